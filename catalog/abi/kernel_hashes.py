@@ -1,0 +1,83 @@
+"""KernelHashes: the table by which a VMM measures kernel, initrd and command line.
+
+Source: QEMU target/i386/sev.c, SevHashTable and PaddedSevHashTable; edk2 OvmfPkg/AmdSev/BlobVerifierLibSevHashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from uuid import UUID
+
+from catalog.errors import MalformedInput
+
+TABLE_SIZE = 176
+"""Bytes of the table that are measured: 168 and 8 zeros of padding to a multiple of 16."""
+
+PAGE_SIZE = 4096
+
+NO_INITRD = hashlib.sha256(b"").digest()
+"""SHA-256 of the empty initrd: what is measured when there is none."""
+
+TABLE_GUID = UUID("9438d606-4f22-4cc9-b479-a793d411fd21").bytes_le
+CMDLINE_GUID = UUID("97d02dd8-bd20-4c94-aa78-e7714d36ab2a").bytes_le
+INITRD_GUID = UUID("44baf731-3a2f-4bd7-9af1-41e29169781d").bytes_le
+KERNEL_GUID = UUID("4de79437-abd2-427f-b835-d5b172d2045b").bytes_le
+"""GUIDs of the table and its entries in the order of bytes that memory holds (little-endian fields)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelHashes:
+    """Three SHA-256 values, 32 bytes each: of the kernel file, the initrd file, and the command line with its NUL."""
+
+    kernel: bytes
+    initrd: bytes
+    cmdline: bytes
+
+    def __post_init__(self) -> None:
+        if {len(self.kernel), len(self.initrd), len(self.cmdline)} != {32}:
+            raise MalformedInput("kernel hashes are three SHA-256 values of 32 bytes")
+
+    @classmethod
+    def of(cls, *, kernel: bytes, initrd: bytes | None = None, append: str | None = None) -> KernelHashes:
+        """From hashes of whole files and the text of -append, taken as it is: nothing is trimmed.
+
+        kernel, initrd: SHA-256 of the file, 32 bytes; no initrd hashes as the empty file.
+        append: without the final NUL, which is added; None and "" are the same launch.
+        """
+        return cls(kernel, NO_INITRD if initrd is None else initrd, hash_cmdline(append))
+
+    def table(self) -> bytes:
+        """The 176 bytes a VMM writes at the start of the kernel hashes area."""
+        entries = b"".join(
+            guid + struct.pack("<H", 50) + sha256
+            for guid, sha256 in (
+                (CMDLINE_GUID, self.cmdline),
+                (INITRD_GUID, self.initrd),
+                (KERNEL_GUID, self.kernel),
+            )
+        )
+        return (TABLE_GUID + struct.pack("<H", 18 + len(entries)) + entries).ljust(TABLE_SIZE, b"\0")
+
+    def page(self, offset: int) -> bytes:
+        """The 4096-byte page, zero but for the table at `offset` bytes (0 to 3920)."""
+        if not 0 <= offset <= PAGE_SIZE - TABLE_SIZE:
+            raise ValueError(f"a kernel hashes table does not fit a page at offset {offset}")
+        return (bytes(offset) + self.table()).ljust(PAGE_SIZE, b"\0")
+
+    @property
+    def table_sha256(self) -> bytes:
+        """SHA-256 of the 176 bytes: the key under which the catalog knows this table."""
+        return hashlib.sha256(self.table()).digest()
+
+
+def hash_cmdline(append: str | None) -> bytes:
+    """SHA-256 of the command line as the guest gets it: UTF-8, with one NUL at the end."""
+    text = append or ""
+    if "\0" in text:
+        raise MalformedInput("a kernel command line cannot hold a NUL")
+    try:
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape") + b"\0").digest()
+    except UnicodeEncodeError as error:
+        raise MalformedInput("a kernel command line must be UTF-8 text") from error

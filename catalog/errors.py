@@ -1,0 +1,79 @@
+"""Every deliberate error of the project, with the exit code and the hint each one carries.
+
+    LdcatError                 70  never raised itself
+    ├── UsageError              2  what was asked for cannot be: a number out of range, a missing axis
+    │   ├── UnknownName         2  no build, profile, vCPU type or technology has that name
+    │   └── CannotLaunch        2  the configuration cannot launch, so it has no launch digest
+    ├── MalformedInput          3  bytes or text that are not what they claim to be
+    │   ├── MalformedFirmware   3  an image whose structure is broken, or that is no OVMF image
+    │   └── MalformedRecord     3  a TOML or JSON record that is not exactly what its format says
+    ├── VerificationFailed      4  bytes that differ from the hash recorded for them
+    └── Unreadable              5  a file or folder that cannot be read or written
+
+Exit code 0 is yes (found, equal), 1 is no (not found, a batch line in error), 70 an internal error.
+Anything else that escapes is a defect.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class LdcatError(Exception):
+    """A deliberate error: `str(error)` is one line without a stop, `hint` says what to do next."""
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(LdcatError):
+    """What was asked for cannot be."""
+
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """No such name; the hint lists the nearest ones, or all when none is near."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=4, cutoff=0.4)
+        listed = near or names[:12]
+        verb = "nearest" if near else "known"
+        hint = f"{verb}: {', '.join(listed)}" if listed else f"no {kind} is known here"
+        super().__init__(f"unknown {kind} {name!r}", hint)
+
+
+class CannotLaunch(UsageError):
+    """The configuration cannot launch: printing a digest for it would mislead."""
+
+
+class MalformedInput(LdcatError):
+    """Bytes or text that are not what they claim to be."""
+
+    exit_code = 3
+
+
+class MalformedFirmware(MalformedInput):
+    """An image whose structure is broken, or that is no OVMF image."""
+
+
+class MalformedRecord(MalformedInput):
+    """A TOML or JSON record that is not exactly what its format says; the message names the path."""
+
+
+class VerificationFailed(LdcatError):
+    """Bytes that differ from the hash recorded for them."""
+
+    exit_code = 4
+
+
+class Unreadable(LdcatError):
+    """A file or folder that cannot be read or written."""
+
+    exit_code = 5

@@ -1,0 +1,85 @@
+"""Does a build enforce kernel hashes? Whether the verifier is linked into its compressed volume.
+
+edk2 since 2025 advertises the kernel hashes area in builds that link BlobVerifierLibNull as well: with
+those the launch digest holds the hashes, and the firmware boots any kernel the host passes.
+Source: edk2 OvmfPkg/AmdSev/BlobVerifierLibSevHashes (the kernel entry GUID is in its code);
+PI specification volume 3, EFI_GUID_DEFINED_SECTION; edk2 MdeModulePkg/Library/LzmaCustomDecompressLib.
+"""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Iterator
+from enum import StrEnum
+from uuid import UUID
+
+from catalog.abi.kernel_hashes import KERNEL_GUID
+
+LZMA_SECTION = UUID("ee4e5898-3914-4259-9d6e-dc7bd79403cf").bytes_le
+
+EXPANSION_LIMIT = 8
+"""A volume that claims to unpack to more than this many times the image is not unpacked."""
+
+_GUID_DEFINED = 0x02
+_CHUNK = 1 << 16
+_LZMA_HEADER_SIZE = 13
+
+
+class Enforced(StrEnum):
+    """Whether the firmware refuses a kernel that differs from the measured kernel hashes."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+def kernel_hashes_enforced(image: bytes) -> Enforced:
+    """YES where a compressed volume holds the verifier, NO where all unpack and none does, else UNKNOWN.
+
+    Memory is bounded by EXPANSION_LIMIT times the image. A linked verifier is what is looked for: that it
+    works is the build's promise (edk2 before pull request 5769 did not halt on an invalid blob).
+    """
+    answer = Enforced.UNKNOWN
+    for packed in _lzma_sections(image):
+        found = _unpacks_to(packed, KERNEL_GUID, limit=EXPANSION_LIMIT * len(image))
+        if found is not Enforced.NO:
+            return found
+        answer = found
+    return answer
+
+
+def _lzma_sections(image: bytes) -> Iterator[bytes]:
+    """Contents of every GUID-defined section that is LZMA packed; the bare GUID also stands in code."""
+    at = -1
+    while (at := image.find(LZMA_SECTION, at + 1)) >= 0:
+        start = at - 4
+        if start < 0 or image[at - 1] != _GUID_DEFINED:
+            continue
+        size = int.from_bytes(image[start : start + 3], "little")
+        data_offset = int.from_bytes(image[at + 16 : at + 18], "little")
+        if 4 + 20 <= data_offset < size <= len(image) - start:
+            yield image[start + data_offset : start + size]
+
+
+def _unpacks_to(packed: bytes, needle: bytes, *, limit: int) -> Enforced:
+    """Whether an LZMA_ALONE stream of at most `limit` bytes unpacked holds `needle`; UNKNOWN if it is damaged."""
+    unpacked_size = int.from_bytes(packed[5:_LZMA_HEADER_SIZE], "little")
+    if len(packed) < _LZMA_HEADER_SIZE or packed[0] >= 9 * 5 * 5 or unpacked_size > limit:
+        return Enforced.UNKNOWN
+    literal_bits = {"lc": packed[0] % 9, "lp": packed[0] // 9 % 5, "pb": packed[0] // 45}
+    # a dictionary never needs to be larger than what it unpacks, whatever the header says
+    filters = [{"id": lzma.FILTER_LZMA1, "dict_size": max(4096, unpacked_size), **literal_bits}]
+    tail, left, chunk = b"", unpacked_size, packed[_LZMA_HEADER_SIZE:]
+    found = Enforced.NO
+    try:
+        unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
+        while left:
+            part = unpacker.decompress(chunk, min(_CHUNK, left))
+            if not part:
+                return Enforced.UNKNOWN
+            if needle in tail + part:
+                found = Enforced.YES
+            tail, left, chunk = (tail + part)[-len(needle) :], left - len(part), b""
+    except (lzma.LZMAError, ValueError, EOFError):
+        return Enforced.UNKNOWN
+    return found

@@ -1,0 +1,81 @@
+"""The GUID footer table of an OVMF image: a bounded, strict walk from its end towards its start.
+
+Source: edk2 OvmfPkg/ResetVector/Ia16/ResetVectorVtf0.nasm.inc; QEMU hw/i386/pc_sysfw_ovmf.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from catalog.errors import MalformedFirmware
+
+FOOTER = UUID("96b582de-1fb2-45f7-baea-a366c55a082d")
+SEV_ES_RESET_BLOCK = UUID("00f771de-1a7e-4fcb-890e-68c77e2fb44e")
+SEV_HASHES_AREA = UUID("7255371f-3a3b-4b04-927b-1da6efa8d454")
+SEV_SECRET_AREA = UUID("4c2eb361-7d9b-4cc3-8081-127c90d3d294")
+SEV_METADATA = UUID("dc886566-984a-4798-a75e-5585a7bf67cc")
+TDX_METADATA = UUID("e47a6535-984a-4798-865e-4685a7bf8ec2")
+IGVM_METADATA = UUID("784fa70e-3176-4677-8a20-04b68699e374")
+
+NAMES = {
+    SEV_ES_RESET_BLOCK: "SEV-ES reset block",
+    SEV_HASHES_AREA: "SEV kernel hashes area",
+    SEV_SECRET_AREA: "SEV launch secret area",
+    SEV_METADATA: "SEV metadata pointer",
+    TDX_METADATA: "TDX metadata pointer",
+    IGVM_METADATA: "IGVM metadata pointer",
+}
+
+END_GAP = 32
+"""Bytes between the end of the table and the end of the image: the reset vector's code."""
+
+_TRAILER_SIZE = 18  # u16 length and GUID, after the data of each entry
+
+
+def read_guid_table(image: bytes) -> Mapping[UUID, bytes] | None:
+    """Data of each entry by GUID, in the order of the walk; None where the image has no footer.
+
+    Raises MalformedFirmware for a table longer than the image, an entry length below 18 or beyond the
+    table, bytes left over, and a GUID that stands twice (which of the two counts is up to each reader).
+    """
+    end = len(image) - END_GAP
+    if end < _TRAILER_SIZE or image[end - 16 : end] != FOOTER.bytes_le:
+        return None
+    total = _u16(image, end - _TRAILER_SIZE)
+    if total < _TRAILER_SIZE:
+        raise MalformedFirmware(f"GUID table: length {total} is less than its own footer's 18 bytes")
+    if total > end:
+        raise MalformedFirmware(f"GUID table: {total} bytes do not fit the image")
+    start, at = end - total, end - _TRAILER_SIZE
+    entries: dict[UUID, bytes] = {}
+    while at > start:
+        left = at - start
+        if left < _TRAILER_SIZE:
+            raise MalformedFirmware(f"GUID table: truncated, {left} bytes are no entry")
+        length = _u16(image, at - _TRAILER_SIZE)
+        if not _TRAILER_SIZE <= length <= left:
+            raise MalformedFirmware(f"GUID table: entry length {length} is not between 18 and {left}")
+        guid = UUID(bytes_le=image[at - 16 : at])
+        if guid in entries:
+            raise MalformedFirmware(f"GUID table: {guid} stands twice")
+        entries[guid] = image[at - length : at - _TRAILER_SIZE]
+        at -= length
+    return entries
+
+
+def read_standalone_reset_block(image: bytes) -> int | None:
+    """The AP reset address of edk2 2020 images, which carry the block alone where the table ends today.
+
+    {u32 address, u16 length = 22, GUID}. Source: QEMU target/i386/sev.c, sev_es_find_reset_vector.
+    """
+    end = len(image) - END_GAP
+    if end < 22 or image[end - 16 : end] != SEV_ES_RESET_BLOCK.bytes_le:
+        return None
+    if _u16(image, end - _TRAILER_SIZE) != 22:
+        raise MalformedFirmware("the stand-alone SEV-ES reset block is not 22 bytes long")
+    return int.from_bytes(image[end - 22 : end - _TRAILER_SIZE], "little")
+
+
+def _u16(image: bytes, offset: int) -> int:
+    return int.from_bytes(image[offset : offset + 2], "little")

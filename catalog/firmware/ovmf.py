@@ -1,0 +1,190 @@
+"""OvmfImage: the structure of an OVMF image, parsed strictly.
+
+A broken structure is refused here. Metadata that is whole but cannot launch under SNP is kept as it is:
+`metadata_fault` says what is wrong with it, so that SEV and SEV-ES can still be measured.
+Source: edk2 OvmfPkg/ResetVector/X64/OvmfSevMetadata.asm; QEMU hw/i386/pc_sysfw.c.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from uuid import UUID
+
+from catalog.errors import MalformedFirmware
+from catalog.firmware import guid_table
+
+PAGE_SIZE = 4096
+FOUR_GIB = 1 << 32
+
+MAX_IMAGE_SIZE = 64 << 20
+"""Bytes; QEMU maps at most 16 MiB of firmware below 4 GiB, so a larger file is none."""
+
+_HEADER = struct.Struct("<4sIII")
+_SECTION = struct.Struct("<III")
+
+
+class SectionType(IntEnum):
+    """Type of a SEV metadata section."""
+
+    SNP_SEC_MEM = 1
+    SNP_SECRETS = 2
+    CPUID = 3
+    SVSM_CAA = 4
+    SNP_KERNEL_HASHES = 0x10
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A SEV metadata section: guest-physical address and size in bytes; `kind` may be a type unknown here."""
+
+    gpa: int
+    size: int
+    kind: int
+
+    @property
+    def end(self) -> int:
+        return self.gpa + self.size
+
+    @property
+    def name(self) -> str:
+        return SectionType(self.kind).name if self.kind in list(SectionType) else f"type {self.kind:#x}"
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.gpa:#x}+{self.size:#x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A range of guest-physical memory: address and size in bytes."""
+
+    gpa: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class OvmfImage:
+    """An OVMF image as it is mapped for launch: it ends at 4 GiB.
+
+    table: GUID table entries, empty for images with the old stand-alone reset block.
+    reset_vector: EIP of an AP (SEV-ES reset block), None without one. hashes_area: None where the build
+    takes no kernel hashes. sections: SEV metadata in file order, empty without metadata.
+    """
+
+    data: bytes
+    table: Mapping[UUID, bytes]
+    reset_vector: int | None
+    hashes_area: Area | None
+    sections: tuple[Section, ...]
+
+    @property
+    def gpa(self) -> int:
+        """Guest-physical address of the first byte."""
+        return FOUR_GIB - len(self.data)
+
+    @classmethod
+    def parse(cls, data: bytes) -> OvmfImage:
+        """Read an image; raises MalformedFirmware for one whose structure is broken or that is no OVMF."""
+        if not data or len(data) % PAGE_SIZE:
+            raise MalformedFirmware(f"{len(data)} bytes are not whole pages of 4096 bytes")
+        if len(data) > MAX_IMAGE_SIZE:
+            raise MalformedFirmware(f"{len(data)} bytes are more than a firmware image of 64 MiB")
+        table = guid_table.read_guid_table(data)
+        if table is None:
+            reset_vector = guid_table.read_standalone_reset_block(data)
+            if reset_vector is None:
+                raise MalformedFirmware(
+                    "no OVMF image: neither a GUID table nor an SEV-ES reset block ends 32 bytes before its end",
+                    "a VARS file and images older than edk2 2020 carry neither; give the CODE or combined file",
+                )
+            return cls(data, {}, reset_vector, None, ())
+        return cls(
+            data,
+            table,
+            _reset_vector(table),
+            _hashes_area(table),
+            _sections(data, table),
+        )
+
+
+def metadata_fault(sections: Sequence[Section], *, image_gpa: int, hashes_area: Area | None) -> str | None:
+    """Why SEV metadata cannot launch under SNP, or None: a rule of the format, whatever the VMM."""
+    if not sections:
+        return "the image has no SEV metadata"
+    for section in sections:
+        if fault := _section_fault(section, image_gpa):
+            return f"SEV metadata section {section} {fault}"
+    ordered = sorted(sections, key=lambda section: section.gpa)
+    for before, after in zip(ordered, ordered[1:], strict=False):
+        if before.end > after.gpa:
+            return f"SEV metadata sections {before} and {after} overlap"
+    hashes_pages = [s for s in sections if s.kind == SectionType.SNP_KERNEL_HASHES]
+    if len(hashes_pages) > 1:
+        return "SEV metadata has more than one kernel hashes section"
+    if hashes_pages and hashes_area and not _lies_in(hashes_area, hashes_pages[0]):
+        return f"the kernel hashes area at {hashes_area.gpa:#x} lies outside its page, {hashes_pages[0]}"
+    return None
+
+
+def _section_fault(section: Section, image_gpa: int) -> str | None:
+    if section.kind not in list(SectionType):
+        return "is of an unknown type"
+    if section.size == 0:
+        return "has no size"
+    if section.gpa % PAGE_SIZE or section.size % PAGE_SIZE:
+        return "is not page aligned"
+    if section.end > image_gpa:
+        return "reaches into the firmware"
+    one_page = (SectionType.CPUID, SectionType.SNP_KERNEL_HASHES)
+    if section.kind in one_page and section.size != PAGE_SIZE:
+        # QEMU measures a CPUID section page by page, every other implementation its first page alone
+        return "is not one page, and implementations disagree on what is then measured"
+    return None
+
+
+def _lies_in(area: Area, page: Section) -> bool:
+    return page.gpa <= area.gpa and area.gpa + area.size <= page.end
+
+
+def _u32s(table: Mapping[UUID, bytes], guid: UUID, count: int) -> tuple[int, ...] | None:
+    if (data := table.get(guid)) is None:
+        return None
+    if len(data) != 4 * count:
+        name = guid_table.NAMES[guid]
+        raise MalformedFirmware(f"GUID table: the {name} holds {len(data)} bytes, not {4 * count}")
+    return struct.unpack(f"<{count}I", data)
+
+
+def _reset_vector(table: Mapping[UUID, bytes]) -> int | None:
+    values = _u32s(table, guid_table.SEV_ES_RESET_BLOCK, 1)
+    return values[0] if values else None
+
+
+def _hashes_area(table: Mapping[UUID, bytes]) -> Area | None:
+    values = _u32s(table, guid_table.SEV_HASHES_AREA, 2)
+    if values is None or values[0] == 0:  # base 0 is how a build says that it takes none
+        return None
+    return Area(*values)
+
+
+def _sections(data: bytes, table: Mapping[UUID, bytes]) -> tuple[Section, ...]:
+    values = _u32s(table, guid_table.SEV_METADATA, 1)
+    if values is None:
+        return ()
+    offset = values[0]
+    if not _HEADER.size <= offset <= len(data):
+        raise MalformedFirmware(f"SEV metadata: {offset} bytes before the end is not inside the image")
+    start = len(data) - offset
+    magic, length, version, count = _HEADER.unpack_from(data, start)
+    if magic != b"ASEV":
+        raise MalformedFirmware("SEV metadata: the magic is not 'ASEV'")
+    if version != 1:
+        raise MalformedFirmware(f"SEV metadata: version {version} is not 1")
+    if length > offset:
+        raise MalformedFirmware(f"SEV metadata: truncated, {length} bytes do not fit the image")
+    if length != _HEADER.size + count * _SECTION.size:
+        raise MalformedFirmware(f"SEV metadata: {count} sections do not make {length} bytes")
+    items = data[start + _HEADER.size : start + length]
+    return tuple(Section(*fields) for fields in _SECTION.iter_unpack(items))

@@ -1,0 +1,18 @@
+"""When a build takes a kernel hashes table, whatever the technology."""
+
+from __future__ import annotations
+
+from catalog.abi.kernel_hashes import TABLE_SIZE
+from catalog.firmware.component import FirmwareComponent
+
+
+def refuses_table(firmware: FirmwareComponent) -> str | None:
+    """Why this build takes no kernel hashes table, or None.
+
+    Source: QEMU target/i386/sev.c, the checks behind kernel-hashes=on.
+    """
+    if firmware.hashes_area is None:
+        return "this build has no kernel hashes area, so the kernel would not be measured"
+    if firmware.hashes_area.size < TABLE_SIZE:
+        return f"the kernel hashes area is {firmware.hashes_area.size} bytes, less than its table's {TABLE_SIZE}"
+    return None

@@ -1,0 +1,56 @@
+"""Points: one launch configuration of a given firmware. Their fields are the axes and columns of a catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import UsageError
+from catalog.launch.profile import VmmProfile
+
+MAX_VCPUS = 4096
+"""KVM_MAX_VCPUS on x86 as Linux ships it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwarePoint:
+    """A launch that measures no vCPU: the firmware, and the kernel hashes where the VMM passes them."""
+
+    kernel_hashes: KernelHashes | None
+
+
+@dataclass(frozen=True, slots=True)
+class VcpuPoint:
+    """A launch that measures a VMSA for each vCPU.
+
+    vcpu_signature: None under a profile that does not measure it, and only there.
+    sev_features: u64 as in the VMSA at 0x3B0. vcpus: 1 to 4096.
+    """
+
+    kernel_hashes: KernelHashes | None
+    vmm: VmmProfile
+    vcpu_signature: VcpuSignature | None
+    sev_features: int
+    vcpus: int
+
+    def __post_init__(self) -> None:
+        check_vcpus(self.vcpus)
+        if not 0 <= self.sev_features < 1 << 64:
+            raise UsageError(f"sev_features {self.sev_features:#x} is not a 64-bit number")
+        if self.vmm.measures_signature and self.vcpu_signature is None:
+            raise UsageError(
+                f"{self.vmm.name} measures the vCPU signature, and none is given",
+                "give --vcpu-type NAME, --vcpu-signature NUMBER, or family, model and stepping",
+            )
+        if not self.vmm.measures_signature and self.vcpu_signature is not None:
+            raise UsageError(f"{self.vmm.name} does not measure the vCPU signature, so none can be given")
+
+
+Point = FirmwarePoint | VcpuPoint
+
+
+def check_vcpus(vcpus: int) -> None:
+    """Raises UsageError unless a guest can have that many vCPUs."""
+    if not 1 <= vcpus <= MAX_VCPUS:
+        raise UsageError(f"a guest cannot have {vcpus} vCPUs", f"give a number from 1 to {MAX_VCPUS}")

@@ -1,0 +1,149 @@
+"""VmmProfile: what one VMM does at launch, as data. One TOML file a profile."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Literal
+
+from catalog.abi import vmsa
+from catalog.abi.page_info import PAGE_SIZE, PageType
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import MalformedRecord
+from catalog.firmware.ovmf import SectionType
+from catalog.launch.update import LaunchUpdate
+from catalog.wire import Wire, decode_toml
+
+RESET_EIP = 0xFFFFFFF0
+"""Where the BSP starts: the x86 reset vector."""
+
+SIGNATURE = "vcpu-signature"
+"""Value of a register that holds the vCPU signature, CPUID Fn0000_0001 EAX."""
+
+
+class SegmentWire(Wire, frozen=True):
+    """A segment register in a profile file."""
+
+    selector: int = 0
+    attrib: int = 0
+    limit: int = 0
+    base: int = 0
+
+
+class BspWire(Wire, frozen=True):
+    """What the BSP has different from the APs."""
+
+    segments: dict[str, SegmentWire] = {}
+
+
+class VmsaWire(Wire, frozen=True):
+    """Registers common to all vCPUs; cs.base and rip follow from where each starts."""
+
+    segments: dict[str, SegmentWire]
+    registers: dict[str, int | Literal["vcpu-signature"]]
+    bsp: BspWire = BspWire()
+
+
+class SnpWire(Wire, frozen=True):
+    """What SEV-SNP alone asks of a VMM: page types and order."""
+
+    kernel_hashes: Literal["in-section", "after-firmware"]
+    cpuid: Literal["in-place", "after-sections"]
+    vmsa_gpa: int
+    page_types: dict[str, str]
+
+
+class ProfileWire(Wire, frozen=True):
+    """A file of data/vmm/."""
+
+    name: str
+    title: str
+    revision: int
+    technologies: list[str]
+    validity: str
+    evidence: list[str]
+    vmsa: VmsaWire
+    snp: SnpWire | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SnpOrder:
+    """Page types and order of an SNP launch under one VMM.
+
+    page_types: for each section type this VMM knows. hashes_after_firmware: the kernel hashes page comes
+    before all sections (trees of 2022). cpuid_last: CPUID comes after all other sections (EC2).
+    vmsa_gpa: guest-physical address under which VMSA pages are measured.
+    """
+
+    page_types: Mapping[int, PageType]
+    hashes_after_firmware: bool
+    cpuid_last: bool
+    vmsa_gpa: int
+
+
+@dataclass(frozen=True, eq=False)
+class VmmProfile:
+    """One VMM's launch, by name; equal only to itself, so that pages made from it can be kept."""
+
+    wire: ProfileWire
+    text: str
+    snp: SnpOrder | None
+
+    @classmethod
+    def parse(cls, text: str) -> VmmProfile:
+        """Read a profile file; raises MalformedRecord naming the path of what is wrong."""
+        wire = decode_toml(text, ProfileWire, "VMM profile")
+        try:
+            snp = _snp_order(wire.snp) if wire.snp else None
+            profile = cls(wire, text, snp)
+            profile.vmsa_page(RESET_EIP, VcpuSignature(0), 0, bsp=True)
+        except (KeyError, struct.error) as error:
+            raise MalformedRecord(f"VMM profile {wire.name!r}: {error} is not known or does not fit") from error
+        if ("sev-snp" in wire.technologies) != (snp is not None):
+            raise MalformedRecord(f"VMM profile {wire.name!r}: sev-snp and the table [snp] go together")
+        return profile
+
+    @property
+    def name(self) -> str:
+        return self.wire.name
+
+    @property
+    def technologies(self) -> list[str]:
+        """Names of the technologies this VMM launches."""
+        return self.wire.technologies
+
+    @cached_property
+    def measures_signature(self) -> bool:
+        """Whether any register holds the vCPU signature: if not, the vCPU type does not matter."""
+        return SIGNATURE in self.wire.vmsa.registers.values()
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - profiles live as long as the process
+    def vmsa_page(self, eip: int, signature: VcpuSignature, sev_features: int, *, bsp: bool) -> bytes:
+        """The 4096 bytes of a vCPU that starts at `eip`, a 32-bit address."""
+        wire = self.wire.vmsa
+        segments = {**wire.segments, **wire.bsp.segments} if bsp else wire.segments
+        registers = vmsa.Registers(
+            {name: vmsa.Segment(s.selector, s.attrib, s.limit, s.base) for name, s in segments.items()},
+            {name: signature.value if v == SIGNATURE else int(v) for name, v in wire.registers.items()}
+            | {"sev_features": sev_features},
+        )
+        return vmsa.encode(vmsa.starting_at(registers, eip))
+
+    @lru_cache(maxsize=1024)  # noqa: B019
+    def vmsa_update(
+        self, eip: int, signature: VcpuSignature, sev_features: int, *, bsp: bool, gpa: int
+    ) -> LaunchUpdate:
+        """The launch update of one VMSA page."""
+        page = self.vmsa_page(eip, signature, sev_features, bsp=bsp)
+        return LaunchUpdate(PageType.VMSA, gpa, PAGE_SIZE, page)
+
+
+def _snp_order(wire: SnpWire) -> SnpOrder:
+    return SnpOrder(
+        page_types={SectionType[kind]: PageType[page] for kind, page in wire.page_types.items()},
+        hashes_after_firmware=wire.kernel_hashes == "after-firmware",
+        cpuid_last=wire.cpuid == "after-sections",
+        vmsa_gpa=wire.vmsa_gpa,
+    )

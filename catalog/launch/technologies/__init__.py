@@ -1,0 +1,1 @@
+"""One file a technology; each defines TECHNOLOGY and imports no other."""

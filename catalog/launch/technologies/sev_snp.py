@@ -1,0 +1,134 @@
+"""SEV-SNP: a SHA-384 chain over PAGE_INFO of every page: firmware, metadata sections, VMSAs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.kernel_hashes import TABLE_SIZE, KernelHashes
+from catalog.abi.page_info import (
+    HAS_CONTENTS,
+    PAGE_SIZE,
+    PageType,
+    contents_digest,
+    fold,
+    fold_pages,
+    page_info_tail,
+)
+from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.ovmf import Section, SectionType
+from catalog.launch.kernel_hashes_area import refuses_table
+from catalog.launch.point import VcpuPoint
+from catalog.launch.profile import SnpOrder
+from catalog.launch.update import LaunchUpdate, Segment
+from catalog.launch.vmsa_segments import SNP_ACTIVE, refuses_reset_vector, vmsa_segments
+
+
+class SevSnp:
+    """AMD SEV-SNP. Source: SEV-SNP ABI (56860), 8.17; QEMU target/i386/sev.c, snp_populate_metadata_pages."""
+
+    name = "sev-snp"
+    title = "AMD SEV-SNP"
+    point_type = VcpuPoint
+    default_sev_features = SNP_ACTIVE
+
+    def baseline(self, firmware: FirmwareComponent) -> bytes:
+        return firmware.snp_baseline
+
+    def segments(self, firmware: FirmwareComponent, point: VcpuPoint) -> Iterator[Segment]:
+        order = _order(point)
+        if order.hashes_after_firmware and point.kernel_hashes:
+            yield Segment((_hashes_page(firmware, point.kernel_hashes),))
+        yield from _section_segments(firmware, order, point.kernel_hashes)
+        yield from vmsa_segments(firmware, point, gpa=order.vmsa_gpa)
+
+    def extend(self, state: bytes, update: LaunchUpdate) -> bytes:
+        if update.size == PAGE_SIZE:
+            return fold(state, _one_page(update))
+        if update.page_type in HAS_CONTENTS:
+            return fold_pages(state, update.page_type, update.gpa, update.data)
+        for gpa in range(update.gpa, update.gpa + update.size, PAGE_SIZE):
+            state = fold(state, page_info_tail(update.page_type, gpa))
+        return state
+
+    def finish(self, state: bytes) -> LaunchDigest:
+        return LaunchDigest(state)
+
+    def refuses_firmware(self, firmware: FirmwareComponent) -> str | None:
+        return firmware.metadata_fault or refuses_reset_vector(firmware)
+
+    def refuses(self, firmware: FirmwareComponent, point: VcpuPoint) -> str | None:
+        if reason := self.refuses_firmware(firmware):
+            return reason
+        if self.name not in point.vmm.technologies:
+            return f"{point.vmm.name} does not launch {self.name}"
+        if not point.sev_features & SNP_ACTIVE:
+            return f"sev_features {point.sev_features:#x} lacks bit 0, SNPActive, which the guest runs with"
+        order = _order(point)
+        for section in firmware.sections:
+            if section.kind not in order.page_types:
+                return f"{point.vmm.name} does not know metadata sections of type {section.name}"
+        if point.kernel_hashes is None:
+            return None
+        if reason := refuses_table(firmware):
+            return reason
+        if order.hashes_after_firmware:
+            return _refuses_straddling(firmware)
+        if not _takes_hashes(firmware):
+            return "the SEV metadata has no kernel hashes section, so the kernel would not be measured"
+        return None
+
+
+def _order(point: VcpuPoint) -> SnpOrder:
+    order = point.vmm.snp
+    assert order is not None, "refuses() names a profile that does not launch sev-snp"  # noqa: S101
+    return order
+
+
+def _takes_hashes(firmware: FirmwareComponent) -> bool:
+    return any(section.kind == SectionType.SNP_KERNEL_HASHES for section in firmware.sections)
+
+
+def _refuses_straddling(firmware: FirmwareComponent) -> str | None:
+    area = firmware.hashes_area
+    if area and area.gpa % PAGE_SIZE + TABLE_SIZE > PAGE_SIZE:
+        return f"the kernel hashes table at {area.gpa:#x} would not lie in one page"
+    return None
+
+
+def _hashes_page(firmware: FirmwareComponent, hashes: KernelHashes) -> LaunchUpdate:
+    assert firmware.hashes_area is not None, "refuses() names a build without the area"  # noqa: S101
+    offset = firmware.hashes_area.gpa % PAGE_SIZE
+    gpa = firmware.hashes_area.gpa - offset
+    return LaunchUpdate(PageType.NORMAL, gpa, PAGE_SIZE, hashes.page(offset))
+
+
+@lru_cache(maxsize=1024)
+def _section_segments(
+    firmware: FirmwareComponent, order: SnpOrder, hashes: KernelHashes | None
+) -> tuple[Segment, ...]:
+    """The sections in file order, but CPUID last where the VMM has it so; those up to the hashes are shared."""
+    sections = list(firmware.sections)
+    if order.cpuid_last:
+        sections.sort(key=lambda section: section.kind == SectionType.CPUID)  # stable
+    return tuple(Segment((_section_update(firmware, order, section, hashes),)) for section in sections)
+
+
+def _section_update(
+    firmware: FirmwareComponent, order: SnpOrder, section: Section, hashes: KernelHashes | None
+) -> LaunchUpdate:
+    if section.kind == SectionType.SNP_KERNEL_HASHES and hashes:
+        return _hashes_page(firmware, hashes)
+    return LaunchUpdate(order.page_types[section.kind], section.gpa, section.size)
+
+
+@lru_cache(maxsize=4096)
+def _one_page(update: LaunchUpdate) -> bytes:
+    """PAGE_INFO of a one-page update but for the digest: kept, because VMSA pages come again and again."""
+    if update.page_type in HAS_CONTENTS:
+        return page_info_tail(update.page_type, update.gpa, contents_digest(update.data))
+    return page_info_tail(update.page_type, update.gpa)
+
+
+TECHNOLOGY = SevSnp()

@@ -1,0 +1,115 @@
+"""Technology: a fold over launch updates; and `measure`, which folds every one.
+
+`measure` is the definition. `Measurer` gives the same digests while sharing every common prefix with the
+point before: the firmware, the metadata, the kernel hashes, and all vCPUs but the last.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any, ClassVar, Protocol
+
+from catalog.abi.digest import LaunchDigest
+from catalog.errors import CannotLaunch, UnknownName
+from catalog.firmware.component import FirmwareComponent
+from catalog.launch.point import Point
+from catalog.launch.update import LaunchUpdate, Segment
+
+
+class Technology(Protocol):
+    """A confidential-VM technology. `State` is its own: whatever it folds launch updates into."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    point_type: ClassVar[type[Any]]
+    default_sev_features: ClassVar[int | None]
+
+    def baseline(self, firmware: FirmwareComponent) -> Any:
+        """The state after the firmware, taken from the component's facts."""
+
+    def segments(self, firmware: FirmwareComponent, point: Any) -> Iterator[Segment]:
+        """Every launch update after the firmware, in launch order."""
+
+    def extend(self, state: Any, update: LaunchUpdate) -> Any:
+        """The state after one more launch update."""
+
+    def finish(self, state: Any) -> LaunchDigest:
+        """The launch digest of a state."""
+
+    def refuses(self, firmware: FirmwareComponent, point: Any) -> str | None:
+        """Why this configuration cannot launch, or None."""
+
+    def refuses_firmware(self, firmware: FirmwareComponent) -> str | None:
+        """Why this firmware cannot launch whatever the configuration, or None."""
+
+
+def measure(technology: Technology, firmware: FirmwareComponent, point: Point) -> LaunchDigest:
+    """The launch digest of one configuration; raises CannotLaunch with the reason where there is none."""
+    if reason := technology.refuses(firmware, point):
+        raise CannotLaunch(f"{technology.name} cannot launch this: {reason}")
+    state = technology.baseline(firmware)
+    for segment in technology.segments(firmware, point):
+        for update in segment.updates * segment.repeat:
+            state = technology.extend(state, update)
+    return technology.finish(state)
+
+
+class Measurer:
+    """Measures points of one firmware one after the other, in any order."""
+
+    def __init__(self, technology: Technology, firmware: FirmwareComponent) -> None:
+        self.technology = technology
+        self.firmware = firmware
+        self._baseline = technology.baseline(firmware)
+        self._trail: list[tuple[Segment, Any]] = []
+
+    def measure(self, point: Point) -> LaunchDigest:
+        """As the function `measure`; raises CannotLaunch likewise."""
+        if reason := self.technology.refuses(self.firmware, point):
+            raise CannotLaunch(f"{self.technology.name} cannot launch this: {reason}")
+        trail, extend = self._trail, self.technology.extend
+        state, shared = self._baseline, True
+        for depth, segment in enumerate(self.technology.segments(self.firmware, point)):
+            done = 0
+            if shared and depth < len(trail):
+                kept, kept_state = trail[depth]
+                if kept.updates == segment.updates and kept.repeat <= segment.repeat:
+                    state, done = kept_state, kept.repeat
+                shared = kept == segment
+                if not shared:
+                    del trail[depth:]
+            for _ in range(segment.repeat - done):
+                for update in segment.updates:
+                    state = extend(state, update)
+            if depth == len(trail):
+                trail.append((segment, state))
+        return self.technology.finish(state)
+
+
+def measure_all(
+    technology: Technology, firmware: FirmwareComponent, points: Iterable[Point]
+) -> Iterator[tuple[Point, LaunchDigest]]:
+    """Each point with its digest, in the order given: fastest where neighbours share a long prefix."""
+    measurer = Measurer(technology, firmware)
+    for point in points:
+        yield point, measurer.measure(point)
+
+
+@cache
+def technologies() -> Mapping[str, Technology]:
+    """Every technology by name: each module of the folder technologies/ that defines TECHNOLOGY."""
+    from catalog.launch import technologies as folder
+
+    modules = (import_module(f"{folder.__name__}.{info.name}") for info in pkgutil.iter_modules(folder.__path__))
+    found: list[Technology] = [module.TECHNOLOGY for module in modules]
+    return {technology.name: technology for technology in sorted(found, key=lambda t: t.name)}
+
+
+def technology_named(name: str) -> Technology:
+    """The technology of that name; raises UnknownName."""
+    if name not in technologies():
+        raise UnknownName("technology", name, technologies())
+    return technologies()[name]

@@ -1,0 +1,30 @@
+"""LaunchUpdate and Segment: the ordered list a VMM launches a guest by; nothing else is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.abi.page_info import PageType
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchUpdate:
+    """One range handed to the secure processor.
+
+    gpa: guest-physical address. size: bytes, whole 4096-byte pages under SNP. data: the contents where
+    they are measured, empty where they are not (ZERO, UNMEASURED, SECRETS, CPUID).
+    Source: KVM_SEV_LAUNCH_UPDATE_DATA, KVM_SEV_SNP_LAUNCH_UPDATE (Linux, amd-memory-encryption.rst).
+    """
+
+    page_type: PageType
+    gpa: int
+    size: int
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Launch updates that always come together, `repeat` times over: what a shared prefix is made of."""
+
+    updates: tuple[LaunchUpdate, ...]
+    repeat: int = 1

@@ -1,0 +1,46 @@
+"""One VMSA for each vCPU, BSP first: what SEV-ES and SEV-SNP launches end with on KVM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import CannotLaunch
+from catalog.firmware.component import FirmwareComponent
+from catalog.launch.point import VcpuPoint
+from catalog.launch.profile import RESET_EIP
+from catalog.launch.update import LaunchUpdate, Segment
+
+SNP_ACTIVE = 1 << 0
+"""sev_features bit 0, set under SEV-SNP and only there. Source: AMD APM volume 2, table B-4."""
+
+_UNMEASURED = VcpuSignature(0)
+
+
+def refuses_reset_vector(firmware: FirmwareComponent) -> str | None:
+    """Why no AP of this build can start, or None. Source: QEMU target/i386/sev.c, sev_es_save_reset_vector."""
+    if firmware.reset_vector is None:
+        return "the image has no SEV-ES reset block"
+    if firmware.reset_vector == 0:
+        return "the SEV-ES reset address is zero"
+    return None
+
+
+def vmsa_updates(
+    firmware: FirmwareComponent, point: VcpuPoint, *, gpa: int
+) -> tuple[LaunchUpdate, LaunchUpdate]:
+    """The launch updates of the BSP and of each AP; raises CannotLaunch without a reset vector."""
+    if not firmware.reset_vector:
+        raise CannotLaunch(refuses_reset_vector(firmware) or "")
+    signature = point.vcpu_signature or _UNMEASURED
+    bsp = point.vmm.vmsa_update(RESET_EIP, signature, point.sev_features, bsp=True, gpa=gpa)
+    ap = point.vmm.vmsa_update(firmware.reset_vector, signature, point.sev_features, bsp=False, gpa=gpa)
+    return bsp, ap
+
+
+def vmsa_segments(firmware: FirmwareComponent, point: VcpuPoint, *, gpa: int) -> Iterator[Segment]:
+    """The BSP, then all APs, which are byte for byte the same."""
+    bsp, ap = vmsa_updates(firmware, point, gpa=gpa)
+    yield Segment((bsp,))
+    if point.vcpus > 1:
+        yield Segment((ap,), point.vcpus - 1)
