@@ -7,7 +7,7 @@ count without the binary.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catalog.abi.page_info import INITIAL_DIGEST, PageType, fold_pages
 from catalog.abi.sha256 import Sha256State
@@ -23,6 +23,7 @@ class FirmwareComponent:
     sha256, sha384: of the file, 32 and 48 bytes. size: bytes, whole pages. reset_vector, hashes_area,
     sections: as in OvmfImage. sha256_midstate: SHA-256 state after the image, 32 bytes (nothing is
     carried: pages are whole blocks). snp_baseline: SNP launch digest after the image's pages, 48 bytes.
+    metadata_fault: why the SEV metadata cannot launch under SNP, or None; follows from the others.
     """
 
     sha256: bytes
@@ -34,6 +35,7 @@ class FirmwareComponent:
     sha256_midstate: bytes
     snp_baseline: bytes
     kernel_hashes_enforced: Enforced
+    metadata_fault: str | None = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.size <= MAX_IMAGE_SIZE or self.size % PAGE_SIZE:
@@ -42,6 +44,8 @@ class FirmwareComponent:
             raise MalformedRecord("firmware component: a hash is not of its proper length")
         if self.sha256_state.digest() != self.sha256:
             raise MalformedRecord("firmware component: sha256 does not follow from sha256_midstate and size")
+        fault = metadata_fault(self.sections, image_gpa=self.gpa, hashes_area=self.hashes_area)
+        object.__setattr__(self, "metadata_fault", fault)
 
     @classmethod
     def from_image(cls, image: OvmfImage) -> FirmwareComponent:
@@ -67,8 +71,3 @@ class FirmwareComponent:
     def sha256_state(self) -> Sha256State:
         """The SHA-256 in progress after the image: the SEV and SEV-ES launch digest before anything else."""
         return Sha256State(self.sha256_midstate, b"", self.size)
-
-    @property
-    def metadata_fault(self) -> str | None:
-        """Why the SEV metadata cannot launch under SNP, or None."""
-        return metadata_fault(self.sections, image_gpa=self.gpa, hashes_area=self.hashes_area)

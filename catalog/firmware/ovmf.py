@@ -36,6 +36,9 @@ class SectionType(IntEnum):
     SNP_KERNEL_HASHES = 0x10
 
 
+_KNOWN_TYPES = frozenset(SectionType)
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A SEV metadata section: guest-physical address and size in bytes; `kind` may be a type unknown here."""
@@ -50,7 +53,7 @@ class Section:
 
     @property
     def name(self) -> str:
-        return SectionType(self.kind).name if self.kind in list(SectionType) else f"type {self.kind:#x}"
+        return SectionType(self.kind).name if self.kind in _KNOWN_TYPES else f"type {self.kind:#x}"
 
     def __str__(self) -> str:
         return f"{self.name}@{self.gpa:#x}+{self.size:#x}"
@@ -129,7 +132,7 @@ def metadata_fault(sections: Sequence[Section], *, image_gpa: int, hashes_area: 
 
 
 def _section_fault(section: Section, image_gpa: int) -> str | None:
-    if section.kind not in list(SectionType):
+    if section.kind not in _KNOWN_TYPES:
         return "is of an unknown type"
     if section.size == 0:
         return "has no size"

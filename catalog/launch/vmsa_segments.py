@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from catalog.abi.vcpu import VcpuSignature
@@ -36,6 +37,12 @@ def vmsa_updates(
     bsp = point.vmm.vmsa_update(RESET_EIP, signature, point.sev_features, bsp=True, gpa=gpa)
     ap = point.vmm.vmsa_update(firmware.reset_vector, signature, point.sev_features, bsp=False, gpa=gpa)
     return bsp, ap
+
+
+def vmsa_page_hashes(firmware: FirmwareComponent, point: VcpuPoint) -> tuple[bytes, bytes]:
+    """SHA-256 of the VMSA pages of the BSP and of each AP, 32 bytes each."""
+    bsp, ap = vmsa_updates(firmware, point, gpa=0)
+    return hashlib.sha256(bsp.data).digest(), hashlib.sha256(ap.data).digest()
 
 
 def vmsa_segments(firmware: FirmwareComponent, point: VcpuPoint, *, gpa: int) -> Iterator[Segment]:

@@ -1,0 +1,155 @@
+"""FirmwareBuild: one firmware image with its origin, as a TOML record that stands for the binary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from catalog.errors import MalformedRecord
+from catalog.firmware.blob_verifier import Enforced
+from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.ovmf import Area, Section, SectionType
+from catalog.wire import Wire, decode_toml, unhex
+
+Verdict = Literal["yes", "no", "unknown"]
+
+
+class OriginWire(Wire, frozen=True):
+    """Where the image was published: a file `path` in a package of a distribution's suite."""
+
+    distribution: str
+    suite: str
+    package: str
+    version: str
+    package_sha256: str
+    path: str
+
+
+class LaunchableWire(Wire, frozen=True):
+    """Whether a guest can be expected to launch so, why, and who says it."""
+
+    verdict: Verdict
+    reason: str
+    source: str
+
+
+class AreaWire(Wire, frozen=True):
+    """A range of guest-physical memory."""
+
+    gpa: int
+    size: int
+
+
+class SectionWire(Wire, frozen=True):
+    """A SEV metadata section; `type` by its name or, for one unknown here, by number."""
+
+    gpa: int
+    size: int
+    type: str | int
+
+
+class ComponentWire(Wire, frozen=True):
+    """FirmwareComponent; hashes in lowercase hex."""
+
+    sha256: str
+    sha384: str
+    size: int
+    sha256_midstate: str
+    snp_baseline: str
+    kernel_hashes_enforced: Verdict
+    reset_vector: int | None = None
+    hashes_area: AreaWire | None = None
+    sections: list[SectionWire] = []
+
+
+class BuildWire(Wire, frozen=True):
+    """A file of data/firmware/."""
+
+    name: str
+    component: ComponentWire
+    origin: OriginWire | None = None
+    launchable: dict[str, LaunchableWire] = {}
+
+
+NOT_RECORDED = LaunchableWire(verdict="unknown", reason="nobody has recorded it for this build", source="")
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwareBuild:
+    """A build: name, component, origin (None for a file of one's own), launchability by technology name."""
+
+    name: str
+    component: FirmwareComponent
+    origin: OriginWire | None
+    launchable: Mapping[str, LaunchableWire]
+
+    @classmethod
+    def parse(cls, text: str) -> FirmwareBuild:
+        """Read a record; raises MalformedRecord naming the path of what is wrong."""
+        wire = decode_toml(text, BuildWire, "firmware record")
+        if wire.origin:
+            unhex(wire.origin.package_sha256, 32, f"firmware record {wire.name!r}: package_sha256")
+        return cls(wire.name, _component(wire.component, wire.name), wire.origin, wire.launchable)
+
+    def launchability(self, technology: str) -> LaunchableWire:
+        """What is recorded about launching this build so; unknown where nothing is."""
+        return self.launchable.get(technology, NOT_RECORDED)
+
+    def to_toml(self) -> str:
+        """The record as its canonical text: `parse` of it gives the same build."""
+        component = self.component
+        lines = [f"name = {_text(self.name)}"]
+        if self.origin:
+            lines += ["", "[origin]"]
+            lines += [f"{field} = {_text(getattr(self.origin, field))}" for field in OriginWire.__struct_fields__]
+        lines += ["", "[component]"]
+        lines += [f'sha256 = "{component.sha256.hex()}"', f'sha384 = "{component.sha384.hex()}"']
+        lines += [f"size = {component.size}"]
+        if component.reset_vector is not None:
+            lines.append(f"reset_vector = {component.reset_vector:#x}")
+        if area := component.hashes_area:
+            lines.append(f"hashes_area = {{ gpa = {area.gpa:#x}, size = {area.size:#x} }}")
+        if component.sections:
+            lines += ["sections = [", *(f"    {_section_line(s)}," for s in component.sections), "]"]
+        lines += [f'sha256_midstate = "{component.sha256_midstate.hex()}"']
+        lines += [f'snp_baseline = "{component.snp_baseline.hex()}"']
+        lines += [f'kernel_hashes_enforced = "{component.kernel_hashes_enforced.value}"']
+        for technology, launchable in sorted(self.launchable.items()):
+            lines += ["", f"[launchable.{technology}]"]
+            lines += [f"{f} = {_text(getattr(launchable, f))}" for f in LaunchableWire.__struct_fields__]
+        return "\n".join(lines) + "\n"
+
+
+def _component(wire: ComponentWire, name: str) -> FirmwareComponent:
+    what = f"firmware record {name!r}"
+    return FirmwareComponent(
+        sha256=unhex(wire.sha256, 32, f"{what}: sha256"),
+        sha384=unhex(wire.sha384, 48, f"{what}: sha384"),
+        size=wire.size,
+        reset_vector=wire.reset_vector,
+        hashes_area=Area(wire.hashes_area.gpa, wire.hashes_area.size) if wire.hashes_area else None,
+        sections=tuple(Section(s.gpa, s.size, _section_type(s.type, what)) for s in wire.sections),
+        sha256_midstate=unhex(wire.sha256_midstate, 32, f"{what}: sha256_midstate"),
+        snp_baseline=unhex(wire.snp_baseline, 48, f"{what}: snp_baseline"),
+        kernel_hashes_enforced=Enforced(wire.kernel_hashes_enforced),
+    )
+
+
+def _section_type(kind: str | int, what: str) -> int:
+    if isinstance(kind, int):
+        return kind
+    if kind not in SectionType.__members__:
+        raise MalformedRecord(f"{what}: unknown section type {kind!r}")
+    return SectionType[kind]
+
+
+def _section_line(section: Section) -> str:
+    known = section.kind in SectionType.__members__.values()
+    kind = _text(section.name) if known else f"{section.kind:#x}"
+    return f"{{ gpa = {section.gpa:#x}, size = {section.size:#x}, type = {kind} }}"
+
+
+def _text(value: str) -> str:
+    return json.dumps(value)  # a JSON string of ASCII escapes is a TOML basic string

@@ -1,0 +1,192 @@
+"""Measure on demand: one configuration described by names, hashes and files, or one a line of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.kernel_hashes import KernelHashes, hash_cmdline
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import LdcatError, MalformedRecord, UnknownName, UsageError
+from catalog.firmware.build import FirmwareBuild, LaunchableWire
+from catalog.launch.point import FirmwarePoint, Point, VcpuPoint, check_vcpus
+from catalog.launch.profile import VmmProfile
+from catalog.launch.technology import Measurer, Technology, technology_named
+from catalog.release import embedded, inputs
+from catalog.release.numbers import Number, number
+from catalog.wire import Wire, unhex
+
+MAX_LINE = 4 << 20
+"""Bytes of one line of a batch."""
+
+
+class Request(Wire, frozen=True):
+    """One configuration. Fields as in a line of a batch; those a technology does not measure may be null.
+
+    firmware: build name, SHA-256 or path. kernel, initrd: paths; beside kernel_sha256 they are labels that
+    are not read. append: the text of -append. vcpu_signature, sev_features: integers, or text in 0x-hex.
+    The last line of fields is carried along for the reader and changes nothing.
+    """
+
+    technology: str
+    firmware: str
+    firmware_sha256: str | None = None
+    kernel_hashes: str | None = None
+    kernel: str | None = None
+    kernel_sha256: str | None = None
+    initrd: str | None = None
+    initrd_sha256: str | None = None
+    append: str | None = None
+    cmdline_sha256: str | None = None
+    vmm: str | None = None
+    vcpus: int | None = None
+    vcpu_type: str | None = None
+    vcpu_signature: Number | None = None
+    sev_features: Number | None = None
+    launch_digest: str | None = None
+    error: str | None = None
+    source: str | None = None
+    note: str | None = None
+    id: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A launch digest with the build it is of and what is recorded about launching that build so."""
+
+    digest: LaunchDigest
+    build: FirmwareBuild
+    technology: str
+    launchable: LaunchableWire
+    ignored: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Workbench:
+    """Measures requests one after the other, reading each image and kernel once."""
+
+    builds: Mapping[str, FirmwareBuild] = field(default_factory=embedded.builds)
+    _found: dict[str, FirmwareBuild] = field(default_factory=dict)
+    _hashed: dict[str, bytes] = field(default_factory=dict)
+    _measurers: dict[tuple[str, bytes], Measurer] = field(default_factory=dict)
+
+    def measure(self, request: Request) -> Measured:
+        """The launch digest of a request; raises LdcatError for one that cannot be, names nothing, or misfits."""
+        technology = technology_named(request.technology)
+        build = self._build(request)
+        point, ignored = self._point(technology, request)
+        key = (technology.name, build.component.sha256)
+        if key not in self._measurers:
+            self._measurers[key] = Measurer(technology, build.component)
+        digest = self._measurers[key].measure(point)
+        return Measured(digest, build, technology.name, build.launchability(technology.name), ignored)
+
+    def measure_line(self, line: bytes) -> dict[str, Any]:
+        """One line of a batch with `launch_digest` and `launchable`, or with `error`; raises nothing."""
+        fields: dict[str, Any] = {}
+        try:
+            fields = _fields(line)
+            try:
+                measured = self.measure(msgspec.convert(fields, Request))
+            except msgspec.ValidationError as error:
+                raise MalformedRecord(str(error)) from error
+        except LdcatError as error:
+            kept = {name: value for name, value in fields.items() if name not in ("launch_digest", "launchable")}
+            return {**kept, "error": str(error)}
+        fields.pop("error", None)
+        return {
+            **fields,
+            "launch_digest": measured.digest.hex(),
+            "launchable": measured.launchable.verdict,
+        }
+
+    def _build(self, request: Request) -> FirmwareBuild:
+        if request.firmware not in self._found:
+            self._found[request.firmware] = inputs.find_build(request.firmware, self.builds)
+        build = self._found[request.firmware]
+        sha256 = build.component.sha256.hex()
+        if request.firmware_sha256 not in (None, sha256):
+            raise UsageError(f"{request.firmware} has SHA-256 {sha256}, not the firmware_sha256 given")
+        return build
+
+    def _point(self, technology: Technology, request: Request) -> tuple[Point, tuple[str, ...]]:
+        hashes = self._kernel_hashes(request)
+        if request.vcpus is not None:
+            check_vcpus(request.vcpus)
+        vmm = None if request.vmm is None else _profile(request.vmm)
+        signature = _signature(request)
+        if technology.point_type is FirmwarePoint:
+            given = (("vmm", vmm), ("vcpus", request.vcpus), ("vCPU type", signature))
+            ignored = [name for name, value in (*given, ("sev_features", request.sev_features)) if value is not None]
+            return FirmwarePoint(hashes), tuple(ignored)
+        if vmm is None:
+            names = [name for name, known in embedded.profiles().items() if technology.name in known.technologies]
+            raise UsageError(f"{technology.name} depends on the VMM, and none is given", f"one of: {', '.join(names)}")
+        if request.vcpus is None:
+            raise UsageError(f"{technology.name} measures every vCPU, and no number of vCPUs is given")
+        features = technology.default_sev_features if request.sev_features is None else number(request.sev_features)
+        point = VcpuPoint(hashes, vmm, signature if vmm.measures_signature else None, features or 0, request.vcpus)
+        return point, () if vmm.measures_signature or signature is None else ("vCPU type",)
+
+    def _kernel_hashes(self, request: Request) -> KernelHashes | None:
+        by_file = (request.kernel, request.kernel_sha256, request.initrd, request.initrd_sha256)
+        if request.kernel_hashes is not None:
+            if any(value is not None for value in (*by_file, request.append)):
+                raise UsageError("a kernel hashes name stands for kernel, initrd and command line; give it alone")
+            if request.kernel_hashes not in embedded.kernels():
+                raise UnknownName("kernel hashes table", request.kernel_hashes, embedded.kernels())
+            return embedded.kernels()[request.kernel_hashes].hashes
+        kernel = self._blob(request.kernel, request.kernel_sha256, "kernel_sha256")
+        initrd = self._blob(request.initrd, request.initrd_sha256, "initrd_sha256")
+        if kernel is None:
+            if initrd is not None or request.append is not None or request.cmdline_sha256 is not None:
+                raise UsageError("initrd and command line are measured with a kernel only, and none is given")
+            return None
+        cmdline = hash_cmdline(request.append)
+        if request.cmdline_sha256 is not None:
+            given = unhex(request.cmdline_sha256, 32, "cmdline_sha256")
+            if request.append is not None and given != cmdline:
+                raise UsageError("append does not have the SHA-256 given as cmdline_sha256")
+            cmdline = given
+        return KernelHashes(kernel, KernelHashes.of(kernel=kernel, initrd=initrd).initrd, cmdline)
+
+    def _blob(self, path: str | None, sha256: str | None, what: str) -> bytes | None:
+        if sha256 is not None:
+            return unhex(sha256.lower(), 32, what)
+        if path is None:
+            return None
+        if path not in self._hashed:
+            self._hashed[path] = inputs.hash_file(Path(path))
+        return self._hashed[path]
+
+
+def _fields(line: bytes) -> dict[str, Any]:
+    if len(line) > MAX_LINE:
+        raise MalformedRecord(f"a line of more than {MAX_LINE} bytes")
+    try:
+        fields = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedRecord(f"not a line of JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise MalformedRecord("not a JSON object")
+    return fields
+
+
+def _profile(name: str) -> VmmProfile:
+    return embedded.profile_named(name)
+
+
+def _signature(request: Request) -> VcpuSignature | None:
+    """From a name, a number, or both where they agree."""
+    named = None if request.vcpu_type is None else embedded.vcpu_types().signature(request.vcpu_type)
+    if request.vcpu_signature is None:
+        return named
+    given = VcpuSignature(number(request.vcpu_signature))
+    if named is not None and named != given:
+        raise UsageError(f"{request.vcpu_type} has the vCPU signature {named}, not {given}")
+    return given

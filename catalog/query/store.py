@@ -1,0 +1,95 @@
+"""Catalog: a catalog folder opened for reading; bytes are verified against the manifest before they are used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog.errors import MalformedRecord, Unreadable, VerificationFailed
+from catalog.launch.vcpu_types import VcpuTypes
+from catalog.release import inputs, manifest
+from catalog.release.manifest import Manifest, parse_manifest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_FILE_SIZE = 1 << 36
+"""Bytes of a Parquet file of a catalog: 64 GiB."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """An open catalog. Its files are read when they are needed, and verified then."""
+
+    folder: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, folder: Path) -> Catalog:
+        """Read the manifest; raises Unreadable where there is no catalog, MalformedRecord for a broken one."""
+        path = folder / manifest.NAME
+        if not path.is_file():
+            raise Unreadable(f"no catalog at {folder}", "make one with: ldcat build")
+        return cls(folder, parse_manifest(inputs.read_file(path, limit=inputs.MAX_TEXT_SIZE)))
+
+    def verified(self, name: str) -> bytes:
+        """The bytes of a file of the catalog; raises VerificationFailed where they are not the manifest's."""
+        if (entry := self.manifest.files.get(name)) is None:
+            raise MalformedRecord(f"{manifest.NAME} does not list {name}")
+        data = inputs.read_file(self.folder / name, limit=min(entry.size, MAX_FILE_SIZE) + 1)
+        if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise VerificationFailed(
+                f"{self.folder / name} is not the file its manifest names",
+                "it was damaged or changed; build the catalog again or fetch it anew",
+            )
+        return data
+
+    def digest_file(self, technology: str) -> str | None:
+        """Name of a technology's digest file; None where the catalog holds no row of it."""
+        name = f"{technology}/{manifest.DIGESTS}"
+        return name if name in self.manifest.files else None
+
+    @cached_property
+    def vcpu_types(self) -> VcpuTypes:
+        return VcpuTypes.parse(self.verified(manifest.VCPU_TYPES).decode("utf-8"))
+
+    @cached_property
+    def firmware(self) -> Mapping[bytes, list[dict[str, Any]]]:
+        """Rows of the firmware table by SHA-256 of the image; several builds may share their bytes."""
+        return _grouped(self._table(manifest.FIRMWARE), "sha256")
+
+    @cached_property
+    def kernel_hashes(self) -> Mapping[bytes, list[dict[str, Any]]]:
+        """Rows of the kernel hashes table by SHA-256 of the 176-byte table."""
+        return _grouped(self._table(manifest.KERNEL_HASHES), "table_sha256")
+
+    @cached_property
+    def launchable(self) -> Mapping[tuple[str, str], dict[str, Any]]:
+        """Launchability by build name and technology."""
+        rows = self._table(manifest.LAUNCHABLE).to_pylist()
+        return {(row["firmware"], row["technology"]): row for row in rows}
+
+    def _table(self, name: str) -> pa.Table:
+        return read_parquet(self.verified(name), name)
+
+
+def read_parquet(data: bytes, name: str) -> pa.Table:
+    """A table from verified bytes; raises MalformedRecord for what is no Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise MalformedRecord(f"{name} is no Parquet file") from error
+
+
+def _grouped(table: pa.Table, key: str) -> Mapping[bytes, list[dict[str, Any]]]:
+    grouped: dict[bytes, list[dict[str, Any]]] = {}
+    for row in table.to_pylist():
+        grouped.setdefault(row[key], []).append(row)
+    return grouped

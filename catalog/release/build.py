@@ -1,0 +1,103 @@
+"""Build a catalog: from a spec to the files of one folder, the same bytes however it was run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog import __version__
+from catalog.release import embedded, manifest
+from catalog.release.enumeration import CrossProduct, Progress, cross_product, digests
+from catalog.release.folder import written_whole
+from catalog.release.manifest import FileEntry, LeftOutEntry, Manifest
+from catalog.release.spec import CatalogSpec
+
+DATABASE = "catalog.duckdb"
+"""A local database of views that `ldcat sql --database` may have left in the folder; never published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build made. rows: by technology."""
+
+    folder: Path
+    manifest: Manifest
+    rows: Mapping[str, int]
+
+
+def build_catalog(
+    spec: CatalogSpec,
+    folder: Path,
+    *,
+    processes: int,
+    begin: Callable[[int], Progress],
+) -> Built:
+    """Write the catalog of `spec` to `folder`, replacing a catalog that is there, whole or not at all.
+
+    begin: called once with the number of rows to come; gives the callback for progress. Raises UsageError
+    for a folder with other contents, Unreadable where the system refuses.
+    """
+    replaceable = {manifest.NAME, "components", DATABASE, *_technology_names()}
+    with written_whole(folder, replaceable=replaceable) as partial:
+        product = cross_product(spec)
+        made = digests(product, processes=processes, progress=begin(product.rows))
+        files = _write_digests(partial, product, made)
+        rows = {Path(path).parts[0]: entry.rows or 0 for path, entry in files.items()}
+        files |= _write_components(partial, spec)
+        written = Manifest(
+            format=manifest.FORMAT,
+            name=spec.name,
+            generator=f"ldcat {__version__}",
+            technologies=sorted(spec.axes),
+            files=files,
+            left_out=[
+                LeftOutEntry(technology=o.technology, firmware=o.firmware, reason=o.reason, points=o.points)
+                for o in product.left_out
+            ],
+        )
+        (partial / manifest.NAME).write_bytes(written.to_json())
+    return Built(folder, written, rows)
+
+
+def _write_digests(folder: Path, product: CrossProduct, made: list[bytes]) -> dict[str, FileEntry]:
+    from catalog.release import table  # pyarrow costs 150 ms, and workers never need it
+
+    files = {}
+    names = sorted({family.technology for family in product.families})
+    for name in names:
+        chosen = [n for n, family in enumerate(product.families) if family.technology == name]
+        rows = table.digest_table([product.families[n] for n in chosen], [made[n] for n in chosen])
+        path = folder / name / manifest.DIGESTS
+        path.parent.mkdir()
+        table.write_parquet(rows, path, sorted_by="launch_digest")
+        files[f"{name}/{manifest.DIGESTS}"] = manifest.file_entry(path, rows.num_rows)
+    return files
+
+
+def _write_components(folder: Path, spec: CatalogSpec) -> dict[str, FileEntry]:
+    from catalog.release import table
+
+    tables = {
+        manifest.FIRMWARE: (table.firmware_table(spec.builds), "name"),
+        manifest.LAUNCHABLE: (table.launchable_table(spec.builds, spec.axes), "firmware"),
+        manifest.KERNEL_HASHES: (table.kernel_hashes_table(k for k in spec.kernels if k), "name"),
+    }
+    texts = {manifest.VCPU_TYPES: embedded.vcpu_types_text(), manifest.SPEC: spec.text}
+    used = {vmm.name: vmm for axes in spec.axes.values() for vmm in axes.vmm}
+    texts |= {f"{manifest.VMM_FOLDER}/{name}.toml": vmm.text for name, vmm in used.items()}
+    (folder / manifest.VMM_FOLDER).mkdir(parents=True)
+    files = {}
+    for name, (rows, sorted_by) in tables.items():
+        table.write_parquet(rows, folder / name, sorted_by=sorted_by)
+        files[name] = manifest.file_entry(folder / name, rows.num_rows)
+    for name, text in texts.items():
+        (folder / name).write_bytes(text.encode("utf-8"))
+        files[name] = manifest.file_entry(folder / name)
+    return files
+
+
+def _technology_names() -> list[str]:
+    from catalog.launch.technology import technologies
+
+    return list(technologies())

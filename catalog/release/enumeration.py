@@ -1,0 +1,216 @@
+"""The cross product: a spec becomes families of points, and each family its launch digests.
+
+A family is everything of a configuration but the vCPU count; its digests are a chain, one step a vCPU.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import LdcatError
+from catalog.firmware.component import FirmwareComponent
+from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
+from catalog.launch.profile import VmmProfile
+from catalog.launch.technology import Measurer, Technology, technologies
+from catalog.release.spec import NO_KERNEL, Axes, CatalogSpec, Selector, matches
+
+FamilyKey = tuple[str, bytes, bytes, str, int, int]
+
+Progress = Callable[[int], None]
+"""Called with the number of rows that were made since the last call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One configuration of a technology for several vCPU counts, ascending; (None,) where none is measured."""
+
+    technology: str
+    firmware: FirmwareComponent
+    kernel_hashes: KernelHashes | None
+    vmm: VmmProfile | None
+    vcpu_signature: VcpuSignature | None
+    sev_features: int | None
+    vcpus: tuple[int | None, ...]
+
+    def point(self, vcpus: int | None) -> Point:
+        """The point of this family with that many vCPUs."""
+        if self.vmm is None or self.sev_features is None or vcpus is None:
+            return FirmwarePoint(self.kernel_hashes)
+        return VcpuPoint(self.kernel_hashes, self.vmm, self.vcpu_signature, self.sev_features, vcpus)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LeftOut:
+    """Points that are in the cross product and not in the catalog, and why."""
+
+    technology: str
+    firmware: str
+    reason: str
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrossProduct:
+    """Families in canonical order, and what was left out."""
+
+    families: tuple[Family, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(len(family.vcpus) for family in self.families)
+
+
+def cross_product(spec: CatalogSpec) -> CrossProduct:
+    """Every family of the spec that can launch; the order of builds and tables in the spec does not matter."""
+    families: dict[FamilyKey, Family] = {}
+    left_out: Counter[tuple[str, str, str]] = Counter()
+    for name, axes in sorted(spec.axes.items()):
+        technology = technologies()[name]
+        for build, kernel in itertools.product(spec.builds, spec.kernels):
+            hashes = kernel.hashes if kernel else None
+            kernel_name = kernel.name if kernel else NO_KERNEL
+            for family in _variants(technology, axes, build.component, hashes):
+                kept = _kept_counts(spec, family, build.name, kernel_name, left_out)
+                reason = technology.refuses(family.firmware, family.point(family.vcpus[0]))
+                if reason:
+                    left_out[name, build.name, reason] += len(kept)
+                elif kept:  # two names for the same bytes make each row once
+                    key = _sort_key(family)
+                    same = families.get(key)
+                    counts = sorted({*kept, *(same.vcpus if same else ())}, key=lambda n: n or 0)
+                    families[key] = replace(family, vcpus=tuple(counts))
+    reasons = tuple(sorted(LeftOut(*why, points) for why, points in left_out.items() if points))
+    return CrossProduct(tuple(families[key] for key in sorted(families)), reasons)
+
+
+def digests(product: CrossProduct, *, processes: int, progress: Progress) -> list[bytes]:
+    """For each family of the product the digests of its vCPU counts, one after the other as one string.
+
+    The result does not depend on `processes` (1 or more). Raises LdcatError when a worker process dies.
+    """
+    shards = _shards(product.families)
+    made: list[list[bytes]] = [[] for _ in shards]
+    if processes == 1:
+        for number, shard in enumerate(shards):
+            made[number] = measure_shard(shard)
+            progress(_rows(shard))
+        return list(itertools.chain.from_iterable(made))
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_interrupts_to_parent) as pool:
+        # the largest first, so that no core is left with a long one at the end
+        order = sorted(range(len(shards)), key=lambda n: -_rows(shards[n]))
+        futures: dict[Future[list[bytes]], int] = {pool.submit(measure_shard, shards[n]): n for n in order}
+        try:
+            for future in as_completed(futures):
+                number = futures[future]
+                made[number] = future.result()
+                progress(_rows(shards[number]))
+        except BrokenProcessPool as error:
+            raise LdcatError("a worker process died", "was memory short? try --processes 1") from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return list(itertools.chain.from_iterable(made))
+
+
+def measure_shard(shard: Sequence[Family]) -> list[bytes]:
+    """The digests of families of one technology and firmware, which share prefixes."""
+    first = shard[0]
+    measurer = Measurer(technologies()[first.technology], first.firmware)
+    return [
+        b"".join(measurer.measure(family.point(vcpus)).value for vcpus in family.vcpus) for family in shard
+    ]
+
+
+def processors() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _variants(
+    technology: Technology, axes: Axes, firmware: FirmwareComponent, hashes: KernelHashes | None
+) -> Iterator[Family]:
+    if technology.point_type is FirmwarePoint:
+        yield Family(technology.name, firmware, hashes, None, None, None, (None,))
+        return
+    for vmm, features in itertools.product(axes.vmm, axes.sev_features):
+        signatures: Iterable[VcpuSignature | None] = axes.vcpu_signatures if vmm.measures_signature else (None,)
+        for signature in signatures:
+            yield Family(technology.name, firmware, hashes, vmm, signature, features, axes.vcpus)
+
+
+def _kept_counts(
+    spec: CatalogSpec, family: Family, build: str, kernel: str, left_out: Counter[tuple[str, str, str]]
+) -> tuple[int | None, ...]:
+    """vCPU counts that no constraint of the spec takes away."""
+    kept = family.vcpus
+    for rule in spec.together:
+        if not _selects(rule.when, family, build, kernel):
+            continue
+        goes = _selects(rule.only, family, build, kernel)
+        within = tuple(
+            n for n in kept if not _counts(rule.when, n) or (goes and _counts(rule.only, n))
+        )
+        left_out[family.technology, build, f"constraint {rule.number} of the spec"] += len(kept) - len(within)
+        kept = within
+    return kept
+
+
+def _selects(selector: Selector, family: Family, build: str, kernel: str) -> bool:
+    """Whether every field but vcpus holds."""
+    return (
+        _named(selector.technology, family.technology)
+        and _named(selector.firmware, build)
+        and _named(selector.kernel_hashes, kernel)
+        and _named(selector.vmm, family.vmm.name if family.vmm else "")
+        and _among(selector.vcpu_signatures, family.vcpu_signature)
+        and _among(selector.sev_features, family.sev_features)
+    )
+
+
+def _counts(selector: Selector, vcpus: int | None) -> bool:
+    return _among(selector.vcpus, vcpus)
+
+
+def _named(patterns: Sequence[str] | None, name: str) -> bool:
+    return patterns is None or matches(patterns, name)
+
+
+def _among(values: Collection[object] | None, value: object) -> bool:
+    return values is None or value in values
+
+
+def _sort_key(family: Family) -> FamilyKey:
+    """Neighbours share the longest prefix: firmware, kernel hashes, profile, then the VMSA."""
+    return (
+        family.technology,
+        family.firmware.sha256,
+        family.kernel_hashes.table_sha256 if family.kernel_hashes else b"",
+        family.vmm.name if family.vmm else "",
+        -1 if family.vcpu_signature is None else family.vcpu_signature.value,
+        -1 if family.sev_features is None else family.sev_features,
+    )
+
+
+def _shards(families: Sequence[Family]) -> list[list[Family]]:
+    """Families by technology, firmware and kernel hashes: small enough to spread, large enough to share."""
+    grouped = itertools.groupby(families, key=lambda family: _sort_key(family)[:3])
+    return [list(group) for _, group in grouped]
+
+
+def _rows(shard: Iterable[Family]) -> int:
+    return sum(len(family.vcpus) for family in shard)
+
+
+def _leave_interrupts_to_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

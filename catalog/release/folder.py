@@ -1,0 +1,117 @@
+"""A folder that is written whole or not at all: made beside its place, synced, then renamed into it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from catalog.errors import UsageError
+from catalog.release.inputs import unreadable
+
+
+@contextmanager
+def written_whole(target: Path, *, replaceable: Collection[str]) -> Iterator[Path]:
+    """Give an empty folder to fill; on success it stands at `target`, on any error nothing has changed.
+
+    A folder that is there already is replaced, but only when every entry in it is one of `replaceable`.
+    Raises UsageError for a folder with other contents or one that is being written now, Unreadable where
+    the system refuses.
+    """
+    target = Path(os.path.realpath(target))
+    partial = target.with_name(f".{target.name}.partial")
+    previous = target.with_name(f".{target.name}.previous")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _check_replaceable(target, replaceable)
+        lock = _claim(partial)
+    except OSError as error:
+        raise unreadable(target, error) from error
+    try:
+        _finish_interrupted_exchange(target, previous)
+        yield partial
+        _check_replaceable(target, replaceable)
+        _sync(partial)
+        _exchange(partial, target, previous)
+    except OSError as error:
+        raise unreadable(Path(error.filename or target), error) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        os.close(lock)
+
+
+def _check_replaceable(target: Path, replaceable: Collection[str]) -> None:
+    if not os.path.lexists(target):
+        return
+    if not target.is_dir():
+        raise UsageError(f"{target} is a file, not a folder")
+    foreign = sorted(set(os.listdir(target)) - set(replaceable))
+    if foreign:
+        raise UsageError(
+            f"{target} holds {foreign[0]!r}, which is no part of a catalog, so it is not replaced",
+            "name a new or empty folder",
+        )
+
+
+def _claim(partial: Path) -> int:
+    """Make or take over the partial folder, alone: the lock goes with this process, however it ends."""
+    while True:
+        partial.mkdir(exist_ok=True)
+        lock = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(lock)
+            raise UsageError(f"another build is writing {partial.parent}", "wait until it has ended") from error
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock), os.stat(partial)):  # nobody renamed it meanwhile
+                for entry in os.scandir(partial):
+                    _remove(Path(entry.path))
+                return lock
+        os.close(lock)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _finish_interrupted_exchange(target: Path, previous: Path) -> None:
+    """After a crash between the two renames the previous folder is the only one: it goes back."""
+    if previous.is_dir():
+        if target.is_dir():
+            shutil.rmtree(previous)
+        else:
+            previous.rename(target)
+
+
+def _exchange(partial: Path, target: Path, previous: Path) -> None:
+    if target.is_dir():
+        target.rename(previous)
+    try:
+        partial.rename(target)
+    except OSError:
+        if previous.is_dir():
+            previous.rename(target)
+        raise
+    shutil.rmtree(previous, ignore_errors=True)
+    _sync_one(target.parent)
+
+
+def _sync(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        _sync_one(path)
+    _sync_one(folder)
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

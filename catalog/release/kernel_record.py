@@ -1,0 +1,53 @@
+"""KernelRecord: a kernel, initrd and command line by hash, with the packages they were published in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.wire import Wire, decode_toml, unhex
+
+
+class BlobWire(Wire, frozen=True):
+    """A file by its SHA-256 (lowercase hex), and where it was published."""
+
+    sha256: str
+    distribution: str | None = None
+    suite: str | None = None
+    package: str | None = None
+    version: str | None = None
+    package_sha256: str | None = None
+    path: str | None = None
+
+
+class KernelWire(Wire, frozen=True):
+    """A file of data/kernel_hashes/: the three inputs of a kernel hashes table. No initrd: none is passed."""
+
+    name: str
+    kernel: BlobWire
+    initrd: BlobWire | None = None
+    append: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRecord:
+    """A named kernel hashes table; `append` is the text of -append without its NUL."""
+
+    name: str
+    hashes: KernelHashes
+    append: str
+    wire: KernelWire
+
+    @classmethod
+    def parse(cls, text: str) -> KernelRecord:
+        """Read a record file; raises MalformedRecord naming the path of what is wrong."""
+        return cls.of(decode_toml(text, KernelWire, "kernel hashes record"))
+
+    @classmethod
+    def of(cls, wire: KernelWire) -> KernelRecord:
+        """From decoded fields; raises MalformedRecord for a hash that is none."""
+        what = f"kernel hashes record {wire.name!r}"
+        kernel = unhex(wire.kernel.sha256, 32, f"{what}: kernel.sha256")
+        initrd = unhex(wire.initrd.sha256, 32, f"{what}: initrd.sha256") if wire.initrd else None
+        hashes = KernelHashes.of(kernel=kernel, initrd=initrd, append=wire.append)
+        return cls(wire.name, hashes, wire.append, wire)

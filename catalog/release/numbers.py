@@ -1,0 +1,34 @@
+"""Numbers as people write them: decimal, 0x or 0b, and ranges of vCPU counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from catalog.errors import UsageError
+from catalog.launch.point import check_vcpus
+
+Number = int | str
+
+
+def number(value: Number) -> int:
+    """A number as people write it: an integer, or text in decimal, 0x or 0b; raises UsageError."""
+    if isinstance(value, int):
+        return value
+    try:
+        return int(value, 0)
+    except ValueError as error:
+        raise UsageError(f"{value!r} is not a number", "write it in decimal, 0x or 0b") from error
+
+
+def counts(values: Iterable[Number]) -> set[int]:
+    """vCPU counts from numbers and ranges such as "1-64", both ends included; raises LdcatError."""
+    found: set[int] = set()
+    for value in values:
+        first, dash, last = str(value).partition("-")
+        ends = (number(first), number(last)) if dash and first else (number(value),) * 2
+        for end in ends:
+            check_vcpus(end)
+        if ends[0] > ends[1]:
+            raise UsageError(f"the range {value!r} runs backwards")
+        found.update(range(ends[0], ends[1] + 1))
+    return found

@@ -1,0 +1,266 @@
+"""CatalogSpec: which components a catalog crosses, and which of them go together. A TOML file, strictly decoded."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TypeVar
+
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.profile import VmmProfile
+from catalog.launch.technology import technology_named
+from catalog.launch.vcpu_types import VcpuTypes
+from catalog.release import embedded, inputs
+from catalog.release.kernel_record import BlobWire, KernelRecord, KernelWire
+from catalog.release.numbers import Number, counts, number
+from catalog.wire import Wire, decode_toml
+
+NO_KERNEL = "none"
+"""Name that stands for a launch without a kernel hashes table."""
+
+
+class FirmwareWire(Wire, frozen=True):
+    """builds: names or globs of embedded builds. files: globs of image files, relative to the spec."""
+
+    builds: list[str] = []
+    files: list[str] = []
+
+
+class DefineWire(Wire, frozen=True):
+    """A kernel hashes table of one's own: files relative to the spec, or their SHA-256."""
+
+    name: str
+    kernel: str | None = None
+    kernel_sha256: str | None = None
+    initrd: str | None = None
+    initrd_sha256: str | None = None
+    append: str = ""
+
+
+class KernelHashesWire(Wire, frozen=True):
+    """tables: names or globs of embedded and defined tables; "none" is a launch without one."""
+
+    tables: list[str]
+    define: list[DefineWire] = []
+
+
+class AxesWire(Wire, frozen=True):
+    """Axes of one technology; those it does not measure stay empty."""
+
+    vmm: list[str] = []
+    vcpu_signatures: list[Number] = []
+    sev_features: list[Number] = []
+    vcpus: list[Number] = []
+
+
+class SelectorWire(Wire, frozen=True):
+    """Points by their components: every field given has to hold; names are globs."""
+
+    technology: list[str] | None = None
+    firmware: list[str] | None = None
+    kernel_hashes: list[str] | None = None
+    vmm: list[str] | None = None
+    vcpu_signatures: list[Number] | None = None
+    sev_features: list[Number] | None = None
+    vcpus: list[Number] | None = None
+
+
+class TogetherWire(Wire, frozen=True):
+    """A constraint: points that `when` selects are kept only where `only` selects them too."""
+
+    when: SelectorWire
+    only: SelectorWire
+
+
+class SpecWire(Wire, frozen=True):
+    """A spec file."""
+
+    name: str
+    firmware: FirmwareWire
+    technologies: dict[str, AxesWire]
+    kernel_hashes: KernelHashesWire = KernelHashesWire(tables=[NO_KERNEL])
+    together: list[TogetherWire] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """The values of each axis of one technology, in ascending order, each once."""
+
+    vmm: tuple[VmmProfile, ...]
+    vcpu_signatures: tuple[VcpuSignature, ...]
+    sev_features: tuple[int, ...]
+    vcpus: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A SelectorWire with its numbers read; None: the field may be anything."""
+
+    technology: Sequence[str] | None
+    firmware: Sequence[str] | None
+    kernel_hashes: Sequence[str] | None
+    vmm: Sequence[str] | None
+    vcpu_signatures: Collection[VcpuSignature] | None
+    sev_features: Collection[int] | None
+    vcpus: Collection[int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """A constraint; `number` is its place in the spec, from 1."""
+
+    number: int
+    when: Selector
+    only: Selector
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSpec:
+    """A spec with everything it names found and read. kernels: None is a launch without a table."""
+
+    name: str
+    text: str
+    builds: tuple[FirmwareBuild, ...]
+    kernels: tuple[KernelRecord | None, ...]
+    axes: Mapping[str, Axes]
+    together: tuple[Together, ...]
+
+
+def load_spec(path: Path | None) -> CatalogSpec:
+    """Read a spec file, or the embedded default; raises LdcatError naming the key, name or file at fault."""
+    text = embedded.default_spec_text() if path is None else inputs.read_text(path)
+    folder = Path() if path is None else path.parent
+    wire = decode_toml(text, SpecWire, "the embedded spec" if path is None else str(path))
+    types = embedded.vcpu_types()
+    spec = CatalogSpec(
+        name=wire.name,
+        text=text,
+        builds=_builds(wire.firmware, folder),
+        kernels=_kernels(wire.kernel_hashes, folder),
+        axes={technology_named(name).name: _axes(name, axes, types) for name, axes in wire.technologies.items()},
+        together=tuple(
+            Together(number, _selector(rule.when, types), _selector(rule.only, types))
+            for number, rule in enumerate(wire.together, 1)
+        ),
+    )
+    if not spec.axes:
+        raise MalformedRecord(f"spec {wire.name!r} names no technology", "add a table such as [technologies.sev-snp]")
+    return spec
+
+
+def matches(patterns: Iterable[str], name: str) -> bool:
+    """Whether a name is one of `patterns`, which may be globs."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+_Record = TypeVar("_Record", FirmwareBuild, KernelRecord, VmmProfile)
+
+
+def _selected(kind: str, patterns: Sequence[str], known: Mapping[str, _Record]) -> list[_Record]:
+    """Records that any pattern names; raises UnknownName for a pattern that names none."""
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            raise UnknownName(kind, pattern, known)
+    return [record for name, record in sorted(known.items()) if matches(patterns, name)]
+
+
+def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
+    builds = _selected("build", wire.builds, embedded.builds())
+    for pattern in wire.files:
+        found = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
+        if not found:
+            raise Unreadable(f"no firmware file matches {pattern!r} in {folder.resolve()}")
+        builds += [inputs.build_of_file(folder / name, name) for name in found]
+    if not builds:
+        raise MalformedRecord("the spec selects no firmware", "name builds or files under [firmware]")
+    names = [build.name for build in builds]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"two builds of the spec have the name {min(twice)!r}")
+    return tuple(sorted(builds, key=lambda build: build.name))
+
+
+def _kernels(wire: KernelHashesWire, folder: Path) -> tuple[KernelRecord | None, ...]:
+    known = dict(embedded.kernels())
+    for defined in wire.define:
+        if defined.name in known or defined.name == NO_KERNEL:
+            raise UsageError(f"the kernel hashes name {defined.name!r} is taken")
+        known[defined.name] = _defined(defined, folder)
+    named = [pattern for pattern in wire.tables if pattern != NO_KERNEL]
+    named += [defined.name for defined in wire.define]
+    tables: list[KernelRecord | None] = [None] if NO_KERNEL in wire.tables else []
+    tables += _selected("kernel hashes table", named, known)
+    if not tables:
+        raise MalformedRecord("the spec selects no kernel hashes", 'name tables, or "none", under [kernel_hashes]')
+    return tuple(tables)
+
+
+def _defined(wire: DefineWire, folder: Path) -> KernelRecord:
+    kernel = _blob(wire.kernel, wire.kernel_sha256, folder, f"kernel of {wire.name!r}")
+    initrd = _blob(wire.initrd, wire.initrd_sha256, folder, f"initrd of {wire.name!r}")
+    if kernel is None:
+        raise MalformedRecord(f"kernel hashes {wire.name!r}: no kernel", "give kernel (a file) or kernel_sha256")
+    return KernelRecord.of(KernelWire(name=wire.name, kernel=kernel, initrd=initrd, append=wire.append))
+
+
+def _blob(path: str | None, sha256: str | None, folder: Path, what: str) -> BlobWire | None:
+    if path is not None and sha256 is not None:
+        raise MalformedRecord(f"{what}: give a file or its SHA-256, not both")
+    if path is not None:
+        return BlobWire(sha256=inputs.hash_file(folder / path).hex())
+    return None if sha256 is None else BlobWire(sha256=sha256)
+
+
+def _axes(technology: str, wire: AxesWire, types: VcpuTypes) -> Axes:
+    where = f"technologies.{technology}"
+    axes = Axes(
+        vmm=tuple(_selected("VMM profile", wire.vmm, embedded.profiles())),
+        vcpu_signatures=tuple(sorted(_signatures(wire.vcpu_signatures, types))),
+        sev_features=tuple(sorted({number(value) for value in wire.sev_features})),
+        vcpus=tuple(sorted(counts(wire.vcpus))),
+    )
+    measured = {field for field in Axes.__slots__ if getattr(axes, field)}
+    wanted = {"vmm", "sev_features", "vcpus"} if "vcpus" in _fields(technology) else set()
+    if any(profile.measures_signature for profile in axes.vmm):
+        wanted.add("vcpu_signatures")
+    if missing := wanted - measured:
+        raise MalformedRecord(f"{where}: no {min(missing)}", f"{technology} measures it; list its values")
+    if extra := measured - wanted - {"vcpu_signatures"}:
+        raise MalformedRecord(f"{where}: {min(extra)} given", f"{technology} does not measure it")
+    return axes
+
+
+def _fields(technology: str) -> Collection[str]:
+    fields: Collection[str] = technology_named(technology).point_type.__dataclass_fields__
+    return fields
+
+
+def _signatures(values: Iterable[Number], types: VcpuTypes) -> set[VcpuSignature]:
+    return {
+        types.by_name[value] if value in types.by_name else _signature(value, types) for value in values
+    }
+
+
+def _signature(value: Number, types: VcpuTypes) -> VcpuSignature:
+    try:
+        return VcpuSignature(number(value))
+    except UsageError as error:
+        raise UnknownName("vCPU type", str(value), types.by_name) from error
+
+
+def _selector(wire: SelectorWire, types: VcpuTypes) -> Selector:
+    for name in wire.technology or ():
+        technology_named(name)
+    return Selector(
+        technology=wire.technology,
+        firmware=wire.firmware,
+        kernel_hashes=wire.kernel_hashes,
+        vmm=wire.vmm,
+        vcpu_signatures=None if wire.vcpu_signatures is None else _signatures(wire.vcpu_signatures, types),
+        sev_features=None if wire.sev_features is None else {number(v) for v in wire.sev_features},
+        vcpus=None if wire.vcpus is None else counts(wire.vcpus),
+    )
