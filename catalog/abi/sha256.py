@@ -36,12 +36,12 @@ def _primes(count: int) -> list[int]:
 
 
 def _integer_cube_root(number: int) -> int:
-    root = round(number ** (1 / 3))
+    root = int(number ** (1 / 3))
     while root**3 > number:
         root -= 1
     while (root + 1) ** 3 <= number:
         root += 1
-    return root
+    return int(root)
 
 
 # FIPS 180-4, 4.2.2 and 5.3.3: fractional bits of the cube and square roots of the first primes

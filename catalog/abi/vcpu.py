@@ -34,13 +34,7 @@ class VcpuSignature:
             if not 0 <= number <= top:
                 raise UsageError(f"vCPU {name} {number} is not between 0 and {top}")
         base_family = min(family, 0xF)
-        return cls(
-            (family - base_family) << 20
-            | (model >> 4) << 16
-            | base_family << 8
-            | (model & 0xF) << 4
-            | stepping
-        )
+        return cls((family - base_family) << 20 | (model >> 4) << 16 | base_family << 8 | (model & 0xF) << 4 | stepping)
 
     @property
     def family(self) -> int:

@@ -13,7 +13,15 @@ from catalog.abi.page_info import INITIAL_DIGEST, PageType, fold_pages
 from catalog.abi.sha256 import Sha256State
 from catalog.errors import MalformedRecord
 from catalog.firmware.blob_verifier import Enforced, kernel_hashes_enforced
-from catalog.firmware.ovmf import FOUR_GIB, MAX_IMAGE_SIZE, PAGE_SIZE, Area, OvmfImage, Section, metadata_fault
+from catalog.firmware.ovmf import (
+    FOUR_GIB,
+    MAX_IMAGE_SIZE,
+    PAGE_SIZE,
+    Area,
+    OvmfImage,
+    Section,
+    metadata_fault,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ Source: edk2 OvmfPkg/ResetVector/X64/OvmfSevMetadata.asm; QEMU hw/i386/pc_sysfw.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ def metadata_fault(sections: Sequence[Section], *, image_gpa: int, hashes_area: 
         if fault := _section_fault(section, image_gpa):
             return f"SEV metadata section {section} {fault}"
     ordered = sorted(sections, key=lambda section: section.gpa)
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in itertools.pairwise(ordered):
         if before.end > after.gpa:
             return f"SEV metadata sections {before} and {after} overlap"
     hashes_pages = [s for s in sections if s.kind == SectionType.SNP_KERNEL_HASHES]

@@ -24,6 +24,7 @@ class Technology(Protocol):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    digest_size: ClassVar[int]
     point_type: ClassVar[type[Any]]
     default_sev_features: ClassVar[int | None]
 

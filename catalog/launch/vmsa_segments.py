@@ -27,9 +27,7 @@ def refuses_reset_vector(firmware: FirmwareComponent) -> str | None:
     return None
 
 
-def vmsa_updates(
-    firmware: FirmwareComponent, point: VcpuPoint, *, gpa: int
-) -> tuple[LaunchUpdate, LaunchUpdate]:
+def vmsa_updates(firmware: FirmwareComponent, point: VcpuPoint, *, gpa: int) -> tuple[LaunchUpdate, LaunchUpdate]:
     """The launch updates of the BSP and of each AP; raises CannotLaunch without a reset vector."""
     if not firmware.reset_vector:
         raise CannotLaunch(refuses_reset_vector(firmware) or "")

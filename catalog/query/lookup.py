@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.abi.digest import SNP_DIGEST_SIZE, LaunchDigest
+from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import MalformedRecord
 from catalog.firmware.build import NOT_RECORDED
 from catalog.query.store import Catalog
 
 _PROVENANCE = ("distribution", "suite", "package", "version", "package_sha256", "path")
-_SNP = "sev-snp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +88,8 @@ def lookup(catalog: Catalog, digest: LaunchDigest) -> tuple[Match, ...]:
     """
     found = [
         match
-        for technology in catalog.manifest.technologies
-        if (technology == _SNP) == (len(digest.value) == SNP_DIGEST_SIZE)
+        for technology, entry in catalog.manifest.technologies.items()
+        if entry.digest_size == len(digest.value)
         for row in _rows(catalog, technology, digest)
         for match in _matches(catalog, digest, row)
     ]

@@ -13,6 +13,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes, hash_cmdline
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import LdcatError, MalformedRecord, UnknownName, UsageError
+from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild, LaunchableWire
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint, check_vcpus
 from catalog.launch.profile import VmmProfile
@@ -57,13 +58,56 @@ class Request(Wire, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A launch digest with the build it is of and what is recorded about launching that build so."""
+    """A launch digest with the build it is of and what is recorded about launching that build so.
+
+    ignored: axes that were given and that this digest does not depend on.
+    """
 
     digest: LaunchDigest
     build: FirmwareBuild
     technology: str
+    has_kernel_hashes: bool
     launchable: LaunchableWire
     ignored: tuple[str, ...]
+
+    def warnings(self) -> list[str]:
+        """What nobody may overlook: a launch that is not expected, kernel hashes that are not enforced."""
+        found = []
+        if self.launchable.verdict == "no":
+            found.append(f"{self.build.name} is not expected to launch under {self._why()}")
+        enforced = self.build.component.kernel_hashes_enforced
+        if self.has_kernel_hashes and enforced is Enforced.NO:
+            found.append(f"{self.build.name} does not enforce kernel hashes: it boots any kernel the host passes")
+        if self.has_kernel_hashes and enforced is Enforced.UNKNOWN:
+            found.append(f"whether {self.build.name} enforces kernel hashes is unknown")
+        return found
+
+    def notes(self) -> list[str]:
+        """What is good to know."""
+        found = []
+        if self.launchable.verdict == "unknown" and self.launchable.source:
+            found.append(f"{self.build.name} is not known to launch under {self._why()}")
+        if self.ignored:
+            found.append(f"this digest does not depend on: {', '.join(self.ignored)}")
+        return found
+
+    def _why(self) -> str:
+        source = f" ({self.launchable.source})" if self.launchable.source else ""
+        return f"{self.technology}: {self.launchable.reason}{source}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The digest with what it is of, as JSON has it."""
+        return {
+            "launch_digest": self.digest.hex(),
+            "technology": self.technology,
+            "firmware": self.build.name,
+            "firmware_sha256": self.build.component.sha256.hex(),
+            "kernel_hashes_enforced": self.build.component.kernel_hashes_enforced.value,
+            "launchable": self.launchable.verdict,
+            "launchable_reason": self.launchable.reason,
+            "launchable_source": self.launchable.source,
+            "notes": [*self.warnings(), *self.notes()],
+        }
 
 
 @dataclass(slots=True)
@@ -84,7 +128,8 @@ class Workbench:
         if key not in self._measurers:
             self._measurers[key] = Measurer(technology, build.component)
         digest = self._measurers[key].measure(point)
-        return Measured(digest, build, technology.name, build.launchability(technology.name), ignored)
+        launchable = build.launchability(technology.name)
+        return Measured(digest, build, technology.name, point.kernel_hashes is not None, launchable, ignored)
 
     def measure_line(self, line: bytes) -> dict[str, Any]:
         """One line of a batch with `launch_digest` and `launchable`, or with `error`; raises nothing."""

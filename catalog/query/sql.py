@@ -24,12 +24,6 @@ LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
 """
 """Every row with the names of its components: the view most questions are asked of."""
 
-_COMPONENTS = {
-    "firmware": manifest.FIRMWARE,
-    "launchable": manifest.LAUNCHABLE,
-    "kernel_hashes": manifest.KERNEL_HASHES,
-}
-
 
 def run_query(catalog: Catalog, query: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
     """Column names and rows of a query over the views; it can reach no file and no network.
@@ -39,11 +33,9 @@ def run_query(catalog: Catalog, query: str) -> tuple[list[str], Iterator[tuple[A
     import duckdb
 
     connection = duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"})
-    for name in (*_digest_files(catalog), *_COMPONENTS.values()):
-        connection.register(_table_name(name), read_parquet(catalog.verified(name), name))
-    for name, path in _COMPONENTS.items():
-        connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {_table_name(path)}")
-    _create_joins(connection, [_table_name(name) for name in _digest_files(catalog)])
+    for view, name in _views(catalog).items():
+        connection.register(view, read_parquet(catalog.verified(name), name))
+    _create_joins(connection, catalog)
     try:
         result = connection.execute(query)
         columns = [column[0] for column in result.description or ()]
@@ -66,11 +58,10 @@ def write_database(catalog: Catalog, path: Path) -> None:
     try:
         partial.unlink(missing_ok=True)
         with duckdb.connect(partial) as connection:
-            for name in _digest_files(catalog):
-                connection.execute(f"CREATE VIEW {_table_name(name)} AS {_read(catalog.folder / name)}")
-            for view, name in _COMPONENTS.items():
-                connection.execute(f"CREATE VIEW {view} AS {_read(catalog.folder / name)}")
-            _create_joins(connection, [_table_name(name) for name in _digest_files(catalog)])
+            for view, name in _views(catalog).items():
+                quoted = str((catalog.folder / name).resolve()).replace("'", "''")
+                connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet('{quoted}')")  # noqa: S608
+            _create_joins(connection, catalog)
         partial.rename(path)
     except (OSError, duckdb.IOException) as error:
         raise unreadable(path, error) from error
@@ -78,25 +69,25 @@ def write_database(catalog: Catalog, path: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _digest_files(catalog: Catalog) -> list[str]:
-    files = [catalog.digest_file(technology) for technology in catalog.manifest.technologies]
-    found = [name for name in files if name]
-    if not found:
+def _views(catalog: Catalog) -> dict[str, str]:
+    """Name of each plain view, and the file of the catalog behind it."""
+    return _digest_views(catalog) | {
+        "firmware": manifest.FIRMWARE,
+        "launchable": manifest.LAUNCHABLE,
+        "kernel_hashes": manifest.KERNEL_HASHES,
+    }
+
+
+def _digest_views(catalog: Catalog) -> dict[str, str]:
+    names = {name: catalog.digest_file(name) for name in catalog.manifest.technologies}
+    views = {f"launch_digests_{name.replace('-', '_')}": path for name, path in names.items() if path}
+    if not views:
         raise MalformedRecord("the catalog holds no launch digest")
-    return found
+    return views
 
 
-def _table_name(path: str) -> str:
-    return '"' + path.replace('"', "") + '"'
-
-
-def _read(path: Path) -> str:
-    quoted = str(path.resolve()).replace("'", "''")
-    return f"SELECT * FROM read_parquet('{quoted}')"  # noqa: S608 - quoted as SQL has it
-
-
-def _create_joins(connection: Any, tables: list[str]) -> None:
-    union = " UNION ALL ".join(f"SELECT * FROM {table}" for table in tables)  # noqa: S608
+def _create_joins(connection: Any, catalog: Catalog) -> None:
+    union = " UNION ALL ".join(f"SELECT * FROM {view}" for view in _digest_views(catalog))  # noqa: S608
     connection.execute(f"CREATE VIEW launch_digests AS {union}")
     connection.execute(f"CREATE VIEW configurations AS {CONFIGURATIONS}")
 

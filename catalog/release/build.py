@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import __version__
+from catalog.launch.technology import technologies, technology_named
 from catalog.release import embedded, manifest
 from catalog.release.enumeration import CrossProduct, Progress, cross_product, digests
 from catalog.release.folder import written_whole
-from catalog.release.manifest import FileEntry, LeftOutEntry, Manifest
+from catalog.release.manifest import FileEntry, LeftOutEntry, Manifest, TechnologyEntry
 from catalog.release.spec import CatalogSpec
 
 DATABASE = "catalog.duckdb"
@@ -19,11 +20,11 @@ DATABASE = "catalog.duckdb"
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build made. rows: by technology."""
+    """What a build made. example: a launch digest of it in hex to look up, None when it has no row."""
 
     folder: Path
     manifest: Manifest
-    rows: Mapping[str, int]
+    example: str | None
 
 
 def build_catalog(
@@ -38,18 +39,24 @@ def build_catalog(
     begin: called once with the number of rows to come; gives the callback for progress. Raises UsageError
     for a folder with other contents, Unreadable where the system refuses.
     """
-    replaceable = {manifest.NAME, "components", DATABASE, *_technology_names()}
+    replaceable = {manifest.NAME, "components", DATABASE, *technologies()}
     with written_whole(folder, replaceable=replaceable) as partial:
         product = cross_product(spec)
         made = digests(product, processes=processes, progress=begin(product.rows))
         files = _write_digests(partial, product, made)
-        rows = {Path(path).parts[0]: entry.rows or 0 for path, entry in files.items()}
+        entries = {
+            name: TechnologyEntry(
+                digest_size=technology_named(name).digest_size,
+                rows=sum(len(family.vcpus) for family in product.families if family.technology == name),
+            )
+            for name in sorted(spec.axes)
+        }
         files |= _write_components(partial, spec)
         written = Manifest(
             format=manifest.FORMAT,
             name=spec.name,
             generator=f"ldcat {__version__}",
-            technologies=sorted(spec.axes),
+            technologies=entries,
             files=files,
             left_out=[
                 LeftOutEntry(technology=o.technology, firmware=o.firmware, reason=o.reason, points=o.points)
@@ -57,7 +64,22 @@ def build_catalog(
             ],
         )
         (partial / manifest.NAME).write_bytes(written.to_json())
-    return Built(folder, written, rows)
+    return Built(folder, written, _example(spec, product, made))
+
+
+def _example(spec: CatalogSpec, product: CrossProduct, made: list[bytes]) -> str | None:
+    """A digest that people are likely to meet: of a build known to launch, the newest technology first."""
+    known = {
+        (technology, build.component.sha256)
+        for build in spec.builds
+        for technology in spec.axes
+        if build.launchability(technology).verdict == "yes"
+    }
+    likely = [n for n, f in enumerate(product.families) if (f.technology, f.firmware.sha256) in known]
+    chosen = max(likely or range(len(made)), default=None)
+    if chosen is None:
+        return None
+    return made[chosen][: technology_named(product.families[chosen].technology).digest_size].hex()
 
 
 def _write_digests(folder: Path, product: CrossProduct, made: list[bytes]) -> dict[str, FileEntry]:
@@ -95,9 +117,3 @@ def _write_components(folder: Path, spec: CatalogSpec) -> dict[str, FileEntry]:
         (folder / name).write_bytes(text.encode("utf-8"))
         files[name] = manifest.file_entry(folder / name)
     return files
-
-
-def _technology_names() -> list[str]:
-    from catalog.launch.technology import technologies
-
-    return list(technologies())

@@ -127,9 +127,7 @@ def measure_shard(shard: Sequence[Family]) -> list[bytes]:
     """The digests of families of one technology and firmware, which share prefixes."""
     first = shard[0]
     measurer = Measurer(technologies()[first.technology], first.firmware)
-    return [
-        b"".join(measurer.measure(family.point(vcpus)).value for vcpus in family.vcpus) for family in shard
-    ]
+    return [b"".join(measurer.measure(family.point(vcpus)).value for vcpus in family.vcpus) for family in shard]
 
 
 def processors() -> int:
@@ -158,9 +156,7 @@ def _kept_counts(
         if not _selects(rule.when, family, build, kernel):
             continue
         goes = _selects(rule.only, family, build, kernel)
-        within = tuple(
-            n for n in kept if not _counts(rule.when, n) or (goes and _counts(rule.only, n))
-        )
+        within = tuple(n for n in kept if not _counts(rule.when, n) or (goes and _counts(rule.only, n)))
         left_out[family.technology, build, f"constraint {rule.number} of the spec"] += len(kept) - len(within)
         kept = within
     return kept

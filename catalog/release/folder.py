@@ -48,7 +48,7 @@ def _check_replaceable(target: Path, replaceable: Collection[str]) -> None:
         return
     if not target.is_dir():
         raise UsageError(f"{target} is a file, not a folder")
-    foreign = sorted(set(os.listdir(target)) - set(replaceable))
+    foreign = sorted({entry.name for entry in target.iterdir()} - set(replaceable))
     if foreign:
         raise UsageError(
             f"{target} holds {foreign[0]!r}, which is no part of a catalog, so it is not replaced",
@@ -67,7 +67,7 @@ def _claim(partial: Path) -> int:
             os.close(lock)
             raise UsageError(f"another build is writing {partial.parent}", "wait until it has ended") from error
         with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(lock), os.stat(partial)):  # nobody renamed it meanwhile
+            if os.path.samestat(os.fstat(lock), partial.stat()):  # nobody renamed it meanwhile
                 for entry in os.scandir(partial):
                     _remove(Path(entry.path))
                 return lock

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,8 +19,6 @@ def read_file(path: Path, *, limit: int) -> bytes:
     """The whole file of at most `limit` bytes; raises Unreadable for anything but a readable regular file."""
     try:
         with path.open("rb") as file:
-            if stat.S_ISDIR(path.stat().st_mode):
-                raise Unreadable(f"{path} is a folder")
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error

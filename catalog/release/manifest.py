@@ -32,6 +32,13 @@ class FileEntry(Wire, frozen=True):
     rows: int | None = None
 
 
+class TechnologyEntry(Wire, frozen=True):
+    """A technology of the catalog: bytes of its launch digests, and how many rows it has."""
+
+    digest_size: int
+    rows: int
+
+
 class LeftOutEntry(Wire, frozen=True):
     """Points of the cross product that are not in the catalog."""
 
@@ -47,7 +54,7 @@ class Manifest(Wire, frozen=True):
     format: str
     name: str
     generator: str
-    technologies: list[str]
+    technologies: dict[str, TechnologyEntry]
     files: dict[str, FileEntry]
     left_out: list[LeftOutEntry]
 

@@ -172,7 +172,7 @@ def _selected(kind: str, patterns: Sequence[str], known: Mapping[str, _Record]) 
 def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
     builds = _selected("build", wire.builds, embedded.builds())
     for pattern in wire.files:
-        found = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
+        found = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207 - may be absolute
         if not found:
             raise Unreadable(f"no firmware file matches {pattern!r} in {folder.resolve()}")
         builds += [inputs.build_of_file(folder / name, name) for name in found]
@@ -240,12 +240,12 @@ def _fields(technology: str) -> Collection[str]:
 
 
 def _signatures(values: Iterable[Number], types: VcpuTypes) -> set[VcpuSignature]:
-    return {
-        types.by_name[value] if value in types.by_name else _signature(value, types) for value in values
-    }
+    return {_signature(value, types) for value in values}
 
 
 def _signature(value: Number, types: VcpuTypes) -> VcpuSignature:
+    if isinstance(value, str) and value in types.by_name:
+        return types.by_name[value]
     try:
         return VcpuSignature(number(value))
     except UsageError as error:

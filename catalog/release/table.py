@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.abi.digest import SEV_DIGEST_SIZE, SNP_DIGEST_SIZE
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import VcpuPoint
+from catalog.launch.technology import technology_named
 from catalog.launch.vmsa_segments import vmsa_page_hashes
 from catalog.release.enumeration import Family
 from catalog.release.kernel_record import KernelRecord
@@ -56,10 +56,7 @@ FIRMWARE = pa.schema(
 """One row a build; `record` is the whole component as TOML, from which any digest can be made."""
 
 LAUNCHABLE = pa.schema(
-    [
-        pa.field(name, pa.string(), nullable=False)
-        for name in ("firmware", "technology", "verdict", "reason", "source")
-    ]
+    [pa.field(name, pa.string(), nullable=False) for name in ("firmware", "technology", "verdict", "reason", "source")]
 )
 """Whether a build, by name, can be expected to launch under a technology, why, and who says it."""
 
@@ -87,13 +84,9 @@ def digest_schema(technology: str, digest_size: int) -> pa.Schema:
 
 def digest_table(families: Sequence[Family], digests: Sequence[bytes]) -> pa.Table:
     """Rows of one technology's families, sorted by digest and, where digests are equal, by family."""
-    size = len(digests[0]) // len(families[0].vcpus)
-    if size not in (SEV_DIGEST_SIZE, SNP_DIGEST_SIZE):
-        raise ValueError(f"{size} bytes are no launch digest")
+    size = technology_named(families[0].technology).digest_size
     count = sum(len(family.vcpus) for family in families)
-    values = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(size), count, [None, pa.py_buffer(b"".join(digests))]
-    )
+    values = pa.FixedSizeBinaryArray.from_buffers(pa.binary(size), count, [None, pa.py_buffer(b"".join(digests))])
     family_of = pa.array((n for n, family in enumerate(families) for _ in family.vcpus), pa.int32())
     vcpus = pa.array((v for family in families for v in family.vcpus), pa.uint16())
     rows = pa.table({"launch_digest": values, "family": family_of, "vcpus": vcpus})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from catalog.abi.digest import LaunchDigest
+from catalog.abi.digest import SEV_DIGEST_SIZE, LaunchDigest
 from catalog.abi.kernel_hashes import TABLE_SIZE
 from catalog.abi.page_info import PageType
 from catalog.abi.sha256 import Sha256State
@@ -22,6 +22,7 @@ class Sev:
 
     name = "sev"
     title = "AMD SEV"
+    digest_size = SEV_DIGEST_SIZE
     point_type = FirmwarePoint
     default_sev_features = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from catalog.abi.digest import LaunchDigest
+from catalog.abi.digest import SNP_DIGEST_SIZE, LaunchDigest
 from catalog.abi.kernel_hashes import TABLE_SIZE, KernelHashes
 from catalog.abi.page_info import (
     HAS_CONTENTS,
@@ -30,6 +30,7 @@ class SevSnp:
 
     name = "sev-snp"
     title = "AMD SEV-SNP"
+    digest_size = SNP_DIGEST_SIZE
     point_type = VcpuPoint
     default_sev_features = SNP_ACTIVE
 
@@ -105,9 +106,7 @@ def _hashes_page(firmware: FirmwareComponent, hashes: KernelHashes) -> LaunchUpd
 
 
 @lru_cache(maxsize=1024)
-def _section_segments(
-    firmware: FirmwareComponent, order: SnpOrder, hashes: KernelHashes | None
-) -> tuple[Segment, ...]:
+def _section_segments(firmware: FirmwareComponent, order: SnpOrder, hashes: KernelHashes | None) -> tuple[Segment, ...]:
     """The sections in file order, but CPUID last where the VMM has it so; those up to the hashes are shared."""
     sections = list(firmware.sections)
     if order.cpuid_last:

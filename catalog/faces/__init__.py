@@ -1,0 +1,1 @@
+"""People and programs: the terminal, the environment and the exit codes."""

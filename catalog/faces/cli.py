@@ -1,0 +1,100 @@
+"""The command `ldcat`: its commands, and how whatever goes wrong becomes one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from catalog import __version__
+from catalog.abi import sha256
+from catalog.errors import LdcatError
+from catalog.faces import render
+from catalog.faces.commands import build, inspect, lookup, measure, sql
+
+app = typer.Typer(
+    name="ldcat",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 yes (found, equal), 1 no (not found, a batch line in error), 2 usage or a launch that "
+    "cannot be, 3 malformed input, 4 verification failed, 5 cannot read or write, 70 internal error.",
+)
+app.command("build")(build.command)
+app.command("measure")(measure.command)
+app.command("inspect")(inspect.command)
+app.command("lookup")(lookup.command)
+app.command("sql")(sql.command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        render.line(f"ldcat {__version__} (SHA-256 midstates: {sha256.in_use})")
+        raise typer.Exit
+
+
+@app.callback()
+def ldcat(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version, then exit.")
+    ] = False,
+) -> None:
+    """The catalog of confidential-VM launch digests: AMD SEV, SEV-ES, SEV-SNP.
+
+    Build it, look a digest up in it, measure one configuration, inspect a firmware image.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _closed_pipe()
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit code is that of the table in errors.py."""
+    try:
+        result = app(args=list(arguments), prog_name="ldcat", standalone_mode=False)
+    except LdcatError as failure:
+        render.error(failure)
+        return failure.exit_code
+    except TyperException as failure:
+        message = failure.format_message() or "nothing was asked for"
+        render.problem(message[:1].lower() + message[1:].rstrip("."), "ldcat --help")
+        return 2
+    except (typer.Abort, KeyboardInterrupt):
+        return _interrupted()
+    except BrokenPipeError:
+        return _closed_pipe()
+    except Exception as failure:  # a defect: said in one line, with the place to look at
+        place = traceback.extract_tb(failure.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        render.problem(
+            f"internal error: {type(failure).__name__}: {failure} ({where})",
+            "this is a defect of ldcat; report it",
+        )
+        return LdcatError.exit_code
+    code = result if isinstance(result, int) else 0
+    return _interrupted() if code == 130 else code
+
+
+def _interrupted() -> int:
+    render.problem("interrupted", None)
+    return 130
+
+
+def _closed_pipe() -> int:
+    """The reader has gone: as a program that SIGPIPE ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141

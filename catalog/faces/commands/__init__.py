@@ -1,0 +1,1 @@
+"""One file a command: options in, query or release called, the answer rendered."""

@@ -1,0 +1,62 @@
+"""`ldcat build`: every launch digest of a spec."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from catalog.errors import UsageError
+from catalog.faces import render
+from catalog.faces.options import QuietOption, default_catalog, parse_number
+
+
+def command(
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="[SPEC.toml]", help="Spec; without it the embedded default.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", envvar="LDCAT_OUT", help="Folder to write, whole or not at all."),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            parser=parse_number,
+            metavar="N",
+            envvar="LDCAT_PROCESSES",
+            help="Processes to measure with; as many as there are processors by default. The result is the same.",
+        ),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Build a catalog: every launch digest of SPEC, or of all embedded builds.
+
+    Needs no network and no firmware. Prints the folder. An interrupted build changes nothing.
+    """
+    from catalog.release.build import build_catalog
+    from catalog.release.enumeration import processors
+    from catalog.release.spec import load_spec
+
+    if spec is not None and out is None:
+        raise UsageError("a spec of your own needs a folder of its own", "name it with --out DIR")
+    if processes is not None and not 1 <= processes <= 1024:
+        raise UsageError(f"{processes} processes are not between 1 and 1024")
+    folder = out or default_catalog()
+    with ExitStack() as bars:
+        built = build_catalog(
+            load_spec(spec),
+            folder,
+            processes=processes or processors(),
+            begin=lambda rows: bars.enter_context(render.progress(rows, "launch digests", quiet=quiet)),
+        )
+    render.line(str(folder))
+    if not quiet:
+        for name, entry in built.manifest.technologies.items():
+            render.note(f"{name}: {entry.rows:,} launch digests")
+        left_out = sum(entry.points for entry in built.manifest.left_out)
+        render.note(f"{left_out:,} points of the cross product are left out; manifest.json says which and why")
+        if built.example:
+            render.note(f"try: ldcat lookup {built.example}{'' if out is None else f' --catalog {out}'}")

@@ -1,0 +1,89 @@
+"""`ldcat inspect`: what a firmware image is and what it can launch under."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from catalog.faces import render
+from catalog.faces.options import TableFormatOption, require
+from catalog.faces.render import Format
+from catalog.query.inspect import Inspection
+
+
+def command(
+    firmware: Annotated[
+        str, typer.Argument(metavar="FILE|NAME", help="Image file, or a catalogued build by name or SHA-256.")
+    ],
+    output: TableFormatOption = Format.TABLE,
+) -> None:
+    """Show a firmware image: GUID table, metadata sections, memory map, what it can launch under and why not."""
+    require(output, Format.TABLE, Format.JSON, Format.JSONL)
+    inspection = Inspection.of(firmware)
+    record = inspection.to_dict()
+    if output is Format.JSON:
+        render.json_document(record)
+    elif output is Format.JSONL:
+        render.json_lines([record])
+    else:
+        _print(record, has_image=inspection.image is not None)
+
+
+def _print(record: dict[str, Any], *, has_image: bool) -> None:
+    render.facts(_facts(record), title=record["name"])
+    if not has_image:
+        render.line("  (the GUID table is in the image alone; give the file to see it)")
+    elif record["guid_table"]:
+        render.table(
+            ("GUID", "what", "data"),
+            [(e["guid"], e["name"] or "", _short(e["data"])) for e in record["guid_table"]],
+            title="GUID table, from its end",
+        )
+    render.table(
+        ("from", "to", "size", "what", "launch order"),
+        [_range(r) for r in record["memory_map"]],
+        title="Guest-physical memory",
+    )
+    render.table(
+        ("technology", "measurable", "expected to launch", "why", "source"),
+        [
+            (name, x["measurable"], x["launchable"], x["fault"] or x["reason"], x["source"])
+            for name, x in record["launches"].items()
+        ],
+        title="Launches",
+    )
+
+
+def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
+    origin, vector, area = record["origin"], record["reset_vector"], record["hashes_area"]
+    shown: list[tuple[str, object]] = []
+    if origin:
+        shown.append(("published in", f"{origin['package']} {origin['version']} ({origin['suite']}), {origin['path']}"))
+    shown += [
+        ("SHA-256", record["sha256"]),
+        ("SHA-384", record["sha384"]),
+        ("size", f"{record['size']:,} bytes, {record['size'] // 4096} pages"),
+        ("SEV-ES reset vector", "none" if vector is None else f"{vector:#x}"),
+    ]
+    if record["standalone_reset_block"]:
+        shown.append(("", "from a stand-alone reset block: the image is older than the GUID table"))
+    shown.append(("kernel hashes area", f"{area['gpa']:#x}+{area['size']:#x}" if area else "none"))
+    shown.append(("kernel hashes", record["kernel_hashes"]))
+    shown.append(("kernel hashes enforced", record["kernel_hashes_enforced"]))
+    return shown
+
+
+def _range(entry: dict[str, Any]) -> tuple[object, ...]:
+    start, size, order = entry["gpa"], entry["size"], entry["order"]
+    return (
+        f"{start:#010x}",
+        f"{start + size:#010x}",
+        f"{size:#x}",
+        entry["what"],
+        "" if order is None else order,
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 32 else f"{text[:32]}... ({len(text) // 2} bytes)"

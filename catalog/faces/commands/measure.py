@@ -1,0 +1,204 @@
+"""`ldcat measure`: the launch digest of one configuration, or of each line of a batch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import UsageError
+from catalog.faces import render
+from catalog.faces.options import QuietOption, parse_number, require
+from catalog.faces.render import Format
+from catalog.query.measure import MAX_LINE, Measured, Request, Workbench
+from catalog.release.inputs import unreadable
+
+_KERNEL = "Kernel hashes"
+_VCPUS = "vCPUs (SEV-ES and SEV-SNP)"
+
+
+def command(
+    firmware: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FIRMWARE", help="Image file, or a catalogued build by name or SHA-256 (no file needed)."
+        ),
+    ] = None,
+    technology: Annotated[
+        str | None,
+        typer.Option("--technology", "-t", envvar="LDCAT_TECHNOLOGY", help="sev, sev-es or sev-snp."),
+    ] = None,
+    kernel: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Kernel as the VMM gets it.", rich_help_panel=_KERNEL)
+    ] = None,
+    kernel_sha256: Annotated[
+        str | None, typer.Option(metavar="HEX", help="SHA-256 of the kernel file.", rich_help_panel=_KERNEL)
+    ] = None,
+    initrd: Annotated[str | None, typer.Option(metavar="FILE", help="Initrd.", rich_help_panel=_KERNEL)] = None,
+    initrd_sha256: Annotated[
+        str | None, typer.Option(metavar="HEX", help="SHA-256 of the initrd file.", rich_help_panel=_KERNEL)
+    ] = None,
+    append: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Kernel command line, taken as it is.", rich_help_panel=_KERNEL),
+    ] = None,
+    kernel_hashes: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A catalogued kernel, initrd and command line.", rich_help_panel=_KERNEL),
+    ] = None,
+    vmm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROFILE",
+            envvar="LDCAT_VMM",
+            help="VMM profile, see docs/vmm.md.",
+            rich_help_panel=_VCPUS,
+        ),
+    ] = None,
+    vcpus: Annotated[
+        int | None,
+        typer.Option(parser=parse_number, metavar="N", help="Number of vCPUs at launch.", rich_help_panel=_VCPUS),
+    ] = None,
+    vcpu_type: Annotated[
+        str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_VCPUS)
+    ] = None,
+    vcpu_signature: Annotated[
+        int | None,
+        typer.Option(parser=parse_number, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_VCPUS),
+    ] = None,
+    vcpu_family: Annotated[
+        int | None,
+        typer.Option(parser=parse_number, metavar="N", help="vCPU family.", rich_help_panel=_VCPUS),
+    ] = None,
+    vcpu_model: Annotated[
+        int | None, typer.Option(parser=parse_number, metavar="N", help="vCPU model.", rich_help_panel=_VCPUS)
+    ] = None,
+    vcpu_stepping: Annotated[
+        int | None,
+        typer.Option(parser=parse_number, metavar="N", help="vCPU stepping.", rich_help_panel=_VCPUS),
+    ] = None,
+    sev_features: Annotated[
+        int | None,
+        typer.Option(
+            parser=parse_number,
+            metavar="BITS",
+            help="sev_features of the VMSA; 0x1 under SEV-SNP and 0 under SEV-ES by default.",
+            rich_help_panel=_VCPUS,
+        ),
+    ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|-", help="JSON Lines in, the same lines out with launch_digest or error."),
+    ] = None,
+    output: Annotated[
+        Format, typer.Option("--format", "-f", envvar="LDCAT_FORMAT", help="hex prints the bare digest.")
+    ] = Format.HEX,
+    quiet: QuietOption = False,
+) -> int:
+    """Measure one configuration: its launch digest as bare hex.
+
+    From an image, or from a catalogued build without its binary. A configuration that cannot launch has no
+    digest; one that is not expected to launch is said to be so on stderr.
+    """
+    if batch is not None:
+        others = (
+            firmware,
+            technology,
+            kernel,
+            kernel_sha256,
+            initrd,
+            initrd_sha256,
+            append,
+            kernel_hashes,
+            vmm,
+            vcpus,
+        )
+        if any(value is not None for value in others):
+            raise UsageError("--batch takes everything from its lines", "give the file alone")
+        return _measure_batch(batch)
+    require(output, Format.HEX, Format.JSON, Format.JSONL, Format.CSV)
+    if firmware is None:
+        raise UsageError("no firmware is given", "name an image file or a build; ldcat sql 'FROM firmware' lists them")
+    if technology is None:
+        raise UsageError("no technology is given", "--technology sev, sev-es or sev-snp")
+    request = Request(
+        technology=technology,
+        firmware=firmware,
+        kernel=kernel,
+        kernel_sha256=kernel_sha256,
+        initrd=initrd,
+        initrd_sha256=initrd_sha256,
+        append=append,
+        kernel_hashes=kernel_hashes,
+        vmm=vmm,
+        vcpus=vcpus,
+        vcpu_type=vcpu_type,
+        vcpu_signature=_signature(vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping),
+        sev_features=sev_features,
+    )
+    measured = Workbench().measure(request)
+    _print(measured, output)
+    _say(measured, quiet=quiet)
+    return 0
+
+
+def _signature(number: int | None, family: int | None, model: int | None, stepping: int | None) -> int | None:
+    parts = [family, model, stepping]
+    if parts == [None, None, None]:
+        return number
+    if number is not None or family is None or model is None or stepping is None:
+        raise UsageError("vCPU family, model and stepping go together, and without --vcpu-signature")
+    return VcpuSignature.of(family=family, model=model, stepping=stepping).value
+
+
+def _print(measured: Measured, output: Format) -> None:
+    record = measured.to_dict()
+    if output is Format.HEX:
+        render.line(measured.digest.hex())
+    elif output is Format.JSON:
+        render.json_document(record)
+    elif output is Format.JSONL:
+        render.json_lines([record])
+    else:
+        render.csv_rows(list(record), [list(record.values())])
+
+
+def _say(measured: Measured, *, quiet: bool) -> None:
+    """What the reader of the digest has to know; warnings whatever --quiet says."""
+    for text in measured.warnings():
+        render.warning(text)
+    if not quiet:
+        for text in measured.notes():
+            render.note(text)
+
+
+def _measure_batch(batch: str) -> int:
+    workbench, failed = Workbench(), False
+    for line in _lines(batch):
+        answer = workbench.measure_line(line)
+        failed = failed or "error" in answer
+        render.json_lines([answer])
+    return 1 if failed else 0
+
+
+def _lines(batch: str) -> Iterator[bytes]:
+    """Lines of a file or of stdin, blank ones left out; a longer line than MAX_LINE comes as its beginning."""
+    try:
+        with nullcontext(sys.stdin.buffer) if batch == "-" else Path(batch).open("rb") as file:
+            while line := file.readline(MAX_LINE + 1):
+                if len(line) > MAX_LINE:
+                    _skip_rest(file, line)
+                if line.strip():
+                    yield line
+    except (OSError, ValueError) as error:
+        raise unreadable(Path(batch), error) from error
+
+
+def _skip_rest(file: BinaryIO, line: bytes) -> None:
+    while line and not line.endswith(b"\n"):
+        line = file.readline(MAX_LINE)
