@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
@@ -118,8 +118,10 @@ def digests(product: CrossProduct, *, processes: int, progress: Progress) -> lis
                 progress(_rows(shards[number]))
         except BrokenProcessPool as error:
             raise LdcatError("a worker process died", "was memory short? try --processes 1") from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        except BaseException:  # Ctrl-C: nobody waits for shards that nobody will use
+            for worker in active_children():
+                worker.terminate()
+            raise
     return list(itertools.chain.from_iterable(made))
 
 

@@ -56,7 +56,7 @@ def command(
         typer.Option(
             metavar="PROFILE",
             envvar="LDCAT_VMM",
-            help="VMM profile, see docs/vmm.md.",
+            help="VMM profile, such as qemu-kvm-init2.",
             rich_help_panel=_VCPUS,
         ),
     ] = None,

@@ -1,0 +1,41 @@
+# `make catalog` and `make test` work in a fresh clone; both without a C compiler too.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml setup.py catalog/__init__.py catalog/abi/sha256.c
+
+.PHONY: catalog test test-real check firmware bench clean
+
+catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
+	$(BIN)/ldcat build
+
+test: $(VENV)/.installed-test check  ## every test that needs nothing but this clone
+	$(BIN)/pytest --cov=catalog --cov-report=
+	$(BIN)/coverage report --include='catalog/abi/*,catalog/firmware/*,catalog/launch/*' --fail-under=100 --show-missing
+
+test-real: $(VENV)/.installed-test  ## tests on real images and vectors; LDCAT_SHARED names their folder
+	$(BIN)/pytest --real tests/real
+
+check: $(VENV)/.installed-test  ## style, types, and the rooms' contract
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+firmware: $(VENV)/.installed  ## fetch the published images again with apt, and compare them with the records
+	$(BIN)/python -m tools.debian_firmware
+
+bench: $(VENV)/.installed-test  ## measure, and write docs/benchmarks.md
+	$(BIN)/python -m tools.bench
+
+clean:
+	rm -rf $(VENV) build *.egg-info catalog/abi/_sha256*.so
+
+$(VENV)/.installed: $(SOURCES)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
