@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from catalog.errors import MalformedRecord
 
 T = TypeVar("T")
+
+U16 = Annotated[int, msgspec.Meta(ge=0, lt=1 << 16)]
+U32 = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+PageAddress = Annotated[int, msgspec.Meta(ge=0, lt=1 << 52, multiple_of=4096)]
+"""A page-aligned guest-physical address: x86-64 has at most 52 bits of them."""
 
 
 class Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -19,7 +24,7 @@ def decode_toml(text: str, record: type[T], what: str) -> T:
     """Decode TOML into `record`; raises MalformedRecord, beginning with `what`, for anything else."""
     try:
         return msgspec.toml.decode(text, type=record)
-    except msgspec.DecodeError as error:  # a ValidationError is one too
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # too long a number, too deep a table
         raise MalformedRecord(f"{what}: {_one_line(error)}") from error
 
 

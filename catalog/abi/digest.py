@@ -42,11 +42,12 @@ class LaunchDigest:
         Raises MalformedInput for anything else.
         """
         text = text.strip()
-        if match := _HEX.fullmatch(text):
+        if match := _HEX.fullmatch(text):  # hex of a wrong length may be base64 too, but is a slip
             digits = match.group(1)
-            if len(digits) in (2 * size for size in _SIZES):
-                return cls(bytes.fromhex(digits))
-        if (value := _canonical_base64(text)) is not None and len(value) in _SIZES:
+            value = bytes.fromhex(digits) if len(digits) % 2 == 0 else b""
+        else:
+            value = _canonical_base64(text)
+        if len(value) in _SIZES:
             return cls(value)
         shown = text if len(text) <= 24 else f"{text[:21]}..."
         raise MalformedInput(
@@ -59,9 +60,10 @@ class LaunchDigest:
         return self.value.hex()
 
 
-def _canonical_base64(text: str) -> bytes | None:
+def _canonical_base64(text: str) -> bytes:
+    """The bytes, or none for text that is not base64 as an encoder writes it."""
     try:
         value = base64.b64decode(text.encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error, ValueError):
-        return None
-    return value if base64.b64encode(value).decode("ascii") == text else None
+    except (UnicodeEncodeError, binascii.Error):
+        return b""
+    return value if base64.b64encode(value).decode("ascii") == text else b""

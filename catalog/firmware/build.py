@@ -11,7 +11,7 @@ from catalog.errors import MalformedRecord
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import Area, Section, SectionType
-from catalog.wire import Wire, decode_toml, unhex
+from catalog.wire import U32, Wire, decode_toml, unhex
 
 Verdict = Literal["yes", "no", "unknown"]
 
@@ -38,16 +38,16 @@ class LaunchableWire(Wire, frozen=True):
 class AreaWire(Wire, frozen=True):
     """A range of guest-physical memory."""
 
-    gpa: int
-    size: int
+    gpa: U32
+    size: U32
 
 
 class SectionWire(Wire, frozen=True):
     """A SEV metadata section; `type` by its name or, for one unknown here, by number."""
 
-    gpa: int
-    size: int
-    type: str | int
+    gpa: U32
+    size: U32
+    type: str | U32
 
 
 class ComponentWire(Wire, frozen=True):
@@ -55,11 +55,11 @@ class ComponentWire(Wire, frozen=True):
 
     sha256: str
     sha384: str
-    size: int
+    size: U32
     sha256_midstate: str
     snp_baseline: str
     kernel_hashes_enforced: Verdict
-    reset_vector: int | None = None
+    reset_vector: U32 | None = None
     hashes_area: AreaWire | None = None
     sections: list[SectionWire] = []
 
@@ -152,4 +152,5 @@ def _section_line(section: Section) -> str:
 
 
 def _text(value: str) -> str:
-    return json.dumps(value)  # a JSON string of ASCII escapes is a TOML basic string
+    """A TOML basic string: JSON's, but that DEL is escaped too and characters beyond it stand as they are."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -14,7 +14,7 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import MalformedRecord
 from catalog.firmware.ovmf import SectionType
 from catalog.launch.update import LaunchUpdate
-from catalog.wire import Wire, decode_toml
+from catalog.wire import U16, U32, PageAddress, Wire, decode_toml
 
 RESET_EIP = 0xFFFFFFF0
 """Where the BSP starts: the x86 reset vector."""
@@ -26,10 +26,10 @@ SIGNATURE = "vcpu-signature"
 class SegmentWire(Wire, frozen=True):
     """A segment register in a profile file."""
 
-    selector: int = 0
-    attrib: int = 0
-    limit: int = 0
-    base: int = 0
+    selector: U16 = 0
+    attrib: U16 = 0
+    limit: U32 = 0
+    base: U32 = 0
 
 
 class BspWire(Wire, frozen=True):
@@ -47,12 +47,12 @@ class VmsaWire(Wire, frozen=True):
 
 
 class SnpWire(Wire, frozen=True):
-    """What SEV-SNP alone asks of a VMM: page types and order."""
+    """What SEV-SNP alone asks of a VMM: page types, of which none has contents, and order."""
 
     kernel_hashes: Literal["in-section", "after-firmware"]
     cpuid: Literal["in-place", "after-sections"]
-    vmsa_gpa: int
-    page_types: dict[str, str]
+    vmsa_gpa: PageAddress
+    page_types: dict[str, Literal["ZERO", "UNMEASURED", "SECRETS", "CPUID"]]
 
 
 class ProfileWire(Wire, frozen=True):
@@ -98,7 +98,8 @@ class VmmProfile:
         try:
             snp = _snp_order(wire.snp) if wire.snp else None
             profile = cls(wire, text, snp)
-            profile.vmsa_page(RESET_EIP, VcpuSignature(0), 0, bsp=True)
+            for bsp in (True, False):
+                profile.vmsa_page(RESET_EIP, VcpuSignature(0xFFFFFFFF), 0, bsp=bsp)
         except (KeyError, struct.error) as error:
             raise MalformedRecord(f"VMM profile {wire.name!r}: {error} is not known or does not fit") from error
         if ("sev-snp" in wire.technologies) != (snp is not None):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from catalog.abi.vcpu import VcpuSignature
-from catalog.errors import MalformedRecord, UnknownName
+from catalog.errors import MalformedRecord, UnknownName, UsageError
 from catalog.wire import Wire, decode_toml
 
 
@@ -36,7 +36,10 @@ class VcpuTypes:
     def parse(cls, text: str) -> VcpuTypes:
         by_name: dict[str, VcpuSignature] = {}
         for entry in decode_toml(text, VcpuTypesWire, "vCPU types").vcpu:
-            signature = VcpuSignature.of(family=entry.family, model=entry.model, stepping=entry.stepping)
+            try:
+                signature = VcpuSignature.of(family=entry.family, model=entry.model, stepping=entry.stepping)
+            except UsageError as error:
+                raise MalformedRecord(f"vCPU types: {error}") from error
             for name in entry.names:
                 if name in by_name:
                     raise MalformedRecord(f"vCPU types: the name {name!r} stands twice")

@@ -51,8 +51,10 @@ def hash_file(path: Path) -> bytes:
 
 def build_of_file(path: Path, name: str | None = None) -> FirmwareBuild:
     """A build from an image file of one's own, named as given or by its path."""
-    component = FirmwareComponent.from_image(read_image(path))
-    return FirmwareBuild(name or str(path), component, None, {})
+    shown = name or str(path)
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in shown):
+        raise Unreadable(f"{shown!r} is not a UTF-8 name", "rename the file")
+    return FirmwareBuild(shown, FirmwareComponent.from_image(read_image(path)), None, {})
 
 
 def find_build(reference: str, builds: Mapping[str, FirmwareBuild]) -> FirmwareBuild:
