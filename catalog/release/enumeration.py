@@ -155,37 +155,40 @@ def _kept_counts(
     """vCPU counts that no constraint of the spec takes away."""
     kept = family.vcpus
     for rule in spec.together:
-        if not _selects(rule.when, family, build, kernel):
+        if not _selects(rule.when, family, build, kernel, unmeasured=False):
             continue
-        goes = _selects(rule.only, family, build, kernel)
-        within = tuple(n for n in kept if not _counts(rule.when, n) or (goes and _counts(rule.only, n)))
+        goes = _selects(rule.only, family, build, kernel, unmeasured=True)
+        within = tuple(
+            n
+            for n in kept
+            if not _among(rule.when.vcpus, n, unmeasured=False)
+            or (goes and _among(rule.only.vcpus, n, unmeasured=True))
+        )
         left_out[family.technology, build, f"constraint {rule.number} of the spec"] += len(kept) - len(within)
         kept = within
     return kept
 
 
-def _selects(selector: Selector, family: Family, build: str, kernel: str) -> bool:
-    """Whether every field but vcpus holds."""
+def _selects(selector: Selector, family: Family, build: str, kernel: str, *, unmeasured: bool) -> bool:
+    """Whether every field but vcpus holds; `unmeasured`: whether one holds that this launch does not measure."""
     return (
         _named(selector.technology, family.technology)
         and _named(selector.firmware, build)
         and _named(selector.kernel_hashes, kernel)
-        and _named(selector.vmm, family.vmm.name if family.vmm else "")
-        and _among(selector.vcpu_signatures, family.vcpu_signature)
-        and _among(selector.sev_features, family.sev_features)
+        and (_named(selector.vmm, family.vmm.name) if family.vmm else selector.vmm is None or unmeasured)
+        and _among(selector.vcpu_signatures, family.vcpu_signature, unmeasured=unmeasured)
+        and _among(selector.sev_features, family.sev_features, unmeasured=unmeasured)
     )
-
-
-def _counts(selector: Selector, vcpus: int | None) -> bool:
-    return _among(selector.vcpus, vcpus)
 
 
 def _named(patterns: Sequence[str] | None, name: str) -> bool:
     return patterns is None or matches(patterns, name)
 
 
-def _among(values: Collection[object] | None, value: object) -> bool:
-    return values is None or value in values
+def _among(values: Collection[object] | None, value: object, *, unmeasured: bool) -> bool:
+    if values is None:
+        return True
+    return unmeasured if value is None else value in values
 
 
 def _sort_key(family: Family) -> FamilyKey:

@@ -178,6 +178,10 @@ def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
         builds += [inputs.build_of_file(folder / name, name) for name in found]
     if not builds:
         raise MalformedRecord("the spec selects no firmware", "name builds or files under [firmware]")
+    facts = {build.component.sha256: build.component for build in builds}
+    for build in builds:
+        if facts[build.component.sha256] != build.component:
+            raise MalformedRecord(f"{build.name}: another build has the same SHA-256 and other facts")
     names = [build.name for build in builds]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"two builds of the spec have the name {min(twice)!r}")
