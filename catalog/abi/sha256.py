@@ -36,12 +36,11 @@ def _primes(count: int) -> list[int]:
 
 
 def _integer_cube_root(number: int) -> int:
-    root = int(number ** (1 / 3))
-    while root**3 > number:
-        root -= 1
-    while (root + 1) ** 3 <= number:
-        root += 1
-    return int(root)
+    low, high = 0, 1 << (number.bit_length() // 3 + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if middle**3 <= number else (low, middle)
+    return low
 
 
 # FIPS 180-4, 4.2.2 and 5.3.3: fractional bits of the cube and square roots of the first primes

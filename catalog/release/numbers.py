@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from catalog.errors import UsageError
@@ -9,15 +10,16 @@ from catalog.launch.point import check_vcpus
 
 Number = int | str
 
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,31}|0[xX][0-9a-fA-F]{1,32}|0[bB][01]{1,128})")
+
 
 def number(value: Number) -> int:
     """A number as people write it: an integer, or text in decimal, 0x or 0b; raises UsageError."""
     if isinstance(value, int):
         return value
-    try:
-        return int(value, 0)
-    except ValueError as error:
-        raise UsageError(f"{value!r} is not a number", "write it in decimal, 0x or 0b") from error
+    if not _NUMBER.fullmatch(value):
+        raise UsageError(f"{value!r} is not a number", "write it in decimal, 0x or 0b")
+    return int(value, 0)
 
 
 def counts(values: Iterable[Number]) -> set[int]:

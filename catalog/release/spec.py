@@ -248,12 +248,14 @@ def _signatures(values: Iterable[Number], types: VcpuTypes) -> set[VcpuSignature
 
 
 def _signature(value: Number, types: VcpuTypes) -> VcpuSignature:
-    if isinstance(value, str) and value in types.by_name:
+    if isinstance(value, int):
+        return VcpuSignature(value)
+    if value in types.by_name:
         return types.by_name[value]
     try:
         return VcpuSignature(number(value))
     except UsageError as error:
-        raise UnknownName("vCPU type", str(value), types.by_name) from error
+        raise UnknownName("vCPU type", value, types.by_name) from error
 
 
 def _selector(wire: SelectorWire, types: VcpuTypes) -> Selector:

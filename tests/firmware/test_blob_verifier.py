@@ -1,0 +1,129 @@
+"""Whether kernel hashes are enforced: yes, no, unknown; and bounded work on streams that lie."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.firmware.blob_verifier import EXPANSION_LIMIT, Enforced, kernel_hashes_enforced
+from tests.firmware_builder import (
+    KERNEL_ENTRY,
+    LZMA_SECTION,
+    PAGE,
+    VOLUME_AT,
+    build_ovmf,
+    packed_volume,
+    volume_contents,
+)
+
+CHUNK = 1 << 16
+WITH = volume_contents(verifier=True)
+WITHOUT = volume_contents(verifier=False)
+
+
+def verdict(volume: bytes, *, pages: int = 2) -> Enforced:
+    return kernel_hashes_enforced(build_ovmf(pages=pages, volume=volume))
+
+
+def test_a_volume_with_the_verifier_enforces_and_one_without_does_not() -> None:
+    assert verdict(packed_volume(WITH)) is Enforced.YES
+    assert verdict(packed_volume(WITHOUT)) is Enforced.NO
+
+
+def test_without_a_compressed_volume_nothing_is_known() -> None:
+    assert verdict(b"") is Enforced.UNKNOWN
+    assert verdict(KERNEL_ENTRY.bytes_le) is Enforced.UNKNOWN  # outside of any volume it says nothing
+    assert kernel_hashes_enforced(b"") is Enforced.UNKNOWN
+
+
+@given(size=st.integers(16, 3 * CHUNK), data=st.data())
+def test_the_verifier_is_found_wherever_it_lies(size: int, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, size - 16))
+    volume = packed_volume(volume_contents(verifier=True, size=size, at=at))
+    assert verdict(volume, pages=8) is Enforced.YES
+
+
+@pytest.mark.parametrize("at", [CHUNK - 16, CHUNK - 15, CHUNK - 8, CHUNK - 1, CHUNK, 2 * CHUNK - 7])
+def test_the_verifier_is_found_across_the_parts_it_is_unpacked_in(at: int) -> None:
+    volume = packed_volume(volume_contents(verifier=True, size=3 * CHUNK, at=at))
+    assert verdict(volume, pages=8) is Enforced.YES
+
+
+def test_all_volumes_are_looked_at() -> None:
+    assert verdict(packed_volume(WITHOUT) + packed_volume(WITH)) is Enforced.YES
+    assert verdict(packed_volume(WITHOUT) + packed_volume(WITHOUT)) is Enforced.NO
+    assert verdict(packed_volume(WITHOUT) + packed_volume(WITH, cut=400)) is Enforced.UNKNOWN
+
+
+def test_the_bare_guid_is_passed_over() -> None:
+    in_code = b"\xb8\x00\x00\x01" + LZMA_SECTION.bytes_le + b"\xc3"
+    assert verdict(in_code + packed_volume(WITH)) is Enforced.YES
+    assert verdict(in_code) is Enforced.UNKNOWN
+    assert kernel_hashes_enforced(LZMA_SECTION.bytes_le) is Enforced.UNKNOWN  # no room for a header before it
+    assert kernel_hashes_enforced(b"\x02" + LZMA_SECTION.bytes_le) is Enforced.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "volume",
+    [
+        packed_volume(WITH, section_type=1),
+        packed_volume(WITH, section_size=0xFFFFFF),
+        packed_volume(WITH, section_size=23),
+        packed_volume(WITH, section_size=24),
+        packed_volume(WITH, data_offset=23),
+        packed_volume(WITH, data_offset=0),
+        packed_volume(WITH, data_offset=0xFFFF),
+        packed_volume(WITH, section_size=24 + 12),
+        packed_volume(WITH, section_size=24 + 13),
+        packed_volume(WITH, cut=300),
+        packed_volume(WITH, properties=9 * 5 * 5),
+        packed_volume(WITH, properties=9 * 5 * 5 - 1),
+        packed_volume(WITH, claimed_size=len(WITH) + 1),
+        packed_volume(WITH, claimed_size=0xFFFFFFFFFFFFFFFF),
+        packed_volume(WITH, claimed_size=EXPANSION_LIMIT * 2 * PAGE + 1),
+    ],
+)
+def test_a_volume_that_lies_or_is_cut_is_unknown(volume: bytes) -> None:
+    assert verdict(volume) is Enforced.UNKNOWN
+
+
+@given(st.data())
+def test_a_damaged_stream_never_raises(data: st.DataObject) -> None:
+    volume = bytearray(packed_volume(WITHOUT))
+    at = data.draw(st.integers(24, len(volume) - 1))
+    volume[at] ^= data.draw(st.integers(1, 255))
+    assert verdict(bytes(volume)) in set(Enforced)
+
+
+def test_zeros_for_a_stream_are_unknown() -> None:
+    volume = bytearray(packed_volume(WITHOUT))
+    volume[24 + 13 :] = b"\xff" * (len(volume) - 37)
+    assert verdict(bytes(volume)) is Enforced.UNKNOWN
+
+
+@pytest.mark.parametrize("dictionary", [0, 1, 1 << 20, 0xFFFFFFFF])
+def test_the_dictionary_of_the_header_costs_nothing(dictionary: int) -> None:
+    """A header may claim 4 GiB: memory follows from what is unpacked."""
+    image = build_ovmf(pages=16, volume=packed_volume(WITH, dictionary=dictionary))
+    tracemalloc.start()
+    try:
+        assert kernel_hashes_enforced(image) is Enforced.YES
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_stream_may_unpack_to_the_limit_within_a_bounded_memory() -> None:
+    image_size = 64 * PAGE
+    volume = packed_volume(bytes(EXPANSION_LIMIT * image_size))
+    image = build_ovmf(pages=64, volume=volume)
+    assert image[VOLUME_AT : VOLUME_AT + len(volume)] == volume
+    tracemalloc.start()
+    try:
+        assert kernel_hashes_enforced(image) is Enforced.NO
+        assert tracemalloc.get_traced_memory()[1] < 12 * image_size
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,119 @@
+"""FirmwareBuild: the record as text and back, and errors that name the path of what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.errors import MalformedRecord
+from catalog.firmware.build import NOT_RECORDED, FirmwareBuild, LaunchableWire, OriginWire
+from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.ovmf import OvmfImage, Section
+from tests.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
+
+FIRMWARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS)))
+BARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(reset_vector=None)))
+ORIGIN = OriginWire(
+    distribution="debian",
+    suite="sid",
+    package="ovmf-amdsev",
+    version="2026.08-1",
+    package_sha256="ab" * 32,
+    path="/usr/share/OVMF/OVMF.amdsev.fd",
+)
+LAUNCHABLE = {
+    "sev-snp": LaunchableWire(verdict="yes", reason='its descriptor says "amd-sev-snp"', source="package"),
+    "sev": LaunchableWire(verdict="unknown", reason="not tried", source="-"),
+}
+BUILD = FirmwareBuild("debian/amdsev", FIRMWARE, ORIGIN, LAUNCHABLE)
+TEXT = BUILD.to_toml()
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        BUILD,
+        FirmwareBuild("a", BARE, None, {}),
+        replace(BUILD, component=replace(FIRMWARE, sections=(Section(0x800000, 0x1000, 0x77),))),
+        replace(BUILD, component=replace(BARE, reset_vector=0)),
+    ],
+)
+def test_a_record_is_read_back_as_it_was_written(build: FirmwareBuild) -> None:
+    text = build.to_toml()
+    read = FirmwareBuild.parse(text)
+    assert read == build
+    assert read.component.metadata_fault == build.component.metadata_fault
+    assert read.to_toml() == text
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=30))
+def test_any_text_is_written_so_that_it_is_read_back(text: str) -> None:
+    build = FirmwareBuild(text, BARE, None, {"sev": LaunchableWire(verdict="no", reason=text, source=text)})
+    assert FirmwareBuild.parse(build.to_toml()) == build
+
+
+def test_launchability_is_unknown_where_nothing_is_recorded() -> None:
+    assert BUILD.launchability("sev-snp").verdict == "yes"
+    assert BUILD.launchability("sev-es") is NOT_RECORDED
+    assert NOT_RECORDED.verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "parts"),
+    [
+        ('name = "debian/amdsev"', "name = 3", ["expected `str`", "$.name"]),
+        ('name = "debian/amdsev"', 'title = "x"', ["unknown field `title`"]),
+        ('suite = "sid"', 'suit = "sid"', ["unknown field `suit`", "$.origin"]),
+        ('suite = "sid"', "", ["missing required field `suite`", "$.origin"]),
+        ("gpa = 0x800000", 'gpa = "0x800000"', ["$.component.sections[0].gpa"]),
+        ("gpa = 0x810c00", "gpb = 0x810c00", ["unknown field `gpb`", "$.component.hashes_area"]),
+        ('verdict = "yes"', 'verdict = "perhaps"', ["perhaps", "$.launchable"]),
+        ('kernel_hashes_enforced = "unknown"', 'kernel_hashes_enforced = "maybe"', ["$.component.kernel_hashes_enf"]),
+        ('type = "CPUID"', 'type = "CPUDI"', ["'debian/amdsev'", "unknown section type 'CPUDI'"]),
+        ('package_sha256 = "abab', 'package_sha256 = "ABab', ["'debian/amdsev'", "package_sha256", "hex digits"]),
+        ('package_sha256 = "abab', 'package_sha256 = "ab', ["package_sha256", "64 lowercase hex digits"]),
+        ('\nsha256 = "', '\nsha256 = "00', ["'debian/amdsev': sha256:"]),
+        ('\nsha384 = "', '\nsha384 = "00', ["'debian/amdsev': sha384:"]),
+        ('\nsha256_midstate = "', '\nsha256_midstate = "00', ["'debian/amdsev': sha256_midstate:"]),
+        ('\nsnp_baseline = "', '\nsnp_baseline = "00', ["'debian/amdsev': snp_baseline:"]),
+        ("size = 8192", "size = 8191", ["size 8191 is not that of an image"]),
+        ("size = 8192", "size = 4096", ["sha256 does not follow from sha256_midstate and size"]),
+        ("[component]", "[component", ["firmware record:"]),
+    ],
+)
+def test_a_wrong_record_names_the_path(right: str, wrong: str, parts: list[str]) -> None:
+    assert right in TEXT
+    with pytest.raises(MalformedRecord) as caught:
+        FirmwareBuild.parse(TEXT.replace(right, wrong, 1))
+    assert str(caught.value).startswith("firmware ")
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("gpa = 0x800000,", "gpa = -4096,"),
+        ("gpa = 0x800000,", "gpa = 0x100800000,"),
+        ("size = 0x9000,", "size = -4096,"),
+        ("gpa = 0x810c00,", "gpa = -62464,"),
+        ("size = 0x400 ", "size = 0x100000400 "),
+        ('type = "CPUID"', "type = -3"),
+        ("reset_vector = 0x80b004", "reset_vector = -1"),
+        ("reset_vector = 0x80b004", "reset_vector = 0x10080b004"),
+    ],
+)
+def test_a_number_that_no_image_can_hold_is_refused(right: str, wrong: str) -> None:
+    """Each is 32 bits in an image; a wider one in a record would be measured as if it were cut, or not at all."""
+    assert right in TEXT
+    with pytest.raises(MalformedRecord):
+        FirmwareBuild.parse(TEXT.replace(right, wrong, 1))
+
+
+def test_a_section_may_be_given_by_number() -> None:
+    text = TEXT.replace('type = "CPUID"', "type = 3")
+    assert text != TEXT
+    assert FirmwareBuild.parse(text) == BUILD

@@ -1,0 +1,88 @@
+"""FirmwareComponent: what an image is reduced to, and which facts cannot belong together."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from catalog.abi.page_info import INITIAL_DIGEST, PageType, fold_pages
+from catalog.errors import LdcatError, MalformedRecord
+from catalog.firmware.blob_verifier import Enforced
+from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.ovmf import MAX_IMAGE_SIZE, OvmfImage, Section
+from tests.firmware_builder import (
+    AMDSEV_AREA,
+    AMDSEV_SECTIONS,
+    PAGE,
+    RESET_VECTOR,
+    build_ovmf,
+    packed_volume,
+    volume_contents,
+)
+
+IMAGE = build_ovmf(
+    pages=4,
+    hashes_area=AMDSEV_AREA,
+    sections=AMDSEV_SECTIONS,
+    volume=packed_volume(volume_contents(verifier=True)),
+)
+FIRMWARE = FirmwareComponent.from_image(OvmfImage.parse(IMAGE))
+
+
+def test_facts_are_those_of_the_image() -> None:
+    assert FIRMWARE.sha256 == hashlib.sha256(IMAGE).digest()
+    assert FIRMWARE.sha384 == hashlib.sha384(IMAGE).digest()
+    assert FIRMWARE.size == len(IMAGE)
+    assert FIRMWARE.gpa == (1 << 32) - len(IMAGE)
+    assert FIRMWARE.reset_vector == RESET_VECTOR
+    assert FIRMWARE.hashes_area == AMDSEV_AREA
+    assert FIRMWARE.sections == AMDSEV_SECTIONS
+    assert FIRMWARE.kernel_hashes_enforced is Enforced.YES
+    assert FIRMWARE.metadata_fault is None
+    assert FIRMWARE.snp_baseline == fold_pages(INITIAL_DIGEST, PageType.NORMAL, FIRMWARE.gpa, IMAGE)
+
+
+def test_the_midstate_carries_on_to_the_hash_of_anything_longer() -> None:
+    tail = b"what the VMM adds"
+    assert FIRMWARE.sha256_state.digest() == FIRMWARE.sha256
+    assert FIRMWARE.sha256_state.update(tail).digest() == hashlib.sha256(IMAGE + tail).digest()
+
+
+def test_equal_images_are_equal_components_and_one_more_page_is_another() -> None:
+    assert FirmwareComponent.from_image(OvmfImage.parse(IMAGE)) == FIRMWARE
+    longer = FirmwareComponent.from_image(OvmfImage.parse(bytes(PAGE) + IMAGE))
+    assert longer.snp_baseline != FIRMWARE.snp_baseline
+    assert longer.sections == FIRMWARE.sections
+
+
+def test_the_metadata_fault_follows_from_the_sections() -> None:
+    faulty = replace(FIRMWARE, sections=(Section(0x800000, 0, 1),))
+    assert faulty.metadata_fault == "SEV metadata section SNP_SEC_MEM@0x800000+0x0 has no size"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"size": 0}, "size 0 is not that of an image"),
+        ({"size": -PAGE}, "size -4096 is not"),
+        ({"size": PAGE + 1}, "size 4097 is not"),
+        ({"size": MAX_IMAGE_SIZE + PAGE}, "is not that of an image"),
+        ({"size": 5 * PAGE}, "sha256 does not follow from sha256_midstate and size"),
+        ({"sha256": bytes(32)}, "sha256 does not follow"),
+        ({"sha256_midstate": bytes(32)}, "sha256 does not follow"),
+        ({"sha256": bytes(31)}, "a hash is not of its proper length"),
+        ({"sha384": bytes(47)}, "a hash is not of its proper length"),
+        ({"snp_baseline": bytes(32)}, "a hash is not of its proper length"),
+    ],
+)
+def test_facts_that_disagree_are_refused(fields: dict[str, Any], reason: str) -> None:
+    with pytest.raises(MalformedRecord, match=reason):
+        replace(FIRMWARE, **fields)
+
+
+def test_a_midstate_of_another_length_is_refused() -> None:
+    with pytest.raises(LdcatError, match="not a SHA-256 state"):
+        replace(FIRMWARE, sha256_midstate=bytes(31))

@@ -1,0 +1,116 @@
+"""SEV and SEV-ES: the SHA-256 of everything in launch order, written out by hand; and what cannot launch."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from catalog.abi.kernel_hashes import TABLE_SIZE
+from catalog.errors import CannotLaunch
+from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.ovmf import Area, OvmfImage
+from catalog.launch.point import VcpuPoint
+from catalog.launch.profile import RESET_EIP
+from catalog.launch.technology import measure, technologies
+from catalog.launch.vmsa_segments import vmsa_page_hashes, vmsa_updates
+from tests.firmware_builder import AMDSEV_AREA, RESET_VECTOR, build_ovmf
+from tests.launch.profiles import EPYC, HASHES, PROFILES, a_point
+
+SEV, SEV_ES = technologies()["sev"], technologies()["sev-es"]
+
+
+def component(**chosen: object) -> tuple[bytes, FirmwareComponent]:
+    data = build_ovmf(pages=3, **chosen)  # type: ignore[arg-type]
+    return data, FirmwareComponent.from_image(OvmfImage.parse(data))
+
+
+def test_sev_hashes_the_image_and_the_176_bytes_of_the_table() -> None:
+    data, firmware = component(hashes_area=AMDSEV_AREA)
+    assert measure(SEV, firmware, a_point(SEV)).value == hashlib.sha256(data).digest()
+    with_table = hashlib.sha256(data + HASHES.table()).digest()
+    assert measure(SEV, firmware, a_point(SEV, kernel_hashes=HASHES)).value == with_table
+
+
+def test_sev_launches_any_image() -> None:
+    for chosen in ({"reset_vector": None}, {"reset_vector": 0}, {"standalone_reset_block": True}):
+        data, firmware = component(**chosen)
+        assert SEV.refuses_firmware(firmware) is None
+        assert measure(SEV, firmware, a_point(SEV)).value == hashlib.sha256(data).digest()
+
+
+@pytest.mark.parametrize("name", ["qemu-kvm-legacy", "qemu-kvm-init2"])
+@pytest.mark.parametrize("vcpus", [1, 2, 5])
+@pytest.mark.parametrize("standalone", [False, True])
+def test_sev_es_adds_one_page_for_each_vcpu(name: str, vcpus: int, standalone: bool) -> None:
+    data, firmware = component(standalone_reset_block=standalone)
+    profile = PROFILES[name]
+    bsp = profile.vmsa_page(RESET_EIP, EPYC, 0x20, bsp=True)
+    ap = profile.vmsa_page(RESET_VECTOR, EPYC, 0x20, bsp=False)
+    expected = hashlib.sha256(data + bsp + ap * (vcpus - 1)).digest()
+    point = a_point(SEV_ES, vmm=profile, sev_features=0x20, vcpus=vcpus)
+    assert measure(SEV_ES, firmware, point).value == expected
+
+
+def test_sev_es_hashes_the_table_before_the_vcpus() -> None:
+    data, firmware = component(hashes_area=AMDSEV_AREA)
+    page = PROFILES["qemu-kvm-init2"].vmsa_page(RESET_EIP, EPYC, 0, bsp=True)
+    expected = hashlib.sha256(data + HASHES.table() + page).digest()
+    assert measure(SEV_ES, firmware, a_point(SEV_ES, kernel_hashes=HASHES, vcpus=1)).value == expected
+
+
+def test_hashes_of_the_pages_that_are_measured() -> None:
+    _, firmware = component()
+    point = VcpuPoint(None, PROFILES["qemu-kvm-init2"], EPYC, 0, 2)
+    bsp = point.vmm.vmsa_page(RESET_EIP, EPYC, 0, bsp=True)
+    ap = point.vmm.vmsa_page(RESET_VECTOR, EPYC, 0, bsp=False)
+    assert vmsa_page_hashes(firmware, point) == (hashlib.sha256(bsp).digest(), hashlib.sha256(ap).digest())
+
+
+def test_the_two_initialisations_differ() -> None:
+    _, firmware = component()
+    digests = {measure(SEV_ES, firmware, a_point(SEV_ES, vmm=PROFILES[f"qemu-kvm-{i}"])) for i in ("legacy", "init2")}
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize("technology", [SEV, SEV_ES])
+@pytest.mark.parametrize(
+    ("area", "reason"),
+    [
+        (None, "no kernel hashes area"),
+        (Area(0, 0x400), "no kernel hashes area"),
+        (Area(0x810C00, TABLE_SIZE - 1), "area is 175 bytes, less than its table's 176"),
+    ],
+)
+def test_a_table_without_room_for_it_cannot_launch(technology: object, area: Area | None, reason: str) -> None:
+    _, firmware = component(hashes_area=area)
+    with pytest.raises(CannotLaunch, match=reason):
+        measure(technology, firmware, a_point(technology, kernel_hashes=HASHES))  # type: ignore[arg-type]
+    assert measure(technology, firmware, a_point(technology))  # type: ignore[arg-type]
+
+
+def test_an_area_of_just_a_table_is_enough() -> None:
+    data, firmware = component(hashes_area=Area(0x810C00, TABLE_SIZE))
+    expected = hashlib.sha256(data + HASHES.table()).digest()
+    assert measure(SEV, firmware, a_point(SEV, kernel_hashes=HASHES)).value == expected
+
+
+@pytest.mark.parametrize(
+    ("reset_vector", "reason"), [(None, "has no SEV-ES reset block"), (0, "reset address is zero")]
+)
+def test_sev_es_needs_a_reset_vector(reset_vector: int | None, reason: str) -> None:
+    _, firmware = component(reset_vector=reset_vector)
+    assert reason in str(SEV_ES.refuses_firmware(firmware))
+    point = a_point(SEV_ES)
+    with pytest.raises(CannotLaunch, match=reason):
+        measure(SEV_ES, firmware, point)
+    with pytest.raises(CannotLaunch, match=reason):
+        vmsa_updates(firmware, point, gpa=0)  # type: ignore[arg-type]
+
+
+def test_sev_es_refuses_what_belongs_to_snp() -> None:
+    _, firmware = component()
+    with pytest.raises(CannotLaunch, match="ec2-2026 does not launch sev-es"):
+        measure(SEV_ES, firmware, a_point(SEV_ES, vmm=PROFILES["ec2-2026"], vcpu_signature=None))
+    with pytest.raises(CannotLaunch, match="sev_features 0x21 has bit 0, SNPActive"):
+        measure(SEV_ES, firmware, a_point(SEV_ES, sev_features=0x21))

@@ -1,0 +1,95 @@
+"""Technologies: discovery, names, and what they share; the Measurer in the orders that could mislead it."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+
+import pytest
+
+from catalog.errors import CannotLaunch, UnknownName
+from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.ovmf import OvmfImage
+from catalog.launch.point import MAX_VCPUS
+from catalog.launch.technology import Measurer, Technology, measure, measure_all, technologies, technology_named
+from tests.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
+from tests.launch.profiles import HASHES, a_point
+
+FIRMWARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS)))
+BARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(reset_vector=None)))
+ALL = [pytest.param(technology, id=name) for name, technology in technologies().items()]
+
+
+def test_technologies_are_found_in_their_folder_in_the_order_of_names() -> None:
+    assert list(technologies()) == ["sev", "sev-es", "sev-snp"]
+    for name, technology in technologies().items():
+        assert technology.name == name
+        assert technology.title
+        assert is_dataclass(technology.point_type)
+        assert technology_named(name) is technology
+
+
+def test_an_unknown_technology_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="unknown technology 'snp'") as caught:
+        technology_named("snp")
+    assert "sev-snp" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("technology", ALL)
+def test_what_can_launch_is_not_refused(technology: Technology) -> None:
+    assert technology.refuses_firmware(FIRMWARE) is None
+    assert technology.refuses(FIRMWARE, a_point(technology, kernel_hashes=HASHES)) is None
+
+
+@pytest.mark.parametrize("technology", ALL)
+def test_a_build_without_an_area_takes_no_hashes(technology: Technology) -> None:
+    with pytest.raises(CannotLaunch, match=f"{technology.name} cannot launch this: "):
+        measure(technology, BARE, a_point(technology, kernel_hashes=HASHES))
+    with pytest.raises(CannotLaunch, match=f"{technology.name} cannot launch this: "):
+        Measurer(technology, BARE).measure(a_point(technology, kernel_hashes=HASHES))
+
+
+def test_a_measurer_goes_on_after_a_point_that_cannot_launch() -> None:
+    technology = technologies()["sev-es"]
+    measurer = Measurer(technology, FIRMWARE)
+    points = [a_point(technology, vcpus=count) for count in (3, 4)]
+    first = measurer.measure(points[0])
+    with pytest.raises(CannotLaunch):
+        measurer.measure(a_point(technology, sev_features=1))
+    assert measurer.measure(points[1]) == measure(technology, FIRMWARE, points[1])
+    assert measurer.measure(points[0]) == first
+
+
+@pytest.mark.parametrize("name", ["sev-es", "sev-snp"])
+@pytest.mark.parametrize("counts", [(1, 2, 3), (5, 1, 3, 1, 5), (40, 1, 40), (3, 3), (2, 1, 2, 7)])
+def test_vcpu_counts_in_any_order(name: str, counts: tuple[int, ...]) -> None:
+    technology = technologies()[name]
+    points = [a_point(technology, vcpus=count, kernel_hashes=hashes) for count in counts for hashes in (HASHES, None)]
+    measured = list(measure_all(technology, FIRMWARE, points))
+    assert [point for point, _ in measured] == points
+    for point, digest in measured:
+        assert digest == measure(technology, FIRMWARE, point)
+
+
+def test_the_largest_guest_and_back() -> None:
+    technology = technologies()["sev-snp"]
+    measurer = Measurer(technology, FIRMWARE)
+    for count in (MAX_VCPUS, 1, MAX_VCPUS):
+        point = a_point(technology, vcpus=count)
+        assert measurer.measure(point) == measure(technology, FIRMWARE, point)
+
+
+def test_each_further_vcpu_costs_one_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prefix is shared: 200 counts of one guest extend by the pages of the largest alone."""
+    technology = technologies()["sev-snp"]
+    extended = 0
+    extend = technology.extend
+
+    def counting(state: bytes, update: object) -> object:
+        nonlocal extended
+        extended += 1
+        return extend(state, update)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(technology), "extend", staticmethod(counting))
+    points = [a_point(technology, vcpus=count) for count in range(1, 201)]
+    assert len(list(measure_all(technology, FIRMWARE, points))) == 200
+    assert extended == len(AMDSEV_SECTIONS) + 200

@@ -1,0 +1,1 @@
+"""Tests of the room query: lookup, measure, SQL and inspect."""

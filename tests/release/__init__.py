@@ -1,0 +1,1 @@
+"""Tests of the room release: specs, the cross product, and catalogs on disk."""

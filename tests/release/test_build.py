@@ -1,0 +1,211 @@
+"""A catalog on disk: its files, their bytes, and that nothing half-written ever stands there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.errors import LdcatError, UsageError
+from catalog.release import enumeration
+from catalog.release.build import Built, build_catalog
+from catalog.release.spec import load_spec
+from tests.release.samples import ONE_ROW, SMALL, build, contents, write_spec
+
+
+def digest_files(built: Built) -> dict[str, pq.ParquetFile]:
+    return {
+        name: pq.ParquetFile(built.folder / name / "launch_digests.parquet") for name in built.manifest.technologies
+    }
+
+
+def test_digests_are_fixed_length_and_sorted(small: Built) -> None:
+    for name, file in digest_files(small).items():
+        digest = file.schema.column(0)
+        assert (digest.name, digest.physical_type) == ("launch_digest", "FIXED_LEN_BYTE_ARRAY")
+        assert digest.length == small.manifest.technologies[name].digest_size
+        group = file.metadata.row_group(0)
+        assert [s.column_index for s in group.sorting_columns] == [0]
+        values = file.read()["launch_digest"].to_pylist()
+        assert values == sorted(values)
+        assert len(values) == small.manifest.technologies[name].rows
+
+
+def test_columns_are_keyed_by_component_hashes(small: Built) -> None:
+    rows = digest_files(small)["sev-snp"].read().to_pylist()
+    assert list(rows[0]) == [
+        *("launch_digest", "technology", "firmware_sha256", "kernel_hashes_sha256", "vmm"),
+        *("bsp_vmsa_sha256", "ap_vmsa_sha256", "vcpu_signature", "sev_features", "vcpus"),
+    ]
+    for row in rows:
+        assert (row["ap_vmsa_sha256"] is None) == (row["vcpus"] == 1)
+        assert (row["vcpu_signature"] is None) == row["vmm"].startswith("ec2")
+    for row in digest_files(small)["sev"].read().to_pylist():
+        assert all(row[name] is None for name in list(row)[4:])
+
+
+def test_rows_are_unique(small: Built) -> None:
+    for file in digest_files(small).values():
+        rows = [tuple(row.values()) for row in file.read().to_pylist()]
+        assert len(set(rows)) == len(rows)
+
+
+def test_equal_digests_of_different_configurations_are_all_kept(tmp_path: Path) -> None:
+    text = """
+    name = "equal"
+    firmware = { builds = ["bookworm/ovmf/OVMF.fd"] }
+    [technologies.sev-snp]
+    vmm = ["qemu-kvm-legacy", "qemu-amdese-2022"]
+    vcpu_signatures = ["EPYC"]
+    sev_features = [1]
+    vcpus = [1]
+    """
+    built = build(write_spec(tmp_path, text), tmp_path / "catalog")
+    rows = digest_files(built)["sev-snp"].read().to_pylist()
+    assert len({row["launch_digest"] for row in rows}) == 1
+    assert [row["vmm"] for row in rows] == ["qemu-amdese-2022", "qemu-kvm-legacy"]
+
+
+def test_the_manifest_names_every_file_as_it_is(small: Built) -> None:
+    listed = json.loads((small.folder / "manifest.json").read_bytes())["files"]
+    found = {str(p.relative_to(small.folder)) for p in small.folder.rglob("*") if p.is_file()}
+    assert found == {*listed, "manifest.json"}
+    for name, entry in listed.items():
+        data = (small.folder / name).read_bytes()
+        assert (hashlib.sha256(data).hexdigest(), len(data)) == (entry["sha256"], entry["size"])
+        if name.endswith(".parquet"):
+            assert pq.read_metadata(small.folder / name).num_rows == entry["rows"]
+
+
+def test_nothing_of_this_machine_is_in_a_catalog(small: Built) -> None:
+    words = [str(small.folder.parent), os.uname().nodename]
+    for path in small.folder.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert not [word for word in words if len(word) > 3 and word.encode() in data]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_building_again_gives_the_same_bytes(small: Built, processes: int, tmp_path: Path) -> None:
+    again = build(small.folder.parent / "spec.toml", tmp_path / "again", processes=processes)
+    assert contents(again.folder) == contents(small.folder)
+
+
+def test_a_catalog_is_replaced_by_a_new_one(inputs: Path, tmp_path: Path) -> None:
+    folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
+    (folder / "catalog.duckdb").write_bytes(b"views")
+    build(write_spec(inputs, ONE_ROW), folder)
+    assert {path.name for path in folder.iterdir()} == {"manifest.json", "components", "sev"}
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_folder_with_anything_else_is_left_alone(inputs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("dear")
+    before = contents(tmp_path)
+    with pytest.raises(UsageError, match=r"thesis\.txt"):
+        build(write_spec(inputs, ONE_ROW), folder)
+    assert {**contents(tmp_path), **before} == contents(tmp_path)
+    with pytest.raises(UsageError, match="is a file"):
+        build(inputs / "spec.toml", folder / "thesis.txt")
+
+
+def test_an_error_leaves_the_catalog_that_was_there(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
+    before = contents(tmp_path / "catalog")
+    monkeypatch.setattr(enumeration, "measure_shard", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        build(inputs / "spec.toml", folder)
+    assert contents(folder) == before
+    assert [p.name for p in tmp_path.iterdir() if "partial" in p.name or "previous" in p.name] == []
+
+
+def test_a_crash_between_the_two_renames_is_made_good(inputs: Path, tmp_path: Path) -> None:
+    folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
+    before = contents(folder)
+    folder.rename(tmp_path / ".catalog.previous")
+    with pytest.raises(LdcatError):
+        build_catalog(load_spec(inputs / "spec.toml"), folder, processes=1, begin=_refuse)
+    assert contents(folder) == before
+
+
+def _refuse(_: int) -> enumeration.Progress:
+    raise LdcatError("no")
+
+
+def test_two_builds_into_one_folder(inputs: Path, tmp_path: Path) -> None:
+    spec = load_spec(write_spec(inputs, ONE_ROW))
+
+    def second(_: int) -> enumeration.Progress:
+        with pytest.raises(UsageError, match="another build is writing"):
+            build_catalog(spec, tmp_path / "catalog", processes=1, begin=lambda _: lambda _: None)
+        return lambda _: None
+
+    build_catalog(spec, tmp_path / "catalog", processes=1, begin=second)
+    assert (tmp_path / "catalog" / "manifest.json").is_file()
+
+
+def test_a_worker_that_dies_is_an_error(tmp_path: Path) -> None:
+    killers: list[subprocess.Popen[bytes]] = []
+
+    def kill(_: int) -> enumeration.Progress:
+        killers.append(subprocess.Popen([sys.executable, "-c", KILL_CHILDREN, str(os.getpid())]))
+        return lambda _: None
+
+    with pytest.raises(LdcatError, match="a worker process died"):
+        build_catalog(load_spec(None), tmp_path / "catalog", processes=2, begin=kill)
+    assert killers[0].wait() == 0
+    assert not (tmp_path / "catalog").exists()
+
+
+KILL_CHILDREN = """
+import os, signal, sys, time
+from pathlib import Path
+for _ in range(2000):
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            spawned = b"spawn_main" in (path / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if parent == int(sys.argv[1]) and spawned and path.name != str(os.getpid()):
+            os.kill(int(path.name), signal.SIGKILL)
+            sys.exit()
+    time.sleep(0.005)
+"""
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_build_that_is_killed_leaves_no_half_catalog(by: signal.Signals, inputs: Path, tmp_path: Path) -> None:
+    folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
+    before = contents(folder)
+    command = [sys.executable, "-m", "catalog", "build", "--out", str(folder), "--processes", "2", "--quiet"]
+    chance = random.Random(by.value)
+    for _ in range(3):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.2, 2.5))
+        process.send_signal(by)
+        process.wait()
+        assert process.returncode != 0
+        assert contents(folder) == before
+    build(inputs / "spec.toml", folder)
+    assert contents(folder) == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_the_default_catalog(default: Built) -> None:
+    assert sum(entry.rows for entry in default.manifest.technologies.values()) >= 150_000
+    assert set(default.manifest.technologies) == {"sev", "sev-es", "sev-snp"}
+    assert default.example is not None

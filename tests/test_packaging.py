@@ -1,0 +1,65 @@
+"""The wheel: everything in it, built where no C compiler is, and the command it installs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_package_is_listed() -> None:
+    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    code = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "catalog").rglob("__init__.py")}
+    data = {".".join(("catalog", *path.parent.relative_to(ROOT).parts)) for path in (ROOT / "data").rglob("*.toml")}
+    assert listed == code | data
+
+
+@pytest.fixture(scope="module")
+def installed_without_compiler(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as a machine without a C compiler builds it, unpacked into a folder."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in ("catalog", "data", "pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in"):
+        (source / name).symlink_to(ROOT / name)
+    environment = {**os.environ, "CC": "false", "TMPDIR": str(folder)}
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source)]
+    subprocess.run(wheel, check=True, env=environment, capture_output=True)
+    (built,) = folder.glob("ldcat-*.whl")
+    target = folder / "site"
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(built)], check=True)
+    return target
+
+
+def _run(site: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "catalog", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    done = subprocess.run(command, cwd=site, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_without_a_compiler_the_fallback_is_in_use(installed_without_compiler: Path) -> None:
+    assert not list(installed_without_compiler.rglob("_sha256*"))
+    assert "pure Python" in _run(installed_without_compiler, "--version")
+
+
+def test_without_a_compiler_the_digests_are_the_same(installed_without_compiler: Path) -> None:
+    arguments = ("measure", "sid/ovmf-amdsev/OVMF.amdsev.fd", "-t", "sev-es", "--vmm", "qemu-kvm-legacy")
+    vcpus = ("--vcpus", "3", "--vcpu-type", "EPYC-Milan")
+    here = subprocess.run(
+        [sys.executable, "-m", "catalog", *arguments, *vcpus], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    assert _run(installed_without_compiler, *arguments, *vcpus) == here.stdout
+
+
+def test_the_wheel_holds_all_data(installed_without_compiler: Path) -> None:
+    package = installed_without_compiler / "catalog"
+    shipped = {path.relative_to(package) for path in package.rglob("*.toml")}
+    assert shipped == {path.relative_to(ROOT) for path in (ROOT / "data").rglob("*.toml")}

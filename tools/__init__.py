@@ -1,0 +1,1 @@
+"""Commands for whoever maintains the records of `data/`; no part of the installed package."""
