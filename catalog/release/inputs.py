@@ -16,15 +16,20 @@ MAX_TEXT_SIZE = 16 << 20
 
 
 def read_file(path: Path, *, limit: int) -> bytes:
-    """The whole file of at most `limit` bytes; raises Unreadable for anything but a readable regular file."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from error
+    """The whole file of at most `limit` bytes; raises Unreadable for a larger one or one that cannot be read."""
+    data = read_start(path, limit + 1)
     if len(data) > limit:
         raise Unreadable(f"{path} is larger than {limit} bytes")
     return data
+
+
+def read_start(path: Path, size: int) -> bytes:
+    """The first `size` bytes of a file, fewer where it ends before; raises Unreadable."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
 
 
 def read_text(path: Path) -> str:

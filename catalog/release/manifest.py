@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -24,19 +25,25 @@ SPEC = "components/spec.toml"
 VMM_FOLDER = "components/vmm"
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 48)]
+
+TechnologyName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]+$")]
+"""The name of a folder of the catalog, too."""
+
+
 class FileEntry(Wire, frozen=True):
     """A file of the catalog: SHA-256 in hex, size in bytes; rows for Parquet files."""
 
     sha256: str
-    size: int
-    rows: int | None = None
+    size: Count
+    rows: Count | None = None
 
 
 class TechnologyEntry(Wire, frozen=True):
     """A technology of the catalog: bytes of its launch digests, and how many rows it has."""
 
-    digest_size: int
-    rows: int
+    digest_size: Count
+    rows: Count
 
 
 class LeftOutEntry(Wire, frozen=True):
@@ -54,7 +61,7 @@ class Manifest(Wire, frozen=True):
     format: str
     name: str
     generator: str
-    technologies: dict[str, TechnologyEntry]
+    technologies: dict[TechnologyName, TechnologyEntry]
     files: dict[str, FileEntry]
     left_out: list[LeftOutEntry]
 

@@ -1,0 +1,82 @@
+"""The command as a process: entry points, standard input, pipes and signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from catalog.release.build import Built
+from tests.faces.test_errors import AMDSEV
+from tests.release.samples import ONE_ROW, write_spec
+
+ROOT = Path(__file__).parent.parent.parent
+LDCAT = [sys.executable, "-m", "catalog"]
+
+
+def test_a_digest_from_standard_input(small: Built) -> None:
+    example = small.manifest and small.example
+    command = [*LDCAT, "lookup", "-", "--catalog", str(small.folder), "--format", "json"]
+    done = subprocess.run(command, input=f"{example}\n", check=True, capture_output=True, text=True, cwd=ROOT)
+    assert json.loads(done.stdout)["found"] is True
+
+
+def test_a_batch_from_standard_input() -> None:
+    line = json.dumps({"technology": "sev", "firmware": AMDSEV})
+    done = subprocess.run(
+        [*LDCAT, "measure", "--batch", "-"], input=line, check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    assert json.loads(done.stdout)["launch_digest"].startswith("3e4fd0b3")
+
+
+def test_build_catalog_py_is_ldcat_build(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, ONE_ROW)
+    command = [sys.executable, "build_catalog.py", str(spec), "-o", str(tmp_path / "made")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == f"{tmp_path / 'made'}\n"
+    assert (tmp_path / "made/manifest.json").is_file()
+
+
+def test_the_default_catalog_has_its_place(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
+    environment.pop("LDCAT_CATALOG", None)
+    done = subprocess.run([*LDCAT, "lookup", "0" * 64], env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 5
+    assert f"no catalog at {tmp_path / 'ldcat/catalog'}" in done.stderr
+    assert "ldcat: hint: make one with: ldcat build" in done.stderr
+
+
+def test_a_reader_that_goes_away(small: Built) -> None:
+    command = [*LDCAT, "sql", "FROM configurations", "--catalog", str(small.folder), "--format", "jsonl"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert errors == b""
+    assert process.returncode in (0, 141)  # 0 where all of it was in the pipe already
+
+
+def test_an_interrupt_is_exit_code_130(tmp_path: Path) -> None:
+    command = [*LDCAT, "build", "--out", str(tmp_path / "catalog"), "--processes", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # "ldcat: N launch digests": it measures now
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert rest == b"ldcat: error: interrupted\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_colours_are_for_terminals_that_want_them(small: Built) -> None:
+    command = [*LDCAT, "sql", "FROM firmware", "--catalog", str(small.folder)]
+    environment = {**os.environ, "NO_COLOR": "1", "FORCE_COLOR": ""}
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, cwd=ROOT)
+    assert b"\x1b" not in done.stdout

@@ -1,0 +1,169 @@
+"""Measure on demand: from names, hashes and files, alone and in batches."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.errors import CannotLaunch, LdcatError, UnknownName, UsageError
+from catalog.query.measure import MAX_LINE, Request, Workbench
+from tests.release.samples import INITRD, KERNEL
+
+SNP = {
+    "technology": "sev-snp",
+    "firmware": "sid/ovmf-amdsev/OVMF.amdsev.fd",
+    "vmm": "qemu-kvm-init2",
+    "vcpus": 2,
+    "vcpu_type": "EPYC-Milan",
+}
+
+
+def digest(**fields: Any) -> str:
+    return Workbench().measure(Request(**{**SNP, **fields})).digest.hex()
+
+
+def test_a_build_by_name_and_by_hash_is_the_same() -> None:
+    sha256 = "3e4fd0b3fe3b2dbe481c3d9e99418a034174f26cbe1f55aa212b0f18c12d2d6f"
+    assert digest() == digest(firmware=sha256) == digest(firmware=sha256.upper(), firmware_sha256=sha256)
+
+
+def test_ways_to_say_the_same_configuration() -> None:
+    same = {
+        digest(),
+        digest(vcpu_type=None, vcpu_signature="0xa00f11"),
+        digest(vcpu_type=None, vcpu_signature=0xA00F11),
+        digest(vcpu_signature="0x00a00f11", sev_features="0x1"),
+        digest(vcpu_type="EPYC-Milan-v2", sev_features=1),
+    }
+    assert len(same) == 1
+    assert digest(sev_features=0x21) not in same
+
+
+def test_kernels_by_file_by_hash_and_by_name(inputs: Path) -> None:
+    kernel, initrd = hashlib.sha256(KERNEL).hexdigest(), hashlib.sha256(INITRD).hexdigest()
+    by_file = digest(kernel=str(inputs / "vmlinuz"), initrd=str(inputs / "initrd.img"), append="quiet")
+    by_hash = digest(kernel_sha256=kernel, initrd_sha256=initrd, append="quiet")
+    cmdline = hashlib.sha256(b"quiet\0").hexdigest()
+    assert (
+        by_file
+        == by_hash
+        == digest(kernel="a label", kernel_sha256=kernel, initrd_sha256=initrd, cmdline_sha256=cmdline)
+    )
+    assert digest(kernel_sha256=kernel) == digest(kernel_sha256=kernel, append="")
+    assert digest(kernel_sha256=kernel, append="quiet") != digest(kernel_sha256=kernel, append="quiet ")
+    named = digest(kernel_hashes="debian-12-installer-text")
+    assert named == digest(
+        kernel_sha256="d8808aa4ca188560da1e6d749dcb930c87a5fd8b11ebff1f3fa6d728af35203d",
+        initrd_sha256="cb24a28a5ba13dfb22e6e75bdd8ab997dbdee6e3ec6c1102f6c7f93044bd817d",
+        append="console=ttyS0 --- quiet",
+    )
+
+
+def test_what_does_not_matter_is_named() -> None:
+    sev = Workbench().measure(Request(technology="sev", firmware=SNP["firmware"], vcpus=4, vcpu_type="EPYC"))
+    assert sev.ignored == ("vcpus", "vCPU type")
+    ec2 = Workbench().measure(Request(**{**SNP, "vmm": "ec2-2026"}))
+    assert ec2.ignored == ("vCPU type",)
+    assert ec2.digest.hex() == digest(vmm="ec2-2026", vcpu_type=None)
+
+
+def test_warnings_name_what_nobody_may_overlook() -> None:
+    generic = {**SNP, "firmware": "sid/ovmf-generic/OVMF_CODE_4M.fd", "kernel_hashes": "debian-12-installer-text"}
+    first, second = Workbench().measure(Request(**generic)).warnings()
+    assert "is not expected to launch under sev-snp" in first
+    assert "does not enforce kernel hashes" in second
+    assert Workbench().measure(Request(**SNP)).warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "part"),
+    [
+        ({"technology": "snp"}, UnknownName, "unknown technology 'snp'"),
+        ({"firmware": "sid/OVMF.fd"}, UnknownName, "unknown build or firmware file"),
+        ({"firmware": "./nowhere.fd"}, LdcatError, "nowhere.fd"),
+        ({"firmware": "x" * 5000}, UnknownName, "unknown build"),
+        ({"firmware": "a\0b"}, UnknownName, "unknown build"),
+        ({"firmware_sha256": "00"}, UsageError, "not the firmware_sha256 given"),
+        ({"vmm": "qemu"}, UnknownName, "unknown VMM profile 'qemu'"),
+        ({"vmm": None}, UsageError, "depends on the VMM"),
+        ({"vcpus": None}, UsageError, "no number of vCPUs"),
+        ({"vcpus": 0}, UsageError, "cannot have 0 vCPUs"),
+        ({"vcpus": -3}, UsageError, "cannot have -3 vCPUs"),
+        ({"vcpus": 4097}, UsageError, "cannot have 4097 vCPUs"),
+        ({"vcpu_type": "EPYC-Naples"}, UnknownName, "unknown vCPU type"),
+        ({"vcpu_type": None}, UsageError, "measures the vCPU signature"),
+        ({"vcpu_signature": 1}, UsageError, "has the vCPU signature"),
+        ({"vcpu_type": None, "vcpu_signature": 1 << 32}, UsageError, "not a 32-bit number"),
+        ({"sev_features": 0}, CannotLaunch, "lacks bit 0"),
+        ({"sev_features": 1 << 64}, UsageError, "not a 64-bit number"),
+        ({"sev_features": "one"}, UsageError, "not a number"),
+        ({"technology": "sev-es", "sev_features": 1}, CannotLaunch, "SNPActive"),
+        ({"technology": "sev-es", "vmm": "gce-v1", "vcpu_type": None}, CannotLaunch, "does not launch sev-es"),
+        ({"vmm": "qemu-amdese-2022"}, CannotLaunch, "does not know metadata sections of type SVSM_CAA"),
+        ({"firmware": "bookworm/ovmf/OVMF_CODE_4M.fd"}, CannotLaunch, "no SEV metadata"),
+        ({"firmware": "sid/ovmf-inteltdx/OVMF.inteltdx.ms.fd"}, CannotLaunch, "has no size"),
+        ({"firmware": "trixie/ovmf/OVMF.fd", "kernel_sha256": "00" * 32}, CannotLaunch, "no kernel hashes area"),
+        ({"kernel_sha256": "00"}, LdcatError, "kernel_sha256"),
+        ({"kernel": "/nowhere"}, LdcatError, "/nowhere"),
+        ({"initrd_sha256": "00" * 32}, UsageError, "with a kernel only"),
+        ({"append": "quiet"}, UsageError, "with a kernel only"),
+        ({"kernel_hashes": "nothing"}, UnknownName, "unknown kernel hashes table"),
+        ({"kernel_hashes": "debian-12-installer-text", "append": "x"}, UsageError, "give it alone"),
+        ({"kernel_sha256": "00" * 32, "append": "a\0b"}, LdcatError, "cannot hold a NUL"),
+        ({"kernel_sha256": "00" * 32, "append": "a", "cmdline_sha256": "00" * 32}, UsageError, "cmdline_sha256"),
+    ],
+)
+def test_what_cannot_be_measured_is_said(fields: dict[str, Any], error: type[LdcatError], part: str) -> None:
+    with pytest.raises(error) as caught:
+        digest(**fields)
+    assert part in str(caught.value)
+
+
+def test_sev_es_of_an_image_whose_reset_address_is_zero() -> None:
+    with pytest.raises(CannotLaunch, match="reset address is zero"):
+        digest(technology="sev-es", vmm="qemu-kvm-legacy", firmware="bullseye/ovmf/OVMF_CODE_4M.fd")
+
+
+def line(**fields: Any) -> dict[str, Any]:
+    return Workbench().measure_line(json.dumps({**SNP, **fields}).encode())
+
+
+def test_a_line_comes_back_as_it_was_with_its_digest() -> None:
+    answer = line(source="somewhere", id=[1, {"x": None}], note="mine", launch_digest="wrong", kernel=None)
+    assert list(answer) == [*SNP, "source", "id", "note", "launch_digest", "kernel", "launchable"]
+    assert answer["launch_digest"] == digest()
+    assert answer["id"] == [1, {"x": None}]
+    assert answer["launchable"] == "yes"
+
+
+def test_a_line_in_error_has_no_digest() -> None:
+    answer = line(vcpus=0, launch_digest="of something else")
+    assert answer["error"] == "a guest cannot have 0 vCPUs"
+    assert "launch_digest" not in answer
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (b"garbage", "not a line of JSON"),
+        (b"\xff\xfe", "not a line of JSON"),
+        (b"[1]", "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b"{}", "missing required field"),
+        (b'{"technology": 1}', "$.technology"),
+        (b'{"technology": "sev", "firmware": "x", "vcpu": 1}', "unknown field `vcpu`"),
+        (b'{"technology": "sev", "firmware": "x", "vcpus": "many"}', "$.vcpus"),
+        (b'{"technology": "sev", "firmware": "x", "vcpus": true}', "$.vcpus"),
+        (b'{"technology": "sev", "firmware": "x", "vcpus": 1e400}', "error"),
+        (b"[" * 100_000, "not a line of JSON"),
+        (b"x" * (MAX_LINE + 1), "a line of more than"),
+    ],
+)
+def test_a_line_that_is_no_request_is_an_error_line(text: bytes, part: str) -> None:
+    answer = Workbench().measure_line(text)
+    assert "launch_digest" not in answer
+    assert part in json.dumps(answer)

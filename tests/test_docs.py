@@ -1,0 +1,65 @@
+"""Every ```console block of README.md and docs/ is run, and shows what comes out."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.release.build import Built
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```console(?: exit=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def examples() -> Iterator[tuple[str, int, str, list[str]]]:
+    """Page, expected exit code, command line and the lines shown for it."""
+    for page in PAGES:
+        for code, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                command, *shown = part.splitlines()
+                yield page.name, int(code or 0), command, shown
+
+
+def pattern(lines: list[str]) -> str:
+    """Lines as a regular expression: `...` at the end of a line is any rest, alone it is any lines."""
+    parts = []
+    for line in lines:
+        if line == "...":
+            parts.append(r"(?:.*\n)*")
+        elif line.endswith("..."):
+            parts.append(re.escape(line[:-3]) + r".*\n")
+        else:
+            parts.append(re.escape(line) + r"\n")
+    return "".join(parts)
+
+
+def test_the_readme_has_examples() -> None:
+    assert len([name for name, *_ in examples() if name == "README.md"]) >= 5
+
+
+@pytest.mark.parametrize(("page", "code", "command", "shown"), list(examples()))
+def test_an_example_shows_what_comes_out(
+    default: Built, tmp_path: Path, page: str, code: int, command: str, shown: list[str]
+) -> None:
+    assert re.match(r"(?:printf '.*' \| )?ldcat ", command), f"{page}: {command}"
+    (tmp_path / "ldcat").write_text(f'#!/bin/sh\nexec {sys.executable} -m catalog "$@"\n')
+    (tmp_path / "ldcat").chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "LDCAT_CATALOG": str(default.folder),
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    expected_err = [line for line in shown if line.startswith("ldcat: ")]
+    expected_out = [line for line in shown if not line.startswith("ldcat: ")]
+    assert re.fullmatch(pattern(expected_out), done.stdout), done.stdout
+    assert re.fullmatch(pattern(expected_err), done.stderr), done.stderr
