@@ -10,7 +10,7 @@ from catalog.errors import UsageError
 from catalog.launch.profile import VmmProfile
 
 MAX_VCPUS = 4096
-"""KVM_MAX_VCPUS on x86 as Linux ships it."""
+"""KVM_MAX_VCPUS of x86 kernels built for the largest machines (MAXSMP)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,42 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from catalog.abi.digest import SEV_DIGEST_SIZE, LaunchDigest
-from catalog.abi.kernel_hashes import TABLE_SIZE
-from catalog.abi.page_info import PageType
-from catalog.abi.sha256 import Sha256State
 from catalog.firmware.component import FirmwareComponent
+from catalog.launch.contents_hash import ContentsHash
 from catalog.launch.kernel_hashes_area import refuses_table
 from catalog.launch.point import VcpuPoint
-from catalog.launch.update import LaunchUpdate, Segment
+from catalog.launch.update import Segment
 from catalog.launch.vmsa_segments import SNP_ACTIVE, refuses_reset_vector, vmsa_segments
 
 _NO_GPA = 0  # SEV-ES measures no address
 
 
-class SevEs:
+class SevEs(ContentsHash):
     """AMD SEV-ES. Source: AMD SEV API (55766), LAUNCH_UPDATE_VMSA; KVM sev_launch_update_vmsa."""
 
     name = "sev-es"
     title = "AMD SEV-ES"
-    digest_size = SEV_DIGEST_SIZE
     point_type = VcpuPoint
     default_sev_features = 0
 
-    def baseline(self, firmware: FirmwareComponent) -> Sha256State:
-        return firmware.sha256_state
-
     def segments(self, firmware: FirmwareComponent, point: VcpuPoint) -> Iterator[Segment]:
-        if point.kernel_hashes and firmware.hashes_area:
-            table = point.kernel_hashes.table()
-            yield Segment((LaunchUpdate(PageType.NORMAL, firmware.hashes_area.gpa, TABLE_SIZE, table),))
+        yield from self.table_segments(firmware, point.kernel_hashes)
         yield from vmsa_segments(firmware, point, gpa=_NO_GPA)
-
-    def extend(self, state: Sha256State, update: LaunchUpdate) -> Sha256State:
-        return state.update(update.data)
-
-    def finish(self, state: Sha256State) -> LaunchDigest:
-        return LaunchDigest(state.digest())
 
     def refuses_firmware(self, firmware: FirmwareComponent) -> str | None:
         return refuses_reset_vector(firmware)

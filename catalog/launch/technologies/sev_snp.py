@@ -75,7 +75,7 @@ class SevSnp:
         if reason := refuses_table(firmware):
             return reason
         if order.hashes_after_firmware:
-            return _refuses_straddling(firmware)
+            return _refuses_page_of_its_own(firmware)
         if not _takes_hashes(firmware):
             return "the SEV metadata has no kernel hashes section, so the kernel would not be measured"
         return None
@@ -91,10 +91,16 @@ def _takes_hashes(firmware: FirmwareComponent) -> bool:
     return any(section.kind == SectionType.SNP_KERNEL_HASHES for section in firmware.sections)
 
 
-def _refuses_straddling(firmware: FirmwareComponent) -> str | None:
-    area = firmware.hashes_area
-    if area and area.gpa % PAGE_SIZE + TABLE_SIZE > PAGE_SIZE:
+def _refuses_page_of_its_own(firmware: FirmwareComponent) -> str | None:
+    """Why the table cannot have a page that no metadata section describes, or None."""
+    if (area := firmware.hashes_area) is None:
+        return None
+    page = area.gpa - area.gpa % PAGE_SIZE
+    if area.gpa + TABLE_SIZE > page + PAGE_SIZE:
         return f"the kernel hashes table at {area.gpa:#x} would not lie in one page"
+    for section in firmware.sections:
+        if section.gpa < page + PAGE_SIZE and page < section.end:
+            return f"the kernel hashes page at {page:#x} is part of metadata section {section}, launched once more"
     return None
 
 
