@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -14,7 +15,7 @@ from typer.exceptions import TyperException
 
 from catalog import __version__
 from catalog.abi import sha256
-from catalog.errors import LdcatError
+from catalog.errors import LdcatError, Unreadable
 from catalog.faces import render
 from catalog.faces.commands import build, inspect, lookup, measure, sql
 
@@ -54,11 +55,14 @@ def ldcat(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # characters the terminal has not are shown by their number
+            stream.reconfigure(errors="backslashreplace")
     code = run(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = _closed_pipe()
+    except OSError as failure:
+        code = _cannot_write(failure)
     sys.exit(code)
 
 
@@ -75,8 +79,10 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted()
-    except BrokenPipeError:
-        return _closed_pipe()
+    except OSError as failure:
+        return _cannot_write(failure)
+    except SystemExit:  # typer's answer to a closed pipe
+        return _cannot_write(BrokenPipeError())
     except Exception as failure:  # a defect: said in one line, with the place to look at
         place = traceback.extract_tb(failure.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
@@ -94,7 +100,10 @@ def _interrupted() -> int:
     return 130
 
 
-def _closed_pipe() -> int:
-    """The reader has gone: as a program that SIGPIPE ends."""
+def _cannot_write(failure: OSError) -> int:
+    """Standard output is full, or its reader has gone: then as a program that SIGPIPE ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 141
+    if isinstance(failure, BrokenPipeError):
+        return 141
+    render.problem(f"cannot write: {(failure.strerror or str(failure)).lower()}", None)
+    return Unreadable.exit_code

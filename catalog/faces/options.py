@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from catalog.errors import UsageError
+from catalog.errors import Unreadable, UsageError
 from catalog.faces.render import Format
+from catalog.firmware.build import FirmwareBuild
+from catalog.query.store import Catalog
+from catalog.release import embedded
 from catalog.release.numbers import number
 
 
@@ -24,13 +28,22 @@ def parse_number(text: str) -> int:
 def default_catalog() -> Path:
     """Where `ldcat build` puts the default catalog and every command looks for it."""
     data_home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data_home).expanduser() / "ldcat" / "catalog"
+    try:
+        return Path(data_home).expanduser() / "ldcat" / "catalog"
+    except RuntimeError as error:
+        raise Unreadable("there is no home folder", "set XDG_DATA_HOME, or name the folder of the catalog") from error
 
 
 def require(chosen: Format, *possible: Format) -> None:
     """Raises UsageError for a format a command has no form for."""
     if chosen not in possible:
         raise UsageError(f"there is no {chosen.value} form of this", f"one of: {', '.join(possible)}")
+
+
+def known_builds(catalog: Path | None) -> Mapping[str, FirmwareBuild]:
+    """Builds that can be named: the embedded ones, and those of a catalog where one is given."""
+    own = {} if catalog is None else Catalog.open(catalog).builds
+    return {**embedded.builds(), **own}
 
 
 CatalogOption = Annotated[
@@ -40,6 +53,16 @@ CatalogOption = Annotated[
         metavar="DIR",
         envvar="LDCAT_CATALOG",
         help="Catalog to ask; without it the one that `ldcat build` made of the embedded default.",
+    ),
+]
+
+BuildsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--catalog",
+        metavar="DIR",
+        envvar="LDCAT_CATALOG",
+        help="A catalog whose builds can be named, besides the embedded ones.",
     ),
 ]
 

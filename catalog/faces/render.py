@@ -23,6 +23,7 @@ class Format(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     HEX = "hex"
+    TOML = "toml"
 
 
 def line(text: str) -> None:

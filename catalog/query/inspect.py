@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from catalog.firmware.build import FirmwareBuild
-from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.guid_table import NAMES
 from catalog.firmware.ovmf import FOUR_GIB, OvmfImage
 from catalog.launch.kernel_hashes_area import refuses_table
 from catalog.launch.technology import technologies
-from catalog.release import embedded, inputs
+from catalog.release import inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +23,14 @@ class Inspection:
     image: OvmfImage | None
 
     @classmethod
-    def of(cls, reference: str) -> Inspection:
+    def of(cls, reference: str, builds: Mapping[str, FirmwareBuild]) -> Inspection:
         """Of an image file (and its catalogued build, if it is one), or of a build by name or SHA-256."""
         path = Path(reference)
-        known = embedded.builds()
-        if reference in known or not path.is_file():
-            return cls(inputs.find_build(reference, known), None)
+        is_image = path.suffix != ".toml" and reference not in builds and inputs.exists(path)
+        if not is_image:
+            return cls(inputs.find_build(reference, builds), None)
         image = inputs.read_image(path)
-        component = FirmwareComponent.from_image(image)
-        catalogued = [build for build in known.values() if build.component == component]
-        return cls(catalogued[0] if catalogued else FirmwareBuild(reference, component, None, {}), image)
+        return cls(inputs.build_of_image(image, reference), image)
 
     def guid_table(self) -> list[dict[str, Any]]:
         """Entries of the GUID table in the order of its walk, data in hex; empty without an image or a table."""

@@ -12,6 +12,7 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import MalformedRecord
 from catalog.firmware.build import NOT_RECORDED
 from catalog.query.store import Catalog
+from catalog.release import manifest
 
 _PROVENANCE = ("distribution", "suite", "package", "version", "package_sha256", "path")
 
@@ -99,8 +100,7 @@ def lookup(catalog: Catalog, digest: LaunchDigest) -> tuple[Match, ...]:
 
 def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[dict[str, Any]]:
     """Rows with exactly that digest, from the row groups whose range it falls in."""
-    if (name := catalog.digest_file(technology)) is None:
-        return
+    name = f"{technology}/{manifest.DIGESTS}"
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq

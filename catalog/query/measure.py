@@ -16,7 +16,6 @@ from catalog.errors import LdcatError, MalformedRecord, UnknownName, UsageError
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild, LaunchableWire
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint, check_vcpus
-from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Measurer, Technology, technology_named
 from catalog.release import embedded, inputs
 from catalog.release.numbers import Number, number
@@ -31,7 +30,7 @@ class Request(Wire, frozen=True):
 
     firmware: build name, SHA-256 or path. kernel, initrd: paths; beside kernel_sha256 they are labels that
     are not read. append: the text of -append. vcpu_signature, sev_features: integers, or text in 0x-hex.
-    The last line of fields is carried along for the reader and changes nothing.
+    The fields after sev_features change nothing: what an answer adds, and what is carried along for the reader.
     """
 
     technology: str
@@ -49,26 +48,37 @@ class Request(Wire, frozen=True):
     vcpu_type: str | None = None
     vcpu_signature: Number | None = None
     sev_features: Number | None = None
-    launch_digest: str | None = None
-    error: str | None = None
-    source: str | None = None
-    note: str | None = None
+    launch_digest: Any = None
+    launchable: Any = None
+    kernel_hashes_enforced: Any = None
+    notes: Any = None
+    error: Any = None
+    hint: Any = None
+    line: Any = None
+    source: Any = None
+    note: Any = None
     id: Any = None
+
+
+_ANSWER = ("launch_digest", "launchable", "kernel_hashes_enforced", "notes", "error", "hint", "line")
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A launch digest with the build it is of and what is recorded about launching that build so.
+    """A launch digest, what it is of, and what is recorded about launching that build so.
 
     ignored: axes that were given and that this digest does not depend on.
     """
 
     digest: LaunchDigest
-    build: FirmwareBuild
     technology: str
-    has_kernel_hashes: bool
-    launchable: LaunchableWire
+    build: FirmwareBuild
+    point: Point
     ignored: tuple[str, ...]
+
+    @property
+    def launchable(self) -> LaunchableWire:
+        return self.build.launchability(self.technology)
 
     def warnings(self) -> list[str]:
         """What nobody may overlook: a launch that is not expected, kernel hashes that are not enforced."""
@@ -76,38 +86,46 @@ class Measured:
         if self.launchable.verdict == "no":
             found.append(f"{self.build.name} is not expected to launch under {self._why()}")
         enforced = self.build.component.kernel_hashes_enforced
-        if self.has_kernel_hashes and enforced is Enforced.NO:
+        if self.point.kernel_hashes and enforced is Enforced.NO:
             found.append(f"{self.build.name} does not enforce kernel hashes: it boots any kernel the host passes")
-        if self.has_kernel_hashes and enforced is Enforced.UNKNOWN:
+        if self.point.kernel_hashes and enforced is Enforced.UNKNOWN:
             found.append(f"whether {self.build.name} enforces kernel hashes is unknown")
         return found
 
     def notes(self) -> list[str]:
         """What is good to know."""
         found = []
-        if self.launchable.verdict == "unknown" and self.launchable.source:
+        if self.launchable.verdict == "unknown":
             found.append(f"{self.build.name} is not known to launch under {self._why()}")
         if self.ignored:
             found.append(f"this digest does not depend on: {', '.join(self.ignored)}")
         return found
 
-    def _why(self) -> str:
-        source = f" ({self.launchable.source})" if self.launchable.source else ""
-        return f"{self.technology}: {self.launchable.reason}{source}"
-
     def to_dict(self) -> dict[str, Any]:
-        """The digest with what it is of, as JSON has it."""
+        """The digest with all its inputs, as JSON has them: the fields of a line of a batch, and more."""
+        hashes, point = self.point.kernel_hashes, self.point
+        measured = point if isinstance(point, VcpuPoint) else None
+        signature = measured.vcpu_signature if measured else None
         return {
             "launch_digest": self.digest.hex(),
             "technology": self.technology,
             "firmware": self.build.name,
             "firmware_sha256": self.build.component.sha256.hex(),
+            "kernel_sha256": hashes and hashes.kernel.hex(),
+            "initrd_sha256": hashes and hashes.initrd.hex(),
+            "cmdline_sha256": hashes and hashes.cmdline.hex(),
+            "vmm": measured and measured.vmm.name,
+            "vcpus": measured and measured.vcpus,
+            "vcpu_signature": signature and str(signature),
+            "sev_features": measured and f"{measured.sev_features:#x}",
             "kernel_hashes_enforced": self.build.component.kernel_hashes_enforced.value,
             "launchable": self.launchable.verdict,
-            "launchable_reason": self.launchable.reason,
-            "launchable_source": self.launchable.source,
             "notes": [*self.warnings(), *self.notes()],
         }
+
+    def _why(self) -> str:
+        source = f" ({self.launchable.source})" if self.launchable.source else ""
+        return f"{self.technology}: {self.launchable.reason}{source}"
 
 
 @dataclass(slots=True)
@@ -127,27 +145,26 @@ class Workbench:
         key = (technology.name, build.component.sha256)
         if key not in self._measurers:
             self._measurers[key] = Measurer(technology, build.component)
-        digest = self._measurers[key].measure(point)
-        launchable = build.launchability(technology.name)
-        return Measured(digest, build, technology.name, point.kernel_hashes is not None, launchable, ignored)
+        return Measured(self._measurers[key].measure(point), technology.name, build, point, ignored)
 
     def measure_line(self, line: bytes) -> dict[str, Any]:
-        """One line of a batch with `launch_digest` and `launchable`, or with `error`; raises nothing."""
-        fields: dict[str, Any] = {}
+        """One line of a batch with its launch digest and what has to be known about it, or with `error`.
+
+        Raises nothing: whatever is wrong with a line is its answer.
+        """
+        kept: dict[str, Any] = {}
         try:
             fields = _fields(line)
-            try:
-                measured = self.measure(msgspec.convert(fields, Request))
-            except msgspec.ValidationError as error:
-                raise MalformedRecord(str(error)) from error
+            kept = {name: value for name, value in fields.items() if name not in _ANSWER}
+            measured = self.measure(_request(fields))
         except LdcatError as error:
-            kept = {name: value for name, value in fields.items() if name not in ("launch_digest", "launchable")}
-            return {**kept, "error": str(error)}
-        fields.pop("error", None)
+            return {**kept, "error": str(error)} | ({"hint": error.hint} if error.hint else {})
         return {
-            **fields,
+            **kept,
             "launch_digest": measured.digest.hex(),
             "launchable": measured.launchable.verdict,
+            "kernel_hashes_enforced": measured.build.component.kernel_hashes_enforced.value,
+            "notes": [*measured.warnings(), *measured.notes()],
         }
 
     def _build(self, request: Request) -> FirmwareBuild:
@@ -155,7 +172,7 @@ class Workbench:
             self._found[request.firmware] = inputs.find_build(request.firmware, self.builds)
         build = self._found[request.firmware]
         sha256 = build.component.sha256.hex()
-        if request.firmware_sha256 not in (None, sha256):
+        if request.firmware_sha256 is not None and request.firmware_sha256.lower() != sha256:
             raise UsageError(f"{request.firmware} has SHA-256 {sha256}, not the firmware_sha256 given")
         return build
 
@@ -163,7 +180,7 @@ class Workbench:
         hashes = self._kernel_hashes(request)
         if request.vcpus is not None:
             check_vcpus(request.vcpus)
-        vmm = None if request.vmm is None else _profile(request.vmm)
+        vmm = None if request.vmm is None else embedded.profile_named(request.vmm)
         signature = _signature(request)
         if technology.point_type is FirmwarePoint:
             given = (("vmm", vmm), ("vcpus", request.vcpus), ("vCPU type", signature))
@@ -179,9 +196,9 @@ class Workbench:
         return point, () if vmm.measures_signature or signature is None else ("vCPU type",)
 
     def _kernel_hashes(self, request: Request) -> KernelHashes | None:
-        by_file = (request.kernel, request.kernel_sha256, request.initrd, request.initrd_sha256)
+        blobs = (request.kernel, request.kernel_sha256, request.initrd, request.initrd_sha256)
         if request.kernel_hashes is not None:
-            if any(value is not None for value in (*by_file, request.append)):
+            if any(value is not None for value in (*blobs, request.append, request.cmdline_sha256)):
                 raise UsageError("a kernel hashes name stands for kernel, initrd and command line; give it alone")
             if request.kernel_hashes not in embedded.kernels():
                 raise UnknownName("kernel hashes table", request.kernel_hashes, embedded.kernels())
@@ -194,7 +211,7 @@ class Workbench:
             return None
         cmdline = hash_cmdline(request.append)
         if request.cmdline_sha256 is not None:
-            given = unhex(request.cmdline_sha256, 32, "cmdline_sha256")
+            given = unhex(request.cmdline_sha256.lower(), 32, "cmdline_sha256")
             if request.append is not None and given != cmdline:
                 raise UsageError("append does not have the SHA-256 given as cmdline_sha256")
             cmdline = given
@@ -205,6 +222,8 @@ class Workbench:
             return unhex(sha256.lower(), 32, what)
         if path is None:
             return None
+        if not path:
+            raise UsageError(f"{what.removesuffix('_sha256')} is an empty path")
         if path not in self._hashed:
             self._hashed[path] = inputs.hash_file(Path(path))
         return self._hashed[path]
@@ -222,8 +241,11 @@ def _fields(line: bytes) -> dict[str, Any]:
     return fields
 
 
-def _profile(name: str) -> VmmProfile:
-    return embedded.profile_named(name)
+def _request(fields: dict[str, Any]) -> Request:
+    try:
+        return msgspec.convert(fields, Request)
+    except msgspec.ValidationError as error:
+        raise MalformedRecord(f"{error}"[:1].lower() + f"{error}"[1:]) from error
 
 
 def _signature(request: Request) -> VcpuSignature | None:

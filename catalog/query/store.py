@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import MalformedRecord, Unreadable, VerificationFailed
+from catalog.firmware.build import FirmwareBuild
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import inputs, manifest
 from catalog.release.manifest import Manifest, parse_manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
 
 @dataclass(frozen=True)
 class Catalog:
@@ -28,7 +30,7 @@ class Catalog:
     def open(cls, folder: Path) -> Catalog:
         """Read the manifest; raises Unreadable where there is no catalog, MalformedRecord for a broken one."""
         path = folder / manifest.NAME
-        if not path.is_file():
+        if not inputs.exists(path):
             raise Unreadable(f"no catalog at {folder}", "make one with: ldcat build")
         return cls(folder, parse_manifest(inputs.read_file(path, limit=inputs.MAX_TEXT_SIZE)))
 
@@ -44,10 +46,10 @@ class Catalog:
             )
         return data
 
-    def digest_file(self, technology: str) -> str | None:
-        """Name of a technology's digest file; None where the catalog holds no row of it."""
-        name = f"{technology}/{manifest.DIGESTS}"
-        return name if name in self.manifest.files else None
+    def verify(self) -> None:
+        """Compare every file with the manifest; raises VerificationFailed or Unreadable for the first that differs."""
+        for name in self.manifest.files:
+            self.verified(name)
 
     @cached_property
     def vcpu_types(self) -> VcpuTypes:
@@ -57,6 +59,12 @@ class Catalog:
     def firmware(self) -> Mapping[bytes, list[dict[str, Any]]]:
         """Rows of the firmware table by SHA-256 of the image; several builds may share their bytes."""
         return _grouped(self._table(manifest.FIRMWARE), "sha256")
+
+    @cached_property
+    def builds(self) -> Mapping[str, FirmwareBuild]:
+        """The builds of the catalog by name, from their records: no image is needed to measure them."""
+        rows = self._table(manifest.FIRMWARE).to_pylist()
+        return {row["name"]: FirmwareBuild.parse(row["record"]) for row in rows}
 
     @cached_property
     def kernel_hashes(self) -> Mapping[bytes, list[dict[str, Any]]]:

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import __version__
-from catalog.launch.technology import technologies, technology_named
+from catalog.errors import LdcatError
+from catalog.launch.technology import technology_named
 from catalog.release import embedded, manifest
 from catalog.release.enumeration import CrossProduct, Progress, cross_product, digests
 from catalog.release.folder import written_whole
-from catalog.release.manifest import FileEntry, LeftOutEntry, Manifest, TechnologyEntry
+from catalog.release.inputs import MAX_TEXT_SIZE, read_file
+from catalog.release.manifest import FileEntry, LeftOutEntry, Manifest, TechnologyEntry, parse_manifest
 from catalog.release.spec import CatalogSpec
-
-DATABASE = "catalog.duckdb"
-"""A local database of views that `ldcat sql --database` may have left in the folder; never published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,10 @@ def build_catalog(
     begin: called once with the number of rows to come; gives the callback for progress. Raises UsageError
     for a folder with other contents, Unreadable where the system refuses.
     """
-    replaceable = {manifest.NAME, "components", DATABASE, *technologies()}
-    with written_whole(folder, replaceable=replaceable) as partial:
+    with written_whole(folder, foreign=_foreign, kept=_databases) as partial:
         product = cross_product(spec)
         made = digests(product, processes=processes, progress=begin(product.rows))
-        files = _write_digests(partial, product, made)
+        files = _write_digests(partial, spec, product, made)
         entries = {
             name: TechnologyEntry(
                 digest_size=technology_named(name).digest_size,
@@ -82,14 +80,31 @@ def _example(spec: CatalogSpec, product: CrossProduct, made: list[bytes]) -> str
     return made[chosen][: technology_named(product.families[chosen].technology).digest_size].hex()
 
 
-def _write_digests(folder: Path, product: CrossProduct, made: list[bytes]) -> dict[str, FileEntry]:
+def _databases(folder: Path) -> list[Path]:
+    """Local databases that people keep in a catalog's folder; never published, and none of ours to delete."""
+    return sorted(folder.glob("*.duckdb")) + sorted(folder.glob("*.duckdb.wal"))
+
+
+def _foreign(folder: Path) -> str | None:
+    """The name of a file in a folder that is no catalog's, or None: only a catalog's folder is ever replaced."""
+    found = {path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()} - {*_databases(folder)}
+    if not found:
+        return None
+    try:
+        listed = parse_manifest(read_file(folder / manifest.NAME, limit=MAX_TEXT_SIZE)).files
+    except LdcatError:
+        return str(min(found).relative_to(folder))
+    ours = {folder / name for name in (*listed, manifest.NAME)}
+    return str(min(found - ours).relative_to(folder)) if found - ours else None
+
+
+def _write_digests(folder: Path, spec: CatalogSpec, product: CrossProduct, made: list[bytes]) -> dict[str, FileEntry]:
     from catalog.release import table  # pyarrow costs 150 ms, and workers never need it
 
     files = {}
-    names = sorted({family.technology for family in product.families})
-    for name in names:
+    for name in sorted(spec.axes):
         chosen = [n for n, family in enumerate(product.families) if family.technology == name]
-        rows = table.digest_table([product.families[n] for n in chosen], [made[n] for n in chosen])
+        rows = table.digest_table(name, [product.families[n] for n in chosen], [made[n] for n in chosen])
         path = folder / name / manifest.DIGESTS
         path.parent.mkdir()
         table.write_parquet(rows, path, sorted_by="launch_digest")

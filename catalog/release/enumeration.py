@@ -9,7 +9,7 @@ import itertools
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -22,7 +22,8 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Measurer, Technology, technologies
-from catalog.release.spec import NO_KERNEL, Axes, CatalogSpec, Selector, matches
+from catalog.release.constraints import Configuration
+from catalog.release.spec import NO_KERNEL, Axes, CatalogSpec
 
 FamilyKey = tuple[str, bytes, bytes, str, int, int]
 
@@ -153,42 +154,20 @@ def _kept_counts(
     spec: CatalogSpec, family: Family, build: str, kernel: str, left_out: Counter[tuple[str, str, str]]
 ) -> tuple[int | None, ...]:
     """vCPU counts that no constraint of the spec takes away."""
+    configuration = Configuration(
+        technology=family.technology,
+        firmware=build,
+        kernel_hashes=kernel,
+        vmm=family.vmm.name if family.vmm else None,
+        vcpu_signature=family.vcpu_signature,
+        sev_features=family.sev_features,
+    )
     kept = family.vcpus
     for rule in spec.together:
-        if not _selects(rule.when, family, build, kernel, unmeasured=False):
-            continue
-        goes = _selects(rule.only, family, build, kernel, unmeasured=True)
-        within = tuple(
-            n
-            for n in kept
-            if not _among(rule.when.vcpus, n, unmeasured=False)
-            or (goes and _among(rule.only.vcpus, n, unmeasured=True))
-        )
-        left_out[family.technology, build, f"constraint {rule.number} of the spec"] += len(kept) - len(within)
+        within = rule.keeps(configuration, kept)
+        left_out[family.technology, build, f"the spec: {rule.text}"] += len(kept) - len(within)
         kept = within
     return kept
-
-
-def _selects(selector: Selector, family: Family, build: str, kernel: str, *, unmeasured: bool) -> bool:
-    """Whether every field but vcpus holds; `unmeasured`: whether one holds that this launch does not measure."""
-    return (
-        _named(selector.technology, family.technology)
-        and _named(selector.firmware, build)
-        and _named(selector.kernel_hashes, kernel)
-        and (_named(selector.vmm, family.vmm.name) if family.vmm else selector.vmm is None or unmeasured)
-        and _among(selector.vcpu_signatures, family.vcpu_signature, unmeasured=unmeasured)
-        and _among(selector.sev_features, family.sev_features, unmeasured=unmeasured)
-    )
-
-
-def _named(patterns: Sequence[str] | None, name: str) -> bool:
-    return patterns is None or matches(patterns, name)
-
-
-def _among(values: Collection[object] | None, value: object, *, unmeasured: bool) -> bool:
-    if values is None:
-        return True
-    return unmeasured if value is None else value in values
 
 
 def _sort_key(family: Family) -> FamilyKey:

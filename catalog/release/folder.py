@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,26 +14,31 @@ from catalog.release.inputs import unreadable
 
 
 @contextmanager
-def written_whole(target: Path, *, replaceable: Collection[str]) -> Iterator[Path]:
+def written_whole(
+    target: Path, *, foreign: Callable[[Path], str | None], kept: Callable[[Path], Iterable[Path]]
+) -> Iterator[Path]:
     """Give an empty folder to fill; on success it stands at `target`, on any error nothing has changed.
 
-    A folder that is there already is replaced, but only when every entry in it is one of `replaceable`.
-    Raises UsageError for a folder with other contents or one that is being written now, Unreadable where
-    the system refuses.
+    A folder that is there already is replaced. foreign: names something in it that makes it no folder to be
+    replaced. kept: files directly in it that go on in the new one. Raises UsageError for a folder that is not
+    to be replaced or that is being written now, Unreadable where the system refuses.
     """
     target = Path(os.path.realpath(target))
     partial = target.with_name(f".{target.name}.partial")
     previous = target.with_name(f".{target.name}.previous")
     try:
+        _check_replaceable(target, foreign)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _check_replaceable(target, replaceable)
         lock = _claim(partial)
     except OSError as error:
         raise unreadable(target, error) from error
     try:
         _finish_interrupted_exchange(target, previous)
         yield partial
-        _check_replaceable(target, replaceable)
+        _check_replaceable(target, foreign)
+        if target.is_dir():
+            for path in kept(target):
+                os.link(path, partial / path.name)
         _sync(partial)
         _exchange(partial, target, previous)
     except OSError as error:
@@ -43,15 +48,16 @@ def written_whole(target: Path, *, replaceable: Collection[str]) -> Iterator[Pat
         os.close(lock)
 
 
-def _check_replaceable(target: Path, replaceable: Collection[str]) -> None:
+def _check_replaceable(target: Path, foreign: Callable[[Path], str | None]) -> None:
     if not os.path.lexists(target):
         return
     if not target.is_dir():
         raise UsageError(f"{target} is a file, not a folder")
-    foreign = sorted({entry.name for entry in target.iterdir()} - set(replaceable))
-    if foreign:
+    if os.path.ismount(target):
+        raise UsageError(f"{target} is a mount point, which cannot be renamed", "name a folder in it")
+    if name := foreign(target):
         raise UsageError(
-            f"{target} holds {foreign[0]!r}, which is no part of a catalog, so it is not replaced",
+            f"{target} holds {name!r}, which is no part of a catalog, so it is not replaced",
             "name a new or empty folder",
         )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from catalog.errors import UnknownName, Unreadable
+from catalog.errors import UnknownName, Unreadable, UsageError
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import MAX_IMAGE_SIZE, OvmfImage
+from catalog.release import embedded
 
 MAX_TEXT_SIZE = 16 << 20
 """Bytes of a spec or of another text file."""
@@ -55,38 +58,66 @@ def hash_file(path: Path) -> bytes:
 
 
 def build_of_file(path: Path, name: str | None = None) -> FirmwareBuild:
-    """A build from an image file of one's own, named as given or by its path."""
-    shown = name or str(path)
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in shown):
-        raise Unreadable(f"{shown!r} is not a UTF-8 name", "rename the file")
-    return FirmwareBuild(shown, FirmwareComponent.from_image(read_image(path)), None, {})
+    """A build from an image, or from a record (a file ending in .toml) without the image.
+
+    Named as given or by its path. What is recorded about an embedded build with the same component holds for
+    this one too. Raises Unreadable, MalformedFirmware or MalformedRecord.
+    """
+    if path.suffix == ".toml":
+        return FirmwareBuild.parse(read_text(path))
+    build = build_of_image(read_image(path), str(path))
+    return build if name is None else replace(build, name=name)
+
+
+def build_of_image(image: OvmfImage, name: str) -> FirmwareBuild:
+    """The embedded build of an image where there is one, else a build of that name; raises Unreadable."""
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in name):
+        raise Unreadable(f"{name!r} is not a UTF-8 name", "rename the file")
+    component = FirmwareComponent.from_image(image)
+    for build in embedded.builds().values():
+        if build.component == component:
+            return build
+    return FirmwareBuild(name, component, None, {})
 
 
 def find_build(reference: str, builds: Mapping[str, FirmwareBuild]) -> FirmwareBuild:
-    """The build a person means by a name, a SHA-256 in hex, or the path of an image, in this order.
+    """The build a person means by a name, a SHA-256 in hex, or the path of an image or record, in this order.
 
-    Raises UnknownName where it is none of them, and what reading an image raises.
+    Raises UnknownName where it is none of them, UsageError where a name is a file with other bytes as well, and
+    what reading a file raises.
     """
+    path = Path(reference)
     if reference in builds:
-        return builds[reference]
+        build = builds[reference]
+        if exists(path) and hash_file(path) != build.component.sha256:
+            raise UsageError(
+                f"{reference} is a catalogued build, and a file with other bytes here",
+                f"give ./{reference} for the file, or the SHA-256 for the build",
+            )
+        return build
     wanted = reference.lower()
     for build in builds.values():
         if build.component.sha256.hex() == wanted:
             return build
-    path = Path(reference)
-    if _exists(path) or reference.startswith(("/", "./", "../")):
+    if exists(path) or reference.startswith(("/", "./", "../")):
         return build_of_file(path)
     raise UnknownName("build or firmware file", reference, builds)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at a path; raises Unreadable where the system does not say."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in it
+        return False
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise unreadable(path, error) from error
+    return True
 
 
 def unreadable(path: Path, error: Exception) -> Unreadable:
     """The error for a path the system refuses, in the system's own words."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return Unreadable(f"{path}: {reason.lower()}")
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # too long, or with a NUL: no path at all
-        return False

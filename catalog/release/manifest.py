@@ -21,7 +21,7 @@ FIRMWARE = "components/firmware.parquet"
 LAUNCHABLE = "components/launchable.parquet"
 KERNEL_HASHES = "components/kernel_hashes.parquet"
 VCPU_TYPES = "components/vcpu_types.toml"
-SPEC = "components/spec.toml"
+SPEC = "components/spec.json"
 VMM_FOLDER = "components/vmm"
 
 

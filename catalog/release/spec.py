@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import msgspec
 
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
@@ -16,6 +18,7 @@ from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import embedded, inputs
+from catalog.release.constraints import Names, Together, TogetherWire, matches, signatures
 from catalog.release.kernel_record import BlobWire, KernelRecord, KernelWire
 from catalog.release.numbers import Number, counts, number
 from catalog.wire import Wire, decode_toml
@@ -25,7 +28,7 @@ NO_KERNEL = "none"
 
 
 class FirmwareWire(Wire, frozen=True):
-    """builds: names or globs of embedded builds. files: globs of image files, relative to the spec."""
+    """builds: names or globs of embedded builds. files: globs of images or records, relative to the spec."""
 
     builds: list[str] = []
     files: list[str] = []
@@ -58,25 +61,6 @@ class AxesWire(Wire, frozen=True):
     vcpus: list[Number] = []
 
 
-class SelectorWire(Wire, frozen=True):
-    """Points by their components: every field given has to hold; names are globs."""
-
-    technology: list[str] | None = None
-    firmware: list[str] | None = None
-    kernel_hashes: list[str] | None = None
-    vmm: list[str] | None = None
-    vcpu_signatures: list[Number] | None = None
-    sev_features: list[Number] | None = None
-    vcpus: list[Number] | None = None
-
-
-class TogetherWire(Wire, frozen=True):
-    """A constraint: points that `when` selects are kept only where `only` selects them too."""
-
-    when: SelectorWire
-    only: SelectorWire
-
-
 class SpecWire(Wire, frozen=True):
     """A spec file."""
 
@@ -98,30 +82,12 @@ class Axes:
 
 
 @dataclass(frozen=True, slots=True)
-class Selector:
-    """A SelectorWire with its numbers read; None: the field may be anything."""
-
-    technology: Sequence[str] | None
-    firmware: Sequence[str] | None
-    kernel_hashes: Sequence[str] | None
-    vmm: Sequence[str] | None
-    vcpu_signatures: Collection[VcpuSignature] | None
-    sev_features: Collection[int] | None
-    vcpus: Collection[int] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """A constraint; `number` is its place in the spec, from 1."""
-
-    number: int
-    when: Selector
-    only: Selector
-
-
-@dataclass(frozen=True, slots=True)
 class CatalogSpec:
-    """A spec with everything it names found and read. kernels: None is a launch without a table."""
+    """A spec with everything it names found and read.
+
+    text: the spec as canonical JSON, the same in whatever order it was written. kernels: None is a launch
+    without a table.
+    """
 
     name: str
     text: str
@@ -135,27 +101,52 @@ def load_spec(path: Path | None) -> CatalogSpec:
     """Read a spec file, or the embedded default; raises LdcatError naming the key, name or file at fault."""
     text = embedded.default_spec_text() if path is None else inputs.read_text(path)
     folder = Path() if path is None else path.parent
-    wire = decode_toml(text, SpecWire, "the embedded spec" if path is None else str(path))
+    wire = _in_order(decode_toml(text, SpecWire, "the embedded spec" if path is None else str(path)))
     types = embedded.vcpu_types()
-    spec = CatalogSpec(
-        name=wire.name,
-        text=text,
-        builds=_builds(wire.firmware, folder),
-        kernels=_kernels(wire.kernel_hashes, folder),
-        axes={technology_named(name).name: _axes(name, axes, types) for name, axes in wire.technologies.items()},
-        together=tuple(
-            Together(number, _selector(rule.when, types), _selector(rule.only, types))
-            for number, rule in enumerate(wire.together, 1)
-        ),
-    )
-    if not spec.axes:
+    builds = _builds(wire.firmware, folder)
+    kernels = _kernels(wire.kernel_hashes, folder)
+    names = _names(builds, kernels)
+    if not wire.technologies:
         raise MalformedRecord(f"spec {wire.name!r} names no technology", "add a table such as [technologies.sev-snp]")
-    return spec
+    return CatalogSpec(
+        name=wire.name,
+        text=msgspec.json.format(msgspec.json.encode(wire, order="sorted"), indent=2).decode("utf-8") + "\n",
+        builds=builds,
+        kernels=kernels,
+        axes={technology_named(name).name: _axes(name, axes, types) for name, axes in wire.technologies.items()},
+        together=tuple(Together.of(rule, types, names) for rule in wire.together),
+    )
 
 
-def matches(patterns: Iterable[str], name: str) -> bool:
-    """Whether a name is one of `patterns`, which may be globs."""
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+def _in_order(wire: SpecWire) -> SpecWire:
+    """The spec with every list in ascending order: the order in which a person wrote them says nothing."""
+
+    def ordered(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: ordered(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return sorted((ordered(inner) for inner in value), key=lambda v: msgspec.json.encode(v, order="sorted"))
+        return value
+
+    return msgspec.convert(ordered(msgspec.to_builtins(wire)), SpecWire)
+
+
+def _names(builds: Sequence[FirmwareBuild], kernels: Sequence[KernelRecord | None]) -> Names:
+    """What constraints may name: everything embedded, and what the spec adds."""
+    images: dict[bytes, set[str]] = {}
+    for build in builds:
+        images.setdefault(build.component.sha256, set()).add(build.name)
+    tables: dict[bytes, set[str]] = {}
+    for kernel in kernels:
+        if kernel:
+            tables.setdefault(kernel.hashes.table_sha256, set()).add(kernel.name)
+    same = [("firmware", group) for group in images.values()] + [("kernel_hashes", group) for group in tables.values()]
+    by_kind = {
+        "firmware": {*embedded.builds(), *(build.name for build in builds)},
+        "kernel_hashes": {NO_KERNEL, *embedded.kernels(), *(kernel.name for kernel in kernels if kernel)},
+        "vmm": set(embedded.profiles()),
+    }
+    return Names(by_kind, same)
 
 
 _Record = TypeVar("_Record", FirmwareBuild, KernelRecord, VmmProfile)
@@ -171,11 +162,15 @@ def _selected(kind: str, patterns: Sequence[str], known: Mapping[str, _Record]) 
 
 def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
     builds = _selected("build", wire.builds, embedded.builds())
+    found: set[str] = set()
     for pattern in wire.files:
-        found = sorted(glob.glob(pattern, root_dir=folder, recursive=True))  # noqa: PTH207 - may be absolute
-        if not found:
+        paths = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207 - may be absolute
+        if not paths:
             raise Unreadable(f"no firmware file matches {pattern!r} in {folder.resolve()}")
-        builds += [inputs.build_of_file(folder / name, name) for name in found]
+        found |= set(paths)
+    # a name travels in the catalog, where a path of this machine has no place
+    for path in sorted(found):
+        builds.append(inputs.build_of_file(folder / path, Path(path).name if Path(path).is_absolute() else path))
     if not builds:
         raise MalformedRecord("the spec selects no firmware", "name builds or files under [firmware]")
     facts = {build.component.sha256: build.component for build in builds}
@@ -223,7 +218,7 @@ def _axes(technology: str, wire: AxesWire, types: VcpuTypes) -> Axes:
     where = f"technologies.{technology}"
     axes = Axes(
         vmm=tuple(_selected("VMM profile", wire.vmm, embedded.profiles())),
-        vcpu_signatures=tuple(sorted(_signatures(wire.vcpu_signatures, types))),
+        vcpu_signatures=tuple(sorted(signatures(wire.vcpu_signatures, types))),
         sev_features=tuple(sorted({number(value) for value in wire.sev_features})),
         vcpus=tuple(sorted(counts(wire.vcpus))),
     )
@@ -241,32 +236,3 @@ def _axes(technology: str, wire: AxesWire, types: VcpuTypes) -> Axes:
 def _fields(technology: str) -> Collection[str]:
     fields: Collection[str] = technology_named(technology).point_type.__dataclass_fields__
     return fields
-
-
-def _signatures(values: Iterable[Number], types: VcpuTypes) -> set[VcpuSignature]:
-    return {_signature(value, types) for value in values}
-
-
-def _signature(value: Number, types: VcpuTypes) -> VcpuSignature:
-    if isinstance(value, int):
-        return VcpuSignature(value)
-    if value in types.by_name:
-        return types.by_name[value]
-    try:
-        return VcpuSignature(number(value))
-    except UsageError as error:
-        raise UnknownName("vCPU type", value, types.by_name) from error
-
-
-def _selector(wire: SelectorWire, types: VcpuTypes) -> Selector:
-    for name in wire.technology or ():
-        technology_named(name)
-    return Selector(
-        technology=wire.technology,
-        firmware=wire.firmware,
-        kernel_hashes=wire.kernel_hashes,
-        vmm=wire.vmm,
-        vcpu_signatures=None if wire.vcpu_signatures is None else _signatures(wire.vcpu_signatures, types),
-        sev_features=None if wire.sev_features is None else {number(v) for v in wire.sev_features},
-        vcpus=None if wire.vcpus is None else counts(wire.vcpus),
-    )

@@ -82,9 +82,9 @@ def digest_schema(technology: str, digest_size: int) -> pa.Schema:
     return pa.schema([digest, *KEY_COLUMNS], metadata={"technology": technology})
 
 
-def digest_table(families: Sequence[Family], digests: Sequence[bytes]) -> pa.Table:
+def digest_table(technology: str, families: Sequence[Family], digests: Sequence[bytes]) -> pa.Table:
     """Rows of one technology's families, sorted by digest and, where digests are equal, by family."""
-    size = technology_named(families[0].technology).digest_size
+    size = technology_named(technology).digest_size
     count = sum(len(family.vcpus) for family in families)
     values = pa.FixedSizeBinaryArray.from_buffers(pa.binary(size), count, [None, pa.py_buffer(b"".join(digests))])
     family_of = pa.array((n for n, family in enumerate(families) for _ in family.vcpus), pa.int32())
@@ -97,7 +97,7 @@ def digest_table(families: Sequence[Family], digests: Sequence[bytes]) -> pa.Tab
     no_ap = pa.compute.if_else(alone, pa.scalar(None, _SHA256), columns["ap_vmsa_sha256"])
     columns = columns.set_column(columns.schema.get_field_index("ap_vmsa_sha256"), "ap_vmsa_sha256", no_ap)
     table = columns.append_column("vcpus", rows["vcpus"]).add_column(0, "launch_digest", rows["launch_digest"])
-    return table.cast(digest_schema(families[0].technology, size))
+    return table.cast(digest_schema(technology, size))
 
 
 _FAMILY_FIELDS = [field for field in KEY_COLUMNS if field.name != "vcpus"]

@@ -64,7 +64,8 @@ def test_what_must_be_known_is_on_stderr(run: Run) -> None:
 
 def test_a_file_of_ones_own(run: Run, inputs: Path) -> None:
     code, out, err = run("measure", str(inputs / "whole.fd"), *SNP, "--vcpus", "1", "--kernel", str(inputs / "vmlinuz"))
-    assert (code, len(out), err) == (0, 97, "")
+    assert (code, len(out)) == (0, 97)
+    assert "whole.fd is not known to launch under sev-snp: nobody has recorded it for this build" in err
 
 
 def test_a_batch(run: Run, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.firmware_builder import build_ovmf
 
 
 def test_an_image_of_ones_own(inputs: Path) -> None:
-    record = json.loads(json.dumps(Inspection.of(str(inputs / "whole.fd")).to_dict()))
+    record = json.loads(json.dumps(Inspection.of(str(inputs / "whole.fd"), embedded.builds()).to_dict()))
     assert record["origin"] is None
     assert record["kernel_hashes"] == "supported"
     assert record["kernel_hashes_enforced"] == "yes"
@@ -24,7 +24,7 @@ def test_an_image_of_ones_own(inputs: Path) -> None:
 
 
 def test_the_memory_map_is_ascending_and_ends_at_4_gib(inputs: Path) -> None:
-    ranges = Inspection.of(str(inputs / "whole.fd")).memory_map()
+    ranges = Inspection.of(str(inputs / "whole.fd"), embedded.builds()).memory_map()
     assert [r["gpa"] for r in ranges] == sorted(r["gpa"] for r in ranges)
     assert (ranges[-1]["what"], ranges[-1]["gpa"] + ranges[-1]["size"]) == ("firmware", 1 << 32)
     orders = sorted(r["order"] for r in ranges if r["order"] is not None)
@@ -32,7 +32,7 @@ def test_the_memory_map_is_ascending_and_ends_at_4_gib(inputs: Path) -> None:
 
 
 def test_why_it_cannot_launch(inputs: Path) -> None:
-    launches = Inspection.of(str(inputs / "bare.fd")).launches()
+    launches = Inspection.of(str(inputs / "bare.fd"), embedded.builds()).launches()
     assert launches["sev-snp"]["measurable"] == "no"
     assert launches["sev-snp"]["fault"] == "the image has no SEV metadata"
     assert launches["sev"]["measurable"] == "yes"
@@ -40,14 +40,14 @@ def test_why_it_cannot_launch(inputs: Path) -> None:
 
 def test_a_stand_alone_reset_block_is_named(tmp_path: Path) -> None:
     (tmp_path / "old.fd").write_bytes(build_ovmf(standalone_reset_block=True))
-    record = Inspection.of(str(tmp_path / "old.fd")).to_dict()
+    record = Inspection.of(str(tmp_path / "old.fd"), embedded.builds()).to_dict()
     assert record["standalone_reset_block"] is True
     assert record["guid_table"] == []
 
 
 @pytest.mark.parametrize("name", list(embedded.builds()))
 def test_every_catalogued_build_can_be_inspected(name: str) -> None:
-    record = Inspection.of(name).to_dict()
+    record = Inspection.of(name, embedded.builds()).to_dict()
     assert record["name"] == name
     assert record["standalone_reset_block"] is None
     for technology, launch in record["launches"].items():
@@ -56,6 +56,6 @@ def test_every_catalogued_build_can_be_inspected(name: str) -> None:
 
 def test_what_is_no_image(inputs: Path) -> None:
     with pytest.raises(MalformedFirmware):
-        Inspection.of(str(inputs / "vmlinuz"))
+        Inspection.of(str(inputs / "vmlinuz"), embedded.builds())
     with pytest.raises(UnknownName):
-        Inspection.of("nowhere")
+        Inspection.of("nowhere", embedded.builds())

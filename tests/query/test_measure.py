@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from catalog.errors import CannotLaunch, LdcatError, UnknownName, UsageError
+from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.ovmf import OvmfImage
 from catalog.query.measure import MAX_LINE, Request, Workbench
-from tests.release.samples import INITRD, KERNEL
+from catalog.query.store import Catalog
+from catalog.release import embedded
+from catalog.release.build import Built
+from tests.release.samples import INITRD, KERNEL, whole_image
 
-SNP = {
+SNP: dict[str, Any] = {
     "technology": "sev-snp",
     "firmware": "sid/ovmf-amdsev/OVMF.amdsev.fd",
     "vmm": "qemu-kvm-init2",
@@ -113,6 +120,8 @@ def test_warnings_name_what_nobody_may_overlook() -> None:
         ({"append": "quiet"}, UsageError, "with a kernel only"),
         ({"kernel_hashes": "nothing"}, UnknownName, "unknown kernel hashes table"),
         ({"kernel_hashes": "debian-12-installer-text", "append": "x"}, UsageError, "give it alone"),
+        ({"kernel_hashes": "debian-12-installer-text", "cmdline_sha256": "0"}, UsageError, "give it alone"),
+        ({"kernel": ""}, UsageError, "kernel is an empty path"),
         ({"kernel_sha256": "00" * 32, "append": "a\0b"}, LdcatError, "cannot hold a NUL"),
         ({"kernel_sha256": "00" * 32, "append": "a", "cmdline_sha256": "00" * 32}, UsageError, "cmdline_sha256"),
     ],
@@ -134,15 +143,30 @@ def line(**fields: Any) -> dict[str, Any]:
 
 def test_a_line_comes_back_as_it_was_with_its_digest() -> None:
     answer = line(source="somewhere", id=[1, {"x": None}], note="mine", launch_digest="wrong", kernel=None)
-    assert list(answer) == [*SNP, "source", "id", "note", "launch_digest", "kernel", "launchable"]
+    added = ["launch_digest", "launchable", "kernel_hashes_enforced", "notes"]
+    assert list(answer) == [*SNP, "source", "id", "note", "kernel", *added]
     assert answer["launch_digest"] == digest()
     assert answer["id"] == [1, {"x": None}]
-    assert answer["launchable"] == "yes"
+    assert [answer[name] for name in added[1:]] == ["yes", "yes", []]
+
+
+def test_an_answer_is_a_request_again() -> None:
+    answer = line()
+    assert Workbench().measure_line(json.dumps(answer).encode()) == answer
+    wrong = line(vcpus=0)
+    assert Workbench().measure_line(json.dumps({"line": 1, **wrong, "vcpus": 2}).encode()) == answer
+
+
+def test_a_line_says_what_nobody_may_overlook() -> None:
+    answer = line(firmware="sid/ovmf-generic/OVMF.fd", kernel_hashes="debian-12-installer-text")
+    assert answer["kernel_hashes_enforced"] == "no"
+    assert any("does not enforce kernel hashes" in note for note in answer["notes"])
 
 
 def test_a_line_in_error_has_no_digest() -> None:
     answer = line(vcpus=0, launch_digest="of something else")
     assert answer["error"] == "a guest cannot have 0 vCPUs"
+    assert answer["hint"] == "give a number from 1 to 4096"
     assert "launch_digest" not in answer
 
 
@@ -167,3 +191,40 @@ def test_a_line_that_is_no_request_is_an_error_line(text: bytes, part: str) -> N
     answer = Workbench().measure_line(text)
     assert "launch_digest" not in answer
     assert part in json.dumps(answer)
+
+
+def test_an_image_of_a_catalogued_build_is_that_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = whole_image()
+    (tmp_path / "mine.fd").write_bytes(image)
+    component = FirmwareComponent.from_image(OvmfImage.parse(image))
+    recorded = replace(embedded.builds()["sid/ovmf-generic/OVMF_CODE_4M.fd"], component=component)
+    monkeypatch.setattr(embedded, "builds", lambda: {"recorded": recorded})
+    measured = Workbench().measure(Request(**{**SNP, "firmware": str(tmp_path / "mine.fd")}))
+    assert (measured.build.name, measured.launchable.verdict) == (recorded.name, "no")
+
+
+def test_a_name_that_is_another_file_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "sid/ovmf-amdsev/OVMF.amdsev.fd"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(whole_image())
+    with pytest.raises(UsageError, match="and a file with other bytes here"):
+        digest()
+    assert digest(firmware=f"./{SNP['firmware']}") == digest(firmware=str(path))
+
+
+def test_builds_of_a_catalog_and_records_need_no_image(small: Built, tmp_path: Path) -> None:
+    builds = Catalog.open(small.folder).builds
+    request = Request(**{**SNP, "firmware": "whole.fd"})
+    from_catalog = Workbench(builds).measure(request).digest
+    (tmp_path / "whole.toml").write_text(builds["whole.fd"].to_toml())
+    from_record = Workbench().measure(Request(**{**SNP, "firmware": str(tmp_path / "whole.toml")})).digest
+    (tmp_path / "whole.fd").write_bytes(whole_image())
+    from_image = Workbench().measure(Request(**{**SNP, "firmware": str(tmp_path / "whole.fd")})).digest
+    assert from_catalog == from_record == from_image
+
+
+def test_all_inputs_stand_beside_a_digest() -> None:
+    record = Workbench().measure(Request(**SNP, kernel_hashes="debian-12-installer-text")).to_dict()
+    again = {name: value for name, value in record.items() if name != "notes"}
+    assert Workbench().measure(msgspec.convert(again, Request)).digest.hex() == record["launch_digest"]

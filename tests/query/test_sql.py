@@ -7,10 +7,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from catalog.errors import LdcatError, Unreadable, UsageError
-from catalog.query.sql import run_query, write_database
+from catalog.errors import Unreadable, UsageError
+from catalog.query.sql import run_query
 from catalog.query.store import Catalog
 from catalog.release.build import Built
+from catalog.release.database import write_database
 from tests.release.samples import build, contents, write_spec
 
 
@@ -69,23 +70,30 @@ def test_a_query_that_fails_in_the_middle(small: Built) -> None:
 def test_a_database_of_views_is_written_on_request(small: Built, tmp_path: Path) -> None:
     before = contents(small.folder)
     path = tmp_path / "it's mine.duckdb"
-    write_database(Catalog.open(small.folder), path)
+    write_database(small.manifest, small.folder, path)
     with duckdb.connect(path, read_only=True) as connection:
         rows = connection.execute("SELECT count(*) FROM configurations WHERE technology = 'sev'").fetchall()
     assert rows == [(len(ask(small, "FROM configurations WHERE technology = 'sev'")),)]
     assert contents(small.folder) == before
     with pytest.raises(UsageError, match="is there already"):
-        write_database(Catalog.open(small.folder), path)
+        write_database(small.manifest, small.folder, path)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_database_that_cannot_be_written(small: Built, tmp_path: Path) -> None:
     with pytest.raises(Unreadable):
-        write_database(Catalog.open(small.folder), tmp_path / "nowhere" / "x.duckdb")
+        write_database(small.manifest, small.folder, tmp_path / "nowhere" / "x.duckdb")
 
 
 def test_a_catalog_without_any_row(tmp_path: Path) -> None:
     text = 'name = "x"\nfirmware = { builds = ["bullseye/*"] }\n[technologies.sev-snp]\n'
     text += 'vmm = ["gce-v1"]\nsev_features = [1]\nvcpus = [1]\n'
-    with pytest.raises(LdcatError, match="no launch digest"):
-        ask(build(write_spec(tmp_path, text), tmp_path / "catalog"), "SELECT 1")
+    built = build(write_spec(tmp_path, text), tmp_path / "catalog")
+    assert ask(built, "FROM configurations") == []
+    assert ask(built, "SELECT count(*) FROM firmware") == [(5,)]
+    assert built.example is None
+
+
+def test_an_empty_query(small: Built) -> None:
+    with pytest.raises(UsageError, match="empty"):
+        ask(small, "")

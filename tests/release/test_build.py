@@ -102,10 +102,53 @@ def test_building_again_gives_the_same_bytes(small: Built, processes: int, tmp_p
 
 def test_a_catalog_is_replaced_by_a_new_one(inputs: Path, tmp_path: Path) -> None:
     folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
-    (folder / "catalog.duckdb").write_bytes(b"views")
     build(write_spec(inputs, ONE_ROW), folder)
     assert {path.name for path in folder.iterdir()} == {"manifest.json", "components", "sev"}
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_local_databases_go_on(inputs: Path, tmp_path: Path) -> None:
+    folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
+    (folder / "catalog.duckdb").write_bytes(b"views and notes of mine")
+    (folder / "catalog.duckdb.wal").write_bytes(b"more")
+    build(write_spec(inputs, ONE_ROW), folder)
+    assert (folder / "catalog.duckdb").read_bytes() == b"views and notes of mine"
+    assert (folder / "catalog.duckdb.wal").read_bytes() == b"more"
+    assert not (folder / "sev-snp").exists()
+
+
+@pytest.mark.parametrize("name", ["components/App.tsx", "sev/notes.txt", "manifest.json", ".git/config"])
+def test_a_folder_that_looks_like_a_catalog_is_left_alone(inputs: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "project" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    with pytest.raises(UsageError, match="is no part of a catalog"):
+        build(write_spec(inputs, ONE_ROW), tmp_path / "project")
+    assert path.read_text() == "mine"
+
+
+def test_a_file_that_came_into_a_catalog_is_not_deleted(inputs: Path, tmp_path: Path) -> None:
+    folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
+    (folder / "components/mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match=r"components/mine\.txt"):
+        build(inputs / "spec.toml", folder)
+    assert (folder / "components/mine.txt").read_text() == "mine"
+
+
+def test_a_mount_point_is_refused_before_anything_is_measured(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "ismount", lambda _: True)
+    with pytest.raises(UsageError, match="is a mount point"):
+        build(write_spec(inputs, ONE_ROW), inputs)
+
+
+def test_the_order_of_a_spec_changes_no_byte(inputs: Path, tmp_path: Path) -> None:
+    rules = ["[[together]]\nwhen = { vcpus = [3] }\nonly = { sev_features = [1, 0] }\n"]
+    rules.append('[[together]]\nwhen = { vmm = ["ec2-*", "gce-*"] }\nonly = { vcpus = ["1-2"] }\n')
+    turned = SMALL.replace('["whole.fd", "twin.fd", "bare.fd"]', '["twin.fd", "bare.fd", "whole.fd"]')
+    turned = turned.replace("[1, 0x21]", "[0x21, 1]").replace('["none", "mine"]', '["mine", "none"]')
+    first = build(write_spec(inputs, SMALL + "".join(rules)), tmp_path / "first")
+    second = build(write_spec(inputs, turned + "".join(reversed(rules))), tmp_path / "second", processes=2)
+    assert contents(first.folder) == contents(second.folder)
 
 
 def test_a_folder_with_anything_else_is_left_alone(inputs: Path, tmp_path: Path) -> None:

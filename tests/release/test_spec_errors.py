@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import LdcatError, MalformedRecord, UnknownName, Unreadable, UsageError
+from catalog.release import embedded
 from catalog.release.spec import load_spec
 from tests.release.samples import SMALL, write_spec
 
@@ -68,7 +69,6 @@ def test_unknown_names_come_with_the_nearest(inputs: Path) -> None:
             "selects no kernel hashes",
         ),
         ("name = ", "invalid value"),
-        ('name = "x"\nfirmware = { files = ["*.fd", "*.fd"] }\ntechnologies = { sev = {} }', "two builds"),
     ],
 )
 def test_empty_and_broken_specs_are_refused(inputs: Path, text: str, part: str) -> None:
@@ -85,3 +85,37 @@ def test_a_spec_that_cannot_be_read(tmp_path: Path) -> None:
         load_spec(tmp_path / "latin.toml")
     with pytest.raises(Unreadable):
         load_spec(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("rule", "part"),
+    [
+        ('when = { kernel_hashes = ["yours"] }\nonly = {}', "unknown kernel_hashes of a constraint 'yours'"),
+        ('when = {}\nonly = { vmm = ["qemu-kvm-lagacy"] }', "unknown vmm of a constraint 'qemu-kvm-lagacy'"),
+        ('when = { firmware = ["nope*"] }\nonly = {}', "unknown firmware of a constraint 'nope*'"),
+        ('when = { technology = ["snp"] }\nonly = {}', "unknown technology 'snp'"),
+        ('when = { vcpu_signatures = ["EPYK"] }\nonly = {}', "unknown vCPU type 'EPYK'"),
+        ("when = { vcpus = [0] }\nonly = {}", "cannot have 0 vCPUs"),
+        ('when = { firmwares = ["*"] }\nonly = {}', "unknown field `firmwares`"),
+        ('when = { firmware = ["twin.fd"] }\nonly = { vcpus = [1] }', "'twin.fd' from 'whole.fd', which are the same"),
+    ],
+)
+def test_a_constraint_that_cannot_hold_is_refused(inputs: Path, rule: str, part: str) -> None:
+    with pytest.raises(LdcatError) as caught:
+        load_spec(write_spec(inputs, SMALL + "\n[[together]]\n" + rule + "\n"))
+    assert part in str(caught.value)
+
+
+def test_two_builds_with_one_name(inputs: Path) -> None:
+    (inputs / "record.toml").write_text(embedded.builds()["bullseye/ovmf/OVMF.fd"].to_toml())
+    text = 'name = "x"\nfirmware = { builds = ["bullseye/*"], files = ["record.toml"] }\ntechnologies = { sev = {} }\n'
+    with pytest.raises(UsageError, match="two builds"):
+        load_spec(write_spec(inputs, text))
+
+
+def test_one_image_with_two_sets_of_facts(inputs: Path) -> None:
+    record = embedded.builds()["bullseye/ovmf/OVMF.fd"].to_toml()
+    (inputs / "record.toml").write_text(record.replace("0x80b000", "0x80b004").replace("bullseye/", "other/"))
+    text = 'name = "x"\nfirmware = { builds = ["bullseye/*"], files = ["record.toml"] }\ntechnologies = { sev = {} }\n'
+    with pytest.raises(MalformedRecord, match="same SHA-256 and other facts"):
+        load_spec(write_spec(inputs, text))

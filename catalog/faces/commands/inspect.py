@@ -7,21 +7,28 @@ from typing import Annotated, Any
 import typer
 
 from catalog.faces import render
-from catalog.faces.options import TableFormatOption, require
+from catalog.faces.options import BuildsOption, TableFormatOption, known_builds, require
 from catalog.faces.render import Format
 from catalog.query.inspect import Inspection
 
 
 def command(
     firmware: Annotated[
-        str, typer.Argument(metavar="FILE|NAME", help="Image file, or a catalogued build by name or SHA-256.")
+        str, typer.Argument(metavar="FILE|NAME", help="Image or record file, or a catalogued build by name or SHA-256.")
     ],
+    catalog: BuildsOption = None,
     output: TableFormatOption = Format.TABLE,
 ) -> None:
-    """Show a firmware image: GUID table, metadata sections, memory map, what it can launch under and why not."""
-    require(output, Format.TABLE, Format.JSON, Format.JSONL)
-    inspection = Inspection.of(firmware)
+    """Show a firmware image: GUID table, metadata sections, memory map, what it can launch under and why not.
+
+    --format toml prints its record: with that, every launch digest can be made without the image.
+    """
+    require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.TOML)
+    inspection = Inspection.of(firmware, known_builds(catalog))
     record = inspection.to_dict()
+    if output is Format.TOML:
+        render.line(inspection.build.to_toml().rstrip())
+        return
     if output is Format.JSON:
         render.json_document(record)
     elif output is Format.JSONL:

@@ -13,7 +13,7 @@ import typer
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import UsageError
 from catalog.faces import render
-from catalog.faces.options import QuietOption, parse_number, require
+from catalog.faces.options import BuildsOption, QuietOption, known_builds, parse_number, require
 from catalog.faces.render import Format
 from catalog.query.measure import MAX_LINE, Measured, Request, Workbench
 from catalog.release.inputs import unreadable
@@ -26,12 +26,12 @@ def command(
     firmware: Annotated[
         str | None,
         typer.Argument(
-            metavar="FIRMWARE", help="Image file, or a catalogued build by name or SHA-256 (no file needed)."
+            metavar="FIRMWARE", help="Image or record file, or a catalogued build by name or SHA-256 (no file needed)."
         ),
     ] = None,
     technology: Annotated[
         str | None,
-        typer.Option("--technology", "-t", envvar="LDCAT_TECHNOLOGY", help="sev, sev-es or sev-snp."),
+        typer.Option("--technology", "-t", help="sev, sev-es or sev-snp."),
     ] = None,
     kernel: Annotated[
         str | None, typer.Option(metavar="FILE", help="Kernel as the VMM gets it.", rich_help_panel=_KERNEL)
@@ -55,7 +55,6 @@ def command(
         str | None,
         typer.Option(
             metavar="PROFILE",
-            envvar="LDCAT_VMM",
             help="VMM profile, such as qemu-kvm-init2.",
             rich_help_panel=_VCPUS,
         ),
@@ -95,6 +94,7 @@ def command(
         str | None,
         typer.Option(metavar="FILE|-", help="JSON Lines in, the same lines out with launch_digest or error."),
     ] = None,
+    catalog: BuildsOption = None,
     output: Annotated[
         Format, typer.Option("--format", "-f", envvar="LDCAT_FORMAT", help="hex prints the bare digest.")
     ] = Format.HEX,
@@ -105,23 +105,13 @@ def command(
     From an image, or from a catalogued build without its binary. A configuration that cannot launch has no
     digest; one that is not expected to launch is said to be so on stderr.
     """
+    blobs = (kernel, kernel_sha256, initrd, initrd_sha256, append, kernel_hashes)
+    vcpu = (vmm, vcpus, vcpu_type, vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping, sev_features)
     if batch is not None:
-        others = (
-            firmware,
-            technology,
-            kernel,
-            kernel_sha256,
-            initrd,
-            initrd_sha256,
-            append,
-            kernel_hashes,
-            vmm,
-            vcpus,
-        )
-        if any(value is not None for value in others):
+        if any(value is not None for value in (firmware, technology, *blobs, *vcpu)):
             raise UsageError("--batch takes everything from its lines", "give the file alone")
-        return _measure_batch(batch)
-    require(output, Format.HEX, Format.JSON, Format.JSONL, Format.CSV)
+        return _measure_batch(Workbench(known_builds(catalog)), batch)
+    require(output, Format.HEX, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     if firmware is None:
         raise UsageError("no firmware is given", "name an image file or a build; ldcat sql 'FROM firmware' lists them")
     if technology is None:
@@ -141,7 +131,7 @@ def command(
         vcpu_signature=_signature(vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping),
         sev_features=sev_features,
     )
-    measured = Workbench().measure(request)
+    measured = Workbench(known_builds(catalog)).measure(request)
     _print(measured, output)
     _say(measured, quiet=quiet)
     return 0
@@ -164,8 +154,12 @@ def _print(measured: Measured, output: Format) -> None:
         render.json_document(record)
     elif output is Format.JSONL:
         render.json_lines([record])
+    elif output is Format.CSV:
+        flat = render.flat(record)
+        render.csv_rows(list(flat), [list(flat.values())])
     else:
-        render.csv_rows(list(record), [list(record.values())])
+        shown = {name: value for name, value in record.items() if value is not None and name != "notes"}
+        render.facts(shown.items(), title=measured.build.name)
 
 
 def _say(measured: Measured, *, quiet: bool) -> None:
@@ -177,24 +171,28 @@ def _say(measured: Measured, *, quiet: bool) -> None:
             render.note(text)
 
 
-def _measure_batch(batch: str) -> int:
-    workbench, failed = Workbench(), False
-    for line in _lines(batch):
+def _measure_batch(workbench: Workbench, batch: str) -> int:
+    failed = False
+    for number, line in _lines(batch):
         answer = workbench.measure_line(line)
-        failed = failed or "error" in answer
+        if "error" in answer:
+            failed = True
+            answer = {"line": number, **answer}
         render.json_lines([answer])
     return 1 if failed else 0
 
 
-def _lines(batch: str) -> Iterator[bytes]:
-    """Lines of a file or of stdin, blank ones left out; a longer line than MAX_LINE comes as its beginning."""
+def _lines(batch: str) -> Iterator[tuple[int, bytes]]:
+    """Lines of a file or stdin by number, without blank ones; one longer than MAX_LINE comes as its beginning."""
     try:
         with nullcontext(sys.stdin.buffer) if batch == "-" else Path(batch).open("rb") as file:
+            number = 0
             while line := file.readline(MAX_LINE + 1):
+                number += 1
                 if len(line) > MAX_LINE:
                     _skip_rest(file, line)
                 if line.strip():
-                    yield line
+                    yield number, line
     except (OSError, ValueError) as error:
         raise unreadable(Path(batch), error) from error
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +13,12 @@ from catalog.errors import UsageError
 from catalog.faces import render
 from catalog.faces.options import CatalogOption, TableFormatOption, default_catalog, require
 from catalog.faces.render import Format
-from catalog.query.sql import run_query, write_database
+from catalog.query.sql import run_query
 from catalog.query.store import Catalog
+from catalog.release.database import write_database
+
+MAX_TABLE_ROWS = 1000
+"""A table is for reading, and its columns are as wide as their widest cell: all rows have to be at hand."""
 
 
 def command(
@@ -39,13 +45,18 @@ def command(
         raise UsageError("give a query, or --database FILE", "for example: ldcat sql 'FROM configurations LIMIT 3'")
     opened = Catalog.open(catalog or default_catalog())
     if database is not None:
-        write_database(opened, database)
+        opened.verify()
+        write_database(opened.manifest, opened.folder, database)
         render.line(str(database))
         return
     columns, rows = run_query(opened, query or "")
     shown = ([_plain(value) for value in row] for row in rows)
     if output is Format.TABLE:
-        render.table(columns, shown)
+        render.table(columns, islice(shown, MAX_TABLE_ROWS))
+        if next(shown, None) is not None:
+            render.warning(
+                f"a table shows {MAX_TABLE_ROWS:,} rows, and there are more; --format csv or jsonl shows all"
+            )
     elif output is Format.CSV:
         render.csv_rows(columns, shown)
     elif output is Format.JSON:
@@ -55,7 +66,12 @@ def command(
 
 
 def _plain(value: Any) -> Any:
-    """Bytes as hex; what JSON has no form for as text."""
+    """Bytes as hex; lists and structures of what is plain; what JSON has no form for as text."""
     if isinstance(value, bytes):
         return value.hex()
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    known = value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
+    return value if known else str(value)

@@ -1,0 +1,71 @@
+"""Views over a catalog's tables, and a local DuckDB file of them, which is never published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import UsageError
+from catalog.release import manifest
+from catalog.release.inputs import exists, unreadable
+from catalog.release.manifest import Manifest
+
+CONFIGURATIONS = """
+SELECT lower(hex(d.launch_digest)) AS launch_digest, d.technology, f.name AS firmware,
+       f.package, f.version AS package_version, k.name AS kernel_hashes, k.append,
+       f.kernel_hashes_enforced, d.vmm, d.vcpus,
+       printf('0x%08x', d.vcpu_signature) AS vcpu_signature, printf('0x%x', d.sev_features) AS sev_features,
+       l.verdict AS launchable
+FROM launch_digests d
+JOIN firmware f ON f.sha256 = d.firmware_sha256
+LEFT JOIN kernel_hashes k ON k.table_sha256 = d.kernel_hashes_sha256
+LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
+"""
+"""Every row with the names of its components: the view most questions are asked of."""
+
+
+def plain_views(catalog: Manifest) -> dict[str, str]:
+    """Name of each view that is one file of the catalog, and that file."""
+    return _digest_views(catalog) | {
+        "firmware": manifest.FIRMWARE,
+        "launchable": manifest.LAUNCHABLE,
+        "kernel_hashes": manifest.KERNEL_HASHES,
+    }
+
+
+def create_joins(connection: Any, catalog: Manifest) -> None:
+    """Create the views launch_digests and configurations over the plain ones, on a DuckDB connection."""
+    union = " UNION ALL ".join(f"SELECT * FROM {view}" for view in _digest_views(catalog))  # noqa: S608
+    connection.execute(f"CREATE VIEW launch_digests AS {union}")
+    connection.execute(f"CREATE VIEW configurations AS {CONFIGURATIONS}")
+
+
+def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
+    """Write a DuckDB file of views over the Parquet files of a catalog in `folder`, where they stand now.
+
+    Raises UsageError where a file is there already, Unreadable where the system refuses.
+    """
+    import duckdb
+
+    if exists(path):
+        raise UsageError(f"{path} is there already", "remove it first; it is made anew from the catalog")
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)
+        with duckdb.connect(partial) as connection:
+            for view, name in plain_views(catalog).items():
+                quoted = str((folder / name).resolve()).replace("'", "''")
+                connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet('{quoted}')")  # noqa: S608
+            create_joins(connection, catalog)
+        partial.rename(path)
+    except (OSError, duckdb.IOException) as error:
+        raise unreadable(path, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _digest_views(catalog: Manifest) -> dict[str, str]:
+    return {
+        f"launch_digests_{technology.replace('-', '_')}": f"{technology}/{manifest.DIGESTS}"
+        for technology in catalog.technologies
+    }
