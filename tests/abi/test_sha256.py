@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
+import cffi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,3 +112,23 @@ def _fresh_copy() -> ModuleType:
         patch.setitem(sys.modules, spec.name, module)  # dataclasses look their module up
         spec.loader.exec_module(module)
     return module
+
+
+class _StandIn:
+    """What the C code does, by the pure-Python function, behind the same cffi buffers."""
+
+    def __init__(self, ffi: cffi.FFI) -> None:
+        self.ffi = ffi
+
+    def ldcat_sha256_compress(self, state: object, blocks: object, count: int) -> None:
+        data = bytes(self.ffi.buffer(blocks, 64 * count))
+        self.ffi.buffer(state)[:] = sha256.compress_in_python(bytes(self.ffi.buffer(state)), data)
+
+
+def test_the_calling_convention_of_the_compiled_helper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no compiler is, the helper's Python side is tested all the same."""
+    ffi = cffi.FFI()
+    monkeypatch.setattr(sha256, "ffi", ffi, raising=False)
+    monkeypatch.setattr(sha256, "lib", _StandIn(ffi))
+    monkeypatch.setattr(sha256, "compress", sha256.implementations()["compiled"])
+    assert Sha256State().update(bytes(200)).digest() == hashlib.sha256(bytes(200)).digest()

@@ -161,3 +161,34 @@ def test_options_have_environment_variables(run: Run, digest: str, monkeypatch: 
 def test_without_a_terminal_there_are_no_escape_codes(run: Run, digest: str) -> None:
     for arguments in (("lookup", digest), ("inspect", AMDSEV), ("sql", "FROM firmware"), ("lookup", "--help")):
         assert "\x1b" not in run(*arguments)[1]
+
+
+def test_a_table_of_many_rows_says_that_there_are_more(run: Run) -> None:
+    code, out, err = run("sql", "FROM range(1500)")
+    assert code == 0
+    assert " 999 " in out
+    assert " 1000 " not in out
+    assert err == "ldcat: warning: there are more rows than the 1,000 shown; --format csv or jsonl shows all\n"
+    assert run("sql", "FROM range(1000)")[2] == ""
+
+
+def test_json_is_json_whatever_the_query(run: Run) -> None:
+    query = "SELECT 'nan'::DOUBLE AS a, [1, 2] AS b, {'x': DATE '2026-01-02'} AS c, 1.5::DECIMAL(3, 1) AS d"
+    (record,) = json.loads(run("sql", query, "-f", "json")[1], parse_constant=lambda _: 1 / 0)
+    assert record == {"a": "nan", "b": [1, 2], "c": {"x": "2026-01-02"}, "d": "1.5"}
+
+
+def test_a_record_of_an_image_and_back(run: Run, inputs: Path, tmp_path: Path) -> None:
+    code, record, _ = run("inspect", str(inputs / "whole.fd"), "--format", "toml")
+    assert code == 0
+    (tmp_path / "whole.toml").write_text(record)
+    options = (*SNP, "--vcpus", "2", "--quiet")
+    expected = run("measure", str(inputs / "whole.fd"), *options)
+    assert run("measure", str(tmp_path / "whole.toml"), *options) == expected
+    assert run("measure", "whole.fd", *options) == expected  # the build of the small catalog
+
+
+def test_options_of_a_configuration_do_not_go_with_a_batch(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "batch").write_text("")
+    for option in (("--sev-features", "1"), ("--vcpu-type", "EPYC"), ("--vcpu-stepping", "1"), ("--append", "x")):
+        assert run("measure", "--batch", str(tmp_path / "batch"), *option)[0] == 2

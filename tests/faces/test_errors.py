@@ -142,3 +142,26 @@ def test_every_command_has_help(run: Run, command: str) -> None:
     code, out, err = run(command, "--help")
     assert (code, err) == (0, "")
     assert f"Usage: ldcat {command}" in out
+
+
+def test_a_path_the_system_does_not_let_us_see(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **_: bool) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    for arguments in (("inspect", "fw/x.fd"), ("measure", "fw/x.fd", "-t", "sev"), ("lookup", NOWHERE)):
+        code, out, err = run(*arguments)
+        assert (code, out) == (5, "")
+        assert "permission denied" in err
+
+
+def test_no_home_at_all(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("LDCAT_CATALOG")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    code, _, err = run("lookup", NOWHERE)
+    assert code == 5
+    assert "ldcat: hint: set XDG_DATA_HOME" in err

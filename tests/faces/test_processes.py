@@ -12,7 +12,7 @@ from pathlib import Path
 
 from catalog.release.build import Built
 from tests.faces.test_errors import AMDSEV
-from tests.release.samples import ONE_ROW, write_spec
+from tests.release.samples import ONE_ROW, bare_image, write_spec
 
 ROOT = Path(__file__).parent.parent.parent
 LDCAT = [sys.executable, "-m", "catalog"]
@@ -80,3 +80,27 @@ def test_colours_are_for_terminals_that_want_them(small: Built) -> None:
     environment = {**os.environ, "NO_COLOR": "1", "FORCE_COLOR": ""}
     done = subprocess.run(command, env=environment, check=True, capture_output=True, cwd=ROOT)
     assert b"\x1b" not in done.stdout
+
+
+def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*LDCAT, *arguments], env={**os.environ, **environment}, capture_output=True, cwd=ROOT)
+
+
+def test_a_terminal_without_the_characters(small: Built) -> None:
+    done = _run("sql", "SELECT 'é' AS e", "-f", "csv", "--catalog", str(small.folder), PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, b"e\n\\xe9\n")
+
+
+def test_a_full_disk_behind_standard_output() -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [*LDCAT, "measure", AMDSEV, "-t", "sev"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=ROOT)
+    assert done.returncode == 5
+    assert done.stderr == b"ldcat: error: cannot write: no space left on device\n"
+
+
+def test_an_image_through_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "bare.fd").write_bytes(bare_image())
+    command = f"cat {tmp_path / 'bare.fd'} | {sys.executable} -m catalog inspect /dev/stdin --format json"
+    done = subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True, cwd=ROOT)
+    assert json.loads(done.stdout)["guid_table"] != []

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.firmware import blob_verifier
 from catalog.firmware.blob_verifier import EXPANSION_LIMIT, Enforced, kernel_hashes_enforced
 from tests.firmware_builder import (
     KERNEL_ENTRY,
@@ -127,3 +128,20 @@ def test_a_stream_may_unpack_to_the_limit_within_a_bounded_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 12 * image_size
     finally:
         tracemalloc.stop()
+
+
+def test_many_sections_of_one_stream_cost_no_more_than_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unpacking is bounded for all volumes together, so that no image makes it a work without end."""
+    contents = bytes(60 * 4096)
+    image = build_ovmf(pages=16, volume=packed_volume(contents) * 8)
+    unpacked: list[int] = []
+    unpack = blob_verifier._unpacks_to
+
+    def counted(packed: bytes, needle: bytes, *, limit: int) -> Enforced:
+        unpacked.append(min(limit, len(contents)))
+        return unpack(packed, needle, limit=limit)
+
+    monkeypatch.setattr(blob_verifier, "_unpacks_to", counted)
+    assert kernel_hashes_enforced(image) is Enforced.UNKNOWN
+    assert sum(unpacked) <= blob_verifier.EXPANSION_LIMIT * len(image)
+    assert len(unpacked) == 3

@@ -11,7 +11,8 @@ import pytest
 
 from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import Area, OvmfImage, Section
+from catalog.firmware.ovmf import Area, OvmfImage, Section, SectionType
+from catalog.launch.point import FirmwarePoint, VcpuPoint
 from catalog.launch.profile import RESET_EIP, VmmProfile
 from catalog.launch.technology import measure, technologies
 from tests.firmware_builder import AMDSEV_AREA, PAGE, RESET_VECTOR, build_ovmf
@@ -162,3 +163,19 @@ def test_a_profile_that_launches_sev_es_alone_is_refused() -> None:
     profile = VmmProfile.parse(text[: text.index("[snp]")].replace('"sev-es", "sev-snp"', '"sev-es"'))
     with pytest.raises(CannotLaunch, match="qemu-kvm-init2 does not launch sev-snp"):
         measure(SNP, FIRMWARE, a_point(SNP, vmm=profile))
+
+
+def test_a_hashes_page_that_a_section_launches_too_is_refused() -> None:
+    sections = (Section(0x800000, 0x10000, SectionType.SNP_SEC_MEM), Section(0x810000, 0x1000, SectionType.CPUID))
+    image = build_ovmf(hashes_area=Area(0x80FC00, 0x400), sections=sections)
+    firmware = FirmwareComponent.from_image(OvmfImage.parse(image))
+    point = VcpuPoint(HASHES, PROFILES["qemu-amdese-2022"], EPYC, 1, 1)
+    with pytest.raises(CannotLaunch, match="is part of metadata section SNP_SEC_MEM"):
+        measure(technologies()["sev-snp"], firmware, point)
+
+
+def test_a_hashes_area_in_the_firmware_is_refused() -> None:
+    image = build_ovmf(hashes_area=Area(0xFFFFF800, 0x400))
+    firmware = FirmwareComponent.from_image(OvmfImage.parse(image))
+    with pytest.raises(CannotLaunch, match="would lie in the firmware"):
+        measure(technologies()["sev"], firmware, FirmwarePoint(HASHES))

@@ -54,9 +54,7 @@ def command(
     if output is Format.TABLE:
         render.table(columns, islice(shown, MAX_TABLE_ROWS))
         if next(shown, None) is not None:
-            render.warning(
-                f"a table shows {MAX_TABLE_ROWS:,} rows, and there are more; --format csv or jsonl shows all"
-            )
+            render.warning(f"there are more rows than the {MAX_TABLE_ROWS:,} shown; --format csv or jsonl shows all")
     elif output is Format.CSV:
         render.csv_rows(columns, shown)
     elif output is Format.JSON:

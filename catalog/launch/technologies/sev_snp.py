@@ -17,7 +17,7 @@ from catalog.abi.page_info import (
     page_info_tail,
 )
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import Section, SectionType
+from catalog.firmware.ovmf import Area, Section, SectionType
 from catalog.launch.kernel_hashes_area import refuses_table
 from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import SnpOrder
@@ -93,8 +93,7 @@ def _takes_hashes(firmware: FirmwareComponent) -> bool:
 
 def _refuses_page_of_its_own(firmware: FirmwareComponent) -> str | None:
     """Why the table cannot have a page that no metadata section describes, or None."""
-    if (area := firmware.hashes_area) is None:
-        return None
+    area = _hashes_area(firmware)
     page = area.gpa - area.gpa % PAGE_SIZE
     if area.gpa + TABLE_SIZE > page + PAGE_SIZE:
         return f"the kernel hashes table at {area.gpa:#x} would not lie in one page"
@@ -105,10 +104,14 @@ def _refuses_page_of_its_own(firmware: FirmwareComponent) -> str | None:
 
 
 def _hashes_page(firmware: FirmwareComponent, hashes: KernelHashes) -> LaunchUpdate:
+    gpa = _hashes_area(firmware).gpa
+    offset = gpa % PAGE_SIZE
+    return LaunchUpdate(PageType.NORMAL, gpa - offset, PAGE_SIZE, hashes.page(offset))
+
+
+def _hashes_area(firmware: FirmwareComponent) -> Area:
     assert firmware.hashes_area is not None, "refuses() names a build without the area"  # noqa: S101
-    offset = firmware.hashes_area.gpa % PAGE_SIZE
-    gpa = firmware.hashes_area.gpa - offset
-    return LaunchUpdate(PageType.NORMAL, gpa, PAGE_SIZE, hashes.page(offset))
+    return firmware.hashes_area
 
 
 @lru_cache(maxsize=1024)
