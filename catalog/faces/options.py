@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +34,13 @@ def default_catalog() -> Path:
         return Path(data_home).expanduser() / "ldcat" / "catalog"
     except RuntimeError as error:
         raise Unreadable("there is no home folder", "set XDG_DATA_HOME, or name the folder of the catalog") from error
+
+
+def invocation() -> str:
+    """How this program can be called again: `ldcat` where that is it, else the path it was called by."""
+    called = sys.argv[0]
+    found = shutil.which("ldcat")
+    return called if Path(called).name == "ldcat" and (found is None or not Path(called).samefile(found)) else "ldcat"
 
 
 def require(chosen: Format, *possible: Format) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,18 +67,24 @@ def build_catalog(
 
 
 def _example(spec: CatalogSpec, product: CrossProduct, made: list[bytes]) -> str | None:
-    """A digest that people are likely to meet: of a build known to launch, the newest technology first."""
+    """A digest that people are likely to meet: of a build known to launch, under the profile it has most rows of."""
     known = {
         (technology, build.component.sha256)
         for build in spec.builds
         for technology in spec.axes
         if build.launchability(technology).verdict == "yes"
     }
-    likely = [n for n, f in enumerate(product.families) if (f.technology, f.firmware.sha256) in known]
-    chosen = max(likely or range(len(made)), default=None)
-    if chosen is None:
+    families = product.families
+    likely = [n for n, f in enumerate(families) if (f.technology, f.firmware.sha256) in known] or range(len(families))
+    kinds = {n: (families[n].technology, getattr(families[n].vmm, "name", "")) for n in likely}
+    rows = Counter[tuple[str, str]]()
+    for n in likely:
+        rows[kinds[n]] += len(families[n].vcpus)
+    if not rows:
         return None
-    return made[chosen][: technology_named(product.families[chosen].technology).digest_size].hex()
+    kind = max(rows, key=lambda kind: (kind[0], rows[kind]))
+    chosen = max(n for n in likely if kinds[n] == kind)
+    return made[chosen][: technology_named(kind[0]).digest_size].hex()
 
 
 def _databases(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ import typer
 
 from catalog.errors import UsageError
 from catalog.faces import render
-from catalog.faces.options import QuietOption, default_catalog, parse_number
+from catalog.faces.options import QuietOption, default_catalog, invocation, parse_number
 
 
 def command(
@@ -59,4 +59,4 @@ def command(
         left_out = sum(entry.points for entry in built.manifest.left_out)
         render.note(f"{left_out:,} points of the cross product are left out; manifest.json says which and why")
         if built.example:
-            render.note(f"try: ldcat lookup {built.example}{'' if out is None else f' --catalog {out}'}")
+            render.note(f"try: {invocation()} lookup {built.example}{'' if out is None else f' --catalog {out}'}")

@@ -1,0 +1,46 @@
+"""The default catalog holds every row of the Debian vectors, each as the configuration it was made of."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow.parquet as pq
+
+from catalog.abi.digest import LaunchDigest
+from catalog.query.lookup import Match, lookup
+from catalog.query.store import Catalog
+from catalog.release.build import Built
+from tests.real.shared import SHARED
+
+
+def as_vector(match: Match) -> tuple[object, ...]:
+    record = match.to_dict()
+    kernel = record["kernel_hashes"]
+    return (
+        *(record["technology"], record["firmware"]["name"], record["vmm"], record["vcpus"]),
+        *(record["vcpu_signature"], kernel and kernel["kernel_sha256"], kernel and kernel["cmdline_sha256"]),
+    )
+
+
+def test_every_vector_is_found(default: Built) -> None:
+    rows = [json.loads(line) for line in (SHARED / "vectors/debian_launch_digests.jsonl").read_text().splitlines()]
+    held = {
+        digest.hex()
+        for name in default.manifest.technologies
+        for digest in pq.read_table(default.folder / name / "launch_digests.parquet")["launch_digest"].to_pylist()
+    }
+    assert len(rows) == 1283
+    assert [row for row in rows if row["launch_digest"] not in held] == []
+
+
+def test_a_vector_is_found_as_what_it_is(default: Built) -> None:
+    catalog = Catalog.open(default.folder)
+    text = (SHARED / "vectors/debian_launch_digests.jsonl").read_text()
+    for row in [json.loads(line) for line in text.splitlines()][::60]:
+        matches = lookup(catalog, LaunchDigest.parse(row["launch_digest"]))
+        expected = (
+            *(row["technology"], row["firmware"], row["vmm"], row["vcpus"]),
+            *(row["vcpu_signature"], row["kernel_sha256"], row["cmdline_sha256"]),
+        )
+        assert expected in [as_vector(match) for match in matches]
+        assert {match.launch_digest.hex() for match in matches} == {row["launch_digest"]}
