@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from catalog.release.build import Built
+from catalog.release.enumeration import cross_product
+from catalog.release.spec import load_spec
+from tests.release.samples import whole_image, write_spec
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -63,3 +67,21 @@ def test_an_example_shows_what_comes_out(
     expected_out = [line for line in shown if not line.startswith("ldcat: ")]
     assert re.fullmatch(pattern(expected_out), done.stdout), done.stdout
     assert re.fullmatch(pattern(expected_err), done.stderr), done.stderr
+
+
+def test_the_example_of_a_spec_builds(tmp_path: Path) -> None:
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", (ROOT / "docs/spec.md").read_text(), re.MULTILINE | re.DOTALL)
+    for name, data in {"images/mine.fd": whole_image(), "web/vmlinuz": b"kernel", "web/initrd": b"initrd"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    product = cross_product(load_spec(write_spec(tmp_path, example)))
+    assert {family.technology for family in product.families} == {"sev-snp"}
+    kernel = hashlib.sha256(b"kernel").digest()
+    own = [f for f in product.families if f.kernel_hashes and f.kernel_hashes.kernel == kernel]
+    assert {family.vcpus for family in own} == {(2,), (4,)}
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

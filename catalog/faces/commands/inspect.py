@@ -77,7 +77,11 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
         shown.append(("", "from a stand-alone reset block: the image is older than the GUID table"))
     shown.append(("kernel hashes area", f"{area['gpa']:#x}+{area['size']:#x}" if area else "none"))
     shown.append(("kernel hashes", record["kernel_hashes"]))
-    shown.append(("kernel hashes enforced", record["kernel_hashes_enforced"]))
+    enforced = record["kernel_hashes_enforced"]
+    careful = (
+        "" if enforced == "yes" or not area else ": with kernel hashes too, it may boot any kernel the host passes"
+    )
+    shown.append(("kernel hashes enforced", enforced + careful))
     return shown
 
 
