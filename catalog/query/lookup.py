@@ -26,6 +26,7 @@ class Match:
     firmware: Mapping[str, Any]
     kernel_hashes: Mapping[str, Any] | None
     vmm: str | None
+    vmm_title: str | None
     vcpus: int | None
     vcpu_signature: VcpuSignature | None
     vcpu_types: tuple[str, ...]
@@ -71,6 +72,7 @@ class Match:
             },
             "kernel_hashes_enforced": self.kernel_hashes_enforced,
             "vmm": self.vmm,
+            "vmm_title": self.vmm_title,
             "vcpus": self.vcpus,
             "vcpu_signature": None if self.vcpu_signature is None else str(self.vcpu_signature),
             "vcpu_types": list(self.vcpu_types),
@@ -133,6 +135,7 @@ def _matches(catalog: Catalog, digest: LaunchDigest, row: Mapping[str, Any]) -> 
             firmware=build,
             kernel_hashes=kernel,
             vmm=row["vmm"],
+            vmm_title=row["vmm"] and catalog.profile(row["vmm"]).wire.title,
             vcpus=row["vcpus"],
             vcpu_signature=signature,
             vcpu_types=() if signature is None else catalog.vcpu_types.names(signature),

@@ -15,6 +15,7 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import LdcatError, MalformedRecord, UnknownName, UsageError
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild, LaunchableWire
+from catalog.firmware.component import FirmwareComponent
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint, check_vcpus
 from catalog.launch.technology import Measurer, Technology, technology_named
 from catalog.release import embedded, inputs
@@ -135,14 +136,14 @@ class Workbench:
     builds: Mapping[str, FirmwareBuild] = field(default_factory=embedded.builds)
     _found: dict[str, FirmwareBuild] = field(default_factory=dict)
     _hashed: dict[str, bytes] = field(default_factory=dict)
-    _measurers: dict[tuple[str, bytes], Measurer] = field(default_factory=dict)
+    _measurers: dict[tuple[str, FirmwareComponent], Measurer] = field(default_factory=dict)
 
     def measure(self, request: Request) -> Measured:
         """The launch digest of a request; raises LdcatError for one that cannot be, names nothing, or misfits."""
         technology = technology_named(request.technology)
         build = self._build(request)
         point, ignored = self._point(technology, request)
-        key = (technology.name, build.component.sha256)
+        key = (technology.name, build.component)
         if key not in self._measurers:
             self._measurers[key] = Measurer(technology, build.component)
         return Measured(self._measurers[key].measure(point), technology.name, build, point, ignored)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.errors import MalformedRecord, Unreadable, VerificationFailed
 from catalog.firmware.build import FirmwareBuild
+from catalog.launch.profile import VmmProfile
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import inputs, manifest
 from catalog.release.manifest import Manifest, parse_manifest
@@ -54,6 +55,10 @@ class Catalog:
     @cached_property
     def vcpu_types(self) -> VcpuTypes:
         return VcpuTypes.parse(self.verified(manifest.VCPU_TYPES).decode("utf-8"))
+
+    def profile(self, name: str) -> VmmProfile:
+        """The VMM profile that rows of this catalog were measured with."""
+        return VmmProfile.parse(self.verified(f"{manifest.VMM_FOLDER}/{name}.toml").decode("utf-8"))
 
     @cached_property
     def firmware(self) -> Mapping[bytes, list[dict[str, Any]]]:

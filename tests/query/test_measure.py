@@ -228,3 +228,13 @@ def test_all_inputs_stand_beside_a_digest() -> None:
     record = Workbench().measure(Request(**SNP, kernel_hashes="debian-12-installer-text")).to_dict()
     again = {name: value for name, value in record.items() if name != "notes"}
     assert Workbench().measure(msgspec.convert(again, Request)).digest.hex() == record["launch_digest"]
+
+
+def test_records_with_other_facts_are_other_builds(tmp_path: Path) -> None:
+    record = embedded.builds()["sid/ovmf-amdsev/OVMF.amdsev.fd"].to_toml().replace("0x80b004", "0x80b008")
+    (tmp_path / "other.toml").write_text(record)
+    bench = Workbench()
+    digests = [
+        bench.measure(Request(**{**SNP, "firmware": f})).digest for f in (SNP["firmware"], str(tmp_path / "other.toml"))
+    ]
+    assert digests[0] != digests[1]

@@ -68,7 +68,7 @@ def _facts(match: Match) -> list[tuple[str, object]]:
     else:
         shown.append(("kernel hashes", "none"))
     if match.vmm:
-        shown.append(("VMM profile", match.vmm))
+        shown.append(("VMM profile", f"{match.vmm} ({match.vmm_title})"))
         shown.append(("vCPUs", match.vcpus))
         if match.vcpu_signature is not None:
             names = ", ".join(match.vcpu_types) or "no name"
