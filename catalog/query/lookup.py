@@ -124,7 +124,8 @@ def _matches(catalog: Catalog, digest: LaunchDigest, row: Mapping[str, Any]) -> 
     firmware = catalog.firmware.get(row["firmware_sha256"])
     table = row["kernel_hashes_sha256"]
     kernels: list[dict[str, Any]] | list[None] | None = [None] if table is None else catalog.kernel_hashes.get(table)
-    if firmware is None or kernels is None:
+    vmm = row["vmm"]
+    if firmware is None or kernels is None or (vmm is not None and vmm not in catalog.profiles):
         raise MalformedRecord("the catalog has a row whose components it does not list")
     signature = None if row["vcpu_signature"] is None else VcpuSignature(row["vcpu_signature"])
     for build, kernel in itertools.product(firmware, kernels):
@@ -134,8 +135,8 @@ def _matches(catalog: Catalog, digest: LaunchDigest, row: Mapping[str, Any]) -> 
             technology=row["technology"],
             firmware=build,
             kernel_hashes=kernel,
-            vmm=row["vmm"],
-            vmm_title=row["vmm"] and catalog.profile(row["vmm"]).wire.title,
+            vmm=vmm,
+            vmm_title=vmm and catalog.profiles[vmm].wire.title,
             vcpus=row["vcpus"],
             vcpu_signature=signature,
             vcpu_types=() if signature is None else catalog.vcpu_types.names(signature),

@@ -56,9 +56,12 @@ class Catalog:
     def vcpu_types(self) -> VcpuTypes:
         return VcpuTypes.parse(self.verified(manifest.VCPU_TYPES).decode("utf-8"))
 
-    def profile(self, name: str) -> VmmProfile:
-        """The VMM profile that rows of this catalog were measured with."""
-        return VmmProfile.parse(self.verified(f"{manifest.VMM_FOLDER}/{name}.toml").decode("utf-8"))
+    @cached_property
+    def profiles(self) -> Mapping[str, VmmProfile]:
+        """The VMM profiles by name that rows of this catalog were measured with."""
+        names = [name for name in self.manifest.files if name.startswith(f"{manifest.VMM_FOLDER}/")]
+        found = [VmmProfile.parse(self.verified(name).decode("utf-8")) for name in names]
+        return {profile.name: profile for profile in found}
 
     @cached_property
     def firmware(self) -> Mapping[bytes, list[dict[str, Any]]]:
