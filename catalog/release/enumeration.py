@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread
 
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
@@ -108,7 +109,7 @@ def digests(product: CrossProduct, *, processes: int, progress: Progress) -> lis
             progress(_rows(shard))
         return list(itertools.chain.from_iterable(made))
     context = get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_interrupts_to_parent) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_serve_parent) as pool:
         # the largest first, so that no core is left with a long one at the end
         order = sorted(range(len(shards)), key=lambda n: -_rows(shards[n]))
         futures: dict[Future[list[bytes]], int] = {pool.submit(measure_shard, shards[n]): n for n in order}
@@ -192,5 +193,13 @@ def _rows(shard: Iterable[Family]) -> int:
     return sum(len(family.vcpus) for family in shard)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _serve_parent() -> None:
+    """A worker leaves Ctrl-C to its parent, and does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)

@@ -230,6 +230,18 @@ for _ in range(2000):
 """
 
 
+def children(parent: int) -> list[int]:
+    """Processes whose parent that is."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(path.parent.name))
+        except OSError:  # ended meanwhile
+            continue
+    return found
+
+
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_build_that_is_killed_leaves_no_half_catalog(by: signal.Signals, inputs: Path, tmp_path: Path) -> None:
     folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
@@ -239,10 +251,17 @@ def test_a_build_that_is_killed_leaves_no_half_catalog(by: signal.Signals, input
     for _ in range(3):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(chance.uniform(0.2, 2.5))
+        workers = children(process.pid)
         process.send_signal(by)
         process.wait()
         assert process.returncode != 0
         assert contents(folder) == before
+        for _ in range(200):
+            if not any(Path(f"/proc/{pid}").exists() for pid in workers):
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("a worker has outlived its build")
     build(inputs / "spec.toml", folder)
     assert contents(folder) == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
