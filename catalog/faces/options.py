@@ -50,8 +50,16 @@ def require(chosen: Format, *possible: Format) -> None:
 
 
 def known_builds(catalog: Path | None) -> Mapping[str, FirmwareBuild]:
-    """Builds that can be named: the embedded ones, and those of a catalog where one is given."""
+    """Builds that can be named: the embedded ones, and those of a catalog where one is given.
+
+    Raises UsageError where the catalog has another image under an embedded build's name.
+    """
     own = {} if catalog is None else Catalog.open(catalog).builds
+    for name, build in own.items():
+        if name in embedded.builds() and embedded.builds()[name].component != build.component:
+            raise UsageError(
+                f"{name} is an embedded build, and another image in the catalog", "measure it by its file or record"
+            )
     return {**embedded.builds(), **own}
 
 

@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import Any
 
@@ -33,12 +33,12 @@ def line(text: str) -> None:
 
 def note(text: str) -> None:
     """Something the reader should know."""
-    sys.stderr.write(f"ldcat: note: {printable(text)}\n")
+    _say(f"ldcat: note: {printable(text)}")
 
 
 def warning(text: str) -> None:
     """Something the reader must know: shown even with --quiet."""
-    sys.stderr.write(f"ldcat: warning: {printable(text)}\n")
+    _say(f"ldcat: warning: {printable(text)}")
 
 
 def error(failure: LdcatError) -> None:
@@ -48,10 +48,18 @@ def error(failure: LdcatError) -> None:
 
 def problem(message: str, hint: str | None) -> None:
     """An error line and, where there is one, a hint line."""
-    sys.stdout.flush()
-    sys.stderr.write(f"ldcat: error: {printable(message)}\n")
+    with suppress(OSError):
+        sys.stdout.flush()
+    _say(f"ldcat: error: {printable(message)}")
     if hint:
-        sys.stderr.write(f"ldcat: hint: {printable(hint)}\n")
+        _say(f"ldcat: hint: {printable(hint)}")
+
+
+def _say(text: str) -> None:
+    """A line on stderr; where that is closed or full nobody can be told, and the exit code still counts."""
+    with suppress(OSError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 def printable(text: str) -> str:
@@ -107,7 +115,7 @@ def progress(rows: int, what: str, *, quiet: bool) -> Iterator[Progress]:
         yield lambda _: None
         return
     if not sys.stderr.isatty():
-        sys.stderr.write(f"ldcat: {rows:,} {what}\n")
+        _say(f"ldcat: {rows:,} {what}")
         yield lambda _: None
         return
     from rich.console import Console

@@ -11,7 +11,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import MalformedRecord
 from catalog.firmware.build import NOT_RECORDED
-from catalog.query.store import Catalog
+from catalog.query.store import Catalog, check_schema
 from catalog.release import manifest
 
 _PROVENANCE = ("distribution", "suite", "package", "version", "package_sha256", "path")
@@ -109,10 +109,11 @@ def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[d
 
     try:
         file = pq.ParquetFile(pa.BufferReader(catalog.verified(name)), page_checksum_verification=True)
+        check_schema(file.schema_arrow, technology, name)
         for group in range(file.num_row_groups):
             range_of = file.metadata.row_group(group).column(0).statistics
             if range_of is None or range_of.min <= digest.value <= range_of.max:
-                table = file.read_row_group(group)
+                table = file.read_row_group(group, use_threads=False)
                 wanted = pa.scalar(digest.value, table.schema.field("launch_digest").type)
                 yield from table.filter(pc.equal(table["launch_digest"], wanted)).to_pylist()
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:

@@ -25,6 +25,9 @@ from catalog.wire import Wire, unhex
 MAX_LINE = 4 << 20
 """Bytes of one line of a batch."""
 
+MAX_NESTING = 32
+"""Levels of lists and objects in a field that is carried along."""
+
 
 class Request(Wire, frozen=True):
     """One configuration. Fields as in a line of a batch; those a technology does not measure may be null.
@@ -239,7 +242,18 @@ def _fields(line: bytes) -> dict[str, Any]:
         raise MalformedRecord(f"not a line of JSON: {error}") from error
     if not isinstance(fields, dict):
         raise MalformedRecord("not a JSON object")
+    values = list(fields.values())
+    for _ in range(MAX_NESTING):
+        values = [inner for value in values for inner in _inside(value)]
+    if values:
+        raise MalformedRecord(f"nested more than {MAX_NESTING} deep")
     return fields
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
 
 
 def _request(fields: dict[str, Any]) -> Request:

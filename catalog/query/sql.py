@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from catalog.errors import UsageError
+from catalog.errors import MalformedRecord, UsageError
 from catalog.query.store import Catalog, read_parquet
 from catalog.release.database import create_joins, plain_views
+
+_NO_PYTHON_VALUE = (OverflowError, ValueError, ImportError)
+"""What DuckDB raises for a query or a value that Python has no form for."""
 
 
 def run_query(catalog: Catalog, query: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
@@ -20,14 +23,18 @@ def run_query(catalog: Catalog, query: str) -> tuple[list[str], Iterator[tuple[A
     connection = duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"})
     for view, name in plain_views(catalog.manifest).items():
         connection.register(view, read_parquet(catalog.verified(name), name))
-    create_joins(connection, catalog.manifest)
     try:
+        create_joins(connection, catalog.manifest)
+    except duckdb.Error as error:
+        raise MalformedRecord(f"the tables of the catalog do not fit together: {_first_line(error)}") from error
+    try:
+        query.encode("utf-8")
         result = connection.execute(query)
         if result is None:
             raise UsageError("the query is empty")
         columns = [column[0] for column in result.description or ()]
         first = result.fetchmany(1)
-    except duckdb.Error as error:
+    except (duckdb.Error, *_NO_PYTHON_VALUE) as error:
         raise UsageError(f"query: {_first_line(error)}") from error
     return columns, _all_rows(result, first)
 
@@ -40,7 +47,7 @@ def _all_rows(result: Any, first: list[tuple[Any, ...]]) -> Iterator[tuple[Any, 
         while rows:
             yield from rows
             rows = result.fetchmany(1000)
-    except duckdb.Error as error:
+    except (duckdb.Error, *_NO_PYTHON_VALUE) as error:
         raise UsageError(f"query: {_first_line(error)}") from error
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.errors import MalformedRecord, Unreadable, VerificationFailed
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.profile import VmmProfile
+from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import inputs, manifest
 from catalog.release.manifest import Manifest, parse_manifest
@@ -33,7 +34,11 @@ class Catalog:
         path = folder / manifest.NAME
         if not inputs.exists(path):
             raise Unreadable(f"no catalog at {folder}", "make one with: ldcat build")
-        return cls(folder, parse_manifest(inputs.read_file(path, limit=inputs.MAX_TEXT_SIZE)))
+        opened = parse_manifest(inputs.read_file(path, limit=inputs.MAX_TEXT_SIZE))
+        for name, entry in opened.technologies.items():
+            if entry.digest_size != technology_named(name).digest_size:
+                raise MalformedRecord(f"{manifest.NAME}: {entry.digest_size} bytes are no {name} launch digest")
+        return cls(folder, opened)
 
     def verified(self, name: str) -> bytes:
         """The bytes of a file of the catalog; raises VerificationFailed where they are not the manifest's."""
@@ -72,7 +77,7 @@ class Catalog:
     def builds(self) -> Mapping[str, FirmwareBuild]:
         """The builds of the catalog by name, from their records: no image is needed to measure them."""
         rows = self._table(manifest.FIRMWARE).to_pylist()
-        return {row["name"]: FirmwareBuild.parse(row["record"]) for row in rows}
+        return {row["name"]: inputs.build_of_record(row["record"]) for row in rows}
 
     @cached_property
     def kernel_hashes(self) -> Mapping[bytes, list[dict[str, Any]]]:
@@ -90,14 +95,26 @@ class Catalog:
 
 
 def read_parquet(data: bytes, name: str) -> pa.Table:
-    """A table from verified bytes; raises MalformedRecord for what is no Parquet file."""
+    """A table from verified bytes; raises MalformedRecord for what is no Parquet file.
+
+    Read in this thread alone: a process that ends while Arrow's threads do is aborted by them.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(pa.BufferReader(data))
+        return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise MalformedRecord(f"{name} is no Parquet file") from error
+
+
+def check_schema(found: pa.Schema, technology: str, name: str) -> None:
+    """Raises MalformedRecord where a digest file has other columns or types than those of its technology."""
+    from catalog.release.table import digest_schema
+
+    expected = digest_schema(technology, technology_named(technology).digest_size)
+    if [(field.name, field.type) for field in found] != [(field.name, field.type) for field in expected]:
+        raise MalformedRecord(f"{name} is not a table of {technology} launch digests")
 
 
 def _grouped(table: pa.Table, key: str) -> Mapping[bytes, list[dict[str, Any]]]:

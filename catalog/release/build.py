@@ -89,7 +89,8 @@ def _example(spec: CatalogSpec, product: CrossProduct, made: list[bytes]) -> str
 
 def _databases(folder: Path) -> list[Path]:
     """Local databases that people keep in a catalog's folder; never published, and none of ours to delete."""
-    return sorted(folder.glob("*.duckdb")) + sorted(folder.glob("*.duckdb.wal"))
+    found = [*folder.glob("*.duckdb"), *folder.glob("*.duckdb.wal")]
+    return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
 def _foreign(folder: Path) -> str | None:

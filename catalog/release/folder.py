@@ -24,10 +24,17 @@ def written_whole(
     to be replaced or that is being written now, Unreadable where the system refuses.
     """
     target = Path(os.path.realpath(target))
-    partial = target.with_name(f".{target.name}.partial")
-    previous = target.with_name(f".{target.name}.previous")
+    if not target.name:
+        raise UsageError(f"{target} cannot be a catalog", "name a folder in it")
+    partial = target.with_name(f".{target.name}.ldcat-partial")
+    previous = target.with_name(f".{target.name}.ldcat-previous")
     try:
         _check_replaceable(target, foreign)
+        for path in (partial, previous):
+            if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
+                raise UsageError(f"{path} is in the way", "it is none of this program's folders; move it")
+        if previous.is_dir() and (name := foreign(previous)):
+            raise UsageError(f"{previous} is in the way: it holds {name!r}", "no build left that there; move it")
         target.parent.mkdir(parents=True, exist_ok=True)
         lock = _claim(partial)
     except OSError as error:

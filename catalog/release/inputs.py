@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from catalog.errors import UnknownName, Unreadable, UsageError
+from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import MAX_IMAGE_SIZE, OvmfImage
@@ -64,9 +64,21 @@ def build_of_file(path: Path, name: str | None = None) -> FirmwareBuild:
     this one too. Raises Unreadable, MalformedFirmware or MalformedRecord.
     """
     if path.suffix == ".toml":
-        return FirmwareBuild.parse(read_text(path))
+        return build_of_record(read_text(path))
     build = build_of_image(read_image(path), str(path))
     return build if name is None else replace(build, name=name)
+
+
+def build_of_record(text: str) -> FirmwareBuild:
+    """A build from its record; raises MalformedRecord, too, where an embedded record of the same image differs.
+
+    Facts of images that are not embedded cannot be checked without them.
+    """
+    build = FirmwareBuild.parse(text)
+    for known in embedded.builds().values():
+        if known.component.sha256 == build.component.sha256 and known.component != build.component:
+            raise MalformedRecord(f"the record of {build.name} contradicts {known.name}, which is the same image")
+    return build
 
 
 def build_of_image(image: OvmfImage, name: str) -> FirmwareBuild:

@@ -27,7 +27,7 @@ VMM_FOLDER = "components/vmm"
 
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 48)]
 
-TechnologyName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]+$")]
+TechnologyName = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9-]+\Z")]
 """The name of a folder of the catalog, too."""
 
 
@@ -76,6 +76,10 @@ def parse_manifest(text: bytes) -> Manifest:
     manifest = decode_json(text, Manifest, NAME)
     if manifest.format != FORMAT:
         raise MalformedRecord(f"{NAME}: format {manifest.format!r} is not {FORMAT!r}")
+    listed = {name: entry.rows for name, entry in manifest.files.items() if name.endswith(f"/{DIGESTS}")}
+    counted = {f"{name}/{DIGESTS}": entry.rows for name, entry in manifest.technologies.items()}
+    if not counted or listed != counted:
+        raise MalformedRecord(f"{NAME}: technologies and files of launch digests disagree")
     return manifest
 
 

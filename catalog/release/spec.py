@@ -189,10 +189,13 @@ def _kernels(wire: KernelHashesWire, folder: Path) -> tuple[KernelRecord | None,
         if defined.name in known or defined.name == NO_KERNEL:
             raise UsageError(f"the kernel hashes name {defined.name!r} is taken")
         known[defined.name] = _defined(defined, folder)
-    named = [pattern for pattern in wire.tables if pattern != NO_KERNEL]
-    named += [defined.name for defined in wire.define]
+    own = sorted((known[defined.name] for defined in wire.define), key=lambda kernel: kernel.name)
+    named = [
+        pattern for pattern in wire.tables if pattern != NO_KERNEL and pattern not in {kernel.name for kernel in own}
+    ]
     tables: list[KernelRecord | None] = [None] if NO_KERNEL in wire.tables else []
-    tables += _selected("kernel hashes table", named, known)
+    tables += own
+    tables += _selected("kernel hashes table", named, embedded.kernels())
     if not tables:
         raise MalformedRecord("the spec selects no kernel hashes", 'name tables, or "none", under [kernel_hashes]')
     return tuple(tables)
@@ -228,7 +231,7 @@ def _axes(technology: str, wire: AxesWire, types: VcpuTypes) -> Axes:
         wanted.add("vcpu_signatures")
     if missing := wanted - measured:
         raise MalformedRecord(f"{where}: no {min(missing)}", f"{technology} measures it; list its values")
-    if extra := measured - wanted - {"vcpu_signatures"}:
+    if extra := measured - wanted - ({"vcpu_signatures"} if wanted else set()):
         raise MalformedRecord(f"{where}: {min(extra)} given", f"{technology} does not measure it")
     return axes
 

@@ -131,16 +131,17 @@ def write_parquet(table: pa.Table, path: Path, *, sorted_by: str) -> None:
     """Write a table; the bytes depend on its rows and the version of pyarrow alone."""
     dictionary = [name for name in table.column_names if name not in ("launch_digest", "vcpus", "record")]
     compression = {name: "NONE" if name == "launch_digest" else "ZSTD" for name in table.column_names}
-    pq.write_table(
-        table,
-        path,
-        row_group_size=ROW_GROUP,
-        compression=compression,
-        use_dictionary=dictionary,
-        write_page_checksum=True,
-        store_schema=False,
-        sorting_columns=[pq.SortingColumn(table.column_names.index(sorted_by))],
-    )
+    with path.open("wb") as file:  # pyarrow takes no path that is not UTF-8
+        pq.write_table(
+            table,
+            file,
+            row_group_size=ROW_GROUP,
+            compression=compression,
+            use_dictionary=dictionary,
+            write_page_checksum=True,
+            store_schema=False,
+            sorting_columns=[pq.SortingColumn(table.column_names.index(sorted_by))],
+        )
 
 
 def _family_row(family: Family) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from catalog.abi import sha256
 from catalog.release.build import Built
 from tests.faces.test_errors import AMDSEV, SNP, Run, run
-from tests.release.samples import SMALL, write_spec
+from tests.release.samples import SMALL, whole_image, write_spec
 
 __all__ = ["run"]
 
@@ -192,3 +192,19 @@ def test_options_of_a_configuration_do_not_go_with_a_batch(run: Run, tmp_path: P
     (tmp_path / "batch").write_text("")
     for option in (("--sev-features", "1"), ("--vcpu-type", "EPYC"), ("--vcpu-stepping", "1"), ("--append", "x")):
         assert run("measure", "--batch", str(tmp_path / "batch"), *option)[0] == 2
+
+
+def test_two_columns_with_one_name_are_no_json(run: Run) -> None:
+    assert run("sql", "SELECT 1 AS a, 2 AS a", "-f", "jsonl")[0] == 2
+    assert run("sql", "SELECT 1 AS a, 2 AS a", "-f", "csv")[1] == "a,a\n1,2\n"
+
+
+def test_a_catalog_with_another_image_under_an_embedded_name(run: Run, tmp_path: Path) -> None:
+    image = tmp_path / "sid/ovmf-amdsev/OVMF.amdsev.fd"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(whole_image())
+    text = f'name = "x"\nfirmware = {{ files = ["{AMDSEV}"] }}\ntechnologies = {{ sev = {{}} }}\n'
+    assert run("build", str(write_spec(tmp_path, text)), "-o", str(tmp_path / "made"))[0] == 0
+    code, out, err = run("measure", AMDSEV, "-t", "sev", "--catalog", str(tmp_path / "made"))
+    assert (code, out) == (2, "")
+    assert "is an embedded build, and another image in the catalog" in err

@@ -104,3 +104,18 @@ def test_an_image_through_a_pipe(tmp_path: Path) -> None:
     command = f"cat {tmp_path / 'bare.fd'} | {sys.executable} -m catalog inspect /dev/stdin --format json"
     done = subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True, cwd=ROOT)
     assert json.loads(done.stdout)["guid_table"] != []
+
+
+def test_closed_streams_change_no_exit_code(small: Built, tmp_path: Path) -> None:
+    lookup = f"{sys.executable} -m catalog lookup {small.example} --catalog {small.folder}"
+    for command, code in (
+        (f"{lookup} >&-", 0),
+        (f"{lookup} 2>&-", 0),
+        (f"{sys.executable} -m catalog lookup zz 2>/dev/full", 3),
+        (f"{sys.executable} -m catalog lookup zz 2>&-", 3),
+        (f"{sys.executable} -m catalog lookup - --catalog {small.folder} <&-", 3),
+        (f"{sys.executable} -m catalog measure --batch - <&-", 0),
+        (f"{sys.executable} -m catalog --version >&-", 0),
+    ):
+        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, cwd=ROOT)
+        assert (done.returncode, b"Traceback" in done.stderr) == (code, False), command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from catalog.abi.digest import LaunchDigest
 from catalog.errors import LdcatError, MalformedRecord, Unreadable, VerificationFailed
 from catalog.query.lookup import lookup
+from catalog.query.sql import run_query
 from catalog.query.store import Catalog
 from catalog.release.build import Built
 from tests.release.samples import build, write_spec
@@ -188,3 +190,17 @@ def test_a_catalog_of_one_technology_answers_for_the_others(tmp_path: Path) -> N
     catalog = Catalog.open(build(write_spec(tmp_path, text), tmp_path / "catalog").folder)
     assert catalog.manifest.technologies["sev-snp"].rows == 0
     assert lookup(catalog, LaunchDigest(bytes(48))) == ()
+
+
+def test_a_table_of_something_else_is_refused(small: Built, copy: Path) -> None:
+    """A manifest that agrees with its files says nothing about what is in them."""
+    name = "sev/launch_digests.parquet"
+    data = (copy / "components/firmware.parquet").read_bytes()
+    (copy / name).write_bytes(data)
+    manifest = json.loads((copy / "manifest.json").read_bytes())
+    manifest["files"][name].update(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(MalformedRecord, match="is not a table of sev launch digests"):
+        search(copy, bytes(32))
+    with pytest.raises(MalformedRecord, match="do not fit together"):
+        run_query(Catalog.open(copy), "SELECT 1")

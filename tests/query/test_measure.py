@@ -18,6 +18,7 @@ from catalog.query.measure import MAX_LINE, Request, Workbench
 from catalog.query.store import Catalog
 from catalog.release import embedded
 from catalog.release.build import Built
+from catalog.release.inputs import build_of_file
 from tests.release.samples import INITRD, KERNEL, whole_image
 
 SNP: dict[str, Any] = {
@@ -230,11 +231,22 @@ def test_all_inputs_stand_beside_a_digest() -> None:
     assert Workbench().measure(msgspec.convert(again, Request)).digest.hex() == record["launch_digest"]
 
 
-def test_records_with_other_facts_are_other_builds(tmp_path: Path) -> None:
+def test_a_record_that_contradicts_an_embedded_one_is_refused(tmp_path: Path) -> None:
     record = embedded.builds()["sid/ovmf-amdsev/OVMF.amdsev.fd"].to_toml().replace("0x80b004", "0x80b008")
     (tmp_path / "other.toml").write_text(record)
+    with pytest.raises(LdcatError, match="contradicts"):
+        digest(firmware=str(tmp_path / "other.toml"))
+
+
+def test_records_with_other_facts_are_measured_as_they_say(inputs: Path, tmp_path: Path) -> None:
+    record = build_of_file(inputs / "whole.fd").to_toml()
+    (tmp_path / "other.toml").write_text(record.replace("0x80b004", "0x80b008"))
     bench = Workbench()
-    digests = [
-        bench.measure(Request(**{**SNP, "firmware": f})).digest for f in (SNP["firmware"], str(tmp_path / "other.toml"))
-    ]
-    assert digests[0] != digests[1]
+    files = [str(inputs / "whole.fd"), str(tmp_path / "other.toml")]
+    first, second = [bench.measure(Request(**{**SNP, "firmware": file})).digest for file in files]
+    assert first != second
+
+
+def test_what_is_carried_along_has_a_depth() -> None:
+    nested = b'{"technology": "sev", "firmware": "x", "id": ' + b"[" * 900 + b"]" * 900 + b"}"
+    assert "nested more than" in Workbench().measure_line(nested)["error"]

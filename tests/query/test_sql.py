@@ -94,6 +94,12 @@ def test_a_catalog_without_any_row(tmp_path: Path) -> None:
     assert built.example is None
 
 
+@pytest.mark.parametrize("query", ["\udcff", "SELECT INTERVAL '2000000000 months'"])
+def test_a_query_or_value_that_python_has_no_form_for(small: Built, query: str) -> None:
+    with pytest.raises(UsageError, match="query: "):
+        ask(small, query)
+
+
 def test_an_empty_query(small: Built) -> None:
     with pytest.raises(UsageError, match="empty"):
         ask(small, "")

@@ -135,6 +135,32 @@ def test_a_file_that_came_into_a_catalog_is_not_deleted(inputs: Path, tmp_path: 
     assert (folder / "components/mine.txt").read_text() == "mine"
 
 
+def test_folders_beside_it_are_not_taken_over(inputs: Path, tmp_path: Path) -> None:
+    spec = write_spec(inputs, ONE_ROW)
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim/data").write_text("mine")
+    for name in (".one.ldcat-partial", ".one.ldcat-previous"):
+        (tmp_path / name).symlink_to(tmp_path / "victim")
+        with pytest.raises(UsageError, match="is in the way"):
+            build(spec, tmp_path / "one")
+        (tmp_path / name).unlink()
+    (tmp_path / ".one.ldcat-previous").mkdir()
+    (tmp_path / ".one.ldcat-previous/data").write_text("mine")
+    with pytest.raises(UsageError, match="it holds 'data'"):
+        build(spec, tmp_path / "one")
+    assert (tmp_path / "victim/data").read_text() == "mine"
+    assert (tmp_path / ".one.ldcat-previous/data").read_text() == "mine"
+
+
+def test_the_root_of_all_folders_is_no_catalog(inputs: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be a catalog"):
+        build(write_spec(inputs, ONE_ROW), Path("/"))
+
+
+def test_a_folder_whose_name_is_not_utf_8(inputs: Path, tmp_path: Path) -> None:
+    assert (build(write_spec(inputs, ONE_ROW), tmp_path / "o\udcff").folder / "manifest.json").is_file()
+
+
 def test_a_mount_point_is_refused_before_anything_is_measured(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os.path, "ismount", lambda _: True)
     with pytest.raises(UsageError, match="is a mount point"):
@@ -178,7 +204,7 @@ def test_an_error_leaves_the_catalog_that_was_there(
 def test_a_crash_between_the_two_renames_is_made_good(inputs: Path, tmp_path: Path) -> None:
     folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
     before = contents(folder)
-    folder.rename(tmp_path / ".catalog.previous")
+    folder.rename(tmp_path / ".catalog.ldcat-previous")
     with pytest.raises(LdcatError):
         build_catalog(load_spec(inputs / "spec.toml"), folder, processes=1, begin=_refuse)
     assert contents(folder) == before

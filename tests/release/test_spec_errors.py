@@ -8,6 +8,7 @@ import pytest
 
 from catalog.errors import LdcatError, MalformedRecord, UnknownName, Unreadable, UsageError
 from catalog.release import embedded
+from catalog.release.inputs import build_of_file
 from catalog.release.spec import load_spec
 from tests.release.samples import SMALL, write_spec
 
@@ -114,8 +115,21 @@ def test_two_builds_with_one_name(inputs: Path) -> None:
 
 
 def test_one_image_with_two_sets_of_facts(inputs: Path) -> None:
-    record = embedded.builds()["bullseye/ovmf/OVMF.fd"].to_toml()
-    (inputs / "record.toml").write_text(record.replace("0x80b000", "0x80b004").replace("bullseye/", "other/"))
-    text = 'name = "x"\nfirmware = { builds = ["bullseye/*"], files = ["record.toml"] }\ntechnologies = { sev = {} }\n'
+    text = 'name = "x"\nfirmware = { files = ["bare.fd", "record.toml"] }\ntechnologies = { sev = {} }\n'
+    record = build_of_file(inputs / "bare.fd", "other").to_toml()
+    (inputs / "record.toml").write_text(record.replace("reset_vector = 0x80b004", "reset_vector = 0x80b008"))
     with pytest.raises(MalformedRecord, match="same SHA-256 and other facts"):
         load_spec(write_spec(inputs, text))
+
+
+def test_a_record_that_contradicts_an_embedded_one(inputs: Path) -> None:
+    record = embedded.builds()["bullseye/ovmf/OVMF.fd"].to_toml()
+    (inputs / "record.toml").write_text(record.replace("0x80b000", "0x80b004").replace("bullseye/", "other/"))
+    text = 'name = "x"\nfirmware = { files = ["record.toml"] }\ntechnologies = { sev = {} }\n'
+    with pytest.raises(MalformedRecord, match="contradicts bullseye"):
+        load_spec(write_spec(inputs, text))
+
+
+def test_names_of_tables_of_ones_own_are_no_globs(inputs: Path) -> None:
+    text = SMALL.replace('"mine"', '"mine [2]*"')
+    assert [kernel and kernel.name for kernel in load_spec(write_spec(inputs, text)).kernels] == [None, "mine [2]*"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -59,4 +60,5 @@ def command(
         left_out = sum(entry.points for entry in built.manifest.left_out)
         render.note(f"{left_out:,} points of the cross product are left out; manifest.json says which and why")
         if built.example:
-            render.note(f"try: {invocation()} lookup {built.example}{'' if out is None else f' --catalog {out}'}")
+            place = "" if out is None else f" --catalog {shlex.quote(str(out))}"
+            render.note(f"try: {shlex.quote(invocation())} lookup {built.example}{place}")

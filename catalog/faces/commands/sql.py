@@ -50,6 +50,8 @@ def command(
         render.line(str(database))
         return
     columns, rows = run_query(opened, query or "")
+    if output in (Format.JSON, Format.JSONL) and len(set(columns)) < len(columns):
+        raise UsageError("two columns have one name, and JSON would keep one of them", "name them with AS")
     shown = ([_plain(value) for value in row] for row in rows)
     if output is Format.TABLE:
         render.table(columns, islice(shown, MAX_TABLE_ROWS))
