@@ -52,16 +52,20 @@ def kernel_hashes_enforced(image: bytes) -> Enforced:
 
 
 def _lzma_sections(image: bytes) -> Iterator[bytes]:
-    """Contents of every GUID-defined section that is LZMA packed; the bare GUID also stands in code."""
-    at = -1
-    while (at := image.find(LZMA_SECTION, at + 1)) >= 0:
-        start = at - 4
+    """Contents of every GUID-defined section that is LZMA packed; the bare GUID also stands in code.
+
+    Sections do not overlap, so that no byte of a hostile image is looked at twice.
+    """
+    after = 0
+    while (at := image.find(LZMA_SECTION, after)) >= 0:
+        start, after = at - 4, at + 1
         if start < 0 or image[at - 1] != _GUID_DEFINED:
             continue
         size = int.from_bytes(image[start : start + 3], "little")
         data_offset = int.from_bytes(image[at + 16 : at + 18], "little")
         if 4 + 20 <= data_offset < size <= len(image) - start:
-            yield image[start + data_offset : start + size]
+            after = start + size
+            yield image[start + data_offset : after]
 
 
 def _unpacked_size(packed: bytes) -> int:
@@ -72,7 +76,7 @@ def _unpacked_size(packed: bytes) -> int:
 def _unpacks_to(packed: bytes, needle: bytes, *, limit: int) -> Enforced:
     """Whether an LZMA_ALONE stream of at most `limit` bytes unpacked holds `needle`; UNKNOWN if it is damaged."""
     unpacked_size = _unpacked_size(packed)
-    if len(packed) < _LZMA_HEADER_SIZE or packed[0] >= 9 * 5 * 5 or unpacked_size > limit:
+    if len(packed) < _LZMA_HEADER_SIZE or packed[0] >= 9 * 5 * 5 or not 0 < unpacked_size <= limit:
         return Enforced.UNKNOWN
     literal_bits = {"lc": packed[0] % 9, "lp": packed[0] // 9 % 5, "pb": packed[0] // 45}
     # a dictionary never needs to be larger than what it unpacks, whatever the header says

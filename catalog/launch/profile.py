@@ -95,6 +95,10 @@ class VmmProfile:
     def parse(cls, text: str) -> VmmProfile:
         """Read a profile file; raises MalformedRecord naming the path of what is wrong."""
         wire = decode_toml(text, ProfileWire, "VMM profile")
+        if derived := {"rip", "sev_features"} & wire.vmsa.registers.keys():
+            raise MalformedRecord(
+                f"VMM profile {wire.name!r}: {min(derived)} follows from the launch, and is not given"
+            )
         try:
             snp = _snp_order(wire.snp) if wire.snp else None
             profile = cls(wire, text, snp)

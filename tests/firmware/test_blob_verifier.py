@@ -145,3 +145,27 @@ def test_many_sections_of_one_stream_cost_no_more_than_one_image(monkeypatch: py
     assert kernel_hashes_enforced(image) is Enforced.UNKNOWN
     assert sum(unpacked) <= blob_verifier.EXPANSION_LIMIT * len(image)
     assert len(unpacked) == 3
+
+
+def test_sections_inside_a_section_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else nested headers would make the work grow with the square of the image."""
+    seen: list[int] = []
+
+    def looked_at(packed: bytes, _: bytes, *, limit: int) -> Enforced:
+        seen.append(len(packed))
+        return Enforced.NO
+
+    monkeypatch.setattr(blob_verifier, "_unpacks_to", looked_at)
+    header = (
+        (2048).to_bytes(3, "little") + b"\x02" + blob_verifier.LZMA_SECTION + (24).to_bytes(2, "little") + bytes(15)
+    )
+    assert kernel_hashes_enforced(header * 200 + bytes(4096)) is Enforced.NO
+    assert sum(seen) <= 200 * len(header) + 4096
+    assert len(seen) == 200 * len(header) // 2048 + 1
+
+
+def test_a_stream_that_unpacks_to_nothing_says_nothing() -> None:
+    packed = b"\x5d" + bytes(12)
+    section = (24 + len(packed)).to_bytes(3, "little") + b"\x02" + blob_verifier.LZMA_SECTION
+    section += (24).to_bytes(2, "little") + bytes(2) + packed
+    assert kernel_hashes_enforced(build_ovmf(volume=section)) is Enforced.UNKNOWN

@@ -170,3 +170,9 @@ def test_an_update_holds_the_page(eip: int, signature: int, features: int, bsp: 
     assert update.data == profile.vmsa_page(eip, vcpu, features, bsp=bsp)
     assert update.data[0x310:0x318] == signature.to_bytes(8, "little")
     assert update.data[0x3B0:0x3B8] == features.to_bytes(8, "little")
+
+
+@pytest.mark.parametrize("register", ["rip", "sev_features"])
+def test_what_follows_from_the_launch_is_not_given(register: str) -> None:
+    with pytest.raises(MalformedRecord, match=f"{register} follows from the launch"):
+        VmmProfile.parse(QEMU.replace("[vmsa.registers]", f"[vmsa.registers]\n{register} = 1"))
