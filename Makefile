@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml setup.py catalog/__init__.py catalog/abi/sha256.c
+SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/abi/*.[ch] catalog/launch/native/*.[ch])
 
-.PHONY: catalog test test-real check firmware bench clean
+NATIVE := catalog/launch/native
+
+.PHONY: catalog test test-real check sanitize firmware bench clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
 	$(BIN)/ldcat build
@@ -22,6 +24,14 @@ check: $(VENV)/.installed-test  ## style, types, and the rooms' contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
+sanitize: build/fuzz_kernels  ## the compiled kernels under the address and undefined-behaviour sanitizers
+	build/fuzz_kernels
+
+build/fuzz_kernels: tests/launch/fuzz_kernels.c $(wildcard catalog/abi/*.h $(NATIVE)/*.[ch])
+	mkdir -p build
+	$(CC) -std=c11 -g -O1 -Wall -Wextra -Werror -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=all \
+	    -I $(NATIVE) -o $@ $< $(wildcard $(NATIVE)/*.c)
+
 firmware: $(VENV)/.installed  ## fetch the published images again with apt, and compare them with the records
 	$(BIN)/python -m tools.debian_firmware
 
@@ -29,7 +39,7 @@ bench: $(VENV)/.installed-test  ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m tools.bench
 
 clean:
-	rm -rf $(VENV) build *.egg-info catalog/abi/_sha256*.so
+	rm -rf $(VENV) build *.egg-info catalog/abi/_sha256*.so catalog/launch/native/_kernels*.so
 
 $(VENV)/.installed: $(SOURCES)
 	$(PYTHON) -m venv $(VENV)

@@ -7,7 +7,8 @@ point before: the firmware, the metadata, the kernel hashes, and all vCPUs but t
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from typing import Any, ClassVar, Protocol
@@ -15,7 +16,9 @@ from typing import Any, ClassVar, Protocol
 from catalog.abi.digest import LaunchDigest
 from catalog.errors import CannotLaunch, UnknownName
 from catalog.firmware.component import FirmwareComponent
-from catalog.launch.point import Point
+from catalog.launch.chain import VcpuChain
+from catalog.launch.native.paths import Kernels
+from catalog.launch.point import Point, VcpuPoint
 from catalog.launch.update import LaunchUpdate, Segment
 
 
@@ -39,6 +42,9 @@ class Technology(Protocol):
 
     def finish(self, state: Any) -> LaunchDigest:
         """The launch digest of a state."""
+
+    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], kernels: Kernels) -> list[bytes]:
+        """For each chain its digests after each count of vCPUs, one after the other; the kernels change no byte."""
 
     def refuses(self, firmware: FirmwareComponent, point: Any) -> str | None:
         """Why this configuration cannot launch, or None."""
@@ -69,11 +75,22 @@ class Measurer:
 
     def measure(self, point: Point) -> LaunchDigest:
         """As the function `measure`; raises CannotLaunch likewise."""
+        return self.technology.finish(self._fold(self._segments(point)))
+
+    def chain(self, point: VcpuPoint) -> VcpuChain:
+        """What `fold_chains` takes for this point, whatever its vCPU count; raises as `measure`."""
+        *before, bsp, ap = self._segments(replace(point, vcpus=2))
+        return VcpuChain(self._fold(before), *bsp.updates, *ap.updates)
+
+    def _segments(self, point: Point) -> list[Segment]:
         if reason := self.technology.refuses(self.firmware, point):
             raise CannotLaunch(f"{self.technology.name} cannot launch this: {reason}")
+        return list(self.technology.segments(self.firmware, point))
+
+    def _fold(self, segments: Iterable[Segment]) -> Any:
         trail, extend = self._trail, self.technology.extend
         state, shared = self._baseline, True
-        for depth, segment in enumerate(self.technology.segments(self.firmware, point)):
+        for depth, segment in enumerate(segments):
             done = 0
             if shared and depth < len(trail):
                 kept, kept_state = trail[depth]
@@ -87,7 +104,7 @@ class Measurer:
                     state = extend(state, update)
             if depth == len(trail):
                 trail.append((segment, state))
-        return self.technology.finish(state)
+        return state
 
 
 def measure_all(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,12 +11,15 @@ from hypothesis import strategies as st
 from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
-from catalog.launch.point import Point
+from catalog.launch.chain import fold_chain
+from catalog.launch.native.paths import choose, sha256_paths
+from catalog.launch.point import Point, VcpuPoint
 from catalog.launch.technology import Measurer, Technology, measure, measure_all, technologies
 from tests.firmware_builder import build_ovmf
 from tests.launch.strategies import images, points
 
 ALL = [pytest.param(technology, id=name) for name, technology in technologies().items()]
+WITH_VCPUS = [t for t in technologies().values() if t.point_type is VcpuPoint]
 FIRMWARES = images().map(lambda data: FirmwareComponent.from_image(OvmfImage.parse(data)))
 
 
@@ -47,6 +52,24 @@ def test_measure_all_gives_each_point_with_its_digest(technology: Technology, da
     chosen = data.draw(st.lists(launchable, max_size=8))
     measured = list(measure_all(technology, firmware, chosen))
     assert measured == [(point, measure(technology, firmware, point)) for point in chosen]
+
+
+@pytest.mark.parametrize("path", sha256_paths())
+@pytest.mark.parametrize("technology", WITH_VCPUS)
+@given(data=st.data())
+def test_chains_give_the_digests_of_the_definition(technology: Technology, path: str, data: st.DataObject) -> None:
+    firmware = data.draw(FIRMWARES)
+    launchable = points(technology).filter(lambda point: technology.refuses(firmware, point) is None)
+    chosen = data.draw(st.lists(launchable, min_size=1, max_size=8))
+    counts = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=4, unique=True).map(sorted))
+    measurer = Measurer(technology, firmware)
+    chains = [measurer.chain(point) for point in chosen if isinstance(point, VcpuPoint)]
+    made = technology.fold_chains(chains, counts, choose(path))
+    assert made == [fold_chain(technology, chain, counts) for chain in chains]
+    for point, digests in zip(chosen, made, strict=True):
+        assert isinstance(point, VcpuPoint)
+        defined = [measure(technology, firmware, replace(point, vcpus=count)).value for count in counts]
+        assert digests == b"".join(defined)
 
 
 @pytest.mark.parametrize("technology", ALL)

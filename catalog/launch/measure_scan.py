@@ -1,0 +1,45 @@
+"""LAUNCH_MEASURE scan: which of many launch digests has the launch measurement at hand. No index can answer it."""
+
+from __future__ import annotations
+
+import hmac
+
+from catalog.abi.digest import SEV_DIGEST_SIZE, LaunchDigest
+from catalog.abi.launch_measure import MEASUREMENT_SIZE, MeasureContext, check_tik, launch_measurement
+from catalog.abi.sha256 import Sha256State
+from catalog.errors import MalformedInput
+from catalog.launch.native import kernels as native
+from catalog.launch.native.paths import PYTHON, Kernels
+
+_BLOCK = 64
+
+
+def scan_launch_measure(
+    tik: bytes, context: MeasureContext, measurement: bytes, candidates: bytes | memoryview, kernels: Kernels
+) -> list[int]:
+    """Numbers of the candidates, 32-byte digests one after the other, that have this measurement under the TIK.
+
+    Raises MalformedInput for parts of a wrong length.
+    """
+    check_tik(tik)
+    if len(measurement) != MEASUREMENT_SIZE or len(candidates) % SEV_DIGEST_SIZE:
+        raise MalformedInput("a launch measurement and each candidate have 32 bytes")
+    if kernels.sha256 == PYTHON:
+        digests = (bytes(candidates[n : n + 32]) for n in range(0, len(candidates), 32))
+        made = (launch_measurement(tik, context, LaunchDigest(digest)) for digest in digests)
+        return [number for number, each in enumerate(made) if hmac.compare_digest(each, measurement)]
+    return native.scan_launch_measure(
+        kernels.sha256,
+        inner=_keyed(tik, 0x36),
+        outer=_keyed(tik, 0x5C),
+        before=context.before_digest(),
+        after=context.nonce,
+        measurement=measurement,
+        candidates=candidates,
+    )
+
+
+def _keyed(tik: bytes, pad: int) -> bytes:
+    """The midstate after the block of the key. Source: FIPS 198-1, section 4."""
+    block = bytes(byte ^ pad for byte in tik.ljust(_BLOCK, b"\0"))
+    return Sha256State().update(block).midstate

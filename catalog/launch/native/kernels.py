@@ -1,0 +1,127 @@
+"""Calls into the compiled kernels: lengths are checked here, and the GIL is free while they run."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from itertools import pairwise
+
+from catalog.abi.page_info import PAGE_SIZE
+from catalog.abi.sha256 import Sha256State
+from catalog.launch.native.paths import ffi, lib, path_number
+
+
+def sha256_chains(path: str, states: Sequence[Sha256State], bsp: bytes, ap: bytes, counts: Sequence[int]) -> memoryview:
+    """SHA-256 of what each state has hashed, one page `bsp`, and pages `ap`, for each count of pages.
+
+    states: all with the same number of carried bytes. bsp, ap: 4096 bytes. counts: ascending, from 1 on.
+    Gives 32 bytes for each state and count, state by state.
+    """
+    carried_size = _the_one_length([state.carried for state in states])
+    _check(_the_one_length([bsp, ap]) == PAGE_SIZE, counts)
+    out = bytearray(32 * len(states) * len(counts))
+    result = lib.ldcat_sha256_chains(
+        path_number(path),
+        len(states),
+        _in(b"".join(state.midstate for state in states)),
+        _in(b"".join(state.carried for state in states)),
+        carried_size,
+        ffi.from_buffer("uint64_t[]", array("Q", (state.length for state in states))),
+        _in(bsp),
+        _in(ap),
+        ffi.from_buffer("uint32_t[]", array("I", counts)),
+        len(counts),
+        _out(out),
+    )
+    _raise_for(result)
+    return memoryview(out)
+
+
+def sha384_chains(
+    path: str, digests: Sequence[bytes], bsp: Sequence[bytes], ap: Sequence[bytes], counts: Sequence[int]
+) -> memoryview:
+    """SNP launch digests after each count of vCPUs.
+
+    digests: before the first vCPU, 48 bytes each. bsp, ap: `page_info_tail` of the first and of every other
+    VMSA of a chain, 64 bytes each. counts: ascending, from 1 on. Gives 48 bytes for each chain and count.
+    """
+    _check((_the_one_length(digests), _the_one_length([*bsp, *ap])) == (48, 64), counts)
+    _check(len(digests) == len(bsp) == len(ap), counts)
+    out = bytearray(48 * len(digests) * len(counts))
+    result = lib.ldcat_sha384_chains(
+        path_number(path),
+        len(digests),
+        _in(b"".join(digests)),
+        _in(b"".join(bsp)),
+        _in(b"".join(ap)),
+        ffi.from_buffer("uint32_t[]", array("I", counts)),
+        len(counts),
+        _out(out),
+    )
+    _raise_for(result)
+    return memoryview(out)
+
+
+def scan_launch_measure(
+    path: str,
+    *,
+    inner: bytes,
+    outer: bytes,
+    before: bytes,
+    after: bytes,
+    measurement: bytes,
+    candidates: bytes | memoryview,
+) -> list[int]:
+    """Numbers of the 32-byte candidate digests whose HMAC-SHA256 is `measurement`, ascending, at most 1024.
+
+    inner, outer: SHA-256 midstates after the key's padded blocks. before, after: the 8 and 16 bytes of the
+    message around the digest.
+    """
+    _check([len(part) for part in (inner, outer, before, after, measurement)] == [32, 32, 8, 16, 32], [1])
+    _check(len(candidates) % 32 == 0, [1])
+    numbers = ffi.new("uint64_t[]", 1024)
+    found = ffi.new("size_t *")
+    result = lib.ldcat_scan_launch_measure(
+        path_number(path),
+        _in(inner),
+        _in(outer),
+        _in(before),
+        _in(after),
+        _in(measurement),
+        _in(candidates),
+        len(candidates) // 32,
+        numbers,
+        len(numbers),
+        found,
+    )
+    _raise_for(result)
+    return list(numbers[0 : min(found[0], len(numbers))])
+
+
+def _in(data: bytes | memoryview) -> object:
+    return ffi.from_buffer("uint8_t[]", data)
+
+
+def _out(data: bytearray) -> object:
+    return ffi.from_buffer("uint8_t[]", data, require_writable=True)
+
+
+def _the_one_length(parts: Sequence[bytes]) -> int:
+    lengths = {len(part) for part in parts}
+    if len(lengths) != 1:
+        raise ValueError(f"a kernel takes parts of one length, not of {sorted(lengths)}")
+    return lengths.pop()
+
+
+def _check(fits: bool, counts: Sequence[int]) -> None:
+    """The compiled code trusts its lengths, so they are right before it is called."""
+    ascending = all(low < high for low, high in pairwise(counts))
+    if not fits or not counts or counts[0] < 1 or not ascending:
+        raise ValueError("a kernel was given parts of a wrong length, or counts that do not ascend from 1 on")
+
+
+def _raise_for(result: int) -> None:
+    if result == lib.LDCAT_NO_MEMORY:
+        raise MemoryError
+    if result != lib.LDCAT_DONE:
+        raise ValueError("this processor does not have that path")

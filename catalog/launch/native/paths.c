@@ -1,0 +1,31 @@
+/* Which paths this processor has: asked once, of the processor and of the operating system's saved registers. */
+#include "paths.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+static int has_sha_extensions(void) {
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx >> 29 & 1);
+}
+
+int ldcat_has_path(int path) {
+    __builtin_cpu_init();
+    switch (path) {
+    case LDCAT_PORTABLE:
+        return 1;
+    case LDCAT_AVX2:
+        return __builtin_cpu_supports("avx2") != 0;
+    case LDCAT_AVX512:
+        return __builtin_cpu_supports("avx512f") != 0;
+    case LDCAT_SHA_NI:
+        return __builtin_cpu_supports("sse4.1") && has_sha_extensions();
+    default:
+        return 0;
+    }
+}
+#else
+int ldcat_has_path(int path) {
+    return path == LDCAT_PORTABLE;
+}
+#endif

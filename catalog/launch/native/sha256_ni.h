@@ -1,0 +1,81 @@
+/* SHA-256 with the SHA extensions of x86: six chains side by side, because one alone waits for itself. */
+#include <immintrin.h>
+
+#define NI_LANES 6
+#define SHA_NI __attribute__((target("sha,sse4.1")))
+
+/* The instructions keep the words of a state as ABEF and CDGH. */
+SHA_NI static inline void ni_load(__m128i *abef, __m128i *cdgh, const uint32_t state[8]) {
+    __m128i dcba = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xb1);
+    __m128i hgfe = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1b);
+    *abef = _mm_alignr_epi8(dcba, hgfe, 8);
+    *cdgh = _mm_blend_epi16(hgfe, dcba, 0xf0);
+}
+
+SHA_NI static inline void ni_store(uint32_t state[8], __m128i abef, __m128i cdgh) {
+    __m128i feba = _mm_shuffle_epi32(abef, 0x1b), dchg = _mm_shuffle_epi32(cdgh, 0xb1);
+    _mm_storeu_si128((__m128i *)state, _mm_blend_epi16(feba, dchg, 0xf0));
+    _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
+}
+
+/* Message schedule of one block, the round constants added. */
+SHA_NI static inline void ni_schedule(uint32_t kw[64], const uint8_t block[64]) {
+    const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+    const __m128i *constants = (const __m128i *)sha256_constants;
+    __m128i w[16];
+    for (int i = 0; i < 4; i++)
+        w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)block + i), big_endian);
+    for (int i = 4; i < 16; i++) {
+        __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(w[i - 4], w[i - 3]), _mm_alignr_epi8(w[i - 1], w[i - 2], 4));
+        w[i] = _mm_sha256msg2_epu32(sum, w[i - 1]);
+    }
+    for (int i = 0; i < 16; i++)
+        _mm_storeu_si128((__m128i *)kw + i, _mm_add_epi32(w[i], constants[i]));
+}
+
+/* Rounds of one block; kw of lane n begins at n times `stride` words: 0 where all lanes share one schedule. */
+SHA_NI static inline __attribute__((always_inline)) void ni_rounds(
+    __m128i abef[NI_LANES], __m128i cdgh[NI_LANES], const uint32_t *kw, const size_t stride) {
+    __m128i abef_before[NI_LANES], cdgh_before[NI_LANES];
+    for (int lane = 0; lane < NI_LANES; lane++)
+        abef_before[lane] = abef[lane], cdgh_before[lane] = cdgh[lane];
+#pragma GCC unroll 16
+    for (int i = 0; i < 64; i += 4) {
+#pragma GCC unroll 6
+        for (int lane = 0; lane < NI_LANES; lane++) {
+            __m128i words = _mm_loadu_si128((const __m128i *)(kw + lane * stride + i));
+            cdgh[lane] = _mm_sha256rnds2_epu32(cdgh[lane], abef[lane], words);
+        }
+#pragma GCC unroll 6
+        for (int lane = 0; lane < NI_LANES; lane++) {
+            __m128i words = _mm_loadu_si128((const __m128i *)(kw + lane * stride + i));
+            abef[lane] = _mm_sha256rnds2_epu32(abef[lane], cdgh[lane], _mm_shuffle_epi32(words, 0x0e));
+        }
+    }
+    for (int lane = 0; lane < NI_LANES; lane++) {
+        abef[lane] = _mm_add_epi32(abef[lane], abef_before[lane]);
+        cdgh[lane] = _mm_add_epi32(cdgh[lane], cdgh_before[lane]);
+    }
+}
+
+SHA_NI static void ni_same(uint32_t *states, const uint32_t *schedules, size_t blocks) {
+    __m128i abef[NI_LANES], cdgh[NI_LANES];
+    for (int lane = 0; lane < NI_LANES; lane++)
+        ni_load(&abef[lane], &cdgh[lane], states + 8 * lane);
+    for (size_t block = 0; block < blocks; block++)
+        ni_rounds(abef, cdgh, schedules + 64 * block, 0);
+    for (int lane = 0; lane < NI_LANES; lane++)
+        ni_store(states + 8 * lane, abef[lane], cdgh[lane]);
+}
+
+SHA_NI static void ni_own(uint32_t *states, const uint8_t *blocks) {
+    __m128i abef[NI_LANES], cdgh[NI_LANES];
+    uint32_t kw[64 * NI_LANES];
+    for (int lane = 0; lane < NI_LANES; lane++) {
+        ni_load(&abef[lane], &cdgh[lane], states + 8 * lane);
+        ni_schedule(kw + 64 * lane, blocks + 64 * lane);
+    }
+    ni_rounds(abef, cdgh, kw, 64);
+    for (int lane = 0; lane < NI_LANES; lane++)
+        ni_store(states + 8 * lane, abef[lane], cdgh[lane]);
+}

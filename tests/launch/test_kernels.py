@@ -1,0 +1,196 @@
+"""The compiled kernels: every path this processor has, against hashlib and hmac on random input."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import random
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.launch_measure import MeasureContext, launch_measurement
+from catalog.abi.sha256 import Sha256State
+from catalog.errors import MalformedInput, UsageError
+from catalog.launch.measure_scan import scan_launch_measure
+from catalog.launch.native import kernels, paths
+from catalog.launch.native.paths import PYTHON, REFERENCE, Kernels, choose, sha256_paths, sha384_paths
+
+SHA256 = [path for path in sha256_paths() if path != PYTHON]
+SHA384 = [path for path in sha384_paths() if path != PYTHON]
+COUNTS = st.lists(st.integers(1, 12), min_size=1, max_size=5, unique=True).map(sorted)
+LANES = st.integers(1, 70)
+"""More than the 64 lanes that the widest path takes at once, twice over."""
+
+
+def by_hashlib_256(prefix: bytes, bsp: bytes, ap: bytes, counts: Sequence[int]) -> bytes:
+    return b"".join(hashlib.sha256(prefix + bsp + ap * (count - 1)).digest() for count in counts)
+
+
+def by_hashlib_384(digest: bytes, bsp: bytes, ap: bytes, counts: Sequence[int]) -> bytes:
+    made = []
+    for vcpu in range(1, counts[-1] + 1):
+        digest = hashlib.sha384(digest + (bsp if vcpu == 1 else ap)).digest()
+        made.append(digest)
+    return b"".join(made[count - 1] for count in counts)
+
+
+@pytest.mark.parametrize("path", SHA256)
+@given(lanes=LANES, carried=st.integers(0, 63), counts=COUNTS, seed=st.integers(0, 2**32))
+@example(lanes=33, carried=48, counts=[1, 2, 3], seed=0)
+@example(lanes=1, carried=55, counts=[2], seed=0)
+@example(lanes=1, carried=56, counts=[2], seed=0)
+def test_sha256_chains_are_those_of_hashlib(path: str, lanes: int, carried: int, counts: list[int], seed: int) -> None:
+    source = random.Random(seed)
+    bsp, ap = source.randbytes(4096), source.randbytes(4096)
+    prefixes = [source.randbytes(64 * source.randrange(3) + carried) for _ in range(lanes)]
+    states = [Sha256State().update(prefix) for prefix in prefixes]
+    expected = b"".join(by_hashlib_256(prefix, bsp, ap, counts) for prefix in prefixes)
+    assert kernels.sha256_chains(path, states, bsp, ap, counts) == expected
+
+
+@pytest.mark.parametrize("path", SHA256)
+def test_the_length_of_a_large_message_is_all_there(path: str) -> None:
+    """Lengths of 2**29 bytes and more reach the upper word of the padding."""
+    state = Sha256State(bytes(32), b"", 1 << 40)
+    (expected,) = {bytes(state.update(bytes(4096)).digest())}
+    assert kernels.sha256_chains(path, [state], bytes(4096), bytes(4096), [1]) == expected
+
+
+@pytest.mark.parametrize("path", SHA384)
+@given(lanes=LANES, counts=COUNTS, seed=st.integers(0, 2**32))
+@example(lanes=17, counts=[1, 2, 3], seed=0)
+def test_sha384_chains_are_those_of_hashlib(path: str, lanes: int, counts: list[int], seed: int) -> None:
+    source = random.Random(seed)
+    digests = [source.randbytes(48) for _ in range(lanes)]
+    bsp, ap = ([source.randbytes(64) for _ in range(lanes)] for _ in range(2))
+    expected = b"".join(map(by_hashlib_384, digests, bsp, ap, [counts] * lanes))
+    assert kernels.sha384_chains(path, digests, bsp, ap, counts) == expected
+
+
+@pytest.mark.parametrize("path", [*SHA256, PYTHON])
+@given(
+    candidates=st.integers(0, 70),
+    wanted=st.integers(0, 80),
+    tik=st.binary(min_size=16, max_size=16),
+    policy=st.integers(0, 0xFFFFFFFF),
+    seed=st.integers(0, 2**32),
+)
+def test_a_scan_finds_what_hmac_says(
+    path: str, candidates: int, wanted: int, tik: bytes, policy: int, seed: int
+) -> None:
+    source = random.Random(seed)
+    context = MeasureContext(1, 55, 0xFF, policy, source.randbytes(16))
+    digests = [source.randbytes(32) for _ in range(candidates)]
+    if digests and wanted < candidates:
+        digests[source.randrange(candidates)] = digests[wanted]  # one digest may be there twice
+    chosen = digests[wanted] if wanted < candidates else bytes(32)
+    message = b"\x04\x01\x37\xff" + policy.to_bytes(4, "little") + chosen + context.nonce
+    measurement = hmac.digest(tik, message, hashlib.sha256)
+    expected = [number for number, digest in enumerate(digests) if digest == chosen]
+    assert scan_launch_measure(tik, context, measurement, b"".join(digests), Kernels(path, PYTHON)) == expected
+    assert launch_measurement(tik, context, LaunchDigest(chosen)) == measurement
+
+
+@pytest.mark.parametrize("path", SHA256)
+def test_a_scan_names_no_more_than_it_has_room_for(path: str) -> None:
+    context = MeasureContext(0, 0, 0, 0, bytes(16))
+    measurement = launch_measurement(bytes(16), context, LaunchDigest(bytes(32)))
+    found = scan_launch_measure(bytes(16), context, measurement, bytes(32 * 1500), Kernels(path, PYTHON))
+    assert found == list(range(1024))
+
+
+@pytest.mark.parametrize(
+    ("tik", "measurement", "candidates", "message"),
+    [
+        (b"secret", bytes(32), bytes(32), "a TIK has 16 bytes, not 6"),
+        (bytes(16), bytes(31), bytes(32), "each candidate have 32 bytes"),
+        (bytes(16), bytes(32), bytes(33), "each candidate have 32 bytes"),
+    ],
+)
+def test_a_scan_refuses_parts_of_a_wrong_length(
+    tik: bytes, measurement: bytes, candidates: bytes, message: str
+) -> None:
+    with pytest.raises(MalformedInput, match=message):
+        scan_launch_measure(tik, MeasureContext(0, 0, 0, 0, bytes(16)), measurement, candidates, choose())
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ((256, 0, 0, 0, bytes(16)), "one byte each"),
+        ((0, 0, -1, 0, bytes(16)), "one byte each"),
+        ((0, 0, 0, 1 << 32, bytes(16)), "no 32-bit guest policy"),
+        ((0, 0, 0, 0, bytes(15)), "nonce of 16 bytes, not 15"),
+    ],
+)
+def test_what_is_measured_beside_the_digest_is_in_its_range(
+    fields: tuple[int, int, int, int, bytes], message: str
+) -> None:
+    with pytest.raises(MalformedInput, match=message):
+        MeasureContext(*fields)
+
+
+def test_an_snp_digest_has_no_launch_measurement() -> None:
+    with pytest.raises(MalformedInput, match="have 32 bytes"):
+        launch_measurement(bytes(16), MeasureContext(0, 0, 0, 0, bytes(16)), LaunchDigest(bytes(48)))
+
+
+@pytest.mark.parametrize("counts", [[], [0, 1], [2, 2], [3, 1]])
+def test_counts_that_do_not_ascend_never_reach_the_compiled_code(counts: list[int]) -> None:
+    with pytest.raises(ValueError, match="ascend"):
+        kernels.sha256_chains("portable", [Sha256State()], bytes(4096), bytes(4096), counts)
+
+
+def test_parts_of_a_wrong_length_never_reach_the_compiled_code() -> None:
+    page, tail, counts = bytes(4096), bytes(64), [1]
+    unlike = [Sha256State(), Sha256State().update(b"a")]
+    with pytest.raises(ValueError, match="one length"):
+        kernels.sha256_chains("portable", unlike, page, page, counts)
+    with pytest.raises(ValueError, match="wrong length"):
+        kernels.sha256_chains("portable", [Sha256State()], bytes(64), bytes(64), counts)
+    with pytest.raises(ValueError, match="one length"):
+        kernels.sha384_chains("portable", [bytes(48)], [tail], [bytes(63)], counts)
+    with pytest.raises(ValueError, match="wrong length"):
+        kernels.sha384_chains("portable", [bytes(48)] * 2, [tail], [tail], counts)
+    with pytest.raises(ValueError, match="one length"):
+        kernels.sha384_chains("portable", [], [], [], counts)
+
+
+@pytest.mark.parametrize("compiled", SHA384[:1])
+def test_a_path_that_a_kernel_lacks_is_an_error_of_the_caller(compiled: str) -> None:
+    with pytest.raises(ValueError, match="does not have that path"):
+        kernels.sha384_chains("sha-ni", [bytes(48)], [bytes(64)], [bytes(64)], [1])
+
+
+def test_no_memory_is_said_as_python_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lib:
+        LDCAT_DONE, LDCAT_NO_MEMORY = 0, 2
+
+    monkeypatch.setattr(kernels, "lib", Lib)
+    with pytest.raises(MemoryError):
+        kernels._raise_for(2)
+
+
+@pytest.mark.parametrize("path", [*SHA256, PYTHON])
+def test_a_path_is_taken_by_the_kernels_that_have_it(path: str) -> None:
+    chosen = choose(path)
+    assert chosen.sha256 == path
+    assert chosen.sha384 == (path if path in sha384_paths() else sha384_paths()[0])
+
+
+def test_the_best_path_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose() == Kernels(sha256_paths()[0], sha384_paths()[0])
+    assert choose().compiled == (paths.lib is not None)
+
+
+def test_without_compiled_code_the_reference_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "lib", None)
+    assert choose() == REFERENCE
+    assert str(choose()) == "SHA-256 chains: python, SHA-384 chains: python"
+    with pytest.raises(UsageError, match="no kernel has a path 'avx2'") as error:
+        choose("avx2")
+    assert error.value.hint == "one of: python"
