@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/abi/*.[ch] catalog/launch/native/*.[ch])
+SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/*/*.[ch] catalog/*/*/*.[ch])
 
 NATIVE := catalog/launch/native
 
@@ -39,7 +39,7 @@ bench: $(VENV)/.installed-test  ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m tools.bench
 
 clean:
-	rm -rf $(VENV) build *.egg-info catalog/abi/_sha256*.so catalog/launch/native/_kernels*.so
+	rm -rf $(VENV) build *.egg-info catalog/*/_*.so catalog/*/*/_*.so
 
 $(VENV)/.installed: $(SOURCES)
 	$(PYTHON) -m venv $(VENV)

@@ -21,29 +21,39 @@ int ldcat_scan_launch_measure(int path, const uint8_t *inner, const uint8_t *out
                               uint64_t *out, size_t room, size_t *found);
 """
 
+ROWS = """
+void ldcat_count_shards(const uint8_t *digests, size_t rows, size_t digest_size, unsigned bits, uint64_t *counts);
+void ldcat_scatter_rows(const uint8_t *digests, size_t digest_size, const uint32_t *families, size_t count,
+                        const uint32_t *steps, size_t count_of_steps, unsigned bits, uint64_t *cursors, uint8_t *out);
+int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t digest_size, unsigned bits,
+                         const uint64_t *starts, unsigned bucket_bits, unsigned ordinal_bits, size_t entry_size,
+                         uint64_t first_bucket, uint8_t *digests, uint32_t *families, uint32_t *steps, uint8_t *entries,
+                         uint64_t *buckets);
+"""
+
 
 def extension(module, declarations, source, **options):
     """A cffi extension that may fail to build."""
     helper = FFI()
     helper.cdef(declarations)
-    helper.set_source(module, source, extra_compile_args=["-O3", "-Wno-psabi"], **options)
+    helper.set_source(module, source, depends=sources, extra_compile_args=["-O3", "-Wno-psabi"], **options)
     built = helper.distutils_extension("build")
     built.optional = True  # without a compiler the pure-Python paths give the same digests
     return built
 
 
 native = Path("catalog/launch/native")
-headers = sorted(map(str, [*native.glob("*.h"), *Path("catalog/abi").glob("*.h")]))
+sources = sorted(map(str, Path("catalog").rglob("*.[ch]")))
 setup(
     ext_modules=[
-        extension("catalog.abi._sha256", SHA256, '#include "sha256.c"', include_dirs=["catalog/abi"], depends=headers),
+        extension("catalog.abi._sha256", SHA256, '#include "sha256.c"', include_dirs=["catalog/abi"]),
         extension(
             "catalog.launch.native._kernels",
             KERNELS,
             '#include "kernels.h"\n#include "paths.h"',
             sources=sorted(map(str, native.glob("*.c"))),
             include_dirs=[str(native)],
-            depends=headers,
         ),
+        extension("catalog.release._rows", ROWS, '#include "rows.c"', include_dirs=["catalog/release"]),
     ]
 )

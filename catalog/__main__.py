@@ -1,6 +1,6 @@
 """`python -m catalog` is the command `ldcat`."""
 
-from catalog.faces.cli import main
+from catalog.faces.quick import main
 
 if __name__ == "__main__":
     main()

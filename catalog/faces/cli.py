@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         sys.stdout.flush()
     except OSError as failure:
-        code = _cannot_write(failure)
+        code = cannot_write(failure)
     with suppress(OSError):
         sys.stderr.flush()
     os._exit(code)  # everything is written; Arrow's threads abort a process that takes itself apart around them
@@ -86,9 +86,9 @@ def run(arguments: Sequence[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted()
     except OSError as failure:
-        return _cannot_write(failure)
+        return cannot_write(failure)
     except SystemExit:  # typer's answer to a closed pipe
-        return _cannot_write(BrokenPipeError())
+        return cannot_write(BrokenPipeError())
     except Exception as failure:  # a defect: said in one line, with the place to look at
         place = traceback.extract_tb(failure.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
@@ -106,8 +106,8 @@ def _interrupted() -> int:
     return 130
 
 
-def _cannot_write(failure: OSError) -> int:
-    """Standard output is full, or its reader has gone: then as a program that SIGPIPE ends."""
+def cannot_write(failure: OSError) -> int:
+    """The exit code when standard output is full, or its reader has gone: then as a program that SIGPIPE ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(failure, BrokenPipeError):
         return 141

@@ -14,6 +14,7 @@ import typer
 from catalog.errors import Unreadable, UsageError
 from catalog.faces.render import Format
 from catalog.firmware.build import FirmwareBuild
+from catalog.launch.native.paths import Kernels, choose
 from catalog.query.store import Catalog
 from catalog.release import embedded
 from catalog.release.numbers import number
@@ -34,6 +35,11 @@ def default_catalog() -> Path:
         return Path(data_home).expanduser() / "ldcat" / "catalog"
     except RuntimeError as error:
         raise Unreadable("there is no home folder", "set XDG_DATA_HOME, or name the folder of the catalog") from error
+
+
+def kernels() -> Kernels:
+    """The compiled kernels that LDCAT_KERNELS names, or the best ones there are."""
+    return choose(os.environ.get("LDCAT_KERNELS") or None)
 
 
 def invocation() -> str:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from catalog.errors import LdcatError
+from catalog.faces.matches import fact_lines, printable
 
 Progress = Callable[[int], None]
 
@@ -62,12 +63,6 @@ def _say(text: str) -> None:
         sys.stderr.flush()
 
 
-def printable(text: str) -> str:
-    """Text from outside without control characters, so that it cannot drive a terminal or forge a line."""
-    safe = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in safe)
-
-
 def json_document(value: Any) -> None:
     """One JSON document, indented."""
     line(json.dumps(value, indent=2))
@@ -101,31 +96,44 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str |
 
 def facts(pairs: Iterable[tuple[str, Any]], *, title: str) -> None:
     """A title, then names and values, one a line, aligned."""
-    shown = list(pairs)
-    width = max(len(name) for name, _ in shown)
-    line(printable(title))
-    for name, value in shown:
-        line(f"  {name:<{width}}  {printable(str(value))}")
+    for text in fact_lines(list(pairs), title=title):
+        line(text)
 
 
 @contextmanager
-def progress(rows: int, what: str, *, quiet: bool) -> Iterator[Progress]:
-    """A progress bar on stderr; a plain line where that is no terminal, nothing with `quiet`."""
-    if quiet:
-        yield lambda _: None
-        return
-    if not sys.stderr.isatty():
-        _say(f"ldcat: {rows:,} {what}")
-        yield lambda _: None
+def progress(*, quiet: bool) -> Iterator[Callable[[str, int], Progress]]:
+    """Bars on stderr, each begun with what is done and for how many rows; a plain line for the first where that
+    is no terminal, nothing with `quiet`.
+    """
+    if quiet or not sys.stderr.isatty():
+        said: list[str] = []
+
+        def begin_plain(what: str, rows: int) -> Progress:
+            if not quiet and not said:
+                _say(f"ldcat: {rows:,} launch digests")
+            said.append(what)
+            return lambda _: None
+
+        yield begin_plain
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=rows)
-        yield lambda made: bar.advance(task, made)
+
+        def begin(what: str, rows: int) -> Progress:
+            task = bar.add_task(what, total=rows, rate="")
+
+            def made(count: int) -> None:
+                bar.advance(task, count)
+                bar.update(task, rate=f"{bar.tasks[task].speed or 0:,.0f} rows/s")
+
+            return made
+
+        yield begin
 
 
 def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import MalformedRecord, UsageError
 from catalog.query.store import Catalog, read_parquet
 from catalog.release.database import create_joins, plain_views
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _NO_PYTHON_VALUE = (OverflowError, ValueError, ImportError)
 """What DuckDB raises for a query or a value that Python has no form for."""
@@ -21,8 +24,8 @@ def run_query(catalog: Catalog, query: str) -> tuple[list[str], Iterator[tuple[A
     import duckdb
 
     connection = duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"})
-    for view, name in plain_views(catalog.manifest).items():
-        connection.register(view, read_parquet(catalog.verified(name), name))
+    for view, names in plain_views(catalog.manifest).items():
+        connection.register(view, _table(catalog, names))
     try:
         create_joins(connection, catalog.manifest)
     except duckdb.Error as error:
@@ -37,6 +40,13 @@ def run_query(catalog: Catalog, query: str) -> tuple[list[str], Iterator[tuple[A
     except (duckdb.Error, *_NO_PYTHON_VALUE) as error:
         raise UsageError(f"query: {_first_line(error)}") from error
     return columns, _all_rows(result, first)
+
+
+def _table(catalog: Catalog, names: Sequence[str]) -> pa.Table:
+    """The rows of some files, as verified, in memory."""
+    import pyarrow as pa
+
+    return pa.concat_tables([read_parquet(catalog.verified(name), name) for name in names])
 
 
 def _all_rows(result: Any, first: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:

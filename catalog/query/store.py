@@ -103,14 +103,14 @@ def read_parquet(data: bytes, name: str) -> pa.Table:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
+        return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise MalformedRecord(f"{name} is no Parquet file") from error
 
 
 def check_schema(found: pa.Schema, technology: str, name: str) -> None:
     """Raises MalformedRecord where a digest file has other columns or types than those of its technology."""
-    from catalog.release.table import digest_schema
+    from catalog.release.digest_table import digest_schema
 
     expected = digest_schema(technology, technology_named(technology).digest_size)
     if [(field.name, field.type) for field in found] != [(field.name, field.type) for field in expected]:

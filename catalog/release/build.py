@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import __version__
 from catalog.errors import LdcatError
-from catalog.launch.technology import technology_named
+from catalog.launch.native.paths import Kernels
+from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import embedded, manifest
-from catalog.release.enumeration import CrossProduct, Progress, cross_product, digests
+from catalog.release.component_names import component_names
+from catalog.release.engine import Engine, processors
+from catalog.release.enumeration import CrossProduct, Progress, cross_product
 from catalog.release.folder import written_whole
+from catalog.release.generation import digest_of
+from catalog.release.index_writer import Numbers
 from catalog.release.inputs import MAX_TEXT_SIZE, read_file
-from catalog.release.manifest import FileEntry, LeftOutEntry, Manifest, TechnologyEntry, parse_manifest
+from catalog.release.manifest import FileEntry, LeftOutEntry, Manifest, parse_manifest
 from catalog.release.spec import CatalogSpec
+
+Begin = Callable[[str, int], Progress]
+"""Called with what is done next and for how many rows; gives the callback for progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,46 +36,43 @@ class Built:
     example: str | None
 
 
-def build_catalog(
-    spec: CatalogSpec,
-    folder: Path,
-    *,
-    processes: int,
-    begin: Callable[[int], Progress],
-) -> Built:
+def build_catalog(spec: CatalogSpec, folder: Path, *, engine: Engine, kernels: Kernels, begin: Begin) -> Built:
     """Write the catalog of `spec` to `folder`, replacing a catalog that is there, whole or not at all.
 
-    begin: called once with the number of rows to come; gives the callback for progress. Raises UsageError
-    for a folder with other contents, Unreadable where the system refuses.
+    Raises UsageError for a folder with other contents, Unreadable where the system refuses.
     """
     with written_whole(folder, foreign=_foreign, kept=_databases) as partial:
         product = cross_product(spec)
-        made = digests(product, processes=processes, progress=begin(product.rows))
-        files = _write_digests(partial, spec, product, made)
-        entries = {
-            name: TechnologyEntry(
-                digest_size=technology_named(name).digest_size,
-                rows=sum(len(family.vcpus) for family in product.families if family.technology == name),
+        files, numbers = _write_components(partial, spec)
+        with ThreadPoolExecutor(processors()) as pool:
+            from catalog.release.digest_files import write_digests  # pyarrow costs 150 ms, and workers never need it
+
+            entries, digest_files = write_digests(
+                partial,
+                spec,
+                product,
+                numbers,
+                engine=engine,
+                writers=Engine(pool, processors() + 1, in_process=True),
+                kernels=kernels,
+                begin=begin,
             )
-            for name in sorted(spec.axes)
-        }
-        files |= _write_components(partial, spec)
         written = Manifest(
             format=manifest.FORMAT,
             name=spec.name,
             generator=f"ldcat {__version__}",
             technologies=entries,
-            files=files,
+            files=files | digest_files,
             left_out=[
                 LeftOutEntry(technology=o.technology, firmware=o.firmware, reason=o.reason, points=o.points)
                 for o in product.left_out
             ],
         )
         (partial / manifest.NAME).write_bytes(written.to_json())
-    return Built(folder, written, _example(spec, product, made))
+    return Built(folder, written, _example(spec, product))
 
 
-def _example(spec: CatalogSpec, product: CrossProduct, made: list[bytes]) -> str | None:
+def _example(spec: CatalogSpec, product: CrossProduct) -> str | None:
     """A digest that people are likely to meet: of a build known to launch, under the profile it has most rows of."""
     known = {
         (technology, build.component.sha256)
@@ -74,17 +80,15 @@ def _example(spec: CatalogSpec, product: CrossProduct, made: list[bytes]) -> str
         for technology in spec.axes
         if build.launchability(technology).verdict == "yes"
     }
-    families = product.families
-    likely = [n for n, f in enumerate(families) if (f.technology, f.firmware.sha256) in known] or range(len(families))
-    kinds = {n: (families[n].technology, getattr(families[n].vmm, "name", "")) for n in likely}
+    families = [f for f in product.families if (f.technology, f.firmware.sha256) in known] or product.families
     rows = Counter[tuple[str, str]]()
-    for n in likely:
-        rows[kinds[n]] += len(families[n].vcpus)
+    for family in families:
+        rows[family.technology, family.vmm.name if family.vmm else ""] += len(family.vcpus)
     if not rows:
         return None
     kind = max(rows, key=lambda kind: (kind[0], rows[kind]))
-    chosen = max(n for n in likely if kinds[n] == kind)
-    return made[chosen][: technology_named(kind[0]).digest_size].hex()
+    chosen = [f for f in families if (f.technology, f.vmm.name if f.vmm else "") == kind][-1]
+    return digest_of(chosen, chosen.vcpus[0]).hex()
 
 
 def _databases(folder: Path) -> list[Path]:
@@ -106,27 +110,14 @@ def _foreign(folder: Path) -> str | None:
     return str(min(found - ours).relative_to(folder)) if found - ours else None
 
 
-def _write_digests(folder: Path, spec: CatalogSpec, product: CrossProduct, made: list[bytes]) -> dict[str, FileEntry]:
-    from catalog.release import table  # pyarrow costs 150 ms, and workers never need it
-
-    files = {}
-    for name in sorted(spec.axes):
-        chosen = [n for n, family in enumerate(product.families) if family.technology == name]
-        rows = table.digest_table(name, [product.families[n] for n in chosen], [made[n] for n in chosen])
-        path = folder / name / manifest.DIGESTS
-        path.parent.mkdir()
-        table.write_parquet(rows, path, sorted_by="launch_digest")
-        files[f"{name}/{manifest.DIGESTS}"] = manifest.file_entry(path, rows.num_rows)
-    return files
-
-
-def _write_components(folder: Path, spec: CatalogSpec) -> dict[str, FileEntry]:
+def _write_components(folder: Path, spec: CatalogSpec) -> tuple[dict[str, FileEntry], Numbers]:
     from catalog.release import table
 
+    kernels = [kernel for kernel in spec.kernels if kernel]
     tables = {
         manifest.FIRMWARE: (table.firmware_table(spec.builds), "name"),
         manifest.LAUNCHABLE: (table.launchable_table(spec.builds, spec.axes), "firmware"),
-        manifest.KERNEL_HASHES: (table.kernel_hashes_table(k for k in spec.kernels if k), "name"),
+        manifest.KERNEL_HASHES: (table.kernel_hashes_table(kernels), "name"),
     }
     texts = {manifest.VCPU_TYPES: embedded.vcpu_types_text(), manifest.SPEC: spec.text}
     used = {vmm.name: vmm for axes in spec.axes.values() for vmm in axes.vmm}
@@ -139,4 +130,7 @@ def _write_components(folder: Path, spec: CatalogSpec) -> dict[str, FileEntry]:
     for name, text in texts.items():
         (folder / name).write_bytes(text.encode("utf-8"))
         files[name] = manifest.file_entry(folder / name)
-    return files
+    types = VcpuTypes.parse(embedded.vcpu_types_text())
+    numbers, names = component_names(spec.builds, kernels, used.values(), types, spec.axes)
+    (folder / manifest.NAMES).write_bytes(names)
+    return files | manifest.verity_entries(folder, manifest.NAMES), numbers

@@ -24,12 +24,12 @@ LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
 """Every row with the names of its components: the view most questions are asked of."""
 
 
-def plain_views(catalog: Manifest) -> dict[str, str]:
-    """Name of each view that is one file of the catalog, and that file."""
+def plain_views(catalog: Manifest) -> dict[str, list[str]]:
+    """Name of each view that is files of the catalog, and those files."""
     return _digest_views(catalog) | {
-        "firmware": manifest.FIRMWARE,
-        "launchable": manifest.LAUNCHABLE,
-        "kernel_hashes": manifest.KERNEL_HASHES,
+        "firmware": [manifest.FIRMWARE],
+        "launchable": [manifest.LAUNCHABLE],
+        "kernel_hashes": [manifest.KERNEL_HASHES],
     }
 
 
@@ -53,9 +53,10 @@ def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
     try:
         partial.unlink(missing_ok=True)
         with duckdb.connect(partial) as connection:
-            for view, name in plain_views(catalog).items():
-                quoted = str((folder / name).resolve()).replace("'", "''")
-                connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet('{quoted}')")  # noqa: S608
+            for view, names in plain_views(catalog).items():
+                paths = (str((folder / name).resolve()).replace("'", "''") for name in names)
+                quoted = ", ".join(f"'{path}'" for path in paths)
+                connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet([{quoted}])")  # noqa: S608
             create_joins(connection, catalog)
         partial.rename(path)
     except (OSError, duckdb.IOException) as error:
@@ -64,8 +65,8 @@ def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _digest_views(catalog: Manifest) -> dict[str, str]:
+def _digest_views(catalog: Manifest) -> dict[str, list[str]]:
     return {
-        f"launch_digests_{technology.replace('-', '_')}": f"{technology}/{manifest.DIGESTS}"
-        for technology in catalog.technologies
+        f"launch_digests_{technology.replace('-', '_')}": manifest.part_names(technology, entry.parts)
+        for technology, entry in catalog.technologies.items()
     }

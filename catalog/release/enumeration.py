@@ -1,4 +1,4 @@
-"""The cross product: a spec becomes families of points, and each family its launch digests.
+"""The cross product: a spec becomes families of points, in canonical order.
 
 A family is everything of a configuration but the vCPU count; its digests are a chain, one step a vCPU.
 """
@@ -6,23 +6,16 @@ A family is everything of a configuration but the vCPU count; its digests are a 
 from __future__ import annotations
 
 import itertools
-import os
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from multiprocessing import active_children, get_context, parent_process
-from threading import Thread
 
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
-from catalog.errors import LdcatError
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
-from catalog.launch.technology import Measurer, Technology, technologies
+from catalog.launch.technology import Technology, technologies
 from catalog.release.constraints import Configuration
 from catalog.release.spec import NO_KERNEL, Axes, CatalogSpec
 
@@ -77,6 +70,7 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
     """Every family of the spec that can launch; the order of builds and tables in the spec does not matter."""
     families: dict[FamilyKey, Family] = {}
     left_out: Counter[tuple[str, str, str]] = Counter()
+    lists: dict[tuple[int | None, ...], tuple[int | None, ...]] = {}  # equal lists of counts are one in memory
     for name, axes in sorted(spec.axes.items()):
         technology = technologies()[name]
         for build, kernel in itertools.product(spec.builds, spec.kernels):
@@ -90,53 +84,11 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
                 elif kept:  # two names for the same bytes make each row once
                     key = _sort_key(family)
                     same = families.get(key)
-                    counts = sorted({*kept, *(same.vcpus if same else ())}, key=lambda n: n or 0)
-                    families[key] = replace(family, vcpus=tuple(counts))
+                    if same and same.vcpus != kept:
+                        kept = tuple(sorted({*kept, *same.vcpus}, key=lambda count: count or 0))
+                    families[key] = replace(family, vcpus=lists.setdefault(kept, kept))
     reasons = tuple(sorted(LeftOut(*why, points) for why, points in left_out.items() if points))
     return CrossProduct(tuple(families[key] for key in sorted(families)), reasons)
-
-
-def digests(product: CrossProduct, *, processes: int, progress: Progress) -> list[bytes]:
-    """For each family of the product the digests of its vCPU counts, one after the other as one string.
-
-    The result does not depend on `processes` (1 or more). Raises LdcatError when a worker process dies.
-    """
-    shards = _shards(product.families)
-    made: list[list[bytes]] = [[] for _ in shards]
-    if processes == 1:
-        for number, shard in enumerate(shards):
-            made[number] = measure_shard(shard)
-            progress(_rows(shard))
-        return list(itertools.chain.from_iterable(made))
-    context = get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_serve_parent) as pool:
-        # the largest first, so that no core is left with a long one at the end
-        order = sorted(range(len(shards)), key=lambda n: -_rows(shards[n]))
-        futures: dict[Future[list[bytes]], int] = {pool.submit(measure_shard, shards[n]): n for n in order}
-        try:
-            for future in as_completed(futures):
-                number = futures[future]
-                made[number] = future.result()
-                progress(_rows(shards[number]))
-        except BrokenProcessPool as error:
-            raise LdcatError("a worker process died", "was memory short? try --processes 1") from error
-        except BaseException:  # Ctrl-C: nobody waits for shards that nobody will use
-            for worker in active_children():
-                worker.terminate()
-            raise
-    return list(itertools.chain.from_iterable(made))
-
-
-def measure_shard(shard: Sequence[Family]) -> list[bytes]:
-    """The digests of families of one technology and firmware, which share prefixes."""
-    first = shard[0]
-    measurer = Measurer(technologies()[first.technology], first.firmware)
-    return [b"".join(measurer.measure(family.point(vcpus)).value for vcpus in family.vcpus) for family in shard]
-
-
-def processors() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _variants(
@@ -181,25 +133,3 @@ def _sort_key(family: Family) -> FamilyKey:
         -1 if family.vcpu_signature is None else family.vcpu_signature.value,
         -1 if family.sev_features is None else family.sev_features,
     )
-
-
-def _shards(families: Sequence[Family]) -> list[list[Family]]:
-    """Families by technology, firmware and kernel hashes: small enough to spread, large enough to share."""
-    grouped = itertools.groupby(families, key=lambda family: _sort_key(family)[:3])
-    return [list(group) for _, group in grouped]
-
-
-def _rows(shard: Iterable[Family]) -> int:
-    return sum(len(family.vcpus) for family in shard)
-
-
-def _serve_parent() -> None:
-    """A worker leaves Ctrl-C to its parent, and does not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    if parent := parent_process():
-        parent.join()
-        os._exit(1)

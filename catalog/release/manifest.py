@@ -9,21 +9,25 @@ from typing import Annotated
 import msgspec
 
 from catalog.errors import MalformedRecord
+from catalog.release import verity
 from catalog.wire import Wire, decode_json
 
 NAME = "manifest.json"
-FORMAT = "ldcat-catalog/1"
+FORMAT = "ldcat-catalog/2"
 
-DIGESTS = "launch_digests.parquet"
-"""File of a technology's folder."""
+INDEX = "launch_digests.index"
+"""File of a technology's folder; beside it the Parquet parts, named by `part_names`."""
 
 FIRMWARE = "components/firmware.parquet"
 LAUNCHABLE = "components/launchable.parquet"
 KERNEL_HASHES = "components/kernel_hashes.parquet"
+NAMES = "components/names"
 VCPU_TYPES = "components/vcpu_types.toml"
 SPEC = "components/spec.json"
 VMM_FOLDER = "components/vmm"
 
+
+_CHUNK = 1 << 20
 
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 48)]
 
@@ -32,18 +36,26 @@ TechnologyName = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9-]+\Z")]
 
 
 class FileEntry(Wire, frozen=True):
-    """A file of the catalog: SHA-256 in hex, size in bytes; rows for Parquet files."""
+    """A file of the catalog: SHA-256 in hex, size in bytes; rows for Parquet files.
+
+    fsverity: in hex, for files that are read in parts; their Merkle tree is a file beside them.
+    """
 
     sha256: str
     size: Count
     rows: Count | None = None
+    fsverity: str | None = None
 
 
 class TechnologyEntry(Wire, frozen=True):
-    """A technology of the catalog: bytes of its launch digests, and how many rows it has."""
+    """A technology of the catalog: bytes of its launch digests, how many rows it has, in how many Parquet parts.
+
+    A part has the digests that begin with its number; the number of parts is a power of two.
+    """
 
     digest_size: Count
     rows: Count
+    parts: Annotated[int, msgspec.Meta(ge=1, le=1 << 16)]
 
 
 class LeftOutEntry(Wire, frozen=True):
@@ -76,11 +88,25 @@ def parse_manifest(text: bytes) -> Manifest:
     manifest = decode_json(text, Manifest, NAME)
     if manifest.format != FORMAT:
         raise MalformedRecord(f"{NAME}: format {manifest.format!r} is not {FORMAT!r}")
-    listed = {name: entry.rows for name, entry in manifest.files.items() if name.endswith(f"/{DIGESTS}")}
-    counted = {f"{name}/{DIGESTS}": entry.rows for name, entry in manifest.technologies.items()}
-    if not counted or listed != counted:
+    technologies = manifest.technologies
+    if not technologies or not all(_complete(manifest, name, entry) for name, entry in technologies.items()):
         raise MalformedRecord(f"{NAME}: technologies and files of launch digests disagree")
     return manifest
+
+
+def _complete(manifest: Manifest, technology: str, entry: TechnologyEntry) -> bool:
+    """Whether all parts of a technology are listed, and have its rows."""
+    parts = [manifest.files.get(name) for name in part_names(technology, entry.parts)]
+    rows = [part.rows for part in parts if part and part.rows is not None]
+    return len(rows) == entry.parts == 1 << (entry.parts - 1).bit_length() and sum(rows) == entry.rows
+
+
+def part_names(technology: str, parts: int) -> list[str]:
+    """The Parquet files of a technology, in the order of their digests."""
+    if parts == 1:
+        return [f"{technology}/launch_digests.parquet"]
+    width = len(str(parts - 1))
+    return [f"{technology}/launch_digests-{number:0{width}}.parquet" for number in range(parts)]
 
 
 def file_entry(path: Path, rows: int | None = None) -> FileEntry:
@@ -88,3 +114,22 @@ def file_entry(path: Path, rows: int | None = None) -> FileEntry:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return FileEntry(sha256=sha256, size=path.stat().st_size, rows=rows)
+
+
+def verity_entries(folder: Path, name: str, rows: int | None = None) -> dict[str, FileEntry]:
+    """The entries of a file that is read in parts, and of its Merkle tree, which is written beside it."""
+    whole = hashlib.sha256()
+    leaves = []
+    with (folder / name).open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            whole.update(chunk)
+            leaves.append(verity.leaf_hashes([chunk], hashlib.sha256))
+        size = file.tell()
+    root, tree = verity.merkle_tree(b"".join(leaves), hashlib.sha256)
+    digest = verity.file_digest(root, size, hashlib.sha256).hex()
+    beside = name + verity.SUFFIX
+    (folder / beside).write_bytes(tree)
+    return {
+        name: FileEntry(sha256=whole.hexdigest(), size=size, rows=rows, fsverity=digest),
+        beside: file_entry(folder / beside),
+    }

@@ -97,7 +97,7 @@ def test_a_catalog_that_was_changed(run: Run, small: Built, tmp_path: Path) -> N
 
 
 def test_an_internal_error_is_said_to_be_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.faces.commands.lookup.lookup", lambda *_: 1 / 0)
+    monkeypatch.setattr("catalog.faces.commands.lookup.lookup", lambda *_, warn: 1 / 0)
     code, out, err = run("lookup", NOWHERE)
     assert (code, out) == (70, "")
     assert err.startswith("ldcat: error: internal error: ZeroDivisionError: division by zero (")

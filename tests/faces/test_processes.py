@@ -10,9 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from catalog.release.build import Built
 from tests.faces.test_errors import AMDSEV
-from tests.release.samples import ONE_ROW, bare_image, write_spec
+from tests.release.samples import LARGE, ONE_ROW, bare_image, write_spec
 
 ROOT = Path(__file__).parent.parent.parent
 LDCAT = [sys.executable, "-m", "catalog"]
@@ -62,17 +64,22 @@ def test_a_reader_that_goes_away(small: Built) -> None:
     assert process.returncode in (0, 141)  # 0 where all of it was in the pipe already
 
 
-def test_an_interrupt_is_exit_code_130(tmp_path: Path) -> None:
-    command = [*LDCAT, "build", "--out", str(tmp_path / "catalog"), "--processes", "2"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+@pytest.mark.parametrize("kernels", ["", "python"])
+def test_an_interrupt_is_exit_code_130(tmp_path: Path, kernels: str) -> None:
+    spec = write_spec(tmp_path, LARGE)
+    command = [*LDCAT, "build", str(spec), "--out", str(tmp_path / "catalog"), "--processes", "2"]
+    environment = {**os.environ, "LDCAT_KERNELS": kernels}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    ) as process:
         assert process.stderr is not None
         process.stderr.readline()  # "ldcat: N launch digests": it measures now
-        time.sleep(0.5)
+        time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130
     assert rest == b"ldcat: error: interrupted\n"
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [spec]
 
 
 def test_colours_are_for_terminals_that_want_them(small: Built) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from catalog.abi.digest import LaunchDigest
 from catalog.errors import LdcatError, MalformedRecord, Unreadable, VerificationFailed
-from catalog.query.lookup import lookup
+from catalog.query.lookup import lookup, lookup_in_parquet
+from catalog.query.match import Match
 from catalog.query.sql import run_query
 from catalog.query.store import Catalog
 from catalog.release.build import Built
@@ -31,13 +32,13 @@ def test_every_row_is_found_as_it_is(small: Built, technology: str) -> None:
     for row in rows(small, technology):
         digest = row["launch_digest"]
         assert isinstance(digest, bytes)
-        matches = lookup(catalog, LaunchDigest(digest))
+        matches = lookup(catalog, LaunchDigest(digest), warn=pytest.fail)
         assert [
             (match.technology, match.firmware["sha256"], match.vmm, match.vcpus, match.sev_features)
             for match in matches
             if match.firmware["name"] != "twin.fd"
             and (match.kernel_hashes and match.kernel_hashes["table_sha256"]) == row["kernel_hashes_sha256"]
-            and (match.vcpu_signature and match.vcpu_signature.value) == row["vcpu_signature"]
+            and match.vcpu_signature == row["vcpu_signature"]
         ] == [(technology, row["firmware_sha256"], row["vmm"], row["vcpus"], row["sev_features"])]
 
 
@@ -45,19 +46,19 @@ def test_builds_with_the_same_bytes_are_both_named(small: Built) -> None:
     whole = Catalog.open(small.folder)
     digest = next(row["launch_digest"] for row in rows(small, "sev-snp"))
     assert isinstance(digest, bytes)
-    names = [match.firmware["name"] for match in lookup(whole, LaunchDigest(digest))]
+    names = [match.firmware["name"] for match in lookup(whole, LaunchDigest(digest), warn=pytest.fail)]
     assert names == ["twin.fd", "whole.fd"]
 
 
 def test_a_digest_that_is_not_there_is_not_found(small: Built) -> None:
     catalog = Catalog.open(small.folder)
     for size in (32, 48):
-        assert lookup(catalog, LaunchDigest(bytes(size))) == ()
-        assert lookup(catalog, LaunchDigest(b"\xff" * size)) == ()
+        assert lookup(catalog, LaunchDigest(bytes(size)), warn=pytest.fail) == ()
+        assert lookup(catalog, LaunchDigest(b"\xff" * size), warn=pytest.fail) == ()
     (row, *_) = rows(small, "sev-snp")
     digest = row["launch_digest"]
     assert isinstance(digest, bytes)
-    assert lookup(catalog, LaunchDigest(digest[:-1] + bytes([digest[-1] ^ 1]))) == ()
+    assert lookup(catalog, LaunchDigest(digest[:-1] + bytes([digest[-1] ^ 1])), warn=pytest.fail) == ()
 
 
 def test_the_json_form_has_the_documented_fields(small: Built) -> None:
@@ -65,7 +66,7 @@ def test_the_json_form_has_the_documented_fields(small: Built) -> None:
     (row,) = (r for r in rows(small, "sev-es") if r["kernel_hashes_sha256"] and r["vcpus"] == 2)
     digest = row["launch_digest"]
     assert isinstance(digest, bytes)
-    record = json.loads(json.dumps(lookup(catalog, LaunchDigest(digest))[1].to_dict()))
+    record = json.loads(json.dumps(lookup(catalog, LaunchDigest(digest), warn=pytest.fail)[1].to_dict()))
     assert record["launch_digest"] == digest.hex()
     assert record["technology"] == "sev-es"
     assert record["firmware"]["name"] == "whole.fd"
@@ -87,7 +88,7 @@ def test_what_is_not_measured_is_null(small: Built) -> None:
     (row, *_) = rows(small, "sev")
     digest = row["launch_digest"]
     assert isinstance(digest, bytes)
-    record = lookup(catalog, LaunchDigest(digest))[0].to_dict()
+    record = lookup(catalog, LaunchDigest(digest), warn=pytest.fail)[0].to_dict()
     assert [record[name] for name in ("vmm", "vcpus", "vcpu_signature", "sev_features")] == [None] * 4
     assert record["vcpu_types"] == []
 
@@ -102,7 +103,7 @@ def test_notes_say_what_matters_and_never_that_it_is_trusted(default: Built) -> 
     for row in rows(default, "sev"):
         digest = row["launch_digest"]
         assert isinstance(digest, bytes)
-        for match in lookup(catalog, LaunchDigest(digest)):
+        for match in lookup(catalog, LaunchDigest(digest), warn=pytest.fail):
             notes = " ".join(match.notes())
             assert "trust" not in notes
             assert ("is not expected to launch" in notes) == (match.launchable == "no")
@@ -117,13 +118,14 @@ def copy(small: Built, tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-def search(folder: Path, digest: bytes) -> None:
-    lookup(Catalog.open(folder), LaunchDigest(digest))
+def search(folder: Path, digest: bytes) -> tuple[Match, ...]:
+    return lookup_in_parquet(Catalog.open(folder), LaunchDigest(digest))
 
 
-@pytest.mark.parametrize(
-    "name", ["sev-snp/launch_digests.parquet", "components/firmware.parquet", "components/vcpu_types.toml"]
-)
+DAMAGED = ["sev-snp/launch_digests.parquet", "components/firmware.parquet", "components/vcpu_types.toml"]
+
+
+@pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_file_is_never_read(small: Built, copy: Path, name: str) -> None:
     (row, *_) = (r for r in rows(small, "sev-snp") if r["vcpu_signature"])
     digest = row["launch_digest"]
@@ -156,8 +158,9 @@ def test_two_swapped_tables_are_refused(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        (lambda m: m.update(format="ldcat-catalog/2"), MalformedRecord),
+        (lambda m: m.update(format="ldcat-catalog/1"), MalformedRecord),
         (lambda m: m.update(more=1), MalformedRecord),
+        (lambda m: m["technologies"]["sev-snp"].update(parts=2), MalformedRecord),
         (lambda m: m["files"].pop("components/firmware.parquet"), MalformedRecord),
         (lambda m: m["files"]["sev-snp/launch_digests.parquet"].update(size=-1), LdcatError),
         (lambda m: m["files"]["sev-snp/launch_digests.parquet"].update(sha256="0" * 64), VerificationFailed),
@@ -189,7 +192,7 @@ def test_a_catalog_of_one_technology_answers_for_the_others(tmp_path: Path) -> N
     text += '{ vmm = ["gce-v1"], sev_features = [1], vcpus = [1] }, sev = {} }\n'
     catalog = Catalog.open(build(write_spec(tmp_path, text), tmp_path / "catalog").folder)
     assert catalog.manifest.technologies["sev-snp"].rows == 0
-    assert lookup(catalog, LaunchDigest(bytes(48))) == ()
+    assert lookup(catalog, LaunchDigest(bytes(48)), warn=pytest.fail) == ()
 
 
 def test_a_table_of_something_else_is_refused(small: Built, copy: Path) -> None:

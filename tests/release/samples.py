@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from catalog.release.build import Built, build_catalog
+from catalog.launch.native.paths import Kernels, choose
+from catalog.release.build import Begin, Built, build_catalog
+from catalog.release.engine import local_engine
+from catalog.release.enumeration import Progress
 from catalog.release.spec import load_spec
 from tests.firmware_builder import (
     AMDSEV_AREA,
@@ -51,6 +54,17 @@ vcpus = ["1-3"]
 """
 """Over whole.fd, twin.fd (the same bytes) and bare.fd (an older image without metadata or area)."""
 
+LARGE = f"""
+name = "large"
+firmware = {{ builds = ["sid/ovmf-amdsev/OVMF.amdsev.fd"] }}
+[technologies.sev-snp]
+vmm = ["qemu-kvm-init2"]
+vcpu_signatures = [0x800f10, 0x800f20, 0x800f30, 0x800f40]
+sev_features = {[1 + 4 * number for number in range(128)]}
+vcpus = ["1-4096"]
+"""
+"""2,097,152 rows, which take more than a second."""
+
 ONE_ROW = """
 name = "one"
 firmware = { builds = ["sid/ovmf-amdsev/OVMF.amdsev.fd"] }
@@ -86,8 +100,16 @@ def write_spec(folder: Path, text: str, name: str = "spec.toml") -> Path:
     return path
 
 
-def build(spec: Path | None, out: Path, *, processes: int = 1) -> Built:
-    return build_catalog(load_spec(spec), out, processes=processes, begin=lambda _: lambda _: None)
+def no_progress(what: str, rows: int) -> Progress:
+    return lambda _: None
+
+
+def build(
+    spec: Path | None, out: Path, *, processes: int = 1, kernels: Kernels | None = None, begin: Begin = no_progress
+) -> Built:
+    chosen = kernels or choose()
+    with local_engine(processes, threads=chosen.compiled) as engine:
+        return build_catalog(load_spec(spec), out, engine=engine, kernels=chosen, begin=begin)
 
 
 def contents(folder: Path) -> dict[str, str]:

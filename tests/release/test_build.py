@@ -16,10 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.errors import LdcatError, UsageError
-from catalog.release import enumeration
-from catalog.release.build import Built, build_catalog
-from catalog.release.spec import load_spec
-from tests.release.samples import ONE_ROW, SMALL, build, contents, write_spec
+from catalog.launch.native.paths import REFERENCE, Kernels, choose
+from catalog.release import generation
+from catalog.release.build import Built
+from catalog.release.enumeration import Progress
+from tests.release.samples import LARGE, ONE_ROW, SMALL, build, contents, write_spec
 
 
 def digest_files(built: Built) -> dict[str, pq.ParquetFile]:
@@ -94,9 +95,10 @@ def test_nothing_of_this_machine_is_in_a_catalog(small: Built) -> None:
             assert not [word for word in words if len(word) > 3 and word.encode() in data]
 
 
+@pytest.mark.parametrize("kernels", [choose(), REFERENCE])
 @pytest.mark.parametrize("processes", [1, 2, 3])
-def test_building_again_gives_the_same_bytes(small: Built, processes: int, tmp_path: Path) -> None:
-    again = build(small.folder.parent / "spec.toml", tmp_path / "again", processes=processes)
+def test_building_again_gives_the_same_bytes(small: Built, processes: int, kernels: Kernels, tmp_path: Path) -> None:
+    again = build(small.folder.parent / "spec.toml", tmp_path / "again", processes=processes, kernels=kernels)
     assert contents(again.folder) == contents(small.folder)
 
 
@@ -194,7 +196,7 @@ def test_an_error_leaves_the_catalog_that_was_there(
 ) -> None:
     folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
     before = contents(tmp_path / "catalog")
-    monkeypatch.setattr(enumeration, "measure_shard", lambda _: 1 / 0)
+    monkeypatch.setattr(generation, "measure_families", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         build(inputs / "spec.toml", folder)
     assert contents(folder) == before
@@ -206,35 +208,36 @@ def test_a_crash_between_the_two_renames_is_made_good(inputs: Path, tmp_path: Pa
     before = contents(folder)
     folder.rename(tmp_path / ".catalog.ldcat-previous")
     with pytest.raises(LdcatError):
-        build_catalog(load_spec(inputs / "spec.toml"), folder, processes=1, begin=_refuse)
+        build(inputs / "spec.toml", folder, begin=_refuse)
     assert contents(folder) == before
 
 
-def _refuse(_: int) -> enumeration.Progress:
+def _refuse(what: str, rows: int) -> Progress:
     raise LdcatError("no")
 
 
 def test_two_builds_into_one_folder(inputs: Path, tmp_path: Path) -> None:
-    spec = load_spec(write_spec(inputs, ONE_ROW))
+    spec = write_spec(inputs, ONE_ROW)
 
-    def second(_: int) -> enumeration.Progress:
+    def second(what: str, rows: int) -> Progress:
         with pytest.raises(UsageError, match="another build is writing"):
-            build_catalog(spec, tmp_path / "catalog", processes=1, begin=lambda _: lambda _: None)
+            build(spec, tmp_path / "catalog")
         return lambda _: None
 
-    build_catalog(spec, tmp_path / "catalog", processes=1, begin=second)
+    build(spec, tmp_path / "catalog", begin=second)
     assert (tmp_path / "catalog" / "manifest.json").is_file()
 
 
 def test_a_worker_that_dies_is_an_error(tmp_path: Path) -> None:
     killers: list[subprocess.Popen[bytes]] = []
 
-    def kill(_: int) -> enumeration.Progress:
-        killers.append(subprocess.Popen([sys.executable, "-c", KILL_CHILDREN, str(os.getpid())]))
+    def kill(what: str, rows: int) -> Progress:
+        if not killers:
+            killers.append(subprocess.Popen([sys.executable, "-c", KILL_CHILDREN, str(os.getpid())]))
         return lambda _: None
 
     with pytest.raises(LdcatError, match="a worker process died"):
-        build_catalog(load_spec(None), tmp_path / "catalog", processes=2, begin=kill)
+        build(None, tmp_path / "catalog", processes=2, kernels=REFERENCE, begin=kill)
     assert killers[0].wait() == 0
     assert not (tmp_path / "catalog").exists()
 
@@ -268,15 +271,20 @@ def children(parent: int) -> list[int]:
     return found
 
 
+@pytest.mark.parametrize("kernels", ["", "python"])
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_build_that_is_killed_leaves_no_half_catalog(by: signal.Signals, inputs: Path, tmp_path: Path) -> None:
+def test_a_build_that_is_killed_leaves_no_half_catalog(
+    by: signal.Signals, kernels: str, inputs: Path, tmp_path: Path
+) -> None:
+    spec = write_spec(tmp_path, LARGE, "large.toml")
     folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
     before = contents(folder)
-    command = [sys.executable, "-m", "catalog", "build", "--out", str(folder), "--processes", "2", "--quiet"]
+    command = [sys.executable, "-m", "catalog", "build", str(spec), "--out", str(folder), "-q", "--processes", "2"]
+    environment = {**os.environ, "LDCAT_KERNELS": kernels}
     chance = random.Random(by.value)
     for _ in range(3):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.2, 2.5))
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.1, 0.5))
         workers = children(process.pid)
         process.send_signal(by)
         process.wait()

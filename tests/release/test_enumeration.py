@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from catalog.launch.native.paths import REFERENCE, choose
 from catalog.launch.technology import measure, technologies
-from catalog.release.enumeration import CrossProduct, cross_product, digests
+from catalog.release.enumeration import CrossProduct, cross_product
+from catalog.release.generation import measure_families
 from catalog.release.spec import load_spec
 from tests.release.samples import SMALL, write_spec
+
+NR_CPUS = """
+[[together]]
+when = { kernel_hashes = ["mine"] }
+only = { vcpus = [2] }
+"""
 
 
 def product_of(folder: Path, text: str) -> CrossProduct:
@@ -18,12 +26,18 @@ def product_of(folder: Path, text: str) -> CrossProduct:
 
 
 def test_every_digest_is_that_of_the_definition(inputs: Path) -> None:
-    product = product_of(inputs, SMALL)
-    made = digests(product, processes=1, progress=lambda _: None)
-    for family, values in zip(product.families, made, strict=True):
-        technology = technologies()[family.technology]
-        expected = [measure(technology, family.firmware, family.point(n)).value for n in family.vcpus]
-        assert values == b"".join(expected)
+    product = product_of(inputs, SMALL + NR_CPUS)
+    for name, technology in technologies().items():
+        families = [family for family in product.families if family.technology == name]
+        for kernels in (REFERENCE, choose()):
+            made: dict[int, bytes] = {}
+            for batch in measure_families(families, 0, kernels):
+                size = batch.steps * batch.digest_size
+                made |= {n: bytes(batch.digests[at * size :][:size]) for at, n in enumerate(batch.families)}
+            assert sorted(made) == list(range(len(families)))
+            for number, family in enumerate(families):
+                expected = [measure(technology, family.firmware, family.point(n)).value for n in family.vcpus]
+                assert made[number] == b"".join(expected)
 
 
 def test_a_sample_of_the_default_is_that_of_the_definition() -> None:
@@ -31,11 +45,11 @@ def test_a_sample_of_the_default_is_that_of_the_definition() -> None:
     product = cross_product(spec)
     chance = random.Random(20221)
     for family in chance.sample(product.families, 25):
-        (values,) = digests(CrossProduct((family,), ()), processes=1, progress=lambda _: None)
+        (batch,) = measure_families([family], 0, choose())
         number = chance.randrange(min(len(family.vcpus), 24))  # pure Python takes 3 ms a VMSA
         technology = technologies()[family.technology]
         expected = measure(technology, family.firmware, family.point(family.vcpus[number])).value
-        assert values[number * len(expected) :][: len(expected)] == expected
+        assert batch.digests[number * len(expected) :][: len(expected)] == expected
 
 
 def test_what_a_technology_refuses_is_counted_with_the_reason(inputs: Path) -> None:
@@ -61,13 +75,6 @@ def test_two_names_for_the_same_bytes_make_each_row_once(inputs: Path) -> None:
     product = product_of(inputs, SMALL)
     assert len({f.firmware.sha256 for f in product.families}) == 2
     assert len(set(product.families)) == len(product.families)
-
-
-NR_CPUS = """
-[[together]]
-when = { kernel_hashes = ["mine"] }
-only = { vcpus = [2] }
-"""
 
 
 def test_a_command_line_with_nr_cpus_goes_with_that_many_vcpus_only(inputs: Path) -> None:
@@ -115,11 +122,3 @@ def test_the_order_of_a_spec_does_not_matter(inputs: Path) -> None:
     turned = turned.replace('["EPYC-Milan", 0xa10f10]', '[0xa10f10, "EPYC-Milan-v2"]')
     first, second = product_of(inputs, SMALL), product_of(inputs, turned)
     assert first == second
-    assert digests(first, processes=1, progress=lambda _: None) == digests(second, processes=2, progress=lambda _: None)
-
-
-def test_progress_counts_every_row(inputs: Path) -> None:
-    product = product_of(inputs, SMALL)
-    made: list[int] = []
-    digests(product, processes=2, progress=made.append)
-    assert sum(made) == product.rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from catalog.errors import UsageError
 from catalog.faces import render
-from catalog.faces.options import QuietOption, default_catalog, invocation, parse_number
+from catalog.faces.options import QuietOption, default_catalog, invocation, kernels, parse_number
 
 
 def command(
@@ -28,7 +27,7 @@ def command(
             parser=parse_number,
             metavar="N",
             envvar="LDCAT_PROCESSES",
-            help="Processes to measure with; as many as there are processors by default. The result is the same.",
+            help="Processors to use, all there are by default. The result is the same.",
         ),
     ] = None,
     quiet: QuietOption = False,
@@ -38,7 +37,7 @@ def command(
     Needs no network and no firmware. Prints the folder. An interrupted build changes nothing.
     """
     from catalog.release.build import build_catalog
-    from catalog.release.enumeration import processors
+    from catalog.release.engine import local_engine, processors
     from catalog.release.spec import load_spec
 
     if spec is not None and out is None:
@@ -46,13 +45,12 @@ def command(
     if processes is not None and not 1 <= processes <= 1024:
         raise UsageError(f"{processes} processes are not between 1 and 1024")
     folder = out or default_catalog()
-    with ExitStack() as bars:
-        built = build_catalog(
-            load_spec(spec),
-            folder,
-            processes=processes or processors(),
-            begin=lambda rows: bars.enter_context(render.progress(rows, "launch digests", quiet=quiet)),
-        )
+    chosen = kernels()
+    with (
+        render.progress(quiet=quiet) as begin,
+        local_engine(processes or processors(), threads=chosen.compiled) as engine,
+    ):
+        built = build_catalog(load_spec(spec), folder, engine=engine, kernels=chosen, begin=begin)
     render.line(str(folder))
     if not quiet:
         for name, entry in built.manifest.technologies.items():

@@ -9,9 +9,11 @@ import typer
 
 from catalog.abi.digest import LaunchDigest
 from catalog.faces import render
+from catalog.faces.matches import match_lines, not_found
 from catalog.faces.options import CatalogOption, QuietOption, TableFormatOption, default_catalog, require
 from catalog.faces.render import Format
-from catalog.query.lookup import Match, lookup
+from catalog.query.lookup import lookup
+from catalog.query.match import Match
 from catalog.query.store import Catalog
 
 
@@ -30,7 +32,7 @@ def command(
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     wanted = LaunchDigest.parse(sys.stdin.read(1024) if digest == "-" else digest)
-    matches = lookup(Catalog.open(catalog or default_catalog()), wanted)
+    matches = lookup(Catalog.open(catalog or default_catalog()), wanted, warn=render.warning)
     if output is Format.JSON:
         render.json_document({"found": bool(matches), "matches": [match.to_dict() for match in matches]})
     elif output is Format.JSONL:
@@ -39,43 +41,11 @@ def command(
         flat = [render.flat(_with_kernel(match)) for match in matches]
         render.csv_rows(list(flat[0]) if flat else [], [list(row.values()) for row in flat])
     else:
-        _print(matches)
+        for text in match_lines(matches):
+            render.line(text)
     if not matches and not quiet:
-        render.note(f"no configuration of this catalog has the {len(wanted.value)}-byte launch digest {wanted.hex()}")
+        render.note(not_found(wanted.value))
     return 0 if matches else 1
-
-
-def _print(matches: tuple[Match, ...]) -> None:
-    for number, match in enumerate(matches, 1):
-        render.facts(_facts(match), title=f"match {number} of {len(matches)}: {match.technology}")
-        for text in match.notes():
-            render.line(f"  ! {text}")
-
-
-def _facts(match: Match) -> list[tuple[str, object]]:
-    firmware, kernel = match.firmware, match.kernel_hashes
-    shown: list[tuple[str, object]] = [
-        ("firmware", firmware["name"]),
-        ("firmware SHA-256", firmware["sha256"].hex()),
-    ]
-    if firmware["package"]:
-        shown.append(("published in", f"{firmware['package']} {firmware['version']} ({firmware['suite']})"))
-    if kernel:
-        shown.append(("kernel hashes", kernel["name"]))
-        shown.append(("kernel SHA-256", kernel["kernel_sha256"].hex()))
-        shown.append(("initrd SHA-256", kernel["initrd_sha256"].hex()))
-        shown.append(("command line", repr(kernel["append"])))
-    else:
-        shown.append(("kernel hashes", "none"))
-    if match.vmm:
-        shown.append(("VMM profile", f"{match.vmm} ({match.vmm_title})"))
-        shown.append(("vCPUs", match.vcpus))
-        if match.vcpu_signature is not None:
-            names = ", ".join(match.vcpu_types) or "no name"
-            shown.append(("vCPU signature", f"{match.vcpu_signature} ({names})"))
-        shown.append(("sev_features", f"{match.sev_features:#x}"))
-    shown.append(("launchable", match.launchable))
-    return shown
 
 
 def _with_kernel(match: Match) -> dict[str, object]:

@@ -1,0 +1,67 @@
+"""Matches of a lookup as lines for people.
+
+This module is part of the quick way of `ldcat lookup`: it imports nothing that Python has not loaded already.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from catalog.query.match import Match
+
+
+def match_lines(matches: Sequence[Match]) -> Iterator[str]:
+    """For each match a title, its facts, and what has to be known of it."""
+    for number, match in enumerate(matches, 1):
+        yield from fact_lines(_facts(match), title=f"match {number} of {len(matches)}: {match.technology}")
+        for text in match.notes():
+            yield f"  ! {text}"
+
+
+def not_found(digest: bytes) -> str:
+    """The note when a catalog has no configuration with a digest."""
+    return f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}"
+
+
+def fact_lines(pairs: Sequence[tuple[str, object]], *, title: str) -> Iterator[str]:
+    """A title, then names and values, one a line, aligned."""
+    width = max(len(name) for name, _ in pairs)
+    yield printable(title)
+    for name, value in pairs:
+        yield f"  {name:<{width}}  {printable(str(value))}"
+
+
+def printable(text: str) -> str:
+    """Text from outside without control characters, so that it cannot drive a terminal or forge a line."""
+    if text.isascii() and text.isprintable():
+        return text
+    safe = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in safe)
+
+
+def _facts(match: Match) -> list[tuple[str, object]]:
+    firmware, kernel = match.firmware, match.kernel_hashes
+    shown: list[tuple[str, object]] = [
+        ("firmware", firmware["name"]),
+        ("firmware SHA-256", firmware["sha256"].hex()),
+    ]
+    if firmware["package"]:
+        shown.append(("published in", f"{firmware['package']} {firmware['version']} ({firmware['suite']})"))
+    if kernel:
+        shown.append(("kernel hashes", kernel["name"]))
+        shown.append(("kernel SHA-256", kernel["kernel_sha256"].hex()))
+        shown.append(("initrd SHA-256", kernel["initrd_sha256"].hex()))
+        shown.append(("command line", repr(kernel["append"])))
+    else:
+        shown.append(("kernel hashes", "none"))
+    if match.vmm:
+        shown.append(("VMM profile", f"{match.vmm} ({match.vmm_title})"))
+        shown.append(("vCPUs", match.vcpus))
+        if match.vcpu_signature is not None:
+            names = ", ".join(match.vcpu_types) or "no name"
+            shown.append(("vCPU signature", f"{match.vcpu_signature:#010x} ({names})"))
+        shown.append(("sev_features", f"{match.sev_features:#x}"))
+    shown.append(("launchable", match.launchable))
+    return shown

@@ -1,0 +1,142 @@
+"""Match: one configuration that has the digest asked for, and what a reader has to know of it.
+
+This module is part of the quick way of `ldcat lookup`: it imports nothing that Python has not loaded already.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+PROVENANCE = ("distribution", "suite", "package", "version", "package_sha256", "path")
+
+
+class Match:
+    """One configuration with the digest asked for.
+
+    firmware: name, sha256, sha384, size, kernel_hashes_enforced and PROVENANCE of the build. kernel_hashes: name,
+    append and hashes, or None. The fields from vmm to sev_features are None where they are not measured.
+    vcpu_types: names of the vCPU signature.
+    """
+
+    __slots__ = (
+        "firmware",
+        "kernel_hashes",
+        "launch_digest",
+        "launchable",
+        "launchable_reason",
+        "launchable_source",
+        "sev_features",
+        "technology",
+        "vcpu_signature",
+        "vcpu_types",
+        "vcpus",
+        "vmm",
+        "vmm_title",
+    )
+
+    def __init__(
+        self,
+        *,
+        launch_digest: bytes,
+        technology: str,
+        firmware: Mapping[str, Any],
+        kernel_hashes: Mapping[str, Any] | None,
+        vmm: str | None,
+        vmm_title: str | None,
+        vcpus: int | None,
+        vcpu_signature: int | None,
+        vcpu_types: tuple[str, ...],
+        sev_features: int | None,
+        launchable: tuple[str, str, str],
+    ) -> None:
+        self.launch_digest = launch_digest
+        self.technology = technology
+        self.firmware = firmware
+        self.kernel_hashes = kernel_hashes
+        self.vmm = vmm
+        self.vmm_title = vmm_title
+        self.vcpus = vcpus
+        self.vcpu_signature = vcpu_signature
+        self.vcpu_types = vcpu_types
+        self.sev_features = sev_features
+        self.launchable, self.launchable_reason, self.launchable_source = launchable
+
+    @property
+    def kernel_hashes_enforced(self) -> str:
+        """yes, no or unknown: whether this firmware refuses a kernel other than the measured one."""
+        return str(self.firmware["kernel_hashes_enforced"])
+
+    def notes(self) -> list[str]:
+        """What a reader has to know before relying on this digest; never that it can be trusted."""
+        notes = [_kernel_note(self)]
+        if self.launchable != "yes":
+            expected = "is not expected to launch" if self.launchable == "no" else "is not known to launch"
+            notes.append(f"this build {expected} under {self.technology}: {self.launchable_reason}")
+        return notes
+
+    def to_dict(self) -> dict[str, Any]:
+        """The match as JSON has it: digests and hashes in hex, numbers of bits in 0x-hex."""
+        kernel = self.kernel_hashes
+        return {
+            "launch_digest": self.launch_digest.hex(),
+            "technology": self.technology,
+            "firmware": {
+                "name": self.firmware["name"],
+                "sha256": self.firmware["sha256"].hex(),
+                "sha384": self.firmware["sha384"].hex(),
+                "size": self.firmware["size"],
+                **{name: _hex(self.firmware[name]) for name in PROVENANCE},
+            },
+            "kernel_hashes": kernel
+            and {
+                "name": kernel["name"],
+                "table_sha256": kernel["table_sha256"].hex(),
+                "kernel_sha256": kernel["kernel_sha256"].hex(),
+                "initrd_sha256": kernel["initrd_sha256"].hex(),
+                "cmdline_sha256": kernel["cmdline_sha256"].hex(),
+                "append": kernel["append"],
+            },
+            "kernel_hashes_enforced": self.kernel_hashes_enforced,
+            "vmm": self.vmm,
+            "vmm_title": self.vmm_title,
+            "vcpus": self.vcpus,
+            "vcpu_signature": None if self.vcpu_signature is None else f"{self.vcpu_signature:#010x}",
+            "vcpu_types": list(self.vcpu_types),
+            "sev_features": None if self.sev_features is None else f"{self.sev_features:#x}",
+            "launchable": self.launchable,
+            "launchable_reason": self.launchable_reason,
+            "launchable_source": self.launchable_source,
+            "notes": self.notes(),
+        }
+
+    def order(self) -> tuple[str, str, str, str, int, int, int]:
+        """Matches are shown by technology, firmware and kernel name, and then by the numbers."""
+        return (
+            self.technology,
+            self.firmware["name"],
+            self.kernel_hashes["name"] if self.kernel_hashes else "",
+            self.vmm or "",
+            -1 if self.vcpu_signature is None else self.vcpu_signature,
+            -1 if self.sev_features is None else self.sev_features,
+            self.vcpus or 0,
+        )
+
+
+def _kernel_note(match: Match) -> str:
+    if match.kernel_hashes is None:
+        return "no kernel hashes were measured: the host chose what the firmware boots"
+    if match.kernel_hashes_enforced == "yes":
+        return "kernel, initrd and command line are measured, and the firmware carries the verifier that enforces it"
+    if match.kernel_hashes_enforced == "no":
+        return (
+            "kernel hashes are measured but not enforced: this firmware lacks the verifier "
+            "and boots any kernel the host passes"
+        )
+    return "kernel hashes are measured; whether this firmware enforces them is unknown"
+
+
+def _hex(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value

@@ -1,0 +1,214 @@
+"""PackedCatalog: a catalog asked through its indexes, every byte verified against the manifest before it is used.
+
+This module is part of the quick way of `ldcat lookup`: it imports nothing that Python has not loaded already.
+"""
+
+from __future__ import annotations
+
+import os
+
+from catalog.query.match import PROVENANCE, Match
+from catalog.release.index import Index
+from catalog.release.names import IMAGES, PROFILES, TABLES, TYPES, Names
+from catalog.release.verity import DamagedBlock, VerifiedFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    from catalog.release.index import Group
+
+MANIFEST_LIMIT = 64 << 20
+"""Bytes of a manifest, at most."""
+
+_FORMAT = b'\n  "format": "ldcat-catalog/2",\n'
+_NAMES = "components/names"
+_INDEX = "/launch_digests.index"
+
+
+def light_sha256() -> Callable[[bytes], Any]:
+    """SHA-256 that is there at once, for the few blocks of one lookup; hashlib's is faster, and takes 3 ms to load."""
+    try:
+        from _sha2 import sha256
+    except ImportError:
+        from _sha256 import sha256
+    return sha256  # type: ignore[no-any-return]
+
+
+class PackedCatalog:
+    """An open catalog; `close` it after use. sha256: as hashlib has it.
+
+    Raises DamagedBlock where a file is not the one that the manifest names, or not what it should be.
+    """
+
+    def __init__(self, folder: str, sha256: Callable[[bytes], Any]) -> None:
+        self._folder = folder
+        self._sha256 = sha256
+        self._open: list[VerifiedFile] = []
+        self._parts: dict[tuple[str, int], VerifiedFile] = {}
+        self._builds_known: dict[tuple[int, str], list[tuple[Mapping[str, Any], tuple[str, str, str]]]] = {}
+        self._manifest = _read_manifest(f"{folder}/manifest.json")
+        try:
+            self._names = Names(self._file(_NAMES))
+            self.indexes = {name: self._index(name) for name in _technologies(self._manifest)}
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close every file."""
+        for file in self._open:
+            file.close()
+
+    def lookup(self, digest: bytes) -> list[Match]:
+        """Every configuration with that digest, in the order they are shown."""
+        found: list[Match] = []
+        for technology, index in self.indexes.items():
+            for ordinal in index.find(digest):
+                group = index.group_of(ordinal)
+                try:
+                    found += self._matches(digest, technology, group, *group.at(ordinal))
+                except (ValueError, LookupError) as error:
+                    raise DamagedBlock("the names of the components are not what they should be") from error
+        found.sort(key=Match.order)
+        return found
+
+    def _matches(
+        self,
+        digest: bytes,
+        technology: str,
+        group: Group,
+        signature: int | None,
+        features: int | None,
+        vcpus: int | None,
+    ) -> Iterator[Match]:
+        """One for each name that the components have."""
+        vmm = title = None
+        if group.vmm is not None:
+            vmm, title = self._names.record(PROFILES, group.vmm)
+        types = () if signature is None else self._vcpu_types(signature)
+        kernels = [None] if group.kernel_hashes is None else self._kernels(group.kernel_hashes)
+        builds = self._builds_known.get((group.firmware, technology))
+        if builds is None:
+            builds = self._builds_known[group.firmware, technology] = list(self._builds(group.firmware, technology))
+        for firmware, launchable in builds:
+            for kernel in kernels:
+                yield Match(
+                    launch_digest=digest,
+                    technology=technology,
+                    firmware=firmware,
+                    kernel_hashes=kernel,
+                    vmm=vmm,
+                    vmm_title=title,
+                    vcpus=vcpus,
+                    vcpu_signature=signature,
+                    vcpu_types=types,
+                    sev_features=features,
+                    launchable=launchable,
+                )
+
+    def _builds(self, image: int, technology: str) -> Iterator[tuple[Mapping[str, Any], tuple[str, str, str]]]:
+        """The builds with these bytes, and whether each is launchable."""
+        sha256, count, *rest = self._names.record(IMAGES, image)
+        technologies, rest = rest[: int(count or 0)], rest[int(count or 0) :]
+        width = 4 + len(PROVENANCE) + 3 * len(technologies)
+        at = 4 + len(PROVENANCE) + 3 * technologies.index(technology)
+        for start in range(0, len(rest), width):
+            build = rest[start : start + width]
+            name, sha384, size, enforced = (text or "" for text in build[:4])
+            provenance: dict[str, Any] = dict(zip(PROVENANCE, build[4:], strict=False))
+            if provenance["package_sha256"] is not None:
+                provenance["package_sha256"] = bytes.fromhex(provenance["package_sha256"])
+            firmware: dict[str, Any] = {
+                "name": name,
+                "sha256": bytes.fromhex(sha256 or ""),
+                "sha384": bytes.fromhex(sha384),
+            }
+            firmware |= {"size": int(size), "kernel_hashes_enforced": enforced, **provenance}
+            verdict, reason, source = (text or "" for text in build[at : at + 3])
+            yield firmware, (verdict, reason, source)
+
+    def _kernels(self, table: int) -> list[Mapping[str, Any] | None]:
+        """The names of a kernel hashes table."""
+        table_sha256, *rest = self._names.record(TABLES, table)
+        fields = ("kernel_sha256", "initrd_sha256", "cmdline_sha256")
+        return [
+            {
+                "name": rest[at],
+                "table_sha256": bytes.fromhex(table_sha256 or ""),
+                **{name: bytes.fromhex(rest[at + n] or "") for n, name in enumerate(fields, 1)},
+                "append": rest[at + 4],
+            }
+            for at in range(0, len(rest), 5)
+        ]
+
+    def _vcpu_types(self, signature: int) -> tuple[str, ...]:
+        """All names of a vCPU signature: its record is found by halving, as they are in order."""
+        low, high = 0, self._names.counts[TYPES]
+        while low < high:
+            middle = (low + high) // 2
+            value, *names = self._names.record(TYPES, middle)
+            if int(value or 0) == signature:
+                return tuple(name or "" for name in names)
+            low, high = (middle + 1, high) if int(value or 0) < signature else (low, middle)
+        return ()
+
+    def _index(self, technology: str) -> Index:
+        name = technology + _INDEX
+        file = self._file(name)
+        index = Index(file, file.size, lambda part, offset, size: self._part(technology, part).read(offset, size))
+        if index.technology != technology:
+            raise DamagedBlock(f"{name} is the index of another technology")
+        return index
+
+    def _part(self, technology: str, number: int) -> VerifiedFile:
+        """The Parquet file of a part: its digests are compared in it, as they are."""
+        key = (technology, number)
+        if key not in self._parts:
+            parts = self.indexes[technology].parts
+            width = len(str(parts - 1))
+            suffix = f"-{number:0{width}}" if parts > 1 else ""
+            self._parts[key] = self._file(f"{technology}/launch_digests{suffix}.parquet")
+        return self._parts[key]
+
+    def _file(self, name: str) -> VerifiedFile:
+        digest, size = _entry(self._manifest, name)
+        file = VerifiedFile(f"{self._folder}/{name}", digest, size, self._sha256)
+        self._open.append(file)
+        return file
+
+
+def _read_manifest(path: str) -> bytes:
+    """The text of a manifest of this format, as `ldcat build` writes it: then lines can be looked for in it."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(file).st_size
+            text = os.read(file, size) if size <= MANIFEST_LIMIT else b""
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise DamagedBlock(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    if _FORMAT not in text:
+        raise DamagedBlock(f"{path} is no manifest of this format")
+    return text
+
+
+def _technologies(manifest: bytes) -> Iterator[str]:
+    """Technologies that have an index: no string of JSON holds a raw newline, so that a line is what it seems."""
+    end = 0
+    marker = (_INDEX + '": {\n').encode()
+    while (end := manifest.find(marker, end + 1)) >= 0:
+        yield manifest[manifest.rindex(b'\n    "', 0, end) + 6 : end].decode("ascii", "replace")
+
+
+def _entry(manifest: bytes, name: str) -> tuple[bytes, int]:
+    """fs-verity digest and size of a file, from its lines in the manifest."""
+    start = manifest.find(f'\n    "{name}": {{\n'.encode())
+    lines = manifest[start + 1 : manifest.find(b"}", start)].decode("utf-8", "replace").splitlines()[1:]
+    fields = dict(line.strip().rstrip(",").split(": ", 1) for line in lines if ": " in line)
+    try:
+        return bytes.fromhex(fields['"fsverity"'].strip('"')), int(fields['"size"'])
+    except (KeyError, ValueError) as error:
+        raise DamagedBlock(f"the manifest does not say how {name} is verified") from error

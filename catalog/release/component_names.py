@@ -1,0 +1,68 @@
+"""The file of names is filled: what a lookup says about images, kernel hashes tables, VMM profiles and vCPU types."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.profile import VmmProfile
+from catalog.launch.vcpu_types import VcpuTypes
+from catalog.release.index_writer import Numbers
+from catalog.release.kernel_record import KernelRecord
+from catalog.release.names import pack_names
+
+Record = list[str | None]
+
+_ORIGIN = ("distribution", "suite", "package", "version", "package_sha256", "path")
+
+
+def component_names(
+    builds: Iterable[FirmwareBuild],
+    kernels: Iterable[KernelRecord],
+    profiles: Iterable[VmmProfile],
+    vcpu_types: VcpuTypes,
+    technologies: Iterable[str],
+) -> tuple[Numbers, bytes]:
+    """The numbers of all components, in the order of their hash or name, and the file of their names."""
+    images, tables = defaultdict(list), defaultdict(list)
+    for build in builds:
+        images[build.component.sha256].append(build)
+    for kernel in kernels:
+        tables[kernel.hashes.table_sha256].append(kernel)
+    named = {profile.name: profile for profile in profiles}
+    names = sorted(technologies)
+    signatures = sorted(set(vcpu_types.by_name.values()), key=lambda signature: signature.value)
+    file = pack_names(
+        [
+            [_image(sha256, images[sha256], names) for sha256 in sorted(images)],
+            [_table(sha256, tables[sha256]) for sha256 in sorted(tables)],
+            [[name, named[name].wire.title] for name in sorted(named)],
+            [[str(signature.value), *vcpu_types.names(signature)] for signature in signatures],
+        ]
+    )
+    return Numbers(_numbers(images), _numbers(tables), {name: n for n, name in enumerate(sorted(named))}), file
+
+
+def _numbers(components: Iterable[bytes]) -> dict[bytes, int]:
+    return {sha256: number for number, sha256 in enumerate(sorted(components))}
+
+
+def _image(sha256: bytes, builds: Sequence[FirmwareBuild], technologies: Sequence[str]) -> Record:
+    record: Record = [sha256.hex(), str(len(technologies)), *technologies]
+    for build in sorted(builds, key=lambda build: build.name):
+        component = build.component
+        record += [build.name, component.sha384.hex(), str(component.size), component.kernel_hashes_enforced.value]
+        record += [getattr(build.origin, name, None) for name in _ORIGIN]
+        for technology in technologies:
+            found = build.launchability(technology)
+            record += [found.verdict, found.reason, found.source]
+    return record
+
+
+def _table(sha256: bytes, kernels: Sequence[KernelRecord]) -> Record:
+    record: Record = [sha256.hex()]
+    for kernel in sorted(kernels, key=lambda kernel: kernel.name):
+        hashes = kernel.hashes
+        record += [kernel.name, hashes.kernel.hex(), hashes.initrd.hex(), hashes.cmdline.hex(), kernel.append]
+    return record

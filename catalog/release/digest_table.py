@@ -1,0 +1,144 @@
+"""The digests of one technology as Parquet parts: Arrow schema, columns by family, where each page of digests is."""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from catalog.errors import LdcatError
+from catalog.launch.point import VcpuPoint
+from catalog.launch.vmsa_segments import vmsa_page_hashes
+from catalog.release.enumeration import Family
+from catalog.release.index import ROW_GROUP
+from catalog.release.rows import Columns
+
+_SHA256 = pa.binary(32)
+
+KEY_COLUMNS = [
+    pa.field("technology", pa.string(), nullable=False),
+    pa.field("firmware_sha256", _SHA256, nullable=False),
+    pa.field("kernel_hashes_sha256", _SHA256),
+    pa.field("vmm", pa.string()),
+    pa.field("bsp_vmsa_sha256", _SHA256),
+    pa.field("ap_vmsa_sha256", _SHA256),
+    pa.field("vcpu_signature", pa.uint32()),
+    pa.field("sev_features", pa.uint64()),
+    pa.field("vcpus", pa.uint16()),
+]
+"""Columns that determine a digest: components by hash, then the numbers. Null: not measured.
+
+kernel_hashes_sha256: of the 176-byte table. ap_vmsa_sha256: null with one vCPU, when no AP is launched.
+"""
+
+_FAMILY_COLUMNS = [field.name for field in KEY_COLUMNS if field.name != "vcpus"]
+
+
+def digest_schema(technology: str, digest_size: int) -> pa.Schema:
+    """Schema of a technology's digests: launch_digest of `digest_size` bytes, then KEY_COLUMNS."""
+    digest = pa.field("launch_digest", pa.binary(digest_size), nullable=False)
+    return pa.schema([digest, *KEY_COLUMNS], metadata={"technology": technology})
+
+
+class DigestTable:
+    """The columns of a technology's families, from which those of any rows are made."""
+
+    def __init__(self, technology: str, digest_size: int, families: Sequence[Family]) -> None:
+        self.schema = digest_schema(technology, digest_size)
+        self._digest_size = digest_size
+        pages: dict[Hashable, tuple[bytes | None, bytes | None]] = {}
+        facts = [_facts(family, pages) for family in families]
+        self._columns = {
+            name: _encoded([row[n] for row in facts], self.schema.field(name).type)
+            for n, name in enumerate(_FAMILY_COLUMNS)
+        }
+        lists = {id(family.vcpus): family.vcpus for family in families}  # thousands of families share a long list
+        starts = dict(zip(lists, itertools.accumulate(map(len, lists.values()), initial=0), strict=False))
+        self._counts = pa.array(itertools.chain.from_iterable(lists.values()), pa.uint16())
+        self._counts_at = pa.array((starts[id(family.vcpus)] for family in families), pa.uint32())
+
+    def rows(self, columns: Columns) -> pa.Table:
+        """The rows of sorted columns, as they are in a part."""
+        families = _array(columns.families)
+        places = pc.add(self._counts_at.take(families), _array(columns.steps))
+        vcpus = self._counts.take(places)
+        made: dict[str, Any] = {}
+        for name, (codes, values) in self._columns.items():
+            chosen = codes.take(families)
+            if name == "ap_vmsa_sha256":
+                chosen = pc.if_else(pc.equal(vcpus, 1), pa.scalar(None, pa.int32()), chosen)
+            made[name] = pa.DictionaryArray.from_arrays(chosen, values)
+        buffer = pa.py_buffer(columns.digests)
+        size = pa.binary(self._digest_size)
+        digests = pa.FixedSizeBinaryArray.from_buffers(size, len(columns.families), [None, buffer])
+        table = pa.table({"launch_digest": digests, **made, "vcpus": vcpus})
+        return table.replace_schema_metadata(self.schema.metadata)
+
+    def write(self, columns: Columns, path: Path) -> list[int]:
+        """Write a part; gives where in the file the digests of each row group begin. They are one page, as they are."""
+        names = self.schema.names
+        with path.open("wb") as file:  # pyarrow takes no path that is not UTF-8
+            pq.write_table(
+                self.rows(columns),
+                file,
+                row_group_size=ROW_GROUP,
+                data_page_size=ROW_GROUP * self._digest_size,
+                max_rows_per_page=ROW_GROUP,
+                compression={name: "NONE" if name == "launch_digest" else "ZSTD" for name in names},
+                use_dictionary=_FAMILY_COLUMNS,
+                write_statistics=["launch_digest"],
+                store_schema=False,
+                sorting_columns=[pq.SortingColumn(0)],
+            )
+        with path.open("rb") as file:
+            metadata = pq.read_metadata(file)
+            groups = map(metadata.row_group, range(metadata.num_row_groups))
+            return [self._page(file, group) for group in groups if group.num_rows]
+
+    def _page(self, file: BinaryIO, group: Any) -> int:
+        """Where the digests of a row group begin: a page of fixed-length values ends with them."""
+        chunk = group.column(0)
+        size = self._digest_size * group.num_rows
+        start: int = chunk.data_page_offset + chunk.total_compressed_size - size
+        file.seek(start)
+        first, rest = file.read(self._digest_size), size - 2 * self._digest_size
+        file.seek(max(0, rest), 1)
+        last = file.read(self._digest_size) if rest >= 0 else first
+        if (first, last) != (chunk.statistics.min, chunk.statistics.max):
+            raise LdcatError("this version of pyarrow does not write the digests of a row group as one plain page")
+        return start
+
+
+def _facts(family: Family, pages: dict[Hashable, tuple[bytes | None, bytes | None]]) -> tuple[Any, ...]:
+    """The values of _FAMILY_COLUMNS. pages: hashes of VMSA pages that were made already."""
+    signature = family.vcpu_signature.value if family.vcpu_signature else None
+    key = (family.firmware.reset_vector, family.vmm, signature, family.sev_features)
+    if key not in pages:
+        point = family.point(family.vcpus[0])
+        pages[key] = vmsa_page_hashes(family.firmware, point) if isinstance(point, VcpuPoint) else (None, None)
+    return (
+        family.technology,
+        family.firmware.sha256,
+        family.kernel_hashes.table_sha256 if family.kernel_hashes else None,
+        family.vmm.name if family.vmm else None,
+        *pages[key],
+        signature,
+        family.sev_features,
+    )
+
+
+def _encoded(values: Sequence[Any], kind: pa.DataType) -> tuple[pa.Array, pa.Array]:
+    """Values by family as codes, null where there is none, and what the codes mean."""
+    codes: dict[Any, int] = {}
+    numbers = [None if value is None else codes.setdefault(value, len(codes)) for value in values]
+    return pa.array(numbers, pa.int32()), pa.array(codes, kind)
+
+
+def _array(values: array[int]) -> pa.Array:
+    return pa.Array.from_buffers(pa.uint32(), len(values), [None, pa.py_buffer(values)])

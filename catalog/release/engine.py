@@ -1,0 +1,90 @@
+"""Engines: where the work of a build is done. Each is an executor of concurrent.futures, kept a few tasks ahead."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread
+from typing import Any, TypeVar
+
+from catalog.errors import LdcatError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An executor, and how many tasks it is given at a time: what is in memory does not grow with the rows.
+
+    in_process: whether tasks stay in this process, so that they may have what cannot be sent to another.
+    """
+
+    executor: Executor
+    ahead: int
+    in_process: bool
+
+    def run(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[tuple[int, Result]]:
+        """The number and the result of each task, in the order they are done; tasks are made when they are due.
+
+        Raises what a task raises, LdcatError where a worker died.
+        """
+        waiting: dict[Future[Result], int] = {}
+        try:
+            for number, task in enumerate(tasks):
+                waiting[self.executor.submit(function, task)] = number
+                if len(waiting) >= self.ahead:
+                    yield from _done(waiting)
+            while waiting:
+                yield from _done(waiting)
+        except BrokenProcessPool as error:
+            raise LdcatError("a worker process died", "was memory short? try --processes 1") from error
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _done(waiting: dict[Future[Result], int]) -> Iterator[tuple[int, Result]]:
+    done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+    for future in done:
+        yield waiting.pop(future), future.result()
+
+
+@contextmanager
+def local_engine(workers: int, *, threads: bool) -> Iterator[Engine]:
+    """Threads of this process where the work is compiled and leaves the GIL alone, else processes."""
+    if threads:
+        with ThreadPoolExecutor(workers) as pool:
+            yield Engine(pool, workers + 1, in_process=True)
+        return
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_serve_parent) as processes:
+        try:
+            yield Engine(processes, 2 * workers, in_process=False)
+        except BaseException:  # Ctrl-C: nobody waits for results that nobody will use
+            for worker in active_children():
+                worker.terminate()
+            raise
+
+
+def processors() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _serve_parent(*_: Any) -> None:
+    """A worker leaves Ctrl-C to its parent, and does not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)

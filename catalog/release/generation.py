@@ -1,0 +1,188 @@
+"""Generation: the families of one technology become sorted Parquet parts and an index, in bounded memory.
+
+Map: hash some families, split the rows by their first bits. Reduce: sort the rows of one shard. Digests are
+uniform, so the shards are of one size without looking; each becomes one part.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from mmap import PROT_READ, mmap
+from pathlib import Path
+
+from catalog.abi.digest import LaunchDigest
+from catalog.launch.native.paths import Kernels
+from catalog.launch.point import FirmwarePoint, VcpuPoint
+from catalog.launch.technology import Measurer, technologies
+from catalog.release import rows
+from catalog.release.engine import Engine
+from catalog.release.enumeration import Family, Progress
+from catalog.release.rows import NUMBERS_SIZE, Batch, Buffer, Columns, Keying
+
+ROWS_PER_PART = 1 << 21
+"""Rows of one Parquet file, at most and nearly: what is sorted at once."""
+
+_CHUNK = (1 << 18, 1 << 22)
+"""Rows hashed at once, at least and at most, where the kernels are compiled."""
+
+_CHUNK_IN_PYTHON = 1 << 13
+
+
+@dataclass(frozen=True, slots=True)
+class HashTask:
+    """Families of one technology to hash. first: the number of the first. bits: of a shard's number."""
+
+    first: int
+    families: Sequence[Family]
+    bits: int
+    kernels: Kernels
+
+
+@dataclass(frozen=True, slots=True)
+class SortTask:
+    """The records of one shard to sort. bits: of its number."""
+
+    shard: int
+    records: Buffer
+    digest_size: int
+    bits: int
+    keying: Keying
+
+
+def shard_bits(row_count: int) -> int:
+    """Bits of a shard's number, so that no shard has many more than ROWS_PER_PART rows."""
+    return max(0, (row_count - 1) // ROWS_PER_PART).bit_length()
+
+
+def hash_families(task: HashTask) -> list[Buffer]:
+    """Map: the records of these families, by shard."""
+    return rows.split(measure_families(task.families, task.first, task.kernels), task.bits)
+
+
+def hash_families_elsewhere(task: HashTask) -> list[bytes]:
+    """As `hash_families`, in a form that can be sent from one process to another."""
+    return [bytes(piece) for piece in hash_families(task)]
+
+
+def sort_shard(task: SortTask) -> Columns:
+    """Reduce: the records of a shard in ascending order, by column."""
+    return rows.sorted_columns(task.records, task.digest_size, task.keying, shard=task.shard, bits=task.bits)
+
+
+def measure_families(families: Sequence[Family], first: int, kernels: Kernels) -> list[Batch]:
+    """The digests of families of one technology, those with the same vCPU counts together.
+
+    first: number of the first family. Neighbours share what they launch before the vCPUs, so families come in
+    canonical order.
+    """
+    technology = technologies()[families[0].technology]
+    alike: dict[tuple[int | None, ...], list[int]] = defaultdict(list)
+    for number, family in enumerate(families):
+        alike[family.vcpus].append(number)
+    batches = []
+    for counts, numbers in alike.items():
+        made: list[bytes] = []
+        chains = []
+        for firmware, same in itertools.groupby(numbers, key=lambda number: families[number].firmware):
+            measurer = Measurer(technology, firmware)
+            points = [families[number].point(counts[0]) for number in same]
+            made += [measurer.measure(point).value for point in points if isinstance(point, FirmwarePoint)]
+            chains += [measurer.chain(point) for point in points if isinstance(point, VcpuPoint)]
+        if chains:
+            made = technology.fold_chains(chains, [count for count in counts if count], kernels)
+        batches.append(Batch(b"".join(made), technology.digest_size, [first + number for number in numbers]))
+    return batches
+
+
+class Spill:
+    """Records by shard in files of a folder, until all are there."""
+
+    def __init__(self, folder: Path, shards: int, record_size: int) -> None:
+        self._folder = folder
+        self._record_size = record_size
+        self.rows = [0] * shards
+        folder.mkdir()
+
+    def add(self, pieces: Sequence[Buffer]) -> int:
+        """Keep one piece for each shard; gives the number of rows."""
+        added = 0
+        for shard, piece in enumerate(pieces):
+            if len(piece):
+                with self._path(shard).open("ab") as file:
+                    file.write(piece)
+                self.rows[shard] += len(piece) // self._record_size
+                added += len(piece) // self._record_size
+        return added
+
+    def take(self, shard: int, *, mapped: bool) -> Buffer:
+        """All records of a shard, which are then no longer kept: in memory, or where they are in the file."""
+        if not self.rows[shard]:
+            return b""
+        path = self._path(shard)
+        with path.open("rb") as file:
+            records = mmap(file.fileno(), 0, prot=PROT_READ) if mapped else file.read()
+        path.unlink()
+        return records
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self._folder)
+
+    def _path(self, shard: int) -> Path:
+        return self._folder / str(shard)
+
+
+def spilled(
+    families: Sequence[Family], digest_size: int, folder: Path, *, engine: Engine, kernels: Kernels, progress: Progress
+) -> Spill:
+    """Hash all families into the shards of a new folder."""
+    bits = shard_bits(row_count(families))
+    spill = Spill(folder, 1 << bits, digest_size + NUMBERS_SIZE)
+    tasks = (HashTask(first, chunk, bits, kernels) for first, chunk in _chunks(families, kernels))
+    function: Callable[[HashTask], Sequence[Buffer]] = hash_families if engine.in_process else hash_families_elsewhere
+    for _, pieces in engine.run(function, tasks):
+        progress(spill.add(pieces))
+    return spill
+
+
+def sorted_shards(spill: Spill, digest_size: int, keying: Keying, *, engine: Engine) -> Iterator[tuple[int, Columns]]:
+    """The number and the sorted rows of each shard, in the order they are done."""
+    bits = (len(spill.rows) - 1).bit_length()
+    shards = ((shard, spill.take(shard, mapped=engine.in_process)) for shard in range(len(spill.rows)))
+    tasks = (SortTask(shard, records, digest_size, bits, keying) for shard, records in shards)
+    yield from engine.run(sort_shard, tasks)
+
+
+def row_count(families: Sequence[Family]) -> int:
+    """Rows of families: one for each vCPU count."""
+    return sum(len(family.vcpus) for family in families)
+
+
+def starts_of(families: Sequence[Family]) -> array[int]:
+    """The ordinal of the first row of each family: rows are numbered family by family, by vCPU count."""
+    ends = itertools.accumulate((len(family.vcpus) for family in families), initial=0)
+    return array("Q", list(ends)[:-1])
+
+
+def digest_of(family: Family, vcpus: int | None) -> LaunchDigest:
+    """The launch digest of one row."""
+    return Measurer(technologies()[family.technology], family.firmware).measure(family.point(vcpus))
+
+
+def _chunks(families: Sequence[Family], kernels: Kernels) -> Iterator[tuple[int, Sequence[Family]]]:
+    """Families in runs of about as many rows as are hashed at once, and the number of each run's first."""
+    low, high = _CHUNK
+    limit = min(max(low, row_count(families) // 512), high) if kernels.compiled else _CHUNK_IN_PYTHON
+    first = taken = 0
+    for number, family in enumerate(families):
+        if taken and taken + len(family.vcpus) > limit:
+            yield first, families[first:number]
+            first, taken = number, 0
+        taken += len(family.vcpus)
+    if taken:
+        yield first, families[first:]

@@ -1,0 +1,218 @@
+"""The packed index of a technology's launch digests: where it is in memory, and how one digest is found in it.
+
+One file of fixed-size parts, described byte by byte in docs/index.md. A digest's first bits choose a bucket; the
+bucket's entries hold the next bits and the ordinal of the row, which says the configuration. Entries are in the
+order of the Parquet rows, so an entry's place says where the whole digest is, and no answer is given without it.
+
+This module is part of the quick way of `ldcat lookup`: it imports nothing that Python has not loaded already.
+"""
+
+from __future__ import annotations
+
+from struct import Struct, unpack
+
+from catalog.release.verity import DamagedBlock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from catalog.release.verity import VerifiedFile
+
+MAGIC = b"LDCATIDX"
+VERSION = 1
+HEADER = Struct("<8sIIQIIIIQQQQQQQQQ16s")
+"""magic, version, digest size, rows, bits of a bucket's number, of an ordinal, bytes of an entry, distinguished bits,
+groups, then the offsets of groups, lists, parts, pages, buckets and entries, number of parts, size, technology."""
+
+GROUP = Struct("<QIIIIII")
+PART = Struct("<QQ")
+NONE = 0xFFFFFFFF
+"""Number of a component that a group has not."""
+
+ROW_GROUP = 1 << 16
+"""Rows of a row group of the Parquet files, whose digests are one page each."""
+
+MAX_BUCKET = 1 << 20
+"""Entries of a bucket, at most: far above what uniform digests give, and a bound for what is read."""
+
+
+class Group:
+    """Families that differ in VMSA and vCPU count only: every signature, with every sev_features, with every count.
+
+    firmware, kernel_hashes, vmm: numbers of the components, None where none is measured. signatures, features,
+    counts: the values, in order; empty where none is measured.
+    """
+
+    __slots__ = ("counts", "features", "firmware", "first", "kernel_hashes", "signatures", "vmm")
+
+    def __init__(
+        self,
+        *,
+        first: int,
+        firmware: int,
+        kernel_hashes: int | None,
+        vmm: int | None,
+        signatures: tuple[int, ...],
+        features: tuple[int, ...],
+        counts: tuple[int, ...],
+    ) -> None:
+        self.first = first
+        self.firmware = firmware
+        self.kernel_hashes = kernel_hashes
+        self.vmm = vmm
+        self.signatures = signatures
+        self.features = features
+        self.counts = counts
+
+    @property
+    def rows(self) -> int:
+        return (len(self.signatures) or 1) * (len(self.features) or 1) * (len(self.counts) or 1)
+
+    def at(self, ordinal: int) -> tuple[int | None, int | None, int | None]:
+        """vCPU signature, sev_features and vCPU count of one of its rows."""
+        rest, count = divmod(ordinal - self.first, len(self.counts) or 1)
+        signature, feature = divmod(rest, len(self.features) or 1)
+        return (
+            self.signatures[signature] if self.signatures else None,
+            self.features[feature] if self.features else None,
+            self.counts[count] if self.counts else None,
+        )
+
+
+class Index:
+    """An open index. pages: reads `size` bytes at an offset of a part's Parquet file, verified.
+
+    Raises DamagedBlock for a file that is not an index of this version, or not one in itself.
+    """
+
+    def __init__(self, file: VerifiedFile, size: int, pages: Callable[[int, int, int], bytes]) -> None:
+        self._file = file
+        self._pages = pages
+        if size < HEADER.size:
+            raise DamagedBlock("the index ends in its header")
+        fields = HEADER.unpack(file.read(0, HEADER.size))
+        magic, version, self.digest_size, self.rows = fields[:4]
+        self._bucket_bits, self._ordinal_bits, self._entry_size, self.distinguished_bits = fields[4:8]
+        self._groups, *offsets, self.parts, end = fields[8:17]
+        self._group_at, self._list_at, self._part_at, self._page_at, self._bucket_at, self._entry_at = offsets
+        self.technology = fields[17].rstrip(b"\0").decode("ascii", "replace")
+        self._digest_bits = 8 * self._entry_size - self._ordinal_bits
+        sound = (
+            (magic, version, end) == (MAGIC, VERSION, size)
+            and 1 <= self._entry_size <= 8
+            and self._digest_bits >= 1
+            and self._bucket_bits + self._digest_bits <= 64
+            and offsets == sorted(offsets)
+            and self._list_at - self._group_at == GROUP.size * self._groups
+            and self._page_at - self._part_at == PART.size * self.parts
+            and self._entry_at - self._bucket_at == 8 * ((1 << self._bucket_bits) + 1)
+            and size - self._entry_at == self._entry_size * self.rows
+            and (not self.rows or (self._groups and self.parts))
+        )
+        if not sound:
+            raise DamagedBlock("the header of the index is none of this version")
+        self._part_table: list[tuple[int, int]] = []
+        self._page_offsets: tuple[int, ...] = ()
+        self._group_firsts: dict[int, int] = {}
+        self._groups_read: dict[int, Group] = {}
+
+    def find(self, digest: bytes) -> list[int]:
+        """Ordinals of the rows with exactly this digest, ascending."""
+        if len(digest) != self.digest_size or not self.rows:
+            return []
+        key = int.from_bytes(digest[:8], "big") >> (64 - self._bucket_bits - self._digest_bits)
+        wanted = key & ((1 << self._digest_bits) - 1)
+        first, entries = self._bucket(key >> self._digest_bits)
+        size, shift = self._entry_size, self._ordinal_bits
+        low, high = 0, len(entries) // size
+        while low < high:
+            middle = (low + high) // 2
+            if int.from_bytes(entries[middle * size : (middle + 1) * size], "big") >> shift < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        found = []
+        while low * size < len(entries):
+            entry = int.from_bytes(entries[low * size : (low + 1) * size], "big")
+            if entry >> shift != wanted:
+                break
+            if self.distinguished_bits or self._digest_of(first + low) == digest:
+                found.append(entry & ((1 << shift) - 1))
+            low += 1
+        return found
+
+    def group_of(self, ordinal: int) -> Group:
+        """The group that has the row."""
+        low, high = 0, self._groups
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._first_of(middle) <= ordinal else (low, middle)
+        group = self._group(low)
+        if not group.first <= ordinal < group.first + group.rows:
+            raise DamagedBlock("the index has a row that is in none of its groups")
+        return group
+
+    def groups(self) -> Iterator[Group]:
+        """All groups, in order of their rows."""
+        return map(self._group, range(self._groups))
+
+    def page_of(self, row: int) -> tuple[int, int]:
+        """The part a row is in, by its place in the order of digests, and where in that file its digest begins."""
+        if not self._part_table:
+            packed = self._file.read(self._part_at, PART.size * self.parts)
+            self._part_table = list(PART.iter_unpack(packed))
+            pages = (self._bucket_at - self._page_at) // 8
+            self._page_offsets = unpack(f"<{pages}Q", self._file.read(self._page_at, 8 * pages))
+        low, high = 0, self.parts
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._part_table[middle][0] <= row else (low, middle)
+        first, first_page = self._part_table[low]
+        page, within = divmod(row - first, ROW_GROUP)
+        if not 0 <= first_page + page < len(self._page_offsets):
+            raise DamagedBlock("the index has a row that is in none of its pages")
+        return low, self._page_offsets[first_page + page] + self.digest_size * within
+
+    def _bucket(self, number: int) -> tuple[int, bytes]:
+        first, end = unpack("<QQ", self._file.read(self._bucket_at + 8 * number, 16, keep=True))
+        if not first <= end <= self.rows or end - first > MAX_BUCKET:
+            raise DamagedBlock("the index has a bucket that does not fit it")
+        return first, self._file.read(self._entry_at + self._entry_size * first, self._entry_size * (end - first))
+
+    def _digest_of(self, row: int) -> bytes:
+        part, offset = self.page_of(row)
+        return self._pages(part, offset, self.digest_size)
+
+    def _first_of(self, number: int) -> int:
+        first = self._group_firsts.get(number)
+        if first is None:
+            (first,) = unpack("<Q", self._file.read(self._group_at + GROUP.size * number, 8))
+            self._group_firsts[number] = first
+        return first
+
+    def _group(self, number: int) -> Group:
+        group = self._groups_read.get(number)
+        if group is None:
+            group = self._groups_read[number] = self._read_group(number)
+        return group
+
+    def _read_group(self, number: int) -> Group:
+        fields = GROUP.unpack(self._file.read(self._group_at + GROUP.size * number, GROUP.size))
+        first, firmware, kernel_hashes, vmm, *lists = fields
+        signatures, features, counts = map(self._list, lists)
+        return Group(
+            first=first,
+            firmware=firmware,
+            kernel_hashes=None if kernel_hashes == NONE else kernel_hashes,
+            vmm=None if vmm == NONE else vmm,
+            signatures=signatures,
+            features=features,
+            counts=counts,
+        )
+
+    def _list(self, word: int) -> tuple[int, ...]:
+        (count,) = unpack("<Q", self._file.read(self._list_at + 8 * word, 8))
+        if count > (self._part_at - self._list_at) // 8:
+            raise DamagedBlock("the index has a list that does not fit it")
+        return unpack(f"<{count}Q", self._file.read(self._list_at + 8 * (word + 1), 8 * count))

@@ -1,0 +1,125 @@
+/* Rows of a catalog on their way to a file: records of a digest and eight bytes that say which row it is.
+ *
+ * A record is the digest, the number of its family and the number of its step in it, both as u32 big-endian: records
+ * sort as bytes, and where digests are equal, by family and step. Digests are uniform, so their first bits split and
+ * sort them evenly.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t load_big_endian(const uint8_t *bytes, size_t count) {
+    uint64_t number = 0;
+    for (size_t i = 0; i < count; i++)
+        number = number << 8 | bytes[i];
+    return number;
+}
+
+static void store_big_endian(uint8_t *bytes, uint64_t number, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        bytes[i] = (uint8_t)(number >> (8 * (count - 1 - i)));
+}
+
+/* The first `bits` bits, 0 to 64, of a digest. */
+static uint64_t first_bits(const uint8_t *digest, unsigned bits) {
+    return bits ? load_big_endian(digest, 8) >> (64 - bits) : 0;
+}
+
+/* counts: 1 << bits numbers, to which the rows of each shard are added */
+static void ldcat_count_shards(const uint8_t *digests, size_t rows, size_t digest_size, unsigned bits, uint64_t *counts) {
+    for (size_t row = 0; row < rows; row++)
+        counts[first_bits(digests + digest_size * row, bits)]++;
+}
+
+/* Records of families times steps rows, each written where the cursor of its shard is, which moves on.
+ *
+ * digests: family by family. families: their numbers. steps: numbers of the steps, the same for each family.
+ */
+static void ldcat_scatter_rows(const uint8_t *digests, size_t digest_size, const uint32_t *families, size_t count,
+                               const uint32_t *steps, size_t count_of_steps, unsigned bits, uint64_t *cursors,
+                               uint8_t *out) {
+    size_t record_size = digest_size + 8;
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < count_of_steps; j++, digests += digest_size) {
+            uint8_t *record = out + record_size * cursors[first_bits(digests, bits)]++;
+            memcpy(record, digests, digest_size);
+            store_big_endian(record + digest_size, families[i], 4);
+            store_big_endian(record + digest_size + 4, steps[j], 4);
+        }
+}
+
+struct key {
+    uint64_t first;
+    uint32_t row;
+};
+
+/* The order of records: keys of the rows, sorted. `bits`: how many first bits of the digests are known to be equal. */
+static struct key *sorted_keys(const uint8_t *records, uint32_t rows, size_t record_size, unsigned bits) {
+    unsigned bucket_bits = 0;
+    while (bucket_bits < 24 && (uint64_t)8 << bucket_bits < rows)
+        bucket_bits++;
+    size_t buckets = (size_t)1 << bucket_bits;
+    uint32_t *ends = calloc(buckets + 1, sizeof *ends);
+    struct key *keys = malloc(sizeof *keys * ((size_t)rows + 1));
+    if (!ends || !keys) {
+        free(ends), free(keys);
+        return NULL;
+    }
+    unsigned shift = 64 - bucket_bits;
+#define BUCKET(first) (bucket_bits ? (first) << bits >> shift : 0)
+    for (size_t row = 0; row < rows; row++)
+        ends[BUCKET(load_big_endian(records + record_size * row, 8)) + 1]++;
+    for (size_t bucket = 0; bucket < buckets; bucket++)
+        ends[bucket + 1] += ends[bucket];
+    for (size_t row = 0; row < rows; row++) {
+        uint64_t first = load_big_endian(records + record_size * row, 8);
+        keys[ends[BUCKET(first)]++] = (struct key){first, (uint32_t)row};
+    }
+#undef BUCKET
+    free(ends);
+    for (size_t at = 1; at < rows; at++) { /* the buckets are in order, so that a key goes back a few places only */
+        struct key key = keys[at];
+        const uint8_t *record = records + record_size * key.row;
+        size_t to = at;
+        for (; to > 0; to--) {
+            struct key before = keys[to - 1];
+            if (before.first < key.first ||
+                (before.first == key.first && memcmp(records + record_size * before.row, record, record_size) <= 0))
+                break;
+            keys[to] = before;
+        }
+        keys[to] = key;
+    }
+    return keys;
+}
+
+/* The records of one shard, sorted, by column; 0 where there is no memory for that.
+ *
+ * bits: of the shard's number. starts: ordinal of each family's first row. digests: rows times digest_size bytes.
+ * families, steps: as they are in the records. entries: rows times entry_size bytes of the index, big-endian: the
+ * digest bits behind the bucket's, then the ordinal of ordinal_bits. buckets: for each one of the shard, first_bucket
+ * the first, how many rows it has.
+ */
+static int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t digest_size, unsigned bits,
+                                const uint64_t *starts, unsigned bucket_bits, unsigned ordinal_bits, size_t entry_size,
+                                uint64_t first_bucket, uint8_t *digests, uint32_t *families, uint32_t *steps,
+                                uint8_t *entries, uint64_t *buckets) {
+    size_t record_size = digest_size + 8;
+    struct key *keys = sorted_keys(records, rows, record_size, bits);
+    if (!keys)
+        return 0;
+    unsigned entry_bits = 8 * (unsigned)entry_size, first = bucket_bits + entry_bits - ordinal_bits;
+    uint64_t kept = entry_bits == 64 ? ~(uint64_t)0 : ((uint64_t)1 << entry_bits) - 1;
+    for (size_t row = 0; row < rows; row++) {
+        const uint8_t *record = records + record_size * keys[row].row;
+        memcpy(digests + digest_size * row, record, digest_size);
+        families[row] = (uint32_t)load_big_endian(record + digest_size, 4);
+        steps[row] = (uint32_t)load_big_endian(record + digest_size + 4, 4);
+        uint64_t key = first_bits(record, first) << ordinal_bits | (starts[families[row]] + steps[row]);
+        store_big_endian(entries + entry_size * row, key & kept, entry_size);
+        buckets[first_bits(record, bucket_bits) - first_bucket]++;
+    }
+    free(keys);
+    return 1;
+}

@@ -1,0 +1,211 @@
+"""The packed index: it gives what the Parquet files give, for every row, and nothing else, whatever happened to it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.abi.digest import LaunchDigest
+from catalog.errors import VerificationFailed
+from catalog.query.lookup import lookup, lookup_in_parquet
+from catalog.query.packed import PackedCatalog, light_sha256
+from catalog.query.store import Catalog
+from catalog.release import generation, index, names
+from catalog.release.build import Built
+from catalog.release.manifest import part_names
+from catalog.release.verity import DamagedBlock
+from tests.release.samples import SMALL, build, write_inputs, write_spec
+
+
+@pytest.fixture(scope="module")
+def parted(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The catalog of samples.SMALL in many parts, row groups and buckets, as large ones are."""
+    folder = tmp_path_factory.mktemp("parted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generation, "ROWS_PER_PART", 8)
+        return build(write_spec(write_inputs(folder / "inputs"), SMALL + UNLIKE), folder / "catalog", processes=2)
+
+
+UNLIKE = """
+[[together]]
+when = { kernel_hashes = ["mine"], vcpu_signatures = [0xa10f10] }
+only = { vcpus = [1, 3] }
+"""
+"""Families that are no whole product any more."""
+
+
+def all_digests(built: Built) -> list[tuple[str, bytes]]:
+    found = []
+    for technology, entry in built.manifest.technologies.items():
+        for name in part_names(technology, entry.parts):
+            digests = pq.read_table(built.folder / name)["launch_digest"].to_pylist()
+            found += [(technology, digest) for digest in digests]
+    return found
+
+
+def agrees(built: Built, digests: list[tuple[str, bytes]]) -> None:
+    catalog = Catalog.open(built.folder)
+    packed = PackedCatalog(str(built.folder), hashlib.sha256)
+    for _, digest in digests:
+        expected = [match.to_dict() for match in lookup_in_parquet(catalog, LaunchDigest(digest))]
+        assert [match.to_dict() for match in packed.lookup(digest)] == expected
+        assert expected != []
+    packed.close()
+
+
+def test_every_row_is_found_as_parquet_has_it(small: Built, parted: Built) -> None:
+    agrees(small, all_digests(small))
+    agrees(parted, all_digests(parted))
+
+
+def test_a_sample_of_the_default_is_found_as_parquet_has_it(default: Built) -> None:
+    agrees(default, random.Random(3).sample(all_digests(default), 12))
+
+
+def test_parts_hold_the_rows_in_order(small: Built, parted: Built) -> None:
+    assert parted.manifest.technologies["sev-snp"].parts > 4
+    digests = [digest for technology, digest in all_digests(parted) if technology == "sev-snp"]
+    assert digests == sorted(digests)
+    assert set(digests) <= {digest for _, digest in all_digests(small)}
+
+
+@pytest.mark.parametrize("size", [32, 48])
+def test_nothing_near_a_row_is_found(default: Built, size: int) -> None:
+    packed = PackedCatalog(str(default.folder), light_sha256())
+    chance = random.Random(size)
+    rows = [digest for _, digest in all_digests(default) if len(digest) == size]
+    held = set(rows)
+    for digest in [*chance.sample(rows, 300), bytes(size), b"\xff" * size]:
+        for near in (digest[:-1] + bytes([digest[-1] ^ 1]), digest[:6] + chance.randbytes(size - 6)):
+            assert near in held or packed.lookup(near) == []
+    assert packed.lookup(b"") == packed.lookup(rows[0][:-1]) == []
+    packed.close()
+
+
+@pytest.fixture
+def copy(parted: Built, tmp_path: Path) -> Path:
+    shutil.copytree(parted.folder, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+READ = ["components/names", "sev-snp/launch_digests.index", "sev-es/launch_digests.index.merkle"]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_damaged_index_is_told_and_parquet_is_read(default: Built, tmp_path: Path, name: str) -> None:
+    """A changed bit is told where it is met, another length always; the answer is the same."""
+    folder = tmp_path / "copy"
+    shutil.copytree(default.folder, folder)
+    chance = random.Random(name)
+    whole = (folder / name).read_bytes()
+    rows = [digest for technology, digest in all_digests(default) if technology == name.partition("/")[0]]
+    digest = LaunchDigest(chance.choice(rows or [digest for _, digest in all_digests(default)]))
+    catalog = Catalog.open(folder)
+    expected = [match.to_dict() for match in lookup_in_parquet(catalog, digest)]
+    flipped = [bytearray(whole) for _ in range(8)]
+    for broken in flipped:
+        broken[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+    changed = [(bytes(broken), {0, 1}) for broken in flipped]
+    shorter = [(whole[: chance.randrange(len(whole))], {1}) for _ in range(2)]
+    longer = [] if name.endswith(".merkle") else [(whole + b"\0", {1})]
+    for data, times in [*changed, *shorter, *longer, (b"", {1}), (bytes(len(whole)), {1})]:
+        (folder / name).write_bytes(data)
+        told: list[str] = []
+        assert [match.to_dict() for match in lookup(catalog, digest, warn=told.append)] == expected
+        assert len(told) in times
+        assert all("so the Parquet files are read" in text for text in told)
+    (folder / name).unlink()
+    told = []
+    lookup(catalog, digest, warn=told.append)
+    assert len(told) == 1
+
+
+def test_where_both_are_damaged_nothing_is_answered(parted: Built, copy: Path) -> None:
+    (technology, digest) = all_digests(parted)[-1]
+    names_of_parts = part_names(technology, parted.manifest.technologies[technology].parts)
+    for name in names_of_parts:
+        (copy / name).write_bytes((copy / name).read_bytes()[:-1])
+    told: list[str] = []
+    with pytest.raises(VerificationFailed, match="is not the file its manifest names"):
+        lookup(Catalog.open(copy), LaunchDigest(digest), warn=told.append)
+    assert len(told) == 1
+
+
+def test_indexes_of_two_technologies_are_not_exchanged(copy: Path) -> None:
+    """Even where the manifest says so: each index says of which technology it is."""
+    text = (copy / "manifest.json").read_text()
+    for suffix in ("", ".merkle"):
+        first, second = (copy / f"{name}/launch_digests.index{suffix}" for name in ("sev", "sev-es"))
+        data = first.read_bytes()
+        first.write_bytes(second.read_bytes())
+        second.write_bytes(data)
+        text = text.replace(f"sev/launch_digests.index{suffix}", "~").replace(
+            f"sev-es/launch_digests.index{suffix}", f"sev/launch_digests.index{suffix}"
+        )
+        text = text.replace('"~"', f'"sev-es/launch_digests.index{suffix}"')
+    (copy / "manifest.json").write_text(text)
+    with pytest.raises(DamagedBlock, match="index of another technology"):
+        PackedCatalog(str(copy), hashlib.sha256)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"format": "ldcat-catalog/2"', '"format": "ldcat-catalog/3"', "no manifest of this format"),
+        ('"fsverity": "', '"fsverity": "x', "does not say how"),
+        ('"components/names": {', '"components/nemas": {', "does not say how"),
+    ],
+)
+def test_a_manifest_that_says_something_else(copy: Path, old: str, new: str, message: str) -> None:
+    path = copy / "manifest.json"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(DamagedBlock, match=message):
+        PackedCatalog(str(copy), hashlib.sha256)
+    path.unlink()
+    with pytest.raises(DamagedBlock, match="no such file"):
+        PackedCatalog(str(copy), hashlib.sha256)
+
+
+class Bytes:
+    """A file in memory, taken as verified."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.size = len(data)
+
+    def read(self, offset: int, size: int, *, keep: bool = False) -> bytes:
+        if not 0 <= offset <= offset + size <= len(self.data):
+            raise DamagedBlock("beyond the end")
+        return self.data[offset : offset + size]
+
+
+@pytest.mark.parametrize("name", ["sev-snp/launch_digests.index", "sev/launch_digests.index", "components/names"])
+def test_an_index_whose_verified_bytes_are_nonsense_is_damaged_and_nothing_else(parted: Built, name: str) -> None:
+    """One who signs nonsense gets no crash, no endless loop and no memory."""
+    whole = (parted.folder / name).read_bytes()
+    chance = random.Random(name)
+    digests = [digest for _, digest in all_digests(parted)]
+    for _ in range(600):
+        broken = bytearray(whole)
+        for _ in range(chance.randint(1, 3)):
+            at = chance.randrange(min(len(whole), 400) if chance.random() < 0.7 else len(whole))
+            broken[at] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+        data = bytes(broken[: chance.randrange(len(broken))] if chance.random() < 0.2 else broken)
+        try:
+            if name == "components/names":
+                opened = names.Names(Bytes(data))  # type: ignore[arg-type]
+                for kind in range(4):
+                    for number in range(min(opened.counts[kind], 50)):
+                        opened.record(kind, number)
+                continue
+            found = index.Index(Bytes(data), len(data), lambda *_: chance.choice(digests))  # type: ignore[arg-type]
+            for digest in chance.sample(digests, 5):
+                for ordinal in found.find(digest):
+                    found.group_of(ordinal).at(ordinal)
+        except DamagedBlock:
+            pass
