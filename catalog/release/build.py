@@ -29,11 +29,15 @@ Begin = Callable[[str, int], Progress]
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build made. example: a launch digest of it in hex to look up, None when it has no row."""
+    """What a build made. example: a launch digest of it in hex to look up, None when it has no row.
+
+    reused: rows that the catalog which stood there before had already.
+    """
 
     folder: Path
     manifest: Manifest
     example: str | None
+    reused: int
 
 
 def build_catalog(spec: CatalogSpec, folder: Path, *, engine: Engine, kernels: Kernels, begin: Begin) -> Built:
@@ -45,31 +49,25 @@ def build_catalog(spec: CatalogSpec, folder: Path, *, engine: Engine, kernels: K
         product = cross_product(spec)
         files, numbers = _write_components(partial, spec)
         with ThreadPoolExecutor(processors()) as pool:
-            from catalog.release.digest_files import write_digests  # pyarrow costs 150 ms, and workers never need it
+            from catalog.release.digest_files import Means, write_digests  # pyarrow: 150 ms that workers never need
 
-            entries, digest_files = write_digests(
-                partial,
-                spec,
-                product,
-                numbers,
-                engine=engine,
-                writers=Engine(pool, processors() + 1, in_process=True),
-                kernels=kernels,
-                begin=begin,
-            )
-        written = Manifest(
+            writers = Engine(pool, processors() + 1, in_process=True)
+            hashed, written = begin("hashed", product.rows), begin("written", product.rows)
+            means = Means(engine, writers, kernels, hashed, written)
+            digests = write_digests(partial, spec, product, numbers, folder, means)
+        made = Manifest(
             format=manifest.FORMAT,
             name=spec.name,
             generator=f"ldcat {__version__}",
-            technologies=entries,
-            files=files | digest_files,
+            technologies=digests.technologies,
+            files=files | digests.files,
             left_out=[
                 LeftOutEntry(technology=o.technology, firmware=o.firmware, reason=o.reason, points=o.points)
                 for o in product.left_out
             ],
         )
-        (partial / manifest.NAME).write_bytes(written.to_json())
-    return Built(folder, written, _example(spec, product))
+        (partial / manifest.NAME).write_bytes(made.to_json())
+    return Built(folder, made, _example(spec, product), digests.reused)
 
 
 def _example(spec: CatalogSpec, product: CrossProduct) -> str | None:

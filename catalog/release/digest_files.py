@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalog.launch.native.paths import Kernels
@@ -11,45 +13,82 @@ from catalog.release import generation, manifest
 from catalog.release.digest_table import DigestTable
 from catalog.release.engine import Engine
 from catalog.release.enumeration import CrossProduct, Family, Progress
+from catalog.release.generation import Spill
 from catalog.release.index_writer import IndexWriter, Numbers, groups_of, keying_of
 from catalog.release.manifest import FileEntry, TechnologyEntry
+from catalog.release.reuse import Previous
 from catalog.release.rows import Columns
 from catalog.release.spec import CatalogSpec
+from catalog.release.verity import DamagedBlock
 
 Files = dict[str, FileEntry]
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a build is done with. engine: hashes and sorts. writers: threads of this process that write.
+
+    hashed, written: called with numbers of rows; rows that are reused count as hashed.
+    """
+
+    engine: Engine
+    writers: Engine
+    kernels: Kernels
+    hashed: Progress
+    written: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the manifest says of the digest files. reused: rows that the previous catalog had."""
+
+    technologies: dict[str, TechnologyEntry]
+    files: dict[str, FileEntry]
+    reused: int
+
+
 def write_digests(
-    folder: Path,
-    spec: CatalogSpec,
-    product: CrossProduct,
-    numbers: Numbers,
-    *,
-    engine: Engine,
-    writers: Engine,
-    kernels: Kernels,
-    begin: Callable[[str, int], Progress],
-) -> tuple[dict[str, TechnologyEntry], Files]:
-    """Write the launch digests of every technology of the spec; gives what the manifest says of them."""
-    entries: dict[str, TechnologyEntry] = {}
-    files: Files = {}
-    hashed, written = begin("hashed", product.rows), begin("written", product.rows)
+    folder: Path, spec: CatalogSpec, product: CrossProduct, numbers: Numbers, previous: Path, means: Means
+) -> Written:
+    """Write the launch digests of every technology of the spec.
+
+    previous: the catalog that stands where this one will be, if there is one; rows it has are taken from it.
+    """
+    done = Written({}, {}, 0)
     for name in sorted(spec.axes):
         families = [family for family in product.families if family.technology == name]
         size = technology_named(name).digest_size
         (folder / name).mkdir()
-        spill = generation.spilled(
-            families, size, folder / f"{name}-spill", engine=engine, kernels=kernels, progress=hashed
-        )
+        bits = generation.shard_bits(generation.row_count(families))
+        spill = Spill(folder / f"{name}-spill", bits, size)
+        known = _fill(spill, name, families, previous, means)
         one = _OneTechnology(folder, name, size, families, numbers, spill.rows)
-        shards = generation.sorted_shards(spill, size, one.keying, engine=engine)
-        for _, made in writers.run(one.write_part, shards):
-            written(sum(entry.rows or 0 for entry in made.values()))
-            files |= made
+        for _, made in means.writers.run(
+            one.write_part, generation.sorted_shards(spill, one.keying, engine=means.engine)
+        ):
+            means.written(sum(entry.rows or 0 for entry in made.values()))
+            done.files.update(made)
         spill.remove()
-        files |= one.finish()
-        entries[name] = TechnologyEntry(digest_size=size, rows=sum(spill.rows), parts=len(spill.rows))
-    return entries, files
+        done.files.update(one.finish())
+        done.technologies[name] = TechnologyEntry(digest_size=size, rows=sum(spill.rows), parts=len(spill.rows))
+        done = replace(done, reused=done.reused + sum(len(families[number].vcpus) for number in known))
+    return done
+
+
+def _fill(spill: Spill, name: str, families: Sequence[Family], previous: Path, means: Means) -> frozenset[int]:
+    """All rows of the families: those that the previous catalog has, whose numbers are given, and the others hashed."""
+    try:
+        with closing(Previous(previous, name, families, means.kernels)) as taken:
+            known = taken.numbers
+            for pieces in taken.records(spill.bits):
+                spill.add(pieces)
+    except DamagedBlock:  # nothing there, or nothing that can be used: then everything is hashed
+        spill.clear()
+        known = frozenset()
+    means.hashed(sum(spill.rows))
+    missing = [number for number in range(len(families)) if number not in known]
+    generation.hash_into(spill, families, missing, engine=means.engine, kernels=means.kernels, progress=means.hashed)
+    return known
 
 
 class _OneTechnology:

@@ -35,9 +35,9 @@ _CHUNK_IN_PYTHON = 1 << 13
 
 @dataclass(frozen=True, slots=True)
 class HashTask:
-    """Families of one technology to hash. first: the number of the first. bits: of a shard's number."""
+    """Families of one technology to hash. numbers: theirs. bits: of a shard's number."""
 
-    first: int
+    numbers: Sequence[int]
     families: Sequence[Family]
     bits: int
     kernels: Kernels
@@ -61,7 +61,7 @@ def shard_bits(row_count: int) -> int:
 
 def hash_families(task: HashTask) -> list[Buffer]:
     """Map: the records of these families, by shard."""
-    return rows.split(measure_families(task.families, task.first, task.kernels), task.bits)
+    return rows.split(measure_families(task.families, task.numbers, task.kernels), task.bits)
 
 
 def hash_families_elsewhere(task: HashTask) -> list[bytes]:
@@ -74,49 +74,58 @@ def sort_shard(task: SortTask) -> Columns:
     return rows.sorted_columns(task.records, task.digest_size, task.keying, shard=task.shard, bits=task.bits)
 
 
-def measure_families(families: Sequence[Family], first: int, kernels: Kernels) -> list[Batch]:
+def measure_families(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> list[Batch]:
     """The digests of families of one technology, those with the same vCPU counts together.
 
-    first: number of the first family. Neighbours share what they launch before the vCPUs, so families come in
-    canonical order.
+    numbers: theirs. Neighbours share what they launch before the vCPUs, so families come in canonical order.
     """
-    technology = technologies()[families[0].technology]
+    digest_size = technologies()[families[0].technology].digest_size
     alike: dict[tuple[int | None, ...], list[int]] = defaultdict(list)
-    for number, family in enumerate(families):
-        alike[family.vcpus].append(number)
+    for at, family in enumerate(families):
+        alike[family.vcpus].append(at)
     batches = []
-    for counts, numbers in alike.items():
-        made: list[bytes] = []
-        chains = []
-        for firmware, same in itertools.groupby(numbers, key=lambda number: families[number].firmware):
-            measurer = Measurer(technology, firmware)
-            points = [families[number].point(counts[0]) for number in same]
-            made += [measurer.measure(point).value for point in points if isinstance(point, FirmwarePoint)]
-            chains += [measurer.chain(point) for point in points if isinstance(point, VcpuPoint)]
-        if chains:
-            made = technology.fold_chains(chains, [count for count in counts if count], kernels)
-        batches.append(Batch(b"".join(made), technology.digest_size, [first + number for number in numbers]))
+    for counts, places in alike.items():
+        made = _measure([families[at] for at in places], counts, kernels)
+        batches.append(Batch(b"".join(made), digest_size, [numbers[at] for at in places]))
     return batches
+
+
+def measure_last(families: Sequence[Family], kernels: Kernels) -> list[bytes]:
+    """The digest of each family of one technology at its last vCPU count, which is the same for all."""
+    return _measure(families, families[0].vcpus[-1:], kernels)
+
+
+def _measure(families: Sequence[Family], counts: Sequence[int | None], kernels: Kernels) -> list[bytes]:
+    """The digests of each family after each count, one after the other."""
+    technology = technologies()[families[0].technology]
+    made, chains = [], []
+    for firmware, same in itertools.groupby(families, key=lambda family: family.firmware):
+        measurer = Measurer(technology, firmware)
+        points = [family.point(counts[0]) for family in same]
+        made += [measurer.measure(point).value for point in points if isinstance(point, FirmwarePoint)]
+        chains += [measurer.chain(point) for point in points if isinstance(point, VcpuPoint)]
+    return technology.fold_chains(chains, [count for count in counts if count], kernels) if chains else made
 
 
 class Spill:
     """Records by shard in files of a folder, until all are there."""
 
-    def __init__(self, folder: Path, shards: int, record_size: int) -> None:
+    def __init__(self, folder: Path, bits: int, digest_size: int) -> None:
         self._folder = folder
-        self._record_size = record_size
-        self.rows = [0] * shards
+        self.digest_size = digest_size
+        self.bits = bits
+        self.rows = [0] * (1 << bits)
         folder.mkdir()
 
     def add(self, pieces: Sequence[Buffer]) -> int:
         """Keep one piece for each shard; gives the number of rows."""
-        added = 0
+        added, record_size = 0, self.digest_size + NUMBERS_SIZE
         for shard, piece in enumerate(pieces):
             if len(piece):
                 with self._path(shard).open("ab") as file:
                     file.write(piece)
-                self.rows[shard] += len(piece) // self._record_size
-                added += len(piece) // self._record_size
+                self.rows[shard] += len(piece) // record_size
+                added += len(piece) // record_size
         return added
 
     def take(self, shard: int, *, mapped: bool) -> Buffer:
@@ -129,6 +138,12 @@ class Spill:
         path.unlink()
         return records
 
+    def clear(self) -> None:
+        """Forget all records."""
+        self.remove()
+        self._folder.mkdir()
+        self.rows = [0] * len(self.rows)
+
     def remove(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self._folder)
@@ -137,24 +152,27 @@ class Spill:
         return self._folder / str(shard)
 
 
-def spilled(
-    families: Sequence[Family], digest_size: int, folder: Path, *, engine: Engine, kernels: Kernels, progress: Progress
-) -> Spill:
-    """Hash all families into the shards of a new folder."""
-    bits = shard_bits(row_count(families))
-    spill = Spill(folder, 1 << bits, digest_size + NUMBERS_SIZE)
-    tasks = (HashTask(first, chunk, bits, kernels) for first, chunk in _chunks(families, kernels))
+def hash_into(
+    spill: Spill,
+    families: Sequence[Family],
+    numbers: Sequence[int],
+    *,
+    engine: Engine,
+    kernels: Kernels,
+    progress: Progress,
+) -> None:
+    """Hash the families of these numbers into shards."""
     function: Callable[[HashTask], Sequence[Buffer]] = hash_families if engine.in_process else hash_families_elsewhere
+    chunks = _chunks(families, numbers, kernels)
+    tasks = (HashTask(chunk, [families[n] for n in chunk], spill.bits, kernels) for chunk in chunks)
     for _, pieces in engine.run(function, tasks):
         progress(spill.add(pieces))
-    return spill
 
 
-def sorted_shards(spill: Spill, digest_size: int, keying: Keying, *, engine: Engine) -> Iterator[tuple[int, Columns]]:
+def sorted_shards(spill: Spill, keying: Keying, *, engine: Engine) -> Iterator[tuple[int, Columns]]:
     """The number and the sorted rows of each shard, in the order they are done."""
-    bits = (len(spill.rows) - 1).bit_length()
     shards = ((shard, spill.take(shard, mapped=engine.in_process)) for shard in range(len(spill.rows)))
-    tasks = (SortTask(shard, records, digest_size, bits, keying) for shard, records in shards)
+    tasks = (SortTask(shard, records, spill.digest_size, spill.bits, keying) for shard, records in shards)
     yield from engine.run(sort_shard, tasks)
 
 
@@ -174,15 +192,16 @@ def digest_of(family: Family, vcpus: int | None) -> LaunchDigest:
     return Measurer(technologies()[family.technology], family.firmware).measure(family.point(vcpus))
 
 
-def _chunks(families: Sequence[Family], kernels: Kernels) -> Iterator[tuple[int, Sequence[Family]]]:
-    """Families in runs of about as many rows as are hashed at once, and the number of each run's first."""
+def _chunks(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> Iterator[Sequence[int]]:
+    """Numbers of families in runs of about as many rows as are hashed at once."""
     low, high = _CHUNK
-    limit = min(max(low, row_count(families) // 512), high) if kernels.compiled else _CHUNK_IN_PYTHON
-    first = taken = 0
-    for number, family in enumerate(families):
-        if taken and taken + len(family.vcpus) > limit:
-            yield first, families[first:number]
-            first, taken = number, 0
-        taken += len(family.vcpus)
+    all_rows = sum(len(families[number].vcpus) for number in numbers)
+    limit = min(max(low, all_rows // 512), high) if kernels.compiled else _CHUNK_IN_PYTHON
+    start = taken = 0
+    for at, number in enumerate(numbers):
+        if taken and taken + len(families[number].vcpus) > limit:
+            yield numbers[start:at]
+            start, taken = at, 0
+        taken += len(families[number].vcpus)
     if taken:
-        yield first, families[first:]
+        yield numbers[start:]

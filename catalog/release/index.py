@@ -93,11 +93,11 @@ class Index:
             raise DamagedBlock("the index ends in its header")
         fields = HEADER.unpack(file.read(0, HEADER.size))
         magic, version, self.digest_size, self.rows = fields[:4]
-        self._bucket_bits, self._ordinal_bits, self._entry_size, self.distinguished_bits = fields[4:8]
+        self._bucket_bits, self.ordinal_bits, self._entry_size, self.distinguished_bits = fields[4:8]
         self._groups, *offsets, self.parts, end = fields[8:17]
         self._group_at, self._list_at, self._part_at, self._page_at, self._bucket_at, self._entry_at = offsets
         self.technology = fields[17].rstrip(b"\0").decode("ascii", "replace")
-        self._digest_bits = 8 * self._entry_size - self._ordinal_bits
+        self._digest_bits = 8 * self._entry_size - self.ordinal_bits
         sound = (
             (magic, version, end) == (MAGIC, VERSION, size)
             and 1 <= self._entry_size <= 8
@@ -124,7 +124,7 @@ class Index:
         key = int.from_bytes(digest[:8], "big") >> (64 - self._bucket_bits - self._digest_bits)
         wanted = key & ((1 << self._digest_bits) - 1)
         first, entries = self._bucket(key >> self._digest_bits)
-        size, shift = self._entry_size, self._ordinal_bits
+        size, shift = self._entry_size, self.ordinal_bits
         low, high = 0, len(entries) // size
         while low < high:
             middle = (low + high) // 2
@@ -153,26 +153,40 @@ class Index:
             raise DamagedBlock("the index has a row that is in none of its groups")
         return group
 
+    def pages(self) -> Iterator[tuple[bytes, bytes]]:
+        """The digests and the entries of each row group, in order."""
+        firsts = [*(first for first, _ in self._all_parts()), self.rows]
+        for part, first in enumerate(firsts[:-1]):
+            end = firsts[part + 1]
+            for row in range(first, end, ROW_GROUP):
+                count = min(ROW_GROUP, end - row)
+                entries = self._file.read(self._entry_at + self._entry_size * row, self._entry_size * count)
+                yield self._pages(part, self.page_of(row)[1], self.digest_size * count), entries
+
     def groups(self) -> Iterator[Group]:
         """All groups, in order of their rows."""
         return map(self._group, range(self._groups))
 
     def page_of(self, row: int) -> tuple[int, int]:
         """The part a row is in, by its place in the order of digests, and where in that file its digest begins."""
-        if not self._part_table:
-            packed = self._file.read(self._part_at, PART.size * self.parts)
-            self._part_table = list(PART.iter_unpack(packed))
-            pages = (self._bucket_at - self._page_at) // 8
-            self._page_offsets = unpack(f"<{pages}Q", self._file.read(self._page_at, 8 * pages))
+        parts = self._all_parts()
         low, high = 0, self.parts
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if self._part_table[middle][0] <= row else (low, middle)
-        first, first_page = self._part_table[low]
+            low, high = (middle, high) if parts[middle][0] <= row else (low, middle)
+        first, first_page = parts[low]
         page, within = divmod(row - first, ROW_GROUP)
         if not 0 <= first_page + page < len(self._page_offsets):
             raise DamagedBlock("the index has a row that is in none of its pages")
         return low, self._page_offsets[first_page + page] + self.digest_size * within
+
+    def _all_parts(self) -> list[tuple[int, int]]:
+        """First row and first page of each part; with them the places of all pages are read."""
+        if not self._part_table:
+            self._part_table = list(PART.iter_unpack(self._file.read(self._part_at, PART.size * self.parts)))
+            pages = (self._bucket_at - self._page_at) // 8
+            self._page_offsets = unpack(f"<{pages}Q", self._file.read(self._page_at, 8 * pages))
+        return self._part_table
 
     def _bucket(self, number: int) -> tuple[int, bytes]:
         first, end = unpack("<QQ", self._file.read(self._bucket_at + 8 * number, 16, keep=True))

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NONE 0xffffffffu
+
 static uint64_t load_big_endian(const uint8_t *bytes, size_t count) {
     uint64_t number = 0;
     for (size_t i = 0; i < count; i++)
@@ -47,6 +49,36 @@ static void ldcat_scatter_rows(const uint8_t *digests, size_t digest_size, const
             store_big_endian(record + digest_size, families[i], 4);
             store_big_endian(record + digest_size + 4, steps[j], 4);
         }
+}
+
+/* Records of rows that an index has, for the families that go on under another number; gives how many.
+ *
+ * digests: sorted. entries: as ldcat_sorted_columns packs them. starts: ordinal of the first row of each old family,
+ * ascending. families: the new number of each, NONE for one that does not go on. out has room for all.
+ */
+static size_t ldcat_renumber_rows(const uint8_t *digests, size_t rows, size_t digest_size, const uint8_t *entries,
+                                  size_t entry_size, unsigned ordinal_bits, const uint64_t *starts,
+                                  const uint32_t *families, size_t count, uint8_t *out) {
+    uint64_t ordinals = ((uint64_t)1 << ordinal_bits) - 1;
+    size_t kept = 0, record_size = digest_size + 8;
+    for (size_t row = 0; row < rows; row++) {
+        uint64_t ordinal = load_big_endian(entries + entry_size * row, entry_size) & ordinals;
+        size_t low = 0, high = count;
+        while (high - low > 1) {
+            size_t middle = (low + high) / 2;
+            if (starts[middle] <= ordinal)
+                low = middle;
+            else
+                high = middle;
+        }
+        if (families[low] == NONE)
+            continue;
+        uint8_t *record = out + record_size * kept++;
+        memcpy(record, digests + digest_size * row, digest_size);
+        store_big_endian(record + digest_size, families[low], 4);
+        store_big_endian(record + digest_size + 4, ordinal - starts[low], 4);
+    }
+    return kept;
 }
 
 struct key {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from array import array
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from mmap import mmap
@@ -19,6 +20,9 @@ except ImportError:
     ffi = lib = None
 
 Buffer = bytes | bytearray | memoryview | mmap
+
+NONE = 0xFFFFFFFF
+"""Number of a family that does not go on."""
 
 NUMBERS_SIZE = 8
 """Bytes of a record after the digest."""
@@ -136,6 +140,39 @@ def sorted_columns(records: Buffer, digest_size: int, keying: Keying, *, shard: 
     return made
 
 
+def renumbered(
+    digests: bytes,
+    entries: bytes,
+    *,
+    digest_size: int,
+    ordinal_bits: int,
+    starts: array[int],
+    families: array[int],
+) -> bytes | memoryview:
+    """Records of sorted rows that an index has, for the families that go on under another number.
+
+    starts: ordinal of the first row of each old family, ascending. families: the new number of each, or NONE.
+    """
+    count = len(digests) // digest_size
+    entry_size = len(entries) // count
+    if lib is None:
+        return _renumber_in_python(digests, entries, digest_size, entry_size, ordinal_bits, starts, families)
+    out = bytearray((digest_size + NUMBERS_SIZE) * count)
+    kept = lib.ldcat_renumber_rows(
+        ffi.from_buffer("uint8_t[]", digests),
+        count,
+        digest_size,
+        ffi.from_buffer("uint8_t[]", entries),
+        entry_size,
+        ordinal_bits,
+        ffi.from_buffer("uint64_t[]", starts),
+        ffi.from_buffer("uint32_t[]", families),
+        len(families),
+        ffi.from_buffer("uint8_t[]", out, require_writable=True),
+    )
+    return memoryview(out)[: (digest_size + NUMBERS_SIZE) * kept]
+
+
 def first_bits(digest: bytes | bytearray | memoryview, bits: int) -> int:
     """The first `bits` bits of a digest, 0 to 64, as a number."""
     return int.from_bytes(digest[:8], "big") >> (64 - bits)
@@ -149,6 +186,26 @@ def _split_in_python(batches: Sequence[Batch], bits: int) -> list[Buffer]:
             digest = batch.digests[row * batch.digest_size : (row + 1) * batch.digest_size]
             shards[first_bits(digest, bits)].append(bytes(digest) + (family << 32 | step).to_bytes(NUMBERS_SIZE, "big"))
     return [b"".join(records) for records in shards]
+
+
+def _renumber_in_python(
+    digests: bytes,
+    entries: bytes,
+    digest_size: int,
+    entry_size: int,
+    ordinal_bits: int,
+    starts: array[int],
+    families: array[int],
+) -> bytes:
+    records = []
+    for row in range(len(digests) // digest_size):
+        entry = int.from_bytes(entries[row * entry_size : (row + 1) * entry_size], "big")
+        ordinal = entry & ((1 << ordinal_bits) - 1)
+        family = bisect_right(starts, ordinal) - 1
+        if families[family] != NONE:
+            numbers = families[family] << 32 | ordinal - starts[family]
+            records.append(digests[row * digest_size : (row + 1) * digest_size] + numbers.to_bytes(NUMBERS_SIZE, "big"))
+    return b"".join(records)
 
 
 def _sort_in_python(records: Buffer, digest_size: int, keying: Keying, first_bucket: int, made: Columns) -> None:

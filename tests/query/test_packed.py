@@ -28,6 +28,7 @@ def parted(tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = tmp_path_factory.mktemp("parted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generation, "ROWS_PER_PART", 8)
+        patch.setattr(generation, "_CHUNK", (20, 40))
         return build(write_spec(write_inputs(folder / "inputs"), SMALL + UNLIKE), folder / "catalog", processes=2)
 
 

@@ -194,8 +194,9 @@ def test_a_folder_with_anything_else_is_left_alone(inputs: Path, tmp_path: Path)
 def test_an_error_leaves_the_catalog_that_was_there(
     inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
+    folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
     before = contents(tmp_path / "catalog")
+    write_spec(inputs, SMALL)
     monkeypatch.setattr(generation, "measure_families", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         build(inputs / "spec.toml", folder)

@@ -55,6 +55,8 @@ def command(
     if not quiet:
         for name, entry in built.manifest.technologies.items():
             render.note(f"{name}: {entry.rows:,} launch digests")
+        if built.reused:
+            render.note(f"{built.reused:,} of them were in the catalog that was there; the others are new")
         left_out = sum(entry.points for entry in built.manifest.left_out)
         render.note(f"{left_out:,} points of the cross product are left out; manifest.json says which and why")
         if built.example:
