@@ -28,6 +28,11 @@ void ldcat_scatter_rows(const uint8_t *digests, size_t digest_size, const uint32
 size_t ldcat_renumber_rows(const uint8_t *digests, size_t rows, size_t digest_size, const uint8_t *entries,
                            size_t entry_size, unsigned ordinal_bits, const uint64_t *starts, const uint32_t *families,
                            size_t count, uint8_t *out);
+void ldcat_find_rows(const uint8_t *asked, size_t count, size_t digest_size, const uint8_t *buckets,
+                     unsigned bucket_bits, const uint8_t *entries, size_t entry_size, unsigned ordinal_bits,
+                     const uint8_t *part, size_t part_size, unsigned part_bits, uint64_t part_number,
+                     const uint64_t *pages, size_t page_count, unsigned page_bits, uint64_t first_row,
+                     uint64_t rows, uint64_t *found, uint32_t *times);
 int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t digest_size, unsigned bits,
                          const uint64_t *starts, unsigned bucket_bits, unsigned ordinal_bits, size_t entry_size,
                          uint64_t first_bucket, uint8_t *digests, uint32_t *families, uint32_t *steps, uint8_t *entries,

@@ -11,7 +11,7 @@ import shutil
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from mmap import PROT_READ, mmap
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def hash_families(task: HashTask) -> list[Buffer]:
 
 def hash_families_elsewhere(task: HashTask) -> list[bytes]:
     """As `hash_families`, in a form that can be sent from one process to another."""
-    return [bytes(piece) for piece in hash_families(task)]
+    return [bytes(piece) for piece in hash_families(replace(task, kernels=task.kernels.here()))]
 
 
 def sort_shard(task: SortTask) -> Columns:

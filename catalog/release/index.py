@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from catalog.release.verity import VerifiedFile
+    from catalog.release.verity import Reader
 
 MAGIC = b"LDCATIDX"
 VERSION = 1
@@ -80,13 +80,37 @@ class Group:
         )
 
 
+class Layout:
+    """Places in an index: offsets of its buckets and entries, and first row and page of each part."""
+
+    __slots__ = ("bucket_at", "bucket_bits", "entry_at", "entry_size", "first_pages", "first_rows", "page_offsets")
+
+    def __init__(
+        self,
+        bucket_at: int,
+        bucket_bits: int,
+        entry_at: int,
+        entry_size: int,
+        first_rows: list[int],
+        first_pages: list[int],
+        page_offsets: tuple[int, ...],
+    ) -> None:
+        self.bucket_at = bucket_at
+        self.bucket_bits = bucket_bits
+        self.entry_at = entry_at
+        self.entry_size = entry_size
+        self.first_rows = first_rows
+        self.first_pages = first_pages
+        self.page_offsets = page_offsets
+
+
 class Index:
     """An open index. pages: reads `size` bytes at an offset of a part's Parquet file, verified.
 
     Raises DamagedBlock for a file that is not an index of this version, or not one in itself.
     """
 
-    def __init__(self, file: VerifiedFile, size: int, pages: Callable[[int, int, int], bytes]) -> None:
+    def __init__(self, file: Reader, size: int, pages: Callable[[int, int, int], bytes]) -> None:
         self._file = file
         self._pages = pages
         if size < HEADER.size:
@@ -162,6 +186,14 @@ class Index:
                 count = min(ROW_GROUP, end - row)
                 entries = self._file.read(self._entry_at + self._entry_size * row, self._entry_size * count)
                 yield self._pages(part, self.page_of(row)[1], self.digest_size * count), entries
+
+    def layout(self) -> Layout:
+        """Where a search of many digests at once finds what it needs."""
+        firsts = [first for first, _ in self._all_parts()]
+        pages = [page for _, page in self._all_parts()]
+        return Layout(
+            self._bucket_at, self._bucket_bits, self._entry_at, self._entry_size, firsts, pages, self._page_offsets
+        )
 
     def groups(self) -> Iterator[Group]:
         """All groups, in order of their rows."""

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from catalog.release.verity import VerifiedFile
+    from catalog.release.verity import Reader
 
 MAGIC = b"LDCATNAM"
 VERSION = 1
@@ -46,7 +46,7 @@ def pack_names(kinds: Sequence[Sequence[Sequence[str | None]]]) -> bytes:
 class Names:
     """An open file of names; raises DamagedBlock for what is none of this version."""
 
-    def __init__(self, file: VerifiedFile) -> None:
+    def __init__(self, file: Reader) -> None:
         self._file = file
         magic, version, kinds = unpack("<8sII", file.read(0, 16))
         if (magic, version, kinds) != (MAGIC, VERSION, 4):

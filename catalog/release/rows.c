@@ -18,6 +18,13 @@ static uint64_t load_big_endian(const uint8_t *bytes, size_t count) {
     return number;
 }
 
+static uint64_t load_little_endian(const uint8_t *bytes) {
+    uint64_t number = 0;
+    for (int i = 7; i >= 0; i--)
+        number = number << 8 | bytes[i];
+    return number;
+}
+
 static void store_big_endian(uint8_t *bytes, uint64_t number, size_t count) {
     for (size_t i = 0; i < count; i++)
         bytes[i] = (uint8_t)(number >> (8 * (count - 1 - i)));
@@ -79,6 +86,48 @@ static size_t ldcat_renumber_rows(const uint8_t *digests, size_t rows, size_t di
         store_big_endian(record + digest_size + 4, ordinal - starts[low], 4);
     }
     return kept;
+}
+
+/* For every digest asked for that begins with the number of this part: ordinal of its first row, and how many have it.
+ *
+ * part: the Parquet file; pages: where in it the digests of each row group begin. first_row, rows: of the part.
+ * buckets: u64 little-endian. found: the ordinal; times: 0 stays where there is none. Nothing is read that is
+ * not inside the buffers, whatever they hold.
+ */
+static void ldcat_find_rows(const uint8_t *asked, size_t count, size_t digest_size, const uint8_t *buckets,
+                            unsigned bucket_bits, const uint8_t *entries, size_t entry_size, unsigned ordinal_bits,
+                            const uint8_t *part, size_t part_size, unsigned part_bits, uint64_t part_number,
+                            const uint64_t *pages, size_t page_count, unsigned page_bits, uint64_t first_row,
+                            uint64_t rows, uint64_t *found, uint32_t *times) {
+    unsigned digest_bits = 8 * (unsigned)entry_size - ordinal_bits;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *digest = asked + digest_size * i;
+        if (first_bits(digest, part_bits) != part_number)
+            continue;
+        uint64_t bucket = first_bits(digest, bucket_bits);
+        uint64_t wanted = first_bits(digest, bucket_bits + digest_bits) & (((uint64_t)1 << digest_bits) - 1);
+        uint64_t low = load_little_endian(buckets + 8 * bucket), high = load_little_endian(buckets + 8 * bucket + 8);
+        if (low < first_row || high < low || high - first_row > rows)
+            continue;
+        uint64_t end = high;
+        while (low < high) {
+            uint64_t middle = low + (high - low) / 2;
+            if (load_big_endian(entries + entry_size * middle, entry_size) >> ordinal_bits < wanted)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        for (; low < end && load_big_endian(entries + entry_size * low, entry_size) >> ordinal_bits == wanted; low++) {
+            uint64_t row = low - first_row, page = row >> page_bits;
+            uint64_t within = digest_size * (row & (((uint64_t)1 << page_bits) - 1));
+            if (page >= page_count || pages[page] > part_size || part_size - pages[page] < within + digest_size)
+                continue;
+            if (memcmp(part + pages[page] + within, digest, digest_size))
+                continue;
+            if (!times[i]++)
+                found[i] = load_big_endian(entries + entry_size * low, entry_size) & (((uint64_t)1 << ordinal_bits) - 1);
+        }
+    }
 }
 
 struct key {

@@ -14,7 +14,13 @@ from struct import pack
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
+    from typing import Any, Protocol
+
+    class Reader(Protocol):
+        """A file of which any bytes can be had, verified."""
+
+        def read(self, offset: int, size: int, *, keep: bool = False) -> bytes: ...
+
 
 BLOCK = 4096
 SUFFIX = ".merkle"
@@ -48,6 +54,20 @@ def file_digest(root: bytes, size: int, sha256: Callable[[bytes], Any]) -> bytes
     """The fs-verity digest of a file: SHA-256 of its descriptor, which holds the root hash and the size."""
     descriptor = pack("<BBBBIQ64s32s144s", 1, 1, 12, 0, 0, size, root, b"", b"")
     return bytes(sha256(descriptor).digest())
+
+
+class VerifiedBytes:
+    """The bytes of a file that were verified whole, read as a VerifiedFile is."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, offset: int, size: int, *, keep: bool = False) -> bytes:  # noqa: ARG002 - all of it is kept
+        """Bytes of the file; raises DamagedBlock for a range that is not all in it."""
+        if not 0 <= offset <= offset + size <= self.size:
+            raise DamagedBlock(f"no {size} bytes at {offset}")
+        return self._data[offset : offset + size]
 
 
 class VerifiedFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
+from array import array
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,13 +13,14 @@ import pytest
 
 from catalog.abi.digest import LaunchDigest
 from catalog.errors import VerificationFailed
+from catalog.query.batch import BatchIndex
 from catalog.query.lookup import lookup, lookup_in_parquet
 from catalog.query.packed import PackedCatalog, light_sha256
 from catalog.query.store import Catalog
-from catalog.release import generation, index, names
+from catalog.release import generation, index, names, rows
 from catalog.release.build import Built
 from catalog.release.manifest import part_names
-from catalog.release.verity import DamagedBlock
+from catalog.release.verity import DamagedBlock, VerifiedBytes
 from tests.release.samples import SMALL, build, write_inputs, write_spec
 
 
@@ -79,12 +81,12 @@ def test_parts_hold_the_rows_in_order(small: Built, parted: Built) -> None:
 def test_nothing_near_a_row_is_found(default: Built, size: int) -> None:
     packed = PackedCatalog(str(default.folder), light_sha256())
     chance = random.Random(size)
-    rows = [digest for _, digest in all_digests(default) if len(digest) == size]
-    held = set(rows)
-    for digest in [*chance.sample(rows, 300), bytes(size), b"\xff" * size]:
+    sorted_rows = [digest for _, digest in all_digests(default) if len(digest) == size]
+    held = set(sorted_rows)
+    for digest in [*chance.sample(sorted_rows, 300), bytes(size), b"\xff" * size]:
         for near in (digest[:-1] + bytes([digest[-1] ^ 1]), digest[:6] + chance.randbytes(size - 6)):
             assert near in held or packed.lookup(near) == []
-    assert packed.lookup(b"") == packed.lookup(rows[0][:-1]) == []
+    assert packed.lookup(b"") == packed.lookup(sorted_rows[0][:-1]) == []
     packed.close()
 
 
@@ -104,8 +106,8 @@ def test_a_damaged_index_is_told_and_parquet_is_read(default: Built, tmp_path: P
     shutil.copytree(default.folder, folder)
     chance = random.Random(name)
     whole = (folder / name).read_bytes()
-    rows = [digest for technology, digest in all_digests(default) if technology == name.partition("/")[0]]
-    digest = LaunchDigest(chance.choice(rows or [digest for _, digest in all_digests(default)]))
+    held = [digest for technology, digest in all_digests(default) if technology == name.partition("/")[0]]
+    digest = LaunchDigest(chance.choice(held or [digest for _, digest in all_digests(default)]))
     catalog = Catalog.open(folder)
     expected = [match.to_dict() for match in lookup_in_parquet(catalog, digest)]
     flipped = [bytearray(whole) for _ in range(8)]
@@ -172,19 +174,6 @@ def test_a_manifest_that_says_something_else(copy: Path, old: str, new: str, mes
         PackedCatalog(str(copy), hashlib.sha256)
 
 
-class Bytes:
-    """A file in memory, taken as verified."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.size = len(data)
-
-    def read(self, offset: int, size: int, *, keep: bool = False) -> bytes:
-        if not 0 <= offset <= offset + size <= len(self.data):
-            raise DamagedBlock("beyond the end")
-        return self.data[offset : offset + size]
-
-
 @pytest.mark.parametrize("name", ["sev-snp/launch_digests.index", "sev/launch_digests.index", "components/names"])
 def test_an_index_whose_verified_bytes_are_nonsense_is_damaged_and_nothing_else(parted: Built, name: str) -> None:
     """One who signs nonsense gets no crash, no endless loop and no memory."""
@@ -199,14 +188,53 @@ def test_an_index_whose_verified_bytes_are_nonsense_is_damaged_and_nothing_else(
         data = bytes(broken[: chance.randrange(len(broken))] if chance.random() < 0.2 else broken)
         try:
             if name == "components/names":
-                opened = names.Names(Bytes(data))  # type: ignore[arg-type]
+                opened = names.Names(VerifiedBytes(data))
                 for kind in range(4):
                     for number in range(min(opened.counts[kind], 50)):
                         opened.record(kind, number)
                 continue
-            found = index.Index(Bytes(data), len(data), lambda *_: chance.choice(digests))  # type: ignore[arg-type]
+            found = index.Index(VerifiedBytes(data), len(data), lambda *_: chance.choice(digests))
             for digest in chance.sample(digests, 5):
                 for ordinal in found.find(digest):
                     found.group_of(ordinal).at(ordinal)
         except DamagedBlock:
             pass
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_batch_finds_what_one_by_one_is_found(parted: Built, compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not compiled:
+        monkeypatch.setattr(rows, "lib", None)
+    catalog = Catalog.open(parted.folder)
+    packed = PackedCatalog(str(parted.folder), hashlib.sha256)
+    chance = random.Random(4)
+    for technology, entry in parted.manifest.technologies.items():
+        held = [digest for name, digest in all_digests(parted) if name == technology]
+        asked = [*held, *held[:3], *(chance.randbytes(entry.digest_size) for _ in range(50))]
+        asked += [digest[:-1] + bytes([digest[-1] ^ 1]) for digest in held]
+        chance.shuffle(asked)
+        batch = BatchIndex.open(catalog, technology)
+        found = batch.find(b"".join(asked))
+        one_by_one = [packed.indexes[technology].find(digest) for digest in asked]
+        assert list(found.times) == [len(ordinals) for ordinals in one_by_one]
+        assert [n for n, times in zip(found.ordinals, found.times, strict=True) if times] == [
+            ordinals[0] for ordinals in one_by_one if ordinals
+        ]
+        assert batch.find(b"").times == array("I")
+        with pytest.raises(ValueError, match="are no"):
+            batch.find(b"x")
+    packed.close()
+
+
+def test_a_batch_reads_nothing_that_is_damaged(parted: Built, copy: Path) -> None:
+    (technology, digest) = all_digests(parted)[-1]
+    part = copy / part_names(technology, parted.manifest.technologies[technology].parts)[-1]
+    part.write_bytes(part.read_bytes()[:-1])
+    batch = BatchIndex.open(Catalog.open(copy), technology)
+    with pytest.raises(VerificationFailed):
+        batch.find(digest)
+    (copy / technology / "launch_digests.index").write_bytes(b"")
+    with pytest.raises(VerificationFailed):
+        BatchIndex.open(Catalog.open(copy), technology)
+    with pytest.raises(DamagedBlock):
+        batch.index.find(digest)

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import AbstractContextManager
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from catalog.errors import UsageError
 from catalog.faces import render
 from catalog.faces.options import QuietOption, default_catalog, invocation, kernels, parse_number
+
+if TYPE_CHECKING:
+    from catalog.launch.native.paths import Kernels
+    from catalog.release.engine import Engine
+
+
+class EngineName(StrEnum):
+    """Where a build is measured."""
+
+    LOCAL = "local"
+    DASK = "dask"
 
 
 def command(
@@ -27,30 +40,34 @@ def command(
             parser=parse_number,
             metavar="N",
             envvar="LDCAT_PROCESSES",
-            help="Processors to use, all there are by default. The result is the same.",
+            help="Processors of this machine to use, all by default. The result is the same.",
         ),
+    ] = None,
+    engine: Annotated[
+        EngineName,
+        typer.Option(envvar="LDCAT_ENGINE", help="Where to measure: on this machine, or on a Dask cluster."),
+    ] = EngineName.LOCAL,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", envvar="LDCAT_SCHEDULER", help="Of the Dask cluster, as tcp://HOST:PORT."),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Build a catalog: every launch digest of SPEC, or of all embedded builds.
 
-    Needs no network and no firmware. Prints the folder. An interrupted build changes nothing.
+    Needs no network and no firmware. Prints the folder. An interrupted build changes nothing; rows that the
+    catalog to be replaced has already are not measured again.
     """
     from catalog.release.build import build_catalog
-    from catalog.release.engine import local_engine, processors
     from catalog.release.spec import load_spec
 
     if spec is not None and out is None:
         raise UsageError("a spec of your own needs a folder of its own", "name it with --out DIR")
-    if processes is not None and not 1 <= processes <= 1024:
-        raise UsageError(f"{processes} processes are not between 1 and 1024")
     folder = out or default_catalog()
     chosen = kernels()
-    with (
-        render.progress(quiet=quiet) as begin,
-        local_engine(processes or processors(), threads=chosen.compiled) as engine,
-    ):
-        built = build_catalog(load_spec(spec), folder, engine=engine, kernels=chosen, begin=begin)
+    loaded = load_spec(spec)
+    with render.progress(quiet=quiet) as begin, _engine(engine, scheduler, processes, chosen) as opened:
+        built = build_catalog(loaded, folder, engine=opened, kernels=chosen, begin=begin)
     render.line(str(folder))
     if not quiet:
         for name, entry in built.manifest.technologies.items():
@@ -62,3 +79,20 @@ def command(
         if built.example:
             place = "" if out is None else f" --catalog {shlex.quote(str(out))}"
             render.note(f"try: {shlex.quote(invocation())} lookup {built.example}{place}")
+
+
+def _engine(
+    name: EngineName, scheduler: str | None, processes: int | None, kernels: Kernels
+) -> AbstractContextManager[Engine]:
+    from catalog.release.dask_engine import dask_engine
+    from catalog.release.engine import local_engine, processors
+
+    if (name is EngineName.DASK) != (scheduler is not None):
+        raise UsageError("--engine dask and --scheduler ADDRESS go together")
+    if processes is not None and not 1 <= processes <= 1024:
+        raise UsageError(f"{processes} processes are not between 1 and 1024")
+    if scheduler is None:
+        return local_engine(processes or processors(), threads=kernels.compiled)
+    if processes is not None:
+        raise UsageError("--processes is for this machine", "a Dask cluster uses the processors of its workers")
+    return dask_engine(scheduler)

@@ -32,6 +32,13 @@ class Kernels:
         """Whether every kernel is compiled code, which runs without the GIL."""
         return PYTHON not in (self.sha256, self.sha384)
 
+    def here(self) -> Kernels:
+        """The same where this processor has the paths, else its best: work may be sent to another machine."""
+        sha256, sha384 = sha256_paths(), sha384_paths()
+        return Kernels(
+            self.sha256 if self.sha256 in sha256 else sha256[0], self.sha384 if self.sha384 in sha384 else sha384[0]
+        )
+
     def __str__(self) -> str:
         return f"SHA-256 chains: {self.sha256}, SHA-384 chains: {self.sha384}"
 

@@ -1,0 +1,48 @@
+"""The engine for more than one machine: a Dask cluster hashes and sorts, this process writes.
+
+A worker that dies takes nothing with it: the scheduler gives its tasks to another. Source: distributed,
+Client.get_executor, which is an executor of concurrent.futures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from catalog.errors import LdcatError, Unreadable, UsageError
+from catalog.release.engine import Engine
+
+_PATIENCE = 30
+"""Seconds to wait for the scheduler, and for its first worker."""
+
+_LARGEST_TASK = "1 GiB"
+"""Records of a shard travel with the task that sorts them, so that it can be done again elsewhere."""
+
+
+@contextmanager
+def dask_engine(address: str) -> Iterator[Engine]:
+    """The cluster whose scheduler has that address (tcp://host:port, or tls:// as Dask is configured).
+
+    Raises UsageError where Dask is not installed, Unreadable where no scheduler or no worker answers, LdcatError
+    where the cluster gives up.
+    """
+    try:
+        import dask
+        from distributed import Client, KilledWorker
+        from distributed.comm import CommClosedError
+    except ImportError as error:
+        raise UsageError("the engine dask is not installed", "pip install 'ldcat[dask]'") from error
+    try:
+        client = Client(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise Unreadable(f"no Dask scheduler answers at {address}", "for example tcp://10.0.0.1:8786") from error
+    with client, dask.config.set({"distributed.admin.large-graph-warning-threshold": _LARGEST_TASK}):
+        try:
+            client.wait_for_workers(1, timeout=_PATIENCE)
+        except TimeoutError as error:
+            raise Unreadable(f"the Dask scheduler at {address} has no worker") from error
+        ahead = 2 * sum(client.nthreads().values())
+        try:
+            yield Engine(client.get_executor(pure=False), ahead, in_process=False)
+        except (KilledWorker, CommClosedError) as error:
+            raise LdcatError(f"the Dask cluster gave up: {error}", "were its workers short of memory?") from error
