@@ -25,6 +25,7 @@ ROWS = """
 void ldcat_count_shards(const uint8_t *digests, size_t rows, size_t digest_size, unsigned bits, uint64_t *counts);
 void ldcat_scatter_rows(const uint8_t *digests, size_t digest_size, const uint32_t *families, size_t count,
                         const uint32_t *steps, size_t count_of_steps, unsigned bits, uint64_t *cursors, uint8_t *out);
+size_t ldcat_with_zero_bits(const uint8_t *digests, size_t rows, size_t digest_size, unsigned bits, uint32_t *out);
 size_t ldcat_renumber_rows(const uint8_t *digests, size_t rows, size_t digest_size, const uint8_t *entries,
                            size_t entry_size, unsigned ordinal_bits, const uint64_t *starts, const uint32_t *families,
                            size_t count, uint8_t *out);

@@ -37,6 +37,8 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
     try:
         packed = PackedCatalog(folder, light_sha256())
         try:
+            if packed.distinguished(digest):
+                return None
             matches = packed.lookup(digest)
         finally:
             packed.close()

@@ -20,6 +20,7 @@ class ContentsHash:
     """No address, page type or padding enters it. Source: AMD SEV API (55766), LAUNCH_UPDATE_DATA."""
 
     digest_size = SEV_DIGEST_SIZE
+    digest_is_state = False
 
     def baseline(self, firmware: FirmwareComponent) -> Sha256State:
         """The state after the image."""

@@ -23,13 +23,17 @@ from catalog.launch.update import LaunchUpdate, Segment
 
 
 class Technology(Protocol):
-    """A confidential-VM technology. `State` is its own: whatever it folds launch updates into."""
+    """A confidential-VM technology. Its state is its own: whatever it folds launch updates into.
+
+    digest_is_state: whether that is the launch digest itself, so that whoever has one can fold on.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
     digest_size: ClassVar[int]
     point_type: ClassVar[type[Any]]
     default_sev_features: ClassVar[int | None]
+    digest_is_state: ClassVar[bool]
 
     def baseline(self, firmware: FirmwareComponent) -> Any:
         """The state after the firmware, taken from the component's facts."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
+from catalog.errors import UsageError
 from catalog.query.store import Catalog
-from catalog.release import manifest, rows
+from catalog.release import manifest
 from catalog.release.index import ROW_GROUP, Index
+from catalog.release.row_search import Searched, find_rows
 from catalog.release.verity import DamagedBlock, VerifiedBytes
 
 
@@ -30,9 +32,14 @@ class BatchIndex:
 
     @classmethod
     def open(cls, catalog: Catalog, technology: str) -> BatchIndex:
-        """Raises VerificationFailed where the file is not the manifest's, DamagedBlock where it is no index."""
+        """Raises VerificationFailed where the file is not the manifest's, DamagedBlock where it is no index,
+        UsageError where it keeps distinguished digests only.
+        """
         data = catalog.verified(f"{technology}/{manifest.INDEX}")
-        return cls(Index(VerifiedBytes(data), len(data), _no_page), catalog, technology, data)
+        index = Index(VerifiedBytes(data), len(data), _no_page)
+        if index.distinguished_bits:
+            raise UsageError(f"the catalog keeps distinguished digests of {technology} only", "look them up one by one")
+        return cls(index, catalog, technology, data)
 
     def find(self, digests: bytes) -> Found:
         """Look up digests, one after the other as one string; raises as `open`, for the parts.
@@ -51,9 +58,9 @@ class BatchIndex:
         for number, name in enumerate(names):
             first = layout.first_pages[number]
             pages = -(-(ends[number] - layout.first_rows[number]) // ROW_GROUP)
-            rows.find_rows(
+            find_rows(
                 digests,
-                rows.Searched(
+                Searched(
                     index=self._data,
                     layout=layout,
                     ordinal_bits=self.index.ordinal_bits,

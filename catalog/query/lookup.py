@@ -9,11 +9,12 @@ from typing import Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
-from catalog.errors import MalformedRecord
+from catalog.errors import MalformedRecord, VerificationFailed
 from catalog.firmware.build import NOT_RECORDED
 from catalog.query.match import Match
 from catalog.query.packed import PackedCatalog
 from catalog.query.store import Catalog, check_schema
+from catalog.query.walk import Walker
 from catalog.release import manifest
 from catalog.release.rows import first_bits
 from catalog.release.verity import DamagedBlock
@@ -28,7 +29,10 @@ def lookup(catalog: Catalog, digest: LaunchDigest, *, warn: Callable[[str], None
     try:
         packed = PackedCatalog(str(catalog.folder), hashlib.sha256)
         try:
-            return tuple(packed.lookup(digest.value))
+            found = packed.lookup(digest.value)
+            for technology, index in packed.distinguished(digest.value).items():
+                found += Walker(catalog, packed, technology, index).lookup(digest.value)
+            return tuple(sorted(found, key=Match.order))
         finally:
             packed.close()
     except DamagedBlock as damage:
@@ -52,6 +56,11 @@ def lookup_in_parquet(catalog: Catalog, digest: LaunchDigest) -> tuple[Match, ..
 def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[dict[str, Any]]:
     """Rows with exactly that digest, from the row groups whose range it falls in."""
     parts = manifest.part_names(technology, catalog.manifest.technologies[technology].parts)
+    if not parts:
+        raise VerificationFailed(
+            f"the index of {technology} is damaged, and it is all that the catalog has of it",
+            "build the catalog again or fetch it anew",
+        )
     name = parts[first_bits(digest.value, (len(parts) - 1).bit_length())]
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -18,7 +18,7 @@ class Match:
 
     firmware: name, sha256, sha384, size, kernel_hashes_enforced and PROVENANCE of the build. kernel_hashes: name,
     append and hashes, or None. The fields from vmm to sev_features are None where they are not measured.
-    vcpu_types: names of the vCPU signature.
+    vcpu_types: names of the vCPU signature. listed: whether the vCPU count is one of the catalog's own.
     """
 
     __slots__ = (
@@ -28,6 +28,7 @@ class Match:
         "launchable",
         "launchable_reason",
         "launchable_source",
+        "listed",
         "sev_features",
         "technology",
         "vcpu_signature",
@@ -51,7 +52,9 @@ class Match:
         vcpu_types: tuple[str, ...],
         sev_features: int | None,
         launchable: tuple[str, str, str],
+        listed: bool = True,
     ) -> None:
+        self.listed = listed
         self.launch_digest = launch_digest
         self.technology = technology
         self.firmware = firmware
@@ -75,6 +78,8 @@ class Match:
         if self.launchable != "yes":
             expected = "is not expected to launch" if self.launchable == "no" else "is not known to launch"
             notes.append(f"this build {expected} under {self.technology}: {self.launchable_reason}")
+        if not self.listed:
+            notes.append(f"the catalog does not list {self.vcpus} vCPUs: found by walking on, and measured")
         return notes
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,6 +108,7 @@ class Match:
             "vmm": self.vmm,
             "vmm_title": self.vmm_title,
             "vcpus": self.vcpus,
+            "listed": self.listed,
             "vcpu_signature": None if self.vcpu_signature is None else f"{self.vcpu_signature:#010x}",
             "vcpu_types": list(self.vcpu_types),
             "sev_features": None if self.sev_features is None else f"{self.sev_features:#x}",

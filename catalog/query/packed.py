@@ -62,19 +62,30 @@ class PackedCatalog:
             file.close()
 
     def lookup(self, digest: bytes) -> list[Match]:
-        """Every configuration with that digest, in the order they are shown."""
+        """Every configuration with that digest, in the order they are shown; `distinguished` names what is left out."""
         found: list[Match] = []
         for technology, index in self.indexes.items():
+            if index.distinguished_bits:
+                continue
             for ordinal in index.find(digest):
                 group = index.group_of(ordinal)
-                try:
-                    found += self._matches(digest, technology, group, *group.at(ordinal))
-                except (ValueError, LookupError) as error:
-                    raise DamagedBlock("the names of the components are not what they should be") from error
+                found += self.matches(digest, technology, group, *group.at(ordinal))
         found.sort(key=Match.order)
         return found
 
-    def _matches(
+    def distinguished(self, digest: bytes) -> dict[str, Index]:
+        """Indexes that keep distinguished digests only, of this length: there a digest is found by walking on."""
+        return {
+            technology: index
+            for technology, index in self.indexes.items()
+            if index.distinguished_bits and index.digest_size == len(digest)
+        }
+
+    def component(self, kind: int, number: int) -> str:
+        """SHA-256 in hex of an image or a table, or name of a profile, by its number in an index."""
+        return self._names.record(kind, number)[0] or ""
+
+    def matches(
         self,
         digest: bytes,
         technology: str,
@@ -82,8 +93,25 @@ class PackedCatalog:
         signature: int | None,
         features: int | None,
         vcpus: int | None,
+        *,
+        listed: bool = True,
+    ) -> list[Match]:
+        """One for each name that the components of a row have."""
+        try:
+            return list(self._named(digest, technology, group, signature, features, vcpus, listed))
+        except (ValueError, LookupError) as error:
+            raise DamagedBlock("the names of the components are not what they should be") from error
+
+    def _named(
+        self,
+        digest: bytes,
+        technology: str,
+        group: Group,
+        signature: int | None,
+        features: int | None,
+        vcpus: int | None,
+        listed: bool,
     ) -> Iterator[Match]:
-        """One for each name that the components have."""
         vmm = title = None
         if group.vmm is not None:
             vmm, title = self._names.record(PROFILES, group.vmm)
@@ -106,6 +134,7 @@ class PackedCatalog:
                     vcpu_types=types,
                     sev_features=features,
                     launchable=launchable,
+                    listed=listed,
                 )
 
     def _builds(self, image: int, technology: str) -> Iterator[tuple[Mapping[str, Any], tuple[str, str, str]]]:

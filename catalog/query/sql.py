@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.errors import MalformedRecord, UsageError
 from catalog.query.store import Catalog, read_parquet
-from catalog.release.database import create_joins, plain_views
+from catalog.release.database import NO_ROWS, create_joins, plain_views
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +25,10 @@ def run_query(catalog: Catalog, query: str) -> tuple[list[str], Iterator[tuple[A
 
     connection = duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"})
     for view, names in plain_views(catalog.manifest).items():
-        connection.register(view, _table(catalog, names))
+        if names:
+            connection.register(view, _table(catalog, names))
+        else:
+            connection.execute(NO_ROWS.format(view=view))
     try:
         create_joins(connection, catalog.manifest)
     except duckdb.Error as error:

@@ -17,10 +17,10 @@ from catalog.release.component_names import component_names
 from catalog.release.engine import Engine, processors
 from catalog.release.enumeration import CrossProduct, Progress, cross_product
 from catalog.release.folder import written_whole
-from catalog.release.generation import digest_of
 from catalog.release.index_writer import Numbers
 from catalog.release.inputs import MAX_TEXT_SIZE, read_file
 from catalog.release.manifest import FileEntry, LeftOutEntry, Manifest, parse_manifest
+from catalog.release.measuring import digest_of
 from catalog.release.spec import CatalogSpec
 
 Begin = Callable[[str, int], Progress]

@@ -24,6 +24,16 @@ LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
 """Every row with the names of its components: the view most questions are asked of."""
 
 
+NO_ROWS = """
+CREATE VIEW {view} AS
+SELECT ''::BLOB AS launch_digest, '' AS technology, ''::BLOB AS firmware_sha256, ''::BLOB AS kernel_hashes_sha256,
+       '' AS vmm, ''::BLOB AS bsp_vmsa_sha256, ''::BLOB AS ap_vmsa_sha256, 0::UINTEGER AS vcpu_signature,
+       0::UBIGINT AS sev_features, 0::USMALLINT AS vcpus
+WHERE false
+"""
+"""The view of a technology of which the catalog keeps distinguished digests only."""
+
+
 def plain_views(catalog: Manifest) -> dict[str, list[str]]:
     """Name of each view that is files of the catalog, and those files."""
     return _digest_views(catalog) | {
@@ -54,6 +64,9 @@ def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
         partial.unlink(missing_ok=True)
         with duckdb.connect(partial) as connection:
             for view, names in plain_views(catalog).items():
+                if not names:
+                    connection.execute(NO_ROWS.format(view=view))
+                    continue
                 paths = (str((folder / name).resolve()).replace("'", "''") for name in names)
                 quoted = ", ".join(f"'{path}'" for path in paths)
                 connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet([{quoted}])")  # noqa: S608

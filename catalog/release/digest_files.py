@@ -11,6 +11,7 @@ from catalog.launch.native.paths import Kernels
 from catalog.launch.technology import technology_named
 from catalog.release import generation, manifest
 from catalog.release.digest_table import DigestTable
+from catalog.release.distinguished import chain_length
 from catalog.release.engine import Engine
 from catalog.release.enumeration import CrossProduct, Family, Progress
 from catalog.release.generation import Spill
@@ -55,69 +56,92 @@ def write_digests(
     previous: the catalog that stands where this one will be, if there is one; rows it has are taken from it.
     """
     done = Written({}, {}, 0)
-    for name in sorted(spec.axes):
+    for name, axes in sorted(spec.axes.items()):
         families = [family for family in product.families if family.technology == name]
-        size = technology_named(name).digest_size
+        rows = generation.row_count(families)
         (folder / name).mkdir()
-        bits = generation.shard_bits(generation.row_count(families))
-        spill = Spill(folder / f"{name}-spill", bits, size)
-        known = _fill(spill, name, families, previous, means)
-        one = _OneTechnology(folder, name, size, families, numbers, spill.rows)
-        for _, made in means.writers.run(
-            one.write_part, generation.sorted_shards(spill, one.keying, engine=means.engine)
-        ):
+        bits = generation.shard_bits(rows >> axes.distinguished_bits)
+        spill = Spill(folder / f"{name}-spill", bits, technology_named(name).digest_size)
+        known = _fill(spill, name, families, axes.distinguished_bits, previous, means)
+        one = _OneTechnology(folder, name, families, numbers, spill, axes.distinguished_bits)
+        shards = generation.sorted_shards(spill, one.keying, engine=means.engine)
+        for _, made in means.writers.run(one.write_shard, shards):
             means.written(sum(entry.rows or 0 for entry in made.values()))
             done.files.update(made)
         spill.remove()
         done.files.update(one.finish())
-        done.technologies[name] = TechnologyEntry(digest_size=size, rows=sum(spill.rows), parts=len(spill.rows))
+        done.technologies[name] = TechnologyEntry(digest_size=spill.digest_size, rows=rows, parts=len(one.parts))
         done = replace(done, reused=done.reused + sum(len(families[number].vcpus) for number in known))
     return done
 
 
-def _fill(spill: Spill, name: str, families: Sequence[Family], previous: Path, means: Means) -> frozenset[int]:
+def _fill(
+    spill: Spill, name: str, families: Sequence[Family], distinguished_bits: int, previous: Path, means: Means
+) -> frozenset[int]:
     """All rows of the families: those that the previous catalog has, whose numbers are given, and the others hashed."""
-    try:
-        with closing(Previous(previous, name, families, means.kernels)) as taken:
-            known = taken.numbers
-            for pieces in taken.records(spill.bits):
-                spill.add(pieces)
-    except DamagedBlock:  # nothing there, or nothing that can be used: then everything is hashed
-        spill.clear()
-        known = frozenset()
+    known: frozenset[int] = frozenset()
+    if not distinguished_bits:
+        try:
+            with closing(Previous(previous, name, families, means.kernels)) as taken:
+                for pieces in taken.records(spill.bits):
+                    spill.add(pieces)
+                known = taken.numbers
+        except DamagedBlock:  # nothing there, or nothing that can be used: then everything is hashed
+            spill.clear()
     means.hashed(sum(spill.rows))
     missing = [number for number in range(len(families)) if number not in known]
-    generation.hash_into(spill, families, missing, engine=means.engine, kernels=means.kernels, progress=means.hashed)
+    generation.hash_into(
+        spill,
+        families,
+        missing,
+        distinguished_bits=distinguished_bits,
+        engine=means.engine,
+        kernels=means.kernels,
+        progress=means.hashed,
+    )
     return known
 
 
 class _OneTechnology:
-    """The parts and the index of one technology while they are written."""
+    """The index of one technology while it is written, and its Parquet parts where every digest is kept."""
 
     def __init__(
         self,
         folder: Path,
         name: str,
-        digest_size: int,
         families: Sequence[Family],
         numbers: Numbers,
-        shard_rows: Sequence[int],
+        spill: Spill,
+        distinguished_bits: int,
     ) -> None:
         self._folder = folder
-        self._names = manifest.part_names(name, len(shard_rows))
         self._index_name = f"{name}/{manifest.INDEX}"
-        starts = generation.starts_of(families)
-        self.keying = keying_of(sum(shard_rows), starts, (len(shard_rows) - 1).bit_length())
-        groups = list(groups_of(families, starts, numbers))
-        self._index = IndexWriter(folder / self._index_name, name, digest_size, self.keying, groups, shard_rows)
-        self._table = DigestTable(name, digest_size, families)
+        length = chain_length(families, distinguished_bits) if distinguished_bits else 0
+        starts = generation.starts_of(families, length)
+        ordinals = length * len(families) if length else generation.row_count(families)
+        self.keying = keying_of(sum(spill.rows), starts, ordinals, spill.bits)
+        self.parts = [] if distinguished_bits else manifest.part_names(name, len(spill.rows))
+        self._table = None if distinguished_bits else DigestTable(name, spill.digest_size, families)
+        self._index = IndexWriter(
+            folder / self._index_name,
+            name,
+            spill.digest_size,
+            self.keying,
+            list(groups_of(families, starts, numbers)),
+            spill.rows,
+            distinguished_bits=distinguished_bits,
+            chain_length=length,
+        )
 
-    def write_part(self, sorted_shard: tuple[int, Columns]) -> Files:
-        """Write one part and its share of the index; gives the files' entries."""
+    def write_shard(self, sorted_shard: tuple[int, Columns]) -> Files:
+        """Write one shard's share of the index, and its part; gives the files' entries."""
         shard, columns = sorted_shard
-        pages = self._table.write(columns, self._folder / self._names[shard])
+        if self._table is None:
+            self._index.add(shard, columns, [])
+            return {}
+        pages = self._table.write(columns, self._folder / self.parts[shard])
         self._index.add(shard, columns, pages)
-        return manifest.verity_entries(self._folder, self._names[shard], len(columns.families))
+        return manifest.verity_entries(self._folder, self.parts[shard], len(columns.families))
 
     def finish(self) -> Files:
         """Close the index; gives its files' entries."""

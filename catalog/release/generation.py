@@ -9,20 +9,18 @@ from __future__ import annotations
 import itertools
 import shutil
 from array import array
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from mmap import PROT_READ, mmap
 from pathlib import Path
 
-from catalog.abi.digest import LaunchDigest
 from catalog.launch.native.paths import Kernels
-from catalog.launch.point import FirmwarePoint, VcpuPoint
-from catalog.launch.technology import Measurer, technologies
 from catalog.release import rows
+from catalog.release.distinguished import distinguished_records
 from catalog.release.engine import Engine
 from catalog.release.enumeration import Family, Progress
-from catalog.release.rows import NUMBERS_SIZE, Batch, Buffer, Columns, Keying
+from catalog.release.measuring import measure_families
+from catalog.release.rows import NUMBERS_SIZE, Buffer, Columns, Keying
 
 ROWS_PER_PART = 1 << 21
 """Rows of one Parquet file, at most and nearly: what is sorted at once."""
@@ -41,6 +39,7 @@ class HashTask:
     families: Sequence[Family]
     bits: int
     kernels: Kernels
+    distinguished_bits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,9 @@ def shard_bits(row_count: int) -> int:
 
 
 def hash_families(task: HashTask) -> list[Buffer]:
-    """Map: the records of these families, by shard."""
+    """Map: the records of these families, by shard; of all their digests, or of the distinguished ones."""
+    if task.distinguished_bits:
+        return distinguished_records(task.families, task.numbers, task.distinguished_bits, task.bits, task.kernels)
     return rows.split(measure_families(task.families, task.numbers, task.kernels), task.bits)
 
 
@@ -74,39 +75,6 @@ def sort_shard(task: SortTask) -> Columns:
     return rows.sorted_columns(task.records, task.digest_size, task.keying, shard=task.shard, bits=task.bits)
 
 
-def measure_families(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> list[Batch]:
-    """The digests of families of one technology, those with the same vCPU counts together.
-
-    numbers: theirs. Neighbours share what they launch before the vCPUs, so families come in canonical order.
-    """
-    digest_size = technologies()[families[0].technology].digest_size
-    alike: dict[tuple[int | None, ...], list[int]] = defaultdict(list)
-    for at, family in enumerate(families):
-        alike[family.vcpus].append(at)
-    batches = []
-    for counts, places in alike.items():
-        made = _measure([families[at] for at in places], counts, kernels)
-        batches.append(Batch(b"".join(made), digest_size, [numbers[at] for at in places]))
-    return batches
-
-
-def measure_last(families: Sequence[Family], kernels: Kernels) -> list[bytes]:
-    """The digest of each family of one technology at its last vCPU count, which is the same for all."""
-    return _measure(families, families[0].vcpus[-1:], kernels)
-
-
-def _measure(families: Sequence[Family], counts: Sequence[int | None], kernels: Kernels) -> list[bytes]:
-    """The digests of each family after each count, one after the other."""
-    technology = technologies()[families[0].technology]
-    made, chains = [], []
-    for firmware, same in itertools.groupby(families, key=lambda family: family.firmware):
-        measurer = Measurer(technology, firmware)
-        points = [family.point(counts[0]) for family in same]
-        made += [measurer.measure(point).value for point in points if isinstance(point, FirmwarePoint)]
-        chains += [measurer.chain(point) for point in points if isinstance(point, VcpuPoint)]
-    return technology.fold_chains(chains, [count for count in counts if count], kernels) if chains else made
-
-
 class Spill:
     """Records by shard in files of a folder, until all are there."""
 
@@ -117,16 +85,14 @@ class Spill:
         self.rows = [0] * (1 << bits)
         folder.mkdir()
 
-    def add(self, pieces: Sequence[Buffer]) -> int:
-        """Keep one piece for each shard; gives the number of rows."""
-        added, record_size = 0, self.digest_size + NUMBERS_SIZE
+    def add(self, pieces: Sequence[Buffer]) -> None:
+        """Keep one piece for each shard."""
+        record_size = self.digest_size + NUMBERS_SIZE
         for shard, piece in enumerate(pieces):
             if len(piece):
                 with self._path(shard).open("ab") as file:
                     file.write(piece)
                 self.rows[shard] += len(piece) // record_size
-                added += len(piece) // record_size
-        return added
 
     def take(self, shard: int, *, mapped: bool) -> Buffer:
         """All records of a shard, which are then no longer kept: in memory, or where they are in the file."""
@@ -157,16 +123,18 @@ def hash_into(
     families: Sequence[Family],
     numbers: Sequence[int],
     *,
+    distinguished_bits: int,
     engine: Engine,
     kernels: Kernels,
     progress: Progress,
 ) -> None:
-    """Hash the families of these numbers into shards."""
+    """Hash the families of these numbers into shards; distinguished_bits: 0 where all digests are kept."""
     function: Callable[[HashTask], Sequence[Buffer]] = hash_families if engine.in_process else hash_families_elsewhere
     chunks = _chunks(families, numbers, kernels)
-    tasks = (HashTask(chunk, [families[n] for n in chunk], spill.bits, kernels) for chunk in chunks)
-    for _, pieces in engine.run(function, tasks):
-        progress(spill.add(pieces))
+    tasks = [HashTask(chunk, [families[n] for n in chunk], spill.bits, kernels, distinguished_bits) for chunk in chunks]
+    for number, pieces in engine.run(function, tasks):
+        spill.add(pieces)
+        progress(row_count(tasks[number].families))
 
 
 def sorted_shards(spill: Spill, keying: Keying, *, engine: Engine) -> Iterator[tuple[int, Columns]]:
@@ -181,15 +149,13 @@ def row_count(families: Sequence[Family]) -> int:
     return sum(len(family.vcpus) for family in families)
 
 
-def starts_of(families: Sequence[Family]) -> array[int]:
-    """The ordinal of the first row of each family: rows are numbered family by family, by vCPU count."""
-    ends = itertools.accumulate((len(family.vcpus) for family in families), initial=0)
+def starts_of(families: Sequence[Family], chain_length: int = 0) -> array[int]:
+    """The ordinal of the first row of each family: rows are numbered family by family, by vCPU count.
+
+    chain_length: numbers that each family takes, where those are not its rows.
+    """
+    ends = itertools.accumulate((chain_length or len(family.vcpus) for family in families), initial=0)
     return array("Q", list(ends)[:-1])
-
-
-def digest_of(family: Family, vcpus: int | None) -> LaunchDigest:
-    """The launch digest of one row."""
-    return Measurer(technologies()[family.technology], family.firmware).measure(family.point(vcpus))
 
 
 def _chunks(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> Iterator[Sequence[int]]:

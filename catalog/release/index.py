@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 MAGIC = b"LDCATIDX"
 VERSION = 1
-HEADER = Struct("<8sIIQIIIIQQQQQQQQQ16s")
+HEADER = Struct("<8sIIQIIIIQQQQQQQQQQ16s")
 """magic, version, digest size, rows, bits of a bucket's number, of an ordinal, bytes of an entry, distinguished bits,
-groups, then the offsets of groups, lists, parts, pages, buckets and entries, number of parts, size, technology."""
+groups, then the offsets of groups, lists, parts, pages, buckets and entries, number of parts, chain length, size,
+technology."""
 
 GROUP = Struct("<QIIIIII")
 PART = Struct("<QQ")
@@ -33,6 +34,9 @@ NONE = 0xFFFFFFFF
 ROW_GROUP = 1 << 16
 """Rows of a row group of the Parquet files, whose digests are one page each."""
 
+MAX_DISTINGUISHED_BITS = 16
+"""Last bits of a kept digest that are zero, at most: a walk of 65,536 steps."""
+
 MAX_BUCKET = 1 << 20
 """Entries of a bucket, at most: far above what uniform digests give, and a bound for what is read."""
 
@@ -41,10 +45,11 @@ class Group:
     """Families that differ in VMSA and vCPU count only: every signature, with every sev_features, with every count.
 
     firmware, kernel_hashes, vmm: numbers of the components, None where none is measured. signatures, features,
-    counts: the values, in order; empty where none is measured.
+    counts: the values, in order; empty where none is measured. chain_length: ordinals of one family, where the index
+    keeps distinguished digests, for every vCPU count from 1 on; else 0.
     """
 
-    __slots__ = ("counts", "features", "firmware", "first", "kernel_hashes", "signatures", "vmm")
+    __slots__ = ("chain_length", "counts", "features", "firmware", "first", "kernel_hashes", "signatures", "vmm")
 
     def __init__(
         self,
@@ -56,7 +61,9 @@ class Group:
         signatures: tuple[int, ...],
         features: tuple[int, ...],
         counts: tuple[int, ...],
+        chain_length: int = 0,
     ) -> None:
+        self.chain_length = chain_length
         self.first = first
         self.firmware = firmware
         self.kernel_hashes = kernel_hashes
@@ -67,16 +74,22 @@ class Group:
 
     @property
     def rows(self) -> int:
-        return (len(self.signatures) or 1) * (len(self.features) or 1) * (len(self.counts) or 1)
+        return (len(self.signatures) or 1) * (len(self.features) or 1) * self.steps
+
+    @property
+    def steps(self) -> int:
+        """Ordinals of each family."""
+        return self.chain_length or len(self.counts) or 1
 
     def at(self, ordinal: int) -> tuple[int | None, int | None, int | None]:
         """vCPU signature, sev_features and vCPU count of one of its rows."""
-        rest, count = divmod(ordinal - self.first, len(self.counts) or 1)
+        rest, step = divmod(ordinal - self.first, self.steps)
         signature, feature = divmod(rest, len(self.features) or 1)
+        count = self.counts[step] if self.counts and not self.chain_length else None
         return (
             self.signatures[signature] if self.signatures else None,
             self.features[feature] if self.features else None,
-            self.counts[count] if self.counts else None,
+            step + 1 if self.chain_length else count,
         )
 
 
@@ -118,9 +131,9 @@ class Index:
         fields = HEADER.unpack(file.read(0, HEADER.size))
         magic, version, self.digest_size, self.rows = fields[:4]
         self._bucket_bits, self.ordinal_bits, self._entry_size, self.distinguished_bits = fields[4:8]
-        self._groups, *offsets, self.parts, end = fields[8:17]
+        self._groups, *offsets, self.parts, self.chain_length, end = fields[8:18]
         self._group_at, self._list_at, self._part_at, self._page_at, self._bucket_at, self._entry_at = offsets
-        self.technology = fields[17].rstrip(b"\0").decode("ascii", "replace")
+        self.technology = fields[18].rstrip(b"\0").decode("ascii", "replace")
         self._digest_bits = 8 * self._entry_size - self.ordinal_bits
         sound = (
             (magic, version, end) == (MAGIC, VERSION, size)
@@ -132,7 +145,9 @@ class Index:
             and self._page_at - self._part_at == PART.size * self.parts
             and self._entry_at - self._bucket_at == 8 * ((1 << self._bucket_bits) + 1)
             and size - self._entry_at == self._entry_size * self.rows
-            and (not self.rows or (self._groups and self.parts))
+            and (not self.rows or (self._groups and (self.parts or self.distinguished_bits)))
+            and bool(self.chain_length) == bool(self.distinguished_bits)
+            and self.distinguished_bits <= MAX_DISTINGUISHED_BITS
         )
         if not sound:
             raise DamagedBlock("the header of the index is none of this version")
@@ -255,6 +270,7 @@ class Index:
             signatures=signatures,
             features=features,
             counts=counts,
+            chain_length=self.chain_length,
         )
 
     def _list(self, word: int) -> tuple[int, ...]:

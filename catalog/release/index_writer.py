@@ -18,10 +18,10 @@ _FINGERPRINT_BITS = 12
 """Bits of the digest in an entry, at least: one of 4096 entries of a bucket is looked at in vain."""
 
 
-def keying_of(row_count: int, starts: array[int], shard_bits: int) -> Keying:
+def keying_of(row_count: int, starts: array[int], ordinals: int, shard_bits: int) -> Keying:
     """Buckets of 128 to 255 rows, and entries of whole bytes that take an ordinal and 12 bits or more."""
     bucket_bits = max(shard_bits, (row_count // _BUCKET_ROWS).bit_length() - 1, 0)
-    ordinal_bits = max(1, (row_count - 1).bit_length())
+    ordinal_bits = max(1, (ordinals - 1).bit_length())
     entry_size = -(-(ordinal_bits + _FINGERPRINT_BITS) // 8)
     return Keying(starts, bucket_bits, ordinal_bits, entry_size)
 
@@ -62,7 +62,9 @@ def groups_of(families: Sequence[Family], starts: Sequence[int], numbers: Number
 
 
 class IndexWriter:
-    """Writes the index of one technology. shard_rows: rows of each part, in order."""
+    """Writes the index of one technology. shard_rows: rows of each shard, in order; each is a Parquet part, but where
+    only distinguished digests are kept, of distinguished_bits, in chains of chain_length.
+    """
 
     def __init__(
         self,
@@ -72,21 +74,24 @@ class IndexWriter:
         keying: Keying,
         groups: Sequence[Group],
         shard_rows: Sequence[int],
+        *,
+        distinguished_bits: int = 0,
+        chain_length: int = 0,
     ) -> None:
-        self._path = path
-        self._digest_size = digest_size
         self._keying = keying
         self._firsts = [0, *itertools.accumulate(shard_rows)]
-        self._pages = [0, *itertools.accumulate(-(-rows // ROW_GROUP) for rows in shard_rows)]
+        part_rows = [] if distinguished_bits else shard_rows
+        self._pages = [0, *itertools.accumulate(-(-rows // ROW_GROUP) for rows in part_rows)]
         packed, lists = _pack_groups(groups)
-        parts = b"".join(map(PART.pack, self._firsts[:-1], self._pages[:-1]))
+        parts = b"".join(map(PART.pack, self._firsts, self._pages[:-1]))
         sizes = [len(packed), len(lists), len(parts), 8 * self._pages[-1], 8 * ((1 << keying.bucket_bits) + 1)]
         offsets = list(itertools.accumulate(sizes, initial=HEADER.size))
         self._page_at, self._bucket_at, self._entry_at = offsets[3:]
         rows = self._firsts[-1]
         size = self._entry_at + keying.entry_size * rows
-        fixed = (MAGIC, VERSION, digest_size, rows, keying.bucket_bits, keying.ordinal_bits, keying.entry_size, 0)
-        header = HEADER.pack(*fixed, len(groups), *offsets, len(shard_rows), size, technology.encode("ascii"))
+        bits = (keying.bucket_bits, keying.ordinal_bits, keying.entry_size, distinguished_bits)
+        last = (len(part_rows), chain_length, size, technology.encode("ascii"))
+        header = HEADER.pack(MAGIC, VERSION, digest_size, rows, *bits, len(groups), *offsets, *last)
         path.write_bytes(header + packed + lists + parts)
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         os.truncate(self._file, size)
@@ -96,7 +101,8 @@ class IndexWriter:
         """Write what one part has: its entries, its buckets, and where its digests are in its file."""
         firsts = itertools.accumulate(columns.buckets[:-1], initial=self._firsts[shard])
         self._write(_little_endian(firsts), self._bucket_at + 8 * shard * len(columns.buckets))
-        self._write(_little_endian(page_offsets), self._page_at + 8 * self._pages[shard])
+        if page_offsets:
+            self._write(_little_endian(page_offsets), self._page_at + 8 * self._pages[shard])
         self._write(columns.entries, self._entry_at + self._keying.entry_size * self._firsts[shard])
 
     def close(self) -> None:

@@ -50,12 +50,13 @@ class FileEntry(Wire, frozen=True):
 class TechnologyEntry(Wire, frozen=True):
     """A technology of the catalog: bytes of its launch digests, how many rows it has, in how many Parquet parts.
 
-    A part has the digests that begin with its number; the number of parts is a power of two.
+    A part has the digests that begin with its number; the number of parts is a power of two. There is none where the
+    index keeps distinguished digests only; rows are then the configurations that it answers for.
     """
 
     digest_size: Count
     rows: Count
-    parts: Annotated[int, msgspec.Meta(ge=1, le=1 << 16)]
+    parts: Annotated[int, msgspec.Meta(ge=0, le=1 << 16)]
 
 
 class LeftOutEntry(Wire, frozen=True):
@@ -96,6 +97,8 @@ def parse_manifest(text: bytes) -> Manifest:
 
 def _complete(manifest: Manifest, technology: str, entry: TechnologyEntry) -> bool:
     """Whether all parts of a technology are listed, and have its rows."""
+    if not entry.parts:
+        return f"{technology}/{INDEX}" in manifest.files
     parts = [manifest.files.get(name) for name in part_names(technology, entry.parts)]
     rows = [part.rows for part in parts if part and part.rows is not None]
     return len(rows) == entry.parts == 1 << (entry.parts - 1).bit_length() and sum(rows) == entry.rows
@@ -103,6 +106,8 @@ def _complete(manifest: Manifest, technology: str, entry: TechnologyEntry) -> bo
 
 def part_names(technology: str, parts: int) -> list[str]:
     """The Parquet files of a technology, in the order of their digests."""
+    if parts == 0:
+        return []
     if parts == 1:
         return [f"{technology}/launch_digests.parquet"]
     width = len(str(parts - 1))

@@ -17,11 +17,12 @@ from pathlib import Path
 from catalog import __version__
 from catalog.errors import LdcatError
 from catalog.launch.native.paths import Kernels
-from catalog.release import generation, manifest, rows
+from catalog.release import manifest, rows
 from catalog.release.enumeration import Family
 from catalog.release.index import Group, Index
 from catalog.release.inputs import MAX_TEXT_SIZE, read_file
 from catalog.release.manifest import Manifest, parse_manifest
+from catalog.release.measuring import measure_last
 from catalog.release.names import IMAGES, PROFILES, TABLES, Names
 from catalog.release.rows import NONE, Buffer
 from catalog.release.verity import DamagedBlock, VerifiedFile
@@ -45,6 +46,8 @@ class Previous:
             self._parts = self._part_files()
             file = self._file(f"{technology}/{manifest.INDEX}")
             self._index = Index(file, file.size, lambda part, offset, size: self._parts[part].read(offset, size))
+            if self._index.distinguished_bits:
+                raise DamagedBlock("the catalog keeps distinguished digests only")
             names = Names(self._file(manifest.NAMES))
             places = {_key(family): number for number, family in enumerate(families)}
             self._starts = array("Q")
@@ -85,7 +88,7 @@ class Previous:
 
     def _holds(self, pairs: Sequence[tuple[int, int]], families: Sequence[Family], kernels: Kernels) -> bool:
         """Whether the last digest of each of some families, measured now, is in the index as that row."""
-        made = generation.measure_last([families[number] for number, _ in pairs], kernels)
+        made = measure_last([families[number] for number, _ in pairs], kernels)
         return all(ordinal in self._index.find(digest) for digest, (_, ordinal) in zip(made, pairs, strict=True))
 
     def _part_files(self) -> list[VerifiedFile]:

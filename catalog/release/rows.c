@@ -35,6 +35,17 @@ static uint64_t first_bits(const uint8_t *digest, unsigned bits) {
     return bits ? load_big_endian(digest, 8) >> (64 - bits) : 0;
 }
 
+/* Numbers of the rows whose digests end with `bits` zero bits, 1 to 64; gives how many. out has room for all. */
+static size_t ldcat_with_zero_bits(const uint8_t *digests, size_t rows, size_t digest_size, unsigned bits,
+                                   uint32_t *out) {
+    uint64_t mask = ~(uint64_t)0 >> (64 - bits);
+    size_t found = 0;
+    for (size_t row = 0; row < rows; row++)
+        if (!(load_big_endian(digests + digest_size * (row + 1) - 8, 8) & mask))
+            out[found++] = (uint32_t)row;
+    return found;
+}
+
 /* counts: 1 << bits numbers, to which the rows of each shard are added */
 static void ldcat_count_shards(const uint8_t *digests, size_t rows, size_t digest_size, unsigned bits, uint64_t *counts) {
     for (size_t row = 0; row < rows; row++)

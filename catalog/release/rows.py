@@ -9,17 +9,31 @@ from __future__ import annotations
 
 import itertools
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from mmap import mmap
-
-from catalog.release.index import ROW_GROUP, Layout
 
 try:
     from catalog.release._rows import ffi, lib
 except ImportError:
     ffi = lib = None
+
+__all__ = [
+    "NONE",
+    "NUMBERS_SIZE",
+    "Batch",
+    "Buffer",
+    "Columns",
+    "Keying",
+    "ffi",
+    "first_bits",
+    "lib",
+    "renumbered",
+    "sorted_columns",
+    "split",
+    "with_zero_bits",
+]
 
 Buffer = bytes | bytearray | memoryview | mmap
 
@@ -28,11 +42,6 @@ NONE = 0xFFFFFFFF
 
 NUMBERS_SIZE = 8
 """Bytes of a record after the digest."""
-
-
-def compiled() -> bool:
-    """Whether the compiled code is there."""
-    return lib is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,55 +184,16 @@ def renumbered(
     return memoryview(out)[: (digest_size + NUMBERS_SIZE) * kept]
 
 
-@dataclass(frozen=True, slots=True)
-class Searched:
-    """One Parquet part and the index over it. number: of the part, which has `bits` bits. pages: where in it the
-    digests of each row group begin. first_row, rows: the rows it has.
-    """
-
-    index: bytes
-    layout: Layout
-    ordinal_bits: int
-    part: bytes
-    number: int
-    bits: int
-    pages: array[int]
-    first_row: int
-    rows: int
-    digest_size: int
-
-
-def find_rows(asked: bytes, searched: Searched, found: array[int], times: array[int]) -> None:
-    """For the digests asked for that are in this part: the ordinal of the first row, and how many rows have it.
-
-    asked: digests one after the other. found, times: one number for each; those of other parts stay as they are.
-    """
-    count = len(asked) // searched.digest_size
+def with_zero_bits(digests: bytes, digest_size: int, bits: int) -> list[int]:
+    """Numbers of the digests, one after the other, whose last `bits` bits are zero; 1 to 64."""
+    count = len(digests) // digest_size
     if lib is None:
-        _find_in_python(asked, searched, found, times)
-        return
-    index = memoryview(searched.index)
-    lib.ldcat_find_rows(
-        ffi.from_buffer("uint8_t[]", asked),
-        count,
-        searched.digest_size,
-        ffi.from_buffer("uint8_t[]", index[searched.layout.bucket_at :]),
-        searched.layout.bucket_bits,
-        ffi.from_buffer("uint8_t[]", index[searched.layout.entry_at :]),
-        searched.layout.entry_size,
-        searched.ordinal_bits,
-        ffi.from_buffer("uint8_t[]", searched.part),
-        len(searched.part),
-        searched.bits,
-        searched.number,
-        ffi.from_buffer("uint64_t[]", searched.pages),
-        len(searched.pages),
-        ROW_GROUP.bit_length() - 1,
-        searched.first_row,
-        searched.rows,
-        ffi.from_buffer("uint64_t[]", found, require_writable=True),
-        ffi.from_buffer("uint32_t[]", times, require_writable=True),
-    )
+        ends = (digests[at - 8 : at] for at in range(digest_size, len(digests) + 1, digest_size))
+        return [number for number, end in enumerate(ends) if not int.from_bytes(end, "big") & ((1 << bits) - 1)]
+    out = array("I", bytes(4 * count))
+    numbers = ffi.from_buffer("uint32_t[]", out, require_writable=True)
+    found = lib.ldcat_with_zero_bits(ffi.from_buffer("uint8_t[]", digests), count, digest_size, bits, numbers)
+    return list(out[:found])
 
 
 def first_bits(digest: bytes | bytearray | memoryview, bits: int) -> int:
@@ -239,27 +209,6 @@ def _split_in_python(batches: Sequence[Batch], bits: int) -> list[Buffer]:
             digest = batch.digests[row * batch.digest_size : (row + 1) * batch.digest_size]
             shards[first_bits(digest, bits)].append(bytes(digest) + (family << 32 | step).to_bytes(NUMBERS_SIZE, "big"))
     return [b"".join(records) for records in shards]
-
-
-def _find_in_python(asked: bytes, searched: Searched, found: array[int], times: array[int]) -> None:
-    """By halving all digests of the part, which are in order; the index is not needed for that."""
-    size = searched.digest_size
-
-    def digest_at(row: int) -> bytes:
-        page, within = divmod(row, ROW_GROUP)
-        start = searched.pages[page] + size * within
-        return searched.part[start : start + size]
-
-    for number in range(len(times)):
-        digest = asked[number * size : (number + 1) * size]
-        if first_bits(digest, searched.bits) != searched.number:
-            continue
-        low = bisect_left(range(searched.rows), digest, key=digest_at)
-        high = bisect_right(range(searched.rows), digest, lo=low, key=digest_at)
-        if low < high:
-            entry_at = searched.layout.entry_at + searched.layout.entry_size * (searched.first_row + low)
-            entry = int.from_bytes(searched.index[entry_at : entry_at + searched.layout.entry_size], "big")
-            found[number], times[number] = entry & ((1 << searched.ordinal_bits) - 1), high - low
 
 
 def _renumber_in_python(

@@ -19,6 +19,7 @@ from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import embedded, inputs
 from catalog.release.constraints import Names, Together, TogetherWire, matches, signatures
+from catalog.release.index import MAX_DISTINGUISHED_BITS
 from catalog.release.kernel_record import BlobWire, KernelRecord, KernelWire
 from catalog.release.numbers import Number, counts, number
 from catalog.wire import Wire, decode_toml
@@ -53,12 +54,16 @@ class KernelHashesWire(Wire, frozen=True):
 
 
 class AxesWire(Wire, frozen=True):
-    """Axes of one technology; those it does not measure stay empty."""
+    """Axes of one technology; those it does not measure stay empty.
+
+    distinguished_bits: keep only digests whose last bits, that many, are zero, and find the others from there.
+    """
 
     vmm: list[str] = []
     vcpu_signatures: list[Number] = []
     sev_features: list[Number] = []
     vcpus: list[Number] = []
+    distinguished_bits: int = 0
 
 
 class SpecWire(Wire, frozen=True):
@@ -73,12 +78,16 @@ class SpecWire(Wire, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """The values of each axis of one technology, in ascending order, each once."""
+    """The values of each axis of one technology, in ascending order, each once.
+
+    distinguished_bits: 0 where every digest is kept.
+    """
 
     vmm: tuple[VmmProfile, ...]
     vcpu_signatures: tuple[VcpuSignature, ...]
     sev_features: tuple[int, ...]
     vcpus: tuple[int, ...]
+    distinguished_bits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +233,9 @@ def _axes(technology: str, wire: AxesWire, types: VcpuTypes) -> Axes:
         vcpu_signatures=tuple(sorted(signatures(wire.vcpu_signatures, types))),
         sev_features=tuple(sorted({number(value) for value in wire.sev_features})),
         vcpus=tuple(sorted(counts(wire.vcpus))),
+        distinguished_bits=_distinguished_bits(technology, wire.distinguished_bits),
     )
-    measured = {field for field in Axes.__slots__ if getattr(axes, field)}
+    measured = {field for field in Axes.__slots__ if getattr(axes, field)} - {"distinguished_bits"}
     wanted = {"vmm", "sev_features", "vcpus"} if "vcpus" in _fields(technology) else set()
     if any(profile.measures_signature for profile in axes.vmm):
         wanted.add("vcpu_signatures")
@@ -234,6 +244,15 @@ def _axes(technology: str, wire: AxesWire, types: VcpuTypes) -> Axes:
     if extra := measured - wanted - ({"vcpu_signatures"} if wanted else set()):
         raise MalformedRecord(f"{where}: {min(extra)} given", f"{technology} does not measure it")
     return axes
+
+
+def _distinguished_bits(technology: str, bits: int) -> int:
+    where = f"technologies.{technology}: distinguished_bits"
+    if not 0 <= bits <= MAX_DISTINGUISHED_BITS:
+        raise MalformedRecord(f"{where} {bits} is not between 0 and {MAX_DISTINGUISHED_BITS}")
+    if bits and not technology_named(technology).digest_is_state:
+        raise MalformedRecord(f"{where} given", f"a digest of {technology} is not the state that it is carried on from")
+    return bits
 
 
 def _fields(technology: str) -> Collection[str]:

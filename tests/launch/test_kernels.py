@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import importlib.util
 import random
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -185,6 +187,24 @@ def test_a_path_is_taken_by_the_kernels_that_have_it(path: str) -> None:
 def test_the_best_path_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose() == Kernels(sha256_paths()[0], sha384_paths()[0])
     assert choose().compiled == (paths.lib is not None)
+
+
+def test_a_path_that_another_machine_has_is_replaced_by_the_best_here() -> None:
+    assert choose().here() == choose()
+    assert REFERENCE.here() == REFERENCE
+    assert Kernels("amx", "amx").here() == choose()
+
+
+def test_without_the_extension_the_module_is_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "catalog.launch.native._kernels", None)
+    spec = importlib.util.spec_from_file_location("paths_without_compiler", paths.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    assert module.lib is None
+    assert str(module.choose()) == str(REFERENCE)
 
 
 def test_without_compiled_code_the_reference_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from catalog.launch.native.paths import REFERENCE, choose
 from catalog.launch.technology import measure, technologies
 from catalog.release.enumeration import CrossProduct, cross_product
-from catalog.release.generation import measure_families
+from catalog.release.measuring import measure_families
 from catalog.release.spec import load_spec
 from tests.release.samples import SMALL, write_spec
 

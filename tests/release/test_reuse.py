@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from catalog.launch.native.paths import Kernels
-from catalog.release import generation, rows
+from catalog.release import generation, measuring, rows
 from catalog.release.build import Built
 from catalog.release.enumeration import Family
 from tests.release.samples import SMALL, build, contents, write_spec
@@ -24,7 +24,7 @@ Hash = Callable[[Sequence[Family], Sequence[int], Kernels], list[rows.Batch]]
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Family]:
     """The families that are hashed."""
     seen: list[Family] = []
-    whole: Hash = generation.measure_families
+    whole: Hash = measuring.measure_families
 
     def watched(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> list[rows.Batch]:
         seen.extend(families)
@@ -119,7 +119,7 @@ def test_a_catalog_that_cannot_be_used_is_not(
 def test_digests_that_are_not_those_of_this_program_are_not_built_on(
     inputs: Path, tmp_path: Path, small: Built, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole: Hash = generation.measure_families
+    whole: Hash = measuring.measure_families
 
     def wrong(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> list[rows.Batch]:
         made = whole(families, numbers, kernels)

@@ -36,6 +36,7 @@ class SevSnp:
     digest_size = SNP_DIGEST_SIZE
     point_type = VcpuPoint
     default_sev_features = SNP_ACTIVE
+    digest_is_state = True
 
     def baseline(self, firmware: FirmwareComponent) -> bytes:
         return firmware.snp_baseline
