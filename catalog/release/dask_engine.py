@@ -23,9 +23,11 @@ _LARGEST_TASK = "1 GiB"
 def dask_engine(address: str) -> Iterator[Engine]:
     """The cluster whose scheduler has that address (tcp://host:port, or tls:// as Dask is configured).
 
-    Raises UsageError where Dask is not installed, Unreadable where no scheduler or no worker answers, LdcatError
+    Raises UsageError for what is no address, or where Dask is not installed, Unreadable where no scheduler or no worker answers, LdcatError
     where the cluster gives up.
     """
+    if not address.startswith(("tcp://", "tls://")):
+        raise UsageError(f"{address!r} is no address of a Dask scheduler", "for example tcp://10.0.0.1:8786")
     try:
         import dask
         from distributed import Client, KilledWorker
@@ -34,7 +36,7 @@ def dask_engine(address: str) -> Iterator[Engine]:
         raise UsageError("the engine dask is not installed", "pip install 'ldcat[dask]'") from error
     try:
         client = Client(address, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError) as error:
         raise Unreadable(f"no Dask scheduler answers at {address}", "for example tcp://10.0.0.1:8786") from error
     with client, dask.config.set({"distributed.admin.large-graph-warning-threshold": _LARGEST_TASK}):
         try:

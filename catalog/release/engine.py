@@ -65,11 +65,13 @@ def local_engine(workers: int, *, threads: bool) -> Iterator[Engine]:
         return
     context = get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_serve_parent) as processes:
+        results: Any = processes._result_queue
         try:
             yield Engine(processes, 2 * workers, in_process=False)
         except BaseException:  # Ctrl-C: nobody waits for results that nobody will use
             for worker in active_children():
                 worker.terminate()
+            results._writer.close()  # else half a result is waited for: only this end of the pipe is still open
             raise
 
 

@@ -70,10 +70,15 @@ def die(task: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "ftp://127.0.0.1:1"])
-def test_no_scheduler(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_engine, "_PATIENCE", 1)
-    with pytest.raises(Unreadable, match="no Dask scheduler answers at"), dask_engine.dask_engine(address):
+    with pytest.raises(Unreadable, match="answers at"), dask_engine.dask_engine("tcp://127.0.0.1:1"):
+        pass
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "ftp://127.0.0.1:1", "127.0.0.1:8786"])
+def test_no_address(address: str) -> None:
+    with pytest.raises(UsageError, match="is no address of a Dask scheduler"), dask_engine.dask_engine(address):
         pass
 
 
