@@ -26,7 +26,7 @@ def installed_without_compiler(tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
-    for name in ("catalog", "data", "pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in"):
+    for name in ("bin", "catalog", "data", "pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in"):
         (source / name).symlink_to(ROOT / name)
     environment = {**os.environ, "CC": "false", "TMPDIR": str(folder)}
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]

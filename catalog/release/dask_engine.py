@@ -23,8 +23,8 @@ _LARGEST_TASK = "1 GiB"
 def dask_engine(address: str) -> Iterator[Engine]:
     """The cluster whose scheduler has that address (tcp://host:port, or tls:// as Dask is configured).
 
-    Raises UsageError for what is no address, or where Dask is not installed, Unreadable where no scheduler or no worker answers, LdcatError
-    where the cluster gives up.
+    Raises UsageError for what is no address, or where Dask is not installed, Unreadable where no scheduler or no
+    worker answers, LdcatError where the cluster gives up.
     """
     if not address.startswith(("tcp://", "tls://")):
         raise UsageError(f"{address!r} is no address of a Dask scheduler", "for example tcp://10.0.0.1:8786")

@@ -128,7 +128,7 @@ class Index:
         self._pages = pages
         if size < HEADER.size:
             raise DamagedBlock("the index ends in its header")
-        fields = HEADER.unpack(file.read(0, HEADER.size))
+        fields = HEADER.unpack(file.read(0, HEADER.size, keep=True))
         magic, version, self.digest_size, self.rows = fields[:4]
         self._bucket_bits, self.ordinal_bits, self._entry_size, self.distinguished_bits = fields[4:8]
         self._groups, *offsets, self.parts, self.chain_length, end = fields[8:18]
@@ -248,7 +248,7 @@ class Index:
     def _first_of(self, number: int) -> int:
         first = self._group_firsts.get(number)
         if first is None:
-            (first,) = unpack("<Q", self._file.read(self._group_at + GROUP.size * number, 8))
+            (first,) = unpack("<Q", self._file.read(self._group_at + GROUP.size * number, 8, keep=True))
             self._group_firsts[number] = first
         return first
 
@@ -259,7 +259,7 @@ class Index:
         return group
 
     def _read_group(self, number: int) -> Group:
-        fields = GROUP.unpack(self._file.read(self._group_at + GROUP.size * number, GROUP.size))
+        fields = GROUP.unpack(self._file.read(self._group_at + GROUP.size * number, GROUP.size, keep=True))
         first, firmware, kernel_hashes, vmm, *lists = fields
         signatures, features, counts = map(self._list, lists)
         return Group(
@@ -274,7 +274,7 @@ class Index:
         )
 
     def _list(self, word: int) -> tuple[int, ...]:
-        (count,) = unpack("<Q", self._file.read(self._list_at + 8 * word, 8))
+        (count,) = unpack("<Q", self._file.read(self._list_at + 8 * word, 8, keep=True))
         if count > (self._part_at - self._list_at) // 8:
             raise DamagedBlock("the index has a list that does not fit it")
-        return unpack(f"<{count}Q", self._file.read(self._list_at + 8 * (word + 1), 8 * count))
+        return unpack(f"<{count}Q", self._file.read(self._list_at + 8 * (word + 1), 8 * count, keep=True))

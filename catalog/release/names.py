@@ -48,10 +48,10 @@ class Names:
 
     def __init__(self, file: Reader) -> None:
         self._file = file
-        magic, version, kinds = unpack("<8sII", file.read(0, 16))
+        magic, version, kinds = unpack("<8sII", file.read(0, 16, keep=True))
         if (magic, version, kinds) != (MAGIC, VERSION, 4):
             raise DamagedBlock("the names of the components are none of this version")
-        self.counts = unpack("<4Q", file.read(16, 32))
+        self.counts = unpack("<4Q", file.read(16, 32, keep=True))
         self._read: dict[int, list[str | None]] = {}
 
     def record(self, kind: int, number: int) -> list[str | None]:
@@ -61,11 +61,11 @@ class Names:
         at = 48 + 8 * (sum(self.counts[:kind]) + number)
         if at in self._read:
             return self._read[at]
-        start, end = unpack("<QQ", self._file.read(at, 16))
+        start, end = unpack("<QQ", self._file.read(at, 16, keep=True))
         if not 0 <= end - start <= MAX_RECORD:
             raise DamagedBlock("the names of the components have a record that does not fit them")
         try:
-            record = self._read[at] = _unpack_record(self._file.read(start, end - start))
+            record = self._read[at] = _unpack_record(self._file.read(start, end - start, keep=True))
         except (StructError, UnicodeDecodeError) as error:
             raise DamagedBlock("the names of the components have a record that is none") from error
         return record
