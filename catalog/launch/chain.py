@@ -9,6 +9,9 @@ from typing import Any, Protocol
 from catalog.abi.digest import LaunchDigest
 from catalog.launch.update import LaunchUpdate
 
+Digests = bytes | memoryview
+"""Launch digests one after the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class VcpuChain:

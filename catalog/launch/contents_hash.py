@@ -10,7 +10,7 @@ from catalog.abi.kernel_hashes import TABLE_SIZE, KernelHashes
 from catalog.abi.page_info import PageType
 from catalog.abi.sha256 import Sha256State
 from catalog.firmware.component import FirmwareComponent
-from catalog.launch.chain import VcpuChain, fold_chain
+from catalog.launch.chain import Digests, VcpuChain, fold_chain
 from catalog.launch.native.kernels import sha256_chains
 from catalog.launch.native.paths import PYTHON, Kernels
 from catalog.launch.update import LaunchUpdate, Segment
@@ -34,18 +34,19 @@ class ContentsHash:
         """The launch digest of a state."""
         return LaunchDigest(state.digest())
 
-    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], kernels: Kernels) -> list[bytes]:
+    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], kernels: Kernels) -> list[Digests]:
         """As `fold_chain` of each; chains that launch the same VMSA pages go through the kernel together."""
         if kernels.sha256 == PYTHON:
             return [fold_chain(self, chain, counts) for chain in chains]
         alike = defaultdict(list)
         for number, chain in enumerate(chains):
             alike[chain.bsp.data, chain.ap.data, len(chain.state.carried)].append(number)
-        made, size = [b""] * len(chains), self.digest_size * len(counts)
+        made: list[Digests] = [b""] * len(chains)
+        size = self.digest_size * len(counts)
         for (bsp, ap, _), numbers in alike.items():
             digests = sha256_chains(kernels.sha256, [chains[n].state for n in numbers], bsp, ap, counts)
             for at, number in enumerate(numbers):
-                made[number] = bytes(digests[at * size : (at + 1) * size])
+                made[number] = digests[at * size : (at + 1) * size]
         return made
 
     def table_segments(self, firmware: FirmwareComponent, hashes: KernelHashes | None) -> Iterator[Segment]:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 from catalog.abi.digest import LaunchDigest
 from catalog.errors import CannotLaunch, UnknownName
 from catalog.firmware.component import FirmwareComponent
-from catalog.launch.chain import VcpuChain
+from catalog.launch.chain import Digests, VcpuChain
 from catalog.launch.native.paths import Kernels
 from catalog.launch.point import Point, VcpuPoint
 from catalog.launch.update import LaunchUpdate, Segment
@@ -47,7 +47,7 @@ class Technology(Protocol):
     def finish(self, state: Any) -> LaunchDigest:
         """The launch digest of a state."""
 
-    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], kernels: Kernels) -> list[bytes]:
+    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], kernels: Kernels) -> list[Digests]:
         """For each chain its digests after each count of vCPUs, one after the other; the kernels change no byte."""
 
     def refuses(self, firmware: FirmwareComponent, point: Any) -> str | None:

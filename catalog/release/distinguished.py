@@ -52,7 +52,8 @@ def _points(
     while chains:
         made = technology.fold_chains(list(chains.values()), range(1, steps + 1), kernels)
         further: dict[int, VcpuChain] = {}
-        for (at, chain), digests in zip(chains.items(), made, strict=True):
+        for (at, chain), made_digests in zip(chains.items(), made, strict=True):
+            digests = bytes(made_digests)
             found = with_zero_bits(digests, size, bits)
             for step in found if not walked else found[:1]:
                 yield at, walked + step, digests[step * size : (step + 1) * size]

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from catalog.abi.digest import LaunchDigest
-from catalog.launch.chain import VcpuChain
+from catalog.launch.chain import Digests, VcpuChain
 from catalog.launch.native.paths import Kernels
 from catalog.launch.point import FirmwarePoint, VcpuPoint
 from catalog.launch.technology import Measurer, technologies
@@ -31,7 +31,7 @@ def measure_families(families: Sequence[Family], numbers: Sequence[int], kernels
     return batches
 
 
-def measure_last(families: Sequence[Family], kernels: Kernels) -> list[bytes]:
+def measure_last(families: Sequence[Family], kernels: Kernels) -> list[Digests]:
     """The digest of each family of one technology at its last vCPU count, which is the same for all."""
     return _measure(families, families[0].vcpus[-1:], kernels)
 
@@ -52,7 +52,7 @@ def vcpu_chains(families: Sequence[Family]) -> list[VcpuChain]:
     return chains
 
 
-def _measure(families: Sequence[Family], counts: Sequence[int | None], kernels: Kernels) -> list[bytes]:
+def _measure(families: Sequence[Family], counts: Sequence[int | None], kernels: Kernels) -> list[Digests]:
     """The digests of each family after each count, one after the other."""
     technology = technologies()[families[0].technology]
     if technology.point_type is FirmwarePoint:

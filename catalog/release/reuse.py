@@ -89,7 +89,7 @@ class Previous:
     def _holds(self, pairs: Sequence[tuple[int, int]], families: Sequence[Family], kernels: Kernels) -> bool:
         """Whether the last digest of each of some families, measured now, is in the index as that row."""
         made = measure_last([families[number] for number, _ in pairs], kernels)
-        return all(ordinal in self._index.find(digest) for digest, (_, ordinal) in zip(made, pairs, strict=True))
+        return all(ordinal in self._index.find(bytes(digest)) for digest, (_, ordinal) in zip(made, pairs, strict=True))
 
     def _part_files(self) -> list[VerifiedFile]:
         entry = self._manifest.technologies.get(self._technology)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define NONE 0xffffffffu
+#define AHEAD 16
 
 static uint64_t load_big_endian(const uint8_t *bytes, size_t count) {
     uint64_t number = 0;
@@ -153,25 +154,28 @@ static struct key *sorted_keys(const uint8_t *records, uint32_t rows, size_t rec
         bucket_bits++;
     size_t buckets = (size_t)1 << bucket_bits;
     uint32_t *ends = calloc(buckets + 1, sizeof *ends);
+    uint64_t *firsts = malloc(sizeof *firsts * ((size_t)rows + 1));
     struct key *keys = malloc(sizeof *keys * ((size_t)rows + 1));
-    if (!ends || !keys) {
-        free(ends), free(keys);
+    if (!ends || !firsts || !keys) {
+        free(ends), free(firsts), free(keys);
         return NULL;
     }
     unsigned shift = 64 - bucket_bits;
 #define BUCKET(first) (bucket_bits ? (first) << bits >> shift : 0)
-    for (size_t row = 0; row < rows; row++)
-        ends[BUCKET(load_big_endian(records + record_size * row, 8)) + 1]++;
+    for (size_t row = 0; row < rows; row++) {
+        firsts[row] = load_big_endian(records + record_size * row, 8);
+        ends[BUCKET(firsts[row]) + 1]++;
+    }
     for (size_t bucket = 0; bucket < buckets; bucket++)
         ends[bucket + 1] += ends[bucket];
-    for (size_t row = 0; row < rows; row++) {
-        uint64_t first = load_big_endian(records + record_size * row, 8);
-        keys[ends[BUCKET(first)]++] = (struct key){first, (uint32_t)row};
-    }
+    for (size_t row = 0; row < rows; row++)
+        keys[ends[BUCKET(firsts[row])]++] = (struct key){firsts[row], (uint32_t)row};
 #undef BUCKET
-    free(ends);
+    free(ends), free(firsts);
     for (size_t at = 1; at < rows; at++) { /* the buckets are in order, so that a key goes back a few places only */
         struct key key = keys[at];
+        if (keys[at - 1].first < key.first)
+            continue;
         const uint8_t *record = records + record_size * key.row;
         size_t to = at;
         for (; to > 0; to--) {
@@ -205,6 +209,10 @@ static int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t di
     uint64_t kept = entry_bits == 64 ? ~(uint64_t)0 : ((uint64_t)1 << entry_bits) - 1;
     for (size_t row = 0; row < rows; row++) {
         const uint8_t *record = records + record_size * keys[row].row;
+        if (row + AHEAD < rows) { /* the records lie anywhere: ask for them before they are needed */
+            const uint8_t *later = records + record_size * keys[row + AHEAD].row;
+            __builtin_prefetch(later), __builtin_prefetch(later + record_size - 1);
+        }
         memcpy(digests + digest_size * row, record, digest_size);
         families[row] = (uint32_t)load_big_endian(record + digest_size, 4);
         steps[row] = (uint32_t)load_big_endian(record + digest_size + 4, 4);

@@ -18,7 +18,7 @@ from catalog.abi.page_info import (
 )
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import Area, Section, SectionType
-from catalog.launch.chain import VcpuChain, fold_chain
+from catalog.launch.chain import Digests, VcpuChain, fold_chain
 from catalog.launch.kernel_hashes_area import refuses_table
 from catalog.launch.native.kernels import sha384_chains
 from catalog.launch.native.paths import PYTHON, Kernels
@@ -60,13 +60,13 @@ class SevSnp:
     def finish(self, state: bytes) -> LaunchDigest:
         return LaunchDigest(state)
 
-    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], kernels: Kernels) -> list[bytes]:
+    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], kernels: Kernels) -> list[Digests]:
         if kernels.sha384 == PYTHON:
             return [fold_chain(self, chain, counts) for chain in chains]
         states = [chain.state for chain in chains]
         bsp, ap = [_one_page(chain.bsp) for chain in chains], [_one_page(chain.ap) for chain in chains]
         digests, size = sha384_chains(kernels.sha384, states, bsp, ap, counts), self.digest_size * len(counts)
-        return [bytes(digests[at : at + size]) for at in range(0, len(digests), size)]
+        return [digests[at : at + size] for at in range(0, len(digests), size)]
 
     def refuses_firmware(self, firmware: FirmwareComponent) -> str | None:
         return firmware.metadata_fault or refuses_reset_vector(firmware)
