@@ -35,8 +35,10 @@ build/fuzz_kernels: tests/launch/fuzz_kernels.c $(wildcard catalog/abi/*.h $(NAT
 firmware: $(VENV)/.installed  ## fetch the published images again with apt, and compare them with the records
 	$(BIN)/python -m tools.debian_firmware
 
-bench: $(VENV)/.installed-test  ## measure, and write docs/benchmarks.md
-	$(BIN)/python -m tools.bench
+ROWS ?= 10_000_000
+
+bench: $(VENV)/.installed-test  ## measure, and write docs/benchmarks.md; ROWS of the large catalog
+	$(BIN)/python -m tools.bench --rows $(ROWS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info catalog/*/_*.so catalog/*/*/_*.so

@@ -9,10 +9,11 @@ from __future__ import annotations
 import itertools
 import shutil
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from mmap import PROT_READ, mmap
 from pathlib import Path
+from threading import Lock
 
 from catalog.launch.native.paths import Kernels
 from catalog.release import rows
@@ -83,16 +84,16 @@ class Spill:
         self.digest_size = digest_size
         self.bits = bits
         self.rows = [0] * (1 << bits)
+        self._locks = [Lock() for _ in self.rows]
         folder.mkdir()
 
     def add(self, pieces: Sequence[Buffer]) -> None:
-        """Keep one piece for each shard."""
-        record_size = self.digest_size + NUMBERS_SIZE
+        """Keep one piece for each shard; several threads may do so at once."""
         for shard, piece in enumerate(pieces):
             if len(piece):
-                with self._path(shard).open("ab") as file:
+                with self._locks[shard], self._path(shard).open("ab") as file:
                     file.write(piece)
-                self.rows[shard] += len(piece) // record_size
+                    self.rows[shard] += len(piece) // (self.digest_size + NUMBERS_SIZE)
 
     def take(self, shard: int, *, mapped: bool) -> Buffer:
         """All records of a shard, which are then no longer kept: in memory, or where they are in the file."""
@@ -129,10 +130,13 @@ def hash_into(
     progress: Progress,
 ) -> None:
     """Hash the families of these numbers into shards; distinguished_bits: 0 where all digests are kept."""
-    function: Callable[[HashTask], Sequence[Buffer]] = hash_families if engine.in_process else hash_families_elsewhere
     chunks = _chunks(families, numbers, kernels)
     tasks = [HashTask(chunk, [families[n] for n in chunk], spill.bits, kernels, distinguished_bits) for chunk in chunks]
-    for number, pieces in engine.run(function, tasks):
+    if engine.in_process:  # each thread writes what it hashed
+        for number, _ in engine.run(lambda task: spill.add(hash_families(task)), tasks):
+            progress(row_count(tasks[number].families))
+        return
+    for number, pieces in engine.run(hash_families_elsewhere, tasks):
         spill.add(pieces)
         progress(row_count(tasks[number].families))
 

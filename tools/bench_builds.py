@@ -1,0 +1,98 @@
+"""How long builds take, as commands of their own, and how much memory and room."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+CHUNK = 4096 * 5
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build. peak: bytes of memory of all its processes. parquet, index: bytes of all its files of that kind."""
+
+    name: str
+    rows: int
+    seconds: float
+    peak: int
+    parquet: int
+    index: int
+
+
+def default_build(folder: Path) -> Build:
+    """The embedded default."""
+    return _build("default", folder, [])
+
+
+def built(folder: Path, rows: int) -> Build:
+    """About so many SNP rows: one build, four kernel hashes tables and none, 4096 vCPU counts, many VMSAs."""
+    variants = max(1, round(rows / CHUNK))
+    features = [1 + 4 * n for n in range(min(variants, 64))]
+    signatures = [0x800F10 + 16 * n for n in range(max(1, round(variants / len(features))))]
+    spec = folder.with_suffix(".toml")
+    spec.write_text(
+        f"""
+name = "large"
+firmware = {{ builds = ["sid/ovmf-amdsev/OVMF.amdsev.fd"] }}
+kernel_hashes = {{ tables = ["none", "*"] }}
+[technologies.sev-snp]
+vmm = ["qemu-kvm-init2"]
+vcpu_signatures = {signatures}
+sev_features = {features}
+vcpus = ["1-4096"]
+"""
+    )
+    return _build("large", folder, [str(spec)])
+
+
+def _build(name: str, folder: Path, arguments: list[str]) -> Build:
+    command = [sys.executable, "-m", "catalog", "build", *arguments, "-o", str(folder), "--quiet"]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, _resident(process.pid))
+        time.sleep(0.02)
+    seconds = time.perf_counter() - started
+    if process.returncode:
+        raise SystemExit(process.returncode)
+    technologies = json.loads((folder / "manifest.json").read_bytes())["technologies"]
+    return Build(
+        name=name,
+        rows=sum(technology["rows"] for technology in technologies.values()),
+        seconds=seconds,
+        peak=peak,
+        parquet=_size(folder, "launch_digests*.parquet"),
+        index=_size(folder, "launch_digests.index*"),
+    )
+
+
+def _size(folder: Path, pattern: str) -> int:
+    return sum(path.stat().st_size for path in folder.glob(f"*/{pattern}"))
+
+
+def _resident(root: int) -> int:
+    """Bytes of memory that a process and all its descendants hold now, files they have mapped not counted."""
+    parents: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, rest = int(path.parent.name), path.read_text().rpartition(")")[2].split()
+        except OSError:  # ended meanwhile
+            continue
+        parents.setdefault(int(rest[1]), []).append(pid)
+    pids, total = [root], 0
+    while pids:
+        pid = pids.pop()
+        pids += parents.get(pid, [])
+        try:
+            resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
+            total += (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+        except OSError:
+            continue
+    return total

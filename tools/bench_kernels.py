@@ -1,0 +1,126 @@
+"""How fast each path of the kernels is, beside hashlib and beside sev-snp-measure."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from sevsnpmeasure import guest, vcpu_types, vmm_types
+from sevsnpmeasure.sev_mode import SevMode
+
+from catalog.abi.launch_measure import MeasureContext
+from catalog.abi.sha256 import Sha256State
+from catalog.firmware.ovmf import Section, SectionType
+from catalog.launch.measure_scan import scan_launch_measure
+from catalog.launch.native import kernels
+from catalog.launch.native.paths import PYTHON, Kernels, sha256_paths, sha384_paths
+from tests.firmware_builder import build_ovmf
+
+CHAINS = 256
+COUNTS = range(1, 129)
+DIGESTS = CHAINS * len(COUNTS)
+CANDIDATES = 200_000
+
+
+def kernel_rates(work: Path) -> list[str]:
+    """Lines of a table: what is hashed, by which path, how fast, and how many times the others."""
+    chance = random.Random(1)
+    page, tail = chance.randbytes(4096), chance.randbytes(64)
+    states = [Sha256State().update(chance.randbytes(176)) for _ in range(CHAINS)]
+    digests = [chance.randbytes(48) for _ in range(CHAINS)]
+    context = MeasureContext(1, 55, 21, 0, bytes(16))
+    key, candidates = chance.randbytes(16), chance.randbytes(32 * CANDIDATES)
+
+    def scan(path: str, count: int) -> int:
+        scan_launch_measure(key, context, bytes(32), candidates[: 32 * count], Kernels(path, PYTHON))
+        return count
+
+    def es(path: str) -> int:
+        return len(kernels.sha256_chains(path, states, page, page, COUNTS)) // 32
+
+    def snp(path: str) -> int:
+        return len(kernels.sha384_chains(path, digests, [tail] * CHAINS, [tail] * CHAINS, COUNTS)) // 48
+
+    theirs = {mode: _rate(partial(_sev_snp_measure, work, mode)) for mode in (SevMode.SEV_ES, SevMode.SEV_SNP)}
+    lines = [
+        "| what | path | a second | times hashlib | times sev-snp-measure |",
+        "|---|---|---|---|---|",
+        *_table("SEV-ES", _rate(lambda: _hashlib_es(page)), sha256_paths(), es, theirs[SevMode.SEV_ES]),
+        *_table("SEV-SNP", _rate(lambda: _hashlib_snp(tail)), sha384_paths(), snp, theirs[SevMode.SEV_SNP]),
+    ]
+    one = _rate(lambda: _hmac_loop(key, context, candidates))
+    lines.append(f"| LAUNCH_MEASURE scan | hmac | {one:,.0f} | 1.0 | |")
+    for path in sha256_paths():
+        if path != PYTHON:
+            rate = _rate(partial(scan, path, CANDIDATES))
+            lines.append(f"| LAUNCH_MEASURE scan | {path} | {rate:,.0f} | {rate / one:.1f} | |")
+    return lines
+
+
+def _table(
+    what: str, hashlib_rate: float, paths: tuple[str, ...], work: Callable[[str], int], theirs: float
+) -> list[str]:
+    rates = {"sev-snp-measure": theirs, "hashlib": hashlib_rate}
+    rates |= {path: _rate(partial(work, path)) for path in paths if path != PYTHON}
+    return [
+        f"| {what} | {name} | {rate:,.0f} | {rate / hashlib_rate:.2f} | {rate / theirs:,.0f} |"
+        for name, rate in rates.items()
+    ]
+
+
+def _hashlib_es(page: bytes) -> int:
+    made = 0
+    for _ in range(8):
+        state = hashlib.sha256(bytes(176))
+        for _ in COUNTS:
+            state.update(page)
+            state.copy().digest()
+            made += 1
+    return made
+
+
+def _hashlib_snp(tail: bytes) -> int:
+    made, sha384 = 0, hashlib.sha384
+    for _ in range(64):
+        digest = bytes(48)
+        for _ in COUNTS:
+            digest = sha384(digest + tail).digest()
+            made += 1
+    return made
+
+
+def _hmac_loop(key: bytes, context: MeasureContext, candidates: bytes) -> int:
+    before, after = context.before_digest(), context.nonce
+    for at in range(0, 32 * 5000, 32):
+        hmac.digest(key, before + candidates[at : at + 32] + after, "sha256")
+    return 5000
+
+
+def _sev_snp_measure(work: Path, mode: SevMode) -> int:
+    image = work / "image.fd"
+    if not image.exists():
+        sections = (
+            Section(0x800000, 0x9000, SectionType.SNP_SEC_MEM),
+            Section(0x80D000, 0x1000, SectionType.SNP_SECRETS),
+            Section(0x80E000, 0x1000, SectionType.CPUID),
+            Section(0x811000, 0x1F000, SectionType.SNP_SEC_MEM),
+        )
+        image.write_bytes(build_ovmf(pages=1024, reset_vector=0x80B004, sections=sections))
+    features = 1 if mode is SevMode.SEV_SNP else 0
+    signature, vmm = vcpu_types.CPU_SIGS["EPYC-v4"], vmm_types.VMMType.QEMU
+    guest.calc_launch_digest(mode, 4, signature, str(image), "", "", "", features, vmm_type=vmm)
+    return 1
+
+
+def _rate(work: Callable[[], int]) -> float:
+    """Digests a second, over about a second after one round to warm up."""
+    work()
+    made, started = 0, time.perf_counter()
+    while (passed := time.perf_counter() - started) < 1:
+        made += work()
+    return made / passed

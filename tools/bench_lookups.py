@@ -1,0 +1,100 @@
+"""How long lookups take: as a command of their own, one by one in process, and in batches."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from catalog.query.batch import BatchIndex
+from catalog.query.packed import PackedCatalog
+from catalog.query.store import Catalog
+from catalog.release.manifest import part_names
+
+TECHNOLOGY = "sev-snp"
+BATCH = 1_000_000
+ONE_BY_ONE = 50_000
+
+
+@dataclass(frozen=True)
+class Lookups:
+    """commands: median milliseconds by command. The others: lookups a second; batch: digests of one batch."""
+
+    commands: dict[str, float]
+    one_by_one: float
+    named: float
+    batched: float
+    batch: int
+
+
+def lookups(folder: Path) -> Lookups:
+    """Random digests of a catalog, and how fast they are found."""
+    catalog = Catalog.open(folder)
+    digests = _sample(catalog, BATCH)
+    few = digests[:ONE_BY_ONE]
+    packed = PackedCatalog(str(folder), hashlib.sha256)
+    index = packed.indexes[TECHNOLOGY]
+
+    def one_by_one() -> None:
+        for digest in few:
+            for ordinal in index.find(digest):
+                index.group_of(ordinal).at(ordinal)
+
+    def named() -> None:
+        for digest in few:
+            packed.lookup(digest)
+
+    batch = BatchIndex.open(catalog, TECHNOLOGY)
+    asked = b"".join(digests)
+    return Lookups(
+        commands=_commands(folder, few[0].hex()),
+        one_by_one=len(few) / _seconds(one_by_one),
+        named=len(few) / _seconds(named),
+        batched=len(digests) / _seconds(lambda: batch.find(asked)),
+        batch=len(digests),
+    )
+
+
+def _sample(catalog: Catalog, count: int) -> list[bytes]:
+    chance = random.Random(1)
+    entry = catalog.manifest.technologies[TECHNOLOGY]
+    found: list[bytes] = []
+    for name in part_names(TECHNOLOGY, entry.parts):
+        column = pq.read_table(catalog.folder / name, columns=["launch_digest"])["launch_digest"]
+        numbers = sorted(chance.sample(range(len(column)), min(len(column), -(-count // entry.parts))))
+        found += [digest.as_py() for digest in column.take(numbers)]
+    chance.shuffle(found)
+    return found[:count]
+
+
+def _commands(folder: Path, digest: str) -> dict[str, float]:
+    script = Path(sys.executable).with_name("ldcat")
+    commands = {
+        "python -I -S -c pass": [sys.executable, "-I", "-S", "-c", "pass"],
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "ldcat lookup DIGEST": [str(script), "lookup", digest, "--catalog", str(folder)],
+        "ldcat lookup DIGEST --format json": [str(script), "lookup", digest, "--catalog", str(folder), "-f", "json"],
+    }
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(41):  # in turn, so that a slow moment is everyone's
+        for name, command in commands.items():
+            times[name].append(_seconds(partial(_quiet, command)))
+    return {name: 1000 * sorted(taken)[len(taken) // 2] for name, taken in times.items()}
+
+
+def _quiet(command: list[str]) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
