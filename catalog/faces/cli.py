@@ -19,6 +19,7 @@ from catalog.abi import sha256
 from catalog.errors import LdcatError, Unreadable
 from catalog.faces import render
 from catalog.faces.commands import build, inspect, lookup, measure, sql
+from catalog.faces.options import kernels
 
 app = typer.Typer(
     name="ldcat",
@@ -38,7 +39,7 @@ app.command("sql")(sql.command)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        render.line(f"ldcat {__version__} (SHA-256 midstates: {sha256.in_use})")
+        render.line(f"ldcat {__version__} (SHA-256 midstates: {sha256.in_use}; {kernels()})")
         raise typer.Exit
 
 

@@ -65,9 +65,10 @@ def write_digests(
         known = _fill(spill, name, families, axes.distinguished_bits, previous, means)
         one = _OneTechnology(folder, name, families, numbers, spill, axes.distinguished_bits)
         shards = generation.sorted_shards(spill, one.keying, engine=means.engine)
-        for _, made in means.writers.run(one.write_shard, shards):
-            means.written(sum(entry.rows or 0 for entry in made.values()))
-            done.files.update(made)
+        with closing(means.writers.run(one.write_shard, shards)) as results:
+            for _, made in results:
+                means.written(sum(entry.rows or 0 for entry in made.values()))
+                done.files.update(made)
         spill.remove()
         done.files.update(one.finish())
         done.technologies[name] = TechnologyEntry(digest_size=spill.digest_size, rows=rows, parts=len(one.parts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -30,10 +30,13 @@ class Engine:
     ahead: int
     in_process: bool
 
-    def run(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[tuple[int, Result]]:
+    def run(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task]
+    ) -> Generator[tuple[int, Result], None, None]:
         """The number and the result of each task, in the order they are done; tasks are made when they are due.
 
-        Raises what a task raises, LdcatError where a worker died.
+        Close it: then no task is left running in this process. Raises what a task raises, LdcatError where a
+        worker died.
         """
         waiting: dict[Future[Result], int] = {}
         try:
@@ -48,6 +51,10 @@ class Engine:
         finally:
             for future in waiting:
                 future.cancel()
+            if self.in_process:
+                wait(waiting)
+            if isinstance(tasks, Generator):
+                tasks.close()
 
 
 def _done(waiting: dict[Future[Result], int]) -> Iterator[tuple[int, Result]]:

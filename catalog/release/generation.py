@@ -10,6 +10,7 @@ import itertools
 import shutil
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from mmap import PROT_READ, mmap
 from pathlib import Path
@@ -133,12 +134,14 @@ def hash_into(
     chunks = _chunks(families, numbers, kernels)
     tasks = [HashTask(chunk, [families[n] for n in chunk], spill.bits, kernels, distinguished_bits) for chunk in chunks]
     if engine.in_process:  # each thread writes what it hashed
-        for number, _ in engine.run(lambda task: spill.add(hash_families(task)), tasks):
-            progress(row_count(tasks[number].families))
+        with closing(engine.run(lambda task: spill.add(hash_families(task)), tasks)) as done:
+            for number, _ in done:
+                progress(row_count(tasks[number].families))
         return
-    for number, pieces in engine.run(hash_families_elsewhere, tasks):
-        spill.add(pieces)
-        progress(row_count(tasks[number].families))
+    with closing(engine.run(hash_families_elsewhere, tasks)) as results:
+        for number, pieces in results:
+            spill.add(pieces)
+            progress(row_count(tasks[number].families))
 
 
 def sorted_shards(spill: Spill, keying: Keying, *, engine: Engine) -> Iterator[tuple[int, Columns]]:

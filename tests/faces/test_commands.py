@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.abi import sha256
+from catalog.launch.native.paths import choose
 from catalog.release.build import Built
 from tests.faces.test_errors import AMDSEV, SNP, Run, run
 from tests.release.samples import SMALL, whole_image, write_spec
@@ -27,7 +28,37 @@ def digest(small: Built) -> str:
 
 
 def test_version(run: Run) -> None:
-    assert run("--version") == (0, f"ldcat 0.1.0 (SHA-256 midstates: {sha256.in_use})\n", "")
+    expected = f"ldcat 0.1.0 (SHA-256 midstates: {sha256.in_use}; {choose()})\n"
+    assert run("--version") == (0, expected, "")
+
+
+def test_the_kernels_can_be_chosen(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LDCAT_KERNELS", "python")
+    assert "SHA-256 chains: python, SHA-384 chains: python" in run("--version")[1]
+    monkeypatch.setenv("LDCAT_KERNELS", "abacus")
+    code, out, err = run("build", "--out", str(tmp_path / "catalog"))
+    assert (code, out) == (2, "")
+    assert err.startswith("ldcat: error: no kernel has a path 'abacus' on this machine\nldcat: hint: one of: ")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--engine", "dask"], "--engine dask and --scheduler ADDRESS go together"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "--engine dask and --scheduler ADDRESS go together"),
+        (["--engine", "dask", "--scheduler", "here"], "'here' is no address of a Dask scheduler"),
+        (
+            ["--engine", "dask", "--scheduler", "tcp://127.0.0.1:1", "--processes", "2"],
+            "--processes is for this machine",
+        ),
+        (["--engine", "abacus"], "invalid value for '--engine'"),
+    ],
+)
+def test_engines_that_cannot_be(run: Run, tmp_path: Path, options: list[str], message: str) -> None:
+    code, out, err = run("build", "--out", str(tmp_path / "catalog"), *options)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"ldcat: error: {message}")
+    assert not (tmp_path / "catalog").exists()
 
 
 def test_measure_prints_the_bare_digest(run: Run) -> None:
