@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from catalog.errors import UsageError
 from catalog.query.store import Catalog
 from catalog.release import manifest
+from catalog.release.engine import processors
 from catalog.release.index import ROW_GROUP, Index
 from catalog.release.row_search import Searched, find_rows
 from catalog.release.verity import DamagedBlock, VerifiedBytes
@@ -51,31 +53,31 @@ class BatchIndex:
         if len(digests) % size:
             raise ValueError(f"{len(digests)} bytes are no {size}-byte digests")
         count = len(digests) // size
-        found, times = array("Q", bytes(8 * count)), array("I", bytes(4 * count))
-        names = manifest.part_names(self._technology, self.index.parts)
+        found = Found(array("Q", bytes(8 * count)), array("I", bytes(4 * count)))
+        with ThreadPoolExecutor(processors()) as pool:  # parts are verified and searched without Python's lock
+            for _ in pool.map(lambda part: self._search(part, digests, found), range(self.index.parts)):
+                pass
+        return found
+
+    def _search(self, number: int, digests: bytes, found: Found) -> None:
+        """Find the digests that are in one part; no other part writes to their places."""
         layout = self.index.layout()
-        ends = [*layout.first_rows[1:], self.index.rows]
-        for number, name in enumerate(names):
-            first = layout.first_pages[number]
-            pages = -(-(ends[number] - layout.first_rows[number]) // ROW_GROUP)
-            find_rows(
-                digests,
-                Searched(
-                    index=self._data,
-                    layout=layout,
-                    ordinal_bits=self.index.ordinal_bits,
-                    part=self._catalog.verified(name),
-                    number=number,
-                    bits=(len(names) - 1).bit_length(),
-                    pages=array("Q", layout.page_offsets[first : first + pages]),
-                    first_row=layout.first_rows[number],
-                    rows=ends[number] - layout.first_rows[number],
-                    digest_size=size,
-                ),
-                found,
-                times,
-            )
-        return Found(found, times)
+        names = manifest.part_names(self._technology, self.index.parts)
+        first_row, first_page = layout.first_rows[number], layout.first_pages[number]
+        rows = [*layout.first_rows[1:], self.index.rows][number] - first_row
+        searched = Searched(
+            index=self._data,
+            layout=layout,
+            ordinal_bits=self.index.ordinal_bits,
+            part=self._catalog.verified(names[number]),
+            number=number,
+            bits=(len(names) - 1).bit_length(),
+            pages=array("Q", layout.page_offsets[first_page : first_page - (-rows // ROW_GROUP)]),
+            first_row=first_row,
+            rows=rows,
+            digest_size=self.index.digest_size,
+        )
+        find_rows(digests, searched, found.ordinals, found.times)
 
 
 def _no_page(*_: int) -> bytes:

@@ -83,10 +83,11 @@ class DigestTable:
     def write(self, columns: Columns, path: Path) -> list[int]:
         """Write a part; gives where in the file the digests of each row group begin. They are one page, as they are."""
         names = self.schema.names
-        with path.open("wb") as file:  # pyarrow takes no path that is not UTF-8
+        # pyarrow takes no path that is not UTF-8, and writes to a Python file by way of copies
+        with path.open("wb") as file, pa.OSFile(f"/dev/fd/{file.fileno()}", "wb") as sink:
             pq.write_table(
                 self.rows(columns),
-                file,
+                sink,
                 row_group_size=ROW_GROUP,
                 data_page_size=ROW_GROUP * self._digest_size,
                 max_rows_per_page=ROW_GROUP,
@@ -96,10 +97,10 @@ class DigestTable:
                 store_schema=False,
                 sorting_columns=[pq.SortingColumn(0)],
             )
-        with path.open("rb") as file:
-            metadata = pq.read_metadata(file)
+        with path.open("rb") as written:
+            metadata = pq.read_metadata(written)
             groups = map(metadata.row_group, range(metadata.num_row_groups))
-            return [self._page(file, group) for group in groups if group.num_rows]
+            return [self._page(written, group) for group in groups if group.num_rows]
 
     def _page(self, file: BinaryIO, group: Any) -> int:
         """Where the digests of a row group begin: a page of fixed-length values ends with them."""
