@@ -29,7 +29,7 @@ size_t ldcat_with_zero_bits(const uint8_t *digests, size_t rows, size_t digest_s
 size_t ldcat_renumber_rows(const uint8_t *digests, size_t rows, size_t digest_size, const uint8_t *entries,
                            size_t entry_size, unsigned ordinal_bits, const uint64_t *starts, const uint32_t *families,
                            size_t count, uint8_t *out);
-void ldcat_find_rows(const uint8_t *asked, size_t count, size_t digest_size, const uint8_t *buckets,
+int ldcat_find_rows(const uint8_t *asked, size_t count, size_t digest_size, const uint8_t *buckets,
                      unsigned bucket_bits, const uint8_t *entries, size_t entry_size, unsigned ordinal_bits,
                      const uint8_t *part, size_t part_size, unsigned part_bits, uint64_t part_number,
                      const uint64_t *pages, size_t page_count, unsigned page_bits, uint64_t first_row,

@@ -18,6 +18,7 @@ from catalog.launch.native.paths import Kernels, choose
 from catalog.query.store import Catalog
 from catalog.release import embedded
 from catalog.release.numbers import number
+from catalog.release.receipts import Receipts
 
 
 def parse_number(text: str) -> int:
@@ -40,6 +41,15 @@ def default_catalog() -> Path:
 def kernels() -> Kernels:
     """The compiled kernels that LDCAT_KERNELS names, or the best ones there are."""
     return choose(os.environ.get("LDCAT_KERNELS") or None)
+
+
+def receipts() -> Receipts:
+    """Where it is kept which catalogs this machine built."""
+    state_home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    try:
+        return Receipts(Path(state_home).expanduser() / "ldcat" / "built")
+    except RuntimeError:  # there is no home folder: then nothing is kept
+        return Receipts(None)
 
 
 def invocation() -> str:

@@ -19,12 +19,15 @@ _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET")
 
 def main() -> None:
     """The command `ldcat`."""
-    if sys.argv[1:2] == ["lookup"]:
-        answer = plain_lookup(sys.argv[2:])
-        if answer is not None:
-            _end(*answer)
-    from catalog.faces.cli import main as whole
-
+    try:
+        if sys.argv[1:2] == ["lookup"]:
+            answer = plain_lookup(sys.argv[2:])
+            if answer is not None:
+                _end(*answer)
+        from catalog.faces.cli import main as whole
+    except KeyboardInterrupt:  # before there is anyone to tell it
+        os.write(2, b"ldcat: error: interrupted\n")
+        os._exit(130)
     whole()
 
 
@@ -66,9 +69,10 @@ def _plain(arguments: list[str]) -> tuple[bytes, str, bool] | None:
     if len(digests) != 1 or len(digests[0]) not in (64, 96) or not folder or folder.startswith("-"):
         return None
     try:
-        return bytes.fromhex(digests[0]), folder, quiet
+        digest = bytes.fromhex(digests[0])
     except ValueError:
         return None
+    return (digest, folder, quiet) if 2 * len(digest) == len(digests[0]) else None  # fromhex skips blanks
 
 
 def _default_catalog() -> str:
@@ -83,10 +87,13 @@ def _end(out: str, note: str, code: int) -> None:
     try:
         sys.stdout.buffer.write(out.encode(sys.stdout.encoding, "backslashreplace"))
         sys.stdout.flush()
-        sys.stderr.write(note)
-        sys.stderr.flush()
     except OSError as failure:
         from catalog.faces.cli import cannot_write
 
         code = cannot_write(failure)
+    try:
+        sys.stderr.write(note)
+        sys.stderr.flush()
+    except OSError:  # nobody can be told, and the exit code still counts
+        pass
     os._exit(code)

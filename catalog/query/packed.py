@@ -10,7 +10,7 @@ import os
 from catalog.query.match import PROVENANCE, Match
 from catalog.release.index import Index
 from catalog.release.names import IMAGES, PROFILES, TABLES, TYPES, Names
-from catalog.release.verity import DamagedBlock, VerifiedFile
+from catalog.release.verity import DamagedBlock, VerifiedFile, open_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class PackedCatalog:
         self._manifest = _read_manifest(f"{folder}/manifest.json")
         try:
             self._names = Names(self._file(_NAMES))
-            self.indexes = {name: self._index(name) for name in _technologies(self._manifest)}
+            self.indexes = {name: self._index(name, entry) for name, entry in _technologies(self._manifest).items()}
         except BaseException:
             self.close()
             raise
@@ -113,6 +113,8 @@ class PackedCatalog:
         listed: bool,
     ) -> Iterator[Match]:
         vmm = title = None
+        if (group.vmm is None) is not (features is None and vcpus is None) or (features is None) is not (vcpus is None):
+            raise DamagedBlock("the index has a group that lacks an axis")
         if group.vmm is not None:
             vmm, title = self._names.record(PROFILES, group.vmm)
         types = () if signature is None else self._vcpu_types(signature)
@@ -183,12 +185,14 @@ class PackedCatalog:
             low, high = (middle + 1, high) if int(value or 0) < signature else (low, middle)
         return ()
 
-    def _index(self, technology: str) -> Index:
+    def _index(self, technology: str, expected: tuple[int, int]) -> Index:
         name = technology + _INDEX
         file = self._file(name)
         index = Index(file, file.size, lambda part, offset, size: self._part(technology, part).read(offset, size))
         if index.technology != technology:
             raise DamagedBlock(f"{name} is the index of another technology")
+        if (index.digest_size, index.parts) != expected:
+            raise DamagedBlock(f"{name} is not the index that the manifest describes")
         return index
 
     def _part(self, technology: str, number: int) -> VerifiedFile:
@@ -211,7 +215,7 @@ class PackedCatalog:
 def _read_manifest(path: str) -> bytes:
     """The text of a manifest of this format, as `ldcat build` writes it: then lines can be looked for in it."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        file = open_regular(path)
         try:
             size = os.fstat(file).st_size
             text = os.read(file, size) if size <= MANIFEST_LIMIT else b""
@@ -224,12 +228,25 @@ def _read_manifest(path: str) -> bytes:
     return text
 
 
-def _technologies(manifest: bytes) -> Iterator[str]:
-    """Technologies that have an index: no string of JSON holds a raw newline, so that a line is what it seems."""
-    end = 0
-    marker = (_INDEX + '": {\n').encode()
-    while (end := manifest.find(marker, end + 1)) >= 0:
-        yield manifest[manifest.rindex(b'\n    "', 0, end) + 6 : end].decode("ascii", "replace")
+def _technologies(manifest: bytes) -> dict[str, tuple[int, int]]:
+    """Digest size and number of parts by technology.
+
+    No string of JSON holds a raw newline, so that a line is what it seems; a manifest that is written otherwise
+    than `ldcat build` writes it goes the whole way.
+    """
+    start = manifest.find(b'\n  "technologies": {\n')
+    end = manifest.find(b"\n  }\n}\n", start)
+    if not manifest.startswith(b'{\n  "files": {\n') or start < 0 or end != len(manifest) - 7:
+        raise DamagedBlock("the manifest is not written as ldcat writes it")
+    lines = manifest[start + 1 : end].decode("utf-8", "replace").splitlines()[1:]
+    found = {}
+    for at in range(0, len(lines), 5):
+        try:
+            name, size, parts, _, _ = (line.strip().rstrip(",") for line in lines[at : at + 5])
+            found[name[1:-4]] = (int(size.removeprefix('"digest_size": ')), int(parts.removeprefix('"parts": ')))
+        except ValueError as error:
+            raise DamagedBlock("the manifest is not written as ldcat writes it") from error
+    return found
 
 
 def _entry(manifest: bytes, name: str) -> tuple[bytes, int]:

@@ -34,6 +34,7 @@ class Catalog:
         path = folder / manifest.NAME
         if not inputs.exists(path):
             raise Unreadable(f"no catalog at {folder}", "make one with: ldcat build")
+        inputs.check_regular(path)
         opened = parse_manifest(inputs.read_file(path, limit=inputs.MAX_TEXT_SIZE))
         for name, entry in opened.technologies.items():
             if entry.digest_size != technology_named(name).digest_size:
@@ -44,6 +45,7 @@ class Catalog:
         """The bytes of a file of the catalog; raises VerificationFailed where they are not the manifest's."""
         if (entry := self.manifest.files.get(name)) is None:
             raise MalformedRecord(f"{manifest.NAME} does not list {name}")
+        inputs.check_regular(self.folder / name)
         data = inputs.read_start(self.folder / name, entry.size + 1)
         if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
             raise VerificationFailed(
@@ -113,7 +115,7 @@ def check_schema(found: pa.Schema, technology: str, name: str) -> None:
     from catalog.release.digest_table import digest_schema
 
     expected = digest_schema(technology, technology_named(technology).digest_size)
-    if [(field.name, field.type) for field in found] != [(field.name, field.type) for field in expected]:
+    if not found.equals(expected, check_metadata=False):
         raise MalformedRecord(f"{name} is not a table of {technology} launch digests")
 
 

@@ -18,9 +18,10 @@ from catalog.release.engine import Engine, processors
 from catalog.release.enumeration import CrossProduct, Progress, cross_product
 from catalog.release.folder import written_whole
 from catalog.release.index_writer import Numbers
-from catalog.release.inputs import MAX_TEXT_SIZE, read_file
+from catalog.release.inputs import MAX_TEXT_SIZE, check_regular, read_file
 from catalog.release.manifest import FileEntry, LeftOutEntry, Manifest, parse_manifest
 from catalog.release.measuring import digest_of
+from catalog.release.receipts import Receipts
 from catalog.release.spec import CatalogSpec
 
 Begin = Callable[[str, int], Progress]
@@ -40,12 +41,16 @@ class Built:
     reused: int
 
 
-def build_catalog(spec: CatalogSpec, folder: Path, *, engine: Engine, kernels: Kernels, begin: Begin) -> Built:
+def build_catalog(
+    spec: CatalogSpec, folder: Path, *, engine: Engine, kernels: Kernels, receipts: Receipts, begin: Begin
+) -> Built:
     """Write the catalog of `spec` to `folder`, replacing a catalog that is there, whole or not at all.
+
+    receipts: of catalogs built here, whose rows are taken where they are to be had.
 
     Raises UsageError for a folder with other contents, Unreadable where the system refuses.
     """
-    with written_whole(folder, foreign=_foreign, kept=_databases) as partial:
+    with written_whole(folder, foreign=_foreign, kept=_databases, last=manifest.NAME) as partial:
         product = cross_product(spec)
         files, numbers = _write_components(partial, spec)
         with ThreadPoolExecutor(processors()) as pool:
@@ -53,7 +58,7 @@ def build_catalog(spec: CatalogSpec, folder: Path, *, engine: Engine, kernels: K
 
             writers = Engine(pool, processors() + 1, in_process=True)
             hashed, written = begin("hashed", product.rows), begin("written", product.rows)
-            means = Means(engine, writers, kernels, hashed, written)
+            means = Means(engine, writers, kernels, receipts, hashed, written)
             digests = write_digests(partial, spec, product, numbers, folder, means)
         made = Manifest(
             format=manifest.FORMAT,
@@ -67,6 +72,7 @@ def build_catalog(spec: CatalogSpec, folder: Path, *, engine: Engine, kernels: K
             ],
         )
         (partial / manifest.NAME).write_bytes(made.to_json())
+    receipts.keep(made.to_json())
     return Built(folder, made, _example(spec, product), digests.reused)
 
 
@@ -101,6 +107,7 @@ def _foreign(folder: Path) -> str | None:
     if not found:
         return None
     try:
+        check_regular(folder / manifest.NAME)
         listed = parse_manifest(read_file(folder / manifest.NAME, limit=MAX_TEXT_SIZE)).files
     except LdcatError:
         return str(min(found).relative_to(folder))

@@ -7,6 +7,7 @@ Client.get_executor, which is an executor of concurrent.futures.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 
 from catalog.errors import LdcatError, Unreadable, UsageError
@@ -36,6 +37,10 @@ def dask_engine(address: str) -> Iterator[Engine]:
         raise UsageError("the engine dask is not installed", "pip install 'ldcat[dask]'") from error
     try:
         client = Client(address, timeout=_PATIENCE, set_as_default=False)
+    except TypeError as error:
+        raise UsageError(
+            f"Dask has no TLS configured for {address}", "see distributed.comm.tls in Dask's configuration"
+        ) from error
     except (OSError, ValueError) as error:
         raise Unreadable(f"no Dask scheduler answers at {address}", "for example tcp://10.0.0.1:8786") from error
     with client, dask.config.set({"distributed.admin.large-graph-warning-threshold": _LARGEST_TASK}):
@@ -46,5 +51,7 @@ def dask_engine(address: str) -> Iterator[Engine]:
         ahead = 2 * sum(client.nthreads().values())
         try:
             yield Engine(client.get_executor(pure=False), ahead, in_process=False)
-        except (KilledWorker, CommClosedError) as error:
-            raise LdcatError(f"the Dask cluster gave up: {error}", "were its workers short of memory?") from error
+        except (KilledWorker, CommClosedError, CancelledError) as error:
+            raise LdcatError(
+                f"the Dask cluster gave up: {error or type(error).__name__}", "were its workers short of memory?"
+            ) from error

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from catalog.errors import LdcatError
 from catalog.launch.native.paths import Kernels
 from catalog.launch.technology import technology_named
 from catalog.release import generation, manifest
@@ -17,6 +18,7 @@ from catalog.release.enumeration import CrossProduct, Family, Progress
 from catalog.release.generation import Spill
 from catalog.release.index_writer import IndexWriter, Numbers, groups_of, keying_of
 from catalog.release.manifest import FileEntry, TechnologyEntry
+from catalog.release.receipts import Receipts
 from catalog.release.reuse import Previous
 from catalog.release.rows import Columns
 from catalog.release.spec import CatalogSpec
@@ -35,6 +37,7 @@ class Means:
     engine: Engine
     writers: Engine
     kernels: Kernels
+    receipts: Receipts
     hashed: Progress
     written: Progress
 
@@ -60,17 +63,20 @@ def write_digests(
         families = [family for family in product.families if family.technology == name]
         rows = generation.row_count(families)
         (folder / name).mkdir()
-        bits = generation.shard_bits(rows >> axes.distinguished_bits)
+        kept = (rows >> axes.distinguished_bits) + len(families) if axes.distinguished_bits else rows
+        bits = generation.shard_bits(kept)
         spill = Spill(folder / f"{name}-spill", bits, technology_named(name).digest_size)
         known = _fill(spill, name, families, axes.distinguished_bits, previous, means)
+        if not axes.distinguished_bits and sum(spill.rows) != rows:
+            raise LdcatError(f"{name} has {rows:,} rows, and {sum(spill.rows):,} were made")
         one = _OneTechnology(folder, name, families, numbers, spill, axes.distinguished_bits)
         shards = generation.sorted_shards(spill, one.keying, engine=means.engine)
-        with closing(means.writers.run(one.write_shard, shards)) as results:
+        with closing(one), closing(means.writers.run(one.write_shard, shards)) as results:
             for _, made in results:
                 means.written(sum(entry.rows or 0 for entry in made.values()))
                 done.files.update(made)
         spill.remove()
-        done.files.update(one.finish())
+        done.files.update(manifest.verity_entries(folder, f"{name}/{manifest.INDEX}"))
         done.technologies[name] = TechnologyEntry(digest_size=spill.digest_size, rows=rows, parts=len(one.parts))
         done = replace(done, reused=done.reused + sum(len(families[number].vcpus) for number in known))
     return done
@@ -83,7 +89,7 @@ def _fill(
     known: frozenset[int] = frozenset()
     if not distinguished_bits:
         try:
-            with closing(Previous(previous, name, families, means.kernels)) as taken:
+            with closing(Previous(previous, name, families, means.kernels, means.receipts)) as taken:
                 for pieces in taken.records(spill.bits):
                     spill.add(pieces)
                 known = taken.numbers
@@ -116,7 +122,6 @@ class _OneTechnology:
         distinguished_bits: int,
     ) -> None:
         self._folder = folder
-        self._index_name = f"{name}/{manifest.INDEX}"
         length = chain_length(families, distinguished_bits) if distinguished_bits else 0
         starts = generation.starts_of(families, length)
         ordinals = length * len(families) if length else generation.row_count(families)
@@ -124,7 +129,7 @@ class _OneTechnology:
         self.parts = [] if distinguished_bits else manifest.part_names(name, len(spill.rows))
         self._table = None if distinguished_bits else DigestTable(name, spill.digest_size, families)
         self._index = IndexWriter(
-            folder / self._index_name,
+            folder / name / manifest.INDEX,
             name,
             spill.digest_size,
             self.keying,
@@ -144,7 +149,6 @@ class _OneTechnology:
         self._index.add(shard, columns, pages)
         return manifest.verity_entries(self._folder, self.parts[shard], len(columns.families))
 
-    def finish(self) -> Files:
-        """Close the index; gives its files' entries."""
+    def close(self) -> None:
+        """Close the index."""
         self._index.close()
-        return manifest.verity_entries(self._folder, self._index_name)

@@ -77,8 +77,9 @@ class DigestTable:
         buffer = pa.py_buffer(columns.digests)
         size = pa.binary(self._digest_size)
         digests = pa.FixedSizeBinaryArray.from_buffers(size, len(columns.families), [None, buffer])
-        table = pa.table({"launch_digest": digests, **made, "vcpus": vcpus})
-        return table.replace_schema_metadata(self.schema.metadata)
+        arrays = {"launch_digest": digests, **made, "vcpus": vcpus}
+        fields = [field.with_type(arrays[field.name].type) for field in self.schema]  # encoded, and as nullable as said
+        return pa.Table.from_arrays(list(arrays.values()), schema=pa.schema(fields, metadata=self.schema.metadata))
 
     def write(self, columns: Columns, path: Path) -> list[int]:
         """Write a part; gives where in the file the digests of each row group begin. They are one page, as they are."""

@@ -18,6 +18,9 @@ from catalog.release.enumeration import Family
 from catalog.release.measuring import vcpu_chains
 from catalog.release.rows import NUMBERS_SIZE, Buffer, first_bits, with_zero_bits
 
+_AT_ONCE = 256
+"""Steps that chains go on by before those that are done drop out."""
+
 _REACH = 64
 """How far a chain goes past its last count, at most, in walks of mean length: one of e**64 chains would not do."""
 
@@ -60,6 +63,6 @@ def _points(
             ends_there = bool(found) and (walked > 0 or found[-1] == steps - 1)
             if not ends_there:
                 further[at] = VcpuChain(digests[-size:], chain.ap, chain.ap)
-        chains, walked, steps = further, walked + steps, 1 << bits
+        chains, walked, steps = further, walked + steps, min(1 << bits, _AT_ONCE)
         if walked > last + (_REACH << bits):
             raise LdcatError(f"no digest of {_REACH << bits} in a row ends with {bits} zero bits")

@@ -15,7 +15,7 @@ from catalog.release.inputs import unreadable
 
 @contextmanager
 def written_whole(
-    target: Path, *, foreign: Callable[[Path], str | None], kept: Callable[[Path], Iterable[Path]]
+    target: Path, *, foreign: Callable[[Path], str | None], kept: Callable[[Path], Iterable[Path]], last: str
 ) -> Iterator[Path]:
     """Give an empty folder to fill; on success it stands at `target`, on any error nothing has changed.
 
@@ -40,14 +40,14 @@ def written_whole(
     except OSError as error:
         raise unreadable(target, error) from error
     try:
-        _finish_interrupted_exchange(target, previous)
+        _finish_interrupted_exchange(target, previous, last)
         yield partial
         _check_replaceable(target, foreign)
         if target.is_dir():
             for path in kept(target):
                 os.link(path, partial / path.name)
         _sync(partial)
-        _exchange(partial, target, previous)
+        _exchange(partial, target, previous, last)
     except OSError as error:
         raise unreadable(Path(error.filename or target), error) from error
     finally:
@@ -87,6 +87,14 @@ def _claim(partial: Path) -> int:
         os.close(lock)
 
 
+def _discard(folder: Path, last: str) -> None:
+    """Remove a folder; while any of it is left, the file named `last` says what it is."""
+    if folder.is_dir():
+        for entry in sorted(folder.iterdir(), key=lambda path: path.name == last):
+            _remove(entry)
+        folder.rmdir()
+
+
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
@@ -94,16 +102,16 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _finish_interrupted_exchange(target: Path, previous: Path) -> None:
+def _finish_interrupted_exchange(target: Path, previous: Path, last: str) -> None:
     """After a crash between the two renames the previous folder is the only one: it goes back."""
     if previous.is_dir():
         if target.is_dir():
-            shutil.rmtree(previous)
+            _discard(previous, last)
         else:
             previous.rename(target)
 
 
-def _exchange(partial: Path, target: Path, previous: Path) -> None:
+def _exchange(partial: Path, target: Path, previous: Path, last: str) -> None:
     if target.is_dir():
         target.rename(previous)
     try:
@@ -112,7 +120,8 @@ def _exchange(partial: Path, target: Path, previous: Path) -> None:
         if previous.is_dir():
             previous.rename(target)
         raise
-    shutil.rmtree(previous, ignore_errors=True)
+    with suppress(OSError):
+        _discard(previous, last)
     _sync_one(target.parent)
 
 

@@ -27,8 +27,8 @@ from catalog.release.rows import NUMBERS_SIZE, Buffer, Columns, Keying
 ROWS_PER_PART = 1 << 21
 """Rows of one Parquet file, at most and nearly: what is sorted at once."""
 
-_CHUNK = (1 << 18, 1 << 22)
-"""Rows hashed at once, at least and at most, where the kernels are compiled."""
+_CHUNK = (1 << 18, 1 << 20)
+"""Steps hashed at once, at least and at most, where the kernels are compiled."""
 
 _CHUNK_IN_PYTHON = 1 << 13
 
@@ -67,9 +67,10 @@ def hash_families(task: HashTask) -> list[Buffer]:
     return rows.split(measure_families(task.families, task.numbers, task.kernels), task.bits)
 
 
-def hash_families_elsewhere(task: HashTask) -> list[bytes]:
-    """As `hash_families`, in a form that can be sent from one process to another."""
-    return [bytes(piece) for piece in hash_families(replace(task, kernels=task.kernels.here()))]
+def hash_families_elsewhere(task: HashTask) -> tuple[int, list[bytes]]:
+    """As `hash_families`, in a form that can be sent from one process to another, with the number of rows."""
+    pieces = hash_families(replace(task, kernels=task.kernels.here()))
+    return row_count(task.families), [bytes(piece) for piece in pieces]
 
 
 def sort_shard(task: SortTask) -> Columns:
@@ -132,16 +133,21 @@ def hash_into(
 ) -> None:
     """Hash the families of these numbers into shards; distinguished_bits: 0 where all digests are kept."""
     chunks = _chunks(families, numbers, kernels)
-    tasks = [HashTask(chunk, [families[n] for n in chunk], spill.bits, kernels, distinguished_bits) for chunk in chunks]
+    tasks = (HashTask(chunk, [families[n] for n in chunk], spill.bits, kernels, distinguished_bits) for chunk in chunks)
     if engine.in_process:  # each thread writes what it hashed
-        with closing(engine.run(lambda task: spill.add(hash_families(task)), tasks)) as done:
-            for number, _ in done:
-                progress(row_count(tasks[number].families))
+
+        def hash_and_spill(task: HashTask) -> int:
+            spill.add(hash_families(task))
+            return row_count(task.families)
+
+        with closing(engine.run(hash_and_spill, tasks)) as counts:
+            for _, rows_done in counts:
+                progress(rows_done)
         return
     with closing(engine.run(hash_families_elsewhere, tasks)) as results:
-        for number, pieces in results:
+        for _, (rows_done, pieces) in results:
             spill.add(pieces)
-            progress(row_count(tasks[number].families))
+            progress(rows_done)
 
 
 def sorted_shards(spill: Spill, keying: Keying, *, engine: Engine) -> Iterator[tuple[int, Columns]]:
@@ -166,15 +172,16 @@ def starts_of(families: Sequence[Family], chain_length: int = 0) -> array[int]:
 
 
 def _chunks(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> Iterator[Sequence[int]]:
-    """Numbers of families in runs of about as many rows as are hashed at once."""
+    """Numbers of families in runs of about as many steps as are hashed at once."""
     low, high = _CHUNK
-    all_rows = sum(len(families[number].vcpus) for number in numbers)
+    all_rows = sum(families[number].vcpus[-1] or 1 for number in numbers)
     limit = min(max(low, all_rows // 512), high) if kernels.compiled else _CHUNK_IN_PYTHON
     start = taken = 0
     for at, number in enumerate(numbers):
-        if taken and taken + len(families[number].vcpus) > limit:
+        steps = families[number].vcpus[-1] or 1
+        if taken and taken + steps > limit:
             yield numbers[start:at]
             start, taken = at, 0
-        taken += len(families[number].vcpus)
+        taken += steps
     if taken:
         yield numbers[start:]

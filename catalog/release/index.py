@@ -138,6 +138,7 @@ class Index:
         sound = (
             (magic, version, end) == (MAGIC, VERSION, size)
             and 1 <= self._entry_size <= 8
+            and self.ordinal_bits >= 1
             and self._digest_bits >= 1
             and self._bucket_bits + self._digest_bits <= 64
             and offsets == sorted(offsets)
@@ -230,9 +231,18 @@ class Index:
     def _all_parts(self) -> list[tuple[int, int]]:
         """First row and first page of each part; with them the places of all pages are read."""
         if not self._part_table:
-            self._part_table = list(PART.iter_unpack(self._file.read(self._part_at, PART.size * self.parts)))
+            table = list(PART.iter_unpack(self._file.read(self._part_at, PART.size * self.parts)))
             pages = (self._bucket_at - self._page_at) // 8
+            ends = [*(first for first, _ in table[1:]), self.rows]
+            page = 0
+            for (first, first_page), end in zip(table, ends, strict=False):
+                if not (0 <= first <= end <= self.rows and first_page == page) or (page == 0 and first != 0):
+                    raise DamagedBlock("the index has parts that do not fit it")
+                page += -(-(end - first) // ROW_GROUP)
+            if page != pages:
+                raise DamagedBlock("the index has pages that do not fit it")
             self._page_offsets = unpack(f"<{pages}Q", self._file.read(self._page_at, 8 * pages))
+            self._part_table = table  # last: another thread may look
         return self._part_table
 
     def _bucket(self, number: int) -> tuple[int, bytes]:

@@ -26,6 +26,12 @@ def read_file(path: Path, *, limit: int) -> bytes:
     return data
 
 
+def check_regular(path: Path) -> None:
+    """Raises Unreadable for what is there and no regular file: a pipe would be waited for."""
+    if exists(path) and not path.is_file():
+        raise Unreadable(f"{path} is not a regular file")
+
+
 def read_start(path: Path, size: int) -> bytes:
     """The first `size` bytes of a file, fewer where it ends before; raises Unreadable."""
     try:

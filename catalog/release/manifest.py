@@ -97,8 +97,11 @@ def parse_manifest(text: bytes) -> Manifest:
 
 def _complete(manifest: Manifest, technology: str, entry: TechnologyEntry) -> bool:
     """Whether all parts of a technology are listed, and have its rows."""
+    index = manifest.files.get(f"{technology}/{INDEX}")
+    if index is None or index.fsverity is None:
+        return False
     if not entry.parts:
-        return f"{technology}/{INDEX}" in manifest.files
+        return True
     parts = [manifest.files.get(name) for name in part_names(technology, entry.parts)]
     rows = [part.rows for part in parts if part and part.rows is not None]
     return len(rows) == entry.parts == 1 << (entry.parts - 1).bit_length() and sum(rows) == entry.rows

@@ -1,4 +1,4 @@
-"""Reuse: rows that the catalog to be replaced has already are taken from it; only what is new is hashed.
+"""Reuse: rows that the catalog to be replaced has already are taken from it, if it was built here.
 
 A family is reused where its components, its VMSA axes and its vCPU counts are the same. One family of each group is
 measured anew and compared, so that a catalog of another program, other profiles or other records is not built on.
@@ -20,10 +20,11 @@ from catalog.launch.native.paths import Kernels
 from catalog.release import manifest, rows
 from catalog.release.enumeration import Family
 from catalog.release.index import Group, Index
-from catalog.release.inputs import MAX_TEXT_SIZE, read_file
+from catalog.release.inputs import MAX_TEXT_SIZE, check_regular, read_file
 from catalog.release.manifest import Manifest, parse_manifest
 from catalog.release.measuring import measure_last
 from catalog.release.names import IMAGES, PROFILES, TABLES, Names
+from catalog.release.receipts import Receipts
 from catalog.release.rows import NONE, Buffer
 from catalog.release.verity import DamagedBlock, VerifiedFile
 
@@ -37,11 +38,13 @@ class Previous:
     numbers: the families that need not be hashed. Raises DamagedBlock where nothing there can be used.
     """
 
-    def __init__(self, folder: Path, technology: str, families: Sequence[Family], kernels: Kernels) -> None:
+    def __init__(
+        self, folder: Path, technology: str, families: Sequence[Family], kernels: Kernels, receipts: Receipts
+    ) -> None:
         self._open: list[VerifiedFile] = []
         self._folder = folder
         self._technology = technology
-        self._manifest = _manifest_of(folder)
+        self._manifest = _manifest_of(folder, receipts)
         try:
             self._parts = self._part_files()
             file = self._file(f"{technology}/{manifest.INDEX}")
@@ -110,13 +113,17 @@ class Previous:
         return file
 
 
-def _manifest_of(folder: Path) -> Manifest:
+def _manifest_of(folder: Path, receipts: Receipts) -> Manifest:
     try:
-        found = parse_manifest(read_file(folder / manifest.NAME, limit=MAX_TEXT_SIZE))
+        check_regular(folder / manifest.NAME)
+        text = read_file(folder / manifest.NAME, limit=MAX_TEXT_SIZE)
+        found = parse_manifest(text)
     except LdcatError as error:
         raise DamagedBlock(str(error)) from error
     if found.generator != f"ldcat {__version__}":
         raise DamagedBlock(f"the catalog was made by {found.generator}")
+    if not receipts.know(text):
+        raise DamagedBlock("the catalog was not built here")
     return found
 
 
@@ -148,5 +155,11 @@ def _by_shard(records: bytes | memoryview, record_size: int, bits: int) -> list[
         return rows.first_bits(records[row * record_size : row * record_size + 8], bits)
 
     count = len(records) // record_size
-    ends = [bisect_left(range(count), shard + 1, key=shard_at) for shard in range(1 << bits)]
-    return [records[low * record_size : high * record_size] for low, high in itertools.pairwise([0, *ends])]
+    pieces: list[Buffer] = [b""] * (1 << bits)
+    row = 0
+    while row < count:  # only the shards that are there: a row group has a few neighbours
+        shard = shard_at(row)
+        end = bisect_left(range(count), shard + 1, lo=row, key=shard_at)
+        pieces[shard] = records[row * record_size : end * record_size]
+        row = end
+    return pieces

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from catalog.release import rows
 from catalog.release.index import ROW_GROUP, Layout
 from catalog.release.rows import first_bits
+from catalog.release.verity import DamagedBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def find_rows(asked: bytes, searched: Searched, found: array[int], times: array[
         _find_in_python(asked, searched, found, times)
         return
     index = memoryview(searched.index)
-    rows.lib.ldcat_find_rows(
+    damaged = rows.lib.ldcat_find_rows(
         rows.ffi.from_buffer("uint8_t[]", asked),
         count,
         searched.digest_size,
@@ -60,6 +61,8 @@ def find_rows(asked: bytes, searched: Searched, found: array[int], times: array[
         rows.ffi.from_buffer("uint64_t[]", found, require_writable=True),
         rows.ffi.from_buffer("uint32_t[]", times, require_writable=True),
     )
+    if damaged:
+        raise DamagedBlock("the index has a bucket or a page that does not fit it")
 
 
 def _find_in_python(asked: bytes, searched: Searched, found: array[int], times: array[int]) -> None:

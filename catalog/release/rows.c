@@ -103,15 +103,16 @@ static size_t ldcat_renumber_rows(const uint8_t *digests, size_t rows, size_t di
 /* For every digest asked for that begins with the number of this part: ordinal of its first row, and how many have it.
  *
  * part: the Parquet file; pages: where in it the digests of each row group begin. first_row, rows: of the part.
- * buckets: u64 little-endian. found: the ordinal; times: 0 stays where there is none. Nothing is read that is
- * not inside the buffers, whatever they hold.
+ * buckets: u64 little-endian. found: the ordinal; times: 0 stays where there is none. first_row and rows are inside
+ * the entries; gives 1 where a bucket is not inside the part, or a page not inside its file.
  */
-static void ldcat_find_rows(const uint8_t *asked, size_t count, size_t digest_size, const uint8_t *buckets,
+static int ldcat_find_rows(const uint8_t *asked, size_t count, size_t digest_size, const uint8_t *buckets,
                             unsigned bucket_bits, const uint8_t *entries, size_t entry_size, unsigned ordinal_bits,
                             const uint8_t *part, size_t part_size, unsigned part_bits, uint64_t part_number,
                             const uint64_t *pages, size_t page_count, unsigned page_bits, uint64_t first_row,
                             uint64_t rows, uint64_t *found, uint32_t *times) {
     unsigned digest_bits = 8 * (unsigned)entry_size - ordinal_bits;
+    int damaged = 0;
     for (size_t i = 0; i < count; i++) {
         const uint8_t *digest = asked + digest_size * i;
         if (first_bits(digest, part_bits) != part_number)
@@ -119,8 +120,10 @@ static void ldcat_find_rows(const uint8_t *asked, size_t count, size_t digest_si
         uint64_t bucket = first_bits(digest, bucket_bits);
         uint64_t wanted = first_bits(digest, bucket_bits + digest_bits) & (((uint64_t)1 << digest_bits) - 1);
         uint64_t low = load_little_endian(buckets + 8 * bucket), high = load_little_endian(buckets + 8 * bucket + 8);
-        if (low < first_row || high < low || high - first_row > rows)
+        if (low < first_row || high < low || high - first_row > rows) {
+            damaged = 1;
             continue;
+        }
         uint64_t end = high;
         while (low < high) {
             uint64_t middle = low + (high - low) / 2;
@@ -132,14 +135,17 @@ static void ldcat_find_rows(const uint8_t *asked, size_t count, size_t digest_si
         for (; low < end && load_big_endian(entries + entry_size * low, entry_size) >> ordinal_bits == wanted; low++) {
             uint64_t row = low - first_row, page = row >> page_bits;
             uint64_t within = digest_size * (row & (((uint64_t)1 << page_bits) - 1));
-            if (page >= page_count || pages[page] > part_size || part_size - pages[page] < within + digest_size)
+            if (page >= page_count || pages[page] > part_size || part_size - pages[page] < within + digest_size) {
+                damaged = 1;
                 continue;
+            }
             if (memcmp(part + pages[page] + within, digest, digest_size))
                 continue;
             if (!times[i]++)
                 found[i] = load_big_endian(entries + entry_size * low, entry_size) & (((uint64_t)1 << ordinal_bits) - 1);
         }
     }
+    return damaged;
 }
 
 struct key {

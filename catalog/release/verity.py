@@ -9,6 +9,7 @@ This module is part of the quick way of `ldcat lookup`: it imports nothing that 
 from __future__ import annotations
 
 import os
+from stat import S_ISREG
 from struct import pack
 
 TYPE_CHECKING = False
@@ -86,9 +87,9 @@ class VerifiedFile:
         self._levels = _levels(size)
         self._file = self._tree = -1
         try:
-            self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            self._file = open_regular(path)
             if self._levels:
-                self._tree = os.open(os.fspath(path) + SUFFIX, os.O_RDONLY | os.O_CLOEXEC)
+                self._tree = open_regular(os.fspath(path) + SUFFIX)
             top = self._raw(self._tree, 0) if self._levels else self._data_block(0) if size else b""
             root = bytes(sha256(top).digest()) if size else bytes(_HASH)
             if os.fstat(self._file).st_size != size or file_digest(root, size, sha256) != digest:
@@ -154,14 +155,30 @@ class VerifiedFile:
         return known[at : at + _HASH]
 
     def _data_block(self, number: int) -> bytes:
-        block = os.pread(self._file, BLOCK, number * BLOCK)
+        block = _pread(self._file, number)
         return block if len(block) == BLOCK else block + bytes(BLOCK - len(block))
 
     def _raw(self, descriptor: int, number: int) -> bytes:
-        block = os.pread(descriptor, BLOCK, number * BLOCK)
+        block = _pread(descriptor, number)
         if len(block) != BLOCK:
             raise DamagedBlock(f"{SUFFIX[1:]} tree: it ends too early")
         return block
+
+
+def open_regular(path: str | os.PathLike[str]) -> int:
+    """Open a regular file for reading; raises OSError also for anything else, such as a pipe nobody writes to."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(0, "not a regular file")
+    return descriptor
+
+
+def _pread(descriptor: int, number: int) -> bytes:
+    try:
+        return os.pread(descriptor, BLOCK, number * BLOCK)
+    except OSError as error:
+        raise DamagedBlock(f"the 4 KiB at {number * BLOCK} cannot be read") from error
 
 
 def _levels(size: int) -> list[int]:

@@ -14,6 +14,7 @@ from catalog.faces.cli import run
 from catalog.faces.quick import plain_lookup
 from catalog.release.build import Built
 from tests.query.test_packed import all_digests
+from tests.release.samples import ONE_ROW, write_spec
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,6 +67,7 @@ def test_the_catalog_of_the_environment_and_the_default_one(small: Built, monkey
         ["0x{}"],
         ["{}00"],
         ["zz{:.94}"],
+        ["  {:.94}"],
     ],
 )
 def test_whatever_is_not_plain_goes_the_whole_way(
@@ -132,6 +134,22 @@ def test_a_reader_that_has_gone(small: Built) -> None:
     done = subprocess.run(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_full_disk_behind_standard_error(small: Built) -> None:
+    """The exit code still says that there is none."""
+    command = [sys.executable, "-m", "catalog", "lookup", "0" * 96, "--catalog", str(small.folder)]
+    with Path("/dev/full").open("wb") as full:
+        assert subprocess.run(command, cwd=ROOT, stderr=full, check=False).returncode == 1
+
+
+def test_the_script_builds_with_processes_too(tmp_path: Path) -> None:
+    """Worker processes load the script again, and must not run it."""
+    spec = write_spec(tmp_path, ONE_ROW)
+    command = [sys.executable, str(ROOT / "bin/ldcat"), "build", str(spec), "-o", str(tmp_path / "catalog"), "-q"]
+    environment = {**os.environ, "LDCAT_KERNELS": "python", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path / 'catalog'}\n", "")
 
 
 def test_a_full_disk(small: Built) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import shutil
 from array import array
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.abi.digest import LaunchDigest
-from catalog.errors import VerificationFailed
+from catalog.errors import LdcatError, VerificationFailed
 from catalog.query.batch import BatchIndex
 from catalog.query.lookup import lookup, lookup_in_parquet
 from catalog.query.packed import PackedCatalog, light_sha256
@@ -162,14 +163,40 @@ def test_indexes_of_two_technologies_are_not_exchanged(copy: Path) -> None:
         ('"format": "ldcat-catalog/2"', '"format": "ldcat-catalog/3"', "no manifest of this format"),
         ('"fsverity": "', '"fsverity": "x', "does not say how"),
         ('"components/names": {', '"components/nemas": {', "does not say how"),
+        ('"sev-snp/launch_digests.index": {', '"sev-snp/launch_digests.index":  {', "does not say how"),
+        ('"sev-snp/launch_digests.index": {', '"sev-snp/launch_digests\\u002eindex": {', "does not say how"),
+        ('"parts": 8', '"parts": 16', "not the index that the manifest describes"),
+        ('"parts": 8', '"parts": 1.5', "not written as ldcat writes it"),
+        ('"technologies": {', '"technologies": {  ', "not written as ldcat writes it"),
+        ("{\n  ", "\ufeff{\n  ", "not written as ldcat writes it"),
+        ("\n  }\n}\n", "\n  }\n}\n\n", "not written as ldcat writes it"),
+        ("\n  }\n}\n", "\n  ", "not written as ldcat writes it"),
     ],
 )
-def test_a_manifest_that_says_something_else(copy: Path, old: str, new: str, message: str) -> None:
+def test_a_manifest_that_says_something_else_is_gone_the_whole_way_for(
+    copy: Path, old: str, new: str, message: str
+) -> None:
     path = copy / "manifest.json"
-    path.write_text(path.read_text().replace(old, new))
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    head, _, tail = text.rpartition(old) if old.startswith("\n") else text.partition(old)
+    path.write_text(head + new + tail, encoding="utf-8")
     with pytest.raises(DamagedBlock, match=message):
         PackedCatalog(str(copy), hashlib.sha256)
-    path.unlink()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "components/names", "sev-snp/launch_digests.index"])
+def test_a_pipe_is_not_waited_for(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    os.mkfifo(copy / name)
+    with pytest.raises(DamagedBlock, match="not a regular file"):
+        PackedCatalog(str(copy), hashlib.sha256)
+    with pytest.raises(LdcatError, match="not a regular file"):
+        Catalog.open(copy).verify()
+
+
+def test_without_a_manifest_there_is_no_index(copy: Path) -> None:
+    (copy / "manifest.json").unlink()
     with pytest.raises(DamagedBlock, match="no such file"):
         PackedCatalog(str(copy), hashlib.sha256)
 

@@ -11,6 +11,7 @@ from catalog.launch.native.paths import Kernels, choose
 from catalog.release.build import Begin, Built, build_catalog
 from catalog.release.engine import local_engine
 from catalog.release.enumeration import Progress
+from catalog.release.receipts import Receipts
 from catalog.release.spec import load_spec
 from tests.firmware_builder import (
     AMDSEV_AREA,
@@ -100,6 +101,10 @@ def write_spec(folder: Path, text: str, name: str = "spec.toml") -> Path:
     return path
 
 
+def receipts_of(out: Path) -> Receipts:
+    return Receipts(out.parent / "receipts")
+
+
 def no_progress(what: str, rows: int) -> Progress:
     return lambda _: None
 
@@ -109,7 +114,9 @@ def build(
 ) -> Built:
     chosen = kernels or choose()
     with local_engine(processes, threads=chosen.compiled) as engine:
-        return build_catalog(load_spec(spec), out, engine=engine, kernels=chosen, begin=begin)
+        return build_catalog(
+            load_spec(spec), out, engine=engine, kernels=chosen, receipts=receipts_of(out), begin=begin
+        )
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from catalog.errors import LdcatError, UsageError
 from catalog.launch.native.paths import REFERENCE, Kernels, choose
+from catalog.release import folder as folder_module
 from catalog.release import generation
 from catalog.release.build import Built
 from catalog.release.enumeration import Progress
@@ -211,6 +213,33 @@ def test_a_crash_between_the_two_renames_is_made_good(inputs: Path, tmp_path: Pa
     with pytest.raises(LdcatError):
         build(inputs / "spec.toml", folder, begin=_refuse)
     assert contents(folder) == before
+
+
+def test_a_folder_half_removed_is_removed_by_the_next_build(inputs: Path, tmp_path: Path) -> None:
+    folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
+    previous = tmp_path / ".catalog.ldcat-previous"
+    shutil.copytree(folder, previous)
+    shutil.rmtree(previous / "sev")
+    (previous / "components/names").unlink()
+    build(inputs / "spec.toml", folder)
+    assert not previous.exists()
+
+
+def test_the_manifest_goes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone: list[str] = []
+    for name in ("a", "manifest.json", "z"):
+        (tmp_path / "old" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "old" / name).touch()
+    remove = folder_module._remove
+
+    def watched(path: Path) -> None:
+        gone.append(path.name)
+        remove(path)
+
+    monkeypatch.setattr(folder_module, "_remove", watched)
+    folder_module._discard(tmp_path / "old", "manifest.json")
+    assert sorted(gone) == ["a", "manifest.json", "z"]
+    assert gone[-1] == "manifest.json"
 
 
 def _refuse(what: str, rows: int) -> Progress:

@@ -11,10 +11,12 @@ import pytest
 from distributed import LocalCluster
 
 from catalog.errors import LdcatError, Unreadable, UsageError
-from catalog.launch.native.paths import REFERENCE, choose
+from catalog.launch.native.paths import REFERENCE, Kernels, choose
 from catalog.release import dask_engine, generation
-from catalog.release.build import Built, build_catalog
+from catalog.release.build import Begin, Built, build_catalog
+from catalog.release.engine import Engine
 from catalog.release.enumeration import Progress
+from catalog.release.receipts import Receipts
 from catalog.release.spec import load_spec
 from tests.release.samples import contents, no_progress
 
@@ -48,7 +50,9 @@ def test_a_worker_is_killed_in_mid_build(
         return progress
 
     with dask_engine.dask_engine(cluster.scheduler_address) as engine:
-        built = build_catalog(load_spec(None), tmp_path / "catalog", engine=engine, kernels=choose(), begin=begin)
+        built = build_catalog(
+            load_spec(None), tmp_path / "catalog", engine=engine, kernels=choose(), receipts=Receipts(None), begin=begin
+        )
     assert killed
     assert killed[0] not in {worker.pid for worker in cluster.workers.values()}
     assert contents(built.folder) == contents(default.folder)
@@ -62,8 +66,20 @@ def test_a_task_that_kills_every_worker_is_an_error(
         pytest.raises(LdcatError, match="the Dask cluster gave up"),
         dask_engine.dask_engine(cluster.scheduler_address) as engine,
     ):
-        build_catalog(load_spec(None), tmp_path / "catalog", engine=engine, kernels=REFERENCE, begin=no_progress)
+        build_catalog(
+            load_spec(None),
+            tmp_path / "catalog",
+            engine=engine,
+            kernels=REFERENCE,
+            receipts=Receipts(None),
+            begin=no_progress,
+        )
     assert not (tmp_path / "catalog").exists()
+
+
+def built_on(engine: Engine, folder: Path, *, kernels: Kernels, begin: Begin) -> Built:
+    spec, out = load_spec(None), folder / "catalog"
+    return build_catalog(spec, out, engine=engine, kernels=kernels, receipts=Receipts(None), begin=begin)
 
 
 def die(task: object) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from catalog import __version__
 from catalog.launch.native.paths import Kernels
 from catalog.release import generation, measuring, rows
 from catalog.release.build import Built
 from catalog.release.enumeration import Family
-from tests.release.samples import SMALL, build, contents, write_spec
+from catalog.release.receipts import Receipts
+from tests.release.samples import SMALL, build, contents, receipts_of, write_spec
 
 WITHOUT_BARE = SMALL.replace('["whole.fd", "twin.fd", "bare.fd"]', '["whole.fd"]')
 OTHER_COUNTS = SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1-2"]', 1)  # under SEV-ES
@@ -82,9 +84,14 @@ def test_less_is_taken_where_less_is_asked_for(inputs: Path, tmp_path: Path, has
 
 
 def other_generator(folder: Path) -> None:
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    manifest["generator"] = "ldcat 0.0.1"
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    text = (folder / "manifest.json").read_bytes().replace(f"ldcat {__version__}".encode(), b"ldcat 0.0.1")
+    (folder / "manifest.json").write_bytes(text)
+    receipts_of(folder).keep(text)
+
+
+def not_built_here(folder: Path) -> None:
+    """As one that was fetched, or changed with its manifest: it agrees with itself."""
+    shutil.rmtree(folder.parent / "receipts")
 
 
 def damage(name: str, at: int) -> Callable[[Path], None]:
@@ -100,6 +107,7 @@ def damage(name: str, at: int) -> Callable[[Path], None]:
     "change",
     [
         other_generator,
+        not_built_here,
         damage("sev-snp/launch_digests.index", -1),
         damage("sev-snp/launch_digests.parquet", 500),
         damage("sev-es/launch_digests.parquet", -1),
@@ -132,3 +140,15 @@ def test_digests_that_are_not_those_of_this_program_are_not_built_on(
     built = build(inputs / "spec.toml", folder)
     assert built.reused == 0
     assert contents(folder) == contents(small.folder)
+
+
+def test_receipts_that_cannot_be_kept_change_nothing(tmp_path: Path) -> None:
+    nowhere = tmp_path / "file"
+    nowhere.write_bytes(b"")
+    for receipts in (Receipts(None), Receipts(nowhere / "folder")):
+        receipts.keep(b"manifest")
+        assert not receipts.know(b"manifest")
+    here = Receipts(tmp_path / "a" / "b")
+    here.keep(b"manifest")
+    assert here.know(b"manifest")
+    assert not here.know(b"manifest ")

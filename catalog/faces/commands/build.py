@@ -12,7 +12,7 @@ import typer
 
 from catalog.errors import UsageError
 from catalog.faces import render
-from catalog.faces.options import QuietOption, default_catalog, invocation, kernels, parse_number
+from catalog.faces.options import QuietOption, default_catalog, invocation, kernels, parse_number, receipts
 
 if TYPE_CHECKING:
     from catalog.launch.native.paths import Kernels
@@ -67,7 +67,7 @@ def command(
     chosen = kernels()
     loaded = load_spec(spec)
     with render.progress(quiet=quiet) as begin, _engine(engine, scheduler, processes, chosen) as opened:
-        built = build_catalog(loaded, folder, engine=opened, kernels=chosen, begin=begin)
+        built = build_catalog(loaded, folder, engine=opened, kernels=chosen, receipts=receipts(), begin=begin)
     render.line(str(folder))
     if not quiet:
         for name, entry in built.manifest.technologies.items():

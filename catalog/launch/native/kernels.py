@@ -10,6 +10,9 @@ from catalog.abi.page_info import PAGE_SIZE
 from catalog.abi.sha256 import Sha256State
 from catalog.launch.native.paths import ffi, lib, path_number
 
+_ROOM = 1024
+"""Hits of a scan there is room for at first."""
+
 
 def sha256_chains(path: str, states: Sequence[Sha256State], bsp: bytes, ap: bytes, counts: Sequence[int]) -> memoryview:
     """SHA-256 of what each state has hashed, one page `bsp`, and pages `ap`, for each count of pages.
@@ -72,30 +75,32 @@ def scan_launch_measure(
     measurement: bytes,
     candidates: bytes | memoryview,
 ) -> list[int]:
-    """Numbers of the 32-byte candidate digests whose HMAC-SHA256 is `measurement`, ascending, at most 1024.
+    """Numbers of the 32-byte candidate digests whose HMAC-SHA256 is `measurement`, ascending.
 
     inner, outer: SHA-256 midstates after the key's padded blocks. before, after: the 8 and 16 bytes of the
     message around the digest.
     """
     _check([len(part) for part in (inner, outer, before, after, measurement)] == [32, 32, 8, 16, 32], [1])
     _check(len(candidates) % 32 == 0, [1])
-    numbers = ffi.new("uint64_t[]", 1024)
-    found = ffi.new("size_t *")
-    result = lib.ldcat_scan_launch_measure(
-        path_number(path),
-        _in(inner),
-        _in(outer),
-        _in(before),
-        _in(after),
-        _in(measurement),
-        _in(candidates),
-        len(candidates) // 32,
-        numbers,
-        len(numbers),
-        found,
-    )
-    _raise_for(result)
-    return list(numbers[0 : min(found[0], len(numbers))])
+    found, room = ffi.new("size_t *", _ROOM), 0
+    while found[0] > room:  # the more there are, the more room is made, once
+        room = found[0]
+        numbers = ffi.new("uint64_t[]", room)
+        result = lib.ldcat_scan_launch_measure(
+            path_number(path),
+            _in(inner),
+            _in(outer),
+            _in(before),
+            _in(after),
+            _in(measurement),
+            _in(candidates),
+            len(candidates) // 32,
+            numbers,
+            room,
+            found,
+        )
+        _raise_for(result)
+    return list(numbers[0 : found[0]])
 
 
 def _in(data: bytes | memoryview) -> object:
