@@ -38,7 +38,7 @@ class BatchIndex:
         UsageError where it keeps distinguished digests only.
         """
         data = catalog.verified(f"{technology}/{manifest.INDEX}")
-        index = Index(VerifiedBytes(data), len(data), _no_page)
+        index = Index(VerifiedBytes(data), _no_page)
         if index.distinguished_bits:
             raise UsageError(f"the catalog keeps distinguished digests of {technology} only", "look them up one by one")
         return cls(index, catalog, technology, data)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from catalog.release.index import Group
+    from catalog.release.index import Group, Row
 
 MANIFEST_LIMIT = 64 << 20
 """Bytes of a manifest, at most."""
@@ -69,7 +69,7 @@ class PackedCatalog:
                 continue
             for ordinal in index.find(digest):
                 group = index.group_of(ordinal)
-                found += self.matches(digest, technology, group, *group.at(ordinal))
+                found += self.matches(digest, technology, group, group.at(ordinal))
         found.sort(key=Match.order)
         return found
 
@@ -85,35 +85,17 @@ class PackedCatalog:
         """SHA-256 in hex of an image or a table, or name of a profile, by its number in an index."""
         return self._names.record(kind, number)[0] or ""
 
-    def matches(
-        self,
-        digest: bytes,
-        technology: str,
-        group: Group,
-        signature: int | None,
-        features: int | None,
-        vcpus: int | None,
-        *,
-        listed: bool = True,
-    ) -> list[Match]:
-        """One for each name that the components of a row have."""
+    def matches(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool = True) -> list[Match]:
+        """One for each name that the components of a row have; row: as Group.at gives it."""
         try:
-            return list(self._named(digest, technology, group, signature, features, vcpus, listed))
+            return list(self._named(digest, technology, group, row, listed=listed))
         except (ValueError, LookupError) as error:
             raise DamagedBlock("the names of the components are not what they should be") from error
 
-    def _named(
-        self,
-        digest: bytes,
-        technology: str,
-        group: Group,
-        signature: int | None,
-        features: int | None,
-        vcpus: int | None,
-        listed: bool,
-    ) -> Iterator[Match]:
+    def _named(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool) -> Iterator[Match]:
+        signature, features, vcpus = row
         vmm = title = None
-        if (group.vmm is None) is not (features is None and vcpus is None) or (features is None) is not (vcpus is None):
+        if len({group.vmm is None, features is None, vcpus is None}) != 1:
             raise DamagedBlock("the index has a group that lacks an axis")
         if group.vmm is not None:
             vmm, title = self._names.record(PROFILES, group.vmm)
@@ -188,7 +170,7 @@ class PackedCatalog:
     def _index(self, technology: str, expected: tuple[int, int]) -> Index:
         name = technology + _INDEX
         file = self._file(name)
-        index = Index(file, file.size, lambda part, offset, size: self._part(technology, part).read(offset, size))
+        index = Index(file, lambda part, offset, size: self._part(technology, part).read(offset, size))
         if index.technology != technology:
             raise DamagedBlock(f"{name} is the index of another technology")
         if (index.digest_size, index.parts) != expected:

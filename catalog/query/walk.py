@@ -20,12 +20,10 @@ from catalog.launch.update import LaunchUpdate
 from catalog.query.match import Match
 from catalog.query.packed import PackedCatalog
 from catalog.query.store import Catalog
+from catalog.release.distinguished import REACH
 from catalog.release.index import Group, Index
 from catalog.release.names import IMAGES, PROFILES, TABLES
 from catalog.release.verity import DamagedBlock
-
-_REACH = 64
-"""Steps of a walk, at most, in walks of mean length, as when the index was made."""
 
 
 class Walker:
@@ -44,7 +42,7 @@ class Walker:
         found: dict[tuple[int, int], list[Match]] = {}
         for update in self._steps():
             state, walked = digest, 0
-            while not self._kept(state) and walked <= _REACH << self._index.distinguished_bits:
+            while not self._kept(state) and walked <= REACH << self._index.distinguished_bits:
                 state, walked = self._technology.extend(state, update), walked + 1
             for ordinal in self._index.find(state):
                 group = self._index.group_of(ordinal)
@@ -53,7 +51,7 @@ class Walker:
                 if 1 <= vcpus <= MAX_VCPUS and self._measured(group, signature, features, vcpus) == digest:
                     listed = vcpus in group.counts
                     found[ordinal, vcpus] = self._packed.matches(
-                        digest, self._technology.name, group, signature, features, vcpus, listed=listed
+                        digest, self._technology.name, group, (signature, features, vcpus), listed=listed
                     )
         return [match for matches in found.values() for match in matches]
 

@@ -21,13 +21,13 @@ from catalog.release.rows import NUMBERS_SIZE, Buffer, first_bits, with_zero_bit
 _AT_ONCE = 256
 """Steps that chains go on by before those that are done drop out."""
 
-_REACH = 64
+REACH = 64
 """How far a chain goes past its last count, at most, in walks of mean length: one of e**64 chains would not do."""
 
 
 def chain_length(families: Sequence[Family], bits: int) -> int:
     """Steps that every chain has room for in the numbering of an index."""
-    return max((family.vcpus[-1] or 0 for family in families), default=0) + (_REACH << bits)
+    return max((family.vcpus[-1] or 0 for family in families), default=0) + (REACH << bits)
 
 
 def distinguished_records(
@@ -64,5 +64,5 @@ def _points(
             if not ends_there:
                 further[at] = VcpuChain(digests[-size:], chain.ap, chain.ap)
         chains, walked, steps = further, walked + steps, min(1 << bits, _AT_ONCE)
-        if walked > last + (_REACH << bits):
-            raise LdcatError(f"no digest of {_REACH << bits} in a row ends with {bits} zero bits")
+        if walked > last + (REACH << bits):
+            raise LdcatError(f"no digest of {REACH << bits} in a row ends with {bits} zero bits")

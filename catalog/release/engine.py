@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An executor, and how many tasks it is given at a time: what is in memory does not grow with the rows.
+    """An executor, and how many tasks it is given at a time, so that not all are in memory.
 
     in_process: whether tasks stay in this process, so that they may have what cannot be sent to another.
     """

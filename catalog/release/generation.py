@@ -1,4 +1,4 @@
-"""Generation: the families of one technology become sorted Parquet parts and an index, in bounded memory.
+"""Generation: the families of one technology become sorted Parquet parts and an index, a shard at a time.
 
 Map: hash some families, split the rows by their first bits. Reduce: sort the rows of one shard. Digests are
 uniform, so the shards are of one size without looking; each becomes one part.

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from catalog.release.verity import Reader
 
+    Row = tuple[int | None, int | None, int | None]
+    """vCPU signature, sev_features and vCPU count; None: not measured."""
+
 MAGIC = b"LDCATIDX"
 VERSION = 1
 HEADER = Struct("<8sIIQIIIIQQQQQQQQQQ16s")
@@ -81,7 +84,7 @@ class Group:
         """Ordinals of each family."""
         return self.chain_length or len(self.counts) or 1
 
-    def at(self, ordinal: int) -> tuple[int | None, int | None, int | None]:
+    def at(self, ordinal: int) -> Row:
         """vCPU signature, sev_features and vCPU count of one of its rows."""
         rest, step = divmod(ordinal - self.first, self.steps)
         signature, feature = divmod(rest, len(self.features) or 1)
@@ -123,9 +126,10 @@ class Index:
     Raises DamagedBlock for a file that is not an index of this version, or not one in itself.
     """
 
-    def __init__(self, file: Reader, size: int, pages: Callable[[int, int, int], bytes]) -> None:
+    def __init__(self, file: Reader, pages: Callable[[int, int, int], bytes]) -> None:
         self._file = file
         self._pages = pages
+        size = file.size
         if size < HEADER.size:
             raise DamagedBlock("the index ends in its header")
         fields = HEADER.unpack(file.read(0, HEADER.size, keep=True))

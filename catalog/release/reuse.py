@@ -48,7 +48,7 @@ class Previous:
         try:
             self._parts = self._part_files()
             file = self._file(f"{technology}/{manifest.INDEX}")
-            self._index = Index(file, file.size, lambda part, offset, size: self._parts[part].read(offset, size))
+            self._index = Index(file, lambda part, offset, size: self._parts[part].read(offset, size))
             if self._index.distinguished_bits:
                 raise DamagedBlock("the catalog keeps distinguished digests only")
             names = Names(self._file(manifest.NAMES))

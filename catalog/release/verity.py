@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Reader(Protocol):
-        """A file of which any bytes can be had, verified."""
+        """A file of `size` bytes, of which any can be had, verified."""
+
+        size: int
 
         def read(self, offset: int, size: int, *, keep: bool = False) -> bytes: ...
 

@@ -220,7 +220,7 @@ def test_an_index_whose_verified_bytes_are_nonsense_is_damaged_and_nothing_else(
                     for number in range(min(opened.counts[kind], 50)):
                         opened.record(kind, number)
                 continue
-            found = index.Index(VerifiedBytes(data), len(data), lambda *_: chance.choice(digests))
+            found = index.Index(VerifiedBytes(data), lambda *_: chance.choice(digests))
             for digest in chance.sample(digests, 5):
                 for ordinal in found.find(digest):
                     found.group_of(ordinal).at(ordinal)

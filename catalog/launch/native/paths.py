@@ -34,10 +34,7 @@ class Kernels:
 
     def here(self) -> Kernels:
         """The same where this processor has the paths, else its best: work may be sent to another machine."""
-        sha256, sha384 = sha256_paths(), sha384_paths()
-        return Kernels(
-            self.sha256 if self.sha256 in sha256 else sha256[0], self.sha384 if self.sha384 in sha384 else sha384[0]
-        )
+        return Kernels(_or_best(self.sha256, sha256_paths()), _or_best(self.sha384, sha384_paths()))
 
     def __str__(self) -> str:
         return f"SHA-256 chains: {self.sha256}, SHA-384 chains: {self.sha384}"
@@ -70,7 +67,11 @@ def choose(path: str | None = None) -> Kernels:
     if path is not None and path not in {*sha256, *sha384}:
         here = ", ".join(dict.fromkeys((*sha256, *sha384)))
         raise UsageError(f"no kernel has a path {path!r} on this machine", f"one of: {here}")
-    return Kernels(*(path if path in paths else paths[0] for paths in (sha256, sha384)))
+    return Kernels(_or_best(path, sha256), _or_best(path, sha384))
+
+
+def _or_best(path: str | None, paths: tuple[str, ...]) -> str:
+    return path if path in paths else paths[0]
 
 
 def _has(path: str) -> bool:
