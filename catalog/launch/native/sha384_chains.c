@@ -71,7 +71,7 @@ static void length_schedule(uint64_t kw[80]) {
 #if defined(__x86_64__)
 #define WIDTH 4
 #define REGISTERS 1
-#define TARGET __attribute__((target("avx2")))
+#define TARGET __attribute__((target("avx2,tune=znver2")))
 #define NAME(x) avx2_##x
 #include "sha384_lanes.h"
 

@@ -15,8 +15,8 @@ typedef uint64_t NAME(word) __attribute__((vector_size(8 * WIDTH)));
 #define ROUND(a, b, c, d, e, f, g, h, kw_i)                                                                     \
     EACH_REGISTER {                                                                                             \
         NAME(word) *v = s[r];                                                                                   \
-        NAME(word) t = v[h] + (kw_i) + (ROTATE(v[e], 14) ^ ROTATE(v[e], 18) ^ ROTATE(v[e], 41)) +               \
-                       (v[g] ^ (v[e] & (v[f] ^ v[g])));                                                         \
+        NAME(word) t = v[h] + (kw_i) + ((v[e] & v[f]) ^ (~v[e] & v[g])) +                                       \
+                       (ROTATE(v[e], 14) ^ ROTATE(v[e], 18) ^ ROTATE(v[e], 41));                                \
         v[d] += t;                                                                                              \
         v[h] = t + (ROTATE(v[a], 28) ^ ROTATE(v[a], 34) ^ ROTATE(v[a], 39)) +                                   \
                ((v[a] & v[b]) | (v[c] & (v[a] | v[b])));                                                        \
