@@ -138,4 +138,4 @@ def _write_components(folder: Path, spec: CatalogSpec) -> tuple[dict[str, FileEn
     types = VcpuTypes.parse(embedded.vcpu_types_text())
     numbers, names = component_names(spec.builds, kernels, used.values(), types, spec.axes)
     (folder / manifest.NAMES).write_bytes(names)
-    return files | manifest.verity_entries(folder, manifest.NAMES), numbers
+    return files | manifest.verity_entries(folder, manifest.NAMES, manifest.chunks_of(folder / manifest.NAMES)), numbers

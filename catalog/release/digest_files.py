@@ -10,7 +10,7 @@ from pathlib import Path
 from catalog.errors import LdcatError
 from catalog.launch.native.paths import Kernels
 from catalog.launch.technology import technology_named
-from catalog.release import generation, manifest
+from catalog.release import direct, generation, manifest
 from catalog.release.digest_table import DigestTable
 from catalog.release.distinguished import chain_length
 from catalog.release.engine import Engine
@@ -76,7 +76,8 @@ def write_digests(
                 means.written(sum(entry.rows or 0 for entry in made.values()))
                 done.files.update(made)
         spill.remove()
-        done.files.update(manifest.verity_entries(folder, f"{name}/{manifest.INDEX}"))
+        index = f"{name}/{manifest.INDEX}"
+        done.files.update(manifest.verity_entries(folder, index, manifest.chunks_of(folder / index)))
         done.technologies[name] = TechnologyEntry(digest_size=spill.digest_size, rows=rows, parts=len(one.parts))
         done = replace(done, reused=done.reused + sum(len(families[number].vcpus) for number in known))
     return done
@@ -122,6 +123,7 @@ class _OneTechnology:
         distinguished_bits: int,
     ) -> None:
         self._folder = folder
+        self._room = direct.Room()
         length = chain_length(families, distinguished_bits) if distinguished_bits else 0
         starts = generation.starts_of(families, length)
         ordinals = length * len(families) if length else generation.row_count(families)
@@ -145,9 +147,11 @@ class _OneTechnology:
         if self._table is None:
             self._index.add(shard, columns, [])
             return {}
-        pages = self._table.write(columns, self._folder / self.parts[shard])
-        self._index.add(shard, columns, pages)
-        return manifest.verity_entries(self._folder, self.parts[shard], len(columns.families))
+        part = self._table.part(columns, self._room)
+        direct.write_file(self._folder / self.parts[shard], part.memory, part.size)
+        self._index.add(shard, columns, part.pages)
+        written = part.memory[: part.size]
+        return manifest.verity_entries(self._folder, self.parts[shard], [written], rows=len(columns.families))
 
     def close(self) -> None:
         """Close the index."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from array import array
 from collections.abc import Hashable, Sequence
-from pathlib import Path
-from typing import Any, BinaryIO
+from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 from catalog.errors import LdcatError
 from catalog.launch.point import VcpuPoint
 from catalog.launch.vmsa_segments import vmsa_page_hashes
+from catalog.release.direct import Room
 from catalog.release.enumeration import Family
 from catalog.release.index import ROW_GROUP
 from catalog.release.rows import Columns
 
-_SHA256 = pa.binary(32)
+_SHA256 = pa.binary()  # pyarrow writes codes of a dictionary as they are, but not for values of fixed length
 
 KEY_COLUMNS = [
     pa.field("technology", pa.string(), nullable=False),
@@ -38,6 +39,21 @@ kernel_hashes_sha256: of the 176-byte table. ap_vmsa_sha256: null with one vCPU,
 """
 
 _FAMILY_COLUMNS = [field.name for field in KEY_COLUMNS if field.name != "vcpus"]
+
+_MOST_BYTES = 512
+"""Of a row in a part, beside its digest, at most: every value both in a dictionary and in its place."""
+
+_FOOTER = 4 << 20
+"""Bytes of a part that are not its rows', at most: names, and what each page and each dictionary says of itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A Parquet file in memory: its first `size` bytes. pages: where the digests of each row group begin, one page."""
+
+    memory: memoryview
+    size: int
+    pages: Sequence[int]
 
 
 def digest_schema(technology: str, digest_size: int) -> pa.Schema:
@@ -81,38 +97,35 @@ class DigestTable:
         fields = [field.with_type(arrays[field.name].type) for field in self.schema]  # encoded, and as nullable as said
         return pa.Table.from_arrays(list(arrays.values()), schema=pa.schema(fields, metadata=self.schema.metadata))
 
-    def write(self, columns: Columns, path: Path) -> list[int]:
-        """Write a part; gives where in the file the digests of each row group begin. They are one page, as they are."""
-        names = self.schema.names
-        # pyarrow takes no path that is not UTF-8, and writes to a Python file by way of copies
-        with path.open("wb") as file, pa.OSFile(f"/dev/fd/{file.fileno()}", "wb") as sink:
+    def part(self, columns: Columns, room: Room) -> Part:
+        """The part of these rows; it lies in the room of this thread."""
+        memory = room.of(len(columns.families) * (self._digest_size + _MOST_BYTES) + _FOOTER)
+        with pa.FixedSizeBufferWriter(pa.py_buffer(memory)) as sink:
             pq.write_table(
                 self.rows(columns),
                 sink,
                 row_group_size=ROW_GROUP,
                 data_page_size=ROW_GROUP * self._digest_size,
                 max_rows_per_page=ROW_GROUP,
-                compression={name: "NONE" if name == "launch_digest" else "ZSTD" for name in names},
-                use_dictionary=_FAMILY_COLUMNS,
+                compression="NONE",  # codes of random rows: zstd saves one byte in two hundred
+                use_dictionary=[field.name for field in KEY_COLUMNS],
                 write_statistics=["launch_digest"],
                 store_schema=False,
                 sorting_columns=[pq.SortingColumn(0)],
             )
-        with path.open("rb") as written:
-            metadata = pq.read_metadata(written)
-            groups = map(metadata.row_group, range(metadata.num_row_groups))
-            return [self._page(written, group) for group in groups if group.num_rows]
+            size = sink.tell()
+        written = memory[:size]
+        metadata = pq.read_metadata(pa.BufferReader(pa.py_buffer(written)))
+        groups = map(metadata.row_group, range(metadata.num_row_groups))
+        return Part(memory, size, [self._page(written, group) for group in groups if group.num_rows])
 
-    def _page(self, file: BinaryIO, group: Any) -> int:
+    def _page(self, part: memoryview, group: Any) -> int:
         """Where the digests of a row group begin: a page of fixed-length values ends with them."""
         chunk = group.column(0)
         size = self._digest_size * group.num_rows
         start: int = chunk.data_page_offset + chunk.total_compressed_size - size
-        file.seek(start)
-        first, rest = file.read(self._digest_size), size - 2 * self._digest_size
-        file.seek(max(0, rest), 1)
-        last = file.read(self._digest_size) if rest >= 0 else first
-        if (first, last) != (chunk.statistics.min, chunk.statistics.max):
+        first, end = part[start : start + self._digest_size], start + size
+        if (first, part[end - self._digest_size : end]) != (chunk.statistics.min, chunk.statistics.max):
             raise LdcatError("this version of pyarrow does not write the digests of a row group as one plain page")
         return start
 

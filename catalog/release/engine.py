@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from catalog.errors import LdcatError
+from catalog.release.direct import keep_freed_memory
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -67,6 +68,7 @@ def _done(waiting: dict[Future[Result], int]) -> Iterator[tuple[int, Result]]:
 def local_engine(workers: int, *, threads: bool) -> Iterator[Engine]:
     """Threads of this process where the work is compiled and leaves the GIL alone, else processes."""
     if threads:
+        keep_freed_memory()
         with ThreadPoolExecutor(workers) as pool:
             yield Engine(pool, workers + 1, in_process=True)
         return

@@ -44,7 +44,7 @@ def groups_of(families: Sequence[Family], starts: Sequence[int], numbers: Number
         features = tuple(dict.fromkeys(family.sev_features for family, _ in alike))
         product = list(itertools.product(signatures, features))
         whole = product == [(family.vcpu_signature, family.sev_features) for family, _ in alike]
-        if whole and all(family.vcpus == alike[0][0].vcpus for family, _ in alike):
+        if whole and all(family.vcpus is alike[0][0].vcpus for family, _ in alike):  # long lists are shared
             runs = [alike]
         else:
             runs = [[pair] for pair in alike]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -124,15 +125,26 @@ def file_entry(path: Path, rows: int | None = None) -> FileEntry:
     return FileEntry(sha256=sha256, size=path.stat().st_size, rows=rows)
 
 
-def verity_entries(folder: Path, name: str, rows: int | None = None) -> dict[str, FileEntry]:
-    """The entries of a file that is read in parts, and of its Merkle tree, which is written beside it."""
-    whole = hashlib.sha256()
-    leaves = []
-    with (folder / name).open("rb") as file:
+def chunks_of(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, in chunks of whole blocks."""
+    with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
-            whole.update(chunk)
-            leaves.append(verity.leaf_hashes([chunk], hashlib.sha256))
-        size = file.tell()
+            yield chunk
+
+
+def verity_entries(
+    folder: Path, name: str, chunks: Iterable[bytes | memoryview], *, rows: int | None = None
+) -> dict[str, FileEntry]:
+    """The entries of a file that is read in parts, and of its Merkle tree, which is written beside it.
+
+    chunks: what is in the file, each of whole blocks but the last.
+    """
+    whole, size = hashlib.sha256(), 0
+    leaves = []
+    for chunk in chunks:
+        whole.update(chunk)
+        leaves.append(verity.leaf_hashes([chunk], hashlib.sha256))
+        size += len(chunk)
     root, tree = verity.merkle_tree(b"".join(leaves), hashlib.sha256)
     digest = verity.file_digest(root, size, hashlib.sha256).hex()
     beside = name + verity.SUFFIX

@@ -37,7 +37,7 @@ class DamagedBlock(Exception):
     """A block of a file, or of its tree, is not the one the file digest was made of; or it cannot be read."""
 
 
-def merkle_tree(leaves: bytes, sha256: Callable[[bytes], Any]) -> tuple[bytes, bytes]:
+def merkle_tree(leaves: bytes, sha256: Callable[[Any], Any]) -> tuple[bytes, bytes]:
     """The root hash, and the tree from its root's level down, over the 32-byte hashes of a file's blocks."""
     levels: list[bytes] = []
     hashes = leaves
@@ -48,7 +48,7 @@ def merkle_tree(leaves: bytes, sha256: Callable[[bytes], Any]) -> tuple[bytes, b
     return hashes or bytes(_HASH), b"".join(reversed(levels))
 
 
-def leaf_hashes(chunks: Iterable[bytes], sha256: Callable[[bytes], Any]) -> bytes:
+def leaf_hashes(chunks: Iterable[bytes | memoryview], sha256: Callable[[Any], Any]) -> bytes:
     """Hashes of the blocks of a file, given in chunks of whole blocks but for the last; it is padded with zeros."""
     return b"".join(sha256(block).digest() for chunk in chunks for block in _blocks(chunk))
 
@@ -193,7 +193,7 @@ def _levels(size: int) -> list[int]:
     return [sum(counts[level + 1 :]) for level in range(len(counts))]
 
 
-def _blocks(chunk: bytes) -> Iterator[bytes]:
+def _blocks(chunk: bytes | memoryview) -> Iterator[bytes | memoryview]:
     for at in range(0, len(chunk), BLOCK):
         block = chunk[at : at + BLOCK]
-        yield block if len(block) == BLOCK else block + bytes(BLOCK - len(block))
+        yield block if len(block) == BLOCK else bytes(block) + bytes(BLOCK - len(block))
