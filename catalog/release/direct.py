@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from catalog.errors import LdcatError
+
 ALIGNED = 4096
 """Bytes: what goes past the page cache begins and ends at a multiple of it, in memory and in the file."""
 
@@ -49,10 +51,23 @@ class Room(threading.local):
 
 def anonymous(size: int) -> mmap.mmap:
     """So many bytes of aligned memory, of large pages where the kernel has them; 1 or more."""
-    memory = mmap.mmap(-1, size)
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}  # shared ones have none
+    memory = mmap.mmap(-1, size, **private)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_HUGEPAGE)
     return memory
+
+
+def allocated(size: int) -> memoryview:
+    """So many bytes of aligned memory that the allocator may have had before."""
+    memory = bytearray(size + ALIGNED)
+    start = -address(memory) % ALIGNED
+    return memoryview(memory)[start : start + size]
+
+
+def address(memory: bytearray | memoryview) -> int:
+    """Where the first byte is."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def open_direct(path: Path, flags: int) -> int:
@@ -82,11 +97,60 @@ def write_file(path: Path, memory: memoryview, size: int) -> None:
         os.close(descriptor)
 
 
-def read_into(descriptor: int, memory: memoryview) -> None:
-    """Fill aligned memory from the beginning of a file; raises EOFError where that is too short."""
-    offset = 0
-    while offset < len(memory):
-        got = os.preadv(descriptor, [memory[offset:]], offset)
-        if not got:
-            raise EOFError
-        offset += got
+class Appended:
+    """Bytes that are appended to a file, in long runs, and taken as a whole; several threads may append.
+
+    held: bytes kept in memory until they are written, a multiple of ALIGNED. There is no file until then.
+    """
+
+    def __init__(self, path: Path, held: int) -> None:
+        self._path = path
+        self._held = anonymous(held)
+        self._lock = threading.Lock()
+        self.size = 0
+
+    def append(self, data: memoryview) -> None:
+        """Add bytes at the end."""
+        room = len(self._held)
+        with self._lock:
+            while data:
+                start = self.size % room
+                count = min(room - start, len(data))
+                self._held[start : start + count] = data[:count]
+                data = data[count:]
+                self.size += count
+                if start + count == room:
+                    self._write(self.size - room)
+
+    def take(self) -> bytes | memoryview:
+        """All bytes; then there are none, neither here nor in a file."""
+        rest = self.size % len(self._held)
+        written = self.size - rest
+        if not written:
+            taken: bytes | memoryview = self._held[:rest]
+        else:
+            taken = allocated(self.size)
+            self._read(taken[:written])
+            taken[written:] = self._held[:rest]
+            self._path.unlink()
+        self._held.close()
+        return taken
+
+    def _write(self, offset: int) -> None:
+        descriptor = open_direct(self._path, os.O_WRONLY | os.O_CREAT)
+        try:
+            write_at(descriptor, memoryview(self._held), offset)
+        finally:
+            os.close(descriptor)
+
+    def _read(self, memory: memoryview) -> None:
+        descriptor = open_direct(self._path, os.O_RDONLY)
+        try:
+            offset = 0
+            while offset < len(memory):
+                count = os.preadv(descriptor, [memory[offset:]], offset)
+                if not count:
+                    raise LdcatError(f"{self._path}: became shorter while it was used")
+                offset += count
+        finally:
+            os.close(descriptor)

@@ -69,8 +69,8 @@ def local_engine(workers: int, *, threads: bool) -> Iterator[Engine]:
     """Threads of this process where the work is compiled and leaves the GIL alone, else processes."""
     if threads:
         keep_freed_memory()
-        with ThreadPoolExecutor(workers) as pool:
-            yield Engine(pool, workers + 1, in_process=True)
+        with ThreadPoolExecutor(workers + 1) as pool:  # while one waits for the disk
+            yield Engine(pool, workers + 2, in_process=True)
         return
     context = get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_serve_parent) as processes:

@@ -12,12 +12,11 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from mmap import PROT_READ, mmap
 from pathlib import Path
-from threading import Lock
 
 from catalog.launch.native.paths import Kernels
 from catalog.release import rows
+from catalog.release.direct import Appended
 from catalog.release.distinguished import distinguished_records
 from catalog.release.engine import Engine
 from catalog.release.enumeration import Family, Progress
@@ -29,6 +28,9 @@ ROWS_PER_PART = 1 << 21
 
 _CHUNK = (1 << 18, 1 << 20)
 """Steps hashed at once, at least and at most, where the kernels are compiled."""
+
+_HELD = 1 << 27
+"""Bytes of memory for what is spilled, over all shards, until it is written in long runs."""
 
 _CHUNK_IN_PYTHON = 1 << 13
 
@@ -83,42 +85,36 @@ class Spill:
 
     def __init__(self, folder: Path, bits: int, digest_size: int) -> None:
         self._folder = folder
+        self._record_size = digest_size + NUMBERS_SIZE
         self.digest_size = digest_size
         self.bits = bits
-        self.rows = [0] * (1 << bits)
-        self._locks = [Lock() for _ in self.rows]
-        folder.mkdir()
+        self.clear()
+
+    @property
+    def rows(self) -> list[int]:
+        """Rows of each shard."""
+        return [shard.size // self._record_size for shard in self._shards]
 
     def add(self, pieces: Sequence[Buffer]) -> None:
         """Keep one piece for each shard; several threads may do so at once."""
-        for shard, piece in enumerate(pieces):
-            if len(piece):
-                with self._locks[shard], self._path(shard).open("ab") as file:
-                    file.write(piece)
-                    self.rows[shard] += len(piece) // (self.digest_size + NUMBERS_SIZE)
+        for shard, piece in zip(self._shards, pieces, strict=True):
+            shard.append(memoryview(piece))
 
-    def take(self, shard: int, *, mapped: bool) -> Buffer:
-        """All records of a shard, which are then no longer kept: in memory, or where they are in the file."""
-        if not self.rows[shard]:
-            return b""
-        path = self._path(shard)
-        with path.open("rb") as file:
-            records = mmap(file.fileno(), 0, prot=PROT_READ) if mapped else file.read()
-        path.unlink()
-        return records
+    def take(self, shard: int) -> Buffer:
+        """All records of a shard, which are then no longer kept."""
+        return self._shards[shard].take()
 
     def clear(self) -> None:
         """Forget all records."""
-        self.remove()
+        if self._folder.exists():
+            self.remove()
         self._folder.mkdir()
-        self.rows = [0] * len(self.rows)
+        held = min(max(_HELD >> self.bits, 1 << 16), 1 << 22)
+        self._shards = [Appended(self._folder / str(number), held) for number in range(1 << self.bits)]
 
     def remove(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self._folder)
-
-    def _path(self, shard: int) -> Path:
-        return self._folder / str(shard)
 
 
 def hash_into(
@@ -152,7 +148,7 @@ def hash_into(
 
 def sorted_shards(spill: Spill, keying: Keying, *, engine: Engine) -> Iterator[tuple[int, Columns]]:
     """The number and the sorted rows of each shard, in the order they are done."""
-    shards = ((shard, spill.take(shard, mapped=engine.in_process)) for shard in range(len(spill.rows)))
+    shards = ((shard, spill.take(shard)) for shard in range(1 << spill.bits))
     tasks = (SortTask(shard, records, spill.digest_size, spill.bits, keying) for shard, records in shards)
     yield from engine.run(sort_shard, tasks)
 
