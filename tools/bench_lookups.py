@@ -22,6 +22,7 @@ from catalog.release.manifest import part_names
 TECHNOLOGY = "sev-snp"
 BATCH = 1_000_000
 ONE_BY_ONE = 50_000
+ROUNDS = 25
 
 
 @dataclass(frozen=True)
@@ -43,24 +44,30 @@ def lookups(folder: Path) -> Lookups:
     packed = PackedCatalog(str(folder), hashlib.sha256)
     index = packed.indexes[TECHNOLOGY]
 
-    def one_by_one() -> None:
-        for digest in few:
+    def configurations(asked: list[bytes]) -> None:
+        for digest in asked:
             for ordinal in index.find(digest):
                 index.group_of(ordinal).at(ordinal)
 
-    def named() -> None:
-        for digest in few:
+    def names(asked: list[bytes]) -> None:
+        for digest in asked:
             packed.lookup(digest)
 
     batch = BatchIndex.open(catalog, TECHNOLOGY)
     asked = b"".join(digests)
     return Lookups(
         commands=_commands(folder, few[0].hex()),
-        one_by_one=len(few) / _seconds(one_by_one),
-        named=len(few) / _seconds(named),
+        one_by_one=_rate(configurations, few),
+        named=_rate(names, few),
         batched=len(digests) / _seconds(lambda: batch.find(asked)),
         batch=len(digests),
     )
+
+
+def _rate(ask: Callable[[list[bytes]], None], digests: list[bytes]) -> float:
+    """Digests a second in the best of many rounds, each of other digests: the others had company."""
+    each = len(digests) // ROUNDS
+    return max(each / _seconds(partial(ask, digests[at : at + each])) for at in range(0, len(digests), each))
 
 
 def _sample(catalog: Catalog, count: int) -> list[bytes]:

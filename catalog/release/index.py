@@ -169,21 +169,21 @@ class Index:
         wanted = key & ((1 << self._digest_bits) - 1)
         first, entries = self._bucket(key >> self._digest_bits)
         size, shift = self._entry_size, self.ordinal_bits
+        least = (wanted << shift).to_bytes(size, "big")
         low, high = 0, len(entries) // size
         while low < high:
             middle = (low + high) // 2
-            if int.from_bytes(entries[middle * size : (middle + 1) * size], "big") >> shift < wanted:
+            if entries[middle * size : (middle + 1) * size] < least:
                 low = middle + 1
             else:
                 high = middle
         found = []
-        while low * size < len(entries):
-            entry = int.from_bytes(entries[low * size : (low + 1) * size], "big")
+        for row, at in enumerate(range(low * size, len(entries), size), first + low):
+            entry = int.from_bytes(entries[at : at + size], "big")
             if entry >> shift != wanted:
                 break
-            if self.distinguished_bits or self._digest_of(first + low) == digest:
+            if self.distinguished_bits or self._digest_of(row) == digest:
                 found.append(entry & ((1 << shift) - 1))
-            low += 1
         return found
 
     def group_of(self, ordinal: int) -> Group:

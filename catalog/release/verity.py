@@ -113,18 +113,18 @@ class VerifiedFile:
 
         keep: hold the blocks in memory, because they are read again and again.
         """
-        if offset < 0 or size < 0 or offset + size > self.size:
+        end = offset + size
+        if not 0 <= offset <= end <= self.size:
             raise DamagedBlock(f"{self._path}: no {size} bytes at {offset}")
-        first, last = offset // BLOCK, (offset + size - 1) // BLOCK
-        if size == 0:
+        if not size:
             return b""
-        if first == last:
+        first, start = divmod(offset, BLOCK)
+        if start + size <= BLOCK:
             found = self._kept.get(first) or self._verified_block(first)
             if keep:
                 self._kept[first] = found
         else:
-            found = b"".join([self._verified_block(number) for number in range(first, last + 1)])
-        start = offset - first * BLOCK
+            found = b"".join([self._verified_block(number) for number in range(first, -(-end // BLOCK))])
         return found[start : start + size]
 
     def close(self) -> None:
@@ -136,9 +136,7 @@ class VerifiedFile:
 
     def _verified_block(self, number: int) -> bytes:
         block = self._data_block(number)
-        hashes = self._known.get((0, number // _HASHES_EACH))
-        at = number % _HASHES_EACH * _HASH
-        if self._sha256(block).digest() != (hashes[at : at + _HASH] if hashes else self._hash_of(0, number)):
+        if self._sha256(block).digest() != self._hash_of(0, number):
             raise DamagedBlock(f"{self._path}: the 4 KiB at {number * BLOCK} are damaged")
         return block
 
@@ -146,19 +144,17 @@ class VerifiedFile:
         """The hash of a block: of the file for level 0, of tree level `level - 1` above that."""
         if level == len(self._levels):
             return self._root
-        key = (level, number // _HASHES_EACH)
-        known = self._known.get(key)
+        above, place = divmod(number, _HASHES_EACH)
+        known = self._known.get((level, above))
         if known is None:
-            known = self._raw(self._tree, self._levels[level] + key[1])
-            if self._sha256(known).digest() != self._hash_of(level + 1, key[1]):
+            known = self._raw(self._tree, self._levels[level] + above)
+            if self._sha256(known).digest() != self._hash_of(level + 1, above):
                 raise DamagedBlock(f"{self._path}{SUFFIX}: level {level} is damaged")
-            self._known[key] = known
-        at = number % _HASHES_EACH * _HASH
-        return known[at : at + _HASH]
+            self._known[level, above] = known
+        return known[place * _HASH : (place + 1) * _HASH]
 
     def _data_block(self, number: int) -> bytes:
-        block = _pread(self._file, number)
-        return block if len(block) == BLOCK else block + bytes(BLOCK - len(block))
+        return _pread(self._file, number).ljust(BLOCK, b"\0")
 
     def _raw(self, descriptor: int, number: int) -> bytes:
         block = _pread(descriptor, number)
