@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from catalog.errors import UsageError
 from catalog.query.store import Catalog
 from catalog.release import manifest
+from catalog.release.direct import Room
 from catalog.release.engine import processors
 from catalog.release.index import ROW_GROUP, Index
 from catalog.release.row_search import Searched, find_rows
@@ -54,12 +55,20 @@ class BatchIndex:
             raise ValueError(f"{len(digests)} bytes are no {size}-byte digests")
         count = len(digests) // size
         found = Found(array("Q", bytes(8 * count)), array("I", bytes(4 * count)))
+        room = Room()
         with ThreadPoolExecutor(processors()) as pool:  # parts are verified and searched without Python's lock
-            for _ in pool.map(lambda part: self._search(part, digests, found), range(self.index.parts)):
+            for _ in pool.map(lambda part: self._search(part, digests, found, room), self._parts_of(digests)):
                 pass
         return found
 
-    def _search(self, number: int, digests: bytes, found: Found) -> None:
+    def _parts_of(self, digests: bytes) -> list[int]:
+        """The parts that any of the digests can be in, by its first byte."""
+        asked = set(digests[:: self.index.digest_size])
+        parts = self.index.parts
+        firsts = (range(256 * part // parts, (256 * part + 255) // parts + 1) for part in range(parts))
+        return [part for part, first in enumerate(firsts) if not asked.isdisjoint(first)]
+
+    def _search(self, number: int, digests: bytes, found: Found, room: Room) -> None:
         """Find the digests that are in one part; no other part writes to their places."""
         layout = self.index.layout()
         names = manifest.part_names(self._technology, self.index.parts)
@@ -69,7 +78,7 @@ class BatchIndex:
             index=self._data,
             layout=layout,
             ordinal_bits=self.index.ordinal_bits,
-            part=self._catalog.verified(names[number]),
+            part=self._catalog.verified_in(room, names[number]),
             number=number,
             bits=(len(names) - 1).bit_length(),
             pages=array("Q", layout.page_offsets[first_page : first_page - (-rows // ROW_GROUP)]),

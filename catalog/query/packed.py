@@ -14,7 +14,7 @@ from catalog.release.verity import DamagedBlock, VerifiedFile, open_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from catalog.release.index import Group, Row
@@ -48,6 +48,8 @@ class PackedCatalog:
         self._open: list[VerifiedFile] = []
         self._parts: dict[tuple[str, int], VerifiedFile] = {}
         self._builds_known: dict[tuple[int, str], list[tuple[Mapping[str, Any], tuple[str, str, str]]]] = {}
+        self._kernels_known: dict[int, list[Mapping[str, Any]]] = {}
+        self._types_known: dict[int, tuple[str, ...]] = {}
         self._manifest = _read_manifest(f"{folder}/manifest.json")
         try:
             self._names = Names(self._file(_NAMES))
@@ -101,10 +103,7 @@ class PackedCatalog:
             vmm, title = self._names.record(PROFILES, group.vmm)
         types = () if signature is None else self._vcpu_types(signature)
         kernels = [None] if group.kernel_hashes is None else self._kernels(group.kernel_hashes)
-        builds = self._builds_known.get((group.firmware, technology))
-        if builds is None:
-            builds = self._builds_known[group.firmware, technology] = list(self._builds(group.firmware, technology))
-        for firmware, launchable in builds:
+        for firmware, launchable in self._builds(group.firmware, technology):
             for kernel in kernels:
                 yield Match(
                     launch_digest=digest,
@@ -121,8 +120,13 @@ class PackedCatalog:
                     listed=listed,
                 )
 
-    def _builds(self, image: int, technology: str) -> Iterator[tuple[Mapping[str, Any], tuple[str, str, str]]]:
+    def _builds(self, image: int, technology: str) -> list[tuple[Mapping[str, Any], tuple[str, str, str]]]:
         """The builds with these bytes, and whether each is launchable."""
+        if (image, technology) not in self._builds_known:
+            self._builds_known[image, technology] = list(self._read_builds(image, technology))
+        return self._builds_known[image, technology]
+
+    def _read_builds(self, image: int, technology: str) -> Iterator[tuple[Mapping[str, Any], tuple[str, str, str]]]:
         sha256, count, *rest = self._names.record(IMAGES, image)
         technologies, rest = rest[: int(count or 0)], rest[int(count or 0) :]
         width = 4 + len(PROVENANCE) + 3 * len(technologies)
@@ -142,8 +146,13 @@ class PackedCatalog:
             verdict, reason, source = (text or "" for text in build[at : at + 3])
             yield firmware, (verdict, reason, source)
 
-    def _kernels(self, table: int) -> list[Mapping[str, Any] | None]:
+    def _kernels(self, table: int) -> Sequence[Mapping[str, Any]]:
         """The names of a kernel hashes table."""
+        if table not in self._kernels_known:
+            self._kernels_known[table] = self._read_kernels(table)
+        return self._kernels_known[table]
+
+    def _read_kernels(self, table: int) -> list[Mapping[str, Any]]:
         table_sha256, *rest = self._names.record(TABLES, table)
         fields = ("kernel_sha256", "initrd_sha256", "cmdline_sha256")
         return [
@@ -157,7 +166,13 @@ class PackedCatalog:
         ]
 
     def _vcpu_types(self, signature: int) -> tuple[str, ...]:
-        """All names of a vCPU signature: its record is found by halving, as they are in order."""
+        """All names of a vCPU signature."""
+        if signature not in self._types_known:
+            self._types_known[signature] = self._read_vcpu_types(signature)
+        return self._types_known[signature]
+
+    def _read_vcpu_types(self, signature: int) -> tuple[str, ...]:
+        """Its record is found by halving, as they are in order."""
         low, high = 0, self._names.counts[TYPES]
         while low < high:
             middle = (low + high) // 2

@@ -15,10 +15,12 @@ from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import inputs, manifest
-from catalog.release.manifest import Manifest, parse_manifest
+from catalog.release.manifest import FileEntry, Manifest, parse_manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from catalog.release.direct import Room
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,16 @@ class Catalog:
 
     def verified(self, name: str) -> bytes:
         """The bytes of a file of the catalog; raises VerificationFailed where they are not the manifest's."""
-        if (entry := self.manifest.files.get(name)) is None:
-            raise MalformedRecord(f"{manifest.NAME} does not list {name}")
-        inputs.check_regular(self.folder / name)
-        data = inputs.read_start(self.folder / name, entry.size + 1)
-        if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
-            raise VerificationFailed(
-                f"{self.folder / name} is not the file its manifest names",
-                "it was damaged or changed; build the catalog again or fetch it anew",
-            )
+        entry, path = self._listed(name)
+        data = inputs.read_start(path, entry.size + 1)
+        _check(path, data, entry)
+        return data
+
+    def verified_in(self, room: Room, name: str) -> memoryview:
+        """As `verified`, in the room of this thread: until that is asked for again."""
+        entry, path = self._listed(name)
+        data = inputs.read_into(path, room, entry.size + 1)
+        _check(path, data, entry)
         return data
 
     def verify(self) -> None:
@@ -92,8 +95,23 @@ class Catalog:
         rows = self._table(manifest.LAUNCHABLE).to_pylist()
         return {(row["firmware"], row["technology"]): row for row in rows}
 
+    def _listed(self, name: str) -> tuple[FileEntry, Path]:
+        """What the manifest says of a file, and where that is."""
+        if (entry := self.manifest.files.get(name)) is None:
+            raise MalformedRecord(f"{manifest.NAME} does not list {name}")
+        inputs.check_regular(self.folder / name)
+        return entry, self.folder / name
+
     def _table(self, name: str) -> pa.Table:
         return read_parquet(self.verified(name), name)
+
+
+def _check(path: Path, data: bytes | memoryview, entry: FileEntry) -> None:
+    if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise VerificationFailed(
+            f"{path} is not the file its manifest names",
+            "it was damaged or changed; build the catalog again or fetch it anew",
+        )
 
 
 def read_parquet(data: bytes, name: str) -> pa.Table:

@@ -253,7 +253,8 @@ class Index:
         first, end = unpack("<QQ", self._file.read(self._bucket_at + 8 * number, 16, keep=True))
         if not first <= end <= self.rows or end - first > MAX_BUCKET:
             raise DamagedBlock("the index has a bucket that does not fit it")
-        return first, self._file.read(self._entry_at + self._entry_size * first, self._entry_size * (end - first))
+        size = self._entry_size
+        return first, self._file.read(self._entry_at + size * first, size * (end - first), keep=True)
 
     def _digest_of(self, row: int) -> bytes:
         part, offset = self.page_of(row)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import MAX_IMAGE_SIZE, OvmfImage
 from catalog.release import embedded
+
+if TYPE_CHECKING:  # it needs pyarrow
+    from catalog.release.direct import Room
 
 MAX_TEXT_SIZE = 16 << 20
 """Bytes of a spec or of another text file."""
@@ -37,6 +42,19 @@ def read_start(path: Path, size: int) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(size)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+def read_into(path: Path, room: Room, size: int) -> memoryview:
+    """As `read_start`, into the room of this thread, where it stays until that is asked for again."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            memory = room.of(min(size, os.fstat(file.fileno()).st_size + 1))
+            taken = 0
+            while count := file.readinto(memory[taken:]):
+                taken += count
+            return memory[:taken]
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
 

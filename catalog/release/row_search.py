@@ -21,7 +21,7 @@ class Searched:
     index: bytes
     layout: Layout
     ordinal_bits: int
-    part: bytes
+    part: bytes | memoryview
     number: int
     bits: int
     pages: array[int]
@@ -72,7 +72,7 @@ def _find_in_python(asked: bytes, searched: Searched, found: array[int], times: 
     def digest_at(row: int) -> bytes:
         page, within = divmod(row, ROW_GROUP)
         start = searched.pages[page] + size * within
-        return searched.part[start : start + size]
+        return bytes(searched.part[start : start + size])
 
     for number in range(len(times)):
         digest = asked[number * size : (number + 1) * size]

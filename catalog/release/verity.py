@@ -31,6 +31,7 @@ SUFFIX = ".merkle"
 
 _HASH = 32
 _HASHES_EACH = BLOCK // _HASH
+_KEPT_BLOCKS = (64 << 20) // BLOCK
 
 
 class DamagedBlock(Exception):
@@ -111,7 +112,7 @@ class VerifiedFile:
     def read(self, offset: int, size: int, *, keep: bool = False) -> bytes:
         """Bytes of the file, verified; raises DamagedBlock also for a range that is not all in it.
 
-        keep: hold the blocks in memory, because they are read again and again.
+        keep: hold the blocks in memory, because they are read again and again; 64 MiB of them at most.
         """
         end = offset + size
         if not 0 <= offset <= end <= self.size:
@@ -120,11 +121,10 @@ class VerifiedFile:
             return b""
         first, start = divmod(offset, BLOCK)
         if start + size <= BLOCK:
-            found = self._kept.get(first) or self._verified_block(first)
-            if keep:
-                self._kept[first] = found
+            found = self._kept.get(first) or self._verified_block(first, keep=keep)
         else:
-            found = b"".join([self._verified_block(number) for number in range(first, -(-end // BLOCK))])
+            numbers = range(first, -(-end // BLOCK))
+            found = b"".join([self._kept.get(number) or self._verified_block(number, keep=keep) for number in numbers])
         return found[start : start + size]
 
     def close(self) -> None:
@@ -134,10 +134,12 @@ class VerifiedFile:
                 os.close(descriptor)
         self._file = self._tree = -1
 
-    def _verified_block(self, number: int) -> bytes:
+    def _verified_block(self, number: int, *, keep: bool) -> bytes:
         block = self._data_block(number)
         if self._sha256(block).digest() != self._hash_of(0, number):
             raise DamagedBlock(f"{self._path}: the 4 KiB at {number * BLOCK} are damaged")
+        if keep and len(self._kept) < _KEPT_BLOCKS:
+            self._kept[number] = block
         return block
 
     def _hash_of(self, level: int, number: int) -> bytes:
