@@ -1,0 +1,219 @@
+"""Endorsement of an attestation report: signed by a VCEK or VLEK that AMD vouches for, and about this platform.
+
+Every check is made and said, not the first that fails alone. Revocation is not looked up: nothing is fetched.
+Source: AMD 57230 (VCEK and VLEK certificates: chapter 3, extensions and signatures); SEV-SNP ABI (56860), 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from catalog.abi.report import ECDSA_P384_SHA384, SIGNED_SIZE, AttestationReport
+
+AMD_ROOTS = {
+    "69d063b45344d26a2e94e1f4210de49ef555308287d4c174445c95639a540bcd": "Milan",
+    "4c6598d19c18719c5dfd4a7d335f674e5bfe1d8f800cea2cf270c10d103db2f1": "Genoa",
+    "1f084161a44bb6d93778a904877d4819cafa5d05ef4193b2ded9dd9c73dd3f6a": "Turin",
+}
+"""SHA-256 of the DER of AMD's root certificates (ARK), by product."""
+
+_AMD = "1.3.6.1.4.1.3704.1."
+_PRODUCT, _HARDWARE_ID, _PROVIDER = f"{_AMD}2", f"{_AMD}4", f"{_AMD}5"
+_SPL = {
+    "bootloader": f"{_AMD}3.1",
+    "tee": f"{_AMD}3.2",
+    "snp": f"{_AMD}3.3",
+    "microcode": f"{_AMD}3.8",
+    "fmc": f"{_AMD}3.9",
+}
+_INTEGER, _OCTET_STRING, _IA5_STRING = 0x02, 0x04, 0x16
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check. passed: None where it says something to know, and decides nothing."""
+
+    check: str
+    passed: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endorsement:
+    """All findings. verified: none failed."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def verified(self) -> bool:
+        return all(finding.passed is not False for finding in self.findings)
+
+
+def verify_report(report: AttestationReport, certificates: Sequence[x509.Certificate], now: float) -> Endorsement:
+    """Check signature, chain, validity, product, chip and TCB of a report against the certificates that are given.
+
+    now: seconds since 1970. Whoever names the certificates trusts the root among them; whether it is one of AMD's
+    is said.
+    """
+    return Endorsement(tuple(_findings(report, certificates, now)))
+
+
+def _findings(report: AttestationReport, certificates: Sequence[x509.Certificate], now: float) -> Iterator[Finding]:
+    key = report.signing_key
+    if key == "none":
+        yield Finding("signature", False, "the report says that it is not signed")
+        return
+    leaves = [certificate for certificate in certificates if _name(certificate) == f"SEV-{key}"]
+    if not leaves:
+        yield Finding("signature", False, f"no {key} certificate is given, and the report is signed by one")
+        return
+    signers = [leaf for leaf in leaves if _has_signed(leaf, report)]
+    leaf = (signers or leaves)[0]
+    yield Finding(
+        "signature",
+        bool(signers),
+        f"of the report by the {key}" if signers else f"none of the {key} certificates given has signed the report",
+    )
+    yield from _chain(leaf, certificates, now, key)
+    yield from _platform(report, leaf, key)
+    yield Finding("revocation", None, "not looked up")
+
+
+def _chain(leaf: x509.Certificate, certificates: Sequence[x509.Certificate], now: float, key: str) -> Iterator[Finding]:
+    """From the leaf up: each certificate issued by one that is given, the last by itself, all valid now."""
+    yield _validity(leaf, now, key)
+    child, child_name = leaf, key
+    for name, prefix in (("ASK" if key == "VCEK" else "ASVK", "SEV-"), ("ARK", "ARK-")):
+        named = [c for c in certificates if c.subject == child.issuer and (_name(c) or "").startswith(prefix)]
+        issuers = [certificate for certificate in named if _has_issued(certificate, child)]
+        if not issuers:
+            why = "the one given has not signed it" if named else "none is given with the name of its issuer"
+            yield Finding("chain", False, f"the {child_name} is issued by an {name}: {why}")
+            return
+        yield Finding("chain", True, f"the {child_name} is signed by the {name}, {_name(issuers[0])}")
+        yield _validity(issuers[0], now, name)
+        child, child_name = issuers[0], name
+    self_signed = child.subject == child.issuer and _has_issued(child, child)
+    yield Finding("chain", self_signed, f"the ARK is {'' if self_signed else 'not '}signed by itself")
+    fingerprint = child.fingerprint(hashes.SHA256()).hex()
+    product = AMD_ROOTS.get(fingerprint)
+    whose = f"AMD's for {product}" if product else "none of AMD's known here: whoever gave it is trusted for it"
+    yield Finding("root", True if product else None, f"the ARK is {whose} (SHA-256 {fingerprint})")
+
+
+def _platform(report: AttestationReport, leaf: x509.Certificate, key: str) -> Iterator[Finding]:
+    """What the leaf says of the platform, against what the report does."""
+    product = (_extension(leaf, _PRODUCT, _IA5_STRING) or b"").decode("ascii", "replace")
+    issuer = (_name_of(leaf.issuer) or "").rpartition("-")[2]
+    line = product.partition("-")[0]
+    if not line:
+        yield Finding("product", False, f"the {key} does not say of which product it is")
+    else:
+        yield Finding("product", line == issuer, f"the {key} is of {product}, issued for {issuer or 'none'}")
+    if line and report.product:
+        same = line == report.product.name
+        yield Finding("product", same, f"the report is of {report.product.name}, the {key} of {product}")
+    tcb = report.reported_tcb
+    for part, oid in _SPL.items():
+        value = _extension(leaf, oid, _INTEGER)
+        reported = getattr(tcb, part)
+        if reported is None and value is None:
+            continue
+        certified = None if value is None else int.from_bytes(value, "big")
+        yield Finding("TCB", certified == reported, f"{part}: reported {reported}, certified {certified}")
+    if key == "VCEK":
+        yield _chip(report, _hardware_id(leaf))
+    else:
+        provider = _extension(leaf, _PROVIDER, _IA5_STRING)
+        said = provider.decode("ascii", "replace") if provider else None
+        yield Finding("provider", said is not None, f"the VLEK was loaded by {said or 'nobody it names'}")
+
+
+def _chip(report: AttestationReport, hardware_id: bytes | None) -> Finding:
+    if hardware_id is None:
+        return Finding("chip", False, "the VCEK does not say of which chip it is")
+    if not any(report.chip_id):
+        return Finding("chip", None, "the report does not say of which chip it is: the platform masks it")
+    same = bool(hardware_id) and report.chip_id == hardware_id.ljust(len(report.chip_id), b"\0")
+    return Finding("chip", same, f"the report is {'' if same else 'not '}of the chip that the VCEK is of")
+
+
+def _validity(certificate: x509.Certificate, now: float, name: str) -> Finding:
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    valid = start.timestamp() <= now <= end.timestamp()
+    return Finding("validity", valid, f"the {name} is valid from {start:%Y-%m-%d} to {end:%Y-%m-%d}")
+
+
+def _has_signed(leaf: x509.Certificate, report: AttestationReport) -> bool:
+    key = leaf.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP384R1):
+        return False
+    if report.signature_algorithm != ECDSA_P384_SHA384:
+        return False
+    r, s = (int.from_bytes(half, "little") for half in report.signature)
+    try:
+        key.verify(encode_dss_signature(r, s), report.raw[:SIGNED_SIZE], ec.ECDSA(hashes.SHA384()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """Whether the signature is the issuer's: RSASSA-PSS with SHA-384, as all of AMD's are."""
+    key = issuer.public_key()
+    try:
+        parameters = certificate.signature_algorithm_parameters
+        algorithm = certificate.signature_hash_algorithm
+        if not isinstance(key, rsa.RSAPublicKey) or not isinstance(parameters, padding.PSS):
+            return False
+        if not isinstance(algorithm, hashes.SHA384) or not _may_sign(issuer):
+            return False
+        key.verify(certificate.signature, certificate.tbs_certificate_bytes, parameters, algorithm)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
+
+
+def _may_sign(issuer: x509.Certificate) -> bool:
+    try:
+        return issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+
+
+def _hardware_id(leaf: x509.Certificate) -> bytes | None:
+    """The chip's id: 64 bytes, or 8 since Turin; bare, as older certificates have it, or an octet string."""
+    bare = _extension(leaf, _HARDWARE_ID, None)
+    if bare is not None and len(bare) in (8, 64):
+        return bare
+    return _extension(leaf, _HARDWARE_ID, _OCTET_STRING)
+
+
+def _extension(certificate: x509.Certificate, oid: str, tag: int | None) -> bytes | None:
+    """The contents of an extension that is one short DER value of that tag, or the whole of it; None: there is none."""
+    try:
+        found = certificate.extensions.get_extension_for_oid(x509.ObjectIdentifier(oid)).value
+    except (x509.ExtensionNotFound, ValueError):
+        return None
+    data = found.value if isinstance(found, x509.UnrecognizedExtension) else b""
+    if tag is None:
+        return data
+    if len(data) < 3 or data[0] != tag or data[1] != len(data) - 2:
+        return None
+    return data[2:]
+
+
+def _name(certificate: x509.Certificate) -> str | None:
+    return _name_of(certificate.subject)
+
+
+def _name_of(name: x509.Name) -> str | None:
+    common = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(common[0].value) if common else None

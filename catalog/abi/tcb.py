@@ -1,0 +1,80 @@
+"""TcbVersion: security versions of the SNP platform's components, packed one way up to Genoa, another since Turin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.errors import MalformedInput
+
+_LEGACY = {"bootloader": 0, "tee": 1, "snp": 6, "microcode": 7}
+_TURIN = {"fmc": 0, "bootloader": 1, "tee": 2, "snp": 3, "microcode": 7}
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A line of processors. name: as in its VCEK certificates, without the stepping. packs_fmc: since Turin."""
+
+    name: str
+    packs_fmc: bool
+
+
+MILAN, GENOA, TURIN, VENICE = (
+    Product("Milan", False),
+    Product("Genoa", False),
+    Product("Turin", True),
+    Product("Venice", True),
+)
+
+_MODELS = (
+    (0x19, range(0x10), MILAN),
+    (0x19, range(0x10, 0x20), GENOA),
+    (0x19, range(0xA0, 0xB0), GENOA),
+    (0x1A, range(0x12), TURIN),
+    (0x1A, range(0x50, 0x58), VENICE),
+    (0x1A, range(0x90, 0xB0), VENICE),
+    (0x1A, range(0xC0, 0xC8), VENICE),
+)
+
+
+def product_of(family: int, model: int) -> Product | None:
+    """The product of a processor by its CPUID family and model, extended parts included; None: none known here.
+
+    Bergamo and Siena, family 0x19 model 0xA0 and up, have Genoa's certificates. Source: virtee/sev src/lib.rs.
+    """
+    for known, models, product in _MODELS:
+        if family == known and model in models:
+            return product
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class TcbVersion:
+    """Security version numbers, one byte each. fmc: None on processors that do not have it.
+
+    Source: SEV-SNP ABI (56860), 2.2, TCB_VERSION.
+    """
+
+    fmc: int | None
+    bootloader: int
+    tee: int
+    snp: int
+    microcode: int
+
+    @classmethod
+    def parse(cls, packed: bytes, *, packs_fmc: bool) -> TcbVersion:
+        """From 8 bytes; raises MalformedInput where a reserved one is not zero."""
+        places = _TURIN if packs_fmc else _LEGACY
+        if any(packed[at] for at in range(8) if at not in places.values()):
+            raise MalformedInput(f"the TCB version {packed.hex()} has reserved bytes that are not zero")
+        return cls(fmc=packed[0] if packs_fmc else None, **{n: packed[at] for n, at in places.items() if n != "fmc"})
+
+    def pack(self) -> bytes:
+        """The 8 bytes: as since Turin where there is an fmc."""
+        packed = bytearray(8)
+        for name, at in (_LEGACY if self.fmc is None else _TURIN).items():
+            packed[at] = getattr(self, name)
+        return bytes(packed)
+
+    def __str__(self) -> str:
+        fmc = "" if self.fmc is None else f"fmc {self.fmc}, "
+        return f"{fmc}bootloader {self.bootloader}, tee {self.tee}, snp {self.snp}, microcode {self.microcode}"

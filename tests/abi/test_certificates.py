@@ -1,0 +1,71 @@
+"""Certificates: PEM, DER, and the table that a host hands to its guest."""
+
+from __future__ import annotations
+
+import struct
+from uuid import UUID
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given
+from hypothesis import strategies as st
+from omne_attest import vectors
+
+from catalog.abi.certificates import parse_certificates
+from catalog.errors import MalformedInput
+from tests.attestation_builder import certificate_table, chain
+
+VCEK = UUID("63da758d-e664-4564-adc5-f4b93be8accd")
+ASK = UUID("4ab7b379-bbac-4fe4-a02f-05aef327c782")
+ARK = UUID("c0b406a4-a803-4952-9743-3fb6014cd0ae")
+EXTRA = UUID("ecae0c0f-9502-43b1-afa2-0ae2e0d565b6")
+
+
+def test_pem_and_der() -> None:
+    made = chain()
+    pem = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in made.all)
+    assert parse_certificates(b"a comment\n" + pem) == made.all
+    assert parse_certificates(made.ask.public_bytes(Encoding.DER)) == [made.ask]
+
+
+@pytest.mark.parametrize("little_endian", [True, False])
+def test_a_table(little_endian: bool) -> None:
+    entries = {VCEK: vectors.vcek(), ASK: vectors.ask(), ARK: vectors.ark(), EXTRA: b"no certificate"}
+    table = certificate_table({g.bytes_le if little_endian else g.bytes: der for g, der in entries.items()})
+    found = parse_certificates(table.ljust(0x4000, b"\0"))
+    assert [certificate.public_bytes(Encoding.DER) for certificate in found] == list(entries.values())[:3]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "neither"),
+        (b"x" * 500, "neither"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "neither"),
+        (certificate_table({VCEK.bytes: b"no certificate"}), "neither"),
+        (struct.pack("<16sII", VCEK.bytes, 24, 1), "not inside it"),
+        (struct.pack("<16sII", VCEK.bytes, 0, 0)[:-1], "does not end"),
+        (struct.pack("<16sII", EXTRA.bytes, 0, 0) * 70, "neither"),
+    ],
+)
+def test_what_is_none(data: bytes, said: str) -> None:
+    with pytest.raises(MalformedInput, match=said):
+        parse_certificates(data)
+
+
+def test_a_table_without_an_end() -> None:
+    table = certificate_table({VCEK.bytes: vectors.vcek()})
+    endless = struct.pack("<16sII", VCEK.bytes, len(table), 0) + struct.pack("<16sII", EXTRA.bytes, 0, 0) * 70
+    with pytest.raises(MalformedInput):
+        parse_certificates(endless)
+    good = bytearray(endless)
+    good[16:24] = struct.pack("<II", len(endless), len(vectors.vcek()))
+    with pytest.raises(MalformedInput, match="does not end"):
+        parse_certificates(bytes(good) + vectors.vcek())
+
+
+@given(st.binary(max_size=300))
+def test_whatever_the_bytes_only_our_errors(data: bytes) -> None:
+    for text in (data, VCEK.bytes + data, b"-----BEGIN CERTIFICATE-----" + data):
+        with pytest.raises(MalformedInput):
+            parse_certificates(text)

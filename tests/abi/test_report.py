@@ -1,0 +1,239 @@
+"""Attestation reports: every version read strictly, and put together again from the JSON of the virtee crates."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from omne_attest import vectors
+
+from catalog.abi.guest_policy import SevPolicy, SnpPolicy
+from catalog.abi.report import REPORT_SIZE, AttestationReport
+from catalog.abi.report_json import is_report_json, report_from_json
+from catalog.abi.tcb import GENOA, MILAN, TURIN, TcbVersion, product_of
+from catalog.errors import MalformedInput
+from tests.attestation_builder import CHIP, TCB, report_bytes, signed
+
+TURIN_TCB = bytes([1, 2, 3, 4, 0, 0, 0, 5])
+NUMBERS = {"version": 0, "guest_svn": 4, "vmpl": 0x30, "sig_algo": 0x34}
+BYTES = {
+    "family_id": (0x10, 16),
+    "image_id": (0x20, 16),
+    "report_data": (0x50, 64),
+    "measurement": (0x90, 48),
+    "host_data": (0xC0, 32),
+    "id_key_digest": (0xE0, 48),
+    "author_key_digest": (0x110, 48),
+    "report_id": (0x140, 32),
+    "report_id_ma": (0x160, 32),
+    "chip_id": (0x1A0, 64),
+}
+
+
+def as_json(raw: bytes, *, hexadecimal: bool, old: bool) -> dict[str, Any]:
+    """A report as virtee/sev serialises it: of today, or as before version 6."""
+
+    def data(at: int, size: int) -> object:
+        return raw[at : at + size].hex() if hexadecimal else list(raw[at : at + size])
+
+    def tcb(at: int) -> dict[str, object]:
+        packs_fmc = not old and raw[0x188] >= 0x1A
+        parts = TcbVersion.parse(raw[at : at + 8], packs_fmc=packs_fmc)
+        made: dict[str, object] = {"bootloader": parts.bootloader, "tee": parts.tee}
+        made |= {"snp": parts.snp, "microcode": parts.microcode}
+        return {**made, "_reserved": [0, 0, 0, 0]} if old else {"fmc": parts.fmc, **made}
+
+    made: dict[str, Any] = {name: int.from_bytes(raw[at : at + 4], "little") for name, at in NUMBERS.items()}
+    made |= {name: data(*place) for name, place in BYTES.items()}
+    made["policy"] = int.from_bytes(raw[8:16], "little")
+    made["plat_info"] = int.from_bytes(raw[0x40:0x48], "little")
+    made |= {name: tcb(at) for name, at in (("current_tcb", 0x38), ("reported_tcb", 0x180))}
+    made |= {name: tcb(at) for name, at in (("committed_tcb", 0x1E0), ("launch_tcb", 0x1F0))}
+    made["signature"] = {"r": data(0x2A0, 72), "s": data(0x2E8, 72)}
+    keys = int.from_bytes(raw[0x48:0x4C], "little")
+    if old:
+        made |= {"_author_key_en": keys, "_reserved_0": 0, "_reserved_1": data(0x188, 24)}
+        made |= {"_reserved_2": 0, "_reserved_3": 0, "_reserved_4": data(0x1F8, 168)}
+        made |= {f"current_{part}": raw[at] for part, at in (("build", 0x1E8), ("minor", 0x1E9), ("major", 0x1EA))}
+        made |= {f"committed_{part}": raw[at] for part, at in (("build", 0x1EC), ("minor", 0x1ED), ("major", 0x1EE))}
+        made["signature"]["_reserved"] = data(0x330, 368)
+        return made
+    known = raw[0] >= 3
+    made["key_info"] = keys
+    made |= {name: raw[0x188 + n] if known else None for n, name in enumerate(("cpuid_fam_id", "cpuid_mod_id"))}
+    made["cpuid_step"] = raw[0x18A] if known else None
+    for name, at in (("current", 0x1E8), ("committed", 0x1EC)):
+        made[name] = {"major": raw[at + 2], "minor": raw[at + 1], "build": raw[at]}
+    vectors_of = (("launch_mit_vector", 0x1F8), ("current_mit_vector", 0x200))
+    made |= {name: int.from_bytes(raw[at : at + 8], "little") if raw[0] >= 5 else None for name, at in vectors_of}
+    return made
+
+
+def test_a_real_report() -> None:
+    report = AttestationReport.parse(vectors.attestation())
+    assert (report.version, report.vmpl, report.signing_key, report.cpuid) == (2, 0, "VCEK", None)
+    assert report.policy.debug
+    assert report.measurement.hex() == vectors.attestation()[0x90:0xC0].hex()
+    assert str(report.reported_tcb) == "bootloader 2, tee 0, snp 5, microcode 68"
+    assert str(report.current) == "1.49.3"
+    assert json.loads(json.dumps(report.to_dict()))["policy"]["value"] == "0xb0000"
+
+
+@pytest.mark.parametrize("version", [2, 3, 4, 5])
+def test_every_version(version: int) -> None:
+    raw = bytearray(report_bytes(version=version))
+    if version >= 5:
+        raw[0x1F8:0x208] = (3).to_bytes(8, "little") + (7).to_bytes(8, "little")
+    report = AttestationReport.parse(bytes(raw))
+    assert report.cpuid == ((0x19, 1, 1) if version >= 3 else None)
+    assert report.product == (MILAN if version >= 3 else None)
+    assert (report.launch_mit_vector, report.current_mit_vector) == ((3, 7) if version >= 5 else (None, None))
+    assert report.to_dict()["cpuid"] == ({"family": 25, "model": 1, "stepping": 1} if version >= 3 else None)
+    assert report.platform_info.smt_enabled
+    assert not report.platform_info.tsme_enabled
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cpuid": (0x1A, 2, 1)},
+        {"cpuid": (0x1B, 0, 0)},
+        {"version": 2, "chip": CHIP[:8].ljust(64, b"\0")},
+    ],
+)
+def test_since_turin_the_tcb_is_packed_another_way(changes: dict[str, Any]) -> None:
+    report = AttestationReport.parse(report_bytes(tcb=TURIN_TCB, **changes))
+    assert report.reported_tcb == TcbVersion(1, 2, 3, 4, 5)
+    assert report.reported_tcb.pack() == TURIN_TCB
+    assert str(report.launch_tcb).startswith("fmc 1, ")
+
+
+def test_products() -> None:
+    assert [product_of(*cpu) for cpu in ((0x19, 1), (0x19, 0x11), (0x19, 0xA0), (0x1A, 2))] == [
+        MILAN,
+        GENOA,
+        GENOA,
+        TURIN,
+    ]
+    assert product_of(0x17, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "version", "said"),
+    [
+        (0x00, 1, 3, "version 1"),
+        (0x00, 6, 3, "version 6"),
+        (0x08 + 2, 0x01, 3, "bit 17"),
+        (0x08 + 3, 0x04, 3, "reserved bits set: 26"),
+        (0x30, 4, 3, "VMPL is 4"),
+        (0x39 + 2, 1, 3, "reserved bytes"),
+        (0x40, 0x40, 3, "reserved bits set: 6"),
+        (0x48, 0x20, 3, "key information"),
+        (0x48, 2 << 2, 3, "key information"),
+        (0x4C, 1, 3, "0x4c to 0x4f"),
+        (0x188, 1, 2, "0x188 to 0x18a"),
+        (0x18B, 1, 5, "0x18b to 0x19f"),
+        (0x1EB, 1, 3, "0x1eb"),
+        (0x1EF, 1, 3, "0x1ef"),
+        (0x1F8, 1, 4, "0x1f8 to 0x207"),
+        (0x208, 1, 5, "0x208 to 0x29f"),
+        (0x330, 1, 3, "0x330 to 0x49f"),
+        (0x49F, 1, 3, "0x330 to 0x49f"),
+    ],
+)
+def test_what_is_reserved_is_refused_by_name(at: int, value: int, version: int, said: str) -> None:
+    raw = bytearray(report_bytes(version=version))
+    raw[at] = value
+    with pytest.raises(MalformedInput, match=said):
+        AttestationReport.parse(bytes(raw))
+
+
+@pytest.mark.parametrize("size", [0, REPORT_SIZE - 1, REPORT_SIZE + 1])
+def test_another_length_is_refused(size: int) -> None:
+    with pytest.raises(MalformedInput, match="1184 bytes"):
+        AttestationReport.parse(bytes(size))
+
+
+@given(st.binary(min_size=REPORT_SIZE, max_size=REPORT_SIZE))
+def test_whatever_the_bytes_only_our_errors(raw: bytes) -> None:
+    for version in range(7):
+        try:
+            report = AttestationReport.parse(bytes([version, 0, 0, 0]) + raw[4:])
+        except MalformedInput:
+            continue
+        assert report.raw[4:] == raw[4:]
+
+
+@pytest.mark.parametrize("hexadecimal", [True, False])
+@pytest.mark.parametrize(
+    ("version", "old", "changes"),
+    [(2, True, {}), (2, False, {}), (3, False, {}), (5, False, {"cpuid": (0x1A, 2, 1), "tcb": TURIN_TCB})],
+)
+def test_json_of_the_virtee_crates_is_the_report_it_was(
+    version: int, old: bool, changes: dict[str, Any], hexadecimal: bool
+) -> None:
+    raw = signed(report_bytes(version=version, **changes))
+    fields = json.loads(json.dumps(as_json(raw, hexadecimal=hexadecimal, old=old)))
+    assert is_report_json(fields)
+    assert report_from_json(fields) == raw
+    assert not is_report_json({"launch_digest": "00"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("version", None, "version that is no number"),
+        ("guest_svn", -1, "guest_svn that is no number"),
+        ("guest_svn", True, "guest_svn that is no number"),
+        ("cpuid_step", 256, "cpuid_step that is no number of 8 bits"),
+        ("measurement", "00", "measurement that is not 48 bytes"),
+        ("measurement", [1] * 47 + [256], "measurement that is not 48 bytes"),
+        ("measurement", ["a"] * 48, "measurement that is not 48 bytes"),
+        ("chip_id", {}, "chip_id that is not 64 bytes"),
+        ("current_tcb", 7, "current_tcb without"),
+        ("current_tcb", {**TCB, "x": 1}, "current_tcb without, or with more"),
+        ("current_tcb", {**TCB, "fmc": 300}, "current_tcb.fmc"),
+        ("current_tcb", {**TCB, "_reserved": [1]}, "reserved bytes"),
+        ("current", {"major": 1}, "current without"),
+        ("signature", {"r": "00"}, "signature without"),
+        ("measurements", "00", "unknown field 'measurements'"),
+    ],
+)
+def test_json_that_is_no_report(name: str, value: object, said: str) -> None:
+    fields = as_json(signed(report_bytes()), hexadecimal=True, old=False)
+    with pytest.raises(MalformedInput, match=said):
+        report_from_json({**fields, name: value})
+
+
+def test_json_that_lacks_a_field() -> None:
+    fields = as_json(signed(report_bytes()), hexadecimal=True, old=False)
+    for name in ("chip_id", "launch_tcb"):
+        with pytest.raises(MalformedInput, match=f"has no {name}"):
+            report_from_json({key: value for key, value in fields.items() if key != name})
+
+
+def test_sev_policies() -> None:
+    policy = SevPolicy.parse(0x1400_0005 | 1 << 16)
+    assert (policy.no_debug, policy.es, policy.no_send, policy.api_major, policy.api_minor) == (
+        True,
+        True,
+        False,
+        1,
+        0x14,
+    )
+    assert policy.to_dict()["es"]
+    for wrong, said in ((0x40, "reserved bits set: 6"), (1 << 32, "32-bit"), (-1, "32-bit")):
+        with pytest.raises(MalformedInput, match=said):
+            SevPolicy.parse(wrong)
+
+
+def test_snp_policies() -> None:
+    policy = SnpPolicy.parse(0x3001F)
+    assert (policy.abi_minor, policy.abi_major, policy.smt, policy.debug) == (0x1F, 0, True, False)
+    assert policy.to_dict()["smt"]
+    for wrong, said in ((0x10000, "lacks bit 17"), (1 << 64, "64-bit"), (-1, "64-bit"), (1 << 63 | 1 << 17, "63")):
+        with pytest.raises(MalformedInput, match=said):
+            SnpPolicy.parse(wrong)

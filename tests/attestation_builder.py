@@ -1,0 +1,167 @@
+"""Attestation reports and certificates that endorse them, made for tests: AMD's names and extensions, other keys."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from catalog.abi.report import SIGNED_SIZE
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
+CHIP = bytes(range(1, 65))
+AMD = "1.3.6.1.4.1.3704.1."
+TCB = {"bootloader": 4, "tee": 0, "snp": 22, "microcode": 213}
+SPL = {"bootloader": "3.1", "tee": "3.2", "snp": "3.3", "microcode": "3.8", "fmc": "3.9"}
+
+
+def report_bytes(
+    *,
+    version: int = 3,
+    policy: int = 0x30000,
+    vmpl: int = 0,
+    measurement: bytes = bytes(48),
+    cpuid: tuple[int, int, int] = (0x19, 0x01, 0x01),
+    tcb: bytes | None = None,
+    key_info: int = 0,
+    chip: bytes = CHIP,
+    platform_info: int = 0x25,
+) -> bytes:
+    """An unsigned report."""
+    packed = tcb or bytes([TCB["bootloader"], TCB["tee"], 0, 0, 0, 0, TCB["snp"], TCB["microcode"]])
+    raw = bytearray(1184)
+    struct.pack_into("<IIQ", raw, 0, version, 1, policy)
+    struct.pack_into("<II", raw, 0x30, vmpl, 1)
+    struct.pack_into("<QI", raw, 0x40, platform_info, key_info)
+    raw[0x90:0xC0] = measurement
+    for at in (0x38, 0x180, 0x1E0, 0x1F0):
+        raw[at : at + 8] = packed
+    if version >= 3:
+        raw[0x188:0x18B] = bytes(cpuid)
+    raw[0x1A0:0x1E0] = chip
+    raw[0x1E8:0x1EB] = raw[0x1EC:0x1EF] = bytes([8, 55, 1])
+    return bytes(raw)
+
+
+@cache
+def ca_key(name: str) -> rsa.RSAPrivateKey:
+    """One key for each name: they take long to make."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@cache
+def leaf_key(name: str) -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP384R1())
+
+
+@dataclass(frozen=True)
+class Chain:
+    leaf: x509.Certificate
+    ask: x509.Certificate
+    ark: x509.Certificate
+
+    @property
+    def all(self) -> list[x509.Certificate]:
+        return [self.leaf, self.ask, self.ark]
+
+
+def chain(
+    *,
+    key: str = "VCEK",
+    product: str = "Milan",
+    stepping: str | None = "-B0",
+    tcb: Mapping[str, int] = TCB,
+    chip: bytes = CHIP,
+    days: int = 365,
+    **changes: Any,
+) -> Chain:
+    """A whole chain. changes: leaf_signed_by, ask_signed_by: names of CA keys; ca: whether the ASK is one; pss: how
+    it is signed; leaf_is_a_ca: whether the leaf has an RSA key.
+    """
+    middle = f"SEV-{product}" if key == "VCEK" else f"SEV-VLEK-{product}"
+    root = f"ARK-{product}"
+    extensions = {"1": b"\x02\x01\x01"} | ({} if stepping is None else {"2": _ia5(product + stepping)})
+    extensions |= {SPL[part]: b"\x02\x01" + bytes([value]) for part, value in tcb.items()}
+    extensions |= {"4": chip} if key == "VCEK" else {"5": _ia5("cloud.example")}
+    leaf = _certificate(
+        f"SEV-{key}",
+        (ca_key(middle) if changes.get("leaf_is_a_ca") else leaf_key("leaf")).public_key(),
+        middle,
+        changes.get("leaf_signed_by", middle),
+        days,
+        extensions=extensions,
+    )
+    ask = _certificate(
+        middle,
+        ca_key(middle).public_key(),
+        root,
+        changes.get("ask_signed_by", root),
+        9000,
+        ca=changes.get("ca", True),
+        pss=changes.get("pss", True),
+    )
+    return Chain(leaf, ask, _certificate(root, ca_key(root).public_key(), root, root, 9000, ca=True))
+
+
+def signed(report: bytes, name: str = "leaf") -> bytes:
+    """The report with a signature."""
+    r, s = decode_dss_signature(leaf_key(name).sign(report[:SIGNED_SIZE], ec.ECDSA(hashes.SHA384())))
+    halves = r.to_bytes(72, "little") + s.to_bytes(72, "little")
+    return report[:SIGNED_SIZE] + halves.ljust(512, b"\0")
+
+
+def certificate_table(entries: Mapping[bytes, bytes]) -> bytes:
+    """Certificates by GUID, as a host hands them to its guest."""
+    offset = 24 * (len(entries) + 1)
+    header, body = b"", b""
+    for guid, der in entries.items():
+        header += struct.pack("<16sII", guid, offset + len(body), len(der))
+        body += der
+    return header + bytes(24) + body
+
+
+def _ia5(text: str) -> bytes:
+    return bytes([0x16, len(text)]) + text.encode("ascii")
+
+
+def _certificate(
+    name: str,
+    key: Any,
+    issuer: str,
+    signer: str,
+    days: int,
+    *,
+    ca: bool = False,
+    pss: bool = True,
+    extensions: Mapping[str, bytes] | None = None,
+) -> x509.Certificate:
+    start = datetime.fromtimestamp(NOW, UTC) - timedelta(days=30)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_amd_name(name))
+        .issuer_name(_amd_name(issuer))
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + timedelta(days=days))
+    )
+    if ca:
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    for oid, value in (extensions or {}).items():
+        extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(AMD + oid), value)
+        builder = builder.add_extension(extension, critical=False)
+    signature = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48) if pss else padding.PKCS1v15()
+    return builder.sign(ca_key(signer), hashes.SHA384(), rsa_padding=signature)
+
+
+def _amd_name(name: str) -> x509.Name:
+    organization = x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Advanced Micro Devices")
+    return x509.Name([organization, x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
