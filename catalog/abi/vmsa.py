@@ -1,13 +1,16 @@
-"""VMSA: the save area of one vCPU as 4096 bytes, from named registers.
+"""VMSA: the save area of one vCPU as 4096 bytes, from named registers and back.
 
 Source: AMD APM volume 2, appendix B, table B-4 (state save area of SEV-ES and SEV-SNP guests).
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from catalog.errors import MalformedInput
 
 VMSA_SIZE = 4096
 
@@ -24,6 +27,9 @@ SEGMENTS = {
     "tr": 0x90,
 }
 """Byte offset of each segment register: 16 bytes {u16 selector, u16 attrib, u32 limit, u64 base}."""
+
+SEGMENT_BITS = {"selector": 16, "attrib": 16, "limit": 32, "base": 64}
+"""Width of each field of a segment register, in its order."""
 
 REGISTERS = {
     "vmpl": (0xCA, "B"),
@@ -66,7 +72,10 @@ REGISTERS = {
     "x87_fsw": (0x40E, "H"),
     "x87_fcw": (0x410, "H"),
 }
-"""Byte offset and width (struct letter, little-endian) of each register; every byte not named is zero."""
+"""Byte offset and width (struct letter, little-endian) of each register; every byte not named is zero at launch."""
+
+_SEGMENT = struct.Struct("<HHIQ")
+_NONZERO = re.compile(rb"[^\0]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +109,41 @@ def encode(registers: Registers) -> bytes:
     """The 4096-byte page. A name the tables above lack is a KeyError, a value too wide a struct.error."""
     page = bytearray(VMSA_SIZE)
     for name, segment in registers.segments.items():
-        struct.pack_into(
-            "<HHIQ",
-            page,
-            SEGMENTS[name],
-            segment.selector,
-            segment.attrib,
-            segment.limit,
-            segment.base,
-        )
+        fields = (segment.selector, segment.attrib, segment.limit, segment.base)
+        _SEGMENT.pack_into(page, SEGMENTS[name], *fields)
     for name, value in registers.values.items():
         offset, width = REGISTERS[name]
         struct.pack_into("<" + width, page, offset, value)
     return bytes(page)
+
+
+def decode(page: bytes) -> Registers:
+    """Every segment and register of the tables above, zero ones too; raises MalformedInput unless 4096 bytes.
+
+    `encode` gives the page back where `unnamed` finds nothing in it.
+    """
+    if len(page) != VMSA_SIZE:
+        raise MalformedInput(f"a VMSA is {VMSA_SIZE} bytes, not {len(page)}")
+    return Registers(
+        {name: Segment(*_SEGMENT.unpack_from(page, offset)) for name, offset in SEGMENTS.items()},
+        {name: struct.unpack_from("<" + width, page, offset)[0] for name, (offset, width) in REGISTERS.items()},
+    )
+
+
+def unnamed(page: bytes | bytearray) -> list[tuple[int, bytes]]:
+    """Each run of nonzero bytes that no name covers, ascending: its byte offset and its bytes.
+
+    Those are what the tables above have no name for, such as x87 (0x420 to 0x46f), xmm (0x470) and ymm (0x570).
+    """
+    rest = bytearray(page)
+    for offset in SEGMENTS.values():
+        rest[offset : offset + _SEGMENT.size] = bytes(_SEGMENT.size)
+    for name, (offset, _) in REGISTERS.items():
+        size = register_bits(name) // 8
+        rest[offset : offset + size] = bytes(size)
+    return [(run.start(), run.group()) for run in _NONZERO.finditer(bytes(rest))]
+
+
+def register_bits(name: str) -> int:
+    """Width of a register in the VMSA, in bits. A name the table lacks is a KeyError."""
+    return 8 * struct.calcsize("<" + REGISTERS[name][1])

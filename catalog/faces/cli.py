@@ -18,7 +18,7 @@ from catalog import __version__
 from catalog.abi import sha256
 from catalog.errors import LdcatError, Unreadable
 from catalog.faces import render
-from catalog.faces.commands import build, inspect, lookup, measure, sql
+from catalog.faces.commands import build, inspect, lookup, measure, sql, vmsa
 from catalog.faces.options import kernels
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.command("measure")(measure.command)
 app.command("inspect")(inspect.command)
 app.command("lookup")(lookup.command)
 app.command("sql")(sql.command)
+app.add_typer(vmsa.app, name="vmsa")
 
 
 def _print_version(wanted: bool) -> None:
@@ -51,7 +52,7 @@ def ldcat(
 ) -> None:
     """The catalog of confidential-VM launch digests: AMD SEV, SEV-ES, SEV-SNP.
 
-    Build it, look a digest up in it, measure one configuration, inspect a firmware image.
+    Build it, look a digest up in it, measure one configuration, inspect a firmware image or a VMSA page.
     """
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import Unreadable, UsageError
 from catalog.faces.render import Format
 from catalog.firmware.build import FirmwareBuild
@@ -27,6 +28,16 @@ def parse_number(text: str) -> int:
         return number(text)
     except UsageError as error:
         raise typer.BadParameter(f"{error} ({error.hint})") from error
+
+
+def signature_number(value: int | None, family: int | None, model: int | None, stepping: int | None) -> int | None:
+    """CPUID(1).EAX as it was given, or from family, model and stepping; raises UsageError for half of them, or both."""
+    parts = [family, model, stepping]
+    if parts == [None, None, None]:
+        return value
+    if value is not None or family is None or model is None or stepping is None:
+        raise UsageError("vCPU family, model and stepping go together, and without --vcpu-signature")
+    return VcpuSignature.of(family=family, model=model, stepping=stepping).value
 
 
 def default_catalog() -> Path:

@@ -1,0 +1,85 @@
+"""VMSA, read back: every name is found again, and what no name covers is listed byte by byte."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.abi import vmsa
+from catalog.errors import MalformedInput
+
+REGISTERS = st.fixed_dictionaries(
+    {name: st.integers(0, (1 << vmsa.register_bits(name)) - 1) for name in vmsa.REGISTERS}
+)
+SEGMENTS = st.fixed_dictionaries(
+    {
+        name: st.builds(vmsa.Segment, **{f: st.integers(0, (1 << bits) - 1) for f, bits in vmsa.SEGMENT_BITS.items()})
+        for name in vmsa.SEGMENTS
+    }
+)
+PAGES = st.integers(0, 1 << 32).map(lambda seed: Random(seed).randbytes(vmsa.VMSA_SIZE)) | st.dictionaries(
+    st.integers(0, vmsa.VMSA_SIZE - 1), st.integers(0, 255)
+).map(lambda some: bytes(some.get(at, 0) for at in range(vmsa.VMSA_SIZE)))
+"""Pages full of anything, and pages that are zero but for a few bytes."""
+
+
+@given(st.builds(vmsa.Registers, SEGMENTS, REGISTERS))
+def test_what_was_encoded_is_decoded(registers: vmsa.Registers) -> None:
+    page = vmsa.encode(registers)
+    assert vmsa.decode(page) == registers
+    assert vmsa.unnamed(page) == []
+
+
+@given(PAGES)
+def test_a_page_is_its_names_and_its_unnamed_bytes(page: bytes) -> None:
+    runs = vmsa.unnamed(page)
+    named = vmsa.encode(vmsa.decode(page))
+    assert (named == page) == (not runs)
+    rebuilt = bytearray(named)
+    for offset, data in runs:
+        assert 0 not in data
+        assert not any(named[offset : offset + len(data)])
+        rebuilt[offset : offset + len(data)] = data
+    assert rebuilt == page
+    starts = [offset for offset, _ in runs]
+    assert starts == sorted(starts)
+
+
+def test_zero_registers_and_segments_are_there_too() -> None:
+    registers = vmsa.decode(bytes(vmsa.VMSA_SIZE))
+    assert registers.segments == dict.fromkeys(vmsa.SEGMENTS, vmsa.Segment())
+    assert registers.values == dict.fromkeys(vmsa.REGISTERS, 0)
+
+
+@pytest.mark.parametrize(
+    ("offset", "runs"),
+    [
+        (0xC9, [(0xC9, b"\xff")]),  # vmpl and cpl follow
+        (0xCA, [(0xCC, b"\xff\xff")]),
+        (0x412, [(0x412, b"\xff\xff\xff\xff")]),  # x87_fcw lies before
+        (0x46E, [(0x46E, b"\xff\xff\xff\xff")]),
+        (0xFFC, [(0xFFC, b"\xff\xff\xff\xff")]),
+    ],
+)
+def test_unnamed_bytes_end_where_a_name_begins(offset: int, runs: list[tuple[int, bytes]]) -> None:
+    page = bytearray(vmsa.VMSA_SIZE)
+    page[offset : offset + 4] = b"\xff" * 4
+    if offset == 0xC9:
+        page[0xCC] = 0
+    assert vmsa.unnamed(bytes(page)) == runs
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, 4097, 8192])
+def test_another_length_is_no_page(size: int) -> None:
+    with pytest.raises(MalformedInput, match=f"a VMSA is 4096 bytes, not {size}") as caught:
+        vmsa.decode(bytes(size))
+    assert caught.value.exit_code == 3
+
+
+def test_widths_are_those_of_the_fields() -> None:
+    assert [vmsa.register_bits(name) for name in ("cpl", "x87_fcw", "mxcsr", "rip")] == [8, 16, 32, 64]
+    with pytest.raises(KeyError):
+        vmsa.register_bits("eax")
