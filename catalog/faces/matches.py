@@ -5,6 +5,8 @@ This module is part of the quick way of `ldcat lookup`: it imports nothing that 
 
 from __future__ import annotations
 
+from catalog.query.match import shared_digest
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +20,8 @@ def match_lines(matches: Sequence[Match]) -> Iterator[str]:
         yield from fact_lines(_facts(match), title=f"match {number} of {len(matches)}: {match.technology}")
         for text in match.notes():
             yield f"  ! {text}"
+    for text in shared_digest(matches):
+        yield f"! {text}"
 
 
 def not_found(digest: bytes) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 PROVENANCE = ("distribution", "suite", "package", "version", "package_sha256", "path")
@@ -131,11 +131,30 @@ class Match:
         )
 
 
+def verifier_halts(version: str | None) -> bool:
+    """Whether a build of that package version is of an edk2 whose verifier of kernel hashes halts on a mismatch.
+
+    Source: edk2 pull request 5769, first in edk2-stable202408. Debian's versions begin with the stable release.
+    """
+    return version is not None and version[:4].isdigit() and version[4:5] == "." and version[:7] >= "2024.08"
+
+
+def shared_digest(matches: Sequence[Match]) -> list[str]:
+    """A note where several configurations have the digest."""
+    count = len(matches)
+    return [f"{count} configurations have this digest: it does not say which of them was launched"] if count > 1 else []
+
+
 def _kernel_note(match: Match) -> str:
     if match.kernel_hashes is None:
         return "no kernel hashes were measured: the host chose what the firmware boots"
-    if match.kernel_hashes_enforced == "yes":
+    if match.kernel_hashes_enforced == "yes" and verifier_halts(match.firmware["version"]):
         return "kernel, initrd and command line are measured, and the firmware carries the verifier that enforces it"
+    if match.kernel_hashes_enforced == "yes":
+        return (
+            "kernel, initrd and command line are measured, and the firmware carries the verifier, which may not halt "
+            "when one differs: in edk2 before 2024-08 (pull request 5769) it does not"
+        )
     if match.kernel_hashes_enforced == "no":
         return (
             "kernel hashes are measured but not enforced: this firmware lacks the verifier "

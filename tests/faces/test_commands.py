@@ -141,7 +141,8 @@ def test_a_miss_is_exit_code_1(run: Run) -> None:
     assert (code, out) == (1, "")
     assert err == f"ldcat: note: no configuration of this catalog has the 32-byte launch digest {'f' * 64}\n"
     assert run("lookup", "f" * 64, "--quiet") == (1, "", "")
-    assert json.loads(run("lookup", "f" * 64, "-f", "json")[1]) == {"found": False, "matches": []}
+    reply = json.loads(run("lookup", "f" * 64, "-f", "json")[1])
+    assert (reply["found"], reply["matches"], reply["evidence"]) == (False, [], "launch digest")
     assert run("lookup", "f" * 64, "-q", "-f", "csv")[1] in ("", "\n")
 
 

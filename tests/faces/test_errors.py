@@ -38,7 +38,7 @@ def run(capsys: pytest.CaptureFixture[str], small: Built, monkeypatch: pytest.Mo
     [
         (("nothing",), 2, "no such command 'nothing'"),
         (("measure", "--nothing"), 2, "no such option"),
-        (("lookup",), 2, "missing argument 'DIGEST'"),
+        (("lookup",), 2, "missing argument 'DIGEST|FILE|-'"),
         (("measure",), 2, "no firmware is given"),
         (("measure", AMDSEV), 2, "no technology is given"),
         (("measure", AMDSEV, "-t", "tdx"), 2, "unknown technology 'tdx'"),
@@ -97,7 +97,7 @@ def test_a_catalog_that_was_changed(run: Run, small: Built, tmp_path: Path) -> N
 
 
 def test_an_internal_error_is_said_to_be_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.faces.commands.lookup.lookup", lambda *_, warn: 1 / 0)
+    monkeypatch.setattr("catalog.query.answer.lookup", lambda *_, warn: 1 / 0)
     code, out, err = run("lookup", NOWHERE)
     assert (code, out) == (70, "")
     assert err.startswith("ldcat: error: internal error: ZeroDivisionError: division by zero (")

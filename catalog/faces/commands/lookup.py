@@ -1,51 +1,89 @@
-"""`ldcat lookup`: a launch digest becomes the configurations that have it."""
+"""`ldcat lookup`: a digest, a report or a launch measurement becomes the configurations that were launched so."""
 
 from __future__ import annotations
 
-import sys
-from typing import Annotated
-
-import typer
-
-from catalog.abi.digest import LaunchDigest
+from catalog.errors import VerificationFailed
 from catalog.faces import render
-from catalog.faces.matches import match_lines, not_found
-from catalog.faces.options import CatalogOption, QuietOption, TableFormatOption, default_catalog, require
+from catalog.faces.evidence import (
+    ApiMajorOption,
+    ApiMinorOption,
+    BuildIdOption,
+    CertsOption,
+    DebugDigestOption,
+    EvidenceArgument,
+    NonceOption,
+    PolicyOption,
+    TikOption,
+    answer_lines,
+    gather,
+)
+from catalog.faces.matches import not_found
+from catalog.faces.options import CatalogOption, QuietOption, TableFormatOption, default_catalog, kernels, require
 from catalog.faces.render import Format
-from catalog.query.lookup import lookup
+from catalog.query.answer import Answer, answer
 from catalog.query.match import Match
 from catalog.query.store import Catalog
 
 
 def command(
-    digest: Annotated[
-        str,
-        typer.Argument(metavar="DIGEST", help="Launch digest in hex, 0x-hex or base64; - reads it from stdin."),
-    ],
+    evidence: EvidenceArgument,
     catalog: CatalogOption = None,
+    certs: CertsOption = None,
+    tik: TikOption = None,
+    nonce: NonceOption = None,
+    api_major: ApiMajorOption = None,
+    api_minor: ApiMinorOption = None,
+    build_id: BuildIdOption = None,
+    policy: PolicyOption = None,
+    debug_digest: DebugDigestOption = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Find every configuration with a launch digest.
+    """Find every configuration with a launch digest, whatever says the digest.
 
-    Exit code 0 when there is one, 1 when there is none. A hit says what was launched, never that it can be trusted.
+    A report is verified where certificates are given; a launch measurement is searched for among all SEV or SEV-ES
+    digests, as its policy says. Exit code 0 when there is one, 1 when there is none, 4 when a report is not what the
+    certificates endorse. A hit says what was launched, never that it can be trusted.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
-    wanted = LaunchDigest.parse(sys.stdin.read(1024) if digest == "-" else digest)
-    matches = lookup(Catalog.open(catalog or default_catalog()), wanted, warn=render.warning)
+    found, proofs = gather(
+        evidence,
+        certs=certs,
+        tik=tik,
+        nonce=nonce,
+        api_major=api_major,
+        api_minor=api_minor,
+        build_id=build_id,
+        policy=policy,
+        debug_digest=debug_digest,
+    )
+    opened = Catalog.open(catalog or default_catalog())
+    reply = answer(opened, found, proofs, kernels(), warn=render.warning, tried=lambda _: None)
+    _print(reply, output)
+    if not reply.matches and not quiet:
+        render.note(not_found(reply.digest.value) if reply.digest else _NO_DIGEST)
+    if reply.refuted:
+        raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
+    return 0 if reply.matches else 1
+
+
+_NO_DIGEST = "no launch digest of this catalog has that measurement under this TIK"
+
+
+def _print(reply: Answer, output: Format) -> None:
     if output is Format.JSON:
-        render.json_document({"found": bool(matches), "matches": [match.to_dict() for match in matches]})
+        render.json_document(reply.to_dict())
     elif output is Format.JSONL:
-        render.json_lines(match.to_dict() for match in matches)
+        render.json_lines(match.to_dict() for match in reply.matches)
     elif output is Format.CSV:
-        flat = [render.flat(_with_kernel(match)) for match in matches]
+        flat = [render.flat(_with_kernel(match)) for match in reply.matches]
         render.csv_rows(list(flat[0]) if flat else [], [list(row.values()) for row in flat])
     else:
-        for text in match_lines(matches):
+        for text in answer_lines(reply):
             render.line(text)
-    if not matches and not quiet:
-        render.note(not_found(wanted.value))
-    return 0 if matches else 1
+    if output in (Format.JSONL, Format.CSV):  # they have the matches alone
+        for note in reply.notes:
+            render.warning(note)
 
 
 def _with_kernel(match: Match) -> dict[str, object]:

@@ -1,0 +1,172 @@
+"""Evidence: what a guest owner holds, told apart by what it looks like: a digest, a report, a launch measurement.
+
+Nothing is guessed: what has the shape of one form is read as that, strictly, and an error says which forms were tried.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from catalog.abi.digest import SEV_DIGEST_SIZE, SNP_DIGEST_SIZE, LaunchDigest
+from catalog.abi.launch_measure import MEASUREMENT_SIZE, NONCE_SIZE
+from catalog.abi.report import REPORT_SIZE, AttestationReport
+from catalog.abi.report_json import is_report_json, report_from_json
+from catalog.errors import MalformedInput
+
+MAX_EVIDENCE = 1 << 20
+"""Bytes of a file of evidence."""
+
+_HCL_MAGIC = b"HCLA"
+_HCL_REPORT_AT = 0x20
+_RESPONSE_REPORT_AT = 0x20
+_HEX = re.compile(rb"(?:0[xX])?((?:[0-9a-fA-F]{2})+)")
+_LIBVIRT_LINE = re.compile(r"\s*(sev-[a-z-]+)\s*:\s*(\S+)\s*")
+_TRIED = (
+    "known are: a launch digest in hex or base64; an attestation report of 1,184 bytes, raw, in hex or base64, as JSON "
+    "of the virtee crates or in an Azure HCL blob; LAUNCH_MEASURE data as QMP or virsh domlaunchsecinfo prints them"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchMeasureData:
+    """What LAUNCH_MEASURE gave, and what else its HMAC covers: None where the form does not say.
+
+    measurement: 32 bytes. nonce: 16 bytes. api_major, api_minor, build_id: of the SEV firmware. policy: u32.
+    """
+
+    measurement: bytes
+    nonce: bytes | None = None
+    api_major: int | None = None
+    api_minor: int | None = None
+    build_id: int | None = None
+    policy: int | None = None
+
+    def completed(self, other: Mapping[str, Any]) -> LaunchMeasureData:
+        """With what is said elsewhere; raises MalformedInput where both say something, and not the same."""
+        given = {name: value for name, value in other.items() if value is not None}
+        for name, value in given.items():
+            if getattr(self, name) not in (None, value):
+                raise MalformedInput(f"the launch measurement says another {name.replace('_', ' ')} than is given")
+        return replace(self, **given)
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of the fields that are still to be said."""
+        return [field.name for field in fields(self) if getattr(self, field.name) is None]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One of the three. form: what it is, for people."""
+
+    form: str
+    value: LaunchDigest | AttestationReport | LaunchMeasureData
+
+
+def sniff(data: bytes, *, with_tik: bool = False) -> Evidence:
+    """What these bytes, or this text, are. with_tik: 32 or 48 bytes are a launch measurement, no digest.
+
+    Raises MalformedInput for what is none of the forms, or one that is broken.
+    """
+    if found := _binary(data):
+        return found
+    text = data.strip()
+    if text.startswith(b"{"):
+        return _json(text)
+    if b"sev-measurement" in text:
+        return _libvirt(text)
+    value = _decoded(b"".join(text.split()))
+    if with_tik and (len(value) in (MEASUREMENT_SIZE, MEASUREMENT_SIZE + NONCE_SIZE)):
+        return Evidence("launch measurement", _measure_data(value))
+    if len(value) in (SEV_DIGEST_SIZE, SNP_DIGEST_SIZE):
+        return Evidence("launch digest", LaunchDigest(value))
+    if found := _binary(value):
+        return found
+    shown = text[:24].decode("utf-8", "replace") + ("..." if len(text) > 24 else "")
+    raise MalformedInput(f"{shown!r} is not a launch digest, nor anything else that says what was launched", _TRIED)
+
+
+def _binary(data: bytes) -> Evidence | None:
+    """A report as bytes, in one of the wrappings it comes in."""
+    if data[:4] == _HCL_MAGIC:
+        report = data[_HCL_REPORT_AT : _HCL_REPORT_AT + REPORT_SIZE]
+        return Evidence("attestation report in an Azure HCL blob", AttestationReport.parse(report))
+    if len(data) >= _RESPONSE_REPORT_AT + REPORT_SIZE and data[:8] == bytes(4) + REPORT_SIZE.to_bytes(4, "little"):
+        report = data[_RESPONSE_REPORT_AT : _RESPONSE_REPORT_AT + REPORT_SIZE]
+        return Evidence("attestation report in a MSG_REPORT_RSP", AttestationReport.parse(report))
+    if len(data) == REPORT_SIZE and data[1:4] == bytes(3):  # a version; no text has such bytes
+        return Evidence("attestation report", AttestationReport.parse(data))
+    return None
+
+
+def _decoded(text: bytes) -> bytes:
+    """Bytes from hex or base64, as an encoder writes them; none for anything else."""
+    if match := _HEX.fullmatch(text):
+        return bytes.fromhex(match.group(1).decode("ascii"))
+    try:
+        value = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b""
+    return value if base64.b64encode(value) == text else b""
+
+
+def _json(text: bytes) -> Evidence:
+    """One object, or several one after the other, as a QMP session has them."""
+    merged: dict[str, Any] = {}
+    for value in _json_objects(text):
+        merged |= value
+    if is_report_json(merged):
+        return Evidence("attestation report", AttestationReport.parse(report_from_json(merged)))
+    if "data" in merged:
+        wanted = {name: merged.get(name.replace("_", "-")) for name in ("api_major", "api_minor", "build_id", "policy")}
+        if any(value is not None and type(value) is not int for value in wanted.values()):
+            raise MalformedInput("an API version, build id or policy in this JSON is no number")
+        measured = _decoded(str(merged["data"]).encode("utf-8", "replace"))
+        return Evidence("launch measurement", _measure_data(measured).completed(wanted))
+    raise MalformedInput("this JSON is neither an attestation report nor LAUNCH_MEASURE data", _TRIED)
+
+
+def _json_objects(text: bytes) -> Iterator[dict[str, Any]]:
+    """The objects, without what they are wrapped in."""
+    try:
+        decoded, decoder, at = text.decode("utf-8"), json.JSONDecoder(), 0
+        while at < len(decoded):
+            value, at = decoder.raw_decode(decoded, at)
+            at += len(decoded[at:]) - len(decoded[at:].lstrip())
+            for wrapping in ("return", "attestation_report"):
+                if isinstance(value, dict) and isinstance(value.get(wrapping), dict):
+                    value = value[wrapping]
+            if not isinstance(value, dict):
+                raise MalformedInput("this JSON is no object", _TRIED)
+            yield value
+    except (ValueError, RecursionError) as error:  # ValueError: also text that is not UTF-8
+        raise MalformedInput(f"this looks like JSON, and is none: {error}", _TRIED) from error
+
+
+def _libvirt(text: bytes) -> Evidence:
+    """The lines of virsh domlaunchsecinfo, a name and a value each."""
+    lines = (_LIBVIRT_LINE.fullmatch(line) for line in text.decode("utf-8", "replace").splitlines() if line.strip())
+    found = {match.group(1): match.group(2) for match in lines if match}
+    try:
+        numbers = {
+            name.replace("-", "_"): int(found[f"sev-{name}"], 10)
+            for name in ("api-major", "api-minor", "build-id", "policy")
+            if f"sev-{name}" in found
+        }
+    except ValueError as error:
+        raise MalformedInput("an API version, build id or policy of domlaunchsecinfo is no number") from error
+    value = _decoded(found.get("sev-measurement", "").encode("utf-8"))
+    return Evidence("launch measurement", _measure_data(value).completed(numbers))
+
+
+def _measure_data(value: bytes) -> LaunchMeasureData:
+    """The measurement and, where it is there, the nonce behind it."""
+    if len(value) not in (MEASUREMENT_SIZE, MEASUREMENT_SIZE + NONCE_SIZE):
+        raise MalformedInput("LAUNCH_MEASURE data are 48 bytes in base64: the measurement and the nonce")
+    return LaunchMeasureData(value[:MEASUREMENT_SIZE], value[MEASUREMENT_SIZE:] or None)

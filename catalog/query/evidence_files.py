@@ -1,0 +1,84 @@
+"""Files a guest owner has: evidence, certificates, and the TIK, which nothing here ever shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from catalog.abi.launch_measure import TIK_SIZE
+from catalog.errors import MalformedInput, Unreadable, UsageError
+from catalog.query.evidence import MAX_EVIDENCE, Evidence, sniff
+from catalog.release import inputs
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from cryptography import x509
+
+MAX_CERTIFICATES = 256 << 10
+"""Bytes of a file of certificates."""
+
+MAX_CERTIFICATE_FILES = 100
+
+_TK_SIZE = 2 * TIK_SIZE
+
+
+def read_evidence(asked: str, stdin: BinaryIO, *, with_tik: bool = False) -> Evidence:
+    """Evidence that stands in the text itself, in the file of that name, or for - on stdin, in this order.
+
+    Raises what `sniff` raises, and Unreadable.
+    """
+    if asked == "-":
+        return sniff(_bounded(stdin.read(MAX_EVIDENCE + 1), "stdin"), with_tik=with_tik)
+    path = Path(asked)
+    try:
+        return sniff(asked.encode("utf-8", "surrogateescape"), with_tik=with_tik)
+    except MalformedInput as error:
+        if not asked.strip() or not inputs.exists(path):
+            looks_like_path = "/" in asked or "." in asked
+            if looks_like_path and not asked.lstrip().startswith("{"):
+                raise Unreadable(f"{asked}: no such file", error.hint) from error
+            raise
+    inputs.check_regular(path)
+    return sniff(_bounded(inputs.read_start(path, MAX_EVIDENCE + 1), asked), with_tik=with_tik)
+
+
+def read_certificates(path: Path) -> list[x509.Certificate]:
+    """Every certificate of a file, or of the files of a folder; raises Unreadable, MalformedInput, UsageError."""
+    from catalog.abi.certificates import parse_certificates
+
+    try:
+        files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+    except OSError as error:
+        raise inputs.unreadable(path, error) from error
+    if len(files) > MAX_CERTIFICATE_FILES:
+        raise UsageError(f"{path} has more than {MAX_CERTIFICATE_FILES} files", "give a folder of certificates alone")
+    found: list[x509.Certificate] = []
+    for file in files:
+        inputs.check_regular(file)
+        try:
+            found += parse_certificates(inputs.read_file(file, limit=MAX_CERTIFICATES))
+        except MalformedInput as error:
+            raise MalformedInput(f"{file}: {error}") from error
+    if not found:
+        raise UsageError(f"{path} has no certificates", "it takes the VCEK or VLEK, the ASK or ASVK, and the ARK")
+    return found
+
+
+def read_tik(path: Path) -> bytes:
+    """The TIK of a file: its 16 bytes, or the last half of 32, TEK and TIK as sevctl session writes them.
+
+    Raises Unreadable, or MalformedInput for another length; never says what is in the file.
+    """
+    inputs.check_regular(path)
+    data = inputs.read_start(path, _TK_SIZE + 1)
+    if len(data) not in (TIK_SIZE, _TK_SIZE):
+        raise MalformedInput(
+            f"{path} is no TIK: it has not {TIK_SIZE} bytes, nor {_TK_SIZE} with the TEK before it",
+            "sevctl session writes both as NAME_tk.bin",
+        )
+    return data[-TIK_SIZE:]
+
+
+def _bounded(data: bytes, name: str) -> bytes:
+    if len(data) > MAX_EVIDENCE:
+        raise Unreadable(f"{name} is larger than {MAX_EVIDENCE} bytes")
+    return data

@@ -1,0 +1,34 @@
+"""Notes on evidence: what a reader has to know of a report or a launch measurement, whatever the catalog says."""
+
+from __future__ import annotations
+
+from catalog.abi.guest_policy import SevPolicy
+from catalog.abi.report import HOST_REQUESTED, AttestationReport
+
+
+def report_notes(report: AttestationReport) -> list[str]:
+    """What the report itself says that weakens what it proves."""
+    notes = []
+    if report.policy.debug:
+        notes.append("the guest policy allows debugging: the host can read and change the guest's memory")
+    if report.policy.migrate_ma:
+        notes.append("the guest policy allows a migration agent, which can move the guest and has its secrets")
+    if report.vmpl == HOST_REQUESTED:
+        notes.append("the host asked for this report, no software of the guest did")
+    elif report.vmpl:
+        notes.append(
+            f"the report is of VMPL {report.vmpl}: something else, at VMPL 0, can be between it and the launch"
+        )
+    return notes
+
+
+def sev_policy_notes(policy: SevPolicy) -> list[str]:
+    """What the policy of a SEV or SEV-ES guest allows the host."""
+    notes = []
+    if not policy.no_debug:
+        notes.append("the guest policy allows debugging: the host can read and change the guest's memory")
+    if not policy.no_key_sharing:
+        notes.append("the guest policy allows other guests to share its memory key")
+    if not policy.no_send:
+        notes.append("the guest policy allows the guest to be sent to another platform")
+    return notes

@@ -1,0 +1,201 @@
+"""`ldcat lookup` of what guest owners hold: reports, launch measurements; and the TIK, which is nowhere to be seen."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.launch_measure import MeasureContext, launch_measurement
+from catalog.release.build import Built
+from tests.attestation_builder import chain, report_bytes, signed
+from tests.faces.test_errors import Run, run
+
+__all__ = ["run"]
+
+TIK = b"0123456789abcdef"
+NONCE = bytes(range(16))
+SAID = ("--api-major", "1", "--api-minor", "40", "--build-id", "55", "--policy", "0x1")
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> str:
+    """A folder with a chain."""
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    for name, certificate in zip(("vcek", "ask", "ark"), chain(days=4000).all, strict=True):
+        (folder / f"{name}.der").write_bytes(certificate.public_bytes(Encoding.DER))
+    return str(folder)
+
+
+@pytest.fixture
+def report(small: Built, tmp_path: Path) -> str:
+    """A signed report of a row of the small catalog."""
+    digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py()
+    path = tmp_path / "report.bin"
+    path.write_bytes(signed(report_bytes(measurement=digest)))
+    return str(path)
+
+
+@pytest.fixture
+def tik(tmp_path: Path) -> str:
+    path = tmp_path / "tik.bin"
+    path.write_bytes(TIK)
+    return str(path)
+
+
+@pytest.fixture
+def blob(small: Built) -> str:
+    """A launch measurement of a SEV row, as QEMU gives it."""
+    digest = pq.read_table(small.folder / "sev/launch_digests.parquet")["launch_digest"][0].as_py()
+    measurement = launch_measurement(TIK, MeasureContext(1, 40, 55, 1, NONCE), LaunchDigest(digest))
+    return base64.b64encode(measurement + NONCE).decode()
+
+
+def test_a_report_is_not_verified_without_certificates(run: Run, report: str) -> None:
+    code, out, err = run("lookup", report)
+    assert (code, err) == (0, "")
+    assert "? not verified: no certificates are given" in out
+    assert "match 1 of" in out
+    reply = json.loads(run("lookup", report, "-f", "json")[1])
+    assert reply["verification"]["verified"] is False
+    assert reply["report"]["measurement"] == reply["launch_digest"] == reply["matches"][0]["launch_digest"]
+    assert "trusted" not in out.replace("never that it can be trusted", "")
+
+
+def test_a_report_that_is_verified(run: Run, report: str, certificates: str) -> None:
+    code, out, err = run("lookup", report, "--certs", certificates)
+    assert (code, err) == (0, "")
+    assert "  verified with the certificates given\n" in out
+    assert "none of AMD's known here" in out
+    assert json.loads(run("lookup", report, "--certs", certificates, "-f", "json")[1])["verification"]["verified"]
+
+
+def test_a_report_that_is_refuted_is_answered_all_the_same(run: Run, report: str, certificates: str) -> None:
+    raw = bytearray(Path(report).read_bytes())
+    raw[0x50] ^= 1
+    Path(report).write_bytes(raw)
+    code, out, err = run("lookup", report, "--certs", certificates)
+    assert code == 4
+    assert "FAILED signature: none of the VCEK certificates given has signed the report" in out
+    assert "NOT VERIFIED" in out
+    assert "match 1 of" in out
+    assert err.startswith("ldcat: error: the certificates do not endorse this report\n")
+
+
+def test_notes_are_said_in_every_format(run: Run, small: Built, tmp_path: Path) -> None:
+    digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py()
+    path = tmp_path / "debug.bin"
+    path.write_bytes(report_bytes(measurement=digest, policy=0xB0000))
+    for output in ("table", "json", "jsonl", "csv"):
+        _, out, err = run("lookup", str(path), "-f", output)
+        assert "allows debugging" in out + err
+
+
+def test_a_launch_measurement(run: Run, blob: str, tik: str, tmp_path: Path) -> None:
+    code, out, err = run("lookup", blob, "--tik", tik, *SAID)
+    assert (code, err) == (0, "")
+    assert "the measurement is of this digest, under this TIK" in out
+    assert "match 1 of" in out
+    path = tmp_path / "qmp.json"
+    said = '"api-major": 1, "api-minor": 40, "build-id": 55, "policy": 1'
+    path.write_text(f'{{"return": {{{said}}}}} {{"return": {{"data": "{blob}"}}}}')
+    reply = json.loads(run("lookup", str(path), "--tik", tik, "-f", "json")[1])
+    assert reply["found"]
+    assert reply["evidence"] == "launch measurement"
+    raw = base64.b64decode(blob)
+    options = ("--nonce", NONCE.hex(), "--tik", tik, *SAID)
+    assert run("lookup", raw[:32].hex(), *options)[0] == 0
+    hint = ("--debug-digest", reply["launch_digest"])
+    assert "the host gave, under this TIK" in run("lookup", blob, "--tik", tik, *SAID, *hint)[1]
+
+
+def test_a_launch_measurement_of_nothing_here(run: Run, blob: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.bin"
+    other.write_bytes(bytes(32))
+    code, out, err = run("lookup", blob, "--tik", str(other), *SAID)
+    assert code == 1
+    assert "launch digest  unknown" in out
+    assert err == "ldcat: note: no launch digest of this catalog has that measurement under this TIK\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("--tik", "{tik}"), 2, "also covers what is not said: api major, api minor, build id, policy"),
+        (SAID, 2, "belong to LAUNCH_MEASURE, and this is: launch digest"),
+        (("--tik", "/nowhere", *SAID), 5, "/nowhere"),
+        (("--tik", "{report}", *SAID), 3, "is no TIK"),
+        (("--tik", "{tik}", *SAID, "--nonce", "xyz"), 2, "'xyz' is no nonce"),
+        (("--tik", "{tik}", *SAID, "--nonce", "00" * 16), 3, "another nonce"),
+        (("--tik", "{tik}", *SAID[:-1], "0x100000000"), 3, "no 32-bit guest policy"),
+        (("--tik", "{tik}", "--api-major", "256", *SAID[2:]), 3, "one byte each"),
+        (("--certs", "{certificates}"), 2, "certificates endorse attestation reports"),
+        (("--certs", "/nowhere"), 5, "/nowhere"),
+    ],
+)
+def test_what_cannot_be(
+    run: Run, blob: str, tik: str, report: str, certificates: str, arguments: tuple[str, ...], code: int, part: str
+) -> None:
+    given = [argument.format(tik=tik, report=report, certificates=certificates) for argument in arguments]
+    got, out, err = run("lookup", blob, *given)
+    assert (got, out) == (code, "")
+    assert err.startswith("ldcat: error: ")
+    assert part in err.splitlines()[0]
+    assert "Traceback" not in err
+
+
+def test_the_tik_is_nowhere_to_be_seen(small: Built, blob: str, tik: str, tmp_path: Path) -> None:
+    """Whatever is asked and whatever goes wrong: not on stdout, not on stderr, not in the arguments of a process."""
+    other = tmp_path / "short.bin"
+    other.write_bytes(TIK[:15])
+    secrets = [
+        TIK,
+        TIK.hex().encode(),
+        TIK.hex().upper().encode(),
+        base64.b64encode(TIK).rstrip(b"="),
+        repr(TIK).encode(),
+    ]
+    shown = b""
+    for arguments in (
+        [blob, "--tik", tik, *SAID],
+        [blob, "--tik", tik, *SAID, "-f", "json"],
+        [blob, "--tik", tik, *SAID, "-f", "csv"],
+        [blob, "--tik", tik],
+        [blob, "--tik", str(other), *SAID],
+        [blob, "--tik", tik, *SAID, "--catalog", "/nowhere"],
+        [blob, "--tik", tik, *SAID, "--debug-digest", "00" * 48],
+        ["00" * 32, "--tik", tik],
+    ):
+        command = [sys.executable, "-m", "catalog", "lookup", *arguments]
+        environment = {**os.environ, "LDCAT_CATALOG": str(small.folder)}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+        seen: list[bytes] = []
+        watcher = threading.Thread(target=watch, args=(process, seen))
+        watcher.start()
+        out, err = process.communicate()
+        watcher.join()
+        shown += out + err + b"".join(seen)
+        assert out or err
+    for secret in (*secrets, TIK[:15]):
+        assert secret not in shown
+
+
+def watch(process: subprocess.Popen[bytes], seen: list[bytes]) -> None:
+    """What ps would show of a process while it runs."""
+    while process.poll() is None:
+        for name in ("cmdline", "environ"):
+            try:
+                seen.append(Path(f"/proc/{process.pid}/{name}").read_bytes())
+            except OSError:
+                return
+        threading.Event().wait(0.02)
