@@ -18,6 +18,7 @@ from catalog.faces.options import parse_number
 from catalog.query.answer import NOT_VERIFIED, Answer, Proofs
 from catalog.query.evidence import Evidence, LaunchMeasureData
 from catalog.query.evidence_files import read_certificates, read_evidence, read_tik
+from catalog.query.match import shared_digest
 
 _REPORT = "Attestation reports (SEV-SNP)"
 _MEASURE = "Launch measurements (SEV and SEV-ES)"
@@ -115,6 +116,12 @@ def gather(
 
 def answer_lines(answer: Answer) -> Iterator[str]:
     """What the evidence is and what verifies it, the notes on it, then the matches."""
+    yield from evidence_lines(answer)
+    yield from match_lines(answer.matches)
+
+
+def evidence_lines(answer: Answer) -> Iterator[str]:
+    """What the evidence is, what verifies it, and the notes on it; nothing of a digest, which says nothing itself."""
     value = answer.evidence.value
     if isinstance(value, AttestationReport):
         yield from fact_lines(_report_facts(value), title=answer.evidence.form)
@@ -128,10 +135,9 @@ def answer_lines(answer: Answer) -> Iterator[str]:
     elif isinstance(value, LaunchMeasureData):
         shown = answer.digest.hex() if answer.digest else "unknown"
         yield from fact_lines([("launch digest", shown)], title=answer.evidence.form)
-    own = [note for note in answer.notes if not note.startswith(f"{len(answer.matches)} configurations")]
-    for note in own:
-        yield f"  ! {printable(note)}"
-    yield from match_lines(answer.matches)
+    for note in answer.notes:
+        if note not in shared_digest(answer.matches):  # that one comes behind the matches
+            yield f"  ! {printable(note)}"
 
 
 def _report_facts(report: AttestationReport) -> list[tuple[str, object]]:

@@ -101,15 +101,15 @@ def facts(pairs: Iterable[tuple[str, Any]], *, title: str) -> None:
 
 
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[str, int], Progress]]:
+def progress(*, quiet: bool, plain: bool = True) -> Iterator[Callable[[str, int], Progress]]:
     """Bars on stderr, each begun with what is done and for how many rows; a plain line for the first where that
-    is no terminal, nothing with `quiet`.
+    is no terminal and with `plain`, nothing with `quiet`.
     """
     if quiet or not sys.stderr.isatty():
         said: list[str] = []
 
         def begin_plain(what: str, rows: int) -> Progress:
-            if not quiet and not said:
+            if plain and not quiet and not said:
                 _say(f"ldcat: {rows:,} launch digests")
             said.append(what)
             return lambda _: None
@@ -129,7 +129,7 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str, int], Progress]]:
 
             def made(count: int) -> None:
                 bar.advance(task, count)
-                bar.update(task, rate=f"{bar.tasks[task].speed or 0:,.0f} rows/s")
+                bar.update(task, rate=f"{bar.tasks[task].speed or 0:,.0f}/s")
 
             return made
 

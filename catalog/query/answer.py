@@ -105,6 +105,18 @@ def answer(
     return Answer(evidence, value, matches, None, _all_notes([], matches))
 
 
+def answer_without_catalog(evidence: Evidence, proofs: Proofs) -> Answer:
+    """What is said of evidence whatever a catalog has: whether it is verified, and notes. Raises as `answer`."""
+    check_proofs(evidence, proofs)
+    value = evidence.value
+    if isinstance(value, AttestationReport):
+        return Answer(evidence, value.measurement, (), verified(value, proofs), tuple(report_notes(value)))
+    if isinstance(value, LaunchMeasureData):
+        assert proofs.tik is not None, "check_proofs says so"  # noqa: S101
+        return Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(value, proofs.tik).policy)))
+    return Answer(evidence, value, (), None, ())
+
+
 def check_proofs(evidence: Evidence, proofs: Proofs) -> None:
     """Raises UsageError where a proof is not of such evidence, or a launch measurement has no TIK."""
     value = evidence.value

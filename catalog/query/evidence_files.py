@@ -41,6 +41,16 @@ def read_evidence(asked: str, stdin: BinaryIO, *, with_tik: bool = False) -> Evi
     return sniff(_bounded(inputs.read_start(path, MAX_EVIDENCE + 1), asked), with_tik=with_tik)
 
 
+def read_expectation(said: str, stdin: BinaryIO) -> bytes:
+    """JSON that stands in the text itself, in the file of that name, or for - on stdin; raises Unreadable."""
+    if said == "-":
+        return _bounded(stdin.read(MAX_EVIDENCE + 1), "stdin")
+    if said.lstrip().startswith("{"):
+        return said.encode("utf-8", "surrogateescape")
+    inputs.check_regular(Path(said))
+    return _bounded(inputs.read_start(Path(said), MAX_EVIDENCE + 1), said)
+
+
 def read_certificates(path: Path) -> list[x509.Certificate]:
     """Every certificate of a file, or of the files of a folder; raises Unreadable, MalformedInput, UsageError."""
     from catalog.abi.certificates import parse_certificates

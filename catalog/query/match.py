@@ -74,10 +74,8 @@ class Match:
 
     def notes(self) -> list[str]:
         """What a reader has to know before relying on this digest; never that it can be trusted."""
-        notes = [_kernel_note(self)]
-        if self.launchable != "yes":
-            expected = "is not expected to launch" if self.launchable == "no" else "is not known to launch"
-            notes.append(f"this build {expected} under {self.technology}: {self.launchable_reason}")
+        notes = [kernel_note(self.kernel_hashes is not None, self.kernel_hashes_enforced, self.firmware["version"])]
+        notes += launch_notes(self.technology, self.launchable, self.launchable_reason)
         if not self.listed:
             notes.append(f"the catalog does not list {self.vcpus} vCPUs: found by walking on, and measured")
         return notes
@@ -145,17 +143,26 @@ def shared_digest(matches: Sequence[Match]) -> list[str]:
     return [f"{count} configurations have this digest: it does not say which of them was launched"] if count > 1 else []
 
 
-def _kernel_note(match: Match) -> str:
-    if match.kernel_hashes is None:
+def launch_notes(technology: str, launchable: str, reason: str) -> list[str]:
+    """A note where a build is not known, or not expected, to launch so."""
+    if launchable == "yes":
+        return []
+    expected = "is not expected to launch" if launchable == "no" else "is not known to launch"
+    return [f"this build {expected} under {technology}: {reason}"]
+
+
+def kernel_note(measured: bool, enforced: str, version: str | None) -> str:
+    """What kernel hashes, or that there are none, say of what was booted. version: of the firmware's package."""
+    if not measured:
         return "no kernel hashes were measured: the host chose what the firmware boots"
-    if match.kernel_hashes_enforced == "yes" and verifier_halts(match.firmware["version"]):
+    if enforced == "yes" and verifier_halts(version):
         return "kernel, initrd and command line are measured, and the firmware carries the verifier that enforces it"
-    if match.kernel_hashes_enforced == "yes":
+    if enforced == "yes":
         return (
             "kernel, initrd and command line are measured, and the firmware carries the verifier, which may not halt "
             "when one differs: in edk2 before 2024-08 (pull request 5769) it does not"
         )
-    if match.kernel_hashes_enforced == "no":
+    if enforced == "no":
         return (
             "kernel hashes are measured but not enforced: this firmware lacks the verifier "
             "and boots any kernel the host passes"

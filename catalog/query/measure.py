@@ -233,6 +233,11 @@ class Workbench:
         return self._hashed[path]
 
 
+def request_of(line: bytes) -> Request:
+    """A request from one line of a batch; raises MalformedRecord for what is none."""
+    return _request(_fields(line))
+
+
 def _fields(line: bytes) -> dict[str, Any]:
     if len(line) > MAX_LINE:
         raise MalformedRecord(f"a line of more than {MAX_LINE} bytes")

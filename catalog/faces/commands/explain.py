@@ -1,0 +1,162 @@
+"""`ldcat explain`: why a launch digest is not the expected one: the inputs with which it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from catalog.errors import UsageError, VerificationFailed
+from catalog.faces import render
+from catalog.faces.evidence import (
+    ApiMajorOption,
+    ApiMinorOption,
+    BuildIdOption,
+    CertsOption,
+    EvidenceArgument,
+    NonceOption,
+    PolicyOption,
+    TikOption,
+    evidence_lines,
+    gather,
+)
+from catalog.faces.matches import fact_lines, printable
+from catalog.faces.options import (
+    CatalogOption,
+    QuietOption,
+    TableFormatOption,
+    default_catalog,
+    kernels,
+    parse_number,
+    require,
+)
+from catalog.faces.render import Format
+from catalog.query.answer import Answer, answer_without_catalog
+from catalog.query.evidence_files import read_expectation
+from catalog.query.explain import DEFAULT_BUDGET, Explanation, explain, technologies_of
+from catalog.query.explain_near import expectation, known_of, near_of_catalog, near_of_default
+from catalog.query.store import Catalog
+from catalog.release.engine import local_engine, processors
+
+_CANDIDATES = "What may have been launched, besides what is known"
+
+
+def command(
+    evidence: EvidenceArgument,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON|FILE|-",
+            help="The configuration believed in, as ldcat measure --format json prints it or a batch line says it.",
+        ),
+    ] = None,
+    catalog: CatalogOption = None,
+    firmware: Annotated[
+        list[str] | None, typer.Option(metavar="FILE|NAME", help="Firmware.", rich_help_panel=_CANDIDATES)
+    ] = None,
+    kernel: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE|DIR", help="Kernels.", rich_help_panel=_CANDIDATES)
+    ] = None,
+    initrd: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE|DIR", help="Initrds.", rich_help_panel=_CANDIDATES)
+    ] = None,
+    append: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Kernel command lines.", rich_help_panel=_CANDIDATES)
+    ] = None,
+    budget: Annotated[
+        int, typer.Option(parser=parse_number, metavar="N", help="Candidates that are tried, about.")
+    ] = DEFAULT_BUDGET,
+    certs: CertsOption = None,
+    tik: TikOption = None,
+    nonce: NonceOption = None,
+    api_major: ApiMajorOption = None,
+    api_minor: ApiMinorOption = None,
+    build_id: BuildIdOption = None,
+    policy: PolicyOption = None,
+    output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> int:
+    """Find the inputs that give a launch digest, outward from what is expected.
+
+    What is expected is --expect, or else everything the catalog has, or the embedded default where there is no
+    catalog. One axis after the other is changed, the likeliest first, then two at a time, then three. Exit code 0
+    with the axes that differ, 1 where nothing was found, with what is excluded, 4 when a report is not what the
+    certificates endorse.
+    """
+    require(output, Format.TABLE, Format.JSON)
+    if evidence == expect == "-":
+        raise UsageError("stdin can be read once only", "give one of the two as a file")
+    found, proofs = gather(
+        evidence,
+        certs=certs,
+        tik=tik,
+        nonce=nonce,
+        api_major=api_major,
+        api_minor=api_minor,
+        build_id=build_id,
+        policy=policy,
+        debug_digest=None,
+    )
+    reply = answer_without_catalog(found, proofs)
+    folder = catalog or default_catalog()
+    opened = Catalog.open(folder) if catalog or folder.exists() else None
+    known = known_of(opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ())
+    if expect is not None:
+        near = expectation(read_expectation(expect, sys.stdin.buffer), known)
+    elif opened is not None:
+        near = near_of_catalog(opened, technologies_of(found))
+    else:
+        near = near_of_default(technologies_of(found))
+    chosen = kernels()
+    with (
+        render.progress(quiet=quiet, plain=False) as begin,
+        local_engine(processors(), threads=chosen.compiled) as engine,
+    ):
+        explanation = explain(
+            found, near, known, proofs=proofs, engine=engine, kernels=chosen, budget=budget, begin=begin
+        )
+    if output is Format.JSON:
+        about = {name: value for name, value in reply.to_dict().items() if name not in ("found", "matches")}
+        render.json_document({**about, **explanation.to_dict()})
+    else:
+        for text in _lines(reply, explanation):
+            render.line(text)
+    if reply.refuted:
+        raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
+    return 0 if explanation.found else 1
+
+
+def _lines(reply: Answer, explanation: Explanation) -> Iterator[str]:
+    yield from evidence_lines(reply)
+    record = explanation.to_dict()
+    for number, hit in enumerate(record["explanations"], 1):
+        title = f"explanation {number} of {len(record['explanations'])}: {hit['technology']}"
+        yield from fact_lines(_facts(hit), title=title)
+        if not hit["differs"]:
+            yield "  = as expected"
+        for difference in hit["differs"]:
+            yield printable(
+                f"  * {difference['axis']}: {difference['found']}, where {difference['expected']} is expected"
+            )
+        for note in hit["notes"]:
+            yield f"  ! {printable(note)}"
+    yield f"{explanation.searched.tried:,} candidates were tried"
+    if not explanation.found:
+        for text in explanation.summary():
+            yield f"  {printable(text)}"
+
+
+def _facts(hit: dict[str, Any]) -> list[tuple[str, object]]:
+    shown: list[tuple[str, object]] = [("launch digest", hit["launch_digest"]), ("firmware", hit["firmware"])]
+    shown.append(("firmware SHA-256", hit["firmware_sha256"]))
+    shown.append(("kernel hashes", hit["kernel_hashes"]))
+    shown += [(name, hit[name]) for name in ("kernel_sha256", "initrd_sha256", "cmdline_sha256") if hit[name]]
+    if hit["vmm"]:
+        shown += [("VMM profile", hit["vmm"]), ("vCPUs", hit["vcpus"])]
+        shown.append(("vCPU signature", hit["vcpu_signature"] or "not measured"))
+        shown.append(("sev_features", hit["sev_features"]))
+    shown.append(("launchable", hit["launchable"]))
+    return shown
