@@ -25,14 +25,18 @@ from catalog.release.verity import DamagedBlock
 MAX_FILES = 1000
 """Files of a folder of kernels or initrds."""
 
+EXPECTATION = "expectation"
+
 
 @dataclass(frozen=True, slots=True)
 class Near:
     """What is expected, or what a catalog has: the values of each axis; any of them may be what was launched.
 
-    kernels: None is a launch without kernel hashes. An axis without values has all that are known.
+    source: what says so, for people. kernels: None is a launch without kernel hashes. An axis without values has
+    all that are known.
     """
 
+    source: str
     technologies: Sequence[str]
     firmware: Sequence[FirmwareBuild]
     kernels: Sequence[Kernel | None]
@@ -44,11 +48,15 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Everything that may have been launched: of ldcat, of a catalog, and of the user."""
+    """Everything that may have been launched: of ldcat, of a catalog, and of the user.
+
+    appends: command lines that any of the kernels, and of those that are expected, may have been given.
+    """
 
     builds: Sequence[FirmwareBuild]
     kernels: Sequence[Kernel]
     profiles: Mapping[str, VmmProfile]
+    appends: Sequence[str]
 
 
 def known_of(
@@ -62,10 +70,10 @@ def known_of(
     """The user's own first, then the catalog's, then those that ship with ldcat.
 
     firmware: names or files. kernels, initrds: files, or folders of them. Raises what reading them does, and
-    UsageError for command lines or initrds without a kernel, or too many files.
+    UsageError for initrds without a kernel, or too many files.
     """
-    if (initrds or appends) and not kernels:
-        raise UsageError("an initrd or a command line is measured with a kernel alone", "give --kernel too")
+    if initrds and not kernels:
+        raise UsageError("an initrd is measured with a kernel alone", "give --kernel too")
     own = [] if catalog is None else list(catalog.builds.values())
     builds = {build.name: build for build in (*own, *embedded.builds().values())}
     asked = [inputs.find_build(name, builds) for name in firmware]
@@ -73,7 +81,7 @@ def known_of(
     records = [] if catalog is None else [_kernel_of_row(row[0]) for row in catalog.kernel_hashes.values()]
     records += [kernel_of_record(record) for record in embedded.kernels().values()]
     profiles = {**embedded.profiles(), **({} if catalog is None else catalog.profiles)}
-    return Known([*asked, *builds.values()], [*mine, *records], profiles)
+    return Known([*asked, *builds.values()], [*mine, *records], profiles, appends)
 
 
 def near_of(measured: Measured, name: str, append: str | None) -> Near:
@@ -81,8 +89,9 @@ def near_of(measured: Measured, name: str, append: str | None) -> Near:
     point, hashes = measured.point, measured.point.kernel_hashes
     kernels = [Kernel(name, hashes, append) if hashes else None]
     if not isinstance(point, VcpuPoint):
-        return Near([measured.technology], [measured.build], kernels)
+        return Near(EXPECTATION, [measured.technology], [measured.build], kernels)
     return Near(
+        EXPECTATION,
         [measured.technology],
         [measured.build],
         kernels,
@@ -124,6 +133,7 @@ def near_of_catalog(catalog: Catalog, technologies: Iterable[str]) -> Near:
         raise VerificationFailed(f"{catalog.folder}: {damage}", "build the catalog again or fetch it anew") from damage
     rows = {sha256.hex(): _kernel_of_row(rows[0]) for sha256, rows in catalog.kernel_hashes.items()}
     return Near(
+        "catalog",
         found,
         [build for build in catalog.builds.values() if build.component.sha256.hex() in images],
         [None if table is None else rows[table] for table in sorted(tables, key=lambda table: table or "")],
@@ -140,6 +150,7 @@ def near_of_default(technologies: Iterable[str]) -> Near:
     names = [name for name in technologies if name in spec.axes]
     axes = [spec.axes[name] for name in names]
     return Near(
+        "embedded default",
         names,
         spec.builds,
         [kernel_of_record(record) if record else None for record in spec.kernels],

@@ -23,7 +23,7 @@ from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Measurer, measure, technology_named
 from catalog.launch.update import LaunchUpdate
-from catalog.query.explain_space import Axis, Choice, Space
+from catalog.query.explain_space import AXES, Choice, Space
 from catalog.release.engine import Engine
 
 _STEPS = 1 << 19
@@ -149,8 +149,8 @@ def size_of(space: Space, most: int) -> int:
     total = 0
     for stage in space.stages(most):
         size = 1
-        for name in Space.__slots__:
-            size *= len(_of(space, name, stage))
+        for name in AXES:
+            size *= len(space.choices(name, stage))
         total += size
     return total
 
@@ -177,12 +177,6 @@ def _chain(measurer: Measurer, candidate: Candidate) -> VcpuChain:
     point = candidate.point()
     assert isinstance(point, VcpuPoint), "chains are of technologies that measure vCPUs"  # noqa: S101
     return measurer.chain(point)
-
-
-def _of(space: Space, name: str, stage: Stage) -> tuple[Choice[Any], ...]:
-    """What an axis offers in a stage."""
-    axis: Axis[Any] = getattr(space, name)
-    return axis.far if name in stage else axis.near
 
 
 @dataclass(slots=True)
@@ -212,7 +206,7 @@ class _Plan:
             self.done.append(stage)
 
     def _stage(self, stage: Stage) -> Iterator[Batch]:
-        for technology in _of(self.space, "technology", stage):
+        for technology in self.space.choices("technology", stage):
             if technology_named(technology.value).point_type is VcpuPoint:
                 yield from self._chains(stage, technology)
             elif not _VCPU_AXES & set(stage):  # they would change nothing
@@ -221,9 +215,9 @@ class _Plan:
     def _digests(self, stage: Stage, technology: Choice[str]) -> Iterator[Batch]:
         """Candidates of a technology that measures no vCPU."""
         candidates, digests = [], []
-        for firmware in _of(self.space, "firmware", stage):
+        for firmware in self.space.choices("firmware", stage):
             measurer = Measurer(technology_named(technology.value), firmware.value.component)
-            for kernel_hashes in _of(self.space, "kernel_hashes", stage):
+            for kernel_hashes in self.space.choices("kernel_hashes", stage):
                 try:
                     digests.append(measurer.measure(FirmwarePoint(kernel_hashes.value)).value)
                 except CannotLaunch:
@@ -234,7 +228,7 @@ class _Plan:
 
     def _chains(self, stage: Stage, technology: Choice[str]) -> Iterator[Batch]:
         """Candidates of a technology that measures vCPUs, with every count of the stage."""
-        counts = sorted(choice.value for choice in _of(self.space, "vcpus", stage))
+        counts = sorted(choice.value for choice in self.space.choices("vcpus", stage))
         candidates: list[Candidate] = []
         chains: list[VcpuChain] = []
         if not counts:
@@ -242,7 +236,7 @@ class _Plan:
         for candidate, chain in self._launches(stage, technology):
             candidates.append(candidate)
             chains.append(chain)
-            if len(chains) * counts[-1] >= _STEPS:
+            if len(chains) * counts[-1] >= min(_STEPS, self.budget):
                 yield self._batch(stage, candidates, chains, counts)
                 candidates, chains = [], []
         if chains:
@@ -250,11 +244,11 @@ class _Plan:
 
     def _launches(self, stage: Stage, technology: Choice[str]) -> Iterator[tuple[Candidate, VcpuChain]]:
         """Every configuration of a stage, vCPU counts aside, that can launch."""
-        features = _of(self.space, "sev_features", stage)
-        for firmware in _of(self.space, "firmware", stage):
+        features = self.space.choices("sev_features", stage)
+        for firmware in self.space.choices("firmware", stage):
             measurer = Measurer(technology_named(technology.value), firmware.value.component)
-            for kernel_hashes in _of(self.space, "kernel_hashes", stage):
-                for vmm in _of(self.space, "vmm", stage):
+            for kernel_hashes in self.space.choices("kernel_hashes", stage):
+                for vmm in self.space.choices("vmm", stage):
                     state = None
                     for signature, extra in product(self._signatures(stage, vmm.value), features):
                         candidate = Candidate(technology, firmware, kernel_hashes, vmm, signature, extra, 2)
@@ -267,7 +261,7 @@ class _Plan:
 
     def _signatures(self, stage: Stage, vmm: VmmProfile) -> tuple[Choice[VcpuSignature] | None, ...]:
         if vmm.measures_signature:
-            return _of(self.space, "vcpu_signature", stage)
+            return self.space.choices("vcpu_signature", stage)
         return () if "vcpu_signature" in stage else (None,)
 
     def _vmsas(self, measurer: Measurer, candidate: Candidate) -> tuple[LaunchUpdate, LaunchUpdate]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from catalog.abi.kernel_hashes import NO_INITRD, KernelHashes, hash_cmdline
 from catalog.abi.vcpu import VcpuSignature
@@ -72,7 +72,10 @@ class Axis(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The axes. sev_features are without SNPActive, which follows from the technology."""
+    """The axes. sev_features are without SNPActive, which follows from the technology.
+
+    possible: technologies whose digests it can be; another one may be expected, and is not tried.
+    """
 
     vcpus: Axis[int]
     vmm: Axis[VmmProfile]
@@ -81,6 +84,13 @@ class Space:
     kernel_hashes: Axis[KernelHashes | None]
     firmware: Axis[FirmwareBuild]
     technology: Axis[str]
+    possible: frozenset[str]
+
+    def choices(self, axis: str, stage: tuple[str, ...]) -> tuple[Choice[Any], ...]:
+        """What an axis offers where those of a stage differ from what is near."""
+        offered: Axis[Any] = getattr(self, axis)
+        chosen = offered.far if axis in stage else offered.near
+        return tuple(c for c in chosen if c.value in self.possible) if axis == "technology" else chosen
 
     def stages(self, most: int) -> Iterator[tuple[str, ...]]:
         """Which axes differ from what is near: none, each one, each two, and so on, the likeliest first.
@@ -187,6 +197,12 @@ def kernels_of_files(
             Kernel(label, KernelHashes.of(kernel=kernel, initrd=initrd[1] if initrd else None, append=append), append)
         )
     return found
+
+
+def given_append(kernel: Kernel, append: str) -> Kernel:
+    """The same kernel and initrd with another command line."""
+    hashes = KernelHashes(kernel.hashes.kernel, kernel.hashes.initrd, hash_cmdline(append))
+    return Kernel(f"{kernel.label} with the command line {append!r}", hashes, append)
 
 
 def kernel_of_record(record: KernelRecord) -> Kernel:

@@ -36,8 +36,9 @@ from catalog.faces.options import (
 from catalog.faces.render import Format
 from catalog.query.answer import Answer, answer_without_catalog
 from catalog.query.evidence_files import read_expectation
-from catalog.query.explain import DEFAULT_BUDGET, Explanation, explain, technologies_of
-from catalog.query.explain_near import expectation, known_of, near_of_catalog, near_of_default
+from catalog.query.explain import DEFAULT_BUDGET, explain, technologies_of
+from catalog.query.explain_near import EXPECTATION, expectation, known_of, near_of_catalog, near_of_default
+from catalog.query.explanation import Explanation
 from catalog.query.store import Catalog
 from catalog.release.engine import local_engine, processors
 
@@ -81,10 +82,10 @@ def command(
 ) -> int:
     """Find the inputs that give a launch digest, outward from what is expected.
 
-    What is expected is --expect, or else everything the catalog has, or the embedded default where there is no
-    catalog. One axis after the other is changed, the likeliest first, then two at a time, then three. Exit code 0
-    with the axes that differ, 1 where nothing was found, with what is excluded, 4 when a report is not what the
-    certificates endorse.
+    Outward from --expect, then from everything the catalog has, or the embedded default where there is no catalog:
+    one axis after the other is changed, the likeliest first, then two at a time, then three. Exit code 0 with the
+    axes that differ, 1 where nothing was found, with what is excluded, 4 when a report is not what the certificates
+    endorse.
     """
     require(output, Format.TABLE, Format.JSON)
     if evidence == expect == "-":
@@ -104,29 +105,35 @@ def command(
     folder = catalog or default_catalog()
     opened = Catalog.open(folder) if catalog or folder.exists() else None
     known = known_of(opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ())
+    names = technologies_of(found)
+    nears = [near_of_catalog(opened, names) if opened else near_of_default(names)]
     if expect is not None:
-        near = expectation(read_expectation(expect, sys.stdin.buffer), known)
-    elif opened is not None:
-        near = near_of_catalog(opened, technologies_of(found))
-    else:
-        near = near_of_default(technologies_of(found))
+        nears.insert(0, expectation(read_expectation(expect, sys.stdin.buffer), known))
     chosen = kernels()
     with (
         render.progress(quiet=quiet, plain=False) as begin,
         local_engine(processors(), threads=chosen.compiled) as engine,
     ):
         explanation = explain(
-            found, near, known, proofs=proofs, engine=engine, kernels=chosen, budget=budget, begin=begin
+            found, nears, known, proofs=proofs, engine=engine, kernels=chosen, budget=budget, begin=begin
         )
     if output is Format.JSON:
-        about = {name: value for name, value in reply.to_dict().items() if name not in ("found", "matches")}
-        render.json_document({**about, **explanation.to_dict()})
+        render.json_document(_record(reply, explanation))
     else:
         for text in _lines(reply, explanation):
             render.line(text)
     if reply.refuted:
         raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
-    return 0 if explanation.found else 1
+    return 0 if explanation.hits else 1
+
+
+def _record(reply: Answer, explanation: Explanation) -> dict[str, Any]:
+    """What is said of the evidence, with the digest that a launch measurement was found to be of; then the rest."""
+    about, found = reply.to_dict(), explanation.to_dict()
+    del about["found"], about["matches"]
+    if about["launch_digest"] is None and explanation.hits:
+        about["launch_digest"] = found["explanations"][0]["launch_digest"]
+    return {**about, **found}
 
 
 def _lines(reply: Answer, explanation: Explanation) -> Iterator[str]:
@@ -136,24 +143,24 @@ def _lines(reply: Answer, explanation: Explanation) -> Iterator[str]:
         title = f"explanation {number} of {len(record['explanations'])}: {hit['technology']}"
         yield from fact_lines(_facts(hit), title=title)
         if not hit["differs"]:
-            yield "  = as expected"
+            yield f"  = nothing differs from the {record['compared_with']}"
+        said = "expected" if record["compared_with"] == EXPECTATION else f"the {record['compared_with']} has"
         for difference in hit["differs"]:
-            yield printable(
-                f"  * {difference['axis']}: {difference['found']}, where {difference['expected']} is expected"
-            )
+            yield printable(f"  * {difference['axis']}: {difference['found']}; {said}: {difference['expected']}")
         for note in hit["notes"]:
             yield f"  ! {printable(note)}"
-    yield f"{explanation.searched.tried:,} candidates were tried"
-    if not explanation.found:
-        for text in explanation.summary():
-            yield f"  {printable(text)}"
+    for search in explanation.searches:
+        yield f"{search.searched.tried:,} candidates were tried, outward from the {search.source}"
+        if not search.searched.hits:
+            yield from (f"  {printable(text)}" for text in search.summary())
 
 
 def _facts(hit: dict[str, Any]) -> list[tuple[str, object]]:
     shown: list[tuple[str, object]] = [("launch digest", hit["launch_digest"]), ("firmware", hit["firmware"])]
     shown.append(("firmware SHA-256", hit["firmware_sha256"]))
     shown.append(("kernel hashes", hit["kernel_hashes"]))
-    shown += [(name, hit[name]) for name in ("kernel_sha256", "initrd_sha256", "cmdline_sha256") if hit[name]]
+    blobs = (("kernel", "kernel"), ("initrd", "initrd"), ("command line", "cmdline"))
+    shown += [(f"{name} SHA-256", hit[f"{key}_sha256"]) for name, key in blobs if hit[f"{key}_sha256"]]
     if hit["vmm"]:
         shown += [("VMM profile", hit["vmm"]), ("vCPUs", hit["vcpus"])]
         shown.append(("vCPU signature", hit["vcpu_signature"] or "not measured"))
