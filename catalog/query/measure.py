@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from catalog.firmware.build import FirmwareBuild, LaunchableWire
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint, check_vcpus
 from catalog.launch.technology import Measurer, Technology, technology_named
+from catalog.query.match import kernel_note, verifier_halts
 from catalog.release import embedded, inputs
 from catalog.release.numbers import Number, number
 from catalog.wire import Wire, unhex
@@ -103,6 +104,10 @@ class Measured:
             found.append(f"{self.build.name} is not known to launch under {self._why()}")
         if self.ignored:
             found.append(f"this digest does not depend on: {', '.join(self.ignored)}")
+        version = self.build.origin.version if self.build.origin else None
+        enforced = self.build.component.kernel_hashes_enforced
+        if self.point.kernel_hashes and enforced is Enforced.YES and not verifier_halts(version):
+            found.append(kernel_note(True, enforced.value, version))
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -150,6 +155,16 @@ class Workbench:
         if key not in self._measurers:
             self._measurers[key] = Measurer(technology, build.component)
         return Measured(self._measurers[key].measure(point), technology.name, build, point, ignored)
+
+    def measure_counts(self, request: Request, counts: Sequence[int] | None) -> list[Measured]:
+        """The launch digests of a request for each vCPU count, in the order given; raises as `measure`.
+
+        Each goes on from the one before. A technology that measures no vCPU has one digest for all.
+        """
+        some: Sequence[int | None] = counts or [None]
+        if technology_named(request.technology).point_type is FirmwarePoint:
+            some = some[:1]
+        return [self.measure(msgspec.structs.replace(request, vcpus=count)) for count in some]
 
     def measure_line(self, line: bytes) -> dict[str, Any]:
         """One line of a batch with its launch digest and what has to be known about it, or with `error`.

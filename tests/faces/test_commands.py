@@ -240,3 +240,26 @@ def test_a_catalog_with_another_image_under_an_embedded_name(run: Run, tmp_path:
     code, out, err = run("measure", AMDSEV, "-t", "sev", "--catalog", str(tmp_path / "made"))
     assert (code, out) == (2, "")
     assert "is an embedded build, and another image in the catalog" in err
+
+
+def test_measure_for_several_vcpu_counts(run: Run) -> None:
+    each = [run("measure", AMDSEV, *SNP, "--vcpus", str(count))[1].strip() for count in (1, 2, 3, 9)]
+    several = ("measure", AMDSEV, *SNP, "--vcpus", "9,1-3,2")
+    assert run(*several, "-f", "hex") == (0, "\n".join(each) + "\n", "")
+    code, out, err = run(*several)
+    assert (code, err) == (0, "")
+    assert [row.split() for row in out.splitlines() if row.count("│") == 3] == [
+        ["│", str(count), "│", digest, "│"] for count, digest in zip((1, 2, 3, 9), each, strict=True)
+    ]
+    document = json.loads(run(*several, "-f", "json")[1])
+    assert [(row["vcpus"], row["launch_digest"]) for row in document["launch_digests"]] == list(
+        zip((1, 2, 3, 9), each, strict=True)
+    )
+    assert document["firmware"] == AMDSEV
+    lines = [json.loads(line) for line in run(*several, "-f", "jsonl")[1].splitlines()]
+    assert [(line["vcpus"], line["launch_digest"]) for line in lines] == list(zip((1, 2, 3, 9), each, strict=True))
+    rows = list(csv.DictReader(io.StringIO(run(*several, "-f", "csv")[1])))
+    assert [row["launch_digest"] for row in rows] == each
+    sev = run("measure", AMDSEV, "-t", "sev", "--vcpus", "1-64")
+    assert sev[1] == run("measure", AMDSEV, "-t", "sev")[1]
+    assert sev[2] == "ldcat: note: this digest does not depend on: vcpus\n"

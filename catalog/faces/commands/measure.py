@@ -1,22 +1,29 @@
-"""`ldcat measure`: the launch digest of one configuration, or of each line of a batch."""
+"""`ldcat measure`: the launch digests of one configuration, by vCPU count, or of each line of a batch."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import UsageError
 from catalog.faces import render
-from catalog.faces.options import BuildsOption, QuietOption, known_builds, parse_number, require
+from catalog.faces.options import (
+    BuildsOption,
+    QuietOption,
+    known_builds,
+    parse_number,
+    require,
+    signature_number,
+)
 from catalog.faces.render import Format
 from catalog.query.measure import MAX_LINE, Measured, Request, Workbench
 from catalog.release.inputs import unreadable
+from catalog.release.numbers import counts
 
 _KERNEL = "Kernel hashes"
 _VCPUS = "vCPUs (SEV-ES and SEV-SNP)"
@@ -60,8 +67,8 @@ def command(
         ),
     ] = None,
     vcpus: Annotated[
-        int | None,
-        typer.Option(parser=parse_number, metavar="N", help="Number of vCPUs at launch.", rich_help_panel=_VCPUS),
+        str | None,
+        typer.Option(metavar="N", help="Number of vCPUs at launch, or several: 1-64,96.", rich_help_panel=_VCPUS),
     ] = None,
     vcpu_type: Annotated[
         str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_VCPUS)
@@ -96,11 +103,18 @@ def command(
     ] = None,
     catalog: BuildsOption = None,
     output: Annotated[
-        Format, typer.Option("--format", "-f", envvar="LDCAT_FORMAT", help="hex prints the bare digest.")
-    ] = Format.HEX,
+        Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            envvar="LDCAT_FORMAT",
+            help="hex, the default for one, prints bare digests; table is the default for several.",
+            show_default=False,
+        ),
+    ] = None,
     quiet: QuietOption = False,
 ) -> int:
-    """Measure one configuration: its launch digest as bare hex.
+    """Measure one configuration, or one for each of several vCPU counts: its launch digest as bare hex.
 
     From an image, or from a catalogued build without its binary. A configuration that cannot launch has no
     digest; one that is not expected to launch is said to be so on stderr.
@@ -111,7 +125,9 @@ def command(
         if any(value is not None for value in (firmware, technology, *blobs, *vcpu)):
             raise UsageError("--batch takes everything from its lines", "give the file alone")
         return _measure_batch(Workbench(known_builds(catalog)), batch)
-    require(output, Format.HEX, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
+    numbers = None if vcpus is None else sorted(counts(vcpus.split(",")))
+    if output is not None:
+        require(output, Format.HEX, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     if firmware is None:
         raise UsageError("no firmware is given", "name an image file or a build; ldcat sql 'FROM firmware' lists them")
     if technology is None:
@@ -126,40 +142,41 @@ def command(
         append=append,
         kernel_hashes=kernel_hashes,
         vmm=vmm,
-        vcpus=vcpus,
         vcpu_type=vcpu_type,
-        vcpu_signature=_signature(vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping),
+        vcpu_signature=signature_number(vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping),
         sev_features=sev_features,
     )
-    measured = Workbench(known_builds(catalog)).measure(request)
-    _print(measured, output)
-    _say(measured, quiet=quiet)
+    measured = Workbench(known_builds(catalog)).measure_counts(request, numbers)
+    _print(measured, output or (Format.HEX if len(measured) == 1 else Format.TABLE))
+    _say(measured[0], quiet=quiet)
     return 0
 
 
-def _signature(number: int | None, family: int | None, model: int | None, stepping: int | None) -> int | None:
-    parts = [family, model, stepping]
-    if parts == [None, None, None]:
-        return number
-    if number is not None or family is None or model is None or stepping is None:
-        raise UsageError("vCPU family, model and stepping go together, and without --vcpu-signature")
-    return VcpuSignature.of(family=family, model=model, stepping=stepping).value
-
-
-def _print(measured: Measured, output: Format) -> None:
-    record = measured.to_dict()
+def _print(measured: Sequence[Measured], output: Format) -> None:
+    records = [each.to_dict() for each in measured]
     if output is Format.HEX:
-        render.line(measured.digest.hex())
+        for each in measured:
+            render.line(each.digest.hex())
     elif output is Format.JSON:
-        render.json_document(record)
+        render.json_document(records[0] if len(records) == 1 else _together(records))
     elif output is Format.JSONL:
-        render.json_lines([record])
+        render.json_lines(records)
     elif output is Format.CSV:
-        flat = render.flat(record)
-        render.csv_rows(list(flat), [list(flat.values())])
+        flat = [render.flat(record) for record in records]
+        render.csv_rows(list(flat[0]), [list(each.values()) for each in flat])
     else:
-        shown = {name: value for name, value in record.items() if value is not None and name != "notes"}
-        render.facts(shown.items(), title=measured.build.name)
+        hidden = {"notes"} if len(records) == 1 else {"notes", "vcpus", "launch_digest"}
+        shown = {name: value for name, value in records[0].items() if value is not None and name not in hidden}
+        render.facts(shown.items(), title=measured[0].build.name)
+        if len(records) > 1:
+            render.table(["vcpus", "launch_digest"], [[each["vcpus"], each["launch_digest"]] for each in records])
+
+
+def _together(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Records that differ in their vCPU count alone, as one."""
+    digests = [{name: record[name] for name in ("vcpus", "launch_digest")} for record in records]
+    shared = {name: value for name, value in records[0].items() if name not in ("vcpus", "launch_digest")}
+    return {"launch_digests": digests, **shared}
 
 
 def _say(measured: Measured, *, quiet: bool) -> None:
