@@ -26,7 +26,10 @@ def match_lines(matches: Sequence[Match]) -> Iterator[str]:
 
 def not_found(digest: bytes) -> str:
     """The note when a catalog has no configuration with a digest."""
-    return f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}"
+    return (
+        f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}; "
+        "ldcat explain searches further"
+    )
 
 
 def fact_lines(pairs: Sequence[tuple[str, object]], *, title: str) -> Iterator[str]:

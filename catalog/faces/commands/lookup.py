@@ -67,7 +67,7 @@ def command(
     return 0 if reply.matches else 1
 
 
-_NO_DIGEST = "no launch digest of this catalog has that measurement under this TIK"
+_NO_DIGEST = "no launch digest of this catalog has that measurement under this TIK; ldcat explain searches further"
 
 
 def _print(reply: Answer, output: Format) -> None:
