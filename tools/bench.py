@@ -12,6 +12,7 @@ from pathlib import Path
 from catalog.abi import sha256
 from catalog.launch.native.paths import choose
 from tools.bench_builds import Build, built, default_build
+from tools.bench_evidence import Found, evidence
 from tools.bench_kernels import kernel_rates
 from tools.bench_lookups import Lookups, lookups
 
@@ -25,15 +26,17 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the large catalog")
     rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as work:
-        builds = [default_build(Path(work) / "default"), built(Path(work) / "large", rows)]
-        found = lookups(Path(work) / "large")
+        folders = [Path(work) / name for name in ("default", "sev-es", "large")]
+        builds = [default_build(folders[0]), built(folders[1], 10_000_000, "sev-es"), built(folders[2], rows)]
+        commands = evidence(folders[0], folders[1])
+        found = lookups(folders[2])
         kernels = kernel_rates(Path(work))
-    text = report(kernels, builds, found)
+    text = report(kernels, builds, found, commands)
     REPORT.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
 
-def report(kernels: list[str], builds: list[Build], found: Lookups) -> str:
+def report(kernels: list[str], builds: list[Build], found: Lookups, commands: list[Found]) -> str:
     """The report as Markdown."""
     nothing = found.commands["python -c pass"]
     lines = [
@@ -76,7 +79,14 @@ def report(kernels: list[str], builds: list[Build], found: Lookups) -> str:
         f"| one by one, to the names of everything | {found.named:,.0f} |",
         f"| in batches of {found.batch:,} | {found.batched:,.0f} |",
         "",
-        "Kernels, and lookups one by one, are the best of many rounds; builds and batches are taken once. One by one:",
+        "## Launch measurements, and explain",
+        "",
+        "| as a command of its own | digests tried | median s | digests a second, start included |",
+        "|---|---|---|---|",
+        *(f"| {c.what} | {c.tried:,} | {c.seconds:.2f} | {c.tried / c.seconds:,.0f} |" for c in commands),
+        "",
+        "Kernels, and lookups one by one, are the best of many rounds; builds, batches and the miss of everything are",
+        "taken once. One by one:",
         "random digests, in a process that has answered 50,000 others.",
     ]
     return "\n".join(lines) + "\n"

@@ -30,10 +30,10 @@ def default_build(folder: Path) -> Build:
     return _build("default", folder, [])
 
 
-def built(folder: Path, rows: int) -> Build:
-    """About so many SNP rows: one build, four kernel hashes tables and none, 4096 vCPU counts, many VMSAs."""
+def built(folder: Path, rows: int, technology: str = "sev-snp") -> Build:
+    """About so many rows: one build, four kernel hashes tables and none, 4096 vCPU counts, many VMSAs."""
     variants = max(1, round(rows / CHUNK))
-    features = [1 + 4 * n for n in range(min(variants, 64))]
+    features = [(technology == "sev-snp") + 4 * n for n in range(min(variants, 64))]
     signatures = [0x800F10 + 16 * n for n in range(max(1, round(variants / len(features))))]
     spec = folder.with_suffix(".toml")
     spec.write_text(
@@ -41,14 +41,14 @@ def built(folder: Path, rows: int) -> Build:
 name = "large"
 firmware = {{ builds = ["sid/ovmf-amdsev/OVMF.amdsev.fd"] }}
 kernel_hashes = {{ tables = ["none", "*"] }}
-[technologies.sev-snp]
+[technologies.{technology}]
 vmm = ["qemu-kvm-init2"]
 vcpu_signatures = {signatures}
 sev_features = {features}
 vcpus = ["1-4096"]
 """
     )
-    return _build("large", folder, [str(spec)])
+    return _build(f"large, {technology}", folder, [str(spec)])
 
 
 def _build(name: str, folder: Path, arguments: list[str]) -> Build:

@@ -168,7 +168,11 @@ def starts_of(families: Sequence[Family], chain_length: int = 0) -> array[int]:
 
 
 def _chunks(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> Iterator[Sequence[int]]:
-    """Numbers of families in runs of about as many steps as are hashed at once."""
+    """Numbers of families in groups of about as many steps as are hashed at once.
+
+    Those that measure the same vCPUs come together: the kernels of SEV-ES hash a page for many chains at once.
+    """
+    numbers = sorted(numbers, key=lambda number: _vcpu_of(families[number]))
     low, high = _CHUNK
     all_rows = sum(families[number].vcpus[-1] or 1 for number in numbers)
     limit = min(max(low, all_rows // 512), high) if kernels.compiled else _CHUNK_IN_PYTHON
@@ -176,8 +180,13 @@ def _chunks(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels
     for at, number in enumerate(numbers):
         steps = families[number].vcpus[-1] or 1
         if taken and taken + steps > limit:
-            yield numbers[start:at]
+            yield sorted(numbers[start:at])
             start, taken = at, 0
         taken += steps
     if taken:
-        yield numbers[start:]
+        yield sorted(numbers[start:])
+
+
+def _vcpu_of(family: Family) -> tuple[str, int, int]:
+    signature = family.vcpu_signature
+    return family.vmm.name if family.vmm else "", signature.value if signature else 0, family.sev_features or 0
