@@ -6,7 +6,7 @@ SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/*/*.[c
 
 NATIVE := catalog/launch/native
 
-.PHONY: catalog test test-real check sanitize firmware bench clean
+.PHONY: catalog test test-real check sanitize fuzz firmware bench clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
 	$(BIN)/ldcat build
@@ -32,6 +32,9 @@ build/fuzz_kernels: tests/launch/fuzz_kernels.c $(wildcard catalog/abi/*.h $(NAT
 	$(CC) -std=c11 -g -O1 -Wall -Wextra -Werror -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=all \
 	    -I $(NATIVE) -o $@ $< $(wildcard $(NATIVE)/*.c)
 
+fuzz: $(VENV)/.installed-fuzz  ## every parser of input under atheris, bounded
+	$(BIN)/python -m tests.fuzz.fuzz_inputs --seconds 4
+
 firmware: $(VENV)/.installed  ## fetch the published images again with apt, and compare them with the records
 	$(BIN)/python -m tools.debian_firmware
 
@@ -50,4 +53,8 @@ $(VENV)/.installed: $(SOURCES)
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+$(VENV)/.installed-fuzz: $(VENV)/.installed-test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	touch $@

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.utils import CryptographyDeprecationWarning
 
 from catalog.errors import MalformedInput
@@ -27,6 +28,16 @@ _KEYS = (
 _GUIDS = frozenset(guid.bytes for guid in _KEYS) | frozenset(guid.bytes_le for guid in _KEYS)
 """In the order of the text, as hosts write them, and as EFI would."""
 
+_BROKEN = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises for a certificate that is none."""
+
 _PEM = b"-----BEGIN CERTIFICATE-----"
 
 
@@ -35,13 +46,27 @@ def parse_certificates(data: bytes) -> list[x509.Certificate]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # a VCEK has the serial number 0
-            if _PEM in data:
-                return x509.load_pem_x509_certificates(data)
-            if data[:16] in _GUIDS:
-                return [x509.load_der_x509_certificate(der) for der in _entries(data)]
-            return [x509.load_der_x509_certificate(data)]
-    except ValueError as error:
+            found = _certificates(data)
+            for certificate in found:
+                _read_whole(certificate)
+    except _BROKEN as error:
         raise MalformedInput("neither certificates in PEM or DER, nor a certificate table") from error
+    return found
+
+
+def _certificates(data: bytes) -> list[x509.Certificate]:
+    if _PEM in data:
+        return x509.load_pem_x509_certificates(data)
+    if data[:16] in _GUIDS:
+        return [x509.load_der_x509_certificate(der) for der in _entries(data)]
+    return [x509.load_der_x509_certificate(data)]
+
+
+def _read_whole(certificate: x509.Certificate) -> None:
+    """Raises one of _BROKEN; a library that reads a field when it is asked for would do so later."""
+    for name in ("subject", "issuer", "extensions", "not_valid_before_utc", "not_valid_after_utc"):
+        getattr(certificate, name)
+    certificate.public_key()
 
 
 def _entries(table: bytes) -> Iterator[bytes]:

@@ -118,7 +118,8 @@ def _tcb(value: Any, name: str) -> bytes:
     fmc = None if parts.get("fmc") is None else packed[0]
     for at, part in enumerate(_TCB_PARTS):
         _put_number(packed, parts[part], at, 1, f"{name}.{part}")
-    if any(parts.get("_reserved") or ()):
+    reserved = parts.get("_reserved") or []
+    if not isinstance(reserved, list) or any(reserved):
         raise MalformedInput(f"the report in JSON has a {name} whose reserved bytes are not zero")
     return TcbVersion(fmc, *packed).pack()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -64,6 +65,9 @@ class ComponentWire(Wire, frozen=True):
     sections: list[SectionWire] = []
 
 
+_BARE_KEY = re.compile(r"[a-z0-9-]+")
+
+
 class BuildWire(Wire, frozen=True):
     """A file of data/firmware/."""
 
@@ -91,6 +95,9 @@ class FirmwareBuild:
         wire = decode_toml(text, BuildWire, "firmware record")
         if wire.origin:
             unhex(wire.origin.package_sha256, 32, f"firmware record {wire.name!r}: package_sha256")
+        for technology in wire.launchable:
+            if not _BARE_KEY.fullmatch(technology):
+                raise MalformedRecord(f"firmware record {wire.name!r}: launchable: {technology!r} is no technology")
         return cls(wire.name, _component(wire.component, wire.name), wire.origin, wire.launchable)
 
     def launchability(self, technology: str) -> LaunchableWire:

@@ -250,8 +250,8 @@ def _entry(manifest: bytes, name: str) -> tuple[bytes, int]:
     """fs-verity digest and size of a file, from its lines in the manifest."""
     start = manifest.find(f'\n    "{name}": {{\n'.encode())
     lines = manifest[start + 1 : manifest.find(b"}", start)].decode("utf-8", "replace").splitlines()[1:]
-    fields = dict(line.strip().rstrip(",").split(": ", 1) for line in lines if ": " in line)
     try:
+        fields = dict(line.strip().rstrip(",").split(": ", 1) for line in lines if ": " in line)
         return bytes.fromhex(fields['"fsverity"'].strip('"')), int(fields['"size"'])
     except (KeyError, ValueError) as error:
         raise DamagedBlock(f"the manifest does not say how {name} is verified") from error

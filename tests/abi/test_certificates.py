@@ -53,6 +53,21 @@ def test_what_is_none(data: bytes, said: str) -> None:
         parse_certificates(data)
 
 
+@pytest.mark.parametrize(
+    ("part", "instead"),
+    [
+        (bytes.fromhex("a003020102"), bytes.fromhex("a003020109")),  # version 10
+        (bytes.fromhex("06052b81040022"), bytes.fromhex("06052b8104007f")),  # a curve that nobody has defined
+        (b"\x0c\x08SEV-VCEK", b"\x0c\x08\xffEV-VCEK"),  # a subject that is not UTF-8
+    ],
+)
+def test_what_is_read_late_is_refused_at_once(part: bytes, instead: bytes) -> None:
+    der = chain().all[0].public_bytes(Encoding.DER)
+    assert part in der
+    with pytest.raises(MalformedInput, match="neither"):
+        parse_certificates(der.replace(part, instead))
+
+
 def test_a_table_without_an_end() -> None:
     table = certificate_table({VCEK.bytes: vectors.vcek()})
     endless = struct.pack("<16sII", VCEK.bytes, len(table), 0) + struct.pack("<16sII", EXTRA.bytes, 0, 0) * 70

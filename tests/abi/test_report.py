@@ -197,6 +197,7 @@ def test_json_of_the_virtee_crates_is_the_report_it_was(
         ("current_tcb", {**TCB, "x": 1}, "current_tcb without, or with more"),
         ("current_tcb", {**TCB, "fmc": 300}, "current_tcb.fmc"),
         ("current_tcb", {**TCB, "_reserved": [1]}, "reserved bytes"),
+        ("current_tcb", {**TCB, "_reserved": 1}, "reserved bytes"),
         ("current", {"major": 1}, "current without"),
         ("signature", {"r": "00"}, "signature without"),
         ("measurements", "00", "unknown field 'measurements'"),

@@ -71,6 +71,7 @@ def test_launchability_is_unknown_where_nothing_is_recorded() -> None:
         ("gpa = 0x800000", 'gpa = "0x800000"', ["$.component.sections[0].gpa"]),
         ("gpa = 0x810c00", "gpb = 0x810c00", ["unknown field `gpb`", "$.component.hashes_area"]),
         ('verdict = "yes"', 'verdict = "perhaps"', ["perhaps", "$.launchable"]),
+        ("[launchable.sev-snp]", '[launchable."sev snp"]', ["'sev snp' is no technology"]),
         ('kernel_hashes_enforced = "unknown"', 'kernel_hashes_enforced = "maybe"', ["$.component.kernel_hashes_enf"]),
         ('type = "CPUID"', 'type = "CPUDI"', ["'debian/amdsev'", "unknown section type 'CPUDI'"]),
         ('package_sha256 = "abab', 'package_sha256 = "ABab', ["'debian/amdsev'", "package_sha256", "hex digits"]),

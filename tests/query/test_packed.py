@@ -163,6 +163,7 @@ def test_indexes_of_two_technologies_are_not_exchanged(copy: Path) -> None:
         ('"format": "ldcat-catalog/2"', '"format": "ldcat-catalog/3"', "no manifest of this format"),
         ('"fsverity": "', '"fsverity": "x', "does not say how"),
         ('"components/names": {', '"components/nemas": {', "does not say how"),
+        ('"fsverity": "', '"fsverity": \n      "', "does not say how"),
         ('"sev-snp/launch_digests.index": {', '"sev-snp/launch_digests.index":  {', "does not say how"),
         ('"sev-snp/launch_digests.index": {', '"sev-snp/launch_digests\\u002eindex": {', "does not say how"),
         ('"parts": 8', '"parts": 16', "not the index that the manifest describes"),

@@ -1,0 +1,286 @@
+"""Every parser of input as a function of bytes, with seeds that it accepts; it may raise LdcatError alone."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import tempfile
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from catalog.abi.certificates import parse_certificates
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.endorsement import verify_report
+from catalog.abi.guest_policy import SevPolicy, SnpPolicy
+from catalog.abi.report import AttestationReport
+from catalog.abi.report_json import report_from_json
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import LdcatError, MalformedInput, Unreadable
+from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.ovmf import OvmfImage
+from catalog.launch.profile import VmmProfile
+from catalog.launch.vcpu_types import VcpuTypes
+from catalog.query import packed
+from catalog.query.evidence import sniff
+from catalog.query.measure import Workbench, request_of
+from catalog.query.vmsa import SaveArea
+from catalog.release import embedded, inputs, manifest
+from catalog.release.index import Group, Index
+from catalog.release.index_writer import IndexWriter, keying_of
+from catalog.release.kernel_record import KernelRecord
+from catalog.release.names import Names, pack_names
+from catalog.release.numbers import counts, number
+from catalog.release.spec import load_spec
+from catalog.release.verity import DamagedBlock, VerifiedBytes
+from tests.abi.test_report import as_json
+from tests.attestation_builder import NOW, certificate_table, chain, report_bytes, signed
+from tests.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
+from tests.release.samples import ONE_ROW, SMALL, whole_image
+
+REPORT = signed(report_bytes())
+BLOB = base64.b64encode(bytes(48))
+HEX = "5f" * 32
+VCEK, ASK, ARK = (bytes.fromhex(guid) for guid in ("63da758de6644564adc5f4b93be8accd",
+    "4ab7b379bbac4fe4a02f05aef327c782", "c0b406a4a803495297433fb6014cd0ae"))  # fmt: skip
+LINE = {"technology": "sev-snp", "firmware": "sid/ovmf-amdsev/OVMF.amdsev.fd", "vmm": "qemu-kvm-init2", "vcpus": 2}
+DEFINED = f"""
+name = "defined"
+[firmware]
+builds = ["sid/*amd*"]
+[kernel_hashes]
+tables = ["none", "mine"]
+[[kernel_hashes.define]]
+name = "mine"
+kernel_sha256 = "{HEX}"
+append = "quiet"
+"""
+TOGETHER = """
+[[together]]
+when = { vmm = ["ec2*"], firmware = ["*"], vcpu_signatures = ["EPYC-Milan"] }
+only = { vcpus = ["1-2"], sev_features = [1] }
+"""
+
+
+class Target(NamedTuple):
+    """parse: calls a parser. seeds: what it accepts."""
+
+    parse: Callable[[bytes], object]
+    seeds: Callable[[], list[bytes]]
+
+
+def _evidence(data: bytes) -> None:
+    with suppress(LdcatError):
+        LaunchDigest.parse(_text(data))
+    with suppress(LdcatError):
+        sniff(data, with_tik=True)
+    sniff(data)
+
+
+def _report_json(data: bytes) -> bytes:
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise MalformedInput("no JSON") from error
+    if not isinstance(fields, dict):
+        raise MalformedInput("no object")
+    return report_from_json(fields)
+
+
+def _endorsement(data: bytes) -> None:
+    verify_report(AttestationReport.parse(REPORT), parse_certificates(data), NOW)
+
+
+def _policy(data: bytes) -> object:
+    value = int.from_bytes(data, "little")
+    return (SevPolicy if len(data) < 6 else SnpPolicy).parse(value).to_dict()
+
+
+def _image(data: bytes) -> object:
+    """Filled up to whole pages: else most mutations would be refused for their length."""
+    return FirmwareComponent.from_image(OvmfImage.parse(bytes(-len(data) % 4096) + data))
+
+
+def _spec(data: bytes) -> None:
+    with _no_files(), mock.patch.object(inputs, "read_text", return_value=_text(data)):
+        load_spec(Path("spec.toml"))
+
+
+def _line(data: bytes) -> None:
+    with suppress(LdcatError):
+        request_of(data)
+    try:
+        with _no_files():
+            answer = Workbench().measure_line(data)
+    except LdcatError as error:
+        raise AssertionError("measure_line raises nothing") from error
+    json.dumps(answer)
+    if "error" in answer:  # as a refusal, like those of the others
+        raise MalformedInput(answer["error"])
+
+
+def _numbers(data: bytes) -> None:
+    values = _text(data).split()
+    for value in values:
+        with suppress(LdcatError):
+            number(value)
+    counts(values)
+
+
+def _of_the_quick_way(parse: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    """There a damaged block is no error yet: the whole way is gone then."""
+
+    def parsed(data: bytes) -> None:
+        try:
+            parse(data)
+        except DamagedBlock as error:
+            raise MalformedInput(str(error)) from error
+
+    return parsed
+
+
+@_of_the_quick_way
+def _manifest_lines(data: bytes) -> None:
+    for name in packed._technologies(data):
+        packed._entry(data, f"{name}/{manifest.INDEX}")
+
+
+@_of_the_quick_way
+def _index(data: bytes) -> None:
+    index = Index(VerifiedBytes(data), lambda _part, _offset, size: bytes(min(size, 64)))
+    index.layout()
+    groups = list(itertools.islice(index.groups(), 8))
+    for digest in (bytes(32), b"\xff" * 48):
+        for ordinal in index.find(digest):
+            index.group_of(ordinal).at(ordinal)
+    for group in groups:
+        group.at(group.first)
+    list(itertools.islice(index.pages(), 8))
+
+
+@_of_the_quick_way
+def _names(data: bytes) -> None:
+    names = Names(VerifiedBytes(data))
+    for kind in range(4):
+        for record in range(min(names.counts[kind], 4)):
+            names.record(kind, record)
+
+
+@contextmanager
+def _no_files() -> Iterator[None]:
+    """Files that an input names are not there: a fuzzer reads nothing of the machine."""
+    refused = mock.Mock(side_effect=Unreadable("not read"))
+    there = mock.patch.multiple(inputs, read_start=refused, hash_file=refused, exists=lambda _: False)
+    with there, mock.patch("glob.glob", return_value=[]):
+        yield
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _certificates() -> list[bytes]:
+    ders = [certificate.public_bytes(Encoding.DER) for certificate in chain().all]
+    pem = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain().all)
+    return [certificate_table(dict(zip((VCEK, ASK, ARK), ders, strict=True))), ders[0], pem]
+
+
+def _reports() -> list[bytes]:
+    turin = report_bytes(version=5, cpuid=(0x1A, 2, 1), tcb=bytes([1, 2, 3, 4, 0, 0, 0, 5]))
+    return [REPORT, report_bytes(version=2), turin]
+
+
+def _reports_in_json() -> list[bytes]:
+    forms = ((True, False), (False, True), (False, False))
+    return [json.dumps(as_json(REPORT, hexadecimal=hexa, old=old)).encode() for hexa, old in forms]
+
+
+def _held() -> list[bytes]:
+    wrapped = b'{"return": {"data": "%s", "api-major": 1, "api-minor": 40, "build-id": 55, "policy": 7}}' % BLOB
+    virsh = b"sev-measurement: %s\nsev-api-major  : 1\nsev-policy     : 7\n" % BLOB
+    azure, response = b"HCLA" + bytes(28) + REPORT, bytes(4) + (1184).to_bytes(4, "little") + bytes(24) + REPORT
+    return [HEX.encode(), BLOB, wrapped, virsh, azure, response, *_reports(), *_reports_in_json()]
+
+
+def _pages() -> list[bytes]:
+    page = embedded.profile_named("ec2-2026").vmsa_page(0x80B004, VcpuSignature(0xA00F11), 1, bsp=False)
+    odd = page[:0x470] + b"odd" + page[0x473:]
+    return [page, page.hex().encode(), *(json.dumps(SaveArea(of).to_dict()).encode() for of in (page, odd))]
+
+
+def _images() -> list[bytes]:
+    old = build_ovmf(pages=1, standalone_reset_block=True)
+    return [old, build_ovmf(pages=1, hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS), whole_image()]
+
+
+def _lines() -> list[bytes]:
+    sev = {"technology": "sev", "firmware": LINE["firmware"], "kernel_sha256": HEX, "append": "quiet", "id": [{}]}
+    named = {"kernel_hashes": "debian-12-cloud-6.1.0-50", "vcpu_type": "EPYC-Milan", "sev_features": "0x21"}
+    return [json.dumps(line).encode() for line in (sev, {**LINE, **named}, {**LINE, "vcpu_signature": 0xA00F11})]
+
+
+def _specs() -> list[bytes]:
+    defined = DEFINED + "".join(SMALL.partition("[technologies.sev]")[1:])
+    return [text.encode() for text in (ONE_ROW, defined + TOGETHER, embedded.default_spec_text())]
+
+
+def _manifests() -> list[bytes]:
+    file = manifest.FileEntry(sha256=HEX, size=9, rows=3, fsverity=HEX)
+    files = {f"sev/{name}": file for name in (manifest.INDEX, "launch_digests.parquet")}
+    entry = manifest.TechnologyEntry(digest_size=32, rows=3, parts=1)
+    whole = manifest.Manifest(
+        format=manifest.FORMAT, name="x", generator="y", technologies={"sev": entry}, files=files, left_out=[]
+    )
+    return [whole.to_json()]
+
+
+def _indexes() -> list[bytes]:
+    """With digests of zeros, which is what the entries nobody has written say."""
+    found = []
+    for rows, bits in ((2, 0), (4, 2)):
+        group = Group(
+            first=0, firmware=0, kernel_hashes=None, vmm=0, signatures=(0xA00F11,), features=(1,), counts=(1, 2)
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "index")
+            keying = keying_of(rows, array("Q", [0]), 8, 0)
+            writer = IndexWriter(
+                path, "sev-snp", 48, keying, [group], [rows], distinguished_bits=bits, chain_length=2 * bits
+            )
+            writer.close()
+            found.append(path.read_bytes())
+    return found
+
+
+def _records(folder: str) -> Callable[[], list[bytes]]:
+    return lambda: [path.read_bytes() for path in sorted((embedded.data_folder() / folder).glob("*.toml"))[:3]]
+
+
+TARGETS = {
+    "evidence": Target(_evidence, _held),
+    "report": Target(lambda data: AttestationReport.parse(data).to_dict(), _reports),
+    "report-json": Target(_report_json, _reports_in_json),
+    "certificates": Target(parse_certificates, _certificates),
+    "endorsement": Target(_endorsement, _certificates),
+    "policy": Target(_policy, lambda: [b"\7\0\0\1", (0x30000).to_bytes(8, "little")]),
+    "vmsa": Target(lambda data: SaveArea.parse(data, "vmsa").to_dict(), _pages),
+    "firmware": Target(_image, _images),
+    "firmware-record": Target(lambda data: FirmwareBuild.parse(_text(data)).to_toml(), _records("firmware")),
+    "kernel-record": Target(lambda data: KernelRecord.parse(_text(data)), _records("kernel_hashes")),
+    "vmm-profile": Target(lambda data: VmmProfile.parse(_text(data)), _records("vmm")),
+    "vcpu-types": Target(lambda data: VcpuTypes.parse(_text(data)), lambda: [embedded.vcpu_types_text().encode()]),
+    "spec": Target(_spec, _specs),
+    "manifest": Target(manifest.parse_manifest, _manifests),
+    "manifest-lines": Target(_manifest_lines, _manifests),
+    "index": Target(_index, _indexes),
+    "names": Target(_names, lambda: [pack_names([[["a", None]], [["b"], []], [["c", "d"]], []])]),
+    "batch-line": Target(_line, _lines),
+    "numbers": Target(_numbers, lambda: [b"1-64 0x7 0b11 4096"]),
+}
