@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
+from catalog.query.explain_near import MAX_FILES
 from catalog.release.build import Built
 from tests.attestation_builder import report_bytes
 from tests.faces.test_errors import AMDSEV, NOWHERE, SNP, Run, run
@@ -154,6 +156,23 @@ def test_what_cannot_be(run: Run, arguments: tuple[str, ...], code: int, part: s
     assert part in err
     assert "Traceback" not in err
     assert "internal error" not in err
+
+
+def test_a_damaged_catalog_explains_nothing(run: Run, small: Built, tmp_path: Path) -> None:
+    shutil.copytree(small.folder, tmp_path / "copy")
+    index = tmp_path / "copy/sev-snp/launch_digests.index"
+    index.write_bytes(index.read_bytes()[:-1] + b"x")
+    code, out, err = run("explain", NOWHERE, "--catalog", str(tmp_path / "copy"))
+    assert (code, out) == (4, "")
+    assert "build the catalog again" in err
+
+
+def test_too_many_files(run: Run, tmp_path: Path) -> None:
+    for number in range(MAX_FILES + 1):
+        (tmp_path / str(number)).touch()
+    code, _, err = run("explain", NOWHERE, "--kernel", str(tmp_path))
+    assert code == 2
+    assert "1001 files are more than 1000" in err
 
 
 def test_the_tik_is_nowhere_to_be_seen(small: Built, blob: str, tik: str) -> None:
