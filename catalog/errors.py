@@ -8,6 +8,7 @@
     │   ├── MalformedFirmware   3  an image whose structure is broken, or that is no OVMF image
     │   └── MalformedRecord     3  a TOML or JSON record that is not exactly what its format says
     ├── VerificationFailed      4  bytes that differ from the hash recorded for them
+    │   └── UntrustedSigner     4  a note that nobody signed who is trusted
     └── Unreadable              5  a file or folder that cannot be read or written
 
 Exit code 0 is yes (found, equal), 1 is no (not found, a batch line in error), 70 an internal error.
@@ -71,6 +72,10 @@ class VerificationFailed(LdcatError):
     """Bytes that differ from the hash recorded for them."""
 
     exit_code = 4
+
+
+class UntrustedSigner(VerificationFailed):
+    """A note that nobody signed who is trusted: it may be right, and nobody who counts says so."""
 
 
 class Unreadable(LdcatError):

@@ -1,0 +1,103 @@
+"""Signed notes (C2SP signed-note): a text, a blank line, and who signed it. Unverified, the text says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from catalog.errors import MalformedInput, UntrustedSigner, VerificationFailed
+from catalog.transparency.encoding import from_base64, to_base64
+from catalog.transparency.keys import KEY_ID_SIZE, VerifierKey, is_key_name
+
+MAX_NOTE = 1 << 20
+"""Bytes of a note."""
+
+MAX_SIGNATURES = 128
+"""The text demands 16; a trust policy may have 32 witnesses with two algorithms each, and more."""
+
+_DASH = "\N{EM DASH} "
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A line of a note. value: what the key made, behind its id."""
+
+    name: str
+    key_id: bytes
+    value: bytes
+
+    @classmethod
+    def parse(cls, line: str) -> Signature:
+        """A line without its newline; raises MalformedInput."""
+        name, space, encoded = line.removeprefix(_DASH).partition(" ")
+        if not line.startswith(_DASH) or not space or not is_key_name(name):
+            raise MalformedInput("a signature of a note is a dash, the name of a key, and base64")
+        value = from_base64(encoded, f"the signature of {name}")
+        if len(value) <= KEY_ID_SIZE:
+            raise MalformedInput(f"the signature of {name} is too short")
+        return cls(name, value[:KEY_ID_SIZE], value[KEY_ID_SIZE:])
+
+    def __str__(self) -> str:
+        return f"{_DASH}{self.name} {to_base64(self.key_id + self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A key that did sign. timestamp: seconds since 1970 of a cosignature, None of a signature."""
+
+    key: VerifierKey
+    timestamp: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """text: with its last newline. Nobody may read it before `verify` says who signed it."""
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+    @classmethod
+    def parse(cls, data: bytes) -> Note:
+        """Raises MalformedInput for what is not exactly a note."""
+        if len(data) > MAX_NOTE:
+            raise MalformedInput(f"a note has at most {MAX_NOTE} bytes")
+        try:
+            whole = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise MalformedInput("a note is UTF-8, and this is not") from error
+        if any(character < " " and character != "\n" for character in whole):
+            raise MalformedInput("a note has no control characters")
+        text, blank, below = whole.rpartition("\n\n")
+        if not blank or not text or not below.endswith("\n"):
+            raise MalformedInput("a note is a text, a blank line, and signatures")
+        lines = below[:-1].split("\n")
+        if len(lines) > MAX_SIGNATURES:
+            raise MalformedInput(f"a note has at most {MAX_SIGNATURES} signatures")
+        return cls(text + "\n", tuple(Signature.parse(line) for line in lines))
+
+    def __bytes__(self) -> bytes:
+        return "\n".join((self.text, *map(str, self.signatures), "")).encode()
+
+    def with_signatures(self, more: Iterable[Signature]) -> Note:
+        """With more signatures, each in place of one that the same key made before."""
+        found = {(signature.name, signature.key_id): signature for signature in (*self.signatures, *more)}
+        return Note(self.text, tuple(found.values()))
+
+    def verify(self, keys: Sequence[VerifierKey]) -> list[Verified]:
+        """Which of the keys signed. Signatures of other keys are passed over, as the text demands.
+
+        Raises VerificationFailed when a signature of one of the keys is not right, or there are two of one key, and
+        UntrustedSigner when none of them signed.
+        """
+        known = {(key.name, key.key_id): key for key in keys}
+        found: dict[VerifierKey, Verified] = {}
+        for signature in self.signatures:
+            key = known.get((signature.name, signature.key_id))
+            if key is None:
+                continue
+            if key in found:
+                raise VerificationFailed(f"{key.name} signed the note twice with one key")
+            found[key] = Verified(key, key.verify(self.text, signature.value))
+        if not found:
+            raise UntrustedSigner("none of the keys that are trusted signed this note")
+        return list(found.values())

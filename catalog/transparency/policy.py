@@ -1,0 +1,135 @@
+"""Trust policies (C2SP tlog-policy, a draft): which logs, which witnesses, and how many of these are enough."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from catalog.errors import MalformedInput
+from catalog.transparency.keys import SignatureType, VerifierKey
+
+MAX_POLICY = 1 << 20
+"""Bytes of a policy."""
+
+MAX_LINES = 1000
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_BLANKS = re.compile(r"[ \t]+")
+_LOG_TYPES = (SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44)
+_WITNESS_TYPES = (SignatureType.COSIGNATURE_ED25519, SignatureType.COSIGNATURE_ML_DSA_44)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """At least `threshold` of the members, which are witnesses and groups by name."""
+
+    threshold: int
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """logs: whose checkpoints are accepted. witnesses, groups: by name. quorum: a name of either, None for none."""
+
+    logs: tuple[VerifierKey, ...]
+    witnesses: Mapping[str, VerifierKey]
+    groups: Mapping[str, Group]
+    quorum: str | None
+    urls: Mapping[VerifierKey, str]
+
+    @classmethod
+    def parse(cls, data: bytes) -> Policy:
+        """Raises MalformedInput for what is no policy, naming the line."""
+        if len(data) > MAX_POLICY or data.count(b"\n") > MAX_LINES:
+            raise MalformedInput(f"a trust policy has at most {MAX_POLICY} bytes and {MAX_LINES} lines")
+        if _CONTROL.search(data):
+            raise MalformedInput("a trust policy has no control characters but tab and newline")
+        if data and not data.endswith(b"\n"):
+            raise MalformedInput("the last line of the trust policy does not end")
+        reader = _Reader()
+        for number, raw in enumerate(data.decode("utf-8", "surrogateescape").split("\n"), 1):
+            words = _BLANKS.split(raw.strip(" \t"))
+            if words[0] and not words[0].startswith("#"):
+                try:
+                    reader.read(words)
+                except MalformedInput as error:
+                    raise MalformedInput(f"line {number} of the trust policy: {error}") from error
+        if not reader.has_quorum:
+            raise MalformedInput("the trust policy says no quorum", "quorum NAME, or quorum none")
+        return cls(tuple(reader.logs), reader.witnesses, reader.groups, reader.quorum, reader.urls)
+
+    def accepts(self, signers: Collection[VerifierKey]) -> bool:
+        """Whether the quorum is among those who signed; that a log signed too is not asked here."""
+        return self.quorum is None or self._witnessed(self.quorum, signers)
+
+    def _witnessed(self, name: str, signers: Collection[VerifierKey]) -> bool:
+        if name in self.witnesses:
+            return self.witnesses[name] in signers
+        group = self.groups[name]
+        return sum(self._witnessed(member, signers) for member in group.members) >= group.threshold
+
+
+class _Reader:
+    """What the lines read so far have said."""
+
+    def __init__(self) -> None:
+        self.logs: list[VerifierKey] = []
+        self.witnesses: dict[str, VerifierKey] = {}
+        self.groups: dict[str, Group] = {}
+        self.urls: dict[VerifierKey, str] = {}
+        self.quorum: str | None = None
+        self.has_quorum = False
+        self._members: set[str] = set()
+
+    def read(self, words: list[str]) -> None:
+        """One line that is neither empty nor a comment."""
+        keyword, *rest = words
+        if keyword == "log" and len(rest) in (1, 2):
+            self.logs.append(self._key(rest, _LOG_TYPES, self.logs))
+        elif keyword == "witness" and len(rest) in (2, 3):
+            name = self._new_name(rest[0])
+            self.witnesses[name] = self._key(rest[1:], _WITNESS_TYPES, list(self.witnesses.values()))
+        elif keyword == "group" and len(rest) >= 3:
+            self.groups[self._new_name(rest[0])] = self._group(rest[1], rest[2:])
+        elif keyword == "quorum" and len(rest) == 1:
+            self._set_quorum(rest[0])
+        else:
+            raise MalformedInput("no line that a trust policy has")
+
+    def _key(self, words: list[str], types: tuple[SignatureType, ...], known: list[VerifierKey]) -> VerifierKey:
+        key = VerifierKey.parse(words[0])
+        if key.type not in types:
+            raise MalformedInput(f"a key of type {key.type:#04x} is not for this")
+        if any(key.public_key == other.public_key for other in known):
+            raise MalformedInput("a public key comes twice")
+        if words[1:]:
+            self.urls[key] = words[1]
+        return key
+
+    def _new_name(self, name: str) -> str:
+        if name == "none" or name in self.witnesses or name in self.groups:
+            raise MalformedInput(f"the name {name!r} is taken")
+        return name
+
+    def _group(self, how_many: str, members: list[str]) -> Group:
+        for member in members:
+            if member not in self.witnesses and member not in self.groups:
+                raise MalformedInput(f"no witness or group {member!r} is defined above")
+            if member in self._members:
+                raise MalformedInput(f"{member!r} is a member already")
+            self._members.add(member)
+        named = {"any": 1, "all": len(members)}
+        if how_many not in named and not re.fullmatch(r"[1-9][0-9]{0,3}", how_many):
+            raise MalformedInput(f"{how_many!r} is neither any, nor all, nor a number")
+        threshold = named.get(how_many) or int(how_many)
+        if threshold > len(members):
+            raise MalformedInput(f"a group of {len(members)} cannot reach {threshold}")
+        return Group(threshold, tuple(members))
+
+    def _set_quorum(self, name: str) -> None:
+        if self.has_quorum:
+            raise MalformedInput("the quorum is said twice")
+        if name != "none" and name not in self.witnesses and name not in self.groups:
+            raise MalformedInput(f"no witness or group {name!r} is defined above")
+        self.quorum, self.has_quorum = None if name == "none" else name, True

@@ -1,0 +1,53 @@
+"""Proofs that stand alone (C2SP tlog-proof, a draft): an index, hashes, and the checkpoint they lead to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.errors import MalformedInput
+from catalog.transparency.encoding import from_base64, from_decimal, to_base64
+from catalog.transparency.merkle import HASH_SIZE, MAX_PROOF
+from catalog.transparency.note import MAX_NOTE, Note
+
+HEADER = "c2sp.org/tlog-proof@v1"
+MAX_TEXT = 2 * MAX_NOTE
+
+
+@dataclass(frozen=True, slots=True)
+class TlogProof:
+    """index: of the leaf. hashes: from its sibling to the child of the root. extra: nothing here vouches for it."""
+
+    index: int
+    hashes: tuple[bytes, ...]
+    checkpoint: Note
+    extra: bytes | None = None
+
+    @classmethod
+    def parse(cls, data: bytes) -> TlogProof:
+        """Raises MalformedInput for what is not exactly a proof."""
+        if len(data) > MAX_TEXT:
+            raise MalformedInput(f"a proof has at most {MAX_TEXT} bytes")
+        head, blank, note = data.partition(b"\n\n")
+        try:
+            first, *lines = head.decode("ascii").split("\n")
+        except UnicodeDecodeError as error:
+            raise MalformedInput("a proof is ASCII before its checkpoint") from error
+        if not blank or first != HEADER:
+            raise MalformedInput(f"a proof begins with {HEADER} and ends with a checkpoint")
+        extra = None
+        if lines and lines[0].startswith("extra "):
+            extra = from_base64(lines.pop(0).removeprefix("extra "), "the extra data of the proof")
+        if not lines or not lines[0].startswith("index "):
+            raise MalformedInput("a proof says the index of its leaf")
+        index = from_decimal(lines.pop(0).removeprefix("index "), "the index of the proof")
+        if len(lines) > MAX_PROOF:
+            raise MalformedInput(f"a proof has at most {MAX_PROOF} hashes")
+        hashes = tuple(from_base64(line, "a hash of the proof", HASH_SIZE) for line in lines)
+        return cls(index, hashes, Note.parse(note), extra)
+
+    def __bytes__(self) -> bytes:
+        lines = [HEADER]
+        if self.extra:
+            lines.append(f"extra {to_base64(self.extra)}")
+        lines += [f"index {self.index}", *map(to_base64, self.hashes)]
+        return "\n".join(lines).encode("ascii") + b"\n\n" + bytes(self.checkpoint)

@@ -1,0 +1,149 @@
+"""Tiles: the hashes and the entries of a log as files that never change (C2SP tlog-tiles).
+
+A tile has up to 256 hashes side by side; those of level 0 are of leaves, each of the next level that of a whole tile
+below. Whoever reads a log reads untrusted bytes: what is made of them is a proof, and that is verified.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from catalog.errors import MalformedInput, Unreadable
+from catalog.transparency.merkle import HASH_SIZE, node_hash
+
+HEIGHT = 8
+WIDTH = 1 << HEIGHT
+MAX_ENTRY = (1 << 16) - 1
+"""Bytes of an entry."""
+
+_LENGTH = struct.Struct(">H")
+_MAX_BUNDLE = WIDTH * (_LENGTH.size + MAX_ENTRY)
+
+
+class Store(Protocol):
+    """Where a log is: a folder, a web server, a test."""
+
+    def read(self, path: str, at_most: int) -> bytes:
+        """The bytes of a file, which are no more than so many; raises Unreadable, MalformedInput for more."""
+
+
+def tile_path(level: int | None, number: int, width: int = WIDTH) -> str:
+    """Path of a tile, or with no level of a bundle of entries. width: fewer than 256 for a partial one."""
+    groups = [f"{number % 1000:03}"]
+    while number := number // 1000:
+        groups.insert(0, f"x{number % 1000:03}")
+    part = "" if width == WIDTH else f".p/{width}"
+    return f"tile/{'entries' if level is None else level}/{'/'.join(groups)}{part}"
+
+
+class TileReader:
+    """The nodes of a tree of so many leaves, read from its tiles; each tile once."""
+
+    def __init__(self, store: Store, size: int) -> None:
+        self._store = store
+        self._size = size
+        self._tiles: dict[tuple[int, int], bytes] = {}
+
+    def node(self, level: int, index: int) -> bytes:
+        """As the proofs of merkle.py read it; raises Unreadable, MalformedInput."""
+        tile_level, within = divmod(level, HEIGHT)
+        number, at = divmod(index << within, WIDTH)
+        tile = self.tile(tile_level, number)
+        hashes = [tile[n * HASH_SIZE : (n + 1) * HASH_SIZE] for n in range(at, at + (1 << within))]
+        return _top(hashes)
+
+    def tile(self, level: int, number: int) -> bytes:
+        """The bytes of a tile, as wide as it is in a tree of this size."""
+        key = (level, number)
+        if key not in self._tiles:
+            self._tiles[key] = self._read(level, number)
+        return self._tiles[key]
+
+    def entries(self, number: int) -> list[bytes]:
+        """The entries of a bundle."""
+        width = _width(self._size, 0, number)
+        entries = parse_bundle(_read_wide(self._store, None, number, width, _MAX_BUNDLE))
+        if len(entries) < width:
+            raise MalformedInput(f"{tile_path(None, number, width)} has {len(entries)} entries")
+        return entries[:width]
+
+    def _read(self, level: int, number: int) -> bytes:
+        width = _width(self._size, level, number)
+        data = _read_wide(self._store, level, number, width, WIDTH * HASH_SIZE)
+        if len(data) not in (width * HASH_SIZE, WIDTH * HASH_SIZE):
+            raise MalformedInput(f"{tile_path(level, number, width)} has {len(data)} bytes")
+        return data[: width * HASH_SIZE]
+
+
+def new_tiles(old_size: int, leaves: Sequence[bytes], old: TileReader) -> Iterator[tuple[str, bytes]]:
+    """Paths and bytes of the tiles that a tree of old_size leaves gets by more, given their hashes. old: its tiles."""
+    level, start, hashes = 0, old_size, list(leaves)
+    while hashes:
+        number, kept = divmod(start, WIDTH)
+        if kept:
+            tile = old.tile(level, number)
+            hashes = [tile[n * HASH_SIZE : (n + 1) * HASH_SIZE] for n in range(kept)] + hashes
+        above = []
+        for at in range(0, len(hashes), WIDTH):
+            tile_hashes = hashes[at : at + WIDTH]
+            yield tile_path(level, number + at // WIDTH, len(tile_hashes)), b"".join(tile_hashes)
+            if len(tile_hashes) == WIDTH:
+                above.append(_top(tile_hashes))
+        level, start, hashes = level + 1, number, above
+
+
+def new_bundles(old_size: int, entries: Sequence[bytes], old: TileReader) -> Iterator[tuple[str, bytes]]:
+    """Paths and bytes of the bundles that a log of old_size entries gets by more."""
+    number, kept = divmod(old_size, WIDTH)
+    every = [*(old.entries(number) if kept else ()), *entries]
+    for at in range(0, len(every), WIDTH):
+        bundle = every[at : at + WIDTH]
+        yield tile_path(None, number + at // WIDTH, len(bundle)), format_bundle(bundle)
+
+
+def format_bundle(entries: Sequence[bytes]) -> bytes:
+    """Entries, each behind its length; raises MalformedInput for one of more than 65,535 bytes."""
+    if any(len(entry) > MAX_ENTRY for entry in entries):
+        raise MalformedInput(f"an entry of a log has at most {MAX_ENTRY} bytes")
+    return b"".join(_LENGTH.pack(len(entry)) + entry for entry in entries)
+
+
+def parse_bundle(data: bytes) -> list[bytes]:
+    """The entries of a bundle; raises MalformedInput for one that is cut, or has more than 256."""
+    entries, at = [], 0
+    while at < len(data):
+        end = at + _LENGTH.size
+        if end > len(data) or (next_at := end + _LENGTH.unpack_from(data, at)[0]) > len(data):
+            raise MalformedInput("a bundle of entries is cut off")
+        entries.append(data[end:next_at])
+        at = next_at
+    if len(entries) > WIDTH:
+        raise MalformedInput(f"a bundle has {len(entries)} entries, more than {WIDTH}")
+    return entries
+
+
+def _width(size: int, level: int, number: int) -> int:
+    """How many hashes a tile has in a tree of that size; raises MalformedInput for a tile it does not have."""
+    width = min(WIDTH, (size >> HEIGHT * level) - number * WIDTH)
+    if width <= 0 or number < 0:
+        raise MalformedInput(f"a tree of {size} leaves has no tile {number} at level {level}")
+    return width
+
+
+def _read_wide(store: Store, level: int | None, number: int, width: int, at_most: int) -> bytes:
+    """A partial tile may be gone once the whole one is there, which begins with it."""
+    try:
+        return store.read(tile_path(level, number, width), at_most)
+    except Unreadable:
+        if width == WIDTH:
+            raise
+        return store.read(tile_path(level, number), at_most)
+
+
+def _top(hashes: Sequence[bytes]) -> bytes:
+    """The root of a whole number of levels of hashes: a power of two of them."""
+    while len(hashes) > 1:
+        hashes = [node_hash(hashes[n], hashes[n + 1]) for n in range(0, len(hashes), 2)]
+    return hashes[0]

@@ -1,0 +1,115 @@
+"""Trust notes: the root keys, the policy they stand for, until when, and how one note is followed by the next.
+
+A trust note is a signed note. Its text is a head, a line each, a blank line, and a tlog-policy as it is:
+
+    version 3
+    expires 1830297600
+    max-age 259200
+    threshold 2
+    root ROLE VKEY
+
+Rotation is that of TUF's root role (The Update Framework, 5.3): the next version is exactly one more, and enough keys
+of the old note and of the new one have signed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from catalog.errors import MalformedInput, UntrustedSigner, VerificationFailed
+from catalog.transparency.encoding import from_decimal
+from catalog.transparency.keys import SignatureType, VerifierKey
+from catalog.transparency.note import Note
+from catalog.transparency.policy import Policy
+
+MAX_ROOTS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """version: from 1 on. expires: seconds since 1970. max_age: seconds a checkpoint stays fresh.
+
+    threshold: how many of the roots, keys by role, have to sign the next version.
+    """
+
+    version: int
+    expires: int
+    max_age: int
+    threshold: int
+    roots: Mapping[str, VerifierKey]
+    policy: Policy
+    policy_text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Trust:
+        """The text of a trust note; raises MalformedInput."""
+        head, blank, policy_text = text.partition("\n\n")
+        lines = head.split("\n")
+        if not blank or len(lines) < 5:
+            raise MalformedInput("a trust note has a head, a blank line and a trust policy")
+        version, expires, max_age, threshold = (
+            _number(line, name)
+            for line, name in zip(lines, ("version", "expires", "max-age", "threshold"), strict=False)
+        )
+        roots = _roots(lines[4:])
+        if not version or not max_age or not 1 <= threshold <= len(roots):
+            raise MalformedInput(
+                f"{threshold} of {len(roots)} root keys, version {version}, max-age {max_age}: not all can be"
+            )
+        policy = Policy.parse(policy_text.encode("utf-8", "surrogateescape"))
+        if not policy.logs:
+            raise MalformedInput("the policy of a trust note names no log")
+        return cls(version, expires, max_age, threshold, roots, policy, policy_text)
+
+    def __str__(self) -> str:
+        head = [f"version {self.version}", f"expires {self.expires}", f"max-age {self.max_age}"]
+        head += [f"threshold {self.threshold}", *(f"root {role} {key}" for role, key in self.roots.items())]
+        return "\n".join(head) + "\n\n" + self.policy_text
+
+    def check_signed(self, note: Note) -> None:
+        """Raises UntrustedSigner unless enough of the roots signed it, distinct public keys counted."""
+        signers = {verified.key.public_key for verified in note.verify(list(self.roots.values()))}
+        if len(signers) < self.threshold:
+            raise UntrustedSigner(f"{len(signers)} root keys signed this trust note, and {self.threshold} have to")
+
+
+def open_trust(note: Note) -> Trust:
+    """The trust of a note that its own keys signed: what the first note is, or one that was accepted before."""
+    trust = Trust.parse(note.text)
+    trust.check_signed(note)
+    return trust
+
+
+def follow(old: Trust, note: Note) -> Trust:
+    """The trust of the note that comes after; raises VerificationFailed, UntrustedSigner for one that does not."""
+    new = Trust.parse(note.text)
+    if new.version != old.version + 1:
+        raise VerificationFailed(f"version {new.version} of a trust note does not follow version {old.version}")
+    old.check_signed(note)
+    new.check_signed(note)
+    return new
+
+
+def _number(line: str, name: str) -> int:
+    keyword, _, value = line.partition(" ")
+    if keyword != name:
+        raise MalformedInput(f"a trust note has a line {name!r} where this has {keyword!r}")
+    return from_decimal(value, f"{name} of the trust note")
+
+
+def _roots(lines: list[str]) -> dict[str, VerifierKey]:
+    found: dict[str, VerifierKey] = {}
+    for line in lines:
+        words = line.split(" ")
+        if len(words) != 3 or words[0] != "root" or not words[1] or words[1] in found:
+            raise MalformedInput("a root of a trust note is: root, a role of its own, a verifier key")
+        key = VerifierKey.parse(words[2])
+        if key.type is not SignatureType.ED25519:
+            raise MalformedInput("a trust note is no checkpoint: its roots are Ed25519 keys of notes")
+        if any(key.public_key == other.public_key for other in found.values()):
+            raise MalformedInput("a root key comes twice")
+        found[words[1]] = key
+    if len(found) > MAX_ROOTS:
+        raise MalformedInput(f"a trust note has at most {MAX_ROOTS} roots")
+    return found

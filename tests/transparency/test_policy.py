@@ -1,0 +1,112 @@
+"""Trust policies: the quorum of the specification's example, and lines that no policy has."""
+
+from __future__ import annotations
+
+import contextlib
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.errors import MalformedInput
+from catalog.transparency.keys import SignatureType
+from catalog.transparency.policy import Policy
+from tests.transparency.logs import signer
+
+LOG = signer("example.com/log").key
+HYBRID = signer("example.com/log", SignatureType.COSIGNATURE_ML_DSA_44).key
+KEYS = {
+    name: signer(f"{name}.example", SignatureType.COSIGNATURE_ED25519).key for name in ("X1", "X2", "X3", "Y1", "Y2")
+}
+KEYS["Y3"] = signer("Y3.example", SignatureType.COSIGNATURE_ML_DSA_44).key
+WITNESSES = "".join(f"witness {name} {key}\n" for name, key in KEYS.items())
+EXAMPLE = f"""# two organisations
+log {LOG}
+log\t{HYBRID}  https://example.com/log
+
+{WITNESSES}
+  group X-witnesses 2 X1 X2 X3
+group Y-witnesses any Y1 Y2 Y3
+group X-and-Y all X-witnesses Y-witnesses
+quorum X-and-Y
+"""
+
+
+def test_the_quorum_of_the_example() -> None:
+    policy = Policy.parse(EXAMPLE.encode())
+    assert policy.logs == (LOG, HYBRID)
+    assert policy.urls == {HYBRID: "https://example.com/log"}
+    for count in range(len(KEYS) + 1):
+        for names in combinations(KEYS, count):
+            expected = sum(name[0] == "X" for name in names) >= 2 and any(name[0] == "Y" for name in names)
+            assert policy.accepts([KEYS[name] for name in names]) is expected
+    assert not policy.accepts([LOG, HYBRID])
+
+
+def test_other_quorums() -> None:
+    assert Policy.parse(b"quorum none\n").accepts([])
+    one = Policy.parse(f"{WITNESSES}quorum X2\n".encode())
+    assert one.accepts([KEYS["X2"]])
+    assert not one.accepts([KEYS["X1"], KEYS["X3"]])
+    every = Policy.parse(f"{WITNESSES}group all-of-them all X1 X2\nquorum all-of-them\n".encode())
+    assert every.accepts([KEYS["X1"], KEYS["X2"]])
+    assert not every.accepts([KEYS["X1"], KEYS["Y1"]])
+
+
+def test_names_are_octets() -> None:
+    policy = Policy.parse(b"witness \xe2\x84\xaa %s\nwitness \xff %s\nquorum \xff\n" % (
+        str(KEYS["X1"]).encode(), str(KEYS["X2"]).encode()))  # fmt: skip
+    assert policy.accepts([KEYS["X2"]])
+    with pytest.raises(MalformedInput, match="defined above"):
+        Policy.parse(b"witness \xe2\x84\xaa %s\nquorum K\n" % str(KEYS["X1"]).encode())
+
+
+X1, X2 = f"witness X1 {KEYS['X1']}\n", f"witness X2 {KEYS['X2']}\n"
+SAME_KEY = signer("X1.example", SignatureType.COSIGNATURE_ED25519)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no quorum"),
+        (f"log {LOG}\n", "no quorum"),
+        ("quorum none", "does not end"),
+        ("quorum none\nquorum none\n", "line 2 .*twice"),
+        ("quorum X1\n", "defined above"),
+        ("quorum\n", "no line"),
+        ("quorum a b\n", "no line"),
+        ("Quorum none\n", "no line"),
+        (f"quorum X1\n{X1}", "line 1 .*defined above"),
+        (f"{X1}{X1}quorum X1\n", "line 2 .*taken"),
+        (f"{X1}witness other {KEYS['X1']}\nquorum X1\n", "comes twice"),
+        (f"log {LOG}\nlog {LOG}\nquorum none\n", "comes twice"),
+        (f"witness none {KEYS['X1']}\nquorum none\n", "taken"),
+        (f"log {KEYS['X1']}\nquorum none\n", "not for this"),
+        (f"witness X1 {LOG}\nquorum none\n", "not for this"),
+        (f"witness X1 {str(KEYS['X1'])[:-1]}\nquorum none\n", "base64"),
+        (f"{X1}group g any\nquorum g\n", "no line"),
+        (f"{X1}group g 2 X1\nquorum g\n", "cannot reach 2"),
+        (f"{X1}group g 0 X1\nquorum g\n", "neither any"),
+        (f"{X1}group g 01 X1\nquorum g\n", "neither any"),
+        (f"{X1}group g most X1\nquorum g\n", "neither any"),
+        (f"{X1}group g any X1 X1\nquorum g\n", "a member already"),
+        (f"{X1}{X2}group g any X1\ngroup h any X1 X2\nquorum h\n", "a member already"),
+        (f"{X1}group g any g X1\nquorum g\n", "defined above"),
+        (f"{X1}group g any none\nquorum g\n", "defined above"),
+        (f"{X1}group X1 any X1\nquorum X1\n", "taken"),
+        ("quorum none\r\n", "control"),
+        ("# \0\nquorum none\n", "control"),
+        ("# \x7f\nquorum none\n", "control"),
+        ("\n" * 1001 + "quorum none\n", "1000 lines"),
+    ],
+)
+def test_what_is_no_policy(text: str, said: str) -> None:
+    with pytest.raises(MalformedInput, match=said):
+        Policy.parse(text.encode())
+
+
+@given(st.binary(max_size=100), st.integers(0, len(EXAMPLE)))
+def test_whatever_the_bytes_only_our_errors(data: bytes, at: int) -> None:
+    with contextlib.suppress(MalformedInput):
+        Policy.parse(EXAMPLE.encode()[:at] + data + EXAMPLE.encode()[at:])

@@ -1,0 +1,116 @@
+"""Trust notes: what one says, and that only the old and the new roots together make the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from catalog.errors import LdcatError, MalformedInput, UntrustedSigner, VerificationFailed
+from catalog.transparency.keys import SignatureType, Signer, VerifierKey
+from catalog.transparency.note import Note
+from catalog.transparency.trust import Trust, follow, open_trust
+from tests.transparency.logs import NOW, signed, signer
+
+ROOTS = [signer(f"root.example/{name}") for name in "abcde"]
+POLICY = f"log {signer('example.com/log').key}\nquorum none\n"
+
+
+def text(version: int = 1, threshold: int = 2, roots: Sequence[Signer] = ROOTS[:3], **changes: str) -> str:
+    lines = {"version": f"version {version}", "expires": f"expires {NOW}", "max-age": "max-age 259200"}
+    lines |= {"threshold": f"threshold {threshold}"} | {
+        f"root {n}": f"root {'abcde'[n]} {root.key}" for n, root in enumerate(roots)
+    }
+    return "\n".join((lines | changes).values()) + "\n\n" + POLICY
+
+
+def trust(version: int = 1, threshold: int = 2, roots: Sequence[Signer] = ROOTS[:3]) -> Trust:
+    return Trust.parse(text(version, threshold, roots))
+
+
+def test_what_is_written_is_read() -> None:
+    found = trust()
+    assert str(found) == text()
+    assert (found.version, found.expires, found.max_age, found.threshold) == (1, NOW, 259200, 2)
+    assert list(found.roots) == ["a", "b", "c"]
+    assert found.policy.logs[0].name == "example.com/log"
+
+
+def test_a_first_note_is_signed_by_its_own_roots() -> None:
+    assert open_trust(signed(text(), *ROOTS[:2])) == trust()
+    with pytest.raises(UntrustedSigner, match="1 root keys signed this trust note, and 2 have to"):
+        open_trust(signed(text(), ROOTS[0], ROOTS[3]))
+    with pytest.raises(UntrustedSigner):
+        open_trust(signed(text(), *ROOTS[3:]))
+    with pytest.raises(VerificationFailed):
+        open_trust(Note(text(), signed(text(2), *ROOTS[:2]).signatures))
+
+
+def test_the_next_note_is_signed_by_the_old_roots_and_the_new() -> None:
+    new = text(2, 2, ROOTS[2:])
+    for signers, follows in (
+        (ROOTS[:4], True),
+        (ROOTS[1:4], True),  # b and c of the old, c and d of the new
+        (ROOTS[:3], False),  # one of the new
+        (ROOTS[2:], False),  # one of the old
+        (ROOTS[:2], False),
+        (ROOTS[3:], False),
+    ):
+        note = signed(new, *signers)
+        if follows:
+            assert follow(trust(), note).version == 2
+        else:
+            with pytest.raises(UntrustedSigner):
+                follow(trust(), note)
+
+
+@pytest.mark.parametrize("version", [1, 3, 4])
+def test_no_version_is_left_out_or_comes_back(version: int) -> None:
+    with pytest.raises(VerificationFailed, match="does not follow"):
+        follow(trust(), signed(text(version), *ROOTS[:3]))
+
+
+def test_one_key_under_two_names_counts_once() -> None:
+    first = ROOTS[0]
+    alias = Signer(VerifierKey("other.example", SignatureType.ED25519, first.key.public_key), first.sign_message)
+    with pytest.raises(MalformedInput, match="comes twice"):
+        trust(roots=[first, alias, ROOTS[1]])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"version": "version 0"},
+        {"version": "version 01"},
+        {"version": "version"},
+        {"version": "expires 1"},
+        {"expires": "expires soon"},
+        {"max-age": "max-age 0"},
+        {"threshold": "threshold 0"},
+        {"threshold": "threshold 4"},
+        {"root 0": "root a"},
+        {"root 0": "root  a"},
+        {"root 0": f"root b {ROOTS[0].key}"},
+        {"root 0": f"root a {ROOTS[1].key}"},
+        {"root 0": f"roots a {ROOTS[0].key}"},
+        {"root 0": f"root a {signer('w', SignatureType.COSIGNATURE_ED25519).key}"},
+        {"root 0": f"root a {str(ROOTS[0].key)[:-1]}"},
+    ],
+)
+def test_what_is_no_trust_note(changes: dict[str, str]) -> None:
+    with pytest.raises(MalformedInput):
+        Trust.parse(text(**changes))
+
+
+@pytest.mark.parametrize(
+    "broken", ["", "version 1\n", text().replace("\n\n", "\n"), text().partition("\n\n")[0] + "\n\nquorum none\n"]
+)
+def test_what_lacks_a_part(broken: str) -> None:
+    with pytest.raises(LdcatError):
+        Trust.parse(broken)
+
+
+def test_there_are_not_too_many_roots() -> None:
+    with pytest.raises(MalformedInput, match="at most 32"):
+        lines = "".join(f"root r{n} {signer(f'r.example/{n}').key}\n" for n in range(33))
+        Trust.parse(f"version 1\nexpires 1\nmax-age 1\nthreshold 1\n{lines}\n{POLICY}")
