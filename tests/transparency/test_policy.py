@@ -16,9 +16,8 @@ from tests.transparency.logs import signer
 
 LOG = signer("example.com/log").key
 HYBRID = signer("example.com/log", SignatureType.COSIGNATURE_ML_DSA_44).key
-KEYS = {
-    name: signer(f"{name}.example", SignatureType.COSIGNATURE_ED25519).key for name in ("X1", "X2", "X3", "Y1", "Y2")
-}
+NAMES = ("X1", "X2", "X3", "Y1", "Y2")
+KEYS = {name: signer(f"{name}.example", SignatureType.COSIGNATURE_ED25519).key for name in NAMES}
 KEYS["Y3"] = signer("Y3.example", SignatureType.COSIGNATURE_ML_DSA_44).key
 WITNESSES = "".join(f"witness {name} {key}\n" for name, key in KEYS.items())
 EXAMPLE = f"""# two organisations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -16,12 +16,14 @@ ROOTS = [signer(f"root.example/{name}") for name in "abcde"]
 POLICY = f"log {signer('example.com/log').key}\nquorum none\n"
 
 
-def text(version: int = 1, threshold: int = 2, roots: Sequence[Signer] = ROOTS[:3], **changes: str) -> str:
+def text(
+    version: int = 1, threshold: int = 2, roots: Sequence[Signer] = ROOTS[:3], changes: Mapping[str, str] | None = None
+) -> str:
     lines = {"version": f"version {version}", "expires": f"expires {NOW}", "max-age": "max-age 259200"}
     lines |= {"threshold": f"threshold {threshold}"} | {
         f"root {n}": f"root {'abcde'[n]} {root.key}" for n, root in enumerate(roots)
     }
-    return "\n".join((lines | changes).values()) + "\n\n" + POLICY
+    return "\n".join({**lines, **(changes or {})}.values()) + "\n\n" + POLICY
 
 
 def trust(version: int = 1, threshold: int = 2, roots: Sequence[Signer] = ROOTS[:3]) -> Trust:
@@ -99,7 +101,7 @@ def test_one_key_under_two_names_counts_once() -> None:
 )
 def test_what_is_no_trust_note(changes: dict[str, str]) -> None:
     with pytest.raises(MalformedInput):
-        Trust.parse(text(**changes))
+        Trust.parse(text(changes=changes))
 
 
 @pytest.mark.parametrize(
@@ -111,6 +113,6 @@ def test_what_lacks_a_part(broken: str) -> None:
 
 
 def test_there_are_not_too_many_roots() -> None:
+    lines = "".join(f"root r{n} {signer(f'r.example/{n}').key}\n" for n in range(33))
     with pytest.raises(MalformedInput, match="at most 32"):
-        lines = "".join(f"root r{n} {signer(f'r.example/{n}').key}\n" for n in range(33))
         Trust.parse(f"version 1\nexpires 1\nmax-age 1\nthreshold 1\n{lines}\n{POLICY}")
