@@ -86,8 +86,7 @@ def report(kernels: list[str], builds: list[Build], found: Lookups, commands: li
         *(f"| {c.what} | {c.tried:,} | {c.seconds:.2f} | {c.tried / c.seconds:,.0f} |" for c in commands),
         "",
         "Kernels, and lookups one by one, are the best of many rounds; builds, batches and the miss of everything are",
-        "taken once. One by one:",
-        "random digests, in a process that has answered 50,000 others.",
+        "taken once. One by one: random digests, in a process that has answered 50,000 others.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -14,7 +14,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import HOST_REQUESTED, AttestationReport
 from catalog.errors import UsageError
 from catalog.faces.matches import fact_lines, match_lines, printable
-from catalog.faces.options import parse_number
+from catalog.faces.options import named_path, parse_number
 from catalog.query.answer import NOT_VERIFIED, Answer, Proofs
 from catalog.query.evidence import Evidence, LaunchMeasureData
 from catalog.query.evidence_files import read_certificates, read_evidence, read_tik
@@ -35,6 +35,7 @@ CertsOption = Annotated[
     Path | None,
     typer.Option(
         "--certs",
+        parser=named_path,
         metavar="DIR|FILE",
         envvar="LDCAT_CERTS",
         help="VCEK or VLEK, ASK or ASVK, and ARK, to verify the report with: PEM, DER or a certificate table. "
@@ -46,6 +47,7 @@ TikOption = Annotated[
     Path | None,
     typer.Option(
         "--tik",
+        parser=named_path,
         metavar="FILE",
         envvar="LDCAT_TIK",
         help="Transport integrity key of the launch session, 16 bytes, or TEK and TIK, 32. Never printed.",

@@ -30,6 +30,13 @@ def parse_number(text: str) -> int:
         raise typer.BadParameter(f"{error} ({error.hint})") from error
 
 
+def named_path(text: str) -> Path:
+    """A path for an option; the empty one, which would be the current folder, is none."""
+    if not text:
+        raise typer.BadParameter("an empty path names nothing")
+    return Path(text)
+
+
 def signature_number(value: int | None, family: int | None, model: int | None, stepping: int | None) -> int | None:
     """CPUID(1).EAX as it was given, or from family, model and stepping; raises UsageError for half of them, or both."""
     parts = [family, model, stepping]

@@ -22,9 +22,14 @@ from catalog.errors import MalformedInput
 MAX_EVIDENCE = 1 << 20
 """Bytes of a file of evidence."""
 
+MAX_OBJECTS = 64
+"""JSON objects one after the other."""
+
 _HCL_MAGIC = b"HCLA"
 _HCL_REPORT_AT = 0x20
 _RESPONSE_REPORT_AT = 0x20
+_BLANKS = re.compile(r"\s*")
+_MEASURED = {"data", "api-major", "api-minor", "build-id", "policy"}
 _HEX = re.compile(rb"(?:0[xX])?((?:[0-9a-fA-F]{2})+)")
 _LIBVIRT_LINE = re.compile(r"\s*(sev-[a-z-]+)\s*:\s*(\S+)\s*")
 _TRIED = (
@@ -69,10 +74,11 @@ class Evidence:
     value: LaunchDigest | AttestationReport | LaunchMeasureData
 
 
-def sniff(data: bytes, *, with_tik: bool = False) -> Evidence:
+def sniff(data: bytes, *, name: str = "this", with_tik: bool = False) -> Evidence:
     """What these bytes, or this text, are. with_tik: 32 or 48 bytes are a launch measurement, no digest.
 
-    Raises MalformedInput for what is none of the forms, or one that is broken.
+    Raises MalformedInput for what is none of the forms, or one that is broken. It says the name and nothing of the
+    bytes: they may be a key that was given by mistake.
     """
     if found := _binary(data):
         return found
@@ -88,8 +94,7 @@ def sniff(data: bytes, *, with_tik: bool = False) -> Evidence:
         return Evidence("launch digest", LaunchDigest(value))
     if found := _binary(value):
         return found
-    shown = text[:24].decode("utf-8", "replace") + ("..." if len(text) > 24 else "")
-    raise MalformedInput(f"{shown!r} is not a launch digest, nor anything else that says what was launched", _TRIED)
+    raise MalformedInput(f"{name} is not a launch digest, nor anything else that says what was launched", _TRIED)
 
 
 def _binary(data: bytes) -> Evidence | None:
@@ -109,6 +114,10 @@ def _decoded(text: bytes) -> bytes:
     """Bytes from hex or base64, as an encoder writes them; none for anything else."""
     if match := _HEX.fullmatch(text):
         return bytes.fromhex(match.group(1).decode("ascii"))
+    return _from_base64(text)
+
+
+def _from_base64(text: bytes) -> bytes:
     try:
         value = base64.b64decode(text, validate=True)
     except binascii.Error:
@@ -120,6 +129,9 @@ def _json(text: bytes) -> Evidence:
     """One object, or several one after the other, as a QMP session has them."""
     merged: dict[str, Any] = {}
     for value in _json_objects(text):
+        for key in _MEASURED & value.keys() & merged.keys():
+            if merged[key] != value[key]:
+                raise MalformedInput(f"this JSON says two different things of {key}")
         merged |= value
     if is_report_json(merged):
         return Evidence("attestation report", AttestationReport.parse(report_from_json(merged)))
@@ -127,7 +139,7 @@ def _json(text: bytes) -> Evidence:
         wanted = {name: merged.get(name.replace("_", "-")) for name in ("api_major", "api_minor", "build_id", "policy")}
         if any(value is not None and type(value) is not int for value in wanted.values()):
             raise MalformedInput("an API version, build id or policy in this JSON is no number")
-        measured = _decoded(str(merged["data"]).encode("utf-8", "replace"))
+        measured = _from_base64(str(merged["data"]).encode("utf-8", "replace"))
         return Evidence("launch measurement", _measure_data(measured).completed(wanted))
     raise MalformedInput("this JSON is neither an attestation report nor LAUNCH_MEASURE data", _TRIED)
 
@@ -135,10 +147,12 @@ def _json(text: bytes) -> Evidence:
 def _json_objects(text: bytes) -> Iterator[dict[str, Any]]:
     """The objects, without what they are wrapped in."""
     try:
-        decoded, decoder, at = text.decode("utf-8"), json.JSONDecoder(), 0
+        decoded, decoder, at, count = text.decode("utf-8"), json.JSONDecoder(object_pairs_hook=_object), 0, 0
         while at < len(decoded):
             value, at = decoder.raw_decode(decoded, at)
-            at += len(decoded[at:]) - len(decoded[at:].lstrip())
+            at = _BLANKS.match(decoded, at).end()  # type: ignore[union-attr]  # it always matches
+            if (count := count + 1) > MAX_OBJECTS:
+                raise MalformedInput(f"this JSON is more than {MAX_OBJECTS} objects", _TRIED)
             for wrapping in ("return", "attestation_report"):
                 if isinstance(value, dict) and isinstance(value.get(wrapping), dict):
                     value = value[wrapping]
@@ -149,10 +163,20 @@ def _json_objects(text: bytes) -> Iterator[dict[str, Any]]:
         raise MalformedInput(f"this looks like JSON, and is none: {error}", _TRIED) from error
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("an object has a key twice")
+    return found
+
+
 def _libvirt(text: bytes) -> Evidence:
     """The lines of virsh domlaunchsecinfo, a name and a value each."""
     lines = (_LIBVIRT_LINE.fullmatch(line) for line in text.decode("utf-8", "replace").splitlines() if line.strip())
-    found = {match.group(1): match.group(2) for match in lines if match}
+    said = [match.groups() for match in lines if match]
+    found: dict[str, str] = dict(said)  # type: ignore[arg-type]
+    if len(found) < len(said):
+        raise MalformedInput("domlaunchsecinfo says something twice")
     try:
         numbers = {
             name.replace("-", "_"): int(found[f"sev-{name}"], 10)
@@ -161,7 +185,7 @@ def _libvirt(text: bytes) -> Evidence:
         }
     except ValueError as error:
         raise MalformedInput("an API version, build id or policy of domlaunchsecinfo is no number") from error
-    value = _decoded(found.get("sev-measurement", "").encode("utf-8"))
+    value = _from_base64(found.get("sev-measurement", "").encode("utf-8"))
     return Evidence("launch measurement", _measure_data(value).completed(numbers))
 
 

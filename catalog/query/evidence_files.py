@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,6 +20,8 @@ MAX_CERTIFICATES = 256 << 10
 MAX_CERTIFICATE_FILES = 100
 
 _TK_SIZE = 2 * TIK_SIZE
+_KEY = re.compile(r"(?:0[xX])?(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{64})|[A-Za-z0-9+/_-]{22}==|[A-Za-z0-9+/_-]{43}=")
+"""A key, or TEK and TIK, in hex or base64."""
 
 
 def read_evidence(asked: str, stdin: BinaryIO, *, with_tik: bool = False) -> Evidence:
@@ -27,10 +30,11 @@ def read_evidence(asked: str, stdin: BinaryIO, *, with_tik: bool = False) -> Evi
     Raises what `sniff` raises, and Unreadable.
     """
     if asked == "-":
-        return sniff(_bounded(stdin.read(MAX_EVIDENCE + 1), "stdin"), with_tik=with_tik)
+        return sniff(_bounded(stdin.read(MAX_EVIDENCE + 1), "stdin"), name="what is on stdin", with_tik=with_tik)
     path = Path(asked)
     try:
-        return sniff(asked.encode("utf-8", "surrogateescape"), with_tik=with_tik)
+        shown = repr(asked[:24] + ("..." if len(asked) > 24 else ""))
+        return sniff(asked.encode("utf-8", "surrogateescape"), name=shown, with_tik=with_tik)
     except MalformedInput as error:
         if not asked.strip() or not inputs.exists(path):
             looks_like_path = "/" in asked or "." in asked
@@ -38,7 +42,8 @@ def read_evidence(asked: str, stdin: BinaryIO, *, with_tik: bool = False) -> Evi
                 raise Unreadable(f"{asked}: no such file", error.hint) from error
             raise
     inputs.check_regular(path)
-    return sniff(_bounded(inputs.read_start(path, MAX_EVIDENCE + 1), asked), with_tik=with_tik)
+    data = _bounded(inputs.read_start(path, MAX_EVIDENCE + 1), asked)
+    return sniff(data, name=f"what {asked} holds", with_tik=with_tik)
 
 
 def read_expectation(said: str, stdin: BinaryIO) -> bytes:
@@ -78,6 +83,8 @@ def read_tik(path: Path) -> bytes:
 
     Raises Unreadable, or MalformedInput for another length; never says what is in the file.
     """
+    if not inputs.exists(path) and _KEY.fullmatch(path.name):
+        raise UsageError("--tik names a file: a key has no place in an argument", "other users of the machine see it")
     inputs.check_regular(path)
     data = inputs.read_start(path, _TK_SIZE + 1)
     if len(data) not in (TIK_SIZE, _TK_SIZE):

@@ -158,6 +158,8 @@ def test_the_tik_is_nowhere_to_be_seen(small: Built, blob: str, tik: str, tmp_pa
     """Whatever is asked and whatever goes wrong: not on stdout, not on stderr, not in the arguments of a process."""
     other = tmp_path / "short.bin"
     other.write_bytes(TIK[:15])
+    in_hex = tmp_path / "hex"
+    in_hex.write_text(TIK.hex())
     secrets = [
         TIK,
         TIK.hex().encode(),
@@ -175,6 +177,9 @@ def test_the_tik_is_nowhere_to_be_seen(small: Built, blob: str, tik: str, tmp_pa
         [blob, "--tik", tik, *SAID, "--catalog", "/nowhere"],
         [blob, "--tik", tik, *SAID, "--debug-digest", "00" * 48],
         ["00" * 32, "--tik", tik],
+        [tik],
+        [tik, "--tik", tik],
+        [str(in_hex)],
     ):
         command = [sys.executable, "-m", "catalog", "lookup", *arguments]
         environment = {**os.environ, "LDCAT_CATALOG": str(small.folder)}
@@ -188,6 +193,14 @@ def test_the_tik_is_nowhere_to_be_seen(small: Built, blob: str, tik: str, tmp_pa
         assert out or err
     for secret in (*secrets, TIK[:15]):
         assert secret not in shown
+
+
+def test_a_key_in_the_arguments_is_refused_and_not_shown(run: Run, blob: str) -> None:
+    for key in (TIK.hex(), base64.b64encode(TIK).decode(), (TIK + TIK).hex()):
+        code, out, err = run("lookup", blob, "--tik", key, *SAID)
+        assert (code, out) == (2, "")
+        assert "a key has no place in an argument" in err
+        assert key not in err
 
 
 def watch(process: subprocess.Popen[bytes], seen: list[bytes]) -> None:

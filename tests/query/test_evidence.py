@@ -102,8 +102,12 @@ def test_what_is_said_twice_has_to_be_the_same() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "'' is not a launch digest"),
-        (b"abc", "'abc' is not a launch digest"),
+        (b"", "this is not a launch digest"),
+        (b"abc", "this is not a launch digest"),
+        (b"{}" * 65, "more than 64 objects"),
+        (b'{"data": 1, "data": 2}', "a key twice"),
+        (b'{"policy": 1}{"policy": 3}', "two different things of policy"),
+        (b"sev-measurement: A\nsev-policy: 1\nsev-policy: 3\n", "says something twice"),
         (b"ab" * 40, "is not a launch digest"),
         (REPORT[:-1], "is not a launch digest"),
         (HCL[:700], "1184 bytes, not 668"),
