@@ -18,7 +18,7 @@ from catalog import __version__
 from catalog.abi import sha256
 from catalog.errors import LdcatError, Unreadable
 from catalog.faces import render
-from catalog.faces.commands import build, explain, inspect, lookup, measure, sql, vmsa
+from catalog.faces.commands import build, explain, inspect, keygen, lookup, measure, publish, sql, vmsa
 from catalog.faces.options import kernels
 
 app = typer.Typer(
@@ -36,6 +36,8 @@ app.command("inspect")(inspect.command)
 app.command("lookup")(lookup.command)
 app.command("explain")(explain.command)
 app.command("sql")(sql.command)
+app.command("keygen")(keygen.command)
+app.command("publish")(publish.command)
 app.add_typer(vmsa.app, name="vmsa")
 
 

@@ -7,7 +7,8 @@ import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -18,8 +19,12 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.launch.native.paths import Kernels, choose
 from catalog.query.store import Catalog
 from catalog.release import embedded
+from catalog.release.inputs import check_regular, read_file
 from catalog.release.numbers import number
 from catalog.release.receipts import Receipts
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.release.log_folder import SignedState
 
 
 def parse_number(text: str) -> int:
@@ -70,6 +75,31 @@ def receipts() -> Receipts:
         return Receipts(None)
 
 
+def signed_state(origin: str) -> SignedState:
+    """Where it is kept what this machine signed last for a log; raises Unreadable where there is no place for it."""
+    state_home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    try:
+        folder = Path(state_home).expanduser() / "ldcat" / "signed"
+    except RuntimeError as error:
+        raise Unreadable(
+            "there is no home folder", "set XDG_STATE_HOME: what was signed has to be remembered"
+        ) from error
+    from catalog.release.log_folder import SignedState
+
+    return SignedState(folder / f"{quote(origin, safe='')}.note")
+
+
+def passphrase_of(path: Path | None) -> bytes | None:
+    """The passphrase that a file holds, without the newline behind it; None without a file. Raises Unreadable."""
+    if path is None:
+        return None
+    check_regular(path)
+    passphrase = read_file(path, limit=MAX_PASSPHRASE).removesuffix(b"\n").removesuffix(b"\r")
+    if not passphrase:
+        raise UsageError(f"{path} holds no passphrase")
+    return passphrase
+
+
 def invocation() -> str:
     """How this program can be called again: `ldcat` where that is it, else the path it was called by."""
     called = sys.argv[0]
@@ -96,6 +126,20 @@ def known_builds(catalog: Path | None) -> Mapping[str, FirmwareBuild]:
             )
     return {**embedded.builds(), **own}
 
+
+MAX_PASSPHRASE = 1024
+"""Bytes."""
+
+PassphraseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        parser=named_path,
+        metavar="FILE",
+        envvar="LDCAT_PASSPHRASE_FILE",
+        help="Passphrase of the private keys; it is in no argument, and never printed.",
+    ),
+]
 
 CatalogOption = Annotated[
     Path | None,

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SevPolicy
@@ -20,8 +21,10 @@ from catalog.launch.native.paths import Kernels
 from catalog.query.evidence import LaunchMeasureData
 from catalog.query.store import Catalog, check_schema
 from catalog.release import manifest
-from catalog.release.direct import Room
 from catalog.release.engine import processors
+
+if TYPE_CHECKING:
+    from catalog.release.direct import Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ def search(
     entry = catalog.manifest.technologies.get(question.technology)
     if entry is None:
         return []
+    from catalog.release.direct import Room  # pyarrow takes long to load
+
     room = Room()
 
     def search_part(name: str) -> set[bytes]:

@@ -151,5 +151,5 @@ def signed_message(kind: SignatureType, name: str, text: str, timestamp: int | N
 
 
 def is_key_name(name: str) -> bool:
-    """Whether a note can name a key so: not empty, no Unicode spaces, no plus, no control characters."""
-    return bool(name) and not any(c.isspace() or c == "+" or c < " " for c in name)
+    """Whether a note can name a key so: UTF-8, not empty, no Unicode spaces, no plus, no control characters."""
+    return bool(name) and not any(c.isspace() or c in "+\x7f" or c < " " or "\ud800" <= c <= "\udfff" for c in name)

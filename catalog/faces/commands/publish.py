@@ -1,0 +1,64 @@
+"""`ldcat publish`: the rows of a catalog become leaves of a log, and its files a signed release."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from catalog.faces import render
+from catalog.faces.options import (
+    PassphraseOption,
+    QuietOption,
+    TableFormatOption,
+    default_catalog,
+    passphrase_of,
+    require,
+    signed_state,
+)
+from catalog.faces.render import Format
+from catalog.query.store import Catalog
+
+
+def command(
+    log: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the log, which a static host serves as it is.")],
+    key: Annotated[Path, typer.Option(metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the log.")],
+    catalog: Annotated[
+        Path | None, typer.Argument(metavar="CATALOG", help="Folder that `ldcat build` made; its default without it.")
+    ] = None,
+    passphrase: PassphraseOption = None,
+    output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> int:
+    """Append what the log does not have yet, and sign its checkpoint.
+
+    Whatever interrupts it, the release before stays as it is, and the next run goes on. A log that is older than what
+    this machine signed last is refused, and so is a catalog that has another digest for a configuration of the log.
+    """
+    from catalog.release.key_files import read_keys  # cryptography takes long to load
+    from catalog.release.log_folder import LogFolder
+    from catalog.release.publish import publish
+    from catalog.transparency.encoding import to_base64
+
+    require(output, Format.TABLE, Format.JSON)
+    signers = [pair.signer for pair in read_keys(key, passphrase_of(passphrase))]
+    opened = Catalog.open(catalog or default_catalog())
+    state = signed_state(signers[0].key.name)
+    published = publish(opened, LogFolder(log), signers, state, now=int(time.time()))
+    found = published.checkpoint
+    facts = {
+        "origin": found.origin,
+        "release": published.release,
+        "new_rows": published.new_rows,
+        "size": found.size,
+        "root": to_base64(found.root),
+    }
+    if output is Format.JSON:
+        render.json_document(facts)
+    else:
+        render.facts(facts.items(), title=str(log))
+    if not published.new_rows and not quiet:
+        render.note("the log has every row of this catalog")
+    return 0

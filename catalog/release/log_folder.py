@@ -1,0 +1,113 @@
+"""The folder of a log: files that never change, and a checkpoint that is exchanged last; one writer at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from catalog.errors import MalformedInput, Unreadable, UsageError
+from catalog.release import inputs
+from catalog.transparency.note import MAX_NOTE, Note
+
+CHECKPOINT = "checkpoint"
+_LOCK = ".ldcat-lock"
+_WRITERS = 16
+"""Threads that wait for the disk, each for a file of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogFolder:
+    """A log that is, or will be, in a folder."""
+
+    root: Path
+
+    def read(self, path: str, at_most: int) -> bytes:
+        """As a Store of tiles.py."""
+        inputs.check_regular(self.root / path)
+        data = inputs.read_start(self.root / path, at_most + 1)
+        if len(data) > at_most:
+            raise MalformedInput(f"{self.root / path} has more than {at_most} bytes")
+        return data
+
+    def checkpoint(self) -> Note | None:
+        """What is published, unverified; None where nothing is."""
+        if not inputs.exists(self.root / CHECKPOINT):
+            return None
+        return Note.parse(self.read(CHECKPOINT, MAX_NOTE))
+
+    def write(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Each file whole or not at all, synced, and its folder too, when this returns. Raises Unreadable."""
+        folders: set[Path] = set()
+        left = iter(files)
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            while some := list(islice(left, 4 * _WRITERS)):  # so that few of them are in memory
+                folders.update(pool.map(self._write_one, some))
+        try:
+            for folder in folders:
+                _sync(folder)
+        except OSError as error:
+            raise inputs.unreadable(self.root, error) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone, as long as this process lives; raises UsageError where another one writes."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        except OSError as error:
+            raise inputs.unreadable(self.root, error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise UsageError(f"another process is publishing to {self.root}", "wait until it has ended") from error
+        finally:
+            os.close(descriptor)
+
+    def _write_one(self, file: tuple[str, bytes]) -> Path:
+        path, data = self.root / file[0], file[1]
+        partial = path.with_name(f".{path.name}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as opened:
+                opened.write(data)
+                opened.flush()
+                os.fsync(opened.fileno())
+            partial.replace(path)
+        except OSError as error:
+            raise inputs.unreadable(path, error) from error
+        return path.parent
+
+
+@dataclass(frozen=True, slots=True)
+class SignedState:
+    """The checkpoint that this machine signed last for a log: a log folder that is older was restored, or forged."""
+
+    path: Path
+
+    def read(self) -> Note | None:
+        """None where this machine signed nothing for it; raises Unreadable, MalformedInput."""
+        if not inputs.exists(self.path):
+            return None
+        return Note.parse(inputs.read_file(self.path, limit=MAX_NOTE))
+
+    def write(self, note: Note) -> None:
+        """Before the checkpoint is published; raises Unreadable, and then nothing may be."""
+        try:
+            LogFolder(self.path.parent).write([(self.path.name, bytes(note))])
+        except Unreadable as error:
+            raise Unreadable(f"what was signed cannot be remembered: {error}", error.hint) from error
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

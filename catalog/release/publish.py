@@ -1,0 +1,165 @@
+"""Publish: the rows of a catalog become leaves of a log, and its files the artifacts of a release.
+
+Everything is written under names of its own and synced before the checkpoint that counts it is put in its place, so
+that whatever happens the release before stays as it is, and the next run goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog.errors import MalformedRecord, UsageError, VerificationFailed
+from catalog.release import manifest
+from catalog.release.log_folder import CHECKPOINT, LogFolder, SignedState
+from catalog.release.log_history import read_history
+from catalog.release.manifest import Manifest
+from catalog.release.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, row_leaves
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType, Signer
+from catalog.transparency.note import Note, Signature
+from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
+
+REVOCATIONS = "revocations.json"
+
+
+class CatalogFiles(Protocol):
+    """A catalog whose files are verified as they are read."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it has."""
+
+    def verified(self, name: str) -> bytes:
+        """The bytes of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What stands in the log now. new_rows: digest records that came with it; 0 where there was nothing new."""
+
+    checkpoint: Checkpoint
+    release: int
+    new_rows: int
+
+
+def publish(
+    catalog: CatalogFiles,
+    log: LogFolder,
+    signers: Sequence[Signer],
+    state: SignedState,
+    *,
+    revokes: Sequence[RevokeRecord] = (),
+    now: int,
+) -> Published:
+    """Append what the log does not have yet, and sign the checkpoint. now: seconds since 1970.
+
+    signers: of the log, all under its origin. Raises UsageError for keys that are not of one log, for a catalog that
+    contradicts live rows, or whose rows are not all in it; VerificationFailed for a log that is not the one published.
+    """
+    origin = _origin_of(signers)
+    with log.locked():
+        note = _settled(log, signers, state)
+        old = Checkpoint.parse(note.text) if note else Checkpoint(origin, 0, merkle.EMPTY_ROOT)
+        history = read_history(log, old)
+        rows = history.new_rows(_leaves(catalog))
+        revoked = [*history.revokes, *revokes]
+        listed = catalog.manifest.to_json()
+        artifacts = {manifest.NAME: hashlib.sha256(listed).hexdigest()}
+        if not rows and not revokes and history.release and history.release.artifacts == artifacts:
+            return Published(old, history.release.release, 0)
+        number = history.release.release + 1 if history.release else 1
+        if history.release and now < history.release.time:
+            raise UsageError("the clock is behind the time of the last release", "set it; releases never go back")
+        revocations = canonical_json([_as_json(record) for record in revoked])
+        record = ReleaseRecord(
+            type="release",
+            release=number,
+            time=now,
+            artifacts=artifacts,
+            revocations_sha256=hashlib.sha256(revocations).hexdigest(),
+            previous_size=old.size,
+            previous_root=old.root.hex(),
+        )
+        leaves = [*rows, *map(leaf_of, revokes), leaf_of(record)]
+        folder = release_path(number)
+        log.write((f"{folder}/{name}", catalog.verified(name)) for name in catalog.manifest.files)
+        log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations)])
+        new = _append(log, old, leaves)
+        signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
+        state.write(signed)
+        log.write([(CHECKPOINT, bytes(signed))])
+        return Published(new, number, len(rows))
+
+
+def release_path(number: int) -> str:
+    """Folder of the artifacts of a release, in the log's."""
+    return f"releases/{number}"
+
+
+def _origin_of(signers: Sequence[Signer]) -> str:
+    names = {signer.key.name for signer in signers}
+    kinds = {signer.key.type for signer in signers}
+    if len(names) != 1 or not kinds <= {SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44}:
+        raise UsageError("a log is signed by keys of its own name", "ldcat keygen makes them for a log")
+    return names.pop()
+
+
+def _settled(log: LogFolder, signers: Sequence[Signer], state: SignedState) -> Note | None:
+    """The published checkpoint, which is what this machine signed last, or goes on from it.
+
+    A checkpoint that was signed and not put in its place is put there: its leaves were synced before it was signed.
+    """
+    keys = [signer.key for signer in signers]
+    published, signed = log.checkpoint(), state.read()
+    for note in (published, signed):
+        if note:
+            note.verify(keys)
+    if signed is None:
+        return published
+    last = Checkpoint.parse(signed.text)
+    current = Checkpoint.parse(published.text) if published else Checkpoint(last.origin, 0, merkle.EMPTY_ROOT)
+    if current.origin != last.origin:
+        raise VerificationFailed(f"{log.root} is the log {current.origin}, not {last.origin}")
+    if current.size < last.size:
+        if merkle.root_hash(last.size, TileReader(log, last.size).node) != last.root:
+            raise VerificationFailed(f"{log.root} is older than what was signed last, and has not its leaves")
+        log.write([(CHECKPOINT, bytes(signed))])
+        return signed
+    proof = merkle.consistency_proof(last.size, current.size, TileReader(log, current.size).node)
+    merkle.verify_consistency(last.size, current.size, proof, last.root, current.root)
+    return published
+
+
+def _leaves(catalog: CatalogFiles) -> Iterator[bytes]:
+    for name, entry in catalog.manifest.technologies.items():
+        if not entry.parts and entry.rows:
+            raise UsageError(f"the catalog keeps distinguished {name} digests only", "publish one that has every row")
+        for part in manifest.part_names(name, entry.parts):
+            try:
+                yield from row_leaves(pq.ParquetFile(pa.BufferReader(catalog.verified(part))).read(use_threads=False))
+            except (pa.ArrowException, KeyError) as error:
+                raise MalformedRecord(f"{part} is not a table of launch digests") from error
+
+
+def _append(log: LogFolder, old: Checkpoint, leaves: Sequence[bytes]) -> Checkpoint:
+    """Write tiles and bundles; the checkpoint they are of is read back from them."""
+    reader = TileReader(log, old.size)
+    log.write(new_bundles(old.size, leaves, reader))
+    log.write(new_tiles(old.size, [merkle.leaf_hash(leaf) for leaf in leaves], reader))
+    size = old.size + len(leaves)
+    written = TileReader(log, size).node
+    root = merkle.root_hash(size, written)
+    if old.size:
+        merkle.verify_consistency(old.size, size, merkle.consistency_proof(old.size, size, written), old.root, root)
+    return Checkpoint(old.origin, size, root)
+
+
+def _as_json(record: RevokeRecord) -> dict[str, object]:
+    return {"selector": record.selector, "severity": record.severity, "reason": record.reason}

@@ -1,0 +1,134 @@
+"""Records: what a catalog's log has as leaves, in canonical JSON: keys sorted, no blanks, ASCII, digests in hex.
+
+A digest record has no time, release or host in it, so that whoever measures the same rows gets the same leaves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from catalog.errors import MalformedRecord
+from catalog.wire import Wire, decode_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Severity = Literal["revoked", "deprecated", "restored"]
+
+
+class DigestRecord(Wire, frozen=True):
+    """A row: a launch digest and every input that determines it, components by hash; null: not measured."""
+
+    type: Literal["digest"]
+    launch_digest: str
+    technology: str
+    firmware_sha256: str
+    kernel_hashes_sha256: str | None
+    vmm: str | None
+    vcpus: int | None
+    vcpu_signature: str | None
+    sev_features: str | None
+
+
+class RevokeRecord(Wire, frozen=True):
+    """selector: fields of digest records and their values; all rows that have them. The newest that selects counts."""
+
+    type: Literal["revoke"]
+    selector: dict[str, str | int | None]
+    severity: Severity
+    reason: str
+
+
+class ReleaseRecord(Wire, frozen=True):
+    """The last leaf of every checkpoint that is published. time: seconds since 1970. artifacts: SHA-256 by path.
+
+    revocations_sha256: of the file that lists all revoke records. previous_*: the checkpoint before; root in hex.
+    """
+
+    type: Literal["release"]
+    release: int
+    time: int
+    artifacts: dict[str, str]
+    revocations_sha256: str
+    previous_size: int
+    previous_root: str
+
+
+Record = DigestRecord | RevokeRecord | ReleaseRecord
+_TYPES: Mapping[str, type[Record]] = {"digest": DigestRecord, "revoke": RevokeRecord, "release": ReleaseRecord}
+INPUTS = tuple(name for name in DigestRecord.__struct_fields__ if name not in ("type", "launch_digest"))
+"""Fields of a digest record that determine the digest."""
+
+
+def leaf_of(record: Record) -> bytes:
+    """The bytes that are hashed."""
+    return canonical_json(msgspec.to_builtins(record))
+
+
+def canonical_json(value: Any) -> bytes:
+    """Keys sorted, no blanks, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+def parse_record(leaf: bytes) -> Record:
+    """A record from exactly its leaf; raises MalformedRecord for what is none, or not canonical."""
+    kind = decode_json(leaf, _Kind, "leaf").type
+    if kind not in _TYPES:
+        raise MalformedRecord(f"leaf: there are no {kind!r} records")
+    found: Record = decode_json(leaf, _TYPES[kind], f"{kind} record")
+    if not leaf.isascii() or (msgspec.json.encode(found, order="sorted") != leaf and leaf_of(found) != leaf):
+        raise MalformedRecord(f"{kind} record: not written as it is canonical")
+    if isinstance(found, RevokeRecord) and (
+        not found.selector or not found.selector.keys() <= {*INPUTS, "launch_digest"}
+    ):
+        raise MalformedRecord("revoke record: the selector has no fields of digest records")
+    return found
+
+
+def parse_row(leaf: bytes) -> DigestRecord:
+    """A digest record from its leaf; raises MalformedRecord for another record, too."""
+    record = parse_record(leaf)
+    if not isinstance(record, DigestRecord):
+        raise MalformedRecord(f"leaf: a {record.type} record is no row")
+    return record
+
+
+def row_leaves(rows: pa.Table) -> list[bytes]:
+    """The leaves of rows of launch_digests.parquet, in their order; byte for byte those of `leaf_of`, and faster."""
+    columns = [_encoded(rows[name], write) for name, write in _WRITTEN.items()]
+    return [(_LEAF % row).encode("ascii") for row in zip(*columns, strict=True)]
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    type: str
+
+
+_WRITTEN = {
+    "firmware_sha256": lambda value: f'"{value.hex()}"',
+    "kernel_hashes_sha256": lambda value: f'"{value.hex()}"',
+    "launch_digest": lambda value: f'"{value.hex()}"',
+    "sev_features": lambda value: f'"{value:#x}"',
+    "technology": json.dumps,
+    "vcpu_signature": lambda value: f'"{value:#010x}"',
+    "vcpus": str,
+    "vmm": json.dumps,
+}
+"""How each column stands in a leaf; null is null."""
+
+_LEAF = (
+    '{"firmware_sha256":%s,"kernel_hashes_sha256":%s,"launch_digest":%s,"sev_features":%s,"technology":%s,'
+    '"type":"digest","vcpu_signature":%s,"vcpus":%s,"vmm":%s}'
+)
+
+
+def _encoded(column: pa.ChunkedArray, write: Any) -> list[str]:
+    """The values of a column as JSON; each different one is written once."""
+    written: dict[Any, str] = {None: "null"}
+    values = column.to_pylist()
+    for value in set(values):
+        written.setdefault(value, write(value)) if value is not None else None
+    return [written[value] for value in values]
