@@ -18,7 +18,20 @@ from catalog import __version__
 from catalog.abi import sha256
 from catalog.errors import LdcatError, Unreadable
 from catalog.faces import render
-from catalog.faces.commands import build, explain, inspect, keygen, lookup, measure, publish, sql, vmsa
+from catalog.faces.commands import (
+    build,
+    explain,
+    inspect,
+    keygen,
+    lookup,
+    measure,
+    prove,
+    publish,
+    sql,
+    trust,
+    verify_proof,
+    vmsa,
+)
 from catalog.faces.options import kernels
 
 app = typer.Typer(
@@ -38,6 +51,9 @@ app.command("explain")(explain.command)
 app.command("sql")(sql.command)
 app.command("keygen")(keygen.command)
 app.command("publish")(publish.command)
+app.command("prove")(prove.command)
+app.command("verify-proof")(verify_proof.command)
+app.add_typer(trust.app, name="trust")
 app.add_typer(vmsa.app, name="vmsa")
 
 

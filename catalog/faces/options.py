@@ -24,7 +24,7 @@ from catalog.release.numbers import number
 from catalog.release.receipts import Receipts
 
 if TYPE_CHECKING:  # cryptography takes long to load
-    from catalog.release.log_folder import SignedState
+    from catalog.release.log_folder import LastCheckpoint
 
 
 def parse_number(text: str) -> int:
@@ -75,18 +75,16 @@ def receipts() -> Receipts:
         return Receipts(None)
 
 
-def signed_state(origin: str) -> SignedState:
-    """Where it is kept what this machine signed last for a log; raises Unreadable where there is no place for it."""
+def remembered(what: str, origin: str) -> LastCheckpoint:
+    """Where it is kept what this machine signed, or saw, last of a log; raises Unreadable where there is no place."""
     state_home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     try:
-        folder = Path(state_home).expanduser() / "ldcat" / "signed"
+        folder = Path(state_home).expanduser() / "ldcat" / what
     except RuntimeError as error:
-        raise Unreadable(
-            "there is no home folder", "set XDG_STATE_HOME: what was signed has to be remembered"
-        ) from error
-    from catalog.release.log_folder import SignedState
+        raise Unreadable("there is no home folder", f"set XDG_STATE_HOME; it keeps what was {what} last") from error
+    from catalog.release.log_folder import LastCheckpoint
 
-    return SignedState(folder / f"{quote(origin, safe='')}.note")
+    return LastCheckpoint(folder / f"{quote(origin, safe='')}.note")
 
 
 def passphrase_of(path: Path | None) -> bytes | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from catalog.abi.launch_measure import TIK_SIZE
+from catalog.abi.report import AttestationReport
 from catalog.errors import MalformedInput, Unreadable, UsageError
-from catalog.query.evidence import MAX_EVIDENCE, Evidence, sniff
+from catalog.query.evidence import MAX_EVIDENCE, Evidence, LaunchMeasureData, sniff
 from catalog.release import inputs
 
 if TYPE_CHECKING:  # cryptography takes long to load
@@ -44,6 +45,24 @@ def read_evidence(asked: str, stdin: BinaryIO, *, with_tik: bool = False) -> Evi
     inputs.check_regular(path)
     data = _bounded(inputs.read_start(path, MAX_EVIDENCE + 1), asked)
     return sniff(data, name=f"what {asked} holds", with_tik=with_tik)
+
+
+def read_bounded(name: str, stdin: BinaryIO, at_most: int) -> bytes:
+    """A file, or for - stdin; raises Unreadable, too, for more than so many bytes."""
+    if name != "-":
+        inputs.check_regular(Path(name))
+    data = stdin.read(at_most + 1) if name == "-" else inputs.read_start(Path(name), at_most + 1)
+    if len(data) > at_most:
+        raise Unreadable(f"{name} is larger than {at_most} bytes")
+    return data
+
+
+def read_asked_digest(asked: str, stdin: BinaryIO) -> str:
+    """The launch digest of a report, or one that is said, in hex; raises as `read_evidence`, and UsageError."""
+    value = read_evidence(asked, stdin).value
+    if isinstance(value, LaunchMeasureData):
+        raise UsageError("a launch measurement is of no digest that it says itself", "give a report or a digest")
+    return (value.measurement if isinstance(value, AttestationReport) else value).hex()
 
 
 def read_expectation(said: str, stdin: BinaryIO) -> bytes:

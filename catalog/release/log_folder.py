@@ -13,6 +13,7 @@ from pathlib import Path
 
 from catalog.errors import MalformedInput, Unreadable, UsageError
 from catalog.release import inputs
+from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import MAX_NOTE, Note
 
 CHECKPOINT = "checkpoint"
@@ -86,23 +87,28 @@ class LogFolder:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedState:
-    """The checkpoint that this machine signed last for a log: a log folder that is older was restored, or forged."""
+class LastCheckpoint:
+    """The checkpoint of a log that this machine signed, or saw, last: what is older was restored, or is withheld."""
 
     path: Path
 
     def read(self) -> Note | None:
-        """None where this machine signed nothing for it; raises Unreadable, MalformedInput."""
+        """None where there was nothing yet; raises Unreadable, MalformedInput."""
         if not inputs.exists(self.path):
             return None
         return Note.parse(inputs.read_file(self.path, limit=MAX_NOTE))
 
+    def checkpoint(self) -> Checkpoint | None:
+        """What the note says, which was verified when it was written; raises as `read`."""
+        note = self.read()
+        return None if note is None else Checkpoint.parse(note.text)
+
     def write(self, note: Note) -> None:
-        """Before the checkpoint is published; raises Unreadable, and then nothing may be."""
+        """Of what is signed before it is published; raises Unreadable, and then nothing may be."""
         try:
             LogFolder(self.path.parent).write([(self.path.name, bytes(note))])
         except Unreadable as error:
-            raise Unreadable(f"what was signed cannot be remembered: {error}", error.hint) from error
+            raise Unreadable(f"the checkpoint cannot be remembered: {error}", error.hint) from error
 
 
 def _sync(folder: Path) -> None:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from catalog.errors import MalformedRecord, UsageError, VerificationFailed
 from catalog.release import manifest
-from catalog.release.log_folder import CHECKPOINT, LogFolder, SignedState
+from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.release.log_history import read_history
 from catalog.release.manifest import Manifest
 from catalog.release.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, row_leaves
@@ -53,7 +53,7 @@ def publish(
     catalog: CatalogFiles,
     log: LogFolder,
     signers: Sequence[Signer],
-    state: SignedState,
+    state: LastCheckpoint,
     *,
     revokes: Sequence[RevokeRecord] = (),
     now: int,
@@ -111,7 +111,7 @@ def _origin_of(signers: Sequence[Signer]) -> str:
     return names.pop()
 
 
-def _settled(log: LogFolder, signers: Sequence[Signer], state: SignedState) -> Note | None:
+def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -> Note | None:
     """The published checkpoint, which is what this machine signed last, or goes on from it.
 
     A checkpoint that was signed and not put in its place is put there: its leaves were synced before it was signed.

@@ -14,13 +14,13 @@ of the old note and of the new one have signed it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from catalog.errors import MalformedInput, UntrustedSigner, VerificationFailed
+from catalog.errors import MalformedInput, UntrustedSigner, UsageError, VerificationFailed
 from catalog.transparency.encoding import from_decimal
-from catalog.transparency.keys import SignatureType, VerifierKey
-from catalog.transparency.note import Note
+from catalog.transparency.keys import SignatureType, Signer, VerifierKey
+from catalog.transparency.note import Note, Signature
 from catalog.transparency.policy import Policy
 
 MAX_ROOTS = 32
@@ -72,6 +72,30 @@ class Trust:
         signers = {verified.key.public_key for verified in note.verify(list(self.roots.values()))}
         if len(signers) < self.threshold:
             raise UntrustedSigner(f"{len(signers)} root keys signed this trust note, and {self.threshold} have to")
+
+
+def read_unsigned(data: bytes) -> Note:
+    """A trust note, with whatever signatures it has, or its text alone; raises MalformedInput."""
+    try:
+        note = Note.parse(data)
+    except MalformedInput:
+        try:
+            note = Note(data.decode("utf-8"), ())
+        except UnicodeDecodeError as error:
+            raise MalformedInput("a trust note is UTF-8, and this is not") from error
+    Trust.parse(note.text)
+    return note
+
+
+def sign_trust(note: Note, signers: Sequence[Signer], now: int) -> Note:
+    """The note with signatures more; raises UsageError for keys that sign checkpoints alone.
+
+    The roots of the note before sign the next one too. now: seconds since 1970.
+    """
+    if any(signer.key.type is not SignatureType.ED25519 for signer in signers):
+        raise UsageError("a trust note is signed by Ed25519 keys of notes", "ldcat keygen --for root")
+    made = [Signature(signer.key.name, signer.key.key_id, signer.sign(note.text, now)) for signer in signers]
+    return note.with_signatures(made)
 
 
 def open_trust(note: Note) -> Trust:

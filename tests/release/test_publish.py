@@ -18,7 +18,7 @@ from catalog.errors import LdcatError, MalformedRecord, Unreadable, UsageError, 
 from catalog.query.store import Catalog
 from catalog.release import manifest
 from catalog.release.build import Built
-from catalog.release.log_folder import CHECKPOINT, LogFolder, SignedState
+from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.release.log_history import read_history
 from catalog.release.publish import Published, publish
 from catalog.release.records import (
@@ -53,8 +53,8 @@ class Publisher:
         return LogFolder(self.root / "log")
 
     @property
-    def state(self) -> SignedState:
-        return SignedState(self.root / "state" / "signed.note")
+    def state(self) -> LastCheckpoint:
+        return LastCheckpoint(self.root / "state" / "signed.note")
 
     def publish(self, built: Built, now: int = NOW, revokes: tuple[RevokeRecord, ...] = ()) -> Published:
         catalog = Catalog.open(built.folder)

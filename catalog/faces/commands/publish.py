@@ -15,8 +15,8 @@ from catalog.faces.options import (
     TableFormatOption,
     default_catalog,
     passphrase_of,
+    remembered,
     require,
-    signed_state,
 )
 from catalog.faces.render import Format
 from catalog.query.store import Catalog
@@ -45,7 +45,7 @@ def command(
     require(output, Format.TABLE, Format.JSON)
     signers = [pair.signer for pair in read_keys(key, passphrase_of(passphrase))]
     opened = Catalog.open(catalog or default_catalog())
-    state = signed_state(signers[0].key.name)
+    state = remembered("signed", signers[0].key.name)
     published = publish(opened, LogFolder(log), signers, state, now=int(time.time()))
     found = published.checkpoint
     facts = {

@@ -1,0 +1,40 @@
+"""`ldcat prove`: a bundle with which anyone can check, offline, that a log has a launch digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from catalog.faces import render
+from catalog.faces.matches import not_found
+from catalog.faces.options import QuietOption
+
+
+def command(
+    digest: Annotated[str, typer.Argument(metavar="DIGEST", help="Launch digest in hex or base64.")],
+    log: Annotated[Path, typer.Option(metavar="DIR", envvar="LDCAT_LOG", help="Folder of the log.")],
+    quiet: QuietOption = False,
+) -> int:
+    """Prove that a log has a launch digest: a line of JSON for each configuration that has it.
+
+    A bundle has the row, its status at the checkpoint, and all revocations, each proof as the text that C2SP
+    tlog-proof says. `ldcat verify-proof` checks it with nothing else but a trust note. Exit code 1 where the log has no
+    such digest.
+    """
+    from catalog.abi.digest import LaunchDigest
+    from catalog.query.prove import Prover  # cryptography takes long to load
+    from catalog.release.log_folder import LogFolder
+
+    asked = LaunchDigest.parse(digest)
+    bundles = Prover(LogFolder(log)).prove_digest(asked, warn=render.warning)
+    if not bundles:
+        if not quiet:
+            render.note(not_found(asked.value))
+        return 1
+    for bundle in bundles:
+        render.line(bytes(bundle).decode("ascii").rstrip("\n"))
+    if len(bundles) > 1 and not quiet:
+        render.note(f"{len(bundles)} configurations have this digest: a bundle a line")
+    return 0

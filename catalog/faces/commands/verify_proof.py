@@ -1,0 +1,61 @@
+"""`ldcat verify-proof`: what a proof bundle says, from files alone."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from catalog.faces import render
+from catalog.faces.options import TableFormatOption, remembered, require
+from catalog.faces.render import Format
+from catalog.query.evidence_files import read_asked_digest, read_bounded
+
+
+def command(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Bundle that `ldcat prove` wrote.")],
+    trust: Annotated[Path, typer.Option(metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whom you believe.")],
+    report: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|DIGEST", help="Attestation report, or launch digest, that it has to be of."),
+    ] = None,
+    output: TableFormatOption = Format.TABLE,
+) -> int:
+    """Verify a proof bundle offline: signatures, witnesses, age, inclusion, then what the row says.
+
+    Exit codes: 0 match, 1 unknown (another digest), 4 bad proof, 6 untrusted signer, 7 revoked, 8 stale, 9 older than
+    a checkpoint that was seen here before.
+    """
+    from catalog.query.proof_bundle import MAX_BUNDLE  # cryptography takes long to load
+    from catalog.query.verify_proof import read_trust, verdict_to_dict, verify_bundle
+
+    require(output, Format.TABLE, Format.JSON)
+    note = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_BUNDLE))
+    digest = None if report is None else read_asked_digest(report, sys.stdin.buffer)
+    data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
+    memory = remembered("seen", note.policy.logs[0].name)
+    before = memory.checkpoint()
+    verdict = verify_bundle(data, note, now=int(time.time()), seen=before, digest=digest)
+    if verdict.newest is not None and verdict.checkpoint != before:
+        memory.write(verdict.newest)
+    record = verdict_to_dict(verdict)
+    if output is Format.JSON:
+        render.json_document(record)
+    else:
+        for text in _lines(record):
+            render.line(text)
+    return verdict.outcome.exit_code
+
+
+def _lines(record: dict[str, Any]) -> list[str]:
+    from catalog.faces.matches import fact_lines
+
+    facts = [("why", record["why"])]
+    facts += [(name, value) for name, value in (record["row"] or {}).items() if value is not None and name != "type"]
+    if record["checkpoint"]:
+        facts += [("log", record["checkpoint"]["origin"]), ("leaves", record["checkpoint"]["size"])]
+        facts += [("signed by", signer["name"]) for signer in record["signers"]]
+    return list(fact_lines(facts, title=record["outcome"]))

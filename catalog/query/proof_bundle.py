@@ -1,0 +1,77 @@
+"""Proof bundles: what `ldcat prove` writes: a row of a log, its status at the same checkpoint, and all revocations.
+
+JSON, so that each proof is in it as the C2SP text that it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from catalog.errors import MalformedInput, MalformedRecord
+from catalog.release.records import Severity, canonical_json
+from catalog.transparency.proof import TlogProof
+from catalog.wire import Wire, decode_json
+
+FORMAT = "ldcat-proof/1"
+MAX_BUNDLE = 16 << 20
+"""Bytes."""
+
+
+class Revocation(Wire, frozen=True):
+    """An entry of a list of revocations, in the order of the log."""
+
+    selector: dict[str, str | int | None]
+    severity: Severity
+    reason: str
+
+
+class _BundleWire(Wire, frozen=True):
+    format: str
+    row: str
+    status: str
+    revocations: list[Revocation]
+
+
+@dataclass(frozen=True, slots=True)
+class ProofBundle:
+    """row, status: proofs at one checkpoint, of a digest record and of the release record, which are their extra."""
+
+    row: TlogProof
+    status: TlogProof
+    revocations: tuple[Revocation, ...]
+
+    @classmethod
+    def parse(cls, data: bytes) -> ProofBundle:
+        """Raises MalformedInput for what is none."""
+        if len(data) > MAX_BUNDLE:
+            raise MalformedInput(f"a proof bundle has at most {MAX_BUNDLE} bytes")
+        wire = decode_json(data, _BundleWire, "proof bundle")
+        if wire.format != FORMAT:
+            raise MalformedRecord(f"proof bundle: format {wire.format!r} is not {FORMAT!r}")
+        row, status = (TlogProof.parse(text.encode("utf-8", "replace")) for text in (wire.row, wire.status))
+        if row.checkpoint != status.checkpoint:
+            raise MalformedInput("the two proofs of the bundle are of two checkpoints")
+        if row.extra is None or status.extra is None:
+            raise MalformedInput("a proof of the bundle lacks the leaf that it is of")
+        return cls(row, status, tuple(wire.revocations))
+
+    def __bytes__(self) -> bytes:
+        listed = [_as_json(entry) for entry in self.revocations]
+        proofs = {"row": bytes(self.row).decode(), "status": bytes(self.status).decode()}
+        return canonical_json({"format": FORMAT, **proofs, "revocations": listed}) + b"\n"
+
+    @property
+    def revocations_sha256(self) -> str:
+        """Of the list as it is published."""
+        return hashlib.sha256(canonical_json([_as_json(entry) for entry in self.revocations])).hexdigest()
+
+
+def parse_revocations(data: bytes) -> Sequence[Revocation]:
+    """The list of a release; raises MalformedRecord."""
+    return decode_json(data, list[Revocation], "revocations")
+
+
+def _as_json(entry: Revocation) -> dict[str, object]:
+    return {"selector": entry.selector, "severity": entry.severity, "reason": entry.reason}
