@@ -74,7 +74,7 @@ def test_trust_notes(run: Run, place: Path) -> None:
     assert code == 0
     assert (json.loads(out)["version"], list(json.loads(out)["roots"])) == (1, ["a", "b", "c"])
     assert run("trust", "check", str(place / "trust.1"), str(place / "trust.2"))[1] == "version 2 follows version 1\n"
-    code, out, err = run("trust", "check", str(place / "trust.2"), str(place / "trust.1"))
+    code, out, _ = run("trust", "check", str(place / "trust.2"), str(place / "trust.1"))
     assert (code, out) == (4, "")
 
 
