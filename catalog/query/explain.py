@@ -11,6 +11,7 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.report import AttestationReport
 from catalog.errors import UsageError
 from catalog.firmware.build import FirmwareBuild
+from catalog.launch.chain import Digests
 from catalog.launch.measure_scan import scan_launch_measure
 from catalog.launch.native.paths import Kernels
 from catalog.launch.technology import technologies, technology_named
@@ -47,13 +48,14 @@ class DigestTarget:
 
     digest: bytes
 
-    def among(self, digests: bytes, size: int, kernels: Kernels) -> list[int]:  # noqa: ARG002 - it takes none
+    def among(self, digests: Digests, size: int, kernels: Kernels) -> list[int]:  # noqa: ARG002 - it takes none
         """See Target."""
-        found, at = [], digests.find(self.digest) if size == len(self.digest) else -1
+        found, searched = [], bytes(digests) if size == len(self.digest) else b""
+        at = searched.find(self.digest)
         while at >= 0:
             if at % size == 0:
                 found.append(at // size)
-            at = digests.find(self.digest, at + 1)
+            at = searched.find(self.digest, at + 1)
         return found
 
     def is_it(self, digest: LaunchDigest) -> bool:
@@ -67,7 +69,7 @@ class MeasureTarget:
 
     question: MeasureQuestion
 
-    def among(self, digests: bytes, size: int, kernels: Kernels) -> list[int]:  # noqa: ARG002 - all have 32 bytes
+    def among(self, digests: Digests, size: int, kernels: Kernels) -> list[int]:  # noqa: ARG002 - all have 32 bytes
         """See Target."""
         question = self.question
         return scan_launch_measure(question.tik, question.context, question.measurement, digests, kernels)

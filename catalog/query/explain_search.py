@@ -17,7 +17,7 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import CannotLaunch
 from catalog.firmware.build import FirmwareBuild
-from catalog.launch.chain import VcpuChain
+from catalog.launch.chain import Digests, VcpuChain
 from catalog.launch.native.paths import Kernels
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
@@ -37,7 +37,7 @@ Stage = tuple[str, ...]
 class Target(Protocol):
     """What is looked for: a digest, or the digest of a launch measurement."""
 
-    def among(self, digests: bytes, size: int, kernels: Kernels) -> list[int]:
+    def among(self, digests: Digests, size: int, kernels: Kernels) -> list[int]:
         """Numbers of the digests, of `size` bytes each, that are the one."""
 
     def is_it(self, digest: LaunchDigest) -> bool:
@@ -158,9 +158,11 @@ def size_of(space: Space, most: int) -> int:
 def try_task(task: Task) -> list[tuple[int, int]]:
     """Which candidates have the digest: their number, and the number of the count."""
     technology, kernels = technology_named(task.technology), task.kernels.here()
-    digests = b"".join(technology.fold_chains(task.chains, task.counts, kernels)) if task.chains else task.digests
-    found = task.target.among(digests, technology.digest_size, kernels)
-    return [divmod(number, len(task.counts) or 1) for number in found]
+    among, size = task.target.among, technology.digest_size
+    if not task.chains:
+        return [(number, 0) for number in among(task.digests, size, kernels)]
+    folded = technology.fold_chains(task.chains, task.counts, kernels)
+    return [(number, count) for number, made in enumerate(folded) for count in among(made, size, kernels)]
 
 
 def _confirmed(batch: Batch, found: Sequence[tuple[int, int]]) -> Iterator[Candidate]:
