@@ -38,18 +38,23 @@ _INTEGER, _OCTET_STRING, _IA5_STRING = 0x02, 0x04, 0x16
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check. passed: None where it says something to know, and decides nothing."""
+    """One check. passed: None where it says something to know, and decides nothing. product: of a root of AMD's."""
 
     check: str
     passed: bool | None
     detail: str
+    product: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Endorsement:
-    """All findings. verified: none failed."""
+    """All findings. root: the product whose root certificate of AMD's the chain ends in; None for any other root.
+
+    verified: none failed; whoever gave a root that is none of AMD's vouches for it.
+    """
 
     findings: tuple[Finding, ...]
+    root: str | None
 
     @property
     def verified(self) -> bool:
@@ -62,7 +67,8 @@ def verify_report(report: AttestationReport, certificates: Sequence[x509.Certifi
     now: seconds since 1970. Whoever names the certificates trusts the root among them; whether it is one of AMD's
     is said.
     """
-    return Endorsement(tuple(_findings(report, certificates, now)))
+    findings = tuple(_findings(report, certificates, now))
+    return Endorsement(findings, next((f.product for f in findings if f.check == "root"), None))
 
 
 def _findings(report: AttestationReport, certificates: Sequence[x509.Certificate], now: float) -> Iterator[Finding]:
@@ -104,8 +110,8 @@ def _chain(leaf: x509.Certificate, certificates: Sequence[x509.Certificate], now
     yield Finding("chain", self_signed, f"the ARK is {'' if self_signed else 'not '}signed by itself")
     fingerprint = child.fingerprint(hashes.SHA256()).hex()
     product = AMD_ROOTS.get(fingerprint)
-    whose = f"AMD's for {product}" if product else "none of AMD's known here: whoever gave it is trusted for it"
-    yield Finding("root", True if product else None, f"the ARK is {whose} (SHA-256 {fingerprint})")
+    whose = f"AMD's for {product}" if product else "none of AMD's known here: whoever gave it vouches for it"
+    yield Finding("root", True if product else None, f"the ARK is {whose} (SHA-256 {fingerprint})", product)
 
 
 def _platform(report: AttestationReport, leaf: x509.Certificate, key: str) -> Iterator[Finding]:

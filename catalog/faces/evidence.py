@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -49,7 +50,6 @@ TikOption = Annotated[
         "--tik",
         parser=named_path,
         metavar="FILE",
-        envvar="LDCAT_TIK",
         help="Transport integrity key of the launch session, 16 bytes, or TEK and TIK, 32. Never printed.",
         rich_help_panel=_MEASURE,
     ),
@@ -107,6 +107,8 @@ def gather(
         raise UsageError(
             f"nonce, API version, build id and policy belong to LAUNCH_MEASURE, and this is: {evidence.form}"
         )
+    if not isinstance(value, AttestationReport) and str(certs) == os.environ.get("LDCAT_CERTS"):
+        certs = None  # a setting of this machine, and no word on this evidence
     proofs = Proofs(
         certificates=read_certificates(certs) if certs else (),
         now=time.time(),
@@ -127,19 +129,27 @@ def evidence_lines(answer: Answer) -> Iterator[str]:
     value = answer.evidence.value
     if isinstance(value, AttestationReport):
         yield from fact_lines(_report_facts(value), title=answer.evidence.form)
-        if answer.endorsement is None:
-            yield f"  ? {NOT_VERIFIED}"
-        else:
-            marks = {True: "ok", False: "FAILED", None: "note"}
-            for finding in answer.endorsement.findings:
-                yield f"  {marks[finding.passed]:<6} {finding.check}: {printable(finding.detail)}"
-            yield f"  {'verified' if answer.endorsement.verified else 'NOT VERIFIED'} with the certificates given"
+        yield from verification_lines(answer)
     elif isinstance(value, LaunchMeasureData):
         shown = answer.digest.hex() if answer.digest else "unknown"
         yield from fact_lines([("launch digest", shown)], title=answer.evidence.form)
     for note in answer.notes:
         if note not in shared_digest(answer.matches):  # that one comes behind the matches
             yield f"  ! {printable(note)}"
+
+
+def verification_lines(answer: Answer) -> Iterator[str]:
+    """What the certificates say of a report, or that there are none; nothing of other evidence."""
+    if answer.report is None:
+        return
+    if answer.endorsement is None:
+        yield f"  ? {NOT_VERIFIED}"
+    else:
+        marks = {True: "ok", False: "FAILED", None: "note"}
+        for finding in answer.endorsement.findings:
+            yield f"  {marks[finding.passed]:<6} {finding.check}: {printable(finding.detail)}"
+        root = "" if answer.endorsement.root else ", whose root is none of AMD's known here"
+        yield f"  {'verified' if answer.endorsement.verified else 'NOT VERIFIED'} with the certificates given{root}"
 
 
 def _report_facts(report: AttestationReport) -> list[tuple[str, object]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from catalog.abi.digest import LaunchDigest
@@ -12,7 +12,7 @@ from catalog.errors import UsageError
 from catalog.launch.native.paths import Kernels
 from catalog.query.evidence import Evidence, LaunchMeasureData
 from catalog.query.lookup import lookup
-from catalog.query.match import Match, shared_digest
+from catalog.query.match import Match, shared_by, shared_digest
 from catalog.query.measure_search import MeasureQuestion, search
 from catalog.query.notes import report_notes, sev_policy_notes
 from catalog.query.store import Catalog
@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
     from catalog.abi.endorsement import Endorsement
 
+IS_OF = "the measurement is of this digest, under this TIK"
 NOT_VERIFIED = "not verified: no certificates are given"
 
 
@@ -57,6 +58,11 @@ class Answer:
             "notes": list(self.notes),
             "matches": [match.to_dict() for match in self.matches],
         }
+
+    def explained(self, digest: LaunchDigest, count: int) -> Answer:
+        """The same with the digest that was found, and how many configurations have it."""
+        of_measure = [IS_OF] if isinstance(self.evidence.value, LaunchMeasureData) else []
+        return replace(self, digest=digest, notes=(*self.notes, *of_measure, *shared_by(count)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +161,7 @@ def _digest_of(
             return hint, [*notes, "the measurement is of the digest that the host gave, under this TIK"]
         notes.append("the measurement is not of the digest that the host gave, which is ignored")
     for found in search(catalog, question, kernels, tried):
-        return found, [*notes, "the measurement is of this digest, under this TIK"]
+        return found, [*notes, IS_OF]
     return None, notes
 
 
@@ -165,6 +171,10 @@ def _all_notes(notes: Sequence[str], matches: Sequence[Match]) -> tuple[str, ...
 
 def _verification(endorsement: Endorsement | None) -> dict[str, Any]:
     if endorsement is None:
-        return {"verified": False, "findings": [{"check": "signature", "passed": None, "detail": NOT_VERIFIED}]}
+        return {
+            "verified": False,
+            "root": None,
+            "findings": [{"check": "signature", "passed": None, "detail": NOT_VERIFIED}],
+        }
     findings = [{"check": f.check, "passed": f.passed, "detail": f.detail} for f in endorsement.findings]
-    return {"verified": endorsement.verified, "findings": findings}
+    return {"verified": endorsement.verified, "root": endorsement.root, "findings": findings}

@@ -27,7 +27,6 @@ from catalog.query.explain_space import (
     feature_choice,
     feature_choices,
     firmware_choices,
-    given_append,
     kernel_choices,
     no_kernel,
     signature_choice,
@@ -143,8 +142,8 @@ def space_of(
     signatures = signature_choices(types, host)
     near_vmms = [known.profiles[name] for name in near.vmms] or profiles
     near_signatures = [signature_choice(signature, types) for signature in near.signatures]
-    kernels = [kernel for kernel in near.kernels if kernel] + list(known.kernels)
-    kernels += [given_append(kernel, append) for kernel in kernels for append in known.appends]
+    bases = [kernel for kernel in near.kernels if kernel]
+    kernels = [*bases, *known.files.with_parts_of(bases), *known.kernels, *known.files.with_parts_of(known.kernels)]
     near_kernels: list[Choice[KernelHashes | None]] = [
         Choice(kernel.hashes, kernel.label) if kernel else no_kernel() for kernel in near.kernels
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalog.abi.kernel_hashes import KernelHashes
@@ -13,7 +13,7 @@ from catalog.errors import UsageError, VerificationFailed
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import VmmProfile
-from catalog.query.explain_space import Kernel, kernel_of_record, kernels_of_files
+from catalog.query.explain_space import Kernel, KernelFiles, kernel_of_record
 from catalog.query.measure import Measured, Workbench, request_of
 from catalog.query.packed import PackedCatalog
 from catalog.query.store import Catalog
@@ -50,13 +50,14 @@ class Near:
 class Known:
     """Everything that may have been launched: of ldcat, of a catalog, and of the user.
 
-    appends: command lines that any of the kernels, and of those that are expected, may have been given.
+    firmware, files: of the user, who may mean that they were launched.
     """
 
     builds: Sequence[FirmwareBuild]
     kernels: Sequence[Kernel]
     profiles: Mapping[str, VmmProfile]
-    appends: Sequence[str]
+    firmware: Sequence[FirmwareBuild]
+    files: KernelFiles
 
 
 def known_of(
@@ -70,18 +71,24 @@ def known_of(
     """The user's own first, then the catalog's, then those that ship with ldcat.
 
     firmware: names or files. kernels, initrds: files, or folders of them. Raises what reading them does, and
-    UsageError for initrds without a kernel, or too many files.
+    UsageError for too many files.
     """
-    if initrds and not kernels:
-        raise UsageError("an initrd is measured with a kernel alone", "give --kernel too")
     own = [] if catalog is None else list(catalog.builds.values())
     builds = {build.name: build for build in (*own, *embedded.builds().values())}
     asked = [inputs.find_build(name, builds) for name in firmware]
-    mine = kernels_of_files(_hashed(kernels), _hashed(initrds), appends)
+    files = KernelFiles(_hashed(kernels), _hashed(initrds), appends)
     records = [] if catalog is None else [_kernel_of_row(row[0]) for row in catalog.kernel_hashes.values()]
     records += [kernel_of_record(record) for record in embedded.kernels().values()]
     profiles = {**embedded.profiles(), **({} if catalog is None else catalog.profiles)}
-    return Known([*asked, *builds.values()], [*mine, *records], profiles, appends)
+    return Known([*asked, *builds.values()], [*files.together(), *records], profiles, asked, files)
+
+
+def near_of_given(base: Near, known: Known) -> Near | None:
+    """What the user's own firmware and kernels are with all that is near otherwise; None without any of them."""
+    mine = known.files.together() or known.files.with_parts_of([kernel for kernel in base.kernels if kernel])
+    if not known.firmware and not mine:
+        return None
+    return replace(base, source="files given", firmware=known.firmware or base.firmware, kernels=mine or base.kernels)
 
 
 def near_of(measured: Measured, name: str, append: str | None) -> Near:

@@ -185,24 +185,59 @@ def _command_lines(append: str | None) -> Iterator[tuple[str, str]]:
     yield append.replace('"', "").replace("'", ""), "the command line without quotes"
 
 
-def kernels_of_files(
-    kernels: Mapping[str, bytes], initrds: Mapping[str, bytes], appends: Sequence[str]
+@dataclass(frozen=True, slots=True)
+class KernelFiles:
+    """What the user says that may have been passed: SHA-256 of kernels and initrds by name, and command lines."""
+
+    kernels: Mapping[str, bytes]
+    initrds: Mapping[str, bytes]
+    appends: Sequence[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.kernels or self.initrds or self.appends)
+
+    def together(self) -> list[Kernel]:
+        """Every combination of them alone; none without a kernel."""
+        return _combined(self.kernels, [*self.initrds.items(), None], list(self.appends) or [""])
+
+    def with_parts_of(self, bases: Sequence[Kernel]) -> list[Kernel]:
+        """Each of them in place of a part of kernels that are known: what was updated, or mixed up."""
+        if not self:
+            return []
+        found = []
+        for base in bases:
+            mine = (base.hashes.kernel, base.hashes.initrd, base.hashes.cmdline)
+            kernels = [(f"{name} in place of the kernel", sha256) for name, sha256 in self.kernels.items()]
+            initrds = [(f"{name} in place of the initrd", sha256) for name, sha256 in self.initrds.items()]
+            lines = [(f"the command line {text!r}", hash_cmdline(text), text) for text in self.appends]
+            for kernel, initrd, line in product([None, *kernels], [None, *initrds], [None, *lines]):
+                changed = [part[0] for part in (kernel, initrd, line) if part]
+                hashes = KernelHashes(
+                    kernel[1] if kernel else mine[0], initrd[1] if initrd else mine[1], line[1] if line else mine[2]
+                )
+                if changed:
+                    append = line[2] if line else base.append
+                    found.append(Kernel(f"{base.label} with {', '.join(changed)}", hashes, append))
+        return found
+
+
+def differing_parts(one: KernelHashes, other: KernelHashes) -> list[str]:
+    """Which of the three two kernel hashes tables do not share."""
+    parts = (("kernel", "kernel"), ("initrd", "initrd"), ("command line", "cmdline"))
+    return [what for what, name in parts if getattr(one, name) != getattr(other, name)]
+
+
+def _combined(
+    kernels: Mapping[str, bytes], initrds: Sequence[tuple[str, bytes] | None], appends: Sequence[str]
 ) -> list[Kernel]:
-    """Every combination of files, by name and SHA-256, and command lines, that may have been passed together."""
     found = []
-    for (name, kernel), initrd, append in product(kernels.items(), [*initrds.items(), None], list(appends) or [""]):
+    for (name, kernel), initrd, append in product(kernels.items(), initrds, appends):
         label = f"{name} with {initrd[0]}" if initrd else f"{name} without initrd"
         label += f" and {append!r}" if append else ""
         found.append(
             Kernel(label, KernelHashes.of(kernel=kernel, initrd=initrd[1] if initrd else None, append=append), append)
         )
     return found
-
-
-def given_append(kernel: Kernel, append: str) -> Kernel:
-    """The same kernel and initrd with another command line."""
-    hashes = KernelHashes(kernel.hashes.kernel, kernel.hashes.initrd, hash_cmdline(append))
-    return Kernel(f"{kernel.label} with the command line {append!r}", hashes, append)
 
 
 def kernel_of_record(record: KernelRecord) -> Kernel:

@@ -9,7 +9,7 @@ from typing import Any
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import VcpuPoint
 from catalog.query.explain_search import Candidate, Searched
-from catalog.query.explain_space import AXES, Axis, Space
+from catalog.query.explain_space import AXES, Axis, Space, differing_parts
 from catalog.query.match import kernel_note, launch_notes
 
 MOST_AXES = 3
@@ -89,11 +89,20 @@ class Explanation:
         return found
 
     def _hit(self, candidate: Candidate) -> dict[str, Any]:
-        differs = [
+        differs: list[dict[str, Any]] = [
             {"axis": axis, "expected": expected, "found": is_} for axis, expected, is_ in self.differences(candidate)
         ]
+        for difference in differs:
+            if difference["axis"] == "kernel_hashes":
+                difference["parts"] = self._kernel_parts(candidate)
         digest = candidate.digest().hex()
         return {"launch_digest": digest, **configuration(candidate), "differs": differs, "notes": notes_of(candidate)}
+
+    def _kernel_parts(self, candidate: Candidate) -> list[str]:
+        """Kernel, initrd, command line: those that differ from the nearest of what is expected, if that has any."""
+        found = candidate.kernel_hashes.value
+        near = [choice.value for choice in self.searches[0].space.kernel_hashes.near if choice.value]
+        return min((differing_parts(found, other) for other in near), key=len, default=[]) if found else []
 
 
 def same(one: object, other: object) -> bool:
@@ -149,7 +158,7 @@ def _excluded(source: str, whole: int) -> str:
     if whole == 1:
         return f"nothing of the {source} has this digest"
     where = ("one axis", "two axes", "three axes")[whole - 2]
-    return f"nothing that differs from the {source} on at most {where} has this digest"
+    return f"nothing that differs from the {source} on at most {where}, within these values, has this digest"
 
 
 def _ranges(numbers: Sequence[int]) -> str:

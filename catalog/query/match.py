@@ -139,7 +139,11 @@ def verifier_halts(version: str | None) -> bool:
 
 def shared_digest(matches: Sequence[Match]) -> list[str]:
     """A note where several configurations have the digest."""
-    count = len(matches)
+    return shared_by(len(matches))
+
+
+def shared_by(count: int) -> list[str]:
+    """The note where as many configurations have one digest."""
     return [f"{count} configurations have this digest: it does not say which of them was launched"] if count > 1 else []
 
 

@@ -129,8 +129,17 @@ class Measured:
             "sev_features": measured and f"{measured.sev_features:#x}",
             "kernel_hashes_enforced": self.build.component.kernel_hashes_enforced.value,
             "launchable": self.launchable.verdict,
-            "notes": [*self.warnings(), *self.notes()],
+            "notes": self.remarks(),
         }
+
+    def remarks(self) -> list[str]:
+        """Warnings, notes, and what kernel hashes, or that there are none, say of what is booted."""
+        said = [*self.warnings(), *self.notes()]
+        enforced = self.build.component.kernel_hashes_enforced
+        if not self.point.kernel_hashes or enforced is Enforced.YES:
+            version = self.build.origin.version if self.build.origin else None
+            said.append(kernel_note(self.point.kernel_hashes is not None, enforced.value, version))
+        return list(dict.fromkeys(said))
 
     def _why(self) -> str:
         source = f" ({self.launchable.source})" if self.launchable.source else ""
@@ -183,7 +192,7 @@ class Workbench:
             "launch_digest": measured.digest.hex(),
             "launchable": measured.launchable.verdict,
             "kernel_hashes_enforced": measured.build.component.kernel_hashes_enforced.value,
-            "notes": [*measured.warnings(), *measured.notes()],
+            "notes": measured.remarks(),
         }
 
     def _build(self, request: Request) -> FirmwareBuild:

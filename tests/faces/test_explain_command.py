@@ -54,7 +54,7 @@ def blob(run: Run) -> str:
 def test_what_differs_is_said(run: Run, launched: str, tmp_path: Path) -> None:
     code, out, err = run("explain", launched, "--expect", BELIEVED)
     assert (code, err) == (0, "")
-    assert out.startswith(f"explanation 1 of 1: sev-snp\n  launch digest     {launched}\n")
+    assert out.startswith(f"explanation 1: sev-snp\n  launch digest     {launched}\n")
     assert "  * vcpus: 9; expected: 4\n  * sev_features: 0x21; expected: 0x1\n" in out
     assert "  ! no kernel hashes were measured: the host chose what the firmware boots\n" in out
     assert "trusted" not in out
@@ -78,6 +78,14 @@ def test_the_answer_is_an_expectation_again(run: Run, launched: str) -> None:
 def test_a_digest_of_the_catalog(run: Run, small: Built) -> None:
     digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py().hex()
     assert "  = nothing differs from the catalog\n" in run("explain", digest)[1]
+
+
+def test_several_configurations_are_said(run: Run, small: Built) -> None:
+    rows = pq.read_table(small.folder / "sev/launch_digests.parquet").to_pylist()
+    twice = next(row["launch_digest"] for row in rows if row["kernel_hashes_sha256"] is None)
+    measured = run("explain", twice.hex(), "-f", "json")[1]
+    count = len(json.loads(measured)["explanations"])
+    assert ("does not say which of them" in measured) == (count > 1)
 
 
 def test_a_miss(run: Run) -> None:
@@ -118,6 +126,8 @@ def test_a_launch_measurement(run: Run, blob: str, tik: str) -> None:
     assert f"  * firmware: {AMDSEV}; expected: sid/ovmf-generic/OVMF.fd\n" in out
     document = json.loads(run(*given, "-f", "json")[1])
     assert document["launch_digest"] == document["explanations"][0]["launch_digest"]
+    assert f"launch digest  {document['launch_digest']}" in out
+    assert "the measurement is of this digest, under this TIK" in document["notes"]
 
 
 def test_stdin_is_read_once(run: Run, launched: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +150,7 @@ def test_stdin_is_read_once(run: Run, launched: str, monkeypatch: pytest.MonkeyP
         (("--expect", BELIEVED.replace(":4", ":0")), 2, "0 vCPUs"),
         (("--budget", "0"), 2, "finds nothing"),
         (("--budget", "many"), 2, "not a number"),
-        (("--initrd", "/etc/hostname"), 2, "with a kernel alone"),
+        (("--initrd", "/nowhere"), 5, "/nowhere"),
         (("--kernel", "/nowhere"), 5, "/nowhere"),
         (("--kernel", "/dev/zero"), 5, "/dev/zero"),
         (("--firmware", "nobody"), 2, "nobody"),

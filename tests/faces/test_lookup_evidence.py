@@ -75,7 +75,7 @@ def test_a_report_is_not_verified_without_certificates(run: Run, report: str) ->
 def test_a_report_that_is_verified(run: Run, report: str, certificates: str) -> None:
     code, out, err = run("lookup", report, "--certs", certificates)
     assert (code, err) == (0, "")
-    assert "  verified with the certificates given\n" in out
+    assert "  verified with the certificates given, whose root is none of AMD's known here\n" in out
     assert "none of AMD's known here" in out
     assert json.loads(run("lookup", report, "--certs", certificates, "-f", "json")[1])["verification"]["verified"]
 
@@ -90,6 +90,24 @@ def test_a_report_that_is_refuted_is_answered_all_the_same(run: Run, report: str
     assert "NOT VERIFIED" in out
     assert "match 1 of" in out
     assert err.startswith("ldcat: error: the certificates do not endorse this report\n")
+
+
+def test_verification_is_said_in_every_format(run: Run, report: str, certificates: str) -> None:
+    for output in ("table", "json", "jsonl", "csv"):
+        _, out, err = run("lookup", report, "-f", output)
+        assert "not verified: no certificates are given" in out + err
+        _, out, err = run("lookup", report, "--certs", certificates, "-f", output)
+        assert "signed by the ARK" in out + err
+    record = json.loads(run("lookup", report, "--certs", certificates, "-f", "json")[1])["verification"]
+    assert (record["verified"], record["root"]) == (True, None)
+
+
+def test_certificates_of_the_environment_are_for_reports(
+    run: Run, report: str, certificates: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LDCAT_CERTS", certificates)
+    assert json.loads(run("lookup", report, "-f", "json")[1])["verification"]["verified"]
+    assert run("lookup", "00" * 32, "-f", "json")[0] == 1
 
 
 def test_notes_are_said_in_every_format(run: Run, small: Built, tmp_path: Path) -> None:

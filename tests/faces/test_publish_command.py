@@ -72,7 +72,7 @@ def test_a_catalog_is_published(run: Run, small: Built, tmp_path: Path) -> None:
         (("keygen", "a", "-o", "{tmp}/k", "--passphrase-file", "{tmp}/empty"), 2, "no passphrase"),
         (("publish", "--log", "{tmp}/log", "--key", "{tmp}/nowhere"), 5, "nowhere"),
         (("publish", "--log", "{tmp}/log", "--key", "{tmp}/empty"), 5, "not its owner's alone"),
-        (("publish", "--log", "{tmp}/log", "--key", "{tmp}/witness"), 2, "keys of its own name"),
+        (("publish", "{catalog}", "--log", "{tmp}/log", "--key", "{tmp}/witness"), 2, "keys of its own name"),
         (("publish", "/nowhere", "--log", "{tmp}/log", "--key", "{tmp}/key"), 5, "no catalog at /nowhere"),
         (("publish", "{catalog}", "--log", "{tmp}/key", "--key", "{tmp}/key"), 5, "{tmp}/key"),
         (("publish", "{catalog}", "--log", "{tmp}/log", "--key", "{tmp}/key", "-f", "csv"), 2, "csv"),

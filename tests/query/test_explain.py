@@ -21,7 +21,7 @@ from catalog.launch.native.paths import PYTHON, Kernels, choose
 from catalog.query.answer import Proofs
 from catalog.query.evidence import Evidence, LaunchMeasureData
 from catalog.query.explain import explain
-from catalog.query.explain_near import Near, expectation, known_of, near_of_catalog, near_of_default
+from catalog.query.explain_near import Near, expectation, known_of, near_of_catalog, near_of_default, near_of_given
 from catalog.query.explanation import Explanation
 from catalog.query.measure import Workbench, request_of
 from catalog.query.store import Catalog
@@ -32,6 +32,8 @@ from tests.release.samples import whole_image
 
 TIK = bytes(range(100, 116))
 KERNEL, INITRD = hashlib.sha256(b"my kernel").hexdigest(), hashlib.sha256(b"my initrd").hexdigest()
+
+DIFFERS = "nothing that differs from the expectation on at most {}, within these values, has this digest"
 
 BELIEVED: dict[str, Any] = {
     "technology": "sev-snp",
@@ -223,9 +225,51 @@ def test_candidates_of_the_user(tmp_path: Path) -> None:
     assert explanation.to_dict()["explanations"][0]["firmware_sha256"] == image
 
 
+def parts_of(explanation: Explanation) -> list[str]:
+    (hit,) = explanation.to_dict()["explanations"]
+    (difference,) = hit["differs"]
+    assert difference["axis"] == "kernel_hashes"
+    parts: list[str] = difference["parts"]
+    return parts
+
+
+def test_one_part_of_a_kernel_is_named(tmp_path: Path) -> None:
+    for name in ("vmlinuz", "initrd"):
+        (tmp_path / name).write_bytes(name.encode())
+    sha256 = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("vmlinuz", "initrd")}
+    kernel, initrd = {"kernel_sha256": sha256["vmlinuz"]}, {"initrd_sha256": sha256["initrd"]}
+    mine: dict[str, Any] = {"kernels": [tmp_path / "vmlinuz"], "initrds": [tmp_path / "initrd"], "appends": ["mine"]}
+    for changes, parts in (
+        (kernel, ["kernel"]),
+        (initrd, ["initrd"]),
+        ({"append": "mine"}, ["command line"]),
+        (kernel | initrd, ["kernel", "initrd"]),
+        (initrd | {"append": "mine"}, ["initrd", "command line"]),
+        ({"append": "console=ttyS0 ro\n"}, ["command line"]),
+    ):
+        assert parts_of(ask(digest_of(**{**BELIEVED, **changes}), believed(), **mine)) == parts
+    alone = ask(digest_of(**{**BELIEVED, **initrd}), believed(), initrds=[tmp_path / "initrd"])
+    assert parts_of(alone) == ["initrd"]
+
+
+def test_files_that_are_given_are_near(small: Built, tmp_path: Path) -> None:
+    (tmp_path / "mine.fd").write_bytes(whole_image(seed=78))
+    (tmp_path / "vmlinuz").write_bytes(b"vmlinuz")
+    catalog = Catalog.open(small.folder)
+    mine: dict[str, Any] = {"firmware": [str(tmp_path / "mine.fd")], "kernels": [tmp_path / "vmlinuz"]}
+    fields = {**BELIEVED, "firmware": str(tmp_path / "mine.fd"), "vcpus": 2, "initrd_sha256": None, "append": None}
+    digest = digest_of(**{**fields, "kernel_sha256": hashlib.sha256(b"vmlinuz").hexdigest()})
+    base = near_of_catalog(catalog, ["sev-snp"])
+    given = near_of_given(base, known_of(catalog, **mine))
+    assert given is not None
+    explanation = ask(digest, [given, base], catalog, **mine)
+    assert differing(explanation) == set()
+    assert explanation.compared_with == "files given"
+    assert explanation.searches[0].searched.tried < 20_000
+    assert near_of_given(base, known_of(catalog)) is None
+
+
 def test_candidates_that_cannot_be(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="with a kernel alone"):
-        known_of(None, initrds=[tmp_path])
     with pytest.raises(Unreadable):
         known_of(None, kernels=[tmp_path / "none"])
     with pytest.raises(UnknownName):
@@ -243,7 +287,7 @@ def test_a_miss_says_what_is_excluded() -> None:
     assert not missed.hits
     assert search.searched.left == ()
     assert search.searched.tried > 1_000_000
-    assert search.summary()[0] == "nothing that differs from the expectation on at most three axes has this digest"
+    assert search.summary()[0] == DIFFERS.format("three axes")
     assert "vcpus: 4 - and 1-3, 5-1024" in search.summary()
 
 
@@ -251,8 +295,11 @@ def test_a_miss_says_what_is_excluded() -> None:
     ("budget", "said"),
     [
         (1, "nothing of the expectation has this digest"),
-        (30_000, "nothing that differs from the expectation on at most one axis has this digest"),
-        (2_000_000, "nothing that differs from the expectation on at most two axes has this digest"),
+        (30_000, "nothing that differs from the expectation on at most one axis, within these values, has this digest"),
+        (
+            2_000_000,
+            "nothing that differs from the expectation on at most two axes, within these values, has this digest",
+        ),
     ],
 )
 def test_a_budget_ends_a_search_and_what_it_cut_off_is_not_excluded(budget: int, said: str) -> None:

@@ -37,7 +37,14 @@ from catalog.faces.render import Format
 from catalog.query.answer import Answer, answer_without_catalog
 from catalog.query.evidence_files import read_expectation
 from catalog.query.explain import DEFAULT_BUDGET, explain, technologies_of
-from catalog.query.explain_near import EXPECTATION, expectation, known_of, near_of_catalog, near_of_default
+from catalog.query.explain_near import (
+    EXPECTATION,
+    expectation,
+    known_of,
+    near_of_catalog,
+    near_of_default,
+    near_of_given,
+)
 from catalog.query.explanation import Explanation
 from catalog.query.store import Catalog
 from catalog.release.engine import local_engine, processors
@@ -106,9 +113,12 @@ def command(
     opened = Catalog.open(folder) if catalog or folder.exists() else None
     known = known_of(opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ())
     names = technologies_of(found)
-    nears = [near_of_catalog(opened, names) if opened else near_of_default(names)]
+    base = near_of_catalog(opened, names) if opened else near_of_default(names)
     if expect is not None:
-        nears.insert(0, expectation(read_expectation(expect, sys.stdin.buffer), known))
+        nears = [expectation(read_expectation(expect, sys.stdin.buffer), known), base]
+    else:
+        given = near_of_given(base, known)
+        nears = [given, base] if given else [base]
     chosen = kernels()
     with (
         render.progress(quiet=quiet, plain=False) as begin,
@@ -117,6 +127,8 @@ def command(
         explanation = explain(
             found, nears, known, proofs=proofs, engine=engine, kernels=chosen, budget=budget, begin=begin
         )
+    if explanation.hits:
+        reply = reply.explained(explanation.hits[0].digest(), len(explanation.hits))
     if output is Format.JSON:
         render.json_document(_record(reply, explanation))
     else:
@@ -128,25 +140,25 @@ def command(
 
 
 def _record(reply: Answer, explanation: Explanation) -> dict[str, Any]:
-    """What is said of the evidence, with the digest that a launch measurement was found to be of; then the rest."""
-    about, found = reply.to_dict(), explanation.to_dict()
+    """What is said of the evidence; then the rest."""
+    about = reply.to_dict()
     del about["found"], about["matches"]
-    if about["launch_digest"] is None and explanation.hits:
-        about["launch_digest"] = found["explanations"][0]["launch_digest"]
-    return {**about, **found}
+    return {**about, **explanation.to_dict()}
 
 
 def _lines(reply: Answer, explanation: Explanation) -> Iterator[str]:
     yield from evidence_lines(reply)
     record = explanation.to_dict()
     for number, hit in enumerate(record["explanations"], 1):
-        title = f"explanation {number} of {len(record['explanations'])}: {hit['technology']}"
+        title = f"explanation {number}: {hit['technology']}"
         yield from fact_lines(_facts(hit), title=title)
         if not hit["differs"]:
             yield f"  = nothing differs from the {record['compared_with']}"
         said = "expected" if record["compared_with"] == EXPECTATION else f"the {record['compared_with']} has"
         for difference in hit["differs"]:
-            yield printable(f"  * {difference['axis']}: {difference['found']}; {said}: {difference['expected']}")
+            parts = f" ({', '.join(difference['parts'])})" if difference.get("parts") else ""
+            found = f"{difference['axis']}{parts}: {difference['found']}"
+            yield printable(f"  * {found}; {said}: {difference['expected']}")
         for note in hit["notes"]:
             yield f"  ! {printable(note)}"
     for search in explanation.searches:

@@ -16,6 +16,7 @@ from catalog.faces.evidence import (
     TikOption,
     answer_lines,
     gather,
+    verification_lines,
 )
 from catalog.faces.matches import not_found
 from catalog.faces.options import CatalogOption, QuietOption, TableFormatOption, default_catalog, kernels, require
@@ -82,6 +83,8 @@ def _print(reply: Answer, output: Format) -> None:
         for text in answer_lines(reply):
             render.line(text)
     if output in (Format.JSONL, Format.CSV):  # they have the matches alone
+        for text in verification_lines(reply):
+            render.warning(text.strip())
         for note in reply.notes:
             render.warning(note)
 

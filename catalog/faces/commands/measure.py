@@ -12,6 +12,7 @@ import typer
 
 from catalog.errors import UsageError
 from catalog.faces import render
+from catalog.faces.matches import printable
 from catalog.faces.options import (
     BuildsOption,
     QuietOption,
@@ -168,6 +169,8 @@ def _print(measured: Sequence[Measured], output: Format) -> None:
         hidden = {"notes"} if len(records) == 1 else {"notes", "vcpus", "launch_digest"}
         shown = {name: value for name, value in records[0].items() if value is not None and name not in hidden}
         render.facts(shown.items(), title=measured[0].build.name)
+        for text in records[0]["notes"]:
+            render.line(f"  ! {printable(text)}")
         if len(records) > 1:
             render.table(["vcpus", "launch_digest"], [[each["vcpus"], each["launch_digest"]] for each in records])
 
