@@ -32,6 +32,7 @@ _STEPS = 1 << 19
 _VCPU_AXES = {"vcpus", "vmm", "sev_features", "vcpu_signature"}
 
 Stage = tuple[str, ...]
+_Vcpu = tuple[Choice[VcpuSignature] | None, Choice[int]]
 
 
 class Target(Protocol):
@@ -245,21 +246,33 @@ class _Plan:
             yield self._batch(stage, candidates, chains, counts)
 
     def _launches(self, stage: Stage, technology: Choice[str]) -> Iterator[tuple[Candidate, VcpuChain]]:
-        """Every configuration of a stage, vCPU counts aside, that can launch."""
-        features = self.space.choices("sev_features", stage)
+        """Every configuration of a stage, vCPU counts aside, that can launch.
+
+        Those with the same vCPUs come together: the kernels of SEV-ES hash a page for many chains at once.
+        """
+        for vmm in self.space.choices("vmm", stage):
+            features = self.space.choices("sev_features", stage)
+            vcpus = list(product(self._signatures(stage, vmm.value), features))
+            if not vcpus:
+                continue
+            launches = list(self._before_vcpus(stage, technology, vmm, vcpus[0]))
+            for signature, extra in vcpus:
+                for measurer, launch, state in launches:
+                    candidate = replace(launch, vcpu_signature=signature, sev_features=extra)
+                    yield candidate, VcpuChain(state, *self._vmsas(measurer, candidate))
+
+    def _before_vcpus(
+        self, stage: Stage, technology: Choice[str], vmm: Choice[VmmProfile], vcpu: _Vcpu
+    ) -> Iterator[tuple[Measurer, Candidate, Any]]:
+        """What is launched before the vCPUs, with the state then. vcpu: any, as none of them changes that."""
         for firmware in self.space.choices("firmware", stage):
             measurer = Measurer(technology_named(technology.value), firmware.value.component)
             for kernel_hashes in self.space.choices("kernel_hashes", stage):
-                for vmm in self.space.choices("vmm", stage):
-                    state = None
-                    for signature, extra in product(self._signatures(stage, vmm.value), features):
-                        candidate = Candidate(technology, firmware, kernel_hashes, vmm, signature, extra, 2)
-                        try:
-                            bsp, ap = self._vmsas(measurer, candidate)
-                            state = _chain(measurer, candidate).state if state is None else state
-                        except CannotLaunch:  # neither signature nor features change that
-                            break
-                        yield candidate, VcpuChain(state, bsp, ap)
+                candidate = Candidate(technology, firmware, kernel_hashes, vmm, *vcpu, 2)
+                try:
+                    yield measurer, candidate, _chain(measurer, candidate).state
+                except CannotLaunch:
+                    continue
 
     def _signatures(self, stage: Stage, vmm: VmmProfile) -> tuple[Choice[VcpuSignature] | None, ...]:
         if vmm.measures_signature:
