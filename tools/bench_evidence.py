@@ -43,6 +43,7 @@ class Found:
 def evidence(default: Path, measured: Path) -> list[Found]:
     """default: a catalog of the embedded default. measured: one of SEV-ES rows."""
     odd = {"vcpu_signature": 0xA10F11, "vcpu_type": None}
+    es = {"technology": "sev-es", "vmm": "qemu-kvm-legacy"}
     nowhere = "0" * 96
     expect = ["--expect", json.dumps(EXPECTED)]
     return [
@@ -52,6 +53,7 @@ def evidence(default: Path, measured: Path) -> list[Found]:
         _explain("one axis from the catalog: sev_features", default, [_digest(vcpus=99, sev_features=0x221)]),
         _explain("two: vCPUs and sev_features", default, [_digest(vcpus=1000, sev_features=0x221)]),
         _explain("two: vCPUs and vCPU signature", default, [_digest(vcpus=1000, **odd)]),
+        _explain("two, SEV-ES: vCPUs and vCPU signature", default, [_digest(**es, vcpus=1000, **odd)]),
         _explain("a miss of three million", default, [nowhere, *expect, "--budget", "3000000"]),
         _explain("a miss of everything", default, [nowhere], rounds=1),
     ]
