@@ -99,13 +99,17 @@ def _chain(leaf: x509.Certificate, certificates: Sequence[x509.Certificate], now
     for name, prefix in (("ASK" if key == "VCEK" else "ASVK", "SEV-"), ("ARK", "ARK-")):
         named = [c for c in certificates if c.subject == child.issuer and (_name(c) or "").startswith(prefix)]
         issuers = [certificate for certificate in named if _has_issued(certificate, child)]
-        if not issuers:
+        if issuers:
+            yield Finding("chain", True, f"the {child_name} is signed by the {name}, {_name(issuers[0])}")
+        else:
             why = "the one given has not signed it" if named else "none is given with the name of its issuer"
             yield Finding("chain", False, f"the {child_name} is issued by an {name}: {why}")
+        given = [c for c in certificates if (_name(c) or "").startswith(prefix) and _name(c) != f"SEV-{key}"]
+        found = [*issuers, *named, *given]  # what is given is checked, even where it is not the issuer
+        if not found:
             return
-        yield Finding("chain", True, f"the {child_name} is signed by the {name}, {_name(issuers[0])}")
-        yield _validity(issuers[0], now, name)
-        child, child_name = issuers[0], name
+        yield _validity(found[0], now, name)
+        child, child_name = found[0], name
     self_signed = child.subject == child.issuer and _has_issued(child, child)
     yield Finding("chain", self_signed, f"the ARK is {'' if self_signed else 'not '}signed by itself")
     fingerprint = child.fingerprint(hashes.SHA256()).hex()

@@ -110,6 +110,17 @@ def test_all_that_fails_and_not_the_first_alone() -> None:
     assert failed(verified(signed(report_bytes()), made.all)) == ["TCB", "chain", "chip", "validity"]
 
 
+def test_a_broken_link_hides_nothing_above_it() -> None:
+    for changes in ({"leaf_signed_by": "another"}, {"ca": False}):
+        endorsement = verified(signed(report_bytes()), chain(**changes).all)
+        details = [finding.detail for finding in endorsement.findings]
+        assert "the ARK is signed by itself" in details
+        assert {f"the {name} is valid from" for name in ("VCEK", "ASK", "ARK")} <= {
+            d[: d.find("from") + 4] for d in details
+        }
+        assert any(finding.check == "root" for finding in endorsement.findings)
+
+
 def test_signatures_that_are_none() -> None:
     good, made = signed(report_bytes()), chain()
     for changed in (report_bytes(), signed(report_bytes(), "another"), good[:0x2A0] + b"\xff" * 72 + good[0x2E8:]):
