@@ -11,9 +11,11 @@ KERNELS = """
 enum ldcat_path { LDCAT_PORTABLE, LDCAT_AVX2, LDCAT_AVX512, LDCAT_SHA_NI, ... };
 enum ldcat_result { LDCAT_DONE, LDCAT_NO_PATH, LDCAT_NO_MEMORY, ... };
 int ldcat_has_path(int path);
+int ldcat_halves_512_bits(void);
 int ldcat_sha256_chains(int path, size_t chains, const uint8_t *midstates, const uint8_t *carried, size_t carried_size,
                         const uint64_t *lengths, const uint8_t *bsp, const uint8_t *ap, const uint32_t *counts,
                         size_t count_of_counts, uint8_t *out);
+int ldcat_sha256_pages(int path, const uint8_t *pages, size_t count, uint8_t *out);
 int ldcat_sha384_chains(int path, size_t chains, const uint8_t *digests, const uint8_t *bsp, const uint8_t *ap,
                         const uint32_t *counts, size_t count_of_counts, uint8_t *out);
 int ldcat_scan_launch_measure(int path, const uint8_t *inner, const uint8_t *outer, const uint8_t *before,

@@ -52,7 +52,7 @@ def build_catalog(
     """
     with written_whole(folder, foreign=_foreign, kept=_databases, last=manifest.NAME) as partial:
         product = cross_product(spec)
-        files, numbers = _write_components(partial, spec)
+        files, numbers = _write_components(partial, spec, kernels)
         with ThreadPoolExecutor(processors()) as pool:
             from catalog.release.digest_files import Means, write_digests  # pyarrow: 150 ms that workers never need
 
@@ -115,7 +115,7 @@ def _foreign(folder: Path) -> str | None:
     return str(min(found - ours).relative_to(folder)) if found - ours else None
 
 
-def _write_components(folder: Path, spec: CatalogSpec) -> tuple[dict[str, FileEntry], Numbers]:
+def _write_components(folder: Path, spec: CatalogSpec, chosen: Kernels) -> tuple[dict[str, FileEntry], Numbers]:
     from catalog.release import table
 
     kernels = [kernel for kernel in spec.kernels if kernel]
@@ -138,4 +138,5 @@ def _write_components(folder: Path, spec: CatalogSpec) -> tuple[dict[str, FileEn
     types = VcpuTypes.parse(embedded.vcpu_types_text())
     numbers, names = component_names(spec.builds, kernels, used.values(), types, spec.axes)
     (folder / manifest.NAMES).write_bytes(names)
-    return files | manifest.verity_entries(folder, manifest.NAMES, manifest.chunks_of(folder / manifest.NAMES)), numbers
+    chunks = manifest.chunks_of(folder / manifest.NAMES)
+    return files | manifest.verity_entries(folder, manifest.NAMES, chunks, chosen), numbers

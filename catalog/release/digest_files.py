@@ -69,7 +69,7 @@ def write_digests(
         known = _fill(spill, name, families, axes.distinguished_bits, previous, means)
         if not axes.distinguished_bits and sum(spill.rows) != rows:
             raise LdcatError(f"{name} has {rows:,} rows, and {sum(spill.rows):,} were made")
-        one = _OneTechnology(folder, name, families, numbers, spill, axes.distinguished_bits)
+        one = _OneTechnology(folder, name, families, numbers, spill, axes.distinguished_bits, means.kernels)
         shards = generation.sorted_shards(spill, one.keying, engine=means.engine)
         with closing(one), closing(means.writers.run(one.write_shard, shards)) as results:
             for _, made in results:
@@ -77,7 +77,7 @@ def write_digests(
                 done.files.update(made)
         spill.remove()
         index = f"{name}/{manifest.INDEX}"
-        done.files.update(manifest.verity_entries(folder, index, manifest.chunks_of(folder / index)))
+        done.files.update(manifest.verity_entries(folder, index, manifest.chunks_of(folder / index), means.kernels))
         done.technologies[name] = TechnologyEntry(digest_size=spill.digest_size, rows=rows, parts=len(one.parts))
         done = replace(done, reused=done.reused + sum(len(families[number].vcpus) for number in known))
     return done
@@ -121,8 +121,10 @@ class _OneTechnology:
         numbers: Numbers,
         spill: Spill,
         distinguished_bits: int,
+        kernels: Kernels,
     ) -> None:
         self._folder = folder
+        self._kernels = kernels
         self._room = direct.Room()
         length = chain_length(families, distinguished_bits) if distinguished_bits else 0
         starts = generation.starts_of(families, length)
@@ -151,7 +153,9 @@ class _OneTechnology:
         direct.write_file(self._folder / self.parts[shard], part.memory, part.size)
         self._index.add(shard, columns, part.pages)
         written = part.memory[: part.size]
-        return manifest.verity_entries(self._folder, self.parts[shard], [written], rows=len(columns.families))
+        return manifest.verity_entries(
+            self._folder, self.parts[shard], [written], self._kernels, rows=len(columns.families)
+        )
 
     def close(self) -> None:
         """Close the index."""

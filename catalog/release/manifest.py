@@ -10,6 +10,8 @@ from typing import Annotated
 import msgspec
 
 from catalog.errors import MalformedRecord
+from catalog.launch.native.kernels import sha256_pages
+from catalog.launch.native.paths import PYTHON, Kernels
 from catalog.release import verity
 from catalog.wire import Wire, decode_json
 
@@ -133,7 +135,7 @@ def chunks_of(path: Path) -> Iterator[bytes]:
 
 
 def verity_entries(
-    folder: Path, name: str, chunks: Iterable[bytes | memoryview], *, rows: int | None = None
+    folder: Path, name: str, chunks: Iterable[bytes | memoryview], kernels: Kernels, *, rows: int | None = None
 ) -> dict[str, FileEntry]:
     """The entries of a file that is read in parts, and of its Merkle tree, which is written beside it.
 
@@ -143,7 +145,7 @@ def verity_entries(
     leaves = []
     for chunk in chunks:
         whole.update(chunk)
-        leaves.append(verity.leaf_hashes([chunk], hashlib.sha256))
+        leaves.append(_leaf_hashes(chunk, kernels))
         size += len(chunk)
     root, tree = verity.merkle_tree(b"".join(leaves), hashlib.sha256)
     digest = verity.file_digest(root, size, hashlib.sha256).hex()
@@ -153,3 +155,10 @@ def verity_entries(
         name: FileEntry(sha256=whole.hexdigest(), size=size, rows=rows, fsverity=digest),
         beside: file_entry(folder / beside),
     }
+
+
+def _leaf_hashes(chunk: bytes | memoryview, kernels: Kernels) -> bytes:
+    if kernels.sha256 == PYTHON:
+        return verity.leaf_hashes([chunk], hashlib.sha256)
+    whole = len(chunk) - len(chunk) % verity.BLOCK
+    return sha256_pages(kernels.sha256, chunk[:whole]) + verity.leaf_hashes([chunk[whole:]], hashlib.sha256)

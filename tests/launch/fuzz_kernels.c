@@ -57,6 +57,17 @@ static void sha256_chains(int path) {
     free(midstates), free(carried), free(lengths), free(bsp), free(ap), free(out), free(alone);
 }
 
+static void sha256_pages(int path) {
+    size_t count = next(MAX_CHAINS);
+    uint8_t *pages = bytes(4096 * count), *out = bytes(32 * count), *alone = bytes(32);
+    if (ldcat_sha256_pages(path, pages, count, out) == LDCAT_DONE)
+        for (size_t i = 0; i < count; i++) {
+            ldcat_sha256_pages(LDCAT_PORTABLE, pages + 4096 * i, 1, alone);
+            check(!memcmp(out + 32 * i, alone, 32), "SHA-256 of pages", path);
+        }
+    free(pages), free(out), free(alone);
+}
+
 static void sha384_chains(int path) {
     uint32_t counts[MAX_COUNTS];
     size_t chains = next(MAX_CHAINS), count = ascending(counts);
@@ -87,7 +98,7 @@ static void scan(int path) {
 int main(void) {
     for (int round = 0; round < ROUNDS; round++)
         for (int path = LDCAT_PORTABLE; path <= LDCAT_SHA_NI; path++)
-            sha256_chains(path), sha384_chains(path), scan(path);
+            sha256_chains(path), sha256_pages(path), sha384_chains(path), scan(path);
     puts("kernels: no sanitizer complained, and all paths agree");
     return 0;
 }

@@ -62,6 +62,14 @@ def test_the_length_of_a_large_message_is_all_there(path: str) -> None:
     assert kernels.sha256_chains(path, [state], bytes(4096), bytes(4096), [1]) == expected
 
 
+@pytest.mark.parametrize("path", SHA256)
+@given(pages=st.integers(0, 70), seed=st.integers(0, 2**32))
+def test_sha256_pages_are_those_of_hashlib(path: str, pages: int, seed: int) -> None:
+    data = random.Random(seed).randbytes(4096 * pages)
+    expected = b"".join(hashlib.sha256(data[at : at + 4096]).digest() for at in range(0, len(data), 4096))
+    assert kernels.sha256_pages(path, data) == expected
+
+
 @pytest.mark.parametrize("path", SHA384)
 @given(lanes=LANES, counts=COUNTS, seed=st.integers(0, 2**32))
 @example(lanes=17, counts=[1, 2, 3], seed=0)
@@ -160,6 +168,8 @@ def test_parts_of_a_wrong_length_never_reach_the_compiled_code() -> None:
         kernels.sha384_chains("portable", [bytes(48)] * 2, [tail], [tail], counts)
     with pytest.raises(ValueError, match="one length"):
         kernels.sha384_chains("portable", [], [], [], counts)
+    with pytest.raises(ValueError, match="wrong length"):
+        kernels.sha256_pages("portable", bytes(4095))
 
 
 @pytest.mark.parametrize("compiled", SHA384[:1])
@@ -187,6 +197,21 @@ def test_a_path_is_taken_by_the_kernels_that_have_it(path: str) -> None:
 def test_the_best_path_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose() == Kernels(sha256_paths()[0], sha384_paths()[0])
     assert choose().compiled == (paths.lib is not None)
+
+
+@pytest.mark.parametrize(("halves", "first"), [(0, "avx512"), (1, "sha-ni")])
+def test_where_512_bits_are_two_halves_sha_extensions_come_first(
+    monkeypatch: pytest.MonkeyPatch, halves: int, first: str
+) -> None:
+    class Lib:
+        LDCAT_AVX512, LDCAT_SHA_NI, LDCAT_AVX2, LDCAT_PORTABLE = range(4)
+        ldcat_has_path = staticmethod(lambda path: True)
+        ldcat_halves_512_bits = staticmethod(lambda: halves)
+
+    monkeypatch.setattr(paths, "lib", Lib)
+    assert sha256_paths()[0] == first
+    assert sorted(sha256_paths()) == sorted((*paths._SHA256, PYTHON))
+    assert sha384_paths()[0] == "avx512"
 
 
 def test_a_path_that_another_machine_has_is_replaced_by_the_best_here() -> None:

@@ -16,6 +16,9 @@ int ldcat_sha256_chains(int path, size_t chains, const uint8_t *midstates, const
                         const uint64_t *lengths, const uint8_t *bsp, const uint8_t *ap, const uint32_t *counts,
                         size_t count_of_counts, uint8_t *out);
 
+/* SHA-256 of each of `count` pages of 4096 bytes. out: count times 32 bytes. */
+int ldcat_sha256_pages(int path, const uint8_t *pages, size_t count, uint8_t *out);
+
 /* SNP launch digests after `counts[i]` vCPUs, for every chain and count: PAGE_INFO with the tail `bsp`, then `ap`.
  *
  * digests: chains times 48 bytes, before the first vCPU; bsp, ap: chains times 64 bytes, PAGE_INFO after the digest.

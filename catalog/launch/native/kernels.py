@@ -40,6 +40,14 @@ def sha256_chains(path: str, states: Sequence[Sha256State], bsp: bytes, ap: byte
     return memoryview(out)
 
 
+def sha256_pages(path: str, pages: bytes | memoryview) -> bytes:
+    """SHA-256 of each page of 4096 bytes: 32 bytes each, one after the other."""
+    _check(len(pages) % PAGE_SIZE == 0, [1])
+    out = bytearray(len(pages) // PAGE_SIZE * 32)
+    _raise_for(lib.ldcat_sha256_pages(path_number(path), _in(pages), len(pages) // PAGE_SIZE, _out(out)))
+    return bytes(out)
+
+
 def sha384_chains(
     path: str, digests: Sequence[bytes], bsp: Sequence[bytes], ap: Sequence[bytes], counts: Sequence[int]
 ) -> memoryview:

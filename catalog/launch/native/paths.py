@@ -50,7 +50,10 @@ def path_number(path: str) -> int:
 
 def sha256_paths() -> tuple[str, ...]:
     """Paths of SHA-256 chains this processor has, best first."""
-    return (*(path for path in _SHA256 if _has(path)), PYTHON)
+    paths = [path for path in _SHA256 if _has(path)]
+    if "sha-ni" in paths and lib.ldcat_halves_512_bits():
+        paths.sort(key=lambda path: path != "sha-ni")  # stable
+    return (*paths, PYTHON)
 
 
 def sha384_paths() -> tuple[str, ...]:

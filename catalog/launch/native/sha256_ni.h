@@ -18,19 +18,24 @@ SHA_NI static inline void ni_store(uint32_t state[8], __m128i abef, __m128i cdgh
     _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
 
-/* Message schedule of one block, the round constants added. */
-SHA_NI static inline void ni_schedule(uint32_t kw[64], const uint8_t block[64]) {
+/* Message schedules of a block for each lane, the round constants added; step by step, since one alone waits, too. */
+SHA_NI static inline void ni_schedules(uint32_t kw[64 * NI_LANES], const uint8_t blocks[64 * NI_LANES]) {
     const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
     const __m128i *constants = (const __m128i *)sha256_constants;
-    __m128i w[16];
-    for (int i = 0; i < 4; i++)
-        w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)block + i), big_endian);
-    for (int i = 4; i < 16; i++) {
-        __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(w[i - 4], w[i - 3]), _mm_alignr_epi8(w[i - 1], w[i - 2], 4));
-        w[i] = _mm_sha256msg2_epu32(sum, w[i - 1]);
-    }
+    __m128i w[16][NI_LANES];
+#pragma GCC unroll 16
     for (int i = 0; i < 16; i++)
-        _mm_storeu_si128((__m128i *)kw + i, _mm_add_epi32(w[i], constants[i]));
+#pragma GCC unroll 6
+        for (int lane = 0; lane < NI_LANES; lane++) {
+            if (i < 4)
+                w[i][lane] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)blocks + 4 * lane + i), big_endian);
+            else
+                w[i][lane] = _mm_sha256msg2_epu32(
+                    _mm_add_epi32(_mm_sha256msg1_epu32(w[i - 4][lane], w[i - 3][lane]),
+                                  _mm_alignr_epi8(w[i - 1][lane], w[i - 2][lane], 4)),
+                    w[i - 1][lane]);
+            _mm_storeu_si128((__m128i *)kw + 16 * lane + i, _mm_add_epi32(w[i][lane], constants[i]));
+        }
 }
 
 /* Rounds of one block; kw of lane n begins at n times `stride` words: 0 where all lanes share one schedule. */
@@ -71,10 +76,9 @@ SHA_NI static void ni_same(uint32_t *states, const uint32_t *schedules, size_t b
 SHA_NI static void ni_own(uint32_t *states, const uint8_t *blocks) {
     __m128i abef[NI_LANES], cdgh[NI_LANES];
     uint32_t kw[64 * NI_LANES];
-    for (int lane = 0; lane < NI_LANES; lane++) {
+    ni_schedules(kw, blocks);
+    for (int lane = 0; lane < NI_LANES; lane++)
         ni_load(&abef[lane], &cdgh[lane], states + 8 * lane);
-        ni_schedule(kw + 64 * lane, blocks + 64 * lane);
-    }
     ni_rounds(abef, cdgh, kw, 64);
     for (int lane = 0; lane < NI_LANES; lane++)
         ni_store(states + 8 * lane, abef[lane], cdgh[lane]);
