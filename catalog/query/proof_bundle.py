@@ -50,7 +50,7 @@ class ProofBundle:
         wire = decode_json(data, _BundleWire, "proof bundle")
         if wire.format != FORMAT:
             raise MalformedRecord(f"proof bundle: format {wire.format!r} is not {FORMAT!r}")
-        row, status = (TlogProof.parse(text.encode("utf-8", "replace")) for text in (wire.row, wire.status))
+        row, status = (TlogProof.parse(text.encode()) for text in (wire.row, wire.status))
         if row.checkpoint != status.checkpoint:
             raise MalformedInput("the two proofs of the bundle are of two checkpoints")
         if row.extra is None or status.extra is None:

@@ -6,7 +6,7 @@ were hashed. Each answer is one of its own: unknown never looks like bad.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -68,54 +68,44 @@ class Verdict:
     newest: Note | None = None
 
 
-def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Checkpoint | None, digest: str | None) -> Verdict:
-    """now: seconds since 1970. seen: the newest checkpoint of this log that was verified here before.
+def verify_bundle(
+    data: bytes, trust: Trust, *, now: int, seen: Mapping[str, Checkpoint], digest: str | None
+) -> Verdict:
+    """now: seconds since 1970. seen: by origin, the newest checkpoint that was verified here before.
 
     digest: in hex, which the bundle is asked about; None asks what it is of. Raises VerificationFailed for a trust note
     that has expired, and nothing for a bundle, whatever it is.
     """
-    if now >= trust.expires:
-        raise VerificationFailed("the trust note has expired", "get the next version from whom you got it")
+    trust.check_expiry(now)
     try:
         bundle = ProofBundle.parse(data)
         note = bundle.row.checkpoint
-        checkpoint = Checkpoint.parse(note.text)
-        signers = note.verify([*trust.policy.logs, *trust.policy.witnesses.values()])
+        checkpoint, signers = trust.open_checkpoint(note)
     except UntrustedSigner as error:
         return Verdict(Outcome.UNTRUSTED, str(error))
     except LdcatError as error:
         return Verdict(Outcome.BAD, str(error))
-    if why := _untrusted(checkpoint, signers, trust):
-        return Verdict(Outcome.UNTRUSTED, why)
     verdict = Verdict(Outcome.MATCH, "", checkpoint, tuple(signers))
-    if seen and seen.origin == checkpoint.origin and checkpoint.size < seen.size:
-        return replace(verdict, outcome=Outcome.OLDER, why=f"a checkpoint of {seen.size} leaves was seen before")
-    if seen and seen.size == checkpoint.size and seen.root != checkpoint.root:
+    before = seen.get(checkpoint.origin, checkpoint)
+    if checkpoint.size < before.size:
+        return replace(verdict, outcome=Outcome.OLDER, why=f"a checkpoint of {before.size} leaves was seen before")
+    if checkpoint.size == before.size and checkpoint.root != before.root:
         return replace(verdict, outcome=Outcome.BAD, why="another checkpoint of as many leaves was seen before: a fork")
-    times = [signer.timestamp for signer in signers if signer.timestamp is not None]
-    if times and (why := _stale(max(times), trust, now)):
+    timed = any(signer.timestamp is not None for signer in signers)
+    if timed and (why := _stale(trust.fresh_until(signers, 0, now), now)):
         return replace(verdict, outcome=Outcome.STALE, why=why)
     try:
         row, release = _leaves(bundle, checkpoint)
     except LdcatError as error:
         return replace(verdict, outcome=Outcome.BAD, why=str(error))
-    if not times and (why := _stale(release.time, trust, now)):
+    if why := _stale(trust.fresh_until(signers, release.time, now), now):
         return replace(verdict, outcome=Outcome.STALE, why=why)
     return _answer(replace(verdict, row=row, release=release, newest=note), bundle, digest)
 
 
-def _untrusted(checkpoint: Checkpoint, signers: Sequence[Verified], trust: Trust) -> str | None:
-    keys = [signer.key for signer in signers]
-    if not any(key in trust.policy.logs and key.name == checkpoint.origin for key in keys):
-        return f"no trusted log of the name {checkpoint.origin} signed this checkpoint"
-    if not trust.policy.accepts(keys):
-        return "the witnesses that cosigned this checkpoint are not the quorum"
-    return None
-
-
-def _stale(made: int, trust: Trust, now: int) -> str | None:
-    if now - made > trust.max_age:
-        return f"the checkpoint was signed {now - made} seconds ago, and is trusted for {trust.max_age}"
+def _stale(fresh_until: int, now: int) -> str | None:
+    if now > fresh_until:
+        return f"nobody vouches for the checkpoint any more: it was fresh until {now - fresh_until} seconds ago"
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from catalog.errors import MalformedInput
-from catalog.transparency.encoding import from_base64, from_decimal, to_base64
+from catalog.transparency.encoding import from_base64, from_decimal, is_name, to_base64
 from catalog.transparency.merkle import EMPTY_ROOT, HASH_SIZE
 
 
@@ -25,6 +25,8 @@ class Checkpoint:
         if len(lines) < 4 or lines.pop() or not all(lines):
             raise MalformedInput("a checkpoint has an origin, a size and a root, a line each")
         origin, size, root, *extensions = lines
+        if not is_name(origin):
+            raise MalformedInput("the origin of a checkpoint is no name of a log")
         found = cls(
             origin,
             from_decimal(size, "the size of the checkpoint"),

@@ -10,6 +10,8 @@ from catalog.errors import MalformedInput
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 MAX_NUMBER = (1 << 63) - 1
+MAX_NAME = 255
+"""Bytes of the name of a key, and of the origin of a log."""
 
 
 def from_base64(text: str, what: str, size: int | None = None) -> bytes:
@@ -35,3 +37,12 @@ def from_decimal(text: str, what: str) -> int:
     if not _DECIMAL.fullmatch(text) or (value := int(text)) > MAX_NUMBER:
         raise MalformedInput(f"{what} is no number from 0 to 2**63 - 1")
     return value
+
+
+def is_name(name: str) -> bool:
+    """Whether a key or a log can be called so: UTF-8, not empty, no Unicode spaces, no plus, no control characters.
+
+    Source: signed-note; tlog-cosignature for the length.
+    """
+    wrong = any(c.isspace() or c == "+" or c < " " or "\ud800" <= c <= "\udfff" for c in name)
+    return bool(name) and not wrong and len(name.encode()) <= MAX_NAME

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from catalog.errors import MalformedInput, UntrustedSigner, VerificationFailed
-from catalog.transparency.encoding import from_base64, to_base64
-from catalog.transparency.keys import KEY_ID_SIZE, VerifierKey, is_key_name
+from catalog.transparency.encoding import from_base64, is_name, to_base64
+from catalog.transparency.keys import KEY_ID_SIZE, VerifierKey
 
 MAX_NOTE = 1 << 20
 """Bytes of a note."""
@@ -30,7 +30,7 @@ class Signature:
     def parse(cls, line: str) -> Signature:
         """A line without its newline; raises MalformedInput."""
         name, space, encoded = line.removeprefix(_DASH).partition(" ")
-        if not line.startswith(_DASH) or not space or not is_key_name(name):
+        if not line.startswith(_DASH) or not space or not is_name(name):
             raise MalformedInput("a signature of a note is a dash, the name of a key, and base64")
         value = from_base64(encoded, f"the signature of {name}")
         if len(value) <= KEY_ID_SIZE:
@@ -68,7 +68,7 @@ class Note:
         if any(character < " " and character != "\n" for character in whole):
             raise MalformedInput("a note has no control characters")
         text, blank, below = whole.rpartition("\n\n")
-        if not blank or not text or not below.endswith("\n"):
+        if not blank or not below.endswith("\n"):
             raise MalformedInput("a note is a text, a blank line, and signatures")
         lines = below[:-1].split("\n")
         if len(lines) > MAX_SIGNATURES:
@@ -90,6 +90,8 @@ class Note:
         UntrustedSigner when none of them signed.
         """
         known = {(key.name, key.key_id): key for key in keys}
+        if len(known) < len(set(keys)):
+            raise VerificationFailed("two of the keys have one name and one id")
         found: dict[VerifierKey, Verified] = {}
         for signature in self.signatures:
             key = known.get((signature.name, signature.key_id))

@@ -30,13 +30,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """logs: whose checkpoints are accepted. witnesses, groups: by name. quorum: a name of either, None for none."""
+    """logs: whose checkpoints are accepted. witnesses, groups: by name, each below what it is made of.
+
+    quorum: a name of either, None for none. witness_urls: by name, of those that have one.
+    """
 
     logs: tuple[VerifierKey, ...]
     witnesses: Mapping[str, VerifierKey]
     groups: Mapping[str, Group]
     quorum: str | None
-    urls: Mapping[VerifierKey, str]
+    witness_urls: Mapping[str, str]
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
@@ -57,17 +60,15 @@ class Policy:
                     raise MalformedInput(f"line {number} of the trust policy: {error}") from error
         if not reader.has_quorum:
             raise MalformedInput("the trust policy says no quorum", "quorum NAME, or quorum none")
-        return cls(tuple(reader.logs), reader.witnesses, reader.groups, reader.quorum, reader.urls)
+        return cls(tuple(reader.logs), reader.witnesses, reader.groups, reader.quorum, reader.witness_urls)
 
     def accepts(self, signers: Collection[VerifierKey]) -> bool:
         """Whether the quorum is among those who signed; that a log signed too is not asked here."""
-        return self.quorum is None or self._witnessed(self.quorum, signers)
-
-    def _witnessed(self, name: str, signers: Collection[VerifierKey]) -> bool:
-        if name in self.witnesses:
-            return self.witnesses[name] in signers
-        group = self.groups[name]
-        return sum(self._witnessed(member, signers) for member in group.members) >= group.threshold
+        satisfied = {name for name, key in self.witnesses.items() if key in signers}
+        for name, group in self.groups.items():
+            if sum(member in satisfied for member in group.members) >= group.threshold:
+                satisfied.add(name)
+        return self.quorum is None or self.quorum in satisfied
 
 
 class _Reader:
@@ -77,7 +78,7 @@ class _Reader:
         self.logs: list[VerifierKey] = []
         self.witnesses: dict[str, VerifierKey] = {}
         self.groups: dict[str, Group] = {}
-        self.urls: dict[VerifierKey, str] = {}
+        self.witness_urls: dict[str, str] = {}
         self.quorum: str | None = None
         self.has_quorum = False
         self._members: set[str] = set()
@@ -86,10 +87,12 @@ class _Reader:
         """One line that is neither empty nor a comment."""
         keyword, *rest = words
         if keyword == "log" and len(rest) in (1, 2):
-            self.logs.append(self._key(rest, _LOG_TYPES, self.logs))
+            self.logs.append(self._key(rest[0], _LOG_TYPES, self.logs))
         elif keyword == "witness" and len(rest) in (2, 3):
             name = self._new_name(rest[0])
-            self.witnesses[name] = self._key(rest[1:], _WITNESS_TYPES, list(self.witnesses.values()))
+            self.witnesses[name] = self._key(rest[1], _WITNESS_TYPES, list(self.witnesses.values()))
+            if len(rest) == 3:
+                self.witness_urls[name] = rest[2]
         elif keyword == "group" and len(rest) >= 3:
             self.groups[self._new_name(rest[0])] = self._group(rest[1], rest[2:])
         elif keyword == "quorum" and len(rest) == 1:
@@ -97,14 +100,12 @@ class _Reader:
         else:
             raise MalformedInput("no line that a trust policy has")
 
-    def _key(self, words: list[str], types: tuple[SignatureType, ...], known: list[VerifierKey]) -> VerifierKey:
-        key = VerifierKey.parse(words[0])
+    def _key(self, text: str, types: tuple[SignatureType, ...], known: list[VerifierKey]) -> VerifierKey:
+        key = VerifierKey.parse(text)
         if key.type not in types:
             raise MalformedInput(f"a key of type {key.type:#04x} is not for this")
         if any(key.public_key == other.public_key for other in known):
             raise MalformedInput("a public key comes twice")
-        if words[1:]:
-            self.urls[key] = words[1]
         return key
 
     def _new_name(self, name: str) -> str:

@@ -47,7 +47,7 @@ class TlogProof:
 
     def __bytes__(self) -> bytes:
         lines = [HEADER]
-        if self.extra:
+        if self.extra is not None:
             lines.append(f"extra {to_base64(self.extra)}")
         lines += [f"index {self.index}", *map(to_base64, self.hashes)]
         return "\n".join(lines).encode("ascii") + b"\n\n" + bytes(self.checkpoint)

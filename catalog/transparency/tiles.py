@@ -64,16 +64,17 @@ class TileReader:
     def entries(self, number: int) -> list[bytes]:
         """The entries of a bundle."""
         width = _width(self._size, 0, number)
-        entries = parse_bundle(_read_wide(self._store, None, number, width, _MAX_BUNDLE))
-        if len(entries) < width:
-            raise MalformedInput(f"{tile_path(None, number, width)} has {len(entries)} entries")
+        data, there = _read_wide(self._store, None, number, width, _MAX_BUNDLE)
+        entries = parse_bundle(data)
+        if len(entries) != there:
+            raise MalformedInput(f"{tile_path(None, number, there)} has {len(entries)} entries")
         return entries[:width]
 
     def _read(self, level: int, number: int) -> bytes:
         width = _width(self._size, level, number)
-        data = _read_wide(self._store, level, number, width, WIDTH * HASH_SIZE)
-        if len(data) not in (width * HASH_SIZE, WIDTH * HASH_SIZE):
-            raise MalformedInput(f"{tile_path(level, number, width)} has {len(data)} bytes")
+        data, there = _read_wide(self._store, level, number, width, WIDTH * HASH_SIZE)
+        if len(data) != there * HASH_SIZE:
+            raise MalformedInput(f"{tile_path(level, number, there)} has {len(data)} bytes")
         return data[: width * HASH_SIZE]
 
 
@@ -132,14 +133,14 @@ def _width(size: int, level: int, number: int) -> int:
     return width
 
 
-def _read_wide(store: Store, level: int | None, number: int, width: int, at_most: int) -> bytes:
-    """A partial tile may be gone once the whole one is there, which begins with it."""
+def _read_wide(store: Store, level: int | None, number: int, width: int, at_most: int) -> tuple[bytes, int]:
+    """A tile or bundle and its width: a partial one may be gone once the whole one is there, which begins with it."""
     try:
-        return store.read(tile_path(level, number, width), at_most)
+        return store.read(tile_path(level, number, width), at_most), width
     except Unreadable:
         if width == WIDTH:
             raise
-        return store.read(tile_path(level, number), at_most)
+        return store.read(tile_path(level, number), at_most), WIDTH
 
 
 def _top(hashes: Sequence[bytes]) -> bytes:

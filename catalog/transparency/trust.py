@@ -18,12 +18,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.errors import MalformedInput, UntrustedSigner, UsageError, VerificationFailed
+from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import from_decimal
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
-from catalog.transparency.note import Note, Signature
+from catalog.transparency.note import Note, Signature, Verified
 from catalog.transparency.policy import Policy
 
 MAX_ROOTS = 32
+
+_AHEAD = 3600
+"""Seconds that clocks may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Trust:
     @classmethod
     def parse(cls, text: str) -> Trust:
         """The text of a trust note; raises MalformedInput."""
+        if any(character < " " and character != "\n" for character in text):
+            raise MalformedInput("a trust note, and the policy in it, has no control characters but newlines")
         head, blank, policy_text = text.partition("\n\n")
         lines = head.split("\n")
         if not blank or len(lines) < 5:
@@ -66,6 +72,34 @@ class Trust:
         head = [f"version {self.version}", f"expires {self.expires}", f"max-age {self.max_age}"]
         head += [f"threshold {self.threshold}", *(f"root {role} {key}" for role, key in self.roots.items())]
         return "\n".join(head) + "\n\n" + self.policy_text
+
+    def check_expiry(self, now: int) -> None:
+        """Raises VerificationFailed for a note that has expired. now: seconds since 1970."""
+        if now >= self.expires:
+            raise VerificationFailed("the trust note has expired", "get the next version from whom you got it")
+
+    def open_checkpoint(self, note: Note) -> tuple[Checkpoint, list[Verified]]:
+        """The checkpoint of a note that a log of the policy signed under its own name, and a quorum; and who signed.
+
+        Raises MalformedInput, VerificationFailed for a signature that is not right, UntrustedSigner.
+        """
+        checkpoint = Checkpoint.parse(note.text)
+        signers = note.verify(list(dict.fromkeys((*self.policy.logs, *self.policy.witnesses.values()))))
+        keys = [signer.key for signer in signers]
+        if not any(key in self.policy.logs and key.name == checkpoint.origin for key in keys):
+            raise UntrustedSigner(f"no trusted log of the name {checkpoint.origin} signed this checkpoint")
+        if not self.policy.accepts(keys):
+            raise UntrustedSigner("the witnesses that cosigned this checkpoint are not the quorum")
+        return checkpoint, signers
+
+    def fresh_until(self, signers: Sequence[Verified], made: int, now: int) -> int:
+        """Until when a checkpoint is fresh, in seconds since 1970: max_age from its newest cosignature on.
+
+        made: when it was made by its own word, where no cosignature says. A time that is more than an hour ahead of
+        `now` says nothing: else one key that lies would keep an old checkpoint fresh for ever.
+        """
+        said = [signer.timestamp for signer in signers if signer.timestamp is not None] or [made]
+        return max((time for time in said if time <= now + _AHEAD), default=0) + self.max_age
 
     def check_signed(self, note: Note) -> None:
         """Raises UntrustedSigner unless enough of the roots signed it, distinct public keys counted."""

@@ -29,7 +29,7 @@ def place(run: Run, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     log_key = run("keygen", ORIGIN, "-o", str(tmp_path / "log.key"))[1].strip()
     roots = [run("keygen", f"root.example/{r}", "-o", str(tmp_path / r), "--for", "root")[1].strip() for r in "abc"]
-    (tmp_path / "policy").write_text(f"log {log_key}\nquorum none\n")
+    (tmp_path / "policy").write_text("".join(f"log {key}\n" for key in log_key.splitlines()) + "quorum none\n")
     assert run("publish", str(small.folder), "--log", str(tmp_path / "log"), "--key", str(tmp_path / "log.key"))[0] == 0
     named = [part for role, key in zip("abc", roots, strict=True) for part in ("--root", f"{role}={key}")]
     for version in ("1", "2"):

@@ -27,11 +27,12 @@ def _state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "kinds"),
     [
-        ((), [1]),
+        ((), [1, 6]),
+        (("--algorithm", "ed25519"), [1]),
         (("--algorithm", "hybrid"), [1, 6]),
         (("--algorithm", "ml-dsa-44"), [6]),
-        (("--for", "witness"), [4]),
-        (("--for", "witness", "--algorithm", "hybrid"), [4, 6]),
+        (("--for", "witness"), [4, 6]),
+        (("--for", "witness", "--algorithm", "ed25519"), [4]),
         (("--for", "root"), [1]),
     ],
 )

@@ -75,7 +75,7 @@ def bundle(log: LogFolder) -> ProofBundle:
 
 
 def ask(data: bytes | ProofBundle, by: Trust = ALONE, **changes: Any) -> Verdict:
-    asked: dict[str, Any] = {"now": NOW + DAY, "seen": None, "digest": None} | changes
+    asked: dict[str, Any] = {"now": NOW + DAY, "seen": {}, "digest": None} | changes
     return verify_bundle(bytes(data), by, **asked)
 
 
@@ -148,16 +148,23 @@ def test_what_is_old_is_stale(bundle: ProofBundle) -> None:
     fresh = cosigned(bundle, *WITNESSES, now=NOW + 7 * DAY)
     assert ask(fresh, WITNESSED, now=NOW + 8 * DAY).outcome is Outcome.MATCH
     assert ask(cosigned(bundle, *WITNESSES), WITNESSED, now=NOW + 8 * DAY).outcome is Outcome.STALE
+    lying = cosigned(bundle, *WITNESSES, now=NOW + 100 * DAY)
+    assert ask(lying, WITNESSED, now=NOW + DAY).outcome is Outcome.STALE
+    assert ask(lying, now=NOW + DAY).outcome is Outcome.MATCH  # whose cosignatures nobody asks for
     with pytest.raises(VerificationFailed, match="expired"):
         ask(bundle, now=NOW + 300 * DAY)
 
 
 def test_what_is_older_than_seen_and_what_is_a_fork(bundle: ProofBundle) -> None:
     found = Checkpoint.parse(bundle.row.checkpoint.text)
-    assert ask(bundle, seen=found).outcome is Outcome.MATCH
-    assert ask(bundle, seen=replace(found, size=found.size + 1)).outcome is Outcome.OLDER
-    assert ask(bundle, seen=replace(found, size=found.size - 1)).outcome is Outcome.MATCH
-    assert ask(bundle, seen=replace(found, root=bytes(32))).outcome is Outcome.BAD
+    for before, outcome in (
+        (found, Outcome.MATCH),
+        (replace(found, size=found.size + 1), Outcome.OLDER),
+        (replace(found, size=found.size - 1), Outcome.MATCH),
+        (replace(found, root=bytes(32)), Outcome.BAD),
+    ):
+        assert ask(bundle, seen={ORIGIN: before}).outcome is outcome
+        assert ask(bundle, seen={"example.com/other": before}).outcome is Outcome.MATCH
 
 
 def test_a_quorum_is_demanded(bundle: ProofBundle) -> None:

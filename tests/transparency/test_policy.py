@@ -20,6 +20,7 @@ NAMES = ("X1", "X2", "X3", "Y1", "Y2")
 KEYS = {name: signer(f"{name}.example", SignatureType.COSIGNATURE_ED25519).key for name in NAMES}
 KEYS["Y3"] = signer("Y3.example", SignatureType.COSIGNATURE_ML_DSA_44).key
 WITNESSES = "".join(f"witness {name} {key}\n" for name, key in KEYS.items())
+WITNESSES = WITNESSES.replace("\n", " https://x1.example/witness\n", 1)
 EXAMPLE = f"""# two organisations
 log {LOG}
 log\t{HYBRID}  https://example.com/log
@@ -35,7 +36,7 @@ quorum X-and-Y
 def test_the_quorum_of_the_example() -> None:
     policy = Policy.parse(EXAMPLE.encode())
     assert policy.logs == (LOG, HYBRID)
-    assert policy.urls == {HYBRID: "https://example.com/log"}
+    assert policy.witness_urls == {"X1": "https://x1.example/witness"}
     for count in range(len(KEYS) + 1):
         for names in combinations(KEYS, count):
             expected = sum(name[0] == "X" for name in names) >= 2 and any(name[0] == "Y" for name in names)
@@ -109,3 +110,11 @@ def test_what_is_no_policy(text: str, said: str) -> None:
 def test_whatever_the_bytes_only_our_errors(data: bytes, at: int) -> None:
     with contextlib.suppress(MalformedInput):
         Policy.parse(EXAMPLE.encode()[:at] + data + EXAMPLE.encode()[at:])
+
+
+def test_a_thousand_groups_in_each_other() -> None:
+    (name, key), *_ = KEYS.items()
+    chain = [f"group g{n} all {f'g{n - 1}' if n else name}\n" for n in range(990)]
+    policy = Policy.parse(f"log {LOG}\nwitness {name} {key}\n{''.join(chain)}quorum g989\n".encode())
+    assert policy.accepts([LOG, key])
+    assert not policy.accepts([LOG])

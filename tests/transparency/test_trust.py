@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from catalog.errors import LdcatError, MalformedInput, UntrustedSigner, VerificationFailed
+from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
-from catalog.transparency.note import Note
+from catalog.transparency.merkle import EMPTY_ROOT
+from catalog.transparency.note import Note, Verified
 from catalog.transparency.trust import Trust, follow, open_trust
 from tests.transparency.logs import NOW, signed, signer
 
@@ -116,3 +118,33 @@ def test_there_are_not_too_many_roots() -> None:
     lines = "".join(f"root r{n} {signer(f'r.example/{n}').key}\n" for n in range(33))
     with pytest.raises(MalformedInput, match="at most 32"):
         Trust.parse(f"version 1\nexpires 1\nmax-age 1\nthreshold 1\n{lines}\n{POLICY}")
+
+
+def test_a_checkpoint_is_opened_for_a_log_under_its_own_name_and_a_quorum() -> None:
+    log = signer("example.com/log")
+    one, other = (signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in (1, 2))
+    found = Trust.parse(text().replace("quorum none\n", f"witness w1 {one.key}\nwitness w2 {other.key}\nquorum w1\n"))
+    made = Checkpoint("example.com/log", 0, EMPTY_ROOT)
+    assert found.open_checkpoint(signed(str(made), log, one))[0] == made
+    for note in (signed(str(made), log), signed(str(made), log, other), signed(str(made), one)):
+        with pytest.raises(UntrustedSigner):
+            found.open_checkpoint(note)
+    with pytest.raises(UntrustedSigner, match="no trusted log of the name"):
+        found.open_checkpoint(signed(str(Checkpoint("example.com/other", 0, EMPTY_ROOT)), log, one))
+
+
+def test_freshness_is_of_the_newest_time_that_can_be() -> None:
+    log = signer("example.com/log", SignatureType.COSIGNATURE_ML_DSA_44)
+    found, age = trust(), 259200
+    signers = [Verified(log.key, NOW), Verified(log.key, NOW + 5)]
+    assert found.fresh_until(signers, 0, NOW) == NOW + 5 + age
+    assert found.fresh_until([*signers, Verified(log.key, NOW + 3601)], 0, NOW) == NOW + 5 + age
+    assert found.fresh_until([*signers, Verified(log.key, NOW + 3600)], 0, NOW) == NOW + 3600 + age
+    assert found.fresh_until([Verified(signer("example.com/log").key, None)], NOW - 1, NOW) == NOW - 1 + age
+    assert found.fresh_until([Verified(log.key, 1 << 62)], NOW, NOW) == age
+
+
+@pytest.mark.parametrize("policy", ["log\t{}\nquorum none\n", "#\r\nlog {}\nquorum none\n"])
+def test_what_could_not_be_signed_as_a_note_is_no_trust_note(policy: str) -> None:
+    with pytest.raises(MalformedInput, match="control characters"):
+        Trust.parse(text().replace(POLICY, policy.format(signer("example.com/log").key)))

@@ -37,7 +37,10 @@ def command(
     role: Annotated[
         Role, typer.Option("--for", help="What it signs: checkpoints, cosignatures, trust notes.")
     ] = Role.LOG,
-    algorithm: Annotated[Algorithm, typer.Option(help="hybrid makes a key of each.")] = Algorithm.ED25519,
+    algorithm: Annotated[
+        Algorithm | None,
+        typer.Option(help="hybrid, a key of each, is what logs and witnesses have by default; roots have ed25519."),
+    ] = None,
     passphrase: PassphraseOption = None,
 ) -> int:
     """Make keys, and print their verifier keys, which are public.
@@ -52,7 +55,7 @@ def command(
         Algorithm.ED25519: [ed25519],
         Algorithm.ML_DSA_44: [SignatureType.COSIGNATURE_ML_DSA_44],
         Algorithm.HYBRID: [ed25519, SignatureType.COSIGNATURE_ML_DSA_44],
-    }[algorithm]
+    }[algorithm or (Algorithm.ED25519 if role is Role.ROOT else Algorithm.HYBRID)]
     if role is Role.ROOT and kinds != [SignatureType.ED25519]:
         raise UsageError("ML-DSA-44 signs checkpoints alone, and a trust note is none", "--algorithm ed25519")
     pairs = [new_key(name, kind) for kind in kinds]

@@ -36,11 +36,11 @@ def command(
     note = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_BUNDLE))
     digest = None if report is None else read_asked_digest(report, sys.stdin.buffer)
     data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
-    memory = remembered("seen", note.policy.logs[0].name)
-    before = memory.checkpoint()
-    verdict = verify_bundle(data, note, now=int(time.time()), seen=before, digest=digest)
-    if verdict.newest is not None and verdict.checkpoint != before:
-        memory.write(verdict.newest)
+    memories = {log.name: remembered("seen", log.name) for log in note.policy.logs}
+    seen = {origin: before for origin, memory in memories.items() if (before := memory.checkpoint())}
+    verdict = verify_bundle(data, note, now=int(time.time()), seen=seen, digest=digest)
+    if verdict.newest and verdict.checkpoint and verdict.checkpoint != seen.get(verdict.checkpoint.origin):
+        memories[verdict.checkpoint.origin].write(verdict.newest)
     record = verdict_to_dict(verdict)
     if output is Format.JSON:
         render.json_document(record)
