@@ -8,10 +8,13 @@
     │   ├── MalformedFirmware   3  an image whose structure is broken, or that is no OVMF image
     │   └── MalformedRecord     3  a TOML or JSON record that is not exactly what its format says
     ├── VerificationFailed      4  bytes that differ from the hash recorded for them
-    │   └── UntrustedSigner     4  a note that nobody signed who is trusted
+    │   ├── UntrustedSigner     6  a note that nobody signed who is trusted
+    │   ├── Stale               8  a checkpoint that nobody vouches for any more
+    │   └── OlderThanSeen       9  a checkpoint that is older than one that was seen before
     └── Unreadable              5  a file or folder that cannot be read or written
 
-Exit code 0 is yes (found, equal), 1 is no (not found, a batch line in error), 70 an internal error.
+Exit code 0 is yes (found, equal), 1 is no (not found, a batch line in error), 7 is yes and revoked, 70 an internal
+error.
 Anything else that escapes is a defect.
 """
 
@@ -76,6 +79,20 @@ class VerificationFailed(LdcatError):
 
 class UntrustedSigner(VerificationFailed):
     """A note that nobody signed who is trusted: it may be right, and nobody who counts says so."""
+
+    exit_code = 6
+
+
+class Stale(VerificationFailed):
+    """A checkpoint that nobody vouches for any more: what it says was right, and newer may be withheld."""
+
+    exit_code = 8
+
+
+class OlderThanSeen(VerificationFailed):
+    """A checkpoint that is older than one that was seen before: a copy that was restored, or an attack."""
+
+    exit_code = 9
 
 
 class Unreadable(LdcatError):

@@ -41,7 +41,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 yes (found, equal), 1 no (not found, a batch line in error), 2 usage or a launch that "
-    "cannot be, 3 malformed input, 4 verification failed, 5 cannot read or write, 70 internal error.",
+    "cannot be, 3 malformed input, 4 verification failed, 5 cannot read or write, 6 signed by nobody who is trusted, "
+    "7 revoked, 8 stale, 9 older than what was seen before, 70 internal error.",
 )
 app.command("build")(build.command)
 app.command("measure")(measure.command)

@@ -24,6 +24,11 @@ def match_lines(matches: Sequence[Match]) -> Iterator[str]:
         yield f"! {text}"
 
 
+def exit_code(severities: Sequence[str | None]) -> int:
+    """0 found, 1 not found, 7 where everything that was found is revoked. severities: of each, None for live ones."""
+    return 1 if not severities else 7 if all(severity == "revoked" for severity in severities) else 0
+
+
 def not_found(digest: bytes) -> str:
     """The note when a catalog has no configuration with a digest."""
     return (

@@ -75,16 +75,21 @@ def receipts() -> Receipts:
         return Receipts(None)
 
 
-def remembered(what: str, origin: str) -> LastCheckpoint:
-    """Where it is kept what this machine signed, or saw, last of a log; raises Unreadable where there is no place."""
+def state_folder() -> Path:
+    """Where this machine keeps what it saw and signed; raises Unreadable where there is no place."""
     state_home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     try:
-        folder = Path(state_home).expanduser() / "ldcat" / what
+        return Path(state_home).expanduser() / "ldcat"
     except RuntimeError as error:
-        raise Unreadable("there is no home folder", f"set XDG_STATE_HOME; it keeps what was {what} last") from error
+        hint = "set XDG_STATE_HOME; what was seen or signed last is kept there"
+        raise Unreadable("there is no home folder", hint) from error
+
+
+def remembered(what: str, origin: str) -> LastCheckpoint:
+    """Where it is kept what this machine signed, or saw, last of a log; raises Unreadable where there is no place."""
     from catalog.release.log_folder import LastCheckpoint
 
-    return LastCheckpoint(folder / f"{quote(origin, safe='')}.note")
+    return LastCheckpoint(state_folder() / what / f"{quote(origin, safe='')}.note")
 
 
 def passphrase_of(path: Path | None) -> bytes | None:

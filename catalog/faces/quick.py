@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+from time import time
 
-from catalog.faces.matches import match_lines, not_found
+from catalog.faces.matches import match_lines, not_found, printable
 from catalog.query.packed import PackedCatalog, light_sha256
+from catalog.query.published import NO_REVOCATIONS, PublishedRelease, Remembered, log_of, read_bounded
 from catalog.release.verity import DamagedBlock
 
 _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET")
@@ -36,9 +38,18 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
     asked = _plain(arguments)
     if asked is None or any(os.environ.get(name) for name in _OTHERWISE):
         return None
-    digest, folder, quiet = asked
+    digest, folder, trust, quiet = asked
+    release = None
+    if place := log_of(folder):
+        release = _verified_before(folder, place[0], trust)
+        if release is None or release.revocations_sha256 != NO_REVOCATIONS:
+            return None
+    elif trust:
+        return None
     try:
-        packed = PackedCatalog(folder, light_sha256())
+        packed = PackedCatalog(
+            release.folder if release else folder, light_sha256(), release.manifest_sha256 if release else None
+        )
         try:
             if packed.distinguished(digest):
                 return None
@@ -48,31 +59,42 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
     except DamagedBlock:
         return None
     out = "".join(f"{line}\n" for line in match_lines(matches))
-    note = "" if matches or quiet else f"ldcat: note: {not_found(digest)}\n"
-    return out, note, 0 if matches else 1
+    notes = [release.said()] if release else []
+    notes += [] if matches else [not_found(digest)]
+    return out, "" if quiet else "".join(f"ldcat: note: {printable(note)}\n" for note in notes), 0 if matches else 1
 
 
-def _plain(arguments: list[str]) -> tuple[bytes, str, bool] | None:
-    """Digest, folder of the catalog, and whether to be quiet, where nothing else is asked for."""
-    folder = os.environ.get("LDCAT_CATALOG") or _default_catalog()
+def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:
+    """Digest, folder of the catalog, trust note if one is given, and whether to be quiet; None for more than that."""
+    given = {"--catalog": os.environ.get("LDCAT_CATALOG") or _default_catalog(), "--trust": ""}
     digests, quiet = [], False
     rest = iter(arguments)
     for argument in rest:
-        if argument == "--catalog":
-            folder = next(rest, "")
+        if argument in given:
+            given[argument] = next(rest, "")
+            if not given[argument] or given[argument].startswith("-"):
+                return None
         elif argument in ("--quiet", "-q"):
             quiet = True
         elif argument.startswith("-"):
             return None
         else:
             digests.append(argument)
-    if len(digests) != 1 or len(digests[0]) not in (64, 96) or not folder or folder.startswith("-"):
+    if len(digests) != 1 or len(digests[0]) not in (64, 96):
         return None
     try:
         digest = bytes.fromhex(digests[0])
     except ValueError:
         return None
-    return (digest, folder, quiet) if 2 * len(digest) == len(digests[0]) else None  # fromhex skips blanks
+    plain = 2 * len(digest) == len(digests[0])  # fromhex skips blanks
+    return (digest, given["--catalog"], given["--trust"], quiet) if plain else None
+
+
+def _verified_before(folder: str, log: str, trust: str) -> PublishedRelease | None:
+    """A release that was verified here, and still counts: what it takes to verify it is not loaded."""
+    note = read_bounded(trust or os.environ.get("LDCAT_TRUST") or "")
+    state = os.path.expanduser(os.environ.get("XDG_STATE_HOME") or "~/.local/state")  # noqa: PTH111
+    return None if note is None else Remembered(f"{state}/ldcat", folder, note).release(log, time())
 
 
 def _default_catalog() -> str:

@@ -15,6 +15,7 @@ from catalog.query.lookup import lookup
 from catalog.query.match import Match, shared_by, shared_digest
 from catalog.query.measure_search import MeasureQuestion, search
 from catalog.query.notes import report_notes, sev_policy_notes
+from catalog.query.published import PublishedRelease
 from catalog.query.store import Catalog
 
 if TYPE_CHECKING:  # cryptography takes long to load
@@ -29,7 +30,7 @@ NOT_VERIFIED = "not verified: no certificates are given"
 @dataclass(frozen=True, slots=True)
 class Answer:
     """digest: None where a launch measurement is of none that is known. endorsement: None where there is nothing
-    to verify it by. notes: of the evidence; each match has its own.
+    to verify it by. notes: of the evidence; each match has its own. release: that was asked, of a published catalog.
     """
 
     evidence: Evidence
@@ -37,6 +38,7 @@ class Answer:
     matches: tuple[Match, ...]
     endorsement: Endorsement | None
     notes: tuple[str, ...]
+    release: PublishedRelease | None = None
 
     @property
     def report(self) -> AttestationReport | None:
@@ -56,6 +58,7 @@ class Answer:
             "report": self.report and self.report.to_dict(),
             "verification": self.report and _verification(self.endorsement),
             "notes": list(self.notes),
+            "release": self.release and self.release.to_dict(),
             "matches": [match.to_dict() for match in self.matches],
         }
 
@@ -102,13 +105,14 @@ def answer(
         digest, notes = _digest_of(catalog, question, proofs.debug_digest, kernels, tried)
         matches = lookup(catalog, digest, warn=warn) if digest else ()
         of_question = tuple(match for match in matches if match.technology == question.technology)
-        return Answer(evidence, digest, of_question, None, _all_notes(notes, of_question))
+        return Answer(evidence, digest, of_question, None, _all_notes(notes, of_question), catalog.release)
     if isinstance(value, AttestationReport):
         endorsement = verified(value, proofs)
         matches = tuple(m for m in lookup(catalog, value.measurement, warn=warn) if m.technology == "sev-snp")
-        return Answer(evidence, value.measurement, matches, endorsement, _all_notes(report_notes(value), matches))
+        all_notes = _all_notes(report_notes(value), matches)
+        return Answer(evidence, value.measurement, matches, endorsement, all_notes, catalog.release)
     matches = lookup(catalog, value, warn=warn)
-    return Answer(evidence, value, matches, None, _all_notes([], matches))
+    return Answer(evidence, value, matches, None, _all_notes([], matches), catalog.release)
 
 
 def answer_without_catalog(evidence: Evidence, proofs: Proofs) -> Answer:

@@ -126,7 +126,7 @@ def near_of_catalog(catalog: Catalog, technologies: Iterable[str]) -> Near:
     groups = []
     images, tables, profiles = set(), set(), set()
     try:
-        packed = PackedCatalog(str(catalog.folder), hashlib.sha256)
+        packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256)
         try:
             for name in (found := [name for name in technologies if name in packed.indexes]):
                 for group in packed.indexes[name].groups():

@@ -10,7 +10,8 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import VcpuPoint
 from catalog.query.explain_search import Candidate, Searched
 from catalog.query.explain_space import AXES, Axis, Space, differing_parts
-from catalog.query.match import kernel_note, launch_notes
+from catalog.query.match import kernel_note, launch_notes, revocation_notes
+from catalog.query.revocations import Revocation, standing
 
 MOST_AXES = 3
 """On which a configuration that is tried differs from what is expected."""
@@ -57,9 +58,13 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The searches, one after the other; differences are from what the first one went outward from."""
+    """The searches, one after the other; differences are from what the first one went outward from.
+
+    revocations: of the log that the catalog which was asked is published in.
+    """
 
     searches: tuple[Search, ...]
+    revocations: Sequence[Revocation] = ()
 
     @property
     def hits(self) -> tuple[Candidate, ...]:
@@ -96,7 +101,15 @@ class Explanation:
             if difference["axis"] == "kernel_hashes":
                 difference["parts"] = self._kernel_parts(candidate)
         digest = candidate.digest().hex()
-        return {"launch_digest": digest, **configuration(candidate), "differs": differs, "notes": notes_of(candidate)}
+        found = standing(record(candidate), self.revocations)
+        revocation = (found.severity, found.reason) if found else None
+        return {
+            "launch_digest": digest,
+            **configuration(candidate),
+            "differs": differs,
+            "revocation": found and {"severity": found.severity, "reason": found.reason},
+            "notes": [*revocation_notes(revocation), *notes_of(candidate)],
+        }
 
     def _kernel_parts(self, candidate: Candidate) -> list[str]:
         """Kernel, initrd, command line: those that differ from the nearest of what is expected, if that has any."""
@@ -132,6 +145,15 @@ def configuration(candidate: Candidate) -> dict[str, Any]:
         "kernel_hashes_enforced": build.component.kernel_hashes_enforced.value,
         "launchable": build.launchability(candidate.technology.value).verdict,
     }
+
+
+def record(candidate: Candidate) -> dict[str, Any]:
+    """The fields that its digest record in a log would have."""
+    shown, hashes = configuration(candidate), candidate.kernel_hashes.value
+    named = {name: shown[name] for name in ("technology", "firmware_sha256", "vmm", "vcpus")}
+    numbers = {name: shown[name] for name in ("vcpu_signature", "sev_features")}
+    table = hashes and hashes.table_sha256.hex()
+    return {"launch_digest": candidate.digest().hex(), "kernel_hashes_sha256": table, **named, **numbers}
 
 
 def notes_of(candidate: Candidate) -> list[str]:

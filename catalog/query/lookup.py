@@ -13,6 +13,7 @@ from catalog.errors import MalformedRecord, VerificationFailed
 from catalog.firmware.build import NOT_RECORDED
 from catalog.query.match import Match
 from catalog.query.packed import PackedCatalog
+from catalog.query.revocations import standing
 from catalog.query.store import Catalog, check_schema
 from catalog.query.walk import Walker
 from catalog.release import manifest
@@ -23,11 +24,20 @@ from catalog.release.verity import DamagedBlock
 def lookup(catalog: Catalog, digest: LaunchDigest, *, warn: Callable[[str], None]) -> tuple[Match, ...]:
     """Every configuration of the catalog with that digest, by technology, firmware and kernel name.
 
-    The indexes are asked; where one is damaged, `warn` is told and the Parquet files are. Raises VerificationFailed
-    where one of those is not the file that the manifest names, either.
+    The indexes are asked; where one is damaged, `warn` is told and the Parquet files are. What the log of a published
+    catalog revokes is said. Raises VerificationFailed where a file is not the one that the manifest names.
     """
+    matches = _lookup(catalog, digest, warn)
+    if catalog.revocations:
+        for match in matches:
+            if found := standing(match.record(), catalog.revocations):
+                match.revocation = (found.severity, found.reason)
+    return matches
+
+
+def _lookup(catalog: Catalog, digest: LaunchDigest, warn: Callable[[str], None]) -> tuple[Match, ...]:
     try:
-        packed = PackedCatalog(str(catalog.folder), hashlib.sha256)
+        packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256)
         try:
             found = packed.lookup(digest.value)
             for technology, index in packed.distinguished(digest.value).items():

@@ -18,7 +18,8 @@ class Match:
 
     firmware: name, sha256, sha384, size, kernel_hashes_enforced and PROVENANCE of the build. kernel_hashes: name,
     append and hashes, or None. The fields from vmm to sev_features are None where they are not measured.
-    vcpu_types: names of the vCPU signature. listed: whether the vCPU count is one of the catalog's own.
+    vcpu_types: names of the vCPU signature. listed: whether the vCPU count is one of the catalog's own. revocation:
+    severity and reason, where the log of the catalog revokes or deprecates the row.
     """
 
     __slots__ = (
@@ -29,6 +30,7 @@ class Match:
         "launchable_reason",
         "launchable_source",
         "listed",
+        "revocation",
         "sev_features",
         "technology",
         "vcpu_signature",
@@ -53,8 +55,10 @@ class Match:
         sev_features: int | None,
         launchable: tuple[str, str, str],
         listed: bool = True,
+        revocation: tuple[str, str] | None = None,
     ) -> None:
         self.listed = listed
+        self.revocation = revocation
         self.launch_digest = launch_digest
         self.technology = technology
         self.firmware = firmware
@@ -75,10 +79,26 @@ class Match:
     def notes(self) -> list[str]:
         """What a reader has to know before relying on this digest; never that it can be trusted."""
         notes = [kernel_note(self.kernel_hashes is not None, self.kernel_hashes_enforced, self.firmware["version"])]
+        notes += revocation_notes(self.revocation)
         notes += launch_notes(self.technology, self.launchable, self.launchable_reason)
         if not self.listed:
             notes.append(f"the catalog does not list {self.vcpus} vCPUs: found by walking on, and measured")
         return notes
+
+    def record(self) -> dict[str, Any]:
+        """The fields of its digest record in a log, as docs/log.md says."""
+        kernel, signature, features = self.kernel_hashes, self.vcpu_signature, self.sev_features
+        return {
+            "type": "digest",
+            "launch_digest": self.launch_digest.hex(),
+            "technology": self.technology,
+            "firmware_sha256": self.firmware["sha256"].hex(),
+            "kernel_hashes_sha256": None if kernel is None else kernel["table_sha256"].hex(),
+            "vmm": self.vmm,
+            "vcpus": self.vcpus,
+            "vcpu_signature": None if signature is None else f"{signature:#010x}",
+            "sev_features": None if features is None else f"{features:#x}",
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The match as JSON has it: digests and hashes in hex, numbers of bits in 0x-hex."""
@@ -113,6 +133,7 @@ class Match:
             "launchable": self.launchable,
             "launchable_reason": self.launchable_reason,
             "launchable_source": self.launchable_source,
+            "revocation": self.revocation and dict(zip(("severity", "reason"), self.revocation, strict=True)),
             "notes": self.notes(),
         }
 
@@ -153,6 +174,11 @@ def launch_notes(technology: str, launchable: str, reason: str) -> list[str]:
         return []
     expected = "is not expected to launch" if launchable == "no" else "is not known to launch"
     return [f"this build {expected} under {technology}: {reason}"]
+
+
+def revocation_notes(revocation: tuple[str, str] | None) -> list[str]:
+    """A note where a log revokes or deprecates a row. revocation: severity and reason."""
+    return [] if revocation is None else ["{} by its publisher: {}".format(*revocation)]
 
 
 def kernel_note(measured: bool, enforced: str, version: str | None) -> str:

@@ -39,10 +39,11 @@ def light_sha256() -> Callable[[bytes], Any]:
 class PackedCatalog:
     """An open catalog; `close` it after use. sha256: as hashlib has it.
 
-    Raises DamagedBlock where a file is not the one that the manifest names, or not what it should be.
+    manifest_sha256: in hex, of the one manifest that counts, where that is known. Raises DamagedBlock where a file is
+    not the one that the manifest names, or not what it should be.
     """
 
-    def __init__(self, folder: str, sha256: Callable[[bytes], Any]) -> None:
+    def __init__(self, folder: str, sha256: Callable[[bytes], Any], manifest_sha256: str | None = None) -> None:
         self._folder = folder
         self._sha256 = sha256
         self._open: list[VerifiedFile] = []
@@ -51,6 +52,8 @@ class PackedCatalog:
         self._kernels_known: dict[int, list[Mapping[str, Any]]] = {}
         self._types_known: dict[int, tuple[str, ...]] = {}
         self._manifest = _read_manifest(f"{folder}/manifest.json")
+        if manifest_sha256 not in (None, sha256(self._manifest).hexdigest()):
+            raise DamagedBlock(f"{folder}/manifest.json is not the one that was asked for")
         try:
             self._names = Names(self._file(_NAMES))
             self.indexes = {name: self._index(name, entry) for name, entry in _technologies(self._manifest).items()}

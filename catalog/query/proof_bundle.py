@@ -6,25 +6,17 @@ JSON, so that each proof is in it as the C2SP text that it is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.errors import MalformedInput, MalformedRecord
-from catalog.release.records import Severity, canonical_json
+from catalog.query.revocations import Revocation
+from catalog.release.records import canonical_json
 from catalog.transparency.proof import TlogProof
 from catalog.wire import Wire, decode_json
 
 FORMAT = "ldcat-proof/1"
 MAX_BUNDLE = 16 << 20
 """Bytes."""
-
-
-class Revocation(Wire, frozen=True):
-    """An entry of a list of revocations, in the order of the log."""
-
-    selector: dict[str, str | int | None]
-    severity: Severity
-    reason: str
 
 
 class _BundleWire(Wire, frozen=True):
@@ -66,11 +58,6 @@ class ProofBundle:
     def revocations_sha256(self) -> str:
         """Of the list as it is published."""
         return hashlib.sha256(canonical_json([_as_json(entry) for entry in self.revocations])).hexdigest()
-
-
-def parse_revocations(data: bytes) -> Sequence[Revocation]:
-    """The list of a release; raises MalformedRecord."""
-    return decode_json(data, list[Revocation], "revocations")
 
 
 def _as_json(entry: Revocation) -> dict[str, object]:

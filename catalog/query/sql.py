@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.errors import MalformedRecord, UsageError
 from catalog.query.store import Catalog, read_parquet
 from catalog.release.database import NO_ROWS, create_joins, plain_views
+from catalog.release.records import canonical_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +30,8 @@ def run_query(catalog: Catalog, query: str) -> tuple[list[str], Iterator[tuple[A
             connection.register(view, _table(catalog, names))
         else:
             connection.execute(NO_ROWS.format(view=view))
+    if catalog.release:
+        connection.register("revocations", _revocations(catalog))
     try:
         create_joins(connection, catalog.manifest)
     except duckdb.Error as error:
@@ -50,6 +53,15 @@ def _table(catalog: Catalog, names: Sequence[str]) -> pa.Table:
     import pyarrow as pa
 
     return pa.concat_tables([read_parquet(catalog.verified(name), name) for name in names])
+
+
+def _revocations(catalog: Catalog) -> pa.Table:
+    """What the log that the catalog is published in revokes, in its order; selectors as JSON."""
+    import pyarrow as pa
+
+    names = ("severity", "reason", "selector")
+    found = [(r.severity, r.reason, canonical_json(r.selector).decode("ascii")) for r in catalog.revocations]
+    return pa.table({name: pa.array([row[n] for row in found], pa.string()) for n, name in enumerate(names)})
 
 
 def _all_rows(result: Any, first: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:

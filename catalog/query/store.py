@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,28 +20,48 @@ from catalog.release.manifest import FileEntry, Manifest, parse_manifest
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from catalog.query.published import PublishedRelease
+    from catalog.query.revocations import Revocation
     from catalog.release.direct import Room
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """An open catalog. Its files are read when they are needed, and verified then."""
+    """An open catalog. Its files are read when they are needed, and verified then.
+
+    manifest_sha256: in hex. release: what it is a release of, where it was published.
+    """
 
     folder: Path
     manifest: Manifest
+    manifest_sha256: str
+    release: PublishedRelease | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Catalog:
         """Read the manifest; raises Unreadable where there is no catalog, MalformedRecord for a broken one."""
+        return cls._open(folder, None)
+
+    @classmethod
+    def open_release(cls, release: PublishedRelease) -> Catalog:
+        """The catalog of a release; raises as `open`, and VerificationFailed for one that the log does not name."""
+        return cls._open(Path(release.folder), release)
+
+    @classmethod
+    def _open(cls, folder: Path, release: PublishedRelease | None) -> Catalog:
         path = folder / manifest.NAME
         if not inputs.exists(path):
             raise Unreadable(f"no catalog at {folder}", "make one with: ldcat build")
         inputs.check_regular(path)
-        opened = parse_manifest(inputs.read_file(path, limit=inputs.MAX_TEXT_SIZE))
+        text = inputs.read_file(path, limit=inputs.MAX_TEXT_SIZE)
+        sha256 = hashlib.sha256(text).hexdigest()
+        if release and sha256 != release.manifest_sha256:
+            raise VerificationFailed(f"{path} is not the one that release {release.number} of {release.origin} names")
+        opened = parse_manifest(text)
         for name, entry in opened.technologies.items():
             if entry.digest_size != technology_named(name).digest_size:
                 raise MalformedRecord(f"{manifest.NAME}: {entry.digest_size} bytes are no {name} launch digest")
-        return cls(folder, opened)
+        return cls(folder, opened, sha256, release)
 
     def verified(self, name: str) -> bytes:
         """The bytes of a file of the catalog; raises VerificationFailed where they are not the manifest's."""
@@ -61,6 +81,15 @@ class Catalog:
         """Compare every file with the manifest; raises VerificationFailed or Unreadable for the first that differs."""
         for name in self.manifest.files:
             self.verified(name)
+
+    @cached_property
+    def revocations(self) -> Sequence[Revocation]:
+        """Those of the log it is published in, in their order, the newest last; none where it is not published."""
+        if self.release is None:
+            return ()
+        from catalog.query.revocations import read_revocations
+
+        return read_revocations(self.release)
 
     @cached_property
     def vcpu_types(self) -> VcpuTypes:

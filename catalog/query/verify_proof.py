@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from catalog.errors import LdcatError, MalformedInput, UntrustedSigner, VerificationFailed
-from catalog.query.proof_bundle import ProofBundle, Revocation
+from catalog.query.proof_bundle import ProofBundle
+from catalog.query.revocations import Revocation, standing
 from catalog.release.records import DigestRecord, ReleaseRecord, parse_record, parse_row
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -134,11 +135,7 @@ def _answer(verdict: Verdict, bundle: ProofBundle, digest: str | None) -> Verdic
     assert row is not None, "it was verified"  # noqa: S101
     if digest is not None and digest != row.launch_digest:
         return replace(verdict, outcome=Outcome.UNKNOWN, why="the proof is of another launch digest")
-    fields = to_dict(row)
-    status = None
-    for entry in bundle.revocations:  # the newest that selects counts
-        if all(fields.get(name) == value for name, value in entry.selector.items()):
-            status = None if entry.severity == "restored" else entry
+    status = standing(to_dict(row), bundle.revocations)
     if status and status.severity == "revoked":
         return replace(verdict, outcome=Outcome.REVOKED, why=status.reason, status=status)
     why = "the log has this row" if status is None else f"the log has this row, which is deprecated: {status.reason}"

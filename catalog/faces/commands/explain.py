@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ from catalog.faces.evidence import (
     evidence_lines,
     gather,
 )
-from catalog.faces.matches import fact_lines, printable
+from catalog.faces.matches import exit_code, fact_lines, printable
 from catalog.faces.options import (
     CatalogOption,
     QuietOption,
@@ -33,6 +34,7 @@ from catalog.faces.options import (
     parse_number,
     require,
 )
+from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
 from catalog.faces.render import Format
 from catalog.query.answer import Answer, answer_without_catalog
 from catalog.query.evidence_files import read_expectation
@@ -46,7 +48,6 @@ from catalog.query.explain_near import (
     near_of_given,
 )
 from catalog.query.explanation import Explanation
-from catalog.query.store import Catalog
 from catalog.release.engine import local_engine, processors
 
 _CANDIDATES = "What may have been launched, besides what is known"
@@ -84,6 +85,8 @@ def command(
     api_minor: ApiMinorOption = None,
     build_id: BuildIdOption = None,
     policy: PolicyOption = None,
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
@@ -110,7 +113,9 @@ def command(
     )
     reply = answer_without_catalog(found, proofs)
     folder = catalog or default_catalog()
-    opened = Catalog.open(folder) if catalog or folder.exists() else None
+    opened = None
+    if catalog or folder.exists():
+        opened = open_asked(folder, trust, skip=skip_verify, quiet=quiet)
     known = known_of(opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ())
     names = technologies_of(found)
     base = near_of_catalog(opened, names) if opened else near_of_default(names)
@@ -127,6 +132,11 @@ def command(
         explanation = explain(
             found, nears, known, proofs=proofs, engine=engine, kernels=chosen, budget=budget, begin=begin
         )
+    if opened:
+        reply, explanation = (
+            replace(reply, release=opened.release),
+            replace(explanation, revocations=opened.revocations),
+        )
     if explanation.hits:
         reply = reply.explained(explanation.hits[0].digest(), len(explanation.hits))
     if output is Format.JSON:
@@ -136,7 +146,9 @@ def command(
             render.line(text)
     if reply.refuted:
         raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
-    return 0 if explanation.hits else 1
+    return exit_code(
+        [hit["revocation"] and hit["revocation"]["severity"] for hit in explanation.to_dict()["explanations"]]
+    )
 
 
 def _record(reply: Answer, explanation: Explanation) -> dict[str, Any]:

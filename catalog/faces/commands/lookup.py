@@ -18,12 +18,12 @@ from catalog.faces.evidence import (
     gather,
     verification_lines,
 )
-from catalog.faces.matches import not_found
-from catalog.faces.options import CatalogOption, QuietOption, TableFormatOption, default_catalog, kernels, require
+from catalog.faces.matches import exit_code, not_found
+from catalog.faces.options import CatalogOption, QuietOption, TableFormatOption, kernels, require
+from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
 from catalog.faces.render import Format
 from catalog.query.answer import Answer, answer
 from catalog.query.match import Match
-from catalog.query.store import Catalog
 
 
 def command(
@@ -37,14 +37,17 @@ def command(
     build_id: BuildIdOption = None,
     policy: PolicyOption = None,
     debug_digest: DebugDigestOption = None,
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
     """Find every configuration with a launch digest, whatever says the digest.
 
     A report is verified where certificates are given; a launch measurement is searched for among all SEV or SEV-ES
-    digests, as its policy says. Exit code 0 when there is one, 1 when there is none, 4 when a report is not what the
-    certificates endorse. A hit says what was launched, never that it can be trusted.
+    digests, as its policy says. A release that is published in a log is verified against a trust note first, once for
+    each checkpoint. Exit code 0 when there is one, 1 when there is none, 7 when there are only revoked ones, 4 when a
+    report is not what the certificates endorse. A hit says what was launched, never that it can be trusted.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     found, proofs = gather(
@@ -58,14 +61,14 @@ def command(
         policy=policy,
         debug_digest=debug_digest,
     )
-    opened = Catalog.open(catalog or default_catalog())
+    opened = open_asked(catalog, trust, skip=skip_verify, quiet=quiet)
     reply = answer(opened, found, proofs, kernels(), warn=render.warning, tried=lambda _: None)
     _print(reply, output)
     if not reply.matches and not quiet:
         render.note(not_found(reply.digest.value) if reply.digest else _NO_DIGEST)
     if reply.refuted:
         raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
-    return 0 if reply.matches else 1
+    return exit_code([match.revocation and match.revocation[0] for match in reply.matches])
 
 
 _NO_DIGEST = "no launch digest of this catalog has that measurement under this TIK; ldcat explain searches further"

@@ -11,10 +11,10 @@ import typer
 
 from catalog.errors import UsageError
 from catalog.faces import render
-from catalog.faces.options import CatalogOption, TableFormatOption, default_catalog, require
+from catalog.faces.options import CatalogOption, TableFormatOption, require
+from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
 from catalog.faces.render import Format
 from catalog.query.sql import run_query
-from catalog.query.store import Catalog
 from catalog.release.database import write_database
 
 MAX_TABLE_ROWS = 1000
@@ -26,7 +26,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="QUERY",
-            help="SQL over configurations, launch_digests, firmware, launchable, kernel_hashes.",
+            help="SQL over configurations, launch_digests, firmware, launchable, kernel_hashes; revocations of a log.",
         ),
     ] = None,
     catalog: CatalogOption = None,
@@ -37,13 +37,17 @@ def command(
             help="Write a DuckDB file of views over the catalog instead; it is never published.",
         ),
     ] = None,
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
     output: TableFormatOption = Format.TABLE,
 ) -> None:
     """Ask a catalog in SQL (DuckDB). A query reads the catalog and nothing else."""
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     if (query is None) == (database is None):
         raise UsageError("give a query, or --database FILE", "for example: ldcat sql 'FROM configurations LIMIT 3'")
-    opened = Catalog.open(catalog or default_catalog())
+    opened = open_asked(catalog, trust, skip=skip_verify, quiet=False)
+    if opened.revocations:
+        render.warning("rows that the log revokes or deprecates are among these; FROM revocations says which")
     if database is not None:
         opened.verify()
         write_database(opened.manifest, opened.folder, database)

@@ -1,0 +1,53 @@
+"""The leaves of a log at a checkpoint, each verified by its inclusion before it is given out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from catalog.errors import MalformedRecord
+from catalog.release.records import ReleaseRecord, parse_record
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.tiles import WIDTH, Store, TileReader
+
+
+class LogReader:
+    """Tiles and bundles are untrusted; whoever gives the checkpoint has verified who signed it, or says so."""
+
+    def __init__(self, log: Store, checkpoint: Checkpoint) -> None:
+        self._reader = TileReader(log, checkpoint.size)
+        self._checkpoint = checkpoint
+        self._bundles: dict[int, list[bytes]] = {}
+
+    def leaf(self, index: int) -> bytes:
+        """Raises Unreadable, MalformedInput, VerificationFailed for a leaf that is not in the tree."""
+        return self.proof(index)[0]
+
+    def proof(self, index: int) -> tuple[bytes, list[bytes]]:
+        """A leaf, and the hashes that lead from it to the root; raises as `leaf`."""
+        number, at = divmod(index, WIDTH)
+        if number not in self._bundles:
+            self._bundles[number] = self._reader.entries(number)
+        leaf, found = self._bundles[number][at], self._checkpoint
+        hashes = merkle.inclusion_proof(index, found.size, self._reader.node)
+        merkle.verify_inclusion(merkle.leaf_hash(leaf), index, found.size, hashes, found.root)
+        return leaf, hashes
+
+    def check_follows(self, before: Checkpoint) -> None:
+        """Raises VerificationFailed unless the log begins with that of an earlier checkpoint."""
+        found = self._checkpoint
+        if before.size:
+            proof = merkle.consistency_proof(before.size, found.size, self._reader.node)
+            merkle.verify_consistency(before.size, found.size, proof, before.root, found.root)
+
+    def releases(self) -> Iterator[ReleaseRecord]:
+        """The last one first; raises as `leaf`, and MalformedRecord where the log does not end with a release."""
+        size = self._checkpoint.size
+        if not size:
+            raise MalformedRecord("the log is empty", "ldcat publish makes its first release")
+        while size:
+            record = parse_record(self.leaf(size - 1))
+            if not isinstance(record, ReleaseRecord) or not 0 <= record.previous_size < size:
+                raise MalformedRecord(f"leaf {size - 1} of the log is not the record of a release")
+            yield record
+            size = record.previous_size

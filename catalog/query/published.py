@@ -1,0 +1,181 @@
+"""Published releases: where one is, and what was verified of it here before, so that each is verified once.
+
+This module is part of the quick way of `ldcat lookup`: it imports nothing that Python has not loaded already.
+"""
+
+from __future__ import annotations
+
+import os
+
+from catalog.query.packed import light_sha256
+from catalog.release.verity import open_regular
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+CHECKPOINT = "checkpoint"
+MAX_READ = 1 << 20
+"""Bytes of a checkpoint, of a trust note, and of what is remembered."""
+
+NO_REVOCATIONS = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+"""SHA-256 of the list of none: `[]`."""
+
+_FORMAT = "ldcat-verified/1"
+
+
+class PublishedRelease:
+    """A release of a log, verified against a trust note at a checkpoint.
+
+    log: folder of the log. origin, size, root: of the checkpoint; root in hex. number: of the release; last: of the
+    log's last one. manifest_sha256, revocations_sha256: in hex, of the release's catalog and of the last revocations.
+    trust_version: of the trust note; 0 where nothing was verified. fresh_until: seconds since 1970.
+    """
+
+    __slots__ = (
+        "fresh_until",
+        "last",
+        "log",
+        "manifest_sha256",
+        "number",
+        "origin",
+        "revocations_sha256",
+        "root",
+        "size",
+        "trust_version",
+    )
+
+    def __init__(
+        self,
+        *,
+        log: str,
+        origin: str,
+        size: int,
+        root: str,
+        number: int,
+        last: int,
+        manifest_sha256: str,
+        revocations_sha256: str,
+        trust_version: int,
+        fresh_until: int,
+    ) -> None:
+        self.log = log
+        self.origin = origin
+        self.size = size
+        self.root = root
+        self.number = number
+        self.last = last
+        self.manifest_sha256 = manifest_sha256
+        self.revocations_sha256 = revocations_sha256
+        self.trust_version = trust_version
+        self.fresh_until = fresh_until
+
+    @property
+    def folder(self) -> str:
+        """Of its catalog."""
+        return f"{self.log}/releases/{self.number}"
+
+    @property
+    def revocations(self) -> str:
+        """The file of the log's revocations as they are now."""
+        return f"{self.log}/releases/{self.last}/revocations.json"
+
+    def said(self) -> str:
+        """What it is and how far it was verified, for people."""
+        newer = f", whose last one is release {self.last}" if self.last > self.number else ""
+        how = (
+            f"verified against version {self.trust_version} of the trust note" if self.trust_version else "NOT VERIFIED"
+        )
+        return f"release {self.number} of {self.origin}{newer}: {how}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "origin": self.origin,
+            "size": self.size,
+            "root": self.root,
+            "release": self.number,
+            "last_release": self.last,
+            "verified": bool(self.trust_version),
+            "trust_version": self.trust_version or None,
+            "fresh_until": self.fresh_until or None,
+        }
+
+
+def log_of(folder: str) -> tuple[str, int | None] | None:
+    """The log that a folder is, or is a release of, and the number of that release; None for any other folder."""
+    path = os.path.realpath(folder)
+    if os.path.exists(f"{path}/{CHECKPOINT}") and not os.path.exists(f"{path}/manifest.json"):  # noqa: PTH110 - slow
+        return path, None
+    log, _, number = path.rpartition("/releases/")
+    if number.isascii() and number.isdecimal() and os.path.exists(f"{log}/{CHECKPOINT}"):  # noqa: PTH110
+        return log, int(number)
+    return None
+
+
+class Remembered:
+    """What was verified of a folder here before: a file in the folder `state`, one for each folder.
+
+    It counts as long as the trust note and the checkpoint are the same bytes, no other checkpoint of the log was seen
+    meanwhile, and it is fresh. trust: the trust note.
+    """
+
+    def __init__(self, state: str, folder: str, trust: bytes) -> None:
+        self._sha256 = light_sha256()
+        self._trust = trust
+        self.path = f"{state}/verified/{self._hash(os.path.realpath(folder).encode('utf-8', 'surrogateescape'))}"
+
+    def release(self, log: str, now: float) -> PublishedRelease | None:
+        """The release that was verified, where that still counts. now: seconds since 1970."""
+        lines = (read_bounded(self.path) or b"").decode("utf-8", "surrogateescape").split("\n")
+        if len(lines) != len(_FIELDS) + 4 or lines[0] != _FORMAT:
+            return None
+        seen, conditions, *values = lines[1:-1]
+        try:
+            found = PublishedRelease(
+                log=log, **{name: kind(value) for (name, kind), value in zip(_FIELDS.items(), values, strict=True)}
+            )
+        except ValueError:
+            return None
+        now_there = (read_bounded(f"{log}/{CHECKPOINT}") or b"", read_bounded(seen) or b"")
+        return found if conditions == self._conditions(*now_there) and now < found.fresh_until else None
+
+    def text(self, found: PublishedRelease, checkpoint: bytes, seen: tuple[str, bytes]) -> bytes:
+        """What to keep. checkpoint: the one that was verified. seen: file and bytes of the newest one of this log."""
+        conditions = self._conditions(checkpoint, seen[1])
+        lines = [_FORMAT, seen[0], conditions, *(str(getattr(found, name)) for name in _FIELDS), ""]
+        return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+    def _conditions(self, checkpoint: bytes, seen: bytes) -> str:
+        return self._hash("".join(map(self._hash, (self._trust, checkpoint, seen))).encode())
+
+    def _hash(self, data: bytes) -> str:
+        return str(self._sha256(data).hexdigest())
+
+
+_FIELDS: dict[str, type[Any]] = {
+    "origin": str,
+    "size": int,
+    "root": str,
+    "number": int,
+    "last": int,
+    "manifest_sha256": str,
+    "revocations_sha256": str,
+    "trust_version": int,
+    "fresh_until": int,
+}
+
+
+def read_bounded(path: str) -> bytes | None:
+    """A small regular file; None where there is none, or it is larger."""
+    try:
+        descriptor = open_regular(path)
+    except OSError:
+        return None
+    try:
+        data = os.read(descriptor, MAX_READ + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return data if len(data) <= MAX_READ else None

@@ -1,0 +1,49 @@
+"""Revocations: what a log takes back of its rows, or advises against, in the order of the log: the newest counts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import VerificationFailed
+from catalog.query.published import PublishedRelease
+from catalog.release import inputs
+from catalog.release.records import Severity
+from catalog.wire import Wire, decode_json
+
+MAX_REVOCATIONS = 8 << 20
+"""Bytes of a list of revocations."""
+
+
+class Revocation(Wire, frozen=True):
+    """An entry of a list. selector: fields of digest records; all rows that have these values."""
+
+    selector: dict[str, str | int | None]
+    severity: Severity
+    reason: str
+
+
+def parse_revocations(data: bytes) -> Sequence[Revocation]:
+    """The list of a release; raises MalformedRecord."""
+    return decode_json(data, list[Revocation], "revocations")
+
+
+def read_revocations(release: PublishedRelease) -> Sequence[Revocation]:
+    """The list that the last release of a log names; raises Unreadable, VerificationFailed, MalformedRecord."""
+    path = Path(release.revocations)
+    inputs.check_regular(path)
+    data = inputs.read_file(path, limit=MAX_REVOCATIONS)
+    if hashlib.sha256(data).hexdigest() != release.revocations_sha256:
+        raise VerificationFailed(f"{path} is not the list that release {release.last} of {release.origin} names")
+    return parse_revocations(data)
+
+
+def standing(row: Mapping[str, Any], revocations: Iterable[Revocation]) -> Revocation | None:
+    """What revokes or deprecates a row, given by the fields of its digest record; None where nothing does."""
+    found = None
+    for entry in revocations:  # the newest that selects counts
+        if all(row.get(name) == value for name, value in entry.selector.items()):
+            found = None if entry.severity == "restored" else entry
+    return found

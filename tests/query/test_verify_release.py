@@ -1,0 +1,228 @@
+"""Releases are verified whole or not believed: signatures, age, what was seen before, what the log says of itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.abi.digest import LaunchDigest
+from catalog.errors import (
+    LdcatError,
+    OlderThanSeen,
+    Stale,
+    Unreadable,
+    UntrustedSigner,
+    UsageError,
+    VerificationFailed,
+)
+from catalog.query.lookup import lookup
+from catalog.query.match import Match
+from catalog.query.published import NO_REVOCATIONS, PublishedRelease, Remembered, log_of
+from catalog.query.store import Catalog
+from catalog.query.verify_release import VerifiedRelease, unverified_release, verify_release
+from catalog.release.build import Built
+from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
+from catalog.release.publish import publish
+from catalog.release.records import RevokeRecord
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType
+from catalog.transparency.note import Note
+from tests.query.test_packed import all_digests
+from tests.query.test_prove import ALONE, DAY, LOG, ORIGIN, WITNESSED, WITNESSES
+from tests.transparency.logs import NOW, signature, signed, signer
+
+
+class Published:
+    """A log with one release after the other, and the machine that publishes it."""
+
+    def __init__(self, root: Path) -> None:
+        self.log, self.state = LogFolder(root / "log"), LastCheckpoint(root / "signed.note")
+
+    def add(self, built: Built, *revokes: RevokeRecord, now: int = NOW) -> Checkpoint:
+        publish(Catalog.open(built.folder), self.log, [LOG], self.state, revokes=revokes, now=now)
+        return Checkpoint.parse(self.note.text)
+
+    @property
+    def note(self) -> Note:
+        found = self.log.checkpoint()
+        assert found is not None
+        return found
+
+    def put(self, note: Note) -> None:
+        (self.log.root / CHECKPOINT).write_bytes(bytes(note))
+
+
+def revoke(severity: Any, reason: str = "a reason", **selector: Any) -> RevokeRecord:
+    return RevokeRecord(type="revoke", selector=selector, severity=severity, reason=reason)
+
+
+def verify(published: Published, number: int | None = None, **changes: Any) -> VerifiedRelease:
+    asked: dict[str, Any] = {"trust": ALONE, "now": NOW + DAY, "seen": {}} | changes
+    return verify_release(published.log, number, asked.pop("trust"), **asked)
+
+
+def find(release: PublishedRelease, digest: bytes) -> tuple[Match, ...]:
+    return lookup(Catalog.open_release(release), LaunchDigest(digest), warn=pytest.fail)
+
+
+def digest_of(built: Built) -> bytes:
+    return next(digest for name, digest in all_digests(built) if name == "sev-snp")
+
+
+@pytest.fixture
+def published(small: Built, tmp_path: Path) -> Published:
+    found = Published(tmp_path)
+    found.add(small)
+    return found
+
+
+def test_a_release_is_what_its_log_says(published: Published, small: Built) -> None:
+    release = verify(published).release
+    assert (release.origin, release.number, release.last, release.trust_version) == (ORIGIN, 1, 1, ALONE.version)
+    assert release.fresh_until == NOW + ALONE.max_age
+    assert release.revocations_sha256 == NO_REVOCATIONS
+    assert {match.revocation for match in find(release, digest_of(small))} == {None}
+    assert not unverified_release(published.log, None).trust_version
+
+
+def test_what_is_revoked_is_said_of_old_releases_too(published: Published, small: Built) -> None:
+    digest = digest_of(small)
+    published.add(small, revoke("deprecated", "an old one", launch_digest=digest.hex()), now=NOW + 1)
+    published.add(small, revoke("revoked", "a leak", launch_digest=digest.hex()), now=NOW + 2)
+    for number in (None, 1, 2, 3):
+        release = verify(published, number).release
+        matches = find(release, digest)
+        assert {match.revocation for match in matches} == {("revoked", "a leak")}
+        assert all("revoked by its publisher: a leak" in match.notes() for match in matches)
+        assert ("whose last one is release 3" in release.said()) is (number in (1, 2))
+    published.add(small, revoke("restored", technology="sev-snp"), now=NOW + 3)
+    assert find(verify(published, 1).release, digest)[0].revocation is None
+    with pytest.raises(UsageError, match="no release 9"):
+        verify(published, 9)
+
+
+def test_who_signed_counts(published: Published) -> None:
+    with pytest.raises(UntrustedSigner, match="quorum"):
+        verify(published, trust=WITNESSED)
+    text = published.note.text
+    published.put(published.note.with_signatures(signature(by, text) for by in WITNESSES))
+    assert verify(published, trust=WITNESSED).release.number == 1
+    published.put(signed(text, signer("example.com/other")))
+    with pytest.raises(UntrustedSigner):
+        verify(published)
+    published.put(Note(text.replace("\n", "x\n", 1), published.note.signatures))
+    with pytest.raises(LdcatError):
+        verify(published)
+
+
+def test_what_nobody_vouches_for_any_more_is_stale(published: Published) -> None:
+    until = NOW + ALONE.max_age
+    assert verify(published, now=until)
+    with pytest.raises(Stale, match="fresh until 1 seconds ago"):
+        verify(published, now=until + 1)
+    heart = WITNESSES[0]
+    published.put(published.note.with_signatures([signature(heart, published.note.text, until)]))
+    with pytest.raises(Stale):
+        verify(published, now=until + 1)  # a key that the policy does not name
+    published.put(published.note.with_signatures(signature(by, published.note.text, until) for by in WITNESSES))
+    assert verify(published, trust=WITNESSED, now=until + 1).release.fresh_until == until + WITNESSED.max_age
+    with pytest.raises(VerificationFailed, match="expired"):
+        verify(published, now=ALONE.expires)
+
+
+def test_it_never_goes_back_and_never_forks(published: Published, small: Built, tmp_path: Path) -> None:
+    shutil.copytree(published.log.root, tmp_path / "before")
+    old = Checkpoint.parse(published.note.text)
+    new = published.add(small, revoke("deprecated", vcpus=1), now=NOW + 1)
+    assert verify(published, seen={ORIGIN: old}).checkpoint == new
+    assert verify(published, seen={ORIGIN: new, "example.com/other": Checkpoint("x", 1 << 40, bytes(32))})
+    before = Published(tmp_path)
+    before.log = LogFolder(tmp_path / "before")
+    with pytest.raises(OlderThanSeen, match="were seen before"):
+        verify(before, seen={ORIGIN: new})
+    for forked in (Checkpoint(ORIGIN, old.size, bytes(32)), Checkpoint(ORIGIN, new.size, bytes(32))):
+        with pytest.raises(VerificationFailed, match=r"not consistent|not the same"):
+            verify(published, seen={ORIGIN: forked})
+
+
+@pytest.mark.parametrize(
+    "path", ["tile/0/*/*", "tile/entries/*/*", "releases/1/manifest.json", "releases/1/revocations.json", CHECKPOINT]
+)
+def test_no_changed_byte_is_believed(published: Published, small: Built, path: str) -> None:
+    digest = digest_of(small)
+    (found,) = published.log.root.glob(path)
+    good = found.read_bytes()
+    for at in {0, len(good) // 2, len(good) - 2}:
+        found.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
+        try:
+            release = verify(published).release
+            matches = find(release, digest)
+        except LdcatError:
+            continue
+        assert path.startswith("tile")  # a hash or an entry that this lookup had no need of
+        assert {match.launch_digest for match in matches} == {digest}
+    found.unlink()
+    with pytest.raises(LdcatError):
+        find(verify(published).release, digest)
+
+
+def test_a_folder_that_is_no_log(small: Built, tmp_path: Path, published: Published) -> None:
+    with pytest.raises(Unreadable, match="no log at"):
+        verify_release(LogFolder(tmp_path / "nowhere"), None, ALONE, now=NOW, seen={})
+    root = published.log.root
+    (tmp_path / "latest").symlink_to(root / "releases/1")
+    for folder, place in (
+        (root, (str(root), None)),
+        (root / "releases/1", (str(root), 1)),
+        (tmp_path / "latest", (str(root), 1)),
+        (root / "releases/01x", None),
+        (small.folder, None),
+        (tmp_path / "nowhere", None),
+    ):
+        assert log_of(str(folder)) == place
+
+
+@pytest.fixture
+def memory(published: Published, tmp_path: Path) -> tuple[Remembered, bytes, Path]:
+    """What was verified of a log, kept; the text, and the file of the newest checkpoint seen."""
+    kept, seen = Remembered(str(tmp_path), str(published.log.root), b"trust"), tmp_path / "seen.note"
+    seen.write_bytes(bytes(published.note))
+    text = kept.text(verify(published).release, bytes(published.note), (str(seen), seen.read_bytes()))
+    Path(kept.path).parent.mkdir()
+    Path(kept.path).write_bytes(text)
+    return kept, text, seen
+
+
+def test_what_was_verified_counts_until_something_is_new(
+    published: Published, memory: tuple[Remembered, bytes, Path], tmp_path: Path
+) -> None:
+    kept, text, seen = memory
+    log, until = str(published.log.root), NOW + ALONE.max_age
+    release = kept.release(log, until - 1)
+    assert release is not None
+    assert release.to_dict() == verify(published).release.to_dict()
+    assert kept.release(log, until) is None
+    assert Remembered(str(tmp_path), log, b"other").release(log, NOW) is None
+    assert Remembered(str(tmp_path), log + "/releases/1", b"trust").release(log, NOW) is None
+    for path in (seen, published.log.root / CHECKPOINT):
+        before = path.read_bytes()
+        path.write_bytes(before + b"x")
+        assert kept.release(log, NOW) is None
+        path.write_bytes(before)
+    for changed in (b"", text[:-1], text + b"\n", text.replace(b"ldcat-verified/1", b"ldcat-verified/2"), b"\xff" * 20):
+        Path(kept.path).write_bytes(changed)
+        assert kept.release(log, NOW) is None
+    Path(kept.path).write_bytes(text)
+    assert kept.release(log, NOW) is not None
+    json.dumps(release.to_dict())
+
+
+def test_a_hybrid_log_is_fresh_from_its_own_time_on(small: Built, tmp_path: Path) -> None:
+    found = Published(tmp_path)
+    by = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)
+    publish(Catalog.open(small.folder), found.log, [LOG, by], found.state, now=NOW)
+    assert verify(found).release.fresh_until == NOW + ALONE.max_age
