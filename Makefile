@@ -24,13 +24,19 @@ check: $(VENV)/.installed-test  ## style, types, and the rooms' contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-sanitize: build/fuzz_kernels  ## the compiled kernels under the address and undefined-behaviour sanitizers
+sanitize: build/fuzz_kernels build/fuzz_rows  ## compiled code under the address and undefined-behaviour sanitizers
 	build/fuzz_kernels
+	build/fuzz_rows
+
+SANITIZED := -std=c11 -g -O1 -Wall -Wextra -Werror -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=all
 
 build/fuzz_kernels: tests/launch/fuzz_kernels.c $(wildcard catalog/abi/*.h $(NATIVE)/*.[ch])
 	mkdir -p build
-	$(CC) -std=c11 -g -O1 -Wall -Wextra -Werror -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=all \
-	    -I $(NATIVE) -o $@ $< $(wildcard $(NATIVE)/*.c)
+	$(CC) $(SANITIZED) -I $(NATIVE) -o $@ $< $(wildcard $(NATIVE)/*.c)
+
+build/fuzz_rows: tests/release/fuzz_rows.c catalog/release/rows.c
+	mkdir -p build
+	$(CC) $(SANITIZED) -o $@ $<
 
 fuzz: $(VENV)/.installed-fuzz  ## every parser of input under atheris, bounded
 	$(BIN)/python -m tests.fuzz.fuzz_inputs --seconds 4

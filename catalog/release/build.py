@@ -14,7 +14,7 @@ from catalog.launch.native.paths import Kernels
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import embedded, manifest
 from catalog.release.component_names import component_names
-from catalog.release.engine import Engine, processors
+from catalog.release.engine import Engine
 from catalog.release.enumeration import CrossProduct, Progress, cross_product
 from catalog.release.folder import written_whole
 from catalog.release.index_writer import Numbers
@@ -53,10 +53,10 @@ def build_catalog(
     with written_whole(folder, foreign=_foreign, kept=_databases, last=manifest.NAME) as partial:
         product = cross_product(spec)
         files, numbers = _write_components(partial, spec, kernels)
-        with ThreadPoolExecutor(processors()) as pool:
+        with ThreadPoolExecutor(engine.writers) as pool:
             from catalog.release.digest_files import Means, write_digests  # pyarrow: 150 ms that workers never need
 
-            writers = Engine(pool, processors() + 1, in_process=True)
+            writers = Engine(pool, engine.writers + 1, in_process=True)
             hashed, written = begin("hashed", product.rows), begin("written", product.rows)
             means = Means(engine, writers, kernels, receipts, hashed, written)
             digests = write_digests(partial, spec, product, numbers, folder, means)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 
+from catalog import __version__
 from catalog.errors import LdcatError, Unreadable, UsageError
-from catalog.release.engine import Engine
+from catalog.release.engine import Engine, processors
 
 _PATIENCE = 30
 """Seconds to wait for the scheduler, and for its first worker."""
@@ -24,8 +25,8 @@ _LARGEST_TASK = "1 GiB"
 def dask_engine(address: str) -> Iterator[Engine]:
     """The cluster whose scheduler has that address (tcp://host:port, or tls:// as Dask is configured).
 
-    Raises UsageError for what is no address, or where Dask is not installed, Unreadable where no scheduler or no
-    worker answers, LdcatError where the cluster gives up.
+    Raises UsageError for what is no address, where Dask is not installed, or workers have another version of ldcat;
+    Unreadable where no scheduler or no worker answers, LdcatError where the cluster gives up.
     """
     if not address.startswith(("tcp://", "tls://")):
         raise UsageError(f"{address!r} is no address of a Dask scheduler", "for example tcp://10.0.0.1:8786")
@@ -48,10 +49,18 @@ def dask_engine(address: str) -> Iterator[Engine]:
             client.wait_for_workers(1, timeout=_PATIENCE)
         except TimeoutError as error:
             raise Unreadable(f"the Dask scheduler at {address} has no worker") from error
+        others = {str(version) for version in client.run(_version).values()} - {__version__}
+        if others:
+            raise UsageError(f"workers have ldcat {', '.join(sorted(others))}, and this is {__version__}")
         ahead = 2 * sum(client.nthreads().values())
         try:
-            yield Engine(client.get_executor(pure=False), ahead, in_process=False)
+            yield Engine(client.get_executor(pure=False), ahead, in_process=False, writers=processors())
         except (KilledWorker, CommClosedError, CancelledError) as error:
             raise LdcatError(
                 f"the Dask cluster gave up: {error or type(error).__name__}", "were its workers short of memory?"
             ) from error
+
+
+def _version() -> str:
+    """Of ldcat, where it runs."""
+    return __version__

@@ -24,12 +24,14 @@ Result = TypeVar("Result")
 class Engine:
     """An executor, and how many tasks it is given at a time, so that not all are in memory.
 
-    in_process: whether tasks stay in this process, so that they may have what cannot be sent to another.
+    in_process: whether tasks stay in this process, so that they may have what cannot be sent to another. writers:
+    threads of this process that write what comes back.
     """
 
     executor: Executor
     ahead: int
     in_process: bool
+    writers: int = 1
 
     def run(
         self, function: Callable[[Task], Result], tasks: Iterable[Task]
@@ -70,13 +72,13 @@ def local_engine(workers: int, *, threads: bool) -> Iterator[Engine]:
     if threads:
         keep_freed_memory()
         with ThreadPoolExecutor(workers + 1) as pool:  # while one waits for the disk
-            yield Engine(pool, workers + 2, in_process=True)
+            yield Engine(pool, workers + 2, in_process=True, writers=workers)
         return
     context = get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_serve_parent) as processes:
         results: Any = processes._result_queue
         try:
-            yield Engine(processes, 2 * workers, in_process=False)
+            yield Engine(processes, 2 * workers, in_process=False, writers=workers)
         except BaseException:  # Ctrl-C: nobody waits for results that nobody will use
             for worker in active_children():
                 worker.terminate()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from distributed import LocalCluster
 
+from catalog import __version__
 from catalog.errors import LdcatError, Unreadable, UsageError
 from catalog.launch.native.paths import REFERENCE, Kernels, choose
 from catalog.release import dask_engine, generation
@@ -56,6 +57,15 @@ def test_a_worker_is_killed_in_mid_build(
     assert killed
     assert killed[0] not in {worker.pid for worker in cluster.workers.values()}
     assert contents(built.folder) == contents(default.folder)
+
+
+def test_workers_of_another_version_are_refused(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_engine, "__version__", "0.0.1")
+    with (
+        pytest.raises(UsageError, match=f"workers have ldcat {__version__}, and this is 0.0.1"),
+        dask_engine.dask_engine(cluster.scheduler_address),
+    ):
+        pass
 
 
 def test_a_task_that_kills_every_worker_is_an_error(
