@@ -1,10 +1,10 @@
-"""The leaves of a log at a checkpoint, each verified by its inclusion before it is given out."""
+"""The leaves of a log at a checkpoint, verified by their inclusion before anything that they say is used."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from catalog.errors import MalformedRecord
+from catalog.errors import MalformedRecord, VerificationFailed
 from catalog.release.records import ReleaseRecord, parse_record
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -25,13 +25,20 @@ class LogReader:
 
     def proof(self, index: int) -> tuple[bytes, list[bytes]]:
         """A leaf, and the hashes that lead from it to the root; raises as `leaf`."""
-        number, at = divmod(index, WIDTH)
-        if number not in self._bundles:
-            self._bundles[number] = self._reader.entries(number)
-        leaf, found = self._bundles[number][at], self._checkpoint
+        leaf, found = self.entry(index), self._checkpoint
         hashes = merkle.inclusion_proof(index, found.size, self._reader.node)
         merkle.verify_inclusion(merkle.leaf_hash(leaf), index, found.size, hashes, found.root)
         return leaf, hashes
+
+    def entry(self, index: int) -> bytes:
+        """What the log has at a place, to find something by: whether it is in the tree, `proof` says. Raises as `leaf`."""
+        number, at = divmod(index, WIDTH)
+        if number not in self._bundles:
+            self._bundles[number] = self._reader.entries(number)
+        entry = self._bundles[number][at]
+        if merkle.leaf_hash(entry) != self._reader.node(0, index):
+            raise VerificationFailed(f"entry {index} of the log is not the one that its tile is of")
+        return entry
 
     def check_follows(self, before: Checkpoint) -> None:
         """Raises VerificationFailed unless the log begins with that of an earlier checkpoint."""

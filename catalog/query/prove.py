@@ -62,7 +62,7 @@ class Prover:
             low, high = release.previous_size, end
             while low < high:
                 middle = (low + high) // 2
-                found = self._reader.leaf(middle)
+                found = self._reader.entry(middle)
                 if found == leaf:
                     return middle
                 is_row = b'"type":"digest"' in found  # rows come first; then what was revoked
