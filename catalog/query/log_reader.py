@@ -31,7 +31,7 @@ class LogReader:
         return leaf, hashes
 
     def entry(self, index: int) -> bytes:
-        """What the log has at a place, to find something by: whether it is in the tree, `proof` says. Raises as `leaf`."""
+        """What the log has at a place, to find something by; `proof` says if it is in the tree. Raises as `leaf`."""
         number, at = divmod(index, WIDTH)
         if number not in self._bundles:
             self._bundles[number] = self._reader.entries(number)
