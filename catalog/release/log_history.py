@@ -41,8 +41,7 @@ class History:
             if record.severity == "revoked":
                 self._forget(record)
         else:
-            if self.release and record.release != self.release.release + 1:
-                raise MalformedRecord(f"release {record.release} follows release {self.release.release}")
+            _check_follows(record, self.release)
             self.release = record
 
     def new_rows(self, leaves: Iterable[bytes]) -> list[bytes]:
@@ -83,6 +82,16 @@ def read_history(store: Store, checkpoint: Checkpoint) -> History:
     if root_of(hashes) != checkpoint.root:
         raise VerificationFailed("the entries of the log are not those of its checkpoint")
     return history
+
+
+def _check_follows(record: ReleaseRecord, last: ReleaseRecord | None) -> None:
+    """Number, time and trust version of releases never go back."""
+    if record.release != (last.release + 1 if last else 1):
+        raise MalformedRecord(f"release {record.release} follows release {last.release if last else 0}")
+    if last and record.time < last.time:
+        raise MalformedRecord(f"release {record.release} was made before release {last.release}")
+    if last and (record.trust_version or 0) < (last.trust_version or 0):
+        raise MalformedRecord(f"the trust version of release {record.release} is behind that of release {last.release}")
 
 
 def root_of(hashes: list[bytes]) -> bytes:

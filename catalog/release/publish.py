@@ -25,6 +25,7 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Note, Signature
 from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
+from catalog.transparency.trust import Trust
 
 REVOCATIONS = "revocations.json"
 
@@ -42,11 +43,12 @@ class CatalogFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What stands in the log now. new_rows: digest records that came with it; 0 where there was nothing new."""
+    """What stands in the log now. new_rows: digest records that came with it. trust_version: as of its record."""
 
     checkpoint: Checkpoint
     release: int
     new_rows: int
+    trust_version: int | None
 
 
 def publish(
@@ -56,12 +58,15 @@ def publish(
     state: LastCheckpoint,
     *,
     revokes: Sequence[RevokeRecord] = (),
+    trust: Trust | None = None,
     now: int,
 ) -> Published:
     """Append what the log does not have yet, and sign the checkpoint. now: seconds since 1970.
 
-    signers: of the log, all under its origin. Raises UsageError for keys that are not of one log, for a catalog that
-    contradicts live rows, or whose rows are not all in it; VerificationFailed for a log that is not the one published.
+    signers: of the log, all under its origin. trust: the note that the publisher stands by from now on; None: the one
+    before. Raises UsageError for keys that are not of one log, for a catalog that contradicts live rows, or whose rows
+    are not all in it, and for a trust note that is not of this log, or behind that of the last release;
+    VerificationFailed for a log that is not the one published, and for a trust note that has expired.
     """
     origin = _origin_of(signers)
     with log.locked():
@@ -72,10 +77,12 @@ def publish(
         revoked = [*history.revokes, *revokes]
         listed = catalog.manifest.to_json()
         artifacts = {manifest.NAME: hashlib.sha256(listed).hexdigest()}
-        if not rows and not revokes and history.release and history.release.artifacts == artifacts:
-            return Published(old, history.release.release, 0)
-        number = history.release.release + 1 if history.release else 1
-        if history.release and now < history.release.time:
+        last = history.release
+        trust_version = _trust_version(trust, signers, last, now)
+        if not rows and not revokes and last and (last.artifacts, last.trust_version) == (artifacts, trust_version):
+            return Published(old, last.release, 0, trust_version)
+        number = last.release + 1 if last else 1
+        if last and now < last.time:
             raise UsageError("the clock is behind the time of the last release", "set it; releases never go back")
         revocations = canonical_json([_as_json(record) for record in revoked])
         record = ReleaseRecord(
@@ -86,6 +93,7 @@ def publish(
             revocations_sha256=hashlib.sha256(revocations).hexdigest(),
             previous_size=old.size,
             previous_root=old.root.hex(),
+            trust_version=trust_version,
         )
         leaves = [*rows, *map(leaf_of, revokes), leaf_of(record)]
         folder = release_path(number)
@@ -95,7 +103,7 @@ def publish(
         signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
         state.write(signed)
         log.write([(CHECKPOINT, bytes(signed))])
-        return Published(new, number, len(rows))
+        return Published(new, number, len(rows), trust_version)
 
 
 def release_path(number: int) -> str:
@@ -109,6 +117,20 @@ def _origin_of(signers: Sequence[Signer]) -> str:
     if len(names) != 1 or not kinds <= {SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44}:
         raise UsageError("a log is signed by keys of its own name", "ldcat keygen makes them for a log")
     return names.pop()
+
+
+def _trust_version(trust: Trust | None, signers: Sequence[Signer], last: ReleaseRecord | None, now: int) -> int | None:
+    """What the next release stands by."""
+    before = last.trust_version if last else None
+    if trust is None:
+        return before
+    trust.check_expiry(now)
+    for signer in signers:
+        if signer.key not in trust.policy.logs:
+            raise UsageError(f"the trust note does not name the key {signer.key}", "its policy needs it as a log")
+    if before is not None and trust.version < before:
+        raise UsageError(f"version {trust.version} of the trust note is behind version {before} of the last release")
+    return trust.version
 
 
 def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -> Note | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -47,6 +47,7 @@ class ReleaseRecord(Wire, frozen=True):
     """The last leaf of every checkpoint that is published. time: seconds since 1970. artifacts: SHA-256 by path.
 
     revocations_sha256: of the file that lists all revoke records. previous_*: the checkpoint before; root in hex.
+    trust_version: of the trust note that the publisher stands by; null where none was named yet.
     """
 
     type: Literal["release"]
@@ -56,6 +57,7 @@ class ReleaseRecord(Wire, frozen=True):
     revocations_sha256: str
     previous_size: int
     previous_root: str
+    trust_version: Annotated[int, msgspec.Meta(ge=1, lt=1 << 53)] | None
 
 
 Record = DigestRecord | RevokeRecord | ReleaseRecord

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from catalog.faces.options import (
     require,
 )
 from catalog.faces.render import Format
+from catalog.query.evidence_files import read_bounded
 from catalog.query.store import Catalog
 
 
@@ -27,6 +29,10 @@ def command(
     key: Annotated[Path, typer.Option(metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the log.")],
     catalog: Annotated[
         Path | None, typer.Argument(metavar="CATALOG", help="Folder that `ldcat build` made; its default without it.")
+    ] = None,
+    trust: Annotated[
+        Path | None,
+        typer.Option(metavar="NOTE", help="Trust note the release stands by; without it that of the last one."),
     ] = None,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,
@@ -37,28 +43,32 @@ def command(
     Whatever interrupts it, the release before stays as it is, and the next run goes on. A log that is older than what
     this machine signed last is refused, and so is a catalog that has another digest for a configuration of the log.
     """
-    from catalog.release.key_files import read_keys  # cryptography takes long to load
+    from catalog.query.verify_proof import read_trust  # cryptography takes long to load
+    from catalog.release.key_files import read_keys
     from catalog.release.log_folder import LogFolder
     from catalog.release.publish import publish
     from catalog.transparency.encoding import to_base64
+    from catalog.transparency.note import MAX_NOTE
 
     require(output, Format.TABLE, Format.JSON)
     signers = [pair.signer for pair in read_keys(key, passphrase_of(passphrase))]
+    note = None if trust is None else read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
     opened = Catalog.open(catalog or default_catalog())
     state = remembered("signed", signers[0].key.name)
-    published = publish(opened, LogFolder(log), signers, state, now=int(time.time()))
+    published = publish(opened, LogFolder(log), signers, state, trust=note, now=int(time.time()))
     found = published.checkpoint
     facts = {
         "origin": found.origin,
         "release": published.release,
         "new_rows": published.new_rows,
+        "trust_version": published.trust_version,
         "size": found.size,
         "root": to_base64(found.root),
     }
     if output is Format.JSON:
         render.json_document(facts)
     else:
-        render.facts(facts.items(), title=str(log))
+        render.facts([fact for fact in facts.items() if fact[1] is not None], title=str(log))
     if not published.new_rows and not quiet:
         render.note("the log has every row of this catalog")
     return 0
