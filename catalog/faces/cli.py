@@ -27,6 +27,7 @@ from catalog.faces.commands import (
     measure,
     prove,
     publish,
+    revoke,
     sql,
     trust,
     verify_proof,
@@ -52,6 +53,7 @@ app.command("explain")(explain.command)
 app.command("sql")(sql.command)
 app.command("keygen")(keygen.command)
 app.command("publish")(publish.command)
+app.command("revoke")(revoke.command)
 app.command("prove")(prove.command)
 app.command("verify-proof")(verify_proof.command)
 app.add_typer(trust.app, name="trust")

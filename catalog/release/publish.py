@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from catalog.errors import MalformedRecord, UsageError, VerificationFailed
 from catalog.release import manifest
 from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
-from catalog.release.log_history import read_history
+from catalog.release.log_history import History, read_history
 from catalog.release.manifest import Manifest
 from catalog.release.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, row_leaves
 from catalog.transparency import merkle
@@ -43,12 +43,16 @@ class CatalogFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What stands in the log now. new_rows: digest records that came with it. trust_version: as of its record."""
+    """What stands in the log now. new_rows: digest records that came with it, and how many of them are revoked by what
+    the log said before. selected: rows that the revocations select which were to come.
+    """
 
     checkpoint: Checkpoint
     release: int
-    new_rows: int
     trust_version: int | None
+    new_rows: int
+    new_revoked: int
+    selected: int
 
 
 def publish(
@@ -58,33 +62,37 @@ def publish(
     state: LastCheckpoint,
     *,
     revokes: Sequence[RevokeRecord] = (),
+    unchanged: bool = False,
     trust: Trust | None = None,
     now: int,
 ) -> Published:
     """Append what the log does not have yet, and sign the checkpoint. now: seconds since 1970.
 
-    signers: of the log, all under its origin. trust: the note that the publisher stands by from now on; None: the one
-    before. Raises UsageError for keys that are not of one log, for a catalog that contradicts live rows, or whose rows
-    are not all in it, and for a trust note that is not of this log, or behind that of the last release;
-    VerificationFailed for a log that is not the one published, and for a trust note that has expired.
+    signers: of the log, all under its origin. unchanged: the catalog has to be that of the last release. trust: the
+    note that the publisher stands by from now on; None: the one before. Raises UsageError for keys that are not of one
+    log, for a catalog that contradicts live rows, or whose rows are not all in it, for revocations that change nothing,
+    and for a trust note that is not of this log, or behind that of the last release; VerificationFailed for a log that
+    is not the one published, and for a trust note that has expired.
     """
-    origin = _origin_of(signers)
     with log.locked():
-        note = _settled(log, signers, state)
-        old = Checkpoint.parse(note.text) if note else Checkpoint(origin, 0, merkle.EMPTY_ROOT)
-        history = read_history(log, old)
-        rows = history.new_rows(_leaves(catalog))
-        revoked = [*history.revokes, *revokes]
+        old = _settled(log, signers, state)
+        history = read_history(log, old, revokes)
+        last, trust_version = history.release, _trust_version(trust, signers, history.release, now)
         listed = catalog.manifest.to_json()
         artifacts = {manifest.NAME: hashlib.sha256(listed).hexdigest()}
-        last = history.release
-        trust_version = _trust_version(trust, signers, last, now)
+        if unchanged and (not last or last.artifacts != artifacts):
+            raise UsageError("another release was made meanwhile", "run it again")
+        rows = history.new_rows(_leaves(catalog))
+        selected = sum(found.total() for found in history.selected)
+        if history.now.records[-len(revokes) :] == tuple(revokes):  # said last, by a run that was interrupted
+            revokes = ()
         if not rows and not revokes and last and (last.artifacts, last.trust_version) == (artifacts, trust_version):
-            return Published(old, last.release, 0, trust_version)
-        number = last.release + 1 if last else 1
+            return Published(old, last.release, trust_version, 0, 0, selected)
+        _check_revokes(revokes, history)
         if last and now < last.time:
             raise UsageError("the clock is behind the time of the last release", "set it; releases never go back")
-        revocations = canonical_json([_as_json(record) for record in revoked])
+        number = last.release + 1 if last else 1
+        revocations = canonical_json([_as_json(record) for record in (*history.now.records, *revokes)])
         record = ReleaseRecord(
             type="release",
             release=number,
@@ -95,15 +103,14 @@ def publish(
             previous_root=old.root.hex(),
             trust_version=trust_version,
         )
-        leaves = [*rows, *map(leaf_of, revokes), leaf_of(record)]
         folder = release_path(number)
         log.write((f"{folder}/{name}", catalog.verified(name)) for name in catalog.manifest.files)
         log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations)])
-        new = _append(log, old, leaves)
+        new = _append(log, old, [*rows, *map(leaf_of, revokes), leaf_of(record)])
         signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
         state.write(signed)
         log.write([(CHECKPOINT, bytes(signed))])
-        return Published(new, number, len(rows), trust_version)
+        return Published(new, number, trust_version, len(rows), history.new_revoked, selected)
 
 
 def release_path(number: int) -> str:
@@ -117,6 +124,14 @@ def _origin_of(signers: Sequence[Signer]) -> str:
     if len(names) != 1 or not kinds <= {SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44}:
         raise UsageError("a log is signed by keys of its own name", "ldcat keygen makes them for a log")
     return names.pop()
+
+
+def _check_revokes(revokes: Sequence[RevokeRecord], history: History) -> None:
+    for record, found in zip(revokes, history.selected, strict=False):
+        if not found:
+            raise UsageError(f"the log has no row with {record.meant}", "a row has to fit all that is named")
+        if record.severity == "restored" and set(found) == {None}:
+            raise UsageError(f"no row with {record.meant} is revoked or deprecated", "nothing is to be restored")
 
 
 def _trust_version(trust: Trust | None, signers: Sequence[Signer], last: ReleaseRecord | None, now: int) -> int | None:
@@ -133,30 +148,31 @@ def _trust_version(trust: Trust | None, signers: Sequence[Signer], last: Release
     return trust.version
 
 
-def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -> Note | None:
-    """The published checkpoint, which is what this machine signed last, or goes on from it.
+def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -> Checkpoint:
+    """The published checkpoint, which is what this machine signed last, or goes on from it; that of no leaves at first.
 
     A checkpoint that was signed and not put in its place is put there: its leaves were synced before it was signed.
     """
+    nothing = Checkpoint(_origin_of(signers), 0, merkle.EMPTY_ROOT)
     keys = [signer.key for signer in signers]
     published, signed = log.checkpoint(), state.read()
     for note in (published, signed):
         if note:
             note.verify(keys)
+    current = Checkpoint.parse(published.text) if published else nothing
     if signed is None:
-        return published
+        return current
     last = Checkpoint.parse(signed.text)
-    current = Checkpoint.parse(published.text) if published else Checkpoint(last.origin, 0, merkle.EMPTY_ROOT)
     if current.origin != last.origin:
         raise VerificationFailed(f"{log.root} is the log {current.origin}, not {last.origin}")
     if current.size < last.size:
         if merkle.root_hash(last.size, TileReader(log, last.size).node) != last.root:
             raise VerificationFailed(f"{log.root} is older than what was signed last, and has not its leaves")
         log.write([(CHECKPOINT, bytes(signed))])
-        return signed
+        return last
     proof = merkle.consistency_proof(last.size, current.size, TileReader(log, current.size).node)
     merkle.verify_consistency(last.size, current.size, proof, last.root, current.root)
-    return published
+    return current
 
 
 def _leaves(catalog: CatalogFiles) -> Iterator[bytes]:

@@ -42,6 +42,15 @@ class RevokeRecord(Wire, frozen=True):
     severity: Severity
     reason: str
 
+    def selects(self, row: DigestRecord) -> bool:
+        """Whether a row has all that the selector says."""
+        return all(getattr(row, name) == value for name, value in self.selector.items())
+
+    @property
+    def meant(self) -> str:
+        """The selector as people read it."""
+        return ", ".join(f"{name} {'none' if value is None else value}" for name, value in self.selector.items())
+
 
 class ReleaseRecord(Wire, frozen=True):
     """The last leaf of every checkpoint that is published. time: seconds since 1970. artifacts: SHA-256 by path.

@@ -69,6 +69,8 @@ def command(
         render.json_document(facts)
     else:
         render.facts([fact for fact in facts.items() if fact[1] is not None], title=str(log))
+    if published.new_revoked:
+        render.warning(f"{published.new_revoked} of the new rows are revoked by what the log says of such rows")
     if not published.new_rows and not quiet:
         render.note("the log has every row of this catalog")
     return 0

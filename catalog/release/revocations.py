@@ -1,0 +1,49 @@
+"""Revocations: what the revoke records of a log say of its rows, and how one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from catalog.errors import UsageError
+from catalog.release.records import DigestRecord, RevokeRecord, Severity
+
+MAX_REASON = 500
+"""Characters of a reason."""
+
+Value = str | int | None
+
+
+class Revocations:
+    """Revoke records in the order of their log: of those that select a row, the newest counts."""
+
+    def __init__(self, records: Iterable[RevokeRecord]) -> None:
+        self.records = tuple(records)
+        self._newest: dict[tuple[str, ...], dict[tuple[Value, ...], int]] = {}
+        for number, record in enumerate(self.records):
+            names = tuple(sorted(record.selector))
+            values = tuple(record.selector[name] for name in names)
+            self._newest.setdefault(names, {})[values] = number
+
+    def status(self, row: DigestRecord) -> RevokeRecord | None:
+        """What revokes or deprecates a row; None where nothing does, or it is restored."""
+        newest = -1
+        for names, numbers in self._newest.items():
+            newest = max(newest, numbers.get(tuple(getattr(row, name) for name in names), -1))
+        found = self.records[newest] if newest >= 0 else None
+        return None if found is None or found.severity == "restored" else found
+
+    def severity(self, row: DigestRecord) -> Severity | None:
+        """As `status`."""
+        found = self.status(row)
+        return None if found is None else found.severity
+
+
+def new_revocation(selector: Mapping[str, Value], severity: Severity, reason: str) -> RevokeRecord:
+    """A revoke record; raises UsageError for a selector of nothing, or a reason that is not one line to be read."""
+    if not selector:
+        raise UsageError(
+            "nothing says which rows are meant", "--digest, --firmware, --vmm ...; all of them have to fit"
+        )
+    if not reason.strip() or not reason.isprintable() or len(reason) > MAX_REASON:
+        raise UsageError(f"a reason is one line of 1 to {MAX_REASON} characters, all of them printable")
+    return RevokeRecord(type="revoke", selector=dict(selector), severity=severity, reason=reason)
