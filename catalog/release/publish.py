@@ -19,7 +19,7 @@ from catalog.release import manifest
 from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.release.log_history import History, read_history
 from catalog.release.manifest import Manifest
-from catalog.release.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, row_leaves
+from catalog.release.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, parse_record, row_leaves
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer
@@ -103,10 +103,13 @@ def publish(
             previous_root=old.root.hex(),
             trust_version=trust_version,
         )
+        last_leaves = [*map(leaf_of, revokes), leaf_of(record)]
+        for leaf in last_leaves:
+            parse_record(leaf)  # what nobody can read would be the end of the log
         folder = release_path(number)
         log.write((f"{folder}/{name}", catalog.verified(name)) for name in catalog.manifest.files)
         log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations)])
-        new = _append(log, old, [*rows, *map(leaf_of, revokes), leaf_of(record)])
+        new = _append(log, old, [*rows, *last_leaves])
         signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
         state.write(signed)
         log.write([(CHECKPOINT, bytes(signed))])

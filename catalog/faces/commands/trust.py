@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.errors import UsageError
+from catalog.errors import UnknownName, UsageError
 from catalog.faces import render
 from catalog.faces.options import PassphraseOption, TableFormatOption, passphrase_of, require
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_bounded
 from catalog.release.inputs import read_text
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.transparency.keys import VerifierKey
+    from catalog.transparency.trust import Trust
 
 DAY = 86400
 MAX_TRUST = 1 << 20
@@ -37,27 +43,62 @@ def init(
 
     A threshold of all root keys is refused: the loss of one would be the end of the note.
     """
-    from catalog.transparency.keys import VerifierKey
     from catalog.transparency.policy import Policy
     from catalog.transparency.trust import Trust
 
-    roots = dict(_root(said) for said in root)
-    if len(roots) < len(root):
-        raise UsageError("two root keys have one role")
-    if 1 < threshold == len(roots):
-        raise UsageError(f"a threshold of all {threshold} root keys cannot be met once one is lost", "name more keys")
     text = read_text(policy)
     made = Trust(
         version=version,
-        expires=int(time.time()) + days * DAY,
+        expires=_after(days),
         max_age=max_age * DAY,
         threshold=threshold,
-        roots={role: VerifierKey.parse(key) for role, key in roots.items()},
+        roots=_roots(root),
         policy=Policy.parse(text.encode()),
         policy_text=text,
     )
-    render.line(str(Trust.parse(str(made))).rstrip("\n"))
-    return 0
+    return _print(made)
+
+
+@app.command("rotate")
+def rotate(
+    old: NoteArgument,
+    policy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="C2SP tlog-policy in place of the old one.")
+    ] = None,
+    root: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE=VKEY", help="Root key more, or in place of that of the role.")
+    ] = None,
+    drop: Annotated[list[str] | None, typer.Option(metavar="ROLE", help="Role whose key is a root no more.")] = None,
+    threshold: Annotated[
+        int | None, typer.Option(metavar="N", help="Root keys that have to sign the version after it.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(metavar="DAYS", help="Days from now until the note expires.")] = None,
+    max_age: Annotated[int | None, typer.Option(metavar="DAYS", help="Days that a checkpoint stays fresh.")] = None,
+) -> int:
+    """Print the text of the version after a trust note; what is not named stays as it is, the day it expires too.
+
+    It is signed with `ldcat trust sign` by enough roots of the old note, and enough of the new one.
+    """
+    from catalog.query.verify_proof import read_trust
+    from catalog.transparency.policy import Policy
+
+    before = read_trust(read_bounded(old, sys.stdin.buffer, MAX_TRUST))
+    for role in drop or ():
+        if role not in before.roots:
+            raise UnknownName("role", role, before.roots)
+    roots = {role: key for role, key in before.roots.items() if role not in (drop or ())}
+    text = before.policy_text if policy is None else read_text(policy)
+    made = replace(
+        before,
+        version=before.version + 1,
+        expires=before.expires if days is None else _after(days),
+        max_age=before.max_age if max_age is None else max_age * DAY,
+        threshold=before.threshold if threshold is None else threshold,
+        roots=roots | _roots(root or ()),
+        policy=Policy.parse(text.encode()),
+        policy_text=text,
+    )
+    return _print(made)
 
 
 @app.command("sign")
@@ -110,6 +151,32 @@ def check(old: NoteArgument, new: Annotated[str, typer.Argument(metavar="NOTE", 
     before = read_trust(read_bounded(old, sys.stdin.buffer, MAX_TRUST))
     after = follow(before, Note.parse(read_bounded(new, sys.stdin.buffer, MAX_TRUST)))
     render.line(f"version {after.version} follows version {before.version}")
+    return 0
+
+
+def _roots(said: Sequence[str]) -> dict[str, VerifierKey]:
+    """Root keys by role; raises UsageError where two have one."""
+    from catalog.transparency.keys import VerifierKey
+
+    roots = dict(map(_root, said))
+    if len(roots) < len(said):
+        raise UsageError("two root keys have one role")
+    return {role: VerifierKey.parse(key) for role, key in roots.items()}
+
+
+def _after(days: int) -> int:
+    return int(time.time()) + days * DAY
+
+
+def _print(made: Trust) -> int:
+    """The text of a note that can be signed; raises UsageError for one that should not be, MalformedInput."""
+    if 1 < made.threshold == len(made.roots):
+        raise UsageError(
+            f"a threshold of all {made.threshold} root keys cannot be met once one is lost", "name more keys"
+        )
+    if made.expires <= time.time():
+        raise UsageError("the trust note would have expired already", "--days DAYS")
+    render.line(str(made.parse(str(made))).rstrip("\n"))
     return 0
 
 
