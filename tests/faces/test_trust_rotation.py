@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from catalog.release.key_files import new_key, write_keys
+from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
-from catalog.transparency.trust import Trust
+from catalog.transparency.trust import Trust, sign_trust
 from tests.faces.test_errors import Run, run
+from tests.transparency.logs import NOW
 
 __all__ = ["run"]
 
@@ -17,39 +21,47 @@ ROLES = "abcde"
 Signed = Callable[[str, str], Path]
 
 
-@pytest.fixture
-def keys(run: Run, tmp_path: Path) -> dict[str, str]:
-    """Verifier keys of five roots by role; their private keys are files of that name."""
-    made = {}
-    for role in ROLES:
-        made[role] = run("keygen", f"root.example/{role}", "-o", str(tmp_path / role), "--for", "root")[1].strip()
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the private keys of five roots, a policy, and version 1: two of a, b and c."""
+    made = tmp_path_factory.mktemp("roots")
+    pairs = {role: new_key(f"root.example/{role}", SignatureType.ED25519) for role in (*ROLES, "log")}
+    for role, pair in pairs.items():
+        write_keys(made / role, [pair], None)
+    policy = f"# ours\nlog {pairs['log'].key}\nquorum none\n"
+    (made / "policy").write_text(policy)
+    head = f"version 1\nexpires {int(time.time()) + 30 * 86400}\nmax-age 86400\nthreshold 2\n"
+    roots = "".join(f"root {role} {pairs[role].key}\n" for role in "abc")
+    note = sign_trust(Note(f"{head}{roots}\n{policy}", ()), [pairs[role].signer for role in "ab"], NOW)
+    (made / "first").write_bytes(bytes(note))
     return made
 
 
 @pytest.fixture
-def signed(run: Run, tmp_path: Path) -> Signed:
+def first(folder: Path) -> Path:
+    return folder / "first"
+
+
+@pytest.fixture
+def keys(folder: Path) -> dict[str, str]:
+    """Verifier keys by role."""
+    return {role: (folder / role).read_text().splitlines()[0] for role in ROLES}
+
+
+@pytest.fixture
+def signed(run: Run, folder: Path, tmp_path: Path) -> Signed:
     """Writes a text, signed by some of the roots."""
 
     def sign(text: str, roles: str) -> Path:
         path = tmp_path / f"{text.split()[1]}-{roles}.note"
         path.write_text(text)
         for role in roles:
-            code, out, err = run("trust", "sign", str(path), "--key", str(tmp_path / role))
+            code, out, err = run("trust", "sign", str(path), "--key", str(folder / role))
             assert (code, err) == (0, "")
             path.write_text(out)
         return path
 
     return sign
-
-
-@pytest.fixture
-def first(run: Run, tmp_path: Path, keys: dict[str, str], signed: Signed) -> Path:
-    """Version 1: two of a, b and c."""
-    log = run("keygen", "example.com/log", "-o", str(tmp_path / "log"), "--algorithm", "ed25519")[1].strip()
-    (tmp_path / "policy").write_text(f"# ours\nlog {log}\nquorum none\n")
-    roots = [part for role in "abc" for part in ("--root", f"{role}={keys[role]}")]
-    made = run("trust", "init", "--policy", str(tmp_path / "policy"), *roots, "--threshold", "2", "--days", "30")
-    return signed(made[1], "ab")
 
 
 def trust(path: Path) -> Trust:
@@ -95,10 +107,10 @@ def test_a_key_is_exchanged_and_the_threshold_raised(
     assert run("trust", "check", str(second), str(signed(swapped, "abc")))[0] == 0
 
 
-def test_another_policy(run: Run, first: Path, tmp_path: Path, signed: Signed) -> None:
+def test_another_policy(run: Run, first: Path, folder: Path, tmp_path: Path, signed: Signed) -> None:
     witness = run("keygen", "w.example", "-o", str(tmp_path / "w"), "--for", "witness", "--algorithm", "ed25519")[1]
     (tmp_path / "next").write_text(
-        (tmp_path / "policy").read_text().replace("quorum none", f"witness w {witness.strip()}\nquorum w")
+        (folder / "policy").read_text().replace("quorum none", f"witness w {witness.strip()}\nquorum w")
     )
     text = run("trust", "rotate", str(first), "--policy", str(tmp_path / "next"))[1]
     assert text.endswith((tmp_path / "next").read_text())
@@ -122,14 +134,27 @@ def test_another_policy(run: Run, first: Path, tmp_path: Path, signed: Signed) -
         (("{first}", "--policy", "{tmp}/nowhere"), 5, "nowhere"),
         (("{first}", "--policy", "{first}"), 3, "trust policy"),
         (("{unsigned}",), 4, "1 root keys signed this trust note, and 2 have to"),
-        (("{tmp}/policy",), 3, "a note is"),
+        (("{folder}/policy",), 3, "a note is"),
     ],
 )
 def test_what_cannot_be(
-    run: Run, first: Path, keys: dict[str, str], tmp_path: Path, arguments: tuple[str, ...], code: int, part: str
+    run: Run,
+    first: Path,
+    folder: Path,
+    keys: dict[str, str],
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    code: int,
+    part: str,
 ) -> None:
     (tmp_path / "unsigned").write_text("".join(first.read_text().splitlines(keepends=True)[:-1]))
-    places = {"first": str(first), "tmp": str(tmp_path), "unsigned": str(tmp_path / "unsigned"), **keys}
+    places = {
+        "first": str(first),
+        "tmp": str(tmp_path),
+        "folder": str(folder),
+        "unsigned": str(tmp_path / "unsigned"),
+        **keys,
+    }
     got, out, err = run("trust", "rotate", *(argument.format(**places) for argument in arguments))
     assert (got, out) == (code, "")
     assert part in err
