@@ -241,5 +241,5 @@ def test_a_release_says_which_trust_note_it_stands_by(publisher: Publisher, smal
     assert "version 1 of the trust note is behind version 3" in err
     text = Note.parse((place / "trust.3").read_bytes()).text
     (place / "unsigned").write_bytes(bytes(sign_trust(Note(text, ()), [signer("other.example")], NOW)))
-    assert publisher.publish(small, "--trust", str(place / "unsigned"))[0] == 4
+    assert publisher.publish(small, "--trust", str(place / "unsigned"))[0] == 6
     assert publisher.publish(small, "--trust", str(place / "nowhere"))[0] == 5

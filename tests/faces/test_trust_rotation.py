@@ -82,7 +82,7 @@ def test_one_root_goes_and_one_comes(run: Run, first: Path, keys: dict[str, str]
     assert trust(second).expires > trust(first).expires
     for roles in ("ad", "ab", "cd", "bd"):  # not two of the old ones, or not two of the new ones
         code, out, err = run("trust", "check", str(first), str(signed(text, roles)))
-        assert (code, out) == (4, "")
+        assert (code, out) == (6, "")
         assert "root keys signed this trust note, and 2 have to" in err
     assert run("trust", "check", str(first), str(signed(text, "bc")))[0] == 0
     third = signed(run("trust", "rotate", str(second), "--max-age", "3")[1], "cd")
@@ -98,7 +98,7 @@ def test_a_key_is_exchanged_and_the_threshold_raised(
 ) -> None:
     more = [part for role in "de" for part in ("--root", f"{role}={keys[role]}")]
     text = run("trust", "rotate", str(first), "--threshold", "3", *more)[1]
-    assert run("trust", "check", str(first), str(signed(text, "ab")))[0] == 4
+    assert run("trust", "check", str(first), str(signed(text, "ab")))[0] == 6
     second = signed(text, "abe")
     assert run("trust", "check", str(first), str(second))[0] == 0
     swapped = run("trust", "rotate", str(second), "--drop", "e", "--root", f"a={keys['e']}", "--threshold", "2")[1]
@@ -133,7 +133,7 @@ def test_another_policy(run: Run, first: Path, folder: Path, tmp_path: Path, sig
         (("{first}", "--root", "d"), 2, "is no root key"),
         (("{first}", "--policy", "{tmp}/nowhere"), 5, "nowhere"),
         (("{first}", "--policy", "{first}"), 3, "trust policy"),
-        (("{unsigned}",), 4, "1 root keys signed this trust note, and 2 have to"),
+        (("{unsigned}",), 6, "1 root keys signed this trust note, and 2 have to"),
         (("{folder}/policy",), 3, "a note is"),
     ],
 )
