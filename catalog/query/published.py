@@ -29,7 +29,8 @@ class PublishedRelease:
 
     log: folder of the log. origin, size, root: of the checkpoint; root in hex. number: of the release; last: of the
     log's last one. manifest_sha256, revocations_sha256: in hex, of the release's catalog and of the last revocations.
-    trust_version: of the trust note; 0 where nothing was verified. fresh_until: seconds since 1970.
+    trust_version: of the trust note; 0 where nothing was verified. newer_trust: the version that the publisher stands by,
+    where it is a later one; else 0. fresh_until: seconds since 1970.
     """
 
     __slots__ = (
@@ -37,6 +38,7 @@ class PublishedRelease:
         "last",
         "log",
         "manifest_sha256",
+        "newer_trust",
         "number",
         "origin",
         "revocations_sha256",
@@ -57,6 +59,7 @@ class PublishedRelease:
         manifest_sha256: str,
         revocations_sha256: str,
         trust_version: int,
+        newer_trust: int,
         fresh_until: int,
     ) -> None:
         self.log = log
@@ -68,6 +71,7 @@ class PublishedRelease:
         self.manifest_sha256 = manifest_sha256
         self.revocations_sha256 = revocations_sha256
         self.trust_version = trust_version
+        self.newer_trust = newer_trust
         self.fresh_until = fresh_until
 
     @property
@@ -86,7 +90,8 @@ class PublishedRelease:
         how = (
             f"verified against version {self.trust_version} of the trust note" if self.trust_version else "NOT VERIFIED"
         )
-        return f"release {self.number} of {self.origin}{newer}: {how}"
+        trust = f"; its publisher stands by version {self.newer_trust} of it" if self.newer_trust else ""
+        return f"release {self.number} of {self.origin}{newer}: {how}{trust}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -98,6 +103,7 @@ class PublishedRelease:
             "last_release": self.last,
             "verified": bool(self.trust_version),
             "trust_version": self.trust_version or None,
+            "newer_trust_version": self.newer_trust or None,
             "fresh_until": self.fresh_until or None,
         }
 
@@ -162,6 +168,7 @@ _FIELDS: dict[str, type[Any]] = {
     "manifest_sha256": str,
     "revocations_sha256": str,
     "trust_version": int,
+    "newer_trust": int,
     "fresh_until": int,
 }
 

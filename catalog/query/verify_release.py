@@ -97,5 +97,6 @@ def release_at(
         manifest_sha256=wanted.artifacts[manifest.NAME],
         revocations_sha256=last.revocations_sha256,
         trust_version=trust_version,
+        newer_trust=stands_by if trust_version and (stands_by := last.trust_version or 0) > trust_version else 0,
         fresh_until=fresh_until,
     )

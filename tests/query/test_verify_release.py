@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,17 @@ def test_no_changed_byte_is_believed(published: Published, small: Built, path: s
     found.unlink()
     with pytest.raises(LdcatError):
         find(verify(published).release, digest)
+
+
+def test_a_later_trust_note_is_spoken_of(small: Built, tmp_path: Path) -> None:
+    found = Published(tmp_path)
+    later = replace(ALONE, version=3)
+    publish(Catalog.open(small.folder), found.log, [LOG], found.state, trust=later, now=NOW)
+    for trust, newer in ((ALONE, 3), (later, 0), (replace(ALONE, version=4), 0)):
+        release = verify(found, trust=trust).release
+        assert release.newer_trust == newer
+        assert ("its publisher stands by version 3 of it" in release.said()) is bool(newer)
+    assert unverified_release(found.log, None).newer_trust == 0
 
 
 def test_a_folder_that_is_no_log(small: Built, tmp_path: Path, published: Published) -> None:
