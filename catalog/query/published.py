@@ -29,8 +29,8 @@ class PublishedRelease:
 
     log: folder of the log. origin, size, root: of the checkpoint; root in hex. number: of the release; last: of the
     log's last one. manifest_sha256, revocations_sha256: in hex, of the release's catalog and of the last revocations.
-    trust_version: of the trust note; 0 where nothing was verified. newer_trust: the version that the publisher stands by,
-    where it is a later one; else 0. fresh_until: seconds since 1970.
+    trust_version: of the trust note; 0 where nothing was verified. newer_trust: the version that the publisher stands
+    by, where it is a later one; else 0. fresh_until: seconds since 1970.
     """
 
     __slots__ = (
