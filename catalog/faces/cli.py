@@ -20,6 +20,7 @@ from catalog.errors import LdcatError, Unreadable
 from catalog.faces import render
 from catalog.faces.commands import (
     build,
+    doctor,
     explain,
     inspect,
     keygen,
@@ -56,6 +57,7 @@ app.command("publish")(publish.command)
 app.command("revoke")(revoke.command)
 app.command("prove")(prove.command)
 app.command("verify-proof")(verify_proof.command)
+app.command("doctor")(doctor.command)
 app.add_typer(trust.app, name="trust")
 app.add_typer(vmsa.app, name="vmsa")
 

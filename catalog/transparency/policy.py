@@ -64,11 +64,23 @@ class Policy:
 
     def accepts(self, signers: Collection[VerifierKey]) -> bool:
         """Whether the quorum is among those who signed; that a log signed too is not asked here."""
-        satisfied = {name for name, key in self.witnesses.items() if key in signers}
+        return self.quorum is None or self.quorum in self.satisfied(signers)
+
+    def satisfied(self, signers: Collection[VerifierKey]) -> set[str]:
+        """Names of the witnesses among those who signed, and of the groups of which enough did."""
+        found = {name for name, key in self.witnesses.items() if key in signers}
         for name, group in self.groups.items():
-            if sum(member in satisfied for member in group.members) >= group.threshold:
-                satisfied.add(name)
-        return self.quorum is None or self.quorum in satisfied
+            if sum(member in found for member in group.members) >= group.threshold:
+                found.add(name)
+        return found
+
+    def quorum_members(self) -> set[str]:
+        """Names of the quorum and of all that it is made of, groups and witnesses."""
+        found = set() if self.quorum is None else {self.quorum}
+        for name, group in reversed(list(self.groups.items())):  # what a group is made of stands above it
+            if name in found:
+                found.update(group.members)
+        return found
 
 
 class _Reader:

@@ -19,7 +19,8 @@ MAX_ENTRY = (1 << 16) - 1
 """Bytes of an entry."""
 
 _LENGTH = struct.Struct(">H")
-_MAX_BUNDLE = WIDTH * (_LENGTH.size + MAX_ENTRY)
+MAX_BUNDLE = WIDTH * (_LENGTH.size + MAX_ENTRY)
+"""Bytes of a bundle of entries."""
 
 
 class Store(Protocol):
@@ -64,7 +65,7 @@ class TileReader:
     def entries(self, number: int) -> list[bytes]:
         """The entries of a bundle."""
         width = _width(self._size, 0, number)
-        data, there = _read_wide(self._store, None, number, width, _MAX_BUNDLE)
+        data, there = _read_wide(self._store, None, number, width, MAX_BUNDLE)
         entries = parse_bundle(data)
         if len(entries) != there:
             raise MalformedInput(f"{tile_path(None, number, there)} has {len(entries)} entries")

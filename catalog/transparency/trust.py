@@ -26,7 +26,7 @@ from catalog.transparency.policy import Policy
 
 MAX_ROOTS = 32
 
-_AHEAD = 3600
+MAX_AHEAD = 3600
 """Seconds that clocks may differ."""
 
 
@@ -99,7 +99,7 @@ class Trust:
         `now` says nothing: else one key that lies would keep an old checkpoint fresh for ever.
         """
         said = [signer.timestamp for signer in signers if signer.timestamp is not None] or [made]
-        return max((time for time in said if time <= now + _AHEAD), default=0) + self.max_age
+        return max((time for time in said if time <= now + MAX_AHEAD), default=0) + self.max_age
 
     def check_signed(self, note: Note) -> None:
         """Raises UntrustedSigner unless enough of the roots signed it, distinct public keys counted."""

@@ -1,0 +1,163 @@
+"""Who signed a checkpoint, and who is missing, by the policy of a trust note; and for how long it is fresh.
+
+A verifier gives up at the first signature that is wrong. Here each is looked at, and what verifiers say of the whole is
+asked last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from catalog.errors import LdcatError
+from catalog.query.finding import Finding, error, note, span, warning
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType, VerifierKey
+from catalog.transparency.note import Note, Signature, Verified
+from catalog.transparency.trust import MAX_AHEAD, Trust
+
+ALGORITHMS = {
+    SignatureType.ED25519: "Ed25519",
+    SignatureType.COSIGNATURE_ED25519: "Ed25519 cosignature",
+    SignatureType.COSIGNATURE_ML_DSA_44: "ML-DSA-44 cosignature",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """Those of a note. right: of known keys. wrong: known keys and what is wrong. unknown: of other keys."""
+
+    right: tuple[Verified, ...]
+    wrong: tuple[tuple[VerifierKey, str], ...]
+    unknown: tuple[Signature, ...]
+
+    @classmethod
+    def of(cls, signed: Note, keys: Sequence[VerifierKey]) -> Signatures:
+        """Each signature by itself; of two by one key the second is wrong, whatever it is."""
+        known = {(key.name, key.key_id): key for key in keys}
+        right: dict[VerifierKey, Verified] = {}
+        wrong: list[tuple[VerifierKey, str]] = []
+        unknown: list[Signature] = []
+        for signature in signed.signatures:
+            key = known.get((signature.name, signature.key_id))
+            if key is None:
+                unknown.append(signature)
+            elif key in right:
+                wrong.append((key, f"{key.name} signed twice with one key"))
+            else:
+                try:
+                    right[key] = Verified(key, key.verify(signed.text, signature.value))
+                except LdcatError as failure:
+                    wrong.append((key, str(failure)))
+        return cls(tuple(right.values()), tuple(wrong), tuple(unknown))
+
+    def wrong_findings(self) -> Iterator[Finding]:
+        """One bad signature of a known key, and verifiers refuse the whole note."""
+        for key, why in self.wrong:
+            yield error(
+                named(key), why, "take the line out, or let the key sign again: the whole note is refused for it"
+            )
+
+
+def named(key: VerifierKey) -> str:
+    """A key for people: two of one name are told apart by what they sign with."""
+    return f"{key.name} ({ALGORITHMS[key.type]})"
+
+
+def policy_keys(trust: Trust) -> list[VerifierKey]:
+    """Logs and witnesses, each once."""
+    return list(dict.fromkeys((*trust.policy.logs, *trust.policy.witnesses.values())))
+
+
+def signer_findings(signed: Note, checkpoint: Checkpoint, trust: Trust) -> Iterator[Finding]:
+    """What is wrong or missing among the signatures of a checkpoint."""
+    signatures = Signatures.of(signed, policy_keys(trust))
+    keys = [verified.key for verified in signatures.right]
+    found = [
+        *signatures.wrong_findings(),
+        *_log_findings(checkpoint, trust, keys),
+        *_witness_findings(trust, keys),
+    ]
+    try:
+        trust.open_checkpoint(signed)
+    except LdcatError as failure:
+        if not any(finding.severity == "error" for finding in found):
+            found.append(error("checkpoint", str(failure), "whoever verifies it is refused"))
+    yield from found
+    for signature in signatures.unknown:
+        yield note(
+            f"{signature.name} (key {signature.key_id.hex()})",
+            "signed the checkpoint, and is no key of the policy",
+            "nothing, or name it in the next trust note",
+        )
+
+
+def freshness_findings(signers: Sequence[Verified], made: int | None, trust: Trust, now: int) -> Iterator[Finding]:
+    """made: when the release was made, by its own word; None where that cannot be read. now: seconds since 1970."""
+    timed = [(signer.key, signer.timestamp) for signer in signers if signer.timestamp is not None]
+    for key, timestamp in timed:
+        age = now - timestamp
+        if age < -MAX_AHEAD:
+            yield error(
+                named(key), f"its time is {span(age)} ahead, and counts for nobody", "set the clocks, sign again"
+            )
+        elif age > trust.max_age:
+            yield note(named(key), f"signed {span(age)} ago, before max-age", "freshness rests on the others")
+    if not timed and made is None:
+        return
+    left = trust.fresh_until(signers, made or 0, now) - now
+    advice = (
+        "ldcat cosign --heartbeat signs it anew; let it run every day" if timed else "publish again, or add a heartbeat"
+    )
+    if left < 0:
+        yield error("freshness", f"the checkpoint is stale since {span(left)}", advice)
+    elif left < trust.max_age // 4:
+        whole = f"{span(left)} of the {span(trust.max_age)} of max-age are left"
+        yield warning("freshness", f"{whole}: the heartbeat does not run", advice)
+
+
+def _log_findings(checkpoint: Checkpoint, trust: Trust, signers: Sequence[VerifierKey]) -> Iterator[Finding]:
+    own = [key for key in trust.policy.logs if key.name == checkpoint.origin]
+    missing = [key for key in own if key not in signers]
+    if not own:
+        yield error(
+            checkpoint.origin, "the policy of the trust note names no log of this name", "name its keys in the next one"
+        )
+    elif len(missing) == len(own):
+        yield error(checkpoint.origin, "no key of the log that the policy names signed this", "publish with its keys")
+    else:
+        for key in missing:
+            yield warning(
+                named(key),
+                "did not sign, though another key of the log did: who demands both has neither",
+                "publish with the file that has all keys of the log",
+            )
+
+
+def _witness_findings(trust: Trust, signers: Sequence[VerifierKey]) -> Iterator[Finding]:
+    policy = trust.policy
+    satisfied, members = policy.satisfied(signers), policy.quorum_members()
+    reached = policy.accepts(signers)
+    for name, key in policy.witnesses.items():
+        if name not in satisfied:
+            say = warning if name in members else note
+            why = "" if name in members else ", and the quorum does not need it"
+            yield say(
+                f"witness {name}", f"has not cosigned with {named(key)}{why}", "ldcat witness ask gets its cosignature"
+            )
+    for name, group in policy.groups.items():
+        if name not in satisfied:
+            missing = [member for member in group.members if member not in satisfied]
+            there = len(group.members) - len(missing)
+            say = error if name in members and not reached else warning if name in members else note
+            yield say(
+                f"group {name}",
+                f"{there} of its {len(group.members)} members cosigned, and {group.threshold} have to",
+                f"cosignatures to get: {group.threshold - there} of {', '.join(missing)}",
+            )
+    if not reached:
+        yield error(
+            f"quorum {policy.quorum}",
+            "is not reached: whoever has this trust note refuses the checkpoint",
+            "get the cosignatures that are missing",
+        )

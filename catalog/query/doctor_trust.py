@@ -1,0 +1,39 @@
+"""What is wrong, or soon will be, with a trust note: its own signatures, its roots, when it expires."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from catalog.query.doctor_signers import Signatures
+from catalog.query.finding import Finding, error, span, warning
+from catalog.transparency.note import Note
+from catalog.transparency.trust import Trust
+
+SOON = 60 * 86400
+"""Seconds before it expires from which on it is said."""
+
+_NEXT = "sign the next version, and give it to all who have this one"
+
+
+def trust_findings(signed: Note, trust: Trust, now: int) -> Iterator[Finding]:
+    """signed: the note, of which `trust` is the text. now: seconds since 1970."""
+    signatures = Signatures.of(signed, list(trust.roots.values()))
+    yield from signatures.wrong_findings()
+    count = len({signer.key.public_key for signer in signatures.right})
+    if count < trust.threshold:
+        yield error(
+            "trust note", f"{count} of its own root keys signed it, and {trust.threshold} have to", "ldcat trust sign"
+        )
+    left = trust.expires - now
+    if left <= 0:
+        yield error("trust note", f"expired {span(left)} ago: whoever has it refuses everything", _NEXT)
+    elif left < SOON:
+        yield warning("trust note", f"expires in {span(left)}", _NEXT)
+    if len(trust.roots) == 1:
+        yield warning("trust note", "has one root key: who has it rules, and nobody can once it is lost", "name more")
+    elif trust.threshold == len(trust.roots):
+        yield warning(
+            "trust note",
+            f"a threshold of all {trust.threshold} root keys cannot be met once one is lost",
+            "name more keys, or lower the threshold, in the next version",
+        )
