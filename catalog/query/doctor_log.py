@@ -56,10 +56,10 @@ def read_last_leaf(log: LogFolder, checkpoint: Checkpoint) -> LastLeaf:
     except LdcatError as failure:
         found.findings.append(error(tile_path(None, number), str(failure), _RESTORE))
         return found
-    if isinstance(record, ReleaseRecord):
+    if isinstance(record, ReleaseRecord) and 0 <= record.previous_size < checkpoint.size:
         found.release = record
     else:
-        what = f"the last leaf is a {record.type} record, and not that of a release"
+        what = f"leaf {last}, the last one, is not the record of a release"
         found.findings.append(error(CHECKPOINT, what, "only ldcat publish may sign a checkpoint of this log"))
     return found
 
