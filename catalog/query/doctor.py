@@ -16,7 +16,7 @@ from catalog.query.doctor_signers import (
     signer_findings,
 )
 from catalog.query.doctor_trust import trust_findings
-from catalog.query.finding import Finding, Severity, error
+from catalog.query.finding import Finding, error, is_healthy
 from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.release.records import ReleaseRecord
 from catalog.transparency.checkpoint import Checkpoint
@@ -59,11 +59,6 @@ def examine(log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoin
             findings += memory_findings(log, checkpoint, origin, memory)
     findings += leftover_findings(log, release)
     return Examination(trust, checkpoint, release, signers, tuple(findings))
-
-
-def is_healthy(findings: Sequence[Finding]) -> bool:
-    """Whether none of them is an error."""
-    return all(finding.severity is not Severity.ERROR for finding in findings)
 
 
 def examination_to_dict(found: Examination, host: Sequence[Finding], now: int) -> dict[str, Any]:

@@ -122,12 +122,13 @@ def host_findings(asked: Iterator[Question], ask: Callable[[Question], Answer], 
             yield error(question.path, str(failure), "look at the host, its name and its certificate")
             return
         yield from _judge(question, answer, now)
-        if answer.status == 200 and answer.headers.get("access-control-allow-origin") not in ("*", ASKING_ORIGIN):
+        readers = answer.headers.get("access-control-allow-origin")
+        if answer.status == 200 and question.kind is not Kind.MISSING and readers not in ("*", ASKING_ORIGIN):
             closed.append(question.path)
     if closed:
         yield note(
             ", ".join(closed),
-            "no page of another site may read this: there is no Access-Control-Allow-Origin",
+            "no page of another site may read this: no Access-Control-Allow-Origin says so",
             "Access-Control-Allow-Origin: *, for verifiers in a browser",
         )
 

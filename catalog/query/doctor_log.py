@@ -17,9 +17,9 @@ from catalog.release.publish import REVOCATIONS, release_path
 from catalog.release.records import ReleaseRecord, parse_record
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.tiles import WIDTH, Store, TileReader, tile_path
+from catalog.transparency.tiles import WIDTH, Store, TileReader, tile_path, tile_width
 
-_RESTORE = "restore it from another copy of the log; none of it can be made again otherwise"
+_RESTORE = "restore it from another copy of the log, such as the host's"
 
 
 @dataclass(slots=True)
@@ -41,7 +41,9 @@ def read_last_leaf(log: LogFolder, checkpoint: Checkpoint) -> LastLeaf:
     leaf_hash = tiles.node(0, last)
     hashes = merkle.inclusion_proof(last, checkpoint.size, tiles.node)
     for (level, number), why in tiles.failed.items():
-        found.findings.append(error(tile_path(level, number), why, _RESTORE))
+        found.findings.append(
+            error(tile_path(level, number, tile_width(checkpoint.size, level, number)), why, _RESTORE)
+        )
     try:
         if not tiles.failed:
             merkle.verify_inclusion(leaf_hash, last, checkpoint.size, hashes, checkpoint.root)
@@ -54,7 +56,9 @@ def read_last_leaf(log: LogFolder, checkpoint: Checkpoint) -> LastLeaf:
             raise VerificationFailed(f"entry {last} is not the one that its tile is of")
         record = parse_record(leaf)
     except LdcatError as failure:
-        found.findings.append(error(tile_path(None, number), str(failure), _RESTORE))
+        found.findings.append(
+            error(tile_path(None, number, tile_width(checkpoint.size, 0, number)), str(failure), _RESTORE)
+        )
         return found
     if isinstance(record, ReleaseRecord) and 0 <= record.previous_size < checkpoint.size:
         found.release = record

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.errors import LdcatError
-from catalog.query.finding import Finding, error, note, span, warning
+from catalog.query.finding import Finding, error, is_healthy, note, span, warning
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, VerifierKey
 from catalog.transparency.note import Note, Signature, Verified
@@ -81,7 +81,7 @@ def signer_findings(signed: Note, checkpoint: Checkpoint, trust: Trust) -> Itera
     try:
         trust.open_checkpoint(signed)
     except LdcatError as failure:
-        if not any(finding.severity == "error" for finding in found):
+        if is_healthy(found):
             found.append(error("checkpoint", str(failure), "whoever verifies it is refused"))
     yield from found
     for signature in signatures.unknown:
@@ -101,7 +101,7 @@ def freshness_findings(signers: Sequence[Verified], made: int | None, trust: Tru
             yield error(
                 named(key), f"its time is {span(age)} ahead, and counts for nobody", "set the clocks, sign again"
             )
-        elif age > trust.max_age:
+        elif age > trust.max_age and key not in trust.policy.logs:  # which sign when they publish
             yield note(named(key), f"signed {span(age)} ago, before max-age", "freshness rests on the others")
     if not timed and made is None:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,6 +40,11 @@ def warning(subject: str, what: str, advice: str) -> Finding:
 def note(subject: str, what: str, advice: str) -> Finding:
     """What is right, and should be known."""
     return Finding(Severity.NOTE, subject, what, advice)
+
+
+def is_healthy(findings: Iterable[Finding]) -> bool:
+    """Whether none of them is an error."""
+    return all(finding.severity is not Severity.ERROR for finding in findings)
 
 
 def span(seconds: int) -> str:

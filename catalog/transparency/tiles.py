@@ -64,7 +64,7 @@ class TileReader:
 
     def entries(self, number: int) -> list[bytes]:
         """The entries of a bundle."""
-        width = _width(self._size, 0, number)
+        width = tile_width(self._size, 0, number)
         data, there = _read_wide(self._store, None, number, width, MAX_BUNDLE)
         entries = parse_bundle(data)
         if len(entries) != there:
@@ -72,7 +72,7 @@ class TileReader:
         return entries[:width]
 
     def _read(self, level: int, number: int) -> bytes:
-        width = _width(self._size, level, number)
+        width = tile_width(self._size, level, number)
         data, there = _read_wide(self._store, level, number, width, WIDTH * HASH_SIZE)
         if len(data) != there * HASH_SIZE:
             raise MalformedInput(f"{tile_path(level, number, there)} has {len(data)} bytes")
@@ -126,7 +126,7 @@ def parse_bundle(data: bytes) -> list[bytes]:
     return entries
 
 
-def _width(size: int, level: int, number: int) -> int:
+def tile_width(size: int, level: int, number: int) -> int:
     """How many hashes a tile has in a tree of that size; raises MalformedInput for a tile it does not have."""
     width = min(WIDTH, (size >> HEIGHT * level) - number * WIDTH)
     if width <= 0 or number < 0:

@@ -41,7 +41,8 @@ def command(
     of the host that serves them. Exit code 1 where something is an error; warnings and notes leave it 0.
     """
     from catalog.faces.static_host import StaticHost
-    from catalog.query.doctor import examination_to_dict, examine, is_healthy
+    from catalog.query.doctor import examination_to_dict, examine
+    from catalog.query.finding import is_healthy
     from catalog.release.log_folder import LogFolder
     from catalog.transparency.note import MAX_NOTE
     from catalog.transparency.trust import Trust, read_unsigned
