@@ -105,12 +105,15 @@ def freshness_findings(signers: Sequence[Verified], made: int | None, trust: Tru
             yield note(named(key), f"signed {span(age)} ago, before max-age", "freshness rests on the others")
     if not timed and made is None:
         return
+    if timed and all(timestamp > now + MAX_AHEAD for _, timestamp in timed):
+        yield error("freshness", "no cosignature says a time that counts: the checkpoint is stale", "sign again")
+        return
     left = trust.fresh_until(signers, made or 0, now) - now
     advice = (
         "ldcat cosign --heartbeat signs it anew; let it run every day" if timed else "publish again, or add a heartbeat"
     )
     if left < 0:
-        yield error("freshness", f"the checkpoint is stale since {span(left)}", advice)
+        yield error("freshness", f"the checkpoint went stale {span(left)} ago", advice)
     elif left < trust.max_age // 4:
         whole = f"{span(left)} of the {span(trust.max_age)} of max-age are left"
         yield warning("freshness", f"{whole}: the heartbeat does not run", advice)
@@ -129,7 +132,7 @@ def _log_findings(checkpoint: Checkpoint, trust: Trust, signers: Sequence[Verifi
         for key in missing:
             yield warning(
                 named(key),
-                "did not sign, though another key of the log did: who demands both has neither",
+                "did not sign, though another key of the log did: who knows this one alone refuses it",
                 "publish with the file that has all keys of the log",
             )
 

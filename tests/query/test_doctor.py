@@ -258,7 +258,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
         lambda place: later(place, 10),
         [
             *[("note", f"w{n}.example (Ed25519 cosignature)", "signed 10 days ago") for n in range(1, 5)],
-            ("error", "freshness", "the checkpoint is stale since 2 days"),
+            ("error", "freshness", "the checkpoint went stale 2 days ago"),
         ],
     ),
     "one cosignature keeps it fresh": (
@@ -270,6 +270,17 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     "a clock that is ahead": (
         lambda place: place.cosign(W1, now=NOW + 2 * DAY),
         [("error", "w1.example (Ed25519 cosignature)", "its time is 2 days ahead, and counts for nobody")],
+    ),
+    "all clocks are ahead": (
+        in_turn(
+            lambda place: place.without(HYBRID[1], W3), lambda place: place.cosign(W1, W2, HEARTBEAT, now=NOW + DAY)
+        ),
+        [
+            ("warning", f"{ORIGIN} (ML-DSA-44 cosignature)", "who knows this one alone refuses it"),
+            ("warning", "witness w3", "has not cosigned"),
+            *[("error", f"w{n}.example (Ed25519 cosignature)", "its time is 24 hours ahead") for n in (1, 2, 4)],
+            ("error", "freshness", "no cosignature says a time that counts"),
+        ],
     ),
     "no cosignature, and the release is old": (
         in_turn(
