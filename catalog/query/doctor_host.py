@@ -69,6 +69,11 @@ class Question:
     expected: bytes = b""
 
     @property
+    def subject(self) -> str:
+        """Of findings: not the file of the folder, but what comes for it."""
+        return f"served {self.path}"
+
+    @property
     def at_most(self) -> int:
         """Bytes of the answer to read."""
         return len(self.expected) + _MORE
@@ -119,7 +124,7 @@ def host_findings(asked: Iterator[Question], ask: Callable[[Question], Answer], 
         try:
             answer = ask(question)
         except LdcatError as failure:
-            yield error(question.path, str(failure), "look at the host, its name and its certificate")
+            yield error(question.subject, str(failure), "look at the host, its name and its certificate")
             return
         yield from _judge(question, answer, now)
         readers = answer.headers.get("access-control-allow-origin")
@@ -127,14 +132,14 @@ def host_findings(asked: Iterator[Question], ask: Callable[[Question], Answer], 
             closed.append(question.path)
     if closed:
         yield note(
-            ", ".join(closed),
+            f"served {', '.join(closed)}",
             "no page of another site may read this: no Access-Control-Allow-Origin says so",
             "Access-Control-Allow-Origin: *, for verifiers in a browser",
         )
 
 
 def _judge(question: Question, answer: Answer, now: int) -> Iterator[Finding]:
-    path, status = question.path, answer.status
+    path, status = question.subject, answer.status
     if 300 <= status < 400:
         where = answer.headers.get("location", "nowhere")
         yield error(path, f"is redirected (status {status}) to {where}", "serve it here: verifiers may not follow")
@@ -169,7 +174,7 @@ def _judge_type(question: Question, answer: Answer) -> Iterator[Finding]:
     wanted, found = _TYPES[question.kind], answer.headers.get("content-type", "")
     if not _media(wanted) <= _media(found):
         say = note if question.kind is Kind.RELEASE else warning
-        yield say(question.path, f"has the Content-Type {found or 'of nothing'}", f"Content-Type: {wanted}")
+        yield say(question.subject, f"has the Content-Type {found or 'of nothing'}", f"Content-Type: {wanted}")
 
 
 def _judge_bytes(question: Question, answer: Answer) -> Iterator[Finding]:
@@ -177,20 +182,22 @@ def _judge_bytes(question: Question, answer: Answer) -> Iterator[Finding]:
     if encoding == "gzip" and question.kind is Kind.ENTRIES:
         unpacked = _gunzip(body, len(question.expected) + 1)
         if unpacked is None:
-            yield error(question.path, "says Content-Encoding: gzip, and is none", "let one place compress, once")
+            yield error(question.subject, "says Content-Encoding: gzip, and is none", "let one place compress, once")
             return
         body = unpacked
     elif encoding != "identity":
         what = f"comes with Content-Encoding: {encoding}, which was not asked for"
-        yield error(question.path, what, "no compression but of entries: who hashes these bytes hashes others")
+        yield error(question.subject, what, "no compression but of entries: who hashes these bytes hashes others")
         return
     if body == question.expected:
         if encoding == "identity" and question.kind is Kind.ENTRIES:
-            yield note(question.path, "comes as it is, though gzip was asked for", "compress entries: they shrink well")
+            yield note(
+                question.subject, "comes as it is, though gzip was asked for", "compress entries: they shrink well"
+            )
     elif question.kind is Kind.CHECKPOINT:
         yield _other_checkpoint(question, body)
     else:
-        yield error(question.path, "has other bytes than the folder", _UPLOAD)
+        yield error(question.subject, "has other bytes than the folder", _UPLOAD)
 
 
 def _other_checkpoint(question: Question, body: bytes) -> Finding:
@@ -198,17 +205,17 @@ def _other_checkpoint(question: Question, body: bytes) -> Finding:
         served = Checkpoint.parse(Note.parse(body).text)
         own = Checkpoint.parse(Note.parse(question.expected).text)
     except LdcatError as failure:
-        return error(question.path, f"is no checkpoint: {failure}", _UPLOAD)
+        return error(question.subject, f"is no checkpoint: {failure}", _UPLOAD)
     if served == own:
-        return warning(question.path, "has other signatures than the folder's", _UPLOAD)
+        return warning(question.subject, "has other signatures than the folder's", _UPLOAD)
     if served.size < own.size:
         what = f"is older than the folder's: {served.size} leaves, and not {own.size}"
-        return error(question.path, what, f"{_UPLOAD}; where that is done, a cache is in between")
+        return error(question.subject, what, f"{_UPLOAD}; where that is done, a cache is in between")
     if served.size > own.size and served.origin == own.origin:
         what = f"is newer than the folder's: {served.size} leaves, and not {own.size}"
-        return error(question.path, what, "get the newer log before anything is published from this folder")
+        return error(question.subject, what, "get the newer log before anything is published from this folder")
     return error(
-        question.path, "is of another log, or a fork of the folder's", "publish nothing; find out who signed it"
+        question.subject, "is of another log, or a fork of the folder's", "publish nothing; find out who signed it"
     )
 
 

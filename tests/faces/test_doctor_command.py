@@ -228,15 +228,15 @@ def no_http(handler: BaseHTTPRequestHandler, root: Path) -> None:
 @pytest.mark.parametrize(
     ("serve", "part"),
     [
-        (compressed, "checkpoint: comes with Content-Encoding: gzip, which was not asked for"),
-        (moved, "checkpoint: is redirected (status 302) to http://127.0.0.1:1/logs/checkpoint\\x1b"),
-        (a_page, "tile/0/x001/x000/000: no log has it, and it is answered with status 200"),
-        (cut, "checkpoint: is no checkpoint: a note is"),
-        (endless, "checkpoint: is no checkpoint: a note "),
-        (twice, "checkpoint: may be cached for 60 minutes"),
-        (chunked, "checkpoint: says nothing of caching, and caches guess"),
-        (closed, "checkpoint: 127.0.0.1 does not answer: "),
-        (no_http, "checkpoint: 127.0.0.1 does not answer: "),
+        (compressed, "served checkpoint: comes with Content-Encoding: gzip, which was not asked for"),
+        (moved, "served checkpoint: is redirected (status 302) to http://127.0.0.1:1/logs/checkpoint\\x1b"),
+        (a_page, "served tile/0/x001/x000/000: no log has it, and it is answered with status 200"),
+        (cut, "served checkpoint: is no checkpoint: a note is"),
+        (endless, "served checkpoint: is no checkpoint: a note "),
+        (twice, "served checkpoint: may be cached for 60 minutes"),
+        (chunked, "served checkpoint: says nothing of caching, and caches guess"),
+        (closed, "served checkpoint: 127.0.0.1 does not answer: "),
+        (no_http, "served checkpoint: 127.0.0.1 does not answer: "),
     ],
 )
 def test_a_host_that_is_not(run: Run, place: Path, serve: Serve, part: str) -> None:
@@ -258,13 +258,13 @@ def test_a_host_that_keeps_one_waiting(run: Run, place: Path, monkeypatch: pytes
         code, out, _ = run(*asked(place), "--url", f"http://127.0.0.1:{port}")
         ended.set()
     assert code == 1
-    assert "checkpoint: 127.0.0.1 does not answer: timed out" in out
+    assert "served checkpoint: 127.0.0.1 does not answer: timed out" in out
     monkeypatch.setattr(static_host, "_PATIENCE", 5)
     monkeypatch.setattr(static_host, "_DEADLINE", -1)
     with serving(place / "log") as port:
         code, out, _ = run(*asked(place), "--url", f"http://127.0.0.1:{port}/logs")
     assert code == 1
-    assert "checkpoint: 127.0.0.1 does not answer: no whole answer in" in out
+    assert "served checkpoint: 127.0.0.1 does not answer: no whole answer in" in out
 
 
 def test_nobody_there(run: Run, place: Path) -> None:
@@ -272,7 +272,7 @@ def test_nobody_there(run: Run, place: Path) -> None:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         code, out, err = run(*asked(place), "--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
     assert (code, err) == (1, "")
-    assert "checkpoint: 127.0.0.1 does not answer: connection refused" in out
+    assert "served checkpoint: 127.0.0.1 does not answer: connection refused" in out
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -305,7 +305,7 @@ def test_another_checkpoint(log: LogFolder, asked: list[Question]) -> None:
         (replace(own, origin="example.com/other", size=own.size + 1), "error", "is of another log"),
     ):
         ((said, subject, what),) = found_in(asked, served(str(other)))
-        assert (said, subject) == (severity, "checkpoint")
+        assert (said, subject) == (severity, "served checkpoint")
         assert part in what
     ((said, _, what),) = found_in(asked, served(str(own), extra=True))
     assert (said, what) == ("warning", "has other signatures than the folder's")
@@ -333,7 +333,7 @@ def test_who_may_read_is_said_once_for_all(asked: list[Question]) -> None:
     )
     ((severity, subject, _),) = found
     assert severity == "note"
-    assert subject == ", ".join(question.path for question in asked[:-1])
+    assert subject == "served " + ", ".join(question.path for question in asked[:-1])
 
 
 WORDS = st.text(max_size=20) | st.sampled_from(
