@@ -15,7 +15,7 @@ from catalog.query.doctor_signers import (
     policy_keys,
     signer_findings,
 )
-from catalog.query.doctor_trust import trust_findings
+from catalog.query.doctor_trust import trust_findings, version_findings
 from catalog.query.finding import Finding, error, is_healthy
 from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.release.records import ReleaseRecord
@@ -53,6 +53,7 @@ def examine(log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoin
         findings += freshness_findings(signers, release.time if release else None, trust, now)
         findings += last.findings
         if release:
+            findings += version_findings(release, trust)
             findings += release_findings(log, release)
     for origin, memory in signed.items():
         if checkpoint is None or checkpoint.origin == origin:
@@ -69,7 +70,8 @@ def examination_to_dict(found: Examination, host: Sequence[Finding], now: int) -
         "healthy": is_healthy(findings),
         "checkpoint": checkpoint
         and {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()},
-        "release": release and {"release": release.release, "time": release.time},
+        "release": release
+        and {"release": release.release, "time": release.time, "trust_version": release.trust_version},
         "trust": {
             "version": found.trust.version,
             "expires": found.trust.expires,

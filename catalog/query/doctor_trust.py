@@ -1,11 +1,12 @@
-"""What is wrong, or soon will be, with a trust note: its own signatures, its roots, when it expires."""
+"""What is wrong, or soon will be, with a trust note: its signatures, its roots, when it expires, and who names it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from catalog.query.doctor_signers import Signatures
-from catalog.query.finding import Finding, error, span, warning
+from catalog.query.finding import Finding, error, note, span, warning
+from catalog.release.records import ReleaseRecord
 from catalog.transparency.note import Note
 from catalog.transparency.trust import Trust
 
@@ -37,3 +38,16 @@ def trust_findings(signed: Note, trust: Trust, now: int) -> Iterator[Finding]:
             f"a threshold of all {trust.threshold} root keys cannot be met once one is lost",
             "name more keys, or lower the threshold, in the next version",
         )
+
+
+def version_findings(release: ReleaseRecord, trust: Trust) -> Iterator[Finding]:
+    """Whether the release stands by this very trust note: from its version users learn that theirs is old."""
+    subject, named = f"release {release.release}", release.trust_version
+    if named is None:
+        yield note(subject, "names no trust note: nobody learns from it that theirs is old", "ldcat publish --trust")
+    elif named < trust.version:
+        what = f"names version {named} of the trust note, and this is version {trust.version}"
+        yield warning(subject, what, "ldcat publish --trust, with this one")
+    elif named > trust.version:
+        what = f"names version {named} of the trust note, and this is version {trust.version}: it is old"
+        yield warning(subject, what, "look with the newest one; give it to all who have this")

@@ -28,6 +28,7 @@ from catalog.release.build import Built
 from catalog.release.log_folder import LogFolder
 from catalog.release.publish import publish
 from catalog.transparency.keys import SignatureType
+from catalog.transparency.trust import open_trust
 from tests.faces.test_errors import Run, run
 from tests.transparency.logs import signed, signer
 
@@ -45,14 +46,17 @@ def healthy(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, now = tmp_path_factory.mktemp("healthy"), int(time.time())
     keys = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]
     roots = [signer(f"root.example/{role}") for role in "abc"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
-        publish(Catalog.open(small.folder), LogFolder(folder / "log"), keys, remembered("signed", ORIGIN), now=now)
     head = f"version 1\nexpires {now + 365 * 86400}\nmax-age 604800\nthreshold 1\n"
     head += "".join(f"root {role} {by.key}\n" for role, by in zip("abc", roots, strict=True))
     policy = "".join(f"log {by.key}\n" for by in keys) + "quorum none\n"
     (folder / "text").write_text(f"{head}\n{policy}")
-    (folder / "trust").write_bytes(bytes(signed(f"{head}\n{policy}", roots[0])))
+    note = signed(f"{head}\n{policy}", roots[0])
+    (folder / "trust").write_bytes(bytes(note))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        state = remembered("signed", ORIGIN)
+        catalog, log = Catalog.open(small.folder), LogFolder(folder / "log")
+        publish(catalog, log, keys, state, trust=open_trust(note), now=now)
     return folder
 
 

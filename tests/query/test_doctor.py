@@ -45,12 +45,13 @@ POLICY = (
 def trust_note(
     policy: str = POLICY,
     *,
+    version: int = 1,
     expires: int = NOW + 300 * DAY,
     threshold: int = 2,
     roots: Sequence[Signer] = ROOTS,
     signers: Sequence[Signer] = ROOTS,
 ) -> Note:
-    head = f"version 1\nexpires {expires}\nmax-age {8 * DAY}\nthreshold {threshold}\n"
+    head = f"version {version}\nexpires {expires}\nmax-age {8 * DAY}\nthreshold {threshold}\n"
     named = "".join(f"root r{n} {by.key}\n" for n, by in enumerate(roots))
     return signed(f"{head}{named}\n{policy}", *signers)
 
@@ -88,7 +89,15 @@ class Place:
         self.put(Note(self.note.text, tuple(s for s in self.note.signatures if s.key_id not in gone)))
 
     def publish(self, built: Built, *revokes: RevokeRecord, now: int = NOW) -> None:
-        publish(Catalog.open(built.folder), self.log, HYBRID, self.state, revokes=revokes, now=now)
+        publish(
+            Catalog.open(built.folder),
+            self.log,
+            HYBRID,
+            self.state,
+            revokes=revokes,
+            trust=open_trust(self.trust),
+            now=now,
+        )
 
     def file(self, pattern: str) -> Path:
         (found,) = self.log.root.glob(pattern)
@@ -124,7 +133,7 @@ def test_a_healthy_log_has_no_findings(healthy: Place) -> None:
     assert json.loads(json.dumps(record)) == record
     assert record["healthy"] is True
     assert record["checkpoint"]["origin"] == ORIGIN
-    assert record["release"] == {"release": 1, "time": NOW}
+    assert record["release"] == {"release": 1, "time": NOW, "trust_version": 1}
     assert [(s["name"], s["age"]) for s in record["signers"]] == [
         (ORIGIN, None),
         (ORIGIN, 5),
@@ -319,6 +328,10 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
         lambda place: setattr(place, "trust", trust_note(threshold=1, roots=ROOTS[:1], signers=ROOTS[:1])),
         [("warning", "trust note", "has one root key")],
     ),
+    "a newer note than the release names": (
+        lambda place: setattr(place, "trust", trust_note(version=2)),
+        [("warning", "release 1", "names version 1 of the trust note, and this is version 2")],
+    ),
     # the log
     "nothing is published": (
         lambda place: (place.log.root / "checkpoint").unlink(),
@@ -443,6 +456,22 @@ def test_a_log_that_another_machine_went_on_with(place: Place, small: Built) -> 
     ((severity, subject, what),) = place.found()
     assert (severity, subject) == ("note", ORIGIN)
     assert "which go on from them" in what
+
+
+@pytest.mark.parametrize(
+    ("version", "severity", "part"),
+    [(None, "note", "names no trust note"), (3, "warning", "and this is version 1: it is old")],
+)
+def test_the_trust_note_that_a_release_names(
+    small: Built, tmp_path: Path, version: int | None, severity: str, part: str
+) -> None:
+    place, state = Place(tmp_path, trust_note()), LastCheckpoint(tmp_path / "signed.note")
+    named = None if version is None else open_trust(trust_note(version=version))
+    publish(Catalog.open(small.folder), place.log, HYBRID, state, trust=named, now=NOW)
+    place.cosign(W1, W2, W3, HEARTBEAT)
+    ((said, subject, what),) = place.found()
+    assert (said, subject) == (severity, "release 1")
+    assert part in what
 
 
 def test_a_fork_of_what_was_signed_here(place: Place, small: Built, tmp_path: Path) -> None:
