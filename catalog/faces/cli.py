@@ -33,6 +33,7 @@ from catalog.faces.commands import (
     trust,
     verify_proof,
     vmsa,
+    witness,
 )
 from catalog.faces.options import kernels
 
@@ -60,6 +61,7 @@ app.command("verify-proof")(verify_proof.command)
 app.command("doctor")(doctor.command)
 app.add_typer(trust.app, name="trust")
 app.add_typer(vmsa.app, name="vmsa")
+app.add_typer(witness.app, name="witness")
 
 
 def _print_version(wanted: bool) -> None:

@@ -126,7 +126,7 @@ def signed_message(kind: SignatureType, name: str, text: str, timestamp: int | N
     """
     if timestamp is None:
         return text.encode()
-    checkpoint = Checkpoint.parse(text)
+    checkpoint = Checkpoint.claimed(text)
     if kind is SignatureType.COSIGNATURE_ED25519:
         return f"cosignature/v1\ntime {timestamp}\n{text}".encode()
     cosigner, origin = name.encode(), checkpoint.origin.encode()

@@ -1,0 +1,128 @@
+"""`ldcat witness`: cosign the checkpoints of logs as a service, and ask such services to cosign."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from catalog.faces import render
+from catalog.faces.options import PassphraseOption, TableFormatOption, passphrase_of, require
+from catalog.faces.render import Format
+from catalog.query.evidence_files import read_bounded
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.release.witnesses import Asked, Submission
+
+ANSWER_SECONDS = 60
+"""In which every witness has to have answered."""
+
+NO_QUORUM = 6
+
+app = typer.Typer(help="Witnesses (C2SP tlog-witness): be one, and ask them.", no_args_is_help=True)
+
+
+@app.command("serve")
+def serve(
+    key: Annotated[Path, typer.Option(metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the witness.")],
+    logs: Annotated[Path, typer.Option(metavar="FILE", help="tlog-policy whose log lines say what is witnessed.")],
+    db: Annotated[Path, typer.Option(metavar="FILE", help="SQLite database of what was cosigned.")],
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 is any.")],
+    create: Annotated[bool, typer.Option("--create", help="Make the database, for a witness with new keys.")] = False,
+    passphrase: PassphraseOption = None,
+) -> int:
+    """Cosign checkpoints that go on from the last one cosigned, until SIGTERM or SIGINT.
+
+    It speaks plain HTTP: put a reverse proxy with TLS before it. A witness that has forgotten may cosign a fork, so
+    that without its database it does not start.
+    """
+    from catalog.faces import server
+    from catalog.faces.witness_app import witness_app
+
+    server.need_extra()
+    from catalog.release.key_files import read_keys
+    from catalog.release.witness_store import WitnessStore
+    from catalog.transparency.policy import MAX_POLICY, Policy
+    from catalog.transparency.witness import Witness
+
+    policy = Policy.parse(read_bounded(str(logs), sys.stdin.buffer, MAX_POLICY))
+    witness = Witness.of(policy.logs, [pair.signer for pair in read_keys(key, passphrase_of(passphrase))])
+    with server.listen(listen) as listening:
+        store = WitnessStore.create(db) if create else WitnessStore.open(db)
+        names = ", ".join(dict.fromkeys(signer.key.name for signer in witness.signers))
+        said = f"{names} witnesses {', '.join(witness.logs)} at {server.url_of(listening)}"
+        web = witness_app(witness, store, lambda: int(time.time()))
+        server.serve(web, listening, ready=lambda: render.note(said))
+    return 0
+
+
+@app.command("ask")
+def ask(
+    log: Annotated[Path, typer.Option(metavar="DIR", envvar="LDCAT_LOG", help="Folder of the log.")],
+    trust: Annotated[
+        Path, typer.Option(metavar="FILE", envvar="LDCAT_TRUST", help="Trust note, whose policy says the witnesses.")
+    ],
+    output: TableFormatOption = Format.TABLE,
+) -> int:
+    """Have the published checkpoint cosigned by every witness of a policy that has an address.
+
+    What they cosign is verified, and added to the checkpoint; what is there already stays. Exit code 6 where the quorum
+    is not reached then.
+    """
+    from catalog.query.verify_proof import read_trust
+    from catalog.release.log_folder import LogFolder
+    from catalog.release.witnesses import Submission
+    from catalog.transparency.note import MAX_NOTE
+
+    require(output, Format.TABLE, Format.JSON)
+    believed = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
+    believed.check_expiry(int(time.time()))
+    submission = Submission.of(LogFolder(log), believed.policy)
+    asked = _ask_all(submission)
+    note = submission.add([line for answer in asked.values() for line in answer.cosignatures])
+    signers = submission.signers(note)
+    missing = [name for name, key in believed.policy.witnesses.items() if key not in signers]
+    _show(submission, asked, missing, output)
+    if believed.policy.accepts(signers):
+        return 0
+    render.problem(f"the quorum is not reached: not cosigned by {', '.join(missing)}", "ask again later")
+    return NO_QUORUM
+
+
+def _ask_all(submission: Submission) -> dict[str, Asked]:
+    """All at once, so that one that does not answer keeps no other one waiting; by address."""
+    from catalog.faces.post import post
+    from catalog.release.witnesses import Asked
+
+    addresses = list(submission.addresses)
+    pool = ThreadPoolExecutor(max_workers=max(1, len(addresses)))
+    futures = {address: pool.submit(submission.ask, address, post) for address in addresses}
+    done, _ = wait(futures.values(), ANSWER_SECONDS)
+    pool.shutdown(wait=False)
+    late = Asked((), f"no answer in {ANSWER_SECONDS} seconds")
+    return {address: future.result() if future in done else late for address, future in futures.items()}
+
+
+def _show(submission: Submission, asked: dict[str, Asked], missing: list[str], output: Format) -> None:
+    rows = []
+    for name in submission.policy.witnesses:
+        address = submission.policy.witness_urls.get(name, "").removesuffix("/")
+        why = asked[address].why if address else "no address"
+        rows.append({"witness": name, "address": address or None, "cosigned": name not in missing, "why": why})
+    if output is Format.JSON:
+        found = submission.checkpoint
+        checkpoint = {"origin": found.origin, "size": found.size, "root": found.root.hex()}
+        render.json_document({"checkpoint": checkpoint, "witnesses": rows})
+    else:
+        said = [(str(row["witness"]), _words(row)) for row in rows]
+        render.facts([("leaves", submission.checkpoint.size), *said], title=submission.checkpoint.origin)
+
+
+def _words(row: Mapping[str, object]) -> str:
+    cosigned = "cosigned" if row["cosigned"] else "not cosigned"
+    return f"{cosigned}: {row['why']}" if row["why"] else cosigned

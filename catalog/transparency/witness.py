@@ -1,0 +1,187 @@
+"""Witnesses (C2SP tlog-witness): who cosigns only what goes on from the checkpoint that was cosigned before.
+
+What a log asks, what a witness answers, and how the log reads that; where records are kept and how bytes travel is for
+others to say. Source: tlog-witness of October 2026; statuses as its text has them, in its order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+from catalog.errors import LdcatError, MalformedInput, UsageError, VerificationFailed
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.encoding import from_base64, from_decimal, to_base64
+from catalog.transparency.keys import SignatureType, Signer, VerifierKey
+from catalog.transparency.merkle import EMPTY_ROOT, HASH_SIZE, MAX_PROOF, verify_consistency
+from catalog.transparency.note import MAX_SIGNATURES, Note, Signature
+
+MAX_REQUEST = 1 << 16
+"""Bytes of a request: 63 hashes and a checkpoint with 16 ML-DSA-44 signatures have less."""
+
+MAX_ANSWER = 1 << 16
+"""Bytes of an answer, by the same count."""
+
+SIZE_TYPE = "text/x.tlog.size"
+TEXT_TYPE = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class AddCheckpoint:
+    """What a log asks. old: leaves of what was cosigned before. proof: of consistency, from there to the note."""
+
+    old: int
+    proof: tuple[bytes, ...]
+    note: Note
+
+    @classmethod
+    def parse(cls, data: bytes) -> AddCheckpoint:
+        """The body of a request; raises MalformedInput for what is not exactly that."""
+        if len(data) > MAX_REQUEST:
+            raise MalformedInput(f"a request has at most {MAX_REQUEST} bytes")
+        head, blank, note = data.partition(b"\n\n")
+        try:
+            first, *lines = head.decode("ascii").split("\n")
+        except UnicodeDecodeError as error:
+            raise MalformedInput("a request is ASCII before its checkpoint") from error
+        keyword, space, old = first.partition(" ")
+        if not blank or keyword != "old" or not space:
+            raise MalformedInput("a request has a line 'old SIZE', a proof, an empty line and a checkpoint")
+        if len(lines) > MAX_PROOF:
+            raise MalformedInput(f"a request has at most {MAX_PROOF} hashes")
+        proof = tuple(from_base64(line, "a hash of the proof", HASH_SIZE) for line in lines)
+        return cls(from_decimal(old, "the old size"), proof, Note.parse(note))
+
+    def __bytes__(self) -> bytes:
+        lines = (f"old {self.old}", *map(to_base64, self.proof), "")
+        return "\n".join(lines).encode("ascii") + b"\n" + bytes(self.note)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """status: of HTTP."""
+
+    status: HTTPStatus
+    body: bytes
+    content_type: str = TEXT_TYPE
+
+
+class Records(Protocol):
+    """Where a witness keeps the last checkpoint of each log that it cosigned."""
+
+    def latest(self, origin: str) -> Note | None:
+        """None where none was; raises LdcatError where that is not certain."""
+
+    def advance(self, before: Note | None, after: Note) -> bool:
+        """Put a checkpoint in the place of the one before, durably; False where another one is there by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """logs: whose checkpoints are cosigned: their keys by origin. signers: what the witness cosigns with."""
+
+    logs: Mapping[str, tuple[VerifierKey, ...]]
+    signers: tuple[Signer, ...]
+
+    @classmethod
+    def of(cls, logs: Iterable[VerifierKey], signers: Sequence[Signer]) -> Witness:
+        """logs: keys whose name is the origin. Raises UsageError for keys that sign without the time, or for none."""
+        by_origin: dict[str, tuple[VerifierKey, ...]] = {}
+        for key in logs:
+            by_origin[key.name] = (*by_origin.get(key.name, ()), key)
+        if not by_origin:
+            raise UsageError("there is no log to witness", "a line: log VKEY")
+        if not signers or any(signer.key.type is SignatureType.ED25519 for signer in signers):
+            raise UsageError("a witness signs with keys of cosignatures", "ldcat keygen --for witness makes them")
+        return cls(by_origin, tuple(signers))
+
+    def add_checkpoint(self, body: bytes, records: Records, now: int) -> Answer:
+        """The answer to a request; what is cosigned is in the records before. now: seconds since 1970.
+
+        Raises LdcatError where the records cannot be read or written: then nothing is cosigned.
+        """
+        try:
+            request = AddCheckpoint.parse(body)
+            new = Checkpoint.claimed(request.note.text)
+        except MalformedInput as error:
+            return _refusal(HTTPStatus.BAD_REQUEST, error)
+        if new.origin not in self.logs:
+            return _refusal(HTTPStatus.NOT_FOUND, "this witness does not know the log")
+        try:
+            signed = request.note.verify(self.logs[new.origin])
+        except VerificationFailed as error:
+            return _refusal(HTTPStatus.FORBIDDEN, error)
+        if request.old > new.size:
+            return _refusal(HTTPStatus.BAD_REQUEST, "the old size is larger than that of the checkpoint")
+        before = records.latest(new.origin)
+        old = _checkpoint_of(before, new.origin)
+        if request.old != old.size:
+            return _conflict(old)
+        try:
+            _check_follows(old, new, request.proof)
+        except VerificationFailed as error:
+            return _refusal(HTTPStatus.UNPROCESSABLE_ENTITY, error)
+        cosignatures = [
+            Signature(signer.key.name, signer.key.key_id, signer.sign(request.note.text, now))
+            for signer in self.signers
+        ]
+        known = {(by.key.name, by.key.key_id) for by in signed}
+        of_log = [line for line in request.note.signatures if (line.name, line.key_id) in known]
+        if not records.advance(before, Note(request.note.text, (*of_log, *cosignatures))):
+            return _conflict(_checkpoint_of(records.latest(new.origin), new.origin))
+        return Answer(HTTPStatus.OK, "".join(f"{line}\n" for line in cosignatures).encode())
+
+    def checkpoint(self, origin_hash: str, records: Records) -> Answer:
+        """The last checkpoint cosigned of a log, for its monitors. origin_hash: SHA-256 of the origin, in hex."""
+        for origin in self.logs:
+            if hashlib.sha256(origin.encode()).hexdigest() == origin_hash and (note := records.latest(origin)):
+                return Answer(HTTPStatus.OK, bytes(note))
+        return _refusal(HTTPStatus.NOT_FOUND, "this witness cosigned no checkpoint of that log")
+
+
+def parse_cosignatures(body: bytes, text: str, keys: Sequence[VerifierKey]) -> list[Signature]:
+    """What a witness answered: the cosignatures that are of these keys and of exactly this text of a checkpoint.
+
+    Those of other keys are passed over. Raises MalformedInput, VerificationFailed for one that is not right,
+    UntrustedSigner for none.
+    """
+    try:
+        *lines, end = body.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise MalformedInput("the answer of a witness is UTF-8, and this is not") from error
+    if end or not lines or len(lines) > MAX_SIGNATURES:
+        raise MalformedInput(f"the answer of a witness is 1 to {MAX_SIGNATURES} lines, each of them a signature")
+    note = Note(text, tuple(map(Signature.parse, lines)))
+    right = {(by.key.name, by.key.key_id) for by in note.verify(keys)}
+    return [line for line in note.signatures if (line.name, line.key_id) in right]
+
+
+def parse_conflict(body: bytes) -> int:
+    """Leaves of the last checkpoint that a witness cosigned, from the body of its 409; raises MalformedInput."""
+    text = body.decode("ascii", "replace")
+    return from_decimal(text.removesuffix("\n") if text.endswith("\n") else "", "the size that the witness says")
+
+
+def _check_follows(old: Checkpoint, new: Checkpoint, proof: Sequence[bytes]) -> None:
+    """Raises VerificationFailed unless the proof shows that the new tree begins with the old one."""
+    if not new.size and new.root != EMPTY_ROOT:
+        raise VerificationFailed("a checkpoint of no leaves has the root of no leaves")
+    if old.size:
+        verify_consistency(old.size, new.size, proof, old.root, new.root)
+    elif proof:
+        raise VerificationFailed("that a tree begins with no leaves needs no proof")
+
+
+def _checkpoint_of(note: Note | None, origin: str) -> Checkpoint:
+    return Checkpoint(origin, 0, EMPTY_ROOT) if note is None else Checkpoint.parse(note.text)
+
+
+def _conflict(latest: Checkpoint) -> Answer:
+    return Answer(HTTPStatus.CONFLICT, f"{latest.size}\n".encode("ascii"), SIZE_TYPE)
+
+
+def _refusal(status: HTTPStatus, why: LdcatError | str) -> Answer:
+    return Answer(status, f"{why}\n".encode())
