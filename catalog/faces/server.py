@@ -50,8 +50,9 @@ def listen(address: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, int(port)), family=family)
-    except OSError as error:
-        raise Unreadable(f"cannot listen at {address}: {(error.strerror or str(error)).lower()}") from error
+    except (OSError, UnicodeError) as error:  # UnicodeError: what is no host name
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise Unreadable(f"cannot listen at {address}: {reason.lower()}") from error
 
 
 def url_of(listening: socket.socket) -> str:

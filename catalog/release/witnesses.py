@@ -88,13 +88,14 @@ class Submission:
             return Asked((), str(error))
 
     def add(self, cosignatures: Sequence[Signature]) -> Note:
-        """The note with cosignatures more, published; raises VerificationFailed where it is another one by now."""
+        """The note with cosignatures more, published; raises VerificationFailed where another one is by now."""
         with self.log.locked():
             now = self.log.checkpoint()
             if now is None or now.text != self.note.text:
                 raise VerificationFailed(f"{self.log.root} has another checkpoint by now", "ask again")
             more = now.with_signatures(cosignatures)
             if more != now:
+                Note.parse(bytes(more))  # too many of them could not be read again
                 self.log.write([(CHECKPOINT, bytes(more))])
         return more
 

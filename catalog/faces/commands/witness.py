@@ -22,6 +22,9 @@ if TYPE_CHECKING:  # cryptography takes long to load
 ANSWER_SECONDS = 60
 """In which every witness has to have answered."""
 
+MAX_AT_ONCE = 64
+"""Witnesses that are asked at one time."""
+
 NO_QUORUM = 6
 
 app = typer.Typer(help="Witnesses (C2SP tlog-witness): be one, and ask them.", no_args_is_help=True)
@@ -100,7 +103,7 @@ def _ask_all(submission: Submission) -> dict[str, Asked]:
     from catalog.release.witnesses import Asked
 
     addresses = list(submission.addresses)
-    pool = ThreadPoolExecutor(max_workers=max(1, len(addresses)))
+    pool = ThreadPoolExecutor(MAX_AT_ONCE)
     futures = {address: pool.submit(submission.ask, address, post) for address in addresses}
     done, _ = wait(futures.values(), ANSWER_SECONDS)
     pool.shutdown(wait=False)

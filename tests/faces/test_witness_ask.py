@@ -1,0 +1,232 @@
+"""`ldcat witness ask`: a publisher asks real witnesses, and a guest owner's policy accepts what comes of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.errors import Unreadable, UsageError
+from catalog.faces import post as posting
+from catalog.faces.commands import witness as command
+from catalog.faces.post import post
+from catalog.release.build import Built
+from catalog.release.witnesses import Reply
+from tests.faces.test_errors import Run, run
+from tests.faces.witnesses import witness
+
+__all__ = ["run"]
+
+ORIGIN = "example.com/digests"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def place(run: Run, small: Built, tmp_path: Path) -> Path:
+    """A folder with a log, two witnesses' keys, and a root key."""
+    logs = run("keygen", ORIGIN, "-o", f"{tmp_path}/log.key")[1].splitlines()
+    (tmp_path / "root.v").write_text(run("keygen", "root.example", "-o", f"{tmp_path}/root.key", "--for", "root")[1])
+    for name in ("w1", "w2"):
+        (tmp_path / name).mkdir()
+        made = run("keygen", f"{name}.example", "-o", f"{tmp_path}/{name}/key", "--for", "witness")
+        (tmp_path / name / "vkeys").write_text(made[1])
+        (tmp_path / name / "logs").write_text("".join(f"log {key}\n" for key in logs) + "quorum none\n")
+    publish(run, small, tmp_path)
+    return tmp_path
+
+
+def publish(run: Run, built: Built, place: Path) -> None:
+    code, _, err = run("publish", str(built.folder), "--log", f"{place}/log", "--key", f"{place}/log.key", "-q")
+    assert (code, err) == (0, "")
+
+
+def trust(run: Run, place: Path, **urls: str) -> tuple[str, str]:
+    """A trust note by which both witnesses have to cosign; the options for it."""
+    lines = [line for line in (place / "w1/logs").read_text().splitlines() if line.startswith("log ")]
+    for name in ("w1", "w2"):
+        for suffix, key in zip(("", "-pq"), (place / name / "vkeys").read_text().split(), strict=True):
+            lines.append(f"witness {name}{suffix} {key} {urls.get(name, '')}".rstrip())
+    lines += ["group first any w1 w1-pq", "group second any w2 w2-pq", "group both all first second", "quorum both"]
+    (place / "policy").write_text("".join(f"{line}\n" for line in lines))
+    root = f"a={(place / 'root.v').read_text().strip()}"
+    made = run("trust", "init", "--policy", f"{place}/policy", "--root", root, "--threshold", "1")
+    (place / "text").write_text(made[1])
+    (place / "trust").write_text(run("trust", "sign", f"{place}/text", "--key", f"{place}/root.key")[1])
+    return "--trust", f"{place}/trust"
+
+
+def verdict(run: Run, small: Built, place: Path) -> str:
+    """What a guest owner learns of a digest of the log."""
+    digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py().hex()
+    proofs = run("prove", digest, "--log", f"{place}/log", "-q")[1].splitlines()
+    (place / "proof").write_text(proofs[0] + "\n")
+    out = run("verify-proof", f"{place}/proof", "--trust", f"{place}/trust", "--report", digest, "-f", "json")[1]
+    return str(json.loads(out)["outcome"])
+
+
+def test_a_quorum_of_two_witnesses(run: Run, small: Built, place: Path) -> None:
+    with witness(place / "w1", "--create") as first, witness(place / "w2", "--create") as second:
+        by = trust(run, place, w1=first.url, w2=f"{second.url}/")
+        ask = ("witness", "ask", "--log", f"{place}/log", *by)
+        assert verdict(run, small, place) == "untrusted-signer"
+        code, out, err = run(*ask)
+        assert (code, err) == (0, "")
+        assert out.splitlines()[0] == ORIGIN
+        assert [line.split() for line in out.splitlines()[2:]] == [
+            [name, "cosigned"] for name in ("w1", "w1-pq", "w2", "w2-pq")
+        ]
+        assert verdict(run, small, place) == "match"
+        publish(run, small, place)  # with nothing new
+        assert verdict(run, small, place) == "match"
+        assert second.stop()[0] == 0
+        code, out, err = run(*ask, "-f", "json")
+        assert (code, err) == (0, "")  # the cosignatures of before are there
+        shown = json.loads(out)["witnesses"]
+        assert [row["cosigned"] for row in shown] == [True] * 4
+        assert [row["why"] and row["why"].endswith("connection refused") for row in shown] == [None, None, True, True]
+        assert verdict(run, small, place) == "match"
+
+
+def test_who_is_missing(run: Run, small: Built, place: Path) -> None:
+    with witness(place / "w1", "--create") as first:
+        by = trust(run, place, w1=first.url)
+        code, out, err = run("witness", "ask", "--log", f"{place}/log", *by)
+    assert code == 6
+    assert err.splitlines()[0] == "ldcat: error: the quorum is not reached: not cosigned by w2, w2-pq"
+    assert "not cosigned: no address" in out
+    assert verdict(run, small, place) == "untrusted-signer"
+
+
+def test_who_does_not_answer_in_time(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "ANSWER_SECONDS", 0.2)
+    done = threading.Event()
+    with serving(lambda handler: done.wait()) as url:
+        by = trust(run, place, w1=url, w2="http://127.0.0.1:1")
+        code, out, err = run("witness", "ask", "--log", f"{place}/log", *by)
+        done.set()
+    assert code == 6
+    assert "no answer in 0.2 seconds" in out
+    assert "internal error" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("--log", "{tmp}/nowhere", "--trust", "{tmp}/trust"), 5, "no log at"),
+        (("--log", "{tmp}/log", "--trust", "{tmp}/nowhere"), 5, "nowhere"),
+        (("--log", "{tmp}/log", "--trust", "{tmp}/text"), 3, "a note is"),
+        (("--log", "{tmp}/log", "--trust", "{tmp}/trust", "-f", "csv"), 2, "csv"),
+    ],
+)
+def test_what_cannot_be(run: Run, place: Path, arguments: tuple[str, ...], code: int, part: str) -> None:
+    trust(run, place)
+    got, out, err = run("witness", "ask", *(argument.format(tmp=place) for argument in arguments))
+    assert (got, out) == (code, "")
+    assert part in err
+    assert "internal error" not in err
+
+
+@contextmanager
+def serving(answer: Callable[[BaseHTTPRequestHandler], object]) -> Iterator[str]:
+    """An HTTP server of which a test says what it does with a POST."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            answer(self)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def say(status: int, body: bytes, **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+@pytest.mark.parametrize("status", [200, 201, 404, 409, 500])
+def test_an_answer_is_an_answer_whatever_its_status(status: int) -> None:
+    with serving(say(status, b"12\n", **{"Content-Type": "text/x.tlog.size; charset=x"})) as url:
+        assert post(f"{url}/p", b"asked", 3) == Reply(status, "text/x.tlog.size", b"12\n")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_is_followed(status: int) -> None:
+    asked: list[str] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked.append(handler.path)
+        say(status, b"", Location="/q")(handler)
+
+    with serving(answer) as url:
+        assert post(f"{url}/p", b"asked", 3).status == status
+    assert asked == ["/p"]
+
+
+def test_what_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "SECONDS", 0.3)
+    done = threading.Event()
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        with suppress(OSError):
+            while not done.wait(0.05):
+                handler.wfile.write(b".")
+
+    for answer, why in (
+        (say(200, b"x" * 101), "more than 100 bytes"),
+        (say(500, b"x" * 101), "more than 100 bytes"),
+        (lambda handler: handler.wfile.write(b"no HTTP\r\n\r\n"), "no http"),
+        (lambda handler: handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X: " + b"x" * 70000), "header line"),
+        (lambda handler: None, "closed connection"),
+        (lambda handler: done.wait(), "timed out"),
+        (drip, "timed out"),
+    ):
+        done.clear()
+        with serving(answer) as url:
+            with pytest.raises(Unreadable, match=f"(?i){why}"):
+                post(url, b"asked", 100)
+            done.set()
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "127.0.0.1:1", "http://", "http:///x", "http://é/", "//x"]
+)
+def test_what_is_no_address(url: str) -> None:
+    with pytest.raises(UsageError):
+        post(url, b"asked", 4)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/", "http://127.0.0.1:x/", "http://[::1/", "http://127.0.0.1:1/a\n"]
+)
+def test_where_nobody_is(url: str) -> None:
+    with pytest.raises((Unreadable, UsageError)):
+        post(url, b"asked", 4)

@@ -1,0 +1,377 @@
+"""Witnesses: each status as the text has it, in its order, and never two cosignatures that contradict each other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.errors import LdcatError, MalformedInput, Unreadable, UntrustedSigner, UsageError, VerificationFailed
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.encoding import to_base64
+from catalog.transparency.keys import SignatureType, Signer
+from catalog.transparency.note import Note
+from catalog.transparency.witness import (
+    MAX_REQUEST,
+    AddCheckpoint,
+    Answer,
+    Witness,
+    parse_conflict,
+    parse_cosignatures,
+)
+from tests.transparency.logs import NOW, naive_root, signature, signed, signer
+
+ORIGIN = "example.com/log"
+LOG = signer(ORIGIN)
+LOG_ML_DSA = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)
+STRANGER = signer("example.com/other")
+ED25519 = signer("w.example", SignatureType.COSIGNATURE_ED25519)
+ML_DSA = signer("w.example", SignatureType.COSIGNATURE_ML_DSA_44)
+WITNESS = Witness.of([LOG.key, LOG_ML_DSA.key], [ED25519, ML_DSA])
+FAST = Witness.of([LOG.key], [ED25519])
+
+SIZES = 24
+FORKED_AT = 7
+TREES = [[b"leaf %d of %d" % (n, fork if n >= FORKED_AT else 0) for n in range(SIZES)] for fork in (0, 1)]
+"""Two logs that are one up to seven leaves."""
+
+
+@dataclass
+class Memory:
+    """Records in a dict."""
+
+    notes: dict[str, Note] = field(default_factory=dict)
+
+    def latest(self, origin: str) -> Note | None:
+        return self.notes.get(origin)
+
+    def advance(self, before: Note | None, after: Note) -> bool:
+        origin = Checkpoint.parse(after.text).origin
+        if self.notes.get(origin) != before:
+            return False
+        self.notes[origin] = after
+        return True
+
+
+@cache
+def root(tree: int, size: int) -> bytes:
+    return naive_root(TREES[tree][:size])
+
+
+@cache
+def proof(tree: int, old: int, new: int) -> tuple[bytes, ...]:
+    def node(level: int, index: int) -> bytes:
+        return naive_root(TREES[tree][index << level : (index + 1) << level])
+
+    return tuple(merkle.consistency_proof(old, new, node))
+
+
+def checkpoint(size: int, tree: int = 0) -> str:
+    return str(Checkpoint(ORIGIN, size, root(tree, size)))
+
+
+def request(old: int, new: int, tree: int = 0, by: tuple[Signer, ...] = (LOG,)) -> AddCheckpoint:
+    return AddCheckpoint(old, proof(tree, old, new) if old <= new else (), signed(checkpoint(new, tree), *by))
+
+
+def ask(memory: Memory, asked: AddCheckpoint | bytes, by: Witness = FAST, now: int = NOW) -> Answer:
+    return by.add_checkpoint(bytes(asked), memory, now)
+
+
+@pytest.fixture
+def memory() -> Memory:
+    """Of a witness that cosigned ten leaves."""
+    memory = Memory()
+    assert ask(memory, request(0, 10)).status == 200
+    return memory
+
+
+def test_what_goes_on_is_cosigned_with_every_key() -> None:
+    memory = Memory()
+    for old, new in ((0, 0), (0, 3), (3, 3), (3, 10), (10, 24), (24, 24)):
+        asked = request(old, new, by=(LOG, LOG_ML_DSA, STRANGER))
+        answer = ask(memory, asked, WITNESS, now=NOW + new)
+        assert (answer.status, answer.content_type) == (200, "text/plain; charset=utf-8")
+        assert answer.body.startswith("\u2014 w.example ".encode())
+        assert answer.body.endswith(b"\n")
+        lines = parse_cosignatures(answer.body, asked.note.text, [ED25519.key, ML_DSA.key])
+        verified = Note(asked.note.text, tuple(lines)).verify([ED25519.key, ML_DSA.key])
+        assert [(by.key, by.timestamp) for by in verified] == [(ED25519.key, NOW + new), (ML_DSA.key, NOW + new)]
+        kept = memory.latest(ORIGIN)
+        assert kept is not None
+        names = [(line.name, line.key_id) for line in kept.signatures]
+        assert names == [(by.key.name, by.key.key_id) for by in (LOG, LOG_ML_DSA, ED25519, ML_DSA)]  # no stranger
+        assert kept.text == asked.note.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: b"",
+        lambda data: data[:-1],
+        lambda data: data + b"x\n",
+        lambda data: data.replace(b"old 10\n", b""),
+        lambda data: data.replace(b"old 10", b"old 010"),
+        lambda data: data.replace(b"old 10", b"old +10"),
+        lambda data: data.replace(b"old 10", b"old"),
+        lambda data: data.replace(b"old 10", b"old  10"),
+        lambda data: data.replace(b"old 10", b"Old 10"),
+        lambda data: data.replace(b"old 10\n", b"old 10\r\n"),
+        lambda data: data.replace(b"old 10", b"old 9223372036854775808"),
+        lambda data: data.replace(b"\n\n", b"\n", 1),
+        lambda data: data.replace(b"old 10\n", b"old 10\n\n"),
+        lambda data: data.replace(b"old 10\n", b"old 10\n" + b"A" * 42 + b"==\n"),  # 31 bytes
+        lambda data: data.replace(b"old 10\n", b"old 10\n" + b"A" * 42 + b"B=\n"),  # not canonical
+        lambda data: data.replace(b"old 10\n", b"old 10\n" + (b"A" * 43 + b"=\n") * 64),
+        lambda data: data.replace(b"old 10\n", b"old 10\n\xc3\xa9\n"),
+        lambda data: data.replace(b"\n24\n", b"\n024\n"),
+        lambda data: data.replace(b"\n24\n", b"\n"),
+        lambda data: data.replace(b"\n24\n", b"\nmany\n"),
+        lambda data: data.replace(b"example.com/log\n24", b"an example\n24"),
+        lambda data: data.replace("\u2014".encode(), b"-"),
+        lambda data: data + bytes(MAX_REQUEST),
+    ],
+)
+def test_400_for_what_is_no_request(memory: Memory, change: Callable[[bytes], bytes]) -> None:
+    data = bytes(request(10, 24))
+    assert change(data) != data
+    before = dict(memory.notes)
+    assert ask(memory, change(data)).status == 400
+    assert memory.notes == before
+    assert ask(memory, data).status == 200
+
+
+def test_63_hashes_are_a_request(memory: Memory) -> None:
+    data = bytes(request(10, 24)).replace(
+        b"old 10\n", b"old 10\n" + (b"A" * 43 + b"=\n") * (63 - len(proof(0, 10, 24)))
+    )
+    assert ask(memory, data).status == 422
+
+
+def test_404_for_a_log_that_is_not_known(memory: Memory) -> None:
+    text = checkpoint(24).replace(ORIGIN, "example.com/other")
+    for by in (STRANGER, LOG):  # whoever signed it
+        assert ask(memory, AddCheckpoint(10, (), signed(text, by))).status == 404
+
+
+def test_403_for_what_no_known_key_signed(memory: Memory) -> None:
+    good = request(10, 24, by=(LOG, LOG_ML_DSA))
+    other = signature(LOG, checkpoint(23))
+    for lines in (
+        (signature(STRANGER, good.note.text),),
+        (signature(ED25519, good.note.text),),
+        (other,),
+        (other, good.note.signatures[1]),  # one is right, and one is not
+        (good.note.signatures[0], replace(good.note.signatures[1], value=bytes(2428))),
+        (good.note.signatures[0], good.note.signatures[0]),
+    ):
+        bad = replace(good, note=Note(good.note.text, lines))
+        assert ask(memory, bad, WITNESS).status == 403
+    assert ask(memory, good, WITNESS).status == 200
+
+
+def test_400_for_an_old_size_above_the_new(memory: Memory) -> None:
+    assert ask(memory, request(10, 9)).status == 400
+    assert ask(memory, request(11, 10)).status == 400
+
+
+def test_409_says_the_size(memory: Memory) -> None:
+    for old, new in ((0, 10), (0, 24), (9, 10), (11, 24)):
+        answer = ask(memory, request(old, new))
+        assert (answer.status, answer.body, answer.content_type) == (409, b"10\n", "text/x.tlog.size")
+        assert parse_conflict(answer.body) == 10
+    assert ask(Memory(), request(3, 10)).body == b"0\n"
+
+
+def test_422_for_what_does_not_go_on(memory: Memory) -> None:
+    good = request(10, 24)
+    for bad in (
+        replace(good, proof=()),
+        replace(good, proof=good.proof[:-1]),
+        replace(good, proof=(*good.proof, bytes(32))),
+        replace(good, proof=(bytes(32), *good.proof[1:])),
+        replace(request(10, 10), proof=good.proof),
+        request(10, 24, tree=1),
+        request(10, 10, tree=1),
+    ):
+        assert ask(memory, bad).status == 422
+    assert ask(Memory(), replace(good, old=0)).status == 422
+    assert ask(memory, good).status == 200
+
+
+@pytest.mark.parametrize("by", [LOG, LOG_ML_DSA])
+def test_422_for_no_leaves_with_a_root(memory: Memory, by: Signer) -> None:
+    text = checkpoint(0).replace(to_base64(merkle.EMPTY_ROOT), to_base64(bytes(32)))
+    asked = AddCheckpoint(0, (), signed(text, by))
+    assert ask(Memory(), asked, WITNESS).status == 422
+    assert ask(memory, asked, WITNESS).status == 409  # which comes first
+    forged = replace(asked, note=Note(text, (signature(by, checkpoint(1)),)))
+    assert ask(Memory(), forged, WITNESS).status == 403
+    assert ask(Memory(), replace(asked, note=Note(text.replace(ORIGIN, "x"), forged.note.signatures))).status == 404
+
+
+def test_the_first_thing_that_is_wrong_is_said(memory: Memory) -> None:
+    """Each request has one fault less than the one before."""
+    unsigned = (signature(STRANGER, checkpoint(24)),)
+    fork = request(10, 24, tree=1)
+    for asked, status in (
+        (bytes(AddCheckpoint(30, (), Note("example.com/other\n24\n", unsigned))), 400),
+        (AddCheckpoint(30, (), Note(checkpoint(24).replace(ORIGIN, "example.com/other"), unsigned)), 404),
+        (AddCheckpoint(30, (), Note(checkpoint(24), unsigned)), 403),
+        (AddCheckpoint(30, (), fork.note), 400),
+        (AddCheckpoint(9, (), fork.note), 409),
+        (AddCheckpoint(10, (), fork.note), 422),
+        (request(10, 24), 200),
+    ):
+        assert ask(memory, asked).status == status
+
+
+def test_who_comes_second_is_told_the_new_size(memory: Memory) -> None:
+    """Two requests that were both right when they were looked at: the record never goes back."""
+
+    class Racing(Memory):
+        def advance(self, before: Note | None, after: Note) -> bool:
+            assert ask(memory, request(10, 24)).status == 200
+            return memory.advance(before, after)
+
+        def latest(self, origin: str) -> Note | None:
+            return memory.latest(origin)
+
+    for new in (10, 12):
+        memory.notes.clear()
+        assert ask(memory, request(0, 10)).status == 200
+        answer = ask(Racing(), request(10, new))
+        assert (answer.status, answer.body) == (409, b"24\n")
+
+
+def test_what_cannot_be_kept_is_not_cosigned(memory: Memory) -> None:
+    class Full(Memory):
+        def advance(self, before: Note | None, after: Note) -> bool:
+            raise Unreadable("the disk is full")
+
+    with pytest.raises(Unreadable):
+        ask(Full(memory.notes), request(10, 24))
+
+
+def test_monitors_get_the_last_checkpoint(memory: Memory) -> None:
+    origin_hash = hashlib.sha256(ORIGIN.encode()).hexdigest()
+    answer = FAST.checkpoint(origin_hash, memory)
+    assert answer.status == 200
+    assert {by.key for by in Note.parse(answer.body).verify([LOG.key, ED25519.key])} == {LOG.key, ED25519.key}
+    assert Note.parse(answer.body).text == checkpoint(10)
+    for asked, records in ((origin_hash, Memory()), (origin_hash.upper(), memory), ("00" * 32, memory), ("", memory)):
+        assert FAST.checkpoint(asked, records).status == 404
+
+
+def test_keys_that_cannot_witness() -> None:
+    for logs, signers in (([], [ED25519]), ([LOG.key], []), ([LOG.key], [ED25519, STRANGER])):
+        with pytest.raises(UsageError):
+            Witness.of(logs, signers)
+
+
+def test_what_a_log_reads_of_an_answer(memory: Memory) -> None:
+    asked = request(10, 24)
+    body = ask(memory, asked, Witness.of([LOG.key], [ED25519, ML_DSA, signer("v.example", ED25519.key.type)])).body
+    only = parse_cosignatures(body, asked.note.text, [ML_DSA.key])
+    assert [line.key_id for line in only] == [ML_DSA.key.key_id]
+    with pytest.raises(UntrustedSigner):
+        parse_cosignatures(body, asked.note.text, [STRANGER.key])
+    with pytest.raises(VerificationFailed):
+        parse_cosignatures(body, checkpoint(23), [ED25519.key])
+    for bad in (
+        b"",
+        b"\n",
+        body[:-1],
+        body + b"\n",
+        b"\n" + body,
+        b"\xff\n",
+        body * 60,
+        asked.note.text.encode() + body,
+    ):
+        with pytest.raises(MalformedInput):
+            parse_cosignatures(bad, asked.note.text, [ED25519.key])
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\n", b"10", b"10\n\n", b" 10\n", b"010\n", b"-1\n", b"1e3\n", b"\xff\n", b"9" * 99]
+)
+def test_what_is_no_size(body: bytes) -> None:
+    with pytest.raises(MalformedInput):
+        parse_conflict(body)
+
+
+def test_what_is_written_is_read() -> None:
+    for old, new in ((0, 0), (0, 5), (5, 24)):
+        assert AddCheckpoint.parse(bytes(request(old, new))) == request(old, new)
+
+
+def consistent(cosigned: list[tuple[int, bytes]]) -> bool:
+    """Whether one of the two logs, or both, has every one of these checkpoints."""
+    return any(all(root(tree, size) == made for size, made in cosigned) for tree in (0, 1))
+
+
+sizes = st.integers(0, SIZES)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.none(), sizes),  # the old size; none: the one that is right
+            sizes,
+            st.sampled_from((0, 0, 0, 1)),  # of which log the checkpoint is
+            st.sampled_from((0, 0, 0, 1)),  # and the proof
+            st.sampled_from(("right", "right", "right", "cut", "longer", "changed", "unsigned")),
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_whatever_is_asked_nothing_cosigned_contradicts_another(
+    steps: list[tuple[int | None, int, int, int, str]],
+) -> None:
+    """What is answered is what a witness of leaves, not hashes, would answer."""
+    memory, cosigned, size = Memory(), list[tuple[int, bytes]](), 0
+    for said, new, tree, proof_of, fault in steps:
+        old = size if said is None else said
+        hashes = proof(proof_of, old, new) if old <= new else ()
+        hashes = {"cut": hashes[:-1], "longer": (*hashes, bytes(32)), "changed": tuple(h[::-1] for h in hashes)}.get(
+            fault, hashes
+        )
+        asked = AddCheckpoint(old, hashes, signed(checkpoint(new, tree), STRANGER if fault == "unsigned" else LOG))
+        answer = ask(memory, asked)
+        if fault == "unsigned":
+            expected = 403
+        elif old > new:
+            expected = 400
+        elif old != size:
+            expected = 409
+        else:
+            goes_on = not old or (consistent([*cosigned, (new, root(tree, new))]) and hashes == proof(tree, old, new))
+            expected = 200 if goes_on and (old or not hashes) else 422
+        assert answer.status == expected
+        if answer.status == 200:
+            cosigned.append((new, root(tree, new)))
+            size = new
+        assert consistent(cosigned)
+        kept = memory.latest(ORIGIN)
+        assert (kept and kept.text) == (str(Checkpoint(ORIGIN, *cosigned[-1])) if cosigned else None)
+
+
+@given(st.binary(max_size=300))
+def test_whatever_the_bytes_there_is_an_answer(data: bytes) -> None:
+    memory = Memory()
+    assert ask(memory, data).status == 400
+    assert ask(memory, b"old 0\n\n" + data).status in (400, 404)
+    assert memory.notes == {}
+    for parse in (parse_conflict, lambda body: parse_cosignatures(body, checkpoint(1), [ED25519.key])):
+        try:
+            parse(data)
+        except LdcatError:
+            continue
+        assert data.strip().isdigit()
