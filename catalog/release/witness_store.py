@@ -25,7 +25,7 @@ _FORMAT = 1
 _BUSY_SECONDS = 10.0
 """How long another thread or process is waited for."""
 
-_HINT = "a witness that has forgotten may cosign a fork: bring the database back, or begin anew with new keys"
+_HINT = "what a witness has forgotten it may cosign a fork of: no backup will do, begin anew with new keys"
 
 _SCHEMA = f"""
 BEGIN EXCLUSIVE;
@@ -71,7 +71,7 @@ class WitnessStore:
     def open(cls, path: Path) -> WitnessStore:
         """The database that is there; raises Unreadable, MalformedInput for a damaged or foreign one."""
         if not inputs.exists(path):
-            raise Unreadable(f"no database of a witness at {path}", f"for a new witness, --create; else: {_HINT}")
+            raise Unreadable(f"no database of a witness at {path}", f"for a new witness, --create; {_HINT}")
         inputs.check_regular(path)
         store = cls(path)
         with store._database() as database:

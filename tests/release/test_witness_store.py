@@ -179,7 +179,7 @@ def test_a_database_that_is_not_its_own_is_refused(store: WitnessStore, damage: 
     damage(store.path)
     with pytest.raises(MalformedInput, match=str(store.path)) as raised:
         WitnessStore.open(store.path)
-    assert "may cosign a fork" in str(raised.value.hint)
+    assert "may cosign a fork of" in str(raised.value.hint)
 
 
 def test_what_is_damaged_while_it_is_in_use(store: WitnessStore) -> None:

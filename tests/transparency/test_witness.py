@@ -176,6 +176,15 @@ def test_403_for_what_no_known_key_signed(memory: Memory) -> None:
     assert ask(memory, good, WITNESS).status == 200
 
 
+def test_403_for_what_the_key_of_another_log_signed(memory: Memory) -> None:
+    both = Witness.of([LOG.key, STRANGER.key], [ED25519])
+    assert ask(memory, request(10, 24, by=(STRANGER,)), both).status == 403
+    elsewhere = checkpoint(24).replace(ORIGIN, STRANGER.key.name)
+    assert ask(memory, AddCheckpoint(0, (), signed(elsewhere, LOG)), both).status == 403
+    assert ask(memory, AddCheckpoint(0, (), signed(elsewhere, STRANGER)), both).status == 200
+    assert ask(memory, request(10, 24), both).status == 200  # each log has a record of its own
+
+
 def test_400_for_an_old_size_above_the_new(memory: Memory) -> None:
     assert ask(memory, request(10, 9)).status == 400
     assert ask(memory, request(11, 10)).status == 400

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from catalog.errors import UntrustedSigner
 from catalog.faces import render
 from catalog.faces.options import PassphraseOption, TableFormatOption, passphrase_of, require
 from catalog.faces.render import Format
@@ -24,8 +25,6 @@ ANSWER_SECONDS = 60
 
 MAX_AT_ONCE = 64
 """Witnesses that are asked at one time."""
-
-NO_QUORUM = 6
 
 app = typer.Typer(help="Witnesses (C2SP tlog-witness): be one, and ask them.", no_args_is_help=True)
 
@@ -91,10 +90,9 @@ def ask(
     signers = submission.signers(note)
     missing = [name for name, key in believed.policy.witnesses.items() if key not in signers]
     _show(submission, asked, missing, output)
-    if believed.policy.accepts(signers):
-        return 0
-    render.problem(f"the quorum is not reached: not cosigned by {', '.join(missing)}", "ask again later")
-    return NO_QUORUM
+    if not believed.policy.accepts(signers):
+        raise UntrustedSigner(f"the quorum is not reached: not cosigned by {', '.join(missing)}", "ask again later")
+    return 0
 
 
 def _ask_all(submission: Submission) -> dict[str, Asked]:
