@@ -32,9 +32,13 @@ app = typer.Typer(help="Witnesses (C2SP tlog-witness): be one, and ask them.", n
 @app.command("serve")
 def serve(
     key: Annotated[Path, typer.Option(metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the witness.")],
-    logs: Annotated[Path, typer.Option(metavar="FILE", help="tlog-policy whose log lines say what is witnessed.")],
-    db: Annotated[Path, typer.Option(metavar="FILE", help="SQLite database of what was cosigned.")],
-    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 is any.")],
+    logs: Annotated[
+        Path, typer.Option(metavar="FILE", envvar="LDCAT_WITNESS_LOGS", help="tlog-policy, for its log lines.")
+    ],
+    db: Annotated[Path, typer.Option(metavar="FILE", envvar="LDCAT_WITNESS_DB", help="Database of what was cosigned.")],
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", envvar="LDCAT_WITNESS_LISTEN", help="Where to listen; port 0 is any.")
+    ],
     create: Annotated[bool, typer.Option("--create", help="Make the database, for a witness with new keys.")] = False,
     passphrase: PassphraseOption = None,
 ) -> int:
