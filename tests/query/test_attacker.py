@@ -1,0 +1,442 @@
+"""A publisher, three witnesses of whom two have to cosign, two clients; and an attacker who brings them everything.
+
+The attacker keeps every checkpoint, cosignature, proof and trust note there ever was, serves any of them at any time,
+puts parts of them together, damages them, and has stolen one thing: the key of the log, of one witness, of all
+witnesses, of one root, or nothing. Who has the log's key can append to the log, and nothing here hinders that: all see
+it. What he cannot is to show anyone another history.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from catalog.errors import LdcatError, VerificationFailed
+from catalog.query.proof_bundle import ProofBundle
+from catalog.query.revocations import Revocation
+from catalog.query.verify_proof import Outcome, Verdict, verify_bundle
+from catalog.release.records import DigestRecord, ReleaseRecord, RevokeRecord, canonical_json, leaf_of
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType, Signer
+from catalog.transparency.note import Note, Signature
+from catalog.transparency.proof import TlogProof
+from catalog.transparency.trust import Trust, follow, open_trust
+from tests.transparency.logs import NOW, MemoryLog, naive_root, signature, signed, signer
+
+ORIGIN = "example.com/log"
+LOG = signer(ORIGIN)
+COUNTERFEIT = signer(ORIGIN, seed=1)
+WITNESSES = [signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in range(3)]
+ROOTS = [signer(f"root.example/{n}") for n in range(40)]
+HOUR, DAY = 3600, 86400
+MAX_AGE = 7 * DAY
+ANSWERS = (Outcome.MATCH, Outcome.REVOKED, Outcome.UNKNOWN)
+"""Of a bundle in which everything is verified."""
+
+
+REACHED = {
+    *(outcome.value for outcome in Outcome),
+    *("right: match", "right: unknown", "rolled back: older-than-seen", "future: stale", "whole: untrusted-signer"),
+    *("spliced: bad-proof", "elsewhere: bad-proof", "damaged: bad-proof", "made up: bad-proof"),
+    *("fork refused by a witness", "trust note followed", "trust note refused"),
+    *("forged trust note: UntrustedSigner", "forged trust note: VerificationFailed"),
+}
+"""What has to happen in a run, so that it shows something."""
+
+
+def trust_text(version: int, log: Signer = LOG, first: int | None = None) -> str:
+    """first: of its three roots; else each version has two roots of the one before."""
+    roots = "".join(f"root r{n} {by.key}\n" for n, by in enumerate(ROOTS[first or version :][:3]))
+    witnesses = "".join(f"witness w{n} {by.key}\n" for n, by in enumerate(WITNESSES))
+    head = f"version {version}\nexpires {NOW + 9000 * DAY}\nmax-age {MAX_AGE}\nthreshold 2\n{roots}\n"
+    return f"{head}log {log.key}\n{witnesses}group two 2 w0 w1 w2\nquorum two\n"
+
+
+def row(number: int) -> DigestRecord:
+    digest = hashlib.sha256(str(number).encode()).hexdigest()
+    return DigestRecord(
+        type="digest",
+        launch_digest=digest,
+        technology="sev",
+        firmware_sha256=digest,
+        kernel_hashes_sha256=None,
+        vmm=None,
+        vcpus=abs(number) % 3,
+        vcpu_signature=None,
+        sev_features=None,
+    )
+
+
+@dataclass
+class Head:
+    """A checkpoint of a history. cosignatures: by witness, each with its time, all there ever were."""
+
+    checkpoint: Checkpoint
+    revokes: tuple[RevokeRecord, ...]
+    log_signature: Signature
+    genuine: bool
+    cosignatures: list[tuple[int, int, Signature]] = field(default_factory=list)
+
+
+@dataclass
+class History:
+    """Leaves of a log, and its heads."""
+
+    leaves: list[bytes] = field(default_factory=list)
+    heads: list[Head] = field(default_factory=list)
+
+    def release(self, rows: Sequence[DigestRecord], revokes: Sequence[RevokeRecord], by: Signer, now: int) -> Head:
+        """As publish.py appends one. revokes: all there are, of which those after `rows` are new."""
+        listed = canonical_json([{k: getattr(r, k) for k in ("selector", "severity", "reason")} for r in revokes])
+        known = self.heads[-1].revokes if self.heads else ()
+        record = ReleaseRecord(
+            type="release",
+            release=len(self.heads) + 1,
+            time=now,
+            artifacts={},
+            revocations_sha256=hashlib.sha256(listed).hexdigest(),
+            previous_size=self.heads[-1].checkpoint.size if self.heads else 0,
+            previous_root=(self.heads[-1].checkpoint.root if self.heads else merkle.EMPTY_ROOT).hex(),
+            trust_version=None,
+        )
+        self.leaves += (
+            sorted(map(leaf_of, rows)) + [leaf_of(each) for each in revokes[len(known) :]] + [leaf_of(record)]
+        )
+        checkpoint = Checkpoint(ORIGIN, len(self.leaves), naive_root(self.leaves))
+        head = Head(checkpoint, tuple(revokes), signature(by, str(checkpoint), now), by is LOG)
+        self.heads.append(head)
+        return head
+
+    def proof(self, index: int, head: Head, note: Note) -> TlogProof:
+        memory = MemoryLog()
+        memory.append(self.leaves[: head.checkpoint.size])
+        hashes = merkle.inclusion_proof(index, head.checkpoint.size, memory.reader.node)
+        return TlogProof(index, tuple(hashes), note, self.leaves[index])
+
+    def consistency(self, old: int, head: Head) -> list[bytes]:
+        memory = MemoryLog()
+        memory.append(self.leaves[: head.checkpoint.size])
+        return merkle.consistency_proof(old, head.checkpoint.size, memory.reader.node)
+
+
+@dataclass
+class Witness:
+    """Cosigns what goes on from what it cosigned last."""
+
+    number: int
+    last: Checkpoint | None = None
+
+    def cosign(self, history: History, head: Head, now: int) -> bool:
+        new, old = head.checkpoint, self.last
+        if not head.genuine or (old and new.size < old.size):
+            return False
+        if old:
+            try:
+                proof = history.consistency(old.size, head)
+                merkle.verify_consistency(old.size, new.size, proof, old.root, new.root)
+            except VerificationFailed:
+                return False
+        self.last = new
+        head.cosignatures.append((self.number, now, signature(WITNESSES[self.number], str(new), now)))
+        return True
+
+
+@dataclass
+class Client:
+    """What a guest owner has: a trust note, and the newest checkpoint that was verified."""
+
+    trust: Trust
+    seen: dict[str, Checkpoint] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A whole bundle of one head, with cosignatures of the attacker's choice: witness and time of each."""
+
+    bundle: ProofBundle
+    head: Head
+    times: Mapping[int, int]
+
+
+class Attack(RuleBasedStateMachine):
+    """What each rule does is in its name; `_ask` has what must never be."""
+
+    reached: ClassVar[Counter[str]] = Counter()
+
+    @initialize(stolen=st.sampled_from(["nothing", "log", "witness", "witnesses", "root"]))
+    def begin(self, stolen: str) -> None:
+        self.stolen = stolen
+        self.now = NOW
+        self.rows = 0
+        self.honest = History()
+        self.forks: list[History] = []
+        self.witnesses = [Witness(number) for number in range(3)]
+        self.notes = [signed(trust_text(1), *ROOTS[1:4])]
+        self.clients = [Client(open_trust(self.notes[0])) for _ in range(2)]
+        self._publish(3, [], [0, 1, 2])
+
+    # Those who are honest.
+
+    @rule(rows=st.integers(0, 3), data=st.data(), order=st.permutations([0, 1, 2]))
+    def publish(self, rows: int, data: st.DataObject, order: list[int]) -> None:
+        numbers = st.integers(1, self.rows)
+        selectors = st.builds(lambda number: {"launch_digest": row(number).launch_digest}, numbers) | st.builds(
+            lambda vcpus: {"vcpus": vcpus}, st.integers(0, 2)
+        )
+        severities = st.sampled_from(["revoked", "revoked", "deprecated", "restored"])
+        drawn = data.draw(st.lists(st.tuples(selectors, severities), max_size=2))
+        revokes = [RevokeRecord(type="revoke", selector=s, severity=v, reason="a reason") for s, v in drawn]
+        self.now += HOUR
+        self._publish(rows, revokes, order)
+
+    def _publish(self, rows: int, revokes: list[RevokeRecord], order: list[int]) -> None:
+        """The log asks witnesses until two have cosigned: the third may be left behind."""
+        numbers = range(self.rows + 1, self.rows + rows + 1)
+        self.rows += rows
+        known = self.honest.heads[-1].revokes if self.honest.heads else ()
+        head = self.honest.release([row(number) for number in numbers], [*known, *revokes], LOG, self.now)
+        agreed = 0
+        for number in order:
+            agreed += agreed < 2 and self.witnesses[number].cosign(self.honest, head, self.now)
+        assert agreed == 2
+
+    @rule(number=st.integers(0, 2))
+    def heartbeat(self, number: int) -> None:
+        self.witnesses[number].cosign(self.honest, self.honest.heads[-1], self.now)
+
+    @rule(time=st.sampled_from([HOUR, DAY, 3 * DAY, MAX_AGE + 1]))
+    def wait(self, time: int) -> None:
+        self.now += time
+
+    @rule()
+    @precondition(lambda self: len(self.notes) < 30)
+    def rotate(self) -> None:
+        version = len(self.notes) + 1
+        self.notes.append(signed(trust_text(version), *ROOTS[version : version + 3]))
+
+    # The attacker.
+
+    @rule(keep=st.floats(0, 1), rows=st.integers(0, 2), hide=st.booleans())
+    def fork(self, keep: float, rows: int, hide: bool) -> None:
+        """Another history: part of the honest one, rows that nobody measured, and perhaps no revocations."""
+        by = LOG if self.stolen == "log" else COUNTERFEIT
+        newest = self.honest.heads[-1]
+        forked = History(self.honest.leaves[: int(keep * (newest.checkpoint.size - 1))])
+        forked.release([row(-n - 1) for n in range(rows)], () if hide else newest.revokes, by, self.now)
+        self.forks.append(forked)
+        self._cosign_with_stolen_keys(forked.heads[0], self.now)
+        for witness in self.witnesses:
+            cosigned = witness.cosign(forked, forked.heads[0], self.now)
+            self.reached[f"fork {'cosigned' if cosigned else 'refused'} by a witness"] += 1
+
+    @rule(data=st.data(), ahead=st.sampled_from([-DAY, 0, 2 * HOUR, 20 * DAY]))
+    @precondition(lambda self: self.stolen.startswith("witness"))
+    def cosign_at_another_time(self, data: st.DataObject, ahead: int) -> None:
+        self._cosign_with_stolen_keys(self._draw_head(data)[1], self.now + ahead)
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    @precondition(lambda self: self.stolen.startswith("witness"))
+    def serve_what_is_cosigned_in_the_future(self, data: st.DataObject, client: int) -> None:
+        head = self.honest.heads[-1]
+        self._cosign_with_stolen_keys(head, self.now + 20 * DAY)
+        self._serve(self._offer(data, self.honest, head, every=True), self.clients[client], False, "future")
+
+    def _cosign_with_stolen_keys(self, head: Head, time: int) -> None:
+        for number in range({"witness": 1, "witnesses": 3}.get(self.stolen, 0)):
+            head.cosignatures.append((number, time, signature(WITNESSES[number], str(head.checkpoint), time)))
+
+    @rule(data=st.data(), client=st.integers(0, 1), other=st.booleans())
+    def serve(self, data: st.DataObject, client: int, other: bool) -> None:
+        """Anything whole, of any time: then the answer is known exactly."""
+        offer = self._draw_offer(data)
+        self._serve(offer, self.clients[client], other, "whole")
+
+    @rule(data=st.data(), client=st.integers(0, 1), other=st.booleans())
+    def serve_what_is_right(self, data: st.DataObject, client: int, other: bool) -> None:
+        head = self.honest.heads[-1]
+        self._serve(self._offer(data, self.honest, head, every=True), self.clients[client], other, "right")
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    def roll_back(self, data: st.DataObject, client: int) -> None:
+        """First what is right, and then what was right before."""
+        for head in (self.honest.heads[-1], data.draw(st.sampled_from(self.honest.heads))):
+            self._serve(self._offer(data, self.honest, head, every=True), self.clients[client], False, "rolled back")
+
+    @rule(data=st.data(), client=st.integers(0, 1), number=st.integers(-9, -1))
+    def serve_a_row_that_nobody_measured(self, data: st.DataObject, client: int, number: int) -> None:
+        bundle = self._draw_offer(data).bundle
+        made = replace(bundle, row=replace(bundle.row, extra=leaf_of(row(number))))
+        self._ask(bytes(made), self.clients[client], row(number).launch_digest, "made up")
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    def serve_what_is_put_together(self, data: st.DataObject, client: int) -> None:
+        one, other = (self._draw_offer(data).bundle for _ in range(2))
+
+        def either(name: str) -> TlogProof:
+            parts = [data.draw(st.sampled_from([one, other])) for _ in range(4)]
+            index, hashes, extra, note = (getattr(part, name) for part in parts)
+            return TlogProof(index.index, hashes.hashes, note.checkpoint, extra.extra)
+
+        made = ProofBundle(either("row"), either("status"), data.draw(st.sampled_from([one, other])).revocations)
+        note = data.draw(st.sampled_from([one, other])).row.checkpoint
+        same = replace(made, row=replace(made.row, checkpoint=note), status=replace(made.status, checkpoint=note))
+        self._ask(bytes(data.draw(st.sampled_from([made, same]))), self.clients[client], None, "spliced")
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    def serve_what_stands_elsewhere(self, data: st.DataObject, client: int) -> None:
+        """Right proofs of other leaves: an older release as the status, with its revocations; or no row as the row."""
+        head = self.honest.heads[-1]
+        old = data.draw(st.sampled_from(self.honest.heads))
+        bundle = self._offer(data, self.honest, head, every=True).bundle
+        what = data.draw(st.sampled_from(["status", "revocations", "row"]))
+        if what == "status":
+            status = self.honest.proof(old.checkpoint.size - 1, head, bundle.row.checkpoint)
+            made, right = replace(bundle, status=status, revocations=revocations_of(old)), old is head
+        elif what == "revocations":
+            made, right = replace(bundle, revocations=revocations_of(old)), old.revokes == head.revokes
+        else:
+            at = data.draw(st.integers(0, head.checkpoint.size - 1))
+            made = replace(bundle, row=self.honest.proof(at, head, bundle.row.checkpoint))
+            right = b'"digest"' in self.honest.leaves[at]
+        verdict = self._ask(bytes(made), self.clients[client], None, "elsewhere")
+        assert right == (verdict.outcome in ANSWERS) or verdict.outcome is Outcome.STALE
+
+    @rule(data=st.data(), client=st.integers(0, 1), cut=st.booleans())
+    def serve_what_is_damaged(self, data: st.DataObject, client: int, cut: bool) -> None:
+        bundle = self._draw_offer(data).bundle
+        good = bytes(bundle)
+        at = data.draw(st.integers(0, len(good) - 2))
+        changed = bytes([good[at] ^ data.draw(st.integers(1, 255))])
+        verdict = self._ask(
+            good[:at] if cut else good[:at] + changed + good[at + 1 :], self.clients[client], None, "damaged"
+        )
+        assert verdict.outcome not in ANSWERS
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    def bring_a_trust_note(self, data: st.DataObject, client: int) -> None:
+        """Any that there was: only the next one is followed."""
+        note, asked = data.draw(st.sampled_from(self.notes)), self.clients[client]
+        before = asked.trust
+        try:
+            asked.trust = follow(before, note)
+        except VerificationFailed:
+            assert Trust.parse(note.text).version != before.version + 1
+            self.reached["trust note refused"] += 1
+        else:
+            assert asked.trust.version == before.version + 1
+            self.reached["trust note followed"] += 1
+
+    @rule(client=st.integers(0, 1), own=st.integers(0, 3), skip=st.integers(-1, 2))
+    def bring_a_forged_trust_note(self, client: int, own: int, skip: int) -> None:
+        """With the attacker's log, signed by his keys, and a root that he may have stolen."""
+        before = self.clients[client].trust
+        text = trust_text(before.version + skip or 1, COUNTERFEIT, 35 if own else None)
+        keys = ROOTS[35 : 35 + own] + ([ROOTS[before.version + 1]] if self.stolen == "root" else [ROOTS[39]])
+        try:
+            follow(before, signed(text, *keys))
+        except LdcatError as error:
+            self.reached[f"forged trust note: {type(error).__name__}"] += 1
+        else:
+            raise AssertionError("a forged trust note was followed")
+
+    # What must be, and never be.
+
+    def _serve(self, offer: Offer, client: Client, other: bool, kind: str) -> None:
+        expected = self._expected(offer, client, other)
+        verdict = self._ask(bytes(offer.bundle), client, "00" * 32 if other else None, kind)
+        assert verdict.outcome is expected, verdict.why
+
+    def _expected(self, offer: Offer, client: Client, other: bool) -> Outcome:
+        if not offer.head.genuine or len(offer.times) < 2:
+            return Outcome.UNTRUSTED
+        seen = client.seen.get(ORIGIN)
+        if seen and offer.head.checkpoint.size < seen.size:
+            return Outcome.OLDER
+        if self.now > max((t for t in offer.times.values() if t <= self.now + HOUR), default=0) + MAX_AGE:
+            return Outcome.STALE
+        if other:
+            return Outcome.UNKNOWN
+        assert offer.bundle.row.extra is not None
+        return Outcome.REVOKED if is_revoked(offer.bundle.row.extra, offer.head.revokes) else Outcome.MATCH
+
+    def _ask(self, data: bytes, client: Client, digest: str | None, kind: str) -> Verdict:
+        before = client.seen.get(ORIGIN)
+        verdict = verify_bundle(data, client.trust, now=self.now, seen=client.seen, digest=digest)
+        self.reached.update([verdict.outcome.value, f"{kind}: {verdict.outcome.value}"])
+        if verdict.newest and verdict.checkpoint:
+            client.seen[ORIGIN] = verdict.checkpoint
+        if verdict.outcome in ANSWERS:
+            found, answered = verdict.checkpoint, verdict.row
+            assert found is not None
+            assert answered is not None
+            (head,) = (head for head in self.honest.heads if head.checkpoint == found)
+            assert leaf_of(answered) in self.honest.leaves[: found.size]
+            assert before is None or found.size >= before.size
+            assert (digest in (None, answered.launch_digest)) == (verdict.outcome is not Outcome.UNKNOWN)
+            if verdict.outcome is Outcome.MATCH:
+                assert not is_revoked(leaf_of(answered), head.revokes)
+            if not self.stolen.startswith("witness"):
+                assert self.now <= max(time for _, time, _ in head.cosignatures) + MAX_AGE
+        else:
+            assert verdict.newest is None
+            assert client.seen.get(ORIGIN) == before
+        return verdict
+
+    # What the attacker has to choose from.
+
+    def _draw_head(self, data: st.DataObject) -> tuple[History, Head]:
+        history = data.draw(st.sampled_from([self.honest, self.honest, *self.forks]))
+        return history, data.draw(st.sampled_from(history.heads))
+
+    def _draw_offer(self, data: st.DataObject) -> Offer:
+        return self._offer(data, *self._draw_head(data), every=data.draw(st.booleans()))
+
+    def _offer(self, data: st.DataObject, history: History, head: Head, *, every: bool) -> Offer:
+        """every: the newest cosignature of each witness; else any, or none, of each."""
+        chosen: dict[int, tuple[int, Signature]] = {}
+        for number in range(3):
+            made = [(time, found) for by, time, found in head.cosignatures if by == number]
+            if made and (every or data.draw(st.booleans())):
+                chosen[number] = max(made, key=lambda each: each[0]) if every else data.draw(st.sampled_from(made))
+        note = Note(str(head.checkpoint), (head.log_signature, *(found for _, found in chosen.values())))
+        size = head.checkpoint.size
+        rows = [index for index in range(size) if b'"digest"' in history.leaves[index]]
+        index = data.draw(st.sampled_from(rows or [size - 1]))
+        proofs = history.proof(index, head, note), history.proof(size - 1, head, note)
+        bundle = ProofBundle(*proofs, revocations_of(head))
+        return Offer(bundle, head, {number: time for number, (time, _) in chosen.items()})
+
+
+def revocations_of(head: Head) -> tuple[Revocation, ...]:
+    return tuple(Revocation(selector=r.selector, severity=r.severity, reason=r.reason) for r in head.revokes)
+
+
+def is_revoked(leaf: bytes, revokes: Sequence[RevokeRecord]) -> bool:
+    """By the words of records.py: the newest that selects counts."""
+    said: dict[str, Any] = json.loads(leaf)
+    selecting = [each for each in revokes if each.selector.items() <= said.items()]
+    return bool(selecting) and selecting[-1].severity == "revoked"
+
+
+def test_what_an_attacker_can_do() -> None:
+    Attack.reached.clear()
+    machine = settings(
+        max_examples=150,
+        stateful_step_count=40,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Attack, settings=machine)
+    missed = REACHED - Attack.reached.keys()
+    assert not missed, sorted(Attack.reached.items())
