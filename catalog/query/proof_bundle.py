@@ -55,9 +55,14 @@ class ProofBundle:
         return canonical_json({"format": FORMAT, **proofs, "revocations": listed}) + b"\n"
 
     @property
+    def revocations_json(self) -> bytes:
+        """The list as it is published."""
+        return canonical_json([_as_json(entry) for entry in self.revocations])
+
+    @property
     def revocations_sha256(self) -> str:
         """Of the list as it is published."""
-        return hashlib.sha256(canonical_json([_as_json(entry) for entry in self.revocations])).hexdigest()
+        return hashlib.sha256(self.revocations_json).hexdigest()
 
 
 def _as_json(entry: Revocation) -> dict[str, object]:

@@ -14,6 +14,7 @@ from enum import IntEnum
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from catalog.errors import MalformedInput, VerificationFailed
 from catalog.transparency.checkpoint import Checkpoint
@@ -21,6 +22,8 @@ from catalog.transparency.encoding import MAX_NUMBER, from_base64, is_name, to_b
 
 KEY_ID_SIZE = 4
 _TIMESTAMP = struct.Struct(">Q")
+TIMESTAMP_SIZE = _TIMESTAMP.size
+"""Bytes of the time before a cosignature."""
 
 
 class SignatureType(IntEnum):
@@ -80,6 +83,13 @@ class VerifierKey:
         """4 bytes that follow from the rest."""
         named = self.name.encode() + b"\n" + bytes([self.type]) + self.public_key
         return hashlib.sha256(named).digest()[:KEY_ID_SIZE]
+
+    @property
+    def pem(self) -> str:
+        """The public key as other programs read it: SubjectPublicKeyInfo in PEM."""
+        ml_dsa = self.type is SignatureType.COSIGNATURE_ML_DSA_44
+        public = (MLDSA44PublicKey if ml_dsa else Ed25519PublicKey).from_public_bytes(self.public_key)
+        return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
 
     def verify(self, text: str, signature: bytes) -> int | None:
         """When the text of a note was signed; None where the signature does not say.

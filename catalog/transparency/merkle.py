@@ -53,6 +53,16 @@ def inclusion_proof(index: int, size: int, read: ReadNode) -> list[bytes]:
     return proof[::-1]
 
 
+def siblings_on_the_left(index: int, size: int) -> list[bool]:
+    """Of each hash of a proof of inclusion, in its order, whether it stands to the left of what is made so far."""
+    low, high, sides = 0, size, []
+    while high - low > 1:
+        middle = low + _split(high - low)
+        sides.append(index >= middle)
+        low, high = (middle, high) if index >= middle else (low, middle)
+    return sides[::-1]
+
+
 def consistency_proof(old: int, new: int, read: ReadNode) -> list[bytes]:
     """That the tree of `new` leaves begins with that of `old`. old: at most new; of 0 and of new it is empty."""
     if old in (0, new):

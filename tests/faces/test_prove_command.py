@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -61,6 +62,24 @@ def test_from_a_digest_to_a_match(run: Run, place: Path, digest: str) -> None:
     assert run(*verify, "--report", NOWHERE)[0] == 1
     (place / "bad").write_text((place / "proof").read_text().replace("index", "Index"))
     assert run("verify-proof", str(place / "bad"), *verify[2:])[0] == 4
+
+
+def test_the_same_by_hand(run: Run, place: Path, digest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything on stdout is a script, with the verdict as a comment in it."""
+    monkeypatch.setenv("TMPDIR", str(place))
+    (place / "proof").write_text(run("prove", digest, "--log", str(place / "log"))[1].splitlines()[0] + "\n")
+    verify = ("verify-proof", str(place / "proof"), "--trust", str(place / "trust.1"), "--show")
+    code, out, err = run(*verify)
+    assert (code, err) == (0, "")
+    assert out.startswith("# match\n#   why ")
+    done = subprocess.run(["sh"], input=out, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Signature Verified Successfully" in done.stdout
+    assert subprocess.run(["sh"], input=out.replace(digest, NOWHERE), capture_output=True, text=True).returncode != 0
+    code, out, _ = run(*verify, "--report", NOWHERE)
+    assert (code, subprocess.run(["sh"], input=out, capture_output=True, text=True).returncode) == (1, 1)
+    code, out, err = run(*verify, "-f", "json")
+    assert (code, out) == (2, "")
 
 
 def test_a_digest_that_the_log_lacks(run: Run, place: Path) -> None:

@@ -22,17 +22,23 @@ def command(
         str | None,
         typer.Option(metavar="FILE|DIGEST", help="Attestation report, or launch digest, that it has to be of."),
     ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="A script for /bin/sh that verifies the same with sha256sum and openssl.")
+    ] = False,
     output: TableFormatOption = Format.TABLE,
 ) -> int:
     """Verify a proof bundle offline: signatures, witnesses, age, inclusion, then what the row says.
 
     Exit codes: 0 match, 1 unknown (another digest), 4 bad proof, 6 untrusted signer, 7 revoked, 8 stale, 9 older than
     a checkpoint that was seen here before.
+
+    With --show everything on stdout is a script, and the verdict a comment in it.
     """
     from catalog.query.proof_bundle import MAX_BUNDLE  # cryptography takes long to load
+    from catalog.query.proof_by_hand import lines_by_hand
     from catalog.query.verify_proof import read_trust, verdict_to_dict, verify_bundle
 
-    require(output, Format.TABLE, Format.JSON)
+    require(output, Format.TABLE, *([] if show else [Format.JSON]))
     note = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_BUNDLE))
     digest = None if report is None else read_asked_digest(report, sys.stdin.buffer)
     data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
@@ -46,6 +52,9 @@ def command(
         render.json_document(record)
     else:
         for text in _lines(record):
+            render.line(f"# {text}" if show else text)
+    if show:
+        for text in lines_by_hand(data, verdict):
             render.line(text)
     return verdict.outcome.exit_code
 
