@@ -21,6 +21,7 @@ from catalog.faces import render
 from catalog.faces.commands import (
     build,
     doctor,
+    cosign,
     explain,
     inspect,
     keygen,
@@ -56,6 +57,7 @@ app.command("sql")(sql.command)
 app.command("keygen")(keygen.command)
 app.command("publish")(publish.command)
 app.command("revoke")(revoke.command)
+app.command("cosign")(cosign.command)
 app.command("prove")(prove.command)
 app.command("verify-proof")(verify_proof.command)
 app.command("doctor")(doctor.command)

@@ -83,14 +83,21 @@ class Trust:
 
         Raises MalformedInput, VerificationFailed for a signature that is not right, UntrustedSigner.
         """
-        checkpoint = Checkpoint.parse(note.text)
         signers = note.verify(list(dict.fromkeys((*self.policy.logs, *self.policy.witnesses.values()))))
-        keys = [signer.key for signer in signers]
-        if not any(key in self.policy.logs and key.name == checkpoint.origin for key in keys):
-            raise UntrustedSigner(f"no trusted log of the name {checkpoint.origin} signed this checkpoint")
-        if not self.policy.accepts(keys):
+        checkpoint = self._checkpoint_of_log(note, signers)
+        if not self.policy.accepts([signer.key for signer in signers]):
             raise UntrustedSigner("the witnesses that cosigned this checkpoint are not the quorum")
         return checkpoint, signers
+
+    def open_uncosigned(self, note: Note) -> Checkpoint:
+        """As `open_checkpoint`, for those whose cosignatures are yet to come: the log has signed, and that is enough."""
+        return self._checkpoint_of_log(note, note.verify(self.policy.logs))
+
+    def _checkpoint_of_log(self, note: Note, signers: Sequence[Verified]) -> Checkpoint:
+        checkpoint = Checkpoint.parse(note.text)
+        if not any(by.key in self.policy.logs and by.key.name == checkpoint.origin for by in signers):
+            raise UntrustedSigner(f"no trusted log of the name {checkpoint.origin} signed this checkpoint")
+        return checkpoint
 
     def fresh_until(self, signers: Sequence[Verified], made: int, now: int) -> int:
         """Until when a checkpoint is fresh, in seconds since 1970: max_age from its newest cosignature on.
