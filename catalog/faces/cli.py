@@ -20,8 +20,8 @@ from catalog.errors import LdcatError, Unreadable
 from catalog.faces import render
 from catalog.faces.commands import (
     build,
-    doctor,
     cosign,
+    doctor,
     explain,
     inspect,
     keygen,

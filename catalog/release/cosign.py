@@ -24,7 +24,7 @@ from catalog.transparency.trust import Trust
 
 @dataclass(frozen=True, slots=True)
 class Cosigned:
-    """What stands in the log now. before: what the keys had cosigned last; None for nothing. signed: those that did now.
+    """What stands in the log now. before: what the keys had cosigned last, or None. signed: those that did now.
 
     time: seconds since 1970 of the newest cosignature of the keys.
     """

@@ -90,7 +90,7 @@ class Trust:
         return checkpoint, signers
 
     def open_uncosigned(self, note: Note) -> Checkpoint:
-        """As `open_checkpoint`, for those whose cosignatures are yet to come: the log has signed, and that is enough."""
+        """As `open_checkpoint`, for those whose cosignatures are yet to come: that the log has signed is enough."""
         return self._checkpoint_of_log(note, note.verify(self.policy.logs))
 
     def _checkpoint_of_log(self, note: Note, signers: Sequence[Verified]) -> Checkpoint:
