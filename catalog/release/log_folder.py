@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from catalog.errors import MalformedInput, Unreadable, UsageError
@@ -20,6 +20,9 @@ CHECKPOINT = "checkpoint"
 _LOCK = ".ldcat-lock"
 _WRITERS = 16
 """Threads that wait for the disk, each for a file of its own."""
+
+_AT_ONCE = 16 << 20
+"""Bytes that wait to be written, unless a file alone has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,37 @@ class LogFolder:
         return Note.parse(self.read(CHECKPOINT, MAX_NOTE))
 
     def write(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Each file whole or not at all, synced, and its folder too, when this returns. Raises Unreadable."""
+        """Each file whole or not at all, synced, and its folders too, when this returns. Raises Unreadable."""
         folders: set[Path] = set()
-        left = iter(files)
+        waiting: deque[tuple[Future[Path], int]] = deque()
+        held = 0
         with ThreadPoolExecutor(_WRITERS) as pool:
-            while some := list(islice(left, 4 * _WRITERS)):  # so that few of them are in memory
-                folders.update(pool.map(self._write_one, some))
+            for file in files:
+                while waiting and held + len(file[1]) > _AT_ONCE:
+                    written, size = waiting.popleft()
+                    folders.add(written.result())
+                    held -= size
+                waiting.append((pool.submit(self._write_one, file), len(file[1])))
+                held += len(file[1])
+        folders.update(written.result() for written, _ in waiting)
+        self._sync(folders)
+
+    def link(self, old: str, new: str, data: bytes) -> bool:
+        """Give a file that is there, and has exactly these bytes, another name, synced; False where that cannot be.
+
+        Files of a log never change, so that whoever serves or copies it sees two files.
+        """
+        there, path = self.root / old, self.root / new
         try:
-            for folder in folders:
-                _sync(folder)
-        except OSError as error:
-            raise inputs.unreadable(self.root, error) from error
+            if self.read(old, len(data)) != data:
+                return False
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not inputs.exists(path) or not path.samefile(there):
+                os.link(there, path)
+        except (OSError, Unreadable, MalformedInput):
+            return False
+        self._sync({path.parent})
+        return True
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -70,6 +93,15 @@ class LogFolder:
             raise UsageError(f"another process is publishing to {self.root}", "wait until it has ended") from error
         finally:
             os.close(descriptor)
+
+    def _sync(self, folders: Iterable[Path]) -> None:
+        """What they have, up to the folder of the log."""
+        try:
+            for folder in {above for path in folders for above in (path, *path.parents)}:
+                if folder.is_relative_to(self.root):
+                    _sync(folder)
+        except OSError as error:
+            raise inputs.unreadable(self.root, error) from error
 
     def _write_one(self, file: tuple[str, bytes]) -> Path:
         path, data = self.root / file[0], file[1]

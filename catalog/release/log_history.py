@@ -1,10 +1,18 @@
-"""History: what a log says, read once and verified against its checkpoint: rows, revocations, the last release."""
+"""History: what a log says, read once and verified against its checkpoint: rows, revocations, the last release.
+
+Of a row it keeps 40 bytes: the hash of its leaf, and while it is live, a number that equal inputs have in common.
+"""
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from operator import attrgetter
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from catalog.errors import MalformedRecord, UsageError, VerificationFailed
 from catalog.release.records import (
@@ -17,65 +25,106 @@ from catalog.release.records import (
     parse_row,
 )
 from catalog.release.revocations import Revocations
+from catalog.release.row_leaves import Rows
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, Store, TileReader
 
-Inputs = tuple[object, ...]
-
 _HINT = "revoke the wrong one first: ldcat revoke --digest"
 
+_HASH = pa.binary(merkle.HASH_SIZE)
 
-@dataclass(slots=True)
+_inputs = attrgetter(*INPUTS)
+
+
 class History:
     """What a log has, and what its rows are once the revocations that are to come are there.
 
-    leaves: hashes of digest records. digests: launch digest by inputs, of rows that are not revoked then. selected: of
-    each coming revocation, how many rows it selects, by their severity before it. new_revoked: of the new rows.
+    said: the revocations it has. selected: of each coming one, how many rows it selects, by their severity before it.
+    new_revoked: how many of the new rows are revoked.
     """
 
-    now: Revocations
-    coming: Sequence[RevokeRecord]
-    leaves: set[bytes] = field(default_factory=set)
-    digests: dict[Inputs, str] = field(default_factory=dict)
-    selected: list[Counter[Severity | None]] = field(init=False)
-    new_revoked: int = 0
-    release: ReleaseRecord | None = None
-    _before: list[Revocations] = field(init=False)
-    _then: Revocations = field(init=False)
+    def __init__(self, reader: TileReader, size: int, coming: Sequence[RevokeRecord]) -> None:
+        self.said = tuple(read_revokes(reader, size))
+        self.release: ReleaseRecord | None = None
+        self.selected: list[Counter[Severity | None]] = [Counter() for _ in coming]
+        self.new_revoked = 0
+        self._coming = coming
+        *self._before, self._then = (Revocations((*self.said, *coming[:count])) for count in range(len(coming) + 1))
+        self._reader = reader
+        self._size = size
+        self._hashes = bytearray()
+        self._live = array("q")
 
-    def __post_init__(self) -> None:
-        *self._before, self._then = (
-            Revocations((*self.now.records, *self.coming[:count])) for count in range(len(self.coming) + 1)
-        )
-        self.selected = [Counter() for _ in self.coming]
+    def read(self, root: bytes) -> None:
+        """Every leaf, as `read_history` says."""
+        tree = merkle.CompactRange()
+        said = []
+        for leaf in self._leaves():
+            hashed = merkle.leaf_hash(leaf)
+            tree.append(hashed)
+            record = parse_record(leaf)
+            if isinstance(record, DigestRecord):
+                self._hashes += hashed
+                self._add(record)
+            elif isinstance(record, RevokeRecord):
+                said.append(record)
+            else:
+                _check_follows(record, self.release)
+                self.release = record
+        if tree.root() != root or tuple(said) != self.said:
+            raise VerificationFailed("the entries of the log are not those of its checkpoint")
+        if why := self._contradiction(()):
+            raise UsageError(why, _HINT) if self._coming else MalformedRecord(why)
 
-    def new_rows(self, leaves: Iterable[bytes]) -> list[bytes]:
+    def new_rows(self, rows: Rows) -> Rows:
         """Those that are not there yet, sorted, each once; raises UsageError for one that contradicts a live row."""
-        found = sorted({leaf for leaf in leaves if merkle.leaf_hash(leaf) not in self.leaves})
-        for leaf in found:
-            row = parse_row(leaf)
-            self.new_revoked += self._then.severity(row) == "revoked"
-            try:
-                self.add_row(row)
-            except MalformedRecord as error:
-                raise UsageError(str(error), _HINT) from error
-        return found
+        if self._hashes:
+            hashes = bytearray()
+            for leaf in rows.leaves():
+                hashes += merkle.leaf_hash(leaf)
+            known = pc.is_in(_array(hashes, _HASH), value_set=_array(self._hashes, _HASH))
+            rows = rows.filter(pc.invert(known))
+        rows = rows.sorted()
+        for leaf in rows.leaves():
+            self.new_revoked += not self._add(parse_row(leaf))
+        if why := self._contradiction(rows.leaves()):
+            raise UsageError(why, _HINT)
+        return rows
 
-    def add_row(self, row: DigestRecord) -> None:
-        """The next row; raises MalformedRecord for one that contradicts those before."""
-        for record, before, selected in zip(self.coming, self._before, self.selected, strict=True):
+    def _add(self, row: DigestRecord) -> bool:
+        """The next row; whether it is live."""
+        for record, before, selected in zip(self._coming, self._before, self.selected, strict=True):
             if record.selects(row):
                 selected[before.severity(row)] += 1
-        if self._then.severity(row) == "revoked":
-            return
-        inputs = tuple(getattr(row, name) for name in INPUTS)
-        known = self.digests.setdefault(inputs, row.launch_digest)
-        if known != row.launch_digest:
-            named = ", ".join(
-                f"{name} {value}" for name, value in zip(INPUTS, inputs, strict=True) if value is not None
-            )
-            raise MalformedRecord(f"two launch digests, {known} and {row.launch_digest}, of {named}")
+        if live := self._is_live(row):
+            self._live.append(hash(_inputs(row)))
+        return live
+
+    def _is_live(self, row: DigestRecord) -> bool:
+        return self._then.severity(row) != "revoked"
+
+    def _contradiction(self, new: Iterable[bytes]) -> str | None:
+        """Two live rows with equal inputs and two digests. new: leaves of rows that were added."""
+        numbers = _array(self._live, pa.int64())
+        if pc.count_distinct(numbers).as_py() == len(numbers):
+            return None
+        counted = pc.value_counts(numbers)
+        twice = set(counted.field("values").filter(pc.greater(counted.field("counts"), 1)).to_pylist())
+        known: dict[tuple[object, ...], str] = {}
+        for leaf in chain(self._leaves(), new):
+            row = parse_record(leaf)
+            if isinstance(row, DigestRecord) and hash(inputs := _inputs(row)) in twice and self._is_live(row):
+                digest = known.setdefault(inputs, row.launch_digest)
+                if digest != row.launch_digest:
+                    pairs = zip(INPUTS, inputs, strict=True)
+                    named = ", ".join(f"{name} {value}" for name, value in pairs if value is not None)
+                    return f"two launch digests, {digest} and {row.launch_digest}, of {named}"
+        return None
+
+    def _leaves(self) -> Iterator[bytes]:
+        for number in range(-(-self._size // WIDTH)):
+            yield from self._reader.entries(number)
 
 
 def read_history(store: Store, checkpoint: Checkpoint, coming: Sequence[RevokeRecord] = ()) -> History:
@@ -84,29 +133,8 @@ def read_history(store: Store, checkpoint: Checkpoint, coming: Sequence[RevokeRe
     coming: what is to be revoked or restored. Raises MalformedRecord for a log that contradicts itself, UsageError for
     one that would then.
     """
-    reader = TileReader(store, checkpoint.size)
-    history = History(Revocations(read_revokes(reader, checkpoint.size)), coming)
-    hashes: list[bytes] = []
-    revokes = []
-    for number in range(-(-checkpoint.size // WIDTH)):
-        for leaf in reader.entries(number):
-            hashes.append(merkle.leaf_hash(leaf))
-            record = parse_record(leaf)
-            if isinstance(record, DigestRecord):
-                try:
-                    history.leaves.add(hashes[-1])
-                    history.add_row(record)
-                except MalformedRecord as error:
-                    if not coming:
-                        raise
-                    raise UsageError(str(error), _HINT) from error
-            elif isinstance(record, RevokeRecord):
-                revokes.append(record)
-            else:
-                _check_follows(record, history.release)
-                history.release = record
-    if root_of(hashes) != checkpoint.root or tuple(revokes) != history.now.records:
-        raise VerificationFailed("the entries of the log are not those of its checkpoint")
+    history = History(TileReader(store, checkpoint.size), checkpoint.size, coming)
+    history.read(checkpoint.root)
     return history
 
 
@@ -139,10 +167,7 @@ def _check_follows(record: ReleaseRecord, last: ReleaseRecord | None) -> None:
         raise MalformedRecord(f"the trust version of release {record.release} is behind that of release {last.release}")
 
 
-def root_of(hashes: list[bytes]) -> bytes:
-    """The root of a tree with these leaf hashes."""
-    levels = [hashes]
-    while len(levels[-1]) > 1:
-        below = levels[-1]
-        levels.append([merkle.node_hash(below[n], below[n + 1]) for n in range(0, len(below) - 1, 2)])
-    return merkle.root_hash(len(hashes), lambda level, index: levels[level][index])
+def _array(data: bytearray | array[int], kind: pa.DataType) -> pa.Array:
+    """What stands in memory, as it stands there."""
+    size = memoryview(data).nbytes
+    return pa.Array.from_buffers(kind, size * 8 // kind.bit_width, [None, pa.py_buffer(data)])

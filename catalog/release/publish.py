@@ -7,8 +7,9 @@ that whatever happens the release before stays as it is, and the next run goes o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import pyarrow as pa
@@ -19,7 +20,8 @@ from catalog.release import manifest
 from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.release.log_history import History, read_history
 from catalog.release.manifest import Manifest
-from catalog.release.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, parse_record, row_leaves
+from catalog.release.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, parse_record
+from catalog.release.row_leaves import COLUMNS, Rows
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer
@@ -82,9 +84,9 @@ def publish(
         artifacts = {manifest.NAME: hashlib.sha256(listed).hexdigest()}
         if unchanged and (not last or last.artifacts != artifacts):
             raise UsageError("another release was made meanwhile", "run it again")
-        rows = history.new_rows(_leaves(catalog))
+        rows = history.new_rows(Rows.of(()) if unchanged else _rows(catalog))
         selected = sum(found.total() for found in history.selected)
-        if history.now.records[-len(revokes) :] == tuple(revokes):  # said last, by a run that was interrupted
+        if history.said[-len(revokes) :] == tuple(revokes):  # said last, by a run that was interrupted
             revokes = ()
         if not rows and not revokes and last and (last.artifacts, last.trust_version) == (artifacts, trust_version):
             return Published(old, last.release, trust_version, 0, 0, selected)
@@ -92,7 +94,7 @@ def publish(
         if last and now < last.time:
             raise UsageError("the clock is behind the time of the last release", "set it; releases never go back")
         number = last.release + 1 if last else 1
-        revocations = canonical_json([_as_json(record) for record in (*history.now.records, *revokes)])
+        revocations = canonical_json([_as_json(record) for record in (*history.said, *revokes)])
         record = ReleaseRecord(
             type="release",
             release=number,
@@ -107,9 +109,9 @@ def publish(
         for leaf in last_leaves:
             parse_record(leaf)  # what nobody can read would be the end of the log
         folder = release_path(number)
-        log.write((f"{folder}/{name}", catalog.verified(name)) for name in catalog.manifest.files)
+        log.write(_artifacts(catalog, log, folder, last))
         log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations)])
-        new = _append(log, old, [*rows, *last_leaves])
+        new = _append(log, old, chain(rows.leaves(), last_leaves))
         signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
         state.write(signed)
         log.write([(CHECKPOINT, bytes(signed))])
@@ -178,23 +180,46 @@ def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -
     return current
 
 
-def _leaves(catalog: CatalogFiles) -> Iterator[bytes]:
+def _artifacts(
+    catalog: CatalogFiles, log: LogFolder, folder: str, last: ReleaseRecord | None
+) -> Iterator[tuple[str, bytes]]:
+    """The files of the catalog, but for those that are files of the last release, too: they get another name."""
+    for name in catalog.manifest.files:
+        data = catalog.verified(name)
+        if not last or not log.link(f"{release_path(last.release)}/{name}", f"{folder}/{name}", data):
+            yield f"{folder}/{name}", data
+
+
+def _rows(catalog: CatalogFiles) -> Rows:
+    try:
+        return Rows.of(_tables(catalog))
+    except (pa.ArrowException, KeyError) as error:
+        raise MalformedRecord("a file of the catalog is not a table of launch digests") from error
+
+
+def _tables(catalog: CatalogFiles) -> Iterator[pa.Table]:
     for name, entry in catalog.manifest.technologies.items():
         if not entry.parts and entry.rows:
             raise UsageError(f"the catalog keeps distinguished {name} digests only", "publish one that has every row")
         for part in manifest.part_names(name, entry.parts):
-            try:
-                yield from row_leaves(pq.ParquetFile(pa.BufferReader(catalog.verified(part))).read(use_threads=False))
-            except (pa.ArrowException, KeyError) as error:
-                raise MalformedRecord(f"{part} is not a table of launch digests") from error
+            file = pq.ParquetFile(pa.BufferReader(catalog.verified(part)))
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns=list(COLUMNS), use_threads=False)
 
 
-def _append(log: LogFolder, old: Checkpoint, leaves: Sequence[bytes]) -> Checkpoint:
+def _append(log: LogFolder, old: Checkpoint, leaves: Iterable[bytes]) -> Checkpoint:
     """Write tiles and bundles; the checkpoint they are of is read back from them."""
     reader = TileReader(log, old.size)
-    log.write(new_bundles(old.size, leaves, reader))
-    log.write(new_tiles(old.size, [merkle.leaf_hash(leaf) for leaf in leaves], reader))
-    size = old.size + len(leaves)
+    hashes: list[bytes] = []
+
+    def hashed() -> Iterator[bytes]:
+        for leaf in leaves:
+            hashes.append(merkle.leaf_hash(leaf))
+            yield leaf
+
+    log.write(new_bundles(old.size, hashed(), reader))
+    log.write(new_tiles(old.size, hashes, reader))
+    size = old.size + len(hashes)
     written = TileReader(log, size).node
     root = merkle.root_hash(size, written)
     if old.size:

@@ -34,6 +34,31 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\1" + left + right).digest()
 
 
+class CompactRange:
+    """A tree that grows, as the roots of the whole subtrees it is made of, the largest first."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._roots: list[bytes] = []
+
+    def append(self, leaf: bytes) -> None:
+        """leaf: the hash of the next one."""
+        made, size = leaf, self.size
+        while size & 1:
+            made, size = node_hash(self._roots.pop(), made), size >> 1
+        self._roots.append(made)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """Of all that was appended."""
+        if not self._roots:
+            return EMPTY_ROOT
+        *others, made = self._roots
+        for left in reversed(others):
+            made = node_hash(left, made)
+        return made
+
+
 def root_hash(size: int, read: ReadNode) -> bytes:
     """The root of a tree of so many leaves."""
     return _range_hash(0, size, read) if size else EMPTY_ROOT

@@ -7,7 +7,8 @@ below. Whoever reads a log reads untrusted bytes: what is made of them is a proo
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Protocol
 
 from catalog.errors import MalformedInput, Unreadable
@@ -96,13 +97,13 @@ def new_tiles(old_size: int, leaves: Sequence[bytes], old: TileReader) -> Iterat
         level, start, hashes = level + 1, number, above
 
 
-def new_bundles(old_size: int, entries: Sequence[bytes], old: TileReader) -> Iterator[tuple[str, bytes]]:
+def new_bundles(old_size: int, entries: Iterable[bytes], old: TileReader) -> Iterator[tuple[str, bytes]]:
     """Paths and bytes of the bundles that a log of old_size entries gets by more."""
     number, kept = divmod(old_size, WIDTH)
-    every = [*(old.entries(number) if kept else ()), *entries]
-    for at in range(0, len(every), WIDTH):
-        bundle = every[at : at + WIDTH]
-        yield tile_path(None, number + at // WIDTH, len(bundle)), format_bundle(bundle)
+    every = chain(old.entries(number) if kept else (), entries)
+    while bundle := list(islice(every, WIDTH)):
+        yield tile_path(None, number, len(bundle)), format_bundle(bundle)
+        number += 1
 
 
 def format_bundle(entries: Sequence[bytes]) -> bytes:

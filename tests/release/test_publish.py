@@ -28,8 +28,8 @@ from catalog.release.records import (
     canonical_json,
     leaf_of,
     parse_record,
-    row_leaves,
 )
+from catalog.release.row_leaves import row_leaves
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
@@ -320,3 +320,44 @@ def test_rows_are_written_as_records_are(small: Built) -> None:
             assert canonical_json(json.loads(leaf)) == leaf == leaf_of(parse_record(leaf))
     revoke = RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="deprecated", reason="weiß")
     assert parse_record(leaf_of(revoke)) == revoke
+
+
+def test_what_the_release_before_has_too_is_one_file_under_two_names(
+    publisher: Publisher, small: Built, fewer: Built
+) -> None:
+    publisher.publish(fewer)
+    first, second = (publisher.log.root / f"releases/{number}" for number in (1, 2))
+    second.mkdir()
+    (second / manifest.VCPU_TYPES).parent.mkdir()
+    (second / manifest.VCPU_TYPES).write_text("of a run that was interrupted")
+    publisher.publish(small, now=NOW + 1)
+    for path in (path for path in small.folder.rglob("*") if path.is_file()):
+        name = path.relative_to(small.folder)
+        assert (second / name).read_bytes() == path.read_bytes()
+        same = (first / name).exists() and (first / name).read_bytes() == path.read_bytes()
+        in_the_way = str(name) == manifest.VCPU_TYPES
+        assert (same and not in_the_way) == ((first / name).exists() and (first / name).samefile(second / name))
+    assert (first / "sev/launch_digests.parquet").samefile(second / "sev/launch_digests.parquet")
+
+
+def test_where_there_are_no_links_files_are_written_twice(
+    publisher: Publisher, small: Built, fewer: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", none)
+    publisher.publish(fewer)
+    publisher.publish(small, now=NOW + 1)
+    name = "sev/launch_digests.parquet"
+    assert (publisher.log.root / "releases/2" / name).read_bytes() == (small.folder / name).read_bytes()
+
+
+def test_a_damaged_file_of_the_release_before_does_not_get_into_the_next(
+    publisher: Publisher, small: Built, fewer: Built
+) -> None:
+    publisher.publish(fewer)
+    name = "sev/launch_digests.parquet"
+    (publisher.log.root / "releases/1" / name).write_bytes(b"damaged")
+    publisher.publish(small, now=NOW + 1)
+    assert (publisher.log.root / "releases/2" / name).read_bytes() == (small.folder / name).read_bytes()

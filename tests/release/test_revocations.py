@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,9 +168,21 @@ def test_revocations_that_do_not_stand_before_their_release_are_noticed() -> Non
     good, bad = MemoryLog(), MemoryLog()
     good.append([row, record, release])
     bad.append([record, row, release])
-    assert [found.severity for found in read_history(good, good.checkpoint()).now.records] == ["revoked"]
+    assert [found.severity for found in read_history(good, good.checkpoint()).said] == ["revoked"]
     with pytest.raises(VerificationFailed, match="are not those of its checkpoint"):
         read_history(bad, bad.checkpoint())
     bad.append([row])
     with pytest.raises(MalformedRecord, match="is not the record of a release"):
         read_history(bad, bad.checkpoint())
+
+
+def test_a_log_that_contradicts_itself_is_noticed_until_one_row_is_revoked() -> None:
+    other = msgspec.structs.replace(ROW, launch_digest="ab")
+    log = MemoryLog()
+    log.append([leaf_of(ROW), leaf_of(other), leaf_of(RELEASE)])
+    with pytest.raises(MalformedRecord, match="two launch digests, aa and ab, of technology sev-snp"):
+        read_history(log, log.checkpoint())
+    with pytest.raises(UsageError, match="two launch digests"):
+        read_history(log, log.checkpoint(), [revoke("deprecated", launch_digest="ab")])
+    history = read_history(log, log.checkpoint(), [revoke("revoked", launch_digest="ab")])
+    assert history.selected == [{None: 1}]

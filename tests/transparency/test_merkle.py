@@ -80,3 +80,11 @@ def changes(proof: list[bytes]) -> st.SearchStrategy[list[bytes]]:
     at = st.integers(0, len(proof) - 1)
     one = at.map(lambda n: [*proof[:n], flipped(proof[n]), *proof[n + 1 :]])
     return one | st.permutations(proof).filter(lambda other: other != proof) if len(proof) > 1 else one
+
+
+def test_the_root_of_a_tree_that_grows() -> None:
+    leaves = [str(n).encode() for n in range(300)]
+    tree = merkle.CompactRange()
+    for count, leaf in enumerate(leaves):
+        assert (tree.size, tree.root()) == (count, naive_root(leaves[:count]))
+        tree.append(merkle.leaf_hash(leaf))
