@@ -14,6 +14,7 @@ from catalog.launch.native.paths import choose
 from tools.bench_builds import Build, built, default_build
 from tools.bench_evidence import Found, evidence
 from tools.bench_kernels import kernel_rates
+from tools.bench_log import log_figures, log_lines
 from tools.bench_lookups import Lookups, lookups
 
 REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -30,13 +31,14 @@ def main() -> None:
         builds = [default_build(folders[0]), built(folders[1], 10_000_000, "sev-es"), built(folders[2], rows)]
         commands = evidence(folders[0], folders[1])
         found = lookups(folders[2])
+        log = log_lines(log_figures(Path(work) / "log"))
         kernels = kernel_rates(Path(work))
-    text = report(kernels, builds, found, commands)
+    text = report(kernels, builds, found, commands, log)
     REPORT.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
 
-def report(kernels: list[str], builds: list[Build], found: Lookups, commands: list[Found]) -> str:
+def report(kernels: list[str], builds: list[Build], found: Lookups, commands: list[Found], log: list[str]) -> str:
     """The report as Markdown."""
     nothing = found.commands["python -c pass"]
     lines = [
@@ -85,8 +87,12 @@ def report(kernels: list[str], builds: list[Build], found: Lookups, commands: li
         "|---|---|---|---|",
         *(f"| {c.what} | {c.tried:,} | {c.seconds:.2f} | {c.tried / c.seconds:,.0f} |" for c in commands),
         "",
-        "Kernels, and lookups one by one, are the best of many rounds; builds, batches and the miss of everything are",
-        "taken once. One by one: random digests, in a process that has answered 50,000 others.",
+        "## The log",
+        "",
+        *log,
+        "",
+        "Kernels, and lookups one by one, are the best of many rounds; builds, releases, batches and the miss of",
+        "everything are taken once. One by one: random digests, in a process that has answered 50,000 others.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -51,10 +51,10 @@ vcpus = ["1-4096"]
     return _build(f"large, {technology}", folder, [str(spec)])
 
 
-def _build(name: str, folder: Path, arguments: list[str]) -> Build:
-    command = [sys.executable, "-m", "catalog", "build", *arguments, "-o", str(folder), "--quiet"]
+def whole_command(*arguments: str) -> tuple[float, int]:
+    """Seconds of a command of ldcat, and bytes of memory of all its processes at the most."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "catalog", *arguments], stdout=subprocess.DEVNULL)
     peak = 0
     while process.poll() is None:
         peak = max(peak, _resident(process.pid))
@@ -62,6 +62,11 @@ def _build(name: str, folder: Path, arguments: list[str]) -> Build:
     seconds = time.perf_counter() - started
     if process.returncode:
         raise SystemExit(process.returncode)
+    return seconds, peak
+
+
+def _build(name: str, folder: Path, arguments: list[str]) -> Build:
+    seconds, peak = whole_command("build", *arguments, "-o", str(folder), "--quiet")
     technologies = json.loads((folder / "manifest.json").read_bytes())["technologies"]
     return Build(
         name=name,
