@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import random
+import signal
+import time
 from typing import Any
 
 import msgspec
@@ -186,3 +190,30 @@ def test_a_log_that_contradicts_itself_is_noticed_until_one_row_is_revoked() -> 
         read_history(log, log.checkpoint(), [revoke("deprecated", launch_digest="ab")])
     history = read_history(log, log.checkpoint(), [revoke("revoked", launch_digest="ab")])
     assert history.selected == [{None: 1}]
+
+
+def test_a_revocation_killed_at_any_moment(publisher: Publisher, small: Built) -> None:
+    """kill -9: a checkpoint that is there has all that its release record names, in the order in which it was said."""
+    publisher.publish(small)
+    chance = random.Random(7)
+    started = time.perf_counter()
+    revoked(publisher, small, NOW, "deprecated", technology="sev")
+    usual = time.perf_counter() - started
+    for number in range(30):
+        child = os.fork()
+        if not child:
+            try:
+                severity = ("revoked", "restored")[number % 2]
+                revoked(publisher, small, NOW + number, severity, technology="sev-snp", vcpus=1 + number % 3)
+            finally:
+                os._exit(0)
+        time.sleep(chance.uniform(0, 1.5 * usual))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        history = read_history(publisher.log, publisher.checkpoint())
+        assert history.release is not None
+        listed = (publisher.log.root / f"releases/{history.release.release}/revocations.json").read_bytes()
+        assert hashlib.sha256(listed).hexdigest() == history.release.revocations_sha256
+        assert [entry["reason"] for entry in json.loads(listed)] == [record.reason for record in history.said]
+    revoked(publisher, small, NOW + 99, "revoked", technology="sev")
+    Catalog.open(publisher.log.root / "releases/2").verify()
