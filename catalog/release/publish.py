@@ -147,7 +147,8 @@ def _trust_version(trust: Trust | None, signers: Sequence[Signer], last: Release
     trust.check_expiry(now)
     for signer in signers:
         if signer.key not in trust.policy.logs:
-            raise UsageError(f"the trust note does not name the key {signer.key}", "its policy needs it as a log")
+            named = f"{signer.key.name}+{signer.key.key_id.hex()}"
+            raise UsageError(f"the trust note does not name the key {named}", "its policy needs it as a log")
     if before is not None and trust.version < before:
         raise UsageError(f"version {trust.version} of the trust note is behind version {before} of the last release")
     return trust.version
