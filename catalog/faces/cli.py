@@ -29,6 +29,7 @@ from catalog.faces.commands import (
     measure,
     prove,
     publish,
+    rebuild,
     revoke,
     sql,
     trust,
@@ -58,6 +59,7 @@ app.command("keygen")(keygen.command)
 app.command("publish")(publish.command)
 app.command("revoke")(revoke.command)
 app.command("cosign")(cosign.command)
+app.command("rebuild")(rebuild.command)
 app.command("prove")(prove.command)
 app.command("verify-proof")(verify_proof.command)
 app.command("doctor")(doctor.command)
