@@ -11,7 +11,9 @@ from catalog.launch.point import VcpuPoint
 from catalog.query.explain_search import Candidate, Searched
 from catalog.query.explain_space import AXES, Axis, Space, differing_parts
 from catalog.query.match import kernel_note, launch_notes, revocation_notes
-from catalog.query.revocations import Revocation, standing
+from catalog.query.revocations import Revocation
+from catalog.release.records import DigestRecord
+from catalog.release.revocations import Revocations
 
 MOST_AXES = 3
 """On which a configuration that is tried differs from what is expected."""
@@ -101,7 +103,7 @@ class Explanation:
             if difference["axis"] == "kernel_hashes":
                 difference["parts"] = self._kernel_parts(candidate)
         digest = candidate.digest().hex()
-        found = standing(record(candidate), self.revocations)
+        found = Revocations(self.revocations).status(record(candidate))
         revocation = (found.severity, found.reason) if found else None
         return {
             "launch_digest": digest,
@@ -147,13 +149,20 @@ def configuration(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def record(candidate: Candidate) -> dict[str, Any]:
-    """The fields that its digest record in a log would have."""
+def record(candidate: Candidate) -> DigestRecord:
+    """The digest record that it would have in a log."""
     shown, hashes = configuration(candidate), candidate.kernel_hashes.value
-    named = {name: shown[name] for name in ("technology", "firmware_sha256", "vmm", "vcpus")}
-    numbers = {name: shown[name] for name in ("vcpu_signature", "sev_features")}
-    table = hashes and hashes.table_sha256.hex()
-    return {"launch_digest": candidate.digest().hex(), "kernel_hashes_sha256": table, **named, **numbers}
+    return DigestRecord(
+        type="digest",
+        launch_digest=candidate.digest().hex(),
+        technology=shown["technology"],
+        firmware_sha256=shown["firmware_sha256"],
+        kernel_hashes_sha256=hashes.table_sha256.hex() if hashes else None,
+        vmm=shown["vmm"],
+        vcpus=shown["vcpus"],
+        vcpu_signature=shown["vcpu_signature"],
+        sev_features=shown["sev_features"],
+    )
 
 
 def notes_of(candidate: Candidate) -> list[str]:

@@ -13,10 +13,11 @@ from catalog.errors import MalformedRecord, VerificationFailed
 from catalog.firmware.build import NOT_RECORDED
 from catalog.query.match import Match
 from catalog.query.packed import PackedCatalog
-from catalog.query.revocations import standing
 from catalog.query.store import Catalog, check_schema
 from catalog.query.walk import Walker
 from catalog.release import manifest
+from catalog.release.records import DigestRecord
+from catalog.release.revocations import Revocations
 from catalog.release.rows import first_bits
 from catalog.release.verity import DamagedBlock
 
@@ -29,8 +30,9 @@ def lookup(catalog: Catalog, digest: LaunchDigest, *, warn: Callable[[str], None
     """
     matches = _lookup(catalog, digest, warn)
     if catalog.revocations:
+        said = Revocations(catalog.revocations)
         for match in matches:
-            if found := standing(match.record(), catalog.revocations):
+            if found := said.status(DigestRecord(**match.record())):
                 match.revocation = (found.severity, found.reason)
     return matches
 

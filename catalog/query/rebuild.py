@@ -11,6 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import LdcatError, MalformedRecord
@@ -18,7 +20,7 @@ from catalog.launch.native.paths import Kernels
 from catalog.launch.technology import technologies
 from catalog.query.finding import Severity
 from catalog.query.log_reader import LogReader
-from catalog.query.revocations import Revocation, read_revocations, standing
+from catalog.query.revocations import Revocation, read_revocations
 from catalog.query.store import Catalog
 from catalog.query.verify_release import release_at
 from catalog.release import embedded
@@ -27,6 +29,7 @@ from catalog.release.enumeration import Family, Progress
 from catalog.release.log_folder import LogFolder
 from catalog.release.measuring import measure_families
 from catalog.release.records import INPUTS, DigestRecord, ReleaseRecord, parse_record
+from catalog.release.revocations import Revocations
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, TileReader
@@ -46,7 +49,7 @@ class Difference:
     release: int
     what: str
     rows: int
-    row: Mapping[str, Any] | None = None
+    row: DigestRecord | None = None
     recomputed: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -56,7 +59,7 @@ class Difference:
             "release": self.release,
             "what": self.what,
             "rows": self.rows,
-            "row": self.row,
+            "row": msgspec.to_builtins(self.row),
             "recomputed": self.recomputed,
         }
 
@@ -105,7 +108,7 @@ def rebuild(log: LogFolder, checkpoint: Checkpoint, *, engine: Engine, kernels: 
     reader = LogReader(log, checkpoint)
     releases = list(reader.releases())[::-1]
     ends = [*(record.previous_size for record in releases[1:]), checkpoint.size]
-    revocations = read_revocations(release_at(log, None, reader, checkpoint))
+    revocations = Revocations(read_revocations(release_at(log, None, reader, checkpoint)))
     leaves = _leaves(log, checkpoint)
     tree, rows, found = merkle.CompactRange(), 0, list[Difference]()
     for record, end in zip(releases, ends, strict=True):
@@ -160,7 +163,7 @@ def _grouped(
 class _Release:
     """One release: what its components make of its rows."""
 
-    def __init__(self, number: int, catalog: Catalog, revocations: Sequence[Revocation]) -> None:
+    def __init__(self, number: int, catalog: Catalog, revocations: Revocations[Revocation]) -> None:
         self._number = number
         self._catalog = catalog
         self._revocations = revocations
@@ -238,8 +241,8 @@ class _Release:
 
     def _difference(self, inputs: Inputs, vcpus: int | None, digest: str, recomputed: str) -> Difference:
         named = dict(zip((name for name in INPUTS if name != "vcpus"), inputs, strict=True))
-        row = {"launch_digest": digest, **named, "vcpus": vcpus}
-        status = standing(row, self._revocations)
+        row = DigestRecord(type="digest", launch_digest=digest, vcpus=vcpus, **named)
+        status = self._revocations.status(row)
         if status and status.severity == "revoked":
             what = f"a digest that is wrong, and revoked: {status.reason}"
             return Difference(Severity.NOTE, self._number, what, 1, row, recomputed)

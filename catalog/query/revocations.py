@@ -1,11 +1,10 @@
-"""Revocations: what a log takes back of its rows, or advises against, in the order of the log: the newest counts."""
+"""The list of revocations of a release: what its log takes back of its rows, or advises against, in its order."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from catalog.errors import VerificationFailed
 from catalog.query.published import PublishedRelease
@@ -38,12 +37,3 @@ def read_revocations(release: PublishedRelease) -> Sequence[Revocation]:
     if hashlib.sha256(data).hexdigest() != release.revocations_sha256:
         raise VerificationFailed(f"{path} is not the list that release {release.last} of {release.origin} names")
     return parse_revocations(data)
-
-
-def standing(row: Mapping[str, Any], revocations: Iterable[Revocation]) -> Revocation | None:
-    """What revokes or deprecates a row, given by the fields of its digest record; None where nothing does."""
-    found = None
-    for entry in revocations:  # the newest that selects counts
-        if all(row.get(name) == value for name, value in entry.selector.items()):
-            found = None if entry.severity == "restored" else entry
-    return found

@@ -15,8 +15,9 @@ import msgspec
 
 from catalog.errors import LdcatError, MalformedInput, UntrustedSigner, VerificationFailed
 from catalog.query.proof_bundle import ProofBundle
-from catalog.query.revocations import Revocation, standing
+from catalog.query.revocations import Revocation
 from catalog.release.records import DigestRecord, ReleaseRecord, parse_record, parse_row
+from catalog.release.revocations import Revocations
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note, Verified
@@ -135,7 +136,7 @@ def _answer(verdict: Verdict, bundle: ProofBundle, digest: str | None) -> Verdic
     assert row is not None, "it was verified"  # noqa: S101
     if digest is not None and digest != row.launch_digest:
         return replace(verdict, outcome=Outcome.UNKNOWN, why="the proof is of another launch digest")
-    status = standing(to_dict(row), bundle.revocations)
+    status = Revocations(bundle.revocations).status(row)
     if status and status.severity == "revoked":
         return replace(verdict, outcome=Outcome.REVOKED, why=status.reason, status=status)
     why = "the log has this row" if status is None else f"the log has this row, which is deprecated: {status.reason}"

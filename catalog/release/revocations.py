@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
 
 from catalog.errors import UsageError
 from catalog.release.records import DigestRecord, RevokeRecord, Severity
@@ -12,24 +13,40 @@ MAX_REASON = 500
 
 Value = str | int | None
 
+_NOTHING: Any = object()
+"""What a row has of a field that rows do not have."""
 
-class Revocations:
-    """Revoke records in the order of their log: of those that select a row, the newest counts."""
 
-    def __init__(self, records: Iterable[RevokeRecord]) -> None:
-        self.records = tuple(records)
+class Revoking(Protocol):
+    """A revoke record, or an entry of the list of a release."""
+
+    @property
+    def selector(self) -> Mapping[str, Value]: ...
+
+    @property
+    def severity(self) -> Severity: ...
+
+
+Said = TypeVar("Said", bound=Revoking)
+
+
+class Revocations(Generic[Said]):
+    """Revocations in the order of their log: of those that select a row, the newest counts."""
+
+    def __init__(self, said: Iterable[Said]) -> None:
+        self._said = tuple(said)
         self._newest: dict[tuple[str, ...], dict[tuple[Value, ...], int]] = {}
-        for number, record in enumerate(self.records):
-            names = tuple(sorted(record.selector))
-            values = tuple(record.selector[name] for name in names)
+        for number, one in enumerate(self._said):
+            names = tuple(sorted(one.selector))
+            values = tuple(one.selector[name] for name in names)
             self._newest.setdefault(names, {})[values] = number
 
-    def status(self, row: DigestRecord) -> RevokeRecord | None:
+    def status(self, row: DigestRecord) -> Said | None:
         """What revokes or deprecates a row; None where nothing does, or it is restored."""
         newest = -1
         for names, numbers in self._newest.items():
-            newest = max(newest, numbers.get(tuple(getattr(row, name) for name in names), -1))
-        found = self.records[newest] if newest >= 0 else None
+            newest = max(newest, numbers.get(tuple(getattr(row, name, _NOTHING) for name in names), -1))
+        found = self._said[newest] if newest >= 0 else None
         return None if found is None or found.severity == "restored" else found
 
     def severity(self, row: DigestRecord) -> Severity | None:

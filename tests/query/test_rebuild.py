@@ -128,7 +128,7 @@ def test_whatever_is_forged_is_found(
     (first, *_) = errors(found)
     assert first.release == 1
     if first.row:
-        assert first.recomputed not in (None, first.row["launch_digest"])
+        assert first.recomputed not in (None, first.row.launch_digest)
     json.dumps([one.to_dict() for one in found.differences])
 
 

@@ -91,7 +91,9 @@ def _lines(record: dict[str, Any]) -> Iterator[str]:
         counted = f" ({difference['rows']:,} rows)" if difference["rows"] > 1 else ""
         yield printable(f"  {difference['severity']}: release {difference['release']}: {difference['what']}{counted}")
         if difference["row"]:
-            fields = [(name, value) for name, value in difference["row"].items() if value is not None]
+            fields = [
+                (name, value) for name, value in difference["row"].items() if value is not None and name != "type"
+            ]
             yield from (f"    {name} {printable(str(value))}" for name, value in fields)
             yield f"    recomputed {difference['recomputed']}"
     if len(found) > MAX_SHOWN:
