@@ -9,7 +9,6 @@ from typing import Any
 from catalog.errors import LdcatError
 from catalog.query.doctor_log import leftover_findings, memory_findings, read_last_leaf, release_findings
 from catalog.query.doctor_signers import (
-    ALGORITHMS,
     Signatures,
     freshness_findings,
     policy_keys,
@@ -82,7 +81,7 @@ def examination_to_dict(found: Examination, host: Sequence[Finding], now: int) -
             {
                 "name": signer.key.name,
                 "key_id": signer.key.key_id.hex(),
-                "algorithm": ALGORITHMS[signer.key.type],
+                "algorithm": signer.key.type.title,
                 "timestamp": signer.timestamp,
                 "age": None if signer.timestamp is None else now - signer.timestamp,
             }

@@ -12,15 +12,9 @@ from dataclasses import dataclass
 from catalog.errors import LdcatError
 from catalog.query.finding import Finding, error, is_healthy, note, span, warning
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.keys import SignatureType, VerifierKey
+from catalog.transparency.keys import VerifierKey
 from catalog.transparency.note import Note, Signature, Verified
 from catalog.transparency.trust import MAX_AHEAD, Trust
-
-ALGORITHMS = {
-    SignatureType.ED25519: "Ed25519",
-    SignatureType.COSIGNATURE_ED25519: "Ed25519 cosignature",
-    SignatureType.COSIGNATURE_ML_DSA_44: "ML-DSA-44 cosignature",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,7 @@ class Signatures:
 
 def named(key: VerifierKey) -> str:
     """A key for people: two of one name are told apart by what they sign with."""
-    return f"{key.name} ({ALGORITHMS[key.type]})"
+    return f"{key.name} ({key.type.title})"
 
 
 def policy_keys(trust: Trust) -> list[VerifierKey]:

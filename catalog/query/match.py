@@ -78,8 +78,8 @@ class Match:
 
     def notes(self) -> list[str]:
         """What a reader has to know before relying on this digest; never that it can be trusted."""
-        notes = [kernel_note(self.kernel_hashes is not None, self.kernel_hashes_enforced, self.firmware["version"])]
-        notes += revocation_notes(self.revocation)
+        notes = revocation_notes(self.revocation)
+        notes.append(kernel_note(self.kernel_hashes is not None, self.kernel_hashes_enforced, self.firmware["version"]))
         notes += launch_notes(self.technology, self.launchable, self.launchable_reason)
         if not self.listed:
             notes.append(f"the catalog does not list {self.vcpus} vCPUs: found by walking on, and measured")

@@ -39,6 +39,11 @@ class SignatureType(IntEnum):
         return 1312 if self is SignatureType.COSIGNATURE_ML_DSA_44 else 32
 
     @property
+    def title(self) -> str:
+        """For people."""
+        return {0x01: "Ed25519", 0x04: "Ed25519 cosignature", 0x06: "ML-DSA-44 cosignature"}[self]
+
+    @property
     def is_timed(self) -> bool:
         """Whether signatures say when they were made."""
         return self is not SignatureType.ED25519

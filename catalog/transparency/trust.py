@@ -86,7 +86,9 @@ class Trust:
         signers = note.verify(list(dict.fromkeys((*self.policy.logs, *self.policy.witnesses.values()))))
         checkpoint = self._checkpoint_of_log(note, signers)
         if not self.policy.accepts([signer.key for signer in signers]):
-            raise UntrustedSigner("the witnesses that cosigned this checkpoint are not the quorum")
+            raise UntrustedSigner(
+                "the witnesses that cosigned this checkpoint are not the quorum", "ldcat doctor says who is missing"
+            )
         return checkpoint, signers
 
     def open_uncosigned(self, note: Note) -> Checkpoint:

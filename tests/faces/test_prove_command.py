@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -124,3 +125,15 @@ def test_a_threshold_of_all_roots_is_refused(run: Run, place: Path) -> None:
     code, _, err = run("trust", "init", "--policy", str(place / "policy"), *named, "--threshold", "2")
     assert code == 2
     assert "cannot be met once one is lost" in err
+
+
+def test_a_trust_note_is_shown_key_by_key(run: Run, place: Path) -> None:
+    code, out, err = run("trust", "show", str(place / "trust.1"))
+    assert (code, err) == (0, "")
+    keys = json.loads(run("trust", "show", str(place / "trust.1"), "-f", "json")[1])
+    for role, key in keys["roots"].items():
+        name, key_id, _ = key.split("+")[:3]
+        assert re.search(rf"root {role} +{re.escape(name)}\+{key_id} \(Ed25519\)\n", out)
+    assert len(re.findall(r"  log  .*\((Ed25519|ML-DSA-44 cosignature)\)\n", out)) == 2
+    assert re.search(r"  expires +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\n", out)
+    assert re.search(r"  threshold +2 of 3 roots\n", out)

@@ -47,7 +47,7 @@ def command(
     if output is Format.JSON:
         render.json_document(facts)
     else:
-        render.facts(facts.items(), title=str(log))
+        render.facts([fact for fact in facts.items() if fact[1] is not None], title=str(log))
     if not cosigned.signed and not quiet:
         render.note("it was cosigned already; --heartbeat cosigns it again")
     return 0

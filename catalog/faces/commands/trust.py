@@ -124,20 +124,10 @@ def show(note: NoteArgument, output: TableFormatOption = Format.TABLE) -> int:
 
     require(output, Format.TABLE, Format.JSON)
     trust = read_trust(read_bounded(note, sys.stdin.buffer, MAX_TRUST))
-    facts: dict[str, object] = {
-        "version": trust.version,
-        "expires": trust.expires,
-        "max_age": trust.max_age,
-        "threshold": trust.threshold,
-        "roots": {role: str(key) for role, key in trust.roots.items()},
-        "logs": [str(key) for key in trust.policy.logs],
-        "witnesses": {name: str(key) for name, key in trust.policy.witnesses.items()},
-        "quorum": trust.policy.quorum,
-    }
     if output is Format.JSON:
-        render.json_document(facts)
+        render.json_document(_record(trust))
     else:
-        render.facts(facts.items(), title=note)
+        render.facts(_facts(trust), title=note)
     return 0
 
 
@@ -185,3 +175,41 @@ def _root(said: str) -> tuple[str, str]:
     if not equals or not role or " " in role:
         raise UsageError(f"{said!r} is no root key", "--root ROLE=VKEY, as ldcat keygen --for root prints it")
     return role, key
+
+
+def _record(trust: Trust) -> dict[str, object]:
+    policy = trust.policy
+    return {
+        "version": trust.version,
+        "expires": trust.expires,
+        "max_age": trust.max_age,
+        "threshold": trust.threshold,
+        "roots": {role: str(key) for role, key in trust.roots.items()},
+        "logs": [str(key) for key in policy.logs],
+        "witnesses": {name: str(key) for name, key in policy.witnesses.items()},
+        "witness_urls": dict(policy.witness_urls),
+        "groups": {
+            name: {"threshold": group.threshold, "members": list(group.members)}
+            for name, group in policy.groups.items()
+        },
+        "quorum": policy.quorum,
+    }
+
+
+def _facts(trust: Trust) -> list[tuple[str, object]]:
+    """Keys by name, id and type, which tell them apart; whole they are in the note, and in JSON."""
+
+    def named(key: VerifierKey) -> str:
+        return f"{key.name}+{key.key_id.hex()} ({key.type.title})"
+
+    policy = trust.policy
+    expires = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(trust.expires))
+    facts: list[tuple[str, object]] = [("version", trust.version), ("expires", expires)]
+    facts += [("max age", f"{trust.max_age} seconds"), ("threshold", f"{trust.threshold} of {len(trust.roots)} roots")]
+    facts += [(f"root {role}", named(key)) for role, key in trust.roots.items()]
+    facts += [("log", named(key)) for key in policy.logs]
+    for name, key in policy.witnesses.items():
+        facts.append((f"witness {name}", f"{named(key)} {policy.witness_urls.get(name, '')}".rstrip()))
+    for name, group in policy.groups.items():
+        facts.append((f"group {name}", f"{group.threshold} of {', '.join(group.members)}"))
+    return [*facts, ("quorum", policy.quorum or "none")]
