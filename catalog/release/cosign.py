@@ -54,12 +54,9 @@ def cosign(
     """
     trust.check_expiry(now)
     keys = _keys_of_one(signers)
-    if log.checkpoint() is None:
-        raise Unreadable(f"no log at {log.root}", "ldcat publish makes it")
+    _published(log)  # where nothing is, a lock would make the folder
     with log.locked():
-        note = log.checkpoint()
-        if note is None:
-            raise Unreadable(f"no log at {log.root}", "ldcat publish makes it")
+        note = _published(log)
         checkpoint = trust.open_uncosigned(note)
         if keys[0].name == checkpoint.origin:
             raise UsageError("a log does not cosign its own checkpoints", "ldcat keygen --for witness, another name")
@@ -85,6 +82,13 @@ def cosign(
         state.write(cosigned)
         log.write([(CHECKPOINT, bytes(cosigned))])
         return Cosigned(checkpoint, before, tuple(signer.key for signer in signing), now)
+
+
+def _published(log: LogFolder) -> Note:
+    note = log.checkpoint()
+    if note is None:
+        raise Unreadable(f"no log at {log.root}", "ldcat publish makes it")
+    return note
 
 
 def _keys_of_one(signers: Sequence[Signer]) -> list[VerifierKey]:
@@ -124,8 +128,8 @@ def _keep(last: Note, note: Note, evidence: Path) -> str:
     """Both notes in a folder that is named by what is in it, so that no evidence takes the place of another."""
     folder = evidence / hashlib.sha256(bytes(last) + bytes(note)).hexdigest()[:32]
     try:
-        if not inputs.exists(folder):
-            LogFolder(folder).write([("cosigned.note", bytes(last)), ("published.note", bytes(note))])
+        notes = {"cosigned.note": bytes(last), "published.note": bytes(note)}
+        LogFolder(folder).write([(name, kept) for name, kept in notes.items() if not inputs.exists(folder / name)])
     except Unreadable as error:
         return f"both notes could not be kept: {error}"
     return f"both notes are kept in {folder}"
