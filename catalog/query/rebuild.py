@@ -17,6 +17,7 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import LdcatError, MalformedRecord
 from catalog.launch.native.paths import Kernels
+from catalog.launch.point import FirmwarePoint
 from catalog.launch.technology import technologies
 from catalog.query.finding import Severity
 from catalog.query.log_reader import LogReader
@@ -219,13 +220,14 @@ class _Release:
             firmware=_named("firmware", row["firmware_sha256"], self._builds),
             kernel_hashes=None if table is None else _named("kernel hashes table", table, self._tables),
             vmm=None if vmm is None else _named("VMM profile", vmm, self._catalog.profiles),
-            vcpu_signature=None if signature is None else VcpuSignature(int(signature, 16)),
-            sev_features=None if features is None else int(features, 16),
+            vcpu_signature=None if signature is None else VcpuSignature(_number(signature, "#010x")),
+            sev_features=None if features is None else _number(features, "#x"),
             vcpus=vcpus,
         )
+        firmware_alone = (vmm, signature, features, *vcpus) == (None, None, None, None)
         for count in (vcpus[0], vcpus[-1]):
             point = family.point(count)
-            if not isinstance(point, technology.point_type):
+            if not isinstance(point, technology.point_type) or isinstance(point, FirmwarePoint) != firmware_alone:
                 raise MalformedRecord(f"a row of {technology.name} lacks what {technology.name} measures, or has more")
             if reason := technology.refuses(family.firmware, point):
                 raise MalformedRecord(f"{technology.name} cannot launch it: {reason}")
@@ -247,6 +249,17 @@ class _Release:
             what = f"a digest that is wrong, and revoked: {status.reason}"
             return Difference(Severity.NOTE, self._number, what, 1, row, recomputed)
         return Difference(Severity.ERROR, self._number, "a digest is another one", 1, row, recomputed)
+
+
+def _number(text: str, form: str) -> int:
+    """A number in the one form that rows have it in; raises MalformedRecord: else one row could be there twice."""
+    try:
+        number = int(text, 16)
+    except ValueError:
+        number = -1
+    if number < 0 or format(number, form) != text:
+        raise MalformedRecord(f"{text!r} is not how rows have a number")
+    return number
 
 
 def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:

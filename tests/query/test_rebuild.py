@@ -19,7 +19,7 @@ from catalog.release import manifest
 from catalog.release.build import Built
 from catalog.release.engine import local_engine
 from catalog.release.log_folder import CHECKPOINT
-from catalog.release.records import RevokeRecord, leaf_of, parse_record
+from catalog.release.records import RevokeRecord, canonical_json, leaf_of, parse_record
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
@@ -179,10 +179,8 @@ def test_an_entry_that_was_exchanged_is_found(publisher: Publisher, small: Built
     }
 
 
-def test_rows_out_of_order_are_no_release(publisher: Publisher, small: Built) -> None:
-    publisher.publish(small)
-    leaves = publisher.leaves()
-    leaves[3], leaves[4] = leaves[4], leaves[3]
+def logged(publisher: Publisher, leaves: list[bytes]) -> None:
+    """Other leaves, under a checkpoint that the log's own keys signed."""
     shutil.rmtree(publisher.log.root / "tile")
     reader = TileReader(publisher.log, 0)
     publisher.log.write(new_bundles(0, leaves, reader))
@@ -190,6 +188,53 @@ def test_rows_out_of_order_are_no_release(publisher: Publisher, small: Built) ->
     root = merkle.root_hash(len(leaves), TileReader(publisher.log, len(leaves)).node)
     checkpoint = Checkpoint(SIGNERS[0].key.name, len(leaves), root)
     (publisher.log.root / CHECKPOINT).write_bytes(bytes(signed(str(checkpoint), *SIGNERS)))
+
+
+@pytest.mark.parametrize(
+    ("technology", "changes"),
+    [
+        ("sev-snp", {"sev_features": "0x01"}),
+        ("sev-snp", {"sev_features": "0X1"}),
+        ("sev-snp", {"sev_features": "one"}),
+        ("sev-snp", {"sev_features": "0x1" + 16 * "0"}),
+        ("sev-snp", {"sev_features": None}),
+        ("sev-snp", {"vcpu_signature": "0xA00F11"}),
+        ("sev-snp", {"vcpu_signature": "-0x1"}),
+        ("sev-snp", {"vcpu_signature": ""}),
+        ("sev-snp", {"vcpus": None}),
+        ("sev-snp", {"vcpus": 0}),
+        ("sev-snp", {"vcpus": 4097}),
+        ("sev", {"vcpus": 1}),
+        ("sev", {"vmm": "qemu-kvm-legacy"}),
+        ("sev", {"sev_features": "0x0"}),
+        ("sev", {"vcpu_signature": "0x00a00f11"}),
+        ("sev", {"vmm": "qemu-kvm-legacy", "sev_features": "0x0", "vcpus": 1}),
+    ],
+)
+def test_a_row_that_is_not_written_as_what_is_measured_is_found(
+    publisher: Publisher, small: Built, technology: str, changes: dict[str, object]
+) -> None:
+    publisher.publish(small)
+    *rows, release = publisher.leaves()
+    at = next(
+        n
+        for n, leaf in enumerate(rows)
+        if f'"technology":"{technology}"'.encode() in leaf
+        and (technology == "sev" or (b'"sev_features":"0x1"' in leaf and b'"vcpu_signature":"0x00a00f11"' in leaf))
+    )
+    rows[at] = canonical_json(json.loads(rows[at]) | changes)
+    logged(publisher, [*sorted(rows), release])
+    found = errors(rebuilt(publisher))
+    assert len(found) == 1
+    assert found[0].rows == (3 if technology == "sev-snp" and "vcpus" in changes else 1)  # with those it stands among
+    assert "cannot be recomputed" in found[0].what
+
+
+def test_rows_out_of_order_are_no_release(publisher: Publisher, small: Built) -> None:
+    publisher.publish(small)
+    leaves = publisher.leaves()
+    leaves[3], leaves[4] = leaves[4], leaves[3]
+    logged(publisher, leaves)
     with pytest.raises(MalformedRecord, match="are not sorted, each once"):
         rebuilt(publisher)
     assert leaf_of(parse_record(leaves[3])) == leaves[3]
