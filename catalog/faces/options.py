@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
@@ -14,12 +13,10 @@ import typer
 
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import Unreadable, UsageError
+from catalog.faces import homes
 from catalog.faces.render import Format
-from catalog.firmware.build import FirmwareBuild
 from catalog.launch.native.paths import Kernels, choose
-from catalog.query.store import Catalog
-from catalog.release import embedded
-from catalog.release.inputs import check_regular, read_file
+from catalog.release.inputs import read_file
 from catalog.release.numbers import number
 from catalog.release.receipts import Receipts
 
@@ -54,11 +51,9 @@ def signature_number(value: int | None, family: int | None, model: int | None, s
 
 def default_catalog() -> Path:
     """Where `ldcat build` puts the default catalog and every command looks for it."""
-    data_home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    try:
-        return Path(data_home).expanduser() / "ldcat" / "catalog"
-    except RuntimeError as error:
-        raise Unreadable("there is no home folder", "set XDG_DATA_HOME, or name the folder of the catalog") from error
+    if (home := homes.data_home()) is None:
+        raise Unreadable("there is no home folder", "set XDG_DATA_HOME, or name the folder of the catalog")
+    return Path(home) / "catalog"
 
 
 def kernels() -> Kernels:
@@ -68,21 +63,15 @@ def kernels() -> Kernels:
 
 def receipts() -> Receipts:
     """Where it is kept which catalogs this machine built."""
-    state_home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    try:
-        return Receipts(Path(state_home).expanduser() / "ldcat" / "built")
-    except RuntimeError:  # there is no home folder: then nothing is kept
-        return Receipts(None)
+    home = homes.state_home()
+    return Receipts(Path(home) / "built" if home else None)
 
 
 def state_folder() -> Path:
     """Where this machine keeps what it saw and signed; raises Unreadable where there is no place."""
-    state_home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    try:
-        return Path(state_home).expanduser() / "ldcat"
-    except RuntimeError as error:
-        hint = "set XDG_STATE_HOME; what was seen or signed last is kept there"
-        raise Unreadable("there is no home folder", hint) from error
+    if (home := homes.state_home()) is None:
+        raise Unreadable("there is no home folder", "set XDG_STATE_HOME; what was seen or signed last is kept there")
+    return Path(home)
 
 
 def remembered(what: str, origin: str) -> LastCheckpoint:
@@ -96,8 +85,7 @@ def passphrase_of(path: Path | None) -> bytes | None:
     """The passphrase that a file holds, without the newline behind it; None without a file. Raises Unreadable."""
     if path is None:
         return None
-    check_regular(path)
-    passphrase = read_file(path, limit=MAX_PASSPHRASE).removesuffix(b"\n").removesuffix(b"\r")
+    passphrase = read_file(path, limit=MAX_PASSPHRASE, regular=True).removesuffix(b"\n").removesuffix(b"\r")
     if not passphrase:
         raise UsageError(f"{path} holds no passphrase")
     return passphrase
@@ -114,20 +102,6 @@ def require(chosen: Format, *possible: Format) -> None:
     """Raises UsageError for a format a command has no form for."""
     if chosen not in possible:
         raise UsageError(f"there is no {chosen.value} form of this", f"one of: {', '.join(possible)}")
-
-
-def known_builds(catalog: Path | None) -> Mapping[str, FirmwareBuild]:
-    """Builds that can be named: the embedded ones, and those of a catalog where one is given.
-
-    Raises UsageError where the catalog has another image under an embedded build's name.
-    """
-    own = {} if catalog is None else Catalog.open(catalog).builds
-    for name, build in own.items():
-        if name in embedded.builds() and embedded.builds()[name].component != build.component:
-            raise UsageError(
-                f"{name} is an embedded build, and another image in the catalog", "measure it by its file or record"
-            )
-    return {**embedded.builds(), **own}
 
 
 MAX_PASSPHRASE = 1024

@@ -10,9 +10,18 @@ import os
 import sys
 from time import time
 
+from catalog.faces.homes import data_home, state_home
 from catalog.faces.matches import match_lines, not_found, printable
 from catalog.query.packed import PackedCatalog, light_sha256
-from catalog.query.published import NO_REVOCATIONS, PublishedRelease, Remembered, log_of, read_bounded
+from catalog.query.published import (
+    NO_REVOCATIONS,
+    Place,
+    PublishedRelease,
+    Remembered,
+    is_within,
+    place_of,
+    read_bounded,
+)
 from catalog.release.verity import DamagedBlock
 
 _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET")
@@ -40,11 +49,15 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
         return None
     digest, folder, trust, quiet = asked
     release = None
-    if place := log_of(folder):
-        release = _verified_before(folder, place[0], trust)
-        if release is None or release.revocations_sha256 != NO_REVOCATIONS:
+    try:
+        place = place_of(folder)
+        if place.log:
+            release = _verified_before(place, trust or os.environ.get("LDCAT_TRUST") or "")
+            if release is None:
+                return None
+        elif trust or os.environ.get("LDCAT_TRUST") or _was_verified(place):
             return None
-    elif trust:
+    except OSError:  # the current folder is gone
         return None
     try:
         packed = PackedCatalog(
@@ -80,7 +93,7 @@ def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:
             return None
         else:
             digests.append(argument)
-    if len(digests) != 1 or len(digests[0]) not in (64, 96):
+    if not given["--catalog"] or len(digests) != 1 or len(digests[0]) not in (64, 96):
         return None
     try:
         digest = bytes.fromhex(digests[0])
@@ -90,16 +103,23 @@ def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:
     return (digest, given["--catalog"], given["--trust"], quiet) if plain else None
 
 
-def _verified_before(folder: str, log: str, trust: str) -> PublishedRelease | None:
-    """A release that was verified here, and still counts: what it takes to verify it is not loaded."""
-    note = read_bounded(trust or os.environ.get("LDCAT_TRUST") or "")
-    state = os.path.expanduser(os.environ.get("XDG_STATE_HOME") or "~/.local/state")  # noqa: PTH111
-    return None if note is None else Remembered(f"{state}/ldcat", folder, note).release(log, time())
+def _verified_before(place: Place, trust: str) -> PublishedRelease | None:
+    """A release that was verified here, and still counts, and of which there is no more to say."""
+    note, state = read_bounded(trust), state_home()
+    if note is None or state is None or is_within(trust, place):
+        return None
+    found = Remembered(state, place, note).release(time())
+    return found if found and found.revocations_sha256 == NO_REVOCATIONS and not found.newer_trust else None
+
+
+def _was_verified(place: Place) -> bool:
+    state = state_home()
+    return state is None or Remembered(state, place).origin() is not None
 
 
 def _default_catalog() -> str:
-    data_home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return os.path.join(os.path.expanduser(data_home), "ldcat", "catalog")  # noqa: PTH111, PTH118 - pathlib takes 8 ms
+    home = data_home()
+    return f"{home}/catalog" if home else ""
 
 
 def _end(out: str, note: str, code: int) -> None:

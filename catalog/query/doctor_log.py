@@ -75,8 +75,7 @@ def release_findings(log: LogFolder, release: ReleaseRecord) -> Iterator[Finding
     for name, sha256 in named.items():
         path = log.root / folder / name
         try:
-            inputs.check_regular(path)
-            if inputs.hash_file(path).hex() != sha256:
+            if inputs.hash_file(path, regular=True).hex() != sha256:
                 raise VerificationFailed(f"is not the file that release {release.release} names")
         except LdcatError as failure:
             yield error(f"{folder}/{name}", str(failure), _RESTORE)
@@ -129,7 +128,7 @@ def leftover_findings(log: LogFolder, release: ReleaseRecord | None) -> Iterator
 def _listed_findings(log: LogFolder, folder: str) -> Iterator[Finding]:
     """By their sizes alone; `ldcat lookup` hashes what it reads."""
     try:
-        listed = parse_manifest(inputs.read_file(log.root / folder / manifest.NAME, limit=inputs.MAX_TEXT_SIZE)).files
+        listed = parse_manifest(log.read(f"{folder}/{manifest.NAME}", inputs.MAX_TEXT_SIZE)).files
     except LdcatError as failure:
         yield error(f"{folder}/{manifest.NAME}", str(failure), "build the catalog anew, and publish it")
         return

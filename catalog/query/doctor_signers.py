@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from catalog.errors import LdcatError
+from catalog.errors import LdcatError, Stale
 from catalog.query.finding import Finding, error, is_healthy, note, span, warning
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import VerifierKey
@@ -99,10 +99,11 @@ def freshness_findings(signers: Sequence[Verified], made: int | None, trust: Tru
             yield note(named(key), f"signed {span(age)} ago, before max-age", "freshness rests on the others")
     if not timed and made is None:
         return
-    if timed and all(timestamp > now + MAX_AHEAD for _, timestamp in timed):
-        yield error("freshness", "no cosignature says a time that counts: the checkpoint is stale", "sign again")
+    try:
+        left = trust.fresh_until(signers, made or 0, now) - now
+    except Stale as failure:
+        yield error("freshness", str(failure), "set the clocks, sign again")
         return
-    left = trust.fresh_until(signers, made or 0, now) - now
     advice = (
         "ldcat cosign --heartbeat signs it anew; let it run every day" if timed else "publish again, or add a heartbeat"
     )

@@ -42,16 +42,13 @@ def read_evidence(asked: str, stdin: BinaryIO, *, with_tik: bool = False) -> Evi
             if looks_like_path and not asked.lstrip().startswith("{"):
                 raise Unreadable(f"{asked}: no such file", error.hint) from error
             raise
-    inputs.check_regular(path)
-    data = _bounded(inputs.read_start(path, MAX_EVIDENCE + 1), asked)
+    data = _bounded(inputs.read_start(path, MAX_EVIDENCE + 1, regular=True), asked)
     return sniff(data, name=f"what {asked} holds", with_tik=with_tik)
 
 
 def read_bounded(name: str, stdin: BinaryIO, at_most: int) -> bytes:
     """A file, or for - stdin; raises Unreadable, too, for more than so many bytes."""
-    if name != "-":
-        inputs.check_regular(Path(name))
-    data = stdin.read(at_most + 1) if name == "-" else inputs.read_start(Path(name), at_most + 1)
+    data = stdin.read(at_most + 1) if name == "-" else inputs.read_start(Path(name), at_most + 1, regular=True)
     if len(data) > at_most:
         raise Unreadable(f"{name} is larger than {at_most} bytes")
     return data
@@ -71,8 +68,7 @@ def read_expectation(said: str, stdin: BinaryIO) -> bytes:
         return _bounded(stdin.read(MAX_EVIDENCE + 1), "stdin")
     if said.lstrip().startswith("{"):
         return said.encode("utf-8", "surrogateescape")
-    inputs.check_regular(Path(said))
-    return _bounded(inputs.read_start(Path(said), MAX_EVIDENCE + 1), said)
+    return _bounded(inputs.read_start(Path(said), MAX_EVIDENCE + 1, regular=True), said)
 
 
 def read_certificates(path: Path) -> list[x509.Certificate]:
@@ -87,9 +83,8 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
         raise UsageError(f"{path} has more than {MAX_CERTIFICATE_FILES} files", "give a folder of certificates alone")
     found: list[x509.Certificate] = []
     for file in files:
-        inputs.check_regular(file)
         try:
-            found += parse_certificates(inputs.read_file(file, limit=MAX_CERTIFICATES))
+            found += parse_certificates(inputs.read_file(file, limit=MAX_CERTIFICATES, regular=True))
         except MalformedInput as error:
             raise MalformedInput(f"{file}: {error}") from error
     if not found:
@@ -104,8 +99,7 @@ def read_tik(path: Path) -> bytes:
     """
     if not inputs.exists(path) and _KEY.fullmatch(path.name):
         raise UsageError("--tik names a file: a key has no place in an argument", "other users of the machine see it")
-    inputs.check_regular(path)
-    data = inputs.read_start(path, _TK_SIZE + 1)
+    data = inputs.read_start(path, _TK_SIZE + 1, regular=True)
     if len(data) not in (TIK_SIZE, _TK_SIZE):
         raise MalformedInput(
             f"{path} is no TIK: it has not {TIK_SIZE} bytes, nor {_TK_SIZE} with the TEK before it",

@@ -21,7 +21,7 @@ MAX_READ = 1 << 20
 NO_REVOCATIONS = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
 """SHA-256 of the list of none: `[]`."""
 
-_FORMAT = "ldcat-verified/1"
+_FORMAT = "ldcat-verified/2"
 
 
 class PublishedRelease:
@@ -90,8 +90,7 @@ class PublishedRelease:
         how = (
             f"verified against version {self.trust_version} of the trust note" if self.trust_version else "NOT VERIFIED"
         )
-        trust = f"; its publisher stands by version {self.newer_trust} of it" if self.newer_trust else ""
-        return f"release {self.number} of {self.origin}{newer}: {how}{trust}"
+        return f"release {self.number} of {self.origin}{newer}: {how}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -108,49 +107,88 @@ class PublishedRelease:
         }
 
 
-def log_of(folder: str) -> tuple[str, int | None] | None:
-    """The log that a folder is, or is a release of, and the number of that release; None for any other folder."""
+class Place:
+    """Where a catalog is. path: without links. log: of which it is all, or a release; None for a catalog of one's own.
+
+    number: of the release that is meant; None for the last one.
+    """
+
+    __slots__ = ("log", "number", "path")
+
+    def __init__(self, path: str, log: str | None, number: int | None) -> None:
+        self.path = path
+        self.log = log
+        self.number = number
+
+
+def place_of(folder: str) -> Place:
+    """Of a folder: releases/N is a release by its name, whether there is a log or not.
+
+    Else whoever takes its checkpoint away would make a release a catalog of one's own. Raises OSError where there is
+    no current folder to start from.
+    """
     path = os.path.realpath(folder)
-    if os.path.exists(f"{path}/{CHECKPOINT}") and not os.path.exists(f"{path}/manifest.json"):  # noqa: PTH110 - slow
-        return path, None
-    log, _, number = path.rpartition("/releases/")
-    if number.isascii() and number.isdecimal() and os.path.exists(f"{log}/{CHECKPOINT}"):  # noqa: PTH110
-        return log, int(number)
-    return None
+    if os.path.lexists(f"{path}/{CHECKPOINT}"):
+        return Place(path, path, None)
+    for asked in (folder.rstrip("/"), path):  # as it was typed first: what a link leads to may be another release
+        above, number = os.path.split(asked)
+        log, releases = os.path.split(os.path.realpath(above))
+        if releases == "releases" and number.isascii() and number.isdecimal():
+            return Place(f"{log}/releases/{int(number)}", log, int(number))
+    return Place(path, None, None)
+
+
+def is_within(file: str, place: Place) -> bool:
+    """Whether a file is in the folder of the log, where whoever writes to that can write it, too."""
+    return os.path.realpath(file).startswith(f"{place.log}/")
 
 
 class Remembered:
-    """What was verified of a folder here before: a file in the folder `state`, one for each folder.
+    """What was verified at a place here before: a file in the folder `state`, one for each.
 
     It counts as long as the trust note and the checkpoint are the same bytes, no other checkpoint of the log was seen
-    meanwhile, and it is fresh. trust: the trust note.
+    meanwhile, it is fresh, and the clock has not gone back. trust: the trust note; none for `origin` alone.
     """
 
-    def __init__(self, state: str, folder: str, trust: bytes) -> None:
+    def __init__(self, state: str, place: Place, trust: bytes = b"") -> None:
         self._sha256 = light_sha256()
         self._trust = trust
-        self.path = f"{state}/verified/{self._hash(os.path.realpath(folder).encode('utf-8', 'surrogateescape'))}"
+        self._log = place.log
+        self.path = f"{state}/verified/{self._hash(place.path.encode('utf-8', 'surrogateescape'))}"
 
-    def release(self, log: str, now: float) -> PublishedRelease | None:
+    def origin(self) -> str | None:
+        """Of the log that was verified at this place last, whether that still counts or not; None where none was."""
+        lines = self._lines()
+        return lines[4] if lines else None
+
+    def release(self, now: float) -> PublishedRelease | None:
         """The release that was verified, where that still counts. now: seconds since 1970."""
-        lines = (read_bounded(self.path) or b"").decode("utf-8", "surrogateescape").split("\n")
-        if len(lines) != len(_FIELDS) + 4 or lines[0] != _FORMAT:
+        lines, log = self._lines(), self._log
+        if not lines or log is None:
             return None
-        seen, conditions, *values = lines[1:-1]
+        seen, conditions, since, *values = lines[1:-1]
         try:
             found = PublishedRelease(
                 log=log, **{name: kind(value) for (name, kind), value in zip(_FIELDS.items(), values, strict=True)}
             )
+            timely = int(since) <= now < found.fresh_until
         except ValueError:
             return None
         now_there = (read_bounded(f"{log}/{CHECKPOINT}") or b"", read_bounded(seen) or b"")
-        return found if conditions == self._conditions(*now_there) and now < found.fresh_until else None
+        return found if timely and conditions == self._conditions(*now_there) else None
 
-    def text(self, found: PublishedRelease, checkpoint: bytes, seen: tuple[str, bytes]) -> bytes:
-        """What to keep. checkpoint: the one that was verified. seen: file and bytes of the newest one of this log."""
+    def text(self, found: PublishedRelease, checkpoint: bytes, seen: tuple[str, bytes], since: int) -> bytes:
+        """What to keep. checkpoint: the one that was verified. seen: file and bytes of the newest one of this log.
+
+        since: seconds since 1970, before which no clock was right that verified it.
+        """
         conditions = self._conditions(checkpoint, seen[1])
-        lines = [_FORMAT, seen[0], conditions, *(str(getattr(found, name)) for name in _FIELDS), ""]
+        lines = [_FORMAT, seen[0], conditions, str(since), *(str(getattr(found, name)) for name in _FIELDS), ""]
         return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+    def _lines(self) -> list[str]:
+        lines = (read_bounded(self.path) or b"").decode("utf-8", "surrogateescape").split("\n")
+        return lines if len(lines) == len(_FIELDS) + 5 and lines[0] == _FORMAT else []
 
     def _conditions(self, checkpoint: bytes, seen: bytes) -> str:
         return self._hash("".join(map(self._hash, (self._trust, checkpoint, seen))).encode())

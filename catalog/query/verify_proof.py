@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from catalog.errors import LdcatError, MalformedInput, UntrustedSigner, VerificationFailed
+from catalog.errors import LdcatError, MalformedInput, Stale, UntrustedSigner, VerificationFailed
 from catalog.query.proof_bundle import ProofBundle
 from catalog.query.revocations import Revocation
 from catalog.release.records import DigestRecord, ReleaseRecord, parse_record, parse_row
@@ -93,22 +93,16 @@ def verify_bundle(
         return replace(verdict, outcome=Outcome.OLDER, why=f"a checkpoint of {before.size} leaves was seen before")
     if checkpoint.size == before.size and checkpoint.root != before.root:
         return replace(verdict, outcome=Outcome.BAD, why="another checkpoint of as many leaves was seen before: a fork")
-    timed = any(signer.timestamp is not None for signer in signers)
-    if timed and (why := _stale(trust.fresh_until(signers, 0, now), now)):
-        return replace(verdict, outcome=Outcome.STALE, why=why)
     try:
+        if any(signer.timestamp is not None for signer in signers):
+            trust.check_fresh(signers, 0, now)
         row, release = _leaves(bundle, checkpoint)
+        trust.check_fresh(signers, release.time, now)
+    except Stale as error:
+        return replace(verdict, outcome=Outcome.STALE, why=str(error))
     except LdcatError as error:
         return replace(verdict, outcome=Outcome.BAD, why=str(error))
-    if why := _stale(trust.fresh_until(signers, release.time, now), now):
-        return replace(verdict, outcome=Outcome.STALE, why=why)
     return _answer(replace(verdict, row=row, release=release, newest=note), bundle, digest)
-
-
-def _stale(fresh_until: int, now: int) -> str | None:
-    if now > fresh_until:
-        return f"nobody vouches for the checkpoint any more: it was fresh until {now - fresh_until} seconds ago"
-    return None
 
 
 def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord, ReleaseRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from catalog.release.engine import Engine
 from catalog.release.enumeration import CrossProduct, Progress, cross_product
 from catalog.release.folder import written_whole
 from catalog.release.index_writer import Numbers
-from catalog.release.inputs import MAX_TEXT_SIZE, check_regular, read_file
+from catalog.release.inputs import MAX_TEXT_SIZE, read_file
 from catalog.release.manifest import FileEntry, LeftOutEntry, Manifest, parse_manifest
 from catalog.release.measuring import digest_of
 from catalog.release.receipts import Receipts
@@ -72,7 +73,7 @@ def build_catalog(
             ],
         )
         (partial / manifest.NAME).write_bytes(made.to_json())
-    receipts.keep(made.to_json())
+    receipts.keep(hashlib.sha256(made.to_json()).hexdigest())
     return Built(folder, made, _example(spec, product), digests.reused)
 
 
@@ -107,8 +108,7 @@ def _foreign(folder: Path) -> str | None:
     if not found:
         return None
     try:
-        check_regular(folder / manifest.NAME)
-        listed = parse_manifest(read_file(folder / manifest.NAME, limit=MAX_TEXT_SIZE)).files
+        listed = parse_manifest(read_file(folder / manifest.NAME, limit=MAX_TEXT_SIZE, regular=True)).files
     except LdcatError:
         return str(min(found).relative_to(folder))
     ours = {folder / name for name in (*listed, manifest.NAME)}

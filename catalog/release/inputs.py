@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import MAX_IMAGE_SIZE, OvmfImage
 from catalog.release import embedded
+from catalog.release.verity import open_regular
 
 if TYPE_CHECKING:  # it needs pyarrow
     from catalog.release.direct import Room
@@ -23,9 +25,12 @@ MAX_TEXT_SIZE = 16 << 20
 """Bytes of a spec or of another text file."""
 
 
-def read_file(path: Path, *, limit: int) -> bytes:
-    """The whole file of at most `limit` bytes; raises Unreadable for a larger one or one that cannot be read."""
-    data = read_start(path, limit + 1)
+def read_file(path: Path, *, limit: int, regular: bool = False) -> bytes:
+    """The whole file of at most `limit` bytes; raises Unreadable for a larger one or one that cannot be read.
+
+    regular: nothing but a regular file, as all files of a catalog or a log are: a pipe would be waited for.
+    """
+    data = read_start(path, limit + 1, regular=regular)
     if len(data) > limit:
         raise Unreadable(f"{path} is larger than {limit} bytes")
     return data
@@ -37,19 +42,19 @@ def check_regular(path: Path) -> None:
         raise Unreadable(f"{path} is not a regular file")
 
 
-def read_start(path: Path, size: int) -> bytes:
-    """The first `size` bytes of a file, fewer where it ends before; raises Unreadable."""
+def read_start(path: Path, size: int, *, regular: bool = False) -> bytes:
+    """The first `size` bytes of a file, fewer where it ends before; raises Unreadable. regular: as for `read_file`."""
     try:
-        with path.open("rb") as file:
+        with _opened(path, regular=regular) as file:
             return file.read(size)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
 
 
 def read_into(path: Path, room: Room, size: int) -> memoryview:
-    """As `read_start`, into the room of this thread, where it stays until that is asked for again."""
+    """As `read_start` of a regular file, into the room of this thread, where it stays until that is asked for again."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with os.fdopen(open_regular(path), "rb", buffering=0) as file:
             memory = room.of(min(size, os.fstat(file.fileno()).st_size + 1))
             taken = 0
             while count := file.readinto(memory[taken:]):
@@ -72,10 +77,10 @@ def read_image(path: Path) -> OvmfImage:
     return OvmfImage.parse(read_file(path, limit=MAX_IMAGE_SIZE))
 
 
-def hash_file(path: Path) -> bytes:
-    """SHA-256 of a file of any size, read in pieces; raises Unreadable."""
+def hash_file(path: Path, *, regular: bool = False) -> bytes:
+    """SHA-256 of a file of any size, read in pieces; raises Unreadable. regular: as for `read_file`."""
     try:
-        with path.open("rb") as file:
+        with _opened(path, regular=regular) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
@@ -151,6 +156,10 @@ def exists(path: Path) -> bool:
             return False
         raise unreadable(path, error) from error
     return True
+
+
+def _opened(path: Path, *, regular: bool) -> BufferedReader:
+    return os.fdopen(open_regular(path), "rb") if regular else path.open("rb")
 
 
 def unreadable(path: Path, error: Exception) -> Unreadable:

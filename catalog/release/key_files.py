@@ -73,8 +73,7 @@ def write_keys(path: Path, pairs: Sequence[KeyPair], passphrase: bytes | None) -
 
 def read_keys(path: Path, passphrase: bytes | None) -> list[KeyPair]:
     """Every key of a file; raises Unreadable where others can read it too, MalformedInput, UsageError."""
-    inputs.check_regular(path)
-    data = inputs.read_file(path, limit=MAX_KEY_FILE)
+    data = inputs.read_file(path, limit=MAX_KEY_FILE, regular=True)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Unreadable(f"{path} is a private key, and not its owner's alone", f"chmod 600 {path}")
     found = []

@@ -33,8 +33,7 @@ class LogFolder:
 
     def read(self, path: str, at_most: int) -> bytes:
         """As a Store of tiles.py."""
-        inputs.check_regular(self.root / path)
-        data = inputs.read_start(self.root / path, at_most + 1)
+        data = inputs.read_start(self.root / path, at_most + 1, regular=True)
         if len(data) > at_most:
             raise MalformedInput(f"{self.root / path} has more than {at_most} bytes")
         return data
@@ -79,15 +78,15 @@ class LogFolder:
         return True
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Alone, as long as this process lives; raises UsageError where another one writes."""
+    def locked(self, *, wait: bool = False) -> Iterator[None]:
+        """Alone, as long as this process lives; raises UsageError where another one writes, unless it is waited for."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise inputs.unreadable(self.root, error) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             yield
         except BlockingIOError as error:
             raise UsageError(f"another process is publishing to {self.root}", "wait until it has ended") from error
@@ -128,7 +127,14 @@ class LastCheckpoint:
         """None where there was nothing yet; raises Unreadable, MalformedInput."""
         if not inputs.exists(self.path):
             return None
-        return Note.parse(inputs.read_file(self.path, limit=MAX_NOTE))
+        data = inputs.read_file(self.path, limit=MAX_NOTE, regular=True)
+        try:
+            note = Note.parse(data)
+            Checkpoint.parse(note.text)
+        except MalformedInput as error:
+            hint = "it was damaged; get it from a backup, or remove it, and what it protects from is not seen once"
+            raise MalformedInput(f"{self.path} is no checkpoint: {error}", hint) from error
+        return note
 
     def checkpoint(self) -> Checkpoint | None:
         """What the note says, which was verified when it was written; raises as `read`."""

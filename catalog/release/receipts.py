@@ -6,7 +6,6 @@ manifest all the same; so rows are reused only where the manifest itself is know
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +17,13 @@ class Receipts:
 
     folder: Path | None
 
-    def know(self, manifest: bytes) -> bool:
-        """Whether a catalog with this manifest was built here."""
-        return self.folder is not None and (self.folder / _name(manifest)).is_file()
+    def know(self, manifest_sha256: str) -> bool:
+        """Whether a catalog with this manifest was built here; its hash in hex."""
+        return self.folder is not None and (self.folder / manifest_sha256).is_file()
 
-    def keep(self, manifest: bytes) -> None:
+    def keep(self, manifest_sha256: str) -> None:
         """Remember a catalog that was built; where that cannot be written, the next build hashes everything."""
         if self.folder is not None:
             with suppress(OSError):
                 self.folder.mkdir(parents=True, exist_ok=True)
-                (self.folder / _name(manifest)).touch()
-
-
-def _name(manifest: bytes) -> str:
-    return hashlib.sha256(manifest).hexdigest()
+                (self.folder / manifest_sha256).touch()

@@ -20,7 +20,7 @@ from catalog.launch.native.paths import Kernels
 from catalog.release import manifest, rows
 from catalog.release.enumeration import Family
 from catalog.release.index import Group, Index
-from catalog.release.inputs import MAX_TEXT_SIZE, check_regular, read_file
+from catalog.release.inputs import MAX_TEXT_SIZE, read_file
 from catalog.release.manifest import Manifest, parse_manifest
 from catalog.release.measuring import measure_last
 from catalog.release.names import IMAGES, PROFILES, TABLES, Names
@@ -115,14 +115,13 @@ class Previous:
 
 def _manifest_of(folder: Path, receipts: Receipts) -> Manifest:
     try:
-        check_regular(folder / manifest.NAME)
-        text = read_file(folder / manifest.NAME, limit=MAX_TEXT_SIZE)
+        text = read_file(folder / manifest.NAME, limit=MAX_TEXT_SIZE, regular=True)
         found = parse_manifest(text)
     except LdcatError as error:
         raise DamagedBlock(str(error)) from error
     if found.generator != f"ldcat {__version__}":
         raise DamagedBlock(f"the catalog was made by {found.generator}")
-    if not receipts.know(text):
+    if not receipts.know(hashlib.sha256(text).hexdigest()):
         raise DamagedBlock("the catalog was not built here")
     return found
 

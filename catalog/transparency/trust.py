@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from catalog.errors import MalformedInput, UntrustedSigner, UsageError, VerificationFailed
+from catalog.errors import MalformedInput, Stale, UntrustedSigner, UsageError, VerificationFailed
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import from_decimal
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
@@ -105,10 +105,27 @@ class Trust:
         """Until when a checkpoint is fresh, in seconds since 1970: max_age from its newest cosignature on.
 
         made: when it was made by its own word, where no cosignature says. A time that is more than an hour ahead of
-        `now` says nothing: else one key that lies would keep an old checkpoint fresh for ever.
+        `now` says nothing: else one key that lies would keep an old checkpoint fresh for ever. Raises Stale where no
+        time says anything.
         """
         said = [signer.timestamp for signer in signers if signer.timestamp is not None] or [made]
-        return max((time for time in said if time <= now + MAX_AHEAD), default=0) + self.max_age
+        counted = [time for time in said if time <= now + MAX_AHEAD]
+        if not counted:
+            raise Stale(
+                f"the times of this checkpoint are more than {MAX_AHEAD} seconds ahead: they count for nothing",
+                "is the clock of this machine behind?",
+            )
+        return max(counted) + self.max_age
+
+    def check_fresh(self, signers: Sequence[Verified], made: int, now: int) -> int:
+        """The same; raises Stale where that time is over."""
+        until = self.fresh_until(signers, made, now)
+        if now > until:
+            raise Stale(
+                f"nobody vouches for this checkpoint any more: it was fresh until {now - until} seconds ago",
+                "get the log anew, or ask its publisher for a heartbeat",
+            )
+        return until
 
     def check_signed(self, note: Note) -> None:
         """Raises UntrustedSigner unless enough of the roots signed it, distinct public keys counted."""

@@ -22,7 +22,7 @@ from catalog.errors import (
 )
 from catalog.query.lookup import lookup
 from catalog.query.match import Match
-from catalog.query.published import NO_REVOCATIONS, PublishedRelease, Remembered, log_of
+from catalog.query.published import NO_REVOCATIONS, PublishedRelease, Remembered, place_of
 from catalog.query.store import Catalog
 from catalog.query.verify_release import VerifiedRelease, unverified_release, verify_release
 from catalog.release.build import Built
@@ -178,7 +178,6 @@ def test_a_later_trust_note_is_spoken_of(small: Built, tmp_path: Path) -> None:
     for trust, newer in ((ALONE, 3), (later, 0), (replace(ALONE, version=4), 0)):
         release = verify(found, trust=trust).release
         assert release.newer_trust == newer
-        assert ("its publisher stands by version 3 of it" in release.said()) is bool(newer)
     assert unverified_release(found.log, None).newer_trust == 0
 
 
@@ -187,23 +186,37 @@ def test_a_folder_that_is_no_log(small: Built, tmp_path: Path, published: Publis
         verify_release(LogFolder(tmp_path / "nowhere"), None, ALONE, now=NOW, seen={})
     root = published.log.root
     (tmp_path / "latest").symlink_to(root / "releases/1")
-    for folder, place in (
-        (root, (str(root), None)),
-        (root / "releases/1", (str(root), 1)),
-        (tmp_path / "latest", (str(root), 1)),
-        (root / "releases/01x", None),
-        (small.folder, None),
-        (tmp_path / "nowhere", None),
+    (root / "releases/2").symlink_to("1")  # which is not release 2, whatever it leads to
+    (tmp_path / "link").symlink_to(root)
+    for folder, log, number in (
+        (f"{root}", root, None),
+        (f"{root}/", root, None),
+        (f"{root}/releases/1", root, 1),
+        (f"{root}/releases/1/", root, 1),
+        (f"{root}/releases/../releases/1/.", root, 1),
+        (f"{tmp_path}/latest", root, 1),
+        (f"{tmp_path}/link/releases/1", root, 1),
+        (f"{root}/releases/2", root, 2),
+        (f"{root}/releases/01x", None, None),
+        (f"{root}/releases", None, None),
+        (f"{small.folder}", None, None),
+        (f"{tmp_path}/nowhere", None, None),
+        (f"{tmp_path}/nowhere/releases/7", tmp_path / "nowhere", 7),  # whose checkpoint somebody took away
     ):
-        assert log_of(str(folder)) == place
+        place = place_of(folder)
+        assert (place.log, place.number) == (log and str(log), number)
+        assert place.path == (f"{log}/releases/{number}" if number else str(log or folder))
+    (root / CHECKPOINT).unlink()
+    (root / CHECKPOINT).symlink_to("nowhere")
+    assert place_of(str(root)).log == str(root)
 
 
 @pytest.fixture
 def memory(published: Published, tmp_path: Path) -> tuple[Remembered, bytes, Path]:
     """What was verified of a log, kept; the text, and the file of the newest checkpoint seen."""
-    kept, seen = Remembered(str(tmp_path), str(published.log.root), b"trust"), tmp_path / "seen.note"
+    kept, seen = Remembered(str(tmp_path), place_of(str(published.log.root)), b"trust"), tmp_path / "seen.note"
     seen.write_bytes(bytes(published.note))
-    text = kept.text(verify(published).release, bytes(published.note), (str(seen), seen.read_bytes()))
+    text = kept.text(verify(published).release, bytes(published.note), (str(seen), seen.read_bytes()), NOW - 9)
     Path(kept.path).parent.mkdir()
     Path(kept.path).write_bytes(text)
     return kept, text, seen
@@ -214,22 +227,26 @@ def test_what_was_verified_counts_until_something_is_new(
 ) -> None:
     kept, text, seen = memory
     log, until = str(published.log.root), NOW + ALONE.max_age
-    release = kept.release(log, until - 1)
+    release = kept.release(until - 1)
     assert release is not None
     assert release.to_dict() == verify(published).release.to_dict()
-    assert kept.release(log, until) is None
-    assert Remembered(str(tmp_path), log, b"other").release(log, NOW) is None
-    assert Remembered(str(tmp_path), log + "/releases/1", b"trust").release(log, NOW) is None
+    assert kept.release(until) is None
+    assert kept.release(NOW - 9) is not None
+    assert kept.release(NOW - 10) is None  # the clock has gone back
+    assert Remembered(str(tmp_path), place_of(log), b"other").release(NOW) is None
+    assert Remembered(str(tmp_path), place_of(log + "/releases/1"), b"trust").release(NOW) is None
+    assert Remembered(str(tmp_path), place_of(log)).origin() == kept.origin() == ORIGIN
+    assert Remembered(str(tmp_path), place_of(str(tmp_path))).origin() is None
     for path in (seen, published.log.root / CHECKPOINT):
         before = path.read_bytes()
         path.write_bytes(before + b"x")
-        assert kept.release(log, NOW) is None
+        assert kept.release(NOW) is None
         path.write_bytes(before)
-    for changed in (b"", text[:-1], text + b"\n", text.replace(b"ldcat-verified/1", b"ldcat-verified/2"), b"\xff" * 20):
+    for changed in (b"", text[:-1], text + b"\n", text.replace(b"ldcat-verified/2", b"ldcat-verified/1"), b"\xff" * 20):
         Path(kept.path).write_bytes(changed)
-        assert kept.release(log, NOW) is None
+        assert kept.release(NOW) is None
     Path(kept.path).write_bytes(text)
-    assert kept.release(log, NOW) is not None
+    assert kept.release(NOW) is not None
     json.dumps(release.to_dict())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from catalog.errors import LdcatError, MalformedInput, UntrustedSigner, VerificationFailed
+from catalog.errors import LdcatError, MalformedInput, Stale, UntrustedSigner, VerificationFailed
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 from catalog.transparency.merkle import EMPTY_ROOT
@@ -141,7 +141,14 @@ def test_freshness_is_of_the_newest_time_that_can_be() -> None:
     assert found.fresh_until([*signers, Verified(log.key, NOW + 3601)], 0, NOW) == NOW + 5 + age
     assert found.fresh_until([*signers, Verified(log.key, NOW + 3600)], 0, NOW) == NOW + 3600 + age
     assert found.fresh_until([Verified(signer("example.com/log").key, None)], NOW - 1, NOW) == NOW - 1 + age
-    assert found.fresh_until([Verified(log.key, 1 << 62)], NOW, NOW) == age
+    for times in ([Verified(log.key, 1 << 62)], [Verified(log.key, NOW + 3601)]):
+        with pytest.raises(Stale, match="count for nothing"):
+            found.fresh_until(times, NOW, NOW)
+    with pytest.raises(Stale, match="count for nothing"):  # of a clock that was never set
+        found.check_fresh([Verified(log.key, NOW)], 0, 100)
+    assert found.check_fresh(signers, 0, NOW + 5 + age) == NOW + 5 + age
+    with pytest.raises(Stale, match="fresh until 1 seconds ago"):
+        found.check_fresh(signers, 0, NOW + 6 + age)
 
 
 @pytest.mark.parametrize("policy", ["log\t{}\nquorum none\n", "#\r\nlog {}\nquorum none\n"])

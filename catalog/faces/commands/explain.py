@@ -114,7 +114,7 @@ def command(
     reply = answer_without_catalog(found, proofs)
     folder = catalog or default_catalog()
     opened = None
-    if catalog or folder.exists():
+    if catalog or trust or skip_verify or folder.exists():
         opened = open_asked(folder, trust, skip=skip_verify, quiet=quiet)
     known = known_of(opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ())
     names = technologies_of(found)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from catalog.faces import render
-from catalog.faces.options import BuildsOption, TableFormatOption, known_builds, require
+from catalog.faces.options import BuildsOption, QuietOption, TableFormatOption, require
+from catalog.faces.releases import SkipVerifyOption, TrustOption, known_builds
 from catalog.faces.render import Format
 from catalog.query.inspect import Inspection
 
@@ -17,14 +18,17 @@ def command(
         str, typer.Argument(metavar="FILE|NAME", help="Image or record file, or a catalogued build by name or SHA-256.")
     ],
     catalog: BuildsOption = None,
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
     output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
 ) -> None:
     """Show a firmware image: GUID table, metadata sections, memory map, what it can launch under and why not.
 
     --format toml prints its record: with that, every launch digest can be made without the image.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.TOML)
-    inspection = Inspection.of(firmware, known_builds(catalog))
+    inspection = Inspection.of(firmware, known_builds(catalog, trust, skip=skip_verify, quiet=quiet))
     record = inspection.to_dict()
     if output is Format.TOML:
         render.line(inspection.build.to_toml().rstrip())

@@ -16,11 +16,11 @@ from catalog.faces.matches import printable
 from catalog.faces.options import (
     BuildsOption,
     QuietOption,
-    known_builds,
     parse_number,
     require,
     signature_number,
 )
+from catalog.faces.releases import SkipVerifyOption, TrustOption, known_builds
 from catalog.faces.render import Format
 from catalog.query.measure import MAX_LINE, Measured, Request, Workbench
 from catalog.release.inputs import unreadable
@@ -103,6 +103,8 @@ def command(
         typer.Option(metavar="FILE|-", help="JSON Lines in, the same lines out with launch_digest or error."),
     ] = None,
     catalog: BuildsOption = None,
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
     output: Annotated[
         Format | None,
         typer.Option(
@@ -125,7 +127,7 @@ def command(
     if batch is not None:
         if any(value is not None for value in (firmware, technology, *blobs, *vcpu)):
             raise UsageError("--batch takes everything from its lines", "give the file alone")
-        return _measure_batch(Workbench(known_builds(catalog)), batch)
+        return _measure_batch(Workbench(known_builds(catalog, trust, skip=skip_verify, quiet=quiet)), batch)
     numbers = None if vcpus is None else sorted(counts(vcpus.split(",")))
     if output is not None:
         require(output, Format.HEX, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
@@ -147,7 +149,8 @@ def command(
         vcpu_signature=signature_number(vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping),
         sev_features=sev_features,
     )
-    measured = Workbench(known_builds(catalog)).measure_counts(request, numbers)
+    builds = known_builds(catalog, trust, skip=skip_verify, quiet=quiet)
+    measured = Workbench(builds).measure_counts(request, numbers)
     _print(measured, output or (Format.HEX if len(measured) == 1 else Format.TABLE))
     _say(measured[0], quiet=quiet)
     return 0

@@ -19,9 +19,9 @@ from catalog.faces.options import (
     remembered,
     require,
 )
+from catalog.faces.releases import open_own
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_bounded
-from catalog.query.store import Catalog
 
 
 def command(
@@ -53,7 +53,7 @@ def command(
     require(output, Format.TABLE, Format.JSON)
     signers = [pair.signer for pair in read_keys(key, passphrase_of(passphrase))]
     note = None if trust is None else read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
-    opened = Catalog.open(catalog or default_catalog())
+    opened = open_own(catalog or default_catalog())
     state = remembered("signed", signers[0].key.name)
     published = publish(opened, LogFolder(log), signers, state, trust=note, now=int(time.time()))
     found = published.checkpoint

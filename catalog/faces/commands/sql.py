@@ -49,6 +49,11 @@ def command(
     if opened.revocations:
         render.warning("rows that the log revokes or deprecates are among these; FROM revocations says which")
     if database is not None:
+        if opened.release:
+            raise UsageError(
+                "a database of views is not verified whenever it is asked, as a published release is",
+                "ldcat sql QUERY verifies it, and --format csv writes what it has",
+            )
         opened.verify()
         write_database(opened.manifest, opened.folder, database)
         render.line(str(database))

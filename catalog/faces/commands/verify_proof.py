@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from catalog.faces import render
-from catalog.faces.options import TableFormatOption, remembered, require
+from catalog.faces.options import TableFormatOption, require
+from catalog.faces.releases import newest_seen
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_asked_digest, read_bounded
 
@@ -42,11 +43,11 @@ def command(
     note = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_BUNDLE))
     digest = None if report is None else read_asked_digest(report, sys.stdin.buffer)
     data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
-    memories = {log.name: remembered("seen", log.name) for log in note.policy.logs}
-    seen = {origin: before for origin, memory in memories.items() if (before := memory.checkpoint())}
-    verdict = verify_bundle(data, note, now=int(time.time()), seen=seen, digest=digest)
-    if verdict.newest and verdict.checkpoint and verdict.checkpoint != seen.get(verdict.checkpoint.origin):
-        memories[verdict.checkpoint.origin].write(verdict.newest)
+    with newest_seen({log.name for log in note.policy.logs}) as memories:
+        seen = {origin: before for origin, memory in memories.items() if (before := memory.checkpoint())}
+        verdict = verify_bundle(data, note, now=int(time.time()), seen=seen, digest=digest)
+        if verdict.newest and verdict.checkpoint and verdict.checkpoint != seen.get(verdict.checkpoint.origin):
+            memories[verdict.checkpoint.origin].write(verdict.newest)
     record = verdict_to_dict(verdict)
     if output is Format.JSON:
         render.json_document(record)

@@ -14,11 +14,11 @@ from catalog.faces.options import (
     BuildsOption,
     QuietOption,
     TableFormatOption,
-    known_builds,
     parse_number,
     require,
     signature_number,
 )
+from catalog.faces.releases import SkipVerifyOption, TrustOption, known_builds
 from catalog.faces.render import Format
 from catalog.query.vmsa import MAX_INPUT, PageRequest, SaveArea, differences
 from catalog.release.inputs import read_start, unreadable
@@ -95,6 +95,8 @@ def build(
         typer.Option("--output", "-o", metavar="FILE", help="Write the 4096 bytes there, and print the path instead."),
     ] = None,
     catalog: BuildsOption = None,
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
     output: TableFormatOption = Format.HEX,
     quiet: QuietOption = False,
 ) -> None:
@@ -110,7 +112,8 @@ def build(
         vcpu_signature=signature_number(vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping),
         sev_features=sev_features,
     )
-    area, ignored = request.build({} if firmware is None else known_builds(catalog))
+    builds = {} if firmware is None else known_builds(catalog, trust, skip=skip_verify, quiet=quiet)
+    area, ignored = request.build(builds)
     if target is None:
         _print(area, output)
     else:
