@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/*/*.[ch] catalog/*/*/*.[ch])
 
 NATIVE := catalog/launch/native
+COVERED := abi firmware launch
 
 .PHONY: catalog test test-real check sanitize fuzz firmware bench clean
 
@@ -12,8 +13,8 @@ catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to 
 	$(BIN)/ldcat build
 
 test: $(VENV)/.installed-test check  ## every test that needs nothing but this clone
-	$(BIN)/pytest --cov=catalog --cov-report=
-	$(BIN)/coverage report --include='catalog/abi/*,catalog/firmware/*,catalog/launch/*' --fail-under=100 --show-missing
+	$(BIN)/pytest --numprocesses auto --dist worksteal $(COVERED:%=--cov=catalog/%) --cov-report=
+	$(BIN)/coverage report --fail-under=100 --show-missing
 
 test-real: $(VENV)/.installed-test  ## tests on real images and vectors; LDCAT_SHARED names their folder
 	$(BIN)/pytest --real tests/real

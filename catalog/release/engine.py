@@ -38,8 +38,8 @@ class Engine:
     ) -> Generator[tuple[int, Result], None, None]:
         """The number and the result of each task, in the order they are done; tasks are made when they are due.
 
-        Close it: then no task is left running in this process. Raises what a task raises, LdcatError where a
-        worker died.
+        Close it: then no task is left running in this process. Those of other processes are not cancelled: a pool
+        whose workers are ended then does not bear that. Raises what a task raises, LdcatError where a worker died.
         """
         waiting: dict[Future[Result], int] = {}
         try:
@@ -52,9 +52,9 @@ class Engine:
         except BrokenProcessPool as error:
             raise LdcatError("a worker process died", "was memory short? try --processes 1") from error
         finally:
-            for future in waiting:
-                future.cancel()
             if self.in_process:
+                for future in waiting:
+                    future.cancel()
                 wait(waiting)
             if isinstance(tasks, Generator):
                 tasks.close()
