@@ -45,4 +45,4 @@ def unhex(text: str, size: int, what: str) -> bytes:
 
 def _one_line(error: Exception) -> str:
     message = " ".join(str(error).split()).rstrip(".")
-    return message[:1].lower() + message[1:]
+    return message if message[1:2].isupper() else message[:1].lower() + message[1:]

@@ -122,6 +122,7 @@ CatalogOption = Annotated[
     Path | None,
     typer.Option(
         "--catalog",
+        parser=named_path,
         metavar="DIR",
         envvar="LDCAT_CATALOG",
         help="Catalog to ask; without it the one that `ldcat build` made of the embedded default.",
@@ -132,10 +133,16 @@ BuildsOption = Annotated[
     Path | None,
     typer.Option(
         "--catalog",
+        parser=named_path,
         metavar="DIR",
         envvar="LDCAT_CATALOG",
         help="A catalog whose builds can be named, besides the embedded ones.",
     ),
+]
+
+LogOption = Annotated[
+    Path,
+    typer.Option("--log", parser=named_path, metavar="DIR", envvar="LDCAT_LOG", help="Folder of the log."),
 ]
 
 QuietOption = Annotated[

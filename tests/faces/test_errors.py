@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from catalog import errors
 from catalog.errors import LdcatError
@@ -162,3 +164,21 @@ def test_no_home_at_all(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     code, _, err = run("lookup", NOWHERE)
     assert code == 5
     assert "ldcat: hint: set XDG_DATA_HOME" in err
+
+
+def test_no_option_takes_the_empty_path(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which would be the current folder: of a shell whose variable is not set."""
+
+    def unguarded(command: Any, name: str) -> Iterator[str]:
+        for inner, each in getattr(command, "commands", {}).items():
+            yield from unguarded(each, f"{name} {inner}")
+        for parameter in command.params:
+            said = getattr(parameter, "type_descriptor", None)
+            if said and said.annotation is Path and not said.parameter_info.parser:
+                yield f"{name} {parameter.name}"
+
+    assert sorted(unguarded(typer.main.get_command(cli.app), "ldcat")) == []
+    monkeypatch.chdir(tmp_path)
+    for command in (("publish", "--log", "", "--key", "k"), ("keygen", "example.com/log", "-o", "")):
+        assert run(*command)[:2] == (2, "")
+    assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ import typer
 
 from catalog.errors import UsageError
 from catalog.faces import render
-from catalog.faces.options import QuietOption, default_catalog, invocation, kernels, parse_number, receipts
+from catalog.faces.options import QuietOption, default_catalog, invocation, kernels, named_path, parse_number, receipts
 
 if TYPE_CHECKING:
     from catalog.launch.native.paths import Kernels
@@ -28,11 +28,19 @@ class EngineName(StrEnum):
 
 def command(
     spec: Annotated[
-        Path | None, typer.Argument(metavar="[SPEC.toml]", help="Spec; without it the embedded default.")
+        Path | None,
+        typer.Argument(parser=named_path, metavar="[SPEC.toml]", help="Spec; without it the embedded default."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="DIR", envvar="LDCAT_OUT", help="Folder to write, whole or not at all."),
+        typer.Option(
+            "--out",
+            "-o",
+            parser=named_path,
+            metavar="DIR",
+            envvar="LDCAT_OUT",
+            help="Folder to write, whole or not at all.",
+        ),
     ] = None,
     processes: Annotated[
         int | None,

@@ -9,19 +9,25 @@ from typing import Annotated
 import typer
 
 from catalog.faces import render
-from catalog.faces.options import PassphraseOption, QuietOption, TableFormatOption, require
+from catalog.faces.options import LogOption, PassphraseOption, QuietOption, TableFormatOption, named_path, require
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_bounded
 from catalog.query.published import MAX_READ
 
 
 def command(
-    log: Annotated[Path, typer.Option(metavar="DIR", envvar="LDCAT_LOG", help="Folder of the log.")],
+    log: LogOption,
     key: Annotated[
-        Path, typer.Option(metavar="FILE", envvar="LDCAT_KEY", help="Private keys of `ldcat keygen --for witness`.")
+        Path,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of `ldcat keygen --for witness`."
+        ),
     ],
     trust: Annotated[
-        Path, typer.Option(metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whose log it has to be.")
+        Path,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whose log it has to be."
+        ),
     ],
     heartbeat: Annotated[
         bool, typer.Option("--heartbeat", help="Cosign again, with the time of now: it is still the newest.")

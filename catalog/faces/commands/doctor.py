@@ -13,7 +13,7 @@ import typer
 from catalog.errors import Unreadable
 from catalog.faces import render
 from catalog.faces.matches import fact_lines, printable
-from catalog.faces.options import TableFormatOption, remembered, require
+from catalog.faces.options import LogOption, TableFormatOption, named_path, remembered, require
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_bounded
 
@@ -25,9 +25,15 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 
 def command(
-    log: Annotated[Path, typer.Option(metavar="DIR", envvar="LDCAT_LOG", help="Folder of the log.")],
+    log: LogOption,
     trust: Annotated[
-        Path, typer.Option(metavar="FILE", envvar="LDCAT_TRUST", help="Trust note that your users verify the log by.")
+        Path,
+        typer.Option(
+            parser=named_path,
+            metavar="FILE",
+            envvar="LDCAT_TRUST",
+            help="Trust note that your users verify the log by.",
+        ),
     ],
     url: Annotated[
         str | None,

@@ -31,6 +31,7 @@ from catalog.faces.options import (
     TableFormatOption,
     default_catalog,
     kernels,
+    named_path,
     parse_number,
     require,
 )
@@ -67,10 +68,12 @@ def command(
         list[str] | None, typer.Option(metavar="FILE|NAME", help="Firmware.", rich_help_panel=_CANDIDATES)
     ] = None,
     kernel: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE|DIR", help="Kernels.", rich_help_panel=_CANDIDATES)
+        list[Path] | None,
+        typer.Option(parser=named_path, metavar="FILE|DIR", help="Kernels.", rich_help_panel=_CANDIDATES),
     ] = None,
     initrd: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE|DIR", help="Initrds.", rich_help_panel=_CANDIDATES)
+        list[Path] | None,
+        typer.Option(parser=named_path, metavar="FILE|DIR", help="Initrds.", rich_help_panel=_CANDIDATES),
     ] = None,
     append: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="Kernel command lines.", rich_help_panel=_CANDIDATES)

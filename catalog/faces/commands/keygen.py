@@ -10,7 +10,7 @@ import typer
 
 from catalog.errors import UsageError
 from catalog.faces import render
-from catalog.faces.options import PassphraseOption, passphrase_of
+from catalog.faces.options import PassphraseOption, named_path, passphrase_of
 
 
 class Algorithm(StrEnum):
@@ -33,7 +33,10 @@ def command(
     name: Annotated[
         str, typer.Argument(help="Name of the key; of a log its origin, such as example.com/launch-digests.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="File of private keys, never overwritten.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", parser=named_path, metavar="FILE", help="File of private keys, never overwritten."),
+    ],
     role: Annotated[
         Role, typer.Option("--for", help="What it signs: checkpoints, cosignatures, trust notes.")
     ] = Role.LOG,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from catalog.faces import render
 from catalog.faces.matches import not_found
-from catalog.faces.options import QuietOption
+from catalog.faces.options import LogOption, QuietOption
 
 
 def command(
     digest: Annotated[str, typer.Argument(metavar="DIGEST", help="Launch digest in hex or base64.")],
-    log: Annotated[Path, typer.Option(metavar="DIR", envvar="LDCAT_LOG", help="Folder of the log.")],
+    log: LogOption,
     quiet: QuietOption = False,
 ) -> int:
     """Prove that a log has a launch digest: a line of JSON for each configuration that has it.

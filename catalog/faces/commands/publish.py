@@ -15,6 +15,7 @@ from catalog.faces.options import (
     QuietOption,
     TableFormatOption,
     default_catalog,
+    named_path,
     passphrase_of,
     remembered,
     require,
@@ -25,14 +26,24 @@ from catalog.query.evidence_files import read_bounded
 
 
 def command(
-    log: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the log, which a static host serves as it is.")],
-    key: Annotated[Path, typer.Option(metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the log.")],
+    log: Annotated[
+        Path,
+        typer.Option(parser=named_path, metavar="DIR", help="Folder of the log, which a static host serves as it is."),
+    ],
+    key: Annotated[
+        Path, typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the log.")
+    ],
     catalog: Annotated[
-        Path | None, typer.Argument(metavar="CATALOG", help="Folder that `ldcat build` made; its default without it.")
+        Path | None,
+        typer.Argument(
+            parser=named_path, metavar="CATALOG", help="Folder that `ldcat build` made; its default without it."
+        ),
     ] = None,
     trust: Annotated[
         Path | None,
-        typer.Option(metavar="NOTE", help="Trust note the release stands by; without it that of the last one."),
+        typer.Option(
+            parser=named_path, metavar="NOTE", help="Trust note the release stands by; without it that of the last one."
+        ),
     ] = None,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,

@@ -13,7 +13,15 @@ import typer
 from catalog.errors import UsageError, VerificationFailed
 from catalog.faces import render
 from catalog.faces.matches import fact_lines, printable
-from catalog.faces.options import PassphraseOption, QuietOption, TableFormatOption, kernels, require
+from catalog.faces.options import (
+    LogOption,
+    PassphraseOption,
+    QuietOption,
+    TableFormatOption,
+    kernels,
+    named_path,
+    require,
+)
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_bounded
 from catalog.query.published import MAX_READ
@@ -23,14 +31,19 @@ MAX_SHOWN = 20
 
 
 def command(
-    log: Annotated[Path, typer.Option(metavar="DIR", envvar="LDCAT_LOG", help="Folder of the log.")],
+    log: LogOption,
     trust: Annotated[
-        Path, typer.Option(metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whose log it has to be.")
+        Path,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whose log it has to be."
+        ),
     ],
     cosign: Annotated[bool, typer.Option("--cosign", help="Cosign the checkpoint if everything is the same.")] = False,
     key: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", envvar="LDCAT_KEY", help="Private keys of `ldcat keygen --for witness`."),
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of `ldcat keygen --for witness`."
+        ),
     ] = None,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,

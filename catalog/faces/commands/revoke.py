@@ -13,6 +13,7 @@ from catalog.faces import render
 from catalog.faces.options import (
     PassphraseOption,
     TableFormatOption,
+    named_path,
     parse_number,
     passphrase_of,
     remembered,
@@ -33,8 +34,10 @@ class Severity(StrEnum):
 
 
 def command(
-    log: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the log.")],
-    key: Annotated[Path, typer.Option(metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the log.")],
+    log: Annotated[Path, typer.Option(parser=named_path, metavar="DIR", help="Folder of the log.")],
+    key: Annotated[
+        Path, typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the log.")
+    ],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="One line that whoever asks for a row is told.")],
     severity: Annotated[
         Severity,

@@ -11,7 +11,7 @@ import typer
 
 from catalog.errors import UsageError
 from catalog.faces import render
-from catalog.faces.options import CatalogOption, TableFormatOption, require
+from catalog.faces.options import CatalogOption, TableFormatOption, named_path, require
 from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
 from catalog.faces.render import Format
 from catalog.query.sql import run_query
@@ -33,6 +33,7 @@ def command(
     database: Annotated[
         Path | None,
         typer.Option(
+            parser=named_path,
             metavar="FILE",
             help="Write a DuckDB file of views over the catalog instead; it is never published.",
         ),

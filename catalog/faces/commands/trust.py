@@ -13,10 +13,10 @@ import typer
 
 from catalog.errors import UnknownName, UsageError
 from catalog.faces import render
-from catalog.faces.options import PassphraseOption, TableFormatOption, passphrase_of, require
+from catalog.faces.options import PassphraseOption, TableFormatOption, named_path, passphrase_of, require
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_bounded
-from catalog.release.inputs import read_text
+from catalog.release.inputs import read_file
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.keys import VerifierKey
@@ -32,7 +32,9 @@ NoteArgument = Annotated[str, typer.Argument(metavar="NOTE|-", help="Trust note.
 
 @app.command("init")
 def init(
-    policy: Annotated[Path, typer.Option(metavar="FILE", help="C2SP tlog-policy: log, witness, group, quorum.")],
+    policy: Annotated[
+        Path, typer.Option(parser=named_path, metavar="FILE", help="C2SP tlog-policy: log, witness, group, quorum.")
+    ],
     root: Annotated[list[str], typer.Option(metavar="ROLE=VKEY", help="Root key and whose it is; several.")],
     threshold: Annotated[int, typer.Option(metavar="N", help="Root keys that have to sign the next version.")],
     version: Annotated[int, typer.Option(metavar="N", help="One more than that of the note before.")] = 1,
@@ -46,14 +48,14 @@ def init(
     from catalog.transparency.policy import Policy
     from catalog.transparency.trust import Trust
 
-    text = read_text(policy)
+    text = _policy(policy)
     made = Trust(
         version=version,
         expires=_after(days),
         max_age=max_age * DAY,
         threshold=threshold,
         roots=_roots(root),
-        policy=Policy.parse(text.encode()),
+        policy=Policy.parse(text.encode("utf-8", "surrogateescape")),
         policy_text=text,
     )
     return _print(made)
@@ -63,7 +65,7 @@ def init(
 def rotate(
     old: NoteArgument,
     policy: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="C2SP tlog-policy in place of the old one.")
+        Path | None, typer.Option(parser=named_path, metavar="FILE", help="C2SP tlog-policy in place of the old one.")
     ] = None,
     root: Annotated[
         list[str] | None, typer.Option(metavar="ROLE=VKEY", help="Root key more, or in place of that of the role.")
@@ -87,7 +89,7 @@ def rotate(
         if role not in before.roots:
             raise UnknownName("role", role, before.roots)
     roots = {role: key for role, key in before.roots.items() if role not in (drop or ())}
-    text = before.policy_text if policy is None else read_text(policy)
+    text = before.policy_text if policy is None else _policy(policy)
     made = replace(
         before,
         version=before.version + 1,
@@ -95,7 +97,7 @@ def rotate(
         max_age=before.max_age if max_age is None else max_age * DAY,
         threshold=before.threshold if threshold is None else threshold,
         roots=roots | _roots(root or ()),
-        policy=Policy.parse(text.encode()),
+        policy=Policy.parse(text.encode("utf-8", "surrogateescape")),
         policy_text=text,
     )
     return _print(made)
@@ -104,7 +106,9 @@ def rotate(
 @app.command("sign")
 def sign(
     note: Annotated[str, typer.Argument(metavar="TEXT|NOTE|-", help="Text of `ldcat trust init`, or a signed note.")],
-    key: Annotated[Path, typer.Option(metavar="FILE", envvar="LDCAT_KEY", help="Private key of a root.")],
+    key: Annotated[
+        Path, typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private key of a root.")
+    ],
     passphrase: PassphraseOption = None,
 ) -> int:
     """Print the note with one more signature."""
@@ -142,6 +146,11 @@ def check(old: NoteArgument, new: Annotated[str, typer.Argument(metavar="NOTE", 
     after = follow(before, Note.parse(read_bounded(new, sys.stdin.buffer, MAX_TRUST)))
     render.line(f"version {after.version} follows version {before.version}")
     return 0
+
+
+def _policy(path: Path) -> str:
+    """The text of a policy, of which any byte that is no UTF-8 is refused where it is parsed."""
+    return read_file(path, limit=MAX_TRUST, regular=True).decode("utf-8", "surrogateescape")
 
 
 def _roots(said: Sequence[str]) -> dict[str, VerifierKey]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from catalog.faces import render
-from catalog.faces.options import TableFormatOption, require
+from catalog.faces.options import TableFormatOption, named_path, require
 from catalog.faces.releases import newest_seen
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_asked_digest, read_bounded
@@ -18,7 +18,10 @@ from catalog.query.evidence_files import read_asked_digest, read_bounded
 
 def command(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="Bundle that `ldcat prove` wrote.")],
-    trust: Annotated[Path, typer.Option(metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whom you believe.")],
+    trust: Annotated[
+        Path,
+        typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whom you believe."),
+    ],
     report: Annotated[
         str | None,
         typer.Option(metavar="FILE|DIGEST", help="Attestation report, or launch digest, that it has to be of."),

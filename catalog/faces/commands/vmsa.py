@@ -14,6 +14,7 @@ from catalog.faces.options import (
     BuildsOption,
     QuietOption,
     TableFormatOption,
+    named_path,
     parse_number,
     require,
     signature_number,
@@ -92,7 +93,13 @@ def build(
     ] = None,
     target: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write the 4096 bytes there, and print the path instead."),
+        typer.Option(
+            "--output",
+            "-o",
+            parser=named_path,
+            metavar="FILE",
+            help="Write the 4096 bytes there, and print the path instead.",
+        ),
     ] = None,
     catalog: BuildsOption = None,
     trust: TrustOption = None,

@@ -13,7 +13,7 @@ import typer
 
 from catalog.errors import UntrustedSigner
 from catalog.faces import render
-from catalog.faces.options import PassphraseOption, TableFormatOption, passphrase_of, require
+from catalog.faces.options import LogOption, PassphraseOption, TableFormatOption, named_path, passphrase_of, require
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_bounded
 
@@ -31,11 +31,21 @@ app = typer.Typer(help="Witnesses (C2SP tlog-witness): be one, and ask them.", n
 
 @app.command("serve")
 def serve(
-    key: Annotated[Path, typer.Option(metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the witness.")],
-    logs: Annotated[
-        Path, typer.Option(metavar="FILE", envvar="LDCAT_WITNESS_LOGS", help="tlog-policy, for its log lines.")
+    key: Annotated[
+        Path, typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the witness.")
     ],
-    db: Annotated[Path, typer.Option(metavar="FILE", envvar="LDCAT_WITNESS_DB", help="Database of what was cosigned.")],
+    logs: Annotated[
+        Path,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_WITNESS_LOGS", help="tlog-policy, for its log lines."
+        ),
+    ],
+    db: Annotated[
+        Path,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_WITNESS_DB", help="Database of what was cosigned."
+        ),
+    ],
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", envvar="LDCAT_WITNESS_LISTEN", help="Where to listen; port 0 is any.")
     ],
@@ -69,9 +79,12 @@ def serve(
 
 @app.command("ask")
 def ask(
-    log: Annotated[Path, typer.Option(metavar="DIR", envvar="LDCAT_LOG", help="Folder of the log.")],
+    log: LogOption,
     trust: Annotated[
-        Path, typer.Option(metavar="FILE", envvar="LDCAT_TRUST", help="Trust note, whose policy says the witnesses.")
+        Path,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note, whose policy says the witnesses."
+        ),
     ],
     output: TableFormatOption = Format.TABLE,
 ) -> int:
