@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
-from http.client import HTTPException, HTTPMessage
-from typing import IO
+from http.client import HTTPException, HTTPResponse
 from urllib.parse import urlsplit
 
 from catalog.errors import Unreadable, UsageError
@@ -26,28 +25,27 @@ def post(url: str, body: bytes, at_most: int) -> Reply:
             raise UsageError(f"{url!r} is no HTTP address")
         headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": "ldcat"}
         request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310 - the scheme is looked at
-        opener = urllib.request.build_opener(_NoRedirects)
+        opener = urllib.request.build_opener(_WhateverStatus)
         with opener.open(request, timeout=SECONDS) as response:
             return Reply(response.status, response.headers.get_content_type(), _read(response, at_most))
-    except urllib.error.HTTPError as error:
-        with error:
-            return Reply(error.code, error.headers.get_content_type(), _read(error, at_most))
     except urllib.error.URLError as error:
         raise Unreadable(f"{url}: {_words(error.reason)}") from error
     except (OSError, HTTPException, ValueError) as error:  # ValueError: of an address that only looks like one
         raise Unreadable(f"{url}: {_words(error)}") from error
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> None:
-        """None: the answer is the redirect itself."""
+class _WhateverStatus(urllib.request.HTTPErrorProcessor):
+    """An answer is what was answered; a redirect, too, which is not followed."""
+
+    def http_response(self, request: urllib.request.Request, response: HTTPResponse) -> HTTPResponse:  # noqa: ARG002
+        return response
+
+    https_response = http_response
 
 
-def _read(response: IO[bytes], at_most: int) -> bytes:
+def _read(response: HTTPResponse, at_most: int) -> bytes:
     end, found = time.monotonic() + SECONDS, bytearray()
-    while part := response.read1(_CHUNK):  # type: ignore[attr-defined]
+    while part := response.read1(_CHUNK):
         found += part
         if len(found) > at_most:
             raise Unreadable(f"the answer has more than {at_most} bytes")

@@ -193,8 +193,8 @@ def test_what_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(posting, "SECONDS", 0.3)
     done = threading.Event()
 
-    def drip(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
+    def drip(handler: BaseHTTPRequestHandler, status: int = 200) -> None:
+        handler.send_response(status)
         handler.end_headers()
         with suppress(OSError):
             while not done.wait(0.05):
@@ -208,6 +208,8 @@ def test_what_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda handler: None, "closed connection"),
         (lambda handler: done.wait(), "timed out"),
         (drip, "timed out"),
+        (lambda handler: drip(handler, 409), "timed out"),
+        (say(409, b"1", **{"Transfer-Encoding": "chunked"}), "incomplete|invalid"),
     ):
         done.clear()
         with serving(answer) as url:
