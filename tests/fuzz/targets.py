@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 from unittest import mock
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -43,6 +42,8 @@ from catalog.release.verity import DamagedBlock, VerifiedBytes
 from tests.abi.test_report import as_json
 from tests.attestation_builder import NOW, certificate_table, chain, report_bytes, signed
 from tests.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
+from tests.fuzz.log_targets import LOG_TARGETS
+from tests.fuzz.target import Target
 from tests.release.samples import ONE_ROW, SMALL, whole_image
 
 REPORT = signed(report_bytes())
@@ -67,13 +68,6 @@ TOGETHER = """
 when = { vmm = ["ec2*"], firmware = ["*"], vcpu_signatures = ["EPYC-Milan"] }
 only = { vcpus = ["1-2"], sev_features = [1] }
 """
-
-
-class Target(NamedTuple):
-    """parse: calls a parser. seeds: what it accepts."""
-
-    parse: Callable[[bytes], object]
-    seeds: Callable[[], list[bytes]]
 
 
 def _evidence(data: bytes) -> None:
@@ -283,4 +277,5 @@ TARGETS = {
     "names": Target(_names, lambda: [pack_names([[["a", None]], [["b"], []], [["c", "d"]], []])]),
     "batch-line": Target(_line, _lines),
     "numbers": Target(_numbers, lambda: [b"1-64 0x7 0b11 4096"]),
+    **LOG_TARGETS,
 }

@@ -78,8 +78,10 @@ def test_what_is_no_file_of_keys(tmp_path: Path, pairs: list[KeyPair]) -> None:
         good.replace(b"PRIVATE", b"PUBLIC"),
         good.split(b"\n", 1)[1],
         good.replace(str(first).encode(), str(second).encode()),
+        good.replace(b"AQAwBQYDK2Vw", b"AQAwBQYDK3Vw"),  # an algorithm that nobody knows
         bytes(1 << 17),
     ):
+        assert data != good
         path.write_bytes(data)
         with pytest.raises(LdcatError) as caught:
             read_keys(path, None)

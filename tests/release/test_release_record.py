@@ -12,7 +12,7 @@ from catalog.query.store import Catalog
 from catalog.release.build import Built
 from catalog.release.log_history import read_history
 from catalog.release.publish import Published, publish
-from catalog.release.records import ReleaseRecord, canonical_json, leaf_of, parse_record
+from catalog.release.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, parse_record
 from catalog.transparency.keys import VerifierKey
 from catalog.transparency.trust import Trust
 from tests.release.test_publish import ORIGIN, SIGNERS, Publisher, publisher
@@ -90,3 +90,17 @@ def test_what_is_no_trust_version(version: object) -> None:
     del fields["trust_version"]
     with pytest.raises(MalformedRecord):
         parse_record(canonical_json(fields))
+
+
+def test_a_record_has_one_form_whatever_its_reason_says() -> None:
+    revoke = RevokeRecord(
+        type="revoke", selector={"vcpus": 3}, severity="revoked", reason="".join(map(chr, range(0x500)))
+    )
+    leaf = leaf_of(revoke)
+    assert parse_record(leaf) == revoke
+    assert leaf.isascii()
+    for character in map(chr, range(0x500)):
+        plain = leaf.replace(json.dumps(character).encode()[1:-1], character.encode(), 1)
+        if plain != leaf:
+            with pytest.raises(MalformedRecord):
+                parse_record(plain)

@@ -1,0 +1,196 @@
+"""Parsers of what a log, a witness or a publisher says; what is signed or hashed is accepted in one form alone."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from catalog.errors import MalformedInput
+from catalog.query.proof_bundle import ProofBundle
+from catalog.query.published import PublishedRelease, Remembered, place_of
+from catalog.query.revocations import Revocation, parse_revocations
+from catalog.query.verify_proof import Outcome, verdict_to_dict, verify_bundle
+from catalog.release.key_files import new_key, read_keys, write_keys
+from catalog.release.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_record
+from catalog.release.revocations import Revocations
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType, VerifierKey
+from catalog.transparency.note import Note
+from catalog.transparency.policy import Policy
+from catalog.transparency.proof import TlogProof
+from catalog.transparency.tiles import format_bundle, parse_bundle
+from catalog.transparency.trust import Trust, read_unsigned
+from catalog.transparency.witness import AddCheckpoint, parse_conflict, parse_cosignatures
+from tests.fuzz.target import Target
+from tests.transparency.logs import NOW, MemoryLog, signature, signed, signer
+
+LOG = signer("example.com/log")
+WITNESS = signer("w.example", SignatureType.COSIGNATURE_ED25519)
+ROOT = signer("root.example")
+POLICY = f"log {LOG.key}\nwitness w {WITNESS.key} https://w.example\ngroup one any w\nquorum one\n"
+TRUST = f"version 1\nexpires {NOW + 9}\nmax-age 9\nthreshold 1\nroot a {ROOT.key}\n\n{POLICY}"
+SHA256 = "ab" * 32
+
+ROW = DigestRecord(
+    type="digest",
+    launch_digest="cd" * 48,
+    technology="sev-snp",
+    firmware_sha256=SHA256,
+    kernel_hashes_sha256=None,
+    vmm="qemu-kvm-init2",
+    vcpus=2,
+    vcpu_signature="0x00a00f11",
+    sev_features="0x1",
+)
+REVOKED = Revocation(selector={"vcpus": 3}, severity="revoked", reason="a reason")
+
+
+@cache
+def _bundle() -> ProofBundle:
+    """Of a log of one release with one row."""
+    release = ReleaseRecord(
+        type="release",
+        release=1,
+        time=NOW,
+        artifacts={"manifest.json": SHA256},
+        revocations_sha256=_revocations_sha256(),
+        previous_size=0,
+        previous_root=merkle.EMPTY_ROOT.hex(),
+        trust_version=None,
+    )
+    log, leaves = MemoryLog(), [leaf_of(ROW), leaf_of(release)]
+    log.append(leaves)
+    note = signed(str(log.checkpoint(LOG.key.name)), LOG, WITNESS)
+    proofs = [
+        TlogProof(index, tuple(merkle.inclusion_proof(index, 2, log.reader.node)), note, leaf)
+        for index, leaf in enumerate(leaves)
+    ]
+    return ProofBundle(proofs[0], proofs[1], (REVOKED,))
+
+
+def _one_form(parse: Callable[[bytes], bytes]) -> Callable[[bytes], None]:
+    """What a parser takes is what it would write."""
+
+    def parsed(data: bytes) -> None:
+        assert parse(data) == data
+
+    return parsed
+
+
+def _text(data: bytes) -> str:
+    """Strictly, as notes and lines of keys are decoded."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedInput("not UTF-8") from error
+
+
+def _trust(data: bytes) -> None:
+    note = read_unsigned(data)
+    assert str(Trust.parse(note.text)) == note.text
+
+
+def _verdict(data: bytes) -> None:
+    """No bundle raises anything, and none but the one that was made is a match."""
+    verdict = verify_bundle(data, Trust.parse(TRUST), now=NOW, seen={}, digest=None)
+    verdict_to_dict(verdict)
+    if verdict.outcome is Outcome.MATCH:
+        assert verdict.row == ROW
+    if verdict.row:
+        Revocations([REVOKED]).status(verdict.row)
+
+
+def _revocations_sha256() -> str:
+    none = TlogProof(0, (), Note("x\n", ()), b"")
+    return ProofBundle(none, none, (REVOKED,)).revocations_sha256
+
+
+def _remembered(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        memory = Remembered(folder, place_of("/log"), b"trust")
+        path = Path(memory.path)
+        path.parent.mkdir()
+        path.write_bytes(data)
+        memory.origin()
+        assert memory.release(NOW) is None
+
+
+def _memories() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        release = PublishedRelease(
+            log="/log",
+            origin=LOG.key.name,
+            size=2,
+            root=SHA256,
+            number=1,
+            last=1,
+            manifest_sha256=SHA256,
+            revocations_sha256=SHA256,
+            trust_version=1,
+            newer_trust=0,
+            fresh_until=NOW + 1,
+        )
+        memory = Remembered(folder, place_of("/log"), b"another trust note")
+        return [memory.text(release, b"checkpoint", ("/seen", b"seen"), NOW)]
+
+
+def _keys(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile() as file:  # for its owner alone
+        file.write(data)
+        file.flush()
+        read_keys(Path(file.name), None)
+
+
+def _key_files() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "key")
+        write_keys(path, [new_key("example.com/log", SignatureType.ED25519)], None)
+        return [path.read_bytes()]
+
+
+def _requests() -> list[bytes]:
+    note = _bundle().row.checkpoint
+    return [bytes(AddCheckpoint(0, (), note)), bytes(AddCheckpoint(1, (bytes(32), b"x" * 32), note))]
+
+
+def _records() -> list[bytes]:
+    revoke = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="restored", reason="a reason")
+    return [_bundle().row.extra or b"", _bundle().status.extra or b"", leaf_of(revoke)]
+
+
+def _checkpoint() -> bytes:
+    return bytes(_bundle().row.checkpoint)
+
+
+LOG_TARGETS = {
+    "note": Target(_one_form(lambda data: bytes(Note.parse(data))), lambda: [_checkpoint()]),
+    "checkpoint": Target(
+        _one_form(lambda data: str(Checkpoint.parse(_text(data))).encode()),
+        lambda: [_bundle().row.checkpoint.text.encode()],
+    ),
+    "verifier-key": Target(
+        _one_form(lambda data: str(VerifierKey.parse(_text(data))).encode()),
+        lambda: [str(by.key).encode() for by in (LOG, WITNESS)],
+    ),
+    "trust-policy": Target(Policy.parse, lambda: [POLICY.encode()]),
+    "trust-note": Target(_trust, lambda: [TRUST.encode(), bytes(signed(TRUST, ROOT))]),
+    "tlog-proof": Target(_one_form(lambda data: bytes(TlogProof.parse(data))), lambda: [bytes(_bundle().row)]),
+    "proof-bundle": Target(ProofBundle.parse, lambda: [bytes(_bundle())]),
+    "proof-verdict": Target(_verdict, lambda: [bytes(_bundle())]),
+    "leaf": Target(_one_form(lambda data: leaf_of(parse_record(data))), _records),
+    "revocations": Target(parse_revocations, lambda: [_bundle().revocations_json]),
+    "entry-bundle": Target(
+        _one_form(lambda data: format_bundle(parse_bundle(data))), lambda: [format_bundle(_records())]
+    ),
+    "witness-request": Target(_one_form(lambda data: bytes(AddCheckpoint.parse(data))), _requests),
+    "witness-answer": Target(
+        lambda data: parse_cosignatures(data, _bundle().row.checkpoint.text, [WITNESS.key]),
+        lambda: [f"{signature(WITNESS, _bundle().row.checkpoint.text)}\n".encode()],
+    ),
+    "witness-conflict": Target(parse_conflict, lambda: [b"12\n"]),
+    "private-keys": Target(_keys, _key_files),
+    "remembered": Target(_remembered, _memories),
+}

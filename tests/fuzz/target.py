@@ -1,0 +1,13 @@
+"""What is fuzzed: a parser as a function of bytes, and seeds that it accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Target(NamedTuple):
+    """parse: calls a parser. seeds: what it accepts."""
+
+    parse: Callable[[bytes], object]
+    seeds: Callable[[], list[bytes]]
