@@ -21,6 +21,7 @@ from catalog.launch.point import FirmwarePoint
 from catalog.launch.technology import technologies
 from catalog.query.finding import Severity
 from catalog.query.log_reader import LogReader
+from catalog.query.published import PublishedRelease
 from catalog.query.revocations import Revocation, read_revocations
 from catalog.query.store import Catalog
 from catalog.query.verify_release import release_at
@@ -115,8 +116,13 @@ def rebuild(log: LogFolder, checkpoint: Checkpoint, *, engine: Engine, kernels: 
     for record, end in zip(releases, ends, strict=True):
         groups = _grouped(leaves, record, end, tree)
         rows += sum(map(len, groups.values()))
-        catalog = Catalog.open_release(release_at(log, record.release, reader, checkpoint))
-        made = _Release(record.release, catalog, revocations)
+        try:
+            made = _Release(release_at(log, record.release, reader, checkpoint), revocations)
+        except LdcatError as error:  # of its folder: the other releases can be recomputed all the same
+            lost = sum(map(len, groups.values()))
+            found.append(Difference(Severity.ERROR, record.release, f"cannot be recomputed: {error}", lost))
+            progress(lost)
+            continue
         found += made.differences(groups, engine, kernels, progress)
     if tree.root() != checkpoint.root:
         what = "the entries of the log are not those of its checkpoint"
@@ -164,10 +170,11 @@ def _grouped(
 class _Release:
     """One release: what its components make of its rows."""
 
-    def __init__(self, number: int, catalog: Catalog, revocations: Revocations[Revocation]) -> None:
-        self._number = number
-        self._catalog = catalog
+    def __init__(self, release: PublishedRelease, revocations: Revocations[Revocation]) -> None:
+        catalog = Catalog.open_release(release)
+        self._number = release.number
         self._revocations = revocations
+        self._profiles = catalog.profiles
         self._builds = {build.component.sha256.hex(): build.component for build in catalog.builds.values()}
         self._tables = {
             table.hex(): KernelHashes(
@@ -180,7 +187,7 @@ class _Release:
         self, groups: Mapping[Inputs, _Rows], engine: Engine, kernels: Kernels, progress: Progress
     ) -> Iterator[Difference]:
         """What is not as it should be, of everything that there is."""
-        yield from self._profiles()
+        yield from self._foreign_profiles()
         families: list[tuple[Inputs, Family]] = []
         counts: dict[tuple[int | None, ...], tuple[int | None, ...]] = {}  # equal lists are one, to be hashed together
         for inputs, rows in groups.items():
@@ -198,9 +205,9 @@ class _Release:
                     yield from self._compared(groups[inputs], inputs, family, digests)
                     progress(len(groups[inputs]))
 
-    def _profiles(self) -> Iterator[Difference]:
+    def _foreign_profiles(self) -> Iterator[Difference]:
         """A profile may have changed since: the release is recomputed with its own."""
-        for name, profile in self._catalog.profiles.items():
+        for name, profile in self._profiles.items():
             known = embedded.profiles().get(name)
             if known is None or known.wire != profile.wire:
                 how = "is unknown here" if known is None else "is another one here"
@@ -219,7 +226,7 @@ class _Release:
             technology=technology.name,
             firmware=_named("firmware", row["firmware_sha256"], self._builds),
             kernel_hashes=None if table is None else _named("kernel hashes table", table, self._tables),
-            vmm=None if vmm is None else _named("VMM profile", vmm, self._catalog.profiles),
+            vmm=None if vmm is None else _named("VMM profile", vmm, self._profiles),
             vcpu_signature=None if signature is None else VcpuSignature(_number(signature, "#010x")),
             sev_features=None if features is None else _number(features, "#x"),
             vcpus=vcpus,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalog.errors import MalformedRecord, VerificationFailed
+from catalog.errors import MalformedRecord
 from catalog.launch.native.paths import REFERENCE, Kernels, choose
 from catalog.query.finding import Severity
 from catalog.query.rebuild import Difference, Rebuilt, rebuild
@@ -158,12 +158,22 @@ def test_a_profile_that_is_another_one_here_is_a_warning(publisher: Publisher, s
     ]
 
 
-def test_a_release_that_was_changed_afterwards_is_not_rebuilt(publisher: Publisher, small: Built) -> None:
-    publisher.publish(small)
-    path = publisher.log.root / "releases/1" / manifest.FIRMWARE
-    path.write_bytes(path.read_bytes()[:-1] + b"\0")
-    with pytest.raises(VerificationFailed, match="is not the file its manifest names"):
-        rebuilt(publisher)
+def test_releases_that_were_changed_afterwards_are_all_named(publisher: Publisher, small: Built, fewer: Built) -> None:
+    publisher.publish(fewer)
+    publisher.publish(small, NOW + 1)
+    rows = sum(b'"digest"' in leaf for leaf in publisher.leaves())
+    assert rebuilt(publisher).same
+    path = publisher.log.root / "releases/1" / manifest.VMM_FOLDER / "qemu-kvm-init2.toml"
+    data = path.read_bytes()
+    path.unlink()  # which the next release has, too
+    path.write_bytes(data[:-1] + b"\0")
+    (publisher.log.root / "releases/2" / manifest.NAME).unlink()
+    found = rebuilt(publisher)
+    assert [one.release for one in errors(found)] == [1, 2]
+    assert sum(one.rows for one in errors(found)) == found.rows == rows
+    for one, part in zip(errors(found), ("is not the file its manifest", "no catalog at"), strict=True):
+        assert "cannot be recomputed: " in one.what
+        assert part in one.what
 
 
 def test_an_entry_that_was_exchanged_is_found(publisher: Publisher, small: Built) -> None:

@@ -234,6 +234,21 @@ def test_evidence_never_takes_the_place_of_other_evidence(cosigner: Cosigner, sm
     assert len({data for path, data in kept.items() if path.name == "published.note"}) >= 2
 
 
+def test_evidence_that_was_half_written_is_completed(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+    cosigner.cosign()
+    as_long(cosigner, small, tmp_path)
+    for _ in range(2):
+        with pytest.raises(VerificationFailed, match="does not go on from"):
+            cosigner.cosign()
+    kept = {path: path.read_bytes() for path in cosigner.evidence()}
+    assert len(kept) == 2
+    for lost in kept:
+        lost.unlink()
+        with pytest.raises(VerificationFailed, match="does not go on from"):
+            cosigner.cosign()
+        assert {path: path.read_bytes() for path in cosigner.evidence()} == kept
+
+
 def test_the_alarm_is_heard_where_evidence_cannot_be_kept(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
     cosigner.cosign()
     as_long(cosigner, small, tmp_path)
