@@ -163,7 +163,7 @@ def test_releases_that_were_changed_afterwards_are_all_named(publisher: Publishe
     publisher.publish(small, NOW + 1)
     rows = sum(b'"digest"' in leaf for leaf in publisher.leaves())
     assert rebuilt(publisher).same
-    path = publisher.log.root / "releases/1" / manifest.VMM_FOLDER / "qemu-kvm-init2.toml"
+    path = publisher.log.root / "releases/1" / manifest.FIRMWARE
     data = path.read_bytes()
     path.unlink()  # which the next release has, too
     path.write_bytes(data[:-1] + b"\0")
