@@ -24,16 +24,18 @@ def run_query(catalog: Catalog, query: str) -> tuple[list[str], Iterator[tuple[A
     """
     import duckdb
 
+    from catalog.query.revoked_rows import with_revocations
+
     connection = duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"})
     for view, names in plain_views(catalog.manifest).items():
-        if names:
-            connection.register(view, _table(catalog, names))
-        else:
-            connection.execute(NO_ROWS.format(view=view))
+        table = _table(catalog, names) if names else connection.sql(NO_ROWS).to_arrow_table()
+        if catalog.release and "launch_digest" in table.column_names:
+            table = with_revocations(table, catalog.revocations)
+        connection.register(view, table)
     if catalog.release:
         connection.register("revocations", _revocations(catalog))
     try:
-        create_joins(connection, catalog.manifest)
+        create_joins(connection, catalog.manifest, published=catalog.release is not None)
     except duckdb.Error as error:
         raise MalformedRecord(f"the tables of the catalog do not fit together: {_first_line(error)}") from error
     try:

@@ -15,23 +15,22 @@ SELECT lower(hex(d.launch_digest)) AS launch_digest, d.technology, f.name AS fir
        f.package, f.version AS package_version, k.name AS kernel_hashes, k.append,
        f.kernel_hashes_enforced, d.vmm, d.vcpus,
        printf('0x%08x', d.vcpu_signature) AS vcpu_signature, printf('0x%x', d.sev_features) AS sev_features,
-       l.verdict AS launchable
+       l.verdict AS launchable{status}
 FROM launch_digests d
 JOIN firmware f ON f.sha256 = d.firmware_sha256
 LEFT JOIN kernel_hashes k ON k.table_sha256 = d.kernel_hashes_sha256
 LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
 """
-"""Every row with the names of its components: the view most questions are asked of."""
+"""Every row with the names of its components: the view most questions are asked of. status: more columns."""
 
 
 NO_ROWS = """
-CREATE VIEW {view} AS
 SELECT ''::BLOB AS launch_digest, '' AS technology, ''::BLOB AS firmware_sha256, ''::BLOB AS kernel_hashes_sha256,
        '' AS vmm, ''::BLOB AS bsp_vmsa_sha256, ''::BLOB AS ap_vmsa_sha256, 0::UINTEGER AS vcpu_signature,
        0::UBIGINT AS sev_features, 0::USMALLINT AS vcpus
 WHERE false
 """
-"""The view of a technology of which the catalog keeps distinguished digests only."""
+"""The rows of a technology of which the catalog keeps distinguished digests only."""
 
 
 def plain_views(catalog: Manifest) -> dict[str, list[str]]:
@@ -43,11 +42,15 @@ def plain_views(catalog: Manifest) -> dict[str, list[str]]:
     }
 
 
-def create_joins(connection: Any, catalog: Manifest) -> None:
-    """Create the views launch_digests and configurations over the plain ones, on a DuckDB connection."""
+def create_joins(connection: Any, catalog: Manifest, *, published: bool = False) -> None:
+    """Create the views launch_digests and configurations over the plain ones, on a DuckDB connection.
+
+    published: whether the rows have the columns of revoked_rows.py.
+    """
+    status = ", d.revocation, d.revocation_reason" if published else ""
     union = " UNION ALL ".join(f"SELECT * FROM {view}" for view in _digest_views(catalog))  # noqa: S608
     connection.execute(f"CREATE VIEW launch_digests AS {union}")
-    connection.execute(f"CREATE VIEW configurations AS {CONFIGURATIONS}")
+    connection.execute(f"CREATE VIEW configurations AS {CONFIGURATIONS.format(status=status)}")
 
 
 def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
@@ -65,7 +68,7 @@ def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
         with duckdb.connect(partial) as connection:
             for view, names in plain_views(catalog).items():
                 if not names:
-                    connection.execute(NO_ROWS.format(view=view))
+                    connection.execute(f"CREATE VIEW {view} AS {NO_ROWS}")
                     continue
                 paths = (str((folder / name).resolve()).replace("'", "''") for name in names)
                 quoted = ", ".join(f"'{path}'" for path in paths)

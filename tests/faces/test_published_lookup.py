@@ -125,6 +125,13 @@ def test_what_is_revoked_is_found_with_a_code_of_its_own(run: Run, place: Place,
     code, out, err = run("sql", "SELECT severity, reason, selector FROM revocations", *place.asked(), "-f", "csv")
     assert (code, out.splitlines()[1]) == (0, f'revoked,a key leaked,"{{""launch_digest"":""{digest}""}}"')
     assert "warning: rows that the log revokes" in err
+    counted = "SELECT revocation, revocation_reason, count(*) FROM {} GROUP BY ALL ORDER BY ALL"
+    rows = sum(entry.rows for entry in small.manifest.technologies.values())
+    for view, live, revoked in (("launch_digests", rows - 1, 1), ("configurations", "", "")):
+        code, out, _ = run("sql", counted.format(view), *place.asked(), "-f", "csv")
+        assert code == 0
+        assert f"revoked,a key leaked,{revoked}" in out
+        assert f"\n,,{live}" in out
 
 
 def test_nothing_is_believed_in_silence(run: Run, place: Place, small: Built) -> None:

@@ -48,7 +48,7 @@ def command(
         raise UsageError("give a query, or --database FILE", "for example: ldcat sql 'FROM configurations LIMIT 3'")
     opened = open_asked(catalog, trust, skip=skip_verify, quiet=False)
     if opened.revocations:
-        render.warning("rows that the log revokes or deprecates are among these; FROM revocations says which")
+        render.warning("rows that the log revokes or deprecates are among these: column revocation says which")
     if database is not None:
         if opened.release:
             raise UsageError(
