@@ -15,7 +15,7 @@ import pytest
 from catalog.release.build import Built
 from catalog.release.enumeration import cross_product
 from catalog.release.spec import load_spec
-from tests.release.samples import whole_image, write_spec
+from tests.release.samples import build, whole_image, write_spec
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -44,17 +44,37 @@ def pattern(lines: list[str]) -> str:
     return "".join(parts)
 
 
+@pytest.fixture(scope="session")
+def two_catalogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with before and after, of which the latter has a build and vCPU counts more."""
+    folder = tmp_path_factory.mktemp("two")
+    for name, builds, last in (
+        ("before", '"sid/ovmf-amdsev/*"', 8),
+        ("after", '"sid/ovmf-amdsev/*", "sid/ovmf-generic/OVMF.fd"', 12),
+    ):
+        spec = write_spec(
+            folder,
+            f'name = "{name}"\nfirmware = {{ builds = [{builds}] }}\n[technologies.sev-es]\nvmm = ["qemu-kvm-legacy"]\n'
+            f'vcpu_signatures = ["EPYC-Milan"]\nsev_features = [0]\nvcpus = ["1-{last}"]\n',
+            f"{name}.toml",
+        )
+        build(spec, folder / name)
+    return folder
+
+
 def test_the_readme_has_examples() -> None:
     assert len([name for name, *_ in examples() if name == "README.md"]) >= 5
 
 
 @pytest.mark.parametrize(("page", "code", "command", "shown"), list(examples()))
 def test_an_example_shows_what_comes_out(
-    default: Built, tmp_path: Path, page: str, code: int, command: str, shown: list[str]
+    default: Built, two_catalogs: Path, tmp_path: Path, page: str, code: int, command: str, shown: list[str]
 ) -> None:
     assert re.match(r"(?:printf '.*' \| )?ldcat ", command), f"{page}: {command}"
     (tmp_path / "ldcat").write_text(f'#!/bin/sh\nexec {sys.executable} -m catalog "$@"\n')
     (tmp_path / "ldcat").chmod(0o755)
+    for name in ("before", "after"):
+        (tmp_path / name).symlink_to(two_catalogs / name)
     environment = {
         **os.environ,
         "PATH": f"{tmp_path}:{os.environ['PATH']}",

@@ -21,6 +21,7 @@ from catalog.faces import render
 from catalog.faces.commands import (
     build,
     cosign,
+    diff,
     doctor,
     explain,
     inspect,
@@ -62,6 +63,7 @@ app.command("cosign")(cosign.command)
 app.command("rebuild")(rebuild.command)
 app.command("prove")(prove.command)
 app.command("verify-proof")(verify_proof.command)
+app.command("diff")(diff.command)
 app.command("doctor")(doctor.command)
 app.add_typer(trust.app, name="trust")
 app.add_typer(vmsa.app, name="vmsa")

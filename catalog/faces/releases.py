@@ -41,10 +41,11 @@ SkipVerifyOption = Annotated[
 ]
 
 
-def open_asked(folder: Path | None, trust: Path | None, *, skip: bool, quiet: bool) -> Catalog:
+def open_asked(folder: Path | None, trust: Path | None, *, skip: bool, quiet: bool, past: bool = False) -> Catalog:
     """The catalog to ask, or the default one: that of a log's release is verified, and it is said which one it is.
 
-    Raises UsageError where nothing says whom to trust, and what verifying a release does.
+    past: it may be of an old checkpoint, which somebody kept. Raises UsageError where nothing says whom to trust, and
+    what verifying a release does.
     """
     asked = folder or default_catalog()
     place = published_place(asked)
@@ -58,7 +59,7 @@ def open_asked(folder: Path | None, trust: Path | None, *, skip: bool, quiet: bo
         render.warning(f"{release.said()}: whoever wrote to {place.log} may have made it, and may hide what is newer")
         return Catalog.open_release(release)
     if note := trust or _trust_of_environment():
-        release = _verified(place, Path(place.log), note)
+        release = (_verified_past if past else _verified)(place, Path(place.log), note)
         opened = Catalog.open_release(release)
         _say(release, quiet=quiet)
         return opened
@@ -129,9 +130,7 @@ def newest_seen(origins: Iterable[str]) -> Iterator[Mapping[str, LastCheckpoint]
 
 def _verified(place: Place, folder: Path, trust: Path) -> PublishedRelease:
     """Once for each checkpoint and trust note: what was verified is remembered, and so is the newest checkpoint."""
-    if is_within(str(trust), place):
-        render.warning(f"{trust} is in the folder of the log: whoever writes there says whom you trust")
-    note = read_file(trust, limit=MAX_READ, regular=True)
+    note = _read_trust(trust, place)
     memory = Remembered(str(state_folder()), place, note)
     if before := memory.release(time.time()):
         return before
@@ -156,6 +155,21 @@ def _verified(place: Place, folder: Path, trust: Path) -> PublishedRelease:
         with suppress(Unreadable):  # then it is verified again the next time
             LogFolder(path.parent).write([(path.name, text)])
     return release
+
+
+def _verified_past(place: Place, folder: Path, trust: Path) -> PublishedRelease:
+    from catalog.query.verify_proof import read_trust  # cryptography takes long to load
+    from catalog.query.verify_release import verify_past_release
+    from catalog.release.log_folder import LogFolder
+
+    believed = read_trust(_read_trust(trust, place))
+    return verify_past_release(LogFolder(folder), place.number, believed, now=int(time.time()))
+
+
+def _read_trust(trust: Path, place: Place) -> bytes:
+    if is_within(str(trust), place):
+        render.warning(f"{trust} is in the folder of the log: whoever writes there says whom you trust")
+    return read_file(trust, limit=MAX_READ, regular=True)
 
 
 def _open_own(asked: Path, place: Place, trust: Path | None, *, skip: bool) -> Catalog:

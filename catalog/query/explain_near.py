@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
-from catalog.errors import UsageError, VerificationFailed
+from catalog.errors import UsageError
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import VmmProfile
+from catalog.query.axes import axes_of
 from catalog.query.explain_space import Kernel, KernelFiles, kernel_of_record
 from catalog.query.measure import Measured, Workbench, request_of
-from catalog.query.packed import PackedCatalog
 from catalog.query.store import Catalog
 from catalog.release import embedded, inputs
-from catalog.release.names import IMAGES, PROFILES, TABLES
 from catalog.release.spec import load_spec
-from catalog.release.verity import DamagedBlock
 
 MAX_FILES = 1000
 """Files of a folder of kernels or initrds."""
@@ -123,28 +120,17 @@ def expectation(said: bytes, known: Known) -> Near:
 
 def near_of_catalog(catalog: Catalog, technologies: Iterable[str]) -> Near:
     """What a catalog has of some technologies, axis by axis; raises VerificationFailed for a damaged one."""
-    groups = []
-    images, tables, profiles = set(), set(), set()
-    try:
-        packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256)
-        try:
-            for name in (found := [name for name in technologies if name in packed.indexes]):
-                for group in packed.indexes[name].groups():
-                    groups.append(group)
-                    images.add(packed.component(IMAGES, group.firmware))
-                    tables.add(None if group.kernel_hashes is None else packed.component(TABLES, group.kernel_hashes))
-                    profiles |= set() if group.vmm is None else {packed.component(PROFILES, group.vmm)}
-        finally:
-            packed.close()
-    except DamagedBlock as damage:
-        raise VerificationFailed(f"{catalog.folder}: {damage}", "build the catalog again or fetch it anew") from damage
+    names = list(technologies)
+    groups = axes_of(catalog, names)
+    images = {group.firmware for group in groups}
+    tables = {group.kernel_hashes for group in groups}
     rows = {sha256.hex(): _kernel_of_row(rows[0]) for sha256, rows in catalog.kernel_hashes.items()}
     return Near(
         "catalog",
-        found,
+        [name for name in names if name in catalog.manifest.technologies],
         [build for build in catalog.builds.values() if build.component.sha256.hex() in images],
         [None if table is None else rows[table] for table in sorted(tables, key=lambda table: table or "")],
-        vmms=sorted(profiles),
+        vmms=sorted({group.vmm for group in groups if group.vmm is not None}),
         signatures=sorted({VcpuSignature(value) for group in groups for value in group.signatures}),
         sev_features=sorted({value for group in groups for value in group.features}),
         vcpus=sorted({value for group in groups for value in group.counts}),

@@ -12,6 +12,7 @@ from catalog.query.explain_search import Candidate, Searched
 from catalog.query.explain_space import AXES, Axis, Space, differing_parts
 from catalog.query.match import kernel_note, launch_notes, revocation_notes
 from catalog.query.revocations import Revocation
+from catalog.release.numbers import as_ranges
 from catalog.release.records import DigestRecord
 from catalog.release.revocations import Revocations
 
@@ -177,7 +178,7 @@ def notes_of(candidate: Candidate) -> list[str]:
 
 def _listed(labels: Sequence[str]) -> str:
     if all(label.isdecimal() for label in labels):  # vCPU counts
-        return _ranges(sorted(map(int, labels)))
+        return as_ranges(sorted(map(int, labels)))
     most = 5
     return "; ".join(labels) if len(labels) <= most else f"{'; '.join(labels[:most])}; and {len(labels) - most} more"
 
@@ -190,14 +191,3 @@ def _excluded(source: str, whole: int) -> str:
         return f"nothing of the {source} has this digest"
     where = ("one axis", "two axes", "three axes")[whole - 2]
     return f"nothing that differs from the {source} on at most {where}, within these values, has this digest"
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Numbers in ascending order, those that follow one another as a range."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)

@@ -52,6 +52,13 @@ def verify_release(
     return VerifiedRelease(release_at(log, number, reader, checkpoint, **verified), note, checkpoint)
 
 
+def verify_past_release(log: LogFolder, number: int | None, trust: Trust, *, now: int) -> PublishedRelease:
+    """A release as it was published once: signed and cosigned, and as old as it is. Raises as `verify_release`."""
+    trust.check_expiry(now)
+    checkpoint, _ = trust.open_checkpoint(checkpoint_of(log))
+    return release_at(log, number, LogReader(log, checkpoint), checkpoint, trust_version=trust.version)
+
+
 def unverified_release(log: LogFolder, number: int | None) -> PublishedRelease:
     """The same of a checkpoint that whoever writes to the folder may have made; raises what reading the log does."""
     checkpoint = Checkpoint.parse(checkpoint_of(log).text)

@@ -34,3 +34,14 @@ def counts(values: Iterable[Number]) -> set[int]:
             raise UsageError(f"the range {value!r} runs backwards")
         found.update(range(ends[0], ends[1] + 1))
     return found
+
+
+def as_ranges(numbers: Iterable[int]) -> str:
+    """Numbers in ascending order, those that follow one another as a range."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)

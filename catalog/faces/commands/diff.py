@@ -1,0 +1,75 @@
+"""`ldcat diff`: what changed from one catalog or release to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from catalog.faces import render
+from catalog.faces.matches import printable
+from catalog.faces.options import QuietOption, TableFormatOption, named_path, require
+from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
+from catalog.faces.render import Format
+from catalog.query.diff import ADDED, CHANGE_COLUMNS, RULE_CHANGED, WITHDRAWN, Diff, diff
+from catalog.query.store import Catalog
+
+_MARKS = {ADDED: "+", "gone": "-", WITHDRAWN: "-", "changed": "~", RULE_CHANGED: "!"}
+
+
+def command(
+    old: Annotated[
+        Path, typer.Argument(parser=named_path, metavar="OLD", help="Folder of a catalog, of a log or of its release.")
+    ],
+    new: Annotated[Path, typer.Argument(parser=named_path, metavar="NEW", help="The one it is compared with.")],
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
+    output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> int:
+    """Compare two catalogs or releases: components, and every row, added, withdrawn or rule-changed.
+
+    A row is rule-changed that has the same inputs and another launch digest: then a VMM profile or the generator is
+    another one, and no firmware. The table is grouped for people; jsonl and csv have every row that differs, and json
+    all of it. Exit code 0 where nothing differs, 1 where something does, 4 where two checkpoints of one log do not go
+    together.
+    """
+    require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
+    before = open_asked(old, trust, skip=skip_verify, quiet=quiet, past=True)
+    after = open_asked(new, trust, skip=skip_verify, quiet=quiet)
+    rows = sum(entry.rows for one in (before, after) for entry in one.manifest.technologies.values())
+    with (
+        render.progress(quiet=quiet, plain=False) as begin,
+        diff(before, after, begin("compared", rows)) as (found, changed),
+    ):
+        if output is Format.TABLE:
+            for text in _lines(before, after, found):
+                render.line(printable(text))
+        elif output is Format.JSON:
+            render.json_document({**found.to_dict(), "rows": list(changed)})
+        elif output is Format.JSONL:
+            render.json_lines(changed)
+        else:
+            render.csv_rows(CHANGE_COLUMNS, (list(row.values()) for row in changed))
+    return 0 if found.same else 1
+
+
+def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
+    for name, one in (("old", old), ("new", new)):
+        release = f", release {one.release.number} of {one.release.origin}" if one.release else ""
+        yield f"{name}   {one.folder}: {one.manifest.name}{release}, manifest {one.manifest_sha256[:16]}"
+    if found.history:
+        yield f"log   {found.history}"
+    for change in found.components:
+        said = f"{change.kind} {change.name}".rstrip() + (f": {change.what}" if change.what else "")
+        yield f"  {_MARKS[change.change]} {said}"
+    yield f"rows  {', '.join(f'{count:,} {name}' for name, count in found.counts.items())}"
+    for group in found.groups:
+        names = ", ".join(group.names) or group.firmware_sha256
+        yield f"  {_MARKS[group.change]} {group.technology}  {names}: {group.summary(found.kernels)}"
+    if why := found.why():
+        yield f"rule  {why}"
+    for technology in found.uncompared:
+        yield f"  ? {technology}: rows are not compared of which a catalog keeps distinguished digests only"

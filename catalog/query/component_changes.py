@@ -1,0 +1,90 @@
+"""Components of two catalogs compared: builds, kernel hashes tables, VMM profiles, vCPU types, and what wrote them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from catalog.query.store import Catalog
+from catalog.release import manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentChange:
+    """kind, name: of the component. change: added, gone or changed. what: a line about what is another; else empty."""
+
+    kind: str
+    name: str
+    change: str
+    what: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+
+def component_changes(old: Catalog, new: Catalog) -> list[ComponentChange]:
+    """All of them, by kind and name; raises VerificationFailed, Unreadable, MalformedRecord for a damaged catalog."""
+    return [
+        *_changes("firmware", _builds(old), _builds(new)),
+        *_changes("kernel hashes", _tables(old), _tables(new)),
+        *_changes("VMM profile", _profiles(old), _profiles(new)),
+        *_changes("vCPU types", *({"": {"SHA-256": _sha256(one, manifest.VCPU_TYPES)}} for one in (old, new))),
+        *_changes("generator", *({"": {"name": one.manifest.generator}} for one in (old, new))),
+    ]
+
+
+Facts = Mapping[str, Mapping[str, Any]]
+"""By name, what is compared of a component: by what it is called."""
+
+
+def _changes(kind: str, old: Facts, new: Facts) -> Iterator[ComponentChange]:
+    for name in sorted({*old, *new}):
+        if name not in old or name not in new:
+            yield ComponentChange(kind, name, "added" if name in new else "gone")
+        elif old[name] != new[name]:
+            parts = (
+                f"{what} {old[name][what]} is now {new[name][what]}"
+                for what in old[name]
+                if old[name][what] != new[name][what]
+            )
+            yield ComponentChange(kind, name, "changed", "; ".join(parts))
+
+
+def _builds(catalog: Catalog) -> Facts:
+    origins = {row["name"]: row for rows in catalog.firmware.values() for row in rows}
+    return {
+        name: {
+            "SHA-256": build.component.sha256.hex(),
+            "version": origins[name]["version"],
+            "record": _record(catalog, name),
+        }
+        for name, build in catalog.builds.items()
+    }
+
+
+def _record(catalog: Catalog, name: str) -> str:
+    """What is known of the same image may change, too: a hash of it says so."""
+    return hashlib.sha256(catalog.builds[name].to_toml().encode()).hexdigest()[:16]
+
+
+def _tables(catalog: Catalog) -> Facts:
+    return {
+        row["name"]: {"SHA-256": table.hex(), "command line": repr(row["append"])}
+        for table, rows in catalog.kernel_hashes.items()
+        for row in rows
+    }
+
+
+def _profiles(catalog: Catalog) -> Facts:
+    return {
+        name: {"revision": profile.wire.revision, "SHA-256": _sha256(catalog, f"{manifest.VMM_FOLDER}/{name}.toml")}
+        for name, profile in catalog.profiles.items()
+    }
+
+
+def _sha256(catalog: Catalog, name: str) -> str:
+    entry = catalog.manifest.files.get(name)
+    return entry.sha256 if entry else "none"

@@ -1,0 +1,213 @@
+"""Diff: what one catalog has that another has not, by why: other inputs, or another rule for the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.query.axes import Axes, axes_of
+from catalog.query.component_changes import ComponentChange, component_changes
+from catalog.query.history import continuation
+from catalog.query.row_changes import INPUTS, comparable, row_changes
+from catalog.query.store import Catalog
+from catalog.release.enumeration import Progress
+from catalog.release.numbers import as_ranges
+
+ADDED, WITHDRAWN, RULE_CHANGED = "added", "withdrawn", "rule-changed"
+
+CHANGE_COLUMNS = ("change", "technology", *INPUTS, "old_digest", "new_digest")
+"""Of a row that differs."""
+
+_AXES = {
+    "kernel_hashes_sha256": "kernel hashes",
+    "vmm": "VMM profiles",
+    "vcpu_signature": "vCPU signatures",
+    "sev_features": "sev_features",
+    "vcpus": "vCPU counts",
+}
+"""What rows of one image and technology differ in, and how people call it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """Rows of one image under one technology that changed in one way.
+
+    names: of the image's builds. rows: how many. values: of each axis, in order. fresh: those of them that the other
+    catalog does not have with this image and technology; alone: whether it has none of it at all.
+    """
+
+    change: str
+    technology: str
+    firmware_sha256: str
+    names: tuple[str, ...]
+    rows: int
+    values: Mapping[str, Sequence[str | int | None]]
+    fresh: Mapping[str, Sequence[str | int | None]]
+    alone: bool
+
+    def summary(self, kernels: Mapping[str, str]) -> str:
+        """One line about its rows. kernels: names of kernel hashes tables by SHA-256."""
+        many = f"{self.rows:,} {'digest' if self.rows == 1 else 'digests'}"
+        if self.change == RULE_CHANGED:
+            return f"{many}, of the same inputs"
+        word = "new" if self.change == ADDED else "gone"
+        if self.alone:
+            return f"{many}, all that there {'is' if self.change == ADDED else 'was'} of it"
+        if not self.fresh:
+            return f"{many}, combinations that are {word}"
+        parts = (f"{_AXES[axis]} {_listed(axis, values, kernels)}" for axis, values in self.fresh.items())
+        return f"{many}; only {' and '.join(parts)} are {word}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "change": self.change,
+            "technology": self.technology,
+            "firmware": list(self.names),
+            "firmware_sha256": self.firmware_sha256,
+            "rows": self.rows,
+            "values": {axis: list(values) for axis, values in self.values.items()},
+            "only_in_one": {axis: list(values) for axis, values in self.fresh.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """counts: rows by change, the unchanged ones too. history: how the checkpoints go together, where both have one.
+
+    uncompared: technologies of which a catalog keeps distinguished digests only.
+    """
+
+    history: str | None
+    components: Sequence[ComponentChange]
+    groups: Sequence[RowGroup]
+    counts: Mapping[str, int]
+    uncompared: Sequence[str]
+    kernels: Mapping[str, str]
+
+    @property
+    def same(self) -> bool:
+        """Whether they have the same components and rows."""
+        return not self.components and not self.groups
+
+    def why(self) -> str | None:
+        """What may have changed the rule of rows with the same inputs; None where there are none."""
+        if not self.counts[RULE_CHANGED]:
+            return None
+        rules = [one for one in self.components if one.change == "changed" and one.kind in ("VMM profile", "generator")]
+        rules += [one for one in self.components if one.kind == "firmware" and one.what.startswith("record ")]
+        said = "; ".join(f"{one.kind} {one.name}: {one.what}".replace(" :", ":") for one in rules)
+        return said or "nothing that the catalogs say explains it"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it, without the rows."""
+        return {
+            "same": self.same,
+            "history": self.history,
+            "counts": dict(self.counts),
+            "rule_changed_because": self.why(),
+            "components": [one.to_dict() for one in self.components],
+            "groups": [group.to_dict() for group in self.groups],
+            "uncompared": list(self.uncompared),
+        }
+
+
+@contextmanager
+def diff(old: Catalog, new: Catalog, progress: Progress) -> Iterator[tuple[Diff, Iterator[dict[str, Any]]]]:
+    """What differs, and all rows that do, each as JSON has it, to be read while this is open.
+
+    progress: told of rows. Raises VerificationFailed for two checkpoints of one log that do not go together, and for a
+    catalog that is not what its manifest says; Unreadable, MalformedRecord.
+    """
+    history = continuation(old.release, new.release) if old.release and new.release else None
+    components = component_changes(old, new)
+    compared, uncompared = comparable(old, new)
+    with row_changes(old, new, progress) as connection:
+        groups = _groups(connection, old, new, compared)
+        counts = dict.fromkeys((ADDED, WITHDRAWN, RULE_CHANGED), 0)
+        for group in groups:
+            counts[group.change] += group.rows
+        every = sum(entry.rows for name, entry in new.manifest.technologies.items() if name in compared)
+        counts["unchanged"] = every - counts[ADDED] - counts[RULE_CHANGED]
+        yield Diff(history, components, groups, counts, uncompared, _kernel_names(old, new)), _rows(connection)
+
+
+def _groups(connection: Any, old: Catalog, new: Catalog, technologies: Sequence[str]) -> list[RowGroup]:
+    columns = ", ".join(f"list(DISTINCT {axis})" for axis in _AXES)
+    found = connection.execute(
+        f"SELECT change, technology, firmware_sha256, count(*), {columns} FROM changes "  # noqa: S608 - ours
+        "GROUP BY change, technology, firmware_sha256 ORDER BY change, technology, firmware_sha256"
+    ).fetchall()
+    changes = {row[0] for row in found}
+    others = {ADDED: old, WITHDRAWN: new}
+    has = {change: _values_of(axes_of(others[change], technologies)) for change in changes & others.keys()}
+    names = [_names(catalog) for catalog in (new, old)]
+    groups = []
+    for change, technology, firmware, rows, *lists in found:
+        values = {
+            axis: sorted(map(_plain, listed), key=lambda value: (value is not None, value))
+            for axis, listed in zip(_AXES, lists, strict=True)
+        }
+        other = has.get(change, {}).get((technology, firmware.hex()))
+        fresh = {
+            axis: [value for value in values[axis] if value not in other[axis]] for axis in _AXES if other is not None
+        }
+        groups.append(
+            RowGroup(
+                change=change,
+                technology=technology,
+                firmware_sha256=firmware.hex(),
+                names=names[0].get(firmware) or names[1].get(firmware, ()),
+                rows=rows,
+                values=values,
+                fresh={axis: found for axis, found in fresh.items() if found},
+                alone=other is None,
+            )
+        )
+    return groups
+
+
+def _values_of(axes: Sequence[Axes]) -> Mapping[tuple[str, str], Mapping[str, set[Any]]]:
+    """By technology and image, the values of each axis."""
+    found: dict[tuple[str, str], dict[str, set[Any]]] = {}
+    for one in axes:
+        values = found.setdefault((one.technology, one.firmware), {axis: set() for axis in _AXES})
+        values["kernel_hashes_sha256"].add(one.kernel_hashes)
+        values["vmm"].add(one.vmm)
+        for axis, listed in (
+            ("vcpu_signature", one.signatures),
+            ("sev_features", one.features),
+            ("vcpus", one.counts),
+        ):
+            values[axis] |= set(listed) or {None}
+    return found
+
+
+def _rows(connection: Any) -> Iterator[dict[str, Any]]:
+    result = connection.execute(f"SELECT {', '.join(CHANGE_COLUMNS)} FROM changes ORDER BY ALL")  # noqa: S608 - our names
+    while rows := result.fetchmany(10_000):
+        for row in rows:
+            yield dict(zip(CHANGE_COLUMNS, map(_plain, row), strict=True))
+
+
+def _plain(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _names(catalog: Catalog) -> Mapping[bytes, tuple[str, ...]]:
+    return {image: tuple(row["name"] for row in rows) for image, rows in catalog.firmware.items()}
+
+
+def _kernel_names(*catalogs: Catalog) -> Mapping[str, str]:
+    return {table.hex(): rows[0]["name"] for catalog in catalogs for table, rows in catalog.kernel_hashes.items()}
+
+
+def _listed(axis: str, values: Sequence[str | int | None], kernels: Mapping[str, str]) -> str:
+    if axis == "vcpus":
+        return as_ranges(sorted(value for value in values if isinstance(value, int)))
+    if axis == "kernel_hashes_sha256":
+        return ", ".join("none" if value is None else kernels.get(str(value), str(value)) for value in values)
+    form = {"vcpu_signature": "#010x", "sev_features": "#x"}.get(axis, "")
+    return ", ".join("none" if value is None else format(value, form) for value in values)

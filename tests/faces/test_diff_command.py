@@ -1,0 +1,89 @@
+"""`ldcat diff`: for people and for programs; of releases, with what their log says of the two."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from catalog.release.build import Built
+from catalog.release.log_folder import CHECKPOINT, LogFolder
+from catalog.release.records import RevokeRecord
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.tiles import TileReader
+from tests.faces.test_errors import Run, run
+from tests.faces.test_published_lookup import LOG, Place, place
+from tests.query.test_diff import made
+from tests.release.samples import SMALL
+from tests.transparency.logs import signed
+
+__all__ = ["place", "run"]
+
+
+@pytest.fixture
+def wider(tmp_path: Path) -> Built:
+    """With four vCPUs under SEV-ES, too."""
+    return made(tmp_path / "wider", SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1-4"]', 1))
+
+
+def test_for_people_and_for_programs(run: Run, small: Built, wider: Built) -> None:
+    arguments = ("diff", str(small.folder), str(wider.folder))
+    code, out, err = run(*arguments)
+    assert (code, err) == (1, "")
+    assert out.splitlines()[2:] == [
+        "rows  3 added, 0 withdrawn, 0 rule-changed, 72 unchanged",
+        *(
+            f"  + sev-es  {names}: {count} digest{'s' * (count > 1)}; only vCPU counts 4 are new"
+            for names, count in (("twin.fd, whole.fd", 2), ("bare.fd", 1))
+        ),
+    ]
+    found = json.loads(run(*arguments, "-f", "json")[1])
+    assert (found["same"], found["counts"]["added"], len(found["rows"])) == (False, 3, 3)
+    lines = [json.loads(line) for line in run(*arguments, "-f", "jsonl")[1].splitlines()]
+    assert lines == found["rows"]
+    assert {(row["change"], row["vcpus"], row["old_digest"], len(row["new_digest"])) for row in lines} == {
+        ("added", 4, None, 64)
+    }
+    rows = list(csv.DictReader(StringIO(run(*arguments, "-f", "csv")[1])))
+    assert [row["new_digest"] for row in rows] == [row["new_digest"] for row in lines]
+    assert run("diff", str(small.folder), str(small.folder))[0] == 0
+    assert run("diff", str(small.folder), str(small.folder), "-f", "csv")[1].count("\n") == 1
+    code, _, err = run("diff", str(small.folder), str(small.folder.parent / "nowhere"))
+    assert (code, "no catalog at" in err) == (5, True)
+
+
+def test_releases_of_one_log(run: Run, place: Place, small: Built) -> None:
+    before = place.log.with_name("before")
+    shutil.copytree(place.log, before)
+    place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="deprecated", reason="r"))
+    trust = ("--trust", str(place.trust))
+    code, out, err = run("diff", str(place.log / "releases/1"), str(place.log), *trust)
+    assert (code, "log   both are of one checkpoint of 75 leaves\n" in out) == (0, True)
+    assert "release 1 of example.com/log, whose last one is release 2: verified against version 1" in err
+    for _ in range(2):  # that of an older copy is no roll-back
+        code, out, _ = run("diff", str(before), str(place.log), *trust)
+        assert (code, "goes on from the old one: 73 of 75 leaves are the same" in out) == (0, True)
+    assert run("diff", str(place.log), str(before), *trust)[:2] == (9, "")
+    code, out, err = run("diff", str(place.log), str(before), "--insecure-skip-verify")
+    assert (code, "the old one is later" in out, err.count("NOT VERIFIED")) == (0, True, 2)
+    assert run("diff", str(place.log), str(place.log))[:2] == (2, "")
+
+
+def test_a_fork_is_no_difference(run: Run, place: Place) -> None:
+    other = place.log.with_name("other")
+    shutil.copytree(place.log, other)
+    place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="deprecated", reason="r"))
+    shutil.copytree(place.log, other, dirs_exist_ok=True)
+    path = next(other.glob("tile/0/000.p/75"))
+    path.write_bytes(bytes(32) + path.read_bytes()[32:])
+    root = merkle.root_hash(75, TileReader(LogFolder(other), 75).node)
+    (other / CHECKPOINT).write_bytes(bytes(signed(str(Checkpoint("example.com/log", 75, root)), LOG)))
+    code, out, err = run("diff", str(other), str(place.log), "--trust", str(place.trust))
+    assert (code, out) == (4, "")
+    assert "a fork of example.com/log" in err
+    assert "keep both folders" in err
