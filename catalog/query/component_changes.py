@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from catalog.query.revocations import Revocation
 from catalog.query.store import Catalog
 from catalog.release import manifest
+from catalog.release.records import RevokeRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,20 @@ def component_changes(old: Catalog, new: Catalog) -> list[ComponentChange]:
         *_changes("vCPU types", *({"": {"SHA-256": _sha256(one, manifest.VCPU_TYPES)}} for one in (old, new))),
         *_changes("generator", *({"": {"name": one.manifest.generator}} for one in (old, new))),
     ]
+
+
+def revocation_changes(old: Sequence[Revocation], new: Sequence[Revocation]) -> list[ComponentChange]:
+    """What a log, or another log, says of rows now, and did not before, or no more."""
+    return [
+        ComponentChange("revocation", _meant(one), change, f"{one.severity}, {one.reason}")
+        for change, said, other in (("gone", old, new), ("added", new, old))
+        for one in said
+        if one not in other
+    ]
+
+
+def _meant(one: Revocation) -> str:
+    return RevokeRecord(type="revoke", selector=one.selector, severity=one.severity, reason=one.reason).meant
 
 
 Facts = Mapping[str, Mapping[str, Any]]

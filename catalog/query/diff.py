@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.query.axes import Axes, axes_of
-from catalog.query.component_changes import ComponentChange, component_changes
+from catalog.query.component_changes import ComponentChange, component_changes, revocation_changes
 from catalog.query.history import continuation
+from catalog.query.revocations import revocations_at
 from catalog.query.row_changes import INPUTS, comparable, row_changes
 from catalog.query.store import Catalog
 from catalog.release.enumeration import Progress
 from catalog.release.numbers import as_ranges
 
 ADDED, WITHDRAWN, RULE_CHANGED = "added", "withdrawn", "rule-changed"
+REVOCATIONS = ("revoked", "deprecated", "restored")
 
 CHANGE_COLUMNS = ("change", "technology", *INPUTS, "old_digest", "new_digest")
 """Of a row that differs."""
@@ -52,6 +54,8 @@ class RowGroup:
         many = f"{self.rows:,} {'digest' if self.rows == 1 else 'digests'}"
         if self.change == RULE_CHANGED:
             return f"{many}, of the same inputs"
+        if self.change in REVOCATIONS:
+            return f"{many}, {self.change}"
         word = "new" if self.change == ADDED else "gone"
         if self.alone:
             return f"{many}, all that there {'is' if self.change == ADDED else 'was'} of it"
@@ -122,11 +126,12 @@ def diff(old: Catalog, new: Catalog, progress: Progress) -> Iterator[tuple[Diff,
     catalog that is not what its manifest says; Unreadable, MalformedRecord.
     """
     history = continuation(old.release, new.release) if old.release and new.release else None
-    components = component_changes(old, new)
+    before, after = (revocations_at(one.release) if one.release else () for one in (old, new))
+    components = [*component_changes(old, new), *revocation_changes(before, after)]
     compared, uncompared = comparable(old, new)
-    with row_changes(old, new, progress) as connection:
+    with row_changes(old, new, (before, after), progress) as connection:
         groups = _groups(connection, old, new, compared)
-        counts = dict.fromkeys((ADDED, WITHDRAWN, RULE_CHANGED), 0)
+        counts = dict.fromkeys((ADDED, WITHDRAWN, RULE_CHANGED, "unchanged", *REVOCATIONS), 0)
         for group in groups:
             counts[group.change] += group.rows
         every = sum(entry.rows for name, entry in new.manifest.technologies.items() if name in compared)

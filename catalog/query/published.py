@@ -79,10 +79,9 @@ class PublishedRelease:
         """Of its catalog."""
         return f"{self.log}/releases/{self.number}"
 
-    @property
-    def revocations(self) -> str:
-        """The file of the log's revocations as they are now."""
-        return f"{self.log}/releases/{self.last}/revocations.json"
+    def revocations(self, number: int) -> str:
+        """The file of the log's revocations as they were at a release of that number."""
+        return f"{self.log}/releases/{number}/revocations.json"
 
     def said(self) -> str:
         """What it is and how far it was verified, for people."""

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.errors import VerificationFailed
+from catalog.query.log_reader import LogReader
 from catalog.query.published import PublishedRelease
 from catalog.release import inputs
+from catalog.release.log_folder import LogFolder
 from catalog.release.records import Severity
+from catalog.transparency.checkpoint import Checkpoint
 from catalog.wire import Wire, decode_json
 
 MAX_REVOCATIONS = 8 << 20
@@ -31,8 +34,20 @@ def parse_revocations(data: bytes) -> Sequence[Revocation]:
 
 def read_revocations(release: PublishedRelease) -> Sequence[Revocation]:
     """The list that the last release of a log names; raises Unreadable, VerificationFailed, MalformedRecord."""
-    path = Path(release.revocations)
+    return _read(release, release.last, release.revocations_sha256)
+
+
+def revocations_at(release: PublishedRelease) -> Sequence[Revocation]:
+    """What the log said when a release was its last one; raises as `read_revocations`, and what reading a log does."""
+    checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
+    records = LogReader(LogFolder(Path(release.log)), checkpoint).releases()
+    record = next(one for one in records if one.release == release.number)
+    return _read(release, release.number, record.revocations_sha256)
+
+
+def _read(release: PublishedRelease, number: int, sha256: str) -> Sequence[Revocation]:
+    path = Path(release.revocations(number))
     data = inputs.read_file(path, limit=MAX_REVOCATIONS, regular=True)
-    if hashlib.sha256(data).hexdigest() != release.revocations_sha256:
-        raise VerificationFailed(f"{path} is not the list that release {release.last} of {release.origin} names")
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise VerificationFailed(f"{path} is not the list that release {number} of {release.origin} names")
     return parse_revocations(data)

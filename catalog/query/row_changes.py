@@ -21,6 +21,8 @@ from catalog.release.manifest import part_names
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from catalog.query.revocations import Revocation
+
 INPUTS = ("firmware_sha256", "kernel_hashes_sha256", "vmm", "vcpu_signature", "sev_features", "vcpus")
 """Columns that determine a digest of a technology, besides those that follow from them."""
 
@@ -39,11 +41,15 @@ def comparable(old: Catalog, new: Catalog) -> tuple[list[str], list[str]]:
 
 
 @contextmanager
-def row_changes(old: Catalog, new: Catalog, progress: Progress) -> Iterator[Any]:
+def row_changes(
+    old: Catalog, new: Catalog, said: tuple[Sequence[Revocation], Sequence[Revocation]], progress: Progress
+) -> Iterator[Any]:
     """A DuckDB connection with a table `changes`: change, technology, INPUTS, old_digest, new_digest.
 
-    change: added, withdrawn or rule-changed; a digest that there is none of is null. progress: told of rows. Raises
-    VerificationFailed, Unreadable, MalformedRecord for a catalog that is not what its manifest says.
+    change: added, withdrawn or rule-changed; a digest that there is none of is null. Or revoked, deprecated or
+    restored, of rows of the new catalog, with both digests as they are. said: what a log says at the old one and at the
+    new one. progress: told of rows. Raises VerificationFailed, Unreadable, MalformedRecord for a catalog that is not
+    what its manifest says.
     """
     import duckdb
 
@@ -52,9 +58,12 @@ def row_changes(old: Catalog, new: Catalog, progress: Progress) -> Iterator[Any]
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         for side in ("old", "new"):
             connection.execute(f"CREATE TABLE {side}_alone (technology VARCHAR, {columns})")
+        connection.execute(f"CREATE TABLE revoked (change VARCHAR, technology VARCHAR, {columns})")
         for technology in comparable(old, new)[0]:
             for slices in _slices(old, new, technology):
                 _keep_differences(connection, technology, slices)
+                if said[0] != said[1]:
+                    _keep_revoked(connection, slices[1], said)
                 progress(sum(map(len, slices)))
         connection.execute(_changes())
         yield connection
@@ -71,6 +80,17 @@ def _keep_differences(connection: Any, technology: str, slices: tuple[pa.Table, 
         )
 
 
+def _keep_revoked(connection: Any, rows: pa.Table, said: tuple[Sequence[Revocation], Sequence[Revocation]]) -> None:
+    from catalog.query.revoked_rows import with_revocations
+
+    for side, table in zip(("before", "after"), (with_revocations(rows, one) for one in said), strict=True):
+        connection.register(side, table)
+    connection.execute(
+        f"INSERT INTO revoked SELECT coalesce(a.revocation, 'restored'), a.technology, {_named('a', _COLUMNS)} "  # noqa: S608
+        "FROM after a POSITIONAL JOIN before b WHERE a.revocation IS DISTINCT FROM b.revocation"
+    )
+
+
 def _changes() -> str:
     both = ", ".join(f"coalesce(a.{name}, b.{name}) AS {name}" for name in ("technology", *INPUTS))
     return (
@@ -78,8 +98,13 @@ def _changes() -> str:
         "CASE WHEN a.launch_digest IS NULL THEN 'added' WHEN b.launch_digest IS NULL THEN 'withdrawn' "
         f"ELSE 'rule-changed' END AS change, {both}, "
         "a.launch_digest AS old_digest, b.launch_digest AS new_digest "
-        f"FROM old_alone a FULL JOIN new_alone b ON {_equal(('technology', *INPUTS))}"
+        f"FROM old_alone a FULL JOIN new_alone b ON {_equal(('technology', *INPUTS))} "
+        f"UNION ALL SELECT change, technology, {', '.join(INPUTS)}, launch_digest, launch_digest FROM revoked"
     )
+
+
+def _named(table: str, names: Sequence[str]) -> str:
+    return ", ".join(f"{table}.{name}" for name in names)
 
 
 def _equal(names: Sequence[str]) -> str:
@@ -132,11 +157,12 @@ class _Parts:
         import pyarrow.parquet as pq
 
         data = pa.BufferReader(self._catalog.verified(name))
-        repeated = [column for column in INPUTS if column.endswith("_sha256") or column == "vmm"]
+        repeated = ["technology", "firmware_sha256", "kernel_hashes_sha256", "vmm"]
         try:
             check_schema(pq.read_schema(data), self._technology, name)
             data.seek(0)
-            return pq.ParquetFile(data, read_dictionary=repeated).read(columns=list(_COLUMNS), use_threads=False)
+            file = pq.ParquetFile(data, read_dictionary=repeated)
+            return file.read(columns=["technology", *_COLUMNS], use_threads=False)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise MalformedRecord(f"{name} is no Parquet file") from error
 
@@ -145,4 +171,4 @@ class _Parts:
         from catalog.release.digest_table import digest_schema
 
         schema = digest_schema(self._technology, technology_named(self._technology).digest_size)
-        return schema.empty_table().select(_COLUMNS)
+        return schema.empty_table().select(["technology", *_COLUMNS])

@@ -63,14 +63,30 @@ def test_releases_of_one_log(run: Run, place: Place, small: Built) -> None:
     place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="deprecated", reason="r"))
     trust = ("--trust", str(place.trust))
     code, out, err = run("diff", str(place.log / "releases/1"), str(place.log), *trust)
-    assert (code, "log   both are of one checkpoint of 75 leaves\n" in out) == (0, True)
+    assert code == 1
+    assert out.splitlines()[2:] == [
+        "log   both are of one checkpoint of 75 leaves",
+        "  + revocation vcpus 3: deprecated, r",
+        "rows  0 added, 0 withdrawn, 0 rule-changed, 72 unchanged, 23 deprecated",
+        "  x sev-es  twin.fd, whole.fd: 2 digests, deprecated",
+        "  x sev-es  bare.fd: 1 digest, deprecated",
+        "  x sev-snp  twin.fd, whole.fd: 20 digests, deprecated",
+    ]
+    out = run("diff", str(place.log / "releases/1"), str(place.log), *trust, "-f", "jsonl")[1]
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert {(row["change"], row["vcpus"], row["old_digest"] == row["new_digest"]) for row in rows} == {
+        ("deprecated", 3, True)
+    }
+    assert len(rows) == 23
+    code, out, _ = run("diff", str(place.log), str(place.log / "releases/1"), *trust)
+    assert (code, "  - revocation vcpus 3: deprecated, r\n" in out, ", 23 restored\n" in out) == (1, True, True)
     assert "release 1 of example.com/log, whose last one is release 2: verified against version 1" in err
     for _ in range(2):  # that of an older copy is no roll-back
         code, out, _ = run("diff", str(before), str(place.log), *trust)
-        assert (code, "goes on from the old one: 73 of 75 leaves are the same" in out) == (0, True)
+        assert (code, "goes on from the old one: 73 of 75 leaves are the same" in out) == (1, True)
     assert run("diff", str(place.log), str(before), *trust)[:2] == (9, "")
     code, out, err = run("diff", str(place.log), str(before), "--insecure-skip-verify")
-    assert (code, "the old one is later" in out, err.count("NOT VERIFIED")) == (0, True, 2)
+    assert (code, "the old one is later" in out, err.count("NOT VERIFIED")) == (1, True, 2)
     assert run("diff", str(place.log), str(place.log))[:2] == (2, "")
 
 

@@ -77,7 +77,7 @@ def changed(built: Built, folder: Path, changes: dict[str, Callable[[Path], None
 def test_nothing_differs(small: Built) -> None:
     found, rows = compared(small, small)
     assert (found.same, rows, found.components, found.groups, found.why()) == (True, [], [], [], None)
-    assert found.counts == {"added": 0, "withdrawn": 0, "rule-changed": 0, "unchanged": len(rows_of(small))}
+    assert {name: count for name, count in found.counts.items() if count} == {"unchanged": len(rows_of(small))}
 
 
 @pytest.mark.parametrize(("old_part", "new_part"), [(1 << 21, 1 << 21), (1 << 21, 8), (8, 1 << 21), (16, 4)])

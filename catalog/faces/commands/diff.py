@@ -13,10 +13,11 @@ from catalog.faces.matches import printable
 from catalog.faces.options import QuietOption, TableFormatOption, named_path, require
 from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
 from catalog.faces.render import Format
-from catalog.query.diff import ADDED, CHANGE_COLUMNS, RULE_CHANGED, WITHDRAWN, Diff, diff
+from catalog.query.diff import ADDED, CHANGE_COLUMNS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, Diff, diff
 from catalog.query.store import Catalog
 
 _MARKS = {ADDED: "+", "gone": "-", WITHDRAWN: "-", "changed": "~", RULE_CHANGED: "!"}
+_MARKS |= dict.fromkeys(REVOCATIONS, "x")
 
 
 def command(
@@ -65,7 +66,8 @@ def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
     for change in found.components:
         said = f"{change.kind} {change.name}".rstrip() + (f": {change.what}" if change.what else "")
         yield f"  {_MARKS[change.change]} {said}"
-    yield f"rows  {', '.join(f'{count:,} {name}' for name, count in found.counts.items())}"
+    counts = [f"{count:,} {name}" for name, count in found.counts.items() if count or name not in REVOCATIONS]
+    yield f"rows  {', '.join(counts)}"
     for group in found.groups:
         names = ", ".join(group.names) or group.firmware_sha256
         yield f"  {_MARKS[group.change]} {group.technology}  {names}: {group.summary(found.kernels)}"
