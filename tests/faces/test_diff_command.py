@@ -88,6 +88,12 @@ def test_releases_of_one_log(run: Run, place: Place, small: Built) -> None:
     code, out, err = run("diff", str(place.log), str(before), "--insecure-skip-verify")
     assert (code, "the old one is later" in out, err.count("NOT VERIFIED")) == (1, True, 2)
     assert run("diff", str(place.log), str(place.log))[:2] == (2, "")
+    for sides in ((small.folder, place.log / "releases/1"), (place.log, small.folder)):
+        code, out, _ = run("diff", *map(str, sides), *trust, "-f", "json")
+        found = json.loads(out)
+        releases = [side["release"] and side["release"]["release"] for side in (found["old"], found["new"])]
+        assert (found["counts"]["unchanged"], releases) == (72, [None, 1] if sides[0] == small.folder else [2, None])
+    assert "nothing to verify" in run("diff", str(small.folder), str(small.folder), *trust)[2]
 
 
 def test_a_fork_is_no_difference(run: Run, place: Place) -> None:

@@ -11,7 +11,7 @@ import typer
 from catalog.faces import render
 from catalog.faces.matches import printable
 from catalog.faces.options import QuietOption, TableFormatOption, named_path, require
-from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
+from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked, published_place
 from catalog.faces.render import Format
 from catalog.query.diff import ADDED, CHANGE_COLUMNS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, Diff, diff
 from catalog.query.store import Catalog
@@ -38,8 +38,13 @@ def command(
     together.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
-    before = open_asked(old, trust, skip=skip_verify, quiet=quiet, past=True)
-    after = open_asked(new, trust, skip=skip_verify, quiet=quiet)
+    published = [published_place(folder).log is not None for folder in (old, new)]
+    before, after = (
+        open_asked(folder, trust, skip=skip_verify, quiet=quiet, past=folder is old)
+        if itself or not any(published)  # then it is said that there is nothing to verify
+        else open_asked(folder, None, skip=False, quiet=quiet)
+        for folder, itself in zip((old, new), published, strict=True)
+    )
     rows = sum(entry.rows for one in (before, after) for entry in one.manifest.technologies.values())
     with (
         render.progress(quiet=quiet, plain=False) as begin,
@@ -49,12 +54,21 @@ def command(
             for text in _lines(before, after, found):
                 render.line(printable(text))
         elif output is Format.JSON:
-            render.json_document({**found.to_dict(), "rows": list(changed)})
+            sides = {"old": _side(before), "new": _side(after)}
+            render.json_document({**sides, **found.to_dict(), "rows": list(changed)})
         elif output is Format.JSONL:
             render.json_lines(changed)
         else:
             render.csv_rows(CHANGE_COLUMNS, (list(row.values()) for row in changed))
     return 0 if found.same else 1
+
+
+def _side(one: Catalog) -> dict[str, object]:
+    return {
+        "name": one.manifest.name,
+        "manifest_sha256": one.manifest_sha256,
+        "release": one.release and one.release.to_dict(),
+    }
 
 
 def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
