@@ -51,8 +51,10 @@ class Room(threading.local):
 
 def anonymous(size: int) -> mmap.mmap:
     """So many bytes of aligned memory, of large pages where the kernel has them; 1 or more."""
-    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}  # shared ones have none
-    memory = mmap.mmap(-1, size, **private)
+    if os.name == "posix":
+        memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared memory has none
+    else:
+        memory = mmap.mmap(-1, size)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_HUGEPAGE)
     return memory
