@@ -126,7 +126,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     """EXTRA is FULL, and the folder is synced too when a journal is gone: else a lost journal would undo a commit."""
     address = f"{path.absolute().as_uri()}?mode=rw"  # never makes a file
     database = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
-    database.execute("PRAGMA synchronous = EXTRA")
+    try:
+        database.execute("PRAGMA synchronous = EXTRA")
+    except sqlite3.Error:
+        database.close()
+        raise
     return database
 
 
