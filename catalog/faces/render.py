@@ -68,6 +68,16 @@ def json_document(value: Any) -> None:
     line(json.dumps(value, indent=2))
 
 
+def json_with_rows(head: Mapping[str, Any], rows: Iterable[Any]) -> None:
+    """One JSON document whose last member is `rows`, one a line, however many there are."""
+    sys.stdout.write(json.dumps(head, indent=2).removesuffix("\n}") + ',\n  "rows": [')
+    between = "\n    "
+    for row in rows:
+        sys.stdout.write(between + json.dumps(row, separators=(",", ":")))
+        between = ",\n    "
+    line("]\n}" if between == "\n    " else "\n  ]\n}")
+
+
 def json_lines(rows: Iterable[Any]) -> None:
     """One JSON value a line."""
     for row in rows:
@@ -78,7 +88,7 @@ def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A header and one record a line; null is empty, bytes are hex."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([["" if value is None else value for value in row] for row in rows])
+    writer.writerows(["" if value is None else value for value in row] for row in rows)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:

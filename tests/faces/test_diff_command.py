@@ -52,6 +52,7 @@ def test_for_people_and_for_programs(run: Run, small: Built, wider: Built) -> No
     rows = list(csv.DictReader(StringIO(run(*arguments, "-f", "csv")[1])))
     assert [row["new_digest"] for row in rows] == [row["new_digest"] for row in lines]
     assert run("diff", str(small.folder), str(small.folder))[0] == 0
+    assert json.loads(run("diff", str(small.folder), str(small.folder), "-f", "json")[1])["rows"] == []
     assert run("diff", str(small.folder), str(small.folder), "-f", "csv")[1].count("\n") == 1
     code, _, err = run("diff", str(small.folder), str(small.folder.parent / "nowhere"))
     assert (code, "no catalog at" in err) == (5, True)

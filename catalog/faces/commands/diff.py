@@ -55,7 +55,7 @@ def command(
                 render.line(printable(text))
         elif output is Format.JSON:
             sides = {"old": _side(before), "new": _side(after)}
-            render.json_document({**sides, **found.to_dict(), "rows": list(changed)})
+            render.json_with_rows({**sides, **found.to_dict()}, changed)
         elif output is Format.JSONL:
             render.json_lines(changed)
         else:
