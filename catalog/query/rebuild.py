@@ -6,64 +6,25 @@ digests are equal, the root over the leaves as they are is that of a log that wa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-import msgspec
-
-from catalog.abi.kernel_hashes import KernelHashes
-from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import LdcatError, MalformedRecord
 from catalog.launch.native.paths import Kernels
-from catalog.launch.point import FirmwarePoint
-from catalog.launch.technology import technologies
 from catalog.query.finding import Severity
 from catalog.query.log_reader import LogReader
-from catalog.query.published import PublishedRelease
-from catalog.query.revocations import Revocation, read_revocations
+from catalog.query.recompute import Difference, EqualRows, Inputs, Recomputation
+from catalog.query.revocations import read_revocations
 from catalog.query.store import Catalog
 from catalog.query.verify_release import release_at
-from catalog.release import embedded
 from catalog.release.engine import Engine
-from catalog.release.enumeration import Family, Progress
+from catalog.release.enumeration import Progress
 from catalog.release.log_folder import LogFolder
-from catalog.release.measuring import measure_families
 from catalog.release.records import INPUTS, DigestRecord, ReleaseRecord, parse_record
 from catalog.release.revocations import Revocations
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, TileReader
-
-_AT_ONCE = 1 << 18
-"""Steps of chains that are hashed as one task, about."""
-
-Inputs = tuple[Any, ...]
-"""What the rows of a family have in common: the fields of INPUTS without the vCPU count."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What a rebuilder has to say of a release. rows: how many it is about. row, recomputed: of a single one."""
-
-    severity: Severity
-    release: int
-    what: str
-    rows: int
-    row: DigestRecord | None = None
-    recomputed: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {
-            "severity": self.severity.value,
-            "release": self.release,
-            "what": self.what,
-            "rows": self.rows,
-            "row": msgspec.to_builtins(self.row),
-            "recomputed": self.recomputed,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +42,6 @@ class Rebuilt:
         return all(found.severity is not Severity.ERROR for found in self.differences)
 
 
-@dataclass(frozen=True, slots=True)
-class RecomputeTask:
-    """Families of one technology."""
-
-    families: Sequence[Family]
-    kernels: Kernels
-
-
-@dataclass(slots=True)
-class _Rows:
-    """Rows of one release with the same inputs but the vCPU count: launch digests, by that; two are not forbidden."""
-
-    digests: dict[int | None, list[str]] = field(default_factory=dict)
-
-    def add(self, row: DigestRecord) -> None:
-        self.digests.setdefault(row.vcpus, []).append(row.launch_digest)
-
-    def __len__(self) -> int:
-        return sum(map(len, self.digests.values()))
-
-
 def rebuild(log: LogFolder, checkpoint: Checkpoint, *, engine: Engine, kernels: Kernels, progress: Progress) -> Rebuilt:
     """Recompute a log at a checkpoint, release by release. progress: told of rows.
 
@@ -117,7 +57,8 @@ def rebuild(log: LogFolder, checkpoint: Checkpoint, *, engine: Engine, kernels: 
         groups = _grouped(leaves, record, end, tree)
         rows += sum(map(len, groups.values()))
         try:
-            made = _Release(release_at(log, record.release, reader, checkpoint), revocations)
+            catalog = Catalog.open_release(release_at(log, record.release, reader, checkpoint))
+            made = Recomputation(catalog, record.release, revocations)
         except LdcatError as error:  # of its folder: the other releases can be recomputed all the same
             lost = sum(map(len, groups.values()))
             found.append(Difference(Severity.ERROR, record.release, f"cannot be recomputed: {error}", lost))
@@ -130,16 +71,6 @@ def rebuild(log: LogFolder, checkpoint: Checkpoint, *, engine: Engine, kernels: 
     return Rebuilt(checkpoint, len(releases), rows, tuple(found))
 
 
-def recompute(task: RecomputeTask) -> list[bytes]:
-    """The launch digests of each family, one after the other, in the order of its vCPU counts."""
-    made = [b""] * len(task.families)
-    for batch in measure_families(task.families, range(len(made)), task.kernels.here()):
-        size = batch.steps * batch.digest_size
-        for at, number in enumerate(batch.families):
-            made[number] = bytes(batch.digests[at * size : (at + 1) * size])
-    return made
-
-
 def _leaves(log: LogFolder, checkpoint: Checkpoint) -> Iterator[bytes]:
     reader = TileReader(log, checkpoint.size)
     for number in range(-(-checkpoint.size // WIDTH)):
@@ -148,9 +79,9 @@ def _leaves(log: LogFolder, checkpoint: Checkpoint) -> Iterator[bytes]:
 
 def _grouped(
     leaves: Iterator[bytes], release: ReleaseRecord, end: int, tree: merkle.CompactRange
-) -> dict[Inputs, _Rows]:
+) -> dict[Inputs, EqualRows]:
     """The rows of a release; raises MalformedRecord where they do not stand sorted before the rest, each once."""
-    groups: dict[Inputs, _Rows] = {}
+    groups: dict[Inputs, EqualRows] = {}
     before, rest = b"", False
     for _ in range(release.previous_size, end):
         leaf = next(leaves)
@@ -163,128 +94,5 @@ def _grouped(
         else:
             before = leaf
             inputs = tuple(getattr(record, name) for name in INPUTS if name != "vcpus")
-            groups.setdefault(inputs, _Rows()).add(record)
+            groups.setdefault(inputs, EqualRows()).add(record)
     return groups
-
-
-class _Release:
-    """One release: what its components make of its rows."""
-
-    def __init__(self, release: PublishedRelease, revocations: Revocations[Revocation]) -> None:
-        catalog = Catalog.open_release(release)
-        self._number = release.number
-        self._revocations = revocations
-        self._profiles = catalog.profiles
-        self._builds = {build.component.sha256.hex(): build.component for build in catalog.builds.values()}
-        self._tables = {
-            table.hex(): KernelHashes(
-                kernel=rows[0]["kernel_sha256"], initrd=rows[0]["initrd_sha256"], cmdline=rows[0]["cmdline_sha256"]
-            )
-            for table, rows in catalog.kernel_hashes.items()
-        }
-
-    def differences(
-        self, groups: Mapping[Inputs, _Rows], engine: Engine, kernels: Kernels, progress: Progress
-    ) -> Iterator[Difference]:
-        """What is not as it should be, of everything that there is."""
-        yield from self._foreign_profiles()
-        families: list[tuple[Inputs, Family]] = []
-        counts: dict[tuple[int | None, ...], tuple[int | None, ...]] = {}  # equal lists are one, to be hashed together
-        for inputs, rows in groups.items():
-            order = tuple(sorted(rows.digests, key=lambda count: count or 0))
-            try:
-                families.append((inputs, self._family(inputs, counts.setdefault(order, order))))
-            except LdcatError as error:
-                yield Difference(Severity.ERROR, self._number, f"cannot be recomputed: {error}", len(rows))
-                progress(len(rows))
-        chunks = list(_chunks(families))
-        tasks = (RecomputeTask([family for _, family in chunk], kernels) for chunk in chunks)
-        with closing(engine.run(recompute, tasks)) as results:
-            for number, made in results:
-                for (inputs, family), digests in zip(chunks[number], made, strict=True):
-                    yield from self._compared(groups[inputs], inputs, family, digests)
-                    progress(len(groups[inputs]))
-
-    def _foreign_profiles(self) -> Iterator[Difference]:
-        """A profile may have changed since: the release is recomputed with its own."""
-        for name, profile in self._profiles.items():
-            known = embedded.profiles().get(name)
-            if known is None or known.wire != profile.wire:
-                how = "is unknown here" if known is None else "is another one here"
-                yield Difference(Severity.WARNING, self._number, f"its VMM profile {name} {how}", 0)
-
-    def _family(self, inputs: Inputs, vcpus: tuple[int | None, ...]) -> Family:
-        """Raises MalformedRecord for components that the release lacks, and for what cannot launch."""
-        row = dict(zip((name for name in INPUTS if name != "vcpus"), inputs, strict=True))
-        if row["technology"] not in technologies():
-            raise MalformedRecord(f"there is no technology {row['technology']!r}")
-        technology = technologies()[row["technology"]]
-        table, vmm, signature, features = (
-            row[name] for name in ("kernel_hashes_sha256", "vmm", "vcpu_signature", "sev_features")
-        )
-        family = Family(
-            technology=technology.name,
-            firmware=_named("firmware", row["firmware_sha256"], self._builds),
-            kernel_hashes=None if table is None else _named("kernel hashes table", table, self._tables),
-            vmm=None if vmm is None else _named("VMM profile", vmm, self._profiles),
-            vcpu_signature=None if signature is None else VcpuSignature(_number(signature, "#010x")),
-            sev_features=None if features is None else _number(features, "#x"),
-            vcpus=vcpus,
-        )
-        firmware_alone = (vmm, signature, features, *vcpus) == (None, None, None, None)
-        for count in (vcpus[0], vcpus[-1]):
-            point = family.point(count)
-            if not isinstance(point, technology.point_type) or isinstance(point, FirmwarePoint) != firmware_alone:
-                raise MalformedRecord(f"a row of {technology.name} lacks what {technology.name} measures, or has more")
-            if reason := technology.refuses(family.firmware, point):
-                raise MalformedRecord(f"{technology.name} cannot launch it: {reason}")
-        return family
-
-    def _compared(self, rows: _Rows, inputs: Inputs, family: Family, made: bytes) -> Iterator[Difference]:
-        size = len(made) // len(family.vcpus)
-        for at, count in enumerate(family.vcpus):
-            recomputed = made[at * size : (at + 1) * size].hex()
-            for digest in rows.digests[count]:
-                if digest != recomputed:
-                    yield self._difference(inputs, count, digest, recomputed)
-
-    def _difference(self, inputs: Inputs, vcpus: int | None, digest: str, recomputed: str) -> Difference:
-        named = dict(zip((name for name in INPUTS if name != "vcpus"), inputs, strict=True))
-        row = DigestRecord(type="digest", launch_digest=digest, vcpus=vcpus, **named)
-        status = self._revocations.status(row)
-        if status and status.severity == "revoked":
-            what = f"a digest that is wrong, and revoked: {status.reason}"
-            return Difference(Severity.NOTE, self._number, what, 1, row, recomputed)
-        return Difference(Severity.ERROR, self._number, "a digest is another one", 1, row, recomputed)
-
-
-def _number(text: str, form: str) -> int:
-    """A number in the one form that rows have it in; raises MalformedRecord: else one row could be there twice."""
-    try:
-        number = int(text, 16)
-    except ValueError:
-        number = -1
-    if number < 0 or format(number, form) != text:
-        raise MalformedRecord(f"{text!r} is not how rows have a number")
-    return number
-
-
-def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:
-    if name not in known:
-        raise MalformedRecord(f"the release has no {what} {name}")
-    return known[name]
-
-
-def _chunks(families: Sequence[tuple[Inputs, Family]]) -> Iterator[list[tuple[Inputs, Family]]]:
-    """Families of one technology, of about as many steps as are hashed at once."""
-    chunk: list[tuple[Inputs, Family]] = []
-    steps = 0
-    for pair in sorted(families, key=lambda pair: tuple(value or "" for value in pair[0])):
-        longest = pair[1].vcpus[-1] or 1
-        if chunk and (steps + longest > _AT_ONCE or pair[1].technology != chunk[0][1].technology):
-            yield chunk
-            chunk, steps = [], 0
-        chunk.append(pair)
-        steps += longest
-    if chunk:
-        yield chunk

@@ -14,7 +14,8 @@ import pytest
 from catalog.errors import MalformedRecord
 from catalog.launch.native.paths import REFERENCE, Kernels, choose
 from catalog.query.finding import Severity
-from catalog.query.rebuild import Difference, Rebuilt, rebuild
+from catalog.query.rebuild import Rebuilt, rebuild
+from catalog.query.recompute import Difference
 from catalog.release import manifest
 from catalog.release.build import Built
 from catalog.release.engine import local_engine
