@@ -19,6 +19,7 @@ from catalog.abi import sha256
 from catalog.errors import LdcatError, Unreadable
 from catalog.faces import render
 from catalog.faces.commands import (
+    audit,
     build,
     cosign,
     diff,
@@ -64,6 +65,7 @@ app.command("rebuild")(rebuild.command)
 app.command("prove")(prove.command)
 app.command("verify-proof")(verify_proof.command)
 app.command("diff")(diff.command)
+app.command("audit")(audit.command)
 app.command("doctor")(doctor.command)
 app.add_typer(trust.app, name="trust")
 app.add_typer(vmsa.app, name="vmsa")

@@ -25,6 +25,7 @@ class Format(StrEnum):
     CSV = "csv"
     HEX = "hex"
     TOML = "toml"
+    SARIF = "sarif"
 
 
 def line(text: str) -> None:

@@ -1,0 +1,134 @@
+"""`ldcat audit`: everything that a catalog or a release claims, checked against the bytes that are there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from catalog.errors import LdcatError, UsageError
+from catalog.faces import render
+from catalog.faces.matches import printable
+from catalog.faces.options import QuietOption, TableFormatOption, kernels, named_path, parse_number, remembered, require
+from catalog.faces.releases import published_place
+from catalog.faces.render import Format
+from catalog.faces.sarif import sarif
+from catalog.query.store import Catalog
+from catalog.release.engine import local_engine, processors
+from catalog.release.inputs import build_of_file, read_file
+
+if TYPE_CHECKING:  # it loads what takes long
+    from catalog.query.audit import AuditFinding
+    from catalog.query.published import Place, PublishedRelease
+
+_MAX_TRUST = 1 << 20
+
+
+def _remeasured(text: str) -> int | None:
+    """A number of rows; None for all."""
+    if text == "all":
+        return None
+    if (rows := parse_number(text)) < 0:
+        raise UsageError(f"there are no {rows} rows to measure", "--remeasure all, or a number")
+    return rows
+
+
+def command(
+    folder: Annotated[
+        Path, typer.Argument(parser=named_path, metavar="RELEASE", help="Folder of a catalog, a log, or its release.")
+    ],
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: who has to sign the log."
+        ),
+    ] = None,
+    firmware: Annotated[
+        list[Path] | None,
+        typer.Option(parser=named_path, metavar="FILE", help="Image that is compared with what is recorded of it."),
+    ] = None,
+    remeasure: Annotated[
+        str, typer.Option(metavar="all|N", help="Rows of each technology whose digests are recomputed.")
+    ] = "all",
+    output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> int:
+    """Check every claim of a catalog or a release, and say all that does not hold.
+
+    Files against the manifest, rows against their order, their components and the index, digests against their
+    inputs; of a release also who signed, every leaf of the log, and that each row is one. Nothing is believed for being
+    signed. Exit code 1 where something is wrong.
+    """
+    require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.SARIF)
+    from catalog.query.audit import RULES, holds
+
+    images = [build_of_file(path) for path in firmware or ()]
+    rows = _remeasured(remeasure)
+    place = published_place(folder)
+    found: list[AuditFinding] = []
+    release = None if place.log is None else _release(place, place.log, trust, found)
+    whole_log = place.log is not None and place.number is None  # of which the last release is meant, if there is one
+    catalog = None if whole_log and not release else _catalog(release.folder if release else place.path, release, found)
+    if catalog:
+        from catalog.query.audit_catalog import catalog_findings
+
+        chosen = kernels()
+        with (
+            render.progress(quiet=quiet, plain=False) as begin,
+            local_engine(processors(), threads=chosen.compiled) as engine,
+        ):
+            found += catalog_findings(catalog, images, rows, engine=engine, kernels=chosen, begin=begin)
+    records = [finding.to_dict() for finding in found]
+    if output is Format.JSON:
+        render.json_document({"holds": holds(found), "findings": records})
+    elif output is Format.JSONL:
+        render.json_lines(records)
+    elif output is Format.SARIF:
+        render.json_document(sarif(records, RULES, str(folder)))
+    else:
+        for text in _lines(found):
+            render.line(printable(text))
+    return 0 if holds(found) else 1
+
+
+def _release(place: Place, folder: str, trust: Path | None, found: list[AuditFinding]) -> PublishedRelease | None:
+    from catalog.query.audit_release import log_findings, release_of
+    from catalog.release.log_folder import LogFolder
+    from catalog.transparency.trust import Trust, read_unsigned
+
+    note = None if trust is None else read_unsigned(read_file(trust, limit=_MAX_TRUST, regular=True))
+    origins = {log.name for log in Trust.parse(note.text).policy.logs} if note else ()
+    seen = {origin: remembered("seen", origin) for origin in origins}
+    found += log_findings(LogFolder(Path(folder)), note, seen, int(time.time()))
+    return release_of(LogFolder(Path(folder)), place.number, found)
+
+
+def _catalog(folder: str, release: PublishedRelease | None, found: list[AuditFinding]) -> Catalog | None:
+    """As it is, whatever the log says of it: that it is another one is a finding."""
+    from catalog.query.audit import wrong
+    from catalog.query.audit_release import leaf_findings
+
+    try:
+        catalog = replace(Catalog.open(Path(folder)), release=release)
+    except LdcatError as failure:
+        found.append(wrong("manifest", "manifest.json", str(failure)))
+        return None
+    if release:
+        found += leaf_findings(release, catalog)
+    return catalog
+
+
+def _lines(found: list[AuditFinding]) -> Iterator[str]:
+    for severity in ("error", "warning", "note"):
+        some = [finding for finding in found if finding.severity.value == severity]
+        if some:
+            yield f"{severity}s"
+        for finding in some:
+            yield f"  {finding.subject}: {finding.evidence}"
+            yield f"    claimed: {finding.claim}"
+    if not found:
+        yield "every claim holds"

@@ -1,0 +1,102 @@
+"""Audit of a release as a part of its log: who signed, what the leaves say, and whether the rows are among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from catalog.errors import LdcatError, VerificationFailed
+from catalog.query.audit import AuditFinding, odd, wrong
+from catalog.query.doctor import examine
+from catalog.query.log_reader import LogReader
+from catalog.query.published import PublishedRelease
+from catalog.query.revocations import revocations_at
+from catalog.query.store import Catalog, read_parquet
+from catalog.query.verify_release import unverified_release
+from catalog.release.log_folder import LastCheckpoint, LogFolder
+from catalog.release.log_history import read_history
+from catalog.release.manifest import part_names
+from catalog.release.row_leaves import row_leaves
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.note import Note
+from catalog.transparency.tiles import WIDTH, TileReader
+
+
+def log_findings(
+    log: LogFolder, trust: Note | None, seen: Mapping[str, LastCheckpoint], now: int
+) -> Iterator[AuditFinding]:
+    """What is wrong with the log itself. trust: the note that says who has to sign. now: seconds since 1970.
+
+    seen: by origin, the newest checkpoint that was verified here before.
+    """
+    if trust is None:
+        yield odd("log", "checkpoint", "no trust note was given: nobody says who has to sign")
+    else:
+        for found in examine(log, trust, {}, now=now).findings:
+            yield AuditFinding(found.severity, "log", found.subject, found.what)
+    try:
+        note = log.checkpoint()
+        if note is not None:
+            checkpoint = Checkpoint.parse(note.text)
+            if checkpoint.origin in seen:
+                yield from _seen_findings(log, checkpoint, seen[checkpoint.origin])
+            read_history(log, checkpoint)
+    except LdcatError as failure:
+        yield wrong("log", "entries", str(failure))
+
+
+def _seen_findings(log: LogFolder, found: Checkpoint, memory: LastCheckpoint) -> Iterator[AuditFinding]:
+    """A log that was rolled back, or forked."""
+    before = memory.checkpoint()
+    if before is None:
+        return
+    if before.size > found.size:
+        what = f"it has {found.size} leaves, and {before.size} were seen here before: it was rolled back"
+        yield wrong("log", "checkpoint", what)
+        return
+    try:
+        LogReader(log, found).check_follows(before)
+    except VerificationFailed as failure:
+        what = f"a fork: it does not go on from the checkpoint of {before.size} leaves that was seen here before"
+        yield wrong("log", "checkpoint", f"{what} ({failure})")
+
+
+def release_of(log: LogFolder, number: int | None, findings: list[AuditFinding]) -> PublishedRelease | None:
+    """What the log says of a release; None, and a finding, where it cannot be read."""
+    try:
+        return unverified_release(log, number)
+    except LdcatError as failure:
+        findings.append(wrong("release", "log", str(failure)))
+        return None
+
+
+def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[AuditFinding]:
+    """Rows of the catalog that the log does not have."""
+    if catalog.manifest_sha256 != release.manifest_sha256:
+        yield wrong("release", "manifest.json", f"its SHA-256 is {catalog.manifest_sha256}")
+    try:
+        revocations_at(release)
+    except LdcatError as failure:
+        yield wrong("release", "revocations.json", str(failure))
+    try:
+        known = _leaf_hashes(release)
+    except LdcatError as failure:
+        yield wrong("leaf", "log", str(failure))
+        return
+    for technology, entry in catalog.manifest.technologies.items():
+        for name in part_names(technology, entry.parts):
+            try:
+                leaves = row_leaves(read_parquet(catalog.verified(name), name))
+            except (LdcatError, KeyError):
+                continue  # which is a finding of the catalog
+            missing = [leaf for leaf in leaves if merkle.leaf_hash(leaf) not in known]
+            if missing:
+                yield wrong("leaf", name, f"{len(missing):,} of its rows are in no leaf, such as {missing[0].decode()}")
+
+
+def _leaf_hashes(release: PublishedRelease) -> set[bytes]:
+    reader = TileReader(LogFolder(Path(release.log)), release.size)
+    tiles = (reader.tile(0, number) for number in range(-(-release.size // WIDTH)))
+    size = merkle.HASH_SIZE
+    return {tile[at : at + size] for tile in tiles for at in range(0, len(tile), size)}
