@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 
 import pyarrow as pa
 
@@ -12,21 +13,22 @@ from catalog.launch.native.paths import Kernels
 from catalog.query.audit import AuditFinding, odd, wrong
 from catalog.query.audit_files import file_findings
 from catalog.query.audit_rows import (
-    Part,
+    IndexAudit,
+    InputsSeen,
     component_findings,
-    index_findings,
     order_findings,
     parts_of,
-    unique_findings,
 )
 from catalog.query.finding import Severity
 from catalog.query.recompute import EqualRows, Inputs, Recomputation
 from catalog.query.store import Catalog
+from catalog.release import manifest
 from catalog.release.engine import Engine
 from catalog.release.enumeration import Progress
 from catalog.release.records import INPUTS, parse_row
 from catalog.release.revocations import Revocations
 from catalog.release.row_leaves import row_leaves
+from catalog.release.verity import DamagedBlock
 
 _DIGESTS_NAMED = 20
 
@@ -49,23 +51,44 @@ def catalog_findings(
     yield from file_findings(catalog)
     yield from _guarded("image", _image_findings(catalog, images))
     for technology, entry in catalog.manifest.technologies.items():
-        findings: list[AuditFinding] = []
-        parts = parts_of(catalog, technology, findings)
-        yield from findings
-        for part in parts:
+        progress = begin(technology, entry.rows)
+        chosen = entry.rows if remeasure is None else remeasure
+        yield from _technology_findings(catalog, technology, chosen, engine, kernels, progress)
+
+
+def _technology_findings(
+    catalog: Catalog, technology: str, chosen: int, engine: Engine, kernels: Kernels, progress: Progress
+) -> Iterator[AuditFinding]:
+    """Part by part, so that no more than one of them is in memory."""
+    entry, rows = catalog.manifest.technologies[technology], 0
+    of_tables: list[AuditFinding] = []
+    with closing(InputsSeen()) as seen, ExitStack() as held:
+        index = None
+        try:
+            index = held.enter_context(closing(IndexAudit(catalog, technology))) if entry.parts else None
+        except (DamagedBlock, LdcatError) as failure:
+            yield wrong("index", f"{technology}/{manifest.INDEX}", str(failure))
+        for part in parts_of(catalog, technology, of_tables):
             yield from order_findings(part)
-        yield from _guarded("component", component_findings(catalog, parts))
-        yield from unique_findings(technology, parts)
-        if entry.parts:
-            yield from index_findings(catalog, technology, parts)
-        yield from _guarded("digest", _digest_findings(catalog, parts, remeasure, engine, kernels, begin))
+            yield from _guarded("component", component_findings(catalog, part))
+            if index:
+                yield from _guarded("index", index.findings(part))
+            table = part.table.take(pa.array(_chosen(rows, len(part.table), chosen, entry.rows), pa.int64()))
+            yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, kernels))
+            seen.add(part)
+            rows += len(part.table)
+            progress(len(part.table))
+        yield from of_tables
+        if index and index.rows != rows:
+            yield wrong("index", f"{technology}/{manifest.INDEX}", f"it has {index.rows:,} entries, of {rows:,} rows")
+        yield from seen.findings(technology)
 
 
 def _guarded(rule: str, findings: Iterator[AuditFinding]) -> Iterator[AuditFinding]:
     """What cannot be looked at is a finding, too: of what the rest rests on."""
     try:
         yield from findings
-    except LdcatError as failure:
+    except (DamagedBlock, LdcatError) as failure:
         yield wrong(rule, "catalog", str(failure))
 
 
@@ -80,38 +103,28 @@ def _image_findings(catalog: Catalog, images: Sequence[FirmwareBuild]) -> Iterat
 
 
 def _digest_findings(
-    catalog: Catalog, parts: Sequence[Part], remeasure: int | None, engine: Engine, kernels: Kernels, begin: Begin
+    catalog: Catalog, name: str, table: pa.Table, engine: Engine, kernels: Kernels
 ) -> Iterator[AuditFinding]:
-    tables = _chosen(parts, remeasure)
     groups: dict[Inputs, EqualRows] = {}
-    for leaf in (leaf for table in tables for leaf in row_leaves(table)):
-        row = parse_row(leaf)
-        inputs = tuple(getattr(row, name) for name in INPUTS if name != "vcpus")
+    for row in map(parse_row, row_leaves(table)):
+        inputs = tuple(getattr(row, field) for field in INPUTS if field != "vcpus")
         groups.setdefault(inputs, EqualRows()).add(row)
-    progress = begin("measured", sum(map(len, tables)))
     number = catalog.release.number if catalog.release else 0
+    made = Recomputation(catalog, number, Revocations(()))
     others = 0
-    for found in Recomputation(catalog, number, Revocations(())).differences(groups, engine, kernels, progress):
+    for found in made.differences(groups, engine, kernels, lambda _: None):
         if found.row is None:
-            is_error = found.severity is Severity.ERROR
-            yield (
-                wrong("digest", catalog.manifest.name, found.what)
-                if is_error
-                else odd("profile", "catalog", found.what)
-            )
-            continue
-        others += 1
-        if others <= _DIGESTS_NAMED:
+            error = found.severity is Severity.ERROR
+            yield wrong("digest", name, found.what) if error else odd("profile", "catalog", found.what)
+        elif (others := others + 1) <= _DIGESTS_NAMED:
             yield wrong("digest", found.row.launch_digest, f"its inputs give {found.recomputed}")
     if others > _DIGESTS_NAMED:
-        yield wrong("digest", catalog.manifest.name, f"and {others - _DIGESTS_NAMED:,} more digests are others")
+        yield wrong("digest", name, f"and {others - _DIGESTS_NAMED:,} more digests are others")
 
 
-def _chosen(parts: Sequence[Part], remeasure: int | None) -> list[pa.Table]:
-    """All rows, or so many of them, from all over the parts."""
-    tables = [part.table for part in parts]
-    rows = sum(map(len, tables))
-    if remeasure is None or remeasure >= rows:
-        return tables
-    numbers = [number * rows // remeasure for number in range(remeasure)]
-    return [pa.concat_tables(tables).take(numbers)] if numbers else []
+def _chosen(first: int, count: int, chosen: int, rows: int) -> Sequence[int]:
+    """Of `chosen` rows from all over the table of `rows`, those of a part, which begins with row `first`."""
+    if chosen >= rows:
+        return range(count)
+    begin, end = (-(-at * chosen // rows) for at in (first, first + count))
+    return [place for number in range(begin, end) if (place := number * rows // chosen - first) < count]

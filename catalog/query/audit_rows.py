@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -19,9 +20,10 @@ from catalog.query.packed import PackedCatalog
 from catalog.query.row_changes import INPUTS
 from catalog.query.store import Catalog, check_schema, read_parquet
 from catalog.release import manifest
-from catalog.release.index import Group
 from catalog.release.names import IMAGES, PROFILES, TABLES
-from catalog.release.verity import DamagedBlock
+
+_MEMORY = "1GiB"
+"""Of DuckDB; what is more is on the disk."""
 
 _NAMED = 5
 """Rows of a table that are named, of those that one finding is about."""
@@ -39,10 +41,9 @@ class Part:
     table: pa.Table
 
 
-def parts_of(catalog: Catalog, technology: str, findings: list[AuditFinding]) -> list[Part]:
-    """Every part that is a table, and to the findings what is no such table; damaged files are found elsewhere."""
+def parts_of(catalog: Catalog, technology: str, findings: list[AuditFinding]) -> Iterator[Part]:
+    """Each part that is a table, and to the findings what is no such table; damaged files are found elsewhere."""
     names = manifest.part_names(technology, catalog.manifest.technologies[technology].parts)
-    parts = []
     for number, name in enumerate(names):
         try:
             table = read_parquet(catalog.verified(name), name)
@@ -56,8 +57,7 @@ def parts_of(catalog: Catalog, technology: str, findings: list[AuditFinding]) ->
             findings.append(wrong("table", name, f"it has {len(table):,} rows"))
         if others := [value for value in pc.unique(table["technology"]).to_pylist() if value != technology]:
             findings.append(wrong("table", name, f"it has rows of {others[0]}"))
-        parts.append(Part(name, number, len(names), table))
-    return parts
+        yield Part(name, number, len(names), table)
 
 
 def order_findings(part: Part) -> Iterator[AuditFinding]:
@@ -77,91 +77,103 @@ def order_findings(part: Part) -> Iterator[AuditFinding]:
         yield wrong("order", part.name, f"{count:,} rows belong to another part: {_rows(outside)}")
 
 
-def component_findings(catalog: Catalog, parts: Sequence[Part]) -> Iterator[AuditFinding]:
+def component_findings(catalog: Catalog, part: Part) -> Iterator[AuditFinding]:
     """Images, tables and profiles that rows name, and the catalog lacks."""
     known: Mapping[str, Any] = {
         "firmware_sha256": catalog.firmware,
         "kernel_hashes_sha256": catalog.kernel_hashes,
         "vmm": catalog.profiles,
     }
-    for part in parts:
-        for column, listed in known.items():
-            for value in pc.unique(part.table[column]).to_pylist():
-                if value is not None and value not in listed:
-                    shown = value.hex() if isinstance(value, bytes) else value
-                    yield wrong("component", part.name, f"{column} {shown} is not in the catalog")
+    for column, listed in known.items():
+        for value in pc.unique(part.table[column]).to_pylist():
+            if value is not None and value not in listed:
+                shown = value.hex() if isinstance(value, bytes) else value
+                yield wrong("component", part.name, f"{column} {shown} is not in the catalog")
 
 
-def unique_findings(technology: str, parts: Sequence[Part]) -> Iterator[AuditFinding]:
-    """Inputs that rows of a technology share."""
-    if not parts:
-        return
-    with duckdb.connect(config={"enable_external_access": "false"}) as connection:
-        connection.register("rows", pa.concat_tables([part.table.select(["launch_digest", *INPUTS]) for part in parts]))
+class InputsSeen:
+    """The inputs of all rows of a technology, on the disk. Close it after use."""
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory(prefix="ldcat-")
+        self._connection = duckdb.connect(Path(self._folder.name, "inputs.duckdb"))
+        self._connection.execute(f"SET memory_limit = '{_MEMORY}'")
+        self._made = False
+
+    def close(self) -> None:
+        """Remove them."""
+        self._connection.close()
+        self._folder.cleanup()
+
+    def add(self, part: Part) -> None:
+        """The rows of a part, too."""
+        self._connection.register("part", part.table.select(["launch_digest", *INPUTS]))
+        self._connection.execute("INSERT INTO rows FROM part" if self._made else "CREATE TABLE rows AS FROM part")
+        self._made = True
+
+    def findings(self, technology: str) -> Iterator[AuditFinding]:
+        """Inputs that several rows have."""
+        if not self._made:
+            return
         inputs = ", ".join(INPUTS)
-        shared = connection.execute(
+        shared = self._connection.execute(
             f"SELECT count(*), count(DISTINCT launch_digest), {inputs} FROM rows GROUP BY {inputs} "  # noqa: S608 - ours
             "HAVING count(*) > 1 ORDER BY ALL"
         ).fetchall()
-    for rows, digests, *values in shared[:_NAMED]:
-        yield wrong("unique", f"{technology} {_named(values)}", f"{rows} rows, with {digests} launch digests")
-    if len(shared) > _NAMED:
-        yield wrong("unique", technology, f"and {len(shared) - _NAMED:,} more inputs that several rows have")
+        for rows, digests, *values in shared[:_NAMED]:
+            yield wrong("unique", f"{technology} {_named(values)}", f"{rows} rows, with {digests} launch digests")
+        if len(shared) > _NAMED:
+            yield wrong("unique", technology, f"and {len(shared) - _NAMED:,} more inputs that several rows have")
 
 
-def index_findings(catalog: Catalog, technology: str, parts: Sequence[Part]) -> Iterator[AuditFinding]:
-    """Each digest is looked up, and what the index says of it compared with its row."""
-    name = f"{technology}/{manifest.INDEX}"
-    try:
-        batch = BatchIndex.open(catalog, technology)
-        packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256)
-        with closing(packed):
-            if batch.index.rows != sum(len(part.table) for part in parts):
-                yield wrong("index", name, f"it has {batch.index.rows:,} entries")
-            for part in parts:
-                yield from _index_findings(batch, packed, part, name)
-    except (DamagedBlock, LdcatError) as failure:
-        yield wrong("index", name, str(failure))
+class IndexAudit:
+    """What the index of a technology says of rows. Close it after use.
 
+    Raises DamagedBlock, VerificationFailed where it is no index, here and when it is asked.
+    """
 
-def _index_findings(batch: BatchIndex, packed: PackedCatalog, part: Part, name: str) -> Iterator[AuditFinding]:
-    digests = part.table["launch_digest"].to_pylist()
-    found = batch.find(b"".join(digests))
-    columns = [part.table[column].to_pylist() for column in INPUTS]
-    components: dict[int, Values] = {}
-    bad = 0
-    for row, digest in enumerate(digests):
-        said: set[Values] = set()
-        if found.times[row] == 1:
-            ordinal = found.ordinals[row]
-            said = {_inputs_of(packed, batch.index.group_of(ordinal), ordinal, components)}
-        elif found.times[row]:
-            said = {
-                _inputs_of(packed, batch.index.group_of(ordinal), ordinal, components)
-                for ordinal in packed.indexes[part.table["technology"][0].as_py()].find(digest)
-            }
-        if tuple(column[row] for column in columns) not in said:
-            bad += 1
-            if bad <= _NAMED:
-                yield wrong(
-                    "index", f"{part.name} row {row}", f"{len(said) or 'no'} entries, none of them with its inputs"
-                )
-    if bad > _NAMED:
-        yield wrong("index", name, f"and {bad - _NAMED:,} more rows of {part.name}")
+    def __init__(self, catalog: Catalog, technology: str) -> None:
+        self._technology = technology
+        self._batch = BatchIndex.open(catalog, technology)
+        self._packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256)
+        self._components: dict[int, Values] = {}
+        self.rows = self._batch.index.rows
 
+    def close(self) -> None:
+        """Close its files."""
+        self._packed.close()
 
-def _inputs_of(packed: PackedCatalog, group: Group, ordinal: int, components: dict[int, Values]) -> Values:
-    known = components.get(group.first)
-    if known is None:
-        table = group.kernel_hashes
-        known = (
-            bytes.fromhex(packed.component(IMAGES, group.firmware)),
-            None if table is None else bytes.fromhex(packed.component(TABLES, table)),
-            None if group.vmm is None else packed.component(PROFILES, group.vmm),
-        )
-        components[group.first] = known
-    signature, features, vcpus = group.at(ordinal)
-    return (*known, signature, features, vcpus)
+    def findings(self, part: Part) -> Iterator[AuditFinding]:
+        """Each digest is looked up, and what is said of it compared with its row."""
+        digests = part.table["launch_digest"].to_pylist()
+        found = self._batch.find(b"".join(digests))
+        inputs = zip(*(part.table[column].to_pylist() for column in INPUTS), strict=True)
+        bad = 0
+        for row, (digest, expected) in enumerate(zip(digests, inputs, strict=True)):
+            ordinals = [found.ordinals[row]][: found.times[row]]
+            if found.times[row] > 1:
+                ordinals = self._packed.indexes[self._technology].find(digest)
+            if expected not in [self._inputs_of(ordinal) for ordinal in ordinals]:
+                bad += 1
+                if bad <= _NAMED:
+                    what = f"{len(ordinals) or 'no'} entries, none of them with its inputs"
+                    yield wrong("index", f"{part.name} row {row}", what)
+        if bad > _NAMED:
+            yield wrong("index", part.name, f"and {bad - _NAMED:,} more of its rows")
+
+    def _inputs_of(self, ordinal: int) -> Values:
+        group = self._batch.index.group_of(ordinal)
+        known = self._components.get(group.first)
+        if known is None:
+            table = group.kernel_hashes
+            known = (
+                bytes.fromhex(self._packed.component(IMAGES, group.firmware)),
+                None if table is None else bytes.fromhex(self._packed.component(TABLES, table)),
+                None if group.vmm is None else self._packed.component(PROFILES, group.vmm),
+            )
+            self._components[group.first] = known
+        signature, features, vcpus = group.at(ordinal)
+        return (*known, signature, features, vcpus)
 
 
 def _rows(mask: Any, more: int = 0) -> str:

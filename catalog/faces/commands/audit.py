@@ -82,6 +82,7 @@ def command(
             local_engine(processors(), threads=chosen.compiled) as engine,
         ):
             found += catalog_findings(catalog, images, rows, engine=engine, kernels=chosen, begin=begin)
+    found = list(dict.fromkeys(found))  # of each part, what holds of all is said once
     records = [finding.to_dict() for finding in found]
     if output is Format.JSON:
         render.json_document({"holds": holds(found), "findings": records})
