@@ -216,6 +216,7 @@ def test_for_those_who_review_software(run: Run, small: Built, tmp_path: Path) -
     text = run("audit", str(tmp_path / "copy"))[1]
     assert text.startswith("errors\n")
     assert text.count("    claimed: ") == len(found)
+    assert run("audit", str(tmp_path / "nowhere"))[:2] == (5, "")
     for arguments in (("--remeasure", "some"), ("--remeasure", "-1"), ("-f", "csv")):
         assert run("audit", str(small.folder), *arguments)[:2] == (2, "")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.errors import LdcatError, UsageError
+from catalog.errors import LdcatError, Unreadable, UsageError
 from catalog.faces import render
 from catalog.faces.matches import printable
 from catalog.faces.options import QuietOption, TableFormatOption, kernels, named_path, parse_number, remembered, require
@@ -116,6 +116,8 @@ def _catalog(folder: str, release: PublishedRelease | None, found: list[AuditFin
     try:
         catalog = replace(Catalog.open(Path(folder)), release=release)
     except LdcatError as failure:
+        if not release and isinstance(failure, Unreadable):  # it was never a catalog
+            raise
         found.append(wrong("manifest", "manifest.json", str(failure)))
         return None
     if release:
