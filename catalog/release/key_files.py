@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
@@ -97,7 +97,7 @@ def _pair(path: Path, line: bytes, pem: bytes, passphrase: bytes | None) -> KeyP
         if passphrase:
             raise UsageError(f"{path} is under no passphrase, and one is given") from error
         raise UsageError(f"{path} is under a passphrase, and none is given", "--passphrase-file FILE") from error
-    except (ValueError, UnsupportedAlgorithm, MalformedInput) as error:
+    except (ValueError, UnsupportedAlgorithm, InternalError, MalformedInput) as error:
         raise MalformedInput(f"{path} has no private keys, or they are under another passphrase") from error
     if not isinstance(private, Ed25519PrivateKey | MLDSA44PrivateKey) or _public(private) != key.public_key:
         raise MalformedInput(f"{path} has another private key than it says: {key.name}")
