@@ -32,6 +32,7 @@ from catalog.faces.commands import (
     prove,
     publish,
     rebuild,
+    report,
     revoke,
     sql,
     trust,
@@ -66,6 +67,7 @@ app.command("prove")(prove.command)
 app.command("verify-proof")(verify_proof.command)
 app.command("diff")(diff.command)
 app.command("audit")(audit.command)
+app.command("report")(report.command)
 app.command("doctor")(doctor.command)
 app.add_typer(trust.app, name="trust")
 app.add_typer(vmsa.app, name="vmsa")

@@ -145,6 +145,16 @@ LogOption = Annotated[
     typer.Option("--log", parser=named_path, metavar="DIR", envvar="LDCAT_LOG", help="Folder of the log."),
 ]
 
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        parser=named_path,
+        metavar="FILE",
+        help="Write it as a page, too: one file, with pictures, that prints well.",
+    ),
+]
+
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", envvar="LDCAT_QUIET", help="No notes and no progress on stderr.")
 ]

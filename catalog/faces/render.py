@@ -8,10 +8,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import LdcatError
 from catalog.faces.matches import fact_lines, printable
+
+if TYPE_CHECKING:
+    from catalog.faces.pictures.matrix import Matrix
 
 Progress = Callable[[int], None]
 
@@ -103,6 +106,21 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str |
     for row in rows:
         shown.add_row(*(Text("" if value is None else printable(str(value))) for value in row))
     _console().print(shown)
+
+
+def is_terminal() -> bool:
+    """Whether people look at stdout, and see more than ASCII."""
+    return sys.stdout.isatty() and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def picture(shown: Matrix) -> None:
+    """A matrix, in colours where NO_COLOR does not forbid them; nothing where stdout is no terminal."""
+    from catalog.faces.pictures.terminal import matrix_lines
+
+    if is_terminal():
+        console = _console()
+        for text in matrix_lines(shown, colours=bool(console.color_system) and not console.no_color):
+            console.print(text, no_wrap=True, crop=False, overflow="ignore")
 
 
 def facts(pairs: Iterable[tuple[str, Any]], *, title: str) -> None:

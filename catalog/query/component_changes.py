@@ -7,10 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import msgspec
+
 from catalog.query.revocations import Revocation
 from catalog.query.store import Catalog
 from catalog.release import manifest
 from catalog.release.records import RevokeRecord
+
+_SHORT = 16
+"""Hex digits of a hash that says that something is another, and not what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +46,15 @@ def component_changes(old: Catalog, new: Catalog) -> list[ComponentChange]:
 def revocation_changes(old: Sequence[Revocation], new: Sequence[Revocation]) -> list[ComponentChange]:
     """What a log, or another log, says of rows now, and did not before, or no more."""
     return [
-        ComponentChange("revocation", _meant(one), change, f"{one.severity}, {one.reason}")
+        ComponentChange("revocation", meant(one), change, f"{one.severity}, {one.reason}")
         for change, said, other in (("gone", old, new), ("added", new, old))
         for one in said
         if one not in other
     ]
 
 
-def _meant(one: Revocation) -> str:
+def meant(one: Revocation) -> str:
+    """The rows that a revocation selects, for people."""
     return RevokeRecord(type="revoke", selector=one.selector, severity=one.severity, reason=one.reason).meant
 
 
@@ -61,11 +67,9 @@ def _changes(kind: str, old: Facts, new: Facts) -> Iterator[ComponentChange]:
         if name not in old or name not in new:
             yield ComponentChange(kind, name, "added" if name in new else "gone")
         elif old[name] != new[name]:
-            parts = (
-                f"{what} {old[name][what]} is now {new[name][what]}"
-                for what in old[name]
-                if old[name][what] != new[name][what]
-            )
+            both = {**old[name], **new[name]}
+            pairs = ((what, old[name].get(what, "none"), new[name].get(what, "none")) for what in both)
+            parts = (f"{what} {before} is now {after}" for what, before, after in pairs if before != after)
             yield ComponentChange(kind, name, "changed", "; ".join(parts))
 
 
@@ -83,7 +87,7 @@ def _builds(catalog: Catalog) -> Facts:
 
 def _record(catalog: Catalog, name: str) -> str:
     """What is known of the same image may change, too: a hash of it says so."""
-    return hashlib.sha256(catalog.builds[name].to_toml().encode()).hexdigest()[:16]
+    return hashlib.sha256(catalog.builds[name].to_toml().encode()).hexdigest()[:_SHORT]
 
 
 def _tables(catalog: Catalog) -> Facts:
@@ -96,9 +100,23 @@ def _tables(catalog: Catalog) -> Facts:
 
 def _profiles(catalog: Catalog) -> Facts:
     return {
-        name: {"revision": profile.wire.revision, "SHA-256": _sha256(catalog, f"{manifest.VMM_FOLDER}/{name}.toml")}
+        name: {
+            **dict(_flat(msgspec.to_builtins(profile.wire))),
+            "file": _sha256(catalog, f"{manifest.VMM_FOLDER}/{name}.toml")[:_SHORT],
+        }
         for name, profile in catalog.profiles.items()
     }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested mappings as one, names joined by dots; numbers but the revision in 0x-hex; lists as text."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, int) and prefix:
+            yield prefix + name, f"{value:#x}"
+        else:
+            yield prefix + name, " ".join(value) if isinstance(value, list) else value
 
 
 def _sha256(catalog: Catalog, name: str) -> str:

@@ -9,15 +9,13 @@ from typing import Any
 
 from catalog.query.axes import Axes, axes_of
 from catalog.query.component_changes import ComponentChange, component_changes, revocation_changes
+from catalog.query.heat import UNCHANGED, Heat, heat
 from catalog.query.history import continuation
 from catalog.query.revocations import revocations_at
-from catalog.query.row_changes import INPUTS, comparable, row_changes
+from catalog.query.row_changes import ADDED, INPUTS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, comparable, row_changes
 from catalog.query.store import Catalog
 from catalog.release.enumeration import Progress
 from catalog.release.numbers import as_ranges
-
-ADDED, WITHDRAWN, RULE_CHANGED = "added", "withdrawn", "rule-changed"
-REVOCATIONS = ("revoked", "deprecated", "restored")
 
 CHANGE_COLUMNS = ("change", "technology", *INPUTS, "old_digest", "new_digest")
 """Of a row that differs."""
@@ -81,13 +79,14 @@ class RowGroup:
 class Diff:
     """counts: rows by change, the unchanged ones too. history: how the checkpoints go together, where both have one.
 
-    uncompared: technologies of which a catalog keeps distinguished digests only.
+    heat: the same by image and axes. uncompared: technologies of which a catalog keeps distinguished digests only.
     """
 
     history: str | None
     components: Sequence[ComponentChange]
     groups: Sequence[RowGroup]
     counts: Mapping[str, int]
+    heat: Heat
     uncompared: Sequence[str]
     kernels: Mapping[str, str]
 
@@ -131,12 +130,21 @@ def diff(old: Catalog, new: Catalog, progress: Progress) -> Iterator[tuple[Diff,
     compared, uncompared = comparable(old, new)
     with row_changes(old, new, (before, after), progress) as connection:
         groups = _groups(connection, old, new, compared)
-        counts = dict.fromkeys((ADDED, WITHDRAWN, RULE_CHANGED, "unchanged", *REVOCATIONS), 0)
+        counts = dict.fromkeys((ADDED, WITHDRAWN, RULE_CHANGED, UNCHANGED, *REVOCATIONS), 0)
         for group in groups:
             counts[group.change] += group.rows
         every = sum(entry.rows for name, entry in new.manifest.technologies.items() if name in compared)
-        counts["unchanged"] = every - counts[ADDED] - counts[RULE_CHANGED]
-        yield Diff(history, components, groups, counts, uncompared, _kernel_names(old, new)), _rows(connection)
+        counts[UNCHANGED] = every - counts[ADDED] - counts[RULE_CHANGED]
+        found = Diff(
+            history=history,
+            components=components,
+            groups=groups,
+            counts=counts,
+            heat=heat(connection, old, new, compared),
+            uncompared=uncompared,
+            kernels=_kernel_names(old, new),
+        )
+        yield found, _rows(connection)
 
 
 def _groups(connection: Any, old: Catalog, new: Catalog, technologies: Sequence[str]) -> list[RowGroup]:
@@ -171,7 +179,7 @@ def _groups(connection: Any, old: Catalog, new: Catalog, technologies: Sequence[
                 alone=other is None,
             )
         )
-    return groups
+    return sorted(groups, key=lambda group: (group.change, group.technology, group.names, group.firmware_sha256))
 
 
 def _values_of(axes: Sequence[Axes]) -> Mapping[tuple[str, str], Mapping[str, set[Any]]]:

@@ -11,6 +11,7 @@ from catalog.launch.point import VcpuPoint
 from catalog.query.explain_search import Candidate, Searched
 from catalog.query.explain_space import AXES, Axis, Space, differing_parts
 from catalog.query.match import kernel_note, launch_notes, revocation_notes
+from catalog.query.parting import Parting, parting
 from catalog.query.revocations import Revocation
 from catalog.release.numbers import as_ranges
 from catalog.release.records import DigestRecord
@@ -96,6 +97,10 @@ class Explanation:
                 found.append((name, _listed([other.label for other in axis.near]), choice.label))
         return found
 
+    def parting(self, candidate: Candidate) -> Parting | None:
+        """Where it parts from what the first search went outward from; None where it does not."""
+        return parting(self.searches[0].space, candidate)
+
     def _hit(self, candidate: Candidate) -> dict[str, Any]:
         differs: list[dict[str, Any]] = [
             {"axis": axis, "expected": expected, "found": is_} for axis, expected, is_ in self.differences(candidate)
@@ -106,10 +111,12 @@ class Explanation:
         digest = candidate.digest().hex()
         found = Revocations(self.revocations).status(record(candidate))
         revocation = (found.severity, found.reason) if found else None
+        parted = self.parting(candidate)
         return {
             "launch_digest": digest,
             **configuration(candidate),
             "differs": differs,
+            "parting": parted and parted.to_dict(),
             "revocation": found and {"severity": found.severity, "reason": found.reason},
             "notes": [*revocation_notes(revocation), *notes_of(candidate)],
         }

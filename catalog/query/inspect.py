@@ -12,6 +12,7 @@ from catalog.firmware.guid_table import NAMES
 from catalog.firmware.ovmf import FOUR_GIB, OvmfImage
 from catalog.launch.kernel_hashes_area import refuses_table
 from catalog.launch.technology import technologies
+from catalog.query.memory_map import memory_map
 from catalog.release import inputs
 
 
@@ -36,17 +37,6 @@ class Inspection:
         """Entries of the GUID table in the order of its walk, data in hex; empty without an image or a table."""
         table = self.image.table if self.image else {}
         return [{"guid": str(guid), "name": NAMES.get(guid), "data": data.hex()} for guid, data in table.items()]
-
-    def memory_map(self) -> list[dict[str, Any]]:
-        """Ranges of guest-physical memory the launch touches, ascending: sections, hashes area, firmware."""
-        component = self.build.component
-        ranges = [
-            {"gpa": s.gpa, "size": s.size, "what": s.name, "order": n} for n, s in enumerate(component.sections, 1)
-        ]
-        if area := component.hashes_area:
-            ranges.append({"gpa": area.gpa, "size": area.size, "what": "kernel hashes area", "order": None})
-        ranges.append({"gpa": component.gpa, "size": component.size, "what": "firmware", "order": 0})
-        return sorted(ranges, key=lambda r: (r["gpa"], -r["size"]))
 
     def launches(self) -> dict[str, dict[str, str]]:
         """For each technology: can it be measured (or the reason it cannot), and is it expected to launch."""
@@ -82,7 +72,7 @@ class Inspection:
             "sections": [{"gpa": s.gpa, "size": s.size, "type": s.name} for s in component.sections],
             "sha256_midstate": component.sha256_midstate.hex(),
             "snp_baseline": component.snp_baseline.hex(),
-            "memory_map": self.memory_map(),
+            "memory_map": [one.to_dict() for one in memory_map(component)],
             "launches": self.launches(),
         }
 

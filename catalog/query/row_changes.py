@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 INPUTS = ("firmware_sha256", "kernel_hashes_sha256", "vmm", "vcpu_signature", "sev_features", "vcpus")
 """Columns that determine a digest of a technology, besides those that follow from them."""
 
+ADDED, WITHDRAWN, RULE_CHANGED = "added", "withdrawn", "rule-changed"
+REVOCATIONS = ("revoked", "deprecated", "restored")
+
 _COLUMNS = ("launch_digest", *INPUTS)
 _TYPES = ("BLOB", "BLOB", "BLOB", "VARCHAR", "UINTEGER", "UBIGINT", "USMALLINT")
 _MEMORY = "1GiB"
@@ -47,7 +50,7 @@ def row_changes(
     """A DuckDB connection with a table `changes`: change, technology, INPUTS, old_digest, new_digest.
 
     change: added, withdrawn or rule-changed; a digest that there is none of is null. Or revoked, deprecated or
-    restored, of rows of the new catalog, with both digests as they are. said: what a log says at the old one and at the
+    restored, of rows that both have, with both digests as they are. said: what a log says at the old one and at the
     new one. progress: told of rows. Raises VerificationFailed, Unreadable, MalformedRecord for a catalog that is not
     what its manifest says.
     """
@@ -66,6 +69,8 @@ def row_changes(
                     _keep_revoked(connection, slices[1], said)
                 progress(sum(map(len, slices)))
         connection.execute(_changes())
+        if said[0] != said[1]:
+            connection.execute(_revoked())
         yield connection
 
 
@@ -95,11 +100,18 @@ def _changes() -> str:
     both = ", ".join(f"coalesce(a.{name}, b.{name}) AS {name}" for name in ("technology", *INPUTS))
     return (
         "CREATE TABLE changes AS SELECT "  # noqa: S608 - our names
-        "CASE WHEN a.launch_digest IS NULL THEN 'added' WHEN b.launch_digest IS NULL THEN 'withdrawn' "
-        f"ELSE 'rule-changed' END AS change, {both}, "
+        f"CASE WHEN a.launch_digest IS NULL THEN '{ADDED}' WHEN b.launch_digest IS NULL THEN '{WITHDRAWN}' "
+        f"ELSE '{RULE_CHANGED}' END AS change, {both}, "
         "a.launch_digest AS old_digest, b.launch_digest AS new_digest "
-        f"FROM old_alone a FULL JOIN new_alone b ON {_equal(('technology', *INPUTS))} "
-        f"UNION ALL SELECT change, technology, {', '.join(INPUTS)}, launch_digest, launch_digest FROM revoked"
+        f"FROM old_alone a FULL JOIN new_alone b ON {_equal(('technology', *INPUTS))}"
+    )
+
+
+def _revoked() -> str:
+    """Of rows that both have: what is new, or has another digest, is that alone."""
+    return (
+        f"INSERT INTO changes SELECT change, technology, {', '.join(INPUTS)}, launch_digest, launch_digest "  # noqa: S608
+        f"FROM revoked a ANTI JOIN new_alone b ON {_equal(('technology', *_COLUMNS))}"
     )
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from catalog.abi import vmsa
@@ -117,28 +115,6 @@ class SaveArea:
             if possible and self.page == _page(profile, start, signature, features, bsp=vcpu == "bsp"):
                 return vcpu
         return None
-
-    def write(self, path: Path) -> None:
-        """Write the 4096 bytes, whole or not at all; a file that is there is replaced.
-
-        Raises UsageError for a symbolic link, such as /dev/stdout; Unreadable where something else than a file is
-        there, or the system refuses.
-        """
-        try:
-            if path.is_symlink():
-                raise UsageError(f"{path} is a symbolic link, which is not replaced", "name a file")
-            inputs.check_regular(path)
-            partial = path.with_name(f".{path.name}.{os.getpid()}.ldcat-partial")
-            try:
-                with partial.open("xb") as file:
-                    file.write(self.page)
-                    file.flush()
-                    os.fsync(file.fileno())
-                partial.rename(path)
-            finally:
-                partial.unlink(missing_ok=True)
-        except (OSError, ValueError) as error:
-            raise inputs.unreadable(path, error) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ def test_an_image_of_ones_own(inputs: Path) -> None:
 
 
 def test_the_memory_map_is_ascending_and_ends_at_4_gib(inputs: Path) -> None:
-    ranges = Inspection.of(str(inputs / "whole.fd"), embedded.builds()).memory_map()
+    ranges = Inspection.of(str(inputs / "whole.fd"), embedded.builds()).to_dict()["memory_map"]
     assert [r["gpa"] for r in ranges] == sorted(r["gpa"] for r in ranges)
     assert (ranges[-1]["what"], ranges[-1]["gpa"] + ranges[-1]["size"]) == ("firmware", 1 << 32)
     orders = sorted(r["order"] for r in ranges if r["order"] is not None)

@@ -232,34 +232,6 @@ def test_pages_without_differences_are_equal(a: bytes, b: bytes) -> None:
     assert differences(first, first) == []
 
 
-def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "page"
-    built(BSP).write(path)
-    built(AP).write(path)
-    assert path.read_bytes() == built(AP).page
-
-    def refuse(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("catalog.query.vmsa.os.fsync", refuse)
-    with pytest.raises(Unreadable, match="page: no space left on device"):
-        built(BSP).write(path)
-    assert path.read_bytes() == built(AP).page
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_what_is_no_place_for_a_page(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path / "file")
-    with pytest.raises(UsageError, match="link is a symbolic link"):
-        built(BSP).write(tmp_path / "link")
-    for place in (tmp_path, tmp_path / "nowhere" / "page", Path(), Path("/"), Path("/dev/null"), Path("a\0b")):
-        with pytest.raises(Unreadable):
-            built(BSP).write(place)
-    with pytest.raises(Unreadable):
-        built(BSP).write(tmp_path / ("x" * 300))
-    assert [path.name for path in tmp_path.iterdir()] == ["link"]
-
-
 def test_every_technology_with_vcpus_has_pages() -> None:
     with_vcpus = {name for name, known in technologies().items() if known.default_sev_features is not None}
     assert with_vcpus == {"sev-es", "sev-snp"}

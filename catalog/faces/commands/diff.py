@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +11,13 @@ import typer
 
 from catalog.faces import render
 from catalog.faces.matches import printable
-from catalog.faces.options import QuietOption, TableFormatOption, named_path, require
+from catalog.faces.options import HtmlOption, QuietOption, TableFormatOption, named_path, require
+from catalog.faces.pages import write_diff
+from catalog.faces.pictures.heat import heat_matrix
 from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked, published_place
 from catalog.faces.render import Format
-from catalog.query.diff import ADDED, CHANGE_COLUMNS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, Diff, diff
+from catalog.query.diff import CHANGE_COLUMNS, Diff, diff
+from catalog.query.row_changes import ADDED, REVOCATIONS, RULE_CHANGED, WITHDRAWN
 from catalog.query.store import Catalog
 
 _MARKS = {ADDED: "+", "gone": "-", WITHDRAWN: "-", "changed": "~", RULE_CHANGED: "!"}
@@ -27,6 +31,7 @@ def command(
     new: Annotated[Path, typer.Argument(parser=named_path, metavar="NEW", help="The one it is compared with.")],
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
+    html: HtmlOption = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
@@ -46,13 +51,16 @@ def command(
         for folder, itself in zip((old, new), published, strict=True)
     )
     rows = sum(entry.rows for one in (before, after) for entry in one.manifest.technologies.values())
-    with (
-        render.progress(quiet=quiet, plain=False) as begin,
-        diff(before, after, begin("compared", rows)) as (found, changed),
-    ):
+    with ExitStack() as kept:
+        with render.progress(quiet=quiet, plain=False) as begin:
+            found, changed = kept.enter_context(diff(before, after, begin("compared", rows)))
+        if html:
+            write_diff(html, before, after, found)
         if output is Format.TABLE:
             for text in _lines(before, after, found):
                 render.line(printable(text))
+            if not found.same:
+                render.picture(heat_matrix(found.heat, whole=False))
         elif output is Format.JSON:
             sides = {"old": _side(before), "new": _side(after)}
             render.json_with_rows({**sides, **found.to_dict()}, changed)

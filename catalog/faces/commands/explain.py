@@ -27,6 +27,7 @@ from catalog.faces.evidence import (
 from catalog.faces.matches import exit_code, fact_lines, printable
 from catalog.faces.options import (
     CatalogOption,
+    HtmlOption,
     QuietOption,
     TableFormatOption,
     default_catalog,
@@ -35,6 +36,8 @@ from catalog.faces.options import (
     parse_number,
     require,
 )
+from catalog.faces.pages import write_explanation
+from catalog.faces.pictures.parting import parting_lines
 from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
 from catalog.faces.render import Format
 from catalog.query.answer import Answer, answer_without_catalog
@@ -90,6 +93,7 @@ def command(
     policy: PolicyOption = None,
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
+    html: HtmlOption = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
@@ -142,6 +146,9 @@ def command(
         )
     if explanation.hits:
         reply = reply.explained(explanation.hits[0].digest(), len(explanation.hits))
+    if html:
+        hits = [{**hit, "facts": _facts(hit)} for hit in explanation.to_dict()["explanations"]]
+        write_explanation(html, "Why this launch digest", explanation, hits, list(_searched(explanation)))
     if output is Format.JSON:
         render.json_document(_record(reply, explanation))
     else:
@@ -164,7 +171,7 @@ def _record(reply: Answer, explanation: Explanation) -> dict[str, Any]:
 def _lines(reply: Answer, explanation: Explanation) -> Iterator[str]:
     yield from evidence_lines(reply)
     record = explanation.to_dict()
-    for number, hit in enumerate(record["explanations"], 1):
+    for number, (candidate, hit) in enumerate(zip(explanation.hits, record["explanations"], strict=True), 1):
         title = f"explanation {number}: {hit['technology']}"
         yield from fact_lines(_facts(hit), title=title)
         if not hit["differs"]:
@@ -174,12 +181,19 @@ def _lines(reply: Answer, explanation: Explanation) -> Iterator[str]:
             parts = f" ({', '.join(difference['parts'])})" if difference.get("parts") else ""
             found = f"{difference['axis']}{parts}: {difference['found']}"
             yield printable(f"  * {found}; {said}: {difference['expected']}")
+        if parted := explanation.parting(candidate):
+            yield "  where they part"
+            yield from (f"    {printable(text)}" for text in parting_lines(parted))
         for note in hit["notes"]:
             yield f"  ! {printable(note)}"
+    yield from map(printable, _searched(explanation))
+
+
+def _searched(explanation: Explanation) -> Iterator[str]:
     for search in explanation.searches:
         yield f"{search.searched.tried:,} candidates were tried, outward from the {search.source}"
         if not search.searched.hits:
-            yield from (f"  {printable(text)}" for text in search.summary())
+            yield from (f"  {text}" for text in search.summary())
 
 
 def _facts(hit: dict[str, Any]) -> list[tuple[str, object]]:

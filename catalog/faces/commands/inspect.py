@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from catalog.faces import render
 from catalog.faces.options import BuildsOption, QuietOption, TableFormatOption, require
+from catalog.faces.pictures.memory_map import MOST_RANGES, memory_map_lines
 from catalog.faces.releases import SkipVerifyOption, TrustOption, known_builds
 from catalog.faces.render import Format
 from catalog.query.inspect import Inspection
+from catalog.query.memory_map import Range, memory_map
 
 
 def command(
@@ -38,10 +41,10 @@ def command(
     elif output is Format.JSONL:
         render.json_lines([record])
     else:
-        _print(record, has_image=inspection.image is not None)
+        _print(record, memory_map(inspection.build.component), has_image=inspection.image is not None)
 
 
-def _print(record: dict[str, Any], *, has_image: bool) -> None:
+def _print(record: dict[str, Any], ranges: Sequence[Range], *, has_image: bool) -> None:
     render.facts(_facts(record), title=record["name"])
     if not has_image:
         render.line("  (the GUID table is in the image alone; give the file to see it)")
@@ -56,6 +59,9 @@ def _print(record: dict[str, Any], *, has_image: bool) -> None:
         [_range(r) for r in record["memory_map"]],
         title="Guest-physical memory",
     )
+    if render.is_terminal() and len(ranges) <= MOST_RANGES:
+        for text in memory_map_lines(ranges):
+            render.line(text)
     render.table(
         ("technology", "measurable", "expected to launch", "why", "source"),
         [

@@ -23,6 +23,7 @@ from catalog.faces.releases import SkipVerifyOption, TrustOption, known_builds
 from catalog.faces.render import Format
 from catalog.query.vmsa import MAX_INPUT, PageRequest, SaveArea, differences
 from catalog.release.inputs import read_start, unreadable
+from catalog.release.outputs import write_whole
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -124,7 +125,7 @@ def build(
     if target is None:
         _print(area, output)
     else:
-        area.write(target)
+        write_whole(target, area.page)
         render.line(str(target))
     if ignored and not quiet:
         render.note(f"this page does not depend on: {', '.join(ignored)}")

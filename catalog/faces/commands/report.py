@@ -1,0 +1,37 @@
+"""`ldcat report`: a catalog or a release as one page: what it covers, and why not more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from catalog.faces import render
+from catalog.faces.options import QuietOption, named_path
+from catalog.faces.pages import write_report
+from catalog.faces.pictures.coverage import coverage_matrix
+from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
+from catalog.query.coverage import coverage
+
+
+def command(
+    release: Annotated[
+        Path,
+        typer.Argument(parser=named_path, metavar="RELEASE", help="Folder of a catalog, of a log or of its release."),
+    ],
+    html: Annotated[
+        Path, typer.Option("--html", parser=named_path, metavar="FILE", help="Where the page is written to.")
+    ],
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write a page about a catalog or a release: launches it has digests of, and why not of others; memory maps.
+
+    One file that loads nothing, runs nothing and prints well: light and dark, and for screen readers.
+    """
+    opened = open_asked(release, trust, skip=skip_verify, quiet=quiet)
+    write_report(html, opened)
+    render.line(str(html))
+    render.picture(coverage_matrix(coverage(opened)))

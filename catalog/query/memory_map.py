@@ -1,0 +1,63 @@
+"""The memory map of a firmware image: the ranges of guest-physical memory that a launch touches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from catalog.firmware.component import FirmwareComponent
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """gpa: guest-physical address. size: bytes. order: at which place it is launched, from 0, which is the firmware.
+
+    The area for kernel hashes has no place (None): it is part of a page that is launched.
+    """
+
+    gpa: int
+    size: int
+    what: str
+    order: int | None
+
+    @property
+    def end(self) -> int:
+        return self.gpa + self.size
+
+    def overlaps(self, other: Range) -> bool:
+        """Whether some memory of both is launched twice."""
+        launched = self.order is not None and other.order is not None
+        return launched and self != other and self.gpa < other.end and other.gpa < self.end
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"gpa": self.gpa, "size": self.size, "what": self.what, "order": self.order}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Memory in which no range begins or ends: from `gpa` to `end`. within: the indexes of the ranges it is in."""
+
+    gpa: int
+    end: int
+    within: tuple[int, ...]
+
+
+def memory_map(component: FirmwareComponent) -> list[Range]:
+    """Ascending: metadata sections, the area for kernel hashes, the firmware."""
+    ranges = [Range(s.gpa, s.size, s.name, number) for number, s in enumerate(component.sections, 1)]
+    if area := component.hashes_area:
+        ranges.append(Range(area.gpa, area.size, "kernel hashes area", None))
+    ranges.append(Range(component.gpa, component.size, "firmware", 0))
+    return sorted(ranges, key=lambda one: (one.gpa, -one.size))
+
+
+def stretches(ranges: Sequence[Range]) -> list[Stretch]:
+    """From the first range to the last one, descending; one that is in no range is a gap."""
+    bounds = sorted({bound for one in ranges for bound in (one.gpa, one.end)}, reverse=True)
+    return [
+        Stretch(gpa, end, tuple(i for i, one in enumerate(ranges) if one.gpa <= gpa and end <= one.end))
+        for end, gpa in pairwise(bounds)
+    ]
