@@ -39,7 +39,7 @@ def test_for_people_and_for_programs(run: Run, small: Built, wider: Built) -> No
         "rows  3 added, 0 withdrawn, 0 rule-changed, 72 unchanged",
         *(
             f"  + sev-es  {names}: {count} digest{'s' * (count > 1)}; only vCPU counts 4 are new"
-            for names, count in (("twin.fd, whole.fd", 2), ("bare.fd", 1))
+            for names, count in (("bare.fd", 1), ("twin.fd, whole.fd", 2))
         ),
     ]
     found = json.loads(run(*arguments, "-f", "json")[1])
@@ -69,8 +69,8 @@ def test_releases_of_one_log(run: Run, place: Place, small: Built) -> None:
         "log   both are of one checkpoint of 75 leaves",
         "  + revocation vcpus 3: deprecated, r",
         "rows  0 added, 0 withdrawn, 0 rule-changed, 72 unchanged, 23 deprecated",
-        "  x sev-es  twin.fd, whole.fd: 2 digests, deprecated",
         "  x sev-es  bare.fd: 1 digest, deprecated",
+        "  x sev-es  twin.fd, whole.fd: 2 digests, deprecated",
         "  x sev-snp  twin.fd, whole.fd: 20 digests, deprecated",
     ]
     out = run("diff", str(place.log / "releases/1"), str(place.log), *trust, "-f", "jsonl")[1]

@@ -63,7 +63,10 @@ def made(folder: Path, spec: str) -> Built:
 
 
 def lines(found: Diff) -> list[str]:
-    return [f"{one.change} {one.technology} {one.names}: {one.summary(found.kernels)}" for one in found.groups]
+    assert [(one.change, one.technology, one.names) for one in found.groups] == sorted(
+        (one.change, one.technology, one.names) for one in found.groups
+    )
+    return sorted(f"{one.change} {one.technology} {one.names}: {one.summary(found.kernels)}" for one in found.groups)
 
 
 def changed(built: Built, folder: Path, changes: dict[str, Callable[[Path], None]]) -> Built:
@@ -114,10 +117,10 @@ def test_what_is_new_is_said_in_few_words(tmp_path: Path, small: Built) -> None:
         ("kernel hashes", "mine", "added"),
     ]
     assert lines(found) == [
-        f"added sev {twins}: 1 digest; only kernel hashes mine are new",
         "added sev ('bare.fd',): 1 digest, all that there is of it",
-        f"added sev-es {twins}: 3 digests; only kernel hashes mine are new",
+        f"added sev {twins}: 1 digest; only kernel hashes mine are new",
         "added sev-es ('bare.fd',): 3 digests, all that there is of it",
+        f"added sev-es {twins}: 3 digests; only kernel hashes mine are new",
         f"added sev-snp {twins}: 30 digests; only kernel hashes mine are new",
     ]
 

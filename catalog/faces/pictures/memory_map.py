@@ -18,7 +18,7 @@ _PAGE = 4096
 
 
 def memory_map_svg(ranges: Sequence[Range], name: str, title: str) -> str:
-    """The picture for a page: high addresses above. ranges: ascending, at most MOST_RANGES. name: unique."""
+    """The picture for a page: high addresses above. ranges: of one image, at most MOST_RANGES. name: unique."""
     shown = stretches(ranges)
     tops: dict[int, float] = {}
     y = float(_LINE)
@@ -35,9 +35,11 @@ def memory_map_svg(ranges: Sequence[Range], name: str, title: str) -> str:
         if not stretch.within:
             svg.rect(root, "gap", left, tops[stretch.end], _WIDE, tops[stretch.gpa] - tops[stretch.end])
             svg.text(root, "muted", left + 8, tops[stretch.gpa] - 6, _gap(stretch))
-    for one, lane, label in zip(ranges, _lanes(ranges), labels, strict=True):
+    lanes = _lanes(ranges)
+    step = min(_STEP, _WIDE / (max(lanes) + 2))
+    for one, lane, label in zip(ranges, lanes, labels, strict=True):
         made = svg.group(root, label)
-        x = lane * _STEP
+        x = lane * step
         svg.rect(made, _kind(one, ranges), left + x, tops[one.end], _WIDE - x, tops[one.gpa] - tops[one.end])
     for gpa in {one.gpa for one in ranges}:
         starting = [at for at, one in enumerate(ranges) if one.gpa == gpa]
