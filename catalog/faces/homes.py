@@ -18,6 +18,11 @@ def state_home() -> str | None:
     return _home("XDG_STATE_HOME", "~/.local/state")
 
 
+def cache_home() -> str | None:
+    """Where what was fetched is kept, all of which can be fetched again; None where there is no home folder."""
+    return _home("XDG_CACHE_HOME", "~/.cache")
+
+
 def _home(variable: str, default: str) -> str | None:
     """A relative path counts as none, as the specification says: whose folder it would be in, anyone may say."""
     for path in (os.environ.get(variable) or "", os.path.expanduser(default)):  # noqa: PTH111 - pathlib takes 8 ms

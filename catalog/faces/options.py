@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -37,6 +38,30 @@ def named_path(text: str) -> Path:
     if not text:
         raise typer.BadParameter("an empty path names nothing")
     return Path(text)
+
+
+@dataclass(frozen=True, slots=True)
+class HostedPlace:
+    """A log that a static host serves, or one of its releases. url: of the log. number: None for the last release."""
+
+    url: str
+    number: int | None
+
+    def __str__(self) -> str:
+        return self.url if self.number is None else f"{self.url}/releases/{self.number}"
+
+
+def named_place(text: str) -> Path | HostedPlace:
+    """A folder, or where a URL stands for one, what a static host serves; raises as `named_path`, and UsageError."""
+    if not text.lower().startswith(("https:", "http:")):
+        return named_path(text)
+    from catalog.faces.static_host import StaticHost  # http.client takes long to load
+
+    url = StaticHost.parse(text).url
+    log, releases, number = url.rpartition("/releases/")
+    if releases and number.isascii() and number.isdecimal():
+        return HostedPlace(log, int(number))
+    return HostedPlace(url, None)
 
 
 def signature_number(value: int | None, family: int | None, model: int | None, stepping: int | None) -> int | None:
@@ -137,6 +162,13 @@ BuildsOption = Annotated[
         metavar="DIR",
         envvar="LDCAT_CATALOG",
         help="A catalog whose builds can be named, besides the embedded ones.",
+    ),
+]
+
+ReleaseArgument = Annotated[
+    Any,  # Path | HostedPlace, and typer knows no unions
+    typer.Argument(
+        parser=named_place, metavar="RELEASE", help="Folder of a catalog, of a log or of its release; or its URL."
     ),
 ]
 

@@ -13,7 +13,7 @@ import typer
 
 from catalog.errors import Unreadable, UsageError, VerificationFailed
 from catalog.faces import homes, render
-from catalog.faces.options import default_catalog, named_path, receipts, remembered, state_folder
+from catalog.faces.options import HostedPlace, default_catalog, named_path, receipts, remembered, state_folder
 from catalog.firmware.build import FirmwareBuild
 from catalog.query.published import CHECKPOINT, MAX_READ, Place, PublishedRelease, Remembered, is_within, place_of
 from catalog.query.store import Catalog
@@ -21,7 +21,8 @@ from catalog.release import embedded
 from catalog.release.inputs import read_file, unreadable
 
 if TYPE_CHECKING:  # cryptography takes long to load
-    from catalog.release.log_folder import LastCheckpoint
+    from catalog.query.verify_release import VerifiedRelease
+    from catalog.release.log_folder import LastCheckpoint, LogFolder
 
 TrustOption = Annotated[
     Path | None,
@@ -41,32 +42,30 @@ SkipVerifyOption = Annotated[
 ]
 
 
-def open_asked(folder: Path | None, trust: Path | None, *, skip: bool, quiet: bool, past: bool = False) -> Catalog:
+def open_asked(
+    asked: Path | HostedPlace | None, trust: Path | None, *, skip: bool, quiet: bool, past: bool = False
+) -> Catalog:
     """The catalog to ask, or the default one: that of a log's release is verified, and it is said which one it is.
 
     past: it may be of an old checkpoint, which somebody kept. Raises UsageError where nothing says whom to trust, and
-    what verifying a release does.
+    what verifying a release does; of a host, what fetching the release does.
     """
-    asked = folder or default_catalog()
-    place = published_place(asked)
+    if isinstance(asked, HostedPlace):
+        return _open_hosted(asked, trust, skip=skip, quiet=quiet, past=past)
+    folder = asked or default_catalog()
+    place = published_place(folder)
     if place.log is None:
-        return _open_own(asked, place, trust, skip=skip)
+        return _open_own(folder, place, trust, skip=skip)
     if skip:
-        from catalog.query.verify_release import unverified_release  # cryptography takes long to load
-        from catalog.release.log_folder import LogFolder
-
-        release = unverified_release(LogFolder(Path(place.log)), place.number)
-        render.warning(f"{release.said()}: whoever wrote to {place.log} may have made it, and may hide what is newer")
-        return Catalog.open_release(release)
-    if note := trust or _trust_of_environment():
-        release = (_verified_past if past else _verified)(place, Path(place.log), note)
-        opened = Catalog.open_release(release)
-        _say(release, quiet=quiet)
-        return opened
-    raise UsageError(
-        f"{asked} is published in a log, and nothing says whom to trust",
-        "--trust FILE, the trust note of its publisher; or --insecure-skip-verify",
-    )
+        return Catalog.open_release(_unverified(_log_at(place.log), place.number))
+    note = _trust_asked(folder, trust)
+    if is_within(str(note), place):
+        render.warning(f"{note} is in the folder of the log: whoever writes there says whom you trust")
+    text = read_file(note, limit=MAX_READ, regular=True)
+    release = _verified_past(_log_at(place.log), place.number, text) if past else _verified_once(place, text)
+    opened = Catalog.open_release(release)
+    _say(release, quiet=quiet)
+    return opened
 
 
 def known_builds(catalog: Path | None, trust: Path | None, *, skip: bool, quiet: bool) -> Mapping[str, FirmwareBuild]:
@@ -128,48 +127,94 @@ def newest_seen(origins: Iterable[str]) -> Iterator[Mapping[str, LastCheckpoint]
         yield {origin: remembered("seen", origin) for origin in origins}
 
 
-def _verified(place: Place, folder: Path, trust: Path) -> PublishedRelease:
-    """Once for each checkpoint and trust note: what was verified is remembered, and so is the newest checkpoint."""
-    note = _read_trust(trust, place)
-    memory = Remembered(str(state_folder()), place, note)
+def _open_hosted(asked: HostedPlace, trust: Path | None, *, skip: bool, quiet: bool, past: bool) -> Catalog:
+    """Verified each time: whether the host has something newer is a part of the question."""
+    from catalog.faces.hosted import HostedLog  # cryptography takes long to load
+
+    log = HostedLog.of(asked)
+    if skip:
+        release = _unverified(log, asked.number)
+    else:
+        note = read_file(_trust_asked(asked, trust), limit=MAX_READ, regular=True)
+        if past:
+            release = _verified_past(log, asked.number, note)
+        else:
+            with _verified(log, asked.number, note) as (verified, _):
+                release = verified.release
+    with render.progress(quiet=quiet, plain=False) as begin:
+        opened = log.fetch(release, begin)
+    if not skip:
+        _say(release, quiet=quiet)
+    return opened
+
+
+def _verified_once(place: Place, trust: bytes) -> PublishedRelease:
+    """For each checkpoint and trust note: what was verified is remembered."""
+    memory = Remembered(str(state_folder()), place, trust)
     if before := memory.release(time.time()):
         return before
+    from catalog.transparency.trust import MAX_AHEAD  # cryptography takes long to load
+
+    with _verified(_log_at(place.log or ""), place.number, trust, memory) as (verified, newest):
+        kept = (str(newest.path), bytes(newest.read() or b""))
+        since = int(time.time()) - MAX_AHEAD
+        text, path = memory.text(verified.release, bytes(verified.note), kept, since), Path(memory.path)
+        with suppress(Unreadable):  # then it is verified again the next time
+            _log_at(path.parent).write([(path.name, text)])
+    return verified.release
+
+
+@contextmanager
+def _verified(
+    log: LogFolder, number: int | None, trust: bytes, memory: Remembered | None = None
+) -> Iterator[tuple[VerifiedRelease, LastCheckpoint]]:
+    """A release, and where the newest checkpoint seen of its log is kept, which is its own then; nobody else writes.
+
+    memory: says which log it has to be, where one was verified at that place before.
+    """
     from catalog.query.verify_proof import read_trust  # cryptography takes long to load
     from catalog.query.verify_release import verify_release
-    from catalog.release.log_folder import LogFolder
-    from catalog.transparency.trust import MAX_AHEAD
 
-    believed = read_trust(note)
+    believed = read_trust(trust)
     with newest_seen({log.name for log in believed.policy.logs}) as memories:
-        now = int(time.time())
         seen = {origin: checkpoint for origin, kept in memories.items() if (checkpoint := kept.checkpoint())}
-        verified = verify_release(LogFolder(folder), place.number, believed, now=now, seen=seen)
-        release = verified.release
-        if memory.origin() not in (None, release.origin):
-            raise _another(f"{folder} is the log {release.origin} now, and was {memory.origin()}", memory)
-        newest = memories[release.origin]
-        if verified.checkpoint != seen.get(release.origin):
-            newest.write(verified.note)
-        kept = (str(newest.path), bytes(newest.read() or b""))
-        text, path = memory.text(release, bytes(verified.note), kept, now - MAX_AHEAD), Path(memory.path)
-        with suppress(Unreadable):  # then it is verified again the next time
-            LogFolder(path.parent).write([(path.name, text)])
+        verified = verify_release(log, number, believed, now=int(time.time()), seen=seen)
+        origin = verified.release.origin
+        if memory and memory.origin() not in (None, origin):
+            raise _another(f"{log.name} is the log {origin} now, and was {memory.origin()}", memory)
+        if verified.checkpoint != seen.get(origin):
+            memories[origin].write(verified.note)
+        yield verified, memories[origin]
+
+
+def _log_at(folder: str | Path) -> LogFolder:
+    from catalog.release.log_folder import LogFolder  # cryptography takes long to load
+
+    return LogFolder(Path(folder))
+
+
+def _verified_past(log: LogFolder, number: int | None, trust: bytes) -> PublishedRelease:
+    from catalog.query.verify_proof import read_trust  # cryptography takes long to load
+    from catalog.query.verify_release import verify_past_release
+
+    return verify_past_release(log, number, read_trust(trust), now=int(time.time()))
+
+
+def _unverified(log: LogFolder, number: int | None) -> PublishedRelease:
+    from catalog.query.verify_release import unverified_release  # cryptography takes long to load
+
+    release = unverified_release(log, number)
+    render.warning(f"{release.said()}: whoever wrote to {log.name} may have made it, and may hide what is newer")
     return release
 
 
-def _verified_past(place: Place, folder: Path, trust: Path) -> PublishedRelease:
-    from catalog.query.verify_proof import read_trust  # cryptography takes long to load
-    from catalog.query.verify_release import verify_past_release
-    from catalog.release.log_folder import LogFolder
-
-    believed = read_trust(_read_trust(trust, place))
-    return verify_past_release(LogFolder(folder), place.number, believed, now=int(time.time()))
-
-
-def _read_trust(trust: Path, place: Place) -> bytes:
-    if is_within(str(trust), place):
-        render.warning(f"{trust} is in the folder of the log: whoever writes there says whom you trust")
-    return read_file(trust, limit=MAX_READ, regular=True)
+def _trust_asked(asked: Path | HostedPlace, trust: Path | None) -> Path:
+    if note := trust or _trust_of_environment():
+        return note
+    raise UsageError(
+        f"{asked} is published in a log, and nothing says whom to trust",
+        "--trust FILE, the trust note of its publisher; or --insecure-skip-verify",
+    )
 
 
 def _open_own(asked: Path, place: Place, trust: Path | None, *, skip: bool) -> Catalog:

@@ -1,15 +1,20 @@
-"""A static host that serves a log: one file at a time, bounded in bytes and in time, and nowhere else."""
+"""A static host that serves a log: one file at a time, bounded in bytes and in time, and nowhere else.
+
+Redirections are not followed: what was asked is where the answer comes from. What is read is untrusted.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from catalog import __version__
-from catalog.errors import Unreadable, UsageError
+from catalog.errors import MalformedInput, Unreadable, UsageError
 from catalog.query.doctor_host import ASKING_ORIGIN, Answer, Question
 
 _PATIENCE = 10.0
@@ -19,6 +24,15 @@ _DEADLINE = 60.0
 """Seconds that one answer may take."""
 
 _CHUNK = 1 << 16
+
+_SLOWEST = 64 << 10
+"""Bytes a second of a large file, besides _DEADLINE."""
+
+_PAUSES = (0.5, 2.0)
+"""Seconds before it is asked again, where nothing came or the host says that it may."""
+
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses that may be another a little later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +62,66 @@ class StaticHost:
             raise UsageError(f"{url} is not asked: only https is, and http on this machine", hint)
         return cls(parts.scheme == "https", name, port, parts.path.rstrip("/"))
 
+    @property
+    def url(self) -> str:
+        """Of the folder, as it can be asked for again."""
+        name = f"[{self.name}]" if ":" in self.name else self.name
+        port = "" if self.port is None else f":{self.port}"
+        return f"{'https' if self.https else 'http'}://{name}{port}{self.prefix}"
+
     def ask(self, question: Question) -> Answer:
         """One request; raises Unreadable where no answer comes, or none that is HTTP."""
+        with self._response(question.path, question.encodings, {"Origin": ASKING_ORIGIN}) as response:
+            return Answer(response.status, _headers(response), b"".join(_chunks(response, question.at_most)))
+
+    def read(self, path: str, at_most: int) -> bytes:
+        """A file, asked for again where the host is busy; raises Unreadable, MalformedInput for a larger one."""
+        for pause in (*_PAUSES, None):
+            try:
+                with self._response(path) as response:
+                    data = b"".join(_chunks(response, at_most + 1))
+                    if response.status not in _BUSY or pause is None:
+                        self._check(path, response)
+                        break
+            except Unreadable:
+                if pause is None:
+                    raise
+            time.sleep(pause)
+        if len(data) > at_most:
+            raise MalformedInput(f"{self.url}/{path} has more than {at_most} bytes")
+        return data
+
+    @contextmanager
+    def opened(self, path: str, at_most: int) -> Iterator[Iterator[bytes]]:
+        """The chunks of a file that may be large, at most so many bytes; raises as `read`."""
+        with self._response(path) as response:
+            self._check(path, response)
+            yield _chunks(response, at_most)
+
+    def _check(self, path: str, response: HTTPResponse) -> None:
+        """Raises Unreadable for an answer that is not the file, as it is."""
+        if response.status != 200:
+            where = response.getheader("Location", "")
+            to = f", a redirection to {where}, which is not followed" if 300 <= response.status < 400 else ""
+            raise Unreadable(f"{self.url}/{path} is answered with status {response.status}{to}")
+        if response.getheader("Content-Encoding", "identity").strip().lower() != "identity":
+            raise Unreadable(f"{self.url}/{path} comes compressed, which was not asked for")
+
+    @contextmanager
+    def _response(
+        self, path: str, encodings: str = "identity", more: Mapping[str, str] | None = None
+    ) -> Iterator[HTTPResponse]:
         made = HTTPSConnection if self.https else HTTPConnection
         connection = made(self.name, self.port, timeout=_PATIENCE)
         headers = {
-            "Accept-Encoding": question.encodings,
+            "Accept-Encoding": encodings,
             "Connection": "close",
-            "Origin": ASKING_ORIGIN,
             "User-Agent": f"ldcat/{__version__}",
+            **(more or {}),
         }
         try:
-            connection.request("GET", f"{self.prefix}/{question.path}", headers=headers)
-            response = connection.getresponse()
-            return Answer(response.status, _headers(response), _body(response, question.at_most))
+            connection.request("GET", f"{self.prefix}/{path}", headers=headers)
+            yield connection.getresponse()
         except (OSError, HTTPException, UnicodeError) as error:
             raise Unreadable(f"{self.name} does not answer: {_reason(error)}") from error
         finally:
@@ -83,13 +143,14 @@ def _headers(response: HTTPResponse) -> dict[str, str]:
     return found
 
 
-def _body(response: HTTPResponse, at_most: int) -> bytes:
-    until, body = time.monotonic() + _DEADLINE, b""
-    while len(body) < at_most and (chunk := response.read1(min(_CHUNK, at_most - len(body)))):
-        body += chunk
+def _chunks(response: HTTPResponse, at_most: int) -> Iterator[bytes]:
+    """Its body, up to so many bytes; raises TimeoutError for one that takes too long, however it drips."""
+    until, left = time.monotonic() + _DEADLINE + at_most / _SLOWEST, at_most
+    while left and (chunk := response.read1(min(_CHUNK, left))):
+        yield chunk
+        left -= len(chunk)
         if time.monotonic() > until:
-            raise TimeoutError(f"no whole answer in {_DEADLINE:.0f} seconds")
-    return body
+            raise TimeoutError("no whole answer in time")
 
 
 def _reason(error: Exception) -> str:

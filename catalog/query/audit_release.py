@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.query.audit import AuditFinding, odd, wrong
 from catalog.query.doctor import examine
-from catalog.query.log_reader import LogReader
+from catalog.query.log_reader import LogReader, log_of
 from catalog.query.published import PublishedRelease
 from catalog.query.revocations import revocations_at
 from catalog.query.store import Catalog, read_parquet
@@ -96,7 +95,7 @@ def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[Audit
 
 
 def _leaf_hashes(release: PublishedRelease) -> set[bytes]:
-    reader = TileReader(LogFolder(Path(release.log)), release.size)
+    reader = TileReader(log_of(release), release.size)
     tiles = (reader.tile(0, number) for number in range(-(-release.size // WIDTH)))
     size = merkle.HASH_SIZE
     return {tile[at : at + size] for tile in tiles for at in range(0, len(tile), size)}

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from catalog.errors import VerificationFailed
-from catalog.query.log_reader import LogReader
+from catalog.query.log_reader import LogReader, log_of
 from catalog.query.published import PublishedRelease
-from catalog.release.log_folder import LogFolder
 from catalog.transparency.checkpoint import Checkpoint
 
 
@@ -20,11 +17,12 @@ def continuation(old: PublishedRelease, new: PublishedRelease) -> str:
     if before == after:
         return f"both are of one checkpoint of {after.size:,} leaves"
     try:
-        LogReader(LogFolder(Path(later.log)), after).check_follows(before)
+        LogReader(log_of(later), after).check_follows(before)
     except VerificationFailed as error:
+        places = [log_of(one).name for one in (later, earlier)]
         raise VerificationFailed(
-            f"a fork of {old.origin}: the checkpoint of {after.size} leaves in {later.log} does not go on from that of "
-            f"{before.size} leaves in {earlier.log}",
+            f"a fork of {old.origin}: the checkpoint of {after.size} leaves in {places[0]} does not go on from that of "
+            f"{before.size} leaves in {places[1]}",
             "keep both folders: two histories that one log signed are evidence",
         ) from error
     which = (

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from catalog.errors import MalformedRecord, VerificationFailed
+from catalog.query.published import PublishedRelease
+from catalog.release.log_folder import LogFolder
 from catalog.release.records import ReleaseRecord, parse_record
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, Store, TileReader
+
+
+def log_of(release: PublishedRelease) -> LogFolder:
+    """The log that a release is of, to be read."""
+    return release.source or LogFolder(Path(release.log))
 
 
 class LogReader:

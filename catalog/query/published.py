@@ -30,7 +30,8 @@ class PublishedRelease:
     log: folder of the log. origin, size, root: of the checkpoint; root in hex. number: of the release; last: of the
     log's last one. manifest_sha256, revocations_sha256: in hex, of the release's catalog and of the last revocations.
     trust_version: of the trust note; 0 where nothing was verified. newer_trust: the version that the publisher stands
-    by, where it is a later one; else 0. fresh_until: seconds since 1970.
+    by, where it is a later one; else 0. fresh_until: seconds since 1970. source: the LogFolder that it is read from,
+    where that is not the folder itself.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class PublishedRelease:
         "revocations_sha256",
         "root",
         "size",
+        "source",
         "trust_version",
     )
 
@@ -61,8 +63,10 @@ class PublishedRelease:
         trust_version: int,
         newer_trust: int,
         fresh_until: int,
+        source: Any = None,
     ) -> None:
         self.log = log
+        self.source = source
         self.origin = origin
         self.size = size
         self.root = root

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.errors import VerificationFailed
-from catalog.query.log_reader import LogReader
+from catalog.query.log_reader import LogReader, log_of
 from catalog.query.published import PublishedRelease
 from catalog.release import inputs
-from catalog.release.log_folder import LogFolder
 from catalog.release.records import Severity
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.wire import Wire, decode_json
@@ -40,7 +39,7 @@ def read_revocations(release: PublishedRelease) -> Sequence[Revocation]:
 def revocations_at(release: PublishedRelease) -> Sequence[Revocation]:
     """What the log said when a release was its last one; raises as `read_revocations`, and what reading a log does."""
     checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
-    records = LogReader(LogFolder(Path(release.log)), checkpoint).releases()
+    records = LogReader(log_of(release), checkpoint).releases()
     record = next(one for one in records if one.release == release.number)
     return _read(release, release.number, record.revocations_sha256)
 

@@ -43,7 +43,7 @@ def verify_release(
     if before := seen.get(checkpoint.origin):
         if checkpoint.size < before.size:
             raise OlderThanSeen(
-                f"{log.root} has {checkpoint.size} leaves, and {before.size} of this log were seen before",
+                f"{log.name} has {checkpoint.size} leaves, and {before.size} of this log were seen before",
                 "get the log anew; if it stays so, it was rolled back",
             )
         reader.check_follows(before)
@@ -69,7 +69,7 @@ def checkpoint_of(log: LogFolder) -> Note:
     """What is published, unverified; raises Unreadable where nothing is."""
     note = log.checkpoint()
     if note is None:
-        raise Unreadable(f"no log at {log.root}", "ldcat publish makes it")
+        raise Unreadable(f"no log at {log.name}", "ldcat publish makes it")
     return note
 
 
@@ -91,6 +91,7 @@ def release_at(
         raise MalformedInput(f"release {wanted.release} of {checkpoint.origin} names no {manifest.NAME}")
     return PublishedRelease(
         log=str(log.root),
+        source=None if type(log) is LogFolder else log,
         origin=checkpoint.origin,
         size=checkpoint.size,
         root=checkpoint.root.hex(),

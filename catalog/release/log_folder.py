@@ -31,6 +31,11 @@ class LogFolder:
 
     root: Path
 
+    @property
+    def name(self) -> str:
+        """What people call the place."""
+        return str(self.root)
+
     def read(self, path: str, at_most: int) -> bytes:
         """As a Store of tiles.py."""
         data = inputs.read_start(self.root / path, at_most + 1, regular=True)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import BufferedWriter
 from pathlib import Path
+from threading import get_ident
 
-from catalog.errors import UsageError
+from catalog.errors import UsageError, VerificationFailed
 from catalog.release import inputs
 
 
@@ -15,14 +20,35 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises UsageError for a symbolic link, such as /dev/stdout; Unreadable where something else than a file is there, or
     the system refuses.
     """
+    with _replaced(path) as file:
+        file.write(data)
+
+
+def write_verified(path: Path, chunks: Iterable[bytes], *, size: int, sha256: str) -> None:
+    """The same, of so many bytes with that SHA-256 in hex; raises VerificationFailed for others, which are not kept."""
+    hashed, left = hashlib.sha256(), size
+    with _replaced(path) as file:
+        for chunk in chunks:
+            left -= len(chunk)
+            if left < 0:
+                break
+            hashed.update(chunk)
+            file.write(chunk)
+        if left or hashed.hexdigest() != sha256:
+            raise VerificationFailed(f"what comes for {path.name} is not the file that was meant")
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[BufferedWriter]:
     try:
         if path.is_symlink():
             raise UsageError(f"{path} is a symbolic link, which is not replaced", "name a file")
         inputs.check_regular(path)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.ldcat-partial")
+        partial = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.ldcat-partial")
+        partial.unlink(missing_ok=True)  # of a process of that number which was killed
         try:
             with partial.open("xb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             partial.rename(path)

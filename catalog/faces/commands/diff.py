@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from catalog.faces import render
 from catalog.faces.matches import printable
-from catalog.faces.options import HtmlOption, QuietOption, TableFormatOption, named_path, require
+from catalog.faces.options import HostedPlace, HtmlOption, QuietOption, TableFormatOption, named_place, require
 from catalog.faces.pages import write_diff
 from catalog.faces.pictures.heat import heat_matrix
 from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked, published_place
@@ -26,9 +25,10 @@ _MARKS |= dict.fromkeys(REVOCATIONS, "x")
 
 def command(
     old: Annotated[
-        Path, typer.Argument(parser=named_path, metavar="OLD", help="Folder of a catalog, of a log or of its release.")
+        Any,
+        typer.Argument(parser=named_place, metavar="OLD", help="Folder of a catalog, of a log or its release; or URL."),
     ],
-    new: Annotated[Path, typer.Argument(parser=named_path, metavar="NEW", help="The one it is compared with.")],
+    new: Annotated[Any, typer.Argument(parser=named_place, metavar="NEW", help="The one it is compared with.")],
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     html: HtmlOption = None,
@@ -43,7 +43,7 @@ def command(
     together.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
-    published = [published_place(folder).log is not None for folder in (old, new)]
+    published = [isinstance(one, HostedPlace) or published_place(one).log is not None for one in (old, new)]
     before, after = (
         open_asked(folder, trust, skip=skip_verify, quiet=quiet, past=folder is old)
         if itself or not any(published)  # then it is said that there is nothing to verify

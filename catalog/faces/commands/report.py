@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from catalog.faces import render
-from catalog.faces.options import QuietOption, named_path
+from catalog.faces.options import QuietOption, ReleaseArgument, named_path
 from catalog.faces.pages import write_report
 from catalog.faces.pictures.coverage import coverage_matrix
 from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
@@ -16,10 +16,7 @@ from catalog.query.coverage import coverage
 
 
 def command(
-    release: Annotated[
-        Path,
-        typer.Argument(parser=named_path, metavar="RELEASE", help="Folder of a catalog, of a log or of its release."),
-    ],
+    release: ReleaseArgument,
     html: Annotated[
         Path, typer.Option("--html", parser=named_path, metavar="FILE", help="Where the page is written to.")
     ],
