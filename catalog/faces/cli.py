@@ -29,6 +29,7 @@ from catalog.faces.commands import (
     keygen,
     lookup,
     measure,
+    monitor,
     prove,
     publish,
     rebuild,
@@ -69,6 +70,7 @@ app.command("diff")(diff.command)
 app.command("audit")(audit.command)
 app.command("report")(report.command)
 app.command("doctor")(doctor.command)
+app.command("monitor")(monitor.command)
 app.add_typer(trust.app, name="trust")
 app.add_typer(vmsa.app, name="vmsa")
 app.add_typer(witness.app, name="witness")

@@ -111,20 +111,21 @@ def published_place(asked: Path) -> Place:
 
 
 @contextmanager
-def newest_seen(origins: Iterable[str]) -> Iterator[Mapping[str, LastCheckpoint]]:
+def newest_seen(origins: Iterable[str], what: str = "seen") -> Iterator[Mapping[str, LastCheckpoint]]:
     """The newest checkpoints that were verified here, by origin, to read and write while nobody else does.
 
-    Raises Unreadable where they cannot be kept: nothing is believed that would be forgotten.
+    what: another name, where somebody else remembers than who asks catalogs. Raises Unreadable where they cannot be
+    kept: nothing is believed that would be forgotten.
     """
     from catalog.release.log_folder import LogFolder  # cryptography takes long to load
 
     with ExitStack() as held:
         try:
-            held.enter_context(LogFolder(state_folder() / "seen").locked(wait=True))
+            held.enter_context(LogFolder(state_folder() / what).locked(wait=True))
         except Unreadable as error:
             hint = "the newest checkpoint seen is kept there; XDG_STATE_HOME names another place"
             raise Unreadable(str(error), hint) from error
-        yield {origin: remembered("seen", origin) for origin in origins}
+        yield {origin: remembered(what, origin) for origin in origins}
 
 
 def _open_hosted(asked: HostedPlace, trust: Path | None, *, skip: bool, quiet: bool, past: bool) -> Catalog:

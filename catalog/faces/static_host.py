@@ -35,6 +35,10 @@ _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may be another a little later."""
 
 
+class NoAnswer(Unreadable):
+    """No host, no connection, no HTTP, or not all of an answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class StaticHost:
     """prefix: path of the log's folder, without a slash at the end. port: None for that of the scheme."""
@@ -70,7 +74,7 @@ class StaticHost:
         return f"{'https' if self.https else 'http'}://{name}{port}{self.prefix}"
 
     def ask(self, question: Question) -> Answer:
-        """One request; raises Unreadable where no answer comes, or none that is HTTP."""
+        """One request; raises NoAnswer where none comes, or none that is HTTP."""
         with self._response(question.path, question.encodings, {"Origin": ASKING_ORIGIN}) as response:
             return Answer(response.status, _headers(response), b"".join(_chunks(response, question.at_most)))
 
@@ -79,11 +83,11 @@ class StaticHost:
         for pause in (*_PAUSES, None):
             try:
                 with self._response(path) as response:
-                    data = b"".join(_chunks(response, at_most + 1))
                     if response.status not in _BUSY or pause is None:
                         self._check(path, response)
+                        data = b"".join(_chunks(response, at_most + 1))
                         break
-            except Unreadable:
+            except NoAnswer:
                 if pause is None:
                     raise
             time.sleep(pause)
@@ -123,7 +127,7 @@ class StaticHost:
             connection.request("GET", f"{self.prefix}/{path}", headers=headers)
             yield connection.getresponse()
         except (OSError, HTTPException, UnicodeError) as error:
-            raise Unreadable(f"{self.name} does not answer: {_reason(error)}") from error
+            raise NoAnswer(f"{self.name} does not answer: {_reason(error)}") from error
         finally:
             connection.close()
 
@@ -144,13 +148,15 @@ def _headers(response: HTTPResponse) -> dict[str, str]:
 
 
 def _chunks(response: HTTPResponse, at_most: int) -> Iterator[bytes]:
-    """Its body, up to so many bytes; raises TimeoutError for one that takes too long, however it drips."""
+    """Its body, up to so many bytes; raises OSError for one that takes too long, however it drips, or is cut."""
     until, left = time.monotonic() + _DEADLINE + at_most / _SLOWEST, at_most
     while left and (chunk := response.read1(min(_CHUNK, left))):
         yield chunk
         left -= len(chunk)
         if time.monotonic() > until:
             raise TimeoutError("no whole answer in time")
+    if left and response.length:
+        raise ConnectionError("the connection was closed before the end")
 
 
 def _reason(error: Exception) -> str:

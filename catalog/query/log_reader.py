@@ -27,6 +27,11 @@ class LogReader:
         self._checkpoint = checkpoint
         self._bundles: dict[int, list[bytes]] = {}
 
+    @property
+    def size(self) -> int:
+        """Leaves of the checkpoint."""
+        return self._checkpoint.size
+
     def leaf(self, index: int) -> bytes:
         """Raises Unreadable, MalformedInput, VerificationFailed for a leaf that is not in the tree."""
         return self.proof(index)[0]

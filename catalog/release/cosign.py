@@ -6,13 +6,12 @@ sees it. Whoever cosigns again, with a later time, says that the checkpoint is s
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import Unreadable, UntrustedSigner, UsageError, VerificationFailed
-from catalog.release import inputs
+from catalog.release import fork_evidence
 from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -120,16 +119,6 @@ def _check_follows(log: LogFolder, last: Note, note: Note, evidence: Path) -> No
     except VerificationFailed as error:
         raise VerificationFailed(
             f"{log.root} does not go on from the checkpoint of {before.size} leaves that was cosigned last: {error}",
-            f"a fork, a copy that was restored, or damaged tiles; {_keep(last, note, evidence)}",
+            "a fork, a copy that was restored, or damaged tiles; "
+            + fork_evidence.keep({"cosigned.note": bytes(last), "published.note": bytes(note)}, evidence),
         ) from error
-
-
-def _keep(last: Note, note: Note, evidence: Path) -> str:
-    """Both notes in a folder that is named by what is in it, so that no evidence takes the place of another."""
-    folder = evidence / hashlib.sha256(bytes(last) + bytes(note)).hexdigest()[:32]
-    try:
-        notes = {"cosigned.note": bytes(last), "published.note": bytes(note)}
-        LogFolder(folder).write([(name, kept) for name, kept in notes.items() if not inputs.exists(folder / name)])
-    except Unreadable as error:
-        return f"both notes could not be kept: {error}"
-    return f"both notes are kept in {folder}"

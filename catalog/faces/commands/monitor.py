@@ -1,0 +1,136 @@
+"""`ldcat monitor`: follow the log of a static host: what is new, and whether it is the same log still."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from catalog.errors import LdcatError
+from catalog.faces import render
+from catalog.faces.matches import printable
+from catalog.faces.options import (
+    HostedPlace,
+    QuietOption,
+    TableFormatOption,
+    named_path,
+    parse_number,
+    require,
+    state_folder,
+)
+from catalog.faces.releases import newest_seen
+from catalog.faces.render import Format
+from catalog.query.published import MAX_READ
+from catalog.release.inputs import read_file
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.query.monitor import Watched
+    from catalog.release.log_folder import LogFolder
+    from catalog.transparency.trust import Trust
+
+
+def command(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Folder of the log on a static host, https://HOST/PATH.")],
+    trust: Annotated[
+        Path,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whose log it has to be."
+        ),
+    ],
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            parser=named_path, metavar="DIR", help="Where both checkpoints of a fork are kept; else the state folder."
+        ),
+    ] = None,
+    every: Annotated[
+        int | None, typer.Option(parser=parse_number, metavar="SECONDS", help="Look again and again; once without it.")
+    ] = None,
+    output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> int:
+    """Look at a published log, and compare it with what it was when it was looked at last.
+
+    New releases and revocations; a fork, of which both signed checkpoints are kept as evidence (exit code 4); a
+    checkpoint that is older than the last one (9), that nobody vouches for any more (8), that the quorum did not
+    cosign (6); a host that does not answer (5). json has one document, and jsonl a line for each look, whatever is
+    found.
+    """
+    from catalog.faces.hosted import HostedLog  # cryptography takes long to load
+    from catalog.query.verify_proof import read_trust
+
+    require(output, Format.TABLE, Format.JSON, Format.JSONL)
+    log = HostedLog.of(HostedPlace(url, None))
+    kept = evidence or state_folder() / "watched" / "evidence"
+    while True:
+        believed = read_trust(read_file(trust, limit=MAX_READ, regular=True))
+        now = int(time.time())
+        try:
+            watched = _look(log, believed, kept, now)
+        except LdcatError as failure:
+            _say_failure(failure, log.name, now, output)
+            if every is None:
+                raise
+            render.error(failure)
+        else:
+            _say(watched, log.name, now, output, quiet=quiet and every is None)
+        if every is None:
+            return 0
+        time.sleep(max(1, every))
+
+
+def _look(log: LogFolder, believed: Trust, evidence: Path, now: int) -> Watched:
+    """Once; what was found is remembered where nothing is wrong with it."""
+    from catalog.query.monitor import UNCHANGED, Forked, watch
+    from catalog.release import fork_evidence
+
+    with newest_seen({key.name for key in believed.policy.logs}, "watched") as memories:
+        try:
+            watched = watch(log, believed, memories, now=now)
+        except Forked as fork:
+            raise fork.kept(fork_evidence.keep(fork.files, evidence)) from fork
+        if watched.change != UNCHANGED:
+            memories[watched.checkpoint.origin].write(watched.note)
+    return watched
+
+
+def _say(watched: Watched, url: str, now: int, output: Format, *, quiet: bool) -> None:
+    record = {"url": url, "time": now, **watched.to_dict(), "error": None}
+    if output is not Format.TABLE:
+        _document(record, output)
+    elif not quiet:
+        for text in _lines(record):
+            render.line(printable(text))
+    if watched.newer_trust:
+        render.warning(f"the publisher stands by version {watched.newer_trust} of the trust note: get it")
+
+
+def _say_failure(failure: LdcatError, url: str, now: int, output: Format) -> None:
+    if output is not Format.TABLE:
+        error = {"exit_code": failure.exit_code, "message": str(failure), "hint": failure.hint}
+        _document({"url": url, "time": now, "change": None, "error": error}, output)
+
+
+def _document(record: dict[str, Any], output: Format) -> None:
+    if output is Format.JSON:
+        render.json_document(record)
+    else:
+        render.json_lines([record])
+
+
+def _lines(record: dict[str, Any]) -> Iterator[str]:
+    from catalog.query.finding import span
+
+    before = "" if record["size_before"] is None else f", {record['size_before']:,} before"
+    yield f"{record['change']}  {record['origin']} at {record['url']}: {record['size']:,} leaves{before}"
+    fresh = f"fresh for {span(record['fresh_until'] - record['time'])}"
+    names = ", ".join(dict.fromkeys(signer["name"] for signer in record["signers"]))
+    yield f"  release {record['last_release']} is the last one; signed by {names}; {fresh}"
+    for release in record["releases"]:
+        yield f"  + release {release['release']}, manifest {release['manifest_sha256']}"
+        for one in release["revocations"]:
+            selected = ", ".join(f"{name} {value}" for name, value in one["selector"].items())
+            yield f"    x {one['severity']}: {selected}: {one['reason']}"
