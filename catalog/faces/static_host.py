@@ -76,7 +76,7 @@ class StaticHost:
     def ask(self, question: Question) -> Answer:
         """One request; raises NoAnswer where none comes, or none that is HTTP."""
         with self._response(question.path, question.encodings, {"Origin": ASKING_ORIGIN}) as response:
-            return Answer(response.status, _headers(response), b"".join(_chunks(response, question.at_most)))
+            return Answer(response.status, _headers(response), b"".join(self._chunks(response, question.at_most)))
 
     def read(self, path: str, at_most: int) -> bytes:
         """A file, asked for again where the host is busy; raises Unreadable, MalformedInput for a larger one."""
@@ -85,7 +85,7 @@ class StaticHost:
                 with self._response(path) as response:
                     if response.status not in _BUSY or pause is None:
                         self._check(path, response)
-                        data = b"".join(_chunks(response, at_most + 1))
+                        data = b"".join(self._chunks(response, at_most + 1))
                         break
             except NoAnswer:
                 if pause is None:
@@ -100,7 +100,24 @@ class StaticHost:
         """The chunks of a file that may be large, at most so many bytes; raises as `read`."""
         with self._response(path) as response:
             self._check(path, response)
-            yield _chunks(response, at_most)
+            yield self._chunks(response, at_most)
+
+    def _chunks(self, response: HTTPResponse, at_most: int) -> Iterator[bytes]:
+        """The body, up to so many bytes; raises NoAnswer for one that takes too long, however it drips, or is cut."""
+        until, left = time.monotonic() + _DEADLINE + at_most / _SLOWEST, at_most
+        try:
+            while left and (chunk := response.read1(min(_CHUNK, left))):
+                yield chunk
+                left -= len(chunk)
+                if time.monotonic() > until:
+                    raise TimeoutError("no whole answer in time")
+            if left and response.length:
+                raise ConnectionError("the connection was closed before the end")
+        except (OSError, HTTPException) as error:
+            raise self._silent(error) from error
+
+    def _silent(self, error: Exception) -> NoAnswer:
+        return NoAnswer(f"{self.name} does not answer: {_reason(error)}")
 
     def _check(self, path: str, response: HTTPResponse) -> None:
         """Raises Unreadable for an answer that is not the file, as it is."""
@@ -127,7 +144,7 @@ class StaticHost:
             connection.request("GET", f"{self.prefix}/{path}", headers=headers)
             yield connection.getresponse()
         except (OSError, HTTPException, UnicodeError) as error:
-            raise NoAnswer(f"{self.name} does not answer: {_reason(error)}") from error
+            raise self._silent(error) from error
         finally:
             connection.close()
 
@@ -145,18 +162,6 @@ def _headers(response: HTTPResponse) -> dict[str, str]:
         before = found.get(name.lower())
         found[name.lower()] = value if before is None else f"{before}, {value}"
     return found
-
-
-def _chunks(response: HTTPResponse, at_most: int) -> Iterator[bytes]:
-    """Its body, up to so many bytes; raises OSError for one that takes too long, however it drips, or is cut."""
-    until, left = time.monotonic() + _DEADLINE + at_most / _SLOWEST, at_most
-    while left and (chunk := response.read1(min(_CHUNK, left))):
-        yield chunk
-        left -= len(chunk)
-        if time.monotonic() > until:
-            raise TimeoutError("no whole answer in time")
-    if left and response.length:
-        raise ConnectionError("the connection was closed before the end")
 
 
 def _reason(error: Exception) -> str:
