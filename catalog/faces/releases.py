@@ -23,6 +23,7 @@ from catalog.release.inputs import read_file, unreadable
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.query.verify_release import VerifiedRelease
     from catalog.release.log_folder import LastCheckpoint, LogFolder
+    from catalog.transparency.trust import Trust
 
 TrustOption = Annotated[
     Path | None,
@@ -108,6 +109,13 @@ def published_place(asked: Path) -> Place:
             "get the log anew; or give a catalog of your own another name than releases/N",
         )
     return place
+
+
+def trust_of(asked: Path | HostedPlace, trust: Path | None) -> Trust:
+    """The trust note that a release is verified against; raises UsageError where there is none, and as reading it."""
+    from catalog.query.verify_proof import read_trust  # cryptography takes long to load
+
+    return read_trust(read_file(_trust_asked(asked, trust), limit=MAX_READ, regular=True))
 
 
 @contextmanager

@@ -11,11 +11,13 @@ from catalog.query.axes import Axes, axes_of
 from catalog.query.component_changes import ComponentChange, component_changes, revocation_changes
 from catalog.query.heat import UNCHANGED, Heat, heat
 from catalog.query.history import continuation
+from catalog.query.key_changes import key_changes
 from catalog.query.revocations import revocations_at
 from catalog.query.row_changes import ADDED, INPUTS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, comparable, row_changes
 from catalog.query.store import Catalog
 from catalog.release.enumeration import Progress
 from catalog.release.numbers import as_ranges
+from catalog.transparency.trust import Trust
 
 CHANGE_COLUMNS = ("change", "technology", *INPUTS, "old_digest", "new_digest")
 """Of a row that differs."""
@@ -118,15 +120,20 @@ class Diff:
 
 
 @contextmanager
-def diff(old: Catalog, new: Catalog, progress: Progress) -> Iterator[tuple[Diff, Iterator[dict[str, Any]]]]:
+def diff(
+    old: Catalog, new: Catalog, progress: Progress, trust: Trust | None = None
+) -> Iterator[tuple[Diff, Iterator[dict[str, Any]]]]:
     """What differs, and all rows that do, each as JSON has it, to be read while this is open.
 
-    progress: told of rows. Raises VerificationFailed for two checkpoints of one log that do not go together, and for a
-    catalog that is not what its manifest says; Unreadable, MalformedRecord.
+    progress: told of rows. trust: whose signatures count, of two releases. Raises VerificationFailed for two
+    checkpoints of one log that do not go together, and for a catalog that is not what its manifest says; Unreadable,
+    MalformedRecord.
     """
-    history = continuation(old.release, new.release) if old.release and new.release else None
+    both = (old.release, new.release) if old.release and new.release else None
+    history = continuation(*both) if both else None
     before, after = (revocations_at(one.release) if one.release else () for one in (old, new))
     components = [*component_changes(old, new), *revocation_changes(before, after)]
+    components += key_changes(*both, trust) if both else ()
     compared, uncompared = comparable(old, new)
     with row_changes(old, new, (before, after), progress) as connection:
         groups = _groups(connection, old, new, compared)

@@ -19,6 +19,13 @@ def log_of(release: PublishedRelease) -> LogFolder:
     return release.source or LogFolder(Path(release.log))
 
 
+def record_of(release: PublishedRelease) -> ReleaseRecord:
+    """What the log says of a release; raises what reading it does."""
+    checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
+    records = LogReader(log_of(release), checkpoint).releases()
+    return next(one for one in records if one.release == release.number)
+
+
 class LogReader:
     """Tiles and bundles are untrusted; whoever gives the checkpoint has verified who signed it, or says so."""
 

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from catalog.errors import VerificationFailed
-from catalog.query.log_reader import LogReader, log_of
+from catalog.query.log_reader import record_of
 from catalog.query.published import PublishedRelease
 from catalog.release import inputs
 from catalog.release.records import Severity
-from catalog.transparency.checkpoint import Checkpoint
 from catalog.wire import Wire, decode_json
 
 MAX_REVOCATIONS = 8 << 20
@@ -38,10 +37,7 @@ def read_revocations(release: PublishedRelease) -> Sequence[Revocation]:
 
 def revocations_at(release: PublishedRelease) -> Sequence[Revocation]:
     """What the log said when a release was its last one; raises as `read_revocations`, and what reading a log does."""
-    checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
-    records = LogReader(log_of(release), checkpoint).releases()
-    record = next(one for one in records if one.release == release.number)
-    return _read(release, release.number, record.revocations_sha256)
+    return _read(release, release.number, record_of(release).revocations_sha256)
 
 
 def _read(release: PublishedRelease, number: int, sha256: str) -> Sequence[Revocation]:

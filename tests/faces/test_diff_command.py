@@ -15,12 +15,15 @@ from catalog.release.log_folder import CHECKPOINT, LogFolder
 from catalog.release.records import RevokeRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType
+from catalog.transparency.note import Note
 from catalog.transparency.tiles import TileReader
+from catalog.transparency.trust import open_trust
 from tests.faces.test_errors import Run, run
 from tests.faces.test_published_lookup import LOG, Place, place
 from tests.query.test_diff import made
 from tests.release.samples import SMALL
-from tests.transparency.logs import signed
+from tests.transparency.logs import signature, signed, signer
 
 __all__ = ["place", "run"]
 
@@ -110,3 +113,33 @@ def test_a_fork_is_no_difference(run: Run, place: Place) -> None:
     assert (code, out) == (4, "")
     assert "a fork of example.com/log" in err
     assert "keep both folders" in err
+
+
+def test_keys_that_came_and_went(run: Run, place: Place) -> None:
+    before = place.log.with_name("before")
+    shutil.copytree(place.log, before)
+    witness = signer("witness.example", SignatureType.COSIGNATURE_ML_DSA_44)
+    checkpoint = place.log / CHECKPOINT
+    note = Note.parse(checkpoint.read_bytes())
+    unknown = "\N{EM DASH} somebody.example AAAAAAAA\n".encode()
+    checkpoint.write_bytes(bytes(note.with_signatures([signature(witness, note.text)])) + unknown)
+    head = place.trust.read_text().partition("\n\n")[0]
+    policy = f"log {LOG.key}\nwitness w {witness.key}\nquorum none\n"
+    place.trust.write_bytes(bytes(signed(f"{head}\n\n{policy}", signer("root.example"))))
+    named = f"witness.example {witness.key.key_id.hex()}"
+    arguments = ("diff", str(before), str(place.log))
+    code, out, _ = run(*arguments, "--trust", str(place.trust))
+    assert (code, out.splitlines()[3]) == (1, f"  + signing key {named}")
+    assert "somebody" not in out
+    out = run(*arguments, "--insecure-skip-verify")[1]
+    assert f"  + signing key {named}: NOT VERIFIED" in out.splitlines()
+    assert "  + signing key somebody.example 00000000: NOT VERIFIED" in out.splitlines()
+
+
+def test_the_trust_note_that_the_publisher_stands_by(run: Run, place: Place) -> None:
+    place.publish(
+        RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="r"),
+        trust=open_trust(Note.parse(place.trust.read_bytes())),
+    )
+    out = run("diff", str(place.log / "releases/1"), str(place.log), "--trust", str(place.trust))[1]
+    assert "  ~ trust note: none is now version 1" in out.splitlines()

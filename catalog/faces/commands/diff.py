@@ -13,7 +13,7 @@ from catalog.faces.matches import printable
 from catalog.faces.options import HostedPlace, HtmlOption, QuietOption, TableFormatOption, named_place, require
 from catalog.faces.pages import write_diff
 from catalog.faces.pictures.heat import heat_matrix
-from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked, published_place
+from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked, published_place, trust_of
 from catalog.faces.render import Format
 from catalog.query.diff import CHANGE_COLUMNS, Diff, diff
 from catalog.query.row_changes import ADDED, REVOCATIONS, RULE_CHANGED, WITHDRAWN
@@ -50,10 +50,11 @@ def command(
         else open_asked(folder, None, skip=False, quiet=quiet)
         for folder, itself in zip((old, new), published, strict=True)
     )
+    believed = None if skip_verify or not all(published) else trust_of(old, trust)
     rows = sum(entry.rows for one in (before, after) for entry in one.manifest.technologies.values())
     with ExitStack() as kept:
         with render.progress(quiet=quiet, plain=False) as begin:
-            found, changed = kept.enter_context(diff(before, after, begin("compared", rows)))
+            found, changed = kept.enter_context(diff(before, after, begin("compared", rows), believed))
         if html:
             write_diff(html, before, after, found)
         if output is Format.TABLE:
