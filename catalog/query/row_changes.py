@@ -29,10 +29,25 @@ INPUTS = ("firmware_sha256", "kernel_hashes_sha256", "vmm", "vcpu_signature", "s
 ADDED, WITHDRAWN, RULE_CHANGED = "added", "withdrawn", "rule-changed"
 REVOCATIONS = ("revoked", "deprecated", "restored")
 
+_FAMILY = ("technology", "firmware_sha256", "kernel_hashes_sha256", "vmm")
+"""Columns of which few combinations occur: each is a number here."""
+
 _COLUMNS = ("launch_digest", *INPUTS)
-_TYPES = ("BLOB", "BLOB", "BLOB", "VARCHAR", "UINTEGER", "UBIGINT", "USMALLINT")
-_MEMORY = "1GiB"
+
+_AXES = {"vcpu_signature": "BIGINT", "sev_features": "UBIGINT", "vcpus": "INTEGER"}
+"""The others, and what stands for null there: no signature is above 32 bits; where there is no profile, neither are
+sev_features nor vCPUs.
+"""
+_NULLS = {"vcpu_signature": 1 << 32, "sev_features": 0, "vcpus": 0}
+
+_KEY = ("family", *_AXES)
+"""What determines a digest."""
+
+_MEMORY = "768MiB"
 """Of DuckDB; what is more is on the disk."""
+
+_TOGETHER = 4_000_000
+"""Rows of each catalog that are compared by their inputs at once, about: more would not stay in memory."""
 
 
 def comparable(old: Catalog, new: Catalog) -> tuple[list[str], list[str]]:
@@ -47,7 +62,7 @@ def comparable(old: Catalog, new: Catalog) -> tuple[list[str], list[str]]:
 def row_changes(
     old: Catalog, new: Catalog, said: tuple[Sequence[Revocation], Sequence[Revocation]], progress: Progress
 ) -> Iterator[Any]:
-    """A DuckDB connection with a table `changes`: change, technology, INPUTS, old_digest, new_digest.
+    """A DuckDB connection with a view `changes`: change, technology, INPUTS, old_digest, new_digest.
 
     change: added, withdrawn or rule-changed; a digest that there is none of is null. Or revoked, deprecated or
     restored, of rows that both have, with both digests as they are. said: what a log says at the old one and at the
@@ -56,71 +71,126 @@ def row_changes(
     """
     import duckdb
 
-    columns = ", ".join(f"{name} {kind}" for name, kind in zip(_COLUMNS, _TYPES, strict=True))
     with TemporaryDirectory(prefix="ldcat-") as folder, duckdb.connect(Path(folder, "changes.duckdb")) as connection:
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
-        for side in ("old", "new"):
-            connection.execute(f"CREATE TABLE {side}_alone (technology VARCHAR, {columns})")
-        connection.execute(f"CREATE TABLE revoked (change VARCHAR, technology VARCHAR, {columns})")
+        connection.execute("SET force_compression = 'uncompressed'")  # digests are not to be compressed
+        connection.execute(_tables())
+        families = _Families()
         for technology in comparable(old, new)[0]:
             for slices in _slices(old, new, technology):
-                _keep_differences(connection, technology, slices)
+                _keep_differences(connection, [families.keyed(table) for table in slices])
                 if said[0] != said[1]:
-                    _keep_revoked(connection, slices[1], said)
+                    _keep_revoked(connection, slices[1], said, families)
                 progress(sum(map(len, slices)))
-        connection.execute(_changes())
-        if said[0] != said[1]:
-            connection.execute(_revoked())
+        families.keep(connection)
+        _join(connection)
         yield connection
 
 
-def _keep_differences(connection: Any, technology: str, slices: tuple[pa.Table, pa.Table]) -> None:
+class _Families:
+    """The number of each combination of components, from 0 on."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[Any, ...], int] = {}
+
+    def keyed(self, rows: pa.Table) -> pa.Table:
+        """launch_digest and _KEY of rows, without nulls."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        columns = [rows.column(name).combine_chunks() for name in _FAMILY]
+        columns = [one if pa.types.is_dictionary(one.type) else one.dictionary_encode() for one in columns]
+        width, code = 1, pa.repeat(pa.scalar(0, pa.int64()), rows.num_rows)
+        for one in columns:  # 0 is null
+            code = pc.add(code, pc.multiply(pc.fill_null(pc.add(one.indices.cast(pa.int64()), 1), 0), width))
+            width *= len(one.dictionary) + 1
+        coded = code.dictionary_encode()
+        found = (self._number(columns, value) for value in coded.dictionary.to_pylist())
+        named = {"launch_digest": rows.column("launch_digest")}
+        named["family"] = pa.array(found, pa.int32()).take(coded.indices)
+        for name, null in _NULLS.items():
+            column = rows.column(name)
+            wide = pa.uint64() if name == "sev_features" else pa.int64()
+            named[name] = pc.fill_null(column.cast(wide), null)
+        return pa.table(named)
+
+    def _number(self, columns: Sequence[Any], code: int) -> int:
+        values = []
+        for one in columns:
+            code, index = divmod(code, len(one.dictionary) + 1)
+            values.append(one.dictionary[index - 1].as_py() if index else None)
+        return self._numbers.setdefault(tuple(values), len(self._numbers))
+
+    def keep(self, connection: Any) -> None:
+        """As the table `families`."""
+        if self._numbers:
+            rows = [[number, *values] for values, number in self._numbers.items()]
+            connection.executemany("INSERT INTO families VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def _tables() -> str:
+    axes = ", ".join(f"{name} {kind}" for name, kind in _AXES.items())
+    inputs = [name for name in INPUTS if name not in _AXES]
+    told = [
+        f"CASE WHEN {f'vcpu_signature = {_NULLS[name]}' if name == 'vcpu_signature' else 'vmm IS NULL'} THEN NULL "
+        f"ELSE {name} END AS {name}"
+        for name in _AXES
+    ]
+    return (  # our names
+        "CREATE TABLE families (family INTEGER, technology VARCHAR, firmware_sha256 BLOB, kernel_hashes_sha256 BLOB, "
+        "vmm VARCHAR); "
+        f"CREATE TABLE old_alone (launch_digest BLOB, family INTEGER, {axes}); "
+        f"CREATE TABLE new_alone (launch_digest BLOB, family INTEGER, {axes}); "
+        f"CREATE TABLE revoked (change VARCHAR, launch_digest BLOB, family INTEGER, {axes}); "
+        f"CREATE TABLE joined (change VARCHAR, family INTEGER, {axes}, old_digest BLOB, new_digest BLOB); "
+        f"CREATE VIEW changes AS SELECT change, technology, {', '.join(inputs)}, {', '.join(told)}, "
+        "old_digest, new_digest FROM joined JOIN families USING (family)"
+    )
+
+
+def _keep_differences(connection: Any, slices: Sequence[pa.Table]) -> None:
     for side, table in zip(("old", "new"), slices, strict=True):
         connection.register(f"{side}_rows", table)
     for side, other in (("old", "new"), ("new", "old")):
         connection.execute(
-            f"INSERT INTO {side}_alone SELECT ?, {', '.join(_COLUMNS)} FROM {side}_rows a "  # noqa: S608 - our names
-            f"ANTI JOIN {other}_rows b ON {_equal(_COLUMNS)}",
-            [technology],
+            f"INSERT INTO {side}_alone FROM {side}_rows ANTI JOIN {other}_rows USING (launch_digest, {', '.join(_KEY)})"
         )
 
 
-def _keep_revoked(connection: Any, rows: pa.Table, said: tuple[Sequence[Revocation], Sequence[Revocation]]) -> None:
+def _keep_revoked(
+    connection: Any, rows: pa.Table, said: tuple[Sequence[Revocation], Sequence[Revocation]], families: _Families
+) -> None:
     from catalog.query.revoked_rows import with_revocations
 
+    connection.register("keyed", families.keyed(rows))
     for side, table in zip(("before", "after"), (with_revocations(rows, one) for one in said), strict=True):
-        connection.register(side, table)
+        connection.register(side, table.select(["revocation"]))
     connection.execute(
-        f"INSERT INTO revoked SELECT coalesce(a.revocation, 'restored'), a.technology, {_named('a', _COLUMNS)} "  # noqa: S608
-        "FROM after a POSITIONAL JOIN before b WHERE a.revocation IS DISTINCT FROM b.revocation"
+        "INSERT INTO revoked SELECT coalesce(a.revocation, 'restored'), k.* FROM after a POSITIONAL JOIN before b "
+        "POSITIONAL JOIN keyed k WHERE a.revocation IS DISTINCT FROM b.revocation"
     )
 
 
-def _changes() -> str:
-    both = ", ".join(f"coalesce(a.{name}, b.{name}) AS {name}" for name in ("technology", *INPUTS))
-    return (
-        "CREATE TABLE changes AS SELECT "  # noqa: S608 - our names
-        f"CASE WHEN a.launch_digest IS NULL THEN '{ADDED}' WHEN b.launch_digest IS NULL THEN '{WITHDRAWN}' "
-        f"ELSE '{RULE_CHANGED}' END AS change, {both}, "
-        "a.launch_digest AS old_digest, b.launch_digest AS new_digest "
-        f"FROM old_alone a FULL JOIN new_alone b ON {_equal(('technology', *INPUTS))}"
+def _join(connection: Any) -> None:
+    """Rows of both catalogs by what determines their digests; then what was revoked of rows that both have."""
+    key = ", ".join(_KEY)
+    (most,) = connection.execute(
+        "SELECT greatest((SELECT count(*) FROM old_alone), (SELECT count(*) FROM new_alone))"
+    ).fetchone()
+    times = most // _TOGETHER + 1
+    for turn in range(times):
+        some = f"WHERE hash({key}) % {times} = {turn}"
+        connection.execute(
+            "INSERT INTO joined SELECT "  # noqa: S608 - our names
+            f"CASE WHEN a.launch_digest IS NULL THEN '{ADDED}' WHEN b.launch_digest IS NULL THEN '{WITHDRAWN}' "
+            f"ELSE '{RULE_CHANGED}' END, {', '.join(f'coalesce(a.{name}, b.{name})' for name in _KEY)}, "
+            f"a.launch_digest, b.launch_digest FROM (FROM old_alone {some}) a FULL JOIN (FROM new_alone {some}) b "
+            f"USING ({key})"
+        )
+    connection.execute(
+        f"INSERT INTO joined SELECT change, {key}, launch_digest, launch_digest FROM revoked "  # noqa: S608
+        f"ANTI JOIN new_alone USING (launch_digest, {key})"
     )
-
-
-def _revoked() -> str:
-    """Of rows that both have: what is new, or has another digest, is that alone."""
-    return (
-        f"INSERT INTO changes SELECT change, technology, {', '.join(INPUTS)}, launch_digest, launch_digest "  # noqa: S608
-        f"FROM revoked a ANTI JOIN new_alone b ON {_equal(('technology', *_COLUMNS))}"
-    )
-
-
-def _named(table: str, names: Sequence[str]) -> str:
-    return ", ".join(f"{table}.{name}" for name in names)
-
-
-def _equal(names: Sequence[str]) -> str:
-    return " AND ".join(f"a.{name} IS NOT DISTINCT FROM b.{name}" for name in names)
 
 
 def _slices(old: Catalog, new: Catalog, technology: str) -> Iterator[tuple[pa.Table, pa.Table]]:
