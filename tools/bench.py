@@ -11,14 +11,14 @@ from pathlib import Path
 
 from catalog.abi import sha256
 from catalog.launch.native.paths import choose
-from tools.bench_builds import Build, built, default_build
+from tools.bench_audit import audit_lines
+from tools.bench_builds import MIB, Build, built, default_build
 from tools.bench_evidence import Found, evidence
 from tools.bench_kernels import kernel_rates
 from tools.bench_log import log_figures, log_lines
 from tools.bench_lookups import Lookups, lookups
 
 REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-MIB = 1 << 20
 
 
 def main() -> None:
@@ -33,12 +33,20 @@ def main() -> None:
         found = lookups(folders[2])
         log = log_lines(log_figures(Path(work) / "log"))
         kernels = kernel_rates(Path(work))
-    text = report(kernels, builds, found, commands, log)
+        audits = audit_lines(folders[0], folders[2], rows)
+    text = report(kernels, builds, found, commands, log, audits)
     REPORT.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
 
-def report(kernels: list[str], builds: list[Build], found: Lookups, commands: list[Found], log: list[str]) -> str:
+def report(
+    kernels: list[str],
+    builds: list[Build],
+    found: Lookups,
+    commands: list[Found],
+    log: list[str],
+    audits: list[str],
+) -> str:
     """The report as Markdown."""
     nothing = found.commands["python -c pass"]
     lines = [
@@ -90,6 +98,10 @@ def report(kernels: list[str], builds: list[Build], found: Lookups, commands: li
         "## The log",
         "",
         *log,
+        "",
+        f"## Diff and audit of {builds[-1].rows:,} rows",
+        "",
+        *audits,
         "",
         "Kernels, and lookups one by one, are the best of many rounds; builds, releases, batches and the miss of",
         "everything are taken once. One by one: random digests, in a process that has answered 50,000 others.",

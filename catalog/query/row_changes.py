@@ -136,8 +136,9 @@ def _tables() -> str:
         f"ELSE {name} END AS {name}"
         for name in _AXES
     ]
-    return (  # our names
-        "CREATE TABLE families (family INTEGER, technology VARCHAR, firmware_sha256 BLOB, kernel_hashes_sha256 BLOB, "
+    return (
+        "CREATE TABLE families (family INTEGER, technology VARCHAR, firmware_sha256 BLOB, "  # noqa: S608 - our names
+        "kernel_hashes_sha256 BLOB, "
         "vmm VARCHAR); "
         f"CREATE TABLE old_alone (launch_digest BLOB, family INTEGER, {axes}); "
         f"CREATE TABLE new_alone (launch_digest BLOB, family INTEGER, {axes}); "

@@ -14,7 +14,7 @@ import pytest
 
 from catalog.release.build import Built
 from tests.faces.test_errors import AMDSEV
-from tests.release.samples import LARGE, ONE_ROW, bare_image, write_spec
+from tests.release.samples import ENDLESS, ONE_ROW, bare_image, write_spec
 
 ROOT = Path(__file__).parent.parent.parent
 LDCAT = [sys.executable, "-m", "catalog"]
@@ -66,7 +66,7 @@ def test_a_reader_that_goes_away(small: Built) -> None:
 
 @pytest.mark.parametrize("kernels", ["", "python"])
 def test_an_interrupt_is_exit_code_130(tmp_path: Path, kernels: str) -> None:
-    spec = write_spec(tmp_path, LARGE)
+    spec = write_spec(tmp_path, ENDLESS)
     command = [*LDCAT, "build", str(spec), "--out", str(tmp_path / "catalog"), "--processes", "2"]
     environment = {**os.environ, "LDCAT_KERNELS": kernels}
     with subprocess.Popen(

@@ -22,7 +22,7 @@ from catalog.release import folder as folder_module
 from catalog.release import generation
 from catalog.release.build import Built
 from catalog.release.enumeration import Progress
-from tests.release.samples import LARGE, ONE_ROW, SMALL, build, contents, write_spec
+from tests.release.samples import ENDLESS, ONE_ROW, SMALL, build, contents, write_spec
 
 
 def digest_files(built: Built) -> dict[str, pq.ParquetFile]:
@@ -306,7 +306,7 @@ def children(parent: int) -> list[int]:
 def test_a_build_that_is_killed_leaves_no_half_catalog(
     by: signal.Signals, kernels: str, inputs: Path, tmp_path: Path
 ) -> None:
-    spec = write_spec(tmp_path, LARGE, "large.toml")
+    spec = write_spec(tmp_path, ENDLESS, "endless.toml")
     folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
     before = contents(folder)
     command = [sys.executable, "-m", "catalog", "build", str(spec), "--out", str(folder), "-q", "--processes", "2"]
