@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -18,62 +19,35 @@ from catalog import __version__
 from catalog.abi import sha256
 from catalog.errors import LdcatError, Unreadable
 from catalog.faces import render
-from catalog.faces.commands import (
-    audit,
-    build,
-    cosign,
-    diff,
-    doctor,
-    explain,
-    inspect,
-    keygen,
-    lookup,
-    measure,
-    monitor,
-    prove,
-    publish,
-    rebuild,
-    report,
-    revoke,
-    sql,
-    trust,
-    verify_proof,
-    vmsa,
-    witness,
-)
 from catalog.faces.options import kernels
 
-app = typer.Typer(
-    name="ldcat",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 yes (found, equal), 1 no (not found, a batch line in error), 2 usage or a launch that "
-    "cannot be, 3 malformed input, 4 verification failed, 5 cannot read or write, 6 signed by nobody who is trusted, "
-    "7 revoked, 8 stale, 9 older than what was seen before, 70 internal error.",
+_COMMANDS = (
+    *("build", "measure", "inspect", "lookup", "explain", "sql", "keygen", "publish", "revoke", "cosign", "rebuild"),
+    *("prove", "verify-proof", "diff", "audit", "report", "doctor", "monitor", "trust", "vmsa", "witness"),
 )
-app.command("build")(build.command)
-app.command("measure")(measure.command)
-app.command("inspect")(inspect.command)
-app.command("lookup")(lookup.command)
-app.command("explain")(explain.command)
-app.command("sql")(sql.command)
-app.command("keygen")(keygen.command)
-app.command("publish")(publish.command)
-app.command("revoke")(revoke.command)
-app.command("cosign")(cosign.command)
-app.command("rebuild")(rebuild.command)
-app.command("prove")(prove.command)
-app.command("verify-proof")(verify_proof.command)
-app.command("diff")(diff.command)
-app.command("audit")(audit.command)
-app.command("report")(report.command)
-app.command("doctor")(doctor.command)
-app.command("monitor")(monitor.command)
-app.add_typer(trust.app, name="trust")
-app.add_typer(vmsa.app, name="vmsa")
-app.add_typer(witness.app, name="witness")
+"""Each is a module of the folder commands/, which has a function `command`, or an `app` of its own."""
+
+
+def app_of(names: Iterable[str] = _COMMANDS) -> typer.Typer:
+    """The program with some of its commands: what the others need is not loaded."""
+    app = typer.Typer(
+        name="ldcat",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog="Exit codes: 0 yes (found, equal), 1 no (not found, a batch line in error), 2 usage or a launch that "
+        "cannot be, 3 malformed input, 4 verification failed, 5 cannot read or write, 6 signed by nobody who is "
+        "trusted, 7 revoked, 8 stale, 9 older than what was seen before, 70 internal error.",
+    )
+    app.callback()(ldcat)
+    for name in names:
+        module = import_module(f"catalog.faces.commands.{name.replace('-', '_')}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(module.command)
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -82,7 +56,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def ldcat(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version, then exit.")
@@ -115,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code is that of the table in errors.py."""
     try:
-        result = app(args=list(arguments), prog_name="ldcat", standalone_mode=False)
+        named = [name for name in _COMMANDS if list(arguments[:1]) == [name]]
+        result = app_of(named or _COMMANDS)(args=list(arguments), prog_name="ldcat", standalone_mode=False)
     except LdcatError as failure:
         render.error(failure)
         return failure.exit_code

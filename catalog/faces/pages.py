@@ -44,7 +44,7 @@ def write_diff(path: Path, old: Catalog, new: Catalog, found: Diff) -> None:
         why=found.why(),
         always=(ADDED, WITHDRAWN, RULE_CHANGED),
         heat=_markup(matrix_svg(heat_matrix(found.heat), "heat")) if found.heat.rows else None,
-        command=shlex.join(["ldcat", "diff", str(old.folder), str(new.folder), "--format", "jsonl"]),
+        command=shlex.join(["ldcat", "diff", old.place, new.place, "--format", "jsonl"]),
     )
 
 
@@ -57,9 +57,7 @@ def write_report(path: Path, catalog: Catalog) -> None:
     _write(
         path,
         "report.html",
-        title=f"{catalog.manifest.name}: release {release.number} of {release.origin}"
-        if release
-        else catalog.manifest.name,
+        title=catalog.manifest.name + (f": release {release.number} of {release.origin}" if release else ""),
         side=_side("catalog", catalog),
         manifest=catalog.manifest,
         revocations=[
@@ -73,19 +71,28 @@ def write_report(path: Path, catalog: Catalog) -> None:
         ],
         kernels=[_kernel(row) for rows in catalog.kernel_hashes.values() for row in rows],
         profiles=[catalog.profiles[name] for name in sorted(catalog.profiles)],
-        command=shlex.join(["ldcat", "sql", "SELECT * FROM launch_digests", "--catalog", str(catalog.folder)]),
+        command=shlex.join(["ldcat", "sql", "SELECT * FROM launch_digests", "--catalog", catalog.place]),
     )
 
 
 def write_explanation(
-    path: Path, title: str, explanation: Explanation, shown: Sequence[Mapping[str, Any]], searched: Sequence[str]
+    path: Path,
+    explanation: Explanation,
+    *,
+    evidence: Sequence[str],
+    shown: Sequence[Mapping[str, Any]],
+    searched: Sequence[str],
 ) -> None:
-    """shown: the explanations as JSON has them, each with `facts` for people. searched: what was tried, in lines."""
+    """evidence: what was asked about, and whether it is verified. searched: what was tried. Both in lines.
+
+    shown: the explanations as JSON has them, each with `facts` for people.
+    """
     partings = [explanation.parting(candidate) for candidate in explanation.hits]
     _write(
         path,
         "explain.html",
-        title=title,
+        title="Why this launch digest",
+        evidence=evidence,
         hits=[
             {**hit, "svg": parted and _markup(parting_svg(parted, f"parting-{number}"))}
             for number, (hit, parted) in enumerate(zip(shown, partings, strict=True), 1)
@@ -124,20 +131,20 @@ def _markup(text: str) -> str:
 
 def _side(what: str, catalog: Catalog) -> dict[str, Any]:
     release = catalog.release
-    verified = release is not None and release.trust_version
-    facts = [
+    facts: list[tuple[str, object]] = [
         ("name", catalog.manifest.name),
-        ("folder", str(catalog.folder)),
+        ("place", catalog.place),
         ("manifest SHA-256", catalog.manifest_sha256),
         ("generator", catalog.manifest.generator),
-        ("release", f"{release.number} of {release.origin}, whose last one is {release.last}" if release else None),
-        ("checkpoint", f"{release.size:,} leaves, root {release.root}" if release else None),
-        (
-            "verified",
-            f"against version {release.trust_version} of the trust note" if release and release.trust_version else None,
-        ),
     ]
-    return {"what": what, "facts": facts, "unverified": release is not None and not verified}
+    if release:
+        facts += [
+            ("release", f"{release.number} of {release.origin}, whose last one is {release.last}"),
+            ("checkpoint", f"{release.size:,} leaves, root {release.root}"),
+        ]
+    if release and release.trust_version:
+        facts.append(("verified", f"against version {release.trust_version} of the trust note"))
+    return {"what": what, "facts": facts, "unverified": release is not None and not release.trust_version}
 
 
 def _build(catalog: Catalog, name: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from catalog.query.store import Catalog
 NOT_ASKED_FOR = "the spec of the catalog leaves it out"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Kind:
     """Launches of a technology under a profile (None: it measures no vCPU), with or without kernel hashes."""
 

@@ -14,7 +14,7 @@ from catalog.query.store import Catalog
 UNCHANGED = "unchanged"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """Rows of a technology under a profile, with some vCPU counts: from `first` to `last`; None: not measured."""
 

@@ -83,6 +83,11 @@ class PublishedRelease:
         """Of its catalog."""
         return f"{self.log}/releases/{self.number}"
 
+    @property
+    def place(self) -> str:
+        """Where people find it: its folder, or where a host serves that."""
+        return f"{self.source.name if self.source else self.log}/releases/{self.number}"
+
     def revocations(self, number: int) -> str:
         """The file of the log's revocations as they were at a release of that number."""
         return f"{self.log}/releases/{number}/revocations.json"

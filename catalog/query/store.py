@@ -62,6 +62,11 @@ class Catalog:
                 raise MalformedRecord(f"{manifest.NAME}: {entry.digest_size} bytes are no {name} launch digest")
         return cls(folder, opened, sha256, release)
 
+    @property
+    def place(self) -> str:
+        """Where people find it."""
+        return self.release.place if self.release else str(self.folder)
+
     def verified(self, name: str) -> bytes:
         """The bytes of a file of the catalog; raises VerificationFailed where they are not the manifest's."""
         entry, path = self._listed(name)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog.faces import cli
 from catalog.release.build import Built
 from tests.faces.test_errors import AMDSEV
 from tests.release.samples import ENDLESS, ONE_ROW, bare_image, write_spec
@@ -126,3 +127,15 @@ def test_closed_streams_change_no_exit_code(small: Built, tmp_path: Path) -> Non
     ):
         done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, cwd=ROOT)
         assert (done.returncode, b"Traceback" in done.stderr) == (code, False), command
+
+
+def test_a_command_loads_what_it_needs() -> None:
+    modules = {path.stem.replace("_", "-") for path in (ROOT / "catalog/faces/commands").glob("[a-z]*.py")}
+    assert modules == set(cli._COMMANDS)
+    program = (
+        "import sys; from catalog.faces import cli; code = cli.run(sys.argv[1:]); "
+        "heavy = {'pyarrow', 'duckdb', 'jinja2', 'cryptography'} & sys.modules.keys(); sys.exit(f'{code} {heavy}')"
+    )
+    for arguments in (["measure", "sid/ovmf-amdsev/OVMF.amdsev.fd", "-t", "sev"], ["vmsa", "build", "--help"]):
+        done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=ROOT)
+        assert done.stderr == "0 set()\n"

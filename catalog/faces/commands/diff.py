@@ -11,7 +11,6 @@ import typer
 from catalog.faces import render
 from catalog.faces.matches import printable
 from catalog.faces.options import HostedPlace, HtmlOption, QuietOption, TableFormatOption, named_place, require
-from catalog.faces.pages import write_diff
 from catalog.faces.pictures.heat import heat_matrix
 from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked, published_place, trust_of
 from catalog.faces.render import Format
@@ -56,6 +55,8 @@ def command(
         with render.progress(quiet=quiet, plain=False) as begin:
             found, changed = kept.enter_context(diff(before, after, begin("compared", rows), believed))
         if html:
+            from catalog.faces.pages import write_diff
+
             write_diff(html, before, after, found)
         if output is Format.TABLE:
             for text in _lines(before, after, found):
@@ -83,7 +84,7 @@ def _side(one: Catalog) -> dict[str, object]:
 def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
     for name, one in (("old", old), ("new", new)):
         release = f", release {one.release.number} of {one.release.origin}" if one.release else ""
-        yield f"{name}   {one.folder}: {one.manifest.name}{release}, manifest {one.manifest_sha256[:16]}"
+        yield f"{name}   {one.place}: {one.manifest.name}{release}, manifest {one.manifest_sha256[:16]}"
     if found.history:
         yield f"log   {found.history}"
     for change in found.components:

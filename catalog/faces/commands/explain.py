@@ -36,7 +36,6 @@ from catalog.faces.options import (
     parse_number,
     require,
 )
-from catalog.faces.pages import write_explanation
 from catalog.faces.pictures.parting import parting_lines
 from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
 from catalog.faces.render import Format
@@ -147,8 +146,15 @@ def command(
     if explanation.hits:
         reply = reply.explained(explanation.hits[0].digest(), len(explanation.hits))
     if html:
-        hits = [{**hit, "facts": _facts(hit)} for hit in explanation.to_dict()["explanations"]]
-        write_explanation(html, "Why this launch digest", explanation, hits, list(_searched(explanation)))
+        from catalog.faces.pages import write_explanation
+
+        write_explanation(
+            html,
+            explanation,
+            evidence=list(evidence_lines(reply)),
+            shown=[{**hit, "facts": _facts(hit)} for hit in explanation.to_dict()["explanations"]],
+            searched=list(_searched(explanation)),
+        )
     if output is Format.JSON:
         render.json_document(_record(reply, explanation))
     else:

@@ -9,7 +9,6 @@ import typer
 
 from catalog.faces import render
 from catalog.faces.options import QuietOption, ReleaseArgument, named_path
-from catalog.faces.pages import write_report
 from catalog.faces.pictures.coverage import coverage_matrix
 from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
 from catalog.query.coverage import coverage
@@ -28,6 +27,8 @@ def command(
 
     One file that loads nothing, runs nothing and prints well: light and dark, and for screen readers.
     """
+    from catalog.faces.pages import write_report
+
     opened = open_asked(release, trust, skip=skip_verify, quiet=quiet)
     write_report(html, opened)
     render.line(str(html))
