@@ -94,7 +94,7 @@ def run(arguments: Sequence[str]) -> int:
         render.error(failure)
         return failure.exit_code
     except TyperException as failure:
-        message = failure.format_message() or "nothing was asked for"
+        message = " ".join(failure.format_message().split()) or "nothing was asked for"
         render.problem(message[:1].lower() + message[1:].rstrip("."), "ldcat --help")
         return 2
     except (typer.Abort, KeyboardInterrupt):

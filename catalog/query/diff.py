@@ -19,7 +19,7 @@ from catalog.release.enumeration import Progress
 from catalog.release.numbers import as_ranges
 from catalog.transparency.trust import Trust
 
-CHANGE_COLUMNS = ("change", "technology", *INPUTS, "old_digest", "new_digest")
+CHANGE_COLUMNS = ("change", "technology", *INPUTS, "old_digest", "new_digest", "revocation")
 """Of a row that differs."""
 
 _AXES = {
@@ -81,7 +81,8 @@ class RowGroup:
 class Diff:
     """counts: rows by change, the unchanged ones too. history: how the checkpoints go together, where both have one.
 
-    heat: the same by image and axes. uncompared: technologies of which a catalog keeps distinguished digests only.
+    heat: the same by image and axes. born_revoked: added and rule-changed rows that the new catalog's log revokes, or
+    deprecates. uncompared: technologies of which a catalog keeps distinguished digests only.
     """
 
     history: str | None
@@ -89,6 +90,7 @@ class Diff:
     groups: Sequence[RowGroup]
     counts: Mapping[str, int]
     heat: Heat
+    born_revoked: int
     uncompared: Sequence[str]
     kernels: Mapping[str, str]
 
@@ -112,6 +114,7 @@ class Diff:
             "same": self.same,
             "history": self.history,
             "counts": dict(self.counts),
+            "born_revoked": self.born_revoked,
             "rule_changed_because": self.why(),
             "components": [one.to_dict() for one in self.components],
             "groups": [group.to_dict() for group in self.groups],
@@ -148,10 +151,17 @@ def diff(
             groups=groups,
             counts=counts,
             heat=heat(connection, old, new, compared),
+            born_revoked=_born_revoked(connection),
             uncompared=uncompared,
             kernels=_kernel_names(old, new),
         )
         yield found, _rows(connection)
+
+
+def _born_revoked(connection: Any) -> int:
+    counted = "SELECT count(*) FROM changes WHERE change IN (?, ?) AND revocation IS NOT NULL"
+    (count,) = connection.execute(counted, [ADDED, RULE_CHANGED]).fetchone()
+    return int(count)
 
 
 def _groups(connection: Any, old: Catalog, new: Catalog, technologies: Sequence[str]) -> list[RowGroup]:

@@ -62,12 +62,12 @@ def comparable(old: Catalog, new: Catalog) -> tuple[list[str], list[str]]:
 def row_changes(
     old: Catalog, new: Catalog, said: tuple[Sequence[Revocation], Sequence[Revocation]], progress: Progress
 ) -> Iterator[Any]:
-    """A DuckDB connection with a view `changes`: change, technology, INPUTS, old_digest, new_digest.
+    """A DuckDB connection with a view `changes`: change, technology, INPUTS, old_digest, new_digest, revocation.
 
     change: added, withdrawn or rule-changed; a digest that there is none of is null. Or revoked, deprecated or
-    restored, of rows that both have, with both digests as they are. said: what a log says at the old one and at the
-    new one. progress: told of rows. Raises VerificationFailed, Unreadable, MalformedRecord for a catalog that is not
-    what its manifest says.
+    restored, of rows that both have, with both digests as they are. revocation: revoked or deprecated, of a row that
+    is so in the new catalog; null of others. said: what a log says at the old one and at the new one. progress: told of
+    rows. Raises VerificationFailed, Unreadable, MalformedRecord for a catalog that is not what its manifest says.
     """
     import duckdb
 
@@ -78,9 +78,11 @@ def row_changes(
         families = _Families()
         for technology in comparable(old, new)[0]:
             for slices in _slices(old, new, technology):
-                _keep_differences(connection, [families.keyed(table) for table in slices])
+                before, after = map(families.keyed, slices)
+                after = after.append_column("revocation", _severities(slices[1], said[1]))
+                _keep_differences(connection, (before, after))
                 if said[0] != said[1]:
-                    _keep_revoked(connection, slices[1], said, families)
+                    _keep_revoked(connection, after, _severities(slices[1], said[0]))
                 progress(sum(map(len, slices)))
         families.keep(connection)
         _join(connection)
@@ -141,11 +143,12 @@ def _tables() -> str:
         "kernel_hashes_sha256 BLOB, "
         "vmm VARCHAR); "
         f"CREATE TABLE old_alone (launch_digest BLOB, family INTEGER, {axes}); "
-        f"CREATE TABLE new_alone (launch_digest BLOB, family INTEGER, {axes}); "
-        f"CREATE TABLE revoked (change VARCHAR, launch_digest BLOB, family INTEGER, {axes}); "
-        f"CREATE TABLE joined (change VARCHAR, family INTEGER, {axes}, old_digest BLOB, new_digest BLOB); "
+        f"CREATE TABLE new_alone (launch_digest BLOB, family INTEGER, {axes}, revocation VARCHAR); "
+        f"CREATE TABLE revoked (change VARCHAR, launch_digest BLOB, family INTEGER, {axes}, revocation VARCHAR); "
+        f"CREATE TABLE joined (change VARCHAR, family INTEGER, {axes}, old_digest BLOB, new_digest BLOB, "
+        "revocation VARCHAR); "
         f"CREATE VIEW changes AS SELECT change, technology, {', '.join(inputs)}, {', '.join(told)}, "
-        "old_digest, new_digest FROM joined JOIN families USING (family)"
+        "old_digest, new_digest, revocation FROM joined JOIN families USING (family)"
     )
 
 
@@ -158,17 +161,23 @@ def _keep_differences(connection: Any, slices: Sequence[pa.Table]) -> None:
         )
 
 
-def _keep_revoked(
-    connection: Any, rows: pa.Table, said: tuple[Sequence[Revocation], Sequence[Revocation]], families: _Families
-) -> None:
+def _severities(rows: pa.Table, said: Sequence[Revocation]) -> Any:
+    """Of each row; null for those that are live."""
+    import pyarrow as pa
+
+    if not said:
+        return pa.nulls(rows.num_rows, pa.string())
     from catalog.query.revoked_rows import with_revocations
 
-    connection.register("keyed", families.keyed(rows))
-    for side, table in zip(("before", "after"), (with_revocations(rows, one) for one in said), strict=True):
-        connection.register(side, table.select(["revocation"]))
+    return with_revocations(rows, said).column("revocation")
+
+
+def _keep_revoked(connection: Any, rows: pa.Table, before: Any) -> None:
+    """rows: keyed, with what is said of them now. before: what was said of them."""
+    connection.register("keyed", rows.append_column("before", before))
     connection.execute(
-        "INSERT INTO revoked SELECT coalesce(a.revocation, 'restored'), k.* FROM after a POSITIONAL JOIN before b "
-        "POSITIONAL JOIN keyed k WHERE a.revocation IS DISTINCT FROM b.revocation"
+        "INSERT INTO revoked SELECT coalesce(revocation, 'restored'), * EXCLUDE before FROM keyed "
+        "WHERE revocation IS DISTINCT FROM before"
     )
 
 
@@ -185,11 +194,11 @@ def _join(connection: Any) -> None:
             "INSERT INTO joined SELECT "  # noqa: S608 - our names
             f"CASE WHEN a.launch_digest IS NULL THEN '{ADDED}' WHEN b.launch_digest IS NULL THEN '{WITHDRAWN}' "
             f"ELSE '{RULE_CHANGED}' END, {', '.join(f'coalesce(a.{name}, b.{name})' for name in _KEY)}, "
-            f"a.launch_digest, b.launch_digest FROM (FROM old_alone {some}) a FULL JOIN (FROM new_alone {some}) b "
-            f"USING ({key})"
+            f"a.launch_digest, b.launch_digest, b.revocation FROM (FROM old_alone {some}) a "
+            f"FULL JOIN (FROM new_alone {some}) b USING ({key})"
         )
     connection.execute(
-        f"INSERT INTO joined SELECT change, {key}, launch_digest, launch_digest FROM revoked "  # noqa: S608
+        f"INSERT INTO joined SELECT change, {key}, launch_digest, launch_digest, revocation FROM revoked "  # noqa: S608
         f"ANTI JOIN new_alone USING (launch_digest, {key})"
     )
 

@@ -143,3 +143,19 @@ def test_the_trust_note_that_the_publisher_stands_by(run: Run, place: Place) -> 
     )
     out = run("diff", str(place.log / "releases/1"), str(place.log), "--trust", str(place.trust))[1]
     assert "  ~ trust note: none is now version 1" in out.splitlines()
+
+
+def test_what_is_revoked_when_it_comes(run: Run, place: Place, wider: Built) -> None:
+    """A selector takes rows that are published later, too."""
+    place.publish(RevokeRecord(type="revoke", selector={"technology": "sev-es"}, severity="revoked", reason="r"))
+    after = Place(place.log.parent, wider, place.now)
+    arguments = ("diff", str(after.log / "releases/1"), str(after.log), "--trust", str(after.trust))
+    code, out, _ = run(*arguments)
+    assert (code, "  x 3 of the added and rule-changed ones are revoked or deprecated already" in out) == (1, True)
+    rows = [json.loads(line) for line in run(*arguments, "-f", "jsonl")[1].splitlines()]
+    assert {(row["change"], row["vcpus"], row["revocation"]) for row in rows} == {
+        ("added", 4, "revoked"),
+        *(("revoked", vcpus, "revoked") for vcpus in (1, 2, 3)),
+    }
+    found = json.loads(run(*arguments, "-f", "json")[1])
+    assert (found["born_revoked"], found["counts"]["added"], found["counts"]["revoked"]) == (3, 3, 9)

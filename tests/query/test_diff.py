@@ -46,7 +46,7 @@ def expected(old: Rows, new: Rows) -> list[dict[str, Any]]:
             before, after = old.get(inputs), new.get(inputs)
             if before != after:
                 change = "added" if before is None else "withdrawn" if after is None else "rule-changed"
-                yield change, *inputs, before, after
+                yield change, *inputs, before, after, None
 
     def plain(value: Any) -> Any:
         return value.hex() if isinstance(value, bytes) else value

@@ -92,6 +92,8 @@ def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
         yield f"  {_MARKS[change.change]} {said}"
     counts = [f"{count:,} {name}" for name, count in found.counts.items() if count or name not in REVOCATIONS]
     yield f"rows  {', '.join(counts)}"
+    if found.born_revoked:
+        yield f"  x {found.born_revoked:,} of the added and rule-changed ones are revoked or deprecated already"
     for group in found.groups:
         names = ", ".join(group.names) or group.firmware_sha256
         yield f"  {_MARKS[group.change]} {group.technology}  {names}: {group.summary(found.kernels)}"
