@@ -5,6 +5,7 @@ Tiles, entries and the checkpoint are asked for each time: who reads them verifi
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,10 @@ class HostedLog(LogFolder):
             write_whole(self.root / path, self.read(path, MAX_REVOCATIONS))  # verified as it is read
         files = {f"{folder}/{name}": entry for name, entry in parse_manifest(text).files.items()}
         missing = {path: entry for path, entry in files.items() if not self._has(path, entry)}
-        fetched = begin("fetched", sum(entry.size for entry in missing.values()))
+        size = sum(entry.size for entry in missing.values())
+        if size > (free := shutil.disk_usage(self.root).free):
+            raise Unreadable(f"{self.name} has {size:,} bytes to fetch, and {self.root} has room for {free:,}")
+        fetched = begin("fetched", size)
         for path, entry in missing.items():
             self._place(path)
             with self.host.opened(path, entry.size + 1) as chunks:

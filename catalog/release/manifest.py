@@ -34,6 +34,9 @@ _CHUNK = 1 << 20
 
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 48)]
 
+FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*\Z")]
+"""Of a file below the catalog, and nowhere else: whoever fetches a catalog writes files of these names."""
+
 TechnologyName = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9-]+\Z")]
 """The name of a folder of the catalog, too."""
 
@@ -78,7 +81,7 @@ class Manifest(Wire, frozen=True):
     name: str
     generator: str
     technologies: dict[TechnologyName, TechnologyEntry]
-    files: dict[str, FileEntry]
+    files: dict[FileName, FileEntry]
     left_out: list[LeftOutEntry]
 
     def to_json(self) -> bytes:
@@ -92,6 +95,8 @@ def parse_manifest(text: bytes) -> Manifest:
     manifest = decode_json(text, Manifest, NAME)
     if manifest.format != FORMAT:
         raise MalformedRecord(f"{NAME}: format {manifest.format!r} is not {FORMAT!r}")
+    if NAME in manifest.files:
+        raise MalformedRecord(f"{NAME}: it lists itself")
     technologies = manifest.technologies
     if not technologies or not all(_complete(manifest, name, entry) for name, entry in technologies.items()):
         raise MalformedRecord(f"{NAME}: technologies and files of launch digests disagree")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from catalog.errors import MalformedInput, Unreadable, UsageError
+from catalog.errors import MalformedInput, MalformedRecord, Unreadable, UsageError
 from catalog.faces import static_host
 from catalog.faces.options import HostedPlace, named_place
 from catalog.faces.static_host import StaticHost
 from catalog.release.build import Built
+from catalog.release.manifest import parse_manifest
 from catalog.release.records import RevokeRecord
 from tests.faces.test_doctor_command import answer, right, serving
 from tests.faces.test_errors import Run, run
@@ -237,3 +239,26 @@ def test_no_home_and_a_cache_that_cannot_be(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     code, _, err = run(*arguments)
     assert (code, "not a directory" in err) == (5, True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../../../evil", "/evil", "a/../../evil", "..", ".hidden", "a//b", "a/", "", "a\\b", "a\nb", "manifest.json"],
+)
+def test_no_file_is_written_anywhere_else(
+    run: Run, place: Place, url: str, host: Host, tmp_path: Path, name: str
+) -> None:
+    """Whoever believes a host unverified gets files of its choice, and those in the cache alone."""
+
+    def forged(handler: BaseHTTPRequestHandler, root: Path) -> None:
+        answer(handler, 200, data)
+
+    manifest = json.loads((place.log / "releases/1/manifest.json").read_bytes())
+    manifest["files"][name] = {"sha256": sha256(b"evil").hexdigest(), "size": 4}
+    data = json.dumps(manifest).encode()
+    host.odd["releases/1/manifest.json"] = forged
+    with pytest.raises(MalformedRecord):
+        parse_manifest(data)
+    code, _, _ = run("report", url, "--html", str(tmp_path / "page"), "--trust", str(place.trust))
+    assert code == 4
+    assert not list(tmp_path.rglob("*evil*"))
