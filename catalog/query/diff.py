@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.query.axes import Axes, axes_of
+from catalog.query.axes import axes_of
+from catalog.query.axis_changes import AXES, axis_changes, listed, values_of
 from catalog.query.component_changes import ComponentChange, component_changes, revocation_changes
 from catalog.query.heat import UNCHANGED, Heat, heat
 from catalog.query.history import continuation
@@ -16,20 +17,10 @@ from catalog.query.revocations import revocations_at
 from catalog.query.row_changes import ADDED, INPUTS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, comparable, row_changes
 from catalog.query.store import Catalog
 from catalog.release.enumeration import Progress
-from catalog.release.numbers import as_ranges
 from catalog.transparency.trust import Trust
 
 CHANGE_COLUMNS = ("change", "technology", *INPUTS, "old_digest", "new_digest", "revocation")
 """Of a row that differs."""
-
-_AXES = {
-    "kernel_hashes_sha256": "kernel hashes",
-    "vmm": "VMM profiles",
-    "vcpu_signature": "vCPU signatures",
-    "sev_features": "sev_features",
-    "vcpus": "vCPU counts",
-}
-"""What rows of one image and technology differ in, and how people call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +52,7 @@ class RowGroup:
             return f"{many}, all that there {'is' if self.change == ADDED else 'was'} of it"
         if not self.fresh:
             return f"{many}, combinations that are {word}"
-        parts = (f"{_AXES[axis]} {_listed(axis, values, kernels)}" for axis, values in self.fresh.items())
+        parts = (f"{AXES[axis]} {listed(axis, values, kernels)}" for axis, values in self.fresh.items())
         return f"{many}; only {' and '.join(parts)} are {word}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,6 +129,7 @@ def diff(
     components = [*component_changes(old, new), *revocation_changes(before, after)]
     components += key_changes(*both, trust) if both else ()
     compared, uncompared = comparable(old, new)
+    components += axis_changes(old, new, compared)
     with row_changes(old, new, (before, after), progress) as connection:
         groups = _groups(connection, old, new, compared)
         counts = dict.fromkeys((ADDED, WITHDRAWN, RULE_CHANGED, UNCHANGED, *REVOCATIONS), 0)
@@ -165,24 +157,24 @@ def _born_revoked(connection: Any) -> int:
 
 
 def _groups(connection: Any, old: Catalog, new: Catalog, technologies: Sequence[str]) -> list[RowGroup]:
-    columns = ", ".join(f"list(DISTINCT {axis})" for axis in _AXES)
+    columns = ", ".join(f"list(DISTINCT {axis})" for axis in AXES)
     found = connection.execute(
         f"SELECT change, technology, firmware_sha256, count(*), {columns} FROM changes "  # noqa: S608 - ours
         "GROUP BY change, technology, firmware_sha256 ORDER BY change, technology, firmware_sha256"
     ).fetchall()
     changes = {row[0] for row in found}
     others = {ADDED: old, WITHDRAWN: new}
-    has = {change: _values_of(axes_of(others[change], technologies)) for change in changes & others.keys()}
+    has = {change: values_of(axes_of(others[change], technologies)) for change in changes & others.keys()}
     names = [_names(catalog) for catalog in (new, old)]
     groups = []
     for change, technology, firmware, rows, *lists in found:
         values = {
             axis: sorted(map(_plain, listed), key=lambda value: (value is not None, value))
-            for axis, listed in zip(_AXES, lists, strict=True)
+            for axis, listed in zip(AXES, lists, strict=True)
         }
         other = has.get(change, {}).get((technology, firmware.hex()))
         fresh = {
-            axis: [value for value in values[axis] if value not in other[axis]] for axis in _AXES if other is not None
+            axis: [value for value in values[axis] if value not in other[axis]] for axis in AXES if other is not None
         }
         groups.append(
             RowGroup(
@@ -197,22 +189,6 @@ def _groups(connection: Any, old: Catalog, new: Catalog, technologies: Sequence[
             )
         )
     return sorted(groups, key=lambda group: (group.change, group.technology, group.names, group.firmware_sha256))
-
-
-def _values_of(axes: Sequence[Axes]) -> Mapping[tuple[str, str], Mapping[str, set[Any]]]:
-    """By technology and image, the values of each axis."""
-    found: dict[tuple[str, str], dict[str, set[Any]]] = {}
-    for one in axes:
-        values = found.setdefault((one.technology, one.firmware), {axis: set() for axis in _AXES})
-        values["kernel_hashes_sha256"].add(one.kernel_hashes)
-        values["vmm"].add(one.vmm)
-        for axis, listed in (
-            ("vcpu_signature", one.signatures),
-            ("sev_features", one.features),
-            ("vcpus", one.counts),
-        ):
-            values[axis] |= set(listed) or {None}
-    return found
 
 
 def _rows(connection: Any) -> Iterator[dict[str, Any]]:
@@ -232,12 +208,3 @@ def _names(catalog: Catalog) -> Mapping[bytes, tuple[str, ...]]:
 
 def _kernel_names(*catalogs: Catalog) -> Mapping[str, str]:
     return {table.hex(): rows[0]["name"] for catalog in catalogs for table, rows in catalog.kernel_hashes.items()}
-
-
-def _listed(axis: str, values: Sequence[str | int | None], kernels: Mapping[str, str]) -> str:
-    if axis == "vcpus":
-        return as_ranges(sorted(value for value in values if isinstance(value, int)))
-    if axis == "kernel_hashes_sha256":
-        return ", ".join("none" if value is None else kernels.get(str(value), str(value)) for value in values)
-    form = {"vcpu_signature": "#010x", "sev_features": "#x"}.get(axis, "")
-    return ", ".join("none" if value is None else format(value, form) for value in values)

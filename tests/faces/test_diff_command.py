@@ -39,6 +39,7 @@ def test_for_people_and_for_programs(run: Run, small: Built, wider: Built) -> No
     code, out, err = run(*arguments)
     assert (code, err) == (1, "")
     assert out.splitlines()[2:] == [
+        "  + sev-es vCPU counts: 4",
         "rows  3 added, 0 withdrawn, 0 rule-changed, 72 unchanged",
         *(
             f"  + sev-es  {names}: {count} digest{'s' * (count > 1)}; only vCPU counts 4 are new"

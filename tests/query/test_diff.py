@@ -96,6 +96,13 @@ def test_every_row_that_differs_and_no_other(
     assert by_text(rows) == by_text(expected(rows_of(old), rows_of(new)))
     assert found.counts["unchanged"] == len(rows_of(old).items() & rows_of(new).items()) > 0
     assert sum(found.counts.values()) - found.counts["unchanged"] == len(rows)
+    axes = {(one.kind, one.change, one.what) for one in found.components if one.kind.startswith("sev-snp ")}
+    assert axes == {
+        ("sev-snp sev_features", "gone", "0x21"),
+        ("sev-snp sev_features", "added", "0x5"),
+        ("sev-snp vCPU counts", "gone", "1"),
+        ("sev-snp vCPU counts", "added", "4-6"),
+    }
     parts = [one.manifest.technologies["sev-snp"].parts for one in (old, new)]
     assert (parts[0] == parts[1]) is (old_part == new_part)
 
@@ -106,6 +113,9 @@ def test_what_is_new_is_said_in_few_words(tmp_path: Path, small: Built) -> None:
     found, _ = compared(small, made(tmp_path / "wider", wider))
     twins = "('twin.fd', 'whole.fd')"
     assert lines(found) == [f"added sev-snp {twins}: 80 digests; only vCPU counts 5-8 are new"]
+    assert [one.to_dict() for one in found.components] == [
+        {"kind": "sev-snp vCPU counts", "name": "", "change": "added", "what": "5-8"}
+    ]
     back, _ = compared(made(tmp_path / "again", wider), small)
     assert lines(back) == [f"withdrawn sev-snp {twins}: 80 digests; only vCPU counts 5-8 are gone"]
     start, _, rest = before.partition("[[kernel_hashes.define]]")
