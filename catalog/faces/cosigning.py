@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.faces.options import passphrase_of, remembered
+from catalog.faces.options import passphrase_of
+from catalog.faces.places import remembered
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.release.cosign import Cosigned

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from catalog.errors import Unreadable
 from catalog.faces import homes
-from catalog.faces.options import HostedPlace
+from catalog.faces.places import HostedPlace
 from catalog.faces.static_host import StaticHost
 from catalog.query.published import PublishedRelease
 from catalog.query.revocations import MAX_REVOCATIONS

@@ -5,24 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
+from typing import Annotated, Any
 
 import typer
 
 from catalog.abi.vcpu import VcpuSignature
-from catalog.errors import Unreadable, UsageError
-from catalog.faces import homes
+from catalog.errors import UsageError
+from catalog.faces.places import HostedPlace, hosted_place
 from catalog.faces.render import Format
 from catalog.launch.native.paths import Kernels, choose
 from catalog.release.inputs import read_file
 from catalog.release.numbers import number
-from catalog.release.receipts import Receipts
-
-if TYPE_CHECKING:  # cryptography takes long to load
-    from catalog.release.log_folder import LastCheckpoint
 
 
 def parse_number(text: str) -> int:
@@ -40,28 +34,9 @@ def named_path(text: str) -> Path:
     return Path(text)
 
 
-@dataclass(frozen=True, slots=True)
-class HostedPlace:
-    """A log that a static host serves, or one of its releases. url: of the log. number: None for the last release."""
-
-    url: str
-    number: int | None
-
-    def __str__(self) -> str:
-        return self.url if self.number is None else f"{self.url}/releases/{self.number}"
-
-
 def named_place(text: str) -> Path | HostedPlace:
     """A folder, or where a URL stands for one, what a static host serves; raises as `named_path`, and UsageError."""
-    if not text.lower().startswith(("https:", "http:")):
-        return named_path(text)
-    from catalog.faces.static_host import StaticHost  # http.client takes long to load
-
-    url = StaticHost.parse(text).url
-    log, releases, number = url.rpartition("/releases/")
-    if releases and number.isascii() and number.isdecimal():
-        return HostedPlace(log, int(number))
-    return HostedPlace(url, None)
+    return named_path(text) if (hosted := hosted_place(text)) is None else hosted
 
 
 def signature_number(value: int | None, family: int | None, model: int | None, stepping: int | None) -> int | None:
@@ -74,36 +49,9 @@ def signature_number(value: int | None, family: int | None, model: int | None, s
     return VcpuSignature.of(family=family, model=model, stepping=stepping).value
 
 
-def default_catalog() -> Path:
-    """Where `ldcat build` puts the default catalog and every command looks for it."""
-    if (home := homes.data_home()) is None:
-        raise Unreadable("there is no home folder", "set XDG_DATA_HOME, or name the folder of the catalog")
-    return Path(home) / "catalog"
-
-
 def kernels() -> Kernels:
     """The compiled kernels that LDCAT_KERNELS names, or the best ones there are."""
     return choose(os.environ.get("LDCAT_KERNELS") or None)
-
-
-def receipts() -> Receipts:
-    """Where it is kept which catalogs this machine built."""
-    home = homes.state_home()
-    return Receipts(Path(home) / "built" if home else None)
-
-
-def state_folder() -> Path:
-    """Where this machine keeps what it saw and signed; raises Unreadable where there is no place."""
-    if (home := homes.state_home()) is None:
-        raise Unreadable("there is no home folder", "set XDG_STATE_HOME; what was seen or signed last is kept there")
-    return Path(home)
-
-
-def remembered(what: str, origin: str) -> LastCheckpoint:
-    """Where it is kept what this machine signed, or saw, last of a log; raises Unreadable where there is no place."""
-    from catalog.release.log_folder import LastCheckpoint
-
-    return LastCheckpoint(state_folder() / what / f"{quote(origin, safe='')}.note")
 
 
 def passphrase_of(path: Path | None) -> bytes | None:
@@ -193,4 +141,21 @@ QuietOption = Annotated[
 
 TableFormatOption = Annotated[
     Format, typer.Option("--format", "-f", envvar="LDCAT_FORMAT", help="Form of the answer on stdout.")
+]
+
+TrustOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--trust",
+        parser=named_path,
+        metavar="FILE",
+        help="Trust note that a published release is verified against; else the file that LDCAT_TRUST names.",
+    ),
+]
+
+SkipVerifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-skip-verify", help="Believe a published release without a trust note: whoever wrote it, and when."
+    ),
 ]

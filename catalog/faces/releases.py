@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from catalog.errors import Unreadable, UsageError, VerificationFailed
 from catalog.faces import homes, render
-from catalog.faces.options import HostedPlace, default_catalog, named_path, receipts, remembered, state_folder
+from catalog.faces.places import HostedPlace, default_catalog, receipts, remembered, state_folder
 from catalog.firmware.build import FirmwareBuild
 from catalog.query.published import CHECKPOINT, MAX_READ, Place, PublishedRelease, Remembered, is_within, place_of
 from catalog.query.store import Catalog
@@ -21,51 +19,43 @@ from catalog.release import embedded
 from catalog.release.inputs import read_file, unreadable
 
 if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.query.verify_proof import Verdict
     from catalog.query.verify_release import VerifiedRelease
     from catalog.release.log_folder import LastCheckpoint, LogFolder
     from catalog.transparency.trust import Trust
 
-TrustOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--trust",
-        parser=named_path,
-        metavar="FILE",
-        help="Trust note that a published release is verified against; else the file that LDCAT_TRUST names.",
-    ),
-]
-
-SkipVerifyOption = Annotated[
-    bool,
-    typer.Option(
-        "--insecure-skip-verify", help="Believe a published release without a trust note: whoever wrote it, and when."
-    ),
-]
+Warn = Callable[[str], None]
 
 
 def open_asked(
-    asked: Path | HostedPlace | None, trust: Path | None, *, skip: bool, quiet: bool, past: bool = False
+    asked: Path | HostedPlace | None,
+    trust: Path | None,
+    *,
+    skip: bool,
+    quiet: bool,
+    past: bool = False,
+    warn: Warn = render.warning,
 ) -> Catalog:
     """The catalog to ask, or the default one: that of a log's release is verified, and it is said which one it is.
 
-    past: it may be of an old checkpoint, which somebody kept. Raises UsageError where nothing says whom to trust, and
-    what verifying a release does; of a host, what fetching the release does.
+    past: it may be of an old checkpoint, which somebody kept. warn: told what has to be known. Raises UsageError where
+    nothing says whom to trust, and what verifying a release does; of a host, what fetching the release does.
     """
     if isinstance(asked, HostedPlace):
-        return _open_hosted(asked, trust, skip=skip, quiet=quiet, past=past)
+        return _open_hosted(asked, trust, skip=skip, quiet=quiet, past=past, warn=warn)
     folder = asked or default_catalog()
     place = published_place(folder)
     if place.log is None:
-        return _open_own(folder, place, trust, skip=skip)
+        return _open_own(folder, place, trust, skip=skip, warn=warn)
     if skip:
-        return Catalog.open_release(_unverified(_log_at(place.log), place.number))
+        return Catalog.open_release(_unverified(_log_at(place.log), place.number, warn))
     note = _trust_asked(folder, trust)
     if is_within(str(note), place):
-        render.warning(f"{note} is in the folder of the log: whoever writes there says whom you trust")
+        warn(f"{note} is in the folder of the log: whoever writes there says whom you trust")
     text = read_file(note, limit=MAX_READ, regular=True)
     release = _verified_past(_log_at(place.log), place.number, text) if past else _verified_once(place, text)
     opened = Catalog.open_release(release)
-    _say(release, quiet=quiet)
+    _say(release, quiet=quiet, warn=warn)
     return opened
 
 
@@ -111,11 +101,23 @@ def published_place(asked: Path) -> Place:
     return place
 
 
-def trust_of(asked: Path | HostedPlace, trust: Path | None) -> Trust:
+def trust_of(asked: object, trust: Path | None) -> Trust:
     """The trust note that a release is verified against; raises UsageError where there is none, and as reading it."""
     from catalog.query.verify_proof import read_trust  # cryptography takes long to load
 
     return read_trust(read_file(_trust_asked(asked, trust), limit=MAX_READ, regular=True))
+
+
+def verified_proof(bundle: bytes, believed: Trust, digest: str | None) -> Verdict:
+    """What a proof bundle says, of a digest in hex where one is given; its checkpoint is remembered."""
+    from catalog.query.verify_proof import verify_bundle  # cryptography takes long to load
+
+    with newest_seen({log.name for log in believed.policy.logs}) as memories:
+        seen = {origin: before for origin, memory in memories.items() if (before := memory.checkpoint())}
+        verdict = verify_bundle(bundle, believed, now=int(time.time()), seen=seen, digest=digest)
+        if verdict.newest and verdict.checkpoint and verdict.checkpoint != seen.get(verdict.checkpoint.origin):
+            memories[verdict.checkpoint.origin].write(verdict.newest)
+    return verdict
 
 
 @contextmanager
@@ -136,13 +138,13 @@ def newest_seen(origins: Iterable[str], what: str = "seen") -> Iterator[Mapping[
         yield {origin: remembered(what, origin) for origin in origins}
 
 
-def _open_hosted(asked: HostedPlace, trust: Path | None, *, skip: bool, quiet: bool, past: bool) -> Catalog:
+def _open_hosted(asked: HostedPlace, trust: Path | None, *, skip: bool, quiet: bool, past: bool, warn: Warn) -> Catalog:
     """Verified each time: whether the host has something newer is a part of the question."""
     from catalog.faces.hosted import HostedLog  # cryptography takes long to load
 
     log = HostedLog.of(asked)
     if skip:
-        release = _unverified(log, asked.number)
+        release = _unverified(log, asked.number, warn)
     else:
         note = read_file(_trust_asked(asked, trust), limit=MAX_READ, regular=True)
         if past:
@@ -153,7 +155,7 @@ def _open_hosted(asked: HostedPlace, trust: Path | None, *, skip: bool, quiet: b
     with render.progress(quiet=quiet, plain=False) as begin:
         opened = log.fetch(release, begin)
     if not skip:
-        _say(release, quiet=quiet)
+        _say(release, quiet=quiet, warn=warn)
     return opened
 
 
@@ -209,15 +211,15 @@ def _verified_past(log: LogFolder, number: int | None, trust: bytes) -> Publishe
     return verify_past_release(log, number, read_trust(trust), now=int(time.time()))
 
 
-def _unverified(log: LogFolder, number: int | None) -> PublishedRelease:
+def _unverified(log: LogFolder, number: int | None, warn: Warn) -> PublishedRelease:
     from catalog.query.verify_release import unverified_release  # cryptography takes long to load
 
     release = unverified_release(log, number)
-    render.warning(f"{release.said()}: whoever wrote to {log.name} may have made it, and may hide what is newer")
+    warn(f"{release.said()}: whoever wrote to {log.name} may have made it, and may hide what is newer")
     return release
 
 
-def _trust_asked(asked: Path | HostedPlace, trust: Path | None) -> Path:
+def _trust_asked(asked: object, trust: Path | None) -> Path:
     if note := trust or _trust_of_environment():
         return note
     raise UsageError(
@@ -226,7 +228,7 @@ def _trust_asked(asked: Path | HostedPlace, trust: Path | None) -> Path:
     )
 
 
-def _open_own(asked: Path, place: Place, trust: Path | None, *, skip: bool) -> Catalog:
+def _open_own(asked: Path, place: Place, trust: Path | None, *, skip: bool, warn: Warn) -> Catalog:
     """A trust note of the environment is a setting of this machine, and no word on this catalog."""
     if skip or trust:
         raise UsageError(
@@ -239,7 +241,7 @@ def _open_own(asked: Path, place: Place, trust: Path | None, *, skip: bool) -> C
         raise _another(f"{asked} is no log now, and was {before}", memory)
     opened = Catalog.open(asked)
     if _trust_of_environment() and not receipts().know(opened.manifest_sha256):
-        render.warning(f"{asked} is not published in a log, and was not built here: NOT VERIFIED")
+        warn(f"{asked} is not published in a log, and was not built here: NOT VERIFIED")
     return opened
 
 
@@ -254,11 +256,11 @@ def _trust_of_environment() -> Path | None:
     return Path(named) if named else None
 
 
-def _say(release: PublishedRelease, *, quiet: bool) -> None:
+def _say(release: PublishedRelease, *, quiet: bool, warn: Warn) -> None:
     if not quiet:
         render.note(release.said())
     if release.newer_trust:
-        render.warning(
+        warn(
             f"the publisher of {release.origin} stands by version {release.newer_trust} of the trust note: get it "
             "from whom you got this one"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 from catalog.abi.digest import LaunchDigest
@@ -23,33 +24,57 @@ from catalog.release.verity import DamagedBlock
 
 
 def lookup(catalog: Catalog, digest: LaunchDigest, *, warn: Callable[[str], None]) -> tuple[Match, ...]:
-    """Every configuration of the catalog with that digest, by technology, firmware and kernel name.
+    """Every configuration of the catalog with that digest, as `Lookups` finds them."""
+    with closing(Lookups(catalog, warn)) as lookups:
+        return lookups.lookup(digest)
 
-    The indexes are asked; where one is damaged, `warn` is told and the Parquet files are. What the log of a published
-    catalog revokes is said. Raises VerificationFailed where a file is not the one that the manifest names.
+
+class Lookups:
+    """A catalog open for lookups, several threads' too; `close` it after use.
+
+    The indexes are asked; where one is damaged, `warn` is told and the Parquet files are.
     """
-    matches = _lookup(catalog, digest, warn)
-    if catalog.revocations:
-        said = Revocations(catalog.revocations)
-        for match in matches:
-            if found := said.status(DigestRecord(**match.record())):
-                match.revocation = (found.severity, found.reason)
-    return matches
 
-
-def _lookup(catalog: Catalog, digest: LaunchDigest, warn: Callable[[str], None]) -> tuple[Match, ...]:
-    try:
-        packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256)
+    def __init__(self, catalog: Catalog, warn: Callable[[str], None]) -> None:
+        self._catalog = catalog
+        self._warn = warn
+        self._revocations = Revocations(catalog.revocations)
+        self._packed: PackedCatalog | None = None
         try:
-            found = packed.lookup(digest.value)
-            for technology, index in packed.distinguished(digest.value).items():
-                found += Walker(catalog, packed, technology, index).lookup(digest.value)
-            return tuple(sorted(found, key=Match.order))
-        finally:
-            packed.close()
-    except DamagedBlock as damage:
-        warn(f"the index cannot be used, so the Parquet files are read: {damage}")
-    return lookup_in_parquet(catalog, digest)
+            self._packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256)
+        except DamagedBlock as damage:
+            self._give_up(damage)
+
+    def lookup(self, digest: LaunchDigest) -> tuple[Match, ...]:
+        """Every configuration with that digest, by technology, firmware and kernel name.
+
+        What the log of a published catalog revokes is said. Raises VerificationFailed where a file is not the one that
+        the manifest names.
+        """
+        matches = self._found(digest)
+        for match in matches:
+            if found := self._revocations.status(DigestRecord(**match.record())):
+                match.revocation = (found.severity, found.reason)
+        return matches
+
+    def close(self) -> None:
+        """Close every file."""
+        if self._packed:
+            self._packed.close()
+
+    def _found(self, digest: LaunchDigest) -> tuple[Match, ...]:
+        if packed := self._packed:
+            try:
+                found = packed.lookup(digest.value)
+                for technology, index in packed.distinguished(digest.value).items():
+                    found += Walker(self._catalog, packed, technology, index).lookup(digest.value)
+                return tuple(sorted(found, key=Match.order))
+            except DamagedBlock as damage:
+                self._give_up(damage)
+        return lookup_in_parquet(self._catalog, digest)
+
+    def _give_up(self, damage: DamagedBlock) -> None:
+        self._warn(f"the index cannot be used, so the Parquet files are read: {damage}")
 
 
 def lookup_in_parquet(catalog: Catalog, digest: LaunchDigest) -> tuple[Match, ...]:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from catalog.faces import static_host
-from catalog.faces.options import remembered
+from catalog.faces.places import remembered
 from catalog.query.store import Catalog
 from catalog.release.build import Built
 from catalog.release.log_folder import LogFolder

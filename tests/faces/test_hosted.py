@@ -14,7 +14,8 @@ import pytest
 
 from catalog.errors import MalformedInput, MalformedRecord, Unreadable, UsageError
 from catalog.faces import static_host
-from catalog.faces.options import HostedPlace, named_place
+from catalog.faces.options import named_place
+from catalog.faces.places import HostedPlace
 from catalog.faces.static_host import StaticHost
 from catalog.release.build import Built
 from catalog.release.manifest import parse_manifest

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.faces.options import receipts
+from catalog.faces.places import receipts
 from catalog.faces.quick import plain_lookup
 from catalog.query import verify_release
 from catalog.query.store import Catalog

@@ -13,7 +13,8 @@ import typer
 from catalog.errors import LdcatError, Unreadable, UsageError
 from catalog.faces import render
 from catalog.faces.matches import printable
-from catalog.faces.options import QuietOption, TableFormatOption, kernels, named_path, parse_number, remembered, require
+from catalog.faces.options import QuietOption, TableFormatOption, kernels, named_path, parse_number, require
+from catalog.faces.places import remembered
 from catalog.faces.releases import published_place
 from catalog.faces.render import Format
 from catalog.faces.sarif import sarif

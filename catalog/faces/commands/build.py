@@ -12,7 +12,8 @@ import typer
 
 from catalog.errors import UsageError
 from catalog.faces import render
-from catalog.faces.options import QuietOption, default_catalog, invocation, kernels, named_path, parse_number, receipts
+from catalog.faces.options import QuietOption, invocation, kernels, named_path, parse_number
+from catalog.faces.places import default_catalog, receipts
 
 if TYPE_CHECKING:
     from catalog.launch.native.paths import Kernels

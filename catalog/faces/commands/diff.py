@@ -10,9 +10,18 @@ import typer
 
 from catalog.faces import render
 from catalog.faces.matches import printable
-from catalog.faces.options import HostedPlace, HtmlOption, QuietOption, TableFormatOption, named_place, require
+from catalog.faces.options import (
+    HtmlOption,
+    QuietOption,
+    SkipVerifyOption,
+    TableFormatOption,
+    TrustOption,
+    named_place,
+    require,
+)
 from catalog.faces.pictures.heat import heat_matrix
-from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked, published_place, trust_of
+from catalog.faces.places import HostedPlace
+from catalog.faces.releases import open_asked, published_place, trust_of
 from catalog.faces.render import Format
 from catalog.query.diff import CHANGE_COLUMNS, Diff, diff
 from catalog.query.row_changes import ADDED, REVOCATIONS, RULE_CHANGED, WITHDRAWN

@@ -13,7 +13,8 @@ import typer
 from catalog.errors import Unreadable
 from catalog.faces import render
 from catalog.faces.matches import fact_lines, printable
-from catalog.faces.options import LogOption, TableFormatOption, named_path, remembered, require
+from catalog.faces.options import LogOption, TableFormatOption, named_path, require
+from catalog.faces.places import remembered
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_bounded
 

@@ -29,15 +29,17 @@ from catalog.faces.options import (
     CatalogOption,
     HtmlOption,
     QuietOption,
+    SkipVerifyOption,
     TableFormatOption,
-    default_catalog,
+    TrustOption,
     kernels,
     named_path,
     parse_number,
     require,
 )
 from catalog.faces.pictures.parting import parting_lines
-from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
+from catalog.faces.places import default_catalog
+from catalog.faces.releases import open_asked
 from catalog.faces.render import Format
 from catalog.query.answer import Answer, answer_without_catalog
 from catalog.query.evidence_files import read_expectation

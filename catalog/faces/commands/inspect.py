@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from catalog.faces import render
-from catalog.faces.options import BuildsOption, QuietOption, TableFormatOption, require
+from catalog.faces.options import BuildsOption, QuietOption, SkipVerifyOption, TableFormatOption, TrustOption, require
 from catalog.faces.pictures.memory_map import MOST_RANGES, memory_map_lines
-from catalog.faces.releases import SkipVerifyOption, TrustOption, known_builds
+from catalog.faces.releases import known_builds
 from catalog.faces.render import Format
 from catalog.query.inspect import Inspection
 from catalog.query.memory_map import Range, memory_map

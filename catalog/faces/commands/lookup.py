@@ -19,8 +19,16 @@ from catalog.faces.evidence import (
     verification_lines,
 )
 from catalog.faces.matches import exit_code, not_found
-from catalog.faces.options import CatalogOption, QuietOption, TableFormatOption, kernels, require
-from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
+from catalog.faces.options import (
+    CatalogOption,
+    QuietOption,
+    SkipVerifyOption,
+    TableFormatOption,
+    TrustOption,
+    kernels,
+    require,
+)
+from catalog.faces.releases import open_asked
 from catalog.faces.render import Format
 from catalog.query.answer import Answer, answer
 from catalog.query.match import Match

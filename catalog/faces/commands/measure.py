@@ -16,11 +16,13 @@ from catalog.faces.matches import printable
 from catalog.faces.options import (
     BuildsOption,
     QuietOption,
+    SkipVerifyOption,
+    TrustOption,
     parse_number,
     require,
     signature_number,
 )
-from catalog.faces.releases import SkipVerifyOption, TrustOption, known_builds
+from catalog.faces.releases import known_builds
 from catalog.faces.render import Format
 from catalog.query.measure import MAX_LINE, Measured, Request, Workbench
 from catalog.release.inputs import unreadable

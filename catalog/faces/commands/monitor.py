@@ -12,15 +12,8 @@ import typer
 from catalog.errors import LdcatError
 from catalog.faces import render
 from catalog.faces.matches import printable
-from catalog.faces.options import (
-    HostedPlace,
-    QuietOption,
-    TableFormatOption,
-    named_path,
-    parse_number,
-    require,
-    state_folder,
-)
+from catalog.faces.options import QuietOption, TableFormatOption, named_path, parse_number, require
+from catalog.faces.places import HostedPlace, state_folder
 from catalog.faces.releases import newest_seen
 from catalog.faces.render import Format
 from catalog.query.published import MAX_READ

@@ -10,16 +10,8 @@ from typing import Annotated
 import typer
 
 from catalog.faces import render
-from catalog.faces.options import (
-    PassphraseOption,
-    QuietOption,
-    TableFormatOption,
-    default_catalog,
-    named_path,
-    passphrase_of,
-    remembered,
-    require,
-)
+from catalog.faces.options import PassphraseOption, QuietOption, TableFormatOption, named_path, passphrase_of, require
+from catalog.faces.places import default_catalog, remembered
 from catalog.faces.releases import open_own
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_bounded

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from catalog.faces import render
-from catalog.faces.options import QuietOption, ReleaseArgument, named_path
+from catalog.faces.options import QuietOption, ReleaseArgument, SkipVerifyOption, TrustOption, named_path
 from catalog.faces.pictures.coverage import coverage_matrix
-from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
+from catalog.faces.releases import open_asked
 from catalog.query.coverage import coverage
 
 

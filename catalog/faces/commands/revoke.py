@@ -10,15 +10,8 @@ from typing import Annotated
 import typer
 
 from catalog.faces import render
-from catalog.faces.options import (
-    PassphraseOption,
-    TableFormatOption,
-    named_path,
-    parse_number,
-    passphrase_of,
-    remembered,
-    require,
-)
+from catalog.faces.options import PassphraseOption, TableFormatOption, named_path, parse_number, passphrase_of, require
+from catalog.faces.places import remembered
 from catalog.faces.render import Format
 from catalog.query.store import Catalog
 

@@ -11,8 +11,8 @@ import typer
 
 from catalog.errors import UsageError
 from catalog.faces import render
-from catalog.faces.options import CatalogOption, TableFormatOption, named_path, require
-from catalog.faces.releases import SkipVerifyOption, TrustOption, open_asked
+from catalog.faces.options import CatalogOption, SkipVerifyOption, TableFormatOption, TrustOption, named_path, require
+from catalog.faces.releases import open_asked
 from catalog.faces.render import Format
 from catalog.query.sql import run_query
 from catalog.release.database import write_database

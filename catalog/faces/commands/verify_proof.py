@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 
 from catalog.faces import render
 from catalog.faces.options import TableFormatOption, named_path, require
-from catalog.faces.releases import newest_seen
+from catalog.faces.releases import verified_proof
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_asked_digest, read_bounded
 
@@ -40,17 +39,13 @@ def command(
     """
     from catalog.query.proof_bundle import MAX_BUNDLE  # cryptography takes long to load
     from catalog.query.proof_by_hand import lines_by_hand
-    from catalog.query.verify_proof import read_trust, verdict_to_dict, verify_bundle
+    from catalog.query.verify_proof import read_trust, verdict_to_dict
 
     require(output, Format.TABLE, *([] if show else [Format.JSON]))
     note = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_BUNDLE))
     digest = None if report is None else read_asked_digest(report, sys.stdin.buffer)
     data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
-    with newest_seen({log.name for log in note.policy.logs}) as memories:
-        seen = {origin: before for origin, memory in memories.items() if (before := memory.checkpoint())}
-        verdict = verify_bundle(data, note, now=int(time.time()), seen=seen, digest=digest)
-        if verdict.newest and verdict.checkpoint and verdict.checkpoint != seen.get(verdict.checkpoint.origin):
-            memories[verdict.checkpoint.origin].write(verdict.newest)
+    verdict = verified_proof(data, note, digest)
     record = verdict_to_dict(verdict)
     if output is Format.JSON:
         render.json_document(record)

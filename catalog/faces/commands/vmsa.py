@@ -13,13 +13,15 @@ from catalog.faces import render
 from catalog.faces.options import (
     BuildsOption,
     QuietOption,
+    SkipVerifyOption,
     TableFormatOption,
+    TrustOption,
     named_path,
     parse_number,
     require,
     signature_number,
 )
-from catalog.faces.releases import SkipVerifyOption, TrustOption, known_builds
+from catalog.faces.releases import known_builds
 from catalog.faces.render import Format
 from catalog.query.vmsa import MAX_INPUT, PageRequest, SaveArea, differences
 from catalog.release.inputs import read_start, unreadable

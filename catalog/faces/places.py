@@ -1,0 +1,66 @@
+"""Where things are: the catalog that is asked, what this machine remembers, and releases that a host serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from catalog.errors import Unreadable
+from catalog.faces import homes
+from catalog.release.receipts import Receipts
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.release.log_folder import LastCheckpoint
+
+
+@dataclass(frozen=True, slots=True)
+class HostedPlace:
+    """A log that a static host serves, or one of its releases. url: of the log. number: None for the last release."""
+
+    url: str
+    number: int | None
+
+    def __str__(self) -> str:
+        return self.url if self.number is None else f"{self.url}/releases/{self.number}"
+
+
+def hosted_place(text: str) -> HostedPlace | None:
+    """What a URL names; None for what is none. Raises UsageError for a URL that is not asked."""
+    if not text.lower().startswith(("https:", "http:")):
+        return None
+    from catalog.faces.static_host import StaticHost  # http.client takes long to load
+
+    url = StaticHost.parse(text).url
+    log, releases, number = url.rpartition("/releases/")
+    if releases and number.isascii() and number.isdecimal():
+        return HostedPlace(log, int(number))
+    return HostedPlace(url, None)
+
+
+def default_catalog() -> Path:
+    """Where `ldcat build` puts the default catalog and every command looks for it."""
+    if (home := homes.data_home()) is None:
+        raise Unreadable("there is no home folder", "set XDG_DATA_HOME, or name the folder of the catalog")
+    return Path(home) / "catalog"
+
+
+def receipts() -> Receipts:
+    """Where it is kept which catalogs this machine built."""
+    home = homes.state_home()
+    return Receipts(Path(home) / "built" if home else None)
+
+
+def state_folder() -> Path:
+    """Where this machine keeps what it saw and signed; raises Unreadable where there is no place."""
+    if (home := homes.state_home()) is None:
+        raise Unreadable("there is no home folder", "set XDG_STATE_HOME; what was seen or signed last is kept there")
+    return Path(home)
+
+
+def remembered(what: str, origin: str) -> LastCheckpoint:
+    """Where it is kept what this machine signed, or saw, last of a log; raises Unreadable where there is no place."""
+    from catalog.release.log_folder import LastCheckpoint
+
+    return LastCheckpoint(state_folder() / what / f"{quote(origin, safe='')}.note")
