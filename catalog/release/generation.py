@@ -148,8 +148,14 @@ def hash_into(
 
 def sorted_shards(spill: Spill, keying: Keying, *, engine: Engine) -> Iterator[tuple[int, Columns]]:
     """The number and the sorted rows of each shard, in the order they are done."""
-    shards = ((shard, spill.take(shard)) for shard in range(1 << spill.bits))
-    tasks = (SortTask(shard, records, spill.digest_size, spill.bits, keying) for shard, records in shards)
+
+    def taken(shard: int) -> Buffer:
+        """What another process gets has to be sent there, and no view of memory can."""
+        records = spill.take(shard)
+        return records if engine.in_process else bytes(records)
+
+    shards = range(1 << spill.bits)
+    tasks = (SortTask(shard, taken(shard), spill.digest_size, spill.bits, keying) for shard in shards)
     yield from engine.run(sort_shard, tasks)
 
 

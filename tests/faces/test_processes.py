@@ -15,7 +15,7 @@ import pytest
 from catalog.faces import cli
 from catalog.release.build import Built
 from tests.faces.test_errors import AMDSEV
-from tests.release.samples import ENDLESS, ONE_ROW, bare_image, write_spec
+from tests.release.samples import ENDLESS, ONE_ROW, bare_image, hear_interrupts, write_spec
 
 ROOT = Path(__file__).parent.parent.parent
 LDCAT = [sys.executable, "-m", "catalog"]
@@ -71,7 +71,12 @@ def test_an_interrupt_is_exit_code_130(tmp_path: Path, kernels: str) -> None:
     command = [*LDCAT, "build", str(spec), "--out", str(tmp_path / "catalog"), "--processes", "2"]
     environment = {**os.environ, "LDCAT_KERNELS": kernels}
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        preexec_fn=hear_interrupts,
     ) as process:
         assert process.stderr is not None
         process.stderr.readline()  # "ldcat: N launch digests": it measures now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,11 @@ def contents(folder: Path) -> dict[str, str]:
         str(path.relative_to(folder)): "folder" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
     }
+
+
+def hear_interrupts() -> None:
+    """Of a process that is started: where these tests run in the background of a shell, SIGINT is not heard."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def small_catalog(factory: pytest.TempPathFactory) -> Built:

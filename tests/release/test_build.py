@@ -22,7 +22,7 @@ from catalog.release import folder as folder_module
 from catalog.release import generation
 from catalog.release.build import Built
 from catalog.release.enumeration import Progress
-from tests.release.samples import ENDLESS, ONE_ROW, SMALL, build, contents, write_spec
+from tests.release.samples import ENDLESS, ONE_ROW, SMALL, build, contents, hear_interrupts, write_spec
 
 
 def digest_files(built: Built) -> dict[str, pq.ParquetFile]:
@@ -301,6 +301,18 @@ def children(parent: int) -> list[int]:
     return found
 
 
+def test_rows_that_were_on_the_disk_go_to_other_processes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without compiled kernels rows are sorted in processes, to which no view of memory can be sent."""
+    monkeypatch.setattr(generation, "_HELD", 1 << 16)
+    spec = write_spec(
+        tmp_path,
+        'name = "many"\nfirmware = { builds = ["sid/ovmf-amdsev/OVMF.amdsev.fd"] }\n[technologies.sev-snp]\n'
+        'vmm = ["qemu-kvm-init2"]\nvcpu_signatures = ["EPYC"]\nsev_features = [1, 5, 9]\nvcpus = ["1-1000"]\n',
+    )
+    made = [build(spec, tmp_path / name, processes=2, kernels=choose(name)) for name in ("python", "portable")]
+    assert contents(made[0].folder) == contents(made[1].folder)
+
+
 @pytest.mark.parametrize("kernels", ["", "python"])
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_build_that_is_killed_leaves_no_half_catalog(
@@ -313,7 +325,13 @@ def test_a_build_that_is_killed_leaves_no_half_catalog(
     environment = {**os.environ, "LDCAT_KERNELS": kernels}
     chance = random.Random(by.value)
     for _ in range(3):
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=hear_interrupts,
+        )
         time.sleep(chance.uniform(0.1, 0.5))
         workers = children(process.pid)
         process.send_signal(by)
