@@ -1,4 +1,4 @@
-"""A log that a static host serves, as a folder: files are fetched into the cache, and verified before they are kept.
+"""A log that a static host serves, as a folder: files are fetched when needed, and verified before they are kept.
 
 Tiles, entries and the checkpoint are asked for each time: who reads them verifies them.
 """
@@ -6,8 +6,9 @@ Tiles, entries and the checkpoint are asked for each time: who reads them verifi
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,9 +21,11 @@ from catalog.query.revocations import MAX_REVOCATIONS
 from catalog.query.store import Catalog
 from catalog.release import inputs, manifest
 from catalog.release.log_folder import CHECKPOINT, LogFolder
-from catalog.release.manifest import FileEntry, parse_manifest
+from catalog.release.manifest import FileEntry
 from catalog.release.outputs import write_verified, write_whole
 from catalog.transparency.note import MAX_NOTE, Note
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +52,37 @@ class HostedLog(LogFolder):
     def checkpoint(self) -> Note | None:
         return Note.parse(self.read(CHECKPOINT, MAX_NOTE))
 
-    def fetch(self, release: PublishedRelease, begin: Callable[[str, int], Callable[[int], None]]) -> Catalog:
-        """The catalog of a release, all of whose files are here then, and what the log revokes.
+    def open(self, release: PublishedRelease, progress: Progress) -> Catalog:
+        """The catalog of a release, whose files are fetched as they are needed, and what the log revokes.
 
-        begin: told of how many bytes there are to fetch, gives what is told of those that were. Raises Unreadable,
-        MalformedInput, VerificationFailed for files that are not those of the release.
+        progress: shows how a file comes: told of its size, gives what is told of how much of it is there. Raises
+        Unreadable, MalformedInput, VerificationFailed for files that are not those of the release.
         """
         folder = f"releases/{release.number}"
         text = self.read(f"{folder}/{manifest.NAME}", inputs.MAX_TEXT_SIZE)
-        self._keep(f"{folder}/{manifest.NAME}", text, release.manifest_sha256)
+        self._place(f"{folder}/{manifest.NAME}")
+        write_verified(self.root / folder / manifest.NAME, [text], size=len(text), sha256=release.manifest_sha256)
         for number in {release.number, release.last}:
             path = f"releases/{number}/revocations.json"
             self._place(path)
             write_whole(self.root / path, self.read(path, MAX_REVOCATIONS))  # verified as it is read
-        files = {f"{folder}/{name}": entry for name, entry in parse_manifest(text).files.items()}
-        missing = {path: entry for path, entry in files.items() if not self._has(path, entry)}
-        size = sum(entry.size for entry in missing.values())
-        if size > (free := shutil.disk_usage(self.root).free):
-            raise Unreadable(f"{self.name} has {size:,} bytes to fetch, and {self.root} has room for {free:,}")
-        fetched = begin("fetched", size)
-        for path, entry in missing.items():
-            self._place(path)
-            with self.host.opened(path, entry.size + 1) as chunks:
-                write_verified(self.root / path, chunks, size=entry.size, sha256=entry.sha256)
-            fetched(entry.size)
-        return Catalog.open_release(release)
+        known: set[str] = set()
 
-    def _keep(self, path: str, data: bytes, sha256: str) -> None:
+        def fetch(name: str, entry: FileEntry) -> None:
+            if name not in known:
+                self._fetch(f"{folder}/{name}", entry, progress)
+                known.add(name)
+
+        return replace(Catalog.open_release(release), fetcher=fetch)
+
+    def _fetch(self, path: str, entry: FileEntry, progress: Progress) -> None:
+        if self._has(path, entry):
+            return
         self._place(path)
-        write_verified(self.root / path, [data], size=len(data), sha256=sha256)
+        if entry.size > (free := shutil.disk_usage(self.root).free):
+            raise Unreadable(f"{self.name}/{path} has {entry.size:,} bytes, and {self.root} has room for {free:,}")
+        with self.host.opened(path, entry.size + 1) as chunks, progress(entry.size) as told:
+            write_verified(self.root / path, _told(chunks, told), size=entry.size, sha256=entry.sha256)
 
     def _place(self, path: str) -> None:
         try:
@@ -91,3 +96,9 @@ class HostedLog(LogFolder):
             return there.stat().st_size == entry.size and inputs.hash_file(there, regular=True).hex() == entry.sha256
         except (OSError, Unreadable):
             return False
+
+
+def _told(chunks: Iterator[bytes], told: Callable[[int], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        told(len(chunk))

@@ -92,22 +92,22 @@ PassphraseOption = Annotated[
 ]
 
 CatalogOption = Annotated[
-    Path | None,
+    Any,  # Path | HostedPlace | None
     typer.Option(
         "--catalog",
-        parser=named_path,
-        metavar="DIR",
+        parser=named_place,
+        metavar="DIR|URL",
         envvar="LDCAT_CATALOG",
-        help="Catalog to ask; without it the one that `ldcat build` made of the embedded default.",
+        help="Catalog to ask, or URL of a published one; without it what `ldcat build` made of the embedded default.",
     ),
 ]
 
 BuildsOption = Annotated[
-    Path | None,
+    Any,  # Path | HostedPlace | None
     typer.Option(
         "--catalog",
-        parser=named_path,
-        metavar="DIR",
+        parser=named_place,
+        metavar="DIR|URL",
         envvar="LDCAT_CATALOG",
         help="A catalog whose builds can be named, besides the embedded ones.",
     ),

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.trust import Trust
 
 Warn = Callable[[str], None]
+
+_LARGE = 4 << 20
+"""Bytes of a file whose coming is shown."""
 
 
 def open_asked(
@@ -59,7 +63,9 @@ def open_asked(
     return opened
 
 
-def known_builds(catalog: Path | None, trust: Path | None, *, skip: bool, quiet: bool) -> Mapping[str, FirmwareBuild]:
+def known_builds(
+    catalog: Path | HostedPlace | None, trust: Path | None, *, skip: bool, quiet: bool
+) -> Mapping[str, FirmwareBuild]:
     """Builds that can be named: the embedded ones, and those of a catalog where one is given.
 
     Raises UsageError where the catalog has another image under an embedded build's name, and as `open_asked`.
@@ -152,11 +158,17 @@ def _open_hosted(asked: HostedPlace, trust: Path | None, *, skip: bool, quiet: b
         else:
             with _verified(log, asked.number, note) as (verified, _):
                 release = verified.release
-    with render.progress(quiet=quiet, plain=False) as begin:
-        opened = log.fetch(release, begin)
+    opened = log.open(release, partial(_fetching, quiet=quiet))
     if not skip:
         _say(release, quiet=quiet, warn=warn)
     return opened
+
+
+@contextmanager
+def _fetching(size: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Shows how a file of so many bytes comes, where that takes a while."""
+    with render.progress(quiet=quiet or size < _LARGE, plain=False) as begin:
+        yield begin("fetched", size)
 
 
 def _verified_once(place: Place, trust: bytes) -> PublishedRelease:

@@ -41,7 +41,7 @@ class Lookups:
         self._revocations = Revocations(catalog.revocations)
         self._packed: PackedCatalog | None = None
         try:
-            self._packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256)
+            self._packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256, catalog.need)
         except DamagedBlock as damage:
             self._give_up(damage)
 

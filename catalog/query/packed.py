@@ -10,7 +10,7 @@ import os
 from catalog.query.match import PROVENANCE, Match
 from catalog.release.index import Index
 from catalog.release.names import IMAGES, PROFILES, TABLES, TYPES, Names
-from catalog.release.verity import DamagedBlock, VerifiedFile, open_regular
+from catalog.release.verity import SUFFIX, DamagedBlock, VerifiedFile, open_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,12 +39,20 @@ def light_sha256() -> Callable[[bytes], Any]:
 class PackedCatalog:
     """An open catalog; `close` it after use. sha256: as hashlib has it.
 
-    manifest_sha256: in hex, of the one manifest that counts, where that is known. Raises DamagedBlock where a file is
+    manifest_sha256: in hex, of the one manifest that counts, where that is known. need: told of a file before it is
+    opened, where files come from elsewhere. Raises DamagedBlock where a file is
     not the one that the manifest names, or not what it should be.
     """
 
-    def __init__(self, folder: str, sha256: Callable[[bytes], Any], manifest_sha256: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: str,
+        sha256: Callable[[bytes], Any],
+        manifest_sha256: str | None = None,
+        need: Callable[[str], None] | None = None,
+    ) -> None:
         self._folder = folder
+        self._need = need
         self._sha256 = sha256
         self._open: list[VerifiedFile] = []
         self._parts: dict[tuple[str, int], VerifiedFile] = {}
@@ -207,6 +215,9 @@ class PackedCatalog:
 
     def _file(self, name: str) -> VerifiedFile:
         digest, size = _entry(self._manifest, name)
+        if self._need:
+            self._need(name)
+            self._need(name + SUFFIX)
         file = VerifiedFile(f"{self._folder}/{name}", digest, size, self._sha256)
         self._open.append(file)
         return file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 class Catalog:
     """An open catalog. Its files are read when they are needed, and verified then.
 
-    manifest_sha256: in hex. release: what it is a release of, where it was published.
+    manifest_sha256: in hex. release: what it is a release of, where it was published. fetcher: gets a file into the
+    folder, where it comes from elsewhere.
     """
 
     folder: Path
     manifest: Manifest
     manifest_sha256: str
     release: PublishedRelease | None = None
+    fetcher: Callable[[str, FileEntry], None] | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Catalog:
@@ -66,6 +68,11 @@ class Catalog:
     def place(self) -> str:
         """Where people find it."""
         return self.release.place if self.release else str(self.folder)
+
+    def need(self, name: str) -> None:
+        """Have a file in the folder; raises what fetching it does."""
+        if self.fetcher and name in self.manifest.files:
+            self.fetcher(name, self.manifest.files[name])
 
     def verified(self, name: str) -> bytes:
         """The bytes of a file of the catalog; raises VerificationFailed where they are not the manifest's."""
@@ -132,6 +139,7 @@ class Catalog:
         """What the manifest says of a file, and where that is."""
         if (entry := self.manifest.files.get(name)) is None:
             raise MalformedRecord(f"{manifest.NAME} does not list {name}")
+        self.need(name)
         return entry, self.folder / name
 
     def _table(self, name: str) -> pa.Table:

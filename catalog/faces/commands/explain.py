@@ -120,10 +120,9 @@ def command(
         debug_digest=None,
     )
     reply = answer_without_catalog(found, proofs)
-    folder = catalog or default_catalog()
     opened = None
-    if catalog or trust or skip_verify or folder.exists():
-        opened = open_asked(folder, trust, skip=skip_verify, quiet=quiet)
+    if catalog or trust or skip_verify or default_catalog().exists():
+        opened = open_asked(catalog, trust, skip=skip_verify, quiet=quiet)
     known = known_of(opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ())
     names = technologies_of(found)
     base = near_of_catalog(opened, names) if opened else near_of_default(names)
