@@ -104,7 +104,8 @@ class Release:
         from catalog.query.log_reader import log_of
         from catalog.query.prove import Prover
 
-        bundles = Prover(log_of(self._catalog.release)).prove_digest(_digest(digest), warn=_log.warning)
+        prover = Prover(log_of(self._catalog.release))
+        bundles = prover.prove_digest(_digest(digest), warn=_log.warning, catalog=self._catalog)
         return tuple(map(bytes, bundles))
 
     def close(self) -> None:

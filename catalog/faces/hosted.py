@@ -15,14 +15,16 @@ from urllib.parse import quote
 from catalog.errors import Unreadable
 from catalog.faces import homes
 from catalog.faces.places import HostedPlace
-from catalog.faces.static_host import StaticHost
+from catalog.faces.static_host import NotThere, StaticHost
 from catalog.query.published import PublishedRelease
+from catalog.query.ranges import Ranges
 from catalog.query.revocations import MAX_REVOCATIONS
 from catalog.query.store import Catalog
 from catalog.release import inputs, manifest
 from catalog.release.log_folder import CHECKPOINT, LogFolder
 from catalog.release.manifest import FileEntry
 from catalog.release.outputs import write_verified, write_whole
+from catalog.release.ranges import INDEX, MAX_INDEX
 from catalog.transparency.note import MAX_NOTE, Note
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
@@ -73,7 +75,17 @@ class HostedLog(LogFolder):
                 self._fetch(f"{folder}/{name}", entry, progress)
                 known.add(name)
 
-        return replace(Catalog.open_release(release), fetcher=fetch)
+        opened = replace(Catalog.open_release(release), fetcher=fetch)
+        return replace(opened, ranges=self._ranges(opened, release.number))
+
+    def _ranges(self, catalog: Catalog, number: int) -> Ranges | None:
+        """None where the host has none, or they are not read: then the index is."""
+        folder = f"range/{number}"
+        try:
+            index = self.read(f"{folder}/{INDEX}", MAX_INDEX)
+        except NotThere:
+            return None
+        return Ranges(catalog, index, lambda name, at_most: self.read(f"{folder}/{name}", at_most))
 
     def _fetch(self, path: str, entry: FileEntry, progress: Progress) -> None:
         if self._has(path, entry):

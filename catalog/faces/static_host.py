@@ -35,6 +35,10 @@ _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may be another a little later."""
 
 
+class NotThere(Unreadable):
+    """The host says that there is no such file."""
+
+
 class NoAnswer(Unreadable):
     """No host, no connection, no HTTP, or not all of an answer."""
 
@@ -124,7 +128,8 @@ class StaticHost:
         if response.status != 200:
             where = response.getheader("Location", "")
             to = f", a redirection to {where}, which is not followed" if 300 <= response.status < 400 else ""
-            raise Unreadable(f"{self.url}/{path} is answered with status {response.status}{to}")
+            kind = NotThere if response.status in (404, 410) else Unreadable
+            raise kind(f"{self.url}/{path} is answered with status {response.status}{to}")
         if response.getheader("Content-Encoding", "identity").strip().lower() != "identity":
             raise Unreadable(f"{self.url}/{path} comes compressed, which was not asked for")
 

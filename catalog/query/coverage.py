@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
@@ -85,14 +84,7 @@ class _Reasons:
 
     def __init__(self, catalog: Catalog) -> None:
         self._profiles = catalog.profiles
-        self._table = next(
-            (
-                KernelHashes(kernel=row["kernel_sha256"], initrd=row["initrd_sha256"], cmdline=row["cmdline_sha256"])
-                for rows in catalog.kernel_hashes.values()
-                for row in rows
-            ),
-            None,
-        )
+        self._table = next(iter(catalog.tables.values()), None)
 
     def of(self, build: FirmwareBuild, kind: Kind) -> str:
         technology = technology_named(kind.technology)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -32,7 +32,8 @@ def lookup(catalog: Catalog, digest: LaunchDigest, *, warn: Callable[[str], None
 class Lookups:
     """A catalog open for lookups, several threads' too; `close` it after use.
 
-    The indexes are asked; where one is damaged, `warn` is told and the Parquet files are.
+    The indexes are asked; where one is damaged, `warn` is told and the Parquet files are. Of a catalog that a host
+    serves in ranges these are, and `warn` is told that nothing proves what is not there.
     """
 
     def __init__(self, catalog: Catalog, warn: Callable[[str], None]) -> None:
@@ -40,6 +41,8 @@ class Lookups:
         self._warn = warn
         self._revocations = Revocations(catalog.revocations)
         self._packed: PackedCatalog | None = None
+        if catalog.ranges:
+            return
         try:
             self._packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256, catalog.need)
         except DamagedBlock as damage:
@@ -63,6 +66,11 @@ class Lookups:
             self._packed.close()
 
     def _found(self, digest: LaunchDigest) -> tuple[Match, ...]:
+        if self._catalog.ranges:
+            rows = list(self._catalog.ranges.rows(digest))
+            if not rows:
+                self._warn(f"that no row has it is what {self._catalog.place} says: nothing proves it")
+            return tuple(sorted(_matches_of(self._catalog, digest, rows), key=Match.order))
         if packed := self._packed:
             try:
                 found = packed.lookup(digest.value)
@@ -79,15 +87,18 @@ class Lookups:
 
 def lookup_in_parquet(catalog: Catalog, digest: LaunchDigest) -> tuple[Match, ...]:
     """As `lookup`, from the Parquet files alone: those the digest would be in are read and verified whole."""
-    found = [
-        match
+    rows = (
+        row
         for technology, entry in catalog.manifest.technologies.items()
         if entry.digest_size == len(digest.value)
         for row in _rows(catalog, technology, digest)
-        for match in _matches(catalog, digest, row)
-    ]
-    found.sort(key=Match.order)
-    return tuple(found)
+    )
+    return tuple(sorted(_matches_of(catalog, digest, rows), key=Match.order))
+
+
+def _matches_of(catalog: Catalog, digest: LaunchDigest, rows: Iterable[Mapping[str, Any]]) -> Iterator[Match]:
+    for row in rows:
+        yield from _matches(catalog, digest, row)
 
 
 def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[dict[str, Any]]:

@@ -32,12 +32,15 @@ class Prover:
         self._release = release_at(log, None, self._reader, self._checkpoint)
         self._revocations = tuple(read_revocations(self._release))
 
-    def prove_digest(self, digest: LaunchDigest, *, warn: Callable[[str], None]) -> list[ProofBundle]:
-        """A proof for each configuration that the catalog of the last release has for a digest; raises as `prove`.
+    def prove_digest(
+        self, digest: LaunchDigest, *, warn: Callable[[str], None], catalog: Catalog | None = None
+    ) -> list[ProofBundle]:
+        """A proof for each configuration that a catalog has for a digest; raises as `prove`.
 
-        warn: told of a damaged index. What the catalog says is what its release record names.
+        warn: told of a damaged index. catalog: of a release of the log; None: that of the last one, as its record names
+        it.
         """
-        catalog = Catalog.open_release(self._release)
+        catalog = catalog or Catalog.open_release(self._release)
         leaves = sorted(
             {leaf_of(DigestRecord(**match.record())) for match in lookup(catalog, digest, warn=warn) if match.listed}
         )

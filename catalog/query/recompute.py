@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import LdcatError, MalformedRecord
 from catalog.launch.native.paths import Kernels
@@ -94,12 +93,7 @@ class Recomputation:
         self._revocations = revocations
         self._profiles = catalog.profiles
         self._builds = {build.component.sha256.hex(): build.component for build in catalog.builds.values()}
-        self._tables = {
-            table.hex(): KernelHashes(
-                kernel=rows[0]["kernel_sha256"], initrd=rows[0]["initrd_sha256"], cmdline=rows[0]["cmdline_sha256"]
-            )
-            for table, rows in catalog.kernel_hashes.items()
-        }
+        self._tables = catalog.tables
 
     def differences(
         self, groups: Mapping[Inputs, EqualRows], engine: Engine, kernels: Kernels, progress: Progress

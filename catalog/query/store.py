@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.abi.kernel_hashes import KernelHashes
 from catalog.errors import MalformedRecord, Unreadable, VerificationFailed
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.profile import VmmProfile
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from catalog.query.published import PublishedRelease
+    from catalog.query.ranges import Ranges
     from catalog.query.revocations import Revocation
     from catalog.release.direct import Room
 
@@ -38,6 +40,7 @@ class Catalog:
     manifest_sha256: str
     release: PublishedRelease | None = None
     fetcher: Callable[[str, FileEntry], None] | None = None
+    ranges: Ranges | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Catalog:
@@ -128,6 +131,16 @@ class Catalog:
     def kernel_hashes(self) -> Mapping[bytes, list[dict[str, Any]]]:
         """Rows of the kernel hashes table by SHA-256 of the 176-byte table."""
         return _grouped(self._table(manifest.KERNEL_HASHES), "table_sha256")
+
+    @cached_property
+    def tables(self) -> Mapping[str, KernelHashes]:
+        """What the kernel hashes tables are made of, by SHA-256 of the table in hex."""
+        return {
+            sha256.hex(): KernelHashes(
+                kernel=rows[0]["kernel_sha256"], initrd=rows[0]["initrd_sha256"], cmdline=rows[0]["cmdline_sha256"]
+            )
+            for sha256, rows in self.kernel_hashes.items()
+        }
 
     @cached_property
     def launchable(self) -> Mapping[tuple[str, str], dict[str, Any]]:

@@ -6,11 +6,8 @@ the digest asked for; that configuration is then measured, and is a match only i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import CannotLaunch, LdcatError
 from catalog.firmware.build import FirmwareBuild
@@ -35,7 +32,7 @@ class Walker:
         self._technology = technology_named(technology)
         self._index = index
         self._builds = {build.component.sha256.hex(): build for build in catalog.builds.values()}
-        self._kernels = {sha256.hex(): _hashes(rows[0]) for sha256, rows in catalog.kernel_hashes.items()}
+        self._kernels = catalog.tables
 
     def lookup(self, digest: bytes) -> list[Match]:
         """Every configuration with that digest: of any vCPU count that leads to a kept one."""
@@ -92,7 +89,3 @@ class Walker:
             return build, VcpuPoint(hashes, profile, vcpu, features or 0, vcpus)
         except (KeyError, LdcatError) as error:
             raise DamagedBlock("the index has a row whose components the catalog does not list") from error
-
-
-def _hashes(row: Mapping[str, Any]) -> KernelHashes:
-    return KernelHashes(kernel=row["kernel_sha256"], initrd=row["initrd_sha256"], cmdline=row["cmdline_sha256"])

@@ -1,0 +1,41 @@
+"""`ldcat site`: a published log as a folder that any static host serves whole: lookups too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from catalog.errors import UsageError
+from catalog.faces import render
+from catalog.faces.options import QuietOption, SkipVerifyOption, TrustOption, named_path
+from catalog.faces.releases import open_asked
+
+
+def command(
+    release: Annotated[
+        Path, typer.Argument(parser=named_path, metavar="RELEASE", help="Folder of a log, or of a release in it.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", parser=named_path, metavar="DIR", help="Folder that is made, or completed.")
+    ],
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write everything that a static host has to serve of a log and of one release in it.
+
+    The log as it is, and the rows of the release in ranges: small files by the first bits of digests. A lookup then
+    costs one request, and the host learns no more than which few hundred digests it is among. Run it again after each
+    release; the checkpoint is replaced last.
+    """
+    from catalog.release.site import write_site  # pyarrow takes long to load
+
+    opened = open_asked(release, trust, skip=skip_verify, quiet=quiet)
+    if opened.release is None:
+        raise UsageError(f"{release} is published in no log", "ldcat publish CATALOG --log DIR makes one")
+    rows = sum(entry.rows for entry in opened.manifest.technologies.values())
+    with render.progress(quiet=quiet, plain=False) as begin:
+        write_site(opened, Path(opened.release.log), out, number=opened.release.number, progress=begin("listed", rows))
+    render.line(str(out))

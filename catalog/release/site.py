@@ -1,0 +1,69 @@
+"""A site: a log and the ranges of one of its releases, in a folder that any static host serves."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from catalog.errors import UsageError
+from catalog.release import inputs
+from catalog.release.enumeration import Progress
+from catalog.release.log_folder import CHECKPOINT, LogFolder
+from catalog.release.ranges import CatalogFiles, ranges_of
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.note import MAX_NOTE, Note
+from catalog.transparency.tiles import MAX_BUNDLE, WIDTH, TileReader, tile_path, tile_width
+
+RANGES = "range"
+"""Folder of the ranges, below which each release has its own."""
+
+
+def write_site(catalog: CatalogFiles, log: Path, out: Path, *, number: int, progress: Progress) -> None:
+    """The files of the log, then the ranges of the release of that number, then the checkpoint.
+
+    Files that are there already with the same size are of the same log, whose files never change. progress: told of
+    rows. Raises UsageError where the site would be within the log, or the log within it; Unreadable, MalformedInput for
+    a log that is not whole; what reading the catalog does.
+    """
+    source, target = log.resolve(), out.resolve()
+    if source == target or source in target.parents or target in source.parents:
+        raise UsageError(f"{out} and {log} are one within the other", "give the site a folder of its own")
+    checkpoint = LogFolder(source).read(CHECKPOINT, MAX_NOTE)  # what it counts is there already
+    try:
+        for path in _files(source):
+            _copy(source / path, target / path)
+    except OSError as error:
+        raise inputs.unreadable(out, error) from error
+    folder = LogFolder(target)
+    _check_whole(folder, Checkpoint.parse(Note.parse(checkpoint).text).size)
+    folder.write((f"{RANGES}/{number}/{name}", data) for name, data in ranges_of(catalog, progress))
+    folder.write([(CHECKPOINT, checkpoint)])
+
+
+def _check_whole(log: LogFolder, size: int) -> None:
+    """Raises Unreadable, MalformedInput where a tile of a tree of so many leaves, or a bundle, is not there."""
+    reader, level, hashes = TileReader(log, size), 0, size
+    for number in range(-(-size // WIDTH)):
+        log.read(tile_path(None, number, tile_width(size, 0, number)), MAX_BUNDLE)
+    while hashes:
+        for number in range(-(-hashes // WIDTH)):
+            reader.tile(level, number)
+        level, hashes = level + 1, hashes // WIDTH
+
+
+def _files(log: Path) -> Iterator[Path]:
+    """Of tiles, entries and releases, below the folder of the log; none that is still being written."""
+    for part in ("tile", "releases"):
+        for path in sorted((log / part).rglob("*")):
+            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+                yield path.relative_to(log)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if target.is_file() and target.stat().st_size == source.stat().st_size:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.copyfile(source, partial)
+    partial.replace(target)
