@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from catalog.errors import Unreadable
 from catalog.faces import homes
+from catalog.query.published import is_number
 from catalog.release.receipts import Receipts
 
 if TYPE_CHECKING:  # cryptography takes long to load
@@ -34,7 +35,7 @@ def hosted_place(text: str) -> HostedPlace | None:
 
     url = StaticHost.parse(text).url
     log, releases, number = url.rpartition("/releases/")
-    if releases and number.isascii() and number.isdecimal():
+    if releases and is_number(number):
         return HostedPlace(log, int(number))
     return HostedPlace(url, None)
 

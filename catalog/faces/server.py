@@ -44,7 +44,7 @@ def need_extra() -> None:
 def listen(address: str) -> socket.socket:
     """A socket that listens at HOST:PORT, where port 0 is any; raises UsageError, Unreadable."""
     host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+    if not colon or not host or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
         raise UsageError(f"{address!r} is no address to listen at", "HOST:PORT, such as 127.0.0.1:8080 or [::1]:0")
     host = host.removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -141,9 +141,14 @@ def place_of(folder: str) -> Place:
     for asked in (folder.rstrip("/"), path):  # as it was typed first: what a link leads to may be another release
         above, number = os.path.split(asked)
         log, releases = os.path.split(os.path.realpath(above))
-        if releases == "releases" and number.isascii() and number.isdecimal():
+        if releases == "releases" and is_number(number):
             return Place(f"{log}/releases/{int(number)}", log, int(number))
     return Place(path, None, None)
+
+
+def is_number(text: str) -> bool:
+    """Whether it may be that of a release: few digits, because Python refuses to read very many."""
+    return len(text) <= 18 and text.isascii() and text.isdecimal()
 
 
 def is_within(file: str, place: Place) -> bool:

@@ -19,6 +19,7 @@ from catalog.faces.options import named_place
 from catalog.faces.places import HostedPlace
 from catalog.faces.quick import plain_lookup
 from catalog.faces.static_host import StaticHost
+from catalog.query.published import place_of
 from catalog.release.build import Built
 from catalog.release.manifest import parse_manifest
 from catalog.release.records import RevokeRecord
@@ -266,6 +267,11 @@ def test_what_a_place_is() -> None:
     for text, number in (("https://example.com/logs/", None), ("https://example.com/logs/releases/12", 12)):
         assert named_place(text) == HostedPlace("https://example.com/logs", number)
     assert str(named_place("HTTPS://example.com:8443/releases/1/")) == "https://example.com:8443/releases/1"
+    many = "9" * 5000  # which is no number that Python reads
+    assert named_place(f"https://example.com/releases/{many}") == HostedPlace(
+        f"https://example.com/releases/{many}", None
+    )
+    assert place_of(f"releases/{many}").log is None
     assert str(named_place("http://[::1]:80/a")) == "http://[::1]:80/a"
     for text in ("https:", "http://example.com/", "https://example.com/?q", "https://a b/", "https:/one/slash"):
         with pytest.raises(UsageError):

@@ -7,12 +7,17 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import msgspec
+
 from catalog.errors import MalformedInput
+from catalog.faces.places import hosted_place
 from catalog.query.proof_bundle import ProofBundle
 from catalog.query.published import PublishedRelease, Remembered, place_of
 from catalog.query.revocations import Revocation, parse_revocations
 from catalog.query.verify_proof import Outcome, verdict_to_dict, verify_bundle
+from catalog.release import ranges
 from catalog.release.key_files import new_key, read_keys, write_keys
+from catalog.release.ranges import RangeIndex
 from catalog.release.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_record
 from catalog.release.revocations import Revocations
 from catalog.transparency import merkle
@@ -33,6 +38,20 @@ ROOT = signer("root.example")
 POLICY = f"log {LOG.key}\nwitness w {WITNESS.key} https://w.example\ngroup one any w\nquorum one\n"
 TRUST = f"version 1\nexpires {NOW + 9}\nmax-age 9\nthreshold 1\nroot a {ROOT.key}\n\n{POLICY}"
 SHA256 = "ab" * 32
+
+RANGES = RangeIndex(
+    format=ranges.FORMAT,
+    manifest_sha256=SHA256,
+    prefix_bits=9,
+    entry_size=ranges.FRAGMENT + 1,
+    technology=["sev", "sev-snp"],
+    firmware_sha256=[SHA256],
+    kernel_hashes_sha256=[None, SHA256],
+    vmm=[None, "a"],
+    vcpu_signature=[None, 0xA00F11],
+    sev_features=[None, 1],
+    vcpus=[None, 1, 2, 3],
+)
 
 ROW = DigestRecord(
     type="digest",
@@ -165,6 +184,12 @@ def _checkpoint() -> bytes:
     return bytes(_bundle().row.checkpoint)
 
 
+def _range_index(data: bytes) -> None:
+    index = RangeIndex.parse(data)
+    assert len(index.name(bytes(48))) == len(index.name(b"\xff" * 48)) <= 8
+    index.find(bytes(index.entry_size), bytes(48))
+
+
 LOG_TARGETS = {
     "note": Target(_one_form(lambda data: bytes(Note.parse(data))), lambda: [_checkpoint()]),
     "checkpoint": Target(
@@ -193,4 +218,7 @@ LOG_TARGETS = {
     "witness-conflict": Target(parse_conflict, lambda: [b"12\n"]),
     "private-keys": Target(_keys, _key_files),
     "remembered": Target(_remembered, _memories),
+    "place": Target(lambda data: hosted_place(_text(data)), lambda: [b"https://a.example:8443/b/releases/12"]),
+    "range-index": Target(_range_index, lambda: [msgspec.json.encode(RANGES)]),
+    "range": Target(lambda data: RANGES.find(data, bytes(48)), lambda: [bytes(2 * RANGES.entry_size)]),
 }
