@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -75,8 +76,8 @@ class HostedLog(LogFolder):
                 self._fetch(f"{folder}/{name}", entry, progress)
                 known.add(name)
 
-        opened = replace(Catalog.open_release(release), fetcher=fetch)
-        return replace(opened, ranges=self._ranges(opened, release.number))
+        ranger = partial(self._ranges, number=release.number)
+        return replace(Catalog.open_release(release), fetcher=fetch, ranger=ranger)
 
     def _ranges(self, catalog: Catalog, number: int) -> Ranges | None:
         """None where the host has none, or they are not read: then the index is."""

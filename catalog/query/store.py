@@ -32,7 +32,7 @@ class Catalog:
     """An open catalog. Its files are read when they are needed, and verified then.
 
     manifest_sha256: in hex. release: what it is a release of, where it was published. fetcher: gets a file into the
-    folder, where it comes from elsewhere.
+    folder, where it comes from elsewhere. ranger: gives the ranges, where a host serves its rows so.
     """
 
     folder: Path
@@ -40,7 +40,7 @@ class Catalog:
     manifest_sha256: str
     release: PublishedRelease | None = None
     fetcher: Callable[[str, FileEntry], None] | None = None
-    ranges: Ranges | None = None
+    ranger: Callable[[Catalog], Ranges | None] | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Catalog:
@@ -104,6 +104,11 @@ class Catalog:
         from catalog.query.revocations import read_revocations
 
         return read_revocations(self.release)
+
+    @cached_property
+    def ranges(self) -> Ranges | None:
+        """To look digests up in, one file each; None where there are none. Raises what fetching their index does."""
+        return self.ranger(self) if self.ranger else None
 
     @cached_property
     def vcpu_types(self) -> VcpuTypes:
