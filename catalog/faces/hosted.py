@@ -49,6 +49,10 @@ class HostedLog(LogFolder):
     def name(self) -> str:
         return self.host.url
 
+    @property
+    def is_here(self) -> bool:
+        return False
+
     def read(self, path: str, at_most: int) -> bytes:
         return self.host.read(path, at_most)
 

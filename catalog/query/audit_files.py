@@ -45,6 +45,7 @@ def _tree_findings(catalog: Catalog, name: str, data: bytes) -> Iterator[AuditFi
         yield wrong("tree", name, f"its fs-verity digest is {digest}")
     beside = Path(catalog.folder, name + verity.SUFFIX)
     try:
+        catalog.need(name + verity.SUFFIX)
         there = inputs.read_file(beside, limit=len(tree) + 1, regular=True)
     except LdcatError as failure:
         yield wrong("tree", beside.name, str(failure))

@@ -5,6 +5,7 @@ Few files are read, however large the log: `ldcat publish` reads the whole histo
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -73,14 +74,13 @@ def release_findings(log: LogFolder, release: ReleaseRecord) -> Iterator[Finding
     folder = release_path(release.release)
     named = {manifest.NAME: release.artifacts.get(manifest.NAME), REVOCATIONS: release.revocations_sha256}
     for name, sha256 in named.items():
-        path = log.root / folder / name
         try:
-            if inputs.hash_file(path, regular=True).hex() != sha256:
+            if hashlib.sha256(log.read(f"{folder}/{name}", inputs.MAX_TEXT_SIZE)).hexdigest() != sha256:
                 raise VerificationFailed(f"is not the file that release {release.release} names")
         except LdcatError as failure:
             yield error(f"{folder}/{name}", str(failure), _RESTORE)
         else:
-            if name == manifest.NAME:
+            if name == manifest.NAME and log.is_here:
                 yield from _listed_findings(log, folder)
 
 

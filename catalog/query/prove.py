@@ -6,12 +6,14 @@ Rows of a release stand sorted between the release before and its own record, so
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 from catalog.abi.digest import LaunchDigest
 from catalog.query.log_reader import LogReader
 from catalog.query.lookup import lookup
 from catalog.query.proof_bundle import ProofBundle
-from catalog.query.revocations import read_revocations
+from catalog.query.published import PublishedRelease
+from catalog.query.revocations import Revocation, read_revocations
 from catalog.query.store import Catalog
 from catalog.query.verify_release import checkpoint_of, release_at
 from catalog.release.log_folder import LogFolder
@@ -30,7 +32,11 @@ class Prover:
         self._reader = LogReader(log, self._checkpoint)
         self._releases = list(self._reader.releases())
         self._release = release_at(log, None, self._reader, self._checkpoint)
-        self._revocations = tuple(read_revocations(self._release))
+
+    @property
+    def release(self) -> PublishedRelease:
+        """The last one of the log, unverified."""
+        return self._release
 
     def prove_digest(
         self, digest: LaunchDigest, *, warn: Callable[[str], None], catalog: Catalog | None = None
@@ -53,6 +59,10 @@ class Prover:
         if index is None:
             return None
         return ProofBundle(self._proof(index), self._proof(self._checkpoint.size - 1), self._revocations)
+
+    @cached_property
+    def _revocations(self) -> tuple[Revocation, ...]:
+        return tuple(read_revocations(self._release))
 
     def _proof(self, index: int) -> TlogProof:
         leaf, hashes = self._reader.proof(index)

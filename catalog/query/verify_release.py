@@ -91,7 +91,7 @@ def release_at(
         raise MalformedInput(f"release {wanted.release} of {checkpoint.origin} names no {manifest.NAME}")
     return PublishedRelease(
         log=str(log.root),
-        source=None if type(log) is LogFolder else log,
+        source=None if log.is_here else log,
         origin=checkpoint.origin,
         size=checkpoint.size,
         root=checkpoint.root.hex(),

@@ -36,6 +36,11 @@ class LogFolder:
         """What people call the place."""
         return str(self.root)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether all its files are in the folder."""
+        return True
+
     def read(self, path: str, at_most: int) -> bytes:
         """As a Store of tiles.py."""
         data = inputs.read_start(self.root / path, at_most + 1, regular=True)

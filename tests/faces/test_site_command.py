@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,3 +132,28 @@ def test_what_cannot_be(run: Run, place: Place, small: Built, tmp_path: Path) ->
     (place.log / "releases/1/sev/launch_digests.parquet").write_bytes(b"")
     assert run("site", str(place.log), "-o", str(tmp_path / "new"), *trust)[0] == 4
     assert not (tmp_path / "new/checkpoint").exists()
+
+
+def test_an_audit_and_a_proof_of_what_a_host_serves(
+    run: Run, place: Place, small: Built, site: Path, url: str, tmp_path: Path
+) -> None:
+    trust = ("--trust", str(place.trust))
+    code, out, err = run("audit", url, *trust, "--quiet")
+    assert (code, err) == (0, ""), out
+    code, out, _ = run("prove", str(small.example), "--log", url)
+    assert code == 0
+    (tmp_path / "proof").write_text(out.splitlines()[0])
+    assert run("verify-proof", str(tmp_path / "proof"), *trust)[0] == 0
+    file = site / "releases/1/sev/launch_digests.index"
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    shutil.rmtree(tmp_path / "cache")
+    code, out, _ = run("audit", url, *trust, "-f", "json")
+    named = {finding["subject"] for finding in json.loads(out)["findings"]}
+    assert code == 1
+    assert any("sev/launch_digests.index" in subject for subject in named), out
+    (site / "releases/1/manifest.json").write_bytes(b"{}")
+    code, out, _ = run("audit", url, *trust)
+    assert (code, "manifest" in out) == (1, True)
+    (site / "checkpoint").unlink()
+    code, out, _ = run("audit", url, *trust)
+    assert (code, "status 404" in out) == (1, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,8 +14,16 @@ import typer
 from catalog.errors import LdcatError, Unreadable, UsageError
 from catalog.faces import render
 from catalog.faces.matches import printable
-from catalog.faces.options import QuietOption, TableFormatOption, kernels, named_path, parse_number, require
-from catalog.faces.places import remembered
+from catalog.faces.options import (
+    QuietOption,
+    ReleaseArgument,
+    TableFormatOption,
+    kernels,
+    named_path,
+    parse_number,
+    require,
+)
+from catalog.faces.places import HostedPlace, remembered
 from catalog.faces.releases import published_place
 from catalog.faces.render import Format
 from catalog.faces.sarif import sarif
@@ -24,7 +33,8 @@ from catalog.release.inputs import build_of_file, read_file
 
 if TYPE_CHECKING:  # it loads what takes long
     from catalog.query.audit import AuditFinding
-    from catalog.query.published import Place, PublishedRelease
+    from catalog.query.published import PublishedRelease
+    from catalog.release.log_folder import LogFolder
 
 _MAX_TRUST = 1 << 20
 
@@ -39,9 +49,7 @@ def _remeasured(text: str) -> int | None:
 
 
 def command(
-    folder: Annotated[
-        Path, typer.Argument(parser=named_path, metavar="RELEASE", help="Folder of a catalog, a log, or its release.")
-    ],
+    folder: ReleaseArgument,
     trust: Annotated[
         Path | None,
         typer.Option(
@@ -69,11 +77,11 @@ def command(
 
     images = [build_of_file(path) for path in firmware or ()]
     rows = _remeasured(remeasure)
-    place = published_place(folder)
+    log, number, own = _asked(folder)
     found: list[AuditFinding] = []
-    release = None if place.log is None else _release(place, place.log, trust, found)
-    whole_log = place.log is not None and place.number is None  # of which the last release is meant, if there is one
-    catalog = None if whole_log and not release else _catalog(release.folder if release else place.path, release, found)
+    release = None if log is None else _release(log, number, trust, found)
+    whole_log = log is not None and number is None  # of which the last release is meant, if there is one
+    catalog = None if whole_log and not release else _catalog(log, release, own, found)
     if catalog:
         from catalog.query.audit_catalog import catalog_findings
 
@@ -97,27 +105,48 @@ def command(
     return 0 if holds(found) else 1
 
 
-def _release(place: Place, folder: str, trust: Path | None, found: list[AuditFinding]) -> PublishedRelease | None:
-    from catalog.query.audit_release import log_findings, release_of
+def _asked(folder: Path | HostedPlace) -> tuple[LogFolder | None, int | None, Path]:
+    """The log, if it is of one, which release of it is meant, and the folder of the catalog itself."""
+    if isinstance(folder, HostedPlace):
+        from catalog.faces.hosted import HostedLog  # cryptography takes long to load
+
+        hosted = HostedLog.of(folder)
+        return hosted, folder.number, hosted.root
+    place = published_place(folder)
+    if place.log is None:
+        return None, None, Path(place.path)
     from catalog.release.log_folder import LogFolder
+
+    return LogFolder(Path(place.log)), place.number, Path(place.path)
+
+
+def _release(
+    log: LogFolder, number: int | None, trust: Path | None, found: list[AuditFinding]
+) -> PublishedRelease | None:
+    from catalog.query.audit_release import log_findings, release_of
     from catalog.transparency.trust import Trust, read_unsigned
 
     note = None if trust is None else read_unsigned(read_file(trust, limit=_MAX_TRUST, regular=True))
-    origins = {log.name for log in Trust.parse(note.text).policy.logs} if note else ()
+    origins = {key.name for key in Trust.parse(note.text).policy.logs} if note else ()
     seen = {origin: remembered("seen", origin) for origin in origins}
-    found += log_findings(LogFolder(Path(folder)), note, seen, int(time.time()))
-    return release_of(LogFolder(Path(folder)), place.number, found)
+    found += log_findings(log, note, seen, int(time.time()))
+    return release_of(log, number, found)
 
 
-def _catalog(folder: str, release: PublishedRelease | None, found: list[AuditFinding]) -> Catalog | None:
+def _catalog(
+    log: LogFolder | None, release: PublishedRelease | None, own: Path, found: list[AuditFinding]
+) -> Catalog | None:
     """As it is, whatever the log says of it: that it is another one is a finding."""
     from catalog.query.audit import wrong
     from catalog.query.audit_release import leaf_findings
 
     try:
-        catalog = replace(Catalog.open(Path(folder)), release=release)
+        if release and release.source:
+            catalog: Catalog = release.source.open(release, lambda _: nullcontext(lambda _: None))
+        else:
+            catalog = replace(Catalog.open(Path(release.folder) if release else own), release=release)
     except LdcatError as failure:
-        if not release and isinstance(failure, Unreadable):  # it was never a catalog
+        if log is None and isinstance(failure, Unreadable):  # it was never a catalog
             raise
         found.append(wrong("manifest", "manifest.json", str(failure)))
         return None

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import nullcontext
+from typing import Annotated, Any
 
 import typer
 
 from catalog.faces import render
 from catalog.faces.matches import not_found
-from catalog.faces.options import LogOption, QuietOption
+from catalog.faces.options import QuietOption, named_place
+from catalog.faces.places import HostedPlace
 
 
 def command(
     digest: Annotated[str, typer.Argument(metavar="DIGEST", help="Launch digest in hex or base64.")],
-    log: LogOption,
+    log: Annotated[
+        Any,  # Path | HostedPlace
+        typer.Option("--log", parser=named_place, metavar="DIR|URL", envvar="LDCAT_LOG", help="Log, or its URL."),
+    ],
     quiet: QuietOption = False,
 ) -> int:
     """Prove that a log has a launch digest: a line of JSON for each configuration that has it.
@@ -27,7 +32,15 @@ def command(
     from catalog.release.log_folder import LogFolder
 
     asked = LaunchDigest.parse(digest)
-    bundles = Prover(LogFolder(log)).prove_digest(asked, warn=render.warning)
+    if isinstance(log, HostedPlace):
+        from catalog.faces.hosted import HostedLog
+
+        hosted = HostedLog.of(log)
+        prover = Prover(hosted)
+        catalog = hosted.open(prover.release, lambda _: nullcontext(lambda _: None))
+    else:
+        prover, catalog = Prover(LogFolder(log)), None
+    bundles = prover.prove_digest(asked, warn=render.warning, catalog=catalog)
     if not bundles:
         if not quiet:
             render.note(not_found(asked.value))
