@@ -15,6 +15,7 @@ from catalog.faces.pictures.heat import MOST_IMAGES, heat_matrix
 from catalog.faces.pictures.matrix import Matrix, matrix_svg
 from catalog.faces.pictures.memory_map import memory_map_lines, memory_map_svg
 from catalog.faces.pictures.parting import parting_lines, parting_svg
+from catalog.faces.pictures.svg import ADVANCE
 from catalog.faces.pictures.terminal import matrix_lines
 from catalog.query.coverage import NOT_ASKED_FOR, Cell, Coverage, Kind
 from catalog.query.heat import Column, Heat, Image
@@ -53,6 +54,9 @@ def parsed(svg: str) -> ElementTree.Element:
         assert y >= 0
         assert x + wide <= width + 0.1
         assert y + high <= height + 0.1
+    for text in root.iter(f"{SVG}text"):
+        if not text.get("transform"):
+            assert float(text.attrib["x"]) + ADVANCE * len(text.text or "") <= width + 0.1, text.text
     for element in root.iter():
         for kind in element.get("class", "").split():
             assert f".{kind}" in CSS or kind == "label", kind

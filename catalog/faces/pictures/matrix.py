@@ -55,10 +55,9 @@ def matrix_svg(shown: Matrix, name: str) -> str:
     places = _places(shown.heads)
     left = max((svg.width_of(svg.shortened(label, MOST_CHARACTERS)) for label, _ in shown.rows), default=0) + 10
     below = 2 * _LINE + max((svg.width_of(head.label) for head in shown.heads), default=0) + 8
-    right = max(
-        (places[first] + svg.width_of(max(key, key=len)) for key, first, _ in groups_of(shown.heads)), default=0
-    )
-    width = left + max(right, places[-1] + _CELL if places else 0) + 2
+    ends = [places[first] + max((end - first) * _CELL, _width(key)) for key, first, end in groups_of(shown.heads)]
+    legend = max((_CELL + 6 + svg.width_of(meaning) for _, _, meaning in shown.legend), default=0)
+    width = max(left + max(ends, default=0), legend) + 2
     height = below + len(shown.rows) * _CELL + 8 + _LINE * len(shown.legend)
     root = svg.picture(name, title=shown.title, desc=shown.desc, width=width, height=height)
     before = ""

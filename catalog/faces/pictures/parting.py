@@ -11,7 +11,6 @@ from catalog.query.parting import Parting
 _LINE, _MARGIN, _DOT, _SPREAD = 24, 14, 5, 22
 """Pixels: from stop to stop, to the first of them, radius of a stop, between the two lines."""
 
-
 _NOTHING = "nothing more"
 
 
