@@ -63,3 +63,9 @@ def test_the_wheel_holds_all_data(installed_without_compiler: Path) -> None:
     package = installed_without_compiler / "catalog"
     shipped = {path.relative_to(package) for path in package.rglob("*.toml")}
     assert shipped == {path.relative_to(ROOT) for path in (ROOT / "data").rglob("*.toml")}
+
+
+def test_the_wheel_holds_what_pages_are_made_of(installed_without_compiler: Path) -> None:
+    folder = Path("catalog/faces/templates")
+    shipped = {path.name for path in (installed_without_compiler / folder).iterdir()}
+    assert shipped == {path.name for path in (ROOT / folder).iterdir()}
