@@ -88,8 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code is that of the table in errors.py."""
     try:
-        named = [name for name in _COMMANDS if list(arguments[:1]) == [name]]
-        result = app_of(named or _COMMANDS)(args=list(arguments), prog_name="ldcat", standalone_mode=False)
+        wanted = arguments[:1] if arguments and arguments[0] in _COMMANDS else _COMMANDS
+        result = app_of(wanted)(args=list(arguments), prog_name="ldcat", standalone_mode=False)
     except LdcatError as failure:
         render.error(failure)
         return failure.exit_code

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,12 @@ from catalog.release.ranges import INDEX, MAX_INDEX
 from catalog.transparency.note import MAX_NOTE, Note
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+
+
+def unseen(size: int) -> AbstractContextManager[Callable[[int], None]]:
+    """The progress that nobody sees."""
+    del size
+    return nullcontext(lambda _: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class HostedLog(LogFolder):
     def checkpoint(self) -> Note | None:
         return Note.parse(self.read(CHECKPOINT, MAX_NOTE))
 
-    def open(self, release: PublishedRelease, progress: Progress) -> Catalog:
+    def open(self, release: PublishedRelease, progress: Progress = unseen) -> Catalog:
         """The catalog of a release, whose files are fetched as they are needed, and what the log revokes.
 
         progress: shows how a file comes: told of its size, gives what is told of how much of it is there. Raises

@@ -135,6 +135,17 @@ HtmlOption = Annotated[
     ),
 ]
 
+LogTrustOption = Annotated[
+    Path,
+    typer.Option(
+        "--trust",
+        parser=named_path,
+        metavar="FILE",
+        envvar="LDCAT_TRUST",
+        help="Trust note: whose log it has to be.",
+    ),
+]
+
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", envvar="LDCAT_QUIET", help="No notes and no progress on stderr.")
 ]

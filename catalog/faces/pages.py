@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog import __version__
-from catalog.faces.pictures.coverage import coverage_matrix
 from catalog.faces.pictures.heat import heat_matrix
-from catalog.faces.pictures.matrix import matrix_svg
+from catalog.faces.pictures.matrix import Matrix, matrix_svg
 from catalog.faces.pictures.memory_map import MOST_RANGES, memory_map_svg
 from catalog.faces.pictures.parting import parting_svg
-from catalog.query.component_changes import meant
-from catalog.query.coverage import coverage
 from catalog.query.diff import Diff
-from catalog.query.explanation import Explanation
 from catalog.query.memory_map import Range, memory_map
+from catalog.query.parting import Parting
 from catalog.query.row_changes import ADDED, RULE_CHANGED, WITHDRAWN
 from catalog.query.store import Catalog
 from catalog.release.outputs import write_whole
@@ -48,8 +45,8 @@ def write_diff(path: Path, old: Catalog, new: Catalog, found: Diff) -> None:
     )
 
 
-def write_report(path: Path, catalog: Catalog) -> None:
-    """Of a catalog or a release; raises VerificationFailed for a damaged one, too."""
+def write_report(path: Path, catalog: Catalog, covered: Matrix) -> None:
+    """Of a catalog or a release, and what it covers; raises VerificationFailed for a damaged one, too."""
     release = catalog.release
     by_map: dict[tuple[Range, ...], list[str]] = {}
     for name, build in sorted(catalog.builds.items()):
@@ -60,10 +57,8 @@ def write_report(path: Path, catalog: Catalog) -> None:
         title=catalog.manifest.name + (f": release {release.number} of {release.origin}" if release else ""),
         side=_side("catalog", catalog),
         manifest=catalog.manifest,
-        revocations=[
-            {"severity": one.severity, "reason": one.reason, "meant": meant(one)} for one in catalog.revocations
-        ],
-        coverage=_markup(matrix_svg(coverage_matrix(coverage(catalog)), "coverage")),
+        revocations=catalog.revocations,
+        coverage=_markup(matrix_svg(covered, "coverage")),
         builds=[_build(catalog, name) for name in sorted(catalog.builds)],
         maps=[
             {"names": names, "ranges": len(ranges), "svg": _drawn_map(ranges, number, names)}
@@ -77,17 +72,16 @@ def write_report(path: Path, catalog: Catalog) -> None:
 
 def write_explanation(
     path: Path,
-    explanation: Explanation,
+    compared_with: str,
     *,
     evidence: Sequence[str],
-    shown: Sequence[Mapping[str, Any]],
+    shown: Sequence[tuple[Mapping[str, Any], Parting | None]],
     searched: Sequence[str],
 ) -> None:
     """evidence: what was asked about, and whether it is verified. searched: what was tried. Both in lines.
 
-    shown: the explanations as JSON has them, each with `facts` for people.
+    shown: the explanations as JSON has them, each with `facts` for people, and where it parts from what is expected.
     """
-    partings = [explanation.parting(candidate) for candidate in explanation.hits]
     _write(
         path,
         "explain.html",
@@ -95,9 +89,9 @@ def write_explanation(
         evidence=evidence,
         hits=[
             {**hit, "svg": parted and _markup(parting_svg(parted, f"parting-{number}"))}
-            for number, (hit, parted) in enumerate(zip(shown, partings, strict=True), 1)
+            for number, (hit, parted) in enumerate(shown, 1)
         ],
-        compared_with=explanation.compared_with,
+        compared_with=compared_with,
         searched=searched,
     )
 

@@ -165,17 +165,6 @@ def progress(*, quiet: bool, plain: bool = True) -> Iterator[Callable[[str, int]
         yield begin
 
 
-def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one level, names joined by dots; lists joined by blanks."""
-    found: dict[str, Any] = {}
-    for name, value in record.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = " ".join(map(str, value)) if isinstance(value, list) else value
-    return found
-
-
 def _console() -> Any:
     from rich.console import Console
 

@@ -28,6 +28,16 @@ class Axes:
     features: tuple[int, ...]
     counts: tuple[int, ...]
 
+    @property
+    def each(self) -> int:
+        """Rows of each vCPU count."""
+        return max(1, len(self.signatures)) * max(1, len(self.features))
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.each * max(1, len(self.counts))
+
 
 def axes_of(catalog: Catalog, technologies: Iterable[str]) -> list[Axes]:
     """Everything that a catalog has of some technologies; raises VerificationFailed for a damaged one."""

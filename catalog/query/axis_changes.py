@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from catalog.query.axes import Axes, axes_of
+from catalog.query.axes import Axes
 from catalog.query.component_changes import ComponentChange
-from catalog.query.store import Catalog
 from catalog.release.numbers import as_ranges
 
 AXES = {
@@ -23,9 +22,13 @@ _NUMBERS = ("vcpu_signature", "sev_features", "vcpus")
 """Those that are no components, which are told by themselves."""
 
 
-def axis_changes(old: Catalog, new: Catalog, technologies: Sequence[str]) -> Iterator[ComponentChange]:
-    """Of technologies that both have. Raises as `axes_of`."""
-    before, after = (_of_technologies(values_of(axes_of(one, technologies))) for one in (old, new))
+Values = Mapping[tuple[str, str], Mapping[str, set[Any]]]
+"""By technology and image, the values of each axis."""
+
+
+def axis_changes(old: Values, new: Values) -> Iterator[ComponentChange]:
+    """Of technologies that both have."""
+    before, after = _of_technologies(old), _of_technologies(new)
     for technology in sorted(before.keys() & after.keys()):
         for axis in _NUMBERS:
             values = before[technology][axis], after[technology][axis]
@@ -35,8 +38,8 @@ def axis_changes(old: Catalog, new: Catalog, technologies: Sequence[str]) -> Ite
                     yield ComponentChange(f"{technology} {AXES[axis]}", "", change, what)
 
 
-def values_of(axes: Sequence[Axes]) -> Mapping[tuple[str, str], Mapping[str, set[Any]]]:
-    """By technology and image, the values of each axis."""
+def values_of(axes: Sequence[Axes]) -> Values:
+    """What occurs in a catalog."""
     found: dict[tuple[str, str], dict[str, set[Any]]] = {}
     for one in axes:
         values = found.setdefault((one.technology, one.firmware), {axis: set() for axis in AXES})
@@ -57,7 +60,7 @@ def listed(axis: str, values: Sequence[str | int | None], kernels: Mapping[str, 
     return ", ".join("none" if value is None else format(value, form) for value in values)
 
 
-def _of_technologies(values: Mapping[tuple[str, str], Mapping[str, set[Any]]]) -> Mapping[str, Mapping[str, set[Any]]]:
+def _of_technologies(values: Values) -> Mapping[str, Mapping[str, set[Any]]]:
     """Of all images of a technology together."""
     found: dict[str, dict[str, set[Any]]] = {}
     for (technology, _), axes in values.items():

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
+from catalog.query.flat import flat
 from catalog.query.revocations import Revocation
 from catalog.query.store import Catalog
 from catalog.release import manifest
-from catalog.release.records import RevokeRecord
 
 _SHORT = 16
 """Hex digits of a hash that says that something is another, and not what."""
@@ -46,16 +46,11 @@ def component_changes(old: Catalog, new: Catalog) -> list[ComponentChange]:
 def revocation_changes(old: Sequence[Revocation], new: Sequence[Revocation]) -> list[ComponentChange]:
     """What a log, or another log, says of rows now, and did not before, or no more."""
     return [
-        ComponentChange("revocation", meant(one), change, f"{one.severity}, {one.reason}")
+        ComponentChange("revocation", one.meant, change, f"{one.severity}, {one.reason}")
         for change, said, other in (("gone", old, new), ("added", new, old))
         for one in said
         if one not in other
     ]
-
-
-def meant(one: Revocation) -> str:
-    """The rows that a revocation selects, for people."""
-    return RevokeRecord(type="revoke", selector=one.selector, severity=one.severity, reason=one.reason).meant
 
 
 Facts = Mapping[str, Mapping[str, Any]]
@@ -101,22 +96,16 @@ def _tables(catalog: Catalog) -> Facts:
 def _profiles(catalog: Catalog) -> Facts:
     return {
         name: {
-            **dict(_flat(msgspec.to_builtins(profile.wire))),
+            **{what: _shown(what, value) for what, value in flat(msgspec.to_builtins(profile.wire)).items()},
             "file": _sha256(catalog, f"{manifest.VMM_FOLDER}/{name}.toml")[:_SHORT],
         }
         for name, profile in catalog.profiles.items()
     }
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested mappings as one, names joined by dots; numbers but the revision in 0x-hex; lists as text."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, int) and prefix:
-            yield prefix + name, f"{value:#x}"
-        else:
-            yield prefix + name, " ".join(value) if isinstance(value, list) else value
+def _shown(name: str, value: Any) -> Any:
+    """Numbers of the parts of a profile in 0x-hex, as its file has them."""
+    return f"{value:#x}" if isinstance(value, int) and "." in name else value
 
 
 def _sha256(catalog: Catalog, name: str) -> str:

@@ -12,7 +12,7 @@ from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Technology, technology_named
 from catalog.query.axes import axes_of
-from catalog.query.heat import Image, images
+from catalog.query.images import Image, images
 from catalog.query.store import Catalog
 
 NOT_ASKED_FOR = "the spec of the catalog leaves it out"
@@ -58,13 +58,13 @@ def coverage(catalog: Catalog) -> Coverage:
     vcpus: defaultdict[tuple[str, Kind], set[int]] = defaultdict(set)
     for axes in axes_of(catalog, catalog.manifest.technologies):
         place = axes.firmware, Kind(axes.technology, axes.vmm, axes.kernel_hashes is not None)
-        count[place] += max(1, len(axes.signatures)) * max(1, len(axes.features)) * max(1, len(axes.counts))
+        count[place] += axes.rows
         vcpus[place].update(axes.counts)
     kinds = sorted({kind for _, kind in count}, key=lambda kind: (kind.technology, kind.vmm or "", kind.kernel_hashes))
     builds = {build.component.sha256.hex(): build for build in catalog.builds.values()}
     why = _Reasons(catalog)
     found = []
-    for image in images((sha256.hex() for sha256 in catalog.firmware), catalog):
+    for image in images((sha256.hex() for sha256 in catalog.firmware), [catalog]):
         build = builds[image.sha256]
         cells = [
             Cell(

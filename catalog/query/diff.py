@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.query.axes import axes_of
-from catalog.query.axis_changes import AXES, axis_changes, listed, values_of
+from catalog.query.axis_changes import AXES, Values, axis_changes, listed, values_of
 from catalog.query.component_changes import ComponentChange, component_changes, revocation_changes
 from catalog.query.heat import UNCHANGED, Heat, heat
 from catalog.query.history import continuation
@@ -129,9 +129,11 @@ def diff(
     components = [*component_changes(old, new), *revocation_changes(before, after)]
     components += key_changes(*both, trust) if both else ()
     compared, uncompared = comparable(old, new)
-    components += axis_changes(old, new, compared)
+    axes = [axes_of(one, compared) for one in (old, new)]
+    values = [values_of(one) for one in axes]
+    components += axis_changes(*values)
     with row_changes(old, new, (before, after), progress) as connection:
-        groups = _groups(connection, old, new, compared)
+        groups = _groups(connection, old, new, values)
         counts = dict.fromkeys((ADDED, WITHDRAWN, RULE_CHANGED, UNCHANGED, *REVOCATIONS), 0)
         for group in groups:
             counts[group.change] += group.rows
@@ -142,7 +144,7 @@ def diff(
             components=components,
             groups=groups,
             counts=counts,
-            heat=heat(connection, old, new, compared),
+            heat=heat(connection, axes[1], (new, old)),
             born_revoked=_born_revoked(connection),
             uncompared=uncompared,
             kernels=_kernel_names(old, new),
@@ -156,15 +158,13 @@ def _born_revoked(connection: Any) -> int:
     return int(count)
 
 
-def _groups(connection: Any, old: Catalog, new: Catalog, technologies: Sequence[str]) -> list[RowGroup]:
+def _groups(connection: Any, old: Catalog, new: Catalog, values_of_both: Sequence[Values]) -> list[RowGroup]:
     columns = ", ".join(f"list(DISTINCT {axis})" for axis in AXES)
     found = connection.execute(
         f"SELECT change, technology, firmware_sha256, count(*), {columns} FROM changes "  # noqa: S608 - ours
         "GROUP BY change, technology, firmware_sha256 ORDER BY change, technology, firmware_sha256"
     ).fetchall()
-    changes = {row[0] for row in found}
-    others = {ADDED: old, WITHDRAWN: new}
-    has = {change: values_of(axes_of(others[change], technologies)) for change in changes & others.keys()}
+    has = dict(zip((ADDED, WITHDRAWN), values_of_both, strict=True))
     names = [_names(catalog) for catalog in (new, old)]
     groups = []
     for change, technology, firmware, rows, *lists in found:

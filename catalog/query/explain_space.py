@@ -221,6 +221,13 @@ class KernelFiles:
         return found
 
 
+def same(one: object, other: object) -> bool:
+    """Whether two values of an axis are measured alike: builds with the same bytes are, whatever their names."""
+    if isinstance(one, FirmwareBuild) and isinstance(other, FirmwareBuild):
+        return one.component.sha256 == other.component.sha256
+    return one == other
+
+
 def differing_parts(one: KernelHashes, other: KernelHashes) -> list[str]:
     """Which of the three two kernel hashes tables do not share."""
     parts = (("kernel", "kernel"), ("initrd", "initrd"), ("command line", "cmdline"))

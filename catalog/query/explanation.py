@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import VcpuPoint
 from catalog.query.explain_search import Candidate, Searched
-from catalog.query.explain_space import AXES, Axis, Space, differing_parts
+from catalog.query.explain_space import AXES, Axis, Space, differing_parts, same
 from catalog.query.match import kernel_note, launch_notes, revocation_notes
 from catalog.query.parting import Parting, parting
 from catalog.query.revocations import Revocation
@@ -126,13 +125,6 @@ class Explanation:
         found = candidate.kernel_hashes.value
         near = [choice.value for choice in self.searches[0].space.kernel_hashes.near if choice.value]
         return min((differing_parts(found, other) for other in near), key=len, default=[]) if found else []
-
-
-def same(one: object, other: object) -> bool:
-    """Whether two values of an axis are measured alike: builds with the same bytes are, whatever their names."""
-    if isinstance(one, FirmwareBuild) and isinstance(other, FirmwareBuild):
-        return one.component.sha256 == other.component.sha256
-    return one == other
 
 
 def configuration(candidate: Candidate) -> dict[str, Any]:

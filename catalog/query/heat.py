@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.query.axes import axes_of
+from catalog.query.axes import Axes
+from catalog.query.images import Image, images
 from catalog.query.row_changes import WITHDRAWN
 from catalog.query.store import Catalog
 
@@ -30,19 +31,6 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
-    """A firmware image, by SHA-256 in hex, and the names of its builds."""
-
-    sha256: str
-    names: tuple[str, ...]
-
-    @property
-    def label(self) -> str:
-        """What people call it."""
-        return ", ".join(self.names) or self.sha256
-
-
-@dataclass(frozen=True, slots=True)
 class Heat:
     """rows: of each image, in order, for each column how many rows there are of each kind of change; none: empty."""
 
@@ -50,17 +38,17 @@ class Heat:
     rows: Sequence[tuple[Image, Sequence[Mapping[str, int]]]]
 
 
-def heat(connection: Any, old: Catalog, new: Catalog, technologies: Sequence[str]) -> Heat:
-    """connection: of `row_changes`. technologies: those that were compared. Raises as `axes_of`."""
+def heat(connection: Any, axes: Sequence[Axes], catalogs: Sequence[Catalog]) -> Heat:
+    """connection: of `row_changes`. axes: of the new catalog. catalogs: whose names images have, the new one first."""
     changed = connection.execute(
         "SELECT change, technology, firmware_sha256, vmm, vcpus, count(*) FROM changes GROUP BY ALL"
     ).fetchall()
     cells: defaultdict[tuple[str, str, str | None, int], Counter[str]] = defaultdict(Counter)
     ends: dict[tuple[str, str | None, int], set[int]] = {}
-    for firmware, technology, vmm, counts, each in _every(new, technologies):
-        for count in counts or (0,):
-            cells[firmware, technology, vmm, _bin(count)][UNCHANGED] += each
-            ends.setdefault((technology, vmm, _bin(count)), set()).add(count)
+    for one in axes:
+        for count in one.counts or (0,):
+            cells[one.firmware, one.technology, one.vmm, _bin(count)][UNCHANGED] += one.each
+            ends.setdefault((one.technology, one.vmm, _bin(count)), set()).add(count)
     for change, technology, firmware, vmm, count, many in changed:
         cell = cells[firmware.hex(), technology, vmm, _bin(count or 0)]
         cell[change] += many
@@ -74,26 +62,9 @@ def heat(connection: Any, old: Catalog, new: Catalog, technologies: Sequence[str
     ]
     rows = [
         (image, [+cells.get((image.sha256, *place), Counter()) for place in places])
-        for image in images({sha256 for sha256, *_ in cells}, new, old)
+        for image in images({sha256 for sha256, *_ in cells}, catalogs)
     ]
     return Heat(columns, rows)
-
-
-def images(wanted: Iterable[str], *catalogs: Catalog) -> list[Image]:
-    """Images by SHA-256 in hex, with the names that the first catalog has which knows them, by name."""
-    found = []
-    for sha256 in wanted:
-        known = (catalog.firmware.get(bytes.fromhex(sha256)) for catalog in catalogs)
-        rows = next((rows for rows in known if rows), [])
-        found.append(Image(sha256, tuple(sorted(row["name"] for row in rows))))
-    return sorted(found, key=lambda image: (not image.names, image.label))
-
-
-def _every(catalog: Catalog, technologies: Sequence[str]) -> Iterable[tuple[str, str, str | None, Sequence[int], int]]:
-    """Image, technology, profile, vCPU counts, and how many rows there are of each count."""
-    for axes in axes_of(catalog, technologies):
-        rows = max(1, len(axes.signatures)) * max(1, len(axes.features))
-        yield axes.firmware, axes.technology, axes.vmm, axes.counts, rows
 
 
 def _bin(count: int) -> int:

@@ -29,12 +29,17 @@ class NewRelease:
     record: ReleaseRecord
     revocations: Sequence[RevokeRecord]
 
+    @property
+    def manifest_sha256(self) -> str | None:
+        """Of its catalog, in hex."""
+        return self.record.artifacts.get(manifest.NAME)
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
         return {
             "release": self.record.release,
             "time": self.record.time,
-            "manifest_sha256": self.record.artifacts.get(manifest.NAME),
+            "manifest_sha256": self.manifest_sha256,
             "trust_version": self.record.trust_version,
             "revocations": [
                 {"selector": one.selector, "severity": one.severity, "reason": one.reason} for one in self.revocations

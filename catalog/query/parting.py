@@ -13,7 +13,7 @@ from catalog.launch.point import Point
 from catalog.launch.technology import Technology, technology_named
 from catalog.launch.update import LaunchUpdate, Segment
 from catalog.query.explain_search import Candidate
-from catalog.query.explain_space import AXES, Axis, Space, differing_parts
+from catalog.query.explain_space import AXES, Axis, Space, differing_parts, same
 from catalog.query.vmsa import SaveArea, differences
 
 
@@ -83,7 +83,7 @@ def _nearest(space: Space, found: Candidate) -> Candidate | None:
     for name in AXES:
         axis: Axis[Any] = getattr(space, name)
         choice = found.choice(name)
-        if choice is None or any(choice.value == near.value for near in axis.near):
+        if choice is None or any(same(choice.value, near.value) for near in axis.near):
             continue
         if name == "technology" or not axis.near:
             return None

@@ -10,7 +10,7 @@ from catalog.errors import VerificationFailed
 from catalog.query.log_reader import record_of
 from catalog.query.published import PublishedRelease
 from catalog.release import inputs
-from catalog.release.records import Severity
+from catalog.release.records import RevokeRecord, Severity
 from catalog.wire import Wire, decode_json
 
 MAX_REVOCATIONS = 8 << 20
@@ -23,6 +23,11 @@ class Revocation(Wire, frozen=True):
     selector: dict[str, str | int | None]
     severity: Severity
     reason: str
+
+    @property
+    def meant(self) -> str:
+        """The selector as people read it."""
+        return RevokeRecord(type="revoke", selector=self.selector, severity=self.severity, reason=self.reason).meant
 
 
 def parse_revocations(data: bytes) -> Sequence[Revocation]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -88,6 +88,21 @@ class Manifest(Wire, frozen=True):
         """Canonical text: keys sorted, two blanks of indent, a newline at the end."""
         compact = msgspec.json.encode(self, order="sorted")
         return msgspec.json.format(compact, indent=2) + b"\n"
+
+
+class CatalogFiles(Protocol):
+    """A catalog whose files are verified as they are read."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it has."""
+
+    @property
+    def manifest_sha256(self) -> str:
+        """In hex."""
+
+    def verified(self, name: str) -> bytes:
+        """The bytes of a file."""
 
 
 def parse_manifest(text: bytes) -> Manifest:

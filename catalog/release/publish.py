@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +18,7 @@ from catalog.errors import MalformedRecord, UsageError, VerificationFailed
 from catalog.release import manifest
 from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.release.log_history import History, read_history
-from catalog.release.manifest import Manifest
+from catalog.release.manifest import CatalogFiles
 from catalog.release.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, parse_record
 from catalog.release.row_leaves import COLUMNS, Rows
 from catalog.transparency import merkle
@@ -30,17 +29,6 @@ from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
 from catalog.transparency.trust import Trust
 
 REVOCATIONS = "revocations.json"
-
-
-class CatalogFiles(Protocol):
-    """A catalog whose files are verified as they are read."""
-
-    @property
-    def manifest(self) -> Manifest:
-        """What it has."""
-
-    def verified(self, name: str) -> bytes:
-        """The bytes of a file."""
 
 
 @dataclass(frozen=True, slots=True)

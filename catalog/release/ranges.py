@@ -9,13 +9,13 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod, sqrt
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from catalog.errors import MalformedInput, MalformedRecord, UsageError
 from catalog.release.enumeration import Progress
-from catalog.release.manifest import Manifest, part_names
+from catalog.release.manifest import CatalogFiles, part_names
 from catalog.wire import U16, U32, Wire, decode_json
 
 FORMAT = "ldcat-range/1"
@@ -27,14 +27,14 @@ FRAGMENT = 16
 MOST = 32 << 10
 """Bytes of a file, which digests that are uniform keep below."""
 
-LEAST = 257
-"""Rows of a file, at least, where the catalog has as many: one that is asked about, and 2**8 others."""
-
 MAX_READ = 4 * MOST
 """Bytes of a file that are read: several rows may have one digest."""
 
 MAX_INDEX = 16 << 20
 """Bytes of the index."""
+
+_MOST_NUMBER = 7
+"""Bytes of the number of a row, which is made of signed 64-bit integers."""
 
 _SPREAD = 6
 """Standard deviations that the largest file may have more rows than all on average."""
@@ -86,37 +86,21 @@ class RangeIndex(Wire, frozen=True):
         """The inputs of each row of a file whose digest begins as this one. Raises MalformedInput for no such file."""
         if len(data) % self.entry_size or len(data) > MAX_READ:
             raise MalformedInput(f"a range of {len(data)} bytes is none")
-        found = []
-        for at in range(0, len(data), self.entry_size):
-            if data[at : at + FRAGMENT] == digest[:FRAGMENT]:
-                number, row = int.from_bytes(data[at + FRAGMENT : at + self.entry_size], "big"), {}
-                for name, values in reversed([*self.axes.items()]):
-                    number, place = divmod(number, len(values) or 1)
-                    if not values:
-                        raise MalformedInput("a range has a row that its axes do not have")
-                    row[name] = values[place]
-                if number:
-                    raise MalformedInput("a range has a row that its axes do not have")
-                found.append(row)
-        return found
+        entries = (data[at : at + self.entry_size] for at in range(0, len(data), self.entry_size))
+        return [self._inputs(entry[FRAGMENT:]) for entry in entries if entry[:FRAGMENT] == digest[:FRAGMENT]]
+
+    def _inputs(self, number: bytes) -> dict[str, Any]:
+        """Of the row of a number."""
+        left, row = int.from_bytes(number, "big"), {}
+        for name, values in reversed([*self.axes.items()]):
+            left, place = divmod(left, len(values) or 1)
+            row[name] = values[place] if values else None
+        if left or not all(self.axes.values()):
+            raise MalformedInput("a range has a row that its axes do not have")
+        return row
 
 
 AXES = ("technology", "firmware_sha256", "kernel_hashes_sha256", "vmm", "vcpu_signature", "sev_features", "vcpus")
-
-
-class CatalogFiles(Protocol):
-    """A catalog whose files are verified as they are read."""
-
-    @property
-    def manifest(self) -> Manifest:
-        """What it has."""
-
-    @property
-    def manifest_sha256(self) -> str:
-        """In hex."""
-
-    def verified(self, name: str) -> bytes:
-        """The bytes of a file."""
 
 
 def number_size(axes: Iterable[Sequence[Any]]) -> int:
@@ -134,6 +118,8 @@ def ranges_of(catalog: CatalogFiles, progress: Progress) -> Iterator[tuple[str, 
         raise UsageError(f"of {', '.join(few)} the catalog keeps distinguished digests only: no range can list them")
     axes = _axes(catalog)
     size = FRAGMENT + number_size(axes.values())
+    if size > FRAGMENT + _MOST_NUMBER:
+        raise UsageError("the axes of the catalog have more combinations than the number of a row can say")
     bits = _prefix_bits(sum(entry.rows for entry in entries.values()), size)
     columns = {name: [_plain(value) for value in values] for name, values in axes.items()}
     index = RangeIndex(

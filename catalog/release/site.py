@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,8 @@ from catalog.errors import UsageError
 from catalog.release import inputs
 from catalog.release.enumeration import Progress
 from catalog.release.log_folder import CHECKPOINT, LogFolder
-from catalog.release.ranges import CatalogFiles, ranges_of
+from catalog.release.manifest import CatalogFiles
+from catalog.release.ranges import ranges_of
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import MAX_NOTE, Note
 from catalog.transparency.tiles import MAX_BUNDLE, WIDTH, TileReader, tile_path, tile_width
@@ -30,12 +30,8 @@ def write_site(catalog: CatalogFiles, log: Path, out: Path, *, number: int, prog
     if source == target or source in target.parents or target in source.parents:
         raise UsageError(f"{out} and {log} are one within the other", "give the site a folder of its own")
     checkpoint = LogFolder(source).read(CHECKPOINT, MAX_NOTE)  # what it counts is there already
-    try:
-        for path in _files(source):
-            _copy(source / path, target / path)
-    except OSError as error:
-        raise inputs.unreadable(out, error) from error
     folder = LogFolder(target)
+    folder.write(_missing(source, target))
     _check_whole(folder, Checkpoint.parse(Note.parse(checkpoint).text).size)
     folder.write((f"{RANGES}/{number}/{name}", data) for name, data in ranges_of(catalog, progress))
     folder.write([(CHECKPOINT, checkpoint)])
@@ -52,18 +48,14 @@ def _check_whole(log: LogFolder, size: int) -> None:
         level, hashes = level + 1, hashes // WIDTH
 
 
-def _files(log: Path) -> Iterator[Path]:
-    """Of tiles, entries and releases, below the folder of the log; none that is still being written."""
-    for part in ("tile", "releases"):
-        for path in sorted((log / part).rglob("*")):
-            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
-                yield path.relative_to(log)
-
-
-def _copy(source: Path, target: Path) -> None:
-    if target.is_file() and target.stat().st_size == source.stat().st_size:
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.copyfile(source, partial)
-    partial.replace(target)
+def _missing(source: Path, target: Path) -> Iterator[tuple[str, bytes]]:
+    """Tiles, entries and releases that are not there yet; nothing that is still being written."""
+    try:
+        for path in sorted((*source.glob("tile/**/*"), *source.glob("releases/**/*"))):
+            there = target / path.relative_to(source)
+            if path.is_symlink() or not path.is_file() or path.name.startswith("."):
+                continue
+            if not there.is_file() or there.stat().st_size != path.stat().st_size:
+                yield str(path.relative_to(source)), path.read_bytes()
+    except OSError as error:
+        raise inputs.unreadable(source, error) from error

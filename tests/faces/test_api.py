@@ -6,7 +6,6 @@ import logging
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from catalog.errors import MalformedInput, OlderThanSeen, Stale, Unreadable, Unt
 from catalog.release.build import Built
 from catalog.release.records import RevokeRecord
 from tests.faces.test_doctor_command import serving
+from tests.faces.test_hosted import at_once
 from tests.faces.test_published_lookup import Place, place
 from tests.query.test_diff import rows_of
 
@@ -143,20 +143,12 @@ def test_several_threads_ask(small: Built) -> None:
     digest = digest_of(small)
     with Release.open(small.folder) as release:
         expected = [match.to_dict() for match in release.lookup(digest)]
-        wrong: list[object] = []
 
         def ask() -> None:
             for _ in range(200):
-                found = [match.to_dict() for match in release.lookup(digest)]
-                if found != expected:
-                    wrong.append(found)
+                assert [match.to_dict() for match in release.lookup(digest)] == expected
 
-        threads = [threading.Thread(target=ask) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert not wrong
+        at_once(4, ask)
 
 
 def test_a_lookup_loads_little(small: Built, place: Place) -> None:
@@ -173,6 +165,10 @@ def test_a_lookup_loads_little(small: Built, place: Place) -> None:
 
 
 def test_what_the_package_has() -> None:
-    assert set(catalog.__all__) <= {*dir(catalog), "Release", "verify_proof"}
+    assert {name: getattr(catalog, name).__module__ for name in ("Release", "verify_proof")} == {
+        "Release": "catalog.faces.api",
+        "verify_proof": "catalog.faces.api",
+    }
+    assert sorted(catalog.__all__) == ["Release", "__version__", "verify_proof"]
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         catalog.Nothing  # noqa: B018

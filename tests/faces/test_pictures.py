@@ -18,7 +18,8 @@ from catalog.faces.pictures.parting import parting_lines, parting_svg
 from catalog.faces.pictures.svg import ADVANCE
 from catalog.faces.pictures.terminal import matrix_lines
 from catalog.query.coverage import NOT_ASKED_FOR, Cell, Coverage, Kind
-from catalog.query.heat import Column, Heat, Image
+from catalog.query.heat import Column, Heat
+from catalog.query.images import Image
 from catalog.query.memory_map import Range, memory_map
 from catalog.query.parting import Parting, Stop
 from catalog.release import embedded

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import pytest
 
+from catalog.abi.vcpu import VcpuSignature
 from catalog.launch.technology import technology_named
-from catalog.query.explain_near import Near
+from catalog.query.explain_near import Near, known_of
+from catalog.query.explain_space import Choice
+from catalog.query.measure import Workbench, request_of
 from catalog.query.parting import Parting, Stop
-from tests.query.test_explain import BELIEVED, ES, ES_LAUNCHED, LAUNCHED, ask, believed, digest_of
+from catalog.query.store import Catalog
+from catalog.release.build import Built
+from tests.query.test_explain import BELIEVED, ES, ES_LAUNCHED, LAUNCHED, ask, believed, digest_of, line
 
 
 def parted(launched: dict[str, Any], nears: list[Near]) -> Parting | None:
@@ -106,3 +112,28 @@ def test_sev_es_measures_no_address(axis: str) -> None:
     assert {stop.gpa for stop in stops} == {None}
     if axis == "vmm":
         assert "mxcsr: 0x0 was expected, not 0x1f80" in found.reasons
+
+
+def test_another_name_of_the_same_image_is_no_difference(small: Built) -> None:
+    """Of near images the one with the same bytes is what was expected, not the first."""
+    catalog = Catalog.open(small.folder)
+    known = known_of(catalog)
+    builds = {build.name: build for build in known.builds}
+    no_kernel = {"kernel_sha256": None, "initrd_sha256": None, "append": None}
+    launched = {**BELIEVED, **no_kernel, "firmware": "twin.fd", "vcpus": 7}
+    digest = Workbench(builds).measure(request_of(line(**launched))).digest
+    near = Near(
+        source="test",
+        technologies=["sev-snp"],
+        firmware=[builds["bare.fd"], builds["whole.fd"]],
+        kernels=[None],
+        vmms=["qemu-kvm-init2"],
+        signatures=[VcpuSignature(0xA00F11)],
+        sev_features=[1],
+        vcpus=[4],
+    )
+    explanation = ask(digest, [near], catalog)
+    (candidate,) = explanation.hits
+    found = explanation.parting(replace(candidate, firmware=Choice(builds["twin.fd"], "twin.fd")))
+    assert found
+    assert found.reasons == ["vCPUs: 4 were expected, not 7"]

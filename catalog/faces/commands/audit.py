@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -142,7 +141,7 @@ def _catalog(
 
     try:
         if release and release.source:
-            catalog: Catalog = release.source.open(release, lambda _: nullcontext(lambda _: None))
+            catalog: Catalog = release.source.open(release)
         else:
             catalog = replace(Catalog.open(Path(release.folder) if release else own), release=release)
     except LdcatError as failure:

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from catalog.faces import render
-from catalog.faces.options import LogOption, PassphraseOption, QuietOption, TableFormatOption, named_path, require
+from catalog.faces.options import (
+    LogOption,
+    LogTrustOption,
+    PassphraseOption,
+    QuietOption,
+    TableFormatOption,
+    named_path,
+    require,
+)
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_bounded
 from catalog.query.published import MAX_READ
@@ -23,12 +31,7 @@ def command(
             parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of `ldcat keygen --for witness`."
         ),
     ],
-    trust: Annotated[
-        Path,
-        typer.Option(
-            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whose log it has to be."
-        ),
-    ],
+    trust: LogTrustOption,
     heartbeat: Annotated[
         bool, typer.Option("--heartbeat", help="Cosign again, with the time of now: it is still the newest.")
     ] = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -53,6 +53,7 @@ from catalog.query.explain_near import (
     near_of_given,
 )
 from catalog.query.explanation import Explanation
+from catalog.query.parting import Parting
 from catalog.release.engine import local_engine, processors
 
 _CANDIDATES = "What may have been launched, besides what is known"
@@ -146,49 +147,51 @@ def command(
         )
     if explanation.hits:
         reply = reply.explained(explanation.hits[0].digest(), len(explanation.hits))
+    record = explanation.to_dict()
+    hits = list(zip(record["explanations"], map(explanation.parting, explanation.hits), strict=True))
     if html:
         from catalog.faces.pages import write_explanation
 
         write_explanation(
             html,
-            explanation,
+            explanation.compared_with,
             evidence=list(evidence_lines(reply)),
-            shown=[{**hit, "facts": _facts(hit)} for hit in explanation.to_dict()["explanations"]],
+            shown=[({**hit, "facts": _facts(hit)}, parted) for hit, parted in hits],
             searched=list(_searched(explanation)),
         )
     if output is Format.JSON:
-        render.json_document(_record(reply, explanation))
+        render.json_document({**_about(reply), **record})
     else:
-        for text in _lines(reply, explanation):
+        for text in _lines(reply, explanation, hits):
             render.line(text)
     if reply.refuted:
         raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
-    return exit_code(
-        [hit["revocation"] and hit["revocation"]["severity"] for hit in explanation.to_dict()["explanations"]]
-    )
+    return exit_code([hit["revocation"] and hit["revocation"]["severity"] for hit in record["explanations"]])
 
 
-def _record(reply: Answer, explanation: Explanation) -> dict[str, Any]:
-    """What is said of the evidence; then the rest."""
+def _about(reply: Answer) -> dict[str, Any]:
+    """What is said of the evidence, as JSON has it."""
     about = reply.to_dict()
     del about["found"], about["matches"]
-    return {**about, **explanation.to_dict()}
+    return about
 
 
-def _lines(reply: Answer, explanation: Explanation) -> Iterator[str]:
+def _lines(
+    reply: Answer, explanation: Explanation, hits: Sequence[tuple[dict[str, Any], Parting | None]]
+) -> Iterator[str]:
     yield from evidence_lines(reply)
-    record = explanation.to_dict()
-    for number, (candidate, hit) in enumerate(zip(explanation.hits, record["explanations"], strict=True), 1):
+    compared_with = explanation.compared_with
+    for number, (hit, parted) in enumerate(hits, 1):
         title = f"explanation {number}: {hit['technology']}"
         yield from fact_lines(_facts(hit), title=title)
         if not hit["differs"]:
-            yield f"  = nothing differs from the {record['compared_with']}"
-        said = "expected" if record["compared_with"] == EXPECTATION else f"the {record['compared_with']} has"
+            yield f"  = nothing differs from the {compared_with}"
+        said = "expected" if compared_with == EXPECTATION else f"the {compared_with} has"
         for difference in hit["differs"]:
             parts = f" ({', '.join(difference['parts'])})" if difference.get("parts") else ""
             found = f"{difference['axis']}{parts}: {difference['found']}"
             yield printable(f"  * {found}; {said}: {difference['expected']}")
-        if parted := explanation.parting(candidate):
+        if parted:
             yield "  where they part"
             yield from (f"    {printable(text)}" for text in parting_lines(parted))
         for note in hit["notes"]:

@@ -31,6 +31,7 @@ from catalog.faces.options import (
 from catalog.faces.releases import open_asked
 from catalog.faces.render import Format
 from catalog.query.answer import Answer, answer
+from catalog.query.flat import flat
 from catalog.query.match import Match
 
 
@@ -88,8 +89,8 @@ def _print(reply: Answer, output: Format) -> None:
     elif output is Format.JSONL:
         render.json_lines(match.to_dict() for match in reply.matches)
     elif output is Format.CSV:
-        flat = [render.flat(_with_kernel(match)) for match in reply.matches]
-        render.csv_rows(list(flat[0]) if flat else [], [list(row.values()) for row in flat])
+        rows = [flat(_with_kernel(match)) for match in reply.matches]
+        render.csv_rows(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
     else:
         for text in answer_lines(reply):
             render.line(text)

@@ -24,6 +24,7 @@ from catalog.faces.options import (
 )
 from catalog.faces.releases import known_builds
 from catalog.faces.render import Format
+from catalog.query.flat import flat
 from catalog.query.measure import MAX_LINE, Measured, Request, Workbench
 from catalog.release.inputs import unreadable
 from catalog.release.numbers import counts
@@ -168,8 +169,8 @@ def _print(measured: Sequence[Measured], output: Format) -> None:
     elif output is Format.JSONL:
         render.json_lines(records)
     elif output is Format.CSV:
-        flat = [render.flat(record) for record in records]
-        render.csv_rows(list(flat[0]), [list(each.values()) for each in flat])
+        rows = [flat(record) for record in records]
+        render.csv_rows(list(rows[0]), [list(row.values()) for row in rows])
     else:
         hidden = {"notes"} if len(records) == 1 else {"notes", "vcpus", "launch_digest"}
         shown = {name: value for name, value in records[0].items() if value is not None and name not in hidden}

@@ -12,7 +12,7 @@ import typer
 from catalog.errors import LdcatError
 from catalog.faces import render
 from catalog.faces.matches import printable
-from catalog.faces.options import QuietOption, TableFormatOption, named_path, parse_number, require
+from catalog.faces.options import LogTrustOption, QuietOption, TableFormatOption, named_path, parse_number, require
 from catalog.faces.places import HostedPlace, state_folder
 from catalog.faces.releases import newest_seen
 from catalog.faces.render import Format
@@ -27,12 +27,7 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 def command(
     url: Annotated[str, typer.Argument(metavar="URL", help="Folder of the log on a static host, https://HOST/PATH.")],
-    trust: Annotated[
-        Path,
-        typer.Option(
-            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whose log it has to be."
-        ),
-    ],
+    trust: LogTrustOption,
     evidence: Annotated[
         Path | None,
         typer.Option(
@@ -91,11 +86,10 @@ def _look(log: LogFolder, believed: Trust, evidence: Path, now: int) -> Watched:
 
 
 def _say(watched: Watched, url: str, now: int, output: Format, *, quiet: bool) -> None:
-    record = {"url": url, "time": now, **watched.to_dict(), "error": None}
     if output is not Format.TABLE:
-        _document(record, output)
+        _document({"url": url, "time": now, **watched.to_dict(), "error": None}, output)
     elif not quiet:
-        for text in _lines(record):
+        for text in _lines(watched, url, now):
             render.line(printable(text))
     if watched.newer_trust:
         render.warning(f"the publisher stands by version {watched.newer_trust} of the trust note: get it")
@@ -114,16 +108,15 @@ def _document(record: dict[str, Any], output: Format) -> None:
         render.json_lines([record])
 
 
-def _lines(record: dict[str, Any]) -> Iterator[str]:
+def _lines(watched: Watched, url: str, now: int) -> Iterator[str]:
     from catalog.query.finding import span
 
-    before = "" if record["size_before"] is None else f", {record['size_before']:,} before"
-    yield f"{record['change']}  {record['origin']} at {record['url']}: {record['size']:,} leaves{before}"
-    fresh = f"fresh for {span(record['fresh_until'] - record['time'])}"
-    names = ", ".join(dict.fromkeys(signer["name"] for signer in record["signers"]))
-    yield f"  release {record['last_release']} is the last one; signed by {names}; {fresh}"
-    for release in record["releases"]:
-        yield f"  + release {release['release']}, manifest {release['manifest_sha256']}"
-        for one in release["revocations"]:
-            selected = ", ".join(f"{name} {value}" for name, value in one["selector"].items())
-            yield f"    x {one['severity']}: {selected}: {one['reason']}"
+    found, last = watched.checkpoint, watched.before
+    before = "" if last is None else f", {last.size:,} before"
+    yield f"{watched.change}  {found.origin} at {url}: {found.size:,} leaves{before}"
+    names = ", ".join(dict.fromkeys(signer.key.name for signer in watched.signers))
+    fresh = f"fresh for {span(watched.fresh_until - now)}"
+    yield f"  release {watched.last_release} is the last one; signed by {names}; {fresh}"
+    for release in watched.releases:
+        yield f"  + release {release.record.release}, manifest {release.manifest_sha256}"
+        yield from (f"    x {one.severity}: {one.meant}: {one.reason}" for one in release.revocations)

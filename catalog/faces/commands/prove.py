@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -37,7 +36,7 @@ def command(
 
         hosted = HostedLog.of(log)
         prover = Prover(hosted)
-        catalog = hosted.open(prover.release, lambda _: nullcontext(lambda _: None))
+        catalog = hosted.open(prover.release)
     else:
         prover, catalog = Prover(LogFolder(log)), None
     bundles = prover.prove_digest(asked, warn=render.warning, catalog=catalog)

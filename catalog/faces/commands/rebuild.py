@@ -15,6 +15,7 @@ from catalog.faces import render
 from catalog.faces.matches import fact_lines, printable
 from catalog.faces.options import (
     LogOption,
+    LogTrustOption,
     PassphraseOption,
     QuietOption,
     TableFormatOption,
@@ -32,12 +33,7 @@ MAX_SHOWN = 20
 
 def command(
     log: LogOption,
-    trust: Annotated[
-        Path,
-        typer.Option(
-            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whose log it has to be."
-        ),
-    ],
+    trust: LogTrustOption,
     cosign: Annotated[bool, typer.Option("--cosign", help="Cosign the checkpoint if everything is the same.")] = False,
     key: Annotated[
         Path | None,

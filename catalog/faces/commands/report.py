@@ -30,6 +30,7 @@ def command(
     from catalog.faces.pages import write_report
 
     opened = open_asked(release, trust, skip=skip_verify, quiet=quiet)
-    write_report(html, opened)
+    covered = coverage_matrix(coverage(opened))
+    write_report(html, opened, covered)
     render.line(str(html))
-    render.picture(coverage_matrix(coverage(opened)))
+    render.picture(covered)

@@ -1,0 +1,17 @@
+"""Records on one level: for tables, and to say what of a record is another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one level, names joined by dots; lists joined by blanks."""
+    found: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = " ".join(map(str, value)) if isinstance(value, list) else value
+    return found
