@@ -95,6 +95,8 @@ def report_from_json(fields: Mapping[str, Any]) -> bytes:
 
 
 def _put_number(raw: bytearray, value: Any, at: int, size: int, name: str) -> None:
+    if isinstance(value, float) and value.is_integer():  # JSON knows one kind of number
+        value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 8 * size:
         raise MalformedInput(f"the report in JSON has a {name} that is no number of {8 * size} bits")
     raw[at : at + size] = value.to_bytes(size, "little")

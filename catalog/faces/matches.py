@@ -9,7 +9,8 @@ from catalog.query.match import shared_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     from catalog.query.match import Match
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def match_lines(matches: Sequence[Match]) -> Iterator[str]:
     """For each match a title, its facts, and what has to be known of it."""
     for number, match in enumerate(matches, 1):
-        yield from fact_lines(_facts(match), title=f"match {number} of {len(matches)}: {match.technology}")
+        yield from fact_lines(match_facts(match), title=f"match {number} of {len(matches)}: {match.technology}")
         for text in match.notes():
             yield f"  ! {text}"
     for text in shared_digest(matches):
@@ -53,21 +54,29 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in safe)
 
 
-def _facts(match: Match) -> list[tuple[str, object]]:
-    firmware, kernel = match.firmware, match.kernel_hashes
-    shown: list[tuple[str, object]] = [
-        ("firmware", firmware["name"]),
-        ("firmware SHA-256", firmware["sha256"].hex()),
-    ]
+def firmware_facts(firmware: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """What a build is, and who published it."""
+    shown: list[tuple[str, object]] = [("firmware", firmware["name"]), ("firmware SHA-256", firmware["sha256"].hex())]
     if firmware["package"]:
         shown.append(("published in", f"{firmware['package']} {firmware['version']} ({firmware['suite']})"))
-    if kernel:
-        shown.append(("kernel hashes", kernel["name"]))
-        shown.append(("kernel SHA-256", kernel["kernel_sha256"].hex()))
-        shown.append(("initrd SHA-256", kernel["initrd_sha256"].hex()))
-        shown.append(("command line", repr(kernel["append"])))
-    else:
-        shown.append(("kernel hashes", "none"))
+    return shown
+
+
+def kernel_facts(kernel: Mapping[str, Any] | None) -> list[tuple[str, object]]:
+    """What a kernel hashes table is of."""
+    if kernel is None:
+        return [("kernel hashes", "none")]
+    return [
+        ("kernel hashes", kernel["name"]),
+        ("kernel SHA-256", kernel["kernel_sha256"].hex()),
+        ("initrd SHA-256", kernel["initrd_sha256"].hex()),
+        ("command line", repr(kernel["append"])),
+    ]
+
+
+def match_facts(match: Match) -> list[tuple[str, object]]:
+    """Names and values, in the order in which people read them."""
+    shown = firmware_facts(match.firmware) + kernel_facts(match.kernel_hashes)
     if match.vmm:
         shown.append(("VMM profile", f"{match.vmm} ({match.vmm_title})"))
         shown.append(("vCPUs", match.vcpus))

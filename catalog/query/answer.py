@@ -106,12 +106,24 @@ def answer(
         matches = lookup(catalog, digest, warn=warn) if digest else ()
         of_question = tuple(match for match in matches if match.technology == question.technology)
         return Answer(evidence, digest, of_question, None, _all_notes(notes, of_question), catalog.release)
+    endorsement = verified(value, proofs) if isinstance(value, AttestationReport) else None
+    return found_answer(catalog, evidence, endorsement, lambda digest: lookup(catalog, digest, warn=warn))
+
+
+def found_answer(
+    catalog: Catalog,
+    evidence: Evidence,
+    endorsement: Endorsement | None,
+    find: Callable[[LaunchDigest], Sequence[Match]],
+) -> Answer:
+    """Of a digest or a report, which say it themselves. find: every configuration with a digest."""
+    value = evidence.value
     if isinstance(value, AttestationReport):
-        endorsement = verified(value, proofs)
-        matches = tuple(m for m in lookup(catalog, value.measurement, warn=warn) if m.technology == "sev-snp")
-        all_notes = _all_notes(report_notes(value), matches)
-        return Answer(evidence, value.measurement, matches, endorsement, all_notes, catalog.release)
-    matches = lookup(catalog, value, warn=warn)
+        matches = tuple(match for match in find(value.measurement) if match.technology == "sev-snp")
+        notes = _all_notes(report_notes(value), matches)
+        return Answer(evidence, value.measurement, matches, endorsement, notes, catalog.release)
+    assert isinstance(value, LaunchDigest), "a launch measurement says no digest"  # noqa: S101
+    matches = tuple(find(value))
     return Answer(evidence, value, matches, None, _all_notes([], matches), catalog.release)
 
 

@@ -60,6 +60,11 @@ class Lookups:
                 match.revocation = (found.severity, found.reason)
         return matches
 
+    @property
+    def quick(self) -> bool:
+        """Whether each is a few reads of the indexes, and no walk, file or request."""
+        return self._packed is not None and not any(one.distinguished_bits for one in self._packed.indexes.values())
+
     def close(self) -> None:
         """Close every file."""
         if self._packed:

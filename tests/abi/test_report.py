@@ -209,6 +209,16 @@ def test_json_that_is_no_report(name: str, value: object, said: str) -> None:
         report_from_json({**fields, name: value})
 
 
+def test_json_knows_one_kind_of_number() -> None:
+    """Some encoders write 3.0 for 3; nobody writes 3.5."""
+    raw = report_bytes()
+    fields = as_json(raw, hexadecimal=True, old=False)
+    floats = {name: float(value) if type(value) is int else value for name, value in fields.items()}
+    assert report_from_json(floats) == raw
+    with pytest.raises(MalformedInput, match="vmpl that is no number of 32 bits"):
+        report_from_json({**fields, "vmpl": 0.5})
+
+
 def test_json_that_lacks_a_field() -> None:
     fields = as_json(signed(report_bytes()), hexadecimal=True, old=False)
     for name in ("chip_id", "launch_tcb"):
