@@ -1,6 +1,6 @@
-"""Pages: what a diff, a release or an explanation is, as one self-contained HTML file that prints well.
+"""Pages: what a diff, a release or an explanation is, as HTML that prints well: one file, or some that a host serves.
 
-Nothing is loaded by them and no script runs in them; they are the same bytes for the same catalogs.
+No script runs in one that stands alone, and it loads nothing. They are the same bytes for the same catalogs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from catalog.faces.pictures.heat import heat_matrix
 from catalog.faces.pictures.matrix import Matrix, matrix_svg
 from catalog.faces.pictures.memory_map import MOST_RANGES, memory_map_svg
 from catalog.faces.pictures.parting import parting_svg
+from catalog.faces.web.assets import assets_folder
 from catalog.query.diff import Diff
 from catalog.query.memory_map import Range, memory_map
 from catalog.query.parting import Parting
@@ -28,46 +29,66 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; "
+    "base-uri 'none'"
+)
+"""Content-Security-Policy of pages that a host serves."""
+
 
 def write_diff(path: Path, old: Catalog, new: Catalog, found: Diff) -> None:
     """Raises as `write_whole`, which a page of any kind does."""
-    sides = [_side(what, one) for what, one in (("old", old), ("new", new))]
-    _write(
-        path,
+    write_whole(path, diff_page(old, new, found))
+
+
+def diff_page(old: Catalog, new: Catalog, found: Diff, root: str | None = None) -> bytes:
+    """root: as for `page`."""
+    return page(
         "diff.html",
-        title=f"{old.manifest.name} and {new.manifest.name}: what differs",
-        sides=sides,
+        root,
+        title=f"{title_of(old)} and {title_of(new)}: what differs",
+        sides=[side_of(what, one, root) for what, one in (("old", old), ("new", new))],
         found=found,
         why=found.why(),
         always=(ADDED, WITHDRAWN, RULE_CHANGED),
         heat=_markup(matrix_svg(heat_matrix(found.heat), "heat")) if found.heat.rows else None,
-        command=shlex.join(["ldcat", "diff", old.place, new.place, "--format", "jsonl"]),
+        command=shlex.join(["ldcat", "diff", _place(old, root), _place(new, root), "--format", "jsonl"]),
     )
 
 
 def write_report(path: Path, catalog: Catalog, covered: Matrix) -> None:
     """Of a catalog or a release, and what it covers; raises VerificationFailed for a damaged one, too."""
-    release = catalog.release
+    write_whole(path, report_page(catalog, covered))
+
+
+def report_page(catalog: Catalog, covered: Matrix, root: str | None = None) -> bytes:
+    """root: as for `page`. Raises VerificationFailed for a damaged catalog."""
     by_map: dict[tuple[Range, ...], list[str]] = {}
     for name, build in sorted(catalog.builds.items()):
         by_map.setdefault(tuple(memory_map(build.component)), []).append(name)
-    _write(
-        path,
+    return page(
         "report.html",
-        title=catalog.manifest.name + (f": release {release.number} of {release.origin}" if release else ""),
-        side=_side("catalog", catalog),
+        root,
+        title=title_of(catalog),
+        side=side_of("catalog", catalog, root),
         manifest=catalog.manifest,
         revocations=catalog.revocations,
         coverage=_markup(matrix_svg(covered, "coverage")),
-        builds=[_build(catalog, name) for name in sorted(catalog.builds)],
+        builds=[build_facts(catalog, name) for name in sorted(catalog.builds)],
         maps=[
-            {"names": names, "ranges": len(ranges), "svg": _drawn_map(ranges, number, names)}
+            {"names": names, "ranges": len(ranges), "svg": drawn_map(ranges, number, names)}
             for number, (ranges, names) in enumerate(by_map.items())
         ],
         kernels=[_kernel(row) for rows in catalog.kernel_hashes.values() for row in rows],
         profiles=[catalog.profiles[name] for name in sorted(catalog.profiles)],
-        command=shlex.join(["ldcat", "sql", "SELECT * FROM launch_digests", "--catalog", catalog.place]),
+        command=shlex.join(["ldcat", "sql", "SELECT * FROM launch_digests", "--catalog", _place(catalog, root)]),
     )
+
+
+def title_of(catalog: Catalog) -> str:
+    """What a catalog is, in a few words."""
+    release = catalog.release
+    return catalog.manifest.name + (f": release {release.number} of {release.origin}" if release else "")
 
 
 def write_explanation(
@@ -82,9 +103,9 @@ def write_explanation(
 
     shown: the explanations as JSON has them, each with `facts` for people, and where it parts from what is expected.
     """
-    _write(
-        path,
+    explained = page(
         "explain.html",
+        None,
         title="Why this launch digest",
         evidence=evidence,
         hits=[
@@ -94,12 +115,18 @@ def write_explanation(
         compared_with=compared_with,
         searched=searched,
     )
+    write_whole(path, explained)
 
 
-def _write(path: Path, template: str, **shown: Any) -> None:
-    css = _markup((_TEMPLATES / "page.css").read_text(encoding="utf-8"))
-    page = _environment().get_template(template).render(css=css, version=__version__, **shown)
-    write_whole(path, page.encode("utf-8", "backslashreplace"))
+def page(template: str, root: str | None, **shown: Any) -> bytes:
+    """A page that stands alone; or, with `root`, one of several that a host serves.
+
+    root: what leads from the page to the folder that they are all below, relative: a host may serve that anywhere.
+    """
+    css = _markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")) if root is None else None
+    assets = None if root is None else assets_folder()
+    shown |= {"css": css, "root": root, "assets": assets, "policy": POLICY, "version": __version__}
+    return _environment().get_template(template).render(shown).encode("utf-8", "backslashreplace")
 
 
 @cache
@@ -123,11 +150,19 @@ def _markup(text: str) -> str:
     return Markup(text)  # noqa: S704
 
 
-def _side(what: str, catalog: Catalog) -> dict[str, Any]:
+def _place(catalog: Catalog, root: str | None) -> str:
+    """What a command line asks; folders of a host are nobody's business."""
+    if root is None:
+        return catalog.place
+    return f"URL/releases/{catalog.release.number}" if catalog.release else "URL"
+
+
+def side_of(what: str, catalog: Catalog, root: str | None) -> dict[str, Any]:
+    """Which catalog it is, and how far it was verified. root: as for `page`."""
     release = catalog.release
     facts: list[tuple[str, object]] = [
         ("name", catalog.manifest.name),
-        ("place", catalog.place),
+        *([("place", catalog.place)] if root is None else []),
         ("manifest SHA-256", catalog.manifest_sha256),
         ("generator", catalog.manifest.generator),
     ]
@@ -141,7 +176,8 @@ def _side(what: str, catalog: Catalog) -> dict[str, Any]:
     return {"what": what, "facts": facts, "unverified": release is not None and not release.trust_version}
 
 
-def _build(catalog: Catalog, name: str) -> dict[str, Any]:
+def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
+    """Of a build, for people."""
     build = catalog.builds[name]
     component, origin = build.component, build.origin
     return {
@@ -166,7 +202,8 @@ def _kernel(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": row["name"], "facts": facts}
 
 
-def _drawn_map(ranges: Sequence[Range], number: int, names: Sequence[str]) -> str | None:
+def drawn_map(ranges: Sequence[Range], number: int, names: Sequence[str]) -> str | None:
+    """The memory map of images; None for one of more ranges than anybody launches. number: unique in its page."""
     if len(ranges) > MOST_RANGES:
         return None
     return _markup(memory_map_svg(ranges, f"map-{number}", f"Memory map of {', '.join(names)}"))

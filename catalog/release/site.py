@@ -1,8 +1,8 @@
-"""A site: a log and the ranges of one of its releases, in a folder that any static host serves."""
+"""A site: a log, the ranges of one of its releases, and pages, in a folder that any static host serves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from catalog.errors import UsageError
@@ -10,7 +10,7 @@ from catalog.release import inputs
 from catalog.release.enumeration import Progress
 from catalog.release.log_folder import CHECKPOINT, LogFolder
 from catalog.release.manifest import CatalogFiles
-from catalog.release.ranges import ranges_of
+from catalog.release.ranges import INDEX, RangeIndex, ranges_of
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import MAX_NOTE, Note
 from catalog.transparency.tiles import MAX_BUNDLE, WIDTH, TileReader, tile_path, tile_width
@@ -19,8 +19,12 @@ RANGES = "range"
 """Folder of the ranges, below which each release has its own."""
 
 
-def write_site(catalog: CatalogFiles, log: Path, out: Path, *, number: int, progress: Progress) -> None:
-    """The files of the log, then the ranges of the release of that number, then the checkpoint.
+Pages = Callable[[RangeIndex], Iterable[tuple[str, bytes]]]
+"""What people look at, as paths and bytes, given the index of the ranges."""
+
+
+def write_site(catalog: CatalogFiles, log: Path, out: Path, *, number: int, progress: Progress, pages: Pages) -> None:
+    """The files of the log, then the ranges of the release of that number, the checkpoint, and pages.
 
     Files that are there already with the same size are of the same log, whose files never change. progress: told of
     rows. Raises UsageError where the site would be within the log, or the log within it; Unreadable, MalformedInput for
@@ -33,8 +37,18 @@ def write_site(catalog: CatalogFiles, log: Path, out: Path, *, number: int, prog
     folder = LogFolder(target)
     folder.write(_missing(source, target))
     _check_whole(folder, Checkpoint.parse(Note.parse(checkpoint).text).size)
-    folder.write((f"{RANGES}/{number}/{name}", data) for name, data in ranges_of(catalog, progress))
+    index: list[bytes] = []
+    folder.write(_ranges(catalog, number, progress, index))
     folder.write([(CHECKPOINT, checkpoint)])
+    folder.write(pages(RangeIndex.parse(*index)))
+
+
+def _ranges(catalog: CatalogFiles, number: int, progress: Progress, index: list[bytes]) -> Iterator[tuple[str, bytes]]:
+    """index: gets what the index file says."""
+    for name, data in ranges_of(catalog, progress):
+        if name == INDEX:
+            index.append(data)
+        yield f"{RANGES}/{number}/{name}", data
 
 
 def _check_whole(log: LogFolder, size: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,7 +107,7 @@ def test_a_site_is_completed_with_each_release(run: Run, place: Place, site: Pat
     place.publish(REVOKE)
     assert run("site", str(place.log), "-o", str(site), "--trust", str(place.trust))[0] == 0
     changed = {path.name for path, data in before.items() if path.read_bytes() != data}
-    assert changed == {"checkpoint"}
+    assert changed == {"checkpoint", "builds.html", "releases.html", "page.json", "index.html"}
     assert {path.name for path in (site / "range").iterdir()} == {"1", "2"}
     assert run("audit", str(site), "--trust", str(place.trust))[0] == 0
     assert not [path for path in site.rglob("*") if "partial" in path.name]
@@ -157,3 +158,36 @@ def test_an_audit_and_a_proof_of_what_a_host_serves(
     (site / "checkpoint").unlink()
     code, out, _ = run("audit", url, *trust)
     assert (code, "status 404" in out) == (1, True)
+
+
+def test_the_pages_of_a_site(run: Run, place: Place, site: Path) -> None:
+    data = json.loads((site / "page.json").read_bytes())
+    assert (data["release"]["number"], data["trust"]["quorum"], len(data["trust"]["logs"])) == (1, None, 1)
+    images = {path.stem for path in (site / "builds").iterdir()}
+    assert images == set(data["firmware"])
+    for name in ("index.html", "builds.html", "releases.html"):
+        text = (site / name).read_text()
+        assert str(place.log) not in text
+        for target in re.findall(r'(?:href|src|action)="([^"#:]+)"', text):
+            assert (site / target).exists() or target in ("./", "d"), (name, target)
+    place.publish(REVOKE)
+    assert run("site", str(place.log), "-o", str(site), "--trust", str(place.trust))[0] == 0
+    assert 'href="diff/1...2.html"' in (site / "releases.html").read_text()
+    assert "1...2.html" in {path.name for path in (site / "diff").iterdir()}
+
+
+def test_a_site_that_nobody_verified_says_so(run: Run, place: Place, tmp_path: Path) -> None:
+    site = tmp_path / "unverified"
+    assert run("site", str(place.log), "-o", str(site), "--insecure-skip-verify")[0] == 0
+    assert json.loads((site / "page.json").read_bytes())["trust"] is None
+    for name in ("index.html", "builds.html"):
+        assert "NOT VERIFIED" in (site / name).read_text()
+
+
+def test_a_change_that_cannot_be_read_leaves_the_site_without_it(run: Run, place: Place, tmp_path: Path) -> None:
+    place.publish(REVOKE)
+    shutil.rmtree(place.log / "releases/1")
+    site = tmp_path / "out"
+    code, _, err = run("site", str(place.log), "-o", str(site), "--trust", str(place.trust))
+    assert (code, "there is no page of what changed since release 1" in err) == (0, True)
+    assert "diff/1...2" not in (site / "releases.html").read_text()

@@ -10,7 +10,7 @@ import typer
 from catalog.errors import UsageError
 from catalog.faces import render
 from catalog.faces.options import QuietOption, SkipVerifyOption, TrustOption, named_path
-from catalog.faces.releases import open_asked
+from catalog.faces.releases import open_asked, trust_of
 
 
 def command(
@@ -27,15 +27,25 @@ def command(
     """Write everything that a static host has to serve of a log and of one release in it.
 
     The log as it is, and the rows of the release in ranges: small files by the first bits of digests. A lookup then
-    costs one request, and the host learns no more than which few hundred digests it is among. Run it again after each
-    release; the checkpoint is replaced last.
+    costs one request, and the host learns no more than which few hundred digests it is among. Pages for people beside
+    them ask just so, and verify proofs in the browser. Run it again after each release; the checkpoint is replaced
+    last.
     """
+    from catalog.faces.web.site import site_pages
     from catalog.release.site import write_site  # pyarrow takes long to load
 
     opened = open_asked(release, trust, skip=skip_verify, quiet=quiet)
     if opened.release is None:
         raise UsageError(f"{release} is published in no log", "ldcat publish CATALOG --log DIR makes one")
     rows = sum(entry.rows for entry in opened.manifest.technologies.values())
+    believed = None if skip_verify else trust_of(release, trust)
     with render.progress(quiet=quiet, plain=False) as begin:
-        write_site(opened, Path(opened.release.log), out, number=opened.release.number, progress=begin("listed", rows))
+        write_site(
+            opened,
+            Path(opened.release.log),
+            out,
+            number=opened.release.number,
+            progress=begin("listed", rows),
+            pages=lambda index: site_pages(opened, index, believed, out),
+        )
     render.line(str(out))

@@ -1,0 +1,290 @@
+// The log, verified here: signatures of the checkpoint, the inclusion of a row and of the last release, what it revokes.
+// Texts: C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof; RFC 6962.
+
+import { hexOf } from "./evidence.js";
+import { get } from "./rows.js";
+
+const WIDTH = 256;
+const HASH = 32;
+const MAX_NOTE = 1 << 20;
+const MAX_BUNDLE = WIDTH * (2 + 65535);
+const MAX_REVOCATIONS = 8 << 20;
+const MAX_AHEAD = 3600; // seconds that clocks may differ
+const MOST_ASKED = 40; // bundles in which a row is looked for
+
+export class NotProven extends Error {}
+
+const utf8 = new TextEncoder();
+const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+const toBase64 = (bytes) => btoa(String.fromCharCode(...bytes));
+const joined = (...parts) => {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
+  return whole;
+};
+const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+const leafHash = (entry) => sha256(joined([0], entry));
+const nodeHash = (left, right) => sha256(joined([1], left, right));
+
+// Whether this browser can verify at all: WebCrypto is there for pages that nobody on the way can change.
+export function cannotVerify() {
+  if (globalThis.crypto?.subtle) return null;
+  return "this browser verifies nothing on a page that came over plain http: use https, or ldcat verify-proof";
+}
+
+// The row of `leaf` in the log of `catalog`: what was verified, and the proof bundle that ldcat verify-proof reads.
+export async function prove(catalog, leaf) {
+  const reason = cannotVerify();
+  if (reason) throw new NotProven(reason);
+  const { trust, release, manifest_sha256: manifest } = catalog.page;
+  if (!trust) throw new NotProven("this page came with no keys to verify its log with");
+  const log = await Log.open(catalog.root, release.origin);
+  const signers = await log.signedBy(trust);
+  const index = await log.find(catalog.page, leaf);
+  const row = await log.inclusion(index, utf8.encode(leaf));
+  const last = await log.entry(log.size - 1);
+  const status = await log.inclusion(log.size - 1, last);
+  const record = JSON.parse(new TextDecoder().decode(last));
+  if (record.type !== "release") throw new NotProven("the last leaf of the log is not the record of a release");
+  const fresh = log.freshUntil(signers, record.time, trust);
+  const revocations = await get(`${log.root}releases/${record.release}/revocations.json`, MAX_REVOCATIONS);
+  if (hexOf(await sha256(revocations)) !== record.revocations_sha256) {
+    throw new NotProven("the revocations are not those that the last release names");
+  }
+  const list = JSON.parse(new TextDecoder().decode(revocations));
+  return {
+    origin: log.origin,
+    index,
+    size: log.size,
+    root: hexOf(log.rootHash),
+    release: record.release,
+    isNewest: record.artifacts["manifest.json"] === manifest,
+    signers: signers.map(({ key }) => key.name),
+    fresh,
+    revocations: list,
+    bundle: `${canonical({ format: "ldcat-proof/1", revocations: list, row, status })}\n`,
+  };
+}
+
+class Log {
+  constructor(root, text, signatures, note) {
+    const [origin, size, encoded] = text.split("\n");
+    if (!/^(0|[1-9][0-9]{0,15})$/.test(size)) throw new NotProven("the checkpoint has no size");
+    Object.assign(this, { root, text, signatures, note, origin, size: Number(size), rootHash: fromBase64(encoded) });
+    this.tiles = new Map();
+  }
+
+  static async open(root, origin) {
+    const note = new TextDecoder("utf-8", { fatal: true }).decode(await get(`${root}checkpoint`, MAX_NOTE, "no-cache"));
+    const at = note.lastIndexOf("\n\n");
+    if (at < 0 || !note.endsWith("\n")) throw new NotProven("the checkpoint is no signed note");
+    const signatures = note.slice(at + 2, -1).split("\n").map((line) => {
+      const [, name, encoded] = /^\u2014 (\S+) ([A-Za-z0-9+/=]+)$/.exec(line) ?? [];
+      if (!name) throw new NotProven("the checkpoint has a signature that is none");
+      const value = fromBase64(encoded);
+      return { name, id: hexOf(value.subarray(0, 4)), value: value.subarray(4) };
+    });
+    const log = new Log(root, note.slice(0, at + 1), signatures, note);
+    if (log.origin !== origin) throw new NotProven(`the checkpoint is of ${log.origin}, and not of ${origin}`);
+    return log;
+  }
+
+  // Who signed: the log itself, and a quorum of witnesses. Raises for a signature that is not right.
+  async signedBy(trust) {
+    const found = [];
+    const without = [];
+    for (const [role, keys] of [["log", trust.logs], ["witness", trust.witnesses]]) {
+      for (const key of keys) {
+        const made = this.signatures.filter(({ name, id }) => name === key.name && id === key.id);
+        if (!made.length) continue;
+        if (made.length > 1) throw new NotProven(`${key.name} signed twice with one key`);
+        if (key.ed25519 === null) without.push(key.name);
+        else found.push({ role, key, time: await this.#verify(key, made[0].value) });
+      }
+    }
+    const extra = without.length ? `; this browser cannot verify the ML-DSA-44 signatures of ${without.join(", ")}` : "";
+    if (!found.some(({ role, key }) => role === "log" && key.name === this.origin)) {
+      throw new NotProven(`no trusted key of ${this.origin} signed this checkpoint${extra}`);
+    }
+    const enough = new Set(found.filter(({ role }) => role === "witness").map(({ key }) => key.witness));
+    for (const { name, threshold, members } of trust.groups) {
+      if (members.filter((member) => enough.has(member)).length >= threshold) enough.add(name);
+    }
+    if (trust.quorum !== null && !enough.has(trust.quorum)) {
+      throw new NotProven(`the witnesses that cosigned this checkpoint are not the quorum${extra}`);
+    }
+    return found;
+  }
+
+  async #verify(key, value) {
+    const public_ = await crypto.subtle.importKey("raw", fromBase64(key.ed25519), "Ed25519", false, ["verify"]).catch(() => {
+      throw new NotProven("this browser knows no Ed25519: a newer one does, or ldcat verify-proof");
+    });
+    const time = key.timed ? Number(new DataView(value.buffer, value.byteOffset).getBigUint64(0)) : null;
+    const text = key.timed ? `cosignature/v1\ntime ${time}\n${this.text}` : this.text;
+    const signature = key.timed ? value.subarray(8) : value;
+    if (!(await crypto.subtle.verify("Ed25519", public_, signature, utf8.encode(text)))) {
+      throw new NotProven(`the signature of ${key.name} is not right`);
+    }
+    return time;
+  }
+
+  // Until when somebody vouches for the checkpoint, in seconds since 1970; raises where that is over.
+  freshUntil(signers, made, trust) {
+    const now = Date.now() / 1000;
+    if (now >= trust.expires) throw new NotProven("the trust note that this page came with has expired");
+    const timed = signers.map(({ time }) => time).filter((time) => time !== null);
+    const counted = (timed.length ? timed : [made]).filter((time) => time <= now + MAX_AHEAD);
+    const until = Math.max(...counted) + trust.max_age;
+    if (!(now <= until)) throw new NotProven("nobody vouches for this checkpoint any more: it is too old");
+    return until;
+  }
+
+  // The index of a leaf, looked for where its digest has to be among those of its firmware and kernel hashes.
+  async find(page, leaf) {
+    const start = leaf.slice(0, leaf.indexOf(',"launch_digest":'));
+    for (const [firmware, table, first, rows] of page.families) {
+      const { firmware_sha256: images, kernel_hashes_sha256: tables } = page.axes;
+      if (start !== `{"firmware_sha256":${images[firmware]},"kernel_hashes_sha256":${tables[table]}`) continue;
+      const index = await this.#search(leaf, first, first + rows);
+      if (index !== null) return index;
+    }
+    throw new NotProven("the log does not have this row");
+  }
+
+  // By interpolation: within a family digests are in order, and evenly spread.
+  async #search(leaf, low, high) {
+    const wanted = spot(leaf);
+    let [least, most] = [0, 1];
+    for (let asked = 0; low < high && asked < MOST_ASKED; asked++) {
+      const share = most > least ? (wanted - least) / (most - least) : 0.5;
+      const middle = Math.min(Math.max(low + Math.floor((high - low) * share), low), high - 1);
+      const begin = Math.floor(middle / WIDTH) * WIDTH;
+      const entries = (await this.#bundle(begin / WIDTH)).map((entry) => new TextDecoder().decode(entry));
+      const within = entries.slice(Math.max(0, low - begin), high - begin);
+      const at = within.indexOf(leaf);
+      if (at >= 0) return Math.max(low, begin) + at;
+      const [first, last] = [within[0], within[within.length - 1]];
+      if (leaf < first) [high, most] = [Math.max(low, begin), spot(first)];
+      else if (leaf > last) [low, least] = [Math.min(high, begin + entries.length), spot(last)];
+      else return null;
+    }
+    return null;
+  }
+
+  async entry(index) {
+    return (await this.#bundle(Math.floor(index / WIDTH)))[index % WIDTH];
+  }
+
+  async #bundle(number) {
+    const data = await this.#wide("entries", number, MAX_BUNDLE, Math.min(WIDTH, this.size - number * WIDTH));
+    const view = new DataView(data.buffer);
+    const entries = [];
+    for (let at = 0; at < data.length; ) {
+      const size = view.getUint16(at);
+      entries.push(data.subarray(at + 2, at + 2 + size));
+      at += 2 + size;
+    }
+    return entries;
+  }
+
+  // The proof of a leaf as text, once it leads to the root of the checkpoint.
+  async inclusion(index, entry) {
+    const hashes = await this.#path(index, 0, this.size);
+    let found = await leafHash(entry);
+    let [at, last] = [index, this.size - 1];
+    for (const hash of hashes) {
+      if (at % 2 || at === last) {
+        found = await nodeHash(hash, found);
+        while (at % 2 === 0 && at) [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
+      } else {
+        found = await nodeHash(found, hash);
+      }
+      [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
+    }
+    if (last || hexOf(found) !== hexOf(this.rootHash)) {
+      throw new NotProven("the hashes of the log do not lead from this row to its checkpoint");
+    }
+    const lines = ["c2sp.org/tlog-proof@v1", `extra ${toBase64(entry)}`, `index ${index}`, ...hashes.map(toBase64)];
+    return `${lines.join("\n")}\n\n${this.note}`;
+  }
+
+  // RFC 6962, 2.1.1: hashes beside the way from the leaf to the root of the leaves from `low` to `high`, the lowest first.
+  async #path(index, low, high) {
+    if (high - low < 2) return [];
+    const split = low + halfOf(high - low);
+    if (index < split) return [...(await this.#path(index, low, split)), await this.#root(split, high)];
+    return [...(await this.#path(index, split, high)), await this.#root(low, split)];
+  }
+
+  // The root of the leaves from `low` to `high`.
+  async #root(low, high) {
+    const size = high - low;
+    const half = halfOf(size);
+    if (size === 1 || size === 2 * half) return this.#node(size === 1 ? 0 : Math.round(Math.log2(size)), low / size);
+    const split = low + half;
+    return nodeHash(await this.#root(low, split), await this.#root(split, high));
+  }
+
+  // The root of the leaves from index * 2^level on, of which there are 2^level.
+  async #node(level, index) {
+    const within = level % 8;
+    const tileLevel = (level - within) / 8;
+    const first = index * 2 ** within;
+    const number = Math.floor(first / WIDTH);
+    const width = Math.min(WIDTH, Math.floor(this.size / 256 ** tileLevel) - number * WIDTH);
+    const tile = await this.#wide(`${tileLevel}`, number, WIDTH * HASH, width);
+    let hashes = [];
+    for (let at = first % WIDTH, end = at + 2 ** within; at < end; at++) {
+      hashes.push(tile.subarray(at * HASH, (at + 1) * HASH));
+    }
+    while (hashes.length > 1) {
+      const above = [];
+      for (let at = 0; at < hashes.length; at += 2) above.push(await nodeHash(hashes[at], hashes[at + 1]));
+      hashes = above;
+    }
+    return hashes[0];
+  }
+
+  // A tile or a bundle; a partial one may be gone once the whole one is there, which begins with it.
+  async #wide(level, number, atMost, width) {
+    const key = `${level}/${number}`;
+    if (!this.tiles.has(key)) {
+      const path = `${this.root}tile/${level}/${tileName(number)}`;
+      const part = width === WIDTH ? "" : `.p/${width}`;
+      this.tiles.set(key, await get(path + part, atMost).catch((error) => {
+        if (!part) throw error;
+        return get(path, atMost);
+      }));
+    }
+    return this.tiles.get(key);
+  }
+}
+
+// The largest power of two that is less than a number, and 1 for 1.
+function halfOf(number) {
+  let half = 1;
+  while (2 * half < number) half *= 2;
+  return half;
+}
+
+// Where a leaf is among all digests, from 0 to 1.
+function spot(leaf) {
+  return parseInt(leaf.slice(leaf.indexOf('"launch_digest":"') + 17).slice(0, 12), 16) / 2 ** 48;
+}
+
+function tileName(number) {
+  const group = (value) => `${value % 1000}`.padStart(3, "0");
+  let path = group(number);
+  for (let left = Math.floor(number / 1000); left; left = Math.floor(left / 1000)) path = `x${group(left)}/${path}`;
+  return path;
+}
+
+// JSON as canonical_json of records.py writes it: keys sorted, no blanks, ASCII.
+function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (value === null || typeof value !== "object") {
+    return JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  }
+  return `{${Object.keys(value).sort().map((name) => `${canonical(name)}:${canonical(value[name])}`).join(",")}}`;
+}

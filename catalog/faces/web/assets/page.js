@@ -1,0 +1,205 @@
+// The page: what is pasted or dropped is read here, and the host is asked for one range of the catalog, no more.
+
+import { Malformed, sniff } from "./evidence.js";
+import { NotProven, cannotVerify, prove } from "./log.js";
+import { Catalog, Unreachable } from "./rows.js";
+
+const form = document.querySelector("#lookup");
+const input = form.querySelector("textarea");
+const file = form.querySelector("input[type=file]");
+const out = document.querySelector("#answer");
+const root = document.body.dataset.root;
+const ABOUT_BUILD = "Where this build is from, how it launches, its memory map";
+let opened = null;
+let asked = 0;
+
+function make(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") made.addEventListener(name, value);
+    else if (value !== null) made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+const facts = (pairs) =>
+  make("dl", {}, ...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+const notes = (texts) =>
+  texts.length ? make("ul", { class: "notes" }, ...texts.map((text) => make("li", {}, text))) : "";
+const fetched = () => (opened ??= Catalog.open(root).catch((error) => { opened = null; throw error; }));
+
+async function answer(bytes) {
+  const number = ++asked;
+  const shown = await answered(bytes).catch((error) => {
+    if (!(error instanceof Malformed || error instanceof Unreachable)) console.error(error);
+    return [make("h2", { tabindex: "-1" }, "No answer"), make("p", { class: "warn", role: "alert" }, error.message)];
+  });
+  if (number !== asked) return; // another question came meanwhile
+  out.replaceChildren(...shown);
+  out.querySelector("h2").focus();
+}
+
+async function answered(bytes) {
+  const evidence = sniff(bytes);
+  out.replaceChildren(make("p", { role: "status" }, "Looking it up\u2026"));
+  const told = evidence.facts.length ? [make("h3", {}, evidence.form), facts(evidence.facts), notes(evidence.notes)] : [];
+  if (evidence.measured) return [make("h2", { tabindex: "-1" }, "A launch measurement"), ...told, ...measured()];
+  if (evidence.isReport) told.push(make("p", { class: "note" }, "Its signature is not verified here: ", commandOf(
+    "ldcat lookup report.bin --certs DIR --catalog", catalogUrl())));
+  const catalog = await fetched();
+  const { digest } = evidence;
+  const all = await catalog.lookup(digest);
+  const found = evidence.isReport ? all.filter(({ technology }) => technology === "sev-snp") : all;
+  history.replaceState(null, "", `#d=${digest}`);
+  const title = found.length === 0 ? "No configuration of this catalog has this launch digest"
+    : found.length === 1 ? "One configuration has this launch digest"
+    : `${found.length} configurations have this launch digest`;
+  return [
+    make("h2", { tabindex: "-1" }, title),
+    make("p", { class: "digest mono" }, digest),
+    ...told,
+    make("p", { class: "note" }, asking(catalog)),
+    ...stale(catalog.page.release?.fresh_until),
+    ...(found.length ? [make("p", {}, "It says what was launched, not that it can be trusted.")] : missed()),
+    ...found.map((match, at) => shownMatch(catalog, match, digest, `match ${at + 1} of ${found.length}`)),
+    ...(found.length > 1 ? [make("p", { class: "warn" },
+      `${found.length} configurations have this digest: it does not say which of them was launched`)] : []),
+    tools(digest),
+  ];
+}
+
+function asking(catalog) {
+  const bits = catalog.prefixBits;
+  const rows = Math.round(catalog.page.rows / 2 ** bits).toLocaleString("en");
+  const asked = bits === 0 ? "for all rows of its small catalog, and does not know which of them is meant"
+    : `for the first ${bits} bits of the digest, and does not know which of about ${rows} rows is meant`;
+  return `This host was asked ${asked}. Its answer is its word, until it is verified below.`;
+}
+
+function stale(until) {
+  if (!until || Date.now() / 1000 <= until) return [];
+  return [make("p", { class: "warn" }, "Nobody vouches for this release any more: its publisher may have a newer one.")];
+}
+
+function missed() {
+  return [make("p", {}, "That no row has it is this host's word. What differs from what was expected, this says: "),
+    commandOf("ldcat explain DIGEST --catalog", catalogUrl())];
+}
+
+function measured() {
+  return [
+    make("p", {}, "It is an HMAC under the TIK of the launch: which digest it is of, only who has the TIK can find. " +
+      "A TIK has no place in a page; this asks the same catalog with yours:"),
+    commandOf("ldcat lookup measurement.json --tik tik.bin --catalog", catalogUrl()),
+  ];
+}
+
+function shownMatch(catalog, match, digest, title) {
+  const proof = make("div", { class: "proof" });
+  if (catalog.page.release && catalog.page.trust) {
+    const button = make("button", { type: "button", click: () => verify(catalog, match, digest, proof, button) },
+      "Verify that the log has this row");
+    proof.append(button, make("span", { class: "hint" }, " This asks for parts of the log near the row, and so tells which row it is."));
+  } else {
+    proof.append(make("p", { class: "hint" }, catalog.page.release
+      ? "This page came with no keys, so that it cannot verify the log."
+      : "This catalog is published in no log, so that nothing proves that it has this row."));
+  }
+  return make("section", { class: `match ${match.revoked ?? ""}` }, make("h3", {}, `${title}: ${match.technology}`),
+    facts(match.facts), notes(match.notes),
+    make("p", {}, make("a", { href: `${root}builds/${match.record.firmware_sha256}.html` }, ABOUT_BUILD)), proof);
+}
+
+async function verify(catalog, match, digest, place, button) {
+  button.disabled = true;
+  button.textContent = "Verifying\u2026";
+  try {
+    const proven = await prove(catalog, match.leaf);
+    place.replaceChildren(
+      make("p", { class: "proven" }, make("b", {}, "Verified in this browser: "),
+        `row ${proven.index + 1} of ${proven.size} leaves of the log ${proven.origin}, ` +
+        `signed by ${proven.signers.join(", ")}; fresh until ${new Date(proven.fresh * 1000).toISOString().slice(0, 19)}Z.`),
+      ...(proven.isNewest ? [] : [make("p", { class: "warn" }, "The log has a newer release than this page: load it anew.")]),
+      make("p", { class: "hint" }, "It was verified by keys that came with this page, so it is as good as where the page is from. " +
+        "Names of builds are this host's word; what the log has are their hashes. The same, by keys of your own: "),
+      commandOf(`ldcat verify-proof ${nameOf(digest)} --trust`, "trust.note"),
+      make("p", {}, make("a", {
+        href: URL.createObjectURL(new Blob([proven.bundle], { type: "application/json" })),
+        download: nameOf(digest),
+      }, "Download the proof")),
+    );
+  } catch (error) {
+    if (!(error instanceof NotProven || error instanceof Unreachable)) console.error(error);
+    place.replaceChildren(make("p", { class: "warn", role: "alert" }, make("b", {}, "NOT VERIFIED: "), error.message));
+  }
+}
+
+const nameOf = (digest) => `${digest.slice(0, 16)}.proof.json`;
+const catalogUrl = () => new URL(root || ".", document.baseURI).href.replace(/\/$/, "");
+
+function tools(digest) {
+  return make("p", { class: "tools" },
+    make("a", { href: `#d=${digest}` }, "Permalink"), " ",
+    make("span", { class: "hint" }, "what is behind its # is sent to no host"),
+    commandOf(`ldcat lookup ${digest} --catalog`, catalogUrl()));
+}
+
+function commandOf(command, last) {
+  const text = `${command} ${last}`;
+  const button = make("button", {
+    type: "button",
+    class: "copy",
+    click: async () => {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 2000);
+    },
+  }, "Copy");
+  return make("span", { class: "command" }, make("code", {}, text), " ", navigator.clipboard ? button : "");
+}
+
+async function answerFile(chosen) {
+  if (chosen.size > 1 << 20) return answer(new Uint8Array((1 << 20) + 1));
+  return answer(new Uint8Array(await chosen.arrayBuffer()));
+}
+
+function fromLocation() {
+  const digest = new URLSearchParams(location.hash.slice(1)).get("d");
+  if (!digest) return;
+  input.value = digest;
+  answer(new TextEncoder().encode(digest));
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  answer(new TextEncoder().encode(input.value));
+});
+input.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey) {
+    event.preventDefault();
+    form.requestSubmit();
+  }
+});
+file.addEventListener("change", () => file.files.length && answerFile(file.files[0]));
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dropping"));
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  if (event.dataTransfer.files.length) answerFile(event.dataTransfer.files[0]);
+  else answer(new TextEncoder().encode(event.dataTransfer.getData("text/plain")));
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "/" && !/^(TEXTAREA|INPUT|SELECT)$/.test(event.target.tagName)) {
+    event.preventDefault();
+    input.focus();
+  }
+});
+addEventListener("hashchange", fromLocation);
+for (const hidden of form.querySelectorAll("[data-scripts]")) hidden.hidden = false;
+if (cannotVerify()) console.warn(cannotVerify());
+fromLocation();

@@ -1,0 +1,147 @@
+// Rows of the catalog: one file of a range is asked for, and only what is in it is looked at.
+
+import { hexOf } from "./evidence.js";
+
+const FRAGMENT = 16; // bytes of a digest that stand in a range
+const MAX_RANGE = 128 << 10;
+const MAX_PAGE = 64 << 20;
+
+export class Unreachable extends Error {}
+
+// A file below the page, of at most so many bytes. cache: "no-cache" for what may be another the next time.
+export async function get(path, atMost, cache = "default") {
+  let response;
+  try {
+    const how = { signal: AbortSignal.timeout(30_000), credentials: "omit", redirect: "error", cache };
+    response = await fetch(path, how);
+  } catch (error) {
+    throw new Unreachable(`${path} cannot be fetched: ${error.message}`);
+  }
+  if (!response.ok) throw new Unreachable(`${path} cannot be fetched: status ${response.status}`);
+  const parts = [];
+  let size = 0;
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.length;
+    if (size > atMost) {
+      await reader.cancel();
+      throw new Unreachable(`${path} has more than ${atMost} bytes`);
+    }
+    parts.push(value);
+  }
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+export class Catalog {
+  // page: what page.json says; root: where the log is, relative to the page.
+  constructor(page, root) {
+    this.page = page;
+    this.root = root;
+  }
+
+  static async open(root) {
+    return new Catalog(JSON.parse(new TextDecoder().decode(await get(`${root}page.json`, MAX_PAGE, "no-cache"))), root);
+  }
+
+  // How many hex digits of how many first bits of a digest name its range.
+  get prefixBits() {
+    return this.page.range.prefix_bits;
+  }
+
+  rangeOf(digest) {
+    const bits = this.prefixBits;
+    const number = bits ? parseInt(digest.slice(0, 8), 16) >>> (32 - bits) : 0;
+    return number.toString(16).padStart(Math.ceil(bits / 4) || 1, "0");
+  }
+
+  // Every configuration that has a digest, in hex: { technology, facts, notes, row }.
+  async lookup(digest) {
+    const { folder, entry_size: size } = this.page.range;
+    const data = await get(`${this.root}${folder}${this.rangeOf(digest)}`, MAX_RANGE);
+    if (data.length % size) throw new Unreachable("what came is no range");
+    const fragment = digest.slice(0, 2 * FRAGMENT);
+    const found = [];
+    for (let at = 0; at < data.length; at += size) {
+      if (hexOf(data.subarray(at, at + FRAGMENT)) === fragment) {
+        found.push(...this.#matches(digest, this.#rowOf(data.subarray(at + FRAGMENT, at + size))));
+      }
+    }
+    return found.sort((a, b) => compare(a.order, b.order));
+  }
+
+  // The fields of a row as they are written in a leaf, by the number of the row: docs/ranges.md.
+  #rowOf(number) {
+    let left = BigInt(`0x${hexOf(number)}`);
+    const row = {};
+    for (const [name, texts] of Object.entries(this.page.axes).reverse()) {
+      const count = BigInt(texts.length || 1);
+      row[name] = texts[Number(left % count)];
+      left /= count;
+    }
+    if (left || Object.values(row).includes(undefined)) throw new Unreachable("a range has a row that its axes do not have");
+    return row;
+  }
+
+  #matches(digest, texts) {
+    const row = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, JSON.parse(text)]));
+    if (digest.length !== this.page.digest_digits[row.technology]) return [];
+    const record = { ...row, launch_digest: digest };
+    const revoked = this.revocation(record);
+    const found = [];
+    for (const build of this.page.firmware[row.firmware_sha256]) {
+      const measured = row.kernel_hashes_sha256 !== null;
+      for (const kernel of measured ? this.page.kernel_hashes[row.kernel_hashes_sha256] : [this.page.no_kernel]) {
+        const launch = build.launch[row.technology];
+        const types = this.page.vcpu_types[row.vcpu_signature] ?? "no name";
+        const signature = row.vcpu_signature === null ? [] : [["vCPU signature", `${row.vcpu_signature} (${types})`]];
+        const profile = row.vmm === null ? [] : [
+          ["VMM profile", this.page.vmm[row.vmm]],
+          ["vCPUs", `${row.vcpus}`],
+          ...signature,
+          ["sev_features", row.sev_features],
+        ];
+        found.push({
+          technology: row.technology,
+          facts: [...build.facts, ...kernel.facts, ...profile, ["launchable", launch.launchable]],
+          notes: [
+            ...(revoked ? [`${revoked.severity} by its publisher: ${revoked.reason}`] : []),
+            measured ? build.kernel_note : build.no_kernel_note,
+            ...launch.notes,
+          ],
+          revoked: revoked?.severity ?? null,
+          order: [row.technology, build.name, kernel.name, row.vmm ?? "", row.vcpu_signature ?? "", row.sev_features, row.vcpus],
+          record,
+          leaf: leafOf(texts, digest),
+        });
+      }
+    }
+    return found;
+  }
+
+  // The newest revocation that selects a row counts: docs/log.md.
+  revocation(record) {
+    const selects = ({ selector }) => Object.entries(selector).every(([name, value]) => record[name] === value);
+    const newest = this.page.revocations.findLast(selects);
+    return newest && newest.severity !== "restored" ? newest : null;
+  }
+}
+
+// The leaf of a row: canonical JSON, keys sorted.
+function leafOf(texts, digest) {
+  const all = { ...texts, launch_digest: `"${digest}"`, type: '"digest"' };
+  return `{${Object.keys(all).sort().map((name) => `"${name}":${all[name]}`).join(",")}}`;
+}
+
+function compare(a, b) {
+  for (let at = 0; at < a.length; at++) {
+    if (a[at] !== b[at]) return a[at] < b[at] ? -1 : 1;
+  }
+  return 0;
+}
