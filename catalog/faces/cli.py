@@ -23,7 +23,20 @@ from catalog.faces.options import kernels
 
 _COMMANDS = (
     *("build", "measure", "inspect", "lookup", "explain", "sql", "keygen", "publish", "revoke", "cosign", "rebuild"),
-    *("prove", "verify-proof", "diff", "audit", "report", "doctor", "monitor", "site", "trust", "vmsa", "witness"),
+    *(
+        "prove",
+        "verify-proof",
+        "diff",
+        "audit",
+        "report",
+        "doctor",
+        "monitor",
+        "site",
+        "serve",
+        "trust",
+        "vmsa",
+        "witness",
+    ),
 )
 """Each is a module of the folder commands/, which has a function `command`, or an `app` of its own."""
 

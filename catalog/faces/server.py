@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import Unreadable, UsageError
@@ -31,14 +32,11 @@ MAX_HEAD = 16 << 10
 """Bytes of the head of a request."""
 
 
-def need_extra() -> None:
-    """Raises UsageError where what serves is not installed."""
-    try:
-        import starlette
-        import uvicorn
-    except ImportError as error:
-        raise UsageError(f"to serve, {error.name} is needed", "pip install 'ldcat[serve]'") from error
-    del starlette, uvicorn
+def need_extra(*names: str) -> None:
+    """Raises UsageError where one of the packages that serve is not installed."""
+    for name in names:
+        if find_spec(name) is None:
+            raise UsageError(f"to serve, {name} is needed", "pip install 'ldcat[serve]'")
 
 
 def listen(address: str) -> socket.socket:

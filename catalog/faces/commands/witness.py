@@ -60,7 +60,7 @@ def serve(
     from catalog.faces import server
     from catalog.faces.witness_app import witness_app
 
-    server.need_extra()
+    server.need_extra("starlette", "uvicorn")
     from catalog.release.key_files import read_keys
     from catalog.release.witness_store import WitnessStore
     from catalog.transparency.policy import MAX_POLICY, Policy

@@ -1,0 +1,242 @@
+"""The release that a service answers of: opened whole before it counts, exchanged for a newer one that verifies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import weakref
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.abi.digest import LaunchDigest
+from catalog.errors import LdcatError, Stale, Unreadable
+from catalog.faces import render
+from catalog.faces.places import HostedPlace, default_catalog
+from catalog.faces.releases import open_asked, trust_of
+from catalog.faces.web import page_data, views
+from catalog.faces.web.assets import assets, assets_folder
+from catalog.faces.web.metrics import Metrics
+from catalog.faces.web.ranges_made import Begin, Read, ranges_for
+from catalog.faces.web.replies import FIXED, HTML, JSON, Reply
+from catalog.query.answer import Answer, found_answer
+from catalog.query.evidence import Evidence
+from catalog.query.log_reader import log_of
+from catalog.query.lookup import Lookups
+from catalog.query.published import PublishedRelease
+from catalog.query.store import Catalog
+from catalog.query.verify_release import checkpoint_of
+from catalog.release import manifest
+from catalog.release.log_folder import CHECKPOINT
+from catalog.release.ranges import RangeIndex
+from catalog.transparency.checkpoint import Checkpoint
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.transparency.trust import Trust
+
+LOOK_SECONDS = 2
+"""Between two looks at whether a folder has a newer release."""
+
+ASK_SECONDS = 60
+"""The same of a host."""
+
+MAX_KEPT = 64 << 20
+"""Bytes of answers that are kept, and given again."""
+
+_OVERHEAD = 400
+"""Bytes of an answer besides its text."""
+
+
+@dataclass
+class Served:
+    """A release, open. tag: of everything that it answers. pages: by path. checkpoint: the one that was verified."""
+
+    catalog: Catalog
+    trust: Trust | None
+    index: RangeIndex
+    read_range: Read
+    lookups: Lookups
+    tag: str
+    pages: dict[str, Reply]
+    checkpoint: bytes
+    answers: dict[str, Reply] = field(default_factory=dict)
+    _kept: int = 0
+
+    @classmethod
+    def of(cls, catalog: Catalog, trust: Trust | None, begin: Begin | None) -> Served:
+        """Raises what reading the catalog does, all of whose components are read. begin: as for `ranges_for`."""
+        index, read_range = ranges_for(catalog, begin)
+        catalog = replace(catalog, ranger=None)
+        lookups = Lookups(catalog, render.warning)
+        try:
+            checkpoint = _checkpoint(catalog.release) if catalog.release else b""
+            pages = _pages(catalog, index, trust)
+        except BaseException:
+            lookups.close()
+            raise
+        made = cls(catalog, trust, index, read_range, lookups, _tag(catalog), pages, checkpoint)
+        weakref.finalize(made, lookups.close)
+        return made
+
+    @property
+    def fresh_until(self) -> int:
+        """Seconds since 1970; 0 where nobody says."""
+        return self.catalog.release.fresh_until if self.catalog.release else 0
+
+    def check_fresh(self) -> None:
+        """Raises Stale once nobody vouches for the release any more."""
+        if self.fresh_until and time.time() > self.fresh_until:
+            raise Stale("nobody vouches for this release any more", "its publisher may have a newer one")
+
+    def answer(self, evidence: Evidence) -> Answer:
+        """Of a digest or a report; raises Stale, and what reading a damaged catalog does."""
+        self.check_fresh()
+        return found_answer(self.catalog, evidence, None, self.lookups.lookup)
+
+    def answer_digest(self, digest: LaunchDigest) -> Answer:
+        """The same of a digest."""
+        return self.answer(Evidence("launch digest", digest))
+
+    def keep(self, key: str, reply: Reply) -> None:
+        """Give it again; the oldest ones are forgotten where there are too many bytes of them."""
+        self._forget(key)
+        self.answers[key] = reply
+        self._kept += _size(key, reply)
+        while self._kept > MAX_KEPT:
+            self._forget(next(iter(self.answers)))
+
+    def forget_stale(self) -> None:
+        """Answers that nobody vouches for any more are not given again."""
+        if self.fresh_until and time.time() > self.fresh_until:
+            self.answers.clear()
+            self._kept = 0
+
+    def _forget(self, key: str) -> None:
+        if found := self.answers.pop(key, None):
+            self._kept -= _size(key, found)
+
+
+@dataclass
+class Current:
+    """What is served now. asked, trust, skip: as open_asked takes them."""
+
+    asked: Path | HostedPlace | None
+    trust: Path | None
+    skip: bool
+    metrics: Metrics
+    served: Served = field(init=False)
+    _seen: object = None
+    _refused: str = ""
+
+    def open(self, begin: Begin | None, *, quiet: bool = True) -> None:
+        """Raises what opening, verifying and reading a release do; then what was served is served on."""
+        seen = self._signs()
+        opened = open_asked(self.asked, self.trust, skip=self.skip, quiet=quiet)
+        believed = trust_of(self.asked, self.trust) if opened.release and not self.skip else None
+        served = Served.of(opened, believed, begin)
+        self.served, self._seen, self._refused = served, seen, ""
+        self.metrics.serves(opened.release)
+
+    async def watch(self) -> None:
+        """Look for a newer release until this is cancelled."""
+        seconds = ASK_SECONDS if isinstance(self.asked, HostedPlace) else LOOK_SECONDS
+        while True:
+            await asyncio.sleep(seconds)
+            await self.look()
+
+    async def look(self) -> None:
+        """Exchange the release for a newer one that verifies; say once why one is refused."""
+        self.served.forget_stale()
+        if self._signs() == self._seen and not isinstance(self.asked, HostedPlace) and not self._refused:
+            return
+        before = self.served
+        try:
+            if isinstance(self.asked, HostedPlace) and not await asyncio.to_thread(self._is_new):
+                return
+            await asyncio.to_thread(self.open, None)
+        except Exception as error:  # whatever is wrong with the new one: the old one is served
+            self._refuse(error)
+            return
+        if self.served.tag != before.tag:
+            release = self.served.catalog.release
+            render.note(f"serves {release.said() if release else self.served.catalog.manifest.name} now")
+
+    def _refuse(self, error: Exception) -> None:
+        said = str(error) if isinstance(error, LdcatError) else f"{type(error).__name__}: {error}"
+        if said != self._refused:
+            self.metrics.refused.inc()
+            render.warning(f"what is published now is refused, and the release before is served on: {said}")
+        self._refused = said
+
+    def _is_new(self) -> bool:
+        release = self.served.catalog.release
+        return release is not None and bytes(checkpoint_of(log_of(release))) != self.served.checkpoint
+
+    def _signs(self) -> object:
+        """What differs once something else is published, or trusted."""
+        if isinstance(self.asked, HostedPlace):
+            return None
+        folder = self.asked or default_catalog()
+        named = os.environ.get("LDCAT_TRUST")
+        files = (
+            folder / CHECKPOINT,
+            folder.parent.parent / CHECKPOINT,
+            folder / manifest.NAME,
+            self.trust or Path(named or "/"),
+        )
+        return tuple(map(_sign, files))
+
+
+def _size(key: str, reply: Reply) -> int:
+    """Bytes that keeping it takes."""
+    return len(key) + len(reply.body) + len(reply.packed) + _OVERHEAD
+
+
+def _tag(catalog: Catalog) -> str:
+    """Another one where any answer is another."""
+    release = catalog.release
+    of_release = f"{release.root[:16]}-{release.trust_version}-{release.fresh_until:x}-" if release else ""
+    return f'"{catalog.manifest_sha256[:16]}-{of_release}{assets_folder()[-8:]}"'
+
+
+def _checkpoint(release: PublishedRelease) -> bytes:
+    """The one that the release was verified at."""
+    note = checkpoint_of(log_of(release))
+    if Checkpoint.parse(note.text).root.hex() != release.root:
+        raise Unreadable("the log has another checkpoint than when it was verified", "it is looked at again")
+    return bytes(note)
+
+
+def _sign(path: Path) -> object:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _pages(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> dict[str, Reply]:
+    """Everything that a site has as pages, by path; without `.html` too."""
+    types = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+    found = {
+        f"/{assets_folder()}/{name}": Reply("/assets", data, types[Path(name).suffix], FIXED)
+        for name, data in assets().items()
+    }
+    lookup = Reply("/", views.lookup_page(catalog, index, served=True), HTML)
+    builds = Reply("/builds", views.builds_page(catalog), HTML)
+    releases = Reply("/releases", views.releases_page(catalog, (), served=True), HTML)
+    found |= {"/": lookup, "/index.html": lookup, "/builds": builds, "/builds.html": builds}
+    found |= {"/releases": releases, "/releases.html": releases}
+    images = views.image_pages(catalog)
+    for sha256, made in images.items():
+        found[f"/builds/{sha256}"] = found[f"/builds/{sha256}.html"] = _image(made("../"))
+    for name, build in catalog.builds.items():
+        found[f"/builds/{name}"] = _image(images[build.component.sha256.hex()]("../" * (1 + name.count("/"))))
+    data = page_data.page_data(catalog, index, trust)
+    found[f"/{page_data.NAME}"] = Reply("/page.json", data, JSON)
+    return {path: reply.shrunk() for path, reply in found.items()}
+
+
+def _image(body: bytes) -> Reply:
+    return Reply("/builds/{name}", body, HTML)

@@ -1,0 +1,91 @@
+"""Ranges for a service: those that lie beside the log, or made once and kept in the cache of this user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from multiprocessing import get_context
+from pathlib import Path
+
+from catalog.errors import LdcatError, Unreadable, VerificationFailed
+from catalog.faces import homes
+from catalog.query.log_reader import log_of
+from catalog.query.store import Catalog
+from catalog.release import inputs
+from catalog.release.enumeration import Progress
+from catalog.release.ranges import INDEX, MAX_INDEX, MAX_READ, RangeIndex, ranges_of
+
+Read = Callable[[str], bytes]
+"""A file of the ranges by its name; raises Unreadable for one that is not there."""
+
+Begin = Callable[[str, int], Progress]
+"""Shows how rows are listed: what is done, and for how many."""
+
+_KEPT = 4
+"""Catalogs whose ranges are kept."""
+
+
+def ranges_for(catalog: Catalog, begin: Begin | None) -> tuple[RangeIndex, Read]:
+    """begin: shows how rows are listed here; None lists them in another process, for others are answered.
+
+    Raises UsageError for a catalog that keeps distinguished digests only, and what reading and writing do.
+    """
+    release = catalog.release
+    if release:
+        log, folder = log_of(release), f"range/{release.number}"
+        with suppress(LdcatError):
+            index = RangeIndex.parse(log.read(f"{folder}/{INDEX}", MAX_INDEX))
+            if index.manifest_sha256 == catalog.manifest_sha256:
+                return index, lambda name: log.read(f"{folder}/{name}", MAX_READ)
+    made = _made(catalog, begin)
+    index = RangeIndex.parse(inputs.read_file(made / INDEX, limit=MAX_INDEX, regular=True))
+    return index, lambda name: inputs.read_file(made / name, limit=MAX_READ, regular=True)
+
+
+def _made(catalog: Catalog, begin: Begin | None) -> Path:
+    if (home := homes.cache_home()) is None:
+        raise Unreadable("there is no home folder", "set XDG_CACHE_HOME; the ranges of the catalog are kept there")
+    made = Path(home) / "ranges" / catalog.manifest_sha256
+    if not inputs.exists(made / INDEX):
+        if begin is None:
+            for name in catalog.manifest.files:
+                catalog.need(name)
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                pool.submit(_make_elsewhere, catalog.folder, catalog.manifest_sha256, made).result()
+        else:
+            rows = sum(entry.rows for entry in catalog.manifest.technologies.values())
+            _make(catalog, made, begin("listed", rows))
+    with suppress(OSError):
+        os.utime(made)
+        for old in sorted(made.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
+    return made
+
+
+def _make_elsewhere(folder: Path, manifest_sha256: str, made: Path) -> None:
+    catalog = Catalog.open(folder)
+    if catalog.manifest_sha256 != manifest_sha256:
+        raise VerificationFailed(f"{folder} is another catalog now")
+    _make(catalog, made, lambda _: None)
+
+
+def _make(catalog: Catalog, made: Path, progress: Progress) -> None:
+    """Whole or not at all: whoever comes second finds what the first one made."""
+    partial = made.with_name(f".{made.name}.{os.getpid()}")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            for name, data in ranges_of(catalog, progress):
+                (partial / name).write_bytes(data)
+            with suppress(OSError):
+                partial.rename(made)
+            if not inputs.exists(made / INDEX):
+                raise Unreadable(f"{made} is in the way", "remove it")
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise inputs.unreadable(made, error) from error

@@ -1,0 +1,87 @@
+"""The script that reads evidence in a browser, against the one that reads it on the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.guest_policy import SevPolicy
+from catalog.errors import LdcatError
+from catalog.query.evidence import LaunchMeasureData, sniff
+from catalog.query.notes import report_notes, sev_policy_notes
+from catalog.release.build import Built
+from tests.abi.test_report import as_json
+from tests.attestation_builder import report_bytes
+from tests.query.test_diff import rows_of
+from tests.web.browsers import chromium, page_of
+from tests.web.services import Service
+
+
+def test_evidence_is_read_as_the_command_line_reads_it(served: Service, small: Built) -> None:
+    """Both are given the same bytes, and changed ones; what one takes, the other does, with the same digest."""
+    digest = bytes.fromhex(next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp"))
+    raw = report_bytes(measurement=digest, policy=0x30000)
+    samples = [
+        *(raw, raw.hex().encode(), b"0x" + raw.hex().upper().encode(), b"HCLA" + bytes(28) + raw + b"more"),
+        *(bytes(4) + (1184).to_bytes(4, "little") + bytes(24) + raw, raw[:-1], b"\x09" + raw[1:], bytes(1184)),
+        *(
+            digest.hex().encode(),
+            b" 0X" + digest.hex().encode() + b"\n",
+            digest[:32].hex().encode(),
+            digest[:20].hex().encode(),
+        ),
+        *(
+            b"",
+            b"x",
+            b"0x",
+            b"AAAA",
+            b"A" * 43 + b"=",
+            b"A" * 43,
+            b"A" * 64,
+            b"\xff\xfe",
+            "\u00e9".encode(),
+            b"{",
+            b"{}",
+            b"[]",
+        ),
+        *(
+            json.dumps(as_json(raw, hexadecimal=True, old=False)).encode(),
+            json.dumps(as_json(raw, hexadecimal=False, old=True)).encode(),
+            json.dumps({"report": 1}).encode(),
+        ),
+        *(b'{"return": {"data": "' + b"A" * 64 + b'"}}', b'{"data": "AA=="}', b'{"data": 5}'),
+        b'{"return": {"data": "' + b"A" * 64 + b'"}}\n{"return": {"policy": 1}}',
+        *(b"sev-measurement: " + b"A" * 64 + b"\nsev-policy: 1\n", b"sev-measurement: AA\n"),
+    ]
+    with chromium() as browser, page_of(browser) as seen:
+        seen.page.goto(f"{served.url}/")
+        script = seen.page.locator("script[type=module]").get_attribute("src")
+        for sample in samples:
+            found = seen.page.evaluate(
+                """async ([module, bytes]) => {
+                    const { sniff } = await import(new URL(module, document.baseURI));
+                    try {
+                        const { digest, notes, measured } = sniff(Uint8Array.from(bytes));
+                        return { digest, notes, measured };
+                    } catch (error) {
+                        return error.message;
+                    }
+                }""",
+                [str(script).replace("page.js", "evidence.js"), list(sample)],
+            )
+            assert found == expected(sample) or (isinstance(found, str) and expected(sample) is None), sample[:80]
+
+
+def expected(sample: bytes) -> dict[str, Any] | None:
+    """None where it is refused."""
+    try:
+        value = sniff(sample).value
+    except LdcatError:
+        return None
+    if isinstance(value, LaunchMeasureData):
+        notes = [] if value.policy is None else sev_policy_notes(SevPolicy.parse(value.policy))
+        return {"digest": None, "notes": notes, "measured": True}
+    if isinstance(value, LaunchDigest):
+        return {"digest": value.hex(), "notes": [], "measured": False}
+    return {"digest": value.measurement.hex(), "notes": report_notes(value), "measured": False}

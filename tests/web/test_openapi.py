@@ -1,0 +1,42 @@
+"""What the service says of itself is so: schemathesis asks it everything that its own description allows, and more."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from catalog.faces.web.openapi import openapi
+from catalog.release.build import Built
+from tests.query.test_diff import rows_of
+from tests.web.services import ROOT, Service
+
+
+def test_every_address_of_it_is_described(served: Service) -> None:
+    described = json.loads(served.ask("/openapi.json")[1])
+    assert described == openapi()
+    for path in ("/builds", "/releases", "/healthz", "/readyz", "/metrics", "/openapi.json", "/checkpoint"):
+        status, _, headers = served.ask(path)
+        assert status == 200
+        content = described["paths"][path]["get"]["responses"]["200"]["content"]
+        assert headers["Content-Type"].partition(";")[0] in content
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_schemathesis_finds_nothing(served: Service, small: Built, tmp_path: Path, seed: int) -> None:
+    """Positive and negative data, all checks; with digests that are there, too."""
+    digest = next(digest.hex() for digest in rows_of(small).values())
+    described = json.loads(served.ask("/openapi.json")[1])
+    for path in ("/d/{digest}.json", "/d/{digest}", "/d/{digest}.proof"):
+        described["paths"][path]["get"]["parameters"][0]["example"] = digest
+    (tmp_path / "openapi.json").write_text(json.dumps(described))
+    command = [sys.executable, "-m", "schemathesis.cli", "run", str(tmp_path / "openapi.json"), "--url", served.url]
+    command += ["--checks", "all", "--max-examples", "40", "--seed", str(seed), "--no-color", "--mode", "all"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=300)
+    assert found.returncode == 0, "\n".join(line[:400] for line in found.stdout.splitlines()) + found.stderr[-2000:]
+    assert "No issues found" in found.stdout
+    assert not any("internal error" in line for line in served.said)
+    assert ROOT.is_dir()

@@ -1,0 +1,294 @@
+"""The page in a real browser: from a host of files and from the service alike, with scripts and without."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from catalog.query.verify_proof import Outcome, read_trust, verify_bundle
+from catalog.release.build import Built
+from tests.attestation_builder import report_bytes
+from tests.query.test_diff import rows_of
+from tests.web.browsers import Watched, chromium, page_of
+from tests.web.hosts import StaticHost, static_host
+from tests.web.services import Place, Service
+
+NOWHERE = "0" * 96
+CHIP = bytes(range(7, 71))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def site(published: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from catalog.faces.cli import run as command
+
+    folder = tmp_path_factory.mktemp("site") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder.parent / "state"))
+        assert command(["site", str(published.log), "-o", str(folder), "--trust", str(published.trust), "-q"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def host(site: Path) -> Iterator[StaticHost]:
+    with static_host(site) as found:
+        yield found
+
+
+@pytest.fixture(params=["served", "static"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Of the page, once from each."""
+    if request.param == "served":
+        served: Service = request.getfixturevalue("served")
+        return f"{served.url}/"
+    return str(request.getfixturevalue("host").url) + "index.html"
+
+
+@pytest.fixture
+def seen(browser: Browser, url: str) -> Iterator[Watched]:
+    with page_of(browser) as found:
+        found.page.goto(url)
+        yield found
+        assert found.said == []
+
+
+def digest_with(small: Built, **wanted: Any) -> str:
+    """A launch digest of a row with these inputs: technology, vcpus."""
+    return min(
+        digest.hex()
+        for inputs, digest in rows_of(small).items()
+        if inputs[0] == wanted.get("technology", inputs[0]) and inputs[-1] == wanted.get("vcpus", inputs[-1])
+    )
+
+
+def paste(seen: Watched, text: str) -> None:
+    seen.page.fill("#digest", text)
+    seen.page.keyboard.press("Enter")
+    expect(seen.page.locator("#answer h2")).to_be_focused()
+
+
+def test_a_digest_that_is_pasted(seen: Watched, served: Service, small: Built) -> None:
+    """Every match, with the facts and notes that the service gives where no script runs."""
+    for digest in (digest_with(small), digest_with(small, technology="sev-snp"), digest_with(small, vcpus=3)):
+        seen.asked.clear()
+        paste(seen, f"  0x{digest.upper()}\n")
+        expected = served.json(f"/d/{digest}.json")["matches"]
+        matches = seen.page.locator("#answer .match")
+        assert matches.count() == len(expected)
+        for at, match in enumerate(expected):
+            shown = matches.nth(at)
+            assert shown.locator("h3").inner_text() == f"match {at + 1} of {len(expected)}: {match['technology']}"
+            assert shown.locator(".notes li").all_inner_texts() == match["notes"]
+            facts = dict(zip(shown.locator("dt").all_inner_texts(), shown.locator("dd").all_inner_texts(), strict=True))
+            assert facts["firmware"] == match["firmware"]["name"]
+            assert facts["firmware SHA-256"] == match["firmware"]["sha256"]
+            assert facts["launchable"] == match["launchable"]
+            assert facts.get("vCPUs", "None") == str(match["vcpus"])
+            assert facts.get("sev_features") == match["sev_features"]
+        asked = [path for path in seen.asked if not path.endswith((".js", ".css", "page.json"))]
+        assert len(asked) <= 1, asked
+        assert not [path for path in seen.asked if digest[:12] in path.lower()]
+
+
+def test_the_page_without_scripts_says_the_same(browser: Browser, served: Service, small: Built) -> None:
+    digest = digest_with(small, vcpus=3)
+    with page_of(browser) as one, page_of(browser, java_script_enabled=False) as other:
+        one.page.goto(f"{served.url}/")
+        paste(one, digest)
+        other.page.goto(f"{served.url}/")
+        other.page.fill("#digest", digest)
+        other.page.click("button[type=submit]")
+        assert other.page.url == f"{served.url}/d/{digest}"
+        for part in ("dl", ".notes"):
+            assert (
+                other.page.locator(f".match {part}").all_inner_texts()
+                == one.page.locator(f".match {part}").all_inner_texts()
+            )
+        assert other.page.locator("h1").inner_text() == one.page.locator("#answer h2").inner_text()
+        assert one.said + other.said == []
+
+
+def test_what_is_not_there(seen: Watched) -> None:
+    paste(seen, NOWHERE)
+    expect(seen.page.locator("#answer h2")).to_have_text("No configuration of this catalog has this launch digest")
+    expect(seen.page.locator("#answer")).to_contain_text("That no row has it is this host's word")
+    paste(seen, "nonsense")
+    expect(seen.page.locator("#answer [role=alert]")).to_contain_text("this is no launch digest")
+
+
+def test_a_proof_is_verified_and_downloaded(seen: Watched, published: Place, small: Built, tmp_path: Path) -> None:
+    trust = read_trust(published.trust.read_bytes())
+    for number, vcpus in enumerate((None, 3, 1)):
+        digest = digest_with(small) if vcpus is None else digest_with(small, vcpus=vcpus)
+        paste(seen, digest)
+        proof = seen.page.locator(".proof").first
+        proof.locator("button").click()
+        expect(proof.locator(".proven")).to_contain_text("Verified in this browser: row")
+        expect(proof.locator(".proven")).to_contain_text("signed by example.com/log, w.example; fresh until 20")
+        with seen.page.expect_download() as download:
+            proof.get_by_text("Download the proof").click()
+        download.value.save_as(tmp_path / f"{number}.proof")
+        found = verify_bundle(
+            (tmp_path / f"{number}.proof").read_bytes(), trust, now=published.now, seen={}, digest=digest
+        )
+        assert found.outcome == (Outcome.REVOKED if vcpus == 3 else Outcome.MATCH), found.why
+
+
+def test_a_log_that_lies_is_not_verified(browser: Browser, site: Path, small: Built, tmp_path: Path) -> None:
+    """Whatever byte of what the proof is made of is another."""
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    digest = digest_with(small, technology="sev-snp")
+    checkpoint = (site / "checkpoint").read_bytes()
+    size = int(checkpoint.split(b"\n")[1])
+    tiles = sorted(path.relative_to(site) for path in (site / "tile").rglob("*") if path.is_file())
+    level0 = next(str(path) for path in tiles if path.parts[1] == "0" and str(path).endswith(f".p/{size % 256}"))
+    cases: list[tuple[str, bytes, bytes, str]] = [
+        ("checkpoint", b"example.com/log\n", b"example.com/lox\n", "the checkpoint is of example.com/lox"),
+        ("checkpoint", f"\n{size}\n".encode(), f"\n{size + 1}\n".encode(), "is not right"),
+        ("checkpoint", checkpoint.split(b"\n")[2], b"A" * 43 + b"=", "is not right"),
+        ("checkpoint", "\u2014 w.example".encode(), "\u2014 x.example".encode(), "are not the quorum"),
+        ("checkpoint", "\u2014 example.com/log".encode(), "\u2014 example.com/lox".encode(), "no trusted key of"),
+        (level0, (site / level0).read_bytes()[:32], bytes(32), "do not lead from this row"),
+        ("releases/2/revocations.json", b"bad", b"good", "the revocations are not those"),
+    ]
+    with static_host(copy) as lying:
+        for name, old, new, why in cases:
+            data = (site / name).read_bytes()
+            assert old in data
+            (copy / name).write_bytes(data.replace(old, new, 1))
+            with page_of(browser) as seen:
+                proof = verified(seen, lying.url, digest).locator("[role=alert]")
+                expect(proof).to_contain_text("NOT VERIFIED: ")
+                assert why in proof.inner_text(), (name, proof.inner_text())
+            (copy / name).write_bytes(data)
+        with page_of(browser) as seen:
+            expect(verified(seen, lying.url, digest).locator(".proven")).to_be_visible()
+
+
+def verified(seen: Watched, url: str, digest: str) -> Locator:
+    """What is said of the proof of the first match."""
+    seen.page.goto(f"{url}index.html#d={digest}")
+    proof = seen.page.locator(".proof").first
+    proof.locator("button").click()
+    return proof
+
+
+def test_a_report_is_read_here(seen: Watched, small: Built, tmp_path: Path) -> None:
+    digest = digest_with(small, technology="sev-snp")
+    raw = report_bytes(measurement=bytes.fromhex(digest), policy=0xB0000, vmpl=1, chip=CHIP)
+    (tmp_path / "report.bin").write_bytes(raw)
+    posted: list[str] = []
+    seen.page.on("request", lambda request: posted.append(f"{request.method} {request.url} {request.post_data or ''}"))
+    seen.page.set_input_files("#file", tmp_path / "report.bin")
+    shown = seen.page.locator("#answer")
+    expect(shown).to_contain_text("the guest policy allows debugging")
+    expect(shown).to_contain_text("the report is of VMPL 1")
+    expect(shown).to_contain_text("Its signature is not verified here")
+    expect(shown.locator(".match").first).to_contain_text("sev-snp")
+    drop(seen, "report.bin", raw)
+    expect(shown).to_contain_text("the report is of VMPL 1")
+    assert [line for line in posted if not line.startswith("GET ")] == []
+    for line in posted:
+        assert digest[:12] not in line
+        assert CHIP.hex()[:12] not in line
+
+
+def test_a_launch_measurement_is_read_here(seen: Watched) -> None:
+    data = json.dumps({"return": {"data": "A" * 64, "policy": 1, "api-major": 1, "api-minor": 55, "build-id": 8}})
+    before = len(seen.asked)
+    drop(seen, "measure.json", data.encode())
+    shown = seen.page.locator("#answer")
+    expect(shown.locator("h2")).to_have_text("A launch measurement")
+    expect(shown).to_contain_text("allows other guests to share its memory key")
+    expect(shown).to_contain_text("ldcat lookup measurement.json --tik tik.bin --catalog http://127.0.0.1:")
+    assert len(seen.asked) == before
+
+
+def drop(seen: Watched, name: str, data: bytes) -> None:
+    """As a person drops a file on the page."""
+    seen.page.evaluate(
+        """([name, bytes]) => {
+            const dropped = new DataTransfer();
+            dropped.items.add(new File([Uint8Array.from(bytes)], name));
+            const at = { dataTransfer: dropped, bubbles: true, cancelable: true };
+            document.body.dispatchEvent(new DragEvent("dragover", at));
+            document.body.dispatchEvent(new DragEvent("drop", at));
+        }""",
+        [name, list(data)],
+    )
+    expect(seen.page.locator("#answer h2")).to_be_focused()
+
+
+def test_a_permalink_is_sent_to_nobody(browser: Browser, url: str, small: Built) -> None:
+    digest = digest_with(small, technology="sev-snp")
+    with page_of(browser) as seen:
+        seen.page.goto(f"{url}#d={digest}")
+        expect(seen.page.locator("#answer .match").first).to_be_visible()
+        assert seen.page.locator("#answer .tools a").get_attribute("href") == f"#d={digest}"
+        assert not [path for path in seen.asked if digest[:12] in path.partition("#")[0]]
+        assert seen.said == []
+
+
+def test_by_keyboard_alone(seen: Watched, small: Built) -> None:
+    expect(seen.page.locator("#digest")).to_be_focused()
+    seen.page.keyboard.type(digest_with(small))
+    seen.page.keyboard.press("Tab")
+    expect(seen.page.locator("button[type=submit]")).to_be_focused()
+    seen.page.keyboard.press("Enter")
+    expect(seen.page.locator("#answer h2")).to_be_focused()
+    seen.page.keyboard.press("Tab")
+    expect(seen.page.locator(".match a").first).to_be_focused()
+    seen.page.keyboard.press("Tab")
+    expect(seen.page.locator(".proof button").first).to_be_focused()
+    seen.page.keyboard.press("/")
+    expect(seen.page.locator("#digest")).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_can_be_read(browser: Browser, url: str, small: Built, scheme: Any) -> None:
+    """WCAG AA, 1.4.3: 4.5 to 1, of every text on the page as the browser draws it; 3 to 1 for large ones."""
+    digest = digest_with(small, vcpus=3)
+    with page_of(browser, color_scheme=scheme) as seen:
+        for path in ("", "builds.html", "releases.html"):
+            seen.page.goto(url.removesuffix("index.html") + (path or f"index.html#d={digest}"))
+            if not path:
+                expect(seen.page.locator("#answer .match").first).to_be_visible()
+            worst = seen.page.evaluate((Path(__file__).parent / "contrast.js").read_text())
+            assert worst["ratio"] >= 4.5, worst
+            ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+def test_builds_and_releases_are_walked_through(browser: Browser, url: str) -> None:
+    with page_of(browser, java_script_enabled=False) as seen:
+        seen.page.goto(url)
+        seen.page.click("nav >> text=Builds")
+        expect(seen.page.locator("h2", has_text="What it covers")).to_be_visible()
+        seen.page.locator("td a").first.click()
+        expect(seen.page.locator("h2", has_text="Memory map")).to_be_visible()
+        assert seen.page.locator("svg.picture").count() == 1
+        seen.page.click("nav >> text=Releases")
+        seen.page.locator("td a").first.click()
+        expect(seen.page.locator("h2", has_text="Where rows changed")).to_be_visible()
+        assert seen.page.url.endswith("/diff/1...2.html")
+        seen.page.click("nav >> text=Lookup")
+        expect(seen.page.locator("#digest")).to_be_visible()
+        assert seen.said == []
+
+
+def test_a_host_of_files_says_what_it_cannot_do_without_scripts(browser: Browser, host: StaticHost) -> None:
+    with page_of(browser, java_script_enabled=False) as seen:
+        seen.page.goto(host.url + "index.html")
+        expect(seen.page.locator("noscript p")).to_contain_text("Scripts are off, and this host serves files alone")

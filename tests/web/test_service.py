@@ -1,0 +1,302 @@
+"""`ldcat serve`: what it answers is what the command line says, and how it answers is how the web wants it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import signal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from catalog import Release
+from catalog.errors import LdcatError
+from catalog.faces.web.openapi import BatchAnswer, LookupAnswer
+from catalog.query.verify_proof import Outcome, read_trust, verify_bundle
+from catalog.release.build import Built
+from tests.attestation_builder import report_bytes
+from tests.faces.test_errors import Run, run
+from tests.query.test_diff import rows_of
+from tests.web.services import Place, Service, service
+
+__all__ = ["run"]
+
+NOWHERE = "0" * 96
+
+
+def digests(small: Built) -> list[str]:
+    return sorted({digest.hex() for digest in rows_of(small).values()})
+
+
+def snp_digest(small: Built) -> str:
+    return next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp")
+
+
+def test_a_digest_is_answered_as_on_the_command_line(
+    served: Service, published: Place, small: Built, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    for digest in [*digests(small)[:20], NOWHERE, "0" * 64]:
+        asked = ("--catalog", str(published.log), "--trust", str(published.trust), "-f", "json")
+        expected = json.loads(run("lookup", digest, *asked)[1])
+        for spelled in (digest, digest.upper(), f"0x{digest}"):
+            assert served.json(f"/d/{spelled}.json") == expected
+        msgspec.convert(expected, LookupAnswer)
+
+
+def test_a_batch_is_answered_in_its_order(served: Service, small: Built) -> None:
+    wanted = [NOWHERE, *digests(small), NOWHERE]
+    found = served.json("/v1/lookup", {"digests": wanted})
+    assert [one["launch_digest"] for one in found["answers"]] == wanted
+    assert [one["found"] for one in found["answers"]] == [False, *[True] * (len(wanted) - 2), False]
+    for one in found["answers"][:10]:
+        assert one["matches"] == served.json(f"/d/{one['launch_digest']}.json")["matches"]
+    assert found["release"]["release"] == 2
+    msgspec.convert(found, BatchAnswer)
+    assert len(served.json("/v1/lookup", {"digests": [NOWHERE] * 1000})["answers"]) == 1000
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        (b"", 400, "the batch is none"),
+        (b"[]", 400, "the batch is none"),
+        (b'{"digests": []}', 400, "the batch is none"),
+        (b'{"digests": [1]}', 400, "the batch is none"),
+        (b'{"digests": "00"}', 400, "the batch is none"),
+        (b'{"digests": ["00"], "more": 1}', 400, "the batch is none"),
+        (b'{"digests": ["' + b"0" * 96 + b'", "00"]}', 400, "digest 1: '00' is not a launch digest"),
+        (json.dumps({"digests": [NOWHERE] * 1001}).encode(), 400, "a batch has at most 1,000 digests"),
+        (b" " * (256 << 10) + b"{}", 413, "a request has at most 262,144 bytes"),
+        (b"[" * 100_000, 400, "the batch is none"),
+        (b"\xff\xfe", 400, "the batch is none"),
+    ],
+)
+def test_a_batch_that_is_none(served: Service, body: bytes, status: int, detail: str) -> None:
+    problem(served, "/v1/lookup", status, detail, method="POST", body=body)
+
+
+def test_a_report_is_answered_whatever_it_comes_in(served: Service, small: Built) -> None:
+    digest = snp_digest(small)
+    raw = report_bytes(measurement=bytes.fromhex(digest), policy=0xB0000)
+    for body in (raw, raw.hex().encode()):
+        status, text, _ = served.ask("/v1/report", method="POST", body=body)
+        found = json.loads(text)
+        assert (status, found["found"], found["launch_digest"]) == (200, True, digest)
+        assert found["notes"][0].startswith("the guest policy allows debugging")
+        assert found["verification"]["verified"] is False
+    assert all(raw[0x1A0:0x1E0].hex() not in line for line in served.said)
+
+
+def test_a_report_that_is_none(served: Service) -> None:
+    problem(served, "/v1/report", 400, "is not a launch digest", method="POST", body=b"nonsense")
+    problem(served, "/v1/report", 413, "at most 1,048,576 bytes", method="POST", body=bytes((1 << 20) + 1))
+    measured = b'{"return": {"data": "' + b"A" * 64 + b'"}}'
+    problem(served, "/v1/report", 422, "without the TIK", method="POST", body=measured)
+
+
+def test_a_proof_is_one_that_is_verified(served: Service, published: Place, small: Built) -> None:
+    trust = read_trust(published.trust.read_bytes())
+    for digest in digests(small)[:10]:
+        status, body, headers = served.ask(f"/d/{digest}.proof")
+        assert (status, headers["Content-Type"]) == (200, "application/json")
+        found = verify_bundle(body, trust, now=published.now, seen={}, digest=digest)
+        assert found.outcome in (Outcome.MATCH, Outcome.REVOKED)
+    problem(served, f"/d/{digest}.proof?row=9999", 404, "rows with this launch digest")
+    problem(served, f"/d/{digest}.proof?row=x", 400, "no number of a row")
+    problem(served, f"/d/{NOWHERE}.proof", 404, "the log has 0 rows")
+
+
+def test_it_serves_the_log_that_the_command_line_asks(
+    served: Service, published: Place, small: Built, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    asked = ("--catalog", served.url, "--trust", str(published.trust), "-f", "json")
+    for digest in (snp_digest(small), NOWHERE):
+        code, out, _ = run("lookup", digest, *asked)
+        assert json.loads(out)["matches"] == served.json(f"/d/{digest}.json")["matches"]
+        assert code == (1 if digest == NOWHERE else 0)
+    with Release.open(served.url, published.trust) as release:
+        assert release.number == 2
+        assert release.prove(snp_digest(small))
+    assert run("audit", served.url, "--trust", str(published.trust))[0] == 0
+
+
+def test_pages_are_there_without_their_endings_too(served: Service, small: Built) -> None:
+    for path in ("/", "/index.html", "/builds", "/builds.html", "/releases", "/releases.html", "/diff/1...2"):
+        status, body, headers = served.ask(path)
+        assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8"), path
+        assert b"<script>" not in body
+        assert b"<b>bad</b>" not in body
+    digest = digests(small)[0]
+    for build in served.json(f"/d/{digest}.json")["matches"]:
+        by_name, by_hash = (served.ask(f"/builds/{build['firmware'][key]}")[1] for key in ("name", "sha256"))
+        assert re.sub(rb"(\.\./)+", b"", by_name) == re.sub(rb"(\.\./)+", b"", by_hash)
+        assert b"Memory map" in by_name
+    assert served.ask(f"/d/{digest}")[1].count(b'<section class="match') >= 1
+
+
+def test_the_form_works_without_scripts(served: Service, small: Built) -> None:
+    digest = snp_digest(small)
+    status, _, headers = served.ask(f"/d?digest=+0x{digest.upper()}%0A")
+    assert (status, headers["Location"]) == (303, f"d/{digest}")
+    status, _, headers = served.ask("/diff?old=1&new=2")
+    assert (status, headers["Location"]) == (303, "diff/1...2")
+    problem(served, "/diff?old=1&new=x", 400, "two releases are compared")
+    status, body, headers = served.ask("/d?digest=nonsense", headers={"Accept": "text/html,*/*;q=0.1"})
+    assert (status, headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+    assert b"is not a launch digest" in body
+
+
+def test_what_is_known_is_not_sent_again(served: Service, small: Built) -> None:
+    digest = snp_digest(small)
+    for path in (f"/d/{digest}.json", f"/d/{digest}", "/", "/builds", "/checkpoint", "/openapi.json", "/page.json"):
+        for _ in range(2):  # made, and given again
+            status, body, headers = served.ask(path)
+            assert (status, headers["Cache-Control"]) == (200, "no-cache"), path
+            assert headers["Content-Length"] == str(len(body))
+            known = {"If-None-Match": headers["ETag"]}
+            assert served.ask(path, headers=known)[:2] == (304, b"")
+            assert served.ask(path, headers={"If-None-Match": '"x"'})[:2] == (200, body)
+            status, nothing, head = served.ask(path, method="HEAD")
+            assert (status, nothing, head["Content-Length"]) == (200, b"", headers["Content-Length"])
+    size = int(served.ask("/checkpoint")[1].split(b"\n")[1])
+    fixed = (f"/tile/0/000.p/{size}", "/range/2/0", "/range/2/index.json", "/releases/1/manifest.json", style(served))
+    for path in fixed:
+        status, _, headers = served.ask(path)
+        assert (status, headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable"), path
+
+
+def test_what_shrinks_is_sent_so_to_whoever_takes_it(served: Service) -> None:
+    takes = {"Accept-Encoding": "br, gzip"}
+    size = int(served.ask("/checkpoint")[1].split(b"\n")[1])
+    for path in ("/builds", "/openapi.json", f"/tile/entries/000.p/{size}", "/diff/1...2"):
+        for _ in range(2):
+            plain, packed = served.ask(path), served.ask(path, headers=takes)
+            assert (packed[0], packed[2]["Content-Encoding"]) == (200, "gzip"), path
+            assert plain[2]["Vary"] == packed[2]["Vary"] == "Accept-Encoding"
+            assert gzip.decompress(packed[1]) == plain[1]
+            assert len(packed[1]) < len(plain[1]) / 1.5
+            assert packed[2]["ETag"] != plain[2]["ETag"]
+            assert served.ask(path, headers={**takes, "If-None-Match": packed[2]["ETag"]})[:2] == (304, b"")
+    for path in ("/healthz", f"/tile/0/000.p/{size}", "/range/2/0"):
+        status, _, headers = served.ask(path, headers=takes)
+        assert (status, headers["Content-Encoding"]) == (200, None)
+
+
+def style(served: Service) -> str:
+    """The address of the style sheet."""
+    found = re.search(rb'href="(assets/[0-9a-f]{16}/page\.css)"', served.ask("/")[1])
+    assert found
+    return f"/{found.group(1).decode()}"
+
+
+def test_every_answer_is_for_any_page_and_runs_nothing(served: Service) -> None:
+    for path, method in (("/", "GET"), ("/nothing", "GET"), (f"/d/{NOWHERE}.json", "GET"), ("/v1/lookup", "POST")):
+        _, _, headers = served.ask(path, method=method)
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert "unsafe" not in policy
+    asked = {"Origin": "https://broker.example", "Access-Control-Request-Method": "POST"}
+    status, _, headers = served.ask("/v1/lookup", method="OPTIONS", headers=asked)
+    assert (status, headers["Access-Control-Allow-Methods"]) == (204, "GET, HEAD, POST")
+
+
+def test_the_log_of_requests_does_not_say_what_was_asked_about(served: Service, small: Built) -> None:
+    digest = digests(small)[3]
+    served.ask(f"/d/{digest}.json?why={digest}")
+    served.ask(f"/{digest}")
+    served.json("/v1/lookup", {"digests": [digest]})
+    served.ask("/healthz")
+    served.until("GET /healthz 200")
+    served.until("GET /d/{digest}.json 200")
+    served.until("GET unknown 404")
+    assert not [line for line in served.said if digest[:8] in line]
+
+
+def test_it_counts_for_prometheus(served: Service) -> None:
+    served.ask("/healthz")
+    status, body, headers = served.ask("/metrics")
+    assert (status, headers["Content-Type"].startswith("text/plain; version=0.0.4")) == (200, True)
+    text = body.decode()
+    assert re.search(r'^ldcat_requests_total{route="/healthz",status="200"} [1-9]', text, re.MULTILINE)
+    assert re.search(r"^ldcat_release_number 2.0$", text, re.MULTILINE)
+    assert re.search(r'^ldcat_request_seconds_bucket{le="0.001",route="/healthz"} ', text, re.MULTILINE)
+
+
+def test_it_says_how_it_is(served: Service) -> None:
+    assert served.json("/healthz") == {"status": "ok"}
+    assert served.json("/readyz") == {"status": "ready", "verified": True, "release": 2}
+
+
+def test_what_is_not_there(served: Service) -> None:
+    for path in ("/nothing", "/d", "/d/", "/builds/nothing", "/diff/1..2", "/diff/01...2", "/range/2/zz", "/range/9/0"):
+        status, body, headers = served.ask(path)
+        told = json.loads(body)
+        assert (status, headers["Content-Type"]) == (400 if path == "/d" else 404, "application/problem+json"), path
+        assert (told["status"], told["type"]) == (status, "about:blank")
+    problem(served, "/diff/1...9", 404, "has no release 9")
+    problem(served, "/range/fff", 404, "a range is named by")
+    status, _, headers = served.ask("/v1/lookup")
+    assert (status, headers["Allow"]) == (405, "POST")
+    assert served.ask("/healthz", method="DELETE")[0] == 405
+
+
+def problem(
+    served: Service, path: str, status: int, detail: str, *, method: str = "GET", body: bytes | None = None
+) -> None:
+    found, text, headers = served.ask(path, method=method, body=body)
+    assert (found, headers["Content-Type"]) == (status, "application/problem+json"), text
+    told = json.loads(text)
+    assert told["status"] == status
+    assert detail in told["detail"]
+
+
+def test_a_catalog_of_ones_own(small: Built, tmp_path: Path) -> None:
+    with service(tmp_path, small.folder) as own:
+        assert own.json("/readyz") == {"status": "ready", "verified": False, "release": None}
+        digest = snp_digest(small)
+        found = own.json(f"/d/{digest}.json")
+        assert (found["found"], found["release"]) == (True, None)
+        problem(own, f"/d/{digest}.proof", 404, "published in no log")
+        problem(own, "/checkpoint", 404, "published in no log")
+        problem(own, "/diff/1...2", 404, "published in no log")
+        assert own.ask("/range/0/index.json")[0] == 200
+        assert b"published in no log" in own.ask("/releases")[1]
+        assert own.stop(signal.SIGINT) == 0
+
+
+def test_one_that_a_host_serves(served: Service, published: Place, small: Built, tmp_path: Path) -> None:
+    """A service of a service: nothing of it is believed that is not verified."""
+    with service(tmp_path, served.url, "--trust", published.trust) as mirror:
+        digest = snp_digest(small)
+        assert mirror.json("/readyz")["release"] == 2
+        assert mirror.json(f"/d/{digest}.json") == served.json(f"/d/{digest}.json")
+        for path in ("/checkpoint", "/range/2/0", "/range/2/index.json", "/releases/2/manifest.json", "/builds"):
+            assert mirror.ask(path)[:2] == served.ask(path)[:2]
+
+
+def test_what_cannot_be_served(run: Run, place: Place, small: Built, tmp_path: Path) -> None:
+    code, _, err = run("serve", str(tmp_path / "nothing"), "--listen", "127.0.0.1:0")
+    assert (code, "no catalog at" in err) == (5, True)
+    code, _, err = run("serve", str(place.log), "--listen", "127.0.0.1:0")
+    assert (code, "nothing says whom to trust" in err) == (2, True)
+    code, _, err = run("serve", str(small.folder), "--listen", "nowhere")
+    assert (code, "is no address to listen at" in err) == (2, True)
+
+
+def test_two_do_not_share_an_address(served: Service, small: Built, run: Run) -> None:
+    code, _, err = run("serve", str(small.folder), "--listen", ":".join(map(str, served.address)))
+    assert (code, "address already in use" in err) == (5, True)
+
+
+def test_errors_are_errors_of_ldcat() -> None:
+    from catalog.faces.web.problems import problem_of
+
+    assert problem_of(LdcatError("whatever"), asked=True).status == 500

@@ -1,0 +1,167 @@
+"""A release that is published beside the one that is served: taken up without a dropped request, or refused."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from catalog.release.build import Built
+from tests.query.test_diff import rows_of
+from tests.web.conftest import REVOKE
+from tests.web.services import SECONDS, Place, Service, service
+
+FAST = "from catalog.faces.web import current\ncurrent.LOOK_SECONDS = 0.1"
+
+
+@contextmanager
+def running(place: Place, home: Path, prelude: str = FAST) -> Iterator[Service]:
+    with service(home, place.log, "--trust", place.trust, prelude=prelude) as found:
+        yield found
+
+
+def test_nobody_notices_but_by_the_answer(place: Place, small: Built, tmp_path: Path) -> None:
+    digest = next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[-1] == 3)
+    others = sorted({digest.hex() for digest in rows_of(small).values()})
+    with running(place, tmp_path) as served, ThreadPoolExecutor(4) as threads:
+        ended = threading.Event()
+
+        def ask(number: int) -> list[int]:
+            """Releases that answered, in order."""
+            connection, found = served.connection(), []
+            while not ended.is_set():
+                wanted = others[number * 7919 % len(others)] if number % 2 else digest
+                number += 2
+                for path in (f"/d/{wanted}.json", "/", "/checkpoint"):
+                    connection.request("GET", path)
+                    answer = connection.getresponse()
+                    body = answer.read()
+                    assert answer.status == 200, body
+                    if path.endswith("json"):
+                        assert b'"found":true' in body
+                        found.append(2 if b'"last_release":2' in body else 1)
+                        revoked = b'"severity":"revoked"' in body
+                        assert wanted != digest or revoked == (found[-1] == 2)
+            connection.close()
+            return found
+
+        asking = [threads.submit(ask, number) for number in range(4)]
+        time.sleep(0.5)
+        place.publish(REVOKE)
+        served.until("serves release 2 of")
+        time.sleep(0.5)
+        ended.set()
+        for one in asking:
+            found = one.result(SECONDS)
+            assert found == sorted(found)
+            assert set(found) == {1, 2}
+        assert served.json("/readyz")["release"] == 2
+
+
+def test_one_that_does_not_verify_is_refused(place: Place, tmp_path: Path) -> None:
+    with running(place, tmp_path) as served:
+        checkpoint = (place.log / "checkpoint").read_bytes()
+        root = served.json("/d/" + "0" * 96 + ".json")["release"]["root"]
+        forged = checkpoint.replace(b"\n", b"\nx", 1)
+        (place.log / "checkpoint").write_bytes(forged)
+        served.until("is refused, and the release before is served on")
+        assert served.json("/readyz") == {"status": "ready", "verified": True, "release": 1}
+        assert served.ask("/checkpoint")[1] == checkpoint
+        assert served.json("/d/" + "0" * 96 + ".json")["release"]["root"] == root
+        assert b"ldcat_releases_refused_total 1.0" in served.ask("/metrics")[1]
+        (place.log / "checkpoint").write_bytes(checkpoint)
+        place.publish(REVOKE)
+        served.until("serves release 2 of")
+        assert sum("is refused" in line for line in served.said) <= 2
+
+
+def test_one_whose_files_are_damaged_is_refused(place: Place, tmp_path: Path) -> None:
+    with running(place, tmp_path) as served:
+        folder = place.log / "releases/2"
+        folder.mkdir()
+        (folder / "components").mkdir()
+        (folder / "components/names").write_bytes(b"damaged")
+        before = served.ask("/builds")[1]
+        place.publish(REVOKE)
+        (folder / "manifest.json").write_bytes(b"{}")
+        served.until("is refused")
+        assert served.ask("/builds")[1] == before
+
+
+def test_an_older_one_is_refused(place: Place, tmp_path: Path) -> None:
+    checkpoint = (place.log / "checkpoint").read_bytes()
+    place.publish(REVOKE)
+    with running(place, tmp_path) as served:
+        (place.log / "checkpoint").write_bytes(checkpoint)
+        served.until("is refused")
+        assert served.json("/readyz")["release"] == 2
+
+
+def test_nothing_is_answered_that_nobody_vouches_for(place: Place, tmp_path: Path, small: Built) -> None:
+    digest = min(digest.hex() for digest in rows_of(small).values())
+    later = (
+        "import time, os\nnow = time.time\n"
+        f"time.time = lambda: now() + (200_000 if os.path.exists({str(tmp_path / 'late')!r}) else 0)\n"
+    )
+    with running(place, tmp_path, later + FAST) as served:
+        assert served.json(f"/d/{digest}.json")["found"]
+        (tmp_path / "late").touch()
+        time.sleep(0.5)
+        for path in (f"/d/{digest}.json", "/readyz", f"/d/{digest}"):
+            status, body, headers = served.ask(path)
+            assert (status, headers["Retry-After"], b"nobody vouches" in body) == (503, "60", True), path
+        assert served.ask("/healthz")[0] == 200
+        assert served.ask("/checkpoint")[0] == 200
+        (tmp_path / "late").unlink()
+        assert served.json("/readyz")["status"] == "ready"
+
+
+def test_a_catalog_that_is_built_again_takes_over(small: Built, tmp_path: Path) -> None:
+    folder = tmp_path / "catalog"
+    shutil.copytree(small.folder, folder)
+    with service(tmp_path, folder, prelude=FAST) as served:
+        before = served.ask("/")[2]["ETag"]
+        text = (folder / "manifest.json").read_bytes()
+        shutil.copytree(folder, tmp_path / "next")
+        (tmp_path / "next/manifest.json").write_bytes(text.replace(b'"name": "', b'"name": "another-', 1))
+        folder.rename(tmp_path / "last")
+        (tmp_path / "next").rename(folder)
+        served.until("serves another-")
+        assert served.ask("/")[2]["ETag"] != before
+        assert served.json("/d/" + next(digest.hex() for digest in rows_of(small).values()) + ".json")["found"]
+
+
+def test_what_was_asked_is_answered_before_it_ends(place: Place, tmp_path: Path) -> None:
+    slow = "from catalog.faces.web import views\nimport time\nmade = views.answer_page\n"
+    slow += "views.answer_page = lambda *asked: (time.sleep(1.5), made(*asked))[1]\n"
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with running(place, tmp_path / str(number), slow) as served, ThreadPoolExecutor(1) as threads:
+            asking = threads.submit(served.ask, "/d/" + "0" * 96)
+            time.sleep(0.5)
+            assert served.stop(number) == 0
+            assert asking.result(SECONDS)[0] == 200
+
+
+def test_it_ends_whatever_still_goes_on(place: Place, tmp_path: Path) -> None:
+    slow = "from catalog.faces.web import serving, views\nimport time\nserving.GRACE_SECONDS = 1\n"
+    slow += "views.answer_page = lambda *asked: time.sleep(1000)\n"
+    for signals in ((signal.SIGTERM,), (signal.SIGINT, signal.SIGINT)):
+        with running(place, tmp_path / str(len(signals)), slow) as served, served_connection(served) as asked:
+            asked.sendall(b"GET /d/" + b"0" * 96 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(0.3)
+            for number in signals[:-1]:
+                served.process.send_signal(number)
+                time.sleep(0.2)
+            begun = time.monotonic()
+            assert served.stop(signals[-1]) == 0
+            assert time.monotonic() - begun < SECONDS / 2
+
+
+def served_connection(served: Service) -> socket.socket:
+    return socket.create_connection(served.address, timeout=SECONDS)
