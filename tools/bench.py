@@ -17,6 +17,7 @@ from tools.bench_evidence import Found, evidence
 from tools.bench_kernels import kernel_rates
 from tools.bench_log import log_figures, log_lines
 from tools.bench_lookups import Lookups, lookups
+from tools.bench_service import service_lines
 
 REPORT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
@@ -34,7 +35,8 @@ def main() -> None:
         log = log_lines(log_figures(Path(work) / "log"))
         kernels = kernel_rates(Path(work))
         audits = audit_lines(folders[0], folders[2], rows)
-    text = report(kernels, builds, found, commands, log, audits)
+        service = service_lines(folders[0], folders[2])
+    text = report(kernels, builds, found, commands, log, audits, service)
     REPORT.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
 
@@ -46,6 +48,7 @@ def report(
     commands: list[Found],
     log: list[str],
     audits: list[str],
+    service: list[str],
 ) -> str:
     """The report as Markdown."""
     nothing = found.commands["python -c pass"]
@@ -102,6 +105,10 @@ def report(
         f"## Diff and audit of {builds[-1].rows:,} rows",
         "",
         *audits,
+        "",
+        "## The service, and a host of files",
+        "",
+        *service,
         "",
         "Kernels, and lookups one by one, are the best of many rounds; builds, releases, batches and the miss of",
         "everything are taken once. One by one: random digests, in a process that has answered 50,000 others.",
