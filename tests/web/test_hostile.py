@@ -67,6 +67,18 @@ def test_a_thousand_connections_that_say_nothing_more(impatient: Service, said: 
     others_are_answered(impatient)
 
 
+def test_where_few_files_may_be_open_others_wait_and_are_answered(small: Built, tmp_path: Path) -> None:
+    prelude = (
+        "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))\n"
+        "from catalog.faces.web import serving\nserving.SILENT_SECONDS = 1"
+    )
+    with service(tmp_path, small.folder, prelude=prelude) as few, ExitStack() as kept:
+        for _ in range(500):
+            kept.enter_context(connected(few, GET))
+        assert few.ask("/healthz")[0] == 200
+        assert few.ask("/d/" + "0" * 96)[0] == 200
+
+
 @pytest.mark.parametrize("said", [b"G", GET, GET + b"\r\n"])
 def test_a_connection_that_is_silent_ends(impatient: Service, said: bytes) -> None:
     with connected(impatient, said) as connection:

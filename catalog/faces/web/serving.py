@@ -24,7 +24,10 @@ from catalog.faces.web.current import Current
 from catalog.faces.web.front import Front
 
 MAX_CONNECTIONS = 8192
-"""That are answered at a time; others wait."""
+"""That are answered at a time, where the process may have as many files open; others wait."""
+
+_FILES = 128
+"""That the service has open besides."""
 
 SILENT_SECONDS = 10
 """After which a connection ends on which no request came to the end of its head, and one on which none begins."""
@@ -39,12 +42,12 @@ MAX_BUFFER = 64 << 10
 class _Server(Server):
     """Granian's own would share its port with whoever opens it too, and not say which one it got: adr 0014."""
 
-    def __init__(self, app: Front, listening: socket.socket) -> None:
+    def __init__(self, app: Front, listening: socket.socket, connections: int) -> None:
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
             backlog=MAX_CONNECTIONS,
-            backpressure=MAX_CONNECTIONS,
+            backpressure=connections,
             http1_settings=HTTP1Settings(header_read_timeout=1000 * SILENT_SECONDS, max_buffer_size=MAX_BUFFER),
             websockets=False,
             log_enabled=False,
@@ -61,13 +64,13 @@ def serve(front: Front, current: Current, listening: socket.socket, *, ready: Ca
 
     ready: called once connections are taken and signals are heard.
     """
-    _allow_connections()
+    connections = _connections()
     listening.listen(MAX_CONNECTIONS)
     listening.setblocking(False)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENT_SECONDS)  # who says nothing costs nothing
 
     async def run() -> None:
-        server = _Server(front, listening)
+        server = _Server(front, listening, connections)
         ending: list[Timer] = []
 
         def end() -> None:
@@ -97,11 +100,11 @@ def _end(front: Front) -> None:
     os._exit(0)
 
 
-def _allow_connections() -> None:
-    """As many open files as this process may have."""
+def _connections() -> int:
+    """How many are answered at a time, by the files that this process may have open, which are as many as can be."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + 1024
+    wanted = MAX_CONNECTIONS + _FILES
+    allowed = max(soft, wanted if hard == resource.RLIM_INFINITY else min(wanted, hard))
     with suppress(ValueError, OSError):
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (max(soft, wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)), hard)
-        )
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(16, min(wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[0]) - _FILES)
