@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 import weakref
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from catalog.faces.releases import open_asked, trust_of
 from catalog.faces.web import page_data, views
 from catalog.faces.web.assets import assets, assets_folder
 from catalog.faces.web.metrics import Metrics
-from catalog.faces.web.ranges_made import Begin, Read, ranges_for
+from catalog.faces.web.ranges_made import Begin, ServedRanges, ranges_for
 from catalog.faces.web.replies import FIXED, HTML, JSON, Reply
 from catalog.query.answer import Answer, found_answer
 from catalog.query.evidence import Evidence
@@ -54,8 +55,7 @@ class Served:
 
     catalog: Catalog
     trust: Trust | None
-    index: RangeIndex
-    read_range: Read
+    ranges: ServedRanges
     lookups: Lookups
     tag: str
     pages: dict[str, Reply]
@@ -66,17 +66,15 @@ class Served:
     @classmethod
     def of(cls, catalog: Catalog, trust: Trust | None, begin: Begin | None) -> Served:
         """Raises what reading the catalog does, all of whose components are read. begin: as for `ranges_for`."""
-        index, read_range = ranges_for(catalog, begin)
-        catalog = replace(catalog, ranger=None)
-        lookups = Lookups(catalog, render.warning)
-        try:
+        with ExitStack() as opened:
+            ranges = ranges_for(catalog, begin)
+            opened.callback(ranges.close)
+            catalog = replace(catalog, ranger=None)
+            lookups = opened.enter_context(closing(Lookups(catalog, render.warning)))
             checkpoint = _checkpoint(catalog.release) if catalog.release else b""
-            pages = _pages(catalog, index, trust)
-        except BaseException:
-            lookups.close()
-            raise
-        made = cls(catalog, trust, index, read_range, lookups, _tag(catalog), pages, checkpoint)
-        weakref.finalize(made, lookups.close)
+            pages = _pages(catalog, ranges.index, trust)
+            made = cls(catalog, trust, ranges, lookups, _tag(catalog), pages, checkpoint)
+            weakref.finalize(made, opened.pop_all().close)
         return made
 
     @property
@@ -126,16 +124,17 @@ class Current:
     skip: bool
     metrics: Metrics
     served: Served = field(init=False)
-    _seen: object = None
+    _tried: object = None
     _refused: str = ""
+    _again: float = 0
 
     def open(self, begin: Begin | None, *, quiet: bool = True) -> None:
         """Raises what opening, verifying and reading a release do; then what was served is served on."""
-        seen = self._signs()
+        self._tried = self._signs()
         opened = open_asked(self.asked, self.trust, skip=self.skip, quiet=quiet)
         believed = trust_of(self.asked, self.trust) if opened.release and not self.skip else None
         served = Served.of(opened, believed, begin)
-        self.served, self._seen, self._refused = served, seen, ""
+        self.served, self._refused = served, ""
         self.metrics.serves(opened.release)
 
     async def watch(self) -> None:
@@ -148,13 +147,10 @@ class Current:
     async def look(self) -> None:
         """Exchange the release for a newer one that verifies; say once why one is refused."""
         self.served.forget_stale()
-        if self._signs() == self._seen and not isinstance(self.asked, HostedPlace) and not self._refused:
-            return
         before = self.served
         try:
-            if isinstance(self.asked, HostedPlace) and not await asyncio.to_thread(self._is_new):
-                return
-            await asyncio.to_thread(self.open, None)
+            if await asyncio.to_thread(self._is_new):
+                await asyncio.to_thread(self.open, None)
         except Exception as error:  # whatever is wrong with the new one: the old one is served
             self._refuse(error)
             return
@@ -167,11 +163,14 @@ class Current:
         if said != self._refused:
             self.metrics.refused.inc()
             render.warning(f"what is published now is refused, and the release before is served on: {said}")
-        self._refused = said
+        self._refused, self._again = said, time.monotonic() + ASK_SECONDS
 
     def _is_new(self) -> bool:
-        release = self.served.catalog.release
-        return release is not None and bytes(checkpoint_of(log_of(release))) != self.served.checkpoint
+        """Whether there is something that was not tried yet; what was refused is tried again after a while."""
+        if isinstance(self.asked, HostedPlace):
+            release = self.served.catalog.release
+            return release is not None and bytes(checkpoint_of(log_of(release))) != self.served.checkpoint
+        return self._signs() != self._tried or bool(self._refused and time.monotonic() > self._again)
 
     def _signs(self) -> object:
         """What differs once something else is published, or trusted."""
@@ -229,10 +228,10 @@ def _pages(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> dict[str
     found |= {"/": lookup, "/index.html": lookup, "/builds": builds, "/builds.html": builds}
     found |= {"/releases": releases, "/releases.html": releases}
     images = views.image_pages(catalog)
-    for sha256, made in images.items():
-        found[f"/builds/{sha256}"] = found[f"/builds/{sha256}.html"] = _image(made("../"))
     for name, build in catalog.builds.items():
         found[f"/builds/{name}"] = _image(images[build.component.sha256.hex()]("../" * (1 + name.count("/"))))
+    for sha256, made in images.items():
+        found[f"/builds/{sha256}"] = found[f"/builds/{sha256}.html"] = _image(made("../"))
     data = page_data.page_data(catalog, index, trust)
     found[f"/{page_data.NAME}"] = Reply("/page.json", data, JSON)
     return {path: reply.shrunk() for path, reply in found.items()}

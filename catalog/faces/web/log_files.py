@@ -59,7 +59,7 @@ async def range_of(request: Request, served: Served) -> Reply:
 
 
 async def _range(name: str, served: Served, route: str, caching: str) -> Reply:
-    index = served.index
+    index = served.ranges.index
     known = _RANGE.fullmatch(name) and int(name, 16) < 1 << index.prefix_bits and name == index.file(int(name, 16))
     if not known and name != INDEX:
         raise Problem(
@@ -67,7 +67,7 @@ async def _range(name: str, served: Served, route: str, caching: str) -> Reply:
             f"a range is named by the first {index.prefix_bits} bits of a digest, as a number",
             f"{len(index.file(0))} hex digits, from {index.file(0)} to {index.file((1 << index.prefix_bits) - 1)}",
         )
-    data = await run_in_threadpool(served.read_range, name)
+    data = await run_in_threadpool(served.ranges.read, name)
     return Reply(route, data, JSON if name == INDEX else BYTES, caching)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import BinaryIO
 
 from catalog.errors import LdcatError, Unreadable, VerificationFailed
 from catalog.faces import homes
@@ -28,7 +31,16 @@ _KEPT = 4
 """Catalogs whose ranges are kept."""
 
 
-def ranges_for(catalog: Catalog, begin: Begin | None) -> tuple[RangeIndex, Read]:
+@dataclass(frozen=True)
+class ServedRanges:
+    """read: gives the files that `index` tells of. close: to be called after use."""
+
+    index: RangeIndex
+    read: Read
+    close: Callable[[], None]
+
+
+def ranges_for(catalog: Catalog, begin: Begin | None) -> ServedRanges:
     """begin: shows how rows are listed here; None lists them in another process, for others are answered.
 
     Raises UsageError for a catalog that keeps distinguished digests only, and what reading and writing do.
@@ -39,10 +51,14 @@ def ranges_for(catalog: Catalog, begin: Begin | None) -> tuple[RangeIndex, Read]
         with suppress(LdcatError):
             index = RangeIndex.parse(log.read(f"{folder}/{INDEX}", MAX_INDEX))
             if index.manifest_sha256 == catalog.manifest_sha256:
-                return index, lambda name: log.read(f"{folder}/{name}", MAX_READ)
+                return ServedRanges(index, lambda name: log.read(f"{folder}/{name}", MAX_READ), lambda: None)
     made = _made(catalog, begin)
+    try:
+        held = _held(made, fcntl.LOCK_SH)  # nobody removes them as long as they may be read
+    except OSError as error:
+        raise inputs.unreadable(made, error) from error
     index = RangeIndex.parse(inputs.read_file(made / INDEX, limit=MAX_INDEX, regular=True))
-    return index, lambda name: inputs.read_file(made / name, limit=MAX_READ, regular=True)
+    return ServedRanges(index, lambda name: inputs.read_file(made / name, limit=MAX_READ, regular=True), held.close)
 
 
 def _made(catalog: Catalog, begin: Begin | None) -> Path:
@@ -60,9 +76,27 @@ def _made(catalog: Catalog, begin: Begin | None) -> Path:
             _make(catalog, made, begin("listed", rows))
     with suppress(OSError):
         os.utime(made)
-        for old in sorted(made.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
+        _remove_others(made.parent)
     return made
+
+
+def _remove_others(folder: Path) -> None:
+    """All but the newest ones, and those that another service reads."""
+    known = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    for old in sorted(known, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+        with suppress(OSError), _held(old, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _held(made: Path, how: int) -> BinaryIO:
+    """Locked until it is closed; raises OSError where others forbid it."""
+    index = (made / INDEX).open("rb")
+    try:
+        fcntl.flock(index, how)
+    except OSError:
+        index.close()
+        raise
+    return index
 
 
 def _make_elsewhere(folder: Path, manifest_sha256: str, made: Path) -> None:

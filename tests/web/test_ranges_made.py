@@ -1,0 +1,66 @@
+"""Ranges that a service makes for itself: those of a site, kept for the next start, removed when nobody reads them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import Unreadable
+from catalog.faces.web import ranges_made
+from catalog.faces.web.ranges_made import ranges_for
+from catalog.query.store import Catalog
+from catalog.release.build import Built
+from catalog.release.ranges import INDEX, ranges_of
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where they are kept."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "ldcat/ranges"
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_they_are_those_of_the_catalog(small: Built, folder: Path, elsewhere: bool) -> None:
+    catalog = Catalog.open(small.folder)
+    told: list[int] = []
+    with closing(ranges_for(catalog, None if elsewhere else lambda what, rows: told.append)) as made:
+        expected = dict(ranges_of(catalog, lambda _: None))
+        assert {name: made.read(name) for name in expected} == expected
+    assert (bool(told), made.index.manifest_sha256) == (not elsewhere, catalog.manifest_sha256)
+    assert [path.name for path in folder.iterdir()] == [catalog.manifest_sha256]
+    told.clear()
+    ranges_for(catalog, lambda what, rows: told.append).close()
+    assert told == []
+
+
+def test_the_oldest_that_nobody_reads_are_removed(small: Built, folder: Path) -> None:
+    catalog = Catalog.open(small.folder)
+    made = ranges_for(catalog, lambda what, rows: lambda _: None)
+    for number in range(6):
+        other = folder / f"{number:064}"
+        other.mkdir()
+        (other / INDEX).write_bytes(b"{}")
+        os.utime(other, (number, number))
+    mine = folder / catalog.manifest_sha256
+    os.utime(mine, (0, 0))
+    (folder / ".partial").mkdir()
+    kept = {".partial", *(f"{number:064}" for number in (2, 3, 4, 5))}
+    ranges_made._remove_others(folder)
+    assert {path.name for path in folder.iterdir()} == {catalog.manifest_sha256, *kept}
+    assert made.read(INDEX)
+    made.close()
+    ranges_made._remove_others(folder)
+    assert {path.name for path in folder.iterdir()} == kept
+
+
+def test_what_is_in_the_way_is_said(small: Built, folder: Path) -> None:
+    catalog = Catalog.open(small.folder)
+    folder.mkdir(parents=True)
+    (folder / catalog.manifest_sha256).write_bytes(b"")
+    with pytest.raises(Unreadable, match="in the way"):
+        ranges_for(catalog, lambda what, rows: lambda _: None)
+    assert [path.name for path in folder.iterdir()] == [catalog.manifest_sha256]
