@@ -136,6 +136,7 @@ def test_a_proof_is_verified_and_downloaded(seen: Watched, published: Place, sma
         proof.locator("button").click()
         expect(proof.locator(".proven")).to_contain_text("Verified in this browser: row")
         expect(proof.locator(".proven")).to_contain_text("signed by example.com/log, w.example; fresh until 20")
+        assert ("not revoked" in proof.inner_text()) == (vcpus != 3)
         with seen.page.expect_download() as download:
             proof.get_by_text("Download the proof").click()
         download.value.save_as(tmp_path / f"{number}.proof")
@@ -175,6 +176,11 @@ def test_a_log_that_lies_is_not_verified(browser: Browser, site: Path, small: Bu
             (copy / name).write_bytes(data)
         with page_of(browser) as seen:
             expect(verified(seen, lying.url, digest).locator(".proven")).to_be_visible()
+        hidden = json.loads((site / "page.json").read_bytes()) | {"revocations": []}
+        (copy / "page.json").write_text(json.dumps(hidden))
+        with page_of(browser) as seen:
+            proof = verified(seen, lying.url, digest_with(small, vcpus=3))
+            expect(proof.locator("[role=alert]")).to_contain_text("The log says of this row: revoked by its publisher")
 
 
 def verified(seen: Watched, url: str, digest: str) -> Locator:

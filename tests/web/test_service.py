@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from catalog import Release
-from catalog.errors import LdcatError
+from catalog.errors import LdcatError, MalformedInput, Unreadable
 from catalog.faces.web.openapi import BatchAnswer, LookupAnswer
+from catalog.faces.web.problems import problem_of
 from catalog.query.verify_proof import Outcome, read_trust, verify_bundle
 from catalog.release.build import Built
 from tests.attestation_builder import report_bytes
@@ -291,12 +292,24 @@ def test_what_cannot_be_served(run: Run, place: Place, small: Built, tmp_path: P
     assert (code, "is no address to listen at" in err) == (2, True)
 
 
+@pytest.mark.parametrize("missing", ["starlette", "granian", "prometheus_client"])
+def test_without_the_extra_it_is_said(run: Run, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.setattr("catalog.faces.server.find_spec", lambda name: None if name == missing else name)
+    code, _, err = run("serve", "--listen", "127.0.0.1:0")
+    assert (code, err) == (
+        2,
+        f"ldcat: error: to serve, {missing} is needed\nldcat: hint: pip install 'ldcat[serve]'\n",
+    )
+
+
 def test_two_do_not_share_an_address(served: Service, small: Built, run: Run) -> None:
     code, _, err = run("serve", str(small.folder), "--listen", ":".join(map(str, served.address)))
     assert (code, "address already in use" in err) == (5, True)
 
 
-def test_errors_are_errors_of_ldcat() -> None:
-    from catalog.faces.web.problems import problem_of
-
-    assert problem_of(LdcatError("whatever"), asked=True).status == 500
+def test_what_is_wrong_here_is_said_here(capsys: pytest.CaptureFixture[str]) -> None:
+    for error, status in ((Unreadable("/secret: gone"), 503), (MalformedInput("bad"), 500), (LdcatError("odd"), 500)):
+        problem = problem_of(error, asked=False)
+        assert (problem.status, problem.detail) == (status, "the service cannot answer now")
+        assert capsys.readouterr().err == f"ldcat: error: {error}\n"
+    assert problem_of(MalformedInput("bad"), asked=True).detail == "bad"

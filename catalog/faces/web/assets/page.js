@@ -2,7 +2,7 @@
 
 import { Malformed, sniff } from "./evidence.js";
 import { NotProven, cannotVerify, prove } from "./log.js";
-import { Catalog, Unreachable } from "./rows.js";
+import { Catalog, Unreachable, revocationOf } from "./rows.js";
 
 const form = document.querySelector("#lookup");
 const input = form.querySelector("textarea");
@@ -116,10 +116,13 @@ async function verify(catalog, match, digest, place, button) {
   button.textContent = "Verifying\u2026";
   try {
     const proven = await prove(catalog, match.leaf);
+    const status = revocationOf(match.record, proven.revocations);
     place.replaceChildren(
+      ...(status ? [make("p", { class: "warn revoked", role: "alert" },
+        `The log says of this row: ${status.severity} by its publisher: ${status.reason}`)] : []),
       make("p", { class: "proven" }, make("b", {}, "Verified in this browser: "),
         `row ${proven.index + 1} of ${proven.size} leaves of the log ${proven.origin}, ` +
-        `signed by ${proven.signers.join(", ")}; fresh until ${new Date(proven.fresh * 1000).toISOString().slice(0, 19)}Z.`),
+        `${status ? "" : "not revoked, "}signed by ${proven.signers.join(", ")}; fresh until ${new Date(proven.fresh * 1000).toISOString().slice(0, 19)}Z.`),
       ...(proven.isNewest ? [] : [make("p", { class: "warn" }, "The log has a newer release than this page: load it anew.")]),
       make("p", { class: "hint" }, "It was verified by keys that came with this page, so it is as good as where the page is from. " +
         "Names of builds are this host's word; what the log has are their hashes. The same, by keys of your own: "),

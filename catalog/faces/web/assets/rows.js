@@ -93,7 +93,7 @@ export class Catalog {
     const row = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, JSON.parse(text)]));
     if (digest.length !== this.page.digest_digits[row.technology]) return [];
     const record = { ...row, launch_digest: digest };
-    const revoked = this.revocation(record);
+    const revoked = revocationOf(record, this.page.revocations);
     const found = [];
     for (const build of this.page.firmware[row.firmware_sha256]) {
       const measured = row.kernel_hashes_sha256 !== null;
@@ -124,13 +124,13 @@ export class Catalog {
     }
     return found;
   }
+}
 
-  // The newest revocation that selects a row counts: docs/log.md.
-  revocation(record) {
-    const selects = ({ selector }) => Object.entries(selector).every(([name, value]) => record[name] === value);
-    const newest = this.page.revocations.findLast(selects);
-    return newest && newest.severity !== "restored" ? newest : null;
-  }
+// What revokes a row, or advises against it: the newest that selects it counts, as docs/log.md says.
+export function revocationOf(record, revocations) {
+  const selects = ({ selector }) => Object.entries(selector).every(([name, value]) => record[name] === value);
+  const newest = revocations.findLast(selects);
+  return newest && newest.severity !== "restored" ? newest : null;
 }
 
 // The leaf of a row: canonical JSON, keys sorted.
