@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from catalog.faces.cli import run as command
 from catalog.release.build import Built
 from catalog.release.records import RevokeRecord
+from tests.web.browsers import chromium
+from tests.web.hosts import StaticHost, static_host
 from tests.web.services import Place, Service, service
 
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="three is <b>bad</b>")
@@ -29,6 +32,27 @@ def served(published: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield found
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def site(published: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder.parent / "state"))
+        assert command(["site", str(published.log), "-o", str(folder), "--trust", str(published.trust), "-q"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def host(site: Path) -> Iterator[StaticHost]:
+    with static_host(site) as found:
+        yield found
+
+
 @pytest.fixture
 def place(published: Place, tmp_path: Path, small: Built) -> Place:
     """A log of one's own."""
@@ -36,15 +60,3 @@ def place(published: Place, tmp_path: Path, small: Built) -> Place:
     folder = tmp_path / "own"
     folder.mkdir()
     return Place(folder, small)
-
-
-def need(program: str) -> str:
-    """A program of the system, without which a test is left out, unless LDCAT_REQUIRE_ORACLES says that it is there."""
-    import os
-
-    found = shutil.which(program)
-    if found is None and os.environ.get("LDCAT_REQUIRE_ORACLES"):
-        pytest.fail(f"{program} is not installed")
-    if found is None:
-        pytest.skip(f"{program} is not installed")
-    return found

@@ -24,6 +24,7 @@ from catalog.release.publish import publish
 from catalog.release.records import RevokeRecord
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
+from tests.query.test_diff import rows_of
 from tests.transparency.logs import signature, signed, signer
 
 ROOT = Path(__file__).parent.parent.parent
@@ -143,3 +144,12 @@ def _read(found: Service) -> None:
     assert found.process.stderr is not None
     for line in found.process.stderr:
         found.said.append(line.rstrip("\n"))
+
+
+def digest_with(small: Built, **wanted: Any) -> str:
+    """A launch digest of a row with these inputs: technology, vcpus."""
+    return min(
+        digest.hex()
+        for inputs, digest in rows_of(small).items()
+        if inputs[0] == wanted.get("technology", inputs[0]) and inputs[-1] == wanted.get("vcpus", inputs[-1])
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from playwright.sync_api import Browser
+
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SevPolicy
 from catalog.errors import LdcatError
@@ -14,11 +16,11 @@ from catalog.release.build import Built
 from tests.abi.test_report import as_json
 from tests.attestation_builder import report_bytes
 from tests.query.test_diff import rows_of
-from tests.web.browsers import chromium, page_of
+from tests.web.browsers import page_of
 from tests.web.services import Service
 
 
-def test_evidence_is_read_as_the_command_line_reads_it(served: Service, small: Built) -> None:
+def test_evidence_is_read_as_the_command_line_reads_it(browser: Browser, served: Service, small: Built) -> None:
     """Both are given the same bytes, and changed ones; what one takes, the other does, with the same digest."""
     digest = bytes.fromhex(next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp"))
     raw = report_bytes(measurement=digest, policy=0x30000)
@@ -54,7 +56,7 @@ def test_evidence_is_read_as_the_command_line_reads_it(served: Service, small: B
         b'{"return": {"data": "' + b"A" * 64 + b'"}}\n{"return": {"policy": 1}}',
         *(b"sev-measurement: " + b"A" * 64 + b"\nsev-policy: 1\n", b"sev-measurement: AA\n"),
     ]
-    with chromium() as browser, page_of(browser) as seen:
+    with page_of(browser) as seen:
         seen.page.goto(f"{served.url}/")
         script = seen.page.locator("script[type=module]").get_attribute("src")
         for sample in samples:

@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, expect
 
 from catalog.query.verify_proof import Outcome, read_trust, verify_bundle
 from catalog.release.build import Built
 from tests.attestation_builder import report_bytes
-from tests.query.test_diff import rows_of
-from tests.web.browsers import Watched, chromium, page_of
-from tests.web.hosts import StaticHost, static_host
-from tests.web.services import Place, Service
+from tests.web.browsers import Watched, page_of
+from tests.web.hosts import StaticHost
+from tests.web.services import Place, Service, digest_with
 
 NOWHERE = "0" * 96
 CHIP = bytes(range(7, 71))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def site(published: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from catalog.faces.cli import run as command
-
-    folder = tmp_path_factory.mktemp("site") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_STATE_HOME", str(folder.parent / "state"))
-        assert command(["site", str(published.log), "-o", str(folder), "--trust", str(published.trust), "-q"]) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def host(site: Path) -> Iterator[StaticHost]:
-    with static_host(site) as found:
-        yield found
 
 
 @pytest.fixture(params=["served", "static"])
@@ -61,15 +36,6 @@ def seen(browser: Browser, url: str) -> Iterator[Watched]:
         found.page.goto(url)
         yield found
         assert found.said == []
-
-
-def digest_with(small: Built, **wanted: Any) -> str:
-    """A launch digest of a row with these inputs: technology, vcpus."""
-    return min(
-        digest.hex()
-        for inputs, digest in rows_of(small).items()
-        if inputs[0] == wanted.get("technology", inputs[0]) and inputs[-1] == wanted.get("vcpus", inputs[-1])
-    )
 
 
 def paste(seen: Watched, text: str) -> None:
@@ -144,51 +110,6 @@ def test_a_proof_is_verified_and_downloaded(seen: Watched, published: Place, sma
             (tmp_path / f"{number}.proof").read_bytes(), trust, now=published.now, seen={}, digest=digest
         )
         assert found.outcome == (Outcome.REVOKED if vcpus == 3 else Outcome.MATCH), found.why
-
-
-def test_a_log_that_lies_is_not_verified(browser: Browser, site: Path, small: Built, tmp_path: Path) -> None:
-    """Whatever byte of what the proof is made of is another."""
-    copy = tmp_path / "site"
-    shutil.copytree(site, copy)
-    digest = digest_with(small, technology="sev-snp")
-    checkpoint = (site / "checkpoint").read_bytes()
-    size = int(checkpoint.split(b"\n")[1])
-    tiles = sorted(path.relative_to(site) for path in (site / "tile").rglob("*") if path.is_file())
-    level0 = next(str(path) for path in tiles if path.parts[1] == "0" and str(path).endswith(f".p/{size % 256}"))
-    cases: list[tuple[str, bytes, bytes, str]] = [
-        ("checkpoint", b"example.com/log\n", b"example.com/lox\n", "the checkpoint is of example.com/lox"),
-        ("checkpoint", f"\n{size}\n".encode(), f"\n{size + 1}\n".encode(), "is not right"),
-        ("checkpoint", checkpoint.split(b"\n")[2], b"A" * 43 + b"=", "is not right"),
-        ("checkpoint", "\u2014 w.example".encode(), "\u2014 x.example".encode(), "are not the quorum"),
-        ("checkpoint", "\u2014 example.com/log".encode(), "\u2014 example.com/lox".encode(), "no trusted key of"),
-        (level0, (site / level0).read_bytes()[:32], bytes(32), "do not lead from this row"),
-        ("releases/2/revocations.json", b"bad", b"good", "the revocations are not those"),
-    ]
-    with static_host(copy) as lying:
-        for name, old, new, why in cases:
-            data = (site / name).read_bytes()
-            assert old in data
-            (copy / name).write_bytes(data.replace(old, new, 1))
-            with page_of(browser) as seen:
-                proof = verified(seen, lying.url, digest).locator("[role=alert]")
-                expect(proof).to_contain_text("NOT VERIFIED: ")
-                assert why in proof.inner_text(), (name, proof.inner_text())
-            (copy / name).write_bytes(data)
-        with page_of(browser) as seen:
-            expect(verified(seen, lying.url, digest).locator(".proven")).to_be_visible()
-        hidden = json.loads((site / "page.json").read_bytes()) | {"revocations": []}
-        (copy / "page.json").write_text(json.dumps(hidden))
-        with page_of(browser) as seen:
-            proof = verified(seen, lying.url, digest_with(small, vcpus=3))
-            expect(proof.locator("[role=alert]")).to_contain_text("The log says of this row: revoked by its publisher")
-
-
-def verified(seen: Watched, url: str, digest: str) -> Locator:
-    """What is said of the proof of the first match."""
-    seen.page.goto(f"{url}index.html#d={digest}")
-    proof = seen.page.locator(".proof").first
-    proof.locator("button").click()
-    return proof
 
 
 def test_a_report_is_read_here(seen: Watched, small: Built, tmp_path: Path) -> None:

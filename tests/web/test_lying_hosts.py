@@ -1,0 +1,163 @@
+"""A host that lies about its log, or comes with other keys, is found out by the browser when it has to prove."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from catalog.release.build import Built
+from tests.web.browsers import ELSEWHERE, Watched, page_of
+from tests.web.hosts import StaticHost, static_host
+from tests.web.services import digest_with
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture
+def lying(site: Path, tmp_path: Path) -> Iterator[tuple[Path, StaticHost]]:
+    """A copy of the site that may be changed, and its host."""
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    with static_host(copy) as found:
+        yield copy, found
+
+
+def verified(seen: Watched, url: str, digest: str) -> Locator:
+    """What is said of the proof of the first match."""
+    seen.page.goto(f"{url}index.html#d={digest}")
+    proof = seen.page.locator(".proof").first
+    proof.locator("button").click()
+    return proof
+
+
+def test_whatever_the_proof_is_made_of(
+    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: Built
+) -> None:
+    copy, host = lying
+    digest = digest_with(small, technology="sev-snp")
+    checkpoint = (site / "checkpoint").read_bytes()
+    _, size, root, *_ = checkpoint.split(b"\n")
+    hashes, entries = (f"tile/{level}/000.p/{size.decode()}" for level in ("0", "entries"))
+    two = (site / hashes).read_bytes()[:64]
+    cases: list[tuple[str, bytes, bytes, str]] = [
+        ("checkpoint", b"example.com/log\n", b"example.com/lox\n", "the checkpoint is of example.com/lox"),
+        ("checkpoint", b"\n" + size + b"\n", b"\n%d\n" % (int(size) + 1), "is not right"),
+        ("checkpoint", root, b"A" * 43 + b"=", "is not right"),
+        ("checkpoint", "\u2014 w.example".encode(), "\u2014 x.example".encode(), "are not the quorum"),
+        ("checkpoint", "\u2014 example.com/log".encode(), "\u2014 example.com/lox".encode(), "no trusted key of"),
+        ("checkpoint", b"\n\n", b"\n", "is no signed note"),
+        (hashes, two, bytes(64), "do not lead from this row"),
+        (entries, digest.encode(), b"0" * 96, "the log does not have this row"),
+        (entries, b'"release":2,', b'"release":3,', "do not lead from this row"),
+        ("releases/2/revocations.json", b"bad", b"good", "the revocations are not those"),
+    ]
+    for name, old, new, why in cases:
+        data = (site / name).read_bytes()
+        assert old in data, name
+        (copy / name).write_bytes(data.replace(old, new, 1))
+        with page_of(browser) as seen:
+            proof = verified(seen, host.url, digest).locator("[role=alert]")
+            expect(proof).to_contain_text("NOT VERIFIED: ")
+            assert why in proof.inner_text(), (name, old, proof.inner_text())
+        (copy / name).write_bytes(data)
+    with page_of(browser) as seen:
+        expect(verified(seen, host.url, digest).locator(".proven")).to_be_visible()
+
+
+def put(*path: str | int, to: Any) -> Change:
+    """Sets a value of page.json."""
+
+    def change(data: Any) -> None:
+        for name in path[:-1]:
+            data = data[name]
+        data[path[-1]] = to
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (put("trust", to=None), "This page came with no keys"),
+        (put("release", to=None), "This catalog is published in no log"),
+        (put("trust", "expires", to=1), "the trust note that this page came with has expired"),
+        (put("trust", "max_age", to=1), "nobody vouches for this checkpoint any more"),
+        (put("trust", "quorum", to="nobody"), "are not the quorum"),
+        (put("trust", "groups", 0, "threshold", to=2), "are not the quorum"),
+        (put("trust", "logs", to=[]), "no trusted key of example.com/log"),
+        (put("trust", "logs", 0, "ed25519", to="A" * 43 + "="), "is not right"),
+        (
+            put("trust", "logs", 0, "ed25519", to=None),
+            "cannot verify the ML-DSA-44 signatures of example.com/log",
+        ),
+        (
+            put("trust", "witnesses", 0, "ed25519", to=None),
+            "ML-DSA-44 signatures of example.com/log, w.example",
+        ),
+        (put("families", to=[]), "the log does not have this row"),
+    ],
+)
+def test_whatever_the_page_came_with(
+    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: Built, change: Change, why: str
+) -> None:
+    copy, host = lying
+    data = json.loads((site / "page.json").read_bytes())
+    change(data)
+    (copy / "page.json").write_text(json.dumps(data))
+    with page_of(browser) as seen:
+        seen.page.goto(f"{host.url}index.html#d={digest_with(small, technology='sev-snp')}")
+        proof = seen.page.locator(".proof").first
+        expect(proof).to_be_visible()
+        if proof.locator("button").count():
+            proof.locator("button").click()
+        expect(proof).to_contain_text(why)
+        assert seen.page.locator(".proven").count() == 0
+
+
+def test_a_revocation_that_the_page_hides(
+    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: Built
+) -> None:
+    copy, host = lying
+    hidden = json.loads((site / "page.json").read_bytes()) | {"revocations": []}
+    (copy / "page.json").write_text(json.dumps(hidden))
+    with page_of(browser) as seen:
+        proof = verified(seen, host.url, digest_with(small, vcpus=3))
+        expect(proof.locator("[role=alert]")).to_contain_text("The log says of this row: revoked by its publisher")
+        assert "not revoked" not in proof.inner_text()
+
+
+def test_a_range_that_is_none(browser: Browser, lying: tuple[Path, StaticHost], small: Built) -> None:
+    copy, host = lying
+    digest = digest_with(small, technology="sev-snp")
+    (name,) = (path.name for path in (copy / "range/2").iterdir() if path.name != "index.json")
+    data = (copy / "range/2" / name).read_bytes()
+    for changed, why in (
+        (data + b"x", "what came is no range"),
+        (data.replace(bytes.fromhex(digest)[:16], bytes.fromhex(digest)[:16] + b"\xff", 1)[: len(data)], None),
+        (bytes(200_000), "has more than 131072 bytes"),
+        (b"", "No configuration of this catalog has this launch digest"),
+    ):
+        (copy / "range/2" / name).write_bytes(changed)
+        with page_of(browser) as seen:
+            seen.page.goto(f"{host.url}index.html#d={digest}")
+            expect(seen.page.locator("#answer h2")).to_be_focused()
+            assert why is None or why in seen.page.locator("#answer").inner_text()
+            assert seen.said == []
+    (copy / "range/2" / name).unlink()
+    with page_of(browser) as seen:
+        seen.page.goto(f"{host.url}index.html#d={digest}")
+        expect(seen.page.locator("#answer [role=alert]")).to_contain_text("cannot be fetched: status 404")
+
+
+def test_a_page_that_anybody_on_the_way_may_change(browser: Browser, host: StaticHost, small: Built) -> None:
+    """Plain http, and not from this machine: browsers give such a page no WebCrypto."""
+    with page_of(browser) as seen:
+        url = host.url.replace("127.0.0.1", ELSEWHERE)
+        proof = verified(seen, url, digest_with(small, technology="sev-snp"))
+        expect(proof).to_contain_text("this browser verifies nothing on a page that came over plain http")
