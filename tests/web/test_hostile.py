@@ -79,7 +79,9 @@ def test_where_few_files_may_be_open_others_wait_and_are_answered(small: Built, 
         assert few.ask("/d/" + "0" * 96)[0] == 200
 
 
-@pytest.mark.parametrize("said", [b"G", GET, GET + b"\r\n"])
+@pytest.mark.parametrize(
+    "said", [b"G", GET, GET + b"\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, *bytes(5)])]
+)
 def test_a_connection_that_is_silent_ends(impatient: Service, said: bytes) -> None:
     with connected(impatient, said) as connection:
         begun = time.monotonic()

@@ -195,11 +195,14 @@ def style(served: Service) -> str:
     return f"/{found.group(1).decode()}"
 
 
-def test_every_answer_is_for_any_page_and_runs_nothing(served: Service) -> None:
+def test_every_answer_is_for_any_page_and_pages_run_nothing(served: Service) -> None:
     for path, method in (("/", "GET"), ("/nothing", "GET"), (f"/d/{NOWHERE}.json", "GET"), ("/v1/lookup", "POST")):
         _, _, headers = served.ask(path, method=method)
         assert headers["Access-Control-Allow-Origin"] == "*"
         assert headers["X-Content-Type-Options"] == "nosniff"
+    for path in ("/", "/builds", f"/d/{NOWHERE}", "/nothing"):
+        _, _, headers = served.ask(path, headers={"Accept": "text/html"})
+        assert headers["Content-Type"].startswith("text/html")
         assert headers["Referrer-Policy"] == "no-referrer"
         policy = headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")

@@ -15,7 +15,7 @@ from typing import Any
 from catalog.faces.pages import POLICY
 from catalog.faces.web.current import Current, Served
 from catalog.faces.web.metrics import Metrics
-from catalog.faces.web.replies import Reply
+from catalog.faces.web.replies import HTML, Reply
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -27,15 +27,15 @@ Headers = list[tuple[bytes, bytes]]
 LOG_SECONDS = 0.2
 """In which lines of the access log are written together."""
 
-COMMON: Headers = [
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"ETag, Retry-After"),
+COMMON: Headers = [(b"access-control-allow-origin", b"*"), (b"x-content-type-options", b"nosniff")]
+"""Of every response: anybody may ask, from any page, and nothing is taken for what it is not."""
+
+OF_PAGES: Headers = [
+    *COMMON,
     (b"content-security-policy", f"{POLICY}; frame-ancestors 'none'".encode()),
-    (b"cross-origin-resource-policy", b"cross-origin"),
     (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
 ]
-"""Of every response: anybody may ask, from any page, and nothing that is sent runs what somebody else wrote."""
+"""Of a page: it runs nothing that somebody else wrote, and tells nobody where it was left for."""
 
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
@@ -78,7 +78,8 @@ class Front:
         encodings = _header(scope, b"accept-encoding") if reply.packed else b""
         known = _header(scope, b"if-none-match")
         status, named, body = reply.answer(served.tag, known.decode("latin-1"), encodings.decode("latin-1"))
-        headers = [(name.lower().encode(), value.encode()) for name, value in named.items()] + COMMON
+        headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]
+        headers += OF_PAGES if reply.content_type == HTML else COMMON
         await send({"type": "http.response.start", "status": status, "headers": headers})
         if scope["method"] == "HEAD":
             body = b""
@@ -92,7 +93,9 @@ class Front:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *COMMON]
+                named = list(message.get("headers", ()))
+                is_page = any(name == b"content-type" and value.startswith(b"text/html") for name, value in named)
+                message["headers"] = named + (OF_PAGES if is_page else COMMON)
             else:
                 size += len(message.get("body", b""))
             await send(message)

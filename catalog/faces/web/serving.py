@@ -15,7 +15,7 @@ from contextlib import suppress
 from threading import Timer
 from typing import Any
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.net import SocketHolder  # type: ignore[attr-defined]
 from granian.server.embed import Server
@@ -46,6 +46,7 @@ class _Server(Server):
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
+            http=HTTPModes.http1,  # on a connection of HTTP/2 nothing would have to be said in time
             backlog=MAX_CONNECTIONS,
             backpressure=connections,
             http1_settings=HTTP1Settings(header_read_timeout=1000 * SILENT_SECONDS, max_buffer_size=MAX_BUFFER),

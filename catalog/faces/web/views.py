@@ -133,13 +133,21 @@ def releases(catalog: Catalog) -> list[dict[str, Any]]:
                 "number": record.release,
                 "before": before,
                 "diff": f"{before}...{record.release}" if before else "",
-                "time": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(record.time)),
+                "time": _day(record.time),
                 "leaves": size,
                 "manifest_sha256": record.artifacts.get("manifest.json", ""),
             }
         )
         size = record.previous_size
     return found
+
+
+def _day(seconds: int) -> str:
+    """A time since 1970 for people; whoever signs a release may say any."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds} seconds after 1970"
 
 
 def _verified(catalog: Catalog) -> str:
