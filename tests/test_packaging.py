@@ -66,6 +66,6 @@ def test_the_wheel_holds_all_data(installed_without_compiler: Path) -> None:
 
 
 def test_the_wheel_holds_what_pages_are_made_of(installed_without_compiler: Path) -> None:
-    folder = Path("catalog/faces/templates")
-    shipped = {path.name for path in (installed_without_compiler / folder).iterdir()}
-    assert shipped == {path.name for path in (ROOT / folder).iterdir()}
+    for folder in (Path("catalog/faces/templates"), Path("catalog/faces/web/assets")):
+        shipped = {path.name for path in (installed_without_compiler / folder).iterdir()} - {"__pycache__"}
+        assert shipped == {path.name for path in (ROOT / folder).iterdir()} - {"__pycache__"}
