@@ -165,7 +165,7 @@ def openapi() -> dict[str, Any]:
             "title": "ldcat",
             "version": __version__,
             "description": "Which configurations have a launch digest. An answer says what was launched, never that it "
-            "can be trusted.",
+            "can be trusted. The log itself is below /tile/ and /releases/, as C2SP tlog-tiles has it.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {
