@@ -27,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows of the large catalog")
     rows = parser.parse_args().rows
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each command compiles what it loads
     with tempfile.TemporaryDirectory() as work:
         folders = [Path(work) / name for name in ("default", "sev-es", "large")]
         builds = [default_build(folders[0]), built(folders[1], 10_000_000, "sev-es"), built(folders[2], rows)]
