@@ -10,11 +10,12 @@ from catalog.query.doctor import examine
 from catalog.query.log_reader import LogReader, log_of
 from catalog.query.published import PublishedRelease
 from catalog.query.revocations import revocations_at
-from catalog.query.store import Catalog, read_parquet
+from catalog.query.store import Catalog
 from catalog.query.verify_release import unverified_release
 from catalog.release.log_folder import LastCheckpoint, LogFolder
 from catalog.release.log_history import read_history
 from catalog.release.manifest import part_names
+from catalog.release.parquet import read_parquet
 from catalog.release.row_leaves import row_leaves
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint

@@ -18,9 +18,10 @@ from catalog.query.audit import AuditFinding, wrong
 from catalog.query.batch import BatchIndex
 from catalog.query.packed import PackedCatalog
 from catalog.query.row_changes import INPUTS
-from catalog.query.store import Catalog, check_schema, read_parquet
+from catalog.query.store import Catalog, check_schema
 from catalog.release import manifest
 from catalog.release.names import IMAGES, PROFILES, TABLES
+from catalog.release.parquet import read_parquet
 
 _MEMORY = "1GiB"
 """Of DuckDB; what is more is on the disk."""

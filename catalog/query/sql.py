@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import MalformedRecord, UsageError
-from catalog.query.store import Catalog, read_parquet
+from catalog.query.store import Catalog
 from catalog.release.database import NO_ROWS, create_joins, plain_views
+from catalog.release.parquet import read_parquet
 from catalog.release.records import canonical_json
 
 if TYPE_CHECKING:

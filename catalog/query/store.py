@@ -17,6 +17,7 @@ from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import inputs, manifest
 from catalog.release.manifest import FileEntry, Manifest, parse_manifest
+from catalog.release.parquet import read_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -170,20 +171,6 @@ def _check(path: Path, data: bytes | memoryview, entry: FileEntry) -> None:
             f"{path} is not the file its manifest names",
             "it was damaged or changed; build the catalog again or fetch it anew",
         )
-
-
-def read_parquet(data: bytes, name: str) -> pa.Table:
-    """A table from verified bytes; raises MalformedRecord for what is no Parquet file.
-
-    Read in this thread alone: a process that ends while Arrow's threads do is aborted by them.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise MalformedRecord(f"{name} is no Parquet file") from error
 
 
 def check_schema(found: pa.Schema, technology: str, name: str) -> None:
