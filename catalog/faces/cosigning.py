@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,16 @@ def cosign_now(
     log: LogFolder, pairs: list[KeyPair], trust: Trust, *, heartbeat: bool = False, only: Checkpoint | None = None
 ) -> Cosigned:
     """Cosign with the time of now; what each cosigner cosigned last of each log is a note of the state folder."""
+    from catalog.faces.seen import locked
     from catalog.release.cosign import cosign
 
     name = pairs[0].key.name
     states = {known.name: remembered("cosigned", f"{known.name} {name}") for known in trust.policy.logs}
     signers = [pair.signer for pair in pairs]
-    return cosign(log, signers, states, trust, heartbeat=heartbeat, only=only, now=int(time.time()))
+    with ExitStack() as held:  # two copies of a log, forked from one another, are not cosigned at once
+        for origin, state in sorted(states.items()):
+            held.enter_context(locked(state.path.with_suffix(".lock"), f"what {name} cosigned of {origin}"))
+        return cosign(log, signers, states, trust, heartbeat=heartbeat, only=only, now=int(time.time()))
 
 
 def cosigned_facts(cosigned: Cosigned, cosigner: str) -> dict[str, Any]:

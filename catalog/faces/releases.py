@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import Unreadable, UsageError, VerificationFailed
 from catalog.faces import homes, render
-from catalog.faces.places import HostedPlace, default_catalog, receipts, remembered, state_folder
+from catalog.faces.places import HostedPlace, default_catalog, receipts, state_folder
 from catalog.firmware.build import FirmwareBuild
 from catalog.query.published import CHECKPOINT, MAX_READ, Place, PublishedRelease, Remembered, is_within, place_of
 from catalog.query.store import Catalog
@@ -22,7 +22,8 @@ from catalog.release.inputs import read_file, unreadable
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.query.verify_proof import Verdict
     from catalog.query.verify_release import VerifiedRelease
-    from catalog.release.log_folder import LastCheckpoint, LogFolder
+    from catalog.release.log_folder import LogFolder
+    from catalog.transparency.note import Note
     from catalog.transparency.trust import Trust
 
 Warn = Callable[[str], None]
@@ -116,32 +117,15 @@ def trust_of(asked: object, trust: Path | None) -> Trust:
 
 def verified_proof(bundle: bytes, believed: Trust, digest: str | None) -> Verdict:
     """What a proof bundle says, of a digest in hex where one is given; its checkpoint is remembered."""
-    from catalog.query.verify_proof import verify_bundle  # cryptography takes long to load
+    from catalog.faces.seen import checkpoints, verified_against_seen  # cryptography takes long to load
+    from catalog.query.verify_proof import verify_bundle
 
-    with newest_seen({log.name for log in believed.policy.logs}) as memories:
-        seen = {origin: before for origin, memory in memories.items() if (before := memory.checkpoint())}
-        verdict = verify_bundle(bundle, believed, now=int(time.time()), seen=seen, digest=digest)
-        if verdict.newest and verdict.checkpoint and verdict.checkpoint != seen.get(verdict.checkpoint.origin):
-            memories[verdict.checkpoint.origin].write(verdict.newest)
+    def verify(seen: Mapping[str, Note]) -> tuple[Verdict, Note | None]:
+        verdict = verify_bundle(bundle, believed, now=int(time.time()), seen=checkpoints(seen), digest=digest)
+        return verdict, verdict.newest
+
+    verdict, _ = verified_against_seen({log.name for log in believed.policy.logs}, verify)
     return verdict
-
-
-@contextmanager
-def newest_seen(origins: Iterable[str], what: str = "seen") -> Iterator[Mapping[str, LastCheckpoint]]:
-    """The newest checkpoints that were verified here, by origin, to read and write while nobody else does.
-
-    what: another name, where somebody else remembers than who asks catalogs. Raises Unreadable where they cannot be
-    kept: nothing is believed that would be forgotten.
-    """
-    from catalog.release.log_folder import LogFolder  # cryptography takes long to load
-
-    with ExitStack() as held:
-        try:
-            held.enter_context(LogFolder(state_folder() / what).locked(wait=True))
-        except Unreadable as error:
-            hint = "the newest checkpoint seen is kept there; XDG_STATE_HOME names another place"
-            raise Unreadable(str(error), hint) from error
-        yield {origin: remembered(what, origin) for origin in origins}
 
 
 def _open_hosted(asked: HostedPlace, trust: Path | None, *, skip: bool, quiet: bool, past: bool, warn: Warn) -> Catalog:
@@ -153,11 +137,7 @@ def _open_hosted(asked: HostedPlace, trust: Path | None, *, skip: bool, quiet: b
         release = _unverified(log, asked.number, warn)
     else:
         note = read_file(_trust_asked(asked, trust), limit=MAX_READ, regular=True)
-        if past:
-            release = _verified_past(log, asked.number, note)
-        else:
-            with _verified(log, asked.number, note) as (verified, _):
-                release = verified.release
+        release = _verified_past(log, asked.number, note) if past else _verified(log, asked.number, note)[0].release
     opened = log.open(release, partial(_fetching, quiet=quiet))
     if not skip:
         _say(release, quiet=quiet, warn=warn)
@@ -176,38 +156,39 @@ def _verified_once(place: Place, trust: bytes) -> PublishedRelease:
     memory = Remembered(str(state_folder()), place, trust)
     if before := memory.release(time.time()):
         return before
-    from catalog.transparency.trust import MAX_AHEAD  # cryptography takes long to load
+    from catalog.faces.seen import SeenLog  # cryptography takes long to load
+    from catalog.transparency.trust import MAX_AHEAD
 
-    with _verified(_log_at(place.log or ""), place.number, trust, memory) as (verified, newest):
-        kept = (str(newest.path), bytes(newest.read() or b""))
-        since = int(time.time()) - MAX_AHEAD
-        text, path = memory.text(verified.release, bytes(verified.note), kept, since), Path(memory.path)
-        with suppress(Unreadable):  # then it is verified again the next time
-            _log_at(path.parent).write([(path.name, text)])
+    verified, kept = _verified(_log_at(place.log or ""), place.number, trust, memory)
+    log, since, path = SeenLog("seen", verified.release.origin), int(time.time()) - MAX_AHEAD, Path(memory.path)
+    text = memory.text(verified.release, bytes(verified.note), (str(log.path), bytes(kept)), since)
+    with suppress(Unreadable), log.locked():  # where it cannot be kept, it is verified again the next time
+        _log_at(path.parent).write([(path.name, text)])
     return verified.release
 
 
-@contextmanager
 def _verified(
     log: LogFolder, number: int | None, trust: bytes, memory: Remembered | None = None
-) -> Iterator[tuple[VerifiedRelease, LastCheckpoint]]:
-    """A release, and where the newest checkpoint seen of its log is kept, which is its own then; nobody else writes.
+) -> tuple[VerifiedRelease, Note]:
+    """A release, and the newest note that is kept of its log.
 
     memory: says which log it has to be, where one was verified at that place before.
     """
-    from catalog.query.verify_proof import read_trust  # cryptography takes long to load
+    from catalog.faces.seen import checkpoints, verified_against_seen  # cryptography takes long to load
+    from catalog.query.verify_proof import read_trust
     from catalog.query.verify_release import verify_release
 
     believed = read_trust(trust)
-    with newest_seen({log.name for log in believed.policy.logs}) as memories:
-        seen = {origin: checkpoint for origin, kept in memories.items() if (checkpoint := kept.checkpoint())}
-        verified = verify_release(log, number, believed, now=int(time.time()), seen=seen)
+
+    def verify(seen: Mapping[str, Note]) -> tuple[VerifiedRelease, Note]:
+        verified = verify_release(log, number, believed, now=int(time.time()), seen=checkpoints(seen))
         origin = verified.release.origin
         if memory and memory.origin() not in (None, origin):
             raise _another(f"{log.name} is the log {origin} now, and was {memory.origin()}", memory)
-        if verified.checkpoint != seen.get(origin):
-            memories[origin].write(verified.note)
-        yield verified, memories[origin]
+        return verified, verified.note
+
+    verified, kept = verified_against_seen({log.name for log in believed.policy.logs}, verify)
+    return verified, kept or verified.note
 
 
 def _log_at(folder: str | Path) -> LogFolder:

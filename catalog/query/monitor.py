@@ -10,7 +10,7 @@ from catalog.errors import OlderThanSeen, VerificationFailed
 from catalog.query.log_reader import LogReader
 from catalog.query.verify_release import checkpoint_of
 from catalog.release import manifest
-from catalog.release.log_folder import LastCheckpoint, LogFolder
+from catalog.release.log_folder import LogFolder
 from catalog.release.records import ReleaseRecord, RevokeRecord, parse_record
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -105,8 +105,8 @@ class Forked(VerificationFailed):
         return VerificationFailed(f"{self}; {where}", self.hint)
 
 
-def watch(log: LogFolder, trust: Trust, memories: Mapping[str, LastCheckpoint], *, now: int) -> Watched:
-    """Look once. memories: by origin, the checkpoint that was watched last. now: seconds since 1970.
+def watch(log: LogFolder, trust: Trust, seen: Mapping[str, Note], *, now: int) -> Watched:
+    """Look once. seen: by origin, the checkpoint that was watched last. now: seconds since 1970.
 
     Raises Forked, OlderThanSeen, Stale, UntrustedSigner, VerificationFailed for an expired trust note or tiles that are
     not those of the checkpoint, and what reading the log does.
@@ -114,7 +114,7 @@ def watch(log: LogFolder, trust: Trust, memories: Mapping[str, LastCheckpoint], 
     trust.check_expiry(now)
     note = checkpoint_of(log)
     checkpoint = trust.open_uncosigned(note)  # for a fork it is enough that the log signed it
-    before = memories[checkpoint.origin].read()
+    before = seen.get(checkpoint.origin)
     if before:
         _check_follows(log, note, before)
     _, signers = trust.open_checkpoint(note)

@@ -88,15 +88,15 @@ class LogFolder:
         return True
 
     @contextmanager
-    def locked(self, *, wait: bool = False) -> Iterator[None]:
-        """Alone, as long as this process lives; raises UsageError where another one writes, unless it is waited for."""
+    def locked(self) -> Iterator[None]:
+        """Alone, as long as this process lives; raises UsageError where another one writes."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise inputs.unreadable(self.root, error) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
         except BlockingIOError as error:
             raise UsageError(f"another process is publishing to {self.root}", "wait until it has ended") from error

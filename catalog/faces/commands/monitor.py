@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,6 @@ from catalog.faces import render
 from catalog.faces.matches import printable
 from catalog.faces.options import LogTrustOption, QuietOption, TableFormatOption, named_path, parse_number, require
 from catalog.faces.places import HostedPlace, state_folder
-from catalog.faces.releases import newest_seen
 from catalog.faces.render import Format
 from catalog.query.published import MAX_READ
 from catalog.release.inputs import read_file
@@ -22,6 +21,7 @@ from catalog.release.inputs import read_file
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.query.monitor import Watched
     from catalog.release.log_folder import LogFolder
+    from catalog.transparency.note import Note
     from catalog.transparency.trust import Trust
 
 
@@ -72,16 +72,18 @@ def command(
 
 def _look(log: LogFolder, believed: Trust, evidence: Path, now: int) -> Watched:
     """Once; what was found is remembered where nothing is wrong with it."""
-    from catalog.query.monitor import UNCHANGED, Forked, watch
+    from catalog.faces.seen import verified_against_seen
+    from catalog.query.monitor import Forked, watch
     from catalog.release import fork_evidence
 
-    with newest_seen({key.name for key in believed.policy.logs}, "watched") as memories:
-        try:
-            watched = watch(log, believed, memories, now=now)
-        except Forked as fork:
-            raise fork.kept(fork_evidence.keep(fork.files, evidence)) from fork
-        if watched.change != UNCHANGED:
-            memories[watched.checkpoint.origin].write(watched.note)
+    def verify(seen: Mapping[str, Note]) -> tuple[Watched, Note]:
+        watched = watch(log, believed, seen, now=now)
+        return watched, watched.note
+
+    try:
+        watched, _ = verified_against_seen({key.name for key in believed.policy.logs}, verify, "watched")
+    except Forked as fork:
+        raise fork.kept(fork_evidence.keep(fork.files, evidence)) from fork
     return watched
 
 
