@@ -20,6 +20,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
 CHIP = bytes(range(1, 65))
 AMD = "1.3.6.1.4.1.3704.1."
 TCB = {"bootloader": 4, "tee": 0, "snp": 22, "microcode": 213}
+SHA384 = hashes.SHA384()
 SPL = {"bootloader": "3.1", "tee": "3.2", "snp": "3.3", "microcode": "3.8", "fmc": "3.9"}
 
 
@@ -81,34 +82,34 @@ def chain(
     tcb: Mapping[str, int] = TCB,
     chip: bytes = CHIP,
     days: int = 365,
-    **changes: Any,
+    leaf: Mapping[str, Any] | None = None,
+    ask: Mapping[str, Any] | None = None,
+    ark: Mapping[str, Any] | None = None,
 ) -> Chain:
-    """A whole chain. changes: leaf_signed_by, ask_signed_by: names of CA keys; ca: whether the ASK is one; pss: how
-    it is signed; leaf_is_a_ca: whether the leaf has an RSA key.
+    """A whole chain. leaf, ask, ark: what else is other in one certificate, as `_certificate` takes it.
+
+    extensions of the leaf: by OID behind AMD's, besides what is right; None: it has none.
     """
     middle = f"SEV-{product}" if key == "VCEK" else f"SEV-VLEK-{product}"
     root = f"ARK-{product}"
-    extensions = {"1": b"\x02\x01\x01"} | ({} if stepping is None else {"2": _ia5(product + stepping)})
-    extensions |= {SPL[part]: b"\x02\x01" + bytes([value]) for part, value in tcb.items()}
-    extensions |= {"4": chip} if key == "VCEK" else {"5": _ia5("cloud.example")}
-    leaf = _certificate(
-        f"SEV-{key}",
-        (ca_key(middle) if changes.get("leaf_is_a_ca") else leaf_key("leaf")).public_key(),
-        middle,
-        changes.get("leaf_signed_by", middle),
-        days,
-        extensions=extensions,
+    extensions: dict[str, bytes | None] = {"1": b"\x02\x01\x01"}
+    extensions |= {} if stepping is None else {"2": ia5(product + stepping)}
+    extensions |= {SPL[part]: der(2, bytes([value])) for part, value in tcb.items()}
+    extensions |= {"4": chip} if key == "VCEK" else {"5": ia5("cloud.example")}
+    other = {**(leaf or {})}
+    extensions |= other.pop("extensions", {})
+    of_issuer: dict[str, Any] = {"issuer": root, "ca": True}
+    of_leaf: dict[str, Any] = {
+        "key": leaf_key("leaf"),
+        "issuer": middle,
+        "days": days,
+        "extensions": extensions,
+    } | other
+    return Chain(
+        _certificate(f"SEV-{key}", **of_leaf),
+        _certificate(middle, **(of_issuer | {**(ask or {})})),
+        _certificate(root, **(of_issuer | {**(ark or {})})),
     )
-    ask = _certificate(
-        middle,
-        ca_key(middle).public_key(),
-        root,
-        changes.get("ask_signed_by", root),
-        9000,
-        ca=changes.get("ca", True),
-        pss=changes.get("pss", True),
-    )
-    return Chain(leaf, ask, _certificate(root, ca_key(root).public_key(), root, root, 9000, ca=True))
 
 
 def signed(report: bytes, name: str = "leaf") -> bytes:
@@ -128,40 +129,57 @@ def certificate_table(entries: Mapping[bytes, bytes]) -> bytes:
     return header + bytes(24) + body
 
 
-def _ia5(text: str) -> bytes:
-    return bytes([0x16, len(text)]) + text.encode("ascii")
+def der(tag: int, value: bytes) -> bytes:
+    """A short value in DER."""
+    return bytes([tag, len(value)]) + value
+
+
+def ia5(text: str) -> bytes:
+    """As AMD's extensions have text."""
+    return der(0x16, text.encode("ascii"))
 
 
 def _certificate(
     name: str,
-    key: Any,
-    issuer: str,
-    signer: str,
-    days: int,
     *,
-    ca: bool = False,
-    pss: bool = True,
-    extensions: Mapping[str, bytes] | None = None,
+    issuer: str,
+    key: Any = None,
+    signer: str | None = None,
+    days: int = 9000,
+    since: int = 30,
+    ca: bool | None = None,
+    mgf: hashes.HashAlgorithm = SHA384,
+    salt: int | None = 48,
+    digest: hashes.SHA384 | hashes.SHA256 = SHA384,
+    organization: str = "Advanced Micro Devices",
+    issuer_organization: str = "Advanced Micro Devices",
+    extensions: Mapping[str, bytes | None] | None = None,
 ) -> x509.Certificate:
-    start = datetime.fromtimestamp(NOW, UTC) - timedelta(days=30)
+    """name, issuer: common names. key: its own. signer: name of the CA key that signs, if it is not the issuer's.
+
+    since, days: days before NOW from which it is valid, and for how many. ca: None for no constraints. salt: of PSS;
+    None for PKCS #1 1.5.
+    """
+    start = datetime.fromtimestamp(NOW, UTC) - timedelta(days=since)
     builder = (
         x509.CertificateBuilder()
-        .subject_name(_amd_name(name))
-        .issuer_name(_amd_name(issuer))
-        .public_key(key)
+        .subject_name(_amd_name(name, organization))
+        .issuer_name(_amd_name(issuer, issuer_organization))
+        .public_key((key or ca_key(name)).public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
         .not_valid_after(start + timedelta(days=days))
     )
-    if ca:
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    if ca is not None:
+        builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
     for oid, value in (extensions or {}).items():
-        extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(AMD + oid), value)
-        builder = builder.add_extension(extension, critical=False)
-    signature = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48) if pss else padding.PKCS1v15()
-    return builder.sign(ca_key(signer), hashes.SHA384(), rsa_padding=signature)
+        if value is not None:
+            extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(AMD + oid), value)
+            builder = builder.add_extension(extension, critical=False)
+    how = padding.PKCS1v15() if salt is None else padding.PSS(mgf=padding.MGF1(mgf), salt_length=salt)
+    return builder.sign(ca_key(signer or issuer), digest, rsa_padding=how)
 
 
-def _amd_name(name: str) -> x509.Name:
-    organization = x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Advanced Micro Devices")
-    return x509.Name([organization, x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+def _amd_name(name: str, organization: str) -> x509.Name:
+    said = x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organization)
+    return x509.Name([said, x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])

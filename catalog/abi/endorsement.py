@@ -1,6 +1,7 @@
 """Endorsement of an attestation report: signed by a VCEK or VLEK that AMD vouches for, and about this platform.
 
 Every check is made and said, not the first that fails alone. Revocation is not looked up: nothing is fetched.
+A root counts by its fingerprint, or because the caller gave it as one, and never because it came along.
 Source: AMD 57230 (VCEK and VLEK certificates: chapter 3, extensions and signatures); SEV-SNP ABI (56860), 10.
 """
 
@@ -8,21 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from catalog.abi.report import ECDSA_P384_SHA384, SIGNED_SIZE, AttestationReport
+from catalog.errors import UsageError
 
 AMD_ROOTS = {
     "69d063b45344d26a2e94e1f4210de49ef555308287d4c174445c95639a540bcd": "Milan",
     "4c6598d19c18719c5dfd4a7d335f674e5bfe1d8f800cea2cf270c10d103db2f1": "Genoa",
     "1f084161a44bb6d93778a904877d4819cafa5d05ef4193b2ded9dd9c73dd3f6a": "Turin",
 }
-"""SHA-256 of the DER of AMD's root certificates (ARK), by product."""
+"""SHA-256 of the DER of AMD's root certificates (ARK), by product.
+
+Source: the last certificate of https://kdsintf.amd.com/vcek/v1/Milan/cert_chain, .../Genoa/... and .../Turin/..., the
+same as of .../vlek/v1/...; go-sev-guest ships the same, verify/trust/ask_ark_*.pem.
+"""
 
 _AMD = "1.3.6.1.4.1.3704.1."
 _PRODUCT, _HARDWARE_ID, _PROVIDER = f"{_AMD}2", f"{_AMD}4", f"{_AMD}5"
@@ -34,94 +41,136 @@ _SPL = {
     "fmc": f"{_AMD}3.9",
 }
 _INTEGER, _OCTET_STRING, _IA5_STRING = 0x02, 0x04, 0x16
+_HARDWARE_ID_SIZES = (8, 64)
+"""Bytes of the id of a chip: 8 since Turin."""
+
+_PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48)
+"""How all of AMD's certificates are signed."""
+
+TrustedBy = Literal["amd", "given"]
+"""What a root is trusted by: its fingerprint is one of AMD_ROOTS, or the caller gave it as a root."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check. passed: None where it says something to know, and decides nothing. product: of a root of AMD's."""
+    """One check. passed: None where it says something to know, and decides nothing."""
 
     check: str
     passed: bool | None
     detail: str
-    product: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Endorsement:
     """All findings. root: the product whose root certificate of AMD's the chain ends in; None for any other root.
 
-    verified: none failed; whoever gave a root that is none of AMD's vouches for it.
+    trusted_by: what the root that the chain ends in is trusted by; None for a root that is not, or a broken chain.
     """
 
     findings: tuple[Finding, ...]
     root: str | None
+    trusted_by: TrustedBy | None
 
     @property
     def verified(self) -> bool:
+        """Whether no check failed."""
         return all(finding.passed is not False for finding in self.findings)
 
 
-def verify_report(report: AttestationReport, certificates: Sequence[x509.Certificate], now: float) -> Endorsement:
+def verify_report(
+    report: AttestationReport,
+    certificates: Sequence[x509.Certificate],
+    now: float,
+    roots: Sequence[x509.Certificate] = (),
+) -> Endorsement:
     """Check signature, chain, validity, product, chip and TCB of a report against the certificates that are given.
 
-    now: seconds since 1970. Whoever names the certificates trusts the root among them; whether it is one of AMD's
-    is said.
+    certificates: from wherever, the host too; none of them is trusted. now: seconds since 1970. roots: what the caller
+    trusts besides AMD's own roots; `check_root` passes each.
     """
-    findings = tuple(_findings(report, certificates, now))
-    return Endorsement(findings, next((f.product for f in findings if f.check == "root"), None))
-
-
-def _findings(report: AttestationReport, certificates: Sequence[x509.Certificate], now: float) -> Iterator[Finding]:
     key = report.signing_key
     if key == "none":
-        yield Finding("signature", False, "the report says that it is not signed")
-        return
+        return _refused("the report says that it is not signed")
     leaves = [certificate for certificate in certificates if _name(certificate) == f"SEV-{key}"]
     if not leaves:
-        yield Finding("signature", False, f"no {key} certificate is given, and the report is signed by one")
-        return
+        return _refused(f"no {key} certificate is given, and the report is signed by one")
     signers = [leaf for leaf in leaves if _has_signed(leaf, report)]
     leaf = (signers or leaves)[0]
-    yield Finding(
-        "signature",
-        bool(signers),
-        f"of the report by the {key}" if signers else f"none of the {key} certificates given has signed the report",
-    )
-    yield from _chain(leaf, certificates, now, key)
-    yield from _platform(report, leaf, key)
-    yield Finding("revocation", None, "not looked up")
+    signed = f"of the report by the {key}" if signers else f"none of the {key} certificates given has signed the report"
+    chain, ark = _chain(leaf, [*roots, *certificates], now, key)
+    findings = [Finding("signature", bool(signers), signed), *chain]
+    root, trusted_by = None, None
+    if ark is not None:
+        product, trusted = _trust(ark, roots)
+        findings.append(Finding("root", trusted is not None, _whose(ark, product, trusted)))
+        if all(finding.passed for finding in chain if finding.check == "chain"):
+            root, trusted_by = product, trusted
+    findings += [*_platform(report, leaf, key), Finding("revocation", None, "not looked up")]
+    return Endorsement(tuple(findings), root, trusted_by)
 
 
-def _chain(leaf: x509.Certificate, certificates: Sequence[x509.Certificate], now: float, key: str) -> Iterator[Finding]:
-    """From the leaf up: each certificate issued by one that is given, the last by itself, all valid now."""
-    yield _validity(leaf, now, key)
-    child, child_name = leaf, key
-    for name, prefix in (("ASK" if key == "VCEK" else "ASVK", "SEV-"), ("ARK", "ARK-")):
-        named = [c for c in certificates if c.subject == child.issuer and (_name(c) or "").startswith(prefix)]
+def check_root(certificate: x509.Certificate) -> None:
+    """Raises UsageError for a certificate that cannot be a root: no ARK by its name, or not signed by itself."""
+    name = _name(certificate) or ""
+    if not name.startswith("ARK-"):
+        raise UsageError(f"a root is an ARK, and a certificate given as one is {name!r}", "ARK-Milan, ARK-Genoa ...")
+    if certificate.subject != certificate.issuer or not _has_issued(certificate, certificate):
+        raise UsageError(f"a root is signed by itself, and {name!r} is not")
+
+
+def _refused(why: str) -> Endorsement:
+    return Endorsement((Finding("signature", False, why),), None, None)
+
+
+def _trust(ark: x509.Certificate, roots: Sequence[x509.Certificate]) -> tuple[str | None, TrustedBy | None]:
+    """The product whose root of AMD's it is, and what it is trusted by."""
+    product = AMD_ROOTS.get(ark.fingerprint(hashes.SHA256()).hex())
+    return product, "amd" if product else "given" if ark in roots else None
+
+
+def _whose(ark: x509.Certificate, product: str | None, trusted: TrustedBy | None) -> str:
+    given = "given" if trusted else "not given"
+    whose = f"AMD's for {product}" if product else f"none of AMD's known here, and {given} as a root"
+    return f"the ARK is {whose} (SHA-256 {ark.fingerprint(hashes.SHA256()).hex()})"
+
+
+def _chain(
+    leaf: x509.Certificate, certificates: Sequence[x509.Certificate], now: float, key: str
+) -> tuple[list[Finding], x509.Certificate | None]:
+    """From the leaf up: each certificate issued by one that is given, the last by itself, all valid now; and the ARK.
+
+    What is given is checked even where it is not the issuer.
+    """
+    findings = [_validity(leaf, now, key)]
+    child, child_name, line = leaf, key, _line(leaf.issuer)
+    for name, prefix in (("ASK", "SEV-") if key == "VCEK" else ("ASVK", "SEV-VLEK-"), ("ARK", "ARK-")):
+        right = [certificate for certificate in certificates if _name(certificate) == f"{prefix}{line}"]
+        named = [certificate for certificate in right if certificate.subject == child.issuer]
         issuers = [certificate for certificate in named if _has_issued(certificate, child)]
         if issuers:
-            yield Finding("chain", True, f"the {child_name} is signed by the {name}, {_name(issuers[0])}")
+            findings.append(Finding("chain", True, f"the {child_name} is signed by the {name}, {_name(issuers[0])}"))
         else:
             why = "the one given has not signed it" if named else "none is given with the name of its issuer"
-            yield Finding("chain", False, f"the {child_name} is issued by an {name}: {why}")
-        given = [c for c in certificates if (_name(c) or "").startswith(prefix) and _name(c) != f"SEV-{key}"]
-        found = [*issuers, *named, *given]  # what is given is checked, even where it is not the issuer
+            findings.append(Finding("chain", False, f"the {child_name} is issued by an {name}: {why}"))
+        found = [*issuers, *named, *right]
         if not found:
-            return
-        yield _validity(found[0], now, name)
+            return findings, None
+        findings.append(_validity(found[0], now, name))
         child, child_name = found[0], name
     self_signed = child.subject == child.issuer and _has_issued(child, child)
-    yield Finding("chain", self_signed, f"the ARK is {'' if self_signed else 'not '}signed by itself")
-    fingerprint = child.fingerprint(hashes.SHA256()).hex()
-    product = AMD_ROOTS.get(fingerprint)
-    whose = f"AMD's for {product}" if product else "none of AMD's known here: whoever gave it vouches for it"
-    yield Finding("root", True if product else None, f"the ARK is {whose} (SHA-256 {fingerprint})", product)
+    findings.append(Finding("chain", self_signed, f"the ARK is {'' if self_signed else 'not '}signed by itself"))
+    return findings, child
+
+
+def _line(name: x509.Name) -> str:
+    """The product line that the name of an ASK, ASVK or ARK ends with."""
+    return (_name_of(name) or "").rpartition("-")[2]
 
 
 def _platform(report: AttestationReport, leaf: x509.Certificate, key: str) -> Iterator[Finding]:
     """What the leaf says of the platform, against what the report does."""
     product = (_extension(leaf, _PRODUCT, _IA5_STRING) or b"").decode("ascii", "replace")
-    issuer = (_name_of(leaf.issuer) or "").rpartition("-")[2]
+    issuer = _line(leaf.issuer)
     line = product.partition("-")[0]
     if not line:
         yield Finding("product", False, f"the {key} does not say of which product it is")
@@ -151,7 +200,8 @@ def _chip(report: AttestationReport, hardware_id: bytes | None) -> Finding:
         return Finding("chip", False, "the VCEK does not say of which chip it is")
     if not any(report.chip_id):
         return Finding("chip", None, "the report does not say of which chip it is: the platform masks it")
-    same = bool(hardware_id) and report.chip_id == hardware_id.ljust(len(report.chip_id), b"\0")
+    known = len(hardware_id) in _HARDWARE_ID_SIZES
+    same = known and report.chip_id == hardware_id.ljust(len(report.chip_id), b"\0")
     return Finding("chip", same, f"the report is {'' if same else 'not '}of the chip that the VCEK is of")
 
 
@@ -176,17 +226,13 @@ def _has_signed(leaf: x509.Certificate, report: AttestationReport) -> bool:
 
 
 def _has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Whether the signature is the issuer's: RSASSA-PSS with SHA-384, as all of AMD's are."""
+    """Whether the issuer may sign, and the signature is its own, made as AMD makes all of them."""
     key = issuer.public_key()
+    if not isinstance(key, rsa.RSAPublicKey) or not _may_sign(issuer):
+        return False
     try:
-        parameters = certificate.signature_algorithm_parameters
-        algorithm = certificate.signature_hash_algorithm
-        if not isinstance(key, rsa.RSAPublicKey) or not isinstance(parameters, padding.PSS):
-            return False
-        if not isinstance(algorithm, hashes.SHA384) or not _may_sign(issuer):
-            return False
-        key.verify(certificate.signature, certificate.tbs_certificate_bytes, parameters, algorithm)
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        key.verify(certificate.signature, certificate.tbs_certificate_bytes, _PSS, hashes.SHA384())
+    except InvalidSignature:
         return False
     return True
 
@@ -194,14 +240,14 @@ def _has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool
 def _may_sign(issuer: x509.Certificate) -> bool:
     try:
         return issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return False
 
 
 def _hardware_id(leaf: x509.Certificate) -> bytes | None:
     """The chip's id: 64 bytes, or 8 since Turin; bare, as older certificates have it, or an octet string."""
     bare = _extension(leaf, _HARDWARE_ID, None)
-    if bare is not None and len(bare) in (8, 64):
+    if bare is not None and len(bare) in _HARDWARE_ID_SIZES:
         return bare
     return _extension(leaf, _HARDWARE_ID, _OCTET_STRING)
 
@@ -210,7 +256,7 @@ def _extension(certificate: x509.Certificate, oid: str, tag: int | None) -> byte
     """The contents of an extension that is one short DER value of that tag, or the whole of it; None: there is none."""
     try:
         found = certificate.extensions.get_extension_for_oid(x509.ObjectIdentifier(oid)).value
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return None
     data = found.value if isinstance(found, x509.UnrecognizedExtension) else b""
     if tag is None:

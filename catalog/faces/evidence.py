@@ -18,7 +18,7 @@ from catalog.faces.matches import fact_lines, match_lines, printable
 from catalog.faces.options import named_path, parse_number
 from catalog.query.answer import NOT_VERIFIED, Answer, Proofs
 from catalog.query.evidence import Evidence, LaunchMeasureData
-from catalog.query.evidence_files import read_certificates, read_evidence, read_tik
+from catalog.query.evidence_files import read_certificates, read_evidence, read_roots, read_tik
 from catalog.query.match import shared_digest
 
 _REPORT = "Attestation reports (SEV-SNP)"
@@ -39,8 +39,19 @@ CertsOption = Annotated[
         parser=named_path,
         metavar="DIR|FILE",
         envvar="LDCAT_CERTS",
-        help="VCEK or VLEK, ASK or ASVK, and ARK, to verify the report with: PEM, DER or a certificate table. "
-        "You trust the ARK among them.",
+        help="VCEK or VLEK, ASK or ASVK, and ARK, to verify the report with: PEM, DER or a certificate table, from "
+        "wherever.",
+        rich_help_panel=_REPORT,
+    ),
+]
+RootOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        parser=named_path,
+        metavar="FILE",
+        envvar="LDCAT_ROOT",
+        help="An ARK that you trust besides AMD's for Milan, Genoa and Turin.",
         rich_help_panel=_REPORT,
     ),
 ]
@@ -88,6 +99,7 @@ def gather(
     asked: str,
     *,
     certs: Path | None,
+    root: Path | None,
     tik: Path | None,
     nonce: str | None,
     api_major: int | None,
@@ -107,10 +119,14 @@ def gather(
         raise UsageError(
             f"nonce, API version, build id and policy belong to LAUNCH_MEASURE, and this is: {evidence.form}"
         )
-    if not isinstance(value, AttestationReport) and str(certs) == os.environ.get("LDCAT_CERTS"):
+    is_report = isinstance(value, AttestationReport)
+    if not is_report and str(certs) == os.environ.get("LDCAT_CERTS"):
         certs = None  # a setting of this machine, and no word on this evidence
+    if (not is_report or certs is None) and str(root) == os.environ.get("LDCAT_ROOT"):
+        root = None
     proofs = Proofs(
         certificates=read_certificates(certs) if certs else (),
+        roots=read_roots(root) if root else (),
         now=time.time(),
         tik=read_tik(tik) if tik else None,
         debug_digest=None if debug_digest is None else LaunchDigest.parse(debug_digest),
@@ -148,8 +164,8 @@ def verification_lines(answer: Answer) -> Iterator[str]:
         marks = {True: "ok", False: "FAILED", None: "note"}
         for finding in answer.endorsement.findings:
             yield f"  {marks[finding.passed]:<6} {finding.check}: {printable(finding.detail)}"
-        root = "" if answer.endorsement.root else ", whose root is none of AMD's known here"
-        yield f"  {'verified' if answer.endorsement.verified else 'NOT VERIFIED'} with the certificates given{root}"
+        root = " and the root" if answer.endorsement.trusted_by == "given" else ""
+        yield f"  {'verified' if answer.endorsement.verified else 'NOT VERIFIED'} with the certificates{root} given"
 
 
 def _report_facts(report: AttestationReport) -> list[tuple[str, object]]:

@@ -72,10 +72,12 @@ class Answer:
 class Proofs:
     """What evidence is verified by. certificates: of a report. now: seconds since 1970. tik: of a launch measurement.
 
-    debug_digest: what the host says that the launch digest is; no more than a hint.
+    roots: what is trusted besides AMD's roots. debug_digest: what the host says that the launch digest is; no more than
+    a hint.
     """
 
     certificates: Sequence[x509.Certificate] = ()
+    roots: Sequence[x509.Certificate] = ()
     now: float = 0
     tik: bytes | None = None
     debug_digest: LaunchDigest | None = None
@@ -142,8 +144,10 @@ def answer_without_catalog(evidence: Evidence, proofs: Proofs) -> Answer:
 def check_proofs(evidence: Evidence, proofs: Proofs) -> None:
     """Raises UsageError where a proof is not of such evidence, or a launch measurement has no TIK."""
     value = evidence.value
-    if proofs.certificates and not isinstance(value, AttestationReport):
+    if (proofs.certificates or proofs.roots) and not isinstance(value, AttestationReport):
         raise UsageError(f"certificates endorse attestation reports, and this is: {evidence.form}")
+    if proofs.roots and not proofs.certificates:
+        raise UsageError("a root verifies nothing without the certificates below it", "--certs DIR or FILE")
     if isinstance(value, LaunchMeasureData):
         if proofs.tik is None:
             raise UsageError(
@@ -160,7 +164,7 @@ def verified(report: AttestationReport, proofs: Proofs) -> Endorsement | None:
         return None
     from catalog.abi.endorsement import verify_report
 
-    return verify_report(report, proofs.certificates, proofs.now)
+    return verify_report(report, proofs.certificates, proofs.now, proofs.roots)
 
 
 def _digest_of(
@@ -190,7 +194,13 @@ def _verification(endorsement: Endorsement | None) -> dict[str, Any]:
         return {
             "verified": False,
             "root": None,
+            "root_trusted_by": None,
             "findings": [{"check": "signature", "passed": None, "detail": NOT_VERIFIED}],
         }
     findings = [{"check": f.check, "passed": f.passed, "detail": f.detail} for f in endorsement.findings]
-    return {"verified": endorsement.verified, "root": endorsement.root, "findings": findings}
+    return {
+        "verified": endorsement.verified,
+        "root": endorsement.root,
+        "root_trusted_by": endorsement.trusted_by,
+        "findings": findings,
+    }

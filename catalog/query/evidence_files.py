@@ -92,6 +92,16 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
     return found
 
 
+def read_roots(path: Path) -> list[x509.Certificate]:
+    """Every certificate of a file, all of which can be roots; raises as `read_certificates`, UsageError for others."""
+    from catalog.abi.endorsement import check_root
+
+    found = read_certificates(path)
+    for certificate in found:
+        check_root(certificate)
+    return found
+
+
 def read_tik(path: Path) -> bytes:
     """The TIK of a file: its 16 bytes, or the last half of 32, TEK and TIK as sevctl session writes them.
 

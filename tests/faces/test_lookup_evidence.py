@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from uuid import UUID
 
 import pyarrow.parquet as pq
 import pytest
@@ -17,10 +18,21 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.release.build import Built
-from tests.attestation_builder import chain, report_bytes, signed
+from tests.attestation_builder import certificate_table, chain, report_bytes, signed
 from tests.faces.test_errors import Run, run
 
 __all__ = ["run"]
+
+MADE = chain(days=4000)
+GUIDS = [
+    UUID(text).bytes
+    for text in (
+        "63da758d-e664-4564-adc5-f4b93be8accd",
+        "4ab7b379-bbac-4fe4-a02f-05aef327c782",
+        "c0b406a4-a803-4952-9743-3fb6014cd0ae",
+    )
+]
+"""Of the VCEK, the ASK and the ARK in a certificate table."""
 
 TIK = b"0123456789abcdef"
 NONCE = bytes(range(16))
@@ -32,9 +44,17 @@ def certificates(tmp_path: Path) -> str:
     """A folder with a chain."""
     folder = tmp_path / "certificates"
     folder.mkdir()
-    for name, certificate in zip(("vcek", "ask", "ark"), chain(days=4000).all, strict=True):
+    for name, certificate in zip(("vcek", "ask", "ark"), MADE.all, strict=True):
         (folder / f"{name}.der").write_bytes(certificate.public_bytes(Encoding.DER))
     return str(folder)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    """Its ARK, in a file of its own."""
+    path = tmp_path / "root.pem"
+    path.write_bytes(MADE.ark.public_bytes(Encoding.PEM))
+    return str(path)
 
 
 @pytest.fixture
@@ -72,12 +92,65 @@ def test_a_report_is_not_verified_without_certificates(run: Run, report: str) ->
     assert "trusted" not in out.replace("never that it can be trusted", "")
 
 
-def test_a_report_that_is_verified(run: Run, report: str, certificates: str) -> None:
-    code, out, err = run("lookup", report, "--certs", certificates)
+def test_a_report_that_is_verified(run: Run, report: str, certificates: str, root: str) -> None:
+    code, out, err = run("lookup", report, "--certs", certificates, "--root", root)
     assert (code, err) == (0, "")
-    assert "  verified with the certificates given, whose root is none of AMD's known here\n" in out
-    assert "none of AMD's known here" in out
-    assert json.loads(run("lookup", report, "--certs", certificates, "-f", "json")[1])["verification"]["verified"]
+    assert "  verified with the certificates and the root given\n" in out
+    record = json.loads(run("lookup", report, "--certs", certificates, "--root", root, "-f", "json")[1])["verification"]
+    assert (record["verified"], record["root"], record["root_trusted_by"]) == (True, None, "given")
+
+
+@pytest.mark.parametrize("command", ["lookup", "explain"])
+def test_a_root_that_the_host_brought_verifies_nothing(
+    run: Run, report: str, certificates: str, tmp_path: Path, command: str
+) -> None:
+    """Neither in a folder that --certs names, nor in the certificate table that came with the report."""
+    table = tmp_path / "table.bin"
+    table.write_bytes(
+        certificate_table(dict(zip(GUIDS, (cert.public_bytes(Encoding.DER) for cert in MADE.all), strict=True)))
+    )
+    for given in (certificates, str(table)):
+        code, out, err = run(command, report, "--certs", given)
+        assert code == 4
+        assert "FAILED root: the ARK is none of AMD's known here, and not given as a root" in out
+        assert "  NOT VERIFIED with the certificates given\n" in out
+        assert "ldcat: error: the certificates do not endorse this report\n" in err
+        record = json.loads(run(command, report, "--certs", given, "-f", "json")[1])["verification"]
+        assert (record["verified"], record["root"], record["root_trusted_by"]) == (False, None, None)
+
+
+def test_a_root_completes_a_chain_that_has_none(run: Run, report: str, certificates: str, root: str) -> None:
+    (Path(certificates) / "ark.der").unlink()
+    assert run("lookup", report, "--certs", certificates)[0] == 4
+    assert run("lookup", report, "--certs", certificates, "--root", root)[0] == 0
+
+
+@pytest.mark.parametrize("name", ["vcek", "ask"])
+def test_a_root_is_an_ark_and_nothing_else(run: Run, report: str, certificates: str, name: str) -> None:
+    for given in (f"{certificates}/{name}.der", certificates):
+        code, out, err = run("lookup", report, "--certs", certificates, "--root", given)
+        assert (code, out) == (2, "")
+        assert err.startswith("ldcat: error: a root is an ARK, and a certificate given as one is 'SEV-")
+
+
+def test_a_root_that_is_not_signed_by_itself_is_none(run: Run, report: str, certificates: str, tmp_path: Path) -> None:
+    other = tmp_path / "ark.der"
+    other.write_bytes(chain(ark={"signer": "another"}).ark.public_bytes(Encoding.DER))
+    code, out, err = run("lookup", report, "--certs", certificates, "--root", str(other))
+    assert (code, out) == (2, "")
+    assert "a root is signed by itself, and 'ARK-Milan' is not" in err
+
+
+def test_a_root_of_the_environment_is_for_reports_with_certificates(
+    run: Run, report: str, certificates: str, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LDCAT_ROOT", root)
+    assert run("lookup", report, "--certs", certificates)[0] == 0
+    assert run("lookup", "00" * 32)[0] == 1
+    assert run("lookup", report)[0] == 0
+    monkeypatch.delenv("LDCAT_ROOT")
+    assert "without the certificates below it" in run("lookup", report, "--root", root)[2]
+    assert "certificates endorse attestation reports" in run("lookup", "00" * 32, "--root", root)[2]
 
 
 def test_a_report_that_is_refuted_is_answered_all_the_same(run: Run, report: str, certificates: str) -> None:
@@ -98,14 +171,14 @@ def test_verification_is_said_in_every_format(run: Run, report: str, certificate
         assert "not verified: no certificates are given" in out + err
         _, out, err = run("lookup", report, "--certs", certificates, "-f", output)
         assert "signed by the ARK" in out + err
-    record = json.loads(run("lookup", report, "--certs", certificates, "-f", "json")[1])["verification"]
-    assert (record["verified"], record["root"]) == (True, None)
+        assert "not given as a root" in out + err
 
 
 def test_certificates_of_the_environment_are_for_reports(
-    run: Run, report: str, certificates: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, report: str, certificates: str, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LDCAT_CERTS", certificates)
+    monkeypatch.setenv("LDCAT_ROOT", root)
     assert json.loads(run("lookup", report, "-f", "json")[1])["verification"]["verified"]
     assert run("lookup", "00" * 32, "-f", "json")[0] == 1
 

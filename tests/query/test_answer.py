@@ -117,8 +117,11 @@ def test_reports_find_the_rows_of_their_measurement(small: Built) -> None:
     assert reply.to_dict()["verification"]["verified"] is False
     for part in ("allows debugging", "migration agent", "VMPL 2"):
         assert any(part in note for note in reply.notes)
-    endorsed = ask(small, evidence, certificates=chain().all)
+    made = chain()
+    endorsed = ask(small, evidence, certificates=made.all, roots=[made.ark])
     assert endorsed.to_dict()["verification"]["verified"] is True
+    assert endorsed.to_dict()["verification"]["root_trusted_by"] == "given"
+    assert ask(small, evidence, certificates=made.all).refuted
     refuted = ask(small, evidence, certificates=chain(chip=bytes(64)).all)
     assert refuted.refuted
     assert refuted.matches
@@ -159,6 +162,8 @@ def test_proofs_of_other_evidence_are_refused(small: Built) -> None:
     report = Evidence("attestation report", AttestationReport.parse(report_bytes()))
     for evidence, proofs, said in (
         (digest, {"certificates": chain().all}, "certificates endorse attestation reports"),
+        (digest, {"roots": [chain().ark]}, "certificates endorse attestation reports"),
+        (report, {"roots": [chain().ark]}, "a root verifies nothing without the certificates below it"),
         (digest, {"tik": TIK}, "belong to LAUNCH_MEASURE"),
         (report, {"tik": TIK}, "belong to LAUNCH_MEASURE"),
         (report, {"debug_digest": LaunchDigest(bytes(32))}, "belong to LAUNCH_MEASURE"),

@@ -13,12 +13,14 @@ DEBIAN_ROWS = SHARED / "vectors" / "debian_launch_digests.jsonl"
 PEER_VECTORS = SHARED / "vectors" / "peer_vectors.json"
 FIRMWARE_INDEX = SHARED / "firmware" / "index.json"
 FIXTURES = SHARED / "fixtures"
+WILD = SHARED / "vectors" / "wild"
+EXCHANGE_REPORTS = SHARED / "vectors" / "exchange" / "reports"
 VIRT_QEMU_SEV_VALIDATE = shutil.which("virt-qemu-sev-validate") or ""
 """Of Debian's libvirt-clients-qemu."""
 
 
 def missing_files() -> list[str]:
     """What tests/real needs and does not find, by its path in the folder."""
-    needed = (DEBIAN_ROWS, PEER_VECTORS, FIRMWARE_INDEX, FIXTURES)
+    needed = (DEBIAN_ROWS, PEER_VECTORS, FIRMWARE_INDEX, FIXTURES, WILD, EXCHANGE_REPORTS)
     missing = [str(path.relative_to(SHARED)) for path in needed if not path.exists()]
     return missing if VIRT_QEMU_SEV_VALIDATE else [*missing, "the program virt-qemu-sev-validate"]

@@ -20,6 +20,7 @@ from catalog.faces.evidence import (
     EvidenceArgument,
     NonceOption,
     PolicyOption,
+    RootOption,
     TikOption,
     evidence_lines,
     gather,
@@ -87,6 +88,7 @@ def command(
         int, typer.Option(parser=parse_number, metavar="N", help="Candidates that are tried, about.")
     ] = DEFAULT_BUDGET,
     certs: CertsOption = None,
+    root: RootOption = None,
     tik: TikOption = None,
     nonce: NonceOption = None,
     api_major: ApiMajorOption = None,
@@ -112,6 +114,7 @@ def command(
     found, proofs = gather(
         evidence,
         certs=certs,
+        root=root,
         tik=tik,
         nonce=nonce,
         api_major=api_major,

@@ -13,6 +13,7 @@ from catalog.faces.evidence import (
     EvidenceArgument,
     NonceOption,
     PolicyOption,
+    RootOption,
     TikOption,
     answer_lines,
     gather,
@@ -39,6 +40,7 @@ def command(
     evidence: EvidenceArgument,
     catalog: CatalogOption = None,
     certs: CertsOption = None,
+    root: RootOption = None,
     tik: TikOption = None,
     nonce: NonceOption = None,
     api_major: ApiMajorOption = None,
@@ -62,6 +64,7 @@ def command(
     found, proofs = gather(
         evidence,
         certs=certs,
+        root=root,
         tik=tik,
         nonce=nonce,
         api_major=api_major,

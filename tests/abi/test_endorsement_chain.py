@@ -1,0 +1,205 @@
+"""Endorsement: the chain of a report and its root. What the host brought verifies nothing by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from catalog.abi import endorsement as endorsement_module
+from catalog.abi.certificates import parse_certificates
+from catalog.abi.endorsement import AMD_ROOTS, Endorsement, check_root, verify_report
+from catalog.abi.report import AttestationReport
+from catalog.errors import UsageError
+from tests.abi.test_endorsement import VLEK, failed, judged, of
+from tests.attestation_builder import NOW, Chain, ca_key, certificate_table, chain, leaf_key, report_bytes, signed
+
+VCEK_GUID = UUID("63da758d-e664-4564-adc5-f4b93be8accd").bytes
+ASK_GUID = UUID("4ab7b379-bbac-4fe4-a02f-05aef327c782").bytes
+ARK_GUID = UUID("c0b406a4-a803-4952-9743-3fb6014cd0ae").bytes
+GOOD = signed(report_bytes())
+DAY = 86400
+
+
+def one(where: str, **other: Any) -> dict[str, Any]:
+    """What is other in one certificate of a chain."""
+    return {where: other}
+
+
+def by(certificates: list[x509.Certificate], *roots: x509.Certificate) -> Endorsement:
+    return verify_report(AttestationReport.parse(GOOD), certificates, NOW, roots)
+
+
+def table_of(made: Chain) -> list[x509.Certificate]:
+    """The chain as a host hands it to its guest with a report."""
+    ders = [certificate.public_bytes(Encoding.DER) for certificate in made.all]
+    return parse_certificates(certificate_table(dict(zip((VCEK_GUID, ASK_GUID, ARK_GUID), ders, strict=True))))
+
+
+def test_a_root_that_the_host_brought_verifies_nothing() -> None:
+    endorsement = by(table_of(chain()))
+    assert not endorsement.verified
+    assert failed(endorsement) == ["root"]
+    assert "none of AMD's known here, and not given as a root" in of(endorsement, "root")[0].detail
+    assert (endorsement.root, endorsement.trusted_by) == (None, None)
+
+
+def test_a_root_that_is_given_verifies_wherever_the_chain_came_from() -> None:
+    made = chain()
+    for certificates in (table_of(made), [made.leaf, made.ask]):
+        endorsement = by(certificates, made.ark)
+        assert endorsement.verified
+        assert (endorsement.root, endorsement.trusted_by) == (None, "given")
+        assert "none of AMD's known here, and given as a root" in of(endorsement, "root")[0].detail
+
+
+def test_a_root_of_amds_is_known_by_its_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = chain()
+    monkeypatch.setattr(endorsement_module, "AMD_ROOTS", {made.ark.fingerprint(hashes.SHA256()).hex(): "Milan"})
+    endorsement = by(table_of(made))
+    assert endorsement.verified
+    assert (endorsement.root, endorsement.trusted_by) == ("Milan", "amd")
+    broken = by([chain(leaf={"signer": "another"}).leaf, made.ask, made.ark])
+    assert failed(broken) == ["chain"]
+    assert (broken.root, broken.trusted_by) == (None, None)
+
+
+def test_amds_roots_are_three() -> None:
+    assert sorted(AMD_ROOTS.values()) == ["Genoa", "Milan", "Turin"]
+    assert all(len(bytes.fromhex(fingerprint)) == 32 for fingerprint in AMD_ROOTS)
+
+
+def test_a_root_with_the_name_and_the_key_of_one_that_is_given_is_another() -> None:
+    made, again = chain(), chain()
+    assert made.ark.public_key() == again.ark.public_key()
+    assert not by([made.leaf, made.ask, made.ark, again.ark]).verified
+    assert by([made.leaf, made.ask, again.ark], made.ark).verified  # it has signed the ASK, too
+    other = chain(ark={"key": ca_key("another"), "signer": "another"}).ark
+    assert failed(by(made.all, other)) == ["root"]
+
+
+@pytest.mark.parametrize("where", ["leaf", "ask", "ark"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"signer": "another"}, id="signed by another key"),
+        pytest.param({"salt": None}, id="PKCS #1 1.5"),
+        pytest.param({"salt": 32}, id="other salt"),
+        pytest.param({"mgf": hashes.SHA256()}, id="other mask"),
+        pytest.param({"digest": hashes.SHA256()}, id="SHA-256"),
+        pytest.param({"issuer_organization": "Another"}, id="issuer of that name in another organization"),
+    ],
+)
+def test_a_certificate_that_its_issuer_has_not_signed_as_amd_signs(where: str, other: dict[str, Any]) -> None:
+    for report, key in ((GOOD, "VCEK"), (signed(report_bytes(**VLEK)), "VLEK")):
+        assert failed(judged(report, chain(key=key, **one(where, **other)))) == ["chain"]
+
+
+@pytest.mark.parametrize("where", ["ask", "ark"])
+@pytest.mark.parametrize("ca", [False, None])
+def test_an_issuer_that_may_not_sign_has_issued_nothing(where: str, ca: bool | None) -> None:
+    assert failed(judged(GOOD, chain(**one(where, ca=ca)))) == ["chain"]
+
+
+def test_an_issuer_whose_key_is_not_rsa_has_issued_nothing() -> None:
+    assert failed(judged(GOOD, chain(ask={"key": leaf_key("ask")}))) == ["chain"]
+
+
+@pytest.mark.parametrize(
+    ("key", "leaf", "ask"),
+    [
+        pytest.param("VCEK", {"issuer": "SEV-VLEK-Milan"}, None, id="VCEK by an ASVK"),
+        pytest.param("VLEK", {"issuer": "SEV-Milan"}, None, id="VLEK by an ASK"),
+        pytest.param("VCEK", {}, {"issuer": "ARK-Genoa"}, id="ASK by the ARK of another product"),
+        pytest.param("VCEK", {"issuer": "ARK-Milan"}, None, id="VCEK by an ARK"),
+    ],
+)
+def test_each_certificate_is_issued_by_the_one_above_it(
+    key: str, leaf: dict[str, Any], ask: dict[str, Any] | None
+) -> None:
+    """By name, although whoever is named has signed."""
+    others = [chain(), chain(key="VLEK"), chain(product="Genoa")]
+    made = chain(key=key, leaf=leaf, ask=ask)
+    report = AttestationReport.parse(signed(report_bytes(key_info=4 if key == "VLEK" else 0)))
+    given = [*made.all, *(certificate for other in others for certificate in (other.ask, other.ark))]
+    roots = [made.ark, *(other.ark for other in others)]
+    assert failed(verify_report(report, given, NOW, roots)) == ["chain"]
+
+
+@pytest.mark.parametrize("where", ["leaf", "ask", "ark"])
+def test_every_certificate_is_valid_from_its_first_to_its_last_second(where: str) -> None:
+    made = chain(days=9000, **one(where, since=10, days=20))
+    first, last = NOW - 10 * DAY, NOW + 10 * DAY
+    for now, fails in ((first, []), (last, []), (first - 1, ["validity"]), (last + 1, ["validity"])):
+        assert failed(judged(GOOD, made, now)) == fails
+
+
+def test_validity_is_said_of_each_certificate() -> None:
+    details = [finding.detail for finding in of(judged(GOOD, chain()), "validity")]
+    assert details == [
+        "the VCEK is valid from 2026-05-02 to 2027-05-02",
+        "the ASK is valid from 2026-05-02 to 2050-12-22",
+        "the ARK is valid from 2026-05-02 to 2050-12-22",
+    ]
+
+
+def test_a_whole_chain_is_said_link_by_link() -> None:
+    for report, key, middle, name in (
+        (GOOD, "VCEK", "ASK", "SEV-Milan"),
+        (signed(report_bytes(**VLEK)), "VLEK", "ASVK", "SEV-VLEK-Milan"),
+    ):
+        assert [(f.passed, f.detail) for f in of(judged(report, chain(key=key)), "chain")] == [
+            (True, f"the {key} is signed by the {middle}, {name}"),
+            (True, f"the {middle} is signed by the ARK, ARK-Milan"),
+            (True, "the ARK is signed by itself"),
+        ]
+
+
+def test_a_broken_link_hides_nothing_above_it() -> None:
+    changed: tuple[dict[str, Any], ...] = ({"leaf": {"signer": "another"}}, {"ask": {"ca": False}})
+    for changes in changed:
+        endorsement = judged(GOOD, chain(**changes))
+        details = [finding.detail for finding in endorsement.findings]
+        assert "the VCEK is issued by an ASK: the one given has not signed it" in details
+        assert "the ARK is signed by itself" in details
+        assert len(of(endorsement, "validity")) == 3
+        assert of(endorsement, "root")[0].passed
+        assert endorsement.trusted_by is None
+    elsewhere = judged(GOOD, chain(leaf={"issuer_organization": "Another"}))
+    assert "the VCEK is issued by an ASK: none is given with the name of its issuer" in [
+        finding.detail for finding in elsewhere.findings
+    ]
+    assert len(of(elsewhere, "validity")) == 3
+
+
+def test_of_several_issuers_of_one_name_the_one_that_signed_counts() -> None:
+    made, other = chain(), chain(ask={"key": ca_key("another"), "days": 20})
+    for middle in ([other.ask, made.ask], [made.ask, other.ask]):
+        assert by([made.leaf, *middle, made.ark], made.ark).verified
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"), [(0, "VCEK certificate"), (1, "issued by an ASK: none"), (2, "issued by an ARK: none")]
+)
+def test_certificates_that_are_missing(missing: int, said: str) -> None:
+    certificates = chain().all
+    del certificates[missing]
+    endorsement = by(certificates)
+    assert not endorsement.verified
+    assert any(said in finding.detail for finding in endorsement.findings if finding.passed is False)
+    assert not of(endorsement, "root")
+
+
+def test_a_root_is_an_ark_that_is_signed_by_itself() -> None:
+    made = chain()
+    check_root(made.ark)
+    for certificate in (made.leaf, made.ask):
+        with pytest.raises(UsageError, match="a root is an ARK"):
+            check_root(certificate)
+    for other in ({"signer": "another"}, {"ca": False}, {"issuer_organization": "Another"}):
+        with pytest.raises(UsageError, match="a root is signed by itself, and 'ARK-Milan' is not"):
+            check_root(chain(ark=other).ark)
