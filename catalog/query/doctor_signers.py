@@ -16,6 +16,9 @@ from catalog.transparency.keys import VerifierKey
 from catalog.transparency.note import Note, Signature, Verified
 from catalog.transparency.trust import MAX_AHEAD, Trust
 
+_ALL_KEYS = "publish with the file that has all keys of the log"
+_NO_HEARTBEAT = "publish again, or add a heartbeat"
+
 
 @dataclass(frozen=True, slots=True)
 class Signatures:
@@ -70,7 +73,7 @@ def signer_findings(signed: Note, checkpoint: Checkpoint, trust: Trust) -> Itera
     found = [
         *signatures.wrong_findings(),
         *_log_findings(checkpoint, trust, keys),
-        *_witness_findings(trust, keys),
+        *_witness_findings(trust, [vote.key for vote in trust.policy.votes(signatures.right)]),
     ]
     try:
         trust.open_checkpoint(signed)
@@ -88,30 +91,48 @@ def signer_findings(signed: Note, checkpoint: Checkpoint, trust: Trust) -> Itera
 
 def freshness_findings(signers: Sequence[Verified], made: int | None, trust: Trust, now: int) -> Iterator[Finding]:
     """made: when the release was made, by its own word; None where that cannot be read. now: seconds since 1970."""
-    timed = [(signer.key, signer.timestamp) for signer in signers if signer.timestamp is not None]
-    for key, timestamp in timed:
-        age = now - timestamp
-        if age < -MAX_AHEAD:
-            yield error(
-                named(key), f"its time is {span(age)} ahead, and counts for nobody", "set the clocks, sign again"
-            )
-        elif age > trust.max_age and key not in trust.policy.logs:  # which sign when they publish
-            yield note(named(key), f"signed {span(age)} ago, before max-age", "freshness rests on the others")
-    if not timed and made is None:
-        return
+    policy = trust.policy
+    votes = policy.votes(signers)
+    yield from _time_findings(signers, votes, trust, now)
+    if (not votes and made is None) or not policy.accepts([vote.key for vote in votes]):
+        return  # which is a finding already
+    advice = "ldcat witness ask, and ldcat cosign --heartbeat with keys of yours that the quorum has, every day"
+    if policy.quorum is None:
+        advice = "ldcat cosign --heartbeat signs it anew; let it run every day" if votes else _NO_HEARTBEAT
     try:
-        left = trust.fresh_until(signers, made or 0, now) - now
+        left = trust.fresh_until(signers, made, now) - now
     except Stale as failure:
         yield error("freshness", str(failure), "set the clocks, sign again")
         return
-    advice = (
-        "ldcat cosign --heartbeat signs it anew; let it run every day" if timed else "publish again, or add a heartbeat"
-    )
     if left < 0:
         yield error("freshness", f"the checkpoint went stale {span(left)} ago", advice)
     elif left < trust.max_age // 4:
         whole = f"{span(left)} of the {span(trust.max_age)} of max-age are left"
-        yield warning("freshness", f"{whole}: the heartbeat does not run", advice)
+        yield warning("freshness", f"{whole}: nobody cosigns it anew", advice)
+
+
+def _time_findings(signers: Sequence[Verified], votes: Sequence[Verified], trust: Trust, now: int) -> Iterator[Finding]:
+    """Of each cosigner: whether its time counts."""
+    policy = trust.policy
+    members = {policy.witnesses[name] for name in policy.quorum_members() if name in policy.witnesses}
+    for by in signers:
+        age = now - (by.timestamp or 0)
+        if by.timestamp == 0:
+            yield note(named(by.key), "cosigned and says no time: that is no vote", "ask it for a cosignature with one")
+        elif by not in votes:
+            continue  # a log's own, which says nothing
+        elif age < -MAX_AHEAD:
+            yield error(
+                named(by.key), f"its time is {span(age)} ahead, and counts for nobody", "set the clocks, sign again"
+            )
+        elif policy.quorum is not None and by.key not in members:
+            yield note(
+                named(by.key),
+                "cosigned, and is no member of the quorum: its time keeps nothing fresh",
+                "nothing, or make it a member in the next trust note",
+            )
+        elif age > trust.max_age:
+            yield note(named(by.key), f"signed {span(age)} ago, before max-age", "freshness rests on the others")
 
 
 def _log_findings(checkpoint: Checkpoint, trust: Trust, signers: Sequence[VerifierKey]) -> Iterator[Finding]:
@@ -125,10 +146,13 @@ def _log_findings(checkpoint: Checkpoint, trust: Trust, signers: Sequence[Verifi
         yield error(checkpoint.origin, "no key of the log that the policy names signed this", "publish with its keys")
     else:
         for key in missing:
+            if trust.all_log_signatures:
+                yield error(named(key), "did not sign, and the trust note demands all signatures of the log", _ALL_KEYS)
+                continue
             yield warning(
                 named(key),
                 "did not sign, though another key of the log did: who knows this one alone refuses it",
-                "publish with the file that has all keys of the log",
+                _ALL_KEYS,
             )
 
 
@@ -146,11 +170,11 @@ def _witness_findings(trust: Trust, signers: Sequence[VerifierKey]) -> Iterator[
     for name, group in policy.groups.items():
         if name not in satisfied:
             missing = [member for member in group.members if member not in satisfied]
-            there = len(group.members) - len(missing)
+            there = sum(not satisfied.isdisjoint(voice) for voice in group.voices)
             say = error if name in members and not reached else warning if name in members else note
             yield say(
                 f"group {name}",
-                f"{there} of its {len(group.members)} members cosigned, and {group.threshold} have to",
+                f"{there} of its {len(group.voices)} members cosigned, and {group.threshold} have to",
                 f"cosignatures to get: {group.threshold - there} of {', '.join(missing)}",
             )
     if not reached:

@@ -57,7 +57,8 @@ _EXIT_CODES = {
 class Verdict:
     """why: one line. row, release: None where they were not verified. status: what revocations say of the row.
 
-    newest: the note to remember as seen; None where nothing of it was verified, or it is not the newest.
+    newest: the note to remember as seen; None where nothing of it was verified, or it is not the newest. fresh_until:
+    seconds since 1970; None where it is not fresh, or that was not asked.
     """
 
     outcome: Outcome
@@ -68,6 +69,7 @@ class Verdict:
     release: ReleaseRecord | None = None
     status: Revocation | None = None
     newest: Note | None = None
+    fresh_until: int | None = None
 
 
 def verify_bundle(
@@ -94,15 +96,15 @@ def verify_bundle(
     if checkpoint.size == before.size and checkpoint.root != before.root:
         return replace(verdict, outcome=Outcome.BAD, why="another checkpoint of as many leaves was seen before: a fork")
     try:
-        if any(signer.timestamp is not None for signer in signers):
-            trust.check_fresh(signers, 0, now)
+        if trust.policy.quorum is not None:  # else the time of the release counts, which is read from its leaf
+            trust.check_fresh(signers, None, now)
         row, release = _leaves(bundle, checkpoint)
-        trust.check_fresh(signers, release.time, now)
+        until = min(trust.check_fresh(signers, release.time, now), trust.expires)
     except Stale as error:
         return replace(verdict, outcome=Outcome.STALE, why=str(error))
     except LdcatError as error:
         return replace(verdict, outcome=Outcome.BAD, why=str(error))
-    return _answer(replace(verdict, row=row, release=release, newest=note), bundle, digest)
+    return _answer(replace(verdict, row=row, release=release, newest=note, fresh_until=until), bundle, digest)
 
 
 def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord, ReleaseRecord]:
@@ -150,6 +152,7 @@ def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
         "why": verdict.why,
         "checkpoint": found and {"origin": found.origin, "size": found.size, "root": found.root.hex()},
         "signers": [{"name": signer.key.name, "timestamp": signer.timestamp} for signer in verdict.signers],
+        "fresh_until": verdict.fresh_until,
         "release": verdict.release and verdict.release.release,
         "row": verdict.row and to_dict(verdict.row),
         "revocation": verdict.status and msgspec.to_builtins(verdict.status),

@@ -100,9 +100,9 @@ def _keys_of_one(signers: Sequence[Signer]) -> list[VerifierKey]:
 
 
 def _times(note: Note, keys: Sequence[VerifierKey]) -> dict[VerifierKey, int]:
-    """When each of the keys cosigned a note, of those that did."""
+    """When each of the keys cosigned a note, of those that did; not at no time."""
     try:
-        return {by.key: by.timestamp or 0 for by in note.verify(keys)}
+        return {by.key: by.timestamp for by in note.verify(keys) if by.timestamp}
     except UntrustedSigner:
         return {}
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from catalog.errors import MalformedInput, VerificationFailed
+from catalog.errors import MalformedInput, UsageError, VerificationFailed
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import MAX_NUMBER, from_base64, is_name, to_base64
 
@@ -47,6 +47,11 @@ class SignatureType(IntEnum):
     def is_timed(self) -> bool:
         """Whether signatures say when they were made."""
         return self is not SignatureType.ED25519
+
+    @property
+    def covers_extensions(self) -> bool:
+        """Whether signatures are of every line of a checkpoint; else of origin, size and root alone."""
+        return self is not SignatureType.COSIGNATURE_ML_DSA_44
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ class VerifierKey:
         return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
 
     def verify(self, text: str, signature: bytes) -> int | None:
-        """When the text of a note was signed; None where the signature does not say.
+        """When the text of a note was signed; None where the signature does not say, 0 where a cosigner would not.
 
         Raises VerificationFailed for what this key did not sign, MalformedInput for a cosignature of no checkpoint.
         """
@@ -107,8 +112,8 @@ class VerifierKey:
                 raise VerificationFailed(f"the cosignature of {self.name} is cut off")
             (timestamp,) = _TIMESTAMP.unpack_from(signature)
             signature = signature[_TIMESTAMP.size :]
-            if not 0 < timestamp <= MAX_NUMBER:
-                raise VerificationFailed(f"the cosignature of {self.name} says no time")
+            if timestamp > MAX_NUMBER:
+                raise VerificationFailed(f"the time of the cosignature of {self.name} is above 2**63 - 1")
         message = signed_message(self.type, self.name, text, timestamp)
         try:
             if self.type is SignatureType.COSIGNATURE_ML_DSA_44:
@@ -128,8 +133,13 @@ class Signer:
     sign_message: Callable[[bytes], bytes]
 
     def sign(self, text: str, now: int) -> bytes:
-        """What stands behind the key id in a note. now: seconds since 1970."""
+        """What stands behind the key id in a note. now: seconds since 1970.
+
+        Raises UsageError for a cosignature without a time, as 0 says there: a witness makes none (tlog-witness).
+        """
         timestamp = now if self.key.type.is_timed else None
+        if timestamp is not None and timestamp <= 0:
+            raise UsageError("the clock of this machine says no time to cosign at", "set it")
         signature = self.sign_message(signed_message(self.key.type, self.key.name, text, timestamp))
         return signature if timestamp is None else _TIMESTAMP.pack(timestamp) + signature
 

@@ -43,7 +43,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A key that did sign. timestamp: seconds since 1970 of a cosignature, None of a signature."""
+    """A key that did sign. timestamp: seconds since 1970 of a cosignature, 0 of one without; None of a signature."""
 
     key: VerifierKey
     timestamp: int | None

@@ -1,13 +1,19 @@
-"""Trust policies (C2SP tlog-policy, a draft): which logs, which witnesses, and how many of these are enough."""
+"""Trust policies (C2SP tlog-policy, a draft): which logs, which witnesses, and how many of these are enough.
+
+Who counts is stricter here than in that text. Keys with one key name are one witness, of whom a group of k takes one
+vote; `all` demands every key that is named, so that it can ask one witness for two signatures. A key that is a log's,
+or has the name of one, is never a vote: a log does not vouch for itself.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from catalog.errors import MalformedInput
 from catalog.transparency.keys import SignatureType, VerifierKey
+from catalog.transparency.note import Verified
 
 MAX_POLICY = 1 << 20
 """Bytes of a policy."""
@@ -22,10 +28,15 @@ _WITNESS_TYPES = (SignatureType.COSIGNATURE_ED25519, SignatureType.COSIGNATURE_M
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """At least `threshold` of the members, which are witnesses and groups by name."""
+    """At least `threshold` of the members, which are witnesses and groups by name.
+
+    voices: the members again; those that could both be reached by keys of one name are together, and count once. Of a
+    group of all each is by itself.
+    """
 
     threshold: int
     members: tuple[str, ...]
+    voices: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +79,20 @@ class Policy:
 
     def satisfied(self, signers: Collection[VerifierKey]) -> set[str]:
         """Names of the witnesses among those who signed, and of the groups of which enough did."""
-        found = {name for name, key in self.witnesses.items() if key in signers}
+        found = {name for name, key in self.witnesses.items() if key in signers and not self.is_of_log(key)}
         for name, group in self.groups.items():
-            if sum(member in found for member in group.members) >= group.threshold:
+            if sum(not found.isdisjoint(voice) for voice in group.voices) >= group.threshold:
                 found.add(name)
         return found
+
+    def votes(self, signers: Iterable[Verified]) -> list[Verified]:
+        """Cosignatures that count: of witnesses, at a time. One without, which is 0, says nothing of what is newest."""
+        witnesses = set(self.witnesses.values())
+        return [by for by in signers if by.timestamp and by.key in witnesses and not self.is_of_log(by.key)]
+
+    def is_of_log(self, key: VerifierKey) -> bool:
+        """Whether a key is one of a log of this policy, by its public key or by its name."""
+        return any(key.name == log.name or key.public_key == log.public_key for log in self.logs)
 
     def quorum_members(self) -> set[str]:
         """Names of the quorum and of all that it is made of, groups and witnesses."""
@@ -94,6 +114,7 @@ class _Reader:
         self.quorum: str | None = None
         self.has_quorum = False
         self._members: set[str] = set()
+        self._key_names: dict[str, frozenset[str]] = {}
 
     def read(self, words: list[str]) -> None:
         """One line that is neither empty nor a comment."""
@@ -103,10 +124,13 @@ class _Reader:
         elif keyword == "witness" and len(rest) in (2, 3):
             name = self._new_name(rest[0])
             self.witnesses[name] = self._key(rest[1], _WITNESS_TYPES, list(self.witnesses.values()))
+            self._key_names[name] = frozenset([self.witnesses[name].name])
             if len(rest) == 3:
                 self.witness_urls[name] = rest[2]
         elif keyword == "group" and len(rest) >= 3:
-            self.groups[self._new_name(rest[0])] = self._group(rest[1], rest[2:])
+            name = self._new_name(rest[0])
+            self.groups[name] = self._group(rest[1], rest[2:])
+            self._key_names[name] = frozenset().union(*map(self._key_names.__getitem__, rest[2:]))
         elif keyword == "quorum" and len(rest) == 1:
             self._set_quorum(rest[0])
         else:
@@ -138,7 +162,22 @@ class _Reader:
         threshold = named.get(how_many) or int(how_many)
         if threshold > len(members):
             raise MalformedInput(f"a group of {len(members)} cannot reach {threshold}")
-        return Group(threshold, tuple(members))
+        voices = tuple((member,) for member in members) if how_many == "all" else self._voices(members)
+        return Group(threshold, tuple(members), voices)
+
+    def _voices(self, members: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """Members by the key names that they rest on: two that share one, directly or through others, are one voice."""
+        voices: list[tuple[tuple[str, ...], frozenset[str]]] = []
+        for member in members:
+            together: tuple[str, ...] = (member,)
+            names, apart = self._key_names[member], []
+            for others, theirs in voices:
+                if theirs.isdisjoint(names):
+                    apart.append((others, theirs))
+                else:
+                    together, names = (*others, *together), names | theirs
+            voices = [*apart, (together, names)]
+        return tuple(voice for voice, _ in voices)
 
     def _set_quorum(self, name: str) -> None:
         if self.has_quorum:

@@ -6,7 +6,10 @@ A trust note is a signed note. Its text is a head, a line each, a blank line, an
     expires 1830297600
     max-age 259200
     threshold 2
+    log-signatures all
     root ROLE VKEY
+
+The line `log-signatures all` may be left out: then one signature of the log is enough.
 
 Rotation is that of TUF's root role (The Update Framework, 5.3): the next version is exactly one more, and enough keys
 of the old note and of the new one have signed it.
@@ -29,12 +32,15 @@ MAX_ROOTS = 32
 MAX_AHEAD = 3600
 """Seconds that clocks may differ."""
 
+_ALL = "log-signatures all"
+
 
 @dataclass(frozen=True, slots=True)
 class Trust:
     """version: from 1 on. expires: seconds since 1970. max_age: seconds a checkpoint stays fresh.
 
-    threshold: how many of the roots, keys by role, have to sign the next version.
+    threshold: how many of the roots, keys by role, have to sign the next version. all_log_signatures: every key that
+    the policy names of a log has to have signed its checkpoint; else any of them.
     """
 
     version: int
@@ -44,6 +50,7 @@ class Trust:
     roots: Mapping[str, VerifierKey]
     policy: Policy
     policy_text: str
+    all_log_signatures: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Trust:
@@ -58,7 +65,8 @@ class Trust:
             _number(line, name)
             for line, name in zip(lines, ("version", "expires", "max-age", "threshold"), strict=False)
         )
-        roots = _roots(lines[4:])
+        demands_all = lines[4] == _ALL
+        roots = _roots(lines[5 if demands_all else 4 :])
         if not version or not max_age or not 1 <= threshold <= len(roots):
             raise MalformedInput(
                 f"{threshold} of {len(roots)} root keys, version {version}, max-age {max_age}: not all can be"
@@ -66,11 +74,12 @@ class Trust:
         policy = Policy.parse(policy_text.encode("utf-8", "surrogateescape"))
         if not policy.logs:
             raise MalformedInput("the policy of a trust note names no log")
-        return cls(version, expires, max_age, threshold, roots, policy, policy_text)
+        return cls(version, expires, max_age, threshold, roots, policy, policy_text, demands_all)
 
     def __str__(self) -> str:
         head = [f"version {self.version}", f"expires {self.expires}", f"max-age {self.max_age}"]
-        head += [f"threshold {self.threshold}", *(f"root {role} {key}" for role, key in self.roots.items())]
+        head += [f"threshold {self.threshold}", *([_ALL] if self.all_log_signatures else [])]
+        head += [f"root {role} {key}" for role, key in self.roots.items()]
         return "\n".join(head) + "\n\n" + self.policy_text
 
     def check_expiry(self, now: int) -> None:
@@ -81,11 +90,20 @@ class Trust:
     def open_checkpoint(self, note: Note) -> tuple[Checkpoint, list[Verified]]:
         """The checkpoint of a note that a log of the policy signed under its own name, and a quorum; and who signed.
 
-        Raises MalformedInput, VerificationFailed for a signature that is not right, UntrustedSigner.
+        Raises MalformedInput, UntrustedSigner, VerificationFailed for a signature that is not right, and for extension
+        lines that not all of them cover.
         """
         signers = note.verify(list(dict.fromkeys((*self.policy.logs, *self.policy.witnesses.values()))))
         checkpoint = self._checkpoint_of_log(note, signers)
-        if not self.policy.accepts([signer.key for signer in signers]):
+        if self.all_log_signatures:
+            signed = {signer.key for signer in signers}
+            for key in self.policy.logs:
+                if key.name == checkpoint.origin and key not in signed:
+                    raise UntrustedSigner(
+                        f"the trust note demands all signatures of {key.name}, and that of {key.type.title} is missing",
+                        "publish with the file that has all keys of the log",
+                    )
+        if not self.policy.accepts([vote.key for vote in self.policy.votes(signers)]):
             raise UntrustedSigner(
                 "the witnesses that cosigned this checkpoint are not the quorum", "ldcat doctor says who is missing"
             )
@@ -99,31 +117,38 @@ class Trust:
         checkpoint = Checkpoint.parse(note.text)
         if not any(by.key in self.policy.logs and by.key.name == checkpoint.origin for by in signers):
             raise UntrustedSigner(f"no trusted log of the name {checkpoint.origin} signed this checkpoint")
+        if checkpoint.extensions and not all(by.key.type.covers_extensions for by in signers):
+            raise VerificationFailed("the checkpoint has extension lines that not all of its signatures cover")
         return checkpoint
 
-    def fresh_until(self, signers: Sequence[Verified], made: int, now: int) -> int:
-        """Until when a checkpoint is fresh, in seconds since 1970: max_age from its newest cosignature on.
+    def fresh_until(self, signers: Sequence[Verified], made: int | None, now: int) -> int:
+        """Until when a checkpoint is fresh, in seconds since 1970: max_age after its quorum vouched for it last.
 
-        made: when it was made by its own word, where no cosignature says. A time that is more than an hour ahead of
-        `now` says nothing: else one key that lies would keep an old checkpoint fresh for ever. Raises Stale where no
-        time says anything.
+        That is the latest time from which on cosignatures of the policy's witnesses were the quorum; a log's own time
+        says nothing. Where the policy demands no quorum it is the newest of those times, and of `made`: when the last
+        release was made by its own word, None where that is not known. A time that is more than an hour ahead of `now`
+        does not count: else one key that lies would keep an old checkpoint fresh for ever. Raises Stale where no time
+        says anything.
         """
-        said = [signer.timestamp for signer in signers if signer.timestamp is not None] or [made]
-        counted = [time for time in said if time <= now + MAX_AHEAD]
-        if not counted:
-            raise Stale(
-                f"the times of this checkpoint are more than {MAX_AHEAD} seconds ahead: they count for nothing",
-                "is the clock of this machine behind?",
-            )
-        return max(counted) + self.max_age
+        latest = now + MAX_AHEAD
+        times = {vote.key: vote.timestamp or 0 for vote in self.policy.votes(signers)}
+        candidates = [*times.values(), *([made] if self.policy.quorum is None and made is not None else [])]
+        for time in sorted((time for time in candidates if time <= latest), reverse=True):
+            if self.policy.accepts([key for key, cosigned in times.items() if time <= cosigned <= latest]):
+                return time + self.max_age
+        raise Stale(
+            "no quorum vouches for this checkpoint at a time that counts:"
+            f" those that are more than {MAX_AHEAD} seconds ahead count for nothing",
+            "is the clock of this machine behind?",
+        )
 
-    def check_fresh(self, signers: Sequence[Verified], made: int, now: int) -> int:
+    def check_fresh(self, signers: Sequence[Verified], made: int | None, now: int) -> int:
         """The same; raises Stale where that time is over."""
         until = self.fresh_until(signers, made, now)
         if now > until:
             raise Stale(
                 f"nobody vouches for this checkpoint any more: it was fresh until {now - until} seconds ago",
-                "get the log anew, or ask its publisher for a heartbeat",
+                "get the log anew, or tell its publisher: ldcat witness ask, every day, keeps it fresh",
             )
         return until
 

@@ -145,8 +145,8 @@ class Witness:
 def parse_cosignatures(body: bytes, text: str, keys: Sequence[VerifierKey]) -> list[Signature]:
     """What a witness answered: the cosignatures that are of these keys and of exactly this text of a checkpoint.
 
-    Those of other keys are passed over. Raises MalformedInput, VerificationFailed for one that is not right,
-    UntrustedSigner for none.
+    Those of other keys are passed over. Raises MalformedInput, VerificationFailed for one that is not right or says no
+    time, UntrustedSigner for none.
     """
     try:
         *lines, end = body.decode("utf-8").split("\n")
@@ -155,7 +155,11 @@ def parse_cosignatures(body: bytes, text: str, keys: Sequence[VerifierKey]) -> l
     if end or not lines or len(lines) > MAX_SIGNATURES:
         raise MalformedInput(f"the answer of a witness is 1 to {MAX_SIGNATURES} lines, each of them a signature")
     note = Note(text, tuple(map(Signature.parse, lines)))
-    right = {(by.key.name, by.key.key_id) for by in note.verify(keys)}
+    verified = note.verify(keys)
+    for by in verified:
+        if not by.timestamp:
+            raise VerificationFailed(f"the cosignature of {by.key.name} says no time, which a witness must")
+    right = {(by.key.name, by.key.key_id) for by in verified}
     return [line for line in note.signatures if (line.name, line.key_id) in right]
 
 

@@ -361,7 +361,8 @@ class Attack(RuleBasedStateMachine):
         seen = client.seen.get(ORIGIN)
         if seen and offer.head.checkpoint.size < seen.size:
             return Outcome.OLDER
-        if self.now > max((t for t in offer.times.values() if t <= self.now + HOUR), default=0) + MAX_AGE:
+        counted = sorted(t for t in offer.times.values() if t <= self.now + HOUR)
+        if len(counted) < 2 or self.now > counted[-2] + MAX_AGE:  # two have to vouch for it
             return Outcome.STALE
         if other:
             return Outcome.UNKNOWN

@@ -215,6 +215,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
         [
             ("note", "witness w1", "the quorum does not need it"),
             ("note", "group two", "1 of its 2 members cosigned"),
+            *[("note", f"w{n}.example (Ed25519 cosignature)", "is no member of the quorum") for n in (2, 4)],
         ],
     ),
     "one key of a hybrid log": (
@@ -270,10 +271,27 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
             ("error", "freshness", "the checkpoint went stale 2 days ago"),
         ],
     ),
-    "one cosignature keeps it fresh": (
+    "one cosignature keeps nothing fresh": (
         in_turn(lambda place: later(place, 10), lambda place: place.cosign(HEARTBEAT, now=NOW + 9 * DAY)),
         [
             *[("note", f"w{n}.example (Ed25519 cosignature)", "signed 10 days ago") for n in range(1, 4)],
+            ("error", "freshness", "the checkpoint went stale 2 days ago"),
+        ],
+    ),
+    "the quorum keeps it fresh": (
+        in_turn(lambda place: later(place, 10), lambda place: place.cosign(HEARTBEAT, W2, W3, now=NOW + 9 * DAY)),
+        [("note", "w1.example (Ed25519 cosignature)", "signed 10 days ago")],
+    ),
+    "a heartbeat outside the quorum keeps nothing fresh": (
+        in_turn(
+            lambda place: later(place, 10),
+            lambda place: place.cosign(HEARTBEAT, now=NOW + 9 * DAY),
+            lambda place: another_trust(place, OPTIONAL),
+        ),
+        [
+            *[("note", f"w{n}.example (Ed25519 cosignature)", "signed 10 days ago") for n in range(1, 4)],
+            ("note", "w4.example (Ed25519 cosignature)", "its time keeps nothing fresh"),
+            ("error", "freshness", "the checkpoint went stale 2 days ago"),
         ],
     ),
     "a clock that is ahead": (
@@ -288,7 +306,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
             ("warning", f"{ORIGIN} (ML-DSA-44 cosignature)", "who knows this one alone refuses it"),
             ("warning", "witness w3", "has not cosigned"),
             *[("error", f"w{n}.example (Ed25519 cosignature)", "its time is 24 hours ahead") for n in (1, 2, 4)],
-            ("error", "freshness", "more than 3600 seconds ahead: they count for nothing"),
+            ("error", "freshness", "more than 3600 seconds ahead count for nothing"),
         ],
     ),
     "no cosignature, and the release is old": (

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import MalformedInput
-from catalog.transparency.keys import SignatureType
+from catalog.transparency.keys import SignatureType, VerifierKey
+from catalog.transparency.note import Verified
 from catalog.transparency.policy import Policy
 from tests.transparency.logs import signer
 
@@ -110,6 +111,63 @@ def test_what_is_no_policy(text: str, said: str) -> None:
 def test_whatever_the_bytes_only_our_errors(data: bytes, at: int) -> None:
     with contextlib.suppress(MalformedInput):
         Policy.parse(EXAMPLE.encode()[:at] + data + EXAMPLE.encode()[at:])
+
+
+ONE, ONE_PQ = KEYS["X1"], signer("X1.example", SignatureType.COSIGNATURE_ML_DSA_44).key
+TWO = KEYS["X2"]
+TWO_KEYS = f"witness a {ONE}\nwitness b {ONE_PQ}\nwitness c {TWO}\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "enough", "too_few"),
+    [
+        ("group two 2 a b c\nquorum two", [{ONE, TWO}, {ONE_PQ, TWO}, {ONE, ONE_PQ, TWO}], [{ONE, ONE_PQ}, {TWO}]),
+        ("group two 2 a b\nquorum two", [], [{ONE, ONE_PQ, TWO}]),
+        ("group both all a b\nquorum both", [{ONE, ONE_PQ}], [{ONE, TWO}, {ONE_PQ, TWO}]),
+        ("group both all a b\ngroup two 2 both c\nquorum two", [{ONE, ONE_PQ, TWO}], [{ONE, ONE_PQ}, {ONE, TWO}]),
+        ("group g any a b\ngroup two all g c\nquorum two", [{ONE, TWO}, {ONE_PQ, TWO}], [{ONE, ONE_PQ}]),
+        ("group g any a\ngroup h any b\ngroup two 2 g h c\nquorum two", [{ONE, TWO}], [{ONE, ONE_PQ}, {TWO}]),
+        ("group g any a\ngroup h any b c\ngroup two 2 g h\nquorum two", [], [{ONE, ONE_PQ}, {ONE, TWO}]),
+        ("group one any a b\nquorum one", [{ONE}, {ONE_PQ}, {ONE, ONE_PQ}], [{TWO}]),
+    ],
+)
+def test_two_keys_of_one_witness_are_one_vote(
+    lines: str, enough: list[set[VerifierKey]], too_few: list[set[VerifierKey]]
+) -> None:
+    policy = Policy.parse(f"{TWO_KEYS}{lines}\n".encode())
+    assert [policy.accepts(signers) for signers in enough] == [True] * len(enough)
+    assert [policy.accepts(signers) for signers in too_few] == [False] * len(too_few)
+
+
+@given(st.data())
+def test_one_cosignature_more_never_takes_the_quorum_away(data: st.DataObject) -> None:
+    """Keys of three names, in groups of groups: else whoever adds a cosignature could spoil a note."""
+    names = [f"w{number}" for number in range(6)]
+    keys = [signer(f"{number % 3}.example", SignatureType.COSIGNATURE_ED25519, number).key for number in range(6)]
+    order = data.draw(st.permutations(names))
+    cut = data.draw(st.integers(1, 5))
+    inner, outer = order[:cut], ["g", *order[cut:]]
+    thresholds = [data.draw(st.integers(1, len(members))) for members in (inner, outer)]
+    groups = f"group g {thresholds[0]} {' '.join(inner)}\ngroup h {thresholds[1]} {' '.join(outer)}\nquorum h\n"
+    policy = Policy.parse(("".join(f"witness {n} {k}\n" for n, k in zip(names, keys, strict=True)) + groups).encode())
+    some = data.draw(st.sets(st.sampled_from(keys)))
+    more = some | data.draw(st.sets(st.sampled_from(keys)))
+    assert policy.satisfied(some) <= policy.satisfied(more)
+    if policy.accepts(some):
+        assert len({key.name for key in some}) >= thresholds[1]
+
+
+def test_a_log_is_no_witness_of_its_own() -> None:
+    """Neither by its public key under another name, nor by another key under its name."""
+    alias = VerifierKey("w.example", SignatureType.COSIGNATURE_ED25519, LOG.public_key)
+    same_name = signer(LOG.name, SignatureType.COSIGNATURE_ED25519, 7).key
+    for key in (alias, same_name, HYBRID):
+        for order in ("log {log}\nwitness w {key}\nquorum w\n", "witness w {key}\nquorum w\nlog {log}\n"):
+            policy = Policy.parse(order.format(log=LOG, key=key).encode())
+            assert not policy.accepts([LOG, key])
+            assert policy.votes([Verified(key, 1)]) == []
+    policy = Policy.parse(f"log {LOG}\nwitness w {ONE}\nwitness other {alias}\nquorum w\n".encode())
+    assert [vote.key for vote in policy.votes([Verified(alias, 2), Verified(ONE, 1), Verified(TWO, 1)])] == [ONE]
 
 
 def test_a_thousand_groups_in_each_other() -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from catalog.errors import LdcatError, MalformedInput, Stale, UntrustedSigner, VerificationFailed
+from catalog.errors import LdcatError, MalformedInput, Stale, UntrustedSigner, UsageError, VerificationFailed
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.keys import SignatureType, Signer, VerifierKey
+from catalog.transparency.keys import SignatureType, Signer, VerifierKey, signed_message
 from catalog.transparency.merkle import EMPTY_ROOT
-from catalog.transparency.note import Note, Verified
+from catalog.transparency.note import Note, Signature, Verified
 from catalog.transparency.trust import Trust, follow, open_trust
 from tests.transparency.logs import NOW, signed, signer
 
@@ -133,22 +133,139 @@ def test_a_checkpoint_is_opened_for_a_log_under_its_own_name_and_a_quorum() -> N
         found.open_checkpoint(signed(str(Checkpoint("example.com/other", 0, EMPTY_ROOT)), log, one))
 
 
-def test_freshness_is_of_the_newest_time_that_can_be() -> None:
-    log = signer("example.com/log", SignatureType.COSIGNATURE_ML_DSA_44)
-    found, age = trust(), 259200
-    signers = [Verified(log.key, NOW), Verified(log.key, NOW + 5)]
-    assert found.fresh_until(signers, 0, NOW) == NOW + 5 + age
-    assert found.fresh_until([*signers, Verified(log.key, NOW + 3601)], 0, NOW) == NOW + 5 + age
-    assert found.fresh_until([*signers, Verified(log.key, NOW + 3600)], 0, NOW) == NOW + 3600 + age
-    assert found.fresh_until([Verified(signer("example.com/log").key, None)], NOW - 1, NOW) == NOW - 1 + age
-    for times in ([Verified(log.key, 1 << 62)], [Verified(log.key, NOW + 3601)]):
-        with pytest.raises(Stale, match="count for nothing"):
-            found.fresh_until(times, NOW, NOW)
-    with pytest.raises(Stale, match="count for nothing"):  # of a clock that was never set
-        found.check_fresh([Verified(log.key, NOW)], 0, 100)
-    assert found.check_fresh(signers, 0, NOW + 5 + age) == NOW + 5 + age
+LOG, PQ_LOG = signer("example.com/log"), signer("example.com/log", SignatureType.COSIGNATURE_ML_DSA_44)
+W1, W2, W3, HEARTBEAT = (signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in range(1, 5))
+W1_PQ = signer("w1.example", SignatureType.COSIGNATURE_ML_DSA_44)
+MAX_AGE = 259200
+MADE = Checkpoint("example.com/log", 0, EMPTY_ROOT)
+
+
+def of(policy: str, all_log_signatures: bool = False) -> Trust:
+    """A trust with this quorum over a hybrid log, three witnesses, a second key of the first, and a heartbeat."""
+    named = {"w1": W1, "w1-pq": W1_PQ, "w2": W2, "w3": W3, "daily": HEARTBEAT}
+    lines = [f"log {LOG.key}", f"log {PQ_LOG.key}", *(f"witness {name} {by.key}" for name, by in named.items())]
+    head = text().partition("\n\n")[0]
+    if all_log_signatures:
+        head = head.replace("threshold 2\n", "threshold 2\nlog-signatures all\n")
+    return Trust.parse(head + "\n\n" + "\n".join(lines) + f"\n{policy}\n")
+
+
+TWO = "group two 2 w1 w2 w3\nquorum two"
+
+
+def said(**times: int) -> list[Verified]:
+    """Who signed when, since NOW."""
+    keys = {"log": PQ_LOG.key, "w1": W1.key, "pq": W1_PQ.key, "w2": W2.key, "w3": W3.key, "daily": HEARTBEAT.key}
+    return [Verified(LOG.key, None), *(Verified(keys[name], NOW + time) for name, time in times.items())]
+
+
+@pytest.mark.parametrize(
+    ("quorum", "times", "made", "newest"),
+    [
+        (TWO, {"w1": 5, "w2": 9}, 0, 5),
+        (TWO, {"w1": 5, "w2": 9, "w3": 7}, 0, 7),
+        (TWO, {"w1": 5, "w2": 9, "w3": 3601}, 0, 5),
+        (TWO, {"w1": 5, "w2": 9, "w3": 3600}, 0, 9),
+        (TWO, {"w1": -300000, "w2": 9, "log": 20, "daily": 20}, 30, -300000),
+        (TWO, {"w1": 5, "pq": 5, "w2": -9}, 0, -9),
+        ("quorum w1", {"w1": 5, "w2": 9, "pq": 9, "log": 9}, 9, 5),
+        ("quorum none", {}, 4, 4),
+        ("quorum none", {"log": 9}, 4, 4),
+        ("quorum none", {"daily": 9}, 4, 9),
+        ("quorum none", {"daily": 3}, 4, 4),
+        ("quorum none", {"daily": 3}, 3601, 3),
+        ("quorum none", {"daily": 3}, None, 3),
+    ],
+)
+def test_freshness_is_the_quorums(quorum: str, times: dict[str, int], made: int | None, newest: int) -> None:
+    """One cosigner, the log's own signature, or a heartbeat outside the quorum keep no old checkpoint fresh."""
+    found, released = of(quorum), None if made is None else NOW + made
+    assert found.fresh_until(said(**times), released, NOW) == NOW + newest + MAX_AGE
+
+
+def test_a_checkpoint_is_stale_once_its_quorum_is_older_than_max_age() -> None:
+    """Whatever one witness, a heartbeat outside the quorum, the log or the release say after that."""
+    found, signers = of(TWO), said(w1=5, w2=7, w3=MAX_AGE, daily=MAX_AGE, log=MAX_AGE)
+    until = NOW + 7 + MAX_AGE
+    assert found.check_fresh(signers, until, until) == until
     with pytest.raises(Stale, match="fresh until 1 seconds ago"):
-        found.check_fresh(signers, 0, NOW + 6 + age)
+        found.check_fresh(signers, until, until + 1)
+    assert found.check_fresh(said(w1=MAX_AGE, w3=MAX_AGE), 0, until + 1) == NOW + 2 * MAX_AGE
+
+
+@pytest.mark.parametrize(
+    ("quorum", "times", "made"),
+    [
+        (TWO, {"w1": 5, "w2": 3601}, 0),
+        (TWO, {"w1": 1 << 62, "w2": 1 << 62}, 0),
+        (TWO, {"w1": 5, "w2": -NOW, "log": 5}, 0),
+        ("quorum none", {"daily": 3601}, 3601),
+        ("quorum none", {"daily": -NOW, "log": 0}, 1 << 62),
+    ],
+)
+def test_a_time_that_is_ahead_or_none_keeps_nothing_fresh(quorum: str, times: dict[str, int], made: int) -> None:
+    with pytest.raises(Stale, match="count for nothing"):
+        of(quorum).fresh_until(said(**times), NOW + made, NOW)
+    with pytest.raises(Stale, match="count for nothing"):  # of a clock that was never set
+        of(quorum).check_fresh(said(w1=0, w2=0, daily=0), NOW, 100)
+
+
+def test_a_cosignature_with_time_0_is_verified_and_no_vote() -> None:
+    """tlog-cosignature allows it where a cosigner does not say that it saw nothing larger."""
+    found, text_of = of("quorum w1"), str(MADE)
+    without = at_no_time(W1_PQ, text_of)
+    note = signed(text_of, LOG, W1).with_signatures([without])
+    checkpoint, signers = found.open_checkpoint(note)
+    assert checkpoint == MADE
+    assert [by.timestamp for by in signers] == [None, NOW, 0]
+    for by in (W1, W1_PQ):
+        alone = of("quorum w1" if by is W1 else "quorum w1-pq")
+        with pytest.raises(UntrustedSigner, match="are not the quorum"):
+            alone.open_checkpoint(signed(text_of, LOG).with_signatures([at_no_time(by, text_of)]))
+        assert alone.open_checkpoint(signed(text_of, LOG, by))
+    wrong = Signature(without.name, without.key_id, without.value[:-1] + bytes([without.value[-1] ^ 1]))
+    with pytest.raises(VerificationFailed, match="is not of this text"):
+        found.open_checkpoint(signed(text_of, LOG, W1).with_signatures([wrong]))
+    with pytest.raises(UsageError, match="says no time"):
+        W1.sign(text_of, 0)
+
+
+def at_no_time(by: Signer, text: str) -> Signature:
+    """A cosignature that says no time, which a witness of ours does not make."""
+    value = by.sign_message(signed_message(by.key.type, by.key.name, text, 0))
+    return Signature(by.key.name, by.key.key_id, bytes(8) + value)
+
+
+def test_a_trust_note_can_demand_all_signatures_of_the_log() -> None:
+    either, every = of("quorum w1"), of("quorum w1", all_log_signatures=True)
+    assert not either.all_log_signatures
+    assert Trust.parse(str(every)) == every
+    assert str(every).replace("log-signatures all\n", "") == str(either)
+    both = signed(str(MADE), LOG, PQ_LOG, W1)
+    assert every.open_checkpoint(both)[0] == either.open_checkpoint(both)[0] == MADE
+    for by in (LOG, PQ_LOG):
+        one = signed(str(MADE), by, W1)
+        assert either.open_checkpoint(one)[0] == MADE
+        with pytest.raises(UntrustedSigner, match="demands all signatures of"):
+            every.open_checkpoint(one)
+        assert every.open_uncosigned(one) == MADE  # a fork is one by either signature
+    for line in ("log-signatures any", "log-signatures", "log-signatures  all"):
+        with pytest.raises(MalformedInput):
+            Trust.parse(str(every).replace("log-signatures all", line))
+    with pytest.raises(MalformedInput):
+        Trust.parse(str(every).replace("log-signatures all\n", "log-signatures all\n" * 2))
+
+
+def test_extension_lines_that_a_signature_does_not_cover_are_refused() -> None:
+    extended = Checkpoint("example.com/log", 0, EMPTY_ROOT, ("more",))
+    found = of("quorum w1")
+    assert found.open_checkpoint(signed(str(extended), LOG, W1))[0] == extended
+    for signers in ((PQ_LOG, W1), (LOG, PQ_LOG, W1), (LOG, W1, W1_PQ)):
+        with pytest.raises(VerificationFailed, match="extension lines"):
+            found.open_checkpoint(signed(str(extended), *signers))
+        assert found.open_checkpoint(signed(str(MADE), *signers))[0] == MADE
+    with pytest.raises(VerificationFailed, match="extension lines"):
+        found.open_uncosigned(signed(str(extended), PQ_LOG))
 
 
 @pytest.mark.parametrize("policy", ["log\t{}\nquorum none\n", "#\r\nlog {}\nquorum none\n"])
