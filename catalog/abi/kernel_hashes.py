@@ -6,25 +6,15 @@ Source: QEMU target/i386/sev.c, SevHashTable and PaddedSevHashTable; edk2 OvmfPk
 from __future__ import annotations
 
 import hashlib
-import struct
 from dataclasses import dataclass
-from uuid import UUID
 
+from catalog.abi.kernel_table import TABLE_SIZE, table_bytes
 from catalog.errors import MalformedInput
-
-TABLE_SIZE = 176
-"""Bytes of the table that are measured: 168 and 8 zeros of padding to a multiple of 16."""
 
 PAGE_SIZE = 4096
 
 NO_INITRD = hashlib.sha256(b"").digest()
 """SHA-256 of the empty initrd: what is measured when there is none."""
-
-TABLE_GUID = UUID("9438d606-4f22-4cc9-b479-a793d411fd21").bytes_le
-CMDLINE_GUID = UUID("97d02dd8-bd20-4c94-aa78-e7714d36ab2a").bytes_le
-INITRD_GUID = UUID("44baf731-3a2f-4bd7-9af1-41e29169781d").bytes_le
-KERNEL_GUID = UUID("4de79437-abd2-427f-b835-d5b172d2045b").bytes_le
-"""GUIDs of the table and its entries in the order of bytes that memory holds (little-endian fields)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +40,7 @@ class KernelHashes:
 
     def table(self) -> bytes:
         """The 176 bytes a VMM writes at the start of the kernel hashes area."""
-        entries = b"".join(
-            guid + struct.pack("<H", 50) + sha256
-            for guid, sha256 in (
-                (CMDLINE_GUID, self.cmdline),
-                (INITRD_GUID, self.initrd),
-                (KERNEL_GUID, self.kernel),
-            )
-        )
-        return (TABLE_GUID + struct.pack("<H", 18 + len(entries)) + entries).ljust(TABLE_SIZE, b"\0")
+        return table_bytes(self.kernel, self.initrd, self.cmdline)
 
     def page(self, offset: int) -> bytes:
         """The 4096-byte page, zero but for the table at `offset` bytes (0 to 3920)."""

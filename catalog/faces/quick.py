@@ -22,6 +22,7 @@ from catalog.query.published import (
     place_of,
     read_bounded,
 )
+from catalog.release.names import FalseNames
 from catalog.release.verity import DamagedBlock
 
 _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET")
@@ -69,7 +70,7 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
             matches = packed.lookup(digest)
         finally:
             packed.close()
-    except DamagedBlock:
+    except (DamagedBlock, FalseNames):
         return None
     out = "".join(f"{line}\n" for line in match_lines(matches))
     notes = [release.said()] if release else []

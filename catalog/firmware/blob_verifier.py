@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from uuid import UUID
 
-from catalog.abi.kernel_hashes import KERNEL_GUID
+from catalog.abi.kernel_table import KERNEL_GUID
 
 LZMA_SECTION = UUID("ee4e5898-3914-4259-9d6e-dc7bd79403cf").bytes_le
 

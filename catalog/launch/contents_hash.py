@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from catalog.abi.digest import SEV_DIGEST_SIZE, LaunchDigest
-from catalog.abi.kernel_hashes import TABLE_SIZE, KernelHashes
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.kernel_table import TABLE_SIZE
 from catalog.abi.page_info import PageType
 from catalog.abi.sha256 import Sha256State
 from catalog.firmware.component import FirmwareComponent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.abi.kernel_hashes import TABLE_SIZE
+from catalog.abi.kernel_table import TABLE_SIZE
 from catalog.firmware.component import FirmwareComponent
 
 

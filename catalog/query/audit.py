@@ -16,6 +16,8 @@ RULES = {
     "table": "launch digests are tables of the columns that a catalog has, as many rows as the manifest says",
     "order": "rows are sorted by their digests, and stand in the part that the first bits of these say",
     "component": "rows name components that the catalog has",
+    "names": "what a lookup shows of components is what their records say, byte for byte",
+    "follows": "hashes, columns and counts that follow from others are what follows from these",
     "unique": "equal inputs have one launch digest, and are there once",
     "index": "the index leads from each digest to the inputs of its row",
     "digest": "each launch digest is what comes out of its inputs",

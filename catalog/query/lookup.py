@@ -17,6 +17,7 @@ from catalog.query.packed import PackedCatalog
 from catalog.query.store import Catalog, check_schema
 from catalog.query.walk import Walker
 from catalog.release import manifest
+from catalog.release.names import FalseNames
 from catalog.release.records import DigestRecord
 from catalog.release.revocations import Revocations
 from catalog.release.rows import first_bits
@@ -52,7 +53,7 @@ class Lookups:
         """Every configuration with that digest, by technology, firmware and kernel name.
 
         What the log of a published catalog revokes is said. Raises VerificationFailed where a file is not the one that
-        the manifest names.
+        the manifest names, or shows a kernel or a command line that was not measured.
         """
         matches = self._found(digest)
         for match in matches:
@@ -82,6 +83,8 @@ class Lookups:
                 for technology, index in packed.distinguished(digest.value).items():
                     found += Walker(self._catalog, packed, technology, index).lookup(digest.value)
                 return tuple(sorted(found, key=Match.order))
+            except FalseNames as false:
+                raise self._catalog.false(manifest.NAMES, str(false)) from false
             except DamagedBlock as damage:
                 self._give_up(damage)
         return lookup_in_parquet(self._catalog, digest)

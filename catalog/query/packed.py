@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 
+from catalog.abi.kernel_table import cmdline_fault, table_fault
 from catalog.query.match import PROVENANCE, Match
 from catalog.release.index import Index
-from catalog.release.names import IMAGES, PROFILES, TABLES, TYPES, Names
+from catalog.release.names import IMAGES, PROFILES, TABLES, TYPES, FalseNames, Names
 from catalog.release.verity import SUFFIX, DamagedBlock, VerifiedFile, open_regular
 
 TYPE_CHECKING = False
@@ -41,7 +42,8 @@ class PackedCatalog:
 
     manifest_sha256: in hex, of the one manifest that counts, where that is known. need: told of a file before it is
     opened, where files come from elsewhere. Raises DamagedBlock where a file is
-    not the one that the manifest names, or not what it should be.
+    not the one that the manifest names, or not what it should be; FalseNames where the kernel or the command line that
+    it would show is not what was measured.
     """
 
     def __init__(
@@ -166,7 +168,7 @@ class PackedCatalog:
     def _read_kernels(self, table: int) -> list[Mapping[str, Any]]:
         table_sha256, *rest = self._names.record(TABLES, table)
         fields = ("kernel_sha256", "initrd_sha256", "cmdline_sha256")
-        return [
+        found: list[Mapping[str, Any]] = [
             {
                 "name": rest[at],
                 "table_sha256": bytes.fromhex(table_sha256 or ""),
@@ -175,6 +177,10 @@ class PackedCatalog:
             }
             for at in range(0, len(rest), 5)
         ]
+        for row in found:
+            if fault := table_fault(row, self._sha256) or cmdline_fault(row, self._sha256):
+                raise FalseNames(fault)
+        return found
 
     def _vcpu_types(self, signature: int) -> tuple[str, ...]:
         """All names of a vCPU signature."""

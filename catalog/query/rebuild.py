@@ -13,7 +13,7 @@ from catalog.errors import LdcatError, MalformedRecord
 from catalog.launch.native.paths import Kernels
 from catalog.query.finding import Severity
 from catalog.query.log_reader import LogReader
-from catalog.query.recompute import Difference, EqualRows, Inputs, Recomputation
+from catalog.query.recompute import Difference, EqualRows, Inputs, Recomputation, false_components
 from catalog.query.revocations import read_revocations
 from catalog.query.store import Catalog
 from catalog.query.verify_release import release_at
@@ -65,6 +65,7 @@ def rebuild(log: LogFolder, checkpoint: Checkpoint, *, engine: Engine, kernels: 
             progress(lost)
             continue
         found += made.differences(groups, engine, kernels, progress)
+        found += false_components(catalog, record.release)
     if tree.root() != checkpoint.root:
         what = "the entries of the log are not those of its checkpoint"
         found.append(Difference(Severity.ERROR, releases[-1].release, what, rows))

@@ -20,6 +20,7 @@ from catalog.query.store import Catalog
 from catalog.release import embedded
 from catalog.release.engine import Engine
 from catalog.release.enumeration import Family, Progress
+from catalog.release.follows import faults
 from catalog.release.measuring import measure_families
 from catalog.release.records import INPUTS, DigestRecord
 from catalog.release.revocations import Revocations
@@ -168,6 +169,12 @@ class Recomputation:
             what = f"a digest that is wrong, and revoked: {status.reason}"
             return Difference(Severity.NOTE, self._number, what, 1, row, recomputed)
         return Difference(Severity.ERROR, self._number, "a digest is another one", 1, row, recomputed)
+
+
+def false_components(catalog: Catalog, number: int) -> Iterator[Difference]:
+    """What the catalog of a release shows people, and does not follow. number: of the release."""
+    for derived, fault in faults(catalog.components, large=True):
+        yield Difference(Severity.ERROR, number, f"{derived.file} shows what does not follow: {fault}", 0)
 
 
 def _number(text: str, form: str) -> int:

@@ -21,12 +21,13 @@ _NO_PYTHON_VALUE = (OverflowError, ValueError, ImportError)
 def run_query(catalog: Catalog, query: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
     """Column names and rows of a query over the views; it can reach no file and no network.
 
-    Raises UsageError with DuckDB's words for a query it refuses.
+    Raises UsageError with DuckDB's words for a query it refuses, and what reading the components does.
     """
     import duckdb
 
     from catalog.query.revoked_rows import with_revocations
 
+    _ = catalog.firmware, catalog.launchable, catalog.kernel_hashes  # which are checked when they are read
     connection = duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"})
     for view, names in plain_views(catalog.manifest).items():
         table = _table(catalog, names) if names else connection.sql(NO_ROWS).to_arrow_table()

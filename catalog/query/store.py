@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +16,9 @@ from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import inputs, manifest
+from catalog.release.components import Components
+from catalog.release.follows import faults, faults_of_file
 from catalog.release.manifest import FileEntry, Manifest, parse_manifest
-from catalog.release.parquet import read_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,9 +94,13 @@ class Catalog:
         return data
 
     def verify(self) -> None:
-        """Compare every file with the manifest; raises VerificationFailed or Unreadable for the first that differs."""
+        """Compare every file with the manifest, and components with what they follow from.
+
+        Raises VerificationFailed or Unreadable for the first that differs.
+        """
         for name in self.manifest.files:
             self.verified(name)
+        self.check_components()
 
     @cached_property
     def revocations(self) -> Sequence[Revocation]:
@@ -112,31 +117,37 @@ class Catalog:
         return self.ranger(self) if self.ranger else None
 
     @cached_property
+    def components(self) -> Components:
+        """What the component files say, unchecked; what follows is checked before the rest of this class gives it."""
+        return Components(self)
+
+    @property
     def vcpu_types(self) -> VcpuTypes:
-        return VcpuTypes.parse(self.verified(manifest.VCPU_TYPES).decode("utf-8"))
+        return self.components.vcpu_types
 
     @cached_property
     def profiles(self) -> Mapping[str, VmmProfile]:
         """The VMM profiles by name that rows of this catalog were measured with."""
-        names = [name for name in self.manifest.files if name.startswith(f"{manifest.VMM_FOLDER}/")]
-        found = [VmmProfile.parse(self.verified(name).decode("utf-8")) for name in names]
-        return {profile.name: profile for profile in found}
+        self._check_follows(manifest.VMM_FOLDER)
+        return {profile.name: profile for profile in self.components.profiles.values()}
 
     @cached_property
     def firmware(self) -> Mapping[bytes, list[dict[str, Any]]]:
         """Rows of the firmware table by SHA-256 of the image; several builds may share their bytes."""
-        return _grouped(self._table(manifest.FIRMWARE), "sha256")
+        self._check_follows(manifest.FIRMWARE)
+        return _grouped(self.components.firmware, "sha256")
 
     @cached_property
     def builds(self) -> Mapping[str, FirmwareBuild]:
         """The builds of the catalog by name, from their records: no image is needed to measure them."""
-        rows = self._table(manifest.FIRMWARE).to_pylist()
-        return {row["name"]: inputs.build_of_record(row["record"]) for row in rows}
+        self._check_follows(manifest.FIRMWARE)
+        return {build.name: build for build in self.components.builds}
 
     @cached_property
     def kernel_hashes(self) -> Mapping[bytes, list[dict[str, Any]]]:
         """Rows of the kernel hashes table by SHA-256 of the 176-byte table."""
-        return _grouped(self._table(manifest.KERNEL_HASHES), "table_sha256")
+        self._check_follows(manifest.KERNEL_HASHES)
+        return _grouped(self.components.kernel_hashes, "table_sha256")
 
     @cached_property
     def tables(self) -> Mapping[str, KernelHashes]:
@@ -151,8 +162,24 @@ class Catalog:
     @cached_property
     def launchable(self) -> Mapping[tuple[str, str], dict[str, Any]]:
         """Launchability by build name and technology."""
-        rows = self._table(manifest.LAUNCHABLE).to_pylist()
-        return {(row["firmware"], row["technology"]): row for row in rows}
+        self._check_follows(manifest.LAUNCHABLE)
+        return {(row["firmware"], row["technology"]): row for row in self.components.launchable}
+
+    def check_components(self) -> None:
+        """Raises VerificationFailed where the components show anything that does not follow, and as reading them."""
+        for derived, fault in faults(self.components, large=False):
+            raise self.false(derived.file, fault)
+
+    def false(self, file: str, fault: str) -> VerificationFailed:
+        """The error for a file that shows what does not follow."""
+        return VerificationFailed(
+            f"{self.place}: {file} shows what does not follow: {fault}",
+            "it is no damage: whoever made it made it so; ldcat audit says everything that is false",
+        )
+
+    def _check_follows(self, file: str) -> None:
+        for fault in faults_of_file(self.components, file):
+            raise self.false(file, fault)
 
     def _listed(self, name: str) -> tuple[FileEntry, Path]:
         """What the manifest says of a file, and where that is."""
@@ -160,9 +187,6 @@ class Catalog:
             raise MalformedRecord(f"{manifest.NAME} does not list {name}")
         self.need(name)
         return entry, self.folder / name
-
-    def _table(self, name: str) -> pa.Table:
-        return read_parquet(self.verified(name), name)
 
 
 def _check(path: Path, data: bytes | memoryview, entry: FileEntry) -> None:
@@ -182,8 +206,8 @@ def check_schema(found: pa.Schema, technology: str, name: str) -> None:
         raise MalformedRecord(f"{name} is not a table of {technology} launch digests")
 
 
-def _grouped(table: pa.Table, key: str) -> Mapping[bytes, list[dict[str, Any]]]:
+def _grouped(rows: Iterable[dict[str, Any]], key: str) -> Mapping[bytes, list[dict[str, Any]]]:
     grouped: dict[bytes, list[dict[str, Any]]] = {}
-    for row in table.to_pylist():
+    for row in rows:
         grouped.setdefault(row[key], []).append(row)
     return grouped

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import __version__
-from catalog.errors import LdcatError
+from catalog.errors import LdcatError, VerificationFailed
 from catalog.launch.native.paths import Kernels
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import embedded, manifest
@@ -49,7 +49,8 @@ def build_catalog(
 
     receipts: of catalogs built here, whose rows are taken where they are to be had.
 
-    Raises UsageError for a folder with other contents, Unreadable where the system refuses.
+    Raises UsageError for a folder with other contents, Unreadable where the system refuses, VerificationFailed where
+    what was written is not what follows from the components.
     """
     with written_whole(folder, foreign=_foreign, kept=_databases, last=manifest.NAME) as partial:
         product = cross_product(spec)
@@ -73,8 +74,32 @@ def build_catalog(
             ],
         )
         (partial / manifest.NAME).write_bytes(made.to_json())
+        _check(_Written(partial, made))
     receipts.keep(hashlib.sha256(made.to_json()).hexdigest())
     return Built(folder, made, _example(spec, product), digests.reused)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The files of a catalog as they are on the disk now."""
+
+    folder: Path
+    manifest: Manifest
+
+    def verified(self, name: str) -> bytes:
+        return read_file(self.folder / name, limit=self.manifest.files[name].size, regular=True)
+
+
+def _check(written: _Written) -> None:
+    """What people will be shown follows from what was measured, or is never put in its place."""
+    from catalog.release.components import Components
+    from catalog.release.follows import faults
+
+    for derived, fault in faults(Components(written), large=False):
+        raise VerificationFailed(
+            f"{derived.file}, as it was written, shows what does not follow: {fault}",
+            "nothing was put in its place; build again, and if it stays so, it is a defect of ldcat",
+        )
 
 
 def _example(spec: CatalogSpec, product: CrossProduct) -> str | None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from catalog.errors import MalformedRecord
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.profile import VmmProfile
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release.index_writer import Numbers
 from catalog.release.kernel_record import KernelRecord
-from catalog.release.names import pack_names
+from catalog.release.names import VERSION, pack_names
 
 Record = list[str | None]
+
+FORMATS = {VERSION: pack_names}
+"""What makes the file of each version that there was: names of a release are checked under the version they have."""
 
 _ORIGIN = ("distribution", "suite", "package", "version", "package_sha256", "path")
 
@@ -23,8 +27,14 @@ def component_names(
     profiles: Iterable[VmmProfile],
     vcpu_types: VcpuTypes,
     technologies: Iterable[str],
+    version: int = VERSION,
 ) -> tuple[Numbers, bytes]:
-    """The numbers of all components, in the order of their hash or name, and the file of their names."""
+    """The numbers of all components, in the order of their hash or name, and the file of their names.
+
+    version: of that file; raises MalformedRecord for one that is not known.
+    """
+    if version not in FORMATS:
+        raise MalformedRecord(f"version {version} of the names of components is not known here")
     images, tables = defaultdict(list), defaultdict(list)
     for build in builds:
         images[build.component.sha256].append(build)
@@ -33,7 +43,7 @@ def component_names(
     named = {profile.name: profile for profile in profiles}
     names = sorted(technologies)
     signatures = sorted(set(vcpu_types.by_name.values()), key=lambda signature: signature.value)
-    file = pack_names(
+    file = FORMATS[version](
         [
             [_image(sha256, images[sha256], names) for sha256 in sorted(images)],
             [_table(sha256, tables[sha256]) for sha256 in sorted(tables)],

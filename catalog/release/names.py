@@ -30,6 +30,13 @@ IMAGES, TABLES, PROFILES, TYPES = range(4)
 _NULL = 0xFFFFFFFF
 
 
+class FalseNames(Exception):
+    """Names that were verified, and say something that does not follow: whoever made the catalog made it false.
+
+    No damage, which is told and read around.
+    """
+
+
 def pack_names(kinds: Sequence[Sequence[Sequence[str | None]]]) -> bytes:
     """The file: for each kind its records, each a list of strings or nulls."""
     counts = [len(records) for records in kinds]

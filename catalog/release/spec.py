@@ -22,7 +22,7 @@ from catalog.release.constraints import Names, Together, TogetherWire, matches, 
 from catalog.release.index import MAX_DISTINGUISHED_BITS
 from catalog.release.kernel_record import BlobWire, KernelRecord, KernelWire
 from catalog.release.numbers import Number, counts, number
-from catalog.wire import Wire, decode_toml
+from catalog.wire import Wire, decode_json, decode_toml
 
 NO_KERNEL = "none"
 """Name that stands for a launch without a kernel hashes table."""
@@ -122,7 +122,28 @@ def load_spec(path: Path | None) -> CatalogSpec:
         text=msgspec.json.format(msgspec.json.encode(wire, order="sorted"), indent=2).decode("utf-8") + "\n",
         builds=builds,
         kernels=kernels,
-        axes={technology_named(name).name: _axes(name, axes, types) for name, axes in wire.technologies.items()},
+        axes=_all_axes(wire, embedded.profiles(), types),
+        together=tuple(Together.of(rule, types, names) for rule in wire.together),
+    )
+
+
+def spec_of(
+    text: bytes,
+    builds: Sequence[FirmwareBuild],
+    kernels: Sequence[KernelRecord],
+    profiles: Mapping[str, VmmProfile],
+    types: VcpuTypes,
+) -> CatalogSpec:
+    """The spec that a catalog was built from, by its own components; raises LdcatError where they do not fit it."""
+    wire = decode_json(text, SpecWire, "the spec of the catalog")
+    without: list[KernelRecord | None] = [None] if NO_KERNEL in wire.kernel_hashes.tables else []
+    names = Names({}, [])  # whatever it named was there when it was built
+    return CatalogSpec(
+        name=wire.name,
+        text=text.decode("utf-8"),
+        builds=tuple(builds),
+        kernels=(*without, *kernels),
+        axes=_all_axes(wire, profiles, types),
         together=tuple(Together.of(rule, types, names) for rule in wire.together),
     )
 
@@ -226,10 +247,14 @@ def _blob(path: str | None, sha256: str | None, folder: Path, what: str) -> Blob
     return None if sha256 is None else BlobWire(sha256=sha256)
 
 
-def _axes(technology: str, wire: AxesWire, types: VcpuTypes) -> Axes:
+def _all_axes(wire: SpecWire, profiles: Mapping[str, VmmProfile], types: VcpuTypes) -> Mapping[str, Axes]:
+    return {technology_named(name).name: _axes(name, axes, profiles, types) for name, axes in wire.technologies.items()}
+
+
+def _axes(technology: str, wire: AxesWire, profiles: Mapping[str, VmmProfile], types: VcpuTypes) -> Axes:
     where = f"technologies.{technology}"
     axes = Axes(
-        vmm=tuple(_selected("VMM profile", wire.vmm, embedded.profiles())),
+        vmm=tuple(_selected("VMM profile", wire.vmm, profiles)),
         vcpu_signatures=tuple(sorted(signatures(wire.vcpu_signatures, types))),
         sev_features=tuple(sorted({number(value) for value in wire.sev_features})),
         vcpus=tuple(sorted(counts(wire.vcpus))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalog.firmware.build import FirmwareBuild
+from catalog.release import manifest
 from catalog.release.kernel_record import KernelRecord
 
 _SHA256 = pa.binary(32)
@@ -53,23 +54,30 @@ KERNEL_HASHES = pa.schema(
 """One row a kernel hashes table; initrd_sha256 of no initrd is that of the empty file."""
 
 
+SCHEMAS = {manifest.FIRMWARE: FIRMWARE, manifest.LAUNCHABLE: LAUNCHABLE, manifest.KERNEL_HASHES: KERNEL_HASHES}
+"""By the name of the file."""
+
+
 def firmware_table(builds: Iterable[FirmwareBuild]) -> pa.Table:
     """The builds, by name."""
-    return pa.Table.from_pylist([_firmware_row(build) for build in builds], FIRMWARE)
+    return pa.Table.from_pylist([firmware_row(build) for build in builds], FIRMWARE)
 
 
 def launchable_table(builds: Iterable[FirmwareBuild], technologies: Iterable[str]) -> pa.Table:
     """What is recorded about launching each build, by build and technology."""
+    return pa.Table.from_pylist(list(launchable_rows(builds, technologies)), LAUNCHABLE)
+
+
+def launchable_rows(builds: Iterable[FirmwareBuild], technologies: Iterable[str]) -> Iterator[dict[str, str]]:
+    """The rows of that table."""
     names = sorted(technologies)
-    rows = []
     for build in builds:
         for name in names:
             found = build.launchability(name)
-            rows.append(
+            yield (
                 {"firmware": build.name, "technology": name, "verdict": found.verdict}
                 | {"reason": found.reason, "source": found.source}
             )
-    return pa.Table.from_pylist(rows, LAUNCHABLE)
 
 
 def kernel_hashes_table(kernels: Iterable[KernelRecord]) -> pa.Table:
@@ -92,7 +100,8 @@ def write_parquet(table: pa.Table, path: Path, *, sorted_by: str) -> None:
         )
 
 
-def _firmware_row(build: FirmwareBuild) -> dict[str, Any]:
+def firmware_row(build: FirmwareBuild) -> dict[str, Any]:
+    """The columns of FIRMWARE."""
     component, origin = build.component, build.origin
     return {
         "name": build.name,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sevsnpmeasure.sev_hashes import SevHashes
 
-from catalog.abi.kernel_hashes import PAGE_SIZE, TABLE_SIZE, KernelHashes, hash_cmdline
+from catalog.abi.kernel_hashes import PAGE_SIZE, KernelHashes, hash_cmdline
+from catalog.abi.kernel_table import TABLE_SIZE
 from catalog.errors import MalformedInput
 
 COMMAND_LINES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60)

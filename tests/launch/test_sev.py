@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from catalog.abi.kernel_hashes import TABLE_SIZE
+from catalog.abi.kernel_table import TABLE_SIZE
 from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import Area, OvmfImage

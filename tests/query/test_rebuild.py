@@ -124,9 +124,10 @@ def test_whatever_is_forged_is_found(
     publisher.publish(forged(small, tmp_path / "forged", {name: change}))
     found = rebuilt(publisher)
     assert not found.same
-    assert all(what in one.what for one in errors(found))
+    recomputed = [one for one in errors(found) if "shows what does not follow" not in one.what]
+    assert all(what in one.what for one in recomputed)
     assert rows is None or sum(one.rows for one in errors(found)) == rows
-    (first, *_) = errors(found)
+    (first, *_) = recomputed
     assert first.release == 1
     if first.row:
         assert first.recomputed not in (None, first.row.launch_digest)

@@ -44,7 +44,8 @@ def command(
     """Append what the log does not have yet, and sign its checkpoint.
 
     Whatever interrupts it, the release before stays as it is, and the next run goes on. A log that is older than what
-    this machine signed last is refused, and so is a catalog that has another digest for a configuration of the log.
+    this machine signed last is refused, and so is a catalog that has another digest for a configuration of the log, or
+    shows of its components what does not follow from them.
     """
     from catalog.query.verify_proof import read_trust  # cryptography takes long to load
     from catalog.release.key_files import read_keys
@@ -57,6 +58,7 @@ def command(
     signers = [pair.signer for pair in read_keys(key, passphrase_of(passphrase))]
     note = None if trust is None else read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
     opened = open_own(catalog or default_catalog())
+    opened.check_components()
     state = remembered("signed", signers[0].key.name)
     published = publish(opened, LogFolder(log), signers, state, trust=note, now=int(time.time()))
     found = published.checkpoint

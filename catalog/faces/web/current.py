@@ -65,7 +65,8 @@ class Served:
 
     @classmethod
     def of(cls, catalog: Catalog, trust: Trust | None, begin: Begin | None) -> Served:
-        """Raises what reading the catalog does, all of whose components are read. begin: as for `ranges_for`."""
+        """Raises what reading the catalog does, all of whose components are checked. begin: as for `ranges_for`."""
+        catalog.check_components()
         with ExitStack() as opened:
             ranges = ranges_for(catalog, begin)
             opened.callback(ranges.close)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from catalog.abi.digest import SNP_DIGEST_SIZE, LaunchDigest
-from catalog.abi.kernel_hashes import TABLE_SIZE, KernelHashes
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.kernel_table import TABLE_SIZE
 from catalog.abi.page_info import (
     HAS_CONTENTS,
     PAGE_SIZE,

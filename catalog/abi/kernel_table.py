@@ -1,0 +1,53 @@
+"""The kernel hashes table byte by byte, and whether hashes and a command line are those that a table was made of.
+
+Source: QEMU target/i386/sev.c, SevHashTable and PaddedSevHashTable; edk2 OvmfPkg/AmdSev/BlobVerifierLibSevHashes.
+
+This module is part of the quick way of `ldcat lookup`: it imports nothing that Python has not loaded already.
+"""
+
+from __future__ import annotations
+
+from struct import pack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+TABLE_SIZE = 176
+"""Bytes of the table that are measured: 168 and 8 zeros of padding to a multiple of 16."""
+
+TABLE_GUID = bytes.fromhex("06d63894224fc94cb479a793d411fd21")  # 9438d606-4f22-4cc9-b479-a793d411fd21
+CMDLINE_GUID = bytes.fromhex("d82dd09720bd944caa78e7714d36ab2a")  # 97d02dd8-bd20-4c94-aa78-e7714d36ab2a
+INITRD_GUID = bytes.fromhex("31f7ba442f3ad74b9af141e29169781d")  # 44baf731-3a2f-4bd7-9af1-41e29169781d
+KERNEL_GUID = bytes.fromhex("3794e74dd2ab7f42b835d5b172d2045b")  # 4de79437-abd2-427f-b835-d5b172d2045b
+"""GUIDs of the table and its entries in the order of bytes that memory holds (little-endian fields)."""
+
+
+def table_bytes(kernel: bytes, initrd: bytes, cmdline: bytes) -> bytes:
+    """The 176 bytes a VMM writes at the start of the kernel hashes area, from three SHA-256 values of 32 bytes."""
+    entries = b"".join(
+        guid + pack("<H", 18 + len(sha256)) + sha256
+        for guid, sha256 in ((CMDLINE_GUID, cmdline), (INITRD_GUID, initrd), (KERNEL_GUID, kernel))
+    )
+    return (TABLE_GUID + pack("<H", 18 + len(entries)) + entries).ljust(TABLE_SIZE, b"\0")
+
+
+def table_fault(row: Mapping[str, Any], sha256: Callable[[bytes], Any]) -> str | None:
+    """Why the SHA-256 of a table is not that of the hashes beside it, in one line; None where it is.
+
+    row: table_sha256, kernel_sha256, initrd_sha256 and cmdline_sha256. sha256: as hashlib has it.
+    """
+    hashes = (row["kernel_sha256"], row["initrd_sha256"], row["cmdline_sha256"])
+    if {*map(len, hashes)} == {32} and sha256(table_bytes(*hashes)).digest() == row["table_sha256"]:
+        return None
+    return f"{row['name']!r}: the table SHA-256 is not that of this kernel, initrd and command line"
+
+
+def cmdline_fault(row: Mapping[str, Any], sha256: Callable[[bytes], Any]) -> str | None:
+    """Why cmdline_sha256 is not that of the command line that is shown; None where it is. row: append, too."""
+    text = row["append"]
+    plain = isinstance(text, str) and "\0" not in text
+    if plain and sha256(text.encode("utf-8", "surrogatepass") + b"\0").digest() == row["cmdline_sha256"]:
+        return None
+    return f"{row['name']!r}: cmdline_sha256 is not the SHA-256 of this command line"

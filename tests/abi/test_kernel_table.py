@@ -1,0 +1,62 @@
+"""The table's layout: GUIDs as memory has them, and hashes that are not those of what is shown are told."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from catalog.abi import kernel_table
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.kernel_table import cmdline_fault, table_fault
+from catalog.query.packed import light_sha256
+
+
+@pytest.mark.parametrize(
+    ("name", "guid"),
+    [
+        ("TABLE_GUID", "9438d606-4f22-4cc9-b479-a793d411fd21"),
+        ("CMDLINE_GUID", "97d02dd8-bd20-4c94-aa78-e7714d36ab2a"),
+        ("INITRD_GUID", "44baf731-3a2f-4bd7-9af1-41e29169781d"),
+        ("KERNEL_GUID", "4de79437-abd2-427f-b835-d5b172d2045b"),
+    ],
+)
+def test_guids_are_in_the_order_of_memory(name: str, guid: str) -> None:
+    assert getattr(kernel_table, name) == UUID(guid).bytes_le
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    hashes = KernelHashes.of(kernel=bytes(32), append="quiet \N{SNOWMAN}")
+    return {
+        "name": "mine",
+        "table_sha256": hashes.table_sha256,
+        "kernel_sha256": hashes.kernel,
+        "initrd_sha256": hashes.initrd,
+        "cmdline_sha256": hashes.cmdline,
+        "append": "quiet \N{SNOWMAN}",
+        **changes,
+    }
+
+
+@pytest.mark.parametrize("sha256", [hashlib.sha256, light_sha256()])
+def test_what_follows_has_no_fault(sha256: Any) -> None:
+    assert table_fault(row(), sha256) is None
+    assert cmdline_fault(row(), sha256) is None
+
+
+@pytest.mark.parametrize("name", ["table_sha256", "kernel_sha256", "initrd_sha256", "cmdline_sha256"])
+@pytest.mark.parametrize("value", [b"\1" * 32, bytes(31), b""])
+def test_a_hash_that_is_another_one_is_told(name: str, value: bytes) -> None:
+    assert "'mine': the table SHA-256 is not that of" in str(table_fault(row(**{name: value}), hashlib.sha256))
+    if name == "cmdline_sha256":
+        assert "'mine': cmdline_sha256 is not" in str(cmdline_fault(row(cmdline_sha256=value), hashlib.sha256))
+
+
+@pytest.mark.parametrize("text", [None, "", "quiet", "quiet \N{SNOWMAN} ", "quiet \N{SNOWMAN}\0", "\ud800"])
+def test_a_command_line_that_is_another_one_is_told(text: str | None) -> None:
+    assert "'mine': cmdline_sha256 is not" in str(cmdline_fault(row(append=text), hashlib.sha256))
+    of_it = hashlib.sha256(f"{text}\0".encode("utf-8", "replace")).digest()
+    if text and "\0" in text:  # which no kernel gets
+        assert cmdline_fault(row(append=text, cmdline_sha256=of_it), hashlib.sha256)
