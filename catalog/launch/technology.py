@@ -25,7 +25,8 @@ from catalog.launch.update import LaunchUpdate, Segment
 class Technology(Protocol):
     """A confidential-VM technology. Its state is its own: whatever it folds launch updates into.
 
-    digest_is_state: whether that is the launch digest itself, so that whoever has one can fold on.
+    digest_is_state: whether that is the launch digest itself, so that whoever has one can fold on. judged_features:
+    the bits of sev_features that `refuses` looks at.
     """
 
     name: ClassVar[str]
@@ -34,6 +35,7 @@ class Technology(Protocol):
     point_type: ClassVar[type[Any]]
     default_sev_features: ClassVar[int | None]
     digest_is_state: ClassVar[bool]
+    judged_features: ClassVar[int]
 
     def baseline(self, firmware: FirmwareComponent) -> Any:
         """The state after the firmware, taken from the component's facts."""
@@ -51,7 +53,10 @@ class Technology(Protocol):
         """For each chain its digests after each count of vCPUs, one after the other; the kernels change no byte."""
 
     def refuses(self, firmware: FirmwareComponent, point: Any) -> str | None:
-        """Why this configuration cannot launch, or None."""
+        """Why this configuration cannot launch, or None.
+
+        Neither the vCPU count nor the signature decides, nor which kernel hashes table it is where there is one.
+        """
 
     def refuses_firmware(self, firmware: FirmwareComponent) -> str | None:
         """Why this firmware cannot launch whatever the configuration, or None."""

@@ -15,6 +15,7 @@ from catalog.launch.native.paths import Kernels
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import embedded, manifest
 from catalog.release.component_names import component_names
+from catalog.release.counting import MAX_ROWS, check_rows, count_rows
 from catalog.release.engine import Engine
 from catalog.release.enumeration import CrossProduct, Progress, cross_product
 from catalog.release.folder import written_whole
@@ -43,20 +44,33 @@ class Built:
 
 
 def build_catalog(
-    spec: CatalogSpec, folder: Path, *, engine: Engine, kernels: Kernels, receipts: Receipts, begin: Begin
+    spec: CatalogSpec,
+    folder: Path,
+    *,
+    engine: Engine,
+    kernels: Kernels,
+    receipts: Receipts,
+    begin: Begin,
+    max_rows: int = MAX_ROWS,
 ) -> Built:
     """Write the catalog of `spec` to `folder`, replacing a catalog that is there, whole or not at all.
 
     receipts: of catalogs built here, whose rows are taken where they are to be had.
 
-    Raises UsageError for a folder with other contents, Unreadable where the system refuses, VerificationFailed where
-    what was written is not what follows from the components.
+    Raises UsageError for more rows than `max_rows`, for more than the disk has room for and for a folder with other
+    contents, Unreadable where the system refuses, VerificationFailed where what was written is not what follows from
+    the components.
     """
+    counts = count_rows(spec)
+    check_rows(counts.values(), max_rows)
+    from catalog.release.disk_room import check_room, room_needed  # pyarrow: 150 ms that workers never need
+
+    check_room(folder, room_needed(spec, counts))
     with written_whole(folder, foreign=_foreign, kept=_databases, last=manifest.NAME) as partial:
         product = cross_product(spec)
         files, numbers = _write_components(partial, spec, kernels)
         with ThreadPoolExecutor(engine.writers) as pool:
-            from catalog.release.digest_files import Means, write_digests  # pyarrow: 150 ms that workers never need
+            from catalog.release.digest_files import Means, write_digests
 
             writers = Engine(pool, engine.writers + 1, in_process=True)
             hashed, written = begin("hashed", product.rows), begin("written", product.rows)

@@ -27,7 +27,12 @@ REACH = 64
 
 def chain_length(families: Sequence[Family], bits: int) -> int:
     """Steps that every chain has room for in the numbering of an index."""
-    return max((family.vcpus[-1] or 0 for family in families), default=0) + (REACH << bits)
+    return chain_steps(max((family.vcpus[-1] or 0 for family in families), default=0), bits)
+
+
+def chain_steps(last: int, bits: int) -> int:
+    """As `chain_length`, by the largest vCPU count."""
+    return last + (REACH << bits)
 
 
 def distinguished_records(

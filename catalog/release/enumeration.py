@@ -76,8 +76,8 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
         for build, kernel in itertools.product(spec.builds, spec.kernels):
             hashes = kernel.hashes if kernel else None
             kernel_name = kernel.name if kernel else NO_KERNEL
-            for family in _variants(technology, axes, build.component, hashes):
-                kept = _kept_counts(spec, family, build.name, kernel_name, left_out)
+            for family in variants(technology, axes, build.component, hashes):
+                kept = kept_counts(spec, family, build.name, kernel_name, left_out)
                 reason = technology.refuses(family.firmware, family.point(family.vcpus[0]))
                 if reason:
                     left_out[name, build.name, reason] += len(kept)
@@ -91,9 +91,10 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
     return CrossProduct(tuple(families[key] for key in sorted(families)), reasons)
 
 
-def _variants(
+def variants(
     technology: Technology, axes: Axes, firmware: FirmwareComponent, hashes: KernelHashes | None
 ) -> Iterator[Family]:
+    """Every family of one image and table, whether it can launch or not."""
     if technology.point_type is FirmwarePoint:
         yield Family(technology.name, firmware, hashes, None, None, None, (None,))
         return
@@ -103,7 +104,7 @@ def _variants(
             yield Family(technology.name, firmware, hashes, vmm, signature, features, axes.vcpus)
 
 
-def _kept_counts(
+def kept_counts(
     spec: CatalogSpec, family: Family, build: str, kernel: str, left_out: Counter[tuple[str, str, str]]
 ) -> tuple[int | None, ...]:
     """vCPU counts that no constraint of the spec takes away."""

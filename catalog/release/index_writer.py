@@ -13,17 +13,24 @@ from catalog.release.enumeration import Family
 from catalog.release.index import GROUP, HEADER, MAGIC, NONE, PART, ROW_GROUP, VERSION, Group
 from catalog.release.rows import Columns, Keying
 
-_BUCKET_ROWS = 128
+BUCKET_ROWS = 128
 _FINGERPRINT_BITS = 12
 """Bits of the digest in an entry, at least: one of 4096 entries of a bucket is looked at in vain."""
 
 
 def keying_of(row_count: int, starts: array[int], ordinals: int, shard_bits: int) -> Keying:
     """Buckets of 128 to 255 rows, and entries of whole bytes that take an ordinal and 12 bits or more."""
-    bucket_bits = max(shard_bits, (row_count // _BUCKET_ROWS).bit_length() - 1, 0)
-    ordinal_bits = max(1, (ordinals - 1).bit_length())
-    entry_size = -(-(ordinal_bits + _FINGERPRINT_BITS) // 8)
-    return Keying(starts, bucket_bits, ordinal_bits, entry_size)
+    bucket_bits = max(shard_bits, (row_count // BUCKET_ROWS).bit_length() - 1, 0)
+    return Keying(starts, bucket_bits, _ordinal_bits(ordinals), entry_size_of(ordinals))
+
+
+def entry_size_of(ordinals: int) -> int:
+    """Bytes of an entry."""
+    return -(-(_ordinal_bits(ordinals) + _FINGERPRINT_BITS) // 8)
+
+
+def _ordinal_bits(ordinals: int) -> int:
+    return max(1, (ordinals - 1).bit_length())
 
 
 @dataclass(frozen=True, slots=True)

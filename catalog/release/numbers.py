@@ -24,7 +24,7 @@ def number(value: Number) -> int:
 
 def counts(values: Iterable[Number]) -> set[int]:
     """vCPU counts from numbers and ranges such as "1-64", both ends included; raises LdcatError."""
-    found: set[int] = set()
+    found = 0  # one bit a count: a range takes no time, however often it is listed
     for value in values:
         first, dash, last = str(value).partition("-")
         ends = (number(first), number(last)) if dash and first else (number(value),) * 2
@@ -32,8 +32,8 @@ def counts(values: Iterable[Number]) -> set[int]:
             check_vcpus(end)
         if ends[0] > ends[1]:
             raise UsageError(f"the range {value!r} runs backwards")
-        found.update(range(ends[0], ends[1] + 1))
-    return found
+        found |= (2 << ends[1]) - (1 << ends[0])
+    return {count for count in range(found.bit_length()) if found >> count & 1}
 
 
 def as_ranges(numbers: Iterable[int]) -> str:

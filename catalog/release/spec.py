@@ -27,6 +27,9 @@ from catalog.wire import Wire, decode_json, decode_toml
 NO_KERNEL = "none"
 """Name that stands for a launch without a kernel hashes table."""
 
+MAX_CONSTRAINTS = 1000
+"""Of one spec: each may list thousands of values."""
+
 
 class FirmwareWire(Wire, frozen=True):
     """builds: names or globs of embedded builds. files: globs of images or records, relative to the spec."""
@@ -111,6 +114,10 @@ def load_spec(path: Path | None) -> CatalogSpec:
     text = embedded.default_spec_text() if path is None else inputs.read_text(path)
     folder = Path() if path is None else path.parent
     wire = _in_order(decode_toml(text, SpecWire, "the embedded spec" if path is None else str(path)))
+    if len(wire.together) > MAX_CONSTRAINTS:
+        raise UsageError(
+            f"{len(wire.together):,} constraints are more than {MAX_CONSTRAINTS:,}", "list values together"
+        )
     types = embedded.vcpu_types()
     builds = _builds(wire.firmware, folder)
     kernels = _kernels(wire.kernel_hashes, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import is_dataclass
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from catalog.errors import CannotLaunch, UnknownName
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
-from catalog.launch.point import MAX_VCPUS
+from catalog.launch.point import MAX_VCPUS, FirmwarePoint
 from catalog.launch.technology import Measurer, Technology, measure, measure_all, technologies, technology_named
 from tests.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
 from tests.launch.profiles import HASHES, a_point
@@ -93,3 +94,15 @@ def test_each_further_vcpu_costs_one_page(monkeypatch: pytest.MonkeyPatch) -> No
     points = [a_point(technology, vcpus=count) for count in range(1, 201)]
     assert len(list(measure_all(technology, FIRMWARE, points))) == 200
     assert extended == len(AMDSEV_SECTIONS) + 200
+
+
+@pytest.mark.parametrize("technology", ALL)
+def test_a_technology_judges_no_other_bit_of_sev_features_than_it_says(technology: Technology) -> None:
+    if technology.point_type is FirmwarePoint:
+        assert technology.judged_features == 0
+        return
+    for firmware, features, table in itertools.product((FIRMWARE, BARE), (0, 1), (None, HASHES)):
+        refused = technology.refuses(firmware, a_point(technology, kernel_hashes=table, sev_features=features))
+        for bit in (bit for bit in range(64) if not technology.judged_features >> bit & 1):
+            point = a_point(technology, kernel_hashes=table, sev_features=features | 1 << bit, vcpus=1 + bit)
+            assert (technology.refuses(firmware, point) is None) == (refused is None)

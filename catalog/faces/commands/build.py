@@ -14,6 +14,7 @@ from catalog.errors import UsageError
 from catalog.faces import render
 from catalog.faces.options import QuietOption, invocation, kernels, named_path, parse_number
 from catalog.faces.places import default_catalog, receipts
+from catalog.release.counting import MAX_ROWS
 
 if TYPE_CHECKING:
     from catalog.launch.native.paths import Kernels
@@ -60,12 +61,16 @@ def command(
         str | None,
         typer.Option(metavar="ADDRESS", envvar="LDCAT_SCHEDULER", help="Of the Dask cluster, as tcp://HOST:PORT."),
     ] = None,
+    max_rows: Annotated[
+        int,
+        typer.Option(parser=parse_number, metavar="N", envvar="LDCAT_MAX_ROWS", help="Rows a catalog may have."),
+    ] = MAX_ROWS,
     quiet: QuietOption = False,
 ) -> None:
     """Build a catalog: every launch digest of SPEC, or of all embedded builds.
 
-    Needs no network and no firmware. Prints the folder. An interrupted build changes nothing; rows that the
-    catalog to be replaced has already are not measured again.
+    Needs no network and no firmware. Prints the folder. Rows are counted first, and the room they
+    need. An interrupted build changes nothing; rows that the catalog to be replaced has already are not measured again.
     """
     from catalog.release.build import build_catalog
     from catalog.release.spec import load_spec
@@ -76,7 +81,9 @@ def command(
     chosen = kernels()
     loaded = load_spec(spec)
     with render.progress(quiet=quiet) as begin, _engine(engine, scheduler, processes, chosen) as opened:
-        built = build_catalog(loaded, folder, engine=opened, kernels=chosen, receipts=receipts(), begin=begin)
+        built = build_catalog(
+            loaded, folder, engine=opened, kernels=chosen, receipts=receipts(), begin=begin, max_rows=max_rows
+        )
     render.line(str(folder))
     if not quiet:
         for name, entry in built.manifest.technologies.items():

@@ -20,6 +20,7 @@ class Sev(ContentsHash):
     name = "sev"
     title = "AMD SEV"
     point_type = FirmwarePoint
+    judged_features = 0
     default_sev_features = None
 
     def segments(self, firmware: FirmwareComponent, point: FirmwarePoint) -> Iterator[Segment]:

@@ -20,6 +20,7 @@ class SevEs(ContentsHash):
     name = "sev-es"
     title = "AMD SEV-ES"
     point_type = VcpuPoint
+    judged_features = SNP_ACTIVE
     default_sev_features = 0
 
     def segments(self, firmware: FirmwareComponent, point: VcpuPoint) -> Iterator[Segment]:

@@ -36,6 +36,7 @@ class SevSnp:
     title = "AMD SEV-SNP"
     digest_size = SNP_DIGEST_SIZE
     point_type = VcpuPoint
+    judged_features = SNP_ACTIVE
     default_sev_features = SNP_ACTIVE
     digest_is_state = True
 
