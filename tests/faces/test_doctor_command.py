@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from catalog.faces import static_host
+from catalog.faces import http_client
 from catalog.faces.places import remembered
 from catalog.query.store import Catalog
 from catalog.release.build import Built
@@ -251,24 +251,18 @@ def test_a_host_that_is_not(run: Run, place: Path, serve: Serve, part: str) -> N
 
 
 def test_a_host_that_keeps_one_waiting(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silent, or with a byte now and then: neither is waited for without end."""
-    monkeypatch.setattr(static_host, "_PATIENCE", 0.05)
+    """Which is not waited for without end."""
+    monkeypatch.setattr(http_client, "HEAD_SECONDS", 0.05)
     ended = threading.Event()
 
     def silent(handler: BaseHTTPRequestHandler, root: Path) -> None:
-        ended.wait(5)
+        ended.wait()
 
     with serving(place / "log", silent) as port:
         code, out, _ = run(*asked(place), "--url", f"http://127.0.0.1:{port}")
         ended.set()
     assert code == 1
-    assert "served checkpoint: 127.0.0.1 does not answer: timed out" in out
-    monkeypatch.setattr(static_host, "_PATIENCE", 5)
-    monkeypatch.setattr(static_host, "_DEADLINE", -1)
-    with serving(place / "log") as port:
-        code, out, _ = run(*asked(place), "--url", f"http://127.0.0.1:{port}/logs")
-    assert code == 1
-    assert "served checkpoint: 127.0.0.1 does not answer: no whole answer in" in out
+    assert "served checkpoint: 127.0.0.1 hangs: no head of an answer in 0.05 seconds" in out
 
 
 def test_nobody_there(run: Run, place: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.release.witnesses import Asked, Submission
 
 ANSWER_SECONDS = 60
-"""In which every witness has to have answered."""
+"""In which every witness has to have answered, whatever it is asked."""
 
 MAX_AT_ONCE = 64
 """Witnesses that are asked at one time."""
@@ -86,6 +87,9 @@ def ask(
             parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note, whose policy says the witnesses."
         ),
     ],
+    allow_http: Annotated[
+        bool, typer.Option("--allow-http", help="Ask witnesses on other machines over plain HTTP, too.")
+    ] = False,
     output: TableFormatOption = Format.TABLE,
 ) -> int:
     """Have the published checkpoint cosigned by every witness of a policy that has an address.
@@ -102,7 +106,7 @@ def ask(
     believed = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
     believed.check_expiry(int(time.time()))
     submission = Submission.of(LogFolder(log), believed.policy)
-    asked = _ask_all(submission)
+    asked = _ask_all(submission, allow_http=allow_http)
     note = submission.add([line for answer in asked.values() for line in answer.cosignatures])
     signers = submission.signers(note)
     missing = [name for name, key in believed.policy.witnesses.items() if key not in signers]
@@ -112,18 +116,16 @@ def ask(
     return 0
 
 
-def _ask_all(submission: Submission) -> dict[str, Asked]:
-    """All at once, so that one that does not answer keeps no other one waiting; by address."""
+def _ask_all(submission: Submission, *, allow_http: bool) -> dict[str, Asked]:
+    """All at once, and until one deadline, so that one that hangs keeps no other one waiting; by address."""
+    from catalog.faces.http_client import Deadline
     from catalog.faces.post import post
-    from catalog.release.witnesses import Asked
 
+    asking = partial(post, allow_http=allow_http, deadline=Deadline.after(ANSWER_SECONDS))
     addresses = list(submission.addresses)
-    pool = ThreadPoolExecutor(MAX_AT_ONCE)
-    futures = {address: pool.submit(submission.ask, address, post) for address in addresses}
-    done, _ = wait(futures.values(), ANSWER_SECONDS)
-    pool.shutdown(wait=False)
-    late = Asked((), f"no answer in {ANSWER_SECONDS} seconds")
-    return {address: future.result() if future in done else late for address, future in futures.items()}
+    with ThreadPoolExecutor(MAX_AT_ONCE) as pool:
+        answers = pool.map(lambda address: submission.ask(address, asking), addresses)
+        return dict(zip(addresses, answers, strict=True))
 
 
 def _show(submission: Submission, asked: dict[str, Asked], missing: list[str], output: Format) -> None:
