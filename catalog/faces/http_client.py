@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -22,6 +20,7 @@ import h11
 
 from catalog import __version__
 from catalog.errors import Unreadable, UsageError
+from catalog.faces.resolving import resolved
 
 HEAD_SECONDS = 10.0
 """Until the head of an answer is there, names, connection and TLS included."""
@@ -215,7 +214,7 @@ class _Exchange:
 
     def _addresses(self) -> list[tuple[socket.AddressFamily, Any]]:
         port = (443 if self._server.https else 80) if self._server.port is None else self._server.port
-        found = [(family, address) for family, *_, address in _resolved(self._server.name, port, self._limit)]
+        found = [(family, address) for family, *_, address in resolved(self._server.name, port, self._limit.left())]
         if not self._server.https and not self._server.anywhere:  # whatever "localhost" means to whoever resolves it
             found = [one for one in found if _is_loopback(one[1][0])]
         return found[:_MOST_ADDRESSES]
@@ -275,38 +274,6 @@ class _Exchange:
             raise NoAnswer(f"{name} does not answer: {ended if self._ended else f'no HTTP: {error}'}") from error
         except (OSError, ValueError) as error:  # ValueError: of what is no host name
             raise NoAnswer(f"{name} does not answer: {_reason(error)}") from error
-
-
-_Addresses = list[tuple[socket.AddressFamily, int, int, str, Any]]
-
-_resolving: dict[tuple[str, int], Future[_Addresses]] = {}
-_guard = threading.Lock()
-
-
-def _resolved(name: str, port: int, deadline: Deadline) -> _Addresses:
-    """Raises TimeoutError where the resolver hangs, which nothing can stop: it is waited for by one thread a name."""
-    key = name, port
-    with _guard:
-        if (found := _resolving.get(key)) is None:
-            found = Future()
-            threading.Thread(target=_resolve, args=(key, found), name=f"resolve {name}", daemon=True).start()
-            _resolving[key] = found
-    return found.result(deadline.left())
-
-
-def _resolve(key: tuple[str, int], found: Future[_Addresses]) -> None:
-    try:
-        addresses: Any = socket.getaddrinfo(*key, type=socket.SOCK_STREAM)
-    except Exception as error:  # is raised where it is waited for
-        failure: Exception | None = error
-    else:
-        failure = None
-    with _guard:
-        del _resolving[key]
-    if failure:
-        found.set_exception(failure)
-    else:
-        found.set_result(addresses)
 
 
 def _is_loopback(name: str) -> bool:
