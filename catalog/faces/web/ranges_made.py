@@ -6,7 +6,6 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -18,6 +17,7 @@ from catalog.faces import homes
 from catalog.query.log_reader import log_of
 from catalog.query.store import Catalog
 from catalog.release import inputs
+from catalog.release.engine import Processes
 from catalog.release.enumeration import Progress
 from catalog.release.ranges import INDEX, MAX_INDEX, MAX_READ, RangeIndex, ranges_of
 
@@ -69,7 +69,7 @@ def _made(catalog: Catalog, begin: Begin | None) -> Path:
         if begin is None:
             for name in catalog.manifest.files:
                 catalog.need(name)
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            with Processes(1, mp_context=get_context("spawn")) as pool:
                 pool.submit(_make_elsewhere, catalog.folder, catalog.manifest_sha256, made).result()
         else:
             rows = sum(entry.rows for entry in catalog.manifest.technologies.values())
