@@ -11,7 +11,9 @@
     │   ├── UntrustedSigner     6  a note that nobody signed who is trusted
     │   ├── Stale               8  a checkpoint that nobody vouches for any more
     │   └── OlderThanSeen       9  a checkpoint that is older than one that was seen before
-    └── Unreadable              5  a file or folder that cannot be read or written
+    ├── Unreadable              5  a file or folder that cannot be read or written
+    │   └── DiskFull            5  no room for a file: the disk, a quota, the largest size of a file
+    └── OutOfMemory            13  no memory for what was asked
 
 Exit code 0 is yes (found, equal), 1 is no (not found, a batch line in error), 7 is yes and revoked, 70 an internal
 error.
@@ -21,6 +23,7 @@ Anything else that escapes is a defect.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -99,3 +102,32 @@ class Unreadable(LdcatError):
     """A file or folder that cannot be read or written."""
 
     exit_code = 5
+
+
+class DiskFull(Unreadable):
+    """No room for a file: the disk is full, a quota is used up, or files may not be so large."""
+
+
+class OutOfMemory(LdcatError):
+    """No memory for what was asked."""
+
+    exit_code = 13
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"memory is out: {what}", "give this process more memory, or ask for less at once")
+
+
+_FULL = {
+    errno.ENOSPC: "no room is left",
+    errno.EDQUOT: "the quota is used up",
+    errno.EFBIG: "files may not be so large here",
+}
+
+
+def shortage(error: OSError | MemoryError, what: str) -> DiskFull | OutOfMemory | None:
+    """The error for a system that has no more room, or no more memory; None for another one. what: needs it."""
+    if isinstance(error, MemoryError) or error.errno == errno.ENOMEM:
+        return OutOfMemory(what)
+    if error.errno in _FULL:
+        return DiskFull(f"{what}: {_FULL[error.errno]}", f"make room, or a larger quota or limit, for {what}")
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from tests.release.fixtures import default, inputs, small
 __all__ = ["default", "inputs", "small"]
 
 REAL = Path(__file__).parent / "real"
+
+os.umask(0o022)  # state that a group can write is not believed, and tests make its folders
 
 settings.register_profile("ldcat", deadline=None, print_blob=True)  # the pure-Python SHA-256 is slow
 settings.load_profile("ldcat")

@@ -18,7 +18,7 @@ from typer.exceptions import TyperException
 from catalog import __version__
 from catalog.abi import sha256
 from catalog.errors import LdcatError, Unreadable
-from catalog.faces import interrupts, render
+from catalog.faces import render
 from catalog.faces.options import kernels
 
 _COMMANDS = (
@@ -51,7 +51,7 @@ def app_of(names: Iterable[str] = _COMMANDS) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog="Exit codes: 0 yes (found, equal), 1 no (not found, a batch line in error), 2 usage or a launch that "
         "cannot be, 3 malformed input, 4 verification failed, 5 cannot read or write, 6 signed by nobody who is "
-        "trusted, 7 revoked, 8 stale, 9 older than what was seen before, 70 internal error.",
+        "trusted, 7 revoked, 8 stale, 9 older than what was seen before, 13 out of memory, 70 internal error.",
     )
     app.callback()(ldcat)
     for name in names:
@@ -82,35 +82,27 @@ def ldcat(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
-    interrupts.hear()
-    try:  # everything is written then; Arrow's threads abort a process that takes itself apart around them
-        os._exit(_run_and_flush(sys.argv[1:] if arguments is None else arguments))
-    except KeyboardInterrupt:
-        os._exit(_interrupted())
-
-
-def _run_and_flush(arguments: Sequence[str]) -> int:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever called us
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # characters the terminal has not are shown by their number
             stream.reconfigure(errors="backslashreplace")
-    code = run(arguments)
+    code = run(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.stdout.flush()
     except OSError as failure:
         code = cannot_write(failure)
     with suppress(OSError):
         sys.stderr.flush()
-    return code
+    os._exit(code)  # everything is written; Arrow's threads abort a process that takes itself apart around them
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code is that of the table in errors.py."""
     try:
         wanted = arguments[:1] if arguments and arguments[0] in _COMMANDS else _COMMANDS
-        result = _finished(app_of(wanted), arguments)
+        result = app_of(wanted)(args=list(arguments), prog_name="ldcat", standalone_mode=False)
     except LdcatError as failure:
         render.error(failure)
         return failure.exit_code
@@ -133,22 +125,12 @@ def run(arguments: Sequence[str]) -> int:
         )
         return LdcatError.exit_code
     code = result if isinstance(result, int) else 0
-    return _interrupted() if code == interrupts.EXIT_CODE else code
-
-
-def _finished(app: typer.Typer, arguments: Sequence[str]) -> object:
-    """What a command gives back; raises what it does, but KeyboardInterrupt for whatever a library made of that."""
-    try:
-        return app(args=list(arguments), prog_name="ldcat", standalone_mode=False)
-    finally:
-        if interrupts.heard():
-            raise KeyboardInterrupt
+    return _interrupted() if code == 130 else code
 
 
 def _interrupted() -> int:
-    interrupts.hear_no_more()
     render.problem("interrupted", None)
-    return interrupts.EXIT_CODE
+    return 130
 
 
 def cannot_write(failure: OSError) -> int:

@@ -26,6 +26,7 @@ from catalog.release.log_folder import CHECKPOINT, LogFolder
 from catalog.release.manifest import FileEntry
 from catalog.release.outputs import write_verified, write_whole
 from catalog.release.ranges import INDEX, MAX_INDEX
+from catalog.release.writer import opened
 from catalog.transparency.note import MAX_NOTE, Note
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
@@ -109,7 +110,8 @@ class HostedLog(LogFolder):
 
     def _place(self, path: str) -> None:
         try:
-            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            with opened(self.root, path.rpartition("/")[0]):
+                pass
         except OSError as error:
             raise inputs.unreadable(self.root, error) from error
 

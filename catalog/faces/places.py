@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from urllib.parse import quote
 from catalog.errors import Unreadable
 from catalog.faces import homes
 from catalog.query.published import is_number
+from catalog.release.beneath import open_folder
+from catalog.release.inputs import unreadable
 from catalog.release.receipts import Receipts
 
 if TYPE_CHECKING:  # cryptography takes long to load
@@ -54,9 +57,18 @@ def receipts() -> Receipts:
 
 
 def state_folder() -> Path:
-    """Where this machine keeps what it saw and signed; raises Unreadable where there is no place."""
+    """Where this machine keeps what it saw and signed; raises Unreadable where there is no place.
+
+    And where others can write there: who can exchange what is remembered says what is believed.
+    """
     if (home := homes.state_home()) is None:
         raise Unreadable("there is no home folder", "set XDG_STATE_HOME; what was seen or signed last is kept there")
+    try:
+        os.close(open_folder(home, private=True))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise unreadable(Path(home), error) from error
     return Path(home)
 
 

@@ -31,12 +31,15 @@ _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET")
 
 def main() -> None:
     """The command `ldcat`."""
-    if sys.argv[1:2] == ["lookup"]:
-        answer = plain_lookup(sys.argv[2:])
-        if answer is not None:
-            _end(*answer)
-    from catalog.faces.cli import main as whole
-
+    try:
+        if sys.argv[1:2] == ["lookup"]:
+            answer = plain_lookup(sys.argv[2:])
+            if answer is not None:
+                _end(*answer)
+        from catalog.faces.cli import main as whole
+    except KeyboardInterrupt:  # before there is anyone to tell it
+        os.write(2, b"ldcat: error: interrupted\n")
+        os._exit(130)
     whole()
 
 
@@ -59,7 +62,7 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
         return None
     try:
         packed = PackedCatalog(
-            release.folder if release else folder, light_sha256(), release.manifest_sha256 if release else None
+            release.files if release else folder, light_sha256(), release.manifest_sha256 if release else None
         )
         try:
             if packed.distinguished(digest):

@@ -154,16 +154,21 @@ def _fetching(size: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
 def _verified_once(place: Place, trust: bytes) -> PublishedRelease:
     """For each checkpoint and trust note: what was verified is remembered."""
     memory = Remembered(str(state_folder()), place, trust)
-    if before := memory.release(time.time()):
+    try:
+        before = memory.release(time.time())
+    except OSError as error:
+        raise unreadable(Path(memory.path), error) from error
+    if before:
         return before
     from catalog.faces.seen import SeenLog  # cryptography takes long to load
+    from catalog.release.log_folder import StateFolder
     from catalog.transparency.trust import MAX_AHEAD
 
     verified, kept = _verified(_log_at(place.log or ""), place.number, trust, memory)
     log, since, path = SeenLog("seen", verified.release.origin), int(time.time()) - MAX_AHEAD, Path(memory.path)
     text = memory.text(verified.release, bytes(verified.note), (str(log.path), bytes(kept)), since)
     with suppress(Unreadable), log.locked():  # where it cannot be kept, it is verified again the next time
-        _log_at(path.parent).write([(path.name, text)])
+        StateFolder(path.parent).write([(path.name, text)])
     return verified.release
 
 
@@ -183,8 +188,8 @@ def _verified(
     def verify(seen: Mapping[str, Note]) -> tuple[VerifiedRelease, Note]:
         verified = verify_release(log, number, believed, now=int(time.time()), seen=checkpoints(seen))
         origin = verified.release.origin
-        if memory and memory.origin() not in (None, origin):
-            raise _another(f"{log.name} is the log {origin} now, and was {memory.origin()}", memory)
+        if memory and (before := _origin(memory)) not in (None, origin):
+            raise _another(f"{log.name} is the log {origin} now, and was {before}", memory)
         return verified, verified.note
 
     verified, kept = verified_against_seen({log.name for log in believed.policy.logs}, verify)
@@ -230,12 +235,20 @@ def _open_own(asked: Path, place: Place, trust: Path | None, *, skip: bool, warn
         )
     home = homes.state_home()
     memory = Remembered(home, place) if home else None
-    if memory and (before := memory.origin()):
+    if memory and (before := _origin(memory)):
         raise _another(f"{asked} is no log now, and was {before}", memory)
     opened = Catalog.open(asked)
     if _trust_of_environment() and not receipts().know(opened.manifest_sha256):
         warn(f"{asked} is not published in a log, and was not built here: NOT VERIFIED")
     return opened
+
+
+def _origin(memory: Remembered) -> str | None:
+    """Raises Unreadable where what is remembered is not believed."""
+    try:
+        return memory.origin()
+    except OSError as error:
+        raise unreadable(Path(memory.path), error) from error
 
 
 def _another(what: str, memory: Remembered) -> VerificationFailed:

@@ -20,6 +20,7 @@ from catalog.errors import Unreadable
 from catalog.faces.places import remembered
 from catalog.release.inputs import unreadable
 from catalog.release.log_folder import LastCheckpoint
+from catalog.release.writer import open_lock, opened
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 
@@ -117,10 +118,11 @@ def locked(path: Path, what: str) -> Iterator[None]:
     what: is written, for people.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        with opened(path.parent, private=True) as folder:
+            descriptor = open_lock(folder, path.name, private=True)
     except OSError as error:
-        raise Unreadable(str(unreadable(path, error)), _HINT) from error
+        refused = unreadable(path, error)
+        raise Unreadable(str(refused), refused.hint or _HINT) from error
     try:
         _take(descriptor, path, what)
         yield

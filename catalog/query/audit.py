@@ -12,6 +12,7 @@ RULES = {
     "manifest": "the manifest is written in its one form",
     "file": "each file has the size and the SHA-256 that the manifest says",
     "tree": "the Merkle tree beside a file is that of the file, and has the digest that the manifest says",
+    "link": "there are no symbolic links, which are not followed",
     "unlisted": "there are no files that the manifest does not list",
     "table": "launch digests are tables of the columns that a catalog has, as many rows as the manifest says",
     "order": "rows are sorted by their digests, and stand in the part that the first bits of these say",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 
 from catalog.errors import LdcatError
 from catalog.query.audit import AuditFinding, odd, wrong
 from catalog.query.store import Catalog
 from catalog.release import inputs, manifest, verity
+from catalog.release.beneath import IS_LINK
 
 _FOREIGN = {"revocations.json"}
 """Of a release, which is the log's."""
@@ -18,7 +18,7 @@ _FOREIGN = {"revocations.json"}
 def file_findings(catalog: Catalog) -> Iterator[AuditFinding]:
     """Every file is read whole, one after the other."""
     listed = catalog.manifest.files
-    text = inputs.read_file(catalog.folder / manifest.NAME, limit=inputs.MAX_TEXT_SIZE, regular=True)
+    text = inputs.read_file_beneath(catalog.files, manifest.NAME, limit=inputs.MAX_TEXT_SIZE)
     if text != catalog.manifest.to_json():
         yield wrong("manifest", manifest.NAME, "another form of the same JSON")
     for name in listed:
@@ -28,9 +28,10 @@ def file_findings(catalog: Catalog) -> Iterator[AuditFinding]:
             yield wrong("file", name, str(failure))
         else:
             yield from _tree_findings(catalog, name, data)
-    for path in sorted(catalog.folder.rglob("*")):
-        name = str(path.relative_to(catalog.folder))
-        if not path.is_dir() and name not in (manifest.NAME, *listed, *(_FOREIGN if catalog.release else ())):
+    for name, kind in inputs.walked(catalog.files):
+        if kind == "link":
+            yield wrong("link", name, IS_LINK)
+        elif name not in (manifest.NAME, *listed, *(_FOREIGN if catalog.release else ())):
             yield odd("unlisted", name, "is there")
 
 
@@ -43,12 +44,12 @@ def _tree_findings(catalog: Catalog, name: str, data: bytes) -> Iterator[AuditFi
     digest = verity.file_digest(root, len(data), hashlib.sha256).hex()
     if digest != entry.fsverity:
         yield wrong("tree", name, f"its fs-verity digest is {digest}")
-    beside = Path(catalog.folder, name + verity.SUFFIX)
+    beside = name + verity.SUFFIX
     try:
-        catalog.need(name + verity.SUFFIX)
-        there = inputs.read_file(beside, limit=len(tree) + 1, regular=True)
+        catalog.need(beside)
+        there = inputs.read_file_beneath(catalog.files, beside, limit=len(tree) + 1)
     except LdcatError as failure:
-        yield wrong("tree", beside.name, str(failure))
+        yield wrong("tree", beside.rpartition("/")[2], str(failure))
     else:
         if there != tree:
-            yield wrong("tree", f"{name}{verity.SUFFIX}", "another tree")
+            yield wrong("tree", beside, "another tree")

@@ -12,6 +12,8 @@ from catalog.query.published import PublishedRelease
 from catalog.query.revocations import revocations_at
 from catalog.query.store import Catalog
 from catalog.query.verify_release import unverified_release
+from catalog.release import inputs
+from catalog.release.beneath import IS_LINK, Files
 from catalog.release.log_folder import LastCheckpoint, LogFolder
 from catalog.release.log_history import read_history
 from catalog.release.manifest import part_names
@@ -32,9 +34,11 @@ def log_findings(
     """
     if trust is None:
         yield odd("log", "checkpoint", "no trust note was given: nobody says who has to sign")
+        links = inputs.walked(Files(log.root)) if log.is_here else []
+        yield from (wrong("link", name, IS_LINK) for name, kind in links if kind == "link")
     else:
         for found in examine(log, trust, {}, now=now).findings:
-            yield AuditFinding(found.severity, "log", found.subject, found.what)
+            yield AuditFinding(found.severity, "link" if found.what == IS_LINK else "log", found.subject, found.what)
     try:
         note = log.checkpoint()
         if note is not None:

@@ -136,7 +136,7 @@ class IndexAudit:
     def __init__(self, catalog: Catalog, technology: str) -> None:
         self._technology = technology
         self._batch = BatchIndex.open(catalog, technology)
-        self._packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256, catalog.need)
+        self._packed = PackedCatalog(catalog.files, hashlib.sha256, catalog.manifest_sha256, catalog.need)
         self._components: dict[int, Values] = {}
         self.rows = self._batch.index.rows
 

@@ -43,7 +43,7 @@ def axes_of(catalog: Catalog, technologies: Iterable[str]) -> list[Axes]:
     """Everything that a catalog has of some technologies; raises VerificationFailed for a damaged one."""
     found = []
     try:
-        packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256, catalog.need)
+        packed = PackedCatalog(catalog.files, hashlib.sha256, catalog.manifest_sha256, catalog.need)
         try:
             for name in technologies:
                 for group in packed.indexes[name].groups() if name in packed.indexes else ():

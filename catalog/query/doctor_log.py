@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.query.finding import Finding, error, note
 from catalog.release import inputs, manifest
+from catalog.release.beneath import IS_LINK, Files
 from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.release.manifest import parse_manifest
 from catalog.release.publish import REVOCATIONS, release_path
 from catalog.release.records import ReleaseRecord, parse_record
+from catalog.release.writer import is_partial
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, Store, TileReader, tile_path, tile_width
@@ -116,12 +118,17 @@ def memory_findings(
 
 
 def leftover_findings(log: LogFolder, release: ReleaseRecord | None) -> Iterator[Finding]:
-    """Files of a run that was interrupted, or that is under way."""
-    advice = "the next ldcat publish goes on; what is left after it can be deleted"
-    for path in sorted(log.root.rglob(".*.partial")):
-        yield note(str(path.relative_to(log.root)), "was being written when a run ended, or is now", advice)
+    """Files of a run that was interrupted, or that is under way; and links, which nobody follows."""
+    if not log.is_here:
+        return
+    advice = "the next ldcat publish removes it"
+    for name, kind in inputs.walked(Files(log.root)):
+        if is_partial(name.rpartition("/")[2]):
+            yield note(name, "was being written when a run ended, or is now", advice)
+        elif kind == "link":
+            yield error(name, IS_LINK, "put what it leads to there, or remove it")
     following = None if release is None else release_path(release.release + 1)
-    if following is not None and inputs.exists(log.root / following):
+    if following is not None and log.has(following):
         yield note(following, "belongs to a release that is not published, or not yet", advice)
 
 
@@ -133,12 +140,7 @@ def _listed_findings(log: LogFolder, folder: str) -> Iterator[Finding]:
         yield error(f"{folder}/{manifest.NAME}", str(failure), "build the catalog anew, and publish it")
         return
     for name, entry in listed.items():
-        path = log.root / folder / name
-        try:
-            wrong = not inputs.exists(path) or path.stat().st_size != entry.size
-        except (LdcatError, OSError):
-            wrong = True
-        if wrong:
+        if log.size(f"{folder}/{name}") != entry.size:
             yield error(f"{folder}/{name}", f"is not there with its {entry.size} bytes", _RESTORE)
 
 

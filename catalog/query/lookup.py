@@ -45,7 +45,7 @@ class Lookups:
         if catalog.ranges:
             return
         try:
-            self._packed = PackedCatalog(str(catalog.folder), hashlib.sha256, catalog.manifest_sha256, catalog.need)
+            self._packed = PackedCatalog(catalog.files, hashlib.sha256, catalog.manifest_sha256, catalog.need)
         except DamagedBlock as damage:
             self._give_up(damage)
 

@@ -9,9 +9,10 @@ import os
 
 from catalog.abi.kernel_table import cmdline_fault, table_fault
 from catalog.query.match import PROVENANCE, Match
+from catalog.release.beneath import Files
 from catalog.release.index import Index
 from catalog.release.names import IMAGES, PROFILES, TABLES, TYPES, FalseNames, Names
-from catalog.release.verity import SUFFIX, DamagedBlock, VerifiedFile, open_regular
+from catalog.release.verity import SUFFIX, DamagedBlock, VerifiedFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,20 +41,20 @@ def light_sha256() -> Callable[[bytes], Any]:
 class PackedCatalog:
     """An open catalog; `close` it after use. sha256: as hashlib has it.
 
-    manifest_sha256: in hex, of the one manifest that counts, where that is known. need: told of a file before it is
-    opened, where files come from elsewhere. Raises DamagedBlock where a file is
-    not the one that the manifest names, or not what it should be; FalseNames where the kernel or the command line that
-    it would show is not what was measured.
+    folder: its folder, or its files below that of a log. manifest_sha256: in hex, of the one manifest that counts,
+    where that is known. need: told of a file before it is opened, where files come from elsewhere. Raises DamagedBlock
+    where a file is not the one that the manifest names, or not what it should be; FalseNames where the kernel or the
+    command line that it would show is not what was measured.
     """
 
     def __init__(
         self,
-        folder: str,
+        folder: str | Files,
         sha256: Callable[[bytes], Any],
         manifest_sha256: str | None = None,
         need: Callable[[str], None] | None = None,
     ) -> None:
-        self._folder = folder
+        self._files = files = Files(folder) if isinstance(folder, str) else folder
         self._need = need
         self._sha256 = sha256
         self._open: list[VerifiedFile] = []
@@ -61,9 +62,9 @@ class PackedCatalog:
         self._builds_known: dict[tuple[int, str], list[tuple[Mapping[str, Any], tuple[str, str, str]]]] = {}
         self._kernels_known: dict[int, list[Mapping[str, Any]]] = {}
         self._types_known: dict[int, tuple[str, ...]] = {}
-        self._manifest = _read_manifest(f"{folder}/manifest.json")
+        self._manifest = _read_manifest(files)
         if manifest_sha256 not in (None, sha256(self._manifest).hexdigest()):
-            raise DamagedBlock(f"{folder}/manifest.json is not the one that was asked for")
+            raise DamagedBlock(f"{files.path}/manifest.json is not the one that was asked for")
         try:
             self._names = Names(self._file(_NAMES))
             self.indexes = {name: self._index(name, entry) for name, entry in _technologies(self._manifest).items()}
@@ -224,22 +225,23 @@ class PackedCatalog:
         if self._need:
             self._need(name)
             self._need(name + SUFFIX)
-        file = VerifiedFile(f"{self._folder}/{name}", digest, size, self._sha256)
+        file = VerifiedFile(name, digest, size, self._sha256, self._files)
         self._open.append(file)
         return file
 
 
-def _read_manifest(path: str) -> bytes:
+def _read_manifest(files: Files) -> bytes:
     """The text of a manifest of this format, as `ldcat build` writes it: then lines can be looked for in it."""
+    path = f"{files.path}/manifest.json"
     try:
-        file = open_regular(path)
+        file = files.open("manifest.json")
         try:
             size = os.fstat(file).st_size
             text = os.read(file, size) if size <= MANIFEST_LIMIT else b""
         finally:
             os.close(file)
     except OSError as error:
-        raise DamagedBlock(f"{path}: {(error.strerror or str(error)).lower()}") from error
+        raise DamagedBlock(f"{error.filename or path}: {(error.strerror or str(error)).lower()}") from error
     if _FORMAT not in text:
         raise DamagedBlock(f"{path} is no manifest of this format")
     return text

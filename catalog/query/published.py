@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from catalog.query.packed import light_sha256
+from catalog.release.beneath import Files, Shared, open_file
 from catalog.release.verity import open_regular
 
 TYPE_CHECKING = False
@@ -84,13 +85,18 @@ class PublishedRelease:
         return f"{self.log}/releases/{self.number}"
 
     @property
+    def files(self) -> Files:
+        """Of its catalog, in the folder of the log."""
+        return Files(self.log, f"releases/{self.number}")
+
+    @property
     def place(self) -> str:
         """Where people find it: its folder, or where a host serves that."""
         return f"{self.source.name if self.source else self.log}/releases/{self.number}"
 
     def revocations(self, number: int) -> str:
-        """The file of the log's revocations as they were at a release of that number."""
-        return f"{self.log}/releases/{number}/revocations.json"
+        """The file of the log's revocations as they were at a release of that number, in its folder."""
+        return f"releases/{number}/revocations.json"
 
     def said(self) -> str:
         """What it is and how far it was verified, for people."""
@@ -135,15 +141,26 @@ def place_of(folder: str) -> Place:
     Else whoever takes its checkpoint away would make a release a catalog of one's own. Raises OSError where there is
     no current folder to start from.
     """
+    typed = _release_named(folder)  # first, because what a link leads to may be another release
+    if typed and os.path.lexists(f"{typed.log}/{CHECKPOINT}"):
+        return typed
     path = os.path.realpath(folder)
     if os.path.lexists(f"{path}/{CHECKPOINT}"):
         return Place(path, path, None)
-    for asked in (folder.rstrip("/"), path):  # as it was typed first: what a link leads to may be another release
-        above, number = os.path.split(asked)
-        log, releases = os.path.split(os.path.realpath(above))
-        if releases == "releases" and is_number(number):
+    return typed or _release_named(path) or Place(path, None, None)
+
+
+def _release_named(folder: str) -> Place | None:
+    """The release of that name, whatever it or the folder of releases leads to; None for another name."""
+    while folder.endswith(("/", "/.")):
+        folder = folder.removesuffix(".").rstrip("/")
+    above, number = os.path.split(folder)
+    for path in (above, os.path.realpath(above)) if is_number(number) else ():
+        log, releases = os.path.split(path)
+        if releases == "releases":
+            log = os.path.realpath(log)
             return Place(f"{log}/releases/{int(number)}", log, int(number))
-    return Place(path, None, None)
+    return None
 
 
 def is_number(text: str) -> bool:
@@ -159,15 +176,18 @@ def is_within(file: str, place: Place) -> bool:
 class Remembered:
     """What was verified at a place here before: a file in the folder `state`, one for each.
 
-    It counts as long as the trust note and the checkpoint are the same bytes, no other checkpoint of the log was seen
-    meanwhile, it is fresh, and the clock has not gone back. trust: the trust note; none for `origin` alone.
+    It is believed where nobody else can write it: else reading it raises Shared, which is an OSError. It counts as long
+    as the trust note and the checkpoint are the same bytes, no other checkpoint of the log was seen meanwhile, it is
+    fresh, and the clock has not gone back. trust: the trust note; none for `origin` alone.
     """
 
     def __init__(self, state: str, place: Place, trust: bytes = b"") -> None:
         self._sha256 = light_sha256()
         self._trust = trust
         self._log = place.log
-        self.path = f"{state}/verified/{self._hash(place.path.encode('utf-8', 'surrogateescape'))}"
+        self._state = state
+        self._name = f"verified/{self._hash(place.path.encode('utf-8', 'surrogateescape'))}"
+        self.path = f"{state}/{self._name}"
 
     def origin(self) -> str | None:
         """Of the log that was verified at this place last, whether that still counts or not; None where none was."""
@@ -187,7 +207,10 @@ class Remembered:
             timely = int(since) <= now < found.fresh_until
         except ValueError:
             return None
-        now_there = (read_bounded(f"{log}/{CHECKPOINT}") or b"", read_bounded(seen) or b"")
+        if not seen.startswith(f"{self._state}/"):
+            return None
+        name = seen[len(self._state) + 1 :]
+        now_there = (_read_below(log, CHECKPOINT) or b"", _read_below(self._state, name, private=True) or b"")
         return found if timely and conditions == self._conditions(*now_there) else None
 
     def text(self, found: PublishedRelease, checkpoint: bytes, seen: tuple[str, bytes], since: int) -> bytes:
@@ -200,7 +223,8 @@ class Remembered:
         return "\n".join(lines).encode("utf-8", "surrogateescape")
 
     def _lines(self) -> list[str]:
-        lines = (read_bounded(self.path) or b"").decode("utf-8", "surrogateescape").split("\n")
+        data = _read_below(self._state, self._name, private=True) or b""
+        lines = data.decode("utf-8", "surrogateescape").split("\n")
         return lines if len(lines) == len(_FIELDS) + 5 and lines[0] == _FORMAT else []
 
     def _conditions(self, checkpoint: bytes, seen: bytes) -> str:
@@ -230,6 +254,21 @@ def read_bounded(path: str) -> bytes | None:
         descriptor = open_regular(path)
     except OSError:
         return None
+    return _start(descriptor)
+
+
+def _read_below(root: str, name: str, *, private: bool = False) -> bytes | None:
+    """The same below a folder; raises Shared for state that is not this user's alone."""
+    try:
+        descriptor = open_file(root, name, private=private)
+    except Shared:
+        raise
+    except (OSError, ValueError):
+        return None
+    return _start(descriptor)
+
+
+def _start(descriptor: int) -> bytes | None:
     try:
         data = os.read(descriptor, MAX_READ + 1)
     except OSError:

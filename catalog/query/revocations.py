@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 from catalog.errors import VerificationFailed
 from catalog.query.log_reader import record_of
 from catalog.query.published import PublishedRelease
 from catalog.release import inputs
+from catalog.release.beneath import Files
 from catalog.release.records import RevokeRecord, Severity
 from catalog.wire import Wire, decode_json
 
@@ -46,8 +46,10 @@ def revocations_at(release: PublishedRelease) -> Sequence[Revocation]:
 
 
 def _read(release: PublishedRelease, number: int, sha256: str) -> Sequence[Revocation]:
-    path = Path(release.revocations(number))
-    data = inputs.read_file(path, limit=MAX_REVOCATIONS, regular=True)
+    name = release.revocations(number)
+    data = inputs.read_file_beneath(Files(release.log), name, limit=MAX_REVOCATIONS)
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise VerificationFailed(f"{path} is not the list that release {number} of {release.origin} names")
+        raise VerificationFailed(
+            f"{release.log}/{name} is not the list that release {number} of {release.origin} names"
+        )
     return parse_revocations(data)

@@ -16,6 +16,7 @@ from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import inputs, manifest
+from catalog.release.beneath import Files
 from catalog.release.components import Components
 from catalog.release.follows import faults, faults_of_file
 from catalog.release.manifest import FileEntry, Manifest, parse_manifest
@@ -33,11 +34,12 @@ if TYPE_CHECKING:
 class Catalog:
     """An open catalog. Its files are read when they are needed, and verified then.
 
-    manifest_sha256: in hex. release: what it is a release of, where it was published. fetcher: gets a file into the
-    folder, where it comes from elsewhere. ranger: gives the ranges, where a host serves its rows so.
+    files: where they are. manifest_sha256: in hex. release: what it is a release of, where it was published. fetcher:
+    gets a file into the folder, where it comes from elsewhere. ranger: gives the ranges, where a host serves its rows
+    so.
     """
 
-    folder: Path
+    files: Files
     manifest: Manifest
     manifest_sha256: str
     release: PublishedRelease | None = None
@@ -45,21 +47,25 @@ class Catalog:
     ranger: Callable[[Catalog], Ranges | None] | None = None
 
     @classmethod
-    def open(cls, folder: Path) -> Catalog:
+    def open(cls, folder: Path | Files) -> Catalog:
         """Read the manifest; raises Unreadable where there is no catalog, MalformedRecord for a broken one."""
-        return cls._open(folder, None)
+        return cls._open(folder if isinstance(folder, Files) else Files(folder), None)
 
     @classmethod
     def open_release(cls, release: PublishedRelease) -> Catalog:
         """The catalog of a release; raises as `open`, and VerificationFailed for one that the log does not name."""
-        return cls._open(Path(release.folder), release)
+        return cls._open(release.files, release)
 
     @classmethod
-    def _open(cls, folder: Path, release: PublishedRelease | None) -> Catalog:
-        path = folder / manifest.NAME
-        if not inputs.exists(path):
-            raise Unreadable(f"no catalog at {folder}", "make one with: ldcat build")
-        text = inputs.read_file(path, limit=inputs.MAX_TEXT_SIZE, regular=True)
+    def _open(cls, files: Files, release: PublishedRelease | None) -> Catalog:
+        path = Path(files.path, manifest.NAME)
+        try:
+            there = files.has(manifest.NAME)
+        except (OSError, ValueError) as error:
+            raise inputs.unreadable(path, error) from error
+        if not there:
+            raise Unreadable(f"no catalog at {files.path}", "make one with: ldcat build")
+        text = inputs.read_file_beneath(files, manifest.NAME, limit=inputs.MAX_TEXT_SIZE)
         sha256 = hashlib.sha256(text).hexdigest()
         if release and sha256 != release.manifest_sha256:
             raise VerificationFailed(f"{path} is not the one that release {release.number} of {release.origin} names")
@@ -67,7 +73,12 @@ class Catalog:
         for name, entry in opened.technologies.items():
             if entry.digest_size != technology_named(name).digest_size:
                 raise MalformedRecord(f"{manifest.NAME}: {entry.digest_size} bytes are no {name} launch digest")
-        return cls(folder, opened, sha256, release)
+        return cls(files, opened, sha256, release)
+
+    @property
+    def folder(self) -> Path:
+        """Of its files."""
+        return Path(self.files.path)
 
     @property
     def place(self) -> str:
@@ -81,16 +92,16 @@ class Catalog:
 
     def verified(self, name: str) -> bytes:
         """The bytes of a file of the catalog; raises VerificationFailed where they are not the manifest's."""
-        entry, path = self._listed(name)
-        data = inputs.read_start(path, entry.size + 1, regular=True)
-        _check(path, data, entry)
+        entry = self._listed(name)
+        data = inputs.read_beneath(self.files, name, entry.size + 1)
+        self._check(name, data, entry)
         return data
 
     def verified_in(self, room: Room, name: str) -> memoryview:
         """As `verified`, in the room of this thread: until that is asked for again."""
-        entry, path = self._listed(name)
-        data = inputs.read_into(path, room, entry.size + 1)
-        _check(path, data, entry)
+        entry = self._listed(name)
+        data = inputs.read_into(self.files, name, room, entry.size + 1)
+        self._check(name, data, entry)
         return data
 
     def verify(self) -> None:
@@ -181,20 +192,19 @@ class Catalog:
         for fault in faults_of_file(self.components, file):
             raise self.false(file, fault)
 
-    def _listed(self, name: str) -> tuple[FileEntry, Path]:
-        """What the manifest says of a file, and where that is."""
+    def _listed(self, name: str) -> FileEntry:
+        """What the manifest says of a file, which is in the folder then."""
         if (entry := self.manifest.files.get(name)) is None:
             raise MalformedRecord(f"{manifest.NAME} does not list {name}")
         self.need(name)
-        return entry, self.folder / name
+        return entry
 
-
-def _check(path: Path, data: bytes | memoryview, entry: FileEntry) -> None:
-    if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise VerificationFailed(
-            f"{path} is not the file its manifest names",
-            "it was damaged or changed; build the catalog again or fetch it anew",
-        )
+    def _check(self, name: str, data: bytes | memoryview, entry: FileEntry) -> None:
+        if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise VerificationFailed(
+                f"{self.files.path}/{name} is not the file its manifest names",
+                "it was damaged or changed; build the catalog again or fetch it anew",
+            )
 
 
 def check_schema(found: pa.Schema, technology: str, name: str) -> None:

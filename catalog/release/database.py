@@ -7,8 +7,9 @@ from typing import Any
 
 from catalog.errors import UsageError
 from catalog.release import manifest
-from catalog.release.inputs import exists, unreadable
+from catalog.release.inputs import unreadable
 from catalog.release.manifest import Manifest
+from catalog.release.writer import beside, put
 
 CONFIGURATIONS = """
 SELECT lower(hex(d.launch_digest)) AS launch_digest, d.technology, f.name AS firmware,
@@ -23,6 +24,8 @@ LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
 """
 """Every row with the names of its components: the view most questions are asked of. status: more columns."""
 
+
+_NEW = "new.duckdb"
 
 NO_ROWS = """
 SELECT ''::BLOB AS launch_digest, '' AS technology, ''::BLOB AS firmware_sha256, ''::BLOB AS kernel_hashes_sha256,
@@ -60,25 +63,26 @@ def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
     """
     import duckdb
 
-    if exists(path):
-        raise UsageError(f"{path} is there already", "remove it first; it is made anew from the catalog")
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.unlink(missing_ok=True)
-        with duckdb.connect(partial) as connection:
-            for view, names in plain_views(catalog).items():
-                if not names:
-                    connection.execute(f"CREATE VIEW {view} AS {NO_ROWS}")
-                    continue
-                paths = (str((folder / name).resolve()).replace("'", "''") for name in names)
-                quoted = ", ".join(f"'{path}'" for path in paths)
-                connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet([{quoted}])")  # noqa: S608
-            create_joins(connection, catalog)
-        partial.rename(path)
+        with beside(path) as made:
+            with duckdb.connect(made / _NEW) as connection:
+                _create_views(connection, catalog, folder)
+            put(made / _NEW, path)
+    except FileExistsError as error:
+        raise UsageError(f"{path} is there already", "remove it first; it is made anew from the catalog") from error
     except (OSError, duckdb.IOException) as error:
         raise unreadable(path, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
+
+
+def _create_views(connection: Any, catalog: Manifest, folder: Path) -> None:
+    for view, names in plain_views(catalog).items():
+        if not names:
+            connection.execute(f"CREATE VIEW {view} AS {NO_ROWS}")
+            continue
+        paths = (str((folder / name).resolve()).replace("'", "''") for name in names)
+        quoted = ", ".join(f"'{path}'" for path in paths)
+        connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet([{quoted}])")  # noqa: S608
+    create_joins(connection, catalog)
 
 
 def _digest_views(catalog: Manifest) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from catalog.errors import UsageError
 from catalog.release.inputs import unreadable
+from catalog.release.writer import made_folders
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def written_whole(
                 raise UsageError(f"{path} is in the way", "it is none of this program's folders; move it")
         if previous.is_dir() and (name := foreign(previous)):
             raise UsageError(f"{previous} is in the way: it holds {name!r}", "no build left that there; move it")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        made_folders(target.parent)
         lock = _claim(partial)
     except OSError as error:
         raise unreadable(target, error) from error
@@ -73,14 +74,14 @@ def _claim(partial: Path) -> int:
     """Make or take over the partial folder, alone: the lock goes with this process, however it ends."""
     while True:
         partial.mkdir(exist_ok=True)
-        lock = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
+        lock = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(lock)
             raise UsageError(f"another build is writing {partial.parent}", "wait until it has ended") from error
         with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(lock), partial.stat()):  # nobody renamed it meanwhile
+            if os.path.samestat(os.fstat(lock), partial.lstat()):  # nobody renamed it meanwhile
                 for entry in os.scandir(partial):
                     _remove(Path(entry.path))
                 return lock
@@ -120,9 +121,9 @@ def _exchange(partial: Path, target: Path, previous: Path, last: str) -> None:
         if previous.is_dir():
             previous.rename(target)
         raise
+    _sync_one(target.parent)  # before what stood there is gone
     with suppress(OSError):
         _discard(previous, last)
-    _sync_one(target.parent)
 
 
 def _sync(folder: Path) -> None:

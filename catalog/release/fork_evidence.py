@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from catalog.errors import Unreadable
-from catalog.release import inputs
-from catalog.release.log_folder import LogFolder
+from catalog.release.log_folder import StateFolder
 
 
 def keep(files: Mapping[str, bytes], evidence: Path) -> str:
-    """Files by name, in a folder that is named by what is in it; says where, or why they could not be kept."""
+    """Files by name, in a folder that is named by what is in it, for this user alone; says where, or why not."""
     named = hashlib.sha256(b"".join(files.values())).hexdigest()[:32]
-    folder = evidence / named
+    folder = StateFolder(evidence / named)
     try:
-        LogFolder(folder).write([(name, data) for name, data in files.items() if not inputs.exists(folder / name)])
+        folder.write([(name, data) for name, data in files.items() if not folder.has(name)])
     except Unreadable as error:
         return f"both notes could not be kept: {error}"
-    return f"both notes are kept in {folder}"
+    return f"both notes are kept in {folder.root}"

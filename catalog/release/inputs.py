@@ -11,11 +11,12 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
+from catalog.errors import LdcatError, MalformedRecord, UnknownName, Unreadable, UsageError, shortage
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import MAX_IMAGE_SIZE, OvmfImage
 from catalog.release import embedded
+from catalog.release.beneath import IS_LINK, Files, Linked, Shared
 from catalog.release.verity import open_regular
 
 if TYPE_CHECKING:  # it needs pyarrow
@@ -51,17 +52,42 @@ def read_start(path: Path, size: int, *, regular: bool = False) -> bytes:
         raise unreadable(path, error) from error
 
 
-def read_into(path: Path, room: Room, size: int) -> memoryview:
-    """As `read_start` of a regular file, into the room of this thread, where it stays until that is asked for again."""
+def read_beneath(files: Files, name: str, size: int, *, private: bool = False) -> bytes:
+    """As `read_start` of a regular file below a folder, where no symbolic link is followed. private: as for `open`."""
     try:
-        with os.fdopen(open_regular(path), "rb", buffering=0) as file:
+        with os.fdopen(files.open(name, private=private), "rb") as file:
+            return file.read(size)
+    except (OSError, ValueError) as error:
+        raise unreadable(Path(files.path, name), error) from error
+
+
+def walked(files: Files) -> list[tuple[str, str]]:
+    """As `Files.walk`; raises Unreadable."""
+    try:
+        return list(files.walk())
+    except OSError as error:
+        raise unreadable(Path(files.path), error) from error
+
+
+def read_file_beneath(files: Files, name: str, *, limit: int) -> bytes:
+    """As `read_file` of a regular file below a folder, where no symbolic link is followed."""
+    data = read_beneath(files, name, limit + 1)
+    if len(data) > limit:
+        raise Unreadable(f"{files.path}/{name} is larger than {limit} bytes")
+    return data
+
+
+def read_into(files: Files, name: str, room: Room, size: int) -> memoryview:
+    """As `read_beneath`, into the room of this thread, where it stays until that is asked for again."""
+    try:
+        with os.fdopen(files.open(name), "rb", buffering=0) as file:
             memory = room.of(min(size, os.fstat(file.fileno()).st_size + 1))
             taken = 0
             while count := file.readinto(memory[taken:]):
                 taken += count
             return memory[:taken]
     except (OSError, ValueError) as error:
-        raise unreadable(path, error) from error
+        raise unreadable(Path(files.path, name), error) from error
 
 
 def read_text(path: Path) -> str:
@@ -162,7 +188,16 @@ def _opened(path: Path, *, regular: bool) -> BufferedReader:
     return os.fdopen(open_regular(path), "rb") if regular else path.open("rb")
 
 
-def unreadable(path: Path, error: Exception) -> Unreadable:
-    """The error for a path the system refuses, in the system's own words."""
+def unreadable(path: Path, error: Exception) -> LdcatError:
+    """The error for a path the system refuses, in the system's own words; raises nothing itself."""
+    if isinstance(error, OSError) and (short := shortage(error, str(path))):
+        return short
+    if isinstance(error, Linked):
+        return Unreadable(f"{error.filename} {IS_LINK}", "put what it leads to there")
+    if isinstance(error, Shared):
+        return Unreadable(
+            f"{error.filename} is what this machine remembers, and is not believed: {error.strerror}",
+            f"see that it is as you left it, then: chmod go-w {error.filename}",
+        )
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return Unreadable(f"{path}: {reason.lower()}")

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from catalog.errors import MalformedInput, Unreadable, UsageError
 from catalog.release import inputs
+from catalog.release.beneath import open_folder
+from catalog.release.writer import placed_secret
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 
 MAX_KEY_FILE = 1 << 16
@@ -55,17 +57,13 @@ def write_keys(path: Path, pairs: Sequence[KeyPair], passphrase: bytes | None) -
         encryption = serialization.BestAvailableEncryption(passphrase)
     form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     text = b"".join(f"{pair.key}\n".encode() + pair.private.private_bytes(*form) for pair in pairs)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        folder = open_folder(path.parent)
         try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - there is no path that is open already
+            with placed_secret(folder, path.name) as file:
                 file.write(text)
-                file.flush()
-                os.fsync(descriptor)
-            os.link(partial, path)  # never over a key that is there
         finally:
-            partial.unlink()
+            os.close(folder)
     except FileExistsError as error:
         raise UsageError(f"{path} is there already", "a key is never overwritten") from error
     except OSError as error:

@@ -7,12 +7,14 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import MalformedInput, Unreadable, UsageError
 from catalog.release import inputs
+from catalog.release.beneath import Files, open_file, there
+from catalog.release.writer import leftovers, open_lock, opened, placed, remove, remove_folder, sync_folder
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import MAX_NOTE, Note
 
@@ -41,23 +43,46 @@ class LogFolder:
         """Whether all its files are in the folder."""
         return True
 
+    @property
+    def is_private(self) -> bool:
+        """Whether it is for this user alone, and not believed where others can write it."""
+        return False
+
     def read(self, path: str, at_most: int) -> bytes:
-        """As a Store of tiles.py."""
-        data = inputs.read_start(self.root / path, at_most + 1, regular=True)
+        """As a Store of tiles.py; raises Unreadable for a symbolic link too, which is not followed."""
+        data = inputs.read_beneath(Files(self.root), path, at_most + 1, private=self.is_private)
         if len(data) > at_most:
             raise MalformedInput(f"{self.root / path} has more than {at_most} bytes")
         return data
 
+    def has(self, path: str) -> bool:
+        """Whether there is something at a path, be it a link; raises Unreadable where the system does not say."""
+        try:
+            return there(self.root, path)
+        except (OSError, ValueError) as error:
+            raise inputs.unreadable(self.root / path, error) from error
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None where no regular file is there."""
+        try:
+            descriptor = open_file(self.root, path)
+        except (OSError, ValueError):
+            return None
+        try:
+            return os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
+
     def checkpoint(self) -> Note | None:
         """What is published, unverified; None where nothing is."""
-        if not inputs.exists(self.root / CHECKPOINT):
+        if not self.has(CHECKPOINT):
             return None
         return Note.parse(self.read(CHECKPOINT, MAX_NOTE))
 
     def write(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Each file whole or not at all, synced, and its folders too, when this returns. Raises Unreadable."""
-        folders: set[Path] = set()
-        waiting: deque[tuple[Future[Path], int]] = deque()
+        folders: set[str] = set()
+        waiting: deque[tuple[Future[str], int]] = deque()
         held = 0
         with ThreadPoolExecutor(_WRITERS) as pool:
             for file in files:
@@ -75,56 +100,80 @@ class LogFolder:
 
         Files of a log never change, so that whoever serves or copies it sees two files.
         """
-        there, path = self.root / old, self.root / new
+        above, _, name = old.rpartition("/")
+        inner, _, new_name = new.rpartition("/")
         try:
             if self.read(old, len(data)) != data:
                 return False
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not inputs.exists(path) or not path.samefile(there):
-                os.link(there, path)
+            with self._opened(above) as source, self._opened(inner) as target:
+                if not _is_same(source, name, target, new_name):
+                    os.link(name, new_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
         except (OSError, Unreadable, MalformedInput):
             return False
-        self._sync({path.parent})
+        self._sync({inner})
         return True
+
+    def clear(self, folder: str = "") -> None:
+        """Remove what was never finished, by a run that was interrupted; or all of a folder below, which is of none.
+
+        Whoever calls this has the lock. Raises Unreadable.
+        """
+        try:
+            if folder and there(self.root, folder):
+                remove_folder(self.root, folder)
+            elif not folder:
+                for name in leftovers(self.root):
+                    remove(self.root, name)
+        except OSError as error:
+            raise inputs.unreadable(self.root / folder, error) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Alone, as long as this process lives; raises UsageError where another one writes."""
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+            with self._opened() as folder:
+                descriptor = open_lock(folder, _LOCK, private=self.is_private)
         except OSError as error:
             raise inputs.unreadable(self.root, error) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UsageError(f"another process is publishing to {self.root}", "wait until it has ended") from error
             yield
-        except BlockingIOError as error:
-            raise UsageError(f"another process is publishing to {self.root}", "wait until it has ended") from error
         finally:
             os.close(descriptor)
 
-    def _sync(self, folders: Iterable[Path]) -> None:
-        """What they have, up to the folder of the log."""
+    def _opened(self, name: str = "") -> AbstractContextManager[int]:
+        return opened(self.root, name, private=self.is_private)
+
+    def _sync(self, names: Iterable[str]) -> None:
+        """Folders of these names below the folder of the log, and all that they are in, up to that."""
+        every = {above for name in names for above in _with_parents(name)}
         try:
-            for folder in {above for path in folders for above in (path, *path.parents)}:
-                if folder.is_relative_to(self.root):
-                    _sync(folder)
+            for name in sorted(every, reverse=True):  # what is within before what it is in
+                with self._opened(name) as folder:
+                    sync_folder(folder)
         except OSError as error:
             raise inputs.unreadable(self.root, error) from error
 
-    def _write_one(self, file: tuple[str, bytes]) -> Path:
-        path, data = self.root / file[0], file[1]
-        partial = path.with_name(f".{path.name}.partial")
+    def _write_one(self, file: tuple[str, bytes]) -> str:
+        inner, _, name = file[0].rpartition("/")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as opened:
-                opened.write(data)
-                opened.flush()
-                os.fsync(opened.fileno())
-            partial.replace(path)
+            with self._opened(inner) as folder, placed(folder, name, private=self.is_private) as opened_file:
+                opened_file.write(file[1])
         except OSError as error:
-            raise inputs.unreadable(path, error) from error
-        return path.parent
+            raise inputs.unreadable(self.root / file[0], error) from error
+        return inner
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolder(LogFolder):
+    """A folder of what this machine remembers: 0700, its files 0600, and not believed where others can write it."""
+
+    @property
+    def is_private(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +184,9 @@ class LastCheckpoint:
 
     def read(self) -> Note | None:
         """None where there was nothing yet; raises Unreadable, MalformedInput."""
-        if not inputs.exists(self.path):
+        if not self._folder.has(self.path.name):
             return None
-        data = inputs.read_file(self.path, limit=MAX_NOTE, regular=True)
+        data = self._folder.read(self.path.name, MAX_NOTE)
         try:
             note = Note.parse(data)
             Checkpoint.parse(note.text)
@@ -154,14 +203,26 @@ class LastCheckpoint:
     def write(self, note: Note) -> None:
         """Of what is signed before it is published; raises Unreadable, and then nothing may be."""
         try:
-            LogFolder(self.path.parent).write([(self.path.name, bytes(note))])
+            self._folder.write([(self.path.name, bytes(note))])
         except Unreadable as error:
             raise Unreadable(f"the checkpoint cannot be remembered: {error}", error.hint) from error
 
+    @property
+    def _folder(self) -> StateFolder:
+        return StateFolder(self.path.parent)
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+def _with_parents(name: str) -> Iterator[str]:
+    while name:
+        yield name
+        name = name.rpartition("/")[0]
+    yield ""
+
+
+def _is_same(folder: int, name: str, other_folder: int, other_name: str) -> bool:
+    """Whether two names are of one file."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        other = os.stat(other_name, dir_fd=other_folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.stat(name, dir_fd=folder, follow_symlinks=False), other)

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedWriter
 from pathlib import Path
-from threading import get_ident
 
 from catalog.errors import UsageError, VerificationFailed
 from catalog.release import inputs
+from catalog.release.beneath import open_folder
+from catalog.release.writer import placed, sync_folder
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -44,15 +45,12 @@ def _replaced(path: Path) -> Iterator[BufferedWriter]:
         if path.is_symlink():
             raise UsageError(f"{path} is a symbolic link, which is not replaced", "name a file")
         inputs.check_regular(path)
-        partial = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.ldcat-partial")
-        partial.unlink(missing_ok=True)  # of a process of that number which was killed
+        folder = open_folder(path.parent)
         try:
-            with partial.open("xb") as file:
+            with placed(folder, path.name) as file:
                 yield file
-                file.flush()
-                os.fsync(file.fileno())
-            partial.rename(path)
+            sync_folder(folder)
         finally:
-            partial.unlink(missing_ok=True)
+            os.close(folder)
     except (OSError, ValueError) as error:
         raise inputs.unreadable(path, error) from error

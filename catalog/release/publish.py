@@ -65,6 +65,7 @@ def publish(
     is not the one published, and for a trust note that has expired.
     """
     with log.locked():
+        log.clear()
         old = _settled(log, signers, state)
         history = read_history(log, old, revokes)
         last, trust_version = history.release, _trust_version(trust, signers, history.release, now)
@@ -97,6 +98,7 @@ def publish(
         for leaf in last_leaves:
             parse_record(leaf)  # what nobody can read would be the end of the log
         folder = release_path(number)
+        log.clear(folder)  # of a run that was interrupted: nothing that is published
         log.write(_artifacts(catalog, log, folder, last))
         log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations)])
         new = _append(log, old, chain(rows.leaves(), last_leaves))

@@ -6,9 +6,14 @@ manifest all the same; so rows are reused only where the manifest itself is know
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from catalog.release.beneath import open_file
+from catalog.release.inputs import unreadable
+from catalog.release.writer import opened, placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +23,23 @@ class Receipts:
     folder: Path | None
 
     def know(self, manifest_sha256: str) -> bool:
-        """Whether a catalog with this manifest was built here; its hash in hex."""
-        return self.folder is not None and (self.folder / manifest_sha256).is_file()
+        """Whether a catalog with this manifest was built here; its hash in hex. Raises Unreadable for others' word."""
+        if self.folder is None:
+            return False
+        try:
+            os.close(open_file(self.folder.parent, f"{self.folder.name}/{manifest_sha256}", private=True))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise unreadable(self.folder, error) from error
+        return True
 
     def keep(self, manifest_sha256: str) -> None:
         """Remember a catalog that was built; where that cannot be written, the next build hashes everything."""
         if self.folder is not None:
-            with suppress(OSError):
-                self.folder.mkdir(parents=True, exist_ok=True)
-                (self.folder / manifest_sha256).touch()
+            with (
+                suppress(OSError),
+                opened(self.folder.parent, self.folder.name, private=True) as folder,
+                placed(folder, manifest_sha256, private=True),
+            ):
+                pass

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, Protocol
 
+    from catalog.release.beneath import Files
+
     class Reader(Protocol):
         """A file of `size` bytes, of which any can be had, verified."""
 
@@ -77,12 +79,22 @@ class VerifiedBytes:
 class VerifiedFile:
     """A file whose bytes are verified, each time, before they are given out. Close it after use.
 
-    path: the file; its tree is beside it. digest: its fs-verity digest, 32 bytes. sha256: as hashlib has it.
+    path: the file; its tree is beside it. digest: its fs-verity digest, 32 bytes. sha256: as hashlib has it. files:
+    what the path is below, where there is a folder below which no link is followed.
     Nothing is mapped: bytes that are verified are a copy, which nobody changes, and a file that becomes shorter
     is an error and no signal. Raises DamagedBlock here and when reading.
     """
 
-    def __init__(self, path: str | os.PathLike[str], digest: bytes, size: int, sha256: Callable[[bytes], Any]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        digest: bytes,
+        size: int,
+        sha256: Callable[[bytes], Any],
+        files: Files | None = None,
+    ) -> None:
+        name, opened = os.fspath(path), files.open if files else open_regular
+        path = f"{files.path}/{name}" if files else name
         self._sha256 = sha256
         self.size = size
         self._known: dict[tuple[int, int], bytes] = {}
@@ -90,16 +102,16 @@ class VerifiedFile:
         self._levels = _levels(size)
         self._file = self._tree = -1
         try:
-            self._file = open_regular(path)
+            self._file = opened(name)
             if self._levels:
-                self._tree = open_regular(os.fspath(path) + SUFFIX)
+                self._tree = opened(name + SUFFIX)
             top = self._raw(self._tree, 0) if self._levels else self._data_block(0) if size else b""
             root = bytes(sha256(top).digest()) if size else bytes(_HASH)
             if os.fstat(self._file).st_size != size or file_digest(root, size, sha256) != digest:
                 raise DamagedBlock(f"{path} is not the file its manifest names")
         except OSError as error:
             self.close()
-            raise DamagedBlock(f"{path}: {(error.strerror or str(error)).lower()}") from error
+            raise DamagedBlock(f"{error.filename or path}: {(error.strerror or str(error)).lower()}") from error
         except DamagedBlock:
             self.close()
             raise

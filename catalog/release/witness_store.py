@@ -6,7 +6,6 @@ damaged or another program's is refused; and the database itself refuses that a 
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from catalog.errors import MalformedInput, Unreadable, UsageError, VerificationFailed
 from catalog.release import inputs
+from catalog.release.writer import PRIVATE_FILE, beside, put
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 
@@ -52,15 +52,14 @@ class WitnessStore:
     @classmethod
     def create(cls, path: Path) -> WitnessStore:
         """A new database, whole or not at all; raises UsageError where something is there already, Unreadable."""
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
-            os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            try:
-                with closing(_connect(partial)) as database:
+            with beside(path) as folder:
+                made = folder / "new"
+                made.touch(PRIVATE_FILE)
+                made.chmod(PRIVATE_FILE)  # whatever the umask
+                with closing(_connect(made)) as database:
                     database.executescript(_SCHEMA)
-                os.link(partial, path)  # never over a database that is there
-            finally:
-                partial.unlink()
+                put(made, path)  # never over a database that is there
         except FileExistsError as error:
             raise UsageError(f"{path} is there already", "start without --create") from error
         except (OSError, sqlite3.Error) as error:

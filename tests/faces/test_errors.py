@@ -147,10 +147,11 @@ def test_every_command_has_help(run: Run, command: str) -> None:
 
 
 def test_a_path_the_system_does_not_let_us_see(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, **_: bool) -> None:
+    def refuse(path: Path, *_: str, **__: bool) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr("catalog.release.beneath.open_folder", refuse)
     for arguments in (("inspect", "fw/x.fd"), ("measure", "fw/x.fd", "-t", "sev"), ("lookup", NOWHERE)):
         code, out, err = run(*arguments)
         assert (code, out) == (5, "")

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import Unreadable
+from catalog.release.beneath import Files
 from catalog.release.direct import Room
-from catalog.release.inputs import hash_file, read_file, read_into, read_start
+from catalog.release.inputs import hash_file, read_beneath, read_file, read_into, read_start
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link to a pipe"])
@@ -24,9 +25,10 @@ def test_what_is_no_regular_file_is_never_waited_for(tmp_path: Path, kind: str) 
         lambda: read_start(path, 1, regular=True),
         lambda: read_file(path, limit=1, regular=True),
         lambda: hash_file(path, regular=True),
-        lambda: read_into(path, Room(), 1),
+        lambda: read_into(Files(tmp_path), "file", Room(), 1),
+        lambda: read_beneath(Files(tmp_path), "file", 1),
     ):
-        with pytest.raises(Unreadable, match=r"not a regular file|is a directory"):
+        with pytest.raises(Unreadable, match=r"not a regular file|is a directory|is a symbolic link"):
             read()
 
 

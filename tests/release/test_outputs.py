@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import Unreadable, UsageError
+from catalog.errors import DiskFull, Unreadable, UsageError
 from catalog.release.outputs import write_whole
 
 
@@ -19,8 +19,8 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("catalog.release.outputs.os.fsync", refuse)
-    with pytest.raises(Unreadable, match="page: no space left on device"):
+    monkeypatch.setattr("catalog.release.writer.os.fsync", refuse)
+    with pytest.raises(DiskFull, match="page: no room is left"):
         write_whole(path, b"three")
     assert path.read_bytes() == b"two"
     assert list(tmp_path.iterdir()) == [path]

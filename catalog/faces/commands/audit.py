@@ -143,7 +143,7 @@ def _catalog(
         if release and release.source:
             catalog: Catalog = release.source.open(release)
         else:
-            catalog = replace(Catalog.open(Path(release.folder) if release else own), release=release)
+            catalog = replace(Catalog.open(release.files if release else own), release=release)
     except LdcatError as failure:
         if log is None and isinstance(failure, Unreadable):  # it was never a catalog
             raise

@@ -1,4 +1,7 @@
-"""Ranges for a service: those that lie beside the log, or made once and kept in the cache of this user."""
+"""Ranges for a service: those that lie beside the log, or made once and kept in the cache of this user.
+
+They are believed as they are, so that nobody else may write them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -17,9 +21,11 @@ from catalog.faces import homes
 from catalog.query.log_reader import log_of
 from catalog.query.store import Catalog
 from catalog.release import inputs
-from catalog.release.engine import Processes
+from catalog.release.beneath import Files, open_file
 from catalog.release.enumeration import Progress
+from catalog.release.log_folder import StateFolder
 from catalog.release.ranges import INDEX, MAX_INDEX, MAX_READ, RangeIndex, ranges_of
+from catalog.release.writer import beside, made_folders
 
 Read = Callable[[str], bytes]
 """A file of the ranges by its name; raises Unreadable for one that is not there."""
@@ -57,8 +63,9 @@ def ranges_for(catalog: Catalog, begin: Begin | None) -> ServedRanges:
         held = _held(made, fcntl.LOCK_SH)  # nobody removes them as long as they may be read
     except OSError as error:
         raise inputs.unreadable(made, error) from error
-    index = RangeIndex.parse(inputs.read_file(made / INDEX, limit=MAX_INDEX, regular=True))
-    return ServedRanges(index, lambda name: inputs.read_file(made / name, limit=MAX_READ, regular=True), held.close)
+    kept = StateFolder(made)
+    index = RangeIndex.parse(kept.read(INDEX, MAX_INDEX))
+    return ServedRanges(index, lambda name: kept.read(name, MAX_READ), held.close)
 
 
 def _made(catalog: Catalog, begin: Begin | None) -> Path:
@@ -69,8 +76,8 @@ def _made(catalog: Catalog, begin: Begin | None) -> Path:
         if begin is None:
             for name in catalog.manifest.files:
                 catalog.need(name)
-            with Processes(1, mp_context=get_context("spawn")) as pool:
-                pool.submit(_make_elsewhere, catalog.folder, catalog.manifest_sha256, made).result()
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                pool.submit(_make_elsewhere, catalog.files, catalog.manifest_sha256, made).result()
         else:
             rows = sum(entry.rows for entry in catalog.manifest.technologies.values())
             _make(catalog, made, begin("listed", rows))
@@ -90,7 +97,7 @@ def _remove_others(folder: Path) -> None:
 
 def _held(made: Path, how: int) -> BinaryIO:
     """Locked until it is closed; raises OSError where others forbid it."""
-    index = (made / INDEX).open("rb")
+    index = os.fdopen(open_file(made, INDEX, private=True), "rb")
     try:
         fcntl.flock(index, how)
     except OSError:
@@ -99,27 +106,22 @@ def _held(made: Path, how: int) -> BinaryIO:
     return index
 
 
-def _make_elsewhere(folder: Path, manifest_sha256: str, made: Path) -> None:
-    catalog = Catalog.open(folder)
+def _make_elsewhere(files: Files, manifest_sha256: str, made: Path) -> None:
+    catalog = Catalog.open(files)
     if catalog.manifest_sha256 != manifest_sha256:
-        raise VerificationFailed(f"{folder} is another catalog now")
+        raise VerificationFailed(f"{files.path} is another catalog now")
     _make(catalog, made, lambda _: None)
 
 
 def _make(catalog: Catalog, made: Path, progress: Progress) -> None:
     """Whole or not at all: whoever comes second finds what the first one made."""
-    partial = made.with_name(f".{made.name}.{os.getpid()}")
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        try:
-            for name, data in ranges_of(catalog, progress):
-                (partial / name).write_bytes(data)
+        made_folders(made.parent, private=True)
+        with beside(made) as partial:
+            StateFolder(partial / "new").write(ranges_of(catalog, progress))
             with suppress(OSError):
-                partial.rename(made)
+                (partial / "new").rename(made)
             if not inputs.exists(made / INDEX):
                 raise Unreadable(f"{made} is in the way", "remove it")
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise inputs.unreadable(made, error) from error
