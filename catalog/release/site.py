@@ -7,35 +7,48 @@ from pathlib import Path
 
 from catalog.errors import UsageError
 from catalog.release import inputs
+from catalog.release.beneath import walk
 from catalog.release.enumeration import Progress
 from catalog.release.log_folder import CHECKPOINT, LogFolder
 from catalog.release.manifest import CatalogFiles
 from catalog.release.ranges import INDEX, RangeIndex, ranges_of
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.note import MAX_NOTE, Note
+from catalog.transparency.note import Note
 from catalog.transparency.tiles import MAX_BUNDLE, WIDTH, TileReader, tile_path, tile_width
 
 RANGES = "range"
 """Folder of the ranges, below which each release has its own."""
 
 
+Named = Callable[[str], bool]
+
 Pages = Callable[[RangeIndex], Iterable[tuple[str, bytes]]]
 """What people look at, as paths and bytes, given the index of the ranges."""
 
 
-def write_site(catalog: CatalogFiles, log: Path, out: Path, *, number: int, progress: Progress, pages: Pages) -> None:
+def write_site(
+    catalog: CatalogFiles,
+    log: Path,
+    out: Path,
+    *,
+    checkpoint: bytes,
+    named: Named,
+    number: int,
+    progress: Progress,
+    pages: Pages,
+) -> None:
     """The files of the log, then the ranges of the release of that number, the checkpoint, and pages.
 
-    Files that are there already with the same size are of the same log, whose files never change. progress: told of
+    Files that are there already with the same size are of the same log, whose files never change. checkpoint: the one
+    that was verified. named: whether a path is of the log then; nothing else of its folder is copied. progress: told of
     rows. Raises UsageError where the site would be within the log, or the log within it; Unreadable, MalformedInput for
     a log that is not whole; what reading the catalog does.
     """
     source, target = log.resolve(), out.resolve()
     if source == target or source in target.parents or target in source.parents:
         raise UsageError(f"{out} and {log} are one within the other", "give the site a folder of its own")
-    checkpoint = LogFolder(source).read(CHECKPOINT, MAX_NOTE)  # what it counts is there already
     folder = LogFolder(target)
-    folder.write(_missing(source, target))
+    folder.write(_missing(LogFolder(source), folder, named))
     _check_whole(folder, Checkpoint.parse(Note.parse(checkpoint).text).size)
     index: list[bytes] = []
     folder.write(_ranges(catalog, number, progress, index))
@@ -62,14 +75,11 @@ def _check_whole(log: LogFolder, size: int) -> None:
         level, hashes = level + 1, hashes // WIDTH
 
 
-def _missing(source: Path, target: Path) -> Iterator[tuple[str, bytes]]:
-    """Tiles, entries and releases that are not there yet; nothing that is still being written."""
+def _missing(source: LogFolder, target: LogFolder, named: Named) -> Iterator[tuple[str, bytes]]:
+    """Tiles, entries and releases that are not there yet."""
     try:
-        for path in sorted((*source.glob("tile/**/*"), *source.glob("releases/**/*"))):
-            there = target / path.relative_to(source)
-            if path.is_symlink() or not path.is_file() or path.name.startswith("."):
-                continue
-            if not there.is_file() or there.stat().st_size != path.stat().st_size:
-                yield str(path.relative_to(source)), path.read_bytes()
+        for name, kind in walk(source.root):
+            if kind == "file" and named(name) and (size := source.size(name)) != target.size(name):
+                yield name, source.read(name, size or 0)
     except OSError as error:
-        raise inputs.unreadable(source, error) from error
+        raise inputs.unreadable(source.root, error) from error

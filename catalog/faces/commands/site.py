@@ -32,6 +32,7 @@ def command(
     last.
     """
     from catalog.faces.web.site import site_pages
+    from catalog.query.log_files import LogFiles, checkpoint_of_release
     from catalog.release.site import write_site  # pyarrow takes long to load
 
     opened = open_asked(release, trust, skip=skip_verify, quiet=quiet)
@@ -44,6 +45,8 @@ def command(
             opened,
             Path(opened.release.log),
             out,
+            checkpoint=checkpoint_of_release(opened.release),
+            named=LogFiles(opened.release).has,
             number=opened.release.number,
             progress=begin("listed", rows),
             pages=lambda index: site_pages(opened, index, believed, out),

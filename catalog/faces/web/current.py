@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.abi.digest import LaunchDigest
-from catalog.errors import LdcatError, Stale, Unreadable
+from catalog.errors import LdcatError, Stale
 from catalog.faces import render
 from catalog.faces.places import HostedPlace, default_catalog
 from catalog.faces.releases import open_asked, trust_of
@@ -23,15 +23,14 @@ from catalog.faces.web.ranges_made import Begin, ServedRanges, ranges_for
 from catalog.faces.web.replies import FIXED, HTML, JSON, Reply
 from catalog.query.answer import Answer, found_answer
 from catalog.query.evidence import Evidence
+from catalog.query.log_files import LogFiles, checkpoint_of_release
 from catalog.query.log_reader import log_of
 from catalog.query.lookup import Lookups
-from catalog.query.published import PublishedRelease
 from catalog.query.store import Catalog
 from catalog.query.verify_release import checkpoint_of
 from catalog.release import manifest
 from catalog.release.log_folder import CHECKPOINT
 from catalog.release.ranges import RangeIndex
-from catalog.transparency.checkpoint import Checkpoint
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.trust import Trust
@@ -51,7 +50,10 @@ _OVERHEAD = 400
 
 @dataclass
 class Served:
-    """A release, open. tag: of everything that it answers. pages: by path. checkpoint: the one that was verified."""
+    """A release, open. tag: of everything that it answers. pages: by path. checkpoint: the one that was verified.
+
+    files: of the log.
+    """
 
     catalog: Catalog
     trust: Trust | None
@@ -60,6 +62,7 @@ class Served:
     tag: str
     pages: dict[str, Reply]
     checkpoint: bytes
+    files: LogFiles | None
     answers: dict[str, Reply] = field(default_factory=dict)
     _kept: int = 0
 
@@ -72,9 +75,10 @@ class Served:
             opened.callback(ranges.close)
             catalog = replace(catalog, ranger=None)
             lookups = opened.enter_context(closing(Lookups(catalog, render.warning)))
-            checkpoint = _checkpoint(catalog.release) if catalog.release else b""
+            checkpoint = checkpoint_of_release(catalog.release) if catalog.release else b""
             pages = _pages(catalog, ranges.index, trust)
-            made = cls(catalog, trust, ranges, lookups, _tag(catalog), pages, checkpoint)
+            files = LogFiles(catalog.release) if catalog.release else None
+            made = cls(catalog, trust, ranges, lookups, _tag(catalog), pages, checkpoint, files)
             weakref.finalize(made, opened.pop_all().close)
         return made
 
@@ -198,14 +202,6 @@ def _tag(catalog: Catalog) -> str:
     release = catalog.release
     of_release = f"{release.root[:16]}-{release.trust_version}-{release.fresh_until:x}-" if release else ""
     return f'"{catalog.manifest_sha256[:16]}-{of_release}{assets_folder()[-8:]}"'
-
-
-def _checkpoint(release: PublishedRelease) -> bytes:
-    """The one that the release was verified at."""
-    note = checkpoint_of(log_of(release))
-    if Checkpoint.parse(note.text).root.hex() != release.root:
-        raise Unreadable("the log has another checkpoint than when it was verified", "it is looked at again")
-    return bytes(note)
 
 
 def _sign(path: Path) -> object:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from catalog.errors import Unreadable
 from catalog.faces.web.current import Served
+from catalog.faces.web.open_files import OpenFile
 from catalog.faces.web.problems import Problem
 from catalog.faces.web.replies import ASK_AGAIN, BYTES, FIXED, JSON, TEXT, Reply
 from catalog.query.log_reader import log_of
+from catalog.release.beneath import open_file
+from catalog.release.log_folder import LogFolder
 from catalog.release.ranges import INDEX
 
 MAX_WHOLE = 1 << 20
@@ -22,8 +25,6 @@ MAX_WHOLE = 1 << 20
 MAX_FETCHED = 64 << 20
 """Bytes of a file of a log that another host serves."""
 
-_TILE = re.compile(r"tile/(?:entries|[0-9]{1,2})/(?:x[0-9]{3}/){0,6}[0-9]{3}(?:\.p/[0-9]{1,3})?")
-_FILE = re.compile(r"releases/[0-9]{1,18}/[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*){0,8}")
 _RANGE = re.compile(r"[0-9a-f]{1,8}")
 
 
@@ -37,12 +38,12 @@ async def checkpoint(request: Request, served: Served) -> Reply:
 
 async def tile(request: Request, served: Served) -> Reply | Response:
     """Hashes or entries."""
-    return await _of_log(f"tile/{request.path_params['path']}", _TILE, served, "/tile/{path}")
+    return await _of_log(f"tile/{request.path_params['path']}", served, "/tile/{path}")
 
 
 async def file(request: Request, served: Served) -> Reply | Response:
     """Of a release."""
-    return await _of_log(f"releases/{request.path_params['path']}", _FILE, served, "/releases/{path}")
+    return await _of_log(f"releases/{request.path_params['path']}", served, "/releases/{path}")
 
 
 async def range_now(request: Request, served: Served) -> Reply:
@@ -71,15 +72,15 @@ async def _range(name: str, served: Served, route: str, caching: str) -> Reply:
     return Reply(route, data, JSON if name == INDEX else BYTES, caching)
 
 
-async def _of_log(path: str, named: re.Pattern[str], served: Served, route: str) -> Reply | Response:
-    """A file that never changes."""
-    release = served.catalog.release
-    if release is None or not named.fullmatch(path):
+async def _of_log(path: str, served: Served, route: str) -> Reply | Response:
+    """A file that never changes, if it is one of the log: nothing else that is in the folder is given away."""
+    release, files = served.catalog.release, served.files
+    if release is None or files is None or not await run_in_threadpool(files.has, path):
         raise Problem(404, "there is nothing at this address")
     log, kind = log_of(release), JSON if path.endswith(".json") else BYTES
     try:
-        if log.is_here and await run_in_threadpool(_size, log.root / path) > MAX_WHOLE:
-            return FileResponse(log.root / path, headers={"Cache-Control": FIXED}, media_type=kind)
+        if log.is_here and (large := await run_in_threadpool(_large, log, path)) is not None:
+            return OpenFile(large, {"Cache-Control": FIXED}, kind)
         made = Reply(route, await run_in_threadpool(log.read, path, MAX_FETCHED), kind, FIXED)
     except (Unreadable, OSError) as error:
         raise Problem(404, "there is nothing at this address") from error
@@ -87,8 +88,10 @@ async def _of_log(path: str, named: re.Pattern[str], served: Served, route: str)
     return await run_in_threadpool(made.shrunk) if is_text else made
 
 
-def _size(path: Path) -> int:
-    """Of a regular file; raises OSError for anything else."""
-    if path.is_symlink() or not path.is_file():
-        raise FileNotFoundError
-    return path.stat().st_size
+def _large(log: LogFolder, path: str) -> int | None:
+    """A file that is not read at once, open; None for another one. Raises OSError."""
+    descriptor = open_file(log.root, path)
+    if os.fstat(descriptor).st_size > MAX_WHOLE:
+        return descriptor
+    os.close(descriptor)
+    return None
