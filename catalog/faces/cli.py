@@ -18,7 +18,7 @@ from typer.exceptions import TyperException
 from catalog import __version__
 from catalog.abi import sha256
 from catalog.errors import LdcatError, Unreadable
-from catalog.faces import render
+from catalog.faces import interrupts, render
 from catalog.faces.options import kernels
 
 _COMMANDS = (
@@ -82,27 +82,35 @@ def ldcat(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
+    interrupts.hear()
+    try:  # everything is written then; Arrow's threads abort a process that takes itself apart around them
+        os._exit(_run_and_flush(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        os._exit(_interrupted())
+
+
+def _run_and_flush(arguments: Sequence[str]) -> int:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever called us
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # characters the terminal has not are shown by their number
             stream.reconfigure(errors="backslashreplace")
-    code = run(sys.argv[1:] if arguments is None else arguments)
+    code = run(arguments)
     try:
         sys.stdout.flush()
     except OSError as failure:
         code = cannot_write(failure)
     with suppress(OSError):
         sys.stderr.flush()
-    os._exit(code)  # everything is written; Arrow's threads abort a process that takes itself apart around them
+    return code
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code is that of the table in errors.py."""
     try:
         wanted = arguments[:1] if arguments and arguments[0] in _COMMANDS else _COMMANDS
-        result = app_of(wanted)(args=list(arguments), prog_name="ldcat", standalone_mode=False)
+        result = _finished(app_of(wanted), arguments)
     except LdcatError as failure:
         render.error(failure)
         return failure.exit_code
@@ -125,12 +133,22 @@ def run(arguments: Sequence[str]) -> int:
         )
         return LdcatError.exit_code
     code = result if isinstance(result, int) else 0
-    return _interrupted() if code == 130 else code
+    return _interrupted() if code == interrupts.EXIT_CODE else code
+
+
+def _finished(app: typer.Typer, arguments: Sequence[str]) -> object:
+    """What a command gives back; raises what it does, but KeyboardInterrupt for whatever a library made of that."""
+    try:
+        return app(args=list(arguments), prog_name="ldcat", standalone_mode=False)
+    finally:
+        if interrupts.heard():
+            raise KeyboardInterrupt
 
 
 def _interrupted() -> int:
+    interrupts.hear_no_more()
     render.problem("interrupted", None)
-    return 130
+    return interrupts.EXIT_CODE
 
 
 def cannot_write(failure: OSError) -> int:

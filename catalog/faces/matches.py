@@ -5,7 +5,7 @@ This module is part of the quick way of `ldcat lookup`: it imports nothing that 
 
 from __future__ import annotations
 
-from catalog.query.match import shared_digest
+from catalog.query.match import CLAIMS, shared_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 
 def match_lines(matches: Sequence[Match]) -> Iterator[str]:
-    """For each match a title, its facts, and what has to be known of it."""
+    """For each match a title, its facts, and what has to be known of it; then of all, whose word they are."""
     for number, match in enumerate(matches, 1):
         yield from fact_lines(match_facts(match), title=f"match {number} of {len(matches)}: {match.technology}")
         for text in match.notes():
             yield f"  ! {text}"
     for text in shared_digest(matches):
         yield f"! {text}"
+    if matches:
+        yield f"! {CLAIMS}"
 
 
 def exit_code(severities: Sequence[str | None]) -> int:

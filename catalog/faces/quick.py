@@ -31,15 +31,12 @@ _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET")
 
 def main() -> None:
     """The command `ldcat`."""
-    try:
-        if sys.argv[1:2] == ["lookup"]:
-            answer = plain_lookup(sys.argv[2:])
-            if answer is not None:
-                _end(*answer)
-        from catalog.faces.cli import main as whole
-    except KeyboardInterrupt:  # before there is anyone to tell it
-        os.write(2, b"ldcat: error: interrupted\n")
-        os._exit(130)
+    if sys.argv[1:2] == ["lookup"]:
+        answer = plain_lookup(sys.argv[2:])
+        if answer is not None:
+            _end(*answer)
+    from catalog.faces.cli import main as whole
+
     whole()
 
 

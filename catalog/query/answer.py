@@ -12,7 +12,7 @@ from catalog.errors import UsageError
 from catalog.launch.native.paths import Kernels
 from catalog.query.evidence import Evidence, LaunchMeasureData
 from catalog.query.lookup import lookup
-from catalog.query.match import Match, shared_by, shared_digest
+from catalog.query.match import CLAIMED, Match, shared_by, shared_digest
 from catalog.query.measure_search import MeasureQuestion, search
 from catalog.query.notes import report_notes, sev_policy_notes
 from catalog.query.published import PublishedRelease
@@ -59,6 +59,7 @@ class Answer:
             "verification": self.report and _verification(self.endorsement),
             "notes": list(self.notes),
             "release": self.release and self.release.to_dict(),
+            "claims": list(CLAIMED) if self.matches else [],
             "matches": [match.to_dict() for match in self.matches],
         }
 

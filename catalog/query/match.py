@@ -12,6 +12,26 @@ if TYPE_CHECKING:
 
 PROVENANCE = ("distribution", "suite", "package", "version", "package_sha256", "path")
 
+CLAIMED = (
+    "firmware.name",
+    "firmware.sha384",
+    *(f"firmware.{name}" for name in PROVENANCE),
+    "kernel_hashes.name",
+    "kernel_hashes_enforced",
+    "vmm_title",
+    "vcpu_types",
+    "launchable",
+    "launchable_reason",
+    "launchable_source",
+    "notes",
+)
+"""Fields of a match in JSON that follow from no hash of its row: the publisher says so."""
+
+CLAIMS = (
+    "names, where a build was published, whether it launches and what it enforces are the publisher's claims: "
+    "no hash says them"
+)
+
 
 class Match:
     """One configuration with the digest asked for.

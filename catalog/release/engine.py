@@ -66,6 +66,18 @@ def _done(waiting: dict[Future[Result], int]) -> Iterator[tuple[int, Result]]:
         yield waiting.pop(future), future.result()
 
 
+class Processes(ProcessPoolExecutor):
+    """Processes that leave Ctrl-C to their parent from their first moment on: they are started as they get tasks."""
+
+    def submit(self, function: Callable[..., Result], /, *args: Any, **named: Any) -> Future[Result]:
+        """As of any executor."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a new process starts with the same mask
+        try:
+            return super().submit(function, *args, **named)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @contextmanager
 def local_engine(workers: int, *, threads: bool) -> Iterator[Engine]:
     """Threads of this process where the work is compiled and leaves the GIL alone, else processes."""
@@ -75,7 +87,7 @@ def local_engine(workers: int, *, threads: bool) -> Iterator[Engine]:
             yield Engine(pool, workers + 2, in_process=True, writers=workers)
         return
     context = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_serve_parent) as processes:
+    with Processes(workers, mp_context=context, initializer=_serve_parent) as processes:
         results: Any = processes._result_queue
         try:
             yield Engine(processes, 2 * workers, in_process=False, writers=workers)
@@ -92,8 +104,7 @@ def processors() -> int:
 
 
 def _serve_parent(*_: Any) -> None:
-    """A worker leaves Ctrl-C to its parent, and does not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A worker does not outlive its parent."""
     Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -13,7 +13,9 @@ from catalog.abi.digest import LaunchDigest
 from catalog.errors import VerificationFailed
 from catalog.faces.quick import plain_lookup
 from catalog.faces.web.current import Served
+from catalog.query.flat import flat
 from catalog.query.lookup import lookup_in_parquet
+from catalog.query.match import CLAIMS
 from catalog.query.store import Catalog
 from catalog.release import manifest
 from catalog.release.build import Built
@@ -201,3 +203,29 @@ def test_what_is_published_by_mistake_is_refused_before_it_is_signed(
     assert (code, out) == (4, "")
     assert "shows what does not follow" in err
     assert not (tmp_path / "log").exists()
+
+
+def test_what_follows_from_no_hash_is_shown_as_a_claim(run: Run, small: Built) -> None:
+    """Once for an answer, in the quick way as in the whole one; and every field is named that is one."""
+    digest = digest_of(small, "sev-snp", kernel=True)
+    code, out, _ = run("lookup", digest)
+    assert code == 0
+    assert out.splitlines()[-1] == f"! {CLAIMS}"
+    assert out.count(CLAIMS) == 1
+    quick = plain_lookup([digest, "--catalog", str(small.folder)])
+    assert quick is not None
+    assert quick[0] == out
+    answer = json.loads(run("lookup", digest, "-f", "json")[1])
+    (match, *_) = answer["matches"]
+    for name in answer["claims"]:
+        value = match
+        for part in name.split("."):
+            value = value[part]
+    bound = set(flat(match)) - set(answer["claims"])
+    assert bound == {
+        *("launch_digest", "technology", "firmware.sha256", "firmware.size", "kernel_hashes.table_sha256"),
+        *("kernel_hashes.kernel_sha256", "kernel_hashes.initrd_sha256", "kernel_hashes.cmdline_sha256"),
+        *("kernel_hashes.append", "vmm", "vcpus", "listed", "vcpu_signature", "sev_features", "revocation"),
+    }
+    assert CLAIMS not in run("lookup", "0" * 96)[1]
+    assert json.loads(run("lookup", "0" * 96, "-f", "json")[1])["claims"] == []

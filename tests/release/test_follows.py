@@ -135,6 +135,12 @@ def test_what_is_right_has_no_faults(small: Built, default: Built) -> None:
         assert list(faults(Catalog.open(built.folder).components, large=True)) == []
 
 
+def test_the_page_has_the_whole_list() -> None:
+    page = (Path(__file__).parents[2] / "docs/audit.md").read_text(encoding="utf-8").replace("`", "")
+    listed = [f"| {derived.file} | {derived.name} | {derived.source} |\n" for derived in FOLLOWS]
+    assert "".join(listed) in page
+
+
 class Opened:
     """A catalog whose manifest may be one that Catalog refuses."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from catalog.release.build import Built
+from tests.query.test_diff import rows_of
 from tests.web.browsers import ELSEWHERE, Watched, page_of
 from tests.web.hosts import StaticHost, static_host
 from tests.web.services import digest_with
@@ -120,6 +122,97 @@ def test_whatever_the_page_came_with(
         assert seen.page.locator(".proven").count() == 0
 
 
+OTHER = hashlib.sha256(b"another kernel").hexdigest()
+EVIL = "console=ttyS0 init=/bin/sh"
+EVIL_HASH = hashlib.sha256(EVIL.encode() + b"\0").hexdigest()
+
+
+def with_kernel(small: Built) -> str:
+    """A digest all of whose rows have a kernel."""
+    return next(
+        digest.hex() for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp" and inputs[2] is not None
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"append": EVIL}, "a command line that is not the one that was measured"),
+        ({"append": "quiet nr_cpus=2 "}, "a command line that is not the one that was measured"),
+        ({"append": EVIL, "cmdline_sha256": EVIL_HASH}, "not of the table that was measured"),
+        ({"kernel_sha256": OTHER}, "not of the table that was measured"),
+        ({"initrd_sha256": OTHER}, "not of the table that was measured"),
+        ({"kernel_sha256": "<b>mine</b>"}, "a kernel that nobody can have measured"),
+        ({"append": None}, "a kernel that nobody can have measured"),
+        ({"append": "quiet nr_cpus=2\0 evil"}, "a kernel that nobody can have measured"),
+        ({"append": "\ud800"}, "a kernel that nobody can have measured"),
+    ],
+)
+def test_the_page_shows_no_kernel_and_no_command_line_that_was_not_measured(
+    browser: Browser,
+    site: Path,
+    lying: tuple[Path, StaticHost],
+    small: Built,
+    changes: dict[str, str | None],
+    why: str,
+) -> None:
+    """Before anybody asks for a proof; rows without a kernel are shown."""
+    copy, host = lying
+    data = json.loads((site / "page.json").read_bytes())
+    ((kernel,),) = data["kernel_hashes"].values()
+    kernel.update(changes)
+    (copy / "page.json").write_text(json.dumps(data))
+    with page_of(browser) as seen:
+        seen.page.goto(f"{host.url}index.html#d={with_kernel(small)}")
+        expect(seen.page.locator("#answer [role=alert]")).to_contain_text(why)
+        assert seen.page.locator("#answer .match").count() == 0
+        assert "init=/bin/sh" not in seen.page.locator("#answer").inner_text()
+        assert seen.said == []
+
+
+def test_the_page_makes_of_a_row_what_it_shows_of_it(
+    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: Built
+) -> None:
+    """What stands beside it in page.json says nothing of its image, its profile or its hashes."""
+    copy, host = lying
+    data = json.loads((site / "page.json").read_bytes())
+    for builds in data["firmware"].values():
+        for build in builds:
+            build["facts"] = [["firmware", "another"], ["firmware SHA-256", OTHER]]
+    data["no_kernel"] = {"name": "", "facts": [["kernel hashes", "mine"]]}
+    (copy / "page.json").write_text(json.dumps(data))
+    digest = with_kernel(small)
+    with page_of(browser) as seen:
+        seen.page.goto(f"{host.url}index.html#d={digest}")
+        expect(seen.page.locator("#answer .match").first).to_be_visible()
+        shown = seen.page.locator("#answer").inner_text()
+        assert OTHER not in shown
+        assert "are the publisher's claims" in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "quiet",
+        "it's",
+        'say "it\'s"',
+        "a\\b",
+        "tab\tline\n\r",
+        "\x00\x1b[31m\x7f\x9f",
+        "\u202eliame",
+        "\xa0\u2028",
+        "e\u0301 \xe9 \u4e2d \U0001f600",
+    ],
+)
+def test_a_command_line_is_quoted_as_on_the_command_line(browser: Browser, host: StaticHost, text: str) -> None:
+    with page_of(browser) as seen:
+        seen.page.goto(f"{host.url}index.html")
+        path = seen.page.evaluate("document.querySelector('script').src.replace(/[^/]*$/, 'kernels.js')")
+        quoted = seen.page.evaluate("([path, text]) => import(path).then((found) => found.quoted(text))", [path, text])
+        assert quoted == repr(text)
+
+
 def test_a_revocation_that_the_page_hides(
     browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: Built
 ) -> None:
@@ -161,3 +254,4 @@ def test_a_page_that_anybody_on_the_way_may_change(browser: Browser, host: Stati
         url = host.url.replace("127.0.0.1", ELSEWHERE)
         proof = verified(seen, url, digest_with(small, technology="sev-snp"))
         expect(proof).to_contain_text("this browser verifies nothing on a page that came over plain http")
+        expect(seen.page.locator("#answer")).to_contain_text("That kernels are those measured is not verified: this")

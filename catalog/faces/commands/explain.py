@@ -175,7 +175,7 @@ def command(
 def _about(reply: Answer) -> dict[str, Any]:
     """What is said of the evidence, as JSON has it."""
     about = reply.to_dict()
-    del about["found"], about["matches"]
+    del about["found"], about["claims"], about["matches"]
     return about
 
 

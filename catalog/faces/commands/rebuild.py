@@ -45,7 +45,7 @@ def command(
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Recompute every launch digest of a log from the components of its releases, and compare.
+    """Recompute every launch digest of a log from the components of its releases, and what they show, and compare.
 
     No firmware is needed: a component has all facts that a launch digest follows from; that they are those of an image
     is for `ldcat inspect` to say. Exit code 4 where anything differs; then nothing is cosigned.

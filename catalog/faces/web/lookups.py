@@ -21,6 +21,7 @@ from catalog.faces.web.problems import Problem, problem_of
 from catalog.faces.web.replies import ASK_AGAIN, HTML, JSON, Reply, told
 from catalog.query.evidence import MAX_EVIDENCE, LaunchMeasureData, sniff
 from catalog.query.log_reader import log_of
+from catalog.query.match import CLAIMED
 from catalog.query.published import PublishedRelease, is_number
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ async def batch(request: Request, served: Served) -> Response:
         answers.append({"launch_digest": digest.hex(), "found": bool(matches), "matches": matches})
         await asyncio.sleep(0)  # others are answered in between
     release = served.catalog.release
-    return told({"release": release and release.to_dict(), "answers": answers})
+    return told({"release": release and release.to_dict(), "claims": CLAIMED, "answers": answers})
 
 
 async def report(request: Request, served: Served) -> Response:

@@ -99,7 +99,10 @@ class ReleaseAnswer(msgspec.Struct):
 
 
 class LookupAnswer(msgspec.Struct):
-    """What the catalog says of a digest, or of a report that has it. found: whether any configuration has it."""
+    """What the catalog says of a digest, or of a report that has it. found: whether any configuration has it.
+
+    claims: fields of each match that follow from no hash of its row: the publisher says so.
+    """
 
     found: bool
     evidence: str
@@ -108,6 +111,7 @@ class LookupAnswer(msgspec.Struct):
     verification: dict[str, Any] | None
     notes: list[str]
     release: ReleaseAnswer | None
+    claims: list[str]
     matches: list[MatchAnswer]
 
 
@@ -120,9 +124,10 @@ class OneOfBatch(msgspec.Struct):
 
 
 class BatchAnswer(msgspec.Struct):
-    """answers: in the order of the digests."""
+    """answers: in the order of the digests. claims: as of one."""
 
     release: ReleaseAnswer | None
+    claims: list[str]
     answers: list[OneOfBatch]
 
 

@@ -1,4 +1,7 @@
-"""What a page has to know of a release to look rows up in it: page.json, of texts, so that scripts know no rules."""
+"""What a page has to know of a release to look rows up in it: page.json, of texts, so that scripts know no rules.
+
+What follows from the fields of a row, scripts make of these: a host could say something else here.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 from catalog.abi.vcpu import VcpuSignature
-from catalog.faces.matches import firmware_facts, kernel_facts
+from catalog.faces.matches import firmware_facts
 from catalog.query.families import families
 from catalog.query.log_reader import LogReader, log_of
 from catalog.query.match import kernel_note, launch_notes
@@ -29,7 +32,7 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes
     """
     release, technologies = catalog.release, catalog.manifest.technologies
     found: dict[str, Any] = {
-        "format": "ldcat-page/1",
+        "format": "ldcat-page/2",
         "name": catalog.manifest.name,
         "manifest_sha256": catalog.manifest_sha256,
         "rows": sum(entry.rows for entry in technologies.values()),
@@ -43,11 +46,9 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes
         "axes": {name: [_text(name, value) for value in values] for name, values in index.axes.items()},
         "firmware": {sha256.hex(): [_build(catalog, row) for row in rows] for sha256, rows in catalog.firmware.items()},
         "kernel_hashes": {
-            sha256.hex(): [{"name": row["name"], "facts": _texts(kernel_facts(row))} for row in rows]
-            for sha256, rows in catalog.kernel_hashes.items()
+            sha256.hex(): [_kernel(row) for row in rows] for sha256, rows in catalog.kernel_hashes.items()
         },
-        "no_kernel": {"name": "", "facts": _texts(kernel_facts(None))},
-        "vmm": {name: f"{name} ({profile.wire.title})" for name, profile in catalog.profiles.items()},
+        "vmm": {name: profile.wire.title for name, profile in catalog.profiles.items()},
         "vcpu_types": {
             f"{value:#010x}": ", ".join(names)
             for value in index.vcpu_signature
@@ -71,15 +72,17 @@ def _build(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
         launch[technology] = {"launchable": known.verdict, "notes": notes}
     return {
         "name": row["name"],
-        "facts": _texts(firmware_facts(row)),
+        "published_in": dict(firmware_facts(row)).get("published in"),
         "kernel_note": kernel_note(True, enforced, version),
         "no_kernel_note": kernel_note(False, enforced, version),
         "launch": launch,
     }
 
 
-def _texts(pairs: list[tuple[str, object]]) -> list[list[str]]:
-    return [[name, str(value)] for name, value in pairs]
+def _kernel(row: dict[str, Any]) -> dict[str, str]:
+    """What a browser hashes and shows."""
+    hashes = {name: row[name].hex() for name in ("kernel_sha256", "initrd_sha256", "cmdline_sha256")}
+    return {"name": row["name"], **hashes, "append": row["append"]}
 
 
 def _text(axis: str, value: Any) -> str:

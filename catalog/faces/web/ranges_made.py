@@ -9,7 +9,6 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -22,6 +21,7 @@ from catalog.query.log_reader import log_of
 from catalog.query.store import Catalog
 from catalog.release import inputs
 from catalog.release.beneath import Files, open_file
+from catalog.release.engine import Processes
 from catalog.release.enumeration import Progress
 from catalog.release.log_folder import StateFolder
 from catalog.release.ranges import INDEX, MAX_INDEX, MAX_READ, RangeIndex, ranges_of
@@ -76,7 +76,7 @@ def _made(catalog: Catalog, begin: Begin | None) -> Path:
         if begin is None:
             for name in catalog.manifest.files:
                 catalog.need(name)
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            with Processes(1, mp_context=get_context("spawn")) as pool:
                 pool.submit(_make_elsewhere, catalog.files, catalog.manifest_sha256, made).result()
         else:
             rows = sum(entry.rows for entry in catalog.manifest.technologies.values())

@@ -1,6 +1,7 @@
 // The page: what is pasted or dropped is read here, and the host is asked for one range of the catalog, no more.
 
 import { Malformed, sniff } from "./evidence.js";
+import { NotMeasured } from "./kernels.js";
 import { NotProven, cannotVerify, prove } from "./log.js";
 import { Catalog, Unreachable, revocationOf } from "./rows.js";
 
@@ -9,6 +10,8 @@ const input = form.querySelector("textarea");
 const file = form.querySelector("input[type=file]");
 const out = document.querySelector("#answer");
 const root = document.body.dataset.root;
+const CLAIMS = "Names, where a build was published, whether it launches and what it enforces are the publisher's claims: " +
+  "no hash says them.";
 const ABOUT_BUILD = "Where this build is from, how it launches, its memory map";
 let opened = null;
 let asked = 0;
@@ -32,7 +35,7 @@ const fetched = () => (opened ??= Catalog.open(root).catch((error) => { opened =
 async function answer(bytes) {
   const number = ++asked;
   const shown = await answered(bytes).catch((error) => {
-    if (!(error instanceof Malformed || error instanceof Unreachable)) console.error(error);
+    if (![Malformed, NotMeasured, Unreachable].some((kind) => error instanceof kind)) console.error(error);
     return [make("h2", { tabindex: "-1" }, "No answer"), make("p", { class: "warn", role: "alert" }, error.message)];
   });
   if (number !== asked) return; // another question came meanwhile
@@ -61,7 +64,7 @@ async function answered(bytes) {
     ...told,
     make("p", { class: "note" }, asking(catalog)),
     ...stale(catalog.page.release?.fresh_until),
-    ...(found.length ? [make("p", {}, "It says what was launched, not that it can be trusted.")] : missed()),
+    ...(found.length ? hit() : missed()),
     ...found.map((match, at) => shownMatch(catalog, match, digest, `match ${at + 1} of ${found.length}`)),
     ...(found.length > 1 ? [make("p", { class: "warn" },
       `${found.length} configurations have this digest: it does not say which of them was launched`)] : []),
@@ -80,6 +83,12 @@ function asking(catalog) {
 function stale(until) {
   if (!until || Date.now() / 1000 <= until) return [];
   return [make("p", { class: "warn" }, "Nobody vouches for this release any more: its publisher may have a newer one.")];
+}
+
+function hit() {
+  const told = [make("p", {}, `It says what was launched, not that it can be trusted. ${CLAIMS}`)];
+  if (cannotVerify()) told.push(make("p", { class: "warn" }, `That kernels are those measured is not verified: ${cannotVerify()}`));
+  return told;
 }
 
 function missed() {

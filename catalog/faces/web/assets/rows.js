@@ -1,6 +1,7 @@
 // Rows of the catalog: one file of a range is asked for, and only what is in it is looked at.
 
 import { hexOf } from "./evidence.js";
+import { checkKernel, kernelFacts } from "./kernels.js";
 
 const FRAGMENT = 16; // bytes of a digest that stand in a range
 const MAX_RANGE = 128 << 10;
@@ -61,7 +62,8 @@ export class Catalog {
     return number.toString(16).padStart(Math.ceil(bits / 4) || 1, "0");
   }
 
-  // Every configuration that has a digest, in hex: { technology, facts, notes, row }.
+  // Every configuration that has a digest, in hex: { technology, facts, notes, row }. Raises NotMeasured for a kernel that
+  // is not what its row says: what is shown of a row follows from the fields of its leaf, but for what the publisher claims.
   async lookup(digest) {
     const { folder, entry_size: size } = this.page.range;
     const data = await get(`${this.root}${folder}${this.rangeOf(digest)}`, MAX_RANGE);
@@ -70,7 +72,7 @@ export class Catalog {
     const found = [];
     for (let at = 0; at < data.length; at += size) {
       if (hexOf(data.subarray(at, at + FRAGMENT)) === fragment) {
-        found.push(...this.#matches(digest, this.#rowOf(data.subarray(at + FRAGMENT, at + size))));
+        found.push(...await this.#matches(digest, this.#rowOf(data.subarray(at + FRAGMENT, at + size))));
       }
     }
     return found.sort((a, b) => compare(a.order, b.order));
@@ -89,7 +91,7 @@ export class Catalog {
     return row;
   }
 
-  #matches(digest, texts) {
+  async #matches(digest, texts) {
     const row = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, JSON.parse(text)]));
     if (digest.length !== this.page.digest_digits[row.technology]) return [];
     const record = { ...row, launch_digest: digest };
@@ -97,26 +99,27 @@ export class Catalog {
     const found = [];
     for (const build of this.page.firmware[row.firmware_sha256]) {
       const measured = row.kernel_hashes_sha256 !== null;
-      for (const kernel of measured ? this.page.kernel_hashes[row.kernel_hashes_sha256] : [this.page.no_kernel]) {
+      for (const kernel of measured ? this.page.kernel_hashes[row.kernel_hashes_sha256] : [null]) {
+        if (kernel) await checkKernel(row.kernel_hashes_sha256, kernel);
         const launch = build.launch[row.technology];
         const types = this.page.vcpu_types[row.vcpu_signature] ?? "no name";
         const signature = row.vcpu_signature === null ? [] : [["vCPU signature", `${row.vcpu_signature} (${types})`]];
         const profile = row.vmm === null ? [] : [
-          ["VMM profile", this.page.vmm[row.vmm]],
+          ["VMM profile", `${row.vmm} (${this.page.vmm[row.vmm]})`],
           ["vCPUs", `${row.vcpus}`],
           ...signature,
           ["sev_features", row.sev_features],
         ];
         found.push({
           technology: row.technology,
-          facts: [...build.facts, ...kernel.facts, ...profile, ["launchable", launch.launchable]],
+          facts: [...buildFacts(build, row), ...kernelFacts(kernel), ...profile, ["launchable", launch.launchable]],
           notes: [
             ...(revoked ? [`${revoked.severity} by its publisher: ${revoked.reason}`] : []),
             measured ? build.kernel_note : build.no_kernel_note,
             ...launch.notes,
           ],
           revoked: revoked?.severity ?? null,
-          order: [row.technology, build.name, kernel.name, row.vmm ?? "", row.vcpu_signature ?? "", row.sev_features, row.vcpus],
+          order: [row.technology, build.name, kernel?.name ?? "", row.vmm ?? "", row.vcpu_signature ?? "", row.sev_features, row.vcpus],
           record,
           leaf: leafOf(texts, digest),
         });
@@ -124,6 +127,11 @@ export class Catalog {
     }
     return found;
   }
+}
+
+function buildFacts(build, row) {
+  const published = build.published_in === null ? [] : [["published in", build.published_in]];
+  return [["firmware", build.name], ["firmware SHA-256", row.firmware_sha256], ...published];
 }
 
 // What revokes a row, or advises against it: the newest that selects it counts, as docs/log.md says.
