@@ -14,7 +14,7 @@ from itertools import chain
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.errors import MalformedRecord, UsageError, VerificationFailed
+from catalog.errors import MalformedRecord, Unreadable, UsageError, VerificationFailed
 from catalog.release import manifest
 from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.release.log_history import History, read_history
@@ -162,7 +162,15 @@ def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -
     if current.origin != last.origin:
         raise VerificationFailed(f"{log.root} is the log {current.origin}, not {last.origin}")
     if current.size < last.size:
-        if merkle.root_hash(last.size, TileReader(log, last.size).node) != last.root:
+        try:
+            root = merkle.root_hash(last.size, TileReader(log, last.size).node)
+        except Unreadable as error:
+            found = f"{current.size:,} leaves of {last.origin}" if published else "no log"
+            raise VerificationFailed(
+                f"{log.root} has {found}, and this machine signed {last.size:,} leaves of it: {state.path}",
+                "name the folder of the log, or copy it back from where it is served; it is never begun anew",
+            ) from error
+        if root != last.root:
             raise VerificationFailed(f"{log.root} is older than what was signed last, and has not its leaves")
         log.write([(CHECKPOINT, bytes(signed))])
         return last

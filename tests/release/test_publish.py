@@ -192,6 +192,26 @@ def test_a_restored_backup_does_not_fork_the_log(publisher: Publisher, small: Bu
         publisher.publish(small, now=NOW + 2)
 
 
+def test_an_empty_folder_where_this_machine_signed_a_log_is_said_to_be_one(
+    publisher: Publisher, small: Built, fewer: Built
+) -> None:
+    publisher.publish(fewer)
+    shutil.copytree(publisher.log.root, publisher.root / "backup")
+    size = publisher.publish(small, now=NOW + 1).checkpoint.size
+    shutil.rmtree(publisher.log.root)
+    signed = f"and this machine signed {size} leaves of it: {publisher.state.path}"
+    with pytest.raises(VerificationFailed) as caught:
+        publisher.publish(small, now=NOW + 2)
+    assert str(caught.value) == f"{publisher.log.root} has no log, {signed}"
+    assert "copy it back" in str(caught.value.hint)
+    assert publisher.log.checkpoint() is None
+    shutil.rmtree(publisher.log.root)
+    (publisher.root / "backup").rename(publisher.log.root)
+    older = publisher.checkpoint().size
+    with pytest.raises(VerificationFailed, match=f"has {older} leaves of {ORIGIN}, and this machine signed {size} "):
+        publisher.publish(small, now=NOW + 2)
+
+
 def test_a_log_that_somebody_else_forked_is_not_extended(
     publisher: Publisher, small: Built, fewer: Built, tmp_path: Path
 ) -> None:
