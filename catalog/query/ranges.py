@@ -1,6 +1,7 @@
 """Ranges asked: the file that a digest would be in is fetched, and what it says is measured again.
 
-A row that is there has the digest, whoever wrote the file. That none is there is the host's word alone.
+A row that is there has the digest, whoever wrote the file. That none is there is the host's word alone. Ranges list the
+first 16 bytes of a digest: a row whose digest differs behind them is another's, and no fault of the host.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from catalog.errors import LdcatError, VerificationFailed
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.technology import measure, technology_named
 from catalog.query.store import Catalog
-from catalog.release.ranges import MAX_READ, RangeIndex
+from catalog.release.ranges import FRAGMENT, MAX_READ, RangeIndex
 
 Fetch = Callable[[str, int], bytes]
 """A file by its name, of at most so many bytes."""
@@ -36,15 +37,19 @@ class Ranges:
     def rows(self, digest: LaunchDigest) -> Iterator[dict[str, Any]]:
         """Every row that has the digest, by the columns of launch_digests.parquet.
 
-        Raises what fetching does, MalformedInput for what is no range, VerificationFailed for a row that it has not.
+        Raises what fetching does, MalformedInput for what is no range, VerificationFailed for a row whose digest is not
+        what the range says of it.
         """
         name = self._index.name(digest.value)
         for inputs in self._index.find(self._fetch(name, MAX_READ), digest.value):
-            if self._measured(inputs) != digest:
+            measured = self._measured(inputs)
+            if measured is None or measured.value[:FRAGMENT] != digest.value[:FRAGMENT]:
                 raise VerificationFailed(
                     f"a range of {self._catalog.place} has a row that does not have this launch digest",
                     "the host is wrong about it: ask another one, or fetch the catalog",
                 )
+            if measured != digest:
+                continue
             yield {
                 **inputs,
                 "launch_digest": digest.value,

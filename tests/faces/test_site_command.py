@@ -102,6 +102,18 @@ def test_a_host_that_lies_is_not_believed(place: Place, small: Built, site: Path
         Release.open(url, place.trust)
 
 
+def test_a_digest_that_begins_as_one_of_a_range_is_not_found_and_no_fault_of_the_host(
+    run: Run, place: Place, small: Built, url: str
+) -> None:
+    digest = next(digest for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp")
+    last = digest[:-1] + bytes([digest[-1] ^ 1])
+    for near in (digest[:FRAGMENT] + bytes(32), last, digest[:32]):  # the last one as long as those of sev
+        with Release.open(url, place.trust) as release:
+            assert release.lookup(near) == ()
+        code, _, err = run("lookup", near.hex(), "--catalog", url, "--trust", str(place.trust))
+        assert (code, "nothing proves it" in err, "wrong" in err) == (1, True, False)
+
+
 def test_a_site_is_completed_with_each_release(run: Run, place: Place, site: Path) -> None:
     before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
     place.publish(REVOKE)

@@ -16,7 +16,7 @@ from catalog.release.build import Built
 from tests.query.test_diff import rows_of
 from tests.web.browsers import ELSEWHERE, Watched, page_of
 from tests.web.hosts import StaticHost, static_host
-from tests.web.services import digest_with
+from tests.web.services import Service, digest_with
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -246,6 +246,21 @@ def test_a_range_that_is_none(browser: Browser, lying: tuple[Path, StaticHost], 
     with page_of(browser) as seen:
         seen.page.goto(f"{host.url}index.html#d={digest}")
         expect(seen.page.locator("#answer [role=alert]")).to_contain_text("cannot be fetched: status 404")
+
+
+def test_no_row_is_verified_for_a_digest_that_only_begins_as_its_own(
+    browser: Browser, host: StaticHost, served: Service, small: Built
+) -> None:
+    digest = digest_with(small, technology="sev-snp")
+    near = digest[:-1] + f"{int(digest[-1], 16) ^ 1:x}"
+    assert served.json(f"/d/{near}.json")["matches"] == []
+    with page_of(browser) as seen:
+        proof = verified(seen, host.url, near)
+        expect(proof.locator("[role=alert]")).to_contain_text("no configuration has this launch digest")
+        said = seen.page.locator("#answer").inner_text()
+        assert "listed with this launch digest" in said
+        assert "The list has the first 16 bytes of each digest" in said
+        assert seen.page.locator(".proven").count() == 0
 
 
 def test_a_page_that_anybody_on_the_way_may_change(browser: Browser, host: StaticHost, small: Built) -> None:

@@ -2,7 +2,7 @@
 // Texts: C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof; RFC 6962.
 
 import { hexOf } from "./evidence.js";
-import { get } from "./rows.js";
+import { FRAGMENT, get } from "./rows.js";
 
 const WIDTH = 256;
 const HASH = 32;
@@ -164,6 +164,9 @@ class Log {
       const within = entries.slice(Math.max(0, low - begin), high - begin);
       const at = within.indexOf(leaf);
       if (at >= 0) return Math.max(low, begin) + at;
+      if (within.some((entry) => isAlike(entry, leaf))) {
+        throw new NotProven("no configuration has this launch digest: that of the row which is listed begins as it does, and ends otherwise");
+      }
       const [first, last] = [within[0], within[within.length - 1]];
       if (leaf < first) [high, most] = [Math.max(low, begin), spot(first)];
       else if (leaf > last) [low, least] = [Math.min(high, begin + entries.length), spot(last)];
@@ -271,6 +274,14 @@ function halfOf(number) {
 // Where a leaf is among all digests, from 0 to 1.
 function spot(leaf) {
   return parseInt(leaf.slice(leaf.indexOf('"launch_digest":"') + 17).slice(0, 12), 16) / 2 ** 48;
+}
+
+// Whether a leaf is of the same row, and its digest begins as that of another leaf: a range tells no more of it.
+function isAlike(entry, leaf) {
+  const start = leaf.indexOf('"launch_digest":"') + 17;
+  const listed = start + 2 * FRAGMENT;
+  const end = leaf.indexOf('"', start);
+  return entry.slice(0, listed) === leaf.slice(0, listed) && entry.slice(end) === leaf.slice(end);
 }
 
 function tileName(number) {

@@ -3,7 +3,7 @@
 import { Malformed, sniff } from "./evidence.js";
 import { NotMeasured } from "./kernels.js";
 import { NotProven, cannotVerify, prove } from "./log.js";
-import { Catalog, Unreachable, revocationOf } from "./rows.js";
+import { Catalog, FRAGMENT, Unreachable, revocationOf } from "./rows.js";
 
 const form = document.querySelector("#lookup");
 const input = form.querySelector("textarea");
@@ -12,6 +12,7 @@ const out = document.querySelector("#answer");
 const root = document.body.dataset.root;
 const CLAIMS = "Names, where a build was published, whether it launches and what it enforces are the publisher's claims: " +
   "no hash says them.";
+const LISTED = `The list has the first ${FRAGMENT} bytes of each digest; all of it is compared when a row is verified.`;
 const ABOUT_BUILD = "Where this build is from, how it launches, its memory map";
 let opened = null;
 let asked = 0;
@@ -56,8 +57,8 @@ async function answered(bytes) {
   const found = evidence.isReport ? all.filter(({ technology }) => technology === "sev-snp") : all;
   history.replaceState(null, "", `#d=${digest}`);
   const title = found.length === 0 ? "No configuration of this catalog has this launch digest"
-    : found.length === 1 ? "One configuration has this launch digest"
-    : `${found.length} configurations have this launch digest`;
+    : found.length === 1 ? "One configuration is listed with this launch digest"
+    : `${found.length} configurations are listed with this launch digest`;
   return [
     make("h2", { tabindex: "-1" }, title),
     make("p", { class: "digest mono" }, digest),
@@ -86,7 +87,7 @@ function stale(until) {
 }
 
 function hit() {
-  const told = [make("p", {}, `It says what was launched, not that it can be trusted. ${CLAIMS}`)];
+  const told = [make("p", {}, `It says what was launched, not that it can be trusted. ${LISTED} ${CLAIMS}`)];
   if (cannotVerify()) told.push(make("p", { class: "warn" }, `That kernels are those measured is not verified: ${cannotVerify()}`));
   return told;
 }

@@ -3,7 +3,7 @@
 import { hexOf } from "./evidence.js";
 import { checkKernel, kernelFacts } from "./kernels.js";
 
-const FRAGMENT = 16; // bytes of a digest that stand in a range
+export const FRAGMENT = 16; // bytes of a digest that stand in a range
 const MAX_RANGE = 128 << 10;
 const MAX_PAGE = 64 << 20;
 
