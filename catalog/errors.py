@@ -10,7 +10,8 @@
     ├── VerificationFailed      4  bytes that differ from the hash recorded for them
     │   ├── UntrustedSigner     6  a note that nobody signed who is trusted
     │   ├── Stale               8  a checkpoint that nobody vouches for any more
-    │   └── OlderThanSeen       9  a checkpoint that is older than one that was seen before
+    │   ├── OlderThanSeen       9  a checkpoint that is older than one that was seen before
+    │   └── FalseRecord        11  a signed record or list that does not follow from the leaves of its log
     ├── Unreadable              5  a file or folder that cannot be read or written
     │   └── DiskFull            5  no room for a file: the disk, a quota, the largest size of a file
     └── OutOfMemory            13  no memory for what was asked
@@ -96,6 +97,15 @@ class OlderThanSeen(VerificationFailed):
     """A checkpoint that is older than one that was seen before: a copy that was restored, or an attack."""
 
     exit_code = 9
+
+
+class FalseRecord(VerificationFailed):
+    """A release record, or a list of revocations, that does not follow from the leaves of its log: it was signed so.
+
+    No damage and no stranger does that: whoever has the key of the log made it.
+    """
+
+    exit_code = 11
 
 
 class Unreadable(LdcatError):

@@ -66,9 +66,10 @@ class HostedLog(LogFolder):
     def checkpoint(self) -> Note | None:
         return Note.parse(self.read(CHECKPOINT, MAX_NOTE))
 
-    def open(self, release: PublishedRelease, progress: Progress = unseen) -> Catalog:
+    def open(self, release: PublishedRelease, progress: Progress = unseen, revocations: bytes | None = None) -> Catalog:
         """The catalog of a release, whose files are fetched as they are needed, and what the log revokes.
 
+        revocations: the list of the last release, where it was read already.
         progress: shows how a file comes: told of its size, gives what is told of how much of it is there. Raises
         Unreadable, MalformedInput, VerificationFailed for files that are not those of the release.
         """
@@ -79,7 +80,8 @@ class HostedLog(LogFolder):
         for number in {release.number, release.last}:
             path = f"releases/{number}/revocations.json"
             self._place(path)
-            write_whole(self.root / path, self.read(path, MAX_REVOCATIONS))  # verified as it is read
+            there = revocations if number == release.last else None
+            write_whole(self.root / path, there or self.read(path, MAX_REVOCATIONS))  # verified as it is read
         known: set[str] = set()
 
         def fetch(name: str, entry: FileEntry) -> None:

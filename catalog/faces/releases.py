@@ -58,7 +58,7 @@ def open_asked(
     if is_within(str(note), place):
         warn(f"{note} is in the folder of the log: whoever writes there says whom you trust")
     text = read_file(note, limit=MAX_READ, regular=True)
-    release = _verified_past(_log_at(place.log), place.number, text) if past else _verified_once(place, text)
+    release = _verified_past(_log_at(place.log), place.number, text) if past else _verified_once(place, text, warn)
     opened = Catalog.open_release(release)
     _say(release, quiet=quiet, warn=warn)
     return opened
@@ -117,12 +117,12 @@ def trust_of(asked: object, trust: Path | None) -> Trust:
 
 def verified_proof(bundle: bytes, believed: Trust, digest: str | None) -> Verdict:
     """What a proof bundle says, of a digest in hex where one is given; its checkpoint is remembered."""
-    from catalog.faces.seen import checkpoints, verified_against_seen  # cryptography takes long to load
+    from catalog.faces.seen import Kept, seen_of, verified_against_seen  # cryptography takes long to load
     from catalog.query.verify_proof import verify_bundle
 
-    def verify(seen: Mapping[str, Note]) -> tuple[Verdict, Note | None]:
-        verdict = verify_bundle(bundle, believed, now=int(time.time()), seen=checkpoints(seen), digest=digest)
-        return verdict, verdict.newest
+    def verify(kept: Mapping[str, Kept]) -> tuple[Verdict, Kept | None]:
+        verdict = verify_bundle(bundle, believed, now=int(time.time()), seen=seen_of(kept), digest=digest)
+        return verdict, Kept(verdict.newest, verdict.revocations) if verdict.newest else None
 
     verdict, _ = verified_against_seen({log.name for log in believed.policy.logs}, verify)
     return verdict
@@ -132,13 +132,17 @@ def _open_hosted(asked: HostedPlace, trust: Path | None, *, skip: bool, quiet: b
     """Verified each time: whether the host has something newer is a part of the question."""
     from catalog.faces.hosted import HostedLog  # cryptography takes long to load
 
-    log = HostedLog.of(asked)
+    log, revocations = HostedLog.of(asked), None
     if skip:
         release = _unverified(log, asked.number, warn)
     else:
         note = read_file(_trust_asked(asked, trust), limit=MAX_READ, regular=True)
-        release = _verified_past(log, asked.number, note) if past else _verified(log, asked.number, note)[0].release
-    opened = log.open(release, partial(_fetching, quiet=quiet))
+        if past:
+            release = _verified_past(log, asked.number, note)
+        else:
+            verified, _ = _verified(log, asked.number, note, warn=warn)
+            release, revocations = verified.release, verified.revocations_json
+    opened = log.open(release, partial(_fetching, quiet=quiet), revocations)
     if not skip:
         _say(release, quiet=quiet, warn=warn)
     return opened
@@ -151,7 +155,7 @@ def _fetching(size: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
         yield begin("fetched", size)
 
 
-def _verified_once(place: Place, trust: bytes) -> PublishedRelease:
+def _verified_once(place: Place, trust: bytes, warn: Warn) -> PublishedRelease:
     """For each checkpoint and trust note: what was verified is remembered."""
     memory = Remembered(str(state_folder()), place, trust)
     try:
@@ -164,7 +168,7 @@ def _verified_once(place: Place, trust: bytes) -> PublishedRelease:
     from catalog.release.log_folder import StateFolder
     from catalog.transparency.trust import MAX_AHEAD
 
-    verified, kept = _verified(_log_at(place.log or ""), place.number, trust, memory)
+    verified, kept = _verified(_log_at(place.log or ""), place.number, trust, memory, warn=warn)
     log, since, path = SeenLog("seen", verified.release.origin), int(time.time()) - MAX_AHEAD, Path(memory.path)
     text = memory.text(verified.release, bytes(verified.note), (str(log.path), bytes(kept)), since)
     with suppress(Unreadable), log.locked():  # where it cannot be kept, it is verified again the next time
@@ -173,26 +177,28 @@ def _verified_once(place: Place, trust: bytes) -> PublishedRelease:
 
 
 def _verified(
-    log: LogFolder, number: int | None, trust: bytes, memory: Remembered | None = None
+    log: LogFolder, number: int | None, trust: bytes, memory: Remembered | None = None, *, warn: Warn
 ) -> tuple[VerifiedRelease, Note]:
     """A release, and the newest note that is kept of its log.
 
     memory: says which log it has to be, where one was verified at that place before.
     """
-    from catalog.faces.seen import checkpoints, verified_against_seen  # cryptography takes long to load
+    from catalog.faces.seen import Kept, seen_of, verified_against_seen  # cryptography takes long to load
     from catalog.query.verify_proof import read_trust
     from catalog.query.verify_release import verify_release
 
     believed = read_trust(trust)
 
-    def verify(seen: Mapping[str, Note]) -> tuple[VerifiedRelease, Note]:
-        verified = verify_release(log, number, believed, now=int(time.time()), seen=checkpoints(seen))
+    def verify(kept: Mapping[str, Kept]) -> tuple[VerifiedRelease, Kept]:
+        verified = verify_release(log, number, believed, now=int(time.time()), seen=seen_of(kept))
         origin = verified.release.origin
         if memory and (before := _origin(memory)) not in (None, origin):
             raise _another(f"{log.name} is the log {origin} now, and was {before}", memory)
-        return verified, verified.note
+        return verified, Kept(verified.note, verified.revocations)
 
     verified, kept = verified_against_seen({log.name for log in believed.policy.logs}, verify)
+    for said in verified.said:
+        warn(said)
     return verified, kept or verified.note
 
 

@@ -12,14 +12,17 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from catalog.errors import Unreadable
 from catalog.faces.places import remembered
+from catalog.query.seen import Seen
 from catalog.release.inputs import unreadable
 from catalog.release.log_folder import LastCheckpoint
+from catalog.release.revocation_chain import RevocationChain
+from catalog.release.seen_revocations import SeenRevocations
 from catalog.release.writer import open_lock, opened
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
@@ -39,6 +42,19 @@ class SeenMeanwhile(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a log: the newest note that was verified, and the chain of the revocations that it had."""
+
+    note: Note
+    revocations: RevocationChain = field(default_factory=RevocationChain)
+
+    @property
+    def seen(self) -> Seen:
+        """What the note says, which was verified when it was kept."""
+        return Seen(Checkpoint.parse(self.note.text), self.revocations)
+
+
+@dataclass(frozen=True, slots=True)
 class SeenLog:
     """what: who remembers: "seen" is whoever asks catalogs, "watched" is `ldcat monitor`. origin: of the log."""
 
@@ -50,27 +66,36 @@ class SeenLog:
         """Of the note; raises Unreadable where there is no place."""
         return self._kept.path
 
-    def read(self) -> Note | None:
+    def read(self) -> Kept | None:
         """None where nothing was seen yet; raises Unreadable, MalformedInput."""
-        return self._kept.read()
+        revocations = self._revocations.read()  # before the note, after which they are written: never of a later one
+        note = self._kept.read()
+        return None if note is None else Kept(note, revocations)
 
-    def commit(self, expected: Note | None, note: Note) -> Note:
-        """Exchange what was read before for a note that was verified against it; what is kept then.
+    def commit(self, expected: Kept | None, new: Kept) -> Note:
+        """Exchange what was read before for what was verified against it; the note that is kept then.
 
         A note of the same checkpoint stays, whoever signed it. Raises SeenMeanwhile where something else than
         `expected` is kept by now; Unreadable, and then nothing of the note may be believed.
         """
         now = self.read()
-        if not _same(now, note):
+        if now is None or now.seen != new.seen:
             with self.locked():
                 now = self.read()
-                if not _same(now, note):
+                if now is None or now.seen != new.seen:
                     if now != expected:
                         raise SeenMeanwhile
-                    self._kept.write(note)
-                    return note
-        assert now is not None, "it is the same as a note"  # noqa: S101
-        return now
+                    return self._exchange(now, new)
+        return now.note
+
+    def _exchange(self, now: Kept | None, new: Kept) -> Note:
+        note = new.note
+        if now and now.seen.checkpoint == new.seen.checkpoint:
+            note = now.note
+        else:
+            self._kept.write(note)
+        self._revocations.write(new.revocations)
+        return note
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -82,33 +107,37 @@ class SeenLog:
     def _kept(self) -> LastCheckpoint:
         return remembered(self.what, self.origin)
 
+    @property
+    def _revocations(self) -> SeenRevocations:
+        return SeenRevocations(self.path.with_suffix(".revocations"))
+
 
 def verified_against_seen(
-    origins: Iterable[str], verify: Callable[[Mapping[str, Note]], tuple[T, Note | None]], what: str = "seen"
+    origins: Iterable[str], verify: Callable[[Mapping[str, Kept]], tuple[T, Kept | None]], what: str = "seen"
 ) -> tuple[T, Note | None]:
     """What `verify` finds, and the note that is kept then; None where there is none to keep.
 
-    verify: told the newest notes that were seen, by origin; says what it found, and the note to remember. It is asked
+    verify: told what is kept, by origin; says what it found, and what to keep. It is asked
     again where another process saw something else meanwhile. Raises as `verify`; Unreadable where that never ends, or
     where it cannot be kept: nothing is believed that would be forgotten.
     """
     logs = {origin: SeenLog(what, origin) for origin in origins}
     for _ in range(_ATTEMPTS):
-        seen = {origin: note for origin, log in logs.items() if (note := log.read())}
-        found, note = verify(seen)
-        if note is None:
+        kept = {origin: before for origin, log in logs.items() if (before := log.read())}
+        found, new = verify(kept)
+        if new is None:
             return found, None
-        origin = Checkpoint.parse(note.text).origin
+        origin = new.seen.checkpoint.origin
         try:
-            return found, logs[origin].commit(seen.get(origin), note)
+            return found, logs[origin].commit(kept.get(origin), new)
         except SeenMeanwhile:
             continue
     raise Unreadable("other processes see a newer checkpoint each time this one looks", "ask again later")
 
 
-def checkpoints(seen: Mapping[str, Note]) -> dict[str, Checkpoint]:
-    """What notes say that were verified when they were written."""
-    return {origin: Checkpoint.parse(note.text) for origin, note in seen.items()}
+def seen_of(kept: Mapping[str, Kept]) -> dict[str, Seen]:
+    """What was seen, by origin."""
+    return {origin: one.seen for origin, one in kept.items()}
 
 
 @contextmanager
@@ -158,7 +187,3 @@ def _is_free(descriptor: int) -> bool:
 def _holder(descriptor: int) -> str:
     said = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
     return f"process {said}" if said.isdecimal() else "another process"
-
-
-def _same(kept: Note | None, note: Note) -> bool:
-    return kept is not None and Checkpoint.parse(kept.text) == Checkpoint.parse(note.text)

@@ -25,6 +25,7 @@ RULES = {
     "profile": "VMM profiles are those that are embedded here",
     "image": "an image has the component that is recorded of it",
     "log": "the log is signed, whole, and goes by its rules",
+    "record": "release records, and the revocations that they name, follow from the leaves before them",
     "release": "the log names this manifest for the release",
     "leaf": "each row is a leaf of the log",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.query.audit import AuditFinding, odd, wrong
@@ -16,6 +16,7 @@ from catalog.release import inputs
 from catalog.release.beneath import IS_LINK, Files
 from catalog.release.log_folder import LastCheckpoint, LogFolder
 from catalog.release.log_history import read_history
+from catalog.release.log_walk import WalkedRelease
 from catalog.release.manifest import part_names
 from catalog.release.parquet import read_parquet
 from catalog.release.row_leaves import row_leaves
@@ -26,11 +27,12 @@ from catalog.transparency.tiles import WIDTH, TileReader
 
 
 def log_findings(
-    log: LogFolder, trust: Note | None, seen: Mapping[str, LastCheckpoint], now: int
+    log: LogFolder, number: int | None, trust: Note | None, seen: Mapping[str, LastCheckpoint], now: int
 ) -> Iterator[AuditFinding]:
     """What is wrong with the log itself. trust: the note that says who has to sign. now: seconds since 1970.
 
-    seen: by origin, the newest checkpoint that was verified here before.
+    number: of the release that is audited; None for the last one. seen: by origin, the newest checkpoint that was
+    verified here before.
     """
     if trust is None:
         yield odd("log", "checkpoint", "no trust note was given: nobody says who has to sign")
@@ -45,9 +47,21 @@ def log_findings(
             checkpoint = Checkpoint.parse(note.text)
             if checkpoint.origin in seen:
                 yield from _seen_findings(log, checkpoint, seen[checkpoint.origin])
-            read_history(log, checkpoint)
+            history = read_history(log, checkpoint, now=now)
+            yield from _record_findings(history.walk.releases, number)
+            history.check()
     except LdcatError as failure:
         yield wrong("log", "entries", str(failure))
+
+
+def _record_findings(releases: Sequence[WalkedRelease], number: int | None) -> Iterator[AuditFinding]:
+    """What release records say that does not follow: an error of the last and of the audited one, which are used."""
+    for each in releases:
+        used = each is releases[-1] or each.record.release == number
+        for why in each.false:
+            yield (wrong if used else odd)("record", f"release {each.record.release}", why)
+        if each.steps_back:
+            yield odd("record", f"release {each.record.release}", each.steps_back)
 
 
 def _seen_findings(log: LogFolder, found: Checkpoint, memory: LastCheckpoint) -> Iterator[AuditFinding]:

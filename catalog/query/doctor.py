@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.errors import LdcatError
-from catalog.query.doctor_log import leftover_findings, memory_findings, read_last_leaf, release_findings
+from catalog.query.doctor_log import (
+    leftover_findings,
+    memory_findings,
+    read_last_leaf,
+    record_findings,
+    release_findings,
+)
 from catalog.query.doctor_signers import (
     Signatures,
     freshness_findings,
@@ -54,6 +60,7 @@ def examine(log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoin
         if release:
             findings += version_findings(release, trust)
             findings += release_findings(log, release)
+            findings += record_findings(log, checkpoint, trust, now)
     for origin, memory in signed.items():
         if checkpoint is None or checkpoint.origin == origin:
             findings += memory_findings(log, checkpoint, origin, memory)

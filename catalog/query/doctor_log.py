@@ -9,8 +9,10 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from catalog.errors import LdcatError, VerificationFailed
+from catalog.errors import FalseRecord, LdcatError, VerificationFailed
 from catalog.query.finding import Finding, error, note
+from catalog.query.log_reader import LogReader
+from catalog.query.release_check import check_last_release
 from catalog.release import inputs, manifest
 from catalog.release.beneath import IS_LINK, Files
 from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
@@ -21,6 +23,7 @@ from catalog.release.writer import is_partial
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, Store, TileReader, tile_path, tile_width
+from catalog.transparency.trust import Trust
 
 _RESTORE = "restore it from another copy of the log, such as the host's"
 
@@ -84,6 +87,16 @@ def release_findings(log: LogFolder, release: ReleaseRecord) -> Iterator[Finding
         else:
             if name == manifest.NAME and log.is_here:
                 yield from _listed_findings(log, folder)
+
+
+def record_findings(log: LogFolder, checkpoint: Checkpoint, trust: Trust, now: int) -> Iterator[Finding]:
+    """Whether the last release, and its revocations, follow from the leaves; what cannot be read is found elsewhere."""
+    try:
+        check_last_release(log, LogReader(log, checkpoint), trust_version=trust.version, now=now)
+    except FalseRecord as failure:
+        yield error("release record", str(failure), "ldcat publish makes a release that is right")
+    except LdcatError:
+        return
 
 
 def memory_findings(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from catalog.errors import MalformedRecord, VerificationFailed
+from catalog.errors import FalseRecord, MalformedRecord, VerificationFailed
 from catalog.query.published import PublishedRelease
 from catalog.release.log_folder import LogFolder
-from catalog.release.records import ReleaseRecord, parse_record
+from catalog.release.records import ReleaseRecord, RevokeRecord, parse_record
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, Store, TileReader
@@ -67,14 +67,51 @@ class LogReader:
             proof = merkle.consistency_proof(before.size, found.size, self._reader.node)
             merkle.verify_consistency(before.size, found.size, proof, before.root, found.root)
 
+    def root_at(self, size: int) -> bytes:
+        """The root of the first leaves, so many; raises VerificationFailed for tiles that are not of the checkpoint."""
+        found = self._checkpoint
+        prefix = merkle.root_hash(size, self._reader.node)
+        if size:
+            proof = merkle.consistency_proof(size, found.size, self._reader.node)
+            merkle.verify_consistency(size, found.size, proof, prefix, found.root)
+        return prefix
+
     def releases(self) -> Iterator[ReleaseRecord]:
-        """The last one first; raises as `leaf`, and MalformedRecord where the log does not end with a release."""
+        """The last one first, each by what the one after it says; raises as `release_ending`."""
         size = self._checkpoint.size
         if not size:
             raise MalformedRecord("the log is empty", "ldcat publish makes its first release")
         while size:
-            record = parse_record(self.leaf(size - 1))
-            if not isinstance(record, ReleaseRecord) or not 0 <= record.previous_size < size:
-                raise MalformedRecord(f"leaf {size - 1} of the log is not the record of a release")
+            record = self.release_ending(size)
             yield record
             size = record.previous_size
+
+    def release_ending(self, size: int) -> ReleaseRecord:
+        """The record that is the last of so many leaves; raises as `leaf`, and FalseRecord for another leaf there."""
+        record = parse_record(self.leaf(size - 1))
+        if not isinstance(record, ReleaseRecord):
+            raise FalseRecord(f"leaf {size - 1} of the log is not the record of a release, as it should be")
+        if not 0 <= record.previous_size < size:
+            raise FalseRecord(f"release {record.release} says that {record.previous_size} leaves were before it")
+        return record
+
+    def revokes_of(self, record: ReleaseRecord, size: int) -> list[RevokeRecord]:
+        """What came with a release, the newest last: records right before its own. size: leaves up to that one.
+
+        Raises as `leaf`.
+        """
+        found: list[RevokeRecord] = []
+        for index in range(size - 2, record.previous_size - 1, -1):
+            if not isinstance(revoke := parse_record(self.leaf(index)), RevokeRecord):
+                break
+            found.append(revoke)
+        return found[::-1]
+
+    def revokes(self, size: int | None = None) -> list[RevokeRecord]:
+        """Those of all releases in so many leaves, by default all, the newest last; raises as `releases`."""
+        size, found = self._checkpoint.size if size is None else size, list[list[RevokeRecord]]()
+        while size:
+            record = self.release_ending(size)
+            found.append(self.revokes_of(record, size))
+            size = record.previous_size
+        return [revoke for of_release in reversed(found) for revoke in of_release]

@@ -8,10 +8,10 @@ from typing import Any
 
 from catalog.errors import OlderThanSeen, VerificationFailed
 from catalog.query.log_reader import LogReader
+from catalog.query.release_check import CheckedRelease, check_claims, check_list, releases_after
 from catalog.query.verify_release import checkpoint_of
 from catalog.release import manifest
 from catalog.release.log_folder import LogFolder
-from catalog.release.records import ReleaseRecord, RevokeRecord, parse_record
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import to_base64
@@ -23,35 +23,11 @@ UNCHANGED, NEW, FIRST = "unchanged", "new", "first"
 
 
 @dataclass(frozen=True, slots=True)
-class NewRelease:
-    """A release, with the revocations that came with it, the newest last."""
-
-    record: ReleaseRecord
-    revocations: Sequence[RevokeRecord]
-
-    @property
-    def manifest_sha256(self) -> str | None:
-        """Of its catalog, in hex."""
-        return self.record.artifacts.get(manifest.NAME)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {
-            "release": self.record.release,
-            "time": self.record.time,
-            "manifest_sha256": self.manifest_sha256,
-            "trust_version": self.record.trust_version,
-            "revocations": [
-                {"selector": one.selector, "severity": one.severity, "reason": one.reason} for one in self.revocations
-            ],
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Watched:
     """What a log was found to be. before: the checkpoint it is compared with; None the first time.
 
-    signers: keys of the policy that signed, with their times. releases: those that are new, the oldest first.
+    signers: keys of the policy that signed, with their times. releases: those that are new, the oldest first; at the
+    first look those that say what does not follow from the log.
     fresh_until: seconds since 1970. last_release: number of the last one. newer_trust: the version that the publisher
     stands by, where it is a later one; else 0.
     """
@@ -60,7 +36,7 @@ class Watched:
     checkpoint: Checkpoint
     before: Checkpoint | None
     signers: Sequence[Verified]
-    releases: Sequence[NewRelease]
+    releases: Sequence[CheckedRelease]
     last_release: int
     fresh_until: int
     newer_trust: int
@@ -79,7 +55,7 @@ class Watched:
             "root": self.checkpoint.root.hex(),
             "size_before": self.before and self.before.size,
             "last_release": self.last_release,
-            "releases": [one.to_dict() for one in self.releases],
+            "releases": [_release_to_dict(one) for one in self.releases],
             "signers": [{"name": one.key.name, "time": one.timestamp} for one in self.signers],
             "fresh_until": self.fresh_until,
             "newer_trust_version": self.newer_trust or None,
@@ -108,8 +84,9 @@ class Forked(VerificationFailed):
 def watch(log: LogFolder, trust: Trust, seen: Mapping[str, Note], *, now: int) -> Watched:
     """Look once. seen: by origin, the checkpoint that was watched last. now: seconds since 1970.
 
-    Raises Forked, OlderThanSeen, Stale, UntrustedSigner, VerificationFailed for an expired trust note or tiles that are
-    not those of the checkpoint, and what reading the log does.
+    Raises Forked, OlderThanSeen, Stale, UntrustedSigner, FalseRecord for a last release or a list of revocations that
+    does not follow from the log, VerificationFailed for an expired trust note or tiles that are not those of the
+    checkpoint, and what reading the log does.
     """
     trust.check_expiry(now)
     note = checkpoint_of(log)
@@ -118,15 +95,16 @@ def watch(log: LogFolder, trust: Trust, seen: Mapping[str, Note], *, now: int) -
     if before:
         _check_follows(log, note, before)
     _, signers = trust.open_checkpoint(note)
-    reader = LogReader(log, checkpoint)
-    newest = next(reader.releases())
     last = None if before is None else Checkpoint.parse(before.text)
+    reader = LogReader(log, checkpoint)
+    releases = _checked(log, reader, last.size if last else 0, now)
+    newest = next(reader.releases())
     return Watched(
         note=note,
         checkpoint=checkpoint,
         before=last,
         signers=signers,
-        releases=[] if last is None else _new_releases(reader, last.size),
+        releases=releases if last else [one for one in releases if one.false],
         last_release=newest.release,
         fresh_until=min(trust.check_fresh(signers, newest.time, now), trust.expires),
         newer_trust=said if (said := newest.trust_version or 0) > trust.version else 0,
@@ -166,21 +144,23 @@ def _check_follows(log: LogFolder, note: Note, before: Note) -> None:
         )
 
 
-def _new_releases(reader: LogReader, size: int) -> list[NewRelease]:
-    """Those after so many leaves, the oldest first."""
-    found, end = [], reader.size
-    for record in reader.releases():
-        if end <= size:
-            break
-        found.append(NewRelease(record, _revocations(reader, end - 1)))
-        end = record.previous_size
-    return found[::-1]
+def _checked(log: LogFolder, reader: LogReader, size: int, now: int) -> list[CheckedRelease]:
+    """The releases after so many leaves, the last of which says what follows, as does its list."""
+    found = releases_after(reader, size, now=now)
+    if found:
+        check_claims(found[-1].record, found[-1].false)
+    check_list(log, reader)
+    return found
 
 
-def _revocations(reader: LogReader, end: int) -> list[RevokeRecord]:
-    """Those right before a leaf, which is the record of their release."""
-    found: list[RevokeRecord] = []
-    while end and isinstance(record := parse_record(reader.leaf(end - 1)), RevokeRecord):
-        found.append(record)
-        end -= 1
-    return found[::-1]
+def _release_to_dict(one: CheckedRelease) -> dict[str, Any]:
+    return {
+        "release": one.record.release,
+        "time": one.record.time,
+        "manifest_sha256": one.record.artifacts.get(manifest.NAME),
+        "trust_version": one.record.trust_version,
+        "revocations": [
+            {"selector": each.selector, "severity": each.severity, "reason": each.reason} for each in one.revocations
+        ],
+        "false": list(one.false),
+    }

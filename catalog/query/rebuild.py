@@ -9,22 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from catalog.errors import LdcatError, MalformedRecord
+from catalog.errors import LdcatError, MalformedRecord, VerificationFailed
 from catalog.launch.native.paths import Kernels
 from catalog.query.finding import Severity
 from catalog.query.log_reader import LogReader
 from catalog.query.recompute import Difference, EqualRows, Inputs, Recomputation, false_components
-from catalog.query.revocations import read_revocations
 from catalog.query.store import Catalog
-from catalog.query.verify_release import release_at
+from catalog.query.verify_release import release_of_record
 from catalog.release.engine import Engine
 from catalog.release.enumeration import Progress
 from catalog.release.log_folder import LogFolder
-from catalog.release.records import INPUTS, DigestRecord, ReleaseRecord, parse_record
+from catalog.release.log_history import said_by_records
+from catalog.release.log_walk import LogWalk
+from catalog.release.records import INPUTS, DigestRecord, ReleaseRecord
 from catalog.release.revocations import Revocations
-from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.tiles import WIDTH, TileReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,63 +36,71 @@ class Rebuilt:
     differences: tuple[Difference, ...]
 
     @property
+    def is_false(self) -> bool:
+        """Whether the last release record says what does not follow from its log."""
+        return any(found.is_false and found.severity is Severity.ERROR for found in self.differences)
+
+    @property
     def same(self) -> bool:
         """Whether nothing speaks against the log."""
         return all(found.severity is not Severity.ERROR for found in self.differences)
 
 
-def rebuild(log: LogFolder, checkpoint: Checkpoint, *, engine: Engine, kernels: Kernels, progress: Progress) -> Rebuilt:
-    """Recompute a log at a checkpoint, release by release. progress: told of rows.
+def rebuild(
+    log: LogFolder, checkpoint: Checkpoint, *, now: int, engine: Engine, kernels: Kernels, progress: Progress
+) -> Rebuilt:
+    """Recompute a log at a checkpoint, release by release, and all that its release records say. progress: of rows.
 
-    Raises what reading the log does, and MalformedRecord for leaves that stand where they may not.
+    now: seconds since 1970. Raises what reading the log does, and MalformedRecord for leaves that stand where they may
+    not.
     """
     reader = LogReader(log, checkpoint)
-    releases = list(reader.releases())[::-1]
-    ends = [*(record.previous_size for record in releases[1:]), checkpoint.size]
-    revocations = Revocations(read_revocations(release_at(log, None, reader, checkpoint)))
-    leaves = _leaves(log, checkpoint)
-    tree, rows, found = merkle.CompactRange(), 0, list[Difference]()
-    for record, end in zip(releases, ends, strict=True):
-        groups = _grouped(leaves, record, end, tree)
-        rows += sum(map(len, groups.values()))
+    last, revocations = reader.release_ending(checkpoint.size), Revocations(said_by_records(log, checkpoint.size))
+    walk, rows, found = LogWalk(log, checkpoint, now), 0, list[Difference]()
+    for groups in _groups(walk, found):
+        each = walk.releases[-1]
+        record, count = each.record, sum(map(len, groups.values()))
+        rows += count
+        severity = Severity.ERROR if each.record == last else Severity.WARNING
+        found += [Difference(severity, record.release, why, 0, is_false=True) for why in each.false]
         try:
-            catalog = Catalog.open_release(release_at(log, record.release, reader, checkpoint))
+            catalog = Catalog.open_release(release_of_record(log, checkpoint, record, last))
             made = Recomputation(catalog, record.release, revocations)
         except LdcatError as error:  # of its folder: the other releases can be recomputed all the same
-            lost = sum(map(len, groups.values()))
-            found.append(Difference(Severity.ERROR, record.release, f"cannot be recomputed: {error}", lost))
-            progress(lost)
+            found.append(Difference(Severity.ERROR, record.release, f"cannot be recomputed: {error}", count))
+            progress(count)
             continue
         found += made.differences(groups, engine, kernels, progress)
         found += false_components(catalog, record.release)
-    if tree.root() != checkpoint.root:
-        what = "the entries of the log are not those of its checkpoint"
-        found.append(Difference(Severity.ERROR, releases[-1].release, what, rows))
-    return Rebuilt(checkpoint, len(releases), rows, tuple(found))
+    return Rebuilt(checkpoint, len(walk.releases), rows, tuple(found))
 
 
-def _leaves(log: LogFolder, checkpoint: Checkpoint) -> Iterator[bytes]:
-    reader = TileReader(log, checkpoint.size)
-    for number in range(-(-checkpoint.size // WIDTH)):
-        yield from reader.entries(number)
+def _groups(walk: LogWalk, found: list[Difference]) -> Iterator[dict[Inputs, EqualRows]]:
+    """The rows of each release, once its record was read; entries that are not the checkpoint's go to what is found.
 
-
-def _grouped(
-    leaves: Iterator[bytes], release: ReleaseRecord, end: int, tree: merkle.CompactRange
-) -> dict[Inputs, EqualRows]:
-    """The rows of a release; raises MalformedRecord where they do not stand sorted before the rest, each once."""
+    Raises MalformedRecord for rows that do not stand sorted before the rest, each once.
+    """
     groups: dict[Inputs, EqualRows] = {}
     before, rest = b"", False
-    for _ in range(release.previous_size, end):
-        leaf = next(leaves)
-        tree.append(merkle.leaf_hash(leaf))
-        record = parse_record(leaf)
-        if not isinstance(record, DigestRecord):
+    leaves = iter(walk)
+    while True:
+        try:
+            _, leaf, record = next(leaves)
+        except StopIteration:
+            return
+        except VerificationFailed as error:
+            found.append(Difference(Severity.ERROR, walk.releases[-1].record.release, str(error), 0))
+            return
+        if isinstance(record, ReleaseRecord):
+            yield groups
+            groups, before, rest = {}, b"", False
+        elif not isinstance(record, DigestRecord):
             rest = True
         elif rest or leaf <= before:
-            raise MalformedRecord(f"the rows of release {release.release} are not sorted, each once, before the rest")
+            raise MalformedRecord(
+                f"the rows after {len(walk.releases)} releases are not sorted, each once, before the rest"
+            )
         else:
             before = leaf
             inputs = tuple(getattr(record, name) for name in INPUTS if name != "vcpus")
             groups.setdefault(inputs, EqualRows()).add(record)
-    return groups

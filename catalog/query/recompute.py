@@ -15,14 +15,13 @@ from catalog.launch.native.paths import Kernels
 from catalog.launch.point import FirmwarePoint
 from catalog.launch.technology import technologies
 from catalog.query.finding import Severity
-from catalog.query.revocations import Revocation
 from catalog.query.store import Catalog
 from catalog.release import embedded
 from catalog.release.engine import Engine
 from catalog.release.enumeration import Family, Progress
 from catalog.release.follows import faults
 from catalog.release.measuring import measure_families
-from catalog.release.records import INPUTS, DigestRecord
+from catalog.release.records import INPUTS, DigestRecord, RevokeRecord
 from catalog.release.revocations import Revocations
 
 _AT_ONCE = 1 << 18
@@ -34,7 +33,10 @@ Inputs = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a rebuilder has to say of a release. rows: how many it is about. row, recomputed: of a single one."""
+    """What a rebuilder has to say of a release. rows: how many it is about. row, recomputed: of a single one.
+
+    is_false: it is about the record of the release, which says what does not follow from the log.
+    """
 
     severity: Severity
     release: int
@@ -42,6 +44,7 @@ class Difference:
     rows: int
     row: DigestRecord | None = None
     recomputed: str | None = None
+    is_false: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -89,7 +92,7 @@ def recompute(task: RecomputeTask) -> list[bytes]:
 class Recomputation:
     """What the components of a catalog make of its rows. number: of the release, for what is said."""
 
-    def __init__(self, catalog: Catalog, number: int, revocations: Revocations[Revocation]) -> None:
+    def __init__(self, catalog: Catalog, number: int, revocations: Revocations[RevokeRecord]) -> None:
         self._number = number
         self._revocations = revocations
         self._profiles = catalog.profiles

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from catalog.errors import VerificationFailed
+from catalog.errors import FalseRecord, VerificationFailed
 from catalog.query.log_reader import record_of
 from catalog.query.published import PublishedRelease
 from catalog.release import inputs
 from catalog.release.beneath import Files
 from catalog.release.records import RevokeRecord, Severity
+from catalog.release.revocation_chain import RevocationChain
 from catalog.wire import Wire, decode_json
 
 MAX_REVOCATIONS = 8 << 20
@@ -27,12 +28,31 @@ class Revocation(Wire, frozen=True):
     @property
     def meant(self) -> str:
         """The selector as people read it."""
-        return RevokeRecord(type="revoke", selector=self.selector, severity=self.severity, reason=self.reason).meant
+        return self.record.meant
+
+    @property
+    def record(self) -> RevokeRecord:
+        """The leaf that it is of, as a record."""
+        return RevokeRecord(type="revoke", selector=self.selector, severity=self.severity, reason=self.reason)
 
 
 def parse_revocations(data: bytes) -> Sequence[Revocation]:
     """The list of a release; raises MalformedRecord."""
     return decode_json(data, list[Revocation], "revocations")
+
+
+def chain_of(listed: Sequence[Revocation]) -> RevocationChain:
+    """The hash chain over a list, as the release records of its log commit to it."""
+    return RevocationChain.of(one.record for one in listed)
+
+
+def check_goes_on(listed: Sequence[Revocation], before: RevocationChain) -> None:
+    """Raises FalseRecord unless a list begins with the one that was seen before, which had that chain."""
+    if len(listed) < before.count or chain_of(listed[: before.count]) != before:
+        raise FalseRecord(
+            f"{before.count} revocations of this log were seen before, and its list does not begin with them",
+            "a revocation was taken back in silence: rely on nothing of this log until its publisher says why",
+        )
 
 
 def read_revocations(release: PublishedRelease) -> Sequence[Revocation]:

@@ -7,16 +7,19 @@ were hashed. Each answer is one of its own: unknown never looks like bad.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from catalog.errors import LdcatError, MalformedInput, Stale, UntrustedSigner, VerificationFailed
+from catalog.errors import FalseRecord, LdcatError, MalformedInput, Stale, UntrustedSigner, VerificationFailed
 from catalog.query.proof_bundle import ProofBundle
-from catalog.query.revocations import Revocation
+from catalog.query.revocations import Revocation, chain_of, check_goes_on
+from catalog.query.seen import Seen
 from catalog.release.records import DigestRecord, ReleaseRecord, parse_record, parse_row
+from catalog.release.release_rules import Before, false_time, false_trust_version
+from catalog.release.revocation_chain import RevocationChain
 from catalog.release.revocations import Revocations
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -35,6 +38,7 @@ class Outcome(StrEnum):
     OLDER = "older-than-seen"
     UNTRUSTED = "untrusted-signer"
     BAD = "bad-proof"
+    FALSE = "false-record"
 
     @property
     def exit_code(self) -> int:
@@ -50,6 +54,7 @@ _EXIT_CODES = {
     Outcome.REVOKED: 7,
     Outcome.STALE: 8,
     Outcome.OLDER: 9,
+    Outcome.FALSE: 11,
 }
 
 
@@ -57,8 +62,9 @@ _EXIT_CODES = {
 class Verdict:
     """why: one line. row, release: None where they were not verified. status: what revocations say of the row.
 
-    newest: the note to remember as seen; None where nothing of it was verified, or it is not the newest. fresh_until:
-    seconds since 1970; None where it is not fresh, or that was not asked.
+    newest, revocations: the note to remember as seen, None if not all was verified, and the chain of its revocations.
+    fresh_until: seconds since 1970; None where it is not fresh, or that was not asked. said: what whoever asks has to
+    know, a line each.
     """
 
     outcome: Outcome
@@ -70,12 +76,12 @@ class Verdict:
     status: Revocation | None = None
     newest: Note | None = None
     fresh_until: int | None = None
+    revocations: RevocationChain = field(default_factory=RevocationChain)
+    said: tuple[str, ...] = ()
 
 
-def verify_bundle(
-    data: bytes, trust: Trust, *, now: int, seen: Mapping[str, Checkpoint], digest: str | None
-) -> Verdict:
-    """now: seconds since 1970. seen: by origin, the newest checkpoint that was verified here before.
+def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, Seen], digest: str | None) -> Verdict:
+    """now: seconds since 1970. seen: by origin, the newest of each log that was verified here before.
 
     digest: in hex, which the bundle is asked about; None asks what it is of. Raises VerificationFailed for a trust note
     that has expired, and nothing for a bundle, whatever it is.
@@ -90,21 +96,35 @@ def verify_bundle(
     except LdcatError as error:
         return Verdict(Outcome.BAD, str(error))
     verdict = Verdict(Outcome.MATCH, "", checkpoint, tuple(signers))
-    before = seen.get(checkpoint.origin, checkpoint)
-    if checkpoint.size < before.size:
-        return replace(verdict, outcome=Outcome.OLDER, why=f"a checkpoint of {before.size} leaves was seen before")
-    if checkpoint.size == before.size and checkpoint.root != before.root:
+    before = seen.get(checkpoint.origin, Seen(checkpoint))
+    size, root = before.checkpoint.size, before.checkpoint.root
+    if checkpoint.size < size:
+        return replace(verdict, outcome=Outcome.OLDER, why=f"a checkpoint of {size} leaves was seen before")
+    if checkpoint.size == size and checkpoint.root != root:
         return replace(verdict, outcome=Outcome.BAD, why="another checkpoint of as many leaves was seen before: a fork")
     try:
         if trust.policy.quorum is not None:  # else the time of the release counts, which is read from its leaf
             trust.check_fresh(signers, None, now)
         row, release = _leaves(bundle, checkpoint)
+        said = _check_status(bundle, release, checkpoint, trust, now)
         until = min(trust.check_fresh(signers, release.time, now), trust.expires)
+        check_goes_on(bundle.revocations, before.revocations)
     except Stale as error:
         return replace(verdict, outcome=Outcome.STALE, why=str(error))
+    except FalseRecord as error:
+        return replace(verdict, outcome=Outcome.FALSE, why=str(error))
     except LdcatError as error:
         return replace(verdict, outcome=Outcome.BAD, why=str(error))
-    return _answer(replace(verdict, row=row, release=release, newest=note, fresh_until=until), bundle, digest)
+    found = replace(
+        verdict,
+        row=row,
+        release=release,
+        newest=note,
+        revocations=chain_of(bundle.revocations),
+        fresh_until=until,
+        said=said,
+    )
+    return _answer(found, bundle, digest)
 
 
 def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord, ReleaseRecord]:
@@ -118,6 +138,27 @@ def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord, 
     if bundle.revocations_sha256 != release.revocations_sha256:
         raise VerificationFailed("the revocations of the bundle are not those of the release")
     return parse_row(row), release
+
+
+def _check_status(
+    bundle: ProofBundle, release: ReleaseRecord, checkpoint: Checkpoint, trust: Trust, now: int
+) -> tuple[str, ...]:
+    """Raises FalseRecord for a release record that cannot be, or another list of revocations; notes.
+
+    What the leaves before it say is not in a bundle: docs/adr/0016 has what that leaves to the word of the publisher.
+    """
+    before = Before(trust_version=trust.version)
+    false = [why for why in (false_time(release, before, now), false_trust_version(release, before)) if why]
+    if not 0 < release.release <= checkpoint.size or not 0 <= release.previous_size < checkpoint.size:
+        false.append("its number, or its previous_size, is more than there are leaves")
+    if false:
+        raise FalseRecord(f"release {release.release} is false: {'; '.join(false)}")
+    committed = RevocationChain.committed(release)
+    if committed is None:
+        return (f"release {release.release} does not commit to its revocations, as ldcat 0.1.0 did not",)
+    if chain_of(bundle.revocations) != committed:
+        raise FalseRecord(f"the revocations of release {release.release} are not those that it commits to")
+    return ()
 
 
 def _included(proof: TlogProof, checkpoint: Checkpoint) -> bytes:
@@ -156,6 +197,7 @@ def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
         "release": verdict.release and verdict.release.release,
         "row": verdict.row and to_dict(verdict.row),
         "revocation": verdict.status and msgspec.to_builtins(verdict.status),
+        "notes": list(verdict.said),
     }
 
 

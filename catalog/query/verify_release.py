@@ -12,8 +12,13 @@ from dataclasses import dataclass
 from catalog.errors import MalformedInput, OlderThanSeen, Unreadable, UsageError
 from catalog.query.log_reader import LogReader
 from catalog.query.published import PublishedRelease
+from catalog.query.release_check import check_last_release
+from catalog.query.revocations import chain_of, check_goes_on
+from catalog.query.seen import Seen
 from catalog.release import manifest
 from catalog.release.log_folder import LogFolder
+from catalog.release.records import ReleaseRecord
+from catalog.release.revocation_chain import RevocationChain
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 from catalog.transparency.trust import Trust
@@ -21,42 +26,62 @@ from catalog.transparency.trust import Trust
 
 @dataclass(frozen=True, slots=True)
 class VerifiedRelease:
-    """A release, and the signed checkpoint to remember as the newest one seen of its log."""
+    """A release, and what to remember as the newest that was seen of its log: the signed checkpoint, and revocations.
+
+    revocations_json: the list of the last release. said: what whoever asks has to know, a line each.
+    """
 
     release: PublishedRelease
     note: Note
     checkpoint: Checkpoint
+    revocations: RevocationChain
+    revocations_json: bytes
+    said: tuple[str, ...]
+
+    @property
+    def seen(self) -> Seen:
+        """The newest of this log, from now on."""
+        return Seen(self.checkpoint, self.revocations)
 
 
 def verify_release(
-    log: LogFolder, number: int | None, trust: Trust, *, now: int, seen: Mapping[str, Checkpoint]
+    log: LogFolder, number: int | None, trust: Trust, *, now: int, seen: Mapping[str, Seen]
 ) -> VerifiedRelease:
-    """The release of that number, or the last one. now: seconds since 1970. seen: by origin, newest checkpoints.
+    """The release of that number, or the last one. now: seconds since 1970. seen: by origin, the newest of each log.
 
     Raises VerificationFailed for a trust note that has expired and for a log that is not the one it was,
-    UntrustedSigner, OlderThanSeen, Stale, and what reading the log does.
+    UntrustedSigner, OlderThanSeen, Stale, FalseRecord for a last release that does not follow from its log or takes
+    back a revocation that was seen, and what reading the log does.
     """
     trust.check_expiry(now)
     note = checkpoint_of(log)
     checkpoint, signers = trust.open_checkpoint(note)
     reader = LogReader(log, checkpoint)
-    if before := seen.get(checkpoint.origin):
-        if checkpoint.size < before.size:
+    before = seen.get(checkpoint.origin)
+    if before:
+        if checkpoint.size < before.checkpoint.size:
             raise OlderThanSeen(
-                f"{log.name} has {checkpoint.size} leaves, and {before.size} of this log were seen before",
+                f"{log.name} has {checkpoint.size} leaves, and {before.checkpoint.size} of this log were seen before",
                 "get the log anew; if it stays so, it was rolled back",
             )
-        reader.check_follows(before)
-    until = trust.check_fresh(signers, next(reader.releases()).time, now)
+        reader.check_follows(before.checkpoint)
+    last = check_last_release(log, reader, trust_version=trust.version, now=now)
+    until = trust.check_fresh(signers, last.record.time, now)
+    if before:
+        check_goes_on(last.revocations, before.revocations)
     verified = {"trust_version": trust.version, "fresh_until": min(until, trust.expires)}
-    return VerifiedRelease(release_at(log, number, reader, checkpoint, **verified), note, checkpoint)
+    release = release_at(log, number, reader, checkpoint, **verified)
+    said = () if last.note is None else (last.note,)
+    return VerifiedRelease(release, note, checkpoint, chain_of(last.revocations), last.revocations_json, said)
 
 
 def verify_past_release(log: LogFolder, number: int | None, trust: Trust, *, now: int) -> PublishedRelease:
     """A release as it was published once: signed and cosigned, and as old as it is. Raises as `verify_release`."""
     trust.check_expiry(now)
     checkpoint, _ = trust.open_checkpoint(checkpoint_of(log))
-    return release_at(log, number, LogReader(log, checkpoint), checkpoint, trust_version=trust.version)
+    reader = LogReader(log, checkpoint)
+    check_last_release(log, reader, trust_version=trust.version, now=now)
+    return release_at(log, number, reader, checkpoint, trust_version=trust.version)
 
 
 def unverified_release(log: LogFolder, number: int | None) -> PublishedRelease:
@@ -87,6 +112,19 @@ def release_at(
     wanted = last if number is None else next((r for r in reader.releases() if r.release == number), None)
     if wanted is None:
         raise UsageError(f"the log {checkpoint.origin} has no release {number}", f"its last one is {last.release}")
+    return release_of_record(log, checkpoint, wanted, last, trust_version=trust_version, fresh_until=fresh_until)
+
+
+def release_of_record(
+    log: LogFolder,
+    checkpoint: Checkpoint,
+    wanted: ReleaseRecord,
+    last: ReleaseRecord,
+    *,
+    trust_version: int = 0,
+    fresh_until: int = 0,
+) -> PublishedRelease:
+    """The same of a record that is in the log, and the last one."""
     if manifest.NAME not in wanted.artifacts:
         raise MalformedInput(f"release {wanted.release} of {checkpoint.origin} names no {manifest.NAME}")
     return PublishedRelease(

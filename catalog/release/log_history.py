@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import attrgetter
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalog.errors import MalformedRecord, UsageError, VerificationFailed
+from catalog.errors import MalformedRecord, UsageError
+from catalog.release.log_walk import LogWalk
 from catalog.release.records import (
     INPUTS,
     DigestRecord,
@@ -40,40 +41,35 @@ _inputs = attrgetter(*INPUTS)
 class History:
     """What a log has, and what its rows are once the revocations that are to come are there.
 
-    said: the revocations it has. selected: of each coming one, how many rows it selects, by their severity before it.
-    new_revoked: how many of the new rows are revoked.
+    walk: its releases and revocations. selected: of each coming revocation, how many rows it selects, by their severity
+    before it. new_revoked: how many of the new rows are revoked.
     """
 
-    def __init__(self, reader: TileReader, size: int, coming: Sequence[RevokeRecord]) -> None:
-        self.said = tuple(read_revokes(reader, size))
-        self.release: ReleaseRecord | None = None
+    def __init__(self, walk: LogWalk, said: Sequence[RevokeRecord], coming: Sequence[RevokeRecord]) -> None:
+        self.walk = walk
         self.selected: list[Counter[Severity | None]] = [Counter() for _ in coming]
         self.new_revoked = 0
         self._coming = coming
-        *self._before, self._then = (Revocations((*self.said, *coming[:count])) for count in range(len(coming) + 1))
-        self._reader = reader
-        self._size = size
+        *self._before, self._then = (Revocations((*said, *coming[:count])) for count in range(len(coming) + 1))
         self._hashes = bytearray()
         self._live = array("q")
-
-    def read(self, root: bytes) -> None:
-        """Every leaf, as `read_history` says."""
-        tree = merkle.CompactRange()
-        said = []
-        for leaf in self._leaves():
-            hashed = merkle.leaf_hash(leaf)
-            tree.append(hashed)
-            record = parse_record(leaf)
+        for hashed, _, record in walk:
             if isinstance(record, DigestRecord):
                 self._hashes += hashed
                 self._add(record)
-            elif isinstance(record, RevokeRecord):
-                said.append(record)
-            else:
-                _check_follows(record, self.release)
-                self.release = record
-        if tree.root() != root or tuple(said) != self.said:
-            raise VerificationFailed("the entries of the log are not those of its checkpoint")
+
+    @property
+    def said(self) -> tuple[RevokeRecord, ...]:
+        """The revocations that the log has."""
+        return tuple(self.walk.revokes)
+
+    @property
+    def release(self) -> ReleaseRecord | None:
+        """The last one."""
+        return self.walk.releases[-1].record if self.walk.releases else None
+
+    def check(self) -> None:
+        """Raises MalformedRecord for a log that contradicts itself, UsageError for one that would then."""
         if why := self._contradiction(()):
             raise UsageError(why, _HINT) if self._coming else MalformedRecord(why)
 
@@ -105,15 +101,14 @@ class History:
         return self._then.severity(row) != "revoked"
 
     def _contradiction(self, new: Iterable[bytes]) -> str | None:
-        """Two live rows with equal inputs and two digests. new: leaves of rows that were added."""
+        """Two live rows with equal inputs and two digests, named. new: leaves of rows that were added."""
         numbers = _array(self._live, pa.int64())
         if pc.count_distinct(numbers).as_py() == len(numbers):
             return None
         counted = pc.value_counts(numbers)
         twice = set(counted.field("values").filter(pc.greater(counted.field("counts"), 1)).to_pylist())
         known: dict[tuple[object, ...], str] = {}
-        for leaf in chain(self._leaves(), new):
-            row = parse_record(leaf)
+        for row in chain((record for _, _, record in self.walk.again()), map(parse_record, new)):
             if isinstance(row, DigestRecord) and hash(inputs := _inputs(row)) in twice and self._is_live(row):
                 digest = known.setdefault(inputs, row.launch_digest)
                 if digest != row.launch_digest:
@@ -122,49 +117,35 @@ class History:
                     return f"two launch digests, {digest} and {row.launch_digest}, of {named}"
         return None
 
-    def _leaves(self) -> Iterator[bytes]:
-        for number in range(-(-self._size // WIDTH)):
-            yield from self._reader.entries(number)
 
-
-def read_history(store: Store, checkpoint: Checkpoint, coming: Sequence[RevokeRecord] = ()) -> History:
+def read_history(store: Store, checkpoint: Checkpoint, coming: Sequence[RevokeRecord] = (), *, now: int) -> History:
     """All leaves of a log, each of them hashed; raises VerificationFailed where they are not the checkpoint's.
 
-    coming: what is to be revoked or restored. Raises MalformedRecord for a log that contradicts itself, UsageError for
-    one that would then.
+    What release records say that does not follow is in `walk.releases`, and hinders nothing: else one false record
+    would be the end of the log. coming: what is to be revoked or restored. now: seconds since 1970. Raises
+    what reading the log does.
     """
-    history = History(TileReader(store, checkpoint.size), checkpoint.size, coming)
-    history.read(checkpoint.root)
+    said: Sequence[RevokeRecord] = said_by_records(store, checkpoint.size)
+    history = History(LogWalk(store, checkpoint, now), said, coming)
+    if history.said != tuple(said):
+        history = History(LogWalk(store, checkpoint, now), history.said, coming)
     return history
 
 
-def read_revokes(reader: TileReader, size: int) -> list[RevokeRecord]:
-    """The revoke records of a log, which stand before those of releases; what the leaves say is not verified here.
-
-    Raises MalformedRecord for a log that does not end with the record of a release.
-    """
-    found = []
+def said_by_records(store: Store, size: int) -> list[RevokeRecord]:
+    """The revoke records that stand before those of releases, by what these say of each other: all, if that is true."""
+    reader, found = TileReader(store, size), []
     while size:
         records = (parse_record(reader.entries(index // WIDTH)[index % WIDTH]) for index in range(size - 1, -1, -1))
         release = next(records)
         if not isinstance(release, ReleaseRecord) or not 0 <= release.previous_size < size:
-            raise MalformedRecord(f"leaf {size - 1} of the log is not the record of a release")
+            break
         for record in records:
             if not isinstance(record, RevokeRecord):
                 break
             found.append(record)
         size = release.previous_size
     return found[::-1]
-
-
-def _check_follows(record: ReleaseRecord, last: ReleaseRecord | None) -> None:
-    """Number, time and trust version of releases never go back."""
-    if record.release != (last.release + 1 if last else 1):
-        raise MalformedRecord(f"release {record.release} follows release {last.release if last else 0}")
-    if last and record.time < last.time:
-        raise MalformedRecord(f"release {record.release} was made before release {last.release}")
-    if last and (record.trust_version or 0) < (last.trust_version or 0):
-        raise MalformedRecord(f"the trust version of release {record.release} is behind that of release {last.release}")
 
 
 def _array(data: bytearray | array[int], kind: pa.DataType) -> pa.Array:

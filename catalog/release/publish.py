@@ -19,7 +19,9 @@ from catalog.release import manifest
 from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.release.log_history import History, read_history
 from catalog.release.manifest import CatalogFiles
-from catalog.release.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, parse_record
+from catalog.release.records import ReleaseRecord, RevokeRecord, leaf_of, parse_record
+from catalog.release.release_rules import MAX_TRUST_STEP, Before, revocations_json
+from catalog.release.revocation_chain import RevocationChain
 from catalog.release.row_leaves import COLUMNS, Rows
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -34,7 +36,8 @@ REVOCATIONS = "revocations.json"
 @dataclass(frozen=True, slots=True)
 class Published:
     """What stands in the log now. new_rows: digest records that came with it, and how many of them are revoked by what
-    the log said before. selected: rows that the revocations select which were to come.
+    the log said before. selected: rows that the revocations select which were to come. false: what release records
+    that were there say which does not follow from the log, a line each.
     """
 
     checkpoint: Checkpoint
@@ -43,6 +46,7 @@ class Published:
     new_rows: int
     new_revoked: int
     selected: int
+    false: tuple[str, ...]
 
 
 def publish(
@@ -54,21 +58,26 @@ def publish(
     revokes: Sequence[RevokeRecord] = (),
     unchanged: bool = False,
     trust: Trust | None = None,
+    lower_trust_version: bool = False,
     now: int,
 ) -> Published:
     """Append what the log does not have yet, and sign the checkpoint. now: seconds since 1970.
 
     signers: of the log, all under its origin. unchanged: the catalog has to be that of the last release. trust: the
-    note that the publisher stands by from now on; None: the one before. Raises UsageError for keys that are not of one
-    log, for a catalog that contradicts live rows, or whose rows are not all in it, for revocations that change nothing,
-    and for a trust note that is not of this log, or behind that of the last release; VerificationFailed for a log that
-    is not the one published, and for a trust note that has expired.
+    note that the publisher stands by from now on; None: the one before. lower_trust_version: it may be behind that of
+    the last release, which was never made. Raises UsageError for keys that are not of one log, for a catalog that
+    contradicts live rows, or whose rows are not all in it, for revocations that change nothing, and for a trust note
+    that is not of this log, or out of its bounds; VerificationFailed for a log that is not the one published, and for
+    a trust note that has expired.
     """
     with log.locked():
         log.clear()
         old = _settled(log, signers, state)
-        history = read_history(log, old, revokes)
-        last, trust_version = history.release, _trust_version(trust, signers, history.release, now)
+        history = read_history(log, old, revokes, now=now)
+        history.check()
+        last, before = history.release, history.walk.before
+        trust_version = _trust_version(trust, signers, before, now, lower=lower_trust_version)
+        false = tuple(f"release {each.record.release}: {why}" for each in history.walk.releases for why in each.false)
         listed = catalog.manifest.to_json()
         artifacts = {manifest.NAME: hashlib.sha256(listed).hexdigest()}
         if unchanged and (not last or last.artifacts != artifacts):
@@ -77,19 +86,23 @@ def publish(
         selected = sum(found.total() for found in history.selected)
         if history.said[-len(revokes) :] == tuple(revokes):  # said last, by a run that was interrupted
             revokes = ()
-        if not rows and not revokes and last and (last.artifacts, last.trust_version) == (artifacts, trust_version):
-            return Published(old, last.release, trust_version, 0, 0, selected)
+        same = last and (last.artifacts, last.trust_version) == (artifacts, trust_version)
+        if not rows and not revokes and last and same and not history.walk.releases[-1].false:
+            return Published(old, last.release, trust_version, 0, 0, selected, false)
         _check_revokes(revokes, history)
-        if last and now < last.time:
+        if now < before.time:
             raise UsageError("the clock is behind the time of the last release", "set it; releases never go back")
-        number = last.release + 1 if last else 1
-        revocations = canonical_json([_as_json(record) for record in (*history.said, *revokes)])
+        number = (len(history.walk.releases) if before.number is None else before.number) + 1
+        said = (*history.said, *revokes)
+        revocations, committed = revocations_json(said), RevocationChain.of(said)
         record = ReleaseRecord(
             type="release",
             release=number,
             time=now,
             artifacts=artifacts,
             revocations_sha256=hashlib.sha256(revocations).hexdigest(),
+            revocations_count=committed.count,
+            revocations_chain=committed.value,
             previous_size=old.size,
             previous_root=old.root.hex(),
             trust_version=trust_version,
@@ -105,7 +118,7 @@ def publish(
         signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
         state.write(signed)
         log.write([(CHECKPOINT, bytes(signed))])
-        return Published(new, number, trust_version, len(rows), history.new_revoked, selected)
+        return Published(new, number, trust_version, len(rows), history.new_revoked, selected, false)
 
 
 def release_path(number: int) -> str:
@@ -129,18 +142,28 @@ def _check_revokes(revokes: Sequence[RevokeRecord], history: History) -> None:
             raise UsageError(f"no row with {record.meant} is revoked or deprecated", "nothing is to be restored")
 
 
-def _trust_version(trust: Trust | None, signers: Sequence[Signer], last: ReleaseRecord | None, now: int) -> int | None:
+def _trust_version(
+    trust: Trust | None, signers: Sequence[Signer], before: Before, now: int, *, lower: bool
+) -> int | None:
     """What the next release stands by."""
-    before = last.trust_version if last else None
+    named = before.trust_version or None
     if trust is None:
-        return before
+        return named
     trust.check_expiry(now)
     for signer in signers:
         if signer.key not in trust.policy.logs:
-            named = f"{signer.key.name}+{signer.key.key_id.hex()}"
-            raise UsageError(f"the trust note does not name the key {named}", "its policy needs it as a log")
-    if before is not None and trust.version < before:
-        raise UsageError(f"version {trust.version} of the trust note is behind version {before} of the last release")
+            key = f"{signer.key.name}+{signer.key.key_id.hex()}"
+            raise UsageError(f"the trust note does not name the key {key}", "its policy needs it as a log")
+    if trust.version < before.trust_version and not lower:
+        raise UsageError(
+            f"version {trust.version} of the trust note is behind version {named} of the last release",
+            "give the newest one; --lower-trust-version, if nobody ever made the later one",
+        )
+    if trust.version > before.trust_version + MAX_TRUST_STEP:
+        raise UsageError(
+            f"version {trust.version} of the trust note is more than {MAX_TRUST_STEP} versions after {named or 0}",
+            "nobody would believe it",
+        )
     return trust.version
 
 
@@ -224,7 +247,3 @@ def _append(log: LogFolder, old: Checkpoint, leaves: Iterable[bytes]) -> Checkpo
     if old.size:
         merkle.verify_consistency(old.size, size, merkle.consistency_proof(old.size, size, written), old.root, root)
     return Checkpoint(old.origin, size, root)
-
-
-def _as_json(record: RevokeRecord) -> dict[str, object]:
-    return {"selector": record.selector, "severity": record.severity, "reason": record.reason}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from catalog.errors import MalformedRecord
 from catalog.wire import Wire, decode_json
@@ -52,8 +53,11 @@ class RevokeRecord(Wire, frozen=True):
 class ReleaseRecord(Wire, frozen=True):
     """The last leaf of every checkpoint that is published. time: seconds since 1970. artifacts: SHA-256 by path.
 
-    revocations_sha256: of the file that lists all revoke records. previous_*: the checkpoint before; root in hex.
-    trust_version: of the trust note that the publisher stands by; null where none was named yet.
+    revocations_sha256: of the file that lists all revoke records. revocations_count, revocations_chain: the hash chain
+    over these records (revocation_chain.py); releases of ldcat 0.1.0 lack both. previous_*: the checkpoint before; root
+    in hex. trust_version: of the trust note that the publisher stands by; null if none was named yet.
+
+    All of it but artifacts, time and trust_version follows from the leaves before it: release_rules.py recomputes it.
     """
 
     type: Literal["release"]
@@ -64,6 +68,12 @@ class ReleaseRecord(Wire, frozen=True):
     previous_size: int
     previous_root: str
     trust_version: Annotated[int, msgspec.Meta(ge=1, lt=1 << 53)] | None
+    revocations_count: Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)] | UnsetType = UNSET
+    revocations_chain: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if (self.revocations_count is UNSET) != (self.revocations_chain is UNSET):
+            raise ValueError("revocations_count and revocations_chain come together")
 
 
 Record = DigestRecord | RevokeRecord | ReleaseRecord

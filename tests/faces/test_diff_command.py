@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from catalog.query.store import Catalog
 from catalog.release.build import Built
-from catalog.release.log_folder import CHECKPOINT, LogFolder
+from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
+from catalog.release.publish import publish
 from catalog.release.records import RevokeRecord
-from catalog.transparency import merkle
-from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
-from catalog.transparency.tiles import TileReader
 from catalog.transparency.trust import open_trust
 from tests.faces.test_errors import Run, run
 from tests.faces.test_published_lookup import LOG, Place, place
@@ -101,15 +100,13 @@ def test_releases_of_one_log(run: Run, place: Place, small: Built) -> None:
     assert "nothing to verify" in run("diff", str(small.folder), str(small.folder), *trust)[2]
 
 
-def test_a_fork_is_no_difference(run: Run, place: Place) -> None:
+def test_a_fork_is_no_difference(run: Run, place: Place, small: Built, tmp_path: Path) -> None:
     other = place.log.with_name("other")
     shutil.copytree(place.log, other)
     place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="deprecated", reason="r"))
-    shutil.copytree(place.log, other, dirs_exist_ok=True)
-    path = next(other.glob("tile/0/000.p/75"))
-    path.write_bytes(bytes(32) + path.read_bytes()[32:])
-    root = merkle.root_hash(75, TileReader(LogFolder(other), 75).node)
-    (other / CHECKPOINT).write_bytes(bytes(signed(str(Checkpoint("example.com/log", 75, root)), LOG)))
+    hidden = RevokeRecord(type="revoke", selector={"vcpus": 2}, severity="deprecated", reason="r")
+    state, catalog = LastCheckpoint(tmp_path / "other.note"), Catalog.open(small.folder)
+    publish(catalog, LogFolder(other), [LOG], state, revokes=[hidden], now=place.now)
     code, out, err = run("diff", str(other), str(place.log), "--trust", str(place.trust))
     assert (code, out) == (4, "")
     assert "a fork of example.com/log" in err

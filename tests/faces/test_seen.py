@@ -17,7 +17,7 @@ import pytest
 from catalog import Release, verify_proof
 from catalog.errors import OlderThanSeen, Unreadable
 from catalog.faces import seen as seen_module
-from catalog.faces.seen import SeenLog, verified_against_seen
+from catalog.faces.seen import Kept, SeenLog, verified_against_seen
 from catalog.query.store import Catalog
 from catalog.release.build import Built
 from catalog.release.log_folder import LastCheckpoint, LogFolder
@@ -123,22 +123,27 @@ def test_a_slow_verification_never_puts_an_older_checkpoint_back(
     newest = LogFolder(place.log).checkpoint()
     with waiting_for_a_host(place, tmp_path / "old") as slow, ThreadPoolExecutor(1) as threads:
         threads.submit(Release.open, place.log, place.trust).result(SECONDS).close()
-        assert SeenLog("seen", ORIGIN).read() == newest
+        assert kept_note() == newest
     with pytest.raises(OlderThanSeen):
         slow.result(SECONDS)
-    assert SeenLog("seen", ORIGIN).read() == newest
+    assert kept_note() == newest
 
 
-def notes() -> list[Note]:
+def kept_note() -> Note | None:
+    kept = SeenLog("seen", ORIGIN).read()
+    return None if kept is None else kept.note
+
+
+def notes() -> list[Kept]:
     """Three checkpoints of a log, the oldest first."""
-    return [signed(str(Checkpoint(ORIGIN, size, bytes([size]) * 32)), LOG) for size in (1, 2, 3)]
+    return [Kept(signed(str(Checkpoint(ORIGIN, size, bytes([size]) * 32)), LOG)) for size in (1, 2, 3)]
 
 
 def test_what_was_exchanged_meanwhile_is_verified_against(place: Place) -> None:
     first, second, third = notes()
     log, told = SeenLog("seen", ORIGIN), []
 
-    def verify(seen: Mapping[str, Note]) -> tuple[int, Note]:
+    def verify(seen: Mapping[str, Kept]) -> tuple[int, Kept]:
         told.append(seen.get(ORIGIN))
         if told[-1] is None:
             log.commit(None, first)  # by another process, while this one asks the host
@@ -146,7 +151,7 @@ def test_what_was_exchanged_meanwhile_is_verified_against(place: Place) -> None:
             log.commit(first, second)
         return len(told), third
 
-    assert verified_against_seen([ORIGIN], verify) == (3, third)
+    assert verified_against_seen([ORIGIN], verify) == (3, third.note)
     assert told == [None, first, second]
     assert log.read() == third
 
@@ -155,7 +160,7 @@ def test_whoever_always_comes_too_late_is_told_so(place: Place) -> None:
     found = notes()
     log, count = SeenLog("seen", ORIGIN), 0
 
-    def verify(seen: Mapping[str, Note]) -> tuple[None, Note]:
+    def verify(seen: Mapping[str, Kept]) -> tuple[None, Kept]:
         nonlocal count
         log.commit(seen.get(ORIGIN), found[count % 2])
         count += 1

@@ -15,6 +15,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.errors import LdcatError, Unreadable, VerificationFailed
 from catalog.query.proof_bundle import ProofBundle
 from catalog.query.prove import Prover
+from catalog.query.seen import Seen
 from catalog.query.store import Catalog
 from catalog.query.verify_proof import Outcome, Verdict, verdict_to_dict, verify_bundle
 from catalog.release.build import Built
@@ -164,8 +165,8 @@ def test_what_is_older_than_seen_and_what_is_a_fork(bundle: ProofBundle) -> None
         (replace(found, size=found.size - 1), Outcome.MATCH),
         (replace(found, root=bytes(32)), Outcome.BAD),
     ):
-        assert ask(bundle, seen={ORIGIN: before}).outcome is outcome
-        assert ask(bundle, seen={"example.com/other": before}).outcome is Outcome.MATCH
+        assert ask(bundle, seen={ORIGIN: Seen(before)}).outcome is outcome
+        assert ask(bundle, seen={"example.com/other": Seen(before)}).outcome is Outcome.MATCH
 
 
 def test_a_quorum_is_demanded(bundle: ProofBundle) -> None:

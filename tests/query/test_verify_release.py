@@ -23,6 +23,7 @@ from catalog.errors import (
 from catalog.query.lookup import lookup
 from catalog.query.match import Match
 from catalog.query.published import NO_REVOCATIONS, PublishedRelease, Remembered, place_of
+from catalog.query.seen import Seen
 from catalog.query.store import Catalog
 from catalog.query.verify_release import VerifiedRelease, unverified_release, verify_release
 from catalog.release.build import Built
@@ -139,15 +140,15 @@ def test_it_never_goes_back_and_never_forks(published: Published, small: Built, 
     shutil.copytree(published.log.root, tmp_path / "before")
     old = Checkpoint.parse(published.note.text)
     new = published.add(small, revoke("deprecated", vcpus=1), now=NOW + 1)
-    assert verify(published, seen={ORIGIN: old}).checkpoint == new
-    assert verify(published, seen={ORIGIN: new, "example.com/other": Checkpoint("x", 1 << 40, bytes(32))})
+    assert verify(published, seen={ORIGIN: Seen(old)}).checkpoint == new
+    assert verify(published, seen={ORIGIN: Seen(new), "example.com/other": Seen(Checkpoint("x", 1 << 40, bytes(32)))})
     before = Published(tmp_path)
     before.log = LogFolder(tmp_path / "before")
     with pytest.raises(OlderThanSeen, match="were seen before"):
-        verify(before, seen={ORIGIN: new})
+        verify(before, seen={ORIGIN: Seen(new)})
     for forked in (Checkpoint(ORIGIN, old.size, bytes(32)), Checkpoint(ORIGIN, new.size, bytes(32))):
         with pytest.raises(VerificationFailed, match=r"not consistent|not the same"):
-            verify(published, seen={ORIGIN: forked})
+            verify(published, seen={ORIGIN: Seen(forked)})
 
 
 @pytest.mark.parametrize(

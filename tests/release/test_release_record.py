@@ -6,14 +6,17 @@ import json
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from catalog.errors import MalformedRecord, UsageError, VerificationFailed
+from catalog.query.published import NO_REVOCATIONS
 from catalog.query.store import Catalog
 from catalog.release.build import Built
 from catalog.release.log_history import read_history
 from catalog.release.publish import Published, publish
 from catalog.release.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, parse_record
 from catalog.transparency.keys import VerifierKey
+from catalog.transparency.merkle import EMPTY_ROOT
 from catalog.transparency.trust import Trust
 from tests.release.test_publish import ORIGIN, SIGNERS, Publisher, publisher
 from tests.transparency.logs import NOW, MemoryLog, signer
@@ -25,10 +28,12 @@ RELEASE = ReleaseRecord(
     release=1,
     time=NOW,
     artifacts={},
-    revocations_sha256="",
+    revocations_sha256=NO_REVOCATIONS,
+    revocations_count=0,
+    revocations_chain="0" * 64,
     previous_size=0,
-    previous_root="",
-    trust_version=None,
+    previous_root=EMPTY_ROOT.hex(),
+    trust_version=7,
 )
 
 
@@ -67,19 +72,66 @@ def test_an_expired_trust_note_is_not_stood_by(publisher: Publisher, small: Buil
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"release": 1}, "release 1 follows release 1"),
-        ({"release": 3}, "release 3 follows release 1"),
-        ({"release": 2, "time": NOW - 1}, "made before"),
-        ({"release": 2, "trust_version": 6}, "trust version"),
-        ({"release": 2, "trust_version": None}, "trust version"),
+        ({"release": 1}, "its number is 1, and 2 is the next one"),
+        ({"release": 3}, "its number is 3"),
+        ({"release": 0}, "its number is 0"),
+        ({"previous_size": 0}, "its previous_size is 0"),
+        ({"previous_size": 7}, "its previous_size is 7"),
+        ({"previous_root": "00" * 32}, "its previous_root is not the root"),
+        ({"time": NOW - 1}, "its time is"),
+        ({"time": 0}, "its time is 0"),
+        ({"time": NOW + 3601}, "ahead of the clock"),
+        ({"trust_version": 7 + 65}, "its trust version is 72"),
+        ({"revocations_sha256": "00" * 32}, "its revocations_sha256 is not of the revocations"),
+        ({"revocations_count": 1}, "it commits to 1 revocations"),
+        ({"revocations_chain": "11" * 32}, "it commits to 0 revocations"),
+        ({"revocations_count": UNSET, "revocations_chain": UNSET}, "it does not commit"),
     ],
 )
-def test_a_log_whose_releases_go_back(changes: dict[str, object], said: str) -> None:
-    first = msgspec.structs.replace(RELEASE, trust_version=7)
+def test_what_a_release_record_says_is_recomputed_from_the_leaves(changes: dict[str, object], said: str) -> None:
+    first = leaf_of(RELEASE)
     log = MemoryLog()
-    log.append([leaf_of(first), leaf_of(msgspec.structs.replace(first, **changes))])
-    with pytest.raises(MalformedRecord, match=said):
-        read_history(log, log.checkpoint())
+    log.append([first])
+    right = msgspec.structs.replace(RELEASE, release=2, previous_size=1, previous_root=log.checkpoint().root.hex())
+    log.append([leaf_of(msgspec.structs.replace(right, **changes))])
+    (before, false) = read_history(log, log.checkpoint(), now=NOW).walk.releases
+    assert before.false == ()
+    (why,) = false.false
+    assert said in why
+
+
+def test_a_trust_version_that_goes_back_is_said() -> None:
+    log = MemoryLog()
+    log.append([leaf_of(RELEASE)])
+    lower = {"release": 2, "previous_size": 1, "previous_root": log.checkpoint().root.hex(), "trust_version": 6}
+    log.append([leaf_of(msgspec.structs.replace(RELEASE, **lower))])
+    first, second = read_history(log, log.checkpoint(), now=NOW).walk.releases
+    assert (first.steps_back, second.false) == (None, ())
+    assert second.steps_back == "its trust version is 6, and that of the release before was 7"
+
+
+def test_a_log_of_0_1_0_follows_from_its_leaves_too() -> None:
+    """Without a commitment, until a release makes one; from then on each does."""
+    old = msgspec.structs.replace(RELEASE, revocations_count=UNSET, revocations_chain=UNSET)
+    assert b"revocations_c" not in leaf_of(old)
+    log = MemoryLog()
+    for number, record in enumerate((old, old, RELEASE, old), 1):
+        checkpoint = log.checkpoint()
+        changes = {"release": number, "previous_size": checkpoint.size, "previous_root": checkpoint.root.hex()}
+        log.append([leaf_of(msgspec.structs.replace(record, **changes))])
+    releases = read_history(log, log.checkpoint(), now=NOW).walk.releases
+    assert [bool(each.false) for each in releases] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("changes", [{"revocations_count": UNSET}, {"revocations_chain": UNSET}])
+def test_count_and_chain_come_together(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="come together"):
+        msgspec.structs.replace(RELEASE, **changes)
+    for name in ("revocations_count", "revocations_chain"):
+        fields = json.loads(leaf_of(RELEASE))
+        del fields[name]
+        with pytest.raises(MalformedRecord, match="come together"):
+            parse_record(canonical_json(fields))
 
 
 @pytest.mark.parametrize("version", [0, -1, 1 << 53, "1", 1.0, True])

@@ -128,7 +128,7 @@ def _release(
     note = None if trust is None else read_unsigned(read_file(trust, limit=_MAX_TRUST, regular=True))
     origins = {key.name for key in Trust.parse(note.text).policy.logs} if note else ()
     seen = {origin: remembered("seen", origin) for origin in origins}
-    found += log_findings(log, note, seen, int(time.time()))
+    found += log_findings(log, number, note, seen, int(time.time()))
     return release_of(log, number, found)
 
 

@@ -21,7 +21,6 @@ from catalog.release.inputs import read_file
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.query.monitor import Watched
     from catalog.release.log_folder import LogFolder
-    from catalog.transparency.note import Note
     from catalog.transparency.trust import Trust
 
 
@@ -72,13 +71,13 @@ def command(
 
 def _look(log: LogFolder, believed: Trust, evidence: Path, now: int) -> Watched:
     """Once; what was found is remembered where nothing is wrong with it."""
-    from catalog.faces.seen import verified_against_seen
+    from catalog.faces.seen import Kept, verified_against_seen
     from catalog.query.monitor import Forked, watch
     from catalog.release import fork_evidence
 
-    def verify(seen: Mapping[str, Note]) -> tuple[Watched, Note]:
-        watched = watch(log, believed, seen, now=now)
-        return watched, watched.note
+    def verify(kept: Mapping[str, Kept]) -> tuple[Watched, Kept]:
+        watched = watch(log, believed, {origin: one.note for origin, one in kept.items()}, now=now)
+        return watched, Kept(watched.note)
 
     try:
         watched, _ = verified_against_seen({key.name for key in believed.policy.logs}, verify, "watched")
@@ -120,5 +119,7 @@ def _lines(watched: Watched, url: str, now: int) -> Iterator[str]:
     fresh = f"fresh for {span(watched.fresh_until - now)}"
     yield f"  release {watched.last_release} is the last one; signed by {names}; {fresh}"
     for release in watched.releases:
-        yield f"  + release {release.record.release}, manifest {release.manifest_sha256}"
+        manifest = release.record.artifacts.get("manifest.json")
+        yield f"  + release {release.record.release}, manifest {manifest}"
+        yield from (f"    ! false, and taken back since: {why}" for why in release.false)
         yield from (f"    x {one.severity}: {one.meant}: {one.reason}" for one in release.revocations)

@@ -37,6 +37,12 @@ def command(
             parser=named_path, metavar="NOTE", help="Trust note the release stands by; without it that of the last one."
         ),
     ] = None,
+    lower_trust_version: Annotated[
+        bool,
+        typer.Option(
+            "--lower-trust-version", help="The last release names a version of the trust note that nobody ever made."
+        ),
+    ] = False,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
@@ -60,7 +66,15 @@ def command(
     opened = open_own(catalog or default_catalog())
     opened.check_components()
     state = remembered("signed", signers[0].key.name)
-    published = publish(opened, LogFolder(log), signers, state, trust=note, now=int(time.time()))
+    published = publish(
+        opened,
+        LogFolder(log),
+        signers,
+        state,
+        trust=note,
+        lower_trust_version=lower_trust_version,
+        now=int(time.time()),
+    )
     found = published.checkpoint
     facts = {
         "origin": found.origin,
@@ -78,4 +92,6 @@ def command(
         render.warning(f"{published.new_revoked} of the new rows are revoked by what the log says of such rows")
     if not published.new_rows and not quiet:
         render.note("the log has every row of this catalog")
+    for why in published.false:
+        render.warning(f"{why}; the release that was made now does not rest on it")
     return 0

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.errors import UsageError, VerificationFailed
+from catalog.errors import FalseRecord, UsageError, VerificationFailed
 from catalog.faces import render
 from catalog.faces.matches import fact_lines, printable
 from catalog.faces.options import (
@@ -48,7 +48,8 @@ def command(
     """Recompute every launch digest of a log from the components of its releases, and what they show, and compare.
 
     No firmware is needed: a component has all facts that a launch digest follows from; that they are those of an image
-    is for `ldcat inspect` to say. Exit code 4 where anything differs; then nothing is cosigned.
+    is for `ldcat inspect` to say. Exit code 4 if anything differs, and 11 if the last release says what does not follow
+    from the log; then nothing is cosigned.
     """
     from catalog.faces.cosigning import cosign_now, cosigned_facts, cosigner_keys
     from catalog.query.rebuild import rebuild  # cryptography takes long to load
@@ -70,7 +71,8 @@ def command(
         local_engine(processors(), threads=chosen.compiled) as engine,
     ):
         progress = begin("rebuilt", checkpoint.size)
-        rebuilt = rebuild(folder, checkpoint, engine=engine, kernels=chosen, progress=progress)
+        now = int(time.time())
+        rebuilt = rebuild(folder, checkpoint, now=now, engine=engine, kernels=chosen, progress=progress)
     cosigned = cosign_now(folder, pairs, believed, only=checkpoint) if pairs and rebuilt.same else None
     record = {
         "origin": checkpoint.origin,
@@ -87,6 +89,8 @@ def command(
     else:
         for text in _lines(record):
             render.line(text)
+    if rebuilt.is_false:
+        raise FalseRecord("the last release says what does not follow from the log", "see what differs above")
     if not rebuilt.same:
         raise VerificationFailed("what the log says is not what comes out", "see what differs above")
     return 0

@@ -117,4 +117,6 @@ def command(
     else:
         shown = facts | {"selector": record.meant}
         render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(log))
+    for why in published.false:
+        render.warning(f"{why}; the release that was made now does not rest on it")
     return 0
