@@ -1,9 +1,11 @@
 """A publisher, three witnesses of whom two have to cosign, two clients; and an attacker who brings them everything.
 
 The attacker keeps every checkpoint, cosignature, proof and trust note there ever was, serves any of them at any time,
-puts parts of them together, damages them, and has stolen one thing: the key of the log, of one witness, of all
-witnesses, of one root, or nothing. Who has the log's key can append to the log, and nothing here hinders that: all see
-it. What he cannot is to show anyone another history.
+puts parts of them together, damages them, hangs in the middle of an answer, and has stolen one thing: the key of the
+log, of one witness with two keys, of all witnesses, of one root, or nothing. Who has the log's key can append to the
+log, and nothing here hinders that: all see it. What he cannot is to show anyone another history.
+
+The publisher lies, too: in release records and in lists of revocations, under signatures that are right and cosigned.
 """
 
 from __future__ import annotations
@@ -13,17 +15,32 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from catalog.errors import LdcatError, VerificationFailed
+from catalog.errors import (
+    FalseRecord,
+    LdcatError,
+    OlderThanSeen,
+    Stale,
+    Unreadable,
+    UntrustedSigner,
+    VerificationFailed,
+)
 from catalog.query.proof_bundle import ProofBundle
 from catalog.query.revocations import Revocation
+from catalog.query.seen import Seen
 from catalog.query.verify_proof import Outcome, Verdict, verify_bundle
-from catalog.release.records import DigestRecord, ReleaseRecord, RevokeRecord, canonical_json, leaf_of
+from catalog.query.verify_release import verify_release
+from catalog.release.log_folder import LogFolder
+from catalog.release.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of
+from catalog.release.release_rules import revocations_json
+from catalog.release.revocation_chain import RevocationChain
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer
@@ -36,9 +53,23 @@ ORIGIN = "example.com/log"
 LOG = signer(ORIGIN)
 COUNTERFEIT = signer(ORIGIN, seed=1)
 WITNESSES = [signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in range(3)]
+SECOND = signer("w0.example", SignatureType.COSIGNATURE_ED25519, seed=1)
+"""Another key of the first witness, whom the policy has as a witness of its own."""
+
+OWN = signer(ORIGIN, SignatureType.COSIGNATURE_ED25519)
+"""A key of cosignatures that the log has itself, and the policy has as a witness."""
+
 ROOTS = [signer(f"root.example/{n}") for n in range(40)]
 HOUR, DAY = 3600, 86400
 MAX_AGE = 7 * DAY
+COSIGNERS = (*WITNESSES, SECOND, OWN)
+STOLEN = {"log": (4,), "witness": (0, 3), "witnesses": (0, 1, 2, 3)}
+"""Who cosigns for the attacker, by what he has stolen."""
+
+LIES = ("list", "commitment", "time", "trust version", "previous")
+"""Of a release: it names a shorter list than it commits to; it commits to a shorter list; a time or a trust version
+that cannot be; another root of the checkpoint before."""
+
 ANSWERS = (Outcome.MATCH, Outcome.REVOKED, Outcome.UNKNOWN)
 """Of a bundle in which everything is verified."""
 
@@ -49,6 +80,7 @@ REACHED = {
     *("spliced: bad-proof", "elsewhere: bad-proof", "damaged: bad-proof", "made up: bad-proof"),
     *("fork refused by a witness", "trust note followed", "trust note refused"),
     *("forged trust note: UntrustedSigner", "forged trust note: VerificationFailed"),
+    *("a quorum of one: untrusted-signer", "lied: false-record", "host: hangs", "host: FalseRecord", "host: verified"),
 }
 """What has to happen in a run, so that it shows something."""
 
@@ -56,9 +88,9 @@ REACHED = {
 def trust_text(version: int, log: Signer = LOG, first: int | None = None) -> str:
     """first: of its three roots; else each version has two roots of the one before."""
     roots = "".join(f"root r{n} {by.key}\n" for n, by in enumerate(ROOTS[first or version :][:3]))
-    witnesses = "".join(f"witness w{n} {by.key}\n" for n, by in enumerate(WITNESSES))
+    witnesses = "".join(f"witness w{n} {by.key}\n" for n, by in enumerate(COSIGNERS))
     head = f"version {version}\nexpires {NOW + 9000 * DAY}\nmax-age {MAX_AGE}\nthreshold 2\n{roots}\n"
-    return f"{head}log {log.key}\n{witnesses}group two 2 w0 w1 w2\nquorum two\n"
+    return f"{head}log {log.key}\n{witnesses}group two 2 w0 w1 w2 w3 w4\nquorum two\n"
 
 
 def row(number: int) -> DigestRecord:
@@ -78,13 +110,45 @@ def row(number: int) -> DigestRecord:
 
 @dataclass
 class Head:
-    """A checkpoint of a history. cosignatures: by witness, each with its time, all there ever were."""
+    """A checkpoint of a history. cosignatures: by witness, each with its time, all there ever were.
+
+    revokes: those of its leaves. listed: what its release names. lie: what is false of it, a key of LIES.
+    """
 
     checkpoint: Checkpoint
     revokes: tuple[RevokeRecord, ...]
+    listed: tuple[RevokeRecord, ...]
+    lie: str | None
     log_signature: Signature
     genuine: bool
     cosignatures: list[tuple[int, int, Signature]] = field(default_factory=list)
+
+    @property
+    def committed(self) -> tuple[RevokeRecord, ...]:
+        """What the chain of its release is of."""
+        return self.revokes if self.lie == "list" else self.listed
+
+
+@dataclass(frozen=True, slots=True)
+class Host(LogFolder):
+    """Files of a log, of which so many are given before it hangs. left: how many, and below 0 once it does."""
+
+    files: Mapping[str, bytes]
+    here: bool
+    left: list[int]
+
+    @property
+    def is_here(self) -> bool:
+        return self.here
+
+    def read(self, path: str, at_most: int) -> bytes:
+        self.left[0] -= 1
+        if self.left[0] < 0 or path not in self.files:
+            raise Unreadable("no whole answer in time")
+        return self.files[path]
+
+    def checkpoint(self) -> Note | None:
+        return Note.parse(self.read("checkpoint", 1 << 20))
 
 
 @dataclass
@@ -94,25 +158,37 @@ class History:
     leaves: list[bytes] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
 
-    def release(self, rows: Sequence[DigestRecord], revokes: Sequence[RevokeRecord], by: Signer, now: int) -> Head:
-        """As publish.py appends one. revokes: all there are, of which those after `rows` are new."""
-        listed = canonical_json([{k: getattr(r, k) for k in ("selector", "severity", "reason")} for r in revokes])
+    def release(
+        self,
+        rows: Sequence[DigestRecord],
+        revokes: Sequence[RevokeRecord],
+        by: Signer,
+        now: int,
+        lie: str | None = None,
+    ) -> Head:
+        """As publish.py appends one. revokes: all there are, of which those after `rows` are new. lie: of LIES."""
+        listed = tuple(revokes[:-1]) if lie in ("list", "commitment") else tuple(revokes)
         known = self.heads[-1].revokes if self.heads else ()
+        committed = RevocationChain.of(revokes if lie == "list" else listed)
         record = ReleaseRecord(
             type="release",
             release=len(self.heads) + 1,
-            time=now,
-            artifacts={},
-            revocations_sha256=hashlib.sha256(listed).hexdigest(),
+            time=now + (400 * DAY if lie == "time" else 0),
+            artifacts={"manifest.json": ""},
+            revocations_sha256=hashlib.sha256(revocations_json(listed)).hexdigest(),
+            revocations_count=committed.count,
+            revocations_chain=committed.value,
             previous_size=self.heads[-1].checkpoint.size if self.heads else 0,
             previous_root=(self.heads[-1].checkpoint.root if self.heads else merkle.EMPTY_ROOT).hex(),
-            trust_version=None,
+            trust_version=999 if lie == "trust version" else None,
         )
+        if lie == "previous":
+            record = msgspec.structs.replace(record, previous_root="11" * 32)
         self.leaves += (
             sorted(map(leaf_of, rows)) + [leaf_of(each) for each in revokes[len(known) :]] + [leaf_of(record)]
         )
         checkpoint = Checkpoint(ORIGIN, len(self.leaves), naive_root(self.leaves))
-        head = Head(checkpoint, tuple(revokes), signature(by, str(checkpoint), now), by is LOG)
+        head = Head(checkpoint, tuple(revokes), listed, lie, signature(by, str(checkpoint), now), by is LOG)
         self.heads.append(head)
         return head
 
@@ -121,6 +197,13 @@ class History:
         memory.append(self.leaves[: head.checkpoint.size])
         hashes = merkle.inclusion_proof(index, head.checkpoint.size, memory.reader.node)
         return TlogProof(index, tuple(hashes), note, self.leaves[index])
+
+    def files(self, head: Head, note: Note) -> dict[str, bytes]:
+        """What a host of the log has at a head, as far as it is read."""
+        memory = MemoryLog()
+        memory.append(self.leaves[: head.checkpoint.size])
+        path = f"releases/{self.heads.index(head) + 1}/revocations.json"
+        return {**memory.files, "checkpoint": bytes(note), path: revocations_json(head.listed)}
 
     def consistency(self, old: int, head: Head) -> list[bytes]:
         memory = MemoryLog()
@@ -155,7 +238,13 @@ class Client:
     """What a guest owner has: a trust note, and the newest checkpoint that was verified."""
 
     trust: Trust
-    seen: dict[str, Checkpoint] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
+    listed: tuple[RevokeRecord, ...] = ()
+    """The list of the newest checkpoint that was verified."""
+
+    def sees(self, head: Head) -> None:
+        self.seen[ORIGIN] = Seen(head.checkpoint, RevocationChain.of(head.listed))
+        self.listed = head.listed
 
 
 @dataclass(frozen=True)
@@ -198,12 +287,29 @@ class Attack(RuleBasedStateMachine):
         self.now += HOUR
         self._publish(rows, revokes, order)
 
-    def _publish(self, rows: int, revokes: list[RevokeRecord], order: list[int]) -> None:
+    @rule(
+        data=st.data(),
+        client=st.integers(0, 1),
+        lie=st.sampled_from(LIES),
+        order=st.permutations([0, 1, 2]),
+        here=st.booleans(),
+    )
+    def lie(self, data: st.DataObject, client: int, lie: str, order: list[int], here: bool) -> None:
+        """The publisher does, with the keys that are right; witnesses cosign it: they see sizes and roots."""
+        self.now += HOUR
+        revoke = RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="revoked", reason="to be hidden")
+        self._publish(0, [revoke] if data.draw(st.booleans()) else [], order, lie)
+        head = self.honest.heads[-1]
+        offer = self._offer(data, self.honest, head, every=True)
+        self._serve(offer, self.clients[client], False, "lied")
+        self._ask_host(offer, self.honest, self.clients[client], here, 1000)
+
+    def _publish(self, rows: int, revokes: list[RevokeRecord], order: list[int], lie: str | None = None) -> None:
         """The log asks witnesses until two have cosigned: the third may be left behind."""
         numbers = range(self.rows + 1, self.rows + rows + 1)
         self.rows += rows
         known = self.honest.heads[-1].revokes if self.honest.heads else ()
-        head = self.honest.release([row(number) for number in numbers], [*known, *revokes], LOG, self.now)
+        head = self.honest.release([row(number) for number in numbers], [*known, *revokes], LOG, self.now, lie)
         agreed = 0
         for number in order:
             agreed += agreed < 2 and self.witnesses[number].cosign(self.honest, head, self.now)
@@ -251,8 +357,61 @@ class Attack(RuleBasedStateMachine):
         self._serve(self._offer(data, self.honest, head, every=True), self.clients[client], False, "future")
 
     def _cosign_with_stolen_keys(self, head: Head, time: int) -> None:
-        for number in range({"witness": 1, "witnesses": 3}.get(self.stolen, 0)):
-            head.cosignatures.append((number, time, signature(WITNESSES[number], str(head.checkpoint), time)))
+        for number in STOLEN.get(self.stolen, ()):
+            head.cosignatures.append((number, time, signature(COSIGNERS[number], str(head.checkpoint), time)))
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    @precondition(lambda self: self.stolen in ("log", "witness"))
+    def be_a_quorum_of_one(self, data: st.DataObject, client: int) -> None:
+        """With two keys of one witness, or with a key of the log's own that the policy has as a witness."""
+        history, head = self._draw_head(data)
+        self._cosign_with_stolen_keys(head, self.now)
+        own = replace(head, cosignatures=[made for made in head.cosignatures if made[0] in STOLEN[self.stolen]])
+        offer = self._offer(data, history, own, every=True)
+        assert offer.times
+        self._serve(offer, self.clients[client], False, "a quorum of one")
+
+    @rule(data=st.data(), client=st.integers(0, 1), here=st.booleans(), patience=st.integers(0, 20))
+    def ask_a_host(self, data: st.DataObject, client: int, here: bool, patience: int) -> None:
+        """Of the log of any head."""
+        history, head = self._draw_head(data)
+        self._ask_host(self._offer(data, history, head, every=True), history, self.clients[client], here, patience)
+
+    def _ask_host(self, offer: Offer, history: History, client: Client, here: bool, patience: int) -> None:
+        """One that hangs after so many files; and then one that does not."""
+        head, note = offer.head, offer.bundle.row.checkpoint
+        for left in (patience, 1000):
+            host = Host(Path("/nowhere"), history.files(head, note), here, [left])
+            found: type[LdcatError] | None
+            before, expected = dict(client.seen), self._expected_of_host(offer, history, client, here)
+            try:
+                verified = verify_release(host, None, client.trust, now=self.now, seen=client.seen)
+            except LdcatError as error:
+                found = type(error)
+                assert client.seen == before
+            else:
+                found = None
+                client.sees(head)
+                assert client.seen[ORIGIN] == verified.seen
+            hangs = host.left[0] < 0
+            assert found is (Unreadable if hangs else expected)
+            self.reached["host: hangs" if hangs else f"host: {found.__name__ if found else 'verified'}"] += 1
+
+    def _expected_of_host(self, offer: Offer, history: History, client: Client, here: bool) -> type[LdcatError] | None:
+        outcome, head = self._expected(offer, client, False), offer.head
+        if outcome in (Outcome.UNTRUSTED, Outcome.OLDER):
+            return {Outcome.UNTRUSTED: UntrustedSigner, Outcome.OLDER: OlderThanSeen}[outcome]
+        at = history.heads.index(head)
+        last = history.heads[at - 1] if at else None
+        came = head.revokes[len(last.revokes) if last else 0 :]
+        hidden = head.listed != head.revokes
+        if hidden and not here and last and head.lie == "commitment":  # on the word of the publisher, twice
+            hidden = (*last.committed, *came) != head.listed
+        if hidden or head.lie in ("time", "trust version") or (head.lie == "previous"):
+            return FalseRecord
+        if not self._goes_on(head, client):
+            return FalseRecord
+        return Stale if outcome is Outcome.STALE else None
 
     @rule(data=st.data(), client=st.integers(0, 1), other=st.booleans())
     def serve(self, data: st.DataObject, client: int, other: bool) -> None:
@@ -302,11 +461,12 @@ class Attack(RuleBasedStateMachine):
             status = self.honest.proof(old.checkpoint.size - 1, head, bundle.row.checkpoint)
             made, right = replace(bundle, status=status, revocations=revocations_of(old)), old is head
         elif what == "revocations":
-            made, right = replace(bundle, revocations=revocations_of(old)), old.revokes == head.revokes
+            made, right = replace(bundle, revocations=revocations_of(old)), old.listed == head.listed
         else:
             at = data.draw(st.integers(0, head.checkpoint.size - 1))
             made = replace(bundle, row=self.honest.proof(at, head, bundle.row.checkpoint))
             right = b'"digest"' in self.honest.leaves[at]
+        right = right and not self._is_false(head, self.clients[client])
         verdict = self._ask(bytes(made), self.clients[client], None, "elsewhere")
         assert right == (verdict.outcome in ANSWERS) or verdict.outcome is Outcome.STALE
 
@@ -356,35 +516,53 @@ class Attack(RuleBasedStateMachine):
         assert verdict.outcome is expected, verdict.why
 
     def _expected(self, offer: Offer, client: Client, other: bool) -> Outcome:
-        if not offer.head.genuine or len(offer.times) < 2:
+        voices: dict[int, list[int]] = {}
+        for number, time in offer.times.items():
+            if COSIGNERS[number] is not OWN:
+                voices.setdefault(0 if COSIGNERS[number] is SECOND else number, []).append(time)
+        if not offer.head.genuine or len(voices) < 2:
             return Outcome.UNTRUSTED
         seen = client.seen.get(ORIGIN)
-        if seen and offer.head.checkpoint.size < seen.size:
+        if seen and offer.head.checkpoint.size < seen.checkpoint.size:
             return Outcome.OLDER
-        counted = sorted(t for t in offer.times.values() if t <= self.now + HOUR)
+        counted = sorted(max(said) for times in voices.values() if (said := [t for t in times if t <= self.now + HOUR]))
         if len(counted) < 2 or self.now > counted[-2] + MAX_AGE:  # two have to vouch for it
             return Outcome.STALE
+        if self._is_false(offer.head, client):
+            return Outcome.FALSE
         if other:
             return Outcome.UNKNOWN
         assert offer.bundle.row.extra is not None
-        return Outcome.REVOKED if is_revoked(offer.bundle.row.extra, offer.head.revokes) else Outcome.MATCH
+        return Outcome.REVOKED if is_revoked(offer.bundle.row.extra, offer.head.listed) else Outcome.MATCH
+
+    def _is_false(self, head: Head, client: Client) -> bool:
+        """Whether a bundle shows it: not what only the leaves before would."""
+        visible = head.lie in ("time", "trust version") or head.listed != head.committed
+        return visible or not self._goes_on(head, client)
+
+    def _goes_on(self, head: Head, client: Client) -> bool:
+        return head.listed[: len(client.listed)] == client.listed
 
     def _ask(self, data: bytes, client: Client, digest: str | None, kind: str) -> Verdict:
         before = client.seen.get(ORIGIN)
         verdict = verify_bundle(data, client.trust, now=self.now, seen=client.seen, digest=digest)
         self.reached.update([verdict.outcome.value, f"{kind}: {verdict.outcome.value}"])
+        listed = client.listed
         if verdict.newest and verdict.checkpoint:
-            client.seen[ORIGIN] = verdict.checkpoint
+            client.seen[ORIGIN] = Seen(verdict.checkpoint, verdict.revocations)
         if verdict.outcome in ANSWERS:
             found, answered = verdict.checkpoint, verdict.row
             assert found is not None
             assert answered is not None
             (head,) = (head for head in self.honest.heads if head.checkpoint == found)
             assert leaf_of(answered) in self.honest.leaves[: found.size]
-            assert before is None or found.size >= before.size
+            assert before is None or found.size >= before.checkpoint.size
             assert (digest in (None, answered.launch_digest)) == (verdict.outcome is not Outcome.UNKNOWN)
+            assert head.listed[: len(listed)] == listed
+            client.sees(head)
+            assert client.seen[ORIGIN].revocations == verdict.revocations
             if verdict.outcome is Outcome.MATCH:
-                assert not is_revoked(leaf_of(answered), head.revokes)
+                assert not is_revoked(leaf_of(answered), head.listed)
             if not self.stolen.startswith("witness"):
                 assert self.now <= max(time for _, time, _ in head.cosignatures) + MAX_AGE
         else:
@@ -404,7 +582,7 @@ class Attack(RuleBasedStateMachine):
     def _offer(self, data: st.DataObject, history: History, head: Head, *, every: bool) -> Offer:
         """every: the newest cosignature of each witness; else any, or none, of each."""
         chosen: dict[int, tuple[int, Signature]] = {}
-        for number in range(3):
+        for number in range(len(COSIGNERS)):
             made = [(time, found) for by, time, found in head.cosignatures if by == number]
             if made and (every or data.draw(st.booleans())):
                 chosen[number] = max(made, key=lambda each: each[0]) if every else data.draw(st.sampled_from(made))
@@ -418,7 +596,7 @@ class Attack(RuleBasedStateMachine):
 
 
 def revocations_of(head: Head) -> tuple[Revocation, ...]:
-    return tuple(Revocation(selector=r.selector, severity=r.severity, reason=r.reason) for r in head.revokes)
+    return tuple(Revocation(selector=r.selector, severity=r.severity, reason=r.reason) for r in head.listed)
 
 
 def is_revoked(leaf: bytes, revokes: Sequence[RevokeRecord]) -> bool:
