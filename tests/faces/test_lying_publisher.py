@@ -17,7 +17,7 @@ from tests.faces.test_doctor_command import serving
 from tests.faces.test_errors import Run, run
 from tests.faces.test_published_lookup import LOG, Place, place
 from tests.faces.test_quick import digest_of
-from tests.release.lying_records import changed, next_record, sign_release
+from tests.release.lying_records import altered, next_record, sign_release
 
 __all__ = ["place", "run"]
 
@@ -28,17 +28,17 @@ LATER = RevokeRecord(type="revoke", selector={"technology": "sev"}, severity="de
 Lie = Callable[[ReleaseRecord], ReleaseRecord]
 
 LIES: dict[str, Lie] = {
-    "the root before": lambda record: changed(record, previous_root="11" * 32),
-    "no root before": lambda record: changed(record, previous_root=""),
-    "the size before": lambda record: changed(record, previous_size=record.previous_size - 1),
-    "no size before": lambda record: changed(record, previous_size=0, previous_root="00" * 32),
-    "a time in 2100": lambda record: changed(record, time=4_102_444_800),
-    "no time": lambda record: changed(record, time=0),
-    "a time before": lambda record: changed(record, time=record.time - 10),
-    "trust version 999": lambda record: changed(record, trust_version=999),
-    "fewer revocations": lambda record: changed(record, revocations_count=0),
-    "another chain": lambda record: changed(record, revocations_chain="22" * 32),
-    "a number left out": lambda record: changed(record, release=record.release + 1),
+    "the root before": lambda record: altered(record, previous_root="11" * 32),
+    "no root before": lambda record: altered(record, previous_root=""),
+    "the size before": lambda record: altered(record, previous_size=record.previous_size - 1),
+    "no size before": lambda record: altered(record, previous_size=0, previous_root="00" * 32),
+    "a time in 2100": lambda record: altered(record, time=4_102_444_800),
+    "no time": lambda record: altered(record, time=0),
+    "a time before": lambda record: altered(record, time=record.time - 10),
+    "trust version 999": lambda record: altered(record, trust_version=999),
+    "fewer revocations": lambda record: altered(record, revocations_count=0),
+    "another chain": lambda record: altered(record, revocations_chain="22" * 32),
+    "a number left out": lambda record: altered(record, release=record.release + 1),
 }
 LISTS: dict[str, tuple[RevokeRecord, ...]] = {
     "an empty list": (),
@@ -98,7 +98,7 @@ def test_a_revocation_that_is_in_the_log_cannot_be_hidden(
     log, listed = LogFolder(revoked.log), LISTS[lie]
     record, honest = next_record(log, revoked.now + 1, listed), next_record(log, revoked.now + 1)
     if not committed:
-        record = changed(record, revocations_count=honest.revocations_count, revocations_chain=honest.revocations_chain)
+        record = altered(record, revocations_count=honest.revocations_count, revocations_chain=honest.revocations_chain)
     sign_release(log, LOG, record, listed)
     found = dict(tools(run, revoked, digest_of(small), tmp_path))
     assert found == dict.fromkeys(found, FALSE)

@@ -70,6 +70,6 @@ def checkpoint_of(log: LogFolder) -> Checkpoint:
     return Checkpoint.parse(note.text)
 
 
-def changed(record: ReleaseRecord, **changes: Any) -> ReleaseRecord:
+def altered(record: ReleaseRecord, **changes: Any) -> ReleaseRecord:
     """The record with one thing that is false."""
     return msgspec.structs.replace(record, **changes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,14 @@ from playwright.sync_api import Browser, Locator, expect
 
 from catalog.release.build import Built
 from tests.query.test_diff import rows_of
+from catalog.release.log_folder import LogFolder
+from catalog.release.records import RevokeRecord
+from catalog.transparency.note import Note
+from tests.release.lying_records import altered, next_record, sign_release
+from tests.transparency.logs import signature
 from tests.web.browsers import ELSEWHERE, Watched, page_of
 from tests.web.hosts import StaticHost, static_host
-from tests.web.services import Service, digest_with
+from tests.web.services import LOG, PQ_LOG, WITNESS, Service, digest_with
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -270,3 +276,34 @@ def test_a_page_that_anybody_on_the_way_may_change(browser: Browser, host: Stati
         proof = verified(seen, url, digest_with(small, technology="sev-snp"))
         expect(proof).to_contain_text("this browser verifies nothing on a page that came over plain http")
         expect(seen.page.locator("#answer")).to_contain_text("That kernels are those measured is not verified: this")
+
+
+@pytest.mark.parametrize(
+    ("lie", "why"),
+    [
+        ({}, "it commits to other revocations"),
+        ({"revocations_count": 0}, "it commits to other revocations"),
+        ({"time": 4_102_444_800}, "its time cannot be"),
+        ({"time": 0}, "its time cannot be"),
+        ({"trust_version": 999}, "its trust version cannot be"),
+    ],
+)
+def test_a_false_release_record_is_refused_by_the_page(
+    browser: Browser, lying: tuple[Path, StaticHost], small: Built, lie: dict[str, Any], why: str
+) -> None:
+    """Signed by the log and cosigned by its witness. {}: the list is empty, and the record commits to the true one."""
+    copy, host = lying
+    log, now = LogFolder(copy), int(time.time()) - 100
+    record = next_record(log, now)
+    listed = [RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="three is <b>bad</b>")]
+    if not lie:
+        listed = []
+        record = altered(record, revocations_sha256=hashlib.sha256(b"[]").hexdigest())
+    sign_release(log, LOG, altered(record, **lie), listed)
+    note = Note.parse((copy / "checkpoint").read_bytes())
+    cosigned = note.with_signatures(signature(by, note.text, now) for by in (PQ_LOG, WITNESS))
+    (copy / "checkpoint").write_bytes(bytes(cosigned))
+    with page_of(browser) as seen:
+        proof = verified(seen, host.url, digest_with(small, technology="sev-snp")).locator("[role=alert]")
+        expect(proof).to_contain_text("NOT VERIFIED: ")
+        assert why in proof.inner_text()

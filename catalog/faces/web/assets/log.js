@@ -10,6 +10,8 @@ const MAX_NOTE = 1 << 20;
 const MAX_BUNDLE = WIDTH * (2 + 65535);
 const MAX_REVOCATIONS = 8 << 20;
 const MAX_AHEAD = 3600; // seconds that clocks may differ
+const EARLIEST = 1577836800; // 1 January 2020: no release is older
+const MAX_TRUST_STEP = 64; // versions of a trust note that nobody makes between two releases
 const MOST_ASKED = 40; // bundles in which a row is looked for
 
 export class NotProven extends Error {}
@@ -52,6 +54,7 @@ export async function prove(catalog, leaf) {
     throw new NotProven("the revocations are not those that the last release names");
   }
   const list = JSON.parse(new TextDecoder().decode(revocations));
+  await checkRecord(record, list, trust);
   return {
     origin: log.origin,
     index,
@@ -64,6 +67,22 @@ export async function prove(catalog, leaf) {
     revocations: list,
     bundle: `${canonical({ format: "ldcat-proof/1", revocations: list, row, status })}\n`,
   };
+}
+
+// What the record of the last release may say, as release_rules.py and verify_proof.py have it.
+async function checkRecord(record, list, trust) {
+  const isFalse = (what) => new NotProven(`release ${record.release} is false: ${what}`);
+  if (record.time < EARLIEST || record.time > Date.now() / 1000 + MAX_AHEAD) throw isFalse("its time cannot be");
+  if ((record.trust_version ?? 0) > trust.version + MAX_TRUST_STEP) throw isFalse("its trust version cannot be");
+  if (record.revocations_chain === undefined) return; // of ldcat 0.1.0
+  let chain = "0".repeat(64);
+  for (const { selector, severity, reason } of list) {
+    const leaf = canonical({ reason, selector, severity, type: "revoke" });
+    chain = hexOf(await sha256(utf8.encode(chain + leaf)));
+  }
+  if (list.length !== record.revocations_count || chain !== record.revocations_chain) {
+    throw isFalse("it commits to other revocations than it names");
+  }
 }
 
 class Log {
