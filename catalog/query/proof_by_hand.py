@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 from catalog.query.proof_bundle import ProofBundle
 from catalog.query.verify_proof import Verdict
+from catalog.release.records import leaf_of
+from catalog.release.revocation_chain import RevocationChain
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import to_base64
@@ -52,6 +54,13 @@ def _lines(bundle: ProofBundle, verdict: Verdict, checkpoint: Checkpoint) -> Ite
     yield f"{_print(bundle.revocations_json)} > revocations"
     yield "sha256sum revocations"
     yield """grep -qF '"revocations_sha256":"'"$(sha256sum < revocations | cut -c 1-64)"'"' status"""
+    if verdict.release and RevocationChain.committed(verdict.release):
+        yield "# the hash chain over them, which the status commits to"
+        yield f"chain={RevocationChain().value}"
+        for one in bundle.revocations:
+            leaf = shlex.quote(leaf_of(one.record).decode("ascii"))
+            yield f'chain=$(printf %s%s "$chain" {leaf} | sha256sum | cut -c 1-64)'
+        yield """grep -qF '"revocations_chain":"'"$chain"'"' status"""
     if verdict.outcome.exit_code:
         yield f"exit {verdict.outcome.exit_code} # {verdict.outcome.value}"
     yield ")"

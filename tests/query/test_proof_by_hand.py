@@ -18,6 +18,7 @@ from catalog.query.proof_by_hand import lines_by_hand
 from catalog.query.revocations import Revocation
 from catalog.query.verify_proof import verify_bundle
 from catalog.release.records import DigestRecord, ReleaseRecord, Severity, canonical_json, leaf_of
+from catalog.release.revocation_chain import RevocationChain
 from catalog.transparency import merkle
 from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.proof import TlogProof
@@ -53,7 +54,10 @@ def signers_of(origin: str) -> list[Signer]:
     ]
 
 
-def bundle_of(origin: str, index: int = 2, severity: Severity = "deprecated") -> tuple[ProofBundle, Trust]:
+def bundle_of(
+    origin: str, index: int = 2, severity: Severity = "deprecated", chain: str | None = None
+) -> tuple[ProofBundle, Trust]:
+    """chain: what the release commits to, where that is not the chain of its list."""
     revocation = Revocation(selector={"technology": "sev"}, severity=severity, reason="it's \\n $(touch pwned) \x7f")
     listed = canonical_json([{name: getattr(revocation, name) for name in ("selector", "severity", "reason")}])
     release = ReleaseRecord(
@@ -62,6 +66,8 @@ def bundle_of(origin: str, index: int = 2, severity: Severity = "deprecated") ->
         time=NOW,
         artifacts={},
         revocations_sha256=hashlib.sha256(listed).hexdigest(),
+        revocations_count=1,
+        revocations_chain=chain or RevocationChain.of([revocation.record]).value,
         previous_size=0,
         previous_root=merkle.EMPTY_ROOT.hex(),
         trust_version=None,
@@ -174,3 +180,10 @@ def test_what_is_not_verified_is_not_shown(place: Path) -> None:
     for lines, code in ((script(bundle, other), 6), (script(bundle, trust, now=NOW + 8 * 86400), 8)):
         assert len(lines) == 2
         assert run(lines, place) == code
+
+
+def test_a_false_commitment_is_not_shown_as_verified(place: Path) -> None:
+    bundle, trust = bundle_of("example.com/log", chain="11" * 32)
+    lines = script(bundle, trust)
+    assert lines == ["# not verified: there is nothing to show", "(exit 11)"]
+    assert run(lines, place) == 11
