@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import MalformedInput
-from catalog.release import inputs
-from catalog.release.log_folder import LogFolder
+from catalog.release.log_folder import StateFolder
 from catalog.release.revocation_chain import RevocationChain
 
 _FORMAT = re.compile(r"ldcat-revocations/1\n(0|[1-9][0-9]{0,9})\n([0-9a-f]{64})\n")
@@ -23,9 +22,10 @@ class SeenRevocations:
 
     def read(self) -> RevocationChain:
         """Of none where nothing was kept yet; raises Unreadable, MalformedInput."""
-        if not inputs.exists(self.path):
+        folder = StateFolder(self.path.parent)
+        if not folder.has(self.path.name):
             return RevocationChain()
-        text = inputs.read_file(self.path, limit=_LIMIT, regular=True).decode("ascii", "replace")
+        text = folder.read(self.path.name, _LIMIT).decode("ascii", "replace")
         if not (found := _FORMAT.fullmatch(text)):
             raise MalformedInput(
                 f"{self.path} does not say which revocations were seen",
@@ -36,4 +36,4 @@ class SeenRevocations:
     def write(self, chain: RevocationChain) -> None:
         """Raises Unreadable."""
         text = f"ldcat-revocations/1\n{chain.count}\n{chain.value}\n"
-        LogFolder(self.path.parent).write([(self.path.name, text.encode("ascii"))])
+        StateFolder(self.path.parent).write([(self.path.name, text.encode("ascii"))])

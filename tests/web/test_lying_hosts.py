@@ -14,10 +14,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from catalog.release.build import Built
-from tests.query.test_diff import rows_of
 from catalog.release.log_folder import LogFolder
 from catalog.release.records import RevokeRecord
 from catalog.transparency.note import Note
+from tests.query.test_diff import rows_of
 from tests.release.lying_records import altered, next_record, sign_release
 from tests.transparency.logs import signature
 from tests.web.browsers import ELSEWHERE, Watched, page_of
