@@ -14,6 +14,7 @@ from catalog.query.doctor_log import (
     record_findings,
     release_findings,
 )
+from catalog.query.doctor_policy import policy_findings
 from catalog.query.doctor_signers import (
     Signatures,
     freshness_findings,
@@ -46,7 +47,7 @@ def examine(log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoin
     Raises MalformedInput for a trust note that is none; whatever is wrong with the log is a finding.
     """
     trust = Trust.parse(trust_note.text)
-    findings = list(trust_findings(trust_note, trust, now))
+    findings = [*trust_findings(trust_note, trust, now), *policy_findings(trust.policy)]
     published, checkpoint = _published(log, findings)
     signers: tuple[Verified, ...] = ()
     release = None

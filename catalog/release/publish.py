@@ -154,6 +154,13 @@ def _trust_version(
         if signer.key not in trust.policy.logs:
             key = f"{signer.key.name}+{signer.key.key_id.hex()}"
             raise UsageError(f"the trust note does not name the key {key}", "its policy needs it as a log")
+    keys = [signer.key for signer in signers]
+    for missing in trust.policy.logs if trust.all_log_signatures else ():
+        if missing.name == keys[0].name and missing not in keys:
+            raise UsageError(
+                f"the trust note demands all signatures of the log, and {missing.type.title} is missing",
+                "publish with the file that has all keys of the log",
+            )
     if trust.version < before.trust_version and not lower:
         raise UsageError(
             f"version {trust.version} of the trust note is behind version {named} of the last release",

@@ -21,25 +21,29 @@ from catalog.release.publish import publish
 from catalog.release.records import RevokeRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.keys import SignatureType, Signer
+from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 from catalog.transparency.note import Note
 from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
 from catalog.transparency.trust import open_trust
-from tests.transparency.logs import NOW, signature, signed, signer
+from tests.transparency.logs import NOW, at_no_time, signature, signed, signer
 
 ORIGIN = "example.com/log"
 DAY = 86400
 HYBRID = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]
 W1, W2, W3, HEARTBEAT = (signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in range(1, 5))
+W1_PQ = signer("w1.example", SignatureType.COSIGNATURE_ML_DSA_44)
+OWN = signer(ORIGIN, SignatureType.COSIGNATURE_ED25519, 1)
+ALIAS = VerifierKey("alias.example", SignatureType.COSIGNATURE_ED25519, HYBRID[0].key.public_key)
 STRANGER = signer("stranger.example")
 ROOTS = [signer(f"root.example/{name}") for name in "abc"]
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="deprecated", reason="too many")
 
-POLICY = (
+NAMED = (
     "".join(f"log {by.key}\n" for by in HYBRID)
     + "".join(f"witness w{n} {by.key}\n" for n, by in enumerate((W1, W2, W3), 1))
-    + f"witness daily {HEARTBEAT.key}\ngroup two 2 w1 w2 w3\ngroup all all two daily\nquorum all\n"
+    + f"witness daily {HEARTBEAT.key}\n"
 )
+POLICY = f"{NAMED}group some 3 w1 w2 w3 daily\nquorum some\n"
 
 
 def trust_note(
@@ -174,6 +178,11 @@ def another_trust(place: Place, policy: str) -> None:
     place.trust = trust_note(policy)
 
 
+def demand_all(place: Place) -> None:
+    text = place.trust.text.replace("threshold 2\n", "threshold 2\nlog-signatures all\n")
+    place.trust = signed(text, *ROOTS)
+
+
 def later(place: Place, days: float) -> None:
     place.now = NOW + int(days * DAY)
 
@@ -187,8 +196,11 @@ def in_turn(*damages: Callable[[Place], object]) -> Callable[[Place], None]:
 
 
 OTHER_LOG = f"log {signer('example.com/other').key}\nquorum none\n"
-ASIDE = POLICY.replace("two 2 w1 w2 w3", "two 2 w1 w2").replace("group all all two daily\nquorum all", "quorum w3")
-OPTIONAL = POLICY.replace("group all all two daily\nquorum all", "quorum two")
+ASIDE = f"{NAMED}group two 2 w1 w2\nquorum w3\n"
+OPTIONAL = f"{NAMED}group two 2 w1 w2 w3\nquorum two\n"
+NESTED = f"{NAMED}group two 2 w1 w2 w3\ngroup all all two daily\nquorum all\n"
+ALONE = ("warning", "quorum w3", "is reached by w3.example alone: who has its keys can vouch for a fork")
+NEEDED = "is not reached without {}: once that is gone, the log goes stale"
 
 CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] = {
     # signatures
@@ -199,6 +211,16 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     "too few witnesses of a group": (
         lambda place: place.without(W1, W3),
         [
+            ("warning", "witness w1", "has not cosigned"),
+            ("warning", "witness w3", "has not cosigned"),
+            ("error", "group some", "2 of its 4 members cosigned, and 3 have to"),
+            ("error", "quorum some", "is not reached"),
+        ],
+    ),
+    "too few of a group in a group": (
+        in_turn(lambda place: another_trust(place, NESTED), lambda place: place.without(W1, W3)),
+        [
+            ("warning", "quorum all", NEEDED.format("w4.example")),
             ("warning", "witness w1", "has not cosigned"),
             ("warning", "witness w3", "has not cosigned"),
             ("error", "group two", "1 of its 3 members cosigned, and 2 have to"),
@@ -213,6 +235,8 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     "a group outside the quorum": (
         in_turn(lambda place: place.without(W1), lambda place: another_trust(place, ASIDE)),
         [
+            ALONE,
+            ("warning", "quorum w3", NEEDED.format("w3.example")),
             ("note", "witness w1", "the quorum does not need it"),
             ("note", "group two", "1 of its 2 members cosigned"),
             *[("note", f"w{n}.example (Ed25519 cosignature)", "is no member of the quorum") for n in (2, 4)],
@@ -256,6 +280,73 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
             ("error", "w3.example (Ed25519 cosignature)", "is not of this text"),
             ("warning", f"{ORIGIN} (ML-DSA-44 cosignature)", "did not sign"),
             ("warning", "witness w3", "has not cosigned"),
+        ],
+    ),
+    "one key of a hybrid log whose trust note demands all": (
+        in_turn(lambda place: place.without(HYBRID[1]), lambda place: demand_all(place)),
+        [("error", f"{ORIGIN} (ML-DSA-44 cosignature)", "the trust note demands all signatures of the log")],
+    ),
+    "a cosignature with time 0": (
+        lambda place: place.put(place.note.with_signatures([at_no_time(W3, place.note.text)])),
+        [
+            ("warning", "witness w3", "has not cosigned"),
+            ("note", "w3.example (Ed25519 cosignature)", "cosigned and says no time: that is no vote"),
+        ],
+    ),
+    # the policy
+    "two keys of one witness in a group of k": (
+        lambda place: another_trust(place, f"{NAMED}witness pq {W1_PQ.key}\ngroup two 2 w1 pq w2 w3\nquorum two\n"),
+        [
+            ("warning", "group two", "w1, pq are keys of one witness, w1.example, and count once"),
+            ("warning", "witness pq", "has not cosigned"),
+            ("note", "w4.example (Ed25519 cosignature)", "is no member of the quorum"),
+        ],
+    ),
+    "two keys of one witness in a group of all": (
+        lambda place: another_trust(
+            place,
+            f"{NAMED}witness pq {W1_PQ.key}\ngroup two any w1 pq\ngroup both all two w2\n"
+            "group three all both w3\nquorum three\n",
+        ),
+        [
+            ("warning", "quorum three", NEEDED.format("w1.example, nor without w2.example, nor without w3.example")),
+            ("warning", "witness pq", "has not cosigned"),
+            ("note", "w4.example (Ed25519 cosignature)", "is no member of the quorum"),
+        ],
+    ),
+    "both keys of one witness": (
+        lambda place: another_trust(place, f"{NAMED}witness pq {W1_PQ.key}\ngroup two all w1 pq w2\nquorum w2\n"),
+        [
+            ("note", "group two", "w1, pq are keys of one witness, w1.example: signatures more, and no witness more"),
+            ("warning", "quorum w2", "is reached by w2.example alone"),
+            ("warning", "quorum w2", NEEDED.format("w2.example")),
+            ("note", "witness pq", "the quorum does not need it"),
+            ("note", "group two", "2 of its 3 members cosigned, and 3 have to"),
+            *[("note", f"w{n}.example (Ed25519 cosignature)", "is no member of the quorum") for n in (1, 3, 4)],
+        ],
+    ),
+    "a quorum of any one": (
+        lambda place: another_trust(place, f"{NAMED}group one any w1 w2 w3 daily\nquorum one\n"),
+        [("warning", "quorum one", "is reached by w1.example alone, or by w2.example alone, or by w3.example alone")],
+    ),
+    "a witness that is the log": (
+        lambda place: another_trust(place, f"{POLICY}witness own {OWN.key}\nwitness alias {ALIAS}\n"),
+        [
+            ("error", "witness own", f"has the name of the log {ORIGIN}, which does not vouch for itself"),
+            ("error", "witness alias", f"has the public key of the log {ORIGIN}, which does not vouch for itself"),
+            ("note", "witness own", "has not cosigned"),
+            ("note", "witness alias", "has not cosigned"),
+        ],
+    ),
+    "a quorum that cannot be": (
+        lambda place: another_trust(place, f"{NAMED}witness pq {W1_PQ.key}\ngroup two 2 w1 pq\nquorum two\n"),
+        [
+            ("warning", "group two", "count once"),
+            ("error", "quorum two", "is not reached even if all cosign"),
+            ("warning", "witness pq", "has not cosigned"),
+            ("error", "group two", "1 of its 1 members cosigned, and 2 have to"),
+            ("error", "quorum two", "is not reached: whoever has this trust note"),
+            *[("note", f"w{n}.example (Ed25519 cosignature)", "is no member of the quorum") for n in (2, 3, 4)],
         ],
     ),
     "signed twice": (sign_twice, [("error", "w1.example (Ed25519 cosignature)", "signed twice with one key")]),

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from catalog.errors import MalformedInput, Unreadable
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.keys import SignatureType, Signer, VerifierKey
+from catalog.transparency.keys import SignatureType, Signer, VerifierKey, signed_message
 from catalog.transparency.note import Note, Signature
 from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
 
@@ -35,6 +35,12 @@ def signer(name: str, kind: SignatureType = SignatureType.ED25519, seed: int = 0
 
 def signature(by: Signer, text: str, now: int = NOW) -> Signature:
     return Signature(by.key.name, by.key.key_id, by.sign(text, now))
+
+
+def at_no_time(by: Signer, text: str) -> Signature:
+    """A cosignature that says no time, which a witness of ours does not make."""
+    value = by.sign_message(signed_message(by.key.type, by.key.name, text, 0))
+    return Signature(by.key.name, by.key.key_id, bytes(8) + value)
 
 
 def signed(text: str, *signers: Signer, now: int = NOW) -> Note:

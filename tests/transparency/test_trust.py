@@ -8,11 +8,11 @@ import pytest
 
 from catalog.errors import LdcatError, MalformedInput, Stale, UntrustedSigner, UsageError, VerificationFailed
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.keys import SignatureType, Signer, VerifierKey, signed_message
+from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 from catalog.transparency.merkle import EMPTY_ROOT
 from catalog.transparency.note import Note, Signature, Verified
 from catalog.transparency.trust import Trust, follow, open_trust
-from tests.transparency.logs import NOW, signed, signer
+from tests.transparency.logs import NOW, at_no_time, signed, signer
 
 ROOTS = [signer(f"root.example/{name}") for name in "abcde"]
 POLICY = f"log {signer('example.com/log').key}\nquorum none\n"
@@ -228,12 +228,6 @@ def test_a_cosignature_with_time_0_is_verified_and_no_vote() -> None:
         found.open_checkpoint(signed(text_of, LOG, W1).with_signatures([wrong]))
     with pytest.raises(UsageError, match="says no time"):
         W1.sign(text_of, 0)
-
-
-def at_no_time(by: Signer, text: str) -> Signature:
-    """A cosignature that says no time, which a witness of ours does not make."""
-    value = by.sign_message(signed_message(by.key.type, by.key.name, text, 0))
-    return Signature(by.key.name, by.key.key_id, bytes(8) + value)
 
 
 def test_a_trust_note_can_demand_all_signatures_of_the_log() -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,12 +21,21 @@ from catalog.release.inputs import read_file
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.keys import VerifierKey
+    from catalog.transparency.policy import Policy
     from catalog.transparency.trust import Trust
 
 DAY = 86400
 MAX_TRUST = 1 << 20
 
 app = typer.Typer(help="Trust notes: which logs and witnesses to believe, signed by root keys.", no_args_is_help=True)
+
+
+class LogSignatures(StrEnum):
+    """Which signatures of a log its checkpoints need."""
+
+    ANY = "any"
+    ALL = "all"
+
 
 NoteArgument = Annotated[str, typer.Argument(metavar="NOTE|-", help="Trust note.")]
 
@@ -40,10 +50,14 @@ def init(
     version: Annotated[int, typer.Option(metavar="N", help="One more than that of the note before.")] = 1,
     days: Annotated[int, typer.Option(metavar="DAYS", help="Days until the note expires.")] = 365,
     max_age: Annotated[int, typer.Option(metavar="DAYS", help="Days that a checkpoint stays fresh.")] = 7,
+    log_signatures: Annotated[
+        LogSignatures, typer.Option(help="Signatures that a log with several keys needs.")
+    ] = LogSignatures.ANY,
 ) -> int:
     """Print the text of a trust note, to be signed with `ldcat trust sign`.
 
-    A threshold of all root keys is refused: the loss of one would be the end of the note.
+    A threshold of all root keys is refused: the loss of one would be the end of the note. So is a policy that cannot be
+    met, or that takes a log for a witness; of one that rests on a single witness it warns.
     """
     from catalog.transparency.policy import Policy
     from catalog.transparency.trust import Trust
@@ -57,6 +71,7 @@ def init(
         roots=_roots(root),
         policy=Policy.parse(text.encode("utf-8", "surrogateescape")),
         policy_text=text,
+        all_log_signatures=log_signatures is LogSignatures.ALL,
     )
     return _print(made)
 
@@ -76,6 +91,9 @@ def rotate(
     ] = None,
     days: Annotated[int | None, typer.Option(metavar="DAYS", help="Days from now until the note expires.")] = None,
     max_age: Annotated[int | None, typer.Option(metavar="DAYS", help="Days that a checkpoint stays fresh.")] = None,
+    log_signatures: Annotated[
+        LogSignatures | None, typer.Option(help="Signatures that a log with several keys needs.")
+    ] = None,
 ) -> int:
     """Print the text of the version after a trust note; what is not named stays as it is, the day it expires too.
 
@@ -99,6 +117,7 @@ def rotate(
         roots=roots | _roots(root or ()),
         policy=Policy.parse(text.encode("utf-8", "surrogateescape")),
         policy_text=text,
+        all_log_signatures=before.all_log_signatures if log_signatures is None else log_signatures is LogSignatures.ALL,
     )
     return _print(made)
 
@@ -175,8 +194,23 @@ def _print(made: Trust) -> int:
         )
     if made.expires <= time.time():
         raise UsageError("the trust note would have expired already", "--days DAYS")
+    _say_of_policy(made.policy)
     render.line(str(made.parse(str(made))).rstrip("\n"))
     return 0
+
+
+def _say_of_policy(policy: Policy) -> None:
+    """What is unwise with it; raises UsageError for what cannot be."""
+    from catalog.query.doctor_policy import policy_findings
+    from catalog.query.finding import Severity
+
+    found = list(policy_findings(policy))
+    for finding in found:
+        if finding.severity is Severity.ERROR:
+            raise UsageError(f"the policy: {finding.subject} {finding.what}", finding.advice)
+    for finding in found:
+        say = render.warning if finding.severity is Severity.WARNING else render.note
+        say(f"the policy: {finding.subject} {finding.what}; {finding.advice}")
 
 
 def _root(said: str) -> tuple[str, str]:
@@ -193,6 +227,7 @@ def _record(trust: Trust) -> dict[str, object]:
         "expires": trust.expires,
         "max_age": trust.max_age,
         "threshold": trust.threshold,
+        "log_signatures": LogSignatures.ALL if trust.all_log_signatures else LogSignatures.ANY,
         "roots": {role: str(key) for role, key in trust.roots.items()},
         "logs": [str(key) for key in policy.logs],
         "witnesses": {name: str(key) for name, key in policy.witnesses.items()},
@@ -217,6 +252,8 @@ def _facts(trust: Trust) -> list[tuple[str, object]]:
     facts += [("max age", f"{trust.max_age} seconds"), ("threshold", f"{trust.threshold} of {len(trust.roots)} roots")]
     facts += [(f"root {role}", named(key)) for role, key in trust.roots.items()]
     facts += [("log", named(key)) for key in policy.logs]
+    if trust.all_log_signatures:
+        facts.append(("log signatures", "all that are named"))
     for name, key in policy.witnesses.items():
         facts.append((f"witness {name}", f"{named(key)} {policy.witness_urls.get(name, '')}".rstrip()))
     for name, group in policy.groups.items():
