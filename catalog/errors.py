@@ -11,7 +11,8 @@
     │   ├── UntrustedSigner     6  a note that nobody signed who is trusted
     │   ├── Stale               8  a checkpoint that nobody vouches for any more
     │   ├── OlderThanSeen       9  a checkpoint that is older than one that was seen before
-    │   └── FalseRecord        11  a signed record or list that does not follow from the leaves of its log
+    │   ├── FalseRecord        11  a signed record or list that does not follow from the leaves of its log
+    │   └── WitnessRefused     12  witnesses saw more of a log than it has, or another one
     ├── Unreadable              5  a file or folder that cannot be read or written
     │   └── DiskFull            5  no room for a file: the disk, a quota, the largest size of a file
     └── OutOfMemory            13  no memory for what was asked
@@ -106,6 +107,12 @@ class FalseRecord(VerificationFailed):
     """
 
     exit_code = 11
+
+
+class WitnessRefused(VerificationFailed):
+    """Witnesses saw more of a log than it has, or another one: it was rolled back or forked."""
+
+    exit_code = 12
 
 
 class Unreadable(LdcatError):

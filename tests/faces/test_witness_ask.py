@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,6 +53,11 @@ def publish(run: Run, built: Built, place: Path) -> None:
     assert (code, err) == (0, "")
 
 
+def revoke(run: Run, place: Path) -> None:
+    said = ("--severity", "deprecated", "--reason", "old", "--vcpus", "1")
+    assert run("revoke", "--log", f"{place}/log", "--key", f"{place}/log.key", *said)[0] == 0
+
+
 def trust(run: Run, place: Path, **urls: str) -> tuple[str, str]:
     """A trust note by which both witnesses have to cosign; the options for it."""
     lines = [line for line in (place / "w1/logs").read_text().splitlines() if line.startswith("log ")]
@@ -95,7 +102,61 @@ def test_a_quorum_of_two_witnesses(run: Run, small: Built, place: Path) -> None:
         shown = json.loads(out)["witnesses"]
         assert [row["cosigned"] for row in shown] == [True] * 4
         assert [row["why"] and row["why"].endswith("connection refused") for row in shown] == [None, None, True, True]
+        assert [row["cosignature"] for row in shown] == ["now", "now", "had", "had"]
+        assert "has cosigned before, and not now: " in run(*ask)[1]
         assert verdict(run, small, place) == "match"
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_log_that_was_rolled_back_is_an_alarm(run: Run, small: Built, place: Path, output: str) -> None:
+    """Whatever cosignatures the old checkpoint has: the witnesses have just said that they saw more."""
+    with witness(place / "w1", "--create") as first, witness(place / "w2", "--create") as second:
+        ask = ("witness", "ask", "--log", f"{place}/log", *trust(run, place, w1=first.url, w2=second.url))
+        assert run(*ask)[0] == 0
+        shutil.copytree(place / "log", place / "backup")
+        revoke(run, place)
+        assert run(*ask)[0] == 0
+        shutil.rmtree(place / "log")
+        (place / "backup").rename(place / "log")
+        before = (place / "log/checkpoint").read_bytes()
+        assert verdict(run, small, place) == "match"  # which clients that saw nothing newer believe
+        code, out, err = run(*ask, "-f", output)
+        assert code == 12
+        assert err.startswith("ldcat: error: this log is not what w1, w1-pq, w2, w2-pq saw of it: it was rolled back")
+        assert (place / "log/checkpoint").read_bytes() == before
+        if output == "json":
+            rows = json.loads(out)["witnesses"]
+            assert [(row["cosigned"], row["cosignature"], row["alarm"], row["status"]) for row in rows] == [
+                (True, "had", True, 409)
+            ] * 4
+        else:
+            assert out.count("ALARM, has cosigned before, and not now: it cosigned a checkpoint of ") == 4
+
+
+def test_a_fork_is_an_alarm(run: Run, small: Built, place: Path, tmp_path: Path) -> None:
+    with witness(place / "w1", "--create") as first:
+        ask = ("witness", "ask", "--log", f"{place}/log", *trust(run, place, w1=first.url))
+        assert run(*ask)[0] == 6  # w2 has no address
+        shutil.rmtree(place / "log")
+        shutil.rmtree(tmp_path / "state")
+        publish(run, small, place)
+        revoke(run, place)
+        code, out, err = run(*ask)
+        assert code == 12
+        assert "this log does not go on from what it cosigned before: a fork" in out
+        assert "not what w1, w1-pq saw of it" in err
+
+
+def test_cosignatures_that_are_too_old_are_said_to_be(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with witness(place / "w1", "--create") as first, witness(place / "w2", "--create") as second:
+        ask = ("witness", "ask", "--log", f"{place}/log", *trust(run, place, w1=first.url, w2=second.url))
+        assert run(*ask)[0] == 0
+        assert second.stop()[0] == 0
+        later = time.time() + 8 * 86400
+        monkeypatch.setattr("time.time", lambda: later)
+        code, _, err = run(*ask)
+    assert code == 8
+    assert "nobody vouches for this checkpoint any more" in err
 
 
 def test_who_is_missing(run: Run, small: Built, place: Path) -> None:

@@ -18,7 +18,7 @@ from catalog.transparency.note import Note
 from catalog.transparency.policy import Policy
 from catalog.transparency.witness import AddCheckpoint, Witness
 from tests.release.test_publish import ORIGIN, SIGNERS, Publisher, fewer, publisher
-from tests.transparency.logs import NOW, signature, signed, signer
+from tests.transparency.logs import NOW, at_no_time, signature, signed, signer
 from tests.transparency.test_witness import Memory
 
 __all__ = ["fewer", "publisher"]
@@ -136,11 +136,62 @@ def test_a_log_that_is_older_than_a_witness_knows(
     (publisher.log.root / CHECKPOINT).write_bytes(old)
     found = ask(publisher.log, internet)
     assert all("this log has fewer" in str(asked.why) and not asked.cosignatures for asked in found.values())
+    assert [(asked.status, asked.is_alarm) for asked in found.values()] == [(409, True)] * 2
     other = Publisher(tmp_path / "fork")
     other.publish(fewer)
     other.publish(small, now=NOW + 2)
     assert cosigners(other.log) == {}
-    assert all(asked.why and not asked.cosignatures for asked in ask(other.log, internet).values())
+    forked = ask(other.log, internet)
+    assert all(asked.why and not asked.cosignatures for asked in forked.values())
+    assert [(asked.status, asked.is_alarm) for asked in forked.values()] == [(422, True)] * 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "said", "is_alarm"),
+    [
+        (Reply(400, "text/plain", b"old?\n"), "it answered 400: old?; it does not understand the request", False),
+        (Reply(403, "text/plain", b"no\n"), "it knows no key that signed this", False),
+        (Reply(404, "text/html", b""), f"it does not know the log {ORIGIN}, or nothing is at this address", False),
+        (Reply(409, "text/plain", b"0\n"), "does not say which: its answer is text/plain", False),
+        (Reply(409, "text/x.tlog.size", b"0\n"), "it saw another size, and names one that changes", False),
+        (Reply(409, "text/x.tlog.size", b"12345\n"), "of 12345 leaves, and this log has fewer", True),
+        (Reply(409, "text/x.tlog.size", b"-1\n"), "is no number from 0 to", False),
+        (Reply(413, "text/plain", b""), "the request is too large for it", False),
+        (Reply(422, "text/plain", b"a fork\n"), "a fork; this log does not go on from what it cosigned before", True),
+        (Reply(429, "text/plain", b""), "try again later", False),
+        (Reply(418, "text/plain", b"tea\n"), "it answered 418: tea; no answer that a witness has", False),
+        (Reply(500, "text/plain", b""), "try again later", False),
+        (Reply(503, "text/plain", b""), "try again later", False),
+        (Reply(204, "text/plain", b""), "no answer that a witness has", False),
+        (Reply(301, "text/plain", b""), "redirects are not followed", False),
+        (Reply(308, "text/plain", b""), "redirects are not followed", False),
+    ],
+)
+def test_every_status_is_explained(publisher: Publisher, small: Built, reply: Reply, said: str, is_alarm: bool) -> None:
+    publisher.publish(small)
+    asked = Submission.of(publisher.log, POLICY).ask(HOME_TWO, lambda url, body, at_most: reply)
+    assert (asked.cosignatures, asked.status, asked.is_alarm) == ((), reply.status, is_alarm)
+    assert said in str(asked.why)
+
+
+def test_a_rollback_that_is_said_the_second_time_is_an_alarm(publisher: Publisher, small: Built) -> None:
+    publisher.publish(small)
+    answers = [Reply(409, "text/x.tlog.size", b"0\n"), Reply(409, "text/x.tlog.size", b"99999\n")]
+    asked = Submission.of(publisher.log, POLICY).ask(HOME_TWO, lambda url, body, at_most: answers.pop(0))
+    assert asked.is_alarm
+
+
+def test_damaged_tiles_are_no_alarm(publisher: Publisher, small: Built, fewer: Built, internet: Internet) -> None:
+    """The proof that they would make is not sent: a witness could only call it a fork."""
+    publisher.publish(fewer)
+    ask(publisher.log, internet)
+    publisher.publish(small, now=NOW + 1)
+    internet.old_sizes()
+    (tile,) = publisher.log.root.glob(f"tile/0/000.p/{Submission.of(publisher.log, POLICY).checkpoint.size}")
+    tile.write_bytes(bytes(len(tile.read_bytes())))
+    asked = Submission.of(publisher.log, POLICY).ask(HOME_ONE, internet.post)
+    assert (asked.cosignatures, asked.status, asked.is_alarm) == ((), None, False)
+    assert internet.old_sizes() == []
 
 
 def lie(*by: Signer, text: str | None = None) -> Callable[[Submission], Reply]:
@@ -158,6 +209,7 @@ def lie(*by: Signer, text: str | None = None) -> Callable[[Submission], Reply]:
         lie(signer("w2.example", SignatureType.COSIGNATURE_ED25519, seed=1)),
         lie(ONE[0]),
         lie(TWO[0], TWO[0]),
+        lambda submission: Reply(200, "text/plain", f"{at_no_time(TWO[0], submission.note.text)}\n".encode()),
         lambda _: Reply(200, "text/plain", b""),
         lambda _: Reply(200, "text/html", b"<html>welcome</html>"),
         lambda _: Reply(307, "text/plain", b"elsewhere\n"),

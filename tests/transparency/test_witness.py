@@ -268,6 +268,16 @@ def test_what_cannot_be_kept_is_not_cosigned(memory: Memory) -> None:
         ask(Full(memory.notes), request(10, 24))
 
 
+@pytest.mark.parametrize("by", [FAST, WITNESS])
+def test_a_witness_without_a_clock_cosigns_nothing(memory: Memory, by: Witness) -> None:
+    """Time 0 would say that it saw something, and not when: tlog-witness forbids it."""
+    before = dict(memory.notes)
+    with pytest.raises(UsageError, match="says no time"):
+        ask(memory, request(10, 24), by, now=0)
+    assert memory.notes == before
+    assert ask(memory, request(10, 24), by, now=1).status == 200
+
+
 def test_monitors_get_the_last_checkpoint(memory: Memory) -> None:
     origin_hash = hashlib.sha256(ORIGIN.encode()).hexdigest()
     answer = FAST.checkpoint(origin_hash, memory)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.errors import UntrustedSigner
+from catalog.errors import UntrustedSigner, WitnessRefused
 from catalog.faces import render
 from catalog.faces.options import LogOption, PassphraseOption, TableFormatOption, named_path, passphrase_of, require
 from catalog.faces.render import Format
@@ -20,6 +20,7 @@ from catalog.query.evidence_files import read_bounded
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.release.witnesses import Asked, Submission
+    from catalog.transparency.keys import VerifierKey
 
 ANSWER_SECONDS = 60
 """In which every witness has to have answered, whatever it is asked."""
@@ -95,12 +96,13 @@ def ask(
     """Have the published checkpoint cosigned by every witness of a policy that has an address.
 
     What they cosign is verified, and added to the checkpoint; what is there already stays. Exit code 6 where the quorum
-    is not reached then.
+    is not reached then, 8 where it is reached by cosignatures that are too old. Exit code 12 is an alarm: a witness saw
+    more leaves than this log has, or other ones.
     """
     from catalog.query.verify_proof import read_trust
     from catalog.release.log_folder import LogFolder
     from catalog.release.witnesses import Submission
-    from catalog.transparency.note import MAX_NOTE
+    from catalog.transparency.note import MAX_NOTE, Verified
 
     require(output, Format.TABLE, Format.JSON)
     believed = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
@@ -109,10 +111,18 @@ def ask(
     asked = _ask_all(submission, allow_http=allow_http)
     note = submission.add([line for answer in asked.values() for line in answer.cosignatures])
     signers = submission.signers(note)
-    missing = [name for name, key in believed.policy.witnesses.items() if key not in signers]
-    _show(submission, asked, missing, output)
+    rows = _rows(submission, asked, signers)
+    _show(submission, rows, output)
+    if alarmed := [str(row["witness"]) for row in rows if row["alarm"]]:
+        raise WitnessRefused(
+            f"this log is not what {', '.join(alarmed)} saw of it: it was rolled back or forked",
+            "publish nothing more: find out whether a backup was restored, or who else has the keys of the log",
+        )
     if not believed.policy.accepts(signers):
+        missing = [name for name, key in believed.policy.witnesses.items() if key not in signers]
         raise UntrustedSigner(f"the quorum is not reached: not cosigned by {', '.join(missing)}", "ask again later")
+    if believed.policy.quorum is not None:
+        believed.check_fresh([Verified(key, at) for key, at in signers.items()], None, int(time.time()))
     return 0
 
 
@@ -128,12 +138,33 @@ def _ask_all(submission: Submission, *, allow_http: bool) -> dict[str, Asked]:
         return dict(zip(addresses, answers, strict=True))
 
 
-def _show(submission: Submission, asked: dict[str, Asked], missing: list[str], output: Format) -> None:
-    rows = []
-    for name in submission.policy.witnesses:
+def _rows(
+    submission: Submission, asked: Mapping[str, Asked], signers: Mapping[VerifierKey, int]
+) -> list[dict[str, object]]:
+    """As JSON has them: each witness of the policy, and what came of asking it."""
+    from catalog.release.witnesses import Asked
+
+    rows: list[dict[str, object]] = []
+    for name, key in submission.policy.witnesses.items():
         address = submission.policy.witness_urls.get(name, "").removesuffix("/")
-        why = asked[address].why if address else "no address"
-        rows.append({"witness": name, "address": address or None, "cosigned": name not in missing, "why": why})
+        answer = asked[address] if address else Asked((), "no address")
+        is_new = (key.name, key.key_id) in {(line.name, line.key_id) for line in answer.cosignatures}
+        rows.append(
+            {
+                "witness": name,
+                "address": address or None,
+                "cosigned": key in signers,
+                "cosignature": "no" if key not in signers else "now" if is_new else "had",
+                "time": signers.get(key),
+                "status": answer.status,
+                "alarm": answer.is_alarm,
+                "why": answer.why,
+            }
+        )
+    return rows
+
+
+def _show(submission: Submission, rows: list[dict[str, object]], output: Format) -> None:
     if output is Format.JSON:
         found = submission.checkpoint
         checkpoint = {"origin": found.origin, "size": found.size, "root": found.root.hex()}
@@ -144,5 +175,6 @@ def _show(submission: Submission, asked: dict[str, Asked], missing: list[str], o
 
 
 def _words(row: Mapping[str, object]) -> str:
-    cosigned = "cosigned" if row["cosigned"] else "not cosigned"
-    return f"{cosigned}: {row['why']}" if row["why"] else cosigned
+    cosigned = {"now": "cosigned", "had": "has cosigned before, and not now", "no": "not cosigned"}
+    words = f"ALARM, {cosigned[str(row['cosignature'])]}" if row["alarm"] else cosigned[str(row["cosignature"])]
+    return f"{words}: {row['why']}" if row["why"] else words
