@@ -52,7 +52,7 @@ def app_of(names: Iterable[str] = _COMMANDS) -> typer.Typer:
         epilog="Exit codes: 0 yes (found, equal), 1 no (not found, a batch line in error), 2 usage or a launch that "
         "cannot be, 3 malformed input, 4 verification failed, 5 cannot read or write, 6 signed by nobody who is "
         "trusted, 7 revoked, 8 stale, 9 older than what was seen before, 11 signed, and false by its own log, "
-        "13 out of memory, 70 internal error.",
+        "12 refused by a witness that saw more, 13 out of memory, 70 internal error.",
     )
     app.callback()(ldcat)
     for name in names:

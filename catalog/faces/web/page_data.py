@@ -57,7 +57,7 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes
         "revocations": [
             {"selector": one.selector, "severity": one.severity, "reason": one.reason} for one in catalog.revocations
         ],
-        "trust": trust and _trust(trust),
+        "trust": trust and trust_data(trust),
         "families": _families(catalog, index),
     }
     return json.dumps(found, separators=(",", ":")).encode()
@@ -106,16 +106,20 @@ def _families(catalog: Catalog, index: RangeIndex) -> list[list[int]]:
     return [[*places[one.start], one.first, one.rows] for one in families(reader) if one.start in places]
 
 
-def _trust(trust: Trust) -> dict[str, Any]:
+def trust_data(trust: Trust) -> dict[str, Any]:
+    """Keys and policy of a trust note, as signers.js reads them."""
     policy = trust.policy
     return {
         "version": trust.version,
         "expires": trust.expires,
         "max_age": trust.max_age,
         "logs": [_key(key) for key in policy.logs],
-        "witnesses": [{"witness": name, **_key(key)} for name, key in policy.witnesses.items()],
+        "log_signatures": "all" if trust.all_log_signatures else "any",
+        "witnesses": [
+            {"witness": name, "votes": not policy.is_of_log(key), **_key(key)} for name, key in policy.witnesses.items()
+        ],
         "groups": [
-            {"name": name, "threshold": group.threshold, "members": list(group.members)}
+            {"name": name, "threshold": group.threshold, "voices": list(map(list, group.voices))}
             for name, group in policy.groups.items()
         ],
         "quorum": policy.quorum,
@@ -123,11 +127,13 @@ def _trust(trust: Trust) -> dict[str, Any]:
 
 
 def _key(key: VerifierKey) -> dict[str, Any]:
-    """ed25519: the public key in base64; null for one that browsers verify nothing with."""
-    is_ed25519 = key.type.public_key_size == 32
+    """ed25519, ml_dsa_44: the public key in base64; null for a key of the other kind."""
+    public_key = b64encode(key.public_key).decode("ascii")
+    is_ml_dsa = key.type.public_key_size > 32
     return {
         "name": key.name,
         "id": key.key_id.hex(),
         "timed": key.type.is_timed,
-        "ed25519": b64encode(key.public_key).decode("ascii") if is_ed25519 else None,
+        "ed25519": None if is_ml_dsa else public_key,
+        "ml_dsa_44": public_key if is_ml_dsa else None,
     }

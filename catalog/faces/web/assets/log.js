@@ -1,29 +1,20 @@
-// The log, verified here: signatures of the checkpoint, the inclusion of a row and of the last release, what it revokes.
+// The log, verified here: the checkpoint, by who signed it, the inclusion of a row and of the last release, what it revokes.
 // Texts: C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof; RFC 6962.
 
+import { fromBase64, joined, toBase64, utf8 } from "./bytes.js";
 import { hexOf } from "./evidence.js";
 import { FRAGMENT, get } from "./rows.js";
+import { MAX_AHEAD, NotProven, freshUntil, signersOf } from "./signers.js";
 
 const WIDTH = 256;
 const HASH = 32;
 const MAX_NOTE = 1 << 20;
 const MAX_BUNDLE = WIDTH * (2 + 65535);
 const MAX_REVOCATIONS = 8 << 20;
-const MAX_AHEAD = 3600; // seconds that clocks may differ
 const EARLIEST = 1577836800; // 1 January 2020: no release is older
 const MAX_TRUST_STEP = 64; // versions of a trust note that nobody makes between two releases
 const MOST_ASKED = 40; // bundles in which a row is looked for
 
-export class NotProven extends Error {}
-
-const utf8 = new TextEncoder();
-const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-const toBase64 = (bytes) => btoa(String.fromCharCode(...bytes));
-const joined = (...parts) => {
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  parts.reduce((at, part) => (whole.set(part, at), at + part.length), 0);
-  return whole;
-};
 const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 const leafHash = (entry) => sha256(joined([0], entry));
 const nodeHash = (left, right) => sha256(joined([1], left, right));
@@ -41,14 +32,14 @@ export async function prove(catalog, leaf) {
   const { trust, release, manifest_sha256: manifest } = catalog.page;
   if (!trust) throw new NotProven("this page came with no keys to verify its log with");
   const log = await Log.open(catalog.root, release.origin);
-  const signers = await log.signedBy(trust);
+  const signers = await signersOf(log, trust);
   const index = await log.find(catalog.page, leaf);
   const row = await log.inclusion(index, utf8.encode(leaf));
   const last = await log.entry(log.size - 1);
   const status = await log.inclusion(log.size - 1, last);
   const record = JSON.parse(new TextDecoder().decode(last));
   if (record.type !== "release") throw new NotProven("the last leaf of the log is not the record of a release");
-  const fresh = log.freshUntil(signers, record.time, trust);
+  const fresh = freshUntil(signers, record.time, trust);
   const revocations = await get(`${log.root}releases/${record.release}/revocations.json`, MAX_REVOCATIONS);
   if (hexOf(await sha256(revocations)) !== record.revocations_sha256) {
     throw new NotProven("the revocations are not those that the last release names");
@@ -62,7 +53,7 @@ export async function prove(catalog, leaf) {
     root: hexOf(log.rootHash),
     release: record.release,
     isNewest: record.artifacts["manifest.json"] === manifest,
-    signers: signers.map(({ key }) => key.name),
+    signers: [...new Set(signers.map(({ key }) => key.name))],
     fresh,
     revocations: list,
     bundle: `${canonical({ format: "ldcat-proof/1", revocations: list, row, status })}\n`,
@@ -87,9 +78,12 @@ async function checkRecord(record, list, trust) {
 
 class Log {
   constructor(root, text, signatures, note) {
-    const [origin, size, encoded] = text.split("\n");
+    const [origin, size, encoded, ...rest] = text.split("\n");
     if (!/^(0|[1-9][0-9]{0,15})$/.test(size)) throw new NotProven("the checkpoint has no size");
-    Object.assign(this, { root, text, signatures, note, origin, size: Number(size), rootHash: fromBase64(encoded) });
+    const rootHash = /^[A-Za-z0-9+/]{43}=$/.test(encoded) ? fromBase64(encoded) : [];
+    if (rootHash.length !== HASH) throw new NotProven("the checkpoint has no root");
+    Object.assign(this, { root, text, signatures, note, origin, size: Number(size), rootHash });
+    this.isExtended = rest.length > 1;
     this.tiles = new Map();
   }
 
@@ -106,57 +100,6 @@ class Log {
     const log = new Log(root, note.slice(0, at + 1), signatures, note);
     if (log.origin !== origin) throw new NotProven(`the checkpoint is of ${log.origin}, and not of ${origin}`);
     return log;
-  }
-
-  // Who signed: the log itself, and a quorum of witnesses. Raises for a signature that is not right.
-  async signedBy(trust) {
-    const found = [];
-    const without = [];
-    for (const [role, keys] of [["log", trust.logs], ["witness", trust.witnesses]]) {
-      for (const key of keys) {
-        const made = this.signatures.filter(({ name, id }) => name === key.name && id === key.id);
-        if (!made.length) continue;
-        if (made.length > 1) throw new NotProven(`${key.name} signed twice with one key`);
-        if (key.ed25519 === null) without.push(key.name);
-        else found.push({ role, key, time: await this.#verify(key, made[0].value) });
-      }
-    }
-    const extra = without.length ? `; this browser cannot verify the ML-DSA-44 signatures of ${without.join(", ")}` : "";
-    if (!found.some(({ role, key }) => role === "log" && key.name === this.origin)) {
-      throw new NotProven(`no trusted key of ${this.origin} signed this checkpoint${extra}`);
-    }
-    const enough = new Set(found.filter(({ role }) => role === "witness").map(({ key }) => key.witness));
-    for (const { name, threshold, members } of trust.groups) {
-      if (members.filter((member) => enough.has(member)).length >= threshold) enough.add(name);
-    }
-    if (trust.quorum !== null && !enough.has(trust.quorum)) {
-      throw new NotProven(`the witnesses that cosigned this checkpoint are not the quorum${extra}`);
-    }
-    return found;
-  }
-
-  async #verify(key, value) {
-    const public_ = await crypto.subtle.importKey("raw", fromBase64(key.ed25519), "Ed25519", false, ["verify"]).catch(() => {
-      throw new NotProven("this browser knows no Ed25519: a newer one does, or ldcat verify-proof");
-    });
-    const time = key.timed ? Number(new DataView(value.buffer, value.byteOffset).getBigUint64(0)) : null;
-    const text = key.timed ? `cosignature/v1\ntime ${time}\n${this.text}` : this.text;
-    const signature = key.timed ? value.subarray(8) : value;
-    if (!(await crypto.subtle.verify("Ed25519", public_, signature, utf8.encode(text)))) {
-      throw new NotProven(`the signature of ${key.name} is not right`);
-    }
-    return time;
-  }
-
-  // Until when somebody vouches for the checkpoint, in seconds since 1970; raises where that is over.
-  freshUntil(signers, made, trust) {
-    const now = Date.now() / 1000;
-    if (now >= trust.expires) throw new NotProven("the trust note that this page came with has expired");
-    const timed = signers.map(({ time }) => time).filter((time) => time !== null);
-    const counted = (timed.length ? timed : [made]).filter((time) => time <= now + MAX_AHEAD);
-    const until = Math.max(...counted) + trust.max_age;
-    if (!(now <= until)) throw new NotProven("nobody vouches for this checkpoint any more: it is too old");
-    return until;
   }
 
   // The index of a leaf, looked for where its digest has to be among those of its firmware and kernel hashes.

@@ -2,8 +2,9 @@
 
 import { Malformed, sniff } from "./evidence.js";
 import { NotMeasured } from "./kernels.js";
-import { NotProven, cannotVerify, prove } from "./log.js";
+import { cannotVerify, prove } from "./log.js";
 import { Catalog, FRAGMENT, Unreachable, revocationOf } from "./rows.js";
+import { NotProven } from "./signers.js";
 
 const form = document.querySelector("#lookup");
 const input = form.querySelector("textarea");

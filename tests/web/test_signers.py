@@ -1,0 +1,164 @@
+"""Who signed counts in the browser as it does on the command line: both are asked about the same notes and policies."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect
+
+from catalog.errors import LdcatError
+from catalog.faces.web.page_data import trust_data
+from catalog.query.verify_release import verify_release
+from catalog.release.build import Built
+from catalog.release.log_folder import LogFolder
+from catalog.transparency.keys import SignatureType, Signer, VerifierKey
+from catalog.transparency.note import Note, Signature
+from catalog.transparency.trust import Trust
+from tests.transparency.logs import at_no_time, signature, signer
+from tests.web.browsers import page_of
+from tests.web.hosts import StaticHost, static_host
+from tests.web.services import LOG, ORIGIN, PQ_LOG, Place, digest_with
+
+W1, W2, DAILY = (signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in (1, 2, 3))
+W1_PQ = signer("w1.example", SignatureType.COSIGNATURE_ML_DSA_44)
+ALIAS = Signer(VerifierKey("a.example", SignatureType.COSIGNATURE_ED25519, LOG.key.public_key), LOG.sign_message)
+NAMED = {"w1": W1, "pq": W1_PQ, "w2": W2, "daily": DAILY, "alias": ALIAS}
+WITNESSES = "".join(f"witness {name} {by.key}\n" for name, by in NAMED.items())
+TWO = "group two 2 w1 pq w2\nquorum two"
+NO_ML_DSA = """
+const known = crypto.subtle.importKey.bind(crypto.subtle);
+crypto.subtle.importKey = (format, ...rest) => format === "raw-public"
+  ? Promise.reject(new DOMException("Unrecognized name", "NotSupportedError")) : known(format, ...rest);
+"""
+DAYS = 86400
+
+
+@dataclass
+class Case:
+    """A note of the published checkpoint, and a policy. times: by signer, in seconds from now; None: it says none."""
+
+    said: str
+    quorum: str
+    times: Sequence[tuple[Signer, int | None]]
+    logs: Sequence[Signer] = (LOG, PQ_LOG)
+    demands_all: bool = False
+    extension: str = ""
+    wrong: Signer | None = None
+
+    def note(self, text: str, now: int) -> Note:
+        made = [
+            at_no_time(by, text) if time is None else signature(by, text, now + time)
+            for by, time in [*((by, 0) for by in self.logs), *self.times]
+        ]
+        return Note(text, tuple(self._spoilt(one) for one in made))
+
+    def _spoilt(self, one: Signature) -> Signature:
+        if self.wrong is None or self.wrong.key.key_id != one.key_id:
+            return one
+        return Signature(one.name, one.key_id, one.value[:-1] + bytes([one.value[-1] ^ 1]))
+
+    def trust(self, now: int) -> Trust:
+        head = f"version 1\nexpires {now + 10**7}\nmax-age {DAYS}\nthreshold 1\n"
+        head += "log-signatures all\n" if self.demands_all else ""
+        policy = f"log {LOG.key}\nlog {PQ_LOG.key}\n{WITNESSES}{self.quorum}\n"
+        return Trust.parse(f"{head}root a {signer('root.example').key}\n\n{policy}")
+
+
+GOOD = "Verified in this browser"
+STALE = "nobody vouches for this checkpoint any more"
+FEW = "are not the quorum"
+CASES = {
+    "ML-DSA is the only signature of the log": Case(GOOD, "quorum none", (), logs=[PQ_LOG]),
+    "ML-DSA is wrong": Case("the signature of example.com/log is not right", "quorum none", (), wrong=PQ_LOG),
+    "ML-DSA alone, and wrong": Case("is not right", "quorum none", (), logs=[PQ_LOG], wrong=PQ_LOG),
+    "a witness with ML-DSA": Case(GOOD, "quorum pq", [(W1_PQ, 0)]),
+    "a witness with ML-DSA, and wrong": Case("of w1.example is not right", "quorum pq", [(W1_PQ, 0)], wrong=W1_PQ),
+    "all signatures of the log": Case(GOOD, "quorum none", (), demands_all=True),
+    "no Ed25519 where all are demanded": Case("not all keys of", "quorum none", (), [PQ_LOG], demands_all=True),
+    "no ML-DSA where all are demanded": Case("not all keys of", "quorum none", (), [LOG], demands_all=True),
+    "two of three": Case(GOOD, TWO, [(W1, 0), (W2, 0)]),
+    "two keys of one witness": Case(FEW, TWO, [(W1, 0), (W1_PQ, 0)]),
+    "a log as its own witness": Case(FEW, "quorum alias", [(ALIAS, 0)]),
+    "a cosignature with time 0": Case(GOOD, TWO, [(W1, 0), (W2, 0), (W1_PQ, None)]),
+    "a vote with time 0": Case(FEW, TWO, [(W1, 0), (W2, None)]),
+    "one of two is old": Case(STALE, TWO, [(W1, 0), (W2, -2 * DAYS)]),
+    "a heartbeat outside the quorum": Case(STALE, TWO, [(W1, -2 * DAYS), (W2, -2 * DAYS), (DAILY, 0)]),
+    "a heartbeat where there is no quorum": Case(GOOD, "quorum none", [(DAILY, 0)]),
+    "a time that is ahead": Case(STALE, TWO, [(W1, 0), (W2, 2 * 3600)]),
+    "extension lines": Case(GOOD, "quorum w1", [(W1, 0)], logs=[LOG], extension="more\n"),
+    "extension lines that ML-DSA does not cover": Case(
+        "lines that not all of its signatures cover", "quorum w1", [(W1, 0)], extension="more\n"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def copy(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, StaticHost]]:
+    """A copy of the site whose checkpoint and keys may be changed, and its host."""
+    folder = tmp_path_factory.mktemp("signers") / "site"
+    shutil.copytree(site, folder)
+    with static_host(folder) as found:
+        yield folder, found
+
+
+def put(site: Path, folder: Path, case: Case, now: int) -> tuple[Note, Trust]:
+    """The note and the policy of a case, in the copy of the site."""
+    text = Note.parse((site / "checkpoint").read_bytes()).text + case.extension
+    note, trust = case.note(text, now), case.trust(now)
+    (folder / "checkpoint").write_bytes(bytes(note))
+    page = json.loads((site / "page.json").read_bytes()) | {"trust": trust_data(trust)}
+    (folder / "page.json").write_text(json.dumps(page))
+    return note, trust
+
+
+def verified(browser: Browser, url: str, digest: str, script: str = "") -> Iterator[Locator]:
+    with page_of(browser) as seen:
+        if script:
+            seen.page.add_init_script(script)
+        seen.page.goto(f"{url}index.html#d={digest}")
+        proof = seen.page.locator(".proof").first
+        proof.locator("button").click()
+        yield proof
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_page_believes_whom_the_command_line_believes(
+    browser: Browser, site: Path, copy: tuple[Path, StaticHost], published: Place, small: Built, name: str
+) -> None:
+    case, (folder, host) = CASES[name], copy
+    note, trust = put(site, folder, case, published.now)
+    for proof in verified(browser, host.url, digest_with(small, technology="sev-snp")):
+        expect(proof).to_contain_text(case.said)
+    log = folder.parent / "log"
+    shutil.copytree(published.log, log)
+    (log / "checkpoint").write_bytes(bytes(note))
+    try:
+        outcome = verify_release(LogFolder(log), None, trust, now=published.now, seen={}).release.origin
+    except LdcatError as error:
+        outcome = str(error)
+    finally:
+        shutil.rmtree(log)
+    assert (outcome == ORIGIN) == (case.said == GOOD), outcome
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        (Case("", "quorum none", (), logs=[PQ_LOG]), f"cannot verify the ML-DSA-44 signatures of {ORIGIN}"),
+        (Case("", "quorum pq", [(W1_PQ, 0)]), f"cannot verify the ML-DSA-44 signatures of {ORIGIN}, w1.example"),
+        (Case("", "quorum none", (), demands_all=True), f"cannot verify the ML-DSA-44 signatures of {ORIGIN}"),
+        (Case("", "quorum w1", [(W1, 0)]), GOOD),
+    ],
+)
+def test_a_browser_that_knows_no_ml_dsa_says_so(
+    browser: Browser, site: Path, copy: tuple[Path, StaticHost], published: Place, small: Built, case: Case, said: str
+) -> None:
+    folder, host = copy
+    put(site, folder, case, published.now)
+    for proof in verified(browser, host.url, digest_with(small, technology="sev-snp"), NO_ML_DSA):
+        expect(proof).to_contain_text(said)
