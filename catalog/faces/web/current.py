@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from catalog.abi.digest import LaunchDigest
 from catalog.errors import LdcatError, Stale
 from catalog.faces import render
+from catalog.faces.http_client import NoAnswer
 from catalog.faces.places import HostedPlace, default_catalog
 from catalog.faces.releases import open_asked, trust_of
 from catalog.faces.web import page_data, views
@@ -68,12 +69,17 @@ class Served:
 
     @classmethod
     def of(cls, catalog: Catalog, trust: Trust | None, begin: Begin | None) -> Served:
-        """Raises what reading the catalog does, all of whose components are checked. begin: as for `ranges_for`."""
+        """Raises what reading the catalog does, all of whose components are checked. begin: as for `ranges_for`.
+
+        Of a host all files are fetched, so that no lookup waits for it.
+        """
+        for name in catalog.manifest.files:
+            catalog.need(name)
         catalog.check_components()
         with ExitStack() as opened:
             ranges = ranges_for(catalog, begin)
             opened.callback(ranges.close)
-            catalog = replace(catalog, ranger=None)
+            catalog = replace(catalog, ranger=None, fetcher=None)
             lookups = opened.enter_context(closing(Lookups(catalog, render.warning)))
             checkpoint = checkpoint_of_release(catalog.release) if catalog.release else b""
             pages = _pages(catalog, ranges.index, trust)
@@ -156,6 +162,8 @@ class Current:
         try:
             if await asyncio.to_thread(self._is_new):
                 await asyncio.to_thread(self.open, None)
+            elif isinstance(self.asked, HostedPlace):
+                self._refused = ""  # the host has what is served: what was wrong is not any more
         except Exception as error:  # whatever is wrong with the new one: the old one is served
             self._refuse(error)
             return
@@ -165,9 +173,15 @@ class Current:
 
     def _refuse(self, error: Exception) -> None:
         said = str(error) if isinstance(error, LdcatError) else f"{type(error).__name__}: {error}"
+        release = self.served.catalog.release
+        if isinstance(error, NoAnswer) and release:
+            self.metrics.unanswered.inc()
+            what = f"what is published now cannot be seen, and release {release.number} is served on"
+        else:
+            self.metrics.refused.inc(said != self._refused)
+            what = "what is published now is refused, and the release before is served on"
         if said != self._refused:
-            self.metrics.refused.inc()
-            render.warning(f"what is published now is refused, and the release before is served on: {said}")
+            render.warning(f"{what}: {said}")
         self._refused, self._again = said, time.monotonic() + ASK_SECONDS
 
     def _is_new(self) -> bool:

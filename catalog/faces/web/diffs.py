@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from catalog.errors import Unreadable, UsageError
+from catalog.faces.http_client import NoAnswer
 from catalog.faces.web.changes import changes_page
 from catalog.faces.web.current import Served
 from catalog.faces.web.problems import Problem
@@ -47,6 +48,10 @@ class Diffs:
             raise Problem(503, "the diff is being made", "ask again soon", {"Retry-After": "10"}) from error
         except UsageError as error:
             raise Problem(404, str(error), error.hint) from error
+        except NoAnswer as error:
+            raise Problem(
+                503, "the host of this log does not answer", "ask again later", {"Retry-After": "60"}
+            ) from error
         except Unreadable as error:
             raise Problem(404, "a release that is compared is not kept here") from error
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from catalog.errors import Unreadable
 from catalog.faces.web.current import Served
 from catalog.faces.web.open_files import OpenFile
+from catalog.faces.web.other_hosts import read_of_log
 from catalog.faces.web.problems import Problem
 from catalog.faces.web.replies import ASK_AGAIN, BYTES, FIXED, JSON, TEXT, Reply
 from catalog.query.log_reader import log_of
@@ -68,7 +69,7 @@ async def _range(name: str, served: Served, route: str, caching: str) -> Reply:
             f"a range is named by the first {index.prefix_bits} bits of a digest, as a number",
             f"{len(index.file(0))} hex digits, from {index.file(0)} to {index.file((1 << index.prefix_bits) - 1)}",
         )
-    data = await run_in_threadpool(served.ranges.read, name)
+    data = await read_of_log(served.catalog.release, served.ranges.read, name)
     return Reply(route, data, JSON if name == INDEX else BYTES, caching)
 
 
@@ -81,7 +82,7 @@ async def _of_log(path: str, served: Served, route: str) -> Reply | Response:
     try:
         if log.is_here and (large := await run_in_threadpool(_large, log, path)) is not None:
             return OpenFile(large, {"Cache-Control": FIXED}, kind)
-        made = Reply(route, await run_in_threadpool(log.read, path, MAX_FETCHED), kind, FIXED)
+        made = Reply(route, await read_of_log(release, log.read, path, MAX_FETCHED), kind, FIXED)
     except (Unreadable, OSError) as error:
         raise Problem(404, "there is nothing at this address") from error
     is_text = kind == JSON or path.startswith("tile/entries/")  # hashes and Parquet are as small as they get

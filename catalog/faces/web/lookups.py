@@ -17,6 +17,7 @@ from catalog.faces.web import views
 from catalog.faces.web.bodies import Bodies
 from catalog.faces.web.current import Served
 from catalog.faces.web.openapi import MAX_BATCH, Batch
+from catalog.faces.web.other_hosts import read_of_log
 from catalog.faces.web.problems import Problem, problem_of
 from catalog.faces.web.replies import ASK_AGAIN, HTML, JSON, Reply, told
 from catalog.query.evidence import MAX_EVIDENCE, LaunchMeasureData, sniff
@@ -59,7 +60,7 @@ async def digest_proof(request: Request, served: Served) -> Response:
     if release is None:
         raise Problem(404, "this catalog is published in no log, so nothing proves that it has a row")
     served.check_fresh()
-    bundles = await run_in_threadpool(_proved, served, release, digest)
+    bundles = await read_of_log(release, _proved, served, release, digest)
     number = request.query_params.get("row", "1")
     if not is_number(number):
         raise Problem(400, f"{number[:24]!r} is no number of a row", "row=1 is the first")

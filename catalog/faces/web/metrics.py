@@ -28,6 +28,9 @@ class Metrics:
         self._fresh = Gauge("ldcat_release_fresh_until_seconds", "Until when it is fresh.", registry=self._registry)
         self._opened = Gauge("ldcat_release_opened_seconds", "Since when it is served.", registry=self._registry)
         self.refused = Counter("ldcat_releases_refused", "Releases that were refused.", registry=self._registry)
+        self.unanswered = Counter(
+            "ldcat_host_unanswered", "Looks for a newer release that the host did not answer.", registry=self._registry
+        )
         self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def answered(self, route: str, status: int, seconds: float) -> None:

@@ -9,16 +9,20 @@ const MAX_PAGE = 64 << 20;
 
 export class Unreachable extends Error {}
 
-// A file below the page, of at most so many bytes. cache: "no-cache" for what may be another the next time.
+// A file below the page, of at most so many bytes, all of which are there in 30 seconds or not at all. cache:
+// "no-cache" for what may be another the next time.
 export async function get(path, atMost, cache = "default") {
-  let response;
+  const how = { signal: AbortSignal.timeout(30_000), credentials: "omit", redirect: "error", cache };
   try {
-    const how = { signal: AbortSignal.timeout(30_000), credentials: "omit", redirect: "error", cache };
-    response = await fetch(path, how);
+    const response = await fetch(path, how);
+    if (response.ok) return await bodyOf(response, path, atMost);
+    throw new Unreachable(`${path} cannot be fetched: status ${response.status}`);
   } catch (error) {
-    throw new Unreachable(`${path} cannot be fetched: ${error.message}`);
+    throw error instanceof Unreachable ? error : new Unreachable(`${path} cannot be fetched: ${error.message}`);
   }
-  if (!response.ok) throw new Unreachable(`${path} cannot be fetched: status ${response.status}`);
+}
+
+async function bodyOf(response, path, atMost) {
   const parts = [];
   let size = 0;
   for (const reader = response.body.getReader(); ; ) {

@@ -1,0 +1,170 @@
+"""A host that hangs: the service says so and serves on, nobody else waits for it, and the page gives up in time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from catalog.release.build import Built
+from catalog.transparency.note import Note
+from tests.faces.drips import DRIPS, dripping, in_time
+from tests.faces.test_doctor_command import right, serving
+from tests.faces.test_errors import Run, run
+from tests.query.test_diff import rows_of
+from tests.web.browsers import page_of
+from tests.web.conftest import REVOKE
+from tests.web.services import SECONDS, Place, Service, service
+
+__all__ = ["run"]
+
+IMPATIENT = """
+from catalog.faces import http_client, static_host
+from catalog.faces.web import current
+http_client.HEAD_SECONDS, http_client.WHOLE_SECONDS, http_client.SLOWEST = 0.5, 1, 1 << 40
+static_host._PAUSES = ()
+"""
+LOOKS = "current.ASK_SECONDS = 0.1\n"
+PATIENT = "from catalog.faces import http_client\nhttp_client.HEAD_SECONDS = 600\n"
+
+
+class Moody:
+    """A host that is right, and drips a header for ever while `hangs` is set. waiting: how many wait for it."""
+
+    def __init__(self) -> None:
+        self.hangs, self.ended = threading.Event(), threading.Event()
+        self.waiting = threading.Semaphore(0)
+
+    def __call__(self, handler: BaseHTTPRequestHandler, root: Path) -> None:
+        if self.hangs.is_set():
+            self.waiting.release()
+            with suppress(OSError):
+                handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+                while self.hangs.is_set() and not self.ended.wait(0.05):
+                    handler.wfile.write(b"x")
+        else:
+            right(handler, root)
+
+
+@contextmanager
+def hosted(place: Place, home: Path, prelude: str) -> Iterator[tuple[Moody, Service]]:
+    moody = Moody()
+    with serving(place.log, moody) as port:
+        try:
+            url = f"http://127.0.0.1:{port}/logs"
+            with service(home, url, "--trust", place.trust, prelude=prelude) as served:
+                yield moody, served
+        finally:
+            moody.ended.set()
+
+
+def counted(served: Service, name: str) -> float:
+    lines = served.ask("/metrics")[1].decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
+
+def test_serve_says_that_its_host_hangs_and_looks_again(place: Place, tmp_path: Path) -> None:
+    said = "warning: what is published now cannot be seen, and release 1 is served on: 127.0.0.1 hangs: no head of an"
+    with hosted(place, tmp_path, IMPATIENT + LOOKS) as (moody, served):
+        assert counted(served, "ldcat_host_unanswered_total") == 0
+        moody.hangs.set()
+        served.until(said)
+        for _ in range(3):
+            assert moody.waiting.acquire(timeout=SECONDS)  # it is asked again
+        assert served.json("/readyz") == {"status": "ready", "verified": True, "release": 1}
+        assert counted(served, "ldcat_host_unanswered_total") >= 1
+        assert counted(served, "ldcat_releases_refused_total") == 0
+        assert sum(said in line for line in served.said) == 1
+        place.publish(REVOKE)
+        moody.hangs.clear()
+        served.until("serves release 2 of")
+        moody.hangs.set()
+        served.until(said.replace("release 1", "release 2"))  # another time is said again
+
+
+def test_a_host_that_hangs_stops_no_answer_that_needs_it_not(place: Place, small: Built, tmp_path: Path) -> None:
+    digest = min(digest.hex() for digest in rows_of(small).values())
+    size = Note.parse((place.log / "checkpoint").read_bytes()).text.split("\n")[1]
+    with hosted(place, tmp_path, PATIENT) as (moody, served), ThreadPoolExecutor(64) as threads:
+        moody.hangs.set()
+        asking = [threads.submit(served.ask, f"/tile/0/000.p/{size}?{number}") for number in range(64)]
+        for _ in range(10):
+            assert moody.waiting.acquire(timeout=SECONDS)
+        try:
+            for path in (f"/d/{digest}", f"/d/{digest}.json", "/builds", "/readyz", "/checkpoint"):
+                assert served.ask(path)[0] == 200
+        finally:
+            moody.hangs.clear()
+        statuses = {asked.result(SECONDS)[0] for asked in asking}
+        assert statuses <= {200, 503}
+
+
+def test_whoever_needs_a_host_that_hangs_is_told_so(place: Place, small: Built, tmp_path: Path) -> None:
+    digest = min(digest.hex() for digest in rows_of(small).values())
+    size = Note.parse((place.log / "checkpoint").read_bytes()).text.split("\n")[1]
+    with hosted(place, tmp_path, IMPATIENT) as (moody, served):
+        moody.hangs.set()
+        for path in (f"/tile/0/000.p/{size}", "/releases/1/manifest.json", f"/d/{digest}.proof"):
+            status, body, headers = served.ask(path)
+            assert (status, b"the host of this log does not answer" in body) == (503, True), body
+            assert headers["Retry-After"] == "60"
+        moody.hangs.clear()
+        assert served.ask(f"/tile/0/000.p/{size}")[0] == 200
+
+
+def test_a_service_whose_host_hangs_ends_when_it_is_told_to(place: Place, tmp_path: Path) -> None:
+    quick = "from catalog.faces.web import current, serving\nserving.GRACE_SECONDS = 0.2\n"
+    with hosted(place, tmp_path, PATIENT + quick + LOOKS) as (moody, served):
+        moody.hangs.set()
+        assert moody.waiting.acquire(timeout=SECONDS)
+        assert served.stop() == 0
+
+
+def test_serve_does_not_begin_with_a_host_that_hangs(
+    run: Run, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("catalog.faces.http_client.HEAD_SECONDS", 0.2)
+    monkeypatch.setattr("catalog.faces.static_host._PAUSES", ())
+    with dripping(*DRIPS["headers"]) as host:
+        serve = ("serve", host.url, "--listen", "127.0.0.1:0", "--trust", str(place.trust))
+        code, _, err = in_time(lambda: run(*serve), host.let_go)
+    assert (code, "127.0.0.1 hangs: no head of an answer in 0.2 seconds" in err) == (5, True)
+
+
+@pytest.mark.parametrize("what", ["silence", "headers", "body"])
+def test_the_page_gives_a_host_up_that_drips(browser: Browser, site: Path, small: Built, what: str) -> None:
+    """Its 30 seconds are of head and body together; here they are one."""
+    digest = min(digest.hex() for digest in rows_of(small).values())
+    at_once, then = DRIPS[what]
+    ended = threading.Event()
+
+    def serve(handler: BaseHTTPRequestHandler, root: Path) -> None:
+        if not handler.path.endswith("page.json"):
+            data = (root / handler.path.removeprefix("/")).read_bytes()
+            kind = "text/javascript" if handler.path.endswith(".js") else "text/html"
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\n" % kind.encode() + data)
+            return
+        with suppress(OSError):
+            handler.wfile.write(at_once)
+            while not ended.wait(0.05):
+                handler.wfile.write(then)
+
+    with serving(site, serve) as port, page_of(browser) as seen:
+        seen.page.add_init_script(
+            "const real = AbortSignal.timeout.bind(AbortSignal);AbortSignal.timeout = () => real(1000)"
+        )
+        try:
+            seen.page.goto(f"http://127.0.0.1:{port}/index.html#d={digest}")
+            alert = seen.page.locator("#answer [role=alert]")
+            expect(alert).to_contain_text("page.json cannot be fetched: ")
+            assert seen.said == []
+        finally:
+            ended.set()
