@@ -66,7 +66,7 @@ def read_last_leaf(log: LogFolder, checkpoint: Checkpoint) -> LastLeaf:
             error(tile_path(None, number, tile_width(checkpoint.size, 0, number)), str(failure), _RESTORE)
         )
         return found
-    if isinstance(record, ReleaseRecord) and 0 <= record.previous_size < checkpoint.size:
+    if isinstance(record, ReleaseRecord):
         found.release = record
     else:
         what = f"leaf {last}, the last one, is not the record of a release"

@@ -27,14 +27,12 @@ class Family:
 
 def families(reader: LogReader) -> Iterator[Family]:
     """Those of each release, the last release first; raises what reading the log does."""
-    end = reader.size - 1
-    for release in reader.releases():
-        at = release.previous_size
+    for release in reader.spans():
+        at, end = release.first, release.end - 1
         while at < end and (start := _start(reader.entry(at))) is not None:
             after = _after(reader, start, at, end)
             yield Family(start.decode("ascii", "replace"), at, after - at)
             at = after
-        end = release.previous_size - 1
 
 
 def _start(leaf: bytes) -> bytes | None:

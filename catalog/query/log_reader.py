@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import FalseRecord, MalformedRecord, VerificationFailed
@@ -24,6 +25,18 @@ def record_of(release: PublishedRelease) -> ReleaseRecord:
     checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
     records = LogReader(log_of(release), checkpoint).releases()
     return next(one for one in records if one.release == release.number)
+
+
+_RELEASE = b'"type":"release"'
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSpan:
+    """A release, and which leaves are its own: from index `first` up to the one before `end`, which is its record."""
+
+    record: ReleaseRecord
+    first: int
+    end: int
 
 
 class LogReader:
@@ -77,41 +90,53 @@ class LogReader:
         return prefix
 
     def releases(self) -> Iterator[ReleaseRecord]:
-        """The last one first, each by what the one after it says; raises as `release_ending`."""
-        size = self._checkpoint.size
-        if not size:
-            raise MalformedRecord("the log is empty", "ldcat publish makes its first release")
-        while size:
-            record = self.release_ending(size)
-            yield record
-            size = record.previous_size
+        """The last one first; raises as `spans`."""
+        return (span.record for span in self.spans())
 
-    def release_ending(self, size: int) -> ReleaseRecord:
-        """The record that is the last of so many leaves; raises as `leaf`, and FalseRecord for another leaf there."""
-        record = parse_record(self.leaf(size - 1))
-        if not isinstance(record, ReleaseRecord):
-            raise FalseRecord(f"leaf {size - 1} of the log is not the record of a release, as it should be")
-        if not 0 <= record.previous_size < size:
-            raise FalseRecord(f"release {record.release} says that {record.previous_size} leaves were before it")
-        return record
+    def spans(self, end: int | None = None) -> Iterator[ReleaseSpan]:
+        """The releases in so many leaves, by default all, the last one first; raises as `span`.
 
-    def revokes_of(self, record: ReleaseRecord, size: int) -> list[RevokeRecord]:
-        """What came with a release, the newest last: records right before its own. size: leaves up to that one.
-
-        Raises as `leaf`.
+        Raises MalformedRecord for an empty log.
         """
+        end = self._checkpoint.size if end is None else end
+        if not end:
+            raise MalformedRecord("the log is empty", "ldcat publish makes its first release")
+        while end:
+            found = self.span(end)
+            yield found
+            end = found.first
+
+    def span(self, end: int) -> ReleaseSpan:
+        """The release that ends with so many leaves; raises as `leaf`, FalseRecord if the last of them is no release.
+
+        If its record does not say where the release before ends, that one is looked for, leaf by leaf.
+        """
+        record = self._release(end - 1)
+        if record is None:
+            raise FalseRecord(f"leaf {end - 1} of the log is not the record of a release, as it should be")
+        first, number = record.previous_size, record.release - 1
+        if (first, number) == (0, 0):
+            return ReleaseSpan(record, 0, end)
+        if 0 < first < end and (before := self._release(first - 1)) and before.release == number:
+            return ReleaseSpan(record, first, end)
+        found = (index + 1 for index in range(end - 2, -1, -1) if _RELEASE in self.entry(index))
+        return ReleaseSpan(record, next((size for size in found if self._release(size - 1)), 0), end)
+
+    def revokes_of(self, span: ReleaseSpan) -> list[RevokeRecord]:
+        """What came with a release, the newest last: records right before its own. Raises as `leaf`."""
         found: list[RevokeRecord] = []
-        for index in range(size - 2, record.previous_size - 1, -1):
+        for index in range(span.end - 2, span.first - 1, -1):
             if not isinstance(revoke := parse_record(self.leaf(index)), RevokeRecord):
                 break
             found.append(revoke)
         return found[::-1]
 
-    def revokes(self, size: int | None = None) -> list[RevokeRecord]:
-        """Those of all releases in so many leaves, by default all, the newest last; raises as `releases`."""
-        size, found = self._checkpoint.size if size is None else size, list[list[RevokeRecord]]()
-        while size:
-            record = self.release_ending(size)
-            found.append(self.revokes_of(record, size))
-            size = record.previous_size
+    def revokes(self, end: int | None = None) -> list[RevokeRecord]:
+        """Those of the releases in so many leaves, by default all, the newest last; raises as `spans`."""
+        found = [self.revokes_of(span) for span in self.spans(end)]
         return [revoke for of_release in reversed(found) for revoke in of_release]
+
+    def _release(self, index: int) -> ReleaseRecord | None:
+        """The record at an index; None where that is not of a release."""
+        record = parse_record(self.leaf(index))
+        return record if isinstance(record, ReleaseRecord) else None

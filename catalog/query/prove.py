@@ -30,7 +30,7 @@ class Prover:
         self._note: Note = checkpoint_of(log)
         self._checkpoint = Checkpoint.parse(self._note.text)
         self._reader = LogReader(log, self._checkpoint)
-        self._releases = list(self._reader.releases())
+        self._releases = list(self._reader.spans())
         self._release = release_at(log, None, self._reader, self._checkpoint)
 
     @property
@@ -70,9 +70,8 @@ class Prover:
 
     def _find(self, leaf: bytes) -> int | None:
         """The index of a row, in one of the releases."""
-        end = self._checkpoint.size - 1
         for release in self._releases:
-            low, high = release.previous_size, end
+            low, high = release.first, release.end - 1
             while low < high:
                 middle = (low + high) // 2
                 found = self._reader.entry(middle)
@@ -80,5 +79,4 @@ class Prover:
                     return middle
                 is_row = b'"type":"digest"' in found  # rows come first; then what was revoked
                 low, high = (middle + 1, high) if is_row and found < leaf else (low, middle)
-            end = release.previous_size - 1
         return None

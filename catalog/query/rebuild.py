@@ -55,7 +55,7 @@ def rebuild(
     not.
     """
     reader = LogReader(log, checkpoint)
-    last, revocations = reader.release_ending(checkpoint.size), Revocations(said_by_records(log, checkpoint.size))
+    last, revocations = reader.span(checkpoint.size).record, Revocations(said_by_records(log, checkpoint.size))
     walk, rows, found = LogWalk(log, checkpoint, now), 0, list[Difference]()
     for groups in _groups(walk, found):
         each = walk.releases[-1]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from catalog.errors import FalseRecord, VerificationFailed
-from catalog.query.log_reader import LogReader
+from catalog.query.log_reader import LogReader, ReleaseSpan
 from catalog.query.revocations import MAX_REVOCATIONS, Revocation, chain_of, parse_revocations
 from catalog.release.log_folder import LogFolder
 from catalog.release.publish import REVOCATIONS, release_path
@@ -43,19 +44,19 @@ def check_last_release(log: LogFolder, reader: LogReader, *, trust_version: int,
     now: seconds since 1970. Raises FalseRecord, VerificationFailed for a list that the record does not name, and what
     reading the log does.
     """
-    record = next(reader.releases())
-    size = record.previous_size
+    span = next(reader.spans())
     before = Before(trust_version=trust_version)
-    if size:
-        before = _at(reader, reader.release_ending(size), size, trust_version, now)
-    check_claims(record, [*false_claims(record, before, _chain(log, reader, record), now)])
+    if span.first:
+        before = _at(reader, span.first, trust_version, now)
+    check_claims(span.record, [*false_claims(span.record, before, _chain(log, reader, span), now)])
     return check_list(log, reader)
 
 
 def check_list(log: LogFolder, reader: LogReader) -> LastRelease:
     """The revocations of the last release, which are those of the log; raises as `check_last_release`."""
-    record = next(reader.releases())
-    data, chain = read_list(log, record), _chain(log, reader, record)
+    span = next(reader.spans())
+    record = span.record
+    data, chain = read_list(log, record), _chain(log, reader, span)
     listed = parse_revocations(data)
     if chain_of(listed) != chain:
         raise FalseRecord(
@@ -90,24 +91,21 @@ class CheckedRelease:
 def releases_after(reader: LogReader, size: int, *, now: int) -> list[CheckedRelease]:
     """Each release after so many leaves, the oldest first, compared with those before it. now: seconds since 1970.
 
-    Raises FalseRecord where the releases do not lead back to a checkpoint of so many leaves, and what reading does.
+    Raises FalseRecord if none of them ends with so many leaves, and what reading does.
     """
-    ends, end = list[tuple[ReleaseRecord, int]](), reader.size
-    while end > size:
-        ends.append((reader.release_ending(end), end))
-        end = ends[-1][0].previous_size
-    if end != size:
-        number = ends[-1][0].release
+    spans = list(takewhile(lambda span: span.end > size, reader.spans()))
+    if spans and spans[-1].first < size:
+        number = spans[-1].record.release
         raise FalseRecord(
-            f"release {number} leaves out the checkpoint of {size} leaves, which was published before it", ASK
+            f"release {number} leaves out the checkpoint of {size} leaves that was published before it", ASK
         )
     before, chain = _state_at(reader, size, now)
     found = []
-    for record, end in reversed(ends):
-        came = reader.revokes_of(record, end)
+    for span in reversed(spans):
+        came = reader.revokes_of(span)
         chain = chain.then(came)
-        found.append(CheckedRelease(record, came, tuple(false_claims(record, before, chain, now))))
-        before = before.after(record, end, reader.root_at(end), now)
+        found.append(CheckedRelease(span.record, came, tuple(false_claims(span.record, before, chain, now))))
+        before = before.after(span.record, span.end, reader.root_at(span.end), now)
     return found
 
 
@@ -115,9 +113,9 @@ def _state_at(reader: LogReader, size: int, now: int) -> tuple[Before, Revocatio
     """What the log is after so many leaves, of which the last is the record of a release."""
     if not size:
         return Before(), RevocationChain()
-    last = reader.release_ending(size)
+    last = reader.span(size).record
     chain = RevocationChain.committed(last) or RevocationChain.of(reader.revokes(size))
-    return _at(reader, last, size, last.trust_version or 0, now), chain
+    return _at(reader, size, last.trust_version or 0, now), chain
 
 
 def read_list(log: LogFolder, record: ReleaseRecord) -> bytes:
@@ -129,8 +127,9 @@ def read_list(log: LogFolder, record: ReleaseRecord) -> bytes:
     return data
 
 
-def _at(reader: LogReader, last: ReleaseRecord, size: int, trust_version: int, now: int) -> Before:
-    """The log after a release, whose number and time count unless they cannot be."""
+def _at(reader: LogReader, size: int, trust_version: int, now: int) -> Before:
+    """The log after the release that ends with so many leaves, whose number and time count unless they cannot be."""
+    last = reader.span(size).record
     possible = 0 < last.release <= size
     return Before(
         size,
@@ -142,15 +141,15 @@ def _at(reader: LogReader, last: ReleaseRecord, size: int, trust_version: int, n
     )
 
 
-def _chain(log: LogFolder, reader: LogReader, record: ReleaseRecord) -> RevocationChain:
+def _chain(log: LogFolder, reader: LogReader, span: ReleaseSpan) -> RevocationChain:
     """The chain over the revoke records of the log.
 
     Of a log that is here all of them are read. Of one that a host serves that would be a request for each release: if
     the release before commits to its own, and what came since leads to what this one commits to, that is it.
     """
-    committed, size = RevocationChain.committed(record), record.previous_size
-    if not log.is_here and size and committed:
-        last = RevocationChain.committed(reader.release_ending(size))
-        if last and last.then(reader.revokes_of(record, reader.size)) == committed:
+    committed = RevocationChain.committed(span.record)
+    if not log.is_here and span.first and committed:
+        last = RevocationChain.committed(reader.span(span.first).record)
+        if last and last.then(reader.revokes_of(span)) == committed:
             return committed
     return RevocationChain.of(reader.revokes())

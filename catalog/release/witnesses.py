@@ -137,7 +137,7 @@ class Submission:
         record = parse_record(self._reader().entries(last // WIDTH)[last % WIDTH])
         if not isinstance(record, ReleaseRecord):
             raise MalformedRecord(f"leaf {last} of the log is not the record of a release")
-        return min(record.previous_size, self.checkpoint.size)
+        return max(0, min(record.previous_size, self.checkpoint.size))
 
     def _reader(self) -> TileReader:
         return TileReader(self.log, self.checkpoint.size)

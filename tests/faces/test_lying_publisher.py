@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET
 
 from catalog.abi.digest import LaunchDigest
+from catalog.errors import UsageError
 from catalog.query.prove import Prover
+from catalog.query.store import Catalog
+from catalog.query.verify_proof import read_trust
 from catalog.release.build import Built
-from catalog.release.log_folder import LogFolder
+from catalog.release.log_folder import LastCheckpoint, LogFolder
+from catalog.release.publish import publish
 from catalog.release.records import ReleaseRecord, RevokeRecord
+from catalog.release.revocation_chain import RevocationChain
 from tests.faces.test_doctor_command import serving
 from tests.faces.test_errors import Run, run
 from tests.faces.test_published_lookup import LOG, Place, place
 from tests.faces.test_quick import digest_of
 from tests.release.lying_records import altered, next_record, sign_release
+from tests.transparency.logs import signed, signer
 
 __all__ = ["place", "run"]
 
@@ -56,8 +65,8 @@ def revoked(place: Place) -> Place:
     return place
 
 
-def tools(run: Run, place: Place, digest: str, tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """Each tool that verifies a log, and its exit code."""
+def tools(run: Run, place: Place, digest: str, tmp_path: Path, *, cosigns: bool = False) -> Iterator[tuple[str, int]]:
+    """Each tool that verifies a log, and its exit code. cosigns: whether rebuild should."""
     trust = ("--trust", str(place.trust))
     yield "lookup", run("lookup", digest, *place.asked())[0]
     yield "sql", run("sql", "SELECT 1", *place.asked())[0]
@@ -69,7 +78,7 @@ def tools(run: Run, place: Place, digest: str, tmp_path: Path) -> Iterator[tuple
     before = (place.log / "checkpoint").read_bytes()
     cosign = ("--cosign", "--key", str(tmp_path / "key"))
     yield "rebuild", run("rebuild", "--log", str(place.log), *trust, *cosign)[0]
-    assert (place.log / "checkpoint").read_bytes() == before, "rebuild cosigned it"
+    assert ((place.log / "checkpoint").read_bytes() == before) != cosigns
     code, out, _ = run("audit", str(place.log), *trust, "--remeasure", "0", "-f", "json")
     found = {finding["rule"] for finding in json.loads(out)["findings"] if finding["severity"] == "error"}
     yield "audit", FALSE if (code, "record" in found) == (1, True) else code
@@ -132,3 +141,93 @@ def test_whoever_saw_a_revocation_refuses_a_list_without_it(
         assert "2 revocations of this log were seen before" in err
     code, out, _ = run("verify-proof", str(bundle), *asked, "-f", "json")
     assert (code, json.loads(out)["outcome"]) == (FALSE, "false-record")
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_an_honest_publisher_can_always_go_on(run: Run, revoked: Place, small: Built, tmp_path: Path, lie: str) -> None:
+    """Whatever was signed with a stolen key: the next release is right, and every tool believes it."""
+    log = LogFolder(revoked.log)
+    sign_release(log, LOG, LIES[lie](next_record(log, revoked.now + 1)), [REVOKE, LATER])
+    revoked.publish()
+    revoked.publish(RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="deprecated", reason="one"))
+    found = dict(tools(run, revoked, digest_of(small), tmp_path, cosigns=True))
+    assert found == dict.fromkeys(found, 0) | {"lookup": 7, "lookup at a host": 7}
+    out = run("audit", str(revoked.log), "--trust", str(revoked.trust), "--remeasure", "0", "-f", "json")[1]
+    said = [one for one in json.loads(out)["findings"] if one["rule"] == "record"]
+    assert {one["severity"] for one in said} == {"warning"}  # what was false once stays to be seen
+
+
+def test_a_publisher_is_told_what_was_false(run: Run, revoked: Place, small: Built, tmp_path: Path) -> None:
+    log = LogFolder(revoked.log)
+    sign_release(log, LOG, altered(next_record(log, revoked.now + 1), trust_version=64), [REVOKE, LATER])
+    revoked.publish()
+    note = replace(read_trust(revoked.trust.read_bytes()), version=3)
+    with pytest.raises(UsageError, match="version 3 of the trust note is behind version 64") as caught:
+        revoked.publish(trust=note)
+    assert "--lower-trust-version" in str(caught.value.hint)
+    arguments = (Catalog.open(small.folder), log, [LOG], LastCheckpoint(tmp_path / "signed.note"))
+    published = publish(*arguments, trust=note, lower_trust_version=True, now=revoked.now + 1)
+    assert (published.trust_version, published.false) == (3, ())
+    sign_release(log, LOG, altered(next_record(log, revoked.now + 2), previous_root="11" * 32), [REVOKE, LATER])
+    published = publish(*arguments, now=revoked.now + 3)
+    assert published.false == ("release 6: its previous_root is not the root of the checkpoint before",)
+    with pytest.raises(UsageError, match="more than 64 versions after 3"):
+        publish(*arguments, trust=replace(note, version=68), now=revoked.now + 4)
+
+
+def test_logs_of_0_1_0_stay_verifiable(run: Run, revoked: Place, small: Built, tmp_path: Path) -> None:
+    """Their releases commit to nothing: the list is compared with the leaves, and a note says so."""
+    log, digest = LogFolder(revoked.log), digest_of(small)
+    old = {"revocations_count": UNSET, "revocations_chain": UNSET}
+    shutil.rmtree(log.root)
+    (tmp_path / "signed.note").unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("catalog.release.publish.ReleaseRecord", lambda **fields: ReleaseRecord(**(fields | old)))
+        for revokes in ((), (REVOKE,), (LATER,)):
+            revoked.publish(*revokes)
+    found = dict(tools(run, revoked, digest, tmp_path, cosigns=True))
+    assert found == dict.fromkeys(found, 0) | {"lookup": 7, "lookup at a host": 7}
+    with serving(revoked.log) as port:
+        arguments = ("lookup", digest, "--catalog", f"http://127.0.0.1:{port}/logs", "--trust", str(revoked.trust))
+        assert "does not commit to its revocations" in run(*arguments)[2]
+    bundle = tmp_path / "bundle"
+    bundle.write_bytes(bytes(Prover(log).prove_digest(LaunchDigest.parse(digest), warn=pytest.fail)[0]))
+    code, out, _ = run("verify-proof", str(bundle), "--trust", str(revoked.trust), "-f", "json")
+    assert (code, len(json.loads(out)["notes"])) == (7, 1)
+    shutil.copytree(log.root, tmp_path / "copy")
+    sign_release(log, LOG, altered(next_record(log, revoked.now + 1, ()), **old), ())
+    (tmp_path / "key").unlink()
+    found = dict(tools(run, revoked, digest, tmp_path))
+    assert found == dict.fromkeys(found, FALSE)
+    shutil.rmtree(log.root)
+    shutil.copytree(tmp_path / "copy", log.root)
+    revoked.publish(RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="deprecated", reason="one"))
+    assert RevocationChain.committed(next_record(log, revoked.now)) is not None
+    shutil.rmtree(tmp_path / "state")
+    (tmp_path / "key").unlink()
+    found = dict(tools(run, revoked, digest, tmp_path, cosigns=True))
+    assert found == dict.fromkeys(found, 0) | {"lookup": 7, "lookup at a host": 7}
+
+
+def test_a_policy_can_demand_the_cosignature_of_a_rebuilder(
+    run: Run, revoked: Place, small: Built, tmp_path: Path
+) -> None:
+    """A lie that a fresh client would have on the word of the publisher never reaches the quorum."""
+    key, digest, log = tmp_path / "rebuilder", digest_of(small), LogFolder(revoked.log)
+    made = run("keygen", "rebuilder.example", "--for", "witness", "-o", str(key), "--algorithm", "ed25519")[1]
+    root = signer("root.example")
+    head = f"version 1\nexpires {revoked.now + 10**7}\nmax-age 86400\nthreshold 1\nroot a {root.key}\n\n"
+    policy = f"log {LOG.key}\nwitness rebuilder {made.strip()}\nquorum rebuilder\n"
+    revoked.trust.write_bytes(bytes(signed(head + policy, root)))
+    rebuild = ("rebuild", "--log", str(log.root), "--trust", str(revoked.trust), "--cosign", "--key", str(key))
+    with serving(revoked.log) as port:
+        url = f"http://127.0.0.1:{port}/logs"
+        asked = ("lookup", digest, "--catalog", url, "--trust", str(revoked.trust))
+        assert run(*asked)[0] == 6
+        assert run(*rebuild)[0] == 0
+        assert run(*asked)[0] == 7
+        for later in (1, 2):
+            sign_release(log, LOG, next_record(log, revoked.now + later, ()), ())
+        shutil.rmtree(tmp_path / "state/ldcat/seen")  # as a client that sees the log for the first time
+        assert run(*rebuild)[0] == FALSE
+        assert run(*asked)[0] == 6

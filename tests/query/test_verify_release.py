@@ -256,3 +256,18 @@ def test_a_hybrid_log_is_fresh_from_its_own_time_on(small: Built, tmp_path: Path
     by = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)
     publish(Catalog.open(small.folder), found.log, [LOG, by], found.state, now=NOW)
     assert verify(found).release.fresh_until == NOW + ALONE.max_age
+
+
+def test_a_remembered_verification_ends_when_the_trust_note_expires(published: Published, tmp_path: Path) -> None:
+    """However fresh the checkpoint is."""
+    expires = NOW + 2 * DAY
+    release = verify(published, trust=replace(ALONE, expires=expires)).release
+    assert release.fresh_until == expires < NOW + ALONE.max_age
+    kept, seen = Remembered(str(tmp_path), place_of(str(published.log.root)), b"trust"), tmp_path / "seen.note"
+    seen.write_bytes(bytes(published.note))
+    seen.chmod(0o600)
+    Path(kept.path).parent.mkdir(mode=0o700)
+    Path(kept.path).write_bytes(kept.text(release, bytes(published.note), (str(seen), seen.read_bytes()), NOW))
+    Path(kept.path).chmod(0o600)
+    assert kept.release(expires - 1) is not None
+    assert kept.release(expires) is None

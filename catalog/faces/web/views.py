@@ -127,8 +127,9 @@ def releases(catalog: Catalog) -> list[dict[str, Any]]:
     if release is None:
         return []
     checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
-    size, found = release.size, []
-    for record in LogReader(log_of(release), checkpoint).releases():
+    found = []
+    for span in LogReader(log_of(release), checkpoint).spans():
+        record = span.record
         before = record.release - 1 or None
         found.append(
             {
@@ -136,11 +137,10 @@ def releases(catalog: Catalog) -> list[dict[str, Any]]:
                 "before": before,
                 "diff": f"{before}...{record.release}" if before else "",
                 "time": _day(record.time),
-                "leaves": size,
+                "leaves": span.end,
                 "manifest_sha256": record.artifacts.get("manifest.json", ""),
             }
         )
-        size = record.previous_size
     return found
 
 
