@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from catalog.abi.digest import LaunchDigest
 from catalog.errors import Stale, UsageError
+from catalog.faces.matches import printable
 from catalog.faces.places import hosted_place
 from catalog.faces.releases import open_asked, trust_of, verified_proof
 from catalog.query.lookup import Lookups
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger("ldcat")
 
 
+def _warn(text: str) -> None:
+    _log.warning("%s", printable(text))
+
+
 class Release:
     """A catalog that is open for lookups, of several threads too: verified, where it is published in a log.
 
@@ -35,7 +40,7 @@ class Release:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._lookups = Lookups(catalog, _log.warning)
+        self._lookups = Lookups(catalog, _warn)
 
     @classmethod
     def open(
@@ -57,7 +62,7 @@ class Release:
             raise UsageError("an empty path names nothing")
         note = None if trust is None else Path(trust)
         asked = hosted_place(text) or Path(text)
-        return cls(open_asked(asked, note, skip=insecure_skip_verify, quiet=True, warn=_log.warning))
+        return cls(open_asked(asked, note, skip=insecure_skip_verify, quiet=True, warn=_warn))
 
     @property
     def place(self) -> str:
@@ -105,7 +110,7 @@ class Release:
         from catalog.query.prove import Prover
 
         prover = Prover(log_of(self._catalog.release))
-        bundles = prover.prove_digest(_digest(digest), warn=_log.warning, catalog=self._catalog)
+        bundles = prover.prove_digest(_digest(digest), warn=_warn, catalog=self._catalog)
         return tuple(map(bytes, bundles))
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ import typer
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import HOST_REQUESTED, AttestationReport
 from catalog.errors import UsageError
-from catalog.faces.matches import fact_lines, match_lines, printable
+from catalog.faces.matches import fact_lines, match_lines
 from catalog.faces.options import named_path, parse_number
 from catalog.query.answer import NOT_VERIFIED, Answer, Proofs
 from catalog.query.evidence import Evidence, LaunchMeasureData
@@ -151,7 +151,7 @@ def evidence_lines(answer: Answer) -> Iterator[str]:
         yield from fact_lines([("launch digest", shown)], title=answer.evidence.form)
     for note in answer.notes:
         if note not in shared_digest(answer.matches):  # that one comes behind the matches
-            yield f"  ! {printable(note)}"
+            yield f"  ! {note}"
 
 
 def verification_lines(answer: Answer) -> Iterator[str]:
@@ -163,7 +163,7 @@ def verification_lines(answer: Answer) -> Iterator[str]:
     else:
         marks = {True: "ok", False: "FAILED", None: "note"}
         for finding in answer.endorsement.findings:
-            yield f"  {marks[finding.passed]:<6} {finding.check}: {printable(finding.detail)}"
+            yield f"  {marks[finding.passed]:<6} {finding.check}: {finding.detail}"
         root = " and the root" if answer.endorsement.trusted_by == "given" else ""
         yield f"  {'verified' if answer.endorsement.verified else 'NOT VERIFIED'} with the certificates{root} given"
 

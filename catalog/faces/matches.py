@@ -1,4 +1,4 @@
-"""Matches of a lookup as lines for people.
+"""Matches of a lookup as lines for people, and what makes text from outside printable, wherever it is shown.
 
 This module is part of the quick way of `ldcat lookup`: it imports nothing that Python has not loaded already.
 """
@@ -42,18 +42,38 @@ def not_found(digest: bytes) -> str:
 
 def fact_lines(pairs: Sequence[tuple[str, object]], *, title: str) -> Iterator[str]:
     """A title, then names and values, one a line, aligned."""
-    width = max(len(name) for name, _ in pairs)
+    width = max(len(printable(name)) for name, _ in pairs)
     yield printable(title)
     for name, value in pairs:
-        yield f"  {name:<{width}}  {printable(str(value))}"
+        yield f"  {printable(name):<{width}}  {printable(str(value))}"
 
 
 def printable(text: str) -> str:
-    """Text from outside without control characters, so that it cannot drive a terminal or forge a line."""
+    """One line of text from outside, whatever it is, with an escape for each character that does not show itself.
+
+    So it can neither drive a terminal, nor forge a line, nor turn the order of what is around it, nor look like another
+    text. page.js has the same.
+    """
     if text.isascii() and text.isprintable():
         return text
     safe = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in safe)
+    return "".join(c if c.isprintable() and not _is_blank(c) else _escape(c) for c in safe)
+
+
+def _is_blank(character: str) -> bool:
+    """Whether it is one that Python takes for printable, and that nobody sees: fillers, and selectors of variations.
+
+    Source: Unicode, Default_Ignorable_Code_Point; and the blank of Braille.
+    """
+    return (
+        character in "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+        or "\ufe00" <= character <= "\ufe0f"
+        or "\U000e0100" <= character <= "\U000e01ef"
+    )
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def firmware_facts(firmware: Mapping[str, Any]) -> list[tuple[str, object]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog import __version__
+from catalog.faces.matches import printable
 from catalog.faces.pictures.heat import heat_matrix
 from catalog.faces.pictures.matrix import Matrix, matrix_svg
 from catalog.faces.pictures.memory_map import MOST_RANGES, memory_map_svg
@@ -136,11 +137,17 @@ def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def _shown(value: object) -> object:
+    """What a template shows: printable, but for what is markup already."""
+    return value if hasattr(value, "__html__") else printable(str(value))
 
 
 def _markup(text: str) -> str:

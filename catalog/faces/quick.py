@@ -69,7 +69,7 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
             packed.close()
     except (DamagedBlock, FalseNames):
         return None
-    out = "".join(f"{line}\n" for line in match_lines(matches))
+    out = "".join(f"{printable(line)}\n" for line in match_lines(matches))
     notes = [release.said()] if release else []
     notes += [] if matches else [not_found(digest)]
     return out, "" if quiet else "".join(f"ldcat: note: {printable(note)}\n" for note in notes), 0 if matches else 1

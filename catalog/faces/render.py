@@ -1,4 +1,7 @@
-"""Everything that is printed: data on stdout, notes, errors and progress on stderr."""
+"""Everything that is printed: data on stdout, notes, errors and progress on stderr.
+
+What people read is printable, whatever came from outside; what programs read is exact, but on a terminal.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +35,17 @@ class Format(StrEnum):
 
 
 def line(text: str) -> None:
-    """One line of data."""
-    sys.stdout.write(text + "\n")
+    """One line for people."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def exact(text: str) -> None:
+    """Lines that programs read, or that have to be copied as they are: printable only on a terminal."""
+    sys.stdout.write(_on_terminal(text) + "\n")
+
+
+def _on_terminal(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n"))) if sys.stdout.isatty() else text
 
 
 def note(text: str) -> None:
@@ -69,30 +81,36 @@ def _say(text: str) -> None:
 
 def json_document(value: Any) -> None:
     """One JSON document, indented."""
-    line(json.dumps(value, indent=2))
+    exact(_json(value, indent=2))
 
 
 def json_with_rows(head: Mapping[str, Any], rows: Iterable[Any]) -> None:
     """One JSON document whose last member is `rows`, one a line, however many there are."""
-    sys.stdout.write(json.dumps(head, indent=2).removesuffix("\n}") + ',\n  "rows": [')
+    sys.stdout.write(_json(head, indent=2).removesuffix("\n}") + ',\n  "rows": [')
     between = "\n    "
     for row in rows:
-        sys.stdout.write(between + json.dumps(row, separators=(",", ":")))
+        sys.stdout.write(between + _json(row, separators=(",", ":")))
         between = ",\n    "
-    line("]\n}" if between == "\n    " else "\n  ]\n}")
+    exact("]\n}" if between == "\n    " else "\n  ]\n}")
 
 
 def json_lines(rows: Iterable[Any]) -> None:
     """One JSON value a line."""
     for row in rows:
-        line(json.dumps(row, separators=(",", ":")))
+        exact(_json(row, separators=(",", ":")))
+
+
+def _json(value: Any, **how: Any) -> str:
+    """In printable ASCII, but for the ends of lines."""
+    return json.dumps(value, **how).replace("\x7f", "\\u007f")
 
 
 def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A header and one record a line; null is empty, bytes are hex."""
+    """A header and one record a line; null is empty, bytes are hex. Cells are exact, but on a terminal."""
+    shown = printable if sys.stdout.isatty() else str
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(["" if value is None else value for value in row] for row in rows)
+    writer.writerow(map(shown, columns))
+    writer.writerows(["" if value is None else shown(str(value)) for value in row] for row in rows)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
@@ -102,7 +120,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str |
 
     shown = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        shown.add_column(Text(printable(column)), overflow="fold")
     for row in rows:
         shown.add_row(*(Text("" if value is None else printable(str(value))) for value in row))
     _console().print(shown)

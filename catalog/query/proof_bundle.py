@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 
 from catalog.errors import MalformedInput, MalformedRecord
-from catalog.query.revocations import Revocation
+from catalog.query.revocations import Revocation, checked
 from catalog.release.records import canonical_json
 from catalog.transparency.proof import TlogProof
 from catalog.wire import Wire, decode_json
@@ -47,7 +47,7 @@ class ProofBundle:
             raise MalformedInput("the two proofs of the bundle are of two checkpoints")
         if row.extra is None or status.extra is None:
             raise MalformedInput("a proof of the bundle lacks the leaf that it is of")
-        return cls(row, status, tuple(wire.revocations))
+        return cls(row, status, tuple(checked(wire.revocations)))
 
     def __bytes__(self) -> bytes:
         listed = [_as_json(entry) for entry in self.revocations]

@@ -68,7 +68,7 @@ def _lines(bundle: ProofBundle, verdict: Verdict, checkpoint: Checkpoint) -> Ite
 
 def _signature(key: VerifierKey, value: bytes, checkpoint: Checkpoint) -> Iterator[str]:
     time = value[:TIMESTAMP_SIZE] if key.type.is_timed else b""
-    yield f"# signature of {_comment(str(key)[:200])}"
+    yield as_comment(f"signature of {str(key)[:200]}")
     yield f"printf '%s\\n' {' '.join(map(shlex.quote, key.pem.splitlines()))} > key"
     yield f"{_decode(value[len(time) :])} > signature"
     if key.type is SignatureType.ED25519:
@@ -120,6 +120,6 @@ def _octal(data: bytes) -> str:
     return "".join(f"\\{byte:03o}" for byte in data)
 
 
-def _comment(text: str) -> str:
-    """Text that ends no comment, whatever it is."""
-    return "".join(c if c.isascii() and c.isprintable() and c != "!" else "?" for c in text)
+def as_comment(text: str) -> str:
+    """A line of a script that says a text, whatever it is, and does nothing, even where a shell keeps a history."""
+    return "# " + "".join(c if c.isascii() and c.isprintable() and c != "!" else "?" for c in text)

@@ -12,6 +12,7 @@ from catalog.release import inputs
 from catalog.release.beneath import Files
 from catalog.release.records import RevokeRecord, Severity
 from catalog.release.revocation_chain import RevocationChain
+from catalog.release.revocation_text import check_said
 from catalog.wire import Wire, decode_json
 
 MAX_REVOCATIONS = 8 << 20
@@ -37,8 +38,15 @@ class Revocation(Wire, frozen=True):
 
 
 def parse_revocations(data: bytes) -> Sequence[Revocation]:
-    """The list of a release; raises MalformedRecord."""
-    return decode_json(data, list[Revocation], "revocations")
+    """The list of a release; raises MalformedRecord, also for what no `ldcat revoke` has written."""
+    return checked(decode_json(data, list[Revocation], "revocations"))
+
+
+def checked(said: Sequence[Revocation]) -> Sequence[Revocation]:
+    """The same; raises MalformedRecord for what no `ldcat revoke` has written."""
+    for number, entry in enumerate(said):
+        check_said(entry.selector, entry.reason, f"revocation {number}")
+    return said
 
 
 def chain_of(listed: Sequence[Revocation]) -> RevocationChain:

@@ -12,7 +12,7 @@ from catalog.launch.point import check_vcpus
 from catalog.launch.technology import technology_named
 from catalog.query.store import Catalog
 from catalog.release import embedded
-from catalog.release.revocations import Value
+from catalog.release.revocation_text import Value
 
 NO_KERNEL = "none"
 """How people say that no kernel hashes are measured."""

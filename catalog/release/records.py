@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from catalog.errors import MalformedRecord
+from catalog.release.revocation_text import check_said
 from catalog.wire import Wire, decode_json
 
 Severity = Literal["revoked", "deprecated", "restored"]
@@ -101,10 +102,8 @@ def parse_record(leaf: bytes) -> Record:
     plain = leaf.isascii() and b"\x7f" not in leaf  # of which msgspec writes what is canonical, and quickly
     if not (plain and msgspec.json.encode(found, order="sorted") == leaf) and leaf_of(found) != leaf:
         raise MalformedRecord(f"{kind} record: not written as it is canonical")
-    if isinstance(found, RevokeRecord) and (
-        not found.selector or not found.selector.keys() <= {*INPUTS, "launch_digest"}
-    ):
-        raise MalformedRecord("revoke record: the selector has no fields of digest records")
+    if isinstance(found, RevokeRecord):
+        check_said(found.selector, found.reason, "revoke record")
     return found
 
 

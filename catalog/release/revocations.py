@@ -7,11 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from catalog.errors import UsageError
 from catalog.release.records import DigestRecord, RevokeRecord, Severity
-
-MAX_REASON = 500
-"""Characters of a reason."""
-
-Value = str | int | None
+from catalog.release.revocation_text import A_REASON, Value, is_reason
 
 _NOTHING: Any = object()
 """What a row has of a field that rows do not have."""
@@ -61,6 +57,6 @@ def new_revocation(selector: Mapping[str, Value], severity: Severity, reason: st
         raise UsageError(
             "nothing says which rows are meant", "--digest, --firmware, --vmm ...; all of them have to fit"
         )
-    if not reason.strip() or not reason.isprintable() or len(reason) > MAX_REASON:
-        raise UsageError(f"a reason is one line of 1 to {MAX_REASON} characters, all of them printable")
+    if not is_reason(reason):
+        raise UsageError(A_REASON)
     return RevokeRecord(type="revoke", selector=dict(selector), severity=severity, reason=reason)

@@ -58,7 +58,9 @@ def bundle_of(
     origin: str, index: int = 2, severity: Severity = "deprecated", chain: str | None = None
 ) -> tuple[ProofBundle, Trust]:
     """chain: what the release commits to, where that is not the chain of its list."""
-    revocation = Revocation(selector={"technology": "sev"}, severity=severity, reason="it's \\n $(touch pwned) \x7f")
+    revocation = Revocation(
+        selector={"technology": "sev"}, severity=severity, reason="it's \\n $(touch pwned) \u00e4!!"
+    )
     listed = canonical_json([{name: getattr(revocation, name) for name in ("selector", "severity", "reason")}])
     release = ReleaseRecord(
         type="release",

@@ -22,7 +22,8 @@ from catalog.release.build import Built
 from catalog.release.log_history import read_history
 from catalog.release.publish import Published, publish
 from catalog.release.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_record, parse_row
-from catalog.release.revocations import MAX_REASON, Revocations, Value, new_revocation
+from catalog.release.revocation_text import MAX_REASON, Value
+from catalog.release.revocations import Revocations, new_revocation
 from tests.release.test_publish import SIGNERS, Publisher, fewer, forged, publisher, rows_of, writes
 from tests.release.test_release_record import RELEASE
 from tests.transparency.logs import NOW, MemoryLog

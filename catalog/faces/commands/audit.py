@@ -12,7 +12,6 @@ import typer
 
 from catalog.errors import LdcatError, Unreadable, UsageError
 from catalog.faces import render
-from catalog.faces.matches import printable
 from catalog.faces.options import (
     QuietOption,
     ReleaseArgument,
@@ -100,7 +99,7 @@ def command(
         render.json_document(sarif(records, RULES, str(folder)))
     else:
         for text in _lines(found):
-            render.line(printable(text))
+            render.line(text)
     return 0 if holds(found) else 1
 
 

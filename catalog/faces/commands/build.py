@@ -84,7 +84,7 @@ def command(
         built = build_catalog(
             loaded, folder, engine=opened, kernels=chosen, receipts=receipts(), begin=begin, max_rows=max_rows
         )
-    render.line(str(folder))
+    render.exact(str(folder))
     if not quiet:
         for name, entry in built.manifest.technologies.items():
             render.note(f"{name}: {entry.rows:,} launch digests")

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from catalog.faces import render
-from catalog.faces.matches import printable
 from catalog.faces.options import (
     HtmlOption,
     QuietOption,
@@ -69,7 +68,7 @@ def command(
             write_diff(html, before, after, found)
         if output is Format.TABLE:
             for text in _lines(before, after, found):
-                render.line(printable(text))
+                render.line(text)
             if not found.same:
                 render.picture(heat_matrix(found.heat, whole=False))
         elif output is Format.JSON:

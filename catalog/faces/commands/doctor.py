@@ -12,7 +12,7 @@ import typer
 
 from catalog.errors import Unreadable
 from catalog.faces import render
-from catalog.faces.matches import fact_lines, printable
+from catalog.faces.matches import fact_lines
 from catalog.faces.options import LogOption, TableFormatOption, named_path, require
 from catalog.faces.places import remembered
 from catalog.faces.render import Format
@@ -106,5 +106,5 @@ def _group(severity: str, findings: Iterable[dict[str, str]]) -> Iterator[str]:
     for number, finding in enumerate(findings):
         if not number:
             yield f"{severity}s"
-        yield f"  {printable(finding['subject'])}: {printable(finding['what'])}"
-        yield f"    > {printable(finding['advice'])}"
+        yield f"  {finding['subject']}: {finding['what']}"
+        yield f"    > {finding['advice']}"

@@ -25,7 +25,7 @@ from catalog.faces.evidence import (
     evidence_lines,
     gather,
 )
-from catalog.faces.matches import exit_code, fact_lines, printable
+from catalog.faces.matches import exit_code, fact_lines
 from catalog.faces.options import (
     CatalogOption,
     HtmlOption,
@@ -193,13 +193,13 @@ def _lines(
         for difference in hit["differs"]:
             parts = f" ({', '.join(difference['parts'])})" if difference.get("parts") else ""
             found = f"{difference['axis']}{parts}: {difference['found']}"
-            yield printable(f"  * {found}; {said}: {difference['expected']}")
+            yield f"  * {found}; {said}: {difference['expected']}"
         if parted:
             yield "  where they part"
-            yield from (f"    {printable(text)}" for text in parting_lines(parted))
+            yield from (f"    {text}" for text in parting_lines(parted))
         for note in hit["notes"]:
-            yield f"  ! {printable(note)}"
-    yield from map(printable, _searched(explanation))
+            yield f"  ! {note}"
+    yield from _searched(explanation)
 
 
 def _searched(explanation: Explanation) -> Iterator[str]:

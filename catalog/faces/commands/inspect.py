@@ -34,7 +34,7 @@ def command(
     inspection = Inspection.of(firmware, known_builds(catalog, trust, skip=skip_verify, quiet=quiet))
     record = inspection.to_dict()
     if output is Format.TOML:
-        render.line(inspection.build.to_toml().rstrip())
+        render.exact(inspection.build.to_toml().rstrip())
         return
     if output is Format.JSON:
         render.json_document(record)

@@ -64,5 +64,5 @@ def command(
     pairs = [new_key(name, kind) for kind in kinds]
     write_keys(out, pairs, passphrase_of(passphrase))
     for pair in pairs:
-        render.line(str(pair.key))
+        render.exact(str(pair.key))
     return 0

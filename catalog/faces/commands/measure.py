@@ -12,7 +12,6 @@ import typer
 
 from catalog.errors import UsageError
 from catalog.faces import render
-from catalog.faces.matches import printable
 from catalog.faces.options import (
     BuildsOption,
     QuietOption,
@@ -176,7 +175,7 @@ def _print(measured: Sequence[Measured], output: Format) -> None:
         shown = {name: value for name, value in records[0].items() if value is not None and name not in hidden}
         render.facts(shown.items(), title=measured[0].build.name)
         for text in records[0]["notes"]:
-            render.line(f"  ! {printable(text)}")
+            render.line(f"  ! {text}")
         if len(records) > 1:
             render.table(["vcpus", "launch_digest"], [[each["vcpus"], each["launch_digest"]] for each in records])
 

@@ -11,7 +11,6 @@ import typer
 
 from catalog.errors import LdcatError
 from catalog.faces import render
-from catalog.faces.matches import printable
 from catalog.faces.options import LogTrustOption, QuietOption, TableFormatOption, named_path, parse_number, require
 from catalog.faces.places import HostedPlace, state_folder
 from catalog.faces.render import Format
@@ -91,7 +90,7 @@ def _say(watched: Watched, url: str, now: int, output: Format, *, quiet: bool) -
         _document({"url": url, "time": now, **watched.to_dict(), "error": None}, output)
     elif not quiet:
         for text in _lines(watched, url, now):
-            render.line(printable(text))
+            render.line(text)
     if watched.newer_trust:
         render.warning(f"the publisher stands by version {watched.newer_trust} of the trust note: get it")
 

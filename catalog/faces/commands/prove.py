@@ -45,7 +45,7 @@ def command(
             render.note(not_found(asked.value))
         return 1
     for bundle in bundles:
-        render.line(bytes(bundle).decode("ascii").rstrip("\n"))
+        render.exact(bytes(bundle).decode("ascii").rstrip("\n"))
     if len(bundles) > 1 and not quiet:
         render.note(f"{len(bundles)} configurations have this digest: a bundle a line")
     return 0

@@ -12,7 +12,7 @@ import typer
 
 from catalog.errors import FalseRecord, UsageError, VerificationFailed
 from catalog.faces import render
-from catalog.faces.matches import fact_lines, printable
+from catalog.faces.matches import fact_lines
 from catalog.faces.options import (
     LogOption,
     LogTrustOption,
@@ -102,16 +102,16 @@ def _lines(record: dict[str, Any]) -> Iterator[str]:
     found = record["differences"]
     for difference in found[:MAX_SHOWN]:
         counted = f" ({difference['rows']:,} rows)" if difference["rows"] > 1 else ""
-        yield printable(f"  {difference['severity']}: release {difference['release']}: {difference['what']}{counted}")
+        yield f"  {difference['severity']}: release {difference['release']}: {difference['what']}{counted}"
         if difference["row"]:
             fields = [
                 (name, value) for name, value in difference["row"].items() if value is not None and name != "type"
             ]
-            yield from (f"    {name} {printable(str(value))}" for name, value in fields)
+            yield from (f"    {name} {value}" for name, value in fields)
             yield f"    recomputed {difference['recomputed']}"
     if len(found) > MAX_SHOWN:
         yield f"  and {len(found) - MAX_SHOWN:,} more, which --format json has"
     if record["same"]:
         yield "  every launch digest was recomputed, and is the same"
     if record["cosigned"]:
-        yield printable(f"  cosigned by {record['cosigned']['cosigner']}")
+        yield f"  cosigned by {record['cosigned']['cosigner']}"

@@ -32,5 +32,5 @@ def command(
     opened = open_asked(release, trust, skip=skip_verify, quiet=quiet)
     covered = coverage_matrix(coverage(opened))
     write_report(html, opened, covered)
-    render.line(str(html))
+    render.exact(str(html))
     render.picture(covered)

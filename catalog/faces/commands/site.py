@@ -51,4 +51,4 @@ def command(
             progress=begin("listed", rows),
             pages=lambda index: site_pages(opened, index, believed, out),
         )
-    render.line(str(out))
+    render.exact(str(out))

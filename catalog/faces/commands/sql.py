@@ -57,7 +57,7 @@ def command(
             )
         opened.verify()
         write_database(opened.manifest, opened.folder, database)
-        render.line(str(database))
+        render.exact(str(database))
         return
     columns, rows = run_query(opened, query or "")
     if output in (Format.JSON, Format.JSONL) and len(set(columns)) < len(columns):

@@ -136,7 +136,7 @@ def sign(
 
     found = read_unsigned(read_bounded(note, sys.stdin.buffer, MAX_TRUST))
     signers = [pair.signer for pair in read_keys(key, passphrase_of(passphrase))]
-    render.line(bytes(sign_trust(found, signers, int(time.time()))).decode("utf-8", "surrogateescape").rstrip("\n"))
+    render.exact(bytes(sign_trust(found, signers, int(time.time()))).decode("utf-8", "surrogateescape").rstrip("\n"))
     return 0
 
 
@@ -195,7 +195,7 @@ def _print(made: Trust) -> int:
     if made.expires <= time.time():
         raise UsageError("the trust note would have expired already", "--days DAYS")
     _say_of_policy(made.policy)
-    render.line(str(made.parse(str(made))).rstrip("\n"))
+    render.exact(str(made.parse(str(made))).rstrip("\n"))
     return 0
 
 

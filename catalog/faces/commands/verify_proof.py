@@ -38,7 +38,7 @@ def command(
     With --show everything on stdout is a script, and the verdict a comment in it.
     """
     from catalog.query.proof_bundle import MAX_BUNDLE  # cryptography takes long to load
-    from catalog.query.proof_by_hand import lines_by_hand
+    from catalog.query.proof_by_hand import as_comment, lines_by_hand
     from catalog.query.verify_proof import read_trust, verdict_to_dict
 
     require(output, Format.TABLE, *([] if show else [Format.JSON]))
@@ -51,10 +51,10 @@ def command(
         render.json_document(record)
     else:
         for text in _lines(record):
-            render.line(f"# {text}" if show else text)
+            render.line(as_comment(text) if show else text)
     if show:
         for text in lines_by_hand(data, verdict):
-            render.line(text)
+            render.exact(text)
     return verdict.outcome.exit_code
 
 

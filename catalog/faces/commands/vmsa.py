@@ -128,7 +128,7 @@ def build(
         _print(area, output)
     else:
         write_whole(target, area.page)
-        render.line(str(target))
+        render.exact(str(target))
     if ignored and not quiet:
         render.note(f"this page does not depend on: {', '.join(ignored)}")
 

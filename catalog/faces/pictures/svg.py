@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from catalog.faces.matches import printable
+
 FONT = 12
 """Pixels of the text."""
 
@@ -28,8 +30,8 @@ def picture(name: str, *, title: str, desc: str, width: float, height: float) ->
             "aria-labelledby": f"{name}-title {name}-desc",
         },
     )
-    SubElement(root, "title", {"id": f"{name}-title"}).text = _clean(title)
-    SubElement(root, "desc", {"id": f"{name}-desc"}).text = _clean(desc)
+    SubElement(root, "title", {"id": f"{name}-title"}).text = printable(title)
+    SubElement(root, "desc", {"id": f"{name}-desc"}).text = printable(desc)
     return root
 
 
@@ -37,7 +39,7 @@ def group(parent: Element, tip: str | None = None) -> Element:
     """Elements that belong together. tip: what is shown of them when they are pointed at."""
     made = SubElement(parent, "g")
     if tip:
-        SubElement(made, "title").text = _clean(tip)
+        SubElement(made, "title").text = printable(tip)
     return made
 
 
@@ -62,16 +64,17 @@ def text(parent: Element, kind: str, x: float, y: float, content: str, *, turned
     place = {"class": kind, "x": _number(x), "y": _number(y)}
     if turned:
         place["transform"] = f"rotate(-90 {_number(x)} {_number(y)})"
-    SubElement(parent, "text", place).text = _clean(content)
+    SubElement(parent, "text", place).text = printable(content)
 
 
 def width_of(content: str) -> float:
     """Pixels of a line of text."""
-    return len(content) * ADVANCE
+    return len(printable(content)) * ADVANCE
 
 
 def shortened(content: str, most: int) -> str:
-    """A text of at most so many characters: what is in its middle is left out."""
+    """A text of at most so many characters, all printable: what is in its middle is left out."""
+    content = printable(content)
     if len(content) <= most:
         return content
     head = (most - 1) // 2
@@ -85,8 +88,3 @@ def markup(root: Element) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
-
-
-def _clean(content: str) -> str:
-    """Without the control characters that XML cannot have, in names that come from outside."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in content)

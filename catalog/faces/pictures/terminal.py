@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
+from catalog.faces.matches import printable
 from catalog.faces.pictures.matrix import MOST_CHARACTERS, Cell, Matrix, groups_of
 from catalog.faces.pictures.svg import shortened
 
@@ -48,10 +49,10 @@ def matrix_lines(shown: Matrix, *, colours: bool) -> Iterator[Text]:
         yield line
     for letter, ((technology, profile), first, end) in zip(letters, groups, strict=True):
         columns = [head.label for head in shown.heads[first:end] if head.label]
-        yield Text("  ".join(part for part in (letter, technology, profile, " ".join(columns)) if part))
+        yield Text(printable("  ".join(part for part in (letter, technology, profile, " ".join(columns)) if part)))
     for kind, mark, meaning in shown.legend:
         drawn = Text(_LEFT, _COLOURS[kind]) if colours and kind else Text(mark)
-        yield drawn.append(f"  {meaning}", "default")
+        yield drawn.append(printable(f"  {meaning}"), "default")
 
 
 def _halves(shown: Matrix, cells: Sequence[Cell]) -> Text:

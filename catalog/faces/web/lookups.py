@@ -19,7 +19,7 @@ from catalog.faces.web.current import Served
 from catalog.faces.web.openapi import MAX_BATCH, Batch
 from catalog.faces.web.other_hosts import read_of_log
 from catalog.faces.web.problems import Problem, problem_of
-from catalog.faces.web.replies import ASK_AGAIN, HTML, JSON, Reply, told
+from catalog.faces.web.replies import ASK_AGAIN, HTML, JSON, Reply, json_bytes, told
 from catalog.query.evidence import MAX_EVIDENCE, LaunchMeasureData, sniff
 from catalog.query.log_reader import log_of
 from catalog.query.match import CLAIMED
@@ -51,7 +51,7 @@ async def digest_page(request: Request, served: Served) -> Reply:
 async def digest_json(request: Request, served: Served) -> Reply:
     """For programs."""
     answer = await _answer(_digest(request.path_params["digest"]), served)
-    return Reply("/d/{digest}.json", msgspec.json.encode(answer.to_dict()), JSON).shrunk()
+    return Reply("/d/{digest}.json", json_bytes(answer.to_dict()), JSON).shrunk()
 
 
 async def digest_proof(request: Request, served: Served) -> Response:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from catalog.errors import LdcatError, MalformedInput, Stale, Unreadable, UsageError, VerificationFailed
 from catalog.faces import render
 from catalog.faces.pages import page
+from catalog.faces.web.replies import json_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,4 +63,4 @@ def respond(request: Request, problem: Problem) -> Response:
     told: dict[str, Any] = {"type": "about:blank", "title": title, "status": problem.status, "detail": problem.detail}
     if problem.hint:
         told["hint"] = problem.hint
-    return Response(msgspec.json.encode(told), problem.status, headers, CONTENT_TYPE)
+    return Response(json_bytes(told), problem.status, headers, CONTENT_TYPE)

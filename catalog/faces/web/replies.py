@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from typing import Any, NamedTuple
 
 import msgspec
@@ -57,6 +58,14 @@ _LEVEL = 5
 """Of gzip: a page in a few milliseconds."""
 
 
+def json_bytes(value: Any) -> bytes:
+    """JSON in printable ASCII, as the command line has it: a terminal may be where it ends."""
+    encoded = msgspec.json.encode(value)
+    if encoded.isascii() and b"\x7f" not in encoded:
+        return encoded
+    return json.dumps(value, separators=(",", ":")).replace("\x7f", "\\u007f").encode("ascii")
+
+
 def told(value: Any) -> Response:
     """JSON that is nobody else's, or of this moment."""
-    return Response(msgspec.json.encode(value), headers={"Cache-Control": "no-store"}, media_type=JSON)
+    return Response(json_bytes(value), headers={"Cache-Control": "no-store"}, media_type=JSON)

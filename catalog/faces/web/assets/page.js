@@ -24,8 +24,18 @@ function make(tag, attributes = {}, ...children) {
     if (typeof value === "function") made.addEventListener(name, value);
     else if (value !== null) made.setAttribute(name, value);
   }
-  made.append(...children);
+  made.append(...children.map((child) => (typeof child === "string" ? printable(child) : child)));
   return made;
+}
+
+// One line of text, with an escape for each character that does not show itself: as `printable` of matches.py has it.
+function printable(text) {
+  return text.replace(/(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu, (character) => {
+    const known = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[character];
+    const digits = character.codePointAt(0).toString(16);
+    const [letter, width] = digits.length > 4 ? ["U", 8] : digits.length > 2 ? ["u", 4] : ["x", 2];
+    return known ?? `\\${letter}${digits.padStart(width, "0")}`;
+  });
 }
 
 const facts = (pairs) =>

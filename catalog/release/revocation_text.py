@@ -1,0 +1,69 @@
+"""What a revocation may say: its reason is one line to be read, and its selector has values that rows can have.
+
+`ldcat revoke` asks here what it may write, and whatever is read from a log, a list or a bundle is asked the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from catalog.errors import MalformedRecord
+
+Value = str | int | None
+
+MAX_REASON = 500
+"""Characters of a reason."""
+
+A_REASON = f"a reason is one line of 1 to {MAX_REASON} characters, all of them printable"
+
+_NOT_PRINTED = re.compile(
+    r"[\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e\u2000-\u200f\u2028-\u202f"
+    r"\u205f-\u2064\u2066-\u206f\u3000\ud800-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f\U000f0000-\U000ffffd"
+    r"\U00100000-\U0010fffd]"
+)
+"""Controls, formats (bidirectional and of no width, too), surrogates, private use, and spaces other than the plain one.
+
+Categories C and Z of Unicode 14 without what was unassigned: a list of its own, because `str.isprintable` differs from
+Python to Python, and two readers of one log have to agree. All that 0.1.0 could publish passes.
+"""
+
+_SHA256 = r"[0-9a-f]{64}"
+_VALUES = {
+    "launch_digest": re.compile(r"[0-9a-f]{64}|[0-9a-f]{96}"),
+    "technology": re.compile(r"[a-z0-9-]{1,32}"),
+    "firmware_sha256": re.compile(_SHA256),
+    "kernel_hashes_sha256": re.compile(_SHA256),
+    "vcpu_signature": re.compile(r"0x[0-9a-f]{8}"),
+    "sev_features": re.compile(r"0x(?:0|[1-9a-f][0-9a-f]{0,15})"),
+}
+_FIELDS = {*_VALUES, "vmm", "vcpus"}
+_NEVER_NULL = ("launch_digest", "technology", "firmware_sha256")
+
+
+def is_reason(text: str) -> bool:
+    """Whether it is one line of 1 to MAX_REASON characters, all of them printable."""
+    return bool(text.strip(" ")) and len(text) <= MAX_REASON and not _NOT_PRINTED.search(text)
+
+
+def is_value(name: str, value: Value) -> bool:
+    """Whether a row can have a value in a field of digest records."""
+    if value is None:
+        return name not in _NEVER_NULL
+    if name == "vcpus":
+        return isinstance(value, int) and value > 0
+    if not isinstance(value, str):
+        return False
+    return is_reason(value) if name == "vmm" else bool(_VALUES[name].fullmatch(value))
+
+
+def check_said(selector: Mapping[str, Value], reason: str, what: str) -> None:
+    """Raises MalformedRecord, beginning with `what`, for what no `ldcat revoke` has written."""
+    if not selector or not selector.keys() <= _FIELDS:
+        raise MalformedRecord(f"{what}: the selector has no fields of digest records")
+    for name, value in selector.items():
+        if not is_value(name, value):
+            raise MalformedRecord(f"{what}: no row has {name} {value!r:.80}")
+    if not is_reason(reason):
+        raise MalformedRecord(f"{what}: {A_REASON}")
