@@ -1,0 +1,124 @@
+"""Text from a release is data: what a service and a host of files give of a liar's release, and what browsers show."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from playwright.sync_api import Browser, expect
+
+from catalog.faces.cli import run as command
+from catalog.faces.matches import printable
+from catalog.release.records import RevokeRecord
+from tests.hostile import HOSTILE, NAME, NO_NUL, REASON, UNSEEN, LyingPlace, check_shown, liars_catalog, texts_of
+from tests.web.browsers import page_of
+from tests.web.hosts import static_host
+from tests.web.services import Service, service
+from tests.web.test_page import paste
+
+
+@pytest.fixture(scope="module")
+def lying(tmp_path_factory: pytest.TempPathFactory) -> LyingPlace:
+    place = LyingPlace(tmp_path_factory.mktemp("lying"), liars_catalog(tmp_path_factory.mktemp("lies")))
+    place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason=REASON))
+    return place
+
+
+@pytest.fixture(scope="module")
+def liar(lying: LyingPlace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service that a liar runs, or believes."""
+    with service(tmp_path_factory.mktemp("home"), lying.log, "--trust", lying.trust) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def liars_site(lying: LyingPlace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same as files."""
+    folder = tmp_path_factory.mktemp("site") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder.parent / "state"))
+        assert command(["site", str(lying.log), "-o", str(folder), "--trust", str(lying.trust), "-q"]) == 0
+    with static_host(folder) as found:
+        yield f"{found.url}index.html"
+
+
+def digests(lying: LyingPlace, vcpus: int | None = None) -> list[str]:
+    """Of rows with kernel hashes, all of whose names are hostile."""
+    rows = pq.read_table(lying.catalog / "sev-snp/launch_digests.parquet").to_pylist()
+    wanted = [row for row in rows if row["kernel_hashes_sha256"] and row["vcpus"] == (vcpus or row["vcpus"])]
+    return sorted(row["launch_digest"].hex() for row in wanted)
+
+
+def test_what_is_served_of_a_liars_release_is_data(liar: Service, lying: LyingPlace) -> None:
+    asked, seen = ["/"], set()
+    for digest in (digests(lying, 3)[0], digests(lying, 2)[0]):
+        asked += [f"/d/{digest}", f"/d/{digest}.json", f"/d/{digest}.proof"]
+    asked += ["/page.json", "/d/%1b%5b2J%e2%80%ae.json", "/openapi.json"]
+    said = 0
+    while asked:
+        path = asked.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for accept in ("text/html", "*/*"):
+            _, body, headers = liar.ask(path, headers={"Accept": accept})
+            kind = headers["Content-Type"].partition(";")[0]
+            text = body.decode("utf-8")
+            if kind == "text/html":
+                check_shown(text)
+                assert "<img" not in text
+                said += printable(HOSTILE)[:20] in text
+                asked += [
+                    f"/{found.removeprefix('../')}" for found in re.findall(r'href="((?:\.\./)?[^"]*\.html)"', text)
+                ]
+            elif kind.endswith("json"):
+                assert text.isascii()
+                check_shown(text)
+                if path == f"/d/{digests(lying, 2)[0]}.json":
+                    assert {HOSTILE, NO_NUL} <= set(texts_of(json.loads(text)))
+    assert said > 3
+    assert any(path.startswith("/diff/") for path in seen)
+    for line in liar.said:
+        check_shown(line)
+
+
+@pytest.mark.parametrize("where", ["liar", "liars_site"])
+def test_a_browser_shows_a_liars_release_as_data(
+    browser: Browser, lying: LyingPlace, request: pytest.FixtureRequest, where: str
+) -> None:
+    found = request.getfixturevalue(where)
+    with page_of(browser) as seen:
+        seen.page.goto(found if isinstance(found, str) else f"{found.url}/")
+        for digest, revoked in ((digests(lying, 3)[0], True), (digests(lying, 2)[0], False)):
+            paste(seen, digest)
+            for proof in seen.page.locator(".proof").all():
+                proof.locator("button").click()
+                expect(proof.locator(".proven")).to_contain_text("Verified in this browser")
+                expect(proof).to_contain_text(printable(NAME))
+            shown = seen.page.locator("#answer").inner_text()
+            assert printable(HOSTILE) in shown
+            assert printable(NO_NUL) in shown
+            assert (printable(REASON) in shown) == revoked
+            assert not set(shown) & (UNSEEN - {"\n", "\t"})
+            assert not set(seen.page.content()) & (UNSEEN - {"\n"})
+            assert seen.page.locator("img").count() == 0
+            assert seen.page.title() != "pwned"
+        assert seen.said == []
+
+
+@pytest.mark.parametrize(
+    "text", [HOSTILE, NAME, *sorted(UNSEEN), "\ud800", "a\udce9b", "\U0001f600 \u5e7f \u05d0 x\\n"]
+)
+def test_a_browser_escapes_what_the_command_line_does(browser: Browser, liars_site: str, text: str) -> None:
+    """One rule in two languages."""
+    script = (Path(__file__).parents[2] / "catalog/faces/web/assets/page.js").read_text(encoding="utf-8")
+    rule = re.search(r"function printable\(text\) \{.*?\n\}\n", script, re.DOTALL)
+    assert rule
+    with page_of(browser) as seen:
+        seen.page.goto(liars_site)
+        escaped = "".join(f"\\u{unit:04x}" for unit in memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H"))
+        assert seen.page.evaluate(f'(() => {{ {rule[0]} return printable("{escaped}"); }})()') == printable(text)
