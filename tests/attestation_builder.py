@@ -86,7 +86,7 @@ def chain(
     ask: Mapping[str, Any] | None = None,
     ark: Mapping[str, Any] | None = None,
 ) -> Chain:
-    """A whole chain. leaf, ask, ark: what else is other in one certificate, as `_certificate` takes it.
+    """A whole chain. leaf, ask, ark: what else is other in one certificate, as `certificate` takes it.
 
     extensions of the leaf: by OID behind AMD's, besides what is right; None: it has none.
     """
@@ -106,9 +106,9 @@ def chain(
         "extensions": extensions,
     } | other
     return Chain(
-        _certificate(f"SEV-{key}", **of_leaf),
-        _certificate(middle, **(of_issuer | {**(ask or {})})),
-        _certificate(root, **(of_issuer | {**(ark or {})})),
+        certificate(f"SEV-{key}", **of_leaf),
+        certificate(middle, **(of_issuer | {**(ask or {})})),
+        certificate(root, **(of_issuer | {**(ark or {})})),
     )
 
 
@@ -139,7 +139,7 @@ def ia5(text: str) -> bytes:
     return der(0x16, text.encode("ascii"))
 
 
-def _certificate(
+def certificate(
     name: str,
     *,
     issuer: str,
@@ -155,7 +155,7 @@ def _certificate(
     issuer_organization: str = "Advanced Micro Devices",
     extensions: Mapping[str, bytes | None] | None = None,
 ) -> x509.Certificate:
-    """name, issuer: common names. key: its own. signer: name of the CA key that signs, if it is not the issuer's.
+    """name, issuer: common names; empty for none. key: its own. signer: name of the CA key that signs, if another's.
 
     since, days: days before NOW from which it is valid, and for how many. ca: None for no constraints. salt: of PSS;
     None for PKCS #1 1.5.
@@ -182,4 +182,4 @@ def _certificate(
 
 def _amd_name(name: str, organization: str) -> x509.Name:
     said = x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organization)
-    return x509.Name([said, x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    return x509.Name([said, *([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)] if name else [])])

@@ -159,6 +159,13 @@ def test_what_decides_nothing_is_said() -> None:
     assert provider.detail == "the VLEK was loaded by cloud.example"
 
 
+def test_a_product_that_is_not_said_is_said_to_be_missing() -> None:
+    endorsement = judged(signed(report_bytes()), chain(stepping=None))
+    assert [(f.passed, f.detail) for f in of(endorsement, "product")] == [
+        (False, "the VCEK does not say of which product it is")
+    ]
+
+
 def test_the_signature_is_of_everything_before_it() -> None:
     good, made = signed(report_bytes(version=5)), chain()
     assert not failed(judged(good, made))
@@ -177,7 +184,10 @@ def test_signatures_that_are_none() -> None:
         good[:0x2E8] + b"\xff" * 72 + good[0x330:],
         _signed_with(hashes.SHA256(), report_bytes()),
     ):
-        assert failed(judged(changed, made)) == ["signature"]
+        endorsement = judged(changed, made)
+        assert failed(endorsement) == ["signature"]
+        assert of(endorsement, "signature")[0].detail == "none of the VCEK certificates given has signed the report"
+    assert of(judged(good, made), "signature")[0].detail == "of the report by the VCEK"
     algorithm = report_bytes()[:0x34] + b"\x02\0\0\0" + report_bytes()[0x38:]
     assert failed(judged(signed(algorithm), made)) == ["signature"]
     unsigned = judged(signed(report_bytes(key_info=7 << 2)), made)

@@ -16,7 +16,17 @@ from catalog.abi.endorsement import AMD_ROOTS, Endorsement, check_root, verify_r
 from catalog.abi.report import AttestationReport
 from catalog.errors import UsageError
 from tests.abi.test_endorsement import VLEK, failed, judged, of
-from tests.attestation_builder import NOW, Chain, ca_key, certificate_table, chain, leaf_key, report_bytes, signed
+from tests.attestation_builder import (
+    NOW,
+    Chain,
+    ca_key,
+    certificate,
+    certificate_table,
+    chain,
+    leaf_key,
+    report_bytes,
+    signed,
+)
 
 VCEK_GUID = UUID("63da758d-e664-4564-adc5-f4b93be8accd").bytes
 ASK_GUID = UUID("4ab7b379-bbac-4fe4-a02f-05aef327c782").bytes
@@ -109,6 +119,15 @@ def test_an_issuer_whose_key_is_not_rsa_has_issued_nothing() -> None:
     assert failed(judged(GOOD, chain(ask={"key": leaf_key("ask")}))) == ["chain"]
 
 
+def test_an_issuer_without_a_name_is_none() -> None:
+    made = chain(leaf={"issuer": "", "signer": "SEV-Milan"})
+    nameless = certificate("", issuer="ARK-Milan", key=ca_key("SEV-Milan"), ca=True)
+    report = AttestationReport.parse(GOOD)
+    endorsement = verify_report(report, [made.leaf, nameless, made.ark], NOW, [made.ark])
+    assert failed(endorsement) == ["chain", "product"]
+    assert of(endorsement, "product")[0].detail == "the VCEK is of Milan-B0, issued for none"
+
+
 @pytest.mark.parametrize(
     ("key", "leaf", "ask"),
     [
@@ -197,9 +216,11 @@ def test_certificates_that_are_missing(missing: int, said: str) -> None:
 def test_a_root_is_an_ark_that_is_signed_by_itself() -> None:
     made = chain()
     check_root(made.ark)
-    for certificate in (made.leaf, made.ask):
+    for below in (made.leaf, made.ask):
         with pytest.raises(UsageError, match="a root is an ARK"):
-            check_root(certificate)
+            check_root(below)
+    with pytest.raises(UsageError, match="a certificate given as one is ''"):
+        check_root(certificate("", issuer="", key=ca_key("another"), signer="another", ca=True))
     for other in ({"signer": "another"}, {"ca": False}, {"issuer_organization": "Another"}):
         with pytest.raises(UsageError, match="a root is signed by itself, and 'ARK-Milan' is not"):
             check_root(chain(ark=other).ark)
