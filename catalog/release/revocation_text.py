@@ -52,7 +52,7 @@ def is_value(name: str, value: Value) -> bool:
     if value is None:
         return name not in _NEVER_NULL
     if name == "vcpus":
-        return isinstance(value, int) and value > 0
+        return isinstance(value, int) and value >= 0
     if not isinstance(value, str):
         return False
     return is_reason(value) if name == "vmm" else bool(_VALUES[name].fullmatch(value))

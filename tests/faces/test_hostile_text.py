@@ -53,7 +53,7 @@ def lying(lies: Path, tmp_path_factory: pytest.TempPathFactory) -> LyingPlace:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(static_host, "_PAUSES", (), raising=False)
+    monkeypatch.setattr(static_host, "_PAUSES", ())
     return tmp_path
 
 

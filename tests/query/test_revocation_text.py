@@ -46,7 +46,6 @@ BAD_SELECTORS: list[dict[str, Any]] = [
     {"vmm": ""},
     {"vmm": "a\u202eb"},
     {"vmm": 1},
-    {"vcpus": 0},
     {"vcpus": -1},
     {"vcpus": "3"},
     {"vcpu_signature": "0xa00f11"},
