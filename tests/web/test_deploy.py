@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import configparser
+import http.client
 import json
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from catalog.release.build import Built
 from tests.query.test_diff import rows_of
-from tests.web.services import ROOT, Place, service
+from tests.web.services import ROOT, SECONDS, Place, service
 
 DEPLOY = ROOT / "docs/deploy"
 UNIT = DEPLOY / "ldcat-serve.service"
@@ -54,6 +60,81 @@ def test_the_image_runs_as_nobody_and_its_arguments_are_understood(place: Place,
     assert entry[1:3] == ["serve", "--listen"]
     with service(tmp_path, *(there.get(word, word) for word in command)) as served:
         assert served.json("/readyz")["verified"]
+
+
+@contextmanager
+def proxied(folder: Path, upstream: tuple[str, int]) -> Iterator[str]:
+    """The host and port of nginx with the configuration of docs/deploy, its names filled in."""
+    if shutil.which("nginx") is None:
+        if os.environ.get("LDCAT_REQUIRE_ORACLES"):
+            pytest.fail("nginx is not installed")
+        pytest.skip("nginx is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    made = ["-keyout", "key.pem", "-out", "certificate.pem"]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=localhost", "-days", "1", *made],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    text = (DEPLOY / "nginx.conf").read_text()
+    for name, filled in (
+        ("listen      443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
+        ("    listen      [::]:443 ssl;\n", ""),
+        ("DIGESTS.EXAMPLE.COM", "localhost"),
+        ("/etc/ldcat/tls/CERTIFICATE.pem", str(folder / "certificate.pem")),
+        ("/etc/ldcat/tls/KEY.pem", str(folder / "key.pem")),
+        ("/var/log/nginx", str(folder)),
+        ("rate=2r/s", "rate=1r/m"),  # so that the test is not about time
+        ("127.0.0.1:8080", "{}:{}".format(*upstream)),
+    ):
+        assert name in text
+        text = text.replace(name, filled)
+    places = [f"{name}_temp_path {folder / name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
+    head = f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error; events {{}}\n"
+    (folder / "nginx.conf").write_text(f"{head}http {{\n{chr(10).join(places)}\n{text}\n}}\n")
+    command = ["nginx", "-e", str(folder / "error"), "-c", str(folder / "nginx.conf")]
+    tested = subprocess.run([*command, "-t"], capture_output=True, text=True)
+    assert tested.returncode == 0, tested.stderr
+    assert "[warn]" not in tested.stderr
+    with subprocess.Popen(command) as nginx:
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            nginx.terminate()
+
+
+def test_the_proxy_has_limits_for_each_client(place: Place, tmp_path: Path) -> None:
+    folder, context = tmp_path / "nginx", ssl._create_unverified_context()
+    folder.mkdir()
+    with service(tmp_path, place.log, "--trust", place.trust) as served, proxied(folder, served.address) as host:
+
+        def ask(path: str, method: str = "GET", body: bytes | None = None) -> int:
+            connection = http.client.HTTPSConnection(host, timeout=SECONDS, context=context)
+            try:
+                connection.request(method, path, body)
+                return connection.getresponse().status
+            finally:
+                connection.close()
+
+        end = time.monotonic() + SECONDS
+        while True:
+            try:
+                assert ask("/readyz") == 200
+                break
+            except ConnectionRefusedError:  # it does not listen yet
+                assert time.monotonic() < end
+        digest = "0" * 96
+        assert ask(f"/d/{digest}.json") == 200
+        assert ask("/metrics") == 403
+        assert ask("/healthz", "DELETE") == 403
+        assert ask("/v1/report", "POST", bytes((1 << 20) + 1)) == 413
+        body = json.dumps({"digests": [digest]}).encode()
+        answers = [ask("/v1/lookup", "POST", body) for _ in range(20)]
+        assert answers == [200] * 11 + [429] * 9  # the one that is due, and a burst of ten
+        assert ask(f"/d/{digest}.json") == 200
+    assert digest not in (folder / "ldcat.log").read_text()
 
 
 CONFINED = """

@@ -35,6 +35,9 @@ def command(
     from catalog.faces import server
 
     server.need_extra("starlette", "granian", "prometheus_client")
+    from catalog.faces.web import memory
+
+    memory.keep_little()
     from catalog.faces.web.current import Current
     from catalog.faces.web.front import Front
     from catalog.faces.web.metrics import Metrics

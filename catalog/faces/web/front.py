@@ -46,16 +46,18 @@ _PREFLIGHT: Headers = [
 
 
 class Front:
-    """inner: the routes. log: whether requests are written down, on stderr."""
+    """inner: the routes. log: whether requests are written down, on stderr. requests: that came until now."""
 
     def __init__(self, inner: App, current: Current, metrics: Metrics, *, log: bool) -> None:
         self._inner = inner
         self._current = current
         self._metrics = metrics
         self._lines: list[str] | None = [] if log else None
+        self.requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
+        self.requests += 1
         served, method, path = self._current.served, scope["method"], scope["path"]
         reply = None
         if method in ("GET", "HEAD") and not scope["query_string"]:

@@ -22,6 +22,7 @@ from granian.server.embed import Server
 
 from catalog.faces.web.current import Current
 from catalog.faces.web.front import Front
+from catalog.faces.web.memory import give_back
 
 MAX_CONNECTIONS = 8192
 """That are answered at a time, where the process may have as many files open; others wait."""
@@ -84,12 +85,13 @@ def serve(front: Front, current: Current, listening: socket.socket, *, ready: Ca
 
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, end)
-        watching = asyncio.create_task(current.watch())
+        besides = [asyncio.create_task(current.watch()), asyncio.create_task(give_back(lambda: front.requests))]
         ready()
         try:
             await server.serve()
         finally:
-            watching.cancel()
+            for task in besides:
+                task.cancel()
             front.flush()
 
     asyncio.run(run())
