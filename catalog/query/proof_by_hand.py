@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from catalog.query.finding import moment
 from catalog.query.proof_bundle import ProofBundle
 from catalog.query.verify_proof import Verdict
 from catalog.release.records import leaf_of
@@ -17,6 +18,7 @@ from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import to_base64
 from catalog.transparency.keys import TIMESTAMP_SIZE, SignatureType, VerifierKey
+from catalog.transparency.note import Verified
 from catalog.transparency.proof import TlogProof
 
 _VERIFY = "openssl pkeyutl -verify -rawin -pubin -inkey key -sigfile signature -in"
@@ -32,8 +34,9 @@ sha256() { sha256sum | cut -c 1-64 | tr a-f A-F | basenc --base16 -d; }"""
 def lines_by_hand(data: bytes, verdict: Verdict) -> list[str]:
     """A script whose exit code is that of the verdict, where the bundle is what it claims to be.
 
-    data: the bundle. Age, quorum and what was revoked are for the reader to judge. Of a bundle in which not everything
-    was verified there is nothing to show: then the script only fails.
+    data: the bundle. Whose votes make the quorum and the age, and which row is revoked, stands in comments: this is for
+    the reader to judge. Of a bundle in which not everything was verified there is nothing to show: then the script only
+    fails.
     """
     if verdict.newest is None or verdict.checkpoint is None:
         return ["# not verified: there is nothing to show", f"(exit {verdict.outcome.exit_code})"]
@@ -48,6 +51,8 @@ def _lines(bundle: ProofBundle, verdict: Verdict, checkpoint: Checkpoint) -> Ite
     made = {(each.name, each.key_id): each.value for each in bundle.row.checkpoint.signatures}
     for signer in verdict.signers:
         yield from _signature(signer.key, made[signer.key.name, signer.key.key_id], checkpoint)
+        yield f"# {_what_it_says(signer, verdict)}"
+    yield from _age(verdict)
     for name, proof in (("row", bundle.row), ("status", bundle.status)):
         yield from _inclusion(name, proof, checkpoint)
     yield "# the revocations that the status names"
@@ -64,6 +69,25 @@ def _lines(bundle: ProofBundle, verdict: Verdict, checkpoint: Checkpoint) -> Ite
     if verdict.outcome.exit_code:
         yield f"exit {verdict.outcome.exit_code} # {verdict.outcome.value}"
     yield ")"
+
+
+def _what_it_says(signer: Verified, verdict: Verdict) -> str:
+    """Whether a signature counts for the quorum and the age."""
+    if verdict.policy and signer in verdict.policy.votes([signer]):
+        return f"a vote at {signer.timestamp} ({moment(signer.timestamp or 0)})"
+    return "no vote, and nothing of the age: " + (
+        "it says no time" if signer.timestamp == 0 else "it is the log's own, or not of a witness"
+    )
+
+
+def _age(verdict: Verdict) -> Iterator[str]:
+    if verdict.policy is None or verdict.fresh_until is None:
+        return
+    if verdict.policy.quorum is None:
+        yield "# no quorum is demanded: the age is that of the newest vote, or of the release"
+    else:
+        yield f"# the quorum {_comment(verdict.policy.quorum)} has to be made of votes that are no older than max-age"
+    yield f"# fresh until {verdict.fresh_until} ({moment(verdict.fresh_until)}); now: date +%s"
 
 
 def _signature(key: VerifierKey, value: bytes, checkpoint: Checkpoint) -> Iterator[str]:

@@ -24,6 +24,7 @@ from catalog.release.revocations import Revocations
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note, Verified
+from catalog.transparency.policy import Policy
 from catalog.transparency.proof import TlogProof
 from catalog.transparency.trust import Trust, open_trust
 
@@ -63,8 +64,8 @@ class Verdict:
     """why: one line. row, release: None where they were not verified. status: what revocations say of the row.
 
     newest, revocations: the note to remember as seen, None if not all was verified, and the chain of its revocations.
-    fresh_until: seconds since 1970; None where it is not fresh, or that was not asked. said: what whoever asks has to
-    know, a line each.
+    fresh_until: seconds since 1970; None where it is not fresh, or that was not asked. policy: whose votes make it so.
+    said: what whoever asks has to know, a line each.
     """
 
     outcome: Outcome
@@ -76,6 +77,7 @@ class Verdict:
     status: Revocation | None = None
     newest: Note | None = None
     fresh_until: int | None = None
+    policy: Policy | None = None
     revocations: RevocationChain = field(default_factory=RevocationChain)
     said: tuple[str, ...] = ()
 
@@ -95,7 +97,7 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
         return Verdict(Outcome.UNTRUSTED, str(error))
     except LdcatError as error:
         return Verdict(Outcome.BAD, str(error))
-    verdict = Verdict(Outcome.MATCH, "", checkpoint, tuple(signers))
+    verdict = Verdict(Outcome.MATCH, "", checkpoint, tuple(signers), policy=trust.policy)
     before = seen.get(checkpoint.origin, Seen(checkpoint))
     size, root = before.checkpoint.size, before.checkpoint.root
     if checkpoint.size < size:
@@ -187,12 +189,17 @@ def read_trust(data: bytes) -> Trust:
 
 def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
     """As JSON has it."""
-    found = verdict.checkpoint
+    found, policy = verdict.checkpoint, verdict.policy
+    votes = policy.votes(verdict.signers) if policy else []
     return {
         "outcome": verdict.outcome.value,
         "why": verdict.why,
         "checkpoint": found and {"origin": found.origin, "size": found.size, "root": found.root.hex()},
-        "signers": [{"name": signer.key.name, "timestamp": signer.timestamp} for signer in verdict.signers],
+        "signers": [
+            {"name": signer.key.name, "timestamp": signer.timestamp, "votes": signer in votes}
+            for signer in verdict.signers
+        ],
+        "quorum": policy and policy.quorum,
         "fresh_until": verdict.fresh_until,
         "release": verdict.release and verdict.release.release,
         "row": verdict.row and to_dict(verdict.row),

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,15 @@ import pytest
 from catalog.query.proof_bundle import ProofBundle
 from catalog.query.proof_by_hand import lines_by_hand
 from catalog.query.revocations import Revocation
-from catalog.query.verify_proof import verify_bundle
+from catalog.query.verify_proof import verdict_to_dict, verify_bundle
 from catalog.release.records import DigestRecord, ReleaseRecord, Severity, canonical_json, leaf_of
 from catalog.release.revocation_chain import RevocationChain
 from catalog.transparency import merkle
 from catalog.transparency.keys import SignatureType, Signer
+from catalog.transparency.note import Verified
 from catalog.transparency.proof import TlogProof
 from catalog.transparency.trust import Trust
-from tests.transparency.logs import NOW, MemoryLog, signed, signer
+from tests.transparency.logs import NOW, MemoryLog, at_no_time, signed, signer
 
 NASTY = "';touch${IFS}pwned;'$(touch${IFS}pwned)`touch${IFS}pwned`\\%s\"!!\u202e&|#"
 """An origin: no blanks, no plus, and everything else."""
@@ -174,6 +176,42 @@ def test_the_exit_code_is_that_of_the_verdict(place: Path) -> None:
     assert run(script(bundle, trust, DIGEST), place) == 0
     assert run(script(bundle, trust, "00" * 32), place) == 1
     assert run(script(*bundle_of("example.com/log", severity="revoked")), place) == 7
+
+
+def comments_of(lines: list[str]) -> list[str]:
+    return [line for line in lines if re.match("# (a vote|no vote|no quorum|the quorum|fresh)", line)]
+
+
+def test_age_and_quorum_are_said_as_they_were_counted(place: Path) -> None:
+    """The log's own time counts for nothing, nor does a cosignature without one; fresh is what the votes make so."""
+    bundle, trust = bundle_of("example.com/log")
+    lines = script(bundle, trust)
+    own = "# no vote, and nothing of the age: it is the log's own, or not of a witness"
+    until = trust.fresh_until([Verified(signers_of("example.com/log")[2].key, NOW)], None, NOW)
+    assert comments_of(lines) == [
+        *[own] * 2,
+        f"# a vote at {NOW} (2027-01-15 08:00:00 UTC)",
+        "# the quorum w has to be made of votes that are no older than max-age",
+        f"# fresh until {until} (2027-01-22 08:00:00 UTC); now: date +%s",
+    ]
+    spare = signer("spare.example", SignatureType.COSIGNATURE_ED25519)
+    text = bundle.row.checkpoint.text
+    note = bundle.row.checkpoint.with_signatures([at_no_time(spare, text)])
+    more = ProofBundle(
+        replace(bundle.row, checkpoint=note), replace(bundle.status, checkpoint=note), bundle.revocations
+    )
+    for quorum, said in (("w", "the quorum w"), ("none", "no quorum is demanded")):
+        policy = trust.policy_text.replace("quorum w\n", f"witness spare {spare.key}\nquorum {quorum}\n")
+        found = Trust.parse(str(trust).replace(trust.policy_text, policy))
+        lines = script(more, found)
+        assert "# no vote, and nothing of the age: it says no time" in lines
+        assert any(line.startswith(f"# {said}") for line in lines)
+        assert run(lines, place) == 0
+    verdict = verdict_to_dict(verify_bundle(bytes(more), found, now=NOW, seen={}, digest=None))
+    assert [(one["name"], one["votes"]) for one in verdict["signers"]][2:] == [
+        (signers_of("example.com/log")[2].key.name, True),
+        ("spare.example", False),
+    ]
 
 
 def test_what_is_not_verified_is_not_shown(place: Path) -> None:

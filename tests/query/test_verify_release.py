@@ -33,6 +33,7 @@ from catalog.release.records import RevokeRecord
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
+from catalog.transparency.policy import Policy
 from tests.query.test_packed import all_digests
 from tests.query.test_prove import ALONE, DAY, LOG, ORIGIN, WITNESSED, WITNESSES
 from tests.transparency.logs import NOW, signature, signed, signer
@@ -251,11 +252,44 @@ def test_what_was_verified_counts_until_something_is_new(
     json.dumps(release.to_dict())
 
 
-def test_a_hybrid_log_is_fresh_from_its_own_time_on(small: Built, tmp_path: Path) -> None:
+@pytest.mark.parametrize("quorum", ["none", "w"])
+def test_a_log_keeps_itself_fresh_by_no_time_of_its_own(small: Built, tmp_path: Path, quorum: str) -> None:
+    """Whoever has its ML-DSA-44 key may sign again whenever, and so may a heartbeat outside of a quorum."""
     found = Published(tmp_path)
-    by = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)
+    by, witness = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44), WITNESSES[0]
+    heartbeat = signer("daily.example", SignatureType.COSIGNATURE_ED25519)
+    named = f"log {LOG.key}\nlog {by.key}\nwitness w {witness.key}\n"
+    trust = replace(ALONE, policy=Policy.parse(f"{named}quorum {quorum}\n".encode()))
     publish(Catalog.open(small.folder), found.log, [LOG, by], found.state, now=NOW)
-    assert verify(found).release.fresh_until == NOW + ALONE.max_age
+    text, until = found.note.text, NOW + trust.max_age
+    found.put(found.note.with_signatures([signature(witness, text, NOW), signature(by, text, until)]))
+    assert verify(found, trust=trust, now=until).release.fresh_until == until
+    with pytest.raises(Stale):
+        verify(found, trust=trust, now=until + 1)
+    found.put(found.note.with_signatures([signature(heartbeat, text, until)]))
+    daily = replace(ALONE, policy=Policy.parse(f"{named}witness d {heartbeat.key}\nquorum {quorum}\n".encode()))
+    if quorum == "none":
+        assert verify(found, trust=daily, now=until + 1).release.fresh_until == until + trust.max_age
+    else:
+        with pytest.raises(Stale):
+            verify(found, trust=daily, now=until + 1)
+
+
+def test_a_quorum_of_one_is_as_good_as_its_key(small: Built, tmp_path: Path) -> None:
+    """Its thief keeps what is old fresh, and of two of three he does not: which is why doctor warns of it."""
+    found = Published(tmp_path)
+    found.add(small)
+    one, two, three = (signer(f"q{n}.example", SignatureType.COSIGNATURE_ED25519) for n in range(3))
+    named = f"log {LOG.key}\n" + "".join(f"witness q{n} {by.key}\n" for n, by in enumerate((one, two, three)))
+    text, later = found.note.text, NOW + 3 * ALONE.max_age
+    found.put(found.note.with_signatures([signature(by, text, NOW) for by in (one, two, three)]))
+    found.put(found.note.with_signatures([signature(one, text, later)]))
+    alone = replace(ALONE, expires=later + DAY, policy=Policy.parse(f"{named}quorum q0\n".encode()))
+    both = replace(alone, policy=Policy.parse(f"{named}group two 2 q0 q1 q2\nquorum two\n".encode()))
+    assert verify(found, trust=alone, now=later).release.fresh_until == alone.expires
+    with pytest.raises(Stale):
+        verify(found, trust=both, now=later)
+    assert verify(found, trust=both, now=NOW + DAY).release.fresh_until == NOW + both.max_age
 
 
 def test_a_remembered_verification_ends_when_the_trust_note_expires(published: Published, tmp_path: Path) -> None:
