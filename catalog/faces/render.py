@@ -183,6 +183,16 @@ def progress(*, quiet: bool, plain: bool = True) -> Iterator[Callable[[str, int]
         yield begin
 
 
+def moment(seconds: int) -> str:
+    """A time for people, from seconds since 1970; those alone where no calendar has it."""
+    from datetime import UTC, datetime
+
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, OSError, ValueError):
+        return f"{seconds} seconds after 1970"
+
+
 def _console() -> Any:
     from rich.console import Console
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
@@ -53,11 +52,3 @@ def span(seconds: int) -> str:
     unit, size = next((pair for pair in _UNITS if abs(seconds) >= 2 * pair[1]), _UNITS[-1])
     count = abs(seconds) // size
     return f"{count} {unit}{'' if count == 1 else 's'}"
-
-
-def moment(seconds: int) -> str:
-    """A time for people, from seconds since 1970; those alone where no calendar has it."""
-    try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (OverflowError, OSError, ValueError):
-        return f"{seconds} seconds after 1970"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from catalog.query.finding import moment
 from catalog.query.proof_bundle import ProofBundle
 from catalog.query.verify_proof import Verdict
 from catalog.release.records import leaf_of
@@ -51,7 +50,7 @@ def _lines(bundle: ProofBundle, verdict: Verdict, checkpoint: Checkpoint) -> Ite
     made = {(each.name, each.key_id): each.value for each in bundle.row.checkpoint.signatures}
     for signer in verdict.signers:
         yield from _signature(signer.key, made[signer.key.name, signer.key.key_id], checkpoint)
-        yield f"# {_what_it_says(signer, verdict)}"
+        yield as_comment(_what_it_says(signer, verdict))
     yield from _age(verdict)
     for name, proof in (("row", bundle.row), ("status", bundle.status)):
         yield from _inclusion(name, proof, checkpoint)
@@ -74,7 +73,7 @@ def _lines(bundle: ProofBundle, verdict: Verdict, checkpoint: Checkpoint) -> Ite
 def _what_it_says(signer: Verified, verdict: Verdict) -> str:
     """Whether a signature counts for the quorum and the age."""
     if verdict.policy and signer in verdict.policy.votes([signer]):
-        return f"a vote at {signer.timestamp} ({moment(signer.timestamp or 0)})"
+        return f"a vote at {signer.timestamp}"
     return "no vote, and nothing of the age: " + (
         "it says no time" if signer.timestamp == 0 else "it is the log's own, or not of a witness"
     )
@@ -84,10 +83,10 @@ def _age(verdict: Verdict) -> Iterator[str]:
     if verdict.policy is None or verdict.fresh_until is None:
         return
     if verdict.policy.quorum is None:
-        yield "# no quorum is demanded: the age is that of the newest vote, or of the release"
+        yield as_comment("no quorum is demanded: the age is that of the newest vote, or of the release")
     else:
-        yield f"# the quorum {_comment(verdict.policy.quorum)} has to be made of votes that are no older than max-age"
-    yield f"# fresh until {verdict.fresh_until} ({moment(verdict.fresh_until)}); now: date +%s"
+        yield as_comment(f"the quorum {verdict.policy.quorum} has to be made of votes that are no older than max-age")
+    yield as_comment(f"fresh until {verdict.fresh_until}: date -u -d @{verdict.fresh_until}; it is now: date +%s")
 
 
 def _signature(key: VerifierKey, value: bytes, checkpoint: Checkpoint) -> Iterator[str]:

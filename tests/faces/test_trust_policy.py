@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from catalog.faces.render import moment
 from catalog.release.build import Built
 from catalog.release.key_files import KeyPair, new_key, write_keys
 from catalog.transparency.keys import SignatureType, VerifierKey
 from tests.faces.test_errors import Run, run
-from tests.transparency.logs import signer
+from tests.transparency.logs import NOW, signer
 
 __all__ = ["run"]
 
@@ -125,3 +126,16 @@ def publish(run: Run, built: Built, folder: Path, note: Path, pairs: list[KeyPai
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (NOW, "2027-01-15 08:00:00 UTC"),
+        (0, "1970-01-01 00:00:00 UTC"),
+        (1 << 40, f"{1 << 40} seconds after 1970"),
+        ((1 << 63) - 1, f"{(1 << 63) - 1} seconds after 1970"),
+    ],
+)
+def test_whatever_the_time_it_can_be_said(seconds: int, said: str) -> None:
+    assert moment(seconds) == said

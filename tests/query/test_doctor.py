@@ -12,7 +12,7 @@ import pytest
 
 from catalog.errors import LdcatError, MalformedInput
 from catalog.query.doctor import Examination, examination_to_dict, examine
-from catalog.query.finding import Severity, is_healthy, moment, span
+from catalog.query.finding import Severity, is_healthy, span
 from catalog.query.store import Catalog
 from catalog.query.verify_release import verify_release
 from catalog.release.build import Built
@@ -628,16 +628,3 @@ def test_a_checkpoint_beyond_all_tiles_is_answered(place: Place) -> None:
 )
 def test_time_spans(seconds: int, said: str) -> None:
     assert span(seconds) == said
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (NOW, "2027-01-15 08:00:00 UTC"),
-        (0, "1970-01-01 00:00:00 UTC"),
-        (1 << 40, f"{1 << 40} seconds after 1970"),
-        ((1 << 63) - 1, f"{(1 << 63) - 1} seconds after 1970"),
-    ],
-)
-def test_whatever_the_time_it_can_be_said(seconds: int, said: str) -> None:
-    assert moment(seconds) == said

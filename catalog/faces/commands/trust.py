@@ -242,13 +242,12 @@ def _record(trust: Trust) -> dict[str, object]:
 
 def _facts(trust: Trust) -> list[tuple[str, object]]:
     """Keys by name, id and type, which tell them apart; whole they are in the note, and in JSON."""
-    from catalog.query.finding import moment
 
     def named(key: VerifierKey) -> str:
         return f"{key.name}+{key.key_id.hex()} ({key.type.title})"
 
     policy = trust.policy
-    facts: list[tuple[str, object]] = [("version", trust.version), ("expires", moment(trust.expires))]
+    facts: list[tuple[str, object]] = [("version", trust.version), ("expires", render.moment(trust.expires))]
     facts += [("max age", f"{trust.max_age} seconds"), ("threshold", f"{trust.threshold} of {len(trust.roots)} roots")]
     facts += [(f"root {role}", named(key)) for role, key in trust.roots.items()]
     facts += [("log", named(key)) for key in policy.logs]

@@ -60,7 +60,6 @@ def command(
 
 def _lines(record: dict[str, Any]) -> list[str]:
     from catalog.faces.matches import fact_lines
-    from catalog.query.finding import moment
 
     facts = [("why", record["why"])]
     facts += [(name, value) for name, value in (record["row"] or {}).items() if value is not None and name != "type"]
@@ -68,5 +67,5 @@ def _lines(record: dict[str, Any]) -> list[str]:
         facts += [("log", record["checkpoint"]["origin"]), ("leaves", record["checkpoint"]["size"])]
         facts += [("signed by", signer["name"]) for signer in record["signers"]]
     if until := record["fresh_until"]:
-        facts.append(("fresh until", moment(until)))
+        facts.append(("fresh until", render.moment(until)))
     return list(fact_lines(facts, title=record["outcome"]))
