@@ -19,6 +19,7 @@ from catalog.faces.pictures.memory_map import MOST_RANGES, memory_map_svg
 from catalog.faces.pictures.parting import parting_svg
 from catalog.faces.web.assets import assets_folder
 from catalog.query.diff import Diff
+from catalog.query.match import CLAIMS
 from catalog.query.memory_map import Range, memory_map
 from catalog.query.parting import Parting
 from catalog.query.row_changes import ADDED, RULE_CHANGED, WITHDRAWN
@@ -35,6 +36,8 @@ POLICY = (
     "base-uri 'none'"
 )
 """Content-Security-Policy of pages that a host serves."""
+
+_CLAIMS = f"{CLAIMS[0].upper()}{CLAIMS[1:]}."
 
 
 def write_diff(path: Path, old: Catalog, new: Catalog, found: Diff) -> None:
@@ -126,7 +129,7 @@ def page(template: str, root: str | None, **shown: Any) -> bytes:
     """
     css = _markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")) if root is None else None
     assets = None if root is None else assets_folder()
-    shown |= {"css": css, "root": root, "assets": assets, "policy": POLICY, "version": __version__}
+    shown |= {"css": css, "root": root, "assets": assets, "policy": POLICY, "version": __version__, "claims": _CLAIMS}
     return _environment().get_template(template).render(shown).encode("utf-8", "backslashreplace")
 
 

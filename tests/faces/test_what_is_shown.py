@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 from pathlib import Path
 
@@ -12,7 +13,11 @@ from catalog import Release
 from catalog.abi.digest import LaunchDigest
 from catalog.errors import VerificationFailed
 from catalog.faces.quick import plain_lookup
+from catalog.faces.web.assets import assets
 from catalog.faces.web.current import Served
+from catalog.faces.web.views import answer_page, image_pages
+from catalog.query.answer import found_answer
+from catalog.query.evidence import Evidence
 from catalog.query.flat import flat
 from catalog.query.lookup import lookup_in_parquet
 from catalog.query.match import CLAIMS
@@ -229,3 +234,15 @@ def test_what_follows_from_no_hash_is_shown_as_a_claim(run: Run, small: Built) -
     }
     assert CLAIMS not in run("lookup", "0" * 96)[1]
     assert json.loads(run("lookup", "0" * 96, "-f", "json")[1])["claims"] == []
+
+
+def test_pages_say_what_is_claimed(run: Run, small: Built, tmp_path: Path) -> None:
+    assert run("report", str(small.folder), "--html", str(tmp_path / "report.html"))[0] == 0
+    catalog = Catalog.open(small.folder)
+    image = next(iter(image_pages(catalog).values()))("../").decode()
+    digest = LaunchDigest.parse(digest_of(small, "sev-snp", kernel=True))
+    found = found_answer(catalog, Evidence("launch digest", digest), None, lambda _: lookup_in_parquet(catalog, digest))
+    answer = answer_page(catalog, found, "../").decode()
+    for page in ((tmp_path / "report.html").read_text(), image, answer):
+        assert CLAIMS[1:] in html.unescape(page)
+    assert f'CLAIMS = "{CLAIMS[0].upper()}{CLAIMS[1:60]}' in assets()["page.js"].decode()

@@ -14,7 +14,6 @@ from catalog.query.answer import Answer
 from catalog.query.axes import axes_of
 from catalog.query.coverage import coverage
 from catalog.query.log_reader import LogReader, log_of
-from catalog.query.match import CLAIMS
 from catalog.query.memory_map import memory_map
 from catalog.query.store import Catalog
 from catalog.release.ranges import RangeIndex
@@ -50,7 +49,6 @@ def answer_page(catalog: Catalog, answer: Answer, root: str) -> bytes:
         verified=_verified(catalog),
         unverified=catalog.release is not None and not catalog.release.trust_version,
         notes=answer.notes,
-        claims=CLAIMS,
         matches=[
             {
                 "technology": match.technology,
