@@ -25,7 +25,7 @@ from catalog.query.store import Catalog
 from catalog.release import manifest
 from catalog.release.engine import Engine
 from catalog.release.enumeration import Progress
-from catalog.release.follows import faults
+from catalog.release.follows import all_faults
 from catalog.release.records import INPUTS, parse_row
 from catalog.release.revocations import Revocations
 from catalog.release.row_leaves import row_leaves
@@ -51,7 +51,7 @@ def catalog_findings(
     """
     yield from file_findings(catalog)
     yield from _guarded("image", _image_findings(catalog, images))
-    for derived, fault in faults(catalog.components, large=True):
+    for derived, fault in all_faults(catalog.components):
         yield wrong("names" if derived.file == manifest.NAMES else "follows", derived.file, fault)
     for technology, entry in catalog.manifest.technologies.items():
         progress = begin(technology, entry.rows)

@@ -19,7 +19,7 @@ from catalog.query.store import Catalog
 from catalog.release import embedded
 from catalog.release.engine import Engine
 from catalog.release.enumeration import Family, Progress
-from catalog.release.follows import faults
+from catalog.release.follows import all_faults
 from catalog.release.measuring import measure_families
 from catalog.release.records import INPUTS, DigestRecord, RevokeRecord
 from catalog.release.revocations import Revocations
@@ -176,7 +176,7 @@ class Recomputation:
 
 def false_components(catalog: Catalog, number: int) -> Iterator[Difference]:
     """What the catalog of a release shows people, and does not follow. number: of the release."""
-    for derived, fault in faults(catalog.components, large=True):
+    for derived, fault in all_faults(catalog.components):
         yield Difference(Severity.ERROR, number, f"{derived.file} shows what does not follow: {fault}", 0)
 
 

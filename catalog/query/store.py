@@ -18,7 +18,7 @@ from catalog.launch.vcpu_types import VcpuTypes
 from catalog.release import inputs, manifest
 from catalog.release.beneath import Files
 from catalog.release.components import Components
-from catalog.release.follows import faults, faults_of_file
+from catalog.release.follows import faults
 from catalog.release.manifest import FileEntry, Manifest, parse_manifest
 
 if TYPE_CHECKING:
@@ -178,8 +178,7 @@ class Catalog:
 
     def check_components(self) -> None:
         """Raises VerificationFailed where the components show anything that does not follow, and as reading them."""
-        for derived, fault in faults(self.components, large=False):
-            raise self.false(derived.file, fault)
+        self._check_follows(None)
 
     def false(self, file: str, fault: str) -> VerificationFailed:
         """The error for a file that shows what does not follow."""
@@ -188,9 +187,9 @@ class Catalog:
             "it is no damage: whoever made it made it so; ldcat audit says everything that is false",
         )
 
-    def _check_follows(self, file: str) -> None:
-        for fault in faults_of_file(self.components, file):
-            raise self.false(file, fault)
+    def _check_follows(self, file: str | None) -> None:
+        for derived, fault in faults(self.components, file):
+            raise self.false(derived.file, fault)
 
     def _listed(self, name: str) -> FileEntry:
         """What the manifest says of a file, which is in the folder then."""

@@ -109,7 +109,7 @@ def _check(written: _Written) -> None:
     from catalog.release.components import Components
     from catalog.release.follows import faults
 
-    for derived, fault in faults(Components(written), large=False):
+    for derived, fault in faults(Components(written)):
         raise VerificationFailed(
             f"{derived.file}, as it was written, shows what does not follow: {fault}",
             "nothing was put in its place; build again, and if it stays so, it is a defect of ldcat",

@@ -48,19 +48,22 @@ class Derived:
     large: bool = False
 
 
-def faults(components: Components, *, large: bool) -> Iterator[tuple[Derived, str]]:
-    """Everything that does not follow, and what keeps it from being checked. large: what takes long, too."""
+def all_faults(components: Components) -> Iterator[tuple[Derived, str]]:
+    """Everything that does not follow, and what keeps it from being checked."""
     for derived in FOLLOWS:
-        if large or not derived.large:
-            for fault in _guarded(derived.faults(components)):
+        for fault in _guarded(derived.faults(components)):
+            yield derived, fault
+
+
+def faults(components: Components, file: str | None = None) -> Iterator[tuple[Derived, str]]:
+    """What does not follow in one file, or in all, of what does not take long.
+
+    Raises what reading it and what it follows from does.
+    """
+    for derived in FOLLOWS:
+        if file == derived.file or (file is None and not derived.large):
+            for fault in derived.faults(components):
                 yield derived, fault
-
-
-def faults_of_file(components: Components, file: str) -> Faults:
-    """What does not follow in one file; raises what reading it and what it follows from does."""
-    for derived in FOLLOWS:
-        if derived.file == file:
-            yield from derived.faults(components)
 
 
 def _guarded(found: Faults) -> Faults:
@@ -68,7 +71,7 @@ def _guarded(found: Faults) -> Faults:
         yield from islice(found, _NAMED)
         if more := sum(1 for _ in found):
             yield f"and {more:,} more"
-    except (LdcatError, DamagedBlock) as failure:
+    except LdcatError as failure:
         yield str(failure)
 
 
@@ -119,7 +122,10 @@ def _names(components: Components) -> Faults:
         int.from_bytes(data[8:12], "little"),
     )
     if data != made:
-        yield _first_difference(Names(VerifiedBytes(data)), Names(VerifiedBytes(made)))
+        try:
+            yield _first_difference(Names(VerifiedBytes(data)), Names(VerifiedBytes(made)))
+        except DamagedBlock as nonsense:
+            yield str(nonsense)
 
 
 def _first_difference(there: Names, made: Names) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from catalog.errors import LdcatError, VerificationFailed
+from catalog.errors import LdcatError, Unreadable, VerificationFailed
 from catalog.query.store import Catalog
 from catalog.release import manifest
 from catalog.release.build import Built
 from catalog.release.component_names import FORMATS, component_names
 from catalog.release.components import Components
-from catalog.release.follows import FOLLOWS, Derived, faults
+from catalog.release.follows import FOLLOWS, Derived, all_faults
 from catalog.release.names import IMAGES, PROFILES, TABLES, TYPES
 from tests.faces.test_errors import Run, run
 from tests.query.test_rebuild import rebuilt
@@ -132,7 +133,7 @@ def test_every_entry_of_the_list_is_lied_about() -> None:
 
 def test_what_is_right_has_no_faults(small: Built, default: Built) -> None:
     for built in (small, default):
-        assert list(faults(Catalog.open(built.folder).components, large=True)) == []
+        assert list(all_faults(Catalog.open(built.folder).components)) == []
 
 
 def test_the_page_has_the_whole_list() -> None:
@@ -157,7 +158,7 @@ def test_audit_names_whatever_does_not_follow(
     run: Run, small: Built, tmp_path: Path, derived: Derived, changes: dict[str, Change]
 ) -> None:
     lying(small, tmp_path / "lie", changes)
-    found = list(faults(Components(Opened(tmp_path / "lie")), large=True))
+    found = list(all_faults(Components(Opened(tmp_path / "lie"))))
     assert derived in [one for one, _ in found]
     assert all("\n" not in fault for _, fault in found)
     code, out, _ = run("audit", str(tmp_path / "lie"), "-f", "json", "-q")
@@ -209,10 +210,29 @@ def test_names_are_checked_under_the_version_they_have(small: Built, tmp_path: P
         path.write_bytes(data[:8] + (2).to_bytes(4, "little") + data[12:])
 
     lying(small, tmp_path / "newer", {manifest.NAMES: newer})
-    found = list(faults(Catalog.open(tmp_path / "newer").components, large=False))
+    found = list(all_faults(Catalog.open(tmp_path / "newer").components))
     assert [(one.file, fault) for one, fault in found] == [
         (manifest.NAMES, "version 2 of the names of components is not known here")
     ]
+
+
+def test_damage_is_said_to_be_damage(small: Built, tmp_path: Path) -> None:
+    """And names that are none of any form are a fault as any other."""
+    shutil.copytree(small.folder, tmp_path / "copy")
+    Catalog.open(tmp_path / "copy").check_components()
+    (tmp_path / "copy" / manifest.NAMES).write_bytes(b"damaged")
+    with pytest.raises(VerificationFailed, match="is not the file its manifest names"):
+        Catalog.open(tmp_path / "copy").check_components()
+    (tmp_path / "copy" / manifest.NAMES).unlink()
+    with pytest.raises(Unreadable):
+        Catalog.open(tmp_path / "copy").check_components()
+
+    def nonsense(path: Path) -> None:
+        path.write_bytes(path.read_bytes()[:12] + b"\xff" * 100)
+
+    lying(small, tmp_path / "nonsense", {manifest.NAMES: nonsense})
+    with pytest.raises(VerificationFailed, match="components/names shows what does not follow: the names of the"):
+        Catalog.open(tmp_path / "nonsense").check_components()
 
 
 def test_faults_are_counted_and_not_all_listed(small: Built, tmp_path: Path) -> None:
@@ -222,9 +242,7 @@ def test_faults_are_counted_and_not_all_listed(small: Built, tmp_path: Path) -> 
 
     lying(small, tmp_path / "lie", {manifest.LAUNCHABLE: all_rows})
     found = [
-        fault
-        for one, fault in faults(Catalog.open(tmp_path / "lie").components, large=False)
-        if one.file == manifest.LAUNCHABLE
+        fault for one, fault in all_faults(Catalog.open(tmp_path / "lie").components) if one.file == manifest.LAUNCHABLE
     ]
     assert len(found) == 6
     assert found[-1] == "and 4 more"
