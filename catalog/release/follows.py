@@ -29,6 +29,9 @@ from catalog.release.vmsa_columns import vmsa_faults
 _NAMED = 5
 """Faults of one kind that are named."""
 
+_SHOWN = 200
+"""Characters of a text that is shown."""
+
 _KINDS = ("images", "kernel hashes tables", "VMM profiles", "vCPU types")
 
 Faults = Iterator[str]
@@ -137,8 +140,13 @@ def _first_difference(there: Names, made: Names) -> str:
             pairs = zip_longest(there.record(kind, number), made.record(kind, number), fillvalue="nothing")
             for shown, follows in pairs:
                 if shown != follows:
-                    return f"{what}, record {number}: shows {shown!r} where {follows!r} follows"
+                    return f"{what}, record {number}: shows {_short(shown)} where {_short(follows)} follows"
     return "the same records in another form"
+
+
+def _short(text: str | None) -> str:
+    """Of a text of any length, for one line."""
+    return repr(text) if text is None or len(text) <= _SHOWN else f"{text[:_SHOWN]!r} and more"
 
 
 def _rows(components: Components) -> Faults:

@@ -9,19 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
-from catalog.errors import LdcatError, Unreadable, VerificationFailed
+from catalog.errors import LdcatError, MalformedRecord, Unreadable, VerificationFailed
 from catalog.query.store import Catalog
 from catalog.release import manifest
 from catalog.release.build import Built
 from catalog.release.component_names import FORMATS, component_names
 from catalog.release.components import Components
 from catalog.release.follows import FOLLOWS, Derived, all_faults
-from catalog.release.names import IMAGES, PROFILES, TABLES, TYPES
+from catalog.release.names import IMAGES, PROFILES, TABLES, TYPES, Names, pack_names
+from catalog.release.verity import VerifiedBytes
 from tests.faces.test_errors import Run, run
 from tests.query.test_rebuild import rebuilt
-from tests.release.liars import Change, in_manifest, in_names, in_rows, lying, replaced
+from tests.release.liars import Change, in_manifest, in_names, in_rows, lying, replaced, write
 from tests.release.samples import SMALL, build, contents, write_inputs, write_spec
 from tests.release.test_publish import Publisher, publisher
 
@@ -42,6 +44,17 @@ def named(**changes: Any) -> Change:
 
 def more_rows(name: str, text: dict[str, Any]) -> None:
     text["files"][name].update(rows=8)
+
+
+def first_row_twice(path: Path) -> None:
+    rows = pq.read_table(path).to_pylist()
+    write(path, [rows[0], *rows], pq.read_schema(path))
+
+
+def one_type_less(path: Path) -> None:
+    names = Names(VerifiedBytes(path.read_bytes()))
+    kinds = [[names.record(kind, n) for n in range(count)] for kind, count in enumerate(names.counts)]
+    path.write_bytes(pack_names([*kinds[:TYPES], kinds[TYPES][:-1]]))
 
 
 def longer(path: Path) -> None:
@@ -75,7 +88,8 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
             "path": "/x",
             "kernel_hashes_enforced": "maybe",
         }.items()
-    ],
+    ]
+    + [{manifest.FIRMWARE: first_row_twice}],
     (manifest.LAUNCHABLE, "every row"): [
         {manifest.LAUNCHABLE: named(**{name: value})}
         for name, value in {"verdict": "yes", "reason": "it boots", "source": "me", "technology": "tdx"}.items()
@@ -95,6 +109,7 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
         {PROFILE: replaced('title = "', 'title = "The ')},
         {manifest.VCPU_TYPES: replaced('"EPYC-Milan"', '"EPYC-Milano"')},
         {manifest.NAMES: longer},
+        {manifest.NAMES: one_type_less},
     ],
     (manifest.NAME, "rows of the component tables"): [
         {manifest.NAME: in_manifest(partial(more_rows, name))}
@@ -110,9 +125,11 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
         {manifest.NAME: in_manifest(lambda text: text["left_out"][0].update(firmware="whole.fd"))},
         {manifest.SPEC: replaced('"1-3"', '"1-4"')},
         {manifest.SPEC: replaced('"none"', '"nobody"')},
+        {manifest.SPEC: in_manifest(lambda text: text["technologies"].pop("sev"))},
     ],
     ("launch_digests*.parquet", "bsp_vmsa_sha256, ap_vmsa_sha256"): [
         {SNP: named(bsp_vmsa_sha256=OTHER)},
+        {SNP: in_rows(lambda row: row.update(vcpu_signature=None), which=lambda row: row["vcpu_signature"])},
         {SNP: in_rows(lambda row: row.update(ap_vmsa_sha256=OTHER), which=lambda row: row["vcpus"] == 1)},
         {SNP: in_rows(lambda row: row.update(ap_vmsa_sha256=None), which=lambda row: row["vcpus"] == 2)},
         {"sev/launch_digests.parquet": named(bsp_vmsa_sha256=OTHER)},
@@ -216,6 +233,27 @@ def test_names_are_checked_under_the_version_they_have(small: Built, tmp_path: P
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        (manifest.VCPU_TYPES, b"\xff", "is not UTF-8 text"),
+        (PROFILE, b"\xff", "is not UTF-8 text"),
+        (manifest.KERNEL_HASHES, None, "is not a table of the columns that it has to have"),
+        (manifest.FIRMWARE, None, "is not a table of the columns that it has to have"),
+    ],
+)
+def test_a_component_file_of_another_form_is_malformed(
+    small: Built, tmp_path: Path, name: str, data: bytes | None, why: str
+) -> None:
+    def other(path: Path) -> None:
+        path.write_bytes((small.folder / manifest.LAUNCHABLE).read_bytes() if data is None else data)
+
+    lying(small, tmp_path / "copy", {name: other})
+    with pytest.raises(MalformedRecord, match=f"{name} {why}"):
+        Catalog.open(tmp_path / "copy").check_components()
+    assert f"{name} {why}" in [fault for _, fault in all_faults(Catalog.open(tmp_path / "copy").components)]
+
+
 def test_damage_is_said_to_be_damage(small: Built, tmp_path: Path) -> None:
     """And names that are none of any form are a fault as any other."""
     shutil.copytree(small.folder, tmp_path / "copy")
@@ -233,6 +271,13 @@ def test_damage_is_said_to_be_damage(small: Built, tmp_path: Path) -> None:
     lying(small, tmp_path / "nonsense", {manifest.NAMES: nonsense})
     with pytest.raises(VerificationFailed, match="components/names shows what does not follow: the names of the"):
         Catalog.open(tmp_path / "nonsense").check_components()
+
+
+def test_a_long_text_is_told_in_short(small: Built, tmp_path: Path) -> None:
+    lying(small, tmp_path / "lie", {manifest.NAMES: put(1, "x" * 10_000)})
+    ((_, fault),) = all_faults(Catalog.open(tmp_path / "lie").components)
+    assert len(fault) < 500
+    assert "x' and more where 'mine' follows" in fault
 
 
 def test_faults_are_counted_and_not_all_listed(small: Built, tmp_path: Path) -> None:
