@@ -1,9 +1,20 @@
-"""The one part pyproject.toml cannot say: build the compiled helpers where a C compiler is."""
+"""What pyproject.toml cannot say: compiled helpers where a C compiler is, and the same bytes wherever it is built."""
 
+import gzip
+import os
+import stat
+import tarfile
+import time
+import zipfile
 from pathlib import Path
 
 from cffi import FFI
 from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
+
+WHEN = int(os.environ.setdefault("SOURCE_DATE_EPOCH", "315532800"))  # 1980, where ZIP begins
 
 SHA256 = "void ldcat_sha256_compress(uint8_t *state, const uint8_t *blocks, size_t count);"
 
@@ -43,11 +54,60 @@ int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t digest_si
 """
 
 
+def mode_of(found):
+    """Without what the umask of a checkout says."""
+    return 0o755 if stat.S_ISDIR(found) or found & stat.S_IXUSR else 0o644
+
+
+class Sdist(sdist):
+    """Files in the order of their names, of nobody and of one time."""
+
+    def make_archive(self, base_name, *_, base_dir, **__):
+        def anonymous(found):
+            found.uid, found.gid, found.uname, found.gname, found.mtime = 0, 0, "", "", WHEN
+            found.mode = mode_of(found.mode if found.isreg() else stat.S_IFDIR)
+            return found
+
+        path = f"{base_name}.tar.gz"
+        with (
+            Path(path).open("wb") as file,
+            gzip.GzipFile("", "wb", fileobj=file, mtime=WHEN) as packed,
+            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
+            archive.add(base_dir, filter=anonymous)
+        return path
+
+
+class Wheel(bdist_wheel):
+    """Setuptools takes the time from SOURCE_DATE_EPOCH, and modes from the checkout."""
+
+    def run(self):
+        super().run()
+        path = Path(self.distribution.dist_files[-1][2])
+        with zipfile.ZipFile(path) as made:
+            files = [(one.filename, one.external_attr >> 16, made.read(one)) for one in made.infolist()]
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as again:
+            for name, mode, data in files:
+                entry = zipfile.ZipInfo(name, time.gmtime(WHEN)[:6])
+                entry.external_attr, entry.compress_type = (stat.S_IFREG | mode_of(mode)) << 16, zipfile.ZIP_DEFLATED
+                entry.create_system = 3
+                again.writestr(entry, data)
+
+
+class Extensions(build_ext):
+    """No path of this machine: Python may be linked with where its own library is, which these do not need."""
+
+    def build_extensions(self):
+        linker = getattr(self.compiler, "linker_so", [])
+        self.compiler.linker_so = [word for word in linker if not word.startswith("-Wl,-rpath")]
+        super().build_extensions()
+
+
 def extension(module, declarations, source, **options):
     """A cffi extension that may fail to build."""
     helper = FFI()
     helper.cdef(declarations)
-    helper.set_source(module, source, depends=sources, extra_compile_args=["-O3", "-Wno-psabi"], **options)
+    helper.set_source(module, source, depends=sources, extra_compile_args=["-O3", "-g0", "-Wno-psabi"], **options)
     built = helper.distutils_extension("build")
     built.optional = True  # without a compiler the pure-Python paths give the same digests
     return built
@@ -56,6 +116,7 @@ def extension(module, declarations, source, **options):
 native = Path("catalog/launch/native")
 sources = sorted(map(str, Path("catalog").rglob("*.[ch]")))
 setup(
+    cmdclass={"sdist": Sdist, "bdist_wheel": Wheel, "build_ext": Extensions},
     ext_modules=[
         extension("catalog.abi._sha256", SHA256, '#include "sha256.c"', include_dirs=["catalog/abi"]),
         extension(
@@ -66,5 +127,5 @@ setup(
             include_dirs=[str(native)],
         ),
         extension("catalog.release._rows", ROWS, '#include "rows.c"', include_dirs=["catalog/release"]),
-    ]
+    ],
 )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+SHIPPED = ("bin", "catalog", "data", "pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in")
 
 
 def test_every_package_is_listed() -> None:
@@ -26,7 +29,7 @@ def installed_without_compiler(tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
-    for name in ("bin", "catalog", "data", "pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in"):
+    for name in SHIPPED:
         (source / name).symlink_to(ROOT / name)
     environment = {**os.environ, "CC": "false", "TMPDIR": str(folder)}
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
@@ -36,6 +39,51 @@ def installed_without_compiler(tmp_path_factory: pytest.TempPathFactory) -> Path
     target = folder / "site"
     subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(built)], check=True)
     return target
+
+
+BUILD = """
+import os, sys
+from setuptools import build_meta
+out, umask = sys.argv[1:]
+os.umask(int(umask, 8))
+build_meta.build_sdist(out)
+build_meta.build_wheel(out)
+"""
+
+
+def built_in(source: Path, umask: int, when: int) -> dict[str, bytes]:
+    """The sdist and the wheel of a checkout in a folder, made under a umask at a time."""
+    source.mkdir(parents=True)
+    for name in SHIPPED:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("*.so", "__pycache__")
+            shutil.copytree(ROOT / name, source / name, ignore=ignored, copy_function=shutil.copyfile)
+        else:
+            shutil.copyfile(ROOT / name, source / name)
+    for path in source.rglob("*"):
+        path.chmod((0o777 if path.is_dir() or path.parent.name == "bin" else 0o666) & ~umask)
+        os.utime(path, (when, when))
+    out = source.parent / "out"
+    out.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
+    command = [sys.executable, "-c", BUILD, str(out), f"{umask:o}"]
+    subprocess.run(command, cwd=source, env=environment, check=True, capture_output=True)
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def test_two_builds_are_the_same_bytes_wherever_they_are_made(tmp_path: Path) -> None:
+    one = built_in(tmp_path / "a/source", 0o022, 10**9)
+    other = built_in(tmp_path / "b/in another folder/source", 0o077, 1_700_000_001)
+    assert sorted(name.rpartition(".")[2] for name in one) == ["gz", "whl"]
+    assert one.keys() == other.keys()
+    for name, data in one.items():
+        assert data == other[name], name
+    with zipfile.ZipFile(next((tmp_path / "a/out").glob("*.whl"))) as wheel:
+        modules = [name for name in wheel.namelist() if name.endswith(".so")]
+        assert len(modules) == (3 if shutil.which("cc") else 0)
+        for name in modules:
+            for path in (tmp_path, Path(sys.base_prefix), Path.home()):
+                assert str(path).encode() not in wheel.read(name), name
 
 
 def _run(site: Path, *arguments: str) -> str:
