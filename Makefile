@@ -7,7 +7,7 @@ SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/*/*.[c
 NATIVE := catalog/launch/native
 COVERED := abi firmware launch
 
-.PHONY: catalog test test-real check sanitize fuzz firmware bench clean
+.PHONY: catalog test test-real check sanitize fuzz firmware bench lock sbom dist clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
 	$(BIN)/ldcat build
@@ -45,13 +45,28 @@ fuzz: $(VENV)/.installed-fuzz  ## every parser of input under atheris, bounded
 firmware: $(VENV)/.installed  ## fetch the published images again with apt, and compare them with the records
 	$(BIN)/python -m tools.debian_firmware
 
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock'
+
+lock: $(VENV)/.installed-release  ## the versions and hashes that the image of the service is made of
+	$(LOCK) --upgrade --extra serve --output-file docs/deploy/requirements.txt pyproject.toml
+	echo 'setuptools>=77' | cat - docs/deploy/requirements.txt | grep -E '^(setuptools|cffi)' | sed 's/ .*//' | \
+		$(LOCK) --upgrade --output-file docs/deploy/requirements-build.txt -
+
+sbom: $(VENV)/.installed-release  ## what of others is in the image, as CycloneDX, from the lock
+	mkdir -p dist
+	$(BIN)/python -m tools.sbom dist/ldcat.cdx.json
+
+dist: $(VENV)/.installed-release  ## sdist, wheel and SBOM in dist/, the same bytes wherever; refused where a place is to be filled in
+	$(BIN)/python -m tools.release dist
+
 ROWS ?= 10_000_000
 
 bench: $(VENV)/.installed-test  ## measure, and write docs/benchmarks.md; ROWS of the large catalog
 	$(BIN)/python -m tools.bench --rows $(ROWS)
 
 clean:
-	rm -rf $(VENV) build *.egg-info catalog/*/_*.so catalog/*/*/_*.so
+	rm -rf $(VENV) build dist *.egg-info catalog/*/_*.so catalog/*/*/_*.so
 
 $(VENV)/.installed: $(SOURCES)
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +75,10 @@ $(VENV)/.installed: $(SOURCES)
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+$(VENV)/.installed-release: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[release]'
 	touch $@
 
 $(VENV)/.installed-fuzz: $(VENV)/.installed-test

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+
+from catalog import __version__
+from tools import release
+from tools.sbom import LOCK, sbom
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ("bin", "catalog", "data", "pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in")
@@ -117,3 +124,113 @@ def test_the_wheel_holds_what_pages_are_made_of(installed_without_compiler: Path
     for folder in (Path("catalog/faces/templates"), Path("catalog/faces/web/assets")):
         shipped = {path.name for path in (installed_without_compiler / folder).iterdir()} - {"__pycache__"}
         assert shipped == {path.name for path in (ROOT / folder).iterdir()} - {"__pycache__"}
+
+
+def locked(name: str) -> dict[str, list[str]]:
+    """The packages of a lock, each with the version it is pinned to and its hashes."""
+    found: dict[str, list[str]] = {}
+    for entry in re.sub(r"\\\n\s*", "", (ROOT / "docs/deploy" / name).read_text()).splitlines():
+        if entry and not entry.startswith("#"):
+            pin = re.fullmatch(r"([a-z0-9-]+)==([0-9.]+)(?: ; [^#]+?)?((?: ?--hash=sha256:[0-9a-f]{64})+)", entry)
+            assert pin, f"{name}: {entry[:80]} is not pinned to a version and to hashes"
+            found[pin[1]] = [pin[2], *re.findall(r"[0-9a-f]{64}", pin[3])]
+    return found
+
+
+def test_the_image_is_made_of_what_the_lock_names_by_hash() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["serve"]
+    for name, requirements in (
+        ("requirements.txt", wanted),
+        ("requirements-build.txt", project["build-system"]["requires"]),
+    ):
+        pinned = locked(name)
+        for requirement in map(Requirement, requirements):
+            assert requirement.specifier.contains(pinned[requirement.name][0]), f"{name}: make lock ({requirement})"
+        assert "//" not in (ROOT / "docs/deploy" / name).read_text()  # of no host in particular
+
+
+def steps_of_the_image() -> list[list[str]]:
+    lines = re.sub(r"\\\n\s*", "", (ROOT / "docs/deploy/Containerfile").read_text()).splitlines()
+    return [line.split(" ", 1) for line in lines if line and not line.startswith("#")]
+
+
+def test_nothing_is_installed_into_the_image_without_its_hash() -> None:
+    ran = [command for step in steps_of_the_image() if step[0] == "RUN" for command in step[1].split("&&")]
+    installs = [command for command in ran if re.search(r"pip (install|wheel|download)", command)]
+    assert len(installs) == 4
+    for command in installs:
+        if "-r /lock/" in command:
+            assert "--require-hashes" in command
+        else:
+            assert "--no-deps" in command
+            assert "--no-index" in command
+
+
+def test_no_base_image_is_invented() -> None:
+    steps = steps_of_the_image()
+    assert [step for step in steps if step[0] == "FROM"] == [
+        ["FROM", "${BASE}@${BASE_DIGEST} AS build"],
+        ["FROM", "${BASE}@${BASE_DIGEST}"],
+    ]
+    given = dict(step[1].split("=") for step in steps if step[0] == "ARG")
+    assert given == {"BASE": "build-arg-BASE-is-missing", "BASE_DIGEST": "build-arg-BASE_DIGEST-is-missing"}
+    # the name has a capital, and the digest no hash function: no engine takes them for a reference
+    assert given["BASE"] != given["BASE"].lower()
+    assert ":" not in given["BASE_DIGEST"]
+
+
+def test_no_engine_builds_the_image_on_nothing() -> None:
+    engine = shutil.which("buildah") or shutil.which("podman")
+    if engine is None:
+        pytest.skip("neither buildah nor podman is installed")
+    command = [engine, "--storage-driver", "vfs", "build", "-f", "docs/deploy/Containerfile", "."]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "build-arg-BASE-is-missing@build-arg-BASE_DIGEST-is-missing" in done.stdout + done.stderr
+    assert "invalid reference format" in done.stderr
+
+
+def test_the_sbom_has_what_the_lock_has_and_is_the_same_each_time() -> None:
+    made = sbom(LOCK)
+    assert sbom(LOCK) == made
+    document = json.loads(made)
+    assert (document["bomFormat"], document["metadata"]["component"]["name"]) == ("CycloneDX", "ldcat")
+    assert document["metadata"]["component"]["version"] == __version__
+    assert {"timestamp", "serialNumber"}.isdisjoint({*document, *document["metadata"]})
+    listed = {
+        component["name"]: [component["version"], *(h["content"] for h in component["externalReferences"][0]["hashes"])]
+        for component in document["components"]
+    }
+    assert {name: (pin[0], {*pin[1:]}) for name, pin in listed.items()} == {
+        name: (pin[0], {*pin[1:]}) for name, pin in locked("requirements.txt").items()
+    }
+
+
+def test_no_release_is_made_while_a_place_is_to_be_filled_in(tmp_path: Path) -> None:
+    for name in release.READ:
+        shutil.copy(ROOT / name, tmp_path / name)
+    (found,) = release.places(tmp_path)
+    assert found.startswith("SECURITY.md:5: PUBLISHER: fill in before release")
+    refused = subprocess.run(
+        [sys.executable, "-m", "tools.release", str(tmp_path / "dist")], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (refused.returncode, found in refused.stderr) == (1, True)
+    assert not (tmp_path / "dist").exists()
+    text = (tmp_path / "SECURITY.md").read_text()
+    (tmp_path / "SECURITY.md").write_text(text.replace("PUBLISHER: fill in before release: ", ""))
+    assert list(release.places(tmp_path)) == []
+
+
+def test_the_security_policy_says_what_it_has_to() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    assert re.findall(r"^## (.*)", text, re.MULTILINE) == [
+        "Reporting",
+        "Supported versions",
+        "What is a vulnerability",
+        "What is none",
+    ]
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / target).exists(), target
+    assert "@" not in text  # no address is invented
+    assert "http" not in text
