@@ -62,10 +62,13 @@ def _part_bytes(count: Count, digest_size: int) -> float:
 def check_room(folder: Path, needed: int) -> None:
     """Raises UsageError where the file system of a folder, which need not be there, has less room than that."""
     there = Path(os.path.realpath(folder))
-    while not there.exists():
-        there = there.parent
-    free = shutil.disk_usage(there).free
-    if needed > free:
+    try:
+        while not there.exists():
+            there = there.parent
+        total, _, free = shutil.disk_usage(there)
+    except OSError:  # whoever writes there is told why that cannot be
+        return
+    if total and needed > free:  # some file systems hold nothing at all
         raise UsageError(
             f"the catalog needs about {_said(needed)} in {folder}, and {_said(free)} are free",
             "name a folder on a larger disk with --out, or list fewer values in the spec",

@@ -119,11 +119,11 @@ def test_a_build_that_the_disk_has_no_room_for_is_refused_before_it_starts(
 
 def test_the_room_is_that_of_the_file_system_it_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    usage = namedtuple("usage", "free")
+    usage = namedtuple("usage", "total used free")
 
     def disk_usage(path: Path) -> usage:
         asked.append(path)
-        return usage(free.pop())
+        return usage(1 << 60, 0, free.pop())
 
     monkeypatch.setattr(shutil, "disk_usage", disk_usage)
     spec = write_spec(tmp_path, ONE_ROW)
