@@ -18,6 +18,7 @@ from catalog.query.store import Catalog, check_schema
 from catalog.query.walk import Walker
 from catalog.release import manifest
 from catalog.release.names import FalseNames
+from catalog.release.parquet import open_parquet, parquet_errors
 from catalog.release.records import DigestRecord
 from catalog.release.revocations import Revocations
 from catalog.release.rows import first_bits
@@ -120,10 +121,9 @@ def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[d
     name = parts[first_bits(digest.value, (len(parts) - 1).bit_length())]
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    try:
-        file = pq.ParquetFile(pa.BufferReader(catalog.verified(name)))
+    with parquet_errors(name, "a table of launch digests"):
+        file = open_parquet(catalog, name)
         check_schema(file.schema_arrow, technology, name)
         for group in range(file.num_row_groups):
             range_of = file.metadata.row_group(group).column(0).statistics
@@ -131,8 +131,6 @@ def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[d
                 table = file.read_row_group(group, use_threads=False)
                 wanted = pa.scalar(digest.value, table.schema.field("launch_digest").type)
                 yield from table.filter(pc.equal(table["launch_digest"], wanted)).to_pylist()
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise MalformedRecord(f"{name} is not a table of launch digests") from error
 
 
 def _matches(catalog: Catalog, digest: LaunchDigest, row: Mapping[str, Any]) -> Iterator[Match]:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SevPolicy
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
-from catalog.errors import MalformedRecord, UsageError
+from catalog.errors import UsageError
 from catalog.launch.measure_scan import scan_launch_measure
 from catalog.launch.native.paths import Kernels
 from catalog.query.evidence import LaunchMeasureData
 from catalog.query.store import Catalog, check_schema
 from catalog.release import manifest
 from catalog.release.engine import processors
+from catalog.release.parquet import open_parquet, parquet_errors
 
 if TYPE_CHECKING:
     from catalog.release.direct import Room
@@ -93,16 +94,11 @@ def search(
 
 def _digests(catalog: Catalog, technology: str, name: str, room: Room) -> memoryview:
     """All digests of a Parquet part, one after the other."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     data = catalog.verified_in(room, name)
-    try:
-        file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(data)))
+    with parquet_errors(name, "a table of launch digests"):
+        file = open_parquet(catalog, name, data)
         check_schema(file.schema_arrow, technology, name)
         column = file.read(["launch_digest"], use_threads=False)["launch_digest"].combine_chunks()
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise MalformedRecord(f"{name} is not a table of launch digests") from error
     if not len(column):
         return memoryview(b"")
     return memoryview(column.buffers()[1])[32 * column.offset : 32 * (column.offset + len(column))]

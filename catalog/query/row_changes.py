@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from catalog.errors import MalformedRecord
 from catalog.query.store import Catalog, check_schema
 from catalog.release.enumeration import Progress
 from catalog.release.manifest import part_names
+from catalog.release.parquet import open_parquet, parquet_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -245,18 +245,12 @@ class _Parts:
         return bisect_left(range(len(digests)), first, key=lambda row: bytes(digests[row].as_py()))
 
     def _read(self, name: str) -> pa.Table:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        data = pa.BufferReader(self._catalog.verified(name))
         repeated = ["technology", "firmware_sha256", "kernel_hashes_sha256", "vmm"]
-        try:
-            check_schema(pq.read_schema(data), self._technology, name)
-            data.seek(0)
-            file = pq.ParquetFile(data, read_dictionary=repeated)
+        data = self._catalog.verified(name)
+        with parquet_errors(name):
+            check_schema(open_parquet(self._catalog, name, data).schema_arrow, self._technology, name)
+            file = open_parquet(self._catalog, name, data, read_dictionary=repeated)
             return file.read(columns=["technology", *_COLUMNS], use_threads=False)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise MalformedRecord(f"{name} is no Parquet file") from error
 
     def _empty(self) -> pa.Table:
         from catalog.launch.technology import technology_named

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import chain
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from catalog.errors import MalformedRecord, Unreadable, UsageError, VerificationFailed
+from catalog.errors import Unreadable, UsageError, VerificationFailed
 from catalog.release import manifest
 from catalog.release.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.release.log_history import History, read_history
 from catalog.release.manifest import CatalogFiles
+from catalog.release.parquet import open_parquet, parquet_errors
 from catalog.release.records import ReleaseRecord, RevokeRecord, leaf_of, parse_record
 from catalog.release.release_rules import MAX_TRUST_STEP, Before, revocations_json
 from catalog.release.revocation_chain import RevocationChain
@@ -220,10 +220,8 @@ def _artifacts(
 
 
 def _rows(catalog: CatalogFiles) -> Rows:
-    try:
+    with parquet_errors("a file of the catalog", "a table of launch digests"):
         return Rows.of(_tables(catalog))
-    except (pa.ArrowException, KeyError) as error:
-        raise MalformedRecord("a file of the catalog is not a table of launch digests") from error
 
 
 def _tables(catalog: CatalogFiles) -> Iterator[pa.Table]:
@@ -231,7 +229,7 @@ def _tables(catalog: CatalogFiles) -> Iterator[pa.Table]:
         if not entry.parts and entry.rows:
             raise UsageError(f"the catalog keeps distinguished {name} digests only", "publish one that has every row")
         for part in manifest.part_names(name, entry.parts):
-            file = pq.ParquetFile(pa.BufferReader(catalog.verified(part)))
+            file = open_parquet(catalog, part)
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, columns=list(COLUMNS), use_threads=False)
 

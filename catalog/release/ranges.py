@@ -16,6 +16,7 @@ import msgspec
 from catalog.errors import MalformedInput, MalformedRecord, UsageError
 from catalog.release.enumeration import Progress
 from catalog.release.manifest import CatalogFiles, part_names
+from catalog.release.parquet import open_parquet, parquet_errors
 from catalog.wire import U16, U32, Wire, decode_json
 
 FORMAT = "ldcat-range/1"
@@ -157,15 +158,8 @@ def _axes(catalog: CatalogFiles) -> dict[str, list[Any]]:
 
 
 def _read(catalog: CatalogFiles, name: str) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.ParquetFile(pa.BufferReader(catalog.verified(name))).read(
-            columns=["launch_digest", *AXES], use_threads=False
-        )
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise MalformedRecord(f"{name} is not a table of launch digests") from error
+    with parquet_errors(name, "a table of launch digests"):
+        return open_parquet(catalog, name).read(columns=["launch_digest", *AXES], use_threads=False)
 
 
 class _Stream:

@@ -53,7 +53,7 @@ def _combinations(components: Components, technology: str, name: str) -> Iterato
 
     from catalog.release.digest_table import digest_schema
 
-    table = read_parquet(components.verified(name), name)
+    table = read_parquet(components, name)
     if not table.schema.equals(digest_schema(technology, technology_named(technology).digest_size)):
         return
     alone = pc.fill_null(pc.equal(table["vcpus"], 1), False)
