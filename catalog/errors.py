@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import os
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -130,21 +131,37 @@ class OutOfMemory(LdcatError):
 
     exit_code = 13
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"memory is out: {what}", "give this process more memory, or ask for less at once")
-
 
 _FULL = {
     errno.ENOSPC: "no room is left",
     errno.EDQUOT: "the quota is used up",
     errno.EFBIG: "files may not be so large here",
 }
+_FULL_IN_WORDS = {
+    **{os.strerror(number).lower(): said for number, said in _FULL.items()},
+    "disk is full": _FULL[errno.ENOSPC],  # SQLite
+    "failed to offload": _FULL[errno.ENOSPC],  # DuckDB, for want of room for what is too much for memory
+}
+_OUT = ("OutOfMemoryException",)
+"""Of DuckDB, which is not loaded to be asked."""
+
+_OF_DATABASES = ("IOException", "FatalException", "OperationalError", *_OUT)
+_OUT_IN_WORDS = ("can't start new thread", "failed to map segment", "cannot allocate memory")
+"""Of Python that starts a thread, or loads a library."""
 
 
-def shortage(error: OSError | MemoryError, what: str) -> DiskFull | OutOfMemory | None:
-    """The error for a system that has no more room, or no more memory; None for another one. what: needs it."""
-    if isinstance(error, MemoryError) or error.errno == errno.ENOMEM:
-        return OutOfMemory(what)
-    if error.errno in _FULL:
-        return DiskFull(f"{what}: {_FULL[error.errno]}", f"make room, or a larger quota or limit, for {what}")
+def shortage(error: BaseException, what: str) -> DiskFull | OutOfMemory | None:
+    """The error for a system that has no more room, or no more memory, however a library says so; None for another one.
+
+    what: needs it, such as a file.
+    """
+    number, said = (error.errno or 0) if isinstance(error, OSError) else 0, str(error).lower()
+    full = _FULL.get(number)
+    if type(error).__name__ in _OF_DATABASES:
+        full = next((meant for words, meant in _FULL_IN_WORDS.items() if words in said), None)
+    if full:
+        return DiskFull(f"{what}: {full}", "make room there, or get a larger quota; nothing half-written counts")
+    is_out = isinstance(error, MemoryError) or number == errno.ENOMEM or type(error).__name__ in _OUT
+    if is_out or (isinstance(error, RuntimeError | ImportError) and any(words in said for words in _OUT_IN_WORDS)):
+        return OutOfMemory(f"{what}: memory is out", "give this process more memory, or ask for less at once")
     return None

@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 
 from catalog import __version__
 from catalog.abi import sha256
-from catalog.errors import LdcatError, Unreadable
+from catalog.errors import LdcatError, OutOfMemory, Unreadable, shortage
 from catalog.faces import interrupts, render
 from catalog.faces.options import kernels
 
@@ -113,8 +113,7 @@ def run(arguments: Sequence[str]) -> int:
         wanted = arguments[:1] if arguments and arguments[0] in _COMMANDS else _COMMANDS
         result = _finished(app_of(wanted), arguments)
     except LdcatError as failure:
-        render.error(failure)
-        return failure.exit_code
+        return _said(failure)
     except TyperException as failure:
         message = " ".join(failure.format_message().split()) or "nothing was asked for"
         render.problem(message[:1].lower() + message[1:].rstrip("."), "ldcat --help")
@@ -122,10 +121,13 @@ def run(arguments: Sequence[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted()
     except OSError as failure:
-        return cannot_write(failure)
+        short = shortage(failure, str(failure.filename)) if failure.filename else _no_memory(failure)
+        return _said(short) if short else cannot_write(failure)
     except SystemExit:  # typer's answer to a closed pipe
         return cannot_write(BrokenPipeError())
-    except Exception as failure:  # a defect: said in one line, with the place to look at
+    except Exception as failure:  # a defect, but for a shortage: said in one line, with the place to look at
+        if short := shortage(failure, _asked(arguments)):
+            return _said(short)
         place = traceback.extract_tb(failure.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         render.problem(
@@ -144,6 +146,21 @@ def _finished(app: typer.Typer, arguments: Sequence[str]) -> object:
     finally:
         if interrupts.heard():
             raise KeyboardInterrupt
+
+
+def _said(failure: LdcatError) -> int:
+    render.error(failure)
+    return failure.exit_code
+
+
+def _no_memory(failure: OSError) -> LdcatError | None:
+    """Not what standard output has no room for, which is said as everything of that."""
+    short = shortage(failure, "ldcat")
+    return short if isinstance(short, OutOfMemory) else None
+
+
+def _asked(arguments: Sequence[str]) -> str:
+    return f"ldcat {arguments[0]}" if arguments and arguments[0] in _COMMANDS else "ldcat"
 
 
 def _interrupted() -> int:

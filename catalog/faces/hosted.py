@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from catalog.errors import Unreadable
+from catalog.errors import DiskFull, Unreadable
 from catalog.faces import homes
 from catalog.faces.places import HostedPlace
 from catalog.faces.static_host import NotThere, StaticHost
@@ -106,7 +106,7 @@ class HostedLog(LogFolder):
             return
         self._place(path)
         if entry.size > (free := shutil.disk_usage(self.root).free):
-            raise Unreadable(f"{self.name}/{path} has {entry.size:,} bytes, and {self.root} has room for {free:,}")
+            raise DiskFull(f"{self.name}/{path} has {entry.size:,} bytes, and {self.root} has room for {free:,}")
         with self.host.opened(path, entry.size + 1) as chunks, progress(entry.size) as told:
             write_verified(self.root / path, _told(chunks, told), size=entry.size, sha256=entry.sha256)
 

@@ -76,4 +76,5 @@ def remembered(what: str, origin: str) -> LastCheckpoint:
     """Where it is kept what this machine signed, or saw, last of a log; raises Unreadable where there is no place."""
     from catalog.release.log_folder import LastCheckpoint
 
-    return LastCheckpoint(state_folder() / what / f"{quote(origin, safe='')}.note")
+    home = state_folder()
+    return LastCheckpoint(home / what / f"{quote(origin, safe='')}.note", home)

@@ -31,12 +31,15 @@ _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET")
 
 def main() -> None:
     """The command `ldcat`."""
-    if sys.argv[1:2] == ["lookup"]:
-        answer = plain_lookup(sys.argv[2:])
-        if answer is not None:
-            _end(*answer)
-    from catalog.faces.cli import main as whole
-
+    try:
+        if sys.argv[1:2] == ["lookup"]:
+            answer = plain_lookup(sys.argv[2:])
+            if answer is not None:
+                _end(*answer)
+        from catalog.faces.cli import main as whole
+    except MemoryError:  # before there is anyone to tell it
+        os.write(2, b"ldcat: error: memory is out\n")
+        os._exit(13)
     whole()
 
 

@@ -172,7 +172,7 @@ def _verified_once(place: Place, trust: bytes, warn: Warn) -> PublishedRelease:
     log, since, path = SeenLog("seen", verified.release.origin), int(time.time()) - MAX_AHEAD, Path(memory.path)
     text = memory.text(verified.release, bytes(verified.note), (str(log.path), bytes(kept)), since)
     with suppress(Unreadable), log.locked():  # where it cannot be kept, it is verified again the next time
-        StateFolder(path.parent).write([(path.name, text)])
+        StateFolder(path.parent.parent).write([(f"{path.parent.name}/{path.name}", text)])
     return verified.release
 
 

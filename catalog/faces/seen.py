@@ -147,7 +147,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     what: is written, for people.
     """
     try:
-        with opened(path.parent, private=True) as folder:
+        with opened(path.parent.parent, path.parent.name, private=True) as folder:
             descriptor = open_lock(folder, path.name, private=True)
     except OSError as error:
         refused = unreadable(path, error)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from catalog.errors import LdcatError
+from catalog.errors import LdcatError, shortage
 from catalog.faces import render
 
 if TYPE_CHECKING:
@@ -39,7 +39,11 @@ def witness_app(witness: Witness, records: Records, clock: Callable[[], int]) ->
         except LdcatError as error:
             render.error(error)
         except Exception as error:
-            render.problem(f"internal error: {type(error).__name__}: {error}", "this is a defect of ldcat; report it")
+            if short := shortage(error, "an answer"):
+                render.error(short)
+            else:
+                said = f"internal error: {type(error).__name__}: {error}"
+                render.problem(said, "this is a defect of ldcat; report it")
         else:
             headers = {**_HEADERS, "Content-Type": answer.content_type}
             return Response(answer.body, answer.status, headers)

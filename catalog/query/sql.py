@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from catalog.errors import MalformedRecord, UsageError
+from catalog.errors import LdcatError, MalformedRecord, UsageError, shortage
 from catalog.query.store import Catalog
 from catalog.release.database import NO_ROWS, create_joins, plain_views
 from catalog.release.parquet import read_parquet
@@ -48,7 +48,7 @@ def run_query(catalog: Catalog, query: str) -> tuple[list[str], Iterator[tuple[A
         columns = [column[0] for column in result.description or ()]
         first = result.fetchmany(1)
     except (duckdb.Error, *_NO_PYTHON_VALUE) as error:
-        raise UsageError(f"query: {_first_line(error)}") from error
+        raise _refused(error) from error
     return columns, _all_rows(result, first)
 
 
@@ -56,7 +56,7 @@ def _table(catalog: Catalog, names: Sequence[str]) -> pa.Table:
     """The rows of some files, as verified, in memory."""
     import pyarrow as pa
 
-    return pa.concat_tables([read_parquet(catalog.verified(name), name) for name in names])
+    return pa.concat_tables([read_parquet(catalog, name) for name in names])
 
 
 def _revocations(catalog: Catalog) -> pa.Table:
@@ -77,7 +77,12 @@ def _all_rows(result: Any, first: list[tuple[Any, ...]]) -> Iterator[tuple[Any, 
             yield from rows
             rows = result.fetchmany(1000)
     except (duckdb.Error, *_NO_PYTHON_VALUE) as error:
-        raise UsageError(f"query: {_first_line(error)}") from error
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> LdcatError:
+    """A query that DuckDB does not answer, or has no room for."""
+    return shortage(error, "the query") or UsageError(f"query: {_first_line(error)}")
 
 
 def _first_line(error: Exception) -> str:

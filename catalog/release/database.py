@@ -9,6 +9,7 @@ from catalog.errors import UsageError
 from catalog.release import manifest
 from catalog.release.inputs import unreadable
 from catalog.release.manifest import Manifest
+from catalog.release.parquet import check_footer, parquet_errors
 from catalog.release.writer import beside, put
 
 CONFIGURATIONS = """
@@ -75,10 +76,15 @@ def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
 
 
 def _create_views(connection: Any, catalog: Manifest, folder: Path) -> None:
+    import pyarrow.parquet as pq
+
     for view, names in plain_views(catalog).items():
         if not names:
             connection.execute(f"CREATE VIEW {view} AS {NO_ROWS}")
             continue
+        for name in names:
+            with parquet_errors(name):
+                check_footer(pq.read_metadata(folder / name), catalog.files[name], name)
         paths = (str((folder / name).resolve()).replace("'", "''") for name in names)
         quoted = ", ".join(f"'{path}'" for path in paths)
         connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet([{quoted}])")  # noqa: S608

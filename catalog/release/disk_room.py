@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from catalog.errors import UsageError
+from catalog.errors import DiskFull
 from catalog.launch.technology import technologies
 from catalog.release.counting import Count
 from catalog.release.distinguished import chain_steps
@@ -60,7 +60,7 @@ def _part_bytes(count: Count, digest_size: int) -> float:
 
 
 def check_room(folder: Path, needed: int) -> None:
-    """Raises UsageError where the file system of a folder, which need not be there, has less room than that."""
+    """Raises DiskFull where the file system of a folder, which need not be there, has less room than that."""
     there = Path(os.path.realpath(folder))
     try:
         while not there.exists():
@@ -69,7 +69,7 @@ def check_room(folder: Path, needed: int) -> None:
     except OSError:  # whoever writes there is told why that cannot be
         return
     if total and needed > free:  # some file systems hold nothing at all
-        raise UsageError(
+        raise DiskFull(
             f"the catalog needs about {_said(needed)} in {folder}, and {_said(free)} are free",
             "name a folder on a larger disk with --out, or list fewer values in the spec",
         )

@@ -13,7 +13,7 @@ from multiprocessing import active_children, get_context, parent_process
 from threading import Thread
 from typing import Any, TypeVar
 
-from catalog.errors import LdcatError
+from catalog.errors import OutOfMemory
 from catalog.release.direct import keep_freed_memory
 
 Task = TypeVar("Task")
@@ -39,7 +39,7 @@ class Engine:
         """The number and the result of each task, in the order they are done; tasks are made when they are due.
 
         Close it: then no task is left running in this process. Those of other processes are not cancelled: a pool
-        whose workers are ended then does not bear that. Raises what a task raises, LdcatError where a worker died.
+        whose workers are ended then does not bear that. Raises what a task raises, OutOfMemory where a worker died.
         """
         waiting: dict[Future[Result], int] = {}
         try:
@@ -50,7 +50,7 @@ class Engine:
             while waiting:
                 yield from _done(waiting)
         except BrokenProcessPool as error:
-            raise LdcatError("a worker process died", "was memory short? try --processes 1") from error
+            raise OutOfMemory("a worker process died", "most likely for want of memory: try --processes 1") from error
         finally:
             if self.in_process:
                 for future in waiting:

@@ -190,7 +190,7 @@ def _opened(path: Path, *, regular: bool) -> BufferedReader:
 
 def unreadable(path: Path, error: Exception) -> LdcatError:
     """The error for a path the system refuses, in the system's own words; raises nothing itself."""
-    if isinstance(error, OSError) and (short := shortage(error, str(path))):
+    if short := shortage(error, str(path)):
         return short
     if isinstance(error, Linked):
         return Unreadable(f"{error.filename} {IS_LINK}", "put what it leads to there")

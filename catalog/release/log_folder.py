@@ -178,15 +178,19 @@ class StateFolder(LogFolder):
 
 @dataclass(frozen=True, slots=True)
 class LastCheckpoint:
-    """The checkpoint of a log that this machine signed, or saw, last: what is older was restored, or is withheld."""
+    """The checkpoint of a log that this machine signed, or saw, last: what is older was restored, or is withheld.
+
+    root: folder below which no link is followed to it; that of the file where none is given.
+    """
 
     path: Path
+    root: Path | None = None
 
     def read(self) -> Note | None:
         """None where there was nothing yet; raises Unreadable, MalformedInput."""
-        if not self._folder.has(self.path.name):
+        if not self._folder.has(self._name):
             return None
-        data = self._folder.read(self.path.name, MAX_NOTE)
+        data = self._folder.read(self._name, MAX_NOTE)
         try:
             note = Note.parse(data)
             Checkpoint.parse(note.text)
@@ -203,13 +207,17 @@ class LastCheckpoint:
     def write(self, note: Note) -> None:
         """Of what is signed before it is published; raises Unreadable, and then nothing may be."""
         try:
-            self._folder.write([(self.path.name, bytes(note))])
+            self._folder.write([(self._name, bytes(note))])
         except Unreadable as error:
             raise Unreadable(f"the checkpoint cannot be remembered: {error}", error.hint) from error
 
     @property
     def _folder(self) -> StateFolder:
-        return StateFolder(self.path.parent)
+        return StateFolder(self.root or self.path.parent)
+
+    @property
+    def _name(self) -> str:
+        return self.path.relative_to(self._folder.root).as_posix()
 
 
 def _with_parents(name: str) -> Iterator[str]:

@@ -48,12 +48,14 @@ def write_site(
     if source == target or source in target.parents or target in source.parents:
         raise UsageError(f"{out} and {log} are one within the other", "give the site a folder of its own")
     folder = LogFolder(target)
-    folder.write(_missing(LogFolder(source), folder, named))
-    _check_whole(folder, Checkpoint.parse(Note.parse(checkpoint).text).size)
-    index: list[bytes] = []
-    folder.write(_ranges(catalog, number, progress, index))
-    folder.write([(CHECKPOINT, checkpoint)])
-    folder.write(pages(RangeIndex.parse(*index)))
+    with folder.locked():
+        folder.clear()
+        folder.write(_missing(LogFolder(source), folder, named))
+        _check_whole(folder, Checkpoint.parse(Note.parse(checkpoint).text).size)
+        index: list[bytes] = []
+        folder.write(_ranges(catalog, number, progress, index))
+        folder.write([(CHECKPOINT, checkpoint)])
+        folder.write(pages(RangeIndex.parse(*index)))
 
 
 def _ranges(catalog: CatalogFiles, number: int, progress: Progress, index: list[bytes]) -> Iterator[tuple[str, bytes]]:

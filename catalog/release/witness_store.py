@@ -6,14 +6,17 @@ damaged or another program's is refused; and the database itself refuses that a 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.errors import MalformedInput, Unreadable, UsageError, VerificationFailed
+from catalog.errors import MalformedInput, Unreadable, UsageError, VerificationFailed, shortage
 from catalog.release import inputs
+from catalog.release.beneath import check_private
+from catalog.release.verity import open_regular
 from catalog.release.writer import PRIVATE_FILE, beside, put
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
@@ -72,6 +75,7 @@ class WitnessStore:
         if not inputs.exists(path):
             raise Unreadable(f"no database of a witness at {path}", f"for a new witness, --create; {_HINT}")
         inputs.check_regular(path)
+        _check_private(path)
         store = cls(path)
         with store._database() as database:
             if _pragma(database, "application_id") != _APPLICATION or _pragma(database, "user_version") != _FORMAT:
@@ -116,9 +120,21 @@ class WitnessStore:
         except sqlite3.IntegrityError as error:
             raise VerificationFailed(f"{self.path}: {error}") from error
         except sqlite3.OperationalError as error:
-            raise Unreadable(f"{self.path}: {error}") from error
+            raise shortage(error, str(self.path)) or Unreadable(f"{self.path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise MalformedInput(f"{self.path} is no database of a witness, or damaged: {error}", _HINT) from error
+
+
+def _check_private(path: Path) -> None:
+    """Raises Unreadable where others can write what a witness must not forget."""
+    try:
+        descriptor = open_regular(path)
+        try:
+            check_private(descriptor, str(path))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise inputs.unreadable(path, error) from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

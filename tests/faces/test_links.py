@@ -99,6 +99,8 @@ def test_a_site_has_nothing_of_the_folder_but_what_the_log_names(run: Run, place
     (place.log / "tile/8").symlink_to(tmp_path)
     (place.log / ".ldcat-0123456789abcdef.partial").write_bytes(b"a secret")
     site = tmp_path / "site"
+    site.mkdir()
+    (site / ".ldcat-fedcba9876543210.partial").write_bytes(b"a secret, and half of a file")
     code, _, err = run("site", str(place.log), "-o", str(site), "--trust", str(place.trust), "-q")
     assert code == 0, err
     assert (site / "releases/1/manifest.json").is_file()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from catalog.errors import LdcatError, MalformedInput, Stale, Unreadable, UsageError, VerificationFailed
+from catalog.errors import LdcatError, MalformedInput, OutOfMemory, Stale, Unreadable, UsageError, VerificationFailed
 from catalog.faces import render
 from catalog.faces.pages import page
 from catalog.faces.web.replies import json_bytes
@@ -22,6 +22,7 @@ _STATUS = (
     (Stale, 503),
     (VerificationFailed, 503),
     (Unreadable, 503),
+    (OutOfMemory, 503),
     (UsageError, 400),
     (MalformedInput, 400),
 )

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from catalog.errors import LdcatError
+from catalog.errors import LdcatError, shortage
 from catalog.faces import render
 from catalog.faces.web import diffs, log_files, lookups
 from catalog.faces.web import metrics as counted
@@ -78,6 +78,8 @@ def _endpoint(route: str, answered: Answered) -> Callable[[Request], Awaitable[R
         except ClientDisconnect:
             return respond(request, Problem(400, "nobody is there"))
         except Exception as error:
+            if short := shortage(error, "an answer"):
+                return respond(request, problem_of(short, asked=False))
             render.problem(f"internal error: {type(error).__name__}: {error}", "this is a defect of ldcat; report it")
             return respond(request, Problem(500, "the service cannot answer now"))
         if isinstance(reply, Response):
