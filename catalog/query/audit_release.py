@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.query.audit import AuditFinding, odd, wrong
 from catalog.query.doctor import examine
+from catalog.query.finding import Severity
 from catalog.query.log_reader import LogReader, log_of
 from catalog.query.published import PublishedRelease
 from catalog.query.revocations import revocations_at
@@ -19,6 +20,7 @@ from catalog.release.log_history import read_history
 from catalog.release.log_walk import WalkedRelease
 from catalog.release.manifest import part_names
 from catalog.release.parquet import read_parquet
+from catalog.release.revocation_chain import RevocationChain
 from catalog.release.row_leaves import row_leaves
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -62,6 +64,9 @@ def _record_findings(releases: Sequence[WalkedRelease], number: int | None) -> I
             yield (wrong if used else odd)("record", f"release {each.record.release}", why)
         if each.steps_back:
             yield odd("record", f"release {each.record.release}", each.steps_back)
+        if used and RevocationChain.committed(each.record) is None:
+            what = "it commits to no revocations, as ldcat 0.1.0 did not: its list was compared with the leaves"
+            yield AuditFinding(Severity.NOTE, "record", f"release {each.record.release}", what)
 
 
 def _seen_findings(log: LogFolder, found: Checkpoint, memory: LastCheckpoint) -> Iterator[AuditFinding]:

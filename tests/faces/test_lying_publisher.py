@@ -194,6 +194,8 @@ def test_logs_of_0_1_0_stay_verifiable(run: Run, revoked: Place, small: Built, t
     bundle.write_bytes(bytes(Prover(log).prove_digest(LaunchDigest.parse(digest), warn=pytest.fail)[0]))
     code, out, _ = run("verify-proof", str(bundle), "--trust", str(revoked.trust), "-f", "json")
     assert (code, len(json.loads(out)["notes"])) == (7, 1)
+    assert "does not commit to its revocations" in run("verify-proof", str(bundle), "--trust", str(revoked.trust))[2]
+    assert "it commits to no revocations" in run("audit", str(log.root), "--trust", str(revoked.trust))[1]
     shutil.copytree(log.root, tmp_path / "copy")
     sign_release(log, LOG, altered(next_record(log, revoked.now + 1, ()), **old), ())
     (tmp_path / "key").unlink()

@@ -52,6 +52,8 @@ def command(
     else:
         for text in _lines(record):
             render.line(as_comment(text) if show else text)
+    for said in verdict.said:
+        render.note(said)
     if show:
         for text in lines_by_hand(data, verdict):
             render.exact(text)
