@@ -128,7 +128,9 @@ def _end(out: str, note: str, code: int) -> None:
     if sys.stdout is None or sys.stderr is None:
         return
     try:
-        sys.stdout.buffer.write(out.encode(sys.stdout.encoding, "backslashreplace"))
+        data = out.encode(sys.stdout.encoding, "backslashreplace")
+        while data:  # where Python is told not to buffer, all of it is not always written at once
+            data = data[sys.stdout.buffer.write(data) :]
         sys.stdout.flush()
     except OSError as failure:
         from catalog.faces.cli import cannot_write

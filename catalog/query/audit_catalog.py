@@ -14,8 +14,8 @@ from catalog.query.audit import AuditFinding, odd, wrong
 from catalog.query.audit_files import file_findings
 from catalog.query.audit_rows import (
     IndexAudit,
-    InputsSeen,
     component_findings,
+    inputs_seen,
     order_findings,
     parts_of,
 )
@@ -65,7 +65,7 @@ def _technology_findings(
     """Part by part, so that no more than one of them is in memory."""
     entry, rows = catalog.manifest.technologies[technology], 0
     of_tables: list[AuditFinding] = []
-    with closing(InputsSeen()) as seen, ExitStack() as held:
+    with inputs_seen() as seen, ExitStack() as held:
         index = None
         try:
             index = held.enter_context(closing(IndexAudit(catalog, technology))) if entry.parts else None

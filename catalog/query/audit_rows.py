@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -22,6 +21,7 @@ from catalog.query.store import Catalog, check_schema
 from catalog.release import manifest
 from catalog.release.names import IMAGES, PROFILES, TABLES
 from catalog.release.parquet import read_parquet
+from catalog.release.scratch import refused, scratch_folder
 
 _MEMORY = "1GiB"
 """Of DuckDB; what is more is on the disk."""
@@ -93,18 +93,11 @@ def component_findings(catalog: Catalog, part: Part) -> Iterator[AuditFinding]:
 
 
 class InputsSeen:
-    """The inputs of all rows of a technology, on the disk. Close it after use."""
+    """The inputs of all rows of a technology, in a database on the disk."""
 
-    def __init__(self) -> None:
-        self._folder = TemporaryDirectory(prefix="ldcat-")
-        self._connection = duckdb.connect(Path(self._folder.name, "inputs.duckdb"))
-        self._connection.execute(f"SET memory_limit = '{_MEMORY}'")
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
         self._made = False
-
-    def close(self) -> None:
-        """Remove them."""
-        self._connection.close()
-        self._folder.cleanup()
 
     def add(self, part: Part) -> None:
         """The rows of a part, too."""
@@ -125,6 +118,14 @@ class InputsSeen:
             yield wrong("unique", f"{technology} {_named(values)}", f"{rows} rows, with {digests} launch digests")
         if len(shared) > _NAMED:
             yield wrong("unique", technology, f"and {len(shared) - _NAMED:,} more inputs that several rows have")
+
+
+@contextmanager
+def inputs_seen() -> Iterator[InputsSeen]:
+    """Those of no row yet, for a while; raises DiskFull, OutOfMemory, Unreadable."""
+    with scratch_folder() as folder, refused(folder), duckdb.connect(folder / "inputs.duckdb") as connection:
+        connection.execute(f"SET memory_limit = '{_MEMORY}'")
+        yield InputsSeen(connection)
 
 
 class IndexAudit:

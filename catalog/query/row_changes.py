@@ -9,14 +9,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from catalog.query.store import Catalog, check_schema
 from catalog.release.enumeration import Progress
 from catalog.release.manifest import part_names
 from catalog.release.parquet import open_parquet, parquet_errors
+from catalog.release.scratch import refused, scratch_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,11 +66,12 @@ def row_changes(
     change: added, withdrawn or rule-changed; a digest that there is none of is null. Or revoked, deprecated or
     restored, of rows that both have, with both digests as they are. revocation: revoked or deprecated, of a row that
     is so in the new catalog; null of others. said: what a log says at the old one and at the new one. progress: told of
-    rows. Raises VerificationFailed, Unreadable, MalformedRecord for a catalog that is not what its manifest says.
+    rows. Raises VerificationFailed, Unreadable, MalformedRecord for a catalog that is not what its manifest says;
+    DiskFull, OutOfMemory.
     """
     import duckdb
 
-    with TemporaryDirectory(prefix="ldcat-") as folder, duckdb.connect(Path(folder, "changes.duckdb")) as connection:
+    with scratch_folder() as folder, refused(folder), duckdb.connect(folder / "changes.duckdb") as connection:
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         connection.execute("SET force_compression = 'uncompressed'")  # digests are not to be compressed
         connection.execute(_tables())

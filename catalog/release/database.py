@@ -10,6 +10,7 @@ from catalog.release import manifest
 from catalog.release.inputs import unreadable
 from catalog.release.manifest import Manifest
 from catalog.release.parquet import check_footer, parquet_errors
+from catalog.release.scratch import refused
 from catalog.release.writer import beside, put
 
 CONFIGURATIONS = """
@@ -66,12 +67,12 @@ def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
 
     try:
         with beside(path) as made:
-            with duckdb.connect(made / _NEW) as connection:
+            with refused(path), duckdb.connect(made / _NEW) as connection:
                 _create_views(connection, catalog, folder)
             put(made / _NEW, path)
     except FileExistsError as error:
         raise UsageError(f"{path} is there already", "remove it first; it is made anew from the catalog") from error
-    except (OSError, duckdb.IOException) as error:
+    except OSError as error:
         raise unreadable(path, error) from error
 
 
