@@ -7,7 +7,7 @@ SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/*/*.[c
 NATIVE := catalog/launch/native
 COVERED := abi firmware launch
 
-.PHONY: catalog test test-real check sanitize fuzz firmware bench lock sbom dist clean
+.PHONY: catalog test test-real check sanitize fuzz faults firmware bench lock sbom dist clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
 	$(BIN)/ldcat build
@@ -41,6 +41,18 @@ build/fuzz_rows: tests/release/fuzz_rows.c catalog/release/rows.c
 
 fuzz: $(VENV)/.installed-fuzz  ## every parser of input under atheris, bounded
 	$(BIN)/python -m tests.fuzz.fuzz_inputs --seconds 4
+
+FAULTS ?= 400
+SEED ?= 1
+SECONDS ?=
+
+faults: $(VENV)/.installed-test  ## every command that writes, with faults of the disk at its calls: FAULTS in all, by SEED, or a sample in SECONDS
+	if command -v $(CC) >/dev/null; then $(MAKE) build/faults.so; fi
+	$(BIN)/python -m tools.faults --faults $(FAULTS) --seed $(SEED) $(if $(SECONDS),--seconds $(SECONDS))
+
+build/faults.so: $(wildcard tools/faults/*.[ch])
+	mkdir -p build
+	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $(filter %.c,$^)
 
 firmware: $(VENV)/.installed  ## fetch the published images again with apt, and compare them with the records
 	$(BIN)/python -m tools.debian_firmware

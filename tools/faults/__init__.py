@@ -1,0 +1,1 @@
+"""Faults of the disk at every call of every command that writes: `make faults`."""
