@@ -145,7 +145,7 @@ _FULL_IN_WORDS = {
 _OUT = ("OutOfMemoryException",)
 """Of DuckDB, which is not loaded to be asked."""
 
-_OF_DATABASES = ("IOException", "FatalException", "OperationalError", *_OUT)
+_OF_DATABASES = ("IOException", "TransactionException", "FatalException", "OperationalError", *_OUT)
 _OUT_IN_WORDS = ("can't start new thread", "failed to map segment", "cannot allocate memory")
 """Of Python that starts a thread, or loads a library."""
 

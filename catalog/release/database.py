@@ -69,6 +69,7 @@ def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
         with beside(path) as made:
             with refused(path), duckdb.connect(made / _NEW) as connection:
                 _create_views(connection, catalog, folder)
+                connection.execute("CHECKPOINT")  # what fails as it is closed nobody is told
             put(made / _NEW, path)
     except FileExistsError as error:
         raise UsageError(f"{path} is there already", "remove it first; it is made anew from the catalog") from error

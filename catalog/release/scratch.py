@@ -32,6 +32,6 @@ def refused(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
+    except (duckdb.OperationalError, duckdb.FatalException) as error:  # a commit that fails is the former, too
         said = str(error).strip().splitlines()[0].lower()
         raise shortage(error, str(path)) or Unreadable(f"{path}: {said}") from error

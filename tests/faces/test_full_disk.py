@@ -48,7 +48,7 @@ def test_a_disk_that_is_full_is_said_with_its_folder(small: Built, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["stdout"]
 
 
-@pytest.mark.parametrize("failure", [duckdb.IOException, duckdb.FatalException])
+@pytest.mark.parametrize("failure", [duckdb.IOException, duckdb.TransactionException, duckdb.FatalException])
 def test_a_disk_that_breaks_is_no_defect_of_ldcat(
     run: Run, small: Built, monkeypatch: pytest.MonkeyPatch, failure: type[duckdb.Error]
 ) -> None:
@@ -60,6 +60,22 @@ def test_a_disk_that_breaks_is_no_defect_of_ldcat(
     assert (code, out) == (5, "")
     assert said.startswith("ldcat: error: ")
     assert said.endswith(': io error: could not write file "x": input/output error\n')
+
+
+@pytest.mark.parametrize(
+    "room", [1 << 10, 1 << 12, 10_000, 12_289, 1 << 14, 20_000, 1 << 15, 1 << 16, 1 << 18, 1 << 20]
+)
+def test_a_database_is_whole_or_an_error(small: Built, tmp_path: Path, room: int) -> None:
+    """DuckDB says nothing of what fails while a database is closed."""
+    path = tmp_path / "views.duckdb"
+    code, _, said = ended(tmp_path, room, "sql", "--catalog", str(small.folder), "--database", str(path))
+    assert path.exists() == (code == 0), said
+    if code:
+        assert (code, said.count("ldcat: error: ")) == (5, 1)
+    else:
+        with duckdb.connect(path, read_only=True) as connection:
+            counted = connection.execute("SELECT count(*) FROM launch_digests").fetchall()
+        assert counted == [(sum(entry.rows for entry in small.manifest.technologies.values()),)]
 
 
 @pytest.mark.parametrize("unbuffered", [False, True])
