@@ -122,7 +122,7 @@ def verified_proof(bundle: bytes, believed: Trust, digest: str | None) -> Verdic
 
     def verify(kept: Mapping[str, Kept]) -> tuple[Verdict, Kept | None]:
         verdict = verify_bundle(bundle, believed, now=int(time.time()), seen=seen_of(kept), digest=digest)
-        return verdict, Kept(verdict.newest, verdict.revocations) if verdict.newest else None
+        return verdict, Kept(verdict.newest, verdict.revocations, commits=verdict.commits) if verdict.newest else None
 
     verdict, _ = verified_against_seen({log.name for log in believed.policy.logs}, verify)
     return verdict
@@ -141,7 +141,7 @@ def _open_hosted(asked: HostedPlace, trust: Path | None, *, skip: bool, quiet: b
             release = _verified_past(log, asked.number, note)
         else:
             verified, _ = _verified(log, asked.number, note, warn=warn)
-            release, revocations = verified.release, verified.revocations_json
+            release, revocations = verified.release, verified.last.revocations_json
     opened = log.open(release, partial(_fetching, quiet=quiet), revocations)
     if not skip:
         _say(release, quiet=quiet, warn=warn)
@@ -194,11 +194,11 @@ def _verified(
         origin = verified.release.origin
         if memory and (before := _origin(memory)) not in (None, origin):
             raise _another(f"{log.name} is the log {origin} now, and was {before}", memory)
-        return verified, Kept(verified.note, verified.revocations)
+        return verified, Kept(verified.note, *verified.found)
 
     verified, kept = verified_against_seen({log.name for log in believed.policy.logs}, verify)
-    for said in verified.said:
-        warn(said)
+    if verified.last.note:
+        warn(verified.last.note)
     return verified, kept or verified.note
 
 

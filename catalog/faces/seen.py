@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,15 +43,23 @@ class SeenMeanwhile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of a log: the newest note that was verified, and the chain of the revocations that it had."""
+    """What is kept of a log: the newest note that was verified, and what was found out about its revocations."""
 
     note: Note
-    revocations: RevocationChain = field(default_factory=RevocationChain)
+    revocations: RevocationChain | None = None
+    from_leaves: bool = False
+    commits: bool = False
 
     @property
     def seen(self) -> Seen:
         """What the note says, which was verified when it was kept."""
-        return Seen(Checkpoint.parse(self.note.text), self.revocations)
+        return Seen(Checkpoint.parse(self.note.text), self.revocations, self.from_leaves, self.commits)
+
+    def has(self, new: Kept) -> bool:
+        """Whether another one says nothing more."""
+        known, said = self.seen, new.seen
+        same = (known.checkpoint, known.revocations, known.commits) == (said.checkpoint, said.revocations, said.commits)
+        return same and (known.from_leaves or not said.from_leaves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,7 @@ class SeenLog:
         """None where nothing was seen yet; raises Unreadable, MalformedInput."""
         revocations = self._revocations.read()  # before the note, after which they are written: never of a later one
         note = self._kept.read()
-        return None if note is None else Kept(note, revocations)
+        return None if note is None else Kept(note, *revocations)
 
     def commit(self, expected: Kept | None, new: Kept) -> Note:
         """Exchange what was read before for what was verified against it; the note that is kept then.
@@ -79,10 +87,10 @@ class SeenLog:
         `expected` is kept by now; Unreadable, and then nothing of the note may be believed.
         """
         now = self.read()
-        if now is None or now.seen != new.seen:
+        if now is None or not now.has(new):
             with self.locked():
                 now = self.read()
-                if now is None or now.seen != new.seen:
+                if now is None or not now.has(new):
                     if now != expected:
                         raise SeenMeanwhile
                     return self._exchange(now, new)
@@ -94,7 +102,8 @@ class SeenLog:
             note = now.note
         else:
             self._kept.write(note)
-        self._revocations.write(new.revocations)
+        if new.revocations is not None:
+            self._revocations.write(new.revocations, new.from_leaves, new.commits)
         return note
 
     @contextmanager

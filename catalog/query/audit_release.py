@@ -62,8 +62,8 @@ def _record_findings(releases: Sequence[WalkedRelease], number: int | None) -> I
         used = each is releases[-1] or each.record.release == number
         for why in each.false:
             yield (wrong if used else odd)("record", f"release {each.record.release}", why)
-        if each.steps_back:
-            yield odd("record", f"release {each.record.release}", each.steps_back)
+        for why in each.steps_back:
+            yield odd("record", f"release {each.record.release}", why)
         if used and RevocationChain.committed(each.record) is None:
             what = "it commits to no revocations, as ldcat 0.1.0 did not: its list was compared with the leaves"
             yield AuditFinding(Severity.NOTE, "record", f"release {each.record.release}", what)

@@ -92,7 +92,7 @@ def release_findings(log: LogFolder, release: ReleaseRecord) -> Iterator[Finding
 def record_findings(log: LogFolder, checkpoint: Checkpoint, trust: Trust, now: int) -> Iterator[Finding]:
     """Whether the last release, and its revocations, follow from the leaves; what cannot be read is found elsewhere."""
     try:
-        check_last_release(log, LogReader(log, checkpoint), trust_version=trust.version, now=now)
+        check_last_release(log, LogReader(log, checkpoint), checkpoint, trust_version=trust.version, now=now)
     except FalseRecord as failure:
         yield error("release record", str(failure), "ldcat publish makes a release that is right")
     except LdcatError:

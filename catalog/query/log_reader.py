@@ -14,6 +14,10 @@ from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, Store, TileReader
 
+_RELEASE = b'"type":"release"'
+_KEPT = 64
+"""Bundles of entries that are kept."""
+
 
 def log_of(release: PublishedRelease) -> LogFolder:
     """The log that a release is of, to be read."""
@@ -25,9 +29,6 @@ def record_of(release: PublishedRelease) -> ReleaseRecord:
     checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
     records = LogReader(log_of(release), checkpoint).releases()
     return next(one for one in records if one.release == release.number)
-
-
-_RELEASE = b'"type":"release"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class LogReader:
         """What the log has at a place, to find something by; `proof` says if it is in the tree. Raises as `leaf`."""
         number, at = divmod(index, WIDTH)
         if number not in self._bundles:
+            if len(self._bundles) >= _KEPT:
+                del self._bundles[next(iter(self._bundles))]
             self._bundles[number] = self._reader.entries(number)
         entry = self._bundles[number][at]
         if merkle.leaf_hash(entry) != self._reader.node(0, index):
@@ -107,20 +110,29 @@ class LogReader:
             end = found.first
 
     def span(self, end: int) -> ReleaseSpan:
-        """The release that ends with so many leaves; raises as `leaf`, FalseRecord if the last of them is no release.
+        """The release that ends with so many leaves; raises as `release`.
 
-        If its record does not say where the release before ends, that one is looked for, leaf by leaf.
+        If its record cannot be right about where the release before ends, that one is looked for, leaf by leaf.
         """
+        record = self.release(end)
+        if self.leads_back(record, end):
+            return ReleaseSpan(record, record.previous_size, end)
+        found = (index + 1 for index in range(end - 2, -1, -1) if _RELEASE in self.entry(index))
+        return ReleaseSpan(record, next((size for size in found if self._release(size - 1)), 0), end)
+
+    def release(self, end: int) -> ReleaseRecord:
+        """The record that is the last of so many leaves; raises as `leaf`, FalseRecord if that is no release."""
         record = self._release(end - 1)
         if record is None:
             raise FalseRecord(f"leaf {end - 1} of the log is not the record of a release, as it should be")
-        first, number = record.previous_size, record.release - 1
-        if (first, number) == (0, 0):
-            return ReleaseSpan(record, 0, end)
-        if 0 < first < end and (before := self._release(first - 1)) and before.release == number:
-            return ReleaseSpan(record, first, end)
-        found = (index + 1 for index in range(end - 2, -1, -1) if _RELEASE in self.entry(index))
-        return ReleaseSpan(record, next((size for size in found if self._release(size - 1)), 0), end)
+        return record
+
+    def leads_back(self, record: ReleaseRecord, end: int) -> bool:
+        """Whether the record of a release may be right about where the one before ends. end: leaves up to its own."""
+        first = record.previous_size
+        if not first:
+            return record.release == 1
+        return 0 < first < end and (before := self._release(first - 1)) is not None and before.release < record.release
 
     def revokes_of(self, span: ReleaseSpan) -> list[RevokeRecord]:
         """What came with a release, the newest last: records right before its own. Raises as `leaf`."""

@@ -8,10 +8,13 @@ from typing import Any
 
 from catalog.errors import OlderThanSeen, VerificationFailed
 from catalog.query.log_reader import LogReader
-from catalog.query.release_check import CheckedRelease, check_claims, check_list, releases_after
+from catalog.query.release_check import check_claims, check_list, walked
+from catalog.query.seen import Seen
 from catalog.query.verify_release import checkpoint_of
 from catalog.release import manifest
 from catalog.release.log_folder import LogFolder
+from catalog.release.log_walk import WalkedRelease
+from catalog.release.revocation_chain import RevocationChain
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import to_base64
@@ -36,10 +39,11 @@ class Watched:
     checkpoint: Checkpoint
     before: Checkpoint | None
     signers: Sequence[Verified]
-    releases: Sequence[CheckedRelease]
+    releases: Sequence[WalkedRelease]
     last_release: int
     fresh_until: int
     newer_trust: int
+    seen: Seen
 
     @property
     def change(self) -> str:
@@ -81,8 +85,10 @@ class Forked(VerificationFailed):
         return VerificationFailed(f"{self}; {where}", self.hint)
 
 
-def watch(log: LogFolder, trust: Trust, seen: Mapping[str, Note], *, now: int) -> Watched:
-    """Look once. seen: by origin, the checkpoint that was watched last. now: seconds since 1970.
+def watch(log: LogFolder, trust: Trust, notes: Mapping[str, Note], seen: Mapping[str, Seen], *, now: int) -> Watched:
+    """Look once, and read every leaf that came since. notes, seen: by origin, what was watched last.
+
+    now: seconds since 1970.
 
     Raises Forked, OlderThanSeen, Stale, UntrustedSigner, FalseRecord for a last release or a list of revocations that
     does not follow from the log, VerificationFailed for an expired trust note or tiles that are not those of the
@@ -91,23 +97,27 @@ def watch(log: LogFolder, trust: Trust, seen: Mapping[str, Note], *, now: int) -
     trust.check_expiry(now)
     note = checkpoint_of(log)
     checkpoint = trust.open_uncosigned(note)  # for a fork it is enough that the log signed it
-    before = seen.get(checkpoint.origin)
+    before = notes.get(checkpoint.origin)
     if before:
         _check_follows(log, note, before)
     _, signers = trust.open_checkpoint(note)
     last = None if before is None else Checkpoint.parse(before.text)
     reader = LogReader(log, checkpoint)
-    releases = _checked(log, reader, last.size if last else 0, now)
-    newest = next(reader.releases())
+    walk = walked(log, reader, checkpoint, seen.get(checkpoint.origin), now=now)
+    newest = reader.release(checkpoint.size)
+    if walk.releases:
+        check_claims(newest, walk.releases[-1].false)
+    found = check_list(log, newest, walk.chain, from_leaves=True)
     return Watched(
         note=note,
         checkpoint=checkpoint,
         before=last,
         signers=signers,
-        releases=releases if last else [one for one in releases if one.false],
+        releases=walk.releases if last else [one for one in walk.releases if one.false],
         last_release=newest.release,
         fresh_until=min(trust.check_fresh(signers, newest.time, now), trust.expires),
         newer_trust=said if (said := newest.trust_version or 0) > trust.version else 0,
+        seen=Seen(checkpoint, found.chain, True, RevocationChain.committed(newest) is not None),
     )
 
 
@@ -144,23 +154,15 @@ def _check_follows(log: LogFolder, note: Note, before: Note) -> None:
         )
 
 
-def _checked(log: LogFolder, reader: LogReader, size: int, now: int) -> list[CheckedRelease]:
-    """The releases after so many leaves, the last of which says what follows, as does its list."""
-    found = releases_after(reader, size, now=now)
-    if found:
-        check_claims(found[-1].record, found[-1].false)
-    check_list(log, reader)
-    return found
-
-
-def _release_to_dict(one: CheckedRelease) -> dict[str, Any]:
+def _release_to_dict(one: WalkedRelease) -> dict[str, Any]:
     return {
         "release": one.record.release,
         "time": one.record.time,
         "manifest_sha256": one.record.artifacts.get(manifest.NAME),
         "trust_version": one.record.trust_version,
         "revocations": [
-            {"selector": each.selector, "severity": each.severity, "reason": each.reason} for each in one.revocations
+            {"selector": each.selector, "severity": each.severity, "reason": each.reason} for each in one.revokes
         ],
         "false": list(one.false),
+        "steps_back": list(one.steps_back),
     }

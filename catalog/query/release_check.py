@@ -1,64 +1,89 @@
-"""Check the last release of a log as a client can that does not read every leaf.
+"""Check the last release of a log: its record and its revocations, against the leaves, or as far as a host is asked.
 
-Its record is compared with the record before it and with the revoke records that came with it, all of them verified by
-their inclusion; its list of revocations with the hash chain that the record commits to. What this leaves to the word of
-the publisher, and who checks that, is in docs/adr/0016.
+What this leaves to the word of the publisher, and who checks that, is in docs/adr/0016.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import takewhile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from catalog.errors import FalseRecord, VerificationFailed
 from catalog.query.log_reader import LogReader, ReleaseSpan
 from catalog.query.revocations import MAX_REVOCATIONS, Revocation, chain_of, parse_revocations
+from catalog.query.seen import Seen
 from catalog.release.log_folder import LogFolder
+from catalog.release.log_walk import LogWalk, Start
 from catalog.release.publish import REVOCATIONS, release_path
-from catalog.release.records import ReleaseRecord, RevokeRecord
-from catalog.release.release_rules import EARLIEST, Before, false_claims
+from catalog.release.records import ReleaseRecord
+from catalog.release.release_rules import Before, false_claims, false_trust_version, revocations_json
 from catalog.release.revocation_chain import RevocationChain
-from catalog.transparency.trust import MAX_AHEAD
+from catalog.transparency.checkpoint import Checkpoint
 
 ASK = "ask its publisher why it was signed; ldcat audit says all that is wrong"
 
 
 @dataclass(frozen=True, slots=True)
 class LastRelease:
-    """What was checked. revocations_json: the list as it is published.
+    """What was checked. revocations_json: the list as it is published. chain: of its revocations.
 
-    note: what was done without a commitment, as logs of ldcat 0.1.0 have none; else None.
+    from_leaves: whether every leaf was read; else chain is what the record commits to. note: what was done without a
+    commitment, as logs of ldcat 0.1.0 have none; else None.
     """
 
     record: ReleaseRecord
     revocations: tuple[Revocation, ...]
     revocations_json: bytes
+    chain: RevocationChain
+    from_leaves: bool
     note: str | None
 
 
-def check_last_release(log: LogFolder, reader: LogReader, *, trust_version: int, now: int) -> LastRelease:
-    """The record that ends a checkpoint, and its revocations. trust_version: of the trust note of whoever asks.
+def check_last_release(
+    log: LogFolder,
+    reader: LogReader,
+    checkpoint: Checkpoint,
+    *,
+    trust_version: int,
+    now: int,
+    seen: Seen | None = None,
+) -> LastRelease:
+    """The record that ends a checkpoint, and its revocations.
 
-    now: seconds since 1970. Raises FalseRecord, VerificationFailed for a list that the record does not name, and what
-    reading the log does.
+    Of a log that is here every leaf is read, from the checkpoint on of which that was done before; at a host that would
+    be the whole log: there the record is compared with the one before it. trust_version: of the trust note of whoever
+    asks. now: seconds since 1970. seen: what was verified here before, from which this checkpoint goes on. Raises
+    FalseRecord, VerificationFailed for a list that the record does not name, and what reading the log does.
     """
-    span = next(reader.spans())
-    before = Before(trust_version=trust_version)
-    if span.first:
-        before = _at(reader, span.first, trust_version, now)
-    check_claims(span.record, [*false_claims(span.record, before, _chain(log, reader, span), now)])
-    return check_list(log, reader)
+    record = reader.release(checkpoint.size)
+    asker = Before(trust_version=trust_version)
+    if log.is_here:
+        walk = walked(log, reader, checkpoint, seen, now=now)
+        false, chain = walk.releases[-1].false if walk.releases else (), walk.chain
+    else:
+        chain = _chain_at_host(reader, record)
+        false = tuple(_false_at_host(reader, record, chain, trust_version, now))
+    if (why := false_trust_version(record, asker)) and why not in false:
+        false = (*false, why)
+    check_claims(record, false)
+    return check_list(log, record, chain, from_leaves=log.is_here)
 
 
-def check_list(log: LogFolder, reader: LogReader) -> LastRelease:
-    """The revocations of the last release, which are those of the log; raises as `check_last_release`."""
-    span = next(reader.spans())
-    record = span.record
-    data, chain = read_list(log, record), _chain(log, reader, span)
+def walked(log: LogFolder, reader: LogReader, checkpoint: Checkpoint, seen: Seen | None, *, now: int) -> LogWalk:
+    """Every leaf that was not read before. now: seconds since 1970; raises as `LogWalk`."""
+    start = None
+    if seen and seen.from_leaves and seen.revocations and seen.checkpoint.size:
+        before = _at(reader, seen.checkpoint.size, reader.release(seen.checkpoint.size).trust_version or 0)
+        start = Start(before, seen.revocations)
+    return LogWalk(log, checkpoint, now, start, rows=False).whole()
+
+
+def check_list(log: LogFolder, record: ReleaseRecord, chain: RevocationChain, *, from_leaves: bool) -> LastRelease:
+    """The revocations of the last release, which have that chain, in their one form; raises as `check_last_release`."""
+    data = read_list(log, record)
     listed = parse_revocations(data)
-    if chain_of(listed) != chain:
+    if chain_of(listed) != chain or revocations_json(one.record for one in listed) != data:
         raise FalseRecord(
             f"the revocations of release {record.release} are not those that are in the log: "
             f"{len(listed)} are listed, and {chain.count} are there",
@@ -70,7 +95,7 @@ def check_list(log: LogFolder, reader: LogReader) -> LastRelease:
             f"release {record.release} does not commit to its revocations, as ldcat 0.1.0 did not: "
             "they were read from the leaves"
         )
-    return LastRelease(record, tuple(listed), data, note)
+    return LastRelease(record, tuple(listed), data, chain, from_leaves, note)
 
 
 def check_claims(record: ReleaseRecord, false: Sequence[str]) -> None:
@@ -79,43 +104,12 @@ def check_claims(record: ReleaseRecord, false: Sequence[str]) -> None:
         raise FalseRecord(f"release {record.release} is false: {'; '.join(false)}", ASK)
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedRelease:
-    """A release, with the revocations that came with it, the newest last. false: what does not follow, in lines."""
-
-    record: ReleaseRecord
-    revocations: Sequence[RevokeRecord]
-    false: tuple[str, ...]
-
-
-def releases_after(reader: LogReader, size: int, *, now: int) -> list[CheckedRelease]:
-    """Each release after so many leaves, the oldest first, compared with those before it. now: seconds since 1970.
-
-    Raises FalseRecord if none of them ends with so many leaves, and what reading does.
-    """
-    spans = list(takewhile(lambda span: span.end > size, reader.spans()))
-    if spans and spans[-1].first < size:
-        number = spans[-1].record.release
-        raise FalseRecord(
-            f"release {number} leaves out the checkpoint of {size} leaves that was published before it", ASK
-        )
-    before, chain = _state_at(reader, size, now)
-    found = []
-    for span in reversed(spans):
-        came = reader.revokes_of(span)
-        chain = chain.then(came)
-        found.append(CheckedRelease(span.record, came, tuple(false_claims(span.record, before, chain, now))))
-        before = before.after(span.record, span.end, reader.root_at(span.end), now)
-    return found
-
-
-def _state_at(reader: LogReader, size: int, now: int) -> tuple[Before, RevocationChain]:
-    """What the log is after so many leaves, of which the last is the record of a release."""
-    if not size:
-        return Before(), RevocationChain()
-    last = reader.span(size).record
-    chain = RevocationChain.committed(last) or RevocationChain.of(reader.revokes(size))
-    return _at(reader, size, last.trust_version or 0, now), chain
+def chain_seen(reader: LogReader, seen: Seen) -> RevocationChain:
+    """The chain of the revocations that were seen: what is kept of it, or else what the log had at that checkpoint."""
+    if seen.revocations is not None or not seen.checkpoint.size:
+        return seen.revocations or RevocationChain()
+    committed = RevocationChain.committed(reader.release(seen.checkpoint.size))
+    return committed or RevocationChain.of(reader.revokes(seen.checkpoint.size))
 
 
 def read_list(log: LogFolder, record: ReleaseRecord) -> bytes:
@@ -127,29 +121,35 @@ def read_list(log: LogFolder, record: ReleaseRecord) -> bytes:
     return data
 
 
-def _at(reader: LogReader, size: int, trust_version: int, now: int) -> Before:
-    """The log after the release that ends with so many leaves, whose number and time count unless they cannot be."""
-    last = reader.span(size).record
-    possible = 0 < last.release <= size
-    return Before(
-        size,
-        reader.root_at(size),
-        last.release if possible else None,
-        last.time if last.time <= now + MAX_AHEAD else EARLIEST,
-        trust_version,
-        RevocationChain.committed(last) is not None,
-    )
+def _false_at_host(
+    reader: LogReader, record: ReleaseRecord, chain: RevocationChain, trust_version: int, now: int
+) -> Iterator[str]:
+    """What is false by the release before. A number may leave some out: which there are, only the leaves say."""
+    size = record.previous_size
+    if not reader.leads_back(record, reader.size):
+        yield f"its previous_size is {size}, where no release ends that could be before number {record.release}"
+        return
+    before = _at(reader, size, trust_version) if size else Before(trust_version=trust_version)
+    before = replace(before, number=max(before.number, record.release - 1))
+    yield from false_claims(record, before, chain, now)
 
 
-def _chain(log: LogFolder, reader: LogReader, span: ReleaseSpan) -> RevocationChain:
-    """The chain over the revoke records of the log.
+def _at(reader: LogReader, size: int, trust_version: int) -> Before:
+    """The log after the release that ends with so many leaves."""
+    last = reader.release(size)
+    commits = RevocationChain.committed(last) is not None
+    number = last.release if 0 < last.release <= size else 0
+    return Before(size, reader.root_at(size), number, last.time, trust_version, commits)
 
-    Of a log that is here all of them are read. Of one that a host serves that would be a request for each release: if
-    the release before commits to its own, and what came since leads to what this one commits to, that is it.
+
+def _chain_at_host(reader: LogReader, record: ReleaseRecord) -> RevocationChain:
+    """The chain that is to be committed to: what the release before commits to, and what came since.
+
+    If that is not it, or nothing is committed to, it is made of what came with each release.
     """
-    committed = RevocationChain.committed(span.record)
-    if not log.is_here and span.first and committed:
-        last = RevocationChain.committed(reader.span(span.first).record)
-        if last and last.then(reader.revokes_of(span)) == committed:
+    committed, size = RevocationChain.committed(record), record.previous_size
+    if committed and size and reader.leads_back(record, reader.size):
+        last = RevocationChain.committed(reader.release(size))
+        if last and last.then(reader.revokes_of(ReleaseSpan(record, size, reader.size))) == committed:
             return committed
     return RevocationChain.of(reader.revokes())

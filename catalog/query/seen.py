@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from catalog.release.revocation_chain import RevocationChain
 from catalog.transparency.checkpoint import Checkpoint
@@ -10,7 +10,12 @@ from catalog.transparency.checkpoint import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """revocations: the chain of the list, from which later lists go on; of none where that was not kept."""
+    """revocations: the chain of the list, from which later lists go on; None where that was not kept.
+
+    from_leaves: whether every leaf was read for that. commits: whether the release committed to its revocations.
+    """
 
     checkpoint: Checkpoint
-    revocations: RevocationChain = field(default_factory=RevocationChain)
+    revocations: RevocationChain | None = None
+    from_leaves: bool = False
+    commits: bool = False

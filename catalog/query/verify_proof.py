@@ -81,6 +81,11 @@ class Verdict:
     revocations: RevocationChain = field(default_factory=RevocationChain)
     said: tuple[str, ...] = ()
 
+    @property
+    def commits(self) -> bool:
+        """Whether the release commits to its revocations."""
+        return self.release is not None and RevocationChain.committed(self.release) is not None
+
 
 def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, Seen], digest: str | None) -> Verdict:
     """now: seconds since 1970. seen: by origin, the newest of each log that was verified here before.
@@ -109,8 +114,10 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
             trust.check_fresh(signers, None, now)
         row, release = _leaves(bundle, checkpoint)
         said = _check_status(bundle, release, checkpoint, trust, now)
+        if said and before.commits:
+            raise FalseRecord(f"release {release.release} commits to no revocations, and one that was seen before did")
         until = min(trust.check_fresh(signers, release.time, now), trust.expires)
-        check_goes_on(bundle.revocations, before.revocations)
+        check_goes_on(bundle.revocations, before.revocations or RevocationChain())
     except Stale as error:
         return replace(verdict, outcome=Outcome.STALE, why=str(error))
     except FalseRecord as error:
@@ -150,7 +157,7 @@ def _check_status(
     What the leaves before it say is not in a bundle: docs/adr/0016 has what that leaves to the word of the publisher.
     """
     before = Before(trust_version=trust.version)
-    false = [why for why in (false_time(release, before, now), false_trust_version(release, before)) if why]
+    false = [why for why in (false_time(release, now), false_trust_version(release, before)) if why]
     if not 0 < release.release <= checkpoint.size or not 0 <= release.previous_size < checkpoint.size:
         false.append("its number, or its previous_size, is more than there are leaves")
     if false:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from catalog.errors import MalformedInput, OlderThanSeen, Unreadable, UsageError
 from catalog.query.log_reader import LogReader
 from catalog.query.published import PublishedRelease
-from catalog.query.release_check import check_last_release
-from catalog.query.revocations import chain_of, check_goes_on
+from catalog.query.release_check import LastRelease, chain_seen, check_last_release
+from catalog.query.revocations import check_goes_on
 from catalog.query.seen import Seen
 from catalog.release import manifest
 from catalog.release.log_folder import LogFolder
@@ -26,22 +26,22 @@ from catalog.transparency.trust import Trust
 
 @dataclass(frozen=True, slots=True)
 class VerifiedRelease:
-    """A release, and what to remember as the newest that was seen of its log: the signed checkpoint, and revocations.
-
-    revocations_json: the list of the last release. said: what whoever asks has to know, a line each.
-    """
+    """A release, the signed checkpoint, and the last release of the log as it was checked."""
 
     release: PublishedRelease
     note: Note
     checkpoint: Checkpoint
-    revocations: RevocationChain
-    revocations_json: bytes
-    said: tuple[str, ...]
+    last: LastRelease
 
     @property
     def seen(self) -> Seen:
         """The newest of this log, from now on."""
-        return Seen(self.checkpoint, self.revocations)
+        return Seen(self.checkpoint, *self.found)
+
+    @property
+    def found(self) -> tuple[RevocationChain, bool, bool]:
+        """Of its revocations: their chain, whether every leaf was read, and whether the release commits to it."""
+        return self.last.chain, self.last.from_leaves, RevocationChain.committed(self.last.record) is not None
 
 
 def verify_release(
@@ -65,14 +65,13 @@ def verify_release(
                 "get the log anew; if it stays so, it was rolled back",
             )
         reader.check_follows(before.checkpoint)
-    last = check_last_release(log, reader, trust_version=trust.version, now=now)
+    last = check_last_release(log, reader, checkpoint, trust_version=trust.version, now=now, seen=before)
     until = trust.check_fresh(signers, last.record.time, now)
     if before:
-        check_goes_on(last.revocations, before.revocations)
+        check_goes_on(last.revocations, chain_seen(reader, before))
     verified = {"trust_version": trust.version, "fresh_until": min(until, trust.expires)}
     release = release_at(log, number, reader, checkpoint, **verified)
-    said = () if last.note is None else (last.note,)
-    return VerifiedRelease(release, note, checkpoint, chain_of(last.revocations), last.revocations_json, said)
+    return VerifiedRelease(release, note, checkpoint, last)
 
 
 def verify_past_release(log: LogFolder, number: int | None, trust: Trust, *, now: int) -> PublishedRelease:
@@ -80,7 +79,7 @@ def verify_past_release(log: LogFolder, number: int | None, trust: Trust, *, now
     trust.check_expiry(now)
     checkpoint, _ = trust.open_checkpoint(checkpoint_of(log))
     reader = LogReader(log, checkpoint)
-    check_last_release(log, reader, trust_version=trust.version, now=now)
+    check_last_release(log, reader, checkpoint, trust_version=trust.version, now=now)
     return release_at(log, number, reader, checkpoint, trust_version=trust.version)
 
 

@@ -28,7 +28,7 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Note, Signature
 from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
-from catalog.transparency.trust import Trust
+from catalog.transparency.trust import MAX_AHEAD, Trust
 
 REVOCATIONS = "revocations.json"
 
@@ -87,12 +87,15 @@ def publish(
         if history.said[-len(revokes) :] == tuple(revokes):  # said last, by a run that was interrupted
             revokes = ()
         same = last and (last.artifacts, last.trust_version) == (artifacts, trust_version)
-        if not rows and not revokes and last and same and not history.walk.releases[-1].false:
+        lately_false = any(
+            each.false for each in history.walk.releases[-2:]
+        )  # a host's clients compare with one before
+        if not rows and not revokes and last and same and not lately_false:
             return Published(old, last.release, trust_version, 0, 0, selected, false)
         _check_revokes(revokes, history)
-        if now < before.time:
+        if now < before.time <= now + MAX_AHEAD:  # a time that is further ahead is false, and counts for nothing
             raise UsageError("the clock is behind the time of the last release", "set it; releases never go back")
-        number = (len(history.walk.releases) if before.number is None else before.number) + 1
+        number = before.number + 1
         said = (*history.said, *revokes)
         revocations, committed = revocations_json(said), RevocationChain.of(said)
         record = ReleaseRecord(
@@ -111,7 +114,8 @@ def publish(
         for leaf in last_leaves:
             parse_record(leaf)  # what nobody can read would be the end of the log
         folder = release_path(number)
-        log.clear(folder)  # of a run that was interrupted: nothing that is published
+        if all(each.record.release != number for each in history.walk.releases):
+            log.clear(folder)  # of a run that was interrupted: nothing that is published
         log.write(_artifacts(catalog, log, folder, last))
         log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations)])
         new = _append(log, old, chain(rows.leaves(), last_leaves))

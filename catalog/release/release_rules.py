@@ -1,9 +1,8 @@
 """What a release record says that follows from the leaves before it, recomputed and compared.
 
 A record is signed by its publisher and can say anything. Number, revocations, size and root of the checkpoint before
-follow from the leaves exactly; time and trust version do not, and have bounds. A time or a version out of bounds counts
-for nothing afterwards, so that an honest publisher can always go on, whatever was signed with a stolen key
-(docs/adr/0016).
+follow from the leaves exactly; time and trust version do not, and have bounds. What is out of its bounds counts for
+nothing afterwards, so that an honest publisher can always go on, whatever was signed with a stolen key (docs/adr/0016).
 """
 
 from __future__ import annotations
@@ -26,26 +25,27 @@ MAX_TRUST_STEP = 64
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The log before a release. size, root: of its checkpoint. number, time, trust_version: what the next one follows.
+    """The log before a release. size, root: of its checkpoint. number: the highest of its releases that can be.
 
-    number: None where the last release has one that cannot be. commits: whether a release committed to its revocations.
+    time: of the last release. trust_version: what the next one is compared with. commits: whether a release committed
+    to its revocations.
     """
 
     size: int = 0
     root: bytes = EMPTY_ROOT
-    number: int | None = 0
-    time: int = EARLIEST
+    number: int = 0
+    time: int = 0
     trust_version: int = 0
     commits: bool = False
 
-    def after(self, record: ReleaseRecord, size: int, root: bytes, now: int) -> Before:
+    def after(self, record: ReleaseRecord, size: int, root: bytes) -> Before:
         """The log after a release. size, root: of the checkpoint that the record ends."""
         named = None if false_trust_version(record, self) else record.trust_version
         return Before(
             size,
             root,
-            record.release if 0 < record.release <= size else None,  # there is no release without a leaf
-            self.time if false_time(record, self, now) else record.time,
+            max(self.number, record.release) if record.release <= size else self.number,  # no release without a leaf
+            record.time,
             self.trust_version if named is None else named,
             self.commits or RevocationChain.committed(record) is not None,
         )
@@ -56,10 +56,7 @@ def false_claims(record: ReleaseRecord, before: Before, revokes: RevocationChain
 
     revokes: of all revoke records before it. now: seconds since 1970.
     """
-    if before.number is None:
-        if not 0 < record.release <= before.size + 1:
-            yield f"its number is {record.release}, and there are {before.size} leaves before it"
-    elif record.release != before.number + 1:
+    if record.release != before.number + 1:
         yield f"its number is {record.release}, and {before.number + 1} is the next one"
     if record.previous_size != before.size:
         yield f"its previous_size is {record.previous_size}, and the checkpoint before has {before.size} leaves"
@@ -69,8 +66,9 @@ def false_claims(record: ReleaseRecord, before: Before, revokes: RevocationChain
     if committed is None and before.commits:
         yield "it does not commit to its revocations, and a release before it does"
     if committed is not None and committed != revokes:
-        yield f"it commits to {committed.count} revocations, and others, {revokes.count}, are in the log"
-    for why in (false_time(record, before, now), false_trust_version(record, before)):
+        same = " others" if committed.count == revokes.count else f" {revokes.count}"
+        yield f"it commits to {committed.count} revocations, and the log has{same}"
+    for why in (false_time(record, now), false_trust_version(record, before)):
         if why:
             yield why
 
@@ -82,14 +80,12 @@ def false_list(record: ReleaseRecord, revokes: Iterable[RevokeRecord]) -> str | 
     return "its revocations_sha256 is not of the revocations that are in the log"
 
 
-def false_time(record: ReleaseRecord, before: Before, now: int) -> str | None:
-    """Why a time cannot be, at a clock that says `now`."""
+def false_time(record: ReleaseRecord, now: int) -> str | None:
+    """Why a time cannot be, at a clock that says `now`. A time that goes back can be: see `steps_back`."""
     if record.time > now + MAX_AHEAD:
         return f"its time is {record.time - now} seconds ahead of the clock here"
     if record.time < EARLIEST:
         return f"its time is {record.time}, before there was any release"
-    if record.time < before.time:
-        return f"its time is {record.time}, and the release before it was made at {before.time}"
     return None
 
 
@@ -98,6 +94,14 @@ def false_trust_version(record: ReleaseRecord, before: Before) -> str | None:
     if (record.trust_version or 0) <= before.trust_version + MAX_TRUST_STEP:
         return None
     return f"its trust version is {record.trust_version}, and the one before is {before.trust_version}"
+
+
+def steps_back(record: ReleaseRecord, before: Before) -> Iterator[str]:
+    """What is odd and may be right: a time or a trust version that goes back, as after one that was false."""
+    if EARLIEST <= record.time < before.time:
+        yield f"its time is {record.time}, and that of the release before was {before.time}"
+    if (record.trust_version or 0) < before.trust_version:
+        yield f"its trust version is {record.trust_version}, and that of the release before was {before.trust_version}"
 
 
 def revocations_json(revokes: Iterable[RevokeRecord]) -> bytes:

@@ -41,6 +41,17 @@ class CompactRange:
         self.size = 0
         self._roots: list[bytes] = []
 
+    @classmethod
+    def of(cls, size: int, read: ReadNode) -> CompactRange:
+        """The tree of so many leaves, by its nodes."""
+        made, first = cls(), 0
+        for level in range(size.bit_length() - 1, -1, -1):
+            if size >> level & 1:
+                made._roots.append(read(level, first >> level))
+                first += 1 << level
+        made.size = size
+        return made
+
     def append(self, leaf: bytes) -> None:
         """leaf: the hash of the next one."""
         made, size = leaf, self.size

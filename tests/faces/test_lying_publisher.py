@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,19 +14,21 @@ from msgspec import UNSET
 
 from catalog.abi.digest import LaunchDigest
 from catalog.errors import UsageError
+from catalog.query.log_reader import LogReader
 from catalog.query.prove import Prover
 from catalog.query.store import Catalog
 from catalog.query.verify_proof import read_trust
 from catalog.release.build import Built
 from catalog.release.log_folder import LastCheckpoint, LogFolder
 from catalog.release.publish import publish
-from catalog.release.records import ReleaseRecord, RevokeRecord
+from catalog.release.records import ReleaseRecord, RevokeRecord, leaf_of
+from catalog.release.release_rules import revocations_json
 from catalog.release.revocation_chain import RevocationChain
 from tests.faces.test_doctor_command import serving
 from tests.faces.test_errors import Run, run
 from tests.faces.test_published_lookup import LOG, Place, place
 from tests.faces.test_quick import digest_of
-from tests.release.lying_records import altered, next_record, sign_release
+from tests.release.lying_records import altered, altered_row, checkpoint_of, leaves_of, next_record, sign_release
 from tests.transparency.logs import signed, signer
 
 __all__ = ["place", "run"]
@@ -43,7 +46,6 @@ LIES: dict[str, Lie] = {
     "no size before": lambda record: altered(record, previous_size=0, previous_root="00" * 32),
     "a time in 2100": lambda record: altered(record, time=4_102_444_800),
     "no time": lambda record: altered(record, time=0),
-    "a time before": lambda record: altered(record, time=record.time - 10),
     "trust version 999": lambda record: altered(record, trust_version=999),
     "fewer revocations": lambda record: altered(record, revocations_count=0),
     "another chain": lambda record: altered(record, revocations_chain="22" * 32),
@@ -55,6 +57,16 @@ LISTS: dict[str, tuple[RevokeRecord, ...]] = {
     "the first one left out": (LATER,),
     "another order": (LATER, REVOKE),
 }
+
+
+def reused(log: LogFolder, now: int, number: int) -> ReleaseRecord:
+    """A record that has the number of an older release, and says that nothing was published since the one before it."""
+    record = next_record(log, now, ())
+    checkpoint = checkpoint_of(log)
+    spans = list(LogReader(log, checkpoint).spans())
+    end = next((span.first for span in spans if span.record.release == number), 0)
+    root = LogReader(log, checkpoint).root_at(end)
+    return altered(record, release=number, previous_size=end, previous_root=root.hex())
 
 
 @pytest.fixture
@@ -95,6 +107,8 @@ def test_a_false_release_record_is_refused_by_every_tool(
     record = LIES[lie](next_record(log, revoked.now + 1))
     sign_release(log, LOG, record, [REVOKE, LATER])
     found = dict(tools(run, revoked, digest_of(small), tmp_path))
+    if lie == "a number left out":
+        found.pop("lookup at a host")  # which reads no older releases
     assert found == dict.fromkeys(found, FALSE)
 
 
@@ -109,6 +123,89 @@ def test_a_revocation_that_is_in_the_log_cannot_be_hidden(
     if not committed:
         record = altered(record, revocations_count=honest.revocations_count, revocations_chain=honest.revocations_chain)
     sign_release(log, LOG, record, listed)
+    found = dict(tools(run, revoked, digest_of(small), tmp_path))
+    assert found == dict.fromkeys(found, FALSE)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_revocation_cannot_be_hidden_behind_the_number_of_another_release(
+    run: Run, revoked: Place, small: Built, tmp_path: Path, number: int
+) -> None:
+    """All that the record says of the log before it follows, if releases in between are passed over."""
+    log = LogFolder(revoked.log)
+    shutil.rmtree(log.root / f"releases/{number}")
+    sign_release(log, LOG, reused(log, revoked.now + 1, number), ())
+    found = dict(tools(run, revoked, digest_of(small), tmp_path))
+    assert found.pop("lookup at a host") in (0, FALSE)  # docs/adr/0016: there it is the word of the publisher
+    assert found == dict.fromkeys(found, FALSE)
+    revoked.publish()
+    revoked.publish()
+    revoked.publish()
+    assert next_record(log, revoked.now).release == 6  # one more was made, for clients of a host, and no other
+    (tmp_path / "key").unlink()
+    found = dict(tools(run, revoked, digest_of(small), tmp_path, cosigns=True))
+    assert {found[name] for name in ("lookup", "lookup at a host")} == {7}
+    assert (log.root / "releases/3/revocations.json").read_bytes() != b"[]"  # what was published stays
+
+
+def test_a_revocation_among_rows_counts_for_nothing(run: Run, revoked: Place, small: Built, tmp_path: Path) -> None:
+    """Else whoever reads releases from their ends would see others than who reads every leaf, for good."""
+    log = LogFolder(revoked.log)
+    row = next(leaf for leaf in leaves_of(log) if b'"type":"digest"' in leaf)
+    hidden = RevokeRecord(type="revoke", selector={"vcpus": 2}, severity="revoked", reason="among rows")
+    other = leaf_of(altered_row(row))
+    sign_release(log, LOG, next_record(log, revoked.now + 1), [REVOKE, LATER], leaf_of(hidden), other)
+    found = dict(tools(run, revoked, digest_of(small), tmp_path))
+    assert {found[name] for name in ("lookup", "lookup at a host", "monitor", "sql", "doctor")} == {0, 7}
+    revoked.publish()
+    assert run("lookup", digest_of(small), *revoked.asked())[0] == 7
+
+
+@pytest.mark.parametrize("ahead", [3600, 7200, 40_000])
+def test_a_time_ahead_makes_no_later_release_false(
+    run: Run, revoked: Place, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    """Neither at once, nor when that time comes."""
+    log, now = LogFolder(revoked.log), revoked.now + 1
+    sign_release(log, LOG, altered(next_record(log, now), time=now + ahead), [REVOKE, LATER])
+    revoked.now = now + (3600 if ahead == 3600 else 0)
+    monkeypatch.setattr("time.time", lambda: float(revoked.now + 50))
+    revoked.publish()
+    revoked.publish(RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="deprecated", reason="one"))
+    for later in (60, ahead - 3500, ahead - 1800, ahead + 1):
+        monkeypatch.setattr("time.time", lambda later=later: float(now + max(later, 3700 if ahead == 3600 else 0)))
+        shutil.rmtree(tmp_path / "state", ignore_errors=True)
+        (tmp_path / "key").unlink(missing_ok=True)
+        found = dict(tools(run, revoked, digest_of(small), tmp_path, cosigns=True))
+        assert found == dict.fromkeys(found, 0) | {"lookup": 7, "lookup at a host": 7}
+
+
+def test_what_was_seen_counts_without_what_was_kept_of_it(
+    run: Run, revoked: Place, small: Built, tmp_path: Path
+) -> None:
+    """As ldcat 0.1.0 leaves it: the checkpoint alone."""
+    log, digest = LogFolder(revoked.log), digest_of(small)
+    with serving(revoked.log) as port:
+        asked = ("lookup", digest, "--catalog", f"http://127.0.0.1:{port}/logs", "--trust", str(revoked.trust))
+        assert run(*asked)[0] == 7
+        (kept,) = (tmp_path / "state/ldcat/seen").glob("*.revocations")
+        kept.unlink()
+        for later in (1, 2):
+            sign_release(log, LOG, next_record(log, revoked.now + later, ()), ())
+        assert run(*asked)[0] == FALSE
+
+
+@pytest.mark.parametrize("form", ["indented", "twice"])
+def test_a_list_has_one_form(run: Run, revoked: Place, small: Built, tmp_path: Path, form: str) -> None:
+    log = LogFolder(revoked.log)
+    right = revocations_json([REVOKE, LATER])
+    other = {
+        "indented": json.dumps(json.loads(right), indent=1).encode(),
+        "twice": right.replace(b'"severity":"revoked"', b'"severity":"deprecated","severity":"revoked"'),
+    }[form]
+    sha256 = hashlib.sha256(other).hexdigest()
+    sign_release(log, LOG, altered(next_record(log, revoked.now + 1), revocations_sha256=sha256), [REVOKE, LATER])
+    (log.root / "releases/4/revocations.json").write_bytes(other)
     found = dict(tools(run, revoked, digest_of(small), tmp_path))
     assert found == dict.fromkeys(found, FALSE)
 

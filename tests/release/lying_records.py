@@ -11,13 +11,13 @@ import msgspec
 
 from catalog.release.log_folder import CHECKPOINT, LogFolder
 from catalog.release.log_history import read_history
-from catalog.release.records import ReleaseRecord, RevokeRecord, leaf_of
+from catalog.release.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_row
 from catalog.release.release_rules import revocations_json
 from catalog.release.revocation_chain import RevocationChain
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import Signer
-from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
+from catalog.transparency.tiles import WIDTH, TileReader, new_bundles, new_tiles
 from tests.transparency.logs import signed
 
 
@@ -73,3 +73,15 @@ def checkpoint_of(log: LogFolder) -> Checkpoint:
 def altered(record: ReleaseRecord, **changes: Any) -> ReleaseRecord:
     """The record with one thing that is false."""
     return msgspec.structs.replace(record, **changes)
+
+
+def leaves_of(log: LogFolder) -> list[bytes]:
+    """All leaves of a log."""
+    size = checkpoint_of(log).size
+    reader = TileReader(log, size)
+    return [leaf for number in range(-(-size // WIDTH)) for leaf in reader.entries(number)]
+
+
+def altered_row(leaf: bytes) -> DigestRecord:
+    """A row of other inputs."""
+    return msgspec.structs.replace(parse_row(leaf), launch_digest="ab" * 48, vcpus=77)

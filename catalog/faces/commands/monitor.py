@@ -70,13 +70,14 @@ def command(
 
 def _look(log: LogFolder, believed: Trust, evidence: Path, now: int) -> Watched:
     """Once; what was found is remembered where nothing is wrong with it."""
-    from catalog.faces.seen import Kept, verified_against_seen
+    from catalog.faces.seen import Kept, seen_of, verified_against_seen
     from catalog.query.monitor import Forked, watch
     from catalog.release import fork_evidence
 
     def verify(kept: Mapping[str, Kept]) -> tuple[Watched, Kept]:
-        watched = watch(log, believed, {origin: one.note for origin, one in kept.items()}, now=now)
-        return watched, Kept(watched.note)
+        watched = watch(log, believed, {origin: one.note for origin, one in kept.items()}, seen_of(kept), now=now)
+        found = watched.seen
+        return watched, Kept(watched.note, found.revocations, found.from_leaves, found.commits)
 
     try:
         watched, _ = verified_against_seen({key.name for key in believed.policy.logs}, verify, "watched")
@@ -121,4 +122,5 @@ def _lines(watched: Watched, url: str, now: int) -> Iterator[str]:
         manifest = release.record.artifacts.get("manifest.json")
         yield f"  + release {release.record.release}, manifest {manifest}"
         yield from (f"    ! false, and taken back since: {why}" for why in release.false)
-        yield from (f"    x {one.severity}: {one.meant}: {one.reason}" for one in release.revocations)
+        yield from (f"    ! {why}" for why in release.steps_back)
+        yield from (f"    x {one.severity}: {one.meant}: {one.reason}" for one in release.revokes)

@@ -44,7 +44,9 @@ export async function prove(catalog, leaf) {
   if (hexOf(await sha256(revocations)) !== record.revocations_sha256) {
     throw new NotProven("the revocations are not those that the last release names");
   }
-  const list = JSON.parse(new TextDecoder().decode(revocations));
+  const text = new TextDecoder().decode(revocations);
+  const list = JSON.parse(text);
+  if (canonical(list) !== text) throw new NotProven("the revocations are not written in their one form");
   await checkRecord(record, list, trust);
   return {
     origin: log.origin,
