@@ -70,7 +70,7 @@ export function freshUntil(signers, made, trust) {
   const newest = times.find((from) => accepts(trust, counted.filter(({ time }) => time >= from)));
   const until = newest + trust.max_age;
   if (!(now <= until)) throw new NotProven("nobody vouches for this checkpoint any more: it is too old");
-  return until;
+  return Math.min(until, trust.expires);
 }
 
 // Cosignatures that count: of witnesses that are no keys of the log, at a time.
