@@ -36,7 +36,7 @@ _KILLED, _SHORT, _STAYS = 0.35, 0.25, 0.4
 """Shares of kinds: of all faults, of writes that are not killed, and of calls that fail."""
 
 _AT_LEAST, _MANY = 3, 200
-"""Faults of a command that makes few calls; and calls of which a command has many of one kind."""
+"""Faults of a command that makes few calls, or in a sample; and calls of which a command has many of one kind."""
 
 
 def main() -> int:
@@ -88,9 +88,8 @@ def _run(chosen: list[Case], shop: Workshop, faults: int, seed: int, until: floa
         pairs = zip(known, shares, strict=True)
         return _total(_inject(one, planned(one.outcome.calls, share, generator), None) for one, share in pairs)
     generator.shuffle(chosen)
-    share = max(_AT_LEAST, faults // len(chosen))
     begun = (Known.of(case, shop) for case in chosen if time.monotonic() < until)
-    return _total(_inject(one, planned(one.outcome.calls, share, generator), until) for one in begun)
+    return _total(_inject(one, planned(one.outcome.calls, _AT_LEAST, generator), until) for one in begun)
 
 
 def _total(counted: Iterable[tuple[int, int]]) -> tuple[int, int]:
