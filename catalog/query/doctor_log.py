@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from catalog.errors import FalseRecord, LdcatError, VerificationFailed
+from catalog.errors import FalseRecord, LdcatError, Unreadable, VerificationFailed
 from catalog.query.finding import Finding, error, note
 from catalog.query.log_reader import LogReader
 from catalog.query.release_check import check_last_release
@@ -118,6 +118,11 @@ def memory_findings(
         elif published is not None:
             proof = merkle.consistency_proof(signed.size, size, TileReader(log, size).node)
             merkle.verify_consistency(signed.size, size, proof, signed.root, published.root)
+    except Unreadable:
+        more = "more than the folder has" if signed.size > size else "and tiles that lead to them are missing"
+        what = f"{signed.size} leaves were signed here last, {more}: {size} are published"
+        yield error(origin, what, "publish nothing: find out whether a backup was restored, or who else has the keys")
+        return
     except LdcatError as failure:
         what = f"{signed.size} leaves were signed here last, and the {size} published do not go with them: {failure}"
         yield error(origin, what, "publish nothing: find out whether a backup was restored, or who else has the keys")

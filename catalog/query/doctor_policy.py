@@ -9,6 +9,8 @@ from catalog.transparency.policy import Policy
 
 _K_OF_N = "demand k of n witnesses of different operators: two or more, and fewer than there are"
 
+_MEANT = "nothing has to be done if that is meant"
+
 
 def policy_findings(policy: Policy) -> Iterator[Finding]:
     """Errors are policies that cannot do what they say; `ldcat trust init` refuses these."""
@@ -39,14 +41,14 @@ def _shared_names(policy: Policy) -> Iterator[Finding]:
             if group.threshold == 1 or len(sharing) < 2:
                 continue
             there = named & set().union(*sharing)
-            listed = ", ".join(witness for witness in policy.witnesses if witness in there)
+            listed = " and ".join(witness for witness in policy.witnesses if witness in there)
             said = f"{listed} are keys of one witness, {key_name}"
-            if len(group.voices) < len(group.members):
-                yield warning(f"group {name}", f"{said}, and count once", "name witnesses of different operators")
+            if len(group.voices) < group.threshold:
+                yield warning(f"group {name}", f"{said}: they count once", "name witnesses of different operators")
+            elif len(group.voices) < len(group.members):
+                yield note(f"group {name}", f"{said}: they count once", _MEANT)
             else:
-                yield note(
-                    f"group {name}", f"{said}: signatures more, and no witness more", "nothing, if that is meant"
-                )
+                yield note(f"group {name}", f"{said}: each has to sign, and they stay one witness", _MEANT)
 
 
 def _below(policy: Policy, name: str) -> set[str]:

@@ -68,7 +68,7 @@ class Policy:
                 try:
                     reader.read(words)
                 except MalformedInput as error:
-                    raise MalformedInput(f"line {number} of the trust policy: {error}") from error
+                    raise MalformedInput(f"line {number} of the trust policy: {error}", error.hint) from error
         if not reader.has_quorum:
             raise MalformedInput("the trust policy says no quorum", "quorum NAME, or quorum none")
         return cls(tuple(reader.logs), reader.witnesses, reader.groups, reader.quorum, reader.witness_urls)
@@ -139,7 +139,10 @@ class _Reader:
     def _key(self, text: str, types: tuple[SignatureType, ...], known: list[VerifierKey]) -> VerifierKey:
         key = VerifierKey.parse(text)
         if key.type not in types:
-            raise MalformedInput(f"a key of type {key.type:#04x} is not for this")
+            whose = "log" if types is _LOG_TYPES else "witness"
+            raise MalformedInput(
+                f"the {key.type.title} key of {key.name} cannot be a {whose}'s", f"ldcat keygen --for {whose} makes one"
+            )
         if any(key.public_key == other.public_key for other in known):
             raise MalformedInput("a public key comes twice")
         return key

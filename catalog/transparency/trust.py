@@ -154,9 +154,17 @@ class Trust:
 
     def check_signed(self, note: Note) -> None:
         """Raises UntrustedSigner unless enough of the roots signed it, distinct public keys counted."""
-        signers = {verified.key.public_key for verified in note.verify(list(self.roots.values()))}
+        try:
+            signers = {verified.key.public_key for verified in note.verify(list(self.roots.values()))}
+        except UntrustedSigner:
+            signers = set()
         if len(signers) < self.threshold:
-            raise UntrustedSigner(f"{len(signers)} root keys signed this trust note, and {self.threshold} have to")
+            missing = ", ".join(role for role, key in self.roots.items() if key.public_key not in signers)
+            raise UntrustedSigner(
+                f"{len(signers)} of {len(self.roots)} root keys signed this trust note, and {self.threshold} have to;"
+                f" missing: {missing}",
+                "ldcat trust sign adds the signature of one",
+            )
 
 
 def read_unsigned(data: bytes) -> Note:

@@ -34,10 +34,10 @@ def init(run: Run, folder: Path, lines: str, *more: str) -> tuple[int, str, str]
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (f"{WITNESSES}group two 2 w1 pq\nquorum two", "quorum two is not reached even if all cosign"),
-        (f"{WITNESSES}group three 3 w1 pq w2\nquorum three", "quorum three is not reached even if all cosign"),
-        (f"{WITNESSES}witness own {OWN}\nquorum own", f"witness own has the name of the log {ORIGIN}"),
-        (f"{WITNESSES}witness a {ALIAS}\nquorum w1", f"witness a has the public key of the log {ORIGIN}"),
+        (f"{WITNESSES}group two 2 w1 pq\nquorum two", "quorum two: is not reached even if all cosign"),
+        (f"{WITNESSES}group three 3 w1 pq w2\nquorum three", "quorum three: is not reached even if all cosign"),
+        (f"{WITNESSES}witness own {OWN}\nquorum own", f"witness own: has the name of the log {ORIGIN}"),
+        (f"{WITNESSES}witness a {ALIAS}\nquorum w1", f"witness a: has the public key of the log {ORIGIN}"),
     ],
 )
 def test_a_policy_that_cannot_be_met_is_no_trust_note(run: Run, tmp_path: Path, lines: str, said: str) -> None:
@@ -69,13 +69,16 @@ def signed(run: Run, folder: Path, text: str) -> tuple[int, Path]:
         ("group two 2 w1 w2 w3\nquorum two", []),
         ("group w1s any w1 pq\ngroup two 2 w1s w2 w3\nquorum two", []),
         ("quorum none", []),
-        ("quorum w1", ["warning: the policy: quorum w1 is reached by w1.example alone", "is not reached without w1"]),
+        ("quorum w1", ["warning: the policy: quorum w1: is reached by w1.example alone", "is not reached without w1"]),
         ("group any1 any w1 w2 w3\nquorum any1", ["is reached by w1.example alone, or by w2.example alone"]),
         ("group both all w1 w2\nquorum both", ["is not reached without w1.example, nor without w2.example"]),
-        ("group two 2 w1 pq w2 w3\nquorum two", ["w1, pq are keys of one witness, w1.example, and count once"]),
+        (
+            "group two 2 w1 pq w2 w3\nquorum two",
+            ["note: the policy: group two: w1 and pq are keys of one witness, w1.example: they count once; nothing"],
+        ),
         (
             "group w1s all w1 pq\ngroup two 2 w1s w2 w3\nquorum two",
-            ["note: the policy: group w1s w1, pq are keys of one witness, w1.example: signatures more, and no witness"],
+            ["note: the policy: group w1s: w1 and pq are keys of one witness, w1.example: each has to sign"],
         ),
     ],
 )

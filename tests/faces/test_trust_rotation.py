@@ -133,7 +133,7 @@ def test_another_policy(run: Run, first: Path, folder: Path, tmp_path: Path, sig
         (("{first}", "--root", "d"), 2, "is no root key"),
         (("{first}", "--policy", "{tmp}/nowhere"), 5, "nowhere"),
         (("{first}", "--policy", "{first}"), 3, "trust policy"),
-        (("{unsigned}",), 6, "1 root keys signed this trust note, and 2 have to"),
+        (("{unsigned}",), 6, "1 of 3 root keys signed this trust note, and 2 have to; missing: b, c"),
         (("{folder}/policy",), 3, "a note is"),
     ],
 )

@@ -207,10 +207,10 @@ def _say_of_policy(policy: Policy) -> None:
     found = list(policy_findings(policy))
     for finding in found:
         if finding.severity is Severity.ERROR:
-            raise UsageError(f"the policy: {finding.subject} {finding.what}", finding.advice)
+            raise UsageError(f"the policy: {finding.subject}: {finding.what}", finding.advice)
     for finding in found:
         say = render.warning if finding.severity is Severity.WARNING else render.note
-        say(f"the policy: {finding.subject} {finding.what}; {finding.advice}")
+        say(f"the policy: {finding.subject}: {finding.what}; {finding.advice}")
 
 
 def _root(said: str) -> tuple[str, str]:
