@@ -113,9 +113,19 @@ def check_root(certificate: x509.Certificate) -> None:
     """Raises UsageError for a certificate that cannot be a root: no ARK by its name, or not signed by itself."""
     name = _name(certificate) or ""
     if not name.startswith("ARK-"):
-        raise UsageError(f"a root is an ARK, and a certificate given as one is {name!r}", "ARK-Milan, ARK-Genoa ...")
-    if certificate.subject != certificate.issuer or not _has_issued(certificate, certificate):
-        raise UsageError(f"a root is signed by itself, and {name!r} is not")
+        raise UsageError(
+            f"a root is an ARK, and a certificate given as one is {name!r}",
+            "give ARK-Milan, ARK-Genoa ... alone: of AMD's cert_chain it is the last certificate",
+        )
+    if not _may_sign(certificate):
+        raise UsageError(f"a root is a certificate authority, and {name!r} is not: basicConstraints do not say so")
+    not_by_itself = f"a root is signed by itself, and {name!r} is not:"
+    if certificate.subject != certificate.issuer:
+        raise UsageError(f"{not_by_itself} another one issued it, by the name of its issuer")
+    if not _has_issued(certificate, certificate):
+        raise UsageError(
+            f"{not_by_itself} it has no signature of its own key by RSASSA-PSS, SHA-384 and a salt of 48 bytes"
+        )
 
 
 def _refused(why: str) -> Endorsement:

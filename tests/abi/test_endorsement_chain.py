@@ -221,6 +221,13 @@ def test_a_root_is_an_ark_that_is_signed_by_itself() -> None:
             check_root(below)
     with pytest.raises(UsageError, match="a certificate given as one is ''"):
         check_root(certificate("", issuer="", key=ca_key("another"), signer="another", ca=True))
-    for other in ({"signer": "another"}, {"ca": False}, {"issuer_organization": "Another"}):
-        with pytest.raises(UsageError, match="a root is signed by itself, and 'ARK-Milan' is not"):
-            check_root(chain(ark=other).ark)
+    with pytest.raises(UsageError, match="a root is a certificate authority, and 'ARK-Milan' is not"):
+        check_root(chain(ark={"ca": False}).ark)
+    with pytest.raises(UsageError, match="a root is signed by itself, and 'ARK-Milan' is not: another one issued it"):
+        check_root(chain(ark={"issuer_organization": "Another"}).ark)
+
+
+@pytest.mark.parametrize("ark", [{"signer": "another"}, {"salt": 32}, {"salt": None}])
+def test_it_is_said_how_a_root_is_signed(ark: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="no signature of its own key by RSASSA-PSS, SHA-384 and a salt of 48 bytes"):
+        check_root(chain(ark=ark).ark)
