@@ -202,6 +202,16 @@ def test_a_log_that_was_rolled_back_or_forked_and_a_row_that_is_no_leaf(
     assert {"release", "leaf", "digest"} <= {one["rule"] for one in found}
 
 
+def test_what_is_no_error_leaves_every_claim(run: Run, place: Place) -> None:
+    code, out, _ = run("audit", str(place.log))
+    assert code == 0
+    assert out.startswith("warnings\n  checkpoint: no trust note was given")
+    assert out.endswith("\nevery claim holds\n")
+    code, out, _ = run("audit", str(place.log), "--trust", str(place.trust))
+    notes = out.partition("notes\n")[2]
+    assert (code, "claimed:" in notes, notes.endswith("\nevery claim holds\n")) == (0, False, True)
+
+
 def test_for_those_who_review_software(run: Run, small: Built, tmp_path: Path) -> None:
     changed(small, tmp_path / "copy", {SNP: one_digest})
     code, out, _ = run("audit", str(tmp_path / "copy"), "-f", "sarif")

@@ -154,12 +154,15 @@ def _catalog(
 
 
 def _lines(found: list[AuditFinding]) -> Iterator[str]:
+    from catalog.query.audit import holds
+
     for severity in ("error", "warning", "note"):
         some = [finding for finding in found if finding.severity.value == severity]
         if some:
             yield f"{severity}s"
         for finding in some:
             yield f"  {finding.subject}: {finding.evidence}"
-            yield f"    claimed: {finding.claim}"
-    if not found:
+            if severity != "note":  # which is against no claim
+                yield f"    claimed: {finding.claim}"
+    if holds(found):
         yield "every claim holds"
