@@ -119,7 +119,9 @@ def run(arguments: Sequence[str]) -> int:
         return _said(failure)
     except TyperException as failure:
         message = " ".join(failure.format_message().split()) or "nothing was asked for"
-        render.problem(message[:1].lower() + message[1:].rstrip("."), "ldcat --help")
+        context = getattr(failure, "ctx", None)  # of errors of usage: which command it was
+        asked = context.command_path if context else "ldcat"
+        render.problem(message[:1].lower() + message[1:].rstrip("."), f"{asked} --help")
         return 2
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted()

@@ -29,7 +29,7 @@ CLAIMED = (
 
 CLAIMS = (
     "names, where a build was published, whether it launches and what it enforces are the publisher's claims: "
-    "no hash says them"
+    "no hash proves them"
 )
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import fcntl
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.errors import MalformedInput, Unreadable, UsageError
+from catalog.errors import MalformedInput, Unreadable, UntrustedSigner, UsageError
 from catalog.release import inputs
 from catalog.release.beneath import Files, open_file, there
 from catalog.release.writer import leftovers, open_lock, opened, placed, remove, remove_folder, sync_folder
 from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import VerifierKey
 from catalog.transparency.note import MAX_NOTE, Note
 
 CHECKPOINT = "checkpoint"
@@ -203,6 +204,18 @@ class LastCheckpoint:
         """What the note says, which was verified when it was written; raises as `read`."""
         note = self.read()
         return None if note is None else Checkpoint.parse(note.text)
+
+    def check_signed_by(self, keys: Sequence[VerifierKey]) -> None:
+        """Raises UntrustedSigner where none of the keys signed it, VerificationFailed for a wrong signature."""
+        note = self.read()
+        try:
+            if note:
+                note.verify(keys)
+        except UntrustedSigner as error:
+            raise UntrustedSigner(
+                f"this machine signed the log {keys[0].name} with other keys before, which {self.path} remembers",
+                "use the key file of before; a new log takes a name that was never signed",
+            ) from error
 
     def write(self, note: Note) -> None:
         """Of what is signed before it is published; raises Unreadable, and then nothing may be."""

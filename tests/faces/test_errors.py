@@ -36,6 +36,18 @@ def run(capsys: pytest.CaptureFixture[str], small: Built, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (("nothing",), "ldcat"),
+        (("sql", "--nothing"), "ldcat sql"),
+        (("trust", "sign", "--nothing"), "ldcat trust sign"),
+    ],
+)
+def test_the_hint_names_the_command_that_helps(run: Run, arguments: tuple[str, ...], command: str) -> None:
+    assert run(*arguments)[2].endswith(f"ldcat: hint: {command} --help\n")
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
         (("nothing",), 2, "no such command 'nothing'"),

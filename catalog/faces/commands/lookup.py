@@ -58,7 +58,9 @@ def command(
     A report is verified where certificates are given; a launch measurement is searched for among all SEV or SEV-ES
     digests, as its policy says. A release that is published in a log is verified against a trust note first, once for
     each checkpoint. Exit code 0 when there is one, 1 when there is none, 7 when there are only revoked ones, 4 when a
-    report is not what the certificates endorse. A hit says what was launched, never that it can be trusted.
+    report is not what the certificates endorse; of a published release also 6 untrusted signer, 8 stale, 9 older than
+    what was seen before, 11 signed, and false by its own log. A hit says what was launched, never that it can be
+    trusted.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     found, proofs = gather(

@@ -42,8 +42,8 @@ def command(
 
     New releases and revocations; a fork, of which both signed checkpoints are kept as evidence (exit code 4); a
     checkpoint that is older than the last one (9), that nobody vouches for any more (8), that the quorum did not
-    cosign (6); a host that does not answer (5). json has one document, and jsonl a line for each look, whatever is
-    found.
+    cosign (6); a release record or revocations that do not follow from the log (11); a host that does not answer (5).
+    json has one document, and jsonl a line for each look, whatever is found.
     """
     from catalog.faces.hosted import HostedLog  # cryptography takes long to load
     from catalog.query.verify_proof import read_trust

@@ -66,6 +66,7 @@ def command(
     opened = open_own(catalog or default_catalog())
     opened.check_components()
     state = remembered("signed", signers[0].key.name)
+    state.check_signed_by([signer.key for signer in signers])
     published = publish(
         opened,
         LogFolder(log),
@@ -93,5 +94,5 @@ def command(
     if not published.new_rows and not quiet:
         render.note("the log has every row of this catalog")
     for why in published.false:
-        render.warning(f"{why}; the release that was made now does not rest on it")
+        render.warning(f"{why}; the new release is right without it")
     return 0

@@ -99,6 +99,7 @@ def command(
     )
     record = new_revocation(selector, severity.value, reason)
     state = remembered("signed", signers[0].key.name)
+    state.check_signed_by([signer.key for signer in signers])
     published = publish(catalog, folder, signers, state, revokes=[record], unchanged=True, now=int(time.time()))
     found = published.checkpoint
     facts = {
@@ -118,5 +119,5 @@ def command(
         shown = facts | {"selector": record.meant}
         render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(log))
     for why in published.false:
-        render.warning(f"{why}; the release that was made now does not rest on it")
+        render.warning(f"{why}; the new release is right without it")
     return 0

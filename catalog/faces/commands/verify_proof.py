@@ -33,7 +33,7 @@ def command(
     """Verify a proof bundle offline: signatures, witnesses, age, inclusion, then what the row says.
 
     Exit codes: 0 match, 1 unknown (another digest), 4 bad proof, 6 untrusted signer, 7 revoked, 8 stale, 9 older than
-    a checkpoint that was seen here before.
+    a checkpoint that was seen here before, 11 signed, and false by its own log.
 
     With --show everything on stdout is a script, and the verdict a comment in it.
     """

@@ -12,7 +12,7 @@ const file = form.querySelector("input[type=file]");
 const out = document.querySelector("#answer");
 const root = document.body.dataset.root;
 const CLAIMS = "Names, where a build was published, whether it launches and what it enforces are the publisher's claims: " +
-  "no hash says them.";
+  "no hash proves them.";
 const LISTED = `The list has the first ${FRAGMENT} bytes of each digest; all of it is compared when a row is verified.`;
 const ABOUT_BUILD = "Where this build is from, how it launches, its memory map";
 let opened = null;
