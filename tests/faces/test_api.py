@@ -45,7 +45,7 @@ def test_the_examples_run(
     monkeypatch.chdir(place.log.parent)
     Path("public").symlink_to(place.log)
     Path("trust.note").symlink_to(place.trust)
-    Path("catalog").symlink_to(small.folder)
+    Path("digests").symlink_to(small.folder)
     names: dict[str, Any] = {"DIGEST": digest_of(small)}
     exec(examples()[number], names)
     assert capsys.readouterr().out
