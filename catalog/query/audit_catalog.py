@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
 
 import pyarrow as pa
 
@@ -13,7 +12,6 @@ from catalog.launch.native.paths import Kernels
 from catalog.query.audit import AuditFinding, odd, wrong
 from catalog.query.audit_files import file_findings
 from catalog.query.audit_rows import (
-    IndexAudit,
     component_findings,
     inputs_seen,
     order_findings,
@@ -29,9 +27,11 @@ from catalog.release.follows import all_faults
 from catalog.release.records import INPUTS, parse_row
 from catalog.release.revocations import Revocations
 from catalog.release.row_leaves import row_leaves
-from catalog.release.verity import DamagedBlock
 
 _DIGESTS_NAMED = 20
+
+_RULES = {manifest.NAMES: "names", manifest.INDEX: "index"}
+"""Of files that have a rule of their own, among those that follow from others."""
 
 Begin = Callable[[str, int], Progress]
 
@@ -52,7 +52,7 @@ def catalog_findings(
     yield from file_findings(catalog)
     yield from _guarded("image", _image_findings(catalog, images))
     for derived, fault in all_faults(catalog.components):
-        yield wrong("names" if derived.file == manifest.NAMES else "follows", derived.file, fault)
+        yield wrong(_RULES.get(derived.file, "follows"), derived.file, fault)
     for technology, entry in catalog.manifest.technologies.items():
         progress = begin(technology, entry.rows)
         chosen = entry.rows if remeasure is None else remeasure
@@ -65,25 +65,16 @@ def _technology_findings(
     """Part by part, so that no more than one of them is in memory."""
     entry, rows = catalog.manifest.technologies[technology], 0
     of_tables: list[AuditFinding] = []
-    with inputs_seen() as seen, ExitStack() as held:
-        index = None
-        try:
-            index = held.enter_context(closing(IndexAudit(catalog, technology))) if entry.parts else None
-        except (DamagedBlock, LdcatError) as failure:
-            yield wrong("index", f"{technology}/{manifest.INDEX}", str(failure))
+    with inputs_seen() as seen:
         for part in parts_of(catalog, technology, of_tables):
             yield from order_findings(part)
             yield from _guarded("component", component_findings(catalog, part))
-            if index:
-                yield from _guarded("index", index.findings(part))
             table = part.table.take(pa.array(_chosen(rows, len(part.table), chosen, entry.rows), pa.int64()))
             yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, kernels))
             seen.add(part)
             rows += len(part.table)
             progress(len(part.table))
         yield from of_tables
-        if index and index.rows != rows:
-            yield wrong("index", f"{technology}/{manifest.INDEX}", f"it has {index.rows:,} entries, of {rows:,} rows")
         yield from seen.findings(technology)
 
 
@@ -91,7 +82,7 @@ def _guarded(rule: str, findings: Iterator[AuditFinding]) -> Iterator[AuditFindi
     """What cannot be looked at is a finding, too: of what the rest rests on."""
     try:
         yield from findings
-    except (DamagedBlock, LdcatError) as failure:
+    except LdcatError as failure:
         yield wrong(rule, "catalog", str(failure))
 
 

@@ -1,8 +1,7 @@
-"""Audit of the rows of a catalog: tables, order, inputs that are there once, and what the index leads to."""
+"""Audit of the rows of a catalog: tables, order, and inputs that are there once."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +13,9 @@ import pyarrow.compute as pc
 
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.query.audit import AuditFinding, wrong
-from catalog.query.batch import BatchIndex
-from catalog.query.packed import PackedCatalog
 from catalog.query.row_changes import INPUTS
 from catalog.query.store import Catalog, check_schema
 from catalog.release import manifest
-from catalog.release.names import IMAGES, PROFILES, TABLES
 from catalog.release.parquet import read_parquet
 from catalog.release.scratch import refused, scratch_folder
 
@@ -28,8 +24,6 @@ _MEMORY = "1GiB"
 
 _NAMED = 5
 """Rows of a table that are named, of those that one finding is about."""
-
-Values = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,56 +120,6 @@ def inputs_seen() -> Iterator[InputsSeen]:
     with scratch_folder() as folder, refused(folder), duckdb.connect(folder / "inputs.duckdb") as connection:
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         yield InputsSeen(connection)
-
-
-class IndexAudit:
-    """What the index of a technology says of rows. Close it after use.
-
-    Raises DamagedBlock, VerificationFailed where it is no index, here and when it is asked.
-    """
-
-    def __init__(self, catalog: Catalog, technology: str) -> None:
-        self._technology = technology
-        self._batch = BatchIndex.open(catalog, technology)
-        self._packed = PackedCatalog(catalog.files, hashlib.sha256, catalog.manifest_sha256, catalog.need)
-        self._components: dict[int, Values] = {}
-        self.rows = self._batch.index.rows
-
-    def close(self) -> None:
-        """Close its files."""
-        self._packed.close()
-
-    def findings(self, part: Part) -> Iterator[AuditFinding]:
-        """Each digest is looked up, and what is said of it compared with its row."""
-        digests = part.table["launch_digest"].to_pylist()
-        found = self._batch.find(b"".join(digests))
-        inputs = zip(*(part.table[column].to_pylist() for column in INPUTS), strict=True)
-        bad = 0
-        for row, (digest, expected) in enumerate(zip(digests, inputs, strict=True)):
-            ordinals = [found.ordinals[row]][: found.times[row]]
-            if found.times[row] > 1:
-                ordinals = self._packed.indexes[self._technology].find(digest)
-            if expected not in [self._inputs_of(ordinal) for ordinal in ordinals]:
-                bad += 1
-                if bad <= _NAMED:
-                    what = f"{len(ordinals) or 'no'} entries, none of them with its inputs"
-                    yield wrong("index", f"{part.name} row {row}", what)
-        if bad > _NAMED:
-            yield wrong("index", part.name, f"and {bad - _NAMED:,} more of its rows")
-
-    def _inputs_of(self, ordinal: int) -> Values:
-        group = self._batch.index.group_of(ordinal)
-        known = self._components.get(group.first)
-        if known is None:
-            table = group.kernel_hashes
-            known = (
-                bytes.fromhex(self._packed.component(IMAGES, group.firmware)),
-                None if table is None else bytes.fromhex(self._packed.component(TABLES, table)),
-                None if group.vmm is None else self._packed.component(PROFILES, group.vmm),
-            )
-            self._components[group.first] = known
-        signature, features, vcpus = group.at(ordinal)
-        return (*known, signature, features, vcpus)
 
 
 def _rows(mask: Any, more: int = 0) -> str:

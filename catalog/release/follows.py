@@ -21,6 +21,7 @@ from catalog.release import manifest
 from catalog.release.component_names import component_names
 from catalog.release.components import Components
 from catalog.release.enumeration import cross_product
+from catalog.release.index_faults import index_faults
 from catalog.release.names import Names
 from catalog.release.spec import spec_of
 from catalog.release.verity import DamagedBlock, VerifiedBytes
@@ -204,5 +205,6 @@ FOLLOWS = (
     Derived("digest_size", manifest.NAME, "the technology", _digest_sizes),
     Derived("name, technologies, rows, left_out", manifest.NAME, "spec and components", _spec, large=True),
     Derived("bsp_vmsa_sha256, ap_vmsa_sha256", "launch_digests*.parquet", "inputs of the row", vmsa_faults, large=True),
+    Derived("every entry", "launch_digests.index", "digests and inputs of the rows", index_faults, large=True),
 )
-"""Everything that follows from something else, but launch digests, index and leaves, which audits recompute."""
+"""Everything that follows from something else, but launch digests and leaves, which audits recompute."""

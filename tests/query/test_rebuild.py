@@ -19,6 +19,7 @@ from catalog.query.recompute import Difference
 from catalog.release import manifest
 from catalog.release.build import Built
 from catalog.release.engine import local_engine
+from catalog.release.follows import FOLLOWS
 from catalog.release.log_folder import CHECKPOINT
 from catalog.release.records import RevokeRecord, canonical_json, leaf_of, parse_record
 from catalog.transparency import merkle
@@ -136,7 +137,10 @@ def test_whatever_is_forged_is_found(
     json.dumps([one.to_dict() for one in found.differences])
 
 
-def test_a_wrong_digest_that_is_revoked_is_said_and_no_more(publisher: Publisher, small: Built, tmp_path: Path) -> None:
+def test_a_wrong_digest_that_is_revoked_is_said_and_no_more(
+    publisher: Publisher, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.release.follows.FOLLOWS", FOLLOWS[:-1])  # its index is not made anew
     wrong = forged(small, tmp_path / "forged", {"sev/launch_digests.parquet": one_digest})
     publisher.publish(wrong)
     assert not rebuilt(publisher).same

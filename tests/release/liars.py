@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from catalog.launch.native.paths import choose
 from catalog.release import manifest
 from catalog.release.build import Built
+from catalog.release.index import GROUP, HEADER
 from catalog.release.names import Names, pack_names
 from catalog.release.verity import VerifiedBytes
 
@@ -58,6 +59,33 @@ def in_names(kind: int, change: Callable[[list[str | None]], None]) -> Change:
         path.write_bytes(pack_names(kinds))
 
     return changed
+
+
+def in_groups(change: Callable[[list[list[int]]], object]) -> Change:
+    """Changes the groups of an index: first ordinal, firmware, kernel hashes, VMM and places of three lists."""
+
+    def changed(path: Path) -> None:
+        data = bytearray(path.read_bytes())
+        fields = HEADER.unpack(data[: HEADER.size])
+        begin, end = fields[9], fields[9] + GROUP.size * fields[8]
+        groups = [list(group) for group in GROUP.iter_unpack(data[begin:end])]
+        change(groups)
+        data[begin:end] = b"".join(GROUP.pack(*group) for group in groups)
+        path.write_bytes(data)
+
+    return changed
+
+
+def elsewhere(field: int) -> Change:
+    """Every group leads to what the next one with another value has in a field, or to what none of them has."""
+
+    def change(groups: list[list[int]]) -> None:
+        values = sorted({group[field] for group in groups})
+        values += [] if len(values) > 1 else [values[0] ^ 1]
+        for group in groups:
+            group[field] = values[(values.index(group[field]) + 1) % len(values)]
+
+    return in_groups(change)
 
 
 def in_rows(change: Callable[[dict[str, Any]], object], *, which: Callable[[dict[str, Any]], object] = bool) -> Change:

@@ -23,7 +23,7 @@ from catalog.release.names import IMAGES, PROFILES, TABLES, TYPES, Names, pack_n
 from catalog.release.verity import VerifiedBytes
 from tests.faces.test_errors import Run, run
 from tests.query.test_rebuild import rebuilt
-from tests.release.liars import Change, in_manifest, in_names, in_rows, lying, replaced, write
+from tests.release.liars import Change, elsewhere, in_manifest, in_names, in_rows, lying, replaced, write
 from tests.release.samples import SMALL, build, contents, write_inputs, write_spec
 from tests.release.test_publish import Publisher, publisher
 
@@ -134,6 +134,10 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
         {SNP: in_rows(lambda row: row.update(ap_vmsa_sha256=None), which=lambda row: row["vcpus"] == 2)},
         {"sev/launch_digests.parquet": named(bsp_vmsa_sha256=OTHER)},
     ],
+    ("launch_digests.index", "every entry"): [
+        {"sev-snp/launch_digests.index": elsewhere(2)},
+        {"sev/launch_digests.index": elsewhere(1)},
+    ],
 }
 """By file and name of each entry of FOLLOWS: one lie each, and everything else as it follows from that."""
 
@@ -180,7 +184,7 @@ def test_audit_names_whatever_does_not_follow(
     assert all("\n" not in fault for _, fault in found)
     code, out, _ = run("audit", str(tmp_path / "lie"), "-f", "json", "-q")
     named = [(one["rule"], one["subject"]) for one in json.loads(out)["findings"] if one["severity"] == "error"]
-    rule = "names" if derived.file == manifest.NAMES else "follows"
+    rule = {manifest.NAMES: "names", manifest.INDEX: "index"}.get(derived.file, "follows")
     assert code == 1
     # what no catalog is opened with is named where the manifest is read
     assert (rule, derived.file) in named or named == [("manifest", manifest.NAME)]
@@ -227,7 +231,7 @@ def test_names_are_checked_under_the_version_they_have(small: Built, tmp_path: P
         path.write_bytes(data[:8] + (2).to_bytes(4, "little") + data[12:])
 
     lying(small, tmp_path / "newer", {manifest.NAMES: newer})
-    found = list(all_faults(Catalog.open(tmp_path / "newer").components))
+    found = [one for one in all_faults(Catalog.open(tmp_path / "newer").components) if one[0].file == manifest.NAMES]
     assert [(one.file, fault) for one, fault in found] == [
         (manifest.NAMES, "version 2 of the names of components is not known here")
     ]
@@ -248,7 +252,8 @@ def test_a_component_file_of_another_form_is_malformed(
     def other(path: Path) -> None:
         path.write_bytes((small.folder / manifest.LAUNCHABLE).read_bytes() if data is None else data)
 
-    lying(small, tmp_path / "copy", {name: other})
+    rows = in_manifest(lambda text: text["files"][name].update(rows=9))  # as the other table has
+    lying(small, tmp_path / "copy", {name: other} | ({manifest.NAME: rows} if data is None else {}))
     with pytest.raises(MalformedRecord, match=f"{name} {why}"):
         Catalog.open(tmp_path / "copy").check_components()
     assert f"{name} {why}" in [fault for _, fault in all_faults(Catalog.open(tmp_path / "copy").components)]
