@@ -56,6 +56,12 @@ def receipts() -> Receipts:
     return Receipts(Path(home) / "built" if home else None)
 
 
+def checked() -> Receipts:
+    """Where it is kept of which catalogs that others made the index was found to lead to the rows."""
+    home = homes.state_home()
+    return Receipts(Path(home) / "checked" if home else None)
+
+
 def state_folder() -> Path:
     """Where this machine keeps what it saw and signed; raises Unreadable where there is no place.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from catalog.errors import Unreadable, UsageError, VerificationFailed
 from catalog.faces import homes, render
-from catalog.faces.places import HostedPlace, default_catalog, receipts, state_folder
+from catalog.faces.places import HostedPlace, checked, default_catalog, receipts, state_folder
 from catalog.firmware.build import FirmwareBuild
 from catalog.query.published import CHECKPOINT, MAX_READ, Place, PublishedRelease, Remembered, is_within, place_of
 from catalog.query.store import Catalog
@@ -93,6 +93,19 @@ def open_own(folder: Path) -> Catalog:
     return Catalog.open(folder)
 
 
+def check_index_once(catalog: Catalog) -> None:
+    """Of a catalog that was neither built nor checked here: its index leads to its rows.
+
+    Raises VerificationFailed where it does not, and what reading the catalog does.
+    """
+    if any(kept.know(catalog.manifest_sha256) for kept in (receipts(), checked())):
+        return
+    from catalog.query.index_check import check_index  # pyarrow takes long to load
+
+    check_index(catalog)
+    checked().keep(catalog.manifest_sha256)
+
+
 def published_place(asked: Path) -> Place:
     """What a folder is by its name and its checkpoint; raises Unreadable for a release whose log is not there."""
     try:
@@ -156,7 +169,7 @@ def _fetching(size: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
 
 
 def _verified_once(place: Place, trust: bytes, warn: Warn) -> PublishedRelease:
-    """For each checkpoint and trust note: what was verified is remembered."""
+    """For each checkpoint and trust note: what was verified is remembered, because the quick way stands on it."""
     memory = Remembered(str(state_folder()), place, trust)
     try:
         before = memory.release(time.time())
@@ -169,6 +182,7 @@ def _verified_once(place: Place, trust: bytes, warn: Warn) -> PublishedRelease:
     from catalog.transparency.trust import MAX_AHEAD
 
     verified, kept = _verified(_log_at(place.log or ""), place.number, trust, memory, warn=warn)
+    check_index_once(Catalog.open_release(verified.release))
     log, since, path = SeenLog("seen", verified.release.origin), int(time.time()) - MAX_AHEAD, Path(memory.path)
     text = memory.text(verified.release, bytes(verified.note), (str(log.path), bytes(kept)), since)
     with suppress(Unreadable), log.locked():  # where it cannot be kept, it is verified again the next time

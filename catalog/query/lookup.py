@@ -35,7 +35,9 @@ class Lookups:
     """A catalog open for lookups, several threads' too; `close` it after use.
 
     The indexes are asked; where one is damaged, `warn` is told and the Parquet files are. Of a catalog that a host
-    serves in ranges these are, and `warn` is told that nothing proves what is not there.
+    serves in ranges these are, and `warn` is told that nothing proves what is not there. Of any other catalog whose
+    files are fetched one by one the Parquet file of a digest is: to check that an index leads to the rows takes all
+    of them.
     """
 
     def __init__(self, catalog: Catalog, warn: Callable[[str], None]) -> None:
@@ -43,7 +45,7 @@ class Lookups:
         self._warn = warn
         self._revocations = Revocations(catalog.revocations)
         self._packed: PackedCatalog | None = None
-        if catalog.ranges:
+        if catalog.ranges or (catalog.fetcher and all(one.parts for one in catalog.manifest.technologies.values())):
             return
         try:
             self._packed = PackedCatalog(catalog.files, hashlib.sha256, catalog.manifest_sha256, catalog.need)
@@ -80,7 +82,7 @@ class Lookups:
             return tuple(sorted(_matches_of(self._catalog, digest, rows), key=Match.order))
         if packed := self._packed:
             try:
-                found = packed.lookup(digest.value)
+                found = self._in_rows(digest) if self._catalog.fetcher else packed.lookup(digest.value)
                 for technology, index in packed.distinguished(digest.value).items():
                     found += Walker(self._catalog, packed, technology, index).lookup(digest.value)
                 return tuple(sorted(found, key=Match.order))
@@ -90,19 +92,28 @@ class Lookups:
                 self._give_up(damage)
         return lookup_in_parquet(self._catalog, digest)
 
+    def _in_rows(self, digest: LaunchDigest) -> list[Match]:
+        """Of the technologies that have rows; the others are walked."""
+        technologies = self._catalog.manifest.technologies
+        return _in_parquet(self._catalog, digest, [name for name, entry in technologies.items() if entry.parts])
+
     def _give_up(self, damage: DamagedBlock) -> None:
         self._warn(f"the index cannot be used, so the Parquet files are read: {damage}")
 
 
 def lookup_in_parquet(catalog: Catalog, digest: LaunchDigest) -> tuple[Match, ...]:
     """As `lookup`, from the Parquet files alone: those the digest would be in are read and verified whole."""
+    return tuple(sorted(_in_parquet(catalog, digest, catalog.manifest.technologies), key=Match.order))
+
+
+def _in_parquet(catalog: Catalog, digest: LaunchDigest, technologies: Iterable[str]) -> list[Match]:
     rows = (
         row
-        for technology, entry in catalog.manifest.technologies.items()
-        if entry.digest_size == len(digest.value)
+        for technology in technologies
+        if catalog.manifest.technologies[technology].digest_size == len(digest.value)
         for row in _rows(catalog, technology, digest)
     )
-    return tuple(sorted(_matches_of(catalog, digest, rows), key=Match.order))
+    return list(_matches_of(catalog, digest, rows))
 
 
 def _matches_of(catalog: Catalog, digest: LaunchDigest, rows: Iterable[Mapping[str, Any]]) -> Iterator[Match]:

@@ -22,7 +22,7 @@ MAX_READ = 1 << 20
 NO_REVOCATIONS = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
 """SHA-256 of the list of none: `[]`."""
 
-_FORMAT = "ldcat-verified/3"
+_FORMAT = "ldcat-verified/4"
 
 
 class PublishedRelease:

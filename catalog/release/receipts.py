@@ -1,7 +1,8 @@
-"""Receipts: the catalogs that this machine built, by the SHA-256 of their manifest; only those are built on.
+"""Receipts: the catalogs that this machine built, or checked, by the SHA-256 of their manifest.
 
 A catalog's manifest is made by whoever made the catalog. One that was fetched, or changed on disk, agrees with its
-manifest all the same; so rows are reused only where the manifest itself is known from outside the catalog's folder.
+manifest all the same; so rows are reused, and an index is not checked again, only where the manifest itself is known
+from outside the catalog's folder.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ class Receipts:
     folder: Path | None
 
     def know(self, manifest_sha256: str) -> bool:
-        """Whether a catalog with this manifest was built here; its hash in hex. Raises Unreadable for others' word."""
+        """Whether that was done here with a catalog of this manifest; its hash in hex.
+
+        Raises Unreadable for others' word.
+        """
         if self.folder is None:
             return False
         try:
@@ -35,7 +39,7 @@ class Receipts:
         return True
 
     def keep(self, manifest_sha256: str) -> None:
-        """Remember a catalog that was built; where that cannot be written, the next build hashes everything."""
+        """Remember a catalog; where that cannot be written, the work is done again the next time."""
         if self.folder is not None:
             with (
                 suppress(OSError),

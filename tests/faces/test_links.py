@@ -53,9 +53,17 @@ def test_a_lookup_follows_no_link_in_a_log(run: Run, place: Place, small: Built,
 
 @pytest.mark.parametrize("name", ["components/names", "sev-snp/launch_digests.index"])
 def test_an_index_that_is_a_link_is_not_used(run: Run, place: Place, small: Built, tmp_path: Path, name: str) -> None:
+    """Not even before it was checked, when nothing is read in its place."""
     path = place.log / "releases/1" / name
-    exchanged(path, tmp_path / "elsewhere")
     asked = (digest_of(small), "--catalog", str(place.log), "--trust", str(place.trust))
+    exchanged(path, tmp_path / "elsewhere")
+    code, out, err = run("lookup", *asked)
+    assert (code, out, plain_lookup(list(asked))) == (5, "", None)
+    assert f"{path} {FOLLOWED}" in err
+    path.unlink()
+    (tmp_path / "elsewhere").rename(path)
+    assert run("lookup", *asked)[0] == 0
+    exchanged(path, tmp_path / "elsewhere")
     code, _, err = run("lookup", *asked)
     assert (code, plain_lookup(list(asked))) == (0, None)
     assert f"so the Parquet files are read: {path}: {FOLLOWED}" in err

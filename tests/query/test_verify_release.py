@@ -244,7 +244,7 @@ def test_what_was_verified_counts_until_something_is_new(
         path.write_bytes(before + b"x")
         assert kept.release(NOW) is None
         path.write_bytes(before)
-    for changed in (b"", text[:-1], text + b"\n", text.replace(b"ldcat-verified/3", b"ldcat-verified/2"), b"\xff" * 20):
+    for changed in (b"", text[:-1], text + b"\n", text.replace(b"ldcat-verified/4", b"ldcat-verified/3"), b"\xff" * 20):
         Path(kept.path).write_bytes(changed)
         assert kept.release(NOW) is None
     Path(kept.path).write_bytes(text)

@@ -12,7 +12,7 @@ import typer
 from catalog.faces import render
 from catalog.faces.options import PassphraseOption, QuietOption, TableFormatOption, named_path, passphrase_of, require
 from catalog.faces.places import default_catalog, remembered
-from catalog.faces.releases import open_own
+from catalog.faces.releases import check_index_once, open_own
 from catalog.faces.render import Format
 from catalog.query.evidence_files import read_bounded
 
@@ -51,7 +51,7 @@ def command(
 
     Whatever interrupts it, the release before stays as it is, and the next run goes on. A log that is older than what
     this machine signed last is refused, and so is a catalog that has another digest for a configuration of the log, or
-    shows of its components what does not follow from them.
+    shows of its components what does not follow from them, or has an index that does not lead to its rows.
     """
     from catalog.query.verify_proof import read_trust  # cryptography takes long to load
     from catalog.release.key_files import read_keys
@@ -65,6 +65,7 @@ def command(
     note = None if trust is None else read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
     opened = open_own(catalog or default_catalog())
     opened.check_components()
+    check_index_once(opened)
     state = remembered("signed", signers[0].key.name)
     state.check_signed_by([signer.key for signer in signers])
     published = publish(

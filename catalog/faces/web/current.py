@@ -16,7 +16,7 @@ from catalog.errors import LdcatError, Stale
 from catalog.faces import render
 from catalog.faces.http_client import NoAnswer
 from catalog.faces.places import HostedPlace, default_catalog
-from catalog.faces.releases import open_asked, trust_of
+from catalog.faces.releases import check_index_once, open_asked, trust_of
 from catalog.faces.web import page_data, views
 from catalog.faces.web.assets import assets, assets_folder
 from catalog.faces.web.metrics import Metrics
@@ -69,13 +69,14 @@ class Served:
 
     @classmethod
     def of(cls, catalog: Catalog, trust: Trust | None, begin: Begin | None) -> Served:
-        """Raises what reading the catalog does, all of whose components are checked. begin: as for `ranges_for`.
+        """Raises what reading the catalog does, whose components and index are checked. begin: as for `ranges_for`.
 
         Of a host all files are fetched, so that no lookup waits for it.
         """
         for name in catalog.manifest.files:
             catalog.need(name)
         catalog.check_components()
+        check_index_once(catalog)
         with ExitStack() as opened:
             ranges = ranges_for(catalog, begin)
             opened.callback(ranges.close)
