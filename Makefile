@@ -7,7 +7,7 @@ SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/*/*.[c
 NATIVE := catalog/launch/native
 COVERED := abi firmware launch
 
-.PHONY: catalog test test-real check sanitize fuzz faults firmware bench lock sbom dist clean
+.PHONY: catalog test test-real check sanitize fuzz faults firmware bench mutants lock sbom dist clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
 	$(BIN)/ldcat build
@@ -71,6 +71,9 @@ sbom: $(VENV)/.installed-release  ## what of others is in the image, as CycloneD
 
 dist: $(VENV)/.installed-release  ## sdist, wheel and SBOM in dist/, the same bytes wherever; refused where a place is to be filled in
 	$(BIN)/python -m tools.release dist
+
+mutants: $(VENV)/.installed-test  ## every small change of the rooms that verify has to fail a test; or a sample, by SEED, in SECONDS
+	$(BIN)/python -m tools.mutants $(if $(SECONDS),--sample $(SEED) --seconds $(SECONDS))
 
 ROWS ?= 10_000_000
 

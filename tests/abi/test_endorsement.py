@@ -227,3 +227,12 @@ def test_all_that_fails_and_not_the_first_alone() -> None:
 def _signed_with(digest: hashes.HashAlgorithm, report: bytes, key: ec.EllipticCurvePrivateKey | None = None) -> bytes:
     r, s = decode_dss_signature((key or leaf_key("leaf")).sign(report[:SIGNED_SIZE], ec.ECDSA(digest)))
     return report[:SIGNED_SIZE] + (r.to_bytes(72, "little") + s.to_bytes(72, "little")).ljust(512, b"\0")
+
+
+def test_names_that_are_not_ascii_are_shown_all_the_same() -> None:
+    odd = der(0x16, b"Milan\xff-B0")
+    product, _ = of(judged(signed(report_bytes()), chain(leaf={"extensions": {"2": odd}})), "product")
+    assert (product.passed, product.detail) == (False, "the VCEK is of Milan\ufffd-B0, issued for Milan")
+    made = chain(key="VLEK", leaf={"extensions": {"5": der(0x16, b"cloud\xff")}})
+    (provider,) = of(judged(signed(report_bytes(**VLEK)), made), "provider")
+    assert provider.detail == "the VLEK was loaded by cloud\ufffd"

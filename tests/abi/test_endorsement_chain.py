@@ -231,3 +231,18 @@ def test_a_root_is_an_ark_that_is_signed_by_itself() -> None:
 def test_it_is_said_how_a_root_is_signed(ark: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="no signature of its own key by RSASSA-PSS, SHA-384 and a salt of 48 bytes"):
         check_root(chain(ark=ark).ark)
+
+
+def test_of_a_chain_that_has_expired_it_is_still_said_whose_it_is() -> None:
+    made = chain(leaf={"days": 20})
+    endorsement = by(made.all, made.ark)
+    assert failed(endorsement) == ["validity"]
+    assert endorsement.trusted_by == "given"
+
+
+def test_of_several_issuers_that_signed_nothing_the_one_with_the_name_is_looked_at() -> None:
+    made = chain(leaf={"signer": "another"})
+    elsewhere = chain(ask={"organization": "Another", "days": 20})
+    details = [finding.detail for finding in by([made.leaf, elsewhere.ask, made.ask, made.ark]).findings]
+    assert "the VCEK is issued by an ASK: the one given has not signed it" in details
+    assert "the ASK is valid from 2026-05-02 to 2050-12-22" in details

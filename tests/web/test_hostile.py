@@ -114,7 +114,7 @@ def test_a_body_that_is_too_large(impatient: Service, head: bytes) -> None:
         except ConnectionError:  # it is not read to its end
             pass
         found = received(connection)
-    assert found == b"" or found.startswith(b"HTTP/1.1 413 ")
+    assert found == b"" or found.startswith((b"HTTP/1.1 413 ", b"HTTP/1.1 408 "))  # where it was too slow, too
     others_are_answered(impatient)
 
 

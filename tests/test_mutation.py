@@ -1,0 +1,74 @@
+"""Mutants are small changes, each named; and what is listed as equivalent is there, with a reason."""
+
+from __future__ import annotations
+
+import textwrap
+
+from tools.mutants import ROOMS, ROOT, listed
+from tools.mutation import mutants
+
+SOURCE = '''
+"""A module."""
+LIMIT = 3
+
+
+def checked(values: "list[int]") -> str:
+    """What it does."""
+    if not values or min(values) < LIMIT:
+        raise ValueError(f"{values} are {'few' if values else 'none'}")
+    return f"{len(values)} values"
+'''
+
+
+def changes(source: str) -> list[str]:
+    return [one.change for one in mutants(textwrap.dedent(source))]
+
+
+def test_each_check_is_changed_and_no_text_for_people() -> None:
+    assert changes(SOURCE) == [
+        "3 -> 4",
+        "3 -> 2",
+        "if not values or min(values) < LIMIT: -> if True:",
+        "if not values or min(values) < LIMIT: -> if False:",
+        "not values or min(values) < LIMIT -> not values and min(values) < LIMIT",
+        "not values or min(values) < LIMIT -> min(values) < LIMIT",
+        "not values or min(values) < LIMIT -> not values",
+        "not values -> values",
+        "min(values) < LIMIT -> min(values) <= LIMIT",
+        "min(values) < LIMIT -> min(values) >= LIMIT",
+        "min -> max",
+        "raise ValueError(f\"{values} are {('few' if values else 'none')}\") -> pass",
+        "return f'{len(values)} values' -> return None",
+    ]
+
+
+def test_a_mutant_is_the_module_with_one_change() -> None:
+    (first, *others) = mutants(SOURCE)
+    assert (first.where, first.line) == ("", "LIMIT = 3")
+    assert first.source == mutants(SOURCE)[1].source.replace("LIMIT = 2", "LIMIT = 4")
+    assert len({one.source for one in (first, *others)}) == len(others) + 1
+    for one in others:
+        compile(one.source, "mutant", "exec")
+
+
+def test_two_changes_that_read_the_same_are_told_apart() -> None:
+    assert changes("a = b[0] + c[0]")[-2:] == ["0 -> 1", "0 -> 1 (2)"]
+
+
+def test_what_is_listed_as_equivalent_is_there_and_has_a_reason() -> None:
+    keys = {(room, one.key) for room in ROOMS for one in mutants((ROOT / room).read_text())}
+    found = listed()
+    assert len({(one.room, one.key) for one in found}) == len(found)
+    for one in found:
+        assert (one.room, one.key) in keys, f"{one}: what was changed is another now"
+        assert len(one.why) > 20, one
+
+
+def test_every_room_has_the_tests_that_are_run_on_it() -> None:
+    assert set(ROOMS) == {
+        "catalog/abi/endorsement.py",
+        "catalog/query/verify_proof.py",
+        "catalog/query/verify_release.py",
+    }
+    for room, tests in ROOMS.items():
+        assert all((ROOT / name).is_file() for name in (room, *tests))
