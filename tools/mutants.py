@@ -31,10 +31,7 @@ LISTED = Path(__file__).with_suffix(".toml")
 COPIED = ("bin", "catalog", "data", "tests", "docs", "pyproject.toml", "README.md")
 ROOMS = {
     "catalog/abi/endorsement.py": ("tests/abi/test_endorsement.py", "tests/abi/test_endorsement_chain.py"),
-    "catalog/query/verify_proof.py": (
-        "tests/query/test_prove.py",
-        "tests/query/test_attacker.py",
-    ),
+    "catalog/query/verify_proof.py": ("tests/query/test_verify_bundle.py", "tests/query/test_prove.py"),
     "catalog/query/verify_release.py": (
         "tests/query/test_verify_release.py",
         "tests/faces/test_published_lookup.py",
