@@ -32,11 +32,7 @@ COPIED = ("bin", "catalog", "data", "tests", "docs", "pyproject.toml", "README.m
 ROOMS = {
     "catalog/abi/endorsement.py": ("tests/abi/test_endorsement.py", "tests/abi/test_endorsement_chain.py"),
     "catalog/query/verify_proof.py": ("tests/query/test_verify_bundle.py", "tests/query/test_prove.py"),
-    "catalog/query/verify_release.py": (
-        "tests/query/test_verify_release.py",
-        "tests/faces/test_published_lookup.py",
-        "tests/faces/test_hosted.py",
-    ),
+    "catalog/query/verify_release.py": ("tests/query/test_release_checks.py", "tests/query/test_verify_release.py"),
 }
 """Rooms, and the tests that are run on each, the fastest first."""
 

@@ -291,6 +291,18 @@ def test_a_release_of_0_1_0_commits_to_nothing_and_that_is_said() -> None:
     assert verdict_to_dict(verdict)["notes"] == list(verdict.said)
 
 
+def test_whether_a_release_commits_is_remembered_and_asked_for_from_then_on() -> None:
+    old = made(revocations_count=UNSET, revocations_chain=UNSET)
+    assert (ask(made()).commits, ask(old).commits, ask(made(), now=NOW + 8 * DAY).commits) == (True, False, False)
+    before = replace(checkpoint_of(old), size=1)
+    assert answer(old, seen={ORIGIN: Seen(before, commits=False)})[0] is Outcome.MATCH
+    assert answer(made(), seen={ORIGIN: Seen(before, commits=True)})[0] is Outcome.MATCH
+    assert answer(old, seen={ORIGIN: Seen(before, commits=True)}) == (
+        Outcome.FALSE,
+        "release 1 commits to no revocations, and one that was seen before did",
+    )
+
+
 @pytest.mark.parametrize(
     ("record", "why"),
     [
