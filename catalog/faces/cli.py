@@ -131,6 +131,8 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit:  # typer's answer to a closed pipe
         return cannot_write(BrokenPipeError())
     except Exception as failure:  # a defect, but for a shortage: said in one line, with the place to look at
+        if isinstance(failure.__cause__, KeyboardInterrupt):  # which Python wraps while a class is made, before 3.12
+            return _interrupted()
         if short := shortage(failure, _asked(arguments)):
             return _said(short)
         place = traceback.extract_tb(failure.__traceback__)[-1]

@@ -66,9 +66,10 @@ def test_a_catalog_is_published(run: Run, small: Built, tmp_path: Path) -> None:
 def test_other_keys_than_those_that_signed_before(run: Run, small: Built, tmp_path: Path) -> None:
     for name in ("before", "now"):
         run("keygen", ORIGIN, "-o", str(tmp_path / name), "--algorithm", "ed25519")
-    assert run("publish", "--log", str(tmp_path / "log"), "--key", str(tmp_path / "before"), "-q")[0] == 0
+    publish = ("publish", str(small.folder))
+    assert run(*publish, "--log", str(tmp_path / "log"), "--key", str(tmp_path / "before"), "-q")[0] == 0
     for log in ("log", "new"):
-        code, out, err = run("publish", "--log", str(tmp_path / log), "--key", str(tmp_path / "now"))
+        code, out, err = run(*publish, "--log", str(tmp_path / log), "--key", str(tmp_path / "now"))
         assert (code, out) == (6, "")
         assert f"this machine signed the log {ORIGIN} with other keys before, which {tmp_path}/state/" in err
         assert "ldcat: hint: use the key file of before" in err

@@ -133,12 +133,16 @@ def test_a_log_that_was_rolled_back_is_an_alarm(run: Run, small: Built, place: P
             assert out.count("ALARM, has cosigned before, and not now: it cosigned a checkpoint of ") == 4
 
 
-def test_a_fork_is_an_alarm(run: Run, small: Built, place: Path, tmp_path: Path) -> None:
+def test_a_fork_is_an_alarm(
+    run: Run, small: Built, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with witness(place / "w1", "--create") as first:
         ask = ("witness", "ask", "--log", f"{place}/log", *trust(run, place, w1=first.url))
         assert run(*ask)[0] == 6  # w2 has no address
         shutil.rmtree(place / "log")
         shutil.rmtree(tmp_path / "state")
+        later = time.time() + 5  # else the first release might be the same again, and no fork
+        monkeypatch.setattr("time.time", lambda: later)
         publish(run, small, place)
         revoke(run, place)
         code, out, err = run(*ask)
