@@ -36,6 +36,9 @@ ROOMS = {
 }
 """Rooms, and the tests that are run on each, the fastest first."""
 
+LEAST = 4
+"""Mutants of a sample at least, on a machine that is too slow for its seconds."""
+
 HANGS = 300
 """Seconds after which a mutant is taken for one that never ends."""
 
@@ -59,7 +62,9 @@ def main() -> None:
     """Exit code 1 where a mutant survives that is not listed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, metavar="SEED", help="mutants in an order of that seed, and not all")
-    parser.add_argument("--seconds", type=int, default=60, help="for a sample, until no other mutant is begun")
+    parser.add_argument(
+        "--seconds", type=int, default=60, help="for a sample, until no other mutant is begun, after a few"
+    )
     parser.add_argument("--room", choices=[*ROOMS], action="append", help="this one alone")
     asked = parser.parse_args()
     begun = time.monotonic()
@@ -99,7 +104,7 @@ def _told(what: str, room: str, key: tuple[str, str, str]) -> str:
 
 
 def _run(wanted: Sequence[tuple[str, Mutant]], end: float | None) -> Iterator[tuple[tuple[str, Mutant], bool]]:
-    """Each mutant, and whether its tests noticed it. end: when no other one is begun."""
+    """Each mutant, and whether its tests noticed it. end: when no other one is begun; LEAST are, however slow it is."""
     with tempfile.TemporaryDirectory(prefix="ldcat-mutants-") as folder:
         workers = os.cpu_count() or 1
         context = get_context("spawn")
@@ -110,9 +115,14 @@ def _run(wanted: Sequence[tuple[str, Mutant]], end: float | None) -> Iterator[tu
                     said = "".join(path.read_text() for path in Path(folder).glob("*/said"))
                     raise SystemExit(f"the tests of {room} fail without any change:\n{said}")
             waiting: dict[Future[bool], tuple[str, Mutant]] = {}
-            rest = iter(wanted)
+            rest, begun = iter(wanted), 0
             while True:
-                while len(waiting) < workers and not (end and time.monotonic() > end) and (one := next(rest, None)):
+                while (
+                    len(waiting) < workers
+                    and not (end and begun >= LEAST and time.monotonic() > end)
+                    and (one := next(rest, None))
+                ):
+                    begun += 1
                     waiting[pool.submit(_noticed, one[0], one[1].source)] = one
                 if not waiting:
                     return
