@@ -1,8 +1,8 @@
 """Trust policies (C2SP tlog-policy, a draft): which logs, which witnesses, and how many of these are enough.
 
 Who counts is stricter here than in that text. Keys with one key name are one witness, of whom a group of k takes one
-vote; `all` demands every key that is named, so that it can ask one witness for two signatures. A key that is a log's,
-or has the name of one, is never a vote: a log does not vouch for itself.
+vote; `all` of witnesses demands every key that is named, so that it can ask one witness for two signatures. A key that
+is a log's, or has the name of one, is never a vote: a log does not vouch for itself.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _WITNESS_TYPES = (SignatureType.COSIGNATURE_ED25519, SignatureType.COSIGNATURE_M
 class Group:
     """At least `threshold` of the members, which are witnesses and groups by name.
 
-    voices: the members again; those that could both be reached by keys of one name are together, and count once. Of a
-    group of all each is by itself.
+    voices: the members again; those that could both be reached by keys of one name are together, and count once. In a
+    group of all whose members are witnesses, and no groups, each is by itself.
     """
 
     threshold: int
@@ -165,7 +165,8 @@ class _Reader:
         threshold = named.get(how_many) or int(how_many)
         if threshold > len(members):
             raise MalformedInput(f"a group of {len(members)} cannot reach {threshold}")
-        voices = tuple((member,) for member in members) if how_many == "all" else self._voices(members)
+        keys = how_many == "all" and all(member in self.witnesses for member in members)
+        voices = tuple((member,) for member in members) if keys else self._voices(members)
         return Group(threshold, tuple(members), voices)
 
     def _voices(self, members: Sequence[str]) -> tuple[tuple[str, ...], ...]:

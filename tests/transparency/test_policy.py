@@ -128,6 +128,7 @@ TWO_KEYS = f"witness a {ONE}\nwitness b {ONE_PQ}\nwitness c {TWO}\n"
         ("group g any a b\ngroup two all g c\nquorum two", [{ONE, TWO}, {ONE_PQ, TWO}], [{ONE, ONE_PQ}]),
         ("group g any a\ngroup h any b\ngroup two 2 g h c\nquorum two", [{ONE, TWO}], [{ONE, ONE_PQ}, {TWO}]),
         ("group g any a\ngroup h any b c\ngroup two 2 g h\nquorum two", [], [{ONE, ONE_PQ}, {ONE, TWO}]),
+        ("group g any a\ngroup h any b c\ngroup two all g h\nquorum two", [], [{ONE, ONE_PQ}, {ONE, TWO}]),
         ("group one any a b\nquorum one", [{ONE}, {ONE_PQ}, {ONE, ONE_PQ}], [{TWO}]),
     ],
 )
