@@ -35,7 +35,7 @@ build/fuzz_kernels: tests/launch/fuzz_kernels.c $(wildcard catalog/abi/*.h $(NAT
 	mkdir -p build
 	$(CC) $(SANITIZED) -I $(NATIVE) -o $@ $< $(wildcard $(NATIVE)/*.c)
 
-build/fuzz_rows: tests/release/fuzz_rows.c catalog/release/rows.c
+build/fuzz_rows: tests/store/fuzz_rows.c catalog/store/rows.c
 	mkdir -p build
 	$(CC) $(SANITIZED) -o $@ $<
 

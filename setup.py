@@ -126,6 +126,6 @@ setup(
             sources=sorted(map(str, native.glob("*.c"))),
             include_dirs=[str(native)],
         ),
-        extension("catalog.release._rows", ROWS, '#include "rows.c"', include_dirs=["catalog/release"]),
+        extension("catalog.store._rows", ROWS, '#include "rows.c"', include_dirs=["catalog/store"]),
     ],
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from catalog.faces.api import Release, verify_proof
+    from catalog.api import Release, verify_proof
 
 __version__ = "0.1.0"
 
@@ -15,9 +15,9 @@ __all__ = ["Release", "__version__", "verify_proof"]
 
 
 def __getattr__(name: str) -> object:
-    """The API is loaded when it is asked for: the command line's quick way needs none of it."""
+    """The API is loaded when it is asked for: the command line's fast path needs none of it."""
     if name in ("Release", "verify_proof"):
-        from catalog.faces import api
+        from catalog import api
 
         return getattr(api, name)
     raise AttributeError(f"module 'catalog' has no attribute {name!r}")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests.real.shared import SHARED, missing_files
-from tests.release.fixtures import default, inputs, small
+from tests.support.fixtures import default, inputs, small
 
 __all__ = ["default", "inputs", "small"]
 

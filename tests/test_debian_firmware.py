@@ -13,7 +13,7 @@ from catalog.errors import MalformedFirmware, MalformedRecord, Unreadable
 from catalog.firmware.build import FirmwareBuild, LaunchableWire, OriginWire
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
-from tests.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
+from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
 from tools import debian_firmware
 from tools.debian_firmware import Outcome, Published, check, firmware_images, read_records
 from tools.debian_packages import Fetched, Mirror, Package

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from catalog.release.build import Built
-from catalog.release.enumeration import cross_product
-from catalog.release.spec import load_spec
-from tests.release.samples import build, whole_image, write_spec
+from catalog.build.builder import Built
+from catalog.spec.catalog_spec import load_spec
+from catalog.spec.cross_product import cross_product
+from tests.support.samples import build, whole_image, write_spec
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

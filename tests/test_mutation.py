@@ -67,8 +67,8 @@ def test_what_is_listed_as_equivalent_is_there_and_has_a_reason() -> None:
 def test_every_room_has_the_tests_that_are_run_on_it() -> None:
     assert set(ROOMS) == {
         "catalog/abi/endorsement.py",
-        "catalog/query/verify_proof.py",
-        "catalog/query/verify_release.py",
+        "catalog/prove/verify_proof.py",
+        "catalog/verify/verify_release.py",
     }
     for room, tests in ROOMS.items():
         assert all((ROOT / name).is_file() for name in (room, *tests))

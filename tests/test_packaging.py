@@ -121,7 +121,7 @@ def test_the_wheel_holds_all_data(installed_without_compiler: Path) -> None:
 
 
 def test_the_wheel_holds_what_pages_are_made_of(installed_without_compiler: Path) -> None:
-    for folder in (Path("catalog/faces/templates"), Path("catalog/faces/web/assets")):
+    for folder in (Path("catalog/pages/templates"), Path("catalog/pages/assets")):
         shipped = {path.name for path in (installed_without_compiler / folder).iterdir()} - {"__pycache__"}
         assert shipped == {path.name for path in (ROOT / folder).iterdir()} - {"__pycache__"}
 

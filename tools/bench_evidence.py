@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
-from catalog.query.measure import Workbench, request_of
-from catalog.query.store import Catalog
-from catalog.release.manifest import part_names
+from catalog.ask.measure import Workbench, request_of
+from catalog.store.catalog import Catalog
+from catalog.store.manifest import part_names
 
 ROUNDS = 5
 TIK, NONCE = bytes(range(16)), bytes(range(16, 32))

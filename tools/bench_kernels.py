@@ -15,12 +15,12 @@ from sevsnpmeasure.sev_mode import SevMode
 
 from catalog.abi.launch_measure import MeasureContext
 from catalog.abi.sha256 import Sha256State
+from catalog.files.direct_io import keep_freed_memory
 from catalog.firmware.ovmf import Section, SectionType
 from catalog.launch.measure_scan import scan_launch_measure
 from catalog.launch.native import kernels
 from catalog.launch.native.paths import PYTHON, Kernels, sha256_paths, sha384_paths
-from catalog.release.direct import keep_freed_memory
-from tests.firmware_builder import build_ovmf
+from tests.support.firmware_builder import build_ovmf
 
 CHAINS = 240
 COUNTS = range(1, 129)

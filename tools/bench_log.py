@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from catalog.query.proof_bundle import ProofBundle
-from catalog.query.prove import Prover
-from catalog.query.verify_proof import Outcome, verify_bundle
-from catalog.release.key_files import KeyPair, new_key, write_keys
-from catalog.release.log_folder import LogFolder
+from catalog.log.log_folder import LogFolder
+from catalog.prove.proof_bundle import ProofBundle
+from catalog.prove.prove import Prover
+from catalog.prove.verify_proof import Outcome, verify_bundle
+from catalog.publish.key_files import KeyPair, new_key, write_keys
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note, Signature

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from catalog.query.batch import BatchIndex
-from catalog.query.packed import PackedCatalog
-from catalog.query.store import Catalog
-from catalog.release.manifest import part_names
+from catalog.ask.batch import BatchIndex
+from catalog.fast.packed import PackedCatalog
+from catalog.store.catalog import Catalog
+from catalog.store.manifest import part_names
 
 TECHNOLOGY = "sev-snp"
 BATCH = 1_000_000

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import Release
-from catalog.release.key_files import KeyPair, new_key, write_keys
+from catalog.publish.key_files import KeyPair, new_key, write_keys
 from catalog.transparency.keys import SignatureType
-from tests.web.hosts import StaticHost, static_host
+from tests.support.hosts import StaticHost, static_host
 from tools.bench_builds import MIB, built, whole_command
 
 SECONDS = 6

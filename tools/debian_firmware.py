@@ -19,7 +19,7 @@ from catalog.errors import LdcatError, MalformedRecord, Unreadable
 from catalog.firmware.build import FirmwareBuild, OriginWire
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
-from catalog.release.kernel_record import BlobWire, KernelRecord
+from catalog.spec.kernel_record import BlobWire, KernelRecord
 from tools.debian_packages import Fetched, Mirror, Package, configured_sites
 
 DATA = Path(__file__).resolve().parent.parent / "data"

@@ -31,8 +31,8 @@ LISTED = Path(__file__).with_suffix(".toml")
 COPIED = ("bin", "catalog", "data", "tests", "docs", "pyproject.toml", "README.md")
 ROOMS = {
     "catalog/abi/endorsement.py": ("tests/abi/test_endorsement.py", "tests/abi/test_endorsement_chain.py"),
-    "catalog/query/verify_proof.py": ("tests/query/test_verify_bundle.py", "tests/query/test_prove.py"),
-    "catalog/query/verify_release.py": ("tests/query/test_release_checks.py", "tests/query/test_verify_release.py"),
+    "catalog/prove/verify_proof.py": ("tests/prove/test_verify_bundle.py", "tests/prove/test_prove.py"),
+    "catalog/verify/verify_release.py": ("tests/verify/test_release_checks.py", "tests/verify/test_verify_release.py"),
 }
 """Rooms, and the tests that are run on each, the fastest first."""
 

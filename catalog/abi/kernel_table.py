@@ -1,8 +1,6 @@
 """The kernel hashes table byte by byte, and whether hashes and a command line are those that a table was made of.
 
 Source: QEMU target/i386/sev.c, SevHashTable and PaddedSevHashTable; edk2 OvmfPkg/AmdSev/BlobVerifierLibSevHashes.
-
-This module is part of the quick way of `ldcat lookup`: it imports nothing that Python has not loaded already.
 """
 
 from __future__ import annotations

@@ -230,3 +230,8 @@ def _roots(lines: list[str]) -> dict[str, VerifierKey]:
     if len(found) > MAX_ROOTS:
         raise MalformedInput(f"a trust note has at most {MAX_ROOTS} roots")
     return found
+
+
+def read_trust(data: bytes) -> Trust:
+    """The trust of a trust note that its own roots signed; raises MalformedInput, VerificationFailed."""
+    return open_trust(Note.parse(data))

@@ -13,7 +13,7 @@ from omne_attest import vectors
 
 from catalog.abi.certificates import parse_certificates
 from catalog.errors import MalformedInput
-from tests.attestation_builder import certificate_table, chain
+from tests.support.attestation_builder import certificate_table, chain
 
 VCEK = UUID("63da758d-e664-4564-adc5-f4b93be8accd")
 ASK = UUID("4ab7b379-bbac-4fe4-a02f-05aef327c782")

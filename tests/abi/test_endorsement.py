@@ -17,7 +17,7 @@ from omne_attest import vectors
 from catalog.abi.certificates import parse_certificates
 from catalog.abi.endorsement import Endorsement, Finding, verify_report
 from catalog.abi.report import SIGNED_SIZE, AttestationReport
-from tests.attestation_builder import (
+from tests.support.attestation_builder import (
     CHIP,
     NOW,
     SPL,

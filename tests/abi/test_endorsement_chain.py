@@ -16,7 +16,7 @@ from catalog.abi.endorsement import AMD_ROOTS, Endorsement, check_root, verify_r
 from catalog.abi.report import AttestationReport
 from catalog.errors import UsageError
 from tests.abi.test_endorsement import VLEK, failed, judged, of
-from tests.attestation_builder import (
+from tests.support.attestation_builder import (
     NOW,
     Chain,
     ca_key,

@@ -11,7 +11,7 @@ import pytest
 from catalog.abi import kernel_table
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.kernel_table import cmdline_fault, table_fault
-from catalog.query.packed import light_sha256
+from catalog.fast.packed import light_sha256
 
 
 @pytest.mark.parametrize(

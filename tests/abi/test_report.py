@@ -15,7 +15,7 @@ from catalog.abi.report import REPORT_SIZE, AttestationReport
 from catalog.abi.report_json import is_report_json, report_from_json
 from catalog.abi.tcb import GENOA, MILAN, TURIN, TcbVersion, product_of
 from catalog.errors import MalformedInput
-from tests.attestation_builder import CHIP, TCB, report_bytes, signed
+from tests.support.attestation_builder import CHIP, TCB, report_bytes, signed
 
 TURIN_TCB = bytes([1, 2, 3, 4, 0, 0, 0, 5])
 NUMBERS = {"version": 0, "guest_svn": 4, "vmpl": 0x30, "sig_algo": 0x34}

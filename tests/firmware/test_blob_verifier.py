@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from catalog.firmware import blob_verifier
 from catalog.firmware.blob_verifier import EXPANSION_LIMIT, Enforced, kernel_hashes_enforced
-from tests.firmware_builder import (
+from tests.support.firmware_builder import (
     KERNEL_ENTRY,
     LZMA_SECTION,
     PAGE,

@@ -12,7 +12,7 @@ from catalog.errors import MalformedRecord
 from catalog.firmware.build import NOT_RECORDED, FirmwareBuild, LaunchableWire, OriginWire
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage, Section
-from tests.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
+from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
 
 FIRMWARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS)))
 BARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(reset_vector=None)))

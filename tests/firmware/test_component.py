@@ -13,7 +13,7 @@ from catalog.errors import LdcatError, MalformedRecord
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import MAX_IMAGE_SIZE, OvmfImage, Section
-from tests.firmware_builder import (
+from tests.support.firmware_builder import (
     AMDSEV_AREA,
     AMDSEV_SECTIONS,
     PAGE,

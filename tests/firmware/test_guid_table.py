@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import MalformedFirmware
 from catalog.firmware import guid_table
-from tests.firmware_builder import (
+from tests.support.firmware_builder import (
     FOOTER,
     HASHES_AREA,
     METADATA,

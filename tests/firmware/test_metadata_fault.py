@@ -10,8 +10,8 @@ from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import Area, OvmfImage, Section, metadata_fault
 from catalog.launch.technology import measure, technologies
-from tests.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, PAGE, build_ovmf
-from tests.launch.profiles import a_point
+from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, PAGE, build_ovmf
+from tests.support.profiles import a_point
 
 MEMORY = Section(0x800000, 0x9000, 1)
 HASHES = Section(0x810000, 0x1000, 0x10)

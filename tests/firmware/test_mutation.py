@@ -14,7 +14,7 @@ from catalog.errors import LdcatError
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import Area, OvmfImage, Section
 from catalog.launch.technology import measure, technologies
-from tests.firmware_builder import (
+from tests.support.firmware_builder import (
     AMDSEV_AREA,
     AMDSEV_SECTIONS,
     PAGE,
@@ -23,7 +23,7 @@ from tests.firmware_builder import (
     packed_volume,
     volume_contents,
 )
-from tests.launch.profiles import HASHES, a_point
+from tests.support.profiles import HASHES, a_point
 
 SMALL = packed_volume(volume_contents(verifier=True))
 SEEDS = [

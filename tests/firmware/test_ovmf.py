@@ -9,7 +9,7 @@ import pytest
 
 from catalog.errors import MalformedFirmware
 from catalog.firmware.ovmf import MAX_IMAGE_SIZE, Area, OvmfImage, Section, SectionType
-from tests.firmware_builder import (
+from tests.support.firmware_builder import (
     AMDSEV_AREA,
     AMDSEV_SECTIONS,
     HASHES_AREA,

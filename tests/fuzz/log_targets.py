@@ -10,16 +10,15 @@ from pathlib import Path
 import msgspec
 
 from catalog.errors import MalformedInput
-from catalog.faces.places import hosted_place
-from catalog.query.proof_bundle import ProofBundle
-from catalog.query.published import PublishedRelease, Remembered, place_of
-from catalog.query.revocations import Revocation, parse_revocations
-from catalog.query.verify_proof import Outcome, verdict_to_dict, verify_bundle
-from catalog.release import ranges
-from catalog.release.key_files import new_key, read_keys, write_keys
-from catalog.release.ranges import RangeIndex
-from catalog.release.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_record
-from catalog.release.revocations import Revocations
+from catalog.fast.published import PublishedRelease, Remembered, place_of
+from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_record
+from catalog.log.revocation_list import Revocation, parse_revocations
+from catalog.log.revocations import Revocations
+from catalog.prove.proof_bundle import ProofBundle
+from catalog.prove.verify_proof import Outcome, verdict_to_dict, verify_bundle
+from catalog.publish.key_files import new_key, read_keys, write_keys
+from catalog.store import ranges
+from catalog.store.ranges import RangeIndex
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, VerifierKey
@@ -29,8 +28,9 @@ from catalog.transparency.proof import TlogProof
 from catalog.transparency.tiles import format_bundle, parse_bundle
 from catalog.transparency.trust import Trust, read_unsigned
 from catalog.transparency.witness import AddCheckpoint, parse_conflict, parse_cosignatures
+from catalog.verify.location import hosted_place
 from tests.fuzz.target import Target
-from tests.transparency.logs import NOW, MemoryLog, signature, signed, signer
+from tests.support.logs import NOW, MemoryLog, signature, signed, signer
 
 LOG = signer("example.com/log")
 WITNESS = signer("w.example", SignatureType.COSIGNATURE_ED25519)

@@ -21,30 +21,32 @@ from catalog.abi.guest_policy import SevPolicy, SnpPolicy
 from catalog.abi.report import AttestationReport
 from catalog.abi.report_json import report_from_json
 from catalog.abi.vcpu import VcpuSignature
+from catalog.ask.evidence import sniff
+from catalog.ask.measure import Workbench, request_of
+from catalog.ask.vmsa_pages import SaveArea
+from catalog.build.index_writer import IndexWriter, keying_of
 from catalog.errors import LdcatError, MalformedInput, Unreadable
+from catalog.fast import packed
+from catalog.fast.index import Group, Index
+from catalog.fast.names import Names, pack_names
+from catalog.fast.verity import DamagedBlock, VerifiedBytes
+from catalog.files import inputs
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.profile import VmmProfile
 from catalog.launch.vcpu_types import VcpuTypes
-from catalog.query import packed
-from catalog.query.evidence import sniff
-from catalog.query.measure import Workbench, request_of
-from catalog.query.vmsa import SaveArea
-from catalog.release import embedded, inputs, manifest
-from catalog.release.index import Group, Index
-from catalog.release.index_writer import IndexWriter, keying_of
-from catalog.release.kernel_record import KernelRecord
-from catalog.release.names import Names, pack_names
-from catalog.release.numbers import counts, number
-from catalog.release.spec import load_spec
-from catalog.release.verity import DamagedBlock, VerifiedBytes
+from catalog.rows.numbers import counts, number
+from catalog.spec import embedded
+from catalog.spec.catalog_spec import load_spec
+from catalog.spec.kernel_record import KernelRecord
+from catalog.store import manifest
 from tests.abi.test_report import as_json
-from tests.attestation_builder import NOW, certificate_table, chain, report_bytes, signed
-from tests.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
 from tests.fuzz.log_targets import LOG_TARGETS
 from tests.fuzz.target import Target
-from tests.release.samples import ONE_ROW, SMALL, whole_image
+from tests.support.attestation_builder import NOW, certificate_table, chain, report_bytes, signed
+from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
+from tests.support.samples import ONE_ROW, SMALL, whole_image
 
 REPORT = signed(report_bytes())
 BLOB = base64.b64encode(bytes(48))
@@ -129,7 +131,7 @@ def _numbers(data: bytes) -> None:
 
 
 def _of_the_quick_way(parse: Callable[[bytes], None]) -> Callable[[bytes], None]:
-    """There a damaged block is no error yet: the whole way is gone then."""
+    """There a damaged block is no error yet: the full path is gone then."""
 
     def parsed(data: bytes) -> None:
         try:

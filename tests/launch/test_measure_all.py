@@ -1,4 +1,4 @@
-"""The quick way gives the digests of the definition: `measure_all` and `Measurer` against `measure`."""
+"""The fast path gives the digests of the definition: `measure_all` and `Measurer` against `measure`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from catalog.launch.chain import fold_chain
 from catalog.launch.native.paths import choose, sha256_paths
 from catalog.launch.point import Point, VcpuPoint
 from catalog.launch.technology import Measurer, Technology, measure, measure_all, technologies
-from tests.firmware_builder import build_ovmf
-from tests.launch.strategies import images, points
+from tests.support.firmware_builder import build_ovmf
+from tests.support.strategies import images, points
 
 ALL = [pytest.param(technology, id=name) for name, technology in technologies().items()]
 WITH_VCPUS = [t for t in technologies().values() if t.point_type is VcpuPoint]

@@ -8,7 +8,7 @@ import pytest
 
 from catalog.errors import UsageError
 from catalog.launch.point import MAX_VCPUS, FirmwarePoint, VcpuPoint
-from tests.launch.profiles import EPYC, HASHES, PROFILES
+from tests.support.profiles import EPYC, HASHES, PROFILES
 
 
 def point(**chosen: Any) -> VcpuPoint:

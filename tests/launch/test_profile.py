@@ -16,7 +16,7 @@ from catalog.errors import MalformedRecord
 from catalog.firmware.ovmf import SectionType
 from catalog.launch.profile import RESET_EIP, VmmProfile
 from catalog.launch.technology import technologies
-from tests.launch.profiles import DATA, EPYC, PROFILES
+from tests.support.profiles import DATA, EPYC, PROFILES
 
 QEMU = (DATA / "vmm" / "qemu-kvm-init2.toml").read_text(encoding="utf-8")
 EC2 = (DATA / "vmm" / "ec2-2026.toml").read_text(encoding="utf-8")

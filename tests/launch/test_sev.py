@@ -14,8 +14,8 @@ from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import RESET_EIP
 from catalog.launch.technology import measure, technologies
 from catalog.launch.vmsa_segments import vmsa_page_hashes, vmsa_updates
-from tests.firmware_builder import AMDSEV_AREA, RESET_VECTOR, build_ovmf
-from tests.launch.profiles import EPYC, HASHES, PROFILES, a_point
+from tests.support.firmware_builder import AMDSEV_AREA, RESET_VECTOR, build_ovmf
+from tests.support.profiles import EPYC, HASHES, PROFILES, a_point
 
 SEV, SEV_ES = technologies()["sev"], technologies()["sev-es"]
 

@@ -15,8 +15,8 @@ from catalog.firmware.ovmf import Area, OvmfImage, Section, SectionType
 from catalog.launch.point import FirmwarePoint, VcpuPoint
 from catalog.launch.profile import RESET_EIP, VmmProfile
 from catalog.launch.technology import measure, technologies
-from tests.firmware_builder import AMDSEV_AREA, PAGE, RESET_VECTOR, build_ovmf
-from tests.launch.profiles import DATA, EPYC, HASHES, PROFILES, a_point
+from tests.support.firmware_builder import AMDSEV_AREA, PAGE, RESET_VECTOR, build_ovmf
+from tests.support.profiles import DATA, EPYC, HASHES, PROFILES, a_point
 
 SNP = technologies()["sev-snp"]
 NORMAL, VMSA, ZERO, UNMEASURED, SECRETS, CPUID = range(1, 7)

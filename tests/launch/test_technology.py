@@ -12,8 +12,8 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.point import MAX_VCPUS, FirmwarePoint
 from catalog.launch.technology import Measurer, Technology, measure, measure_all, technologies, technology_named
-from tests.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
-from tests.launch.profiles import HASHES, a_point
+from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
+from tests.support.profiles import HASHES, a_point
 
 FIRMWARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS)))
 BARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(reset_vector=None)))

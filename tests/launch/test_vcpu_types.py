@@ -8,7 +8,7 @@ from sevsnpmeasure.vcpu_types import CPU_SIGS
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import LdcatError, MalformedRecord, UnknownName
 from catalog.launch.vcpu_types import VcpuTypes
-from tests.launch.profiles import DATA
+from tests.support.profiles import DATA
 
 TEXT = (DATA / "vcpu_types.toml").read_text(encoding="utf-8")
 TYPES = VcpuTypes.parse(TEXT)

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
+from catalog.build.builder import Built
 from catalog.errors import LdcatError, MalformedInput
-from catalog.query.proof_bundle import ProofBundle
-from catalog.query.prove import Prover
-from catalog.query.store import Catalog
-from catalog.release.build import Built
-from catalog.release.log_folder import LastCheckpoint, LogFolder
-from catalog.release.publish import publish
-from catalog.release.records import RevokeRecord
+from catalog.log.log_folder import LastCheckpoint, LogFolder
+from catalog.log.records import RevokeRecord
+from catalog.prove.proof_bundle import ProofBundle
+from catalog.prove.prove import Prover
+from catalog.publish.publish import publish
+from catalog.store.catalog import Catalog
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import to_base64
@@ -27,8 +27,8 @@ from catalog.transparency.keys import SignatureType, VerifierKey
 from catalog.transparency.note import Note
 from catalog.transparency.tiles import TileReader, new_tiles
 from tests.oracles.sumdb import Sumdb, sumdb
-from tests.release.samples import SMALL, build, write_inputs, write_spec
-from tests.transparency.logs import NOW, MemoryLog, signature, signed, signer
+from tests.support.logs import NOW, MemoryLog, signature, signed, signer
+from tests.support.samples import SMALL, build, write_inputs, write_spec
 
 __all__ = ["sumdb"]
 

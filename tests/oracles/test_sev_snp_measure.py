@@ -27,9 +27,9 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import Area, OvmfImage, Section
 from catalog.launch.point import FirmwarePoint, VcpuPoint
 from catalog.launch.technology import measure, technologies
-from tests.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, PAGE, RESET_VECTOR, build_ovmf
-from tests.launch.profiles import EPYC, PROFILES, a_point
-from tests.launch.strategies import SIGNATURES, images
+from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, PAGE, RESET_VECTOR, build_ovmf
+from tests.support.profiles import EPYC, PROFILES, a_point
+from tests.support.strategies import SIGNATURES, images
 
 VMMS = {"qemu-kvm-init2": VMMType.QEMU, "ec2-2026": VMMType.ec2, "gce-v1": VMMType.gce}
 SEV, SEV_ES, SNP = (technologies()[name] for name in ("sev", "sev-es", "sev-snp"))

@@ -10,7 +10,7 @@ from catalog.transparency.note import Note
 from catalog.transparency.policy import Policy
 from catalog.transparency.trust import Trust
 from tests.real.shared import SHARED
-from tests.transparency.logs import NOW, signer
+from tests.support.logs import NOW, signer
 
 INTEROP = SHARED / "vectors/interop"
 HEAD = f"version 1\nexpires {NOW + 10**9}\nmax-age 86400\nthreshold 1\nroot a {signer('root.example').key}\n\n"

@@ -25,8 +25,8 @@ from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.technology import Measurer, Technology, measure, technologies
 from catalog.launch.vcpu_types import VcpuTypes
-from tests.launch.profiles import DATA, PROFILES
 from tests.real.shared import DEBIAN_ROWS, FIRMWARE_INDEX, SHARED
+from tests.support.profiles import DATA, PROFILES
 
 Row = dict[str, Any]
 Components = Callable[[], Mapping[str, FirmwareComponent]]

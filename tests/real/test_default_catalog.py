@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.abi.digest import LaunchDigest
-from catalog.query.lookup import lookup
-from catalog.query.match import Match
-from catalog.query.store import Catalog
-from catalog.release.build import Built
+from catalog.ask.lookup import lookup
+from catalog.build.builder import Built
+from catalog.fast.match import Match
+from catalog.store.catalog import Catalog
 from tests.real.shared import SHARED
 
 

@@ -23,9 +23,9 @@ from catalog.firmware.ovmf import OvmfImage, Section
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Measurer, Technology, measure, technologies
-from tests.firmware_builder import build_ovmf
-from tests.launch.profiles import PROFILES
 from tests.real.shared import FIXTURES, PEER_VECTORS
+from tests.support.firmware_builder import build_ovmf
+from tests.support.profiles import PROFILES
 
 MODES = {"sev": "sev", "seves": "sev-es", "snp": "sev-snp"}
 

@@ -19,17 +19,17 @@ import pytest
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.vcpu import VcpuSignature
+from catalog.ask.answer import Proofs, answer
+from catalog.ask.evidence import sniff
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.native.paths import choose
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.technology import measure, technologies
-from catalog.query.answer import Proofs, answer
-from catalog.query.evidence import sniff
-from catalog.query.store import Catalog
-from tests.launch.profiles import PROFILES
+from catalog.store.catalog import Catalog
 from tests.real.shared import VIRT_QEMU_SEV_VALIDATE
-from tests.release.samples import INITRD, KERNEL, build, whole_image, write_spec
+from tests.support.profiles import PROFILES
+from tests.support.samples import INITRD, KERNEL, build, whole_image, write_spec
 
 TIK = bytes(range(16))
 TEK = bytes(range(16, 32))

@@ -13,7 +13,7 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
 from catalog.transparency.proof import TlogProof
-from tests.transparency.logs import MemoryLog, signed, signer
+from tests.support.logs import MemoryLog, signed, signer
 
 ROOT = base64.b64encode(bytes(range(32))).decode()
 TEXT = f"example.com/log\n20852163\n{ROOT}\n"

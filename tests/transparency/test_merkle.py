@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import VerificationFailed
 from catalog.transparency import merkle
-from tests.transparency.logs import naive_root
+from tests.support.logs import naive_root
 
 LEAVES = [b"%d" % number for number in range(300)]
 

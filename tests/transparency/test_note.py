@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from catalog.errors import LdcatError, MalformedInput, UntrustedSigner, VerificationFailed
 from catalog.transparency.keys import SignatureType, VerifierKey
 from catalog.transparency.note import MAX_NOTE, MAX_SIGNATURES, Note
-from tests.transparency.logs import NOW, signature, signed, signer
+from tests.support.logs import NOW, signature, signed, signer
 
 TEXT = "one\n\ntwo\n"
 CHECKPOINT = "example.com/log\n1\nbjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0=\n"

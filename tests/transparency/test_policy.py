@@ -13,7 +13,7 @@ from catalog.errors import MalformedInput
 from catalog.transparency.keys import SignatureType, VerifierKey
 from catalog.transparency.note import Verified
 from catalog.transparency.policy import Policy
-from tests.transparency.logs import signer
+from tests.support.logs import signer
 
 LOG = signer("example.com/log").key
 HYBRID = signer("example.com/log", SignatureType.COSIGNATURE_ML_DSA_44).key

@@ -18,7 +18,7 @@ from catalog.transparency.tiles import (
     parse_bundle,
     tile_path,
 )
-from tests.transparency.logs import MemoryLog, naive_root
+from tests.support.logs import MemoryLog, naive_root
 
 
 @pytest.mark.parametrize(

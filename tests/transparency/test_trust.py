@@ -12,7 +12,7 @@ from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 from catalog.transparency.merkle import EMPTY_ROOT
 from catalog.transparency.note import Note, Signature, Verified
 from catalog.transparency.trust import Trust, follow, open_trust
-from tests.transparency.logs import NOW, at_no_time, signed, signer
+from tests.support.logs import NOW, at_no_time, signed, signer
 
 ROOTS = [signer(f"root.example/{name}") for name in "abcde"]
 POLICY = f"log {signer('example.com/log').key}\nquorum none\n"

@@ -25,7 +25,7 @@ from catalog.transparency.witness import (
     parse_conflict,
     parse_cosignatures,
 )
-from tests.transparency.logs import NOW, naive_root, signature, signed, signer
+from tests.support.logs import NOW, naive_root, signature, signed, signer
 
 ORIGIN = "example.com/log"
 LOG = signer(ORIGIN)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from catalog.faces.cli import run as command
-from catalog.release.build import Built
-from catalog.release.records import RevokeRecord
-from tests.web.browsers import chromium
-from tests.web.hosts import StaticHost, static_host
-from tests.web.services import Place, Service, service
+from catalog.build.builder import Built
+from catalog.cli.main import run as command
+from catalog.log.records import RevokeRecord
+from tests.support.browsers import chromium
+from tests.support.hosts import StaticHost, static_host
+from tests.support.services import Place, Service, service
 
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="three is <b>bad</b>")
 

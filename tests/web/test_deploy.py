@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog.release.build import Built
-from tests.query.test_diff import rows_of
-from tests.web.services import ROOT, SECONDS, Place, service
+from catalog.build.builder import Built
+from tests.diff.test_diff import rows_of
+from tests.support.services import ROOT, SECONDS, Place, service
 
 DEPLOY = ROOT / "docs/deploy"
 UNIT = DEPLOY / "ldcat-serve.service"

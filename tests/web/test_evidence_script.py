@@ -9,15 +9,15 @@ from playwright.sync_api import Browser
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SevPolicy
+from catalog.ask.evidence import LaunchMeasureData, sniff
+from catalog.ask.notes import report_notes, sev_policy_notes
+from catalog.build.builder import Built
 from catalog.errors import LdcatError
-from catalog.query.evidence import LaunchMeasureData, sniff
-from catalog.query.notes import report_notes, sev_policy_notes
-from catalog.release.build import Built
 from tests.abi.test_report import as_json
-from tests.attestation_builder import report_bytes
-from tests.query.test_diff import rows_of
-from tests.web.browsers import page_of
-from tests.web.services import Service
+from tests.diff.test_diff import rows_of
+from tests.support.attestation_builder import report_bytes
+from tests.support.browsers import page_of
+from tests.support.services import Service
 
 
 def test_evidence_is_read_as_the_command_line_reads_it(browser: Browser, served: Service, small: Built) -> None:

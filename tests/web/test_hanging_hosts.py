@@ -12,26 +12,26 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from catalog.release.build import Built
+from catalog.build.builder import Built
 from catalog.transparency.note import Note
-from tests.faces.drips import DRIPS, dripping, in_time
-from tests.faces.test_doctor_command import right, serving
-from tests.faces.test_errors import Run, run
-from tests.query.test_diff import rows_of
-from tests.web.browsers import page_of
+from tests.cli.test_doctor_command import right, serving
+from tests.cli.test_errors import Run, run
+from tests.diff.test_diff import rows_of
+from tests.support.browsers import page_of
+from tests.support.drips import DRIPS, dripping, in_time
+from tests.support.services import SECONDS, Place, Service, service
 from tests.web.conftest import REVOKE
-from tests.web.services import SECONDS, Place, Service, service
 
 __all__ = ["run"]
 
 IMPATIENT = """
-from catalog.faces import http_client, static_host
-from catalog.faces.web import current
+from catalog.net import http_client, static_host
+from catalog.web import current
 http_client.HEAD_SECONDS, http_client.WHOLE_SECONDS, http_client.SLOWEST = 0.5, 1, 1 << 40
 static_host._PAUSES = ()
 """
 LOOKS = "current.ASK_SECONDS = 0.1\n"
-PATIENT = "from catalog.faces import http_client\nhttp_client.HEAD_SECONDS = 600\n"
+PATIENT = "from catalog.net import http_client\nhttp_client.HEAD_SECONDS = 600\n"
 
 
 class Moody:
@@ -119,7 +119,7 @@ def test_whoever_needs_a_host_that_hangs_is_told_so(place: Place, small: Built, 
 
 
 def test_a_service_whose_host_hangs_ends_when_it_is_told_to(place: Place, tmp_path: Path) -> None:
-    quick = "from catalog.faces.web import current, serving\nserving.GRACE_SECONDS = 0.2\n"
+    quick = "from catalog.web import current, serving\nserving.GRACE_SECONDS = 0.2\n"
     with hosted(place, tmp_path, PATIENT + quick + LOOKS) as (moody, served):
         moody.hangs.set()
         assert moody.waiting.acquire(timeout=SECONDS)
@@ -131,8 +131,8 @@ def test_serve_does_not_begin_with_a_host_that_hangs(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr("catalog.faces.http_client.HEAD_SECONDS", 0.2)
-    monkeypatch.setattr("catalog.faces.static_host._PAUSES", ())
+    monkeypatch.setattr("catalog.net.http_client.HEAD_SECONDS", 0.2)
+    monkeypatch.setattr("catalog.net.static_host._PAUSES", ())
     with dripping(*DRIPS["headers"]) as host:
         serve = ("serve", host.url, "--listen", "127.0.0.1:0", "--trust", str(place.trust))
         code, _, err = in_time(lambda: run(*serve), host.let_go)

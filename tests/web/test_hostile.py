@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.release.build import Built
-from tests.web.services import SECONDS, Service, service
+from catalog.build.builder import Built
+from tests.support.services import SECONDS, Service, service
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 SOON = 2.0
@@ -48,7 +48,7 @@ def others_are_answered(served: Service) -> None:
 def impatient(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that waits shortly."""
     prelude = (
-        "from catalog.faces.web import bodies, serving\n"
+        "from catalog.web import bodies, serving\n"
         "bodies.BODY_SECONDS = 0.5; bodies.MAX_HELD = 4 << 20\nserving.SILENT_SECONDS = 1\nserving.GRACE_SECONDS = 1"
     )
     with service(tmp_path_factory.mktemp("home"), small.folder, prelude=prelude) as found:
@@ -70,7 +70,7 @@ def test_a_thousand_connections_that_say_nothing_more(impatient: Service, said: 
 def test_where_few_files_may_be_open_others_wait_and_are_answered(small: Built, tmp_path: Path) -> None:
     prelude = (
         "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))\n"
-        "from catalog.faces.web import serving\nserving.SILENT_SECONDS = 1"
+        "from catalog.web import serving\nserving.SILENT_SECONDS = 1"
     )
     with service(tmp_path, small.folder, prelude=prelude) as few, ExitStack() as kept:
         for _ in range(500):
@@ -203,7 +203,7 @@ def test_an_address_that_is_none(served: Service, path: str) -> None:
 
 
 def test_a_link_in_the_log_is_not_followed(tmp_path: Path, small: Built) -> None:
-    from tests.web.services import Place
+    from tests.support.services import Place
 
     folder = tmp_path / "place"
     folder.mkdir()

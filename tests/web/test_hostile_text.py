@@ -11,13 +11,23 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser, expect
 
-from catalog.faces.cli import run as command
-from catalog.faces.matches import printable
-from catalog.release.records import RevokeRecord
-from tests.hostile import HOSTILE, NAME, NO_NUL, REASON, UNSEEN, LyingPlace, check_shown, liars_catalog, texts_of
-from tests.web.browsers import page_of
-from tests.web.hosts import static_host
-from tests.web.services import Service, service
+from catalog.cli.main import run as command
+from catalog.fast.match_text import printable
+from catalog.log.records import RevokeRecord
+from tests.support.browsers import page_of
+from tests.support.hostile import (
+    HOSTILE,
+    NAME,
+    NO_NUL,
+    REASON,
+    UNSEEN,
+    LyingPlace,
+    check_shown,
+    liars_catalog,
+    texts_of,
+)
+from tests.support.hosts import static_host
+from tests.support.services import Service, service
 from tests.web.test_page import paste
 
 
@@ -115,7 +125,7 @@ def test_a_browser_shows_a_liars_release_as_data(
 )
 def test_a_browser_escapes_what_the_command_line_does(browser: Browser, liars_site: str, text: str) -> None:
     """One rule in two languages."""
-    script = (Path(__file__).parents[2] / "catalog/faces/web/assets/page.js").read_text(encoding="utf-8")
+    script = (Path(__file__).parents[2] / "catalog/pages/assets/page.js").read_text(encoding="utf-8")
     rule = re.search(r"function printable\(text\) \{.*?\n\}\n", script, re.DOTALL)
     assert rule
     with page_of(browser) as seen:

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from catalog.release.build import Built
-from catalog.release.log_folder import LogFolder
-from catalog.release.records import RevokeRecord
+from catalog.build.builder import Built
+from catalog.log.log_folder import LogFolder
+from catalog.log.records import RevokeRecord
 from catalog.transparency.note import Note
-from tests.query.test_diff import rows_of
-from tests.release.lying_records import altered, next_record, sign_release
-from tests.transparency.logs import signature
-from tests.web.browsers import ELSEWHERE, Watched, page_of
-from tests.web.hosts import StaticHost, static_host
-from tests.web.services import LOG, PQ_LOG, WITNESS, Service, digest_with
+from tests.diff.test_diff import rows_of
+from tests.support.browsers import ELSEWHERE, Watched, page_of
+from tests.support.hosts import StaticHost, static_host
+from tests.support.logs import signature
+from tests.support.lying_records import altered, next_record, sign_release
+from tests.support.services import LOG, PQ_LOG, WITNESS, Service, digest_with
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from catalog.faces.web.openapi import openapi
-from catalog.release.build import Built
-from tests.query.test_diff import rows_of
-from tests.web.services import ROOT, Service
+from catalog.build.builder import Built
+from catalog.web.openapi import openapi
+from tests.diff.test_diff import rows_of
+from tests.support.services import ROOT, Service
 
 
 def test_every_address_of_it_is_described(served: Service) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from catalog.query.verify_proof import Outcome, read_trust, verify_bundle
-from catalog.release.build import Built
-from tests.attestation_builder import report_bytes
-from tests.web.browsers import Watched, page_of
-from tests.web.hosts import StaticHost
-from tests.web.services import Place, Service, digest_with
+from catalog.build.builder import Built
+from catalog.prove.verify_proof import Outcome, verify_bundle
+from catalog.transparency.trust import read_trust
+from tests.support.attestation_builder import report_bytes
+from tests.support.browsers import Watched, page_of
+from tests.support.hosts import StaticHost
+from tests.support.services import Place, Service, digest_with
 
 NOWHERE = "0" * 96
 CHIP = bytes(range(7, 71))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from catalog.build.builder import Built
 from catalog.errors import Unreadable
-from catalog.faces.web import ranges_made
-from catalog.faces.web.ranges_made import ranges_for
-from catalog.query.store import Catalog
-from catalog.release.build import Built
-from catalog.release.ranges import INDEX, ranges_of
+from catalog.store.catalog import Catalog
+from catalog.store.ranges import INDEX, ranges_of
+from catalog.web import ranges_made
+from catalog.web.ranges_made import ranges_for
 
 
 @pytest.fixture

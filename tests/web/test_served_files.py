@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from catalog.query.log_files import is_tile
-from catalog.release.build import Built
+from catalog.build.builder import Built
 from catalog.transparency.tiles import tile_path
+from catalog.verify.release_files import is_tile
+from tests.support.services import Place, Service, service
 from tests.web.conftest import REVOKE
-from tests.web.services import Place, Service, service
 
 SECRET = b"a secret that is longer than any of the smaller files, so that none of it hides " * 20
 
@@ -33,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, small: Built) -> Place:
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, place: Place) -> Iterator[Service]:
     """Files are read whole, or sent as they are read."""
     size = 1 << 20 if request.param == "whole" else 10
-    prelude = f"import catalog.faces.web.log_files as files; files.MAX_WHOLE = {size}"
+    prelude = f"import catalog.web.served_files as files; files.MAX_WHOLE = {size}"
     home = tmp_path_factory.mktemp("home")
     with service(home, place.log, "--trust", place.trust, prelude=prelude) as found:
         yield found
@@ -144,7 +144,7 @@ class exchanged:  # noqa: N801 - it is used as a function
 
 
 def test_a_large_file_is_gone_on_with_from_where_it_broke_off(tmp_path: Path, place: Place, small: Built) -> None:
-    prelude = "import catalog.faces.web.log_files as files; files.MAX_WHOLE = 10"
+    prelude = "import catalog.web.served_files as files; files.MAX_WHOLE = 10"
     name = "releases/2/components/names"
     whole = (place.log / name).read_bytes()
     with service(tmp_path, place.log, "--trust", place.trust, prelude=prelude) as found:

@@ -12,15 +12,16 @@ import msgspec
 import pytest
 
 from catalog import Release
+from catalog.build.builder import Built
 from catalog.errors import LdcatError, MalformedInput, Unreadable
-from catalog.faces.web.openapi import BatchAnswer, LookupAnswer
-from catalog.faces.web.problems import problem_of
-from catalog.query.verify_proof import Outcome, read_trust, verify_bundle
-from catalog.release.build import Built
-from tests.attestation_builder import report_bytes
-from tests.faces.test_errors import Run, run
-from tests.query.test_diff import rows_of
-from tests.web.services import Place, Service, service
+from catalog.prove.verify_proof import Outcome, verify_bundle
+from catalog.transparency.trust import read_trust
+from catalog.web.openapi import BatchAnswer, LookupAnswer
+from catalog.web.problems import problem_of
+from tests.cli.test_errors import Run, run
+from tests.diff.test_diff import rows_of
+from tests.support.attestation_builder import report_bytes
+from tests.support.services import Place, Service, service
 
 __all__ = ["run"]
 
@@ -297,7 +298,7 @@ def test_what_cannot_be_served(run: Run, place: Place, small: Built, tmp_path: P
 
 @pytest.mark.parametrize("missing", ["starlette", "granian", "prometheus_client"])
 def test_without_the_extra_it_is_said(run: Run, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    monkeypatch.setattr("catalog.faces.server.find_spec", lambda name: None if name == missing else name)
+    monkeypatch.setattr("catalog.web.server.find_spec", lambda name: None if name == missing else name)
     code, _, err = run("serve", "--listen", "127.0.0.1:0")
     assert (code, err) == (
         2,

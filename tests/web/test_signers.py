@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
+from catalog.build.builder import Built
 from catalog.errors import LdcatError
-from catalog.faces.web.page_data import trust_data
-from catalog.query.verify_release import verify_release
-from catalog.release.build import Built
-from catalog.release.log_folder import LogFolder
+from catalog.log.log_folder import LogFolder
+from catalog.pages.page_data import trust_data
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 from catalog.transparency.note import Note, Signature
 from catalog.transparency.trust import Trust
-from tests.transparency.logs import at_no_time, signature, signer
-from tests.web.browsers import page_of
-from tests.web.hosts import StaticHost, static_host
-from tests.web.services import LOG, ORIGIN, PQ_LOG, Place, digest_with
+from catalog.verify.verify_release import verify_release
+from tests.support.browsers import page_of
+from tests.support.hosts import StaticHost, static_host
+from tests.support.logs import at_no_time, signature, signer
+from tests.support.services import LOG, ORIGIN, PQ_LOG, Place, digest_with
 
 W1, W2, DAILY = (signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in (1, 2, 3))
 W1_PQ = signer("w1.example", SignatureType.COSIGNATURE_ML_DSA_44)

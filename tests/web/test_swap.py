@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from catalog.release.build import Built
-from tests.query.test_diff import rows_of
+from catalog.build.builder import Built
+from tests.diff.test_diff import rows_of
+from tests.support.services import SECONDS, Place, Service, service
 from tests.web.conftest import REVOKE
-from tests.web.services import SECONDS, Place, Service, service
 
-FAST = "from catalog.faces.web import current\ncurrent.LOOK_SECONDS = 0.1"
+FAST = "from catalog.web import current\ncurrent.LOOK_SECONDS = 0.1"
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def test_a_catalog_that_is_built_again_takes_over(small: Built, tmp_path: Path) 
 
 
 def test_what_was_asked_is_answered_before_it_ends(place: Place, tmp_path: Path) -> None:
-    slow = "from catalog.faces.web import views\nimport time\nmade = views.answer_page\n"
+    slow = "from catalog.pages import views\nimport time\nmade = views.answer_page\n"
     slow += "views.answer_page = lambda *asked: (time.sleep(1.5), made(*asked))[1]\n"
     for number in (signal.SIGTERM, signal.SIGINT):
         with running(place, tmp_path / str(number), slow) as served, ThreadPoolExecutor(1) as threads:
@@ -149,7 +149,7 @@ def test_what_was_asked_is_answered_before_it_ends(place: Place, tmp_path: Path)
 
 
 def test_it_ends_whatever_still_goes_on(place: Place, tmp_path: Path) -> None:
-    slow = "from catalog.faces.web import serving, views\nimport time\nserving.GRACE_SECONDS = 1\n"
+    slow = "from catalog.pages import views\nfrom catalog.web import serving\nimport time\nserving.GRACE_SECONDS = 1\n"
     slow += "views.answer_page = lambda *asked: time.sleep(1000)\n"
     for signals in ((signal.SIGTERM,), (signal.SIGINT, signal.SIGINT)):
         with running(place, tmp_path / str(len(signals)), slow) as served, served_connection(served) as asked:

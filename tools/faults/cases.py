@@ -8,11 +8,11 @@ from pathlib import Path
 
 import duckdb
 
-from catalog.faces.web.ranges_made import ranges_for
-from catalog.query.store import Catalog
-from catalog.release.key_files import read_keys
-from catalog.release.witness_store import WitnessStore
+from catalog.publish.key_files import read_keys
+from catalog.publish.witness_store import WitnessStore
+from catalog.store.catalog import Catalog
 from catalog.transparency.note import Note
+from catalog.web.ranges_made import ranges_for
 from tools.faults.runner import Task
 from tools.faults.workshop import ORIGIN, Workshop
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from catalog.release.writer import is_partial
+from catalog.files.writer import is_partial
 from tools.faults.cases import Case
 from tools.faults.runner import Call, Fault, Outcome, run
 from tools.faults.workshop import Failed, Workshop

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import catalog
+from catalog.__main__ import main
 from catalog.errors import LdcatError
-from catalog.faces import quick, render
+from catalog.terminal import render
 
 NOW = 1_900_000_000
 """Seconds since 1970 of everything that is signed: two runs write the same bytes."""
@@ -139,7 +140,7 @@ def start(
 def _finished(task: Task) -> int:
     sys.argv = ["ldcat", *(() if callable(task) else task)]
     if not callable(task):
-        quick.main()
+        main()
     try:
         return task() if callable(task) else 0
     except LdcatError as failure:

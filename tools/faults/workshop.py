@@ -13,9 +13,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import sleep
 
-from catalog.release.witness_store import WitnessStore
+from catalog.publish.witness_store import WitnessStore
 from catalog.transparency.note import Note
-from tests.release.samples import SMALL, write_inputs, write_spec
+from tests.support.samples import SMALL, write_inputs, write_spec
 from tools.faults.runner import Outcome, Place, Task, run, start
 
 ORIGIN = "example.com/log"

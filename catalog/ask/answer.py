@@ -1,0 +1,207 @@
+"""Answer: what a catalog says of evidence: the configurations, what verifies it, and what has to be known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.report import AttestationReport
+from catalog.ask.evidence import Evidence, LaunchMeasureData
+from catalog.ask.launch_measure_search import MeasureQuestion, search
+from catalog.ask.lookup import lookup
+from catalog.ask.notes import report_notes, sev_policy_notes
+from catalog.errors import UsageError
+from catalog.fast.match import CLAIMED, Match, shared_by, shared_digest
+from catalog.fast.published import PublishedRelease
+from catalog.launch.native.paths import Kernels
+from catalog.store.catalog import Catalog
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from cryptography import x509
+
+    from catalog.abi.endorsement import Endorsement
+
+IS_OF = "the measurement is of this digest, under this TIK"
+NOT_VERIFIED = "not verified: no certificates are given"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """digest: None where a launch measurement is of none that is known. endorsement: None where there is nothing
+    to verify it by. notes: of the evidence; each match has its own. release: that was asked, of a published catalog.
+    """
+
+    evidence: Evidence
+    digest: LaunchDigest | None
+    matches: tuple[Match, ...]
+    endorsement: Endorsement | None
+    notes: tuple[str, ...]
+    release: PublishedRelease | None = None
+
+    @property
+    def report(self) -> AttestationReport | None:
+        return self.evidence.value if isinstance(self.evidence.value, AttestationReport) else None
+
+    @property
+    def refuted(self) -> bool:
+        """Whether certificates were given, and do not endorse the report."""
+        return self.endorsement is not None and not self.endorsement.verified
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON has it; never anything of a TIK."""
+        return {
+            "found": bool(self.matches),
+            "evidence": self.evidence.form,
+            "launch_digest": self.digest and self.digest.hex(),
+            "report": self.report and self.report.to_dict(),
+            "verification": self.report and _verification(self.endorsement),
+            "notes": list(self.notes),
+            "release": self.release and self.release.to_dict(),
+            "claims": list(CLAIMED) if self.matches else [],
+            "matches": [match.to_dict() for match in self.matches],
+        }
+
+    def explained(self, digest: LaunchDigest, count: int) -> Answer:
+        """The same with the digest that was found, and how many configurations have it."""
+        of_measure = [IS_OF] if isinstance(self.evidence.value, LaunchMeasureData) else []
+        return replace(self, digest=digest, notes=(*self.notes, *of_measure, *shared_by(count)))
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """What evidence is verified by. certificates: of a report. now: seconds since 1970. tik: of a launch measurement.
+
+    roots: what is trusted besides AMD's roots. debug_digest: what the host says that the launch digest is; no more than
+    a hint.
+    """
+
+    certificates: Sequence[x509.Certificate] = ()
+    roots: Sequence[x509.Certificate] = ()
+    now: float = 0
+    tik: bytes | None = None
+    debug_digest: LaunchDigest | None = None
+
+    def __repr__(self) -> str:  # never the TIK
+        return f"Proofs({len(self.certificates)} certificates)"
+
+
+def answer(
+    catalog: Catalog,
+    evidence: Evidence,
+    proofs: Proofs,
+    kernels: Kernels,
+    *,
+    warn: Callable[[str], None],
+    tried: Callable[[int], None],
+) -> Answer:
+    """Look the evidence up. warn: told of a damaged index. tried: told how many digests a measurement was tried on.
+
+    Raises UsageError for proofs that are not of such evidence, and what reading the catalog does.
+    """
+    check_proofs(evidence, proofs)
+    value = evidence.value
+    if isinstance(value, LaunchMeasureData):
+        assert proofs.tik is not None, "check_proofs says so"  # noqa: S101
+        question = MeasureQuestion.of(value, proofs.tik)
+        digest, notes = _digest_of(catalog, question, proofs.debug_digest, kernels, tried)
+        matches = lookup(catalog, digest, warn=warn) if digest else ()
+        of_question = tuple(match for match in matches if match.technology == question.technology)
+        return Answer(evidence, digest, of_question, None, _all_notes(notes, of_question), catalog.release)
+    endorsement = verified(value, proofs) if isinstance(value, AttestationReport) else None
+    return found_answer(catalog, evidence, endorsement, lambda digest: lookup(catalog, digest, warn=warn))
+
+
+def found_answer(
+    catalog: Catalog,
+    evidence: Evidence,
+    endorsement: Endorsement | None,
+    find: Callable[[LaunchDigest], Sequence[Match]],
+) -> Answer:
+    """Of a digest or a report, which say it themselves. find: every configuration with a digest."""
+    value = evidence.value
+    if isinstance(value, AttestationReport):
+        matches = tuple(match for match in find(value.measurement) if match.technology == "sev-snp")
+        notes = _all_notes(report_notes(value), matches)
+        return Answer(evidence, value.measurement, matches, endorsement, notes, catalog.release)
+    assert isinstance(value, LaunchDigest), "a launch measurement says no digest"  # noqa: S101
+    matches = tuple(find(value))
+    return Answer(evidence, value, matches, None, _all_notes([], matches), catalog.release)
+
+
+def answer_without_catalog(evidence: Evidence, proofs: Proofs) -> Answer:
+    """What is said of evidence whatever a catalog has: whether it is verified, and notes. Raises as `answer`."""
+    check_proofs(evidence, proofs)
+    value = evidence.value
+    if isinstance(value, AttestationReport):
+        return Answer(evidence, value.measurement, (), verified(value, proofs), tuple(report_notes(value)))
+    if isinstance(value, LaunchMeasureData):
+        assert proofs.tik is not None, "check_proofs says so"  # noqa: S101
+        return Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(value, proofs.tik).policy)))
+    return Answer(evidence, value, (), None, ())
+
+
+def check_proofs(evidence: Evidence, proofs: Proofs) -> None:
+    """Raises UsageError where a proof is not of such evidence, or a launch measurement has no TIK."""
+    value = evidence.value
+    if (proofs.certificates or proofs.roots) and not isinstance(value, AttestationReport):
+        raise UsageError(f"certificates endorse attestation reports, and this is: {evidence.form}")
+    if proofs.roots and not proofs.certificates:
+        raise UsageError("a root verifies nothing without the certificates below it", "--certs DIR or FILE")
+    if isinstance(value, LaunchMeasureData):
+        if proofs.tik is None:
+            raise UsageError(
+                "a launch measurement says nothing without the TIK it was made under",
+                "--tik FILE, the TIK or the TEK and TIK of the launch session",
+            )
+    elif proofs.tik is not None or proofs.debug_digest is not None:
+        raise UsageError(f"a TIK and a debug digest belong to LAUNCH_MEASURE data, and this is: {evidence.form}")
+
+
+def verified(report: AttestationReport, proofs: Proofs) -> Endorsement | None:
+    """What the certificates say of a report; None without any."""
+    if not proofs.certificates:
+        return None
+    from catalog.abi.endorsement import verify_report
+
+    return verify_report(report, proofs.certificates, proofs.now, proofs.roots)
+
+
+def _digest_of(
+    catalog: Catalog,
+    question: MeasureQuestion,
+    hint: LaunchDigest | None,
+    kernels: Kernels,
+    tried: Callable[[int], None],
+) -> tuple[LaunchDigest | None, list[str]]:
+    """The digest that the measurement is of, and notes; the host's hint first."""
+    notes = sev_policy_notes(question.policy)
+    if hint is not None:
+        if question.is_of(hint):
+            return hint, [*notes, "the measurement is of the digest that the host gave, under this TIK"]
+        notes.append("the measurement is not of the digest that the host gave, which is ignored")
+    for found in search(catalog, question, kernels, tried):
+        return found, [*notes, IS_OF]
+    return None, notes
+
+
+def _all_notes(notes: Sequence[str], matches: Sequence[Match]) -> tuple[str, ...]:
+    return (*notes, *shared_digest(matches))
+
+
+def _verification(endorsement: Endorsement | None) -> dict[str, Any]:
+    if endorsement is None:
+        return {
+            "verified": False,
+            "root": None,
+            "root_trusted_by": None,
+            "findings": [{"check": "signature", "passed": None, "detail": NOT_VERIFIED}],
+        }
+    findings = [{"check": f.check, "passed": f.passed, "detail": f.detail} for f in endorsement.findings]
+    return {
+        "verified": endorsement.verified,
+        "root": endorsement.root,
+        "root_trusted_by": endorsement.trusted_by,
+        "findings": findings,
+    }

@@ -1,0 +1,102 @@
+"""Coverage: which rows a catalog has of each image, and why there are none where there are none."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from catalog.abi.vcpu import VcpuSignature
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
+from catalog.launch.profile import VmmProfile
+from catalog.launch.technology import Technology, technology_named
+from catalog.store.catalog import Catalog
+from catalog.store.catalog_axes import axes_of
+from catalog.store.images import Image, images
+
+NOT_ASKED_FOR = "the spec of the catalog leaves it out"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Launches of a technology under a profile (None: it measures no vCPU), with or without kernel hashes."""
+
+    technology: str
+    vmm: str | None
+    kernel_hashes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """rows: how many there are. vcpus: their counts, ascending. reason: why there are none; empty where there are.
+
+    launchable: yes, no or unknown: what is recorded of launching the image under the technology.
+    """
+
+    rows: int
+    vcpus: tuple[int, ...]
+    reason: str
+    launchable: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """rows: of each image, in order, its cell of each kind."""
+
+    kinds: Sequence[Kind]
+    rows: Sequence[tuple[Image, Sequence[Cell]]]
+
+    def reasons(self) -> list[str]:
+        """Each that occurs, once, in the order of the cells."""
+        return list(dict.fromkeys(cell.reason for _, cells in self.rows for cell in cells if cell.reason))
+
+
+def coverage(catalog: Catalog) -> Coverage:
+    """By the indexes and the components: no row is read. Raises VerificationFailed for a damaged catalog."""
+    count: defaultdict[tuple[str, Kind], int] = defaultdict(int)
+    vcpus: defaultdict[tuple[str, Kind], set[int]] = defaultdict(set)
+    for axes in axes_of(catalog, catalog.manifest.technologies):
+        place = axes.firmware, Kind(axes.technology, axes.vmm, axes.kernel_hashes is not None)
+        count[place] += axes.rows
+        vcpus[place].update(axes.counts)
+    kinds = sorted({kind for _, kind in count}, key=lambda kind: (kind.technology, kind.vmm or "", kind.kernel_hashes))
+    builds = {build.component.sha256.hex(): build for build in catalog.builds.values()}
+    why = _Reasons(catalog)
+    found = []
+    for image in images((sha256.hex() for sha256 in catalog.firmware), [catalog]):
+        build = builds[image.sha256]
+        cells = [
+            Cell(
+                rows=count.get((image.sha256, kind), 0),
+                vcpus=tuple(sorted(vcpus.get((image.sha256, kind), ()))),
+                reason="" if (image.sha256, kind) in count else why.of(build, kind),
+                launchable=build.launchability(kind.technology).verdict,
+            )
+            for kind in kinds
+        ]
+        found.append((image, cells))
+    return Coverage(kinds, found)
+
+
+class _Reasons:
+    """Why an image has no rows of a kind: the technology refuses it, or nobody asked for it."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._profiles = catalog.profiles
+        self._table = next(iter(catalog.tables.values()), None)
+
+    def of(self, build: FirmwareBuild, kind: Kind) -> str:
+        technology = technology_named(kind.technology)
+        component = build.component
+        refused = technology.refuses_firmware(component) or technology.refuses(component, self._point(technology, kind))
+        return refused or NOT_ASKED_FOR
+
+    def _point(self, technology: Technology, kind: Kind) -> Point:
+        """Any launch of that kind: what else is measured refuses no image."""
+        table = self._table if kind.kernel_hashes else None
+        if kind.vmm is None:
+            return FirmwarePoint(table)
+        profile: VmmProfile = self._profiles[kind.vmm]
+        signature = VcpuSignature(0) if profile.measures_signature else None
+        return VcpuPoint(table, profile, signature, technology.default_sev_features or 0, 1)

@@ -1,0 +1,91 @@
+"""Walk: a digest that a catalog does not keep is carried on, one VMSA a vCPU, to one that it does.
+
+Only where the launch digest is the state it is carried on from: SEV-SNP. The walk says how many vCPUs there were at
+the digest asked for; that configuration is then measured, and is a match only if it has that digest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from catalog.abi.vcpu import VcpuSignature
+from catalog.build.distinguished import REACH
+from catalog.errors import CannotLaunch, LdcatError
+from catalog.fast.index import Group, Index
+from catalog.fast.match import Match
+from catalog.fast.names import IMAGES, PROFILES, TABLES
+from catalog.fast.packed import PackedCatalog
+from catalog.fast.verity import DamagedBlock
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.point import MAX_VCPUS, VcpuPoint
+from catalog.launch.technology import measure, technology_named
+from catalog.launch.update import LaunchUpdate
+from catalog.store.catalog import Catalog
+
+
+class Walker:
+    """Walks digests of one technology. Raises DamagedBlock where the index and the components do not fit together."""
+
+    def __init__(self, catalog: Catalog, packed: PackedCatalog, technology: str, index: Index) -> None:
+        self._catalog = catalog
+        self._packed = packed
+        self._technology = technology_named(technology)
+        self._index = index
+        self._builds = {build.component.sha256.hex(): build for build in catalog.builds.values()}
+        self._kernels = catalog.tables
+
+    def lookup(self, digest: bytes) -> list[Match]:
+        """Every configuration with that digest: of any vCPU count that leads to a kept one."""
+        found: dict[tuple[int, int], list[Match]] = {}
+        for update in self._steps():
+            state, walked = digest, 0
+            while not self._kept(state) and walked <= REACH << self._index.distinguished_bits:
+                state, walked = self._technology.extend(state, update), walked + 1
+            for ordinal in self._index.find(state):
+                group = self._index.group_of(ordinal)
+                signature, features, reached = group.at(ordinal)
+                vcpus = (reached or 0) - walked
+                if 1 <= vcpus <= MAX_VCPUS and self._measured(group, signature, features, vcpus) == digest:
+                    listed = vcpus in group.counts
+                    found[ordinal, vcpus] = self._packed.matches(
+                        digest, self._technology.name, group, (signature, features, vcpus), listed=listed
+                    )
+        return [match for matches in found.values() for match in matches]
+
+    def _kept(self, state: bytes) -> bool:
+        return not int.from_bytes(state[-8:], "big") & ((1 << self._index.distinguished_bits) - 1)
+
+    def _steps(self) -> set[LaunchUpdate]:
+        """The launch update of every other vCPU, of each kind that the families have."""
+        kinds: dict[tuple[int | None, VcpuPoint], LaunchUpdate] = {}
+        for group in self._index.groups():
+            for signature in group.signatures or (None,):
+                for features in group.features or (None,):
+                    build, point = self._configuration(group, signature, features, 2)
+                    kind = (build.component.reset_vector, replace(point, kernel_hashes=None))
+                    if kind not in kinds:
+                        *_, others = self._technology.segments(build.component, kind[1])
+                        (kinds[kind],) = others.updates
+        return set(kinds.values())
+
+    def _measured(self, group: Group, signature: int | None, features: int | None, vcpus: int) -> bytes | None:
+        """The launch digest of a configuration; None where it cannot launch."""
+        build, point = self._configuration(group, signature, features, vcpus)
+        try:
+            return measure(self._technology, build.component, point).value
+        except CannotLaunch:
+            return None
+
+    def _configuration(
+        self, group: Group, signature: int | None, features: int | None, vcpus: int
+    ) -> tuple[FirmwareBuild, VcpuPoint]:
+        """The build and the point of a row, from the components that the catalog has."""
+        table = None if group.kernel_hashes is None else self._packed.component(TABLES, group.kernel_hashes)
+        try:
+            build = self._builds[self._packed.component(IMAGES, group.firmware)]
+            profile = self._catalog.profiles[self._packed.component(PROFILES, -1 if group.vmm is None else group.vmm)]
+            hashes = None if table is None else self._kernels[table]
+            vcpu = None if signature is None else VcpuSignature(signature)
+            return build, VcpuPoint(hashes, profile, vcpu, features or 0, vcpus)
+        except (KeyError, LdcatError) as error:
+            raise DamagedBlock("the index has a row whose components the catalog does not list") from error

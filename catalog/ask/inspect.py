@@ -1,0 +1,81 @@
+"""Inspect: what a firmware image is, how it lies in memory, and what it can launch under."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog.ask.memory_map import memory_map
+from catalog.files import inputs
+from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.guid_table import NAMES
+from catalog.firmware.ovmf import FOUR_GIB, OvmfImage
+from catalog.launch.kernel_hashes_area import refuses_table
+from catalog.launch.technology import technologies
+from catalog.spec import named_builds
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A build, with the image where one was given: a catalogued name has only its component."""
+
+    build: FirmwareBuild
+    image: OvmfImage | None
+
+    @classmethod
+    def of(cls, reference: str, builds: Mapping[str, FirmwareBuild]) -> Inspection:
+        """Of an image file (and its catalogued build, if it is one), or of a build by name or SHA-256."""
+        path = Path(reference)
+        is_image = path.suffix != ".toml" and reference not in builds and inputs.exists(path)
+        if not is_image:
+            return cls(named_builds.find_build(reference, builds), None)
+        image = named_builds.read_image(path)
+        return cls(named_builds.build_of_image(image, reference), image)
+
+    def guid_table(self) -> list[dict[str, Any]]:
+        """Entries of the GUID table in the order of its walk, data in hex; empty without an image or a table."""
+        table = self.image.table if self.image else {}
+        return [{"guid": str(guid), "name": NAMES.get(guid), "data": data.hex()} for guid, data in table.items()]
+
+    def launches(self) -> dict[str, dict[str, str]]:
+        """For each technology: can it be measured (or the reason it cannot), and is it expected to launch."""
+        return {
+            name: {
+                "measurable": "no" if (fault := technology.refuses_firmware(self.build.component)) else "yes",
+                "fault": fault or "",
+                "launchable": self.build.launchability(name).verdict,
+                "reason": self.build.launchability(name).reason,
+                "source": self.build.launchability(name).source,
+            }
+            for name, technology in technologies().items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The inspection as JSON has it: addresses and sizes as numbers, hashes in hex."""
+        component, origin = self.build.component, self.build.origin
+        return {
+            "name": self.build.name,
+            "origin": None if origin is None else {f: getattr(origin, f) for f in origin.__struct_fields__},
+            "sha256": component.sha256.hex(),
+            "sha384": component.sha384.hex(),
+            "size": component.size,
+            "gpa": component.gpa,
+            "end": FOUR_GIB,
+            "reset_vector": component.reset_vector,
+            "standalone_reset_block": self._standalone_reset_block(),
+            "hashes_area": component.hashes_area
+            and {"gpa": component.hashes_area.gpa, "size": component.hashes_area.size},
+            "kernel_hashes": refuses_table(component) or "supported",
+            "kernel_hashes_enforced": component.kernel_hashes_enforced.value,
+            "guid_table": self.guid_table(),
+            "sections": [{"gpa": s.gpa, "size": s.size, "type": s.name} for s in component.sections],
+            "sha256_midstate": component.sha256_midstate.hex(),
+            "snp_baseline": component.snp_baseline.hex(),
+            "memory_map": [one.to_dict() for one in memory_map(component)],
+            "launches": self.launches(),
+        }
+
+    def _standalone_reset_block(self) -> bool | None:
+        return None if self.image is None else not self.image.table

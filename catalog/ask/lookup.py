@@ -1,0 +1,171 @@
+"""Lookup: a launch digest becomes the configurations that have it, all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from typing import Any
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.vcpu import VcpuSignature
+from catalog.ask.distinguished_lookup import Walker
+from catalog.errors import MalformedRecord, VerificationFailed
+from catalog.fast.match import Match
+from catalog.fast.names import FalseNames
+from catalog.fast.packed import PackedCatalog
+from catalog.fast.verity import DamagedBlock
+from catalog.firmware.build import NOT_RECORDED
+from catalog.log.records import DigestRecord
+from catalog.log.revocations import Revocations
+from catalog.store import manifest
+from catalog.store.catalog import Catalog, check_schema
+from catalog.store.parquet import open_parquet, parquet_errors
+from catalog.store.row_records import first_bits
+
+
+def lookup(catalog: Catalog, digest: LaunchDigest, *, warn: Callable[[str], None]) -> tuple[Match, ...]:
+    """Every configuration of the catalog with that digest, as `Lookups` finds them."""
+    with closing(Lookups(catalog, warn)) as lookups:
+        return lookups.lookup(digest)
+
+
+class Lookups:
+    """A catalog open for lookups, several threads' too; `close` it after use.
+
+    The indexes are asked; where one is damaged, `warn` is told and the Parquet files are. Of a catalog that a host
+    serves in ranges these are, and `warn` is told that nothing proves what is not there. Of any other catalog whose
+    files are fetched one by one the Parquet file of a digest is: to check that an index leads to the rows takes all
+    of them.
+    """
+
+    def __init__(self, catalog: Catalog, warn: Callable[[str], None]) -> None:
+        self._catalog = catalog
+        self._warn = warn
+        self._revocations = Revocations(catalog.revocations)
+        self._packed: PackedCatalog | None = None
+        if catalog.ranges or (catalog.fetcher and all(one.parts for one in catalog.manifest.technologies.values())):
+            return
+        try:
+            self._packed = PackedCatalog(catalog.files, hashlib.sha256, catalog.manifest_sha256, catalog.need)
+        except DamagedBlock as damage:
+            self._give_up(damage)
+
+    def lookup(self, digest: LaunchDigest) -> tuple[Match, ...]:
+        """Every configuration with that digest, by technology, firmware and kernel name.
+
+        What the log of a published catalog revokes is said. Raises VerificationFailed where a file is not the one that
+        the manifest names, or shows a kernel or a command line that was not measured.
+        """
+        matches = self._found(digest)
+        for match in matches:
+            if found := self._revocations.status(DigestRecord(**match.record())):
+                match.revocation = (found.severity, found.reason)
+        return matches
+
+    @property
+    def quick(self) -> bool:
+        """Whether each is a few reads of the indexes, and no walk, file or request."""
+        return self._packed is not None and not any(one.distinguished_bits for one in self._packed.indexes.values())
+
+    def close(self) -> None:
+        """Close every file."""
+        if self._packed:
+            self._packed.close()
+
+    def _found(self, digest: LaunchDigest) -> tuple[Match, ...]:
+        if self._catalog.ranges:
+            rows = list(self._catalog.ranges.rows(digest))
+            if not rows:
+                self._warn(f"that no row has it is what {self._catalog.place} says: nothing proves it")
+            return tuple(sorted(_matches_of(self._catalog, digest, rows), key=Match.order))
+        if packed := self._packed:
+            try:
+                found = self._in_rows(digest) if self._catalog.fetcher else packed.lookup(digest.value)
+                for technology, index in packed.distinguished(digest.value).items():
+                    found += Walker(self._catalog, packed, technology, index).lookup(digest.value)
+                return tuple(sorted(found, key=Match.order))
+            except FalseNames as false:
+                raise self._catalog.false(manifest.NAMES, str(false)) from false
+            except DamagedBlock as damage:
+                self._give_up(damage)
+        return lookup_in_parquet(self._catalog, digest)
+
+    def _in_rows(self, digest: LaunchDigest) -> list[Match]:
+        """Of the technologies that have rows; the others are walked."""
+        technologies = self._catalog.manifest.technologies
+        return _in_parquet(self._catalog, digest, [name for name, entry in technologies.items() if entry.parts])
+
+    def _give_up(self, damage: DamagedBlock) -> None:
+        self._warn(f"the index cannot be used, so the Parquet files are read: {damage}")
+
+
+def lookup_in_parquet(catalog: Catalog, digest: LaunchDigest) -> tuple[Match, ...]:
+    """As `lookup`, from the Parquet files alone: those the digest would be in are read and verified whole."""
+    return tuple(sorted(_in_parquet(catalog, digest, catalog.manifest.technologies), key=Match.order))
+
+
+def _in_parquet(catalog: Catalog, digest: LaunchDigest, technologies: Iterable[str]) -> list[Match]:
+    rows = (
+        row
+        for technology in technologies
+        if catalog.manifest.technologies[technology].digest_size == len(digest.value)
+        for row in _rows(catalog, technology, digest)
+    )
+    return list(_matches_of(catalog, digest, rows))
+
+
+def _matches_of(catalog: Catalog, digest: LaunchDigest, rows: Iterable[Mapping[str, Any]]) -> Iterator[Match]:
+    for row in rows:
+        yield from _matches(catalog, digest, row)
+
+
+def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[dict[str, Any]]:
+    """Rows with exactly that digest, from the row groups whose range it falls in."""
+    parts = manifest.part_names(technology, catalog.manifest.technologies[technology].parts)
+    if not parts:
+        raise VerificationFailed(
+            f"the index of {technology} is damaged, and it is all that the catalog has of it",
+            "build the catalog again or fetch it anew",
+        )
+    name = parts[first_bits(digest.value, (len(parts) - 1).bit_length())]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    with parquet_errors(name, "a table of launch digests"):
+        file = open_parquet(catalog, name)
+        check_schema(file.schema_arrow, technology, name)
+        for group in range(file.num_row_groups):
+            range_of = file.metadata.row_group(group).column(0).statistics
+            if range_of is None or range_of.min <= digest.value <= range_of.max:
+                table = file.read_row_group(group, use_threads=False)
+                wanted = pa.scalar(digest.value, table.schema.field("launch_digest").type)
+                yield from table.filter(pc.equal(table["launch_digest"], wanted)).to_pylist()
+
+
+def _matches(catalog: Catalog, digest: LaunchDigest, row: Mapping[str, Any]) -> Iterator[Match]:
+    """A row for each name its components have."""
+    firmware = catalog.firmware.get(row["firmware_sha256"])
+    table = row["kernel_hashes_sha256"]
+    kernels: list[dict[str, Any]] | list[None] | None = [None] if table is None else catalog.kernel_hashes.get(table)
+    vmm = row["vmm"]
+    if firmware is None or kernels is None or (vmm is not None and vmm not in catalog.profiles):
+        raise MalformedRecord("the catalog has a row whose components it does not list")
+    signature = row["vcpu_signature"]
+    recorded = {"verdict": NOT_RECORDED.verdict, "reason": NOT_RECORDED.reason, "source": NOT_RECORDED.source}
+    for build, kernel in itertools.product(firmware, kernels):
+        launchable = catalog.launchable.get((build["name"], row["technology"]), recorded)
+        yield Match(
+            launch_digest=digest.value,
+            technology=row["technology"],
+            firmware=build,
+            kernel_hashes=kernel,
+            vmm=vmm,
+            vmm_title=vmm and catalog.profiles[vmm].wire.title,
+            vcpus=row["vcpus"],
+            vcpu_signature=signature,
+            vcpu_types=() if signature is None else catalog.vcpu_types.names(VcpuSignature(signature)),
+            sev_features=row["sev_features"],
+            launchable=(launchable["verdict"], launchable["reason"], launchable["source"]),
+        )

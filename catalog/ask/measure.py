@@ -1,0 +1,304 @@
+"""Measure on demand: one configuration described by names, hashes and files, or one a line of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.kernel_hashes import KernelHashes, hash_cmdline
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import LdcatError, MalformedRecord, UnknownName, UsageError
+from catalog.fast.match import kernel_note, verifier_halts
+from catalog.files import inputs
+from catalog.firmware.blob_verifier import Enforced
+from catalog.firmware.build import FirmwareBuild, LaunchableWire
+from catalog.firmware.component import FirmwareComponent
+from catalog.launch.point import FirmwarePoint, Point, VcpuPoint, check_vcpus
+from catalog.launch.technology import Measurer, Technology, technology_named
+from catalog.rows.numbers import Number, number
+from catalog.spec import embedded, named_builds
+from catalog.wire import Wire, unhex
+
+MAX_LINE = 4 << 20
+"""Bytes of one line of a batch."""
+
+MAX_NESTING = 32
+"""Levels of lists and objects in a field that is carried along."""
+
+
+class Request(Wire, frozen=True):
+    """One configuration. Fields as in a line of a batch; those a technology does not measure may be null.
+
+    firmware: build name, SHA-256 or path. kernel, initrd: paths; beside kernel_sha256 they are labels that
+    are not read. append: the text of -append. vcpu_signature, sev_features: integers, or text in 0x-hex.
+    The fields after sev_features change nothing: what an answer adds, and what is carried along for the reader.
+    """
+
+    technology: str
+    firmware: str
+    firmware_sha256: str | None = None
+    kernel_hashes: str | None = None
+    kernel: str | None = None
+    kernel_sha256: str | None = None
+    initrd: str | None = None
+    initrd_sha256: str | None = None
+    append: str | None = None
+    cmdline_sha256: str | None = None
+    vmm: str | None = None
+    vcpus: int | None = None
+    vcpu_type: str | None = None
+    vcpu_signature: Number | None = None
+    sev_features: Number | None = None
+    launch_digest: Any = None
+    launchable: Any = None
+    kernel_hashes_enforced: Any = None
+    notes: Any = None
+    error: Any = None
+    hint: Any = None
+    line: Any = None
+    source: Any = None
+    note: Any = None
+    id: Any = None
+
+
+_ANSWER = ("launch_digest", "launchable", "kernel_hashes_enforced", "notes", "error", "hint", "line")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A launch digest, what it is of, and what is recorded about launching that build so.
+
+    ignored: axes that were given and that this digest does not depend on.
+    """
+
+    digest: LaunchDigest
+    technology: str
+    build: FirmwareBuild
+    point: Point
+    ignored: tuple[str, ...]
+
+    @property
+    def launchable(self) -> LaunchableWire:
+        return self.build.launchability(self.technology)
+
+    def warnings(self) -> list[str]:
+        """What nobody may overlook: a launch that is not expected, kernel hashes that are not enforced."""
+        found = []
+        if self.launchable.verdict == "no":
+            found.append(f"{self.build.name} is not expected to launch under {self._why()}")
+        enforced = self.build.component.kernel_hashes_enforced
+        if self.point.kernel_hashes and enforced is Enforced.NO:
+            found.append(f"{self.build.name} does not enforce kernel hashes: it boots any kernel the host passes")
+        if self.point.kernel_hashes and enforced is Enforced.UNKNOWN:
+            found.append(f"whether {self.build.name} enforces kernel hashes is unknown")
+        return found
+
+    def notes(self) -> list[str]:
+        """What is good to know."""
+        found = []
+        if self.launchable.verdict == "unknown":
+            found.append(f"{self.build.name} is not known to launch under {self._why()}")
+        if self.ignored:
+            found.append(f"this digest does not depend on: {', '.join(self.ignored)}")
+        version = self.build.origin.version if self.build.origin else None
+        enforced = self.build.component.kernel_hashes_enforced
+        if self.point.kernel_hashes and enforced is Enforced.YES and not verifier_halts(version):
+            found.append(kernel_note(True, enforced.value, version))
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The digest with all its inputs, as JSON has them: the fields of a line of a batch, and more."""
+        hashes, point = self.point.kernel_hashes, self.point
+        measured = point if isinstance(point, VcpuPoint) else None
+        signature = measured.vcpu_signature if measured else None
+        return {
+            "launch_digest": self.digest.hex(),
+            "technology": self.technology,
+            "firmware": self.build.name,
+            "firmware_sha256": self.build.component.sha256.hex(),
+            "kernel_sha256": hashes and hashes.kernel.hex(),
+            "initrd_sha256": hashes and hashes.initrd.hex(),
+            "cmdline_sha256": hashes and hashes.cmdline.hex(),
+            "vmm": measured and measured.vmm.name,
+            "vcpus": measured and measured.vcpus,
+            "vcpu_signature": signature and str(signature),
+            "sev_features": measured and f"{measured.sev_features:#x}",
+            "kernel_hashes_enforced": self.build.component.kernel_hashes_enforced.value,
+            "launchable": self.launchable.verdict,
+            "notes": self.remarks(),
+        }
+
+    def remarks(self) -> list[str]:
+        """Warnings, notes, and what kernel hashes, or that there are none, say of what is booted."""
+        said = [*self.warnings(), *self.notes()]
+        enforced = self.build.component.kernel_hashes_enforced
+        if not self.point.kernel_hashes or enforced is Enforced.YES:
+            version = self.build.origin.version if self.build.origin else None
+            said.append(kernel_note(self.point.kernel_hashes is not None, enforced.value, version))
+        return list(dict.fromkeys(said))
+
+    def _why(self) -> str:
+        source = f" ({self.launchable.source})" if self.launchable.source else ""
+        return f"{self.technology}: {self.launchable.reason}{source}"
+
+
+@dataclass(slots=True)
+class Workbench:
+    """Measures requests one after the other, reading each image and kernel once."""
+
+    builds: Mapping[str, FirmwareBuild] = field(default_factory=embedded.builds)
+    _found: dict[str, FirmwareBuild] = field(default_factory=dict)
+    _hashed: dict[str, bytes] = field(default_factory=dict)
+    _measurers: dict[tuple[str, FirmwareComponent], Measurer] = field(default_factory=dict)
+
+    def measure(self, request: Request) -> Measured:
+        """The launch digest of a request; raises LdcatError for one that cannot be, names nothing, or misfits."""
+        technology = technology_named(request.technology)
+        build = self._build(request)
+        point, ignored = self._point(technology, request)
+        key = (technology.name, build.component)
+        if key not in self._measurers:
+            self._measurers[key] = Measurer(technology, build.component)
+        return Measured(self._measurers[key].measure(point), technology.name, build, point, ignored)
+
+    def measure_counts(self, request: Request, counts: Sequence[int] | None) -> list[Measured]:
+        """The launch digests of a request for each vCPU count, in the order given; raises as `measure`.
+
+        Each goes on from the one before. A technology that measures no vCPU has one digest for all.
+        """
+        some: Sequence[int | None] = counts or [None]
+        if technology_named(request.technology).point_type is FirmwarePoint:
+            some = some[:1]
+        return [self.measure(msgspec.structs.replace(request, vcpus=count)) for count in some]
+
+    def measure_line(self, line: bytes) -> dict[str, Any]:
+        """One line of a batch with its launch digest and what has to be known about it, or with `error`.
+
+        Raises nothing: whatever is wrong with a line is its answer.
+        """
+        kept: dict[str, Any] = {}
+        try:
+            fields = _fields(line)
+            kept = {name: value for name, value in fields.items() if name not in _ANSWER}
+            measured = self.measure(_request(fields))
+        except LdcatError as error:
+            return {**kept, "error": str(error)} | ({"hint": error.hint} if error.hint else {})
+        return {
+            **kept,
+            "launch_digest": measured.digest.hex(),
+            "launchable": measured.launchable.verdict,
+            "kernel_hashes_enforced": measured.build.component.kernel_hashes_enforced.value,
+            "notes": measured.remarks(),
+        }
+
+    def _build(self, request: Request) -> FirmwareBuild:
+        if request.firmware not in self._found:
+            self._found[request.firmware] = named_builds.find_build(request.firmware, self.builds)
+        build = self._found[request.firmware]
+        sha256 = build.component.sha256.hex()
+        if request.firmware_sha256 is not None and request.firmware_sha256.lower() != sha256:
+            raise UsageError(f"{request.firmware} has SHA-256 {sha256}, not the firmware_sha256 given")
+        return build
+
+    def _point(self, technology: Technology, request: Request) -> tuple[Point, tuple[str, ...]]:
+        hashes = self._kernel_hashes(request)
+        if request.vcpus is not None:
+            check_vcpus(request.vcpus)
+        vmm = None if request.vmm is None else embedded.profile_named(request.vmm)
+        signature = _signature(request)
+        if technology.point_type is FirmwarePoint:
+            given = (("vmm", vmm), ("vcpus", request.vcpus), ("vCPU type", signature))
+            ignored = [name for name, value in (*given, ("sev_features", request.sev_features)) if value is not None]
+            return FirmwarePoint(hashes), tuple(ignored)
+        if vmm is None:
+            names = [name for name, known in embedded.profiles().items() if technology.name in known.technologies]
+            raise UsageError(f"{technology.name} depends on the VMM, and none is given", f"one of: {', '.join(names)}")
+        if request.vcpus is None:
+            raise UsageError(f"{technology.name} measures every vCPU, and no number of vCPUs is given")
+        features = technology.default_sev_features if request.sev_features is None else number(request.sev_features)
+        point = VcpuPoint(hashes, vmm, signature if vmm.measures_signature else None, features or 0, request.vcpus)
+        return point, () if vmm.measures_signature or signature is None else ("vCPU type",)
+
+    def _kernel_hashes(self, request: Request) -> KernelHashes | None:
+        blobs = (request.kernel, request.kernel_sha256, request.initrd, request.initrd_sha256)
+        if request.kernel_hashes is not None:
+            if any(value is not None for value in (*blobs, request.append, request.cmdline_sha256)):
+                raise UsageError("a kernel hashes name stands for kernel, initrd and command line; give it alone")
+            if request.kernel_hashes not in embedded.kernels():
+                raise UnknownName("kernel hashes table", request.kernel_hashes, embedded.kernels())
+            return embedded.kernels()[request.kernel_hashes].hashes
+        kernel = self._blob(request.kernel, request.kernel_sha256, "kernel_sha256")
+        initrd = self._blob(request.initrd, request.initrd_sha256, "initrd_sha256")
+        if kernel is None:
+            if initrd is not None or request.append is not None or request.cmdline_sha256 is not None:
+                raise UsageError("initrd and command line are measured with a kernel only, and none is given")
+            return None
+        cmdline = hash_cmdline(request.append)
+        if request.cmdline_sha256 is not None:
+            given = unhex(request.cmdline_sha256.lower(), 32, "cmdline_sha256")
+            if request.append is not None and given != cmdline:
+                raise UsageError("append does not have the SHA-256 given as cmdline_sha256")
+            cmdline = given
+        return KernelHashes(kernel, KernelHashes.of(kernel=kernel, initrd=initrd).initrd, cmdline)
+
+    def _blob(self, path: str | None, sha256: str | None, what: str) -> bytes | None:
+        if sha256 is not None:
+            return unhex(sha256.lower(), 32, what)
+        if path is None:
+            return None
+        if not path:
+            raise UsageError(f"{what.removesuffix('_sha256')} is an empty path")
+        if path not in self._hashed:
+            self._hashed[path] = inputs.hash_file(Path(path))
+        return self._hashed[path]
+
+
+def request_of(line: bytes) -> Request:
+    """A request from one line of a batch; raises MalformedRecord for what is none."""
+    return _request(_fields(line))
+
+
+def _fields(line: bytes) -> dict[str, Any]:
+    if len(line) > MAX_LINE:
+        raise MalformedRecord(f"a line of more than {MAX_LINE} bytes")
+    try:
+        fields = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedRecord(f"not a line of JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise MalformedRecord("not a JSON object")
+    values = list(fields.values())
+    for _ in range(MAX_NESTING):
+        values = [inner for value in values for inner in _inside(value)]
+    if values:
+        raise MalformedRecord(f"nested more than {MAX_NESTING} deep")
+    return fields
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _request(fields: dict[str, Any]) -> Request:
+    try:
+        return msgspec.convert(fields, Request)
+    except msgspec.ValidationError as error:
+        raise MalformedRecord(f"{error}"[:1].lower() + f"{error}"[1:]) from error
+
+
+def _signature(request: Request) -> VcpuSignature | None:
+    """From a name, a number, or both where they agree."""
+    named = None if request.vcpu_type is None else embedded.vcpu_types().signature(request.vcpu_type)
+    if request.vcpu_signature is None:
+        return named
+    given = VcpuSignature(number(request.vcpu_signature))
+    if named is not None and named != given:
+        raise UsageError(f"{request.vcpu_type} has the vCPU signature {named}, not {given}")
+    return given

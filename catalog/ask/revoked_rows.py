@@ -1,0 +1,64 @@
+"""Which rows of a table of launch digests a log revokes or deprecates, as columns of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalog.log.revocation_list import Revocation
+
+_NUMBERS = {"vcpu_signature": "#010x", "sev_features": "#x"}
+"""Columns that a record has as text, and in which form."""
+
+
+def with_revocations(table: pa.Table, said: Sequence[Revocation]) -> pa.Table:
+    """The table with columns revocation and revocation_reason: by the newest that selects a row; null where it is live.
+
+    table: as digest_table.py makes it. said: those of the log, the newest last.
+    """
+    newest = pa.nulls(table.num_rows, pa.int32())
+    for number, one in enumerate(said):
+        means = None if one.severity == "restored" else number
+        newest = pc.if_else(_selected(table, one.selector), pa.scalar(means, pa.int32()), newest)
+    for name, values in (
+        ("revocation", [one.severity for one in said]),
+        ("revocation_reason", [one.reason for one in said]),
+    ):
+        table = table.append_column(name, pa.array(values, pa.string()).take(newest))
+    return table
+
+
+def _selected(table: pa.Table, selector: Mapping[str, str | int | None]) -> Any:
+    """Whether each row has all that the selector says."""
+    selected = pa.repeat(True, table.num_rows)
+    for name, value in selector.items():
+        column = table.column(name)
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if value is None:
+            selected = pc.and_(selected, pc.is_null(column))
+        else:
+            wanted = pa.scalar(_as_in(column.type, name, value), column.type)
+            selected = pc.and_(selected, pc.fill_null(pc.equal(column, wanted), False))
+    return selected
+
+
+def _as_in(kind: pa.DataType, name: str, value: str | int) -> bytes | str | int | None:
+    """A value of a record as its column has it; None, which equals nothing, for what no record can have."""
+    try:
+        if pa.types.is_integer(kind):
+            number = int(value, 16) if isinstance(value, str) else value
+            written = format(number, _NUMBERS[name]) if name in _NUMBERS else number
+            return number if written == value and 0 <= number < 1 << kind.bit_width else None
+        if not isinstance(value, str):
+            return None
+        if pa.types.is_string(kind):
+            return value
+        data = bytes.fromhex(value)
+    except ValueError:
+        return None
+    fits = kind.byte_width == len(data) if pa.types.is_fixed_size_binary(kind) else True
+    return data if fits and data.hex() == value else None

@@ -1,0 +1,249 @@
+"""VMSA pages: read, built as a VMM makes them, shown with the VMMs that make them, and compared."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.abi import vmsa
+from catalog.abi.page_info import contents_digest
+from catalog.abi.vcpu import VcpuSignature
+from catalog.ask.vmsa_record import page_of_json
+from catalog.errors import CannotLaunch, MalformedInput, UsageError
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.point import VcpuPoint
+from catalog.launch.profile import RESET_EIP, SIGNATURE, VmmProfile
+from catalog.launch.technology import Technology, technology_named
+from catalog.launch.vmsa_segments import SNP_ACTIVE, vmsa_updates
+from catalog.spec import embedded, named_builds
+
+MAX_INPUT = 128 << 10
+"""Bytes of any form of a page that is read; the longest is JSON, where every other unnamed byte is a run."""
+
+_FORMS = "give the 4096 bytes, their hex digits, or the JSON that ldcat vmsa show prints"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A launch that makes a page: profile, technology, "bsp" or "ap", and the axes that the page depends on.
+
+    start: 32-bit address. vcpu_signature: None under a profile that does not measure it. sev_features: u64.
+    """
+
+    vmm: VmmProfile
+    technology: str
+    vcpu: str
+    start: int
+    vcpu_signature: VcpuSignature | None
+    sev_features: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it: numbers in 0x-hex; vcpu_types are the names of the signature."""
+        signature = self.vcpu_signature
+        return {
+            "vmm": self.vmm.name,
+            "technology": self.technology,
+            "vcpu": self.vcpu,
+            "start": f"{self.start:#x}",
+            "vcpu_signature": signature and str(signature),
+            "vcpu_types": list(embedded.vcpu_types().names(signature)) if signature else [],
+            "sev_features": f"{self.sev_features:#x}",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SaveArea:
+    """One VMSA page, 4096 bytes. Source: AMD APM volume 2, appendix B, table B-4."""
+
+    page: bytes
+
+    @classmethod
+    def parse(cls, data: bytes, name: str) -> SaveArea:
+        """From 4096 raw bytes, their hex digits (blanks and line ends between bytes), or JSON as `to_dict` gives it.
+
+        name: what the data is called in errors. Text holds no zero byte and every page of a launch does, so the form
+        is never in doubt. Raises MalformedInput for what is none of them, or is more than MAX_INPUT bytes.
+        """
+        if len(data) > MAX_INPUT:
+            raise MalformedInput(f"{name} is larger than {MAX_INPUT} bytes, which no form of a VMSA is", _FORMS)
+        if b"\0" not in data and data.lstrip().startswith(b"{"):
+            return cls(page_of_json(data, name))
+        page = _unhex(data)
+        if len(page) != vmsa.VMSA_SIZE:
+            raise MalformedInput(f"{name}: a VMSA is {vmsa.VMSA_SIZE} bytes, not {len(page)}", _FORMS)
+        return cls(page)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it: registers that are not zero, all segments, unnamed bytes; numbers in 0x-hex.
+
+        sha256 and sha384 are of the whole page; the latter is what SEV-SNP measures of it (PAGE_INFO.CONTENTS).
+        """
+        registers = vmsa.decode(self.page)
+        return {
+            "sha256": hashlib.sha256(self.page).hexdigest(),
+            "sha384": contents_digest(self.page).hex(),
+            "registers": {name: f"{value:#x}" for name, value in registers.values.items() if value},
+            "segments": {
+                name: {field: f"{getattr(segment, field):#x}" for field in vmsa.SEGMENT_BITS}
+                for name, segment in registers.segments.items()
+            },
+            "unnamed": [{"offset": f"{at:#x}", "data": data.hex()} for at, data in vmsa.unnamed(self.page)],
+            "profiles": [origin.to_dict() for origin in self.origins()],
+        }
+
+    def origins(self) -> Iterator[Origin]:
+        """Every embedded profile that makes exactly this page, for a BSP or else for an AP, by name.
+
+        Where a vCPU starts, its signature and sev_features are taken from the page; a launch that `measure`
+        refuses whatever the firmware makes none.
+        """
+        registers = vmsa.decode(self.page)
+        start = registers.segments["cs"].base & 0xFFFF0000 | registers.values["rip"] & 0xFFFF
+        features = registers.values["sev_features"]
+        technology = "sev-snp" if features & SNP_ACTIVE else "sev-es"
+        for profile in embedded.profiles().values():
+            held = [name for name, value in profile.wire.vmsa.registers.items() if value == SIGNATURE]
+            signature = VcpuSignature(registers.values[held[0]] & 0xFFFFFFFF) if held else None
+            vcpu = self._made_by(profile, start, signature, features)
+            if vcpu and technology in profile.technologies:
+                yield Origin(profile, technology, vcpu, start, signature, features)
+
+    def _made_by(self, profile: VmmProfile, start: int, signature: VcpuSignature | None, features: int) -> str | None:
+        for vcpu, possible in (("bsp", start == RESET_EIP), ("ap", start != 0)):
+            if possible and self.page == _page(profile, start, signature, features, bsp=vcpu == "bsp"):
+                return vcpu
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRequest:
+    """The page that is wanted: of the BSP, or of an AP, which starts where a firmware or a number says.
+
+    firmware: build name, SHA-256 or path. sev_features: None is what the technology has by default.
+    """
+
+    technology: str
+    vmm: str | None
+    ap: bool = False
+    firmware: str | None = None
+    reset_vector: int | None = None
+    vcpu_type: str | None = None
+    vcpu_signature: int | None = None
+    sev_features: int | None = None
+
+    def build(self, builds: Mapping[str, FirmwareBuild]) -> tuple[SaveArea, tuple[str, ...]]:
+        """The page byte for byte as `measure` hashes it, and the axes that were given and do not matter to it.
+
+        builds: those that can be named. Raises UsageError for a page that no launch has, and what finding and
+        reading the firmware raises.
+        """
+        technology = technology_named(self.technology)
+        point, ignored = self._point(technology)
+        return SaveArea(self._ap(technology, point, builds) if self.ap else self._bsp(point)), ignored
+
+    def _point(self, technology: Technology) -> tuple[VcpuPoint, tuple[str, ...]]:
+        default = technology.default_sev_features
+        if default is None:
+            raise UsageError(f"{technology.name} measures no vCPU, so it has no VMSA", "one of: sev-es, sev-snp")
+        names = [name for name, known in embedded.profiles().items() if technology.name in known.technologies]
+        one_of = f"one of: {', '.join(names)}"
+        if self.vmm is None:
+            raise UsageError(f"{technology.name} depends on the VMM, and none is given", one_of)
+        vmm = embedded.profile_named(self.vmm)
+        if vmm.name not in names:
+            raise CannotLaunch(f"{vmm.name} does not launch {technology.name}", one_of)
+        signature = self._signature()
+        features = default if self.sev_features is None else self.sev_features
+        point = VcpuPoint(None, vmm, signature if vmm.measures_signature else None, features, 2 if self.ap else 1)
+        if (features ^ default) & SNP_ACTIVE:
+            raise CannotLaunch(
+                f"sev_features {features:#x} does not go with {technology.name}",
+                "bit 0, SNPActive, is set under sev-snp and only there",
+            )
+        return point, () if vmm.measures_signature or signature is None else ("vCPU type",)
+
+    def _signature(self) -> VcpuSignature | None:
+        """From a name, a number, or both where they agree."""
+        named = None if self.vcpu_type is None else embedded.vcpu_types().signature(self.vcpu_type)
+        given = None if self.vcpu_signature is None else VcpuSignature(self.vcpu_signature)
+        if named is not None and given is not None and named != given:
+            raise UsageError(f"{self.vcpu_type} has the vCPU signature {named}, not {given}", "give one of them")
+        return named if given is None else given
+
+    def _bsp(self, point: VcpuPoint) -> bytes:
+        if self.firmware is not None or self.reset_vector is not None:
+            raise UsageError(f"the BSP starts at {RESET_EIP:#x} whatever the firmware says", "add --ap for an AP")
+        return _page(point.vmm, RESET_EIP, point.vcpu_signature, point.sev_features, bsp=True)
+
+    def _ap(self, technology: Technology, point: VcpuPoint, builds: Mapping[str, FirmwareBuild]) -> bytes:
+        if self.firmware is not None and self.reset_vector is None:
+            build = named_builds.find_build(self.firmware, builds)
+            if reason := technology.refuses(build.component, point):
+                raise CannotLaunch(
+                    f"{technology.name} cannot launch {build.name}: {reason}",
+                    "--reset-vector N makes the page without a firmware",
+                )
+            _, ap = vmsa_updates(build.component, point, gpa=0)
+            return ap.data
+        if self.reset_vector is not None and self.firmware is None:
+            if not 0 < self.reset_vector < 1 << 32:
+                raise UsageError(
+                    f"the reset vector {self.reset_vector:#x} is no address of 32 bits, zero excepted",
+                    "ldcat inspect shows that of a firmware",
+                )
+            return _page(point.vmm, self.reset_vector, point.vcpu_signature, point.sev_features, bsp=False)
+        raise UsageError(
+            "an AP starts where its firmware says: either that or its reset vector has to be given",
+            "--firmware NAME|FILE or --reset-vector N",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What two pages have different: a register, a field of a segment, or a range of unnamed bytes.
+
+    a, b: the values as 0x-hex, or the bytes as hex.
+    """
+
+    what: str
+    a: str
+    b: str
+
+
+def differences(first: SaveArea, second: SaveArea) -> list[Difference]:
+    """All of them: segments, registers, then unnamed bytes, each in the order of the page; none for equal pages."""
+    here, there = _values(first), _values(second)
+    found = [
+        Difference(name, f"{value:#x}", f"{there[name]:#x}") for name, value in here.items() if value != there[name]
+    ]
+    changed = bytes(a ^ b for a, b in zip(first.page, second.page, strict=True))
+    for start, run in vmsa.unnamed(changed):
+        end = start + len(run)
+        found.append(
+            Difference(f"bytes {start:#x} to {end - 1:#x}", first.page[start:end].hex(), second.page[start:end].hex())
+        )
+    return found
+
+
+def _values(area: SaveArea) -> dict[str, int]:
+    registers = vmsa.decode(area.page)
+    segments = {
+        f"{name}.{field}": getattr(segment, field)
+        for name, segment in registers.segments.items()
+        for field in vmsa.SEGMENT_BITS
+    }
+    return segments | dict(registers.values)
+
+
+def _page(vmm: VmmProfile, start: int, signature: VcpuSignature | None, features: int, *, bsp: bool) -> bytes:
+    return vmm.vmsa_page(start, signature or VcpuSignature(0), features, bsp=bsp)
+
+
+def _unhex(data: bytes) -> bytes:
+    """The bytes that hex digits stand for; data that is no hex is the bytes themselves."""
+    try:
+        return bytes.fromhex(data.decode("ascii"))
+    except ValueError:
+        return data

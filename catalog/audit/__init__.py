@@ -1,0 +1,1 @@
+"""Audit: every claim of a catalog or a log, recomputed and compared."""

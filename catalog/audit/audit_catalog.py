@@ -1,0 +1,119 @@
+"""Audit of a whole catalog: files, rows, components, and the digests once more, from what the catalog itself says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import pyarrow as pa
+
+from catalog.audit.audit import AuditFinding, odd, wrong
+from catalog.audit.audit_files import file_findings
+from catalog.audit.audit_rows import component_findings, inputs_seen, order_findings, parts_of
+from catalog.audit.recompute import EqualRows, Inputs, Recomputation
+from catalog.errors import LdcatError
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.native.paths import Kernels
+from catalog.log.records import INPUTS, parse_row
+from catalog.log.revocations import Revocations
+from catalog.log.row_leaves import row_leaves
+from catalog.operate.finding import Severity
+from catalog.spec.cross_product import Progress
+from catalog.store import manifest
+from catalog.store.catalog import Catalog
+from catalog.store.follows import all_faults
+from catalog.work.engine import Engine
+
+_DIGESTS_NAMED = 20
+
+_RULES = {manifest.NAMES: "names", manifest.INDEX: "index"}
+"""Of files that have a rule of their own, among those that follow from others."""
+
+Begin = Callable[[str, int], Progress]
+
+
+def catalog_findings(
+    catalog: Catalog,
+    images: Sequence[FirmwareBuild],
+    remeasure: int | None,
+    *,
+    engine: Engine,
+    kernels: Kernels,
+    begin: Begin,
+) -> Iterator[AuditFinding]:
+    """All findings. images: builds from image files. remeasure: rows to measure again, of each technology; None: all.
+
+    begin: told of what is done, and of how many rows.
+    """
+    yield from file_findings(catalog)
+    yield from _guarded("image", _image_findings(catalog, images))
+    for derived, fault in all_faults(catalog.components):
+        yield wrong(_RULES.get(derived.file, "follows"), derived.file, fault)
+    for technology, entry in catalog.manifest.technologies.items():
+        progress = begin(technology, entry.rows)
+        chosen = entry.rows if remeasure is None else remeasure
+        yield from _technology_findings(catalog, technology, chosen, engine, kernels, progress)
+
+
+def _technology_findings(
+    catalog: Catalog, technology: str, chosen: int, engine: Engine, kernels: Kernels, progress: Progress
+) -> Iterator[AuditFinding]:
+    """Part by part, so that no more than one of them is in memory."""
+    entry, rows = catalog.manifest.technologies[technology], 0
+    of_tables: list[AuditFinding] = []
+    with inputs_seen() as seen:
+        for part in parts_of(catalog, technology, of_tables):
+            yield from order_findings(part)
+            yield from _guarded("component", component_findings(catalog, part))
+            table = part.table.take(pa.array(_chosen(rows, len(part.table), chosen, entry.rows), pa.int64()))
+            yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, kernels))
+            seen.add(part)
+            rows += len(part.table)
+            progress(len(part.table))
+        yield from of_tables
+        yield from seen.findings(technology)
+
+
+def _guarded(rule: str, findings: Iterator[AuditFinding]) -> Iterator[AuditFinding]:
+    """What cannot be looked at is a finding, too: of what the rest rests on."""
+    try:
+        yield from findings
+    except LdcatError as failure:
+        yield wrong(rule, "catalog", str(failure))
+
+
+def _image_findings(catalog: Catalog, images: Sequence[FirmwareBuild]) -> Iterator[AuditFinding]:
+    by_image = {build.component.sha256: build for build in catalog.builds.values()}
+    for image in images:
+        known = by_image.get(image.component.sha256)
+        if known is None:
+            yield odd("image", image.name, "no build of the catalog is this image")
+        elif known.component != image.component:
+            yield wrong("image", image.name, f"what {known.name} records of it is something else")
+
+
+def _digest_findings(
+    catalog: Catalog, name: str, table: pa.Table, engine: Engine, kernels: Kernels
+) -> Iterator[AuditFinding]:
+    groups: dict[Inputs, EqualRows] = {}
+    for row in map(parse_row, row_leaves(table)):
+        inputs = tuple(getattr(row, field) for field in INPUTS if field != "vcpus")
+        groups.setdefault(inputs, EqualRows()).add(row)
+    number = catalog.release.number if catalog.release else 0
+    made = Recomputation(catalog, number, Revocations(()))
+    others = 0
+    for found in made.differences(groups, engine, kernels, lambda _: None):
+        if found.row is None:
+            error = found.severity is Severity.ERROR
+            yield wrong("digest", name, found.what) if error else odd("profile", "catalog", found.what)
+        elif (others := others + 1) <= _DIGESTS_NAMED:
+            yield wrong("digest", found.row.launch_digest, f"its inputs give {found.recomputed}")
+    if others > _DIGESTS_NAMED:
+        yield wrong("digest", name, f"and {others - _DIGESTS_NAMED:,} more digests are others")
+
+
+def _chosen(first: int, count: int, chosen: int, rows: int) -> Sequence[int]:
+    """Of `chosen` rows from all over the table of `rows`, those of a part, which begins with row `first`."""
+    if chosen >= rows:
+        return range(count)
+    begin, end = (-(-at * chosen // rows) for at in (first, first + count))
+    return [place for number in range(begin, end) if (place := number * rows // chosen - first) < count]

@@ -1,0 +1,57 @@
+"""Audit of the files of a catalog: what the manifest says of each, and what is there besides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from catalog.audit.audit import AuditFinding, odd, wrong
+from catalog.errors import LdcatError
+from catalog.fast import verity
+from catalog.fast.beneath import IS_LINK
+from catalog.files import inputs
+from catalog.store import manifest
+from catalog.store.catalog import Catalog
+
+_FOREIGN = {"revocations.json"}
+"""Of a release, which is the log's."""
+
+
+def file_findings(catalog: Catalog) -> Iterator[AuditFinding]:
+    """Every file is read whole, one after the other."""
+    listed = catalog.manifest.files
+    text = inputs.read_file_beneath(catalog.files, manifest.NAME, limit=inputs.MAX_TEXT_SIZE)
+    if text != catalog.manifest.to_json():
+        yield wrong("manifest", manifest.NAME, "another form of the same JSON")
+    for name in listed:
+        try:
+            data = catalog.verified(name)
+        except LdcatError as failure:
+            yield wrong("file", name, str(failure))
+        else:
+            yield from _tree_findings(catalog, name, data)
+    for name, kind in inputs.walked(catalog.files):
+        if kind == "link":
+            yield wrong("link", name, IS_LINK)
+        elif name not in (manifest.NAME, *listed, *(_FOREIGN if catalog.release else ())):
+            yield odd("unlisted", name, "is there")
+
+
+def _tree_findings(catalog: Catalog, name: str, data: bytes) -> Iterator[AuditFinding]:
+    entry = catalog.manifest.files[name]
+    if entry.fsverity is None:
+        return
+    hashes = verity.leaf_hashes([data], hashlib.sha256)
+    root, tree = verity.merkle_tree(hashes, hashlib.sha256)
+    digest = verity.file_digest(root, len(data), hashlib.sha256).hex()
+    if digest != entry.fsverity:
+        yield wrong("tree", name, f"its fs-verity digest is {digest}")
+    beside = name + verity.SUFFIX
+    try:
+        catalog.need(beside)
+        there = inputs.read_file_beneath(catalog.files, beside, limit=len(tree) + 1)
+    except LdcatError as failure:
+        yield wrong("tree", beside.rpartition("/")[2], str(failure))
+    else:
+        if there != tree:
+            yield wrong("tree", beside, "another tree")

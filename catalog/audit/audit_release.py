@@ -1,0 +1,125 @@
+"""Audit of a release as a part of its log: who signed, what the leaves say, and whether the rows are among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from catalog.audit.audit import AuditFinding, odd, wrong
+from catalog.errors import LdcatError, VerificationFailed
+from catalog.fast.beneath import IS_LINK, Files
+from catalog.fast.published import PublishedRelease
+from catalog.files import inputs
+from catalog.log.log_folder import LastCheckpoint, LogFolder
+from catalog.log.log_history import read_history
+from catalog.log.log_reader import LogReader, log_of
+from catalog.log.log_walk import WalkedRelease
+from catalog.log.revocation_chain import RevocationChain
+from catalog.log.revocation_list import revocations_at
+from catalog.log.row_leaves import row_leaves
+from catalog.operate.doctor import examine
+from catalog.operate.finding import Severity
+from catalog.store.catalog import Catalog
+from catalog.store.manifest import part_names
+from catalog.store.parquet import read_parquet
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.note import Note
+from catalog.transparency.tiles import WIDTH, TileReader
+from catalog.verify.verify_release import unverified_release
+
+
+def log_findings(
+    log: LogFolder, number: int | None, trust: Note | None, seen: Mapping[str, LastCheckpoint], now: int
+) -> Iterator[AuditFinding]:
+    """What is wrong with the log itself. trust: the note that says who has to sign. now: seconds since 1970.
+
+    number: of the release that is audited; None for the last one. seen: by origin, the newest checkpoint that was
+    verified here before.
+    """
+    if trust is None:
+        yield odd("log", "checkpoint", "no trust note was given: nobody says who has to sign")
+        links = inputs.walked(Files(log.root)) if log.is_here else []
+        yield from (wrong("link", name, IS_LINK) for name, kind in links if kind == "link")
+    else:
+        for found in examine(log, trust, {}, now=now).findings:
+            yield AuditFinding(found.severity, "link" if found.what == IS_LINK else "log", found.subject, found.what)
+    try:
+        note = log.checkpoint()
+        if note is not None:
+            checkpoint = Checkpoint.parse(note.text)
+            if checkpoint.origin in seen:
+                yield from _seen_findings(log, checkpoint, seen[checkpoint.origin])
+            history = read_history(log, checkpoint, now=now)
+            yield from _record_findings(history.walk.releases, number)
+            history.check()
+    except LdcatError as failure:
+        yield wrong("log", "entries", str(failure))
+
+
+def _record_findings(releases: Sequence[WalkedRelease], number: int | None) -> Iterator[AuditFinding]:
+    """What release records say that does not follow: an error of the last and of the audited one, which are used."""
+    for each in releases:
+        used = each is releases[-1] or each.record.release == number
+        for why in each.false:
+            yield (wrong if used else odd)("record", f"release {each.record.release}", why)
+        for why in each.steps_back:
+            yield odd("record", f"release {each.record.release}", why)
+        if used and RevocationChain.committed(each.record) is None:
+            what = "it commits to no revocations, as ldcat 0.1.0 did not: its list was compared with the leaves"
+            yield AuditFinding(Severity.NOTE, "record", f"release {each.record.release}", what)
+
+
+def _seen_findings(log: LogFolder, found: Checkpoint, memory: LastCheckpoint) -> Iterator[AuditFinding]:
+    """A log that was rolled back, or forked."""
+    before = memory.checkpoint()
+    if before is None:
+        return
+    if before.size > found.size:
+        what = f"it has {found.size} leaves, and {before.size} were seen here before: it was rolled back"
+        yield wrong("log", "checkpoint", what)
+        return
+    try:
+        LogReader(log, found).check_follows(before)
+    except VerificationFailed as failure:
+        what = f"a fork: it does not go on from the checkpoint of {before.size} leaves that was seen here before"
+        yield wrong("log", "checkpoint", f"{what} ({failure})")
+
+
+def release_of(log: LogFolder, number: int | None, findings: list[AuditFinding]) -> PublishedRelease | None:
+    """What the log says of a release; None, and a finding, where it cannot be read."""
+    try:
+        return unverified_release(log, number)
+    except LdcatError as failure:
+        findings.append(wrong("release", "log", str(failure)))
+        return None
+
+
+def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[AuditFinding]:
+    """Rows of the catalog that the log does not have."""
+    if catalog.manifest_sha256 != release.manifest_sha256:
+        yield wrong("release", "manifest.json", f"its SHA-256 is {catalog.manifest_sha256}")
+    try:
+        revocations_at(release)
+    except LdcatError as failure:
+        yield wrong("release", "revocations.json", str(failure))
+    try:
+        known = _leaf_hashes(release)
+    except LdcatError as failure:
+        yield wrong("leaf", "log", str(failure))
+        return
+    for technology, entry in catalog.manifest.technologies.items():
+        for name in part_names(technology, entry.parts):
+            try:
+                leaves = row_leaves(read_parquet(catalog, name))
+            except (LdcatError, KeyError):
+                continue  # which is a finding of the catalog
+            missing = [leaf for leaf in leaves if merkle.leaf_hash(leaf) not in known]
+            if missing:
+                yield wrong("leaf", name, f"{len(missing):,} of its rows are in no leaf, such as {missing[0].decode()}")
+
+
+def _leaf_hashes(release: PublishedRelease) -> set[bytes]:
+    reader = TileReader(log_of(release), release.size)
+    tiles = (reader.tile(0, number) for number in range(-(-release.size // WIDTH)))
+    size = merkle.HASH_SIZE
+    return {tile[at : at + size] for tile in tiles for at in range(0, len(tile), size)}

@@ -1,0 +1,135 @@
+"""Audit of the rows of a catalog: tables, order, and inputs that are there once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalog.audit.audit import AuditFinding, wrong
+from catalog.diff.row_changes import INPUTS
+from catalog.errors import LdcatError, VerificationFailed
+from catalog.store import manifest
+from catalog.store.catalog import Catalog, check_schema
+from catalog.store.duckdb_scratch import refused, scratch_folder
+from catalog.store.parquet import read_parquet
+
+_MEMORY = "1GiB"
+"""Of DuckDB; what is more is on the disk."""
+
+_NAMED = 5
+"""Rows of a table that are named, of those that one finding is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A Parquet file of a technology that could be read. number: of `count` parts."""
+
+    name: str
+    number: int
+    count: int
+    table: pa.Table
+
+
+def parts_of(catalog: Catalog, technology: str, findings: list[AuditFinding]) -> Iterator[Part]:
+    """Each part that is a table, and to the findings what is no such table; damaged files are found elsewhere."""
+    names = manifest.part_names(technology, catalog.manifest.technologies[technology].parts)
+    for number, name in enumerate(names):
+        try:
+            table = read_parquet(catalog, name)
+            check_schema(table.schema, technology, name)
+        except VerificationFailed:
+            continue
+        except LdcatError as failure:
+            findings.append(wrong("table", name, str(failure)))
+            continue
+        if len(table) != catalog.manifest.files[name].rows:
+            findings.append(wrong("table", name, f"it has {len(table):,} rows"))
+        if others := [value for value in pc.unique(table["technology"]).to_pylist() if value != technology]:
+            findings.append(wrong("table", name, f"it has rows of {others[0]}"))
+        yield Part(name, number, len(names), table)
+
+
+def order_findings(part: Part) -> Iterator[AuditFinding]:
+    """Rows that stand before a row with a lower digest, and rows of another part."""
+    digests = part.table["launch_digest"].combine_chunks().cast(pa.binary())
+    if len(digests) > 1:
+        falls = pc.less(digests[1:], digests[:-1])
+        if count := pc.sum(falls).as_py():
+            yield wrong(
+                "order", part.name, f"{count:,} rows have a lower digest than the one before: {_rows(falls, 1)}"
+            )
+    low, high = (((number << 64) // part.count) for number in (part.number, part.number + 1))
+    outside = pc.less(digests, pa.scalar(low.to_bytes(8, "big"), pa.binary()))
+    if high < 1 << 64:
+        outside = pc.or_(outside, pc.greater_equal(digests, pa.scalar(high.to_bytes(8, "big"), pa.binary())))
+    if count := pc.sum(outside).as_py():
+        yield wrong("order", part.name, f"{count:,} rows belong to another part: {_rows(outside)}")
+
+
+def component_findings(catalog: Catalog, part: Part) -> Iterator[AuditFinding]:
+    """Images, tables and profiles that rows name, and the catalog lacks."""
+    known: Mapping[str, Any] = {
+        "firmware_sha256": catalog.firmware,
+        "kernel_hashes_sha256": catalog.kernel_hashes,
+        "vmm": catalog.profiles,
+    }
+    for column, listed in known.items():
+        for value in pc.unique(part.table[column]).to_pylist():
+            if value is not None and value not in listed:
+                shown = value.hex() if isinstance(value, bytes) else value
+                yield wrong("component", part.name, f"{column} {shown} is not in the catalog")
+
+
+class InputsSeen:
+    """The inputs of all rows of a technology, in a database on the disk."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._made = False
+
+    def add(self, part: Part) -> None:
+        """The rows of a part, too."""
+        self._connection.register("part", part.table.select(["launch_digest", *INPUTS]))
+        self._connection.execute("INSERT INTO rows FROM part" if self._made else "CREATE TABLE rows AS FROM part")
+        self._made = True
+
+    def findings(self, technology: str) -> Iterator[AuditFinding]:
+        """Inputs that several rows have."""
+        if not self._made:
+            return
+        inputs = ", ".join(INPUTS)
+        shared = self._connection.execute(
+            f"SELECT count(*), count(DISTINCT launch_digest), {inputs} FROM rows GROUP BY {inputs} "  # noqa: S608 - ours
+            "HAVING count(*) > 1 ORDER BY ALL"
+        ).fetchall()
+        for rows, digests, *values in shared[:_NAMED]:
+            yield wrong("unique", f"{technology} {_named(values)}", f"{rows} rows, with {digests} launch digests")
+        if len(shared) > _NAMED:
+            yield wrong("unique", technology, f"and {len(shared) - _NAMED:,} more inputs that several rows have")
+
+
+@contextmanager
+def inputs_seen() -> Iterator[InputsSeen]:
+    """Those of no row yet, for a while; raises DiskFull, OutOfMemory, Unreadable."""
+    with scratch_folder() as folder, refused(folder), duckdb.connect(folder / "inputs.duckdb") as connection:
+        connection.execute(f"SET memory_limit = '{_MEMORY}'")
+        yield InputsSeen(connection)
+
+
+def _rows(mask: Any, more: int = 0) -> str:
+    """The first rows that a mask has."""
+    numbers = pc.indices_nonzero(mask)[:_NAMED].to_pylist()
+    return "row " + ", ".join(str(number + more) for number in numbers)
+
+
+def _named(values: Sequence[Any]) -> str:
+    pairs = zip(INPUTS, values, strict=True)
+    return ", ".join(
+        f"{name} {value.hex() if isinstance(value, bytes) else value}" for name, value in pairs if value is not None
+    )

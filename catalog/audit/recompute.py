@@ -1,0 +1,212 @@
+"""Recompute: the launch digests of rows once more, from the components that their catalog has, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from catalog.abi.vcpu import VcpuSignature
+from catalog.build.measuring import measure_families
+from catalog.errors import LdcatError, MalformedRecord
+from catalog.launch.native.paths import Kernels
+from catalog.launch.point import FirmwarePoint
+from catalog.launch.technology import technologies
+from catalog.log.records import INPUTS, DigestRecord, RevokeRecord
+from catalog.log.revocations import Revocations
+from catalog.operate.finding import Severity
+from catalog.spec import embedded
+from catalog.spec.cross_product import Family, Progress
+from catalog.store.catalog import Catalog
+from catalog.store.follows import all_faults
+from catalog.work.engine import Engine
+
+_AT_ONCE = 1 << 18
+"""Steps of chains that are hashed as one task, about."""
+
+Inputs = tuple[Any, ...]
+"""What the rows of a family have in common: the fields of INPUTS without the vCPU count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a rebuilder has to say of a release. rows: how many it is about. row, recomputed: of a single one.
+
+    is_false: it is about the record of the release, which says what does not follow from the log.
+    """
+
+    severity: Severity
+    release: int
+    what: str
+    rows: int
+    row: DigestRecord | None = None
+    recomputed: str | None = None
+    is_false: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "severity": self.severity.value,
+            "release": self.release,
+            "what": self.what,
+            "rows": self.rows,
+            "row": msgspec.to_builtins(self.row),
+            "recomputed": self.recomputed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RecomputeTask:
+    """Families of one technology."""
+
+    families: Sequence[Family]
+    kernels: Kernels
+
+
+@dataclass(slots=True)
+class EqualRows:
+    """Rows of one release with the same inputs but the vCPU count: launch digests, by that; two are not forbidden."""
+
+    digests: dict[int | None, list[str]] = field(default_factory=dict)
+
+    def add(self, row: DigestRecord) -> None:
+        self.digests.setdefault(row.vcpus, []).append(row.launch_digest)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.digests.values()))
+
+
+def recompute(task: RecomputeTask) -> list[bytes]:
+    """The launch digests of each family, one after the other, in the order of its vCPU counts."""
+    made = [b""] * len(task.families)
+    for batch in measure_families(task.families, range(len(made)), task.kernels.here()):
+        size = batch.steps * batch.digest_size
+        for at, number in enumerate(batch.families):
+            made[number] = bytes(batch.digests[at * size : (at + 1) * size])
+    return made
+
+
+class Recomputation:
+    """What the components of a catalog make of its rows. number: of the release, for what is said."""
+
+    def __init__(self, catalog: Catalog, number: int, revocations: Revocations[RevokeRecord]) -> None:
+        self._number = number
+        self._revocations = revocations
+        self._profiles = catalog.profiles
+        self._builds = {build.component.sha256.hex(): build.component for build in catalog.builds.values()}
+        self._tables = catalog.tables
+
+    def differences(
+        self, groups: Mapping[Inputs, EqualRows], engine: Engine, kernels: Kernels, progress: Progress
+    ) -> Iterator[Difference]:
+        """What is not as it should be, of everything that there is."""
+        yield from self._foreign_profiles()
+        families: list[tuple[Inputs, Family]] = []
+        counts: dict[tuple[int | None, ...], tuple[int | None, ...]] = {}  # equal lists are one, to be hashed together
+        for inputs, rows in groups.items():
+            order = tuple(sorted(rows.digests, key=lambda count: count or 0))
+            try:
+                families.append((inputs, self._family(inputs, counts.setdefault(order, order))))
+            except LdcatError as error:
+                yield Difference(Severity.ERROR, self._number, f"cannot be recomputed: {error}", len(rows))
+                progress(len(rows))
+        chunks = list(_chunks(families))
+        tasks = (RecomputeTask([family for _, family in chunk], kernels) for chunk in chunks)
+        with closing(engine.run(recompute, tasks)) as results:
+            for number, made in results:
+                for (inputs, family), digests in zip(chunks[number], made, strict=True):
+                    yield from self._compared(groups[inputs], inputs, family, digests)
+                    progress(len(groups[inputs]))
+
+    def _foreign_profiles(self) -> Iterator[Difference]:
+        """A profile may have changed since: the release is recomputed with its own."""
+        for name, profile in self._profiles.items():
+            known = embedded.profiles().get(name)
+            if known is None or known.wire != profile.wire:
+                how = "is unknown here" if known is None else "is another one here"
+                yield Difference(Severity.WARNING, self._number, f"its VMM profile {name} {how}", 0)
+
+    def _family(self, inputs: Inputs, vcpus: tuple[int | None, ...]) -> Family:
+        """Raises MalformedRecord for components that the release lacks, and for what cannot launch."""
+        row = dict(zip((name for name in INPUTS if name != "vcpus"), inputs, strict=True))
+        if row["technology"] not in technologies():
+            raise MalformedRecord(f"there is no technology {row['technology']!r}")
+        technology = technologies()[row["technology"]]
+        table, vmm, signature, features = (
+            row[name] for name in ("kernel_hashes_sha256", "vmm", "vcpu_signature", "sev_features")
+        )
+        family = Family(
+            technology=technology.name,
+            firmware=_named("firmware", row["firmware_sha256"], self._builds),
+            kernel_hashes=None if table is None else _named("kernel hashes table", table, self._tables),
+            vmm=None if vmm is None else _named("VMM profile", vmm, self._profiles),
+            vcpu_signature=None if signature is None else VcpuSignature(_number(signature, "#010x")),
+            sev_features=None if features is None else _number(features, "#x"),
+            vcpus=vcpus,
+        )
+        firmware_alone = (vmm, signature, features, *vcpus) == (None, None, None, None)
+        for count in (vcpus[0], vcpus[-1]):
+            point = family.point(count)
+            if not isinstance(point, technology.point_type) or isinstance(point, FirmwarePoint) != firmware_alone:
+                raise MalformedRecord(f"a row of {technology.name} lacks what {technology.name} measures, or has more")
+            if reason := technology.refuses(family.firmware, point):
+                raise MalformedRecord(f"{technology.name} cannot launch it: {reason}")
+        return family
+
+    def _compared(self, rows: EqualRows, inputs: Inputs, family: Family, made: bytes) -> Iterator[Difference]:
+        size = len(made) // len(family.vcpus)
+        for at, count in enumerate(family.vcpus):
+            recomputed = made[at * size : (at + 1) * size].hex()
+            for digest in rows.digests[count]:
+                if digest != recomputed:
+                    yield self._difference(inputs, count, digest, recomputed)
+
+    def _difference(self, inputs: Inputs, vcpus: int | None, digest: str, recomputed: str) -> Difference:
+        named = dict(zip((name for name in INPUTS if name != "vcpus"), inputs, strict=True))
+        row = DigestRecord(type="digest", launch_digest=digest, vcpus=vcpus, **named)
+        status = self._revocations.status(row)
+        if status and status.severity == "revoked":
+            what = f"a digest that is wrong, and revoked: {status.reason}"
+            return Difference(Severity.NOTE, self._number, what, 1, row, recomputed)
+        return Difference(Severity.ERROR, self._number, "a digest is another one", 1, row, recomputed)
+
+
+def false_components(catalog: Catalog, number: int) -> Iterator[Difference]:
+    """What the catalog of a release shows people, and does not follow. number: of the release."""
+    for derived, fault in all_faults(catalog.components):
+        yield Difference(Severity.ERROR, number, f"{derived.file} shows what does not follow: {fault}", 0)
+
+
+def _number(text: str, form: str) -> int:
+    """A number in the one form that rows have it in; raises MalformedRecord: else one row could be there twice."""
+    try:
+        number = int(text, 16)
+    except ValueError:
+        number = -1
+    if number < 0 or format(number, form) != text:
+        raise MalformedRecord(f"{text!r} is not how rows have a number")
+    return number
+
+
+def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:
+    if name not in known:
+        raise MalformedRecord(f"the release has no {what} {name}")
+    return known[name]
+
+
+def _chunks(families: Sequence[tuple[Inputs, Family]]) -> Iterator[list[tuple[Inputs, Family]]]:
+    """Families of one technology, of about as many steps as are hashed at once."""
+    chunk: list[tuple[Inputs, Family]] = []
+    steps = 0
+    for pair in sorted(families, key=lambda pair: tuple(value or "" for value in pair[0])):
+        longest = pair[1].vcpus[-1] or 1
+        if chunk and (steps + longest > _AT_ONCE or pair[1].technology != chunk[0][1].technology):
+            yield chunk
+            chunk, steps = [], 0
+        chunk.append(pair)
+        steps += longest
+    if chunk:
+        yield chunk

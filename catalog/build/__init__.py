@@ -1,0 +1,1 @@
+"""Build: from a spec to the files of a catalog."""

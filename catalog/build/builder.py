@@ -1,0 +1,181 @@
+"""Build a catalog: from a spec to the files of one folder, the same bytes however it was run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog import __version__
+from catalog.build.measuring import digest_of
+from catalog.errors import LdcatError, VerificationFailed
+from catalog.files.folder import written_whole
+from catalog.files.inputs import MAX_TEXT_SIZE, read_file
+from catalog.launch.native.paths import Kernels
+from catalog.launch.vcpu_types import VcpuTypes
+from catalog.spec import embedded
+from catalog.spec.catalog_spec import CatalogSpec
+from catalog.spec.counting import MAX_ROWS, check_rows, count_rows
+from catalog.spec.cross_product import CrossProduct, Progress, cross_product
+from catalog.state.receipts import Receipts
+from catalog.store import manifest
+from catalog.store.component_names import Numbers, component_names
+from catalog.store.manifest import FileEntry, LeftOutEntry, Manifest, parse_manifest
+from catalog.work.engine import Engine
+
+Begin = Callable[[str, int], Progress]
+"""Called with what is done next and for how many rows; gives the callback for progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build made. example: a launch digest of it in hex to look up, None when it has no row.
+
+    reused: rows that the catalog which stood there before had already.
+    """
+
+    folder: Path
+    manifest: Manifest
+    example: str | None
+    reused: int
+
+
+def build_catalog(
+    spec: CatalogSpec,
+    folder: Path,
+    *,
+    engine: Engine,
+    kernels: Kernels,
+    receipts: Receipts,
+    begin: Begin,
+    max_rows: int = MAX_ROWS,
+) -> Built:
+    """Write the catalog of `spec` to `folder`, replacing a catalog that is there, whole or not at all.
+
+    receipts: of catalogs built here, whose rows are taken where they are to be had.
+
+    Raises UsageError for more rows than `max_rows`, for more than the disk has room for and for a folder with other
+    contents, Unreadable where the system refuses, VerificationFailed where what was written is not what follows from
+    the components.
+    """
+    counts = count_rows(spec)
+    check_rows(counts.values(), max_rows)
+    from catalog.build.disk_space import check_room, room_needed  # pyarrow: 150 ms that workers never need
+
+    check_room(folder, room_needed(spec, counts))
+    with written_whole(folder, foreign=_foreign, kept=_databases, last=manifest.NAME) as partial:
+        product = cross_product(spec)
+        files, numbers = _write_components(partial, spec, kernels)
+        with ThreadPoolExecutor(engine.writers) as pool:
+            from catalog.build.digest_files import Means, write_digests
+
+            writers = Engine(pool, engine.writers + 1, in_process=True)
+            hashed, written = begin("hashed", product.rows), begin("written", product.rows)
+            means = Means(engine, writers, kernels, receipts, hashed, written)
+            digests = write_digests(partial, spec, product, numbers, folder, means)
+        made = Manifest(
+            format=manifest.FORMAT,
+            name=spec.name,
+            generator=f"ldcat {__version__}",
+            technologies=digests.technologies,
+            files=files | digests.files,
+            left_out=[
+                LeftOutEntry(technology=o.technology, firmware=o.firmware, reason=o.reason, points=o.points)
+                for o in product.left_out
+            ],
+        )
+        (partial / manifest.NAME).write_bytes(made.to_json())
+        _check(_Written(partial, made))
+    receipts.keep(hashlib.sha256(made.to_json()).hexdigest())
+    return Built(folder, made, _example(spec, product), digests.reused)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The files of a catalog as they are on the disk now."""
+
+    folder: Path
+    manifest: Manifest
+
+    def verified(self, name: str) -> bytes:
+        return read_file(self.folder / name, limit=self.manifest.files[name].size, regular=True)
+
+
+def _check(written: _Written) -> None:
+    """What people will be shown follows from what was measured, or is never put in its place."""
+    from catalog.store.components import Components
+    from catalog.store.follows import faults
+
+    for derived, fault in faults(Components(written)):
+        raise VerificationFailed(
+            f"{derived.file}, as it was written, shows what does not follow: {fault}",
+            "nothing was put in its place; build again, and if it stays so, it is a defect of ldcat",
+        )
+
+
+def _example(spec: CatalogSpec, product: CrossProduct) -> str | None:
+    """A digest that people are likely to meet: of a build known to launch, under the profile it has most rows of."""
+    known = {
+        (technology, build.component.sha256)
+        for build in spec.builds
+        for technology in spec.axes
+        if build.launchability(technology).verdict == "yes"
+    }
+    families = [f for f in product.families if (f.technology, f.firmware.sha256) in known] or product.families
+    rows = Counter[tuple[str, str]]()
+    for family in families:
+        rows[family.technology, family.vmm.name if family.vmm else ""] += len(family.vcpus)
+    if not rows:
+        return None
+    kind = max(rows, key=lambda kind: (kind[0], rows[kind]))
+    chosen = [f for f in families if (f.technology, f.vmm.name if f.vmm else "") == kind][-1]
+    return digest_of(chosen, chosen.vcpus[0]).hex()
+
+
+def _databases(folder: Path) -> list[Path]:
+    """Local databases that people keep in a catalog's folder; never published, and none of ours to delete."""
+    found = [*folder.glob("*.duckdb"), *folder.glob("*.duckdb.wal")]
+    return sorted(path for path in found if path.is_file() and not path.is_symlink())
+
+
+def _foreign(folder: Path) -> str | None:
+    """The name of a file in a folder that is no catalog's, or None: only a catalog's folder is ever replaced."""
+    found = {path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()} - {*_databases(folder)}
+    if not found:
+        return None
+    try:
+        listed = parse_manifest(read_file(folder / manifest.NAME, limit=MAX_TEXT_SIZE, regular=True)).files
+    except LdcatError:
+        return str(min(found).relative_to(folder))
+    ours = {folder / name for name in (*listed, manifest.NAME)}
+    return str(min(found - ours).relative_to(folder)) if found - ours else None
+
+
+def _write_components(folder: Path, spec: CatalogSpec, chosen: Kernels) -> tuple[dict[str, FileEntry], Numbers]:
+    from catalog.store import component_tables
+
+    kernels = [kernel for kernel in spec.kernels if kernel]
+    tables = {
+        manifest.FIRMWARE: (component_tables.firmware_table(spec.builds), "name"),
+        manifest.LAUNCHABLE: (component_tables.launchable_table(spec.builds, spec.axes), "firmware"),
+        manifest.KERNEL_HASHES: (component_tables.kernel_hashes_table(kernels), "name"),
+    }
+    texts = {manifest.VCPU_TYPES: embedded.vcpu_types_text(), manifest.SPEC: spec.text}
+    used = {vmm.name: vmm for axes in spec.axes.values() for vmm in axes.vmm}
+    texts |= {f"{manifest.VMM_FOLDER}/{name}.toml": vmm.text for name, vmm in used.items()}
+    (folder / manifest.VMM_FOLDER).mkdir(parents=True)
+    files = {}
+    for name, (rows, sorted_by) in tables.items():
+        component_tables.write_parquet(rows, folder / name, sorted_by=sorted_by)
+        files[name] = manifest.file_entry(folder / name, rows.num_rows)
+    for name, text in texts.items():
+        (folder / name).write_bytes(text.encode("utf-8"))
+        files[name] = manifest.file_entry(folder / name)
+    types = VcpuTypes.parse(embedded.vcpu_types_text())
+    numbers, names = component_names(spec.builds, kernels, used.values(), types, spec.axes)
+    (folder / manifest.NAMES).write_bytes(names)
+    chunks = manifest.chunks_of(folder / manifest.NAMES)
+    return files | manifest.verity_entries(folder, manifest.NAMES, chunks, chosen), numbers

@@ -1,0 +1,165 @@
+"""The files of launch digests of a catalog: for each technology its Parquet parts and its index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from catalog.build import generation
+from catalog.build.digest_table import DigestTable
+from catalog.build.distinguished import chain_length
+from catalog.build.generation import Spill
+from catalog.build.index_writer import IndexWriter, groups_of, keying_of
+from catalog.build.reuse import Previous
+from catalog.errors import LdcatError
+from catalog.fast.verity import DamagedBlock
+from catalog.files import direct_io
+from catalog.launch.native.paths import Kernels
+from catalog.launch.technology import technology_named
+from catalog.spec.catalog_spec import CatalogSpec
+from catalog.spec.cross_product import CrossProduct, Family, Progress
+from catalog.state.receipts import Receipts
+from catalog.store import manifest
+from catalog.store.component_names import Numbers
+from catalog.store.manifest import FileEntry, TechnologyEntry
+from catalog.store.row_records import Columns
+from catalog.work.engine import Engine
+
+Files = dict[str, FileEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a build is done with. engine: hashes and sorts. writers: threads of this process that write.
+
+    hashed, written: called with numbers of rows; rows that are reused count as hashed.
+    """
+
+    engine: Engine
+    writers: Engine
+    kernels: Kernels
+    receipts: Receipts
+    hashed: Progress
+    written: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the manifest says of the digest files. reused: rows that the previous catalog had."""
+
+    technologies: dict[str, TechnologyEntry]
+    files: dict[str, FileEntry]
+    reused: int
+
+
+def write_digests(
+    folder: Path, spec: CatalogSpec, product: CrossProduct, numbers: Numbers, previous: Path, means: Means
+) -> Written:
+    """Write the launch digests of every technology of the spec.
+
+    previous: the catalog that stands where this one will be, if there is one; rows it has are taken from it.
+    """
+    done = Written({}, {}, 0)
+    for name, axes in sorted(spec.axes.items()):
+        families = [family for family in product.families if family.technology == name]
+        rows = generation.row_count(families)
+        (folder / name).mkdir()
+        kept = (rows >> axes.distinguished_bits) + len(families) if axes.distinguished_bits else rows
+        bits = generation.shard_bits(kept)
+        spill = Spill(folder / f"{name}-spill", bits, technology_named(name).digest_size)
+        known = _fill(spill, name, families, axes.distinguished_bits, previous, means)
+        if not axes.distinguished_bits and sum(spill.rows) != rows:
+            raise LdcatError(f"{name} has {rows:,} rows, and {sum(spill.rows):,} were made")
+        one = _OneTechnology(folder, name, families, numbers, spill, axes.distinguished_bits, means.kernels)
+        shards = generation.sorted_shards(spill, one.keying, engine=means.engine)
+        with closing(one), closing(means.writers.run(one.write_shard, shards)) as results:
+            for _, made in results:
+                means.written(sum(entry.rows or 0 for entry in made.values()))
+                done.files.update(made)
+        spill.remove()
+        index = f"{name}/{manifest.INDEX}"
+        done.files.update(manifest.verity_entries(folder, index, manifest.chunks_of(folder / index), means.kernels))
+        done.technologies[name] = TechnologyEntry(digest_size=spill.digest_size, rows=rows, parts=len(one.parts))
+        done = replace(done, reused=done.reused + sum(len(families[number].vcpus) for number in known))
+    return done
+
+
+def _fill(
+    spill: Spill, name: str, families: Sequence[Family], distinguished_bits: int, previous: Path, means: Means
+) -> frozenset[int]:
+    """All rows of the families: those that the previous catalog has, whose numbers are given, and the others hashed."""
+    known: frozenset[int] = frozenset()
+    if not distinguished_bits:
+        try:
+            with closing(Previous(previous, name, families, means.kernels, means.receipts)) as taken:
+                for pieces in taken.records(spill.bits):
+                    spill.add(pieces)
+                known = taken.numbers
+        except DamagedBlock:  # nothing there, or nothing that can be used: then everything is hashed
+            spill.clear()
+    means.hashed(sum(spill.rows))
+    missing = [number for number in range(len(families)) if number not in known]
+    generation.hash_into(
+        spill,
+        families,
+        missing,
+        distinguished_bits=distinguished_bits,
+        engine=means.engine,
+        kernels=means.kernels,
+        progress=means.hashed,
+    )
+    return known
+
+
+class _OneTechnology:
+    """The index of one technology while it is written, and its Parquet parts where every digest is kept."""
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        families: Sequence[Family],
+        numbers: Numbers,
+        spill: Spill,
+        distinguished_bits: int,
+        kernels: Kernels,
+    ) -> None:
+        self._folder = folder
+        self._kernels = kernels
+        self._room = direct_io.Room()
+        length = chain_length(families, distinguished_bits) if distinguished_bits else 0
+        starts = generation.starts_of(families, length)
+        ordinals = length * len(families) if length else generation.row_count(families)
+        self.keying = keying_of(sum(spill.rows), starts, ordinals, spill.bits)
+        self.parts = [] if distinguished_bits else manifest.part_names(name, len(spill.rows))
+        self._table = None if distinguished_bits else DigestTable(name, spill.digest_size, families)
+        self._index = IndexWriter(
+            folder / name / manifest.INDEX,
+            name,
+            spill.digest_size,
+            self.keying,
+            list(groups_of(families, starts, numbers)),
+            spill.rows,
+            distinguished_bits=distinguished_bits,
+            chain_length=length,
+        )
+
+    def write_shard(self, sorted_shard: tuple[int, Columns]) -> Files:
+        """Write one shard's share of the index, and its part; gives the files' entries."""
+        shard, columns = sorted_shard
+        if self._table is None:
+            self._index.add(shard, columns, [])
+            return {}
+        part = self._table.part(columns, self._room)
+        direct_io.write_file(self._folder / self.parts[shard], part.memory, part.size)
+        self._index.add(shard, columns, part.pages)
+        written = part.memory[: part.size]
+        return manifest.verity_entries(
+            self._folder, self.parts[shard], [written], self._kernels, rows=len(columns.families)
+        )
+
+    def close(self) -> None:
+        """Close the index."""
+        self._index.close()

@@ -1,0 +1,136 @@
+"""The digests of one technology as Parquet parts: Arrow schema, columns by family, where each page of digests is."""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from catalog.errors import LdcatError
+from catalog.fast.index import ROW_GROUP
+from catalog.files.direct_io import Room
+from catalog.launch.point import VcpuPoint
+from catalog.launch.vmsa_segments import vmsa_page_hashes
+from catalog.spec.cross_product import Family
+from catalog.store.digest_schema import KEY_COLUMNS, digest_schema
+from catalog.store.row_records import Columns
+
+_FAMILY_COLUMNS = [field.name for field in KEY_COLUMNS if field.name != "vcpus"]
+
+_MOST_BYTES = 512
+"""Of a row in a part, beside its digest, at most: every value both in a dictionary and in its place."""
+
+_FOOTER = 4 << 20
+"""Bytes of a part that are not its rows', at most: names, and what each page and each dictionary says of itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A Parquet file in memory: its first `size` bytes. pages: where the digests of each row group begin, one page."""
+
+    memory: memoryview
+    size: int
+    pages: Sequence[int]
+
+
+class DigestTable:
+    """The columns of a technology's families, from which those of any rows are made."""
+
+    def __init__(self, technology: str, digest_size: int, families: Sequence[Family]) -> None:
+        self.schema = digest_schema(technology, digest_size)
+        self._digest_size = digest_size
+        pages: dict[Hashable, tuple[bytes | None, bytes | None]] = {}
+        facts = [_facts(family, pages) for family in families]
+        self._columns = {
+            name: _encoded([row[n] for row in facts], self.schema.field(name).type)
+            for n, name in enumerate(_FAMILY_COLUMNS)
+        }
+        lists = {id(family.vcpus): family.vcpus for family in families}  # thousands of families share a long list
+        starts = dict(zip(lists, itertools.accumulate(map(len, lists.values()), initial=0), strict=False))
+        self._counts = pa.array(itertools.chain.from_iterable(lists.values()), pa.uint16())
+        self._counts_at = pa.array((starts[id(family.vcpus)] for family in families), pa.uint32())
+
+    def rows(self, columns: Columns) -> pa.Table:
+        """The rows of sorted columns, as they are in a part."""
+        families = _array(columns.families)
+        places = pc.add(self._counts_at.take(families), _array(columns.steps))
+        vcpus = self._counts.take(places)
+        made: dict[str, Any] = {}
+        for name, (codes, values) in self._columns.items():
+            chosen = codes.take(families)
+            if name == "ap_vmsa_sha256":
+                chosen = pc.if_else(pc.equal(vcpus, 1), pa.scalar(None, pa.int32()), chosen)
+            made[name] = pa.DictionaryArray.from_arrays(chosen, values)
+        buffer = pa.py_buffer(columns.digests)
+        size = pa.binary(self._digest_size)
+        digests = pa.FixedSizeBinaryArray.from_buffers(size, len(columns.families), [None, buffer])
+        arrays = {"launch_digest": digests, **made, "vcpus": vcpus}
+        fields = [field.with_type(arrays[field.name].type) for field in self.schema]  # encoded, and as nullable as said
+        return pa.Table.from_arrays(list(arrays.values()), schema=pa.schema(fields, metadata=self.schema.metadata))
+
+    def part(self, columns: Columns, room: Room) -> Part:
+        """The part of these rows; it lies in the room of this thread."""
+        memory = room.of(len(columns.families) * (self._digest_size + _MOST_BYTES) + _FOOTER)
+        with pa.FixedSizeBufferWriter(pa.py_buffer(memory)) as sink:
+            pq.write_table(
+                self.rows(columns),
+                sink,
+                row_group_size=ROW_GROUP,
+                data_page_size=ROW_GROUP * self._digest_size,
+                max_rows_per_page=ROW_GROUP,
+                compression="NONE",  # codes of random rows: zstd saves one byte in two hundred
+                use_dictionary=[field.name for field in KEY_COLUMNS],
+                write_statistics=["launch_digest"],
+                store_schema=False,
+                sorting_columns=[pq.SortingColumn(0)],
+            )
+            size = sink.tell()
+        written = memory[:size]
+        metadata = pq.read_metadata(pa.BufferReader(pa.py_buffer(written)))
+        groups = map(metadata.row_group, range(metadata.num_row_groups))
+        return Part(memory, size, [self._page(written, group) for group in groups if group.num_rows])
+
+    def _page(self, part: memoryview, group: Any) -> int:
+        """Where the digests of a row group begin: a page of fixed-length values ends with them."""
+        chunk = group.column(0)
+        size = self._digest_size * group.num_rows
+        start: int = chunk.data_page_offset + chunk.total_compressed_size - size
+        first, end = part[start : start + self._digest_size], start + size
+        if (first, part[end - self._digest_size : end]) != (chunk.statistics.min, chunk.statistics.max):
+            raise LdcatError("this version of pyarrow does not write the digests of a row group as one plain page")
+        return start
+
+
+def _facts(family: Family, pages: dict[Hashable, tuple[bytes | None, bytes | None]]) -> tuple[Any, ...]:
+    """The values of _FAMILY_COLUMNS. pages: hashes of VMSA pages that were made already."""
+    signature = family.vcpu_signature.value if family.vcpu_signature else None
+    key = (family.firmware.reset_vector, family.vmm, signature, family.sev_features)
+    if key not in pages:
+        point = family.point(family.vcpus[0])
+        pages[key] = vmsa_page_hashes(family.firmware, point) if isinstance(point, VcpuPoint) else (None, None)
+    return (
+        family.technology,
+        family.firmware.sha256,
+        family.kernel_hashes.table_sha256 if family.kernel_hashes else None,
+        family.vmm.name if family.vmm else None,
+        *pages[key],
+        signature,
+        family.sev_features,
+    )
+
+
+def _encoded(values: Sequence[Any], kind: pa.DataType) -> tuple[pa.Array, pa.Array]:
+    """Values by family as codes, null where there is none, and what the codes mean."""
+    codes: dict[Any, int] = {}
+    numbers = [None if value is None else codes.setdefault(value, len(codes)) for value in values]
+    return pa.array(numbers, pa.int32()), pa.array(codes, kind)
+
+
+def _array(values: array[int]) -> pa.Array:
+    return pa.Array.from_buffers(pa.uint32(), len(values), [None, pa.py_buffer(values)])

@@ -1,0 +1,73 @@
+"""Distinguished points: of a chain too long to keep, the digests whose last bits are zero, from which all are found.
+
+An SNP launch digest is the state it is carried on from: whoever has one can walk on, one VMSA a vCPU, until a
+distinguished digest comes, and look that up. Each chain is kept up to the first one at or past its last vCPU count,
+so that every digest before it leads there. Under SEV-ES a digest is not the state, so it cannot be walked.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from catalog.build.measuring import vcpu_chains
+from catalog.errors import LdcatError
+from catalog.launch.chain import VcpuChain
+from catalog.launch.native.paths import Kernels
+from catalog.launch.technology import Technology, technologies
+from catalog.spec.cross_product import Family
+from catalog.store.row_records import NUMBERS_SIZE, Buffer, first_bits, with_zero_bits
+
+_AT_ONCE = 256
+"""Steps that chains go on by before those that are done drop out."""
+
+REACH = 64
+"""How far a chain goes past its last count, at most, in walks of mean length: one of e**64 chains would not do."""
+
+
+def chain_length(families: Sequence[Family], bits: int) -> int:
+    """Steps that every chain has room for in the numbering of an index."""
+    return chain_steps(max((family.vcpus[-1] or 0 for family in families), default=0), bits)
+
+
+def chain_steps(last: int, bits: int) -> int:
+    """As `chain_length`, by the largest vCPU count."""
+    return last + (REACH << bits)
+
+
+def distinguished_records(
+    families: Sequence[Family], numbers: Sequence[int], bits: int, shard_bits: int, kernels: Kernels
+) -> list[Buffer]:
+    """Records, by shard, of the distinguished digests of these families; a step is the vCPU count less one."""
+    technology = technologies()[families[0].technology]
+    shards: list[list[bytes]] = [[] for _ in range(1 << shard_bits)]
+    by_last: dict[int, list[int]] = defaultdict(list)
+    for at, family in enumerate(families):
+        by_last[family.vcpus[-1] or 0].append(at)
+    for last, places in by_last.items():
+        chains = vcpu_chains([families[at] for at in places])
+        for at, step, digest in _points(technology, dict(zip(places, chains, strict=True)), last, bits, kernels):
+            record = digest + (numbers[at] << 32 | step).to_bytes(NUMBERS_SIZE, "big")
+            shards[first_bits(digest, shard_bits)].append(record)
+    return [b"".join(records) for records in shards]
+
+
+def _points(
+    technology: Technology, chains: dict[int, VcpuChain], last: int, bits: int, kernels: Kernels
+) -> Iterator[tuple[int, int, bytes]]:
+    """The distinguished digests of each chain up to `last` vCPUs, and the first one from there on."""
+    size, walked, steps = technology.digest_size, 0, last
+    while chains:
+        made = technology.fold_chains(list(chains.values()), range(1, steps + 1), kernels)
+        further: dict[int, VcpuChain] = {}
+        for (at, chain), made_digests in zip(chains.items(), made, strict=True):
+            digests = bytes(made_digests)
+            found = with_zero_bits(digests, size, bits)
+            for step in found if not walked else found[:1]:
+                yield at, walked + step, digests[step * size : (step + 1) * size]
+            ends_there = bool(found) and (walked > 0 or found[-1] == steps - 1)
+            if not ends_there:
+                further[at] = VcpuChain(digests[-size:], chain.ap, chain.ap)
+        chains, walked, steps = further, walked + steps, min(1 << bits, _AT_ONCE)
+        if walked > last + (REACH << bits):
+            raise LdcatError(f"no digest of {REACH << bits} in a row ends with {bits} zero bits")

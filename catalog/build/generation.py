@@ -1,0 +1,198 @@
+"""Generation: the families of one technology become sorted Parquet parts and an index, a shard at a time.
+
+Map: hash some families, split the rows by their first bits. Reduce: sort the rows of one shard. Digests are
+uniform, so the shards are of one size without looking; each becomes one part.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from catalog.build.distinguished import distinguished_records
+from catalog.build.measuring import measure_families
+from catalog.files.direct_io import Appended
+from catalog.launch.native.paths import Kernels
+from catalog.spec.cross_product import Family, Progress
+from catalog.store import row_records
+from catalog.store.row_records import NUMBERS_SIZE, Buffer, Columns, Keying
+from catalog.work.engine import Engine
+
+ROWS_PER_PART = 1 << 21
+"""Rows of one Parquet file, at most and nearly: what is sorted at once."""
+
+_CHUNK = (1 << 18, 1 << 20)
+"""Steps hashed at once, at least and at most, where the kernels are compiled."""
+
+_HELD = 1 << 27
+"""Bytes of memory for what is spilled, over all shards, until it is written in long runs."""
+
+_CHUNK_IN_PYTHON = 1 << 13
+
+
+@dataclass(frozen=True, slots=True)
+class HashTask:
+    """Families of one technology to hash. numbers: theirs. bits: of a shard's number."""
+
+    numbers: Sequence[int]
+    families: Sequence[Family]
+    bits: int
+    kernels: Kernels
+    distinguished_bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class SortTask:
+    """The records of one shard to sort. bits: of its number."""
+
+    shard: int
+    records: Buffer
+    digest_size: int
+    bits: int
+    keying: Keying
+
+
+def shard_bits(row_count: int) -> int:
+    """Bits of a shard's number, so that no shard has many more than ROWS_PER_PART rows."""
+    return max(0, (row_count - 1) // ROWS_PER_PART).bit_length()
+
+
+def hash_families(task: HashTask) -> list[Buffer]:
+    """Map: the records of these families, by shard; of all their digests, or of the distinguished ones."""
+    if task.distinguished_bits:
+        return distinguished_records(task.families, task.numbers, task.distinguished_bits, task.bits, task.kernels)
+    return row_records.split(measure_families(task.families, task.numbers, task.kernels), task.bits)
+
+
+def hash_families_elsewhere(task: HashTask) -> tuple[int, list[bytes]]:
+    """As `hash_families`, in a form that can be sent from one process to another, with the number of rows."""
+    pieces = hash_families(replace(task, kernels=task.kernels.here()))
+    return row_count(task.families), [bytes(piece) for piece in pieces]
+
+
+def sort_shard(task: SortTask) -> Columns:
+    """Reduce: the records of a shard in ascending order, by column."""
+    return row_records.sorted_columns(task.records, task.digest_size, task.keying, shard=task.shard, bits=task.bits)
+
+
+class Spill:
+    """Records by shard in files of a folder, until all are there."""
+
+    def __init__(self, folder: Path, bits: int, digest_size: int) -> None:
+        self._folder = folder
+        self._record_size = digest_size + NUMBERS_SIZE
+        self.digest_size = digest_size
+        self.bits = bits
+        self.clear()
+
+    @property
+    def rows(self) -> list[int]:
+        """Rows of each shard."""
+        return [shard.size // self._record_size for shard in self._shards]
+
+    def add(self, pieces: Sequence[Buffer]) -> None:
+        """Keep one piece for each shard; several threads may do so at once."""
+        for shard, piece in zip(self._shards, pieces, strict=True):
+            shard.append(memoryview(piece))
+
+    def take(self, shard: int) -> Buffer:
+        """All records of a shard, which are then no longer kept."""
+        return self._shards[shard].take()
+
+    def clear(self) -> None:
+        """Forget all records."""
+        if self._folder.exists():
+            self.remove()
+        self._folder.mkdir()
+        held = min(max(_HELD >> self.bits, 1 << 16), 1 << 22)
+        self._shards = [Appended(self._folder / str(number), held) for number in range(1 << self.bits)]
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self._folder)
+
+
+def hash_into(
+    spill: Spill,
+    families: Sequence[Family],
+    numbers: Sequence[int],
+    *,
+    distinguished_bits: int,
+    engine: Engine,
+    kernels: Kernels,
+    progress: Progress,
+) -> None:
+    """Hash the families of these numbers into shards; distinguished_bits: 0 where all digests are kept."""
+    chunks = _chunks(families, numbers, kernels)
+    tasks = (HashTask(chunk, [families[n] for n in chunk], spill.bits, kernels, distinguished_bits) for chunk in chunks)
+    if engine.in_process:  # each thread writes what it hashed
+
+        def hash_and_spill(task: HashTask) -> int:
+            spill.add(hash_families(task))
+            return row_count(task.families)
+
+        with closing(engine.run(hash_and_spill, tasks)) as counts:
+            for _, rows_done in counts:
+                progress(rows_done)
+        return
+    with closing(engine.run(hash_families_elsewhere, tasks)) as results:
+        for _, (rows_done, pieces) in results:
+            spill.add(pieces)
+            progress(rows_done)
+
+
+def sorted_shards(spill: Spill, keying: Keying, *, engine: Engine) -> Iterator[tuple[int, Columns]]:
+    """The number and the sorted rows of each shard, in the order they are done."""
+
+    def taken(shard: int) -> Buffer:
+        """What another process gets has to be sent there, and no view of memory can."""
+        records = spill.take(shard)
+        return records if engine.in_process else bytes(records)
+
+    shards = range(1 << spill.bits)
+    tasks = (SortTask(shard, taken(shard), spill.digest_size, spill.bits, keying) for shard in shards)
+    yield from engine.run(sort_shard, tasks)
+
+
+def row_count(families: Sequence[Family]) -> int:
+    """Rows of families: one for each vCPU count."""
+    return sum(len(family.vcpus) for family in families)
+
+
+def starts_of(families: Sequence[Family], chain_length: int = 0) -> array[int]:
+    """The ordinal of the first row of each family: rows are numbered family by family, by vCPU count.
+
+    chain_length: numbers that each family takes, where those are not its rows.
+    """
+    ends = itertools.accumulate((chain_length or len(family.vcpus) for family in families), initial=0)
+    return array("Q", list(ends)[:-1])
+
+
+def _chunks(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> Iterator[Sequence[int]]:
+    """Numbers of families in groups of about as many steps as are hashed at once.
+
+    Those that measure the same vCPUs come together: the kernels of SEV-ES hash a page for many chains at once.
+    """
+    numbers = sorted(numbers, key=lambda number: _vcpu_of(families[number]))
+    low, high = _CHUNK
+    all_rows = sum(families[number].vcpus[-1] or 1 for number in numbers)
+    limit = min(max(low, all_rows // 512), high) if kernels.compiled else _CHUNK_IN_PYTHON
+    start = taken = 0
+    for at, number in enumerate(numbers):
+        steps = families[number].vcpus[-1] or 1
+        if taken and taken + steps > limit:
+            yield sorted(numbers[start:at])
+            start, taken = at, 0
+        taken += steps
+    if taken:
+        yield sorted(numbers[start:])
+
+
+def _vcpu_of(family: Family) -> tuple[str, int, int]:
+    signature = family.vcpu_signature
+    return family.vmm.name if family.vmm else "", signature.value if signature else 0, family.sev_features or 0

@@ -1,0 +1,139 @@
+"""The packed index is written: its size is known before its entries are, so that parts come in any order."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from catalog.fast.index import GROUP, HEADER, MAGIC, NONE, PART, ROW_GROUP, VERSION, Group
+from catalog.spec.cross_product import Family
+from catalog.store.component_names import Numbers
+from catalog.store.row_records import Columns, Keying
+
+BUCKET_ROWS = 128
+_FINGERPRINT_BITS = 12
+"""Bits of the digest in an entry, at least: one of 4096 entries of a bucket is looked at in vain."""
+
+
+def keying_of(row_count: int, starts: array[int], ordinals: int, shard_bits: int) -> Keying:
+    """Buckets of 128 to 255 rows, and entries of whole bytes that take an ordinal and 12 bits or more."""
+    bucket_bits = max(shard_bits, (row_count // BUCKET_ROWS).bit_length() - 1, 0)
+    return Keying(starts, bucket_bits, _ordinal_bits(ordinals), entry_size_of(ordinals))
+
+
+def entry_size_of(ordinals: int) -> int:
+    """Bytes of an entry."""
+    return -(-(_ordinal_bits(ordinals) + _FINGERPRINT_BITS) // 8)
+
+
+def _ordinal_bits(ordinals: int) -> int:
+    return max(1, (ordinals - 1).bit_length())
+
+
+def groups_of(families: Sequence[Family], starts: Sequence[int], numbers: Numbers) -> Iterator[Group]:
+    """Families that differ in VMSA only as one group where they are a whole product, else each on its own."""
+    pairs = list(zip(families, starts, strict=True))
+    for _, same in itertools.groupby(pairs, key=lambda pair: _component_key(pair[0])):
+        alike = list(same)
+        signatures = tuple(dict.fromkeys(family.vcpu_signature for family, _ in alike))
+        features = tuple(dict.fromkeys(family.sev_features for family, _ in alike))
+        product = list(itertools.product(signatures, features))
+        whole = product == [(family.vcpu_signature, family.sev_features) for family, _ in alike]
+        if whole and all(family.vcpus is alike[0][0].vcpus for family, _ in alike):  # long lists are shared
+            runs = [alike]
+        else:
+            runs = [[pair] for pair in alike]
+        for run in runs:
+            first = run[0][0]
+            yield Group(
+                first=run[0][1],
+                firmware=numbers.images[first.firmware.sha256],
+                kernel_hashes=numbers.tables[first.kernel_hashes.table_sha256] if first.kernel_hashes else None,
+                vmm=numbers.profiles[first.vmm.name] if first.vmm else None,
+                signatures=tuple(dict.fromkeys(f.vcpu_signature.value for f, _ in run if f.vcpu_signature)),
+                features=tuple(dict.fromkeys(f.sev_features for f, _ in run if f.sev_features is not None)),
+                counts=tuple(count for count in first.vcpus if count is not None),
+            )
+
+
+class IndexWriter:
+    """Writes the index of one technology. shard_rows: rows of each shard, in order; each is a Parquet part, but where
+    only distinguished digests are kept, of distinguished_bits, in chains of chain_length.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        technology: str,
+        digest_size: int,
+        keying: Keying,
+        groups: Sequence[Group],
+        shard_rows: Sequence[int],
+        *,
+        distinguished_bits: int = 0,
+        chain_length: int = 0,
+    ) -> None:
+        self._keying = keying
+        self._firsts = [0, *itertools.accumulate(shard_rows)]
+        part_rows = [] if distinguished_bits else shard_rows
+        self._pages = [0, *itertools.accumulate(-(-rows // ROW_GROUP) for rows in part_rows)]
+        packed, lists = _pack_groups(groups)
+        parts = b"".join(map(PART.pack, self._firsts, self._pages[:-1]))
+        sizes = [len(packed), len(lists), len(parts), 8 * self._pages[-1], 8 * ((1 << keying.bucket_bits) + 1)]
+        offsets = list(itertools.accumulate(sizes, initial=HEADER.size))
+        self._page_at, self._bucket_at, self._entry_at = offsets[3:]
+        rows = self._firsts[-1]
+        size = self._entry_at + keying.entry_size * rows
+        bits = (keying.bucket_bits, keying.ordinal_bits, keying.entry_size, distinguished_bits)
+        last = (len(part_rows), chain_length, size, technology.encode("ascii"))
+        header = HEADER.pack(MAGIC, VERSION, digest_size, rows, *bits, len(groups), *offsets, *last)
+        path.write_bytes(header + packed + lists + parts)
+        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        os.truncate(self._file, size)
+        self._write((rows).to_bytes(8, "little"), self._entry_at - 8)
+
+    def add(self, shard: int, columns: Columns, page_offsets: Sequence[int]) -> None:
+        """Write what one part has: its entries, its buckets, and where its digests are in its file."""
+        firsts = itertools.accumulate(columns.buckets[:-1], initial=self._firsts[shard])
+        self._write(_little_endian(firsts), self._bucket_at + 8 * shard * len(columns.buckets))
+        if page_offsets:
+            self._write(_little_endian(page_offsets), self._page_at + 8 * self._pages[shard])
+        self._write(columns.entries, self._entry_at + self._keying.entry_size * self._firsts[shard])
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def _write(self, data: bytes | bytearray, offset: int) -> None:
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._file, view, offset)
+            view, offset = view[written:], offset + written
+
+
+def _component_key(family: Family) -> tuple[bytes, bytes, str]:
+    table = family.kernel_hashes.table_sha256 if family.kernel_hashes else b""
+    return family.firmware.sha256, table, family.vmm.name if family.vmm else ""
+
+
+def _pack_groups(groups: Sequence[Group]) -> tuple[bytes, bytes]:
+    """The groups, and the lists they share: a count and the values, each u64."""
+    words: list[int] = []
+    places: dict[tuple[int, ...], int] = {}
+    packed = []
+    for group in groups:
+        for values in (group.signatures, group.features, group.counts):
+            if values not in places:
+                places[values] = len(words)
+                words += [len(values), *values]
+        numbers = (NONE if n is None else n for n in (group.firmware, group.kernel_hashes, group.vmm))
+        lists = (places[values] for values in (group.signatures, group.features, group.counts))
+        packed.append(GROUP.pack(group.first, *numbers, *lists))
+    return b"".join(packed), _little_endian(words)
+
+
+def _little_endian(values: Sequence[int] | Iterator[int]) -> bytes:
+    return b"".join(value.to_bytes(8, "little") for value in values)

@@ -1,0 +1,1 @@
+"""The command `ldcat`: options, commands, exit codes."""

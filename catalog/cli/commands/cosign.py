@@ -1,0 +1,62 @@
+"""`ldcat cosign`: a witness, a rebuilder or a heartbeat vouches for the checkpoint that a log publishes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from catalog.ask.evidence_files import read_bounded
+from catalog.cli.options import (
+    LogOption,
+    LogTrustOption,
+    PassphraseOption,
+    QuietOption,
+    TableFormatOption,
+    named_path,
+    require,
+)
+from catalog.fast.published import MAX_READ
+from catalog.terminal import render
+from catalog.terminal.render import Format
+
+
+def command(
+    log: LogOption,
+    key: Annotated[
+        Path,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of `ldcat keygen --for witness`."
+        ),
+    ],
+    trust: LogTrustOption,
+    heartbeat: Annotated[
+        bool, typer.Option("--heartbeat", help="Cosign again, with the time of now: it is still the newest.")
+    ] = False,
+    passphrase: PassphraseOption = None,
+    output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> int:
+    """Cosign the published checkpoint of a log, if it goes on from the last one that was cosigned here.
+
+    Everybody else's signatures stay. A checkpoint that has the cosignature is left alone, but for a heartbeat. A fork,
+    or an older checkpoint, is refused (exit code 4), and both checkpoints are kept as evidence.
+    """
+    from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys
+    from catalog.log.log_folder import LogFolder
+    from catalog.transparency.trust import read_trust  # cryptography takes long to load
+
+    require(output, Format.TABLE, Format.JSON)
+    believed = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_READ))
+    pairs = cosigner_keys(key, passphrase)
+    cosigned = cosign_now(LogFolder(log), pairs, believed, heartbeat=heartbeat)
+    facts = cosigned_facts(cosigned, pairs[0].key.name)
+    if output is Format.JSON:
+        render.json_document(facts)
+    else:
+        render.facts([fact for fact in facts.items() if fact[1] is not None], title=str(log))
+    if not cosigned.signed and not quiet:
+        render.note("it was cosigned already; --heartbeat cosigns it again")
+    return 0

@@ -1,0 +1,111 @@
+"""`ldcat diff`: what changed from one catalog or release to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Annotated, Any
+
+import typer
+
+from catalog.cli.options import (
+    HtmlOption,
+    QuietOption,
+    SkipVerifyOption,
+    TableFormatOption,
+    TrustOption,
+    named_place,
+    require,
+)
+from catalog.diff.diff import CHANGE_COLUMNS, Diff, diff
+from catalog.diff.row_changes import ADDED, REVOCATIONS, RULE_CHANGED, WITHDRAWN
+from catalog.pages.pictures.heat_picture import heat_matrix
+from catalog.store.catalog import Catalog
+from catalog.terminal import render
+from catalog.terminal.render import Format
+from catalog.verify.location import HostedPlace
+from catalog.verify.opening import open_asked, published_place, trust_of
+
+_MARKS = {ADDED: "+", "gone": "-", WITHDRAWN: "-", "changed": "~", RULE_CHANGED: "!"}
+_MARKS |= dict.fromkeys(REVOCATIONS, "x")
+
+
+def command(
+    old: Annotated[
+        Any,
+        typer.Argument(parser=named_place, metavar="OLD", help="Folder of a catalog, of a log or its release; or URL."),
+    ],
+    new: Annotated[Any, typer.Argument(parser=named_place, metavar="NEW", help="The one it is compared with.")],
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
+    html: HtmlOption = None,
+    output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> int:
+    """Compare two catalogs or releases: components, and every row, added, withdrawn or rule-changed.
+
+    A row is rule-changed that has the same inputs and another launch digest: then a VMM profile or the generator is
+    another one, and no firmware. The table is grouped for people; jsonl and csv have every row that differs, and json
+    all of it. Exit code 0 where nothing differs, 1 where something does, 4 where two checkpoints of one log do not go
+    together.
+    """
+    require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
+    published = [isinstance(one, HostedPlace) or published_place(one).log is not None for one in (old, new)]
+    before, after = (
+        open_asked(folder, trust, skip=skip_verify, quiet=quiet, past=folder is old)
+        if itself or not any(published)  # then it is said that there is nothing to verify
+        else open_asked(folder, None, skip=False, quiet=quiet)
+        for folder, itself in zip((old, new), published, strict=True)
+    )
+    believed = None if skip_verify or not all(published) else trust_of(old, trust)
+    rows = sum(entry.rows for one in (before, after) for entry in one.manifest.technologies.values())
+    with ExitStack() as kept:
+        with render.progress(quiet=quiet, plain=False) as begin:
+            found, changed = kept.enter_context(diff(before, after, begin("compared", rows), believed))
+        if html:
+            from catalog.pages.html import write_diff
+
+            write_diff(html, before, after, found)
+        if output is Format.TABLE:
+            for text in _lines(before, after, found):
+                render.line(text)
+            if not found.same:
+                render.picture(heat_matrix(found.heat, whole=False))
+        elif output is Format.JSON:
+            sides = {"old": _side(before), "new": _side(after)}
+            render.json_with_rows({**sides, **found.to_dict()}, changed)
+        elif output is Format.JSONL:
+            render.json_lines(changed)
+        else:
+            render.csv_rows(CHANGE_COLUMNS, (list(row.values()) for row in changed))
+    return 0 if found.same else 1
+
+
+def _side(one: Catalog) -> dict[str, object]:
+    return {
+        "name": one.manifest.name,
+        "manifest_sha256": one.manifest_sha256,
+        "release": one.release and one.release.to_dict(),
+    }
+
+
+def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
+    for name, one in (("old", old), ("new", new)):
+        release = f", release {one.release.number} of {one.release.origin}" if one.release else ""
+        yield f"{name}   {one.place}: {one.manifest.name}{release}, manifest {one.manifest_sha256[:16]}"
+    if found.history:
+        yield f"log   {found.history}"
+    for change in found.components:
+        said = f"{change.kind} {change.name}".rstrip() + (f": {change.what}" if change.what else "")
+        yield f"  {_MARKS[change.change]} {said}"
+    counts = [f"{count:,} {name}" for name, count in found.counts.items() if count or name not in REVOCATIONS]
+    yield f"rows  {', '.join(counts)}"
+    if found.born_revoked:
+        yield f"  x {found.born_revoked:,} of the added and rule-changed ones are revoked or deprecated already"
+    for group in found.groups:
+        names = ", ".join(group.names) or group.firmware_sha256
+        yield f"  {_MARKS[group.change]} {group.technology}  {names}: {group.summary(found.kernels)}"
+    if why := found.why():
+        yield f"rule  {why}"
+    for technology in found.uncompared:
+        yield f"  ? {technology}: rows are not compared of which a catalog keeps distinguished digests only"

@@ -1,0 +1,110 @@
+"""`ldcat doctor`: everything that is wrong, or soon will be, with a log that one publishes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from catalog.ask.evidence_files import read_bounded
+from catalog.cli.options import LogOption, TableFormatOption, named_path, require
+from catalog.errors import Unreadable
+from catalog.fast.match_text import fact_lines
+from catalog.state.places import remembered
+from catalog.terminal import render
+from catalog.terminal.render import Format
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.log.log_folder import LogFolder
+    from catalog.net.static_host import StaticHost
+    from catalog.operate.doctor import Examination
+    from catalog.operate.finding import Finding
+
+
+def command(
+    log: LogOption,
+    trust: Annotated[
+        Path,
+        typer.Option(
+            parser=named_path,
+            metavar="FILE",
+            envvar="LDCAT_TRUST",
+            help="Trust note that your users verify the log by.",
+        ),
+    ],
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where the log is served: its headers are looked at, and compared its bytes."),
+    ] = None,
+    output: TableFormatOption = Format.TABLE,
+) -> int:
+    """Say what is wrong with a published log, and what will be: every finding, and what to do.
+
+    Signatures that are missing for the policy of the trust note, what expires, files that do not go together, headers
+    of the host that serves them. Exit code 1 where something is an error; warnings and notes leave it 0.
+    """
+    from catalog.log.log_folder import LogFolder
+    from catalog.net.static_host import StaticHost
+    from catalog.operate.doctor import examination_to_dict, examine
+    from catalog.operate.finding import is_healthy
+    from catalog.transparency.note import MAX_NOTE
+    from catalog.transparency.trust import Trust, read_unsigned
+
+    require(output, Format.TABLE, Format.JSON)
+    host = None if url is None else StaticHost.parse(url)
+    trust_note = read_unsigned(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
+    if not log.is_dir():
+        raise Unreadable(f"no log at {log}", "ldcat publish makes it")
+    signed = {key.name: remembered("signed", key.name) for key in Trust.parse(trust_note.text).policy.logs}
+    now = int(time.time())
+    found = examine(LogFolder(log), trust_note, signed, now=now)
+    served = [] if host is None else list(_ask(host, LogFolder(log), found, now))
+    record = examination_to_dict(found, served, now)
+    if output is Format.JSON:
+        render.json_document(record)
+    else:
+        for text in _lines(record, str(log)):
+            render.line(text)
+    return 0 if is_healthy([*found.findings, *served]) else 1
+
+
+def _ask(host: StaticHost, log: LogFolder, found: Examination, now: int) -> Iterator[Finding]:
+    from catalog.operate.doctor_host import host_findings, questions
+    from catalog.operate.finding import note
+
+    if found.checkpoint is None:
+        yield note("host", "was not asked: the folder has no checkpoint to compare with", "mend the folder first")
+    else:
+        yield from host_findings(questions(log, found.checkpoint, found.release), host.ask, now)
+
+
+def _lines(record: dict[str, Any], title: str) -> Iterator[str]:
+    from catalog.operate.finding import span
+
+    checkpoint, release = record["checkpoint"], record["release"]
+    facts = [("trust note", f"version {record['trust']['version']}, quorum {record['trust']['quorum'] or 'none'}")]
+    if checkpoint:
+        facts += [("log", checkpoint["origin"]), ("leaves", checkpoint["size"])]
+    if release:
+        facts.append(("release", release["release"]))
+    for signer in record["signers"]:
+        when = "" if signer["age"] is None else f", {span(max(0, signer['age']))} ago"
+        facts.append(("signed by", f"{signer['name']} ({signer['algorithm']}){when}"))
+    yield from fact_lines(facts, title=title)
+    for severity in ("error", "warning", "note"):
+        some = [finding for finding in record["findings"] if finding["severity"] == severity]
+        yield from _group(severity, some)
+    if not record["findings"]:
+        yield "nothing is wrong"
+
+
+def _group(severity: str, findings: Iterable[dict[str, str]]) -> Iterator[str]:
+    for number, finding in enumerate(findings):
+        if not number:
+            yield f"{severity}s"
+        yield f"  {finding['subject']}: {finding['what']}"
+        yield f"    > {finding['advice']}"

@@ -1,0 +1,216 @@
+"""`ldcat explain`: why a launch digest is not the expected one: the inputs with which it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from catalog.ask.answer import Answer, answer_without_catalog
+from catalog.ask.evidence_files import read_expectation
+from catalog.cli.evidence_options import (
+    ApiMajorOption,
+    ApiMinorOption,
+    BuildIdOption,
+    CertsOption,
+    EvidenceArgument,
+    NonceOption,
+    PolicyOption,
+    RootOption,
+    TikOption,
+    evidence_lines,
+    gather,
+)
+from catalog.cli.options import (
+    CatalogOption,
+    HtmlOption,
+    QuietOption,
+    SkipVerifyOption,
+    TableFormatOption,
+    TrustOption,
+    kernels,
+    named_path,
+    parse_number,
+    require,
+)
+from catalog.errors import UsageError, VerificationFailed
+from catalog.explain.baseline import EXPECTATION, expectation, known_of, near_of_catalog, near_of_default, near_of_given
+from catalog.explain.divergence import Parting
+from catalog.explain.explain import DEFAULT_BUDGET, explain, technologies_of
+from catalog.explain.explanation import Explanation
+from catalog.fast.match_text import exit_code, fact_lines
+from catalog.pages.pictures.divergence_picture import parting_lines
+from catalog.state.places import default_catalog
+from catalog.terminal import render
+from catalog.terminal.render import Format
+from catalog.verify.opening import open_asked
+from catalog.work.engine import local_engine, processors
+
+_CANDIDATES = "What may have been launched, besides what is known"
+
+
+def command(
+    evidence: EvidenceArgument,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON|FILE|-",
+            help="The configuration believed in, as ldcat measure --format json prints it or a batch line says it.",
+        ),
+    ] = None,
+    catalog: CatalogOption = None,
+    firmware: Annotated[
+        list[str] | None, typer.Option(metavar="FILE|NAME", help="Firmware.", rich_help_panel=_CANDIDATES)
+    ] = None,
+    kernel: Annotated[
+        list[Path] | None,
+        typer.Option(parser=named_path, metavar="FILE|DIR", help="Kernels.", rich_help_panel=_CANDIDATES),
+    ] = None,
+    initrd: Annotated[
+        list[Path] | None,
+        typer.Option(parser=named_path, metavar="FILE|DIR", help="Initrds.", rich_help_panel=_CANDIDATES),
+    ] = None,
+    append: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Kernel command lines.", rich_help_panel=_CANDIDATES)
+    ] = None,
+    budget: Annotated[
+        int, typer.Option(parser=parse_number, metavar="N", help="Candidates that are tried, about.")
+    ] = DEFAULT_BUDGET,
+    certs: CertsOption = None,
+    root: RootOption = None,
+    tik: TikOption = None,
+    nonce: NonceOption = None,
+    api_major: ApiMajorOption = None,
+    api_minor: ApiMinorOption = None,
+    build_id: BuildIdOption = None,
+    policy: PolicyOption = None,
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
+    html: HtmlOption = None,
+    output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> int:
+    """Find the inputs that give a launch digest, outward from what is expected.
+
+    Outward from --expect, then from everything the catalog has, or the embedded default where there is no catalog:
+    one axis after the other is changed, the likeliest first, then two at a time, then three. Exit code 0 with the
+    axes that differ, 1 where nothing was found, with what is excluded, 4 when a report is not what the certificates
+    endorse.
+    """
+    require(output, Format.TABLE, Format.JSON)
+    if evidence == expect == "-":
+        raise UsageError("stdin can be read once only", "give one of the two as a file")
+    found, proofs = gather(
+        evidence,
+        certs=certs,
+        root=root,
+        tik=tik,
+        nonce=nonce,
+        api_major=api_major,
+        api_minor=api_minor,
+        build_id=build_id,
+        policy=policy,
+        debug_digest=None,
+    )
+    reply = answer_without_catalog(found, proofs)
+    opened = None
+    if catalog or trust or skip_verify or default_catalog().exists():
+        opened = open_asked(catalog, trust, skip=skip_verify, quiet=quiet)
+    known = known_of(opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ())
+    names = technologies_of(found)
+    base = near_of_catalog(opened, names) if opened else near_of_default(names)
+    if expect is not None:
+        nears = [expectation(read_expectation(expect, sys.stdin.buffer), known), base]
+    else:
+        given = near_of_given(base, known)
+        nears = [given, base] if given else [base]
+    chosen = kernels()
+    with (
+        render.progress(quiet=quiet, plain=False) as begin,
+        local_engine(processors(), threads=chosen.compiled) as engine,
+    ):
+        explanation = explain(
+            found, nears, known, proofs=proofs, engine=engine, kernels=chosen, budget=budget, begin=begin
+        )
+    if opened:
+        reply, explanation = (
+            replace(reply, release=opened.release),
+            replace(explanation, revocations=opened.revocations),
+        )
+    if explanation.hits:
+        reply = reply.explained(explanation.hits[0].digest(), len(explanation.hits))
+    record = explanation.to_dict()
+    hits = list(zip(record["explanations"], map(explanation.parting, explanation.hits), strict=True))
+    if html:
+        from catalog.pages.html import write_explanation
+
+        write_explanation(
+            html,
+            explanation.compared_with,
+            evidence=list(evidence_lines(reply)),
+            shown=[({**hit, "facts": _facts(hit)}, parted) for hit, parted in hits],
+            searched=list(_searched(explanation)),
+        )
+    if output is Format.JSON:
+        render.json_document({**_about(reply), **record})
+    else:
+        for text in _lines(reply, explanation, hits):
+            render.line(text)
+    if reply.refuted:
+        raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
+    return exit_code([hit["revocation"] and hit["revocation"]["severity"] for hit in record["explanations"]])
+
+
+def _about(reply: Answer) -> dict[str, Any]:
+    """What is said of the evidence, as JSON has it."""
+    about = reply.to_dict()
+    del about["found"], about["claims"], about["matches"]
+    return about
+
+
+def _lines(
+    reply: Answer, explanation: Explanation, hits: Sequence[tuple[dict[str, Any], Parting | None]]
+) -> Iterator[str]:
+    yield from evidence_lines(reply)
+    compared_with = explanation.compared_with
+    for number, (hit, parted) in enumerate(hits, 1):
+        title = f"explanation {number}: {hit['technology']}"
+        yield from fact_lines(_facts(hit), title=title)
+        if not hit["differs"]:
+            yield f"  = nothing differs from the {compared_with}"
+        said = "expected" if compared_with == EXPECTATION else f"the {compared_with} has"
+        for difference in hit["differs"]:
+            parts = f" ({', '.join(difference['parts'])})" if difference.get("parts") else ""
+            found = f"{difference['axis']}{parts}: {difference['found']}"
+            yield f"  * {found}; {said}: {difference['expected']}"
+        if parted:
+            yield "  where they part"
+            yield from (f"    {text}" for text in parting_lines(parted))
+        for note in hit["notes"]:
+            yield f"  ! {note}"
+    yield from _searched(explanation)
+
+
+def _searched(explanation: Explanation) -> Iterator[str]:
+    for search in explanation.searches:
+        yield f"{search.searched.tried:,} candidates were tried, outward from the {search.source}"
+        if not search.searched.hits:
+            yield from (f"  {text}" for text in search.summary())
+
+
+def _facts(hit: dict[str, Any]) -> list[tuple[str, object]]:
+    shown: list[tuple[str, object]] = [("launch digest", hit["launch_digest"]), ("firmware", hit["firmware"])]
+    shown.append(("firmware SHA-256", hit["firmware_sha256"]))
+    shown.append(("kernel hashes", hit["kernel_hashes"]))
+    blobs = (("kernel", "kernel"), ("initrd", "initrd"), ("command line", "cmdline"))
+    shown += [(f"{name} SHA-256", hit[f"{key}_sha256"]) for name, key in blobs if hit[f"{key}_sha256"]]
+    if hit["vmm"]:
+        shown += [("VMM profile", hit["vmm"]), ("vCPUs", hit["vcpus"])]
+        shown.append(("vCPU signature", hit["vcpu_signature"] or "not measured"))
+        shown.append(("sev_features", hit["sev_features"]))
+    shown.append(("launchable", hit["launchable"]))
+    return shown

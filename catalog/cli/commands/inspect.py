@@ -1,0 +1,110 @@
+"""`ldcat inspect`: what a firmware image is and what it can launch under."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from catalog.ask.inspect import Inspection
+from catalog.ask.memory_map import Range, memory_map
+from catalog.cli.options import BuildsOption, QuietOption, SkipVerifyOption, TableFormatOption, TrustOption, require
+from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_lines
+from catalog.terminal import render
+from catalog.terminal.render import Format
+from catalog.verify.opening import known_builds
+
+
+def command(
+    firmware: Annotated[
+        str, typer.Argument(metavar="FILE|NAME", help="Image or record file, or a catalogued build by name or SHA-256.")
+    ],
+    catalog: BuildsOption = None,
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
+    output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> None:
+    """Show a firmware image: GUID table, metadata sections, memory map, what it can launch under and why not.
+
+    --format toml prints its record: with that, every launch digest can be made without the image.
+    """
+    require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.TOML)
+    inspection = Inspection.of(firmware, known_builds(catalog, trust, skip=skip_verify, quiet=quiet))
+    record = inspection.to_dict()
+    if output is Format.TOML:
+        render.exact(inspection.build.to_toml().rstrip())
+        return
+    if output is Format.JSON:
+        render.json_document(record)
+    elif output is Format.JSONL:
+        render.json_lines([record])
+    else:
+        _print(record, memory_map(inspection.build.component), has_image=inspection.image is not None)
+
+
+def _print(record: dict[str, Any], ranges: Sequence[Range], *, has_image: bool) -> None:
+    render.facts(_facts(record), title=record["name"])
+    if not has_image:
+        render.line("  (the GUID table is in the image alone; give the file to see it)")
+    elif record["guid_table"]:
+        render.table(
+            ("GUID", "what", "data"),
+            [(e["guid"], e["name"] or "", _short(e["data"])) for e in record["guid_table"]],
+            title="GUID table, from its end",
+        )
+    render.table(
+        ("from", "to", "size", "what", "launch order"),
+        [_range(r) for r in record["memory_map"]],
+        title="Guest-physical memory",
+    )
+    if render.is_terminal() and len(ranges) <= MOST_RANGES:
+        for text in memory_map_lines(ranges):
+            render.line(text)
+    render.table(
+        ("technology", "measurable", "expected to launch", "why", "source"),
+        [
+            (name, x["measurable"], x["launchable"], x["fault"] or x["reason"], x["source"])
+            for name, x in record["launches"].items()
+        ],
+        title="Launches",
+    )
+
+
+def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
+    origin, vector, area = record["origin"], record["reset_vector"], record["hashes_area"]
+    shown: list[tuple[str, object]] = []
+    if origin:
+        shown.append(("published in", f"{origin['package']} {origin['version']} ({origin['suite']}), {origin['path']}"))
+    shown += [
+        ("SHA-256", record["sha256"]),
+        ("SHA-384", record["sha384"]),
+        ("size", f"{record['size']:,} bytes, {record['size'] // 4096} pages"),
+        ("SEV-ES reset vector", "none" if vector is None else f"{vector:#x}"),
+    ]
+    if record["standalone_reset_block"]:
+        shown.append(("", "from a stand-alone reset block: the image is older than the GUID table"))
+    shown.append(("kernel hashes area", f"{area['gpa']:#x}+{area['size']:#x}" if area else "none"))
+    shown.append(("kernel hashes", record["kernel_hashes"]))
+    enforced = record["kernel_hashes_enforced"]
+    careful = (
+        "" if enforced == "yes" or not area else ": with kernel hashes too, it may boot any kernel the host passes"
+    )
+    shown.append(("kernel hashes enforced", enforced + careful))
+    return shown
+
+
+def _range(entry: dict[str, Any]) -> tuple[object, ...]:
+    start, size, order = entry["gpa"], entry["size"], entry["order"]
+    return (
+        f"{start:#010x}",
+        f"{start + size:#010x}",
+        f"{size:#x}",
+        entry["what"],
+        "" if order is None else order,
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 32 else f"{text[:32]}... ({len(text) // 2} bytes)"

@@ -1,0 +1,227 @@
+"""`ldcat measure`: the launch digests of one configuration, by vCPU count, or of each line of a batch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from catalog.ask.measure import MAX_LINE, Measured, Request, Workbench
+from catalog.cli.options import (
+    BuildsOption,
+    QuietOption,
+    SkipVerifyOption,
+    TrustOption,
+    parse_number,
+    require,
+    signature_number,
+)
+from catalog.diff.flat import flat
+from catalog.errors import UsageError
+from catalog.files.inputs import unreadable
+from catalog.rows.numbers import counts
+from catalog.terminal import render
+from catalog.terminal.render import Format
+from catalog.verify.opening import known_builds
+
+_KERNEL = "Kernel hashes"
+_VCPUS = "vCPUs (SEV-ES and SEV-SNP)"
+
+
+def command(
+    firmware: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FIRMWARE", help="Image or record file, or a catalogued build by name or SHA-256 (no file needed)."
+        ),
+    ] = None,
+    technology: Annotated[
+        str | None,
+        typer.Option("--technology", "-t", help="sev, sev-es or sev-snp."),
+    ] = None,
+    kernel: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Kernel as the VMM gets it.", rich_help_panel=_KERNEL)
+    ] = None,
+    kernel_sha256: Annotated[
+        str | None, typer.Option(metavar="HEX", help="SHA-256 of the kernel file.", rich_help_panel=_KERNEL)
+    ] = None,
+    initrd: Annotated[str | None, typer.Option(metavar="FILE", help="Initrd.", rich_help_panel=_KERNEL)] = None,
+    initrd_sha256: Annotated[
+        str | None, typer.Option(metavar="HEX", help="SHA-256 of the initrd file.", rich_help_panel=_KERNEL)
+    ] = None,
+    append: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Kernel command line, taken as it is.", rich_help_panel=_KERNEL),
+    ] = None,
+    kernel_hashes: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A catalogued kernel, initrd and command line.", rich_help_panel=_KERNEL),
+    ] = None,
+    vmm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROFILE",
+            help="VMM profile, such as qemu-kvm-init2.",
+            rich_help_panel=_VCPUS,
+        ),
+    ] = None,
+    vcpus: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Number of vCPUs at launch, or several: 1-64,96.", rich_help_panel=_VCPUS),
+    ] = None,
+    vcpu_type: Annotated[
+        str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_VCPUS)
+    ] = None,
+    vcpu_signature: Annotated[
+        int | None,
+        typer.Option(parser=parse_number, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_VCPUS),
+    ] = None,
+    vcpu_family: Annotated[
+        int | None,
+        typer.Option(parser=parse_number, metavar="N", help="vCPU family.", rich_help_panel=_VCPUS),
+    ] = None,
+    vcpu_model: Annotated[
+        int | None, typer.Option(parser=parse_number, metavar="N", help="vCPU model.", rich_help_panel=_VCPUS)
+    ] = None,
+    vcpu_stepping: Annotated[
+        int | None,
+        typer.Option(parser=parse_number, metavar="N", help="vCPU stepping.", rich_help_panel=_VCPUS),
+    ] = None,
+    sev_features: Annotated[
+        int | None,
+        typer.Option(
+            parser=parse_number,
+            metavar="BITS",
+            help="sev_features of the VMSA; 0x1 under SEV-SNP and 0 under SEV-ES by default.",
+            rich_help_panel=_VCPUS,
+        ),
+    ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|-", help="JSON Lines in, the same lines out with launch_digest or error."),
+    ] = None,
+    catalog: BuildsOption = None,
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
+    output: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            envvar="LDCAT_FORMAT",
+            help="hex, the default for one, prints bare digests; table is the default for several.",
+            show_default=False,
+        ),
+    ] = None,
+    quiet: QuietOption = False,
+) -> int:
+    """Measure one configuration, or one for each of several vCPU counts: its launch digest as bare hex.
+
+    From an image, or from a catalogued build without its binary. A configuration that cannot launch has no
+    digest; one that is not expected to launch is said to be so on stderr.
+    """
+    blobs = (kernel, kernel_sha256, initrd, initrd_sha256, append, kernel_hashes)
+    vcpu = (vmm, vcpus, vcpu_type, vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping, sev_features)
+    if batch is not None:
+        if any(value is not None for value in (firmware, technology, *blobs, *vcpu)):
+            raise UsageError("--batch takes everything from its lines", "give the file alone")
+        return _measure_batch(Workbench(known_builds(catalog, trust, skip=skip_verify, quiet=quiet)), batch)
+    numbers = None if vcpus is None else sorted(counts(vcpus.split(",")))
+    if output is not None:
+        require(output, Format.HEX, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
+    if firmware is None:
+        raise UsageError("no firmware is given", "name an image file or a build; ldcat sql 'FROM firmware' lists them")
+    if technology is None:
+        raise UsageError("no technology is given", "--technology sev, sev-es or sev-snp")
+    request = Request(
+        technology=technology,
+        firmware=firmware,
+        kernel=kernel,
+        kernel_sha256=kernel_sha256,
+        initrd=initrd,
+        initrd_sha256=initrd_sha256,
+        append=append,
+        kernel_hashes=kernel_hashes,
+        vmm=vmm,
+        vcpu_type=vcpu_type,
+        vcpu_signature=signature_number(vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping),
+        sev_features=sev_features,
+    )
+    builds = known_builds(catalog, trust, skip=skip_verify, quiet=quiet)
+    measured = Workbench(builds).measure_counts(request, numbers)
+    _print(measured, output or (Format.HEX if len(measured) == 1 else Format.TABLE))
+    _say(measured[0], quiet=quiet)
+    return 0
+
+
+def _print(measured: Sequence[Measured], output: Format) -> None:
+    records = [each.to_dict() for each in measured]
+    if output is Format.HEX:
+        for each in measured:
+            render.line(each.digest.hex())
+    elif output is Format.JSON:
+        render.json_document(records[0] if len(records) == 1 else _together(records))
+    elif output is Format.JSONL:
+        render.json_lines(records)
+    elif output is Format.CSV:
+        rows = [flat(record) for record in records]
+        render.csv_rows(list(rows[0]), [list(row.values()) for row in rows])
+    else:
+        hidden = {"notes"} if len(records) == 1 else {"notes", "vcpus", "launch_digest"}
+        shown = {name: value for name, value in records[0].items() if value is not None and name not in hidden}
+        render.facts(shown.items(), title=measured[0].build.name)
+        for text in records[0]["notes"]:
+            render.line(f"  ! {text}")
+        if len(records) > 1:
+            render.table(["vcpus", "launch_digest"], [[each["vcpus"], each["launch_digest"]] for each in records])
+
+
+def _together(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Records that differ in their vCPU count alone, as one."""
+    digests = [{name: record[name] for name in ("vcpus", "launch_digest")} for record in records]
+    shared = {name: value for name, value in records[0].items() if name not in ("vcpus", "launch_digest")}
+    return {"launch_digests": digests, **shared}
+
+
+def _say(measured: Measured, *, quiet: bool) -> None:
+    """What the reader of the digest has to know; warnings whatever --quiet says."""
+    for text in measured.warnings():
+        render.warning(text)
+    if not quiet:
+        for text in measured.notes():
+            render.note(text)
+
+
+def _measure_batch(workbench: Workbench, batch: str) -> int:
+    failed = False
+    for number, line in _lines(batch):
+        answer = workbench.measure_line(line)
+        if "error" in answer:
+            failed = True
+            answer = {"line": number, **answer}
+        render.json_lines([answer])
+    return 1 if failed else 0
+
+
+def _lines(batch: str) -> Iterator[tuple[int, bytes]]:
+    """Lines of a file or stdin by number, without blank ones; one longer than MAX_LINE comes as its beginning."""
+    try:
+        with nullcontext(sys.stdin.buffer) if batch == "-" else Path(batch).open("rb") as file:
+            number = 0
+            while line := file.readline(MAX_LINE + 1):
+                number += 1
+                if len(line) > MAX_LINE:
+                    _skip_rest(file, line)
+                if line.strip():
+                    yield number, line
+    except (OSError, ValueError) as error:
+        raise unreadable(Path(batch), error) from error
+
+
+def _skip_rest(file: BinaryIO, line: bytes) -> None:
+    while line and not line.endswith(b"\n"):
+        line = file.readline(MAX_LINE)

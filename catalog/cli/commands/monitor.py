@@ -1,0 +1,127 @@
+"""`ldcat monitor`: follow the log of a static host: what is new, and whether it is the same log still."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, named_path, parse_number, require
+from catalog.errors import LdcatError
+from catalog.fast.published import MAX_READ
+from catalog.files.inputs import read_file
+from catalog.state.places import state_folder
+from catalog.terminal import render
+from catalog.terminal.render import Format
+from catalog.verify.location import HostedPlace
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.log.log_folder import LogFolder
+    from catalog.operate.monitor import Watched
+    from catalog.transparency.trust import Trust
+
+
+def command(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Folder of the log on a static host, https://HOST/PATH.")],
+    trust: LogTrustOption,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            parser=named_path, metavar="DIR", help="Where both checkpoints of a fork are kept; else the state folder."
+        ),
+    ] = None,
+    every: Annotated[
+        int | None, typer.Option(parser=parse_number, metavar="SECONDS", help="Look again and again; once without it.")
+    ] = None,
+    output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> int:
+    """Look at a published log, and compare it with what it was when it was looked at last.
+
+    New releases and revocations; a fork, of which both signed checkpoints are kept as evidence (exit code 4); a
+    checkpoint that is older than the last one (9), that nobody vouches for any more (8), that the quorum did not
+    cosign (6); a release record or revocations that do not follow from the log (11); a host that does not answer (5).
+    json has one document, and jsonl a line for each look, whatever is found.
+    """
+    from catalog.transparency.trust import read_trust
+    from catalog.verify.hosted_log import HostedLog  # cryptography takes long to load
+
+    require(output, Format.TABLE, Format.JSON, Format.JSONL)
+    log = HostedLog.of(HostedPlace(url, None))
+    kept = evidence or state_folder() / "watched" / "evidence"
+    while True:
+        believed = read_trust(read_file(trust, limit=MAX_READ, regular=True))
+        now = int(time.time())
+        try:
+            watched = _look(log, believed, kept, now)
+        except LdcatError as failure:
+            _say_failure(failure, log.name, now, output)
+            if every is None:
+                raise
+            render.error(failure)
+        else:
+            _say(watched, log.name, now, output, quiet=quiet and every is None)
+        if every is None:
+            return 0
+        time.sleep(max(1, every))
+
+
+def _look(log: LogFolder, believed: Trust, evidence: Path, now: int) -> Watched:
+    """Once; what was found is remembered where nothing is wrong with it."""
+    from catalog.operate.monitor import Forked, watch
+    from catalog.publish import fork_evidence
+    from catalog.state.seen_logs import Kept, seen_of, verified_against_seen
+
+    def verify(kept: Mapping[str, Kept]) -> tuple[Watched, Kept]:
+        watched = watch(log, believed, {origin: one.note for origin, one in kept.items()}, seen_of(kept), now=now)
+        found = watched.seen
+        return watched, Kept(watched.note, found.revocations, found.from_leaves, found.commits)
+
+    try:
+        watched, _ = verified_against_seen({key.name for key in believed.policy.logs}, verify, "watched")
+    except Forked as fork:
+        raise fork.kept(fork_evidence.keep(fork.files, evidence)) from fork
+    return watched
+
+
+def _say(watched: Watched, url: str, now: int, output: Format, *, quiet: bool) -> None:
+    if output is not Format.TABLE:
+        _document({"url": url, "time": now, **watched.to_dict(), "error": None}, output)
+    elif not quiet:
+        for text in _lines(watched, url, now):
+            render.line(text)
+    if watched.newer_trust:
+        render.warning(f"the publisher stands by version {watched.newer_trust} of the trust note: get it")
+
+
+def _say_failure(failure: LdcatError, url: str, now: int, output: Format) -> None:
+    if output is not Format.TABLE:
+        error = {"exit_code": failure.exit_code, "message": str(failure), "hint": failure.hint}
+        _document({"url": url, "time": now, "change": None, "error": error}, output)
+
+
+def _document(record: dict[str, Any], output: Format) -> None:
+    if output is Format.JSON:
+        render.json_document(record)
+    else:
+        render.json_lines([record])
+
+
+def _lines(watched: Watched, url: str, now: int) -> Iterator[str]:
+    from catalog.operate.finding import span
+
+    found, last = watched.checkpoint, watched.before
+    before = "" if last is None else f", {last.size:,} before"
+    yield f"{watched.change}  {found.origin} at {url}: {found.size:,} leaves{before}"
+    names = ", ".join(dict.fromkeys(signer.key.name for signer in watched.signers))
+    fresh = f"fresh for {span(watched.fresh_until - now)}"
+    yield f"  release {watched.last_release} is the last one; signed by {names}; {fresh}"
+    for release in watched.releases:
+        manifest = release.record.artifacts.get("manifest.json")
+        yield f"  + release {release.record.release}, manifest {manifest}"
+        yield from (f"    ! false, and taken back since: {why}" for why in release.false)
+        yield from (f"    ! {why}" for why in release.steps_back)
+        yield from (f"    x {one.severity}: {one.meant}: {one.reason}" for one in release.revokes)

@@ -1,0 +1,117 @@
+"""`ldcat rebuild`: every launch digest of a log recomputed from components, and then vouched for."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from catalog.ask.evidence_files import read_bounded
+from catalog.cli.options import (
+    LogOption,
+    LogTrustOption,
+    PassphraseOption,
+    QuietOption,
+    TableFormatOption,
+    kernels,
+    named_path,
+    require,
+)
+from catalog.errors import FalseRecord, UsageError, VerificationFailed
+from catalog.fast.match_text import fact_lines
+from catalog.fast.published import MAX_READ
+from catalog.terminal import render
+from catalog.terminal.render import Format
+
+MAX_SHOWN = 20
+"""Differences that are shown to people; JSON has them all."""
+
+
+def command(
+    log: LogOption,
+    trust: LogTrustOption,
+    cosign: Annotated[bool, typer.Option("--cosign", help="Cosign the checkpoint if everything is the same.")] = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of `ldcat keygen --for witness`."
+        ),
+    ] = None,
+    passphrase: PassphraseOption = None,
+    output: TableFormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+) -> int:
+    """Recompute every launch digest of a log from the components of its releases, and what they show, and compare.
+
+    No firmware is needed: a component has all facts that a launch digest follows from; that they are those of an image
+    is for `ldcat inspect` to say. Exit code 4 if anything differs, and 11 if the last release says what does not follow
+    from the log; then nothing is cosigned.
+    """
+    from catalog.audit.rebuild import rebuild  # cryptography takes long to load
+    from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys
+    from catalog.log.log_folder import LogFolder
+    from catalog.transparency.trust import read_trust
+    from catalog.verify.verify_release import checkpoint_of
+    from catalog.work.engine import local_engine, processors
+
+    require(output, Format.TABLE, Format.JSON)
+    if cosign and key is None:
+        raise UsageError("--cosign needs a key", "--key FILE, of ldcat keygen --for witness")
+    believed = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_READ))
+    believed.check_expiry(int(time.time()))
+    pairs = cosigner_keys(key, passphrase) if cosign and key else []
+    folder, chosen = LogFolder(log), kernels()
+    checkpoint = believed.open_uncosigned(checkpoint_of(folder))
+    with (
+        render.progress(quiet=quiet, plain=False) as begin,
+        local_engine(processors(), threads=chosen.compiled) as engine,
+    ):
+        progress = begin("rebuilt", checkpoint.size)
+        now = int(time.time())
+        rebuilt = rebuild(folder, checkpoint, now=now, engine=engine, kernels=chosen, progress=progress)
+    cosigned = cosign_now(folder, pairs, believed, only=checkpoint) if pairs and rebuilt.same else None
+    record = {
+        "origin": checkpoint.origin,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "releases": rebuilt.releases,
+        "rows": rebuilt.rows,
+        "same": rebuilt.same,
+        "differences": [found.to_dict() for found in rebuilt.differences],
+        "cosigned": cosigned and cosigned_facts(cosigned, pairs[0].key.name),
+    }
+    if output is Format.JSON:
+        render.json_document(record)
+    else:
+        for text in _lines(record):
+            render.line(text)
+    if rebuilt.is_false:
+        raise FalseRecord("the last release says what does not follow from the log", "see what differs above")
+    if not rebuilt.same:
+        raise VerificationFailed("what the log says is not what comes out", "see what differs above")
+    return 0
+
+
+def _lines(record: dict[str, Any]) -> Iterator[str]:
+    facts = [(name, record[name]) for name in ("size", "root", "releases", "rows")]
+    yield from fact_lines(facts, title=record["origin"])
+    found = record["differences"]
+    for difference in found[:MAX_SHOWN]:
+        counted = f" ({difference['rows']:,} rows)" if difference["rows"] > 1 else ""
+        yield f"  {difference['severity']}: release {difference['release']}: {difference['what']}{counted}"
+        if difference["row"]:
+            fields = [
+                (name, value) for name, value in difference["row"].items() if value is not None and name != "type"
+            ]
+            yield from (f"    {name} {value}" for name, value in fields)
+            yield f"    recomputed {difference['recomputed']}"
+    if len(found) > MAX_SHOWN:
+        yield f"  and {len(found) - MAX_SHOWN:,} more, which --format json has"
+    if record["same"]:
+        yield "  every launch digest was recomputed, and is the same"
+    if record["cosigned"]:
+        yield f"  cosigned by {record['cosigned']['cosigner']}"

@@ -1,0 +1,55 @@
+"""`ldcat serve`: a catalog or a release over HTTP, for people and programs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_place
+from catalog.terminal import render
+
+
+def command(
+    release: Annotated[
+        Any,  # Path | HostedPlace | None
+        typer.Argument(
+            parser=named_place,
+            metavar="[RELEASE]",
+            help="Folder of a catalog, of a log or of its release; or its URL. Without it the default catalog.",
+        ),
+    ] = None,
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", envvar="LDCAT_LISTEN", help="Where to listen; port 0 is any.")
+    ] = "127.0.0.1:8080",
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
+    quiet: QuietOption = False,
+) -> int:
+    """Answer lookups over HTTP, with a page for people, until SIGTERM or SIGINT.
+
+    A release that is published beside the one that is served takes its place as soon as it verifies, and is refused
+    where it does not. Requests are written down on stderr, without what was asked about. It speaks plain HTTP: put a
+    reverse proxy with TLS before it.
+    """
+    from catalog.web import server
+
+    server.need_extra("starlette", "granian", "prometheus_client")
+    from catalog.web import memory
+
+    memory.keep_little()
+    from catalog.web.current import Current
+    from catalog.web.front import Front
+    from catalog.web.metrics import Metrics
+    from catalog.web.routes import routes
+    from catalog.web.serving import serve
+
+    metrics = Metrics()
+    current = Current(release, trust, skip_verify, metrics)
+    with server.listen(listen) as listening:
+        with render.progress(quiet=quiet, plain=False) as begin:
+            current.open(begin, quiet=quiet)
+        front = Front(routes(metrics), current, metrics, log=not quiet)
+        said = f"serves at {server.url_of(listening)}"
+        serve(front, current, listening, ready=lambda: None if quiet else render.note(said))
+    return 0

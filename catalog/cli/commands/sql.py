@@ -1,0 +1,87 @@
+"""`ldcat sql`: ask a catalog in SQL, or make a local database of it."""
+
+from __future__ import annotations
+
+from itertools import islice
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from catalog.ask.sql import run_query
+from catalog.cli.options import CatalogOption, SkipVerifyOption, TableFormatOption, TrustOption, named_path, require
+from catalog.errors import UsageError
+from catalog.store.database import write_database
+from catalog.terminal import render
+from catalog.terminal.render import Format
+from catalog.verify.opening import open_asked
+
+MAX_TABLE_ROWS = 1000
+"""A table is for reading, and its columns are as wide as their widest cell: all rows have to be at hand."""
+
+
+def command(
+    query: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="QUERY",
+            help="SQL over configurations, launch_digests, firmware, launchable, kernel_hashes; revocations of a log.",
+        ),
+    ] = None,
+    catalog: CatalogOption = None,
+    database: Annotated[
+        Path | None,
+        typer.Option(
+            parser=named_path,
+            metavar="FILE",
+            help="Write a DuckDB file of views over the catalog instead; it is never published.",
+        ),
+    ] = None,
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
+    output: TableFormatOption = Format.TABLE,
+) -> None:
+    """Ask a catalog in SQL (DuckDB). A query reads the catalog and nothing else."""
+    require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
+    if (query is None) == (database is None):
+        raise UsageError("give a query, or --database FILE", "for example: ldcat sql 'FROM configurations LIMIT 3'")
+    opened = open_asked(catalog, trust, skip=skip_verify, quiet=False)
+    if opened.revocations:
+        render.warning("rows that the log revokes or deprecates are among these: column revocation says which")
+    if database is not None:
+        if opened.release:
+            raise UsageError(
+                "a database of views is not verified whenever it is asked, as a published release is",
+                "ldcat sql QUERY verifies it, and --format csv writes what it has",
+            )
+        opened.verify()
+        write_database(opened.manifest, opened.folder, database)
+        render.exact(str(database))
+        return
+    columns, rows = run_query(opened, query or "")
+    if output in (Format.JSON, Format.JSONL) and len(set(columns)) < len(columns):
+        raise UsageError("two columns have one name, and JSON would keep one of them", "name them with AS")
+    shown = ([_plain(value) for value in row] for row in rows)
+    if output is Format.TABLE:
+        render.table(columns, islice(shown, MAX_TABLE_ROWS))
+        if next(shown, None) is not None:
+            render.warning(f"there are more rows than the {MAX_TABLE_ROWS:,} shown; --format csv or jsonl shows all")
+    elif output is Format.CSV:
+        render.csv_rows(columns, shown)
+    elif output is Format.JSON:
+        render.json_document([dict(zip(columns, row, strict=True)) for row in shown])
+    else:
+        render.json_lines(dict(zip(columns, row, strict=True)) for row in shown)
+
+
+def _plain(value: Any) -> Any:
+    """Bytes as hex; lists and structures of what is plain; what JSON has no form for as text."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    known = value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and isfinite(value))
+    return value if known else str(value)

@@ -1,0 +1,259 @@
+"""`ldcat trust`: trust notes: whom to believe, made, signed, shown, and followed by the next."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from catalog.ask.evidence_files import read_bounded
+from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, passphrase_of, require
+from catalog.errors import UnknownName, UsageError
+from catalog.files.inputs import read_file
+from catalog.terminal import render
+from catalog.terminal.render import Format
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.transparency.keys import VerifierKey
+    from catalog.transparency.policy import Policy
+    from catalog.transparency.trust import Trust
+
+DAY = 86400
+MAX_TRUST = 1 << 20
+
+app = typer.Typer(help="Trust notes: which logs and witnesses to believe, signed by root keys.", no_args_is_help=True)
+
+
+class LogSignatures(StrEnum):
+    """Which signatures of a log its checkpoints need."""
+
+    ANY = "any"
+    ALL = "all"
+
+
+NoteArgument = Annotated[str, typer.Argument(metavar="NOTE|-", help="Trust note.")]
+
+
+@app.command("init")
+def init(
+    policy: Annotated[
+        Path, typer.Option(parser=named_path, metavar="FILE", help="C2SP tlog-policy: log, witness, group, quorum.")
+    ],
+    root: Annotated[list[str], typer.Option(metavar="ROLE=VKEY", help="Root key and whose it is; several.")],
+    threshold: Annotated[int, typer.Option(metavar="N", help="Root keys that have to sign the next version.")],
+    version: Annotated[int, typer.Option(metavar="N", help="One more than that of the note before.")] = 1,
+    days: Annotated[int, typer.Option(metavar="DAYS", help="Days until the note expires.")] = 365,
+    max_age: Annotated[int, typer.Option(metavar="DAYS", help="Days that a checkpoint stays fresh.")] = 7,
+    log_signatures: Annotated[
+        LogSignatures, typer.Option(help="Signatures that a log with several keys needs.")
+    ] = LogSignatures.ANY,
+) -> int:
+    """Print the text of a trust note, to be signed with `ldcat trust sign`.
+
+    A threshold of all root keys is refused: the loss of one would be the end of the note. So is a policy that cannot be
+    met, or that takes a log for a witness; of one that rests on a single witness it warns.
+    """
+    from catalog.transparency.policy import Policy
+    from catalog.transparency.trust import Trust
+
+    text = _policy(policy)
+    made = Trust(
+        version=version,
+        expires=_after(days),
+        max_age=max_age * DAY,
+        threshold=threshold,
+        roots=_roots(root),
+        policy=Policy.parse(text.encode("utf-8", "surrogateescape")),
+        policy_text=text,
+        all_log_signatures=log_signatures is LogSignatures.ALL,
+    )
+    return _print(made)
+
+
+@app.command("rotate")
+def rotate(
+    old: NoteArgument,
+    policy: Annotated[
+        Path | None, typer.Option(parser=named_path, metavar="FILE", help="C2SP tlog-policy in place of the old one.")
+    ] = None,
+    root: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE=VKEY", help="Root key more, or in place of that of the role.")
+    ] = None,
+    drop: Annotated[list[str] | None, typer.Option(metavar="ROLE", help="Role whose key is a root no more.")] = None,
+    threshold: Annotated[
+        int | None, typer.Option(metavar="N", help="Root keys that have to sign the version after it.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(metavar="DAYS", help="Days from now until the note expires.")] = None,
+    max_age: Annotated[int | None, typer.Option(metavar="DAYS", help="Days that a checkpoint stays fresh.")] = None,
+    log_signatures: Annotated[
+        LogSignatures | None, typer.Option(help="Signatures that a log with several keys needs.")
+    ] = None,
+) -> int:
+    """Print the text of the version after a trust note; what is not named stays as it is, the day it expires too.
+
+    It is signed with `ldcat trust sign` by enough roots of the old note, and enough of the new one.
+    """
+    from catalog.transparency.policy import Policy
+    from catalog.transparency.trust import read_trust
+
+    before = read_trust(read_bounded(old, sys.stdin.buffer, MAX_TRUST))
+    for role in drop or ():
+        if role not in before.roots:
+            raise UnknownName("role", role, before.roots)
+    roots = {role: key for role, key in before.roots.items() if role not in (drop or ())}
+    text = before.policy_text if policy is None else _policy(policy)
+    made = replace(
+        before,
+        version=before.version + 1,
+        expires=before.expires if days is None else _after(days),
+        max_age=before.max_age if max_age is None else max_age * DAY,
+        threshold=before.threshold if threshold is None else threshold,
+        roots=roots | _roots(root or ()),
+        policy=Policy.parse(text.encode("utf-8", "surrogateescape")),
+        policy_text=text,
+        all_log_signatures=before.all_log_signatures if log_signatures is None else log_signatures is LogSignatures.ALL,
+    )
+    return _print(made)
+
+
+@app.command("sign")
+def sign(
+    note: Annotated[str, typer.Argument(metavar="TEXT|NOTE|-", help="Text of `ldcat trust init`, or a signed note.")],
+    key: Annotated[
+        Path, typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private key of a root.")
+    ],
+    passphrase: PassphraseOption = None,
+) -> int:
+    """Print the note with one more signature."""
+    from catalog.publish.key_files import read_keys
+    from catalog.transparency.trust import read_unsigned, sign_trust
+
+    found = read_unsigned(read_bounded(note, sys.stdin.buffer, MAX_TRUST))
+    signers = [pair.signer for pair in read_keys(key, passphrase_of(passphrase))]
+    render.exact(bytes(sign_trust(found, signers, int(time.time()))).decode("utf-8", "surrogateescape").rstrip("\n"))
+    return 0
+
+
+@app.command("show")
+def show(note: NoteArgument, output: TableFormatOption = Format.TABLE) -> int:
+    """Say whom a trust note believes, and until when; it has to be signed by enough of its own root keys."""
+    from catalog.transparency.trust import read_trust
+
+    require(output, Format.TABLE, Format.JSON)
+    trust = read_trust(read_bounded(note, sys.stdin.buffer, MAX_TRUST))
+    if output is Format.JSON:
+        render.json_document(_record(trust))
+    else:
+        render.facts(_facts(trust), title=note)
+    return 0
+
+
+@app.command("check")
+def check(old: NoteArgument, new: Annotated[str, typer.Argument(metavar="NOTE", help="The version after it.")]) -> int:
+    """Whether a trust note follows another: the next version, signed by enough roots of both."""
+    from catalog.transparency.note import Note
+    from catalog.transparency.trust import follow, read_trust
+
+    before = read_trust(read_bounded(old, sys.stdin.buffer, MAX_TRUST))
+    after = follow(before, Note.parse(read_bounded(new, sys.stdin.buffer, MAX_TRUST)))
+    render.line(f"version {after.version} follows version {before.version}")
+    return 0
+
+
+def _policy(path: Path) -> str:
+    """The text of a policy, of which any byte that is no UTF-8 is refused where it is parsed."""
+    return read_file(path, limit=MAX_TRUST, regular=True).decode("utf-8", "surrogateescape")
+
+
+def _roots(said: Sequence[str]) -> dict[str, VerifierKey]:
+    """Root keys by role; raises UsageError where two have one."""
+    from catalog.transparency.keys import VerifierKey
+
+    roots = dict(map(_root, said))
+    if len(roots) < len(said):
+        raise UsageError("two root keys have one role")
+    return {role: VerifierKey.parse(key) for role, key in roots.items()}
+
+
+def _after(days: int) -> int:
+    return int(time.time()) + days * DAY
+
+
+def _print(made: Trust) -> int:
+    """The text of a note that can be signed; raises UsageError for one that should not be, MalformedInput."""
+    if 1 < made.threshold == len(made.roots):
+        raise UsageError(
+            f"a threshold of all {made.threshold} root keys cannot be met once one is lost", "name more keys"
+        )
+    if made.expires <= time.time():
+        raise UsageError("the trust note would have expired already", "--days DAYS")
+    _say_of_policy(made.policy)
+    render.exact(str(made.parse(str(made))).rstrip("\n"))
+    return 0
+
+
+def _say_of_policy(policy: Policy) -> None:
+    """What is unwise with it; raises UsageError for what cannot be."""
+    from catalog.operate.doctor_policy import policy_findings
+    from catalog.operate.finding import Severity
+
+    found = list(policy_findings(policy))
+    for finding in found:
+        if finding.severity is Severity.ERROR:
+            raise UsageError(f"the policy: {finding.subject}: {finding.what}", finding.advice)
+    for finding in found:
+        say = render.warning if finding.severity is Severity.WARNING else render.note
+        say(f"the policy: {finding.subject}: {finding.what}; {finding.advice}")
+
+
+def _root(said: str) -> tuple[str, str]:
+    role, equals, key = said.partition("=")
+    if not equals or not role or " " in role:
+        raise UsageError(f"{said!r} is no root key", "--root ROLE=VKEY, as ldcat keygen --for root prints it")
+    return role, key
+
+
+def _record(trust: Trust) -> dict[str, object]:
+    policy = trust.policy
+    return {
+        "version": trust.version,
+        "expires": trust.expires,
+        "max_age": trust.max_age,
+        "threshold": trust.threshold,
+        "log_signatures": LogSignatures.ALL if trust.all_log_signatures else LogSignatures.ANY,
+        "roots": {role: str(key) for role, key in trust.roots.items()},
+        "logs": [str(key) for key in policy.logs],
+        "witnesses": {name: str(key) for name, key in policy.witnesses.items()},
+        "witness_urls": dict(policy.witness_urls),
+        "groups": {
+            name: {"threshold": group.threshold, "members": list(group.members)}
+            for name, group in policy.groups.items()
+        },
+        "quorum": policy.quorum,
+    }
+
+
+def _facts(trust: Trust) -> list[tuple[str, object]]:
+    """Keys by name, id and type, which tell them apart; whole they are in the note, and in JSON."""
+
+    def named(key: VerifierKey) -> str:
+        return f"{key.name}+{key.key_id.hex()} ({key.type.title})"
+
+    policy = trust.policy
+    facts: list[tuple[str, object]] = [("version", trust.version), ("expires", render.moment(trust.expires))]
+    facts += [("max age", f"{trust.max_age} seconds"), ("threshold", f"{trust.threshold} of {len(trust.roots)} roots")]
+    facts += [(f"root {role}", named(key)) for role, key in trust.roots.items()]
+    facts += [("log", named(key)) for key in policy.logs]
+    if trust.all_log_signatures:
+        facts.append(("log signatures", "all that are named"))
+    for name, key in policy.witnesses.items():
+        facts.append((f"witness {name}", f"{named(key)} {policy.witness_urls.get(name, '')}".rstrip()))
+    for name, group in policy.groups.items():
+        facts.append((f"group {name}", f"{group.threshold} of {', '.join(group.members)}"))
+    return [*facts, ("quorum", policy.quorum or "none")]

@@ -1,0 +1,75 @@
+"""`ldcat verify-proof`: what a proof bundle says, from files alone."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from catalog.ask.evidence_files import read_asked_digest, read_bounded
+from catalog.cli.options import TableFormatOption, named_path, require
+from catalog.prove.remembered_proof import verified_proof
+from catalog.terminal import render
+from catalog.terminal.render import Format
+
+
+def command(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Bundle that `ldcat prove` wrote.")],
+    trust: Annotated[
+        Path,
+        typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whom you believe."),
+    ],
+    report: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|DIGEST", help="Attestation report, or launch digest, that it has to be of."),
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="A script for /bin/sh that verifies the same with sha256sum and openssl.")
+    ] = False,
+    output: TableFormatOption = Format.TABLE,
+) -> int:
+    """Verify a proof bundle offline: signatures, witnesses, age, inclusion, then what the row says.
+
+    Exit codes: 0 match, 1 unknown (another digest), 4 bad proof, 6 untrusted signer, 7 revoked, 8 stale, 9 older than
+    a checkpoint that was seen here before, 11 signed, and false by its own log.
+
+    With --show everything on stdout is a script, and the verdict a comment in it.
+    """
+    from catalog.prove.proof_bundle import MAX_BUNDLE  # cryptography takes long to load
+    from catalog.prove.proof_by_hand import as_comment, lines_by_hand
+    from catalog.prove.verify_proof import verdict_to_dict
+    from catalog.transparency.trust import read_trust
+
+    require(output, Format.TABLE, *([] if show else [Format.JSON]))
+    note = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_BUNDLE))
+    digest = None if report is None else read_asked_digest(report, sys.stdin.buffer)
+    data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
+    verdict = verified_proof(data, note, digest, now=int(time.time()))
+    record = verdict_to_dict(verdict)
+    if output is Format.JSON:
+        render.json_document(record)
+    else:
+        for text in _lines(record):
+            render.line(as_comment(text) if show else text)
+    for said in verdict.said:
+        render.note(said)
+    if show:
+        for text in lines_by_hand(data, verdict):
+            render.exact(text)
+    return verdict.outcome.exit_code
+
+
+def _lines(record: dict[str, Any]) -> list[str]:
+    from catalog.fast.match_text import fact_lines
+
+    facts = [("why", record["why"])]
+    facts += [(name, value) for name, value in (record["row"] or {}).items() if value is not None and name != "type"]
+    if record["checkpoint"]:
+        facts += [("log", record["checkpoint"]["origin"]), ("leaves", record["checkpoint"]["size"])]
+        facts += [("signed by", signer["name"]) for signer in record["signers"]]
+    if until := record["fresh_until"]:
+        facts.append(("fresh until", render.moment(until)))
+    return list(fact_lines(facts, title=record["outcome"]))

@@ -1,0 +1,186 @@
+"""`ldcat vmsa`: show, build and compare VMSA pages, the initial state of a vCPU."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from catalog.ask.vmsa_pages import MAX_INPUT, PageRequest, SaveArea, differences
+from catalog.cli.options import (
+    BuildsOption,
+    QuietOption,
+    SkipVerifyOption,
+    TableFormatOption,
+    TrustOption,
+    named_path,
+    parse_number,
+    require,
+    signature_number,
+)
+from catalog.errors import UsageError
+from catalog.files.inputs import read_start, unreadable
+from catalog.files.outputs import write_whole
+from catalog.terminal import render
+from catalog.terminal.render import Format
+from catalog.verify.opening import known_builds
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Show, build and compare VMSA pages: the 4096 bytes of a vCPU that SEV-ES and SEV-SNP measure.",
+)
+
+_START = "Where an AP starts"
+_VCPU = "vCPU"
+
+PageArgument = Annotated[
+    str,
+    typer.Argument(metavar="FILE|-", help="A page as 4096 bytes, as hex, or as JSON of this command; - reads stdin."),
+]
+
+
+@app.command("show")
+def show(file: PageArgument, output: TableFormatOption = Format.TABLE) -> None:
+    """Show a VMSA page: segments, registers, bytes without a name, hashes, and the VMM profiles that make it."""
+    require(output, Format.TABLE, Format.JSON, Format.HEX)
+    _print(_read(file), output)
+
+
+@app.command("build")
+def build(
+    vmm: Annotated[str | None, typer.Option(metavar="PROFILE", help="VMM profile, such as qemu-kvm-init2.")] = None,
+    technology: Annotated[str, typer.Option("--technology", "-t", help="sev-es or sev-snp.")] = "sev-snp",
+    ap: Annotated[
+        bool, typer.Option("--ap", help="The page of an AP, not of the BSP.", rich_help_panel=_START)
+    ] = False,
+    firmware: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Build by name or SHA-256, image or record file, whose reset vector it is.",
+            rich_help_panel=_START,
+        ),
+    ] = None,
+    reset_vector: Annotated[
+        int | None,
+        typer.Option(
+            parser=parse_number, metavar="N", help="The reset vector without a firmware.", rich_help_panel=_START
+        ),
+    ] = None,
+    vcpu_type: Annotated[
+        str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_VCPU)
+    ] = None,
+    vcpu_signature: Annotated[
+        int | None,
+        typer.Option(parser=parse_number, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_VCPU),
+    ] = None,
+    vcpu_family: Annotated[
+        int | None, typer.Option(parser=parse_number, metavar="N", help="vCPU family.", rich_help_panel=_VCPU)
+    ] = None,
+    vcpu_model: Annotated[
+        int | None, typer.Option(parser=parse_number, metavar="N", help="vCPU model.", rich_help_panel=_VCPU)
+    ] = None,
+    vcpu_stepping: Annotated[
+        int | None, typer.Option(parser=parse_number, metavar="N", help="vCPU stepping.", rich_help_panel=_VCPU)
+    ] = None,
+    sev_features: Annotated[
+        int | None,
+        typer.Option(
+            parser=parse_number,
+            metavar="BITS",
+            help="sev_features of the VMSA; 0x1 under SEV-SNP and 0 under SEV-ES by default.",
+            rich_help_panel=_VCPU,
+        ),
+    ] = None,
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            parser=named_path,
+            metavar="FILE",
+            help="Write the 4096 bytes there, and print the path instead.",
+        ),
+    ] = None,
+    catalog: BuildsOption = None,
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
+    output: TableFormatOption = Format.HEX,
+    quiet: QuietOption = False,
+) -> None:
+    """Build the VMSA page of a BSP or AP as `ldcat measure` hashes it, in hex or as a file."""
+    require(output, Format.HEX, Format.TABLE, Format.JSON)
+    request = PageRequest(
+        technology=technology,
+        vmm=vmm,
+        ap=ap,
+        firmware=firmware,
+        reset_vector=reset_vector,
+        vcpu_type=vcpu_type,
+        vcpu_signature=signature_number(vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping),
+        sev_features=sev_features,
+    )
+    builds = {} if firmware is None else known_builds(catalog, trust, skip=skip_verify, quiet=quiet)
+    area, ignored = request.build(builds)
+    if target is None:
+        _print(area, output)
+    else:
+        write_whole(target, area.page)
+        render.exact(str(target))
+    if ignored and not quiet:
+        render.note(f"this page does not depend on: {', '.join(ignored)}")
+
+
+@app.command("diff")
+def diff(a: PageArgument, b: PageArgument, output: TableFormatOption = Format.TABLE) -> int:
+    """Compare two VMSA pages by register, segment field and unnamed bytes; exit code 0 when equal, 1 when not."""
+    require(output, Format.TABLE, Format.JSON)
+    if a == b == "-":
+        raise UsageError("stdin can be read once only", "give one of the two as a file")
+    found = differences(_read(a), _read(b))
+    if output is Format.JSON:
+        rows = [{"what": one.what, "a": one.a, "b": one.b} for one in found]
+        render.json_document({"equal": not found, "differences": rows})
+    elif found:
+        render.table(("what", "A", "B"), [(one.what, one.a, one.b) for one in found])
+    return 1 if found else 0
+
+
+def _read(file: str) -> SaveArea:
+    if file != "-":
+        return SaveArea.parse(read_start(Path(file), MAX_INPUT + 1), file)
+    try:
+        data = sys.stdin.buffer.read(MAX_INPUT + 1)
+    except (OSError, ValueError) as error:
+        raise unreadable(Path(file), error) from error
+    return SaveArea.parse(data, "stdin")
+
+
+def _print(area: SaveArea, output: Format) -> None:
+    if output is Format.HEX:
+        render.line(area.page.hex())
+        return
+    record = area.to_dict()
+    if output is Format.JSON:
+        render.json_document(record)
+        return
+    hashes = [("SHA-256", record["sha256"]), ("SHA-384, measured by SNP", record["sha384"])]
+    render.facts([*hashes, *(("made by", _origin(origin)) for origin in record["profiles"])], title="VMSA page")
+    render.table(
+        ("segment", "selector", "attrib", "limit", "base"),
+        [(name, *segment.values()) for name, segment in record["segments"].items()],
+    )
+    if record["registers"]:
+        render.facts(record["registers"].items(), title="registers that are not zero")
+    if record["unnamed"]:
+        render.facts(((run["offset"], run["data"]) for run in record["unnamed"]), title="bytes without a name")
+
+
+def _origin(origin: dict[str, Any]) -> str:
+    """One line, such as `qemu-kvm-init2 under sev-snp: BSP at 0xfffffff0, sev_features 0x1`."""
+    text = f"{origin['vmm']} under {origin['technology']}: {origin['vcpu'].upper()} at {origin['start']}"
+    if origin["vcpu_signature"]:
+        text += f", vCPU signature {origin['vcpu_signature']} ({', '.join(origin['vcpu_types']) or 'no name'})"
+    return f"{text}, sev_features {origin['sev_features']}"

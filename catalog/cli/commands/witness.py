@@ -1,0 +1,180 @@
+"""`ldcat witness`: cosign the checkpoints of logs as a service, and ask such services to cosign."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from catalog.ask.evidence_files import read_bounded
+from catalog.cli.options import LogOption, PassphraseOption, TableFormatOption, named_path, passphrase_of, require
+from catalog.errors import UntrustedSigner, WitnessRefused
+from catalog.terminal import render
+from catalog.terminal.render import Format
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.publish.witness_requests import Asked, Submission
+    from catalog.transparency.keys import VerifierKey
+
+ANSWER_SECONDS = 60
+"""In which every witness has to have answered, whatever it is asked."""
+
+MAX_AT_ONCE = 64
+"""Witnesses that are asked at one time."""
+
+app = typer.Typer(help="Witnesses (C2SP tlog-witness): be one, and ask them.", no_args_is_help=True)
+
+
+@app.command("serve")
+def serve(
+    key: Annotated[
+        Path, typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the witness.")
+    ],
+    logs: Annotated[
+        Path,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_WITNESS_LOGS", help="tlog-policy, for its log lines."
+        ),
+    ],
+    db: Annotated[
+        Path,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_WITNESS_DB", help="Database of what was cosigned."
+        ),
+    ],
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", envvar="LDCAT_WITNESS_LISTEN", help="Where to listen; port 0 is any.")
+    ],
+    create: Annotated[bool, typer.Option("--create", help="Make the database, for a witness with new keys.")] = False,
+    passphrase: PassphraseOption = None,
+) -> int:
+    """Cosign checkpoints that go on from the last one cosigned, until SIGTERM or SIGINT.
+
+    It speaks plain HTTP: put a reverse proxy with TLS before it. A witness that has forgotten may cosign a fork, so
+    that without its database it does not start.
+    """
+    from catalog.web import server
+    from catalog.web.witness_app import witness_app
+
+    server.need_extra("starlette", "uvicorn")
+    from catalog.publish.key_files import read_keys
+    from catalog.publish.witness_store import WitnessStore
+    from catalog.transparency.policy import MAX_POLICY, Policy
+    from catalog.transparency.witness import Witness
+
+    policy = Policy.parse(read_bounded(str(logs), sys.stdin.buffer, MAX_POLICY))
+    witness = Witness.of(policy.logs, [pair.signer for pair in read_keys(key, passphrase_of(passphrase))])
+    with server.listen(listen) as listening:
+        store = WitnessStore.create(db) if create else WitnessStore.open(db)
+        names = ", ".join(dict.fromkeys(signer.key.name for signer in witness.signers))
+        said = f"{names} witnesses {', '.join(witness.logs)} at {server.url_of(listening)}"
+        web = witness_app(witness, store, lambda: int(time.time()))
+        server.serve(web, listening, ready=lambda: render.note(said))
+    return 0
+
+
+@app.command("ask")
+def ask(
+    log: LogOption,
+    trust: Annotated[
+        Path,
+        typer.Option(
+            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note, whose policy says the witnesses."
+        ),
+    ],
+    allow_http: Annotated[
+        bool, typer.Option("--allow-http", help="Ask witnesses on other machines over plain HTTP, too.")
+    ] = False,
+    output: TableFormatOption = Format.TABLE,
+) -> int:
+    """Have the published checkpoint cosigned by every witness of a policy that has an address.
+
+    What they cosign is verified, and added to the checkpoint; what is there already stays. Exit code 6 where the quorum
+    is not reached then, 8 where it is reached by cosignatures that are too old. Exit code 12 is an alarm: a witness saw
+    more leaves than this log has, or other ones.
+    """
+    from catalog.log.log_folder import LogFolder
+    from catalog.publish.witness_requests import Submission
+    from catalog.transparency.note import MAX_NOTE, Verified
+    from catalog.transparency.trust import read_trust
+
+    require(output, Format.TABLE, Format.JSON)
+    believed = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
+    believed.check_expiry(int(time.time()))
+    submission = Submission.of(LogFolder(log), believed.policy)
+    asked = _ask_all(submission, allow_http=allow_http)
+    note = submission.add([line for answer in asked.values() for line in answer.cosignatures])
+    signers = submission.signers(note)
+    rows = _rows(submission, asked, signers)
+    _show(submission, rows, output)
+    if alarmed := [str(row["witness"]) for row in rows if row["alarm"]]:
+        raise WitnessRefused(
+            f"this log is not what {', '.join(alarmed)} saw of it: it was rolled back or forked",
+            "publish nothing more: find out whether a backup was restored, or who else has the keys of the log",
+        )
+    if not believed.policy.accepts(signers):
+        missing = [name for name, key in believed.policy.witnesses.items() if key not in signers]
+        raise UntrustedSigner(f"the quorum is not reached: not cosigned by {', '.join(missing)}", "ask again later")
+    if believed.policy.quorum is not None:
+        believed.check_fresh([Verified(key, at) for key, at in signers.items()], None, int(time.time()))
+    return 0
+
+
+def _ask_all(submission: Submission, *, allow_http: bool) -> dict[str, Asked]:
+    """All at once, and until one deadline, so that one that hangs keeps no other one waiting; by address."""
+    from catalog.net.http_client import Deadline
+    from catalog.net.http_post import post
+
+    asking = partial(post, allow_http=allow_http, deadline=Deadline.after(ANSWER_SECONDS))
+    addresses = list(submission.addresses)
+    with ThreadPoolExecutor(MAX_AT_ONCE) as pool:
+        answers = pool.map(lambda address: submission.ask(address, asking), addresses)
+        return dict(zip(addresses, answers, strict=True))
+
+
+def _rows(
+    submission: Submission, asked: Mapping[str, Asked], signers: Mapping[VerifierKey, int]
+) -> list[dict[str, object]]:
+    """As JSON has them: each witness of the policy, and what came of asking it."""
+    from catalog.publish.witness_requests import Asked
+
+    rows: list[dict[str, object]] = []
+    for name, key in submission.policy.witnesses.items():
+        address = submission.policy.witness_urls.get(name, "").removesuffix("/")
+        answer = asked[address] if address else Asked((), "no address")
+        is_new = (key.name, key.key_id) in {(line.name, line.key_id) for line in answer.cosignatures}
+        rows.append(
+            {
+                "witness": name,
+                "address": address or None,
+                "cosigned": key in signers,
+                "cosignature": "no" if key not in signers else "now" if is_new else "had",
+                "time": signers.get(key),
+                "status": answer.status,
+                "alarm": answer.is_alarm,
+                "why": answer.why,
+            }
+        )
+    return rows
+
+
+def _show(submission: Submission, rows: list[dict[str, object]], output: Format) -> None:
+    if output is Format.JSON:
+        found = submission.checkpoint
+        checkpoint = {"origin": found.origin, "size": found.size, "root": found.root.hex()}
+        render.json_document({"checkpoint": checkpoint, "witnesses": rows})
+    else:
+        said = [(str(row["witness"]), _words(row)) for row in rows]
+        render.facts([("leaves", submission.checkpoint.size), *said], title=submission.checkpoint.origin)
+
+
+def _words(row: Mapping[str, object]) -> str:
+    cosigned = {"now": "cosigned", "had": "has cosigned before, and not now", "no": "not cosigned"}
+    words = f"ALARM, {cosigned[str(row['cosignature'])]}" if row["alarm"] else cosigned[str(row["cosignature"])]
+    return f"{words}: {row['why']}" if row["why"] else words

@@ -1,0 +1,195 @@
+"""Evidence on the command line: its options, shared by the commands that take it, and its answer as lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.report import HOST_REQUESTED, AttestationReport
+from catalog.ask.answer import NOT_VERIFIED, Answer, Proofs
+from catalog.ask.evidence import Evidence, LaunchMeasureData
+from catalog.ask.evidence_files import read_certificates, read_evidence, read_roots, read_tik
+from catalog.cli.options import named_path, parse_number
+from catalog.errors import UsageError
+from catalog.fast.match import shared_digest
+from catalog.fast.match_text import fact_lines, match_lines
+
+_REPORT = "Attestation reports (SEV-SNP)"
+_MEASURE = "Launch measurements (SEV and SEV-ES)"
+
+EvidenceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DIGEST|FILE|-",
+        help="Launch digest in hex or base64, or a file: attestation report (raw, hex, JSON, Azure HCL blob), "
+        "LAUNCH_MEASURE data (QMP JSON, virsh domlaunchsecinfo); - reads stdin.",
+    ),
+]
+CertsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--certs",
+        parser=named_path,
+        metavar="DIR|FILE",
+        envvar="LDCAT_CERTS",
+        help="VCEK or VLEK, ASK or ASVK, and ARK, to verify the report with: PEM, DER or a certificate table, from "
+        "wherever.",
+        rich_help_panel=_REPORT,
+    ),
+]
+RootOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        parser=named_path,
+        metavar="FILE",
+        envvar="LDCAT_ROOT",
+        help="An ARK that you trust besides AMD's for Milan, Genoa and Turin.",
+        rich_help_panel=_REPORT,
+    ),
+]
+TikOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--tik",
+        parser=named_path,
+        metavar="FILE",
+        help="Transport integrity key of the launch session, 16 bytes, or TEK and TIK, 32. Never printed.",
+        rich_help_panel=_MEASURE,
+    ),
+]
+NonceOption = Annotated[
+    str | None,
+    typer.Option("--nonce", metavar="HEX", help="Nonce, where the data do not end with it.", rich_help_panel=_MEASURE),
+]
+ApiMajorOption = Annotated[
+    int | None,
+    typer.Option(parser=parse_number, metavar="N", help="API version of the SEV firmware.", rich_help_panel=_MEASURE),
+]
+ApiMinorOption = Annotated[
+    int | None,
+    typer.Option(parser=parse_number, metavar="N", help="API version of the SEV firmware.", rich_help_panel=_MEASURE),
+]
+BuildIdOption = Annotated[
+    int | None,
+    typer.Option(parser=parse_number, metavar="N", help="Build id of the SEV firmware.", rich_help_panel=_MEASURE),
+]
+PolicyOption = Annotated[
+    int | None,
+    typer.Option(
+        parser=parse_number, metavar="BITS", help="Guest policy of the launch session.", rich_help_panel=_MEASURE
+    ),
+]
+DebugDigestOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIGEST", help="Launch digest as the host says it is: a hint, tried first.", rich_help_panel=_MEASURE
+    ),
+]
+
+
+def gather(
+    asked: str,
+    *,
+    certs: Path | None,
+    root: Path | None,
+    tik: Path | None,
+    nonce: str | None,
+    api_major: int | None,
+    api_minor: int | None,
+    build_id: int | None,
+    policy: int | None,
+    debug_digest: str | None,
+) -> tuple[Evidence, Proofs]:
+    """The evidence asked about with what was said of it, and what verifies it."""
+    evidence = read_evidence(asked, sys.stdin.buffer, with_tik=tik is not None)
+    said = {"api_major": api_major, "api_minor": api_minor, "build_id": build_id, "policy": policy}
+    value = evidence.value
+    if isinstance(value, LaunchMeasureData):
+        nonce_bytes = None if nonce is None else _nonce(nonce)
+        evidence = Evidence(evidence.form, value.completed({**said, "nonce": nonce_bytes}))
+    elif nonce is not None or any(number is not None for number in said.values()):
+        raise UsageError(
+            f"nonce, API version, build id and policy belong to LAUNCH_MEASURE, and this is: {evidence.form}"
+        )
+    is_report = isinstance(value, AttestationReport)
+    if not is_report and str(certs) == os.environ.get("LDCAT_CERTS"):
+        certs = None  # a setting of this machine, and no word on this evidence
+    if (not is_report or certs is None) and str(root) == os.environ.get("LDCAT_ROOT"):
+        root = None
+    proofs = Proofs(
+        certificates=read_certificates(certs) if certs else (),
+        roots=read_roots(root) if root else (),
+        now=time.time(),
+        tik=read_tik(tik) if tik else None,
+        debug_digest=None if debug_digest is None else LaunchDigest.parse(debug_digest),
+    )
+    return evidence, proofs
+
+
+def answer_lines(answer: Answer) -> Iterator[str]:
+    """What the evidence is and what verifies it, the notes on it, then the matches."""
+    yield from evidence_lines(answer)
+    yield from match_lines(answer.matches)
+
+
+def evidence_lines(answer: Answer) -> Iterator[str]:
+    """What the evidence is, what verifies it, and the notes on it; nothing of a digest, which says nothing itself."""
+    value = answer.evidence.value
+    if isinstance(value, AttestationReport):
+        yield from fact_lines(_report_facts(value), title=answer.evidence.form)
+        yield from verification_lines(answer)
+    elif isinstance(value, LaunchMeasureData):
+        shown = answer.digest.hex() if answer.digest else "unknown"
+        yield from fact_lines([("launch digest", shown)], title=answer.evidence.form)
+    for note in answer.notes:
+        if note not in shared_digest(answer.matches):  # that one comes behind the matches
+            yield f"  ! {note}"
+
+
+def verification_lines(answer: Answer) -> Iterator[str]:
+    """What the certificates say of a report, or that there are none; nothing of other evidence."""
+    if answer.report is None:
+        return
+    if answer.endorsement is None:
+        yield f"  ? {NOT_VERIFIED}"
+    else:
+        marks = {True: "ok", False: "FAILED", None: "note"}
+        for finding in answer.endorsement.findings:
+            yield f"  {marks[finding.passed]:<6} {finding.check}: {finding.detail}"
+        root = " and the root" if answer.endorsement.trusted_by == "given" else ""
+        yield f"  {'verified' if answer.endorsement.verified else 'NOT VERIFIED'} with the certificates{root} given"
+
+
+def _report_facts(report: AttestationReport) -> list[tuple[str, object]]:
+    policy = [name for name, value in report.policy.to_dict().items() if value is True]
+    product = report.product.name if report.product else "not said"
+    if report.cpuid:
+        product += " (family {:#x}, model {:#x}, stepping {:#x})".format(*report.cpuid)
+    return [
+        ("version", report.version),
+        ("launch digest", report.measurement.hex()),
+        ("policy", f"{report.policy_bits:#x} ({', '.join(policy) or 'nothing allowed'})"),
+        ("VMPL", "asked for by the host" if report.vmpl == HOST_REQUESTED else report.vmpl),
+        ("guest SVN", report.guest_svn),
+        ("REPORT_DATA", report.report_data.hex()),
+        ("HOST_DATA", report.host_data.hex()),
+        ("product", product),
+        ("reported TCB", report.reported_tcb),
+        ("SNP firmware", report.current),
+        ("signed by", report.signing_key),
+    ]
+
+
+def _nonce(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no nonce", "give 32 hex digits") from error

@@ -1,0 +1,1 @@
+"""Diff: what changed from one catalog or release to another."""

@@ -1,0 +1,70 @@
+"""Axes of two catalogs compared: values that rows of a technology have now, or have no more, whatever the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from catalog.diff.component_changes import ComponentChange
+from catalog.rows.numbers import as_ranges
+from catalog.store.catalog_axes import Axes
+
+AXES = {
+    "kernel_hashes_sha256": "kernel hashes",
+    "vmm": "VMM profiles",
+    "vcpu_signature": "vCPU signatures",
+    "sev_features": "sev_features",
+    "vcpus": "vCPU counts",
+}
+"""What rows of one image and technology differ in, and how people call it."""
+
+_NUMBERS = ("vcpu_signature", "sev_features", "vcpus")
+"""Those that are no components, which are told by themselves."""
+
+
+Values = Mapping[tuple[str, str], Mapping[str, set[Any]]]
+"""By technology and image, the values of each axis."""
+
+
+def axis_changes(old: Values, new: Values) -> Iterator[ComponentChange]:
+    """Of technologies that both have."""
+    before, after = _of_technologies(old), _of_technologies(new)
+    for technology in sorted(before.keys() & after.keys()):
+        for axis in _NUMBERS:
+            values = before[technology][axis], after[technology][axis]
+            for change, some in (("gone", values[0] - values[1]), ("added", values[1] - values[0])):
+                if some - {None}:
+                    what = listed(axis, sorted(some - {None}), {})
+                    yield ComponentChange(f"{technology} {AXES[axis]}", "", change, what)
+
+
+def values_of(axes: Sequence[Axes]) -> Values:
+    """What occurs in a catalog."""
+    found: dict[tuple[str, str], dict[str, set[Any]]] = {}
+    for one in axes:
+        values = found.setdefault((one.technology, one.firmware), {axis: set() for axis in AXES})
+        values["kernel_hashes_sha256"].add(one.kernel_hashes)
+        values["vmm"].add(one.vmm)
+        for axis, some in zip(_NUMBERS, (one.signatures, one.features, one.counts), strict=True):
+            values[axis] |= set(some) or {None}
+    return found
+
+
+def listed(axis: str, values: Sequence[str | int | None], kernels: Mapping[str, str]) -> str:
+    """Values of an axis for people. kernels: names of kernel hashes tables by SHA-256."""
+    if axis == "vcpus":
+        return as_ranges(sorted(value for value in values if isinstance(value, int)))
+    if axis == "kernel_hashes_sha256":
+        return ", ".join("none" if value is None else kernels.get(str(value), str(value)) for value in values)
+    form = {"vcpu_signature": "#010x", "sev_features": "#x"}.get(axis, "")
+    return ", ".join("none" if value is None else format(value, form) for value in values)
+
+
+def _of_technologies(values: Values) -> Mapping[str, Mapping[str, set[Any]]]:
+    """Of all images of a technology together."""
+    found: dict[str, dict[str, set[Any]]] = {}
+    for (technology, _), axes in values.items():
+        together = found.setdefault(technology, {axis: set() for axis in AXES})
+        for axis, some in axes.items():
+            together[axis] |= some
+    return found

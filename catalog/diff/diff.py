@@ -1,0 +1,210 @@
+"""Diff: what one catalog has that another has not, by why: other inputs, or another rule for the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.diff.axis_changes import AXES, Values, axis_changes, listed, values_of
+from catalog.diff.component_changes import ComponentChange, component_changes, revocation_changes
+from catalog.diff.heat import UNCHANGED, Heat, heat
+from catalog.diff.key_changes import key_changes
+from catalog.diff.row_changes import ADDED, INPUTS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, comparable, row_changes
+from catalog.log.revocation_list import revocations_at
+from catalog.spec.cross_product import Progress
+from catalog.store.catalog import Catalog
+from catalog.store.catalog_axes import axes_of
+from catalog.transparency.trust import Trust
+from catalog.verify.consistency import continuation
+
+CHANGE_COLUMNS = ("change", "technology", *INPUTS, "old_digest", "new_digest", "revocation")
+"""Of a row that differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """Rows of one image under one technology that changed in one way.
+
+    names: of the image's builds. rows: how many. values: of each axis, in order. fresh: those of them that the other
+    catalog does not have with this image and technology; alone: whether it has none of it at all.
+    """
+
+    change: str
+    technology: str
+    firmware_sha256: str
+    names: tuple[str, ...]
+    rows: int
+    values: Mapping[str, Sequence[str | int | None]]
+    fresh: Mapping[str, Sequence[str | int | None]]
+    alone: bool
+
+    def summary(self, kernels: Mapping[str, str]) -> str:
+        """One line about its rows. kernels: names of kernel hashes tables by SHA-256."""
+        many = f"{self.rows:,} {'digest' if self.rows == 1 else 'digests'}"
+        if self.change == RULE_CHANGED:
+            return f"{many}, of the same inputs"
+        if self.change in REVOCATIONS:
+            return f"{many}, {self.change}"
+        word = "new" if self.change == ADDED else "gone"
+        if self.alone:
+            return f"{many}, all that there {'is' if self.change == ADDED else 'was'} of it"
+        if not self.fresh:
+            return f"{many}, combinations that are {word}"
+        parts = (f"{AXES[axis]} {listed(axis, values, kernels)}" for axis, values in self.fresh.items())
+        return f"{many}; only {' and '.join(parts)} are {word}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "change": self.change,
+            "technology": self.technology,
+            "firmware": list(self.names),
+            "firmware_sha256": self.firmware_sha256,
+            "rows": self.rows,
+            "values": {axis: list(values) for axis, values in self.values.items()},
+            "only_in_one": {axis: list(values) for axis, values in self.fresh.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """counts: rows by change, the unchanged ones too. history: how the checkpoints go together, where both have one.
+
+    heat: the same by image and axes. born_revoked: added and rule-changed rows that the new catalog's log revokes, or
+    deprecates. uncompared: technologies of which a catalog keeps distinguished digests only.
+    """
+
+    history: str | None
+    components: Sequence[ComponentChange]
+    groups: Sequence[RowGroup]
+    counts: Mapping[str, int]
+    heat: Heat
+    born_revoked: int
+    uncompared: Sequence[str]
+    kernels: Mapping[str, str]
+
+    @property
+    def same(self) -> bool:
+        """Whether they have the same components and rows."""
+        return not self.components and not self.groups
+
+    def why(self) -> str | None:
+        """What may have changed the rule of rows with the same inputs; None where there are none."""
+        if not self.counts[RULE_CHANGED]:
+            return None
+        rules = [one for one in self.components if one.change == "changed" and one.kind in ("VMM profile", "generator")]
+        rules += [one for one in self.components if one.kind == "firmware" and one.what.startswith("record ")]
+        said = "; ".join(f"{one.kind} {one.name}: {one.what}".replace(" :", ":") for one in rules)
+        return said or "nothing that the catalogs say explains it"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it, without the rows."""
+        return {
+            "same": self.same,
+            "history": self.history,
+            "counts": dict(self.counts),
+            "born_revoked": self.born_revoked,
+            "rule_changed_because": self.why(),
+            "components": [one.to_dict() for one in self.components],
+            "groups": [group.to_dict() for group in self.groups],
+            "uncompared": list(self.uncompared),
+        }
+
+
+@contextmanager
+def diff(
+    old: Catalog, new: Catalog, progress: Progress, trust: Trust | None = None
+) -> Iterator[tuple[Diff, Iterator[dict[str, Any]]]]:
+    """What differs, and all rows that do, each as JSON has it, to be read while this is open.
+
+    progress: told of rows. trust: whose signatures count, of two releases. Raises VerificationFailed for two
+    checkpoints of one log that do not go together, and for a catalog that is not what its manifest says; Unreadable,
+    MalformedRecord.
+    """
+    both = (old.release, new.release) if old.release and new.release else None
+    history = continuation(*both) if both else None
+    before, after = (revocations_at(one.release) if one.release else () for one in (old, new))
+    components = [*component_changes(old, new), *revocation_changes(before, after)]
+    components += key_changes(*both, trust) if both else ()
+    compared, uncompared = comparable(old, new)
+    axes = [axes_of(one, compared) for one in (old, new)]
+    values = [values_of(one) for one in axes]
+    components += axis_changes(*values)
+    with row_changes(old, new, (before, after), progress) as connection:
+        groups = _groups(connection, old, new, values)
+        counts = dict.fromkeys((ADDED, WITHDRAWN, RULE_CHANGED, UNCHANGED, *REVOCATIONS), 0)
+        for group in groups:
+            counts[group.change] += group.rows
+        every = sum(entry.rows for name, entry in new.manifest.technologies.items() if name in compared)
+        counts[UNCHANGED] = every - counts[ADDED] - counts[RULE_CHANGED]
+        found = Diff(
+            history=history,
+            components=components,
+            groups=groups,
+            counts=counts,
+            heat=heat(connection, axes[1], (new, old)),
+            born_revoked=_born_revoked(connection),
+            uncompared=uncompared,
+            kernels=_kernel_names(old, new),
+        )
+        yield found, _rows(connection)
+
+
+def _born_revoked(connection: Any) -> int:
+    counted = "SELECT count(*) FROM changes WHERE change IN (?, ?) AND revocation IS NOT NULL"
+    (count,) = connection.execute(counted, [ADDED, RULE_CHANGED]).fetchone()
+    return int(count)
+
+
+def _groups(connection: Any, old: Catalog, new: Catalog, values_of_both: Sequence[Values]) -> list[RowGroup]:
+    columns = ", ".join(f"list(DISTINCT {axis})" for axis in AXES)
+    found = connection.execute(
+        f"SELECT change, technology, firmware_sha256, count(*), {columns} FROM changes "  # noqa: S608 - ours
+        "GROUP BY change, technology, firmware_sha256 ORDER BY change, technology, firmware_sha256"
+    ).fetchall()
+    has = dict(zip((ADDED, WITHDRAWN), values_of_both, strict=True))
+    names = [_names(catalog) for catalog in (new, old)]
+    groups = []
+    for change, technology, firmware, rows, *lists in found:
+        values = {
+            axis: sorted(map(_plain, listed), key=lambda value: (value is not None, value))
+            for axis, listed in zip(AXES, lists, strict=True)
+        }
+        other = has.get(change, {}).get((technology, firmware.hex()))
+        fresh = {
+            axis: [value for value in values[axis] if value not in other[axis]] for axis in AXES if other is not None
+        }
+        groups.append(
+            RowGroup(
+                change=change,
+                technology=technology,
+                firmware_sha256=firmware.hex(),
+                names=names[0].get(firmware) or names[1].get(firmware, ()),
+                rows=rows,
+                values=values,
+                fresh={axis: found for axis, found in fresh.items() if found},
+                alone=other is None,
+            )
+        )
+    return sorted(groups, key=lambda group: (group.change, group.technology, group.names, group.firmware_sha256))
+
+
+def _rows(connection: Any) -> Iterator[dict[str, Any]]:
+    result = connection.execute(f"SELECT {', '.join(CHANGE_COLUMNS)} FROM changes ORDER BY ALL")  # noqa: S608 - our names
+    while rows := result.fetchmany(10_000):
+        for row in rows:
+            yield dict(zip(CHANGE_COLUMNS, map(_plain, row), strict=True))
+
+
+def _plain(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _names(catalog: Catalog) -> Mapping[bytes, tuple[str, ...]]:
+    return {image: tuple(row["name"] for row in rows) for image, rows in catalog.firmware.items()}
+
+
+def _kernel_names(*catalogs: Catalog) -> Mapping[str, str]:
+    return {table.hex(): rows[0]["name"] for catalog in catalogs for table, rows in catalog.kernel_hashes.items()}

@@ -1,0 +1,72 @@
+"""Heat: how many rows of each image changed, by technology, VMM profile and vCPU counts: what a picture shows."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.diff.row_changes import WITHDRAWN
+from catalog.store.catalog import Catalog
+from catalog.store.catalog_axes import Axes
+from catalog.store.images import Image, images
+
+UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Rows of a technology under a profile, with some vCPU counts: from `first` to `last`; None: not measured."""
+
+    technology: str
+    vmm: str | None
+    first: int | None
+    last: int | None
+
+    @property
+    def counts(self) -> str:
+        """For people; empty where vCPUs are not measured."""
+        return "" if self.first is None else str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """rows: of each image, in order, for each column how many rows there are of each kind of change; none: empty."""
+
+    columns: Sequence[Column]
+    rows: Sequence[tuple[Image, Sequence[Mapping[str, int]]]]
+
+
+def heat(connection: Any, axes: Sequence[Axes], catalogs: Sequence[Catalog]) -> Heat:
+    """connection: of `row_changes`. axes: of the new catalog. catalogs: whose names images have, the new one first."""
+    changed = connection.execute(
+        "SELECT change, technology, firmware_sha256, vmm, vcpus, count(*) FROM changes GROUP BY ALL"
+    ).fetchall()
+    cells: defaultdict[tuple[str, str, str | None, int], Counter[str]] = defaultdict(Counter)
+    ends: dict[tuple[str, str | None, int], set[int]] = {}
+    for one in axes:
+        for count in one.counts or (0,):
+            cells[one.firmware, one.technology, one.vmm, _bin(count)][UNCHANGED] += one.each
+            ends.setdefault((one.technology, one.vmm, _bin(count)), set()).add(count)
+    for change, technology, firmware, vmm, count, many in changed:
+        cell = cells[firmware.hex(), technology, vmm, _bin(count or 0)]
+        cell[change] += many
+        if change != WITHDRAWN:
+            cell[UNCHANGED] -= many
+        ends.setdefault((technology, vmm, _bin(count or 0)), set()).add(count or 0)
+    places = sorted(ends, key=lambda place: (place[0], place[1] or "", place[2]))
+    columns = [
+        Column(technology, vmm, min(ends[technology, vmm, number]) or None, max(ends[technology, vmm, number]) or None)
+        for technology, vmm, number in places
+    ]
+    rows = [
+        (image, [+cells.get((image.sha256, *place), Counter()) for place in places])
+        for image in images({sha256 for sha256, *_ in cells}, catalogs)
+    ]
+    return Heat(columns, rows)
+
+
+def _bin(count: int) -> int:
+    """1; 2; 3 and 4; 5 to 8; and so on. 0: no vCPU is measured."""
+    return count and (count - 1).bit_length() + 1

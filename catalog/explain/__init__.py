@@ -1,0 +1,1 @@
+"""Explain: why a launch digest is not the expected one."""

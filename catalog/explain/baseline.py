@@ -1,0 +1,175 @@
+"""What an explanation starts from: the configuration that is expected, what a catalog has, or the embedded default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.vcpu import VcpuSignature
+from catalog.ask.measure import Measured, Workbench, request_of
+from catalog.errors import UsageError
+from catalog.explain.search_space import Kernel, KernelFiles, kernel_of_record
+from catalog.files import inputs
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.point import VcpuPoint
+from catalog.launch.profile import VmmProfile
+from catalog.spec import embedded, named_builds
+from catalog.spec.catalog_spec import load_spec
+from catalog.store.catalog import Catalog
+from catalog.store.catalog_axes import axes_of
+
+MAX_FILES = 1000
+"""Files of a folder of kernels or initrds."""
+
+EXPECTATION = "expectation"
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What is expected, or what a catalog has: the values of each axis; any of them may be what was launched.
+
+    source: what says so, for people. kernels: None is a launch without kernel hashes. An axis without values has
+    all that are known.
+    """
+
+    source: str
+    technologies: Sequence[str]
+    firmware: Sequence[FirmwareBuild]
+    kernels: Sequence[Kernel | None]
+    vmms: Sequence[str] = ()
+    signatures: Sequence[VcpuSignature] = ()
+    sev_features: Sequence[int] = ()
+    vcpus: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Everything that may have been launched: of ldcat, of a catalog, and of the user.
+
+    firmware, files: of the user, who may mean that they were launched.
+    """
+
+    builds: Sequence[FirmwareBuild]
+    kernels: Sequence[Kernel]
+    profiles: Mapping[str, VmmProfile]
+    firmware: Sequence[FirmwareBuild]
+    files: KernelFiles
+
+
+def known_of(
+    catalog: Catalog | None,
+    *,
+    firmware: Sequence[str] = (),
+    kernels: Sequence[Path] = (),
+    initrds: Sequence[Path] = (),
+    appends: Sequence[str] = (),
+) -> Known:
+    """The user's own first, then the catalog's, then those that ship with ldcat.
+
+    firmware: names or files. kernels, initrds: files, or folders of them. Raises what reading them does, and
+    UsageError for too many files.
+    """
+    own = [] if catalog is None else list(catalog.builds.values())
+    builds = {build.name: build for build in (*own, *embedded.builds().values())}
+    asked = [named_builds.find_build(name, builds) for name in firmware]
+    files = KernelFiles(_hashed(kernels), _hashed(initrds), appends)
+    records = [] if catalog is None else [_kernel_of_row(row[0]) for row in catalog.kernel_hashes.values()]
+    records += [kernel_of_record(record) for record in embedded.kernels().values()]
+    profiles = {**embedded.profiles(), **({} if catalog is None else catalog.profiles)}
+    return Known([*asked, *builds.values()], [*files.together(), *records], profiles, asked, files)
+
+
+def near_of_given(base: Near, known: Known) -> Near | None:
+    """What the user's own firmware and kernels are with all that is near otherwise; None without any of them."""
+    mine = known.files.together() or known.files.with_parts_of([kernel for kernel in base.kernels if kernel])
+    if not known.firmware and not mine:
+        return None
+    return replace(base, source="files given", firmware=known.firmware or base.firmware, kernels=mine or base.kernels)
+
+
+def near_of(measured: Measured, name: str, append: str | None) -> Near:
+    """What is near one expected configuration. name, append: of its kernel; None where that is not known."""
+    point, hashes = measured.point, measured.point.kernel_hashes
+    kernels = [Kernel(name, hashes, append) if hashes else None]
+    if not isinstance(point, VcpuPoint):
+        return Near(EXPECTATION, [measured.technology], [measured.build], kernels)
+    return Near(
+        EXPECTATION,
+        [measured.technology],
+        [measured.build],
+        kernels,
+        vmms=[point.vmm.name],
+        signatures=[point.vcpu_signature] if point.vcpu_signature else [],
+        sev_features=[point.sev_features],
+        vcpus=[point.vcpus],
+    )
+
+
+def expectation(said: bytes, known: Known) -> Near:
+    """What is near the configuration that a line of a batch says, or the JSON of a digest; raises as measuring it."""
+    request = request_of(said)
+    measured = Workbench({build.name: build for build in known.builds}).measure(request)
+    record = embedded.kernels().get(request.kernel_hashes or "")
+    hashes = measured.point.kernel_hashes
+    named = next((kernel for kernel in known.kernels if kernel.hashes == hashes), None)
+    name = request.kernel_hashes or request.kernel or (named.label if named else "the kernel given")
+    append = record.append if record else request.append
+    return near_of(measured, name, append if append is not None or named is None else named.append)
+
+
+def near_of_catalog(catalog: Catalog, technologies: Iterable[str]) -> Near:
+    """What a catalog has of some technologies, axis by axis; raises VerificationFailed for a damaged one."""
+    names = list(technologies)
+    groups = axes_of(catalog, names)
+    images = {group.firmware for group in groups}
+    tables = {group.kernel_hashes for group in groups}
+    rows = {sha256.hex(): _kernel_of_row(rows[0]) for sha256, rows in catalog.kernel_hashes.items()}
+    return Near(
+        "catalog",
+        [name for name in names if name in catalog.manifest.technologies],
+        [build for build in catalog.builds.values() if build.component.sha256.hex() in images],
+        [None if table is None else rows[table] for table in sorted(tables, key=lambda table: table or "")],
+        vmms=sorted({group.vmm for group in groups if group.vmm is not None}),
+        signatures=sorted({VcpuSignature(value) for group in groups for value in group.signatures}),
+        sev_features=sorted({value for group in groups for value in group.features}),
+        vcpus=sorted({value for group in groups for value in group.counts}),
+    )
+
+
+def near_of_default(technologies: Iterable[str]) -> Near:
+    """What the embedded default spec has: where there is no catalog, and nothing is expected."""
+    spec = load_spec(None)
+    names = [name for name in technologies if name in spec.axes]
+    axes = [spec.axes[name] for name in names]
+    return Near(
+        "embedded default",
+        names,
+        spec.builds,
+        [kernel_of_record(record) if record else None for record in spec.kernels],
+        vmms=sorted({profile.name for each in axes for profile in each.vmm}),
+        signatures=sorted({signature for each in axes for signature in each.vcpu_signatures}),
+        sev_features=sorted({value for each in axes for value in each.sev_features}),
+        vcpus=sorted({value for each in axes for value in each.vcpus}),
+    )
+
+
+def _hashed(paths: Sequence[Path]) -> dict[str, bytes]:
+    """SHA-256 by path of files, and of the files of folders; raises Unreadable, UsageError."""
+    files: list[Path] = []
+    for path in paths:
+        try:
+            files += sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+        except OSError as error:
+            raise inputs.unreadable(path, error) from error
+    if len(files) > MAX_FILES:
+        raise UsageError(f"{len(files)} files are more than {MAX_FILES}", "give the kernels that may have been booted")
+    return {str(file): inputs.hash_file(file, regular=True) for file in files}
+
+
+def _kernel_of_row(row: Mapping[str, bytes | str]) -> Kernel:
+    """A row of a catalog's table of kernel hashes."""
+    kernel, initrd, cmdline = (row[name] for name in ("kernel_sha256", "initrd_sha256", "cmdline_sha256"))
+    assert isinstance(kernel, bytes) and isinstance(initrd, bytes) and isinstance(cmdline, bytes)  # noqa: S101, PT018
+    return Kernel(str(row["name"]), KernelHashes(kernel, initrd, cmdline), str(row["append"]))

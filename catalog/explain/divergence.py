@@ -1,0 +1,210 @@
+"""Parting: where two launches part: the launch updates they share, the first one that differs, and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.page_info import PAGE_SIZE, PageType
+from catalog.ask.vmsa_pages import SaveArea, differences
+from catalog.explain.search import Candidate
+from catalog.explain.search_space import AXES, Axis, Space, differing_parts, same
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.point import Point
+from catalog.launch.technology import Technology, technology_named
+from catalog.launch.update import LaunchUpdate, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A launch update. what: for people. gpa: guest-physical address; None where none is measured. times: in a row."""
+
+    what: str
+    gpa: int | None
+    times: int
+
+    def text(self) -> str:
+        """What it is, how often, and where."""
+        times = f"{self.times} times " if self.times > 1 else ""
+        return f"{times}{self.what}" + ("" if self.gpa is None else f" at {self.gpa:#x}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"what": self.what, "gpa": self.gpa, "times": self.times}
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """Two launches of one technology.
+
+    shared: what both begin with. expected, found: how each goes on from there. after: what both end with, which is
+    measured alike, but onto another digest. reasons: what is different in the first launch update that they do not
+    share, a line each.
+    """
+
+    technology: str
+    shared: Sequence[Stop]
+    expected: Sequence[Stop]
+    found: Sequence[Stop]
+    after: Sequence[Stop]
+    reasons: Sequence[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "shared": [stop.to_dict() for stop in self.shared],
+            "expected": [stop.to_dict() for stop in self.expected],
+            "found": [stop.to_dict() for stop in self.found],
+            "after": [stop.to_dict() for stop in self.after],
+            "reasons": list(self.reasons),
+        }
+
+
+def parting(space: Space, found: Candidate) -> Parting | None:
+    """Of what is expected, the nearest there is, and what was found.
+
+    None where nothing differs, where the technologies do, and where what is expected cannot launch so.
+    """
+    expected = _nearest(space, found)
+    if expected is None or expected == found:
+        return None
+    technology = technology_named(found.technology.value)
+    launches = [_Launch(technology, one.firmware.value, one.point()) for one in (expected, found)]
+    if technology.refuses(launches[0].build.component, launches[0].point):
+        return None
+    return _part(*launches)
+
+
+def _nearest(space: Space, found: Candidate) -> Candidate | None:
+    """What was found, with the first value that is expected on each axis where it has none of those."""
+    changed: dict[str, Any] = {}
+    for name in AXES:
+        axis: Axis[Any] = getattr(space, name)
+        choice = found.choice(name)
+        if choice is None or any(same(choice.value, near.value) for near in axis.near):
+            continue
+        if name == "technology" or not axis.near:
+            return None
+        near = axis.near[0]
+        if name == "kernel_hashes":
+            near = min(axis.near, key=lambda other: _parts_between(choice.value, other.value))
+        changed[name] = near.value if name == "vcpus" else near
+    if "vmm" in changed and not changed["vmm"].value.measures_signature:
+        changed["vcpu_signature"] = None
+    elif "vmm" in changed and found.vcpu_signature is None:
+        if not space.vcpu_signature.near:
+            return None
+        changed["vcpu_signature"] = space.vcpu_signature.near[0]
+    return replace(found, **changed)
+
+
+def _parts_between(one: KernelHashes | None, other: KernelHashes | None) -> int:
+    return len(differing_parts(one, other)) if one and other else 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    technology: Technology
+    build: FirmwareBuild
+    point: Point
+
+    def segments(self) -> list[Segment]:
+        return list(self.technology.segments(self.build.component, self.point))
+
+    def stops(self, segments: Sequence[Segment], *, vcpus: int = 0) -> Iterator[Stop]:
+        """vcpus: whose VMSAs came before."""
+        for segment in segments:
+            for update in segment.updates:
+                is_vmsa = update.page_type is PageType.VMSA
+                what = self._name(update) if not is_vmsa else "VMSA of an AP" if vcpus else "VMSA of the BSP"
+                vcpus += segment.repeat if is_vmsa else 0
+                measured = self.technology.digest_is_state  # under SNP the address is, and the page type
+                yield Stop(what, update.gpa if measured and not is_vmsa else None, segment.repeat)
+
+    def _name(self, update: LaunchUpdate) -> str:
+        if update.data:
+            return "kernel hashes page" if update.size == PAGE_SIZE else "kernel hashes table"
+        pages = update.size // PAGE_SIZE
+        named = (section.name for section in self.build.component.sections if section.gpa == update.gpa)
+        what = next(named, "metadata")
+        return f"{what}, {pages} {update.page_type.name} page{'' if pages == 1 else 's'}"
+
+    def firmware(self) -> Stop:
+        gpa = self.build.component.gpa if self.technology.digest_is_state else None
+        return Stop(f"firmware {self.build.name}", gpa, 1)
+
+
+def _part(expected: _Launch, found: _Launch) -> Parting:
+    chains = [side.segments() for side in (expected, found)]
+    shared: list[Segment] = []
+    same_firmware = expected.build.component.sha256 == found.build.component.sha256
+    if same_firmware:
+        for a, b in zip(*chains, strict=False):
+            if a != b:
+                break
+            shared.append(a)
+    rest = [chain[len(shared) :] for chain in chains]
+    if same_firmware and all(rest) and rest[0][0].updates == rest[1][0].updates:  # fewer APs, which are all the same
+        least = min(side[0].repeat for side in rest)
+        shared.append(replace(rest[0][0], repeat=least))
+        rest = [_without(side, least) for side in rest]
+    after = _common_end(*rest)
+    own = [side[: len(side) - len(after)] for side in rest]
+    vcpus = _vcpus_of(shared)
+    stops = [list(side.stops(some, vcpus=vcpus)) for side, some in zip((expected, found), own, strict=True)]
+    firsts = [side[0].updates[0] if side else None for side in own]
+    return Parting(
+        technology=found.technology.name,
+        shared=[found.firmware(), *found.stops(shared)] if same_firmware else [],
+        expected=stops[0] if same_firmware else [expected.firmware(), *stops[0]],
+        found=stops[1] if same_firmware else [found.firmware(), *stops[1]],
+        after=list(found.stops(after, vcpus=vcpus + _vcpus_of(own[1]))),
+        reasons=_reasons(expected, found, *firsts) if same_firmware else [_another_firmware(expected, found)],
+    )
+
+
+def _common_end(one: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
+    """What both end with: not all of either, where they differ."""
+    count = 0
+    while count < min(len(one), len(other)) and one[-1 - count] == other[-1 - count]:
+        count += 1
+    return list(one[len(one) - count :])
+
+
+def _vcpus_of(segments: Sequence[Segment]) -> int:
+    return sum(one.repeat for one in segments for update in one.updates if update.page_type is PageType.VMSA)
+
+
+def _another_firmware(expected: _Launch, found: _Launch) -> str:
+    images = [f"{side.build.component.sha256.hex()[:16]} ({side.build.name})" for side in (expected, found)]
+    return f"firmware SHA-256: {images[0]} was expected, not {images[1]}"
+
+
+def _without(segments: Sequence[Segment], times: int) -> list[Segment]:
+    """Segments of which the first one came so many times before."""
+    first, *others = segments
+    return [replace(first, repeat=first.repeat - times), *others] if first.repeat > times else others
+
+
+def _reasons(expected: _Launch, found: _Launch, a: LaunchUpdate | None, b: LaunchUpdate | None) -> list[str]:
+    """What is different in two launch updates; None: there is no more."""
+    types = {update.page_type for update in (a, b) if update}
+    if types == {PageType.VMSA}:
+        if a is None or b is None:
+            counts = [getattr(side.point, "vcpus", 0) for side in (expected, found)]
+            return [f"vCPUs: {counts[0]} were expected, not {counts[1]}"]
+        return [
+            f"{one.what}: {one.a} was expected, not {one.b}" for one in differences(SaveArea(a.data), SaveArea(b.data))
+        ]
+    hashes = [side.point.kernel_hashes for side in (expected, found)]
+    if hashes[0] != hashes[1] and any(update and update.data for update in (a, b)):
+        if hashes[0] is None or hashes[1] is None:
+            words = ["none" if one is None else "some" for one in hashes]
+            return [f"kernel hashes: {words[0]} were expected, not {words[1]}"]
+        return [f"kernel hashes: another {part}" for part in differing_parts(hashes[0], hashes[1])]
+    if a and b and (a.gpa, a.size) == (b.gpa, b.size):
+        return [f"page type at {a.gpa:#x}: {a.page_type.name} was expected, not {b.page_type.name}"]
+    addresses = [f"{update.gpa:#x}" if update else "nothing" for update in (a, b)]
+    return [f"order: what is at {addresses[0]} was expected next, not at {addresses[1]}"]

@@ -1,0 +1,181 @@
+"""Explain: why a launch digest is not the expected one, or not in a catalog: the inputs with which it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.guest_policy import SevPolicy
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.report import AttestationReport
+from catalog.ask.answer import Proofs
+from catalog.ask.evidence import Evidence, LaunchMeasureData
+from catalog.ask.launch_measure_search import MeasureQuestion
+from catalog.errors import UsageError
+from catalog.explain.baseline import Known, Near
+from catalog.explain.explanation import MOST_AXES, Explanation, Search
+from catalog.explain.search import search, size_of
+from catalog.explain.search_space import (
+    MAX_COUNT,
+    Axis,
+    Choice,
+    Space,
+    feature_choice,
+    feature_choices,
+    firmware_choices,
+    kernel_choices,
+    no_kernel,
+    signature_choice,
+    signature_choices,
+)
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.chain import Digests
+from catalog.launch.measure_scan import scan_launch_measure
+from catalog.launch.native.paths import Kernels
+from catalog.launch.technology import technologies, technology_named
+from catalog.spec import embedded
+from catalog.work.engine import Engine
+
+DEFAULT_BUDGET = 500_000_000
+"""Candidates that are tried, about, where nobody says another number."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigestTarget:
+    """A launch digest that is known."""
+
+    digest: bytes
+
+    def among(self, digests: Digests, size: int, kernels: Kernels) -> list[int]:  # noqa: ARG002 - it takes none
+        """See Target."""
+        found, searched = [], bytes(digests) if size == len(self.digest) else b""
+        at = searched.find(self.digest)
+        while at >= 0:
+            if at % size == 0:
+                found.append(at // size)
+            at = searched.find(self.digest, at + 1)
+        return found
+
+    def is_it(self, digest: LaunchDigest) -> bool:
+        """See Target."""
+        return digest.value == self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureTarget:
+    """The launch digest that a launch measurement is of."""
+
+    question: MeasureQuestion
+
+    def among(self, digests: Digests, size: int, kernels: Kernels) -> list[int]:  # noqa: ARG002 - all have 32 bytes
+        """See Target."""
+        question = self.question
+        return scan_launch_measure(question.tik, question.context, question.measurement, digests, kernels)
+
+    def is_it(self, digest: LaunchDigest) -> bool:
+        """See Target."""
+        return self.question.is_of(digest)
+
+
+def explain(
+    evidence: Evidence,
+    nears: Sequence[Near],
+    known: Known,
+    *,
+    proofs: Proofs,
+    engine: Engine,
+    kernels: Kernels,
+    budget: int,
+    begin: Callable[[str, int], Callable[[int], None]],
+) -> Explanation:
+    """Search outward for what has the digest, or the launch measurement, of the evidence.
+
+    nears: from what, one after the other while nothing is found. budget: candidates, about. begin: as of a progress
+    bar. Raises what `technologies_of` and MeasureQuestion do.
+    """
+    if budget < 1:
+        raise UsageError(f"a budget of {budget} candidates finds nothing", "give 1 or more")
+    value, host = evidence.value, None
+    target: DigestTarget | MeasureTarget
+    if isinstance(value, LaunchMeasureData):
+        target = MeasureTarget(MeasureQuestion.of(value, proofs.tik or b""))
+    elif isinstance(value, AttestationReport):
+        target, host = DigestTarget(value.measurement.value), value.cpuid
+    else:
+        target = DigestTarget(value.value)
+    searches: list[Search] = []
+    for near in nears:
+        space = space_of(near, known, only=technologies_of(evidence), host=host)
+        left = budget - sum(done.searched.tried for done in searches)
+        progress = begin("tried", max(0, min(size_of(space, MOST_AXES), left)))
+        found = search(space, target, engine, kernels, most=MOST_AXES, budget=left, progress=progress)
+        searches.append(Search(near.source, space, found))
+        if found.hits:
+            break
+    return Explanation(tuple(searches))
+
+
+def technologies_of(evidence: Evidence) -> list[str]:
+    """Names of those that such a digest can be of, or that the policy of a launch measurement asks for."""
+    value = evidence.value
+    if isinstance(value, LaunchMeasureData):
+        if value.policy is None:
+            return ["sev", "sev-es"]
+        return ["sev-es" if SevPolicy.parse(value.policy).es else "sev"]
+    size = len(value.measurement.value if isinstance(value, AttestationReport) else value.value)
+    return [name for name, technology in technologies().items() if technology.digest_size == size]
+
+
+def space_of(
+    near: Near,
+    known: Known,
+    *,
+    only: Sequence[str],
+    host: tuple[int, int, int] | None,
+) -> Space:
+    """The axes. only: technologies that have digests of that size, or that a policy allows. host: of a report."""
+    snp = "sev-snp" in only
+    expected = list(near.technologies) or list(only)
+    profiles = [profile for profile in known.profiles.values() if set(profile.technologies) & set(only)]
+    types = embedded.vcpu_types()
+    signatures = signature_choices(types, host)
+    near_vmms = [known.profiles[name] for name in near.vmms] or profiles
+    near_signatures = [signature_choice(signature, types) for signature in near.signatures]
+    bases = [kernel for kernel in near.kernels if kernel]
+    kernels = [*bases, *known.files.with_parts_of(bases), *known.kernels, *known.files.with_parts_of(known.kernels)]
+    near_kernels: list[Choice[KernelHashes | None]] = [
+        Choice(kernel.hashes, kernel.label) if kernel else no_kernel() for kernel in near.kernels
+    ]
+    near_features = near.sev_features or [technology_named(expected[0]).default_sev_features or 0]
+    return Space(
+        vcpus=Axis.of(
+            (Choice(count, str(count)) for count in near.vcpus or range(1, MAX_COUNT + 1)),
+            (Choice(count, str(count)) for count in range(1, MAX_COUNT + 1)),
+        ),
+        vmm=Axis.of((Choice(p, p.name) for p in near_vmms), (Choice(p, p.name) for p in profiles)),
+        sev_features=Axis.of(
+            (feature_choice(features & ~1, snp=snp) for features in near_features), feature_choices(snp=snp)
+        ),
+        vcpu_signature=Axis.of(near_signatures or signatures, signatures),
+        kernel_hashes=Axis.of(near_kernels, kernel_choices(kernels)),
+        firmware=_by_component(
+            [Choice(build, build.name) for build in near.firmware], firmware_choices(near.firmware, known.builds)
+        ),
+        technology=Axis.of((Choice(n, n) for n in expected), (Choice(n, n) for n in only)),
+        possible=frozenset(only),
+    )
+
+
+def _by_component(
+    near: Sequence[Choice[FirmwareBuild]], others: Sequence[Choice[FirmwareBuild]]
+) -> Axis[FirmwareBuild]:
+    """Builds with the same bytes are one."""
+    seen: dict[bytes, Choice[FirmwareBuild]] = {}
+    for choice in (*near, *others):
+        seen.setdefault(choice.value.component.sha256, choice)
+    first = {choice.value.component.sha256 for choice in near}
+    return Axis(
+        tuple(choice for sha256, choice in seen.items() if sha256 in first),
+        tuple(choice for sha256, choice in seen.items() if sha256 not in first),
+    )

@@ -1,0 +1,192 @@
+"""Explanations: what a search outward found, with the inputs that differ from what is expected, or what it excludes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.explain.divergence import Parting, parting
+from catalog.explain.search import Candidate, Searched
+from catalog.explain.search_space import AXES, Axis, Space, differing_parts, same
+from catalog.fast.match import kernel_note, launch_notes, revocation_notes
+from catalog.launch.point import VcpuPoint
+from catalog.log.records import DigestRecord
+from catalog.log.revocation_list import Revocation
+from catalog.log.revocations import Revocations
+from catalog.rows.numbers import as_ranges
+
+MOST_AXES = 3
+"""On which a configuration that is tried differs from what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """source: what it went outward from. space: what it went through. searched: what came of it."""
+
+    source: str
+    space: Space
+    searched: Searched
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "from": self.source,
+            "candidates": self.searched.tried,
+            "axes": {name: self._axis(name) for name in AXES},
+            "excluded": [list(stage) for stage in self.searched.done],
+            "not_excluded": [list(stage) for stage in self.searched.left],
+        }
+
+    def summary(self) -> list[str]:
+        """What nothing was found in, for people."""
+        searched = self.searched
+        whole = min((len(stage) for stage in searched.left), default=MOST_AXES + 1)
+        lines = [_excluded(self.source, whole)]
+        if rest := [stage for stage in searched.done if len(stage) >= whole]:
+            lines.append(f"nor on {_listed([' and '.join(stage) for stage in rest])}")
+        if searched.left:
+            lines.append(
+                f"the budget was spent before: {_listed([' and '.join(stage) for stage in searched.left if stage])}"
+            )
+        for name in AXES:
+            axis = self._axis(name)
+            lines.append(f"{name}: {_listed(axis['near'])} - and {_listed(axis['others']) or 'no others'}")
+        return lines
+
+    def _axis(self, name: str) -> dict[str, list[str]]:
+        axis: Axis[Any] = getattr(self.space, name)
+        return {"near": [choice.label for choice in axis.near], "others": [choice.label for choice in axis.far]}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The searches, one after the other; differences are from what the first one went outward from.
+
+    revocations: of the log that the catalog which was asked is published in.
+    """
+
+    searches: tuple[Search, ...]
+    revocations: Sequence[Revocation] = ()
+
+    @property
+    def hits(self) -> tuple[Candidate, ...]:
+        return self.searches[-1].searched.hits
+
+    @property
+    def compared_with(self) -> str:
+        return self.searches[0].source
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "found": bool(self.hits),
+            "compared_with": self.compared_with,
+            "explanations": [self._hit(candidate) for candidate in self.hits],
+            "searched": [search.to_dict() for search in self.searches],
+        }
+
+    def differences(self, candidate: Candidate) -> list[tuple[str, str, str]]:
+        """Axis, what was expected, and what it is, for each axis on which they differ."""
+        found = []
+        for name in AXES:
+            axis: Axis[Any] = getattr(self.searches[0].space, name)
+            choice = candidate.choice(name)
+            if choice and not any(same(choice.value, other.value) for other in axis.near):
+                found.append((name, _listed([other.label for other in axis.near]), choice.label))
+        return found
+
+    def parting(self, candidate: Candidate) -> Parting | None:
+        """Where it parts from what the first search went outward from; None where it does not."""
+        return parting(self.searches[0].space, candidate)
+
+    def _hit(self, candidate: Candidate) -> dict[str, Any]:
+        differs: list[dict[str, Any]] = [
+            {"axis": axis, "expected": expected, "found": is_} for axis, expected, is_ in self.differences(candidate)
+        ]
+        for difference in differs:
+            if difference["axis"] == "kernel_hashes":
+                difference["parts"] = self._kernel_parts(candidate)
+        digest = candidate.digest().hex()
+        found = Revocations(self.revocations).status(record(candidate))
+        revocation = (found.severity, found.reason) if found else None
+        parted = self.parting(candidate)
+        return {
+            "launch_digest": digest,
+            **configuration(candidate),
+            "differs": differs,
+            "parting": parted and parted.to_dict(),
+            "revocation": found and {"severity": found.severity, "reason": found.reason},
+            "notes": [*revocation_notes(revocation), *notes_of(candidate)],
+        }
+
+    def _kernel_parts(self, candidate: Candidate) -> list[str]:
+        """Kernel, initrd, command line: those that differ from the nearest of what is expected, if that has any."""
+        found = candidate.kernel_hashes.value
+        near = [choice.value for choice in self.searches[0].space.kernel_hashes.near if choice.value]
+        return min((differing_parts(found, other) for other in near), key=len, default=[]) if found else []
+
+
+def configuration(candidate: Candidate) -> dict[str, Any]:
+    """A candidate as JSON has it: the fields of `ldcat measure`, and what people call it."""
+    build, hashes, point = candidate.firmware.value, candidate.kernel_hashes.value, candidate.point()
+    measured = point if isinstance(point, VcpuPoint) else None
+    signature = measured.vcpu_signature if measured else None
+    return {
+        "technology": candidate.technology.value,
+        "firmware": build.name,
+        "firmware_sha256": build.component.sha256.hex(),
+        "kernel_hashes": candidate.kernel_hashes.label,
+        "kernel_sha256": hashes and hashes.kernel.hex(),
+        "initrd_sha256": hashes and hashes.initrd.hex(),
+        "cmdline_sha256": hashes and hashes.cmdline.hex(),
+        "vmm": measured and measured.vmm.name,
+        "vcpus": measured and measured.vcpus,
+        "vcpu_signature": signature and str(signature),
+        "sev_features": measured and f"{measured.sev_features:#x}",
+        "kernel_hashes_enforced": build.component.kernel_hashes_enforced.value,
+        "launchable": build.launchability(candidate.technology.value).verdict,
+    }
+
+
+def record(candidate: Candidate) -> DigestRecord:
+    """The digest record that it would have in a log."""
+    shown, hashes = configuration(candidate), candidate.kernel_hashes.value
+    return DigestRecord(
+        type="digest",
+        launch_digest=candidate.digest().hex(),
+        technology=shown["technology"],
+        firmware_sha256=shown["firmware_sha256"],
+        kernel_hashes_sha256=hashes.table_sha256.hex() if hashes else None,
+        vmm=shown["vmm"],
+        vcpus=shown["vcpus"],
+        vcpu_signature=shown["vcpu_signature"],
+        sev_features=shown["sev_features"],
+    )
+
+
+def notes_of(candidate: Candidate) -> list[str]:
+    """What has to be known of a configuration before relying on its digest."""
+    build, technology = candidate.firmware.value, candidate.technology.value
+    recorded = build.launchability(technology)
+    enforced = build.component.kernel_hashes_enforced.value
+    version = build.origin.version if build.origin else None
+    kernel = kernel_note(candidate.kernel_hashes.value is not None, enforced, version)
+    return [kernel, *launch_notes(technology, recorded.verdict, recorded.reason)]
+
+
+def _listed(labels: Sequence[str]) -> str:
+    if all(label.isdecimal() for label in labels):  # vCPU counts
+        return as_ranges(sorted(map(int, labels)))
+    most = 5
+    return "; ".join(labels) if len(labels) <= most else f"{'; '.join(labels[:most])}; and {len(labels) - most} more"
+
+
+def _excluded(source: str, whole: int) -> str:
+    """whole: on how many axes, less one, everything was tried."""
+    if whole == 0:
+        return f"not even all of the {source} was tried"
+    if whole == 1:
+        return f"nothing of the {source} has this digest"
+    where = ("one axis", "two axes", "three axes")[whole - 2]
+    return f"nothing that differs from the {source} on at most {where}, within these values, has this digest"

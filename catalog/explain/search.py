@@ -1,0 +1,301 @@
+"""Search: configurations are measured by the hundred thousand, stage by stage outward, until one has the digest.
+
+A stage is what differs from what is near on some axes, and nowhere else. All vCPU counts of a configuration are one
+chain, and chains go through the kernels together. A hit is measured again, update by update, before it is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any, Protocol
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import CannotLaunch
+from catalog.explain.search_space import AXES, Choice, Space
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.chain import Digests, VcpuChain
+from catalog.launch.native.paths import Kernels
+from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
+from catalog.launch.profile import VmmProfile
+from catalog.launch.technology import Measurer, measure, technology_named
+from catalog.launch.update import LaunchUpdate
+from catalog.work.engine import Engine
+
+_STEPS = 1 << 19
+"""Steps of chains that are folded at once, about."""
+
+_VCPU_AXES = {"vcpus", "vmm", "sev_features", "vcpu_signature"}
+
+Stage = tuple[str, ...]
+_Vcpu = tuple[Choice[VcpuSignature] | None, Choice[int]]
+
+
+class Target(Protocol):
+    """What is looked for: a digest, or the digest of a launch measurement."""
+
+    def among(self, digests: Digests, size: int, kernels: Kernels) -> list[int]:
+        """Numbers of the digests, of `size` bytes each, that are the one."""
+
+    def is_it(self, digest: LaunchDigest) -> bool:
+        """Whether this digest is the one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A configuration by its choices; those that its technology or profile does not measure are None."""
+
+    technology: Choice[str]
+    firmware: Choice[FirmwareBuild]
+    kernel_hashes: Choice[KernelHashes | None]
+    vmm: Choice[VmmProfile] | None = None
+    vcpu_signature: Choice[VcpuSignature] | None = None
+    sev_features: Choice[int] | None = None
+    vcpus: int | None = None
+
+    def point(self) -> Point:
+        """As `measure` takes it."""
+        if self.vmm is None or self.sev_features is None or self.vcpus is None:
+            return FirmwarePoint(self.kernel_hashes.value)
+        signature = self.vcpu_signature.value if self.vcpu_signature else None
+        features = self.sev_features.value | (technology_named(self.technology.value).default_sev_features or 0)
+        return VcpuPoint(self.kernel_hashes.value, self.vmm.value, signature, features, self.vcpus)
+
+    def choice(self, axis: str) -> Choice[Any] | None:
+        """What it has on an axis; None where that is not measured."""
+        if axis == "vcpus":
+            return None if self.vcpus is None else Choice(self.vcpus, str(self.vcpus))
+        found: Choice[Any] | None = getattr(self, axis)
+        return found
+
+    def digest(self) -> LaunchDigest:
+        """Measured update by update."""
+        return measure(technology_named(self.technology.value), self.firmware.value.component, self.point())
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is folded and looked through together. digests: made already, where there are no chains."""
+
+    technology: str
+    chains: Sequence[VcpuChain]
+    counts: Sequence[int]
+    digests: bytes
+    target: Target
+    kernels: Kernels
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Candidates of one stage, and the task that tries them: a chain or a digest each."""
+
+    stage: Stage
+    candidates: Sequence[Candidate]
+    task: Task
+
+    @property
+    def tried(self) -> int:
+        """How many digests it has."""
+        return len(self.candidates) * (len(self.task.counts) or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """hits: of one stage. done: stages of which everything was tried; left: of which not. tried: candidates."""
+
+    hits: tuple[Candidate, ...]
+    done: tuple[Stage, ...]
+    left: tuple[Stage, ...]
+    tried: int
+
+
+def search(
+    space: Space,
+    target: Target,
+    engine: Engine,
+    kernels: Kernels,
+    *,
+    most: int,
+    budget: int,
+    progress: Callable[[int], None],
+) -> Searched:
+    """Try everything that differs on up to `most` axes until the target is met; at most `budget` candidates, about.
+
+    The nearest hit is taken, with those of its batch.
+    """
+    plan = _Plan(space, target, kernels, most=most, budget=budget)
+    hits: tuple[Candidate, ...] = ()
+    nearest = tried = 0
+    with closing(engine.run(try_task, plan.tasks())) as results:
+        for number, found in results:
+            batch = plan.sent.pop(number)
+            tried += batch.tried
+            progress(batch.tried)
+            confirmed = tuple(_confirmed(batch, found))
+            if confirmed and (not hits or number < nearest):
+                hits, nearest, stage = confirmed, number, batch.stage
+            if hits and all(other > nearest for other in plan.sent):
+                break
+    every = list(space.stages(most))
+    done = every[: every.index(stage)] if hits else plan.done
+    return Searched(hits, tuple(done), tuple(each for each in every if each not in done), tried)
+
+
+def size_of(space: Space, most: int) -> int:
+    """How many candidates there are, at most."""
+    total = 0
+    for stage in space.stages(most):
+        size = 1
+        for name in AXES:
+            size *= len(space.choices(name, stage))
+        total += size
+    return total
+
+
+def try_task(task: Task) -> list[tuple[int, int]]:
+    """Which candidates have the digest: their number, and the number of the count."""
+    technology, kernels = technology_named(task.technology), task.kernels.here()
+    among, size = task.target.among, technology.digest_size
+    if not task.chains:
+        return [(number, 0) for number in among(task.digests, size, kernels)]
+    folded = technology.fold_chains(task.chains, task.counts, kernels)
+    return [(number, count) for number, made in enumerate(folded) for count in among(made, size, kernels)]
+
+
+def _confirmed(batch: Batch, found: Sequence[tuple[int, int]]) -> Iterator[Candidate]:
+    """The candidates that were found, with their counts, if they are measured to be it."""
+    for number, count in found:
+        candidate = batch.candidates[number]
+        if batch.task.counts:
+            candidate = replace(candidate, vcpus=batch.task.counts[count])
+        if batch.task.target.is_it(candidate.digest()):
+            yield candidate
+
+
+def _chain(measurer: Measurer, candidate: Candidate) -> VcpuChain:
+    point = candidate.point()
+    assert isinstance(point, VcpuPoint), "chains are of technologies that measure vCPUs"  # noqa: S101
+    return measurer.chain(point)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """Makes the batches, one stage after the other. sent: those that are out, by number. done: stages all sent."""
+
+    space: Space
+    target: Target
+    kernels: Kernels
+    most: int
+    budget: int
+    sent: dict[int, Batch] = field(default_factory=dict)
+    done: list[Stage] = field(default_factory=list)
+    _count: int = 0
+    _pages: dict[tuple[Any, ...], tuple[LaunchUpdate, LaunchUpdate]] = field(default_factory=dict)
+
+    def tasks(self) -> Iterator[Task]:
+        """Until everything is tried, or the budget is spent."""
+        for stage in self.space.stages(self.most):
+            for batch in self._stage(stage):
+                if self.budget <= 0:
+                    return
+                self.budget -= batch.tried
+                self.sent[self._count] = batch
+                self._count += 1
+                yield batch.task
+            self.done.append(stage)
+
+    def _stage(self, stage: Stage) -> Iterator[Batch]:
+        for technology in self.space.choices("technology", stage):
+            if technology_named(technology.value).point_type is VcpuPoint:
+                yield from self._chains(stage, technology)
+            elif not _VCPU_AXES & set(stage):  # they would change nothing
+                yield from self._digests(stage, technology)
+
+    def _digests(self, stage: Stage, technology: Choice[str]) -> Iterator[Batch]:
+        """Candidates of a technology that measures no vCPU."""
+        candidates, digests = [], []
+        for firmware in self.space.choices("firmware", stage):
+            measurer = Measurer(technology_named(technology.value), firmware.value.component)
+            for kernel_hashes in self.space.choices("kernel_hashes", stage):
+                try:
+                    digests.append(measurer.measure(FirmwarePoint(kernel_hashes.value)).value)
+                except CannotLaunch:
+                    continue
+                candidates.append(Candidate(technology, firmware, kernel_hashes))
+        if candidates:
+            yield self._batch(stage, candidates, (), (), b"".join(digests))
+
+    def _chains(self, stage: Stage, technology: Choice[str]) -> Iterator[Batch]:
+        """Candidates of a technology that measures vCPUs, with every count of the stage."""
+        counts = sorted(choice.value for choice in self.space.choices("vcpus", stage))
+        candidates: list[Candidate] = []
+        chains: list[VcpuChain] = []
+        if not counts:
+            return
+        for candidate, chain in self._launches(stage, technology):
+            candidates.append(candidate)
+            chains.append(chain)
+            if len(chains) * counts[-1] >= min(_STEPS, self.budget):
+                yield self._batch(stage, candidates, chains, counts)
+                candidates, chains = [], []
+        if chains:
+            yield self._batch(stage, candidates, chains, counts)
+
+    def _launches(self, stage: Stage, technology: Choice[str]) -> Iterator[tuple[Candidate, VcpuChain]]:
+        """Every configuration of a stage, vCPU counts aside, that can launch.
+
+        Those with the same vCPUs come together: the kernels of SEV-ES hash a page for many chains at once.
+        """
+        for vmm in self.space.choices("vmm", stage):
+            features = self.space.choices("sev_features", stage)
+            vcpus = list(product(self._signatures(stage, vmm.value), features))
+            if not vcpus:
+                continue
+            launches = list(self._before_vcpus(stage, technology, vmm, vcpus[0]))
+            for signature, extra in vcpus:
+                for measurer, launch, state in launches:
+                    candidate = replace(launch, vcpu_signature=signature, sev_features=extra)
+                    yield candidate, VcpuChain(state, *self._vmsas(measurer, candidate))
+
+    def _before_vcpus(
+        self, stage: Stage, technology: Choice[str], vmm: Choice[VmmProfile], vcpu: _Vcpu
+    ) -> Iterator[tuple[Measurer, Candidate, Any]]:
+        """What is launched before the vCPUs, with the state then. vcpu: any, as none of them changes that."""
+        for firmware in self.space.choices("firmware", stage):
+            measurer = Measurer(technology_named(technology.value), firmware.value.component)
+            for kernel_hashes in self.space.choices("kernel_hashes", stage):
+                candidate = Candidate(technology, firmware, kernel_hashes, vmm, *vcpu, 2)
+                try:
+                    yield measurer, candidate, _chain(measurer, candidate).state
+                except CannotLaunch:
+                    continue
+
+    def _signatures(self, stage: Stage, vmm: VmmProfile) -> tuple[Choice[VcpuSignature] | None, ...]:
+        if vmm.measures_signature:
+            return self.space.choices("vcpu_signature", stage)
+        return () if "vcpu_signature" in stage else (None,)
+
+    def _vmsas(self, measurer: Measurer, candidate: Candidate) -> tuple[LaunchUpdate, LaunchUpdate]:
+        """The launch updates of the BSP and of every other vCPU: the same for all firmware that starts APs alike."""
+        vmm, signature, features = candidate.vmm, candidate.vcpu_signature, candidate.sev_features
+        technology, reset_vector = candidate.technology.value, measurer.firmware.reset_vector
+        key = (technology, reset_vector, vmm and vmm.value, signature and signature.value, features and features.value)
+        if key not in self._pages:
+            chain = _chain(measurer, candidate)
+            self._pages[key] = (chain.bsp, chain.ap)
+        return self._pages[key]
+
+    def _batch(
+        self,
+        stage: Stage,
+        candidates: Sequence[Candidate],
+        chains: Sequence[VcpuChain],
+        counts: Sequence[int],
+        digests: bytes = b"",
+    ) -> Batch:
+        technology = candidates[0].technology.value
+        return Batch(stage, candidates, Task(technology, chains, counts, digests, self.target, self.kernels))

@@ -1,1 +1,0 @@
-"""People and programs: the terminal, the environment and the exit codes."""

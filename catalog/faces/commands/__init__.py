@@ -1,1 +1,0 @@
-"""One file a command: options in, query or release called, the answer rendered."""

@@ -1,0 +1,178 @@
+"""Beneath a folder: its files are opened component by component, and no symbolic link is followed below it.
+
+The folder itself is the one that people named, and may be a link. Whoever may put a link into it would else decide
+which file of this machine is read, served or written. State is read the same way, and is not believed where others
+can write it.
+"""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISDIR, S_ISLNK, S_ISREG
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Root = str | os.PathLike[str]
+
+_STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_OTHERS_WRITE = 0o022
+
+
+IS_LINK = "is a symbolic link, which is not followed"
+
+
+class Linked(OSError):
+    """A symbolic link below a folder, where none is followed; `filename` is its path."""
+
+
+class Shared(OSError):
+    """State that is not its user's alone to write; `filename` is its path, `strerror` says why."""
+
+
+def open_file(root: Root, name: str, *, private: bool = False) -> int:
+    """A descriptor of a regular file, for reading. name: its path below the folder, with `/`.
+
+    private: it is state, and so is the folder. Raises Linked, Shared, OSError; ValueError for a name with a NUL.
+    """
+    inner, _, last = name.rpartition("/")
+    folder = open_folder(root, inner, private=private)
+    path = f"{os.fspath(root)}/{name}"
+    try:
+        descriptor = _opened(folder, last, _READ, path)
+    finally:
+        os.close(folder)
+    try:
+        if not S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "not a regular file", path)
+        if private:
+            check_private(descriptor, path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def open_folder(root: Root, name: str = "", *, private: bool = False) -> int:
+    """A descriptor of a folder, to go on from; it is that of the root where no name is given. Raises as `open_file`."""
+    path = os.fspath(root)
+    folder = os.open(path, _STEP)
+    try:
+        if private:
+            check_private(folder, path)
+        for part in name.split("/") if name else ():
+            path = f"{path}/{part}"
+            inner = step(folder, part, path)
+            os.close(folder)
+            folder = inner
+            if private:
+                check_private(folder, path)
+    except (OSError, ValueError):
+        os.close(folder)
+        raise
+    return folder
+
+
+def step(folder: int, part: str, path: str) -> int:
+    """From an open folder to one in it. path: of that, for errors. Raises as `open_file`."""
+    return _opened(folder, part, _STEP, path)
+
+
+def there(root: Root, name: str) -> bool:
+    """Whether a folder has something of that name, be it a link or anything else. Raises as `open_file`."""
+    inner, _, last = name.rpartition("/")
+    try:
+        folder = open_folder(root, inner)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        os.stat(last, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(folder)
+    return True
+
+
+def check_private(descriptor: int, path: str) -> None:
+    """Raises Shared where another user owns a file or folder, or can write it."""
+    found = os.fstat(descriptor)
+    if found.st_uid not in (os.geteuid(), 0):
+        raise Shared(0, f"belongs to user {found.st_uid}", path)
+    if found.st_mode & _OTHERS_WRITE:
+        raise Shared(0, "others can write it", path)
+
+
+def walk(root: Root, name: str = "") -> Iterator[tuple[str, str]]:
+    """Name below the folder and kind, "file", "link" or "other", of all but folders, in order; no link is followed.
+
+    Raises OSError.
+    """
+    folder = open_folder(root, name)
+    try:
+        readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    finally:
+        os.close(folder)
+    try:
+        with os.scandir(readable) as entries:
+            found = sorted((entry.name, entry.stat(follow_symlinks=False).st_mode) for entry in entries)
+    finally:
+        os.close(readable)
+    for last, mode in found:
+        inner = f"{name}/{last}" if name else last
+        if S_ISDIR(mode):
+            yield from walk(root, inner)
+        else:
+            yield inner, "file" if S_ISREG(mode) else "link" if S_ISLNK(mode) else "other"
+
+
+class Files:
+    """The files of a catalog: all that is in `folder` below `root`, or in the root itself."""
+
+    __slots__ = ("folder", "root")
+
+    def __init__(self, root: Root, folder: str = "") -> None:
+        self.root = os.fspath(root)
+        self.folder = folder
+
+    @property
+    def path(self) -> str:
+        """Of their folder."""
+        return f"{self.root}/{self.folder}" if self.folder else self.root
+
+    def open(self, name: str, *, private: bool = False) -> int:
+        """A descriptor of one, for reading; raises as `open_file`."""
+        return open_file(self.root, self._below(name), private=private)
+
+    def has(self, name: str) -> bool:
+        """Whether there is something of that name; raises as `there`."""
+        return there(self.root, self._below(name))
+
+    def walk(self) -> Iterator[tuple[str, str]]:
+        """As `walk`, below their folder."""
+        start = len(self.folder) + 1 if self.folder else 0
+        for name, kind in walk(self.root, self.folder):
+            yield name[start:], kind
+
+    def _below(self, name: str) -> str:
+        return f"{self.folder}/{name}" if self.folder else name
+
+
+def _opened(folder: int, part: str, flags: int, path: str) -> int:
+    if part in ("", ".", ".."):
+        raise OSError(0, "is no name of a file", path)
+    try:
+        return os.open(part, flags | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError as error:
+        if _is_link(folder, part):
+            raise Linked(0, IS_LINK, path) from error
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+def _is_link(folder: int, part: str) -> bool:
+    try:
+        return S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False

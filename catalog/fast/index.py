@@ -1,0 +1,293 @@
+"""The packed index of a technology's launch digests: where it is in memory, and how one digest is found in it.
+
+One file of fixed-size parts, described byte by byte in docs/index.md. A digest's first bits choose a bucket; the
+bucket's entries hold the next bits and the ordinal of the row, which says the configuration. Entries are in the
+order of the Parquet rows, so an entry's place says where the whole digest is, and no answer is given without it.
+"""
+
+from __future__ import annotations
+
+from struct import Struct, unpack
+
+from catalog.fast.verity import DamagedBlock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from catalog.fast.verity import Reader
+
+    Row = tuple[int | None, int | None, int | None]
+    """vCPU signature, sev_features and vCPU count; None: not measured."""
+
+MAGIC = b"LDCATIDX"
+VERSION = 1
+HEADER = Struct("<8sIIQIIIIQQQQQQQQQQ16s")
+"""magic, version, digest size, rows, bits of a bucket's number, of an ordinal, bytes of an entry, distinguished bits,
+groups, then the offsets of groups, lists, parts, pages, buckets and entries, number of parts, chain length, size,
+technology."""
+
+GROUP = Struct("<QIIIIII")
+PART = Struct("<QQ")
+NONE = 0xFFFFFFFF
+"""Number of a component that a group has not."""
+
+ROW_GROUP = 1 << 16
+"""Rows of a row group of the Parquet files, whose digests are one page each."""
+
+MAX_DISTINGUISHED_BITS = 16
+"""Last bits of a kept digest that are zero, at most: a walk of 65,536 steps."""
+
+MAX_BUCKET = 1 << 20
+"""Entries of a bucket, at most: far above what uniform digests give, and a bound for what is read."""
+
+
+class Group:
+    """Families that differ in VMSA and vCPU count only: every signature, with every sev_features, with every count.
+
+    firmware, kernel_hashes, vmm: numbers of the components, None where none is measured. signatures, features,
+    counts: the values, in order; empty where none is measured. chain_length: ordinals of one family, where the index
+    keeps distinguished digests, for every vCPU count from 1 on; else 0.
+    """
+
+    __slots__ = ("chain_length", "counts", "features", "firmware", "first", "kernel_hashes", "signatures", "vmm")
+
+    def __init__(
+        self,
+        *,
+        first: int,
+        firmware: int,
+        kernel_hashes: int | None,
+        vmm: int | None,
+        signatures: tuple[int, ...],
+        features: tuple[int, ...],
+        counts: tuple[int, ...],
+        chain_length: int = 0,
+    ) -> None:
+        self.chain_length = chain_length
+        self.first = first
+        self.firmware = firmware
+        self.kernel_hashes = kernel_hashes
+        self.vmm = vmm
+        self.signatures = signatures
+        self.features = features
+        self.counts = counts
+
+    @property
+    def rows(self) -> int:
+        return (len(self.signatures) or 1) * (len(self.features) or 1) * self.steps
+
+    @property
+    def steps(self) -> int:
+        """Ordinals of each family."""
+        return self.chain_length or len(self.counts) or 1
+
+    def at(self, ordinal: int) -> Row:
+        """vCPU signature, sev_features and vCPU count of one of its rows."""
+        rest, step = divmod(ordinal - self.first, self.steps)
+        signature, feature = divmod(rest, len(self.features) or 1)
+        count = self.counts[step] if self.counts and not self.chain_length else None
+        return (
+            self.signatures[signature] if self.signatures else None,
+            self.features[feature] if self.features else None,
+            step + 1 if self.chain_length else count,
+        )
+
+
+class Layout:
+    """Places in an index: offsets of its buckets and entries, and first row and page of each part."""
+
+    __slots__ = ("bucket_at", "bucket_bits", "entry_at", "entry_size", "first_pages", "first_rows", "page_offsets")
+
+    def __init__(
+        self,
+        bucket_at: int,
+        bucket_bits: int,
+        entry_at: int,
+        entry_size: int,
+        first_rows: list[int],
+        first_pages: list[int],
+        page_offsets: tuple[int, ...],
+    ) -> None:
+        self.bucket_at = bucket_at
+        self.bucket_bits = bucket_bits
+        self.entry_at = entry_at
+        self.entry_size = entry_size
+        self.first_rows = first_rows
+        self.first_pages = first_pages
+        self.page_offsets = page_offsets
+
+
+class Index:
+    """An open index. pages: reads `size` bytes at an offset of a part's Parquet file, verified.
+
+    Raises DamagedBlock for a file that is not an index of this version, or not one in itself.
+    """
+
+    def __init__(self, file: Reader, pages: Callable[[int, int, int], bytes]) -> None:
+        self._file = file
+        self._pages = pages
+        size = file.size
+        if size < HEADER.size:
+            raise DamagedBlock("the index ends in its header")
+        fields = HEADER.unpack(file.read(0, HEADER.size, keep=True))
+        magic, version, self.digest_size, self.rows = fields[:4]
+        self._bucket_bits, self.ordinal_bits, self._entry_size, self.distinguished_bits = fields[4:8]
+        self._groups, *offsets, self.parts, self.chain_length, end = fields[8:18]
+        self._group_at, self._list_at, self._part_at, self._page_at, self._bucket_at, self._entry_at = offsets
+        self.technology = fields[18].rstrip(b"\0").decode("ascii", "replace")
+        self._digest_bits = 8 * self._entry_size - self.ordinal_bits
+        sound = (
+            (magic, version, end) == (MAGIC, VERSION, size)
+            and 1 <= self._entry_size <= 8
+            and self.ordinal_bits >= 1
+            and self._digest_bits >= 1
+            and self._bucket_bits + self._digest_bits <= 64
+            and offsets == sorted(offsets)
+            and self._list_at - self._group_at == GROUP.size * self._groups
+            and self._page_at - self._part_at == PART.size * self.parts
+            and self._entry_at - self._bucket_at == 8 * ((1 << self._bucket_bits) + 1)
+            and size - self._entry_at == self._entry_size * self.rows
+            and (not self.rows or (self._groups and (self.parts or self.distinguished_bits)))
+            and bool(self.chain_length) == bool(self.distinguished_bits)
+            and self.distinguished_bits <= MAX_DISTINGUISHED_BITS
+        )
+        if not sound:
+            raise DamagedBlock("the header of the index is none of this version")
+        self._part_table: list[tuple[int, int]] = []
+        self._page_offsets: tuple[int, ...] = ()
+        self._group_firsts: dict[int, int] = {}
+        self._groups_read: dict[int, Group] = {}
+
+    def find(self, digest: bytes) -> list[int]:
+        """Ordinals of the rows with exactly this digest, ascending."""
+        if len(digest) != self.digest_size or not self.rows:
+            return []
+        key = int.from_bytes(digest[:8], "big") >> (64 - self._bucket_bits - self._digest_bits)
+        wanted = key & ((1 << self._digest_bits) - 1)
+        first, entries = self._bucket(key >> self._digest_bits)
+        size, shift = self._entry_size, self.ordinal_bits
+        least = (wanted << shift).to_bytes(size, "big")
+        low, high = 0, len(entries) // size
+        while low < high:
+            middle = (low + high) // 2
+            if entries[middle * size : (middle + 1) * size] < least:
+                low = middle + 1
+            else:
+                high = middle
+        found = []
+        for row, at in enumerate(range(low * size, len(entries), size), first + low):
+            entry = int.from_bytes(entries[at : at + size], "big")
+            if entry >> shift != wanted:
+                break
+            if self.distinguished_bits or self._digest_of(row) == digest:
+                found.append(entry & ((1 << shift) - 1))
+        return found
+
+    def group_of(self, ordinal: int) -> Group:
+        """The group that has the row."""
+        low, high = 0, self._groups
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._first_of(middle) <= ordinal else (low, middle)
+        group = self._group(low)
+        if not group.first <= ordinal < group.first + group.rows:
+            raise DamagedBlock("the index has a row that is in none of its groups")
+        return group
+
+    def pages(self) -> Iterator[tuple[bytes, bytes]]:
+        """The digests and the entries of each row group, in order."""
+        firsts = [*(first for first, _ in self._all_parts()), self.rows]
+        for part, first in enumerate(firsts[:-1]):
+            end = firsts[part + 1]
+            for row in range(first, end, ROW_GROUP):
+                count = min(ROW_GROUP, end - row)
+                entries = self._file.read(self._entry_at + self._entry_size * row, self._entry_size * count)
+                yield self._pages(part, self.page_of(row)[1], self.digest_size * count), entries
+
+    def layout(self) -> Layout:
+        """Where a search of many digests at once finds what it needs."""
+        firsts = [first for first, _ in self._all_parts()]
+        pages = [page for _, page in self._all_parts()]
+        return Layout(
+            self._bucket_at, self._bucket_bits, self._entry_at, self._entry_size, firsts, pages, self._page_offsets
+        )
+
+    def groups(self) -> Iterator[Group]:
+        """All groups, in order of their rows."""
+        return map(self._group, range(self._groups))
+
+    def page_of(self, row: int) -> tuple[int, int]:
+        """The part a row is in, by its place in the order of digests, and where in that file its digest begins."""
+        parts = self._all_parts()
+        low, high = 0, self.parts
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if parts[middle][0] <= row else (low, middle)
+        first, first_page = parts[low]
+        page, within = divmod(row - first, ROW_GROUP)
+        if not 0 <= first_page + page < len(self._page_offsets):
+            raise DamagedBlock("the index has a row that is in none of its pages")
+        return low, self._page_offsets[first_page + page] + self.digest_size * within
+
+    def _all_parts(self) -> list[tuple[int, int]]:
+        """First row and first page of each part; with them the places of all pages are read."""
+        if not self._part_table:
+            table = list(PART.iter_unpack(self._file.read(self._part_at, PART.size * self.parts)))
+            pages = (self._bucket_at - self._page_at) // 8
+            ends = [*(first for first, _ in table[1:]), self.rows]
+            page = 0
+            for (first, first_page), end in zip(table, ends, strict=False):
+                if not (0 <= first <= end <= self.rows and first_page == page) or (page == 0 and first != 0):
+                    raise DamagedBlock("the index has parts that do not fit it")
+                page += -(-(end - first) // ROW_GROUP)
+            if page != pages:
+                raise DamagedBlock("the index has pages that do not fit it")
+            self._page_offsets = unpack(f"<{pages}Q", self._file.read(self._page_at, 8 * pages))
+            self._part_table = table  # last: another thread may look
+        return self._part_table
+
+    def _bucket(self, number: int) -> tuple[int, bytes]:
+        first, end = unpack("<QQ", self._file.read(self._bucket_at + 8 * number, 16, keep=True))
+        if not first <= end <= self.rows or end - first > MAX_BUCKET:
+            raise DamagedBlock("the index has a bucket that does not fit it")
+        size = self._entry_size
+        return first, self._file.read(self._entry_at + size * first, size * (end - first), keep=True)
+
+    def _digest_of(self, row: int) -> bytes:
+        part, offset = self.page_of(row)
+        return self._pages(part, offset, self.digest_size)
+
+    def _first_of(self, number: int) -> int:
+        first = self._group_firsts.get(number)
+        if first is None:
+            (first,) = unpack("<Q", self._file.read(self._group_at + GROUP.size * number, 8, keep=True))
+            self._group_firsts[number] = first
+        return first
+
+    def _group(self, number: int) -> Group:
+        group = self._groups_read.get(number)
+        if group is None:
+            group = self._groups_read[number] = self._read_group(number)
+        return group
+
+    def _read_group(self, number: int) -> Group:
+        fields = GROUP.unpack(self._file.read(self._group_at + GROUP.size * number, GROUP.size, keep=True))
+        first, firmware, kernel_hashes, vmm, *lists = fields
+        signatures, features, counts = map(self._list, lists)
+        return Group(
+            first=first,
+            firmware=firmware,
+            kernel_hashes=None if kernel_hashes == NONE else kernel_hashes,
+            vmm=None if vmm == NONE else vmm,
+            signatures=signatures,
+            features=features,
+            counts=counts,
+            chain_length=self.chain_length,
+        )
+
+    def _list(self, word: int) -> tuple[int, ...]:
+        (count,) = unpack("<Q", self._file.read(self._list_at + 8 * word, 8, keep=True))
+        if count > (self._part_at - self._list_at) // 8:
+            raise DamagedBlock("the index has a list that does not fit it")
+        return unpack(f"<{count}Q", self._file.read(self._list_at + 8 * (word + 1), 8 * count, keep=True))

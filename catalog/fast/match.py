@@ -1,0 +1,221 @@
+"""Match: one configuration that has the digest asked for, and what a reader has to know of it."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+PROVENANCE = ("distribution", "suite", "package", "version", "package_sha256", "path")
+
+CLAIMED = (
+    "firmware.name",
+    "firmware.sha384",
+    *(f"firmware.{name}" for name in PROVENANCE),
+    "kernel_hashes.name",
+    "kernel_hashes_enforced",
+    "vmm_title",
+    "vcpu_types",
+    "launchable",
+    "launchable_reason",
+    "launchable_source",
+    "notes",
+)
+"""Fields of a match in JSON that follow from no hash of its row: the publisher says so."""
+
+CLAIMS = (
+    "names, where a build was published, whether it launches and what it enforces are the publisher's claims: "
+    "no hash proves them"
+)
+
+
+class Match:
+    """One configuration with the digest asked for.
+
+    firmware: name, sha256, sha384, size, kernel_hashes_enforced and PROVENANCE of the build. kernel_hashes: name,
+    append and hashes, or None. The fields from vmm to sev_features are None where they are not measured.
+    vcpu_types: names of the vCPU signature. listed: whether the vCPU count is one of the catalog's own. revocation:
+    severity and reason, where the log of the catalog revokes or deprecates the row.
+    """
+
+    __slots__ = (
+        "firmware",
+        "kernel_hashes",
+        "launch_digest",
+        "launchable",
+        "launchable_reason",
+        "launchable_source",
+        "listed",
+        "revocation",
+        "sev_features",
+        "technology",
+        "vcpu_signature",
+        "vcpu_types",
+        "vcpus",
+        "vmm",
+        "vmm_title",
+    )
+
+    def __init__(
+        self,
+        *,
+        launch_digest: bytes,
+        technology: str,
+        firmware: Mapping[str, Any],
+        kernel_hashes: Mapping[str, Any] | None,
+        vmm: str | None,
+        vmm_title: str | None,
+        vcpus: int | None,
+        vcpu_signature: int | None,
+        vcpu_types: tuple[str, ...],
+        sev_features: int | None,
+        launchable: tuple[str, str, str],
+        listed: bool = True,
+        revocation: tuple[str, str] | None = None,
+    ) -> None:
+        self.listed = listed
+        self.revocation = revocation
+        self.launch_digest = launch_digest
+        self.technology = technology
+        self.firmware = firmware
+        self.kernel_hashes = kernel_hashes
+        self.vmm = vmm
+        self.vmm_title = vmm_title
+        self.vcpus = vcpus
+        self.vcpu_signature = vcpu_signature
+        self.vcpu_types = vcpu_types
+        self.sev_features = sev_features
+        self.launchable, self.launchable_reason, self.launchable_source = launchable
+
+    @property
+    def kernel_hashes_enforced(self) -> str:
+        """yes, no or unknown: whether this firmware refuses a kernel other than the measured one."""
+        return str(self.firmware["kernel_hashes_enforced"])
+
+    def notes(self) -> list[str]:
+        """What a reader has to know before relying on this digest; never that it can be trusted."""
+        notes = revocation_notes(self.revocation)
+        notes.append(kernel_note(self.kernel_hashes is not None, self.kernel_hashes_enforced, self.firmware["version"]))
+        notes += launch_notes(self.technology, self.launchable, self.launchable_reason)
+        if not self.listed:
+            notes.append(f"the catalog does not list {self.vcpus} vCPUs: found by walking on, and measured")
+        return notes
+
+    def record(self) -> dict[str, Any]:
+        """The fields of its digest record in a log, as docs/log.md says."""
+        kernel, signature, features = self.kernel_hashes, self.vcpu_signature, self.sev_features
+        return {
+            "type": "digest",
+            "launch_digest": self.launch_digest.hex(),
+            "technology": self.technology,
+            "firmware_sha256": self.firmware["sha256"].hex(),
+            "kernel_hashes_sha256": None if kernel is None else kernel["table_sha256"].hex(),
+            "vmm": self.vmm,
+            "vcpus": self.vcpus,
+            "vcpu_signature": None if signature is None else f"{signature:#010x}",
+            "sev_features": None if features is None else f"{features:#x}",
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The match as JSON has it: digests and hashes in hex, numbers of bits in 0x-hex."""
+        kernel = self.kernel_hashes
+        return {
+            "launch_digest": self.launch_digest.hex(),
+            "technology": self.technology,
+            "firmware": {
+                "name": self.firmware["name"],
+                "sha256": self.firmware["sha256"].hex(),
+                "sha384": self.firmware["sha384"].hex(),
+                "size": self.firmware["size"],
+                **{name: _hex(self.firmware[name]) for name in PROVENANCE},
+            },
+            "kernel_hashes": kernel
+            and {
+                "name": kernel["name"],
+                "table_sha256": kernel["table_sha256"].hex(),
+                "kernel_sha256": kernel["kernel_sha256"].hex(),
+                "initrd_sha256": kernel["initrd_sha256"].hex(),
+                "cmdline_sha256": kernel["cmdline_sha256"].hex(),
+                "append": kernel["append"],
+            },
+            "kernel_hashes_enforced": self.kernel_hashes_enforced,
+            "vmm": self.vmm,
+            "vmm_title": self.vmm_title,
+            "vcpus": self.vcpus,
+            "listed": self.listed,
+            "vcpu_signature": None if self.vcpu_signature is None else f"{self.vcpu_signature:#010x}",
+            "vcpu_types": list(self.vcpu_types),
+            "sev_features": None if self.sev_features is None else f"{self.sev_features:#x}",
+            "launchable": self.launchable,
+            "launchable_reason": self.launchable_reason,
+            "launchable_source": self.launchable_source,
+            "revocation": self.revocation and dict(zip(("severity", "reason"), self.revocation, strict=True)),
+            "notes": self.notes(),
+        }
+
+    def order(self) -> tuple[str, str, str, str, int, int, int]:
+        """Matches are shown by technology, firmware and kernel name, and then by the numbers."""
+        return (
+            self.technology,
+            self.firmware["name"],
+            self.kernel_hashes["name"] if self.kernel_hashes else "",
+            self.vmm or "",
+            -1 if self.vcpu_signature is None else self.vcpu_signature,
+            -1 if self.sev_features is None else self.sev_features,
+            self.vcpus or 0,
+        )
+
+
+def verifier_halts(version: str | None) -> bool:
+    """Whether a build of that package version is of an edk2 whose verifier of kernel hashes halts on a mismatch.
+
+    Source: edk2 pull request 5769, first in edk2-stable202408. Debian's versions begin with the stable release.
+    """
+    return version is not None and version[:4].isdigit() and version[4:5] == "." and version[:7] >= "2024.08"
+
+
+def shared_digest(matches: Sequence[Match]) -> list[str]:
+    """A note where several configurations have the digest."""
+    return shared_by(len(matches))
+
+
+def shared_by(count: int) -> list[str]:
+    """The note where as many configurations have one digest."""
+    return [f"{count} configurations have this digest: it does not say which of them was launched"] if count > 1 else []
+
+
+def launch_notes(technology: str, launchable: str, reason: str) -> list[str]:
+    """A note where a build is not known, or not expected, to launch so."""
+    if launchable == "yes":
+        return []
+    expected = "is not expected to launch" if launchable == "no" else "is not known to launch"
+    return [f"this build {expected} under {technology}: {reason}"]
+
+
+def revocation_notes(revocation: tuple[str, str] | None) -> list[str]:
+    """A note where a log revokes or deprecates a row. revocation: severity and reason."""
+    return [] if revocation is None else ["{} by its publisher: {}".format(*revocation)]
+
+
+def kernel_note(measured: bool, enforced: str, version: str | None) -> str:
+    """What kernel hashes, or that there are none, say of what was booted. version: of the firmware's package."""
+    if not measured:
+        return "no kernel hashes were measured: the host chose what the firmware boots"
+    if enforced == "yes" and verifier_halts(version):
+        return "kernel, initrd and command line are measured, and the firmware carries the verifier that enforces it"
+    if enforced == "yes":
+        return (
+            "kernel, initrd and command line are measured, and the firmware carries the verifier, which may not halt "
+            "when one differs: in edk2 before 2024-08 (pull request 5769) it does not"
+        )
+    if enforced == "no":
+        return (
+            "kernel hashes are measured but not enforced: this firmware lacks the verifier "
+            "and boots any kernel the host passes"
+        )
+    return "kernel hashes are measured; whether this firmware enforces them is unknown"
+
+
+def _hex(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value

@@ -1,0 +1,107 @@
+"""Matches of a lookup as lines for people, and what makes text from outside printable, wherever it is shown."""
+
+from __future__ import annotations
+
+from catalog.fast.match import CLAIMS, shared_digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from catalog.fast.match import Match
+
+
+def match_lines(matches: Sequence[Match]) -> Iterator[str]:
+    """For each match a title, its facts, and what has to be known of it; then of all, whose word they are."""
+    for number, match in enumerate(matches, 1):
+        yield from fact_lines(match_facts(match), title=f"match {number} of {len(matches)}: {match.technology}")
+        for text in match.notes():
+            yield f"  ! {text}"
+    for text in shared_digest(matches):
+        yield f"! {text}"
+    if matches:
+        yield f"! {CLAIMS}"
+
+
+def exit_code(severities: Sequence[str | None]) -> int:
+    """0 found, 1 not found, 7 where everything that was found is revoked. severities: of each, None for live ones."""
+    return 1 if not severities else 7 if all(severity == "revoked" for severity in severities) else 0
+
+
+def not_found(digest: bytes) -> str:
+    """The note when a catalog has no configuration with a digest."""
+    return (
+        f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}; "
+        "ldcat explain searches further"
+    )
+
+
+def fact_lines(pairs: Sequence[tuple[str, object]], *, title: str) -> Iterator[str]:
+    """A title, then names and values, one a line, aligned."""
+    width = max(len(printable(name)) for name, _ in pairs)
+    yield printable(title)
+    for name, value in pairs:
+        yield f"  {printable(name):<{width}}  {printable(str(value))}"
+
+
+def printable(text: str) -> str:
+    """One line of text from outside, whatever it is, with an escape for each character that does not show itself.
+
+    So it can neither drive a terminal, nor forge a line, nor turn the order of what is around it, nor look like another
+    text. page.js has the same.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    safe = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() and not _is_blank(c) else _escape(c) for c in safe)
+
+
+def _is_blank(character: str) -> bool:
+    """Whether it is one that Python takes for printable, and that nobody sees: fillers, and selectors of variations.
+
+    Source: Unicode, Default_Ignorable_Code_Point; and the blank of Braille.
+    """
+    return (
+        character in "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+        or "\ufe00" <= character <= "\ufe0f"
+        or "\U000e0100" <= character <= "\U000e01ef"
+    )
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def firmware_facts(firmware: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """What a build is, and who published it."""
+    shown: list[tuple[str, object]] = [("firmware", firmware["name"]), ("firmware SHA-256", firmware["sha256"].hex())]
+    if firmware["package"]:
+        shown.append(("published in", f"{firmware['package']} {firmware['version']} ({firmware['suite']})"))
+    return shown
+
+
+def kernel_facts(kernel: Mapping[str, Any] | None) -> list[tuple[str, object]]:
+    """What a kernel hashes table is of."""
+    if kernel is None:
+        return [("kernel hashes", "none")]
+    return [
+        ("kernel hashes", kernel["name"]),
+        ("kernel SHA-256", kernel["kernel_sha256"].hex()),
+        ("initrd SHA-256", kernel["initrd_sha256"].hex()),
+        ("command line", repr(kernel["append"])),
+    ]
+
+
+def match_facts(match: Match) -> list[tuple[str, object]]:
+    """Names and values, in the order in which people read them."""
+    shown = firmware_facts(match.firmware) + kernel_facts(match.kernel_hashes)
+    if match.vmm:
+        shown.append(("VMM profile", f"{match.vmm} ({match.vmm_title})"))
+        shown.append(("vCPUs", match.vcpus))
+        if match.vcpu_signature is not None:
+            names = ", ".join(match.vcpu_types) or "no name"
+            shown.append(("vCPU signature", f"{match.vcpu_signature:#010x} ({names})"))
+        shown.append(("sev_features", f"{match.sev_features:#x}"))
+    shown.append(("launchable", match.launchable))
+    return shown

@@ -1,0 +1,98 @@
+"""Names: what a lookup says about components, in a file that is read without Parquet and without JSON.
+
+Records of strings, described byte by byte in docs/index.md: images, kernel hashes tables, VMM profiles by number,
+and the vCPU types. The numbers are those that the groups of an index have.
+"""
+
+from __future__ import annotations
+
+from struct import error as StructError  # noqa: N812
+from struct import pack, unpack
+
+from catalog.fast.verity import DamagedBlock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from catalog.fast.verity import Reader
+
+MAGIC = b"LDCATNAM"
+VERSION = 1
+MAX_RECORD = 1 << 20
+"""Bytes of one record, at most."""
+
+IMAGES, TABLES, PROFILES, TYPES = range(4)
+"""The kinds of records."""
+
+_NULL = 0xFFFFFFFF
+
+
+class FalseNames(Exception):
+    """Names that were verified, and say something that does not follow: whoever made the catalog made it false.
+
+    No damage, which is told and read around.
+    """
+
+
+def pack_names(kinds: Sequence[Sequence[Sequence[str | None]]]) -> bytes:
+    """The file: for each kind its records, each a list of strings or nulls."""
+    counts = [len(records) for records in kinds]
+    packed = [_pack_record(record) for records in kinds for record in records]
+    offset = 16 + 8 * len(counts) + 8 * (len(packed) + 1)
+    offsets = [offset]
+    for record in packed:
+        offset += len(record)
+        offsets.append(offset)
+    header = pack("<8sII", MAGIC, VERSION, len(counts))
+    return header + pack(f"<{len(counts)}Q", *counts) + pack(f"<{len(offsets)}Q", *offsets) + b"".join(packed)
+
+
+class Names:
+    """An open file of names; raises DamagedBlock for what is none of this version."""
+
+    def __init__(self, file: Reader) -> None:
+        self._file = file
+        magic, version, kinds = unpack("<8sII", file.read(0, 16, keep=True))
+        if (magic, version, kinds) != (MAGIC, VERSION, 4):
+            raise DamagedBlock("the names of the components are none of this version")
+        self.counts = unpack("<4Q", file.read(16, 32, keep=True))
+        self._read: dict[int, list[str | None]] = {}
+
+    def record(self, kind: int, number: int) -> list[str | None]:
+        """The strings of a record."""
+        if not 0 <= number < self.counts[kind]:
+            raise DamagedBlock("the index has a component that has no name")
+        at = 48 + 8 * (sum(self.counts[:kind]) + number)
+        if at in self._read:
+            return self._read[at]
+        start, end = unpack("<QQ", self._file.read(at, 16, keep=True))
+        if not 0 <= end - start <= MAX_RECORD:
+            raise DamagedBlock("the names of the components have a record that does not fit them")
+        try:
+            record = self._read[at] = _unpack_record(self._file.read(start, end - start, keep=True))
+        except (StructError, UnicodeDecodeError) as error:
+            raise DamagedBlock("the names of the components have a record that is none") from error
+        return record
+
+
+def _pack_record(record: Sequence[str | None]) -> bytes:
+    parts = []
+    for text in record:
+        data = b"" if text is None else text.encode("utf-8")
+        parts += [pack("<I", _NULL if text is None else len(data)), data]
+    return b"".join(parts)
+
+
+def _unpack_record(data: bytes) -> list[str | None]:
+    found: list[str | None] = []
+    at = 0
+    while at < len(data):
+        (length,) = unpack("<I", data[at : at + 4])
+        at += 4
+        if length == _NULL:
+            found.append(None)
+            continue
+        found.append(data[at : at + length].decode("utf-8"))
+        at += length
+    return found

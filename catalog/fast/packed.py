@@ -1,0 +1,276 @@
+"""PackedCatalog: a catalog asked through its indexes, every byte verified against the manifest before it is used."""
+
+from __future__ import annotations
+
+import os
+
+from catalog.abi.kernel_table import cmdline_fault, table_fault
+from catalog.fast.beneath import Files
+from catalog.fast.index import Index
+from catalog.fast.match import PROVENANCE, Match
+from catalog.fast.names import IMAGES, PROFILES, TABLES, TYPES, FalseNames, Names
+from catalog.fast.verity import SUFFIX, DamagedBlock, VerifiedFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from catalog.fast.index import Group, Row
+
+MANIFEST_LIMIT = 64 << 20
+"""Bytes of a manifest, at most."""
+
+_FORMAT = b'\n  "format": "ldcat-catalog/2",\n'
+_NAMES = "components/names"
+_INDEX = "/launch_digests.index"
+
+
+def light_sha256() -> Callable[[bytes], Any]:
+    """SHA-256 that is there at once, for the few blocks of one lookup; hashlib's is faster, and takes 3 ms to load."""
+    try:
+        from _sha2 import sha256
+    except ImportError:
+        from _sha256 import sha256
+    return sha256  # type: ignore[no-any-return]
+
+
+class PackedCatalog:
+    """An open catalog; `close` it after use. sha256: as hashlib has it.
+
+    folder: its folder, or its files below that of a log. manifest_sha256: in hex, of the one manifest that counts,
+    where that is known. need: told of a file before it is opened, where files come from elsewhere. Raises DamagedBlock
+    where a file is not the one that the manifest names, or not what it should be; FalseNames where the kernel or the
+    command line that it would show is not what was measured.
+    """
+
+    def __init__(
+        self,
+        folder: str | Files,
+        sha256: Callable[[bytes], Any],
+        manifest_sha256: str | None = None,
+        need: Callable[[str], None] | None = None,
+    ) -> None:
+        self._files = files = Files(folder) if isinstance(folder, str) else folder
+        self._need = need
+        self._sha256 = sha256
+        self._open: list[VerifiedFile] = []
+        self._parts: dict[tuple[str, int], VerifiedFile] = {}
+        self._builds_known: dict[tuple[int, str], list[tuple[Mapping[str, Any], tuple[str, str, str]]]] = {}
+        self._kernels_known: dict[int, list[Mapping[str, Any]]] = {}
+        self._types_known: dict[int, tuple[str, ...]] = {}
+        self._manifest = _read_manifest(files)
+        if manifest_sha256 not in (None, sha256(self._manifest).hexdigest()):
+            raise DamagedBlock(f"{files.path}/manifest.json is not the one that was asked for")
+        try:
+            self._names = Names(self._file(_NAMES))
+            self.indexes = {name: self._index(name, entry) for name, entry in _technologies(self._manifest).items()}
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close every file."""
+        for file in self._open:
+            file.close()
+
+    def lookup(self, digest: bytes) -> list[Match]:
+        """Every configuration with that digest, in the order they are shown; `distinguished` names what is left out."""
+        found: list[Match] = []
+        for technology, index in self.indexes.items():
+            if index.distinguished_bits:
+                continue
+            for ordinal in index.find(digest):
+                group = index.group_of(ordinal)
+                found += self.matches(digest, technology, group, group.at(ordinal))
+        found.sort(key=Match.order)
+        return found
+
+    def distinguished(self, digest: bytes) -> dict[str, Index]:
+        """Indexes that keep distinguished digests only, of this length: there a digest is found by walking on."""
+        return {
+            technology: index
+            for technology, index in self.indexes.items()
+            if index.distinguished_bits and index.digest_size == len(digest)
+        }
+
+    def component(self, kind: int, number: int) -> str:
+        """SHA-256 in hex of an image or a table, or name of a profile, by its number in an index."""
+        return self._names.record(kind, number)[0] or ""
+
+    def matches(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool = True) -> list[Match]:
+        """One for each name that the components of a row have; row: as Group.at gives it."""
+        try:
+            return list(self._named(digest, technology, group, row, listed=listed))
+        except (ValueError, LookupError) as error:
+            raise DamagedBlock("the names of the components are not what they should be") from error
+
+    def _named(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool) -> Iterator[Match]:
+        signature, features, vcpus = row
+        vmm = title = None
+        if len({group.vmm is None, features is None, vcpus is None}) != 1:
+            raise DamagedBlock("the index has a group that lacks an axis")
+        if group.vmm is not None:
+            vmm, title = self._names.record(PROFILES, group.vmm)
+        types = () if signature is None else self._vcpu_types(signature)
+        kernels = [None] if group.kernel_hashes is None else self._kernels(group.kernel_hashes)
+        for firmware, launchable in self._builds(group.firmware, technology):
+            for kernel in kernels:
+                yield Match(
+                    launch_digest=digest,
+                    technology=technology,
+                    firmware=firmware,
+                    kernel_hashes=kernel,
+                    vmm=vmm,
+                    vmm_title=title,
+                    vcpus=vcpus,
+                    vcpu_signature=signature,
+                    vcpu_types=types,
+                    sev_features=features,
+                    launchable=launchable,
+                    listed=listed,
+                )
+
+    def _builds(self, image: int, technology: str) -> list[tuple[Mapping[str, Any], tuple[str, str, str]]]:
+        """The builds with these bytes, and whether each is launchable."""
+        if (image, technology) not in self._builds_known:
+            self._builds_known[image, technology] = list(self._read_builds(image, technology))
+        return self._builds_known[image, technology]
+
+    def _read_builds(self, image: int, technology: str) -> Iterator[tuple[Mapping[str, Any], tuple[str, str, str]]]:
+        sha256, count, *rest = self._names.record(IMAGES, image)
+        technologies, rest = rest[: int(count or 0)], rest[int(count or 0) :]
+        width = 4 + len(PROVENANCE) + 3 * len(technologies)
+        at = 4 + len(PROVENANCE) + 3 * technologies.index(technology)
+        for start in range(0, len(rest), width):
+            build = rest[start : start + width]
+            name, sha384, size, enforced = (text or "" for text in build[:4])
+            provenance: dict[str, Any] = dict(zip(PROVENANCE, build[4:], strict=False))
+            if provenance["package_sha256"] is not None:
+                provenance["package_sha256"] = bytes.fromhex(provenance["package_sha256"])
+            firmware: dict[str, Any] = {
+                "name": name,
+                "sha256": bytes.fromhex(sha256 or ""),
+                "sha384": bytes.fromhex(sha384),
+            }
+            firmware |= {"size": int(size), "kernel_hashes_enforced": enforced, **provenance}
+            verdict, reason, source = (text or "" for text in build[at : at + 3])
+            yield firmware, (verdict, reason, source)
+
+    def _kernels(self, table: int) -> Sequence[Mapping[str, Any]]:
+        """The names of a kernel hashes table."""
+        if table not in self._kernels_known:
+            self._kernels_known[table] = self._read_kernels(table)
+        return self._kernels_known[table]
+
+    def _read_kernels(self, table: int) -> list[Mapping[str, Any]]:
+        table_sha256, *rest = self._names.record(TABLES, table)
+        fields = ("kernel_sha256", "initrd_sha256", "cmdline_sha256")
+        found: list[Mapping[str, Any]] = [
+            {
+                "name": rest[at],
+                "table_sha256": bytes.fromhex(table_sha256 or ""),
+                **{name: bytes.fromhex(rest[at + n] or "") for n, name in enumerate(fields, 1)},
+                "append": rest[at + 4],
+            }
+            for at in range(0, len(rest), 5)
+        ]
+        for row in found:
+            if fault := table_fault(row, self._sha256) or cmdline_fault(row, self._sha256):
+                raise FalseNames(fault)
+        return found
+
+    def _vcpu_types(self, signature: int) -> tuple[str, ...]:
+        """All names of a vCPU signature."""
+        if signature not in self._types_known:
+            self._types_known[signature] = self._read_vcpu_types(signature)
+        return self._types_known[signature]
+
+    def _read_vcpu_types(self, signature: int) -> tuple[str, ...]:
+        """Its record is found by halving, as they are in order."""
+        low, high = 0, self._names.counts[TYPES]
+        while low < high:
+            middle = (low + high) // 2
+            value, *names = self._names.record(TYPES, middle)
+            if int(value or 0) == signature:
+                return tuple(name or "" for name in names)
+            low, high = (middle + 1, high) if int(value or 0) < signature else (low, middle)
+        return ()
+
+    def _index(self, technology: str, expected: tuple[int, int]) -> Index:
+        name = technology + _INDEX
+        file = self._file(name)
+        index = Index(file, lambda part, offset, size: self._part(technology, part).read(offset, size))
+        if index.technology != technology:
+            raise DamagedBlock(f"{name} is the index of another technology")
+        if (index.digest_size, index.parts) != expected:
+            raise DamagedBlock(f"{name} is not the index that the manifest describes")
+        return index
+
+    def _part(self, technology: str, number: int) -> VerifiedFile:
+        """The Parquet file of a part: its digests are compared in it, as they are."""
+        key = (technology, number)
+        if key not in self._parts:
+            parts = self.indexes[technology].parts
+            width = len(str(parts - 1))
+            suffix = f"-{number:0{width}}" if parts > 1 else ""
+            self._parts[key] = self._file(f"{technology}/launch_digests{suffix}.parquet")
+        return self._parts[key]
+
+    def _file(self, name: str) -> VerifiedFile:
+        digest, size = _entry(self._manifest, name)
+        if self._need:
+            self._need(name)
+            self._need(name + SUFFIX)
+        file = VerifiedFile(name, digest, size, self._sha256, self._files)
+        self._open.append(file)
+        return file
+
+
+def _read_manifest(files: Files) -> bytes:
+    """The text of a manifest of this format, as `ldcat build` writes it: then lines can be looked for in it."""
+    path = f"{files.path}/manifest.json"
+    try:
+        file = files.open("manifest.json")
+        try:
+            size = os.fstat(file).st_size
+            text = os.read(file, size) if size <= MANIFEST_LIMIT else b""
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise DamagedBlock(f"{error.filename or path}: {(error.strerror or str(error)).lower()}") from error
+    if _FORMAT not in text:
+        raise DamagedBlock(f"{path} is no manifest of this format")
+    return text
+
+
+def _technologies(manifest: bytes) -> dict[str, tuple[int, int]]:
+    """Digest size and number of parts by technology.
+
+    No string of JSON holds a raw newline, so that a line is what it seems; a manifest that is written otherwise
+    than `ldcat build` writes it takes the full path.
+    """
+    start = manifest.find(b'\n  "technologies": {\n')
+    end = manifest.find(b"\n  }\n}\n", start)
+    if not manifest.startswith(b'{\n  "files": {\n') or start < 0 or end != len(manifest) - 7:
+        raise DamagedBlock("the manifest is not written as ldcat writes it")
+    lines = manifest[start + 1 : end].decode("utf-8", "replace").splitlines()[1:]
+    found = {}
+    for at in range(0, len(lines), 5):
+        try:
+            name, size, parts, _, _ = (line.strip().rstrip(",") for line in lines[at : at + 5])
+            found[name[1:-4]] = (int(size.removeprefix('"digest_size": ')), int(parts.removeprefix('"parts": ')))
+        except ValueError as error:
+            raise DamagedBlock("the manifest is not written as ldcat writes it") from error
+    return found
+
+
+def _entry(manifest: bytes, name: str) -> tuple[bytes, int]:
+    """fs-verity digest and size of a file, from its lines in the manifest."""
+    start = manifest.find(f'\n    "{name}": {{\n'.encode())
+    lines = manifest[start + 1 : manifest.find(b"}", start)].decode("utf-8", "replace").splitlines()[1:]
+    try:
+        fields = dict(line.strip().rstrip(",").split(": ", 1) for line in lines if ": " in line)
+        return bytes.fromhex(fields['"fsverity"'].strip('"')), int(fields['"size"'])
+    except (KeyError, ValueError) as error:
+        raise DamagedBlock(f"the manifest does not say how {name} is verified") from error

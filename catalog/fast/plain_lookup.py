@@ -1,0 +1,108 @@
+"""The fast path: a plain `ldcat lookup DIGEST` is answered before anything but Python itself is loaded.
+
+A guest owner asks for one digest, and a key broker for one a boot: an answer from the packed index takes less than
+loading typer, pyarrow or duckdb. Whatever is not plain, or not as it should be, takes the full path of cli.py.
+"""
+
+from __future__ import annotations
+
+import os
+from time import time
+
+from catalog.fast.match_text import match_lines, not_found, printable
+from catalog.fast.names import FalseNames
+from catalog.fast.packed import PackedCatalog, light_sha256
+from catalog.fast.published import (
+    NO_REVOCATIONS,
+    Place,
+    PublishedRelease,
+    Remembered,
+    is_within,
+    place_of,
+    read_bounded,
+)
+from catalog.fast.verity import DamagedBlock
+from catalog.fast.xdg import data_home, state_home
+
+_OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET")
+"""Environment variables that make a lookup other than plain."""
+
+
+def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
+    """What to print on stdout and on stderr, and the exit code; None where the full path has to be taken."""
+    asked = _plain(arguments)
+    if asked is None or any(os.environ.get(name) for name in _OTHERWISE):
+        return None
+    digest, folder, trust, quiet = asked
+    release = None
+    try:
+        place = place_of(folder)
+        if place.log:
+            release = _verified_before(place, trust or os.environ.get("LDCAT_TRUST") or "")
+            if release is None:
+                return None
+        elif trust or os.environ.get("LDCAT_TRUST") or _was_verified(place):
+            return None
+    except OSError:  # the current folder is gone
+        return None
+    try:
+        packed = PackedCatalog(
+            release.files if release else folder, light_sha256(), release.manifest_sha256 if release else None
+        )
+        try:
+            if packed.distinguished(digest):
+                return None
+            matches = packed.lookup(digest)
+        finally:
+            packed.close()
+    except (DamagedBlock, FalseNames):
+        return None
+    out = "".join(f"{printable(line)}\n" for line in match_lines(matches))
+    notes = [release.said()] if release else []
+    notes += [] if matches else [not_found(digest)]
+    return out, "" if quiet else "".join(f"ldcat: note: {printable(note)}\n" for note in notes), 0 if matches else 1
+
+
+def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:
+    """Digest, folder of the catalog, trust note if one is given, and whether to be quiet; None for more than that."""
+    given = {"--catalog": os.environ.get("LDCAT_CATALOG") or _default_catalog(), "--trust": ""}
+    digests, quiet = [], False
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in given:
+            given[argument] = next(rest, "")
+            if not given[argument] or given[argument].startswith("-"):
+                return None
+        elif argument in ("--quiet", "-q"):
+            quiet = True
+        elif argument.startswith("-"):
+            return None
+        else:
+            digests.append(argument)
+    if not given["--catalog"] or len(digests) != 1 or len(digests[0]) not in (64, 96):
+        return None
+    try:
+        digest = bytes.fromhex(digests[0])
+    except ValueError:
+        return None
+    plain = 2 * len(digest) == len(digests[0])  # fromhex skips blanks
+    return (digest, given["--catalog"], given["--trust"], quiet) if plain else None
+
+
+def _verified_before(place: Place, trust: str) -> PublishedRelease | None:
+    """A release that was verified here, and still counts, and of which there is no more to say."""
+    note, state = read_bounded(trust), state_home()
+    if note is None or state is None or is_within(trust, place):
+        return None
+    found = Remembered(state, place, note).release(time())
+    return found if found and found.revocations_sha256 == NO_REVOCATIONS and not found.newer_trust else None
+
+
+def _was_verified(place: Place) -> bool:
+    state = state_home()
+    return state is None or Remembered(state, place).origin() is not None
+
+
+def _default_catalog() -> str:
+    home = data_home()
+    return f"{home}/catalog" if home else ""

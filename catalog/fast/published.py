@@ -1,0 +1,275 @@
+"""Published releases: where one is, and what was verified of it here before, so that each is verified once."""
+
+from __future__ import annotations
+
+import os
+
+from catalog.fast.beneath import Files, Shared, open_file
+from catalog.fast.packed import light_sha256
+from catalog.fast.verity import open_regular
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+CHECKPOINT = "checkpoint"
+MAX_READ = 1 << 20
+"""Bytes of a checkpoint, of a trust note, and of what is remembered."""
+
+NO_REVOCATIONS = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
+"""SHA-256 of the list of none: `[]`."""
+
+_FORMAT = "ldcat-verified/4"
+
+
+class PublishedRelease:
+    """A release of a log, verified against a trust note at a checkpoint.
+
+    log: folder of the log. origin, size, root: of the checkpoint; root in hex. number: of the release; last: of the
+    log's last one. manifest_sha256, revocations_sha256: in hex, of the release's catalog and of the last revocations.
+    trust_version: of the trust note; 0 where nothing was verified. newer_trust: the version that the publisher stands
+    by, where it is a later one; else 0. fresh_until: seconds since 1970. source: the LogFolder that it is read from,
+    where that is not the folder itself.
+    """
+
+    __slots__ = (
+        "fresh_until",
+        "last",
+        "log",
+        "manifest_sha256",
+        "newer_trust",
+        "number",
+        "origin",
+        "revocations_sha256",
+        "root",
+        "size",
+        "source",
+        "trust_version",
+    )
+
+    def __init__(
+        self,
+        *,
+        log: str,
+        origin: str,
+        size: int,
+        root: str,
+        number: int,
+        last: int,
+        manifest_sha256: str,
+        revocations_sha256: str,
+        trust_version: int,
+        newer_trust: int,
+        fresh_until: int,
+        source: Any = None,
+    ) -> None:
+        self.log = log
+        self.source = source
+        self.origin = origin
+        self.size = size
+        self.root = root
+        self.number = number
+        self.last = last
+        self.manifest_sha256 = manifest_sha256
+        self.revocations_sha256 = revocations_sha256
+        self.trust_version = trust_version
+        self.newer_trust = newer_trust
+        self.fresh_until = fresh_until
+
+    @property
+    def folder(self) -> str:
+        """Of its catalog."""
+        return f"{self.log}/releases/{self.number}"
+
+    @property
+    def files(self) -> Files:
+        """Of its catalog, in the folder of the log."""
+        return Files(self.log, f"releases/{self.number}")
+
+    @property
+    def place(self) -> str:
+        """Where people find it: its folder, or where a host serves that."""
+        return f"{self.source.name if self.source else self.log}/releases/{self.number}"
+
+    def revocations(self, number: int) -> str:
+        """The file of the log's revocations as they were at a release of that number, in its folder."""
+        return f"releases/{number}/revocations.json"
+
+    def said(self) -> str:
+        """What it is and how far it was verified, for people."""
+        newer = f", whose last one is release {self.last}" if self.last > self.number else ""
+        how = (
+            f"verified against version {self.trust_version} of the trust note" if self.trust_version else "NOT VERIFIED"
+        )
+        return f"release {self.number} of {self.origin}{newer}: {how}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "origin": self.origin,
+            "size": self.size,
+            "root": self.root,
+            "release": self.number,
+            "last_release": self.last,
+            "verified": bool(self.trust_version),
+            "trust_version": self.trust_version or None,
+            "newer_trust_version": self.newer_trust or None,
+            "fresh_until": self.fresh_until or None,
+        }
+
+
+class Place:
+    """Where a catalog is. path: without links. log: of which it is all, or a release; None for a catalog of one's own.
+
+    number: of the release that is meant; None for the last one.
+    """
+
+    __slots__ = ("log", "number", "path")
+
+    def __init__(self, path: str, log: str | None, number: int | None) -> None:
+        self.path = path
+        self.log = log
+        self.number = number
+
+
+def place_of(folder: str) -> Place:
+    """Of a folder: releases/N is a release by its name, whether there is a log or not.
+
+    Else whoever takes its checkpoint away would make a release a catalog of one's own. Raises OSError where there is
+    no current folder to start from.
+    """
+    typed = _release_named(folder)  # first, because what a link leads to may be another release
+    if typed and os.path.lexists(f"{typed.log}/{CHECKPOINT}"):
+        return typed
+    path = os.path.realpath(folder)
+    if os.path.lexists(f"{path}/{CHECKPOINT}"):
+        return Place(path, path, None)
+    return typed or _release_named(path) or Place(path, None, None)
+
+
+def _release_named(folder: str) -> Place | None:
+    """The release of that name, whatever it or the folder of releases leads to; None for another name."""
+    while folder.endswith(("/", "/.")):
+        folder = folder.removesuffix(".").rstrip("/")
+    above, number = os.path.split(folder)
+    for path in (above, os.path.realpath(above)) if is_number(number) else ():
+        log, releases = os.path.split(path)
+        if releases == "releases":
+            log = os.path.realpath(log)
+            return Place(f"{log}/releases/{int(number)}", log, int(number))
+    return None
+
+
+def is_number(text: str) -> bool:
+    """Whether it may be that of a release: few digits, because Python refuses to read very many."""
+    return len(text) <= 18 and text.isascii() and text.isdecimal()
+
+
+def is_within(file: str, place: Place) -> bool:
+    """Whether a file is in the folder of the log, where whoever writes to that can write it, too."""
+    return os.path.realpath(file).startswith(f"{place.log}/")
+
+
+class Remembered:
+    """What was verified at a place here before: a file in the folder `state`, one for each.
+
+    It is believed where nobody else can write it: else reading it raises Shared, which is an OSError. It counts as long
+    as the trust note and the checkpoint are the same bytes, no other checkpoint of the log was seen meanwhile, it is
+    fresh, and the clock has not gone back. trust: the trust note; none for `origin` alone.
+    """
+
+    def __init__(self, state: str, place: Place, trust: bytes = b"") -> None:
+        self._sha256 = light_sha256()
+        self._trust = trust
+        self._log = place.log
+        self._state = state
+        self._name = f"verified/{self._hash(place.path.encode('utf-8', 'surrogateescape'))}"
+        self.path = f"{state}/{self._name}"
+
+    def origin(self) -> str | None:
+        """Of the log that was verified at this place last, whether that still counts or not; None where none was."""
+        lines = self._lines()
+        return lines[4] if lines else None
+
+    def release(self, now: float) -> PublishedRelease | None:
+        """The release that was verified, where that still counts. now: seconds since 1970."""
+        lines, log = self._lines(), self._log
+        if not lines or log is None:
+            return None
+        seen, conditions, since, *values = lines[1:-1]
+        try:
+            found = PublishedRelease(
+                log=log, **{name: kind(value) for (name, kind), value in zip(_FIELDS.items(), values, strict=True)}
+            )
+            timely = int(since) <= now < found.fresh_until
+        except ValueError:
+            return None
+        if not seen.startswith(f"{self._state}/"):
+            return None
+        name = seen[len(self._state) + 1 :]
+        now_there = (_read_below(log, CHECKPOINT) or b"", _read_below(self._state, name, private=True) or b"")
+        return found if timely and conditions == self._conditions(*now_there) else None
+
+    def text(self, found: PublishedRelease, checkpoint: bytes, seen: tuple[str, bytes], since: int) -> bytes:
+        """What to keep. checkpoint: the one that was verified. seen: file and bytes of the newest one of this log.
+
+        since: seconds since 1970, before which no clock was right that verified it.
+        """
+        conditions = self._conditions(checkpoint, seen[1])
+        lines = [_FORMAT, seen[0], conditions, str(since), *(str(getattr(found, name)) for name in _FIELDS), ""]
+        return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+    def _lines(self) -> list[str]:
+        data = _read_below(self._state, self._name, private=True) or b""
+        lines = data.decode("utf-8", "surrogateescape").split("\n")
+        return lines if len(lines) == len(_FIELDS) + 5 and lines[0] == _FORMAT else []
+
+    def _conditions(self, checkpoint: bytes, seen: bytes) -> str:
+        return self._hash("".join(map(self._hash, (self._trust, checkpoint, seen))).encode())
+
+    def _hash(self, data: bytes) -> str:
+        return str(self._sha256(data).hexdigest())
+
+
+_FIELDS: dict[str, type[Any]] = {
+    "origin": str,
+    "size": int,
+    "root": str,
+    "number": int,
+    "last": int,
+    "manifest_sha256": str,
+    "revocations_sha256": str,
+    "trust_version": int,
+    "newer_trust": int,
+    "fresh_until": int,
+}
+
+
+def read_bounded(path: str) -> bytes | None:
+    """A small regular file; None where there is none, or it is larger."""
+    try:
+        descriptor = open_regular(path)
+    except OSError:
+        return None
+    return _start(descriptor)
+
+
+def _read_below(root: str, name: str, *, private: bool = False) -> bytes | None:
+    """The same below a folder; raises Shared for state that is not this user's alone."""
+    try:
+        descriptor = open_file(root, name, private=private)
+    except Shared:
+        raise
+    except (OSError, ValueError):
+        return None
+    return _start(descriptor)
+
+
+def _start(descriptor: int) -> bytes | None:
+    try:
+        data = os.read(descriptor, MAX_READ + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return data if len(data) <= MAX_READ else None

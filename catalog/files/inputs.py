@@ -1,0 +1,133 @@
+"""Files people name: firmware images and kernels, read whole or refused, their sizes bounded first."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from io import BufferedReader
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.errors import LdcatError, Unreadable, shortage
+from catalog.fast.beneath import IS_LINK, Files, Linked, Shared
+from catalog.fast.verity import open_regular
+
+if TYPE_CHECKING:  # it needs pyarrow
+    from catalog.files.direct_io import Room
+
+MAX_TEXT_SIZE = 16 << 20
+"""Bytes of a spec or of another text file."""
+
+
+def read_file(path: Path, *, limit: int, regular: bool = False) -> bytes:
+    """The whole file of at most `limit` bytes; raises Unreadable for a larger one or one that cannot be read.
+
+    regular: nothing but a regular file, as all files of a catalog or a log are: a pipe would be waited for.
+    """
+    data = read_start(path, limit + 1, regular=regular)
+    if len(data) > limit:
+        raise Unreadable(f"{path} is larger than {limit} bytes")
+    return data
+
+
+def check_regular(path: Path) -> None:
+    """Raises Unreadable for what is there and no regular file: a pipe would be waited for."""
+    if exists(path) and not path.is_file():
+        raise Unreadable(f"{path} is not a regular file")
+
+
+def read_start(path: Path, size: int, *, regular: bool = False) -> bytes:
+    """The first `size` bytes of a file, fewer where it ends before; raises Unreadable. regular: as for `read_file`."""
+    try:
+        with _opened(path, regular=regular) as file:
+            return file.read(size)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+def read_beneath(files: Files, name: str, size: int, *, private: bool = False) -> bytes:
+    """As `read_start` of a regular file below a folder, where no symbolic link is followed. private: as for `open`."""
+    try:
+        with os.fdopen(files.open(name, private=private), "rb") as file:
+            return file.read(size)
+    except (OSError, ValueError) as error:
+        raise unreadable(Path(files.path, name), error) from error
+
+
+def walked(files: Files) -> list[tuple[str, str]]:
+    """As `Files.walk`; raises Unreadable."""
+    try:
+        return list(files.walk())
+    except OSError as error:
+        raise unreadable(Path(files.path), error) from error
+
+
+def read_file_beneath(files: Files, name: str, *, limit: int) -> bytes:
+    """As `read_file` of a regular file below a folder, where no symbolic link is followed."""
+    data = read_beneath(files, name, limit + 1)
+    if len(data) > limit:
+        raise Unreadable(f"{files.path}/{name} is larger than {limit} bytes")
+    return data
+
+
+def read_into(files: Files, name: str, room: Room, size: int) -> memoryview:
+    """As `read_beneath`, into the room of this thread, where it stays until that is asked for again."""
+    try:
+        with os.fdopen(files.open(name), "rb", buffering=0) as file:
+            memory = room.of(min(size, os.fstat(file.fileno()).st_size + 1))
+            taken = 0
+            while count := file.readinto(memory[taken:]):
+                taken += count
+            return memory[:taken]
+    except (OSError, ValueError) as error:
+        raise unreadable(Path(files.path, name), error) from error
+
+
+def read_text(path: Path) -> str:
+    """The whole UTF-8 text file; raises Unreadable."""
+    try:
+        return read_file(path, limit=MAX_TEXT_SIZE).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{path} is not UTF-8 text") from error
+
+
+def hash_file(path: Path, *, regular: bool = False) -> bytes:
+    """SHA-256 of a file of any size, read in pieces; raises Unreadable. regular: as for `read_file`."""
+    try:
+        with _opened(path, regular=regular) as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from error
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at a path; raises Unreadable where the system does not say."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in it
+        return False
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise unreadable(path, error) from error
+    return True
+
+
+def _opened(path: Path, *, regular: bool) -> BufferedReader:
+    return os.fdopen(open_regular(path), "rb") if regular else path.open("rb")
+
+
+def unreadable(path: Path, error: Exception) -> LdcatError:
+    """The error for a path the system refuses, in the system's own words; raises nothing itself."""
+    if short := shortage(error, str(path)):
+        return short
+    if isinstance(error, Linked):
+        return Unreadable(f"{error.filename} {IS_LINK}", "put what it leads to there")
+    if isinstance(error, Shared):
+        return Unreadable(
+            f"{error.filename} is what this machine remembers, and is not believed: {error.strerror}",
+            f"see that it is as you left it, then: chmod go-w {error.filename}",
+        )
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return Unreadable(f"{path}: {reason.lower()}")

@@ -1,0 +1,53 @@
+"""Families of a log: where its rows of each firmware and kernel hashes table are.
+
+A release appends its rows sorted by their leaves, which begin with the firmware, then the table, then the digest.
+Within a family digests are therefore in order, and evenly spread: whoever knows where it begins and ends finds a row by
+its digest with one or two bundles of entries, instead of halving the whole log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from catalog.log.log_reader import LogReader
+
+_ROW = b'"type":"digest"'
+_DIGEST = b',"launch_digest":'
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """start: what its leaves begin with, up to their digest. first: index of the first one. rows: how many."""
+
+    start: str
+    first: int
+    rows: int
+
+
+def families(reader: LogReader) -> Iterator[Family]:
+    """Those of each release, the last release first; raises what reading the log does."""
+    for release in reader.spans():
+        at, end = release.first, release.end - 1
+        while at < end and (start := _start(reader.entry(at))) is not None:
+            after = _after(reader, start, at, end)
+            yield Family(start.decode("ascii", "replace"), at, after - at)
+            at = after
+
+
+def _start(leaf: bytes) -> bytes | None:
+    """None for what is no row."""
+    head, found, _ = leaf.partition(_DIGEST)
+    return head if found and _ROW in leaf else None
+
+
+def _after(reader: LogReader, start: bytes, low: int, high: int) -> int:
+    """The index behind the last leaf of a family that has one at `low`."""
+    step = 1
+    while low + step < high and _start(reader.entry(low + step)) == start:
+        low, step = low + step, 2 * step
+    high = min(high, low + step)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _start(reader.entry(middle)) == start else (low, middle)
+    return high

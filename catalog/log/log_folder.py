@@ -1,0 +1,255 @@
+"""The folder of a log: files that never change, and a checkpoint that is exchanged last; one writer at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.errors import MalformedInput, Unreadable, UntrustedSigner, UsageError
+from catalog.fast.beneath import Files, open_file, there
+from catalog.files import inputs
+from catalog.files.writer import leftovers, open_lock, opened, placed, remove, remove_folder, sync_folder
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import VerifierKey
+from catalog.transparency.note import MAX_NOTE, Note
+
+CHECKPOINT = "checkpoint"
+REVOCATIONS = "revocations.json"
+_LOCK = ".ldcat-lock"
+_WRITERS = 16
+"""Threads that wait for the disk, each for a file of its own."""
+
+_AT_ONCE = 16 << 20
+"""Bytes that wait to be written, unless a file alone has more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogFolder:
+    """A log that is, or will be, in a folder."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """What people call the place."""
+        return str(self.root)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether all its files are in the folder."""
+        return True
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it is for this user alone, and not believed where others can write it."""
+        return False
+
+    def read(self, path: str, at_most: int) -> bytes:
+        """As a Store of tiles.py; raises Unreadable for a symbolic link too, which is not followed."""
+        data = inputs.read_beneath(Files(self.root), path, at_most + 1, private=self.is_private)
+        if len(data) > at_most:
+            raise MalformedInput(f"{self.root / path} has more than {at_most} bytes")
+        return data
+
+    def has(self, path: str) -> bool:
+        """Whether there is something at a path, be it a link; raises Unreadable where the system does not say."""
+        try:
+            return there(self.root, path)
+        except (OSError, ValueError) as error:
+            raise inputs.unreadable(self.root / path, error) from error
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; None where no regular file is there."""
+        try:
+            descriptor = open_file(self.root, path)
+        except (OSError, ValueError):
+            return None
+        try:
+            return os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
+
+    def checkpoint(self) -> Note | None:
+        """What is published, unverified; None where nothing is."""
+        if not self.has(CHECKPOINT):
+            return None
+        return Note.parse(self.read(CHECKPOINT, MAX_NOTE))
+
+    def write(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Each file whole or not at all, synced, and its folders too, when this returns. Raises Unreadable."""
+        folders: set[str] = set()
+        waiting: deque[tuple[Future[str], int]] = deque()
+        held = 0
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            for file in files:
+                while waiting and held + len(file[1]) > _AT_ONCE:
+                    written, size = waiting.popleft()
+                    folders.add(written.result())
+                    held -= size
+                waiting.append((pool.submit(self._write_one, file), len(file[1])))
+                held += len(file[1])
+        folders.update(written.result() for written, _ in waiting)
+        self._sync(folders)
+
+    def link(self, old: str, new: str, data: bytes) -> bool:
+        """Give a file that is there, and has exactly these bytes, another name, synced; False where that cannot be.
+
+        Files of a log never change, so that whoever serves or copies it sees two files.
+        """
+        above, _, name = old.rpartition("/")
+        inner, _, new_name = new.rpartition("/")
+        try:
+            if self.read(old, len(data)) != data:
+                return False
+            with self._opened(above) as source, self._opened(inner) as target:
+                if not _is_same(source, name, target, new_name):
+                    os.link(name, new_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+        except (OSError, Unreadable, MalformedInput):
+            return False
+        self._sync({inner})
+        return True
+
+    def clear(self, folder: str = "") -> None:
+        """Remove what was never finished, by a run that was interrupted; or all of a folder below, which is of none.
+
+        Whoever calls this has the lock. Raises Unreadable.
+        """
+        try:
+            if folder and there(self.root, folder):
+                remove_folder(self.root, folder)
+            elif not folder:
+                for name in leftovers(self.root):
+                    remove(self.root, name)
+        except OSError as error:
+            raise inputs.unreadable(self.root / folder, error) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone, as long as this process lives; raises UsageError where another one writes."""
+        try:
+            with self._opened() as folder:
+                descriptor = open_lock(folder, _LOCK, private=self.is_private)
+        except OSError as error:
+            raise inputs.unreadable(self.root, error) from error
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UsageError(f"another process is publishing to {self.root}", "wait until it has ended") from error
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _opened(self, name: str = "") -> AbstractContextManager[int]:
+        return opened(self.root, name, private=self.is_private)
+
+    def _sync(self, names: Iterable[str]) -> None:
+        """Folders of these names below the folder of the log, and all that they are in, up to that."""
+        every = {above for name in names for above in _with_parents(name)}
+        try:
+            for name in sorted(every, reverse=True):  # what is within before what it is in
+                with self._opened(name) as folder:
+                    sync_folder(folder)
+        except OSError as error:
+            raise inputs.unreadable(self.root, error) from error
+
+    def _write_one(self, file: tuple[str, bytes]) -> str:
+        inner, _, name = file[0].rpartition("/")
+        try:
+            with self._opened(inner) as folder, placed(folder, name, private=self.is_private) as opened_file:
+                opened_file.write(file[1])
+        except OSError as error:
+            raise inputs.unreadable(self.root / file[0], error) from error
+        return inner
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolder(LogFolder):
+    """A folder of what this machine remembers: 0700, its files 0600, and not believed where others can write it."""
+
+    @property
+    def is_private(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class LastCheckpoint:
+    """The checkpoint of a log that this machine signed, or saw, last: what is older was restored, or is withheld.
+
+    root: folder below which no link is followed to it; that of the file where none is given.
+    """
+
+    path: Path
+    root: Path | None = None
+
+    def read(self) -> Note | None:
+        """None where there was nothing yet; raises Unreadable, MalformedInput."""
+        if not self._folder.has(self._name):
+            return None
+        data = self._folder.read(self._name, MAX_NOTE)
+        try:
+            note = Note.parse(data)
+            Checkpoint.parse(note.text)
+        except MalformedInput as error:
+            hint = "it was damaged; get it from a backup, or remove it, and what it protects from is not seen once"
+            raise MalformedInput(f"{self.path} is no checkpoint: {error}", hint) from error
+        return note
+
+    def checkpoint(self) -> Checkpoint | None:
+        """What the note says, which was verified when it was written; raises as `read`."""
+        note = self.read()
+        return None if note is None else Checkpoint.parse(note.text)
+
+    def check_signed_by(self, keys: Sequence[VerifierKey]) -> None:
+        """Raises UntrustedSigner where none of the keys signed it, VerificationFailed for a wrong signature."""
+        note = self.read()
+        try:
+            if note:
+                note.verify(keys)
+        except UntrustedSigner as error:
+            raise UntrustedSigner(
+                f"this machine signed the log {keys[0].name} with other keys before, which {self.path} remembers",
+                "use the key file of before; a new log takes a name that was never signed",
+            ) from error
+
+    def write(self, note: Note) -> None:
+        """Of what is signed before it is published; raises Unreadable, and then nothing may be."""
+        try:
+            self._folder.write([(self._name, bytes(note))])
+        except Unreadable as error:
+            raise Unreadable(f"the checkpoint cannot be remembered: {error}", error.hint) from error
+
+    @property
+    def _folder(self) -> StateFolder:
+        return StateFolder(self.root or self.path.parent)
+
+    @property
+    def _name(self) -> str:
+        return self.path.relative_to(self._folder.root).as_posix()
+
+
+def _with_parents(name: str) -> Iterator[str]:
+    while name:
+        yield name
+        name = name.rpartition("/")[0]
+    yield ""
+
+
+def _is_same(folder: int, name: str, other_folder: int, other_name: str) -> bool:
+    """Whether two names are of one file."""
+    try:
+        other = os.stat(other_name, dir_fd=other_folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.stat(name, dir_fd=folder, follow_symlinks=False), other)
+
+
+def release_path(number: int) -> str:
+    """Folder of the artifacts of a release, in the log's."""
+    return f"releases/{number}"

@@ -1,0 +1,146 @@
+"""History: what a log says, read once and verified against its checkpoint: rows, revocations, the last release.
+
+Of a row it keeps 40 bytes: the hash of its leaf, and while it is live, a number that equal inputs have in common.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import attrgetter
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalog.errors import MalformedRecord, UsageError
+from catalog.log.log_walk import LogWalk
+from catalog.log.records import INPUTS, DigestRecord, ReleaseRecord, RevokeRecord, Severity, parse_record, parse_row
+from catalog.log.revocations import Revocations
+from catalog.log.row_leaves import Rows
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.tiles import WIDTH, Store, TileReader
+
+_HINT = "revoke the wrong one first: ldcat revoke --digest"
+
+_HASH = pa.binary(merkle.HASH_SIZE)
+
+_inputs = attrgetter(*INPUTS)
+
+
+class History:
+    """What a log has, and what its rows are once the revocations that are to come are there.
+
+    walk: its releases and revocations. selected: of each coming revocation, how many rows it selects, by their severity
+    before it. new_revoked: how many of the new rows are revoked.
+    """
+
+    def __init__(self, walk: LogWalk, said: Sequence[RevokeRecord], coming: Sequence[RevokeRecord]) -> None:
+        self.walk = walk
+        self.selected: list[Counter[Severity | None]] = [Counter() for _ in coming]
+        self.new_revoked = 0
+        self._coming = coming
+        *self._before, self._then = (Revocations((*said, *coming[:count])) for count in range(len(coming) + 1))
+        self._hashes = bytearray()
+        self._live = array("q")
+        for hashed, _, record in walk:
+            if isinstance(record, DigestRecord):
+                self._hashes += hashed
+                self._add(record)
+
+    @property
+    def said(self) -> tuple[RevokeRecord, ...]:
+        """The revocations that the log has."""
+        return tuple(self.walk.revokes)
+
+    @property
+    def release(self) -> ReleaseRecord | None:
+        """The last one."""
+        return self.walk.releases[-1].record if self.walk.releases else None
+
+    def check(self) -> None:
+        """Raises MalformedRecord for a log that contradicts itself, UsageError for one that would then."""
+        if why := self._contradiction(()):
+            raise UsageError(why, _HINT) if self._coming else MalformedRecord(why)
+
+    def new_rows(self, rows: Rows) -> Rows:
+        """Those that are not there yet, sorted, each once; raises UsageError for one that contradicts a live row."""
+        if self._hashes:
+            hashes = bytearray()
+            for leaf in rows.leaves():
+                hashes += merkle.leaf_hash(leaf)
+            known = pc.is_in(_array(hashes, _HASH), value_set=_array(self._hashes, _HASH))
+            rows = rows.filter(pc.invert(known))
+        rows = rows.sorted()
+        for leaf in rows.leaves():
+            self.new_revoked += not self._add(parse_row(leaf))
+        if why := self._contradiction(rows.leaves()):
+            raise UsageError(why, _HINT)
+        return rows
+
+    def _add(self, row: DigestRecord) -> bool:
+        """The next row; whether it is live."""
+        for record, before, selected in zip(self._coming, self._before, self.selected, strict=True):
+            if record.selects(row):
+                selected[before.severity(row)] += 1
+        if live := self._is_live(row):
+            self._live.append(hash(_inputs(row)))
+        return live
+
+    def _is_live(self, row: DigestRecord) -> bool:
+        return self._then.severity(row) != "revoked"
+
+    def _contradiction(self, new: Iterable[bytes]) -> str | None:
+        """Two live rows with equal inputs and two digests, named. new: leaves of rows that were added."""
+        numbers = _array(self._live, pa.int64())
+        if pc.count_distinct(numbers).as_py() == len(numbers):
+            return None
+        counted = pc.value_counts(numbers)
+        twice = set(counted.field("values").filter(pc.greater(counted.field("counts"), 1)).to_pylist())
+        known: dict[tuple[object, ...], str] = {}
+        for row in chain((record for _, _, record in self.walk.again()), map(parse_record, new)):
+            if isinstance(row, DigestRecord) and hash(inputs := _inputs(row)) in twice and self._is_live(row):
+                digest = known.setdefault(inputs, row.launch_digest)
+                if digest != row.launch_digest:
+                    pairs = zip(INPUTS, inputs, strict=True)
+                    named = ", ".join(f"{name} {value}" for name, value in pairs if value is not None)
+                    return f"two launch digests, {digest} and {row.launch_digest}, of {named}"
+        return None
+
+
+def read_history(store: Store, checkpoint: Checkpoint, coming: Sequence[RevokeRecord] = (), *, now: int) -> History:
+    """All leaves of a log, each of them hashed; raises VerificationFailed where they are not the checkpoint's.
+
+    What release records say that does not follow is in `walk.releases`, and hinders nothing: else one false record
+    would be the end of the log. coming: what is to be revoked or restored. now: seconds since 1970. Raises
+    what reading the log does.
+    """
+    said: Sequence[RevokeRecord] = said_by_records(store, checkpoint.size)
+    history = History(LogWalk(store, checkpoint, now), said, coming)
+    if history.said != tuple(said):
+        history = History(LogWalk(store, checkpoint, now), history.said, coming)
+    return history
+
+
+def said_by_records(store: Store, size: int) -> list[RevokeRecord]:
+    """The revoke records that stand before those of releases, by what these say of each other: all, if that is true."""
+    reader, found = TileReader(store, size), []
+    while size:
+        records = (parse_record(reader.entries(index // WIDTH)[index % WIDTH]) for index in range(size - 1, -1, -1))
+        release = next(records)
+        if not isinstance(release, ReleaseRecord) or not 0 <= release.previous_size < size:
+            break
+        for record in records:
+            if not isinstance(record, RevokeRecord):
+                break
+            found.append(record)
+        size = release.previous_size
+    return found[::-1]
+
+
+def _array(data: bytearray | array[int], kind: pa.DataType) -> pa.Array:
+    """What stands in memory, as it stands there."""
+    size = memoryview(data).nbytes
+    return pa.Array.from_buffers(kind, size * 8 // kind.bit_width, [None, pa.py_buffer(data)])

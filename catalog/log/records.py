@@ -1,0 +1,119 @@
+"""Records: what a catalog's log has as leaves, in canonical JSON: keys sorted, no blanks, ASCII, digests in hex.
+
+A digest record has no time, release or host in it, so that whoever measures the same rows gets the same leaves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from catalog.errors import MalformedRecord
+from catalog.log.revocation_text import check_said
+from catalog.wire import Wire, decode_json
+
+Severity = Literal["revoked", "deprecated", "restored"]
+
+
+class DigestRecord(Wire, frozen=True):
+    """A row: a launch digest and every input that determines it, components by hash; null: not measured."""
+
+    type: Literal["digest"]
+    launch_digest: str
+    technology: str
+    firmware_sha256: str
+    kernel_hashes_sha256: str | None
+    vmm: str | None
+    vcpus: int | None
+    vcpu_signature: str | None
+    sev_features: str | None
+
+
+class RevokeRecord(Wire, frozen=True):
+    """selector: fields of digest records and their values; all rows that have them. The newest that selects counts."""
+
+    type: Literal["revoke"]
+    selector: dict[str, str | int | None]
+    severity: Severity
+    reason: str
+
+    def selects(self, row: DigestRecord) -> bool:
+        """Whether a row has all that the selector says."""
+        return all(getattr(row, name) == value for name, value in self.selector.items())
+
+    @property
+    def meant(self) -> str:
+        """The selector as people read it."""
+        return ", ".join(f"{name} {'none' if value is None else value}" for name, value in self.selector.items())
+
+
+class ReleaseRecord(Wire, frozen=True):
+    """The last leaf of every checkpoint that is published. time: seconds since 1970. artifacts: SHA-256 by path.
+
+    revocations_sha256: of the file that lists all revoke records. revocations_count, revocations_chain: the hash chain
+    over these records (revocation_chain.py); releases of ldcat 0.1.0 lack both. previous_*: the checkpoint before; root
+    in hex. trust_version: of the trust note that the publisher stands by; null if none was named yet.
+
+    All of it but artifacts, time and trust_version follows from the leaves before it: release_rules.py recomputes it.
+    """
+
+    type: Literal["release"]
+    release: int
+    time: int
+    artifacts: dict[str, str]
+    revocations_sha256: str
+    previous_size: int
+    previous_root: str
+    trust_version: Annotated[int, msgspec.Meta(ge=1, lt=1 << 53)] | None
+    revocations_count: Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)] | UnsetType = UNSET
+    revocations_chain: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if (self.revocations_count is UNSET) != (self.revocations_chain is UNSET):
+            raise ValueError("revocations_count and revocations_chain come together")
+
+
+Record = DigestRecord | RevokeRecord | ReleaseRecord
+_TYPES: Mapping[str, type[Record]] = {"digest": DigestRecord, "revoke": RevokeRecord, "release": ReleaseRecord}
+INPUTS = tuple(name for name in DigestRecord.__struct_fields__ if name not in ("type", "launch_digest"))
+"""Fields of a digest record that determine the digest."""
+
+
+def leaf_of(record: Record) -> bytes:
+    """The bytes that are hashed."""
+    return canonical_json(msgspec.to_builtins(record))
+
+
+def canonical_json(value: Any) -> bytes:
+    """Keys sorted, no blanks, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+def parse_record(leaf: bytes) -> Record:
+    """A record from exactly its leaf; raises MalformedRecord for what is none, or not canonical."""
+    kind = "digest" if b'"type":"digest"' in leaf else decode_json(leaf, _Kind, "leaf").type
+    if kind not in _TYPES:
+        raise MalformedRecord(f"leaf: there are no {kind!r} records")
+    found: Record = decode_json(leaf, _TYPES[kind], f"{kind} record")
+    plain = leaf.isascii() and b"\x7f" not in leaf  # of which msgspec writes what is canonical, and quickly
+    if not (plain and msgspec.json.encode(found, order="sorted") == leaf) and leaf_of(found) != leaf:
+        raise MalformedRecord(f"{kind} record: not written as it is canonical")
+    if isinstance(found, RevokeRecord):
+        check_said(found.selector, found.reason, "revoke record")
+    return found
+
+
+def parse_row(leaf: bytes) -> DigestRecord:
+    """A digest record from its leaf; raises MalformedRecord for another record, too."""
+    record = parse_record(leaf)
+    if not isinstance(record, DigestRecord):
+        raise MalformedRecord(f"leaf: a {record.type} record is no row")
+    return record
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    type: str

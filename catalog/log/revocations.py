@@ -1,0 +1,62 @@
+"""Revocations: what the revoke records of a log say of its rows, and how one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+from catalog.errors import UsageError
+from catalog.log.records import DigestRecord, RevokeRecord, Severity
+from catalog.log.revocation_text import A_REASON, Value, is_reason
+
+_NOTHING: Any = object()
+"""What a row has of a field that rows do not have."""
+
+
+class Revoking(Protocol):
+    """A revoke record, or an entry of the list of a release."""
+
+    @property
+    def selector(self) -> Mapping[str, Value]: ...
+
+    @property
+    def severity(self) -> Severity: ...
+
+
+Said = TypeVar("Said", bound=Revoking)
+
+
+class Revocations(Generic[Said]):
+    """Revocations in the order of their log: of those that select a row, the newest counts."""
+
+    def __init__(self, said: Iterable[Said]) -> None:
+        self._said = tuple(said)
+        self._newest: dict[tuple[str, ...], dict[tuple[Value, ...], int]] = {}
+        for number, one in enumerate(self._said):
+            names = tuple(sorted(one.selector))
+            values = tuple(one.selector[name] for name in names)
+            self._newest.setdefault(names, {})[values] = number
+
+    def status(self, row: DigestRecord) -> Said | None:
+        """What revokes or deprecates a row; None where nothing does, or it is restored."""
+        newest = -1
+        for names, numbers in self._newest.items():
+            newest = max(newest, numbers.get(tuple(getattr(row, name, _NOTHING) for name in names), -1))
+        found = self._said[newest] if newest >= 0 else None
+        return None if found is None or found.severity == "restored" else found
+
+    def severity(self, row: DigestRecord) -> Severity | None:
+        """As `status`."""
+        found = self.status(row)
+        return None if found is None else found.severity
+
+
+def new_revocation(selector: Mapping[str, Value], severity: Severity, reason: str) -> RevokeRecord:
+    """A revoke record; raises UsageError for a selector of nothing, or a reason that is not one line to be read."""
+    if not selector:
+        raise UsageError(
+            "nothing says which rows are meant", "--digest, --firmware, --vmm ...; all of them have to fit"
+        )
+    if not is_reason(reason):
+        raise UsageError(A_REASON)
+    return RevokeRecord(type="revoke", selector=dict(selector), severity=severity, reason=reason)

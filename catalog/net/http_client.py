@@ -1,0 +1,297 @@
+"""HTTP as a client: one request, one answer, bounded in bytes and in time, and nowhere else than where it was asked.
+
+One deadline holds from before the name is resolved to the last byte, whatever comes in between: TLS, interim answers,
+headers, chunks, trailers. No redirection is followed, no proxy is asked, and what is read is untrusted.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import h11
+
+from catalog import __version__
+from catalog.errors import Unreadable, UsageError
+from catalog.net.resolving import resolved
+
+HEAD_SECONDS = 10.0
+"""Until the head of an answer is there, names, connection and TLS included."""
+
+WHOLE_SECONDS = 60.0
+"""Until the whole of it is, besides what its size may take."""
+
+SLOWEST = 64 << 10
+"""Bytes a second of an answer that is as large as it may be."""
+
+MAX_HEAD = 64 << 10
+"""Bytes before the body, interim answers included."""
+
+MAX_INTERIM = 16
+"""Interim answers (1xx)."""
+
+_CHUNK = 1 << 16
+_MOST_ADDRESSES = 8
+_HINT = "https://HOST/PATH, or http://127.0.0.1:PORT/PATH"
+
+
+class NoAnswer(Unreadable):
+    """No host, no connection, no HTTP, or not all of an answer."""
+
+
+class Hangs(NoAnswer):
+    """Too slow, or silent: the answer was not there in time."""
+
+
+class PlainHttp(UsageError):
+    """A URL of another machine without TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """seconds: how long was given. until: on the monotonic clock."""
+
+    seconds: float
+    until: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """From now."""
+        return cls(seconds, time.monotonic() + seconds)
+
+    @classmethod
+    def of(cls, at_most: int) -> Deadline:
+        """For an answer of at most so many bytes, and for all that is asked again to get it."""
+        return cls.after(WHOLE_SECONDS + at_most / SLOWEST)
+
+    def left(self) -> float:
+        """Seconds; raises TimeoutError where there are none."""
+        if (left := self.until - time.monotonic()) <= 0:
+            raise TimeoutError
+        return left
+
+    def ends_within(self, seconds: float) -> bool:
+        """From now."""
+        return self.until - time.monotonic() <= seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Who is asked. port: None for that of the scheme. anywhere: plain HTTP may leave this machine."""
+
+    https: bool
+    name: str
+    port: int | None
+    anywhere: bool = False
+
+    @classmethod
+    def parse(cls, url: str, *, anywhere: bool = False) -> tuple[Server, str]:
+        """And the path, without a slash at the end; raises UsageError, and PlainHttp unless it may be `anywhere`."""
+        if "@" in url:  # which is not shown
+            raise UsageError("a URL with a user name or a password in it is not asked", _HINT)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise UsageError(f"{url!r} is no URL", _HINT) from error
+        name, plain = parts.hostname or "", parts.scheme == "http"
+        if not url.isascii() or not url.isprintable() or " " in url or not name or parts.query or parts.fragment:
+            raise UsageError(f"{url!r} is no URL of a folder", _HINT)
+        if parts.scheme != "https" and not (plain and (anywhere or _is_loopback(name))):
+            kind = PlainHttp if plain else UsageError
+            raise kind(f"{url} is not asked: only https is, and http on this machine", _HINT)
+        return cls(not plain, name, port, anywhere), parts.path.rstrip("/")
+
+    @property
+    def url(self) -> str:
+        """As it can be asked for again."""
+        port = "" if self.port is None else f":{self.port}"
+        return f"{'https' if self.https else 'http'}://{self._literal}{port}"
+
+    @property
+    def host(self) -> str:
+        """For the header."""
+        return self._literal if self.port is None else f"{self._literal}:{self.port}"
+
+    @property
+    def _literal(self) -> str:
+        return f"[{self.name}]" if ":" in self.name else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """headers: by name in lower case; the values of one that comes twice with a comma between them."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+
+@contextmanager
+def asked(
+    server: Server,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes = b"",
+    *,
+    at_most: int,
+    deadline: Deadline | None = None,
+) -> Iterator[Response]:
+    """An answer, of whose body at most so many bytes are read. deadline: else that of an answer of this size.
+
+    Raises Hangs where it is not there in time, NoAnswer where none comes, or none that is HTTP, from here or from the
+    chunks.
+    """
+    exchange = _Exchange(server, deadline or Deadline.of(at_most))
+    with closing(exchange):
+        status, found = exchange.ask(method, path, headers, body)
+        yield Response(status, found, exchange.chunks(at_most))
+
+
+class _Exchange:
+    """One connection. _limit: until when the part that is waited for has to be there; the head first, then all."""
+
+    def __init__(self, server: Server, whole: Deadline) -> None:
+        self._server, self._whole = server, whole
+        self._limit = min(Deadline.after(HEAD_SECONDS), whole, key=lambda one: one.until)
+        self._in_head = True
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD + _CHUNK)
+        self._socket: socket.socket | None = None
+        self._received = 0
+        self._ended = False
+
+    def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str]]:
+        """Status and headers."""
+        sent = {"Host": self._server.host, "User-Agent": f"ldcat/{__version__}", "Connection": "close", **headers}
+        if body:
+            sent["Content-Length"] = str(len(body))
+        with self._reported():
+            self._socket = self._connected()
+            self._send(h11.Request(method=method, target=path, headers=list(sent.items())))
+            if body:
+                self._send(h11.Data(data=body))
+            self._send(h11.EndOfMessage())
+            response = self._head()
+        self._limit, self._in_head = self._whole, False
+        return response.status_code, _joined(response)
+
+    def chunks(self, at_most: int) -> Iterator[bytes]:
+        """The body, up to so many bytes."""
+        with self._reported():
+            while at_most and isinstance(event := self._next(), h11.Data):
+                chunk = bytes(event.data[:at_most])
+                at_most -= len(chunk)
+                self._limit.left()
+                yield chunk
+
+    def close(self) -> None:
+        """Nothing more is read."""
+        if self._socket:
+            self._socket.close()
+
+    def _connected(self) -> socket.socket:
+        addresses, failure = self._addresses(), OSError("that is not this machine")
+        for number, (family, address) in enumerate(addresses):
+            connection = socket.socket(family, socket.SOCK_STREAM)
+            self._socket = connection
+            try:
+                connection.settimeout(self._limit.left() / (len(addresses) - number))  # the next one may be reachable
+                connection.connect(address)
+            except OSError as error:
+                connection.close()
+                failure = error
+            else:
+                return self._secured(connection) if self._server.https else connection
+        raise failure
+
+    def _addresses(self) -> list[tuple[socket.AddressFamily, Any]]:
+        port = (443 if self._server.https else 80) if self._server.port is None else self._server.port
+        found = [(family, address) for family, *_, address in resolved(self._server.name, port, self._limit.left())]
+        if not self._server.https and not self._server.anywhere:  # whatever "localhost" means to whoever resolves it
+            found = [one for one in found if _is_loopback(one[1][0])]
+        return found[:_MOST_ADDRESSES]
+
+    def _secured(self, connection: socket.socket) -> ssl.SSLSocket:
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
+        secured = context.wrap_socket(connection, server_hostname=self._server.name, do_handshake_on_connect=False)
+        self._socket = secured
+        secured.settimeout(self._limit.left())
+        secured.do_handshake()
+        return secured
+
+    def _send(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
+        assert self._socket is not None, "it is connected"  # noqa: S101
+        left = memoryview(self._http.send(event) or b"")
+        while left:
+            self._socket.settimeout(self._limit.left())
+            left = left[self._socket.send(left) :]
+
+    def _head(self) -> h11.Response:
+        """Of the answer itself, behind the interim ones."""
+        for _ in range(MAX_INTERIM + 1):
+            event = self._next()
+            self._check_head(self._received - len(self._http.trailing_data[0]))
+            if isinstance(event, h11.Response):
+                return event
+        raise ConnectionError(f"more than {MAX_INTERIM} interim answers")
+
+    def _check_head(self, size: int) -> None:
+        if size > MAX_HEAD:
+            raise ConnectionError(f"the head of the answer has more than {MAX_HEAD} bytes")
+
+    def _next(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """What comes next of the answer."""
+        assert self._socket is not None, "it is connected"  # noqa: S101
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            if self._in_head:
+                self._check_head(self._received)
+            self._socket.settimeout(self._limit.left())
+            data = self._socket.recv(_CHUNK)
+            self._received += len(data)
+            self._ended = not data
+            self._http.receive_data(data)
+        return event
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        name = self._server.name
+        try:
+            yield
+        except TimeoutError as error:
+            missing = "head of an answer" if self._in_head else "whole answer"
+            raise Hangs(f"{name} hangs: no {missing} in {self._limit.seconds:.3g} seconds") from error
+        except h11.ProtocolError as error:
+            ended = "the connection was closed before the end"
+            raise NoAnswer(f"{name} does not answer: {ended if self._ended else f'no HTTP: {error}'}") from error
+        except (OSError, ValueError) as error:  # ValueError: of what is no host name
+            raise NoAnswer(f"{name} does not answer: {_reason(error)}") from error
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _joined(response: h11.Response) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in response.headers:
+        key, text = name.decode("ascii"), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+def _reason(error: Exception) -> str:
+    """In the system's words; in one line."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
+    return " ".join(said.split()).rstrip(".").lower()

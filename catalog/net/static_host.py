@@ -1,0 +1,97 @@
+"""A static host that serves a log: its files, each asked for again where the host is busy, within one deadline."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from catalog.errors import MalformedInput, Unreadable
+from catalog.net.http_client import Deadline, NoAnswer, Response, Server, asked
+from catalog.net.questions import ASKING_ORIGIN, Answer, Question
+
+_PAUSES = (0.5, 2.0)
+"""Seconds before it is asked again, where nothing came or the host says that it may."""
+
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses that may be another a little later."""
+
+
+class NotThere(Unreadable):
+    """The host says that there is no such file."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaticHost:
+    """prefix: path of the log's folder, without a slash at the end."""
+
+    server: Server
+    prefix: str
+
+    @classmethod
+    def parse(cls, url: str) -> StaticHost:
+        """Raises UsageError for what is no https URL of a folder; http is for this machine alone."""
+        return cls(*Server.parse(url))
+
+    @property
+    def url(self) -> str:
+        """Of the folder, as it can be asked for again."""
+        return f"{self.server.url}{self.prefix}"
+
+    def ask(self, question: Question) -> Answer:
+        """One request; raises NoAnswer where none comes, or none that is HTTP."""
+        encodings, more = question.encodings, {"Origin": ASKING_ORIGIN}
+        with self._response(question.path, question.at_most, encodings=encodings, more=more) as response:
+            return Answer(response.status, response.headers, b"".join(response.chunks))
+
+    def read(self, path: str, at_most: int) -> bytes:
+        """A file; raises Unreadable, and MalformedInput for a larger one.
+
+        It is asked for again where the host is busy, or nothing came: all of that within the deadline of one answer.
+        """
+        deadline = Deadline.of(at_most)
+        for pause in (*_PAUSES, math.inf):
+            try:
+                with self._response(path, at_most + 1, deadline) as response:
+                    if response.status not in _BUSY or deadline.ends_within(pause):
+                        self._check(path, response)
+                        data = b"".join(response.chunks)
+                        break
+            except NoAnswer:
+                if deadline.ends_within(pause):
+                    raise
+            time.sleep(pause)
+        if len(data) > at_most:
+            raise MalformedInput(f"{self.url}/{path} has more than {at_most} bytes")
+        return data
+
+    @contextmanager
+    def opened(self, path: str, at_most: int) -> Iterator[Iterator[bytes]]:
+        """The chunks of a file that may be large, at most so many bytes; raises as `read`."""
+        with self._response(path, at_most) as response:
+            self._check(path, response)
+            yield response.chunks
+
+    def _check(self, path: str, response: Response) -> None:
+        """Raises Unreadable for an answer that is not the file, as it is."""
+        if response.status != 200:
+            where = response.headers.get("location", "")
+            to = f", a redirection to {where}, which is not followed" if 300 <= response.status < 400 else ""
+            kind = NotThere if response.status in (404, 410) else Unreadable
+            raise kind(f"{self.url}/{path} is answered with status {response.status}{to}")
+        if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise Unreadable(f"{self.url}/{path} comes compressed, which was not asked for")
+
+    def _response(
+        self,
+        path: str,
+        at_most: int,
+        deadline: Deadline | None = None,
+        *,
+        encodings: str = "identity",
+        more: Mapping[str, str] | None = None,
+    ) -> AbstractContextManager[Response]:
+        headers = {"Accept-Encoding": encodings, **(more or {})}
+        return asked(self.server, "GET", f"{self.prefix}/{path}", headers, at_most=at_most, deadline=deadline)

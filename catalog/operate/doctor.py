@@ -1,0 +1,115 @@
+"""The doctor: everything that is wrong, or soon will be, with a published log and the trust note it is verified by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.errors import LdcatError
+from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
+from catalog.log.records import ReleaseRecord
+from catalog.operate.doctor_log import (
+    leftover_findings,
+    memory_findings,
+    read_last_leaf,
+    record_findings,
+    release_findings,
+)
+from catalog.operate.doctor_policy import policy_findings
+from catalog.operate.doctor_signers import Signatures, freshness_findings, policy_keys, signer_findings
+from catalog.operate.doctor_trust import trust_findings, version_findings
+from catalog.operate.finding import Finding, error, is_healthy
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.note import Note, Verified
+from catalog.transparency.trust import Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """checkpoint, release: what is published; None where that cannot be read. signers: whose signatures are right."""
+
+    trust: Trust
+    checkpoint: Checkpoint | None
+    release: ReleaseRecord | None
+    signers: tuple[Verified, ...]
+    findings: tuple[Finding, ...]
+
+
+def examine(log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoint], *, now: int) -> Examination:
+    """signed: by origin, what this machine signed last of a log. now: seconds since 1970.
+
+    Raises MalformedInput for a trust note that is none; whatever is wrong with the log is a finding.
+    """
+    trust = Trust.parse(trust_note.text)
+    findings = [*trust_findings(trust_note, trust, now), *policy_findings(trust.policy)]
+    published, checkpoint = _published(log, findings)
+    signers: tuple[Verified, ...] = ()
+    release = None
+    if published and checkpoint:
+        last = read_last_leaf(log, checkpoint)
+        release = last.release
+        signers = Signatures.of(published, policy_keys(trust)).right
+        findings += signer_findings(published, checkpoint, trust)
+        findings += freshness_findings(signers, release.time if release else None, trust, now)
+        findings += last.findings
+        if release:
+            findings += version_findings(release, trust)
+            findings += release_findings(log, release)
+            findings += record_findings(log, checkpoint, trust, now)
+    for origin, memory in signed.items():
+        if checkpoint is None or checkpoint.origin == origin:
+            findings += memory_findings(log, checkpoint, origin, memory)
+    findings += leftover_findings(log, release)
+    return Examination(trust, checkpoint, release, signers, tuple(findings))
+
+
+def examination_to_dict(found: Examination, host: Sequence[Finding], now: int) -> dict[str, Any]:
+    """As JSON has it. host: findings of the static host, where one was asked."""
+    findings = (*found.findings, *host)
+    checkpoint, release = found.checkpoint, found.release
+    return {
+        "healthy": is_healthy(findings),
+        "checkpoint": checkpoint
+        and {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()},
+        "release": release
+        and {"release": release.release, "time": release.time, "trust_version": release.trust_version},
+        "trust": {
+            "version": found.trust.version,
+            "expires": found.trust.expires,
+            "max_age": found.trust.max_age,
+            "quorum": found.trust.policy.quorum,
+        },
+        "signers": [
+            {
+                "name": signer.key.name,
+                "key_id": signer.key.key_id.hex(),
+                "algorithm": signer.key.type.title,
+                "timestamp": signer.timestamp,
+                "age": None if signer.timestamp is None else now - signer.timestamp,
+            }
+            for signer in found.signers
+        ],
+        "findings": [
+            {
+                "severity": finding.severity.value,
+                "subject": finding.subject,
+                "what": finding.what,
+                "advice": finding.advice,
+            }
+            for finding in findings
+        ],
+    }
+
+
+def _published(log: LogFolder, findings: list[Finding]) -> tuple[Note | None, Checkpoint | None]:
+    """The published checkpoint, unverified; what is wrong with it goes to the findings."""
+    try:
+        found = log.checkpoint()
+        if found is not None:
+            return found, Checkpoint.parse(found.text)
+    except LdcatError as failure:
+        findings.append(error(CHECKPOINT, str(failure), "restore it; what this machine signed last is remembered"))
+        return None, None
+    findings.append(error(CHECKPOINT, "nothing is published here", "ldcat publish"))
+    return None, None

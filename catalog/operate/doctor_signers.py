@@ -1,0 +1,185 @@
+"""Who signed a checkpoint, and who is missing, by the policy of a trust note; and for how long it is fresh.
+
+A verifier gives up at the first signature that is wrong. Here each is looked at, and what verifiers say of the whole is
+asked last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from catalog.errors import LdcatError, Stale
+from catalog.operate.finding import Finding, error, is_healthy, note, span, warning
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import VerifierKey
+from catalog.transparency.note import Note, Signature, Verified
+from catalog.transparency.trust import MAX_AHEAD, Trust
+
+_ALL_KEYS = "publish with the file that has all keys of the log"
+_NO_HEARTBEAT = "publish again, or add a heartbeat"
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """Those of a note. right: of known keys. wrong: known keys and what is wrong. unknown: of other keys."""
+
+    right: tuple[Verified, ...]
+    wrong: tuple[tuple[VerifierKey, str], ...]
+    unknown: tuple[Signature, ...]
+
+    @classmethod
+    def of(cls, signed: Note, keys: Sequence[VerifierKey]) -> Signatures:
+        """Each signature by itself; of two by one key the second is wrong, whatever it is."""
+        known = {(key.name, key.key_id): key for key in keys}
+        right: dict[VerifierKey, Verified] = {}
+        wrong: list[tuple[VerifierKey, str]] = []
+        unknown: list[Signature] = []
+        for signature in signed.signatures:
+            key = known.get((signature.name, signature.key_id))
+            if key is None:
+                unknown.append(signature)
+            elif key in right:
+                wrong.append((key, f"{key.name} signed twice with one key"))
+            else:
+                try:
+                    right[key] = Verified(key, key.verify(signed.text, signature.value))
+                except LdcatError as failure:
+                    wrong.append((key, str(failure)))
+        return cls(tuple(right.values()), tuple(wrong), tuple(unknown))
+
+    def wrong_findings(self) -> Iterator[Finding]:
+        """One bad signature of a known key, and verifiers refuse the whole note."""
+        for key, why in self.wrong:
+            yield error(
+                named(key), why, "take the line out, or let the key sign again: the whole note is refused for it"
+            )
+
+
+def named(key: VerifierKey) -> str:
+    """A key for people: two of one name are told apart by what they sign with."""
+    return f"{key.name} ({key.type.title})"
+
+
+def policy_keys(trust: Trust) -> list[VerifierKey]:
+    """Logs and witnesses, each once."""
+    return list(dict.fromkeys((*trust.policy.logs, *trust.policy.witnesses.values())))
+
+
+def signer_findings(signed: Note, checkpoint: Checkpoint, trust: Trust) -> Iterator[Finding]:
+    """What is wrong or missing among the signatures of a checkpoint."""
+    signatures = Signatures.of(signed, policy_keys(trust))
+    keys = [verified.key for verified in signatures.right]
+    found = [
+        *signatures.wrong_findings(),
+        *_log_findings(checkpoint, trust, keys),
+        *_witness_findings(trust, [vote.key for vote in trust.policy.votes(signatures.right)]),
+    ]
+    try:
+        trust.open_checkpoint(signed)
+    except LdcatError as failure:
+        if is_healthy(found):
+            found.append(error("checkpoint", str(failure), "whoever verifies it is refused"))
+    yield from found
+    for signature in signatures.unknown:
+        yield note(
+            f"{signature.name} (key {signature.key_id.hex()})",
+            "signed the checkpoint, and is no key of the policy",
+            "nothing, or name it in the next trust note",
+        )
+
+
+def freshness_findings(signers: Sequence[Verified], made: int | None, trust: Trust, now: int) -> Iterator[Finding]:
+    """made: when the release was made, by its own word; None where that cannot be read. now: seconds since 1970."""
+    policy = trust.policy
+    votes = policy.votes(signers)
+    yield from _time_findings(signers, votes, trust, now)
+    if (not votes and made is None) or not policy.accepts([vote.key for vote in votes]):
+        return  # which is a finding already
+    advice = "ldcat witness ask, and ldcat cosign --heartbeat with keys of yours that the quorum has, every day"
+    if policy.quorum is None:
+        advice = "ldcat cosign --heartbeat signs it anew; let it run every day" if votes else _NO_HEARTBEAT
+    try:
+        left = trust.fresh_until(signers, made, now) - now
+    except Stale as failure:
+        yield error("freshness", str(failure), "set the clocks, sign again")
+        return
+    if left < 0:
+        yield error("freshness", f"the checkpoint went stale {span(left)} ago", advice)
+    elif left < trust.max_age // 4:
+        whole = f"{span(left)} of the {span(trust.max_age)} of max-age are left"
+        yield warning("freshness", f"{whole}: nobody cosigns it anew", advice)
+
+
+def _time_findings(signers: Sequence[Verified], votes: Sequence[Verified], trust: Trust, now: int) -> Iterator[Finding]:
+    """Of each cosigner: whether its time counts."""
+    policy = trust.policy
+    members = {policy.witnesses[name] for name in policy.quorum_members() if name in policy.witnesses}
+    for by in signers:
+        age = now - (by.timestamp or 0)
+        if by.timestamp == 0:
+            yield note(named(by.key), "cosigned and says no time: that is no vote", "ask it for a cosignature with one")
+        elif by not in votes:
+            continue  # a log's own, which says nothing
+        elif age < -MAX_AHEAD:
+            yield error(
+                named(by.key), f"its time is {span(age)} ahead, and counts for nobody", "set the clocks, sign again"
+            )
+        elif policy.quorum is not None and by.key not in members:
+            yield note(
+                named(by.key),
+                "cosigned, and is no member of the quorum: its time keeps nothing fresh",
+                "nothing, or make it a member in the next trust note",
+            )
+        elif age > trust.max_age:
+            yield note(named(by.key), f"signed {span(age)} ago, before max-age", "freshness rests on the others")
+
+
+def _log_findings(checkpoint: Checkpoint, trust: Trust, signers: Sequence[VerifierKey]) -> Iterator[Finding]:
+    own = [key for key in trust.policy.logs if key.name == checkpoint.origin]
+    missing = [key for key in own if key not in signers]
+    if not own:
+        yield error(
+            checkpoint.origin, "the policy of the trust note names no log of this name", "name its keys in the next one"
+        )
+    elif len(missing) == len(own):
+        yield error(checkpoint.origin, "no key of the log that the policy names signed this", "publish with its keys")
+    else:
+        for key in missing:
+            if trust.all_log_signatures:
+                yield error(named(key), "did not sign, and the trust note demands all signatures of the log", _ALL_KEYS)
+                continue
+            yield warning(
+                named(key),
+                "did not sign, though another key of the log did: who knows this one alone refuses it",
+                _ALL_KEYS,
+            )
+
+
+def _witness_findings(trust: Trust, signers: Sequence[VerifierKey]) -> Iterator[Finding]:
+    policy = trust.policy
+    satisfied, members = policy.satisfied(signers), policy.quorum_members()
+    reached = policy.accepts(signers)
+    for name, key in policy.witnesses.items():
+        if name not in satisfied:
+            say = warning if name in members else note
+            why = "" if name in members else ", and the quorum does not need it"
+            yield say(
+                f"witness {name}", f"has not cosigned with {named(key)}{why}", "ldcat witness ask gets its cosignature"
+            )
+    for name, group in policy.groups.items():
+        if name not in satisfied:
+            missing = [member for member in group.members if member not in satisfied]
+            there = sum(not satisfied.isdisjoint(voice) for voice in group.voices)
+            say = error if name in members and not reached else warning if name in members else note
+            yield say(
+                f"group {name}",
+                f"{there} of its {len(group.voices)} members cosigned, and {group.threshold} have to",
+                f"cosignatures to get: {group.threshold - there} of {', '.join(missing)}",
+            )
+    if not reached:
+        yield error(
+            f"quorum {policy.quorum}",
+            "is not reached: whoever has this trust note refuses the checkpoint",
+            "get the cosignatures that are missing",
+        )

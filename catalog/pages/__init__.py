@@ -1,0 +1,1 @@
+"""Pages: HTML and SVG of releases, answers and diffs; the scripts of the lookup page."""

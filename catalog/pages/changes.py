@@ -1,0 +1,38 @@
+"""What changed from one release of a log to another, as a page."""
+
+from __future__ import annotations
+
+from catalog.diff.diff import diff
+from catalog.log.log_reader import LogReader, log_of
+from catalog.pages.html import diff_page
+from catalog.store.catalog import Catalog
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.verify.verify_release import release_at
+
+
+def changes_page(catalog: Catalog, old: int, new: int, root: str) -> bytes:
+    """Of the log that a catalog is published in, as it is at the same checkpoint.
+
+    Raises UsageError for a release that it does not have, Unreadable for one that is not kept, and what reading does.
+    """
+    before, after = (_release(catalog, number) for number in (old, new))
+    with diff(before, after, lambda _: None, None) as (found, _):
+        return diff_page(before, after, found, root)
+
+
+def _release(catalog: Catalog, number: int) -> Catalog:
+    release = catalog.release
+    assert release is not None, "only a log has releases"  # noqa: S101
+    if number == release.number:
+        return catalog
+    log = log_of(release)
+    checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
+    found = release_at(
+        log,
+        number,
+        LogReader(log, checkpoint),
+        checkpoint,
+        trust_version=release.trust_version,
+        fresh_until=release.fresh_until,
+    )
+    return Catalog.open_release(found) if release.source is None else release.source.open(found)

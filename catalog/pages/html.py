@@ -1,0 +1,219 @@
+"""Pages: what a diff, a release or an explanation is, as HTML that prints well: one file, or some that a host serves.
+
+No script runs in one that stands alone, and it loads nothing. They are the same bytes for the same catalogs.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog import __version__
+from catalog.ask.memory_map import Range, memory_map
+from catalog.diff.diff import Diff
+from catalog.diff.row_changes import ADDED, RULE_CHANGED, WITHDRAWN
+from catalog.explain.divergence import Parting
+from catalog.fast.match import CLAIMS
+from catalog.fast.match_text import printable
+from catalog.files.outputs import write_whole
+from catalog.pages.assets import assets_folder
+from catalog.pages.pictures.divergence_picture import parting_svg
+from catalog.pages.pictures.heat_picture import heat_matrix
+from catalog.pages.pictures.matrix import Matrix, matrix_svg
+from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_svg
+from catalog.store.catalog import Catalog
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; "
+    "base-uri 'none'"
+)
+"""Content-Security-Policy of pages that a host serves."""
+
+_CLAIMS = f"{CLAIMS[0].upper()}{CLAIMS[1:]}."
+
+
+def write_diff(path: Path, old: Catalog, new: Catalog, found: Diff) -> None:
+    """Raises as `write_whole`, which a page of any kind does."""
+    write_whole(path, diff_page(old, new, found))
+
+
+def diff_page(old: Catalog, new: Catalog, found: Diff, root: str | None = None) -> bytes:
+    """root: as for `page`."""
+    return page(
+        "diff.html",
+        root,
+        title=f"{title_of(old)} and {title_of(new)}: what differs",
+        sides=[side_of(what, one, root) for what, one in (("old", old), ("new", new))],
+        found=found,
+        why=found.why(),
+        always=(ADDED, WITHDRAWN, RULE_CHANGED),
+        heat=_markup(matrix_svg(heat_matrix(found.heat), "heat")) if found.heat.rows else None,
+        command=shlex.join(["ldcat", "diff", _place(old, root), _place(new, root), "--format", "jsonl"]),
+    )
+
+
+def write_report(path: Path, catalog: Catalog, covered: Matrix) -> None:
+    """Of a catalog or a release, and what it covers; raises VerificationFailed for a damaged one, too."""
+    write_whole(path, report_page(catalog, covered))
+
+
+def report_page(catalog: Catalog, covered: Matrix, root: str | None = None) -> bytes:
+    """root: as for `page`. Raises VerificationFailed for a damaged catalog."""
+    by_map: dict[tuple[Range, ...], list[str]] = {}
+    for name, build in sorted(catalog.builds.items()):
+        by_map.setdefault(tuple(memory_map(build.component)), []).append(name)
+    return page(
+        "report.html",
+        root,
+        title=title_of(catalog),
+        side=side_of("catalog", catalog, root),
+        manifest=catalog.manifest,
+        revocations=catalog.revocations,
+        coverage=_markup(matrix_svg(covered, "coverage")),
+        builds=[build_facts(catalog, name) for name in sorted(catalog.builds)],
+        maps=[
+            {"names": names, "ranges": len(ranges), "svg": drawn_map(ranges, number, names)}
+            for number, (ranges, names) in enumerate(by_map.items())
+        ],
+        kernels=[_kernel(row) for rows in catalog.kernel_hashes.values() for row in rows],
+        profiles=[catalog.profiles[name] for name in sorted(catalog.profiles)],
+        command=shlex.join(["ldcat", "sql", "SELECT * FROM launch_digests", "--catalog", _place(catalog, root)]),
+    )
+
+
+def title_of(catalog: Catalog) -> str:
+    """What a catalog is, in a few words."""
+    release = catalog.release
+    return catalog.manifest.name + (f": release {release.number} of {release.origin}" if release else "")
+
+
+def write_explanation(
+    path: Path,
+    compared_with: str,
+    *,
+    evidence: Sequence[str],
+    shown: Sequence[tuple[Mapping[str, Any], Parting | None]],
+    searched: Sequence[str],
+) -> None:
+    """evidence: what was asked about, and whether it is verified. searched: what was tried. Both in lines.
+
+    shown: the explanations as JSON has them, each with `facts` for people, and where it parts from what is expected.
+    """
+    explained = page(
+        "explain.html",
+        None,
+        title="Why this launch digest",
+        evidence=evidence,
+        hits=[
+            {**hit, "svg": parted and _markup(parting_svg(parted, f"parting-{number}"))}
+            for number, (hit, parted) in enumerate(shown, 1)
+        ],
+        compared_with=compared_with,
+        searched=searched,
+    )
+    write_whole(path, explained)
+
+
+def page(template: str, root: str | None, **shown: Any) -> bytes:
+    """A page that stands alone; or, with `root`, one of several that a host serves.
+
+    root: what leads from the page to the folder that they are all below, relative: a host may serve that anywhere.
+    """
+    css = _markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")) if root is None else None
+    assets = None if root is None else assets_folder()
+    shown |= {"css": css, "root": root, "assets": assets, "policy": POLICY, "version": __version__, "claims": _CLAIMS}
+    return _environment().get_template(template).render(shown).encode("utf-8", "backslashreplace")
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _shown(value: object) -> object:
+    """What a template shows: printable, but for what is markup already."""
+    return value if hasattr(value, "__html__") else printable(str(value))
+
+
+def _markup(text: str) -> str:
+    """What is made here, and escaped already."""
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704
+
+
+def _place(catalog: Catalog, root: str | None) -> str:
+    """What a command line asks; folders of a host are nobody's business."""
+    if root is None:
+        return catalog.place
+    return f"URL/releases/{catalog.release.number}" if catalog.release else "URL"
+
+
+def side_of(what: str, catalog: Catalog, root: str | None) -> dict[str, Any]:
+    """Which catalog it is, and how far it was verified. root: as for `page`."""
+    release = catalog.release
+    facts: list[tuple[str, object]] = [
+        ("name", catalog.manifest.name),
+        *([("place", catalog.place)] if root is None else []),
+        ("manifest SHA-256", catalog.manifest_sha256),
+        ("generator", catalog.manifest.generator),
+    ]
+    if release:
+        facts += [
+            ("release", f"{release.number} of {release.origin}, whose last one is {release.last}"),
+            ("checkpoint", f"{release.size:,} leaves, root {release.root}"),
+        ]
+    if release and release.trust_version:
+        facts.append(("verified", f"against version {release.trust_version} of the trust note"))
+    return {"what": what, "facts": facts, "unverified": release is not None and not release.trust_version}
+
+
+def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
+    """Of a build, for people."""
+    build = catalog.builds[name]
+    component, origin = build.component, build.origin
+    return {
+        "name": name,
+        "origin": f"{origin.package} {origin.version} ({origin.suite})" if origin else "",
+        "sha256": component.sha256.hex(),
+        "kernel_hashes": "has an area" if component.hashes_area else "none",
+        "enforced": component.kernel_hashes_enforced.value if component.hashes_area else "",
+        "launchable": ", ".join(
+            f"{technology} {build.launchability(technology).verdict}" for technology in catalog.manifest.technologies
+        ),
+    }
+
+
+def _kernel(row: Mapping[str, Any]) -> dict[str, Any]:
+    facts = [
+        ("table SHA-256", row["table_sha256"].hex()),
+        ("kernel SHA-256", row["kernel_sha256"].hex()),
+        ("initrd SHA-256", row["initrd_sha256"].hex()),
+        ("command line", repr(row["append"])),
+    ]
+    return {"name": row["name"], "facts": facts}
+
+
+def drawn_map(ranges: Sequence[Range], number: int, names: Sequence[str]) -> str | None:
+    """The memory map of images; None for one of more ranges than anybody launches. number: unique in its page."""
+    if len(ranges) > MOST_RANGES:
+        return None
+    return _markup(memory_map_svg(ranges, f"map-{number}", f"Memory map of {', '.join(names)}"))

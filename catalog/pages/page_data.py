@@ -1,0 +1,139 @@
+"""What a page has to know of a release to look rows up in it: page.json, of texts, so that scripts know no rules.
+
+What follows from the fields of a row, scripts make of these: a host could say something else here.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+from catalog.abi.vcpu import VcpuSignature
+from catalog.fast.match import kernel_note, launch_notes
+from catalog.fast.match_text import firmware_facts
+from catalog.log.leaf_runs import families
+from catalog.log.log_reader import LogReader, log_of
+from catalog.store.catalog import Catalog
+from catalog.store.ranges import RangeIndex
+from catalog.transparency.checkpoint import Checkpoint
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.transparency.keys import VerifierKey
+    from catalog.transparency.trust import Trust
+
+NAME = "page.json"
+
+
+def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes:
+    """index: of the ranges of the catalog. trust: what the log is verified by in a browser; None where nothing is.
+
+    Raises what reading the catalog and its log does.
+    """
+    release, technologies = catalog.release, catalog.manifest.technologies
+    found: dict[str, Any] = {
+        "format": "ldcat-page/2",
+        "name": catalog.manifest.name,
+        "manifest_sha256": catalog.manifest_sha256,
+        "rows": sum(entry.rows for entry in technologies.values()),
+        "digest_digits": {name: 2 * entry.digest_size for name, entry in technologies.items()},
+        "release": release and {"origin": release.origin, "number": release.number, "fresh_until": release.fresh_until},
+        "range": {
+            "folder": f"range/{release.number if release else 0}/",
+            "prefix_bits": index.prefix_bits,
+            "entry_size": index.entry_size,
+        },
+        "axes": {name: [_text(name, value) for value in values] for name, values in index.axes.items()},
+        "firmware": {sha256.hex(): [_build(catalog, row) for row in rows] for sha256, rows in catalog.firmware.items()},
+        "kernel_hashes": {
+            sha256.hex(): [_kernel(row) for row in rows] for sha256, rows in catalog.kernel_hashes.items()
+        },
+        "vmm": {name: profile.wire.title for name, profile in catalog.profiles.items()},
+        "vcpu_types": {
+            f"{value:#010x}": ", ".join(names)
+            for value in index.vcpu_signature
+            if value is not None and (names := catalog.vcpu_types.names(VcpuSignature(value)))
+        },
+        "revocations": [
+            {"selector": one.selector, "severity": one.severity, "reason": one.reason} for one in catalog.revocations
+        ],
+        "trust": trust and trust_data(trust),
+        "families": _families(catalog, index),
+    }
+    return json.dumps(found, separators=(",", ":")).encode()
+
+
+def _build(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
+    enforced, version = str(row["kernel_hashes_enforced"]), row["version"]
+    launch = {}
+    for technology in catalog.manifest.technologies:
+        known = catalog.builds[row["name"]].launchability(technology)
+        notes = launch_notes(technology, known.verdict, known.reason)
+        launch[technology] = {"launchable": known.verdict, "notes": notes}
+    return {
+        "name": row["name"],
+        "published_in": dict(firmware_facts(row)).get("published in"),
+        "kernel_note": kernel_note(True, enforced, version),
+        "no_kernel_note": kernel_note(False, enforced, version),
+        "launch": launch,
+    }
+
+
+def _kernel(row: dict[str, Any]) -> dict[str, str]:
+    """What a browser hashes and shows."""
+    hashes = {name: row[name].hex() for name in ("kernel_sha256", "initrd_sha256", "cmdline_sha256")}
+    return {"name": row["name"], **hashes, "append": row["append"]}
+
+
+def _text(axis: str, value: Any) -> str:
+    """A field as it stands in the leaf of a row."""
+    if value is not None and axis in ("vcpu_signature", "sev_features"):
+        value = f"{value:#010x}" if axis == "vcpu_signature" else f"{value:#x}"
+    return json.dumps(value)
+
+
+def _families(catalog: Catalog, index: RangeIndex) -> list[list[int]]:
+    """By the places of firmware and table in their axes: index of the first leaf, and how many there are."""
+    release = catalog.release
+    if release is None:
+        return []
+    places = {
+        f'{{"firmware_sha256":{json.dumps(firmware)},"kernel_hashes_sha256":{json.dumps(table)}': [first, second]
+        for first, firmware in enumerate(index.firmware_sha256)
+        for second, table in enumerate(index.kernel_hashes_sha256)
+    }
+    reader = LogReader(log_of(release), Checkpoint(release.origin, release.size, bytes.fromhex(release.root)))
+    return [[*places[one.start], one.first, one.rows] for one in families(reader) if one.start in places]
+
+
+def trust_data(trust: Trust) -> dict[str, Any]:
+    """Keys and policy of a trust note, as signers.js reads them."""
+    policy = trust.policy
+    return {
+        "version": trust.version,
+        "expires": trust.expires,
+        "max_age": trust.max_age,
+        "logs": [_key(key) for key in policy.logs],
+        "log_signatures": "all" if trust.all_log_signatures else "any",
+        "witnesses": [
+            {"witness": name, "votes": not policy.is_of_log(key), **_key(key)} for name, key in policy.witnesses.items()
+        ],
+        "groups": [
+            {"name": name, "threshold": group.threshold, "voices": list(map(list, group.voices))}
+            for name, group in policy.groups.items()
+        ],
+        "quorum": policy.quorum,
+    }
+
+
+def _key(key: VerifierKey) -> dict[str, Any]:
+    """ed25519, ml_dsa_44: the public key in base64; null for a key of the other kind."""
+    public_key = b64encode(key.public_key).decode("ascii")
+    is_ml_dsa = key.type.public_key_size > 32
+    return {
+        "name": key.name,
+        "id": key.key_id.hex(),
+        "timed": key.type.is_timed,
+        "ed25519": None if is_ml_dsa else public_key,
+        "ml_dsa_44": public_key if is_ml_dsa else None,
+    }

@@ -1,0 +1,53 @@
+"""The pages of a site: the same that the service answers with, as files below the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.errors import LdcatError
+from catalog.pages import page_data, views
+from catalog.pages.assets import assets, assets_folder
+from catalog.pages.changes import changes_page
+from catalog.store.catalog import Catalog
+from catalog.store.ranges import RangeIndex
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.transparency.trust import Trust
+
+DIFFS = "diff"
+
+
+def site_pages(
+    catalog: Catalog, index: RangeIndex, trust: Trust | None, out: Path, warn: Callable[[str], None]
+) -> Iterator[tuple[str, bytes]]:
+    """Paths and bytes, what leads to others last. out: the folder, whose pages of older changes stay.
+
+    trust: what browsers verify the log by; None if nothing says whom to trust. warn: is told why a page is missing.
+    """
+    for name, data in assets().items():
+        yield f"{assets_folder()}/{name}", data
+    for sha256, made in views.image_pages(catalog).items():
+        yield f"builds/{sha256}.html", made("../")
+    yield "builds.html", views.builds_page(catalog)
+    diffs = {path.stem for path in (out / DIFFS).glob("*.html")}
+    yield from _newest_change(catalog, diffs, warn)
+    yield "releases.html", views.releases_page(catalog, sorted(diffs), served=False)
+    yield page_data.NAME, page_data.page_data(catalog, index, trust)
+    yield "index.html", views.lookup_page(catalog, index, served=False)
+
+
+def _newest_change(catalog: Catalog, diffs: set[str], warn: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
+    """From the release before; not where that is not kept any more. diffs: gets its name."""
+    number = catalog.release.number if catalog.release else 1
+    name = f"{number - 1}...{number}"
+    if number == 1:
+        return
+    try:
+        changed = changes_page(catalog, number - 1, number, "../")
+    except LdcatError as error:
+        warn(f"there is no page of what changed since release {number - 1}: {error}")
+        return
+    diffs.add(name)
+    yield f"{DIFFS}/{name}.html", changed

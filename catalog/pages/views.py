@@ -1,0 +1,170 @@
+"""The pages of a release that a host serves: each as bytes, from what the catalog and its log say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from catalog.ask.answer import Answer
+from catalog.ask.coverage import coverage
+from catalog.ask.memory_map import memory_map
+from catalog.fast.match_text import match_facts
+from catalog.log.log_reader import LogReader, log_of
+from catalog.pages.html import drawn_map, page, report_page, side_of, title_of
+from catalog.pages.pictures.coverage_picture import coverage_matrix
+from catalog.store.catalog import Catalog
+from catalog.store.catalog_axes import axes_of
+from catalog.store.ranges import RangeIndex
+from catalog.transparency.checkpoint import Checkpoint
+
+
+def lookup_page(catalog: Catalog, index: RangeIndex, *, served: bool) -> bytes:
+    """The page that people begin at. served: whether a form is answered, and not files alone."""
+    rows = sum(entry.rows for entry in catalog.manifest.technologies.values())
+    side = side_of("catalog", catalog, "")
+    return page(
+        "lookup.html",
+        "",
+        title=title_of(catalog),
+        rows=rows,
+        side={**side, "verified": _verified(catalog)},
+        bits=index.prefix_bits,
+        served=served,
+    )
+
+
+def answer_page(catalog: Catalog, answer: Answer, root: str) -> bytes:
+    """What the catalog says of a launch digest."""
+    digest, count = answer.digest, len(answer.matches)
+    assert digest is not None, "it is what was asked"  # noqa: S101
+    titles = {0: "No configuration has this launch digest", 1: "One configuration has this launch digest"}
+    return page(
+        "answer.html",
+        root,
+        title=titles.get(count, f"{count:,} configurations have this launch digest"),
+        digest=digest.hex(),
+        catalog=title_of(catalog),
+        verified=_verified(catalog),
+        unverified=catalog.release is not None and not catalog.release.trust_version,
+        notes=answer.notes,
+        matches=[
+            {
+                "technology": match.technology,
+                "facts": match_facts(match),
+                "firmware": match.firmware["sha256"].hex(),
+                "notes": match.notes(),
+                "revoked": match.revocation[0] if match.revocation else "",
+            }
+            for match in answer.matches
+        ],
+        proof=catalog.release is not None and count > 0,
+    )
+
+
+def builds_page(catalog: Catalog) -> bytes:
+    """Every build, what the catalog covers, and memory maps."""
+    return report_page(catalog, coverage_matrix(coverage(catalog)), "")
+
+
+def image_pages(catalog: Catalog) -> Mapping[str, Callable[[str], bytes]]:
+    """Of each image, by SHA-256 in hex: what makes its page, given its root."""
+    rows: dict[tuple[str, str], int] = {}
+    for axes in axes_of(catalog, catalog.manifest.technologies):
+        place = axes.firmware, axes.technology
+        rows[place] = rows.get(place, 0) + axes.rows
+    by_image: dict[str, list[str]] = {}
+    for name, build in sorted(catalog.builds.items()):
+        by_image.setdefault(build.component.sha256.hex(), []).append(name)
+    return {sha256: partial(_image_page, catalog, sha256, names, rows) for sha256, names in by_image.items()}
+
+
+def _image_page(
+    catalog: Catalog, sha256: str, names: Sequence[str], rows: Mapping[tuple[str, str], int], root: str
+) -> bytes:
+    component = catalog.builds[names[0]].component
+    ranges = memory_map(component)
+    launch = []
+    for technology in catalog.manifest.technologies:
+        known = catalog.builds[names[0]].launchability(technology)
+        counted = f"{rows.get((sha256, technology), 0):,}"
+        launch.append({"technology": technology, "rows": counted, **_known(known)})
+    return page(
+        "image.html",
+        root,
+        title=", ".join(names),
+        image=[
+            ("SHA-256", sha256),
+            ("SHA-384", component.sha384.hex()),
+            ("size", f"{component.size:,} bytes"),
+            ("kernel hashes", "has an area" if component.hashes_area else "none"),
+            ("enforced", component.kernel_hashes_enforced.value if component.hashes_area else "no"),
+        ],
+        builds=[{"name": name, "facts": _origin(catalog, name)} for name in names],
+        launch=launch,
+        ranges=len(ranges),
+        map=drawn_map(ranges, 0, names),
+    )
+
+
+def releases_page(catalog: Catalog, diffs: Sequence[str], *, served: bool) -> bytes:
+    """The releases of the log, the last one first. diffs: those that there are pages of, as OLD...NEW."""
+    return page(
+        "releases.html",
+        "",
+        title="Releases" + (f" of {catalog.release.origin}" if catalog.release else ""),
+        releases=[{**one, "diff": one["diff"] if one["diff"] in diffs or served else ""} for one in releases(catalog)],
+        served=served,
+    )
+
+
+def releases(catalog: Catalog) -> list[dict[str, Any]]:
+    """What its log says of each release, the last one first; none for a catalog that is published in none."""
+    release = catalog.release
+    if release is None:
+        return []
+    checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
+    found = []
+    for span in LogReader(log_of(release), checkpoint).spans():
+        record = span.record
+        before = record.release - 1 or None
+        found.append(
+            {
+                "number": record.release,
+                "before": before,
+                "diff": f"{before}...{record.release}" if before else "",
+                "time": _day(record.time),
+                "leaves": span.end,
+                "manifest_sha256": record.artifacts.get("manifest.json", ""),
+            }
+        )
+    return found
+
+
+def _day(seconds: int) -> str:
+    """A time since 1970 for people; whoever signs a release may say any."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds} seconds after 1970"
+
+
+def _verified(catalog: Catalog) -> str:
+    version = catalog.release.trust_version if catalog.release else 0
+    return f"verified against version {version} of the trust note" if version else ""
+
+
+def _known(known: Any) -> dict[str, str]:
+    return {"verdict": known.verdict, "reason": known.reason, "source": known.source}
+
+
+def _origin(catalog: Catalog, name: str) -> list[tuple[str, object]]:
+    origin = catalog.builds[name].origin
+    if origin is None:
+        return [("published in", "not recorded")]
+    return [
+        ("published in", f"{origin.package} {origin.version} ({origin.distribution} {origin.suite})"),
+        ("package SHA-256", origin.package_sha256),
+        ("path", origin.path),
+    ]

@@ -1,0 +1,69 @@
+"""Proof bundles: what `ldcat prove` writes: a row of a log, its status at the same checkpoint, and all revocations.
+
+JSON, so that each proof is in it as the C2SP text that it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from catalog.errors import MalformedInput, MalformedRecord
+from catalog.log.records import canonical_json
+from catalog.log.revocation_list import Revocation, checked
+from catalog.transparency.proof import TlogProof
+from catalog.wire import Wire, decode_json
+
+FORMAT = "ldcat-proof/1"
+MAX_BUNDLE = 16 << 20
+"""Bytes."""
+
+
+class _BundleWire(Wire, frozen=True):
+    format: str
+    row: str
+    status: str
+    revocations: list[Revocation]
+
+
+@dataclass(frozen=True, slots=True)
+class ProofBundle:
+    """row, status: proofs at one checkpoint, of a digest record and of the release record, which are their extra."""
+
+    row: TlogProof
+    status: TlogProof
+    revocations: tuple[Revocation, ...]
+
+    @classmethod
+    def parse(cls, data: bytes) -> ProofBundle:
+        """Raises MalformedInput for what is none."""
+        if len(data) > MAX_BUNDLE:
+            raise MalformedInput(f"a proof bundle has at most {MAX_BUNDLE} bytes")
+        wire = decode_json(data, _BundleWire, "proof bundle")
+        if wire.format != FORMAT:
+            raise MalformedRecord(f"proof bundle: format {wire.format!r} is not {FORMAT!r}")
+        row, status = (TlogProof.parse(text.encode()) for text in (wire.row, wire.status))
+        if row.checkpoint != status.checkpoint:
+            raise MalformedInput("the two proofs of the bundle are of two checkpoints")
+        if row.extra is None or status.extra is None:
+            raise MalformedInput("a proof of the bundle lacks the leaf that it is of")
+        return cls(row, status, tuple(checked(wire.revocations)))
+
+    def __bytes__(self) -> bytes:
+        listed = [_as_json(entry) for entry in self.revocations]
+        proofs = {"row": bytes(self.row).decode(), "status": bytes(self.status).decode()}
+        return canonical_json({"format": FORMAT, **proofs, "revocations": listed}) + b"\n"
+
+    @property
+    def revocations_json(self) -> bytes:
+        """The list as it is published."""
+        return canonical_json([_as_json(entry) for entry in self.revocations])
+
+    @property
+    def revocations_sha256(self) -> str:
+        """Of the list as it is published."""
+        return hashlib.sha256(self.revocations_json).hexdigest()
+
+
+def _as_json(entry: Revocation) -> dict[str, object]:
+    return {"selector": entry.selector, "severity": entry.severity, "reason": entry.reason}

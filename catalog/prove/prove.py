@@ -1,0 +1,82 @@
+"""Prove: the leaf of a row found in a log, and the bundle that shows it to whoever has neither log nor catalog.
+
+Rows of a release stand sorted between the release before and its own record, so that a row is found by halving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from catalog.abi.digest import LaunchDigest
+from catalog.ask.lookup import lookup
+from catalog.fast.published import PublishedRelease
+from catalog.log.log_folder import LogFolder
+from catalog.log.log_reader import LogReader
+from catalog.log.records import DigestRecord, leaf_of
+from catalog.log.revocation_list import Revocation, read_revocations
+from catalog.prove.proof_bundle import ProofBundle
+from catalog.store.catalog import Catalog
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.note import Note
+from catalog.transparency.proof import TlogProof
+from catalog.verify.verify_release import checkpoint_of, release_at
+
+
+class Prover:
+    """Makes proofs at the checkpoint of a log: whoever reads them verifies signatures, this does not."""
+
+    def __init__(self, log: LogFolder) -> None:
+        self._note: Note = checkpoint_of(log)
+        self._checkpoint = Checkpoint.parse(self._note.text)
+        self._reader = LogReader(log, self._checkpoint)
+        self._releases = list(self._reader.spans())
+        self._release = release_at(log, None, self._reader, self._checkpoint)
+
+    @property
+    def release(self) -> PublishedRelease:
+        """The last one of the log, unverified."""
+        return self._release
+
+    def prove_digest(
+        self, digest: LaunchDigest, *, warn: Callable[[str], None], catalog: Catalog | None = None
+    ) -> list[ProofBundle]:
+        """A proof for each configuration that a catalog has for a digest; raises as `prove`.
+
+        warn: told of a damaged index. catalog: of a release of the log; None: that of the last one, as its record names
+        it.
+        """
+        catalog = catalog or Catalog.open_release(self._release)
+        leaves = sorted(
+            {leaf_of(DigestRecord(**match.record())) for match in lookup(catalog, digest, warn=warn) if match.listed}
+        )
+        found = map(self.prove, leaves)
+        return [bundle for bundle in found if bundle is not None]
+
+    def prove(self, leaf: bytes) -> ProofBundle | None:
+        """The proof of a row, by its leaf; None where the log does not have it. Raises what reading the log does."""
+        index = self._find(leaf)
+        if index is None:
+            return None
+        return ProofBundle(self._proof(index), self._proof(self._checkpoint.size - 1), self._revocations)
+
+    @cached_property
+    def _revocations(self) -> tuple[Revocation, ...]:
+        return tuple(read_revocations(self._release))
+
+    def _proof(self, index: int) -> TlogProof:
+        leaf, hashes = self._reader.proof(index)
+        return TlogProof(index, tuple(hashes), self._note, leaf)
+
+    def _find(self, leaf: bytes) -> int | None:
+        """The index of a row, in one of the releases."""
+        for release in self._releases:
+            low, high = release.first, release.end - 1
+            while low < high:
+                middle = (low + high) // 2
+                found = self._reader.entry(middle)
+                if found == leaf:
+                    return middle
+                is_row = b'"type":"digest"' in found  # rows come first; then what was revoked
+                low, high = (middle + 1, high) if is_row and found < leaf else (low, middle)
+        return None

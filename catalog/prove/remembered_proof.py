@@ -1,0 +1,23 @@
+"""Verify a proof bundle against what this machine saw of the log before, and remember its checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from catalog.prove.verify_proof import Verdict, verify_bundle
+from catalog.state.seen_logs import Kept, seen_of, verified_against_seen
+from catalog.transparency.trust import Trust
+
+
+def verified_proof(bundle: bytes, believed: Trust, digest: str | None, *, now: int) -> Verdict:
+    """What a proof bundle says, of a digest in hex if one is given; its checkpoint is remembered.
+
+    now: seconds since 1970. Raises as `verify_bundle` and `verified_against_seen`.
+    """
+
+    def verify(kept: Mapping[str, Kept]) -> tuple[Verdict, Kept | None]:
+        verdict = verify_bundle(bundle, believed, now=now, seen=seen_of(kept), digest=digest)
+        return verdict, Kept(verdict.newest, verdict.revocations, commits=verdict.commits) if verdict.newest else None
+
+    verdict, _ = verified_against_seen({log.name for log in believed.policy.logs}, verify)
+    return verdict

@@ -1,0 +1,216 @@
+"""Verify a proof bundle from files alone: a trust note, the time, and the last checkpoint that was seen.
+
+The order is: form, signatures, policy, age, inclusion, and only then what the leaves say, read from the very bytes that
+were hashed. Each answer is one of its own: unknown never looks like bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from catalog.errors import FalseRecord, LdcatError, MalformedInput, Stale, UntrustedSigner, VerificationFailed
+from catalog.log.records import DigestRecord, ReleaseRecord, parse_record, parse_row
+from catalog.log.release_rules import Before, false_time, false_trust_version
+from catalog.log.revocation_chain import RevocationChain
+from catalog.log.revocation_list import Revocation, chain_of, check_goes_on
+from catalog.log.revocations import Revocations
+from catalog.log.seen import Seen
+from catalog.prove.proof_bundle import ProofBundle
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.note import Note, Verified
+from catalog.transparency.policy import Policy
+from catalog.transparency.proof import TlogProof
+from catalog.transparency.trust import Trust
+
+
+class Outcome(StrEnum):
+    """What a bundle says of a digest."""
+
+    MATCH = "match"
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"
+    STALE = "stale"
+    OLDER = "older-than-seen"
+    UNTRUSTED = "untrusted-signer"
+    BAD = "bad-proof"
+    FALSE = "false-record"
+
+    @property
+    def exit_code(self) -> int:
+        """One of its own."""
+        return _EXIT_CODES[self]
+
+
+_EXIT_CODES = {
+    Outcome.MATCH: 0,
+    Outcome.UNKNOWN: 1,
+    Outcome.BAD: 4,
+    Outcome.UNTRUSTED: 6,
+    Outcome.REVOKED: 7,
+    Outcome.STALE: 8,
+    Outcome.OLDER: 9,
+    Outcome.FALSE: 11,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """why: one line. row, release: None where they were not verified. status: what revocations say of the row.
+
+    newest, revocations: the note to remember as seen, None if not all was verified, and the chain of its revocations.
+    fresh_until: seconds since 1970; None where it is not fresh, or that was not asked. policy: whose votes make it so.
+    said: what whoever asks has to know, a line each.
+    """
+
+    outcome: Outcome
+    why: str
+    checkpoint: Checkpoint | None = None
+    signers: tuple[Verified, ...] = ()
+    row: DigestRecord | None = None
+    release: ReleaseRecord | None = None
+    status: Revocation | None = None
+    newest: Note | None = None
+    fresh_until: int | None = None
+    policy: Policy | None = None
+    revocations: RevocationChain = field(default_factory=RevocationChain)
+    said: tuple[str, ...] = ()
+
+    @property
+    def commits(self) -> bool:
+        """Whether the release commits to its revocations."""
+        return self.release is not None and RevocationChain.committed(self.release) is not None
+
+
+def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, Seen], digest: str | None) -> Verdict:
+    """now: seconds since 1970. seen: by origin, the newest of each log that was verified here before.
+
+    digest: in hex, which the bundle is asked about; None asks what it is of. Raises VerificationFailed for a trust note
+    that has expired, and nothing for a bundle, whatever it is.
+    """
+    trust.check_expiry(now)
+    try:
+        bundle = ProofBundle.parse(data)
+        note = bundle.row.checkpoint
+        checkpoint, signers = trust.open_checkpoint(note)
+    except UntrustedSigner as error:
+        return Verdict(Outcome.UNTRUSTED, str(error))
+    except LdcatError as error:
+        return Verdict(Outcome.BAD, str(error))
+    verdict = Verdict(Outcome.MATCH, "", checkpoint, tuple(signers), policy=trust.policy)
+    before = seen.get(checkpoint.origin, Seen(checkpoint))
+    size, root = before.checkpoint.size, before.checkpoint.root
+    if checkpoint.size < size:
+        return replace(verdict, outcome=Outcome.OLDER, why=f"a checkpoint of {size} leaves was seen before")
+    if checkpoint.size == size and checkpoint.root != root:
+        return replace(verdict, outcome=Outcome.BAD, why="another checkpoint of as many leaves was seen before: a fork")
+    try:
+        if trust.policy.quorum is not None:  # else the time of the release counts, which is read from its leaf
+            trust.check_fresh(signers, None, now)
+        row, release = _leaves(bundle, checkpoint)
+        said = _check_status(bundle, release, checkpoint, trust, now)
+        if said and before.commits:
+            raise FalseRecord(f"release {release.release} commits to no revocations, and one that was seen before did")
+        until = min(trust.check_fresh(signers, release.time, now), trust.expires)
+        check_goes_on(bundle.revocations, before.revocations or RevocationChain())
+    except Stale as error:
+        return replace(verdict, outcome=Outcome.STALE, why=str(error))
+    except FalseRecord as error:
+        return replace(verdict, outcome=Outcome.FALSE, why=str(error))
+    except LdcatError as error:
+        return replace(verdict, outcome=Outcome.BAD, why=str(error))
+    found = replace(
+        verdict,
+        row=row,
+        release=release,
+        newest=note,
+        revocations=chain_of(bundle.revocations),
+        fresh_until=until,
+        said=said,
+    )
+    return _answer(found, bundle, digest)
+
+
+def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord, ReleaseRecord]:
+    """What the two leaves say, once they are included; raises LdcatError."""
+    row, status = _included(bundle.row, checkpoint), _included(bundle.status, checkpoint)
+    if bundle.status.index != checkpoint.size - 1:
+        raise VerificationFailed("the status of the bundle is not the last leaf of the checkpoint")
+    release = parse_record(status)
+    if not isinstance(release, ReleaseRecord):
+        raise MalformedInput("the last leaf of the checkpoint is not the record of a release")
+    if bundle.revocations_sha256 != release.revocations_sha256:
+        raise VerificationFailed("the revocations of the bundle are not those of the release")
+    return parse_row(row), release
+
+
+def _check_status(
+    bundle: ProofBundle, release: ReleaseRecord, checkpoint: Checkpoint, trust: Trust, now: int
+) -> tuple[str, ...]:
+    """Raises FalseRecord for a release record that cannot be, or another list of revocations; notes.
+
+    What the leaves before it say is not in a bundle: docs/adr/0016 has what that leaves to the word of the publisher.
+    """
+    before = Before(trust_version=trust.version)
+    false = [why for why in (false_time(release, now), false_trust_version(release, before)) if why]
+    if not 0 < release.release <= checkpoint.size or not 0 <= release.previous_size < checkpoint.size:
+        false.append("its number, or its previous_size, is more than there are leaves")
+    if false:
+        raise FalseRecord(f"release {release.release} is false: {'; '.join(false)}")
+    committed = RevocationChain.committed(release)
+    if committed is None:
+        return (f"release {release.release} does not commit to its revocations, as ldcat 0.1.0 did not",)
+    if chain_of(bundle.revocations) != committed:
+        raise FalseRecord(f"the revocations of release {release.release} are not those that it commits to")
+    return ()
+
+
+def _included(proof: TlogProof, checkpoint: Checkpoint) -> bytes:
+    leaf = proof.extra or b""
+    hashed = merkle.leaf_hash(leaf)
+    merkle.verify_inclusion(hashed, proof.index, checkpoint.size, proof.hashes, checkpoint.root)
+    return leaf
+
+
+def _answer(verdict: Verdict, bundle: ProofBundle, digest: str | None) -> Verdict:
+    row = verdict.row
+    assert row is not None, "it was verified"  # noqa: S101
+    if digest is not None and digest != row.launch_digest:
+        return replace(verdict, outcome=Outcome.UNKNOWN, why="the proof is of another launch digest")
+    status = Revocations(bundle.revocations).status(row)
+    if status and status.severity == "revoked":
+        return replace(verdict, outcome=Outcome.REVOKED, why=status.reason, status=status)
+    why = "the log has this row" if status is None else f"the log has this row, which is deprecated: {status.reason}"
+    return replace(verdict, why=why, status=status)
+
+
+def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
+    """As JSON has it."""
+    found, policy = verdict.checkpoint, verdict.policy
+    votes = policy.votes(verdict.signers) if policy else []
+    return {
+        "outcome": verdict.outcome.value,
+        "why": verdict.why,
+        "checkpoint": found and {"origin": found.origin, "size": found.size, "root": found.root.hex()},
+        "signers": [
+            {"name": signer.key.name, "timestamp": signer.timestamp, "votes": signer in votes}
+            for signer in verdict.signers
+        ],
+        "quorum": policy and policy.quorum,
+        "fresh_until": verdict.fresh_until,
+        "release": verdict.release and verdict.release.release,
+        "row": verdict.row and to_dict(verdict.row),
+        "revocation": verdict.status and msgspec.to_builtins(verdict.status),
+        "notes": list(verdict.said),
+    }
+
+
+def to_dict(record: DigestRecord) -> dict[str, Any]:
+    """A record as JSON has it."""
+    found: dict[str, Any] = msgspec.to_builtins(record)
+    return found

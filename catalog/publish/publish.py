@@ -1,0 +1,251 @@
+"""Publish: the rows of a catalog become leaves of a log, and its files the artifacts of a release.
+
+Everything is written under names of its own and synced before the checkpoint that counts it is put in its place, so
+that whatever happens the release before stays as it is, and the next run goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import pyarrow as pa
+
+from catalog.errors import Unreadable, UsageError, VerificationFailed
+from catalog.log.log_folder import CHECKPOINT, REVOCATIONS, LastCheckpoint, LogFolder, release_path
+from catalog.log.log_history import History, read_history
+from catalog.log.records import ReleaseRecord, RevokeRecord, leaf_of, parse_record
+from catalog.log.release_rules import MAX_TRUST_STEP, Before, revocations_json
+from catalog.log.revocation_chain import RevocationChain
+from catalog.log.row_leaves import COLUMNS, Rows
+from catalog.store import manifest
+from catalog.store.manifest import CatalogFiles
+from catalog.store.parquet import open_parquet, parquet_errors
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType, Signer
+from catalog.transparency.note import Note, Signature
+from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
+from catalog.transparency.trust import MAX_AHEAD, Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What stands in the log now. new_rows: digest records that came with it, and how many of them are revoked by what
+    the log said before. selected: rows that the revocations select which were to come. false: what release records
+    that were there say which does not follow from the log, a line each.
+    """
+
+    checkpoint: Checkpoint
+    release: int
+    trust_version: int | None
+    new_rows: int
+    new_revoked: int
+    selected: int
+    false: tuple[str, ...]
+
+
+def publish(
+    catalog: CatalogFiles,
+    log: LogFolder,
+    signers: Sequence[Signer],
+    state: LastCheckpoint,
+    *,
+    revokes: Sequence[RevokeRecord] = (),
+    unchanged: bool = False,
+    trust: Trust | None = None,
+    lower_trust_version: bool = False,
+    now: int,
+) -> Published:
+    """Append what the log does not have yet, and sign the checkpoint. now: seconds since 1970.
+
+    signers: of the log, all under its origin. unchanged: the catalog has to be that of the last release. trust: the
+    note that the publisher stands by from now on; None: the one before. lower_trust_version: it may be behind that of
+    the last release, which was never made. Raises UsageError for keys that are not of one log, for a catalog that
+    contradicts live rows, or whose rows are not all in it, for revocations that change nothing, and for a trust note
+    that is not of this log, or out of its bounds; VerificationFailed for a log that is not the one published, and for
+    a trust note that has expired.
+    """
+    with log.locked():
+        log.clear()
+        old = _settled(log, signers, state)
+        history = read_history(log, old, revokes, now=now)
+        history.check()
+        last, before = history.release, history.walk.before
+        trust_version = _trust_version(trust, signers, before, now, lower=lower_trust_version)
+        false = tuple(f"release {each.record.release}: {why}" for each in history.walk.releases for why in each.false)
+        listed = catalog.manifest.to_json()
+        artifacts = {manifest.NAME: hashlib.sha256(listed).hexdigest()}
+        if unchanged and (not last or last.artifacts != artifacts):
+            raise UsageError("another release was made meanwhile", "run it again")
+        rows = history.new_rows(Rows.of(()) if unchanged else _rows(catalog))
+        selected = sum(found.total() for found in history.selected)
+        if history.said[-len(revokes) :] == tuple(revokes):  # said last, by a run that was interrupted
+            revokes = ()
+        same = last and (last.artifacts, last.trust_version) == (artifacts, trust_version)
+        lately_false = any(
+            each.false for each in history.walk.releases[-2:]
+        )  # a host's clients compare with one before
+        if not rows and not revokes and last and same and not lately_false:
+            return Published(old, last.release, trust_version, 0, 0, selected, false)
+        _check_revokes(revokes, history)
+        if now < before.time <= now + MAX_AHEAD:  # a time that is further ahead is false, and counts for nothing
+            raise UsageError("the clock is behind the time of the last release", "set it; releases never go back")
+        number = before.number + 1
+        said = (*history.said, *revokes)
+        revocations, committed = revocations_json(said), RevocationChain.of(said)
+        record = ReleaseRecord(
+            type="release",
+            release=number,
+            time=now,
+            artifacts=artifacts,
+            revocations_sha256=hashlib.sha256(revocations).hexdigest(),
+            revocations_count=committed.count,
+            revocations_chain=committed.value,
+            previous_size=old.size,
+            previous_root=old.root.hex(),
+            trust_version=trust_version,
+        )
+        last_leaves = [*map(leaf_of, revokes), leaf_of(record)]
+        for leaf in last_leaves:
+            parse_record(leaf)  # what nobody can read would be the end of the log
+        folder = release_path(number)
+        if all(each.record.release != number for each in history.walk.releases):
+            log.clear(folder)  # of a run that was interrupted: nothing that is published
+        log.write(_artifacts(catalog, log, folder, last))
+        log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations)])
+        new = _append(log, old, chain(rows.leaves(), last_leaves))
+        signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
+        state.write(signed)
+        log.write([(CHECKPOINT, bytes(signed))])
+        return Published(new, number, trust_version, len(rows), history.new_revoked, selected, false)
+
+
+def _origin_of(signers: Sequence[Signer]) -> str:
+    names = {signer.key.name for signer in signers}
+    kinds = {signer.key.type for signer in signers}
+    if len(names) != 1 or not kinds <= {SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44}:
+        raise UsageError("a log is signed by keys of its own name", "ldcat keygen makes them for a log")
+    return names.pop()
+
+
+def _check_revokes(revokes: Sequence[RevokeRecord], history: History) -> None:
+    for record, found in zip(revokes, history.selected, strict=False):
+        if not found:
+            raise UsageError(f"the log has no row with {record.meant}", "a row has to fit all that is named")
+        if record.severity == "restored" and set(found) == {None}:
+            raise UsageError(f"no row with {record.meant} is revoked or deprecated", "nothing is to be restored")
+
+
+def _trust_version(
+    trust: Trust | None, signers: Sequence[Signer], before: Before, now: int, *, lower: bool
+) -> int | None:
+    """What the next release stands by."""
+    named = before.trust_version or None
+    if trust is None:
+        return named
+    trust.check_expiry(now)
+    for signer in signers:
+        if signer.key not in trust.policy.logs:
+            key = f"{signer.key.name}+{signer.key.key_id.hex()}"
+            raise UsageError(f"the trust note does not name the key {key}", "its policy needs it as a log")
+    keys = [signer.key for signer in signers]
+    for missing in trust.policy.logs if trust.all_log_signatures else ():
+        if missing.name == keys[0].name and missing not in keys:
+            raise UsageError(
+                f"the trust note demands all signatures of the log, and {missing.type.title} is missing",
+                "publish with the file that has all keys of the log",
+            )
+    if trust.version < before.trust_version and not lower:
+        raise UsageError(
+            f"version {trust.version} of the trust note is behind version {named} of the last release",
+            "give the newest one; --lower-trust-version, if nobody ever made the later one",
+        )
+    if trust.version > before.trust_version + MAX_TRUST_STEP:
+        raise UsageError(
+            f"version {trust.version} of the trust note is more than {MAX_TRUST_STEP} versions after {named or 0}",
+            "nobody would believe it",
+        )
+    return trust.version
+
+
+def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -> Checkpoint:
+    """The published checkpoint, which is what this machine signed last, or goes on from it; that of no leaves at first.
+
+    A checkpoint that was signed and not put in its place is put there: its leaves were synced before it was signed.
+    """
+    nothing = Checkpoint(_origin_of(signers), 0, merkle.EMPTY_ROOT)
+    keys = [signer.key for signer in signers]
+    published, signed = log.checkpoint(), state.read()
+    for note in (published, signed):
+        if note:
+            note.verify(keys)
+    current = Checkpoint.parse(published.text) if published else nothing
+    if signed is None:
+        return current
+    last = Checkpoint.parse(signed.text)
+    if current.origin != last.origin:
+        raise VerificationFailed(f"{log.root} is the log {current.origin}, not {last.origin}")
+    if current.size < last.size:
+        try:
+            root = merkle.root_hash(last.size, TileReader(log, last.size).node)
+        except Unreadable as error:
+            found = f"{current.size:,} leaves of {last.origin}" if published else "no log"
+            raise VerificationFailed(
+                f"{log.root} has {found}, and this machine signed {last.size:,} leaves of it: {state.path}",
+                "name the folder of the log, or copy it back from where it is served; it is never begun anew",
+            ) from error
+        if root != last.root:
+            raise VerificationFailed(f"{log.root} is older than what was signed last, and has not its leaves")
+        log.write([(CHECKPOINT, bytes(signed))])
+        return last
+    proof = merkle.consistency_proof(last.size, current.size, TileReader(log, current.size).node)
+    merkle.verify_consistency(last.size, current.size, proof, last.root, current.root)
+    return current
+
+
+def _artifacts(
+    catalog: CatalogFiles, log: LogFolder, folder: str, last: ReleaseRecord | None
+) -> Iterator[tuple[str, bytes]]:
+    """The files of the catalog, but for those that are files of the last release, too: they get another name."""
+    for name in catalog.manifest.files:
+        data = catalog.verified(name)
+        if not last or not log.link(f"{release_path(last.release)}/{name}", f"{folder}/{name}", data):
+            yield f"{folder}/{name}", data
+
+
+def _rows(catalog: CatalogFiles) -> Rows:
+    with parquet_errors("a file of the catalog", "a table of launch digests"):
+        return Rows.of(_tables(catalog))
+
+
+def _tables(catalog: CatalogFiles) -> Iterator[pa.Table]:
+    for name, entry in catalog.manifest.technologies.items():
+        if not entry.parts and entry.rows:
+            raise UsageError(f"the catalog keeps distinguished {name} digests only", "publish one that has every row")
+        for part in manifest.part_names(name, entry.parts):
+            file = open_parquet(catalog, part)
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns=list(COLUMNS), use_threads=False)
+
+
+def _append(log: LogFolder, old: Checkpoint, leaves: Iterable[bytes]) -> Checkpoint:
+    """Write tiles and bundles; the checkpoint they are of is read back from them."""
+    reader = TileReader(log, old.size)
+    hashes: list[bytes] = []
+
+    def hashed() -> Iterator[bytes]:
+        for leaf in leaves:
+            hashes.append(merkle.leaf_hash(leaf))
+            yield leaf
+
+    log.write(new_bundles(old.size, hashed(), reader))
+    log.write(new_tiles(old.size, hashes, reader))
+    size = old.size + len(hashes)
+    written = TileReader(log, size).node
+    root = merkle.root_hash(size, written)
+    if old.size:
+        merkle.verify_consistency(old.size, size, merkle.consistency_proof(old.size, size, written), old.root, root)
+    return Checkpoint(old.origin, size, root)

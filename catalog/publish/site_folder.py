@@ -1,0 +1,87 @@
+"""A site: a log, the ranges of one of its releases, and pages, in a folder that any static host serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from catalog.errors import UsageError
+from catalog.fast.beneath import walk
+from catalog.files import inputs
+from catalog.log.log_folder import CHECKPOINT, LogFolder
+from catalog.spec.cross_product import Progress
+from catalog.store.manifest import CatalogFiles
+from catalog.store.ranges import INDEX, RangeIndex, ranges_of
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.note import Note
+from catalog.transparency.tiles import MAX_BUNDLE, WIDTH, TileReader, tile_path, tile_width
+
+RANGES = "range"
+"""Folder of the ranges, below which each release has its own."""
+
+
+Named = Callable[[str], bool]
+
+Pages = Callable[[RangeIndex], Iterable[tuple[str, bytes]]]
+"""What people look at, as paths and bytes, given the index of the ranges."""
+
+
+def write_site(
+    catalog: CatalogFiles,
+    log: Path,
+    out: Path,
+    *,
+    checkpoint: bytes,
+    named: Named,
+    number: int,
+    progress: Progress,
+    pages: Pages,
+) -> None:
+    """The files of the log, then the ranges of the release of that number, the checkpoint, and pages.
+
+    Files that are there already with the same size are of the same log, whose files never change. checkpoint: the one
+    that was verified. named: whether a path is of the log then; nothing else of its folder is copied. progress: told of
+    rows. Raises UsageError where the site would be within the log, or the log within it; Unreadable, MalformedInput for
+    a log that is not whole; what reading the catalog does.
+    """
+    source, target = log.resolve(), out.resolve()
+    if source == target or source in target.parents or target in source.parents:
+        raise UsageError(f"{out} and {log} are one within the other", "give the site a folder of its own")
+    folder = LogFolder(target)
+    with folder.locked():
+        folder.clear()
+        folder.write(_missing(LogFolder(source), folder, named))
+        _check_whole(folder, Checkpoint.parse(Note.parse(checkpoint).text).size)
+        index: list[bytes] = []
+        folder.write(_ranges(catalog, number, progress, index))
+        folder.write([(CHECKPOINT, checkpoint)])
+        folder.write(pages(RangeIndex.parse(*index)))
+
+
+def _ranges(catalog: CatalogFiles, number: int, progress: Progress, index: list[bytes]) -> Iterator[tuple[str, bytes]]:
+    """index: gets what the index file says."""
+    for name, data in ranges_of(catalog, progress):
+        if name == INDEX:
+            index.append(data)
+        yield f"{RANGES}/{number}/{name}", data
+
+
+def _check_whole(log: LogFolder, size: int) -> None:
+    """Raises Unreadable, MalformedInput where a tile of a tree of so many leaves, or a bundle, is not there."""
+    reader, level, hashes = TileReader(log, size), 0, size
+    for number in range(-(-size // WIDTH)):
+        log.read(tile_path(None, number, tile_width(size, 0, number)), MAX_BUNDLE)
+    while hashes:
+        for number in range(-(-hashes // WIDTH)):
+            reader.tile(level, number)
+        level, hashes = level + 1, hashes // WIDTH
+
+
+def _missing(source: LogFolder, target: LogFolder, named: Named) -> Iterator[tuple[str, bytes]]:
+    """Tiles, entries and releases that are not there yet."""
+    try:
+        for name, kind in walk(source.root):
+            if kind == "file" and named(name) and (size := source.size(name)) != target.size(name):
+                yield name, source.read(name, size or 0)
+    except OSError as error:
+        raise inputs.unreadable(source.root, error) from error

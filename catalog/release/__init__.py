@@ -1,1 +1,0 @@
-"""From a spec to the files of a catalog: the cross product, its rows, and what travels beside them."""

@@ -1,0 +1,1 @@
+"""A row of a catalog: one launch configuration and its digest, in each form that it has."""

@@ -1,0 +1,1 @@
+"""What a catalog is made of: components, axes and constraints, and the cross product of them."""

@@ -1,0 +1,293 @@
+"""CatalogSpec: which components a catalog crosses, and which of them go together. A TOML file, strictly decoded."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
+from catalog.fast.index import MAX_DISTINGUISHED_BITS
+from catalog.files import inputs
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.profile import VmmProfile
+from catalog.launch.technology import technology_named
+from catalog.launch.vcpu_types import VcpuTypes
+from catalog.rows.numbers import Number, counts, number
+from catalog.spec import embedded, named_builds
+from catalog.spec.constraints import Names, Together, TogetherWire, matches, signatures
+from catalog.spec.kernel_record import BlobWire, KernelRecord, KernelWire
+from catalog.wire import Wire, decode_json, decode_toml
+
+NO_KERNEL = "none"
+"""Name that stands for a launch without a kernel hashes table."""
+
+MAX_CONSTRAINTS = 1000
+"""Of one spec: each may list thousands of values."""
+
+
+class FirmwareWire(Wire, frozen=True):
+    """builds: names or globs of embedded builds. files: globs of images or records, relative to the spec."""
+
+    builds: list[str] = []
+    files: list[str] = []
+
+
+class DefineWire(Wire, frozen=True):
+    """A kernel hashes table of one's own: files relative to the spec, or their SHA-256."""
+
+    name: str
+    kernel: str | None = None
+    kernel_sha256: str | None = None
+    initrd: str | None = None
+    initrd_sha256: str | None = None
+    append: str = ""
+
+
+class KernelHashesWire(Wire, frozen=True):
+    """tables: names or globs of embedded and defined tables; "none" is a launch without one."""
+
+    tables: list[str]
+    define: list[DefineWire] = []
+
+
+class AxesWire(Wire, frozen=True):
+    """Axes of one technology; those it does not measure stay empty.
+
+    distinguished_bits: keep only digests whose last bits, that many, are zero, and find the others from there.
+    """
+
+    vmm: list[str] = []
+    vcpu_signatures: list[Number] = []
+    sev_features: list[Number] = []
+    vcpus: list[Number] = []
+    distinguished_bits: int = 0
+
+
+class SpecWire(Wire, frozen=True):
+    """A spec file."""
+
+    name: str
+    firmware: FirmwareWire
+    technologies: dict[str, AxesWire]
+    kernel_hashes: KernelHashesWire = KernelHashesWire(tables=[NO_KERNEL])
+    together: list[TogetherWire] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """The values of each axis of one technology, in ascending order, each once.
+
+    distinguished_bits: 0 where every digest is kept.
+    """
+
+    vmm: tuple[VmmProfile, ...]
+    vcpu_signatures: tuple[VcpuSignature, ...]
+    sev_features: tuple[int, ...]
+    vcpus: tuple[int, ...]
+    distinguished_bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSpec:
+    """A spec with everything it names found and read.
+
+    text: the spec as canonical JSON, the same in whatever order it was written. kernels: None is a launch
+    without a table.
+    """
+
+    name: str
+    text: str
+    builds: tuple[FirmwareBuild, ...]
+    kernels: tuple[KernelRecord | None, ...]
+    axes: Mapping[str, Axes]
+    together: tuple[Together, ...]
+
+
+def load_spec(path: Path | None) -> CatalogSpec:
+    """Read a spec file, or the embedded default; raises LdcatError naming the key, name or file at fault."""
+    text = embedded.default_spec_text() if path is None else inputs.read_text(path)
+    folder = Path() if path is None else path.parent
+    wire = _in_order(decode_toml(text, SpecWire, "the embedded spec" if path is None else str(path)))
+    if len(wire.together) > MAX_CONSTRAINTS:
+        raise UsageError(
+            f"{len(wire.together):,} constraints are more than {MAX_CONSTRAINTS:,}", "list values together"
+        )
+    types = embedded.vcpu_types()
+    builds = _builds(wire.firmware, folder)
+    kernels = _kernels(wire.kernel_hashes, folder)
+    names = _names(builds, kernels)
+    if not wire.technologies:
+        raise MalformedRecord(f"spec {wire.name!r} names no technology", "add a table such as [technologies.sev-snp]")
+    return CatalogSpec(
+        name=wire.name,
+        text=msgspec.json.format(msgspec.json.encode(wire, order="sorted"), indent=2).decode("utf-8") + "\n",
+        builds=builds,
+        kernels=kernels,
+        axes=_all_axes(wire, embedded.profiles(), types),
+        together=tuple(Together.of(rule, types, names) for rule in wire.together),
+    )
+
+
+def spec_of(
+    text: bytes,
+    builds: Sequence[FirmwareBuild],
+    kernels: Sequence[KernelRecord],
+    profiles: Mapping[str, VmmProfile],
+    types: VcpuTypes,
+) -> CatalogSpec:
+    """The spec that a catalog was built from, by its own components; raises LdcatError where they do not fit it."""
+    wire = decode_json(text, SpecWire, "the spec of the catalog")
+    without: list[KernelRecord | None] = [None] if NO_KERNEL in wire.kernel_hashes.tables else []
+    names = Names({}, [])  # whatever it named was there when it was built
+    return CatalogSpec(
+        name=wire.name,
+        text=text.decode("utf-8"),
+        builds=tuple(builds),
+        kernels=(*without, *kernels),
+        axes=_all_axes(wire, profiles, types),
+        together=tuple(Together.of(rule, types, names) for rule in wire.together),
+    )
+
+
+def _in_order(wire: SpecWire) -> SpecWire:
+    """The spec with every list in ascending order: the order in which a person wrote them says nothing."""
+
+    def ordered(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: ordered(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return sorted((ordered(inner) for inner in value), key=lambda v: msgspec.json.encode(v, order="sorted"))
+        return value
+
+    return msgspec.convert(ordered(msgspec.to_builtins(wire)), SpecWire)
+
+
+def _names(builds: Sequence[FirmwareBuild], kernels: Sequence[KernelRecord | None]) -> Names:
+    """What constraints may name: everything embedded, and what the spec adds."""
+    images: dict[bytes, set[str]] = {}
+    for build in builds:
+        images.setdefault(build.component.sha256, set()).add(build.name)
+    tables: dict[bytes, set[str]] = {}
+    for kernel in kernels:
+        if kernel:
+            tables.setdefault(kernel.hashes.table_sha256, set()).add(kernel.name)
+    same = [("firmware", group) for group in images.values()] + [("kernel_hashes", group) for group in tables.values()]
+    by_kind = {
+        "firmware": {*embedded.builds(), *(build.name for build in builds)},
+        "kernel_hashes": {NO_KERNEL, *embedded.kernels(), *(kernel.name for kernel in kernels if kernel)},
+        "vmm": set(embedded.profiles()),
+    }
+    return Names(by_kind, same)
+
+
+_Record = TypeVar("_Record", FirmwareBuild, KernelRecord, VmmProfile)
+
+
+def _selected(kind: str, patterns: Sequence[str], known: Mapping[str, _Record]) -> list[_Record]:
+    """Records that any pattern names; raises UnknownName for a pattern that names none."""
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            raise UnknownName(kind, pattern, known)
+    return [record for name, record in sorted(known.items()) if matches(patterns, name)]
+
+
+def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
+    builds = _selected("build", wire.builds, embedded.builds())
+    found: set[str] = set()
+    for pattern in wire.files:
+        paths = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207 - may be absolute
+        if not paths:
+            raise Unreadable(f"no firmware file matches {pattern!r} in {folder.resolve()}")
+        found |= set(paths)
+    # a name travels in the catalog, where a path of this machine has no place
+    for path in sorted(found):
+        builds.append(named_builds.build_of_file(folder / path, Path(path).name if Path(path).is_absolute() else path))
+    if not builds:
+        raise MalformedRecord("the spec selects no firmware", "name builds or files under [firmware]")
+    facts = {build.component.sha256: build.component for build in builds}
+    for build in builds:
+        if facts[build.component.sha256] != build.component:
+            raise MalformedRecord(f"{build.name}: another build has the same SHA-256 and other facts")
+    names = [build.name for build in builds]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"two builds of the spec have the name {min(twice)!r}")
+    return tuple(sorted(builds, key=lambda build: build.name))
+
+
+def _kernels(wire: KernelHashesWire, folder: Path) -> tuple[KernelRecord | None, ...]:
+    known = dict(embedded.kernels())
+    for defined in wire.define:
+        if defined.name in known or defined.name == NO_KERNEL:
+            raise UsageError(f"the kernel hashes name {defined.name!r} is taken")
+        known[defined.name] = _defined(defined, folder)
+    own = sorted((known[defined.name] for defined in wire.define), key=lambda kernel: kernel.name)
+    named = [
+        pattern for pattern in wire.tables if pattern != NO_KERNEL and pattern not in {kernel.name for kernel in own}
+    ]
+    tables: list[KernelRecord | None] = [None] if NO_KERNEL in wire.tables else []
+    tables += own
+    tables += _selected("kernel hashes table", named, embedded.kernels())
+    if not tables:
+        raise MalformedRecord("the spec selects no kernel hashes", 'name tables, or "none", under [kernel_hashes]')
+    return tuple(tables)
+
+
+def _defined(wire: DefineWire, folder: Path) -> KernelRecord:
+    kernel = _blob(wire.kernel, wire.kernel_sha256, folder, f"kernel of {wire.name!r}")
+    initrd = _blob(wire.initrd, wire.initrd_sha256, folder, f"initrd of {wire.name!r}")
+    if kernel is None:
+        raise MalformedRecord(f"kernel hashes {wire.name!r}: no kernel", "give kernel (a file) or kernel_sha256")
+    return KernelRecord.of(KernelWire(name=wire.name, kernel=kernel, initrd=initrd, append=wire.append))
+
+
+def _blob(path: str | None, sha256: str | None, folder: Path, what: str) -> BlobWire | None:
+    if path is not None and sha256 is not None:
+        raise MalformedRecord(f"{what}: give a file or its SHA-256, not both")
+    if path is not None:
+        return BlobWire(sha256=inputs.hash_file(folder / path).hex())
+    return None if sha256 is None else BlobWire(sha256=sha256)
+
+
+def _all_axes(wire: SpecWire, profiles: Mapping[str, VmmProfile], types: VcpuTypes) -> Mapping[str, Axes]:
+    return {technology_named(name).name: _axes(name, axes, profiles, types) for name, axes in wire.technologies.items()}
+
+
+def _axes(technology: str, wire: AxesWire, profiles: Mapping[str, VmmProfile], types: VcpuTypes) -> Axes:
+    where = f"technologies.{technology}"
+    axes = Axes(
+        vmm=tuple(_selected("VMM profile", wire.vmm, profiles)),
+        vcpu_signatures=tuple(sorted(signatures(wire.vcpu_signatures, types))),
+        sev_features=tuple(sorted({number(value) for value in wire.sev_features})),
+        vcpus=tuple(sorted(counts(wire.vcpus))),
+        distinguished_bits=_distinguished_bits(technology, wire.distinguished_bits),
+    )
+    measured = {field for field in Axes.__slots__ if getattr(axes, field)} - {"distinguished_bits"}
+    wanted = {"vmm", "sev_features", "vcpus"} if "vcpus" in _fields(technology) else set()
+    if any(profile.measures_signature for profile in axes.vmm):
+        wanted.add("vcpu_signatures")
+    if missing := wanted - measured:
+        raise MalformedRecord(f"{where}: no {min(missing)}", f"{technology} measures it; list its values")
+    if extra := measured - wanted - ({"vcpu_signatures"} if wanted else set()):
+        raise MalformedRecord(f"{where}: {min(extra)} given", f"{technology} does not measure it")
+    return axes
+
+
+def _distinguished_bits(technology: str, bits: int) -> int:
+    where = f"technologies.{technology}: distinguished_bits"
+    if not 0 <= bits <= MAX_DISTINGUISHED_BITS:
+        raise MalformedRecord(f"{where} {bits} is not between 0 and {MAX_DISTINGUISHED_BITS}")
+    if bits and not technology_named(technology).digest_is_state:
+        raise MalformedRecord(f"{where} given", f"a digest of {technology} is not the state that it is carried on from")
+    return bits
+
+
+def _fields(technology: str) -> Collection[str]:
+    fields: Collection[str] = technology_named(technology).point_type.__dataclass_fields__
+    return fields

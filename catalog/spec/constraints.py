@@ -1,0 +1,163 @@
+"""Constraints of a spec: which components go together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import MalformedRecord, UnknownName, UsageError
+from catalog.launch.technology import technology_named
+from catalog.launch.vcpu_types import VcpuTypes
+from catalog.rows.numbers import Number, counts, number
+from catalog.wire import Wire
+
+
+class SelectorWire(Wire, frozen=True, omit_defaults=True):
+    """Points by their components: every field given has to hold; names are globs."""
+
+    technology: list[str] | None = None
+    firmware: list[str] | None = None
+    kernel_hashes: list[str] | None = None
+    vmm: list[str] | None = None
+    vcpu_signatures: list[Number] | None = None
+    sev_features: list[Number] | None = None
+    vcpus: list[Number] | None = None
+
+
+class TogetherWire(Wire, frozen=True):
+    """A constraint: points that `when` selects are kept only where `only` selects them too."""
+
+    when: SelectorWire
+    only: SelectorWire
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A point but for its vCPU count, by the names of its components; None: not measured."""
+
+    technology: str
+    firmware: str
+    kernel_hashes: str
+    vmm: str | None
+    vcpu_signature: VcpuSignature | None
+    sev_features: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names a constraint may use, and which of them stand for the same bytes.
+
+    by_kind: firmware, kernel_hashes and vmm to their names. same: groups of names with equal bytes.
+    """
+
+    by_kind: Mapping[str, Collection[str]]
+    same: Sequence[tuple[str, Collection[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A SelectorWire with its numbers read; None: the field may be anything."""
+
+    names: Mapping[str, Sequence[str]]
+    vcpu_signatures: Collection[VcpuSignature] | None
+    sev_features: Collection[int] | None
+    vcpus: Collection[int] | None
+
+    @classmethod
+    def of(cls, wire: SelectorWire, types: VcpuTypes) -> Selector:
+        """Read its numbers; raises LdcatError for one that is none."""
+        fields = ("technology", "firmware", "kernel_hashes", "vmm")
+        return cls(
+            names={field: patterns for field in fields if (patterns := getattr(wire, field)) is not None},
+            vcpu_signatures=None if wire.vcpu_signatures is None else signatures(wire.vcpu_signatures, types),
+            sev_features=None if wire.sev_features is None else {number(v) for v in wire.sev_features},
+            vcpus=None if wire.vcpus is None else counts(wire.vcpus),
+        )
+
+    def selects(self, configuration: Configuration, *, unmeasured: bool) -> bool:
+        """Whether every field but vcpus holds; `unmeasured`: whether one holds that this launch does not measure."""
+        return (
+            all(
+                unmeasured if (name := getattr(configuration, field)) is None else matches(patterns, name)
+                for field, patterns in self.names.items()
+            )
+            and among(self.vcpu_signatures, configuration.vcpu_signature, unmeasured=unmeasured)
+            and among(self.sev_features, configuration.sev_features, unmeasured=unmeasured)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """A constraint; `text` is how a manifest names it."""
+
+    text: str
+    when: Selector
+    only: Selector
+
+    @classmethod
+    def of(cls, wire: TogetherWire, types: VcpuTypes, names: Names) -> Together:
+        """Read a constraint; raises UnknownName for a name or glob of nothing, and LdcatError otherwise."""
+        text = f"when {_shown(wire.when)} only {_shown(wire.only)}"
+        rule = cls(text, Selector.of(wire.when, types), Selector.of(wire.only, types))
+        for selector in (rule.when, rule.only):
+            for name in selector.names.get("technology", ()):
+                technology_named(name)
+            for field, known in names.by_kind.items():
+                for pattern in selector.names.get(field, ()):
+                    if not any(fnmatchcase(name, pattern) for name in known):
+                        raise UnknownName(f"{field} of a constraint", pattern, known)
+            for field, group in names.same:
+                named = {name for name in group if matches(selector.names.get(field, ["*"]), name)}
+                if named and named != set(group):
+                    raise MalformedRecord(
+                        f"a constraint tells {min(named)!r} from {min(set(group) - named)!r}, which are the same bytes",
+                        "a launch digest cannot tell them apart either",
+                    )
+        return rule
+
+    def keeps(self, configuration: Configuration, vcpus: Iterable[int | None]) -> tuple[int | None, ...]:
+        """The vCPU counts that this constraint does not take away."""
+        if not self.when.selects(configuration, unmeasured=False):
+            return tuple(vcpus)
+        goes = self.only.selects(configuration, unmeasured=True)
+        return tuple(
+            n
+            for n in vcpus
+            if not among(self.when.vcpus, n, unmeasured=False) or (goes and among(self.only.vcpus, n, unmeasured=True))
+        )
+
+
+def matches(patterns: Iterable[str], name: str) -> bool:
+    """Whether a name is one of `patterns`, which may be globs."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def among(values: Collection[object] | None, value: object, *, unmeasured: bool) -> bool:
+    """Whether a value is one of `values`; None as values is any, None as value is not measured."""
+    if values is None:
+        return True
+    return unmeasured if value is None else value in values
+
+
+def signatures(values: Iterable[Number], types: VcpuTypes) -> set[VcpuSignature]:
+    """vCPU signatures from names and numbers; raises UnknownName or UsageError."""
+    return {_signature(value, types) for value in values}
+
+
+def _signature(value: Number, types: VcpuTypes) -> VcpuSignature:
+    if isinstance(value, int):
+        return VcpuSignature(value)
+    if value in types.by_name:
+        return types.by_name[value]
+    try:
+        return VcpuSignature(number(value))
+    except UsageError as error:
+        raise UnknownName("vCPU type", value, types.by_name) from error
+
+
+def _shown(wire: SelectorWire) -> str:
+    return msgspec.json.encode(wire, order="sorted").decode("utf-8")

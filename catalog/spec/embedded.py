@@ -1,0 +1,79 @@
+"""The data that ships with ldcat: builds, kernels, VMM profiles, vCPU types and the default spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from catalog.errors import MalformedRecord, UnknownName
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.profile import VmmProfile
+from catalog.launch.vcpu_types import VcpuTypes
+from catalog.spec.kernel_record import KernelRecord
+
+_Named = TypeVar("_Named", FirmwareBuild, KernelRecord, VmmProfile)
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def data_folder() -> Path:
+    """The folder data/: inside the package when installed, beside it in a checkout."""
+    installed = _PACKAGE / "data"
+    return installed if installed.is_dir() else _PACKAGE.parent / "data"
+
+
+@cache
+def builds() -> Mapping[str, FirmwareBuild]:
+    """Every embedded build by name."""
+    return _by_name(FirmwareBuild.parse(text) for text in _records("firmware"))
+
+
+@cache
+def kernels() -> Mapping[str, KernelRecord]:
+    """Every embedded kernel hashes record by name."""
+    return _by_name(KernelRecord.parse(text) for text in _records("kernel_hashes"))
+
+
+@cache
+def profiles() -> Mapping[str, VmmProfile]:
+    """Every VMM profile by name."""
+    return _by_name(VmmProfile.parse(text) for text in _records("vmm"))
+
+
+@cache
+def vcpu_types() -> VcpuTypes:
+    """Names of vCPU models."""
+    return VcpuTypes.parse(vcpu_types_text())
+
+
+def vcpu_types_text() -> str:
+    """The file data/vcpu_types.toml as it is."""
+    return (data_folder() / "vcpu_types.toml").read_text(encoding="utf-8")
+
+
+def default_spec_text() -> str:
+    """The spec that `ldcat build` takes when none is given."""
+    return (data_folder() / "catalog.toml").read_text(encoding="utf-8")
+
+
+def profile_named(name: str) -> VmmProfile:
+    """The VMM profile of that name; raises UnknownName."""
+    if name not in profiles():
+        raise UnknownName("VMM profile", name, profiles())
+    return profiles()[name]
+
+
+def _records(folder: str) -> Iterator[str]:
+    for path in sorted((data_folder() / folder).glob("*.toml")):
+        yield path.read_text(encoding="utf-8")
+
+
+def _by_name(records: Iterator[_Named]) -> Mapping[str, _Named]:
+    by_name: dict[str, _Named] = {}
+    for record in records:
+        if record.name in by_name:
+            raise MalformedRecord(f"two embedded records are named {record.name!r}")
+        by_name[record.name] = record
+    return by_name

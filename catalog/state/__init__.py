@@ -1,0 +1,1 @@
+"""What this machine remembers between two commands: catalogs it built, logs it saw, checkpoints it signed."""

@@ -1,0 +1,1 @@
+"""The files of a catalog, read and verified: manifest, Parquet, packed index, components, ranges."""

@@ -1,0 +1,223 @@
+"""Catalog: a catalog folder opened for reading; bytes are verified against the manifest before they are used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.errors import MalformedRecord, Unreadable, VerificationFailed
+from catalog.fast.beneath import Files
+from catalog.files import inputs
+from catalog.firmware.build import FirmwareBuild
+from catalog.launch.profile import VmmProfile
+from catalog.launch.technology import technology_named
+from catalog.launch.vcpu_types import VcpuTypes
+from catalog.store import manifest
+from catalog.store.components import Components
+from catalog.store.follows import faults
+from catalog.store.manifest import FileEntry, Manifest, parse_manifest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from catalog.fast.published import PublishedRelease
+    from catalog.files.direct_io import Room
+    from catalog.log.revocation_list import Revocation
+    from catalog.store.range_lookup import Ranges
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """An open catalog. Its files are read when they are needed, and verified then.
+
+    files: where they are. manifest_sha256: in hex. release: what it is a release of, where it was published. fetcher:
+    gets a file into the folder, where it comes from elsewhere. ranger: gives the ranges, where a host serves its rows
+    so.
+    """
+
+    files: Files
+    manifest: Manifest
+    manifest_sha256: str
+    release: PublishedRelease | None = None
+    fetcher: Callable[[str, FileEntry], None] | None = None
+    ranger: Callable[[Catalog], Ranges | None] | None = None
+
+    @classmethod
+    def open(cls, folder: Path | Files) -> Catalog:
+        """Read the manifest; raises Unreadable where there is no catalog, MalformedRecord for a broken one."""
+        return cls._open(folder if isinstance(folder, Files) else Files(folder), None)
+
+    @classmethod
+    def open_release(cls, release: PublishedRelease) -> Catalog:
+        """The catalog of a release; raises as `open`, and VerificationFailed for one that the log does not name."""
+        return cls._open(release.files, release)
+
+    @classmethod
+    def _open(cls, files: Files, release: PublishedRelease | None) -> Catalog:
+        path = Path(files.path, manifest.NAME)
+        try:
+            there = files.has(manifest.NAME)
+        except (OSError, ValueError) as error:
+            raise inputs.unreadable(path, error) from error
+        if not there:
+            raise Unreadable(f"no catalog at {files.path}", "make one with: ldcat build")
+        text = inputs.read_file_beneath(files, manifest.NAME, limit=inputs.MAX_TEXT_SIZE)
+        sha256 = hashlib.sha256(text).hexdigest()
+        if release and sha256 != release.manifest_sha256:
+            raise VerificationFailed(f"{path} is not the one that release {release.number} of {release.origin} names")
+        opened = parse_manifest(text)
+        for name, entry in opened.technologies.items():
+            if entry.digest_size != technology_named(name).digest_size:
+                raise MalformedRecord(f"{manifest.NAME}: {entry.digest_size} bytes are no {name} launch digest")
+        return cls(files, opened, sha256, release)
+
+    @property
+    def folder(self) -> Path:
+        """Of its files."""
+        return Path(self.files.path)
+
+    @property
+    def place(self) -> str:
+        """Where people find it."""
+        return self.release.place if self.release else str(self.folder)
+
+    def need(self, name: str) -> None:
+        """Have a file in the folder; raises what fetching it does."""
+        if self.fetcher and name in self.manifest.files:
+            self.fetcher(name, self.manifest.files[name])
+
+    def verified(self, name: str) -> bytes:
+        """The bytes of a file of the catalog; raises VerificationFailed where they are not the manifest's."""
+        entry = self._listed(name)
+        data = inputs.read_beneath(self.files, name, entry.size + 1)
+        self._check(name, data, entry)
+        return data
+
+    def verified_in(self, room: Room, name: str) -> memoryview:
+        """As `verified`, in the room of this thread: until that is asked for again."""
+        entry = self._listed(name)
+        data = inputs.read_into(self.files, name, room, entry.size + 1)
+        self._check(name, data, entry)
+        return data
+
+    def verify(self) -> None:
+        """Compare every file with the manifest, and components with what they follow from.
+
+        Raises VerificationFailed or Unreadable for the first that differs.
+        """
+        for name in self.manifest.files:
+            self.verified(name)
+        self.check_components()
+
+    @cached_property
+    def revocations(self) -> Sequence[Revocation]:
+        """Those of the log it is published in, in their order, the newest last; none where it is not published."""
+        if self.release is None:
+            return ()
+        from catalog.log.revocation_list import read_revocations
+
+        return read_revocations(self.release)
+
+    @cached_property
+    def ranges(self) -> Ranges | None:
+        """To look digests up in, one file each; None where there are none. Raises what fetching their index does."""
+        return self.ranger(self) if self.ranger else None
+
+    @cached_property
+    def components(self) -> Components:
+        """What the component files say, unchecked; what follows is checked before the rest of this class gives it."""
+        return Components(self)
+
+    @property
+    def vcpu_types(self) -> VcpuTypes:
+        return self.components.vcpu_types
+
+    @cached_property
+    def profiles(self) -> Mapping[str, VmmProfile]:
+        """The VMM profiles by name that rows of this catalog were measured with."""
+        self._check_follows(manifest.VMM_FOLDER)
+        return {profile.name: profile for profile in self.components.profiles.values()}
+
+    @cached_property
+    def firmware(self) -> Mapping[bytes, list[dict[str, Any]]]:
+        """Rows of the firmware table by SHA-256 of the image; several builds may share their bytes."""
+        self._check_follows(manifest.FIRMWARE)
+        return _grouped(self.components.firmware, "sha256")
+
+    @cached_property
+    def builds(self) -> Mapping[str, FirmwareBuild]:
+        """The builds of the catalog by name, from their records: no image is needed to measure them."""
+        self._check_follows(manifest.FIRMWARE)
+        return {build.name: build for build in self.components.builds}
+
+    @cached_property
+    def kernel_hashes(self) -> Mapping[bytes, list[dict[str, Any]]]:
+        """Rows of the kernel hashes table by SHA-256 of the 176-byte table."""
+        self._check_follows(manifest.KERNEL_HASHES)
+        return _grouped(self.components.kernel_hashes, "table_sha256")
+
+    @cached_property
+    def tables(self) -> Mapping[str, KernelHashes]:
+        """What the kernel hashes tables are made of, by SHA-256 of the table in hex."""
+        return {
+            sha256.hex(): KernelHashes(
+                kernel=rows[0]["kernel_sha256"], initrd=rows[0]["initrd_sha256"], cmdline=rows[0]["cmdline_sha256"]
+            )
+            for sha256, rows in self.kernel_hashes.items()
+        }
+
+    @cached_property
+    def launchable(self) -> Mapping[tuple[str, str], dict[str, Any]]:
+        """Launchability by build name and technology."""
+        self._check_follows(manifest.LAUNCHABLE)
+        return {(row["firmware"], row["technology"]): row for row in self.components.launchable}
+
+    def check_components(self) -> None:
+        """Raises VerificationFailed where the components show anything that does not follow, and as reading them."""
+        self._check_follows(None)
+
+    def false(self, file: str, fault: str) -> VerificationFailed:
+        """The error for a file that shows what does not follow."""
+        return VerificationFailed(
+            f"{self.place}: {file} shows what does not follow: {fault}",
+            "it is no damage: whoever made it made it so; ldcat audit says everything that is false",
+        )
+
+    def _check_follows(self, file: str | None) -> None:
+        for derived, fault in faults(self.components, file):
+            raise self.false(derived.file, fault)
+
+    def _listed(self, name: str) -> FileEntry:
+        """What the manifest says of a file, which is in the folder then."""
+        if (entry := self.manifest.files.get(name)) is None:
+            raise MalformedRecord(f"{manifest.NAME} does not list {name}")
+        self.need(name)
+        return entry
+
+    def _check(self, name: str, data: bytes | memoryview, entry: FileEntry) -> None:
+        if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise VerificationFailed(
+                f"{self.files.path}/{name} is not the file its manifest names",
+                "it was damaged or changed; build the catalog again or fetch it anew",
+            )
+
+
+def check_schema(found: pa.Schema, technology: str, name: str) -> None:
+    """Raises MalformedRecord where a digest file has other columns or types than those of its technology."""
+    from catalog.store.digest_schema import digest_schema
+
+    expected = digest_schema(technology, technology_named(technology).digest_size)
+    if not found.equals(expected, check_metadata=False):
+        raise MalformedRecord(f"{name} is not a table of {technology} launch digests")
+
+
+def _grouped(rows: Iterable[dict[str, Any]], key: str) -> Mapping[bytes, list[dict[str, Any]]]:
+    grouped: dict[bytes, list[dict[str, Any]]] = {}
+    for row in rows:
+        grouped.setdefault(row[key], []).append(row)
+    return grouped

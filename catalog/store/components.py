@@ -1,0 +1,107 @@
+"""Components: what the component files of a catalog say, each read and verified when it is needed, once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Protocol
+
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.errors import MalformedRecord
+from catalog.firmware.build import FirmwareBuild, OriginWire
+from catalog.launch.profile import VmmProfile
+from catalog.launch.vcpu_types import VcpuTypes
+from catalog.spec import named_builds
+from catalog.spec.kernel_record import BlobWire, KernelRecord, KernelWire
+from catalog.store import manifest
+from catalog.store.manifest import Manifest
+from catalog.store.parquet import read_parquet
+
+PROVENANCE = OriginWire.__struct_fields__
+"""Columns that say where a build, a kernel or an initrd was published."""
+
+Row = dict[str, Any]
+
+
+class ComponentFiles(Protocol):
+    """A catalog whose files are verified as they are read."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it has."""
+
+    def verified(self, name: str) -> bytes:
+        """The bytes of a file."""
+
+
+class Components:
+    """Raises what reading the files does, and MalformedRecord for what is none of the format."""
+
+    def __init__(self, files: ComponentFiles) -> None:
+        self._files = files
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._files.manifest
+
+    def verified(self, name: str) -> bytes:
+        """The bytes of a file."""
+        return self._files.verified(name)
+
+    @cached_property
+    def firmware(self) -> list[Row]:
+        """Rows of the table of builds."""
+        return self._rows(manifest.FIRMWARE)
+
+    @cached_property
+    def builds(self) -> list[FirmwareBuild]:
+        """The builds, from their records, in the order of their rows."""
+        return [named_builds.build_of_record(row["record"]) for row in self.firmware]
+
+    @cached_property
+    def launchable(self) -> list[Row]:
+        """Rows of the table of launchability."""
+        return self._rows(manifest.LAUNCHABLE)
+
+    @cached_property
+    def kernel_hashes(self) -> list[Row]:
+        """Rows of the table of kernel hashes."""
+        return self._rows(manifest.KERNEL_HASHES)
+
+    @cached_property
+    def kernels(self) -> list[KernelRecord]:
+        """The records that those rows are of."""
+        return [_kernel(row) for row in self.kernel_hashes]
+
+    @cached_property
+    def profiles(self) -> dict[str, VmmProfile]:
+        """The VMM profiles by the name of their file."""
+        names = [name for name in self.manifest.files if name.startswith(f"{manifest.VMM_FOLDER}/")]
+        return {name: VmmProfile.parse(self._text(name)) for name in names}
+
+    @cached_property
+    def vcpu_types(self) -> VcpuTypes:
+        return VcpuTypes.parse(self._text(manifest.VCPU_TYPES))
+
+    def _text(self, name: str) -> str:
+        try:
+            return self.verified(name).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise MalformedRecord(f"{name} is not UTF-8 text") from error
+
+    def _rows(self, name: str) -> list[Row]:
+        from catalog.store.component_tables import SCHEMAS
+
+        found = read_parquet(self._files, name)
+        if not found.schema.equals(SCHEMAS[name], check_metadata=False):
+            raise MalformedRecord(f"{name} is not a table of the columns that it has to have")
+        rows: list[Row] = found.to_pylist()
+        return rows
+
+
+def _kernel(row: Row) -> KernelRecord:
+    blobs = {
+        blob: BlobWire(sha256=row[f"{blob}_sha256"].hex(), **{name: row[f"{blob}_{name}"] for name in PROVENANCE})
+        for blob in ("kernel", "initrd")
+    }
+    hashes = KernelHashes(row["kernel_sha256"], row["initrd_sha256"], row["cmdline_sha256"])
+    return KernelRecord(row["name"], hashes, row["append"], KernelWire(name=row["name"], append=row["append"], **blobs))

@@ -1,0 +1,100 @@
+"""Views over a catalog's tables, and a local DuckDB file of them, which is never published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import UsageError
+from catalog.files.inputs import unreadable
+from catalog.files.writer import beside, put
+from catalog.store import manifest
+from catalog.store.duckdb_scratch import refused
+from catalog.store.manifest import Manifest
+from catalog.store.parquet import check_footer, parquet_errors
+
+CONFIGURATIONS = """
+SELECT lower(hex(d.launch_digest)) AS launch_digest, d.technology, f.name AS firmware,
+       f.package, f.version AS package_version, k.name AS kernel_hashes, k.append,
+       f.kernel_hashes_enforced, d.vmm, d.vcpus,
+       printf('0x%08x', d.vcpu_signature) AS vcpu_signature, printf('0x%x', d.sev_features) AS sev_features,
+       l.verdict AS launchable{status}
+FROM launch_digests d
+JOIN firmware f ON f.sha256 = d.firmware_sha256
+LEFT JOIN kernel_hashes k ON k.table_sha256 = d.kernel_hashes_sha256
+LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
+"""
+"""Every row with the names of its components: the view most questions are asked of. status: more columns."""
+
+
+_NEW = "new.duckdb"
+
+NO_ROWS = """
+SELECT ''::BLOB AS launch_digest, '' AS technology, ''::BLOB AS firmware_sha256, ''::BLOB AS kernel_hashes_sha256,
+       '' AS vmm, ''::BLOB AS bsp_vmsa_sha256, ''::BLOB AS ap_vmsa_sha256, 0::UINTEGER AS vcpu_signature,
+       0::UBIGINT AS sev_features, 0::USMALLINT AS vcpus
+WHERE false
+"""
+"""The rows of a technology of which the catalog keeps distinguished digests only."""
+
+
+def plain_views(catalog: Manifest) -> dict[str, list[str]]:
+    """Name of each view that is files of the catalog, and those files."""
+    return _digest_views(catalog) | {
+        "firmware": [manifest.FIRMWARE],
+        "launchable": [manifest.LAUNCHABLE],
+        "kernel_hashes": [manifest.KERNEL_HASHES],
+    }
+
+
+def create_joins(connection: Any, catalog: Manifest, *, published: bool = False) -> None:
+    """Create the views launch_digests and configurations over the plain ones, on a DuckDB connection.
+
+    published: whether the rows have the columns of revoked_rows.py.
+    """
+    status = ", d.revocation, d.revocation_reason" if published else ""
+    union = " UNION ALL ".join(f"SELECT * FROM {view}" for view in _digest_views(catalog))  # noqa: S608
+    connection.execute(f"CREATE VIEW launch_digests AS {union}")
+    connection.execute(f"CREATE VIEW configurations AS {CONFIGURATIONS.format(status=status)}")
+
+
+def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
+    """Write a DuckDB file of views over the Parquet files of a catalog in `folder`, where they stand now.
+
+    Raises UsageError where a file is there already, Unreadable where the system refuses.
+    """
+    import duckdb
+
+    try:
+        with beside(path) as made:
+            with refused(path), duckdb.connect(made / _NEW) as connection:
+                _create_views(connection, catalog, folder)
+                connection.execute("CHECKPOINT")  # what fails as it is closed nobody is told
+            put(made / _NEW, path)
+    except FileExistsError as error:
+        raise UsageError(f"{path} is there already", "remove it first; it is made anew from the catalog") from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _create_views(connection: Any, catalog: Manifest, folder: Path) -> None:
+    import pyarrow.parquet as pq
+
+    for view, names in plain_views(catalog).items():
+        if not names:
+            connection.execute(f"CREATE VIEW {view} AS {NO_ROWS}")
+            continue
+        for name in names:
+            with parquet_errors(name):
+                check_footer(pq.read_metadata(folder / name), catalog.files[name], name)
+        paths = (str((folder / name).resolve()).replace("'", "''") for name in names)
+        quoted = ", ".join(f"'{path}'" for path in paths)
+        connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet([{quoted}])")  # noqa: S608
+    create_joins(connection, catalog)
+
+
+def _digest_views(catalog: Manifest) -> dict[str, list[str]]:
+    return {
+        f"launch_digests_{technology.replace('-', '_')}": manifest.part_names(technology, entry.parts)
+        for technology, entry in catalog.technologies.items()
+    }

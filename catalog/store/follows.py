@@ -1,0 +1,210 @@
+"""What follows from what in a catalog: one list, by which catalogs are checked wherever they are made, audited or read.
+
+A build checks what it wrote before that is put in its place, `ldcat audit` and `ldcat rebuild` check what somebody
+published, and whoever reads a component file checks that file first. Origins, names and launchability follow from
+nothing: they are what the publisher says (docs/adr/0017).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+from typing import Any
+
+from catalog.abi.kernel_table import cmdline_fault, table_fault
+from catalog.errors import LdcatError
+from catalog.fast.names import Names
+from catalog.fast.verity import DamagedBlock, VerifiedBytes
+from catalog.launch.technology import technology_named
+from catalog.spec.catalog_spec import spec_of
+from catalog.spec.cross_product import cross_product
+from catalog.store import manifest
+from catalog.store.component_names import component_names
+from catalog.store.components import Components
+from catalog.store.index_faults import index_faults
+from catalog.store.vmsa_columns import vmsa_faults
+
+_NAMED = 5
+"""Faults of one kind that are named."""
+
+_SHOWN = 200
+"""Characters of a text that is shown."""
+
+_KINDS = ("images", "kernel hashes tables", "VMM profiles", "vCPU types")
+
+Faults = Iterator[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """name: what follows. file: that shows it; a folder stands for all that is in it. source: what it follows from.
+
+    faults: a line for each that does not. large: whether it takes as long as building does.
+    """
+
+    name: str
+    file: str
+    source: str
+    faults: Callable[[Components], Faults]
+    large: bool = False
+
+
+def all_faults(components: Components) -> Iterator[tuple[Derived, str]]:
+    """Everything that does not follow, and what keeps it from being checked."""
+    for derived in FOLLOWS:
+        for fault in _guarded(derived.faults(components)):
+            yield derived, fault
+
+
+def faults(components: Components, file: str | None = None) -> Iterator[tuple[Derived, str]]:
+    """What does not follow in one file, or in all, of what does not take long.
+
+    Raises what reading it and what it follows from does.
+    """
+    for derived in FOLLOWS:
+        if file == derived.file or (file is None and not derived.large):
+            for fault in derived.faults(components):
+                yield derived, fault
+
+
+def _guarded(found: Faults) -> Faults:
+    try:
+        yield from islice(found, _NAMED)
+        if more := sum(1 for _ in found):
+            yield f"and {more:,} more"
+    except LdcatError as failure:
+        yield str(failure)
+
+
+def _table(components: Components) -> Faults:
+    yield from filter(None, (table_fault(row, hashlib.sha256) for row in components.kernel_hashes))
+
+
+def _command_line(components: Components) -> Faults:
+    yield from filter(None, (cmdline_fault(row, hashlib.sha256) for row in components.kernel_hashes))
+
+
+def _columns(components: Components) -> Faults:
+    from catalog.store.component_tables import firmware_row
+
+    for row, build in zip(components.firmware, components.builds, strict=True):
+        made = {**firmware_row(build), "record": row["record"]}
+        if other := [name for name, value in made.items() if row[name] != value]:
+            yield f"{row['name']!r}: {', '.join(other)}: not what its record says"
+    for name, count in Counter(row["name"] for row in components.firmware).items():
+        if count > 1:
+            yield f"{name!r}: {count} builds have this name"
+
+
+def _launchable(components: Components) -> Faults:
+    from catalog.store.component_tables import launchable_rows
+
+    made = launchable_rows(components.builds, components.manifest.technologies)
+    for row, expected in zip_longest(components.launchable, made, fillvalue={"firmware": "", "technology": ""}):
+        if row != expected:
+            yield f"{row['firmware']!r}, {row['technology']}: not what the record of {expected['firmware']!r} says"
+
+
+def _profile_names(components: Components) -> Faults:
+    for file, profile in components.profiles.items():
+        if file != f"{manifest.VMM_FOLDER}/{profile.name}.toml":
+            yield f"{file} is the profile {profile.name!r}"
+
+
+def _names(components: Components) -> Faults:
+    """Byte for byte, under the version that the file has."""
+    data = components.verified(manifest.NAMES)
+    _, made = component_names(
+        components.builds,
+        components.kernels,
+        components.profiles.values(),
+        components.vcpu_types,
+        components.manifest.technologies,
+        int.from_bytes(data[8:12], "little"),
+    )
+    if data != made:
+        try:
+            yield _first_difference(Names(VerifiedBytes(data)), Names(VerifiedBytes(made)))
+        except DamagedBlock as nonsense:
+            yield str(nonsense)
+
+
+def _first_difference(there: Names, made: Names) -> str:
+    """What is shown instead of what follows, in the first record that is another one."""
+    for kind, what in enumerate(_KINDS):
+        if there.counts[kind] != made.counts[kind]:
+            return f"{there.counts[kind]:,} {what}, and the components have {made.counts[kind]:,}"
+        for number in range(made.counts[kind]):
+            pairs = zip_longest(there.record(kind, number), made.record(kind, number), fillvalue="nothing")
+            for shown, follows in pairs:
+                if shown != follows:
+                    return f"{what}, record {number}: shows {_short(shown)} where {_short(follows)} follows"
+    return "the same records in another form"
+
+
+def _short(text: str | None) -> str:
+    """Of a text of any length, for one line."""
+    return repr(text) if text is None or len(text) <= _SHOWN else f"{text[:_SHOWN]!r} and more"
+
+
+def _rows(components: Components) -> Faults:
+    tables: tuple[tuple[str, list[Any]], ...] = (
+        (manifest.FIRMWARE, components.firmware),
+        (manifest.LAUNCHABLE, components.launchable),
+        (manifest.KERNEL_HASHES, components.kernel_hashes),
+    )
+    for name, rows in tables:
+        if (said := components.manifest.files[name].rows) != len(rows):
+            yield f"{name}: {said} rows, and it has {len(rows):,}"
+
+
+def _digest_sizes(components: Components) -> Faults:
+    for name, entry in components.manifest.technologies.items():
+        if entry.digest_size != technology_named(name).digest_size:
+            yield f"{name}: {entry.digest_size} bytes are no launch digest"
+
+
+def _spec(components: Components) -> Faults:
+    """Rows and points that are left out are counted; the reasons of these are words."""
+    said = components.manifest
+    text = components.verified(manifest.SPEC)
+    profiles = {profile.name: profile for profile in components.profiles.values()}
+    spec = spec_of(text, components.builds, components.kernels, profiles, components.vcpu_types)
+    if spec.name != said.name:
+        yield f"the name {said.name!r}, and the spec is {spec.name!r}"
+    if set(spec.axes) != set(said.technologies):
+        yield f"technologies {', '.join(said.technologies)}, and the spec has {', '.join(sorted(spec.axes))}"
+        return
+    product = cross_product(spec)
+    rows, left, left_said = Counter[str](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for family in product.families:
+        rows[family.technology] += len(family.vcpus)
+    for one in product.left_out:
+        left[one.technology, one.firmware] += one.points
+    for entry in said.left_out:
+        left_said[entry.technology, entry.firmware] += entry.points
+    for name in said.technologies:
+        if said.technologies[name].rows != rows[name]:
+            yield f"{said.technologies[name].rows:,} rows of {name}, and the spec gives {rows[name]:,}"
+    for key in sorted({*left, *left_said}):
+        if left[key] != left_said[key]:
+            yield f"{left_said[key]:,} points of {key[0]} and {key[1]!r} are left out, and the spec gives {left[key]:,}"
+
+
+FOLLOWS = (
+    Derived("table_sha256", manifest.KERNEL_HASHES, "kernel_sha256, initrd_sha256, cmdline_sha256", _table),
+    Derived("cmdline_sha256", manifest.KERNEL_HASHES, "append", _command_line),
+    Derived("every other column", manifest.FIRMWARE, "record", _columns),
+    Derived("every row", manifest.LAUNCHABLE, "the records of builds", _launchable),
+    Derived("the name of each file", manifest.VMM_FOLDER, "the profile in it", _profile_names),
+    Derived("every byte", manifest.NAMES, "all other components", _names),
+    Derived("rows of the component tables", manifest.NAME, "these", _rows),
+    Derived("digest_size", manifest.NAME, "the technology", _digest_sizes),
+    Derived("name, technologies, rows, left_out", manifest.NAME, "spec and components", _spec, large=True),
+    Derived("bsp_vmsa_sha256, ap_vmsa_sha256", "launch_digests*.parquet", "inputs of the row", vmsa_faults, large=True),
+    Derived("every entry", "launch_digests.index", "digests and inputs of the rows", index_faults, large=True),
+)
+"""Everything that follows from something else, but launch digests and leaves, which audits recompute."""

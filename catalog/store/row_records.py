@@ -1,0 +1,245 @@
+"""Rows on their way to a file: records that are split by their first bits, sorted, and taken apart into columns.
+
+A record is a launch digest, the number of its family and the number of its step in that family, both u32
+big-endian: records sort as bytes, and where digests are equal, by family and step. Compiled (rows.c) and in
+pure Python, with the same result.
+"""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from mmap import mmap
+
+try:
+    from catalog.store._rows import ffi, lib
+except ImportError:
+    ffi = lib = None
+
+__all__ = [
+    "NONE",
+    "NUMBERS_SIZE",
+    "Batch",
+    "Buffer",
+    "Columns",
+    "Keying",
+    "ffi",
+    "first_bits",
+    "lib",
+    "renumbered",
+    "sorted_columns",
+    "split",
+    "with_zero_bits",
+]
+
+Buffer = bytes | bytearray | memoryview | mmap
+
+NONE = 0xFFFFFFFF
+"""Number of a family that does not go on."""
+
+NUMBERS_SIZE = 8
+"""Bytes of a record after the digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Digests of families that have the same number of steps, family by family. families: their numbers."""
+
+    digests: Buffer
+    digest_size: int
+    families: Sequence[int]
+
+    @property
+    def steps(self) -> int:
+        return len(self.digests) // self.digest_size // len(self.families)
+
+
+@dataclass(frozen=True, slots=True)
+class Keying:
+    """How an index packs a row: see docs/index.md.
+
+    starts: ordinal of the first row of each family. bucket_bits: first bits of a digest that choose its bucket.
+    ordinal_bits: of an entry's end. entry_size: bytes.
+    """
+
+    starts: array[int]
+    bucket_bits: int
+    ordinal_bits: int
+    entry_size: int
+
+    @property
+    def digest_bits(self) -> int:
+        """Bits of the digest that an entry has, after those of its bucket."""
+        return 8 * self.entry_size - self.ordinal_bits
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Sorted rows by column. entries: of the index. buckets: rows of each bucket of the shard, in order."""
+
+    digests: bytearray
+    families: array[int]
+    steps: array[int]
+    entries: bytearray
+    buckets: array[int]
+
+
+def split(batches: Sequence[Batch], bits: int) -> list[Buffer]:
+    """The records of all batches by shard: those whose digests begin with the shard's number, of `bits` bits."""
+    if lib is None:
+        return _split_in_python(batches, bits)
+    counts = ffi.new("uint64_t[]", 1 << bits)
+    for batch in batches:
+        rows = len(batch.digests) // batch.digest_size
+        lib.ldcat_count_shards(ffi.from_buffer("uint8_t[]", batch.digests), rows, batch.digest_size, bits, counts)
+    starts = [0, *itertools.accumulate(counts)]
+    record_size = batches[0].digest_size + NUMBERS_SIZE
+    cursors = ffi.new("uint64_t[]", starts[:-1])
+    out = bytearray(record_size * starts[-1])
+    for batch in batches:
+        lib.ldcat_scatter_rows(
+            ffi.from_buffer("uint8_t[]", batch.digests),
+            batch.digest_size,
+            ffi.from_buffer("uint32_t[]", array("I", batch.families)),
+            len(batch.families),
+            ffi.from_buffer("uint32_t[]", array("I", range(batch.steps))),
+            batch.steps,
+            bits,
+            cursors,
+            ffi.from_buffer("uint8_t[]", out, require_writable=True),
+        )
+    view = memoryview(out)
+    return [view[record_size * low : record_size * high] for low, high in itertools.pairwise(starts)]
+
+
+def sorted_columns(records: Buffer, digest_size: int, keying: Keying, *, shard: int, bits: int) -> Columns:
+    """The records of one shard, whose number has `bits` bits, sorted and by column."""
+    rows = len(records) // (digest_size + NUMBERS_SIZE)
+    buckets_each = 1 << (keying.bucket_bits - bits)
+    made = Columns(
+        digests=bytearray(digest_size * rows),
+        families=array("I", bytes(4 * rows)),
+        steps=array("I", bytes(4 * rows)),
+        entries=bytearray(keying.entry_size * rows),
+        buckets=array("Q", bytes(8 * buckets_each)),
+    )
+    first_bucket = shard * buckets_each
+    if lib is None:
+        _sort_in_python(records, digest_size, keying, first_bucket, made)
+        return made
+    done = lib.ldcat_sorted_columns(
+        ffi.from_buffer("uint8_t[]", records),
+        rows,
+        digest_size,
+        bits,
+        ffi.from_buffer("uint64_t[]", keying.starts),
+        keying.bucket_bits,
+        keying.ordinal_bits,
+        keying.entry_size,
+        first_bucket,
+        ffi.from_buffer("uint8_t[]", made.digests, require_writable=True),
+        ffi.from_buffer("uint32_t[]", made.families, require_writable=True),
+        ffi.from_buffer("uint32_t[]", made.steps, require_writable=True),
+        ffi.from_buffer("uint8_t[]", made.entries, require_writable=True),
+        ffi.from_buffer("uint64_t[]", made.buckets, require_writable=True),
+    )
+    if not done:
+        raise MemoryError
+    return made
+
+
+def renumbered(
+    digests: bytes,
+    entries: bytes,
+    *,
+    digest_size: int,
+    ordinal_bits: int,
+    starts: array[int],
+    families: array[int],
+) -> bytes | memoryview:
+    """Records of sorted rows that an index has, for the families that go on under another number.
+
+    starts: ordinal of the first row of each old family, ascending. families: the new number of each, or NONE.
+    """
+    count = len(digests) // digest_size
+    entry_size = len(entries) // count
+    if lib is None:
+        return _renumber_in_python(digests, entries, digest_size, entry_size, ordinal_bits, starts, families)
+    out = bytearray((digest_size + NUMBERS_SIZE) * count)
+    kept = lib.ldcat_renumber_rows(
+        ffi.from_buffer("uint8_t[]", digests),
+        count,
+        digest_size,
+        ffi.from_buffer("uint8_t[]", entries),
+        entry_size,
+        ordinal_bits,
+        ffi.from_buffer("uint64_t[]", starts),
+        ffi.from_buffer("uint32_t[]", families),
+        len(families),
+        ffi.from_buffer("uint8_t[]", out, require_writable=True),
+    )
+    return memoryview(out)[: (digest_size + NUMBERS_SIZE) * kept]
+
+
+def with_zero_bits(digests: bytes, digest_size: int, bits: int) -> list[int]:
+    """Numbers of the digests, one after the other, whose last `bits` bits are zero; 1 to 64."""
+    count = len(digests) // digest_size
+    if lib is None:
+        ends = (digests[at - 8 : at] for at in range(digest_size, len(digests) + 1, digest_size))
+        return [number for number, end in enumerate(ends) if not int.from_bytes(end, "big") & ((1 << bits) - 1)]
+    out = array("I", bytes(4 * count))
+    numbers = ffi.from_buffer("uint32_t[]", out, require_writable=True)
+    found = lib.ldcat_with_zero_bits(ffi.from_buffer("uint8_t[]", digests), count, digest_size, bits, numbers)
+    return list(out[:found])
+
+
+def first_bits(digest: bytes | bytearray | memoryview, bits: int) -> int:
+    """The first `bits` bits of a digest, 0 to 64, as a number."""
+    return int.from_bytes(digest[:8], "big") >> (64 - bits)
+
+
+def _split_in_python(batches: Sequence[Batch], bits: int) -> list[Buffer]:
+    shards: list[list[bytes]] = [[] for _ in range(1 << bits)]
+    for batch in batches:
+        numbers = ((family, step) for family in batch.families for step in range(batch.steps))
+        for row, (family, step) in enumerate(numbers):
+            digest = batch.digests[row * batch.digest_size : (row + 1) * batch.digest_size]
+            shards[first_bits(digest, bits)].append(bytes(digest) + (family << 32 | step).to_bytes(NUMBERS_SIZE, "big"))
+    return [b"".join(records) for records in shards]
+
+
+def _renumber_in_python(
+    digests: bytes,
+    entries: bytes,
+    digest_size: int,
+    entry_size: int,
+    ordinal_bits: int,
+    starts: array[int],
+    families: array[int],
+) -> bytes:
+    records = []
+    for row in range(len(digests) // digest_size):
+        entry = int.from_bytes(entries[row * entry_size : (row + 1) * entry_size], "big")
+        ordinal = entry & ((1 << ordinal_bits) - 1)
+        family = bisect_right(starts, ordinal) - 1
+        if families[family] != NONE:
+            numbers = families[family] << 32 | ordinal - starts[family]
+            records.append(digests[row * digest_size : (row + 1) * digest_size] + numbers.to_bytes(NUMBERS_SIZE, "big"))
+    return b"".join(records)
+
+
+def _sort_in_python(records: Buffer, digest_size: int, keying: Keying, first_bucket: int, made: Columns) -> None:
+    kept, size = (1 << 8 * keying.entry_size) - 1, keying.entry_size
+    record_size = digest_size + NUMBERS_SIZE
+    ordered = sorted(bytes(records[at : at + record_size]) for at in range(0, len(records), record_size))
+    for row, record in enumerate(ordered):
+        made.digests[row * digest_size : (row + 1) * digest_size] = record[:digest_size]
+        family, step = divmod(int.from_bytes(record[digest_size:], "big"), 1 << 32)
+        made.families[row], made.steps[row] = family, step
+        prefix = first_bits(record, keying.bucket_bits + keying.digest_bits)
+        entry = (prefix << keying.ordinal_bits | keying.starts[family] + step) & kept
+        made.entries[row * size : (row + 1) * size] = entry.to_bytes(size, "big")
+        made.buckets[first_bits(record, keying.bucket_bits) - first_bucket] += 1

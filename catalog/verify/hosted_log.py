@@ -1,0 +1,132 @@
+"""A log that a static host serves, as a folder: files are fetched when needed, and verified before they are kept.
+
+Tiles, entries and the checkpoint are asked for each time: who reads them verifies them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from catalog.errors import DiskFull, Unreadable
+from catalog.fast import xdg
+from catalog.fast.published import PublishedRelease
+from catalog.files import inputs
+from catalog.files.outputs import write_verified, write_whole
+from catalog.files.writer import opened
+from catalog.log.log_folder import CHECKPOINT, LogFolder
+from catalog.log.revocation_list import MAX_REVOCATIONS
+from catalog.net.static_host import NotThere, StaticHost
+from catalog.store import manifest
+from catalog.store.catalog import Catalog
+from catalog.store.manifest import FileEntry
+from catalog.store.range_lookup import Ranges
+from catalog.store.ranges import INDEX, MAX_INDEX
+from catalog.transparency.note import MAX_NOTE, Note
+from catalog.verify.location import HostedPlace
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+
+
+def unseen(size: int) -> AbstractContextManager[Callable[[int], None]]:
+    """The progress that nobody sees."""
+    del size
+    return nullcontext(lambda _: None)
+
+
+@dataclass(frozen=True, slots=True)
+class HostedLog(LogFolder):
+    """root: folder of the cache for what is fetched of this log."""
+
+    host: StaticHost
+
+    @classmethod
+    def of(cls, place: HostedPlace) -> HostedLog:
+        """Raises Unreadable where there is no place for a cache."""
+        if (home := xdg.cache_home()) is None:
+            raise Unreadable("there is no home folder", "set XDG_CACHE_HOME; what is fetched is kept there")
+        host = StaticHost.parse(place.url)
+        return cls(Path(home) / "hosts" / quote(host.url, safe=""), host)
+
+    @property
+    def name(self) -> str:
+        return self.host.url
+
+    @property
+    def is_here(self) -> bool:
+        return False
+
+    def read(self, path: str, at_most: int) -> bytes:
+        return self.host.read(path, at_most)
+
+    def checkpoint(self) -> Note | None:
+        return Note.parse(self.read(CHECKPOINT, MAX_NOTE))
+
+    def open(self, release: PublishedRelease, progress: Progress = unseen, revocations: bytes | None = None) -> Catalog:
+        """The catalog of a release, whose files are fetched as they are needed, and what the log revokes.
+
+        revocations: the list of the last release, where it was read already.
+        progress: shows how a file comes: told of its size, gives what is told of how much of it is there. Raises
+        Unreadable, MalformedInput, VerificationFailed for files that are not those of the release.
+        """
+        folder = f"releases/{release.number}"
+        text = self.read(f"{folder}/{manifest.NAME}", inputs.MAX_TEXT_SIZE)
+        self._place(f"{folder}/{manifest.NAME}")
+        write_verified(self.root / folder / manifest.NAME, [text], size=len(text), sha256=release.manifest_sha256)
+        for number in {release.number, release.last}:
+            path = f"releases/{number}/revocations.json"
+            self._place(path)
+            there = revocations if number == release.last else None
+            write_whole(self.root / path, there or self.read(path, MAX_REVOCATIONS))  # verified as it is read
+        known: set[str] = set()
+
+        def fetch(name: str, entry: FileEntry) -> None:
+            if name not in known:
+                self._fetch(f"{folder}/{name}", entry, progress)
+                known.add(name)
+
+        ranger = partial(self._ranges, number=release.number)
+        return replace(Catalog.open_release(release), fetcher=fetch, ranger=ranger)
+
+    def _ranges(self, catalog: Catalog, number: int) -> Ranges | None:
+        """None where the host has none, or they are not read: then the index is."""
+        folder = f"range/{number}"
+        try:
+            index = self.read(f"{folder}/{INDEX}", MAX_INDEX)
+        except NotThere:
+            return None
+        return Ranges(catalog, index, lambda name, at_most: self.read(f"{folder}/{name}", at_most))
+
+    def _fetch(self, path: str, entry: FileEntry, progress: Progress) -> None:
+        if self._has(path, entry):
+            return
+        self._place(path)
+        if entry.size > (free := shutil.disk_usage(self.root).free):
+            raise DiskFull(f"{self.name}/{path} has {entry.size:,} bytes, and {self.root} has room for {free:,}")
+        with self.host.opened(path, entry.size + 1) as chunks, progress(entry.size) as told:
+            write_verified(self.root / path, _told(chunks, told), size=entry.size, sha256=entry.sha256)
+
+    def _place(self, path: str) -> None:
+        try:
+            with opened(self.root, path.rpartition("/")[0]):
+                pass
+        except OSError as error:
+            raise inputs.unreadable(self.root, error) from error
+
+    def _has(self, path: str, entry: FileEntry) -> bool:
+        there = self.root / path
+        try:
+            return there.stat().st_size == entry.size and inputs.hash_file(there, regular=True).hex() == entry.sha256
+        except (OSError, Unreadable):
+            return False
+
+
+def _told(chunks: Iterator[bytes], told: Callable[[int], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        told(len(chunk))

@@ -1,0 +1,108 @@
+"""The files of a log by their names: those that its checkpoint implies, and that the manifests of its releases list.
+
+Whoever serves or copies a log gives these away and nothing else, whatever else is in its folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from threading import Lock
+
+from catalog.errors import LdcatError, MalformedInput, Unreadable, VerificationFailed
+from catalog.fast.published import PublishedRelease, is_number
+from catalog.files import inputs
+from catalog.log.log_folder import REVOCATIONS, release_path
+from catalog.log.log_reader import LogReader, log_of
+from catalog.log.records import ReleaseRecord
+from catalog.store import manifest
+from catalog.store.manifest import parse_manifest
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.tiles import WIDTH, tile_path, tile_width
+from catalog.verify.verify_release import checkpoint_of
+
+_TILE = re.compile(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
+
+_KEPT = 16
+"""Releases whose names are kept."""
+
+
+class LogFiles:
+    """The files of a log at the checkpoint that a release was verified at; for any number of threads."""
+
+    def __init__(self, release: PublishedRelease) -> None:
+        self._log = log_of(release)
+        self._size = release.size
+        self._last = release.last
+        reader = LogReader(self._log, Checkpoint(release.origin, release.size, bytes.fromhex(release.root)))
+        self._unread: Iterator[ReleaseRecord] = reader.releases()
+        self._records: dict[int, ReleaseRecord] = {}
+        self._names: OrderedDict[int, frozenset[str]] = OrderedDict()
+        self._lock = Lock()
+
+    def has(self, path: str) -> bool:
+        """Whether the log has a file of that name; False, too, where what says so cannot be read."""
+        if path.startswith("tile/"):
+            return is_tile(path, self._size)
+        releases, _, rest = path.partition("/")
+        number, _, name = rest.partition("/")
+        if releases != "releases" or not is_number(number) or f"{int(number)}" != number:
+            return False
+        try:
+            return name in self._names_of(int(number))
+        except LdcatError:
+            return name in (manifest.NAME, REVOCATIONS) and 1 <= int(number) <= self._last
+
+    def _names_of(self, number: int) -> frozenset[str]:
+        with self._lock:
+            if number not in self._names:
+                self._names[number] = self._read(number)
+            self._names.move_to_end(number)
+            while len(self._names) > _KEPT:
+                self._names.popitem(last=False)
+            return self._names[number]
+
+    def _read(self, number: int) -> frozenset[str]:
+        """Raises LdcatError where the manifest is not the one that the log names, and for a release that is none."""
+        record = self._record(number)
+        path = f"{release_path(number)}/{manifest.NAME}"
+        text = self._log.read(path, inputs.MAX_TEXT_SIZE)
+        if hashlib.sha256(text).hexdigest() != record.artifacts.get(manifest.NAME):
+            raise VerificationFailed(f"{path} is not the one that release {number} names")
+        return frozenset((manifest.NAME, REVOCATIONS, *parse_manifest(text).files))
+
+    def _record(self, number: int) -> ReleaseRecord:
+        if not 1 <= number <= self._last:
+            raise MalformedInput(f"the log has no release {number}")
+        while number not in self._records:
+            record = next(self._unread, None)
+            if record is None:
+                raise MalformedInput(f"the log has no release {number}")
+            self._records[record.release] = record
+        return self._records[number]
+
+
+def checkpoint_of_release(release: PublishedRelease) -> bytes:
+    """The checkpoint that a release was verified at, as it is published; raises Unreadable where another one is."""
+    note = checkpoint_of(log_of(release))
+    if Checkpoint.parse(note.text).root.hex() != release.root:
+        raise Unreadable("the log has another checkpoint than when it was verified", "look at it again")
+    return bytes(note)
+
+
+def is_tile(path: str, size: int) -> bool:
+    """Whether a tree of so many leaves has that tile or bundle, or had it when it was smaller."""
+    found = _TILE.fullmatch(path)
+    if not found:
+        return False
+    kind, groups, part = found.groups()
+    level = None if kind == "entries" else int(kind)
+    number, width = int(groups.replace("/", "").replace("x", "")), int(part or WIDTH)
+    if path != tile_path(level, number, width) or width > WIDTH:
+        return False
+    try:
+        return width <= tile_width(size, level or 0, number)
+    except MalformedInput:
+        return False

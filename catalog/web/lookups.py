@@ -1,0 +1,126 @@
+"""Lookups over HTTP: a digest, a batch of them, a report; nothing that was asked about is kept or written down."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from catalog.abi.digest import LaunchDigest
+from catalog.ask.evidence import MAX_EVIDENCE, LaunchMeasureData, sniff
+from catalog.errors import MalformedInput
+from catalog.fast.match import CLAIMED
+from catalog.fast.published import PublishedRelease, is_number
+from catalog.log.log_reader import log_of
+from catalog.pages import views
+from catalog.terminal import render
+from catalog.web.bodies import Bodies
+from catalog.web.current import Served
+from catalog.web.openapi import MAX_BATCH, Batch
+from catalog.web.other_hosts import read_of_log
+from catalog.web.problems import Problem, problem_of
+from catalog.web.replies import ASK_AGAIN, HTML, JSON, Reply, json_bytes, told
+
+if TYPE_CHECKING:
+    from catalog.ask.answer import Answer
+
+MAX_BATCH_BODY = 256 << 10
+"""Bytes of a batch."""
+
+_bodies = Bodies()
+
+
+async def asked(request: Request, served: Served) -> Response:
+    """The form of the page, where no script reads it."""
+    del served
+    return RedirectResponse(f"d/{_digest(request.query_params.get('digest', '')).hex()}", 303)
+
+
+async def digest_page(request: Request, served: Served) -> Reply:
+    """For people."""
+    answer = await _answer(_digest(request.path_params["digest"]), served)
+    return Reply(
+        "/d/{digest}", await run_in_threadpool(views.answer_page, served.catalog, answer, "../"), HTML
+    ).shrunk()
+
+
+async def digest_json(request: Request, served: Served) -> Reply:
+    """For programs."""
+    answer = await _answer(_digest(request.path_params["digest"]), served)
+    return Reply("/d/{digest}.json", json_bytes(answer.to_dict()), JSON).shrunk()
+
+
+async def digest_proof(request: Request, served: Served) -> Response:
+    """The proof bundle of a row that has a digest: the first one, or that of the number `row`."""
+    digest, release = _digest(request.path_params["digest"]), served.catalog.release
+    if release is None:
+        raise Problem(404, "this catalog is published in no log, so nothing proves that it has a row")
+    served.check_fresh()
+    bundles = await read_of_log(release, _proved, served, release, digest)
+    number = request.query_params.get("row", "1")
+    if not is_number(number):
+        raise Problem(400, f"{number[:24]!r} is no number of a row", "row=1 is the first")
+    if not 1 <= int(number) <= len(bundles):
+        raise Problem(404, f"the log has {len(bundles):,} rows with this launch digest", "row=1 is the first")
+    name = f'attachment; filename="{digest.hex()[:16]}.proof.json"'
+    headers = {"Cache-Control": ASK_AGAIN, "Content-Disposition": name}
+    return Response(bundles[int(number) - 1], headers=headers, media_type=JSON)
+
+
+async def batch(request: Request, served: Served) -> Response:
+    """Many digests in one request."""
+    body = await _bodies.read(request, MAX_BATCH_BODY)
+    try:
+        wanted = msgspec.json.decode(body, type=Batch).digests
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(400, f"the batch is none: {error}", 'it is {"digests": [...]}, at most 1,000 of them') from error
+    if len(wanted) > MAX_BATCH:
+        raise Problem(400, f"a batch has at most {MAX_BATCH:,} digests, and this one {len(wanted):,}")
+    answers = []
+    for digest in [_digest(text, f"digest {number}: ") for number, text in enumerate(wanted)]:
+        matches = [match.to_dict() for match in (await _answer(digest, served)).matches]
+        answers.append({"launch_digest": digest.hex(), "found": bool(matches), "matches": matches})
+        await asyncio.sleep(0)  # others are answered in between
+    release = served.catalog.release
+    return told({"release": release and release.to_dict(), "claims": CLAIMED, "answers": answers})
+
+
+async def report(request: Request, served: Served) -> Response:
+    """The digest of an attestation report, whose signature is not verified."""
+    body = await _bodies.read(request, MAX_EVIDENCE)
+    try:
+        evidence = await run_in_threadpool(sniff, body)
+    except MalformedInput as error:
+        raise problem_of(error, asked=True) from error
+    if isinstance(evidence.value, LaunchMeasureData):
+        raise Problem(
+            422,
+            "a launch measurement says nothing without the TIK it was made under, which is nobody's business",
+            "ldcat lookup FILE --tik FILE --catalog URL, which keeps it where it is",
+        )
+    return told((await run_in_threadpool(served.answer, evidence)).to_dict())
+
+
+async def _answer(digest: LaunchDigest, served: Served) -> Answer:
+    """At once, where that is a few reads of an index."""
+    if served.lookups.quick:
+        return served.answer_digest(digest)
+    return await run_in_threadpool(served.answer_digest, digest)
+
+
+def _proved(served: Served, release: PublishedRelease, digest: LaunchDigest) -> list[bytes]:
+    from catalog.prove.prove import Prover
+
+    prover = Prover(log_of(release))
+    return [bytes(one) for one in prover.prove_digest(digest, warn=render.warning, catalog=served.catalog)]
+
+
+def _digest(text: str, where: str = "") -> LaunchDigest:
+    try:
+        return LaunchDigest.parse(text)
+    except MalformedInput as error:
+        raise Problem(400, f"{where}{error}", error.hint) from error

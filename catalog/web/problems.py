@@ -1,0 +1,67 @@
+"""Problems (RFC 9457): what a service says when it has no answer, as JSON or, to browsers, as a page."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from catalog.errors import LdcatError, MalformedInput, OutOfMemory, Stale, Unreadable, UsageError, VerificationFailed
+from catalog.pages.html import page
+from catalog.terminal import render
+from catalog.web.replies import json_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONTENT_TYPE = "application/problem+json"
+
+_STATUS = (
+    (Stale, 503),
+    (VerificationFailed, 503),
+    (Unreadable, 503),
+    (OutOfMemory, 503),
+    (UsageError, 400),
+    (MalformedInput, 400),
+)
+"""By what went wrong; what is wrong with this machine is no matter of whoever asks."""
+
+
+class Problem(Exception):
+    """status: of HTTP. detail: one line. hint: what to do next."""
+
+    def __init__(
+        self, status: int, detail: str, hint: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.hint = hint
+        self.headers = dict(headers or {})
+
+
+def problem_of(error: LdcatError, *, asked: bool) -> Problem:
+    """asked: whether what is wrong is in the request; else it is said here, and whoever asks learns that it is so."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    if asked and status == 400:
+        return Problem(400, str(error), error.hint)
+    if isinstance(error, Stale):
+        return Problem(503, str(error), error.hint, {"Retry-After": "60"})
+    render.error(error)
+    return Problem(503 if status == 503 else 500, "the service cannot answer now", None, {"Retry-After": "60"})
+
+
+def respond(request: Request, problem: Problem) -> Response:
+    """For whoever asked."""
+    title = HTTPStatus(problem.status).phrase
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    if "text/html" in request.headers.get("accept", ""):
+        root = "../" * (request.url.path.count("/") - 1)
+        body = page("problem.html", root, title=title, detail=problem.detail, hint=problem.hint)
+        return Response(body, problem.status, headers, "text/html")
+    told: dict[str, Any] = {"type": "about:blank", "title": title, "status": problem.status, "detail": problem.detail}
+    if problem.hint:
+        told["hint"] = problem.hint
+    return Response(json_bytes(told), problem.status, headers, CONTENT_TYPE)

@@ -1,0 +1,133 @@
+"""What a service answers, route by route; each answer is of one release, from its first byte to its last."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from catalog.errors import LdcatError, shortage
+from catalog.terminal import render
+from catalog.web import diffs, lookups, served_files
+from catalog.web import metrics as counted
+from catalog.web.current import Served
+from catalog.web.front import App, Receive, Scope, Send
+from catalog.web.openapi import openapi
+from catalog.web.problems import Problem, problem_of, respond
+from catalog.web.replies import JSON, Reply, told
+
+Answered = Callable[[Request, Served], Awaitable[Reply | Response]]
+
+_NO_ROUTE = {404: "there is nothing at this address", 405: "this address does not take this method"}
+
+
+def routes(metrics: counted.Metrics) -> App:
+    """The application behind the front, which gives `ldcat.served` with each request."""
+    made = diffs.Diffs()
+
+    async def counts(request: Request, served: Served) -> Response:
+        del request, served
+        return Response(metrics.text(), headers={"Cache-Control": "no-store"}, media_type=counted.CONTENT_TYPE)
+
+    table: list[tuple[str, Answered, str]] = [
+        ("/d", lookups.asked, "GET"),
+        ("/d/{digest}.json", lookups.digest_json, "GET"),
+        ("/d/{digest}.proof", lookups.digest_proof, "GET"),
+        ("/d/{digest}", lookups.digest_page, "GET"),
+        ("/v1/lookup", lookups.batch, "POST"),
+        ("/v1/report", lookups.report, "POST"),
+        ("/range/{prefix}", served_files.range_now, "GET"),
+        ("/range/{release}/{name}", served_files.range_of, "GET"),
+        ("/checkpoint", served_files.checkpoint, "GET"),
+        ("/tile/{path:path}", served_files.tile, "GET"),
+        ("/releases/{path:path}", served_files.file, "GET"),
+        ("/diff", diffs.compared, "GET"),
+        ("/diff/{pair}", made.page, "GET"),
+        ("/openapi.json", _openapi, "GET"),
+        ("/healthz", _health, "GET"),
+        ("/readyz", _ready, "GET"),
+        ("/metrics", counts, "GET"),
+    ]
+    app = Starlette(
+        routes=[Route(path, _endpoint(path, answered), methods=[method]) for path, answered, method in table],
+        exception_handlers={HTTPException: _no_route},
+    )
+    app.router.redirect_slashes = False
+    app.router.default = _rest
+    return app
+
+
+def _endpoint(route: str, answered: Answered) -> Callable[[Request], Awaitable[Response]]:
+    """What went wrong here is said here; whoever asked learns what was wrong with what he asked."""
+    label = route.replace(":path", "")
+
+    async def endpoint(request: Request) -> Response:
+        request.scope["ldcat.route"] = label
+        served: Served = request.scope["ldcat.served"]
+        try:
+            reply = await answered(request, served)
+        except Problem as problem:
+            return respond(request, problem)
+        except LdcatError as error:
+            return respond(request, problem_of(error, asked=False))
+        except ClientDisconnect:
+            return respond(request, Problem(400, "nobody is there"))
+        except Exception as error:
+            if short := shortage(error, "an answer"):
+                return respond(request, problem_of(short, asked=False))
+            render.problem(f"internal error: {type(error).__name__}: {error}", "this is a defect of ldcat; report it")
+            return respond(request, Problem(500, "the service cannot answer now"))
+        if isinstance(reply, Response):
+            return reply
+        if request.method == "GET" and not request.url.query:
+            served.keep(request.scope["path"], reply)
+        known, encodings = (request.headers.get(name, "") for name in ("if-none-match", "accept-encoding"))
+        status, headers, body = reply.answer(served.tag, known, encodings)
+        return Response(body, status, headers)
+
+    return endpoint
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException), "it is called for these"  # noqa: S101
+    status = error.status_code
+    return respond(request, Problem(status, _NO_ROUTE.get(status, error.detail), None, error.headers))
+
+
+async def _rest(scope: Scope, receive: Receive, send: Send) -> None:
+    response = await _endpoint("unknown", _page)(Request(scope, receive))
+    await response(scope, receive, send)
+
+
+async def _page(request: Request, served: Served) -> Reply:
+    """What the front leaves: a page that is asked for in another way, or nothing that is there."""
+    found = served.pages.get(request.scope["path"])
+    if found is None:
+        raise Problem(404, "there is nothing at this address")
+    if request.method not in ("GET", "HEAD"):
+        raise Problem(405, _NO_ROUTE[405], None, {"Allow": "GET, HEAD"})
+    return found
+
+
+async def _openapi(request: Request, served: Served) -> Reply:
+    del request, served
+    return Reply("/openapi.json", msgspec.json.encode(openapi()), JSON).shrunk()
+
+
+async def _health(request: Request, served: Served) -> Response:
+    del request, served
+    return told({"status": "ok"})
+
+
+async def _ready(request: Request, served: Served) -> Response:
+    """Ready as long as the release that is served counts: it was verified before it was, where it is of a log."""
+    del request
+    served.check_fresh()
+    release = served.catalog.release
+    verified = bool(release and release.trust_version)
+    return told({"status": "ready", "verified": verified, "release": release.number if release else None})

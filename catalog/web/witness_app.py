@@ -1,0 +1,89 @@
+"""The HTTP face of a witness: bytes in, and the answers of catalog/transparency/witness.py out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from catalog.errors import LdcatError, shortage
+from catalog.terminal import render
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from catalog.transparency.witness import Answer, Records, Witness
+
+BODY_SECONDS = 10
+"""In which a request has to be there."""
+
+_HEADERS = {"X-Content-Type-Options": "nosniff"}
+
+
+def witness_app(witness: Witness, records: Records, clock: Callable[[], int]) -> Starlette:
+    """`POST /add-checkpoint`, and `GET /HASH/checkpoint` for monitors. clock: seconds since 1970."""
+    from starlette.applications import Starlette
+    from starlette.concurrency import run_in_threadpool
+    from starlette.requests import ClientDisconnect
+    from starlette.responses import PlainTextResponse, Response
+    from starlette.routing import Route
+
+    from catalog.transparency.witness import MAX_REQUEST
+
+    async def answered(ask: Callable[[], Answer]) -> Response:
+        """What went wrong here is said here; whoever asked learns only that it did."""
+        try:
+            answer = await run_in_threadpool(ask)
+        except LdcatError as error:
+            render.error(error)
+        except Exception as error:
+            if short := shortage(error, "an answer"):
+                render.error(short)
+            else:
+                said = f"internal error: {type(error).__name__}: {error}"
+                render.problem(said, "this is a defect of ldcat; report it")
+        else:
+            headers = {**_HEADERS, "Content-Type": answer.content_type}
+            return Response(answer.body, answer.status, headers)
+        return PlainTextResponse("the witness cannot answer now\n", 500, _HEADERS)
+
+    async def add_checkpoint(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _body(request, MAX_REQUEST)
+        except TimeoutError:
+            return refused(408, "the request did not come to its end in time")
+        except ClientDisconnect:
+            return refused(400, "nobody is there")
+        if body is None:
+            return refused(413, f"a request has at most {MAX_REQUEST} bytes")
+        return await answered(lambda: witness.add_checkpoint(body, records, clock()))
+
+    async def checkpoint(request: Request) -> Response:
+        origin_hash = request.path_params["origin_hash"]
+        return await answered(lambda: witness.checkpoint(origin_hash, records))
+
+    def refused(status: int, why: str) -> Response:
+        """The rest of the request is not read."""
+        return PlainTextResponse(f"{why}\n", status, {**_HEADERS, "Connection": "close"})
+
+    app = Starlette(
+        routes=[
+            Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
+            Route("/{origin_hash}/checkpoint", checkpoint, methods=["GET"]),
+        ]
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _body(request: Request, at_most: int) -> bytes | None:
+    """None where there are more bytes; raises ClientDisconnect."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > at_most:
+            return None
+    return bytes(body)

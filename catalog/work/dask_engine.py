@@ -1,0 +1,66 @@
+"""The engine for more than one machine: a Dask cluster hashes and sorts, this process writes.
+
+A worker that dies takes nothing with it: the scheduler gives its tasks to another. Source: distributed,
+Client.get_executor, which is an executor of concurrent.futures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+
+from catalog import __version__
+from catalog.errors import LdcatError, Unreadable, UsageError
+from catalog.work.engine import Engine, processors
+
+_PATIENCE = 30
+"""Seconds to wait for the scheduler, and for its first worker."""
+
+_LARGEST_TASK = "1 GiB"
+"""Records of a shard travel with the task that sorts them, so that it can be done again elsewhere."""
+
+
+@contextmanager
+def dask_engine(address: str) -> Iterator[Engine]:
+    """The cluster whose scheduler has that address (tcp://host:port, or tls:// as Dask is configured).
+
+    Raises UsageError for what is no address, where Dask is not installed, or workers have another version of ldcat;
+    Unreadable where no scheduler or no worker answers, LdcatError where the cluster gives up.
+    """
+    if not address.startswith(("tcp://", "tls://")):
+        raise UsageError(f"{address!r} is no address of a Dask scheduler", "for example tcp://10.0.0.1:8786")
+    try:
+        import dask
+        from distributed import Client, KilledWorker
+        from distributed.comm import CommClosedError
+    except ImportError as error:
+        raise UsageError("the engine dask is not installed", "pip install 'ldcat[dask]'") from error
+    try:
+        client = Client(address, timeout=_PATIENCE, set_as_default=False)
+    except TypeError as error:
+        raise UsageError(
+            f"Dask has no TLS configured for {address}", "see distributed.comm.tls in Dask's configuration"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"no Dask scheduler answers at {address}", "for example tcp://10.0.0.1:8786") from error
+    with client, dask.config.set({"distributed.admin.large-graph-warning-threshold": _LARGEST_TASK}):
+        try:
+            client.wait_for_workers(1, timeout=_PATIENCE)
+        except TimeoutError as error:
+            raise Unreadable(f"the Dask scheduler at {address} has no worker") from error
+        others = {str(version) for version in client.run(_version).values()} - {__version__}
+        if others:
+            raise UsageError(f"workers have ldcat {', '.join(sorted(others))}, and this is {__version__}")
+        ahead = 2 * sum(client.nthreads().values())
+        try:
+            yield Engine(client.get_executor(pure=False), ahead, in_process=False, writers=processors())
+        except (KilledWorker, CommClosedError, CancelledError) as error:
+            raise LdcatError(
+                f"the Dask cluster gave up: {error or type(error).__name__}", "were its workers short of memory?"
+            ) from error
+
+
+def _version() -> str:
+    """Of ldcat, where it runs."""
+    return __version__

@@ -1,0 +1,114 @@
+"""Engines: where the work of a build is done. Each is an executor of concurrent.futures, kept a few tasks ahead."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread
+from typing import Any, TypeVar
+
+from catalog.errors import OutOfMemory
+from catalog.files.direct_io import keep_freed_memory
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An executor, and how many tasks it is given at a time, so that not all are in memory.
+
+    in_process: whether tasks stay in this process, so that they may have what cannot be sent to another. writers:
+    threads of this process that write what comes back.
+    """
+
+    executor: Executor
+    ahead: int
+    in_process: bool
+    writers: int = 1
+
+    def run(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task]
+    ) -> Generator[tuple[int, Result], None, None]:
+        """The number and the result of each task, in the order they are done; tasks are made when they are due.
+
+        Close it: then no task is left running in this process. Those of other processes are not cancelled: a pool
+        whose workers are ended then does not bear that. Raises what a task raises, OutOfMemory where a worker died.
+        """
+        waiting: dict[Future[Result], int] = {}
+        try:
+            for number, task in enumerate(tasks):
+                waiting[self.executor.submit(function, task)] = number
+                if len(waiting) >= self.ahead:
+                    yield from _done(waiting)
+            while waiting:
+                yield from _done(waiting)
+        except BrokenProcessPool as error:
+            raise OutOfMemory("a worker process died", "most likely for want of memory: try --processes 1") from error
+        finally:
+            if self.in_process:
+                for future in waiting:
+                    future.cancel()
+                wait(waiting)
+            if isinstance(tasks, Generator):
+                tasks.close()
+
+
+def _done(waiting: dict[Future[Result], int]) -> Iterator[tuple[int, Result]]:
+    done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+    for future in done:
+        yield waiting.pop(future), future.result()
+
+
+class Processes(ProcessPoolExecutor):
+    """Processes that leave Ctrl-C to their parent from their first moment on: they are started as they get tasks."""
+
+    def submit(self, function: Callable[..., Result], /, *args: Any, **named: Any) -> Future[Result]:
+        """As of any executor."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a new process starts with the same mask
+        try:
+            return super().submit(function, *args, **named)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def local_engine(workers: int, *, threads: bool) -> Iterator[Engine]:
+    """Threads of this process where the work is compiled and leaves the GIL alone, else processes."""
+    if threads:
+        keep_freed_memory()
+        with ThreadPoolExecutor(workers + 1) as pool:  # while one waits for the disk
+            yield Engine(pool, workers + 2, in_process=True, writers=workers)
+        return
+    context = get_context("spawn")
+    with Processes(workers, mp_context=context, initializer=_serve_parent) as processes:
+        results: Any = processes._result_queue
+        try:
+            yield Engine(processes, 2 * workers, in_process=False, writers=workers)
+        except BaseException:  # Ctrl-C: nobody waits for results that nobody will use
+            for worker in active_children():
+                worker.terminate()
+            results._writer.close()  # else half a result is waited for: only this end of the pipe is still open
+            raise
+
+
+def processors() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _serve_parent(*_: Any) -> None:
+    """A worker does not outlive its parent."""
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,200 @@
+"""Answers: reports and launch measurements find the rows of a catalog, and say what has to be known of both."""
+
+from __future__ import annotations
+
+import hmac
+import random
+
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.launch_measure import MeasureContext, launch_measurement
+from catalog.abi.report import AttestationReport
+from catalog.ask.answer import Answer, Proofs, answer
+from catalog.ask.evidence import Evidence, LaunchMeasureData
+from catalog.ask.launch_measure_search import MeasureQuestion
+from catalog.build import generation
+from catalog.build.builder import Built
+from catalog.errors import MalformedInput, UsageError
+from catalog.fast.match import verifier_halts
+from catalog.launch.native.paths import PYTHON, Kernels, choose
+from catalog.store.catalog import Catalog
+from tests.support.attestation_builder import NOW, chain, report_bytes, signed
+from tests.support.samples import SMALL, build, write_inputs, write_spec
+
+TIK = bytes(range(200, 216))
+CONTEXT = {"api_major": 1, "api_minor": 55, "build_id": 40}
+
+
+@pytest.fixture(scope="module")
+def parted(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The small catalog in several Parquet parts."""
+    folder = tmp_path_factory.mktemp("parted")
+    write_inputs(folder / "inputs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generation, "ROWS_PER_PART", 8)
+        return build(write_spec(folder / "inputs", SMALL), folder / "catalog")
+
+
+def digests(built: Built, technology: str) -> list[bytes]:
+    """All digests of a technology, each once."""
+    names = sorted((built.folder / technology).glob("*.parquet"))
+    return sorted({value.as_py() for name in names for value in pq.read_table(name)["launch_digest"]})
+
+
+def measured(digest: bytes, policy: int, nonce: bytes = bytes(16), tik: bytes = TIK) -> Evidence:
+    """A launch measurement of a digest, with all that it covers."""
+    context = MeasureContext(**CONTEXT, policy=policy, nonce=nonce)
+    measurement = launch_measurement(tik, context, LaunchDigest(digest))
+    return Evidence("launch measurement", LaunchMeasureData(measurement, nonce, **CONTEXT, policy=policy))
+
+
+def ask(built: Built, evidence: Evidence, kernels: Kernels | None = None, **proofs: object) -> Answer:
+    counted: list[int] = []
+    given = Proofs(**{"now": NOW, **proofs})  # type: ignore[arg-type]
+    chosen = kernels or choose(None)
+    return answer(Catalog.open(built.folder), evidence, given, chosen, warn=pytest.fail, tried=counted.append)
+
+
+@pytest.mark.parametrize("kernels", [choose(None), Kernels(PYTHON, PYTHON)])
+@pytest.mark.parametrize(("technology", "policy"), [("sev", 0x01), ("sev-es", 0x05)])
+def test_every_digest_is_found_by_its_measurement(
+    parted: Built, technology: str, policy: int, kernels: Kernels
+) -> None:
+    for number, digest in enumerate(digests(parted, technology)):
+        reply = ask(parted, measured(digest, policy, nonce=bytes([number]) * 16), kernels, tik=TIK)
+        assert reply.digest == LaunchDigest(digest)
+        assert {match.technology for match in reply.matches} == {technology}
+        assert "the measurement is of this digest, under this TIK" in reply.notes
+
+
+def test_another_policy_nonce_or_key_is_another_measurement(parted: Built) -> None:
+    digest = digests(parted, "sev")[0]
+    good = measured(digest, 0x01)
+    assert isinstance(good.value, LaunchMeasureData)
+    assert ask(parted, good, tik=TIK).matches
+    for changes in ({"policy": 0x03}, {"policy": 0x05}, {"nonce": bytes(15) + b"\1"}, {"build_id": 41}):
+        fields = {name: getattr(good.value, name) for name in ("measurement", "nonce", *CONTEXT, "policy")}
+        reply = ask(parted, Evidence("launch measurement", LaunchMeasureData(**{**fields, **changes})), tik=TIK)
+        assert (reply.digest, reply.matches) == (None, ())
+    assert ask(parted, good, tik=bytes(16)).digest is None
+
+
+def test_the_digest_that_a_host_gives_is_no_more_than_a_hint(parted: Built) -> None:
+    known, unknown = digests(parted, "sev")[0], random.Random(1).randbytes(32)
+    reply = ask(parted, measured(known, 1), tik=TIK, debug_digest=LaunchDigest(known))
+    assert "the measurement is of the digest that the host gave, under this TIK" in reply.notes
+    assert reply.matches
+    reply = ask(parted, measured(known, 1), tik=TIK, debug_digest=LaunchDigest(unknown))
+    assert reply.digest == LaunchDigest(known)
+    assert "the measurement is not of the digest that the host gave, which is ignored" in reply.notes
+    reply = ask(parted, measured(unknown, 1), tik=TIK, debug_digest=LaunchDigest(unknown))
+    assert (reply.digest, reply.matches) == (LaunchDigest(unknown), ())
+    with pytest.raises(MalformedInput, match="32 bytes"):
+        ask(parted, measured(known, 1), tik=TIK, debug_digest=LaunchDigest(bytes(48)))
+
+
+def test_a_technology_that_the_catalog_lacks_has_no_digest(
+    parted: Built, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("snp")
+    write_inputs(folder / "inputs")
+    only = SMALL.replace("[technologies.sev]\n", "").split("[technologies.sev-es]")
+    spec = only[0] + "[technologies.sev-snp]" + only[1].split("[technologies.sev-snp]")[1]
+    built = build(write_spec(folder / "inputs", spec), folder / "catalog")
+    assert ask(built, measured(digests(parted, "sev")[0], 1), tik=TIK).digest is None
+
+
+def test_reports_find_the_rows_of_their_measurement(small: Built) -> None:
+    digest = digests(small, "sev-snp")[0]
+    raw = signed(report_bytes(measurement=digest, policy=0xE0000, vmpl=2))
+    evidence = Evidence("attestation report", AttestationReport.parse(raw))
+    reply = ask(small, evidence)
+    assert reply.matches
+    assert reply.endorsement is None
+    assert not reply.refuted
+    assert reply.to_dict()["verification"]["verified"] is False
+    for part in ("allows debugging", "migration agent", "VMPL 2"):
+        assert any(part in note for note in reply.notes)
+    made = chain()
+    endorsed = ask(small, evidence, certificates=made.all, roots=[made.ark])
+    assert endorsed.to_dict()["verification"]["verified"] is True
+    assert endorsed.to_dict()["verification"]["root_trusted_by"] == "given"
+    assert ask(small, evidence, certificates=made.all).refuted
+    refuted = ask(small, evidence, certificates=chain(chip=bytes(64)).all)
+    assert refuted.refuted
+    assert refuted.matches
+
+
+def test_who_asked_for_a_report(small: Built) -> None:
+    raw = report_bytes(vmpl=0xFFFFFFFF)
+    reply = ask(small, Evidence("attestation report", AttestationReport.parse(raw)))
+    assert reply.notes == ("the host asked for this report, no software of the guest did",)
+
+
+def test_what_the_policy_of_sev_allows_is_said(small: Built) -> None:
+    digest = digests(small, "sev")[0]
+    notes = ask(small, measured(digest, 0), tik=TIK).notes
+    assert [part for part in ("debugging", "memory key", "sent to another") if any(part in note for note in notes)] == [
+        "debugging",
+        "memory key",
+        "sent to another",
+    ]
+    assert not any("policy" in note for note in ask(small, measured(digest, 0b1011), tik=TIK).notes)
+    with pytest.raises(MalformedInput, match="reserved bits"):
+        ask(small, measured(digest, 0x41), tik=TIK)
+
+
+def test_a_digest_that_several_configurations_share_is_said_to_be(small: Built) -> None:
+    shared = 0
+    for digest in digests(small, "sev-snp"):
+        reply = ask(small, Evidence("launch digest", LaunchDigest(digest)))
+        said = [note for note in reply.notes if "configurations have this digest" in note]
+        assert len(said) == (len(reply.matches) > 1)
+        assert reply.to_dict()["notes"] == list(reply.notes)
+        shared += len(said)
+    assert shared
+
+
+def test_proofs_of_other_evidence_are_refused(small: Built) -> None:
+    digest = Evidence("launch digest", LaunchDigest(bytes(32)))
+    report = Evidence("attestation report", AttestationReport.parse(report_bytes()))
+    for evidence, proofs, said in (
+        (digest, {"certificates": chain().all}, "certificates endorse attestation reports"),
+        (digest, {"roots": [chain().ark]}, "certificates endorse attestation reports"),
+        (report, {"roots": [chain().ark]}, "a root verifies nothing without the certificates below it"),
+        (digest, {"tik": TIK}, "belong to LAUNCH_MEASURE"),
+        (report, {"tik": TIK}, "belong to LAUNCH_MEASURE"),
+        (report, {"debug_digest": LaunchDigest(bytes(32))}, "belong to LAUNCH_MEASURE"),
+        (measured(bytes(32), 1), {}, "without the TIK"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            ask(small, evidence, **proofs)
+    half = Evidence("launch measurement", LaunchMeasureData(bytes(32), api_major=1))
+    with pytest.raises(UsageError, match="nonce, api minor, build id, policy") as caught:
+        ask(small, half, tik=TIK)
+    assert "--nonce, --api-minor, --build-id, --policy" in str(caught.value.hint)
+
+
+def test_a_tik_is_in_no_representation() -> None:
+    value = measured(bytes(32), 1).value
+    assert isinstance(value, LaunchMeasureData)
+    question = MeasureQuestion.of(value, TIK)
+    for shown in (repr(question), repr(Proofs(tik=TIK))):
+        assert repr(TIK) not in shown
+        assert TIK.hex() not in shown
+    assert hmac.compare_digest(question.tik, TIK)
+
+
+def test_which_verifiers_halt() -> None:
+    assert [
+        verifier_halts(version) for version in ("2024.08-1", "2026.08+ds-2", "2024.05-2", "2022.11-6", "", None)
+    ] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]

@@ -1,0 +1,209 @@
+"""Evidence: every form a guest owner may hold is told apart, and whatever else comes is an error of ours."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.report import AttestationReport
+from catalog.ask.evidence import MAX_EVIDENCE, LaunchMeasureData, sniff
+from catalog.ask.evidence_files import read_certificates, read_evidence, read_tik
+from catalog.errors import LdcatError, MalformedInput, Unreadable, UsageError
+from tests.abi.test_report import as_json
+from tests.support.attestation_builder import chain, report_bytes, signed
+
+DIGEST = bytes(range(48))
+REPORT = signed(report_bytes(measurement=DIGEST))
+MEASUREMENT, NONCE = bytes(range(100, 132)), bytes(range(16))
+BLOB = base64.b64encode(MEASUREMENT + NONCE).decode()
+HCL = b"HCLA" + bytes(28) + REPORT + b"runtime data"
+RESPONSE = bytes(4) + (1184).to_bytes(4, "little") + bytes(24) + REPORT + bytes(2784)
+LIBVIRT = f"""sev-measurement: {BLOB}
+sev-api-major  : 1
+sev-api-minor  : 40
+sev-build-id   : 55
+sev-policy     : 7
+
+"""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        REPORT,
+        REPORT.hex().encode(),
+        b"\n".join(REPORT.hex().encode()[at : at + 60] for at in range(0, 2368, 60)) + b"\n",
+        b"0x" + REPORT.hex().upper().encode(),
+        base64.b64encode(REPORT),
+        base64.encodebytes(REPORT),
+        HCL,
+        HCL.hex().encode(),
+        RESPONSE,
+        json.dumps(as_json(REPORT, hexadecimal=False, old=False)).encode(),
+        json.dumps({"attestation_report": as_json(REPORT, hexadecimal=True, old=False), "cert_chain": None}).encode(),
+    ],
+)
+def test_reports(data: bytes) -> None:
+    report = sniff(data).value
+    assert isinstance(report, AttestationReport)
+    assert report.raw == REPORT
+    assert report.measurement == LaunchDigest(DIGEST)
+
+
+@pytest.mark.parametrize("size", [32, 48])
+def test_digests(size: int) -> None:
+    value = DIGEST[:size]
+    for text in (value.hex(), f"0x{value.hex()}", f" {value.hex().upper()}\n", base64.b64encode(value).decode()):
+        assert sniff(text.encode()).value == LaunchDigest(value)
+
+
+@pytest.mark.parametrize(
+    ("data", "numbers"),
+    [
+        (f'{{"return": {{"data": "{BLOB}"}}}}', None),
+        (f'{{"data": "{BLOB}", "api-major": 1, "api-minor": 40, "build-id": 55, "policy": 7}}', (1, 40, 55, 7)),
+        (
+            f'{{"return": {{"enabled": true, "api-major": 1, "api-minor": 40, "build-id": 55, "policy": 7, "handle": 1,'
+            f' "state": "launch-secret", "sev-type": "sev"}}}}\n{{"return": {{"data": "{BLOB}"}}}}\n',
+            (1, 40, 55, 7),
+        ),
+        (LIBVIRT, (1, 40, 55, 7)),
+        (LIBVIRT.splitlines()[0], None),
+    ],
+)
+def test_launch_measurements(data: str, numbers: tuple[int, ...] | None) -> None:
+    value = sniff(data.encode()).value
+    assert value == LaunchMeasureData(MEASUREMENT, NONCE, *(numbers or (None,) * 4))
+    assert isinstance(value, LaunchMeasureData)
+    assert value.missing == ([] if numbers else ["api_major", "api_minor", "build_id", "policy"])
+
+
+def test_bare_base64_is_a_measurement_where_there_is_a_tik() -> None:
+    assert sniff(BLOB.encode()).value == LaunchDigest(MEASUREMENT + NONCE)
+    assert sniff(BLOB.encode(), with_tik=True).value == LaunchMeasureData(MEASUREMENT, NONCE)
+    assert sniff(MEASUREMENT.hex().encode(), with_tik=True).value == LaunchMeasureData(MEASUREMENT)
+
+
+def test_what_is_said_twice_has_to_be_the_same() -> None:
+    data = LaunchMeasureData(MEASUREMENT, NONCE, policy=7)
+    assert data.completed({"policy": 7, "build_id": 3, "api_major": None}).build_id == 3
+    with pytest.raises(MalformedInput, match="another policy"):
+        data.completed({"policy": 3})
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "this is not a launch digest"),
+        (b"abc", "this is not a launch digest"),
+        (b"{}" * 65, "more than 64 objects"),
+        (b'{"data": 1, "data": 2}', "a key twice"),
+        (b'{"policy": 1}{"policy": 3}', "two different things of policy"),
+        (b"sev-measurement: A\nsev-policy: 1\nsev-policy: 3\n", "says something twice"),
+        (b"ab" * 40, "is not a launch digest"),
+        (REPORT[:-1], "is not a launch digest"),
+        (HCL[:700], "1184 bytes, not 668"),
+        (b"\x09" + REPORT[1:], "version 9"),
+        (b"{}", "neither an attestation report nor"),
+        (b"[1]", "is not a launch digest"),
+        (b'{"return": [1]}', "neither"),
+        (b'{"data": "AAAA"}', "48 bytes in base64"),
+        (b'{"data": 7}', "48 bytes in base64"),
+        (f'{{"data": "{BLOB}", "policy": "7"}}'.encode(), "is no number"),
+        (f'{{"data": "{BLOB}"}} {{"x"'.encode(), "looks like JSON"),
+        (f'{{"data": "{BLOB}"}} 7'.encode(), "is no object"),
+        (b'{"a":' * 5000, "looks like JSON"),
+        (b'{"a": "\xff"}', "looks like JSON"),
+        (b"sev-measurement: AAAA", "48 bytes in base64"),
+        (LIBVIRT.replace("40", "forty").encode(), "is no number"),
+    ],
+)
+def test_what_is_none(data: bytes, said: str) -> None:
+    with pytest.raises(MalformedInput, match=said):
+        sniff(data)
+
+
+@given(st.binary(max_size=400), st.booleans())
+def test_whatever_the_bytes_only_our_errors(data: bytes, with_tik: bool) -> None:
+    for text in (data, b"HCLA" + data, b"{" + data, b"sev-measurement:" + data, data.hex().encode()):
+        with contextlib.suppress(MalformedInput):
+            sniff(text, with_tik=with_tik)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(as_json(REPORT, hexadecimal=True, old=False))), JSON)
+def test_whatever_the_json_only_our_errors(name: str, value: object) -> None:
+    fields = {**as_json(REPORT, hexadecimal=True, old=False), name: value}
+    for text in (fields, {"data": value}, {"return": value}, {"attestation_report": fields}):
+        with contextlib.suppress(MalformedInput):
+            sniff(json.dumps(text).encode())
+
+
+def test_where_evidence_is_read_from(tmp_path: Path) -> None:
+    path = tmp_path / "report.bin"
+    path.write_bytes(REPORT)
+    assert isinstance(read_evidence(str(path), io.BytesIO()).value, AttestationReport)
+    assert isinstance(read_evidence("-", io.BytesIO(REPORT)).value, AttestationReport)
+    assert read_evidence(DIGEST.hex(), io.BytesIO()).value == LaunchDigest(DIGEST)
+    with pytest.raises(Unreadable, match="no such file"):
+        read_evidence(str(tmp_path / "nothing.bin"), io.BytesIO())
+    with pytest.raises(MalformedInput, match="is not a launch digest"):
+        read_evidence("nothing", io.BytesIO())
+    with pytest.raises(MalformedInput, match="is not a launch digest"):
+        read_evidence("\udcff", io.BytesIO())
+    path.write_bytes(bytes(MAX_EVIDENCE + 1))
+    for asked in ("-", str(path)):
+        with pytest.raises(Unreadable, match="larger than"):
+            read_evidence(asked, io.BytesIO(bytes(MAX_EVIDENCE + 1)))
+    with pytest.raises(LdcatError):
+        read_evidence(str(tmp_path), io.BytesIO())
+
+
+def test_where_certificates_are_read_from(tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    made = chain()
+    for name, certificate in zip("abc", made.all, strict=True):
+        (tmp_path / name).write_bytes(certificate.public_bytes(Encoding.DER))
+    assert read_certificates(tmp_path) == made.all
+    assert read_certificates(tmp_path / "b") == [made.ask]
+    (tmp_path / "d").write_bytes(b"no certificate")
+    with pytest.raises(MalformedInput, match="d: neither certificates"):
+        read_certificates(tmp_path)
+    with pytest.raises(Unreadable):
+        read_certificates(tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no certificates"):
+        read_certificates(tmp_path / "empty")
+    for number in range(101):
+        (tmp_path / "empty" / str(number)).touch()
+    with pytest.raises(UsageError, match="more than 100 files"):
+        read_certificates(tmp_path / "empty")
+
+
+def test_where_a_tik_is_read_from(tmp_path: Path) -> None:
+    path = tmp_path / "tik.bin"
+    for size in (16, 32):
+        path.write_bytes(bytes(range(size)))
+        assert read_tik(path) == bytes(range(size))[-16:]
+    for size in (0, 15, 17, 33):
+        path.write_bytes(b"secret of mine, none of yours...."[:size])
+        with pytest.raises(MalformedInput, match="is no TIK") as caught:
+            read_tik(path)
+        assert "secret" not in str(caught.value) + str(caught.value.hint)
+    with pytest.raises(Unreadable):
+        read_tik(tmp_path / "nothing")

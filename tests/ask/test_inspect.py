@@ -1,0 +1,61 @@
+"""Inspect: an image and its component tell the same, and what is wrong is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from catalog.ask.inspect import Inspection
+from catalog.errors import MalformedFirmware, UnknownName
+from catalog.spec import embedded
+from tests.support.firmware_builder import build_ovmf
+
+
+def test_an_image_of_ones_own(inputs: Path) -> None:
+    record = json.loads(json.dumps(Inspection.of(str(inputs / "whole.fd"), embedded.builds()).to_dict()))
+    assert record["origin"] is None
+    assert record["kernel_hashes"] == "supported"
+    assert record["kernel_hashes_enforced"] == "yes"
+    assert {entry["name"] for entry in record["guid_table"]} >= {"SEV-ES reset block", "SEV metadata pointer"}
+    assert [launch["measurable"] for launch in record["launches"].values()] == ["yes"] * 3
+    assert {launch["launchable"] for launch in record["launches"].values()} == {"unknown"}
+
+
+def test_the_memory_map_is_ascending_and_ends_at_4_gib(inputs: Path) -> None:
+    ranges = Inspection.of(str(inputs / "whole.fd"), embedded.builds()).to_dict()["memory_map"]
+    assert [r["gpa"] for r in ranges] == sorted(r["gpa"] for r in ranges)
+    assert (ranges[-1]["what"], ranges[-1]["gpa"] + ranges[-1]["size"]) == ("firmware", 1 << 32)
+    orders = sorted(r["order"] for r in ranges if r["order"] is not None)
+    assert orders == list(range(len(orders)))
+
+
+def test_why_it_cannot_launch(inputs: Path) -> None:
+    launches = Inspection.of(str(inputs / "bare.fd"), embedded.builds()).launches()
+    assert launches["sev-snp"]["measurable"] == "no"
+    assert launches["sev-snp"]["fault"] == "the image has no SEV metadata"
+    assert launches["sev"]["measurable"] == "yes"
+
+
+def test_a_stand_alone_reset_block_is_named(tmp_path: Path) -> None:
+    (tmp_path / "old.fd").write_bytes(build_ovmf(standalone_reset_block=True))
+    record = Inspection.of(str(tmp_path / "old.fd"), embedded.builds()).to_dict()
+    assert record["standalone_reset_block"] is True
+    assert record["guid_table"] == []
+
+
+@pytest.mark.parametrize("name", list(embedded.builds()))
+def test_every_catalogued_build_can_be_inspected(name: str) -> None:
+    record = Inspection.of(name, embedded.builds()).to_dict()
+    assert record["name"] == name
+    assert record["standalone_reset_block"] is None
+    for technology, launch in record["launches"].items():
+        assert launch["measurable"] == "yes" or launch["launchable"] == "no", technology
+
+
+def test_what_is_no_image(inputs: Path) -> None:
+    with pytest.raises(MalformedFirmware):
+        Inspection.of(str(inputs / "vmlinuz"), embedded.builds())
+    with pytest.raises(UnknownName):
+        Inspection.of("nowhere", embedded.builds())

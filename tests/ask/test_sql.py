@@ -1,0 +1,105 @@
+"""SQL: views over a catalog, and nothing else within reach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from catalog.ask.sql import run_query
+from catalog.build.builder import Built
+from catalog.errors import Unreadable, UsageError
+from catalog.store.catalog import Catalog
+from catalog.store.database import write_database
+from tests.support.samples import build, contents, write_spec
+
+
+def ask(built: Built, query: str) -> list[tuple[object, ...]]:
+    return list(run_query(Catalog.open(built.folder), query)[1])
+
+
+def test_views_hold_every_row(small: Built) -> None:
+    total = sum(entry.rows for entry in small.manifest.technologies.values())
+    assert ask(small, "SELECT count(*) FROM launch_digests") == [(total,)]
+    twin = (
+        "SELECT count(*) FROM launch_digests d JOIN firmware f ON f.sha256 = d.firmware_sha256 WHERE name = 'twin.fd'"
+    )
+    assert ask(small, "SELECT count(*) FROM configurations") == [(total + int(str(ask(small, twin)[0][0])),)]
+    snp = small.manifest.technologies["sev-snp"].rows
+    assert ask(small, "SELECT count(*) FROM launch_digests_sev_snp") == [(snp,)]
+    assert ask(small, "SELECT count(*) FROM kernel_hashes") == [(1,)]
+    assert ask(small, "SELECT count(*) FROM launchable") == [(9,)]
+
+
+def test_columns_come_with_the_rows(small: Built) -> None:
+    columns, rows = run_query(Catalog.open(small.folder), "SELECT technology, vcpus FROM configurations LIMIT 2")
+    assert columns == ["technology", "vcpus"]
+    assert len(list(rows)) == 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "nonsense",
+        "SELECT * FROM nowhere",
+        "SELECT 1 / 'x'",
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM '/etc/passwd'",
+        "COPY (SELECT 1) TO '{}/written.csv'",
+        "ATTACH '{}/written.duckdb'",
+        "EXPORT DATABASE '{}/written'",
+        "SET enable_external_access = true",
+        "SET lock_configuration = false",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+    ],
+)
+def test_a_query_reaches_nothing_but_the_catalog(small: Built, tmp_path: Path, query: str) -> None:
+    with pytest.raises(UsageError, match="query: "):
+        ask(small, query.format(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_query_that_fails_in_the_middle(small: Built) -> None:
+    with pytest.raises(UsageError, match="query: "):
+        ask(small, "SELECT CAST(CASE WHEN i > 5000 THEN 'x' ELSE '1' END AS INT) FROM range(9000) t(i)")
+
+
+def test_a_database_of_views_is_written_on_request(small: Built, tmp_path: Path) -> None:
+    before = contents(small.folder)
+    path = tmp_path / "it's mine.duckdb"
+    write_database(small.manifest, small.folder, path)
+    with duckdb.connect(path, read_only=True) as connection:
+        rows = connection.execute("SELECT count(*) FROM configurations WHERE technology = 'sev'").fetchall()
+    assert rows == [(len(ask(small, "FROM configurations WHERE technology = 'sev'")),)]
+    assert contents(small.folder) == before
+    with pytest.raises(UsageError, match="is there already"):
+        write_database(small.manifest, small.folder, path)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_database_that_cannot_be_written(small: Built, tmp_path: Path) -> None:
+    with pytest.raises(Unreadable):
+        write_database(small.manifest, small.folder, tmp_path / "nowhere" / "x.duckdb")
+
+
+def test_a_catalog_without_any_row(tmp_path: Path) -> None:
+    text = 'name = "x"\nfirmware = { builds = ["bullseye/*"] }\n[technologies.sev-snp]\n'
+    text += 'vmm = ["gce-v1"]\nsev_features = [1]\nvcpus = [1]\n'
+    built = build(write_spec(tmp_path, text), tmp_path / "catalog")
+    assert ask(built, "FROM configurations") == []
+    assert ask(built, "SELECT count(*) FROM firmware") == [(5,)]
+    assert built.example is None
+
+
+@pytest.mark.parametrize("query", ["\udcff", "SELECT INTERVAL '2000000000 months'"])
+def test_a_query_or_value_that_python_has_no_form_for(small: Built, query: str) -> None:
+    with pytest.raises(UsageError, match="query: "):
+        ask(small, query)
+
+
+def test_an_empty_query(small: Built) -> None:
+    with pytest.raises(UsageError, match="empty"):
+        ask(small, "")

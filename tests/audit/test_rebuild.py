@@ -1,0 +1,258 @@
+"""Rebuilding: an honest log comes out the same, and whatever is forged in one is found, all of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.audit.rebuild import Rebuilt, rebuild
+from catalog.audit.recompute import Difference
+from catalog.build.builder import Built
+from catalog.errors import MalformedRecord
+from catalog.launch.native.paths import REFERENCE, Kernels, choose
+from catalog.log.log_folder import CHECKPOINT
+from catalog.log.records import RevokeRecord, canonical_json, leaf_of, parse_record
+from catalog.operate.finding import Severity
+from catalog.store import manifest
+from catalog.store.follows import FOLLOWS
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
+from catalog.work.engine import local_engine
+from tests.publish.test_publish import SIGNERS, Publisher, fewer, publisher
+from tests.support.logs import NOW, signed
+
+__all__ = ["fewer", "publisher"]
+
+
+def rebuilt(publisher: Publisher, kernels: Kernels | None = None) -> Rebuilt:
+    chosen, counted = kernels or choose(), list[int]()
+    with local_engine(2, threads=True) as engine:
+        found = rebuild(
+            publisher.log, publisher.checkpoint(), now=NOW + 99, engine=engine, kernels=chosen, progress=counted.append
+        )
+    assert sum(counted) == found.rows
+    return found
+
+
+def forged(built: Built, folder: Path, changes: dict[str, Callable[[Path], None]]) -> Built:
+    """A catalog with some files changed, and a manifest that says so too."""
+    shutil.copytree(built.folder, folder)
+    text = json.loads((folder / manifest.NAME).read_bytes())
+    for name, change in changes.items():
+        change(folder / name)
+        text["files"][name] |= {
+            "sha256": manifest.file_entry(folder / name).sha256,
+            "size": (folder / name).stat().st_size,
+        }
+    (folder / manifest.NAME).write_text(json.dumps(text))
+    return Built(folder, built.manifest, built.example, 0)
+
+
+def errors(found: Rebuilt) -> list[Difference]:
+    return [one for one in found.differences if one.severity is Severity.ERROR]
+
+
+@pytest.mark.parametrize("kernels", [None, REFERENCE], ids=["compiled", "python"])
+def test_an_honest_log_comes_out_the_same(
+    publisher: Publisher, small: Built, fewer: Built, kernels: Kernels | None
+) -> None:
+    publisher.publish(fewer)
+    revoke = RevokeRecord(type="revoke", selector={"vcpus": 2}, severity="revoked", reason="a reason")
+    publisher.publish(small, NOW + 1, (revoke,))
+    found = rebuilt(publisher, kernels)
+    assert (found.same, found.releases, found.differences) == (True, 2, ())
+    assert found.rows == sum(b'"digest"' in leaf for leaf in publisher.leaves())
+
+
+def one_digest(path: Path) -> None:
+    """One digest, which nothing else is, is another."""
+    rows = pq.read_table(path).to_pylist()
+    digest = next(row["launch_digest"] for row in rows if row["kernel_hashes_sha256"])
+    path.write_bytes(path.read_bytes().replace(digest, bytes(len(digest))))
+
+
+def another_column(name: str, value: object) -> Callable[[Path], None]:
+    """A column of the first row is something else."""
+
+    def change(path: Path) -> None:
+        table = pq.read_table(path)
+        values = table[name].to_pylist()
+        column = pa.array([value, *values[1:]], table.schema.field(name).type)
+        pq.write_table(table.set_column(table.schema.get_field_index(name), table.schema.field(name), column), path)
+
+    return change
+
+
+def without_rows(path: Path) -> None:
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+
+
+def another_profile(path: Path) -> None:
+    path.write_text(path.read_text().replace("revision = ", "revision = 1"))
+
+
+SNP = "sev-snp/launch_digests.parquet"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "what", "rows"),
+    [
+        (SNP, one_digest, "a digest is another one", 1),
+        (SNP, another_column("firmware_sha256", bytes(32)), "the release has no firmware 0000", 1),
+        (SNP, another_column("kernel_hashes_sha256", bytes(32)), "the release has no kernel hashes table 0000", 1),
+        (SNP, another_column("vmm", "nobody"), "the release has no VMM profile nobody", 1),
+        (SNP, another_column("sev_features", 2), "sev-snp cannot launch it: sev_features 0x2 lacks bit 0", 1),
+        (SNP, another_column("vmm", None), "lacks what sev-snp measures", 1),
+        (SNP, another_column("vcpus", 9), "a digest is another one", 1),
+        (manifest.KERNEL_HASHES, without_rows, "the release has no kernel hashes table", None),
+        (manifest.FIRMWARE, without_rows, "the release has no firmware", None),
+    ],
+)
+def test_whatever_is_forged_is_found(
+    publisher: Publisher,
+    small: Built,
+    tmp_path: Path,
+    name: str,
+    change: Callable[[Path], None],
+    what: str,
+    rows: int | None,
+) -> None:
+    publisher.publish(forged(small, tmp_path / "forged", {name: change}))
+    found = rebuilt(publisher)
+    assert not found.same
+    recomputed = [one for one in errors(found) if "shows what does not follow" not in one.what]
+    assert all(what in one.what for one in recomputed)
+    assert rows is None or sum(one.rows for one in errors(found)) == rows
+    (first, *_) = recomputed
+    assert first.release == 1
+    if first.row:
+        assert first.recomputed not in (None, first.row.launch_digest)
+    json.dumps([one.to_dict() for one in found.differences])
+
+
+def test_a_wrong_digest_that_is_revoked_is_said_and_no_more(
+    publisher: Publisher, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.store.follows.FOLLOWS", FOLLOWS[:-1])  # its index is not made anew
+    wrong = forged(small, tmp_path / "forged", {"sev/launch_digests.parquet": one_digest})
+    publisher.publish(wrong)
+    assert not rebuilt(publisher).same
+    revoke = RevokeRecord(
+        type="revoke", selector={"launch_digest": bytes(32).hex()}, severity="revoked", reason="measured wrong"
+    )
+    publisher.publish(wrong, NOW + 1, (revoke,))
+    publisher.publish(small, NOW + 2)
+    found = rebuilt(publisher)
+    assert found.same
+    assert [(one.severity, one.release, one.what) for one in found.differences] == [
+        (Severity.NOTE, 1, "a digest that is wrong, and revoked: measured wrong")
+    ]
+
+
+def test_a_profile_that_is_another_one_here_is_a_warning(publisher: Publisher, small: Built, tmp_path: Path) -> None:
+    name = f"{manifest.VMM_FOLDER}/qemu-kvm-init2.toml"
+    publisher.publish(forged(small, tmp_path / "forged", {name: another_profile}))
+    found = rebuilt(publisher)
+    assert found.same
+    assert [(one.severity, one.what) for one in found.differences] == [
+        (Severity.WARNING, "its VMM profile qemu-kvm-init2 is another one here")
+    ]
+
+
+def test_releases_that_were_changed_afterwards_are_all_named(publisher: Publisher, small: Built, fewer: Built) -> None:
+    publisher.publish(fewer)
+    publisher.publish(small, NOW + 1)
+    rows = sum(b'"digest"' in leaf for leaf in publisher.leaves())
+    assert rebuilt(publisher).same
+    path = publisher.log.root / "releases/1" / manifest.FIRMWARE
+    data = path.read_bytes()
+    path.unlink()  # which the next release has, too
+    path.write_bytes(data[:-1] + b"\0")
+    (publisher.log.root / "releases/2" / manifest.NAME).unlink()
+    found = rebuilt(publisher)
+    assert [one.release for one in errors(found)] == [1, 2]
+    assert sum(one.rows for one in errors(found)) == found.rows == rows
+    for one, part in zip(errors(found), ("is not the file its manifest", "no catalog at"), strict=True):
+        assert "cannot be recomputed: " in one.what
+        assert part in one.what
+
+
+def test_an_entry_that_was_exchanged_is_found(publisher: Publisher, small: Built) -> None:
+    publisher.publish(small)
+    (path,) = publisher.log.root.glob("tile/entries/000.p/*")
+    first = parse_record(publisher.leaves()[0])
+    digest = str(getattr(first, "launch_digest", "")).encode()
+    path.write_bytes(path.read_bytes().replace(digest, digest[:-1] + (b"0" if digest[-1:] != b"0" else b"1")))
+    found = rebuilt(publisher)
+    assert {one.what for one in errors(found)} == {
+        "a digest is another one",
+        "the entries of the log are not those of its checkpoint",
+    }
+
+
+def logged(publisher: Publisher, leaves: list[bytes]) -> None:
+    """Other leaves, under a checkpoint that the log's own keys signed."""
+    shutil.rmtree(publisher.log.root / "tile")
+    reader = TileReader(publisher.log, 0)
+    publisher.log.write(new_bundles(0, leaves, reader))
+    publisher.log.write(new_tiles(0, [merkle.leaf_hash(leaf) for leaf in leaves], reader))
+    root = merkle.root_hash(len(leaves), TileReader(publisher.log, len(leaves)).node)
+    checkpoint = Checkpoint(SIGNERS[0].key.name, len(leaves), root)
+    (publisher.log.root / CHECKPOINT).write_bytes(bytes(signed(str(checkpoint), *SIGNERS)))
+
+
+@pytest.mark.parametrize(
+    ("technology", "changes"),
+    [
+        ("sev-snp", {"sev_features": "0x01"}),
+        ("sev-snp", {"sev_features": "0X1"}),
+        ("sev-snp", {"sev_features": "one"}),
+        ("sev-snp", {"sev_features": "0x1" + 16 * "0"}),
+        ("sev-snp", {"sev_features": None}),
+        ("sev-snp", {"vcpu_signature": "0xA00F11"}),
+        ("sev-snp", {"vcpu_signature": "-0x1"}),
+        ("sev-snp", {"vcpu_signature": ""}),
+        ("sev-snp", {"vcpus": None}),
+        ("sev-snp", {"vcpus": 0}),
+        ("sev-snp", {"vcpus": 4097}),
+        ("sev", {"vcpus": 1}),
+        ("sev", {"vmm": "qemu-kvm-legacy"}),
+        ("sev", {"sev_features": "0x0"}),
+        ("sev", {"vcpu_signature": "0x00a00f11"}),
+        ("sev", {"vmm": "qemu-kvm-legacy", "sev_features": "0x0", "vcpus": 1}),
+    ],
+)
+def test_a_row_that_is_not_written_as_what_is_measured_is_found(
+    publisher: Publisher, small: Built, technology: str, changes: dict[str, object]
+) -> None:
+    publisher.publish(small)
+    *rows, release = publisher.leaves()
+    at = next(
+        n
+        for n, leaf in enumerate(rows)
+        if f'"technology":"{technology}"'.encode() in leaf
+        and (technology == "sev" or (b'"sev_features":"0x1"' in leaf and b'"vcpu_signature":"0x00a00f11"' in leaf))
+    )
+    rows[at] = canonical_json(json.loads(rows[at]) | changes)
+    logged(publisher, [*sorted(rows), release])
+    found = errors(rebuilt(publisher))
+    assert len(found) == 1
+    assert found[0].rows == (3 if technology == "sev-snp" and "vcpus" in changes else 1)  # with those it stands among
+    assert "cannot be recomputed" in found[0].what
+
+
+def test_rows_out_of_order_are_no_release(publisher: Publisher, small: Built) -> None:
+    publisher.publish(small)
+    leaves = publisher.leaves()
+    leaves[3], leaves[4] = leaves[4], leaves[3]
+    logged(publisher, leaves)
+    with pytest.raises(MalformedRecord, match="are not sorted, each once"):
+        rebuilt(publisher)
+    assert leaf_of(parse_record(leaves[3])) == leaves[3]

@@ -1,0 +1,36 @@
+"""Golden digests: no rule changes for equal inputs unless the changelog says so, under "Digests changed"."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from catalog.log.row_leaves import row_leaves
+from catalog.store import manifest
+from tests.support.samples import build
+
+GOLDEN = Path(__file__).with_name("golden.toml")
+CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"
+
+
+def said() -> str:
+    """The hash in the newest section "Digests changed"."""
+    section = CHANGELOG.read_text(encoding="utf-8").split("### Digests changed\n")[1].split("\n## ")[0]
+    (found,) = re.findall(r"[Gg]olden digests: `([0-9a-f]{64})`", section)
+    return str(found)
+
+
+def test_digests_change_with_a_word_in_the_changelog_alone(tmp_path: Path) -> None:
+    built = build(GOLDEN, tmp_path / "catalog")
+    leaves = [
+        leaf
+        for technology, entry in built.manifest.technologies.items()
+        for name in manifest.part_names(technology, entry.parts)
+        for leaf in row_leaves(pq.read_table(built.folder / name))
+    ]
+    assert len(leaves) > 300
+    made = hashlib.sha256(b"\n".join(sorted(leaves))).hexdigest()
+    assert made == said(), f"digests changed for equal inputs: the changelog has to say which; golden digests: {made}"

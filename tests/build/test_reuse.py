@@ -1,0 +1,156 @@
+"""Reuse: what the catalog that stands there has is not hashed again, and changes no byte of the new one."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from catalog import __version__
+from catalog.build import generation, measuring
+from catalog.build.builder import Built
+from catalog.launch.native.paths import Kernels
+from catalog.spec.cross_product import Family
+from catalog.state.receipts import Receipts
+from catalog.store import row_records
+from tests.support.samples import SMALL, build, contents, receipts_of, write_spec
+
+WITHOUT_BARE = SMALL.replace('["whole.fd", "twin.fd", "bare.fd"]', '["whole.fd"]')
+OTHER_COUNTS = SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1-2"]', 1)  # under SEV-ES
+
+Hash = Callable[[Sequence[Family], Sequence[int], Kernels], list[row_records.Batch]]
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Family]:
+    """The families that are hashed."""
+    seen: list[Family] = []
+    whole: Hash = measuring.measure_families
+
+    def watched(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> list[row_records.Batch]:
+        seen.extend(families)
+        return whole(families, numbers, kernels)
+
+    monkeypatch.setattr(generation, "measure_families", watched)
+    return seen
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("rows_per_part", [1 << 21, 8])
+def test_only_a_new_build_is_hashed(
+    inputs: Path, tmp_path: Path, small: Built, hashed: list[Family], compiled: bool, rows_per_part: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generation, "ROWS_PER_PART", rows_per_part)
+        if not compiled:
+            patch.setattr(row_records, "lib", None)
+        fresh = build(write_spec(inputs, SMALL), tmp_path / "fresh")
+        folder = build(write_spec(inputs, WITHOUT_BARE), tmp_path / "catalog").folder
+        whole = {family.firmware.sha256 for family in hashed[-1:]}
+        hashed.clear()
+        built = build(write_spec(inputs, SMALL), folder)
+    assert [family.technology for family in hashed] == ["sev", "sev-es"]  # all that bare.fd can launch under
+    assert not {family.firmware.sha256 for family in hashed} & whole
+    assert built.reused == sum(entry.rows for entry in built.manifest.technologies.values()) - 1 - 3
+    assert contents(folder) == contents(fresh.folder)
+
+
+def test_a_family_with_other_counts_is_hashed(inputs: Path, tmp_path: Path, small: Built, hashed: list[Family]) -> None:
+    folder = build(write_spec(inputs, OTHER_COUNTS), tmp_path / "catalog").folder
+    hashed.clear()
+    build(write_spec(inputs, SMALL), folder)
+    assert {(family.technology, family.vcpus) for family in hashed} == {("sev-es", (1, 2, 3))}
+    assert contents(folder) == contents(small.folder)
+
+
+def test_nothing_new_means_nothing_hashed(inputs: Path, tmp_path: Path, hashed: list[Family]) -> None:
+    folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
+    before = contents(folder)
+    hashed.clear()
+    built = build(inputs / "spec.toml", folder)
+    assert hashed == []
+    assert built.reused == sum(entry.rows for entry in built.manifest.technologies.values())
+    assert contents(folder) == before
+
+
+def test_less_is_taken_where_less_is_asked_for(inputs: Path, tmp_path: Path, hashed: list[Family]) -> None:
+    expected = contents(build(write_spec(inputs, WITHOUT_BARE), tmp_path / "fresh").folder)
+    folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
+    hashed.clear()
+    build(write_spec(inputs, WITHOUT_BARE), folder)
+    assert hashed == []
+    assert contents(folder) == expected
+
+
+def other_generator(folder: Path) -> None:
+    text = (folder / "manifest.json").read_bytes().replace(f"ldcat {__version__}".encode(), b"ldcat 0.0.1")
+    (folder / "manifest.json").write_bytes(text)
+    receipts_of(folder).keep(hashlib.sha256(text).hexdigest())
+
+
+def not_built_here(folder: Path) -> None:
+    """As one that was fetched, or changed with its manifest: it agrees with itself."""
+    shutil.rmtree(folder.parent / "receipts")
+
+
+def damage(name: str, at: int) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        data = bytearray((folder / name).read_bytes())
+        data[at] ^= 1
+        (folder / name).write_bytes(data)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        other_generator,
+        not_built_here,
+        damage("sev-snp/launch_digests.index", -1),
+        damage("sev-snp/launch_digests.parquet", 500),
+        damage("sev-es/launch_digests.parquet", -1),
+        damage("components/names", 20),
+    ],
+)
+def test_a_catalog_that_cannot_be_used_is_not(
+    inputs: Path, tmp_path: Path, small: Built, change: Callable[[Path], None]
+) -> None:
+    folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
+    change(folder)
+    built = build(inputs / "spec.toml", folder)
+    assert built.reused < sum(entry.rows for entry in built.manifest.technologies.values())
+    assert contents(folder) == contents(small.folder)
+
+
+def test_digests_that_are_not_those_of_this_program_are_not_built_on(
+    inputs: Path, tmp_path: Path, small: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: Hash = measuring.measure_families
+
+    def wrong(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> list[row_records.Batch]:
+        made = whole(families, numbers, kernels)
+        return [row_records.Batch(bytes(byte ^ 1 for byte in b.digests), b.digest_size, b.families) for b in made]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generation, "measure_families", wrong)
+        folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
+    assert contents(folder) != contents(small.folder)
+    built = build(inputs / "spec.toml", folder)
+    assert built.reused == 0
+    assert contents(folder) == contents(small.folder)
+
+
+def test_receipts_that_cannot_be_kept_change_nothing(tmp_path: Path) -> None:
+    nowhere = tmp_path / "file"
+    nowhere.write_bytes(b"")
+    for receipts in (Receipts(None), Receipts(nowhere / "folder")):
+        receipts.keep("ab" * 32)
+        assert not receipts.know("ab" * 32)
+    here = Receipts(tmp_path / "a" / "b")
+    here.keep("ab" * 32)
+    assert here.know("ab" * 32)
+    assert not here.know("ba" * 32)

@@ -1,0 +1,237 @@
+"""`ldcat audit`: every kind of damage gives a finding that names it, and what is right gives none."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.audit.audit import RULES
+from catalog.build.builder import Built
+from catalog.log.records import RevokeRecord
+from catalog.store import manifest
+from tests.audit.test_rebuild import another_column, another_profile, one_digest, without_rows
+from tests.cli.test_errors import Run, run
+from tests.cli.test_published_lookup import Place, place
+from tests.diff.test_diff import changed
+from tests.support.samples import whole_image
+
+__all__ = ["place", "run"]
+
+SNP = "sev-snp/launch_digests.parquet"
+INDEX = "sev-snp/launch_digests.index"
+Damage = Callable[[Path], None]
+
+
+def audit(run: Run, *arguments: object) -> tuple[int, list[dict[str, str]]]:
+    code, out, _ = run("audit", *map(str, arguments), "-f", "json", "-q")
+    found = json.loads(out)
+    assert found["holds"] is (code == 0)
+    return code, found["findings"]
+
+
+def flipped(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    if data:
+        data[len(data) // 2] ^= 1
+    path.unlink()  # which may be a file of another release, too
+    path.write_bytes(data or b"?")
+
+
+def reversed_rows(path: Path) -> None:
+    table = pq.read_table(path)
+    pq.write_table(table.take(list(range(len(table)))[::-1]), path)
+
+
+def row_twice(path: Path) -> None:
+    """The second row has the inputs of the first, and its own digest."""
+    rows = pq.read_table(path).to_pylist()
+    rows[1] = {**rows[0], "launch_digest": rows[1]["launch_digest"]}
+    pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(path)), path)
+
+
+def row_less(path: Path) -> None:
+    pq.write_table(pq.read_table(path).slice(1), path)
+
+
+def no_table(path: Path) -> None:
+    pq.write_table(pa.table({"a": [1]}), path)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def longer(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b" ")
+
+
+def test_what_is_right_has_no_findings(run: Run, small: Built, place: Place, tmp_path: Path) -> None:
+    assert audit(run, small.folder) == (0, [])
+    assert run("audit", str(small.folder))[:2] == (0, "every claim holds\n")
+    (tmp_path / "own.fd").write_bytes(whole_image())
+    (tmp_path / "other.fd").write_bytes(whole_image(seed=77))
+    assert audit(run, small.folder, "--firmware", tmp_path / "own.fd", "--remeasure", 7) == (0, [])
+    code, found = audit(run, small.folder, "--firmware", tmp_path / "other.fd", "--remeasure", 0)
+    assert (code, [(one["rule"], one["severity"]) for one in found]) == (0, [("image", "warning")])
+    for folder in (place.log, place.log / "releases/1"):
+        code, found = audit(run, folder, "--trust", place.trust)
+        assert (code, {one["rule"] for one in found}) == (0, {"log"})  # of keys and roots that there are few of
+    code, found = audit(run, place.log)
+    assert (code, [one["evidence"] for one in found]) == (
+        0,
+        ["no trust note was given: nobody says who has to sign"],
+    )
+
+
+def test_a_flipped_bit_in_each_file_names_it(run: Run, small: Built, tmp_path: Path) -> None:
+    for name in small.manifest.files:
+        copy = tmp_path / "copy"
+        shutil.copytree(small.folder, copy)
+        flipped(copy / name)
+        code, found = audit(run, copy)
+        assert (code, [one["subject"] for one in found if one["rule"] == "file"]) == (1, [name])
+        (copy / name).unlink()
+        code, found = audit(run, copy)
+        assert (code, [one["subject"] for one in found if one["rule"] == "file"]) == (1, [name])
+        shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize(
+    ("damages", "rules"),
+    [
+        ({SNP: one_digest}, {"digest", "order", "index"}),
+        ({SNP: reversed_rows}, {"order", "index"}),
+        ({SNP: row_twice}, {"unique", "digest", "index"}),
+        ({SNP: row_less}, {"index", "table"}),
+        ({SNP: no_table}, {"table", "index"}),
+        ({SNP: without_rows}, {"table", "index"}),
+        ({SNP: another_column("firmware_sha256", bytes(32))}, {"component", "index", "digest"}),
+        ({SNP: another_column("vmm", "nobody")}, {"component", "index", "digest"}),
+        ({SNP: another_column("vcpus", 9)}, {"index", "digest"}),
+        ({manifest.FIRMWARE: without_rows}, {"component", "digest", "names", "follows"}),
+        ({f"{manifest.VMM_FOLDER}/qemu-kvm-init2.toml": another_profile}, {"profile"}),
+    ],
+)
+def test_a_forgery_under_a_manifest_of_its_own(
+    run: Run, small: Built, tmp_path: Path, damages: dict[str, Damage], rules: set[str]
+) -> None:
+    changed(small, tmp_path / "copy", damages)
+    code, found = audit(run, tmp_path / "copy")
+    assert {one["rule"] for one in found} == rules | ({"tree"} if SNP in damages else set())
+    assert code == (0 if rules == {"profile"} else 1)
+    for one in found:
+        assert one["claim"] == RULES[one["rule"]]
+
+
+def test_what_is_beside_the_files(run: Run, small: Built, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(small.folder, copy)
+    names = [manifest.FIRMWARE, manifest.KERNEL_HASHES]
+    first, second = ((copy / name).read_bytes() for name in names)
+    (copy / names[0]).write_bytes(second)
+    (copy / names[1]).write_bytes(first)
+    (copy / "more").write_bytes(b"")
+    text = (copy / manifest.NAME).read_text()
+    (copy / manifest.NAME).write_text(text.replace("  ", " "))
+    code, found = audit(run, copy)
+    assert code == 1
+    assert [one["subject"] for one in found if one["rule"] == "file"] == sorted(names)
+    assert [(one["rule"], one["subject"]) for one in found if one["rule"] in ("manifest", "unlisted")] == [
+        ("manifest", manifest.NAME),
+        ("unlisted", "more"),
+    ]
+    entry = small.manifest.files[INDEX]
+    (copy / manifest.NAME).write_text(text.replace(str(entry.fsverity), "0" * 64))
+    found = audit(run, copy)[1]
+    assert ("tree", INDEX) in [(one["rule"], one["subject"]) for one in found]
+    (copy / manifest.NAME).write_text("{")
+    code, found = audit(run, copy)
+    assert (code, [one["rule"] for one in found]) == (1, ["manifest"])
+
+
+def logs(place: Place) -> Iterator[tuple[str, Damage, str]]:
+    """What is done to a log, to which file, and which part of a finding names it."""
+    yield "checkpoint", flipped, ""
+    for path in sorted(place.log.glob("tile/**/*")):
+        if path.is_file():
+            name = str(path.relative_to(place.log))
+            yield name, flipped, "entries" if "/entries/" in name else "tile"
+            yield name, cut, "tile"
+            yield name, Path.unlink, ""
+    yield "releases/1/revocations.json", flipped, "revocations.json"
+    yield "releases/1/manifest.json", longer, "manifest.json"
+
+
+def test_damage_of_a_log(run: Run, place: Place, tmp_path: Path) -> None:
+    good = tmp_path / "good"
+    shutil.copytree(place.log, good)
+    for name, damage, part in list(logs(place)):
+        shutil.rmtree(place.log)
+        shutil.copytree(good, place.log)
+        damage(place.log / name)
+        code, found = audit(run, place.log, "--trust", place.trust, "--remeasure", 0)
+        assert code == 1, name
+        assert any(part in f"{one['subject']} {one['evidence']}" for one in found if one["severity"] == "error"), name
+
+
+def test_a_log_that_was_rolled_back_or_forked_and_a_row_that_is_no_leaf(
+    run: Run, place: Place, small: Built, tmp_path: Path
+) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(place.log, before)
+    place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="deprecated", reason="r"))
+    trust = ("--trust", str(place.trust))
+    assert run("sql", "SELECT 1", "--catalog", str(place.log), *trust)[0] == 0
+    code, found = audit(run, before, *trust)
+    assert (code, any("rolled back" in one["evidence"] for one in found)) == (1, True)
+    other = Place(tmp_path / "other", changed(small, tmp_path / "forged", {SNP: one_digest}), place.now - 1)
+    other.publish(RevokeRecord(type="revoke", selector={"vcpus": 2}, severity="deprecated", reason="r"))
+    code, found = audit(run, other.log, "--trust", place.trust)
+    assert (code, any("a fork: " in one["evidence"] for one in found)) == (1, True)
+    shutil.rmtree(place.log / "releases/2")
+    shutil.copytree(tmp_path / "forged", place.log / "releases/2")
+    code, found = audit(run, place.log, *trust)
+    assert code == 1
+    assert {"release", "leaf", "digest"} <= {one["rule"] for one in found}
+
+
+def test_what_is_no_error_leaves_every_claim(run: Run, place: Place) -> None:
+    code, out, _ = run("audit", str(place.log))
+    assert code == 0
+    assert out.startswith("warnings\n  checkpoint: no trust note was given")
+    assert out.endswith("\nevery claim holds\n")
+    code, out, _ = run("audit", str(place.log), "--trust", str(place.trust))
+    notes = out.partition("notes\n")[2]
+    assert (code, "claimed:" in notes, notes.endswith("\nevery claim holds\n")) == (0, False, True)
+
+
+def test_for_those_who_review_software(run: Run, small: Built, tmp_path: Path) -> None:
+    changed(small, tmp_path / "copy", {SNP: one_digest})
+    code, out, _ = run("audit", str(tmp_path / "copy"), "-f", "sarif")
+    (made,) = json.loads(out)["runs"]
+    rules = {rule["id"] for rule in made["tool"]["driver"]["rules"]}
+    assert code == 1
+    assert {result["ruleId"] for result in made["results"]} <= rules == set(RULES)
+    assert {result["level"] for result in made["results"]} == {"error"}
+    lines = run("audit", str(tmp_path / "copy"), "-f", "jsonl")[1].splitlines()
+    found: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    assert len(found) == len(made["results"])
+    text = run("audit", str(tmp_path / "copy"))[1]
+    assert text.startswith("errors\n")
+    assert text.count("    claimed: ") == len(found)
+    assert run("audit", str(tmp_path / "nowhere"))[:2] == (5, "")
+    for arguments in (("--remeasure", "some"), ("--remeasure", "-1"), ("-f", "csv")):
+        assert run("audit", str(small.folder), *arguments)[:2] == (2, "")
+
+
+def test_the_page_has_every_claim() -> None:
+    page = (Path(__file__).parents[2] / "docs/audit.md").read_text(encoding="utf-8")
+    for rule, claim in RULES.items():
+        assert f"| `{rule}` | {claim} |\n" in page

@@ -1,0 +1,116 @@
+"""`ldcat cosign`: a stale log is fresh again after a heartbeat; a fork is refused with exit code 4."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import VerifierKey
+from catalog.transparency.note import Note
+from tests.cli.test_errors import NOWHERE, Run, run
+from tests.cli.test_published_lookup import LOG, Place, place
+from tests.support.logs import signed, signer
+
+__all__ = ["place", "run"]
+
+BEAT = "example.com/heartbeat"
+DAY = 86400
+
+
+@pytest.fixture
+def key(run: Run, place: Place, tmp_path: Path) -> Path:
+    """Keys of a heartbeat that the trust note names as witnesses; a checkpoint is fresh for a day."""
+    keys = run("keygen", BEAT, "--for", "witness", "-o", str(tmp_path / "key"))[1].splitlines()
+    root = signer("root.example")
+    head = f"version 1\nexpires {place.now + 300 * DAY}\nmax-age {DAY}\nthreshold 1\nroot a {root.key}\n\n"
+    witnesses = "".join(f"witness w{number} {key}\n" for number, key in enumerate(keys))
+    place.trust.write_bytes(bytes(signed(f"{head}log {LOG.key}\n{witnesses}quorum none\n", root)))
+    return tmp_path / "key"
+
+
+def asked(place: Place, key: Path, *more: str) -> tuple[str, ...]:
+    return ("cosign", "--log", str(place.log), "--trust", str(place.trust), "--key", str(key), *more)
+
+
+def published(place: Place) -> Note:
+    return Note.parse((place.log / "checkpoint").read_bytes())
+
+
+def test_a_heartbeat_makes_a_stale_log_fresh(
+    run: Run, place: Place, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookup = ("lookup", NOWHERE, *place.asked())
+    assert run(*lookup)[0] == 1
+    for day in (2, 4):
+        for clock in ("time.time", "catalog.fast.plain_lookup.time"):
+            monkeypatch.setattr(clock, lambda day=day: float(place.now + day * DAY))
+        assert run(*lookup)[0] == 8
+        code, out, err = run(*asked(place, key, "--heartbeat", "-f", "json"))
+        assert (code, err) == (0, "")
+        found = Checkpoint.parse(published(place).text)
+        facts = json.loads(out)
+        assert (facts["origin"], facts["size"], facts["cosigner"]) == (found.origin, found.size, BEAT)
+        assert (facts["signatures"], facts["time"]) == (2, place.now + day * DAY)
+        assert facts["previous_size"] == (None if day == 2 else found.size)
+        assert run(*lookup)[0] == 1
+
+
+def test_what_is_cosigned_is_said(run: Run, place: Place, key: Path) -> None:
+    code, out, err = run(*asked(place, key))
+    assert (code, err) == (0, "")
+    assert f"cosigner    {BEAT}\n" in out
+    assert "previous_size" not in out
+    before = published(place)
+    code, out, err = run(*asked(place, key))
+    assert (code, err) == (0, "ldcat: note: it was cosigned already; --heartbeat cosigns it again\n")
+    assert run(*asked(place, key, "--quiet"))[2] == ""
+    assert published(place) == before
+    assert "PRIVATE" not in out + err
+
+
+def test_a_fork_is_refused(run: Run, place: Place, key: Path, tmp_path: Path) -> None:
+    run(*asked(place, key))
+    found = Checkpoint.parse(published(place).text)
+    fork = signed(str(Checkpoint(found.origin, found.size, bytes(32))), LOG)
+    (place.log / "checkpoint").write_bytes(bytes(fork))
+    code, out, err = run(*asked(place, key, "--heartbeat"))
+    assert (code, out) == (4, "")
+    assert "ldcat: error: " in err
+    assert "does not go on from" in err
+    assert published(place) == fork
+    (kept,) = (tmp_path / "state/ldcat/cosigned/evidence").glob("*/published.note")
+    assert kept.read_bytes() == bytes(fork)
+    assert str(kept.parent) in err
+
+
+def test_each_key_has_a_memory_of_its_own(run: Run, place: Place, key: Path, tmp_path: Path) -> None:
+    other = run("keygen", "w.example", "--for", "witness", "-o", str(tmp_path / "other"))[1].splitlines()
+    run(*asked(place, key))
+    facts = json.loads(run(*asked(place, tmp_path / "other", "-f", "json"))[1])
+    assert (facts["cosigner"], facts["previous_size"], facts["signatures"]) == ("w.example", None, 2)
+    assert len(published(place).verify(list(map(VerifierKey.parse, other)))) == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "part"),
+    [
+        (("-f", "csv"), 2, "no csv form"),
+        (("--key", "/nowhere"), 5, "/nowhere"),
+        (("--log", "{tmp}/nothing"), 5, "no log at"),
+        (("--trust", "{tmp}/log/checkpoint"), 3, "trust note"),
+        (("--key", "{tmp}/log.key"), 2, "keys of cosignatures"),
+    ],
+)
+def test_what_cannot_be(
+    run: Run, place: Place, key: Path, tmp_path: Path, more: tuple[str, ...], code: int, part: str
+) -> None:
+    run("keygen", "example.com/log", "-o", str(tmp_path / "log.key"))
+    before = published(place)
+    got, out, err = run(*asked(place, key, *(argument.format(tmp=tmp_path) for argument in more)))
+    assert (got, out) == (code, "")
+    assert part in err
+    assert published(place) == before
+    assert not (tmp_path / "nothing").exists()

@@ -1,0 +1,339 @@
+"""`ldcat doctor` on the command line, and against a server of this machine that answers as it is told."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import json
+import shutil
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from catalog.build.builder import Built
+from catalog.log.log_folder import LogFolder
+from catalog.net import http_client
+from catalog.publish.publish import publish
+from catalog.state.places import remembered
+from catalog.store.catalog import Catalog
+from catalog.transparency.keys import SignatureType
+from catalog.transparency.trust import open_trust
+from tests.cli.test_errors import Run, run
+from tests.support.logs import signed, signer
+
+__all__ = ["run"]
+
+ORIGIN = "example.com/digests"
+FOREVER = "public, max-age=31536000, immutable"
+
+Serve = Callable[[BaseHTTPRequestHandler, Path], None]
+
+
+@pytest.fixture(scope="module")
+def healthy(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a log, the state of the machine that published it, and a trust note; not to be changed."""
+    folder, now = tmp_path_factory.mktemp("healthy"), int(time.time())
+    keys = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]
+    roots = [signer(f"root.example/{role}") for role in "abc"]
+    head = f"version 1\nexpires {now + 365 * 86400}\nmax-age 604800\nthreshold 1\n"
+    head += "".join(f"root {role} {by.key}\n" for role, by in zip("abc", roots, strict=True))
+    policy = "".join(f"log {by.key}\n" for by in keys) + "quorum none\n"
+    (folder / "text").write_text(f"{head}\n{policy}")
+    note = signed(f"{head}\n{policy}", roots[0])
+    (folder / "trust").write_bytes(bytes(note))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        state = remembered("signed", ORIGIN)
+        catalog, log = Catalog.open(small.folder), LogFolder(folder / "log")
+        publish(catalog, log, keys, state, trust=open_trust(note), now=now)
+    return folder
+
+
+@pytest.fixture
+def place(healthy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it."""
+    shutil.copytree(healthy, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path
+
+
+def asked(place: Path) -> tuple[str, ...]:
+    return ("doctor", "--log", str(place / "log"), "--trust", str(place / "trust"))
+
+
+def right(handler: BaseHTTPRequestHandler, root: Path) -> None:
+    """As a static host should answer."""
+    path = root / handler.path.removeprefix("/logs/")
+    if not handler.path.startswith("/logs/") or not path.is_file():
+        return answer(handler, 404, b"not here")
+    fresh = "no-cache" if path.name == "checkpoint" else FOREVER
+    kinds = {"checkpoint": "text/plain; charset=utf-8", "manifest.json": "application/json"}
+    kinds["revocations.json"] = "application/json"
+    headers = {"Content-Type": kinds.get(path.name, "application/octet-stream"), "Cache-Control": fresh, "ETag": '"1"'}
+    if handler.headers["Origin"]:
+        headers["Access-Control-Allow-Origin"] = "*"
+    return answer(handler, 200, path.read_bytes(), headers)
+
+
+def answer(handler: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+    handler.send_response(status)
+    for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+class Server(ThreadingHTTPServer):
+    """What goes wrong with a connection is the client's to say."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
+class Server6(Server):
+    address_family = socket.AF_INET6
+
+
+@contextmanager
+def serving(
+    root: Path, serve: Serve = right, *, tls: ssl.SSLContext | None = None, kind: type[Server] = Server
+) -> Iterator[str]:
+    """The port of a server for as long as it is needed."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            serve(self, root)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+            pass
+
+    server = kind(("::1" if kind is Server6 else "127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield str(server.server_address[1])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_healthy_log(run: Run, place: Path) -> None:
+    code, out, err = run(*asked(place))
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == "nothing is wrong"
+    assert f"signed by   {ORIGIN} (Ed25519)" in out
+    code, out, err = run(*asked(place), "-f", "json")
+    assert (code, err) == (0, "")
+    record = json.loads(out)
+    assert (record["healthy"], record["findings"]) == (True, [])
+    assert [signer["algorithm"] for signer in record["signers"]] == ["Ed25519", "ML-DSA-44 cosignature"]
+
+
+def test_all_findings_grouped_by_how_bad_they_are(run: Run, place: Path) -> None:
+    (place / "trust").write_text((place / "text").read_text())
+    (place / "log/releases/1/revocations.json").unlink()
+    (place / "log/tile/.0.partial").touch()
+    code, out, err = run(*asked(place))
+    assert (code, err) == (1, "")
+    lines = out.splitlines()
+    assert lines[lines.index("errors") + 1] == "  trust note: 0 of its own root keys signed it, and 1 have to"
+    assert lines[lines.index("errors") + 2] == "    > ldcat trust sign"
+    assert lines[lines.index("errors") + 3].startswith("  releases/1/revocations.json: ")
+    assert lines[lines.index("notes") + 1].startswith("  tile/.0.partial: ")
+    assert "warnings" not in lines
+    code, out, _ = run(*asked(place), "-f", "json")
+    assert code == 1
+    found = json.loads(out)["findings"]
+    assert [finding["severity"] for finding in found] == ["error", "error", "note"]
+    assert {name for finding in found for name in finding} == {"severity", "subject", "what", "advice"}
+
+
+def test_a_host_that_is_right(run: Run, place: Path) -> None:
+    with serving(place / "log") as port:
+        code, out, err = run(*asked(place), "--url", f"http://127.0.0.1:{port}/logs/", "-f", "json")
+    assert (code, err) == (0, "")
+    (found,) = json.loads(out)["findings"]
+    assert (found["severity"], found["what"]) == ("note", "comes as it is, though gzip was asked for")
+
+
+def test_on_ipv6(run: Run, place: Path) -> None:
+    try:
+        with serving(place / "log", kind=Server6) as port:
+            code, out, _ = run(*asked(place), "--url", f"http://[::1]:{port}/logs")
+    except OSError as error:
+        pytest.skip(f"there is no IPv6 here: {error}")
+    assert code == 0
+    assert "errors" not in out
+
+
+def compressed(handler: BaseHTTPRequestHandler, root: Path) -> None:
+    answer(handler, 200, b"\x1f\x8b", {"Content-Encoding": "gzip", "Cache-Control": FOREVER})
+
+
+def moved(handler: BaseHTTPRequestHandler, root: Path) -> None:
+    answer(handler, 302, b"", {"Location": f"http://127.0.0.1:1{handler.path}\x1b"})
+
+
+def a_page(handler: BaseHTTPRequestHandler, root: Path) -> None:
+    answer(handler, 200, b"<html>" * 100_000, {"Content-Type": "text/html"})
+
+
+def cut(handler: BaseHTTPRequestHandler, root: Path) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100")
+    handler.end_headers()
+    handler.wfile.write(b"example.com")
+
+
+def endless(handler: BaseHTTPRequestHandler, root: Path) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(bytes(1 << 16))
+
+
+def twice(handler: BaseHTTPRequestHandler, root: Path) -> None:
+    body = (root / "checkpoint").read_bytes()
+    headers = {"Cache-Control": "public", "cache-control": "max-age=3600"}
+    answer(handler, 200, body, headers)
+
+
+def chunked(handler: BaseHTTPRequestHandler, root: Path) -> None:
+    handler.protocol_version = "HTTP/1.1"
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    body = (root / "checkpoint").read_bytes()
+    handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+
+
+def closed(handler: BaseHTTPRequestHandler, root: Path) -> None:
+    handler.connection.close()
+
+
+def no_http(handler: BaseHTTPRequestHandler, root: Path) -> None:
+    handler.wfile.write(b"SSH-2.0-OpenSSH_10\r\n")
+
+
+@pytest.mark.parametrize(
+    ("serve", "part"),
+    [
+        (compressed, "served checkpoint: comes with Content-Encoding: gzip, which was not asked for"),
+        (moved, "served checkpoint: is redirected (status 302) to http://127.0.0.1:1/logs/checkpoint\\x1b"),
+        (a_page, "served tile/0/x001/x000/000: no log has it, and it is answered with status 200"),
+        (cut, "served checkpoint: 127.0.0.1 does not answer: the connection was closed before the end"),
+        (endless, "served checkpoint: is no checkpoint: a note "),
+        (twice, "served checkpoint: may be cached for 60 minutes"),
+        (chunked, "served checkpoint: says nothing of caching, and caches guess"),
+        (closed, "served checkpoint: 127.0.0.1 does not answer: "),
+        (no_http, "served checkpoint: 127.0.0.1 does not answer: "),
+    ],
+)
+def test_a_host_that_is_not(run: Run, place: Path, serve: Serve, part: str) -> None:
+    with serving(place / "log", serve) as port:
+        code, out, err = run(*asked(place), "--url", f"http://127.0.0.1:{port}/logs")
+    assert (code, err) == (1, "")
+    assert part in out
+
+
+def test_a_host_that_keeps_one_waiting(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is not waited for without end."""
+    monkeypatch.setattr(http_client, "HEAD_SECONDS", 0.05)
+    ended = threading.Event()
+
+    def silent(handler: BaseHTTPRequestHandler, root: Path) -> None:
+        ended.wait()
+
+    with serving(place / "log", silent) as port:
+        code, out, _ = run(*asked(place), "--url", f"http://127.0.0.1:{port}")
+        ended.set()
+    assert code == 1
+    assert "served checkpoint: 127.0.0.1 hangs: no head of an answer in 0.05 seconds" in out
+
+
+def test_nobody_there(run: Run, place: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        code, out, err = run(*asked(place), "--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
+    assert (code, err) == (1, "")
+    assert "served checkpoint: 127.0.0.1 does not answer: connection refused" in out
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_https(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - datetime.timedelta(1))
+        .not_valid_after(now + datetime.timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (place / "tls.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
+    (place / "tls.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(place / "tls.pem", place / "tls.key")
+    if known:
+        monkeypatch.setenv("SSL_CERT_FILE", str(place / "tls.pem"))
+    with serving(place / "log", tls=tls) as port:
+        code, out, err = run(*asked(place), "--url", f"https://127.0.0.1:{port}/logs")
+    assert (code, err) == (0 if known else 1, "")
+    assert ("127.0.0.1 does not answer: " in out) is not known
+    assert ("certificate verify failed" in out) is not known
+
+
+def test_a_folder_without_a_checkpoint_is_compared_with_nothing(run: Run, place: Path) -> None:
+    (place / "log/checkpoint").unlink()
+    code, out, _ = run(*asked(place), "--url", "http://127.0.0.1:1")
+    assert code == 1
+    assert "host: was not asked" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("--log", "{tmp}/nowhere", "--trust", "{tmp}/trust"), 5, "no log at"),
+        (("--log", "{tmp}/log", "--trust", "{tmp}/nowhere"), 5, "nowhere"),
+        (("--log", "{tmp}/log", "--trust", "{tmp}/log/checkpoint"), 3, "trust note"),
+        (("--log", "{tmp}/log", "--trust", "{tmp}/trust", "-f", "csv"), 2, "csv"),
+        (("--log", "{tmp}/log"), 2, "missing option '--trust'"),
+        (("--url", "http://example.com/log"), 2, "only https is"),
+        (("--url", "ftp://127.0.0.1/log"), 2, "only https is"),
+        (("--url", "file:///etc"), 2, "no URL of a folder"),
+        (("--url", "https://"), 2, "no URL of a folder"),
+        (("--url", "checkpoint"), 2, "no URL of a folder"),
+        (("--url", "https://user:secret@example.com/log"), 2, "a user name or a password"),
+        (("--url", "https://user:secret@example.com:port/log"), 2, "a user name or a password"),
+        (("--url", "https://example.com:99999/"), 2, "is no URL"),
+        (("--url", "https://[::1/"), 2, "is no URL"),
+        (("--url", "https://example.com/log?x=1"), 2, "no URL of a folder"),
+        (("--url", "https://example.com/log#x"), 2, "no URL of a folder"),
+        (("--url", "https://example.com/a b"), 2, "no URL of a folder"),
+        (("--url", "https://example.com/\r\nHost: x"), 2, "no URL of a folder"),
+        (("--url", "https://exämple.com/"), 2, "no URL of a folder"),
+    ],
+)
+def test_what_cannot_be(run: Run, place: Path, arguments: tuple[str, ...], code: int, part: str) -> None:
+    whole = arguments if "--log" in arguments else (*asked(place)[1:], *arguments)
+    got, out, err = run("doctor", *(argument.format(tmp=place) for argument in whole))
+    assert (got, out) == (code, "")
+    assert part in err
+    assert "secret" not in err
+    assert "internal error" not in err

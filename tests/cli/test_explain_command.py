@@ -1,0 +1,197 @@
+"""`ldcat explain`: what people and programs read; what cannot be asked; and the TIK, which is nowhere to be seen."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.launch_measure import MeasureContext, launch_measurement
+from catalog.build.builder import Built
+from catalog.explain.baseline import MAX_FILES
+from tests.cli.test_errors import AMDSEV, NOWHERE, SNP, Run, run
+from tests.support.attestation_builder import report_bytes
+
+__all__ = ["run"]
+
+TIK = b"0123456789abcdef"
+NONCE = bytes(range(16))
+SAID = ("--api-major", "1", "--api-minor", "40", "--build-id", "55", "--policy", "0x1")
+BELIEVED = f'{{"technology":"sev-snp","firmware":"{AMDSEV}","vmm":"qemu-kvm-init2","vcpus":4,"vcpu_type":"EPYC"}}'
+BUDGET = ("--budget", "20000")
+
+
+@pytest.fixture
+def launched(run: Run) -> str:
+    """A digest of the believed configuration, with more vCPUs and other features."""
+    return run("measure", AMDSEV, *SNP, "--vcpus", "9", "--sev-features", "0x21")[1].strip()
+
+
+@pytest.fixture
+def tik(tmp_path: Path) -> str:
+    path = tmp_path / "tik.bin"
+    path.write_bytes(TIK)
+    return str(path)
+
+
+@pytest.fixture
+def blob(run: Run) -> str:
+    """A launch measurement of SEV."""
+    digest = LaunchDigest.parse(run("measure", AMDSEV, "-t", "sev")[1].strip())
+    measurement = launch_measurement(TIK, MeasureContext(1, 40, 55, 1, NONCE), digest)
+    return base64.b64encode(measurement + NONCE).decode()
+
+
+def test_what_differs_is_said(run: Run, launched: str, tmp_path: Path) -> None:
+    code, out, err = run("explain", launched, "--expect", BELIEVED)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"explanation 1: sev-snp\n  launch digest     {launched}\n")
+    assert "  * vcpus: 9; expected: 4\n  * sev_features: 0x21; expected: 0x1\n" in out
+    assert "  ! no kernel hashes were measured: the host chose what the firmware boots\n" in out
+    assert "trusted" not in out
+    (tmp_path / "believed.json").write_text(BELIEVED)
+    document = json.loads(run("explain", launched, "--expect", str(tmp_path / "believed.json"), "-f", "json")[1])
+    assert document["found"] is True
+    (hit,) = document["explanations"]
+    assert hit["differs"] == [
+        {"axis": "vcpus", "expected": "4", "found": "9"},
+        {"axis": "sev_features", "expected": "0x1", "found": "0x21"},
+    ]
+    assert (hit["launch_digest"], hit["vcpus"], hit["sev_features"]) == (launched, 9, "0x21")
+
+
+def test_the_answer_is_an_expectation_again(run: Run, launched: str) -> None:
+    measured = run("measure", AMDSEV, *SNP, "--vcpus", "9", "--sev-features", "0x21", "-f", "json")[1]
+    out = run("explain", launched, "--expect", measured)[1]
+    assert "  = nothing differs from the expectation\n" in out
+
+
+def test_a_digest_of_the_catalog(run: Run, small: Built) -> None:
+    digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py().hex()
+    assert "  = nothing differs from the catalog\n" in run("explain", digest)[1]
+
+
+def test_several_configurations_are_said(run: Run, small: Built) -> None:
+    rows = pq.read_table(small.folder / "sev/launch_digests.parquet").to_pylist()
+    twice = next(row["launch_digest"] for row in rows if row["kernel_hashes_sha256"] is None)
+    measured = run("explain", twice.hex(), "-f", "json")[1]
+    count = len(json.loads(measured)["explanations"])
+    assert ("does not say which of them" in measured) == (count > 1)
+
+
+def test_a_miss(run: Run) -> None:
+    code, out, err = run("explain", NOWHERE, "--expect", BELIEVED, *BUDGET)
+    assert (code, err) == (1, "")
+    assert "candidates were tried, outward from the expectation\n" in out
+    assert "  vcpus: 4 - and 1-3, 5-1024\n" in out
+    document = json.loads(run("explain", NOWHERE, "--expect", BELIEVED, *BUDGET, "-f", "json")[1])
+    assert (document["found"], document["explanations"]) == (False, [])
+    assert document["searched"][0]["axes"]["vcpus"]["near"] == ["4"]
+    assert document["searched"][0]["not_excluded"]
+
+
+def test_no_catalog_at_all(run: Run, launched: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("LDCAT_CATALOG")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "nothing"))
+    assert "expected: 4" in run("explain", launched, "--expect", BELIEVED)[1]
+    out = run("explain", run("measure", AMDSEV, "-t", "sev")[1].strip())[1]
+    assert "  = nothing differs from the embedded default\n" in out
+
+
+def test_a_report(run: Run, launched: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.bin"
+    path.write_bytes(report_bytes(measurement=bytes.fromhex(launched), policy=0xB0000))
+    code, out, _ = run("explain", str(path), "--expect", BELIEVED)
+    assert code == 0
+    assert "? not verified: no certificates are given" in out
+    assert "allows debugging" in out
+    assert "  * vcpus: 9; expected: 4\n" in out
+    assert json.loads(run("explain", str(path), "--expect", BELIEVED, "-f", "json")[1])["report"]["measurement"]
+
+
+def test_a_launch_measurement(run: Run, blob: str, tik: str) -> None:
+    believed = json.dumps({"technology": "sev", "firmware": "sid/ovmf-generic/OVMF.fd"})
+    given = ("explain", blob, "--tik", tik, *SAID, "--expect", believed)
+    code, out, _ = run(*given)
+    assert code == 0
+    assert f"  * firmware: {AMDSEV}; expected: sid/ovmf-generic/OVMF.fd\n" in out
+    document = json.loads(run(*given, "-f", "json")[1])
+    assert document["launch_digest"] == document["explanations"][0]["launch_digest"]
+    assert f"launch digest  {document['launch_digest']}" in out
+    assert "the measurement is of this digest, under this TIK" in document["notes"]
+
+
+def test_stdin_is_read_once(run: Run, launched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(BELIEVED.encode())))
+    assert run("explain", launched, "--expect", "-")[0] == 0
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(launched.encode())))
+    assert run("explain", "-", "--expect", BELIEVED)[0] == 0
+    assert run("explain", "-", "--expect", "-")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("--expect", "{}"), 3, "technology"),
+        (("--expect", "{"), 3, ""),
+        (("--expect", "/nowhere"), 5, "/nowhere"),
+        (("--expect", "/"), 5, "not a regular file"),
+        (("--expect", '{"technology":"sev-snp","firmware":"nobody"}'), 2, "nobody"),
+        (("--expect", BELIEVED.replace("qemu-kvm-init2", "xen")), 2, "xen"),
+        (("--expect", BELIEVED.replace(":4", ":0")), 2, "0 vCPUs"),
+        (("--budget", "0"), 2, "finds nothing"),
+        (("--budget", "many"), 2, "not a number"),
+        (("--initrd", "/nowhere"), 5, "/nowhere"),
+        (("--kernel", "/nowhere"), 5, "/nowhere"),
+        (("--kernel", "/dev/zero"), 5, "/dev/zero"),
+        (("--firmware", "nobody"), 2, "nobody"),
+        (("--format", "csv"), 2, "csv"),
+        (("--catalog", "/nowhere"), 5, "/nowhere"),
+        (("--tik", "/etc/hostname"), 3, "TIK"),
+    ],
+)
+def test_what_cannot_be(run: Run, arguments: tuple[str, ...], code: int, part: str) -> None:
+    got, out, err = run("explain", NOWHERE, *arguments)
+    assert (got, out) == (code, "")
+    assert err.startswith("ldcat: error: ")
+    assert part in err
+    assert "Traceback" not in err
+    assert "internal error" not in err
+
+
+def test_a_damaged_catalog_explains_nothing(run: Run, small: Built, tmp_path: Path) -> None:
+    shutil.copytree(small.folder, tmp_path / "copy")
+    index = tmp_path / "copy/sev-snp/launch_digests.index"
+    index.write_bytes(index.read_bytes()[:-1] + b"x")
+    code, out, err = run("explain", NOWHERE, "--catalog", str(tmp_path / "copy"))
+    assert (code, out) == (4, "")
+    assert "build the catalog again" in err
+
+
+def test_too_many_files(run: Run, tmp_path: Path) -> None:
+    for number in range(MAX_FILES + 1):
+        (tmp_path / str(number)).touch()
+    code, _, err = run("explain", NOWHERE, "--kernel", str(tmp_path))
+    assert code == 2
+    assert "1001 files are more than 1000" in err
+
+
+def test_the_tik_is_nowhere_to_be_seen(small: Built, blob: str, tik: str) -> None:
+    shown = b""
+    for arguments in ([], ["-f", "json"], ["--expect", BELIEVED], ["--budget", "1"], ["--expect", "{"]):
+        command = [sys.executable, "-m", "catalog", "explain", blob, "--tik", tik, *SAID, *arguments]
+        environment = {**os.environ, "LDCAT_CATALOG": str(small.folder)}
+        done = subprocess.run(command, capture_output=True, env=environment, check=False)
+        assert done.stdout or done.stderr
+        shown += done.stdout + done.stderr
+    for secret in (TIK, TIK.hex().encode(), base64.b64encode(TIK).rstrip(b"=")):
+        assert secret not in shown

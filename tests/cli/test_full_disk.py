@@ -1,0 +1,95 @@
+"""No room for what a command writes: an error of its own, and nothing half-written that is said to be whole."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from catalog.audit.audit_rows import InputsSeen
+from catalog.build.builder import Built
+from tests.cli.test_errors import Run, run
+
+__all__ = ["run"]
+
+ROOT = Path(__file__).parent.parent.parent
+LDCAT = [sys.executable, "-m", "catalog"]
+
+
+def ended(folder: Path, room: int, *arguments: str, unbuffered: bool = False) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command that has so many bytes of room for each file."""
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1" if unbuffered else ""}
+    with (folder / "stdout").open("wb") as out:
+        done = subprocess.run(
+            [*LDCAT, *arguments],
+            env=environment,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+        )
+    return done.returncode, (folder / "stdout").read_text(), done.stderr
+
+
+@pytest.mark.parametrize("command", [("audit",), ("diff", "")])
+def test_a_disk_that_is_full_is_said_with_its_folder(small: Built, tmp_path: Path, command: tuple[str, ...]) -> None:
+    code, out, said = ended(tmp_path, 5000, command[0], *[str(small.folder)] * len(command))
+    assert (code, out) == (5, ""), said
+    error, hint = said.splitlines()
+    assert error.startswith(f"ldcat: error: {tmp_path}/ldcat-")
+    assert error.endswith(": files may not be so large here")
+    assert hint.startswith("ldcat: hint: make room there")
+    assert [path.name for path in tmp_path.iterdir()] == ["stdout"]
+
+
+@pytest.mark.parametrize("failure", [duckdb.IOException, duckdb.TransactionException, duckdb.FatalException])
+def test_a_disk_that_breaks_is_no_defect_of_ldcat(
+    run: Run, small: Built, monkeypatch: pytest.MonkeyPatch, failure: type[duckdb.Error]
+) -> None:
+    def broken(*_: object) -> None:
+        raise failure('IO Error: Could not write file "x": Input/output error\nand more')
+
+    monkeypatch.setattr(InputsSeen, "add", broken)
+    code, out, said = run("audit", str(small.folder), "-q")
+    assert (code, out) == (5, "")
+    assert said.startswith("ldcat: error: ")
+    assert said.endswith(': io error: could not write file "x": input/output error\n')
+
+
+@pytest.mark.parametrize(
+    "room", [1 << 10, 1 << 12, 10_000, 12_289, 1 << 14, 20_000, 1 << 15, 1 << 16, 1 << 18, 1 << 20]
+)
+def test_a_database_is_whole_or_an_error(small: Built, tmp_path: Path, room: int) -> None:
+    """DuckDB says nothing of what fails while a database is closed."""
+    path = tmp_path / "views.duckdb"
+    code, _, said = ended(tmp_path, room, "sql", "--catalog", str(small.folder), "--database", str(path))
+    assert path.exists() == (code == 0), said
+    if code:
+        assert (code, said.count("ldcat: error: ")) == (5, 1)
+    else:
+        with duckdb.connect(path, read_only=True) as connection:
+            counted = connection.execute("SELECT count(*) FROM launch_digests").fetchall()
+        assert counted == [(sum(entry.rows for entry in small.manifest.technologies.values()),)]
+
+
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("more", [(), ("--format", "json")])
+def test_what_is_printed_is_whole_or_an_error(
+    small: Built, tmp_path: Path, more: tuple[str, ...], unbuffered: bool
+) -> None:
+    """The system writes what it has room for, and says nothing: where Python does not buffer it goes on as if that
+    were all.
+    """
+    asked = ("lookup", str(small.example), "--catalog", str(small.folder), *more)
+    code, whole, _ = ended(tmp_path, 1 << 20, *asked, unbuffered=unbuffered)
+    assert (code, len(whole) > 100) == (0, True)
+    code, part, said = ended(tmp_path, 100, *asked, unbuffered=unbuffered)
+    assert part == whole[:100]
+    assert code == 5, said
+    assert said.startswith("ldcat: error: cannot write: file too large")

@@ -1,0 +1,166 @@
+"""Ctrl-C at any moment is one line and exit code 130; SIGTERM is what the shell expects of it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from catalog.build.builder import Built
+from tests.cli.test_errors import AMDSEV
+from tests.support.samples import ENDLESS, ONE_ROW, hear_interrupts, write_spec
+
+ROOT = Path(__file__).parents[2]
+SAID = b"ldcat: error: interrupted\n"
+
+AT_CALL = """
+import _signal, os, sys
+at, script, *arguments = sys.argv[1:]
+calls = 0
+def count(frame, event, _):  # of calls, from the first one that the script makes
+    global calls
+    calls += 1
+    if str(calls - 1) == at:
+        _signal.raise_signal(_signal.SIGINT)
+end = os._exit
+def told(code):
+    global at
+    sys.settrace(None)
+    if at == "exit":
+        at = "exits"
+        _signal.raise_signal(_signal.SIGINT)
+    if at == "never":
+        os.write(1, b"%d calls" % (calls - 2))  # of the script itself and of this one
+    end(code)
+os._exit = told
+sys.argv = [script, *arguments]
+program = compile(open(script).read(), script, "exec")
+sys.settrace(count)
+exec(program, {"__name__": "__main__"})
+"""
+"""Runs a script, interrupted at its call of that number, or as it exits; or never: then it says how many there are."""
+
+
+def interrupted_at(call: int | str, script: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-c", AT_CALL, str(call), str(ROOT / script), *arguments]
+    return subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
+        capture_output=True,
+        preexec_fn=hear_interrupts,
+    )
+
+
+def calls_of(script: str, *arguments: str) -> int:
+    done = interrupted_at("never", script, *arguments)
+    assert done.stderr == b""
+    return int(done.stdout.split()[-2])
+
+
+def checked(call: int | str, script: str, *arguments: str) -> None:
+    done = interrupted_at(call, script, *arguments)
+    assert (done.returncode, done.stderr) == (130, SAID), (call, arguments)
+
+
+@pytest.mark.parametrize("script", ["bin/ldcat", "catalog/__main__.py"])
+def test_an_interrupt_of_a_plain_lookup_is_one_line(small: Built, script: str) -> None:
+    arguments = ("lookup", str(small.example), "--catalog", str(small.folder), "--quiet")
+    total = calls_of(script, *arguments)
+    assert total > 500
+    for call in (1, 2, 3, *random.Random(1).sample(range(4, total - 50), 9)):
+        checked(call, script, *arguments)
+    checked("exit", script, *arguments)
+
+
+def test_an_interrupt_of_any_other_command_is_one_line(small: Built) -> None:
+    commands = (
+        ("lookup", str(small.example), "--catalog", str(small.folder), "--format", "json", "--quiet"),
+        ("measure", AMDSEV, "-t", "sev"),
+        ("sql", "FROM firmware", "--catalog", str(small.folder)),
+        ("--help",),
+    )
+    for number, arguments in enumerate(commands):
+        total = calls_of("bin/ldcat", *arguments)
+        assert total > 5000
+        for call in random.Random(number).sample(range(1, total - 500), 6):
+            checked(call, "bin/ldcat", *arguments)
+        checked("exit", "bin/ldcat", *arguments)
+
+
+def test_an_interrupted_build_changes_nothing(tmp_path: Path) -> None:
+    spec, out = write_spec(tmp_path, ONE_ROW), tmp_path / "catalog"
+    arguments = ("build", str(spec), "--out", str(out), "--quiet", "--processes", "1")
+    total = calls_of("bin/ldcat", *arguments)
+    before = (out / "manifest.json").read_bytes()
+    for call in random.Random(7).sample(range(1, total - 500), 8):
+        checked(call, "bin/ldcat", *arguments)
+        assert (out / "manifest.json").read_bytes() == before
+        assert {path.name for path in tmp_path.iterdir()} <= {"spec.toml", "catalog", ".catalog.ldcat-partial"}
+
+
+WORKER_AT_CALL = """
+import os, signal, sys
+if os.environ.get("LDCAT_TEST_PARENT") and os.getpid() != int(os.environ["LDCAT_TEST_PARENT"]):
+    calls = 0
+    def count(frame, event, _):
+        global calls
+        calls += 1
+        if calls == int(os.environ["LDCAT_TEST_CALL"]):
+            sys.settrace(None)
+            os.killpg(0, signal.SIGINT)  # as a terminal does
+    sys.settrace(count)
+else:
+    os.environ["LDCAT_TEST_PARENT"] = str(os.getpid())
+"""
+"""A sitecustomize.py: the worker processes of a build interrupt all of it as they start."""
+
+
+@pytest.mark.parametrize("call", [1, 500, 5000])
+def test_an_interrupt_while_workers_start_is_one_line(tmp_path: Path, call: int) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/sitecustomize.py").write_text(WORKER_AT_CALL)
+    spec = write_spec(tmp_path, ENDLESS)
+    done = subprocess.run(
+        [sys.executable, ROOT / "bin/ldcat", "build", spec, "-o", tmp_path / "catalog", "-q", "--processes", "2"],
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{tmp_path / 'site'}:{ROOT}",
+            "LDCAT_KERNELS": "python",
+            "LDCAT_TEST_CALL": str(call),
+        },
+        capture_output=True,
+        preexec_fn=hear_interrupts,
+        start_new_session=True,
+    )
+    assert (done.returncode, done.stderr) == (130, SAID)
+    assert not (tmp_path / "catalog").exists()
+
+
+def test_what_a_shell_runs_in_the_background_hears_no_interrupt() -> None:
+    command = [sys.executable, "-c", AT_CALL, "700", str(ROOT / "bin/ldcat"), "measure", AMDSEV, "-t", "sev"]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_sigterm_ends_a_build_as_a_shell_expects(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, ENDLESS)
+    out = str(tmp_path / "catalog")
+    command = [sys.executable, "-m", "catalog", "build", str(spec), "-o", out, "--processes", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # it measures now
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+    assert process.returncode == -signal.SIGTERM
+    assert rest == b""
+    assert not (tmp_path / "catalog").exists()

@@ -1,0 +1,182 @@
+"""No lookup shows a kernel that the row does not have, and no revocation is evaded by an index, whatever was signed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from catalog import Release
+from catalog.build.builder import Built
+from catalog.errors import VerificationFailed
+from catalog.fast.index import NONE
+from catalog.fast.plain_lookup import plain_lookup
+from catalog.log.records import RevokeRecord
+from catalog.state.places import checked, receipts
+from catalog.store import manifest
+from catalog.store.catalog import Catalog
+from catalog.store.index_check import check_index
+from catalog.web.current import Served
+from tests.cli.test_doctor_command import serving
+from tests.cli.test_errors import Run, run
+from tests.cli.test_published_lookup import Place, place
+from tests.cli.test_what_is_shown import with_kernel
+from tests.support.liars import Change, elsewhere, in_groups, in_manifest, lying
+from tests.verify.test_hosted_log import Host, host
+
+__all__ = ["host", "place", "run"]
+
+INDEX = "sev-snp/launch_digests.index"
+PARQUET = "sev-snp/launch_digests.parquet"
+
+
+def no_kernel(groups: list[list[int]]) -> None:
+    for group in groups:
+        group[2] = NONE
+
+
+LIES: dict[str, dict[str, Change]] = {
+    "another kernel": {INDEX: elsewhere(2)},
+    "no kernel": {INDEX: in_groups(no_kernel)},
+    "another firmware": {INDEX: elsewhere(1)},
+}
+HIDDEN: dict[str, dict[str, Change]] = {
+    "an index that fs-verity names, and SHA-256 does not": {
+        manifest.NAME: in_manifest(lambda text: text["files"][INDEX].update(fsverity="11" * 32))
+    },
+    "rows that fs-verity names": {
+        manifest.NAME: in_manifest(lambda text: text["files"][PARQUET].update(fsverity="11" * 32))
+    },
+    "names that fs-verity names": {
+        manifest.NAME: in_manifest(lambda text: text["files"][manifest.NAMES].update(fsverity="11" * 32))
+    },
+}
+
+Lie = Callable[[dict[str, Change]], Place]
+
+
+@pytest.fixture
+def lied(place: Place, small: Built, tmp_path: Path) -> Lie:
+    """A log whose publisher signed a lie, and the trust note of it."""
+
+    def published(changes: dict[str, Change]) -> Place:
+        (tmp_path / "lie").mkdir()
+        return Place(tmp_path / "lie", lying(small, tmp_path / "lie/catalog", changes), place.now)
+
+    return published
+
+
+@pytest.mark.parametrize("changes", [*LIES.values(), *HIDDEN.values()], ids=[*LIES, *HIDDEN])
+def test_no_lookup_of_a_release_shows_what_its_row_does_not_have(
+    run: Run, lied: Lie, small: Built, changes: dict[str, Change], tmp_path: Path
+) -> None:
+    """In none of its forms, and not the second time either."""
+    found, digest = lied(changes), with_kernel(small)
+    for _ in range(2):
+        for command in (
+            ("lookup", digest),
+            ("lookup", digest, "-f", "json"),
+            ("explain", digest),
+            ("sql", "SELECT 1"),
+            ("report", str(found.log), "--html", str(tmp_path / "page")),
+            ("site", str(found.log), "-o", str(tmp_path / "site")),
+        ):
+            asked = found.asked() if command[0] not in ("report", "site") else ("--trust", str(found.trust))
+            code, out, err = run(*command, *asked)
+            assert (code, out) == (4, ""), (command, err)
+            assert "index of" in err
+            assert "does not lead to its rows" in err
+        assert plain_lookup([digest, *found.asked()]) is None
+        with pytest.raises(VerificationFailed, match="does not lead to its rows"):
+            Release.open(found.log, found.trust)
+
+
+@pytest.mark.parametrize("changes", LIES.values(), ids=LIES)
+def test_nothing_is_served_that_its_row_does_not_have(
+    run: Run, lied: Lie, changes: dict[str, Change], tmp_path: Path
+) -> None:
+    found = lied(changes)
+    code, _, err = run("serve", str(found.log), "--trust", str(found.trust), "--listen", "127.0.0.1:0")
+    assert (code, "does not lead to its rows" in err) == (4, True)
+    with pytest.raises(VerificationFailed, match="does not lead to its rows"):
+        Served.of(Catalog.open(tmp_path / "lie/catalog"), None, None)
+
+
+@pytest.mark.parametrize("changes", LIES.values(), ids=LIES)
+def test_a_lookup_at_a_host_shows_what_the_row_has(
+    run: Run, lied: Lie, small: Built, host: Host, changes: dict[str, Change]
+) -> None:
+    found, digest = lied(changes), with_kernel(small)
+    right = json.loads(run("lookup", digest, "--catalog", str(small.folder), "-f", "json")[1])["matches"]
+    with serving(found.log, host) as port:
+        url = f"http://127.0.0.1:{port}/logs"
+        trust = ("--trust", str(found.trust))
+        code, out, err = run("lookup", digest, "--catalog", url, *trust, "-f", "json")
+        assert (code, json.loads(out)["matches"]) == (0, right), err
+        assert not [path for path in host.asked if path.endswith(manifest.INDEX) and "releases" in path]
+        with Release.open(url, found.trust) as opened:
+            assert [match.to_dict() for match in opened.lookup(digest)] == right
+
+
+@pytest.mark.parametrize("changes", LIES.values(), ids=LIES)
+def test_no_revocation_is_evaded_by_an_index(
+    run: Run, lied: Lie, small: Built, host: Host, changes: dict[str, Change]
+) -> None:
+    """Of a kernel, by its table, and of a firmware."""
+    found, digest = lied(changes), with_kernel(small)
+    first = json.loads(run("lookup", digest, "--catalog", str(small.folder), "-f", "json")[1])["matches"][0]
+    selector = {
+        "technology": "sev-snp",
+        "firmware_sha256": first["firmware"]["sha256"],
+        "kernel_hashes_sha256": first["kernel_hashes"]["table_sha256"],
+    }
+    found.publish(RevokeRecord(type="revoke", selector=selector, severity="revoked", reason="a leak"))
+    assert run("lookup", digest, *found.asked())[0] == 4
+    with serving(found.log, host) as port:
+        url = f"http://127.0.0.1:{port}/logs"
+        code, out, _ = run("lookup", digest, "--catalog", url, "--trust", str(found.trust))
+    assert (code, "revoked by its publisher: a leak" in out) == (7, True)
+
+
+def test_a_manifest_in_which_lines_say_something_else_is_refused(small: Built, tmp_path: Path) -> None:
+    """Of two entries the fast path would read the first, and whoever parses JSON the second."""
+    fake = lying(small, tmp_path / "twice", {})
+    path = fake.folder / manifest.NAME
+    text = path.read_text()
+    start = text.index(f'    "{INDEX}": {{\n')
+    path.write_text(text.replace('  "files": {\n', '  "files": {\n' + text[start : text.index("}", start) + 1] + ",\n"))
+    assert Catalog.open(fake.folder).manifest == Catalog.open(small.folder).manifest
+    check_index(Catalog.open(small.folder))
+    with pytest.raises(VerificationFailed, match="another form of the same JSON"):
+        check_index(Catalog.open(fake.folder))
+
+
+def test_an_index_is_checked_once_for_each_manifest(
+    run: Run, place: Place, small: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, sha256 = with_kernel(small), Catalog.open(small.folder).manifest_sha256
+    assert run("lookup", digest, *place.asked())[0] == 0
+    assert checked().know(sha256)
+    assert not receipts().know(sha256)
+    monkeypatch.setattr("catalog.store.index_check.index_faults", lambda _: iter(["checked again"]))
+    place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad"))
+    assert run("lookup", digest, *place.asked())[0] in (0, 7)
+    folder = checked().folder
+    assert folder is not None
+    (folder / sha256).unlink()
+    place.publish(RevokeRecord(type="revoke", selector={"vcpus": 2}, severity="revoked", reason="bad"))
+    assert run("lookup", digest, *place.asked())[0] == 4
+    receipts().keep(sha256)
+    assert run("lookup", digest, *place.asked())[0] in (0, 7)
+
+
+def test_nobody_signs_the_index_of_others_that_lies(run: Run, small: Built, tmp_path: Path, place: Place) -> None:
+    lying(small, tmp_path / "fake", LIES["another kernel"])
+    key = tmp_path / "key"
+    assert run("keygen", "example.com/other", "-o", str(key))[0] == 0
+    asked = ("publish", str(tmp_path / "fake"), "--log", str(tmp_path / "new"), "--key", str(key))
+    code, _, err = run(*asked)
+    assert (code, "does not lead to its rows" in err) == (4, True)
+    assert not (tmp_path / "new/checkpoint").exists()

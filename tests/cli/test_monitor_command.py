@@ -1,0 +1,232 @@
+"""`ldcat monitor`: what is new of a host's log; a fork leaves evidence; each failure has a code of its own."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.build.builder import Built
+from catalog.errors import VerificationFailed
+from catalog.log.records import RevokeRecord
+from catalog.net import static_host
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType
+from catalog.transparency.note import Note
+from tests.cli.test_doctor_command import serving
+from tests.cli.test_errors import Run, run
+from tests.cli.test_published_lookup import LOG, ORIGIN, Place, place
+from tests.support.logs import signed, signer
+
+__all__ = ["place", "run"]
+
+REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
+
+RESTORE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="restored", reason="good")
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(static_host, "_PAUSES", ())
+
+
+@pytest.fixture
+def url(place: Place) -> Iterator[str]:
+    """Where a host serves the log's folder."""
+    with serving(place.log) as port:
+        yield f"http://127.0.0.1:{port}/logs"
+
+
+class Look:
+    """Look once, as cron does."""
+
+    def __init__(self, run: Run, place: Place, url: str) -> None:
+        self._run, self._place, self._url = run, place, url
+
+    def __call__(self, code: int = 0, *more: str) -> dict[str, Any]:
+        arguments = ("monitor", self._url, "--trust", str(self._place.trust), "-f", "json", *more)
+        found, out, err = self._run(*arguments)
+        assert found == code, err
+        record: dict[str, Any] = json.loads(out)
+        assert (record["error"] is None) == (code == 0)
+        if code:
+            assert (record["error"]["exit_code"], record["change"]) == (code, None)
+            assert f"ldcat: error: {record['error']['message']}" in err
+        return record
+
+
+@pytest.fixture
+def look(run: Run, place: Place, url: str) -> Look:
+    return Look(run, place, url)
+
+
+def other_log(place: Place, small: Built, folder: Path) -> Place:
+    """Another log of the same name and key, whose first release was made at another time."""
+    folder.mkdir()
+    return Place(folder, small, place.now + 7)
+
+
+def replace_with(place: Place, other: Place) -> None:
+    shutil.rmtree(place.log)
+    shutil.copytree(other.log, place.log)
+
+
+def test_what_is_new_is_said_once(look: Look, place: Place, run: Run, url: str) -> None:
+    first = look()
+    assert (first["change"], first["size_before"], first["last_release"], first["releases"]) == ("first", None, 1, [])
+    assert (first["origin"], first["url"], first["signers"]) == (ORIGIN, url, [{"name": ORIGIN, "time": None}])
+    assert look()["change"] == "unchanged"
+    place.publish(REVOKE)
+    place.publish(RESTORE)
+    new = look()
+    assert (new["change"], new["size_before"], new["last_release"]) == ("new", first["size"], 3)
+    assert [(one["release"], one["revocations"]) for one in new["releases"]] == [
+        (2, [{"selector": {"vcpus": 3}, "severity": "revoked", "reason": "bad"}]),
+        (3, [{"selector": {"vcpus": 3}, "severity": "restored", "reason": "good"}]),
+    ]
+    assert look()["change"] == "unchanged"
+    place.publish(REVOKE)
+    code, out, err = run("monitor", url, "--trust", str(place.trust))
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == f"new  {ORIGIN} at {url}: {new['size'] + 2:,} leaves, {new['size']:,} before"
+    assert out.splitlines()[1].startswith(f"  release 4 is the last one; signed by {ORIGIN}; fresh for ")
+    assert out.splitlines()[3:] == ["    x revoked: vcpus 3: bad"]
+    assert run("monitor", url, "--trust", str(place.trust), "--quiet")[1:] == ("", "")
+    assert run("monitor", url, "--trust", str(place.trust), "-f", "csv")[0] == 2
+
+
+def evidence_of(error: dict[str, Any]) -> dict[str, bytes]:
+    folder = Path(error["message"].rpartition("both notes are kept in ")[2])
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_two_checkpoints_of_one_size(look: Look, place: Place, small: Built, tmp_path: Path) -> None:
+    look()
+    before = (place.log / "checkpoint").read_bytes()
+    replace_with(place, other_log(place, small, tmp_path / "other"))
+    for _ in range(2):  # it stays so
+        files = evidence_of(look(4, "--evidence", str(tmp_path / "evidence"))["error"])
+        assert files == {"before.note": before, "now.note": (place.log / "checkpoint").read_bytes()}
+    assert len(list((tmp_path / "evidence").iterdir())) == 1
+    checkpoints = []
+    for name in ("before.note", "now.note"):  # anyone who has the key of the log sees it
+        note = Note.parse(files[name])
+        note.verify([LOG.key])
+        checkpoints.append(Checkpoint.parse(note.text))
+    assert checkpoints[0].size == checkpoints[1].size
+    assert checkpoints[0].root != checkpoints[1].root
+
+
+def test_a_later_checkpoint_that_does_not_go_on(look: Look, place: Place, small: Built, tmp_path: Path) -> None:
+    look()
+    other = other_log(place, small, tmp_path / "other")
+    other.publish(REVOKE)
+    replace_with(place, other)
+    files = evidence_of(look(4)["error"])
+    before, now = (Checkpoint.parse(Note.parse(files[name]).text) for name in ("before.note", "now.note"))
+    prefix, *proof = map(base64.b64decode, files["proof.txt"].split())
+    merkle.verify_consistency(before.size, now.size, proof, prefix, now.root)
+    assert prefix != before.root  # so nothing makes the earlier one a part of the later one
+    with pytest.raises(VerificationFailed):
+        merkle.verify_consistency(before.size, now.size, proof, before.root, now.root)
+
+
+def test_a_log_that_was_rolled_back_and_one_that_comes_again(look: Look, place: Place, tmp_path: Path) -> None:
+    shutil.copytree(place.log, tmp_path / "old")
+    place.publish(REVOKE)
+    newer = look()
+    shutil.move(place.log, tmp_path / "new")
+    shutil.copytree(tmp_path / "old", place.log)
+    assert "there before" in look(9)["error"]["message"]
+    shutil.rmtree(place.log)
+    shutil.copytree(tmp_path / "new", place.log)
+    assert (look()["change"], look()["size"]) == ("unchanged", newer["size"])
+
+
+def test_damaged_tiles_are_no_fork(look: Look, place: Place, tmp_path: Path) -> None:
+    look()
+    place.publish(REVOKE)
+    for tile in (place.log / "tile/0").rglob("*"):
+        if tile.is_file():
+            data = bytearray(tile.read_bytes())
+            data[0] ^= 1
+            tile.write_bytes(data)
+    error = look(4, "--evidence", str(tmp_path / "evidence"))["error"]
+    assert "the tiles of" in error["message"]
+    assert not (tmp_path / "evidence").exists()
+
+
+def test_nobody_vouches_for_it_any_more(look: Look, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    look()
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.0 + 86400 * 2)
+    assert "nobody vouches" in look(8)["error"]["message"]
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.0 + 10**8)
+    assert "expired" in look(4)["error"]["message"]
+
+
+def test_signed_by_somebody_else(look: Look, place: Place) -> None:
+    note = Note.parse((place.log / "checkpoint").read_bytes())
+    (place.log / "checkpoint").write_bytes(bytes(Note(note.text, ())) + "— nobody.example AAAAAAAA\n".encode())
+    look(6)
+    (place.log / "checkpoint").write_bytes(b"<html>")
+    look(3)
+    (place.log / "checkpoint").unlink()
+    assert "status 404" in look(5)["error"]["message"]
+
+
+def test_a_fork_counts_before_the_quorum_does(look: Look, place: Place, small: Built, tmp_path: Path) -> None:
+    """Else whoever shows a fork only has to take the witnesses away."""
+    look()
+    head = place.trust.read_text().partition("\n\n")[0]
+    witness = signer("witness.example", SignatureType.COSIGNATURE_ML_DSA_44)
+    policy = f"log {LOG.key}\nwitness w {witness.key}\nquorum w\n"
+    place.trust.write_bytes(bytes(signed(f"{head}\n\n{policy}", signer("root.example"))))
+    replace_with(place, other_log(place, small, tmp_path / "other"))
+    assert "a fork" in look(4)["error"]["message"]
+    (tmp_path / "state/ldcat/watched").rename(tmp_path / "forgotten")
+    look(6)
+
+
+def test_again_and_again(
+    run: Run, place: Place, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 1:
+            place.publish(REVOKE)
+        elif len(slept) == 2:
+            shutil.rmtree(place.log)
+        else:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("catalog.cli.commands.monitor.time.sleep", sleep)
+    code, out, err = run("monitor", url, "--trust", str(place.trust), "--every", "60", "-f", "jsonl")
+    assert code == 130
+    assert [json.loads(line)["change"] for line in out.splitlines()] == ["first", "new", None]
+    assert slept == [60, 60, 60]
+    assert "is answered with status 404" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("ftp://example.com/",), 2, "only https is"),
+        (("https://user:secret@example.com/",), 2, "a user name or a password"),
+        (("/a/folder",), 2, "is no URL"),
+        (("http://127.0.0.1:9/logs",), 5, "does not answer"),
+        (("http://127.0.0.1:9/logs", "--every", "soon"), 2, "is not a number"),
+    ],
+)
+def test_what_cannot_be(run: Run, place: Place, arguments: tuple[str, ...], code: int, part: str) -> None:
+    found, _, err = run("monitor", *arguments, "--trust", str(place.trust))
+    assert (found, part in err) == (code, True), err
+    assert "secret" not in err
+    assert run("monitor", arguments[0])[0] == 2

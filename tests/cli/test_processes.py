@@ -1,0 +1,146 @@
+"""The command as a process: entry points, standard input, pipes and signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from catalog.build.builder import Built
+from catalog.cli import main
+from tests.cli.test_errors import AMDSEV
+from tests.support.samples import ENDLESS, ONE_ROW, bare_image, hear_interrupts, write_spec
+
+ROOT = Path(__file__).parent.parent.parent
+LDCAT = [sys.executable, "-m", "catalog"]
+
+
+def test_a_digest_from_standard_input(small: Built) -> None:
+    example = small.manifest and small.example
+    command = [*LDCAT, "lookup", "-", "--catalog", str(small.folder), "--format", "json"]
+    done = subprocess.run(command, input=f"{example}\n", check=True, capture_output=True, text=True, cwd=ROOT)
+    assert json.loads(done.stdout)["found"] is True
+
+
+def test_a_batch_from_standard_input() -> None:
+    line = json.dumps({"technology": "sev", "firmware": AMDSEV})
+    done = subprocess.run(
+        [*LDCAT, "measure", "--batch", "-"], input=line, check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    assert json.loads(done.stdout)["launch_digest"].startswith("3e4fd0b3")
+
+
+def test_build_catalog_py_is_ldcat_build(tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, ONE_ROW)
+    command = [sys.executable, "build_catalog.py", str(spec), "-o", str(tmp_path / "made")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == f"{tmp_path / 'made'}\n"
+    assert (tmp_path / "made/manifest.json").is_file()
+
+
+def test_the_default_catalog_has_its_place(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
+    environment.pop("LDCAT_CATALOG", None)
+    done = subprocess.run([*LDCAT, "lookup", "0" * 64], env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 5
+    assert f"no catalog at {tmp_path / 'ldcat/catalog'}" in done.stderr
+    assert "ldcat: hint: make one with: ldcat build" in done.stderr
+
+
+def test_a_reader_that_goes_away(small: Built) -> None:
+    command = [*LDCAT, "sql", "FROM configurations", "--catalog", str(small.folder), "--format", "jsonl"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert errors == b""
+    assert process.returncode in (0, 141)  # 0 where all of it was in the pipe already
+
+
+@pytest.mark.parametrize("kernels", ["", "python"])
+def test_an_interrupt_is_exit_code_130(tmp_path: Path, kernels: str) -> None:
+    spec = write_spec(tmp_path, ENDLESS)
+    command = [*LDCAT, "build", str(spec), "--out", str(tmp_path / "catalog"), "--processes", "2"]
+    environment = {**os.environ, "LDCAT_KERNELS": kernels}
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        preexec_fn=hear_interrupts,
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # "ldcat: N launch digests": it measures now
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert rest == b"ldcat: error: interrupted\n"
+    assert list(tmp_path.iterdir()) == [spec]
+
+
+def test_colours_are_for_terminals_that_want_them(small: Built) -> None:
+    command = [*LDCAT, "sql", "FROM firmware", "--catalog", str(small.folder)]
+    environment = {**os.environ, "NO_COLOR": "1", "FORCE_COLOR": ""}
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, cwd=ROOT)
+    assert b"\x1b" not in done.stdout
+
+
+def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*LDCAT, *arguments], env={**os.environ, **environment}, capture_output=True, cwd=ROOT)
+
+
+def test_a_terminal_without_the_characters(small: Built) -> None:
+    done = _run("sql", "SELECT 'é' AS e", "-f", "csv", "--catalog", str(small.folder), PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, b"e\n\\xe9\n")
+
+
+def test_a_full_disk_behind_standard_output() -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [*LDCAT, "measure", AMDSEV, "-t", "sev"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=ROOT)
+    assert done.returncode == 5
+    assert done.stderr == b"ldcat: error: cannot write: no space left on device\n"
+
+
+def test_an_image_through_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "bare.fd").write_bytes(bare_image())
+    command = f"cat {tmp_path / 'bare.fd'} | {sys.executable} -m catalog inspect /dev/stdin --format json"
+    done = subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True, cwd=ROOT)
+    assert json.loads(done.stdout)["guid_table"] != []
+
+
+def test_closed_streams_change_no_exit_code(small: Built, tmp_path: Path) -> None:
+    lookup = f"{sys.executable} -m catalog lookup {small.example} --catalog {small.folder}"
+    for command, code in (
+        (f"{lookup} >&-", 0),
+        (f"{lookup} 2>&-", 0),
+        (f"{sys.executable} -m catalog lookup zz 2>/dev/full", 3),
+        (f"{sys.executable} -m catalog lookup zz 2>&-", 3),
+        (f"{sys.executable} -m catalog lookup - --catalog {small.folder} <&-", 3),
+        (f"{sys.executable} -m catalog measure --batch - <&-", 0),
+        (f"{sys.executable} -m catalog --version >&-", 0),
+    ):
+        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, cwd=ROOT)
+        assert (done.returncode, b"Traceback" in done.stderr) == (code, False), command
+
+
+def test_a_command_loads_what_it_needs() -> None:
+    modules = {path.stem.replace("_", "-") for path in (ROOT / "catalog/cli/commands").glob("[a-z]*.py")}
+    assert modules == set(main._COMMANDS)
+    program = (
+        "import sys; from catalog.cli import main; code = main.run(sys.argv[1:]); "
+        "heavy = {'pyarrow', 'duckdb', 'jinja2', 'cryptography'} & sys.modules.keys(); sys.exit(f'{code} {heavy}')"
+    )
+    for arguments in (["measure", "sid/ovmf-amdsev/OVMF.amdsev.fd", "-t", "sev"], ["vmsa", "build", "--help"]):
+        done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=ROOT)
+        assert done.stderr == "0 set()\n"

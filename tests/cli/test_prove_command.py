@@ -1,0 +1,139 @@
+"""`ldcat prove`, `verify-proof` and `trust`: a guest owner checks a digest with a proof and a trust note alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.build.builder import Built
+from tests.cli.test_errors import NOWHERE, Run, run
+from tests.support.attestation_builder import report_bytes
+
+__all__ = ["run"]
+
+ORIGIN = "example.com/digests"
+
+
+@pytest.fixture
+def digest(small: Built) -> str:
+    found: bytes = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py()
+    return found.hex()
+
+
+@pytest.fixture
+def place(run: Run, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with keys, a log and a trust note."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    log_key = run("keygen", ORIGIN, "-o", str(tmp_path / "log.key"))[1].strip()
+    roots = [run("keygen", f"root.example/{r}", "-o", str(tmp_path / r), "--for", "root")[1].strip() for r in "abc"]
+    (tmp_path / "policy").write_text("".join(f"log {key}\n" for key in log_key.splitlines()) + "quorum none\n")
+    assert run("publish", str(small.folder), "--log", str(tmp_path / "log"), "--key", str(tmp_path / "log.key"))[0] == 0
+    named = [part for role, key in zip("abc", roots, strict=True) for part in ("--root", f"{role}={key}")]
+    for version in ("1", "2"):
+        made = run(
+            "trust", "init", "--policy", str(tmp_path / "policy"), *named, "--threshold", "2", "--version", version
+        )
+        (tmp_path / "text").write_text(made[1])
+        for root in "ab":
+            code, out, err = run("trust", "sign", str(tmp_path / "text"), "--key", str(tmp_path / root))
+            assert (code, err) == (0, "")
+            (tmp_path / "text").write_text(out)
+        (tmp_path / "text").rename(tmp_path / f"trust.{version}")
+    return tmp_path
+
+
+def test_from_a_digest_to_a_match(run: Run, place: Path, digest: str) -> None:
+    code, out, err = run("prove", digest, "--log", str(place / "log"))
+    assert code == 0
+    (place / "proof").write_text(out.splitlines()[0] + "\n")
+    verify = ("verify-proof", str(place / "proof"), "--trust", str(place / "trust.1"))
+    code, out, err = run(*verify)
+    assert (code, err) == (0, "")
+    assert out.startswith("match\n")
+    assert digest in out
+    (place / "report").write_bytes(report_bytes(measurement=bytes.fromhex(digest)))
+    code, out, _ = run(*verify, "--report", str(place / "report"), "-f", "json")
+    assert (code, json.loads(out)["outcome"]) == (0, "match")
+    assert "trusted" not in out
+    assert run(*verify, "--report", NOWHERE)[0] == 1
+    (place / "bad").write_text((place / "proof").read_text().replace("index", "Index"))
+    assert run("verify-proof", str(place / "bad"), *verify[2:])[0] == 4
+
+
+def test_the_same_by_hand(run: Run, place: Path, digest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything on stdout is a script, with the verdict as a comment in it."""
+    monkeypatch.setenv("TMPDIR", str(place))
+    (place / "proof").write_text(run("prove", digest, "--log", str(place / "log"))[1].splitlines()[0] + "\n")
+    verify = ("verify-proof", str(place / "proof"), "--trust", str(place / "trust.1"), "--show")
+    code, out, err = run(*verify)
+    assert (code, err) == (0, "")
+    assert out.startswith("# match\n#   why ")
+    done = subprocess.run(["sh"], input=out, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Signature Verified Successfully" in done.stdout
+    assert subprocess.run(["sh"], input=out.replace(digest, NOWHERE), capture_output=True, text=True).returncode != 0
+    code, out, _ = run(*verify, "--report", NOWHERE)
+    assert (code, subprocess.run(["sh"], input=out, capture_output=True, text=True).returncode) == (1, 1)
+    code, out, err = run(*verify, "-f", "json")
+    assert (code, out) == (2, "")
+
+
+def test_a_digest_that_the_log_lacks(run: Run, place: Path) -> None:
+    code, out, err = run("prove", NOWHERE, "--log", str(place / "log"))
+    assert (code, out) == (1, "")
+    assert err.startswith("ldcat: note: no configuration")
+
+
+def test_trust_notes(run: Run, place: Path) -> None:
+    code, out, _ = run("trust", "show", str(place / "trust.1"), "-f", "json")
+    assert code == 0
+    assert (json.loads(out)["version"], list(json.loads(out)["roots"])) == (1, ["a", "b", "c"])
+    assert run("trust", "check", str(place / "trust.1"), str(place / "trust.2"))[1] == "version 2 follows version 1\n"
+    code, out, _ = run("trust", "check", str(place / "trust.2"), str(place / "trust.1"))
+    assert (code, out) == (4, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("prove", NOWHERE, "--log", "{tmp}"), 5, "no log at"),
+        (("prove", "xyz", "--log", "{tmp}/log"), 3, "not a launch digest"),
+        (("verify-proof", "{tmp}/nowhere", "--trust", "{tmp}/trust.1"), 5, "nowhere"),
+        (("verify-proof", "{tmp}/policy", "--trust", "{tmp}/policy"), 3, "a note is"),
+        (("trust", "init", "--policy", "{tmp}/policy", "--root", "a", "--threshold", "1"), 2, "is no root key"),
+        (("trust", "init", "--policy", "{tmp}/policy", "--root", "a=b", "--threshold", "1"), 3, "verifier key"),
+        (("trust", "sign", "{tmp}/policy", "--key", "{tmp}/a"), 3, "trust note"),
+        (("trust", "sign", "{tmp}/trust.1", "--key", "{tmp}/policy"), 5, "not its owner's alone"),
+        (("trust", "show", "{tmp}/log/checkpoint"), 3, "trust note"),
+    ],
+)
+def test_what_cannot_be(run: Run, place: Path, arguments: tuple[str, ...], code: int, part: str) -> None:
+    got, out, err = run(*(argument.format(tmp=place) for argument in arguments))
+    assert (got, out) == (code, "")
+    assert part in err
+    assert "internal error" not in err
+
+
+def test_a_threshold_of_all_roots_is_refused(run: Run, place: Path) -> None:
+    keys = [line.split()[2] for line in (place / "trust.1").read_text().splitlines() if line.startswith("root ")]
+    named = ("--root", f"a={keys[0]}", "--root", f"b={keys[1]}")
+    code, _, err = run("trust", "init", "--policy", str(place / "policy"), *named, "--threshold", "2")
+    assert code == 2
+    assert "cannot be met once one is lost" in err
+
+
+def test_a_trust_note_is_shown_key_by_key(run: Run, place: Path) -> None:
+    code, out, err = run("trust", "show", str(place / "trust.1"))
+    assert (code, err) == (0, "")
+    keys = json.loads(run("trust", "show", str(place / "trust.1"), "-f", "json")[1])
+    for role, key in keys["roots"].items():
+        name, key_id, _ = key.split("+")[:3]
+        assert re.search(rf"root {role} +{re.escape(name)}\+{key_id} \(Ed25519\)\n", out)
+    assert len(re.findall(r"  log  .*\((Ed25519|ML-DSA-44 cosignature)\)\n", out)) == 2
+    assert re.search(r"  expires +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\n", out)
+    assert re.search(r"  threshold +2 of 3 roots\n", out)

@@ -1,0 +1,63 @@
+"""`ldcat rebuild`: recompute a log and vouch for it, on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from catalog.build.builder import Built
+from catalog.transparency.keys import VerifierKey
+from catalog.transparency.note import Note
+from tests.audit.test_rebuild import forged, one_digest
+from tests.cli.test_errors import Run, run
+from tests.cli.test_published_lookup import Place, place
+
+__all__ = ["place", "run"]
+
+
+def asked(place: Place, *more: str) -> tuple[str, ...]:
+    return ("rebuild", "--log", str(place.log), "--trust", str(place.trust), *more)
+
+
+def test_it_is_recomputed_and_then_cosigned(run: Run, place: Place, tmp_path: Path) -> None:
+    keys = run("keygen", "rebuilder.example", "--for", "witness", "-o", str(tmp_path / "key"))[1].splitlines()
+    before = (place.log / "checkpoint").read_bytes()
+    code, out, err = run(*asked(place))
+    assert (code, err) == (0, "")
+    assert "every launch digest was recomputed, and is the same" in out
+    assert (place.log / "checkpoint").read_bytes() == before
+    code, out, err = run(*asked(place, "--cosign", "--key", str(tmp_path / "key"), "-f", "json"))
+    record = json.loads(out)
+    assert (code, err, record["same"], record["differences"]) == (0, "", True, [])
+    assert record["cosigned"]["signatures"] == 2
+    note = Note.parse((place.log / "checkpoint").read_bytes())
+    assert {by.key.name for by in note.verify(list(map(VerifierKey.parse, keys)))} == {"rebuilder.example"}
+    assert bytes(note).startswith(before)
+
+
+def test_what_differs_is_not_cosigned(run: Run, place: Place, small: Built, tmp_path: Path) -> None:
+    run("keygen", "rebuilder.example", "--for", "witness", "-o", str(tmp_path / "key"))
+    wrong = forged(small, tmp_path / "forged", {"sev/launch_digests.parquet": one_digest})
+    other = Place(tmp_path / "other", wrong, 1_800_000_000)
+    before = (other.log / "checkpoint").read_bytes()
+    code, out, err = run(*asked(other, "--cosign", "--key", str(tmp_path / "key")))
+    assert code == 4
+    assert f"launch_digest {bytes(32).hex()}" in out
+    assert "error: what the log says is not what comes out" in err
+    assert (other.log / "checkpoint").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "part"),
+    [
+        (("--cosign",), 2, "--cosign needs a key"),
+        (("-f", "csv"), 2, "no csv form"),
+        (("--cosign", "--key", "/nowhere"), 5, "/nowhere"),
+    ],
+)
+def test_what_cannot_be(run: Run, place: Place, more: tuple[str, ...], code: int, part: str) -> None:
+    found, out, err = run(*asked(place, *more))
+    assert (found, out) == (code, "")
+    assert part in err

@@ -1,0 +1,162 @@
+"""Shortages: no room on the disk, and no memory, are errors of their own, of every command, and never a defect."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from catalog.build.builder import Built
+from catalog.cli import main
+from catalog.errors import DiskFull, OutOfMemory, shortage
+from tests.cli.test_errors import Run, run
+from tests.cli.test_published_lookup import Place, place
+from tests.fast.test_plain_lookup import digest_of
+
+__all__ = ["place", "run"]
+
+ROOT = Path(__file__).parents[2]
+
+
+def limited(*arguments: str, cwd: Path, **limits: int) -> subprocess.CompletedProcess[str]:
+    """A command line in a process of its own, under limits of the system."""
+
+    def limit() -> None:
+        for name, value in limits.items():
+            resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+
+    command = [sys.executable, "-m", "catalog", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(cwd), "XDG_STATE_HOME": str(cwd / "state")}
+    return subprocess.run(
+        command, cwd=cwd, env=environment, preexec_fn=limit, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("size", [0, 1 << 12, 1 << 13])
+def test_a_database_that_has_no_room_says_so_and_the_old_one_stays(small: Built, tmp_path: Path, size: int) -> None:
+    (tmp_path / "old.duckdb").write_bytes(b"an old one")
+    for name in ("x.duckdb", "old.duckdb"):
+        found = limited("sql", "--catalog", str(small.folder), "--database", name, cwd=tmp_path, FSIZE=size)
+        assert (found.returncode, found.stdout) == (5, "")
+        assert found.stderr.startswith(f"ldcat: error: {name}: files may not be so large here\n")
+    assert (tmp_path / "old.duckdb").read_bytes() == b"an old one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old.duckdb"]
+
+
+@pytest.mark.parametrize("size", [0, 1 << 9, 1 << 12])
+def test_a_build_that_has_no_room_says_so_and_leaves_nothing(small: Built, tmp_path: Path, size: int) -> None:
+    arguments = ("build", str(small.folder.parent / "spec.toml"), "-o", "catalog", "-q", "--processes", "1")
+    found = limited(*arguments, cwd=tmp_path, FSIZE=size)
+    assert (found.returncode, found.stdout) == (5, ""), found.stderr
+    assert "files may not be so large here" in found.stderr
+    assert not [path.name for path in tmp_path.iterdir() if path.name != "state"]
+
+
+def test_a_publish_that_has_no_room_says_so_and_publishes_nothing(small: Built, tmp_path: Path) -> None:
+    assert limited("keygen", "example.com/log", "-o", "key", cwd=tmp_path).returncode == 0
+    arguments = ("publish", str(small.folder), "--log", "log", "--key", "key")
+    found = limited(*arguments, cwd=tmp_path, FSIZE=1 << 12)
+    assert found.returncode == 5, found.stderr
+    assert "files may not be so large here" in found.stderr
+    assert not (tmp_path / "log/checkpoint").exists()
+    assert not list((tmp_path / "log").rglob(".*.partial"))
+    assert limited(*arguments, cwd=tmp_path).returncode == 0
+
+
+def test_keygen_that_has_no_room_leaves_no_key(tmp_path: Path) -> None:
+    found = limited("keygen", "example.com/log", "-o", "key", cwd=tmp_path, FSIZE=100)
+    assert (found.returncode, found.stdout) == (5, "")
+    assert found.stderr.startswith("ldcat: error: key: files may not be so large here\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_device_is_no_defect(run: Run, small: Built, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "catalog", "lookup", digest_of(small), "--catalog", str(small.folder)]
+    for more in ([], ["--format", "json"]):
+        with Path("/dev/full").open("wb") as full:
+            found = subprocess.run([*command, *more], stdout=full, stderr=subprocess.PIPE, check=False, cwd=ROOT)
+        assert (found.returncode, found.stderr) == (5, b"ldcat: error: cannot write: no space left on device\n")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_state_that_has_no_room_is_said(
+    run: Run, place: Place, small: Built, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("catalog.files.writer.os.fsync", full)
+    code, out, err = run("lookup", digest_of(small), *place.asked())
+    assert (code, out) == (5, "")
+    assert "hint: make room there" in err
+    assert "defect" not in err
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (MemoryError(), 13),
+        (pa.ArrowMemoryError("malloc of size 17 failed"), 13),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), 13),
+        (OSError(errno.ENOMEM, "Cannot allocate memory", "file"), 13),
+        (duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block"), 13),
+        (RuntimeError("can't start new thread"), 13),
+        (duckdb.OutOfMemoryException("Out of Memory Error: failed to offload data block"), 5),
+        (duckdb.IOException('IO Error: Could not write file "x": No space left on device'), 5),
+        (sqlite3.OperationalError("database or disk is full"), 5),
+        (OSError(errno.ENOSPC, "No space left on device", "file"), 5),
+        (RuntimeError("another"), 70),
+        (duckdb.IOException("another"), 70),
+    ],
+)
+def test_wherever_a_shortage_comes_up_it_is_no_defect(
+    run: Run, small: Built, monkeypatch: pytest.MonkeyPatch, failure: Exception, code: int
+) -> None:
+    def failing(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(main, "app_of", failing)
+    found, out, err = run("lookup", "00")
+    assert (found, out, "defect" in err) == (code, "", code == 70)
+    if code != 70:
+        assert isinstance(shortage(failure, "x"), OutOfMemory if code == 13 else DiskFull)
+        assert "hint: " in err
+
+
+def test_a_query_that_needs_too_much_says_so(run: Run, small: Built) -> None:
+    query = "SET memory_limit='20MB'"
+    assert run("sql", query, "--catalog", str(small.folder))[0] == 2  # nobody may say how much
+    found = limited(
+        "sql",
+        "SELECT list(repeat('x', 100000) || range) FROM range(10000000)",
+        "--catalog",
+        str(small.folder),
+        cwd=small.folder.parent,
+        AS=3 << 30,
+    )
+    assert (found.returncode, found.stdout) == (13, ""), found.stderr
+    assert "the query: memory is out" in found.stderr
+
+
+@pytest.mark.parametrize("command", [("lookup",), ("audit",), ("sql", "FROM configurations")])
+def test_memory_that_is_out_is_never_a_defect(small: Built, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Less and less of it: each time there is an answer, or it is said."""
+    arguments = {
+        "lookup": ("lookup", digest_of(small), "--format", "json", "--catalog", str(small.folder)),
+        "audit": ("audit", str(small.folder), "-q"),
+        "sql": ("sql", "FROM configurations", "--catalog", str(small.folder)),
+    }[command[0]]
+    codes = set()
+    for megabytes in (400, 200, 130, 100, 80):
+        found = limited(*arguments, cwd=tmp_path, AS=megabytes << 20)
+        codes.add(found.returncode)
+        assert "defect" not in found.stderr, (megabytes, found.stderr)
+    assert 70 not in codes

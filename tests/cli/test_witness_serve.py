@@ -1,0 +1,270 @@
+"""`ldcat witness serve`: a process that many ask at once, that some misuse, and that is ended in every way."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from catalog.publish.key_files import KeyPair, new_key, write_keys
+from catalog.transparency.keys import SignatureType, VerifierKey
+from catalog.transparency.note import Note
+from catalog.transparency.witness import MAX_REQUEST, parse_cosignatures
+from tests.cli.test_errors import Run, run
+from tests.support.witnesses import SECONDS, Running, witness
+from tests.transparency.test_witness import LOG, ORIGIN, SIZES, consistent, request, root
+
+__all__ = ["run"]
+
+KINDS = (SignatureType.COSIGNATURE_ED25519, SignatureType.COSIGNATURE_ML_DSA_44)
+HASH = hashlib.sha256(ORIGIN.encode()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[KeyPair]:
+    return [new_key("w.example", kind) for kind in KINDS]
+
+
+@pytest.fixture
+def keys(pairs: list[KeyPair]) -> list[VerifierKey]:
+    return [pair.key for pair in pairs]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, pairs: list[KeyPair]) -> Path:
+    """Of a witness that was never started."""
+    write_keys(tmp_path / "key", pairs, None)
+    (tmp_path / "logs").write_text(f"log {LOG.key}\nquorum none\n")
+    return tmp_path
+
+
+@pytest.fixture
+def running(folder: Path) -> Iterator[Running]:
+    with witness(folder, "--create") as found:
+        yield found
+
+
+def test_what_is_asked_is_answered_and_remembered(folder: Path, keys: list[VerifierKey]) -> None:
+    with witness(folder, "--create") as running:
+        assert running.request("GET", f"/{HASH}/checkpoint")[0] == 404
+        asked = request(0, 10)
+        status, body, kind = running.add_checkpoint(bytes(asked))
+        assert (status, kind) == (200, "text/plain; charset=utf-8")
+        assert len(parse_cosignatures(body, asked.note.text, keys)) == 2
+        assert running.add_checkpoint(bytes(request(0, 24))) == (409, b"10\n", "text/x.tlog.size")
+        assert running.add_checkpoint(bytes(request(10, 24, tree=1)))[0] == 422
+        assert running.add_checkpoint(bytes(request(24, 10)))[0] == 400
+        assert running.add_checkpoint(bytes(request(10, 24)).replace(b"example.com/log\n", b"x\n"))[0] == 404
+        assert running.add_checkpoint(bytes(request(10, 24)).replace(b"\n24\n", b"\n23\n"))[0] == 403
+        assert running.request("GET", "/add-checkpoint")[0] == 405
+        assert running.request("POST", "/add-checkpoint/", bytes(asked))[0] == 404
+        status, body, _ = running.request("GET", f"/{HASH}/checkpoint")
+        assert status == 200
+        assert len(Note.parse(body).verify([LOG.key, *keys])) == 3
+        assert running.stop() == (0, "")
+    with witness(folder) as again:
+        assert again.add_checkpoint(bytes(request(0, 24)))[:2] == (409, b"10\n")
+        assert again.add_checkpoint(bytes(request(10, 24)))[0] == 200
+        assert again.stop(signal.SIGINT) == (0, "")
+
+
+def test_many_ask_at_once(running: Running, keys: list[VerifierKey]) -> None:
+    """Eight ask for both forks of a log: what is cosigned is of one of them, and each step was taken once."""
+    cosigned: list[tuple[int, int, int]] = []
+
+    def climb(number: int) -> None:
+        tree, old = number % 2, 0
+        for new in range(1, SIZES + 1):
+            while old <= new:
+                asked = request(old, new, tree)
+                status, body, _ = running.add_checkpoint(bytes(asked))
+                if status == 409:
+                    old = int(body)
+                    continue
+                if status == 200:
+                    assert parse_cosignatures(body, asked.note.text, keys)
+                    cosigned.append((old, new, tree))
+                    old = new
+                break
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(climb, range(8)))
+    assert consistent([(new, root(tree, new)) for _, new, tree in cosigned])
+    grown = sorted((old, new) for old, new, _ in cosigned if old < new)
+    assert [old for old, _ in grown] == [0, *(new for _, new in grown[:-1])]
+    assert grown[-1][1] == SIZES
+
+
+def test_killed_at_any_moment(folder: Path) -> None:
+    """kill -9 of the server under way: what it cosigned, the next one knows."""
+    answered = [0]
+    for number in range(3):
+        with witness(folder, *(() if number else ("--create",))) as running:
+            size = int(running.add_checkpoint(bytes(request(23, SIZES)))[1])  # which it never is
+            assert size in (answered[-1], answered[-1] + 1)
+            some = threading.Event()
+
+            def climb(running: Running = running, size: int = size, some: threading.Event = some) -> None:
+                with suppress(OSError, HTTPException):
+                    for asked in range(1000):
+                        new = min(size + 1, SIZES - 2)
+                        assert running.add_checkpoint(bytes(request(size, new)))[0] == 200
+                        answered.append(size := new)
+                        if asked == 2:
+                            some.set()
+
+            thread = threading.Thread(target=climb)
+            thread.start()
+            assert some.wait(SECONDS)
+            running.process.kill()
+            thread.join(SECONDS)
+    assert answered == sorted(answered)
+
+
+def send(running: Running, data: bytes) -> socket.socket:
+    parts = urlsplit(running.url)
+    connection = socket.create_connection((parts.hostname, parts.port), SECONDS)
+    connection.sendall(data)
+    return connection
+
+
+HEAD = b"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\n"
+
+
+def test_who_misuses_it_keeps_nobody_out(running: Running) -> None:
+    slow = [
+        HEAD,
+        HEAD + b"Content-Length: 100\r\n\r\nold",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nold",
+        b"P",
+        b"",
+    ]
+    waiting = [send(running, data) for data in slow * 20]
+    for data, status in (
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc" + bytes(500), b"400"),  # as a TLS client begins
+        (b"GET / HTTP/1.1\r\n" + b"X: " + b"x" * (1 << 17) + b"\r\n\r\n", b"400"),
+        (b"nonsense\r\n\r\n", b"400"),
+        (HEAD + b"Content-Length: -1\r\n\r\n", b"400"),
+        (HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", b"400"),
+        (HEAD + b"Content-Length: 3\r\nConnection: close\r\n\r\nold", b"400"),
+        (HEAD + b"Content-Length: 100000000\r\n\r\n" + bytes(MAX_REQUEST + 1), b"413"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n20000\r\n" + bytes(MAX_REQUEST + 1), b"413"),
+    ):
+        with send(running, data) as connection:
+            answer = connection.recv(1000)
+        assert answer.split(b" ")[1] == status, data[:80]
+        assert b"Traceback" not in answer
+        assert b"server:" not in answer.lower()
+    assert running.add_checkpoint(bytes(request(0, 10)))[0] == 200
+    for connection in waiting:
+        connection.close()
+    assert running.add_checkpoint(bytes(request(10, 24)))[0] == 200
+    assert running.stop() == (0, "")
+
+
+def test_who_is_slow_is_sent_away(folder: Path) -> None:
+    shorter = (
+        "from catalog.web import server, witness_app\nserver.CONNECTION_SECONDS = 0.3; witness_app.BODY_SECONDS = 0.2\n"
+    )
+    with witness(folder, "--create", prelude=shorter) as running:
+        with send(running, HEAD + b"Content-Length: 100\r\n\r\nold") as connection:
+            assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
+        for data in (b"", b"P", HEAD, b"GET /x HTTP/1.1\r\nHost: w\r\n\r\n"):
+            with send(running, data) as connection:
+                while connection.recv(1000):  # until it is closed
+                    pass
+        assert running.stop() == (0, "")
+
+
+def test_there_are_only_so_many_connections(folder: Path) -> None:
+    asking = b"GET /x HTTP/1.1\r\nHost: w\r\n\r\n"
+    with witness(folder, "--create", prelude="from catalog.web import server\nserver.MAX_CONNECTIONS = 2") as running:
+        with send(running, b"P"), send(running, b"P"), suppress(ConnectionResetError), send(running, asking) as third:
+            assert third.recv(100) == b""
+        answer = b""
+        while not answer:  # until it is noticed that the two have gone
+            with suppress(OSError), send(running, asking) as connection:
+                answer = connection.recv(100)
+        assert answer.startswith(b"HTTP/1.1 404 ")
+
+
+def test_what_breaks_is_said_here_and_not_there(folder: Path, running: Running) -> None:
+    assert running.add_checkpoint(bytes(request(0, 10)))[0] == 200
+    (folder / "db").write_bytes(b"no database at all\n" * 300)
+    assert running.add_checkpoint(bytes(request(10, 24))) == (
+        500,
+        b"the witness cannot answer now\n",
+        "text/plain; charset=utf-8",
+    )
+    code, said = running.stop()
+    assert code == 0
+    assert said.startswith(f"ldcat: error: {folder}/db is no database of a witness, or damaged")
+    assert "Traceback" not in said
+
+
+def test_a_defect_is_one_line(folder: Path) -> None:
+    broken = (
+        "from catalog.transparency.witness import Witness\n"
+        "Witness.add_checkpoint = lambda *arguments: 1 / 0  # type: ignore\n"
+    )
+    with witness(folder, "--create", prelude=broken) as running:
+        assert running.add_checkpoint(bytes(request(0, 10)))[:2] == (500, b"the witness cannot answer now\n")
+        code, said = running.stop()
+    assert code == 0
+    assert said.splitlines()[0] == "ldcat: error: internal error: ZeroDivisionError: division by zero"
+    assert len(said.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("--listen", "127.0.0.1"), 2, "no address to listen at"),
+        (("--listen", ":8080"), 2, "no address to listen at"),
+        (("--listen", "127.0.0.1:65536"), 2, "no address to listen at"),
+        (("--listen", "a..b:0"), 5, "cannot listen at a..b:0"),
+        (("--listen", "192.0.2.1:0"), 5, "cannot listen at 192.0.2.1:0"),
+        (("--listen", "127.0.0.1:{busy}"), 5, "cannot listen at 127.0.0.1"),
+        (("--logs", "{tmp}/nowhere"), 5, "nowhere"),
+        (("--logs", "{tmp}/key"), 3, "trust policy"),
+        (("--logs", "{tmp}/none"), 2, "no log to witness"),
+        (("--key", "{tmp}/log"), 2, "keys of cosignatures"),
+        (("--key", "{tmp}/nowhere"), 5, "nowhere"),
+        (("--db", "{tmp}/none", "--create"), 2, "there already"),
+        (("--db", "{tmp}/none"), 3, "no database of a witness, or damaged"),
+        ((), 5, "no database of a witness"),
+    ],
+)
+def test_what_cannot_be(run: Run, folder: Path, arguments: tuple[str, ...], code: int, part: str) -> None:
+    (folder / "none").write_text("quorum none\n")
+    write_keys(folder / "log", [new_key(ORIGIN, SignatureType.ED25519)], None)
+    given = {"--key": "{tmp}/key", "--logs": "{tmp}/logs", "--db": "{tmp}/db", "--listen": "127.0.0.1:0"}
+    given |= dict(zip(arguments[::2], arguments[1::2], strict=False))
+    flags = [name for name in arguments if name == "--create"]
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        places = {"tmp": str(folder), "busy": busy.getsockname()[1]}
+        options = [part.format(**places) for pair in given.items() for part in pair]
+        got, out, err = run("witness", "serve", *options, *flags)
+    assert (got, out) == (code, "")
+    assert err.startswith("ldcat: error: ")
+    assert part in err
+    assert "internal error" not in err
+    assert not (folder / "db").exists()
+
+
+@pytest.mark.parametrize("module", ["uvicorn", "starlette"])
+def test_without_the_extra(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    places = ("--key", f"{folder}/key", "--logs", f"{folder}/logs", "--db", f"{folder}/db", "--listen", "127.0.0.1:0")
+    code, out, err = run("witness", "serve", *places, "--create")
+    assert (code, out) == (2, "")
+    assert err == f"ldcat: error: to serve, {module} is needed\nldcat: hint: pip install 'ldcat[serve]'\n"

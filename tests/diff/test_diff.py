@@ -1,0 +1,175 @@
+"""Diff: every row that differs and no other, told apart by why, and said in few words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.build import generation
+from catalog.build.builder import Built
+from catalog.diff.diff import CHANGE_COLUMNS, Diff, diff
+from catalog.diff.row_changes import INPUTS
+from catalog.errors import MalformedRecord, VerificationFailed
+from catalog.store import manifest
+from catalog.store.catalog import Catalog
+from tests.audit.test_rebuild import another_profile, forged, one_digest
+from tests.support.samples import SMALL, bare_image, build, write_inputs, write_spec
+
+SNP = "sev-snp/launch_digests.parquet"
+Rows = dict[tuple[Any, ...], bytes]
+
+
+def compared(old: Built, new: Built) -> tuple[Diff, list[dict[str, Any]]]:
+    with diff(Catalog.open(old.folder), Catalog.open(new.folder), lambda _: None) as (found, rows):
+        return found, list(rows)
+
+
+def rows_of(built: Built) -> Rows:
+    """Digests by technology and inputs."""
+    found: Rows = {}
+    for technology, entry in built.manifest.technologies.items():
+        for name in manifest.part_names(technology, entry.parts):
+            for row in pq.read_table(built.folder / name).to_pylist():
+                found[technology, *(row[column] for column in INPUTS)] = row["launch_digest"]
+    return found
+
+
+def expected(old: Rows, new: Rows) -> list[dict[str, Any]]:
+    """By definition."""
+
+    def changes() -> Iterator[tuple[Any, ...]]:
+        for inputs in {*old, *new}:
+            before, after = old.get(inputs), new.get(inputs)
+            if before != after:
+                change = "added" if before is None else "withdrawn" if after is None else "rule-changed"
+                yield change, *inputs, before, after, None
+
+    def plain(value: Any) -> Any:
+        return value.hex() if isinstance(value, bytes) else value
+
+    return [dict(zip(CHANGE_COLUMNS, map(plain, change), strict=True)) for change in changes()]
+
+
+def by_text(rows: list[dict[str, Any]]) -> list[str]:
+    return sorted(map(repr, rows))
+
+
+def made(folder: Path, spec: str) -> Built:
+    return build(write_spec(write_inputs(folder / "inputs"), spec), folder / "catalog")
+
+
+def lines(found: Diff) -> list[str]:
+    assert [(one.change, one.technology, one.names) for one in found.groups] == sorted(
+        (one.change, one.technology, one.names) for one in found.groups
+    )
+    return sorted(f"{one.change} {one.technology} {one.names}: {one.summary(found.kernels)}" for one in found.groups)
+
+
+def changed(built: Built, folder: Path, changes: dict[str, Callable[[Path], None]]) -> Built:
+    """A catalog with some files changed, under a manifest that is written as manifests are."""
+    made = forged(built, folder, changes)
+    path = folder / manifest.NAME
+    path.write_bytes(manifest.parse_manifest(path.read_bytes()).to_json())
+    return made
+
+
+def test_nothing_differs(small: Built) -> None:
+    found, rows = compared(small, small)
+    assert (found.same, rows, found.components, found.groups, found.why()) == (True, [], [], [], None)
+    assert {name: count for name, count in found.counts.items() if count} == {"unchanged": len(rows_of(small))}
+
+
+@pytest.mark.parametrize(("old_part", "new_part"), [(1 << 21, 1 << 21), (1 << 21, 8), (8, 1 << 21), (16, 4)])
+def test_every_row_that_differs_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old_part: int, new_part: int
+) -> None:
+    monkeypatch.setattr(generation, "ROWS_PER_PART", old_part)
+    old = made(tmp_path / "old", SMALL)
+    monkeypatch.setattr(generation, "ROWS_PER_PART", new_part)
+    spec = SMALL.replace('sev_features = [1, 0x21]\nvcpus = ["1-3"]', 'sev_features = [1, 5]\nvcpus = ["2-6"]')
+    new = made(tmp_path / "new", spec.replace('"bare.fd"', '"whole.fd"').replace("quiet nr", "loud nr"))
+    found, rows = compared(old, new)
+    assert by_text(rows) == by_text(expected(rows_of(old), rows_of(new)))
+    assert found.counts["unchanged"] == len(rows_of(old).items() & rows_of(new).items()) > 0
+    assert sum(found.counts.values()) - found.counts["unchanged"] == len(rows)
+    axes = {(one.kind, one.change, one.what) for one in found.components if one.kind.startswith("sev-snp ")}
+    assert axes == {
+        ("sev-snp sev_features", "gone", "0x21"),
+        ("sev-snp sev_features", "added", "0x5"),
+        ("sev-snp vCPU counts", "gone", "1"),
+        ("sev-snp vCPU counts", "added", "4-6"),
+    }
+    parts = [one.manifest.technologies["sev-snp"].parts for one in (old, new)]
+    assert (parts[0] == parts[1]) is (old_part == new_part)
+
+
+def test_what_is_new_is_said_in_few_words(tmp_path: Path, small: Built) -> None:
+    before, snp = SMALL.split("[technologies.sev-snp]")
+    wider = f"{before}[technologies.sev-snp]" + snp.replace('"1-3"', '"1-3", "5-8"')
+    found, _ = compared(small, made(tmp_path / "wider", wider))
+    twins = "('twin.fd', 'whole.fd')"
+    assert lines(found) == [f"added sev-snp {twins}: 80 digests; only vCPU counts 5-8 are new"]
+    assert [one.to_dict() for one in found.components] == [
+        {"kind": "sev-snp vCPU counts", "name": "", "change": "added", "what": "5-8"}
+    ]
+    back, _ = compared(made(tmp_path / "again", wider), small)
+    assert lines(back) == [f"withdrawn sev-snp {twins}: 80 digests; only vCPU counts 5-8 are gone"]
+    start, _, rest = before.partition("[[kernel_hashes.define]]")
+    less = start.replace(', "bare.fd"', "").replace(', "mine"', "") + rest.partition('nr_cpus=2"\n')[2]
+    fewer = made(tmp_path / "fewer", f"{less}[technologies.sev-snp]{snp}")
+    found, _ = compared(fewer, small)
+    assert [(one.kind, one.name, one.change) for one in found.components] == [
+        ("firmware", "bare.fd", "added"),
+        ("kernel hashes", "mine", "added"),
+    ]
+    assert lines(found) == [
+        "added sev ('bare.fd',): 1 digest, all that there is of it",
+        f"added sev {twins}: 1 digest; only kernel hashes mine are new",
+        "added sev-es ('bare.fd',): 3 digests, all that there is of it",
+        f"added sev-es {twins}: 3 digests; only kernel hashes mine are new",
+        f"added sev-snp {twins}: 30 digests; only kernel hashes mine are new",
+    ]
+
+
+def test_another_digest_of_the_same_inputs_is_another_rule(small: Built, tmp_path: Path) -> None:
+    found, rows = compared(small, changed(small, tmp_path / "silent", {SNP: one_digest}))
+    assert (found.counts["rule-changed"], found.counts["added"], found.counts["withdrawn"]) == (1, 0, 0)
+    assert [(row["change"], row["new_digest"]) for row in rows] == [("rule-changed", "00" * 48)]
+    assert found.why() == "nothing that the catalogs say explains it"
+    assert lines(found) == ["rule-changed sev-snp ('twin.fd', 'whole.fd'): 1 digest, of the same inputs"]
+    profile = f"{manifest.VMM_FOLDER}/qemu-kvm-init2.toml"
+    said, _ = compared(small, changed(small, tmp_path / "said", {SNP: one_digest, profile: another_profile}))
+    assert "VMM profile qemu-kvm-init2: revision " in (said.why() or "")
+    assert [(one.kind, one.change) for one in said.components] == [("VMM profile", "changed")]
+
+
+def test_another_image_under_the_same_name_is_no_other_rule(tmp_path: Path, small: Built) -> None:
+    image = write_inputs(tmp_path / "other")
+    (image / "bare.fd").write_bytes(bare_image(seed=9))
+    found, _ = compared(small, build(write_spec(image, SMALL), tmp_path / "catalog"))
+    assert found.counts["rule-changed"] == 0
+    assert [(one.kind, one.name, one.change) for one in found.components] == [("firmware", "bare.fd", "changed")]
+    assert "SHA-256 " in found.components[0].what
+    assert found.counts["added"] == found.counts["withdrawn"] == 4
+
+
+def test_distinguished_digests_are_not_compared(small: Built, tmp_path: Path) -> None:
+    few = SMALL.replace("[technologies.sev-snp]", "[technologies.sev-snp]\ndistinguished_bits = 2")
+    found, rows = compared(small, made(tmp_path, few))
+    assert (found.uncompared, rows) == (["sev-snp"], [])
+
+
+def test_damage_is_no_difference(small: Built, tmp_path: Path) -> None:
+    copy = changed(small, tmp_path / "copy", {})
+    path = copy.folder / SNP
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(VerificationFailed, match="is not the file its manifest names"):
+        compared(small, copy)
+    no_table = changed(small, tmp_path / "table", {SNP: lambda path: pq.write_table(pa.table({"a": [1]}), path)})
+    with pytest.raises(MalformedRecord, match="is not a table of sev-snp"):
+        compared(small, no_table)

@@ -1,0 +1,139 @@
+"""Parting: every launch update is a stop, the first that differs is where the lines fork, and the reason names it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from catalog.abi.vcpu import VcpuSignature
+from catalog.ask.measure import Workbench, request_of
+from catalog.build.builder import Built
+from catalog.explain.baseline import Near, known_of
+from catalog.explain.divergence import Parting, Stop
+from catalog.explain.search_space import Choice
+from catalog.launch.technology import technology_named
+from catalog.store.catalog import Catalog
+from tests.explain.test_explain import BELIEVED, ES, ES_LAUNCHED, LAUNCHED, ask, believed, digest_of, line
+
+
+def parted(launched: dict[str, Any], nears: list[Near]) -> Parting | None:
+    """Of the only explanation; checks that its stops are the launch updates."""
+    explanation = ask(digest_of(**launched), nears)
+    (candidate,) = explanation.hits
+    found = explanation.parting(candidate)
+    if found:
+        segments = technology_named(launched["technology"]).segments(
+            candidate.firmware.value.component, candidate.point()
+        )
+        updates = sum(len(segment.updates) * segment.repeat for segment in segments)
+        assert times(found.shared) + times(found.found) + times(found.after) == updates + 1  # and the firmware
+    return found
+
+
+def times(stops: Sequence[Stop]) -> int:
+    return sum(stop.times for stop in stops)
+
+
+FIRST = {
+    "vcpus": "vCPUs: 4 were expected, not 1024",
+    "vmm": "page type at 0x800000: ZERO was expected, not UNMEASURED",
+    "sev_features": "sev_features: 0x1 was expected, not 0x229",
+    "vcpu_signature": "rdx: 0xa00f11 was expected, not 0xa10f11",
+    "kernel_hashes": "kernel hashes: another command line",
+    "firmware": "firmware SHA-256: 6a3e8f438ad7269f (sid/ovmf-generic/OVMF.fd) was expected, not 3e4fd0b3fe3b2dbe "
+    "(sid/ovmf-amdsev/OVMF.amdsev.fd)",
+}
+ORDER = ("firmware", "vmm", "kernel_hashes", "vcpu_signature", "sev_features", "vcpus")
+"""Of what is launched."""
+
+
+@pytest.mark.parametrize("axes", [axes for count in range(3) for axes in combinations(LAUNCHED, count)])
+def test_the_first_difference_is_the_reason(axes: tuple[str, ...]) -> None:
+    launched = dict(BELIEVED)
+    for axis in axes:
+        launched |= {"vmm": "gce-v1"} if axis == "vmm" else LAUNCHED[axis]
+    found = parted(launched, believed())
+    if not axes:
+        assert found is None
+        return
+    assert found is not None
+    first = min(axes, key=ORDER.index)
+    assert found.reasons[0] == FIRST[first]
+    also = {"vcpu_signature", "sev_features"} <= set(axes)  # both are in one page
+    assert len(found.reasons) == 1 + also
+    assert bool(found.shared) == (first != "firmware")
+
+
+def test_pages_in_another_order() -> None:
+    found = parted({**BELIEVED, "vmm": "ec2-2026"}, believed())
+    assert found
+    assert found.reasons == ["order: what is at 0x80e000 was expected next, not at 0x80f000"]
+    assert [stop.what for stop in found.shared][-1] == "SNP_SECRETS, 1 SECRETS page"
+
+
+def test_fewer_vcpus_and_more() -> None:
+    more = parted({**BELIEVED, "vcpus": 7}, believed())
+    assert more
+    assert (more.expected, [stop.text() for stop in more.found]) == ([], ["3 times VMSA of an AP"])
+    fewer = parted({**BELIEVED, "vcpus": 1}, believed())
+    assert fewer
+    assert ([stop.text() for stop in fewer.expected], fewer.found) == (["3 times VMSA of an AP"], [])
+    assert fewer.shared[-1].text() == "VMSA of the BSP"
+
+
+def test_what_both_end_with_is_said_once() -> None:
+    found = parted({**BELIEVED, **LAUNCHED["kernel_hashes"]}, believed())
+    assert found
+    assert [stop.text() for stop in found.after] == ["VMSA of the BSP", "3 times VMSA of an AP"]
+    assert [stop.text() for stop in found.expected] == [stop.text() for stop in found.found]
+
+
+def test_no_kernel_where_one_was_expected() -> None:
+    none = dict.fromkeys(("kernel_sha256", "initrd_sha256", "append"))
+    found = parted({**BELIEVED, **none}, believed())
+    assert found
+    assert found.reasons == ["kernel hashes: some were expected, not none"]
+    assert found.found[0].what == "SNP_KERNEL_HASHES, 1 ZERO page"
+
+
+@pytest.mark.parametrize("axis", ES_LAUNCHED)
+def test_sev_es_measures_no_address(axis: str) -> None:
+    launched = {**BELIEVED, **ES, **ES_LAUNCHED[axis]}
+    found = parted(launched, believed(**ES))
+    if axis == "technology":
+        assert found is None
+        return
+    assert found is not None
+    stops = [*found.shared, *found.expected, *found.found, *found.after]
+    assert {stop.gpa for stop in stops} == {None}
+    if axis == "vmm":
+        assert "mxcsr: 0x0 was expected, not 0x1f80" in found.reasons
+
+
+def test_another_name_of_the_same_image_is_no_difference(small: Built) -> None:
+    """Of near images the one with the same bytes is what was expected, not the first."""
+    catalog = Catalog.open(small.folder)
+    known = known_of(catalog)
+    builds = {build.name: build for build in known.builds}
+    no_kernel = {"kernel_sha256": None, "initrd_sha256": None, "append": None}
+    launched = {**BELIEVED, **no_kernel, "firmware": "twin.fd", "vcpus": 7}
+    digest = Workbench(builds).measure(request_of(line(**launched))).digest
+    near = Near(
+        source="test",
+        technologies=["sev-snp"],
+        firmware=[builds["bare.fd"], builds["whole.fd"]],
+        kernels=[None],
+        vmms=["qemu-kvm-init2"],
+        signatures=[VcpuSignature(0xA00F11)],
+        sev_features=[1],
+        vcpus=[4],
+    )
+    explanation = ask(digest, [near], catalog)
+    (candidate,) = explanation.hits
+    found = explanation.parting(replace(candidate, firmware=Choice(builds["twin.fd"], "twin.fd")))
+    assert found
+    assert found.reasons == ["vCPUs: 4 were expected, not 7"]

@@ -1,0 +1,338 @@
+"""Explain: whatever differs from what is expected, on one axis or on two, is found and named, and nothing else is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.launch_measure import MeasureContext, launch_measurement
+from catalog.abi.report import AttestationReport
+from catalog.ask.answer import Proofs
+from catalog.ask.evidence import Evidence, LaunchMeasureData
+from catalog.ask.measure import Workbench, request_of
+from catalog.build.builder import Built
+from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
+from catalog.explain.baseline import Near, expectation, known_of, near_of_catalog, near_of_default, near_of_given
+from catalog.explain.explain import explain
+from catalog.explain.explanation import Explanation
+from catalog.launch.native.paths import PYTHON, Kernels, choose
+from catalog.store.catalog import Catalog
+from catalog.work.engine import local_engine
+from tests.support.attestation_builder import report_bytes
+from tests.support.samples import whole_image
+
+TIK = bytes(range(100, 116))
+KERNEL, INITRD = hashlib.sha256(b"my kernel").hexdigest(), hashlib.sha256(b"my initrd").hexdigest()
+
+DIFFERS = "nothing that differs from the expectation on at most {}, within these values, has this digest"
+
+BELIEVED: dict[str, Any] = {
+    "technology": "sev-snp",
+    "firmware": "sid/ovmf-generic/OVMF.fd",
+    "vmm": "qemu-kvm-init2",
+    "vcpus": 4,
+    "vcpu_type": "EPYC-Milan",
+    "sev_features": 1,
+    "kernel_sha256": KERNEL,
+    "initrd_sha256": INITRD,
+    "append": "console=ttyS0 ro",
+}
+LAUNCHED: dict[str, dict[str, Any]] = {
+    "vcpus": {"vcpus": 1024},
+    "vmm": {"vmm": "ec2-2026"},
+    "sev_features": {"sev_features": 0x229},
+    "vcpu_signature": {"vcpu_type": None, "vcpu_signature": 0xA10F11},
+    "kernel_hashes": {"append": "console=ttyS0 ro\n"},
+    "firmware": {"firmware": "sid/ovmf-amdsev/OVMF.amdsev.fd"},
+}
+"""What is launched instead, axis by axis."""
+
+ES = {"technology": "sev-es", "sev_features": 0, "vmm": "qemu-kvm-legacy"}
+ES_LAUNCHED = {
+    **LAUNCHED,
+    "vmm": {"vmm": "qemu-kvm-init2"},
+    "sev_features": {"sev_features": 0x20},
+    "technology": {"technology": "sev"},
+}
+
+
+def line(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()
+
+
+def digest_of(**fields: Any) -> LaunchDigest:
+    known = known_of(None)
+    return Workbench({build.name: build for build in known.builds}).measure(request_of(line(**fields))).digest
+
+
+def ask(
+    value: LaunchDigest | AttestationReport | LaunchMeasureData,
+    nears: Sequence[Near],
+    catalog: Catalog | None = None,
+    *,
+    paths: Kernels | None = None,
+    budget: int = 10_000_000,
+    **candidates: Any,
+) -> Explanation:
+    chosen = paths or choose(None)
+    proofs = Proofs(tik=TIK if isinstance(value, LaunchMeasureData) else None)
+    known = known_of(catalog, **candidates)
+    with local_engine(2, threads=chosen.compiled) as engine:
+        evidence = Evidence("of a test", value)
+        return explain(
+            evidence, nears, known, proofs=proofs, engine=engine, kernels=chosen, budget=budget, begin=unseen
+        )
+
+
+def unseen(_what: str, _size: int) -> Callable[[int], None]:
+    return lambda _count: None
+
+
+def believed(**changes: Any) -> list[Near]:
+    return [expectation(line(**{**BELIEVED, **changes}), known_of(None))]
+
+
+def differing(explanation: Explanation) -> set[str]:
+    """The axes on which what was found differs from what was believed."""
+    (hit,) = explanation.to_dict()["explanations"]
+    return {difference["axis"] for difference in hit["differs"]}
+
+
+@pytest.mark.parametrize("axes", [axes for count in range(3) for axes in combinations(LAUNCHED, count)])
+def test_what_differs_from_what_is_believed_is_named(axes: tuple[str, ...]) -> None:
+    launched = dict(BELIEVED)
+    for axis in axes:
+        launched |= LAUNCHED[axis]
+    if launched["vmm"].startswith("ec2"):  # measures the signature of no vCPU type
+        axes = tuple(axis for axis in axes if axis != "vcpu_signature")
+    explanation = ask(digest_of(**launched), believed())
+    assert differing(explanation) == set(axes)
+    (hit,) = explanation.to_dict()["explanations"]
+    assert hit["launch_digest"] == digest_of(**launched).hex()
+    assert hit["vcpus"] == launched["vcpus"]
+    assert explanation.to_dict()["compared_with"] == "expectation"
+
+
+@pytest.mark.parametrize("axes", [axes for count in range(1, 3) for axes in combinations(ES_LAUNCHED, count)])
+def test_so_it_is_with_sev_es_and_its_launch_measurements(axes: tuple[str, ...]) -> None:
+    launched = {**BELIEVED, **ES}
+    for axis in axes:
+        launched |= ES_LAUNCHED[axis]
+    if launched["technology"] == "sev":  # measures no vCPU
+        axes = tuple(axis for axis in axes if axis in ("technology", "firmware", "kernel_hashes"))
+    digest = digest_of(**launched)
+    assert differing(ask(digest, believed(**ES))) == set(axes)
+    policy = 1 if launched["technology"] == "sev" else 5
+    assert differing(ask(measurement_of(digest, policy), believed(**ES))) == set(axes)
+
+
+def measurement_of(digest: LaunchDigest, policy: int) -> LaunchMeasureData:
+    context = MeasureContext(api_major=1, api_minor=55, build_id=40, policy=policy, nonce=bytes(16))
+    return LaunchMeasureData(launch_measurement(TIK, context, digest), bytes(16), 1, 55, 40, policy)
+
+
+def test_a_policy_says_which_technology_it_is() -> None:
+    digest = digest_of(**{**BELIEVED, **ES})
+    explanation = ask(measurement_of(digest, 1), believed(**ES), budget=1000)
+    assert not explanation.hits  # the digest is of SEV-ES, and the policy of a guest without
+    assert explanation.searches[0].space.possible == {"sev"}
+
+
+def test_what_differs_from_a_catalog(small: Built) -> None:
+    catalog = Catalog.open(small.folder)
+    builds = {build.name: build for build in known_of(catalog).builds}
+    near = near_of_catalog(catalog, ["sev-snp"])
+    kernel, initrd = (hashlib.sha256(blob).hexdigest() for blob in (b"a kernel", b"an initrd"))
+    own = {"firmware": "whole.fd", "kernel_sha256": kernel, "initrd_sha256": initrd, "append": "quiet nr_cpus=2"}
+    changed = {**LAUNCHED, "kernel_hashes": {"append": '"quiet nr_cpus=2"'}, "vmm": {"vmm": "gce-v1"}}
+    for axes in ((axis,) for axis in changed), combinations(changed, 2):
+        for chosen in axes:
+            differs: set[str] = set(chosen)
+            launched = {**BELIEVED, **own, "vcpus": 2}
+            for axis in differs:
+                launched |= changed[axis]
+            if launched["vmm"] == "gce-v1":
+                differs -= {"vcpu_signature"}  # it measures that of no vCPU type
+            digest = Workbench(builds).measure(request_of(line(**launched))).digest
+            assert differing(ask(digest, [near], catalog)) == differs
+
+
+def test_a_wholly_other_configuration_that_a_catalog_has_is_compared_with_the_expectation(small: Built) -> None:
+    catalog = Catalog.open(small.folder)
+    near = near_of_catalog(catalog, ["sev", "sev-es"])
+    fields = {"technology": "sev-es", "firmware": "whole.fd", "vmm": "qemu-kvm-legacy", "vcpus": 2}
+    builds = {build.name: build for build in known_of(catalog).builds}
+    digest = Workbench(builds).measure(request_of(line(**fields, vcpu_type="EPYC-Milan"))).digest
+    other = expectation(line(**{**BELIEVED, "vcpu_type": "EPYC-Genoa"}), known_of(catalog))
+    explanation = ask(digest, [other, near], catalog)
+    assert differing(explanation) == {
+        "vcpus", "vmm", "vcpu_signature", "kernel_hashes", "firmware", "technology"
+    }  # fmt: skip
+    record = explanation.to_dict()
+    assert record["compared_with"] == "expectation"
+    assert [search["from"] for search in record["searched"]] == ["expectation", "catalog"]
+    assert record["searched"][0]["not_excluded"] == []
+
+
+def test_no_catalog_is_needed() -> None:
+    digest = digest_of(**{**BELIEVED, "kernel_sha256": None, "initrd_sha256": None, "append": None, "vcpus": 300})
+    explanation = ask(digest, [near_of_default(["sev-snp"])])
+    assert differing(explanation) == {"vcpus"}
+    assert explanation.compared_with == "embedded default"
+
+
+def test_the_host_that_a_report_names_is_tried_first() -> None:
+    odd = {**BELIEVED, "vcpu_type": None, "vcpu_signature": 0xA00F1F}
+    raw = bytearray(report_bytes(measurement=digest_of(**odd).value))
+    raw[0x188:0x18B] = bytes((0x19, 0x01, 0xF))  # CPUID_FAM_ID, _MOD_ID, _STEP
+    explanation = ask(AttestationReport.parse(bytes(raw)), believed())
+    assert differing(explanation) == {"vcpu_signature"}
+    assert "the host's, as the report says" in explanation.to_dict()["explanations"][0]["differs"][0]["found"]
+    assert not ask(digest_of(**odd), believed(), budget=10_000).hits
+
+
+def test_candidates_of_the_user(tmp_path: Path) -> None:
+    (tmp_path / "mine.fd").write_bytes(whole_image(seed=77))
+    (tmp_path / "kernels").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "kernels" / name).write_bytes(name.encode())
+    (tmp_path / "initrd").write_bytes(b"rd")
+    mine: dict[str, Any] = {
+        "firmware": [str(tmp_path / "mine.fd")],
+        "kernels": [tmp_path / "kernels"],
+        "initrds": [tmp_path / "initrd"],
+        "appends": ["first", "second"],
+    }
+    sha256 = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("one", "two", "rd")}
+    launched = {**BELIEVED, "kernel_sha256": sha256["two"], "initrd_sha256": sha256["rd"], "append": "second"}
+    assert differing(ask(digest_of(**launched), believed(), **mine)) == {"kernel_hashes"}
+    assert not ask(digest_of(**launched), believed(), budget=200_000).hits
+    quoted = {**launched, "append": "'second'"}
+    assert differing(ask(digest_of(**quoted), believed(), **mine)) == {"kernel_hashes"}
+    other = {**launched, "firmware": str(tmp_path / "mine.fd")}
+    explanation = ask(digest_of(**other), believed(), **mine)
+    assert differing(explanation) == {"kernel_hashes", "firmware"}
+    image = hashlib.sha256((tmp_path / "mine.fd").read_bytes()).hexdigest()
+    assert explanation.to_dict()["explanations"][0]["firmware_sha256"] == image
+
+
+def parts_of(explanation: Explanation) -> list[str]:
+    (hit,) = explanation.to_dict()["explanations"]
+    (difference,) = hit["differs"]
+    assert difference["axis"] == "kernel_hashes"
+    parts: list[str] = difference["parts"]
+    return parts
+
+
+def test_one_part_of_a_kernel_is_named(tmp_path: Path) -> None:
+    for name in ("vmlinuz", "initrd"):
+        (tmp_path / name).write_bytes(name.encode())
+    sha256 = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("vmlinuz", "initrd")}
+    kernel, initrd = {"kernel_sha256": sha256["vmlinuz"]}, {"initrd_sha256": sha256["initrd"]}
+    mine: dict[str, Any] = {"kernels": [tmp_path / "vmlinuz"], "initrds": [tmp_path / "initrd"], "appends": ["mine"]}
+    for changes, parts in (
+        (kernel, ["kernel"]),
+        (initrd, ["initrd"]),
+        ({"append": "mine"}, ["command line"]),
+        (kernel | initrd, ["kernel", "initrd"]),
+        (initrd | {"append": "mine"}, ["initrd", "command line"]),
+        ({"append": "console=ttyS0 ro\n"}, ["command line"]),
+    ):
+        assert parts_of(ask(digest_of(**{**BELIEVED, **changes}), believed(), **mine)) == parts
+    alone = ask(digest_of(**{**BELIEVED, **initrd}), believed(), initrds=[tmp_path / "initrd"])
+    assert parts_of(alone) == ["initrd"]
+
+
+def test_files_that_are_given_are_near(small: Built, tmp_path: Path) -> None:
+    (tmp_path / "mine.fd").write_bytes(whole_image(seed=78))
+    (tmp_path / "vmlinuz").write_bytes(b"vmlinuz")
+    catalog = Catalog.open(small.folder)
+    mine: dict[str, Any] = {"firmware": [str(tmp_path / "mine.fd")], "kernels": [tmp_path / "vmlinuz"]}
+    fields = {**BELIEVED, "firmware": str(tmp_path / "mine.fd"), "vcpus": 2, "initrd_sha256": None, "append": None}
+    digest = digest_of(**{**fields, "kernel_sha256": hashlib.sha256(b"vmlinuz").hexdigest()})
+    base = near_of_catalog(catalog, ["sev-snp"])
+    given = near_of_given(base, known_of(catalog, **mine))
+    assert given is not None
+    explanation = ask(digest, [given, base], catalog, **mine)
+    assert differing(explanation) == set()
+    assert explanation.compared_with == "files given"
+    assert explanation.searches[0].searched.tried < 20_000
+    assert near_of_given(base, known_of(catalog)) is None
+
+
+def test_candidates_that_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable):
+        known_of(None, kernels=[tmp_path / "none"])
+    with pytest.raises(UnknownName):
+        known_of(None, firmware=["nowhere"])
+    with pytest.raises(MalformedRecord):
+        expectation(b"[1]", known_of(None))
+    with pytest.raises(UsageError, match="finds nothing"):
+        ask(LaunchDigest(bytes(48)), believed(), budget=0)
+
+
+def test_a_miss_says_what_is_excluded() -> None:
+    near = believed()
+    missed = ask(LaunchDigest(bytes(48)), near)
+    (search,) = missed.searches
+    assert not missed.hits
+    assert search.searched.left == ()
+    assert search.searched.tried > 1_000_000
+    assert search.summary()[0] == DIFFERS.format("three axes")
+    assert "vcpus: 4 - and 1-3, 5-1024" in search.summary()
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        (1, "nothing of the expectation has this digest"),
+        (30_000, "nothing that differs from the expectation on at most one axis, within these values, has this digest"),
+        (
+            2_000_000,
+            "nothing that differs from the expectation on at most two axes, within these values, has this digest",
+        ),
+    ],
+)
+def test_a_budget_ends_a_search_and_what_it_cut_off_is_not_excluded(budget: int, said: str) -> None:
+    missed = ask(LaunchDigest(bytes(48)), believed(), budget=budget)
+    (search,) = missed.searches
+    assert search.searched.left
+    assert search.searched.tried <= 2 * budget
+    assert search.summary()[0] == said
+    assert "the budget was spent before" in search.summary()[1] + search.summary()[2]
+    record = search.to_dict()
+    every = list(search.space.stages(3))
+    assert [*record["excluded"], *record["not_excluded"]] == [list(stage) for stage in every]
+
+
+def test_kernels_in_python_find_the_same() -> None:
+    digest = digest_of(**{**BELIEVED, **LAUNCHED["firmware"]})
+    found = [ask(digest, believed(), paths=paths).to_dict() for paths in (None, Kernels(PYTHON, PYTHON))]
+    assert found[0]["explanations"] == found[1]["explanations"]
+
+
+def test_a_command_line_alone_is_tried_with_every_kernel() -> None:
+    launched = {**BELIEVED, "append": "quiet splash\n"}
+    explanation = ask(digest_of(**launched), believed(), appends=["quiet splash"])
+    assert differing(explanation) == {"kernel_hashes"}
+    assert "newline at the end" in explanation.to_dict()["explanations"][0]["differs"][0]["found"]
+
+
+@settings(max_examples=10)
+@given(st.integers(1, 1024), st.sampled_from([0x1, 0x21, 0x201, 0x239]), st.sampled_from([0x800F12, 0xB00F21]))
+def test_three_axes(vcpus: int, features: int, signature: int) -> None:
+    changes = {"vcpus": vcpus, "sev_features": features, "vcpu_type": None, "vcpu_signature": signature}
+    explanation = ask(digest_of(**{**BELIEVED, **changes}), believed())
+    expected = (
+        {"vcpu_signature"} | ({"vcpus"} if vcpus != 4 else set()) | ({"sev_features"} if features != 1 else set())
+    )
+    assert differing(explanation) == expected

@@ -1,1 +1,0 @@
-"""Tests of the room faces: the command line as people and programs meet it."""

@@ -1,0 +1,38 @@
+"""Outputs: a file is whole, or it is what it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import DiskFull, Unreadable, UsageError
+from catalog.files.outputs import write_whole
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "page"
+    write_whole(path, b"one")
+    write_whole(path, b"two")
+    assert path.read_bytes() == b"two"
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("catalog.files.writer.os.fsync", refuse)
+    with pytest.raises(DiskFull, match="page: no room is left"):
+        write_whole(path, b"three")
+    assert path.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_place_for_a_file(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    with pytest.raises(UsageError, match="link is a symbolic link"):
+        write_whole(tmp_path / "link", b"")
+    for place in (tmp_path, tmp_path / "nowhere" / "page", Path(), Path("/"), Path("/dev/null"), Path("a\0b")):
+        with pytest.raises(Unreadable):
+            write_whole(place, b"")
+    with pytest.raises(Unreadable):
+        write_whole(tmp_path / ("x" * 300), b"")
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]

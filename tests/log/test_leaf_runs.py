@@ -1,0 +1,67 @@
+"""Families: the rows of each firmware and table of a log, found by a few reads, as reading all of it finds them."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from catalog.build.builder import Built
+from catalog.log.leaf_runs import families
+from catalog.log.log_folder import LastCheckpoint, LogFolder
+from catalog.log.log_reader import LogReader
+from catalog.log.records import RevokeRecord
+from catalog.publish.publish import publish
+from catalog.store.catalog import Catalog
+from catalog.transparency.checkpoint import Checkpoint
+from tests.support.logs import NOW, signer
+
+LOG = signer("example.com/log")
+REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
+
+
+class Counting(LogFolder):
+    """Remembers what was read of it."""
+
+    reads: set[str] = set()
+
+    def read(self, path: str, at_most: int) -> bytes:
+        self.reads.add(path)
+        return super().read(path, at_most)
+
+
+@pytest.mark.parametrize("which", ["small", "default"])
+def test_they_are_those_of_the_whole_log(request: pytest.FixtureRequest, tmp_path: Path, which: str) -> None:
+    built: Built = request.getfixturevalue(which)
+    log, state = Counting(tmp_path / "log"), LastCheckpoint(tmp_path / "signed.note")
+    publish(Catalog.open(built.folder), log, [LOG], state, now=NOW)
+    publish(Catalog.open(built.folder), log, [LOG], state, revokes=[REVOKE], now=NOW + 1)
+    note = log.checkpoint()
+    assert note is not None
+    checkpoint = Checkpoint.parse(note.text)
+    whole = LogReader(log, checkpoint)
+    starts = [whole.entry(at).partition(b',"launch_digest":') for at in range(checkpoint.size)]
+    expected, at = [], 0
+    for (start, found), members in groupby((start, found) for start, found, _ in starts):
+        rows = len(list(members))
+        if found:
+            expected.append((start.decode(), at, rows))
+        at += rows
+    log.reads.clear()
+    assert [(one.start, one.first, one.rows) for one in families(LogReader(log, checkpoint))] == expected
+    assert sum(rows for _, _, rows in expected) == checkpoint.size - 3
+    bundles = [path for path in log.reads if path.startswith("tile/entries/")]
+    assert len(bundles) <= 24 * len(expected)
+
+
+def test_rows_of_a_family_are_in_the_order_of_their_digests(small: Built, tmp_path: Path) -> None:
+    log, state = LogFolder(tmp_path / "log"), LastCheckpoint(tmp_path / "signed.note")
+    publish(Catalog.open(small.folder), log, [LOG], state, now=NOW)
+    note = log.checkpoint()
+    assert note is not None
+    reader = LogReader(log, Checkpoint.parse(note.text))
+    for one in families(reader):
+        leaves = [reader.entry(at) for at in range(one.first, one.first + one.rows)]
+        digests = [leaf.partition(b'"launch_digest":"')[2] for leaf in leaves]
+        assert digests == sorted(digests)

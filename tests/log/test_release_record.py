@@ -1,0 +1,166 @@
+"""Release records: what never goes back, and the trust note that a publisher stands by."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from msgspec import UNSET
+
+from catalog.build.builder import Built
+from catalog.errors import MalformedRecord, UsageError, VerificationFailed
+from catalog.fast.published import NO_REVOCATIONS
+from catalog.log.log_history import read_history
+from catalog.log.records import DigestRecord, ReleaseRecord, canonical_json, leaf_of, parse_record
+from catalog.publish.publish import Published, publish
+from catalog.store.catalog import Catalog
+from catalog.transparency.keys import VerifierKey
+from catalog.transparency.merkle import EMPTY_ROOT
+from catalog.transparency.trust import Trust
+from tests.publish.test_publish import ORIGIN, SIGNERS, Publisher, publisher
+from tests.support.logs import NOW, MemoryLog, signer
+
+__all__ = ["publisher"]
+
+RELEASE = ReleaseRecord(
+    type="release",
+    release=1,
+    time=NOW,
+    artifacts={},
+    revocations_sha256=NO_REVOCATIONS,
+    revocations_count=0,
+    revocations_chain="0" * 64,
+    previous_size=0,
+    previous_root=EMPTY_ROOT.hex(),
+    trust_version=7,
+)
+
+
+def trust(version: int, keys: list[VerifierKey] | None = None, expires: int = NOW + 9) -> Trust:
+    logs = "".join(f"log {key}\n" for key in ([by.key for by in SIGNERS] if keys is None else keys))
+    head = f"version {version}\nexpires {expires}\nmax-age 9\nthreshold 1\nroot a {signer('root.example').key}\n\n"
+    return Trust.parse(f"{head}{logs}quorum none\n")
+
+
+def published(by: Publisher, built: Built, note: Trust | None, now: int = NOW) -> Published:
+    return publish(Catalog.open(built.folder), by.log, SIGNERS, by.state, trust=note, now=now)
+
+
+def test_a_release_stands_by_a_trust_note_until_the_next_one(publisher: Publisher, small: Built) -> None:
+    notes = (None, trust(2), None, trust(2), trust(5))
+    assert [published(publisher, small, note).trust_version for note in notes] == [None, 2, 2, 2, 5]
+    records = [parse_record(leaf) for leaf in publisher.leaves()]
+    found = [record for record in records if isinstance(record, ReleaseRecord)]
+    assert [(record.release, record.trust_version) for record in found] == [(1, None), (2, 2), (3, 5)]
+    with pytest.raises(UsageError, match="version 4 of the trust note is behind version 5"):
+        published(publisher, small, trust(4))
+
+
+@pytest.mark.parametrize("keys", [[SIGNERS[0].key], [signer("example.com/other").key], [signer(ORIGIN, seed=1).key]])
+def test_a_trust_note_names_every_key_of_the_log(publisher: Publisher, small: Built, keys: list[VerifierKey]) -> None:
+    with pytest.raises(UsageError, match="does not name the key"):
+        published(publisher, small, trust(1, keys))
+    assert publisher.log.checkpoint() is None
+
+
+def test_an_expired_trust_note_is_not_stood_by(publisher: Publisher, small: Built) -> None:
+    with pytest.raises(VerificationFailed, match="expired"):
+        published(publisher, small, trust(1, expires=NOW))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"release": 1}, "its number is 1, and 2 is the next one"),
+        ({"release": 3}, "its number is 3"),
+        ({"release": 0}, "its number is 0"),
+        ({"previous_size": 0}, "its previous_size is 0"),
+        ({"previous_size": 7}, "its previous_size is 7"),
+        ({"previous_root": "00" * 32}, "its previous_root is not the root"),
+        ({"time": 0}, "its time is 0"),
+        ({"time": NOW + 3601}, "ahead of the clock"),
+        ({"trust_version": 7 + 65}, "its trust version is 72"),
+        ({"revocations_sha256": "00" * 32}, "its revocations_sha256 is not of the revocations"),
+        ({"revocations_count": 1}, "it commits to 1 revocations, and the log has 0"),
+        ({"revocations_chain": "11" * 32}, "it commits to 0 revocations, and the log has others"),
+        ({"revocations_count": UNSET, "revocations_chain": UNSET}, "it does not commit"),
+    ],
+)
+def test_what_a_release_record_says_is_recomputed_from_the_leaves(changes: dict[str, object], said: str) -> None:
+    first = leaf_of(RELEASE)
+    log = MemoryLog()
+    log.append([first])
+    right = msgspec.structs.replace(RELEASE, release=2, previous_size=1, previous_root=log.checkpoint().root.hex())
+    log.append([leaf_of(msgspec.structs.replace(right, **changes))])
+    (before, false) = read_history(log, log.checkpoint(), now=NOW).walk.releases
+    assert before.false == ()
+    (why,) = false.false
+    assert said in why
+
+
+def test_a_trust_version_that_goes_back_is_said() -> None:
+    log = MemoryLog()
+    log.append([leaf_of(RELEASE)])
+    lower = {"release": 2, "previous_size": 1, "previous_root": log.checkpoint().root.hex(), "trust_version": 6}
+    log.append([leaf_of(msgspec.structs.replace(RELEASE, **lower))])
+    first, second = read_history(log, log.checkpoint(), now=NOW).walk.releases
+    assert (first.steps_back, second.false) == ((), ())
+    assert second.steps_back == ("its trust version is 6, and that of the release before was 7",)
+
+
+def test_a_log_of_0_1_0_follows_from_its_leaves_too() -> None:
+    """Without a commitment, until a release makes one; from then on each does."""
+    old = msgspec.structs.replace(RELEASE, revocations_count=UNSET, revocations_chain=UNSET)
+    assert b"revocations_c" not in leaf_of(old)
+    log = MemoryLog()
+    for number, record in enumerate((old, old, RELEASE, old), 1):
+        checkpoint = log.checkpoint()
+        changes = {"release": number, "previous_size": checkpoint.size, "previous_root": checkpoint.root.hex()}
+        log.append([leaf_of(msgspec.structs.replace(record, **changes))])
+    releases = read_history(log, log.checkpoint(), now=NOW).walk.releases
+    assert [bool(each.false) for each in releases] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("changes", [{"revocations_count": UNSET}, {"revocations_chain": UNSET}])
+def test_count_and_chain_come_together(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="come together"):
+        msgspec.structs.replace(RELEASE, **changes)
+    for name in ("revocations_count", "revocations_chain"):
+        fields = json.loads(leaf_of(RELEASE))
+        del fields[name]
+        with pytest.raises(MalformedRecord, match="come together"):
+            parse_record(canonical_json(fields))
+
+
+@pytest.mark.parametrize("version", [0, -1, 1 << 53, "1", 1.0, True])
+def test_what_is_no_trust_version(version: object) -> None:
+    fields = json.loads(leaf_of(RELEASE))
+    with pytest.raises(MalformedRecord):
+        parse_record(canonical_json(fields | {"trust_version": version}))
+    del fields["trust_version"]
+    with pytest.raises(MalformedRecord):
+        parse_record(canonical_json(fields))
+
+
+def test_a_record_has_one_form_whatever_its_text_says() -> None:
+    """Of a row here: what a reason may say is less."""
+    row = DigestRecord(
+        type="digest",
+        launch_digest="ab" * 48,
+        technology="sev-snp",
+        firmware_sha256="cd" * 32,
+        kernel_hashes_sha256=None,
+        vmm="".join(map(chr, range(0x500))),
+        vcpus=1,
+        vcpu_signature="0x00a00f11",
+        sev_features="0x1",
+    )
+    leaf = leaf_of(row)
+    assert parse_record(leaf) == row
+    assert leaf.isascii()
+    for character in map(chr, range(0x500)):
+        plain = leaf.replace(json.dumps(character).encode()[1:-1], character.encode(), 1)
+        if plain != leaf:
+            with pytest.raises(MalformedRecord):
+                parse_record(plain)

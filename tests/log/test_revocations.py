@@ -1,0 +1,221 @@
+"""Revocations: the newest that selects a row counts, each changes something, and none makes a log contradict itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import time
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.build.builder import Built
+from catalog.errors import FalseRecord, MalformedRecord, Unreadable, UsageError
+from catalog.log.log_history import read_history
+from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_record, parse_row
+from catalog.log.revocation_text import MAX_REASON, Value
+from catalog.log.revocations import Revocations, new_revocation
+from catalog.publish.publish import Published, publish
+from catalog.store import manifest
+from catalog.store.catalog import Catalog
+from tests.log.test_release_record import RELEASE
+from tests.publish.test_publish import SIGNERS, Publisher, fewer, forged, publisher, rows_of, writes
+from tests.support.logs import NOW, MemoryLog
+
+__all__ = ["fewer", "publisher", "writes"]
+
+WRONG = {"launch_digest": bytes(32).hex()}
+"""The digest that `forged` puts into a catalog."""
+
+
+def revoke(severity: Any, **selector: Value) -> RevokeRecord:
+    return RevokeRecord(type="revoke", selector=selector, severity=severity, reason=f"is {severity}")
+
+
+def revoked(by: Publisher, built: Built, now: int, severity: Any, **selector: Value) -> Published:
+    record = revoke(severity, **selector)
+    return publish(Catalog.open(built.folder), by.log, SIGNERS, by.state, revokes=[record], unchanged=True, now=now)
+
+
+ROW = DigestRecord(
+    type="digest",
+    launch_digest="aa",
+    technology="sev-snp",
+    firmware_sha256="bb",
+    kernel_hashes_sha256=None,
+    vmm="v",
+    vcpus=2,
+    vcpu_signature="0x1",
+    sev_features="0x1",
+)
+SELECTORS = st.fixed_dictionaries(
+    {},
+    optional={
+        "launch_digest": st.sampled_from(["aa", "ab"]),
+        "kernel_hashes_sha256": st.sampled_from([None, "cc"]),
+        "vcpus": st.sampled_from([2, 3, "2", None]),
+    },
+).filter(bool)
+
+
+@given(st.lists(st.tuples(SELECTORS, st.sampled_from(["revoked", "deprecated", "restored"]))))
+def test_the_newest_that_selects_counts(said: list[tuple[dict[str, Value], Any]]) -> None:
+    records = [revoke(severity, **selector) for selector, severity in said]
+    expected = None
+    for record in records:
+        if all(getattr(ROW, name) == value for name, value in record.selector.items()):
+            expected = None if record.severity == "restored" else record
+            assert record.selects(ROW)
+    assert Revocations(records).status(ROW) == expected
+
+
+@pytest.mark.parametrize("reason", ["", " ", "two\nlines", "bell\a", "\udce9", "\u202e", "x" * (MAX_REASON + 1)])
+def test_what_is_no_reason(reason: str) -> None:
+    with pytest.raises(UsageError, match="a reason is one line"):
+        new_revocation({"vcpus": 1}, "revoked", reason)
+    assert new_revocation({"vcpus": 1}, "revoked", "x" * MAX_REASON).reason
+
+
+def test_revocations_are_releases_of_the_same_catalog_and_stay_in_order(publisher: Publisher, small: Built) -> None:
+    first = publisher.publish(small)
+    snp = sum(b'"sev-snp"' in leaf for leaf in rows_of(small))
+    assert revoked(publisher, small, NOW + 1, "revoked", technology="sev-snp", vcpus=3).selected == snp // 3
+    assert revoked(publisher, small, NOW + 2, "deprecated", technology="sev-snp").selected == snp
+    last = revoked(publisher, small, NOW + 3, "restored", vcpus=3)
+    assert (last.release, last.new_rows, last.checkpoint.size) == (4, 0, first.checkpoint.size + 6)
+    records = [parse_record(leaf) for leaf in publisher.leaves()[first.checkpoint.size :]]
+    assert [record.type for record in records] == ["revoke", "release"] * 3
+    assert {record.artifacts[manifest.NAME] for record in records if isinstance(record, ReleaseRecord)} == {
+        hashlib.sha256(small.manifest.to_json()).hexdigest()
+    }
+    listed = json.loads((publisher.log.root / "releases/4/revocations.json").read_bytes())
+    assert [entry["severity"] for entry in listed] == ["revoked", "deprecated", "restored"]
+    assert publisher.publish(small, now=NOW + 4).release == 4
+
+
+@pytest.mark.parametrize(
+    ("severity", "selector", "said"),
+    [
+        ("revoked", {"vcpus": 9}, "no row with vcpus 9"),
+        ("revoked", {"technology": "sev", "vcpus": 1}, "no row with technology sev, vcpus 1"),
+        ("deprecated", {"launch_digest": "ff" * 48}, "no row"),
+        ("restored", {"vmm": "nobody"}, "no row"),
+        ("restored", {"technology": "sev"}, "is revoked or deprecated"),
+    ],
+)
+def test_what_changes_nothing_is_refused(
+    publisher: Publisher, small: Built, severity: str, selector: dict[str, Value], said: str
+) -> None:
+    before = publisher.publish(small).checkpoint
+    with pytest.raises(UsageError, match=said):
+        revoked(publisher, small, NOW + 1, severity, **selector)
+    assert publisher.checkpoint() == before
+
+
+def test_a_revocation_of_another_catalog_is_refused(publisher: Publisher, small: Built, fewer: Built) -> None:
+    with pytest.raises(UsageError, match="another release"):
+        revoked(publisher, small, NOW, "revoked", technology="sev")
+    publisher.publish(small)
+    with pytest.raises(UsageError, match="another release"):
+        revoked(publisher, fewer, NOW, "revoked", technology="sev")
+
+
+def test_what_was_said_last_is_not_said_again(publisher: Publisher, small: Built, writes: list[int]) -> None:
+    """A run that has signed and was interrupted is gone on with by the same command."""
+    publisher.publish(small)
+    writes[0] = 10**6
+    revoked(publisher, small, NOW + 1, "revoked", technology="sev")
+    used = 10**6 - writes[0]
+    writes[0] = used - 1
+    with pytest.raises(Unreadable):
+        revoked(publisher, small, NOW + 2, "restored", technology="sev")
+    assert len(publisher.leaves()) == publisher.checkpoint().size
+    writes[0] = 10**6
+    again = revoked(publisher, small, NOW + 3, "restored", technology="sev")
+    assert again.release == 3
+    assert [b'"revoke"' in leaf for leaf in publisher.leaves()].count(True) == 2
+
+
+def test_a_wrong_digest_cannot_be_restored_beside_the_right_one(
+    publisher: Publisher, small: Built, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    wrong = forged(small, tmp_path_factory.mktemp("forged") / "catalog")
+    publisher.publish(wrong)
+    revoked(publisher, wrong, NOW + 1, "revoked", **WRONG)
+    right = publisher.publish(small, now=NOW + 2)
+    assert (right.new_rows, right.new_revoked) == (1, 0)
+    before = publisher.checkpoint()
+    with pytest.raises(UsageError, match="two launch digests"):
+        revoked(publisher, small, NOW + 3, "restored", **WRONG)
+    assert publisher.checkpoint() == before
+    digest = parse_row(publisher.leaves()[right.checkpoint.size - 2]).launch_digest
+    revoked(publisher, small, NOW + 3, "revoked", launch_digest=digest)
+    assert revoked(publisher, small, NOW + 4, "restored", **WRONG).selected == 1
+
+
+def test_rows_that_are_revoked_as_they_come_are_counted(publisher: Publisher, small: Built, fewer: Built) -> None:
+    publisher.publish(fewer)
+    firmware = parse_row(rows_of(fewer)[0]).firmware_sha256
+    revoked(publisher, fewer, NOW + 1, "revoked", firmware_sha256=firmware)
+    published = publisher.publish(small, now=NOW + 2)
+    expected = sum(firmware.encode() in leaf for leaf in set(rows_of(small)) - set(rows_of(fewer)))
+    assert 0 < published.new_revoked == expected < published.new_rows
+
+
+def test_revocations_count_right_before_the_record_of_their_release() -> None:
+    row, record, release = leaf_of(ROW), leaf_of(revoke("revoked", vcpus=2)), leaf_of(RELEASE)
+    good, bad = MemoryLog(), MemoryLog()
+    good.append([row, record, release])
+    bad.append([record, row, release])
+    assert [found.severity for found in read_history(good, good.checkpoint(), now=NOW).said] == ["revoked"]
+    history = read_history(bad, bad.checkpoint(), now=NOW)
+    assert history.said == ()
+    bad.append([row])
+    with pytest.raises(FalseRecord, match="is not the record of a release"):
+        read_history(bad, bad.checkpoint(), now=NOW)
+
+
+def test_a_log_that_contradicts_itself_is_noticed_until_one_row_is_revoked() -> None:
+    other = msgspec.structs.replace(ROW, launch_digest="ab")
+    log = MemoryLog()
+    log.append([leaf_of(ROW), leaf_of(other), leaf_of(RELEASE)])
+    with pytest.raises(MalformedRecord, match="two launch digests, aa and ab, of technology sev-snp"):
+        read_history(log, log.checkpoint(), now=NOW).check()
+    with pytest.raises(UsageError, match="two launch digests"):
+        read_history(log, log.checkpoint(), [revoke("deprecated", launch_digest="ab")], now=NOW).check()
+    history = read_history(log, log.checkpoint(), [revoke("revoked", launch_digest="ab")], now=NOW)
+    history.check()
+    assert history.selected == [{None: 1}]
+
+
+def test_a_revocation_killed_at_any_moment(publisher: Publisher, small: Built) -> None:
+    """kill -9: a checkpoint that is there has all that its release record names, in the order in which it was said."""
+    publisher.publish(small)
+    chance = random.Random(7)
+    started = time.perf_counter()
+    revoked(publisher, small, NOW, "deprecated", technology="sev")
+    usual = time.perf_counter() - started
+    for number in range(30):
+        child = os.fork()
+        if not child:
+            try:
+                severity = ("revoked", "restored")[number % 2]
+                revoked(publisher, small, NOW + number, severity, technology="sev-snp", vcpus=1 + number % 3)
+            finally:
+                os._exit(0)
+        time.sleep(chance.uniform(0, 1.5 * usual))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        history = read_history(publisher.log, publisher.checkpoint(), now=NOW + 99)
+        assert history.release is not None
+        listed = (publisher.log.root / f"releases/{history.release.release}/revocations.json").read_bytes()
+        assert hashlib.sha256(listed).hexdigest() == history.release.revocations_sha256
+        assert [entry["reason"] for entry in json.loads(listed)] == [record.reason for record in history.said]
+    revoked(publisher, small, NOW + 99, "revoked", technology="sev")
+    Catalog.open(publisher.log.root / "releases/2").verify()

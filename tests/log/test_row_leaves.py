@@ -1,0 +1,82 @@
+"""Rows as leaves: whatever the tables, those of `leaf_of`, sorted by their bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.log.records import DigestRecord, leaf_of, parse_row
+from catalog.log.row_leaves import COLUMNS, Rows, row_leaves
+from catalog.store.digest_schema import digest_schema
+
+HASH = st.sampled_from([bytes(32), b"\1" * 32, b"\xff" * 32])
+SMALL = st.sampled_from([1, 2, 10, 100, 255])
+ROW = st.fixed_dictionaries(
+    {
+        "launch_digest": st.sampled_from([bytes(48), bytes(47) + b"\1", b"\xff" * 48]),
+        "technology": st.sampled_from(["sev", "sev-snp"]),
+        "firmware_sha256": HASH,
+        "kernel_hashes_sha256": st.none() | HASH,
+        "vmm": st.none() | st.sampled_from(["a", "a b", "ä", 'quo"te', "\\", "~"]),
+        "bsp_vmsa_sha256": st.none(),
+        "ap_vmsa_sha256": st.none(),
+        "vcpu_signature": st.none() | SMALL,
+        "sev_features": st.none() | SMALL | st.just((1 << 64) - 1),
+        "vcpus": st.none() | SMALL,
+    }
+)
+
+
+def table(rows: list[dict[str, Any]], size: int = 48) -> pa.Table:
+    return pa.Table.from_pylist(rows, digest_schema("sev-snp", size))
+
+
+def leaf(row: dict[str, Any]) -> bytes:
+    kernel, signature, features = row["kernel_hashes_sha256"], row["vcpu_signature"], row["sev_features"]
+    return leaf_of(
+        DigestRecord(
+            type="digest",
+            launch_digest=row["launch_digest"].hex(),
+            technology=row["technology"],
+            firmware_sha256=row["firmware_sha256"].hex(),
+            kernel_hashes_sha256=None if kernel is None else kernel.hex(),
+            vmm=row["vmm"],
+            vcpus=row["vcpus"],
+            vcpu_signature=None if signature is None else f"{signature:#010x}",
+            sev_features=None if features is None else f"{features:#x}",
+        )
+    )
+
+
+@given(st.lists(ROW, max_size=30), st.integers(0, 30), st.data())
+def test_leaves_are_those_of_records_and_sorted_by_their_bytes(
+    rows: list[dict[str, Any]], cut: int, data: st.DataObject
+) -> None:
+    shorter = [row | {"launch_digest": row["launch_digest"][:32]} for row in rows[cut:]]
+    found = Rows.of([table(rows[:cut]), table(shorter, 32)])
+    expected = [leaf(row) for row in rows[:cut] + shorter]
+    assert list(found.leaves()) == expected
+    assert list(found.sorted().leaves()) == sorted(set(expected))
+    assert len(found.sorted()) == len(set(expected))
+    kept = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    some = found.filter(pa.array(kept, pa.bool_()))
+    assert list(some.leaves()) == [each for each, keep in zip(expected, kept, strict=True) if keep]
+    assert all(leaf_of(parse_row(each)) == each for each in expected)
+
+
+def test_no_rows() -> None:
+    assert (len(Rows.of(())), row_leaves(table([]))) == (0, [])
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_what_is_no_table_of_launch_digests(name: str) -> None:
+    good = table([])
+    with pytest.raises(KeyError):
+        Rows.of([good.drop_columns([name])])
+    at = good.column_names.index(name)
+    with pytest.raises(pa.ArrowException):
+        Rows.of([good.set_column(at, name, pa.array([], pa.list_(pa.int8())))])

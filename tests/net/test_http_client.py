@@ -1,0 +1,255 @@
+"""The HTTP client: one deadline whatever drips, bounds on what comes before the body, and nowhere else than asked."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.errors import Unreadable
+from catalog.net import http_client, static_host
+from catalog.net.http_client import Deadline, Hangs, NoAnswer, PlainHttp, Server
+from catalog.net.http_post import post
+from catalog.net.static_host import StaticHost
+from tests.cli.test_doctor_command import answer, serving
+from tests.cli.test_errors import Run, run
+from tests.cli.test_published_lookup import Place, place
+from tests.support.drips import CHUNKED, DRIPS, OK, SECONDS, dripping, in_time
+
+__all__ = ["place", "run"]
+
+Ask = Callable[[str], bytes]
+
+
+@pytest.fixture(params=["GET", "POST"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Each way of asking: a file of at most 1000 bytes, and a witness."""
+
+    def get(url: str) -> bytes:
+        return StaticHost.parse(url).read("file", 1000)
+
+    return get if request.param == "GET" else lambda url: post(f"{url}/file", b"asked", 1000).body
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(static_host, "_PAUSES", ())
+    monkeypatch.setattr(http_client, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(http_client, "WHOLE_SECONDS", 0.4)
+    monkeypatch.setattr(http_client, "SLOWEST", 1 << 40)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("what", DRIPS)
+def test_no_host_that_drips_is_waited_for_beyond_the_deadline(ask: Ask, what: str) -> None:
+    with dripping(*DRIPS[what]) as host, pytest.raises(Hangs, match=r"127.0.0.1 hangs: no (whole|head of an) answer"):
+        in_time(lambda: ask(host.url), host.let_go)
+
+
+@pytest.mark.parametrize(
+    ("at_once", "then"),
+    [(b"", b""), (b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03", b"\x00")],
+    ids=["silence", "a server hello"],
+)
+def test_no_tls_handshake_is_waited_for_beyond_the_deadline(ask: Ask, at_once: bytes, then: bytes) -> None:
+    with dripping(at_once, then, hears=False) as host, pytest.raises(Hangs, match="no head of an answer"):
+        in_time(lambda: ask(f"https://127.0.0.1:{host.port}"), host.let_go)
+
+
+def test_a_request_that_nobody_takes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with dripping(b"", b"", hears=False) as host, pytest.raises(Hangs):
+        in_time(lambda: post(host.url, bytes(32 << 20), 1000), host.let_go)
+
+
+class Resolver:
+    """Never answers for slow.example until it is let go."""
+
+    def __init__(self) -> None:
+        self.let_go, self.asked = threading.Event(), 0
+        self._real = socket.getaddrinfo
+
+    def __call__(self, name: str, port: int, **how: Any) -> Any:
+        if name == "slow.example":
+            self.asked += 1
+            self.let_go.wait(SECONDS)
+            name = "127.0.0.1"
+        return self._real(name, port, **how)
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
+    found = Resolver()
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    yield found
+    found.let_go.set()
+
+
+def test_a_resolver_that_hangs_is_not_waited_for_and_stops_no_other(ask: Ask, resolver: Resolver) -> None:
+    with serving(Path(), right_here) as port:
+        url = f"https://slow.example:{port}"
+        for _ in range(3):
+            with pytest.raises(Hangs, match=r"slow\.example hangs: no head of an answer in 0\.2 seconds"):
+                in_time(lambda: ask(url), resolver.let_go if resolver.asked > 1 else threading.Event())
+            resolver_threads = [one for one in threading.enumerate() if one.name == "resolve slow.example"]
+            assert len(resolver_threads) == resolver.asked == 1  # the next one waits for the same
+        assert StaticHost.parse(f"http://127.0.0.1:{port}").read("file", 1000) == b"here"
+
+
+def right_here(handler: Any, root: Path) -> None:
+    answer(handler, 200, b"here")
+
+
+LARGE = b"X: " + b"x" * http_client.MAX_HEAD + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "part"),
+    [
+        (OK + LARGE + b"\r\nbody", "the head of the answer has more than 65536 bytes"),
+        (OK + LARGE * 2, "the head of the answer has more than 65536 bytes"),
+        (b"HTTP/1.1 200 " + b"O" * 200_000, "the head of the answer has more than 65536 bytes"),
+        (OK + b"X: y\r\n" * 20_000, "the head of the answer has more than 65536 bytes"),
+        (
+            (b"HTTP/1.1 103 E\r\nX: " + b"x" * 9000 + b"\r\n\r\n") * 9,
+            "the head of the answer has more than 65536 bytes",
+        ),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 17, "more than 16 interim answers"),
+        (b"HTTP/1.1 103 E\r\n\r\n" * 100_000, "more than 16 interim answers|more than 65536 bytes"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "no HTTP"),
+        (b"SSH-2.0-OpenSSH_10\r\n\r\n", "no HTTP"),
+        (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", "no HTTP"),
+        (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n", "no HTTP"),
+        (OK + b"Content-Length: -1\r\n\r\n", "no HTTP"),
+        (CHUNKED + b"x\r\n", "no HTTP"),
+        (CHUNKED + b"f" * 21 + b"\r\n", "no HTTP"),
+        (CHUNKED + b"1\r\n.\r\n0\r\n" + LARGE * 2, "no HTTP"),
+    ],
+)
+def test_what_comes_before_and_between_the_bytes_of_a_body_is_bounded(ask: Ask, said: bytes, part: str) -> None:
+    with dripping(said, b"") as host, pytest.raises(NoAnswer, match=f"127.0.0.1 does not answer: .*({part})"):
+        in_time(lambda: ask(host.url), host.let_go)
+
+
+@pytest.mark.parametrize(
+    "cut", [b"", b"HTTP/1.1 2", OK, OK + b"Content-Length: 9\r\n\r\n12345678", CHUNKED + b"9\r\n1"]
+)
+def test_an_answer_that_is_cut(cut: bytes) -> None:
+    def serve(handler: Any, root: Path) -> None:
+        handler.wfile.write(cut)
+
+    with serving(Path(), serve) as port, pytest.raises(NoAnswer, match="the connection was closed before the end"):
+        StaticHost.parse(f"http://127.0.0.1:{port}").read("file", 1000)
+
+
+@pytest.mark.parametrize(
+    ("said", "body"),
+    [
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 16 + OK + b"Content-Length: 4\r\n\r\nhere", b"here"),
+        (CHUNKED + b"2;x=y\r\nhe\r\n2\r\nre\r\n0\r\nX: y\r\n\r\n", b"here"),
+        (b"HTTP/1.1 200\r\ncontent-length:4\r\n\r\nhere and more", b"here"),
+        (OK + b"X: " + b"x" * 60_000 + b"\r\nContent-Length: 0\r\n\r\n", b""),
+    ],
+)
+def test_what_is_right_is_read(ask: Ask, said: bytes, body: bytes) -> None:
+    with dripping(said, b"") as host:
+        assert in_time(lambda: ask(host.url), host.let_go) == body
+
+
+def test_no_more_is_waited_for_than_is_read() -> None:
+    """A host that goes on sending is left once there are more bytes than may be."""
+    with dripping(OK + b"\r\n" + bytes(1001), b".") as host, pytest.raises(Unreadable, match="more than 1000 bytes"):
+        in_time(lambda: post(host.url, b"asked", 1000), host.let_go)
+
+
+def test_what_is_asked_again_is_within_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(static_host, "_PAUSES", (0.0,) * 1000)
+    monkeypatch.setattr(http_client, "HEAD_SECONDS", 0.1)
+    with dripping(b"", b"") as host:
+        with pytest.raises(Hangs):
+            in_time(lambda: StaticHost.parse(host.url).read("file", 1000), host.let_go)
+        assert 1 < len(host.asked) < 8  # each of which takes a quarter of the whole
+    monkeypatch.setattr(static_host, "_PAUSES", (0.5, 2.0))
+    with dripping(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", b"") as host:
+        with pytest.raises(Unreadable, match="status 503"):
+            in_time(lambda: StaticHost.parse(host.url).read("file", 1000), host.let_go)
+        assert len(host.asked) == 1  # there is no time for a pause
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"])
+def test_no_proxy_of_the_environment_is_asked(ask: Ask, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with dripping(OK + b"Content-Length: 5\r\n\r\nproxy", b"") as proxy:
+        monkeypatch.setenv(variable, proxy.url)
+        with dripping(OK + b"Content-Length: 4\r\n\r\nhere", b"") as host:
+            assert in_time(lambda: ask(host.url), host.let_go, proxy.let_go) == b"here"
+        assert proxy.asked == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirection_is_followed(status: int) -> None:
+    said = b"HTTP/1.1 %d Elsewhere\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n" % status
+    with dripping(said, b"") as host:
+        with pytest.raises(Unreadable, match="a redirection to /other, which is not followed"):
+            StaticHost.parse(host.url).read("file", 1000)
+        assert post(f"{host.url}/file", b"asked", 1000).status == status
+    assert [request.split(b" ")[1] for request in host.asked] == [b"/file", b"/file"]
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1/", "http://example.com/", "http://127.0.0.1.example.com/"])
+def test_plain_http_does_not_leave_this_machine(ask: Ask, resolver: Resolver, url: str) -> None:
+    with pytest.raises(PlainHttp, match="only https is, and http on this machine"):
+        ask(url)
+    assert Server.parse(url, anywhere=True)[0].anywhere
+    assert resolver.asked == 0
+
+
+def test_localhost_is_this_machine_whatever_a_resolver_says(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **how: found)
+    with pytest.raises(NoAnswer, match="localhost does not answer: that is not this machine"):
+        ask("http://localhost")
+
+
+def test_the_next_address_is_tried(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.getaddrinfo
+
+    def two(name: str, port: int, **how: Any) -> Any:
+        return [one for number in (1, port) for one in real("127.0.0.1", number, **how)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    with dripping(OK + b"Content-Length: 4\r\n\r\nhere", b"") as host:
+        assert in_time(lambda: ask(f"http://localhost:{host.port}"), host.let_go) == b"here"
+
+
+def test_what_is_sent() -> None:
+    with dripping(OK + b"Content-Length: 0\r\n\r\n", b"") as host:
+        StaticHost.parse(f"{host.url}/logs/").read("a/file", 10)
+        post(f"{host.url}/w/add-checkpoint", b"asked", 10)
+    get, posted = ([line.lower() for line in request.decode().split("\r\n")] for request in host.asked)
+    assert get[0] == "get /logs/a/file http/1.1"
+    assert {f"host: 127.0.0.1:{host.port}", "accept-encoding: identity", "connection: close"} <= set(get)
+    assert posted[0] == "post /w/add-checkpoint http/1.1"
+    assert {"content-type: text/plain; charset=utf-8", "content-length: 5"} <= set(posted)
+
+
+def test_a_deadline_that_is_over() -> None:
+    with dripping(OK + b"Content-Length: 0\r\n\r\n", b"") as host, pytest.raises(Hangs):
+        post(host.url, b"asked", 10, deadline=Deadline.after(0))
+    assert host.asked == []
+
+
+@pytest.mark.parametrize("what", DRIPS)
+def test_monitor_says_that_its_host_hangs(run: Run, place: Place, what: str) -> None:
+    with dripping(*DRIPS[what]) as host:
+        look = ("monitor", host.url, "--trust", str(place.trust), "-f", "json")
+        code, out, err = in_time(lambda: run(*look), host.let_go)
+    assert code == 5
+    assert "127.0.0.1 hangs: no " in err
+    error = json.loads(out)["error"]
+    assert (error["exit_code"], "hangs" in error["message"]) == (5, True)

@@ -1,0 +1,353 @@
+"""What the answers of a static host mean: one that is right has no findings, and each header that is wrong has one."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.build.builder import Built
+from catalog.errors import Unreadable
+from catalog.log.log_folder import LastCheckpoint, LogFolder
+from catalog.log.records import ReleaseRecord, parse_record
+from catalog.net.questions import Answer, Kind, Question
+from catalog.operate.doctor_host import host_findings, questions
+from catalog.operate.finding import Finding, is_healthy
+from catalog.publish.publish import publish
+from catalog.store.catalog import Catalog
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType
+from catalog.transparency.merkle import EMPTY_ROOT
+from catalog.transparency.tiles import TileReader
+from tests.support.logs import NOW, signature, signed, signer
+from tests.support.samples import SMALL, build, write_inputs, write_spec
+
+ORIGIN = "example.com/log"
+KEYS = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]
+FOREVER = "public, max-age=31536000, immutable"
+OLD = "Thu, 01 Jan 1970 00:00:00 GMT"
+
+Change = Callable[[Question, Answer], Answer]
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> LogFolder:
+    """A log with whole tiles and partial ones."""
+    folder = tmp_path_factory.mktemp("log")
+    spec = write_spec(write_inputs(folder / "inputs"), SMALL.replace('"1-3"', '"1-16"'))
+    built = build(spec, folder / "catalog")
+    found = LogFolder(folder / "log")
+    publish(Catalog.open(built.folder), found, KEYS, LastCheckpoint(folder / "signed"), now=NOW)
+    return found
+
+
+def published(log: LogFolder) -> tuple[Checkpoint, ReleaseRecord]:
+    note = log.checkpoint()
+    assert note is not None
+    found = Checkpoint.parse(note.text)
+    release = parse_record(TileReader(log, found.size).entries((found.size - 1) // 256)[(found.size - 1) % 256])
+    assert isinstance(release, ReleaseRecord)
+    return found, release
+
+
+@pytest.fixture(scope="module")
+def asked(log: LogFolder) -> list[Question]:
+    return list(questions(log, *published(log)))
+
+
+def right(question: Question) -> Answer:
+    """As a host should answer."""
+    headers = {"access-control-allow-origin": "*", "etag": '"1"', "cache-control": FOREVER}
+    body = question.expected
+    if question.kind is Kind.MISSING:
+        return Answer(404, {}, b"not here")
+    if question.kind is Kind.CHECKPOINT:
+        headers |= {"content-type": "text/plain; charset=utf-8", "cache-control": "no-cache"}
+    elif question.kind is Kind.RELEASE:
+        headers["content-type"] = "application/json"
+    else:
+        headers["content-type"] = "application/octet-stream"
+    if question.kind is Kind.ENTRIES:
+        headers["content-encoding"], body = "gzip", gzip.compress(body)
+    return Answer(200, headers, body)
+
+
+def found_in(asked: list[Question], change: Change) -> list[tuple[str, str, str]]:
+    def ask(question: Question) -> Answer:
+        return change(question, right(question))
+
+    return [(f.severity.value, f.subject, f.what) for f in host_findings(iter(asked), ask, NOW)]
+
+
+def test_one_file_of_each_kind_is_asked_for(log: LogFolder, asked: list[Question]) -> None:
+    checkpoint, _ = published(log)
+    full, partial = divmod(checkpoint.size, 256)
+    assert full
+    assert partial
+    assert [(question.path, question.kind) for question in asked] == [
+        ("checkpoint", "checkpoint"),
+        ("tile/0/000", "tile"),
+        (f"tile/0/{full:03}.p/{partial}", "tile"),
+        (f"tile/entries/{full:03}.p/{partial}", "entries"),
+        ("releases/1/manifest.json", "release"),
+        ("releases/1/revocations.json", "release"),
+        (f"tile/0/x001/x000/{full:03}", "missing"),
+    ]
+    for question in asked[:-1]:
+        assert question.expected == (log.root / question.path).read_bytes()
+        assert len(question.expected) < question.at_most < len(question.expected) + 5000
+    assert [question.encodings for question in asked if question.kind is Kind.ENTRIES] == ["gzip, identity"]
+    assert {question.encodings for question in asked if question.kind is not Kind.ENTRIES} == {"identity"}
+
+
+def test_files_that_the_folder_lacks_are_not_asked_for(small: Built, tmp_path: Path) -> None:
+    log = LogFolder(tmp_path / "log")
+    publish(Catalog.open(small.folder), log, KEYS, LastCheckpoint(tmp_path / "signed"), now=NOW)
+    (log.root / "releases/1/manifest.json").unlink()
+    checkpoint, release = published(log)
+    kinds = [question.kind for question in questions(log, checkpoint, release)]
+    assert kinds == [Kind.CHECKPOINT, Kind.TILE, Kind.ENTRIES, Kind.RELEASE, Kind.MISSING]
+    assert Kind.RELEASE not in [question.kind for question in questions(log, checkpoint, None)]
+
+
+def test_a_host_that_is_right_has_no_findings(asked: list[Question]) -> None:
+    assert found_in(asked, lambda question, answer: answer) == []
+
+
+def on(kind: Kind, **headers: str | None) -> Change:
+    """Headers that are changed, or with None left out, where files of that kind are answered."""
+
+    def change(question: Question, answer: Answer) -> Answer:
+        if question.kind is not kind:
+            return answer
+        said = {**answer.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return replace(answer, headers={name: value for name, value in said.items() if value is not None})
+
+    return change
+
+
+def answered(kind: Kind, status: int, **headers: str) -> Change:
+    def change(question: Question, answer: Answer) -> Answer:
+        return Answer(status, headers, b"<html>") if question.kind is kind else answer
+
+    return change
+
+
+def with_body(kind: Kind, body: Callable[[bytes], bytes]) -> Change:
+    def change(question: Question, answer: Answer) -> Answer:
+        return replace(answer, body=body(answer.body)) if question.kind is kind else answer
+
+    return change
+
+
+CASES: dict[str, tuple[Change, list[tuple[str, str]]]] = {
+    "the checkpoint for a day": (
+        on(Kind.CHECKPOINT, cache_control="max-age=86400"),
+        [("error", "may be cached for 24 hours")],
+    ),
+    "the checkpoint for ever": (on(Kind.CHECKPOINT, cache_control=FOREVER), [("error", "may be cached for 365 days")]),
+    "the checkpoint for a minute": (on(Kind.CHECKPOINT, cache_control="Max-Age = 60"), []),
+    "the checkpoint in shared caches": (
+        on(Kind.CHECKPOINT, cache_control="max-age=5, s-maxage=600"),
+        [("error", "may be cached for 10 minutes")],
+    ),
+    "the checkpoint while it is asked for anew": (
+        on(Kind.CHECKPOINT, cache_control="max-age=5, stale-while-revalidate=595"),
+        [("error", "may be cached for 10 minutes")],
+    ),
+    "the checkpoint never": (on(Kind.CHECKPOINT, cache_control="no-store"), []),
+    "a header of the checkpoint only": (
+        on(Kind.CHECKPOINT, cache_control='no-cache="set-cookie", max-age=300'),
+        [("error", "may be cached for 5 minutes")],
+    ),
+    "more seconds than there are": (
+        on(Kind.CHECKPOINT, cache_control=f"max-age={'9' * 5000}"),
+        [("error", "may be cached for 24855 days")],
+    ),
+    "the checkpoint as caches guess": (
+        on(Kind.CHECKPOINT, cache_control=None),
+        [("warning", "says nothing of caching, and caches guess")],
+    ),
+    "the checkpoint until a date": (
+        on(Kind.CHECKPOINT, cache_control=None, date=OLD, expires="Thu, 01 Jan 1970 01:00:00 GMT"),
+        [("error", "may be cached for 60 minutes")],
+    ),
+    "the checkpoint until a date that is past": (on(Kind.CHECKPOINT, cache_control=None, expires=OLD), []),
+    "the checkpoint until no date": (on(Kind.CHECKPOINT, cache_control=None, expires="0"), []),
+    "a date, and no word of now": (
+        on(Kind.CHECKPOINT, cache_control=None, expires="Wed, 13 Jan 2027 08:00:00 GMT", date="now"),
+        [],
+    ),
+    "a cache in between": (
+        on(Kind.CHECKPOINT, age="7200"),
+        [("error", "comes from a cache that has kept it for 2 hours")],
+    ),
+    "an age that is none": (on(Kind.CHECKPOINT, age="old"), []),
+    "the checkpoint without a validator": (on(Kind.CHECKPOINT, etag=None), [("note", "has no ETag")]),
+    "the checkpoint with a date": (on(Kind.CHECKPOINT, etag=None, last_modified=OLD), []),
+    "the checkpoint as bytes": (
+        on(Kind.CHECKPOINT, content_type="application/octet-stream"),
+        [("warning", "has the Content-Type application/octet-stream")],
+    ),
+    "the checkpoint in some charset": (
+        on(Kind.CHECKPOINT, content_type="text/plain"),
+        [("warning", "has the Content-Type text/plain")],
+    ),
+    "the checkpoint, written otherwise": (on(Kind.CHECKPOINT, content_type='Text/Plain;charset="UTF-8"'), []),
+    "tiles as text": (
+        on(Kind.TILE, content_type=None),
+        [("warning", "has the Content-Type of nothing")] * 2,
+    ),
+    "releases as text": (
+        on(Kind.RELEASE, content_type="text/plain"),
+        [("note", "has the Content-Type text/plain")] * 2,
+    ),
+    "tiles for an hour": (
+        on(Kind.TILE, cache_control="max-age=3600"),
+        [("warning", "may be cached for 60 minutes, and never changes")] * 2,
+    ),
+    "tiles never": (on(Kind.TILE, cache_control="no-cache"), [("warning", "may not be cached")] * 2),
+    "tiles as caches guess": (on(Kind.TILE, cache_control=None), [("warning", "says nothing of caching")] * 2),
+    "tiles for a year, perhaps": (
+        on(Kind.TILE, cache_control="max-age=31536000"),
+        [("note", "is not said to be immutable")] * 2,
+    ),
+    "entries never": (on(Kind.ENTRIES, cache_control="no-store"), [("warning", "may not be cached")]),
+    "releases for a minute": (
+        on(Kind.RELEASE, cache_control="max-age=60"),
+        [("warning", "may be cached for 60 seconds")] * 2,
+    ),
+    "tiles compressed": (
+        on(Kind.TILE, content_encoding="gzip"),
+        [("error", "comes with Content-Encoding: gzip, which was not asked for")] * 2,
+    ),
+    "tiles, and nothing done to them": (on(Kind.TILE, content_encoding="identity"), []),
+    "entries in brotli": (on(Kind.ENTRIES, content_encoding="br"), [("error", "comes with Content-Encoding: br")]),
+    "entries as they are": (
+        lambda question, answer: replace(
+            on(Kind.ENTRIES, content_encoding=None)(question, answer), body=question.expected
+        ),
+        [("note", "comes as it is, though gzip was asked for")],
+    ),
+    "entries that are no gzip": (
+        with_body(Kind.ENTRIES, lambda body: b"plain"),
+        [("error", "says Content-Encoding: gzip, and is none")],
+    ),
+    "entries that are more": (
+        with_body(Kind.ENTRIES, lambda body: gzip.compress(bytes(5_000_000))),
+        [("error", "has other bytes than the folder")],
+    ),
+    "entries that are cut": (with_body(Kind.ENTRIES, lambda body: body[:-30]), [("error", "has other bytes")]),
+    "a tile that differs": (
+        with_body(Kind.TILE, lambda body: bytes(32) + body[32:]),
+        [("error", "has other bytes than the folder")] * 2,
+    ),
+    "a tile with more": (with_body(Kind.TILE, lambda body: body + b"\n"), [("error", "has other bytes")] * 2),
+    "a page for a checkpoint": (
+        with_body(Kind.CHECKPOINT, lambda body: b"<html>"),
+        [("error", "is no checkpoint: a note is")],
+    ),
+    "no tiles": (answered(Kind.TILE, 404), [("error", "is answered with status 404")] * 2),
+    "a host that fails": (answered(Kind.RELEASE, 500), [("error", "is answered with status 500")] * 2),
+    "redirected": (
+        answered(Kind.CHECKPOINT, 301, location="https://cdn.example/c"),
+        [("error", "is redirected (status 301) to https://cdn.example/c")],
+    ),
+    "redirected to nowhere": (answered(Kind.ENTRIES, 302), [("error", "is redirected (status 302) to nowhere")]),
+    "a page for what is missing": (
+        answered(Kind.MISSING, 200),
+        [("error", "no log has it, and it is answered with status 200")],
+    ),
+    "missing elsewhere": (answered(Kind.MISSING, 307), [("error", "is redirected")]),
+    "missing, in the words of S3": (
+        answered(Kind.MISSING, 403),
+        [("note", "is missing, and answered with status 403")],
+    ),
+    "missing, and the host fails": (answered(Kind.MISSING, 503), [("error", "it is answered with status 503")]),
+    "missing for ever": (
+        answered(Kind.MISSING, 404, **{"cache-control": FOREVER}),
+        [("warning", "caches keep that for 365 days")],
+    ),
+    "missing, and gone": (answered(Kind.MISSING, 410), []),
+    "for some pages": (
+        on(Kind.RELEASE, access_control_allow_origin="https://example.com"),
+        [("note", "no page of another site may read this")],
+    ),
+    "for whoever asks": (on(Kind.TILE, access_control_allow_origin="https://ldcat.invalid"), []),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_finding(asked: list[Question], name: str) -> None:
+    change, expected = CASES[name]
+    found = found_in(asked, change)
+    assert [severity for severity, *_ in found] == [severity for severity, _ in expected]
+    for (*_, what), (_, part) in zip(found, expected, strict=True):
+        assert part in what
+
+
+def served(text: str, *, extra: bool = False) -> Change:
+    note = signed(text, *KEYS)
+    more = note.with_signatures([signature(signer("w", SignatureType.COSIGNATURE_ED25519), text)])
+    return with_body(Kind.CHECKPOINT, lambda body: bytes(more if extra else note))
+
+
+def test_another_checkpoint(log: LogFolder, asked: list[Question]) -> None:
+    own, _ = published(log)
+    for other, severity, part in (
+        (replace(own, size=own.size - 1), "error", "is older than the folder's"),
+        (replace(own, size=own.size + 1), "error", "is newer than the folder's"),
+        (replace(own, root=EMPTY_ROOT), "error", "a fork of the folder's"),
+        (replace(own, origin="example.com/other", size=own.size + 1), "error", "is of another log"),
+    ):
+        ((said, subject, what),) = found_in(asked, served(str(other)))
+        assert (said, subject) == (severity, "served checkpoint")
+        assert part in what
+    ((said, _, what),) = found_in(asked, served(str(own), extra=True))
+    assert (said, what) == ("warning", "has other signatures than the folder's")
+
+
+def test_a_host_that_does_not_answer_is_asked_once(asked: list[Question]) -> None:
+    tried = []
+
+    def ask(question: Question) -> Answer:
+        tried.append(question)
+        raise Unreadable("127.0.0.1 does not answer: connection refused")
+
+    found: Iterator[Finding] = host_findings(iter(asked), ask, NOW)
+    ((severity, what),) = [(finding.severity.value, finding.what) for finding in found]
+    assert (severity, what) == ("error", "127.0.0.1 does not answer: connection refused")
+    assert len(tried) == 1
+
+
+def test_who_may_read_is_said_once_for_all(asked: list[Question]) -> None:
+    found = found_in(
+        asked,
+        lambda question, answer: replace(
+            answer, headers={k: v for k, v in answer.headers.items() if k != "access-control-allow-origin"}
+        ),
+    )
+    ((severity, subject, _),) = found
+    assert severity == "note"
+    assert subject == "served " + ", ".join(question.path for question in asked[:-1])
+
+
+WORDS = st.text(max_size=20) | st.sampled_from(
+    ["gzip", "max-age=1", "no-cache", "Thu, 01 Jan 1970 00:00:00 GMT", "99", OLD]
+)
+HEADERS = st.sampled_from(
+    ["cache-control", "expires", "date", "age", "content-type", "content-encoding", "location", "etag"]
+)
+
+
+@given(st.sampled_from(list(Kind)), st.integers(100, 599), st.dictionaries(HEADERS, WORDS), st.binary(max_size=40))
+def test_whatever_a_host_answers(kind: Kind, status: int, headers: dict[str, str], body: bytes) -> None:
+    question = Question("some/file", kind, b"expected")
+    found = list(host_findings(iter([question]), lambda _: Answer(status, headers, body), NOW))
+    wrong = status != 200 or body != b"expected"
+    assert not is_healthy(found) or not wrong or (kind is Kind.MISSING and 400 <= status < 500)

@@ -1,0 +1,229 @@
+"""The lines of `verify-proof --show`, run: they succeed for what is right, and fail for each part that is changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from catalog.log.records import DigestRecord, ReleaseRecord, Severity, canonical_json, leaf_of
+from catalog.log.revocation_chain import RevocationChain
+from catalog.log.revocation_list import Revocation
+from catalog.prove.proof_bundle import ProofBundle
+from catalog.prove.proof_by_hand import lines_by_hand
+from catalog.prove.verify_proof import verdict_to_dict, verify_bundle
+from catalog.transparency import merkle
+from catalog.transparency.keys import SignatureType, Signer
+from catalog.transparency.note import Verified
+from catalog.transparency.proof import TlogProof
+from catalog.transparency.trust import Trust
+from tests.support.logs import NOW, MemoryLog, at_no_time, signed, signer
+
+NASTY = "';touch${IFS}pwned;'$(touch${IFS}pwned)`touch${IFS}pwned`\\%s\"!!\u202e&|#"
+"""An origin: no blanks, no plus, and everything else."""
+
+SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell)]
+DIGEST = "ab" * 32
+ROWS = [
+    DigestRecord(
+        type="digest",
+        launch_digest=DIGEST,
+        technology="sev",
+        firmware_sha256=f"{number:064x}",
+        kernel_hashes_sha256=None,
+        vmm="it's\\n%d",
+        vcpus=None,
+        vcpu_signature=None,
+        sev_features=None,
+    )
+    for number in range(6)
+]
+
+
+def signers_of(origin: str) -> list[Signer]:
+    return [
+        signer(origin),
+        signer(origin, SignatureType.COSIGNATURE_ML_DSA_44),
+        signer("w.example/$(touch\u00a1pwned)'", SignatureType.COSIGNATURE_ED25519),
+    ]
+
+
+def bundle_of(
+    origin: str, index: int = 2, severity: Severity = "deprecated", chain: str | None = None
+) -> tuple[ProofBundle, Trust]:
+    """chain: what the release commits to, where that is not the chain of its list."""
+    revocation = Revocation(
+        selector={"technology": "sev"}, severity=severity, reason="it's \\n $(touch pwned) \u00e4!!"
+    )
+    listed = canonical_json([{name: getattr(revocation, name) for name in ("selector", "severity", "reason")}])
+    release = ReleaseRecord(
+        type="release",
+        release=1,
+        time=NOW,
+        artifacts={},
+        revocations_sha256=hashlib.sha256(listed).hexdigest(),
+        revocations_count=1,
+        revocations_chain=chain or RevocationChain.of([revocation.record]).value,
+        previous_size=0,
+        previous_root=merkle.EMPTY_ROOT.hex(),
+        trust_version=None,
+    )
+    leaves = [*map(leaf_of, ROWS), leaf_of(release)]
+    log = MemoryLog()
+    log.append(leaves)
+    signers = signers_of(origin)
+    note = signed(str(log.checkpoint(origin)), *signers)
+    proofs = [
+        TlogProof(at, tuple(merkle.inclusion_proof(at, log.size, log.reader.node)), note, leaves[at])
+        for at in (index, log.size - 1)
+    ]
+    policy = f"log {signers[0].key}\nlog {signers[1].key}\nwitness w {signers[2].key}\nquorum w\n"
+    head = f"version 1\nexpires {NOW + 10**8}\nmax-age 604800\nthreshold 1\nroot a {signer('root.example').key}\n\n"
+    return ProofBundle(proofs[0], proofs[1], (revocation,)), Trust.parse(head + policy)
+
+
+def script(bundle: ProofBundle, trust: Trust, digest: str | None = None, now: int = NOW) -> list[str]:
+    verdict = verify_bundle(bytes(bundle), trust, now=now, seen={}, digest=digest)
+    return "\n".join(lines_by_hand(bytes(bundle), verdict)).split("\n")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the lines run: mktemp makes its folders there."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+def run(lines: Sequence[str], place: Path, shell: str = "sh") -> int:
+    done = subprocess.run([shell], input="\n".join([*lines, ""]), cwd=place, capture_output=True, text=True)
+    assert not list(place.rglob("pwned"))
+    return done.returncode
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("origin", ["example.com/log", NASTY])
+@pytest.mark.parametrize("index", [0, 3, 5])
+def test_what_is_right_succeeds(place: Path, shell: str, origin: str, index: int) -> None:
+    bundle, trust = bundle_of(origin, index)
+    assert run(script(bundle, trust), place, shell) == 0
+
+
+def with_ml_dsa(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An openssl that verifies ML-DSA-44, as those from 3.5 on do: with the library that we use, not with our code."""
+    folder = place / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("OPENSSL", shutil.which("openssl") or "")
+    (folder / "openssl").write_text(f"#!{sys.executable}\n{OPENSSL}")
+    (folder / "openssl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+OPENSSL = """
+import os, sys
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+if sys.argv[1] == "list":
+    print("  { 2.16.840.1.101.3.4.3.17, id-ml-dsa-44, ML-DSA-44, MLDSA44 } @ default")
+    sys.exit()
+assert sys.argv[2:-1] == "-verify -rawin -pubin -inkey key -sigfile signature -in".split()
+key = load_pem_public_key(open("key", "rb").read())
+if not isinstance(key, MLDSA44PublicKey):
+    os.execv(os.environ["OPENSSL"], sys.argv)
+key.verify(open("signature", "rb").read(), open(sys.argv[-1], "rb").read())
+"""
+DATA = re.compile(
+    r"""[A-Za-z0-9+/]{40,}|"launch_digest":"ab|^printf '%s.n' exa|time 1|153.111|example.com/log$|'.017"""
+)
+
+
+@pytest.mark.parametrize("ml_dsa", [False, True])
+def test_whatever_is_changed_fails(place: Path, monkeypatch: pytest.MonkeyPatch, ml_dsa: bool) -> None:
+    """Each piece of data, and each step of the way up, by itself; of ML-DSA where openssl knows it."""
+    lines = script(*bundle_of("example.com/log", index=5))
+    last = next(n for n, line in enumerate(lines) if line == "fi")
+    first = max(n for n, line in enumerate(lines[:last]) if line.startswith("# signature"))
+    if ml_dsa:
+        with_ml_dsa(place, monkeypatch)
+    assert run(lines, place) == 0
+    failed = 0
+    for n, line in enumerate(lines):
+        if line.startswith("#") or ml_dsa != (first < n < last):
+            continue
+        changed = [line[:at] + ("A" if line[at] == "B" else "B") + line[at + 1 :] for at in places(line)]
+        if "sibling" in line:
+            changed += ["", re.sub(r"cat - (\w+) (\w+)", r"cat - \2 \1", line)]
+        for other in changed:
+            assert run([*lines[:n], other, *lines[n + 1 :]], place) != 0, other
+            failed += 1
+    assert failed > (5 if ml_dsa else 15)
+
+
+def places(line: str) -> list[int]:
+    """Where a character can be exchanged: in the middle of each piece of data."""
+    return [(piece.start() + piece.end()) // 2 for piece in DATA.finditer(line)]
+
+
+def test_the_exit_code_is_that_of_the_verdict(place: Path) -> None:
+    bundle, trust = bundle_of("example.com/log")
+    assert run(script(bundle, trust, DIGEST), place) == 0
+    assert run(script(bundle, trust, "00" * 32), place) == 1
+    assert run(script(*bundle_of("example.com/log", severity="revoked")), place) == 7
+
+
+def comments_of(lines: list[str]) -> list[str]:
+    return [line for line in lines if re.match("# (a vote|no vote|no quorum|the quorum|fresh)", line)]
+
+
+def test_age_and_quorum_are_said_as_they_were_counted(place: Path) -> None:
+    """The log's own time counts for nothing, nor does a cosignature without one; fresh is what the votes make so."""
+    bundle, trust = bundle_of("example.com/log")
+    lines = script(bundle, trust)
+    own = "# no vote, and nothing of the age: it is the log's own, or not of a witness"
+    until = trust.fresh_until([Verified(signers_of("example.com/log")[2].key, NOW)], None, NOW)
+    assert comments_of(lines) == [
+        *[own] * 2,
+        f"# a vote at {NOW}",
+        "# the quorum w has to be made of votes that are no older than max-age",
+        f"# fresh until {until}: date -u -d @{until}; it is now: date +%s",
+    ]
+    spare = signer("spare.example", SignatureType.COSIGNATURE_ED25519)
+    text = bundle.row.checkpoint.text
+    note = bundle.row.checkpoint.with_signatures([at_no_time(spare, text)])
+    more = ProofBundle(
+        replace(bundle.row, checkpoint=note), replace(bundle.status, checkpoint=note), bundle.revocations
+    )
+    for quorum, said in (("w", "the quorum w"), ("none", "no quorum is demanded")):
+        policy = trust.policy_text.replace("quorum w\n", f"witness spare {spare.key}\nquorum {quorum}\n")
+        found = Trust.parse(str(trust).replace(trust.policy_text, policy))
+        lines = script(more, found)
+        assert "# no vote, and nothing of the age: it says no time" in lines
+        assert any(line.startswith(f"# {said}") for line in lines)
+        assert run(lines, place) == 0
+    verdict = verdict_to_dict(verify_bundle(bytes(more), found, now=NOW, seen={}, digest=None))
+    assert [(one["name"], one["votes"]) for one in verdict["signers"]][2:] == [
+        (signers_of("example.com/log")[2].key.name, True),
+        ("spare.example", False),
+    ]
+
+
+def test_what_is_not_verified_is_not_shown(place: Path) -> None:
+    bundle, trust = bundle_of(NASTY)
+    other = bundle_of("example.com/log")[1]
+    for lines, code in ((script(bundle, other), 6), (script(bundle, trust, now=NOW + 8 * 86400), 8)):
+        assert len(lines) == 2
+        assert run(lines, place) == code
+
+
+def test_a_false_commitment_is_not_shown_as_verified(place: Path) -> None:
+    bundle, trust = bundle_of("example.com/log", chain="11" * 32)
+    lines = script(bundle, trust)
+    assert lines == ["# not verified: there is nothing to show", "(exit 11)"]
+    assert run(lines, place) == 11

@@ -1,0 +1,253 @@
+"""Proof bundles: each row of a log is proved, each answer is one of its own, and nothing that is changed is a match."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.abi.digest import LaunchDigest
+from catalog.build.builder import Built
+from catalog.errors import LdcatError, Unreadable, VerificationFailed
+from catalog.log.log_folder import LastCheckpoint, LogFolder
+from catalog.log.records import RevokeRecord, parse_row
+from catalog.log.seen import Seen
+from catalog.prove.proof_bundle import ProofBundle
+from catalog.prove.prove import Prover
+from catalog.prove.verify_proof import Outcome, Verdict, verdict_to_dict, verify_bundle
+from catalog.publish.publish import publish
+from catalog.store.catalog import Catalog
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType
+from catalog.transparency.note import Note
+from catalog.transparency.tiles import TileReader
+from catalog.transparency.trust import Trust
+from tests.support.logs import NOW, signature, signed, signer
+
+ORIGIN = "example.com/log"
+LOG = signer(ORIGIN)
+WITNESSES = [signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in (1, 2)]
+DAY = 86400
+
+
+def trust(policy: str) -> Trust:
+    root = signer("root.example").key
+    head = f"version 1\nexpires {NOW + 300 * DAY}\nmax-age {7 * DAY}\nthreshold 1\nroot a {root}\n\n"
+    return Trust.parse(head + policy)
+
+
+ALONE = trust(f"log {LOG.key}\nquorum none\n")
+WITNESSED = trust(
+    f"log {LOG.key}\n"
+    + "".join(f"witness w{n} {by.key}\n" for n, by in enumerate(WITNESSES, 1))
+    + "group both all w1 w2\nquorum both\n"
+)
+
+
+@pytest.fixture(scope="module")
+def log(small: Built, tmp_path_factory: pytest.TempPathFactory) -> LogFolder:
+    return published(small, tmp_path_factory.mktemp("log"))
+
+
+def published(built: Built, folder: Path, *revokes: RevokeRecord) -> LogFolder:
+    log, state = LogFolder(folder / "log"), LastCheckpoint(folder / "signed.note")
+    publish(Catalog.open(built.folder), log, [LOG], state, revokes=revokes, now=NOW)
+    return log
+
+
+def rows(log: LogFolder) -> list[bytes]:
+    note = log.checkpoint()
+    assert note is not None
+    size = Checkpoint.parse(note.text).size
+    reader = TileReader(log, size)
+    return [leaf for n in range(-(-size // 256)) for leaf in reader.entries(n) if b'"digest"' in leaf]
+
+
+@pytest.fixture(scope="module")
+def bundle(log: LogFolder) -> ProofBundle:
+    found = Prover(log).prove(rows(log)[40])
+    assert found is not None
+    return found
+
+
+def ask(data: bytes | ProofBundle, by: Trust = ALONE, **changes: Any) -> Verdict:
+    asked: dict[str, Any] = {"now": NOW + DAY, "seen": {}, "digest": None} | changes
+    return verify_bundle(bytes(data), by, **asked)
+
+
+def cosigned(bundle: ProofBundle, *signers: Any, now: int = NOW) -> ProofBundle:
+    note = bundle.row.checkpoint
+    more = note.with_signatures(signature(by, note.text, now) for by in signers)
+    return replace(bundle, row=replace(bundle.row, checkpoint=more), status=replace(bundle.status, checkpoint=more))
+
+
+def test_every_row_is_proved(log: LogFolder) -> None:
+    prover = Prover(log)
+    for leaf in rows(log):
+        found = prover.prove(leaf)
+        assert found is not None
+        verdict = ask(found)
+        assert (verdict.outcome, verdict.row) == (Outcome.MATCH, parse_row(leaf))
+        assert ProofBundle.parse(bytes(found)) == found
+
+
+def test_every_configuration_of_a_digest_is_proved(log: LogFolder) -> None:
+    leaf = next(leaf for leaf in rows(log) if b'"sev-snp"' in leaf)
+    digest = LaunchDigest.parse(parse_row(leaf).launch_digest)
+    bundles = Prover(log).prove_digest(digest, warn=pytest.fail)
+    assert leaf in [bundle.row.extra for bundle in bundles]
+    assert {ask(bundle, digest=digest.hex()).outcome for bundle in bundles} == {Outcome.MATCH}
+    assert Prover(log).prove_digest(LaunchDigest(bytes(48)), warn=pytest.fail) == []
+
+
+def test_what_a_log_does_not_have(log: LogFolder, tmp_path: Path) -> None:
+    prover = Prover(log)
+    for leaf in rows(log)[::7]:
+        for other in (leaf.replace(b'"digest"', b'"digesu"'), leaf + b" ", b"", b"~"):
+            assert prover.prove(other) is None
+    with pytest.raises(Unreadable, match="no log at"):
+        Prover(LogFolder(tmp_path))
+
+
+def test_another_digest_is_unknown_and_not_bad(bundle: ProofBundle) -> None:
+    assert ask(bundle, digest="00" * 48).outcome is Outcome.UNKNOWN
+
+
+def test_what_is_revoked_is_said(small: Built, tmp_path: Path) -> None:
+    leaves = rows(published(small, tmp_path / "first"))
+    leaf = leaves[40]
+    digest, other = (parse_row(each).launch_digest for each in (leaf, leaves[41]))
+
+    def record(severity: Any, **selector: Any) -> RevokeRecord:
+        return RevokeRecord(type="revoke", selector=selector, severity=severity, reason=f"is {severity}")
+
+    for number, (revokes, outcome) in enumerate(
+        (
+            ([record("revoked", launch_digest=digest)], Outcome.REVOKED),
+            ([record("revoked", firmware_sha256=parse_row(leaf).firmware_sha256)], Outcome.REVOKED),
+            ([record("revoked", launch_digest=other)], Outcome.MATCH),
+            ([record("deprecated", launch_digest=digest)], Outcome.MATCH),
+            ([record("revoked", launch_digest=digest), record("restored", launch_digest=digest)], Outcome.MATCH),
+        )
+    ):
+        log = published(small, tmp_path / str(number), *revokes)
+        found = Prover(log).prove(leaf)
+        assert found is not None
+        verdict = ask(found)
+        assert verdict.outcome is outcome
+        assert ("deprecated" in verdict.why) == (revokes[0].severity == "deprecated")
+        hidden = replace(found, revocations=())
+        assert ask(hidden).outcome is Outcome.BAD
+
+
+def test_what_is_old_is_stale(bundle: ProofBundle) -> None:
+    assert ask(bundle, now=NOW + 8 * DAY).outcome is Outcome.STALE
+    fresh = cosigned(bundle, *WITNESSES, now=NOW + 7 * DAY)
+    assert ask(fresh, WITNESSED, now=NOW + 8 * DAY).outcome is Outcome.MATCH
+    assert ask(cosigned(bundle, *WITNESSES), WITNESSED, now=NOW + 8 * DAY).outcome is Outcome.STALE
+    lying = cosigned(bundle, *WITNESSES, now=NOW + 100 * DAY)
+    assert ask(lying, WITNESSED, now=NOW + DAY).outcome is Outcome.STALE
+    assert ask(lying, now=NOW + DAY).outcome is Outcome.MATCH  # whose cosignatures nobody asks for
+    with pytest.raises(VerificationFailed, match="expired"):
+        ask(bundle, now=NOW + 300 * DAY)
+
+
+def test_what_is_older_than_seen_and_what_is_a_fork(bundle: ProofBundle) -> None:
+    found = Checkpoint.parse(bundle.row.checkpoint.text)
+    for before, outcome in (
+        (found, Outcome.MATCH),
+        (replace(found, size=found.size + 1), Outcome.OLDER),
+        (replace(found, size=found.size - 1), Outcome.MATCH),
+        (replace(found, root=bytes(32)), Outcome.BAD),
+    ):
+        assert ask(bundle, seen={ORIGIN: Seen(before)}).outcome is outcome
+        assert ask(bundle, seen={"example.com/other": Seen(before)}).outcome is Outcome.MATCH
+
+
+def test_a_quorum_is_demanded(bundle: ProofBundle) -> None:
+    assert ask(bundle, WITNESSED).outcome is Outcome.UNTRUSTED
+    assert ask(cosigned(bundle, WITNESSES[0]), WITNESSED).outcome is Outcome.UNTRUSTED
+    verdict = ask(cosigned(bundle, *WITNESSES), WITNESSED)
+    assert verdict.outcome is Outcome.MATCH
+    assert {by.key.name for by in verdict.signers} == {ORIGIN, "w1.example", "w2.example"}
+    assert len(bytes(cosigned(bundle, *WITNESSES).row)) < 2000
+
+
+def test_the_log_has_to_be_trusted_itself(bundle: ProofBundle) -> None:
+    other = signer("example.com/other")
+    assert ask(bundle, trust(f"log {other.key}\nquorum none\n")).outcome is Outcome.UNTRUSTED
+    text = bundle.row.checkpoint.text
+    forged = replace(bundle.row, checkpoint=signed(text, other)), replace(bundle.status, checkpoint=signed(text, other))
+    under_another_name = ProofBundle(forged[0], forged[1], bundle.revocations)
+    assert ask(under_another_name, trust(f"log {other.key}\nquorum none\n")).outcome is Outcome.UNTRUSTED
+    only_witnesses = cosigned(bundle, *WITNESSES)
+    note = Note(text, only_witnesses.row.checkpoint.signatures[1:])
+    bare = ProofBundle(replace(bundle.row, checkpoint=note), replace(bundle.status, checkpoint=note), ())
+    assert ask(bare, WITNESSED).outcome is Outcome.UNTRUSTED
+
+
+def test_what_is_not_verified_is_not_shown(bundle: ProofBundle) -> None:
+    for verdict in (ask(bundle, WITNESSED), ask(bundle, now=NOW + 8 * DAY), ask(b"{}")):
+        record = verdict_to_dict(verdict)
+        assert record["row"] is None or verdict.outcome is Outcome.STALE
+        assert verdict.newest is None
+    assert len({outcome.exit_code for outcome in Outcome}) == len(Outcome)
+
+
+@given(st.data())
+def test_no_changed_byte_is_a_match(bundle: ProofBundle, data: st.DataObject) -> None:
+    good = bytes(bundle)
+    at = data.draw(st.integers(0, len(good) - 2))
+    changed = bytearray(good)
+    changed[at] ^= data.draw(st.integers(1, 255))
+    verdict = ask(bytes(changed))
+    assert verdict.outcome in (Outcome.BAD, Outcome.UNTRUSTED)
+
+
+@pytest.mark.parametrize("field", ["row", "status"])
+def test_what_is_no_bundle(bundle: ProofBundle, field: str) -> None:
+    wire = json.loads(bytes(bundle))
+    index = f"index {getattr(bundle, field).index}\n"
+    for change in (
+        wire | {"format": "ldcat-proof/2"},
+        wire | {field: ""},
+        wire | {field: wire[field].replace("extra", "extro")},
+        wire | {field: "\n".join(line for line in wire[field].split("\n") if not line.startswith("extra"))},
+        wire | {field: wire[field].replace(index, "index 0\n")},
+        wire | {field: wire[field].replace("example.com/log\n", "example.com/lag\n")},
+        wire | {"row": wire["status"]},
+        wire | {"status": wire["row"]},
+        {name: value for name, value in wire.items() if name != field},
+        wire | {"more": 1},
+    ):
+        assert ask(json.dumps(change).encode()).outcome is Outcome.BAD
+    with pytest.raises(LdcatError):
+        ProofBundle.parse(bytes(17 << 20))
+
+
+@given(st.binary(max_size=200))
+def test_whatever_the_bytes_there_is_an_answer(data: bytes) -> None:
+    assert ask(data).outcome is Outcome.BAD
+
+
+def test_a_damaged_log_proves_nothing(small: Built, tmp_path: Path) -> None:
+    log = published(small, tmp_path)
+    leaves = rows(log)
+    for pattern in ("tile/0/000.p/*", "tile/entries/000.p/*"):
+        (path,) = log.root.glob(pattern)
+        good = path.read_bytes()
+        path.write_bytes(good.replace(good[700:708], bytes(8)))
+        failed = 0
+        for leaf in leaves:
+            try:
+                found = Prover(log).prove(leaf)
+                assert found is None or ask(found).outcome is Outcome.MATCH
+            except LdcatError:
+                failed += 1
+        assert failed
+        path.write_bytes(good)

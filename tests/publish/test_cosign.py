@@ -1,0 +1,394 @@
+"""Cosigning: only what goes on from the last one, remembered first; no signature of others is lost, ever."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.build.builder import Built
+from catalog.errors import LdcatError, MalformedInput, Unreadable, UntrustedSigner, UsageError, VerificationFailed
+from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
+from catalog.publish.cosign import Cosigned, cosign
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType, Signer, VerifierKey
+from catalog.transparency.note import MAX_SIGNATURES, Note, Signature
+from catalog.transparency.trust import Trust
+from tests.publish.test_publish import ORIGIN, SIGNERS, Publisher, fewer, publisher
+from tests.support.logs import NOW, signature, signed, signer
+
+__all__ = ["fewer", "publisher"]
+
+ED25519, ML_DSA_44 = SignatureType.COSIGNATURE_ED25519, SignatureType.COSIGNATURE_ML_DSA_44
+KEYS = [signer("beat.example", ED25519), signer("beat.example", ML_DSA_44)]
+OTHER = signer("other.example", ED25519)
+DAY = 86400
+
+
+def trust_of(*logs: VerifierKey, quorum: str = "none") -> Trust:
+    head = f"version 1\nexpires {NOW + 300 * DAY}\nmax-age {DAY}\nthreshold 1\nroot a {signer('root.example').key}\n\n"
+    lines = [*(f"log {key}\n" for key in logs), f"witness w {OTHER.key}\n", f"quorum {quorum}\n"]
+    return Trust.parse(head + "".join(lines))
+
+
+TRUST = trust_of(*(by.key for by in SIGNERS))
+
+
+@dataclass
+class Cosigner:
+    """A machine that cosigns the log of a publisher."""
+
+    publisher: Publisher
+    place: Path
+
+    @property
+    def state(self) -> LastCheckpoint:
+        return LastCheckpoint(self.place / "cosigned.note")
+
+    @property
+    def note(self) -> Note:
+        note = self.publisher.log.checkpoint()
+        assert note is not None
+        return note
+
+    def cosign(self, *, by: list[Signer] = KEYS, trust: Trust = TRUST, now: int = NOW, **asked: Any) -> Cosigned:
+        return cosign(
+            self.publisher.log, by, {ORIGIN: self.state, "example.com/b": self.state}, trust, now=now, **asked
+        )
+
+    def times(self, note: Note | None = None) -> dict[VerifierKey, int | None]:
+        """When each key cosigned what is published; the log's own signatures are right, too."""
+        found = note or self.note
+        assert {by.key for by in found.verify([by.key for by in SIGNERS])} == {by.key for by in SIGNERS}
+        return {by.key: by.timestamp for by in found.verify([by.key for by in KEYS])}
+
+    def evidence(self) -> list[Path]:
+        return sorted((self.place / "evidence").glob("*/*"))
+
+
+@pytest.fixture
+def cosigner(publisher: Publisher, fewer: Built, tmp_path: Path) -> Cosigner:
+    publisher.publish(fewer)
+    return Cosigner(publisher, tmp_path / "cosigner")
+
+
+def test_both_keys_cosign_what_the_log_signed(cosigner: Cosigner) -> None:
+    before = cosigner.note
+    cosigned = cosigner.cosign(now=NOW + 5)
+    assert cosigned == Cosigned(Checkpoint.parse(before.text), None, tuple(by.key for by in KEYS), NOW + 5)
+    assert cosigner.note.text == before.text
+    assert cosigner.note.signatures[: len(before.signatures)] == before.signatures
+    assert cosigner.times() == {by.key: NOW + 5 for by in KEYS}
+    assert cosigner.state.read() == cosigner.note
+
+
+def test_what_has_the_cosignature_is_left_alone(cosigner: Cosigner) -> None:
+    cosigner.cosign()
+    before = (cosigner.publisher.log.root / CHECKPOINT).read_bytes()
+    again = cosigner.cosign(now=NOW + DAY)
+    assert (again.signed, again.time) == ((), NOW)
+    assert (cosigner.publisher.log.root / CHECKPOINT).read_bytes() == before
+
+
+def test_a_heartbeat_cosigns_again_and_never_goes_back(cosigner: Cosigner) -> None:
+    cosigner.cosign()
+    cosigner.cosign(heartbeat=True, now=NOW + DAY)
+    assert cosigner.times() == {by.key: NOW + DAY for by in KEYS}
+    assert len(cosigner.note.signatures) == len(SIGNERS) + len(KEYS)
+    before = cosigner.note
+    with pytest.raises(UsageError, match="the clock is behind"):
+        cosigner.cosign(heartbeat=True, now=NOW + DAY - 1)
+    assert cosigner.note == before == cosigner.state.read()
+
+
+@pytest.mark.parametrize("lost", ["state", "cosignatures"])
+def test_time_does_not_go_back_where_only_one_remembers(cosigner: Cosigner, lost: str) -> None:
+    bare = cosigner.note
+    cosigner.cosign(now=NOW + DAY)
+    if lost == "state":
+        cosigner.state.path.unlink()
+    else:
+        cosigner.publisher.log.write([(CHECKPOINT, bytes(bare))])
+    with pytest.raises(UsageError, match="the clock is behind"):
+        cosigner.cosign(heartbeat=True, now=NOW)
+
+
+def test_cosignatures_that_were_not_published_are_made_again(cosigner: Cosigner) -> None:
+    bare = cosigner.note
+    cosigner.cosign()
+    cosigner.publisher.log.write([(CHECKPOINT, bytes(bare))])
+    assert len(cosigner.cosign(now=NOW + 1).signed) == 2
+    assert cosigner.times() == {by.key: NOW + 1 for by in KEYS}
+
+
+def test_a_key_that_comes_later_cosigns_alone(cosigner: Cosigner) -> None:
+    cosigner.cosign(by=KEYS[:1])
+    assert cosigner.cosign(now=NOW + 1).signed == (KEYS[1].key,)
+    assert cosigner.times() == {KEYS[0].key: NOW, KEYS[1].key: NOW + 1}
+
+
+def test_what_was_cosigned_elsewhere_is_remembered(cosigner: Cosigner) -> None:
+    cosigner.cosign()
+    cosigner.state.path.unlink()
+    assert cosigner.cosign().signed == ()
+    assert cosigner.state.read() == cosigner.note
+
+
+def test_cosignatures_of_others_stay(cosigner: Cosigner, small: Built) -> None:
+    more = cosigner.note.with_signatures([signature(OTHER, cosigner.note.text)])
+    cosigner.publisher.log.write([(CHECKPOINT, bytes(more))])
+    cosigner.cosign()
+    cosigner.cosign(heartbeat=True, now=NOW + 1)
+    assert cosigner.note.signatures[: len(more.signatures)] == more.signatures
+
+
+def test_no_quorum_is_asked_of_those_who_make_it(cosigner: Cosigner) -> None:
+    quorum = trust_of(*(by.key for by in SIGNERS), quorum="w")
+    with pytest.raises(UntrustedSigner):
+        quorum.open_checkpoint(cosigner.note)
+    cosigner.cosign(by=[OTHER], trust=quorum)
+    assert quorum.open_checkpoint(cosigner.note)[0] == cosigner.publisher.checkpoint()
+
+
+def test_publishing_nothing_new_keeps_cosignatures(cosigner: Cosigner, fewer: Built) -> None:
+    cosigner.cosign()
+    before = cosigner.note
+    assert cosigner.publisher.publish(fewer, now=NOW + 9).new_rows == 0
+    assert cosigner.note == before
+
+
+def test_a_later_release_is_cosigned_that_goes_on(cosigner: Cosigner, small: Built) -> None:
+    first = cosigner.cosign().checkpoint
+    cosigner.publisher.publish(small, now=NOW + 1)
+    cosigned = cosigner.cosign(now=NOW + 2)
+    assert (cosigned.before, len(cosigned.signed)) == (first, 2)
+    assert cosigned.checkpoint.size > first.size
+    assert not cosigner.evidence()
+
+
+def forked(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+    """Another history that the same keys signed, longer than the one cosigned."""
+    other = Publisher(tmp_path / "forked")
+    other.publish(small, now=NOW + 1)
+    shutil.rmtree(cosigner.publisher.log.root)
+    shutil.copytree(other.log.root, cosigner.publisher.log.root)
+
+
+def as_long(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+    """Another root of as many leaves."""
+    text = str(replace(cosigner.publisher.checkpoint(), root=bytes(32)))
+    cosigner.publisher.log.write([(CHECKPOINT, bytes(signed(text, *SIGNERS)))])
+
+
+def rolled_back(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+    """What was published before."""
+    before = cosigner.note
+    cosigner.publisher.publish(small, now=NOW + 1)
+    cosigner.cosign(now=NOW + 1)
+    cosigner.publisher.log.write([(CHECKPOINT, bytes(before))])
+
+
+@pytest.mark.parametrize("attack", [forked, as_long, rolled_back])
+@pytest.mark.parametrize("heartbeat", [False, True])
+def test_what_does_not_go_on_is_refused_and_kept(
+    cosigner: Cosigner,
+    small: Built,
+    tmp_path: Path,
+    attack: Callable[[Cosigner, Built, Path], None],
+    heartbeat: bool,
+) -> None:
+    cosigner.cosign()
+    attack(cosigner, small, tmp_path)
+    last, published = cosigner.state.read(), cosigner.note
+    with pytest.raises(VerificationFailed, match="does not go on from") as failure:
+        cosigner.cosign(heartbeat=heartbeat, now=NOW + DAY)
+    assert failure.value.exit_code == 4
+    assert (cosigner.note, cosigner.state.read()) == (published, last)
+    kept = {path.name: Note.parse(path.read_bytes()) for path in cosigner.evidence()}
+    assert kept == {"cosigned.note": last, "published.note": published}
+    assert str(cosigner.evidence()[0].parent) in (failure.value.hint or "")
+
+
+def test_evidence_never_takes_the_place_of_other_evidence(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+    cosigner.cosign()
+    kept: dict[Path, bytes] = {}
+    for root in (bytes(32), bytes(32), b"\1" * 32):
+        text = str(replace(cosigner.publisher.checkpoint(), root=root))
+        note = signed(text, SIGNERS[0])  # the other key signs with chance
+        cosigner.publisher.log.write([(CHECKPOINT, bytes(note.with_signatures([signature(SIGNERS[1], text)])))])
+        with pytest.raises(VerificationFailed):
+            cosigner.cosign(now=NOW + DAY)
+        with pytest.raises(VerificationFailed):
+            cosigner.cosign(now=NOW + DAY)
+        now = {path: path.read_bytes() for path in cosigner.evidence()}
+        assert now.items() >= kept.items()
+        kept = now
+    assert len({data for path, data in kept.items() if path.name == "published.note"}) >= 2
+
+
+def test_evidence_that_was_half_written_is_completed(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+    cosigner.cosign()
+    as_long(cosigner, small, tmp_path)
+    for _ in range(2):
+        with pytest.raises(VerificationFailed, match="does not go on from"):
+            cosigner.cosign()
+    kept = {path: path.read_bytes() for path in cosigner.evidence()}
+    assert len(kept) == 2
+    for lost in kept:
+        lost.unlink()
+        with pytest.raises(VerificationFailed, match="does not go on from"):
+            cosigner.cosign()
+        assert {path: path.read_bytes() for path in cosigner.evidence()} == kept
+
+
+def test_the_alarm_is_heard_where_evidence_cannot_be_kept(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+    cosigner.cosign()
+    as_long(cosigner, small, tmp_path)
+    (cosigner.place / "evidence").write_text("in the way")
+    with pytest.raises(VerificationFailed, match="does not go on from") as failure:
+        cosigner.cosign()
+    assert "could not be kept" in (failure.value.hint or "")
+
+
+def test_damaged_tiles_prove_nothing(cosigner: Cosigner, small: Built) -> None:
+    cosigner.cosign()
+    cosigner.publisher.publish(small, now=NOW + 1)
+    before = cosigner.note
+    for path in (cosigner.publisher.log.root / "tile/0").rglob("*"):
+        if path.is_file():
+            path.write_bytes(bytes(len(path.read_bytes())))
+    with pytest.raises(VerificationFailed):
+        cosigner.cosign(now=NOW + 2)
+    for path in (cosigner.publisher.log.root / "tile/0").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    with pytest.raises(Unreadable):
+        cosigner.cosign(now=NOW + 2)
+    assert cosigner.note == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "part"),
+    [
+        ({"by": [signer("a")]}, UsageError, "keys of cosignatures"),
+        ({"by": [*KEYS, OTHER]}, UsageError, "all of one name"),
+        ({"by": []}, UsageError, "all of one name"),
+        ({"by": SIGNERS[1:]}, UsageError, "does not cosign its own"),
+        ({"trust": trust_of(signer("example.com/b").key)}, UntrustedSigner, "none of the keys"),
+        ({"trust": trust_of(signer(ORIGIN, seed=1).key)}, UntrustedSigner, "none of the keys"),
+        ({"now": NOW + 300 * DAY}, VerificationFailed, "expired"),
+        ({"only": Checkpoint(ORIGIN, 1, bytes(32))}, UsageError, "another checkpoint by now"),
+    ],
+)
+def test_what_cannot_be(cosigner: Cosigner, asked: dict[str, Any], error: type[LdcatError], part: str) -> None:
+    before = cosigner.note
+    with pytest.raises(error, match=part):
+        cosigner.cosign(**asked)
+    assert cosigner.note == before
+    assert cosigner.state.read() is None
+
+
+def test_one_name_of_a_log_does_not_vouch_for_another(cosigner: Cosigner) -> None:
+    other = signer("example.com/b")
+    cosigner.publisher.log.write([(CHECKPOINT, bytes(signed(cosigner.note.text, other)))])
+    with pytest.raises(UntrustedSigner, match="no trusted log of the name"):
+        cosigner.cosign(trust=trust_of(*(by.key for by in SIGNERS), other.key))
+
+
+def test_a_folder_without_a_log_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match="no log at"):
+        cosign(LogFolder(tmp_path / "none"), KEYS, {}, TRUST, now=NOW)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_false_cosignature_under_the_own_name_is_not_passed_over(cosigner: Cosigner) -> None:
+    false = signature(KEYS[0], str(replace(cosigner.publisher.checkpoint(), size=1)))
+    more = cosigner.note.with_signatures([false])
+    cosigner.publisher.log.write([(CHECKPOINT, bytes(more))])
+    with pytest.raises(VerificationFailed, match="not of this text"):
+        cosigner.cosign()
+
+
+def test_more_signatures_than_can_be_read_are_not_written(cosigner: Cosigner) -> None:
+    left = MAX_SIGNATURES - len(cosigner.note.signatures)
+    full = cosigner.note.with_signatures(Signature(f"x{n}", b"abcd", b"x") for n in range(left))
+    cosigner.publisher.log.write([(CHECKPOINT, bytes(full))])
+    with pytest.raises(MalformedInput, match="at most"):
+        cosigner.cosign()
+    assert (cosigner.note, cosigner.state.read()) == (full, None)
+
+
+def test_what_cannot_be_remembered_is_not_published(cosigner: Cosigner) -> None:
+    cosigner.place.write_text("in the way")
+    before = cosigner.note
+    with pytest.raises(Unreadable, match="cannot be remembered"):
+        cosigner.cosign()
+    assert cosigner.note == before
+
+
+def test_it_is_remembered_before_it_is_published(cosigner: Cosigner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: LogFolder, files: Any) -> None:
+        if folder == cosigner.publisher.log:
+            raise Unreadable("the disk has gone")
+        write(folder, files)
+
+    write, before = LogFolder.write, cosigner.note
+    monkeypatch.setattr(LogFolder, "write", refuse)
+    with pytest.raises(Unreadable, match="the disk has gone"):
+        cosigner.cosign()
+    assert cosigner.note == before
+    remembered = cosigner.state.read()
+    assert remembered is not None
+    assert len(cosigner.times(remembered)) == 2
+
+
+def test_nobody_publishes_meanwhile(cosigner: Cosigner) -> None:
+    with cosigner.publisher.log.locked(), pytest.raises(UsageError, match="another process"):
+        cosigner.cosign()
+
+
+def test_killed_at_any_moment(cosigner: Cosigner) -> None:
+    """kill -9, a hundred times: the checkpoint is always whole, nobody's signature is lost, no time goes back."""
+    text = cosigner.note.text
+    cosigner.publisher.log.write([(CHECKPOINT, bytes(cosigner.note.with_signatures([signature(OTHER, text)])))])
+    others = cosigner.note.signatures
+    cosigner.cosign(now=NOW)
+
+    def beat(number: int, seconds: float | None) -> None:
+        """In a process that is killed after so many seconds."""
+        child = os.fork()
+        if not child:
+            try:
+                cosigner.cosign(heartbeat=True, now=NOW + number)
+            finally:
+                os._exit(0)
+        if seconds is not None:
+            time.sleep(seconds)
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+    started = time.perf_counter()
+    beat(1, None)
+    usual = time.perf_counter() - started
+    chance, last, moments = random.Random(5), cosigner.times(), set[int | None]()
+    for number in range(2, 102):
+        beat(number, chance.uniform(0, 1.5 * usual))
+        now, note = cosigner.times(), cosigner.note
+        assert (note.text, note.signatures[: len(others)]) == (text, others)
+        assert all((now[key] or 0) >= (before or 0) for key, before in last.items())
+        state = cosigner.state.read()
+        assert state is not None
+        assert all((cosigner.times(state)[key] or 0) >= (published or 0) for key, published in now.items())
+        moments |= set(now.values())
+        last = now
+    assert len(moments) > 1  # not all of them were killed before they had begun
+    cosigner.cosign(heartbeat=True, now=NOW + 1000)
+    assert set(cosigner.times().values()) == {NOW + 1000}

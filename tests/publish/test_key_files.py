@@ -1,0 +1,89 @@
+"""Private keys in files: theirs alone who made them, under a passphrase or not, never overwritten and never shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import LdcatError, MalformedInput, Unreadable, UsageError
+from catalog.publish.key_files import KeyPair, new_key, read_keys, write_keys
+from catalog.transparency.keys import SignatureType
+from tests.support.logs import NOW, signature
+
+NAME = "example.com/log"
+CHECKPOINT = "example.com/log\n1\nbjQLnP+zepicpUTmu3gKLHiQHT+zNzh2hRGjBhevoB0=\n"
+
+
+@pytest.fixture
+def pairs() -> list[KeyPair]:
+    return [new_key(NAME, kind) for kind in SignatureType]
+
+
+@pytest.mark.parametrize("passphrase", [None, b"correct horse"])
+def test_what_is_written_is_read(tmp_path: Path, pairs: list[KeyPair], passphrase: bytes | None) -> None:
+    path = tmp_path / "log.key"
+    write_keys(path, pairs, passphrase)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in tmp_path.iterdir()] == ["log.key"]
+    found = read_keys(path, passphrase)
+    assert [pair.key for pair in found] == [pair.key for pair in pairs]
+    for pair, again in zip(pairs, found, strict=True):
+        pair.key.verify(CHECKPOINT, signature(again.signer, CHECKPOINT, NOW).value)
+
+
+def test_a_key_is_never_overwritten(tmp_path: Path, pairs: list[KeyPair]) -> None:
+    path = tmp_path / "log.key"
+    path.write_bytes(b"mine")
+    with pytest.raises(UsageError, match="there already"):
+        write_keys(path, pairs, None)
+    assert path.read_bytes() == b"mine"
+    assert [p.name for p in tmp_path.iterdir()] == ["log.key"]
+    with pytest.raises(Unreadable):
+        write_keys(tmp_path / "no" / "log.key", pairs, None)
+
+
+def test_passphrases(tmp_path: Path, pairs: list[KeyPair]) -> None:
+    write_keys(tmp_path / "open", pairs, None)
+    write_keys(tmp_path / "closed", pairs, b"correct horse")
+    assert b"ENCRYPTED" in (tmp_path / "closed").read_bytes()
+    with pytest.raises(UsageError, match="under a passphrase, and none is given"):
+        read_keys(tmp_path / "closed", None)
+    with pytest.raises(UsageError, match="under no passphrase"):
+        read_keys(tmp_path / "open", b"correct horse")
+    with pytest.raises(MalformedInput, match="another passphrase") as caught:
+        read_keys(tmp_path / "closed", b"battery staple")
+    assert "battery" not in str(caught.value)
+
+
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path, pairs: list[KeyPair]) -> None:
+    path = tmp_path / "log.key"
+    write_keys(path, pairs, None)
+    for mode in (0o640, 0o604, 0o620):
+        path.chmod(mode)
+        with pytest.raises(Unreadable, match="not its owner's alone"):
+            read_keys(path, None)
+
+
+def test_what_is_no_file_of_keys(tmp_path: Path, pairs: list[KeyPair]) -> None:
+    path = tmp_path / "log.key"
+    write_keys(path, pairs[:2], None)
+    good = path.read_bytes()
+    first, second = (pair.key for pair in pairs[:2])
+    for data in (
+        b"",
+        b"\n",
+        b"x" * 100,
+        good[:-30],
+        good.replace(b"PRIVATE", b"PUBLIC"),
+        good.split(b"\n", 1)[1],
+        good.replace(str(first).encode(), str(second).encode()),
+        good.replace(b"AQAwBQYDK2Vw", b"AQAwBQYDK3Vw"),  # an algorithm that nobody knows
+        good.replace(b"AQAwBQYDK2Vw", b"AQAwBQYDK2Vv"),  # X448, of which OpenSSL says that it has another length
+        bytes(1 << 17),
+    ):
+        assert data != good
+        path.write_bytes(data)
+        with pytest.raises(LdcatError) as caught:
+            read_keys(path, None)
+        assert "BEGIN" not in str(caught.value)

@@ -1,0 +1,375 @@
+"""Publishing: rows become leaves once, in one order; nothing that happens breaks the log or forks it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.build.builder import Built
+from catalog.errors import LdcatError, MalformedRecord, Unreadable, UsageError, VerificationFailed
+from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
+from catalog.log.log_history import read_history
+from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, canonical_json, leaf_of, parse_record
+from catalog.log.row_leaves import row_leaves
+from catalog.publish.publish import Published, publish
+from catalog.store import manifest
+from catalog.store.catalog import Catalog
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType
+from catalog.transparency.tiles import TileReader
+from tests.support.logs import NOW, naive_root, signer
+from tests.support.samples import SMALL, build, write_inputs, write_spec
+
+ORIGIN = "example.com/log"
+SIGNERS = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]
+ONLY_SEV = SMALL.split("[technologies.sev-es]")[0]
+
+
+@dataclass
+class Publisher:
+    """A log and the state of the machine that publishes to it."""
+
+    root: Path
+
+    @property
+    def log(self) -> LogFolder:
+        return LogFolder(self.root / "log")
+
+    @property
+    def state(self) -> LastCheckpoint:
+        return LastCheckpoint(self.root / "state" / "signed.note")
+
+    def publish(self, built: Built, now: int = NOW, revokes: tuple[RevokeRecord, ...] = ()) -> Published:
+        catalog = Catalog.open(built.folder)
+        return publish(catalog, self.log, SIGNERS, self.state, revokes=revokes, now=now)
+
+    def checkpoint(self) -> Checkpoint:
+        """What is published, its signatures verified."""
+        note = self.log.checkpoint()
+        assert note is not None
+        assert {found.key for found in note.verify([by.key for by in SIGNERS])} == {by.key for by in SIGNERS}
+        return Checkpoint.parse(note.text)
+
+    def leaves(self) -> list[bytes]:
+        size = self.checkpoint().size
+        reader = TileReader(self.log, size)
+        return [leaf for number in range(-(-size // 256)) for leaf in reader.entries(number)]
+
+
+@pytest.fixture
+def publisher(tmp_path: Path) -> Publisher:
+    return Publisher(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def fewer(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The SEV rows of the small catalog alone."""
+    folder = tmp_path_factory.mktemp("fewer")
+    write_inputs(folder / "inputs")
+    return build(write_spec(folder / "inputs", ONLY_SEV), folder / "catalog")
+
+
+def rows_of(built: Built) -> list[bytes]:
+    """The leaves of a catalog, by the definition of a record."""
+    found = []
+    for path in built.folder.glob("*/launch_digests*.parquet"):
+        for row in pq.read_table(path).to_pylist():
+            signature, features = row["vcpu_signature"], row["sev_features"]
+            record = DigestRecord(
+                type="digest",
+                launch_digest=row["launch_digest"].hex(),
+                technology=row["technology"],
+                firmware_sha256=row["firmware_sha256"].hex(),
+                kernel_hashes_sha256=row["kernel_hashes_sha256"] and row["kernel_hashes_sha256"].hex(),
+                vmm=row["vmm"],
+                vcpus=row["vcpus"],
+                vcpu_signature=None if signature is None else f"{signature:#010x}",
+                sev_features=None if features is None else f"{features:#x}",
+            )
+            found.append(leaf_of(record))
+    return found
+
+
+def test_a_release_is_its_rows_and_what_it_is_of(publisher: Publisher, small: Built) -> None:
+    published = publisher.publish(small)
+    *rows, last = publisher.leaves()
+    assert rows == sorted(rows_of(small))
+    release = parse_record(last)
+    assert isinstance(release, ReleaseRecord)
+    assert (release.release, release.time, release.previous_size) == (1, NOW, 0)
+    folder = publisher.log.root / "releases/1"
+    for path in (path for path in small.folder.rglob("*") if path.is_file()):
+        assert (folder / path.relative_to(small.folder)).read_bytes() == path.read_bytes()
+    assert publisher.checkpoint() == published.checkpoint
+    assert published.checkpoint.root == naive_root(publisher.leaves())
+    assert published.new_rows == len(rows)
+
+
+def test_what_is_there_is_not_published_again(publisher: Publisher, small: Built) -> None:
+    first = publisher.publish(small)
+    before = publisher.log.checkpoint()
+    again = publisher.publish(small, now=NOW + 1)
+    assert (again.checkpoint, again.new_rows, again.release) == (first.checkpoint, 0, 1)
+    assert publisher.log.checkpoint() == before
+
+
+def test_only_what_is_new_is_appended(publisher: Publisher, small: Built, fewer: Built) -> None:
+    first = publisher.publish(fewer).checkpoint
+    second = publisher.publish(small, now=NOW + 60).checkpoint
+    leaves = publisher.leaves()
+    assert naive_root(leaves[: first.size]) == first.root
+    new = leaves[first.size : -1]
+    assert new == sorted(set(rows_of(small)) - set(rows_of(fewer)))
+    release = parse_record(leaves[-1])
+    assert isinstance(release, ReleaseRecord)
+    assert (release.release, release.previous_size, release.previous_root) == (2, first.size, first.root.hex())
+    proof = merkle.consistency_proof(first.size, second.size, TileReader(publisher.log, second.size).node)
+    merkle.verify_consistency(first.size, second.size, proof, first.root, second.root)
+
+
+def test_two_machines_make_the_same_leaves(small: Built, tmp_path: Path) -> None:
+    one, other = Publisher(tmp_path / "one"), Publisher(tmp_path / "other")
+    one.publish(small)
+    other.publish(small, now=NOW + 99)
+    assert one.leaves()[:-1] == other.leaves()[:-1]
+
+
+def forged(built: Built, folder: Path) -> Built:
+    """The same catalog, one digest another; its manifest says so too."""
+    shutil.copytree(built.folder, folder)
+    path = folder / "sev/launch_digests.parquet"
+    rows = pq.read_table(path).to_pylist()
+    digest = next(row["launch_digest"] for row in rows if row["kernel_hashes_sha256"])  # which nothing else is
+    path.write_bytes(path.read_bytes().replace(digest, bytes(32)))
+    text = json.loads((folder / manifest.NAME).read_bytes())
+    text["files"]["sev/launch_digests.parquet"]["sha256"] = manifest.file_entry(path).sha256
+    (folder / manifest.NAME).write_text(json.dumps(text))
+    return Built(folder, built.manifest, built.example, 0)
+
+
+def test_two_digests_of_one_configuration_are_refused_until_one_is_revoked(
+    publisher: Publisher, small: Built, tmp_path: Path
+) -> None:
+    wrong = forged(small, tmp_path / "forged")
+    publisher.publish(wrong)
+    before = publisher.log.checkpoint()
+    with pytest.raises(UsageError, match="two launch digests"):
+        publisher.publish(small, now=NOW + 1)
+    assert publisher.log.checkpoint() == before
+    revoke = RevokeRecord(
+        type="revoke", selector={"launch_digest": bytes(32).hex()}, severity="revoked", reason="measured wrong"
+    )
+    publisher.publish(wrong, now=NOW + 1, revokes=(revoke,))
+    assert publisher.publish(small, now=NOW + 2).new_rows == 1
+    listed = json.loads((publisher.log.root / "releases/3/revocations.json").read_bytes())
+    assert [record["reason"] for record in listed] == ["measured wrong"]
+
+
+def test_a_restored_backup_does_not_fork_the_log(publisher: Publisher, small: Built, fewer: Built) -> None:
+    publisher.publish(fewer)
+    shutil.copytree(publisher.log.root, publisher.root / "backup")
+    publisher.publish(small, now=NOW + 1)
+    shutil.rmtree(publisher.log.root)
+    (publisher.root / "backup").rename(publisher.log.root)
+    with pytest.raises(LdcatError):
+        publisher.publish(small, now=NOW + 2)
+
+
+def test_an_empty_folder_where_this_machine_signed_a_log_is_said_to_be_one(
+    publisher: Publisher, small: Built, fewer: Built
+) -> None:
+    publisher.publish(fewer)
+    shutil.copytree(publisher.log.root, publisher.root / "backup")
+    size = publisher.publish(small, now=NOW + 1).checkpoint.size
+    shutil.rmtree(publisher.log.root)
+    signed = f"and this machine signed {size} leaves of it: {publisher.state.path}"
+    with pytest.raises(VerificationFailed) as caught:
+        publisher.publish(small, now=NOW + 2)
+    assert str(caught.value) == f"{publisher.log.root} has no log, {signed}"
+    assert "copy it back" in str(caught.value.hint)
+    assert publisher.log.checkpoint() is None
+    shutil.rmtree(publisher.log.root)
+    (publisher.root / "backup").rename(publisher.log.root)
+    older = publisher.checkpoint().size
+    with pytest.raises(VerificationFailed, match=f"has {older} leaves of {ORIGIN}, and this machine signed {size} "):
+        publisher.publish(small, now=NOW + 2)
+
+
+def test_a_log_that_somebody_else_forked_is_not_extended(
+    publisher: Publisher, small: Built, fewer: Built, tmp_path: Path
+) -> None:
+    publisher.publish(fewer)
+    other = Publisher(tmp_path / "other")
+    other.publish(small, now=NOW + 1)
+    shutil.rmtree(publisher.log.root)
+    shutil.copytree(other.log.root, publisher.log.root)
+    with pytest.raises(VerificationFailed, match="not consistent"):
+        publisher.publish(small, now=NOW + 2)
+
+
+@pytest.mark.parametrize("path", ["tile/entries/000.p/*", "tile/0/000.p/*", CHECKPOINT])
+def test_a_damaged_log_is_not_extended(publisher: Publisher, small: Built, fewer: Built, path: str) -> None:
+    publisher.publish(fewer)
+    (found,) = publisher.log.root.glob(path)
+    data = bytearray(found.read_bytes())
+    data[len(data) // 2] ^= 1
+    found.write_bytes(data)
+    with pytest.raises(LdcatError):
+        publisher.publish(small, now=NOW + 1)
+
+
+def test_time_does_not_go_back(publisher: Publisher, small: Built, fewer: Built) -> None:
+    publisher.publish(fewer)
+    with pytest.raises(UsageError, match="the clock is behind"):
+        publisher.publish(small, now=NOW - 1)
+
+
+def test_one_publisher_at_a_time(publisher: Publisher, small: Built) -> None:
+    with publisher.log.locked(), pytest.raises(UsageError, match="another process is publishing"):
+        publisher.publish(small)
+
+
+def test_what_cannot_be_remembered_is_not_published(publisher: Publisher, small: Built) -> None:
+    (publisher.root / "state").write_text("in the way")
+    with pytest.raises(Unreadable, match="cannot be remembered"):
+        publisher.publish(small)
+    assert publisher.log.checkpoint() is None
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many files may still be written, in a list of one."""
+    left = [1 << 30]
+    write_one = LogFolder._write_one
+
+    def counted(folder: LogFolder, file: tuple[str, bytes]) -> str:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Unreadable("the disk has gone")
+        return write_one(folder, file)
+
+    monkeypatch.setattr(LogFolder, "_write_one", counted)
+    return left
+
+
+def test_whichever_write_fails_the_next_run_goes_on(
+    publisher: Publisher, small: Built, fewer: Built, writes: list[int]
+) -> None:
+    first = publisher.publish(fewer).checkpoint
+    for allowed in range(200):
+        writes[0] = allowed
+        try:
+            publisher.publish(small, now=NOW + 1)
+            break
+        except Unreadable:
+            assert publisher.checkpoint() == first
+    writes[0] = 1 << 30
+    assert allowed > 10
+    assert publisher.leaves()[-1] == leaf_of(parse_record(publisher.leaves()[-1]))
+    assert publisher.leaves()[first.size : -1] == sorted(set(rows_of(small)) - set(rows_of(fewer)))
+    assert sum(b'"release"' in leaf for leaf in publisher.leaves()) == 2
+
+
+def test_killed_at_any_moment(publisher: Publisher, small: Built, fewer: Built) -> None:
+    """kill -9, a hundred times: never a broken or forked log, and nothing lost."""
+    chance, last = random.Random(5), Checkpoint(ORIGIN, 0, merkle.EMPTY_ROOT)
+    started = time.perf_counter()
+    publisher.publish(fewer)
+    usual = time.perf_counter() - started
+    for number in range(100):
+        child = os.fork()
+        if not child:
+            try:
+                publisher.publish((fewer, small)[number % 2], now=NOW + number)
+            finally:
+                os._exit(0)
+        time.sleep(chance.uniform(0, 1.5 * usual))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        now = publisher.checkpoint()
+        read_history(publisher.log, now, now=NOW + 1000).check()
+        if last.size:
+            proof = merkle.consistency_proof(last.size, now.size, TileReader(publisher.log, now.size).node)
+            merkle.verify_consistency(last.size, now.size, proof, last.root, now.root)
+        last = now
+    publisher.publish(small, now=NOW + 1000)
+    assert {leaf for leaf in publisher.leaves() if b'"digest"' in leaf} == set(rows_of(small)) | set(rows_of(fewer))
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    [
+        b"",
+        b"[]",
+        b'{"type":"digest"}',
+        b'{"type":"other"}',
+        b'{"reason":"x","selector":{},"severity":"revoked","type":"revoke"}',
+        b'{"reason":"x","selector":{"color":1},"severity":"revoked","type":"revoke"}',
+        b'{"reason":"x","selector":{"vcpus":1},"severity":"perhaps","type":"revoke"}',
+        b'{"type":"revoke","reason":"x","selector":{"vcpus":1},"severity":"revoked"}',
+        b'{"reason": "x","selector":{"vcpus":1},"severity":"revoked","type":"revoke"}',
+        '{"reason":"ä","selector":{"vcpus":1},"severity":"revoked","type":"revoke"}'.encode(),
+        b"\xff",
+    ],
+)
+def test_what_is_no_record(leaf: bytes) -> None:
+    with pytest.raises(MalformedRecord):
+        parse_record(leaf)
+
+
+def test_rows_are_written_as_records_are(small: Built) -> None:
+    for path in small.folder.glob("*/launch_digests*.parquet"):
+        for leaf in row_leaves(pq.read_table(path)):
+            assert canonical_json(json.loads(leaf)) == leaf == leaf_of(parse_record(leaf))
+    revoke = RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="deprecated", reason="weiß")
+    assert parse_record(leaf_of(revoke)) == revoke
+
+
+def test_what_the_release_before_has_too_is_one_file_under_two_names(
+    publisher: Publisher, small: Built, fewer: Built
+) -> None:
+    publisher.publish(fewer)
+    first, second = (publisher.log.root / f"releases/{number}" for number in (1, 2))
+    second.mkdir()
+    (second / manifest.VCPU_TYPES).parent.mkdir()
+    (second / manifest.VCPU_TYPES).write_text("of a run that was interrupted")
+    publisher.publish(small, now=NOW + 1)
+    for path in (path for path in small.folder.rglob("*") if path.is_file()):
+        name = path.relative_to(small.folder)
+        assert (second / name).read_bytes() == path.read_bytes()
+        same = (first / name).exists() and (first / name).read_bytes() == path.read_bytes()
+        assert same == ((first / name).exists() and (first / name).samefile(second / name))
+    assert (first / "sev/launch_digests.parquet").samefile(second / "sev/launch_digests.parquet")
+
+
+def test_where_there_are_no_links_files_are_written_twice(
+    publisher: Publisher, small: Built, fewer: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object, **__: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", none)
+    publisher.publish(fewer)
+    publisher.publish(small, now=NOW + 1)
+    name = "sev/launch_digests.parquet"
+    assert (publisher.log.root / "releases/2" / name).read_bytes() == (small.folder / name).read_bytes()
+
+
+def test_a_damaged_file_of_the_release_before_does_not_get_into_the_next(
+    publisher: Publisher, small: Built, fewer: Built
+) -> None:
+    publisher.publish(fewer)
+    name = "sev/launch_digests.parquet"
+    (publisher.log.root / "releases/1" / name).write_bytes(b"damaged")
+    publisher.publish(small, now=NOW + 1)
+    assert (publisher.log.root / "releases/2" / name).read_bytes() == (small.folder / name).read_bytes()

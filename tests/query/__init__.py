@@ -1,1 +1,0 @@
-"""Tests of the room query: lookup, measure, SQL and inspect."""

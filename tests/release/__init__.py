@@ -1,1 +1,0 @@
-"""Tests of the room release: specs, the cross product, and catalogs on disk."""

@@ -1,0 +1,176 @@
+"""A build says how many rows and how much room a spec asks for before it makes any of them."""
+
+from __future__ import annotations
+
+import shutil
+import tracemalloc
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from catalog.build import disk_space
+from catalog.build.disk_space import room_needed
+from catalog.cli.main import run
+from catalog.errors import UsageError
+from catalog.spec.catalog_spec import load_spec
+from catalog.spec.counting import Count, count_rows
+from catalog.spec.cross_product import cross_product
+from tests.support.samples import ONE_ROW, SMALL, build, write_spec
+
+HUGE = f"""
+name = "huge"
+firmware = {{ builds = ["*"] }}
+kernel_hashes = {{ tables = ["none", "*"] }}
+[technologies.sev-snp]
+vmm = ["*"]
+vcpu_signatures = {[0x800F00 + 16 * number for number in range(2000)]}
+sev_features = {[1 + 4 * number for number in range(3000)]}
+vcpus = ["1-4096"]
+[[together]]
+when = {{ vcpu_signatures = [0x800f10], sev_features = [5] }}
+only = {{ vcpus = ["1-3", 99] }}
+"""
+"""1.6 * 10^12 rows, in 4 * 10^8 families."""
+
+SELECTORS = st.fixed_dictionaries(
+    {},
+    optional={
+        "technology": st.sampled_from(['["sev-es"]', '["sev", "sev-snp"]']),
+        "firmware": st.sampled_from(['["bare.fd"]', '["whole.fd", "twin.fd"]', '["*"]']),
+        "kernel_hashes": st.sampled_from(['["none"]', '["mine"]']),
+        "vmm": st.sampled_from(['["qemu-*"]', '["ec2-2026"]']),
+        "vcpu_signatures": st.sampled_from(['["EPYC-Milan"]', "[0xa10f10]"]),
+        "sev_features": st.sampled_from(["[0]", "[1, 5]"]),
+        "vcpus": st.sampled_from(["[1]", '["2-3"]', "[7]"]),
+    },
+)
+
+
+def selector(fields: dict[str, str]) -> str:
+    return "{ " + ", ".join(f"{name} = {value}" for name, value in fields.items()) + " }"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.lists(st.tuples(SELECTORS, SELECTORS), max_size=4))
+def test_rows_are_counted_as_they_are_made(inputs: Path, rules: list[tuple[dict[str, str], dict[str, str]]]) -> None:
+    text = SMALL.replace("sev_features = [0]", "sev_features = [0, 1, 4]").replace("[1, 0x21]", "[0, 1, 5, 0x21]")
+    for when, only in rules:
+        text += f"\n[[together]]\nwhen = {selector(when)}\nonly = {selector(only)}\n"
+    spec = load_spec(write_spec(inputs, text))
+    made = cross_product(spec).families
+    for technology, count in count_rows(spec).items():
+        families = [family for family in made if family.technology == technology]
+        assert count.rows == sum(len(family.vcpus) for family in families)
+        assert count.families == len(families)
+        assert count.last == max([1, *(family.vcpus[-1] or 1 for family in families)])
+
+
+def test_the_default_is_counted_as_it_is_made() -> None:
+    spec = load_spec(None)
+    assert sum(count.rows for count in count_rows(spec).values()) == cross_product(spec).rows
+
+
+def test_a_spec_of_a_trillion_rows_is_refused_before_any_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.build.builder.cross_product", lambda _: pytest.fail("it was made"))
+    spec, out = write_spec(tmp_path, HUGE), tmp_path / "catalog"
+    tracemalloc.start()
+    try:
+        code = run(["build", str(spec), "--out", str(out)])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    error, hint = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert error == "ldcat: error: the spec asks for 1,647,771,373,836 rows, which are more than 200,000,000"
+    assert hint.endswith("--max-rows 1647771373836")
+    assert peak < 64 << 20  # an axis is in memory, and no product of two
+    assert not out.exists()
+
+
+def test_max_rows_is_how_many_rows_a_catalog_may_have(
+    inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = write_spec(inputs, SMALL)
+    rows = cross_product(load_spec(spec)).rows
+    command = ["build", str(spec), "--out", str(tmp_path / "catalog")]
+    assert run([*command, "--max-rows", str(rows - 1)]) == 2
+    assert f"asks for {rows} rows" in capsys.readouterr().err
+    monkeypatch.setenv("LDCAT_MAX_ROWS", str(rows - 1))
+    assert run(command) == 2
+    assert run([*command, "--max-rows", str(rows)]) == 0
+
+
+def test_a_build_that_the_disk_has_no_room_for_is_refused_before_it_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, out = write_spec(tmp_path, HUGE), tmp_path / "not/yet/there"
+    monkeypatch.setattr("catalog.build.builder.cross_product", lambda _: pytest.fail("it was made"))
+    assert run(["build", str(spec), "--out", str(out), "--max-rows", str(10**13)]) == 5
+    error = capsys.readouterr().err.splitlines()[0]
+    assert error.startswith("ldcat: error: the catalog needs about ")
+    assert f" GB in {out}, and " in error
+    assert not (tmp_path / "not").exists()
+
+
+def test_the_room_is_that_of_the_file_system_it_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    usage = namedtuple("usage", "total used free")
+
+    def disk_usage(path: Path) -> usage:
+        asked.append(path)
+        return usage(1 << 60, 0, free.pop())
+
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+    spec = write_spec(tmp_path, ONE_ROW)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    needed = room_needed(load_spec(spec), count_rows(load_spec(spec)))
+    free = [needed, needed - 1]
+    command = ["build", str(spec), "--out", str(tmp_path / "link/catalog")]
+    assert (run(command), run(command)) == (5, 0)
+    assert asked == [tmp_path / "elsewhere"] * 2
+
+
+@pytest.mark.parametrize(
+    ("signatures", "features", "vcpus"),
+    [(1, 1, 3000), (30, 30, 30), (150, 450, 1)],  # few VMSAs, some, and more than a row group has rows
+)
+def test_the_room_is_what_the_catalog_takes(tmp_path: Path, signatures: int, features: int, vcpus: int) -> None:
+    text = f"""
+name = "room"
+firmware = {{ builds = ["sid/ovmf-amdsev/OVMF.amdsev.fd"] }}
+[technologies.sev-snp]
+vmm = ["qemu-kvm-init2"]
+vcpu_signatures = {[0x800F00 + 16 * number for number in range(signatures)]}
+sev_features = {[1 + 4 * number for number in range(features)]}
+vcpus = ["1-{vcpus}"]
+"""
+    spec = write_spec(tmp_path, text)
+    built = build(spec, tmp_path / "catalog")
+    taken = sum(path.stat().st_size for path in built.folder.rglob("*") if path.is_file())
+    loaded = load_spec(spec)
+    besides = disk_space._BESIDES
+    assert taken - besides < room_needed(loaded, count_rows(loaded)) - besides < 1.5 * taken
+
+
+def test_of_distinguished_digests_few_take_room(inputs: Path) -> None:
+    text = SMALL.replace("[technologies.sev-snp]", "[technologies.sev-snp]\ndistinguished_bits = 16")
+    spec = load_spec(write_spec(inputs, text))
+    counts = {"sev-snp": Count(rows=1 << 32, families=1 << 20, last=4096, vmsas=1 << 10)}
+    assert room_needed(spec, counts) < 100 * ((1 << 16) + (1 << 20))
+
+
+def test_a_range_that_is_listed_a_million_times_is_one(inputs: Path) -> None:
+    text = SMALL.replace('vcpus = ["1-3"]', f"vcpus = {['1-4096'] * 100_000}")
+    assert load_spec(write_spec(inputs, text)).axes["sev-es"].vcpus == tuple(range(1, 4097))
+
+
+def test_a_spec_has_a_thousand_constraints_at_most(inputs: Path) -> None:
+    rule = '\n[[together]]\nwhen = { vcpus = ["1-4096"] }\nonly = {}\n'
+    with pytest.raises(UsageError, match="1,001 constraints are more than 1,000"):
+        load_spec(write_spec(inputs, SMALL + 1001 * rule))

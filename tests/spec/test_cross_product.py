@@ -1,0 +1,124 @@
+"""The cross product: what is in it, what is left out and why, and that speed changes no digest."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from catalog.build.measuring import measure_families
+from catalog.launch.native.paths import REFERENCE, choose
+from catalog.launch.technology import measure, technologies
+from catalog.spec.catalog_spec import load_spec
+from catalog.spec.cross_product import CrossProduct, cross_product
+from tests.support.samples import SMALL, write_spec
+
+NR_CPUS = """
+[[together]]
+when = { kernel_hashes = ["mine"] }
+only = { vcpus = [2] }
+"""
+
+
+def product_of(folder: Path, text: str) -> CrossProduct:
+    return cross_product(load_spec(write_spec(folder, text)))
+
+
+def test_every_digest_is_that_of_the_definition(inputs: Path) -> None:
+    product = product_of(inputs, SMALL + NR_CPUS)
+    for name, technology in technologies().items():
+        families = [family for family in product.families if family.technology == name]
+        for kernels in (REFERENCE, choose()):
+            made: dict[int, bytes] = {}
+            for batch in measure_families(families, range(len(families)), kernels):
+                size = batch.steps * batch.digest_size
+                made |= {n: bytes(batch.digests[at * size :][:size]) for at, n in enumerate(batch.families)}
+            assert sorted(made) == list(range(len(families)))
+            for number, family in enumerate(families):
+                expected = [measure(technology, family.firmware, family.point(n)).value for n in family.vcpus]
+                assert made[number] == b"".join(expected)
+
+
+def test_a_sample_of_the_default_is_that_of_the_definition() -> None:
+    spec = load_spec(None)
+    product = cross_product(spec)
+    chance = random.Random(20221)
+    for family in chance.sample(product.families, 25):
+        (batch,) = measure_families([family], [0], choose())
+        number = chance.randrange(min(len(family.vcpus), 24))  # pure Python takes 3 ms a VMSA
+        technology = technologies()[family.technology]
+        expected = measure(technology, family.firmware, family.point(family.vcpus[number])).value
+        assert batch.digests[number * len(expected) :][: len(expected)] == expected
+
+
+def test_what_a_technology_refuses_is_counted_with_the_reason(inputs: Path) -> None:
+    left_out = {(o.technology, o.firmware, o.reason): o.points for o in product_of(inputs, SMALL).left_out}
+    no_area = "this build has no kernel hashes area, so the kernel would not be measured"
+    assert left_out == {
+        ("sev", "bare.fd", no_area): 1,
+        ("sev-es", "bare.fd", no_area): 3,
+        # 2 tables x 2 features x (2 profiles with 2 signatures + 1 without) x 3 counts
+        ("sev-snp", "bare.fd", "the image has no SEV metadata"): 60,
+    }
+
+
+def test_rows_and_points_left_out_make_the_whole_product(inputs: Path) -> None:
+    product = product_of(inputs, SMALL)
+    builds, tables = 3, 2
+    whole = builds * tables * (1 + 1 * 1 * 1 * 3 + (2 * 2 + 1) * 2 * 3)
+    twin = tables * (1 + 3 + 30)  # the same bytes under another name: each row once
+    assert product.rows + sum(o.points for o in product.left_out) + twin == whole
+
+
+def test_two_names_for_the_same_bytes_make_each_row_once(inputs: Path) -> None:
+    product = product_of(inputs, SMALL)
+    assert len({f.firmware.sha256 for f in product.families}) == 2
+    assert len(set(product.families)) == len(product.families)
+
+
+def test_a_command_line_with_nr_cpus_goes_with_that_many_vcpus_only(inputs: Path) -> None:
+    product = product_of(inputs, SMALL + NR_CPUS)
+    with_kernel = [f for f in product.families if f.kernel_hashes]
+    assert {f.vcpus for f in with_kernel if f.vmm} == {(2,)}
+    assert {f.vcpus for f in product.families if f.vmm and not f.kernel_hashes} == {(1, 2, 3)}
+    counted = [o for o in product.left_out if o.reason.startswith("the spec: when")]
+    assert sum(o.points for o in counted if o.technology == "sev-es") == 3 * 2
+    assert sum(o.points for o in counted if o.technology == "sev-snp") == 3 * 10 * 2
+
+
+def test_a_constraint_leaves_alone_what_a_launch_does_not_measure(inputs: Path) -> None:
+    product = product_of(inputs, SMALL + NR_CPUS)
+    assert [f.vcpus for f in product.families if f.technology == "sev" and f.kernel_hashes] == [(None,)]
+
+
+ALL, TWO, ONE = (1, 2, 3), (1, 2), (1,)
+
+
+@pytest.mark.parametrize(
+    ("when", "only", "qemu", "ec2"),
+    [
+        ('vmm = ["qemu-*"]', 'vcpus = ["1-2"], firmware = ["w*"]', {TWO}, {ALL}),
+        ('vmm = ["ec2-*"]', 'firmware = ["bookworm/*"]', {ALL}, set()),
+        ("vcpus = [3]", "sev_features = [1]", {TWO, ALL}, {TWO, ALL}),
+        ('vcpu_signatures = ["EPYC-Milan"]', "vcpus = [1]", {ONE, ALL}, {ALL}),
+        ('technology = ["sev-es"]', "vcpus = [1]", {ALL}, {ALL}),
+    ],
+)
+def test_constraints_take_away_what_they_say(
+    inputs: Path, when: str, only: str, qemu: set[tuple[int, ...]], ec2: set[tuple[int, ...]]
+) -> None:
+    rule = f"\n[[together]]\nwhen = {{ {when} }}\nonly = {{ {only} }}\n"
+    families = product_of(inputs, SMALL.replace('"twin.fd", ', "") + rule).families
+    snp = [(f.vmm.name, f.vcpus) for f in families if f.technology == "sev-snp" and f.vmm]
+    assert {counts for name, counts in snp if name.startswith("qemu")} == qemu
+    assert {counts for name, counts in snp if name.startswith("ec2")} == ec2
+
+
+def test_the_order_of_a_spec_does_not_matter(inputs: Path) -> None:
+    turned = SMALL.replace('["whole.fd", "twin.fd", "bare.fd"]', '["bare.fd", "twin.fd", "whole.fd"]')
+    turned = turned.replace('["none", "mine"]', '["mine", "none"]').replace("[1, 0x21]", "[0x21, 1]")
+    turned = turned.replace('["ec2-2026", "qemu-kvm-init2", "qemu-kvm-legacy"]', '["qemu-kvm-*", "ec2-2026"]')
+    turned = turned.replace('["EPYC-Milan", 0xa10f10]', '[0xa10f10, "EPYC-Milan-v2"]')
+    first, second = product_of(inputs, SMALL), product_of(inputs, turned)
+    assert first == second

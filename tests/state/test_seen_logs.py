@@ -1,0 +1,228 @@
+"""What was seen of a log: no lock while a host is asked, and no older checkpoint in the place of a newer one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from catalog import Release, verify_proof
+from catalog.build.builder import Built
+from catalog.errors import OlderThanSeen, Unreadable
+from catalog.log.log_folder import LastCheckpoint, LogFolder
+from catalog.log.records import RevokeRecord
+from catalog.publish.publish import publish
+from catalog.state import seen_logs as seen_module
+from catalog.state.seen_logs import Kept, SeenLog, verified_against_seen
+from catalog.store.catalog import Catalog
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.note import Note
+from tests.cli.test_doctor_command import right, serving
+from tests.cli.test_errors import Run, run
+from tests.cli.test_published_lookup import LOG, ORIGIN, Place, place
+from tests.fast.test_plain_lookup import digest_of
+from tests.support.logs import signed, signer
+
+__all__ = ["place", "run"]
+
+REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
+OTHER = signer("example.com/other")
+SECONDS = 60
+"""Until which something has to have happened that takes milliseconds, or never would."""
+
+
+class Hanging:
+    """A host that answers nothing until it is let go. asked: once somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.asked, self.let_go = threading.Event(), threading.Event()
+
+    def __call__(self, handler: BaseHTTPRequestHandler, root: Path) -> None:
+        self.asked.set()
+        self.let_go.wait(SECONDS)
+        right(handler, root)
+
+
+@pytest.fixture
+def other(place: Place, small: Built, tmp_path: Path) -> Path:
+    """Another log in the same trust note: its folder."""
+    publish(
+        Catalog.open(small.folder),
+        LogFolder(tmp_path / "other"),
+        [OTHER],
+        LastCheckpoint(tmp_path / "other.note"),
+        now=place.now,
+    )
+    root = signer("root.example")
+    head = f"version 1\nexpires {place.now + 10**7}\nmax-age 86400\nthreshold 1\nroot a {root.key}\n\n"
+    place.trust.write_bytes(bytes(signed(f"{head}log {LOG.key}\nlog {OTHER.key}\nquorum none\n", root)))
+    return tmp_path / "other"
+
+
+@contextmanager
+def waiting_for_a_host(place: Place, folder: Path) -> Iterator[Future[Release]]:
+    """A verification that does not end until this does, as its host does not answer."""
+    hanging = Hanging()
+    with serving(folder, hanging) as port, ThreadPoolExecutor(1) as threads:
+        verification = threads.submit(Release.open, f"http://127.0.0.1:{port}/logs", place.trust)
+        try:
+            assert hanging.asked.wait(SECONDS)
+            yield verification
+            assert not verification.done()
+        finally:
+            hanging.let_go.set()
+
+
+@pytest.mark.parametrize("of", ["the same log", "another log"])
+def test_a_host_that_hangs_stops_no_other_verification(
+    run: Run, place: Place, small: Built, other: Path, monkeypatch: pytest.MonkeyPatch, of: str, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    digest, folder = digest_of(small), place.log if of == "the same log" else other
+    proof = run("prove", digest, "--log", str(folder), "-q")[1].splitlines()[0].encode()
+    with waiting_for_a_host(place, place.log) as waiting, ThreadPoolExecutor(2) as threads:
+        lookup = threads.submit(Release.open, folder, place.trust)
+        proving = threads.submit(verify_proof, proof, place.trust, digest=digest)
+        lookup.result(SECONDS).close()
+        assert proving.result(SECONDS).outcome == "match"
+    waiting.result(SECONDS).close()
+
+
+def test_a_monitor_whose_host_hangs_stops_no_other(
+    run: Run, place: Place, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    hanging, trust = Hanging(), ("--trust", str(place.trust), "-q")
+    with serving(place.log, hanging) as slow, serving(other) as port, ThreadPoolExecutor(2) as threads:
+        first = threads.submit(run, "monitor", f"http://127.0.0.1:{slow}/logs", *trust)
+        try:
+            assert hanging.asked.wait(SECONDS)
+            second = threads.submit(run, "monitor", f"http://127.0.0.1:{port}/logs", *trust)
+            assert second.result(SECONDS)[0] == 0
+            assert not first.done()
+        finally:
+            hanging.let_go.set()
+        assert first.result(SECONDS)[0] == 0
+
+
+def test_a_slow_verification_never_puts_an_older_checkpoint_back(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was asked first, of an old copy, and comes to its end after another one has seen a newer checkpoint."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shutil.copytree(place.log, tmp_path / "old")
+    place.publish(REVOKE)
+    newest = LogFolder(place.log).checkpoint()
+    with waiting_for_a_host(place, tmp_path / "old") as slow, ThreadPoolExecutor(1) as threads:
+        threads.submit(Release.open, place.log, place.trust).result(SECONDS).close()
+        assert kept_note() == newest
+    with pytest.raises(OlderThanSeen):
+        slow.result(SECONDS)
+    assert kept_note() == newest
+
+
+def kept_note() -> Note | None:
+    kept = SeenLog("seen", ORIGIN).read()
+    return None if kept is None else kept.note
+
+
+def notes() -> list[Kept]:
+    """Three checkpoints of a log, the oldest first."""
+    return [Kept(signed(str(Checkpoint(ORIGIN, size, bytes([size]) * 32)), LOG)) for size in (1, 2, 3)]
+
+
+def test_what_was_exchanged_meanwhile_is_verified_against(place: Place) -> None:
+    first, second, third = notes()
+    log, told = SeenLog("seen", ORIGIN), []
+
+    def verify(seen: Mapping[str, Kept]) -> tuple[int, Kept]:
+        told.append(seen.get(ORIGIN))
+        if told[-1] is None:
+            log.commit(None, first)  # by another process, while this one asks the host
+        elif told[-1] == first:
+            log.commit(first, second)
+        return len(told), third
+
+    assert verified_against_seen([ORIGIN], verify) == (3, third.note)
+    assert told == [None, first, second]
+    assert log.read() == third
+
+
+def test_whoever_always_comes_too_late_is_told_so(place: Place) -> None:
+    found = notes()
+    log, count = SeenLog("seen", ORIGIN), 0
+
+    def verify(seen: Mapping[str, Kept]) -> tuple[None, Kept]:
+        nonlocal count
+        log.commit(seen.get(ORIGIN), found[count % 2])
+        count += 1
+        return None, found[2]
+
+    with pytest.raises(Unreadable, match="each time this one looks"):
+        verified_against_seen([ORIGIN], verify)
+    assert 1 < count < 20
+    assert log.read() in found[:2]
+
+
+@contextmanager
+def held(path: Path) -> Iterator[int]:
+    """A process that holds a lock and does not let go: its number."""
+    script = (
+        "import sys; from pathlib import Path; from catalog.state.seen_logs import locked\n"
+        "with locked(Path(sys.argv[1]), 'it'): print(flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"\n"
+        yield process.pid
+        process.communicate()
+    assert process.returncode == 0
+
+
+def test_who_holds_a_lock_is_named(
+    run: Run, place: Place, small: Built, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seen_module, "LOCK_SECONDS", 0.05)
+    lock = SeenLog("seen", ORIGIN).path.with_suffix(".lock")
+    with held(lock) as holder:
+        code, out, err = run("lookup", digest_of(small), *place.asked())
+        assert (code, out) == (5, "")
+        assert f"process {holder} writes what was seen of {ORIGIN}, and does not end" in err
+        assert str(lock) in err
+        assert run("lookup", digest_of(small), "--catalog", str(other), "--trust", str(place.trust))[0] == 0
+    assert run("lookup", digest_of(small), *place.asked())[0] == 0
+    with held(lock):  # what is seen already is not written
+        assert run("explain", digest_of(small), *place.asked())[0] == 0
+
+
+def test_two_copies_of_a_log_are_not_cosigned_at_once(
+    run: Run, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seen_module, "LOCK_SECONDS", 0.05)
+    key = tmp_path / "w.key"
+    assert run("keygen", "w.example", "--for", "witness", "-o", str(key))[0] == 0
+    cosign = ("cosign", "--log", str(place.log), "--key", str(key), "--trust", str(place.trust), "-q")
+    before = (place.log / "checkpoint").read_bytes()
+    with held(SeenLog("cosigned", f"{ORIGIN} w.example").path.with_suffix(".lock")) as holder:
+        code, _, err = run(*cosign)
+        assert (code, f"process {holder} writes what w.example cosigned of {ORIGIN}" in err) == (5, True)
+        assert (place.log / "checkpoint").read_bytes() == before
+    assert run(*cosign)[0] == 0
+
+
+def test_a_lock_that_cannot_be_made(run: Run, place: Place, small: Built, tmp_path: Path) -> None:
+    lock = SeenLog("seen", ORIGIN).path.with_suffix(".lock")
+    lock.parent.mkdir(parents=True)
+    lock.symlink_to(tmp_path / "elsewhere")
+    code, out, err = run("lookup", digest_of(small), *place.asked())
+    assert (code, out, "XDG_STATE_HOME" in err) == (5, "", True)
+    assert not (tmp_path / "elsewhere").exists()

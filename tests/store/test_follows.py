@@ -1,0 +1,298 @@
+"""What follows from what: a lie about any of it, under a manifest that was made anew, is named by whoever looks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.build.builder import Built
+from catalog.errors import LdcatError, MalformedRecord, Unreadable, VerificationFailed
+from catalog.fast.names import IMAGES, PROFILES, TABLES, TYPES, Names, pack_names
+from catalog.fast.verity import VerifiedBytes
+from catalog.store import manifest
+from catalog.store.catalog import Catalog
+from catalog.store.component_names import FORMATS, component_names
+from catalog.store.components import Components
+from catalog.store.follows import FOLLOWS, Derived, all_faults
+from tests.audit.test_rebuild import rebuilt
+from tests.cli.test_errors import Run, run
+from tests.publish.test_publish import Publisher, publisher
+from tests.support.liars import Change, elsewhere, in_manifest, in_names, in_rows, lying, replaced, write
+from tests.support.samples import SMALL, build, contents, write_inputs, write_spec
+
+__all__ = ["publisher", "run"]
+
+PROFILE = f"{manifest.VMM_FOLDER}/qemu-kvm-init2.toml"
+SNP = "sev-snp/launch_digests.parquet"
+OTHER = hashlib.sha256(b"another").digest()
+
+
+def put(place: int, text: str | None) -> Change:
+    return in_names(TABLES, lambda record: record.__setitem__(place, text))
+
+
+def named(**changes: Any) -> Change:
+    return in_rows(lambda row: row.update(changes))
+
+
+def more_rows(name: str, text: dict[str, Any]) -> None:
+    text["files"][name].update(rows=8)
+
+
+def first_row_twice(path: Path) -> None:
+    rows = pq.read_table(path).to_pylist()
+    write(path, [rows[0], *rows], pq.read_schema(path))
+
+
+def one_type_less(path: Path) -> None:
+    names = Names(VerifiedBytes(path.read_bytes()))
+    kinds = [[names.record(kind, n) for n in range(count)] for kind, count in enumerate(names.counts)]
+    path.write_bytes(pack_names([*kinds[:TYPES], kinds[TYPES][:-1]]))
+
+
+def longer(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
+    (manifest.KERNEL_HASHES, "table_sha256"): [
+        {manifest.KERNEL_HASHES: named(kernel_sha256=OTHER)},
+        {manifest.KERNEL_HASHES: named(initrd_sha256=OTHER)},
+        {manifest.KERNEL_HASHES: named(table_sha256=OTHER)},
+        {manifest.KERNEL_HASHES: named(append="evil", cmdline_sha256=hashlib.sha256(b"evil\0").digest())},
+    ],
+    (manifest.KERNEL_HASHES, "cmdline_sha256"): [
+        {manifest.KERNEL_HASHES: named(append="quiet")},
+        {manifest.KERNEL_HASHES: named(append="quiet nr_cpus=2 ")},
+        {manifest.KERNEL_HASHES: named(append="a\0b", cmdline_sha256=hashlib.sha256(b"a\0b\0").digest())},
+    ],
+    (manifest.FIRMWARE, "every other column"): [
+        {manifest.FIRMWARE: named(**{name: value})}
+        for name, value in {
+            "name": "other.fd",
+            "sha256": OTHER,
+            "sha384": bytes(48),
+            "size": 7 * 4096,
+            "distribution": "debian",
+            "suite": "sid",
+            "package": "ovmf",
+            "version": "2026",
+            "package_sha256": OTHER,
+            "path": "/x",
+            "kernel_hashes_enforced": "maybe",
+        }.items()
+    ]
+    + [{manifest.FIRMWARE: first_row_twice}],
+    (manifest.LAUNCHABLE, "every row"): [
+        {manifest.LAUNCHABLE: named(**{name: value})}
+        for name, value in {"verdict": "yes", "reason": "it boots", "source": "me", "technology": "tdx"}.items()
+    ],
+    (manifest.VMM_FOLDER, "the name of each file"): [
+        {PROFILE: replaced('name = "qemu-kvm-init2"', 'name = "qemu-kvm-init3"')}
+    ],
+    (manifest.NAMES, "every byte"): [
+        {manifest.NAMES: put(5, "quiet")},
+        {manifest.NAMES: put(2, OTHER.hex())},
+        {manifest.NAMES: put(1, "another-name")},
+        {manifest.NAMES: put(5, None)},
+        {manifest.NAMES: in_names(TABLES, lambda record: record.extend(record[1:]))},
+        {manifest.NAMES: in_names(PROFILES, lambda record: record.__setitem__(1, "a cloud"))},
+        {manifest.NAMES: in_names(TYPES, lambda record: record.append("EPYC-Nowhere"))},
+        {manifest.NAMES: in_names(IMAGES, lambda record: record.__setitem__(5, "renamed.fd"))},
+        {PROFILE: replaced('title = "', 'title = "The ')},
+        {manifest.VCPU_TYPES: replaced('"EPYC-Milan"', '"EPYC-Milano"')},
+        {manifest.NAMES: longer},
+        {manifest.NAMES: one_type_less},
+    ],
+    (manifest.NAME, "rows of the component tables"): [
+        {manifest.NAME: in_manifest(partial(more_rows, name))}
+        for name in (manifest.FIRMWARE, manifest.LAUNCHABLE, manifest.KERNEL_HASHES)
+    ],
+    (manifest.NAME, "digest_size"): [
+        {manifest.NAME: in_manifest(lambda text: text["technologies"]["sev"].update(digest_size=48))}
+    ],
+    (manifest.NAME, "name, technologies, rows, left_out"): [
+        {manifest.NAME: in_manifest(lambda text: text.update(name="larger"))},
+        {manifest.NAME: in_manifest(lambda text: text["left_out"].pop())},
+        {manifest.NAME: in_manifest(lambda text: text["left_out"][0].update(points=7))},
+        {manifest.NAME: in_manifest(lambda text: text["left_out"][0].update(firmware="whole.fd"))},
+        {manifest.SPEC: replaced('"1-3"', '"1-4"')},
+        {manifest.SPEC: replaced('"none"', '"nobody"')},
+        {manifest.SPEC: in_manifest(lambda text: text["technologies"].pop("sev"))},
+    ],
+    ("launch_digests*.parquet", "bsp_vmsa_sha256, ap_vmsa_sha256"): [
+        {SNP: named(bsp_vmsa_sha256=OTHER)},
+        {SNP: in_rows(lambda row: row.update(vcpu_signature=None), which=lambda row: row["vcpu_signature"])},
+        {SNP: in_rows(lambda row: row.update(ap_vmsa_sha256=OTHER), which=lambda row: row["vcpus"] == 1)},
+        {SNP: in_rows(lambda row: row.update(ap_vmsa_sha256=None), which=lambda row: row["vcpus"] == 2)},
+        {"sev/launch_digests.parquet": named(bsp_vmsa_sha256=OTHER)},
+    ],
+    ("launch_digests.index", "every entry"): [
+        {"sev-snp/launch_digests.index": elsewhere(2)},
+        {"sev/launch_digests.index": elsewhere(1)},
+    ],
+}
+"""By file and name of each entry of FOLLOWS: one lie each, and everything else as it follows from that."""
+
+CASES = [
+    pytest.param(derived, changes, id=f"{derived.name}-{number}")
+    for derived in FOLLOWS
+    for number, changes in enumerate(LIES[derived.file, derived.name])
+]
+
+
+def test_every_entry_of_the_list_is_lied_about() -> None:
+    assert [(derived.file, derived.name) for derived in FOLLOWS] == list(LIES)
+
+
+def test_what_is_right_has_no_faults(small: Built, default: Built) -> None:
+    for built in (small, default):
+        assert list(all_faults(Catalog.open(built.folder).components)) == []
+
+
+def test_the_page_has_the_whole_list() -> None:
+    page = (Path(__file__).parents[2] / "docs/audit.md").read_text(encoding="utf-8").replace("`", "")
+    listed = [f"| {derived.file} | {derived.name} | {derived.source} |\n" for derived in FOLLOWS]
+    assert "".join(listed) in page
+
+
+class Opened:
+    """A catalog whose manifest may be one that Catalog refuses."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = manifest.parse_manifest((folder / manifest.NAME).read_bytes())
+
+    def verified(self, name: str) -> bytes:
+        return (self.folder / name).read_bytes()
+
+
+@pytest.mark.parametrize(("derived", "changes"), CASES)
+def test_audit_names_whatever_does_not_follow(
+    run: Run, small: Built, tmp_path: Path, derived: Derived, changes: dict[str, Change]
+) -> None:
+    lying(small, tmp_path / "lie", changes)
+    found = list(all_faults(Components(Opened(tmp_path / "lie"))))
+    assert derived in [one for one, _ in found]
+    assert all("\n" not in fault for _, fault in found)
+    code, out, _ = run("audit", str(tmp_path / "lie"), "-f", "json", "-q")
+    named = [(one["rule"], one["subject"]) for one in json.loads(out)["findings"] if one["severity"] == "error"]
+    rule = {manifest.NAMES: "names", manifest.INDEX: "index"}.get(derived.file, "follows")
+    assert code == 1
+    # what no catalog is opened with is named where the manifest is read
+    assert (rule, derived.file) in named or named == [("manifest", manifest.NAME)]
+
+
+@pytest.mark.parametrize(("derived", "changes"), [(one, LIES[one.file, one.name][0]) for one in FOLLOWS])
+def test_a_rebuilder_vouches_for_nothing_that_does_not_follow(
+    publisher: Publisher, small: Built, tmp_path: Path, derived: Derived, changes: dict[str, Change]
+) -> None:
+    if derived.name == "digest_size":
+        with pytest.raises(LdcatError, match="are no sev launch digest"):
+            publisher.publish(lying(small, tmp_path / "lie", changes))
+        return
+    publisher.publish(lying(small, tmp_path / "lie", changes))
+    found = rebuilt(publisher)
+    assert not found.same
+    assert any("does not follow" in one.what or "cannot be recomputed" in one.what for one in found.differences)
+
+
+def test_a_build_puts_nothing_in_its_place_that_does_not_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where memory or a disk fails between what was measured and what is written."""
+    spec = write_spec(write_inputs(tmp_path / "inputs"), SMALL)
+    before = contents(build(spec, tmp_path / "catalog").folder)
+
+    def false(*arguments: Any) -> Any:
+        numbers, names = component_names(*arguments)
+        return numbers, names.replace(b"quiet nr_cpus=2", b"quiet nr_cpus=9")
+
+    monkeypatch.setattr("catalog.build.builder.component_names", false)
+    with pytest.raises(VerificationFailed, match=r"names, as it was written, shows .*'quiet nr_cpus=9'"):
+        build(spec, tmp_path / "catalog")
+    assert contents(tmp_path / "catalog") == before
+    assert [path.name for path in tmp_path.iterdir() if "ldcat" in path.name] == []
+
+
+def test_names_are_checked_under_the_version_they_have(small: Built, tmp_path: Path) -> None:
+    """Whose bytes are made as that version made them, or nobody says that they follow."""
+    assert list(FORMATS) == [1]
+
+    def newer(path: Path) -> None:
+        data = path.read_bytes()
+        path.write_bytes(data[:8] + (2).to_bytes(4, "little") + data[12:])
+
+    lying(small, tmp_path / "newer", {manifest.NAMES: newer})
+    found = [one for one in all_faults(Catalog.open(tmp_path / "newer").components) if one[0].file == manifest.NAMES]
+    assert [(one.file, fault) for one, fault in found] == [
+        (manifest.NAMES, "version 2 of the names of components is not known here")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        (manifest.VCPU_TYPES, b"\xff", "is not UTF-8 text"),
+        (PROFILE, b"\xff", "is not UTF-8 text"),
+        (manifest.KERNEL_HASHES, None, "is not a table of the columns that it has to have"),
+        (manifest.FIRMWARE, None, "is not a table of the columns that it has to have"),
+    ],
+)
+def test_a_component_file_of_another_form_is_malformed(
+    small: Built, tmp_path: Path, name: str, data: bytes | None, why: str
+) -> None:
+    def other(path: Path) -> None:
+        path.write_bytes((small.folder / manifest.LAUNCHABLE).read_bytes() if data is None else data)
+
+    rows = in_manifest(lambda text: text["files"][name].update(rows=9))  # as the other table has
+    lying(small, tmp_path / "copy", {name: other} | ({manifest.NAME: rows} if data is None else {}))
+    with pytest.raises(MalformedRecord, match=f"{name} {why}"):
+        Catalog.open(tmp_path / "copy").check_components()
+    assert f"{name} {why}" in [fault for _, fault in all_faults(Catalog.open(tmp_path / "copy").components)]
+
+
+def test_damage_is_said_to_be_damage(small: Built, tmp_path: Path) -> None:
+    """And names that are none of any form are a fault as any other."""
+    shutil.copytree(small.folder, tmp_path / "copy")
+    Catalog.open(tmp_path / "copy").check_components()
+    (tmp_path / "copy" / manifest.NAMES).write_bytes(b"damaged")
+    with pytest.raises(VerificationFailed, match="is not the file its manifest names"):
+        Catalog.open(tmp_path / "copy").check_components()
+    (tmp_path / "copy" / manifest.NAMES).unlink()
+    with pytest.raises(Unreadable):
+        Catalog.open(tmp_path / "copy").check_components()
+
+    def nonsense(path: Path) -> None:
+        path.write_bytes(path.read_bytes()[:12] + b"\xff" * 100)
+
+    lying(small, tmp_path / "nonsense", {manifest.NAMES: nonsense})
+    with pytest.raises(VerificationFailed, match="components/names shows what does not follow: the names of the"):
+        Catalog.open(tmp_path / "nonsense").check_components()
+
+
+def test_a_long_text_is_told_in_short(small: Built, tmp_path: Path) -> None:
+    lying(small, tmp_path / "lie", {manifest.NAMES: put(1, "x" * 10_000)})
+    ((_, fault),) = all_faults(Catalog.open(tmp_path / "lie").components)
+    assert len(fault) < 500
+    assert "x' and more where 'mine' follows" in fault
+
+
+def test_faults_are_counted_and_not_all_listed(small: Built, tmp_path: Path) -> None:
+    def all_rows(path: Path) -> None:
+        for _ in range(9):
+            in_rows(lambda row: row.update(reason="x"), which=lambda row: row["reason"] != "x")(path)
+
+    lying(small, tmp_path / "lie", {manifest.LAUNCHABLE: all_rows})
+    found = [
+        fault for one, fault in all_faults(Catalog.open(tmp_path / "lie").components) if one.file == manifest.LAUNCHABLE
+    ]
+    assert len(found) == 6
+    assert found[-1] == "and 4 more"

@@ -1,0 +1,101 @@
+"""The index compared with the rows: every field of it that a lookup reads, changed under a manifest made anew."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.build.builder import Built
+from catalog.fast.index import HEADER
+from catalog.store.catalog import Catalog
+from catalog.store.index_faults import index_faults
+from tests.ask.test_distinguished_lookup import few_kept
+from tests.fast.test_packed import parted
+from tests.support.liars import Change, elsewhere, in_groups, in_rows, lying
+
+__all__ = ["few_kept", "parted"]
+
+INDEX = "sev-snp/launch_digests.index"
+
+
+def faults(folder: Path) -> list[str]:
+    return list(index_faults(Catalog.open(folder).components))
+
+
+def header(path: Path) -> dict[str, int]:
+    names = ("groups", "group_at", "list_at", "part_at", "page_at", "bucket_at", "entry_at")
+    fields = HEADER.unpack(path.read_bytes()[: HEADER.size])
+    return dict(zip(names, fields[8:15], strict=True)) | {"rows": fields[3], "entry_size": fields[6]}
+
+
+def number(at: str, change: Any, nth: int = 0) -> Change:
+    """A number of 8 bytes in one of the tables."""
+
+    def changed(path: Path) -> None:
+        data, place = bytearray(path.read_bytes()), header(path)[at] + 8 * nth
+        data[place : place + 8] = struct.pack("<Q", change(*struct.unpack("<Q", data[place : place + 8])))
+        path.write_bytes(data)
+
+    return changed
+
+
+def entries_exchanged(path: Path) -> None:
+    data, at = bytearray(path.read_bytes()), header(path)
+    first, size = at["entry_at"], at["entry_size"]
+    data[first : first + 2 * size] = data[first + size : first + 2 * size] + data[first : first + size]
+    path.write_bytes(data)
+
+
+def bit_of_entry(bit: int) -> Change:
+    def changed(path: Path) -> None:
+        data, at = bytearray(path.read_bytes()), header(path)
+        data[at["entry_at"] + (0 if bit >= 8 else at["entry_size"] - 1)] ^= 1 << bit % 8
+        path.write_bytes(data)
+
+    return changed
+
+
+LIES: dict[str, Change] = {
+    "firmware": elsewhere(1),
+    "kernel hashes": elsewhere(2),
+    "VMM": in_groups(lambda groups: [group.__setitem__(3, 1 - group[3] if group[3] < 2 else 0) for group in groups]),
+    "component that there is none of": in_groups(lambda groups: groups[0].__setitem__(1, 99)),
+    "first ordinal": in_groups(lambda groups: groups[-1].__setitem__(0, groups[-1][0] - 1)),
+    "signatures": in_groups(lambda groups: groups[0].__setitem__(4, groups[0][6])),
+    "a vCPU count": number("part_at", lambda value: value + 1, -1),
+    "ordinal": bit_of_entry(0),
+    "digest bits": bit_of_entry(15),
+    "entries": entries_exchanged,
+    "bucket": number("bucket_at", lambda value: value + 1, 0),
+    "page": number("page_at", lambda value: value + 1, 0),
+}
+
+
+@pytest.mark.parametrize("change", LIES.values(), ids=LIES)
+def test_no_field_of_an_index_leads_elsewhere_unseen(small: Built, tmp_path: Path, change: Change) -> None:
+    lying(small, tmp_path / "lie", {INDEX: change})
+    found = faults(tmp_path / "lie")
+    assert found
+    assert all(one.startswith("sev-snp/") and "\n" not in one for one in found)
+
+
+def test_what_is_right_has_no_faults(small: Built, default: Built, parted: Built, few_kept: Built) -> None:
+    """In one part and in many, and where there are no rows to compare an index with."""
+    for built in (small, default, parted, few_kept):
+        assert faults(built.folder) == []
+
+
+def test_a_row_is_named(small: Built, tmp_path: Path) -> None:
+    lying(small, tmp_path / "lie", {"sev-snp/launch_digests.parquet": in_rows(lambda row: row.update(vcpus=9))})
+    said = "row 0: the index leads from its digest to other inputs (rows that this is so of: 1)"
+    assert f"sev-snp/launch_digests.parquet: {said}" in faults(tmp_path / "lie")
+
+
+def test_every_part_is_compared(parted: Built, tmp_path: Path) -> None:
+    lying(parted, tmp_path / "lie", {INDEX: elsewhere(2)})
+    named = {one.partition(":")[0] for one in faults(tmp_path / "lie")}
+    assert len(named) > 2
+    assert all(name.startswith("sev-snp/launch_digests-") for name in named)

@@ -1,0 +1,125 @@
+"""A publisher who lies: files of a catalog changed, and every hash, tree and count over them made anew."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog.build.builder import Built
+from catalog.fast.index import GROUP, HEADER
+from catalog.fast.names import Names, pack_names
+from catalog.fast.verity import VerifiedBytes
+from catalog.launch.native.paths import choose
+from catalog.store import manifest
+
+Change = Callable[[Path], None]
+Records = list[list[list[str | None]]]
+
+
+def lying(built: Built, folder: Path, changes: Mapping[str, Change]) -> Built:
+    """changes: by the name of the file; the manifest's own is made last, of its JSON."""
+    shutil.copytree(built.folder, folder)
+    text = json.loads((folder / manifest.NAME).read_bytes())
+    for name, change in changes.items():
+        if name == manifest.NAME:
+            continue
+        change(folder / name)
+        if name not in text["files"]:  # another name for it
+            continue
+        entry = manifest.file_entry(folder / name)
+        text["files"][name] |= {"sha256": entry.sha256, "size": entry.size}
+        if "fsverity" in text["files"][name] and text["files"][name]["fsverity"]:
+            made = manifest.verity_entries(folder, name, manifest.chunks_of(folder / name), choose())
+            for other, of_tree in made.items():
+                said = {"sha256": of_tree.sha256, "size": of_tree.size, "fsverity": of_tree.fsverity}
+                text["files"][other] |= said
+    path = folder / manifest.NAME
+    path.write_text(json.dumps(text))
+    if manifest.NAME in changes:
+        changes[manifest.NAME](path)
+    path.write_bytes(manifest.parse_manifest(path.read_bytes()).to_json())
+    return Built(folder, built.manifest, built.example, 0)
+
+
+def in_names(kind: int, change: Callable[[list[str | None]], None]) -> Change:
+    """Changes the first record of a kind that has more than its key."""
+
+    def changed(path: Path) -> None:
+        names = Names(VerifiedBytes(path.read_bytes()))
+        kinds: Records = [
+            [list(names.record(of, number)) for number in range(count)] for of, count in enumerate(names.counts)
+        ]
+        change(kinds[kind][0])
+        path.write_bytes(pack_names(kinds))
+
+    return changed
+
+
+def in_groups(change: Callable[[list[list[int]]], object]) -> Change:
+    """Changes the groups of an index: first ordinal, firmware, kernel hashes, VMM and places of three lists."""
+
+    def changed(path: Path) -> None:
+        data = bytearray(path.read_bytes())
+        fields = HEADER.unpack(data[: HEADER.size])
+        begin, end = fields[9], fields[9] + GROUP.size * fields[8]
+        groups = [list(group) for group in GROUP.iter_unpack(data[begin:end])]
+        change(groups)
+        data[begin:end] = b"".join(GROUP.pack(*group) for group in groups)
+        path.write_bytes(data)
+
+    return changed
+
+
+def elsewhere(field: int) -> Change:
+    """Every group leads to what the next one with another value has in a field, or to what none of them has."""
+
+    def change(groups: list[list[int]]) -> None:
+        values = sorted({group[field] for group in groups})
+        values += [] if len(values) > 1 else [values[0] ^ 1]
+        for group in groups:
+            group[field] = values[(values.index(group[field]) + 1) % len(values)]
+
+    return in_groups(change)
+
+
+def in_rows(change: Callable[[dict[str, Any]], object], *, which: Callable[[dict[str, Any]], object] = bool) -> Change:
+    """Changes the first row of a Parquet file that is meant."""
+
+    def changed(path: Path) -> None:
+        schema = pq.read_schema(path)
+        rows = pq.read_table(path).to_pylist()
+        change(next(row for row in rows if which(row)))
+        write(path, rows, schema)
+
+    return changed
+
+
+def in_manifest(change: Callable[[dict[str, Any]], object]) -> Change:
+    def changed(path: Path) -> None:
+        text = json.loads(path.read_bytes())
+        change(text)
+        path.write_text(json.dumps(text))
+
+    return changed
+
+
+def replaced(old: str, new: str) -> Change:
+    """In a text file, which has to have the old words."""
+
+    def changed(path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    return changed
+
+
+def write(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
+    """In as many row groups as before, without what Arrow keeps of its own."""
+    pq.write_table(pa.Table.from_pylist(list(rows), schema), path, store_schema=False)

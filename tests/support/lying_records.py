@@ -1,0 +1,87 @@
+"""A publisher who lies: signs, with the right key of the log, a release record or a list that does not follow."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from catalog.log.log_folder import CHECKPOINT, LogFolder
+from catalog.log.log_history import read_history
+from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_row
+from catalog.log.release_rules import revocations_json
+from catalog.log.revocation_chain import RevocationChain
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import Signer
+from catalog.transparency.tiles import WIDTH, TileReader, new_bundles, new_tiles
+from tests.support.logs import signed
+
+
+def next_record(log: LogFolder, now: int, said: Sequence[RevokeRecord] | None = None) -> ReleaseRecord:
+    """What an honest release of the same catalog would say; said: of these revocations alone."""
+    old = checkpoint_of(log)
+    history = read_history(log, old, now=now)
+    assert history.release is not None
+    listed = history.said if said is None else said
+    chain = RevocationChain.of(listed)
+    return msgspec.structs.replace(
+        history.release,
+        release=history.release.release + 1,
+        time=now,
+        previous_size=old.size,
+        previous_root=old.root.hex(),
+        revocations_sha256=hashlib.sha256(revocations_json(listed)).hexdigest(),
+        revocations_count=chain.count,
+        revocations_chain=chain.value,
+    )
+
+
+def sign_release(
+    log: LogFolder, by: Signer, record: ReleaseRecord, listed: Sequence[RevokeRecord], *leaves: bytes
+) -> None:
+    """Publish a record whatever it says, behind more leaves, with a list of revocations, and the files of before."""
+    old = checkpoint_of(log)
+    last = read_history(log, old, now=record.time).release
+    assert last is not None
+    folder = log.root / f"releases/{record.release}"
+    shutil.copytree(log.root / f"releases/{last.release}", folder)
+    (folder / "revocations.json").unlink()  # another name of the file of the release before
+    (folder / "revocations.json").write_bytes(revocations_json(listed))
+    append(log, by, *leaves, leaf_of(record))
+
+
+def append(log: LogFolder, by: Signer, *leaves: bytes) -> None:
+    """Leaves at the end of a log, and a checkpoint of them."""
+    old = checkpoint_of(log)
+    reader = TileReader(log, old.size)
+    log.write([*new_bundles(old.size, leaves, reader), *new_tiles(old.size, [*map(merkle.leaf_hash, leaves)], reader)])
+    size = old.size + len(leaves)
+    new = Checkpoint(old.origin, size, merkle.root_hash(size, TileReader(log, size).node))
+    (log.root / CHECKPOINT).write_bytes(bytes(signed(str(new), by)))
+
+
+def checkpoint_of(log: LogFolder) -> Checkpoint:
+    note = log.checkpoint()
+    assert note is not None
+    return Checkpoint.parse(note.text)
+
+
+def altered(record: ReleaseRecord, **changes: Any) -> ReleaseRecord:
+    """The record with one thing that is false."""
+    return msgspec.structs.replace(record, **changes)
+
+
+def leaves_of(log: LogFolder) -> list[bytes]:
+    """All leaves of a log."""
+    size = checkpoint_of(log).size
+    reader = TileReader(log, size)
+    return [leaf for number in range(-(-size // WIDTH)) for leaf in reader.entries(number)]
+
+
+def altered_row(leaf: bytes) -> DigestRecord:
+    """A row of other inputs."""
+    return msgspec.structs.replace(parse_row(leaf), launch_digest="ab" * 48, vcpus=77)

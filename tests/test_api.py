@@ -1,0 +1,174 @@
+"""The Python API: what docs/python.md shows runs; nothing is believed that the command line would not believe."""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import catalog
+from catalog import Release, verify_proof
+from catalog.build.builder import Built
+from catalog.errors import MalformedInput, OlderThanSeen, Stale, Unreadable, UntrustedSigner, UsageError
+from catalog.log.records import RevokeRecord
+from tests.cli.test_doctor_command import serving
+from tests.cli.test_published_lookup import Place, place
+from tests.diff.test_diff import rows_of
+from tests.verify.test_hosted_log import at_once
+
+__all__ = ["place"]
+
+ROOT = Path(__file__).parent.parent
+REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
+
+
+def digest_of(built: Built, vcpus: int = 2) -> str:
+    """Of one configuration, under SEV-SNP and with kernel hashes."""
+    rows = rows_of(built).items()
+    found = (digest for row, digest in rows if row[0] == "sev-snp" and row[2] and row[-1] == vcpus)
+    return min(found).hex()
+
+
+def examples() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/python.md").read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(examples())))
+def test_the_examples_run(
+    place: Place, small: Built, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    monkeypatch.chdir(place.log.parent)
+    Path("public").symlink_to(place.log)
+    Path("trust.note").symlink_to(place.trust)
+    Path("digests").symlink_to(small.folder)
+    names: dict[str, Any] = {"DIGEST": digest_of(small)}
+    exec(examples()[number], names)
+    assert capsys.readouterr().out
+    if "release" in names:
+        names["release"].close()
+
+
+def test_a_release_is_asked(place: Place, small: Built, caplog: pytest.LogCaptureFixture) -> None:
+    with Release.open(place.log, place.trust) as release:
+        assert (release.origin, release.number, release.verified) == ("example.com/log", 1, True)
+        assert release.place == f"{place.log}/releases/1"
+        digest = digest_of(small)
+        (match,) = {match.technology for match in release.lookup(digest)}
+        assert match == "sev-snp"
+        assert [m.to_dict() for m in release.lookup(bytes.fromhex(digest))] == [
+            m.to_dict() for m in release.lookup(f"0x{digest}")
+        ]
+        assert release.lookup("0" * 96) == ()
+        for wrong in ("", "zz", "00", b"1"):
+            with pytest.raises(MalformedInput):
+                release.lookup(wrong)
+    with Release.open(small.folder) as own:
+        assert (own.origin, own.number, own.verified, own.fresh_until) == (None, None, False, None)
+        assert own.lookup(digest)
+        with pytest.raises(UsageError, match="published in no log"):
+            own.prove(digest)
+    assert not caplog.records
+
+
+def test_nothing_is_believed_in_silence(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="nothing says whom to trust"):
+        Release.open(place.log)
+    with pytest.raises(UsageError, match="empty path"):
+        Release.open("")
+    with pytest.raises(Unreadable, match="no catalog"):
+        Release.open(tmp_path / "nowhere")
+    with caplog.at_level(logging.WARNING, "ldcat"), Release.open(place.log, insecure_skip_verify=True) as release:
+        assert not release.verified
+    assert "NOT VERIFIED" in caplog.text
+    old = (place.log / "checkpoint").read_bytes()
+    place.publish(REVOKE)
+    Release.open(place.log, place.trust).close()
+    (place.log / "checkpoint").write_bytes(old)
+    with pytest.raises(OlderThanSeen):
+        Release.open(place.log, place.trust)
+    (place.log / "checkpoint").write_bytes(old[: old.index("— ".encode())] + "— nobody.example AAAAAAAA\n".encode())
+    with pytest.raises(UntrustedSigner):
+        Release.open(place.log, place.trust)
+
+
+def test_what_is_revoked_is_said_and_what_is_stale_is_not_asked(
+    place: Place, small: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.publish(REVOKE)
+    digest = digest_of(small, 3)
+    with Release.open(place.log, place.trust) as release:
+        assert {match.revocation for match in release.lookup(digest)} == {("revoked", "bad")}
+        assert verify_proof(release.prove(digest)[0], place.trust).outcome == "revoked"
+        until = release.fresh_until
+        assert until is not None
+        monkeypatch.setattr("time.time", lambda: until + 1.0)
+        with pytest.raises(Stale, match="nobody vouches"):
+            release.lookup(digest)
+        with pytest.raises(Stale):
+            release.prove(digest)
+        with pytest.raises(Stale):
+            Release.open(place.log, place.trust)
+
+
+def test_proofs(place: Place, small: Built) -> None:
+    with Release.open(place.log, place.trust) as release:
+        bundles = release.prove(digest_of(small))
+        assert release.prove("0" * 96) == ()
+    verdicts = [verify_proof(bundle, place.trust, digest=digest_of(small)) for bundle in bundles]
+    assert {verdict.outcome for verdict in verdicts} == {"match"}
+    assert verify_proof(bundles[0], place.trust, digest="0" * 96).outcome == "unknown"
+    assert verify_proof(b"{}", place.trust).outcome == "bad-proof"
+    assert verify_proof(bundles[0][:-20], place.trust).outcome == "bad-proof"
+    with pytest.raises(Unreadable):
+        verify_proof(bundles[0], place.trust.with_name("nowhere"))
+
+
+def test_of_a_host(place: Place, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with serving(place.log) as port, Release.open(f"http://127.0.0.1:{port}/logs", place.trust) as release:
+        assert release.place == f"http://127.0.0.1:{port}/logs/releases/1"
+        assert release.lookup(digest_of(small))
+        (bundle, *_) = release.prove(digest_of(small))
+    assert verify_proof(bundle, place.trust).outcome == "match"
+
+
+def test_several_threads_ask(small: Built) -> None:
+    digest = digest_of(small)
+    with Release.open(small.folder) as release:
+        expected = [match.to_dict() for match in release.lookup(digest)]
+
+        def ask() -> None:
+            for _ in range(200):
+                assert [match.to_dict() for match in release.lookup(digest)] == expected
+
+        at_once(4, ask)
+
+
+def test_a_lookup_loads_little(small: Built, place: Place) -> None:
+    program = (
+        "import sys; from catalog import Release; release = Release.open(sys.argv[1], *sys.argv[3:]); "
+        "assert release.lookup(sys.argv[2]); "
+        "print(sorted({'duckdb', 'pyarrow', 'typer', 'rich', 'jinja2'} & sys.modules.keys()))"
+    )
+    for arguments in ([str(small.folder)],):
+        done = subprocess.run(
+            [sys.executable, "-c", program, arguments[0], digest_of(small)], capture_output=True, text=True, cwd=ROOT
+        )
+        assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_what_the_package_has() -> None:
+    assert {name: getattr(catalog, name).__module__ for name in ("Release", "verify_proof")} == {
+        "Release": "catalog.api",
+        "verify_proof": "catalog.api",
+    }
+    assert sorted(catalog.__all__) == ["Release", "__version__", "verify_proof"]
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        catalog.Nothing  # noqa: B018

@@ -1,0 +1,622 @@
+"""A publisher, three witnesses of whom two have to cosign, two clients; and an attacker who brings them everything.
+
+The attacker keeps every checkpoint, cosignature, proof and trust note there ever was, serves any of them at any time,
+puts parts of them together, damages them, hangs in the middle of an answer, and has stolen one thing: the key of the
+log, of one witness with two keys, of all witnesses, of one root, or nothing. Who has the log's key can append to the
+log, and nothing here hinders that: all see it. What he cannot is to show anyone another history.
+
+The publisher lies, too: in release records and in lists of revocations, under signatures that are right and cosigned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from catalog.errors import (
+    FalseRecord,
+    LdcatError,
+    OlderThanSeen,
+    Stale,
+    Unreadable,
+    UntrustedSigner,
+    VerificationFailed,
+)
+from catalog.log.log_folder import LogFolder
+from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of
+from catalog.log.release_rules import revocations_json
+from catalog.log.revocation_chain import RevocationChain
+from catalog.log.revocation_list import Revocation
+from catalog.log.seen import Seen
+from catalog.prove.proof_bundle import ProofBundle
+from catalog.prove.verify_proof import Outcome, Verdict, verify_bundle
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import SignatureType, Signer
+from catalog.transparency.note import Note, Signature
+from catalog.transparency.proof import TlogProof
+from catalog.transparency.trust import Trust, follow, open_trust
+from catalog.verify.verify_release import verify_release
+from tests.support.logs import NOW, MemoryLog, naive_root, signature, signed, signer
+
+ORIGIN = "example.com/log"
+LOG = signer(ORIGIN)
+COUNTERFEIT = signer(ORIGIN, seed=1)
+WITNESSES = [signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in range(3)]
+SECOND = signer("w0.example", SignatureType.COSIGNATURE_ED25519, seed=1)
+"""Another key of the first witness, whom the policy has as a witness of its own."""
+
+OWN = signer(ORIGIN, SignatureType.COSIGNATURE_ED25519)
+"""A key of cosignatures that the log has itself, and the policy has as a witness."""
+
+ROOTS = [signer(f"root.example/{n}") for n in range(40)]
+HOUR, DAY = 3600, 86400
+MAX_AGE = 7 * DAY
+COSIGNERS = (*WITNESSES, SECOND, OWN)
+STOLEN = {"log": (4,), "witness": (0, 3), "witnesses": (0, 1, 2, 3)}
+"""Who cosigns for the attacker, by what he has stolen."""
+
+LIES = ("list", "commitment", "time", "trust version", "previous")
+"""Of a release: it names a shorter list than it commits to; it commits to a shorter list; a time or a trust version
+that cannot be; another root of the checkpoint before."""
+
+ANSWERS = (Outcome.MATCH, Outcome.REVOKED, Outcome.UNKNOWN)
+"""Of a bundle in which everything is verified."""
+
+
+REACHED = {
+    *(outcome.value for outcome in Outcome),
+    *("right: match", "right: unknown", "rolled back: older-than-seen", "future: stale", "whole: untrusted-signer"),
+    *("spliced: bad-proof", "elsewhere: bad-proof", "damaged: bad-proof", "made up: bad-proof"),
+    *("fork refused by a witness", "trust note followed", "trust note refused"),
+    *("forged trust note: UntrustedSigner", "forged trust note: VerificationFailed"),
+    *("a quorum of one: untrusted-signer", "lied: false-record", "host: hangs", "host: FalseRecord", "host: verified"),
+}
+"""What has to happen in a run, so that it shows something."""
+
+
+def trust_text(version: int, log: Signer = LOG, first: int | None = None) -> str:
+    """first: of its three roots; else each version has two roots of the one before."""
+    roots = "".join(f"root r{n} {by.key}\n" for n, by in enumerate(ROOTS[first or version :][:3]))
+    witnesses = "".join(f"witness w{n} {by.key}\n" for n, by in enumerate(COSIGNERS))
+    head = f"version {version}\nexpires {NOW + 9000 * DAY}\nmax-age {MAX_AGE}\nthreshold 2\n{roots}\n"
+    return f"{head}log {log.key}\n{witnesses}group two 2 w0 w1 w2 w3 w4\nquorum two\n"
+
+
+def row(number: int) -> DigestRecord:
+    digest = hashlib.sha256(str(number).encode()).hexdigest()
+    return DigestRecord(
+        type="digest",
+        launch_digest=digest,
+        technology="sev",
+        firmware_sha256=digest,
+        kernel_hashes_sha256=None,
+        vmm=None,
+        vcpus=abs(number) % 3,
+        vcpu_signature=None,
+        sev_features=None,
+    )
+
+
+@dataclass
+class Head:
+    """A checkpoint of a history. cosignatures: by witness, each with its time, all there ever were.
+
+    revokes: those of its leaves. listed: what its release names. lie: what is false of it, a key of LIES.
+    """
+
+    checkpoint: Checkpoint
+    revokes: tuple[RevokeRecord, ...]
+    listed: tuple[RevokeRecord, ...]
+    lie: str | None
+    log_signature: Signature
+    genuine: bool
+    cosignatures: list[tuple[int, int, Signature]] = field(default_factory=list)
+
+    @property
+    def committed(self) -> tuple[RevokeRecord, ...]:
+        """What the chain of its release is of."""
+        return self.revokes if self.lie == "list" else self.listed
+
+
+@dataclass(frozen=True, slots=True)
+class Host(LogFolder):
+    """Files of a log, of which so many are given before it hangs. left: how many, and below 0 once it does."""
+
+    files: Mapping[str, bytes]
+    here: bool
+    left: list[int]
+
+    @property
+    def is_here(self) -> bool:
+        return self.here
+
+    def read(self, path: str, at_most: int) -> bytes:
+        self.left[0] -= 1
+        if self.left[0] < 0 or path not in self.files:
+            raise Unreadable("no whole answer in time")
+        return self.files[path]
+
+    def checkpoint(self) -> Note | None:
+        return Note.parse(self.read("checkpoint", 1 << 20))
+
+
+@dataclass
+class History:
+    """Leaves of a log, and its heads."""
+
+    leaves: list[bytes] = field(default_factory=list)
+    heads: list[Head] = field(default_factory=list)
+
+    def release(
+        self,
+        rows: Sequence[DigestRecord],
+        revokes: Sequence[RevokeRecord],
+        by: Signer,
+        now: int,
+        lie: str | None = None,
+    ) -> Head:
+        """As publish.py appends one. revokes: all there are, of which those after `rows` are new. lie: of LIES."""
+        listed = tuple(revokes[:-1]) if lie in ("list", "commitment") else tuple(revokes)
+        known = self.heads[-1].revokes if self.heads else ()
+        committed = RevocationChain.of(revokes if lie == "list" else listed)
+        record = ReleaseRecord(
+            type="release",
+            release=len(self.heads) + 1,
+            time=now + (400 * DAY if lie == "time" else 0),
+            artifacts={"manifest.json": ""},
+            revocations_sha256=hashlib.sha256(revocations_json(listed)).hexdigest(),
+            revocations_count=committed.count,
+            revocations_chain=committed.value,
+            previous_size=self.heads[-1].checkpoint.size if self.heads else 0,
+            previous_root=(self.heads[-1].checkpoint.root if self.heads else merkle.EMPTY_ROOT).hex(),
+            trust_version=999 if lie == "trust version" else None,
+        )
+        if lie == "previous":
+            record = msgspec.structs.replace(record, previous_root="11" * 32)
+        self.leaves += (
+            sorted(map(leaf_of, rows)) + [leaf_of(each) for each in revokes[len(known) :]] + [leaf_of(record)]
+        )
+        checkpoint = Checkpoint(ORIGIN, len(self.leaves), naive_root(self.leaves))
+        head = Head(checkpoint, tuple(revokes), listed, lie, signature(by, str(checkpoint), now), by is LOG)
+        self.heads.append(head)
+        return head
+
+    def proof(self, index: int, head: Head, note: Note) -> TlogProof:
+        memory = MemoryLog()
+        memory.append(self.leaves[: head.checkpoint.size])
+        hashes = merkle.inclusion_proof(index, head.checkpoint.size, memory.reader.node)
+        return TlogProof(index, tuple(hashes), note, self.leaves[index])
+
+    def files(self, head: Head, note: Note) -> dict[str, bytes]:
+        """What a host of the log has at a head, as far as it is read."""
+        memory = MemoryLog()
+        memory.append(self.leaves[: head.checkpoint.size])
+        path = f"releases/{self.heads.index(head) + 1}/revocations.json"
+        return {**memory.files, "checkpoint": bytes(note), path: revocations_json(head.listed)}
+
+    def consistency(self, old: int, head: Head) -> list[bytes]:
+        memory = MemoryLog()
+        memory.append(self.leaves[: head.checkpoint.size])
+        return merkle.consistency_proof(old, head.checkpoint.size, memory.reader.node)
+
+
+@dataclass
+class Witness:
+    """Cosigns what goes on from what it cosigned last."""
+
+    number: int
+    last: Checkpoint | None = None
+
+    def cosign(self, history: History, head: Head, now: int) -> bool:
+        new, old = head.checkpoint, self.last
+        if not head.genuine or (old and new.size < old.size):
+            return False
+        if old:
+            try:
+                proof = history.consistency(old.size, head)
+                merkle.verify_consistency(old.size, new.size, proof, old.root, new.root)
+            except VerificationFailed:
+                return False
+        self.last = new
+        head.cosignatures.append((self.number, now, signature(WITNESSES[self.number], str(new), now)))
+        return True
+
+
+@dataclass
+class Client:
+    """What a guest owner has: a trust note, and the newest checkpoint that was verified."""
+
+    trust: Trust
+    seen: dict[str, Seen] = field(default_factory=dict)
+    listed: tuple[RevokeRecord, ...] = ()
+    """The list of the newest checkpoint that was verified."""
+
+    def sees(self, head: Head) -> None:
+        self.seen[ORIGIN] = Seen(head.checkpoint, RevocationChain.of(head.listed))
+        self.listed = head.listed
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A whole bundle of one head, with cosignatures of the attacker's choice: witness and time of each."""
+
+    bundle: ProofBundle
+    head: Head
+    times: Mapping[int, int]
+
+
+class Attack(RuleBasedStateMachine):
+    """What each rule does is in its name; `_ask` has what must never be."""
+
+    reached: ClassVar[Counter[str]] = Counter()
+
+    @initialize(stolen=st.sampled_from(["nothing", "log", "witness", "witnesses", "root"]))
+    def begin(self, stolen: str) -> None:
+        self.stolen = stolen
+        self.now = NOW
+        self.rows = 0
+        self.honest = History()
+        self.forks: list[History] = []
+        self.witnesses = [Witness(number) for number in range(3)]
+        self.notes = [signed(trust_text(1), *ROOTS[1:4])]
+        self.clients = [Client(open_trust(self.notes[0])) for _ in range(2)]
+        self._publish(3, [], [0, 1, 2])
+
+    # Those who are honest.
+
+    @rule(rows=st.integers(0, 3), data=st.data(), order=st.permutations([0, 1, 2]))
+    def publish(self, rows: int, data: st.DataObject, order: list[int]) -> None:
+        numbers = st.integers(1, self.rows)
+        selectors = st.builds(lambda number: {"launch_digest": row(number).launch_digest}, numbers) | st.builds(
+            lambda vcpus: {"vcpus": vcpus}, st.integers(0, 2)
+        )
+        severities = st.sampled_from(["revoked", "revoked", "deprecated", "restored"])
+        drawn = data.draw(st.lists(st.tuples(selectors, severities), max_size=2))
+        revokes = [RevokeRecord(type="revoke", selector=s, severity=v, reason="a reason") for s, v in drawn]
+        self.now += HOUR
+        self._publish(rows, revokes, order)
+
+    @rule(
+        data=st.data(),
+        client=st.integers(0, 1),
+        lie=st.sampled_from(LIES),
+        order=st.permutations([0, 1, 2]),
+        here=st.booleans(),
+    )
+    def lie(self, data: st.DataObject, client: int, lie: str, order: list[int], here: bool) -> None:
+        """The publisher does, with the keys that are right; witnesses cosign it: they see sizes and roots."""
+        self.now += HOUR
+        revoke = RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="revoked", reason="to be hidden")
+        self._publish(0, [revoke] if data.draw(st.booleans()) else [], order, lie)
+        head = self.honest.heads[-1]
+        offer = self._offer(data, self.honest, head, every=True)
+        self._serve(offer, self.clients[client], False, "lied")
+        self._ask_host(offer, self.honest, self.clients[client], here, 1000)
+
+    def _publish(self, rows: int, revokes: list[RevokeRecord], order: list[int], lie: str | None = None) -> None:
+        """The log asks witnesses until two have cosigned: the third may be left behind."""
+        numbers = range(self.rows + 1, self.rows + rows + 1)
+        self.rows += rows
+        known = self.honest.heads[-1].revokes if self.honest.heads else ()
+        head = self.honest.release([row(number) for number in numbers], [*known, *revokes], LOG, self.now, lie)
+        agreed = 0
+        for number in order:
+            agreed += agreed < 2 and self.witnesses[number].cosign(self.honest, head, self.now)
+        assert agreed == 2
+
+    @rule(number=st.integers(0, 2))
+    def heartbeat(self, number: int) -> None:
+        self.witnesses[number].cosign(self.honest, self.honest.heads[-1], self.now)
+
+    @rule(time=st.sampled_from([HOUR, DAY, 3 * DAY, MAX_AGE + 1]))
+    def wait(self, time: int) -> None:
+        self.now += time
+
+    @rule()
+    @precondition(lambda self: len(self.notes) < 30)
+    def rotate(self) -> None:
+        version = len(self.notes) + 1
+        self.notes.append(signed(trust_text(version), *ROOTS[version : version + 3]))
+
+    # The attacker.
+
+    @rule(keep=st.floats(0, 1), rows=st.integers(0, 2), hide=st.booleans())
+    def fork(self, keep: float, rows: int, hide: bool) -> None:
+        """Another history: part of the honest one, rows that nobody measured, and perhaps no revocations."""
+        by = LOG if self.stolen == "log" else COUNTERFEIT
+        newest = self.honest.heads[-1]
+        forked = History(self.honest.leaves[: int(keep * (newest.checkpoint.size - 1))])
+        forked.release([row(-n - 1) for n in range(rows)], () if hide else newest.revokes, by, self.now)
+        self.forks.append(forked)
+        self._cosign_with_stolen_keys(forked.heads[0], self.now)
+        for witness in self.witnesses:
+            cosigned = witness.cosign(forked, forked.heads[0], self.now)
+            self.reached[f"fork {'cosigned' if cosigned else 'refused'} by a witness"] += 1
+
+    @rule(data=st.data(), ahead=st.sampled_from([-DAY, 0, 2 * HOUR, 20 * DAY]))
+    @precondition(lambda self: self.stolen.startswith("witness"))
+    def cosign_at_another_time(self, data: st.DataObject, ahead: int) -> None:
+        self._cosign_with_stolen_keys(self._draw_head(data)[1], self.now + ahead)
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    @precondition(lambda self: self.stolen.startswith("witness"))
+    def serve_what_is_cosigned_in_the_future(self, data: st.DataObject, client: int) -> None:
+        head = self.honest.heads[-1]
+        self._cosign_with_stolen_keys(head, self.now + 20 * DAY)
+        self._serve(self._offer(data, self.honest, head, every=True), self.clients[client], False, "future")
+
+    def _cosign_with_stolen_keys(self, head: Head, time: int) -> None:
+        for number in STOLEN.get(self.stolen, ()):
+            head.cosignatures.append((number, time, signature(COSIGNERS[number], str(head.checkpoint), time)))
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    @precondition(lambda self: self.stolen in ("log", "witness"))
+    def be_a_quorum_of_one(self, data: st.DataObject, client: int) -> None:
+        """With two keys of one witness, or with a key of the log's own that the policy has as a witness."""
+        history, head = self._draw_head(data)
+        self._cosign_with_stolen_keys(head, self.now)
+        own = replace(head, cosignatures=[made for made in head.cosignatures if made[0] in STOLEN[self.stolen]])
+        offer = self._offer(data, history, own, every=True)
+        assert offer.times
+        self._serve(offer, self.clients[client], False, "a quorum of one")
+
+    @rule(data=st.data(), client=st.integers(0, 1), here=st.booleans(), patience=st.integers(0, 20))
+    def ask_a_host(self, data: st.DataObject, client: int, here: bool, patience: int) -> None:
+        """Of the log of any head."""
+        history, head = self._draw_head(data)
+        self._ask_host(self._offer(data, history, head, every=True), history, self.clients[client], here, patience)
+
+    def _ask_host(self, offer: Offer, history: History, client: Client, here: bool, patience: int) -> None:
+        """One that hangs after so many files; and then one that does not."""
+        head, note = offer.head, offer.bundle.row.checkpoint
+        for left in (patience, 1000):
+            host = Host(Path("/nowhere"), history.files(head, note), here, [left])
+            found: type[LdcatError] | None
+            before, expected = dict(client.seen), self._expected_of_host(offer, history, client, here)
+            try:
+                verified = verify_release(host, None, client.trust, now=self.now, seen=client.seen)
+            except LdcatError as error:
+                found = type(error)
+                assert client.seen == before
+            else:
+                found = None
+                client.sees(head)
+                assert client.seen[ORIGIN].revocations == verified.seen.revocations
+                client.seen[ORIGIN] = verified.seen
+            hangs = host.left[0] < 0
+            assert found is (Unreadable if hangs else expected)
+            self.reached["host: hangs" if hangs else f"host: {found.__name__ if found else 'verified'}"] += 1
+
+    def _expected_of_host(self, offer: Offer, history: History, client: Client, here: bool) -> type[LdcatError] | None:
+        outcome, head = self._expected(offer, client, False), offer.head
+        if outcome in (Outcome.UNTRUSTED, Outcome.OLDER):
+            return {Outcome.UNTRUSTED: UntrustedSigner, Outcome.OLDER: OlderThanSeen}[outcome]
+        at = history.heads.index(head)
+        last = history.heads[at - 1] if at else None
+        came = head.revokes[len(last.revokes) if last else 0 :]
+        hidden = head.listed != head.revokes
+        if hidden and not here and last and head.lie == "commitment":  # on the word of the publisher, twice
+            hidden = (*last.committed, *came) != head.listed
+        if hidden or head.lie in ("time", "trust version") or (head.lie == "previous"):
+            return FalseRecord
+        if not self._goes_on(head, client):
+            return FalseRecord
+        return Stale if outcome is Outcome.STALE else None
+
+    @rule(data=st.data(), client=st.integers(0, 1), other=st.booleans())
+    def serve(self, data: st.DataObject, client: int, other: bool) -> None:
+        """Anything whole, of any time: then the answer is known exactly."""
+        offer = self._draw_offer(data)
+        self._serve(offer, self.clients[client], other, "whole")
+
+    @rule(data=st.data(), client=st.integers(0, 1), other=st.booleans())
+    def serve_what_is_right(self, data: st.DataObject, client: int, other: bool) -> None:
+        head = self.honest.heads[-1]
+        self._serve(self._offer(data, self.honest, head, every=True), self.clients[client], other, "right")
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    def roll_back(self, data: st.DataObject, client: int) -> None:
+        """First what is right, and then what was right before."""
+        for head in (self.honest.heads[-1], data.draw(st.sampled_from(self.honest.heads))):
+            self._serve(self._offer(data, self.honest, head, every=True), self.clients[client], False, "rolled back")
+
+    @rule(data=st.data(), client=st.integers(0, 1), number=st.integers(-9, -1))
+    def serve_a_row_that_nobody_measured(self, data: st.DataObject, client: int, number: int) -> None:
+        bundle = self._draw_offer(data).bundle
+        made = replace(bundle, row=replace(bundle.row, extra=leaf_of(row(number))))
+        self._ask(bytes(made), self.clients[client], row(number).launch_digest, "made up")
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    def serve_what_is_put_together(self, data: st.DataObject, client: int) -> None:
+        one, other = (self._draw_offer(data).bundle for _ in range(2))
+
+        def either(name: str) -> TlogProof:
+            parts = [data.draw(st.sampled_from([one, other])) for _ in range(4)]
+            index, hashes, extra, note = (getattr(part, name) for part in parts)
+            return TlogProof(index.index, hashes.hashes, note.checkpoint, extra.extra)
+
+        made = ProofBundle(either("row"), either("status"), data.draw(st.sampled_from([one, other])).revocations)
+        note = data.draw(st.sampled_from([one, other])).row.checkpoint
+        same = replace(made, row=replace(made.row, checkpoint=note), status=replace(made.status, checkpoint=note))
+        self._ask(bytes(data.draw(st.sampled_from([made, same]))), self.clients[client], None, "spliced")
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    def serve_what_stands_elsewhere(self, data: st.DataObject, client: int) -> None:
+        """Right proofs of other leaves: an older release as the status, with its revocations; or no row as the row."""
+        head = self.honest.heads[-1]
+        old = data.draw(st.sampled_from(self.honest.heads))
+        bundle = self._offer(data, self.honest, head, every=True).bundle
+        what = data.draw(st.sampled_from(["status", "revocations", "row"]))
+        if what == "status":
+            status = self.honest.proof(old.checkpoint.size - 1, head, bundle.row.checkpoint)
+            made, right = replace(bundle, status=status, revocations=revocations_of(old)), old is head
+        elif what == "revocations":
+            made, right = replace(bundle, revocations=revocations_of(old)), old.listed == head.listed
+        else:
+            at = data.draw(st.integers(0, head.checkpoint.size - 1))
+            made = replace(bundle, row=self.honest.proof(at, head, bundle.row.checkpoint))
+            right = b'"digest"' in self.honest.leaves[at]
+        right = right and not self._is_false(head, self.clients[client])
+        verdict = self._ask(bytes(made), self.clients[client], None, "elsewhere")
+        assert right == (verdict.outcome in ANSWERS) or verdict.outcome is Outcome.STALE
+
+    @rule(data=st.data(), client=st.integers(0, 1), cut=st.booleans())
+    def serve_what_is_damaged(self, data: st.DataObject, client: int, cut: bool) -> None:
+        bundle = self._draw_offer(data).bundle
+        good = bytes(bundle)
+        at = data.draw(st.integers(0, len(good) - 2))
+        changed = bytes([good[at] ^ data.draw(st.integers(1, 255))])
+        verdict = self._ask(
+            good[:at] if cut else good[:at] + changed + good[at + 1 :], self.clients[client], None, "damaged"
+        )
+        assert verdict.outcome not in ANSWERS
+
+    @rule(data=st.data(), client=st.integers(0, 1))
+    def bring_a_trust_note(self, data: st.DataObject, client: int) -> None:
+        """Any that there was: only the next one is followed."""
+        note, asked = data.draw(st.sampled_from(self.notes)), self.clients[client]
+        before = asked.trust
+        try:
+            asked.trust = follow(before, note)
+        except VerificationFailed:
+            assert Trust.parse(note.text).version != before.version + 1
+            self.reached["trust note refused"] += 1
+        else:
+            assert asked.trust.version == before.version + 1
+            self.reached["trust note followed"] += 1
+
+    @rule(client=st.integers(0, 1), own=st.integers(0, 3), skip=st.integers(-1, 2))
+    def bring_a_forged_trust_note(self, client: int, own: int, skip: int) -> None:
+        """With the attacker's log, signed by his keys, and a root that he may have stolen."""
+        before = self.clients[client].trust
+        text = trust_text(before.version + skip or 1, COUNTERFEIT, 35 if own else None)
+        keys = ROOTS[35 : 35 + own] + ([ROOTS[before.version + 1]] if self.stolen == "root" else [ROOTS[39]])
+        try:
+            follow(before, signed(text, *keys))
+        except LdcatError as error:
+            self.reached[f"forged trust note: {type(error).__name__}"] += 1
+        else:
+            raise AssertionError("a forged trust note was followed")
+
+    # What must be, and never be.
+
+    def _serve(self, offer: Offer, client: Client, other: bool, kind: str) -> None:
+        expected = self._expected(offer, client, other)
+        verdict = self._ask(bytes(offer.bundle), client, "00" * 32 if other else None, kind)
+        assert verdict.outcome is expected, verdict.why
+
+    def _expected(self, offer: Offer, client: Client, other: bool) -> Outcome:
+        voices: dict[int, list[int]] = {}
+        for number, time in offer.times.items():
+            if COSIGNERS[number] is not OWN:
+                voices.setdefault(0 if COSIGNERS[number] is SECOND else number, []).append(time)
+        if not offer.head.genuine or len(voices) < 2:
+            return Outcome.UNTRUSTED
+        seen = client.seen.get(ORIGIN)
+        if seen and offer.head.checkpoint.size < seen.checkpoint.size:
+            return Outcome.OLDER
+        counted = sorted(max(said) for times in voices.values() if (said := [t for t in times if t <= self.now + HOUR]))
+        if len(counted) < 2 or self.now > counted[-2] + MAX_AGE:  # two have to vouch for it
+            return Outcome.STALE
+        if self._is_false(offer.head, client):
+            return Outcome.FALSE
+        if other:
+            return Outcome.UNKNOWN
+        assert offer.bundle.row.extra is not None
+        return Outcome.REVOKED if is_revoked(offer.bundle.row.extra, offer.head.listed) else Outcome.MATCH
+
+    def _is_false(self, head: Head, client: Client) -> bool:
+        """Whether a bundle shows it: not what only the leaves before would."""
+        visible = head.lie in ("time", "trust version") or head.listed != head.committed
+        return visible or not self._goes_on(head, client)
+
+    def _goes_on(self, head: Head, client: Client) -> bool:
+        return head.listed[: len(client.listed)] == client.listed
+
+    def _ask(self, data: bytes, client: Client, digest: str | None, kind: str) -> Verdict:
+        before = client.seen.get(ORIGIN)
+        verdict = verify_bundle(data, client.trust, now=self.now, seen=client.seen, digest=digest)
+        self.reached.update([verdict.outcome.value, f"{kind}: {verdict.outcome.value}"])
+        listed = client.listed
+        if verdict.newest and verdict.checkpoint:
+            client.seen[ORIGIN] = Seen(verdict.checkpoint, verdict.revocations)
+        if verdict.outcome in ANSWERS:
+            found, answered = verdict.checkpoint, verdict.row
+            assert found is not None
+            assert answered is not None
+            (head,) = (head for head in self.honest.heads if head.checkpoint == found)
+            assert leaf_of(answered) in self.honest.leaves[: found.size]
+            assert before is None or found.size >= before.checkpoint.size
+            assert (digest in (None, answered.launch_digest)) == (verdict.outcome is not Outcome.UNKNOWN)
+            assert head.listed[: len(listed)] == listed
+            client.sees(head)
+            assert client.seen[ORIGIN].revocations == verdict.revocations
+            if verdict.outcome is Outcome.MATCH:
+                assert not is_revoked(leaf_of(answered), head.listed)
+            if not self.stolen.startswith("witness"):
+                assert self.now <= max(time for _, time, _ in head.cosignatures) + MAX_AGE
+        else:
+            assert verdict.newest is None
+            assert client.seen.get(ORIGIN) == before
+        return verdict
+
+    # What the attacker has to choose from.
+
+    def _draw_head(self, data: st.DataObject) -> tuple[History, Head]:
+        history = data.draw(st.sampled_from([self.honest, self.honest, *self.forks]))
+        return history, data.draw(st.sampled_from(history.heads))
+
+    def _draw_offer(self, data: st.DataObject) -> Offer:
+        return self._offer(data, *self._draw_head(data), every=data.draw(st.booleans()))
+
+    def _offer(self, data: st.DataObject, history: History, head: Head, *, every: bool) -> Offer:
+        """every: the newest cosignature of each witness; else any, or none, of each."""
+        chosen: dict[int, tuple[int, Signature]] = {}
+        for number in range(len(COSIGNERS)):
+            made = [(time, found) for by, time, found in head.cosignatures if by == number]
+            if made and (every or data.draw(st.booleans())):
+                chosen[number] = max(made, key=lambda each: each[0]) if every else data.draw(st.sampled_from(made))
+        note = Note(str(head.checkpoint), (head.log_signature, *(found for _, found in chosen.values())))
+        size = head.checkpoint.size
+        rows = [index for index in range(size) if b'"digest"' in history.leaves[index]]
+        index = data.draw(st.sampled_from(rows or [size - 1]))
+        proofs = history.proof(index, head, note), history.proof(size - 1, head, note)
+        bundle = ProofBundle(*proofs, revocations_of(head))
+        return Offer(bundle, head, {number: time for number, (time, _) in chosen.items()})
+
+
+def revocations_of(head: Head) -> tuple[Revocation, ...]:
+    return tuple(Revocation(selector=r.selector, severity=r.severity, reason=r.reason) for r in head.listed)
+
+
+def is_revoked(leaf: bytes, revokes: Sequence[RevokeRecord]) -> bool:
+    """By the words of records.py: the newest that selects counts."""
+    said: dict[str, Any] = json.loads(leaf)
+    selecting = [each for each in revokes if each.selector.items() <= said.items()]
+    return bool(selecting) and selecting[-1].severity == "revoked"
+
+
+def test_what_an_attacker_can_do() -> None:
+    Attack.reached.clear()
+    machine = settings(
+        max_examples=150,
+        stateful_step_count=40,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Attack, settings=machine)
+    missed = REACHED - Attack.reached.keys()
+    assert not missed, sorted(Attack.reached.items())

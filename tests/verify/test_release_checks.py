@@ -1,0 +1,213 @@
+"""Verifying a release: each check has a log that fails it alone, and the release says all that was verified."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import UNSET
+
+from catalog.build.builder import Built
+from catalog.errors import FalseRecord, MalformedInput, OlderThanSeen, UsageError, VerificationFailed
+from catalog.log.log_folder import CHECKPOINT, LogFolder
+from catalog.log.log_reader import LogReader
+from catalog.log.log_walk import LogWalk
+from catalog.log.records import ReleaseRecord, leaf_of, parse_record
+from catalog.log.revocation_chain import RevocationChain
+from catalog.log.seen import Seen
+from catalog.transparency import merkle
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
+from catalog.verify.verify_release import (
+    checkpoint_of,
+    release_at,
+    release_of_record,
+    unverified_release,
+    verify_past_release,
+    verify_release,
+)
+from tests.prove.test_prove import ALONE, DAY, LOG, ORIGIN, published
+from tests.support.logs import NOW, signed
+from tests.support.lying_records import altered, next_record, sign_release
+from tests.verify.test_verify_release import Published, revoke
+
+REVOKE = revoke("revoked", "is bad", vcpus=3)
+
+
+@pytest.fixture(scope="module")
+def log(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """Two releases, the second of which revokes something."""
+    found = Published(tmp_path_factory.mktemp("log"))
+    found.add(small)
+    found.add(small, REVOKE, now=NOW + 1)
+    return found
+
+
+def lying(small: Built, folder: Path, **changes: Any) -> LogFolder:
+    """A log whose second release says something else."""
+    log = published(small, folder)
+    sign_release(log, LOG, altered(next_record(log, NOW + 1), **changes), ())
+    return log
+
+
+def test_a_release_says_all_that_was_verified(log: Published) -> None:
+    checkpoint = Checkpoint.parse(log.note.text)
+    verified = verify_release(log.log, 1, ALONE, now=NOW + DAY, seen={})
+    release = verified.release
+    folder = log.log.root
+    assert (release.log, release.source, release.origin) == (str(folder), None, ORIGIN)
+    assert (release.size, release.root) == (checkpoint.size, checkpoint.root.hex())
+    assert (release.number, release.last) == (1, 2)
+    assert release.manifest_sha256 == hashlib.sha256((folder / "releases/1/manifest.json").read_bytes()).hexdigest()
+    listed = (folder / "releases/2/revocations.json").read_bytes()
+    assert release.revocations_sha256 == hashlib.sha256(listed).hexdigest()
+    assert (release.trust_version, release.newer_trust) == (ALONE.version, 0)
+    assert release.fresh_until == NOW + 1 + ALONE.max_age
+    assert (verified.note, verified.checkpoint) == (log.note, checkpoint)
+    assert verified.last.record.release == 2
+    assert verified.last.revocations_json == listed
+    assert verified.found == (RevocationChain.of([REVOKE]), True, True)
+
+
+def test_a_release_is_fresh_no_longer_than_the_trust_note_counts(log: Published) -> None:
+    soon = replace(ALONE, expires=NOW + 2 * DAY)
+    assert verify_release(log.log, None, soon, now=NOW + DAY, seen={}).release.fresh_until == NOW + 2 * DAY
+
+
+def test_a_newer_trust_note_is_said_by_whoever_knows_an_older_one(small: Built, tmp_path: Path) -> None:
+    log = lying(small, tmp_path, trust_version=2)
+    for version, newer in ((1, 2), (2, 0), (3, 0)):
+        by = replace(ALONE, version=version)
+        assert verify_release(log, None, by, now=NOW + DAY, seen={}).release.newer_trust == newer
+    assert unverified_release(log, None).newer_trust == 0
+    without = lying(small, tmp_path / "without", trust_version=None)
+    assert verify_release(without, None, ALONE, now=NOW + DAY, seen={}).release.newer_trust == 0
+
+
+def test_what_was_seen_is_not_gone_behind(log: Published) -> None:
+    checkpoint = Checkpoint.parse(log.note.text)
+
+    def verify(origin: str = ORIGIN, **changes: Any) -> object:
+        before = Seen(replace(checkpoint, **changes))
+        return verify_release(log.log, None, ALONE, now=NOW + DAY, seen={origin: before})
+
+    assert verify()
+    with pytest.raises(OlderThanSeen, match=f"has {checkpoint.size} leaves, and {checkpoint.size + 1} of this log"):
+        verify(size=checkpoint.size + 1)
+    for size in (checkpoint.size, checkpoint.size - 1):
+        with pytest.raises(VerificationFailed):
+            verify(size=size, root=bytes(32))
+    assert verify("example.com/other", size=checkpoint.size + 1)
+
+
+def test_a_revocation_that_was_seen_is_still_in_the_list(log: Published) -> None:
+    first = verify_release(log.log, 1, ALONE, now=NOW + DAY, seen={})
+    before = Seen(first.checkpoint, RevocationChain.of([REVOKE]))
+    assert verify_release(log.log, None, ALONE, now=NOW + DAY, seen={ORIGIN: before})
+    other = replace(before, revocations=RevocationChain.of([revoke("revoked", "another", vcpus=2)]))
+    with pytest.raises(FalseRecord, match="1 revocations of this log were seen before"):
+        verify_release(log.log, None, ALONE, now=NOW + DAY, seen={ORIGIN: other})
+
+
+@pytest.mark.parametrize("verify", [verify_release, verify_past_release])
+def test_a_false_last_release_is_refused_whichever_is_asked_for(small: Built, tmp_path: Path, verify: Any) -> None:
+    more: dict[str, Any] = {"seen": {}} if verify is verify_release else {}
+    log = lying(small, tmp_path, previous_root="00" * 32)
+    for number in (None, 1, 2):
+        with pytest.raises(FalseRecord, match="its previous_root is not the root of the checkpoint before"):
+            verify(log, number, ALONE, now=NOW + DAY, **more)
+    far = lying(small, tmp_path / "far", trust_version=ALONE.version + 65)
+    with pytest.raises(FalseRecord, match="its trust version is 66"):
+        verify(far, None, ALONE, now=NOW + DAY, **more)
+    ahead = lying(small, tmp_path / "ahead", time=NOW + 2 * DAY)
+    with pytest.raises(FalseRecord, match="seconds ahead of the clock"):
+        verify(ahead, None, ALONE, now=NOW + DAY, **more)
+
+
+def test_a_past_release_is_verified_though_nobody_vouches_for_it_any_more(log: Published) -> None:
+    late = NOW + 100 * DAY
+    release = verify_past_release(log.log, 1, ALONE, now=late)
+    assert (release.number, release.last, release.trust_version, release.fresh_until) == (1, 2, ALONE.version, 0)
+    with pytest.raises(VerificationFailed, match="the trust note has expired"):
+        verify_past_release(log.log, 1, ALONE, now=ALONE.expires)
+    with pytest.raises(UsageError, match=r"the log example\.com/log has no release 3"):
+        verify_past_release(log.log, 3, ALONE, now=late)
+
+
+def test_a_release_that_nobody_verified_says_so(log: Published) -> None:
+    release = unverified_release(log.log, 1)
+    assert (release.number, release.last) == (1, 2)
+    assert (release.trust_version, release.newer_trust, release.fresh_until) == (0, 0, 0)
+    checkpoint = Checkpoint.parse(checkpoint_of(log.log).text)
+    reader = LogReader(log.log, checkpoint)
+    last = reader.release(checkpoint.size)
+    for found in (
+        release_at(log.log, None, reader, checkpoint),
+        release_of_record(log.log, checkpoint, last, last),
+    ):
+        assert (found.number, found.trust_version, found.newer_trust, found.fresh_until) == (2, 0, 0, 0)
+
+
+def test_a_release_names_its_manifest(small: Built, tmp_path: Path) -> None:
+    log = lying(small, tmp_path, artifacts={"other.json": "00" * 32})
+    with pytest.raises(MalformedInput, match=r"release 2 of example\.com/log names no manifest\.json"):
+        verify_release(log, None, ALONE, now=NOW + DAY, seen={})
+    assert unverified_release(log, 1).number == 1
+
+
+def test_leaves_that_were_read_before_are_not_read_again(log: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = []
+    whole = LogWalk.whole
+
+    def recorded(walk: LogWalk) -> LogWalk:
+        starts.append(walk.start.before.size)
+        return whole(walk)
+
+    monkeypatch.setattr(LogWalk, "whole", recorded)
+    first = verify_release(log.log, None, ALONE, now=NOW + DAY, seen={})
+    verify_release(log.log, None, ALONE, now=NOW + DAY, seen={ORIGIN: first.seen})
+    assert starts == [0, first.checkpoint.size]
+
+
+class Elsewhere(LogFolder):
+    """A log whose files are asked for one by one."""
+
+    @property
+    def is_here(self) -> bool:
+        return False
+
+
+def test_files_that_are_elsewhere_are_asked_for_there(log: Published) -> None:
+    there = Elsewhere(log.log.root)
+    verified = verify_release(there, None, ALONE, now=NOW + DAY, seen={})
+    assert verified.release.source is there
+    assert verified.found == (RevocationChain.of([REVOKE]), False, True)
+
+
+def test_what_was_verified_is_what_is_seen_from_now_on(log: Published) -> None:
+    verified = verify_release(log.log, 1, ALONE, now=NOW + DAY, seen={})
+    assert verified.seen == Seen(verified.checkpoint, RevocationChain.of([REVOKE]), True, True)
+
+
+def test_a_release_of_0_1_0_commits_to_nothing(small: Built, tmp_path: Path) -> None:
+    made = published(small, tmp_path)
+    checkpoint = Checkpoint.parse(checkpoint_of(made).text)
+    reader = TileReader(made, checkpoint.size)
+    leaves = [leaf for number in range(-(-checkpoint.size // 256)) for leaf in reader.entries(number)]
+    record = parse_record(leaves.pop())
+    assert isinstance(record, ReleaseRecord)
+    old = LogFolder(tmp_path / "old")
+    shutil.copytree(made.root / "releases", old.root / "releases")
+    leaves.append(leaf_of(altered(record, revocations_count=UNSET, revocations_chain=UNSET)))
+    nothing = TileReader(old, 0)
+    old.write([*new_bundles(0, leaves, nothing), *new_tiles(0, [*map(merkle.leaf_hash, leaves)], nothing)])
+    size = len(leaves)
+    root = merkle.root_hash(size, TileReader(old, size).node)
+    old.write([(CHECKPOINT, bytes(signed(str(Checkpoint(ORIGIN, size, root)), LOG)))])
+    verified = verify_release(old, None, ALONE, now=NOW + DAY, seen={})
+    assert verified.found == (RevocationChain(), True, False)
+    assert verified.last.note
