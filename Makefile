@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/*/*.[ch] catalog/*/*/*.[ch])
 
-NATIVE := catalog/launch/native
+HASHING := catalog/launch/hashing
 COVERED := abi firmware launch
 
 .PHONY: catalog test test-real check sanitize fuzz faults firmware bench mutants lock sbom dist clean
@@ -25,15 +25,15 @@ check: $(VENV)/.installed-test  ## style, types, and the rooms' contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-sanitize: build/fuzz_kernels build/fuzz_rows  ## compiled code under the address and undefined-behaviour sanitizers
-	build/fuzz_kernels
+sanitize: build/fuzz_hashing build/fuzz_rows  ## compiled code under the address and undefined-behaviour sanitizers
+	build/fuzz_hashing
 	build/fuzz_rows
 
 SANITIZED := -std=c11 -g -O1 -Wall -Wextra -Werror -Wno-psabi -fsanitize=address,undefined -fno-sanitize-recover=all
 
-build/fuzz_kernels: tests/launch/fuzz_kernels.c $(wildcard catalog/abi/*.h $(NATIVE)/*.[ch])
+build/fuzz_hashing: tests/launch/fuzz_hashing.c $(wildcard catalog/abi/*.h $(HASHING)/*.[ch])
 	mkdir -p build
-	$(CC) $(SANITIZED) -I $(NATIVE) -o $@ $< $(wildcard $(NATIVE)/*.c)
+	$(CC) $(SANITIZED) -I $(HASHING) -o $@ $< $(wildcard $(HASHING)/*.c)
 
 build/fuzz_rows: tests/store/fuzz_rows.c catalog/store/rows.c
 	mkdir -p build

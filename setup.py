@@ -18,18 +18,18 @@ WHEN = int(os.environ.setdefault("SOURCE_DATE_EPOCH", "315532800"))  # 1980, whe
 
 SHA256 = "void ldcat_sha256_compress(uint8_t *state, const uint8_t *blocks, size_t count);"
 
-KERNELS = """
-enum ldcat_path { LDCAT_PORTABLE, LDCAT_AVX2, LDCAT_AVX512, LDCAT_SHA_NI, ... };
-enum ldcat_result { LDCAT_DONE, LDCAT_NO_PATH, LDCAT_NO_MEMORY, ... };
-int ldcat_has_path(int path);
+HASHING = """
+enum ldcat_implementation { LDCAT_PORTABLE, LDCAT_AVX2, LDCAT_AVX512, LDCAT_SHA_NI, ... };
+enum ldcat_result { LDCAT_DONE, LDCAT_NO_IMPLEMENTATION, LDCAT_NO_MEMORY, ... };
+int ldcat_has_implementation(int implementation);
 int ldcat_halves_512_bits(void);
-int ldcat_sha256_chains(int path, size_t chains, const uint8_t *midstates, const uint8_t *carried, size_t carried_size,
-                        const uint64_t *lengths, const uint8_t *bsp, const uint8_t *ap, const uint32_t *counts,
-                        size_t count_of_counts, uint8_t *out);
-int ldcat_sha256_pages(int path, const uint8_t *pages, size_t count, uint8_t *out);
-int ldcat_sha384_chains(int path, size_t chains, const uint8_t *digests, const uint8_t *bsp, const uint8_t *ap,
+int ldcat_sha256_chains(int implementation, size_t chains, const uint8_t *midstates, const uint8_t *carried,
+                        size_t carried_size, const uint64_t *lengths, const uint8_t *bsp, const uint8_t *ap,
                         const uint32_t *counts, size_t count_of_counts, uint8_t *out);
-int ldcat_scan_launch_measure(int path, const uint8_t *inner, const uint8_t *outer, const uint8_t *before,
+int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, uint8_t *out);
+int ldcat_sha384_chains(int implementation, size_t chains, const uint8_t *digests, const uint8_t *bsp,
+                        const uint8_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
+int ldcat_scan_launch_measure(int implementation, const uint8_t *inner, const uint8_t *outer, const uint8_t *before,
                               const uint8_t *after, const uint8_t *measure, const uint8_t *candidates, size_t count,
                               uint64_t *out, size_t room, size_t *found);
 """
@@ -109,22 +109,22 @@ def extension(module, declarations, source, **options):
     helper.cdef(declarations)
     helper.set_source(module, source, depends=sources, extra_compile_args=["-O3", "-g0", "-Wno-psabi"], **options)
     built = helper.distutils_extension("build")
-    built.optional = True  # without a compiler the pure-Python paths give the same digests
+    built.optional = True  # without a compiler the Python reference gives the same digests
     return built
 
 
-native = Path("catalog/launch/native")
+hashing = Path("catalog/launch/hashing")
 sources = sorted(map(str, Path("catalog").rglob("*.[ch]")))
 setup(
     cmdclass={"sdist": Sdist, "bdist_wheel": Wheel, "build_ext": Extensions},
     ext_modules=[
         extension("catalog.abi._sha256", SHA256, '#include "sha256.c"', include_dirs=["catalog/abi"]),
         extension(
-            "catalog.launch.native._kernels",
-            KERNELS,
-            '#include "kernels.h"\n#include "paths.h"',
-            sources=sorted(map(str, native.glob("*.c"))),
-            include_dirs=[str(native)],
+            "catalog.launch.hashing._hashing",
+            HASHING,
+            '#include "hashing.h"\n#include "implementations.h"',
+            sources=sorted(map(str, hashing.glob("*.c"))),
+            include_dirs=[str(hashing)],
         ),
         extension("catalog.store._rows", ROWS, '#include "rows.c"', include_dirs=["catalog/store"]),
     ],

@@ -13,7 +13,7 @@ import pytest
 
 import catalog
 from catalog import Release, verify_proof
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import MalformedInput, OlderThanSeen, Stale, Unreadable, UntrustedSigner, UsageError
 from catalog.log.records import RevokeRecord
 from tests.cli.test_doctor_command import serving
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
 
 
-def digest_of(built: Built, vcpus: int = 2) -> str:
+def digest_of(built: BuildResult, vcpus: int = 2) -> str:
     """Of one configuration, under SEV-SNP and with kernel hashes."""
     rows = rows_of(built).items()
     found = (digest for row, digest in rows if row[0] == "sev-snp" and row[2] and row[-1] == vcpus)
@@ -40,7 +40,7 @@ def examples() -> list[str]:
 
 @pytest.mark.parametrize("number", range(len(examples())))
 def test_the_examples_run(
-    place: Place, small: Built, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+    place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
 ) -> None:
     monkeypatch.chdir(place.log.parent)
     Path("public").symlink_to(place.log)
@@ -53,7 +53,7 @@ def test_the_examples_run(
         names["release"].close()
 
 
-def test_a_release_is_asked(place: Place, small: Built, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_release_is_asked(place: Place, small: BuildResult, caplog: pytest.LogCaptureFixture) -> None:
     with Release.open(place.log, place.trust) as release:
         assert (release.origin, release.number, release.verified) == ("example.com/log", 1, True)
         assert release.place == f"{place.log}/releases/1"
@@ -99,7 +99,7 @@ def test_nothing_is_believed_in_silence(
 
 
 def test_what_is_revoked_is_said_and_what_is_stale_is_not_asked(
-    place: Place, small: Built, monkeypatch: pytest.MonkeyPatch
+    place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.publish(REVOKE)
     digest = digest_of(small, 3)
@@ -117,7 +117,7 @@ def test_what_is_revoked_is_said_and_what_is_stale_is_not_asked(
             Release.open(place.log, place.trust)
 
 
-def test_proofs(place: Place, small: Built) -> None:
+def test_proofs(place: Place, small: BuildResult) -> None:
     with Release.open(place.log, place.trust) as release:
         bundles = release.prove(digest_of(small))
         assert release.prove("0" * 96) == ()
@@ -130,7 +130,7 @@ def test_proofs(place: Place, small: Built) -> None:
         verify_proof(bundles[0], place.trust.with_name("nowhere"))
 
 
-def test_of_a_host(place: Place, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_host(place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with serving(place.log) as port, Release.open(f"http://127.0.0.1:{port}/logs", place.trust) as release:
         assert release.place == f"http://127.0.0.1:{port}/logs/releases/1"
@@ -139,7 +139,7 @@ def test_of_a_host(place: Place, small: Built, tmp_path: Path, monkeypatch: pyte
     assert verify_proof(bundle, place.trust).outcome == "match"
 
 
-def test_several_threads_ask(small: Built) -> None:
+def test_several_threads_ask(small: BuildResult) -> None:
     digest = digest_of(small)
     with Release.open(small.folder) as release:
         expected = [match.to_dict() for match in release.lookup(digest)]
@@ -151,7 +151,7 @@ def test_several_threads_ask(small: Built) -> None:
         at_once(4, ask)
 
 
-def test_a_lookup_loads_little(small: Built, place: Place) -> None:
+def test_a_lookup_loads_little(small: BuildResult, place: Place) -> None:
     program = (
         "import sys; from catalog import Release; release = Release.open(sys.argv[1], *sys.argv[3:]); "
         "assert release.lookup(sys.argv[2]); "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.spec.catalog_spec import load_spec
 from catalog.spec.cross_product import cross_product
 from tests.support.samples import build, whole_image, write_spec
@@ -68,7 +68,7 @@ def test_the_readme_has_examples() -> None:
 
 @pytest.mark.parametrize(("page", "code", "command", "shown"), list(examples()))
 def test_an_example_shows_what_comes_out(
-    default: Built, two_catalogs: Path, tmp_path: Path, page: str, code: int, command: str, shown: list[str]
+    default: BuildResult, two_catalogs: Path, tmp_path: Path, page: str, code: int, command: str, shown: list[str]
 ) -> None:
     assert re.match(r"(?:printf '.*' \| )?ldcat ", command), f"{page}: {command}"
     (tmp_path / "ldcat").write_text(f'#!/bin/sh\nexec {sys.executable} -m catalog "$@"\n')

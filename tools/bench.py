@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from catalog.abi import sha256
-from catalog.launch.native.paths import choose
+from catalog.launch.hashing.backends import choose
 from tools.bench_audit import audit_lines
 from tools.bench_builds import MIB, Build, built, default_build
 from tools.bench_evidence import Found, evidence

@@ -1,4 +1,4 @@
-"""How fast each path of the kernels is, beside hashlib and beside sev-snp-measure."""
+"""How fast each implementation of the hashes is, beside hashlib and beside sev-snp-measure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from catalog.abi.launch_measure import MeasureContext
 from catalog.abi.sha256 import Sha256State
 from catalog.files.direct_io import keep_freed_memory
 from catalog.firmware.ovmf import Section, SectionType
+from catalog.launch.hashing import compiled
+from catalog.launch.hashing.backends import PYTHON, HashBackend, sha256_implementations, sha384_implementations
 from catalog.launch.measure_scan import scan_launch_measure
-from catalog.launch.native import kernels
-from catalog.launch.native.paths import PYTHON, Kernels, sha256_paths, sha384_paths
 from tests.support.firmware_builder import build_ovmf
 
 CHAINS = 240
@@ -29,7 +29,7 @@ CANDIDATES = 200_000
 
 
 def kernel_rates(work: Path) -> list[str]:
-    """Lines of a table: what is hashed, by which path, how fast, and how many times the others."""
+    """Lines of a table: what is hashed, by which implementation, how fast, and how many times the others."""
     keep_freed_memory()  # as a build does
     chance = random.Random(1)
     page, tail = chance.randbytes(4096), chance.randbytes(64)
@@ -39,32 +39,35 @@ def kernel_rates(work: Path) -> list[str]:
     key, candidates = chance.randbytes(16), chance.randbytes(32 * CANDIDATES)
 
     def scan(path: str, count: int) -> int:
-        scan_launch_measure(key, context, bytes(32), candidates[: 32 * count], Kernels(path, PYTHON))
+        scan_launch_measure(key, context, bytes(32), candidates[: 32 * count], HashBackend(path, PYTHON))
         return count
 
     def es(path: str) -> int:
-        return len(kernels.sha256_chains(path, states, page, page, COUNTS)) // 32
+        return len(compiled.sha256_chains(path, states, page, page, COUNTS)) // 32
 
     def snp(path: str) -> int:
-        return len(kernels.sha384_chains(path, digests, [tail] * CHAINS, [tail] * CHAINS, COUNTS)) // 48
+        return len(compiled.sha384_chains(path, digests, [tail] * CHAINS, [tail] * CHAINS, COUNTS)) // 48
 
     theirs = {mode: _rate(partial(_sev_snp_measure, work, mode)) for mode in (SevMode.SEV_ES, SevMode.SEV_SNP)}
     lines = [
         "| what | path | a second | times hashlib | times OpenSSL | times sev-snp-measure |",
         "|---|---|---|---|---|---|",
         *_table(
-            "SEV-ES", _peers(theirs[SevMode.SEV_ES], lambda: _hashlib_es(page), "sha256", 65 * 64), sha256_paths(), es
+            "SEV-ES",
+            _peers(theirs[SevMode.SEV_ES], lambda: _hashlib_es(page), "sha256", 65 * 64),
+            sha256_implementations(),
+            es,
         ),
         *_table(
             "SEV-SNP",
             _peers(theirs[SevMode.SEV_SNP], lambda: _hashlib_snp(tail), "sha384", 2 * 128),
-            sha384_paths(),
+            sha384_implementations(),
             snp,
         ),
     ]
     one = _rate(lambda: _hmac_loop(key, context, candidates))
     lines.append(f"| LAUNCH_MEASURE scan | hmac | {one:,.0f} | 1.0 | | |")
-    for path in sha256_paths():
+    for path in sha256_implementations():
         if path != PYTHON:
             rate = _rate(partial(scan, path, CANDIDATES))
             lines.append(f"| LAUNCH_MEASURE scan | {path} | {rate:,.0f} | {rate / one:.1f} | | |")

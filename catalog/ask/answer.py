@@ -15,7 +15,7 @@ from catalog.ask.notes import report_notes, sev_policy_notes
 from catalog.errors import UsageError
 from catalog.fast.match import CLAIMED, Match, shared_by, shared_digest
 from catalog.fast.published import PublishedRelease
-from catalog.launch.native.paths import Kernels
+from catalog.launch.hashing.backends import HashBackend
 from catalog.store.catalog import Catalog
 
 if TYPE_CHECKING:  # cryptography takes long to load
@@ -91,7 +91,7 @@ def answer(
     catalog: Catalog,
     evidence: Evidence,
     proofs: Proofs,
-    kernels: Kernels,
+    backend: HashBackend,
     *,
     warn: Callable[[str], None],
     tried: Callable[[int], None],
@@ -105,7 +105,7 @@ def answer(
     if isinstance(value, LaunchMeasureData):
         assert proofs.tik is not None, "check_proofs says so"  # noqa: S101
         question = MeasureQuestion.of(value, proofs.tik)
-        digest, notes = _digest_of(catalog, question, proofs.debug_digest, kernels, tried)
+        digest, notes = _digest_of(catalog, question, proofs.debug_digest, backend, tried)
         matches = lookup(catalog, digest, warn=warn) if digest else ()
         of_question = tuple(match for match in matches if match.technology == question.technology)
         return Answer(evidence, digest, of_question, None, _all_notes(notes, of_question), catalog.release)
@@ -172,7 +172,7 @@ def _digest_of(
     catalog: Catalog,
     question: MeasureQuestion,
     hint: LaunchDigest | None,
-    kernels: Kernels,
+    backend: HashBackend,
     tried: Callable[[int], None],
 ) -> tuple[LaunchDigest | None, list[str]]:
     """The digest that the measurement is of, and notes; the host's hint first."""
@@ -181,7 +181,7 @@ def _digest_of(
         if question.is_of(hint):
             return hint, [*notes, "the measurement is of the digest that the host gave, under this TIK"]
         notes.append("the measurement is not of the digest that the host gave, which is ignored")
-    for found in search(catalog, question, kernels, tried):
+    for found in search(catalog, question, backend, tried):
         return found, [*notes, IS_OF]
     return None, notes
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from catalog.errors import UsageError
 from catalog.fast.index import ROW_GROUP, Index
 from catalog.fast.verity import DamagedBlock, VerifiedBytes
-from catalog.files.direct_io import Room
+from catalog.files.direct_io import ScratchBuffer
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.row_search import Searched, find_rows
@@ -55,9 +55,9 @@ class BatchIndex:
             raise ValueError(f"{len(digests)} bytes are no {size}-byte digests")
         count = len(digests) // size
         found = Found(array("Q", bytes(8 * count)), array("I", bytes(4 * count)))
-        room = Room()
+        buffer = ScratchBuffer()
         with ThreadPoolExecutor(processors()) as pool:  # parts are verified and searched without Python's lock
-            for _ in pool.map(lambda part: self._search(part, digests, found, room), self._parts_of(digests)):
+            for _ in pool.map(lambda part: self._search(part, digests, found, buffer), self._parts_of(digests)):
                 pass
         return found
 
@@ -68,7 +68,7 @@ class BatchIndex:
         firsts = (range(256 * part // parts, (256 * part + 255) // parts + 1) for part in range(parts))
         return [part for part, first in enumerate(firsts) if not asked.isdisjoint(first)]
 
-    def _search(self, number: int, digests: bytes, found: Found, room: Room) -> None:
+    def _search(self, number: int, digests: bytes, found: Found, buffer: ScratchBuffer) -> None:
         """Find the digests that are in one part; no other part writes to their places."""
         layout = self.index.layout()
         names = manifest.part_names(self._technology, self.index.parts)
@@ -78,7 +78,7 @@ class BatchIndex:
             index=self._data,
             layout=layout,
             ordinal_bits=self.index.ordinal_bits,
-            part=self._catalog.verified_in(room, names[number]),
+            part=self._catalog.verified_in(buffer, names[number]),
             number=number,
             bits=(len(names) - 1).bit_length(),
             pages=array("Q", layout.page_offsets[first_page : first_page - (-rows // ROW_GROUP)]),

@@ -89,7 +89,9 @@ class _Reasons:
     def of(self, build: FirmwareBuild, kind: Kind) -> str:
         technology = technology_named(kind.technology)
         component = build.component
-        refused = technology.refuses_firmware(component) or technology.refuses(component, self._point(technology, kind))
+        refused = technology.firmware_blocker(component) or technology.launch_blocker(
+            component, self._point(technology, kind)
+        )
         return refused or NOT_ASKED_FOR
 
     def _point(self, technology: Technology, kind: Kind) -> Point:

@@ -64,7 +64,7 @@ class Walker:
                     build, point = self._configuration(group, signature, features, 2)
                     kind = (build.component.reset_vector, replace(point, kernel_hashes=None))
                     if kind not in kinds:
-                        *_, others = self._technology.segments(build.component, kind[1])
+                        *_, others = self._technology.update_runs(build.component, kind[1])
                         (kinds[kind],) = others.updates
         return set(kinds.values())
 

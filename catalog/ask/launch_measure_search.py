@@ -17,15 +17,15 @@ from catalog.abi.guest_policy import SevPolicy
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.ask.evidence import LaunchMeasureData
 from catalog.errors import UsageError
+from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.measure_scan import scan_launch_measure
-from catalog.launch.native.paths import Kernels
 from catalog.store import manifest
 from catalog.store.catalog import Catalog, check_schema
 from catalog.store.parquet import open_parquet, parquet_errors
 from catalog.work.engine import processors
 
 if TYPE_CHECKING:
-    from catalog.files.direct_io import Room
+    from catalog.files.direct_io import ScratchBuffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class MeasureQuestion:
 
 
 def search(
-    catalog: Catalog, question: MeasureQuestion, kernels: Kernels, tried: Callable[[int], None]
+    catalog: Catalog, question: MeasureQuestion, backend: HashBackend, tried: Callable[[int], None]
 ) -> list[LaunchDigest]:
     """The digests of the catalog with that measurement: one, or none. tried: told how many were, part by part.
 
@@ -76,13 +76,13 @@ def search(
     entry = catalog.manifest.technologies.get(question.technology)
     if entry is None:
         return []
-    from catalog.files.direct_io import Room  # pyarrow takes long to load
+    from catalog.files.direct_io import ScratchBuffer  # pyarrow takes long to load
 
-    room = Room()
+    buffer = ScratchBuffer()
 
     def search_part(name: str) -> set[bytes]:
-        candidates = _digests(catalog, question.technology, name, room)
-        args = (question.tik, question.context, question.measurement, candidates, kernels)
+        candidates = _digests(catalog, question.technology, name, buffer)
+        args = (question.tik, question.context, question.measurement, candidates, backend)
         found = {bytes(candidates[32 * n : 32 * (n + 1)]) for n in scan_launch_measure(*args)}
         tried(len(candidates) // 32)
         return found
@@ -92,9 +92,9 @@ def search(
         return [LaunchDigest(value) for value in sorted(set().union(*pool.map(search_part, parts)))]
 
 
-def _digests(catalog: Catalog, technology: str, name: str, room: Room) -> memoryview:
+def _digests(catalog: Catalog, technology: str, name: str, buffer: ScratchBuffer) -> memoryview:
     """All digests of a Parquet part, one after the other."""
-    data = catalog.verified_in(room, name)
+    data = catalog.verified_in(buffer, name)
     with parquet_errors(name, "a table of launch digests"):
         file = open_parquet(catalog, name, data)
         check_schema(file.schema_arrow, technology, name)

@@ -20,7 +20,7 @@ from catalog.firmware.build import FirmwareBuild, LaunchableWire
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint, check_vcpus
 from catalog.launch.technology import Measurer, Technology, technology_named
-from catalog.rows.numbers import Number, number
+from catalog.rows.numbers import Number, parse_number
 from catalog.spec import embedded, named_builds
 from catalog.wire import Wire, unhex
 
@@ -220,7 +220,9 @@ class Workbench:
             raise UsageError(f"{technology.name} depends on the VMM, and none is given", f"one of: {', '.join(names)}")
         if request.vcpus is None:
             raise UsageError(f"{technology.name} measures every vCPU, and no number of vCPUs is given")
-        features = technology.default_sev_features if request.sev_features is None else number(request.sev_features)
+        features = (
+            technology.default_sev_features if request.sev_features is None else parse_number(request.sev_features)
+        )
         point = VcpuPoint(hashes, vmm, signature if vmm.measures_signature else None, features or 0, request.vcpus)
         return point, () if vmm.measures_signature or signature is None else ("vCPU type",)
 
@@ -298,7 +300,7 @@ def _signature(request: Request) -> VcpuSignature | None:
     named = None if request.vcpu_type is None else embedded.vcpu_types().signature(request.vcpu_type)
     if request.vcpu_signature is None:
         return named
-    given = VcpuSignature(number(request.vcpu_signature))
+    given = VcpuSignature(parse_number(request.vcpu_signature))
     if named is not None and named != given:
         raise UsageError(f"{request.vcpu_type} has the vCPU signature {named}, not {given}")
     return given

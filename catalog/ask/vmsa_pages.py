@@ -16,7 +16,7 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import RESET_EIP, SIGNATURE, VmmProfile
 from catalog.launch.technology import Technology, technology_named
-from catalog.launch.vmsa_segments import SNP_ACTIVE, vmsa_updates
+from catalog.launch.vmsa_updates import SNP_ACTIVE, vmsa_updates
 from catalog.spec import embedded, named_builds
 
 MAX_INPUT = 128 << 10
@@ -180,7 +180,7 @@ class PageRequest:
     def _ap(self, technology: Technology, point: VcpuPoint, builds: Mapping[str, FirmwareBuild]) -> bytes:
         if self.firmware is not None and self.reset_vector is None:
             build = named_builds.find_build(self.firmware, builds)
-            if reason := technology.refuses(build.component, point):
+            if reason := technology.launch_blocker(build.component, point):
                 raise CannotLaunch(
                     f"{technology.name} cannot launch {build.name}: {reason}",
                     "--reset-vector N makes the page without a firmware",

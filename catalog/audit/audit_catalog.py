@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
@@ -12,23 +12,21 @@ from catalog.audit.audit_rows import component_findings, inputs_seen, order_find
 from catalog.audit.recompute import EqualRows, Inputs, Recomputation
 from catalog.errors import LdcatError
 from catalog.firmware.build import FirmwareBuild
-from catalog.launch.native.paths import Kernels
+from catalog.launch.hashing.backends import HashBackend
 from catalog.log.records import INPUTS, parse_row
 from catalog.log.revocations import Revocations
 from catalog.log.row_leaves import row_leaves
 from catalog.operate.finding import Severity
-from catalog.spec.cross_product import Progress
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.follows import all_faults
 from catalog.work.engine import Engine
+from catalog.work.progress import Progress, StartProgress
 
 _DIGESTS_NAMED = 20
 
 _RULES = {manifest.NAMES: "names", manifest.INDEX: "index"}
 """Of files that have a rule of their own, among those that follow from others."""
-
-Begin = Callable[[str, int], Progress]
 
 
 def catalog_findings(
@@ -37,25 +35,25 @@ def catalog_findings(
     remeasure: int | None,
     *,
     engine: Engine,
-    kernels: Kernels,
-    begin: Begin,
+    backend: HashBackend,
+    start_progress: StartProgress,
 ) -> Iterator[AuditFinding]:
     """All findings. images: builds from image files. remeasure: rows to measure again, of each technology; None: all.
 
-    begin: told of what is done, and of how many rows.
+    start_progress: told of what is done, and of how many rows.
     """
     yield from file_findings(catalog)
     yield from _guarded("image", _image_findings(catalog, images))
     for derived, fault in all_faults(catalog.components):
         yield wrong(_RULES.get(derived.file, "follows"), derived.file, fault)
     for technology, entry in catalog.manifest.technologies.items():
-        progress = begin(technology, entry.rows)
+        progress = start_progress(technology, entry.rows)
         chosen = entry.rows if remeasure is None else remeasure
-        yield from _technology_findings(catalog, technology, chosen, engine, kernels, progress)
+        yield from _technology_findings(catalog, technology, chosen, engine, backend, progress)
 
 
 def _technology_findings(
-    catalog: Catalog, technology: str, chosen: int, engine: Engine, kernels: Kernels, progress: Progress
+    catalog: Catalog, technology: str, chosen: int, engine: Engine, backend: HashBackend, progress: Progress
 ) -> Iterator[AuditFinding]:
     """Part by part, so that no more than one of them is in memory."""
     entry, rows = catalog.manifest.technologies[technology], 0
@@ -65,7 +63,7 @@ def _technology_findings(
             yield from order_findings(part)
             yield from _guarded("component", component_findings(catalog, part))
             table = part.table.take(pa.array(_chosen(rows, len(part.table), chosen, entry.rows), pa.int64()))
-            yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, kernels))
+            yield from _guarded("digest", _digest_findings(catalog, part.name, table, engine, backend))
             seen.add(part)
             rows += len(part.table)
             progress(len(part.table))
@@ -92,7 +90,7 @@ def _image_findings(catalog: Catalog, images: Sequence[FirmwareBuild]) -> Iterat
 
 
 def _digest_findings(
-    catalog: Catalog, name: str, table: pa.Table, engine: Engine, kernels: Kernels
+    catalog: Catalog, name: str, table: pa.Table, engine: Engine, backend: HashBackend
 ) -> Iterator[AuditFinding]:
     groups: dict[Inputs, EqualRows] = {}
     for row in map(parse_row, row_leaves(table)):
@@ -101,7 +99,7 @@ def _digest_findings(
     number = catalog.release.number if catalog.release else 0
     made = Recomputation(catalog, number, Revocations(()))
     others = 0
-    for found in made.differences(groups, engine, kernels, lambda _: None):
+    for found in made.differences(groups, engine, backend, lambda _: None):
         if found.row is None:
             error = found.severity is Severity.ERROR
             yield wrong("digest", name, found.what) if error else odd("profile", "catalog", found.what)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from catalog.audit.recompute import Difference, EqualRows, Inputs, Recomputation, false_components
 from catalog.errors import LdcatError, MalformedRecord, VerificationFailed
-from catalog.launch.native.paths import Kernels
+from catalog.launch.hashing.backends import HashBackend
 from catalog.log.log_folder import LogFolder
 from catalog.log.log_history import said_by_records
 from catalog.log.log_reader import LogReader
@@ -19,11 +19,11 @@ from catalog.log.log_walk import LogWalk
 from catalog.log.records import INPUTS, DigestRecord, ReleaseRecord
 from catalog.log.revocations import Revocations
 from catalog.operate.finding import Severity
-from catalog.spec.cross_product import Progress
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.verify.verify_release import release_of_record
 from catalog.work.engine import Engine
+from catalog.work.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Rebuilt:
 
 
 def rebuild(
-    log: LogFolder, checkpoint: Checkpoint, *, now: int, engine: Engine, kernels: Kernels, progress: Progress
+    log: LogFolder, checkpoint: Checkpoint, *, now: int, engine: Engine, backend: HashBackend, progress: Progress
 ) -> Rebuilt:
     """Recompute a log at a checkpoint, release by release, and all that its release records say. progress: of rows.
 
@@ -70,7 +70,7 @@ def rebuild(
             found.append(Difference(Severity.ERROR, record.release, f"cannot be recomputed: {error}", count))
             progress(count)
             continue
-        found += made.differences(groups, engine, kernels, progress)
+        found += made.differences(groups, engine, backend, progress)
         found += false_components(catalog, record.release)
     return Rebuilt(checkpoint, len(walk.releases), rows, tuple(found))
 

@@ -12,17 +12,18 @@ import msgspec
 from catalog.abi.vcpu import VcpuSignature
 from catalog.build.measuring import measure_families
 from catalog.errors import LdcatError, MalformedRecord
-from catalog.launch.native.paths import Kernels
+from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.point import FirmwarePoint
 from catalog.launch.technology import technologies
 from catalog.log.records import INPUTS, DigestRecord, RevokeRecord
 from catalog.log.revocations import Revocations
 from catalog.operate.finding import Severity
 from catalog.spec import embedded
-from catalog.spec.cross_product import Family, Progress
+from catalog.spec.cross_product import Family
 from catalog.store.catalog import Catalog
 from catalog.store.follows import all_faults
 from catalog.work.engine import Engine
+from catalog.work.progress import Progress
 
 _AT_ONCE = 1 << 18
 """Steps of chains that are hashed as one task, about."""
@@ -63,7 +64,7 @@ class RecomputeTask:
     """Families of one technology."""
 
     families: Sequence[Family]
-    kernels: Kernels
+    backend: HashBackend
 
 
 @dataclass(slots=True)
@@ -82,7 +83,7 @@ class EqualRows:
 def recompute(task: RecomputeTask) -> list[bytes]:
     """The launch digests of each family, one after the other, in the order of its vCPU counts."""
     made = [b""] * len(task.families)
-    for batch in measure_families(task.families, range(len(made)), task.kernels.here()):
+    for batch in measure_families(task.families, range(len(made)), task.backend.here()):
         size = batch.steps * batch.digest_size
         for at, number in enumerate(batch.families):
             made[number] = bytes(batch.digests[at * size : (at + 1) * size])
@@ -100,7 +101,7 @@ class Recomputation:
         self._tables = catalog.tables
 
     def differences(
-        self, groups: Mapping[Inputs, EqualRows], engine: Engine, kernels: Kernels, progress: Progress
+        self, groups: Mapping[Inputs, EqualRows], engine: Engine, backend: HashBackend, progress: Progress
     ) -> Iterator[Difference]:
         """What is not as it should be, of everything that there is."""
         yield from self._foreign_profiles()
@@ -114,7 +115,7 @@ class Recomputation:
                 yield Difference(Severity.ERROR, self._number, f"cannot be recomputed: {error}", len(rows))
                 progress(len(rows))
         chunks = list(_chunks(families))
-        tasks = (RecomputeTask([family for _, family in chunk], kernels) for chunk in chunks)
+        tasks = (RecomputeTask([family for _, family in chunk], backend) for chunk in chunks)
         with closing(engine.run(recompute, tasks)) as results:
             for number, made in results:
                 for (inputs, family), digests in zip(chunks[number], made, strict=True):
@@ -152,7 +153,7 @@ class Recomputation:
             point = family.point(count)
             if not isinstance(point, technology.point_type) or isinstance(point, FirmwarePoint) != firmware_alone:
                 raise MalformedRecord(f"a row of {technology.name} lacks what {technology.name} measures, or has more")
-            if reason := technology.refuses(family.firmware, point):
+            if reason := technology.launch_blocker(family.firmware, point):
                 raise MalformedRecord(f"{technology.name} cannot launch it: {reason}")
         return family
 

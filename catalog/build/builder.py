@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,24 +13,22 @@ from catalog.build.measuring import digest_of
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.files.folder import written_whole
 from catalog.files.inputs import MAX_TEXT_SIZE, read_file
-from catalog.launch.native.paths import Kernels
+from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.spec import embedded
 from catalog.spec.catalog_spec import CatalogSpec
 from catalog.spec.counting import MAX_ROWS, check_rows, count_rows
-from catalog.spec.cross_product import CrossProduct, Progress, cross_product
+from catalog.spec.cross_product import CrossProduct, cross_product
 from catalog.state.receipts import Receipts
 from catalog.store import manifest
 from catalog.store.component_names import Numbers, component_names
 from catalog.store.manifest import FileEntry, LeftOutEntry, Manifest, parse_manifest
 from catalog.work.engine import Engine
-
-Begin = Callable[[str, int], Progress]
-"""Called with what is done next and for how many rows; gives the callback for progress."""
+from catalog.work.progress import StartProgress
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuildResult:
     """What a build made. example: a launch digest of it in hex to look up, None when it has no row.
 
     reused: rows that the catalog which stood there before had already.
@@ -48,11 +45,11 @@ def build_catalog(
     folder: Path,
     *,
     engine: Engine,
-    kernels: Kernels,
+    backend: HashBackend,
     receipts: Receipts,
-    begin: Begin,
+    start_progress: StartProgress,
     max_rows: int = MAX_ROWS,
-) -> Built:
+) -> BuildResult:
     """Write the catalog of `spec` to `folder`, replacing a catalog that is there, whole or not at all.
 
     receipts: of catalogs built here, whose rows are taken where they are to be had.
@@ -68,14 +65,14 @@ def build_catalog(
     check_room(folder, room_needed(spec, counts))
     with written_whole(folder, foreign=_foreign, kept=_databases, last=manifest.NAME) as partial:
         product = cross_product(spec)
-        files, numbers = _write_components(partial, spec, kernels)
+        files, numbers = _write_components(partial, spec, backend)
         with ThreadPoolExecutor(engine.writers) as pool:
-            from catalog.build.digest_files import Means, write_digests
+            from catalog.build.digest_files import BuildResources, write_digests
 
             writers = Engine(pool, engine.writers + 1, in_process=True)
-            hashed, written = begin("hashed", product.rows), begin("written", product.rows)
-            means = Means(engine, writers, kernels, receipts, hashed, written)
-            digests = write_digests(partial, spec, product, numbers, folder, means)
+            hashed, written = start_progress("hashed", product.rows), start_progress("written", product.rows)
+            resources = BuildResources(engine, writers, backend, receipts, hashed, written)
+            digests = write_digests(partial, spec, product, numbers, folder, resources)
         made = Manifest(
             format=manifest.FORMAT,
             name=spec.name,
@@ -90,7 +87,7 @@ def build_catalog(
         (partial / manifest.NAME).write_bytes(made.to_json())
         _check(_Written(partial, made))
     receipts.keep(hashlib.sha256(made.to_json()).hexdigest())
-    return Built(folder, made, _example(spec, product), digests.reused)
+    return BuildResult(folder, made, _example(spec, product), digests.reused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +151,7 @@ def _foreign(folder: Path) -> str | None:
     return str(min(found - ours).relative_to(folder)) if found - ours else None
 
 
-def _write_components(folder: Path, spec: CatalogSpec, chosen: Kernels) -> tuple[dict[str, FileEntry], Numbers]:
+def _write_components(folder: Path, spec: CatalogSpec, backend: HashBackend) -> tuple[dict[str, FileEntry], Numbers]:
     from catalog.store import component_tables
 
     kernels = [kernel for kernel in spec.kernels if kernel]
@@ -178,4 +175,4 @@ def _write_components(folder: Path, spec: CatalogSpec, chosen: Kernels) -> tuple
     numbers, names = component_names(spec.builds, kernels, used.values(), types, spec.axes)
     (folder / manifest.NAMES).write_bytes(names)
     chunks = manifest.chunks_of(folder / manifest.NAMES)
-    return files | manifest.verity_entries(folder, manifest.NAMES, chunks, chosen), numbers
+    return files | manifest.verity_entries(folder, manifest.NAMES, chunks, backend), numbers

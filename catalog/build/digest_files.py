@@ -16,22 +16,23 @@ from catalog.build.reuse import Previous
 from catalog.errors import LdcatError
 from catalog.fast.verity import DamagedBlock
 from catalog.files import direct_io
-from catalog.launch.native.paths import Kernels
+from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.technology import technology_named
 from catalog.spec.catalog_spec import CatalogSpec
-from catalog.spec.cross_product import CrossProduct, Family, Progress
+from catalog.spec.cross_product import CrossProduct, Family
 from catalog.state.receipts import Receipts
 from catalog.store import manifest
 from catalog.store.component_names import Numbers
 from catalog.store.manifest import FileEntry, TechnologyEntry
 from catalog.store.row_records import Columns
 from catalog.work.engine import Engine
+from catalog.work.progress import Progress
 
 Files = dict[str, FileEntry]
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class BuildResources:
     """What a build is done with. engine: hashes and sorts. writers: threads of this process that write.
 
     hashed, written: called with numbers of rows; rows that are reused count as hashed.
@@ -39,7 +40,7 @@ class Means:
 
     engine: Engine
     writers: Engine
-    kernels: Kernels
+    backend: HashBackend
     receipts: Receipts
     hashed: Progress
     written: Progress
@@ -55,7 +56,7 @@ class Written:
 
 
 def write_digests(
-    folder: Path, spec: CatalogSpec, product: CrossProduct, numbers: Numbers, previous: Path, means: Means
+    folder: Path, spec: CatalogSpec, product: CrossProduct, numbers: Numbers, previous: Path, resources: BuildResources
 ) -> Written:
     """Write the launch digests of every technology of the spec.
 
@@ -69,46 +70,51 @@ def write_digests(
         kept = (rows >> axes.distinguished_bits) + len(families) if axes.distinguished_bits else rows
         bits = generation.shard_bits(kept)
         spill = Spill(folder / f"{name}-spill", bits, technology_named(name).digest_size)
-        known = _fill(spill, name, families, axes.distinguished_bits, previous, means)
+        known = _fill(spill, name, families, axes.distinguished_bits, previous, resources)
         if not axes.distinguished_bits and sum(spill.rows) != rows:
             raise LdcatError(f"{name} has {rows:,} rows, and {sum(spill.rows):,} were made")
-        one = _OneTechnology(folder, name, families, numbers, spill, axes.distinguished_bits, means.kernels)
-        shards = generation.sorted_shards(spill, one.keying, engine=means.engine)
-        with closing(one), closing(means.writers.run(one.write_shard, shards)) as results:
+        one = _OneTechnology(folder, name, families, numbers, spill, axes.distinguished_bits, resources.backend)
+        shards = generation.sorted_shards(spill, one.keying, engine=resources.engine)
+        with closing(one), closing(resources.writers.run(one.write_shard, shards)) as results:
             for _, made in results:
-                means.written(sum(entry.rows or 0 for entry in made.values()))
+                resources.written(sum(entry.rows or 0 for entry in made.values()))
                 done.files.update(made)
         spill.remove()
         index = f"{name}/{manifest.INDEX}"
-        done.files.update(manifest.verity_entries(folder, index, manifest.chunks_of(folder / index), means.kernels))
+        done.files.update(manifest.verity_entries(folder, index, manifest.chunks_of(folder / index), resources.backend))
         done.technologies[name] = TechnologyEntry(digest_size=spill.digest_size, rows=rows, parts=len(one.parts))
         done = replace(done, reused=done.reused + sum(len(families[number].vcpus) for number in known))
     return done
 
 
 def _fill(
-    spill: Spill, name: str, families: Sequence[Family], distinguished_bits: int, previous: Path, means: Means
+    spill: Spill,
+    name: str,
+    families: Sequence[Family],
+    distinguished_bits: int,
+    previous: Path,
+    resources: BuildResources,
 ) -> frozenset[int]:
     """All rows of the families: those that the previous catalog has, whose numbers are given, and the others hashed."""
     known: frozenset[int] = frozenset()
     if not distinguished_bits:
         try:
-            with closing(Previous(previous, name, families, means.kernels, means.receipts)) as taken:
+            with closing(Previous(previous, name, families, resources.backend, resources.receipts)) as taken:
                 for pieces in taken.records(spill.bits):
                     spill.add(pieces)
                 known = taken.numbers
         except DamagedBlock:  # nothing there, or nothing that can be used: then everything is hashed
             spill.clear()
-    means.hashed(sum(spill.rows))
+    resources.hashed(sum(spill.rows))
     missing = [number for number in range(len(families)) if number not in known]
     generation.hash_into(
         spill,
         families,
         missing,
         distinguished_bits=distinguished_bits,
-        engine=means.engine,
-        kernels=means.kernels,
-        progress=means.hashed,
+        engine=resources.engine,
+        backend=resources.backend,
+        progress=resources.hashed,
     )
     return known
 
@@ -124,11 +130,11 @@ class _OneTechnology:
         numbers: Numbers,
         spill: Spill,
         distinguished_bits: int,
-        kernels: Kernels,
+        backend: HashBackend,
     ) -> None:
         self._folder = folder
-        self._kernels = kernels
-        self._room = direct_io.Room()
+        self._kernels = backend
+        self._buffer = direct_io.ScratchBuffer()
         length = chain_length(families, distinguished_bits) if distinguished_bits else 0
         starts = generation.starts_of(families, length)
         ordinals = length * len(families) if length else generation.row_count(families)
@@ -152,7 +158,7 @@ class _OneTechnology:
         if self._table is None:
             self._index.add(shard, columns, [])
             return {}
-        part = self._table.part(columns, self._room)
+        part = self._table.part(columns, self._buffer)
         direct_io.write_file(self._folder / self.parts[shard], part.memory, part.size)
         self._index.add(shard, columns, part.pages)
         written = part.memory[: part.size]

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from catalog.errors import LdcatError
 from catalog.fast.index import ROW_GROUP
-from catalog.files.direct_io import Room
+from catalog.files.direct_io import ScratchBuffer
 from catalog.launch.point import VcpuPoint
-from catalog.launch.vmsa_segments import vmsa_page_hashes
+from catalog.launch.vmsa_updates import vmsa_page_hashes
 from catalog.spec.cross_product import Family
 from catalog.store.digest_schema import KEY_COLUMNS, digest_schema
 from catalog.store.row_records import Columns
@@ -74,9 +74,9 @@ class DigestTable:
         fields = [field.with_type(arrays[field.name].type) for field in self.schema]  # encoded, and as nullable as said
         return pa.Table.from_arrays(list(arrays.values()), schema=pa.schema(fields, metadata=self.schema.metadata))
 
-    def part(self, columns: Columns, room: Room) -> Part:
-        """The part of these rows; it lies in the room of this thread."""
-        memory = room.of(len(columns.families) * (self._digest_size + _MOST_BYTES) + _FOOTER)
+    def part(self, columns: Columns, buffer: ScratchBuffer) -> Part:
+        """The part of these rows; it lies in the buffer of this thread."""
+        memory = buffer.of(len(columns.families) * (self._digest_size + _MOST_BYTES) + _FOOTER)
         with pa.FixedSizeBufferWriter(pa.py_buffer(memory)) as sink:
             pq.write_table(
                 self.rows(columns),

@@ -1,5 +1,6 @@
 """Distinguished points: of a chain too long to keep, the digests whose last bits are zero, from which all are found.
 
+These are van Oorschot-Wiener distinguished points ("Parallel collision search", Journal of Cryptology 12, 1999).
 An SNP launch digest is the state it is carried on from: whoever has one can walk on, one VMSA a vCPU, until a
 distinguished digest comes, and look that up. Each chain is kept up to the first one at or past its last vCPU count,
 so that every digest before it leads there. Under SEV-ES a digest is not the state, so it cannot be walked.
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from catalog.build.measuring import vcpu_chains
 from catalog.errors import LdcatError
 from catalog.launch.chain import VcpuChain
-from catalog.launch.native.paths import Kernels
+from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.technology import Technology, technologies
 from catalog.spec.cross_product import Family
 from catalog.store.row_records import NUMBERS_SIZE, Buffer, first_bits, with_zero_bits
@@ -36,7 +37,7 @@ def chain_steps(last: int, bits: int) -> int:
 
 
 def distinguished_records(
-    families: Sequence[Family], numbers: Sequence[int], bits: int, shard_bits: int, kernels: Kernels
+    families: Sequence[Family], numbers: Sequence[int], bits: int, shard_bits: int, backend: HashBackend
 ) -> list[Buffer]:
     """Records, by shard, of the distinguished digests of these families; a step is the vCPU count less one."""
     technology = technologies()[families[0].technology]
@@ -46,19 +47,19 @@ def distinguished_records(
         by_last[family.vcpus[-1] or 0].append(at)
     for last, places in by_last.items():
         chains = vcpu_chains([families[at] for at in places])
-        for at, step, digest in _points(technology, dict(zip(places, chains, strict=True)), last, bits, kernels):
+        for at, step, digest in _points(technology, dict(zip(places, chains, strict=True)), last, bits, backend):
             record = digest + (numbers[at] << 32 | step).to_bytes(NUMBERS_SIZE, "big")
             shards[first_bits(digest, shard_bits)].append(record)
     return [b"".join(records) for records in shards]
 
 
 def _points(
-    technology: Technology, chains: dict[int, VcpuChain], last: int, bits: int, kernels: Kernels
+    technology: Technology, chains: dict[int, VcpuChain], last: int, bits: int, backend: HashBackend
 ) -> Iterator[tuple[int, int, bytes]]:
     """The distinguished digests of each chain up to `last` vCPUs, and the first one from there on."""
     size, walked, steps = technology.digest_size, 0, last
     while chains:
-        made = technology.fold_chains(list(chains.values()), range(1, steps + 1), kernels)
+        made = technology.fold_chains(list(chains.values()), range(1, steps + 1), backend)
         further: dict[int, VcpuChain] = {}
         for (at, chain), made_digests in zip(chains.items(), made, strict=True):
             digests = bytes(made_digests)

@@ -17,17 +17,18 @@ from pathlib import Path
 from catalog.build.distinguished import distinguished_records
 from catalog.build.measuring import measure_families
 from catalog.files.direct_io import Appended
-from catalog.launch.native.paths import Kernels
-from catalog.spec.cross_product import Family, Progress
+from catalog.launch.hashing.backends import HashBackend
+from catalog.spec.cross_product import Family
 from catalog.store import row_records
 from catalog.store.row_records import NUMBERS_SIZE, Buffer, Columns, Keying
 from catalog.work.engine import Engine
+from catalog.work.progress import Progress
 
 ROWS_PER_PART = 1 << 21
 """Rows of one Parquet file, at most and nearly: what is sorted at once."""
 
 _CHUNK = (1 << 18, 1 << 20)
-"""Steps hashed at once, at least and at most, where the kernels are compiled."""
+"""Steps hashed at once, at least and at most, if the backend is compiled code."""
 
 _HELD = 1 << 27
 """Bytes of memory for what is spilled, over all shards, until it is written in long runs."""
@@ -42,7 +43,7 @@ class HashTask:
     numbers: Sequence[int]
     families: Sequence[Family]
     bits: int
-    kernels: Kernels
+    backend: HashBackend
     distinguished_bits: int
 
 
@@ -65,13 +66,13 @@ def shard_bits(row_count: int) -> int:
 def hash_families(task: HashTask) -> list[Buffer]:
     """Map: the records of these families, by shard; of all their digests, or of the distinguished ones."""
     if task.distinguished_bits:
-        return distinguished_records(task.families, task.numbers, task.distinguished_bits, task.bits, task.kernels)
-    return row_records.split(measure_families(task.families, task.numbers, task.kernels), task.bits)
+        return distinguished_records(task.families, task.numbers, task.distinguished_bits, task.bits, task.backend)
+    return row_records.split(measure_families(task.families, task.numbers, task.backend), task.bits)
 
 
 def hash_families_elsewhere(task: HashTask) -> tuple[int, list[bytes]]:
     """As `hash_families`, in a form that can be sent from one process to another, with the number of rows."""
-    pieces = hash_families(replace(task, kernels=task.kernels.here()))
+    pieces = hash_families(replace(task, backend=task.backend.here()))
     return row_count(task.families), [bytes(piece) for piece in pieces]
 
 
@@ -124,12 +125,12 @@ def hash_into(
     *,
     distinguished_bits: int,
     engine: Engine,
-    kernels: Kernels,
+    backend: HashBackend,
     progress: Progress,
 ) -> None:
     """Hash the families of these numbers into shards; distinguished_bits: 0 where all digests are kept."""
-    chunks = _chunks(families, numbers, kernels)
-    tasks = (HashTask(chunk, [families[n] for n in chunk], spill.bits, kernels, distinguished_bits) for chunk in chunks)
+    chunks = _chunks(families, numbers, backend)
+    tasks = (HashTask(chunk, [families[n] for n in chunk], spill.bits, backend, distinguished_bits) for chunk in chunks)
     if engine.in_process:  # each thread writes what it hashed
 
         def hash_and_spill(task: HashTask) -> int:
@@ -173,15 +174,15 @@ def starts_of(families: Sequence[Family], chain_length: int = 0) -> array[int]:
     return array("Q", list(ends)[:-1])
 
 
-def _chunks(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> Iterator[Sequence[int]]:
+def _chunks(families: Sequence[Family], numbers: Sequence[int], backend: HashBackend) -> Iterator[Sequence[int]]:
     """Numbers of families in groups of about as many steps as are hashed at once.
 
-    Those that measure the same vCPUs come together: the kernels of SEV-ES hash a page for many chains at once.
+    Those that measure the same vCPUs come together: SEV-ES hashes a page for many chains at once.
     """
     numbers = sorted(numbers, key=lambda number: _vcpu_of(families[number]))
     low, high = _CHUNK
     all_rows = sum(families[number].vcpus[-1] or 1 for number in numbers)
-    limit = min(max(low, all_rows // 512), high) if kernels.compiled else _CHUNK_IN_PYTHON
+    limit = min(max(low, all_rows // 512), high) if backend.compiled else _CHUNK_IN_PYTHON
     start = taken = 0
     for at, number in enumerate(numbers):
         steps = families[number].vcpus[-1] or 1

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 from catalog.abi.digest import LaunchDigest
 from catalog.launch.chain import Digests, VcpuChain
-from catalog.launch.native.paths import Kernels
+from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.point import FirmwarePoint, VcpuPoint
 from catalog.launch.technology import Measurer, technologies
 from catalog.spec.cross_product import Family
 from catalog.store.row_records import Batch
 
 
-def measure_families(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> list[Batch]:
+def measure_families(families: Sequence[Family], numbers: Sequence[int], backend: HashBackend) -> list[Batch]:
     """The digests of families of one technology, those with the same vCPU counts together.
 
     numbers: theirs. Neighbours share what they launch before the vCPUs, so families come in canonical order.
@@ -26,14 +26,14 @@ def measure_families(families: Sequence[Family], numbers: Sequence[int], kernels
         alike[id(family.vcpus)].append(at)  # thousands of families share a long list
     batches = []
     for places in alike.values():
-        made = _measure([families[at] for at in places], families[places[0]].vcpus, kernels)
+        made = _measure([families[at] for at in places], families[places[0]].vcpus, backend)
         batches.append(Batch(b"".join(made), digest_size, [numbers[at] for at in places]))
     return batches
 
 
-def measure_last(families: Sequence[Family], kernels: Kernels) -> list[Digests]:
+def measure_last(families: Sequence[Family], backend: HashBackend) -> list[Digests]:
     """The digest of each family of one technology at its last vCPU count, which is the same for all."""
-    return _measure(families, families[0].vcpus[-1:], kernels)
+    return _measure(families, families[0].vcpus[-1:], backend)
 
 
 def digest_of(family: Family, vcpus: int | None) -> LaunchDigest:
@@ -52,9 +52,9 @@ def vcpu_chains(families: Sequence[Family]) -> list[VcpuChain]:
     return chains
 
 
-def _measure(families: Sequence[Family], counts: Sequence[int | None], kernels: Kernels) -> list[Digests]:
+def _measure(families: Sequence[Family], counts: Sequence[int | None], backend: HashBackend) -> list[Digests]:
     """The digests of each family after each count, one after the other."""
     technology = technologies()[families[0].technology]
     if technology.point_type is FirmwarePoint:
         return [digest_of(family, None).value for family in families]
-    return technology.fold_chains(vcpu_chains(families), [count for count in counts if count], kernels)
+    return technology.fold_chains(vcpu_chains(families), [count for count in counts if count], backend)

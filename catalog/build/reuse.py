@@ -21,7 +21,7 @@ from catalog.fast.index import Group, Index
 from catalog.fast.names import IMAGES, PROFILES, TABLES, Names
 from catalog.fast.verity import DamagedBlock, VerifiedFile
 from catalog.files.inputs import MAX_TEXT_SIZE, read_file
-from catalog.launch.native.paths import Kernels
+from catalog.launch.hashing.backends import HashBackend
 from catalog.spec.cross_product import Family
 from catalog.state.receipts import Receipts
 from catalog.store import manifest, row_records
@@ -39,7 +39,7 @@ class Previous:
     """
 
     def __init__(
-        self, folder: Path, technology: str, families: Sequence[Family], kernels: Kernels, receipts: Receipts
+        self, folder: Path, technology: str, families: Sequence[Family], backend: HashBackend, receipts: Receipts
     ) -> None:
         self._open: list[VerifiedFile] = []
         self._folder = folder
@@ -64,7 +64,7 @@ class Previous:
                 if kept:
                     ordinal = group.first + (kept[-1] + 1) * (len(group.counts) or 1) - 1
                     sample[group.counts].append((found[kept[-1]], ordinal))
-            if not all(self._holds(pairs, families, kernels) for pairs in sample.values()):
+            if not all(self._holds(pairs, families, backend) for pairs in sample.values()):
                 raise DamagedBlock("the catalog was made with other components, or by another program")
         except BaseException:
             self.close()
@@ -89,9 +89,9 @@ class Previous:
             )
             yield _by_shard(records, self._index.digest_size + row_records.NUMBERS_SIZE, bits)
 
-    def _holds(self, pairs: Sequence[tuple[int, int]], families: Sequence[Family], kernels: Kernels) -> bool:
+    def _holds(self, pairs: Sequence[tuple[int, int]], families: Sequence[Family], backend: HashBackend) -> bool:
         """Whether the last digest of each of some families, measured now, is in the index as that row."""
-        made = measure_last([families[number] for number, _ in pairs], kernels)
+        made = measure_last([families[number] for number, _ in pairs], backend)
         return all(ordinal in self._index.find(bytes(digest)) for digest, (_, ordinal) in zip(made, pairs, strict=True))
 
     def _part_files(self) -> list[VerifiedFile]:

@@ -16,7 +16,7 @@ from catalog.abi.report import HOST_REQUESTED, AttestationReport
 from catalog.ask.answer import NOT_VERIFIED, Answer, Proofs
 from catalog.ask.evidence import Evidence, LaunchMeasureData
 from catalog.ask.evidence_files import read_certificates, read_evidence, read_roots, read_tik
-from catalog.cli.options import named_path, parse_number
+from catalog.cli.options import named_path, number_option
 from catalog.errors import UsageError
 from catalog.fast.match import shared_digest
 from catalog.fast.match_text import fact_lines, match_lines
@@ -71,20 +71,20 @@ NonceOption = Annotated[
 ]
 ApiMajorOption = Annotated[
     int | None,
-    typer.Option(parser=parse_number, metavar="N", help="API version of the SEV firmware.", rich_help_panel=_MEASURE),
+    typer.Option(parser=number_option, metavar="N", help="API version of the SEV firmware.", rich_help_panel=_MEASURE),
 ]
 ApiMinorOption = Annotated[
     int | None,
-    typer.Option(parser=parse_number, metavar="N", help="API version of the SEV firmware.", rich_help_panel=_MEASURE),
+    typer.Option(parser=number_option, metavar="N", help="API version of the SEV firmware.", rich_help_panel=_MEASURE),
 ]
 BuildIdOption = Annotated[
     int | None,
-    typer.Option(parser=parse_number, metavar="N", help="Build id of the SEV firmware.", rich_help_panel=_MEASURE),
+    typer.Option(parser=number_option, metavar="N", help="Build id of the SEV firmware.", rich_help_panel=_MEASURE),
 ]
 PolicyOption = Annotated[
     int | None,
     typer.Option(
-        parser=parse_number, metavar="BITS", help="Guest policy of the launch session.", rich_help_panel=_MEASURE
+        parser=number_option, metavar="BITS", help="Guest policy of the launch session.", rich_help_panel=_MEASURE
     ),
 ]
 DebugDigestOption = Annotated[

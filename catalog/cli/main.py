@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 
 from catalog import __version__
 from catalog.abi import sha256
-from catalog.cli.options import kernels
+from catalog.cli.options import hash_backend
 from catalog.errors import LdcatError, OutOfMemory, Unreadable, shortage
 from catalog.terminal import interrupts, render
 
@@ -66,7 +66,7 @@ def app_of(names: Iterable[str] = _COMMANDS) -> typer.Typer:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        render.line(f"ldcat {__version__} (SHA-256 midstates: {sha256.in_use}; {kernels()})")
+        render.line(f"ldcat {__version__} (SHA-256 midstates: {sha256.in_use}; {hash_backend()})")
         raise typer.Exit
 
 

@@ -13,16 +13,16 @@ import typer
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import UsageError
 from catalog.files.inputs import read_file
-from catalog.launch.native.paths import Kernels, choose
-from catalog.rows.numbers import number
+from catalog.launch.hashing.backends import HashBackend, choose
+from catalog.rows import numbers
 from catalog.terminal.render import Format
 from catalog.verify.location import HostedPlace, hosted_place
 
 
-def parse_number(text: str) -> int:
+def number_option(text: str) -> int:
     """A number in decimal, 0x or 0b, for an option."""
     try:
-        return number(text)
+        return numbers.parse_number(text)
     except UsageError as error:
         raise typer.BadParameter(f"{error} ({error.hint})") from error
 
@@ -49,9 +49,9 @@ def signature_number(value: int | None, family: int | None, model: int | None, s
     return VcpuSignature.of(family=family, model=model, stepping=stepping).value
 
 
-def kernels() -> Kernels:
-    """The compiled kernels that LDCAT_KERNELS names, or the best ones there are."""
-    return choose(os.environ.get("LDCAT_KERNELS") or None)
+def hash_backend() -> HashBackend:
+    """The hash backend that LDCAT_HASH_BACKEND names, by its older name LDCAT_KERNELS; else the best one."""
+    return choose(os.environ.get("LDCAT_HASH_BACKEND") or os.environ.get("LDCAT_KERNELS") or None)
 
 
 def passphrase_of(path: Path | None) -> bytes | None:

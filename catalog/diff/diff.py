@@ -13,11 +13,11 @@ from catalog.diff.heat import UNCHANGED, Heat, heat
 from catalog.diff.key_changes import key_changes
 from catalog.diff.row_changes import ADDED, INPUTS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, comparable, row_changes
 from catalog.log.revocation_list import revocations_at
-from catalog.spec.cross_product import Progress
 from catalog.store.catalog import Catalog
 from catalog.store.catalog_axes import axes_of
 from catalog.transparency.trust import Trust
 from catalog.verify.consistency import continuation
+from catalog.work.progress import Progress
 
 CHANGE_COLUMNS = ("change", "technology", *INPUTS, "old_digest", "new_digest", "revocation")
 """Of a row that differs."""

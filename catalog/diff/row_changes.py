@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from catalog.spec.cross_product import Progress
 from catalog.store.catalog import Catalog, check_schema
 from catalog.store.duckdb_scratch import refused, scratch_folder
 from catalog.store.manifest import part_names
 from catalog.store.parquet import open_parquet, parquet_errors
+from catalog.work.progress import Progress
 
 if TYPE_CHECKING:
     import pyarrow as pa

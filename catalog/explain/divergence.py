@@ -14,7 +14,7 @@ from catalog.explain.search_space import AXES, Axis, Space, differing_parts, sam
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import Point
 from catalog.launch.technology import Technology, technology_named
-from catalog.launch.update import LaunchUpdate, Segment
+from catalog.launch.update import LaunchUpdate, UpdateRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def parting(space: Space, found: Candidate) -> Parting | None:
         return None
     technology = technology_named(found.technology.value)
     launches = [_Launch(technology, one.firmware.value, one.point()) for one in (expected, found)]
-    if technology.refuses(launches[0].build.component, launches[0].point):
+    if technology.launch_blocker(launches[0].build.component, launches[0].point):
         return None
     return _part(*launches)
 
@@ -110,18 +110,18 @@ class _Launch:
     build: FirmwareBuild
     point: Point
 
-    def segments(self) -> list[Segment]:
-        return list(self.technology.segments(self.build.component, self.point))
+    def update_runs(self) -> list[UpdateRun]:
+        return list(self.technology.update_runs(self.build.component, self.point))
 
-    def stops(self, segments: Sequence[Segment], *, vcpus: int = 0) -> Iterator[Stop]:
+    def stops(self, runs: Sequence[UpdateRun], *, vcpus: int = 0) -> Iterator[Stop]:
         """vcpus: whose VMSAs came before."""
-        for segment in segments:
-            for update in segment.updates:
+        for run in runs:
+            for update in run.updates:
                 is_vmsa = update.page_type is PageType.VMSA
                 what = self._name(update) if not is_vmsa else "VMSA of an AP" if vcpus else "VMSA of the BSP"
-                vcpus += segment.repeat if is_vmsa else 0
+                vcpus += run.repeat if is_vmsa else 0
                 measured = self.technology.digest_is_state  # under SNP the address is, and the page type
-                yield Stop(what, update.gpa if measured and not is_vmsa else None, segment.repeat)
+                yield Stop(what, update.gpa if measured and not is_vmsa else None, run.repeat)
 
     def _name(self, update: LaunchUpdate) -> str:
         if update.data:
@@ -137,8 +137,8 @@ class _Launch:
 
 
 def _part(expected: _Launch, found: _Launch) -> Parting:
-    chains = [side.segments() for side in (expected, found)]
-    shared: list[Segment] = []
+    chains = [side.update_runs() for side in (expected, found)]
+    shared: list[UpdateRun] = []
     same_firmware = expected.build.component.sha256 == found.build.component.sha256
     if same_firmware:
         for a, b in zip(*chains, strict=False):
@@ -165,7 +165,7 @@ def _part(expected: _Launch, found: _Launch) -> Parting:
     )
 
 
-def _common_end(one: Sequence[Segment], other: Sequence[Segment]) -> list[Segment]:
+def _common_end(one: Sequence[UpdateRun], other: Sequence[UpdateRun]) -> list[UpdateRun]:
     """What both end with: not all of either, where they differ."""
     count = 0
     while count < min(len(one), len(other)) and one[-1 - count] == other[-1 - count]:
@@ -173,8 +173,8 @@ def _common_end(one: Sequence[Segment], other: Sequence[Segment]) -> list[Segmen
     return list(one[len(one) - count :])
 
 
-def _vcpus_of(segments: Sequence[Segment]) -> int:
-    return sum(one.repeat for one in segments for update in one.updates if update.page_type is PageType.VMSA)
+def _vcpus_of(runs: Sequence[UpdateRun]) -> int:
+    return sum(one.repeat for one in runs for update in one.updates if update.page_type is PageType.VMSA)
 
 
 def _another_firmware(expected: _Launch, found: _Launch) -> str:
@@ -182,9 +182,9 @@ def _another_firmware(expected: _Launch, found: _Launch) -> str:
     return f"firmware SHA-256: {images[0]} was expected, not {images[1]}"
 
 
-def _without(segments: Sequence[Segment], times: int) -> list[Segment]:
+def _without(runs: Sequence[UpdateRun], times: int) -> list[UpdateRun]:
     """Segments of which the first one came so many times before."""
-    first, *others = segments
+    first, *others = runs
     return [replace(first, repeat=first.repeat - times), *others] if first.repeat > times else others
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.abi.digest import LaunchDigest
@@ -31,11 +31,12 @@ from catalog.explain.search_space import (
 )
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.chain import Digests
+from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.measure_scan import scan_launch_measure
-from catalog.launch.native.paths import Kernels
 from catalog.launch.technology import technologies, technology_named
 from catalog.spec import embedded
 from catalog.work.engine import Engine
+from catalog.work.progress import StartProgress
 
 DEFAULT_BUDGET = 500_000_000
 """Candidates that are tried, about, where nobody says another number."""
@@ -47,7 +48,7 @@ class DigestTarget:
 
     digest: bytes
 
-    def among(self, digests: Digests, size: int, kernels: Kernels) -> list[int]:  # noqa: ARG002 - it takes none
+    def among(self, digests: Digests, size: int, backend: HashBackend) -> list[int]:  # noqa: ARG002 - it takes none
         """See Target."""
         found, searched = [], bytes(digests) if size == len(self.digest) else b""
         at = searched.find(self.digest)
@@ -68,10 +69,10 @@ class MeasureTarget:
 
     question: MeasureQuestion
 
-    def among(self, digests: Digests, size: int, kernels: Kernels) -> list[int]:  # noqa: ARG002 - all have 32 bytes
+    def among(self, digests: Digests, size: int, backend: HashBackend) -> list[int]:  # noqa: ARG002 - all have 32 bytes
         """See Target."""
         question = self.question
-        return scan_launch_measure(question.tik, question.context, question.measurement, digests, kernels)
+        return scan_launch_measure(question.tik, question.context, question.measurement, digests, backend)
 
     def is_it(self, digest: LaunchDigest) -> bool:
         """See Target."""
@@ -85,14 +86,14 @@ def explain(
     *,
     proofs: Proofs,
     engine: Engine,
-    kernels: Kernels,
+    backend: HashBackend,
     budget: int,
-    begin: Callable[[str, int], Callable[[int], None]],
+    start_progress: StartProgress,
 ) -> Explanation:
     """Search outward for what has the digest, or the launch measurement, of the evidence.
 
-    nears: from what, one after the other while nothing is found. budget: candidates, about. begin: as of a progress
-    bar. Raises what `technologies_of` and MeasureQuestion do.
+    nears: from what, one after the other while nothing is found. budget: candidates, about. start_progress:
+    of a progress bar. Raises what `technologies_of` and MeasureQuestion do.
     """
     if budget < 1:
         raise UsageError(f"a budget of {budget} candidates finds nothing", "give 1 or more")
@@ -108,8 +109,8 @@ def explain(
     for near in nears:
         space = space_of(near, known, only=technologies_of(evidence), host=host)
         left = budget - sum(done.searched.tried for done in searches)
-        progress = begin("tried", max(0, min(size_of(space, MOST_AXES), left)))
-        found = search(space, target, engine, kernels, most=MOST_AXES, budget=left, progress=progress)
+        progress = start_progress("tried", max(0, min(size_of(space, MOST_AXES), left)))
+        found = search(space, target, engine, backend, most=MOST_AXES, budget=left, progress=progress)
         searches.append(Search(near.source, space, found))
         if found.hits:
             break

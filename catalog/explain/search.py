@@ -1,7 +1,7 @@
 """Search: configurations are measured by the hundred thousand, stage by stage outward, until one has the digest.
 
 A stage is what differs from what is near on some axes, and nowhere else. All vCPU counts of a configuration are one
-chain, and chains go through the kernels together. A hit is measured again, update by update, before it is one.
+chain, and chains are hashed side by side. A hit is measured again, update by update, before it is one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from catalog.errors import CannotLaunch
 from catalog.explain.search_space import AXES, Choice, Space
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.chain import Digests, VcpuChain
-from catalog.launch.native.paths import Kernels
+from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Measurer, measure, technology_named
@@ -38,7 +38,7 @@ _Vcpu = tuple[Choice[VcpuSignature] | None, Choice[int]]
 class Target(Protocol):
     """What is looked for: a digest, or the digest of a launch measurement."""
 
-    def among(self, digests: Digests, size: int, kernels: Kernels) -> list[int]:
+    def among(self, digests: Digests, size: int, backend: HashBackend) -> list[int]:
         """Numbers of the digests, of `size` bytes each, that are the one."""
 
     def is_it(self, digest: LaunchDigest) -> bool:
@@ -86,7 +86,7 @@ class Task:
     counts: Sequence[int]
     digests: bytes
     target: Target
-    kernels: Kernels
+    backend: HashBackend
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def search(
     space: Space,
     target: Target,
     engine: Engine,
-    kernels: Kernels,
+    backend: HashBackend,
     *,
     most: int,
     budget: int,
@@ -127,7 +127,7 @@ def search(
 
     The nearest hit is taken, with those of its batch.
     """
-    plan = _Plan(space, target, kernels, most=most, budget=budget)
+    plan = _Plan(space, target, backend, most=most, budget=budget)
     hits: tuple[Candidate, ...] = ()
     nearest = tried = 0
     with closing(engine.run(try_task, plan.tasks())) as results:
@@ -158,7 +158,7 @@ def size_of(space: Space, most: int) -> int:
 
 def try_task(task: Task) -> list[tuple[int, int]]:
     """Which candidates have the digest: their number, and the number of the count."""
-    technology, kernels = technology_named(task.technology), task.kernels.here()
+    technology, kernels = technology_named(task.technology), task.backend.here()
     among, size = task.target.among, technology.digest_size
     if not task.chains:
         return [(number, 0) for number in among(task.digests, size, kernels)]
@@ -188,7 +188,7 @@ class _Plan:
 
     space: Space
     target: Target
-    kernels: Kernels
+    backend: HashBackend
     most: int
     budget: int
     sent: dict[int, Batch] = field(default_factory=dict)
@@ -248,7 +248,7 @@ class _Plan:
     def _launches(self, stage: Stage, technology: Choice[str]) -> Iterator[tuple[Candidate, VcpuChain]]:
         """Every configuration of a stage, vCPU counts aside, that can launch.
 
-        Those with the same vCPUs come together: the kernels of SEV-ES hash a page for many chains at once.
+        Those with the same vCPUs come together: SEV-ES hashes a page for many chains at once.
         """
         for vmm in self.space.choices("vmm", stage):
             features = self.space.choices("sev_features", stage)
@@ -298,4 +298,4 @@ class _Plan:
         digests: bytes = b"",
     ) -> Batch:
         technology = candidates[0].technology.value
-        return Batch(stage, candidates, Task(technology, chains, counts, digests, self.target, self.kernels))
+        return Batch(stage, candidates, Task(technology, chains, counts, digests, self.target, self.backend))

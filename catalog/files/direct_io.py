@@ -37,7 +37,7 @@ def keep_freed_memory() -> None:
         pa.set_memory_pool(pa.system_memory_pool())  # the others return it all the same
 
 
-class Room(threading.local):
+class ScratchBuffer(threading.local):
     """Memory that each thread has for itself, aligned; what it holds is gone when it is asked for again."""
 
     _memory: mmap.mmap | None = None

@@ -14,7 +14,7 @@ from catalog.fast.beneath import IS_LINK, Files, Linked, Shared
 from catalog.fast.verity import open_regular
 
 if TYPE_CHECKING:  # it needs pyarrow
-    from catalog.files.direct_io import Room
+    from catalog.files.direct_io import ScratchBuffer
 
 MAX_TEXT_SIZE = 16 << 20
 """Bytes of a spec or of another text file."""
@@ -71,11 +71,11 @@ def read_file_beneath(files: Files, name: str, *, limit: int) -> bytes:
     return data
 
 
-def read_into(files: Files, name: str, room: Room, size: int) -> memoryview:
-    """As `read_beneath`, into the room of this thread, where it stays until that is asked for again."""
+def read_into(files: Files, name: str, buffer: ScratchBuffer, size: int) -> memoryview:
+    """As `read_beneath`, into the buffer of this thread, where it stays until that is used again."""
     try:
         with os.fdopen(files.open(name), "rb", buffering=0) as file:
-            memory = room.of(min(size, os.fstat(file.fileno()).st_size + 1))
+            memory = buffer.of(min(size, os.fstat(file.fileno()).st_size + 1))
             taken = 0
             while count := file.readinto(memory[taken:]):
                 taken += count

@@ -31,7 +31,10 @@ class Fold(Protocol):
 
 
 def fold_chain(technology: Fold, chain: VcpuChain, counts: Sequence[int]) -> bytes:
-    """The digests after each count of vCPUs, ascending from 1 on, one after the other: the reference for kernels."""
+    """The digests after each count of vCPUs, one after the other: the reference of every hash backend.
+
+    counts: ascending, from 1 on.
+    """
     digests, state, vcpus = [], chain.state, 0
     for count in counts:
         while vcpus < count:

@@ -12,9 +12,9 @@ from catalog.abi.page_info import PageType
 from catalog.abi.sha256 import Sha256State
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.chain import Digests, VcpuChain, fold_chain
-from catalog.launch.native.kernels import sha256_chains
-from catalog.launch.native.paths import PYTHON, Kernels
-from catalog.launch.update import LaunchUpdate, Segment
+from catalog.launch.hashing.backends import PYTHON, HashBackend
+from catalog.launch.hashing.compiled import sha256_chains
+from catalog.launch.update import LaunchUpdate, UpdateRun
 
 
 class ContentsHash:
@@ -35,9 +35,9 @@ class ContentsHash:
         """The launch digest of a state."""
         return LaunchDigest(state.digest())
 
-    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], kernels: Kernels) -> list[Digests]:
-        """As `fold_chain` of each; chains that launch the same VMSA pages go through the kernel together."""
-        if kernels.sha256 == PYTHON:
+    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], backend: HashBackend) -> list[Digests]:
+        """As `fold_chain` of each; chains that launch the same VMSA pages are hashed side by side."""
+        if backend.sha256 == PYTHON:
             return [fold_chain(self, chain, counts) for chain in chains]
         alike = defaultdict(list)
         for number, chain in enumerate(chains):
@@ -45,13 +45,13 @@ class ContentsHash:
         made: list[Digests] = [b""] * len(chains)
         size = self.digest_size * len(counts)
         for (bsp, ap, _), numbers in alike.items():
-            digests = sha256_chains(kernels.sha256, [chains[n].state for n in numbers], bsp, ap, counts)
+            digests = sha256_chains(backend.sha256, [chains[n].state for n in numbers], bsp, ap, counts)
             for at, number in enumerate(numbers):
                 made[number] = digests[at * size : (at + 1) * size]
         return made
 
-    def table_segments(self, firmware: FirmwareComponent, hashes: KernelHashes | None) -> Iterator[Segment]:
+    def table_runs(self, firmware: FirmwareComponent, hashes: KernelHashes | None) -> Iterator[UpdateRun]:
         """The 176 bytes of the kernel hashes table, where there are any: not the area, not its page."""
         if hashes and firmware.hashes_area:
             update = LaunchUpdate(PageType.NORMAL, firmware.hashes_area.gpa, TABLE_SIZE, hashes.table())
-            yield Segment((update,))
+            yield UpdateRun((update,))

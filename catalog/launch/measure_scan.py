@@ -8,14 +8,14 @@ from catalog.abi.digest import SEV_DIGEST_SIZE, LaunchDigest
 from catalog.abi.launch_measure import MEASUREMENT_SIZE, MeasureContext, check_tik, launch_measurement
 from catalog.abi.sha256 import Sha256State
 from catalog.errors import MalformedInput
-from catalog.launch.native import kernels as native
-from catalog.launch.native.paths import PYTHON, Kernels
+from catalog.launch.hashing import compiled
+from catalog.launch.hashing.backends import PYTHON, HashBackend
 
 _BLOCK = 64
 
 
 def scan_launch_measure(
-    tik: bytes, context: MeasureContext, measurement: bytes, candidates: bytes | memoryview, kernels: Kernels
+    tik: bytes, context: MeasureContext, measurement: bytes, candidates: bytes | memoryview, backend: HashBackend
 ) -> list[int]:
     """Numbers of the candidates, 32-byte digests one after the other, that have this measurement under the TIK.
 
@@ -24,12 +24,12 @@ def scan_launch_measure(
     check_tik(tik)
     if len(measurement) != MEASUREMENT_SIZE or len(candidates) % SEV_DIGEST_SIZE:
         raise MalformedInput("a launch measurement and each candidate have 32 bytes")
-    if kernels.sha256 == PYTHON:
+    if backend.sha256 == PYTHON:
         digests = (bytes(candidates[n : n + 32]) for n in range(0, len(candidates), 32))
         made = (launch_measurement(tik, context, LaunchDigest(digest)) for digest in digests)
         return [number for number, each in enumerate(made) if hmac.compare_digest(each, measurement)]
-    return native.scan_launch_measure(
-        kernels.sha256,
+    return compiled.scan_launch_measure(
+        backend.sha256,
         inner=_keyed(tik, 0x36),
         outer=_keyed(tik, 0x5C),
         before=context.before_digest(),

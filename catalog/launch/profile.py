@@ -69,7 +69,7 @@ class ProfileWire(Wire, frozen=True):
 
 
 @dataclass(frozen=True, eq=False)
-class SnpOrder:
+class SnpLaunchRules:
     """Page types and order of an SNP launch under one VMM.
 
     page_types: for each section type this VMM knows. hashes_after_firmware: the kernel hashes page comes
@@ -89,7 +89,7 @@ class VmmProfile:
 
     wire: ProfileWire
     text: str
-    snp: SnpOrder | None
+    snp: SnpLaunchRules | None
 
     @classmethod
     def parse(cls, text: str) -> VmmProfile:
@@ -100,7 +100,7 @@ class VmmProfile:
                 f"VMM profile {wire.name!r}: {min(derived)} follows from the launch, and is not given"
             )
         try:
-            snp = _snp_order(wire.snp) if wire.snp else None
+            snp = _snp_rules(wire.snp) if wire.snp else None
             profile = cls(wire, text, snp)
             for bsp in (True, False):
                 profile.vmsa_page(RESET_EIP, VcpuSignature(0xFFFFFFFF), 0, bsp=bsp)
@@ -145,8 +145,8 @@ class VmmProfile:
         return LaunchUpdate(PageType.VMSA, gpa, PAGE_SIZE, page)
 
 
-def _snp_order(wire: SnpWire) -> SnpOrder:
-    return SnpOrder(
+def _snp_rules(wire: SnpWire) -> SnpLaunchRules:
+    return SnpLaunchRules(
         page_types={SectionType[kind]: PageType[page] for kind, page in wire.page_types.items()},
         hashes_after_firmware=wire.kernel_hashes == "after-firmware",
         cpuid_last=wire.cpuid == "after-sections",

@@ -17,16 +17,16 @@ from catalog.abi.digest import LaunchDigest
 from catalog.errors import CannotLaunch, UnknownName
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.chain import Digests, VcpuChain
-from catalog.launch.native.paths import Kernels
+from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.point import Point, VcpuPoint
-from catalog.launch.update import LaunchUpdate, Segment
+from catalog.launch.update import LaunchUpdate, UpdateRun
 
 
 class Technology(Protocol):
     """A confidential-VM technology. Its state is its own: whatever it folds launch updates into.
 
     digest_is_state: whether that is the launch digest itself, so that whoever has one can fold on. judged_features:
-    the bits of sev_features that `refuses` looks at.
+    the bits of sev_features that `launch_blocker` looks at.
     """
 
     name: ClassVar[str]
@@ -40,7 +40,7 @@ class Technology(Protocol):
     def baseline(self, firmware: FirmwareComponent) -> Any:
         """The state after the firmware, taken from the component's facts."""
 
-    def segments(self, firmware: FirmwareComponent, point: Any) -> Iterator[Segment]:
+    def update_runs(self, firmware: FirmwareComponent, point: Any) -> Iterator[UpdateRun]:
         """Every launch update after the firmware, in launch order."""
 
     def extend(self, state: Any, update: LaunchUpdate) -> Any:
@@ -49,26 +49,26 @@ class Technology(Protocol):
     def finish(self, state: Any) -> LaunchDigest:
         """The launch digest of a state."""
 
-    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], kernels: Kernels) -> list[Digests]:
-        """For each chain its digests after each count of vCPUs, one after the other; the kernels change no byte."""
+    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], backend: HashBackend) -> list[Digests]:
+        """For each chain its digests after each count of vCPUs, one after the other; the backend changes no byte."""
 
-    def refuses(self, firmware: FirmwareComponent, point: Any) -> str | None:
+    def launch_blocker(self, firmware: FirmwareComponent, point: Any) -> str | None:
         """Why this configuration cannot launch, or None.
 
         Neither the vCPU count nor the signature decides, nor which kernel hashes table it is where there is one.
         """
 
-    def refuses_firmware(self, firmware: FirmwareComponent) -> str | None:
+    def firmware_blocker(self, firmware: FirmwareComponent) -> str | None:
         """Why this firmware cannot launch whatever the configuration, or None."""
 
 
 def measure(technology: Technology, firmware: FirmwareComponent, point: Point) -> LaunchDigest:
     """The launch digest of one configuration; raises CannotLaunch with the reason where there is none."""
-    if reason := technology.refuses(firmware, point):
+    if reason := technology.launch_blocker(firmware, point):
         raise CannotLaunch(f"{technology.name} cannot launch this: {reason}")
     state = technology.baseline(firmware)
-    for segment in technology.segments(firmware, point):
-        for update in segment.updates * segment.repeat:
+    for run in technology.update_runs(firmware, point):
+        for update in run.updates * run.repeat:
             state = technology.extend(state, update)
     return technology.finish(state)
 
@@ -80,39 +80,39 @@ class Measurer:
         self.technology = technology
         self.firmware = firmware
         self._baseline = technology.baseline(firmware)
-        self._trail: list[tuple[Segment, Any]] = []
+        self._trail: list[tuple[UpdateRun, Any]] = []
 
     def measure(self, point: Point) -> LaunchDigest:
         """As the function `measure`; raises CannotLaunch likewise."""
-        return self.technology.finish(self._fold(self._segments(point)))
+        return self.technology.finish(self._fold(self._update_runs(point)))
 
     def chain(self, point: VcpuPoint) -> VcpuChain:
         """What `fold_chains` takes for this point, whatever its vCPU count; raises as `measure`."""
-        *before, bsp, ap = self._segments(replace(point, vcpus=2))
+        *before, bsp, ap = self._update_runs(replace(point, vcpus=2))
         return VcpuChain(self._fold(before), *bsp.updates, *ap.updates)
 
-    def _segments(self, point: Point) -> list[Segment]:
-        if reason := self.technology.refuses(self.firmware, point):
+    def _update_runs(self, point: Point) -> list[UpdateRun]:
+        if reason := self.technology.launch_blocker(self.firmware, point):
             raise CannotLaunch(f"{self.technology.name} cannot launch this: {reason}")
-        return list(self.technology.segments(self.firmware, point))
+        return list(self.technology.update_runs(self.firmware, point))
 
-    def _fold(self, segments: Iterable[Segment]) -> Any:
+    def _fold(self, runs: Iterable[UpdateRun]) -> Any:
         trail, extend = self._trail, self.technology.extend
         state, shared = self._baseline, True
-        for depth, segment in enumerate(segments):
+        for depth, run in enumerate(runs):
             done = 0
             if shared and depth < len(trail):
                 kept, kept_state = trail[depth]
-                if kept.updates == segment.updates and kept.repeat <= segment.repeat:
+                if kept.updates == run.updates and kept.repeat <= run.repeat:
                     state, done = kept_state, kept.repeat
-                shared = kept == segment
+                shared = kept == run
                 if not shared:
                     del trail[depth:]
-            for _ in range(segment.repeat - done):
-                for update in segment.updates:
+            for _ in range(run.repeat - done):
+                for update in run.updates:
                     state = extend(state, update)
             if depth == len(trail):
-                trail.append((segment, state))
+                trail.append((run, state))
         return state
 
 

@@ -1,4 +1,4 @@
-"""LaunchUpdate and Segment: the ordered list a VMM launches a guest by; nothing else is measured."""
+"""LaunchUpdate and UpdateRun: the ordered list a VMM launches a guest by; nothing else is measured."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LaunchUpdate:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class UpdateRun:
     """Launch updates that always come together, `repeat` times over: what a shared prefix is made of."""
 
     updates: tuple[LaunchUpdate, ...]

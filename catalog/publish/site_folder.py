@@ -9,12 +9,12 @@ from catalog.errors import UsageError
 from catalog.fast.beneath import walk
 from catalog.files import inputs
 from catalog.log.log_folder import CHECKPOINT, LogFolder
-from catalog.spec.cross_product import Progress
 from catalog.store.manifest import CatalogFiles
 from catalog.store.ranges import INDEX, RangeIndex, ranges_of
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 from catalog.transparency.tiles import MAX_BUNDLE, WIDTH, TileReader, tile_path, tile_width
+from catalog.work.progress import Progress
 
 RANGES = "range"
 """Folder of the ranges, below which each release has its own."""

@@ -13,7 +13,7 @@ Number = int | str
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,31}|0[xX][0-9a-fA-F]{1,32}|0[bB][01]{1,128})")
 
 
-def number(value: Number) -> int:
+def parse_number(value: Number) -> int:
     """A number as people write it: an integer, or text in decimal, 0x or 0b; raises UsageError."""
     if isinstance(value, int):
         return value
@@ -22,12 +22,12 @@ def number(value: Number) -> int:
     return int(value, 0)
 
 
-def counts(values: Iterable[Number]) -> set[int]:
+def parse_counts(values: Iterable[Number]) -> set[int]:
     """vCPU counts from numbers and ranges such as "1-64", both ends included; raises LdcatError."""
     found = 0  # one bit a count: a range takes no time, however often it is listed
     for value in values:
         first, dash, last = str(value).partition("-")
-        ends = (number(first), number(last)) if dash and first else (number(value),) * 2
+        ends = (parse_number(first), parse_number(last)) if dash and first else (parse_number(value),) * 2
         for end in ends:
             check_vcpus(end)
         if ends[0] > ends[1]:

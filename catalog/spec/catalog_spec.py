@@ -19,9 +19,9 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
-from catalog.rows.numbers import Number, counts, number
+from catalog.rows.numbers import Number, parse_counts, parse_number
 from catalog.spec import embedded, named_builds
-from catalog.spec.constraints import Names, Together, TogetherWire, matches, signatures
+from catalog.spec.constraints import Constraint, ConstraintWire, Names, matches, signatures
 from catalog.spec.kernel_record import BlobWire, KernelRecord, KernelWire
 from catalog.wire import Wire, decode_json, decode_toml
 
@@ -77,7 +77,7 @@ class SpecWire(Wire, frozen=True):
     firmware: FirmwareWire
     technologies: dict[str, AxesWire]
     kernel_hashes: KernelHashesWire = KernelHashesWire(tables=[NO_KERNEL])
-    together: list[TogetherWire] = []
+    together: list[ConstraintWire] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class CatalogSpec:
     builds: tuple[FirmwareBuild, ...]
     kernels: tuple[KernelRecord | None, ...]
     axes: Mapping[str, Axes]
-    together: tuple[Together, ...]
+    constraints: tuple[Constraint, ...]
 
 
 def load_spec(path: Path | None) -> CatalogSpec:
@@ -131,7 +131,7 @@ def load_spec(path: Path | None) -> CatalogSpec:
         builds=builds,
         kernels=kernels,
         axes=_all_axes(wire, embedded.profiles(), types),
-        together=tuple(Together.of(rule, types, names) for rule in wire.together),
+        constraints=tuple(Constraint.of(rule, types, names) for rule in wire.together),
     )
 
 
@@ -152,7 +152,7 @@ def spec_of(
         builds=tuple(builds),
         kernels=(*without, *kernels),
         axes=_all_axes(wire, profiles, types),
-        together=tuple(Together.of(rule, types, names) for rule in wire.together),
+        constraints=tuple(Constraint.of(rule, types, names) for rule in wire.together),
     )
 
 
@@ -264,8 +264,8 @@ def _axes(technology: str, wire: AxesWire, profiles: Mapping[str, VmmProfile], t
     axes = Axes(
         vmm=tuple(_selected("VMM profile", wire.vmm, profiles)),
         vcpu_signatures=tuple(sorted(signatures(wire.vcpu_signatures, types))),
-        sev_features=tuple(sorted({number(value) for value in wire.sev_features})),
-        vcpus=tuple(sorted(counts(wire.vcpus))),
+        sev_features=tuple(sorted({parse_number(value) for value in wire.sev_features})),
+        vcpus=tuple(sorted(parse_counts(wire.vcpus))),
         distinguished_bits=_distinguished_bits(technology, wire.distinguished_bits),
     )
     measured = {field for field in Axes.__slots__ if getattr(axes, field)} - {"distinguished_bits"}

@@ -12,7 +12,7 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import MalformedRecord, UnknownName, UsageError
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
-from catalog.rows.numbers import Number, counts, number
+from catalog.rows.numbers import Number, parse_counts, parse_number
 from catalog.wire import Wire
 
 
@@ -28,7 +28,7 @@ class SelectorWire(Wire, frozen=True, omit_defaults=True):
     vcpus: list[Number] | None = None
 
 
-class TogetherWire(Wire, frozen=True):
+class ConstraintWire(Wire, frozen=True):
     """A constraint: points that `when` selects are kept only where `only` selects them too."""
 
     when: SelectorWire
@@ -74,8 +74,8 @@ class Selector:
         return cls(
             names={field: patterns for field in fields if (patterns := getattr(wire, field)) is not None},
             vcpu_signatures=None if wire.vcpu_signatures is None else signatures(wire.vcpu_signatures, types),
-            sev_features=None if wire.sev_features is None else {number(v) for v in wire.sev_features},
-            vcpus=None if wire.vcpus is None else counts(wire.vcpus),
+            sev_features=None if wire.sev_features is None else {parse_number(v) for v in wire.sev_features},
+            vcpus=None if wire.vcpus is None else parse_counts(wire.vcpus),
         )
 
     def selects(self, configuration: Configuration, *, unmeasured: bool) -> bool:
@@ -91,7 +91,7 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class Constraint:
     """A constraint; `text` is how a manifest names it."""
 
     text: str
@@ -99,7 +99,7 @@ class Together:
     only: Selector
 
     @classmethod
-    def of(cls, wire: TogetherWire, types: VcpuTypes, names: Names) -> Together:
+    def of(cls, wire: ConstraintWire, types: VcpuTypes, names: Names) -> Constraint:
         """Read a constraint; raises UnknownName for a name or glob of nothing, and LdcatError otherwise."""
         text = f"when {_shown(wire.when)} only {_shown(wire.only)}"
         rule = cls(text, Selector.of(wire.when, types), Selector.of(wire.only, types))
@@ -154,7 +154,7 @@ def _signature(value: Number, types: VcpuTypes) -> VcpuSignature:
     if value in types.by_name:
         return types.by_name[value]
     try:
-        return VcpuSignature(number(value))
+        return VcpuSignature(parse_number(value))
     except UsageError as error:
         raise UnknownName("vCPU type", value, types.by_name) from error
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from catalog.errors import UsageError
 from catalog.launch.point import VcpuPoint
 from catalog.launch.technology import Technology, technologies
-from catalog.launch.vmsa_segments import vmsa_page_hashes
+from catalog.launch.vmsa_updates import vmsa_page_hashes
 from catalog.spec.catalog_spec import NO_KERNEL, Axes, CatalogSpec
 from catalog.spec.constraints import Selector, matches
 from catalog.spec.cross_product import kept_counts, variants
@@ -44,7 +44,7 @@ def count_rows(spec: CatalogSpec) -> dict[str, Count]:
     Of values that neither a constraint nor the technology tells apart one is tried, and counts for all of them: how
     many values an axis has takes neither time nor memory.
     """
-    selectors = [selector for rule in spec.together for selector in (rule.when, rule.only)]
+    selectors = [selector for rule in spec.constraints for selector in (rule.when, rule.only)]
     return {name: _count(spec, technologies()[name], axes, selectors) for name, axes in spec.axes.items()}
 
 
@@ -73,7 +73,7 @@ def _count(spec: CatalogSpec, technology: Technology, axes: Axes, selectors: Seq
         name, hashes = (kernel.name, kernel.hashes) if kernel else (NO_KERNEL, None)
         for family in variants(technology, few, build.component, hashes):
             kept = kept_counts(spec, family, build.name, name, Counter())
-            if not kept or technology.refuses(family.firmware, family.point(family.vcpus[0])):
+            if not kept or technology.launch_blocker(family.firmware, family.point(family.vcpus[0])):
                 continue
             vmsas = len(signatures[family.vcpu_signature]) if family.vcpu_signature else 1
             vmsas *= len(features[family.sev_features]) if family.sev_features is not None else 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from catalog.abi.kernel_hashes import KernelHashes
@@ -20,9 +20,6 @@ from catalog.spec.catalog_spec import NO_KERNEL, Axes, CatalogSpec
 from catalog.spec.constraints import Configuration
 
 FamilyKey = tuple[str, bytes, bytes, str, int, int]
-
-Progress = Callable[[int], None]
-"""Called with the number of rows that were made since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
             kernel_name = kernel.name if kernel else NO_KERNEL
             for family in variants(technology, axes, build.component, hashes):
                 kept = kept_counts(spec, family, build.name, kernel_name, left_out)
-                reason = technology.refuses(family.firmware, family.point(family.vcpus[0]))
+                reason = technology.launch_blocker(family.firmware, family.point(family.vcpus[0]))
                 if reason:
                     left_out[name, build.name, reason] += len(kept)
                 elif kept:  # two names for the same bytes make each row once
@@ -117,7 +114,7 @@ def kept_counts(
         sev_features=family.sev_features,
     )
     kept = family.vcpus
-    for rule in spec.together:
+    for rule in spec.constraints:
         within = rule.keeps(configuration, kept)
         left_out[family.technology, build, f"the spec: {rule.text}"] += len(kept) - len(within)
         kept = within

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from catalog.fast.published import PublishedRelease
-    from catalog.files.direct_io import Room
+    from catalog.files.direct_io import ScratchBuffer
     from catalog.log.revocation_list import Revocation
     from catalog.store.range_lookup import Ranges
 
@@ -98,10 +98,10 @@ class Catalog:
         self._check(name, data, entry)
         return data
 
-    def verified_in(self, room: Room, name: str) -> memoryview:
-        """As `verified`, in the room of this thread: until that is asked for again."""
+    def verified_in(self, buffer: ScratchBuffer, name: str) -> memoryview:
+        """As `verified`, in the buffer of this thread: until that is asked for again."""
         entry = self._listed(name)
-        data = inputs.read_into(self.files, name, room, entry.size + 1)
+        data = inputs.read_into(self.files, name, buffer, entry.size + 1)
         self._check(name, data, entry)
         return data
 

@@ -11,8 +11,8 @@ import msgspec
 
 from catalog.errors import MalformedRecord
 from catalog.fast import verity
-from catalog.launch.native.kernels import sha256_pages
-from catalog.launch.native.paths import PYTHON, Kernels
+from catalog.launch.hashing.backends import PYTHON, HashBackend
+from catalog.launch.hashing.compiled import sha256_pages
 from catalog.wire import Wire, decode_json
 
 NAME = "manifest.json"
@@ -155,7 +155,7 @@ def chunks_of(path: Path) -> Iterator[bytes]:
 
 
 def verity_entries(
-    folder: Path, name: str, chunks: Iterable[bytes | memoryview], kernels: Kernels, *, rows: int | None = None
+    folder: Path, name: str, chunks: Iterable[bytes | memoryview], backend: HashBackend, *, rows: int | None = None
 ) -> dict[str, FileEntry]:
     """The entries of a file that is read in parts, and of its Merkle tree, which is written beside it.
 
@@ -165,7 +165,7 @@ def verity_entries(
     leaves = []
     for chunk in chunks:
         whole.update(chunk)
-        leaves.append(_leaf_hashes(chunk, kernels))
+        leaves.append(_leaf_hashes(chunk, backend))
         size += len(chunk)
     root, tree = verity.merkle_tree(b"".join(leaves), hashlib.sha256)
     digest = verity.file_digest(root, size, hashlib.sha256).hex()
@@ -177,8 +177,8 @@ def verity_entries(
     }
 
 
-def _leaf_hashes(chunk: bytes | memoryview, kernels: Kernels) -> bytes:
-    if kernels.sha256 == PYTHON:
+def _leaf_hashes(chunk: bytes | memoryview, backend: HashBackend) -> bytes:
+    if backend.sha256 == PYTHON:
         return verity.leaf_hashes([chunk], hashlib.sha256)
     whole = len(chunk) - len(chunk) % verity.BLOCK
-    return sha256_pages(kernels.sha256, chunk[:whole]) + verity.leaf_hashes([chunk[whole:]], hashlib.sha256)
+    return sha256_pages(backend.sha256, chunk[:whole]) + verity.leaf_hashes([chunk[whole:]], hashlib.sha256)

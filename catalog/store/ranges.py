@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from catalog.errors import MalformedInput, MalformedRecord, UsageError
-from catalog.spec.cross_product import Progress
 from catalog.store.manifest import CatalogFiles, part_names
 from catalog.store.parquet import open_parquet, parquet_errors
 from catalog.wire import U16, U32, Wire, decode_json
+from catalog.work.progress import Progress
 
 FORMAT = "ldcat-range/1"
 INDEX = "index.json"

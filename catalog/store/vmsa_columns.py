@@ -11,7 +11,7 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
-from catalog.launch.vmsa_segments import vmsa_page_hashes
+from catalog.launch.vmsa_updates import vmsa_page_hashes
 from catalog.store import manifest
 from catalog.store.components import Components
 from catalog.store.parquet import read_parquet

@@ -31,8 +31,9 @@ from catalog.verify.opening import check_index_once, open_asked, trust_of
 from catalog.verify.release_files import LogFiles, checkpoint_of_release
 from catalog.verify.verify_release import checkpoint_of
 from catalog.web.metrics import Metrics
-from catalog.web.ranges_made import Begin, ServedRanges, ranges_for
+from catalog.web.ranges_made import ServedRanges, ranges_for
 from catalog.web.replies import FIXED, HTML, JSON, Reply
+from catalog.work.progress import StartProgress
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.trust import Trust
@@ -69,17 +70,17 @@ class Served:
     _kept: int = 0
 
     @classmethod
-    def of(cls, catalog: Catalog, trust: Trust | None, begin: Begin | None) -> Served:
-        """Raises what reading the catalog does, whose components and index are checked. begin: as for `ranges_for`.
+    def of(cls, catalog: Catalog, trust: Trust | None, start_progress: StartProgress | None) -> Served:
+        """Raises what reading the catalog does, whose components and index are checked.
 
-        Of a host all files are fetched, so that no lookup waits for it.
+        start_progress: as for `ranges_for`. Of a host all files are fetched, so that no lookup waits for it.
         """
         for name in catalog.manifest.files:
             catalog.need(name)
         catalog.check_components()
         check_index_once(catalog)
         with ExitStack() as opened:
-            ranges = ranges_for(catalog, begin)
+            ranges = ranges_for(catalog, start_progress)
             opened.callback(ranges.close)
             catalog = replace(catalog, ranger=None, fetcher=None)
             lookups = opened.enter_context(closing(Lookups(catalog, render.warning)))
@@ -141,12 +142,12 @@ class Current:
     _refused: str = ""
     _again: float = 0
 
-    def open(self, begin: Begin | None, *, quiet: bool = True) -> None:
+    def open(self, start_progress: StartProgress | None, *, quiet: bool = True) -> None:
         """Raises what opening, verifying and reading a release do; then what was served is served on."""
         self._tried = self._signs()
         opened = open_asked(self.asked, self.trust, skip=self.skip, quiet=quiet)
         believed = trust_of(self.asked, self.trust) if opened.release and not self.skip else None
-        served = Served.of(opened, believed, begin)
+        served = Served.of(opened, believed, start_progress)
         self.served, self._refused = served, ""
         self.metrics.serves(opened.release)
 

@@ -22,16 +22,14 @@ from catalog.files import inputs
 from catalog.files.writer import beside, made_folders
 from catalog.log.log_folder import StateFolder
 from catalog.log.log_reader import log_of
-from catalog.spec.cross_product import Progress
 from catalog.store.catalog import Catalog
 from catalog.store.ranges import INDEX, MAX_INDEX, MAX_READ, RangeIndex, ranges_of
 from catalog.work.engine import Processes
+from catalog.work.progress import Progress, StartProgress
 
 Read = Callable[[str], bytes]
 """A file of the ranges by its name; raises Unreadable for one that is not there."""
 
-Begin = Callable[[str, int], Progress]
-"""Shows how rows are listed: what is done, and for how many."""
 
 _KEPT = 4
 """Catalogs whose ranges are kept."""
@@ -46,8 +44,8 @@ class ServedRanges:
     close: Callable[[], None]
 
 
-def ranges_for(catalog: Catalog, begin: Begin | None) -> ServedRanges:
-    """begin: shows how rows are listed here; None lists them in another process, for others are answered.
+def ranges_for(catalog: Catalog, start_progress: StartProgress | None) -> ServedRanges:
+    """start_progress: shows how rows are listed here; None lists them in another process, for others are answered.
 
     Raises UsageError for a catalog that keeps distinguished digests only, and what reading and writing do.
     """
@@ -58,7 +56,7 @@ def ranges_for(catalog: Catalog, begin: Begin | None) -> ServedRanges:
             index = RangeIndex.parse(log.read(f"{folder}/{INDEX}", MAX_INDEX))
             if index.manifest_sha256 == catalog.manifest_sha256:
                 return ServedRanges(index, lambda name: log.read(f"{folder}/{name}", MAX_READ), lambda: None)
-    made = _made(catalog, begin)
+    made = _made(catalog, start_progress)
     try:
         held = _held(made, fcntl.LOCK_SH)  # nobody removes them as long as they may be read
     except OSError as error:
@@ -68,19 +66,19 @@ def ranges_for(catalog: Catalog, begin: Begin | None) -> ServedRanges:
     return ServedRanges(index, lambda name: kept.read(name, MAX_READ), held.close)
 
 
-def _made(catalog: Catalog, begin: Begin | None) -> Path:
+def _made(catalog: Catalog, start_progress: StartProgress | None) -> Path:
     if (home := xdg.cache_home()) is None:
         raise Unreadable("there is no home folder", "set XDG_CACHE_HOME; the ranges of the catalog are kept there")
     made = Path(home) / "ranges" / catalog.manifest_sha256
     if not inputs.exists(made / INDEX):
-        if begin is None:
+        if start_progress is None:
             for name in catalog.manifest.files:
                 catalog.need(name)
             with Processes(1, mp_context=get_context("spawn")) as pool:
                 pool.submit(_make_elsewhere, catalog.files, catalog.manifest_sha256, made).result()
         else:
             rows = sum(entry.rows for entry in catalog.manifest.technologies.values())
-            _make(catalog, made, begin("listed", rows))
+            _make(catalog, made, start_progress("listed", rows))
     with suppress(OSError):
         os.utime(made)
         _remove_others(made.parent)

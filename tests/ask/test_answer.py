@@ -15,10 +15,10 @@ from catalog.ask.answer import Answer, Proofs, answer
 from catalog.ask.evidence import Evidence, LaunchMeasureData
 from catalog.ask.launch_measure_search import MeasureQuestion
 from catalog.build import generation
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import MalformedInput, UsageError
 from catalog.fast.match import verifier_halts
-from catalog.launch.native.paths import PYTHON, Kernels, choose
+from catalog.launch.hashing.backends import PYTHON, HashBackend, choose
 from catalog.store.catalog import Catalog
 from tests.support.attestation_builder import NOW, chain, report_bytes, signed
 from tests.support.samples import SMALL, build, write_inputs, write_spec
@@ -28,7 +28,7 @@ CONTEXT = {"api_major": 1, "api_minor": 55, "build_id": 40}
 
 
 @pytest.fixture(scope="module")
-def parted(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def parted(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     """The small catalog in several Parquet parts."""
     folder = tmp_path_factory.mktemp("parted")
     write_inputs(folder / "inputs")
@@ -37,7 +37,7 @@ def parted(tmp_path_factory: pytest.TempPathFactory) -> Built:
         return build(write_spec(folder / "inputs", SMALL), folder / "catalog")
 
 
-def digests(built: Built, technology: str) -> list[bytes]:
+def digests(built: BuildResult, technology: str) -> list[bytes]:
     """All digests of a technology, each once."""
     names = sorted((built.folder / technology).glob("*.parquet"))
     return sorted({value.as_py() for name in names for value in pq.read_table(name)["launch_digest"]})
@@ -50,26 +50,26 @@ def measured(digest: bytes, policy: int, nonce: bytes = bytes(16), tik: bytes = 
     return Evidence("launch measurement", LaunchMeasureData(measurement, nonce, **CONTEXT, policy=policy))
 
 
-def ask(built: Built, evidence: Evidence, kernels: Kernels | None = None, **proofs: object) -> Answer:
+def ask(built: BuildResult, evidence: Evidence, backend: HashBackend | None = None, **proofs: object) -> Answer:
     counted: list[int] = []
     given = Proofs(**{"now": NOW, **proofs})  # type: ignore[arg-type]
-    chosen = kernels or choose(None)
+    chosen = backend or choose(None)
     return answer(Catalog.open(built.folder), evidence, given, chosen, warn=pytest.fail, tried=counted.append)
 
 
-@pytest.mark.parametrize("kernels", [choose(None), Kernels(PYTHON, PYTHON)])
+@pytest.mark.parametrize("backend", [choose(None), HashBackend(PYTHON, PYTHON)])
 @pytest.mark.parametrize(("technology", "policy"), [("sev", 0x01), ("sev-es", 0x05)])
 def test_every_digest_is_found_by_its_measurement(
-    parted: Built, technology: str, policy: int, kernels: Kernels
+    parted: BuildResult, technology: str, policy: int, backend: HashBackend
 ) -> None:
     for number, digest in enumerate(digests(parted, technology)):
-        reply = ask(parted, measured(digest, policy, nonce=bytes([number]) * 16), kernels, tik=TIK)
+        reply = ask(parted, measured(digest, policy, nonce=bytes([number]) * 16), backend, tik=TIK)
         assert reply.digest == LaunchDigest(digest)
         assert {match.technology for match in reply.matches} == {technology}
         assert "the measurement is of this digest, under this TIK" in reply.notes
 
 
-def test_another_policy_nonce_or_key_is_another_measurement(parted: Built) -> None:
+def test_another_policy_nonce_or_key_is_another_measurement(parted: BuildResult) -> None:
     digest = digests(parted, "sev")[0]
     good = measured(digest, 0x01)
     assert isinstance(good.value, LaunchMeasureData)
@@ -81,7 +81,7 @@ def test_another_policy_nonce_or_key_is_another_measurement(parted: Built) -> No
     assert ask(parted, good, tik=bytes(16)).digest is None
 
 
-def test_the_digest_that_a_host_gives_is_no_more_than_a_hint(parted: Built) -> None:
+def test_the_digest_that_a_host_gives_is_no_more_than_a_hint(parted: BuildResult) -> None:
     known, unknown = digests(parted, "sev")[0], random.Random(1).randbytes(32)
     reply = ask(parted, measured(known, 1), tik=TIK, debug_digest=LaunchDigest(known))
     assert "the measurement is of the digest that the host gave, under this TIK" in reply.notes
@@ -96,7 +96,7 @@ def test_the_digest_that_a_host_gives_is_no_more_than_a_hint(parted: Built) -> N
 
 
 def test_a_technology_that_the_catalog_lacks_has_no_digest(
-    parted: Built, tmp_path_factory: pytest.TempPathFactory
+    parted: BuildResult, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("snp")
     write_inputs(folder / "inputs")
@@ -106,7 +106,7 @@ def test_a_technology_that_the_catalog_lacks_has_no_digest(
     assert ask(built, measured(digests(parted, "sev")[0], 1), tik=TIK).digest is None
 
 
-def test_reports_find_the_rows_of_their_measurement(small: Built) -> None:
+def test_reports_find_the_rows_of_their_measurement(small: BuildResult) -> None:
     digest = digests(small, "sev-snp")[0]
     raw = signed(report_bytes(measurement=digest, policy=0xE0000, vmpl=2))
     evidence = Evidence("attestation report", AttestationReport.parse(raw))
@@ -127,13 +127,13 @@ def test_reports_find_the_rows_of_their_measurement(small: Built) -> None:
     assert refuted.matches
 
 
-def test_who_asked_for_a_report(small: Built) -> None:
+def test_who_asked_for_a_report(small: BuildResult) -> None:
     raw = report_bytes(vmpl=0xFFFFFFFF)
     reply = ask(small, Evidence("attestation report", AttestationReport.parse(raw)))
     assert reply.notes == ("the host asked for this report, no software of the guest did",)
 
 
-def test_what_the_policy_of_sev_allows_is_said(small: Built) -> None:
+def test_what_the_policy_of_sev_allows_is_said(small: BuildResult) -> None:
     digest = digests(small, "sev")[0]
     notes = ask(small, measured(digest, 0), tik=TIK).notes
     assert [part for part in ("debugging", "memory key", "sent to another") if any(part in note for note in notes)] == [
@@ -146,7 +146,7 @@ def test_what_the_policy_of_sev_allows_is_said(small: Built) -> None:
         ask(small, measured(digest, 0x41), tik=TIK)
 
 
-def test_a_digest_that_several_configurations_share_is_said_to_be(small: Built) -> None:
+def test_a_digest_that_several_configurations_share_is_said_to_be(small: BuildResult) -> None:
     shared = 0
     for digest in digests(small, "sev-snp"):
         reply = ask(small, Evidence("launch digest", LaunchDigest(digest)))
@@ -157,7 +157,7 @@ def test_a_digest_that_several_configurations_share_is_said_to_be(small: Built) 
     assert shared
 
 
-def test_proofs_of_other_evidence_are_refused(small: Built) -> None:
+def test_proofs_of_other_evidence_are_refused(small: BuildResult) -> None:
     digest = Evidence("launch digest", LaunchDigest(bytes(32)))
     report = Evidence("attestation report", AttestationReport.parse(report_bytes()))
     for evidence, proofs, said in (

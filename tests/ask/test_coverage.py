@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from catalog.ask.coverage import NOT_ASKED_FOR, Kind, coverage
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.diff.heat import UNCHANGED, Column
 from catalog.store.catalog import Catalog
 from tests.diff.test_diff import compared, made, rows_of
@@ -15,7 +15,7 @@ from tests.support.samples import SMALL
 SNP = ("sev-snp", "qemu-kvm-init2")
 
 
-def test_every_row_is_in_a_cell_and_every_empty_cell_says_why(small: Built) -> None:
+def test_every_row_is_in_a_cell_and_every_empty_cell_says_why(small: BuildResult) -> None:
     found = coverage(Catalog.open(small.folder))
     kinds = list(found.kinds)
     cells = {image.label: dict(zip(kinds, row, strict=True)) for image, row in found.rows}
@@ -39,7 +39,7 @@ def test_what_the_spec_leaves_out_is_not_refused(tmp_path: Path) -> None:
     assert cells[Kind("sev", None, False)].reason == NOT_ASKED_FOR
 
 
-def test_heat_adds_up(small: Built, tmp_path: Path) -> None:
+def test_heat_adds_up(small: BuildResult, tmp_path: Path) -> None:
     wider = made(tmp_path, SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["2-9"]').replace('"whole.fd"', '"bare.fd"', 1))
     for pair in ((small, wider), (wider, small), (small, small)):
         found, _ = compared(*pair)

@@ -13,13 +13,13 @@ from catalog.ask.batch import BatchIndex
 from catalog.ask.lookup import lookup
 from catalog.ask.sql import run_query
 from catalog.build import distinguished, generation
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedRecord, UsageError, VerificationFailed
 from catalog.fast.index import Index
 from catalog.fast.match import Match
 from catalog.fast.packed import PackedCatalog, light_sha256
 from catalog.fast.plain_lookup import plain_lookup
-from catalog.launch.native.paths import REFERENCE
+from catalog.launch.hashing.backends import REFERENCE
 from catalog.spec.catalog_spec import load_spec
 from catalog.store import row_records
 from catalog.store.catalog import Catalog
@@ -39,30 +39,30 @@ only = { vcpus = [2, 7, 33] }
 
 
 @pytest.fixture(scope="module")
-def all_kept(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def all_kept(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     folder = tmp_path_factory.mktemp("all")
     return build(write_spec(write_inputs(folder / "inputs"), LONGER + ODD), folder / "catalog")
 
 
 @pytest.fixture(scope="module")
-def few_kept(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def few_kept(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     folder = tmp_path_factory.mktemp("few")
     return build(write_spec(write_inputs(folder / "inputs"), FEW + ODD), folder / "catalog")
 
 
-def found(built: Built, digest: bytes) -> list[dict[str, object]]:
+def found(built: BuildResult, digest: bytes) -> list[dict[str, object]]:
     return [match.to_dict() for match in matches(built, digest)]
 
 
-def matches(built: Built, digest: bytes) -> tuple[Match, ...]:
+def matches(built: BuildResult, digest: bytes) -> tuple[Match, ...]:
     return lookup(Catalog.open(built.folder), LaunchDigest(digest), warn=pytest.fail)
 
 
-def snp_digests(built: Built) -> list[bytes]:
+def snp_digests(built: BuildResult) -> list[bytes]:
     return [digest for technology, digest in all_digests(built) if technology == "sev-snp"]
 
 
-def test_every_row_is_found_though_few_are_kept(all_kept: Built, few_kept: Built) -> None:
+def test_every_row_is_found_though_few_are_kept(all_kept: BuildResult, few_kept: BuildResult) -> None:
     packed = PackedCatalog(str(few_kept.folder), light_sha256())
     kept = packed.indexes["sev-snp"].rows
     packed.close()
@@ -74,7 +74,7 @@ def test_every_row_is_found_though_few_are_kept(all_kept: Built, few_kept: Built
 
 
 def test_counts_that_the_catalog_does_not_list_are_found_and_said_to_be_so(
-    all_kept: Built, few_kept: Built, tmp_path: Path
+    all_kept: BuildResult, few_kept: BuildResult, tmp_path: Path
 ) -> None:
     spec = write_spec(write_inputs(tmp_path / "inputs"), LONGER.replace('"1-40", 45', '"1-60"'))
     more = build(spec, tmp_path / "more")
@@ -91,13 +91,13 @@ def test_counts_that_the_catalog_does_not_list_are_found_and_said_to_be_so(
     assert {41, 42, 43, 44} < set(counts)
 
 
-def test_what_is_not_there_is_not_found(few_kept: Built) -> None:
+def test_what_is_not_there_is_not_found(few_kept: BuildResult) -> None:
     for digest in (bytes(48), b"\xff" * 48, bytes(47) + b"\x01", b"\x01" + bytes(47)):
         assert found(few_kept, digest) == []
     assert found(few_kept, bytes(32)) == []
 
 
-def test_a_hit_is_measured(few_kept: Built, all_kept: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hit_is_measured(few_kept: BuildResult, all_kept: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index that leads to a row is not believed: what is found has the digest that was asked for, or is none."""
     monkeypatch.setattr(Index, "find", lambda self, digest: [0, 1, 5] if self.distinguished_bits else [])
     assert found(few_kept, b"\x01" * 48) == []
@@ -105,20 +105,20 @@ def test_a_hit_is_measured(few_kept: Built, all_kept: Built, monkeypatch: pytest
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_however_it_is_built_the_bytes_are_the_same(
-    few_kept: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: bool
+    few_kept: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: bool
 ) -> None:
     monkeypatch.setattr(generation, "_CHUNK_IN_PYTHON", 50)
     if not compiled:
         monkeypatch.setattr(row_records, "lib", None)
     spec = write_spec(write_inputs(tmp_path / "inputs"), FEW + ODD)
-    again = build(spec, tmp_path / "again", kernels=REFERENCE, processes=2 if compiled else 1)
+    again = build(spec, tmp_path / "again", backend=REFERENCE, processes=2 if compiled else 1)
     assert contents(again.folder) == contents(few_kept.folder)
     kept = sum(few_kept.manifest.technologies[name].rows for name in ("sev", "sev-es"))
     assert build(spec, again.folder).reused == kept
     assert contents(again.folder) == contents(few_kept.folder)
 
 
-def test_from_few_to_all_and_back(few_kept: Built, all_kept: Built, tmp_path: Path) -> None:
+def test_from_few_to_all_and_back(few_kept: BuildResult, all_kept: BuildResult, tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path / "inputs")
     folder = build(write_spec(inputs, FEW + ODD), tmp_path / "catalog").folder
     build(write_spec(inputs, LONGER + ODD), folder)
@@ -127,7 +127,9 @@ def test_from_few_to_all_and_back(few_kept: Built, all_kept: Built, tmp_path: Pa
     assert contents(folder) == contents(few_kept.folder)
 
 
-def test_a_damaged_index_has_nothing_to_fall_back_on(few_kept: Built, all_kept: Built, tmp_path: Path) -> None:
+def test_a_damaged_index_has_nothing_to_fall_back_on(
+    few_kept: BuildResult, all_kept: BuildResult, tmp_path: Path
+) -> None:
     shutil.copytree(few_kept.folder, tmp_path / "copy")
     (tmp_path / "copy/sev-snp/launch_digests.index").write_bytes(b"")
     told: list[str] = []
@@ -136,12 +138,12 @@ def test_a_damaged_index_has_nothing_to_fall_back_on(few_kept: Built, all_kept: 
     assert len(told) == 1
 
 
-def test_the_quick_way_leaves_walking_to_the_whole_one(few_kept: Built) -> None:
+def test_the_quick_way_leaves_walking_to_the_whole_one(few_kept: BuildResult) -> None:
     assert plain_lookup(["0" * 96, "--catalog", str(few_kept.folder)]) is None
     assert plain_lookup(["0" * 64, "--catalog", str(few_kept.folder)]) is not None
 
 
-def test_sql_and_batches_are_for_digests_that_are_kept(few_kept: Built, tmp_path: Path) -> None:
+def test_sql_and_batches_are_for_digests_that_are_kept(few_kept: BuildResult, tmp_path: Path) -> None:
     catalog = Catalog.open(few_kept.folder)
     kept = sum(few_kept.manifest.technologies[name].rows for name in ("sev", "sev-es"))
     query = "SELECT count(*) FROM launch_digests_sev_snp UNION ALL SELECT count(*) FROM launch_digests"

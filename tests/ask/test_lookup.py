@@ -13,21 +13,21 @@ import pytest
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.lookup import lookup, lookup_in_parquet
 from catalog.ask.sql import run_query
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedRecord, Unreadable, VerificationFailed
 from catalog.fast.match import Match
 from catalog.store.catalog import Catalog
 from tests.support.samples import build, write_spec
 
 
-def rows(built: Built, technology: str) -> list[dict[str, object]]:
+def rows(built: BuildResult, technology: str) -> list[dict[str, object]]:
     table = pq.read_table(built.folder / technology / "launch_digests.parquet")
     found: list[dict[str, object]] = table.to_pylist()
     return found
 
 
 @pytest.mark.parametrize("technology", ["sev", "sev-es", "sev-snp"])
-def test_every_row_is_found_as_it_is(small: Built, technology: str) -> None:
+def test_every_row_is_found_as_it_is(small: BuildResult, technology: str) -> None:
     catalog = Catalog.open(small.folder)
     for row in rows(small, technology):
         digest = row["launch_digest"]
@@ -42,7 +42,7 @@ def test_every_row_is_found_as_it_is(small: Built, technology: str) -> None:
         ] == [(technology, row["firmware_sha256"], row["vmm"], row["vcpus"], row["sev_features"])]
 
 
-def test_builds_with_the_same_bytes_are_both_named(small: Built) -> None:
+def test_builds_with_the_same_bytes_are_both_named(small: BuildResult) -> None:
     whole = Catalog.open(small.folder)
     digest = next(row["launch_digest"] for row in rows(small, "sev-snp"))
     assert isinstance(digest, bytes)
@@ -50,7 +50,7 @@ def test_builds_with_the_same_bytes_are_both_named(small: Built) -> None:
     assert names == ["twin.fd", "whole.fd"]
 
 
-def test_a_digest_that_is_not_there_is_not_found(small: Built) -> None:
+def test_a_digest_that_is_not_there_is_not_found(small: BuildResult) -> None:
     catalog = Catalog.open(small.folder)
     for size in (32, 48):
         assert lookup(catalog, LaunchDigest(bytes(size)), warn=pytest.fail) == ()
@@ -61,7 +61,7 @@ def test_a_digest_that_is_not_there_is_not_found(small: Built) -> None:
     assert lookup(catalog, LaunchDigest(digest[:-1] + bytes([digest[-1] ^ 1])), warn=pytest.fail) == ()
 
 
-def test_the_json_form_has_the_documented_fields(small: Built) -> None:
+def test_the_json_form_has_the_documented_fields(small: BuildResult) -> None:
     catalog = Catalog.open(small.folder)
     (row,) = (r for r in rows(small, "sev-es") if r["kernel_hashes_sha256"] and r["vcpus"] == 2)
     digest = row["launch_digest"]
@@ -83,7 +83,7 @@ def test_the_json_form_has_the_documented_fields(small: Built) -> None:
     assert record["launchable"] == "unknown"
 
 
-def test_what_is_not_measured_is_null(small: Built) -> None:
+def test_what_is_not_measured_is_null(small: BuildResult) -> None:
     catalog = Catalog.open(small.folder)
     (row, *_) = rows(small, "sev")
     digest = row["launch_digest"]
@@ -93,7 +93,7 @@ def test_what_is_not_measured_is_null(small: Built) -> None:
     assert record["vcpu_types"] == []
 
 
-def test_notes_say_what_matters_and_never_that_it_is_trusted(default: Built) -> None:
+def test_notes_say_what_matters_and_never_that_it_is_trusted(default: BuildResult) -> None:
     catalog = Catalog.open(default.folder)
     wanted = {
         ("sid/ovmf-amdsev/OVMF.amdsev.fd", True): "carries the verifier",
@@ -113,7 +113,7 @@ def test_notes_say_what_matters_and_never_that_it_is_trusted(default: Built) -> 
 
 
 @pytest.fixture
-def copy(small: Built, tmp_path: Path) -> Path:
+def copy(small: BuildResult, tmp_path: Path) -> Path:
     shutil.copytree(small.folder, tmp_path / "copy")
     return tmp_path / "copy"
 
@@ -126,7 +126,7 @@ DAMAGED = ["sev-snp/launch_digests.parquet", "components/firmware.parquet", "com
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_file_is_never_read(small: Built, copy: Path, name: str) -> None:
+def test_a_damaged_file_is_never_read(small: BuildResult, copy: Path, name: str) -> None:
     (row, *_) = (r for r in rows(small, "sev-snp") if r["vcpu_signature"])
     digest = row["launch_digest"]
     assert isinstance(digest, bytes)
@@ -166,7 +166,7 @@ def test_two_swapped_tables_are_refused(copy: Path) -> None:
         (lambda m: m["files"]["sev-snp/launch_digests.parquet"].update(sha256="0" * 64), VerificationFailed),
     ],
 )
-def test_an_edited_manifest_is_refused(small: Built, copy: Path, change: object, error: type[LdcatError]) -> None:
+def test_an_edited_manifest_is_refused(small: BuildResult, copy: Path, change: object, error: type[LdcatError]) -> None:
     manifest = json.loads((copy / "manifest.json").read_bytes())
     assert callable(change)
     change(manifest)
@@ -195,7 +195,7 @@ def test_a_catalog_of_one_technology_answers_for_the_others(tmp_path: Path) -> N
     assert lookup(catalog, LaunchDigest(bytes(48)), warn=pytest.fail) == ()
 
 
-def test_a_table_of_something_else_is_refused(small: Built, copy: Path) -> None:
+def test_a_table_of_something_else_is_refused(small: BuildResult, copy: Path) -> None:
     """A manifest that agrees with its files says nothing about what is in them."""
     name = "sev/launch_digests.parquet"
     data = (copy / "components/firmware.parquet").read_bytes()

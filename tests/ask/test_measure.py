@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from catalog.ask.measure import MAX_LINE, Request, Workbench
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import CannotLaunch, LdcatError, UnknownName, UsageError
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
@@ -215,7 +215,7 @@ def test_a_name_that_is_another_file_as_well(tmp_path: Path, monkeypatch: pytest
     assert digest(firmware=f"./{SNP['firmware']}") == digest(firmware=str(path))
 
 
-def test_builds_of_a_catalog_and_records_need_no_image(small: Built, tmp_path: Path) -> None:
+def test_builds_of_a_catalog_and_records_need_no_image(small: BuildResult, tmp_path: Path) -> None:
     builds = Catalog.open(small.folder).builds
     request = Request(**{**SNP, "firmware": "whole.fd"})
     from_catalog = Workbench(builds).measure(request).digest

@@ -8,18 +8,18 @@ import duckdb
 import pytest
 
 from catalog.ask.sql import run_query
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import Unreadable, UsageError
 from catalog.store.catalog import Catalog
 from catalog.store.database import write_database
 from tests.support.samples import build, contents, write_spec
 
 
-def ask(built: Built, query: str) -> list[tuple[object, ...]]:
+def ask(built: BuildResult, query: str) -> list[tuple[object, ...]]:
     return list(run_query(Catalog.open(built.folder), query)[1])
 
 
-def test_views_hold_every_row(small: Built) -> None:
+def test_views_hold_every_row(small: BuildResult) -> None:
     total = sum(entry.rows for entry in small.manifest.technologies.values())
     assert ask(small, "SELECT count(*) FROM launch_digests") == [(total,)]
     twin = (
@@ -32,7 +32,7 @@ def test_views_hold_every_row(small: Built) -> None:
     assert ask(small, "SELECT count(*) FROM launchable") == [(9,)]
 
 
-def test_columns_come_with_the_rows(small: Built) -> None:
+def test_columns_come_with_the_rows(small: BuildResult) -> None:
     columns, rows = run_query(Catalog.open(small.folder), "SELECT technology, vcpus FROM configurations LIMIT 2")
     assert columns == ["technology", "vcpus"]
     assert len(list(rows)) == 2
@@ -56,18 +56,18 @@ def test_columns_come_with_the_rows(small: Built) -> None:
         "LOAD httpfs",
     ],
 )
-def test_a_query_reaches_nothing_but_the_catalog(small: Built, tmp_path: Path, query: str) -> None:
+def test_a_query_reaches_nothing_but_the_catalog(small: BuildResult, tmp_path: Path, query: str) -> None:
     with pytest.raises(UsageError, match="query: "):
         ask(small, query.format(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_query_that_fails_in_the_middle(small: Built) -> None:
+def test_a_query_that_fails_in_the_middle(small: BuildResult) -> None:
     with pytest.raises(UsageError, match="query: "):
         ask(small, "SELECT CAST(CASE WHEN i > 5000 THEN 'x' ELSE '1' END AS INT) FROM range(9000) t(i)")
 
 
-def test_a_database_of_views_is_written_on_request(small: Built, tmp_path: Path) -> None:
+def test_a_database_of_views_is_written_on_request(small: BuildResult, tmp_path: Path) -> None:
     before = contents(small.folder)
     path = tmp_path / "it's mine.duckdb"
     write_database(small.manifest, small.folder, path)
@@ -80,7 +80,7 @@ def test_a_database_of_views_is_written_on_request(small: Built, tmp_path: Path)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_database_that_cannot_be_written(small: Built, tmp_path: Path) -> None:
+def test_a_database_that_cannot_be_written(small: BuildResult, tmp_path: Path) -> None:
     with pytest.raises(Unreadable):
         write_database(small.manifest, small.folder, tmp_path / "nowhere" / "x.duckdb")
 
@@ -95,11 +95,11 @@ def test_a_catalog_without_any_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("query", ["\udcff", "SELECT INTERVAL '2000000000 months'"])
-def test_a_query_or_value_that_python_has_no_form_for(small: Built, query: str) -> None:
+def test_a_query_or_value_that_python_has_no_form_for(small: BuildResult, query: str) -> None:
     with pytest.raises(UsageError, match="query: "):
         ask(small, query)
 
 
-def test_an_empty_query(small: Built) -> None:
+def test_an_empty_query(small: BuildResult) -> None:
     with pytest.raises(UsageError, match="empty"):
         ask(small, "")

@@ -60,15 +60,15 @@ def test_a_page_is_what_measure_hashes(data: st.DataObject) -> None:
         path.write_bytes(image)
         ap_request = replace(request, ap=True, firmware=str(path))
         component = FirmwareComponent.from_image(OvmfImage.parse(image))
-        if reason := technology.refuses(component, point):
+        if reason := technology.launch_blocker(component, point):
             with pytest.raises(CannotLaunch, match="cannot launch") as caught:
                 built(ap_request)
             assert reason in str(caught.value)
             return
         ap = built(ap_request)
-    *_, bsp_segment, ap_segment = technology.segments(component, point)
-    assert [update.data for update in bsp_segment.updates] == [built(request).page]
-    assert [update.data for update in ap_segment.updates] == [ap.page]
+    *_, bsp_run, ap_run = technology.update_runs(component, point)
+    assert [update.data for update in bsp_run.updates] == [built(request).page]
+    assert [update.data for update in ap_run.updates] == [ap.page]
     by_number = replace(ap_request, firmware=None, reset_vector=component.reset_vector)
     assert built(by_number) == ap
     for area, vcpus in ((built(request), {"bsp"}), (ap, {"ap", "bsp"})):

@@ -13,9 +13,9 @@ import pytest
 
 from catalog.audit.rebuild import Rebuilt, rebuild
 from catalog.audit.recompute import Difference
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord
-from catalog.launch.native.paths import REFERENCE, Kernels, choose
+from catalog.launch.hashing.backends import REFERENCE, HashBackend, choose
 from catalog.log.log_folder import CHECKPOINT
 from catalog.log.records import RevokeRecord, canonical_json, leaf_of, parse_record
 from catalog.operate.finding import Severity
@@ -31,17 +31,17 @@ from tests.support.logs import NOW, signed
 __all__ = ["fewer", "publisher"]
 
 
-def rebuilt(publisher: Publisher, kernels: Kernels | None = None) -> Rebuilt:
-    chosen, counted = kernels or choose(), list[int]()
+def rebuilt(publisher: Publisher, backend: HashBackend | None = None) -> Rebuilt:
+    chosen, counted = backend or choose(), list[int]()
     with local_engine(2, threads=True) as engine:
         found = rebuild(
-            publisher.log, publisher.checkpoint(), now=NOW + 99, engine=engine, kernels=chosen, progress=counted.append
+            publisher.log, publisher.checkpoint(), now=NOW + 99, engine=engine, backend=chosen, progress=counted.append
         )
     assert sum(counted) == found.rows
     return found
 
 
-def forged(built: Built, folder: Path, changes: dict[str, Callable[[Path], None]]) -> Built:
+def forged(built: BuildResult, folder: Path, changes: dict[str, Callable[[Path], None]]) -> BuildResult:
     """A catalog with some files changed, and a manifest that says so too."""
     shutil.copytree(built.folder, folder)
     text = json.loads((folder / manifest.NAME).read_bytes())
@@ -52,21 +52,21 @@ def forged(built: Built, folder: Path, changes: dict[str, Callable[[Path], None]
             "size": (folder / name).stat().st_size,
         }
     (folder / manifest.NAME).write_text(json.dumps(text))
-    return Built(folder, built.manifest, built.example, 0)
+    return BuildResult(folder, built.manifest, built.example, 0)
 
 
 def errors(found: Rebuilt) -> list[Difference]:
     return [one for one in found.differences if one.severity is Severity.ERROR]
 
 
-@pytest.mark.parametrize("kernels", [None, REFERENCE], ids=["compiled", "python"])
+@pytest.mark.parametrize("backend", [None, REFERENCE], ids=["compiled", "python"])
 def test_an_honest_log_comes_out_the_same(
-    publisher: Publisher, small: Built, fewer: Built, kernels: Kernels | None
+    publisher: Publisher, small: BuildResult, fewer: BuildResult, backend: HashBackend | None
 ) -> None:
     publisher.publish(fewer)
     revoke = RevokeRecord(type="revoke", selector={"vcpus": 2}, severity="revoked", reason="a reason")
     publisher.publish(small, NOW + 1, (revoke,))
-    found = rebuilt(publisher, kernels)
+    found = rebuilt(publisher, backend)
     assert (found.same, found.releases, found.differences) == (True, 2, ())
     assert found.rows == sum(b'"digest"' in leaf for leaf in publisher.leaves())
 
@@ -117,7 +117,7 @@ SNP = "sev-snp/launch_digests.parquet"
 )
 def test_whatever_is_forged_is_found(
     publisher: Publisher,
-    small: Built,
+    small: BuildResult,
     tmp_path: Path,
     name: str,
     change: Callable[[Path], None],
@@ -138,7 +138,7 @@ def test_whatever_is_forged_is_found(
 
 
 def test_a_wrong_digest_that_is_revoked_is_said_and_no_more(
-    publisher: Publisher, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    publisher: Publisher, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("catalog.store.follows.FOLLOWS", FOLLOWS[:-1])  # its index is not made anew
     wrong = forged(small, tmp_path / "forged", {"sev/launch_digests.parquet": one_digest})
@@ -156,7 +156,9 @@ def test_a_wrong_digest_that_is_revoked_is_said_and_no_more(
     ]
 
 
-def test_a_profile_that_is_another_one_here_is_a_warning(publisher: Publisher, small: Built, tmp_path: Path) -> None:
+def test_a_profile_that_is_another_one_here_is_a_warning(
+    publisher: Publisher, small: BuildResult, tmp_path: Path
+) -> None:
     name = f"{manifest.VMM_FOLDER}/qemu-kvm-init2.toml"
     publisher.publish(forged(small, tmp_path / "forged", {name: another_profile}))
     found = rebuilt(publisher)
@@ -166,7 +168,9 @@ def test_a_profile_that_is_another_one_here_is_a_warning(publisher: Publisher, s
     ]
 
 
-def test_releases_that_were_changed_afterwards_are_all_named(publisher: Publisher, small: Built, fewer: Built) -> None:
+def test_releases_that_were_changed_afterwards_are_all_named(
+    publisher: Publisher, small: BuildResult, fewer: BuildResult
+) -> None:
     publisher.publish(fewer)
     publisher.publish(small, NOW + 1)
     rows = sum(b'"digest"' in leaf for leaf in publisher.leaves())
@@ -184,7 +188,7 @@ def test_releases_that_were_changed_afterwards_are_all_named(publisher: Publishe
         assert part in one.what
 
 
-def test_an_entry_that_was_exchanged_is_found(publisher: Publisher, small: Built) -> None:
+def test_an_entry_that_was_exchanged_is_found(publisher: Publisher, small: BuildResult) -> None:
     publisher.publish(small)
     (path,) = publisher.log.root.glob("tile/entries/000.p/*")
     first = parse_record(publisher.leaves()[0])
@@ -230,7 +234,7 @@ def logged(publisher: Publisher, leaves: list[bytes]) -> None:
     ],
 )
 def test_a_row_that_is_not_written_as_what_is_measured_is_found(
-    publisher: Publisher, small: Built, technology: str, changes: dict[str, object]
+    publisher: Publisher, small: BuildResult, technology: str, changes: dict[str, object]
 ) -> None:
     publisher.publish(small)
     *rows, release = publisher.leaves()
@@ -248,7 +252,7 @@ def test_a_row_that_is_not_written_as_what_is_measured_is_found(
     assert "cannot be recomputed" in found[0].what
 
 
-def test_rows_out_of_order_are_no_release(publisher: Publisher, small: Built) -> None:
+def test_rows_out_of_order_are_no_release(publisher: Publisher, small: BuildResult) -> None:
     publisher.publish(small)
     leaves = publisher.leaves()
     leaves[3], leaves[4] = leaves[4], leaves[3]

@@ -17,21 +17,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.build import generation
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, UsageError
 from catalog.files import folder as folder_module
-from catalog.launch.native.paths import REFERENCE, Kernels, choose
-from catalog.spec.cross_product import Progress
+from catalog.launch.hashing.backends import REFERENCE, HashBackend, choose
+from catalog.work.progress import Progress
 from tests.support.samples import ENDLESS, ONE_ROW, SMALL, build, contents, hear_interrupts, write_spec
 
 
-def digest_files(built: Built) -> dict[str, pq.ParquetFile]:
+def digest_files(built: BuildResult) -> dict[str, pq.ParquetFile]:
     return {
         name: pq.ParquetFile(built.folder / name / "launch_digests.parquet") for name in built.manifest.technologies
     }
 
 
-def test_digests_are_fixed_length_and_sorted(small: Built) -> None:
+def test_digests_are_fixed_length_and_sorted(small: BuildResult) -> None:
     for name, file in digest_files(small).items():
         digest = file.schema.column(0)
         assert (digest.name, digest.physical_type) == ("launch_digest", "FIXED_LEN_BYTE_ARRAY")
@@ -43,7 +43,7 @@ def test_digests_are_fixed_length_and_sorted(small: Built) -> None:
         assert len(values) == small.manifest.technologies[name].rows
 
 
-def test_columns_are_keyed_by_component_hashes(small: Built) -> None:
+def test_columns_are_keyed_by_component_hashes(small: BuildResult) -> None:
     rows = digest_files(small)["sev-snp"].read().to_pylist()
     assert list(rows[0]) == [
         *("launch_digest", "technology", "firmware_sha256", "kernel_hashes_sha256", "vmm"),
@@ -56,7 +56,7 @@ def test_columns_are_keyed_by_component_hashes(small: Built) -> None:
         assert all(row[name] is None for name in list(row)[4:])
 
 
-def test_rows_are_unique(small: Built) -> None:
+def test_rows_are_unique(small: BuildResult) -> None:
     for file in digest_files(small).values():
         rows = [tuple(row.values()) for row in file.read().to_pylist()]
         assert len(set(rows)) == len(rows)
@@ -78,7 +78,7 @@ def test_equal_digests_of_different_configurations_are_all_kept(tmp_path: Path) 
     assert [row["vmm"] for row in rows] == ["qemu-amdese-2022", "qemu-kvm-legacy"]
 
 
-def test_the_manifest_names_every_file_as_it_is(small: Built) -> None:
+def test_the_manifest_names_every_file_as_it_is(small: BuildResult) -> None:
     listed = json.loads((small.folder / "manifest.json").read_bytes())["files"]
     found = {str(p.relative_to(small.folder)) for p in small.folder.rglob("*") if p.is_file()}
     assert found == {*listed, "manifest.json"}
@@ -89,7 +89,7 @@ def test_the_manifest_names_every_file_as_it_is(small: Built) -> None:
             assert pq.read_metadata(small.folder / name).num_rows == entry["rows"]
 
 
-def test_nothing_of_this_machine_is_in_a_catalog(small: Built) -> None:
+def test_nothing_of_this_machine_is_in_a_catalog(small: BuildResult) -> None:
     words = [str(small.folder.parent), os.uname().nodename]
     for path in small.folder.rglob("*"):
         if path.is_file():
@@ -97,10 +97,12 @@ def test_nothing_of_this_machine_is_in_a_catalog(small: Built) -> None:
             assert not [word for word in words if len(word) > 3 and word.encode() in data]
 
 
-@pytest.mark.parametrize("kernels", [choose(), REFERENCE])
+@pytest.mark.parametrize("backend", [choose(), REFERENCE])
 @pytest.mark.parametrize("processes", [1, 2, 3])
-def test_building_again_gives_the_same_bytes(small: Built, processes: int, kernels: Kernels, tmp_path: Path) -> None:
-    again = build(small.folder.parent / "spec.toml", tmp_path / "again", processes=processes, kernels=kernels)
+def test_building_again_gives_the_same_bytes(
+    small: BuildResult, processes: int, backend: HashBackend, tmp_path: Path
+) -> None:
+    again = build(small.folder.parent / "spec.toml", tmp_path / "again", processes=processes, backend=backend)
     assert contents(again.folder) == contents(small.folder)
 
 
@@ -211,7 +213,7 @@ def test_a_crash_between_the_two_renames_is_made_good(inputs: Path, tmp_path: Pa
     before = contents(folder)
     folder.rename(tmp_path / ".catalog.ldcat-previous")
     with pytest.raises(LdcatError):
-        build(inputs / "spec.toml", folder, begin=_refuse)
+        build(inputs / "spec.toml", folder, start_progress=_refuse)
     assert contents(folder) == before
 
 
@@ -254,7 +256,7 @@ def test_two_builds_into_one_folder(inputs: Path, tmp_path: Path) -> None:
             build(spec, tmp_path / "catalog")
         return lambda _: None
 
-    build(spec, tmp_path / "catalog", begin=second)
+    build(spec, tmp_path / "catalog", start_progress=second)
     assert (tmp_path / "catalog" / "manifest.json").is_file()
 
 
@@ -267,7 +269,7 @@ def test_a_worker_that_dies_is_an_error(tmp_path: Path) -> None:
         return lambda _: None
 
     with pytest.raises(LdcatError, match="a worker process died"):
-        build(None, tmp_path / "catalog", processes=2, kernels=REFERENCE, begin=kill)
+        build(None, tmp_path / "catalog", processes=2, backend=REFERENCE, start_progress=kill)
     assert killers[0].wait() == 0
     assert not (tmp_path / "catalog").exists()
 
@@ -309,20 +311,20 @@ def test_rows_that_were_on_the_disk_go_to_other_processes_too(tmp_path: Path, mo
         'name = "many"\nfirmware = { builds = ["sid/ovmf-amdsev/OVMF.amdsev.fd"] }\n[technologies.sev-snp]\n'
         'vmm = ["qemu-kvm-init2"]\nvcpu_signatures = ["EPYC"]\nsev_features = [1, 5, 9]\nvcpus = ["1-1000"]\n',
     )
-    made = [build(spec, tmp_path / name, processes=2, kernels=choose(name)) for name in ("python", "portable")]
+    made = [build(spec, tmp_path / name, processes=2, backend=choose(name)) for name in ("python", "portable")]
     assert contents(made[0].folder) == contents(made[1].folder)
 
 
-@pytest.mark.parametrize("kernels", ["", "python"])
+@pytest.mark.parametrize("backend", ["", "python"])
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_build_that_is_killed_leaves_no_half_catalog(
-    by: signal.Signals, kernels: str, inputs: Path, tmp_path: Path
+    by: signal.Signals, backend: str, inputs: Path, tmp_path: Path
 ) -> None:
     spec = write_spec(tmp_path, ENDLESS, "endless.toml")
     folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
     before = contents(folder)
     command = [sys.executable, "-m", "catalog", "build", str(spec), "--out", str(folder), "-q", "--processes", "2"]
-    environment = {**os.environ, "LDCAT_KERNELS": kernels}
+    environment = {**os.environ, "LDCAT_HASH_BACKEND": backend}
     chance = random.Random(by.value)
     for _ in range(3):
         process = subprocess.Popen(
@@ -349,7 +351,7 @@ def test_a_build_that_is_killed_leaves_no_half_catalog(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_the_default_catalog(default: Built) -> None:
+def test_the_default_catalog(default: BuildResult) -> None:
     assert sum(entry.rows for entry in default.manifest.technologies.values()) >= 150_000
     assert set(default.manifest.technologies) == {"sev", "sev-es", "sev-snp"}
     assert default.example is not None

@@ -11,8 +11,8 @@ import pytest
 
 from catalog import __version__
 from catalog.build import generation, measuring
-from catalog.build.builder import Built
-from catalog.launch.native.paths import Kernels
+from catalog.build.builder import BuildResult
+from catalog.launch.hashing.backends import HashBackend
 from catalog.spec.cross_product import Family
 from catalog.state.receipts import Receipts
 from catalog.store import row_records
@@ -21,7 +21,7 @@ from tests.support.samples import SMALL, build, contents, receipts_of, write_spe
 WITHOUT_BARE = SMALL.replace('["whole.fd", "twin.fd", "bare.fd"]', '["whole.fd"]')
 OTHER_COUNTS = SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1-2"]', 1)  # under SEV-ES
 
-Hash = Callable[[Sequence[Family], Sequence[int], Kernels], list[row_records.Batch]]
+Hash = Callable[[Sequence[Family], Sequence[int], HashBackend], list[row_records.Batch]]
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Family]:
     seen: list[Family] = []
     whole: Hash = measuring.measure_families
 
-    def watched(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> list[row_records.Batch]:
+    def watched(families: Sequence[Family], numbers: Sequence[int], backend: HashBackend) -> list[row_records.Batch]:
         seen.extend(families)
-        return whole(families, numbers, kernels)
+        return whole(families, numbers, backend)
 
     monkeypatch.setattr(generation, "measure_families", watched)
     return seen
@@ -41,7 +41,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Family]:
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("rows_per_part", [1 << 21, 8])
 def test_only_a_new_build_is_hashed(
-    inputs: Path, tmp_path: Path, small: Built, hashed: list[Family], compiled: bool, rows_per_part: int
+    inputs: Path, tmp_path: Path, small: BuildResult, hashed: list[Family], compiled: bool, rows_per_part: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generation, "ROWS_PER_PART", rows_per_part)
@@ -58,7 +58,9 @@ def test_only_a_new_build_is_hashed(
     assert contents(folder) == contents(fresh.folder)
 
 
-def test_a_family_with_other_counts_is_hashed(inputs: Path, tmp_path: Path, small: Built, hashed: list[Family]) -> None:
+def test_a_family_with_other_counts_is_hashed(
+    inputs: Path, tmp_path: Path, small: BuildResult, hashed: list[Family]
+) -> None:
     folder = build(write_spec(inputs, OTHER_COUNTS), tmp_path / "catalog").folder
     hashed.clear()
     build(write_spec(inputs, SMALL), folder)
@@ -117,7 +119,7 @@ def damage(name: str, at: int) -> Callable[[Path], None]:
     ],
 )
 def test_a_catalog_that_cannot_be_used_is_not(
-    inputs: Path, tmp_path: Path, small: Built, change: Callable[[Path], None]
+    inputs: Path, tmp_path: Path, small: BuildResult, change: Callable[[Path], None]
 ) -> None:
     folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
     change(folder)
@@ -127,12 +129,12 @@ def test_a_catalog_that_cannot_be_used_is_not(
 
 
 def test_digests_that_are_not_those_of_this_program_are_not_built_on(
-    inputs: Path, tmp_path: Path, small: Built, monkeypatch: pytest.MonkeyPatch
+    inputs: Path, tmp_path: Path, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole: Hash = measuring.measure_families
 
-    def wrong(families: Sequence[Family], numbers: Sequence[int], kernels: Kernels) -> list[row_records.Batch]:
-        made = whole(families, numbers, kernels)
+    def wrong(families: Sequence[Family], numbers: Sequence[int], backend: HashBackend) -> list[row_records.Batch]:
+        made = whole(families, numbers, backend)
         return [row_records.Batch(bytes(byte ^ 1 for byte in b.digests), b.digest_size, b.families) for b in made]
 
     with monkeypatch.context() as patch:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.audit.audit import RULES
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.log.records import RevokeRecord
 from catalog.store import manifest
 from tests.audit.test_rebuild import another_column, another_profile, one_digest, without_rows
@@ -72,7 +72,7 @@ def longer(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b" ")
 
 
-def test_what_is_right_has_no_findings(run: Run, small: Built, place: Place, tmp_path: Path) -> None:
+def test_what_is_right_has_no_findings(run: Run, small: BuildResult, place: Place, tmp_path: Path) -> None:
     assert audit(run, small.folder) == (0, [])
     assert run("audit", str(small.folder))[:2] == (0, "every claim holds\n")
     (tmp_path / "own.fd").write_bytes(whole_image())
@@ -90,7 +90,7 @@ def test_what_is_right_has_no_findings(run: Run, small: Built, place: Place, tmp
     )
 
 
-def test_a_flipped_bit_in_each_file_names_it(run: Run, small: Built, tmp_path: Path) -> None:
+def test_a_flipped_bit_in_each_file_names_it(run: Run, small: BuildResult, tmp_path: Path) -> None:
     for name in small.manifest.files:
         copy = tmp_path / "copy"
         shutil.copytree(small.folder, copy)
@@ -120,7 +120,7 @@ def test_a_flipped_bit_in_each_file_names_it(run: Run, small: Built, tmp_path: P
     ],
 )
 def test_a_forgery_under_a_manifest_of_its_own(
-    run: Run, small: Built, tmp_path: Path, damages: dict[str, Damage], rules: set[str]
+    run: Run, small: BuildResult, tmp_path: Path, damages: dict[str, Damage], rules: set[str]
 ) -> None:
     changed(small, tmp_path / "copy", damages)
     code, found = audit(run, tmp_path / "copy")
@@ -130,7 +130,7 @@ def test_a_forgery_under_a_manifest_of_its_own(
         assert one["claim"] == RULES[one["rule"]]
 
 
-def test_what_is_beside_the_files(run: Run, small: Built, tmp_path: Path) -> None:
+def test_what_is_beside_the_files(run: Run, small: BuildResult, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(small.folder, copy)
     names = [manifest.FIRMWARE, manifest.KERNEL_HASHES]
@@ -182,7 +182,7 @@ def test_damage_of_a_log(run: Run, place: Place, tmp_path: Path) -> None:
 
 
 def test_a_log_that_was_rolled_back_or_forked_and_a_row_that_is_no_leaf(
-    run: Run, place: Place, small: Built, tmp_path: Path
+    run: Run, place: Place, small: BuildResult, tmp_path: Path
 ) -> None:
     before = tmp_path / "before"
     shutil.copytree(place.log, before)
@@ -212,7 +212,7 @@ def test_what_is_no_error_leaves_every_claim(run: Run, place: Place) -> None:
     assert (code, "claimed:" in notes, notes.endswith("\nevery claim holds\n")) == (0, False, True)
 
 
-def test_for_those_who_review_software(run: Run, small: Built, tmp_path: Path) -> None:
+def test_for_those_who_review_software(run: Run, small: BuildResult, tmp_path: Path) -> None:
     changed(small, tmp_path / "copy", {SNP: one_digest})
     code, out, _ = run("audit", str(tmp_path / "copy"), "-f", "sarif")
     (made,) = json.loads(out)["runs"]

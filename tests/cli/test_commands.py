@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.abi import sha256
-from catalog.build.builder import Built
-from catalog.launch.native.paths import choose
+from catalog.build.builder import BuildResult
+from catalog.launch.hashing.backends import choose
 from tests.cli.test_errors import AMDSEV, SNP, Run, run
 from tests.support.samples import SMALL, whole_image, write_spec
 
@@ -20,7 +20,7 @@ __all__ = ["run"]
 
 
 @pytest.fixture
-def digest(small: Built) -> str:
+def digest(small: BuildResult) -> str:
     """A SEV-SNP digest of the small catalog, with kernel hashes."""
     table = pq.read_table(small.folder / "sev-snp/launch_digests.parquet").to_pylist()
     found: str = next(row["launch_digest"] for row in table if row["kernel_hashes_sha256"]).hex()
@@ -32,13 +32,14 @@ def test_version(run: Run) -> None:
     assert run("--version") == (0, expected, "")
 
 
-def test_the_kernels_can_be_chosen(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("LDCAT_KERNELS", "python")
+@pytest.mark.parametrize("name", ["LDCAT_HASH_BACKEND", "LDCAT_KERNELS"])
+def test_the_hash_backend_can_be_chosen(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    monkeypatch.setenv(name, "python")
     assert "SHA-256 chains: python, SHA-384 chains: python" in run("--version")[1]
-    monkeypatch.setenv("LDCAT_KERNELS", "abacus")
+    monkeypatch.setenv(name, "abacus")
     code, out, err = run("build", "--out", str(tmp_path / "catalog"))
     assert (code, out) == (2, "")
-    assert err.startswith("ldcat: error: no kernel has a path 'abacus' on this machine\nldcat: hint: one of: ")
+    assert err.startswith("ldcat: error: there is no hash backend 'abacus' on this machine\nldcat: hint: one of: ")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.publish.publish import publish
@@ -28,12 +28,12 @@ __all__ = ["place", "run"]
 
 
 @pytest.fixture
-def wider(tmp_path: Path) -> Built:
+def wider(tmp_path: Path) -> BuildResult:
     """With four vCPUs under SEV-ES, too."""
     return made(tmp_path / "wider", SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1-4"]', 1))
 
 
-def test_for_people_and_for_programs(run: Run, small: Built, wider: Built) -> None:
+def test_for_people_and_for_programs(run: Run, small: BuildResult, wider: BuildResult) -> None:
     arguments = ("diff", str(small.folder), str(wider.folder))
     code, out, err = run(*arguments)
     assert (code, err) == (1, "")
@@ -61,7 +61,7 @@ def test_for_people_and_for_programs(run: Run, small: Built, wider: Built) -> No
     assert (code, "no catalog at" in err) == (5, True)
 
 
-def test_releases_of_one_log(run: Run, place: Place, small: Built) -> None:
+def test_releases_of_one_log(run: Run, place: Place, small: BuildResult) -> None:
     before = place.log.with_name("before")
     shutil.copytree(place.log, before)
     place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="deprecated", reason="r"))
@@ -100,7 +100,7 @@ def test_releases_of_one_log(run: Run, place: Place, small: Built) -> None:
     assert "nothing to verify" in run("diff", str(small.folder), str(small.folder), *trust)[2]
 
 
-def test_a_fork_is_no_difference(run: Run, place: Place, small: Built, tmp_path: Path) -> None:
+def test_a_fork_is_no_difference(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     other = place.log.with_name("other")
     shutil.copytree(place.log, other)
     place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="deprecated", reason="r"))
@@ -143,7 +143,7 @@ def test_the_trust_note_that_the_publisher_stands_by(run: Run, place: Place) -> 
     assert "  ~ trust note: none is now version 1" in out.splitlines()
 
 
-def test_what_is_revoked_when_it_comes(run: Run, place: Place, wider: Built) -> None:
+def test_what_is_revoked_when_it_comes(run: Run, place: Place, wider: BuildResult) -> None:
     """A selector takes rows that are published later, too."""
     place.publish(RevokeRecord(type="revoke", selector={"technology": "sev-es"}, severity="revoked", reason="r"))
     after = Place(place.log.parent, wider, place.now)

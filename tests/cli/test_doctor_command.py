@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.log.log_folder import LogFolder
 from catalog.net import http_client
 from catalog.publish.publish import publish
@@ -41,7 +41,7 @@ Serve = Callable[[BaseHTTPRequestHandler, Path], None]
 
 
 @pytest.fixture(scope="module")
-def healthy(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def healthy(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a log, the state of the machine that published it, and a trust note; not to be changed."""
     folder, now = tmp_path_factory.mktemp("healthy"), int(time.time())
     keys = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from catalog import errors
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.cli import main
 from catalog.errors import LdcatError
 
@@ -23,7 +23,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], small: Built, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(capsys: pytest.CaptureFixture[str], small: BuildResult, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run one command line on the small catalog; gives exit code, stdout and stderr."""
     monkeypatch.setenv("LDCAT_CATALOG", str(small.folder))
 
@@ -101,7 +101,7 @@ def test_bad_input_is_one_line_and_the_right_code(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_catalog_that_was_changed(run: Run, small: Built, tmp_path: Path) -> None:
+def test_a_catalog_that_was_changed(run: Run, small: BuildResult, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes((small.folder / "manifest.json").read_bytes())
     (tmp_path / "sev-snp").mkdir()
     (tmp_path / "sev-snp/launch_digests.parquet").write_bytes(b"PAR1")

@@ -16,7 +16,7 @@ import pytest
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.explain.baseline import MAX_FILES
 from tests.cli.test_errors import AMDSEV, NOWHERE, SNP, Run, run
 from tests.support.attestation_builder import report_bytes
@@ -75,12 +75,12 @@ def test_the_answer_is_an_expectation_again(run: Run, launched: str) -> None:
     assert "  = nothing differs from the expectation\n" in out
 
 
-def test_a_digest_of_the_catalog(run: Run, small: Built) -> None:
+def test_a_digest_of_the_catalog(run: Run, small: BuildResult) -> None:
     digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py().hex()
     assert "  = nothing differs from the catalog\n" in run("explain", digest)[1]
 
 
-def test_several_configurations_are_said(run: Run, small: Built) -> None:
+def test_several_configurations_are_said(run: Run, small: BuildResult) -> None:
     rows = pq.read_table(small.folder / "sev/launch_digests.parquet").to_pylist()
     twice = next(row["launch_digest"] for row in rows if row["kernel_hashes_sha256"] is None)
     measured = run("explain", twice.hex(), "-f", "json")[1]
@@ -168,7 +168,7 @@ def test_what_cannot_be(run: Run, arguments: tuple[str, ...], code: int, part: s
     assert "internal error" not in err
 
 
-def test_a_damaged_catalog_explains_nothing(run: Run, small: Built, tmp_path: Path) -> None:
+def test_a_damaged_catalog_explains_nothing(run: Run, small: BuildResult, tmp_path: Path) -> None:
     shutil.copytree(small.folder, tmp_path / "copy")
     index = tmp_path / "copy/sev-snp/launch_digests.index"
     index.write_bytes(index.read_bytes()[:-1] + b"x")
@@ -185,7 +185,7 @@ def test_too_many_files(run: Run, tmp_path: Path) -> None:
     assert "1001 files are more than 1000" in err
 
 
-def test_the_tik_is_nowhere_to_be_seen(small: Built, blob: str, tik: str) -> None:
+def test_the_tik_is_nowhere_to_be_seen(small: BuildResult, blob: str, tik: str) -> None:
     shown = b""
     for arguments in ([], ["-f", "json"], ["--expect", BELIEVED], ["--budget", "1"], ["--expect", "{"]):
         command = [sys.executable, "-m", "catalog", "explain", blob, "--tik", tik, *SAID, *arguments]

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from catalog.audit.audit_rows import InputsSeen
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from tests.cli.test_errors import Run, run
 
 __all__ = ["run"]
@@ -38,7 +38,9 @@ def ended(folder: Path, room: int, *arguments: str, unbuffered: bool = False) ->
 
 
 @pytest.mark.parametrize("command", [("audit",), ("diff", "")])
-def test_a_disk_that_is_full_is_said_with_its_folder(small: Built, tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_a_disk_that_is_full_is_said_with_its_folder(
+    small: BuildResult, tmp_path: Path, command: tuple[str, ...]
+) -> None:
     code, out, said = ended(tmp_path, 5000, command[0], *[str(small.folder)] * len(command))
     assert (code, out) == (5, ""), said
     error, hint = said.splitlines()
@@ -50,7 +52,7 @@ def test_a_disk_that_is_full_is_said_with_its_folder(small: Built, tmp_path: Pat
 
 @pytest.mark.parametrize("failure", [duckdb.IOException, duckdb.TransactionException, duckdb.FatalException])
 def test_a_disk_that_breaks_is_no_defect_of_ldcat(
-    run: Run, small: Built, monkeypatch: pytest.MonkeyPatch, failure: type[duckdb.Error]
+    run: Run, small: BuildResult, monkeypatch: pytest.MonkeyPatch, failure: type[duckdb.Error]
 ) -> None:
     def broken(*_: object) -> None:
         raise failure('IO Error: Could not write file "x": Input/output error\nand more')
@@ -65,7 +67,7 @@ def test_a_disk_that_breaks_is_no_defect_of_ldcat(
 @pytest.mark.parametrize(
     "room", [1 << 10, 1 << 12, 10_000, 12_289, 1 << 14, 20_000, 1 << 15, 1 << 16, 1 << 18, 1 << 20]
 )
-def test_a_database_is_whole_or_an_error(small: Built, tmp_path: Path, room: int) -> None:
+def test_a_database_is_whole_or_an_error(small: BuildResult, tmp_path: Path, room: int) -> None:
     """DuckDB says nothing of what fails while a database is closed."""
     path = tmp_path / "views.duckdb"
     code, _, said = ended(tmp_path, room, "sql", "--catalog", str(small.folder), "--database", str(path))
@@ -81,7 +83,7 @@ def test_a_database_is_whole_or_an_error(small: Built, tmp_path: Path, room: int
 @pytest.mark.parametrize("unbuffered", [False, True])
 @pytest.mark.parametrize("more", [(), ("--format", "json")])
 def test_what_is_printed_is_whole_or_an_error(
-    small: Built, tmp_path: Path, more: tuple[str, ...], unbuffered: bool
+    small: BuildResult, tmp_path: Path, more: tuple[str, ...], unbuffered: bool
 ) -> None:
     """The system writes what it has room for, and says nothing: where Python does not buffer it goes on as if that
     were all.

@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.fast.match_text import printable
 from catalog.fast.plain_lookup import plain_lookup
 from catalog.log import records
@@ -155,7 +155,7 @@ def check(output: str, out: str, err: str, terminal: bool) -> list[Any]:
 
 @pytest.mark.parametrize("query", queries(), ids=lambda query: f"{query[0]} {query[1][:20]!a}")
 def test_text_of_a_catalog_is_data_in_every_output(
-    run: Run, small: Built, lies: Path, home: Path, terminal: bool, query: tuple[str, ...]
+    run: Run, small: BuildResult, lies: Path, home: Path, terminal: bool, query: tuple[str, ...]
 ) -> None:
     """Each of these shows the hostile text in some form."""
     known = {"catalog": str(lies), "digest": digest_in(lies), "small": str(small.folder), "html": str(home / "page")}
@@ -266,7 +266,7 @@ class Read(HTMLParser):
 
 
 def test_text_of_a_release_is_data_in_every_page_and_picture(
-    run: Run, small: Built, lying: LyingPlace, home: Path
+    run: Run, small: BuildResult, lying: LyingPlace, home: Path
 ) -> None:
     trust, pages = ("--trust", str(lying.trust)), home / "site"
     assert run("site", str(lying.log), "-o", str(pages), *trust, "-q")[0] == 0

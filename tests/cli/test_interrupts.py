@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from tests.cli.test_errors import AMDSEV
 from tests.support.samples import ENDLESS, ONE_ROW, hear_interrupts, write_spec
 
@@ -68,7 +68,7 @@ def checked(call: int | str, script: str, *arguments: str) -> None:
 
 
 @pytest.mark.parametrize("script", ["bin/ldcat", "catalog/__main__.py"])
-def test_an_interrupt_of_a_plain_lookup_is_one_line(small: Built, script: str) -> None:
+def test_an_interrupt_of_a_plain_lookup_is_one_line(small: BuildResult, script: str) -> None:
     arguments = ("lookup", str(small.example), "--catalog", str(small.folder), "--quiet")
     total = calls_of(script, *arguments)
     assert total > 500
@@ -77,7 +77,7 @@ def test_an_interrupt_of_a_plain_lookup_is_one_line(small: Built, script: str) -
     checked("exit", script, *arguments)
 
 
-def test_an_interrupt_of_any_other_command_is_one_line(small: Built) -> None:
+def test_an_interrupt_of_any_other_command_is_one_line(small: BuildResult) -> None:
     commands = (
         ("lookup", str(small.example), "--catalog", str(small.folder), "--format", "json", "--quiet"),
         ("measure", AMDSEV, "-t", "sev"),
@@ -130,7 +130,7 @@ def test_an_interrupt_while_workers_start_is_one_line(tmp_path: Path, call: int)
         env={
             **os.environ,
             "PYTHONPATH": f"{tmp_path / 'site'}:{ROOT}",
-            "LDCAT_KERNELS": "python",
+            "LDCAT_HASH_BACKEND": "python",
             "LDCAT_TEST_CALL": str(call),
         },
         capture_output=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.fast.plain_lookup import plain_lookup
 from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord
@@ -38,7 +38,9 @@ def exchanged(path: Path, kept: Path) -> None:
         "tile",
     ],
 )
-def test_a_lookup_follows_no_link_in_a_log(run: Run, place: Place, small: Built, tmp_path: Path, name: str) -> None:
+def test_a_lookup_follows_no_link_in_a_log(
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, name: str
+) -> None:
     asked = (digest_of(small), "--catalog", str(place.log), "--trust", str(place.trust))
     assert run("lookup", *asked)[0] == 0
     assert plain_lookup(list(asked)) is not None
@@ -52,7 +54,9 @@ def test_a_lookup_follows_no_link_in_a_log(run: Run, place: Place, small: Built,
 
 
 @pytest.mark.parametrize("name", ["components/names", "sev-snp/launch_digests.index"])
-def test_an_index_that_is_a_link_is_not_used(run: Run, place: Place, small: Built, tmp_path: Path, name: str) -> None:
+def test_an_index_that_is_a_link_is_not_used(
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, name: str
+) -> None:
     """Not even before it was checked, when nothing is read in its place."""
     path = place.log / "releases/1" / name
     asked = (digest_of(small), "--catalog", str(place.log), "--trust", str(place.trust))
@@ -69,7 +73,7 @@ def test_an_index_that_is_a_link_is_not_used(run: Run, place: Place, small: Buil
     assert f"so the Parquet files are read: {path}: {FOLLOWED}" in err
 
 
-def test_the_folder_that_is_named_may_be_a_link(run: Run, place: Place, small: Built, tmp_path: Path) -> None:
+def test_the_folder_that_is_named_may_be_a_link(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     (tmp_path / "named").symlink_to(place.log)
     for folder in ("named", "named/releases/1", "named/releases/1/"):
         code, _, err = run("lookup", digest_of(small), "--catalog", str(tmp_path / folder), "--trust", str(place.trust))
@@ -90,7 +94,7 @@ def test_audit_and_doctor_name_each_link(run: Run, place: Place, tmp_path: Path,
     assert (code, found) == (1, [("error", name)])
 
 
-def test_audit_names_a_link_in_a_catalog_of_ones_own(run: Run, small: Built, tmp_path: Path) -> None:
+def test_audit_names_a_link_in_a_catalog_of_ones_own(run: Run, small: BuildResult, tmp_path: Path) -> None:
     shutil.copytree(small.folder, tmp_path / "copy")
     (tmp_path / "copy/more").symlink_to("manifest.json")
     code, out, _ = run("audit", str(tmp_path / "copy"), "-q", "--format", "json")
@@ -125,7 +129,7 @@ def test_a_site_is_not_written_through_a_link(run: Run, place: Place, tmp_path: 
     assert f"{site}/releases {FOLLOWED}" in err
 
 
-def test_the_database_is_not_written_through_a_link(run: Run, small: Built, tmp_path: Path) -> None:
+def test_the_database_is_not_written_through_a_link(run: Run, small: BuildResult, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     for name in ("x.duckdb", ".x.duckdb.partial"):
         (tmp_path / name).symlink_to(outside)
@@ -138,7 +142,7 @@ def test_the_database_is_not_written_through_a_link(run: Run, small: Built, tmp_
 
 
 def test_what_a_crash_left_is_said_and_removed_by_the_next_publish(
-    run: Run, place: Place, small: Built, tmp_path: Path
+    run: Run, place: Place, small: BuildResult, tmp_path: Path
 ) -> None:
     names = [".ldcat-0123456789abcdef.partial", "tile/0/.000.partial", "releases/2/components/names"]
     for name in names:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from tests.cli.test_errors import Run, run
 from tests.support.attestation_builder import certificate_table, chain, report_bytes, signed
 
@@ -58,7 +58,7 @@ def root(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def report(small: Built, tmp_path: Path) -> str:
+def report(small: BuildResult, tmp_path: Path) -> str:
     """A signed report of a row of the small catalog."""
     digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py()
     path = tmp_path / "report.bin"
@@ -74,7 +74,7 @@ def tik(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def blob(small: Built) -> str:
+def blob(small: BuildResult) -> str:
     """A launch measurement of a SEV row, as QEMU gives it."""
     digest = pq.read_table(small.folder / "sev/launch_digests.parquet")["launch_digest"][0].as_py()
     measurement = launch_measurement(TIK, MeasureContext(1, 40, 55, 1, NONCE), LaunchDigest(digest))
@@ -183,7 +183,7 @@ def test_certificates_of_the_environment_are_for_reports(
     assert run("lookup", "00" * 32, "-f", "json")[0] == 1
 
 
-def test_notes_are_said_in_every_format(run: Run, small: Built, tmp_path: Path) -> None:
+def test_notes_are_said_in_every_format(run: Run, small: BuildResult, tmp_path: Path) -> None:
     digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py()
     path = tmp_path / "debug.bin"
     path.write_bytes(report_bytes(measurement=digest, policy=0xB0000))
@@ -245,7 +245,7 @@ def test_what_cannot_be(
     assert "Traceback" not in err
 
 
-def test_the_tik_is_nowhere_to_be_seen(small: Built, blob: str, tik: str, tmp_path: Path) -> None:
+def test_the_tik_is_nowhere_to_be_seen(small: BuildResult, blob: str, tik: str, tmp_path: Path) -> None:
     """Whatever is asked and whatever goes wrong: not on stdout, not on stderr, not in the arguments of a process."""
     other = tmp_path / "short.bin"
     other.write_bytes(TIK[:15])

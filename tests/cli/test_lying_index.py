@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from catalog import Release
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import VerificationFailed
 from catalog.fast.index import NONE
 from catalog.fast.plain_lookup import plain_lookup
@@ -58,7 +58,7 @@ Lie = Callable[[dict[str, Change]], Place]
 
 
 @pytest.fixture
-def lied(place: Place, small: Built, tmp_path: Path) -> Lie:
+def lied(place: Place, small: BuildResult, tmp_path: Path) -> Lie:
     """A log whose publisher signed a lie, and the trust note of it."""
 
     def published(changes: dict[str, Change]) -> Place:
@@ -70,7 +70,7 @@ def lied(place: Place, small: Built, tmp_path: Path) -> Lie:
 
 @pytest.mark.parametrize("changes", [*LIES.values(), *HIDDEN.values()], ids=[*LIES, *HIDDEN])
 def test_no_lookup_of_a_release_shows_what_its_row_does_not_have(
-    run: Run, lied: Lie, small: Built, changes: dict[str, Change], tmp_path: Path
+    run: Run, lied: Lie, small: BuildResult, changes: dict[str, Change], tmp_path: Path
 ) -> None:
     """In none of its forms, and not the second time either."""
     found, digest = lied(changes), with_kernel(small)
@@ -106,7 +106,7 @@ def test_nothing_is_served_that_its_row_does_not_have(
 
 @pytest.mark.parametrize("changes", LIES.values(), ids=LIES)
 def test_a_lookup_at_a_host_shows_what_the_row_has(
-    run: Run, lied: Lie, small: Built, host: Host, changes: dict[str, Change]
+    run: Run, lied: Lie, small: BuildResult, host: Host, changes: dict[str, Change]
 ) -> None:
     found, digest = lied(changes), with_kernel(small)
     right = json.loads(run("lookup", digest, "--catalog", str(small.folder), "-f", "json")[1])["matches"]
@@ -122,7 +122,7 @@ def test_a_lookup_at_a_host_shows_what_the_row_has(
 
 @pytest.mark.parametrize("changes", LIES.values(), ids=LIES)
 def test_no_revocation_is_evaded_by_an_index(
-    run: Run, lied: Lie, small: Built, host: Host, changes: dict[str, Change]
+    run: Run, lied: Lie, small: BuildResult, host: Host, changes: dict[str, Change]
 ) -> None:
     """Of a kernel, by its table, and of a firmware."""
     found, digest = lied(changes), with_kernel(small)
@@ -140,7 +140,7 @@ def test_no_revocation_is_evaded_by_an_index(
     assert (code, "revoked by its publisher: a leak" in out) == (7, True)
 
 
-def test_a_manifest_in_which_lines_say_something_else_is_refused(small: Built, tmp_path: Path) -> None:
+def test_a_manifest_in_which_lines_say_something_else_is_refused(small: BuildResult, tmp_path: Path) -> None:
     """Of two entries the fast path would read the first, and whoever parses JSON the second."""
     fake = lying(small, tmp_path / "twice", {})
     path = fake.folder / manifest.NAME
@@ -154,7 +154,7 @@ def test_a_manifest_in_which_lines_say_something_else_is_refused(small: Built, t
 
 
 def test_an_index_is_checked_once_for_each_manifest(
-    run: Run, place: Place, small: Built, monkeypatch: pytest.MonkeyPatch
+    run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest, sha256 = with_kernel(small), Catalog.open(small.folder).manifest_sha256
     assert run("lookup", digest, *place.asked())[0] == 0
@@ -172,7 +172,7 @@ def test_an_index_is_checked_once_for_each_manifest(
     assert run("lookup", digest, *place.asked())[0] in (0, 7)
 
 
-def test_nobody_signs_the_index_of_others_that_lies(run: Run, small: Built, tmp_path: Path, place: Place) -> None:
+def test_nobody_signs_the_index_of_others_that_lies(run: Run, small: BuildResult, tmp_path: Path, place: Place) -> None:
     lying(small, tmp_path / "fake", LIES["another kernel"])
     key = tmp_path / "key"
     assert run("keygen", "example.com/other", "-o", str(key))[0] == 0

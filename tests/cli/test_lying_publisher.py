@@ -13,7 +13,7 @@ import pytest
 from msgspec import UNSET
 
 from catalog.abi.digest import LaunchDigest
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import UsageError
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.log_reader import LogReader
@@ -101,7 +101,7 @@ def tools(run: Run, place: Place, digest: str, tmp_path: Path, *, cosigns: bool 
 
 @pytest.mark.parametrize("lie", LIES)
 def test_a_false_release_record_is_refused_by_every_tool(
-    run: Run, revoked: Place, small: Built, tmp_path: Path, lie: str
+    run: Run, revoked: Place, small: BuildResult, tmp_path: Path, lie: str
 ) -> None:
     log = LogFolder(revoked.log)
     record = LIES[lie](next_record(log, revoked.now + 1))
@@ -115,7 +115,7 @@ def test_a_false_release_record_is_refused_by_every_tool(
 @pytest.mark.parametrize("lie", LISTS)
 @pytest.mark.parametrize("committed", [True, False], ids=["committed", "not committed"])
 def test_a_revocation_that_is_in_the_log_cannot_be_hidden(
-    run: Run, revoked: Place, small: Built, tmp_path: Path, lie: str, committed: bool
+    run: Run, revoked: Place, small: BuildResult, tmp_path: Path, lie: str, committed: bool
 ) -> None:
     """committed: the release record commits to the false list; else to the true one, and names the false one."""
     log, listed = LogFolder(revoked.log), LISTS[lie]
@@ -129,7 +129,7 @@ def test_a_revocation_that_is_in_the_log_cannot_be_hidden(
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_revocation_cannot_be_hidden_behind_the_number_of_another_release(
-    run: Run, revoked: Place, small: Built, tmp_path: Path, number: int
+    run: Run, revoked: Place, small: BuildResult, tmp_path: Path, number: int
 ) -> None:
     """All that the record says of the log before it follows, if releases in between are passed over."""
     log = LogFolder(revoked.log)
@@ -148,7 +148,9 @@ def test_a_revocation_cannot_be_hidden_behind_the_number_of_another_release(
     assert (log.root / "releases/3/revocations.json").read_bytes() != b"[]"  # what was published stays
 
 
-def test_a_revocation_among_rows_counts_for_nothing(run: Run, revoked: Place, small: Built, tmp_path: Path) -> None:
+def test_a_revocation_among_rows_counts_for_nothing(
+    run: Run, revoked: Place, small: BuildResult, tmp_path: Path
+) -> None:
     """Else whoever reads releases from their ends would see others than who reads every leaf, for good."""
     log = LogFolder(revoked.log)
     row = next(leaf for leaf in leaves_of(log) if b'"type":"digest"' in leaf)
@@ -163,7 +165,7 @@ def test_a_revocation_among_rows_counts_for_nothing(run: Run, revoked: Place, sm
 
 @pytest.mark.parametrize("ahead", [3600, 7200, 40_000])
 def test_a_time_ahead_makes_no_later_release_false(
-    run: Run, revoked: Place, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
+    run: Run, revoked: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
 ) -> None:
     """Neither at once, nor when that time comes."""
     log, now = LogFolder(revoked.log), revoked.now + 1
@@ -181,7 +183,7 @@ def test_a_time_ahead_makes_no_later_release_false(
 
 
 def test_what_was_seen_counts_without_what_was_kept_of_it(
-    run: Run, revoked: Place, small: Built, tmp_path: Path
+    run: Run, revoked: Place, small: BuildResult, tmp_path: Path
 ) -> None:
     """As ldcat 0.1.0 leaves it: the checkpoint alone."""
     log, digest = LogFolder(revoked.log), digest_of(small)
@@ -196,7 +198,7 @@ def test_what_was_seen_counts_without_what_was_kept_of_it(
 
 
 @pytest.mark.parametrize("form", ["indented", "twice"])
-def test_a_list_has_one_form(run: Run, revoked: Place, small: Built, tmp_path: Path, form: str) -> None:
+def test_a_list_has_one_form(run: Run, revoked: Place, small: BuildResult, tmp_path: Path, form: str) -> None:
     log = LogFolder(revoked.log)
     right = revocations_json([REVOKE, LATER])
     other = {
@@ -210,7 +212,9 @@ def test_a_list_has_one_form(run: Run, revoked: Place, small: Built, tmp_path: P
     assert found == dict.fromkeys(found, FALSE)
 
 
-def test_a_revocation_cannot_be_hidden_by_a_second_lie(run: Run, revoked: Place, small: Built, tmp_path: Path) -> None:
+def test_a_revocation_cannot_be_hidden_by_a_second_lie(
+    run: Run, revoked: Place, small: BuildResult, tmp_path: Path
+) -> None:
     """Two releases in a row commit to an empty list: from the last to the one before nothing is wrong."""
     log = LogFolder(revoked.log)
     for later in (1, 2):
@@ -222,7 +226,7 @@ def test_a_revocation_cannot_be_hidden_by_a_second_lie(run: Run, revoked: Place,
 
 
 def test_whoever_saw_a_revocation_refuses_a_list_without_it(
-    run: Run, revoked: Place, small: Built, tmp_path: Path
+    run: Run, revoked: Place, small: BuildResult, tmp_path: Path
 ) -> None:
     digest, bundle = digest_of(small), tmp_path / "bundle"
     asked = ("--trust", str(revoked.trust))
@@ -241,7 +245,9 @@ def test_whoever_saw_a_revocation_refuses_a_list_without_it(
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_an_honest_publisher_can_always_go_on(run: Run, revoked: Place, small: Built, tmp_path: Path, lie: str) -> None:
+def test_an_honest_publisher_can_always_go_on(
+    run: Run, revoked: Place, small: BuildResult, tmp_path: Path, lie: str
+) -> None:
     """Whatever was signed with a stolen key: the next release is right, and every tool believes it."""
     log = LogFolder(revoked.log)
     sign_release(log, LOG, LIES[lie](next_record(log, revoked.now + 1)), [REVOKE, LATER])
@@ -254,7 +260,7 @@ def test_an_honest_publisher_can_always_go_on(run: Run, revoked: Place, small: B
     assert {one["severity"] for one in said} == {"warning"}  # what was false once stays to be seen
 
 
-def test_a_publisher_is_told_what_was_false(run: Run, revoked: Place, small: Built, tmp_path: Path) -> None:
+def test_a_publisher_is_told_what_was_false(run: Run, revoked: Place, small: BuildResult, tmp_path: Path) -> None:
     log = LogFolder(revoked.log)
     sign_release(log, LOG, altered(next_record(log, revoked.now + 1), trust_version=64), [REVOKE, LATER])
     revoked.publish()
@@ -272,7 +278,7 @@ def test_a_publisher_is_told_what_was_false(run: Run, revoked: Place, small: Bui
         publish(*arguments, trust=replace(note, version=68), now=revoked.now + 4)
 
 
-def test_logs_of_0_1_0_stay_verifiable(run: Run, revoked: Place, small: Built, tmp_path: Path) -> None:
+def test_logs_of_0_1_0_stay_verifiable(run: Run, revoked: Place, small: BuildResult, tmp_path: Path) -> None:
     """Their releases commit to nothing: the list is compared with the leaves, and a note says so."""
     log, digest = LogFolder(revoked.log), digest_of(small)
     old = {"revocations_count": UNSET, "revocations_chain": UNSET}
@@ -309,7 +315,7 @@ def test_logs_of_0_1_0_stay_verifiable(run: Run, revoked: Place, small: Built, t
 
 
 def test_a_policy_can_demand_the_cosignature_of_a_rebuilder(
-    run: Run, revoked: Place, small: Built, tmp_path: Path
+    run: Run, revoked: Place, small: BuildResult, tmp_path: Path
 ) -> None:
     """A lie that a fresh client would have on the word of the publisher never reaches the quorum."""
     key, digest, log = tmp_path / "rebuilder", digest_of(small), LogFolder(revoked.log)

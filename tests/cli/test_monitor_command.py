@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import VerificationFailed
 from catalog.log.records import RevokeRecord
 from catalog.net import static_host
@@ -66,7 +66,7 @@ def look(run: Run, place: Place, url: str) -> Look:
     return Look(run, place, url)
 
 
-def other_log(place: Place, small: Built, folder: Path) -> Place:
+def other_log(place: Place, small: BuildResult, folder: Path) -> Place:
     """Another log of the same name and key, whose first release was made at another time."""
     folder.mkdir()
     return Place(folder, small, place.now + 7)
@@ -106,7 +106,7 @@ def evidence_of(error: dict[str, Any]) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_two_checkpoints_of_one_size(look: Look, place: Place, small: Built, tmp_path: Path) -> None:
+def test_two_checkpoints_of_one_size(look: Look, place: Place, small: BuildResult, tmp_path: Path) -> None:
     look()
     before = (place.log / "checkpoint").read_bytes()
     replace_with(place, other_log(place, small, tmp_path / "other"))
@@ -123,7 +123,7 @@ def test_two_checkpoints_of_one_size(look: Look, place: Place, small: Built, tmp
     assert checkpoints[0].root != checkpoints[1].root
 
 
-def test_a_later_checkpoint_that_does_not_go_on(look: Look, place: Place, small: Built, tmp_path: Path) -> None:
+def test_a_later_checkpoint_that_does_not_go_on(look: Look, place: Place, small: BuildResult, tmp_path: Path) -> None:
     look()
     other = other_log(place, small, tmp_path / "other")
     other.publish(REVOKE)
@@ -180,7 +180,7 @@ def test_signed_by_somebody_else(look: Look, place: Place) -> None:
     assert "status 404" in look(5)["error"]["message"]
 
 
-def test_a_fork_counts_before_the_quorum_does(look: Look, place: Place, small: Built, tmp_path: Path) -> None:
+def test_a_fork_counts_before_the_quorum_does(look: Look, place: Place, small: BuildResult, tmp_path: Path) -> None:
     """Else whoever shows a fork only has to take the witnesses away."""
     look()
     head = place.trust.read_text().partition("\n\n")[0]

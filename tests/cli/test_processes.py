@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.cli import main
 from tests.cli.test_errors import AMDSEV
 from tests.support.samples import ENDLESS, ONE_ROW, bare_image, hear_interrupts, write_spec
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 LDCAT = [sys.executable, "-m", "catalog"]
 
 
-def test_a_digest_from_standard_input(small: Built) -> None:
+def test_a_digest_from_standard_input(small: BuildResult) -> None:
     example = small.manifest and small.example
     command = [*LDCAT, "lookup", "-", "--catalog", str(small.folder), "--format", "json"]
     done = subprocess.run(command, input=f"{example}\n", check=True, capture_output=True, text=True, cwd=ROOT)
@@ -53,7 +53,7 @@ def test_the_default_catalog_has_its_place(tmp_path: Path) -> None:
     assert "ldcat: hint: make one with: ldcat build" in done.stderr
 
 
-def test_a_reader_that_goes_away(small: Built) -> None:
+def test_a_reader_that_goes_away(small: BuildResult) -> None:
     command = [*LDCAT, "sql", "FROM configurations", "--catalog", str(small.folder), "--format", "jsonl"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None
@@ -65,11 +65,11 @@ def test_a_reader_that_goes_away(small: Built) -> None:
     assert process.returncode in (0, 141)  # 0 where all of it was in the pipe already
 
 
-@pytest.mark.parametrize("kernels", ["", "python"])
-def test_an_interrupt_is_exit_code_130(tmp_path: Path, kernels: str) -> None:
+@pytest.mark.parametrize("backend", ["", "python"])
+def test_an_interrupt_is_exit_code_130(tmp_path: Path, backend: str) -> None:
     spec = write_spec(tmp_path, ENDLESS)
     command = [*LDCAT, "build", str(spec), "--out", str(tmp_path / "catalog"), "--processes", "2"]
-    environment = {**os.environ, "LDCAT_KERNELS": kernels}
+    environment = {**os.environ, "LDCAT_HASH_BACKEND": backend}
     with subprocess.Popen(
         command,
         env=environment,
@@ -88,7 +88,7 @@ def test_an_interrupt_is_exit_code_130(tmp_path: Path, kernels: str) -> None:
     assert list(tmp_path.iterdir()) == [spec]
 
 
-def test_colours_are_for_terminals_that_want_them(small: Built) -> None:
+def test_colours_are_for_terminals_that_want_them(small: BuildResult) -> None:
     command = [*LDCAT, "sql", "FROM firmware", "--catalog", str(small.folder)]
     environment = {**os.environ, "NO_COLOR": "1", "FORCE_COLOR": ""}
     done = subprocess.run(command, env=environment, check=True, capture_output=True, cwd=ROOT)
@@ -99,7 +99,7 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byt
     return subprocess.run([*LDCAT, *arguments], env={**os.environ, **environment}, capture_output=True, cwd=ROOT)
 
 
-def test_a_terminal_without_the_characters(small: Built) -> None:
+def test_a_terminal_without_the_characters(small: BuildResult) -> None:
     done = _run("sql", "SELECT 'é' AS e", "-f", "csv", "--catalog", str(small.folder), PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stdout) == (0, b"e\n\\xe9\n")
 
@@ -119,7 +119,7 @@ def test_an_image_through_a_pipe(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["guid_table"] != []
 
 
-def test_closed_streams_change_no_exit_code(small: Built, tmp_path: Path) -> None:
+def test_closed_streams_change_no_exit_code(small: BuildResult, tmp_path: Path) -> None:
     lookup = f"{sys.executable} -m catalog lookup {small.example} --catalog {small.folder}"
     for command, code in (
         (f"{lookup} >&-", 0),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from tests.cli.test_errors import NOWHERE, Run, run
 from tests.support.attestation_builder import report_bytes
 
@@ -20,13 +20,13 @@ ORIGIN = "example.com/digests"
 
 
 @pytest.fixture
-def digest(small: Built) -> str:
+def digest(small: BuildResult) -> str:
     found: bytes = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py()
     return found.hex()
 
 
 @pytest.fixture
-def place(run: Run, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(run: Run, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with keys, a log and a trust note."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     log_key = run("keygen", ORIGIN, "-o", str(tmp_path / "log.key"))[1].strip()

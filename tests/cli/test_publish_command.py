@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, VerifierKey
 from catalog.transparency.note import Note
@@ -45,7 +45,7 @@ def test_keys(run: Run, tmp_path: Path, arguments: tuple[str, ...], kinds: list[
     assert not any(line in out for line in private.splitlines() if "+" not in line)
 
 
-def test_a_catalog_is_published(run: Run, small: Built, tmp_path: Path) -> None:
+def test_a_catalog_is_published(run: Run, small: BuildResult, tmp_path: Path) -> None:
     (tmp_path / "phrase").write_text("correct horse\n")
     phrase = ("--passphrase-file", str(tmp_path / "phrase"))
     vkeys = run("keygen", ORIGIN, "-o", str(tmp_path / "key"), "--algorithm", "hybrid", *phrase)[1]
@@ -63,7 +63,7 @@ def test_a_catalog_is_published(run: Run, small: Built, tmp_path: Path) -> None:
     assert "correct horse" not in out + err
 
 
-def test_other_keys_than_those_that_signed_before(run: Run, small: Built, tmp_path: Path) -> None:
+def test_other_keys_than_those_that_signed_before(run: Run, small: BuildResult, tmp_path: Path) -> None:
     for name in ("before", "now"):
         run("keygen", ORIGIN, "-o", str(tmp_path / name), "--algorithm", "ed25519")
     publish = ("publish", str(small.folder))
@@ -93,7 +93,7 @@ def test_other_keys_than_those_that_signed_before(run: Run, small: Built, tmp_pa
     ],
 )
 def test_what_cannot_be(
-    run: Run, small: Built, tmp_path: Path, arguments: tuple[str, ...], code: int, part: str
+    run: Run, small: BuildResult, tmp_path: Path, arguments: tuple[str, ...], code: int, part: str
 ) -> None:
     (tmp_path / "empty").touch(0o644)
     run("keygen", ORIGIN, "-o", str(tmp_path / "key"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.fast.plain_lookup import plain_lookup
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
@@ -34,7 +34,7 @@ LOG = signer(ORIGIN)
 class Place:
     """A folder with a log and a trust note. now: when its last release was made."""
 
-    def __init__(self, folder: Path, built: Built, now: int) -> None:
+    def __init__(self, folder: Path, built: BuildResult, now: int) -> None:
         self.log, self.trust, self.now = folder / "log", folder / "trust", now
         self._built, self._state = built, LastCheckpoint(folder / "signed.note")
         self.publish()
@@ -52,7 +52,7 @@ class Place:
 
 
 @pytest.fixture
-def place(small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("LDCAT_CATALOG", raising=False)
     monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
@@ -64,7 +64,7 @@ SAID = "ldcat: note: release 1 of example.com/log: verified against version 1 of
 
 
 def test_it_is_verified_once_and_then_quickly(
-    run: Run, place: Place, small: Built, monkeypatch: pytest.MonkeyPatch
+    run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = digest_of(small)
     assert plain_lookup([digest, *place.asked()]) is None
@@ -81,7 +81,7 @@ def test_it_is_verified_once_and_then_quickly(
 
 
 def test_the_trust_note_of_the_environment(
-    run: Run, place: Place, small: Built, monkeypatch: pytest.MonkeyPatch
+    run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LDCAT_TRUST", str(place.trust))
     digest = digest_of(small)
@@ -98,14 +98,14 @@ def test_the_trust_note_of_the_environment(
     assert (code, "nothing to verify" in err) == (2, True)  # the same file, asked for
 
 
-def test_it_says_in_json_what_was_verified(run: Run, place: Place, small: Built) -> None:
+def test_it_says_in_json_what_was_verified(run: Run, place: Place, small: BuildResult) -> None:
     code, out, _ = run("lookup", digest_of(small), *place.asked(), "-f", "json")
     release = json.loads(out)["release"]
     assert (code, release["verified"], release["release"], release["trust_version"]) == (0, True, 1, 1)
     assert release["fresh_until"] == place.now + 86400
 
 
-def test_what_is_revoked_is_found_with_a_code_of_its_own(run: Run, place: Place, small: Built) -> None:
+def test_what_is_revoked_is_found_with_a_code_of_its_own(run: Run, place: Place, small: BuildResult) -> None:
     digest = digest_of(small)
     assert run("lookup", digest, *place.asked())[0] == 0
     place.publish(
@@ -133,7 +133,7 @@ def test_what_is_revoked_is_found_with_a_code_of_its_own(run: Run, place: Place,
         assert f"\n,,{live}" in out
 
 
-def test_nothing_is_believed_in_silence(run: Run, place: Place, small: Built) -> None:
+def test_nothing_is_believed_in_silence(run: Run, place: Place, small: BuildResult) -> None:
     digest = digest_of(small)
     for folder in (place.log, place.log / "releases/1"):
         for command in (("lookup", digest), ("explain", digest), ("sql", "SELECT 1")):
@@ -149,7 +149,7 @@ def test_nothing_is_believed_in_silence(run: Run, place: Place, small: Built) ->
     assert (record["release"]["verified"], record["release"]["trust_version"]) == (False, None)
 
 
-def test_what_is_not_published_is_not_verified_in_vain(run: Run, place: Place, small: Built) -> None:
+def test_what_is_not_published_is_not_verified_in_vain(run: Run, place: Place, small: BuildResult) -> None:
     for option in (("--trust", str(place.trust)), ("--insecure-skip-verify",)):
         code, _, err = run("lookup", digest_of(small), "--catalog", str(small.folder), *option)
         assert code == 2
@@ -168,7 +168,7 @@ def test_what_is_not_published_is_not_verified_in_vain(run: Run, place: Place, s
     ],
 )
 def test_each_refusal_is_one_of_its_own(
-    run: Run, place: Place, small: Built, monkeypatch: pytest.MonkeyPatch, damage: str, code: int, part: str
+    run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch, damage: str, code: int, part: str
 ) -> None:
     digest = digest_of(small)
     shutil.copytree(place.log, place.log.with_name("before"))
@@ -198,7 +198,9 @@ def test_each_refusal_is_one_of_its_own(
         assert part in err
 
 
-def test_whoever_takes_the_checkpoint_away_makes_no_plain_catalog_of_it(run: Run, place: Place, small: Built) -> None:
+def test_whoever_takes_the_checkpoint_away_makes_no_plain_catalog_of_it(
+    run: Run, place: Place, small: BuildResult
+) -> None:
     digest, release = digest_of(small), place.log / "releases/1"
     for folder in (place.log, release):
         assert run("lookup", digest, "--catalog", str(folder), "--trust", str(place.trust))[0] == 0
@@ -220,7 +222,7 @@ def test_whoever_takes_the_checkpoint_away_makes_no_plain_catalog_of_it(run: Run
     assert plain_lookup([digest, "--catalog", str(place.log)]) is not None
 
 
-def test_a_folder_that_is_another_log_now(run: Run, place: Place, small: Built) -> None:
+def test_a_folder_that_is_another_log_now(run: Run, place: Place, small: BuildResult) -> None:
     assert run("lookup", digest_of(small), *place.asked())[0] == 0
     other = signer("example.com/other")
     shutil.rmtree(place.log)
@@ -234,7 +236,7 @@ def test_a_folder_that_is_another_log_now(run: Run, place: Place, small: Built) 
     assert "is the log example.com/other now, and was example.com/log" in err
 
 
-def test_builds_of_a_release_are_named_once_it_is_verified(run: Run, place: Place, small: Built) -> None:
+def test_builds_of_a_release_are_named_once_it_is_verified(run: Run, place: Place, small: BuildResult) -> None:
     name = min(Catalog.open(small.folder).builds)
     assert run("inspect", name, "--catalog", str(place.log))[0] == 2
     code, out, err = run("inspect", name, *place.asked(), "-f", "json")
@@ -262,7 +264,7 @@ def test_a_release_is_no_database_and_not_published_again(run: Run, place: Place
     assert not (tmp_path / "other").exists()
 
 
-def test_a_later_trust_note_and_one_that_the_log_brings(run: Run, place: Place, small: Built) -> None:
+def test_a_later_trust_note_and_one_that_the_log_brings(run: Run, place: Place, small: BuildResult) -> None:
     digest, inside = digest_of(small), place.log / "trust.note"
     inside.write_bytes(place.trust.read_bytes())
     for trust in (inside, place.trust):
@@ -278,7 +280,7 @@ def test_a_later_trust_note_and_one_that_the_log_brings(run: Run, place: Place, 
 
 
 def test_what_is_seen_is_kept_or_nothing_is_believed(
-    run: Run, place: Place, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest, state = digest_of(small), tmp_path / "state/ldcat"
     state.mkdir(parents=True)
@@ -299,7 +301,7 @@ def test_what_is_seen_is_kept_or_nothing_is_believed(
 
 
 def test_no_home_is_not_the_current_folder(
-    run: Run, place: Place, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = digest_of(small)
     assert run("lookup", digest, *place.asked())[0] == 0
@@ -317,7 +319,7 @@ def test_no_home_is_not_the_current_folder(
 
 
 def test_a_current_folder_that_is_gone(
-    run: Run, place: Place, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
@@ -328,7 +330,7 @@ def test_a_current_folder_that_is_gone(
     monkeypatch.chdir(tmp_path)
 
 
-def test_lookups_at_once_remember_the_newest(place: Place, small: Built) -> None:
+def test_lookups_at_once_remember_the_newest(place: Place, small: BuildResult) -> None:
     digest = digest_of(small)
     before = place.log.with_name("before")
     shutil.copytree(place.log, before)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.transparency.keys import VerifierKey
 from catalog.transparency.note import Note
 from tests.audit.test_rebuild import forged, one_digest
@@ -37,7 +37,7 @@ def test_it_is_recomputed_and_then_cosigned(run: Run, place: Place, tmp_path: Pa
     assert bytes(note).startswith(before)
 
 
-def test_what_differs_is_not_cosigned(run: Run, place: Place, small: Built, tmp_path: Path) -> None:
+def test_what_differs_is_not_cosigned(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     run("keygen", "rebuilder.example", "--for", "witness", "-o", str(tmp_path / "key"))
     wrong = forged(small, tmp_path / "forged", {"sev/launch_digests.parquet": one_digest})
     other = Place(tmp_path / "other", wrong, 1_800_000_000)

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.firmware.ovmf import OvmfImage
 from catalog.publish.key_files import new_key, write_keys
 from catalog.spec.named_builds import build_of_image
@@ -48,7 +48,7 @@ class Publisher:
         self._place = place
         self._own = ("--log", str(place / "log"), "--key", str(place / "key"))
 
-    def publish(self, built: Built | Path, *more: str) -> tuple[int, str, str]:
+    def publish(self, built: BuildResult | Path, *more: str) -> tuple[int, str, str]:
         folder = built if isinstance(built, Path) else built.folder
         return self._run("publish", str(folder), *self._own, "-f", "json", *more)
 
@@ -79,7 +79,7 @@ def publisher(run: Run, place: Path) -> Publisher:
 
 
 @pytest.fixture
-def digest(small: Built) -> str:
+def digest(small: BuildResult) -> str:
     """Of one configuration alone, with 3 vCPUs."""
     for row in pq.read_table(small.folder / "sev-snp/launch_digests.parquet").to_pylist():
         if row["vcpus"] == 3 and row["kernel_hashes_sha256"]:
@@ -87,7 +87,9 @@ def digest(small: Built) -> str:
     raise AssertionError
 
 
-def test_a_proof_says_what_is_revoked_and_what_is_restored(publisher: Publisher, small: Built, digest: str) -> None:
+def test_a_proof_says_what_is_revoked_and_what_is_restored(
+    publisher: Publisher, small: BuildResult, digest: str
+) -> None:
     publisher.publish(small)
     assert [(found["code"], found["outcome"]) for found in publisher.proved(digest)] == [(0, "match")]
     code, out, err = publisher.revoke("revoked", "--digest", digest, reason="measured with a wrong table")
@@ -141,7 +143,7 @@ def test_a_wrong_digest_gives_way_to_the_right_one(publisher: Publisher, tmp_pat
     assert "two launch digests" in err
 
 
-def test_every_selector_takes_what_it_names(publisher: Publisher, small: Built) -> None:
+def test_every_selector_takes_what_it_names(publisher: Publisher, small: BuildResult) -> None:
     publisher.publish(small)
     rows = [
         row
@@ -202,7 +204,7 @@ def test_every_selector_takes_what_it_names(publisher: Publisher, small: Built) 
 )
 def test_what_cannot_be(
     publisher: Publisher,
-    small: Built,
+    small: BuildResult,
     place: Path,
     severity: str,
     selectors: list[str],
@@ -225,7 +227,7 @@ def test_there_has_to_be_a_log(publisher: Publisher, run: Run, place: Path) -> N
     assert "no log at" in err
 
 
-def test_a_release_says_which_trust_note_it_stands_by(publisher: Publisher, small: Built, place: Path) -> None:
+def test_a_release_says_which_trust_note_it_stands_by(publisher: Publisher, small: BuildResult, place: Path) -> None:
     def version(*more: str) -> Any:
         code, out, err = publisher.publish(small, *more)
         assert (code, err.replace("ldcat: note: the log has every row of this catalog\n", "")) == (0, "")

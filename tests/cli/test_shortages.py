@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.cli import main
 from catalog.errors import DiskFull, OutOfMemory, shortage
 from tests.cli.test_errors import Run, run
@@ -41,7 +41,9 @@ def limited(*arguments: str, cwd: Path, **limits: int) -> subprocess.CompletedPr
 
 
 @pytest.mark.parametrize("size", [0, 1 << 12, 1 << 13])
-def test_a_database_that_has_no_room_says_so_and_the_old_one_stays(small: Built, tmp_path: Path, size: int) -> None:
+def test_a_database_that_has_no_room_says_so_and_the_old_one_stays(
+    small: BuildResult, tmp_path: Path, size: int
+) -> None:
     (tmp_path / "old.duckdb").write_bytes(b"an old one")
     for name in ("x.duckdb", "old.duckdb"):
         found = limited("sql", "--catalog", str(small.folder), "--database", name, cwd=tmp_path, FSIZE=size)
@@ -52,7 +54,7 @@ def test_a_database_that_has_no_room_says_so_and_the_old_one_stays(small: Built,
 
 
 @pytest.mark.parametrize("size", [0, 1 << 9, 1 << 12])
-def test_a_build_that_has_no_room_says_so_and_leaves_nothing(small: Built, tmp_path: Path, size: int) -> None:
+def test_a_build_that_has_no_room_says_so_and_leaves_nothing(small: BuildResult, tmp_path: Path, size: int) -> None:
     arguments = ("build", str(small.folder.parent / "spec.toml"), "-o", "catalog", "-q", "--processes", "1")
     found = limited(*arguments, cwd=tmp_path, FSIZE=size)
     assert (found.returncode, found.stdout) == (5, ""), found.stderr
@@ -60,7 +62,7 @@ def test_a_build_that_has_no_room_says_so_and_leaves_nothing(small: Built, tmp_p
     assert not [path.name for path in tmp_path.iterdir() if path.name != "state"]
 
 
-def test_a_publish_that_has_no_room_says_so_and_publishes_nothing(small: Built, tmp_path: Path) -> None:
+def test_a_publish_that_has_no_room_says_so_and_publishes_nothing(small: BuildResult, tmp_path: Path) -> None:
     assert limited("keygen", "example.com/log", "-o", "key", cwd=tmp_path).returncode == 0
     arguments = ("publish", str(small.folder), "--log", "log", "--key", "key")
     found = limited(*arguments, cwd=tmp_path, FSIZE=1 << 12)
@@ -78,7 +80,7 @@ def test_keygen_that_has_no_room_leaves_no_key(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_device_is_no_defect(run: Run, small: Built, tmp_path: Path) -> None:
+def test_a_full_device_is_no_defect(run: Run, small: BuildResult, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "catalog", "lookup", digest_of(small), "--catalog", str(small.folder)]
     for more in ([], ["--format", "json"]):
         with Path("/dev/full").open("wb") as full:
@@ -88,7 +90,7 @@ def test_a_full_device_is_no_defect(run: Run, small: Built, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_state_that_has_no_room_is_said(
-    run: Run, place: Place, small: Built, monkeypatch: pytest.MonkeyPatch, number: int
+    run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -118,7 +120,7 @@ def test_state_that_has_no_room_is_said(
     ],
 )
 def test_wherever_a_shortage_comes_up_it_is_no_defect(
-    run: Run, small: Built, monkeypatch: pytest.MonkeyPatch, failure: Exception, code: int
+    run: Run, small: BuildResult, monkeypatch: pytest.MonkeyPatch, failure: Exception, code: int
 ) -> None:
     def failing(*_: object) -> None:
         raise failure
@@ -131,7 +133,7 @@ def test_wherever_a_shortage_comes_up_it_is_no_defect(
         assert "hint: " in err
 
 
-def test_a_query_that_needs_too_much_says_so(run: Run, small: Built) -> None:
+def test_a_query_that_needs_too_much_says_so(run: Run, small: BuildResult) -> None:
     query = "SET memory_limit='20MB'"
     assert run("sql", query, "--catalog", str(small.folder))[0] == 2  # nobody may say how much
     found = limited(
@@ -147,7 +149,7 @@ def test_a_query_that_needs_too_much_says_so(run: Run, small: Built) -> None:
 
 
 @pytest.mark.parametrize("command", [("lookup",), ("audit",), ("sql", "FROM configurations")])
-def test_memory_that_is_out_is_never_a_defect(small: Built, tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_memory_that_is_out_is_never_a_defect(small: BuildResult, tmp_path: Path, command: tuple[str, ...]) -> None:
     """Less and less of it: each time there is an answer, or it is said."""
     arguments = {
         "lookup": ("lookup", digest_of(small), "--format", "json", "--catalog", str(small.folder)),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from catalog import Release
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import VerificationFailed
 from catalog.log.records import RevokeRecord
 from catalog.net import static_host
@@ -48,7 +48,7 @@ def url(site: Path, host: Host) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/logs"
 
 
-def test_a_lookup_costs_one_request(place: Place, small: Built, host: Host, url: str) -> None:
+def test_a_lookup_costs_one_request(place: Place, small: BuildResult, host: Host, url: str) -> None:
     rows = rows_of(small)
     with Release.open(url, place.trust) as release, Release.open(small.folder) as own:
         for digest in {*rows.values(), bytes(48), bytes(32)}:
@@ -61,7 +61,7 @@ def test_a_lookup_costs_one_request(place: Place, small: Built, host: Host, url:
     assert not [name for name in fetched if "launch_digests" in name]
 
 
-def test_on_the_command_line(run: Run, place: Place, small: Built, host: Host, url: str) -> None:
+def test_on_the_command_line(run: Run, place: Place, small: BuildResult, host: Host, url: str) -> None:
     arguments = ("--catalog", url, "--trust", str(place.trust))
     code, out, err = run("lookup", str(small.example), *arguments, "-f", "json")
     assert (code, json.loads(out)["release"]["verified"], "nothing proves" in err) == (0, True, False)
@@ -69,7 +69,7 @@ def test_on_the_command_line(run: Run, place: Place, small: Built, host: Host, u
     assert (code, f"that no row has it is what {url}/releases/1 says: nothing proves it" in err) == (1, True)
 
 
-def test_what_is_revoked_is_said(run: Run, place: Place, small: Built, tmp_path: Path, host: Host) -> None:
+def test_what_is_revoked_is_said(run: Run, place: Place, small: BuildResult, tmp_path: Path, host: Host) -> None:
     place.publish(REVOKE)
     site = tmp_path / "again"
     assert run("site", str(place.log), "-o", str(site), "--trust", str(place.trust))[0] == 0
@@ -79,7 +79,7 @@ def test_what_is_revoked_is_said(run: Run, place: Place, small: Built, tmp_path:
         assert release.prove(digest)
 
 
-def test_a_host_that_lies_is_not_believed(place: Place, small: Built, site: Path, url: str) -> None:
+def test_a_host_that_lies_is_not_believed(place: Place, small: BuildResult, site: Path, url: str) -> None:
     digest = next(digest for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp")
     index = RangeIndex.parse((site / "range/1" / INDEX).read_bytes())
     file = site / "range/1" / index.name(digest)
@@ -103,7 +103,7 @@ def test_a_host_that_lies_is_not_believed(place: Place, small: Built, site: Path
 
 
 def test_a_digest_that_begins_as_one_of_a_range_is_not_found_and_no_fault_of_the_host(
-    run: Run, place: Place, small: Built, url: str
+    run: Run, place: Place, small: BuildResult, url: str
 ) -> None:
     digest = next(digest for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp")
     last = digest[:-1] + bytes([digest[-1] ^ 1])
@@ -125,7 +125,7 @@ def test_a_site_is_completed_with_each_release(run: Run, place: Place, site: Pat
     assert not [path for path in site.rglob("*") if "partial" in path.name]
 
 
-def test_what_cannot_be(run: Run, place: Place, small: Built, tmp_path: Path) -> None:
+def test_what_cannot_be(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     trust = ("--trust", str(place.trust))
     code, _, err = run("site", str(small.folder), "-o", str(tmp_path / "site"))
     assert (code, "is published in no log" in err) == (2, True)
@@ -148,7 +148,7 @@ def test_what_cannot_be(run: Run, place: Place, small: Built, tmp_path: Path) ->
 
 
 def test_an_audit_and_a_proof_of_what_a_host_serves(
-    run: Run, place: Place, small: Built, site: Path, url: str, tmp_path: Path
+    run: Run, place: Place, small: BuildResult, site: Path, url: str, tmp_path: Path
 ) -> None:
     trust = ("--trust", str(place.trust))
     code, out, err = run("audit", url, *trust, "--quiet")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.publish.key_files import KeyPair, new_key, write_keys
 from catalog.terminal.render import moment
 from catalog.transparency.keys import SignatureType, VerifierKey
@@ -90,7 +90,7 @@ def test_it_is_said_what_a_quorum_rests_on(run: Run, tmp_path: Path, lines: str,
         assert part in line
 
 
-def test_a_trust_note_demands_all_signatures_of_its_log(run: Run, small: Built, tmp_path: Path) -> None:
+def test_a_trust_note_demands_all_signatures_of_its_log(run: Run, small: BuildResult, tmp_path: Path) -> None:
     pairs = [new_key(ORIGIN, kind) for kind in (SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44)]
     logs = "".join(f"log {pair.key}\n" for pair in pairs) + "quorum none"
     either, every = init(run, tmp_path, logs)[1], init(run, tmp_path, logs, "--log-signatures", "all")[1]
@@ -119,7 +119,7 @@ def test_a_trust_note_demands_all_signatures_of_its_log(run: Run, small: Built, 
         note = signed(run, tmp_path, every)[1]
 
 
-def publish(run: Run, built: Built, folder: Path, note: Path, pairs: list[KeyPair]) -> tuple[int, str, str]:
+def publish(run: Run, built: BuildResult, folder: Path, note: Path, pairs: list[KeyPair]) -> tuple[int, str, str]:
     key = folder / f"log{len(pairs)}.key"
     write_keys(key, pairs, None)
     where = ("--log", str(folder / "log"), "--key", str(key), "--trust", str(note), "-q")

@@ -14,7 +14,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import found_answer
 from catalog.ask.evidence import Evidence
 from catalog.ask.lookup import lookup_in_parquet
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.diff.flat import flat
 from catalog.errors import VerificationFailed
 from catalog.fast.match import CLAIMS
@@ -65,7 +65,7 @@ ROWS_LIE: dict[str, Change] = {
 }
 
 
-def digest_of(built: Built, technology: str, *, kernel: bool) -> str:
+def digest_of(built: BuildResult, technology: str, *, kernel: bool) -> str:
     """A digest all of whose rows have a kernel, or none."""
     catalog = Catalog.open(built.folder)
     for name, digest in all_digests(built):
@@ -75,7 +75,7 @@ def digest_of(built: Built, technology: str, *, kernel: bool) -> str:
     raise AssertionError
 
 
-def with_kernel(built: Built) -> str:
+def with_kernel(built: BuildResult) -> str:
     return digest_of(built, "sev-snp", kernel=True)
 
 
@@ -89,7 +89,7 @@ def refused(answer: tuple[int, str, str], place: object, file: str) -> None:
 
 @pytest.mark.parametrize("change", NAMES_LIE.values(), ids=NAMES_LIE)
 def test_no_lookup_shows_a_kernel_or_a_command_line_that_was_not_measured(
-    run: Run, small: Built, tmp_path: Path, change: Change
+    run: Run, small: BuildResult, tmp_path: Path, change: Change
 ) -> None:
     """Not the fast path, not the full path in any format, not the API; and not with a warning either."""
     digest, folder = with_kernel(small), tmp_path / "lie"
@@ -108,7 +108,7 @@ def test_no_lookup_shows_a_kernel_or_a_command_line_that_was_not_measured(
 
 @pytest.mark.parametrize("change", ROWS_LIE.values(), ids=ROWS_LIE)
 def test_nothing_that_is_read_from_parquet_shows_a_kernel_that_was_not_measured(
-    run: Run, small: Built, tmp_path: Path, change: Change
+    run: Run, small: BuildResult, tmp_path: Path, change: Change
 ) -> None:
     digest, folder = with_kernel(small), tmp_path / "lie"
     lying(small, folder, {manifest.KERNEL_HASHES: change})
@@ -129,7 +129,7 @@ def test_nothing_that_is_read_from_parquet_shows_a_kernel_that_was_not_measured(
 
 
 def test_no_signature_makes_another_command_line_true(
-    run: Run, publisher: Publisher, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, publisher: Publisher, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One command line in `names`, for people, and another one in Parquet, for auditors: signed, logged, fresh."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
@@ -157,7 +157,7 @@ def test_no_signature_makes_another_command_line_true(
 
 
 def test_a_build_that_is_renamed_for_people_alone_is_an_error_of_the_audit(
-    run: Run, small: Built, tmp_path: Path
+    run: Run, small: BuildResult, tmp_path: Path
 ) -> None:
     """A lookup cannot know it, and says whose word a name is."""
     digest, folder = with_kernel(small), tmp_path / "lie"
@@ -172,7 +172,7 @@ def test_a_build_that_is_renamed_for_people_alone_is_an_error_of_the_audit(
 
 
 def test_no_host_of_ranges_shows_another_command_line(
-    run: Run, small: Built, tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch
+    run: Run, small: BuildResult, tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a release that a publisher signed so."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -198,7 +198,7 @@ def test_no_host_of_ranges_shows_another_command_line(
 
 
 def test_what_is_published_by_mistake_is_refused_before_it_is_signed(
-    run: Run, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     folder, key = tmp_path / "lie", tmp_path / "log.key"
@@ -210,7 +210,7 @@ def test_what_is_published_by_mistake_is_refused_before_it_is_signed(
     assert not (tmp_path / "log").exists()
 
 
-def test_what_follows_from_no_hash_is_shown_as_a_claim(run: Run, small: Built) -> None:
+def test_what_follows_from_no_hash_is_shown_as_a_claim(run: Run, small: BuildResult) -> None:
     """Once for an answer, in the fast path as in the whole one; and every field is named that is one."""
     digest = digest_of(small, "sev-snp", kernel=True)
     code, out, _ = run("lookup", digest)
@@ -236,7 +236,7 @@ def test_what_follows_from_no_hash_is_shown_as_a_claim(run: Run, small: Built) -
     assert json.loads(run("lookup", "0" * 96, "-f", "json")[1])["claims"] == []
 
 
-def test_pages_say_what_is_claimed(run: Run, small: Built, tmp_path: Path) -> None:
+def test_pages_say_what_is_claimed(run: Run, small: BuildResult, tmp_path: Path) -> None:
     assert run("report", str(small.folder), "--html", str(tmp_path / "report.html"))[0] == 0
     catalog = Catalog.open(small.folder)
     image = next(iter(image_pages(catalog).values()))("../").decode()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.log.records import RevokeRecord
 from catalog.net import static_host
 from tests.cli.test_doctor_command import serving
@@ -24,7 +24,7 @@ REVOKE = RevokeRecord(type="revoke", selector={"technology": "sev-snp"}, severit
 
 
 def test_a_copy_of_a_log_is_asked_without_any_network(
-    run: Run, place: Place, small: Built, monkeypatch: pytest.MonkeyPatch
+    run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the publisher nor anybody else learns what was looked up."""
 
@@ -38,7 +38,7 @@ def test_a_copy_of_a_log_is_asked_without_any_network(
 
 
 def test_a_host_can_keep_an_old_release_until_max_age_and_no_longer(
-    run: Run, place: Place, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From a client that never saw the log: one that did refuses it at once."""
     monkeypatch.setattr(static_host, "_PAUSES", ())

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.cli.commands import witness as command
 from catalog.errors import Unreadable, UsageError
 from catalog.net.http_post import Reply, post
@@ -34,7 +34,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def place(run: Run, small: Built, tmp_path: Path) -> Path:
+def place(run: Run, small: BuildResult, tmp_path: Path) -> Path:
     """A folder with a log, two witnesses' keys, and a root key."""
     logs = run("keygen", ORIGIN, "-o", f"{tmp_path}/log.key")[1].splitlines()
     (tmp_path / "root.v").write_text(run("keygen", "root.example", "-o", f"{tmp_path}/root.key", "--for", "root")[1])
@@ -47,7 +47,7 @@ def place(run: Run, small: Built, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def publish(run: Run, built: Built, place: Path) -> None:
+def publish(run: Run, built: BuildResult, place: Path) -> None:
     code, _, err = run("publish", str(built.folder), "--log", f"{place}/log", "--key", f"{place}/log.key", "-q")
     assert (code, err) == (0, "")
 
@@ -72,7 +72,7 @@ def trust(run: Run, place: Path, **urls: str) -> tuple[str, str]:
     return "--trust", f"{place}/trust"
 
 
-def verdict(run: Run, small: Built, place: Path) -> str:
+def verdict(run: Run, small: BuildResult, place: Path) -> str:
     """What a guest owner learns of a digest of the log."""
     digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py().hex()
     proofs = run("prove", digest, "--log", f"{place}/log", "-q")[1].splitlines()
@@ -81,7 +81,7 @@ def verdict(run: Run, small: Built, place: Path) -> str:
     return str(json.loads(out)["outcome"])
 
 
-def test_a_quorum_of_two_witnesses(run: Run, small: Built, place: Path) -> None:
+def test_a_quorum_of_two_witnesses(run: Run, small: BuildResult, place: Path) -> None:
     with witness(place / "w1", "--create") as first, witness(place / "w2", "--create") as second:
         by = trust(run, place, w1=first.url, w2=f"{second.url}/")
         ask = ("witness", "ask", "--log", f"{place}/log", *by)
@@ -107,7 +107,7 @@ def test_a_quorum_of_two_witnesses(run: Run, small: Built, place: Path) -> None:
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
-def test_a_log_that_was_rolled_back_is_an_alarm(run: Run, small: Built, place: Path, output: str) -> None:
+def test_a_log_that_was_rolled_back_is_an_alarm(run: Run, small: BuildResult, place: Path, output: str) -> None:
     """Whatever cosignatures the old checkpoint has: the witnesses have just said that they saw more."""
     with witness(place / "w1", "--create") as first, witness(place / "w2", "--create") as second:
         ask = ("witness", "ask", "--log", f"{place}/log", *trust(run, place, w1=first.url, w2=second.url))
@@ -133,7 +133,7 @@ def test_a_log_that_was_rolled_back_is_an_alarm(run: Run, small: Built, place: P
 
 
 def test_a_fork_is_an_alarm(
-    run: Run, small: Built, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, small: BuildResult, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with witness(place / "w1", "--create") as first:
         ask = ("witness", "ask", "--log", f"{place}/log", *trust(run, place, w1=first.url))
@@ -162,7 +162,7 @@ def test_cosignatures_that_are_too_old_are_said_to_be(run: Run, place: Path, mon
     assert "nobody vouches for this checkpoint any more" in err
 
 
-def test_who_is_missing(run: Run, small: Built, place: Path) -> None:
+def test_who_is_missing(run: Run, small: BuildResult, place: Path) -> None:
     with witness(place / "w1", "--create") as first:
         by = trust(run, place, w1=first.url)
         code, out, err = run("witness", "ask", "--log", f"{place}/log", *by)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.build import generation
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.diff.diff import CHANGE_COLUMNS, Diff, diff
 from catalog.diff.row_changes import INPUTS
 from catalog.errors import MalformedRecord, VerificationFailed
@@ -24,12 +24,12 @@ SNP = "sev-snp/launch_digests.parquet"
 Rows = dict[tuple[Any, ...], bytes]
 
 
-def compared(old: Built, new: Built) -> tuple[Diff, list[dict[str, Any]]]:
+def compared(old: BuildResult, new: BuildResult) -> tuple[Diff, list[dict[str, Any]]]:
     with diff(Catalog.open(old.folder), Catalog.open(new.folder), lambda _: None) as (found, rows):
         return found, list(rows)
 
 
-def rows_of(built: Built) -> Rows:
+def rows_of(built: BuildResult) -> Rows:
     """Digests by technology and inputs."""
     found: Rows = {}
     for technology, entry in built.manifest.technologies.items():
@@ -59,7 +59,7 @@ def by_text(rows: list[dict[str, Any]]) -> list[str]:
     return sorted(map(repr, rows))
 
 
-def made(folder: Path, spec: str) -> Built:
+def made(folder: Path, spec: str) -> BuildResult:
     return build(write_spec(write_inputs(folder / "inputs"), spec), folder / "catalog")
 
 
@@ -70,7 +70,7 @@ def lines(found: Diff) -> list[str]:
     return sorted(f"{one.change} {one.technology} {one.names}: {one.summary(found.kernels)}" for one in found.groups)
 
 
-def changed(built: Built, folder: Path, changes: dict[str, Callable[[Path], None]]) -> Built:
+def changed(built: BuildResult, folder: Path, changes: dict[str, Callable[[Path], None]]) -> BuildResult:
     """A catalog with some files changed, under a manifest that is written as manifests are."""
     made = forged(built, folder, changes)
     path = folder / manifest.NAME
@@ -78,7 +78,7 @@ def changed(built: Built, folder: Path, changes: dict[str, Callable[[Path], None
     return made
 
 
-def test_nothing_differs(small: Built) -> None:
+def test_nothing_differs(small: BuildResult) -> None:
     found, rows = compared(small, small)
     assert (found.same, rows, found.components, found.groups, found.why()) == (True, [], [], [], None)
     assert {name: count for name, count in found.counts.items() if count} == {"unchanged": len(rows_of(small))}
@@ -108,7 +108,7 @@ def test_every_row_that_differs_and_no_other(
     assert (parts[0] == parts[1]) is (old_part == new_part)
 
 
-def test_what_is_new_is_said_in_few_words(tmp_path: Path, small: Built) -> None:
+def test_what_is_new_is_said_in_few_words(tmp_path: Path, small: BuildResult) -> None:
     before, snp = SMALL.split("[technologies.sev-snp]")
     wider = f"{before}[technologies.sev-snp]" + snp.replace('"1-3"', '"1-3", "5-8"')
     found, _ = compared(small, made(tmp_path / "wider", wider))
@@ -136,7 +136,7 @@ def test_what_is_new_is_said_in_few_words(tmp_path: Path, small: Built) -> None:
     ]
 
 
-def test_another_digest_of_the_same_inputs_is_another_rule(small: Built, tmp_path: Path) -> None:
+def test_another_digest_of_the_same_inputs_is_another_rule(small: BuildResult, tmp_path: Path) -> None:
     found, rows = compared(small, changed(small, tmp_path / "silent", {SNP: one_digest}))
     assert (found.counts["rule-changed"], found.counts["added"], found.counts["withdrawn"]) == (1, 0, 0)
     assert [(row["change"], row["new_digest"]) for row in rows] == [("rule-changed", "00" * 48)]
@@ -148,7 +148,7 @@ def test_another_digest_of_the_same_inputs_is_another_rule(small: Built, tmp_pat
     assert [(one.kind, one.change) for one in said.components] == [("VMM profile", "changed")]
 
 
-def test_another_image_under_the_same_name_is_no_other_rule(tmp_path: Path, small: Built) -> None:
+def test_another_image_under_the_same_name_is_no_other_rule(tmp_path: Path, small: BuildResult) -> None:
     image = write_inputs(tmp_path / "other")
     (image / "bare.fd").write_bytes(bare_image(seed=9))
     found, _ = compared(small, build(write_spec(image, SMALL), tmp_path / "catalog"))
@@ -158,13 +158,13 @@ def test_another_image_under_the_same_name_is_no_other_rule(tmp_path: Path, smal
     assert found.counts["added"] == found.counts["withdrawn"] == 4
 
 
-def test_distinguished_digests_are_not_compared(small: Built, tmp_path: Path) -> None:
+def test_distinguished_digests_are_not_compared(small: BuildResult, tmp_path: Path) -> None:
     few = SMALL.replace("[technologies.sev-snp]", "[technologies.sev-snp]\ndistinguished_bits = 2")
     found, rows = compared(small, made(tmp_path, few))
     assert (found.uncompared, rows) == (["sev-snp"], [])
 
 
-def test_damage_is_no_difference(small: Built, tmp_path: Path) -> None:
+def test_damage_is_no_difference(small: BuildResult, tmp_path: Path) -> None:
     copy = changed(small, tmp_path / "copy", {})
     path = copy.folder / SNP
     path.write_bytes(path.read_bytes()[:-1] + b"?")

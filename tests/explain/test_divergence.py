@@ -11,7 +11,7 @@ import pytest
 
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.measure import Workbench, request_of
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.explain.baseline import Near, known_of
 from catalog.explain.divergence import Parting, Stop
 from catalog.explain.search_space import Choice
@@ -26,10 +26,10 @@ def parted(launched: dict[str, Any], nears: list[Near]) -> Parting | None:
     (candidate,) = explanation.hits
     found = explanation.parting(candidate)
     if found:
-        segments = technology_named(launched["technology"]).segments(
+        runs = technology_named(launched["technology"]).update_runs(
             candidate.firmware.value.component, candidate.point()
         )
-        updates = sum(len(segment.updates) * segment.repeat for segment in segments)
+        updates = sum(len(run.updates) * run.repeat for run in runs)
         assert times(found.shared) + times(found.found) + times(found.after) == updates + 1  # and the firmware
     return found
 
@@ -114,7 +114,7 @@ def test_sev_es_measures_no_address(axis: str) -> None:
         assert "mxcsr: 0x0 was expected, not 0x1f80" in found.reasons
 
 
-def test_another_name_of_the_same_image_is_no_difference(small: Built) -> None:
+def test_another_name_of_the_same_image_is_no_difference(small: BuildResult) -> None:
     """Of near images the one with the same bytes is what was expected, not the first."""
     catalog = Catalog.open(small.folder)
     known = known_of(catalog)

@@ -19,12 +19,12 @@ from catalog.abi.report import AttestationReport
 from catalog.ask.answer import Proofs
 from catalog.ask.evidence import Evidence, LaunchMeasureData
 from catalog.ask.measure import Workbench, request_of
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
 from catalog.explain.baseline import Near, expectation, known_of, near_of_catalog, near_of_default, near_of_given
 from catalog.explain.explain import explain
 from catalog.explain.explanation import Explanation
-from catalog.launch.native.paths import PYTHON, Kernels, choose
+from catalog.launch.hashing.backends import PYTHON, HashBackend, choose
 from catalog.store.catalog import Catalog
 from catalog.work.engine import local_engine
 from tests.support.attestation_builder import report_bytes
@@ -79,17 +79,17 @@ def ask(
     nears: Sequence[Near],
     catalog: Catalog | None = None,
     *,
-    paths: Kernels | None = None,
+    backend: HashBackend | None = None,
     budget: int = 10_000_000,
     **candidates: Any,
 ) -> Explanation:
-    chosen = paths or choose(None)
+    chosen = backend or choose(None)
     proofs = Proofs(tik=TIK if isinstance(value, LaunchMeasureData) else None)
     known = known_of(catalog, **candidates)
     with local_engine(2, threads=chosen.compiled) as engine:
         evidence = Evidence("of a test", value)
         return explain(
-            evidence, nears, known, proofs=proofs, engine=engine, kernels=chosen, budget=budget, begin=unseen
+            evidence, nears, known, proofs=proofs, engine=engine, backend=chosen, budget=budget, start_progress=unseen
         )
 
 
@@ -147,7 +147,7 @@ def test_a_policy_says_which_technology_it_is() -> None:
     assert explanation.searches[0].space.possible == {"sev"}
 
 
-def test_what_differs_from_a_catalog(small: Built) -> None:
+def test_what_differs_from_a_catalog(small: BuildResult) -> None:
     catalog = Catalog.open(small.folder)
     builds = {build.name: build for build in known_of(catalog).builds}
     near = near_of_catalog(catalog, ["sev-snp"])
@@ -166,7 +166,7 @@ def test_what_differs_from_a_catalog(small: Built) -> None:
             assert differing(ask(digest, [near], catalog)) == differs
 
 
-def test_a_wholly_other_configuration_that_a_catalog_has_is_compared_with_the_expectation(small: Built) -> None:
+def test_a_wholly_other_configuration_that_a_catalog_has_is_compared_with_the_expectation(small: BuildResult) -> None:
     catalog = Catalog.open(small.folder)
     near = near_of_catalog(catalog, ["sev", "sev-es"])
     fields = {"technology": "sev-es", "firmware": "whole.fd", "vmm": "qemu-kvm-legacy", "vcpus": 2}
@@ -252,7 +252,7 @@ def test_one_part_of_a_kernel_is_named(tmp_path: Path) -> None:
     assert parts_of(alone) == ["initrd"]
 
 
-def test_files_that_are_given_are_near(small: Built, tmp_path: Path) -> None:
+def test_files_that_are_given_are_near(small: BuildResult, tmp_path: Path) -> None:
     (tmp_path / "mine.fd").write_bytes(whole_image(seed=78))
     (tmp_path / "vmlinuz").write_bytes(b"vmlinuz")
     catalog = Catalog.open(small.folder)
@@ -314,9 +314,9 @@ def test_a_budget_ends_a_search_and_what_it_cut_off_is_not_excluded(budget: int,
     assert [*record["excluded"], *record["not_excluded"]] == [list(stage) for stage in every]
 
 
-def test_kernels_in_python_find_the_same() -> None:
+def test_the_reference_backend_finds_the_same() -> None:
     digest = digest_of(**{**BELIEVED, **LAUNCHED["firmware"]})
-    found = [ask(digest, believed(), paths=paths).to_dict() for paths in (None, Kernels(PYTHON, PYTHON))]
+    found = [ask(digest, believed(), backend=backend).to_dict() for backend in (None, HashBackend(PYTHON, PYTHON))]
     assert found[0]["explanations"] == found[1]["explanations"]
 
 

@@ -16,7 +16,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.ask.batch import BatchIndex
 from catalog.ask.lookup import lookup, lookup_in_parquet
 from catalog.build import generation
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.fast import index, names
 from catalog.fast.packed import PackedCatalog, light_sha256
@@ -28,7 +28,7 @@ from tests.support.samples import SMALL, build, write_inputs, write_spec
 
 
 @pytest.fixture(scope="module")
-def parted(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def parted(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     """The catalog of samples.SMALL in many parts, row groups and buckets, as large ones are."""
     folder = tmp_path_factory.mktemp("parted")
     with pytest.MonkeyPatch.context() as patch:
@@ -45,7 +45,7 @@ only = { vcpus = [1, 3] }
 """Families that are no whole product any more."""
 
 
-def all_digests(built: Built) -> list[tuple[str, bytes]]:
+def all_digests(built: BuildResult) -> list[tuple[str, bytes]]:
     found = []
     for technology, entry in built.manifest.technologies.items():
         for name in part_names(technology, entry.parts):
@@ -54,7 +54,7 @@ def all_digests(built: Built) -> list[tuple[str, bytes]]:
     return found
 
 
-def agrees(built: Built, digests: list[tuple[str, bytes]]) -> None:
+def agrees(built: BuildResult, digests: list[tuple[str, bytes]]) -> None:
     catalog = Catalog.open(built.folder)
     packed = PackedCatalog(str(built.folder), hashlib.sha256)
     for _, digest in digests:
@@ -64,16 +64,16 @@ def agrees(built: Built, digests: list[tuple[str, bytes]]) -> None:
     packed.close()
 
 
-def test_every_row_is_found_as_parquet_has_it(small: Built, parted: Built) -> None:
+def test_every_row_is_found_as_parquet_has_it(small: BuildResult, parted: BuildResult) -> None:
     agrees(small, all_digests(small))
     agrees(parted, all_digests(parted))
 
 
-def test_a_sample_of_the_default_is_found_as_parquet_has_it(default: Built) -> None:
+def test_a_sample_of_the_default_is_found_as_parquet_has_it(default: BuildResult) -> None:
     agrees(default, random.Random(3).sample(all_digests(default), 12))
 
 
-def test_parts_hold_the_rows_in_order(small: Built, parted: Built) -> None:
+def test_parts_hold_the_rows_in_order(small: BuildResult, parted: BuildResult) -> None:
     assert parted.manifest.technologies["sev-snp"].parts > 4
     digests = [digest for technology, digest in all_digests(parted) if technology == "sev-snp"]
     assert digests == sorted(digests)
@@ -81,7 +81,7 @@ def test_parts_hold_the_rows_in_order(small: Built, parted: Built) -> None:
 
 
 @pytest.mark.parametrize("size", [32, 48])
-def test_nothing_near_a_row_is_found(default: Built, size: int) -> None:
+def test_nothing_near_a_row_is_found(default: BuildResult, size: int) -> None:
     packed = PackedCatalog(str(default.folder), light_sha256())
     chance = random.Random(size)
     sorted_rows = [digest for _, digest in all_digests(default) if len(digest) == size]
@@ -94,7 +94,7 @@ def test_nothing_near_a_row_is_found(default: Built, size: int) -> None:
 
 
 @pytest.fixture
-def copy(parted: Built, tmp_path: Path) -> Path:
+def copy(parted: BuildResult, tmp_path: Path) -> Path:
     shutil.copytree(parted.folder, tmp_path / "copy")
     return tmp_path / "copy"
 
@@ -103,7 +103,7 @@ READ = ["components/names", "sev-snp/launch_digests.index", "sev-es/launch_diges
 
 
 @pytest.mark.parametrize("name", READ)
-def test_a_damaged_index_is_told_and_parquet_is_read(default: Built, tmp_path: Path, name: str) -> None:
+def test_a_damaged_index_is_told_and_parquet_is_read(default: BuildResult, tmp_path: Path, name: str) -> None:
     """A changed bit is told where it is met, another length always; the answer is the same."""
     folder = tmp_path / "copy"
     shutil.copytree(default.folder, folder)
@@ -131,7 +131,7 @@ def test_a_damaged_index_is_told_and_parquet_is_read(default: Built, tmp_path: P
     assert len(told) == 1
 
 
-def test_where_both_are_damaged_nothing_is_answered(parted: Built, copy: Path) -> None:
+def test_where_both_are_damaged_nothing_is_answered(parted: BuildResult, copy: Path) -> None:
     (technology, digest) = all_digests(parted)[-1]
     names_of_parts = part_names(technology, parted.manifest.technologies[technology].parts)
     for name in names_of_parts:
@@ -205,7 +205,7 @@ def test_without_a_manifest_there_is_no_index(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["sev-snp/launch_digests.index", "sev/launch_digests.index", "components/names"])
-def test_an_index_whose_verified_bytes_are_nonsense_is_damaged_and_nothing_else(parted: Built, name: str) -> None:
+def test_an_index_whose_verified_bytes_are_nonsense_is_damaged_and_nothing_else(parted: BuildResult, name: str) -> None:
     """One who signs nonsense gets no crash, no endless loop and no memory."""
     whole = (parted.folder / name).read_bytes()
     chance = random.Random(name)
@@ -232,7 +232,9 @@ def test_an_index_whose_verified_bytes_are_nonsense_is_damaged_and_nothing_else(
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_a_batch_finds_what_one_by_one_is_found(parted: Built, compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_finds_what_one_by_one_is_found(
+    parted: BuildResult, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not compiled:
         monkeypatch.setattr(row_records, "lib", None)
     catalog = Catalog.open(parted.folder)
@@ -256,7 +258,7 @@ def test_a_batch_finds_what_one_by_one_is_found(parted: Built, compiled: bool, m
     packed.close()
 
 
-def test_a_batch_reads_nothing_that_is_damaged(parted: Built, copy: Path) -> None:
+def test_a_batch_reads_nothing_that_is_damaged(parted: BuildResult, copy: Path) -> None:
     (technology, digest) = all_digests(parted)[-1]
     part = copy / part_names(technology, parted.manifest.technologies[technology].parts)[-1]
     part.write_bytes(part.read_bytes()[:-1])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.cli.main import run
 from catalog.fast.plain_lookup import plain_lookup
 from tests.fast.test_packed import all_digests
@@ -25,14 +25,14 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def digest_of(built: Built, technology: str = "sev-snp") -> str:
+def digest_of(built: BuildResult, technology: str = "sev-snp") -> str:
     return next(digest.hex() for name, digest in all_digests(built) if name == technology)
 
 
 @pytest.mark.parametrize("more", [[], ["-q"], ["--quiet"]])
 @pytest.mark.parametrize("technology", ["sev", "sev-es", "sev-snp"])
 def test_it_says_what_the_whole_way_says(
-    small: Built, capsys: pytest.CaptureFixture[str], technology: str, more: list[str]
+    small: BuildResult, capsys: pytest.CaptureFixture[str], technology: str, more: list[str]
 ) -> None:
     hit = digest_of(small, technology)
     for digest in (hit, hit.upper(), "0" * len(hit)):
@@ -42,7 +42,9 @@ def test_it_says_what_the_whole_way_says(
         assert plain_lookup(arguments) == (printed.out, printed.err, code)
 
 
-def test_the_catalog_of_the_environment_and_the_default_one(small: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_catalog_of_the_environment_and_the_default_one(
+    small: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
     digest = digest_of(small)
     expected = plain_lookup([digest, "--catalog", str(small.folder)])
     monkeypatch.setenv("LDCAT_CATALOG", str(small.folder))
@@ -71,7 +73,7 @@ def test_the_catalog_of_the_environment_and_the_default_one(small: Built, monkey
     ],
 )
 def test_whatever_is_not_plain_goes_the_whole_way(
-    small: Built, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+    small: BuildResult, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LDCAT_CATALOG", str(small.folder))
     digest = digest_of(small)
@@ -81,13 +83,13 @@ def test_whatever_is_not_plain_goes_the_whole_way(
 
 @pytest.mark.parametrize("name", ["LDCAT_FORMAT", "LDCAT_QUIET"])
 def test_a_variable_that_changes_the_answer_goes_the_whole_way(
-    small: Built, monkeypatch: pytest.MonkeyPatch, name: str
+    small: BuildResult, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "1")
     assert plain_lookup([digest_of(small), "--catalog", str(small.folder)]) is None
 
 
-def test_a_damaged_index_goes_the_whole_way_which_tells(small: Built, tmp_path: Path) -> None:
+def test_a_damaged_index_goes_the_whole_way_which_tells(small: BuildResult, tmp_path: Path) -> None:
     shutil.copytree(small.folder, tmp_path / "copy")
     (tmp_path / "copy/sev-snp/launch_digests.index").write_bytes(b"")
     command = [sys.executable, "-m", "catalog", "lookup", digest_of(small), "--catalog", str(tmp_path / "copy")]
@@ -105,7 +107,7 @@ main()
 """
 
 
-def test_nothing_is_loaded_for_it(small: Built) -> None:
+def test_nothing_is_loaded_for_it(small: BuildResult) -> None:
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n" + LOADED]
     arguments = ["lookup", digest_of(small), "--catalog", str(small.folder)]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
@@ -127,7 +129,7 @@ def test_nothing_is_loaded_for_it(small: Built) -> None:
         assert f"'{heavy}'" not in loaded
 
 
-def test_a_reader_that_has_gone(small: Built) -> None:
+def test_a_reader_that_has_gone(small: BuildResult) -> None:
     command = [sys.executable, "-m", "catalog", "lookup", digest_of(small), "--catalog", str(small.folder)]
     read, write = os.pipe()
     os.close(read)
@@ -136,7 +138,7 @@ def test_a_reader_that_has_gone(small: Built) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_a_full_disk_behind_standard_error(small: Built) -> None:
+def test_a_full_disk_behind_standard_error(small: BuildResult) -> None:
     """The exit code still says that there is none."""
     command = [sys.executable, "-m", "catalog", "lookup", "0" * 96, "--catalog", str(small.folder)]
     with Path("/dev/full").open("wb") as full:
@@ -147,12 +149,12 @@ def test_the_script_builds_with_processes_too(tmp_path: Path) -> None:
     """Worker processes load the script again, and must not run it."""
     spec = write_spec(tmp_path, ONE_ROW)
     command = [sys.executable, str(ROOT / "bin/ldcat"), "build", str(spec), "-o", str(tmp_path / "catalog"), "-q"]
-    environment = {**os.environ, "LDCAT_KERNELS": "python", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "LDCAT_HASH_BACKEND": "python", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path / 'catalog'}\n", "")
 
 
-def test_a_full_disk(small: Built) -> None:
+def test_a_full_disk(small: BuildResult) -> None:
     command = [sys.executable, "-m", "catalog", "lookup", digest_of(small), "--catalog", str(small.folder)]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)

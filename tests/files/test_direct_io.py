@@ -9,7 +9,7 @@ import pytest
 
 from catalog.errors import LdcatError
 from catalog.files import direct_io
-from catalog.files.direct_io import ALIGNED, Appended, Room, allocated, write_file
+from catalog.files.direct_io import ALIGNED, Appended, ScratchBuffer, allocated, write_file
 
 
 @pytest.fixture(params=[direct_io._DIRECT, 0], ids=["direct", "cached"], autouse=True)
@@ -19,7 +19,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("size", [0, 1, ALIGNED - 1, ALIGNED, ALIGNED + 1, 5 * ALIGNED, 300_000])
 def test_a_file_has_the_bytes_of_the_memory(tmp_path: Path, size: int) -> None:
-    path, memory = tmp_path / "file", Room().of(300_000 + ALIGNED)
+    path, memory = tmp_path / "file", ScratchBuffer().of(300_000 + ALIGNED)
     path.write_bytes(bytes(400_000))  # what was there is gone
     data = random.Random(size).randbytes(size)
     memory[:size] = data
@@ -61,7 +61,7 @@ def test_a_file_that_became_shorter_is_an_error(tmp_path: Path) -> None:
 
 
 def test_each_thread_has_its_room() -> None:
-    room = Room()
+    room = ScratchBuffer()
     mine = room.of(10)
     mine[:] = b"mine......"
     with ThreadPoolExecutor(1) as pool:

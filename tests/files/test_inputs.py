@@ -9,7 +9,7 @@ import pytest
 
 from catalog.errors import Unreadable
 from catalog.fast.beneath import Files
-from catalog.files.direct_io import Room
+from catalog.files.direct_io import ScratchBuffer
 from catalog.files.inputs import hash_file, read_beneath, read_file, read_into, read_start
 
 
@@ -25,7 +25,7 @@ def test_what_is_no_regular_file_is_never_waited_for(tmp_path: Path, kind: str) 
         lambda: read_start(path, 1, regular=True),
         lambda: read_file(path, limit=1, regular=True),
         lambda: hash_file(path, regular=True),
-        lambda: read_into(Files(tmp_path), "file", Room(), 1),
+        lambda: read_into(Files(tmp_path), "file", ScratchBuffer(), 1),
         lambda: read_beneath(Files(tmp_path), "file", 1),
     ):
         with pytest.raises(Unreadable, match=r"not a regular file|is a directory|is a symbolic link"):

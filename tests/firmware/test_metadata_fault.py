@@ -56,10 +56,10 @@ def test_a_fault_leaves_the_image_readable_and_refuses_snp_alone(
     assert reason in str(firmware.metadata_fault)
     for name in ("sev", "sev-es"):
         technology = technologies()[name]
-        assert technology.refuses_firmware(firmware) is None
+        assert technology.firmware_blocker(firmware) is None
         assert len(measure(technology, firmware, a_point(technology)).value) == 32
     snp = technologies()["sev-snp"]
-    assert snp.refuses_firmware(firmware) == firmware.metadata_fault
+    assert snp.firmware_blocker(firmware) == firmware.metadata_fault
     with pytest.raises(CannotLaunch, match=re.escape(reason)):
         measure(snp, firmware, a_point(snp))
 

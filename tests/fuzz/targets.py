@@ -36,7 +36,7 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.profile import VmmProfile
 from catalog.launch.vcpu_types import VcpuTypes
-from catalog.rows.numbers import counts, number
+from catalog.rows.numbers import parse_counts, parse_number
 from catalog.spec import embedded
 from catalog.spec.catalog_spec import load_spec
 from catalog.spec.kernel_record import KernelRecord
@@ -126,8 +126,8 @@ def _numbers(data: bytes) -> None:
     values = _text(data).split()
     for value in values:
         with suppress(LdcatError):
-            number(value)
-    counts(values)
+            parse_number(value)
+    parse_counts(values)
 
 
 def _of_the_quick_way(parse: Callable[[bytes], None]) -> Callable[[bytes], None]:

@@ -12,7 +12,7 @@ from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.chain import fold_chain
-from catalog.launch.native.paths import choose, sha256_paths
+from catalog.launch.hashing.backends import choose, sha256_implementations
 from catalog.launch.point import Point, VcpuPoint
 from catalog.launch.technology import Measurer, Technology, measure, measure_all, technologies
 from tests.support.firmware_builder import build_ovmf
@@ -48,18 +48,18 @@ def test_a_measurer_gives_the_digests_of_the_definition(technology: Technology, 
 @given(data=st.data())
 def test_measure_all_gives_each_point_with_its_digest(technology: Technology, data: st.DataObject) -> None:
     firmware = data.draw(FIRMWARES)
-    launchable = points(technology).filter(lambda point: technology.refuses(firmware, point) is None)
+    launchable = points(technology).filter(lambda point: technology.launch_blocker(firmware, point) is None)
     chosen = data.draw(st.lists(launchable, max_size=8))
     measured = list(measure_all(technology, firmware, chosen))
     assert measured == [(point, measure(technology, firmware, point)) for point in chosen]
 
 
-@pytest.mark.parametrize("path", sha256_paths())
+@pytest.mark.parametrize("path", sha256_implementations())
 @pytest.mark.parametrize("technology", WITH_VCPUS)
 @given(data=st.data())
 def test_chains_give_the_digests_of_the_definition(technology: Technology, path: str, data: st.DataObject) -> None:
     firmware = data.draw(FIRMWARES)
-    launchable = points(technology).filter(lambda point: technology.refuses(firmware, point) is None)
+    launchable = points(technology).filter(lambda point: technology.launch_blocker(firmware, point) is None)
     chosen = data.draw(st.lists(launchable, min_size=1, max_size=8))
     counts = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=4, unique=True).map(sorted))
     measurer = Measurer(technology, firmware)
@@ -80,7 +80,7 @@ def test_a_measurer_of_an_old_image_gives_the_digests_of_the_definition(
     image = build_ovmf(standalone_reset_block=True, seed=data.draw(st.integers(0, 3)))
     firmware = FirmwareComponent.from_image(OvmfImage.parse(image))
     chosen = data.draw(st.lists(points(technology), max_size=5))
-    launchable = [point for point in chosen if technology.refuses(firmware, point) is None]
+    launchable = [point for point in chosen if technology.launch_blocker(firmware, point) is None]
     for point, digest in measure_all(technology, firmware, launchable):
         assert digest.hex() == defined(technology, firmware, point)
 
@@ -92,7 +92,7 @@ def test_points_of_every_technology_can_be_launched(technology: Technology) -> N
 
     @given(FIRMWARES, points(technology))
     def look(firmware: FirmwareComponent, point: Point) -> None:
-        if technology.refuses(firmware, point) is None:
+        if technology.launch_blocker(firmware, point) is None:
             found.append(point)
 
     look()

@@ -13,7 +13,7 @@ from catalog.firmware.ovmf import Area, OvmfImage
 from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import RESET_EIP
 from catalog.launch.technology import measure, technologies
-from catalog.launch.vmsa_segments import vmsa_page_hashes, vmsa_updates
+from catalog.launch.vmsa_updates import vmsa_page_hashes, vmsa_updates
 from tests.support.firmware_builder import AMDSEV_AREA, RESET_VECTOR, build_ovmf
 from tests.support.profiles import EPYC, HASHES, PROFILES, a_point
 
@@ -35,7 +35,7 @@ def test_sev_hashes_the_image_and_the_176_bytes_of_the_table() -> None:
 def test_sev_launches_any_image() -> None:
     for chosen in ({"reset_vector": None}, {"reset_vector": 0}, {"standalone_reset_block": True}):
         data, firmware = component(**chosen)
-        assert SEV.refuses_firmware(firmware) is None
+        assert SEV.firmware_blocker(firmware) is None
         assert measure(SEV, firmware, a_point(SEV)).value == hashlib.sha256(data).digest()
 
 
@@ -100,7 +100,7 @@ def test_an_area_of_just_a_table_is_enough() -> None:
 )
 def test_sev_es_needs_a_reset_vector(reset_vector: int | None, reason: str) -> None:
     _, firmware = component(reset_vector=reset_vector)
-    assert reason in str(SEV_ES.refuses_firmware(firmware))
+    assert reason in str(SEV_ES.firmware_blocker(firmware))
     point = a_point(SEV_ES)
     with pytest.raises(CannotLaunch, match=reason):
         measure(SEV_ES, firmware, point)

@@ -37,8 +37,8 @@ def test_an_unknown_technology_is_answered_with_the_nearest() -> None:
 
 @pytest.mark.parametrize("technology", ALL)
 def test_what_can_launch_is_not_refused(technology: Technology) -> None:
-    assert technology.refuses_firmware(FIRMWARE) is None
-    assert technology.refuses(FIRMWARE, a_point(technology, kernel_hashes=HASHES)) is None
+    assert technology.firmware_blocker(FIRMWARE) is None
+    assert technology.launch_blocker(FIRMWARE, a_point(technology, kernel_hashes=HASHES)) is None
 
 
 @pytest.mark.parametrize("technology", ALL)
@@ -102,7 +102,7 @@ def test_a_technology_judges_no_other_bit_of_sev_features_than_it_says(technolog
         assert technology.judged_features == 0
         return
     for firmware, features, table in itertools.product((FIRMWARE, BARE), (0, 1), (None, HASHES)):
-        refused = technology.refuses(firmware, a_point(technology, kernel_hashes=table, sev_features=features))
+        refused = technology.launch_blocker(firmware, a_point(technology, kernel_hashes=table, sev_features=features))
         for bit in (bit for bit in range(64) if not technology.judged_features >> bit & 1):
             point = a_point(technology, kernel_hashes=table, sev_features=features | 1 << bit, vcpus=1 + bit)
-            assert (technology.refuses(firmware, point) is None) == (refused is None)
+            assert (technology.launch_blocker(firmware, point) is None) == (refused is None)

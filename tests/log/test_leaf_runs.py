@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.log.leaf_runs import families
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.log_reader import LogReader
@@ -33,7 +33,7 @@ class Counting(LogFolder):
 
 @pytest.mark.parametrize("which", ["small", "default"])
 def test_they_are_those_of_the_whole_log(request: pytest.FixtureRequest, tmp_path: Path, which: str) -> None:
-    built: Built = request.getfixturevalue(which)
+    built: BuildResult = request.getfixturevalue(which)
     log, state = Counting(tmp_path / "log"), LastCheckpoint(tmp_path / "signed.note")
     publish(Catalog.open(built.folder), log, [LOG], state, now=NOW)
     publish(Catalog.open(built.folder), log, [LOG], state, revokes=[REVOKE], now=NOW + 1)
@@ -55,7 +55,7 @@ def test_they_are_those_of_the_whole_log(request: pytest.FixtureRequest, tmp_pat
     assert len(bundles) <= 24 * len(expected)
 
 
-def test_rows_of_a_family_are_in_the_order_of_their_digests(small: Built, tmp_path: Path) -> None:
+def test_rows_of_a_family_are_in_the_order_of_their_digests(small: BuildResult, tmp_path: Path) -> None:
     log, state = LogFolder(tmp_path / "log"), LastCheckpoint(tmp_path / "signed.note")
     publish(Catalog.open(small.folder), log, [LOG], state, now=NOW)
     note = log.checkpoint()

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord, UsageError, VerificationFailed
 from catalog.fast.published import NO_REVOCATIONS
 from catalog.log.log_history import read_history
@@ -43,11 +43,11 @@ def trust(version: int, keys: list[VerifierKey] | None = None, expires: int = NO
     return Trust.parse(f"{head}{logs}quorum none\n")
 
 
-def published(by: Publisher, built: Built, note: Trust | None, now: int = NOW) -> Published:
+def published(by: Publisher, built: BuildResult, note: Trust | None, now: int = NOW) -> Published:
     return publish(Catalog.open(built.folder), by.log, SIGNERS, by.state, trust=note, now=now)
 
 
-def test_a_release_stands_by_a_trust_note_until_the_next_one(publisher: Publisher, small: Built) -> None:
+def test_a_release_stands_by_a_trust_note_until_the_next_one(publisher: Publisher, small: BuildResult) -> None:
     notes = (None, trust(2), None, trust(2), trust(5))
     assert [published(publisher, small, note).trust_version for note in notes] == [None, 2, 2, 2, 5]
     records = [parse_record(leaf) for leaf in publisher.leaves()]
@@ -58,13 +58,15 @@ def test_a_release_stands_by_a_trust_note_until_the_next_one(publisher: Publishe
 
 
 @pytest.mark.parametrize("keys", [[SIGNERS[0].key], [signer("example.com/other").key], [signer(ORIGIN, seed=1).key]])
-def test_a_trust_note_names_every_key_of_the_log(publisher: Publisher, small: Built, keys: list[VerifierKey]) -> None:
+def test_a_trust_note_names_every_key_of_the_log(
+    publisher: Publisher, small: BuildResult, keys: list[VerifierKey]
+) -> None:
     with pytest.raises(UsageError, match="does not name the key"):
         published(publisher, small, trust(1, keys))
     assert publisher.log.checkpoint() is None
 
 
-def test_an_expired_trust_note_is_not_stood_by(publisher: Publisher, small: Built) -> None:
+def test_an_expired_trust_note_is_not_stood_by(publisher: Publisher, small: BuildResult) -> None:
     with pytest.raises(VerificationFailed, match="expired"):
         published(publisher, small, trust(1, expires=NOW))
 

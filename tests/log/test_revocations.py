@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import FalseRecord, MalformedRecord, Unreadable, UsageError
 from catalog.log.log_history import read_history
 from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_record, parse_row
@@ -38,7 +38,7 @@ def revoke(severity: Any, **selector: Value) -> RevokeRecord:
     return RevokeRecord(type="revoke", selector=selector, severity=severity, reason=f"is {severity}")
 
 
-def revoked(by: Publisher, built: Built, now: int, severity: Any, **selector: Value) -> Published:
+def revoked(by: Publisher, built: BuildResult, now: int, severity: Any, **selector: Value) -> Published:
     record = revoke(severity, **selector)
     return publish(Catalog.open(built.folder), by.log, SIGNERS, by.state, revokes=[record], unchanged=True, now=now)
 
@@ -82,7 +82,9 @@ def test_what_is_no_reason(reason: str) -> None:
     assert new_revocation({"vcpus": 1}, "revoked", "x" * MAX_REASON).reason
 
 
-def test_revocations_are_releases_of_the_same_catalog_and_stay_in_order(publisher: Publisher, small: Built) -> None:
+def test_revocations_are_releases_of_the_same_catalog_and_stay_in_order(
+    publisher: Publisher, small: BuildResult
+) -> None:
     first = publisher.publish(small)
     snp = sum(b'"sev-snp"' in leaf for leaf in rows_of(small))
     assert revoked(publisher, small, NOW + 1, "revoked", technology="sev-snp", vcpus=3).selected == snp // 3
@@ -110,7 +112,7 @@ def test_revocations_are_releases_of_the_same_catalog_and_stay_in_order(publishe
     ],
 )
 def test_what_changes_nothing_is_refused(
-    publisher: Publisher, small: Built, severity: str, selector: dict[str, Value], said: str
+    publisher: Publisher, small: BuildResult, severity: str, selector: dict[str, Value], said: str
 ) -> None:
     before = publisher.publish(small).checkpoint
     with pytest.raises(UsageError, match=said):
@@ -118,7 +120,9 @@ def test_what_changes_nothing_is_refused(
     assert publisher.checkpoint() == before
 
 
-def test_a_revocation_of_another_catalog_is_refused(publisher: Publisher, small: Built, fewer: Built) -> None:
+def test_a_revocation_of_another_catalog_is_refused(
+    publisher: Publisher, small: BuildResult, fewer: BuildResult
+) -> None:
     with pytest.raises(UsageError, match="another release"):
         revoked(publisher, small, NOW, "revoked", technology="sev")
     publisher.publish(small)
@@ -126,7 +130,7 @@ def test_a_revocation_of_another_catalog_is_refused(publisher: Publisher, small:
         revoked(publisher, fewer, NOW, "revoked", technology="sev")
 
 
-def test_what_was_said_last_is_not_said_again(publisher: Publisher, small: Built, writes: list[int]) -> None:
+def test_what_was_said_last_is_not_said_again(publisher: Publisher, small: BuildResult, writes: list[int]) -> None:
     """A run that has signed and was interrupted is gone on with by the same command."""
     publisher.publish(small)
     writes[0] = 10**6
@@ -143,7 +147,7 @@ def test_what_was_said_last_is_not_said_again(publisher: Publisher, small: Built
 
 
 def test_a_wrong_digest_cannot_be_restored_beside_the_right_one(
-    publisher: Publisher, small: Built, tmp_path_factory: pytest.TempPathFactory
+    publisher: Publisher, small: BuildResult, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     wrong = forged(small, tmp_path_factory.mktemp("forged") / "catalog")
     publisher.publish(wrong)
@@ -159,7 +163,9 @@ def test_a_wrong_digest_cannot_be_restored_beside_the_right_one(
     assert revoked(publisher, small, NOW + 4, "restored", **WRONG).selected == 1
 
 
-def test_rows_that_are_revoked_as_they_come_are_counted(publisher: Publisher, small: Built, fewer: Built) -> None:
+def test_rows_that_are_revoked_as_they_come_are_counted(
+    publisher: Publisher, small: BuildResult, fewer: BuildResult
+) -> None:
     publisher.publish(fewer)
     firmware = parse_row(rows_of(fewer)[0]).firmware_sha256
     revoked(publisher, fewer, NOW + 1, "revoked", firmware_sha256=firmware)
@@ -194,7 +200,7 @@ def test_a_log_that_contradicts_itself_is_noticed_until_one_row_is_revoked() -> 
     assert history.selected == [{None: 1}]
 
 
-def test_a_revocation_killed_at_any_moment(publisher: Publisher, small: Built) -> None:
+def test_a_revocation_killed_at_any_moment(publisher: Publisher, small: BuildResult) -> None:
     """kill -9: a checkpoint that is there has all that its release record names, in the order in which it was said."""
     publisher.publish(small)
     chance = random.Random(7)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedInput
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
@@ -92,7 +92,7 @@ class Place:
         gone = {by.key.key_id for by in signers}
         self.put(Note(self.note.text, tuple(s for s in self.note.signatures if s.key_id not in gone)))
 
-    def publish(self, built: Built, *revokes: RevokeRecord, now: int = NOW) -> None:
+    def publish(self, built: BuildResult, *revokes: RevokeRecord, now: int = NOW) -> None:
         publish(
             Catalog.open(built.folder),
             self.log,
@@ -115,7 +115,7 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def healthy(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Place:
+def healthy(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Place:
     place = Place(tmp_path_factory.mktemp("healthy"), trust_note())
     place.publish(small)
     place.cosign(W1, W2, W3, HEARTBEAT)
@@ -537,7 +537,7 @@ def test_each_finding(place: Place, name: str) -> None:
         verify_release(place.log, None, open_trust(place.trust), now=place.now, seen={})
 
 
-def test_what_was_signed_and_not_published(place: Place, small: Built) -> None:
+def test_what_was_signed_and_not_published(place: Place, small: BuildResult) -> None:
     before = place.note
     place.publish(small, REVOKE, now=NOW + 60)
     place.put(before)
@@ -549,7 +549,7 @@ def test_what_was_signed_and_not_published(place: Place, small: Built) -> None:
     assert advice == "ldcat publish puts the signed checkpoint in its place"
 
 
-def test_a_restored_backup(place: Place, small: Built, tmp_path: Path) -> None:
+def test_a_restored_backup(place: Place, small: BuildResult, tmp_path: Path) -> None:
     shutil.copytree(place.log.root, tmp_path / "backup")
     place.publish(small, REVOKE, now=NOW + 60)
     shutil.rmtree(place.log.root)
@@ -560,7 +560,7 @@ def test_a_restored_backup(place: Place, small: Built, tmp_path: Path) -> None:
     assert found.advice.startswith("publish nothing")
 
 
-def test_a_log_that_another_machine_went_on_with(place: Place, small: Built) -> None:
+def test_a_log_that_another_machine_went_on_with(place: Place, small: BuildResult) -> None:
     signed_here = place.state.read()
     place.publish(small, REVOKE, now=NOW + 60)
     place.cosign(W1, W2, W3, HEARTBEAT)
@@ -576,7 +576,7 @@ def test_a_log_that_another_machine_went_on_with(place: Place, small: Built) -> 
     [(None, "note", "names no trust note"), (3, "warning", "and this is version 1: it is old")],
 )
 def test_the_trust_note_that_a_release_names(
-    small: Built, tmp_path: Path, version: int | None, severity: str, part: str
+    small: BuildResult, tmp_path: Path, version: int | None, severity: str, part: str
 ) -> None:
     place, state = Place(tmp_path, trust_note()), LastCheckpoint(tmp_path / "signed.note")
     named = None if version is None else open_trust(trust_note(version=version))
@@ -587,7 +587,7 @@ def test_the_trust_note_that_a_release_names(
     assert part in what
 
 
-def test_a_fork_of_what_was_signed_here(place: Place, small: Built, tmp_path: Path) -> None:
+def test_a_fork_of_what_was_signed_here(place: Place, small: BuildResult, tmp_path: Path) -> None:
     other = Place(tmp_path / "other", place.trust)
     other.publish(small, now=NOW + 1)
     place.state.write(other.note)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import Unreadable
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import ReleaseRecord, parse_record
@@ -105,7 +105,7 @@ def test_one_file_of_each_kind_is_asked_for(log: LogFolder, asked: list[Question
     assert {question.encodings for question in asked if question.kind is not Kind.ENTRIES} == {"identity"}
 
 
-def test_files_that_the_folder_lacks_are_not_asked_for(small: Built, tmp_path: Path) -> None:
+def test_files_that_the_folder_lacks_are_not_asked_for(small: BuildResult, tmp_path: Path) -> None:
     log = LogFolder(tmp_path / "log")
     publish(Catalog.open(small.folder), log, KEYS, LastCheckpoint(tmp_path / "signed"), now=NOW)
     (log.root / "releases/1/manifest.json").unlink()

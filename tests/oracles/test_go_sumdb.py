@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedInput
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
@@ -44,7 +44,7 @@ Question = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def log(small: Built, tmp_path_factory: pytest.TempPathFactory) -> tuple[LogFolder, list[Checkpoint]]:
+def log(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> tuple[LogFolder, list[Checkpoint]]:
     """A log of three releases, and the checkpoint of each."""
     folder = tmp_path_factory.mktemp("log")
     write_inputs(folder / "inputs")

@@ -146,7 +146,7 @@ def test_sev_snp(
     firmware, profile = reduced(image), PROFILES[name]
     given_signature = signature if profile.measures_signature else None
     point = VcpuPoint(kernel.hashes() if kernel else None, profile, given_signature, features, vcpus)
-    if kernel and SNP.refuses(firmware, point):
+    if kernel and SNP.launch_blocker(firmware, point):
         _both_refuse(peer, "sev-snp", image, kernel, firmware, point)
     else:
         expected = peer.measure(

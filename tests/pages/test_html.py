@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.log.records import RevokeRecord
 from tests.cli.test_errors import Run, run
 from tests.cli.test_published_lookup import Place, place
@@ -73,7 +73,7 @@ def said(page: Page) -> str:
 
 
 @pytest.fixture
-def odd(tmp_path: Path) -> Built:
+def odd(tmp_path: Path) -> BuildResult:
     """A catalog whose names are markup."""
     folder = write_inputs(tmp_path / "odd")
     (folder / "<script>alert(1)<b>&amp;.fd").write_bytes(whole_image(seed=7))
@@ -82,7 +82,7 @@ def odd(tmp_path: Path) -> Built:
     return build_catalog(write_spec(folder, spec), tmp_path / "odd-catalog")
 
 
-def test_a_diff(run: Run, small: Built, tmp_path: Path) -> None:
+def test_a_diff(run: Run, small: BuildResult, tmp_path: Path) -> None:
     wider = made(tmp_path / "wider", SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1-4"]', 1))
     path = tmp_path / "diff.html"
     arguments = ("diff", str(small.folder), str(wider.folder), "--html", str(path))
@@ -99,7 +99,7 @@ def test_a_diff(run: Run, small: Built, tmp_path: Path) -> None:
     assert "Nothing differs" in said(checked(path))
 
 
-def test_names_are_text(run: Run, small: Built, odd: Built, tmp_path: Path) -> None:
+def test_names_are_text(run: Run, small: BuildResult, odd: BuildResult, tmp_path: Path) -> None:
     for arguments in (("diff", str(small.folder), str(odd.folder)), ("report", str(odd.folder))):
         path = tmp_path / f"{arguments[0]}.html"
         run(*arguments, "--html", str(path))
@@ -110,7 +110,7 @@ def test_names_are_text(run: Run, small: Built, odd: Built, tmp_path: Path) -> N
         assert "img" not in page.tags
 
 
-def test_a_report(run: Run, small: Built, tmp_path: Path) -> None:
+def test_a_report(run: Run, small: BuildResult, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     code, out, err = run("report", str(small.folder), "--html", str(path))
     assert (code, out, err) == (0, f"{path}\n", "")
@@ -142,7 +142,7 @@ def test_a_release_says_if_it_was_verified_and_what_is_revoked(run: Run, place: 
     assert re.search(r"[0-9]+ revoked", said(checked(path)))
 
 
-def test_an_explanation(run: Run, small: Built, tmp_path: Path) -> None:
+def test_an_explanation(run: Run, small: BuildResult, tmp_path: Path) -> None:
     believed = {"technology": "sev-snp", "firmware": "whole.fd", "vmm": "qemu-kvm-init2", "vcpus": 2}
     believed |= {"vcpu_type": "EPYC-Milan", "sev_features": 1, "append": "quiet nr_cpus=2"}
     believed |= {f"{name}_sha256": sha256(blob).hexdigest() for name, blob in (("kernel", KERNEL), ("initrd", INITRD))}
@@ -164,7 +164,7 @@ def test_an_explanation(run: Run, small: Built, tmp_path: Path) -> None:
     assert "Nothing was found" in checked(path).text
 
 
-def test_no_page_where_there_is_none(run: Run, small: Built, tmp_path: Path) -> None:
+def test_no_page_where_there_is_none(run: Run, small: BuildResult, tmp_path: Path) -> None:
     assert run("report", str(small.folder))[0] == 2
     code, _, err = run("report", str(small.folder), "--html", str(tmp_path / "nowhere/page"))
     assert (code, "no such file or directory" in err) == (5, True)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.abi.digest import LaunchDigest
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, Unreadable, VerificationFailed
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord, parse_row
@@ -50,11 +50,11 @@ WITNESSED = trust(
 
 
 @pytest.fixture(scope="module")
-def log(small: Built, tmp_path_factory: pytest.TempPathFactory) -> LogFolder:
+def log(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> LogFolder:
     return published(small, tmp_path_factory.mktemp("log"))
 
 
-def published(built: Built, folder: Path, *revokes: RevokeRecord) -> LogFolder:
+def published(built: BuildResult, folder: Path, *revokes: RevokeRecord) -> LogFolder:
     log, state = LogFolder(folder / "log"), LastCheckpoint(folder / "signed.note")
     publish(Catalog.open(built.folder), log, [LOG], state, revokes=revokes, now=NOW)
     return log
@@ -118,7 +118,7 @@ def test_another_digest_is_unknown_and_not_bad(bundle: ProofBundle) -> None:
     assert ask(bundle, digest="00" * 48).outcome is Outcome.UNKNOWN
 
 
-def test_what_is_revoked_is_said(small: Built, tmp_path: Path) -> None:
+def test_what_is_revoked_is_said(small: BuildResult, tmp_path: Path) -> None:
     leaves = rows(published(small, tmp_path / "first"))
     leaf = leaves[40]
     digest, other = (parse_row(each).launch_digest for each in (leaf, leaves[41]))
@@ -235,7 +235,7 @@ def test_whatever_the_bytes_there_is_an_answer(data: bytes) -> None:
     assert ask(data).outcome is Outcome.BAD
 
 
-def test_a_damaged_log_proves_nothing(small: Built, tmp_path: Path) -> None:
+def test_a_damaged_log_proves_nothing(small: BuildResult, tmp_path: Path) -> None:
     log = published(small, tmp_path)
     leaves = rows(log)
     for pattern in ("tile/0/000.p/*", "tile/entries/000.p/*"):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedInput, Unreadable, UntrustedSigner, UsageError, VerificationFailed
 from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.publish.cosign import Cosigned, cosign
@@ -75,7 +75,7 @@ class Cosigner:
 
 
 @pytest.fixture
-def cosigner(publisher: Publisher, fewer: Built, tmp_path: Path) -> Cosigner:
+def cosigner(publisher: Publisher, fewer: BuildResult, tmp_path: Path) -> Cosigner:
     publisher.publish(fewer)
     return Cosigner(publisher, tmp_path / "cosigner")
 
@@ -142,7 +142,7 @@ def test_what_was_cosigned_elsewhere_is_remembered(cosigner: Cosigner) -> None:
     assert cosigner.state.read() == cosigner.note
 
 
-def test_cosignatures_of_others_stay(cosigner: Cosigner, small: Built) -> None:
+def test_cosignatures_of_others_stay(cosigner: Cosigner, small: BuildResult) -> None:
     more = cosigner.note.with_signatures([signature(OTHER, cosigner.note.text)])
     cosigner.publisher.log.write([(CHECKPOINT, bytes(more))])
     cosigner.cosign()
@@ -158,14 +158,14 @@ def test_no_quorum_is_asked_of_those_who_make_it(cosigner: Cosigner) -> None:
     assert quorum.open_checkpoint(cosigner.note)[0] == cosigner.publisher.checkpoint()
 
 
-def test_publishing_nothing_new_keeps_cosignatures(cosigner: Cosigner, fewer: Built) -> None:
+def test_publishing_nothing_new_keeps_cosignatures(cosigner: Cosigner, fewer: BuildResult) -> None:
     cosigner.cosign()
     before = cosigner.note
     assert cosigner.publisher.publish(fewer, now=NOW + 9).new_rows == 0
     assert cosigner.note == before
 
 
-def test_a_later_release_is_cosigned_that_goes_on(cosigner: Cosigner, small: Built) -> None:
+def test_a_later_release_is_cosigned_that_goes_on(cosigner: Cosigner, small: BuildResult) -> None:
     first = cosigner.cosign().checkpoint
     cosigner.publisher.publish(small, now=NOW + 1)
     cosigned = cosigner.cosign(now=NOW + 2)
@@ -174,7 +174,7 @@ def test_a_later_release_is_cosigned_that_goes_on(cosigner: Cosigner, small: Bui
     assert not cosigner.evidence()
 
 
-def forked(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+def forked(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
     """Another history that the same keys signed, longer than the one cosigned."""
     other = Publisher(tmp_path / "forked")
     other.publish(small, now=NOW + 1)
@@ -182,13 +182,13 @@ def forked(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
     shutil.copytree(other.log.root, cosigner.publisher.log.root)
 
 
-def as_long(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+def as_long(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
     """Another root of as many leaves."""
     text = str(replace(cosigner.publisher.checkpoint(), root=bytes(32)))
     cosigner.publisher.log.write([(CHECKPOINT, bytes(signed(text, *SIGNERS)))])
 
 
-def rolled_back(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+def rolled_back(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
     """What was published before."""
     before = cosigner.note
     cosigner.publisher.publish(small, now=NOW + 1)
@@ -200,9 +200,9 @@ def rolled_back(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
 @pytest.mark.parametrize("heartbeat", [False, True])
 def test_what_does_not_go_on_is_refused_and_kept(
     cosigner: Cosigner,
-    small: Built,
+    small: BuildResult,
     tmp_path: Path,
-    attack: Callable[[Cosigner, Built, Path], None],
+    attack: Callable[[Cosigner, BuildResult, Path], None],
     heartbeat: bool,
 ) -> None:
     cosigner.cosign()
@@ -217,7 +217,9 @@ def test_what_does_not_go_on_is_refused_and_kept(
     assert str(cosigner.evidence()[0].parent) in (failure.value.hint or "")
 
 
-def test_evidence_never_takes_the_place_of_other_evidence(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+def test_evidence_never_takes_the_place_of_other_evidence(
+    cosigner: Cosigner, small: BuildResult, tmp_path: Path
+) -> None:
     cosigner.cosign()
     kept: dict[Path, bytes] = {}
     for root in (bytes(32), bytes(32), b"\1" * 32):
@@ -234,7 +236,7 @@ def test_evidence_never_takes_the_place_of_other_evidence(cosigner: Cosigner, sm
     assert len({data for path, data in kept.items() if path.name == "published.note"}) >= 2
 
 
-def test_evidence_that_was_half_written_is_completed(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+def test_evidence_that_was_half_written_is_completed(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
     cosigner.cosign()
     as_long(cosigner, small, tmp_path)
     for _ in range(2):
@@ -249,7 +251,9 @@ def test_evidence_that_was_half_written_is_completed(cosigner: Cosigner, small: 
         assert {path: path.read_bytes() for path in cosigner.evidence()} == kept
 
 
-def test_the_alarm_is_heard_where_evidence_cannot_be_kept(cosigner: Cosigner, small: Built, tmp_path: Path) -> None:
+def test_the_alarm_is_heard_where_evidence_cannot_be_kept(
+    cosigner: Cosigner, small: BuildResult, tmp_path: Path
+) -> None:
     cosigner.cosign()
     as_long(cosigner, small, tmp_path)
     (cosigner.place / "evidence").write_text("in the way")
@@ -258,7 +262,7 @@ def test_the_alarm_is_heard_where_evidence_cannot_be_kept(cosigner: Cosigner, sm
     assert "could not be kept" in (failure.value.hint or "")
 
 
-def test_damaged_tiles_prove_nothing(cosigner: Cosigner, small: Built) -> None:
+def test_damaged_tiles_prove_nothing(cosigner: Cosigner, small: BuildResult) -> None:
     cosigner.cosign()
     cosigner.publisher.publish(small, now=NOW + 1)
     before = cosigner.note

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedRecord, Unreadable, UsageError, VerificationFailed
 from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.log.log_history import read_history
@@ -49,7 +49,7 @@ class Publisher:
     def state(self) -> LastCheckpoint:
         return LastCheckpoint(self.root / "state" / "signed.note")
 
-    def publish(self, built: Built, now: int = NOW, revokes: tuple[RevokeRecord, ...] = ()) -> Published:
+    def publish(self, built: BuildResult, now: int = NOW, revokes: tuple[RevokeRecord, ...] = ()) -> Published:
         catalog = Catalog.open(built.folder)
         return publish(catalog, self.log, SIGNERS, self.state, revokes=revokes, now=now)
 
@@ -72,14 +72,14 @@ def publisher(tmp_path: Path) -> Publisher:
 
 
 @pytest.fixture(scope="module")
-def fewer(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def fewer(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     """The SEV rows of the small catalog alone."""
     folder = tmp_path_factory.mktemp("fewer")
     write_inputs(folder / "inputs")
     return build(write_spec(folder / "inputs", ONLY_SEV), folder / "catalog")
 
 
-def rows_of(built: Built) -> list[bytes]:
+def rows_of(built: BuildResult) -> list[bytes]:
     """The leaves of a catalog, by the definition of a record."""
     found = []
     for path in built.folder.glob("*/launch_digests*.parquet"):
@@ -100,7 +100,7 @@ def rows_of(built: Built) -> list[bytes]:
     return found
 
 
-def test_a_release_is_its_rows_and_what_it_is_of(publisher: Publisher, small: Built) -> None:
+def test_a_release_is_its_rows_and_what_it_is_of(publisher: Publisher, small: BuildResult) -> None:
     published = publisher.publish(small)
     *rows, last = publisher.leaves()
     assert rows == sorted(rows_of(small))
@@ -115,7 +115,7 @@ def test_a_release_is_its_rows_and_what_it_is_of(publisher: Publisher, small: Bu
     assert published.new_rows == len(rows)
 
 
-def test_what_is_there_is_not_published_again(publisher: Publisher, small: Built) -> None:
+def test_what_is_there_is_not_published_again(publisher: Publisher, small: BuildResult) -> None:
     first = publisher.publish(small)
     before = publisher.log.checkpoint()
     again = publisher.publish(small, now=NOW + 1)
@@ -123,7 +123,7 @@ def test_what_is_there_is_not_published_again(publisher: Publisher, small: Built
     assert publisher.log.checkpoint() == before
 
 
-def test_only_what_is_new_is_appended(publisher: Publisher, small: Built, fewer: Built) -> None:
+def test_only_what_is_new_is_appended(publisher: Publisher, small: BuildResult, fewer: BuildResult) -> None:
     first = publisher.publish(fewer).checkpoint
     second = publisher.publish(small, now=NOW + 60).checkpoint
     leaves = publisher.leaves()
@@ -137,14 +137,14 @@ def test_only_what_is_new_is_appended(publisher: Publisher, small: Built, fewer:
     merkle.verify_consistency(first.size, second.size, proof, first.root, second.root)
 
 
-def test_two_machines_make_the_same_leaves(small: Built, tmp_path: Path) -> None:
+def test_two_machines_make_the_same_leaves(small: BuildResult, tmp_path: Path) -> None:
     one, other = Publisher(tmp_path / "one"), Publisher(tmp_path / "other")
     one.publish(small)
     other.publish(small, now=NOW + 99)
     assert one.leaves()[:-1] == other.leaves()[:-1]
 
 
-def forged(built: Built, folder: Path) -> Built:
+def forged(built: BuildResult, folder: Path) -> BuildResult:
     """The same catalog, one digest another; its manifest says so too."""
     shutil.copytree(built.folder, folder)
     path = folder / "sev/launch_digests.parquet"
@@ -154,11 +154,11 @@ def forged(built: Built, folder: Path) -> Built:
     text = json.loads((folder / manifest.NAME).read_bytes())
     text["files"]["sev/launch_digests.parquet"]["sha256"] = manifest.file_entry(path).sha256
     (folder / manifest.NAME).write_text(json.dumps(text))
-    return Built(folder, built.manifest, built.example, 0)
+    return BuildResult(folder, built.manifest, built.example, 0)
 
 
 def test_two_digests_of_one_configuration_are_refused_until_one_is_revoked(
-    publisher: Publisher, small: Built, tmp_path: Path
+    publisher: Publisher, small: BuildResult, tmp_path: Path
 ) -> None:
     wrong = forged(small, tmp_path / "forged")
     publisher.publish(wrong)
@@ -175,7 +175,7 @@ def test_two_digests_of_one_configuration_are_refused_until_one_is_revoked(
     assert [record["reason"] for record in listed] == ["measured wrong"]
 
 
-def test_a_restored_backup_does_not_fork_the_log(publisher: Publisher, small: Built, fewer: Built) -> None:
+def test_a_restored_backup_does_not_fork_the_log(publisher: Publisher, small: BuildResult, fewer: BuildResult) -> None:
     publisher.publish(fewer)
     shutil.copytree(publisher.log.root, publisher.root / "backup")
     publisher.publish(small, now=NOW + 1)
@@ -186,7 +186,7 @@ def test_a_restored_backup_does_not_fork_the_log(publisher: Publisher, small: Bu
 
 
 def test_an_empty_folder_where_this_machine_signed_a_log_is_said_to_be_one(
-    publisher: Publisher, small: Built, fewer: Built
+    publisher: Publisher, small: BuildResult, fewer: BuildResult
 ) -> None:
     publisher.publish(fewer)
     shutil.copytree(publisher.log.root, publisher.root / "backup")
@@ -206,7 +206,7 @@ def test_an_empty_folder_where_this_machine_signed_a_log_is_said_to_be_one(
 
 
 def test_a_log_that_somebody_else_forked_is_not_extended(
-    publisher: Publisher, small: Built, fewer: Built, tmp_path: Path
+    publisher: Publisher, small: BuildResult, fewer: BuildResult, tmp_path: Path
 ) -> None:
     publisher.publish(fewer)
     other = Publisher(tmp_path / "other")
@@ -218,7 +218,7 @@ def test_a_log_that_somebody_else_forked_is_not_extended(
 
 
 @pytest.mark.parametrize("path", ["tile/entries/000.p/*", "tile/0/000.p/*", CHECKPOINT])
-def test_a_damaged_log_is_not_extended(publisher: Publisher, small: Built, fewer: Built, path: str) -> None:
+def test_a_damaged_log_is_not_extended(publisher: Publisher, small: BuildResult, fewer: BuildResult, path: str) -> None:
     publisher.publish(fewer)
     (found,) = publisher.log.root.glob(path)
     data = bytearray(found.read_bytes())
@@ -228,18 +228,18 @@ def test_a_damaged_log_is_not_extended(publisher: Publisher, small: Built, fewer
         publisher.publish(small, now=NOW + 1)
 
 
-def test_time_does_not_go_back(publisher: Publisher, small: Built, fewer: Built) -> None:
+def test_time_does_not_go_back(publisher: Publisher, small: BuildResult, fewer: BuildResult) -> None:
     publisher.publish(fewer)
     with pytest.raises(UsageError, match="the clock is behind"):
         publisher.publish(small, now=NOW - 1)
 
 
-def test_one_publisher_at_a_time(publisher: Publisher, small: Built) -> None:
+def test_one_publisher_at_a_time(publisher: Publisher, small: BuildResult) -> None:
     with publisher.log.locked(), pytest.raises(UsageError, match="another process is publishing"):
         publisher.publish(small)
 
 
-def test_what_cannot_be_remembered_is_not_published(publisher: Publisher, small: Built) -> None:
+def test_what_cannot_be_remembered_is_not_published(publisher: Publisher, small: BuildResult) -> None:
     (publisher.root / "state").write_text("in the way")
     with pytest.raises(Unreadable, match="cannot be remembered"):
         publisher.publish(small)
@@ -263,7 +263,7 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_whichever_write_fails_the_next_run_goes_on(
-    publisher: Publisher, small: Built, fewer: Built, writes: list[int]
+    publisher: Publisher, small: BuildResult, fewer: BuildResult, writes: list[int]
 ) -> None:
     first = publisher.publish(fewer).checkpoint
     for allowed in range(200):
@@ -280,7 +280,7 @@ def test_whichever_write_fails_the_next_run_goes_on(
     assert sum(b'"release"' in leaf for leaf in publisher.leaves()) == 2
 
 
-def test_killed_at_any_moment(publisher: Publisher, small: Built, fewer: Built) -> None:
+def test_killed_at_any_moment(publisher: Publisher, small: BuildResult, fewer: BuildResult) -> None:
     """kill -9, a hundred times: never a broken or forked log, and nothing lost."""
     chance, last = random.Random(5), Checkpoint(ORIGIN, 0, merkle.EMPTY_ROOT)
     started = time.perf_counter()
@@ -327,7 +327,7 @@ def test_what_is_no_record(leaf: bytes) -> None:
         parse_record(leaf)
 
 
-def test_rows_are_written_as_records_are(small: Built) -> None:
+def test_rows_are_written_as_records_are(small: BuildResult) -> None:
     for path in small.folder.glob("*/launch_digests*.parquet"):
         for leaf in row_leaves(pq.read_table(path)):
             assert canonical_json(json.loads(leaf)) == leaf == leaf_of(parse_record(leaf))
@@ -336,7 +336,7 @@ def test_rows_are_written_as_records_are(small: Built) -> None:
 
 
 def test_what_the_release_before_has_too_is_one_file_under_two_names(
-    publisher: Publisher, small: Built, fewer: Built
+    publisher: Publisher, small: BuildResult, fewer: BuildResult
 ) -> None:
     publisher.publish(fewer)
     first, second = (publisher.log.root / f"releases/{number}" for number in (1, 2))
@@ -353,7 +353,7 @@ def test_what_the_release_before_has_too_is_one_file_under_two_names(
 
 
 def test_where_there_are_no_links_files_are_written_twice(
-    publisher: Publisher, small: Built, fewer: Built, monkeypatch: pytest.MonkeyPatch
+    publisher: Publisher, small: BuildResult, fewer: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(*_: object, **__: object) -> None:
         raise OSError(95, "Operation not supported")
@@ -366,7 +366,7 @@ def test_where_there_are_no_links_files_are_written_twice(
 
 
 def test_a_damaged_file_of_the_release_before_does_not_get_into_the_next(
-    publisher: Publisher, small: Built, fewer: Built
+    publisher: Publisher, small: BuildResult, fewer: BuildResult
 ) -> None:
     publisher.publish(fewer)
     name = "sev/launch_digests.parquet"

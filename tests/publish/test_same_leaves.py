@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from catalog.build import digest_table, generation, index_writer
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import ReleaseRecord, parse_record
 from catalog.publish.publish import publish
@@ -47,7 +47,7 @@ MACHINES = {
     "threads": Machine({"LC_ALL": "C", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "1"}, ("--processes", "2")),
     "processes": Machine(
         {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr", "TZ": "America/St_Johns", "PYTHONHASHSEED": "77", "PYTHONUTF8": "0"}
-        | {"LDCAT_KERNELS": "python"},
+        | {"LDCAT_HASH_BACKEND": "python"},
         ("--processes", "2"),
         umask="077",
         clock=CLOCK,
@@ -103,14 +103,14 @@ def release(log: LogFolder) -> ReleaseRecord:
     return found
 
 
-def published(built: Built, folder: Path) -> tuple[Checkpoint, list[bytes]]:
+def published(built: BuildResult, folder: Path) -> tuple[Checkpoint, list[bytes]]:
     """The checkpoint and the rows of a log that has nothing but this catalog, published at one time."""
     log, state = LogFolder(folder / "log"), LastCheckpoint(folder / "signed.note")
     return publish(Catalog.open(built.folder), log, [SIGNER], state, now=NOW).checkpoint, leaves(log)[:-1]
 
 
 @pytest.mark.parametrize("name", [name for name in MACHINES if name != "usual"])
-def test_machines_agree(places: dict[str, Path], small: Built, tmp_path: Path, name: str) -> None:
+def test_machines_agree(places: dict[str, Path], small: BuildResult, tmp_path: Path, name: str) -> None:
     """Rows and artifacts are the same; the release record says when."""
     usual, other = (LogFolder(places[each] / "log") for each in ("usual", name))
     assert naive_root(leaves(usual)[:-1]) == naive_root(leaves(other)[:-1])
@@ -125,14 +125,14 @@ def replace_time(record: ReleaseRecord) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_one_time_is_one_checkpoint(places: dict[str, Path], small: Built, tmp_path: Path, name: str) -> None:
+def test_one_time_is_one_checkpoint(places: dict[str, Path], small: BuildResult, tmp_path: Path, name: str) -> None:
     there = replace(small, folder=places[name] / "catalog")
     assert published(there, tmp_path / name) == published(small, tmp_path / "here")
 
 
 @pytest.mark.parametrize(("rows_per_part", "row_group"), [(16, 1 << 16), (1 << 21, 16), (32, 5)])
 def test_other_parts_and_row_groups(
-    small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_per_part: int, row_group: int
+    small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_per_part: int, row_group: int
 ) -> None:
     """The files are others, and with them the release record; the rows are not."""
     monkeypatch.setattr(generation, "ROWS_PER_PART", rows_per_part)

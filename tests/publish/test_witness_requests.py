@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedInput, Unreadable, UntrustedSigner, UsageError, VerificationFailed
 from catalog.log.log_folder import CHECKPOINT, LogFolder
 from catalog.net.http_post import Reply
@@ -88,7 +88,9 @@ def cosigners(log: LogFolder) -> dict[str, int | None]:
     }
 
 
-def test_every_witness_is_asked_once(publisher: Publisher, small: Built, fewer: Built, internet: Internet) -> None:
+def test_every_witness_is_asked_once(
+    publisher: Publisher, small: BuildResult, fewer: BuildResult, internet: Internet
+) -> None:
     first = publisher.publish(fewer).checkpoint
     assert all(asked.why is None for asked in ask(publisher.log, internet).values())
     assert cosigners(publisher.log) == {"one": NOW, "one-pq": NOW, "two": NOW}
@@ -101,7 +103,7 @@ def test_every_witness_is_asked_once(publisher: Publisher, small: Built, fewer: 
     assert POLICY.accepts(Submission.of(publisher.log, POLICY).signers(publisher.log.checkpoint() or Note("", ())))
 
 
-def test_asking_again_makes_it_fresh(publisher: Publisher, small: Built, internet: Internet) -> None:
+def test_asking_again_makes_it_fresh(publisher: Publisher, small: BuildResult, internet: Internet) -> None:
     size = publisher.publish(small).checkpoint.size
     ask(publisher.log, internet)
     internet.old_sizes()
@@ -113,7 +115,7 @@ def test_asking_again_makes_it_fresh(publisher: Publisher, small: Built, interne
 
 
 def test_a_witness_that_saw_something_else_says_so(
-    publisher: Publisher, small: Built, fewer: Built, internet: Internet
+    publisher: Publisher, small: BuildResult, fewer: BuildResult, internet: Internet
 ) -> None:
     publisher.publish(small)
     ask(publisher.log, internet, HOME_ONE)
@@ -128,7 +130,7 @@ def test_a_witness_that_saw_something_else_says_so(
 
 
 def test_a_log_that_is_older_than_a_witness_knows(
-    publisher: Publisher, small: Built, fewer: Built, internet: Internet, tmp_path: Path
+    publisher: Publisher, small: BuildResult, fewer: BuildResult, internet: Internet, tmp_path: Path
 ) -> None:
     publisher.publish(small)
     old = (publisher.log.root / CHECKPOINT).read_bytes()
@@ -168,21 +170,25 @@ def test_a_log_that_is_older_than_a_witness_knows(
         (Reply(308, "text/plain", b""), "redirects are not followed", False),
     ],
 )
-def test_every_status_is_explained(publisher: Publisher, small: Built, reply: Reply, said: str, is_alarm: bool) -> None:
+def test_every_status_is_explained(
+    publisher: Publisher, small: BuildResult, reply: Reply, said: str, is_alarm: bool
+) -> None:
     publisher.publish(small)
     asked = Submission.of(publisher.log, POLICY).ask(HOME_TWO, lambda url, body, at_most: reply)
     assert (asked.cosignatures, asked.status, asked.is_alarm) == ((), reply.status, is_alarm)
     assert said in str(asked.why)
 
 
-def test_a_rollback_that_is_said_the_second_time_is_an_alarm(publisher: Publisher, small: Built) -> None:
+def test_a_rollback_that_is_said_the_second_time_is_an_alarm(publisher: Publisher, small: BuildResult) -> None:
     publisher.publish(small)
     answers = [Reply(409, "text/x.tlog.size", b"0\n"), Reply(409, "text/x.tlog.size", b"99999\n")]
     asked = Submission.of(publisher.log, POLICY).ask(HOME_TWO, lambda url, body, at_most: answers.pop(0))
     assert asked.is_alarm
 
 
-def test_damaged_tiles_are_no_alarm(publisher: Publisher, small: Built, fewer: Built, internet: Internet) -> None:
+def test_damaged_tiles_are_no_alarm(
+    publisher: Publisher, small: BuildResult, fewer: BuildResult, internet: Internet
+) -> None:
     """The proof that they would make is not sent: a witness could only call it a fork."""
     publisher.publish(fewer)
     ask(publisher.log, internet)
@@ -223,7 +229,7 @@ def lie(*by: Signer, text: str | None = None) -> Callable[[Submission], Reply]:
     ],
 )
 def test_what_a_witness_answers_is_not_believed(
-    publisher: Publisher, small: Built, answer: Callable[[Submission], Reply] | LdcatError
+    publisher: Publisher, small: BuildResult, answer: Callable[[Submission], Reply] | LdcatError
 ) -> None:
     publisher.publish(small)
     submission, posts = Submission.of(publisher.log, POLICY), 0
@@ -245,7 +251,7 @@ def test_what_a_witness_answers_is_not_believed(
 
 
 def test_cosignatures_survive_a_publisher_with_nothing_new(
-    publisher: Publisher, small: Built, internet: Internet
+    publisher: Publisher, small: BuildResult, internet: Internet
 ) -> None:
     publisher.publish(small)
     ask(publisher.log, internet)
@@ -256,7 +262,7 @@ def test_cosignatures_survive_a_publisher_with_nothing_new(
 
 
 def test_what_was_published_meanwhile_stays(
-    publisher: Publisher, small: Built, fewer: Built, internet: Internet
+    publisher: Publisher, small: BuildResult, fewer: BuildResult, internet: Internet
 ) -> None:
     publisher.publish(fewer)
     submission = Submission.of(publisher.log, POLICY)
@@ -270,7 +276,7 @@ def test_what_was_published_meanwhile_stays(
     assert publisher.log.checkpoint() == before
 
 
-def test_cosignatures_that_came_meanwhile_stay(publisher: Publisher, small: Built, internet: Internet) -> None:
+def test_cosignatures_that_came_meanwhile_stay(publisher: Publisher, small: BuildResult, internet: Internet) -> None:
     publisher.publish(small)
     submission = Submission.of(publisher.log, POLICY)
     lines = submission.ask(HOME_ONE, internet.post).cosignatures
@@ -279,7 +285,9 @@ def test_cosignatures_that_came_meanwhile_stay(publisher: Publisher, small: Buil
     assert set(cosigners(publisher.log)) == {"one", "one-pq", "two"}
 
 
-def test_only_a_log_of_the_policy_is_taken_to_witnesses(publisher: Publisher, small: Built, tmp_path: Path) -> None:
+def test_only_a_log_of_the_policy_is_taken_to_witnesses(
+    publisher: Publisher, small: BuildResult, tmp_path: Path
+) -> None:
     with pytest.raises(Unreadable, match="no log at"):
         Submission.of(LogFolder(tmp_path), POLICY)
     publisher.publish(small)

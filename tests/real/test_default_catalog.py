@@ -9,7 +9,7 @@ import pytest
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.lookup import lookup
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.fast.match import Match
 from catalog.store.catalog import Catalog
 from tests.real.shared import SHARED
@@ -24,7 +24,7 @@ def as_vector(match: Match) -> tuple[object, ...]:
     )
 
 
-def test_every_vector_is_found(default: Built) -> None:
+def test_every_vector_is_found(default: BuildResult) -> None:
     rows = [json.loads(line) for line in (SHARED / "vectors/debian_launch_digests.jsonl").read_text().splitlines()]
     held = {
         digest.hex()
@@ -35,7 +35,7 @@ def test_every_vector_is_found(default: Built) -> None:
     assert [row for row in rows if row["launch_digest"] not in held] == []
 
 
-def test_a_vector_is_found_as_what_it_is(default: Built) -> None:
+def test_a_vector_is_found_as_what_it_is(default: BuildResult) -> None:
     catalog = Catalog.open(default.folder)
     text = (SHARED / "vectors/debian_launch_digests.jsonl").read_text()
     for row in [json.loads(line) for line in text.splitlines()][::60]:

@@ -23,7 +23,7 @@ from catalog.ask.answer import Proofs, answer
 from catalog.ask.evidence import sniff
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
-from catalog.launch.native.paths import choose
+from catalog.launch.hashing.backends import choose
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.technology import measure, technologies
 from catalog.store.catalog import Catalog

@@ -133,7 +133,7 @@ def test_constraints_are_read(tmp_path: Path) -> None:
         { when = { technology = ["sev"], vcpu_signatures = ["EPYC"] }, only = {} },
     ]
     """
-    first, second = sorted(load(tmp_path, text).together, key=lambda rule: "EPYC" in rule.text)
+    first, second = sorted(load(tmp_path, text).constraints, key=lambda rule: "EPYC" in rule.text)
     assert first.text == 'when {"vmm":["qemu-*"]} only {"sev_features":["0x1"],"vcpus":["0x8","1-2"]}'
     assert first.when.names == {"vmm": ["qemu-*"]}
     assert first.only.vcpus == {1, 2, 8}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from catalog.build.measuring import measure_families
-from catalog.launch.native.paths import REFERENCE, choose
+from catalog.launch.hashing.backends import REFERENCE, choose
 from catalog.launch.technology import measure, technologies
 from catalog.spec.catalog_spec import load_spec
 from catalog.spec.cross_product import CrossProduct, cross_product

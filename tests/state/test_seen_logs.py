@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from catalog import Release, verify_proof
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import OlderThanSeen, Unreadable
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
@@ -52,7 +52,7 @@ class Hanging:
 
 
 @pytest.fixture
-def other(place: Place, small: Built, tmp_path: Path) -> Path:
+def other(place: Place, small: BuildResult, tmp_path: Path) -> Path:
     """Another log in the same trust note: its folder."""
     publish(
         Catalog.open(small.folder),
@@ -83,7 +83,7 @@ def waiting_for_a_host(place: Place, folder: Path) -> Iterator[Future[Release]]:
 
 @pytest.mark.parametrize("of", ["the same log", "another log"])
 def test_a_host_that_hangs_stops_no_other_verification(
-    run: Run, place: Place, small: Built, other: Path, monkeypatch: pytest.MonkeyPatch, of: str, tmp_path: Path
+    run: Run, place: Place, small: BuildResult, other: Path, monkeypatch: pytest.MonkeyPatch, of: str, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     digest, folder = digest_of(small), place.log if of == "the same log" else other
@@ -189,7 +189,7 @@ def held(path: Path) -> Iterator[int]:
 
 
 def test_who_holds_a_lock_is_named(
-    run: Run, place: Place, small: Built, other: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, place: Place, small: BuildResult, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seen_module, "LOCK_SECONDS", 0.05)
     lock = SeenLog("seen", ORIGIN).path.with_suffix(".lock")
@@ -219,7 +219,7 @@ def test_two_copies_of_a_log_are_not_cosigned_at_once(
     assert run(*cosign)[0] == 0
 
 
-def test_a_lock_that_cannot_be_made(run: Run, place: Place, small: Built, tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_made(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     lock = SeenLog("seen", ORIGIN).path.with_suffix(".lock")
     lock.parent.mkdir(parents=True)
     lock.symlink_to(tmp_path / "elsewhere")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import Unreadable
 from catalog.fast.plain_lookup import plain_lookup
 from catalog.publish.witness_store import WitnessStore
@@ -23,7 +23,7 @@ BELIEVED = ("", "seen", "verified", "seen/*.note", "verified/*")
 
 @pytest.mark.parametrize("umask", [0o000, 0o002, 0o077])
 def test_what_a_lookup_remembers_is_of_its_user_alone(
-    run: Run, place: Place, small: Built, tmp_path: Path, umask: int
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, umask: int
 ) -> None:
     before = os.umask(umask)
     try:
@@ -40,7 +40,7 @@ def test_what_a_lookup_remembers_is_of_its_user_alone(
 @pytest.mark.parametrize("mode", [0o020, 0o002])
 @pytest.mark.parametrize("name", BELIEVED)
 def test_a_lookup_does_not_believe_state_that_others_can_write(
-    run: Run, place: Place, small: Built, tmp_path: Path, name: str, mode: int
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, name: str, mode: int
 ) -> None:
     asked = (digest_of(small), *place.asked())
     assert run("lookup", *asked)[0] == 0
@@ -58,7 +58,7 @@ def test_a_lookup_does_not_believe_state_that_others_can_write(
 
 @pytest.mark.parametrize("name", BELIEVED)
 def test_a_lookup_does_not_believe_state_of_another_user(
-    run: Run, place: Place, small: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Where tests may not give a file away, whoever asks is another user than the one who was."""
     asked = (digest_of(small), *place.asked())
@@ -78,7 +78,7 @@ def test_a_lookup_does_not_believe_state_of_another_user(
 
 @pytest.mark.parametrize("name", ["seen", "verified"])
 def test_state_is_not_read_or_written_through_a_link(
-    run: Run, place: Place, small: Built, tmp_path: Path, name: str
+    run: Run, place: Place, small: BuildResult, tmp_path: Path, name: str
 ) -> None:
     asked = (digest_of(small), *place.asked())
     assert run("lookup", *asked)[0] == 0

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedRecord, Unreadable, VerificationFailed
 from catalog.fast.names import IMAGES, PROFILES, TABLES, TYPES, Names, pack_names
 from catalog.fast.verity import VerifiedBytes
@@ -152,7 +152,7 @@ def test_every_entry_of_the_list_is_lied_about() -> None:
     assert [(derived.file, derived.name) for derived in FOLLOWS] == list(LIES)
 
 
-def test_what_is_right_has_no_faults(small: Built, default: Built) -> None:
+def test_what_is_right_has_no_faults(small: BuildResult, default: BuildResult) -> None:
     for built in (small, default):
         assert list(all_faults(Catalog.open(built.folder).components)) == []
 
@@ -176,7 +176,7 @@ class Opened:
 
 @pytest.mark.parametrize(("derived", "changes"), CASES)
 def test_audit_names_whatever_does_not_follow(
-    run: Run, small: Built, tmp_path: Path, derived: Derived, changes: dict[str, Change]
+    run: Run, small: BuildResult, tmp_path: Path, derived: Derived, changes: dict[str, Change]
 ) -> None:
     lying(small, tmp_path / "lie", changes)
     found = list(all_faults(Components(Opened(tmp_path / "lie"))))
@@ -192,7 +192,7 @@ def test_audit_names_whatever_does_not_follow(
 
 @pytest.mark.parametrize(("derived", "changes"), [(one, LIES[one.file, one.name][0]) for one in FOLLOWS])
 def test_a_rebuilder_vouches_for_nothing_that_does_not_follow(
-    publisher: Publisher, small: Built, tmp_path: Path, derived: Derived, changes: dict[str, Change]
+    publisher: Publisher, small: BuildResult, tmp_path: Path, derived: Derived, changes: dict[str, Change]
 ) -> None:
     if derived.name == "digest_size":
         with pytest.raises(LdcatError, match="are no sev launch digest"):
@@ -222,7 +222,7 @@ def test_a_build_puts_nothing_in_its_place_that_does_not_follow(
     assert [path.name for path in tmp_path.iterdir() if "ldcat" in path.name] == []
 
 
-def test_names_are_checked_under_the_version_they_have(small: Built, tmp_path: Path) -> None:
+def test_names_are_checked_under_the_version_they_have(small: BuildResult, tmp_path: Path) -> None:
     """Whose bytes are made as that version made them, or nobody says that they follow."""
     assert list(FORMATS) == [1]
 
@@ -247,7 +247,7 @@ def test_names_are_checked_under_the_version_they_have(small: Built, tmp_path: P
     ],
 )
 def test_a_component_file_of_another_form_is_malformed(
-    small: Built, tmp_path: Path, name: str, data: bytes | None, why: str
+    small: BuildResult, tmp_path: Path, name: str, data: bytes | None, why: str
 ) -> None:
     def other(path: Path) -> None:
         path.write_bytes((small.folder / manifest.LAUNCHABLE).read_bytes() if data is None else data)
@@ -259,7 +259,7 @@ def test_a_component_file_of_another_form_is_malformed(
     assert f"{name} {why}" in [fault for _, fault in all_faults(Catalog.open(tmp_path / "copy").components)]
 
 
-def test_damage_is_said_to_be_damage(small: Built, tmp_path: Path) -> None:
+def test_damage_is_said_to_be_damage(small: BuildResult, tmp_path: Path) -> None:
     """And names that are none of any form are a fault as any other."""
     shutil.copytree(small.folder, tmp_path / "copy")
     Catalog.open(tmp_path / "copy").check_components()
@@ -278,14 +278,14 @@ def test_damage_is_said_to_be_damage(small: Built, tmp_path: Path) -> None:
         Catalog.open(tmp_path / "nonsense").check_components()
 
 
-def test_a_long_text_is_told_in_short(small: Built, tmp_path: Path) -> None:
+def test_a_long_text_is_told_in_short(small: BuildResult, tmp_path: Path) -> None:
     lying(small, tmp_path / "lie", {manifest.NAMES: put(1, "x" * 10_000)})
     ((_, fault),) = all_faults(Catalog.open(tmp_path / "lie").components)
     assert len(fault) < 500
     assert "x' and more where 'mine' follows" in fault
 
 
-def test_faults_are_counted_and_not_all_listed(small: Built, tmp_path: Path) -> None:
+def test_faults_are_counted_and_not_all_listed(small: BuildResult, tmp_path: Path) -> None:
     def all_rows(path: Path) -> None:
         for _ in range(9):
             in_rows(lambda row: row.update(reason="x"), which=lambda row: row["reason"] != "x")(path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.fast.index import HEADER
 from catalog.store.catalog import Catalog
 from catalog.store.index_faults import index_faults
@@ -75,26 +75,28 @@ LIES: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("change", LIES.values(), ids=LIES)
-def test_no_field_of_an_index_leads_elsewhere_unseen(small: Built, tmp_path: Path, change: Change) -> None:
+def test_no_field_of_an_index_leads_elsewhere_unseen(small: BuildResult, tmp_path: Path, change: Change) -> None:
     lying(small, tmp_path / "lie", {INDEX: change})
     found = faults(tmp_path / "lie")
     assert found
     assert all(one.startswith("sev-snp/") and "\n" not in one for one in found)
 
 
-def test_what_is_right_has_no_faults(small: Built, default: Built, parted: Built, few_kept: Built) -> None:
+def test_what_is_right_has_no_faults(
+    small: BuildResult, default: BuildResult, parted: BuildResult, few_kept: BuildResult
+) -> None:
     """In one part and in many, and where there are no rows to compare an index with."""
     for built in (small, default, parted, few_kept):
         assert faults(built.folder) == []
 
 
-def test_a_row_is_named(small: Built, tmp_path: Path) -> None:
+def test_a_row_is_named(small: BuildResult, tmp_path: Path) -> None:
     lying(small, tmp_path / "lie", {"sev-snp/launch_digests.parquet": in_rows(lambda row: row.update(vcpus=9))})
     said = "row 0: the index leads from its digest to other inputs (rows that this is so of: 1)"
     assert f"sev-snp/launch_digests.parquet: {said}" in faults(tmp_path / "lie")
 
 
-def test_every_part_is_compared(parted: Built, tmp_path: Path) -> None:
+def test_every_part_is_compared(parted: BuildResult, tmp_path: Path) -> None:
     lying(parted, tmp_path / "lie", {INDEX: elsewhere(2)})
     named = {one.partition(":")[0] for one in faults(tmp_path / "lie")}
     assert len(named) > 2

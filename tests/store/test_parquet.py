@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
@@ -61,7 +61,7 @@ def larger_manifest(path: Path, name: str) -> None:
 
 
 @pytest.fixture(params=[False, True], ids=["footer", "footer and manifest"])
-def lying(request: pytest.FixtureRequest, small: Built, tmp_path: Path) -> Callable[[str], Path]:
+def lying(request: pytest.FixtureRequest, small: BuildResult, tmp_path: Path) -> Callable[[str], Path]:
     def made(name: str) -> Path:
         folder = tmp_path / "copy"
         changed(small, folder, {name: promises})
@@ -88,7 +88,7 @@ def test_a_footer_that_promises_20_million_rows_takes_no_memory(lying: Callable[
 @pytest.mark.parametrize("name", [SNP, manifest.FIRMWARE])
 @pytest.mark.parametrize("command", ["lookup", "sql", "diff", "audit", "database", "publish"])
 def test_no_command_believes_such_a_footer(
-    run: Run, small: Built, lying: Callable[[str], Path], tmp_path: Path, command: str, name: str
+    run: Run, small: BuildResult, lying: Callable[[str], Path], tmp_path: Path, command: str, name: str
 ) -> None:
     folder, before = lying(name), taken()
     if command == "lookup":
@@ -109,7 +109,7 @@ def test_no_command_believes_such_a_footer(
     assert not [*tmp_path.glob("log/checkpoint"), *tmp_path.glob("x.duckdb")]
 
 
-def test_what_catalogs_have_is_read(default: Built, small: Built) -> None:
+def test_what_catalogs_have_is_read(default: BuildResult, small: BuildResult) -> None:
     for built in (default, small):
         catalog = Catalog.open(built.folder)
         for name in catalog.manifest.files:

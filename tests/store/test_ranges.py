@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.build import generation
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedInput, MalformedRecord, UsageError
 from catalog.store import ranges
 from catalog.store.catalog import Catalog
@@ -20,11 +20,11 @@ from tests.diff.test_diff import made, rows_of
 from tests.support.samples import SMALL
 
 
-def written(built: Built) -> dict[str, bytes]:
+def written(built: BuildResult) -> dict[str, bytes]:
     return dict(ranges_of(Catalog.open(built.folder), lambda _: None))
 
 
-def listed(built: Built) -> list[tuple[Any, ...]]:
+def listed(built: BuildResult) -> list[tuple[Any, ...]]:
     """Digest and inputs of each row, as the catalog has them."""
 
     def plain(value: Any) -> Any:
@@ -58,7 +58,7 @@ def test_every_row_is_in_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not index.find(files[index.name(bytes(48))], bytes(48))
 
 
-def test_files_of_the_default_catalog_hide_which_row_is_meant(default: Built) -> None:
+def test_files_of_the_default_catalog_hide_which_row_is_meant(default: BuildResult) -> None:
     files = written(default)
     index = RangeIndex.parse(files.pop(INDEX))
     sizes = [len(data) for data in files.values()]
@@ -67,7 +67,7 @@ def test_files_of_the_default_catalog_hide_which_row_is_meant(default: Built) ->
     assert sum(sizes) == index.entry_size * sum(entry.rows for entry in default.manifest.technologies.values())
 
 
-def test_the_same_catalog_gives_the_same_files(small: Built) -> None:
+def test_the_same_catalog_gives_the_same_files(small: BuildResult) -> None:
     assert written(small) == written(small)
 
 
@@ -77,7 +77,7 @@ def test_distinguished_digests_cannot_be_listed(tmp_path: Path) -> None:
         written(built)
 
 
-def test_what_is_no_file_of_ranges(small: Built) -> None:
+def test_what_is_no_file_of_ranges(small: BuildResult) -> None:
     files = written(small)
     text = json.loads(files[INDEX])
     index = RangeIndex.parse(files[INDEX])

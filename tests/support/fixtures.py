@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from tests.support import samples
 
 
@@ -17,12 +17,12 @@ def inputs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def small(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     """The catalog of samples.SMALL; not to be changed."""
     return samples.small_catalog(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def default(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def default(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     """The catalog of the embedded default; not to be changed."""
     return samples.default_catalog(tmp_path_factory)

@@ -11,18 +11,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.fast.index import GROUP, HEADER
 from catalog.fast.names import Names, pack_names
 from catalog.fast.verity import VerifiedBytes
-from catalog.launch.native.paths import choose
+from catalog.launch.hashing.backends import choose
 from catalog.store import manifest
 
 Change = Callable[[Path], None]
 Records = list[list[list[str | None]]]
 
 
-def lying(built: Built, folder: Path, changes: Mapping[str, Change]) -> Built:
+def lying(built: BuildResult, folder: Path, changes: Mapping[str, Change]) -> BuildResult:
     """changes: by the name of the file; the manifest's own is made last, of its JSON."""
     shutil.copytree(built.folder, folder)
     text = json.loads((folder / manifest.NAME).read_bytes())
@@ -44,7 +44,7 @@ def lying(built: Built, folder: Path, changes: Mapping[str, Change]) -> Built:
     if manifest.NAME in changes:
         changes[manifest.NAME](path)
     path.write_bytes(manifest.parse_manifest(path.read_bytes()).to_json())
-    return Built(folder, built.manifest, built.example, 0)
+    return BuildResult(folder, built.manifest, built.example, 0)
 
 
 def in_names(kind: int, change: Callable[[list[str | None]], None]) -> Change:

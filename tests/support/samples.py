@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Begin, Built, build_catalog
-from catalog.launch.native.paths import Kernels, choose
+from catalog.build.builder import BuildResult, build_catalog
+from catalog.launch.hashing.backends import HashBackend, choose
 from catalog.spec.catalog_spec import load_spec
-from catalog.spec.cross_product import Progress
 from catalog.state.receipts import Receipts
 from catalog.work.engine import local_engine
+from catalog.work.progress import Progress, StartProgress
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf, packed_volume, volume_contents
 
 KERNEL = b"a kernel"
@@ -105,12 +105,22 @@ def no_progress(what: str, rows: int) -> Progress:
 
 
 def build(
-    spec: Path | None, out: Path, *, processes: int = 1, kernels: Kernels | None = None, begin: Begin = no_progress
-) -> Built:
-    chosen = kernels or choose()
+    spec: Path | None,
+    out: Path,
+    *,
+    processes: int = 1,
+    backend: HashBackend | None = None,
+    start_progress: StartProgress = no_progress,
+) -> BuildResult:
+    chosen = backend or choose()
     with local_engine(processes, threads=chosen.compiled) as engine:
         return build_catalog(
-            load_spec(spec), out, engine=engine, kernels=chosen, receipts=receipts_of(out), begin=begin
+            load_spec(spec),
+            out,
+            engine=engine,
+            backend=chosen,
+            receipts=receipts_of(out),
+            start_progress=start_progress,
         )
 
 
@@ -127,12 +137,12 @@ def hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def small_catalog(factory: pytest.TempPathFactory) -> Built:
+def small_catalog(factory: pytest.TempPathFactory) -> BuildResult:
     """The catalog of SMALL, made once; its inputs lie beside it."""
     folder = write_inputs(factory.mktemp("small"))
     return build(write_spec(folder, SMALL), folder / "catalog")
 
 
-def default_catalog(factory: pytest.TempPathFactory) -> Built:
+def default_catalog(factory: pytest.TempPathFactory) -> BuildResult:
     """The catalog of the embedded default, made once."""
     return build(None, factory.mktemp("default") / "catalog", processes=2)

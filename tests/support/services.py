@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.publish.publish import publish
@@ -40,7 +40,7 @@ WITNESS = signer("w.example", SignatureType.COSIGNATURE_ED25519)
 class Place:
     """A folder with a log of today, cosigned by a witness, and a trust note that wants both."""
 
-    def __init__(self, folder: Path, built: Built) -> None:
+    def __init__(self, folder: Path, built: BuildResult) -> None:
         self.log, self.trust, self.now = folder / "log", folder / "trust.note", int(time.time()) - 1000
         self._built, self._state = built, LastCheckpoint(folder / "signed.note")
         root = signer("root.example")
@@ -49,7 +49,7 @@ class Place:
         self.trust.write_bytes(bytes(signed(head + policy, root)))
         self.publish()
 
-    def publish(self, *revokes: RevokeRecord, built: Built | None = None) -> None:
+    def publish(self, *revokes: RevokeRecord, built: BuildResult | None = None) -> None:
         self.now += 1
         log, catalog = LogFolder(self.log), Catalog.open((built or self._built).folder)
         publish(catalog, log, [LOG, PQ_LOG], self._state, revokes=revokes, now=self.now)
@@ -146,7 +146,7 @@ def _read(found: Service) -> None:
         found.said.append(line.rstrip("\n"))
 
 
-def digest_with(small: Built, **wanted: Any) -> str:
+def digest_with(small: BuildResult, **wanted: Any) -> str:
     """A launch digest of a row with these inputs: technology, vcpus."""
     return min(
         digest.hex()

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.cli.options import named_place
 from catalog.errors import MalformedInput, MalformedRecord, Unreadable, UsageError
 from catalog.fast.plain_lookup import plain_lookup
@@ -70,7 +70,7 @@ def cached(tmp_path: Path, url: str) -> Path:
     return tmp_path / "cache/ldcat/hosts" / quote(url, safe="")
 
 
-def test_a_release_here_and_one_there(run: Run, place: Place, small: Built, host: Host, url: str) -> None:
+def test_a_release_here_and_one_there(run: Run, place: Place, small: BuildResult, host: Host, url: str) -> None:
     trust = ("--trust", str(place.trust))
     assert run("diff", str(small.folder), url, *trust)[0] == 0
     assert run("diff", url, str(small.folder), *trust)[0] == 0
@@ -102,7 +102,7 @@ def test_what_is_there_is_not_fetched_again(run: Run, place: Place, host: Host, 
 
 
 def test_no_more_is_fetched_than_is_needed(
-    run: Run, place: Place, small: Built, host: Host, url: str, tmp_path: Path
+    run: Run, place: Place, small: BuildResult, host: Host, url: str, tmp_path: Path
 ) -> None:
     """And every command that takes a catalog takes a URL."""
     trust = ("--catalog", url, "--trust", str(place.trust))
@@ -129,7 +129,7 @@ def test_no_more_is_fetched_than_is_needed(
 
 
 def test_the_environment_may_name_a_url(
-    run: Run, place: Place, small: Built, url: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, place: Place, small: BuildResult, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LDCAT_CATALOG", url)
     monkeypatch.setenv("LDCAT_TRUST", str(place.trust))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import FalseRecord, MalformedInput, OlderThanSeen, UsageError, VerificationFailed
 from catalog.log.log_folder import CHECKPOINT, LogFolder
 from catalog.log.log_reader import LogReader
@@ -39,7 +39,7 @@ REVOKE = revoke("revoked", "is bad", vcpus=3)
 
 
 @pytest.fixture(scope="module")
-def log(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Published:
+def log(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Published:
     """Two releases, the second of which revokes something."""
     found = Published(tmp_path_factory.mktemp("log"))
     found.add(small)
@@ -47,7 +47,7 @@ def log(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Published:
     return found
 
 
-def lying(small: Built, folder: Path, **changes: Any) -> LogFolder:
+def lying(small: BuildResult, folder: Path, **changes: Any) -> LogFolder:
     """A log whose second release says something else."""
     log = published(small, folder)
     sign_release(log, LOG, altered(next_record(log, NOW + 1), **changes), ())
@@ -78,7 +78,7 @@ def test_a_release_is_fresh_no_longer_than_the_trust_note_counts(log: Published)
     assert verify_release(log.log, None, soon, now=NOW + DAY, seen={}).release.fresh_until == NOW + 2 * DAY
 
 
-def test_a_newer_trust_note_is_said_by_whoever_knows_an_older_one(small: Built, tmp_path: Path) -> None:
+def test_a_newer_trust_note_is_said_by_whoever_knows_an_older_one(small: BuildResult, tmp_path: Path) -> None:
     log = lying(small, tmp_path, trust_version=2)
     for version, newer in ((1, 2), (2, 0), (3, 0)):
         by = replace(ALONE, version=version)
@@ -114,7 +114,9 @@ def test_a_revocation_that_was_seen_is_still_in_the_list(log: Published) -> None
 
 
 @pytest.mark.parametrize("verify", [verify_release, verify_past_release])
-def test_a_false_last_release_is_refused_whichever_is_asked_for(small: Built, tmp_path: Path, verify: Any) -> None:
+def test_a_false_last_release_is_refused_whichever_is_asked_for(
+    small: BuildResult, tmp_path: Path, verify: Any
+) -> None:
     more: dict[str, Any] = {"seen": {}} if verify is verify_release else {}
     log = lying(small, tmp_path, previous_root="00" * 32)
     for number in (None, 1, 2):
@@ -152,7 +154,7 @@ def test_a_release_that_nobody_verified_says_so(log: Published) -> None:
         assert (found.number, found.trust_version, found.newer_trust, found.fresh_until) == (2, 0, 0, 0)
 
 
-def test_a_release_names_its_manifest(small: Built, tmp_path: Path) -> None:
+def test_a_release_names_its_manifest(small: BuildResult, tmp_path: Path) -> None:
     log = lying(small, tmp_path, artifacts={"other.json": "00" * 32})
     with pytest.raises(MalformedInput, match=r"release 2 of example\.com/log names no manifest\.json"):
         verify_release(log, None, ALONE, now=NOW + DAY, seen={})
@@ -193,7 +195,7 @@ def test_what_was_verified_is_what_is_seen_from_now_on(log: Published) -> None:
     assert verified.seen == Seen(verified.checkpoint, RevocationChain.of([REVOKE]), True, True)
 
 
-def test_a_release_of_0_1_0_commits_to_nothing(small: Built, tmp_path: Path) -> None:
+def test_a_release_of_0_1_0_commits_to_nothing(small: BuildResult, tmp_path: Path) -> None:
     made = published(small, tmp_path)
     checkpoint = Checkpoint.parse(checkpoint_of(made).text)
     reader = TileReader(made, checkpoint.size)

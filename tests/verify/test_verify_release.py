@@ -12,7 +12,7 @@ import pytest
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.lookup import lookup
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import (
     LdcatError,
     OlderThanSeen,
@@ -45,7 +45,7 @@ class Published:
     def __init__(self, root: Path) -> None:
         self.log, self.state = LogFolder(root / "log"), LastCheckpoint(root / "signed.note")
 
-    def add(self, built: Built, *revokes: RevokeRecord, now: int = NOW) -> Checkpoint:
+    def add(self, built: BuildResult, *revokes: RevokeRecord, now: int = NOW) -> Checkpoint:
         publish(Catalog.open(built.folder), self.log, [LOG], self.state, revokes=revokes, now=now)
         return Checkpoint.parse(self.note.text)
 
@@ -72,18 +72,18 @@ def find(release: PublishedRelease, digest: bytes) -> tuple[Match, ...]:
     return lookup(Catalog.open_release(release), LaunchDigest(digest), warn=pytest.fail)
 
 
-def digest_of(built: Built) -> bytes:
+def digest_of(built: BuildResult) -> bytes:
     return next(digest for name, digest in all_digests(built) if name == "sev-snp")
 
 
 @pytest.fixture
-def published(small: Built, tmp_path: Path) -> Published:
+def published(small: BuildResult, tmp_path: Path) -> Published:
     found = Published(tmp_path)
     found.add(small)
     return found
 
 
-def test_a_release_is_what_its_log_says(published: Published, small: Built) -> None:
+def test_a_release_is_what_its_log_says(published: Published, small: BuildResult) -> None:
     release = verify(published).release
     assert (release.origin, release.number, release.last, release.trust_version) == (ORIGIN, 1, 1, ALONE.version)
     assert release.fresh_until == NOW + ALONE.max_age
@@ -92,7 +92,7 @@ def test_a_release_is_what_its_log_says(published: Published, small: Built) -> N
     assert not unverified_release(published.log, None).trust_version
 
 
-def test_what_is_revoked_is_said_of_old_releases_too(published: Published, small: Built) -> None:
+def test_what_is_revoked_is_said_of_old_releases_too(published: Published, small: BuildResult) -> None:
     digest = digest_of(small)
     published.add(small, revoke("deprecated", "an old one", launch_digest=digest.hex()), now=NOW + 1)
     published.add(small, revoke("revoked", "a leak", launch_digest=digest.hex()), now=NOW + 2)
@@ -137,7 +137,7 @@ def test_what_nobody_vouches_for_any_more_is_stale(published: Published) -> None
         verify(published, now=ALONE.expires)
 
 
-def test_it_never_goes_back_and_never_forks(published: Published, small: Built, tmp_path: Path) -> None:
+def test_it_never_goes_back_and_never_forks(published: Published, small: BuildResult, tmp_path: Path) -> None:
     shutil.copytree(published.log.root, tmp_path / "before")
     old = Checkpoint.parse(published.note.text)
     new = published.add(small, revoke("deprecated", vcpus=1), now=NOW + 1)
@@ -155,7 +155,7 @@ def test_it_never_goes_back_and_never_forks(published: Published, small: Built, 
 @pytest.mark.parametrize(
     "path", ["tile/0/*/*", "tile/entries/*/*", "releases/1/manifest.json", "releases/1/revocations.json", CHECKPOINT]
 )
-def test_no_changed_byte_is_believed(published: Published, small: Built, path: str) -> None:
+def test_no_changed_byte_is_believed(published: Published, small: BuildResult, path: str) -> None:
     digest = digest_of(small)
     (found,) = published.log.root.glob(path)
     good = found.read_bytes()
@@ -173,7 +173,7 @@ def test_no_changed_byte_is_believed(published: Published, small: Built, path: s
         find(verify(published).release, digest)
 
 
-def test_a_later_trust_note_is_spoken_of(small: Built, tmp_path: Path) -> None:
+def test_a_later_trust_note_is_spoken_of(small: BuildResult, tmp_path: Path) -> None:
     found = Published(tmp_path)
     later = replace(ALONE, version=3)
     publish(Catalog.open(small.folder), found.log, [LOG], found.state, trust=later, now=NOW)
@@ -183,7 +183,7 @@ def test_a_later_trust_note_is_spoken_of(small: Built, tmp_path: Path) -> None:
     assert unverified_release(found.log, None).newer_trust == 0
 
 
-def test_a_folder_that_is_no_log(small: Built, tmp_path: Path, published: Published) -> None:
+def test_a_folder_that_is_no_log(small: BuildResult, tmp_path: Path, published: Published) -> None:
     with pytest.raises(Unreadable, match="no log at"):
         verify_release(LogFolder(tmp_path / "nowhere"), None, ALONE, now=NOW, seen={})
     root = published.log.root
@@ -253,7 +253,7 @@ def test_what_was_verified_counts_until_something_is_new(
 
 
 @pytest.mark.parametrize("quorum", ["none", "w"])
-def test_a_log_keeps_itself_fresh_by_no_time_of_its_own(small: Built, tmp_path: Path, quorum: str) -> None:
+def test_a_log_keeps_itself_fresh_by_no_time_of_its_own(small: BuildResult, tmp_path: Path, quorum: str) -> None:
     """Whoever has its ML-DSA-44 key may sign again whenever, and so may a heartbeat outside of a quorum."""
     found = Published(tmp_path)
     by, witness = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44), WITNESSES[0]
@@ -275,7 +275,7 @@ def test_a_log_keeps_itself_fresh_by_no_time_of_its_own(small: Built, tmp_path: 
             verify(found, trust=daily, now=until + 1)
 
 
-def test_a_quorum_of_one_is_as_good_as_its_key(small: Built, tmp_path: Path) -> None:
+def test_a_quorum_of_one_is_as_good_as_its_key(small: BuildResult, tmp_path: Path) -> None:
     """Its thief keeps what is old fresh, and of two of three he does not: which is why doctor warns of it."""
     found = Published(tmp_path)
     found.add(small)

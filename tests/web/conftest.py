@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.cli.main import run as command
 from catalog.log.records import RevokeRecord
 from tests.support.browsers import chromium
@@ -19,7 +19,7 @@ REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", 
 
 
 @pytest.fixture(scope="module")
-def published(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Place:
+def published(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """Two releases, the second one of which revokes something."""
     place = Place(tmp_path_factory.mktemp("published"), small)
     place.publish(REVOKE)
@@ -54,7 +54,7 @@ def host(site: Path) -> Iterator[StaticHost]:
 
 
 @pytest.fixture
-def place(published: Place, tmp_path: Path, small: Built) -> Place:
+def place(published: Place, tmp_path: Path, small: BuildResult) -> Place:
     """A log of one's own."""
     del published
     folder = tmp_path / "own"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from tests.diff.test_diff import rows_of
 from tests.support.services import ROOT, SECONDS, Place, service
 
@@ -163,7 +163,7 @@ except OSError:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up what it has")
-def test_it_serves_as_nobody_below_a_root_that_is_read_only(small: Built, tmp_path: Path) -> None:
+def test_it_serves_as_nobody_below_a_root_that_is_read_only(small: BuildResult, tmp_path: Path) -> None:
     place_folder, home = tmp_path / "place", tmp_path / "home"
     place_folder.mkdir()
     home.mkdir()

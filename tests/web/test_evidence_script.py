@@ -11,7 +11,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SevPolicy
 from catalog.ask.evidence import LaunchMeasureData, sniff
 from catalog.ask.notes import report_notes, sev_policy_notes
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError
 from tests.abi.test_report import as_json
 from tests.diff.test_diff import rows_of
@@ -20,7 +20,7 @@ from tests.support.browsers import page_of
 from tests.support.services import Service
 
 
-def test_evidence_is_read_as_the_command_line_reads_it(browser: Browser, served: Service, small: Built) -> None:
+def test_evidence_is_read_as_the_command_line_reads_it(browser: Browser, served: Service, small: BuildResult) -> None:
     """Both are given the same bytes, and changed ones; what one takes, the other does, with the same digest."""
     digest = bytes.fromhex(next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp"))
     raw = report_bytes(measurement=digest, policy=0x30000)

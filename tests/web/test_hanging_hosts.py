@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.transparency.note import Note
 from tests.cli.test_doctor_command import right, serving
 from tests.cli.test_errors import Run, run
@@ -88,7 +88,7 @@ def test_serve_says_that_its_host_hangs_and_looks_again(place: Place, tmp_path: 
         served.until(said.replace("release 1", "release 2"))  # another time is said again
 
 
-def test_a_host_that_hangs_stops_no_answer_that_needs_it_not(place: Place, small: Built, tmp_path: Path) -> None:
+def test_a_host_that_hangs_stops_no_answer_that_needs_it_not(place: Place, small: BuildResult, tmp_path: Path) -> None:
     digest = min(digest.hex() for digest in rows_of(small).values())
     size = Note.parse((place.log / "checkpoint").read_bytes()).text.split("\n")[1]
     with hosted(place, tmp_path, PATIENT) as (moody, served), ThreadPoolExecutor(64) as threads:
@@ -105,7 +105,7 @@ def test_a_host_that_hangs_stops_no_answer_that_needs_it_not(place: Place, small
         assert statuses <= {200, 503}
 
 
-def test_whoever_needs_a_host_that_hangs_is_told_so(place: Place, small: Built, tmp_path: Path) -> None:
+def test_whoever_needs_a_host_that_hangs_is_told_so(place: Place, small: BuildResult, tmp_path: Path) -> None:
     digest = min(digest.hex() for digest in rows_of(small).values())
     size = Note.parse((place.log / "checkpoint").read_bytes()).text.split("\n")[1]
     with hosted(place, tmp_path, IMPATIENT) as (moody, served):
@@ -140,7 +140,7 @@ def test_serve_does_not_begin_with_a_host_that_hangs(
 
 
 @pytest.mark.parametrize("what", ["silence", "headers", "body"])
-def test_the_page_gives_a_host_up_that_drips(browser: Browser, site: Path, small: Built, what: str) -> None:
+def test_the_page_gives_a_host_up_that_drips(browser: Browser, site: Path, small: BuildResult, what: str) -> None:
     """Its 30 seconds are of head and body together; here they are one."""
     digest = min(digest.hex() for digest in rows_of(small).values())
     at_once, then = DRIPS[what]

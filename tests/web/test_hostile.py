@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from tests.support.services import SECONDS, Service, service
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
@@ -45,7 +45,7 @@ def others_are_answered(served: Service) -> None:
 
 
 @pytest.fixture(scope="module")
-def impatient(small: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def impatient(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that waits shortly."""
     prelude = (
         "from catalog.web import bodies, serving\n"
@@ -67,7 +67,7 @@ def test_a_thousand_connections_that_say_nothing_more(impatient: Service, said: 
     others_are_answered(impatient)
 
 
-def test_where_few_files_may_be_open_others_wait_and_are_answered(small: Built, tmp_path: Path) -> None:
+def test_where_few_files_may_be_open_others_wait_and_are_answered(small: BuildResult, tmp_path: Path) -> None:
     prelude = (
         "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))\n"
         "from catalog.web import serving\nserving.SILENT_SECONDS = 1"
@@ -202,7 +202,7 @@ def test_an_address_that_is_none(served: Service, path: str) -> None:
     assert not any("internal error" in line or "Traceback" in line for line in served.said)
 
 
-def test_a_link_in_the_log_is_not_followed(tmp_path: Path, small: Built) -> None:
+def test_a_link_in_the_log_is_not_followed(tmp_path: Path, small: BuildResult) -> None:
     from tests.support.services import Place
 
     folder = tmp_path / "place"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.transparency.note import Note
@@ -45,7 +45,7 @@ def verified(seen: Watched, url: str, digest: str) -> Locator:
 
 
 def test_whatever_the_proof_is_made_of(
-    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: Built
+    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
 ) -> None:
     copy, host = lying
     digest = digest_with(small, technology="sev-snp")
@@ -109,7 +109,7 @@ def put(*path: str | int, to: Any) -> Change:
     ],
 )
 def test_whatever_the_page_came_with(
-    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: Built, change: Change, why: str
+    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: BuildResult, change: Change, why: str
 ) -> None:
     copy, host = lying
     data = json.loads((site / "page.json").read_bytes())
@@ -130,7 +130,7 @@ EVIL = "console=ttyS0 init=/bin/sh"
 EVIL_HASH = hashlib.sha256(EVIL.encode() + b"\0").hexdigest()
 
 
-def with_kernel(small: Built) -> str:
+def with_kernel(small: BuildResult) -> str:
     """A digest all of whose rows have a kernel."""
     return next(
         digest.hex() for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp" and inputs[2] is not None
@@ -155,7 +155,7 @@ def test_the_page_shows_no_kernel_and_no_command_line_that_was_not_measured(
     browser: Browser,
     site: Path,
     lying: tuple[Path, StaticHost],
-    small: Built,
+    small: BuildResult,
     changes: dict[str, str | None],
     why: str,
 ) -> None:
@@ -174,7 +174,7 @@ def test_the_page_shows_no_kernel_and_no_command_line_that_was_not_measured(
 
 
 def test_the_page_makes_of_a_row_what_it_shows_of_it(
-    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: Built
+    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
 ) -> None:
     """What stands beside it in page.json says nothing of its image, its profile or its hashes."""
     copy, host = lying
@@ -217,7 +217,7 @@ def test_a_command_line_is_quoted_as_on_the_command_line(browser: Browser, host:
 
 
 def test_a_revocation_that_the_page_hides(
-    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: Built
+    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
 ) -> None:
     copy, host = lying
     hidden = json.loads((site / "page.json").read_bytes()) | {"revocations": []}
@@ -228,7 +228,7 @@ def test_a_revocation_that_the_page_hides(
         assert "not revoked" not in proof.inner_text()
 
 
-def test_a_range_that_is_none(browser: Browser, lying: tuple[Path, StaticHost], small: Built) -> None:
+def test_a_range_that_is_none(browser: Browser, lying: tuple[Path, StaticHost], small: BuildResult) -> None:
     copy, host = lying
     digest = digest_with(small, technology="sev-snp")
     (name,) = (path.name for path in (copy / "range/2").iterdir() if path.name != "index.json")
@@ -252,7 +252,7 @@ def test_a_range_that_is_none(browser: Browser, lying: tuple[Path, StaticHost], 
 
 
 def test_no_row_is_verified_for_a_digest_that_only_begins_as_its_own(
-    browser: Browser, host: StaticHost, served: Service, small: Built
+    browser: Browser, host: StaticHost, served: Service, small: BuildResult
 ) -> None:
     digest = digest_with(small, technology="sev-snp")
     near = digest[:-1] + f"{int(digest[-1], 16) ^ 1:x}"
@@ -266,7 +266,7 @@ def test_no_row_is_verified_for_a_digest_that_only_begins_as_its_own(
         assert seen.page.locator(".proven").count() == 0
 
 
-def test_a_page_that_anybody_on_the_way_may_change(browser: Browser, host: StaticHost, small: Built) -> None:
+def test_a_page_that_anybody_on_the_way_may_change(browser: Browser, host: StaticHost, small: BuildResult) -> None:
     """Plain http, and not from this machine: browsers give such a page no WebCrypto."""
     with page_of(browser) as seen:
         url = host.url.replace("127.0.0.1", ELSEWHERE)
@@ -286,7 +286,7 @@ def test_a_page_that_anybody_on_the_way_may_change(browser: Browser, host: Stati
     ],
 )
 def test_a_false_release_record_is_refused_by_the_page(
-    browser: Browser, lying: tuple[Path, StaticHost], small: Built, lie: dict[str, Any], why: str
+    browser: Browser, lying: tuple[Path, StaticHost], small: BuildResult, lie: dict[str, Any], why: str
 ) -> None:
     """Signed by the log and cosigned by its witness. {}: the list is empty, and the record commits to the true one."""
     copy, host = lying

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from tests.support.services import Service, service
 from tests.web.test_hostile import connected, resident
 
@@ -57,7 +57,7 @@ ATTACKS: tuple[Callable[[Service], None], ...] = (
 )
 
 
-def test_memory_goes_back_after_an_attack(small: Built, tmp_path: Path) -> None:
+def test_memory_goes_back_after_an_attack(small: BuildResult, tmp_path: Path) -> None:
     with service(tmp_path, small.folder, prelude="from catalog.web import memory\nmemory.SECONDS = 2") as served:
         for number in range(100):
             assert served.ask(f"/d/{number:096x}")[0] == 200

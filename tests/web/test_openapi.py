@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.web.openapi import openapi
 from tests.diff.test_diff import rows_of
 from tests.support.services import ROOT, Service
@@ -26,7 +26,7 @@ def test_every_address_of_it_is_described(served: Service) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_schemathesis_finds_nothing(served: Service, small: Built, tmp_path: Path, seed: int) -> None:
+def test_schemathesis_finds_nothing(served: Service, small: BuildResult, tmp_path: Path, seed: int) -> None:
     """Positive and negative data, all checks; with digests that are there, too."""
     digest = next(digest.hex() for digest in rows_of(small).values())
     described = json.loads(served.ask("/openapi.json")[1])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.prove.verify_proof import Outcome, verify_bundle
 from catalog.transparency.trust import read_trust
 from tests.support.attestation_builder import report_bytes
@@ -45,7 +45,7 @@ def paste(seen: Watched, text: str) -> None:
     expect(seen.page.locator("#answer h2")).to_be_focused()
 
 
-def test_a_digest_that_is_pasted(seen: Watched, served: Service, small: Built) -> None:
+def test_a_digest_that_is_pasted(seen: Watched, served: Service, small: BuildResult) -> None:
     """Every match, with the facts and notes that the service gives where no script runs."""
     for digest in (digest_with(small), digest_with(small, technology="sev-snp"), digest_with(small, vcpus=3)):
         seen.asked.clear()
@@ -68,7 +68,7 @@ def test_a_digest_that_is_pasted(seen: Watched, served: Service, small: Built) -
         assert not [path for path in seen.asked if digest[:12] in path.lower()]
 
 
-def test_the_page_without_scripts_says_the_same(browser: Browser, served: Service, small: Built) -> None:
+def test_the_page_without_scripts_says_the_same(browser: Browser, served: Service, small: BuildResult) -> None:
     digest = digest_with(small, vcpus=3)
     with page_of(browser) as one, page_of(browser, java_script_enabled=False) as other:
         one.page.goto(f"{served.url}/")
@@ -95,7 +95,9 @@ def test_what_is_not_there(seen: Watched) -> None:
     expect(seen.page.locator("#answer [role=alert]")).to_contain_text("this is no launch digest")
 
 
-def test_a_proof_is_verified_and_downloaded(seen: Watched, published: Place, small: Built, tmp_path: Path) -> None:
+def test_a_proof_is_verified_and_downloaded(
+    seen: Watched, published: Place, small: BuildResult, tmp_path: Path
+) -> None:
     trust = read_trust(published.trust.read_bytes())
     for number, vcpus in enumerate((None, 3, 1)):
         digest = digest_with(small) if vcpus is None else digest_with(small, vcpus=vcpus)
@@ -114,7 +116,7 @@ def test_a_proof_is_verified_and_downloaded(seen: Watched, published: Place, sma
         assert found.outcome == (Outcome.REVOKED if vcpus == 3 else Outcome.MATCH), found.why
 
 
-def test_a_report_is_read_here(seen: Watched, small: Built, tmp_path: Path) -> None:
+def test_a_report_is_read_here(seen: Watched, small: BuildResult, tmp_path: Path) -> None:
     digest = digest_with(small, technology="sev-snp")
     raw = report_bytes(measurement=bytes.fromhex(digest), policy=0xB0000, vmpl=1, chip=CHIP)
     (tmp_path / "report.bin").write_bytes(raw)
@@ -160,7 +162,7 @@ def drop(seen: Watched, name: str, data: bytes) -> None:
     expect(seen.page.locator("#answer h2")).to_be_focused()
 
 
-def test_a_permalink_is_sent_to_nobody(browser: Browser, url: str, small: Built) -> None:
+def test_a_permalink_is_sent_to_nobody(browser: Browser, url: str, small: BuildResult) -> None:
     digest = digest_with(small, technology="sev-snp")
     with page_of(browser) as seen:
         seen.page.goto(f"{url}#d={digest}")
@@ -170,7 +172,7 @@ def test_a_permalink_is_sent_to_nobody(browser: Browser, url: str, small: Built)
         assert seen.said == []
 
 
-def test_by_keyboard_alone(seen: Watched, small: Built) -> None:
+def test_by_keyboard_alone(seen: Watched, small: BuildResult) -> None:
     expect(seen.page.locator("#digest")).to_be_focused()
     seen.page.keyboard.type(digest_with(small))
     seen.page.keyboard.press("Tab")
@@ -186,7 +188,7 @@ def test_by_keyboard_alone(seen: Watched, small: Built) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_can_be_read(browser: Browser, url: str, small: Built, scheme: Any) -> None:
+def test_all_text_can_be_read(browser: Browser, url: str, small: BuildResult, scheme: Any) -> None:
     """WCAG AA, 1.4.3: 4.5 to 1, of every text on the page as the browser draws it; 3 to 1 for large ones."""
     digest = digest_with(small, vcpus=3)
     with page_of(browser, color_scheme=scheme) as seen:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import Unreadable
 from catalog.store.catalog import Catalog
 from catalog.store.ranges import INDEX, ranges_of
@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-def test_they_are_those_of_the_catalog(small: Built, folder: Path, elsewhere: bool) -> None:
+def test_they_are_those_of_the_catalog(small: BuildResult, folder: Path, elsewhere: bool) -> None:
     catalog = Catalog.open(small.folder)
     told: list[int] = []
     with closing(ranges_for(catalog, None if elsewhere else lambda what, rows: told.append)) as made:
@@ -37,7 +37,7 @@ def test_they_are_those_of_the_catalog(small: Built, folder: Path, elsewhere: bo
     assert told == []
 
 
-def test_the_oldest_that_nobody_reads_are_removed(small: Built, folder: Path) -> None:
+def test_the_oldest_that_nobody_reads_are_removed(small: BuildResult, folder: Path) -> None:
     catalog = Catalog.open(small.folder)
     made = ranges_for(catalog, lambda what, rows: lambda _: None)
     for number in range(6):
@@ -57,7 +57,7 @@ def test_the_oldest_that_nobody_reads_are_removed(small: Built, folder: Path) ->
     assert {path.name for path in folder.iterdir()} == kept
 
 
-def test_what_is_in_the_way_is_said(small: Built, folder: Path) -> None:
+def test_what_is_in_the_way_is_said(small: BuildResult, folder: Path) -> None:
     catalog = Catalog.open(small.folder)
     folder.mkdir(parents=True)
     (folder / catalog.manifest_sha256).write_bytes(b"")

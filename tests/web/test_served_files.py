@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.transparency.tiles import tile_path
 from catalog.verify.release_files import is_tile
 from tests.support.services import Place, Service, service
@@ -18,7 +18,7 @@ SECRET = b"a secret that is longer than any of the smaller files, so that none o
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, small: Built) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory, small: BuildResult) -> Place:
     """Two releases, with secrets in their folder, under names that are asked for, and through links."""
     folder = tmp_path_factory.mktemp("served")
     made = Place(folder, small)
@@ -143,7 +143,7 @@ class exchanged:  # noqa: N801 - it is used as a function
             self.kept.rename(self.path)
 
 
-def test_a_large_file_is_gone_on_with_from_where_it_broke_off(tmp_path: Path, place: Place, small: Built) -> None:
+def test_a_large_file_is_gone_on_with_from_where_it_broke_off(tmp_path: Path, place: Place, small: BuildResult) -> None:
     prelude = "import catalog.web.served_files as files; files.MAX_WHOLE = 10"
     name = "releases/2/components/names"
     whole = (place.log / name).read_bytes()

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from catalog import Release
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedInput, Unreadable
 from catalog.prove.verify_proof import Outcome, verify_bundle
 from catalog.transparency.trust import read_trust
@@ -28,16 +28,16 @@ __all__ = ["run"]
 NOWHERE = "0" * 96
 
 
-def digests(small: Built) -> list[str]:
+def digests(small: BuildResult) -> list[str]:
     return sorted({digest.hex() for digest in rows_of(small).values()})
 
 
-def snp_digest(small: Built) -> str:
+def snp_digest(small: BuildResult) -> str:
     return next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp")
 
 
 def test_a_digest_is_answered_as_on_the_command_line(
-    served: Service, published: Place, small: Built, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Service, published: Place, small: BuildResult, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     for digest in [*digests(small)[:20], NOWHERE, "0" * 64]:
@@ -48,7 +48,7 @@ def test_a_digest_is_answered_as_on_the_command_line(
         msgspec.convert(expected, LookupAnswer)
 
 
-def test_a_batch_is_answered_in_its_order(served: Service, small: Built) -> None:
+def test_a_batch_is_answered_in_its_order(served: Service, small: BuildResult) -> None:
     wanted = [NOWHERE, *digests(small), NOWHERE]
     found = served.json("/v1/lookup", {"digests": wanted})
     assert [one["launch_digest"] for one in found["answers"]] == wanted
@@ -80,7 +80,7 @@ def test_a_batch_that_is_none(served: Service, body: bytes, status: int, detail:
     problem(served, "/v1/lookup", status, detail, method="POST", body=body)
 
 
-def test_a_report_is_answered_whatever_it_comes_in(served: Service, small: Built) -> None:
+def test_a_report_is_answered_whatever_it_comes_in(served: Service, small: BuildResult) -> None:
     digest = snp_digest(small)
     raw = report_bytes(measurement=bytes.fromhex(digest), policy=0xB0000)
     for body in (raw, raw.hex().encode()):
@@ -99,7 +99,7 @@ def test_a_report_that_is_none(served: Service) -> None:
     problem(served, "/v1/report", 422, "without the TIK", method="POST", body=measured)
 
 
-def test_a_proof_is_one_that_is_verified(served: Service, published: Place, small: Built) -> None:
+def test_a_proof_is_one_that_is_verified(served: Service, published: Place, small: BuildResult) -> None:
     trust = read_trust(published.trust.read_bytes())
     for digest in digests(small)[:10]:
         status, body, headers = served.ask(f"/d/{digest}.proof")
@@ -112,7 +112,7 @@ def test_a_proof_is_one_that_is_verified(served: Service, published: Place, smal
 
 
 def test_it_serves_the_log_that_the_command_line_asks(
-    served: Service, published: Place, small: Built, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Service, published: Place, small: BuildResult, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -127,7 +127,7 @@ def test_it_serves_the_log_that_the_command_line_asks(
     assert run("audit", served.url, "--trust", str(published.trust))[0] == 0
 
 
-def test_pages_are_there_without_their_endings_too(served: Service, small: Built) -> None:
+def test_pages_are_there_without_their_endings_too(served: Service, small: BuildResult) -> None:
     for path in ("/", "/index.html", "/builds", "/builds.html", "/releases", "/releases.html", "/diff/1...2"):
         status, body, headers = served.ask(path)
         assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8"), path
@@ -141,7 +141,7 @@ def test_pages_are_there_without_their_endings_too(served: Service, small: Built
     assert served.ask(f"/d/{digest}")[1].count(b'<section class="match') >= 1
 
 
-def test_the_form_works_without_scripts(served: Service, small: Built) -> None:
+def test_the_form_works_without_scripts(served: Service, small: BuildResult) -> None:
     digest = snp_digest(small)
     status, _, headers = served.ask(f"/d?digest=+0x{digest.upper()}%0A")
     assert (status, headers["Location"]) == (303, f"d/{digest}")
@@ -153,7 +153,7 @@ def test_the_form_works_without_scripts(served: Service, small: Built) -> None:
     assert b"is not a launch digest" in body
 
 
-def test_what_is_known_is_not_sent_again(served: Service, small: Built) -> None:
+def test_what_is_known_is_not_sent_again(served: Service, small: BuildResult) -> None:
     digest = snp_digest(small)
     for path in (f"/d/{digest}.json", f"/d/{digest}", "/", "/builds", "/checkpoint", "/openapi.json", "/page.json"):
         for _ in range(2):  # made, and given again
@@ -213,7 +213,7 @@ def test_every_answer_is_for_any_page_and_pages_run_nothing(served: Service) -> 
     assert (status, headers["Access-Control-Allow-Methods"]) == (204, "GET, HEAD, POST")
 
 
-def test_the_log_of_requests_does_not_say_what_was_asked_about(served: Service, small: Built) -> None:
+def test_the_log_of_requests_does_not_say_what_was_asked_about(served: Service, small: BuildResult) -> None:
     digest = digests(small)[3]
     served.ask(f"/d/{digest}.json?why={digest}")
     served.ask(f"/{digest}")
@@ -263,7 +263,7 @@ def problem(
     assert detail in told["detail"]
 
 
-def test_a_catalog_of_ones_own(small: Built, tmp_path: Path) -> None:
+def test_a_catalog_of_ones_own(small: BuildResult, tmp_path: Path) -> None:
     with service(tmp_path, small.folder) as own:
         assert own.json("/readyz") == {"status": "ready", "verified": False, "release": None}
         digest = snp_digest(small)
@@ -277,7 +277,7 @@ def test_a_catalog_of_ones_own(small: Built, tmp_path: Path) -> None:
         assert own.stop(signal.SIGINT) == 0
 
 
-def test_one_that_a_host_serves(served: Service, published: Place, small: Built, tmp_path: Path) -> None:
+def test_one_that_a_host_serves(served: Service, published: Place, small: BuildResult, tmp_path: Path) -> None:
     """A service of a service: nothing of it is believed that is not verified."""
     with service(tmp_path, served.url, "--trust", published.trust) as mirror:
         digest = snp_digest(small)
@@ -287,7 +287,7 @@ def test_one_that_a_host_serves(served: Service, published: Place, small: Built,
             assert mirror.ask(path)[:2] == served.ask(path)[:2]
 
 
-def test_what_cannot_be_served(run: Run, place: Place, small: Built, tmp_path: Path) -> None:
+def test_what_cannot_be_served(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     code, _, err = run("serve", str(tmp_path / "nothing"), "--listen", "127.0.0.1:0")
     assert (code, "no catalog at" in err) == (5, True)
     code, _, err = run("serve", str(place.log), "--listen", "127.0.0.1:0")
@@ -306,7 +306,7 @@ def test_without_the_extra_it_is_said(run: Run, monkeypatch: pytest.MonkeyPatch,
     )
 
 
-def test_two_do_not_share_an_address(served: Service, small: Built, run: Run) -> None:
+def test_two_do_not_share_an_address(served: Service, small: BuildResult, run: Run) -> None:
     code, _, err = run("serve", str(small.folder), "--listen", ":".join(map(str, served.address)))
     assert (code, "address already in use" in err) == (5, True)
 

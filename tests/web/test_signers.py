@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError
 from catalog.log.log_folder import LogFolder
 from catalog.pages.page_data import trust_data
@@ -128,7 +128,7 @@ def verified(browser: Browser, url: str, digest: str, script: str = "") -> Itera
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_page_believes_whom_the_command_line_believes(
-    browser: Browser, site: Path, copy: tuple[Path, StaticHost], published: Place, small: Built, name: str
+    browser: Browser, site: Path, copy: tuple[Path, StaticHost], published: Place, small: BuildResult, name: str
 ) -> None:
     case, (folder, host) = CASES[name], copy
     note, trust = put(site, folder, case, published.now)
@@ -156,7 +156,13 @@ def test_the_page_believes_whom_the_command_line_believes(
     ],
 )
 def test_a_browser_that_knows_no_ml_dsa_says_so(
-    browser: Browser, site: Path, copy: tuple[Path, StaticHost], published: Place, small: Built, case: Case, said: str
+    browser: Browser,
+    site: Path,
+    copy: tuple[Path, StaticHost],
+    published: Place,
+    small: BuildResult,
+    case: Case,
+    said: str,
 ) -> None:
     folder, host = copy
     put(site, folder, case, published.now)

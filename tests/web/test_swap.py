@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from catalog.build.builder import Built
+from catalog.build.builder import BuildResult
 from tests.diff.test_diff import rows_of
 from tests.support.services import SECONDS, Place, Service, service
 from tests.web.conftest import REVOKE
@@ -26,7 +26,7 @@ def running(place: Place, home: Path, prelude: str = FAST) -> Iterator[Service]:
         yield found
 
 
-def test_nobody_notices_but_by_the_answer(place: Place, small: Built, tmp_path: Path) -> None:
+def test_nobody_notices_but_by_the_answer(place: Place, small: BuildResult, tmp_path: Path) -> None:
     digest = next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[-1] == 3)
     others = sorted({digest.hex() for digest in rows_of(small).values()})
     with running(place, tmp_path) as served, ThreadPoolExecutor(4) as threads:
@@ -103,7 +103,7 @@ def test_an_older_one_is_refused(place: Place, tmp_path: Path) -> None:
         assert served.json("/readyz")["release"] == 2
 
 
-def test_nothing_is_answered_that_nobody_vouches_for(place: Place, tmp_path: Path, small: Built) -> None:
+def test_nothing_is_answered_that_nobody_vouches_for(place: Place, tmp_path: Path, small: BuildResult) -> None:
     digest = min(digest.hex() for digest in rows_of(small).values())
     later = (
         "import time, os\nnow = time.time\n"
@@ -122,7 +122,7 @@ def test_nothing_is_answered_that_nobody_vouches_for(place: Place, tmp_path: Pat
         assert served.json("/readyz")["status"] == "ready"
 
 
-def test_a_catalog_that_is_built_again_takes_over(small: Built, tmp_path: Path) -> None:
+def test_a_catalog_that_is_built_again_takes_over(small: BuildResult, tmp_path: Path) -> None:
     folder = tmp_path / "catalog"
     shutil.copytree(small.folder, folder)
     with service(tmp_path, folder, prelude=FAST) as served:

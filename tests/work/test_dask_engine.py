@@ -12,14 +12,14 @@ from distributed import LocalCluster
 
 from catalog import __version__
 from catalog.build import generation
-from catalog.build.builder import Begin, Built, build_catalog
+from catalog.build.builder import BuildResult, build_catalog
 from catalog.errors import LdcatError, Unreadable, UsageError
-from catalog.launch.native.paths import REFERENCE, Kernels, choose
+from catalog.launch.hashing.backends import REFERENCE, HashBackend, choose
 from catalog.spec.catalog_spec import load_spec
-from catalog.spec.cross_product import Progress
 from catalog.state.receipts import Receipts
 from catalog.work import dask_engine
 from catalog.work.engine import Engine
+from catalog.work.progress import Progress, StartProgress
 from tests.support.samples import contents, no_progress
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
@@ -32,7 +32,7 @@ def cluster() -> Iterator[LocalCluster]:
 
 
 def test_a_worker_is_killed_in_mid_build(
-    cluster: LocalCluster, default: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: LocalCluster, default: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generation, "_CHUNK", (4000, 4000))
     monkeypatch.setattr(generation, "_CHUNK_IN_PYTHON", 4000)
@@ -53,7 +53,12 @@ def test_a_worker_is_killed_in_mid_build(
 
     with dask_engine.dask_engine(cluster.scheduler_address) as engine:
         built = build_catalog(
-            load_spec(None), tmp_path / "catalog", engine=engine, kernels=choose(), receipts=Receipts(None), begin=begin
+            load_spec(None),
+            tmp_path / "catalog",
+            engine=engine,
+            backend=choose(),
+            receipts=Receipts(None),
+            start_progress=begin,
         )
     assert killed
     assert killed[0] not in {worker.pid for worker in cluster.workers.values()}
@@ -81,16 +86,18 @@ def test_a_task_that_kills_every_worker_is_an_error(
             load_spec(None),
             tmp_path / "catalog",
             engine=engine,
-            kernels=REFERENCE,
+            backend=REFERENCE,
             receipts=Receipts(None),
-            begin=no_progress,
+            start_progress=no_progress,
         )
     assert not (tmp_path / "catalog").exists()
 
 
-def built_on(engine: Engine, folder: Path, *, kernels: Kernels, begin: Begin) -> Built:
+def built_on(engine: Engine, folder: Path, *, backend: HashBackend, start_progress: StartProgress) -> BuildResult:
     spec, out = load_spec(None), folder / "catalog"
-    return build_catalog(spec, out, engine=engine, kernels=kernels, receipts=Receipts(None), begin=begin)
+    return build_catalog(
+        spec, out, engine=engine, backend=backend, receipts=Receipts(None), start_progress=start_progress
+    )
 
 
 def die(task: object) -> None:

@@ -14,9 +14,9 @@ from catalog.cli.options import (
     QuietOption,
     ReleaseArgument,
     TableFormatOption,
-    kernels,
+    hash_backend,
     named_path,
-    parse_number,
+    number_option,
     require,
 )
 from catalog.cli.sarif import sarif
@@ -43,7 +43,7 @@ def _remeasured(text: str) -> int | None:
     """A number of rows; None for all."""
     if text == "all":
         return None
-    if (rows := parse_number(text)) < 0:
+    if (rows := number_option(text)) < 0:
         raise UsageError(f"there are no {rows} rows to measure", "--remeasure all, or a number")
     return rows
 
@@ -85,12 +85,12 @@ def command(
     if catalog:
         from catalog.audit.audit_catalog import catalog_findings
 
-        chosen = kernels()
+        backend = hash_backend()
         with (
             render.progress(quiet=quiet, plain=False) as begin,
-            local_engine(processors(), threads=chosen.compiled) as engine,
+            local_engine(processors(), threads=backend.compiled) as engine,
         ):
-            found += catalog_findings(catalog, images, rows, engine=engine, kernels=chosen, begin=begin)
+            found += catalog_findings(catalog, images, rows, engine=engine, backend=backend, start_progress=begin)
     found = list(dict.fromkeys(found))  # of each part, what holds of all is said once
     records = [finding.to_dict() for finding in found]
     if output is Format.JSON:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.cli.options import QuietOption, invocation, kernels, named_path, parse_number
+from catalog.cli.options import QuietOption, hash_backend, invocation, named_path, number_option
 from catalog.errors import UsageError
 from catalog.spec.counting import MAX_ROWS
 from catalog.state.places import default_catalog, receipts
 from catalog.terminal import render
 
 if TYPE_CHECKING:
-    from catalog.launch.native.paths import Kernels
+    from catalog.launch.hashing.backends import HashBackend
     from catalog.work.engine import Engine
 
 
@@ -47,7 +47,7 @@ def command(
     processes: Annotated[
         int | None,
         typer.Option(
-            parser=parse_number,
+            parser=number_option,
             metavar="N",
             envvar="LDCAT_PROCESSES",
             help="Processors of this machine to use, all by default. The result is the same.",
@@ -63,7 +63,7 @@ def command(
     ] = None,
     max_rows: Annotated[
         int,
-        typer.Option(parser=parse_number, metavar="N", envvar="LDCAT_MAX_ROWS", help="Rows a catalog may have."),
+        typer.Option(parser=number_option, metavar="N", envvar="LDCAT_MAX_ROWS", help="Rows a catalog may have."),
     ] = MAX_ROWS,
     quiet: QuietOption = False,
 ) -> None:
@@ -78,11 +78,11 @@ def command(
     if spec is not None and out is None:
         raise UsageError("a spec of your own needs a folder of its own", "name it with --out DIR")
     folder = out or default_catalog()
-    chosen = kernels()
+    backend = hash_backend()
     loaded = load_spec(spec)
-    with render.progress(quiet=quiet) as begin, _engine(engine, scheduler, processes, chosen) as opened:
+    with render.progress(quiet=quiet) as begin, _engine(engine, scheduler, processes, backend) as opened:
         built = build_catalog(
-            loaded, folder, engine=opened, kernels=chosen, receipts=receipts(), begin=begin, max_rows=max_rows
+            loaded, folder, engine=opened, backend=backend, receipts=receipts(), start_progress=begin, max_rows=max_rows
         )
     render.exact(str(folder))
     if not quiet:
@@ -98,7 +98,7 @@ def command(
 
 
 def _engine(
-    name: EngineName, scheduler: str | None, processes: int | None, kernels: Kernels
+    name: EngineName, scheduler: str | None, processes: int | None, backend: HashBackend
 ) -> AbstractContextManager[Engine]:
     from catalog.work.dask_engine import dask_engine
     from catalog.work.engine import local_engine, processors
@@ -108,7 +108,7 @@ def _engine(
     if processes is not None and not 1 <= processes <= 1024:
         raise UsageError(f"{processes} processes are not between 1 and 1024")
     if scheduler is None:
-        return local_engine(processes or processors(), threads=kernels.compiled)
+        return local_engine(processes or processors(), threads=backend.compiled)
     if processes is not None:
         raise UsageError("--processes is for this machine", "a Dask cluster uses the processors of its workers")
     return dask_engine(scheduler)

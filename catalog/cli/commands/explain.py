@@ -32,9 +32,9 @@ from catalog.cli.options import (
     SkipVerifyOption,
     TableFormatOption,
     TrustOption,
-    kernels,
+    hash_backend,
     named_path,
-    parse_number,
+    number_option,
     require,
 )
 from catalog.errors import UsageError, VerificationFailed
@@ -78,7 +78,7 @@ def command(
         list[str] | None, typer.Option(metavar="TEXT", help="Kernel command lines.", rich_help_panel=_CANDIDATES)
     ] = None,
     budget: Annotated[
-        int, typer.Option(parser=parse_number, metavar="N", help="Candidates that are tried, about.")
+        int, typer.Option(parser=number_option, metavar="N", help="Candidates that are tried, about.")
     ] = DEFAULT_BUDGET,
     certs: CertsOption = None,
     root: RootOption = None,
@@ -128,13 +128,13 @@ def command(
     else:
         given = near_of_given(base, known)
         nears = [given, base] if given else [base]
-    chosen = kernels()
+    backend = hash_backend()
     with (
         render.progress(quiet=quiet, plain=False) as begin,
-        local_engine(processors(), threads=chosen.compiled) as engine,
+        local_engine(processors(), threads=backend.compiled) as engine,
     ):
         explanation = explain(
-            found, nears, known, proofs=proofs, engine=engine, kernels=chosen, budget=budget, begin=begin
+            found, nears, known, proofs=proofs, engine=engine, backend=backend, budget=budget, start_progress=begin
         )
     if opened:
         reply, explanation = (

@@ -24,7 +24,7 @@ from catalog.cli.options import (
     SkipVerifyOption,
     TableFormatOption,
     TrustOption,
-    kernels,
+    hash_backend,
     require,
 )
 from catalog.diff.flat import flat
@@ -76,7 +76,7 @@ def command(
         debug_digest=debug_digest,
     )
     opened = open_asked(catalog, trust, skip=skip_verify, quiet=quiet)
-    reply = answer(opened, found, proofs, kernels(), warn=render.warning, tried=lambda _: None)
+    reply = answer(opened, found, proofs, hash_backend(), warn=render.warning, tried=lambda _: None)
     _print(reply, output)
     if not reply.matches and not quiet:
         render.note(not_found(reply.digest.value) if reply.digest else _NO_DIGEST)

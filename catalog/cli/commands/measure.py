@@ -16,14 +16,14 @@ from catalog.cli.options import (
     QuietOption,
     SkipVerifyOption,
     TrustOption,
-    parse_number,
+    number_option,
     require,
     signature_number,
 )
 from catalog.diff.flat import flat
 from catalog.errors import UsageError
 from catalog.files.inputs import unreadable
-from catalog.rows.numbers import counts
+from catalog.rows.numbers import parse_counts
 from catalog.terminal import render
 from catalog.terminal.render import Format
 from catalog.verify.opening import known_builds
@@ -78,23 +78,23 @@ def command(
     ] = None,
     vcpu_signature: Annotated[
         int | None,
-        typer.Option(parser=parse_number, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_VCPUS),
+        typer.Option(parser=number_option, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_VCPUS),
     ] = None,
     vcpu_family: Annotated[
         int | None,
-        typer.Option(parser=parse_number, metavar="N", help="vCPU family.", rich_help_panel=_VCPUS),
+        typer.Option(parser=number_option, metavar="N", help="vCPU family.", rich_help_panel=_VCPUS),
     ] = None,
     vcpu_model: Annotated[
-        int | None, typer.Option(parser=parse_number, metavar="N", help="vCPU model.", rich_help_panel=_VCPUS)
+        int | None, typer.Option(parser=number_option, metavar="N", help="vCPU model.", rich_help_panel=_VCPUS)
     ] = None,
     vcpu_stepping: Annotated[
         int | None,
-        typer.Option(parser=parse_number, metavar="N", help="vCPU stepping.", rich_help_panel=_VCPUS),
+        typer.Option(parser=number_option, metavar="N", help="vCPU stepping.", rich_help_panel=_VCPUS),
     ] = None,
     sev_features: Annotated[
         int | None,
         typer.Option(
-            parser=parse_number,
+            parser=number_option,
             metavar="BITS",
             help="sev_features of the VMSA; 0x1 under SEV-SNP and 0 under SEV-ES by default.",
             rich_help_panel=_VCPUS,
@@ -130,7 +130,7 @@ def command(
         if any(value is not None for value in (firmware, technology, *blobs, *vcpu)):
             raise UsageError("--batch takes everything from its lines", "give the file alone")
         return _measure_batch(Workbench(known_builds(catalog, trust, skip=skip_verify, quiet=quiet)), batch)
-    numbers = None if vcpus is None else sorted(counts(vcpus.split(",")))
+    numbers = None if vcpus is None else sorted(parse_counts(vcpus.split(",")))
     if output is not None:
         require(output, Format.HEX, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     if firmware is None:

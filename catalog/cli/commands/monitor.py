@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, named_path, parse_number, require
+from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, named_path, number_option, require
 from catalog.errors import LdcatError
 from catalog.fast.published import MAX_READ
 from catalog.files.inputs import read_file
@@ -34,7 +34,7 @@ def command(
         ),
     ] = None,
     every: Annotated[
-        int | None, typer.Option(parser=parse_number, metavar="SECONDS", help="Look again and again; once without it.")
+        int | None, typer.Option(parser=number_option, metavar="SECONDS", help="Look again and again; once without it.")
     ] = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,

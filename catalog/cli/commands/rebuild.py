@@ -17,7 +17,7 @@ from catalog.cli.options import (
     PassphraseOption,
     QuietOption,
     TableFormatOption,
-    kernels,
+    hash_backend,
     named_path,
     require,
 )
@@ -64,15 +64,15 @@ def command(
     believed = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_READ))
     believed.check_expiry(int(time.time()))
     pairs = cosigner_keys(key, passphrase) if cosign and key else []
-    folder, chosen = LogFolder(log), kernels()
+    folder, backend = LogFolder(log), hash_backend()
     checkpoint = believed.open_uncosigned(checkpoint_of(folder))
     with (
         render.progress(quiet=quiet, plain=False) as begin,
-        local_engine(processors(), threads=chosen.compiled) as engine,
+        local_engine(processors(), threads=backend.compiled) as engine,
     ):
         progress = begin("rebuilt", checkpoint.size)
         now = int(time.time())
-        rebuilt = rebuild(folder, checkpoint, now=now, engine=engine, kernels=chosen, progress=progress)
+        rebuilt = rebuild(folder, checkpoint, now=now, engine=engine, backend=backend, progress=progress)
     cosigned = cosign_now(folder, pairs, believed, only=checkpoint) if pairs and rebuilt.same else None
     record = {
         "origin": checkpoint.origin,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, parse_number, passphrase_of, require
+from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, number_option, passphrase_of, require
 from catalog.state.places import remembered
 from catalog.store.catalog import Catalog
 from catalog.terminal import render
@@ -52,18 +52,18 @@ def command(
     ] = None,
     vmm: Annotated[str | None, typer.Option(metavar="PROFILE", help="VMM profile.", rich_help_panel=_ROWS)] = None,
     vcpus: Annotated[
-        int | None, typer.Option(parser=parse_number, metavar="N", help="Number of vCPUs.", rich_help_panel=_ROWS)
+        int | None, typer.Option(parser=number_option, metavar="N", help="Number of vCPUs.", rich_help_panel=_ROWS)
     ] = None,
     vcpu_type: Annotated[
         str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_ROWS)
     ] = None,
     vcpu_signature: Annotated[
         int | None,
-        typer.Option(parser=parse_number, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_ROWS),
+        typer.Option(parser=number_option, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_ROWS),
     ] = None,
     sev_features: Annotated[
         int | None,
-        typer.Option(parser=parse_number, metavar="BITS", help="sev_features of the VMSA.", rich_help_panel=_ROWS),
+        typer.Option(parser=number_option, metavar="BITS", help="sev_features of the VMSA.", rich_help_panel=_ROWS),
     ] = None,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,

@@ -16,7 +16,7 @@ from catalog.cli.options import (
     TableFormatOption,
     TrustOption,
     named_path,
-    parse_number,
+    number_option,
     require,
     signature_number,
 )
@@ -66,7 +66,7 @@ def build(
     reset_vector: Annotated[
         int | None,
         typer.Option(
-            parser=parse_number, metavar="N", help="The reset vector without a firmware.", rich_help_panel=_START
+            parser=number_option, metavar="N", help="The reset vector without a firmware.", rich_help_panel=_START
         ),
     ] = None,
     vcpu_type: Annotated[
@@ -74,21 +74,21 @@ def build(
     ] = None,
     vcpu_signature: Annotated[
         int | None,
-        typer.Option(parser=parse_number, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_VCPU),
+        typer.Option(parser=number_option, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_VCPU),
     ] = None,
     vcpu_family: Annotated[
-        int | None, typer.Option(parser=parse_number, metavar="N", help="vCPU family.", rich_help_panel=_VCPU)
+        int | None, typer.Option(parser=number_option, metavar="N", help="vCPU family.", rich_help_panel=_VCPU)
     ] = None,
     vcpu_model: Annotated[
-        int | None, typer.Option(parser=parse_number, metavar="N", help="vCPU model.", rich_help_panel=_VCPU)
+        int | None, typer.Option(parser=number_option, metavar="N", help="vCPU model.", rich_help_panel=_VCPU)
     ] = None,
     vcpu_stepping: Annotated[
-        int | None, typer.Option(parser=parse_number, metavar="N", help="vCPU stepping.", rich_help_panel=_VCPU)
+        int | None, typer.Option(parser=number_option, metavar="N", help="vCPU stepping.", rich_help_panel=_VCPU)
     ] = None,
     sev_features: Annotated[
         int | None,
         typer.Option(
-            parser=parse_number,
+            parser=number_option,
             metavar="BITS",
             help="sev_features of the VMSA; 0x1 under SEV-SNP and 0 under SEV-ES by default.",
             rich_help_panel=_VCPU,

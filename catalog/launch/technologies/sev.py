@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.contents_hash import ContentsHash
-from catalog.launch.kernel_hashes_area import refuses_table
+from catalog.launch.kernel_hashes_area import kernel_hashes_blocker
 from catalog.launch.point import FirmwarePoint
-from catalog.launch.update import Segment
+from catalog.launch.update import UpdateRun
 
 
 class Sev(ContentsHash):
@@ -23,14 +23,14 @@ class Sev(ContentsHash):
     judged_features = 0
     default_sev_features = None
 
-    def segments(self, firmware: FirmwareComponent, point: FirmwarePoint) -> Iterator[Segment]:
-        return self.table_segments(firmware, point.kernel_hashes)
+    def update_runs(self, firmware: FirmwareComponent, point: FirmwarePoint) -> Iterator[UpdateRun]:
+        return self.table_runs(firmware, point.kernel_hashes)
 
-    def refuses_firmware(self, firmware: FirmwareComponent) -> str | None:  # noqa: ARG002 - any image launches
+    def firmware_blocker(self, firmware: FirmwareComponent) -> str | None:  # noqa: ARG002 - any image launches
         return None
 
-    def refuses(self, firmware: FirmwareComponent, point: FirmwarePoint) -> str | None:
-        return refuses_table(firmware) if point.kernel_hashes else None
+    def launch_blocker(self, firmware: FirmwareComponent, point: FirmwarePoint) -> str | None:
+        return kernel_hashes_blocker(firmware) if point.kernel_hashes else None
 
 
 TECHNOLOGY = Sev()

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.contents_hash import ContentsHash
-from catalog.launch.kernel_hashes_area import refuses_table
+from catalog.launch.kernel_hashes_area import kernel_hashes_blocker
 from catalog.launch.point import VcpuPoint
-from catalog.launch.update import Segment
-from catalog.launch.vmsa_segments import SNP_ACTIVE, refuses_reset_vector, vmsa_segments
+from catalog.launch.update import UpdateRun
+from catalog.launch.vmsa_updates import SNP_ACTIVE, reset_vector_blocker, vmsa_runs
 
 _NO_GPA = 0  # SEV-ES measures no address
 
@@ -23,21 +23,21 @@ class SevEs(ContentsHash):
     judged_features = SNP_ACTIVE
     default_sev_features = 0
 
-    def segments(self, firmware: FirmwareComponent, point: VcpuPoint) -> Iterator[Segment]:
-        yield from self.table_segments(firmware, point.kernel_hashes)
-        yield from vmsa_segments(firmware, point, gpa=_NO_GPA)
+    def update_runs(self, firmware: FirmwareComponent, point: VcpuPoint) -> Iterator[UpdateRun]:
+        yield from self.table_runs(firmware, point.kernel_hashes)
+        yield from vmsa_runs(firmware, point, gpa=_NO_GPA)
 
-    def refuses_firmware(self, firmware: FirmwareComponent) -> str | None:
-        return refuses_reset_vector(firmware)
+    def firmware_blocker(self, firmware: FirmwareComponent) -> str | None:
+        return reset_vector_blocker(firmware)
 
-    def refuses(self, firmware: FirmwareComponent, point: VcpuPoint) -> str | None:
-        if reason := refuses_reset_vector(firmware):
+    def launch_blocker(self, firmware: FirmwareComponent, point: VcpuPoint) -> str | None:
+        if reason := reset_vector_blocker(firmware):
             return reason
         if self.name not in point.vmm.technologies:
             return f"{point.vmm.name} does not launch {self.name}"
         if point.sev_features & SNP_ACTIVE:
             return f"sev_features {point.sev_features:#x} has bit 0, SNPActive, which is for sev-snp"
-        return refuses_table(firmware) if point.kernel_hashes else None
+        return kernel_hashes_blocker(firmware) if point.kernel_hashes else None
 
 
 TECHNOLOGY = SevEs()

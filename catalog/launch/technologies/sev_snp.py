@@ -20,13 +20,13 @@ from catalog.abi.page_info import (
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import Area, Section, SectionType
 from catalog.launch.chain import Digests, VcpuChain, fold_chain
-from catalog.launch.kernel_hashes_area import refuses_table
-from catalog.launch.native.kernels import sha384_chains
-from catalog.launch.native.paths import PYTHON, Kernels
+from catalog.launch.hashing.backends import PYTHON, HashBackend
+from catalog.launch.hashing.compiled import sha384_chains
+from catalog.launch.kernel_hashes_area import kernel_hashes_blocker
 from catalog.launch.point import VcpuPoint
-from catalog.launch.profile import SnpOrder
-from catalog.launch.update import LaunchUpdate, Segment
-from catalog.launch.vmsa_segments import SNP_ACTIVE, refuses_reset_vector, vmsa_segments
+from catalog.launch.profile import SnpLaunchRules
+from catalog.launch.update import LaunchUpdate, UpdateRun
+from catalog.launch.vmsa_updates import SNP_ACTIVE, reset_vector_blocker, vmsa_runs
 
 
 class SevSnp:
@@ -43,12 +43,12 @@ class SevSnp:
     def baseline(self, firmware: FirmwareComponent) -> bytes:
         return firmware.snp_baseline
 
-    def segments(self, firmware: FirmwareComponent, point: VcpuPoint) -> Iterator[Segment]:
-        order = _order(point)
-        if order.hashes_after_firmware and point.kernel_hashes:
-            yield Segment((_hashes_page(firmware, point.kernel_hashes),))
-        yield from _section_segments(firmware, order, point.kernel_hashes)
-        yield from vmsa_segments(firmware, point, gpa=order.vmsa_gpa)
+    def update_runs(self, firmware: FirmwareComponent, point: VcpuPoint) -> Iterator[UpdateRun]:
+        rules = _rules(point)
+        if rules.hashes_after_firmware and point.kernel_hashes:
+            yield UpdateRun((_hashes_page(firmware, point.kernel_hashes),))
+        yield from _section_runs(firmware, rules, point.kernel_hashes)
+        yield from vmsa_runs(firmware, point, gpa=rules.vmsa_gpa)
 
     def extend(self, state: bytes, update: LaunchUpdate) -> bytes:
         if update.size == PAGE_SIZE:
@@ -62,50 +62,50 @@ class SevSnp:
     def finish(self, state: bytes) -> LaunchDigest:
         return LaunchDigest(state)
 
-    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], kernels: Kernels) -> list[Digests]:
-        if kernels.sha384 == PYTHON:
+    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], backend: HashBackend) -> list[Digests]:
+        if backend.sha384 == PYTHON:
             return [fold_chain(self, chain, counts) for chain in chains]
         states = [chain.state for chain in chains]
         bsp, ap = [_one_page(chain.bsp) for chain in chains], [_one_page(chain.ap) for chain in chains]
-        digests, size = sha384_chains(kernels.sha384, states, bsp, ap, counts), self.digest_size * len(counts)
+        digests, size = sha384_chains(backend.sha384, states, bsp, ap, counts), self.digest_size * len(counts)
         return [digests[at : at + size] for at in range(0, len(digests), size)]
 
-    def refuses_firmware(self, firmware: FirmwareComponent) -> str | None:
-        return firmware.metadata_fault or refuses_reset_vector(firmware)
+    def firmware_blocker(self, firmware: FirmwareComponent) -> str | None:
+        return firmware.metadata_fault or reset_vector_blocker(firmware)
 
-    def refuses(self, firmware: FirmwareComponent, point: VcpuPoint) -> str | None:
-        if reason := self.refuses_firmware(firmware):
+    def launch_blocker(self, firmware: FirmwareComponent, point: VcpuPoint) -> str | None:
+        if reason := self.firmware_blocker(firmware):
             return reason
         if self.name not in point.vmm.technologies:
             return f"{point.vmm.name} does not launch {self.name}"
         if not point.sev_features & SNP_ACTIVE:
             return f"sev_features {point.sev_features:#x} lacks bit 0, SNPActive, which the guest runs with"
-        order = _order(point)
+        rules = _rules(point)
         for section in firmware.sections:
-            if section.kind not in order.page_types:
+            if section.kind not in rules.page_types:
                 return f"{point.vmm.name} does not know metadata sections of type {section.name}"
         if point.kernel_hashes is None:
             return None
-        if reason := refuses_table(firmware):
+        if reason := kernel_hashes_blocker(firmware):
             return reason
-        if order.hashes_after_firmware:
-            return _refuses_page_of_its_own(firmware)
+        if rules.hashes_after_firmware:
+            return _own_page_blocker(firmware)
         if not _takes_hashes(firmware):
             return "the SEV metadata has no kernel hashes section, so the kernel would not be measured"
         return None
 
 
-def _order(point: VcpuPoint) -> SnpOrder:
-    order = point.vmm.snp
-    assert order is not None, "refuses() names a profile that does not launch sev-snp"  # noqa: S101
-    return order
+def _rules(point: VcpuPoint) -> SnpLaunchRules:
+    rules = point.vmm.snp
+    assert rules is not None, "launch_blocker() names a profile that does not launch sev-snp"  # noqa: S101
+    return rules
 
 
 def _takes_hashes(firmware: FirmwareComponent) -> bool:
     return any(section.kind == SectionType.SNP_KERNEL_HASHES for section in firmware.sections)
 
 
-def _refuses_page_of_its_own(firmware: FirmwareComponent) -> str | None:
+def _own_page_blocker(firmware: FirmwareComponent) -> str | None:
     """Why the table cannot have a page that no metadata section describes, or None."""
     area = _hashes_area(firmware)
     page = area.gpa - area.gpa % PAGE_SIZE
@@ -124,25 +124,27 @@ def _hashes_page(firmware: FirmwareComponent, hashes: KernelHashes) -> LaunchUpd
 
 
 def _hashes_area(firmware: FirmwareComponent) -> Area:
-    assert firmware.hashes_area is not None, "refuses() names a build without the area"  # noqa: S101
+    assert firmware.hashes_area is not None, "launch_blocker() names a build without the area"  # noqa: S101
     return firmware.hashes_area
 
 
 @lru_cache(maxsize=1024)
-def _section_segments(firmware: FirmwareComponent, order: SnpOrder, hashes: KernelHashes | None) -> tuple[Segment, ...]:
+def _section_runs(
+    firmware: FirmwareComponent, rules: SnpLaunchRules, hashes: KernelHashes | None
+) -> tuple[UpdateRun, ...]:
     """The sections in file order, but CPUID last where the VMM has it so; those up to the hashes are shared."""
     sections = list(firmware.sections)
-    if order.cpuid_last:
+    if rules.cpuid_last:
         sections.sort(key=lambda section: section.kind == SectionType.CPUID)  # stable
-    return tuple(Segment((_section_update(firmware, order, section, hashes),)) for section in sections)
+    return tuple(UpdateRun((_section_update(firmware, rules, section, hashes),)) for section in sections)
 
 
 def _section_update(
-    firmware: FirmwareComponent, order: SnpOrder, section: Section, hashes: KernelHashes | None
+    firmware: FirmwareComponent, rules: SnpLaunchRules, section: Section, hashes: KernelHashes | None
 ) -> LaunchUpdate:
     if section.kind == SectionType.SNP_KERNEL_HASHES and hashes:
         return _hashes_page(firmware, hashes)
-    return LaunchUpdate(order.page_types[section.kind], section.gpa, section.size)
+    return LaunchUpdate(rules.page_types[section.kind], section.gpa, section.size)
 
 
 @lru_cache(maxsize=4096)

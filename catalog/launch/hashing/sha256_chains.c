@@ -4,7 +4,7 @@
  * how many bytes are carried over from block to block never changes, and each digest is that of the state
  * after a page, the carried bytes and the padding.
  */
-#include "kernels.h"
+#include "hashing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -84,13 +84,13 @@ static void walk(const struct sha256_engine *engine, size_t chains, const struct
     }
 }
 
-int ldcat_sha256_chains(int path, size_t chains, const uint8_t *midstates, const uint8_t *carried, size_t carried_size,
-                        const uint64_t *lengths, const uint8_t *bsp, const uint8_t *ap, const uint32_t *counts,
-                        size_t count_of_counts, uint8_t *out) {
-    const struct sha256_engine *engine = sha256_engine_of(path);
+int ldcat_sha256_chains(int implementation, size_t chains, const uint8_t *midstates, const uint8_t *carried,
+                        size_t carried_size, const uint64_t *lengths, const uint8_t *bsp, const uint8_t *ap,
+                        const uint32_t *counts, size_t count_of_counts, uint8_t *out) {
+    const struct sha256_engine *engine = sha256_engine_of(implementation);
     struct schedules *kw = engine ? malloc(sizeof *kw) : NULL;
     if (!kw)
-        return engine ? LDCAT_NO_MEMORY : LDCAT_NO_PATH;
+        return engine ? LDCAT_NO_MEMORY : LDCAT_NO_IMPLEMENTATION;
     schedule_rest(kw->bsp_rest, bsp, carried_size);
     schedule_rest(kw->ap_rest, ap, carried_size);
     schedule_seam(kw->bsp_to_ap, bsp, ap, carried_size);

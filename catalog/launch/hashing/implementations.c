@@ -1,5 +1,5 @@
-/* Which paths this processor has: asked once, of the processor and of the operating system's saved registers. */
-#include "paths.h"
+/* Which implementations can run: the processor has the instructions, the operating system saves the registers. */
+#include "implementations.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -9,9 +9,9 @@ static int has_sha_extensions(void) {
     return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx >> 29 & 1);
 }
 
-int ldcat_has_path(int path) {
+int ldcat_has_implementation(int implementation) {
     __builtin_cpu_init();
-    switch (path) {
+    switch (implementation) {
     case LDCAT_PORTABLE:
         return 1;
     case LDCAT_AVX2:
@@ -34,8 +34,8 @@ int ldcat_halves_512_bits(void) {
     return (eax >> 8 & 0xf) + (eax >> 20 & 0xff) == 0x19;
 }
 #else
-int ldcat_has_path(int path) {
-    return path == LDCAT_PORTABLE;
+int ldcat_has_implementation(int implementation) {
+    return implementation == LDCAT_PORTABLE;
 }
 
 int ldcat_halves_512_bits(void) {

@@ -1,7 +1,7 @@
 /* SHA-256 over several lanes, side by side in vector registers: one chain alone waits for itself.
  *
- * Included once a path, with these defined: WIDTH, lanes in one register; REGISTERS, how many are interleaved;
- * TARGET, the instructions it may use; NAME, what sets its functions apart.
+ * Included once for each implementation, with these defined: WIDTH, lanes in one register; REGISTERS, how many are
+ * interleaved; TARGET, the instructions it may use; NAME, what sets its functions apart.
  */
 
 #define LANES (WIDTH * REGISTERS)

@@ -1,4 +1,4 @@
-"""The compiled kernels: every path this processor has, against hashlib and hmac on random input."""
+"""The compiled hashing code: every implementation that runs here, against hashlib and hmac on random input."""
 
 from __future__ import annotations
 
@@ -17,15 +17,22 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.sha256 import Sha256State
 from catalog.errors import MalformedInput, UsageError
+from catalog.launch.hashing import backends, compiled
+from catalog.launch.hashing.backends import (
+    PYTHON,
+    REFERENCE,
+    HashBackend,
+    choose,
+    sha256_implementations,
+    sha384_implementations,
+)
 from catalog.launch.measure_scan import scan_launch_measure
-from catalog.launch.native import kernels, paths
-from catalog.launch.native.paths import PYTHON, REFERENCE, Kernels, choose, sha256_paths, sha384_paths
 
-SHA256 = [path for path in sha256_paths() if path != PYTHON]
-SHA384 = [path for path in sha384_paths() if path != PYTHON]
+SHA256 = [name for name in sha256_implementations() if name != PYTHON]
+SHA384 = [name for name in sha384_implementations() if name != PYTHON]
 COUNTS = st.lists(st.integers(1, 12), min_size=1, max_size=5, unique=True).map(sorted)
 LANES = st.integers(1, 70)
-"""More than the 64 lanes that the widest path takes at once, twice over."""
+"""More than the 64 lanes that the widest implementation takes at once, twice over."""
 
 
 def by_hashlib_256(prefix: bytes, bsp: bytes, ap: bytes, counts: Sequence[int]) -> bytes:
@@ -40,48 +47,48 @@ def by_hashlib_384(digest: bytes, bsp: bytes, ap: bytes, counts: Sequence[int]) 
     return b"".join(made[count - 1] for count in counts)
 
 
-@pytest.mark.parametrize("path", SHA256)
+@pytest.mark.parametrize("name", SHA256)
 @given(lanes=LANES, carried=st.integers(0, 63), counts=COUNTS, seed=st.integers(0, 2**32))
 @example(lanes=33, carried=48, counts=[1, 2, 3], seed=0)
 @example(lanes=1, carried=55, counts=[2], seed=0)
 @example(lanes=1, carried=56, counts=[2], seed=0)
-def test_sha256_chains_are_those_of_hashlib(path: str, lanes: int, carried: int, counts: list[int], seed: int) -> None:
+def test_sha256_chains_are_those_of_hashlib(name: str, lanes: int, carried: int, counts: list[int], seed: int) -> None:
     source = random.Random(seed)
     bsp, ap = source.randbytes(4096), source.randbytes(4096)
     prefixes = [source.randbytes(64 * source.randrange(3) + carried) for _ in range(lanes)]
     states = [Sha256State().update(prefix) for prefix in prefixes]
     expected = b"".join(by_hashlib_256(prefix, bsp, ap, counts) for prefix in prefixes)
-    assert kernels.sha256_chains(path, states, bsp, ap, counts) == expected
+    assert compiled.sha256_chains(name, states, bsp, ap, counts) == expected
 
 
-@pytest.mark.parametrize("path", SHA256)
-def test_the_length_of_a_large_message_is_all_there(path: str) -> None:
+@pytest.mark.parametrize("name", SHA256)
+def test_the_length_of_a_large_message_is_all_there(name: str) -> None:
     """Lengths of 2**29 bytes and more reach the upper word of the padding."""
     state = Sha256State(bytes(32), b"", 1 << 40)
     (expected,) = {bytes(state.update(bytes(4096)).digest())}
-    assert kernels.sha256_chains(path, [state], bytes(4096), bytes(4096), [1]) == expected
+    assert compiled.sha256_chains(name, [state], bytes(4096), bytes(4096), [1]) == expected
 
 
-@pytest.mark.parametrize("path", SHA256)
+@pytest.mark.parametrize("name", SHA256)
 @given(pages=st.integers(0, 70), seed=st.integers(0, 2**32))
-def test_sha256_pages_are_those_of_hashlib(path: str, pages: int, seed: int) -> None:
+def test_sha256_pages_are_those_of_hashlib(name: str, pages: int, seed: int) -> None:
     data = random.Random(seed).randbytes(4096 * pages)
     expected = b"".join(hashlib.sha256(data[at : at + 4096]).digest() for at in range(0, len(data), 4096))
-    assert kernels.sha256_pages(path, data) == expected
+    assert compiled.sha256_pages(name, data) == expected
 
 
-@pytest.mark.parametrize("path", SHA384)
+@pytest.mark.parametrize("name", SHA384)
 @given(lanes=LANES, counts=COUNTS, seed=st.integers(0, 2**32))
 @example(lanes=17, counts=[1, 2, 3], seed=0)
-def test_sha384_chains_are_those_of_hashlib(path: str, lanes: int, counts: list[int], seed: int) -> None:
+def test_sha384_chains_are_those_of_hashlib(name: str, lanes: int, counts: list[int], seed: int) -> None:
     source = random.Random(seed)
     digests = [source.randbytes(48) for _ in range(lanes)]
     bsp, ap = ([source.randbytes(64) for _ in range(lanes)] for _ in range(2))
     expected = b"".join(map(by_hashlib_384, digests, bsp, ap, [counts] * lanes))
-    assert kernels.sha384_chains(path, digests, bsp, ap, counts) == expected
+    assert compiled.sha384_chains(name, digests, bsp, ap, counts) == expected
 
 
-@pytest.mark.parametrize("path", [*SHA256, PYTHON])
+@pytest.mark.parametrize("name", [*SHA256, PYTHON])
 @given(
     candidates=st.integers(0, 70),
     wanted=st.integers(0, 80),
@@ -90,7 +97,7 @@ def test_sha384_chains_are_those_of_hashlib(path: str, lanes: int, counts: list[
     seed=st.integers(0, 2**32),
 )
 def test_a_scan_finds_what_hmac_says(
-    path: str, candidates: int, wanted: int, tik: bytes, policy: int, seed: int
+    name: str, candidates: int, wanted: int, tik: bytes, policy: int, seed: int
 ) -> None:
     source = random.Random(seed)
     context = MeasureContext(1, 55, 0xFF, policy, source.randbytes(16))
@@ -101,15 +108,15 @@ def test_a_scan_finds_what_hmac_says(
     message = b"\x04\x01\x37\xff" + policy.to_bytes(4, "little") + chosen + context.nonce
     measurement = hmac.digest(tik, message, hashlib.sha256)
     expected = [number for number, digest in enumerate(digests) if digest == chosen]
-    assert scan_launch_measure(tik, context, measurement, b"".join(digests), Kernels(path, PYTHON)) == expected
+    assert scan_launch_measure(tik, context, measurement, b"".join(digests), HashBackend(name, PYTHON)) == expected
     assert launch_measurement(tik, context, LaunchDigest(chosen)) == measurement
 
 
-@pytest.mark.parametrize("path", SHA256)
-def test_a_scan_names_every_hit(path: str) -> None:
+@pytest.mark.parametrize("name", SHA256)
+def test_a_scan_names_every_hit(name: str) -> None:
     context = MeasureContext(0, 0, 0, 0, bytes(16))
     measurement = launch_measurement(bytes(16), context, LaunchDigest(bytes(32)))
-    found = scan_launch_measure(bytes(16), context, measurement, bytes(32 * 1500), Kernels(path, PYTHON))
+    found = scan_launch_measure(bytes(16), context, measurement, bytes(32 * 1500), HashBackend(name, PYTHON))
     assert found == list(range(1500))
 
 
@@ -152,51 +159,51 @@ def test_an_snp_digest_has_no_launch_measurement() -> None:
 @pytest.mark.parametrize("counts", [[], [0, 1], [2, 2], [3, 1]])
 def test_counts_that_do_not_ascend_never_reach_the_compiled_code(counts: list[int]) -> None:
     with pytest.raises(ValueError, match="ascend"):
-        kernels.sha256_chains("portable", [Sha256State()], bytes(4096), bytes(4096), counts)
+        compiled.sha256_chains("portable", [Sha256State()], bytes(4096), bytes(4096), counts)
 
 
 def test_parts_of_a_wrong_length_never_reach_the_compiled_code() -> None:
     page, tail, counts = bytes(4096), bytes(64), [1]
     unlike = [Sha256State(), Sha256State().update(b"a")]
     with pytest.raises(ValueError, match="one length"):
-        kernels.sha256_chains("portable", unlike, page, page, counts)
+        compiled.sha256_chains("portable", unlike, page, page, counts)
     with pytest.raises(ValueError, match="wrong length"):
-        kernels.sha256_chains("portable", [Sha256State()], bytes(64), bytes(64), counts)
+        compiled.sha256_chains("portable", [Sha256State()], bytes(64), bytes(64), counts)
     with pytest.raises(ValueError, match="one length"):
-        kernels.sha384_chains("portable", [bytes(48)], [tail], [bytes(63)], counts)
+        compiled.sha384_chains("portable", [bytes(48)], [tail], [bytes(63)], counts)
     with pytest.raises(ValueError, match="wrong length"):
-        kernels.sha384_chains("portable", [bytes(48)] * 2, [tail], [tail], counts)
+        compiled.sha384_chains("portable", [bytes(48)] * 2, [tail], [tail], counts)
     with pytest.raises(ValueError, match="one length"):
-        kernels.sha384_chains("portable", [], [], [], counts)
+        compiled.sha384_chains("portable", [], [], [], counts)
     with pytest.raises(ValueError, match="wrong length"):
-        kernels.sha256_pages("portable", bytes(4095))
+        compiled.sha256_pages("portable", bytes(4095))
 
 
-@pytest.mark.parametrize("compiled", SHA384[:1])
-def test_a_path_that_a_kernel_lacks_is_an_error_of_the_caller(compiled: str) -> None:
-    with pytest.raises(ValueError, match="does not have that path"):
-        kernels.sha384_chains("sha-ni", [bytes(48)], [bytes(64)], [bytes(64)], [1])
+@pytest.mark.skipif(not SHA384, reason="nothing is compiled")
+def test_an_implementation_that_a_hash_lacks_is_an_error_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="cannot run that implementation"):
+        compiled.sha384_chains("sha-ni", [bytes(48)], [bytes(64)], [bytes(64)], [1])
 
 
 def test_no_memory_is_said_as_python_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
     class Lib:
         LDCAT_DONE, LDCAT_NO_MEMORY = 0, 2
 
-    monkeypatch.setattr(kernels, "lib", Lib)
+    monkeypatch.setattr(compiled, "lib", Lib)
     with pytest.raises(MemoryError):
-        kernels._raise_for(2)
+        compiled._raise_for(2)
 
 
-@pytest.mark.parametrize("path", [*SHA256, PYTHON])
-def test_a_path_is_taken_by_the_kernels_that_have_it(path: str) -> None:
-    chosen = choose(path)
-    assert chosen.sha256 == path
-    assert chosen.sha384 == (path if path in sha384_paths() else sha384_paths()[0])
+@pytest.mark.parametrize("name", [*SHA256, PYTHON])
+def test_an_implementation_is_used_by_the_hashes_that_have_it(name: str) -> None:
+    chosen = choose(name)
+    assert chosen.sha256 == name
+    assert chosen.sha384 == (name if name in sha384_implementations() else sha384_implementations()[0])
 
 
-def test_the_best_path_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert choose() == Kernels(sha256_paths()[0], sha384_paths()[0])
-    assert choose().compiled == (paths.lib is not None)
+def test_the_best_implementation_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose() == HashBackend(sha256_implementations()[0], sha384_implementations()[0])
+    assert choose().compiled == (backends.lib is not None)
 
 
 @pytest.mark.parametrize(("halves", "first"), [(0, "avx512"), (1, "sha-ni")])
@@ -205,24 +212,24 @@ def test_where_512_bits_are_two_halves_sha_extensions_come_first(
 ) -> None:
     class Lib:
         LDCAT_AVX512, LDCAT_SHA_NI, LDCAT_AVX2, LDCAT_PORTABLE = range(4)
-        ldcat_has_path = staticmethod(lambda path: True)
+        ldcat_has_implementation = staticmethod(lambda name: True)
         ldcat_halves_512_bits = staticmethod(lambda: halves)
 
-    monkeypatch.setattr(paths, "lib", Lib)
-    assert sha256_paths()[0] == first
-    assert sorted(sha256_paths()) == sorted((*paths._SHA256, PYTHON))
-    assert sha384_paths()[0] == "avx512"
+    monkeypatch.setattr(backends, "lib", Lib)
+    assert sha256_implementations()[0] == first
+    assert sorted(sha256_implementations()) == sorted((*backends._SHA256, PYTHON))
+    assert sha384_implementations()[0] == "avx512"
 
 
-def test_a_path_that_another_machine_has_is_replaced_by_the_best_here() -> None:
+def test_an_implementation_of_another_machine_is_replaced_by_the_best_here() -> None:
     assert choose().here() == choose()
     assert REFERENCE.here() == REFERENCE
-    assert Kernels("amx", "amx").here() == choose()
+    assert HashBackend("amx", "amx").here() == choose()
 
 
 def test_without_the_extension_the_module_is_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "catalog.launch.native._kernels", None)
-    spec = importlib.util.spec_from_file_location("paths_without_compiler", paths.__file__)
+    monkeypatch.setitem(sys.modules, "catalog.launch.hashing._hashing", None)
+    spec = importlib.util.spec_from_file_location("backends_without_compiler", backends.__file__)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -233,9 +240,9 @@ def test_without_the_extension_the_module_is_the_reference(monkeypatch: pytest.M
 
 
 def test_without_compiled_code_the_reference_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "lib", None)
+    monkeypatch.setattr(backends, "lib", None)
     assert choose() == REFERENCE
     assert str(choose()) == "SHA-256 chains: python, SHA-384 chains: python"
-    with pytest.raises(UsageError, match="no kernel has a path 'avx2'") as error:
+    with pytest.raises(UsageError, match="there is no hash backend 'avx2'") as error:
         choose("avx2")
     assert error.value.hint == "one of: python"

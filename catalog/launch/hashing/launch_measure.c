@@ -3,7 +3,7 @@
  * A candidate costs three compressions: the 56 bytes of the message after the key's block, the block of its length,
  * which never changes, and the inner hash after the outer key's block. Source: AMD SEV API (55766), 6.5.1.
  */
-#include "kernels.h"
+#include "hashing.h"
 
 #include <string.h>
 
@@ -13,14 +13,14 @@
 #define BLOCK 64
 #define MESSAGE 56
 
-int ldcat_scan_launch_measure(int path, const uint8_t *inner, const uint8_t *outer, const uint8_t *before,
+int ldcat_scan_launch_measure(int implementation, const uint8_t *inner, const uint8_t *outer, const uint8_t *before,
                               const uint8_t *after, const uint8_t *measure, const uint8_t *candidates, size_t count,
                               uint64_t *out, size_t room, size_t *found) {
-    const struct sha256_engine *engine = sha256_engine_of(path);
+    const struct sha256_engine *engine = sha256_engine_of(implementation);
     uint32_t inner_words[8], outer_words[8], wanted[8], states[8 * MAX_SHA256_LANES], length_kw[64];
     uint8_t messages[MAX_SHA256_LANES * BLOCK], hashes[MAX_SHA256_LANES * BLOCK], length_block[BLOCK];
     if (!engine)
-        return LDCAT_NO_PATH;
+        return LDCAT_NO_IMPLEMENTATION;
     for (int i = 0; i < 8; i++) {
         inner_words[i] = load_big_endian_32(inner + 4 * i);
         outer_words[i] = load_big_endian_32(outer + 4 * i);

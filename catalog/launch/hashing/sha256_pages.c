@@ -1,5 +1,5 @@
 /* SHA-256 of pages, each by itself, many at once: the leaves of a Merkle tree over a file. */
-#include "kernels.h"
+#include "hashing.h"
 
 #include <string.h>
 
@@ -13,12 +13,12 @@ static const uint32_t initial[8] = {
     0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 };
 
-int ldcat_sha256_pages(int path, const uint8_t *pages, size_t count, uint8_t *out) {
-    const struct sha256_engine *engine = sha256_engine_of(path);
+int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, uint8_t *out) {
+    const struct sha256_engine *engine = sha256_engine_of(implementation);
     uint32_t states[8 * MAX_SHA256_LANES], padding_kw[64];
     uint8_t blocks[MAX_SHA256_LANES * BLOCK], padding[BLOCK] = {0x80};
     if (!engine)
-        return LDCAT_NO_PATH;
+        return LDCAT_NO_IMPLEMENTATION;
     store_big_endian_32(padding + 60, 8 * PAGE);
     sha256_schedule(padding_kw, padding);
     for (size_t done = 0; done < count; done += engine->lanes) {

@@ -1,4 +1,4 @@
-"""Calls into the compiled kernels: lengths are checked here, and the GIL is free while they run."""
+"""Calls into the compiled hashing code: lengths are checked here, and the GIL is free while it runs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from itertools import pairwise
 
 from catalog.abi.page_info import PAGE_SIZE
 from catalog.abi.sha256 import Sha256State
-from catalog.launch.native.paths import ffi, lib, path_number
+from catalog.launch.hashing.backends import ffi, implementation_number, lib
 
 _ROOM = 1024
 """Hits of a scan there is room for at first."""
 
 
-def sha256_chains(path: str, states: Sequence[Sha256State], bsp: bytes, ap: bytes, counts: Sequence[int]) -> memoryview:
+def sha256_chains(
+    implementation: str, states: Sequence[Sha256State], bsp: bytes, ap: bytes, counts: Sequence[int]
+) -> memoryview:
     """SHA-256 of what each state has hashed, one page `bsp`, and pages `ap`, for each count of pages.
 
     states: all with the same number of carried bytes. bsp, ap: 4096 bytes. counts: ascending, from 1 on.
@@ -24,7 +26,7 @@ def sha256_chains(path: str, states: Sequence[Sha256State], bsp: bytes, ap: byte
     _check(_the_one_length([bsp, ap]) == PAGE_SIZE, counts)
     out = bytearray(32 * len(states) * len(counts))
     result = lib.ldcat_sha256_chains(
-        path_number(path),
+        implementation_number(implementation),
         len(states),
         _in(b"".join(state.midstate for state in states)),
         _in(b"".join(state.carried for state in states)),
@@ -40,16 +42,18 @@ def sha256_chains(path: str, states: Sequence[Sha256State], bsp: bytes, ap: byte
     return memoryview(out)
 
 
-def sha256_pages(path: str, pages: bytes | memoryview) -> bytes:
+def sha256_pages(implementation: str, pages: bytes | memoryview) -> bytes:
     """SHA-256 of each page of 4096 bytes: 32 bytes each, one after the other."""
     _check(len(pages) % PAGE_SIZE == 0, [1])
     out = bytearray(len(pages) // PAGE_SIZE * 32)
-    _raise_for(lib.ldcat_sha256_pages(path_number(path), _in(pages), len(pages) // PAGE_SIZE, _out(out)))
+    _raise_for(
+        lib.ldcat_sha256_pages(implementation_number(implementation), _in(pages), len(pages) // PAGE_SIZE, _out(out))
+    )
     return bytes(out)
 
 
 def sha384_chains(
-    path: str, digests: Sequence[bytes], bsp: Sequence[bytes], ap: Sequence[bytes], counts: Sequence[int]
+    implementation: str, digests: Sequence[bytes], bsp: Sequence[bytes], ap: Sequence[bytes], counts: Sequence[int]
 ) -> memoryview:
     """SNP launch digests after each count of vCPUs.
 
@@ -60,7 +64,7 @@ def sha384_chains(
     _check(len(digests) == len(bsp) == len(ap), counts)
     out = bytearray(48 * len(digests) * len(counts))
     result = lib.ldcat_sha384_chains(
-        path_number(path),
+        implementation_number(implementation),
         len(digests),
         _in(b"".join(digests)),
         _in(b"".join(bsp)),
@@ -74,7 +78,7 @@ def sha384_chains(
 
 
 def scan_launch_measure(
-    path: str,
+    implementation: str,
     *,
     inner: bytes,
     outer: bytes,
@@ -95,7 +99,7 @@ def scan_launch_measure(
         room = found[0]
         numbers = ffi.new("uint64_t[]", room)
         result = lib.ldcat_scan_launch_measure(
-            path_number(path),
+            implementation_number(implementation),
             _in(inner),
             _in(outer),
             _in(before),
@@ -122,7 +126,7 @@ def _out(data: bytearray) -> object:
 def _the_one_length(parts: Sequence[bytes]) -> int:
     lengths = {len(part) for part in parts}
     if len(lengths) != 1:
-        raise ValueError(f"a kernel takes parts of one length, not of {sorted(lengths)}")
+        raise ValueError(f"the compiled code takes parts of one length, not of {sorted(lengths)}")
     return lengths.pop()
 
 
@@ -130,11 +134,11 @@ def _check(fits: bool, counts: Sequence[int]) -> None:
     """The compiled code trusts its lengths, so they are right before it is called."""
     ascending = all(low < high for low, high in pairwise(counts))
     if not fits or not counts or counts[0] < 1 or not ascending:
-        raise ValueError("a kernel was given parts of a wrong length, or counts that do not ascend from 1 on")
+        raise ValueError("the compiled code was given parts of a wrong length, or counts that do not ascend from 1 on")
 
 
 def _raise_for(result: int) -> None:
     if result == lib.LDCAT_NO_MEMORY:
         raise MemoryError
     if result != lib.LDCAT_DONE:
-        raise ValueError("this processor does not have that path")
+        raise ValueError("this processor cannot run that implementation")

@@ -1,4 +1,4 @@
-/* The SHA-256 compression function over several lanes: one engine a path. */
+/* The SHA-256 compression function over several lanes: one engine for each implementation. */
 #ifndef LDCAT_SHA256_ENGINE_H
 #define LDCAT_SHA256_ENGINE_H
 
@@ -15,7 +15,7 @@ struct sha256_engine {
     void (*own)(uint32_t *states, const uint8_t *blocks);
 };
 
-/* The engine of a path, or NULL where SHA-256 has no such path or this processor lacks it. */
-const struct sha256_engine *sha256_engine_of(int path);
+/* The engine of an implementation, or NULL if SHA-256 has none of that number or this processor cannot run it. */
+const struct sha256_engine *sha256_engine_of(int implementation);
 
 #endif

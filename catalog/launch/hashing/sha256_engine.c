@@ -2,7 +2,7 @@
 #include "sha256_engine.h"
 
 #include "../../abi/sha256.h"
-#include "paths.h"
+#include "implementations.h"
 
 #define WIDTH 4
 #define REGISTERS 1
@@ -30,10 +30,10 @@ static const struct sha256_engine avx512 = {32, avx512_same, avx512_own};
 static const struct sha256_engine sha_ni = {NI_LANES, ni_same, ni_own};
 #endif
 
-const struct sha256_engine *sha256_engine_of(int path) {
-    if (!ldcat_has_path(path))
+const struct sha256_engine *sha256_engine_of(int implementation) {
+    if (!ldcat_has_implementation(implementation))
         return NULL;
-    switch (path) {
+    switch (implementation) {
     case LDCAT_PORTABLE:
         return &portable;
 #if defined(__x86_64__)

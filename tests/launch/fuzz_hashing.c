@@ -1,14 +1,14 @@
-/* Every compiled path on random lane counts, lengths and counts, in buffers of exactly the size they are said to have.
+/* Every compiled implementation on random lane counts, lengths and counts, in buffers of exactly the stated size.
  *
  * Built with the address and undefined-behaviour sanitizers by `make sanitize`. Each result is compared with one
- * chain at a time through the portable path: that path is compared with hashlib by tests/launch/test_kernels.py.
+ * chain at a time through the portable one, which tests/launch/test_hash_backends.py compares with hashlib.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels.h"
-#include "paths.h"
+#include "hashing.h"
+#include "implementations.h"
 
 enum { ROUNDS = 400, MAX_CHAINS = 70, MAX_COUNTS = 4 };
 
@@ -27,9 +27,9 @@ static uint8_t *bytes(size_t size) {
     return made;
 }
 
-static void check(int fits, const char *what, int path) {
+static void check(int fits, const char *what, int implementation) {
     if (!fits) {
-        fprintf(stderr, "%s: path %d differs from the portable one\n", what, path);
+        fprintf(stderr, "%s: implementation %d differs from the portable one\n", what, implementation);
         exit(1);
     }
 }
@@ -41,64 +41,65 @@ static size_t ascending(uint32_t *counts) {
     return count;
 }
 
-static void sha256_chains(int path) {
+static void sha256_chains(int implementation) {
     uint32_t counts[MAX_COUNTS];
     size_t chains = next(MAX_CHAINS), carried_size = next(64), count = ascending(counts);
     uint8_t *midstates = bytes(32 * chains), *carried = bytes(carried_size * chains);
     uint8_t *lengths = bytes(8 * chains), *bsp = bytes(4096), *ap = bytes(4096);
     uint8_t *out = bytes(32 * chains * count), *alone = bytes(32 * count);
-    if (ldcat_sha256_chains(path, chains, midstates, carried, carried_size, (uint64_t *)lengths, bsp, ap, counts,
-                            count, out) == LDCAT_DONE)
+    if (ldcat_sha256_chains(implementation, chains, midstates, carried, carried_size, (uint64_t *)lengths, bsp, ap,
+                            counts, count, out) == LDCAT_DONE)
         for (size_t i = 0; i < chains; i++) {
             ldcat_sha256_chains(LDCAT_PORTABLE, 1, midstates + 32 * i, carried + carried_size * i, carried_size,
                                 (uint64_t *)lengths + i, bsp, ap, counts, count, alone);
-            check(!memcmp(out + 32 * count * i, alone, 32 * count), "SHA-256 chains", path);
+            check(!memcmp(out + 32 * count * i, alone, 32 * count), "SHA-256 chains", implementation);
         }
     free(midstates), free(carried), free(lengths), free(bsp), free(ap), free(out), free(alone);
 }
 
-static void sha256_pages(int path) {
+static void sha256_pages(int implementation) {
     size_t count = next(MAX_CHAINS);
     uint8_t *pages = bytes(4096 * count), *out = bytes(32 * count), *alone = bytes(32);
-    if (ldcat_sha256_pages(path, pages, count, out) == LDCAT_DONE)
+    if (ldcat_sha256_pages(implementation, pages, count, out) == LDCAT_DONE)
         for (size_t i = 0; i < count; i++) {
             ldcat_sha256_pages(LDCAT_PORTABLE, pages + 4096 * i, 1, alone);
-            check(!memcmp(out + 32 * i, alone, 32), "SHA-256 of pages", path);
+            check(!memcmp(out + 32 * i, alone, 32), "SHA-256 of pages", implementation);
         }
     free(pages), free(out), free(alone);
 }
 
-static void sha384_chains(int path) {
+static void sha384_chains(int implementation) {
     uint32_t counts[MAX_COUNTS];
     size_t chains = next(MAX_CHAINS), count = ascending(counts);
     uint8_t *digests = bytes(48 * chains), *bsp = bytes(64 * chains), *ap = bytes(64 * chains);
     uint8_t *out = bytes(48 * chains * count), *alone = bytes(48 * count);
-    if (ldcat_sha384_chains(path, chains, digests, bsp, ap, counts, count, out) == LDCAT_DONE)
+    if (ldcat_sha384_chains(implementation, chains, digests, bsp, ap, counts, count, out) == LDCAT_DONE)
         for (size_t i = 0; i < chains; i++) {
             ldcat_sha384_chains(LDCAT_PORTABLE, 1, digests + 48 * i, bsp + 64 * i, ap + 64 * i, counts, count, alone);
-            check(!memcmp(out + 48 * count * i, alone, 48 * count), "SHA-384 chains", path);
+            check(!memcmp(out + 48 * count * i, alone, 48 * count), "SHA-384 chains", implementation);
         }
     free(digests), free(bsp), free(ap), free(out), free(alone);
 }
 
-static void scan(int path) {
+static void scan(int implementation) {
     size_t count = next(MAX_CHAINS), room = next(3), found = 0, found_portable = 0;
     uint8_t *inner = bytes(32), *outer = bytes(32), *before = bytes(8), *after = bytes(16), *measure = bytes(32);
     uint8_t *candidates = bytes(32 * count), *out = bytes(8 * room), *portable = bytes(8 * room);
     memset(out, 0, 8 * room), memset(portable, 0, 8 * room);
-    int done = ldcat_scan_launch_measure(path, inner, outer, before, after, measure, candidates, count,
+    int done = ldcat_scan_launch_measure(implementation, inner, outer, before, after, measure, candidates, count,
                                          (uint64_t *)out, room, &found);
     ldcat_scan_launch_measure(LDCAT_PORTABLE, inner, outer, before, after, measure, candidates, count,
                               (uint64_t *)portable, room, &found_portable);
     if (done == LDCAT_DONE)
-        check(found == found_portable && !memcmp(out, portable, 8 * room), "LAUNCH_MEASURE scan", path);
+        check(found == found_portable && !memcmp(out, portable, 8 * room), "LAUNCH_MEASURE scan", implementation);
     free(inner), free(outer), free(before), free(after), free(measure), free(candidates), free(out), free(portable);
 }
 
 int main(void) {
     for (int round = 0; round < ROUNDS; round++)
-        for (int path = LDCAT_PORTABLE; path <= LDCAT_SHA_NI; path++)
-            sha256_chains(path), sha256_pages(path), sha384_chains(path), scan(path);
-    puts("kernels: no sanitizer complained, and all paths agree");
+        for (int implementation = LDCAT_PORTABLE; implementation <= LDCAT_SHA_NI; implementation++)
+            sha256_chains(implementation), sha256_pages(implementation), sha384_chains(implementation),
+                scan(implementation);
+    puts("hashing: no sanitizer complained, and all implementations agree");
     return 0;
 }

@@ -1,31 +1,31 @@
-/* What the kernels offer to Python: each takes a path of paths.h, and touches no Python object. */
-#ifndef LDCAT_KERNELS_H
-#define LDCAT_KERNELS_H
+/* What Python calls: each function takes an implementation of implementations.h, and touches no Python object. */
+#ifndef LDCAT_HASHING_H
+#define LDCAT_HASHING_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum ldcat_result { LDCAT_DONE, LDCAT_NO_PATH, LDCAT_NO_MEMORY };
+enum ldcat_result { LDCAT_DONE, LDCAT_NO_IMPLEMENTATION, LDCAT_NO_MEMORY };
 
 /* SHA-256 after `counts[i]` vCPUs, for every chain and count: one page `bsp`, then pages `ap`, 4096 bytes each.
  *
  * midstates: chains times 32 bytes, big-endian; carried: chains times carried_size (0 to 63) bytes after the last
  * whole block; lengths: bytes hashed so far. counts: ascending, from 1 on. out: chains times counts times 32 bytes.
  */
-int ldcat_sha256_chains(int path, size_t chains, const uint8_t *midstates, const uint8_t *carried, size_t carried_size,
-                        const uint64_t *lengths, const uint8_t *bsp, const uint8_t *ap, const uint32_t *counts,
-                        size_t count_of_counts, uint8_t *out);
+int ldcat_sha256_chains(int implementation, size_t chains, const uint8_t *midstates, const uint8_t *carried,
+                        size_t carried_size, const uint64_t *lengths, const uint8_t *bsp, const uint8_t *ap,
+                        const uint32_t *counts, size_t count_of_counts, uint8_t *out);
 
 /* SHA-256 of each of `count` pages of 4096 bytes. out: count times 32 bytes. */
-int ldcat_sha256_pages(int path, const uint8_t *pages, size_t count, uint8_t *out);
+int ldcat_sha256_pages(int implementation, const uint8_t *pages, size_t count, uint8_t *out);
 
 /* SNP launch digests after `counts[i]` vCPUs, for every chain and count: PAGE_INFO with the tail `bsp`, then `ap`.
  *
  * digests: chains times 48 bytes, before the first vCPU; bsp, ap: chains times 64 bytes, PAGE_INFO after the digest.
  * counts: ascending, from 1 on. out: chains times counts times 48 bytes.
  */
-int ldcat_sha384_chains(int path, size_t chains, const uint8_t *digests, const uint8_t *bsp, const uint8_t *ap,
-                        const uint32_t *counts, size_t count_of_counts, uint8_t *out);
+int ldcat_sha384_chains(int implementation, size_t chains, const uint8_t *digests, const uint8_t *bsp,
+                        const uint8_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out);
 
 /* Numbers of the candidates whose launch measurement is `measure`, ascending; their count in *found.
  *
@@ -33,7 +33,7 @@ int ldcat_sha384_chains(int path, size_t chains, const uint8_t *digests, const u
  * front of the digest, after: the 16 bytes behind it. candidates: count times 32 bytes. out has room for `room`
  * numbers; *found may be larger.
  */
-int ldcat_scan_launch_measure(int path, const uint8_t *inner, const uint8_t *outer, const uint8_t *before,
+int ldcat_scan_launch_measure(int implementation, const uint8_t *inner, const uint8_t *outer, const uint8_t *before,
                               const uint8_t *after, const uint8_t *measure, const uint8_t *candidates, size_t count,
                               uint64_t *out, size_t room, size_t *found);
 

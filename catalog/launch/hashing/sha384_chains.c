@@ -1,7 +1,7 @@
 /* SNP vCPU chains: one SHA-384 of 112 bytes a vCPU, many chains at once. FIPS 180-4, 5.3.4 and 6.4. */
-#include "kernels.h"
+#include "hashing.h"
 
-#include "paths.h"
+#include "implementations.h"
 
 static const uint64_t sha512_constants[80] = {
     0x428a2f98d728ae22, 0x7137449123ef65cd, 0xb5c0fbcfec4d3b2f, 0xe9b5dba58189dbbc,
@@ -85,11 +85,11 @@ static void length_schedule(uint64_t kw[80]) {
 typedef void walk(size_t chains, const uint8_t *digests, const uint8_t *bsp, const uint8_t *ap, const uint32_t *counts,
                   size_t count_of_counts, const uint64_t length_kw[80], uint8_t *out);
 
-static walk *walk_of(int path, size_t *lanes) {
-    *lanes = path == LDCAT_AVX512 ? 16 : 4;
-    if (!ldcat_has_path(path))
+static walk *walk_of(int implementation, size_t *lanes) {
+    *lanes = implementation == LDCAT_AVX512 ? 16 : 4;
+    if (!ldcat_has_implementation(implementation))
         return NULL;
-    switch (path) {
+    switch (implementation) {
     case LDCAT_PORTABLE:
         return portable_walk;
 #if defined(__x86_64__)
@@ -103,13 +103,13 @@ static walk *walk_of(int path, size_t *lanes) {
     }
 }
 
-int ldcat_sha384_chains(int path, size_t chains, const uint8_t *digests, const uint8_t *bsp, const uint8_t *ap,
-                        const uint32_t *counts, size_t count_of_counts, uint8_t *out) {
+int ldcat_sha384_chains(int implementation, size_t chains, const uint8_t *digests, const uint8_t *bsp,
+                        const uint8_t *ap, const uint32_t *counts, size_t count_of_counts, uint8_t *out) {
     size_t lanes;
-    walk *walk_lanes = walk_of(path, &lanes);
+    walk *walk_lanes = walk_of(implementation, &lanes);
     uint64_t length_kw[80];
     if (!walk_lanes)
-        return LDCAT_NO_PATH;
+        return LDCAT_NO_IMPLEMENTATION;
     length_schedule(length_kw);
     for (size_t done = 0; done < chains; done += lanes) {
         size_t left = chains - done;

@@ -1,7 +1,7 @@
 /* SNP vCPU chains over several lanes, side by side in vector registers: one chain alone waits for itself.
  *
- * Included once a path, with these defined: WIDTH, lanes in one register; REGISTERS, how many are interleaved;
- * TARGET, the instructions it may use; NAME, what sets its functions apart.
+ * Included once for each implementation, with these defined: WIDTH, lanes in one register; REGISTERS, how many are
+ * interleaved; TARGET, the instructions it may use; NAME, what sets its functions apart.
  *
  * One vCPU is SHA-384 of 112 bytes, which is two SHA-512 blocks: the digest so far, 64 bytes that never change
  * and the first byte of padding; then a block of nothing but the length, whose schedule is a constant.

@@ -10,7 +10,7 @@ from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import RESET_EIP
-from catalog.launch.update import LaunchUpdate, Segment
+from catalog.launch.update import LaunchUpdate, UpdateRun
 
 SNP_ACTIVE = 1 << 0
 """sev_features bit 0, set under SEV-SNP and only there. Source: AMD APM volume 2, table B-4."""
@@ -18,7 +18,7 @@ SNP_ACTIVE = 1 << 0
 _UNMEASURED = VcpuSignature(0)
 
 
-def refuses_reset_vector(firmware: FirmwareComponent) -> str | None:
+def reset_vector_blocker(firmware: FirmwareComponent) -> str | None:
     """Why no AP of this build can start, or None. Source: QEMU target/i386/sev.c, sev_es_save_reset_vector."""
     if firmware.reset_vector is None:
         return "the image has no SEV-ES reset block"
@@ -30,7 +30,7 @@ def refuses_reset_vector(firmware: FirmwareComponent) -> str | None:
 def vmsa_updates(firmware: FirmwareComponent, point: VcpuPoint, *, gpa: int) -> tuple[LaunchUpdate, LaunchUpdate]:
     """The launch updates of the BSP and of each AP; raises CannotLaunch without a reset vector."""
     if not firmware.reset_vector:
-        raise CannotLaunch(refuses_reset_vector(firmware) or "")
+        raise CannotLaunch(reset_vector_blocker(firmware) or "")
     signature = point.vcpu_signature or _UNMEASURED
     bsp = point.vmm.vmsa_update(RESET_EIP, signature, point.sev_features, bsp=True, gpa=gpa)
     ap = point.vmm.vmsa_update(firmware.reset_vector, signature, point.sev_features, bsp=False, gpa=gpa)
@@ -43,9 +43,9 @@ def vmsa_page_hashes(firmware: FirmwareComponent, point: VcpuPoint) -> tuple[byt
     return hashlib.sha256(bsp.data).digest(), hashlib.sha256(ap.data).digest()
 
 
-def vmsa_segments(firmware: FirmwareComponent, point: VcpuPoint, *, gpa: int) -> Iterator[Segment]:
+def vmsa_runs(firmware: FirmwareComponent, point: VcpuPoint, *, gpa: int) -> Iterator[UpdateRun]:
     """The BSP, then all APs, which are byte for byte the same."""
     bsp, ap = vmsa_updates(firmware, point, gpa=gpa)
-    yield Segment((bsp,))
+    yield UpdateRun((bsp,))
     if point.vcpus > 1:
-        yield Segment((ap,), point.vcpus - 1)
+        yield UpdateRun((ap,), point.vcpus - 1)

@@ -1,0 +1,11 @@
+"""Progress: how work tells how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Progress = Callable[[int], None]
+"""Called with the number of rows done since the last call."""
+
+StartProgress = Callable[[str, int], Progress]
+"""Called with the name of the work that starts and its number of rows; returns its progress."""
