@@ -76,9 +76,10 @@ mutants: $(VENV)/.installed-test  ## every small change of the rooms that verify
 	$(BIN)/python -m tools.mutants $(if $(SECONDS),--sample $(SEED) --seconds $(SECONDS))
 
 ROWS ?= 10_000_000
+BASE ?=
 
-bench: $(VENV)/.installed-test  ## measure, and write docs/benchmarks.md; ROWS of the large catalog
-	$(BIN)/python -m tools.bench --rows $(ROWS)
+bench: $(VENV)/.installed-test  ## measure, and write docs/benchmarks.md; or compare the speed of HEAD with the commit BASE; ROWS of the large catalog
+	$(BIN)/python -m tools.$(if $(BASE),bench_base --base $(BASE),bench) --rows $(ROWS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info catalog/*/_*.so catalog/*/*/_*.so
