@@ -20,8 +20,10 @@ from catalog.fast.match import Match
 from catalog.fast.match_text import printable
 from catalog.prove.remembered_proof import verified_proof
 from catalog.store.catalog import Catalog
-from catalog.verify.location import hosted_place
-from catalog.verify.opening import open_asked, trust_of
+from catalog.verify.location import parse_location
+from catalog.verify.notices import Notices
+from catalog.verify.opening import open_catalog
+from catalog.verify.trust_choice import TrustChoice
 
 if TYPE_CHECKING:
     from catalog.prove.verify_proof import Verdict
@@ -61,14 +63,13 @@ class Release:
         text = os.fspath(place)
         if not text:
             raise UsageError("an empty path names nothing")
-        note = None if trust is None else Path(trust)
-        asked = hosted_place(text) or Path(text)
-        return cls(open_asked(asked, note, skip=insecure_skip_verify, quiet=True, warn=_warn))
+        choice = TrustChoice.of_environment(None if trust is None else Path(trust), skip=insecure_skip_verify)
+        return cls(open_catalog(parse_location(text), choice, now=int(time.time()), notices=Notices(_warn)))
 
     @property
     def place(self) -> str:
         """The folder or the URL of the release."""
-        return self._catalog.place
+        return self._catalog.location
 
     @property
     def origin(self) -> str | None:
@@ -141,7 +142,7 @@ def verify_proof(bundle: bytes, trust: str | os.PathLike[str], *, digest: str | 
     Raises VerificationFailed for a trust note that has expired, and what reading it does; nothing for a bundle,
     whatever it is.
     """
-    believed = trust_of("the proof", Path(trust))
+    believed = TrustChoice(Path(trust)).trust_for("the proof")
     return verified_proof(bundle, believed, None if digest is None else _digest(digest).hex(), now=int(time.time()))
 
 

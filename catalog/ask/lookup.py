@@ -78,7 +78,7 @@ class Lookups:
         if self._catalog.ranges:
             rows = list(self._catalog.ranges.rows(digest))
             if not rows:
-                self._warn(f"that no row has it is what {self._catalog.place} says: nothing proves it")
+                self._warn(f"that no row has it is what {self._catalog.location} says: nothing proves it")
             return tuple(sorted(_matches_of(self._catalog, digest, rows), key=Match.order))
         if packed := self._packed:
             try:

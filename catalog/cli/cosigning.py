@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.cli.options import passphrase_of
-from catalog.state.places import remembered
+from catalog.state.folders import remembered
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.log.log_folder import LogFolder

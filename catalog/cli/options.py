@@ -16,7 +16,7 @@ from catalog.files.inputs import read_file
 from catalog.launch.hashing.backends import HashBackend, choose
 from catalog.rows import numbers
 from catalog.terminal.render import Format
-from catalog.verify.location import HostedPlace, hosted_place
+from catalog.verify.location import CatalogLocation, parse_location
 
 
 def number_option(text: str) -> int:
@@ -34,9 +34,9 @@ def named_path(text: str) -> Path:
     return Path(text)
 
 
-def named_place(text: str) -> Path | HostedPlace:
-    """A folder, or where a URL stands for one, what a static host serves; raises as `named_path`, and UsageError."""
-    return named_path(text) if (hosted := hosted_place(text)) is None else hosted
+def named_location(text: str) -> CatalogLocation:
+    """A folder or a URL; raises as `named_path`, and UsageError for a URL that cannot be fetched."""
+    return parse_location(text) if text else named_path(text)
 
 
 def signature_number(value: int | None, family: int | None, model: int | None, stepping: int | None) -> int | None:
@@ -92,10 +92,10 @@ PassphraseOption = Annotated[
 ]
 
 CatalogOption = Annotated[
-    Any,  # Path | HostedPlace | None
+    Any,  # CatalogLocation | None
     typer.Option(
         "--catalog",
-        parser=named_place,
+        parser=named_location,
         metavar="DIR|URL",
         envvar="LDCAT_CATALOG",
         help="Catalog to ask, or URL of a published one; without it what `ldcat build` made of the embedded default.",
@@ -103,10 +103,10 @@ CatalogOption = Annotated[
 ]
 
 BuildsOption = Annotated[
-    Any,  # Path | HostedPlace | None
+    Any,  # CatalogLocation | None
     typer.Option(
         "--catalog",
-        parser=named_place,
+        parser=named_location,
         metavar="DIR|URL",
         envvar="LDCAT_CATALOG",
         help="A catalog whose builds can be named, besides the embedded ones.",
@@ -114,9 +114,9 @@ BuildsOption = Annotated[
 ]
 
 ReleaseArgument = Annotated[
-    Any,  # Path | HostedPlace, and typer knows no unions
+    Any,  # CatalogLocation, and typer knows no unions
     typer.Argument(
-        parser=named_place, metavar="RELEASE", help="Folder of a catalog, of a log or of its release; or its URL."
+        parser=named_location, metavar="RELEASE", help="Folder of a catalog, of a log or of its release; or its URL."
     ),
 ]
 

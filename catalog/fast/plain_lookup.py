@@ -9,18 +9,11 @@ from __future__ import annotations
 import os
 from time import time
 
+from catalog.fast.folder_location import FolderLocation, is_within, locate
 from catalog.fast.match_text import match_lines, not_found, printable
 from catalog.fast.names import FalseNames
 from catalog.fast.packed import PackedCatalog, light_sha256
-from catalog.fast.published import (
-    NO_REVOCATIONS,
-    Place,
-    PublishedRelease,
-    Remembered,
-    is_within,
-    place_of,
-    read_bounded,
-)
+from catalog.fast.published import NO_REVOCATIONS, PublishedRelease, Remembered, read_bounded
 from catalog.fast.verity import DamagedBlock
 from catalog.fast.xdg import data_home, state_home
 
@@ -36,12 +29,12 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
     digest, folder, trust, quiet = asked
     release = None
     try:
-        place = place_of(folder)
-        if place.log:
-            release = _verified_before(place, trust or os.environ.get("LDCAT_TRUST") or "")
+        location = locate(folder)
+        if location.log:
+            release = _verified_before(location, trust or os.environ.get("LDCAT_TRUST") or "")
             if release is None:
                 return None
-        elif trust or os.environ.get("LDCAT_TRUST") or _was_verified(place):
+        elif trust or os.environ.get("LDCAT_TRUST") or _was_verified(location):
             return None
     except OSError:  # the current folder is gone
         return None
@@ -89,18 +82,18 @@ def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:
     return (digest, given["--catalog"], given["--trust"], quiet) if plain else None
 
 
-def _verified_before(place: Place, trust: str) -> PublishedRelease | None:
+def _verified_before(location: FolderLocation, trust: str) -> PublishedRelease | None:
     """A release that was verified here, and still counts, and of which there is no more to say."""
     note, state = read_bounded(trust), state_home()
-    if note is None or state is None or is_within(trust, place):
+    if note is None or state is None or is_within(trust, location):
         return None
-    found = Remembered(state, place, note).release(time())
+    found = Remembered(state, location, note).release(time())
     return found if found and found.revocations_sha256 == NO_REVOCATIONS and not found.newer_trust else None
 
 
-def _was_verified(place: Place) -> bool:
+def _was_verified(location: FolderLocation) -> bool:
     state = state_home()
-    return state is None or Remembered(state, place).origin() is not None
+    return state is None or Remembered(state, location).origin() is not None
 
 
 def _default_catalog() -> str:

@@ -1,10 +1,11 @@
-"""Published releases: where one is, and what was verified of it here before, so that each is verified once."""
+"""Published releases: what a release is, and what was verified of it here before, so that each is verified once."""
 
 from __future__ import annotations
 
 import os
 
 from catalog.fast.beneath import Files, Shared, open_file
+from catalog.fast.folder_location import CHECKPOINT, FolderLocation
 from catalog.fast.packed import light_sha256
 from catalog.fast.verity import open_regular
 
@@ -12,7 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-CHECKPOINT = "checkpoint"
 MAX_READ = 1 << 20
 """Bytes of a checkpoint, of a trust note, and of what is remembered."""
 
@@ -87,7 +87,7 @@ class PublishedRelease:
         return Files(self.log, f"releases/{self.number}")
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where people find it: its folder, or where a host serves that."""
         return f"{self.source.name if self.source else self.log}/releases/{self.number}"
 
@@ -118,76 +118,24 @@ class PublishedRelease:
         }
 
 
-class Place:
-    """Where a catalog is. path: without links. log: of which it is all, or a release; None for a catalog of one's own.
-
-    number: of the release that is meant; None for the last one.
-    """
-
-    __slots__ = ("log", "number", "path")
-
-    def __init__(self, path: str, log: str | None, number: int | None) -> None:
-        self.path = path
-        self.log = log
-        self.number = number
-
-
-def place_of(folder: str) -> Place:
-    """Of a folder: releases/N is a release by its name, whether there is a log or not.
-
-    Else whoever takes its checkpoint away would make a release a catalog of one's own. Raises OSError where there is
-    no current folder to start from.
-    """
-    typed = _release_named(folder)  # first, because what a link leads to may be another release
-    if typed and os.path.lexists(f"{typed.log}/{CHECKPOINT}"):
-        return typed
-    path = os.path.realpath(folder)
-    if os.path.lexists(f"{path}/{CHECKPOINT}"):
-        return Place(path, path, None)
-    return typed or _release_named(path) or Place(path, None, None)
-
-
-def _release_named(folder: str) -> Place | None:
-    """The release of that name, whatever it or the folder of releases leads to; None for another name."""
-    while folder.endswith(("/", "/.")):
-        folder = folder.removesuffix(".").rstrip("/")
-    above, number = os.path.split(folder)
-    for path in (above, os.path.realpath(above)) if is_number(number) else ():
-        log, releases = os.path.split(path)
-        if releases == "releases":
-            log = os.path.realpath(log)
-            return Place(f"{log}/releases/{int(number)}", log, int(number))
-    return None
-
-
-def is_number(text: str) -> bool:
-    """Whether it may be that of a release: few digits, because Python refuses to read very many."""
-    return len(text) <= 18 and text.isascii() and text.isdecimal()
-
-
-def is_within(file: str, place: Place) -> bool:
-    """Whether a file is in the folder of the log, where whoever writes to that can write it, too."""
-    return os.path.realpath(file).startswith(f"{place.log}/")
-
-
 class Remembered:
-    """What was verified at a place here before: a file in the folder `state`, one for each.
+    """What was verified at a location here before: a file in the folder `state`, one for each.
 
     It is believed where nobody else can write it: else reading it raises Shared, which is an OSError. It counts as long
     as the trust note and the checkpoint are the same bytes, no other checkpoint of the log was seen meanwhile, it is
     fresh, and the clock has not gone back. trust: the trust note; none for `origin` alone.
     """
 
-    def __init__(self, state: str, place: Place, trust: bytes = b"") -> None:
+    def __init__(self, state: str, location: FolderLocation, trust: bytes = b"") -> None:
         self._sha256 = light_sha256()
         self._trust = trust
-        self._log = place.log
+        self._log = location.log
         self._state = state
-        self._name = f"verified/{self._hash(place.path.encode('utf-8', 'surrogateescape'))}"
+        self._name = f"verified/{self._hash(location.path.encode('utf-8', 'surrogateescape'))}"
         self.path = f"{state}/{self._name}"
 
     def origin(self) -> str | None:
-        """Of the log that was verified at this place last, whether that still counts or not; None where none was."""
+        """Of the log that was verified at this location last, whether that still counts or not; None where none was."""
         lines = self._lines()
         return lines[4] if lines else None
 

@@ -163,7 +163,7 @@ def _markup(text: str) -> str:
 def _place(catalog: Catalog, root: str | None) -> str:
     """What a command line asks; folders of a host are nobody's business."""
     if root is None:
-        return catalog.place
+        return catalog.location
     return f"URL/releases/{catalog.release.number}" if catalog.release else "URL"
 
 
@@ -172,7 +172,7 @@ def side_of(what: str, catalog: Catalog, root: str | None) -> dict[str, Any]:
     release = catalog.release
     facts: list[tuple[str, object]] = [
         ("name", catalog.manifest.name),
-        *([("place", catalog.place)] if root is None else []),
+        *([("place", catalog.location)] if root is None else []),
         ("manifest SHA-256", catalog.manifest_sha256),
         ("generator", catalog.manifest.generator),
     ]

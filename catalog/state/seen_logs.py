@@ -23,7 +23,7 @@ from catalog.log.log_folder import LastCheckpoint
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.seen import Seen
 from catalog.log.seen_revocations import SeenRevocations
-from catalog.state.places import remembered
+from catalog.state.folders import remembered
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 

@@ -82,9 +82,9 @@ class Catalog:
         return Path(self.files.path)
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where people find it."""
-        return self.release.place if self.release else str(self.folder)
+        return self.release.location if self.release else str(self.folder)
 
     def need(self, name: str) -> None:
         """Have a file in the folder; raises what fetching it does."""
@@ -184,7 +184,7 @@ class Catalog:
     def false(self, file: str, fault: str) -> VerificationFailed:
         """The error for a file that shows what does not follow."""
         return VerificationFailed(
-            f"{self.place}: {file} shows what does not follow: {fault}",
+            f"{self.location}: {file} shows what does not follow: {fault}",
             "it is no damage: whoever made it made it so; ldcat audit says everything that is false",
         )
 

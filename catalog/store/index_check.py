@@ -20,6 +20,6 @@ def check_index(catalog: Catalog) -> None:
         raise catalog.false(manifest.NAME, "it is another form of the same JSON")
     for fault in index_faults(catalog.components):
         raise VerificationFailed(
-            f"the index of {catalog.place} does not lead to its rows: {fault}",
+            f"the index of {catalog.location} does not lead to its rows: {fault}",
             "it is no damage: whoever made it made it so; ldcat audit says everything that is false",
         )

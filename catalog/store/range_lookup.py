@@ -27,7 +27,7 @@ class Ranges:
     def __init__(self, catalog: Catalog, index: bytes, fetch: Fetch) -> None:
         self._index = RangeIndex.parse(index)
         if self._index.manifest_sha256 != catalog.manifest_sha256:
-            raise VerificationFailed(f"the ranges of {catalog.place} are of another catalog")
+            raise VerificationFailed(f"the ranges of {catalog.location} are of another catalog")
         self._catalog = catalog
         self._fetch = fetch
         self._builds = {build.component.sha256.hex(): build.component for build in catalog.builds.values()}
@@ -45,7 +45,7 @@ class Ranges:
             measured = self._measured(inputs)
             if measured is None or measured.value[:FRAGMENT] != digest.value[:FRAGMENT]:
                 raise VerificationFailed(
-                    f"a range of {self._catalog.place} has a row that does not have this launch digest",
+                    f"a range of {self._catalog.location} has a row that does not have this launch digest",
                     "the host is wrong about it: ask another one, or fetch the catalog",
                 )
             if measured != digest:

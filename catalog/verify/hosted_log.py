@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from urllib.parse import quote
 
 from catalog.errors import DiskFull, Unreadable
-from catalog.fast import xdg
 from catalog.fast.published import PublishedRelease
 from catalog.files import inputs
 from catalog.files.outputs import write_verified, write_whole
@@ -22,21 +18,15 @@ from catalog.files.writer import opened
 from catalog.log.log_folder import CHECKPOINT, LogFolder
 from catalog.log.revocation_list import MAX_REVOCATIONS
 from catalog.net.static_host import NotThere, StaticHost
+from catalog.state.folders import host_cache
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.manifest import FileEntry
 from catalog.store.range_lookup import Ranges
 from catalog.store.ranges import INDEX, MAX_INDEX
 from catalog.transparency.note import MAX_NOTE, Note
-from catalog.verify.location import HostedPlace
-
-Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
-
-
-def unseen(size: int) -> AbstractContextManager[Callable[[int], None]]:
-    """The progress that nobody sees."""
-    del size
-    return nullcontext(lambda _: None)
+from catalog.verify.location import HostedLocation
+from catalog.verify.notices import Fetching, not_shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +36,10 @@ class HostedLog(LogFolder):
     host: StaticHost
 
     @classmethod
-    def of(cls, place: HostedPlace) -> HostedLog:
-        """Raises Unreadable where there is no place for a cache."""
-        if (home := xdg.cache_home()) is None:
-            raise Unreadable("there is no home folder", "set XDG_CACHE_HOME; what is fetched is kept there")
-        host = StaticHost.parse(place.url)
-        return cls(Path(home) / "hosts" / quote(host.url, safe=""), host)
+    def of(cls, location: HostedLocation) -> HostedLog:
+        """The log at a location; raises Unreadable if there is no folder for a cache."""
+        host = StaticHost.parse(location.url)
+        return cls(host_cache(host.url), host)
 
     @property
     def name(self) -> str:
@@ -67,7 +55,9 @@ class HostedLog(LogFolder):
     def checkpoint(self) -> Note | None:
         return Note.parse(self.read(CHECKPOINT, MAX_NOTE))
 
-    def open(self, release: PublishedRelease, progress: Progress = unseen, revocations: bytes | None = None) -> Catalog:
+    def open(
+        self, release: PublishedRelease, progress: Fetching = not_shown, revocations: bytes | None = None
+    ) -> Catalog:
         """The catalog of a release, whose files are fetched as they are needed, and what the log revokes.
 
         revocations: the list of the last release, where it was read already.
@@ -102,7 +92,7 @@ class HostedLog(LogFolder):
             return None
         return Ranges(catalog, index, lambda name, at_most: self.read(f"{folder}/{name}", at_most))
 
-    def _fetch(self, path: str, entry: FileEntry, progress: Progress) -> None:
+    def _fetch(self, path: str, entry: FileEntry, progress: Fetching) -> None:
         if self._has(path, entry):
             return
         self._place(path)

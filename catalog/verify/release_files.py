@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from threading import Lock
 
 from catalog.errors import LdcatError, MalformedInput, Unreadable, VerificationFailed
-from catalog.fast.published import PublishedRelease, is_number
+from catalog.fast.folder_location import is_number
+from catalog.fast.published import PublishedRelease
 from catalog.files import inputs
 from catalog.log.log_folder import REVOCATIONS, release_path
 from catalog.log.log_reader import LogReader, log_of

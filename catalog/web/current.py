@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 import weakref
 from contextlib import ExitStack, closing
@@ -21,14 +20,17 @@ from catalog.log.log_reader import log_of
 from catalog.net.http_client import NoAnswer
 from catalog.pages import page_data, views
 from catalog.pages.assets import assets, assets_folder
-from catalog.state.places import default_catalog
+from catalog.state.folders import default_catalog
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.ranges import RangeIndex
 from catalog.terminal import render
-from catalog.verify.location import HostedPlace
-from catalog.verify.opening import check_index_once, open_asked, trust_of
+from catalog.terminal.shown_notices import notices
+from catalog.verify.checked_index import check_index_once
+from catalog.verify.location import CatalogLocation, HostedLocation
+from catalog.verify.opening import open_catalog
 from catalog.verify.release_files import LogFiles, checkpoint_of_release
+from catalog.verify.trust_choice import TrustChoice
 from catalog.verify.verify_release import checkpoint_of
 from catalog.web.metrics import Metrics
 from catalog.web.ranges_made import ServedRanges, ranges_for
@@ -131,11 +133,10 @@ class Served:
 
 @dataclass
 class Current:
-    """What is served now. asked, trust, skip: as open_asked takes them."""
+    """What is served now. location: None for the default catalog. trust: as open_catalog takes it."""
 
-    asked: Path | HostedPlace | None
-    trust: Path | None
-    skip: bool
+    location: CatalogLocation | None
+    trust: TrustChoice
     metrics: Metrics
     served: Served = field(init=False)
     _tried: object = None
@@ -145,15 +146,16 @@ class Current:
     def open(self, start_progress: StartProgress | None, *, quiet: bool = True) -> None:
         """Raises what opening, verifying and reading a release do; then what was served is served on."""
         self._tried = self._signs()
-        opened = open_asked(self.asked, self.trust, skip=self.skip, quiet=quiet)
-        believed = trust_of(self.asked, self.trust) if opened.release and not self.skip else None
+        location = self.location or default_catalog()
+        opened = open_catalog(location, self.trust, now=int(time.time()), notices=notices(quiet=quiet))
+        believed = self.trust.trust_for(location) if opened.release and not self.trust.skip else None
         served = Served.of(opened, believed, start_progress)
         self.served, self._refused = served, ""
         self.metrics.serves(opened.release)
 
     async def watch(self) -> None:
         """Look for a newer release until this is cancelled."""
-        seconds = ASK_SECONDS if isinstance(self.asked, HostedPlace) else LOOK_SECONDS
+        seconds = ASK_SECONDS if isinstance(self.location, HostedLocation) else LOOK_SECONDS
         while True:
             await asyncio.sleep(seconds)
             await self.look()
@@ -165,7 +167,7 @@ class Current:
         try:
             if await asyncio.to_thread(self._is_new):
                 await asyncio.to_thread(self.open, None)
-            elif isinstance(self.asked, HostedPlace):
+            elif isinstance(self.location, HostedLocation):
                 self._refused = ""  # the host has what is served: what was wrong is not any more
         except Exception as error:  # whatever is wrong with the new one: the old one is served
             self._refuse(error)
@@ -189,22 +191,21 @@ class Current:
 
     def _is_new(self) -> bool:
         """Whether there is something that was not tried yet; what was refused is tried again after a while."""
-        if isinstance(self.asked, HostedPlace):
+        if isinstance(self.location, HostedLocation):
             release = self.served.catalog.release
             return release is not None and bytes(checkpoint_of(log_of(release))) != self.served.checkpoint
         return self._signs() != self._tried or bool(self._refused and time.monotonic() > self._again)
 
     def _signs(self) -> object:
         """What differs once something else is published, or trusted."""
-        if isinstance(self.asked, HostedPlace):
+        if isinstance(self.location, HostedLocation):
             return None
-        folder = self.asked or default_catalog()
-        named = os.environ.get("LDCAT_TRUST")
+        folder = self.location or default_catalog()
         files = (
             folder / CHECKPOINT,
             folder.parent.parent / CHECKPOINT,
             folder / manifest.NAME,
-            self.trust or Path(named or "/"),
+            self.trust.named or self.trust.configured or Path("/"),
         )
         return tuple(map(_sign, files))
 

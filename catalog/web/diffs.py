@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from catalog.errors import Unreadable, UsageError
-from catalog.fast.published import is_number
+from catalog.fast.folder_location import is_number
 from catalog.net.http_client import NoAnswer
 from catalog.pages.changes import changes_page
 from catalog.web.current import Served

@@ -13,8 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.evidence import MAX_EVIDENCE, LaunchMeasureData, sniff
 from catalog.errors import MalformedInput
+from catalog.fast.folder_location import is_number
 from catalog.fast.match import CLAIMED
-from catalog.fast.published import PublishedRelease, is_number
+from catalog.fast.published import PublishedRelease
 from catalog.log.log_reader import log_of
 from catalog.pages import views
 from catalog.terminal import render

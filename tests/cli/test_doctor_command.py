@@ -25,7 +25,7 @@ from catalog.build.builder import BuildResult
 from catalog.log.log_folder import LogFolder
 from catalog.net import http_client
 from catalog.publish.publish import publish
-from catalog.state.places import remembered
+from catalog.state.folders import remembered
 from catalog.store.catalog import Catalog
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.trust import open_trust

@@ -14,7 +14,7 @@ from catalog.errors import VerificationFailed
 from catalog.fast.index import NONE
 from catalog.fast.plain_lookup import plain_lookup
 from catalog.log.records import RevokeRecord
-from catalog.state.places import checked, receipts
+from catalog.state.folders import checked, receipts
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.index_check import check_index

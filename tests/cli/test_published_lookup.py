@@ -17,7 +17,7 @@ from catalog.fast.plain_lookup import plain_lookup
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.publish.publish import publish
-from catalog.state.places import receipts
+from catalog.state.folders import receipts
 from catalog.store.catalog import Catalog
 from catalog.transparency.trust import Trust, read_trust
 from catalog.verify import verify_release

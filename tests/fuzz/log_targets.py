@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from catalog.errors import MalformedInput
-from catalog.fast.published import PublishedRelease, Remembered, place_of
+from catalog.fast.folder_location import locate
+from catalog.fast.published import PublishedRelease, Remembered
 from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_record
 from catalog.log.revocation_list import Revocation, parse_revocations
 from catalog.log.revocations import Revocations
@@ -28,7 +29,7 @@ from catalog.transparency.proof import TlogProof
 from catalog.transparency.tiles import format_bundle, parse_bundle
 from catalog.transparency.trust import Trust, read_unsigned
 from catalog.transparency.witness import AddCheckpoint, parse_conflict, parse_cosignatures
-from catalog.verify.location import hosted_place
+from catalog.verify.location import parse_location
 from tests.fuzz.target import Target
 from tests.support.logs import NOW, MemoryLog, signature, signed, signer
 
@@ -129,7 +130,7 @@ def _revocations_sha256() -> str:
 
 def _remembered(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        memory = Remembered(folder, place_of("/log"), b"trust")
+        memory = Remembered(folder, locate("/log"), b"trust")
         path = Path(memory.path)
         path.parent.mkdir()
         path.write_bytes(data)
@@ -152,7 +153,7 @@ def _memories() -> list[bytes]:
             newer_trust=0,
             fresh_until=NOW + 1,
         )
-        memory = Remembered(folder, place_of("/log"), b"another trust note")
+        memory = Remembered(folder, locate("/log"), b"another trust note")
         return [memory.text(release, b"checkpoint", ("/seen", b"seen"), NOW)]
 
 
@@ -218,7 +219,7 @@ LOG_TARGETS = {
     "witness-conflict": Target(parse_conflict, lambda: [b"12\n"]),
     "private-keys": Target(_keys, _key_files),
     "remembered": Target(_remembered, _memories),
-    "place": Target(lambda data: hosted_place(_text(data)), lambda: [b"https://a.example:8443/b/releases/12"]),
+    "place": Target(lambda data: parse_location(_text(data)), lambda: [b"https://a.example:8443/b/releases/12"]),
     "range-index": Target(_range_index, lambda: [msgspec.json.encode(RANGES)]),
     "range": Target(lambda data: RANGES.find(data, bytes(48)), lambda: [bytes(2 * RANGES.entry_size)]),
 }

@@ -13,15 +13,15 @@ from urllib.parse import quote
 import pytest
 
 from catalog.build.builder import BuildResult
-from catalog.cli.options import named_place
+from catalog.cli.options import named_location
 from catalog.errors import MalformedInput, MalformedRecord, Unreadable, UsageError
+from catalog.fast.folder_location import locate
 from catalog.fast.plain_lookup import plain_lookup
-from catalog.fast.published import place_of
 from catalog.log.records import RevokeRecord
 from catalog.net import static_host
 from catalog.net.static_host import StaticHost
 from catalog.verify.hosted_log import HostedLog
-from catalog.verify.location import HostedPlace
+from catalog.verify.location import HostedLocation
 from catalog.verify.verify_release import unverified_release
 from tests.cli.test_doctor_command import answer, right, serving
 from tests.cli.test_errors import Run, run
@@ -251,27 +251,27 @@ def test_several_at_once(place: Place, url: str, tmp_path: Path) -> None:
     """Each file is whole for whoever reads it."""
 
     def fetch() -> None:
-        log = HostedLog.of(HostedPlace(url, None))
+        log = HostedLog.of(HostedLocation(url, None))
         log.open(unverified_release(log, None)).verify()
 
     at_once(6, fetch)
 
 
 def test_what_a_place_is() -> None:
-    assert named_place("a/folder") == Path("a/folder")
-    assert named_place("https.d") == Path("https.d")
+    assert named_location("a/folder") == Path("a/folder")
+    assert named_location("https.d") == Path("https.d")
     for text, number in (("https://example.com/logs/", None), ("https://example.com/logs/releases/12", 12)):
-        assert named_place(text) == HostedPlace("https://example.com/logs", number)
-    assert str(named_place("HTTPS://example.com:8443/releases/1/")) == "https://example.com:8443/releases/1"
+        assert named_location(text) == HostedLocation("https://example.com/logs", number)
+    assert str(named_location("HTTPS://example.com:8443/releases/1/")) == "https://example.com:8443/releases/1"
     many = "9" * 5000  # which is no number that Python reads
-    assert named_place(f"https://example.com/releases/{many}") == HostedPlace(
+    assert named_location(f"https://example.com/releases/{many}") == HostedLocation(
         f"https://example.com/releases/{many}", None
     )
-    assert place_of(f"releases/{many}").log is None
-    assert str(named_place("http://[::1]:80/a")) == "http://[::1]:80/a"
+    assert locate(f"releases/{many}").log is None
+    assert str(named_location("http://[::1]:80/a")) == "http://[::1]:80/a"
     for text in ("https:", "http://example.com/", "https://example.com/?q", "https://a b/", "https:/one/slash"):
         with pytest.raises(UsageError):
-            named_place(text)
+            named_location(text)
 
 
 def test_no_home_and_a_cache_that_cannot_be(
@@ -298,7 +298,7 @@ def test_no_file_is_written_anywhere_else(place: Place, url: str, host: Host, tm
     manifest["files"][name] = {"sha256": sha256(b"evil").hexdigest(), "size": 4}
     data = json.dumps(manifest).encode()
     host.odd["releases/1/manifest.json"] = forged
-    log = HostedLog.of(HostedPlace(url, None))
+    log = HostedLog.of(HostedLocation(url, None))
     release = unverified_release(log, None)
     release.manifest_sha256 = sha256(data).hexdigest()  # as a log of the host's own says it
     with pytest.raises(MalformedRecord):

@@ -22,8 +22,9 @@ from catalog.errors import (
     UsageError,
     VerificationFailed,
 )
+from catalog.fast.folder_location import locate
 from catalog.fast.match import Match
-from catalog.fast.published import NO_REVOCATIONS, PublishedRelease, Remembered, place_of
+from catalog.fast.published import NO_REVOCATIONS, PublishedRelease, Remembered
 from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.log.seen import Seen
@@ -205,18 +206,18 @@ def test_a_folder_that_is_no_log(small: BuildResult, tmp_path: Path, published: 
         (f"{tmp_path}/nowhere", None, None),
         (f"{tmp_path}/nowhere/releases/7", tmp_path / "nowhere", 7),  # whose checkpoint somebody took away
     ):
-        place = place_of(folder)
+        place = locate(folder)
         assert (place.log, place.number) == (log and str(log), number)
         assert place.path == (f"{log}/releases/{number}" if number else str(log or folder))
     (root / CHECKPOINT).unlink()
     (root / CHECKPOINT).symlink_to("nowhere")
-    assert place_of(str(root)).log == str(root)
+    assert locate(str(root)).log == str(root)
 
 
 @pytest.fixture
 def memory(published: Published, tmp_path: Path) -> tuple[Remembered, bytes, Path]:
     """What was verified of a log, kept; the text, and the file of the newest checkpoint seen."""
-    kept, seen = Remembered(str(tmp_path), place_of(str(published.log.root)), b"trust"), tmp_path / "seen.note"
+    kept, seen = Remembered(str(tmp_path), locate(str(published.log.root)), b"trust"), tmp_path / "seen.note"
     seen.write_bytes(bytes(published.note))
     text = kept.text(verify(published).release, bytes(published.note), (str(seen), seen.read_bytes()), NOW - 9)
     Path(kept.path).parent.mkdir()
@@ -235,10 +236,10 @@ def test_what_was_verified_counts_until_something_is_new(
     assert kept.release(until) is None
     assert kept.release(NOW - 9) is not None
     assert kept.release(NOW - 10) is None  # the clock has gone back
-    assert Remembered(str(tmp_path), place_of(log), b"other").release(NOW) is None
-    assert Remembered(str(tmp_path), place_of(log + "/releases/1"), b"trust").release(NOW) is None
-    assert Remembered(str(tmp_path), place_of(log)).origin() == kept.origin() == ORIGIN
-    assert Remembered(str(tmp_path), place_of(str(tmp_path))).origin() is None
+    assert Remembered(str(tmp_path), locate(log), b"other").release(NOW) is None
+    assert Remembered(str(tmp_path), locate(log + "/releases/1"), b"trust").release(NOW) is None
+    assert Remembered(str(tmp_path), locate(log)).origin() == kept.origin() == ORIGIN
+    assert Remembered(str(tmp_path), locate(str(tmp_path))).origin() is None
     for path in (seen, published.log.root / CHECKPOINT):
         before = path.read_bytes()
         path.write_bytes(before + b"x")
@@ -297,7 +298,7 @@ def test_a_remembered_verification_ends_when_the_trust_note_expires(published: P
     expires = NOW + 2 * DAY
     release = verify(published, trust=replace(ALONE, expires=expires)).release
     assert release.fresh_until == expires < NOW + ALONE.max_age
-    kept, seen = Remembered(str(tmp_path), place_of(str(published.log.root)), b"trust"), tmp_path / "seen.note"
+    kept, seen = Remembered(str(tmp_path), locate(str(published.log.root)), b"trust"), tmp_path / "seen.note"
     seen.write_bytes(bytes(published.note))
     seen.chmod(0o600)
     Path(kept.path).parent.mkdir(mode=0o700)

@@ -23,12 +23,11 @@ from catalog.cli.sarif import sarif
 from catalog.errors import LdcatError, Unreadable, UsageError
 from catalog.files.inputs import read_file
 from catalog.spec.named_builds import build_of_file
-from catalog.state.places import remembered
+from catalog.state.folders import remembered
 from catalog.store.catalog import Catalog
 from catalog.terminal import render
 from catalog.terminal.render import Format
-from catalog.verify.location import HostedPlace
-from catalog.verify.opening import published_place
+from catalog.verify.location import CatalogLocation, HostedLocation, locate_folder
 from catalog.work.engine import local_engine, processors
 
 if TYPE_CHECKING:  # it loads what takes long
@@ -77,7 +76,7 @@ def command(
 
     images = [build_of_file(path) for path in firmware or ()]
     rows = _remeasured(remeasure)
-    log, number, own = _asked(folder)
+    log, number, own = _located(folder)
     found: list[AuditFinding] = []
     release = None if log is None else _release(log, number, trust, found)
     whole_log = log is not None and number is None  # of which the last release is meant, if there is one
@@ -105,19 +104,19 @@ def command(
     return 0 if holds(found) else 1
 
 
-def _asked(folder: Path | HostedPlace) -> tuple[LogFolder | None, int | None, Path]:
+def _located(location: CatalogLocation) -> tuple[LogFolder | None, int | None, Path]:
     """The log, if it is of one, which release of it is meant, and the folder of the catalog itself."""
-    if isinstance(folder, HostedPlace):
+    if isinstance(location, HostedLocation):
         from catalog.verify.hosted_log import HostedLog  # cryptography takes long to load
 
-        hosted = HostedLog.of(folder)
-        return hosted, folder.number, hosted.root
-    place = published_place(folder)
-    if place.log is None:
-        return None, None, Path(place.path)
+        hosted = HostedLog.of(location)
+        return hosted, location.number, hosted.root
+    folder = locate_folder(location)
+    if folder.log is None:
+        return None, None, Path(folder.path)
     from catalog.log.log_folder import LogFolder
 
-    return LogFolder(Path(place.log)), place.number, Path(place.path)
+    return LogFolder(Path(folder.log)), folder.number, Path(folder.path)
 
 
 def _release(

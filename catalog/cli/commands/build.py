@@ -13,7 +13,7 @@ import typer
 from catalog.cli.options import QuietOption, hash_backend, invocation, named_path, number_option
 from catalog.errors import UsageError
 from catalog.spec.counting import MAX_ROWS
-from catalog.state.places import default_catalog, receipts
+from catalog.state.folders import default_catalog, receipts
 from catalog.terminal import render
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from catalog.cli.catalogs import open_named
 from catalog.cli.options import (
     HtmlOption,
     QuietOption,
     SkipVerifyOption,
     TableFormatOption,
     TrustOption,
-    named_place,
+    named_location,
     require,
 )
 from catalog.diff.diff import CHANGE_COLUMNS, Diff, diff
@@ -23,8 +24,9 @@ from catalog.pages.pictures.heat_picture import heat_matrix
 from catalog.store.catalog import Catalog
 from catalog.terminal import render
 from catalog.terminal.render import Format
-from catalog.verify.location import HostedPlace
-from catalog.verify.opening import open_asked, published_place, trust_of
+from catalog.verify.location import is_published
+from catalog.verify.opening import Freshness
+from catalog.verify.trust_choice import TrustChoice
 
 _MARKS = {ADDED: "+", "gone": "-", WITHDRAWN: "-", "changed": "~", RULE_CHANGED: "!"}
 _MARKS |= dict.fromkeys(REVOCATIONS, "x")
@@ -33,9 +35,11 @@ _MARKS |= dict.fromkeys(REVOCATIONS, "x")
 def command(
     old: Annotated[
         Any,
-        typer.Argument(parser=named_place, metavar="OLD", help="Folder of a catalog, of a log or its release; or URL."),
+        typer.Argument(
+            parser=named_location, metavar="OLD", help="Folder of a catalog, of a log or its release; or URL."
+        ),
     ],
-    new: Annotated[Any, typer.Argument(parser=named_place, metavar="NEW", help="The one it is compared with.")],
+    new: Annotated[Any, typer.Argument(parser=named_location, metavar="NEW", help="The one it is compared with.")],
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     html: HtmlOption = None,
@@ -50,14 +54,14 @@ def command(
     together.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
-    published = [isinstance(one, HostedPlace) or published_place(one).log is not None for one in (old, new)]
+    published = [is_published(one) for one in (old, new)]
     before, after = (
-        open_asked(folder, trust, skip=skip_verify, quiet=quiet, past=folder is old)
+        open_named(location, trust, skip=skip_verify, quiet=quiet, freshness=freshness)
         if itself or not any(published)  # then it is said that there is nothing to verify
-        else open_asked(folder, None, skip=False, quiet=quiet)
-        for folder, itself in zip((old, new), published, strict=True)
+        else open_named(location, None, skip=False, quiet=quiet)
+        for location, itself, freshness in zip((old, new), published, (Freshness.PAST, Freshness.NEWEST), strict=True)
     )
-    believed = None if skip_verify or not all(published) else trust_of(old, trust)
+    believed = None if skip_verify or not all(published) else TrustChoice.of_environment(trust).trust_for(old)
     rows = sum(entry.rows for one in (before, after) for entry in one.manifest.technologies.values())
     with ExitStack() as kept:
         with render.progress(quiet=quiet, plain=False) as begin:
@@ -92,7 +96,7 @@ def _side(one: Catalog) -> dict[str, object]:
 def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
     for name, one in (("old", old), ("new", new)):
         release = f", release {one.release.number} of {one.release.origin}" if one.release else ""
-        yield f"{name}   {one.place}: {one.manifest.name}{release}, manifest {one.manifest_sha256[:16]}"
+        yield f"{name}   {one.location}: {one.manifest.name}{release}, manifest {one.manifest_sha256[:16]}"
     if found.history:
         yield f"log   {found.history}"
     for change in found.components:

@@ -14,7 +14,7 @@ from catalog.ask.evidence_files import read_bounded
 from catalog.cli.options import LogOption, TableFormatOption, named_path, require
 from catalog.errors import Unreadable
 from catalog.fast.match_text import fact_lines
-from catalog.state.places import remembered
+from catalog.state.folders import remembered
 from catalog.terminal import render
 from catalog.terminal.render import Format
 

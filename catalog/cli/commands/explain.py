@@ -12,6 +12,7 @@ import typer
 
 from catalog.ask.answer import Answer, answer_without_catalog
 from catalog.ask.evidence_files import read_expectation
+from catalog.cli.catalogs import open_named
 from catalog.cli.evidence_options import (
     ApiMajorOption,
     ApiMinorOption,
@@ -44,10 +45,9 @@ from catalog.explain.explain import DEFAULT_BUDGET, explain, technologies_of
 from catalog.explain.explanation import Explanation
 from catalog.fast.match_text import exit_code, fact_lines
 from catalog.pages.pictures.divergence_picture import parting_lines
-from catalog.state.places import default_catalog
+from catalog.state.folders import default_catalog
 from catalog.terminal import render
 from catalog.terminal.render import Format
-from catalog.verify.opening import open_asked
 from catalog.work.engine import local_engine, processors
 
 _CANDIDATES = "What may have been launched, besides what is known"
@@ -119,7 +119,7 @@ def command(
     reply = answer_without_catalog(found, proofs)
     opened = None
     if catalog or trust or skip_verify or default_catalog().exists():
-        opened = open_asked(catalog, trust, skip=skip_verify, quiet=quiet)
+        opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
     known = known_of(opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ())
     names = technologies_of(found)
     base = near_of_catalog(opened, names) if opened else near_of_default(names)

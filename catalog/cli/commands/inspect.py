@@ -9,11 +9,11 @@ import typer
 
 from catalog.ask.inspect import Inspection
 from catalog.ask.memory_map import Range, memory_map
+from catalog.cli.catalogs import known_builds
 from catalog.cli.options import BuildsOption, QuietOption, SkipVerifyOption, TableFormatOption, TrustOption, require
 from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_lines
 from catalog.terminal import render
 from catalog.terminal.render import Format
-from catalog.verify.opening import known_builds
 
 
 def command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog.ask.answer import Answer, answer
+from catalog.cli.catalogs import open_named
 from catalog.cli.evidence_options import (
     ApiMajorOption,
     ApiMinorOption,
@@ -33,7 +34,6 @@ from catalog.fast.match import Match
 from catalog.fast.match_text import exit_code, not_found
 from catalog.terminal import render
 from catalog.terminal.render import Format
-from catalog.verify.opening import open_asked
 
 
 def command(
@@ -75,7 +75,7 @@ def command(
         policy=policy,
         debug_digest=debug_digest,
     )
-    opened = open_asked(catalog, trust, skip=skip_verify, quiet=quiet)
+    opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
     reply = answer(opened, found, proofs, hash_backend(), warn=render.warning, tried=lambda _: None)
     _print(reply, output)
     if not reply.matches and not quiet:

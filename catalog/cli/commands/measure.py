@@ -11,6 +11,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from catalog.ask.measure import MAX_LINE, Measured, Request, Workbench
+from catalog.cli.catalogs import known_builds
 from catalog.cli.options import (
     BuildsOption,
     QuietOption,
@@ -26,7 +27,6 @@ from catalog.files.inputs import unreadable
 from catalog.rows.numbers import parse_counts
 from catalog.terminal import render
 from catalog.terminal.render import Format
-from catalog.verify.opening import known_builds
 
 _KERNEL = "Kernel hashes"
 _VCPUS = "vCPUs (SEV-ES and SEV-SNP)"

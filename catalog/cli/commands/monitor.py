@@ -13,10 +13,10 @@ from catalog.cli.options import LogTrustOption, QuietOption, TableFormatOption, 
 from catalog.errors import LdcatError
 from catalog.fast.published import MAX_READ
 from catalog.files.inputs import read_file
-from catalog.state.places import state_folder
+from catalog.state.folders import state_folder
 from catalog.terminal import render
 from catalog.terminal.render import Format
-from catalog.verify.location import HostedPlace
+from catalog.verify.location import HostedLocation
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.log.log_folder import LogFolder
@@ -50,7 +50,7 @@ def command(
     from catalog.verify.hosted_log import HostedLog  # cryptography takes long to load
 
     require(output, Format.TABLE, Format.JSON, Format.JSONL)
-    log = HostedLog.of(HostedPlace(url, None))
+    log = HostedLog.of(HostedLocation(url, None))
     kept = evidence or state_folder() / "watched" / "evidence"
     while True:
         believed = read_trust(read_file(trust, limit=MAX_READ, regular=True))

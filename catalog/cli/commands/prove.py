@@ -6,17 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.cli.options import QuietOption, named_place
+from catalog.cli.options import QuietOption, named_location
 from catalog.fast.match_text import not_found
 from catalog.terminal import render
-from catalog.verify.location import HostedPlace
+from catalog.verify.location import HostedLocation
 
 
 def command(
     digest: Annotated[str, typer.Argument(metavar="DIGEST", help="Launch digest in hex or base64.")],
     log: Annotated[
-        Any,  # Path | HostedPlace
-        typer.Option("--log", parser=named_place, metavar="DIR|URL", envvar="LDCAT_LOG", help="Log, or its URL."),
+        Any,  # CatalogLocation
+        typer.Option("--log", parser=named_location, metavar="DIR|URL", envvar="LDCAT_LOG", help="Log, or its URL."),
     ],
     quiet: QuietOption = False,
 ) -> int:
@@ -31,7 +31,7 @@ def command(
     from catalog.prove.prove import Prover  # cryptography takes long to load
 
     asked = LaunchDigest.parse(digest)
-    if isinstance(log, HostedPlace):
+    if isinstance(log, HostedLocation):
         from catalog.verify.hosted_log import HostedLog
 
         hosted = HostedLog.of(log)

@@ -11,10 +11,11 @@ import typer
 
 from catalog.ask.evidence_files import read_bounded
 from catalog.cli.options import PassphraseOption, QuietOption, TableFormatOption, named_path, passphrase_of, require
-from catalog.state.places import default_catalog, remembered
+from catalog.state.folders import default_catalog, remembered
 from catalog.terminal import render
 from catalog.terminal.render import Format
-from catalog.verify.opening import check_index_once, open_own
+from catalog.verify.checked_index import check_index_once
+from catalog.verify.opening import open_unpublished
 
 
 def command(
@@ -63,7 +64,7 @@ def command(
     require(output, Format.TABLE, Format.JSON)
     signers = [pair.signer for pair in read_keys(key, passphrase_of(passphrase))]
     note = None if trust is None else read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
-    opened = open_own(catalog or default_catalog())
+    opened = open_unpublished(catalog or default_catalog())
     opened.check_components()
     check_index_once(opened)
     state = remembered("signed", signers[0].key.name)

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from catalog.ask.coverage import coverage
+from catalog.cli.catalogs import open_named
 from catalog.cli.options import QuietOption, ReleaseArgument, SkipVerifyOption, TrustOption, named_path
 from catalog.pages.pictures.coverage_picture import coverage_matrix
 from catalog.terminal import render
-from catalog.verify.opening import open_asked
 
 
 def command(
@@ -29,7 +29,7 @@ def command(
     """
     from catalog.pages.html import write_report
 
-    opened = open_asked(release, trust, skip=skip_verify, quiet=quiet)
+    opened = open_named(release, trust, skip=skip_verify, quiet=quiet)
     covered = coverage_matrix(coverage(opened))
     write_report(html, opened, covered)
     render.exact(str(html))

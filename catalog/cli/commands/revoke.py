@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, number_option, passphrase_of, require
-from catalog.state.places import remembered
+from catalog.state.folders import remembered
 from catalog.store.catalog import Catalog
 from catalog.terminal import render
 from catalog.terminal.render import Format

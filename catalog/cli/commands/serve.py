@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_place
+from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_location
 from catalog.terminal import render
 
 
 def command(
     release: Annotated[
-        Any,  # Path | HostedPlace | None
+        Any,  # CatalogLocation | None
         typer.Argument(
-            parser=named_place,
+            parser=named_location,
             metavar="[RELEASE]",
             help="Folder of a catalog, of a log or of its release; or its URL. Without it the default catalog.",
         ),
@@ -38,6 +38,7 @@ def command(
     from catalog.web import memory
 
     memory.keep_little()
+    from catalog.verify.trust_choice import TrustChoice
     from catalog.web.current import Current
     from catalog.web.front import Front
     from catalog.web.metrics import Metrics
@@ -45,7 +46,7 @@ def command(
     from catalog.web.serving import serve
 
     metrics = Metrics()
-    current = Current(release, trust, skip_verify, metrics)
+    current = Current(release, TrustChoice.of_environment(trust, skip=skip_verify), metrics)
     with server.listen(listen) as listening:
         with render.progress(quiet=quiet, plain=False) as begin:
             current.open(begin, quiet=quiet)

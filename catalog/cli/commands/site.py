@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from catalog.cli.catalogs import open_named
 from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_path
 from catalog.errors import UsageError
 from catalog.terminal import render
-from catalog.verify.opening import open_asked, trust_of
+from catalog.verify.trust_choice import TrustChoice
 
 
 def command(
@@ -35,11 +36,11 @@ def command(
     from catalog.publish.site_folder import write_site  # pyarrow takes long to load
     from catalog.verify.release_files import LogFiles, checkpoint_of_release
 
-    opened = open_asked(release, trust, skip=skip_verify, quiet=quiet)
+    opened = open_named(release, trust, skip=skip_verify, quiet=quiet)
     if opened.release is None:
         raise UsageError(f"{release} is published in no log", "ldcat publish CATALOG --log DIR makes one")
     rows = sum(entry.rows for entry in opened.manifest.technologies.values())
-    believed = None if skip_verify else trust_of(release, trust)
+    believed = None if skip_verify else TrustChoice.of_environment(trust).trust_for(release)
     with render.progress(quiet=quiet, plain=False) as begin:
         write_site(
             opened,

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from catalog.ask.sql import run_query
+from catalog.cli.catalogs import open_named
 from catalog.cli.options import CatalogOption, SkipVerifyOption, TableFormatOption, TrustOption, named_path, require
 from catalog.errors import UsageError
 from catalog.store.database import write_database
 from catalog.terminal import render
 from catalog.terminal.render import Format
-from catalog.verify.opening import open_asked
 
 MAX_TABLE_ROWS = 1000
 """A table is for reading, and its columns are as wide as their widest cell: all rows have to be at hand."""
@@ -46,7 +46,7 @@ def command(
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     if (query is None) == (database is None):
         raise UsageError("give a query, or --database FILE", "for example: ldcat sql 'FROM configurations LIMIT 3'")
-    opened = open_asked(catalog, trust, skip=skip_verify, quiet=False)
+    opened = open_named(catalog, trust, skip=skip_verify, quiet=False)
     if opened.revocations:
         render.warning("rows that the log revokes or deprecates are among these: column revocation says which")
     if database is not None:

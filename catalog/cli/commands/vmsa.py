@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from catalog.ask.vmsa_pages import MAX_INPUT, PageRequest, SaveArea, differences
+from catalog.cli.catalogs import known_builds
 from catalog.cli.options import (
     BuildsOption,
     QuietOption,
@@ -25,7 +26,6 @@ from catalog.files.inputs import read_start, unreadable
 from catalog.files.outputs import write_whole
 from catalog.terminal import render
 from catalog.terminal.render import Format
-from catalog.verify.opening import known_builds
 
 app = typer.Typer(
     no_args_is_help=True,

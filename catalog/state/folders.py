@@ -1,4 +1,4 @@
-"""Where things are: the catalog that is asked, what this machine remembers, and releases that a host serves."""
+"""Folders of this user: the default catalog, what this machine remembers, and what was fetched from hosts."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ def default_catalog() -> Path:
     if (home := xdg.data_home()) is None:
         raise Unreadable("there is no home folder", "set XDG_DATA_HOME, or name the folder of the catalog")
     return Path(home) / "catalog"
+
+
+def host_cache(url: str) -> Path:
+    """Where files of a log are kept that a static host serves; raises Unreadable if there is no home folder."""
+    if (home := xdg.cache_home()) is None:
+        raise Unreadable("there is no home folder", "set XDG_CACHE_HOME; what is fetched is kept there")
+    return Path(home) / "hosts" / quote(url, safe="")
 
 
 def receipts() -> Receipts:

@@ -1,0 +1,44 @@
+"""The catalog that the options of a command name, opened; and the builds that can be named with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from catalog.ask.builds import builds_with
+from catalog.errors import UsageError
+from catalog.firmware.build import FirmwareBuild
+from catalog.state.folders import default_catalog
+from catalog.store.catalog import Catalog
+from catalog.terminal.shown_notices import notices
+from catalog.verify.location import CatalogLocation
+from catalog.verify.opening import Freshness, open_catalog
+from catalog.verify.trust_choice import TrustChoice
+
+
+def open_named(
+    location: CatalogLocation | None,
+    trust: Path | None,
+    *,
+    skip: bool,
+    quiet: bool,
+    freshness: Freshness = Freshness.NEWEST,
+) -> Catalog:
+    """Open a catalog, by default the default one, and show the notices; raises as `open_catalog`."""
+    choice = TrustChoice.of_environment(trust, skip=skip)
+    return open_catalog(
+        location or default_catalog(), choice, freshness=freshness, now=int(time.time()), notices=notices(quiet=quiet)
+    )
+
+
+def known_builds(
+    location: CatalogLocation | None, trust: Path | None, *, skip: bool, quiet: bool
+) -> Mapping[str, FirmwareBuild]:
+    """Builds that can be named: the embedded ones, and those of a catalog if one is given.
+
+    Raises UsageError for an option of a catalog without one, and as `builds_with` and `open_catalog`.
+    """
+    if location is None and (trust or skip):
+        raise UsageError("there is nothing to verify without --catalog", "the embedded builds are part of ldcat")
+    return builds_with(None if location is None else open_named(location, trust, skip=skip, quiet=quiet))

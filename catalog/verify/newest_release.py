@@ -1,0 +1,102 @@
+"""The newest release of a log: verified against what this machine saw of that log before, and remembered.
+
+What is remembered of a folder is what the fast path stands on (docs/adr/0010).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.errors import Unreadable, VerificationFailed
+from catalog.fast.published import PublishedRelease, Remembered
+from catalog.files.inputs import unreadable
+from catalog.state.folders import state_folder
+from catalog.store.catalog import Catalog
+from catalog.verify.checked_index import check_index_once
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.fast.folder_location import FolderLocation
+    from catalog.log.log_folder import LogFolder
+    from catalog.state.seen_logs import Kept
+    from catalog.transparency.note import Note
+    from catalog.verify.verify_release import VerifiedRelease
+
+Warn = Callable[[str], None]
+
+
+def verify_newest(
+    log: LogFolder, number: int | None, trust: bytes, *, now: int, warn: Warn, memory: Remembered | None = None
+) -> tuple[VerifiedRelease, Note]:
+    """Verify a release, and remember the checkpoint; the newest note that is kept of its log comes with it.
+
+    number: None for the last release. trust: the trust note. now: seconds since 1970. memory: of the folder, which has
+    to be the same log as when it was verified last. Raises as `verify_release` and `verified_against_seen` do.
+    """
+    from catalog.state.seen_logs import Kept, seen_of, verified_against_seen  # cryptography takes long to load
+    from catalog.transparency.trust import read_trust
+    from catalog.verify.verify_release import verify_release
+
+    believed = read_trust(trust)
+
+    def verify(kept: Mapping[str, Kept]) -> tuple[VerifiedRelease, Kept]:
+        verified = verify_release(log, number, believed, now=now, seen=seen_of(kept))
+        origin = verified.release.origin
+        if memory and (before := remembered_origin(memory)) not in (None, origin):
+            raise another_log(f"{log.name} is the log {origin} now, and was {before}", memory)
+        return verified, Kept(verified.note, *verified.found)
+
+    verified, kept = verified_against_seen({log.name for log in believed.policy.logs}, verify)
+    if verified.last.note:
+        warn(verified.last.note)
+    return verified, kept or verified.note
+
+
+def verify_once(location: FolderLocation, log: LogFolder, trust: bytes, *, now: int, warn: Warn) -> PublishedRelease:
+    """As `verify_newest`, once for each checkpoint and trust note of a folder; then also its index is checked.
+
+    Raises, too, what `check_index_once` does.
+    """
+    memory = Remembered(str(state_folder()), location, trust)
+    try:
+        before = memory.release(now)
+    except OSError as error:
+        raise unreadable(Path(memory.path), error) from error
+    if before:
+        return before
+    verified, kept = verify_newest(log, location.number, trust, now=now, warn=warn, memory=memory)
+    check_index_once(Catalog.open_release(verified.release))
+    _remember(memory, verified, bytes(kept), now)
+    return verified.release
+
+
+def _remember(memory: Remembered, verified: VerifiedRelease, kept: bytes, now: int) -> None:
+    """If it cannot be kept, it is verified again the next time. kept: the newest note of the log."""
+    from catalog.log.log_folder import StateFolder
+    from catalog.state.seen_logs import SeenLog
+    from catalog.transparency.trust import MAX_AHEAD
+
+    log, path = SeenLog("seen", verified.release.origin), Path(memory.path)
+    text = memory.text(verified.release, bytes(verified.note), (str(log.path), kept), now - MAX_AHEAD)
+    with suppress(Unreadable), log.locked():
+        StateFolder(path.parent.parent).write([(f"{path.parent.name}/{path.name}", text)])
+
+
+def remembered_origin(memory: Remembered) -> str | None:
+    """The log that a folder was when it was verified last; None if it never was.
+
+    Raises Unreadable if others can write what is remembered.
+    """
+    try:
+        return memory.origin()
+    except OSError as error:
+        raise unreadable(Path(memory.path), error) from error
+
+
+def another_log(what: str, memory: Remembered) -> VerificationFailed:
+    """The error for a folder that is not the log it was."""
+    return VerificationFailed(
+        f"{what} when it was verified last", f"get it anew; if it is meant to be another, remove {memory.path}"
+    )

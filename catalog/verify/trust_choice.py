@@ -1,0 +1,53 @@
+"""Whom to trust: the trust note that a published release is verified against, or none if verification is skipped."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.errors import UsageError
+from catalog.fast.published import MAX_READ
+from catalog.files.inputs import read_file
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.transparency.trust import Trust
+
+
+@dataclass(frozen=True, slots=True)
+class TrustChoice:
+    """named: the file that the user names for this catalog.
+
+    configured: the file that LDCAT_TRUST names, a setting of this machine that says nothing about this catalog.
+    skip: use a published release without verifying it.
+    """
+
+    named: Path | None = None
+    configured: Path | None = None
+    skip: bool = False
+
+    @classmethod
+    def of_environment(cls, named: Path | None = None, *, skip: bool = False) -> TrustChoice:
+        """With the file that LDCAT_TRUST names."""
+        configured = os.environ.get("LDCAT_TRUST")
+        return cls(named, Path(configured) if configured else None, skip)
+
+    def file_for(self, location: object) -> Path:
+        """The file of the trust note; raises UsageError if there is none. location: for the message."""
+        if file := self.named or self.configured:
+            return file
+        raise UsageError(
+            f"{location} is published in a log, and nothing says whom to trust",
+            "--trust FILE, the trust note of its publisher; or --insecure-skip-verify",
+        )
+
+    def bytes_for(self, location: object) -> bytes:
+        """The text of the trust note, unverified; raises as `file_for`, and Unreadable."""
+        return read_file(self.file_for(location), limit=MAX_READ, regular=True)
+
+    def trust_for(self, location: object) -> Trust:
+        """The trust note; raises as `bytes_for` and as `read_trust` do."""
+        from catalog.transparency.trust import read_trust  # cryptography takes long to load
+
+        return read_trust(self.bytes_for(location))

@@ -1,0 +1,142 @@
+"""One function opens every catalog: what is verified, refused, remembered and said, without a command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from catalog.build.builder import BuildResult
+from catalog.errors import Stale, UsageError, VerificationFailed
+from catalog.log.records import RevokeRecord
+from catalog.state.folders import receipts
+from catalog.store.catalog import Catalog
+from catalog.verify.notices import Notices
+from catalog.verify.opening import Freshness, open_catalog, open_unpublished
+from catalog.verify.trust_choice import TrustChoice
+from tests.support.services import Place
+
+SKIP = TrustChoice(skip=True)
+
+
+@dataclass
+class Told:
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def notices(self) -> Notices:
+        return Notices(self.warnings.append, self.notes.append)
+
+
+@pytest.fixture
+def place(small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return Place(tmp_path, small)
+
+
+def opened(
+    place: Place, trust: TrustChoice, told: Told, later: int = 10, freshness: Freshness = Freshness.NEWEST
+) -> Catalog:
+    return open_catalog(place.log, trust, freshness=freshness, now=place.now + later, notices=told.notices)
+
+
+def test_a_named_and_a_configured_trust_note_both_verify_a_release(place: Place) -> None:
+    said = "release 1 of example.com/log: verified against version 1 of the trust note"
+    for trust in (TrustChoice(place.trust), TrustChoice(configured=place.trust)):
+        told = Told()
+        found = opened(place, trust, told)
+        assert (told.notes, told.warnings) == ([said], [])
+        assert found.release
+        assert (found.release.trust_version, found.release.fresh_until) == (1, place.now + 86400)
+
+
+def test_the_named_trust_note_counts_before_the_configured_one(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(b"nobody")
+    assert opened(place, TrustChoice(place.trust, tmp_path / "other"), Told()).release
+
+
+def test_a_release_without_a_trust_note_is_refused_or_opened_with_a_warning(place: Place) -> None:
+    with pytest.raises(UsageError, match="nothing says whom to trust"):
+        opened(place, TrustChoice(), Told())
+    told = Told()
+    found = opened(place, TrustChoice(place.trust, skip=True), told)
+    assert found.release
+    assert found.release.trust_version == 0
+    assert told.notes == []
+    assert ["NOT VERIFIED" in text for text in told.warnings] == [True]
+
+
+def test_an_old_release_is_opened_as_a_past_one_alone(place: Place, small: BuildResult) -> None:
+    assert opened(place, TrustChoice(place.trust), Told()).release
+    with pytest.raises(Stale):
+        opened(place, TrustChoice(place.trust), Told(), later=86_401)
+    told = Told()
+    past = opened(place, TrustChoice(place.trust), told, later=86_401, freshness=Freshness.PAST)
+    assert past.release
+    assert (past.release.fresh_until, len(told.notes)) == (0, 1)
+
+
+def test_what_was_verified_is_remembered_until_it_is_stale(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    trust = TrustChoice(place.trust)
+    opened(place, trust, Told())
+    monkeypatch.setattr("catalog.verify.verify_release.verify_release", None)
+    assert opened(place, trust, Told(), later=86_399).release
+    with pytest.raises(TypeError):  # it is verified again
+        opened(place, trust, Told(), later=86_400)
+
+
+def test_a_past_release_is_not_remembered_as_the_newest(place: Place, tmp_path: Path) -> None:
+    opened(place, TrustChoice(place.trust), Told(), freshness=Freshness.PAST)
+    assert not (tmp_path / "state").exists()
+
+
+def test_an_own_catalog_is_opened_as_it_is(small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for choice in (TrustChoice(Path("trust")), SKIP):
+        with pytest.raises(UsageError, match="there is nothing to verify"):
+            open_catalog(small.folder, choice, now=0, notices=Told().notices)
+    told, configured = Told(), TrustChoice(configured=Path("trust"))
+    assert open_catalog(small.folder, TrustChoice(), now=0, notices=told.notices).release is None
+    assert told == Told()
+    open_catalog(small.folder, configured, now=0, notices=told.notices)
+    assert told == Told([f"{small.folder} is not published in a log, and was not built here: NOT VERIFIED"])
+    receipts().keep(Catalog.open(small.folder).manifest_sha256)
+    told = Told()
+    open_catalog(small.folder, configured, now=0, notices=told.notices)
+    assert told == Told()
+
+
+def test_a_folder_that_was_a_log_is_no_catalog_of_ones_own(place: Place) -> None:
+    opened(place, TrustChoice(place.trust), Told())
+    (place.log / "checkpoint").unlink()
+    with pytest.raises(VerificationFailed, match="is no log now, and was"):
+        opened(place, TrustChoice(), Told())
+
+
+def test_a_trust_note_that_the_log_brings_is_warned_of(place: Place) -> None:
+    inside = place.log / "trust.note"
+    inside.write_bytes(place.trust.read_bytes())
+    told = Told()
+    opened(place, TrustChoice(inside), told)
+    assert told.warnings == [f"{inside} is in the folder of the log: whoever writes there says whom you trust"]
+
+
+def test_one_release_of_a_log_is_opened_by_its_folder(place: Place) -> None:
+    place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="deprecated", reason="r"))
+    first, told = place.log / "releases/1", Told()
+    found = open_catalog(first, TrustChoice(place.trust), now=place.now + 10, notices=told.notices)
+    assert found.release
+    assert (found.release.number, found.release.last) == (1, 2)
+    assert [one.reason for one in found.revocations] == ["r"]
+    assert told.notes == [
+        "release 1 of example.com/log, whose last one is release 2: verified against version 1 of the trust note"
+    ]
+
+
+def test_a_release_is_not_opened_to_be_published(place: Place, small: BuildResult) -> None:
+    for folder in (place.log, place.log / "releases/1"):
+        with pytest.raises(UsageError, match="is published in a log already"):
+            open_unpublished(folder)
+    assert open_unpublished(small.folder).release is None
