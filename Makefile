@@ -7,10 +7,14 @@ SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/*/*.[c
 HASHING := catalog/launch/hashing
 COVERED := abi firmware launch
 
-.PHONY: catalog test test-real check sanitize fuzz faults firmware bench mutants lock sbom dist clean
+.PHONY: catalog help test test-real check sanitize fuzz faults firmware bench mutants lock sbom dist clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
 	$(BIN)/ldcat build
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
+		printf '%-10s %s\n' "$$target" "$$text"; done
 
 test: $(VENV)/.installed-test check  ## every test that needs nothing but this clone
 	$(BIN)/pytest --numprocesses auto --dist worksteal $(COVERED:%=--cov=catalog/%) --cov-report=
@@ -19,7 +23,7 @@ test: $(VENV)/.installed-test check  ## every test that needs nothing but this c
 test-real: $(VENV)/.installed-test  ## tests on real images and vectors; LDCAT_SHARED names their folder
 	$(BIN)/pytest --real tests/real
 
-check: $(VENV)/.installed-test  ## style, types, and the rooms' contract
+check: $(VENV)/.installed-test  ## style, types, and the order of the rooms
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -39,14 +43,14 @@ build/fuzz_rows: tests/store/fuzz_rows.c catalog/store/rows.c
 	mkdir -p build
 	$(CC) $(SANITIZED) -o $@ $<
 
-fuzz: $(VENV)/.installed-fuzz  ## every parser of input under atheris, bounded
+fuzz: $(VENV)/.installed-fuzz  ## fuzz every parser of input with atheris for some seconds each
 	$(BIN)/python -m tests.fuzz.fuzz_inputs --seconds 4
 
 FAULTS ?= 400
 SEED ?= 1
 SECONDS ?=
 
-faults: $(VENV)/.installed-test  ## every command that writes, with faults of the disk at its calls: FAULTS in all, by SEED, or a sample in SECONDS
+faults: $(VENV)/.installed-test  ## inject faults of the disk into every command that writes: FAULTS in all, by SEED, or a sample in SECONDS
 	if command -v $(CC) >/dev/null; then $(MAKE) build/faults.so; fi
 	$(BIN)/python -m tools.faults --faults $(FAULTS) --seed $(SEED) $(if $(SECONDS),--seconds $(SECONDS))
 
@@ -54,25 +58,25 @@ build/faults.so: $(wildcard tools/faults/*.[ch])
 	mkdir -p build
 	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $(filter %.c,$^)
 
-firmware: $(VENV)/.installed  ## fetch the published images again with apt, and compare them with the records
+firmware: $(VENV)/.installed  ## fetch the published images with apt, and compare them with the records
 	$(BIN)/python -m tools.debian_firmware
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock'
 
-lock: $(VENV)/.installed-release  ## the versions and hashes that the image of the service is made of
+lock: $(VENV)/.installed-release  ## update the versions and hashes of the packages in the service's image
 	$(LOCK) --upgrade --extra serve --output-file docs/deploy/requirements.txt pyproject.toml
 	echo 'setuptools>=77' | cat - docs/deploy/requirements.txt | grep -E '^(setuptools|cffi)' | sed 's/ .*//' | \
 		$(LOCK) --upgrade --output-file docs/deploy/requirements-build.txt -
 
-sbom: $(VENV)/.installed-release  ## what of others is in the image, as CycloneDX, from the lock
+sbom: $(VENV)/.installed-release  ## write the software bill of materials of the service's image, as CycloneDX
 	mkdir -p dist
 	$(BIN)/python -m tools.sbom dist/ldcat.cdx.json
 
-dist: $(VENV)/.installed-release  ## sdist, wheel and SBOM in dist/, the same bytes wherever; refused where a place is to be filled in
+dist: $(VENV)/.installed-release  ## write sdist, wheel and SBOM to dist/, reproducibly; refused while a marked place is not filled in
 	$(BIN)/python -m tools.release dist
 
-mutants: $(VENV)/.installed-test  ## every small change of the rooms that verify has to fail a test; or a sample, by SEED, in SECONDS
+mutants: $(VENV)/.installed-test  ## every small change of the code that verifies has to fail a test: all, or a sample by SEED in SECONDS
 	$(BIN)/python -m tools.mutants $(if $(SECONDS),--sample $(SEED) --seconds $(SECONDS))
 
 ROWS ?= 10_000_000
@@ -81,7 +85,7 @@ BASE ?=
 bench: $(VENV)/.installed-test  ## measure, and write docs/benchmarks.md; or compare the speed of HEAD with the commit BASE; ROWS of the large catalog
 	$(BIN)/python -m tools.$(if $(BASE),bench_base --base $(BASE),bench) --rows $(ROWS)
 
-clean:
+clean:  ## remove everything that was built, the virtual environment too
 	rm -rf $(VENV) build dist *.egg-info catalog/*/_*.so catalog/*/*/_*.so
 
 $(VENV)/.installed: $(SOURCES)

@@ -210,15 +210,17 @@ def test_the_sbom_has_what_the_lock_has_and_is_the_same_each_time() -> None:
 def test_no_release_is_made_while_a_place_is_to_be_filled_in(tmp_path: Path) -> None:
     for name in release.READ:
         shutil.copy(ROOT / name, tmp_path / name)
-    (found,) = release.places(tmp_path)
-    assert found.startswith("SECURITY.md:5: PUBLISHER: fill in before release")
+    found = list(release.places(tmp_path))
+    assert [re.sub(r":\d+:.*", "", place) for place in found] == ["SECURITY.md", "pyproject.toml"]
+    assert all("PUBLISHER: fill in before release: " in place for place in found)
     refused = subprocess.run(
         [sys.executable, "-m", "tools.release", str(tmp_path / "dist")], cwd=ROOT, capture_output=True, text=True
     )
-    assert (refused.returncode, found in refused.stderr) == (1, True)
+    assert (refused.returncode, all(place in refused.stderr for place in found)) == (1, True)
     assert not (tmp_path / "dist").exists()
-    text = (tmp_path / "SECURITY.md").read_text()
-    (tmp_path / "SECURITY.md").write_text(text.replace("PUBLISHER: fill in before release: ", ""))
+    for name in ("SECURITY.md", "pyproject.toml"):
+        text = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(text.replace("PUBLISHER: fill in before release: ", ""))
     assert list(release.places(tmp_path)) == []
 
 
@@ -228,7 +230,7 @@ def test_the_security_policy_says_what_it_has_to() -> None:
         "Reporting",
         "Supported versions",
         "What is a vulnerability",
-        "What is none",
+        "What is not a vulnerability",
     ]
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (ROOT / target).exists(), target

@@ -1,0 +1,41 @@
+"""What a newcomer relies on: `make help`, the hooks of pre-commit, and pages that say how to contribute."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+def test_make_help_lists_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (targets,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    said = subprocess.run(["make", "--silent", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert {line.split()[0] for line in said.splitlines()} == set(targets.split())
+    assert all(len(line.split()) > 2 for line in said.splitlines())
+
+
+def test_the_hooks_run_what_make_check_runs() -> None:
+    (recipe,) = re.findall(r"^check:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    hooks = re.findall(r"^ +entry: (.*)$", (ROOT / ".pre-commit-config.yaml").read_text(), re.MULTILINE)
+    assert [line.strip().replace("$(BIN)/", ".venv/bin/") for line in recipe.splitlines()] == hooks
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
+def test_links_of_the_pages_beside_the_readme_lead_somewhere(name: str) -> None:
+    page = (ROOT / name).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)[)#]", page):
+        assert (ROOT / target).exists(), f"{name}: {target}"
+    for path in re.findall(r"`((?:catalog|tests|data|docs)/[A-Za-z0-9_./-]+)`", page):
+        assert "NAME" in path or (ROOT / path).exists(), f"{name}: {path}"
+
+
+def test_the_changelog_has_the_headings_of_keep_a_changelog() -> None:
+    headings = re.findall(r"^### (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(headings) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security", "Digests changed"}
