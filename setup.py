@@ -36,11 +36,11 @@ int ldcat_scan_launch_measure(int implementation, const uint8_t *inner, const ui
 
 ROWS = """
 void ldcat_count_shards(const uint8_t *digests, size_t rows, size_t digest_size, unsigned bits, uint64_t *counts);
-void ldcat_scatter_rows(const uint8_t *digests, size_t digest_size, const uint32_t *families, size_t count,
+void ldcat_scatter_rows(const uint8_t *digests, size_t digest_size, const uint32_t *sweeps, size_t count,
                         const uint32_t *steps, size_t count_of_steps, unsigned bits, uint64_t *cursors, uint8_t *out);
 size_t ldcat_with_zero_bits(const uint8_t *digests, size_t rows, size_t digest_size, unsigned bits, uint32_t *out);
 size_t ldcat_renumber_rows(const uint8_t *digests, size_t rows, size_t digest_size, const uint8_t *entries,
-                           size_t entry_size, unsigned ordinal_bits, const uint64_t *starts, const uint32_t *families,
+                           size_t entry_size, unsigned ordinal_bits, const uint64_t *starts, const uint32_t *sweeps,
                            size_t count, uint8_t *out);
 int ldcat_find_rows(const uint8_t *asked, size_t count, size_t digest_size, const uint8_t *buckets,
                      unsigned bucket_bits, const uint8_t *entries, size_t entry_size, unsigned ordinal_bits,
@@ -49,7 +49,7 @@ int ldcat_find_rows(const uint8_t *asked, size_t count, size_t digest_size, cons
                      uint64_t rows, uint64_t *found, uint32_t *times);
 int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t digest_size, unsigned bits,
                          const uint64_t *starts, unsigned bucket_bits, unsigned ordinal_bits, size_t entry_size,
-                         uint64_t first_bucket, uint8_t *digests, uint32_t *families, uint32_t *steps, uint8_t *entries,
+                         uint64_t first_bucket, uint8_t *digests, uint32_t *sweeps, uint32_t *steps, uint8_t *entries,
                          uint64_t *buckets);
 """
 

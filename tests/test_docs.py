@@ -95,10 +95,10 @@ def test_the_example_of_a_spec_builds(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
     product = cross_product(load_spec(write_spec(tmp_path, example)))
-    assert {family.technology for family in product.families} == {"sev-snp"}
+    assert {sweep.config.technology for sweep in product.sweeps} == {"sev-snp"}
     kernel = hashlib.sha256(b"kernel").digest()
-    own = [f for f in product.families if f.kernel_hashes and f.kernel_hashes.kernel == kernel]
-    assert {family.vcpus for family in own} == {(2,), (4,)}
+    own = [f for f in product.sweeps if f.config.kernel_hashes and f.config.kernel_hashes.kernel == kernel]
+    assert {sweep.vcpus for sweep in own} == {(2,), (4,)}
 
 
 def test_links_lead_somewhere() -> None:

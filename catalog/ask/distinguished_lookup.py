@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from catalog.abi.vcpu import VcpuSignature
 from catalog.build.distinguished import REACH
 from catalog.errors import CannotLaunch, LdcatError
 from catalog.fast.index import Group, Index
@@ -16,10 +15,10 @@ from catalog.fast.match import Match
 from catalog.fast.names import IMAGES, PROFILES, TABLES
 from catalog.fast.packed import PackedCatalog
 from catalog.fast.verity import DamagedBlock
-from catalog.firmware.build import FirmwareBuild
-from catalog.launch.point import MAX_VCPUS, VcpuPoint
-from catalog.launch.technology import measure, technology_named
+from catalog.launch.point import MAX_VCPUS, Point, VcpuPoint
+from catalog.launch.technology import technology_named
 from catalog.launch.update import LaunchUpdate
+from catalog.rows.launch_config import LaunchConfig
 from catalog.store.catalog import Catalog
 
 
@@ -31,8 +30,6 @@ class Walker:
         self._packed = packed
         self._technology = technology_named(technology)
         self._index = index
-        self._builds = {build.component.sha256.hex(): build for build in catalog.builds.values()}
-        self._kernels = catalog.tables
 
     def lookup(self, digest: bytes) -> list[Match]:
         """Every configuration with that digest: of any vCPU count that leads to a kept one."""
@@ -56,36 +53,41 @@ class Walker:
         return not int.from_bytes(state[-8:], "big") & ((1 << self._index.distinguished_bits) - 1)
 
     def _steps(self) -> set[LaunchUpdate]:
-        """The launch update of every other vCPU, of each kind that the families have."""
-        kinds: dict[tuple[int | None, VcpuPoint], LaunchUpdate] = {}
+        """The launch update of every other vCPU, of each kind that the sweeps have."""
+        kinds: dict[tuple[int | None, Point], LaunchUpdate] = {}
         for group in self._index.groups():
             for signature in group.signatures or (None,):
                 for features in group.features or (None,):
-                    build, point = self._configuration(group, signature, features, 2)
-                    kind = (build.component.reset_vector, replace(point, kernel_hashes=None))
+                    config = replace(self._config(group, signature, features, 2), kernel_hashes=None)
+                    kind = (config.firmware.reset_vector, config.point)
                     if kind not in kinds:
-                        *_, others = self._technology.update_runs(build.component, kind[1])
+                        *_, others = self._technology.update_runs(config.firmware, config.point)
                         (kinds[kind],) = others.updates
         return set(kinds.values())
 
     def _measured(self, group: Group, signature: int | None, features: int | None, vcpus: int) -> bytes | None:
-        """The launch digest of a configuration; None where it cannot launch."""
-        build, point = self._configuration(group, signature, features, vcpus)
+        """The launch digest of a configuration; None if it cannot launch."""
         try:
-            return measure(self._technology, build.component, point).value
+            return self._config(group, signature, features, vcpus).digest().value
         except CannotLaunch:
             return None
 
-    def _configuration(
-        self, group: Group, signature: int | None, features: int | None, vcpus: int
-    ) -> tuple[FirmwareBuild, VcpuPoint]:
-        """The build and the point of a row, from the components that the catalog has."""
+    def _config(self, group: Group, signature: int | None, features: int | None, vcpus: int) -> LaunchConfig:
+        """The launch configuration of a row, from the components that the catalog has."""
         table = None if group.kernel_hashes is None else self._packed.component(TABLES, group.kernel_hashes)
+        row = {
+            "technology": self._technology.name,
+            "firmware_sha256": bytes.fromhex(self._packed.component(IMAGES, group.firmware)),
+            "kernel_hashes_sha256": None if table is None else bytes.fromhex(table),
+            "vmm": None if group.vmm is None else self._packed.component(PROFILES, group.vmm),
+            "vcpu_signature": signature,
+            "sev_features": features,
+            "vcpus": vcpus,
+        }
         try:
-            build = self._builds[self._packed.component(IMAGES, group.firmware)]
-            profile = self._catalog.profiles[self._packed.component(PROFILES, -1 if group.vmm is None else group.vmm)]
-            hashes = None if table is None else self._kernels[table]
-            vcpu = None if signature is None else VcpuSignature(signature)
-            return build, VcpuPoint(hashes, profile, vcpu, features or 0, vcpus)
-        except (KeyError, LdcatError) as error:
+            config = self._catalog.launch_components.config(row)
+            if isinstance(config.point, VcpuPoint):
+                return config
+        except (ValueError, LdcatError) as error:
             raise DamagedBlock("the index has a row whose components the catalog does not list") from error
+        raise DamagedBlock("the index has a row whose components the catalog does not list")

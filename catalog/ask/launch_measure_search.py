@@ -19,13 +19,12 @@ from catalog.ask.evidence import LaunchMeasureData
 from catalog.errors import UsageError
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.measure_scan import scan_launch_measure
-from catalog.store import manifest
-from catalog.store.catalog import Catalog, check_schema
-from catalog.store.parquet import open_parquet, parquet_errors
+from catalog.store.catalog import Catalog
+from catalog.store.digest_parts import DigestPart, digest_parts
 from catalog.work.engine import processors
 
 if TYPE_CHECKING:
-    from catalog.files.direct_io import ScratchBuffer
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,32 +72,25 @@ def search(
 
     Raises what reading the catalog does.
     """
-    entry = catalog.manifest.technologies.get(question.technology)
-    if entry is None:
-        return []
+    parts = digest_parts(catalog, question.technology)
     from catalog.files.direct_io import ScratchBuffer  # pyarrow takes long to load
 
     buffer = ScratchBuffer()
 
-    def search_part(name: str) -> set[bytes]:
-        candidates = _digests(catalog, question.technology, name, buffer)
+    def search_part(part: DigestPart) -> set[bytes]:
+        candidates = _digests(part, catalog.verified_in(buffer, part.name))
         args = (question.tik, question.context, question.measurement, candidates, backend)
         found = {bytes(candidates[32 * n : 32 * (n + 1)]) for n in scan_launch_measure(*args)}
         tried(len(candidates) // 32)
         return found
 
-    parts = manifest.part_names(question.technology, entry.parts)
     with ThreadPoolExecutor(processors()) as pool:  # parts are verified and searched without Python's lock
         return [LaunchDigest(value) for value in sorted(set().union(*pool.map(search_part, parts)))]
 
 
-def _digests(catalog: Catalog, technology: str, name: str, buffer: ScratchBuffer) -> memoryview:
-    """All digests of a Parquet part, one after the other."""
-    data = catalog.verified_in(buffer, name)
-    with parquet_errors(name, "a table of launch digests"):
-        file = open_parquet(catalog, name, data)
-        check_schema(file.schema_arrow, technology, name)
-        column = file.read(["launch_digest"], use_threads=False)["launch_digest"].combine_chunks()
+def _digests(part: DigestPart, data: memoryview) -> memoryview:
+    """All digests of a Parquet part, one after the other. data: its verified bytes."""
+    column = part.table(["launch_digest"], data=data)["launch_digest"].combine_chunks()
     if not len(column):
         return memoryview(b"")
     return memoryview(column.buffers()[1])[32 * column.offset : 32 * (column.offset + len(column))]

@@ -17,12 +17,12 @@ from catalog.fast.names import FalseNames
 from catalog.fast.packed import PackedCatalog
 from catalog.fast.verity import DamagedBlock
 from catalog.firmware.build import NOT_RECORDED
-from catalog.log.records import DigestRecord
 from catalog.log.revocations import Revocations
+from catalog.rows.digest_record import digest_record
+from catalog.rows.fields import RECORD
 from catalog.store import manifest
-from catalog.store.catalog import Catalog, check_schema
-from catalog.store.parquet import open_parquet, parquet_errors
-from catalog.store.row_records import first_bits
+from catalog.store.catalog import Catalog
+from catalog.store.digest_parts import digest_parts, part_of
 
 
 def lookup(catalog: Catalog, digest: LaunchDigest, *, warn: Callable[[str], None]) -> tuple[Match, ...]:
@@ -60,7 +60,7 @@ class Lookups:
         """
         matches = self._found(digest)
         for match in matches:
-            if found := self._revocations.status(DigestRecord(**match.record())):
+            if found := self._revocations.status(digest_record(match.row)):
                 match.revocation = (found.severity, found.reason)
         return matches
 
@@ -79,7 +79,7 @@ class Lookups:
             rows = list(self._catalog.ranges.rows(digest))
             if not rows:
                 self._warn(f"that no row has it is what {self._catalog.location} says: nothing proves it")
-            return tuple(sorted(_matches_of(self._catalog, digest, rows), key=Match.order))
+            return tuple(sorted(_matches_of(self._catalog, rows), key=Match.order))
         if packed := self._packed:
             try:
                 found = self._in_rows(digest) if self._catalog.fetcher else packed.lookup(digest.value)
@@ -113,38 +113,31 @@ def _in_parquet(catalog: Catalog, digest: LaunchDigest, technologies: Iterable[s
         if catalog.manifest.technologies[technology].digest_size == len(digest.value)
         for row in _rows(catalog, technology, digest)
     )
-    return list(_matches_of(catalog, digest, rows))
+    return list(_matches_of(catalog, rows))
 
 
-def _matches_of(catalog: Catalog, digest: LaunchDigest, rows: Iterable[Mapping[str, Any]]) -> Iterator[Match]:
+def _matches_of(catalog: Catalog, rows: Iterable[Mapping[str, Any]]) -> Iterator[Match]:
     for row in rows:
-        yield from _matches(catalog, digest, row)
+        yield from _matches(catalog, row)
 
 
 def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[dict[str, Any]]:
     """Rows with exactly that digest, from the row groups whose range it falls in."""
-    parts = manifest.part_names(technology, catalog.manifest.technologies[technology].parts)
+    parts = digest_parts(catalog, technology)
     if not parts:
         raise VerificationFailed(
             f"the index of {technology} is damaged, and it is all that the catalog has of it",
             "build the catalog again or fetch it anew",
         )
-    name = parts[first_bits(digest.value, (len(parts) - 1).bit_length())]
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    with parquet_errors(name, "a table of launch digests"):
-        file = open_parquet(catalog, name)
-        check_schema(file.schema_arrow, technology, name)
-        for group in range(file.num_row_groups):
-            range_of = file.metadata.row_group(group).column(0).statistics
-            if range_of is None or range_of.min <= digest.value <= range_of.max:
-                table = file.read_row_group(group, use_threads=False)
-                wanted = pa.scalar(digest.value, table.schema.field("launch_digest").type)
-                yield from table.filter(pc.equal(table["launch_digest"], wanted)).to_pylist()
+    for table in part_of(parts, digest.value).groups(digest=digest.value):
+        wanted = pa.scalar(digest.value, table.schema.field("launch_digest").type)
+        yield from table.filter(pc.equal(table["launch_digest"], wanted)).to_pylist()
 
 
-def _matches(catalog: Catalog, digest: LaunchDigest, row: Mapping[str, Any]) -> Iterator[Match]:
+def _matches(catalog: Catalog, row: Mapping[str, Any]) -> Iterator[Match]:
     """A row for each name its components have."""
     firmware = catalog.firmware.get(row["firmware_sha256"])
     table = row["kernel_hashes_sha256"]
@@ -157,15 +150,10 @@ def _matches(catalog: Catalog, digest: LaunchDigest, row: Mapping[str, Any]) -> 
     for build, kernel in itertools.product(firmware, kernels):
         launchable = catalog.launchable.get((build["name"], row["technology"]), recorded)
         yield Match(
-            launch_digest=digest.value,
-            technology=row["technology"],
+            {field.name: row[field.name] for field in RECORD},
             firmware=build,
             kernel_hashes=kernel,
-            vmm=vmm,
             vmm_title=vmm and catalog.profiles[vmm].wire.title,
-            vcpus=row["vcpus"],
-            vcpu_signature=signature,
             vcpu_types=() if signature is None else catalog.vcpu_types.names(VcpuSignature(signature)),
-            sev_features=row["sev_features"],
             launchable=(launchable["verdict"], launchable["reason"], launchable["source"]),
         )

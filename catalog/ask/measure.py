@@ -18,8 +18,9 @@ from catalog.files import inputs
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild, LaunchableWire
 from catalog.firmware.component import FirmwareComponent
-from catalog.launch.point import FirmwarePoint, Point, VcpuPoint, check_vcpus
+from catalog.launch.point import FirmwarePoint, check_vcpus
 from catalog.launch.technology import Measurer, Technology, technology_named
+from catalog.rows.launch_config import LaunchConfig
 from catalog.rows.numbers import Number, parse_number
 from catalog.spec import embedded, named_builds
 from catalog.wire import Wire, unhex
@@ -77,10 +78,13 @@ class Measured:
     """
 
     digest: LaunchDigest
-    technology: str
     build: FirmwareBuild
-    point: Point
+    config: LaunchConfig
     ignored: tuple[str, ...]
+
+    @property
+    def technology(self) -> str:
+        return self.config.technology
 
     @property
     def launchable(self) -> LaunchableWire:
@@ -92,9 +96,9 @@ class Measured:
         if self.launchable.verdict == "no":
             found.append(f"{self.build.name} is not expected to launch under {self._why()}")
         enforced = self.build.component.kernel_hashes_enforced
-        if self.point.kernel_hashes and enforced is Enforced.NO:
+        if self.config.kernel_hashes and enforced is Enforced.NO:
             found.append(f"{self.build.name} does not enforce kernel hashes: it boots any kernel the host passes")
-        if self.point.kernel_hashes and enforced is Enforced.UNKNOWN:
+        if self.config.kernel_hashes and enforced is Enforced.UNKNOWN:
             found.append(f"whether {self.build.name} enforces kernel hashes is unknown")
         return found
 
@@ -107,27 +111,15 @@ class Measured:
             found.append(f"this digest does not depend on: {', '.join(self.ignored)}")
         version = self.build.origin.version if self.build.origin else None
         enforced = self.build.component.kernel_hashes_enforced
-        if self.point.kernel_hashes and enforced is Enforced.YES and not verifier_halts(version):
+        if self.config.kernel_hashes and enforced is Enforced.YES and not verifier_halts(version):
             found.append(kernel_note(True, enforced.value, version))
         return found
 
     def to_dict(self) -> dict[str, Any]:
         """The digest with all its inputs, as JSON has them: the fields of a line of a batch, and more."""
-        hashes, point = self.point.kernel_hashes, self.point
-        measured = point if isinstance(point, VcpuPoint) else None
-        signature = measured.vcpu_signature if measured else None
         return {
             "launch_digest": self.digest.hex(),
-            "technology": self.technology,
-            "firmware": self.build.name,
-            "firmware_sha256": self.build.component.sha256.hex(),
-            "kernel_sha256": hashes and hashes.kernel.hex(),
-            "initrd_sha256": hashes and hashes.initrd.hex(),
-            "cmdline_sha256": hashes and hashes.cmdline.hex(),
-            "vmm": measured and measured.vmm.name,
-            "vcpus": measured and measured.vcpus,
-            "vcpu_signature": signature and str(signature),
-            "sev_features": measured and f"{measured.sev_features:#x}",
+            **self.config.to_dict(self.build.name),
             "kernel_hashes_enforced": self.build.component.kernel_hashes_enforced.value,
             "launchable": self.launchable.verdict,
             "notes": self.remarks(),
@@ -137,9 +129,9 @@ class Measured:
         """Warnings, notes, and what kernel hashes, or that there are none, say of what is booted."""
         said = [*self.warnings(), *self.notes()]
         enforced = self.build.component.kernel_hashes_enforced
-        if not self.point.kernel_hashes or enforced is Enforced.YES:
+        if not self.config.kernel_hashes or enforced is Enforced.YES:
             version = self.build.origin.version if self.build.origin else None
-            said.append(kernel_note(self.point.kernel_hashes is not None, enforced.value, version))
+            said.append(kernel_note(self.config.kernel_hashes is not None, enforced.value, version))
         return list(dict.fromkeys(said))
 
     def _why(self) -> str:
@@ -160,11 +152,11 @@ class Workbench:
         """The launch digest of a request; raises LdcatError for one that cannot be, names nothing, or misfits."""
         technology = technology_named(request.technology)
         build = self._build(request)
-        point, ignored = self._point(technology, request)
+        config, ignored = self._config(technology, build, request)
         key = (technology.name, build.component)
         if key not in self._measurers:
             self._measurers[key] = Measurer(technology, build.component)
-        return Measured(self._measurers[key].measure(point), technology.name, build, point, ignored)
+        return Measured(self._measurers[key].measure(config.point), build, config, ignored)
 
     def measure_counts(self, request: Request, counts: Sequence[int] | None) -> list[Measured]:
         """The launch digests of a request for each vCPU count, in the order given; raises as `measure`.
@@ -205,7 +197,10 @@ class Workbench:
             raise UsageError(f"{request.firmware} has SHA-256 {sha256}, not the firmware_sha256 given")
         return build
 
-    def _point(self, technology: Technology, request: Request) -> tuple[Point, tuple[str, ...]]:
+    def _config(
+        self, technology: Technology, build: FirmwareBuild, request: Request
+    ) -> tuple[LaunchConfig, tuple[str, ...]]:
+        """The launch configuration that is asked for, and what is given that it does not depend on."""
         hashes = self._kernel_hashes(request)
         if request.vcpus is not None:
             check_vcpus(request.vcpus)
@@ -214,7 +209,7 @@ class Workbench:
         if technology.point_type is FirmwarePoint:
             given = (("vmm", vmm), ("vcpus", request.vcpus), ("vCPU type", signature))
             ignored = [name for name, value in (*given, ("sev_features", request.sev_features)) if value is not None]
-            return FirmwarePoint(hashes), tuple(ignored)
+            return LaunchConfig(technology.name, build.component, hashes), tuple(ignored)
         if vmm is None:
             names = [name for name, known in embedded.profiles().items() if technology.name in known.technologies]
             raise UsageError(f"{technology.name} depends on the VMM, and none is given", f"one of: {', '.join(names)}")
@@ -223,8 +218,16 @@ class Workbench:
         features = (
             technology.default_sev_features if request.sev_features is None else parse_number(request.sev_features)
         )
-        point = VcpuPoint(hashes, vmm, signature if vmm.measures_signature else None, features or 0, request.vcpus)
-        return point, () if vmm.measures_signature or signature is None else ("vCPU type",)
+        config = LaunchConfig(
+            technology.name,
+            build.component,
+            hashes,
+            vmm,
+            signature if vmm.measures_signature else None,
+            features or 0,
+            request.vcpus,
+        )
+        return config, () if vmm.measures_signature or signature is None else ("vCPU type",)
 
     def _kernel_hashes(self, request: Request) -> KernelHashes | None:
         blobs = (request.kernel, request.kernel_sha256, request.initrd, request.initrd_sha256)

@@ -9,9 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.log.revocation_list import Revocation
-
-_NUMBERS = {"vcpu_signature": "#010x", "sev_features": "#x"}
-"""Columns that a record has as text, and in which form."""
+from catalog.rows.fields import BY_NAME
 
 
 def with_revocations(table: pa.Table, said: Sequence[Revocation]) -> pa.Table:
@@ -46,19 +44,10 @@ def _selected(table: pa.Table, selector: Mapping[str, str | int | None]) -> Any:
     return selected
 
 
-def _as_in(kind: pa.DataType, name: str, value: str | int) -> bytes | str | int | None:
-    """A value of a record as its column has it; None, which equals nothing, for what no record can have."""
+def _as_in(kind: pa.DataType, name: str, text: str | int) -> Any:
+    """The value of a text of a record; None, which equals nothing, for what no such column can have."""
     try:
-        if pa.types.is_integer(kind):
-            number = int(value, 16) if isinstance(value, str) else value
-            written = format(number, _NUMBERS[name]) if name in _NUMBERS else number
-            return number if written == value and 0 <= number < 1 << kind.bit_width else None
-        if not isinstance(value, str):
-            return None
-        if pa.types.is_string(kind):
-            return value
-        data = bytes.fromhex(value)
+        value = BY_NAME[name].kind.parse(text)
     except ValueError:
         return None
-    fits = kind.byte_width == len(data) if pa.types.is_fixed_size_binary(kind) else True
-    return data if fits and data.hex() == value else None
+    return None if pa.types.is_fixed_size_binary(kind) and kind.byte_width != len(value) else value

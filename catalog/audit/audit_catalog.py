@@ -9,11 +9,11 @@ import pyarrow as pa
 from catalog.audit.audit import AuditFinding, odd, wrong
 from catalog.audit.audit_files import file_findings
 from catalog.audit.audit_rows import component_findings, inputs_seen, order_findings, parts_of
-from catalog.audit.recompute import EqualRows, Inputs, Recomputation
+from catalog.audit.recompute import EqualRows, Inputs, Recomputation, inputs_of
 from catalog.errors import LdcatError
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.hashing.backends import HashBackend
-from catalog.log.records import INPUTS, parse_row
+from catalog.log.records import parse_row
 from catalog.log.revocations import Revocations
 from catalog.log.row_leaves import row_leaves
 from catalog.operate.finding import Severity
@@ -94,7 +94,7 @@ def _digest_findings(
 ) -> Iterator[AuditFinding]:
     groups: dict[Inputs, EqualRows] = {}
     for row in map(parse_row, row_leaves(table)):
-        inputs = tuple(getattr(row, field) for field in INPUTS if field != "vcpus")
+        inputs = inputs_of(row)
         groups.setdefault(inputs, EqualRows()).add(row)
     number = catalog.release.number if catalog.release else 0
     made = Recomputation(catalog, number, Revocations(()))

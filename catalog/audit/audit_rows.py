@@ -14,10 +14,9 @@ import pyarrow.compute as pc
 from catalog.audit.audit import AuditFinding, wrong
 from catalog.diff.row_changes import INPUTS
 from catalog.errors import LdcatError, VerificationFailed
-from catalog.store import manifest
-from catalog.store.catalog import Catalog, check_schema
+from catalog.store.catalog import Catalog
+from catalog.store.digest_parts import digest_parts
 from catalog.store.duckdb_scratch import refused, scratch_folder
-from catalog.store.parquet import read_parquet
 
 _MEMORY = "1GiB"
 """Of DuckDB; what is more is on the disk."""
@@ -38,11 +37,10 @@ class Part:
 
 def parts_of(catalog: Catalog, technology: str, findings: list[AuditFinding]) -> Iterator[Part]:
     """Each part that is a table, and to the findings what is no such table; damaged files are found elsewhere."""
-    names = manifest.part_names(technology, catalog.manifest.technologies[technology].parts)
-    for number, name in enumerate(names):
+    for part in digest_parts(catalog, technology):
+        name = part.name
         try:
-            table = read_parquet(catalog, name)
-            check_schema(table.schema, technology, name)
+            table = part.table()
         except VerificationFailed:
             continue
         except LdcatError as failure:
@@ -52,7 +50,7 @@ def parts_of(catalog: Catalog, technology: str, findings: list[AuditFinding]) ->
             findings.append(wrong("table", name, f"it has {len(table):,} rows"))
         if others := [value for value in pc.unique(table["technology"]).to_pylist() if value != technology]:
             findings.append(wrong("table", name, f"it has rows of {others[0]}"))
-        yield Part(name, number, len(names), table)
+        yield Part(name, part.number, part.count, table)
 
 
 def order_findings(part: Part) -> Iterator[AuditFinding]:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from catalog.audit.recompute import Difference, EqualRows, Inputs, Recomputation, false_components
+from catalog.audit.recompute import Difference, EqualRows, Inputs, Recomputation, false_components, inputs_of
 from catalog.errors import LdcatError, MalformedRecord, VerificationFailed
 from catalog.launch.hashing.backends import HashBackend
 from catalog.log.log_folder import LogFolder
 from catalog.log.log_history import said_by_records
 from catalog.log.log_reader import LogReader
 from catalog.log.log_walk import LogWalk
-from catalog.log.records import INPUTS, DigestRecord, ReleaseRecord
+from catalog.log.records import ReleaseRecord
 from catalog.log.revocations import Revocations
 from catalog.operate.finding import Severity
+from catalog.rows.digest_record import DigestRecord
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.verify.verify_release import release_of_record
@@ -102,5 +103,5 @@ def _groups(walk: LogWalk, found: list[Difference]) -> Iterator[dict[Inputs, Equ
             )
         else:
             before = leaf
-            inputs = tuple(getattr(record, name) for name in INPUTS if name != "vcpus")
+            inputs = inputs_of(record)
             groups.setdefault(inputs, EqualRows()).add(record)

@@ -9,17 +9,17 @@ from typing import Any
 
 import msgspec
 
-from catalog.abi.vcpu import VcpuSignature
-from catalog.build.measuring import measure_families
+from catalog.build.measuring import measure_sweeps
 from catalog.errors import LdcatError, MalformedRecord
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.point import FirmwarePoint
 from catalog.launch.technology import technologies
-from catalog.log.records import INPUTS, DigestRecord, RevokeRecord
+from catalog.log.records import RevokeRecord
 from catalog.log.revocations import Revocations
 from catalog.operate.finding import Severity
+from catalog.rows.digest_record import INPUTS, DigestRecord, value_in, values_of
+from catalog.rows.launch_config import VcpuSweep
 from catalog.spec import embedded
-from catalog.spec.cross_product import Family
 from catalog.store.catalog import Catalog
 from catalog.store.follows import all_faults
 from catalog.work.engine import Engine
@@ -28,8 +28,16 @@ from catalog.work.progress import Progress
 _AT_ONCE = 1 << 18
 """Steps of chains that are hashed as one task, about."""
 
+GROUPED = tuple(name for name in INPUTS if name != "vcpus")
+"""What the rows of a sweep have in common."""
+
 Inputs = tuple[Any, ...]
-"""What the rows of a family have in common: the fields of INPUTS without the vCPU count."""
+"""The texts of GROUPED."""
+
+
+def inputs_of(row: DigestRecord) -> Inputs:
+    """What a row has in common with the others of its sweep."""
+    return tuple(value_in(row, name) for name in GROUPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +69,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class RecomputeTask:
-    """Families of one technology."""
+    """Sweeps of one technology."""
 
-    families: Sequence[Family]
+    sweeps: Sequence[VcpuSweep]
     backend: HashBackend
 
 
@@ -81,11 +89,11 @@ class EqualRows:
 
 
 def recompute(task: RecomputeTask) -> list[bytes]:
-    """The launch digests of each family, one after the other, in the order of its vCPU counts."""
-    made = [b""] * len(task.families)
-    for batch in measure_families(task.families, range(len(made)), task.backend.here()):
+    """The launch digests of each sweep, one after the other, in the order of its vCPU counts."""
+    made = [b""] * len(task.sweeps)
+    for batch in measure_sweeps(task.sweeps, range(len(made)), task.backend.here()):
         size = batch.steps * batch.digest_size
-        for at, number in enumerate(batch.families):
+        for at, number in enumerate(batch.sweeps):
             made[number] = bytes(batch.digests[at * size : (at + 1) * size])
     return made
 
@@ -97,29 +105,28 @@ class Recomputation:
         self._number = number
         self._revocations = revocations
         self._profiles = catalog.profiles
-        self._builds = {build.component.sha256.hex(): build.component for build in catalog.builds.values()}
-        self._tables = catalog.tables
+        self._components = catalog.launch_components
 
     def differences(
         self, groups: Mapping[Inputs, EqualRows], engine: Engine, backend: HashBackend, progress: Progress
     ) -> Iterator[Difference]:
         """What is not as it should be, of everything that there is."""
         yield from self._foreign_profiles()
-        families: list[tuple[Inputs, Family]] = []
+        sweeps: list[tuple[Inputs, VcpuSweep]] = []
         counts: dict[tuple[int | None, ...], tuple[int | None, ...]] = {}  # equal lists are one, to be hashed together
         for inputs, rows in groups.items():
             order = tuple(sorted(rows.digests, key=lambda count: count or 0))
             try:
-                families.append((inputs, self._family(inputs, counts.setdefault(order, order))))
+                sweeps.append((inputs, self._sweep(inputs, counts.setdefault(order, order))))
             except LdcatError as error:
                 yield Difference(Severity.ERROR, self._number, f"cannot be recomputed: {error}", len(rows))
                 progress(len(rows))
-        chunks = list(_chunks(families))
-        tasks = (RecomputeTask([family for _, family in chunk], backend) for chunk in chunks)
+        chunks = list(_chunks(sweeps))
+        tasks = (RecomputeTask([sweep for _, sweep in chunk], backend) for chunk in chunks)
         with closing(engine.run(recompute, tasks)) as results:
             for number, made in results:
-                for (inputs, family), digests in zip(chunks[number], made, strict=True):
-                    yield from self._compared(groups[inputs], inputs, family, digests)
+                for (inputs, sweep), digests in zip(chunks[number], made, strict=True):
+                    yield from self._compared(groups[inputs], inputs, sweep, digests)
                     progress(len(groups[inputs]))
 
     def _foreign_profiles(self) -> Iterator[Difference]:
@@ -130,43 +137,32 @@ class Recomputation:
                 how = "is unknown here" if known is None else "is another one here"
                 yield Difference(Severity.WARNING, self._number, f"its VMM profile {name} {how}", 0)
 
-    def _family(self, inputs: Inputs, vcpus: tuple[int | None, ...]) -> Family:
+    def _sweep(self, inputs: Inputs, vcpus: tuple[int | None, ...]) -> VcpuSweep:
         """Raises MalformedRecord for components that the release lacks, and for what cannot launch."""
-        row = dict(zip((name for name in INPUTS if name != "vcpus"), inputs, strict=True))
+        row = values_of(dict(zip(GROUPED, inputs, strict=True)))
         if row["technology"] not in technologies():
             raise MalformedRecord(f"there is no technology {row['technology']!r}")
         technology = technologies()[row["technology"]]
-        table, vmm, signature, features = (
-            row[name] for name in ("kernel_hashes_sha256", "vmm", "vcpu_signature", "sev_features")
-        )
-        family = Family(
-            technology=technology.name,
-            firmware=_named("firmware", row["firmware_sha256"], self._builds),
-            kernel_hashes=None if table is None else _named("kernel hashes table", table, self._tables),
-            vmm=None if vmm is None else _named("VMM profile", vmm, self._profiles),
-            vcpu_signature=None if signature is None else VcpuSignature(_number(signature, "#010x")),
-            sev_features=None if features is None else _number(features, "#x"),
-            vcpus=vcpus,
-        )
-        firmware_alone = (vmm, signature, features, *vcpus) == (None, None, None, None)
+        sweep = VcpuSweep(self._components.config({**row, "vcpus": None}), vcpus)
+        firmware_alone = (row["vmm"], row["vcpu_signature"], row["sev_features"], *vcpus) == (None,) * 4
         for count in (vcpus[0], vcpus[-1]):
-            point = family.point(count)
+            point = sweep.at(count).point
             if not isinstance(point, technology.point_type) or isinstance(point, FirmwarePoint) != firmware_alone:
                 raise MalformedRecord(f"a row of {technology.name} lacks what {technology.name} measures, or has more")
-            if reason := technology.launch_blocker(family.firmware, point):
+            if reason := technology.launch_blocker(sweep.config.firmware, point):
                 raise MalformedRecord(f"{technology.name} cannot launch it: {reason}")
-        return family
+        return sweep
 
-    def _compared(self, rows: EqualRows, inputs: Inputs, family: Family, made: bytes) -> Iterator[Difference]:
-        size = len(made) // len(family.vcpus)
-        for at, count in enumerate(family.vcpus):
+    def _compared(self, rows: EqualRows, inputs: Inputs, sweep: VcpuSweep, made: bytes) -> Iterator[Difference]:
+        size = len(made) // len(sweep.vcpus)
+        for at, count in enumerate(sweep.vcpus):
             recomputed = made[at * size : (at + 1) * size].hex()
             for digest in rows.digests[count]:
                 if digest != recomputed:
                     yield self._difference(inputs, count, digest, recomputed)
 
     def _difference(self, inputs: Inputs, vcpus: int | None, digest: str, recomputed: str) -> Difference:
-        named = dict(zip((name for name in INPUTS if name != "vcpus"), inputs, strict=True))
+        named = dict(zip(GROUPED, inputs, strict=True))
         row = DigestRecord(type="digest", launch_digest=digest, vcpus=vcpus, **named)
         status = self._revocations.status(row)
         if status and status.severity == "revoked":
@@ -181,30 +177,13 @@ def false_components(catalog: Catalog, number: int) -> Iterator[Difference]:
         yield Difference(Severity.ERROR, number, f"{derived.file} shows what does not follow: {fault}", 0)
 
 
-def _number(text: str, form: str) -> int:
-    """A number in the one form that rows have it in; raises MalformedRecord: else one row could be there twice."""
-    try:
-        number = int(text, 16)
-    except ValueError:
-        number = -1
-    if number < 0 or format(number, form) != text:
-        raise MalformedRecord(f"{text!r} is not how rows have a number")
-    return number
-
-
-def _named(what: str, name: str, known: Mapping[str, Any]) -> Any:
-    if name not in known:
-        raise MalformedRecord(f"the release has no {what} {name}")
-    return known[name]
-
-
-def _chunks(families: Sequence[tuple[Inputs, Family]]) -> Iterator[list[tuple[Inputs, Family]]]:
-    """Families of one technology, of about as many steps as are hashed at once."""
-    chunk: list[tuple[Inputs, Family]] = []
+def _chunks(sweeps: Sequence[tuple[Inputs, VcpuSweep]]) -> Iterator[list[tuple[Inputs, VcpuSweep]]]:
+    """Sweeps of one technology, of about as many steps as are hashed at once."""
+    chunk: list[tuple[Inputs, VcpuSweep]] = []
     steps = 0
-    for pair in sorted(families, key=lambda pair: tuple(value or "" for value in pair[0])):
+    for pair in sorted(sweeps, key=lambda pair: tuple(value or "" for value in pair[0])):
         longest = pair[1].vcpus[-1] or 1
-        if chunk and (steps + longest > _AT_ONCE or pair[1].technology != chunk[0][1].technology):
+        if chunk and (steps + longest > _AT_ONCE or pair[1].config.technology != chunk[0][1].config.technology):
             yield chunk
             chunk, steps = [], 0
         chunk.append(pair)

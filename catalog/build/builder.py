@@ -121,14 +121,14 @@ def _example(spec: CatalogSpec, product: CrossProduct) -> str | None:
         for technology in spec.axes
         if build.launchability(technology).verdict == "yes"
     }
-    families = [f for f in product.families if (f.technology, f.firmware.sha256) in known] or product.families
+    sweeps = [f for f in product.sweeps if (f.config.technology, f.config.firmware.sha256) in known] or product.sweeps
     rows = Counter[tuple[str, str]]()
-    for family in families:
-        rows[family.technology, family.vmm.name if family.vmm else ""] += len(family.vcpus)
+    for sweep in sweeps:
+        rows[sweep.config.technology, sweep.config.vmm.name if sweep.config.vmm else ""] += len(sweep.vcpus)
     if not rows:
         return None
     kind = max(rows, key=lambda kind: (kind[0], rows[kind]))
-    chosen = [f for f in families if (f.technology, f.vmm.name if f.vmm else "") == kind][-1]
+    chosen = [f for f in sweeps if (f.config.technology, f.config.vmm.name if f.config.vmm else "") == kind][-1]
     return digest_of(chosen, chosen.vcpus[0]).hex()
 
 

@@ -18,8 +18,9 @@ from catalog.fast.verity import DamagedBlock
 from catalog.files import direct_io
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.technology import technology_named
+from catalog.rows.launch_config import VcpuSweep
 from catalog.spec.catalog_spec import CatalogSpec
-from catalog.spec.cross_product import CrossProduct, Family
+from catalog.spec.cross_product import CrossProduct
 from catalog.state.receipts import Receipts
 from catalog.store import manifest
 from catalog.store.component_names import Numbers
@@ -64,16 +65,16 @@ def write_digests(
     """
     done = Written({}, {}, 0)
     for name, axes in sorted(spec.axes.items()):
-        families = [family for family in product.families if family.technology == name]
-        rows = generation.row_count(families)
+        sweeps = [sweep for sweep in product.sweeps if sweep.config.technology == name]
+        rows = generation.row_count(sweeps)
         (folder / name).mkdir()
-        kept = (rows >> axes.distinguished_bits) + len(families) if axes.distinguished_bits else rows
+        kept = (rows >> axes.distinguished_bits) + len(sweeps) if axes.distinguished_bits else rows
         bits = generation.shard_bits(kept)
         spill = Spill(folder / f"{name}-spill", bits, technology_named(name).digest_size)
-        known = _fill(spill, name, families, axes.distinguished_bits, previous, resources)
+        known = _fill(spill, name, sweeps, axes.distinguished_bits, previous, resources)
         if not axes.distinguished_bits and sum(spill.rows) != rows:
             raise LdcatError(f"{name} has {rows:,} rows, and {sum(spill.rows):,} were made")
-        one = _OneTechnology(folder, name, families, numbers, spill, axes.distinguished_bits, resources.backend)
+        one = _OneTechnology(folder, name, sweeps, numbers, spill, axes.distinguished_bits, resources.backend)
         shards = generation.sorted_shards(spill, one.keying, engine=resources.engine)
         with closing(one), closing(resources.writers.run(one.write_shard, shards)) as results:
             for _, made in results:
@@ -83,33 +84,33 @@ def write_digests(
         index = f"{name}/{manifest.INDEX}"
         done.files.update(manifest.verity_entries(folder, index, manifest.chunks_of(folder / index), resources.backend))
         done.technologies[name] = TechnologyEntry(digest_size=spill.digest_size, rows=rows, parts=len(one.parts))
-        done = replace(done, reused=done.reused + sum(len(families[number].vcpus) for number in known))
+        done = replace(done, reused=done.reused + sum(len(sweeps[number].vcpus) for number in known))
     return done
 
 
 def _fill(
     spill: Spill,
     name: str,
-    families: Sequence[Family],
+    sweeps: Sequence[VcpuSweep],
     distinguished_bits: int,
     previous: Path,
     resources: BuildResources,
 ) -> frozenset[int]:
-    """All rows of the families: those that the previous catalog has, whose numbers are given, and the others hashed."""
+    """All rows of the sweeps: those that the previous catalog has, whose numbers are given, and the others hashed."""
     known: frozenset[int] = frozenset()
     if not distinguished_bits:
         try:
-            with closing(Previous(previous, name, families, resources.backend, resources.receipts)) as taken:
+            with closing(Previous(previous, name, sweeps, resources.backend, resources.receipts)) as taken:
                 for pieces in taken.records(spill.bits):
                     spill.add(pieces)
                 known = taken.numbers
         except DamagedBlock:  # nothing there, or nothing that can be used: then everything is hashed
             spill.clear()
     resources.hashed(sum(spill.rows))
-    missing = [number for number in range(len(families)) if number not in known]
+    missing = [number for number in range(len(sweeps)) if number not in known]
     generation.hash_into(
         spill,
-        families,
+        sweeps,
         missing,
         distinguished_bits=distinguished_bits,
         engine=resources.engine,
@@ -126,7 +127,7 @@ class _OneTechnology:
         self,
         folder: Path,
         name: str,
-        families: Sequence[Family],
+        sweeps: Sequence[VcpuSweep],
         numbers: Numbers,
         spill: Spill,
         distinguished_bits: int,
@@ -135,18 +136,18 @@ class _OneTechnology:
         self._folder = folder
         self._kernels = backend
         self._buffer = direct_io.ScratchBuffer()
-        length = chain_length(families, distinguished_bits) if distinguished_bits else 0
-        starts = generation.starts_of(families, length)
-        ordinals = length * len(families) if length else generation.row_count(families)
+        length = chain_length(sweeps, distinguished_bits) if distinguished_bits else 0
+        starts = generation.starts_of(sweeps, length)
+        ordinals = length * len(sweeps) if length else generation.row_count(sweeps)
         self.keying = keying_of(sum(spill.rows), starts, ordinals, spill.bits)
         self.parts = [] if distinguished_bits else manifest.part_names(name, len(spill.rows))
-        self._table = None if distinguished_bits else DigestTable(name, spill.digest_size, families)
+        self._table = None if distinguished_bits else DigestTable(name, spill.digest_size, sweeps)
         self._index = IndexWriter(
             folder / name / manifest.INDEX,
             name,
             spill.digest_size,
             self.keying,
-            list(groups_of(families, starts, numbers)),
+            list(groups_of(sweeps, starts, numbers)),
             spill.rows,
             distinguished_bits=distinguished_bits,
             chain_length=length,
@@ -163,7 +164,7 @@ class _OneTechnology:
         self._index.add(shard, columns, part.pages)
         written = part.memory[: part.size]
         return manifest.verity_entries(
-            self._folder, self.parts[shard], [written], self._kernels, rows=len(columns.families)
+            self._folder, self.parts[shard], [written], self._kernels, rows=len(columns.sweeps)
         )
 
     def close(self) -> None:

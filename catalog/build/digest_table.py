@@ -1,4 +1,4 @@
-"""The digests of one technology as Parquet parts: Arrow schema, columns by family, where each page of digests is."""
+"""The digests of one technology as Parquet parts: Arrow schema, columns by sweep, where each page of digests is."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from catalog.fast.index import ROW_GROUP
 from catalog.files.direct_io import ScratchBuffer
 from catalog.launch.point import VcpuPoint
 from catalog.launch.vmsa_updates import vmsa_page_hashes
-from catalog.spec.cross_product import Family
-from catalog.store.digest_schema import KEY_COLUMNS, digest_schema
+from catalog.rows.arrow import digest_schema
+from catalog.rows.fields import COLUMNS, DIGEST
+from catalog.rows.launch_config import VcpuSweep
 from catalog.store.row_records import Columns
 
-_FAMILY_COLUMNS = [field.name for field in KEY_COLUMNS if field.name != "vcpus"]
+_SWEEP_FIELDS = [field for field in COLUMNS if field is not DIGEST and field.name != "vcpus"]
+"""Fields whose values a sweep has in all its rows; no AP is launched with one vCPU, and so no VMSA of one."""
 
 _MOST_BYTES = 512
 """Of a row in a part, beside its digest, at most: every value both in a dictionary and in its place."""
@@ -40,43 +42,43 @@ class Part:
 
 
 class DigestTable:
-    """The columns of a technology's families, from which those of any rows are made."""
+    """The columns of a technology's sweeps, from which those of any rows are made."""
 
-    def __init__(self, technology: str, digest_size: int, families: Sequence[Family]) -> None:
+    def __init__(self, technology: str, digest_size: int, sweeps: Sequence[VcpuSweep]) -> None:
         self.schema = digest_schema(technology, digest_size)
         self._digest_size = digest_size
         pages: dict[Hashable, tuple[bytes | None, bytes | None]] = {}
-        facts = [_facts(family, pages) for family in families]
+        facts = [_facts(sweep, pages) for sweep in sweeps]
         self._columns = {
-            name: _encoded([row[n] for row in facts], self.schema.field(name).type)
-            for n, name in enumerate(_FAMILY_COLUMNS)
+            field.name: _encoded([row[field.name] for row in facts], self.schema.field(field.name).type)
+            for field in _SWEEP_FIELDS
         }
-        lists = {id(family.vcpus): family.vcpus for family in families}  # thousands of families share a long list
+        lists = {id(sweep.vcpus): sweep.vcpus for sweep in sweeps}  # thousands of sweeps share a long list
         starts = dict(zip(lists, itertools.accumulate(map(len, lists.values()), initial=0), strict=False))
         self._counts = pa.array(itertools.chain.from_iterable(lists.values()), pa.uint16())
-        self._counts_at = pa.array((starts[id(family.vcpus)] for family in families), pa.uint32())
+        self._counts_at = pa.array((starts[id(sweep.vcpus)] for sweep in sweeps), pa.uint32())
 
     def rows(self, columns: Columns) -> pa.Table:
         """The rows of sorted columns, as they are in a part."""
-        families = _array(columns.families)
-        places = pc.add(self._counts_at.take(families), _array(columns.steps))
+        sweeps = _array(columns.sweeps)
+        places = pc.add(self._counts_at.take(sweeps), _array(columns.steps))
         vcpus = self._counts.take(places)
         made: dict[str, Any] = {}
         for name, (codes, values) in self._columns.items():
-            chosen = codes.take(families)
+            chosen = codes.take(sweeps)
             if name == "ap_vmsa_sha256":
                 chosen = pc.if_else(pc.equal(vcpus, 1), pa.scalar(None, pa.int32()), chosen)
             made[name] = pa.DictionaryArray.from_arrays(chosen, values)
         buffer = pa.py_buffer(columns.digests)
         size = pa.binary(self._digest_size)
-        digests = pa.FixedSizeBinaryArray.from_buffers(size, len(columns.families), [None, buffer])
+        digests = pa.FixedSizeBinaryArray.from_buffers(size, len(columns.sweeps), [None, buffer])
         arrays = {"launch_digest": digests, **made, "vcpus": vcpus}
         fields = [field.with_type(arrays[field.name].type) for field in self.schema]  # encoded, and as nullable as said
         return pa.Table.from_arrays(list(arrays.values()), schema=pa.schema(fields, metadata=self.schema.metadata))
 
     def part(self, columns: Columns, buffer: ScratchBuffer) -> Part:
         """The part of these rows; it lies in the buffer of this thread."""
-        memory = buffer.of(len(columns.families) * (self._digest_size + _MOST_BYTES) + _FOOTER)
+        memory = buffer.of(len(columns.sweeps) * (self._digest_size + _MOST_BYTES) + _FOOTER)
         with pa.FixedSizeBufferWriter(pa.py_buffer(memory)) as sink:
             pq.write_table(
                 self.rows(columns),
@@ -85,7 +87,7 @@ class DigestTable:
                 data_page_size=ROW_GROUP * self._digest_size,
                 max_rows_per_page=ROW_GROUP,
                 compression="NONE",  # codes of random rows: zstd saves one byte in two hundred
-                use_dictionary=[field.name for field in KEY_COLUMNS],
+                use_dictionary=[field.name for field in COLUMNS if field is not DIGEST],
                 write_statistics=["launch_digest"],
                 store_schema=False,
                 sorting_columns=[pq.SortingColumn(0)],
@@ -107,26 +109,19 @@ class DigestTable:
         return start
 
 
-def _facts(family: Family, pages: dict[Hashable, tuple[bytes | None, bytes | None]]) -> tuple[Any, ...]:
-    """The values of _FAMILY_COLUMNS. pages: hashes of VMSA pages that were made already."""
-    signature = family.vcpu_signature.value if family.vcpu_signature else None
-    key = (family.firmware.reset_vector, family.vmm, signature, family.sev_features)
+def _facts(sweep: VcpuSweep, pages: dict[Hashable, tuple[bytes | None, bytes | None]]) -> dict[str, Any]:
+    """The values of _SWEEP_FIELDS. pages: hashes of VMSA pages that were made already."""
+    config = sweep.config
+    key = (config.firmware.reset_vector, config.vmm, config.vcpu_signature, config.sev_features)
     if key not in pages:
-        point = family.point(family.vcpus[0])
-        pages[key] = vmsa_page_hashes(family.firmware, point) if isinstance(point, VcpuPoint) else (None, None)
-    return (
-        family.technology,
-        family.firmware.sha256,
-        family.kernel_hashes.table_sha256 if family.kernel_hashes else None,
-        family.vmm.name if family.vmm else None,
-        *pages[key],
-        signature,
-        family.sev_features,
-    )
+        point = sweep.at(sweep.vcpus[0]).point
+        pages[key] = vmsa_page_hashes(config.firmware, point) if isinstance(point, VcpuPoint) else (None, None)
+    made = dict(zip(("bsp_vmsa_sha256", "ap_vmsa_sha256"), pages[key], strict=True))
+    return {field.name: made[field.name] if field.name in made else field.value(config) for field in _SWEEP_FIELDS}
 
 
 def _encoded(values: Sequence[Any], kind: pa.DataType) -> tuple[pa.Array, pa.Array]:
-    """Values by family as codes, null where there is none, and what the codes mean."""
+    """Values by sweep as codes, null where there is none, and what the codes mean."""
     codes: dict[Any, int] = {}
     numbers = [None if value is None else codes.setdefault(value, len(codes)) for value in values]
     return pa.array(numbers, pa.int32()), pa.array(codes, kind)

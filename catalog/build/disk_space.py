@@ -38,8 +38,8 @@ def room_needed(spec: CatalogSpec, counts: Mapping[str, Count]) -> int:
     written, most = _BESIDES, _BESIDES
     for name in sorted(counts):
         count, bits, size = counts[name], spec.axes[name].distinguished_bits, technologies()[name].digest_size
-        rows = (count.rows >> bits) + count.families if bits else count.rows
-        ordinals = count.families * chain_steps(count.last, bits) if bits else count.rows
+        rows = (count.rows >> bits) + count.sweeps if bits else count.rows
+        ordinals = count.sweeps * chain_steps(count.last, bits) if bits else count.rows
         index = rows * (entry_size_of(ordinals) + 8 / BUCKET_ROWS)
         parts = 0.0 if bits else _part_bytes(count, size)
         files = (index + parts) * 129 / 128  # and a hash for each 4096 bytes

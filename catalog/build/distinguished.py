@@ -16,7 +16,7 @@ from catalog.errors import LdcatError
 from catalog.launch.chain import VcpuChain
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.technology import Technology, technologies
-from catalog.spec.cross_product import Family
+from catalog.rows.launch_config import VcpuSweep
 from catalog.store.row_records import NUMBERS_SIZE, Buffer, first_bits, with_zero_bits
 
 _AT_ONCE = 256
@@ -26,9 +26,9 @@ REACH = 64
 """How far a chain goes past its last count, at most, in walks of mean length: one of e**64 chains would not do."""
 
 
-def chain_length(families: Sequence[Family], bits: int) -> int:
+def chain_length(sweeps: Sequence[VcpuSweep], bits: int) -> int:
     """Steps that every chain has room for in the numbering of an index."""
-    return chain_steps(max((family.vcpus[-1] or 0 for family in families), default=0), bits)
+    return chain_steps(max((sweep.vcpus[-1] or 0 for sweep in sweeps), default=0), bits)
 
 
 def chain_steps(last: int, bits: int) -> int:
@@ -37,16 +37,16 @@ def chain_steps(last: int, bits: int) -> int:
 
 
 def distinguished_records(
-    families: Sequence[Family], numbers: Sequence[int], bits: int, shard_bits: int, backend: HashBackend
+    sweeps: Sequence[VcpuSweep], numbers: Sequence[int], bits: int, shard_bits: int, backend: HashBackend
 ) -> list[Buffer]:
-    """Records, by shard, of the distinguished digests of these families; a step is the vCPU count less one."""
-    technology = technologies()[families[0].technology]
+    """Records, by shard, of the distinguished digests of these sweeps; a step is the vCPU count less one."""
+    technology = technologies()[sweeps[0].config.technology]
     shards: list[list[bytes]] = [[] for _ in range(1 << shard_bits)]
     by_last: dict[int, list[int]] = defaultdict(list)
-    for at, family in enumerate(families):
-        by_last[family.vcpus[-1] or 0].append(at)
+    for at, sweep in enumerate(sweeps):
+        by_last[sweep.vcpus[-1] or 0].append(at)
     for last, places in by_last.items():
-        chains = vcpu_chains([families[at] for at in places])
+        chains = vcpu_chains([sweeps[at] for at in places])
         for at, step, digest in _points(technology, dict(zip(places, chains, strict=True)), last, bits, backend):
             record = digest + (numbers[at] << 32 | step).to_bytes(NUMBERS_SIZE, "big")
             shards[first_bits(digest, shard_bits)].append(record)

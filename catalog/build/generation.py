@@ -1,6 +1,6 @@
-"""Generation: the families of one technology become sorted Parquet parts and an index, a shard at a time.
+"""Generation: the sweeps of one technology become sorted Parquet parts and an index, a shard at a time.
 
-Map: hash some families, split the rows by their first bits. Reduce: sort the rows of one shard. Digests are
+Map: hash some sweeps, split the rows by their first bits. Reduce: sort the rows of one shard. Digests are
 uniform, so the shards are of one size without looking; each becomes one part.
 """
 
@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalog.build.distinguished import distinguished_records
-from catalog.build.measuring import measure_families
+from catalog.build.measuring import measure_sweeps
 from catalog.files.direct_io import Appended
 from catalog.launch.hashing.backends import HashBackend
-from catalog.spec.cross_product import Family
+from catalog.rows.launch_config import VcpuSweep
 from catalog.store import row_records
 from catalog.store.row_records import NUMBERS_SIZE, Buffer, Columns, Keying
 from catalog.work.engine import Engine
@@ -38,10 +38,10 @@ _CHUNK_IN_PYTHON = 1 << 13
 
 @dataclass(frozen=True, slots=True)
 class HashTask:
-    """Families of one technology to hash. numbers: theirs. bits: of a shard's number."""
+    """Sweeps of one technology to hash. numbers: theirs. bits: of a shard's number."""
 
     numbers: Sequence[int]
-    families: Sequence[Family]
+    sweeps: Sequence[VcpuSweep]
     bits: int
     backend: HashBackend
     distinguished_bits: int
@@ -63,17 +63,17 @@ def shard_bits(row_count: int) -> int:
     return max(0, (row_count - 1) // ROWS_PER_PART).bit_length()
 
 
-def hash_families(task: HashTask) -> list[Buffer]:
-    """Map: the records of these families, by shard; of all their digests, or of the distinguished ones."""
+def hash_sweeps(task: HashTask) -> list[Buffer]:
+    """Map: the records of these sweeps, by shard; of all their digests, or of the distinguished ones."""
     if task.distinguished_bits:
-        return distinguished_records(task.families, task.numbers, task.distinguished_bits, task.bits, task.backend)
-    return row_records.split(measure_families(task.families, task.numbers, task.backend), task.bits)
+        return distinguished_records(task.sweeps, task.numbers, task.distinguished_bits, task.bits, task.backend)
+    return row_records.split(measure_sweeps(task.sweeps, task.numbers, task.backend), task.bits)
 
 
-def hash_families_elsewhere(task: HashTask) -> tuple[int, list[bytes]]:
-    """As `hash_families`, in a form that can be sent from one process to another, with the number of rows."""
-    pieces = hash_families(replace(task, backend=task.backend.here()))
-    return row_count(task.families), [bytes(piece) for piece in pieces]
+def hash_sweeps_elsewhere(task: HashTask) -> tuple[int, list[bytes]]:
+    """As `hash_sweeps`, in a form that can be sent from one process to another, with the number of rows."""
+    pieces = hash_sweeps(replace(task, backend=task.backend.here()))
+    return row_count(task.sweeps), [bytes(piece) for piece in pieces]
 
 
 def sort_shard(task: SortTask) -> Columns:
@@ -120,7 +120,7 @@ class Spill:
 
 def hash_into(
     spill: Spill,
-    families: Sequence[Family],
+    sweeps: Sequence[VcpuSweep],
     numbers: Sequence[int],
     *,
     distinguished_bits: int,
@@ -128,20 +128,20 @@ def hash_into(
     backend: HashBackend,
     progress: Progress,
 ) -> None:
-    """Hash the families of these numbers into shards; distinguished_bits: 0 where all digests are kept."""
-    chunks = _chunks(families, numbers, backend)
-    tasks = (HashTask(chunk, [families[n] for n in chunk], spill.bits, backend, distinguished_bits) for chunk in chunks)
+    """Hash the sweeps of these numbers into shards; distinguished_bits: 0 where all digests are kept."""
+    chunks = _chunks(sweeps, numbers, backend)
+    tasks = (HashTask(chunk, [sweeps[n] for n in chunk], spill.bits, backend, distinguished_bits) for chunk in chunks)
     if engine.in_process:  # each thread writes what it hashed
 
         def hash_and_spill(task: HashTask) -> int:
-            spill.add(hash_families(task))
-            return row_count(task.families)
+            spill.add(hash_sweeps(task))
+            return row_count(task.sweeps)
 
         with closing(engine.run(hash_and_spill, tasks)) as counts:
             for _, rows_done in counts:
                 progress(rows_done)
         return
-    with closing(engine.run(hash_families_elsewhere, tasks)) as results:
+    with closing(engine.run(hash_sweeps_elsewhere, tasks)) as results:
         for _, (rows_done, pieces) in results:
             spill.add(pieces)
             progress(rows_done)
@@ -160,32 +160,32 @@ def sorted_shards(spill: Spill, keying: Keying, *, engine: Engine) -> Iterator[t
     yield from engine.run(sort_shard, tasks)
 
 
-def row_count(families: Sequence[Family]) -> int:
-    """Rows of families: one for each vCPU count."""
-    return sum(len(family.vcpus) for family in families)
+def row_count(sweeps: Sequence[VcpuSweep]) -> int:
+    """Rows of sweeps: one for each vCPU count."""
+    return sum(len(sweep.vcpus) for sweep in sweeps)
 
 
-def starts_of(families: Sequence[Family], chain_length: int = 0) -> array[int]:
-    """The ordinal of the first row of each family: rows are numbered family by family, by vCPU count.
+def starts_of(sweeps: Sequence[VcpuSweep], chain_length: int = 0) -> array[int]:
+    """The ordinal of the first row of each sweep: rows are numbered sweep by sweep, by vCPU count.
 
-    chain_length: numbers that each family takes, where those are not its rows.
+    chain_length: numbers that each sweep takes, where those are not its rows.
     """
-    ends = itertools.accumulate((chain_length or len(family.vcpus) for family in families), initial=0)
+    ends = itertools.accumulate((chain_length or len(sweep.vcpus) for sweep in sweeps), initial=0)
     return array("Q", list(ends)[:-1])
 
 
-def _chunks(families: Sequence[Family], numbers: Sequence[int], backend: HashBackend) -> Iterator[Sequence[int]]:
-    """Numbers of families in groups of about as many steps as are hashed at once.
+def _chunks(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBackend) -> Iterator[Sequence[int]]:
+    """Numbers of sweeps in groups of about as many steps as are hashed at once.
 
     Those that measure the same vCPUs come together: SEV-ES hashes a page for many chains at once.
     """
-    numbers = sorted(numbers, key=lambda number: _vcpu_of(families[number]))
+    numbers = sorted(numbers, key=lambda number: _vcpu_of(sweeps[number]))
     low, high = _CHUNK
-    all_rows = sum(families[number].vcpus[-1] or 1 for number in numbers)
+    all_rows = sum(sweeps[number].vcpus[-1] or 1 for number in numbers)
     limit = min(max(low, all_rows // 512), high) if backend.compiled else _CHUNK_IN_PYTHON
     start = taken = 0
     for at, number in enumerate(numbers):
-        steps = families[number].vcpus[-1] or 1
+        steps = sweeps[number].vcpus[-1] or 1
         if taken and taken + steps > limit:
             yield sorted(numbers[start:at])
             start, taken = at, 0
@@ -194,6 +194,10 @@ def _chunks(families: Sequence[Family], numbers: Sequence[int], backend: HashBac
         yield sorted(numbers[start:])
 
 
-def _vcpu_of(family: Family) -> tuple[str, int, int]:
-    signature = family.vcpu_signature
-    return family.vmm.name if family.vmm else "", signature.value if signature else 0, family.sev_features or 0
+def _vcpu_of(sweep: VcpuSweep) -> tuple[str, int, int]:
+    signature = sweep.config.vcpu_signature
+    return (
+        sweep.config.vmm.name if sweep.config.vmm else "",
+        signature.value if signature else 0,
+        sweep.config.sev_features or 0,
+    )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from catalog.fast.index import GROUP, HEADER, MAGIC, NONE, PART, ROW_GROUP, VERSION, Group
-from catalog.spec.cross_product import Family
+from catalog.rows.launch_config import VcpuSweep
 from catalog.store.component_names import Numbers
 from catalog.store.row_records import Columns, Keying
 
@@ -33,16 +33,16 @@ def _ordinal_bits(ordinals: int) -> int:
     return max(1, (ordinals - 1).bit_length())
 
 
-def groups_of(families: Sequence[Family], starts: Sequence[int], numbers: Numbers) -> Iterator[Group]:
-    """Families that differ in VMSA only as one group where they are a whole product, else each on its own."""
-    pairs = list(zip(families, starts, strict=True))
+def groups_of(sweeps: Sequence[VcpuSweep], starts: Sequence[int], numbers: Numbers) -> Iterator[Group]:
+    """Sweeps that differ in VMSA only as one group where they are a whole product, else each on its own."""
+    pairs = list(zip(sweeps, starts, strict=True))
     for _, same in itertools.groupby(pairs, key=lambda pair: _component_key(pair[0])):
         alike = list(same)
-        signatures = tuple(dict.fromkeys(family.vcpu_signature for family, _ in alike))
-        features = tuple(dict.fromkeys(family.sev_features for family, _ in alike))
+        signatures = tuple(dict.fromkeys(sweep.config.vcpu_signature for sweep, _ in alike))
+        features = tuple(dict.fromkeys(sweep.config.sev_features for sweep, _ in alike))
         product = list(itertools.product(signatures, features))
-        whole = product == [(family.vcpu_signature, family.sev_features) for family, _ in alike]
-        if whole and all(family.vcpus is alike[0][0].vcpus for family, _ in alike):  # long lists are shared
+        whole = product == [(sweep.config.vcpu_signature, sweep.config.sev_features) for sweep, _ in alike]
+        if whole and all(sweep.vcpus is alike[0][0].vcpus for sweep, _ in alike):  # long lists are shared
             runs = [alike]
         else:
             runs = [[pair] for pair in alike]
@@ -50,11 +50,17 @@ def groups_of(families: Sequence[Family], starts: Sequence[int], numbers: Number
             first = run[0][0]
             yield Group(
                 first=run[0][1],
-                firmware=numbers.images[first.firmware.sha256],
-                kernel_hashes=numbers.tables[first.kernel_hashes.table_sha256] if first.kernel_hashes else None,
-                vmm=numbers.profiles[first.vmm.name] if first.vmm else None,
-                signatures=tuple(dict.fromkeys(f.vcpu_signature.value for f, _ in run if f.vcpu_signature)),
-                features=tuple(dict.fromkeys(f.sev_features for f, _ in run if f.sev_features is not None)),
+                firmware=numbers.images[first.config.firmware.sha256],
+                kernel_hashes=numbers.tables[first.config.kernel_hashes.table_sha256]
+                if first.config.kernel_hashes
+                else None,
+                vmm=numbers.profiles[first.config.vmm.name] if first.config.vmm else None,
+                signatures=tuple(
+                    dict.fromkeys(f.config.vcpu_signature.value for f, _ in run if f.config.vcpu_signature)
+                ),
+                features=tuple(
+                    dict.fromkeys(f.config.sev_features for f, _ in run if f.config.sev_features is not None)
+                ),
                 counts=tuple(count for count in first.vcpus if count is not None),
             )
 
@@ -114,9 +120,9 @@ class IndexWriter:
             view, offset = view[written:], offset + written
 
 
-def _component_key(family: Family) -> tuple[bytes, bytes, str]:
-    table = family.kernel_hashes.table_sha256 if family.kernel_hashes else b""
-    return family.firmware.sha256, table, family.vmm.name if family.vmm else ""
+def _component_key(sweep: VcpuSweep) -> tuple[bytes, bytes, str]:
+    table = sweep.config.kernel_hashes.table_sha256 if sweep.config.kernel_hashes else b""
+    return sweep.config.firmware.sha256, table, sweep.config.vmm.name if sweep.config.vmm else ""
 
 
 def _pack_groups(groups: Sequence[Group]) -> tuple[bytes, bytes]:

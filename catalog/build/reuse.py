@@ -1,6 +1,6 @@
 """Reuse: rows that the catalog to be replaced has already are taken from it, if it was built here.
 
-A family is reused where its components, its VMSA axes and its vCPU counts are the same. One family of each group is
+A sweep is reused where its components, its VMSA axes and its vCPU counts are the same. One sweep of each group is
 measured anew and compared, so that a catalog of another program, other profiles or other records is not built on.
 """
 
@@ -22,7 +22,7 @@ from catalog.fast.names import IMAGES, PROFILES, TABLES, Names
 from catalog.fast.verity import DamagedBlock, VerifiedFile
 from catalog.files.inputs import MAX_TEXT_SIZE, read_file
 from catalog.launch.hashing.backends import HashBackend
-from catalog.spec.cross_product import Family
+from catalog.rows.launch_config import VcpuSweep
 from catalog.state.receipts import Receipts
 from catalog.store import manifest, row_records
 from catalog.store.manifest import Manifest, parse_manifest
@@ -33,13 +33,13 @@ Key = tuple[str, str | None, str | None, int | None, int | None]
 
 
 class Previous:
-    """The rows of one technology in the catalog that stands at `folder`, for a build of `families`.
+    """The rows of one technology in the catalog that stands at `folder`, for a build of `sweeps`.
 
-    numbers: the families that need not be hashed. Raises DamagedBlock where nothing there can be used.
+    numbers: the sweeps that need not be hashed. Raises DamagedBlock where nothing there can be used.
     """
 
     def __init__(
-        self, folder: Path, technology: str, families: Sequence[Family], backend: HashBackend, receipts: Receipts
+        self, folder: Path, technology: str, sweeps: Sequence[VcpuSweep], backend: HashBackend, receipts: Receipts
     ) -> None:
         self._open: list[VerifiedFile] = []
         self._folder = folder
@@ -52,19 +52,19 @@ class Previous:
             if self._index.distinguished_bits:
                 raise DamagedBlock("the catalog keeps distinguished digests only")
             names = Names(self._file(manifest.NAMES))
-            places = {_key(family): number for number, family in enumerate(families)}
+            places = {_key(sweep): number for number, sweep in enumerate(sweeps)}
             self._starts = array("Q")
             self._numbers = array("I")
             sample: dict[tuple[int, ...], list[tuple[int, int]]] = defaultdict(list)
             for group in self._index.groups():
-                found = _families_of(group, names, places, families)
+                found = _sweeps_of(group, names, places, sweeps)
                 self._starts.extend(group.first + n * (len(group.counts) or 1) for n in range(len(found)))
                 self._numbers.extend(found)
                 kept = [n for n, number in enumerate(found) if number != NONE]
                 if kept:
                     ordinal = group.first + (kept[-1] + 1) * (len(group.counts) or 1) - 1
                     sample[group.counts].append((found[kept[-1]], ordinal))
-            if not all(self._holds(pairs, families, backend) for pairs in sample.values()):
+            if not all(self._holds(pairs, sweeps, backend) for pairs in sample.values()):
                 raise DamagedBlock("the catalog was made with other components, or by another program")
         except BaseException:
             self.close()
@@ -85,13 +85,13 @@ class Previous:
                 digest_size=self._index.digest_size,
                 ordinal_bits=self._index.ordinal_bits,
                 starts=self._starts,
-                families=self._numbers,
+                sweeps=self._numbers,
             )
             yield _by_shard(records, self._index.digest_size + row_records.NUMBERS_SIZE, bits)
 
-    def _holds(self, pairs: Sequence[tuple[int, int]], families: Sequence[Family], backend: HashBackend) -> bool:
-        """Whether the last digest of each of some families, measured now, is in the index as that row."""
-        made = measure_last([families[number] for number, _ in pairs], backend)
+    def _holds(self, pairs: Sequence[tuple[int, int]], sweeps: Sequence[VcpuSweep], backend: HashBackend) -> bool:
+        """Whether the last digest of each of some sweeps, measured now, is in the index as that row."""
+        made = measure_last([sweeps[number] for number, _ in pairs], backend)
         return all(ordinal in self._index.find(bytes(digest)) for digest, (_, ordinal) in zip(made, pairs, strict=True))
 
     def _part_files(self) -> list[VerifiedFile]:
@@ -126,25 +126,25 @@ def _manifest_of(folder: Path, receipts: Receipts) -> Manifest:
     return found
 
 
-def _key(family: Family) -> Key:
+def _key(sweep: VcpuSweep) -> Key:
     return (
-        family.firmware.sha256.hex(),
-        family.kernel_hashes.table_sha256.hex() if family.kernel_hashes else None,
-        family.vmm.name if family.vmm else None,
-        family.vcpu_signature.value if family.vcpu_signature else None,
-        family.sev_features,
+        sweep.config.firmware.sha256.hex(),
+        sweep.config.kernel_hashes.table_sha256.hex() if sweep.config.kernel_hashes else None,
+        sweep.config.vmm.name if sweep.config.vmm else None,
+        sweep.config.vcpu_signature.value if sweep.config.vcpu_signature else None,
+        sweep.config.sev_features,
     )
 
 
-def _families_of(group: Group, names: Names, places: dict[Key, int], families: Sequence[Family]) -> list[int]:
-    """For each family of a group its number in the build now, NONE where it has none or other vCPU counts."""
+def _sweeps_of(group: Group, names: Names, places: dict[Key, int], sweeps: Sequence[VcpuSweep]) -> list[int]:
+    """For each sweep of a group its number in the build now, NONE where it has none or other vCPU counts."""
     image = names.record(IMAGES, group.firmware)[0] or ""
     table = None if group.kernel_hashes is None else names.record(TABLES, group.kernel_hashes)[0]
     vmm = None if group.vmm is None else names.record(PROFILES, group.vmm)[0]
     counts = group.counts or (None,)
     variants = itertools.product(group.signatures or (None,), group.features or (None,))
     numbers = (places.get((image, table, vmm, signature, features), NONE) for signature, features in variants)
-    return [number if number != NONE and families[number].vcpus == counts else NONE for number in numbers]
+    return [number if number != NONE and sweeps[number].vcpus == counts else NONE for number in numbers]
 
 
 def _by_shard(records: bytes | memoryview, record_size: int, bits: int) -> list[Buffer]:

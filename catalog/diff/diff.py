@@ -11,7 +11,7 @@ from catalog.diff.axis_changes import AXES, Values, axis_changes, listed, values
 from catalog.diff.component_changes import ComponentChange, component_changes, revocation_changes
 from catalog.diff.heat import UNCHANGED, Heat, heat
 from catalog.diff.key_changes import key_changes
-from catalog.diff.row_changes import ADDED, INPUTS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, comparable, row_changes
+from catalog.diff.row_changes import ADDED, FACTS, INPUTS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, comparable, row_changes
 from catalog.log.revocation_list import revocations_at
 from catalog.store.catalog import Catalog
 from catalog.store.catalog_axes import axes_of
@@ -19,7 +19,7 @@ from catalog.transparency.trust import Trust
 from catalog.verify.consistency import continuation
 from catalog.work.progress import Progress
 
-CHANGE_COLUMNS = ("change", "technology", *INPUTS, "old_digest", "new_digest", "revocation")
+CHANGE_COLUMNS = ("change", "technology", *INPUTS, *FACTS, "old_digest", "new_digest", "revocation")
 """Of a row that differs."""
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from catalog.store.catalog import Catalog, check_schema
+from catalog.rows import fields
+from catalog.store.catalog import Catalog
+from catalog.store.digest_parts import digest_parts
 from catalog.store.duckdb_scratch import refused, scratch_folder
-from catalog.store.manifest import part_names
-from catalog.store.parquet import open_parquet, parquet_errors
 from catalog.work.progress import Progress
 
 if TYPE_CHECKING:
@@ -22,24 +22,29 @@ if TYPE_CHECKING:
 
     from catalog.log.revocation_list import Revocation
 
-INPUTS = ("firmware_sha256", "kernel_hashes_sha256", "vmm", "vcpu_signature", "sev_features", "vcpus")
+INPUTS = tuple(field.name for field in fields.INPUTS if field.name != "technology")
 """Columns that determine a digest of a technology, besides those that follow from them."""
+
+FACTS = tuple(field.name for field in fields.FACTS)
+"""Columns that follow from a component."""
 
 ADDED, WITHDRAWN, RULE_CHANGED = "added", "withdrawn", "rule-changed"
 REVOCATIONS = ("revoked", "deprecated", "restored")
 
-_FAMILY = ("technology", "firmware_sha256", "kernel_hashes_sha256", "vmm")
+_COMPONENTS = tuple(field.name for field in fields.COMPONENTS)
 """Columns of which few combinations occur: each is a number here."""
 
-_COLUMNS = ("launch_digest", *INPUTS)
+_COLUMNS = ("launch_digest", *INPUTS, *FACTS)
+_ENCODED = [name for name in (*_COMPONENTS, *FACTS) if fields.BY_NAME[name].kind.arrow in ("string", "binary")]
+"""Columns that are read as the dictionaries that they are in a file."""
 
-_AXES = {"vcpu_signature": "BIGINT", "sev_features": "UBIGINT", "vcpus": "INTEGER"}
+_AXES = {field.name: "UBIGINT" if field.kind.arrow == "uint64" else "BIGINT" for field in fields.AXES}
 """The others, and what stands for null there: no signature is above 32 bits; where there is no profile, neither are
 sev_features nor vCPUs.
 """
 _NULLS = {"vcpu_signature": 1 << 32, "sev_features": 0, "vcpus": 0}
 
-_KEY = ("family", *_AXES)
+_KEY = ("components", *_AXES)
 """What determines a digest."""
 
 _MEMORY = "768MiB"
@@ -75,32 +80,33 @@ def row_changes(
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         connection.execute("SET force_compression = 'uncompressed'")  # digests are not to be compressed
         connection.execute(_tables())
-        families = _Families()
+        combinations = _Combinations()
         for technology in comparable(old, new)[0]:
             for slices in _slices(old, new, technology):
-                before, after = map(families.keyed, slices)
+                before, after = map(combinations.keyed, slices)
                 after = after.append_column("revocation", _severities(slices[1], said[1]))
                 _keep_differences(connection, (before, after))
                 if said[0] != said[1]:
                     _keep_revoked(connection, after, _severities(slices[1], said[0]))
                 progress(sum(map(len, slices)))
-        families.keep(connection)
+        combinations.keep(connection)
         _join(connection)
         yield connection
 
 
-class _Families:
-    """The number of each combination of components, from 0 on."""
+class _Combinations:
+    """The number of each combination of components, from 0 on, and the facts that follow from it."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[Any, ...], int] = {}
+        self._facts: dict[int, tuple[Any, ...]] = {}
 
     def keyed(self, rows: pa.Table) -> pa.Table:
         """launch_digest and _KEY of rows, without nulls."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        columns = [rows.column(name).combine_chunks() for name in _FAMILY]
+        columns = [rows.column(name).combine_chunks() for name in (*_COMPONENTS, *FACTS)]
         columns = [one if pa.types.is_dictionary(one.type) else one.dictionary_encode() for one in columns]
         width, code = 1, pa.repeat(pa.scalar(0, pa.int64()), rows.num_rows)
         for one in columns:  # 0 is null
@@ -109,7 +115,7 @@ class _Families:
         coded = code.dictionary_encode()
         found = (self._number(columns, value) for value in coded.dictionary.to_pylist())
         named = {"launch_digest": rows.column("launch_digest")}
-        named["family"] = pa.array(found, pa.int32()).take(coded.indices)
+        named["components"] = pa.array(found, pa.int32()).take(coded.indices)
         for name, null in _NULLS.items():
             column = rows.column(name)
             wide = pa.uint64() if name == "sev_features" else pa.int64()
@@ -121,34 +127,39 @@ class _Families:
         for one in columns:
             code, index = divmod(code, len(one.dictionary) + 1)
             values.append(one.dictionary[index - 1].as_py() if index else None)
-        return self._numbers.setdefault(tuple(values), len(self._numbers))
+        components, facts = tuple(values[: len(_COMPONENTS)]), tuple(values[len(_COMPONENTS) :])
+        number = self._numbers.setdefault(components, len(self._numbers))
+        if any(fact is not None for fact in facts):  # an older catalog lacks them
+            self._facts[number] = facts
+        return number
 
     def keep(self, connection: Any) -> None:
-        """As the table `families`."""
+        """As the table `combinations`."""
         if self._numbers:
-            rows = [[number, *values] for values, number in self._numbers.items()]
-            connection.executemany("INSERT INTO families VALUES (?, ?, ?, ?, ?)", rows)
+            none = (None,) * len(FACTS)
+            rows = [[number, *values, *self._facts.get(number, none)] for values, number in self._numbers.items()]
+            places = ", ".join("?" * len(rows[0]))
+            connection.executemany(f"INSERT INTO combinations VALUES ({places})", rows)  # noqa: S608 - question marks
 
 
 def _tables() -> str:
     axes = ", ".join(f"{name} {kind}" for name, kind in _AXES.items())
-    inputs = [name for name in INPUTS if name not in _AXES]
+    components = ", ".join(f"{name} {fields.BY_NAME[name].kind.sql}" for name in (*_COMPONENTS, *FACTS))
+    names = [name for name in INPUTS if name not in _AXES]
     told = [
         f"CASE WHEN {f'vcpu_signature = {_NULLS[name]}' if name == 'vcpu_signature' else 'vmm IS NULL'} THEN NULL "
         f"ELSE {name} END AS {name}"
         for name in _AXES
     ]
     return (
-        "CREATE TABLE families (family INTEGER, technology VARCHAR, firmware_sha256 BLOB, "  # noqa: S608 - our names
-        "kernel_hashes_sha256 BLOB, "
-        "vmm VARCHAR); "
-        f"CREATE TABLE old_alone (launch_digest BLOB, family INTEGER, {axes}); "
-        f"CREATE TABLE new_alone (launch_digest BLOB, family INTEGER, {axes}, revocation VARCHAR); "
-        f"CREATE TABLE revoked (change VARCHAR, launch_digest BLOB, family INTEGER, {axes}, revocation VARCHAR); "
-        f"CREATE TABLE joined (change VARCHAR, family INTEGER, {axes}, old_digest BLOB, new_digest BLOB, "
+        f"CREATE TABLE combinations (components INTEGER, {components}); "  # noqa: S608 - our names
+        f"CREATE TABLE old_alone (launch_digest BLOB, components INTEGER, {axes}); "
+        f"CREATE TABLE new_alone (launch_digest BLOB, components INTEGER, {axes}, revocation VARCHAR); "
+        f"CREATE TABLE revoked (change VARCHAR, launch_digest BLOB, components INTEGER, {axes}, revocation VARCHAR); "
+        f"CREATE TABLE joined (change VARCHAR, components INTEGER, {axes}, old_digest BLOB, new_digest BLOB, "
         "revocation VARCHAR); "
-        f"CREATE VIEW changes AS SELECT change, technology, {', '.join(inputs)}, {', '.join(told)}, "
-        "old_digest, new_digest, revocation FROM joined JOIN families USING (family)"
+        f"CREATE VIEW changes AS SELECT change, technology, {', '.join((*names, *told, *FACTS))}, "
+        "old_digest, new_digest, revocation FROM joined JOIN combinations USING (components)"
     )
 
 
@@ -206,7 +217,7 @@ def _join(connection: Any) -> None:
 def _slices(old: Catalog, new: Catalog, technology: str) -> Iterator[tuple[pa.Table, pa.Table]]:
     """The rows of both, those with digests that begin alike at once."""
     before, after = _Parts(old, technology), _Parts(new, technology)
-    count = max(1, len(before.names), len(after.names))
+    count = max(1, len(before.parts), len(after.parts))
     for number in range(count):
         yield before.slice(number, count), after.slice(number, count)
 
@@ -215,21 +226,19 @@ class _Parts:
     """The parts of a technology, of which there are 2**n: each has the digests that begin with n bits."""
 
     def __init__(self, catalog: Catalog, technology: str) -> None:
-        self._catalog = catalog
         self._technology = technology
-        entry = catalog.manifest.technologies.get(technology)
-        self.names = part_names(technology, entry.parts) if entry else []
+        self.parts = digest_parts(catalog, technology)
         self._loaded: tuple[int, pa.Table] | None = None
 
     def slice(self, number: int, count: int) -> pa.Table:
         """The rows of one of `count` slices; there are not fewer slices than parts."""
-        if not self.names:
+        if not self.parts:
             return self._empty()
-        each = count // len(self.names)
+        each = count // len(self.parts)
         part = number // each
         if self._loaded is None or self._loaded[0] != part:
             self._loaded = None  # else there were two of them
-            self._loaded = part, self._read(self.names[part])
+            self._loaded = part, self.parts[part].table(["technology", *_COLUMNS], encoded=_ENCODED)
         table = self._loaded[1]
         if each == 1:
             return table
@@ -244,17 +253,9 @@ class _Parts:
         first = ((number << 64) // count).to_bytes(8, "big")
         return bisect_left(range(len(digests)), first, key=lambda row: bytes(digests[row].as_py()))
 
-    def _read(self, name: str) -> pa.Table:
-        repeated = ["technology", "firmware_sha256", "kernel_hashes_sha256", "vmm"]
-        data = self._catalog.verified(name)
-        with parquet_errors(name):
-            check_schema(open_parquet(self._catalog, name, data).schema_arrow, self._technology, name)
-            file = open_parquet(self._catalog, name, data, read_dictionary=repeated)
-            return file.read(columns=["technology", *_COLUMNS], use_threads=False)
-
     def _empty(self) -> pa.Table:
         from catalog.launch.technology import technology_named
-        from catalog.store.digest_schema import digest_schema
+        from catalog.rows.arrow import digest_schema
 
         schema = digest_schema(self._technology, technology_named(self._technology).digest_size)
         return schema.empty_table().select(["technology", *_COLUMNS])

@@ -13,7 +13,6 @@ from catalog.errors import UsageError
 from catalog.explain.search_space import Kernel, KernelFiles, kernel_of_record
 from catalog.files import inputs
 from catalog.firmware.build import FirmwareBuild
-from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.spec import embedded, named_builds
 from catalog.spec.catalog_spec import load_spec
@@ -91,19 +90,16 @@ def near_of_given(base: Near, known: Known) -> Near | None:
 
 def near_of(measured: Measured, name: str, append: str | None) -> Near:
     """What is near one expected configuration. name, append: of its kernel; None where that is not known."""
-    point, hashes = measured.point, measured.point.kernel_hashes
-    kernels = [Kernel(name, hashes, append) if hashes else None]
-    if not isinstance(point, VcpuPoint):
-        return Near(EXPECTATION, [measured.technology], [measured.build], kernels)
+    config = measured.config
     return Near(
         EXPECTATION,
-        [measured.technology],
+        [config.technology],
         [measured.build],
-        kernels,
-        vmms=[point.vmm.name],
-        signatures=[point.vcpu_signature] if point.vcpu_signature else [],
-        sev_features=[point.sev_features],
-        vcpus=[point.vcpus],
+        [Kernel(name, config.kernel_hashes, append) if config.kernel_hashes else None],
+        vmms=[config.vmm.name] if config.vmm else [],
+        signatures=[config.vcpu_signature] if config.vcpu_signature else [],
+        sev_features=[] if config.sev_features is None else [config.sev_features],
+        vcpus=[] if config.vcpus is None else [config.vcpus],
     )
 
 
@@ -112,7 +108,7 @@ def expectation(said: bytes, known: Known) -> Near:
     request = request_of(said)
     measured = Workbench({build.name: build for build in known.builds}).measure(request)
     record = embedded.kernels().get(request.kernel_hashes or "")
-    hashes = measured.point.kernel_hashes
+    hashes = measured.config.kernel_hashes
     named = next((kernel for kernel in known.kernels if kernel.hashes == hashes), None)
     name = request.kernel_hashes or request.kernel or (named.label if named else "the kernel given")
     append = record.append if record else request.append

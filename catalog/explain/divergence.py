@@ -71,7 +71,7 @@ def parting(space: Space, found: Candidate) -> Parting | None:
     if expected is None or expected == found:
         return None
     technology = technology_named(found.technology.value)
-    launches = [_Launch(technology, one.firmware.value, one.point()) for one in (expected, found)]
+    launches = [_Launch(technology, one.firmware.value, one.config().point) for one in (expected, found)]
     if technology.launch_blocker(launches[0].build.component, launches[0].point):
         return None
     return _part(*launches)

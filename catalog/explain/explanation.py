@@ -10,10 +10,9 @@ from catalog.explain.divergence import Parting, parting
 from catalog.explain.search import Candidate, Searched
 from catalog.explain.search_space import AXES, Axis, Space, differing_parts, same
 from catalog.fast.match import kernel_note, launch_notes, revocation_notes
-from catalog.launch.point import VcpuPoint
-from catalog.log.records import DigestRecord
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
+from catalog.rows.digest_record import DigestRecord, digest_record
 from catalog.rows.numbers import as_ranges
 
 MOST_AXES = 3
@@ -107,7 +106,7 @@ class Explanation:
         for difference in differs:
             if difference["axis"] == "kernel_hashes":
                 difference["parts"] = self._kernel_parts(candidate)
-        digest = candidate.digest().hex()
+        digest = candidate.config().digest().hex()
         found = Revocations(self.revocations).status(record(candidate))
         revocation = (found.severity, found.reason) if found else None
         parted = self.parting(candidate)
@@ -129,21 +128,9 @@ class Explanation:
 
 def configuration(candidate: Candidate) -> dict[str, Any]:
     """A candidate as JSON has it: the fields of `ldcat measure`, and what people call it."""
-    build, hashes, point = candidate.firmware.value, candidate.kernel_hashes.value, candidate.point()
-    measured = point if isinstance(point, VcpuPoint) else None
-    signature = measured.vcpu_signature if measured else None
+    build = candidate.firmware.value
     return {
-        "technology": candidate.technology.value,
-        "firmware": build.name,
-        "firmware_sha256": build.component.sha256.hex(),
-        "kernel_hashes": candidate.kernel_hashes.label,
-        "kernel_sha256": hashes and hashes.kernel.hex(),
-        "initrd_sha256": hashes and hashes.initrd.hex(),
-        "cmdline_sha256": hashes and hashes.cmdline.hex(),
-        "vmm": measured and measured.vmm.name,
-        "vcpus": measured and measured.vcpus,
-        "vcpu_signature": signature and str(signature),
-        "sev_features": measured and f"{measured.sev_features:#x}",
+        **candidate.config().to_dict(build.name, candidate.kernel_hashes.label),
         "kernel_hashes_enforced": build.component.kernel_hashes_enforced.value,
         "launchable": build.launchability(candidate.technology.value).verdict,
     }
@@ -151,18 +138,8 @@ def configuration(candidate: Candidate) -> dict[str, Any]:
 
 def record(candidate: Candidate) -> DigestRecord:
     """The digest record that it would have in a log."""
-    shown, hashes = configuration(candidate), candidate.kernel_hashes.value
-    return DigestRecord(
-        type="digest",
-        launch_digest=candidate.digest().hex(),
-        technology=shown["technology"],
-        firmware_sha256=shown["firmware_sha256"],
-        kernel_hashes_sha256=hashes.table_sha256.hex() if hashes else None,
-        vmm=shown["vmm"],
-        vcpus=shown["vcpus"],
-        vcpu_signature=shown["vcpu_signature"],
-        sev_features=shown["sev_features"],
-    )
+    config = candidate.config()
+    return digest_record({**config.row(), "launch_digest": config.digest().value})
 
 
 def notes_of(candidate: Candidate) -> list[str]:

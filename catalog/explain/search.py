@@ -20,10 +20,11 @@ from catalog.explain.search_space import AXES, Choice, Space
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.chain import Digests, VcpuChain
 from catalog.launch.hashing.backends import HashBackend
-from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
+from catalog.launch.point import FirmwarePoint, VcpuPoint
 from catalog.launch.profile import VmmProfile
-from catalog.launch.technology import Measurer, measure, technology_named
+from catalog.launch.technology import Measurer, technology_named
 from catalog.launch.update import LaunchUpdate
+from catalog.rows.launch_config import LaunchConfig
 from catalog.work.engine import Engine
 
 _STEPS = 1 << 19
@@ -57,13 +58,14 @@ class Candidate:
     sev_features: Choice[int] | None = None
     vcpus: int | None = None
 
-    def point(self) -> Point:
-        """As `measure` takes it."""
+    def config(self) -> LaunchConfig:
+        """The launch configuration; of a technology that measures no vCPU without any."""
+        technology, firmware, hashes = self.technology.value, self.firmware.value.component, self.kernel_hashes.value
         if self.vmm is None or self.sev_features is None or self.vcpus is None:
-            return FirmwarePoint(self.kernel_hashes.value)
+            return LaunchConfig(technology, firmware, hashes)
         signature = self.vcpu_signature.value if self.vcpu_signature else None
-        features = self.sev_features.value | (technology_named(self.technology.value).default_sev_features or 0)
-        return VcpuPoint(self.kernel_hashes.value, self.vmm.value, signature, features, self.vcpus)
+        features = self.sev_features.value | (technology_named(technology).default_sev_features or 0)
+        return LaunchConfig(technology, firmware, hashes, self.vmm.value, signature, features, self.vcpus)
 
     def choice(self, axis: str) -> Choice[Any] | None:
         """What it has on an axis; None where that is not measured."""
@@ -71,10 +73,6 @@ class Candidate:
             return None if self.vcpus is None else Choice(self.vcpus, str(self.vcpus))
         found: Choice[Any] | None = getattr(self, axis)
         return found
-
-    def digest(self) -> LaunchDigest:
-        """Measured update by update."""
-        return measure(technology_named(self.technology.value), self.firmware.value.component, self.point())
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +170,12 @@ def _confirmed(batch: Batch, found: Sequence[tuple[int, int]]) -> Iterator[Candi
         candidate = batch.candidates[number]
         if batch.task.counts:
             candidate = replace(candidate, vcpus=batch.task.counts[count])
-        if batch.task.target.is_it(candidate.digest()):
+        if batch.task.target.is_it(candidate.config().digest()):
             yield candidate
 
 
 def _chain(measurer: Measurer, candidate: Candidate) -> VcpuChain:
-    point = candidate.point()
+    point = candidate.config().point
     assert isinstance(point, VcpuPoint), "chains are of technologies that measure vCPUs"  # noqa: S101
     return measurer.chain(point)
 

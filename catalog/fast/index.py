@@ -43,10 +43,10 @@ MAX_BUCKET = 1 << 20
 
 
 class Group:
-    """Families that differ in VMSA and vCPU count only: every signature, with every sev_features, with every count.
+    """Sweeps that differ in VMSA and vCPU count only: every signature, with every sev_features, with every count.
 
     firmware, kernel_hashes, vmm: numbers of the components, None where none is measured. signatures, features,
-    counts: the values, in order; empty where none is measured. chain_length: ordinals of one family, where the index
+    counts: the values, in order; empty where none is measured. chain_length: ordinals of one sweep, where the index
     keeps distinguished digests, for every vCPU count from 1 on; else 0.
     """
 
@@ -79,7 +79,7 @@ class Group:
 
     @property
     def steps(self) -> int:
-        """Ordinals of each family."""
+        """Ordinals of each sweep."""
         return self.chain_length or len(self.counts) or 1
 
     def at(self, ordinal: int) -> Row:

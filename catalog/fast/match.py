@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from catalog.rows.fields import AXES, BESIDE_COMPONENTS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,60 +35,54 @@ CLAIMS = (
 class Match:
     """One configuration with the digest asked for.
 
-    firmware: name, sha256, sha384, size, kernel_hashes_enforced and PROVENANCE of the build. kernel_hashes: name,
-    append and hashes, or None. The fields from vmm to sev_features are None where they are not measured.
-    vcpu_types: names of the vCPU signature. listed: whether the vCPU count is one of the catalog's own. revocation:
-    severity and reason, where the log of the catalog revokes or deprecates the row.
+    row: values of the fields of a record, by name; None: not measured.
+    firmware: name, sha256, sha384, size, kernel_hashes_enforced and PROVENANCE of the build.
+    kernel_hashes: name, append and hashes, or None.
+    vmm_title: of the VMM profile.
+    vcpu_types: names of the vCPU signature.
+    listed: whether the vCPU count is one of the catalog's own.
+    revocation: severity and reason, if the log of the catalog revokes or deprecates the row.
     """
 
     __slots__ = (
         "firmware",
         "kernel_hashes",
-        "launch_digest",
         "launchable",
         "launchable_reason",
         "launchable_source",
         "listed",
         "revocation",
-        "sev_features",
-        "technology",
-        "vcpu_signature",
+        "row",
         "vcpu_types",
-        "vcpus",
-        "vmm",
         "vmm_title",
     )
 
     def __init__(
         self,
+        row: Mapping[str, Any],
         *,
-        launch_digest: bytes,
-        technology: str,
         firmware: Mapping[str, Any],
         kernel_hashes: Mapping[str, Any] | None,
-        vmm: str | None,
         vmm_title: str | None,
-        vcpus: int | None,
-        vcpu_signature: int | None,
         vcpu_types: tuple[str, ...],
-        sev_features: int | None,
         launchable: tuple[str, str, str],
         listed: bool = True,
         revocation: tuple[str, str] | None = None,
     ) -> None:
+        self.row = row
         self.listed = listed
         self.revocation = revocation
-        self.launch_digest = launch_digest
-        self.technology = technology
         self.firmware = firmware
         self.kernel_hashes = kernel_hashes
-        self.vmm = vmm
         self.vmm_title = vmm_title
-        self.vcpus = vcpus
-        self.vcpu_signature = vcpu_signature
         self.vcpu_types = vcpu_types
-        self.sev_features = sev_features
         self.launchable, self.launchable_reason, self.launchable_source = launchable
+
+    def __getattr__(self, name: str) -> Any:
+        """The value of a field of its row: match.vmm, match.vcpus and so on."""
+        if name != "row" and name in self.row:
+            return self.row[name]
+        raise AttributeError(name)
 
     @property
     def kernel_hashes_enforced(self) -> str:
@@ -102,51 +98,32 @@ class Match:
             notes.append(f"the catalog does not list {self.vcpus} vCPUs: found by walking on, and measured")
         return notes
 
-    def record(self) -> dict[str, Any]:
-        """The fields of its digest record in a log, as docs/log.md says."""
-        kernel, signature, features = self.kernel_hashes, self.vcpu_signature, self.sev_features
-        return {
-            "type": "digest",
-            "launch_digest": self.launch_digest.hex(),
-            "technology": self.technology,
-            "firmware_sha256": self.firmware["sha256"].hex(),
-            "kernel_hashes_sha256": None if kernel is None else kernel["table_sha256"].hex(),
-            "vmm": self.vmm,
-            "vcpus": self.vcpus,
-            "vcpu_signature": None if signature is None else f"{signature:#010x}",
-            "sev_features": None if features is None else f"{features:#x}",
-        }
+    def details(self, name: str) -> str | None:
+        """What people are told beside the value of a field; None for nothing."""
+        if name == "vcpu_signature":
+            return ", ".join(self.vcpu_types) or "no name"
+        return self.vmm_title if name == "vmm" else None
 
     def to_dict(self) -> dict[str, Any]:
-        """The match as JSON has it: digests and hashes in hex, numbers of bits in 0x-hex."""
-        kernel = self.kernel_hashes
-        return {
+        """The match as docs/lookup.md describes it: hashes in hex, numbers of bits in 0x-hex."""
+        shown: dict[str, Any] = {
             "launch_digest": self.launch_digest.hex(),
             "technology": self.technology,
-            "firmware": {
-                "name": self.firmware["name"],
-                "sha256": self.firmware["sha256"].hex(),
-                "sha384": self.firmware["sha384"].hex(),
-                "size": self.firmware["size"],
-                **{name: _hex(self.firmware[name]) for name in PROVENANCE},
-            },
-            "kernel_hashes": kernel
-            and {
-                "name": kernel["name"],
-                "table_sha256": kernel["table_sha256"].hex(),
-                "kernel_sha256": kernel["kernel_sha256"].hex(),
-                "initrd_sha256": kernel["initrd_sha256"].hex(),
-                "cmdline_sha256": kernel["cmdline_sha256"].hex(),
-                "append": kernel["append"],
-            },
+            "firmware": self._firmware(),
+            "kernel_hashes": self._kernel_hashes(),
             "kernel_hashes_enforced": self.kernel_hashes_enforced,
-            "vmm": self.vmm,
-            "vmm_title": self.vmm_title,
-            "vcpus": self.vcpus,
-            "listed": self.listed,
-            "vcpu_signature": None if self.vcpu_signature is None else f"{self.vcpu_signature:#010x}",
-            "vcpu_types": list(self.vcpu_types),
-            "sev_features": None if self.sev_features is None else f"{self.sev_features:#x}",
+        }
+        beside: dict[str, tuple[str, Any]] = {
+            "vmm": ("vmm_title", self.vmm_title),
+            "vcpus": ("listed", self.listed),
+            "vcpu_signature": ("vcpu_types", list(self.vcpu_types)),
+        }
+        for field in BESIDE_COMPONENTS:
+            shown[field.name] = field.text(self.row[field.name])
+            if field.name in beside:
+                name, value = beside[field.name]
+                shown[name] = value
+        return shown | {
             "launchable": self.launchable,
             "launchable_reason": self.launchable_reason,
             "launchable_source": self.launchable_source,
@@ -154,17 +131,39 @@ class Match:
             "notes": self.notes(),
         }
 
-    def order(self) -> tuple[str, str, str, str, int, int, int]:
+    def order(self) -> tuple[str | int, ...]:
         """Matches are shown by technology, firmware and kernel name, and then by the numbers."""
+        numbers = (self.row[field.name] for field in AXES)
         return (
             self.technology,
             self.firmware["name"],
             self.kernel_hashes["name"] if self.kernel_hashes else "",
-            self.vmm or "",
-            -1 if self.vcpu_signature is None else self.vcpu_signature,
-            -1 if self.sev_features is None else self.sev_features,
-            self.vcpus or 0,
+            self.row["vmm"] or "",
+            *(-1 if number is None else number for number in numbers),
         )
+
+    def _firmware(self) -> dict[str, Any]:
+        firmware = self.firmware
+        return {
+            "name": firmware["name"],
+            "sha256": firmware["sha256"].hex(),
+            "sha384": firmware["sha384"].hex(),
+            "size": firmware["size"],
+            **{name: _hex(firmware[name]) for name in PROVENANCE},
+        }
+
+    def _kernel_hashes(self) -> dict[str, Any] | None:
+        kernel = self.kernel_hashes
+        if kernel is None:
+            return None
+        return {
+            "name": kernel["name"],
+            "table_sha256": kernel["table_sha256"].hex(),
+            "kernel_sha256": kernel["kernel_sha256"].hex(),
+            "initrd_sha256": kernel["initrd_sha256"].hex(),
+            "cmdline_sha256": kernel["cmdline_sha256"].hex(),
+            "append": kernel["append"],
+        }
 
 
 def verifier_halts(version: str | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog.fast.match import CLAIMS, shared_digest
+from catalog.rows.fields import BESIDE_COMPONENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,12 +97,9 @@ def kernel_facts(kernel: Mapping[str, Any] | None) -> list[tuple[str, object]]:
 def match_facts(match: Match) -> list[tuple[str, object]]:
     """Names and values, in the order in which people read them."""
     shown = firmware_facts(match.firmware) + kernel_facts(match.kernel_hashes)
-    if match.vmm:
-        shown.append(("VMM profile", f"{match.vmm} ({match.vmm_title})"))
-        shown.append(("vCPUs", match.vcpus))
-        if match.vcpu_signature is not None:
-            names = ", ".join(match.vcpu_types) or "no name"
-            shown.append(("vCPU signature", f"{match.vcpu_signature:#010x} ({names})"))
-        shown.append(("sev_features", f"{match.sev_features:#x}"))
+    for field in BESIDE_COMPONENTS:
+        if (value := match.row[field.name]) is not None:
+            details = match.details(field.name)
+            shown.append((field.label, field.text(value) if details is None else f"{field.text(value)} ({details})"))
     shown.append(("launchable", match.launchable))
     return shown

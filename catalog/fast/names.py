@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MAGIC = b"LDCATNAM"
 VERSION = 1
+WITH_FACTS = 2
+"""The version in which each record of an image, table or profile begins with facts: how many, then name and text."""
+
 MAX_RECORD = 1 << 20
 """Bytes of one record, at most."""
 
@@ -35,7 +38,7 @@ class FalseNames(Exception):
     """
 
 
-def pack_names(kinds: Sequence[Sequence[Sequence[str | None]]]) -> bytes:
+def pack_names(kinds: Sequence[Sequence[Sequence[str | None]]], version: int = VERSION) -> bytes:
     """The file: for each kind its records, each a list of strings or nulls."""
     counts = [len(records) for records in kinds]
     packed = [_pack_record(record) for records in kinds for record in records]
@@ -44,7 +47,7 @@ def pack_names(kinds: Sequence[Sequence[Sequence[str | None]]]) -> bytes:
     for record in packed:
         offset += len(record)
         offsets.append(offset)
-    header = pack("<8sII", MAGIC, VERSION, len(counts))
+    header = pack("<8sII", MAGIC, version, len(counts))
     return header + pack(f"<{len(counts)}Q", *counts) + pack(f"<{len(offsets)}Q", *offsets) + b"".join(packed)
 
 
@@ -54,13 +57,26 @@ class Names:
     def __init__(self, file: Reader) -> None:
         self._file = file
         magic, version, kinds = unpack("<8sII", file.read(0, 16, keep=True))
-        if (magic, version, kinds) != (MAGIC, VERSION, 4):
+        if (magic, kinds) != (MAGIC, 4) or version not in (VERSION, WITH_FACTS):
             raise DamagedBlock("the names of the components are none of this version")
+        self._has_facts = version == WITH_FACTS
         self.counts = unpack("<4Q", file.read(16, 32, keep=True))
         self._read: dict[int, list[str | None]] = {}
 
     def record(self, kind: int, number: int) -> list[str | None]:
-        """The strings of a record."""
+        """The strings of a record, without its facts."""
+        strings = self._strings(kind, number)
+        return strings[1 + 2 * _count_of(strings) :] if self._has_facts and kind != TYPES else strings
+
+    def facts(self, kind: int, number: int) -> dict[str, str | None]:
+        """The facts of a component by name, as texts; none in a file of version 1."""
+        if not self._has_facts:
+            return {}
+        strings = self._strings(kind, number)
+        end = 1 + 2 * _count_of(strings)
+        return {name or "": text for name, text in zip(strings[1:end:2], strings[2:end:2], strict=True)}
+
+    def _strings(self, kind: int, number: int) -> list[str | None]:
         if not 0 <= number < self.counts[kind]:
             raise DamagedBlock("the index has a component that has no name")
         at = 48 + 8 * (sum(self.counts[:kind]) + number)
@@ -74,6 +90,14 @@ class Names:
         except (StructError, UnicodeDecodeError) as error:
             raise DamagedBlock("the names of the components have a record that is none") from error
         return record
+
+
+def _count_of(strings: list[str | None]) -> int:
+    """How many facts a record begins with; raises DamagedBlock for one that does not."""
+    count = strings[0] if strings else None
+    if count is None or len(count) > 2 or not count.isdecimal() or 1 + 2 * int(count) > len(strings):
+        raise DamagedBlock("the names of the components have a record that is none")
+    return int(count)
 
 
 def _pack_record(record: Sequence[str | None]) -> bytes:

@@ -10,6 +10,7 @@ from catalog.fast.index import Index
 from catalog.fast.match import PROVENANCE, Match
 from catalog.fast.names import IMAGES, PROFILES, TABLES, TYPES, FalseNames, Names
 from catalog.fast.verity import SUFFIX, DamagedBlock, VerifiedFile
+from catalog.rows.fields import FACTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,24 +113,32 @@ class PackedCatalog:
             raise DamagedBlock("the index has a group that lacks an axis")
         if group.vmm is not None:
             vmm, title = self._names.record(PROFILES, group.vmm)
-        types = () if signature is None else self._vcpu_types(signature)
         kernels = [None] if group.kernel_hashes is None else self._kernels(group.kernel_hashes)
+        axes: dict[str, Any] = {"vmm": vmm, "vcpu_signature": signature, "sev_features": features, "vcpus": vcpus}
+        axes |= {"launch_digest": digest, "technology": technology, **self._facts(group)}
         for firmware, launchable in self._builds(group.firmware, technology):
             for kernel in kernels:
+                table = kernel and kernel["table_sha256"]
                 yield Match(
-                    launch_digest=digest,
-                    technology=technology,
+                    {**axes, "firmware_sha256": firmware["sha256"], "kernel_hashes_sha256": table},
                     firmware=firmware,
                     kernel_hashes=kernel,
-                    vmm=vmm,
                     vmm_title=title,
-                    vcpus=vcpus,
-                    vcpu_signature=signature,
-                    vcpu_types=types,
-                    sev_features=features,
+                    vcpu_types=() if signature is None else self._vcpu_types(signature),
                     launchable=launchable,
                     listed=listed,
                 )
+
+    def _facts(self, group: Group) -> dict[str, Any]:
+        """What follows from the components of a group; None for a fact that the catalog does not say."""
+        found: dict[str, Any] = {}
+        numbers = {"firmware": (IMAGES, group.firmware), "kernel_hashes": (TABLES, group.kernel_hashes)}
+        numbers["vmm"] = (PROFILES, group.vmm)
+        for fact in FACTS:
+            kind, number = numbers[fact.component or ""]
+            text = None if number is None else self._names.facts(kind, number).get(fact.name)
+            found[fact.name] = None if text is None else fact.kind.parse(text if fact.kind.is_text else int(text))
+        return found
 
     def _builds(self, image: int, technology: str) -> list[tuple[Mapping[str, Any], tuple[str, str, str]]]:
         """The builds with these bytes, and whether each is launchable."""

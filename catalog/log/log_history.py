@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 
 from catalog.errors import MalformedRecord, UsageError
 from catalog.log.log_walk import LogWalk
-from catalog.log.records import INPUTS, DigestRecord, ReleaseRecord, RevokeRecord, Severity, parse_record, parse_row
+from catalog.log.records import ReleaseRecord, RevokeRecord, Severity, parse_record, parse_row
 from catalog.log.revocations import Revocations
 from catalog.log.row_leaves import Rows
+from catalog.rows.digest_record import INPUTS, DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, Store, TileReader

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from catalog.errors import FalseRecord, VerificationFailed
-from catalog.log.records import DigestRecord, Record, ReleaseRecord, RevokeRecord, parse_record
+from catalog.log.records import Record, ReleaseRecord, RevokeRecord, parse_record
 from catalog.log.release_rules import Before, false_claims, false_list, steps_back
 from catalog.log.revocation_chain import RevocationChain
+from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, Store, TileReader

@@ -14,23 +14,10 @@ from msgspec import UNSET, UnsetType
 
 from catalog.errors import MalformedRecord
 from catalog.log.revocation_text import check_said
+from catalog.rows.digest_record import DigestRecord, value_in
 from catalog.wire import Wire, decode_json
 
 Severity = Literal["revoked", "deprecated", "restored"]
-
-
-class DigestRecord(Wire, frozen=True):
-    """A row: a launch digest and every input that determines it, components by hash; null: not measured."""
-
-    type: Literal["digest"]
-    launch_digest: str
-    technology: str
-    firmware_sha256: str
-    kernel_hashes_sha256: str | None
-    vmm: str | None
-    vcpus: int | None
-    vcpu_signature: str | None
-    sev_features: str | None
 
 
 class RevokeRecord(Wire, frozen=True):
@@ -43,7 +30,7 @@ class RevokeRecord(Wire, frozen=True):
 
     def selects(self, row: DigestRecord) -> bool:
         """Whether a row has all that the selector says."""
-        return all(getattr(row, name) == value for name, value in self.selector.items())
+        return all(value_in(row, name) == value for name, value in self.selector.items())
 
     @property
     def meant(self) -> str:
@@ -79,8 +66,6 @@ class ReleaseRecord(Wire, frozen=True):
 
 Record = DigestRecord | RevokeRecord | ReleaseRecord
 _TYPES: Mapping[str, type[Record]] = {"digest": DigestRecord, "revoke": RevokeRecord, "release": ReleaseRecord}
-INPUTS = tuple(name for name in DigestRecord.__struct_fields__ if name not in ("type", "launch_digest"))
-"""Fields of a digest record that determine the digest."""
 
 
 def leaf_of(record: Record) -> bytes:

@@ -9,11 +9,14 @@ import re
 from collections.abc import Mapping
 
 from catalog.errors import MalformedRecord
+from catalog.rows.fields import BY_NAME, RECORD
 
 Value = str | int | None
 
 MAX_REASON = 500
 """Characters of a reason."""
+
+_NAMES = {field.name for field in RECORD}
 
 A_REASON = f"a reason is one line of 1 to {MAX_REASON} characters, all of them printable"
 
@@ -29,18 +32,6 @@ Categories C and Z of Unicode 14 without what was unassigned: a list of its own,
 Python to Python, and two readers of one log have to agree. All that 0.1.0 could publish passes.
 """
 
-_SHA256 = r"[0-9a-f]{64}"
-_VALUES = {
-    "launch_digest": re.compile(r"[0-9a-f]{64}|[0-9a-f]{96}"),
-    "technology": re.compile(r"[a-z0-9-]{1,32}"),
-    "firmware_sha256": re.compile(_SHA256),
-    "kernel_hashes_sha256": re.compile(_SHA256),
-    "vcpu_signature": re.compile(r"0x[0-9a-f]{8}"),
-    "sev_features": re.compile(r"0x(?:0|[1-9a-f][0-9a-f]{0,15})"),
-}
-_FIELDS = {*_VALUES, "vmm", "vcpus"}
-_NEVER_NULL = ("launch_digest", "technology", "firmware_sha256")
-
 
 def is_reason(text: str) -> bool:
     """Whether it is one line of 1 to MAX_REASON characters, all of them printable."""
@@ -49,18 +40,19 @@ def is_reason(text: str) -> bool:
 
 def is_value(name: str, value: Value) -> bool:
     """Whether a row can have a value in a field of digest records."""
+    field = BY_NAME[name]
     if value is None:
-        return name not in _NEVER_NULL
-    if name == "vcpus":
-        return isinstance(value, int) and value >= 0
+        return field.nullable
+    if not field.kind.is_text:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if not isinstance(value, str):
         return False
-    return is_reason(value) if name == "vmm" else bool(_VALUES[name].fullmatch(value))
+    return is_reason(value) if field.kind.pattern is None else re.fullmatch(field.kind.pattern, value) is not None
 
 
 def check_said(selector: Mapping[str, Value], reason: str, what: str) -> None:
     """Raises MalformedRecord, beginning with `what`, for what no `ldcat revoke` has written."""
-    if not selector or not selector.keys() <= _FIELDS:
+    if not selector or not selector.keys() <= _NAMES:
         raise MalformedRecord(f"{what}: the selector has no fields of digest records")
     for name, value in selector.items():
         if not is_value(name, value):

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from catalog.errors import UsageError
-from catalog.log.records import DigestRecord, RevokeRecord, Severity
+from catalog.log.records import RevokeRecord, Severity
 from catalog.log.revocation_text import A_REASON, Value, is_reason
+from catalog.rows.digest_record import DigestRecord
 
 _NOTHING: Any = object()
 """What a row has of a field that rows do not have."""

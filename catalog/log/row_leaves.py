@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
@@ -11,28 +11,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_Write = Callable[[Any], str]
-_DIGEST = "launch_digest"
+from catalog.rows.arrow import arrow_type
+from catalog.rows.fields import DIGEST, RECORD, Field
 
-_WRITTEN: Mapping[str, tuple[pa.DataType, _Write]] = {
-    "firmware_sha256": (pa.binary(), lambda value: f'"{value.hex()}"'),
-    "kernel_hashes_sha256": (pa.binary(), lambda value: f'"{value.hex()}"'),
-    _DIGEST: (pa.large_binary(), bytes.hex),
-    "sev_features": (pa.uint64(), lambda value: f'"{value:#x}"'),
-    "technology": (pa.string(), json.dumps),
-    "vcpu_signature": (pa.uint32(), lambda value: f'"{value:#010x}"'),
-    "vcpus": (pa.uint16(), str),
-    "vmm": (pa.string(), json.dumps),
-}
-"""Columns in the order in which they stand in a leaf, and how; null is null."""
+_FIELDS = sorted(RECORD, key=lambda field: field.name)
+_BY_NAME = {field.name: field for field in _FIELDS}
+_DIGEST = DIGEST.name
 
-COLUMNS = tuple(_WRITTEN)
-"""Of launch_digests.parquet, as many as are in a leaf."""
+COLUMNS = tuple(field.name for field in _FIELDS)
+"""Columns of launch_digests.parquet that stand in a leaf, in the order in which they do."""
 
-_LEAF = (
-    '{"firmware_sha256":%s,"kernel_hashes_sha256":%s,"launch_digest":"%s","sev_features":%s,"technology":%s,'
-    '"type":"digest","vcpu_signature":%s,"vcpus":%s,"vmm":%s}'
-)
+_LEAF = "{" + "".join("%s" for name in COLUMNS if name < "type") + '"type":"digest"'
+_LEAF += "".join("%s" for name in COLUMNS if name > "type") + "}"
 
 _AT_ONCE = 1 << 14
 """Rows that are texts at the same time."""
@@ -52,10 +42,11 @@ class Rows:
     def of(cls, tables: Iterable[pa.Table]) -> Rows:
         """From tables that have COLUMNS of launch_digests.parquet; raises KeyError, ArrowException for others."""
         known: dict[str, dict[Any, int]] = {name: {None: 0} for name in COLUMNS if name != _DIGEST}
-        schema = pa.schema([(name, _WRITTEN[name][0] if name == _DIGEST else pa.int32()) for name in COLUMNS])
+        kinds = {field.name: pa.large_binary() if field is DIGEST else arrow_type(field) for field in _FIELDS}
+        schema = pa.schema([(name, kinds[name] if name == _DIGEST else pa.int32()) for name in COLUMNS])
         parts = [schema.empty_table()]
         for table in tables:
-            columns = [table[name].cast(kind) for name, (kind, _) in _WRITTEN.items()]
+            columns = [table[name].cast(kind) for name, kind in kinds.items()]
             numbers = [
                 column if name == _DIGEST else _numbered(column, known[name])
                 for name, column in zip(COLUMNS, columns, strict=True)
@@ -64,8 +55,8 @@ class Rows:
         whole = pa.concat_tables(parts).combine_chunks()
         texts = {}
         for name, numbers_of in known.items():
-            written = ["null" if value is None else _WRITTEN[name][1](value) for value in numbers_of]
-            order = sorted(range(len(written)), key=lambda number: written[number] + ",")  # which follows it in a leaf
+            written = [_written(_BY_NAME[name], value) for value in numbers_of]
+            order = sorted(range(len(written)), key=lambda number: _rank(written[number]))
             texts[name] = [written[number] for number in order]
             ranks = pa.array(sorted(range(len(order)), key=order.__getitem__), pa.int32())
             at = COLUMNS.index(name)
@@ -96,8 +87,9 @@ class Rows:
             columns = []
             for name, column in zip(COLUMNS, batch.columns, strict=True):
                 values = column.to_pylist()
-                texts = map(bytes.hex, values) if name == _DIGEST else map(self.texts[name].__getitem__, values)
-                columns.append(texts)
+                columns.append(
+                    map(_digest_text, values) if name == _DIGEST else map(self.texts[name].__getitem__, values)
+                )
             for row in zip(*columns, strict=True):
                 yield (_LEAF % row).encode("ascii")
 
@@ -105,6 +97,23 @@ class Rows:
 def row_leaves(rows: pa.Table) -> list[bytes]:
     """The leaves of rows of launch_digests.parquet, in their order."""
     return list(Rows.of([rows]).leaves())
+
+
+def _written(field: Field, value: Any) -> str:
+    """A field in a leaf, with the comma between it and the type; nothing for an optional field that is null."""
+    if value is None and field.optional:
+        return ""
+    text = f'"{field.name}":{json.dumps(field.text(value))}'
+    return f"{text}," if field.name < "type" else f",{text}"
+
+
+def _digest_text(digest: bytes) -> str:
+    return f'"{_DIGEST}":"{digest.hex()}",'
+
+
+def _rank(written: str) -> tuple[bool, str]:
+    """How leaves sort by a field: a comma follows its text, and a leaf that lacks the field has a later key there."""
+    return not written, written + ","
 
 
 def _numbered(column: pa.ChunkedArray, known: dict[Any, int]) -> pa.Array:

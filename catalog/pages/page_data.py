@@ -51,7 +51,7 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes
         "vmm": {name: profile.wire.title for name, profile in catalog.profiles.items()},
         "vcpu_types": {
             f"{value:#010x}": ", ".join(names)
-            for value in index.vcpu_signature
+            for value in index.axes["vcpu_signature"]
             if value is not None and (names := catalog.vcpu_types.names(VcpuSignature(value)))
         },
         "revocations": [
@@ -99,8 +99,8 @@ def _families(catalog: Catalog, index: RangeIndex) -> list[list[int]]:
         return []
     places = {
         f'{{"firmware_sha256":{json.dumps(firmware)},"kernel_hashes_sha256":{json.dumps(table)}': [first, second]
-        for first, firmware in enumerate(index.firmware_sha256)
-        for second, table in enumerate(index.kernel_hashes_sha256)
+        for first, firmware in enumerate(index.axes["firmware_sha256"])
+        for second, table in enumerate(index.axes["kernel_hashes_sha256"])
     }
     reader = LogReader(log_of(release), Checkpoint(release.origin, release.size, bytes.fromhex(release.root)))
     return [[*places[one.start], one.first, one.rows] for one in families(reader) if one.start in places]

@@ -13,9 +13,10 @@ from catalog.ask.lookup import lookup
 from catalog.fast.published import PublishedRelease
 from catalog.log.log_folder import LogFolder
 from catalog.log.log_reader import LogReader
-from catalog.log.records import DigestRecord, leaf_of
+from catalog.log.records import leaf_of
 from catalog.log.revocation_list import Revocation, read_revocations
 from catalog.prove.proof_bundle import ProofBundle
+from catalog.rows.digest_record import digest_record
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
@@ -48,7 +49,7 @@ class Prover:
         """
         catalog = catalog or Catalog.open_release(self._release)
         leaves = sorted(
-            {leaf_of(DigestRecord(**match.record())) for match in lookup(catalog, digest, warn=warn) if match.listed}
+            {leaf_of(digest_record(match.row)) for match in lookup(catalog, digest, warn=warn) if match.listed}
         )
         found = map(self.prove, leaves)
         return [bundle for bundle in found if bundle is not None]

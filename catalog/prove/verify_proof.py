@@ -14,13 +14,14 @@ from typing import Any
 import msgspec
 
 from catalog.errors import FalseRecord, LdcatError, MalformedInput, Stale, UntrustedSigner, VerificationFailed
-from catalog.log.records import DigestRecord, ReleaseRecord, parse_record, parse_row
+from catalog.log.records import ReleaseRecord, parse_record, parse_row
 from catalog.log.release_rules import Before, false_time, false_trust_version
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation, chain_of, check_goes_on
 from catalog.log.revocations import Revocations
 from catalog.log.seen import Seen
 from catalog.prove.proof_bundle import ProofBundle
+from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note, Verified

@@ -21,8 +21,8 @@ from catalog.log.release_rules import MAX_TRUST_STEP, Before, revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.row_leaves import COLUMNS, Rows
 from catalog.store import manifest
+from catalog.store.digest_parts import digest_parts
 from catalog.store.manifest import CatalogFiles
-from catalog.store.parquet import open_parquet, parquet_errors
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer
@@ -217,18 +217,15 @@ def _artifacts(
 
 
 def _rows(catalog: CatalogFiles) -> Rows:
-    with parquet_errors("a file of the catalog", "a table of launch digests"):
-        return Rows.of(_tables(catalog))
+    return Rows.of(_tables(catalog))
 
 
 def _tables(catalog: CatalogFiles) -> Iterator[pa.Table]:
     for name, entry in catalog.manifest.technologies.items():
         if not entry.parts and entry.rows:
             raise UsageError(f"the catalog keeps distinguished {name} digests only", "publish one that has every row")
-        for part in manifest.part_names(name, entry.parts):
-            file = open_parquet(catalog, part)
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=list(COLUMNS), use_threads=False)
+        for part in digest_parts(catalog, name):
+            yield from part.groups(COLUMNS)
 
 
 def _append(log: LogFolder, old: Checkpoint, leaves: Iterable[bytes]) -> Checkpoint:

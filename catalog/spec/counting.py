@@ -27,13 +27,13 @@ Alike = dict[Value, Sequence[Value]]
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Rows and families of one technology.
+    """Rows and sweeps of one technology.
 
     last: its largest vCPU count; 1 where none is measured. vmsas: different VMSA pages, of BSPs or of APs; 0 likewise.
     """
 
     rows: int
-    families: int
+    sweeps: int
     last: int
     vmsas: int
 
@@ -67,24 +67,24 @@ def _count(spec: CatalogSpec, technology: Technology, axes: Axes, selectors: Seq
     features = _alike(axes.sev_features, lambda value: (value & technology.judged_features, within(value)))
     counts = _alike(axes.vcpus, _among([selector.vcpus for selector in selectors]))
     few = replace(axes, vcpu_signatures=tuple(signatures), sev_features=tuple(features), vcpus=tuple(counts))
-    rows, families, last = 0, 0, 1
+    rows, sweeps, last = 0, 0, 1
     pages: dict[tuple[bytes, bytes], int] = {}
     for build, (kernel, same_kernels) in itertools.product(images.values(), kernels.items()):
         name, hashes = (kernel.name, kernel.hashes) if kernel else (NO_KERNEL, None)
-        for family in variants(technology, few, build.component, hashes):
-            kept = kept_counts(spec, family, build.name, name, Counter())
-            if not kept or technology.launch_blocker(family.firmware, family.point(family.vcpus[0])):
+        for sweep in variants(technology, few, build.component, hashes):
+            kept = kept_counts(spec, sweep, build.name, name, Counter())
+            if not kept or technology.launch_blocker(sweep.config.firmware, sweep.at(sweep.vcpus[0]).point):
                 continue
-            vmsas = len(signatures[family.vcpu_signature]) if family.vcpu_signature else 1
-            vmsas *= len(features[family.sev_features]) if family.sev_features is not None else 1
+            vmsas = len(signatures[sweep.config.vcpu_signature]) if sweep.config.vcpu_signature else 1
+            vmsas *= len(features[sweep.config.sev_features]) if sweep.config.sev_features is not None else 1
             measured = [counts[vcpus] for vcpus in kept if vcpus is not None]
-            families += vmsas * len(same_kernels)
+            sweeps += vmsas * len(same_kernels)
             rows += vmsas * len(same_kernels) * (sum(map(len, measured)) if measured else 1)
             last = max([last, *(alike[-1] for alike in measured)])
-            point = family.point(family.vcpus[0])
+            point = sweep.at(sweep.vcpus[0]).point
             if isinstance(point, VcpuPoint):
                 pages[vmsa_page_hashes(build.component, point)] = vmsas
-    return Count(rows, families, last, sum(pages.values()))
+    return Count(rows, sweeps, last, sum(pages.values()))
 
 
 def _alike(values: Iterable[Value], key: Callable[[Value], Hashable]) -> Alike[Value]:

@@ -1,6 +1,6 @@
-"""The cross product: a spec becomes families of points, in canonical order.
+"""The cross product: a spec becomes sweeps of points, in canonical order.
 
-A family is everything of a configuration but the vCPU count; its digests are a chain, one step a vCPU.
+A sweep is everything of a configuration but the vCPU count; its digests are a chain, one step a vCPU.
 """
 
 from __future__ import annotations
@@ -13,32 +13,13 @@ from dataclasses import dataclass, replace
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.component import FirmwareComponent
-from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
-from catalog.launch.profile import VmmProfile
+from catalog.launch.point import FirmwarePoint
 from catalog.launch.technology import Technology, technologies
+from catalog.rows.launch_config import LaunchConfig, VcpuSweep
 from catalog.spec.catalog_spec import NO_KERNEL, Axes, CatalogSpec
 from catalog.spec.constraints import Configuration
 
-FamilyKey = tuple[str, bytes, bytes, str, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One configuration of a technology for several vCPU counts, ascending; (None,) where none is measured."""
-
-    technology: str
-    firmware: FirmwareComponent
-    kernel_hashes: KernelHashes | None
-    vmm: VmmProfile | None
-    vcpu_signature: VcpuSignature | None
-    sev_features: int | None
-    vcpus: tuple[int | None, ...]
-
-    def point(self, vcpus: int | None) -> Point:
-        """The point of this family with that many vCPUs."""
-        if self.vmm is None or self.sev_features is None or vcpus is None:
-            return FirmwarePoint(self.kernel_hashes)
-        return VcpuPoint(self.kernel_hashes, self.vmm, self.vcpu_signature, self.sev_features, vcpus)
+SweepKey = tuple[str, bytes, bytes, str, int, int]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,19 +34,19 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class CrossProduct:
-    """Families in canonical order, and what was left out."""
+    """Sweeps in canonical order, and what was left out."""
 
-    families: tuple[Family, ...]
+    sweeps: tuple[VcpuSweep, ...]
     left_out: tuple[LeftOut, ...]
 
     @property
     def rows(self) -> int:
-        return sum(len(family.vcpus) for family in self.families)
+        return sum(len(sweep.vcpus) for sweep in self.sweeps)
 
 
 def cross_product(spec: CatalogSpec) -> CrossProduct:
-    """Every family of the spec that can launch; the order of builds and tables in the spec does not matter."""
-    families: dict[FamilyKey, Family] = {}
+    """Every sweep of the spec that can launch; the order of builds and tables in the spec does not matter."""
+    sweeps: dict[SweepKey, VcpuSweep] = {}
     left_out: Counter[tuple[str, str, str]] = Counter()
     lists: dict[tuple[int | None, ...], tuple[int | None, ...]] = {}  # equal lists of counts are one in memory
     for name, axes in sorted(spec.axes.items()):
@@ -73,61 +54,62 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
         for build, kernel in itertools.product(spec.builds, spec.kernels):
             hashes = kernel.hashes if kernel else None
             kernel_name = kernel.name if kernel else NO_KERNEL
-            for family in variants(technology, axes, build.component, hashes):
-                kept = kept_counts(spec, family, build.name, kernel_name, left_out)
-                reason = technology.launch_blocker(family.firmware, family.point(family.vcpus[0]))
+            for sweep in variants(technology, axes, build.component, hashes):
+                kept = kept_counts(spec, sweep, build.name, kernel_name, left_out)
+                reason = technology.launch_blocker(sweep.config.firmware, sweep.at(sweep.vcpus[0]).point)
                 if reason:
                     left_out[name, build.name, reason] += len(kept)
                 elif kept:  # two names for the same bytes make each row once
-                    key = _sort_key(family)
-                    same = families.get(key)
+                    key = _sort_key(sweep)
+                    same = sweeps.get(key)
                     if same and same.vcpus != kept:
                         kept = tuple(sorted({*kept, *same.vcpus}, key=lambda count: count or 0))
-                    families[key] = replace(family, vcpus=lists.setdefault(kept, kept))
+                    sweeps[key] = replace(sweep, vcpus=lists.setdefault(kept, kept))
     reasons = tuple(sorted(LeftOut(*why, points) for why, points in left_out.items() if points))
-    return CrossProduct(tuple(families[key] for key in sorted(families)), reasons)
+    return CrossProduct(tuple(sweeps[key] for key in sorted(sweeps)), reasons)
 
 
 def variants(
     technology: Technology, axes: Axes, firmware: FirmwareComponent, hashes: KernelHashes | None
-) -> Iterator[Family]:
-    """Every family of one image and table, whether it can launch or not."""
+) -> Iterator[VcpuSweep]:
+    """Every sweep of one image and table, whether it can launch or not."""
     if technology.point_type is FirmwarePoint:
-        yield Family(technology.name, firmware, hashes, None, None, None, (None,))
+        yield VcpuSweep(LaunchConfig(technology.name, firmware, hashes), (None,))
         return
     for vmm, features in itertools.product(axes.vmm, axes.sev_features):
         signatures: Iterable[VcpuSignature | None] = axes.vcpu_signatures if vmm.measures_signature else (None,)
         for signature in signatures:
-            yield Family(technology.name, firmware, hashes, vmm, signature, features, axes.vcpus)
+            config = LaunchConfig(technology.name, firmware, hashes, vmm, signature, features)
+            yield VcpuSweep(config, axes.vcpus)
 
 
 def kept_counts(
-    spec: CatalogSpec, family: Family, build: str, kernel: str, left_out: Counter[tuple[str, str, str]]
+    spec: CatalogSpec, sweep: VcpuSweep, build: str, kernel: str, left_out: Counter[tuple[str, str, str]]
 ) -> tuple[int | None, ...]:
     """vCPU counts that no constraint of the spec takes away."""
     configuration = Configuration(
-        technology=family.technology,
+        technology=sweep.config.technology,
         firmware=build,
         kernel_hashes=kernel,
-        vmm=family.vmm.name if family.vmm else None,
-        vcpu_signature=family.vcpu_signature,
-        sev_features=family.sev_features,
+        vmm=sweep.config.vmm.name if sweep.config.vmm else None,
+        vcpu_signature=sweep.config.vcpu_signature,
+        sev_features=sweep.config.sev_features,
     )
-    kept = family.vcpus
+    kept = sweep.vcpus
     for rule in spec.constraints:
         within = rule.keeps(configuration, kept)
-        left_out[family.technology, build, f"the spec: {rule.text}"] += len(kept) - len(within)
+        left_out[sweep.config.technology, build, f"the spec: {rule.text}"] += len(kept) - len(within)
         kept = within
     return kept
 
 
-def _sort_key(family: Family) -> FamilyKey:
+def _sort_key(sweep: VcpuSweep) -> SweepKey:
     """Neighbours share the longest prefix: firmware, kernel hashes, profile, then the VMSA."""
     return (
-        family.technology,
-        family.firmware.sha256,
-        family.kernel_hashes.table_sha256 if family.kernel_hashes else b"",
-        family.vmm.name if family.vmm else "",
-        -1 if family.vcpu_signature is None else family.vcpu_signature.value,
-        -1 if family.sev_features is None else family.sev_features,
+        sweep.config.technology,
+        sweep.config.firmware.sha256,
+        sweep.config.kernel_hashes.table_sha256 if sweep.config.kernel_hashes else b"",
+        sweep.config.vmm.name if sweep.config.vmm else "",
+        -1 if sweep.config.vcpu_signature is None else sweep.config.vcpu_signature.value,
+        -1 if sweep.config.sev_features is None else sweep.config.sev_features,
     )

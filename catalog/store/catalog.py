@@ -17,14 +17,13 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
+from catalog.rows.launch_config import LaunchComponents
 from catalog.store import manifest
 from catalog.store.components import Components
 from catalog.store.follows import faults
 from catalog.store.manifest import FileEntry, Manifest, parse_manifest
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from catalog.fast.published import PublishedRelease
     from catalog.files.direct_io import ScratchBuffer
     from catalog.log.revocation_list import Revocation
@@ -172,6 +171,13 @@ class Catalog:
         }
 
     @cached_property
+    def launch_components(self) -> LaunchComponents:
+        """What rows of this catalog are made of, to be measured again."""
+        images = {build.component.sha256: build.component for build in self.builds.values()}
+        tables = {bytes.fromhex(sha256): hashes for sha256, hashes in self.tables.items()}
+        return LaunchComponents(images, tables, self.profiles)
+
+    @cached_property
     def launchable(self) -> Mapping[tuple[str, str], dict[str, Any]]:
         """Launchability by build name and technology."""
         self._check_follows(manifest.LAUNCHABLE)
@@ -205,15 +211,6 @@ class Catalog:
                 f"{self.files.path}/{name} is not the file its manifest names",
                 "it was damaged or changed; build the catalog again or fetch it anew",
             )
-
-
-def check_schema(found: pa.Schema, technology: str, name: str) -> None:
-    """Raises MalformedRecord where a digest file has other columns or types than those of its technology."""
-    from catalog.store.digest_schema import digest_schema
-
-    expected = digest_schema(technology, technology_named(technology).digest_size)
-    if not found.equals(expected, check_metadata=False):
-        raise MalformedRecord(f"{name} is not a table of {technology} launch digests")
 
 
 def _grouped(rows: Iterable[dict[str, Any]], key: str) -> Mapping[bytes, list[dict[str, Any]]]:

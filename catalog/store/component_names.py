@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from catalog.errors import MalformedRecord
-from catalog.fast.names import VERSION, pack_names
+from catalog.fast.names import VERSION, WITH_FACTS, pack_names
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.profile import VmmProfile
 from catalog.launch.vcpu_types import VcpuTypes
+from catalog.rows.fields import BY_NAME, FACTS
 from catalog.spec.kernel_record import KernelRecord
 
 Record = list[str | None]
 
-FORMATS = {VERSION: pack_names}
-"""What makes the file of each version that there was: names of a release are checked under the version they have."""
+NEWEST = WITH_FACTS if FACTS else VERSION
+"""What is written: without facts the file is the same as ever."""
 
 _ORIGIN = ("distribution", "suite", "package", "version", "package_sha256", "path")
 
@@ -36,13 +38,13 @@ def component_names(
     profiles: Iterable[VmmProfile],
     vcpu_types: VcpuTypes,
     technologies: Iterable[str],
-    version: int = VERSION,
+    version: int = NEWEST,
 ) -> tuple[Numbers, bytes]:
     """The numbers of all components, in the order of their hash or name, and the file of their names.
 
     version: of that file; raises MalformedRecord for one that is not known.
     """
-    if version not in FORMATS:
+    if version not in (VERSION, WITH_FACTS):
         raise MalformedRecord(f"version {version} of the names of components is not known here")
     images, tables = defaultdict(list), defaultdict(list)
     for build in builds:
@@ -52,15 +54,39 @@ def component_names(
     named = {profile.name: profile for profile in profiles}
     names = sorted(technologies)
     signatures = sorted(set(vcpu_types.by_name.values()), key=lambda signature: signature.value)
-    file = FORMATS[version](
+    facts = _facts if version == WITH_FACTS else _no_facts
+    components: tuple[tuple[str, Mapping[Any, Any]], ...] = (
+        ("firmware", {sha256: builds[0].component for sha256, builds in images.items()}),
+        ("kernel_hashes", {sha256: kernels[0].hashes for sha256, kernels in tables.items()}),
+        ("vmm", named),
+    )
+    records: tuple[dict[Any, Record], ...] = (
+        {sha256: _image(sha256, images[sha256], names) for sha256 in images},
+        {sha256: _table(sha256, tables[sha256]) for sha256 in tables},
+        {name: [name, named[name].wire.title] for name in named},
+    )
+    file = pack_names(
         [
-            [_image(sha256, images[sha256], names) for sha256 in sorted(images)],
-            [_table(sha256, tables[sha256]) for sha256 in sorted(tables)],
-            [[name, named[name].wire.title] for name in sorted(named)],
+            *(
+                [[*facts(kind, known[key]), *made[key]] for key in sorted(made)]
+                for (kind, known), made in zip(components, records, strict=True)
+            ),
             [[str(signature.value), *vcpu_types.names(signature)] for signature in signatures],
-        ]
+        ],
+        version,
     )
     return Numbers(_numbers(images), _numbers(tables), {name: n for n, name in enumerate(sorted(named))}), file
+
+
+def _facts(kind: str, component: Any) -> Record:
+    """How many facts of a component there are, then name and text of each."""
+    found = [(fact.name, fact.of(component)) for fact in FACTS if fact.component == kind]
+    texts = [(name, None if value is None else str(BY_NAME[name].text(value))) for name, value in found]
+    return [str(len(texts)), *(one for pair in texts for one in pair)]
+
+
+def _no_facts(*_: Any) -> Record:
+    return []
 
 
 def _numbers(components: Iterable[bytes]) -> dict[bytes, int]:

@@ -8,33 +8,30 @@ from typing import Any
 from catalog.errors import UsageError
 from catalog.files.inputs import unreadable
 from catalog.files.writer import beside, put
+from catalog.rows.fields import BESIDE_COMPONENTS, COLUMNS, DIGEST
 from catalog.store import manifest
 from catalog.store.duckdb_scratch import refused
 from catalog.store.manifest import Manifest
 from catalog.store.parquet import check_footer, parquet_errors
 
-CONFIGURATIONS = """
-SELECT lower(hex(d.launch_digest)) AS launch_digest, d.technology, f.name AS firmware,
+_SHOWN = ",\n       ".join(f"{field.kind.sql_text(f'd.{field.name}')} AS {field.name}" for field in BESIDE_COMPONENTS)
+
+CONFIGURATIONS = f"""
+SELECT {DIGEST.kind.sql_text("d.launch_digest")} AS launch_digest, d.technology, f.name AS firmware,
        f.package, f.version AS package_version, k.name AS kernel_hashes, k.append,
-       f.kernel_hashes_enforced, d.vmm, d.vcpus,
-       printf('0x%08x', d.vcpu_signature) AS vcpu_signature, printf('0x%x', d.sev_features) AS sev_features,
-       l.verdict AS launchable{status}
+       f.kernel_hashes_enforced, {_SHOWN},
+       l.verdict AS launchable{{status}}
 FROM launch_digests d
 JOIN firmware f ON f.sha256 = d.firmware_sha256
 LEFT JOIN kernel_hashes k ON k.table_sha256 = d.kernel_hashes_sha256
 LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
-"""
+"""  # noqa: S608 - names of our own
 """Every row with the names of its components: the view most questions are asked of. status: more columns."""
 
 
 _NEW = "new.duckdb"
 
-NO_ROWS = """
-SELECT ''::BLOB AS launch_digest, '' AS technology, ''::BLOB AS firmware_sha256, ''::BLOB AS kernel_hashes_sha256,
-       '' AS vmm, ''::BLOB AS bsp_vmsa_sha256, ''::BLOB AS ap_vmsa_sha256, 0::UINTEGER AS vcpu_signature,
-       0::UBIGINT AS sev_features, 0::USMALLINT AS vcpus
-WHERE false
-"""
+NO_ROWS = f"SELECT {', '.join(f'NULL::{field.kind.sql} AS {field.name}' for field in COLUMNS)} WHERE false"
 """The rows of a technology of which the catalog keeps distinguished digests only."""
 
 

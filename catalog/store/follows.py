@@ -24,8 +24,8 @@ from catalog.spec.cross_product import cross_product
 from catalog.store import manifest
 from catalog.store.component_names import component_names
 from catalog.store.components import Components
+from catalog.store.fact_columns import FOLLOW, fact_faults
 from catalog.store.index_faults import index_faults
-from catalog.store.vmsa_columns import vmsa_faults
 
 _NAMED = 5
 """Faults of one kind that are named."""
@@ -180,8 +180,8 @@ def _spec(components: Components) -> Faults:
         return
     product = cross_product(spec)
     rows, left, left_said = Counter[str](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-    for family in product.families:
-        rows[family.technology] += len(family.vcpus)
+    for sweep in product.sweeps:
+        rows[sweep.config.technology] += len(sweep.vcpus)
     for one in product.left_out:
         left[one.technology, one.firmware] += one.points
     for entry in said.left_out:
@@ -204,7 +204,7 @@ FOLLOWS = (
     Derived("rows of the component tables", manifest.NAME, "these", _rows),
     Derived("digest_size", manifest.NAME, "the technology", _digest_sizes),
     Derived("name, technologies, rows, left_out", manifest.NAME, "spec and components", _spec, large=True),
-    Derived("bsp_vmsa_sha256, ap_vmsa_sha256", "launch_digests*.parquet", "inputs of the row", vmsa_faults, large=True),
+    Derived(", ".join(FOLLOW), "launch_digests*.parquet", "inputs of the row", fact_faults, large=True),
     Derived("every entry", "launch_digests.index", "digests and inputs of the rows", index_faults, large=True),
 )
 """Everything that follows from something else, but launch digests and leaves, which audits recompute."""

@@ -20,15 +20,16 @@ from catalog.fast.index import ROW_GROUP, Group, Index
 from catalog.fast.names import IMAGES, PROFILES, TABLES, Names
 from catalog.fast.verity import DamagedBlock, VerifiedBytes
 from catalog.launch.technology import technology_named
+from catalog.rows.fields import AXES, COMPONENTS
 from catalog.store import manifest
 from catalog.store.components import Components
-from catalog.store.parquet import open_parquet, parquet_errors
+from catalog.store.digest_parts import DigestPart, digest_parts
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_COMPONENTS = ("firmware_sha256", "kernel_hashes_sha256", "vmm")
-_AXES = ("vcpu_signature", "sev_features", "vcpus")
+_COMPONENTS = tuple(field.name for field in COMPONENTS if field.name != "technology")
+_AXES = tuple(field.name for field in AXES)
 
 
 def index_faults(components: Components) -> Iterator[str]:
@@ -56,7 +57,7 @@ class _IndexRows:
 
     def __init__(self, components: Components, technology: str, data: bytes, names: Names) -> None:
         index = Index(VerifiedBytes(data), _no_page)
-        parts = manifest.part_names(technology, components.manifest.technologies[technology].parts)
+        parts = digest_parts(components, technology)
         size = technology_named(technology).digest_size
         if (index.technology, index.digest_size, index.parts) != (technology, size, len(parts)):
             raise DamagedBlock("it is none of this technology and its parts")
@@ -75,24 +76,19 @@ class _IndexRows:
         bounds, name = self._bounds, f"{self._technology}/{manifest.INDEX}"
         if bounds[0].as_py() != 0 or pc.any(pc.less(bounds[1:], bounds[:-1])).as_py():
             yield f"{name}: its buckets do not follow on each other"
-        for number, part in enumerate(self._parts):
-            yield from (f"{part}: {fault}" for fault in self._part_faults(number, part))
+        for part in self._parts:
+            yield from (f"{part.name}: {fault}" for fault in self._part_faults(part))
         if not self._rows == self._index.rows == bounds[-1].as_py():
             yield f"{name}: it has {self._index.rows:,} entries, of {self._rows:,} rows"
 
-    def _part_faults(self, number: int, name: str) -> Iterator[str]:
+    def _part_faults(self, part: DigestPart) -> Iterator[str]:
         import pyarrow.compute as pc
 
-        from catalog.store.digest_schema import digest_schema
-
+        number, name = part.number, part.name
         data = self._components.verified(name)
         yield from (fault.removeprefix(f"{name}: ") for fault in _tree_faults(self._components, name, data))
-        with parquet_errors(name):
-            file = open_parquet(self._components, name, data)
-            schema = digest_schema(self._technology, self._index.digest_size)
-            if not file.schema_arrow.equals(schema, check_metadata=False):
-                raise DamagedBlock(f"{name} is no table of its rows")
-            table = file.read(["launch_digest", *_COMPONENTS, *_AXES], use_threads=False).combine_chunks()
+        columns = ("launch_digest", *_COMPONENTS, *_AXES)
+        table = part.table(columns, data=data).combine_chunks()
         first, count, layout = self._rows, len(table), self._layout
         self._rows += count
         if layout.first_rows[number] != first or self._rows > self._index.rows:
@@ -157,6 +153,8 @@ class _Groups:
         """Raises DamagedBlock for groups that do not follow on each other, one ordinal a row."""
         import pyarrow as pa
 
+        from catalog.rows.arrow import arrow_type
+
         firsts = array("Q", [0])
         components: dict[str, list[Any]] = {name: [] for name in _COMPONENTS}
         values: dict[str, list[int | None]] = {name: [] for name in _AXES}
@@ -177,7 +175,7 @@ class _Groups:
         if firsts[-1] != index.rows:
             raise DamagedBlock("its groups have other rows than its entries")
         number = pa.uint64()
-        kinds = dict(zip(_COMPONENTS, (pa.binary(), pa.binary(), pa.string()), strict=True))
+        kinds = {field.name: arrow_type(field) for field in COMPONENTS}
         return cls(
             firsts,
             {name: pa.array(column, kinds[name]) for name, column in components.items()},

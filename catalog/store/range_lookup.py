@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from catalog.abi.digest import LaunchDigest
-from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import LdcatError, VerificationFailed
-from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
-from catalog.launch.technology import measure, technology_named
+from catalog.rows.fields import BY_NAME, FACTS, INPUTS
+from catalog.rows.launch_config import LaunchConfig
 from catalog.store.catalog import Catalog
 from catalog.store.ranges import FRAGMENT, MAX_READ, RangeIndex
 
@@ -30,8 +29,7 @@ class Ranges:
             raise VerificationFailed(f"the ranges of {catalog.location} are of another catalog")
         self._catalog = catalog
         self._fetch = fetch
-        self._builds = {build.component.sha256.hex(): build.component for build in catalog.builds.values()}
-        self._profiles, self._tables = catalog.profiles, catalog.tables
+        self._components = catalog.launch_components
         _ = catalog.firmware, catalog.launchable, catalog.vcpu_types  # all components now: a lookup asks for one file
 
     def rows(self, digest: LaunchDigest) -> Iterator[dict[str, Any]]:
@@ -42,39 +40,32 @@ class Ranges:
         """
         name = self._index.name(digest.value)
         for inputs in self._index.find(self._fetch(name, MAX_READ), digest.value):
-            measured = self._measured(inputs)
-            if measured is None or measured.value[:FRAGMENT] != digest.value[:FRAGMENT]:
+            config = self._config(inputs)
+            measured = _measured(config)
+            if config is None or measured is None or measured.value[:FRAGMENT] != digest.value[:FRAGMENT]:
                 raise VerificationFailed(
                     f"a range of {self._catalog.location} has a row that does not have this launch digest",
                     "the host is wrong about it: ask another one, or fetch the catalog",
                 )
-            if measured != digest:
-                continue
-            yield {
-                **inputs,
-                "launch_digest": digest.value,
-                "firmware_sha256": bytes.fromhex(inputs["firmware_sha256"]),
-                "kernel_hashes_sha256": _bytes(inputs["kernel_hashes_sha256"]),
-            }
+            if measured == digest:
+                facts = {fact.name: fact.value(config) if fact.name in self._index.facts else None for fact in FACTS}
+                yield {field.name: field.value(config) for field in INPUTS} | facts | {"launch_digest": digest.value}
 
-    def _measured(self, inputs: dict[str, Any]) -> LaunchDigest | None:
-        """The launch digest of a row, by the components of the catalog; None where they have none."""
+    def _config(self, inputs: dict[str, Any]) -> LaunchConfig | None:
+        """What a row says, by the components of the catalog; None if they lack it, or a text is none of a row."""
         try:
-            technology = technology_named(inputs["technology"])
-            return measure(technology, self._builds[inputs["firmware_sha256"]], self._point(inputs))
-        except (LdcatError, LookupError):
+            return self._components.config({name: _value(name, value) for name, value in inputs.items()})
+        except (LdcatError, ValueError):
             return None
 
-    def _point(self, inputs: dict[str, Any]) -> Point:
-        table = inputs["kernel_hashes_sha256"]
-        hashes = None if table is None else self._tables[table]
-        if inputs["vmm"] is None:
-            return FirmwarePoint(hashes)
-        signature = inputs["vcpu_signature"]
-        vcpu = None if signature is None else VcpuSignature(signature)
-        profile = self._profiles[inputs["vmm"]]
-        return VcpuPoint(hashes, profile, vcpu, inputs["sev_features"] or 0, inputs["vcpus"] or 0)
+
+def _measured(config: LaunchConfig | None) -> LaunchDigest | None:
+    try:
+        return config.digest() if config else None
+    except LdcatError:
+        return None
 
 
-def _bytes(text: str | None) -> bytes | None:
-    return None if text is None else bytes.fromhex(text)
+def _value(name: str, value: Any) -> Any:
+    """A value of an axis, where hashes are in hex and numbers are numbers."""
+    return bytes.fromhex(value) if value is not None and BY_NAME[name].kind.arrow == "binary" else value

@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from catalog.errors import MalformedInput, MalformedRecord, UsageError
-from catalog.store.manifest import CatalogFiles, part_names
-from catalog.store.parquet import open_parquet, parquet_errors
+from catalog.rows.fields import FACTS, INPUTS, Field
+from catalog.store.digest_parts import digest_parts, row_tables
+from catalog.store.manifest import CatalogFiles
 from catalog.wire import U16, U32, Wire, decode_json
 from catalog.work.progress import Progress
 
 FORMAT = "ldcat-range/1"
+
+AXES = tuple(field.name for field in INPUTS)
+"""Inputs of a row, in the order in which its number is made of them."""
+
 INDEX = "index.json"
+
+_FACTS = [fact.name for fact in FACTS]
 
 FRAGMENT = 16
 """Bytes of a digest that stand in a file: nobody finds another digest that begins with them."""
@@ -41,39 +49,72 @@ _SPREAD = 6
 """Standard deviations that the largest file may have more rows than all on average."""
 
 
-class RangeIndex(Wire, frozen=True):
-    """What index.json says. manifest_sha256: of the catalog, in hex. entry_size: bytes of a row.
+if TYPE_CHECKING:
+    _Index = Any
+else:
 
-    prefix_bits: first bits of a digest that name a file. The others are the values of each axis, in order; null: not
-    measured.
+    def _values(field: Field) -> Any:
+        kind = (
+            str
+            if field.kind.arrow in ("string", "binary")
+            else {"uint16": U16, "uint32": U32}.get(field.kind.arrow, int)
+        )
+        return list[kind | None] if field.nullable else list[kind]
+
+    _Index = msgspec.defstruct(
+        "RangeIndex",
+        [
+            *(("format", str), ("manifest_sha256", str), ("prefix_bits", int), ("entry_size", int)),
+            *((field.name, _values(field)) for field in INPUTS),
+            ("facts", list[str], msgspec.field(default_factory=list)),
+        ],
+        bases=(Wire,),
+        frozen=True,
+        omit_defaults=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RangeIndex:
+    """What index.json says.
+
+    manifest_sha256: of the catalog, in hex.
+    prefix_bits: first bits of a digest that name a file.
+    entry_size: bytes of a row.
+    axes: values of each input of a row by column, in order, hashes in hex; null: not measured. The first one counts
+    most in the number of a row.
+    facts: names of the facts that the rows of the catalog say; each follows from a component.
     """
 
-    format: str
     manifest_sha256: str
     prefix_bits: int
     entry_size: int
-    technology: list[str]
-    firmware_sha256: list[str]
-    kernel_hashes_sha256: list[str | None]
-    vmm: list[str | None]
-    vcpu_signature: list[U32 | None]
-    sev_features: list[int | None]
-    vcpus: list[U16 | None]
+    axes: Mapping[str, Sequence[Any]]
+    facts: Sequence[str] = ()
 
     @classmethod
     def parse(cls, data: bytes) -> RangeIndex:
         """Raises MalformedRecord for what is none of this format, or not one in itself."""
-        found = decode_json(data, cls, INDEX)
-        if found.format != FORMAT:
-            raise MalformedRecord(f"{INDEX}: format {found.format!r} is not {FORMAT!r}")
-        if not 0 <= found.prefix_bits <= 32 or found.entry_size != FRAGMENT + number_size(found.axes.values()):
+        read = decode_json(data, _Index, INDEX)
+        if read.format != FORMAT:
+            raise MalformedRecord(f"{INDEX}: format {read.format!r} is not {FORMAT!r}")
+        axes = {name: getattr(read, name) for name in AXES}
+        found = cls(read.manifest_sha256, read.prefix_bits, read.entry_size, axes, tuple(read.facts))
+        if not 0 <= found.prefix_bits <= 32 or found.entry_size != FRAGMENT + number_size(axes.values()):
             raise MalformedRecord(f"{INDEX}: entries of {found.entry_size} bytes do not fit its axes")
         return found
 
-    @property
-    def axes(self) -> Mapping[str, Sequence[Any]]:
-        """Their values by name, the first one counting most in the number of a row."""
-        return {name: getattr(self, name) for name in AXES}
+    def __bytes__(self) -> bytes:
+        """The file."""
+        wire = _Index(
+            format=FORMAT,
+            manifest_sha256=self.manifest_sha256,
+            prefix_bits=self.prefix_bits,
+            entry_size=self.entry_size,
+            facts=list(self.facts),
+            **self.axes,
+        )
+        return msgspec.json.format(msgspec.json.encode(wire), indent=0)
 
     def name(self, digest: bytes) -> str:
         """Of the file that a digest is in."""
@@ -101,9 +142,6 @@ class RangeIndex(Wire, frozen=True):
         return row
 
 
-AXES = ("technology", "firmware_sha256", "kernel_hashes_sha256", "vmm", "vcpu_signature", "sev_features", "vcpus")
-
-
 def number_size(axes: Iterable[Sequence[Any]]) -> int:
     """Bytes of the number of a row."""
     return max(1, -(-(prod(len(values) or 1 for values in axes) - 1).bit_length() // 8))
@@ -117,21 +155,19 @@ def ranges_of(catalog: CatalogFiles, progress: Progress) -> Iterator[tuple[str, 
     entries = catalog.manifest.technologies
     if few := [name for name, entry in entries.items() if entry.rows and not entry.parts]:
         raise UsageError(f"of {', '.join(few)} the catalog keeps distinguished digests only: no range can list them")
-    axes = _axes(catalog)
+    axes, facts = _axes(catalog)
     size = FRAGMENT + number_size(axes.values())
     if size > FRAGMENT + _MOST_NUMBER:
         raise UsageError("the axes of the catalog have more combinations than the number of a row can say")
     bits = _prefix_bits(sum(entry.rows for entry in entries.values()), size)
     columns = {name: [_plain(value) for value in values] for name, values in axes.items()}
-    index = RangeIndex(
-        format=FORMAT, manifest_sha256=catalog.manifest_sha256, prefix_bits=bits, entry_size=size, **columns
-    )
+    index = RangeIndex(catalog.manifest_sha256, bits, size, columns, facts)
     streams = [_Stream(catalog, name, axes, size, progress) for name, entry in entries.items() if entry.parts]
     for number in range(1 << bits):
         end = (number + 1) << (64 - bits)
         rows = b"".join(stream.until(end) for stream in streams)
         yield index.file(number), b"".join(sorted(rows[at : at + size] for at in range(0, len(rows), size)))
-    yield INDEX, msgspec.json.format(msgspec.json.encode(index), indent=0)
+    yield INDEX, bytes(index)
 
 
 def _prefix_bits(rows: int, size: int) -> int:
@@ -146,20 +182,17 @@ def _plain(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else value
 
 
-def _axes(catalog: CatalogFiles) -> dict[str, list[Any]]:
-    """The values that occur of each, in order, null first."""
+def _axes(catalog: CatalogFiles) -> tuple[dict[str, list[Any]], list[str]]:
+    """The values that occur of each axis, in order, null first; and the facts that rows say, which older ones lack."""
     found: dict[str, set[Any]] = {name: set() for name in AXES}
-    for technology, entry in catalog.manifest.technologies.items():
-        for name in part_names(technology, entry.parts):
-            table = _read(catalog, name)
+    said = set()
+    for technology in catalog.manifest.technologies:
+        for table in row_tables(catalog, technology, [*AXES, *_FACTS]):
             for axis in AXES:
                 found[axis].update(table.column(axis).unique().to_pylist())
-    return {name: sorted(values, key=lambda value: (value is not None, value)) for name, values in found.items()}
-
-
-def _read(catalog: CatalogFiles, name: str) -> Any:
-    with parquet_errors(name, "a table of launch digests"):
-        return open_parquet(catalog, name).read(columns=["launch_digest", *AXES], use_threads=False)
+            said |= {name for name in _FACTS if table.column(name).null_count < len(table)}
+    axes = {name: sorted(values, key=lambda value: (value is not None, value)) for name, values in found.items()}
+    return axes, sorted(said)
 
 
 class _Stream:
@@ -168,13 +201,12 @@ class _Stream:
     def __init__(
         self, catalog: CatalogFiles, technology: str, axes: Mapping[str, list[Any]], size: int, progress: Progress
     ) -> None:
-        self._catalog = catalog
         self._axes = axes
         self._size = size
         self._progress = progress
         entry = catalog.manifest.technologies[technology]
         self._digest_size = entry.digest_size
-        self._names = part_names(technology, entry.parts)[::-1]
+        self._parts = digest_parts(catalog, technology)[::-1]
         self._entries, self._at = b"", 0
 
     def until(self, end: int) -> bytes:
@@ -185,9 +217,9 @@ class _Stream:
             count = bisect.bisect_left(rows, end, key=self._first)
             taken.append(self._entries[self._at * self._size : (self._at + count) * self._size])
             self._at += count
-            if self._at * self._size < len(self._entries) or not self._names:
+            if self._at * self._size < len(self._entries) or not self._parts:
                 return b"".join(taken)
-            self._entries, self._at = self._encoded(_read(self._catalog, self._names.pop())), 0
+            self._entries, self._at = self._encoded(self._parts.pop().table(["launch_digest", *AXES])), 0
 
     def _first(self, row: int) -> int:
         return int.from_bytes(self._entries[row * self._size : row * self._size + 8], "big")

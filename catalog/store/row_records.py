@@ -1,7 +1,7 @@
 """Rows on their way to a file: records that are split by their first bits, sorted, and taken apart into columns.
 
-A record is a launch digest, the number of its family and the number of its step in that family, both u32
-big-endian: records sort as bytes, and where digests are equal, by family and step. Compiled (rows.c) and in
+A record is a launch digest, the number of its sweep and the number of its step in that sweep, both u32
+big-endian: records sort as bytes, and where digests are equal, by sweep and step. Compiled (rows.c) and in
 pure Python, with the same result.
 """
 
@@ -38,7 +38,7 @@ __all__ = [
 Buffer = bytes | bytearray | memoryview | mmap
 
 NONE = 0xFFFFFFFF
-"""Number of a family that does not go on."""
+"""Number of a sweep that does not go on."""
 
 NUMBERS_SIZE = 8
 """Bytes of a record after the digest."""
@@ -46,22 +46,22 @@ NUMBERS_SIZE = 8
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Digests of families that have the same number of steps, family by family. families: their numbers."""
+    """Digests of sweeps that have the same number of steps, sweep by sweep. sweeps: their numbers."""
 
     digests: Buffer
     digest_size: int
-    families: Sequence[int]
+    sweeps: Sequence[int]
 
     @property
     def steps(self) -> int:
-        return len(self.digests) // self.digest_size // len(self.families)
+        return len(self.digests) // self.digest_size // len(self.sweeps)
 
 
 @dataclass(frozen=True, slots=True)
 class Keying:
     """How an index packs a row: see docs/index.md.
 
-    starts: ordinal of the first row of each family. bucket_bits: first bits of a digest that choose its bucket.
+    starts: ordinal of the first row of each sweep. bucket_bits: first bits of a digest that choose its bucket.
     ordinal_bits: of an entry's end. entry_size: bytes.
     """
 
@@ -81,7 +81,7 @@ class Columns:
     """Sorted rows by column. entries: of the index. buckets: rows of each bucket of the shard, in order."""
 
     digests: bytearray
-    families: array[int]
+    sweeps: array[int]
     steps: array[int]
     entries: bytearray
     buckets: array[int]
@@ -103,8 +103,8 @@ def split(batches: Sequence[Batch], bits: int) -> list[Buffer]:
         lib.ldcat_scatter_rows(
             ffi.from_buffer("uint8_t[]", batch.digests),
             batch.digest_size,
-            ffi.from_buffer("uint32_t[]", array("I", batch.families)),
-            len(batch.families),
+            ffi.from_buffer("uint32_t[]", array("I", batch.sweeps)),
+            len(batch.sweeps),
             ffi.from_buffer("uint32_t[]", array("I", range(batch.steps))),
             batch.steps,
             bits,
@@ -121,7 +121,7 @@ def sorted_columns(records: Buffer, digest_size: int, keying: Keying, *, shard: 
     buckets_each = 1 << (keying.bucket_bits - bits)
     made = Columns(
         digests=bytearray(digest_size * rows),
-        families=array("I", bytes(4 * rows)),
+        sweeps=array("I", bytes(4 * rows)),
         steps=array("I", bytes(4 * rows)),
         entries=bytearray(keying.entry_size * rows),
         buckets=array("Q", bytes(8 * buckets_each)),
@@ -141,7 +141,7 @@ def sorted_columns(records: Buffer, digest_size: int, keying: Keying, *, shard: 
         keying.entry_size,
         first_bucket,
         ffi.from_buffer("uint8_t[]", made.digests, require_writable=True),
-        ffi.from_buffer("uint32_t[]", made.families, require_writable=True),
+        ffi.from_buffer("uint32_t[]", made.sweeps, require_writable=True),
         ffi.from_buffer("uint32_t[]", made.steps, require_writable=True),
         ffi.from_buffer("uint8_t[]", made.entries, require_writable=True),
         ffi.from_buffer("uint64_t[]", made.buckets, require_writable=True),
@@ -158,16 +158,16 @@ def renumbered(
     digest_size: int,
     ordinal_bits: int,
     starts: array[int],
-    families: array[int],
+    sweeps: array[int],
 ) -> bytes | memoryview:
-    """Records of sorted rows that an index has, for the families that go on under another number.
+    """Records of sorted rows that an index has, for the sweeps that go on under another number.
 
-    starts: ordinal of the first row of each old family, ascending. families: the new number of each, or NONE.
+    starts: ordinal of the first row of each old sweep, ascending. sweeps: the new number of each, or NONE.
     """
     count = len(digests) // digest_size
     entry_size = len(entries) // count
     if lib is None:
-        return _renumber_in_python(digests, entries, digest_size, entry_size, ordinal_bits, starts, families)
+        return _renumber_in_python(digests, entries, digest_size, entry_size, ordinal_bits, starts, sweeps)
     out = bytearray((digest_size + NUMBERS_SIZE) * count)
     kept = lib.ldcat_renumber_rows(
         ffi.from_buffer("uint8_t[]", digests),
@@ -177,8 +177,8 @@ def renumbered(
         entry_size,
         ordinal_bits,
         ffi.from_buffer("uint64_t[]", starts),
-        ffi.from_buffer("uint32_t[]", families),
-        len(families),
+        ffi.from_buffer("uint32_t[]", sweeps),
+        len(sweeps),
         ffi.from_buffer("uint8_t[]", out, require_writable=True),
     )
     return memoryview(out)[: (digest_size + NUMBERS_SIZE) * kept]
@@ -204,10 +204,10 @@ def first_bits(digest: bytes | bytearray | memoryview, bits: int) -> int:
 def _split_in_python(batches: Sequence[Batch], bits: int) -> list[Buffer]:
     shards: list[list[bytes]] = [[] for _ in range(1 << bits)]
     for batch in batches:
-        numbers = ((family, step) for family in batch.families for step in range(batch.steps))
-        for row, (family, step) in enumerate(numbers):
+        numbers = ((sweep, step) for sweep in batch.sweeps for step in range(batch.steps))
+        for row, (sweep, step) in enumerate(numbers):
             digest = batch.digests[row * batch.digest_size : (row + 1) * batch.digest_size]
-            shards[first_bits(digest, bits)].append(bytes(digest) + (family << 32 | step).to_bytes(NUMBERS_SIZE, "big"))
+            shards[first_bits(digest, bits)].append(bytes(digest) + (sweep << 32 | step).to_bytes(NUMBERS_SIZE, "big"))
     return [b"".join(records) for records in shards]
 
 
@@ -218,15 +218,15 @@ def _renumber_in_python(
     entry_size: int,
     ordinal_bits: int,
     starts: array[int],
-    families: array[int],
+    sweeps: array[int],
 ) -> bytes:
     records = []
     for row in range(len(digests) // digest_size):
         entry = int.from_bytes(entries[row * entry_size : (row + 1) * entry_size], "big")
         ordinal = entry & ((1 << ordinal_bits) - 1)
-        family = bisect_right(starts, ordinal) - 1
-        if families[family] != NONE:
-            numbers = families[family] << 32 | ordinal - starts[family]
+        sweep = bisect_right(starts, ordinal) - 1
+        if sweeps[sweep] != NONE:
+            numbers = sweeps[sweep] << 32 | ordinal - starts[sweep]
             records.append(digests[row * digest_size : (row + 1) * digest_size] + numbers.to_bytes(NUMBERS_SIZE, "big"))
     return b"".join(records)
 
@@ -237,9 +237,9 @@ def _sort_in_python(records: Buffer, digest_size: int, keying: Keying, first_buc
     ordered = sorted(bytes(records[at : at + record_size]) for at in range(0, len(records), record_size))
     for row, record in enumerate(ordered):
         made.digests[row * digest_size : (row + 1) * digest_size] = record[:digest_size]
-        family, step = divmod(int.from_bytes(record[digest_size:], "big"), 1 << 32)
-        made.families[row], made.steps[row] = family, step
+        sweep, step = divmod(int.from_bytes(record[digest_size:], "big"), 1 << 32)
+        made.sweeps[row], made.steps[row] = sweep, step
         prefix = first_bits(record, keying.bucket_bits + keying.digest_bits)
-        entry = (prefix << keying.ordinal_bits | keying.starts[family] + step) & kept
+        entry = (prefix << keying.ordinal_bits | keying.starts[sweep] + step) & kept
         made.entries[row * size : (row + 1) * size] = entry.to_bytes(size, "big")
         made.buckets[first_bits(record, keying.bucket_bits) - first_bucket] += 1

@@ -1,7 +1,7 @@
 /* Rows of a catalog on their way to a file: records of a digest and eight bytes that say which row it is.
  *
- * A record is the digest, the number of its family and the number of its step in it, both as u32 big-endian: records
- * sort as bytes, and where digests are equal, by family and step. Digests are uniform, so their first bits split and
+ * A record is the digest, the number of its sweep and the number of its step in it, both as u32 big-endian: records
+ * sort as bytes, and where digests are equal, by sweep and step. Digests are uniform, so their first bits split and
  * sort them evenly.
  */
 #include <stddef.h>
@@ -53,11 +53,11 @@ static void ldcat_count_shards(const uint8_t *digests, size_t rows, size_t diges
         counts[first_bits(digests + digest_size * row, bits)]++;
 }
 
-/* Records of families times steps rows, each written where the cursor of its shard is, which moves on.
+/* Records of sweeps times steps rows, each written where the cursor of its shard is, which moves on.
  *
- * digests: family by family. families: their numbers. steps: numbers of the steps, the same for each family.
+ * digests: sweep by sweep. sweeps: their numbers. steps: numbers of the steps, the same for each sweep.
  */
-static void ldcat_scatter_rows(const uint8_t *digests, size_t digest_size, const uint32_t *families, size_t count,
+static void ldcat_scatter_rows(const uint8_t *digests, size_t digest_size, const uint32_t *sweeps, size_t count,
                                const uint32_t *steps, size_t count_of_steps, unsigned bits, uint64_t *cursors,
                                uint8_t *out) {
     size_t record_size = digest_size + 8;
@@ -65,19 +65,19 @@ static void ldcat_scatter_rows(const uint8_t *digests, size_t digest_size, const
         for (size_t j = 0; j < count_of_steps; j++, digests += digest_size) {
             uint8_t *record = out + record_size * cursors[first_bits(digests, bits)]++;
             memcpy(record, digests, digest_size);
-            store_big_endian(record + digest_size, families[i], 4);
+            store_big_endian(record + digest_size, sweeps[i], 4);
             store_big_endian(record + digest_size + 4, steps[j], 4);
         }
 }
 
-/* Records of rows that an index has, for the families that go on under another number; gives how many.
+/* Records of rows that an index has, for the sweeps that go on under another number; gives how many.
  *
- * digests: sorted. entries: as ldcat_sorted_columns packs them. starts: ordinal of the first row of each old family,
- * ascending. families: the new number of each, NONE for one that does not go on. out has room for all.
+ * digests: sorted. entries: as ldcat_sorted_columns packs them. starts: ordinal of the first row of each old sweep,
+ * ascending. sweeps: the new number of each, NONE for one that does not go on. out has room for all.
  */
 static size_t ldcat_renumber_rows(const uint8_t *digests, size_t rows, size_t digest_size, const uint8_t *entries,
                                   size_t entry_size, unsigned ordinal_bits, const uint64_t *starts,
-                                  const uint32_t *families, size_t count, uint8_t *out) {
+                                  const uint32_t *sweeps, size_t count, uint8_t *out) {
     uint64_t ordinals = ((uint64_t)1 << ordinal_bits) - 1;
     size_t kept = 0, record_size = digest_size + 8;
     for (size_t row = 0; row < rows; row++) {
@@ -90,11 +90,11 @@ static size_t ldcat_renumber_rows(const uint8_t *digests, size_t rows, size_t di
             else
                 high = middle;
         }
-        if (families[low] == NONE)
+        if (sweeps[low] == NONE)
             continue;
         uint8_t *record = out + record_size * kept++;
         memcpy(record, digests + digest_size * row, digest_size);
-        store_big_endian(record + digest_size, families[low], 4);
+        store_big_endian(record + digest_size, sweeps[low], 4);
         store_big_endian(record + digest_size + 4, ordinal - starts[low], 4);
     }
     return kept;
@@ -198,14 +198,14 @@ static struct key *sorted_keys(const uint8_t *records, uint32_t rows, size_t rec
 
 /* The records of one shard, sorted, by column; 0 where there is no memory for that.
  *
- * bits: of the shard's number. starts: ordinal of each family's first row. digests: rows times digest_size bytes.
- * families, steps: as they are in the records. entries: rows times entry_size bytes of the index, big-endian: the
+ * bits: of the shard's number. starts: ordinal of each sweep's first row. digests: rows times digest_size bytes.
+ * sweeps, steps: as they are in the records. entries: rows times entry_size bytes of the index, big-endian: the
  * digest bits behind the bucket's, then the ordinal of ordinal_bits. buckets: for each one of the shard, first_bucket
  * the first, how many rows it has.
  */
 static int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t digest_size, unsigned bits,
                                 const uint64_t *starts, unsigned bucket_bits, unsigned ordinal_bits, size_t entry_size,
-                                uint64_t first_bucket, uint8_t *digests, uint32_t *families, uint32_t *steps,
+                                uint64_t first_bucket, uint8_t *digests, uint32_t *sweeps, uint32_t *steps,
                                 uint8_t *entries, uint64_t *buckets) {
     size_t record_size = digest_size + 8;
     struct key *keys = sorted_keys(records, rows, record_size, bits);
@@ -220,9 +220,9 @@ static int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t di
             __builtin_prefetch(later), __builtin_prefetch(later + record_size - 1);
         }
         memcpy(digests + digest_size * row, record, digest_size);
-        families[row] = (uint32_t)load_big_endian(record + digest_size, 4);
+        sweeps[row] = (uint32_t)load_big_endian(record + digest_size, 4);
         steps[row] = (uint32_t)load_big_endian(record + digest_size + 4, 4);
-        uint64_t key = first_bits(record, first) << ordinal_bits | (starts[families[row]] + steps[row]);
+        uint64_t key = first_bits(record, first) << ordinal_bits | (starts[sweeps[row]] + steps[row]);
         store_big_endian(entries + entry_size * row, key & kept, entry_size);
         buckets[first_bits(record, bucket_bits) - first_bucket]++;
     }

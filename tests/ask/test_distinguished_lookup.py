@@ -35,7 +35,7 @@ ODD = """
 when = { kernel_hashes = ["mine"] }
 only = { vcpus = [2, 7, 33] }
 """
-"""Counts that leave gaps, and families with different ones."""
+"""Counts that leave gaps, and sweeps with different ones."""
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,13 @@ def test_every_row_is_found_as_it_is(small: BuildResult, technology: str) -> Non
         assert isinstance(digest, bytes)
         matches = lookup(catalog, LaunchDigest(digest), warn=pytest.fail)
         assert [
-            (match.technology, match.firmware["sha256"], match.vmm, match.vcpus, match.sev_features)
+            (
+                match.technology,
+                match.firmware["sha256"],
+                match.vmm,
+                match.vcpus,
+                match.sev_features,
+            )
             for match in matches
             if match.firmware["name"] != "twin.fd"
             and (match.kernel_hashes and match.kernel_hashes["table_sha256"]) == row["kernel_hashes_sha256"]

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.ask.revoked_rows import with_revocations
-from catalog.log.records import INPUTS, Severity, parse_row
+from catalog.log.records import Severity, parse_row
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
 from catalog.log.row_leaves import row_leaves
+from catalog.rows.digest_record import INPUTS
 from tests.log.test_row_leaves import ROW, table
 
 ODD = st.sampled_from([None, "", "0x1", "0X1", "0x01", "0x00000001", 1, 2, -1, 1 << 70, "ff" * 32, "FF" * 32, "é"])

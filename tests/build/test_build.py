@@ -201,7 +201,7 @@ def test_an_error_leaves_the_catalog_that_was_there(
     folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
     before = contents(tmp_path / "catalog")
     write_spec(inputs, SMALL)
-    monkeypatch.setattr(generation, "measure_families", lambda *_: 1 / 0)
+    monkeypatch.setattr(generation, "measure_sweeps", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         build(inputs / "spec.toml", folder)
     assert contents(folder) == before

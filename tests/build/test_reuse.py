@@ -13,7 +13,7 @@ from catalog import __version__
 from catalog.build import generation, measuring
 from catalog.build.builder import BuildResult
 from catalog.launch.hashing.backends import HashBackend
-from catalog.spec.cross_product import Family
+from catalog.rows.launch_config import VcpuSweep
 from catalog.state.receipts import Receipts
 from catalog.store import row_records
 from tests.support.samples import SMALL, build, contents, receipts_of, write_spec
@@ -21,27 +21,27 @@ from tests.support.samples import SMALL, build, contents, receipts_of, write_spe
 WITHOUT_BARE = SMALL.replace('["whole.fd", "twin.fd", "bare.fd"]', '["whole.fd"]')
 OTHER_COUNTS = SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1-2"]', 1)  # under SEV-ES
 
-Hash = Callable[[Sequence[Family], Sequence[int], HashBackend], list[row_records.Batch]]
+Hash = Callable[[Sequence[VcpuSweep], Sequence[int], HashBackend], list[row_records.Batch]]
 
 
 @pytest.fixture
-def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Family]:
-    """The families that are hashed."""
-    seen: list[Family] = []
-    whole: Hash = measuring.measure_families
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[VcpuSweep]:
+    """The sweeps that are hashed."""
+    seen: list[VcpuSweep] = []
+    whole: Hash = measuring.measure_sweeps
 
-    def watched(families: Sequence[Family], numbers: Sequence[int], backend: HashBackend) -> list[row_records.Batch]:
-        seen.extend(families)
-        return whole(families, numbers, backend)
+    def watched(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBackend) -> list[row_records.Batch]:
+        seen.extend(sweeps)
+        return whole(sweeps, numbers, backend)
 
-    monkeypatch.setattr(generation, "measure_families", watched)
+    monkeypatch.setattr(generation, "measure_sweeps", watched)
     return seen
 
 
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("rows_per_part", [1 << 21, 8])
 def test_only_a_new_build_is_hashed(
-    inputs: Path, tmp_path: Path, small: BuildResult, hashed: list[Family], compiled: bool, rows_per_part: int
+    inputs: Path, tmp_path: Path, small: BuildResult, hashed: list[VcpuSweep], compiled: bool, rows_per_part: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generation, "ROWS_PER_PART", rows_per_part)
@@ -49,26 +49,26 @@ def test_only_a_new_build_is_hashed(
             patch.setattr(row_records, "lib", None)
         fresh = build(write_spec(inputs, SMALL), tmp_path / "fresh")
         folder = build(write_spec(inputs, WITHOUT_BARE), tmp_path / "catalog").folder
-        whole = {family.firmware.sha256 for family in hashed[-1:]}
+        whole = {sweep.config.firmware.sha256 for sweep in hashed[-1:]}
         hashed.clear()
         built = build(write_spec(inputs, SMALL), folder)
-    assert [family.technology for family in hashed] == ["sev", "sev-es"]  # all that bare.fd can launch under
-    assert not {family.firmware.sha256 for family in hashed} & whole
+    assert [sweep.config.technology for sweep in hashed] == ["sev", "sev-es"]  # all that bare.fd can launch under
+    assert not {sweep.config.firmware.sha256 for sweep in hashed} & whole
     assert built.reused == sum(entry.rows for entry in built.manifest.technologies.values()) - 1 - 3
     assert contents(folder) == contents(fresh.folder)
 
 
-def test_a_family_with_other_counts_is_hashed(
-    inputs: Path, tmp_path: Path, small: BuildResult, hashed: list[Family]
+def test_a_sweep_with_other_counts_is_hashed(
+    inputs: Path, tmp_path: Path, small: BuildResult, hashed: list[VcpuSweep]
 ) -> None:
     folder = build(write_spec(inputs, OTHER_COUNTS), tmp_path / "catalog").folder
     hashed.clear()
     build(write_spec(inputs, SMALL), folder)
-    assert {(family.technology, family.vcpus) for family in hashed} == {("sev-es", (1, 2, 3))}
+    assert {(sweep.config.technology, sweep.vcpus) for sweep in hashed} == {("sev-es", (1, 2, 3))}
     assert contents(folder) == contents(small.folder)
 
 
-def test_nothing_new_means_nothing_hashed(inputs: Path, tmp_path: Path, hashed: list[Family]) -> None:
+def test_nothing_new_means_nothing_hashed(inputs: Path, tmp_path: Path, hashed: list[VcpuSweep]) -> None:
     folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
     before = contents(folder)
     hashed.clear()
@@ -78,7 +78,7 @@ def test_nothing_new_means_nothing_hashed(inputs: Path, tmp_path: Path, hashed: 
     assert contents(folder) == before
 
 
-def test_less_is_taken_where_less_is_asked_for(inputs: Path, tmp_path: Path, hashed: list[Family]) -> None:
+def test_less_is_taken_where_less_is_asked_for(inputs: Path, tmp_path: Path, hashed: list[VcpuSweep]) -> None:
     expected = contents(build(write_spec(inputs, WITHOUT_BARE), tmp_path / "fresh").folder)
     folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
     hashed.clear()
@@ -131,14 +131,14 @@ def test_a_catalog_that_cannot_be_used_is_not(
 def test_digests_that_are_not_those_of_this_program_are_not_built_on(
     inputs: Path, tmp_path: Path, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole: Hash = measuring.measure_families
+    whole: Hash = measuring.measure_sweeps
 
-    def wrong(families: Sequence[Family], numbers: Sequence[int], backend: HashBackend) -> list[row_records.Batch]:
-        made = whole(families, numbers, backend)
-        return [row_records.Batch(bytes(byte ^ 1 for byte in b.digests), b.digest_size, b.families) for b in made]
+    def wrong(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBackend) -> list[row_records.Batch]:
+        made = whole(sweeps, numbers, backend)
+        return [row_records.Batch(bytes(byte ^ 1 for byte in b.digests), b.digest_size, b.sweeps) for b in made]
 
     with monkeypatch.context() as patch:
-        patch.setattr(generation, "measure_families", wrong)
+        patch.setattr(generation, "measure_sweeps", wrong)
         folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
     assert contents(folder) != contents(small.folder)
     built = build(inputs / "spec.toml", folder)

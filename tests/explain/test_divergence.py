@@ -27,7 +27,7 @@ def parted(launched: dict[str, Any], nears: list[Near]) -> Parting | None:
     found = explanation.parting(candidate)
     if found:
         runs = technology_named(launched["technology"]).update_runs(
-            candidate.firmware.value.component, candidate.point()
+            candidate.firmware.value.component, candidate.config().point
         )
         updates = sum(len(run.updates) * run.repeat for run in runs)
         assert times(found.shared) + times(found.found) + times(found.after) == updates + 1  # and the firmware

@@ -42,7 +42,7 @@ UNLIKE = """
 when = { kernel_hashes = ["mine"], vcpu_signatures = [0xa10f10] }
 only = { vcpus = [1, 3] }
 """
-"""Families that are no whole product any more."""
+"""Sweeps that are no whole product any more."""
 
 
 def all_digests(built: BuildResult) -> list[tuple[str, bytes]]:

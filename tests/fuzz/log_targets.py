@@ -7,17 +7,16 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import msgspec
-
 from catalog.errors import MalformedInput
 from catalog.fast.folder_location import locate
 from catalog.fast.published import PublishedRelease, Remembered
-from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_record
+from catalog.log.records import ReleaseRecord, RevokeRecord, leaf_of, parse_record
 from catalog.log.revocation_list import Revocation, parse_revocations
 from catalog.log.revocations import Revocations
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.verify_proof import Outcome, verdict_to_dict, verify_bundle
 from catalog.publish.key_files import new_key, read_keys, write_keys
+from catalog.rows.digest_record import DigestRecord
 from catalog.store import ranges
 from catalog.store.ranges import RangeIndex
 from catalog.transparency import merkle
@@ -41,17 +40,18 @@ TRUST = f"version 1\nexpires {NOW + 9}\nmax-age 9\nthreshold 1\nroot a {ROOT.key
 SHA256 = "ab" * 32
 
 RANGES = RangeIndex(
-    format=ranges.FORMAT,
     manifest_sha256=SHA256,
     prefix_bits=9,
     entry_size=ranges.FRAGMENT + 1,
-    technology=["sev", "sev-snp"],
-    firmware_sha256=[SHA256],
-    kernel_hashes_sha256=[None, SHA256],
-    vmm=[None, "a"],
-    vcpu_signature=[None, 0xA00F11],
-    sev_features=[None, 1],
-    vcpus=[None, 1, 2, 3],
+    axes={
+        "technology": ["sev", "sev-snp"],
+        "firmware_sha256": [SHA256],
+        "kernel_hashes_sha256": [None, SHA256],
+        "vmm": [None, "a"],
+        "vcpu_signature": [None, 0xA00F11],
+        "sev_features": [None, 1],
+        "vcpus": [None, 1, 2, 3],
+    },
 )
 
 ROW = DigestRecord(
@@ -220,6 +220,6 @@ LOG_TARGETS = {
     "private-keys": Target(_keys, _key_files),
     "remembered": Target(_remembered, _memories),
     "place": Target(lambda data: parse_location(_text(data)), lambda: [b"https://a.example:8443/b/releases/12"]),
-    "range-index": Target(_range_index, lambda: [msgspec.json.encode(RANGES)]),
+    "range-index": Target(_range_index, lambda: [bytes(RANGES)]),
     "range": Target(lambda data: RANGES.find(data, bytes(48)), lambda: [bytes(2 * RANGES.entry_size)]),
 }

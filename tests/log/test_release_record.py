@@ -12,8 +12,9 @@ from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord, UsageError, VerificationFailed
 from catalog.fast.published import NO_REVOCATIONS
 from catalog.log.log_history import read_history
-from catalog.log.records import DigestRecord, ReleaseRecord, canonical_json, leaf_of, parse_record
+from catalog.log.records import ReleaseRecord, canonical_json, leaf_of, parse_record
 from catalog.publish.publish import Published, publish
+from catalog.rows.digest_record import DigestRecord
 from catalog.store.catalog import Catalog
 from catalog.transparency.keys import VerifierKey
 from catalog.transparency.merkle import EMPTY_ROOT

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from catalog.build.builder import BuildResult
 from catalog.errors import FalseRecord, MalformedRecord, Unreadable, UsageError
 from catalog.log.log_history import read_history
-from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_record, parse_row
+from catalog.log.records import ReleaseRecord, RevokeRecord, leaf_of, parse_record, parse_row
 from catalog.log.revocation_text import MAX_REASON, Value
 from catalog.log.revocations import Revocations, new_revocation
 from catalog.publish.publish import Published, publish
+from catalog.rows.digest_record import DigestRecord
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from tests.log.test_release_record import RELEASE

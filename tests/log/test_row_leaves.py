@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.log.records import DigestRecord, leaf_of, parse_row
+from catalog.log.records import leaf_of, parse_row
 from catalog.log.row_leaves import COLUMNS, Rows, row_leaves
-from catalog.store.digest_schema import digest_schema
+from catalog.rows.arrow import digest_schema
+from catalog.rows.digest_record import DigestRecord
 
 HASH = st.sampled_from([bytes(32), b"\1" * 32, b"\xff" * 32])
 SMALL = st.sampled_from([1, 2, 10, 100, 255])

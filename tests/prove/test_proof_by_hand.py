@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from catalog.log.records import DigestRecord, ReleaseRecord, Severity, canonical_json, leaf_of
+from catalog.log.records import ReleaseRecord, Severity, canonical_json, leaf_of
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.proof_by_hand import lines_by_hand
 from catalog.prove.verify_proof import verdict_to_dict, verify_bundle
+from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Verified

@@ -11,13 +11,14 @@ import pytest
 from msgspec import UNSET
 
 from catalog.errors import VerificationFailed
-from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, Severity, leaf_of
+from catalog.log.records import ReleaseRecord, RevokeRecord, Severity, leaf_of
 from catalog.log.release_rules import EARLIEST, MAX_TRUST_STEP, revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
 from catalog.log.seen import Seen
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.verify_proof import Outcome, Verdict, to_dict, verdict_to_dict, verify_bundle
+from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType

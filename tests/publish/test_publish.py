@@ -18,9 +18,10 @@ from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedRecord, Unreadable, UsageError, VerificationFailed
 from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
 from catalog.log.log_history import read_history
-from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, canonical_json, leaf_of, parse_record
+from catalog.log.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, parse_record
 from catalog.log.row_leaves import row_leaves
 from catalog.publish.publish import Published, publish
+from catalog.rows.digest_record import DigestRecord
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.transparency import merkle

@@ -33,7 +33,7 @@ vcpus = ["1-4096"]
 when = {{ vcpu_signatures = [0x800f10], sev_features = [5] }}
 only = {{ vcpus = ["1-3", 99] }}
 """
-"""1.6 * 10^12 rows, in 4 * 10^8 families."""
+"""1.6 * 10^12 rows, in 4 * 10^8 sweeps."""
 
 SELECTORS = st.fixed_dictionaries(
     {},
@@ -60,12 +60,12 @@ def test_rows_are_counted_as_they_are_made(inputs: Path, rules: list[tuple[dict[
     for when, only in rules:
         text += f"\n[[together]]\nwhen = {selector(when)}\nonly = {selector(only)}\n"
     spec = load_spec(write_spec(inputs, text))
-    made = cross_product(spec).families
+    made = cross_product(spec).sweeps
     for technology, count in count_rows(spec).items():
-        families = [family for family in made if family.technology == technology]
-        assert count.rows == sum(len(family.vcpus) for family in families)
-        assert count.families == len(families)
-        assert count.last == max([1, *(family.vcpus[-1] or 1 for family in families)])
+        sweeps = [sweep for sweep in made if sweep.config.technology == technology]
+        assert count.rows == sum(len(sweep.vcpus) for sweep in sweeps)
+        assert count.sweeps == len(sweeps)
+        assert count.last == max([1, *(sweep.vcpus[-1] or 1 for sweep in sweeps)])
 
 
 def test_the_default_is_counted_as_it_is_made() -> None:
@@ -161,7 +161,7 @@ vcpus = ["1-{vcpus}"]
 def test_of_distinguished_digests_few_take_room(inputs: Path) -> None:
     text = SMALL.replace("[technologies.sev-snp]", "[technologies.sev-snp]\ndistinguished_bits = 16")
     spec = load_spec(write_spec(inputs, text))
-    counts = {"sev-snp": Count(rows=1 << 32, families=1 << 20, last=4096, vmsas=1 << 10)}
+    counts = {"sev-snp": Count(rows=1 << 32, sweeps=1 << 20, last=4096, vmsas=1 << 10)}
     assert room_needed(spec, counts) < 100 * ((1 << 16) + (1 << 20))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.build.measuring import measure_families
+from catalog.build.measuring import measure_sweeps
 from catalog.launch.hashing.backends import REFERENCE, choose
 from catalog.launch.technology import measure, technologies
 from catalog.spec.catalog_spec import load_spec
@@ -28,15 +28,15 @@ def product_of(folder: Path, text: str) -> CrossProduct:
 def test_every_digest_is_that_of_the_definition(inputs: Path) -> None:
     product = product_of(inputs, SMALL + NR_CPUS)
     for name, technology in technologies().items():
-        families = [family for family in product.families if family.technology == name]
+        sweeps = [sweep for sweep in product.sweeps if sweep.config.technology == name]
         for kernels in (REFERENCE, choose()):
             made: dict[int, bytes] = {}
-            for batch in measure_families(families, range(len(families)), kernels):
+            for batch in measure_sweeps(sweeps, range(len(sweeps)), kernels):
                 size = batch.steps * batch.digest_size
-                made |= {n: bytes(batch.digests[at * size :][:size]) for at, n in enumerate(batch.families)}
-            assert sorted(made) == list(range(len(families)))
-            for number, family in enumerate(families):
-                expected = [measure(technology, family.firmware, family.point(n)).value for n in family.vcpus]
+                made |= {n: bytes(batch.digests[at * size :][:size]) for at, n in enumerate(batch.sweeps)}
+            assert sorted(made) == list(range(len(sweeps)))
+            for number, sweep in enumerate(sweeps):
+                expected = [measure(technology, sweep.config.firmware, sweep.at(n).point).value for n in sweep.vcpus]
                 assert made[number] == b"".join(expected)
 
 
@@ -44,11 +44,11 @@ def test_a_sample_of_the_default_is_that_of_the_definition() -> None:
     spec = load_spec(None)
     product = cross_product(spec)
     chance = random.Random(20221)
-    for family in chance.sample(product.families, 25):
-        (batch,) = measure_families([family], [0], choose())
-        number = chance.randrange(min(len(family.vcpus), 24))  # pure Python takes 3 ms a VMSA
-        technology = technologies()[family.technology]
-        expected = measure(technology, family.firmware, family.point(family.vcpus[number])).value
+    for sweep in chance.sample(product.sweeps, 25):
+        (batch,) = measure_sweeps([sweep], [0], choose())
+        number = chance.randrange(min(len(sweep.vcpus), 24))  # pure Python takes 3 ms a VMSA
+        technology = technologies()[sweep.config.technology]
+        expected = measure(technology, sweep.config.firmware, sweep.at(sweep.vcpus[number]).point).value
         assert batch.digests[number * len(expected) :][: len(expected)] == expected
 
 
@@ -73,15 +73,15 @@ def test_rows_and_points_left_out_make_the_whole_product(inputs: Path) -> None:
 
 def test_two_names_for_the_same_bytes_make_each_row_once(inputs: Path) -> None:
     product = product_of(inputs, SMALL)
-    assert len({f.firmware.sha256 for f in product.families}) == 2
-    assert len(set(product.families)) == len(product.families)
+    assert len({f.config.firmware.sha256 for f in product.sweeps}) == 2
+    assert len(set(product.sweeps)) == len(product.sweeps)
 
 
 def test_a_command_line_with_nr_cpus_goes_with_that_many_vcpus_only(inputs: Path) -> None:
     product = product_of(inputs, SMALL + NR_CPUS)
-    with_kernel = [f for f in product.families if f.kernel_hashes]
-    assert {f.vcpus for f in with_kernel if f.vmm} == {(2,)}
-    assert {f.vcpus for f in product.families if f.vmm and not f.kernel_hashes} == {(1, 2, 3)}
+    with_kernel = [f for f in product.sweeps if f.config.kernel_hashes]
+    assert {f.vcpus for f in with_kernel if f.config.vmm} == {(2,)}
+    assert {f.vcpus for f in product.sweeps if f.config.vmm and not f.config.kernel_hashes} == {(1, 2, 3)}
     counted = [o for o in product.left_out if o.reason.startswith("the spec: when")]
     assert sum(o.points for o in counted if o.technology == "sev-es") == 3 * 2
     assert sum(o.points for o in counted if o.technology == "sev-snp") == 3 * 10 * 2
@@ -89,7 +89,7 @@ def test_a_command_line_with_nr_cpus_goes_with_that_many_vcpus_only(inputs: Path
 
 def test_a_constraint_leaves_alone_what_a_launch_does_not_measure(inputs: Path) -> None:
     product = product_of(inputs, SMALL + NR_CPUS)
-    assert [f.vcpus for f in product.families if f.technology == "sev" and f.kernel_hashes] == [(None,)]
+    assert [f.vcpus for f in product.sweeps if f.config.technology == "sev" and f.config.kernel_hashes] == [(None,)]
 
 
 ALL, TWO, ONE = (1, 2, 3), (1, 2), (1,)
@@ -109,8 +109,8 @@ def test_constraints_take_away_what_they_say(
     inputs: Path, when: str, only: str, qemu: set[tuple[int, ...]], ec2: set[tuple[int, ...]]
 ) -> None:
     rule = f"\n[[together]]\nwhen = {{ {when} }}\nonly = {{ {only} }}\n"
-    families = product_of(inputs, SMALL.replace('"twin.fd", ', "") + rule).families
-    snp = [(f.vmm.name, f.vcpus) for f in families if f.technology == "sev-snp" and f.vmm]
+    sweeps = product_of(inputs, SMALL.replace('"twin.fd", ', "") + rule).sweeps
+    snp = [(f.config.vmm.name, f.vcpus) for f in sweeps if f.config.technology == "sev-snp" and f.config.vmm]
     assert {counts for name, counts in snp if name.startswith("qemu")} == qemu
     assert {counts for name, counts in snp if name.startswith("ec2")} == ec2
 

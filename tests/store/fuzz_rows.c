@@ -82,42 +82,42 @@ static void find(const uint8_t *asked, size_t rows, size_t digest_size, unsigned
 }
 
 static void one_round(void) {
-    size_t digest_size = next(2) ? 32 : 48, families = 1 + next(5), steps = next(MAX_ROWS / 5), rows = families * steps;
+    size_t digest_size = next(2) ? 32 : 48, sweeps = 1 + next(5), steps = next(MAX_ROWS / 5), rows = sweeps * steps;
     unsigned bits = (unsigned)next(4), bucket_bits = bits + (unsigned)next(6), ordinal_bits = 10;
     uint64_t shard = bits ? next((uint64_t)1 << bits) : 0;
     size_t entry_size = 3 + next(6);
     record_size = digest_size + 8;
     uint8_t *digests = digests_of(rows, digest_size, bits, shard), *records = bytes(record_size * rows);
-    uint32_t *numbers = malloc(4 * families), *step_numbers = malloc(4 * (steps + 1)), *zero = malloc(4 * (rows + 1));
-    uint64_t *starts = malloc(8 * families), *cursors = calloc((size_t)1 << bits, 8), *counts = calloc((size_t)1 << bits, 8);
-    for (size_t i = 0; i < families; i++)
+    uint32_t *numbers = malloc(4 * sweeps), *step_numbers = malloc(4 * (steps + 1)), *zero = malloc(4 * (rows + 1));
+    uint64_t *starts = malloc(8 * sweeps), *cursors = calloc((size_t)1 << bits, 8), *counts = calloc((size_t)1 << bits, 8);
+    for (size_t i = 0; i < sweeps; i++)
         numbers[i] = (uint32_t)i, starts[i] = i * steps;
     for (size_t i = 0; i < steps; i++)
         step_numbers[i] = (uint32_t)i;
     ldcat_count_shards(digests, rows, digest_size, bits, counts);
     check(counts[shard] == rows, "a row is counted for another shard");
-    ldcat_scatter_rows(digests, digest_size, numbers, families, step_numbers, steps, bits, cursors, records);
+    ldcat_scatter_rows(digests, digest_size, numbers, sweeps, step_numbers, steps, bits, cursors, records);
     check(ldcat_with_zero_bits(digests, rows, digest_size, 1 + (unsigned)next(64), zero) <= rows, "too many distinguished");
     uint8_t *sorted = bytes(digest_size * rows), *entries = bytes(entry_size * rows);
-    uint32_t *sorted_families = malloc(4 * (rows + 1)), *sorted_steps = malloc(4 * (rows + 1));
+    uint32_t *sorted_sweeps = malloc(4 * (rows + 1)), *sorted_steps = malloc(4 * (rows + 1));
     uint64_t *bucket_rows = calloc((size_t)1 << (bucket_bits - bits), 8);
     check(ldcat_sorted_columns(records, (uint32_t)rows, digest_size, bits, starts, bucket_bits, ordinal_bits, entry_size,
-                               shard << (bucket_bits - bits), sorted, sorted_families, sorted_steps, entries,
+                               shard << (bucket_bits - bits), sorted, sorted_sweeps, sorted_steps, entries,
                                bucket_rows), "no memory");
     qsort(records, rows, record_size, by_bytes);
     for (size_t row = 0; row < rows; row++) {
         const uint8_t *record = records + record_size * row;
         check(!memcmp(sorted + digest_size * row, record, digest_size), "digests are not sorted");
-        check(sorted_families[row] == load_big_endian(record + digest_size, 4), "families are not sorted");
+        check(sorted_sweeps[row] == load_big_endian(record + digest_size, 4), "sweeps are not sorted");
         check(sorted_steps[row] == load_big_endian(record + digest_size + 4, 4), "steps are not sorted");
     }
     uint8_t *again = bytes(record_size * rows);
     size_t kept = steps ? ldcat_renumber_rows(sorted, rows, digest_size, entries, entry_size, ordinal_bits, starts, numbers,
-                                              families, again) : 0;
+                                              sweeps, again) : 0;
     check(kept == rows && !memcmp(again, records, record_size * rows), "renumbered rows are others");
     find(digests, rows, digest_size, bits, shard, bucket_bits, entries, entry_size, ordinal_bits, bucket_rows, sorted);
     free(digests), free(records), free(numbers), free(step_numbers), free(zero), free(starts), free(cursors), free(counts);
-    free(sorted), free(entries), free(sorted_families), free(sorted_steps), free(bucket_rows), free(again);
+    free(sorted), free(entries), free(sorted_sweeps), free(sorted_steps), free(bucket_rows), free(again);
 }
 
 int main(void) {

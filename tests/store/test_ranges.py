@@ -104,17 +104,18 @@ def test_what_is_no_file_of_ranges(small: BuildResult) -> None:
 @given(st.binary(max_size=200), st.binary(min_size=48, max_size=48))
 def test_any_bytes_are_read_or_refused(data: bytes, digest: bytes) -> None:
     index = RangeIndex(
-        format=ranges.FORMAT,
         manifest_sha256="",
         prefix_bits=0,
         entry_size=FRAGMENT + 1,
-        technology=["sev"],
-        firmware_sha256=["00"],
-        kernel_hashes_sha256=[None],
-        vmm=[None, "a"],
-        vcpu_signature=[None],
-        sev_features=[None],
-        vcpus=[None, 1, 2],
+        axes={
+            "technology": ["sev"],
+            "firmware_sha256": ["00"],
+            "kernel_hashes_sha256": [None],
+            "vmm": [None, "a"],
+            "vcpu_signature": [None],
+            "sev_features": [None],
+            "vcpus": [None, 1, 2],
+        },
     )
     try:
         rows = index.find(data, digest)

@@ -24,16 +24,16 @@ def in_python() -> Iterator[None]:
 
 
 def batches_of(seed: int, digest_size: int, few: bool) -> list[Batch]:
-    """Batches of several families and steps; `few`: digests that often begin with the same bits, or are equal."""
+    """Batches of several sweeps and steps; `few`: digests that often begin with the same bits, or are equal."""
     chance = random.Random(seed)
     made, first = [], 0
     for _ in range(chance.randint(1, 3)):
-        families, steps = chance.randint(1, 5), chance.randint(1, 6)
-        digests = [chance.randbytes(digest_size) for _ in range(families * steps)]
+        sweeps, steps = chance.randint(1, 5), chance.randint(1, 6)
+        digests = [chance.randbytes(digest_size) for _ in range(sweeps * steps)]
         if few:
             digests = [bytes([chance.choice((0, 255))]) * digest_size for _ in digests]
-        made.append(Batch(b"".join(digests), digest_size, range(first, first + families)))
-        first += families
+        made.append(Batch(b"".join(digests), digest_size, range(first, first + sweeps)))
+        first += sweeps
     return made
 
 
@@ -45,7 +45,7 @@ def test_both_ways_give_the_same(seed: int, digest_size: int, bits: int, few: bo
         assert [sorted(cut(bytes(shard), digest_size)) for shard in split(batches, bits)] == [
             sorted(cut(shard, digest_size)) for shard in shards
         ]
-    counts = [count for batch in batches for count in [batch.steps] * len(batch.families)]
+    counts = [count for batch in batches for count in [batch.steps] * len(batch.sweeps)]
     starts = array("Q", [0, *itertools.accumulate(counts)][:-1])
     keying = Keying(starts, bits + random.Random(seed).randint(0, 4), 8, random.Random(seed).randint(2, 5))
     for number, shard in enumerate(shards):
@@ -66,10 +66,10 @@ def check(columns: row_records.Columns, shard: bytes, digest_size: int, keying: 
     assert bytes(columns.digests) == b"".join(record[:digest_size] for record in ordered)
     assert all(first_bits(record, bits) == number for record in ordered)
     for row, record in enumerate(ordered):
-        family, step = columns.families[row], columns.steps[row]
-        assert record[digest_size:] == family.to_bytes(4, "big") + step.to_bytes(4, "big")
+        sweep, step = columns.sweeps[row], columns.steps[row]
+        assert record[digest_size:] == sweep.to_bytes(4, "big") + step.to_bytes(4, "big")
         entry = int.from_bytes(columns.entries[row * keying.entry_size : (row + 1) * keying.entry_size], "big")
-        assert entry & ((1 << keying.ordinal_bits) - 1) == keying.starts[family] + step
+        assert entry & ((1 << keying.ordinal_bits) - 1) == keying.starts[sweep] + step
         assert entry >> keying.ordinal_bits == first_bits(record, keying.bucket_bits + keying.digest_bits) & (
             (1 << keying.digest_bits) - 1
         )

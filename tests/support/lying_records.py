@@ -11,9 +11,10 @@ import msgspec
 
 from catalog.log.log_folder import CHECKPOINT, LogFolder
 from catalog.log.log_history import read_history
-from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of, parse_row
+from catalog.log.records import ReleaseRecord, RevokeRecord, leaf_of, parse_row
 from catalog.log.release_rules import revocations_json
 from catalog.log.revocation_chain import RevocationChain
+from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import Signer

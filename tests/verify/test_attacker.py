@@ -33,13 +33,14 @@ from catalog.errors import (
     VerificationFailed,
 )
 from catalog.log.log_folder import LogFolder
-from catalog.log.records import DigestRecord, ReleaseRecord, RevokeRecord, leaf_of
+from catalog.log.records import ReleaseRecord, RevokeRecord, leaf_of
 from catalog.log.release_rules import revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
 from catalog.log.seen import Seen
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.verify_proof import Outcome, Verdict, verify_bundle
+from catalog.rows.digest_record import DigestRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer

@@ -77,7 +77,7 @@ def test_workers_of_another_version_are_refused(cluster: LocalCluster, monkeypat
 def test_a_task_that_kills_every_worker_is_an_error(
     cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generation, "hash_families_elsewhere", die)
+    monkeypatch.setattr(generation, "hash_sweeps_elsewhere", die)
     with (
         pytest.raises(LdcatError, match="the Dask cluster gave up"),
         dask_engine.dask_engine(cluster.scheduler_address) as engine,

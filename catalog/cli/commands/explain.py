@@ -142,7 +142,7 @@ def command(
             replace(explanation, revocations=opened.revocations),
         )
     if explanation.hits:
-        reply = reply.explained(explanation.hits[0].digest(), len(explanation.hits))
+        reply = reply.explained(explanation.hits[0].config().digest(), len(explanation.hits))
     record = explanation.to_dict()
     hits = list(zip(record["explanations"], map(explanation.parting, explanation.hits), strict=True))
     if html:

@@ -1,0 +1,71 @@
+"""DigestRecord: a row as a leaf of a log and as JSON have it: every field in its canonical text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from msgspec import UNSET
+
+from catalog.errors import MalformedRecord
+from catalog.rows.fields import AXIS, BY_NAME, COMPONENT, RECORD, Field, record_of
+from catalog.wire import Wire
+
+INPUTS = tuple(field.name for field in RECORD if field.role in (COMPONENT, AXIS))
+"""Fields of a digest record that determine the digest."""
+
+if TYPE_CHECKING:
+
+    class DigestRecord(Wire, frozen=True):
+        """A row: a launch digest and every input that determines it, components by hash; null: not measured."""
+
+        type: Literal["digest"]
+        launch_digest: str
+        technology: str
+        vcpus: int | None
+
+        def __init__(self, **fields: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+
+    def _typed(field: Field) -> Any:
+        kind = str if field.kind.is_text else int
+        return kind if not field.nullable else kind | None
+
+    DigestRecord = msgspec.defstruct(
+        "DigestRecord",
+        [
+            ("type", Literal["digest"]),
+            *((field.name, _typed(field)) for field in RECORD if not field.optional),
+            *((field.name, _typed(field) | msgspec.UnsetType, UNSET) for field in RECORD if field.optional),
+        ],
+        bases=(Wire,),
+        frozen=True,
+        module=__name__,
+    )
+
+
+def value_in(record: DigestRecord, name: str) -> Any:
+    """The text of a field of a record; None if it is not measured, and for an optional field that it lacks."""
+    value = getattr(record, name)
+    return None if value is UNSET else value
+
+
+def digest_record(values: Mapping[str, Any]) -> DigestRecord:
+    """The record of a row. values: by column, as Arrow has them."""
+    return DigestRecord(**record_of(values))
+
+
+def values_of(texts: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of canonical texts, by column; raises MalformedRecord for a text that no row can have."""
+    return {name: None if text is None else _value(BY_NAME[name], text) for name, text in texts.items()}
+
+
+def _value(field: Field, text: Any) -> Any:
+    try:
+        return field.kind.parse(text)
+    except ValueError as error:
+        raise MalformedRecord(f"no row has {field.name} {text!r:.80}") from error

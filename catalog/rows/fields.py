@@ -1,0 +1,202 @@
+"""The fields of a row: a launch digest and everything that determines it, or follows from what does, one entry each.
+
+This table is the one place that says what a row has. Parquet columns, leaves, JSON, SQL views, ranges, differences,
+options of `ldcat revoke`, OpenAPI and the lookup page are made from it; CONTRIBUTING.md says how to add a field.
+"""
+
+from __future__ import annotations
+
+from catalog.rows.kinds import Bits, Count, Hash, Kind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+COMPONENT, AXIS, FACT = "component", "axis", "fact"
+"""Roles of a field besides the digest: what is launched, by hash or name; a number that the VMM sets; and what follows
+from both, which therefore tells no two rows apart.
+"""
+
+
+class Field:
+    """One field of a row.
+
+    name: of the column, and of the key in JSON.
+    kind: what its values are.
+    meaning: one sentence for documentation, with the unit.
+    label: what people call it.
+    role: COMPONENT, AXIS, FACT, or None for the digest itself.
+    of: its value for a LaunchConfig; None if that is not measured. Of a fact that has a component: for that component.
+    nullable: whether a row may lack it.
+    in_leaf: whether it stands in the leaves of a log and in JSON, and not in Parquet alone.
+    component: of a fact in leaves: what it follows from alone: firmware, kernel_hashes or vmm.
+    optional: whether rows of older catalogs lack it: a leaf does not have it at all, then, and no null.
+    """
+
+    __slots__ = ("component", "in_leaf", "kind", "label", "meaning", "name", "nullable", "of", "optional", "role")
+
+    def __init__(
+        self,
+        name: str,
+        kind: Kind,
+        meaning: str,
+        *,
+        of: Callable[[Any], Any],
+        label: str = "",
+        role: str | None = None,
+        nullable: bool = True,
+        in_leaf: bool = True,
+        component: str | None = None,
+        optional: bool = False,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.meaning = meaning
+        self.of = of
+        self.label = label or name
+        self.role = role
+        self.nullable = nullable
+        self.in_leaf = in_leaf
+        self.component = component
+        self.optional = optional
+
+    def value(self, config: Any) -> Any:
+        """Its value for a LaunchConfig; None if that is not measured."""
+        if self.component is None:
+            return self.of(config)
+        component = getattr(config, self.component)
+        return None if component is None else self.of(component)
+
+    def text(self, value: Any) -> Any:
+        """A value as JSON has it; null stays null."""
+        return None if value is None else self.kind.text(value)
+
+    @property
+    def input_name(self) -> str:
+        """Of a fact that has a component: the name of the field that says which one that is."""
+        return str(self.component) if self.component == "vmm" else f"{self.component}_sha256"
+
+
+FIELDS = (
+    Field(
+        "launch_digest",
+        Hash(32, 48),
+        "Launch digest: SHA-256 for SEV and SEV-ES, SHA-384 for SEV-SNP.",
+        of=lambda config: config.digest().value,
+        label="launch digest",
+        nullable=False,
+    ),
+    Field(
+        "technology",
+        Kind("[a-z0-9-]{1,32}"),
+        "Technology: sev, sev-es or sev-snp.",
+        of=lambda config: config.technology,
+        role=COMPONENT,
+        nullable=False,
+    ),
+    Field(
+        "firmware_sha256",
+        Hash(32),
+        "SHA-256 of the firmware image.",
+        of=lambda config: config.firmware.sha256,
+        label="firmware SHA-256",
+        role=COMPONENT,
+        nullable=False,
+    ),
+    Field(
+        "kernel_hashes_sha256",
+        Hash(32),
+        "SHA-256 of the kernel hashes table of 176 bytes; null: no kernel hashes are measured.",
+        of=lambda config: config.kernel_hashes and config.kernel_hashes.table_sha256,
+        label="kernel hashes",
+        role=COMPONENT,
+    ),
+    Field(
+        "vmm",
+        Kind(),
+        "Name of the VMM profile; null: the digest does not depend on the VMM.",
+        of=lambda config: config.vmm and config.vmm.name,
+        label="VMM profile",
+        role=COMPONENT,
+    ),
+    Field(
+        "vcpus",
+        Count(),
+        "Number of vCPUs; null: no vCPU is measured.",
+        of=lambda config: config.vcpus,
+        label="vCPUs",
+        role=AXIS,
+    ),
+    Field(
+        "vcpu_signature",
+        Bits(32, digits=8),
+        "CPUID(1).EAX of the vCPUs; null: it is not measured.",
+        of=lambda config: config.vcpu_signature and config.vcpu_signature.value,
+        label="vCPU signature",
+        role=AXIS,
+    ),
+    Field(
+        "sev_features",
+        Bits(64),
+        "SEV_FEATURES of the VMSA, offset 0x3B0; null: no VMSA is measured.",
+        of=lambda config: config.sev_features,
+        role=AXIS,
+    ),
+    Field(
+        "bsp_vmsa_sha256",
+        Hash(32),
+        "SHA-256 of the VMSA page of the BSP, 4096 bytes.",
+        of=lambda config: config.vmsa_page_hashes()[0],
+        role=FACT,
+        in_leaf=False,
+    ),
+    Field(
+        "ap_vmsa_sha256",
+        Hash(32),
+        "SHA-256 of the VMSA page of every AP, 4096 bytes; null for one vCPU, because no AP is launched.",
+        of=lambda config: config.vmsa_page_hashes()[1],
+        role=FACT,
+        in_leaf=False,
+    ),
+)
+"""In the order in which JSON has them."""
+
+DIGEST = FIELDS[0]
+
+BY_NAME = {field.name: field for field in FIELDS}
+
+RECORD = tuple(field for field in FIELDS if field.in_leaf)
+"""Fields of a digest record, as a leaf and JSON have it, the digest first."""
+
+COLUMNS = tuple(
+    sorted(FIELDS, key=lambda field: ((None, COMPONENT, FACT, AXIS).index(field.role), field.name == "vcpus"))
+)
+"""Columns of launch_digests.parquet in their order: digest, components, facts, then the axes, the vCPU count last."""
+
+COMPONENTS = tuple(field for field in COLUMNS if field.role == COMPONENT)
+AXES = tuple(field for field in COLUMNS if field.role == AXIS)
+
+INPUTS = COMPONENTS + AXES
+"""What determines a launch digest: no two live rows have the same of all of these."""
+
+FACTS = tuple(field for field in RECORD if field.role == FACT)
+"""Facts that a record says, each of one component."""
+
+
+BESIDE_COMPONENTS = tuple(
+    field
+    for field in RECORD
+    if field.role and field.name not in ("technology", "firmware_sha256", "kernel_hashes_sha256")
+)
+"""Fields that JSON and people are shown as they are; of image and kernel hashes table they see more than a hash."""
+
+
+def record_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The digest record of a row in canonical texts, without the optional fields that it lacks. values: by name."""
+    found: dict[str, Any] = {"type": "digest"}
+    for field in RECORD:
+        value = values.get(field.name)
+        if value is not None or not field.optional:
+            found[field.name] = field.text(value)
+    return found

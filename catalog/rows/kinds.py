@@ -1,0 +1,96 @@
+"""Kinds of values in a row: how each is written in a leaf and in JSON, and what each is in Arrow and in SQL."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Kind:
+    """What values of a field are. The base class is text, which is written as it is.
+
+    arrow: its type, by the name of the function of pyarrow that makes it. sql: its type in DuckDB. pattern: regular
+    expression of a whole text in JSON, None if any text may be there. is_text: whether it is text in JSON.
+    """
+
+    arrow = "string"
+    sql = "VARCHAR"
+    is_text = True
+
+    def __init__(self, pattern: str | None = None) -> None:
+        self.pattern = pattern
+
+    def text(self, value: Any) -> Any:
+        """The value as JSON and leaves have it: one form for each value."""
+        return value
+
+    def parse(self, text: Any) -> Any:
+        """The value of a text in that form; raises ValueError for any other text."""
+        if isinstance(text, str):
+            return text
+        raise ValueError(text)
+
+    def sql_text(self, column: str) -> str:
+        """An SQL expression for the text of a column."""
+        return column
+
+
+class Hash(Kind):
+    """Bytes, in lower-case hex."""
+
+    arrow = "binary"
+    sql = "BLOB"
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__("|".join(f"[0-9a-f]{{{2 * size}}}" for size in sizes))
+        self.sizes = sizes
+
+    def text(self, value: Any) -> Any:
+        return value.hex()
+
+    def parse(self, text: Any) -> Any:
+        value = bytes.fromhex(text if isinstance(text, str) else "?")
+        if value.hex() != text or len(value) not in self.sizes:
+            raise ValueError(text)
+        return value
+
+    def sql_text(self, column: str) -> str:
+        return f"lower(hex({column}))"
+
+
+class Count(Kind):
+    """An unsigned number of 16 bits, which is a number in JSON."""
+
+    arrow = "uint16"
+    sql = "USMALLINT"
+    is_text = False
+
+    def parse(self, text: Any) -> Any:
+        if not isinstance(text, int) or isinstance(text, bool) or not 0 <= text < 1 << 16:
+            raise ValueError(text)
+        return text
+
+
+class Bits(Kind):
+    """An unsigned number of `bits` bits in 0x-hex, of `digits` digits, or of as few as it takes."""
+
+    def __init__(self, bits: int, digits: int = 0) -> None:
+        super().__init__(f"0x[0-9a-f]{{{digits}}}" if digits else f"0x(?:0|[1-9a-f][0-9a-f]{{0,{bits // 4 - 1}}})")
+        self.arrow = f"uint{bits}"
+        self.sql = {32: "UINTEGER", 64: "UBIGINT"}[bits]
+        self._bits = bits
+        self._format = f"#0{digits + 2}x" if digits else "#x"
+        self._printf = f"0x%0{digits}x" if digits else "0x%x"
+
+    def text(self, value: Any) -> Any:
+        return format(value, self._format)
+
+    def parse(self, text: Any) -> Any:
+        value = int(text if isinstance(text, str) else "?", 16)
+        if not 0 <= value < 1 << self._bits or self.text(value) != text:
+            raise ValueError(text)
+        return value
+
+    def sql_text(self, column: str) -> str:
+        return f"printf('{self._printf}', {column})"

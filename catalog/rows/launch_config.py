@@ -1,0 +1,117 @@
+"""LaunchConfig: one launch configuration, and the one place where it becomes a row, JSON, or what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.vcpu import VcpuSignature
+from catalog.errors import MalformedRecord
+from catalog.firmware.component import FirmwareComponent
+from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
+from catalog.launch.profile import VmmProfile
+from catalog.launch.technology import measure, technology_named
+from catalog.launch.vmsa_updates import vmsa_page_hashes
+from catalog.rows.fields import BESIDE_COMPONENTS, COLUMNS, DIGEST
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchConfig:
+    """Everything that a launch digest depends on. What its technology or profile does not measure is None.
+
+    technology: name.
+    vcpu_signature: CPUID(1).EAX.
+    sev_features: 64 bits, SNPActive included.
+    vcpus: 1 to 4096.
+    """
+
+    technology: str
+    firmware: FirmwareComponent
+    kernel_hashes: KernelHashes | None = None
+    vmm: VmmProfile | None = None
+    vcpu_signature: VcpuSignature | None = None
+    sev_features: int | None = None
+    vcpus: int | None = None
+
+    @property
+    def point(self) -> Point:
+        """As `measure` takes it; raises UsageError for a combination that no profile has."""
+        if self.vmm is None or self.sev_features is None or self.vcpus is None:
+            return FirmwarePoint(self.kernel_hashes)
+        return VcpuPoint(self.kernel_hashes, self.vmm, self.vcpu_signature, self.sev_features, self.vcpus)
+
+    def digest(self) -> LaunchDigest:
+        """Measured launch update by launch update; raises CannotLaunch, UnknownName for a technology."""
+        return measure(technology_named(self.technology), self.firmware, self.point)
+
+    def vmsa_page_hashes(self) -> tuple[bytes | None, bytes | None]:
+        """SHA-256 of the VMSA page of the BSP and of an AP; None if there is none."""
+        point = self.point
+        if not isinstance(point, VcpuPoint):
+            return None, None
+        bsp, ap = vmsa_page_hashes(self.firmware, point)
+        return bsp, None if self.vcpus == 1 else ap
+
+    def row(self) -> dict[str, Any]:
+        """Values by column, without the launch digest."""
+        return {field.name: field.value(self) for field in COLUMNS if field is not DIGEST}
+
+    def to_dict(self, firmware: str, kernel_hashes: str | None = None) -> dict[str, Any]:
+        """The fields of a line of `ldcat measure --batch`, in JSON. firmware, kernel_hashes: what people call them."""
+        hashes = self.kernel_hashes
+        return {
+            "technology": self.technology,
+            "firmware": firmware,
+            "firmware_sha256": self.firmware.sha256.hex(),
+            **({} if kernel_hashes is None else {"kernel_hashes": kernel_hashes}),
+            "kernel_sha256": hashes and hashes.kernel.hex(),
+            "initrd_sha256": hashes and hashes.initrd.hex(),
+            "cmdline_sha256": hashes and hashes.cmdline.hex(),
+            **{field.name: field.text(field.value(self)) for field in BESIDE_COMPONENTS},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class VcpuSweep:
+    """A launch configuration at several vCPU counts, ascending; (None,) if the technology measures no vCPU.
+
+    Its digests are a chain: each is one VMSA away from the one before.
+    """
+
+    config: LaunchConfig
+    vcpus: tuple[int | None, ...]
+
+    def at(self, vcpus: int | None) -> LaunchConfig:
+        """The launch configuration at one of the counts."""
+        return replace(self.config, vcpus=vcpus)
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchComponents:
+    """Components by what rows call them: images and kernel hashes tables by SHA-256, VMM profiles by name."""
+
+    firmware: Mapping[bytes, FirmwareComponent]
+    kernel_hashes: Mapping[bytes, KernelHashes]
+    vmm: Mapping[str, VmmProfile]
+
+    def config(self, row: Mapping[str, Any]) -> LaunchConfig:
+        """The launch configuration of a row, by column. Raises MalformedRecord for a component that is not there."""
+        table, vmm, signature = row["kernel_hashes_sha256"], row["vmm"], row["vcpu_signature"]
+        return LaunchConfig(
+            technology=row["technology"],
+            firmware=_named("firmware", row["firmware_sha256"], self.firmware),
+            kernel_hashes=None if table is None else _named("kernel hashes table", table, self.kernel_hashes),
+            vmm=None if vmm is None else _named("VMM profile", vmm, self.vmm),
+            vcpu_signature=None if signature is None else VcpuSignature(signature),
+            sev_features=row["sev_features"],
+            vcpus=row["vcpus"],
+        )
+
+
+def _named(what: str, name: Any, known: Mapping[Any, Any]) -> Any:
+    if name not in known:
+        raise MalformedRecord(f"the release has no {what} {name.hex() if isinstance(name, bytes) else name}")
+    return known[name]

@@ -1,0 +1,93 @@
+"""The rows of a catalog: Parquet parts of launch digests, verified, their columns checked; the one way to read rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from catalog.rows.fields import COLUMNS
+from catalog.store.manifest import part_names
+from catalog.store.parquet import TableFiles, open_parquet, parquet_errors
+from catalog.store.row_records import first_bits
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+EVERY = tuple(field.name for field in COLUMNS)
+"""Names of all columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigestPart:
+    """One of the `count` Parquet files of a technology, a power of two: its digests begin with `number` in bits.
+
+    Every method raises VerificationFailed for a file that is not the one of the manifest, MalformedRecord for one that
+    is no table of launch digests of the technology, and OutOfMemory.
+    """
+
+    files: TableFiles
+    technology: str
+    name: str
+    number: int
+    count: int
+
+    def table(
+        self, columns: Sequence[str] = EVERY, *, data: bytes | memoryview | None = None, encoded: Sequence[str] = ()
+    ) -> pa.Table:
+        """Some columns of all rows. data: the verified bytes of the file, if they are there already.
+
+        encoded: columns that stay dictionaries.
+        """
+        from catalog.rows.arrow import complete
+
+        found = self.files.verified(self.name) if data is None else data
+        with parquet_errors(self.name, _WHAT):
+            file = self._open(found)
+            if encoded:
+                file = open_parquet(self.files, self.name, found, read_dictionary=list(encoded))
+            return complete(file.read(self._there(file, columns), use_threads=False), columns)
+
+    def groups(self, columns: Sequence[str] = EVERY, *, digest: bytes | None = None) -> Iterator[pa.Table]:
+        """The same, one row group of at most 65,536 rows after the other. digest: only those that may have it."""
+        from catalog.rows.arrow import complete
+
+        with parquet_errors(self.name, _WHAT):
+            file = self._open(None)
+            for group in range(file.num_row_groups):
+                range_of = file.metadata.row_group(group).column(0).statistics
+                if digest is None or range_of is None or range_of.min <= digest <= range_of.max:
+                    found = file.read_row_group(group, self._there(file, columns), use_threads=False)
+                    yield complete(found, columns)
+
+    def _open(self, data: bytes | memoryview | None) -> pq.ParquetFile:
+        from catalog.rows.arrow import check_schema
+
+        file = open_parquet(self.files, self.name, data)
+        check_schema(file.schema_arrow, self.technology, self.name)
+        return file
+
+    def _there(self, file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
+        return [name for name in columns if name in file.schema_arrow.names]
+
+
+_WHAT = "a table of launch digests"
+
+
+def digest_parts(files: TableFiles, technology: str) -> list[DigestPart]:
+    """The parts of a technology; none if the catalog has none of it, or keeps distinguished digests only."""
+    entry = files.manifest.technologies.get(technology)
+    names = part_names(technology, entry.parts) if entry else []
+    return [DigestPart(files, technology, name, number, len(names)) for number, name in enumerate(names)]
+
+
+def part_of(parts: Sequence[DigestPart], digest: bytes) -> DigestPart:
+    """The part that has a digest, if any has."""
+    return parts[first_bits(digest, (len(parts) - 1).bit_length())]
+
+
+def row_tables(files: TableFiles, technology: str, columns: Sequence[str] = EVERY) -> Iterator[pa.Table]:
+    """Every row of a technology, in the order of their digests, part by part."""
+    for part in digest_parts(files, technology):
+        yield part.table(columns)

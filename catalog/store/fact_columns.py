@@ -1,0 +1,69 @@
+"""Columns of launch digests that follow from the others are made again and compared: VMSA pages by hash, facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from catalog.errors import LdcatError, MalformedRecord
+from catalog.rows.fields import COLUMNS, FACT, FACTS
+from catalog.rows.launch_config import LaunchComponents
+from catalog.store.components import Components
+from catalog.store.digest_parts import DigestPart, digest_parts
+
+_FOLLOW = tuple(field for field in COLUMNS if field.role == FACT)
+FOLLOW = tuple(field.name for field in _FOLLOW)
+_FROM = tuple(
+    dict.fromkeys(
+        ["technology", "firmware_sha256", "vmm", "vcpu_signature", "sev_features"] + [fact.input_name for fact in FACTS]
+    )
+)
+
+
+def fact_faults(components: Components) -> Iterator[str]:
+    """A line for each part and combination that is false.
+
+    Parts that are no tables, and rows of components that the catalog lacks, are found elsewhere.
+    """
+    known = LaunchComponents(
+        {build.component.sha256: build.component for build in components.builds},
+        {kernel.hashes.table_sha256: kernel.hashes for kernel in components.kernels},
+        {profile.name: profile for profile in components.profiles.values()},
+    )
+    for technology in components.manifest.technologies:
+        for part in digest_parts(components, technology):
+            for row in _combinations(part):
+                if names := _false(row, known):
+                    yield f"{part.name}: {row['firmware_sha256'].hex()[:16]}, {row['vmm']}: {names} not of these inputs"
+
+
+def _false(row: Mapping[str, Any], known: LaunchComponents) -> str:
+    """Names of the columns of a row that do not follow."""
+    inputs = {name: row.get(name) for name in (*_FROM, "kernel_hashes_sha256")}
+    try:
+        config = known.config({**inputs, "vcpus": None if row["vmm"] is None else 1 if row["alone"] else 2})
+    except LdcatError:
+        return ""
+    try:
+        follow = {field.name: field.value(config) for field in _FOLLOW}
+    except LdcatError:  # no launch, and so no page
+        follow = dict.fromkeys(row)
+    return ", ".join(field.name for field in _FOLLOW if field.name in row and row[field.name] != follow[field.name])
+
+
+def _combinations(part: DigestPart) -> Iterator[dict[str, Any]]:
+    """Inputs, whether there is one vCPU alone, and what follows: each that occurs, once.
+
+    An optional column that is null in every row is left out: older catalogs lack it.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        table = part.table([*_FROM, "vcpus", *FOLLOW])
+    except MalformedRecord:
+        return
+    lacking = [field.name for field in FACTS if field.optional and table[field.name].null_count == len(table)]
+    table = table.append_column("alone", pc.fill_null(pc.equal(table["vcpus"], 1), False))
+    table = table.drop_columns(["vcpus", *lacking])
+    yield from pa.TableGroupBy(table, table.column_names, use_threads=False).aggregate([]).to_pylist()
