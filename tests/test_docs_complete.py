@@ -1,4 +1,4 @@
-"""Pages that list things list all of them: commands, options, exit codes, variables."""
+"""Pages that list things list all of them: commands, options, exit codes, variables, rooms, decisions, pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import typer.main
 from catalog import errors
 from catalog.cli.main import app_of
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+ARCHITECTURE = (DOCS / "architecture.md").read_text(encoding="utf-8")
 COMMAND_LINE = (DOCS / "command-line.md").read_text(encoding="utf-8")
 
 
@@ -97,3 +99,47 @@ def test_every_exit_code_is_documented() -> None:
     listed = re.findall(r"^\| (\d+) \|", SECTIONS["Exit codes"], re.MULTILINE)
     assert len(listed) == len(set(listed))
     assert set(map(int, listed)) == exit_codes()
+
+
+def test_every_room_is_on_the_map() -> None:
+    """By its own name in the first column of the table, and folders within rooms anywhere on the page."""
+    rooms = {path.parent.relative_to(ROOT / "catalog") for path in (ROOT / "catalog").rglob("__init__.py")} - {Path()}
+    table = set(re.findall(r"^\| `([a-z_]+)/` \|", ARCHITECTURE, re.MULTILINE))
+    assert {str(room) for room in rooms if len(room.parts) == 1} <= table
+    assert {str(room) for room in rooms if f"`{room}/`" not in ARCHITECTURE} == set()
+
+
+def test_every_path_on_the_map_is_there() -> None:
+    paths = set(re.findall(r"(?<![\w./(-])(?:[a-z_]+/)+(?:[a-z_]+\.[a-z]+)?|(?<![\w./(-])[a-z_]+\.py\b", ARCHITECTURE))
+    assert len(paths) > 60
+    assert {path for path in paths if not any((base / path).exists() for base in (ROOT, ROOT / "catalog"))} == set()
+
+
+def test_rooms_stand_in_the_order_in_which_they_may_be_imported() -> None:
+    contract = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\nlayers = [\n")[2].partition("\n]")[0]
+    layer = {
+        room: number
+        for number, line in enumerate(contract.splitlines())
+        for room in re.findall(r"catalog\.([a-z_]+)", line)
+    }
+    listed = re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \|", ARCHITECTURE.partition("Outside the package")[0], re.MULTILINE)
+    assert set(listed) == set(layer)
+    assert listed == sorted(listed, key=layer.__getitem__)
+
+
+def test_every_decision_says_its_status_and_date_and_is_listed() -> None:
+    listed = (DOCS / "adr/README.md").read_text(encoding="utf-8")
+    for page in sorted((DOCS / "adr").glob("[0-9]*.md")):
+        title, _, text = page.read_text(encoding="utf-8").partition("\n")
+        found = re.match(r"\n\* Status: (.+)\n\* Date: (\d{4}-\d\d-\d\d)\n\n", text)
+        assert found, f"{page.name}: after the title come `* Status: ` and `* Date: `"
+        number, _, decision = title.removeprefix("# ").partition(". ")
+        assert int(number) == int(page.name[:4])
+        line = f"| {number} | [{decision}]({page.name}) | {found[1]} | {found[2]} |\n"
+        assert line in listed, f"docs/adr/README.md lacks: {line}"
+
+
+def test_the_index_lists_every_page() -> None:
+    index = (DOCS / "README.md").read_text(encoding="utf-8")
+    pages = {path.name for path in DOCS.glob("*.md")} - {"README.md"}
+    assert {name for name in pages if f"({name})" not in index} == set()

@@ -15,7 +15,7 @@ def audit_lines(default: Path, large: Path, rows: int) -> list[str]:
     some, none = large.with_name("some"), large.with_name("none")
     built_of(some, large_spec(rows, feature=2))
     built_of(none, large_spec(rows, signature=1))
-    lines = ["| as a command of its own | seconds | peak memory |", "|---|---|---|"]
+    lines = ["| whole command | seconds | peak memory |", "|---|---|---|"]
     for what, arguments, codes in (
         ("`ldcat diff`, one sev_features exchanged", ["diff", str(large), str(some)], (0, 1)),
         ("`ldcat diff`, no row in common", ["diff", str(large), str(none)], (1,)),

@@ -50,7 +50,7 @@ def kernel_rates(work: Path) -> list[str]:
 
     theirs = {mode: _rate(partial(_sev_snp_measure, work, mode)) for mode in (SevMode.SEV_ES, SevMode.SEV_SNP)}
     lines = [
-        "| what | path | a second | times hashlib | times OpenSSL | times sev-snp-measure |",
+        "| digests | backend | a second | times hashlib | times OpenSSL | times sev-snp-measure |",
         "|---|---|---|---|---|---|",
         *_table(
             "SEV-ES",

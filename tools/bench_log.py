@@ -86,7 +86,7 @@ def log_lines(found: Log) -> list[str]:
     """As Markdown."""
     mib = 1 << 20
     return [
-        "| published, as a command of its own | new rows | seconds | peak memory |",
+        "| `ldcat publish`, whole command | new rows | seconds | peak memory |",
         "|---|---|---|---|",
         *(
             f"| release {number} | {each.rows:,} | {each.seconds:.1f} | {each.peak / mib:,.0f} MiB |"
@@ -94,7 +94,7 @@ def log_lines(found: Log) -> list[str]:
         ),
         "",
         f"Release 1 is {found.size / 1e6:,.0f} MB of tiles and entries in {found.files:,} files, without its catalog.",
-        "Proofs are of its rows.",
+        "The proofs are for its rows.",
         "",
         "| in process, with two witnesses | Ed25519 | hybrid |",
         "|---|---|---|",

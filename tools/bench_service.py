@@ -94,17 +94,17 @@ def _load_lines(folder: Path, default: Path) -> list[str]:
     share = [single.rate / bare.rate, each.rate / bare.rate]
     requests, failed = sum(load.requests for load in long), sum(load.failed for load in long)
     return [
-        f"wrk with {CONNECTIONS} connections, beside the service on its processors; the best of three rounds, in turn.",
+        f"wrk with {CONNECTIONS} connections, on the processors of the service; the best of three rounds, in turn.",
         "",
-        "| requests of | requests/s | of the bare one | p99 ms |",
+        "| requests | requests/s | ratio | p99 ms |",
         "|---|---|---|---|",
-        f"| a bare Granian with Starlette, `hello` | {bare.rate:,.0f} | 1 | {bare.p99:.1f} |",
+        f"| `hello` from a bare Granian with Starlette | {bare.rate:,.0f} | 1 | {bare.p99:.1f} |",
         f"| `/d/DIGEST.json`, one digest | {single.rate:,.0f} | {share[0]:.2f} | {single.p99:.1f} |",
         f"| `/d/DIGEST.json`, {len(digests):,} digests in turn | {each.rate:,.0f} | {share[1]:.2f} | {each.p99:.1f} |",
         f"| the same at half the load: {half.rate:,.0f} requests/s | | | {half.p99:.1f} |",
         "",
         f"{requests:,} requests, {failed} failed; memory {before / MIB:,.0f} MiB before, {after / MIB:,.0f} MiB after.",
-        f"A release exchanged under load: {swap.requests:,} requests, {swap.failed} failed, p99 {swap.p99:.1f} ms.",
+        f"A release replaced under load: {swap.requests:,} requests, {swap.failed} failed, p99 {swap.p99:.1f} ms.",
     ]
 
 
@@ -143,7 +143,7 @@ def _site_lines(folder: Path, large: Path) -> list[str]:
     return [
         f"A site of {rows:,} rows: made in {seconds:.0f} s with {peak / MIB:,.0f} MiB, {len(ranges):,} ranges.",
         "",
-        f"| {LOOKUPS} lookups at a host of files, the components fetched before | most of any |",
+        f"| {LOOKUPS} lookups at a host of static files, components already fetched | maximum |",
         "|---|---|",
         f"| requests | {most} |",
         f"| bytes | {largest:,} |",
