@@ -150,7 +150,7 @@ def _git(*arguments: str) -> str:
     command = ["git", "-C", str(Path(__file__).parent.parent), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"bench: {done.stderr.strip()}")
+        raise SystemExit(f"bench: git {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout.strip()
 
 

@@ -16,6 +16,11 @@ from catalog.web.ranges_made import ranges_for
 from tools.faults.runner import Task
 from tools.faults.workshop import ORIGIN, Workshop
 
+_LOG = ("--log", "log")
+_TRUST = ("--trust", "trust.note")
+_THERE = (2,)
+"""Exit codes of a command whose output exists already."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -41,23 +46,15 @@ class Case:
 
 def cases(shop: Workshop) -> list[Case]:
     """All of them."""
-    root, digest = shop.place.root, shop.digest
-    log, trust = ("--log", "log"), ("--trust", "trust.note")
-    signed, cosigned = (*log, "--key", "log.key"), (*log, "--key", "me.key", *trust)
-    whole_log = (("audit", "log", *trust, "-q"), "log/checkpoint")
-    seen = ("lookup", digest, "--catalog", "log", *trust)
-    url = f"{shop.url}/log"
-    verified = "state/ldcat/verified"
-    none = {f"state/ldcat/{what}/example.com%2Flog.revocations": "" for what in ("seen", "watched")}
+    root = shop.place.root
     receipt = {"state/ldcat/built": ""}
-    there = (2,)
     return [
         Case(
             "keygen",
             "inputs",
             ("keygen", "new.example", "-o", "new.key"),
             volatile={"new.key": lambda: _is_key(root / "new.key")},
-            again=there,
+            again=_THERE,
         ),
         Case("build", "inputs", ("build", "inputs/fewer.toml", "-o", "fewer", "-q"), optional=receipt),
         Case(
@@ -67,6 +64,37 @@ def cases(shop: Workshop) -> list[Case]:
             optional=receipt,
             probe=(("audit", "fewer", "-q"), "fewer"),
         ),
+        *_log_cases(root, shop.digest),
+        Case("trust init", "inputs", ("trust", "init", "--policy", "trust.policy", *_root(root))),
+        Case("trust sign", "inputs", ("trust", "sign", "trust.txt", "--key", "root.key")),
+        Case("trust rotate", "inputs", ("trust", "rotate", "trust.note", "--days", "9")),
+        *_reader_cases(shop),
+        Case("diff --html", "both", ("diff", "fewer", "catalog", "--html", "page.html"), code=1),
+        Case("report --html", "both", ("report", "catalog", "--html", "page.html")),
+        Case(  # it says how many candidates were tried, which is not always the same
+            "explain --html",
+            "both",
+            ("explain", shop.digest, "--catalog", "catalog", "--html", "page.html"),
+            volatile={"page.html": lambda: 0 if (root / "page.html").read_text().endswith("</html>\n") else 1},
+        ),
+        Case(
+            "sql --database",
+            "both",
+            ("sql", "--catalog", "catalog", "--database", "views.duckdb"),
+            volatile={"views.duckdb": lambda: _has_views(root / "views.duckdb")},
+            again=_THERE,
+        ),
+        Case("audit", "both", ("audit", "catalog", "-q")),
+        Case("vmsa build", "inputs", ("vmsa", "build", *_page(), "-o", "page")),
+        Case("serve: ranges", "both", lambda: _ranges(root / "catalog")),
+    ]
+
+
+def _log_cases(root: Path, digest: str) -> list[Case]:
+    """Commands that write a log, or cosign it."""
+    signed, cosigned = (*_LOG, "--key", "log.key"), (*_LOG, "--key", "me.key", *_TRUST)
+    whole_log = (("audit", "log", *_TRUST, "-q"), "log/checkpoint")
+    return [
         Case("publish the first release", "both", ("publish", "fewer", *signed), probe=whole_log, clears="log"),
         Case("publish the next release", "seen", ("publish", "catalog", *signed), probe=whole_log, clears="log"),
         Case(
@@ -79,61 +107,50 @@ def cases(shop: Workshop) -> list[Case]:
         Case("cosign", "published", ("cosign", *cosigned), probe=whole_log),
         Case("cosign --heartbeat", "cosigned", ("cosign", *cosigned, "--heartbeat"), later=60, probe=whole_log),
         Case("rebuild --cosign", "published", ("rebuild", *cosigned, "--cosign", "-q"), probe=whole_log),
-        Case("witness ask", "published", ("witness", "ask", *log, "--trust", "asked.note"), probe=whole_log),
-        Case("witness serve --create", "inputs", lambda: _create(root / "db"), again=there),
+        Case("witness ask", "published", ("witness", "ask", *_LOG, "--trust", "asked.note"), probe=whole_log),
+        Case("witness serve --create", "inputs", lambda: _create(root / "db"), again=_THERE),
         Case("witness serve", "witnessed", lambda: _advance(root), volatile={"db": lambda: _remembers(root)}),
-        Case("trust init", "inputs", ("trust", "init", "--policy", "trust.policy", *_root(root))),
-        Case("trust sign", "inputs", ("trust", "sign", "trust.txt", "--key", "root.key")),
-        Case("trust rotate", "inputs", ("trust", "rotate", "trust.note", "--days", "9")),
+    ]
+
+
+def _reader_cases(shop: Workshop) -> list[Case]:
+    """Commands that read a log, and write what they remember of it."""
+    url = f"{shop.url}/log"
+    seen = ("lookup", shop.digest, "--catalog", "log", *_TRUST)
+    verified = "state/ldcat/verified"
+    none = {f"state/ldcat/{what}/example.com%2Flog.revocations": "" for what in ("seen", "watched")}
+    return [
         Case("lookup in a log", "published", seen, optional={verified: "", **none}, volatile={verified: _nothing}),
         Case(
             "lookup in a log that grew", "grown", seen, optional={verified: "", **none}, volatile={verified: _nothing}
         ),
-        Case("lookup at a host", "published", ("lookup", digest, "--catalog", url, *trust), optional=none),
-        Case("prove", "published", ("prove", digest, *log)),
-        Case("prove at a host", "published", ("prove", digest, "--log", url)),
-        Case("verify-proof", "published", ("verify-proof", "proof", *trust), optional=none),
-        Case("monitor", "published", ("monitor", url, *trust), optional=none),
+        Case("lookup at a host", "published", ("lookup", shop.digest, "--catalog", url, *_TRUST), optional=none),
+        Case("prove", "published", ("prove", shop.digest, *_LOG)),
+        Case("prove at a host", "published", ("prove", shop.digest, "--log", url)),
+        Case("verify-proof", "published", ("verify-proof", "proof", *_TRUST), optional=none),
+        Case("monitor", "published", ("monitor", url, *_TRUST), optional=none),
         Case(
             "monitor of a fork",
             "watched",
-            ("monitor", f"{shop.url}/fork", *trust),
+            ("monitor", f"{shop.url}/fork", *_TRUST),
             code=4,
             optional={"state/ldcat/watched/evidence": "could not be kept"},
         ),
         Case(
             "site",
             "published",
-            ("site", "log", "-o", "site", *trust, "-q"),
+            ("site", "log", "-o", "site", *_TRUST, "-q"),
             optional={verified: "", **none},
             volatile={verified: _nothing},
         ),
         Case(
             "site again",
             "grown",
-            ("site", "log", "-o", "site", *trust, "-q"),
+            ("site", "log", "-o", "site", *_TRUST, "-q"),
             optional={verified: "", **none},
             volatile={verified: _nothing},
         ),
-        Case("diff --html", "both", ("diff", "fewer", "catalog", "--html", "page.html"), code=1),
-        Case("report --html", "both", ("report", "catalog", "--html", "page.html")),
-        Case(  # it says how many candidates were tried, which is not always the same
-            "explain --html",
-            "both",
-            ("explain", digest, "--catalog", "catalog", "--html", "page.html"),
-            volatile={"page.html": lambda: 0 if (root / "page.html").read_text().endswith("</html>\n") else 1},
-        ),
-        Case(
-            "sql --database",
-            "both",
-            ("sql", "--catalog", "catalog", "--database", "views.duckdb"),
-            volatile={"views.duckdb": lambda: _has_views(root / "views.duckdb")},
-            again=there,
-        ),
-        Case("audit", "both", ("audit", "catalog", "-q")),
-        Case("audit of a log", "grown", ("audit", "log", *trust, "-q")),
-        Case("vmsa build", "inputs", ("vmsa", "build", *_page(), "-o", "page")),
-        Case("serve: ranges", "both", lambda: _ranges(root / "catalog")),
+        Case("audit of a log", "grown", ("audit", "log", *_TRUST, "-q")),
     ]
 
 
