@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.ask.answer import Answer, answer_without_catalog
+from catalog.ask.answer import Answer, Proofs, answer_without_catalog
+from catalog.ask.evidence import Evidence
 from catalog.ask.evidence_files import read_expectation
 from catalog.cli.catalogs import open_named
 from catalog.cli.evidence_options import (
@@ -39,18 +40,46 @@ from catalog.cli.options import (
     require,
 )
 from catalog.errors import UsageError, VerificationFailed
-from catalog.explain.baseline import EXPECTATION, expectation, known_of, near_of_catalog, near_of_default, near_of_given
+from catalog.explain.baseline import (
+    EXPECTATION,
+    Known,
+    Near,
+    expectation,
+    known_of,
+    near_of_catalog,
+    near_of_default,
+    near_of_given,
+)
 from catalog.explain.divergence import Parting
 from catalog.explain.explain import DEFAULT_BUDGET, explain, technologies_of
 from catalog.explain.explanation import Explanation
 from catalog.fast.match_text import exit_code, fact_lines
 from catalog.pages.pictures.divergence_picture import parting_lines
 from catalog.state.folders import default_catalog
+from catalog.store.catalog import Catalog
 from catalog.terminal import render
 from catalog.terminal.render import Format
 from catalog.work.engine import local_engine, processors
 
+Hits = Sequence[tuple[dict[str, Any], Parting | None]]
+"""Explanations as JSON has them, and where each parts from what is expected."""
+
 _CANDIDATES = "What may have been launched, besides what is known"
+
+FirmwareOption = Annotated[
+    list[str] | None, typer.Option(metavar="FILE|NAME", help="Firmware.", rich_help_panel=_CANDIDATES)
+]
+KernelFilesOption = Annotated[
+    list[Path] | None,
+    typer.Option(parser=named_path, metavar="FILE|DIR", help="Kernels.", rich_help_panel=_CANDIDATES),
+]
+InitrdFilesOption = Annotated[
+    list[Path] | None,
+    typer.Option(parser=named_path, metavar="FILE|DIR", help="Initrds.", rich_help_panel=_CANDIDATES),
+]
+CmdlinesOption = Annotated[
+    list[str] | None, typer.Option(metavar="TEXT", help="Kernel command lines.", rich_help_panel=_CANDIDATES)
+]
 
 
 def command(
@@ -63,20 +92,10 @@ def command(
         ),
     ] = None,
     catalog: CatalogOption = None,
-    firmware: Annotated[
-        list[str] | None, typer.Option(metavar="FILE|NAME", help="Firmware.", rich_help_panel=_CANDIDATES)
-    ] = None,
-    kernel: Annotated[
-        list[Path] | None,
-        typer.Option(parser=named_path, metavar="FILE|DIR", help="Kernels.", rich_help_panel=_CANDIDATES),
-    ] = None,
-    initrd: Annotated[
-        list[Path] | None,
-        typer.Option(parser=named_path, metavar="FILE|DIR", help="Initrds.", rich_help_panel=_CANDIDATES),
-    ] = None,
-    append: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="Kernel command lines.", rich_help_panel=_CANDIDATES)
-    ] = None,
+    firmware: FirmwareOption = None,
+    kernel: KernelFilesOption = None,
+    initrd: InitrdFilesOption = None,
+    append: CmdlinesOption = None,
     budget: Annotated[
         int, typer.Option(parser=number_option, metavar="N", help="Candidates that are tried, about.")
     ] = DEFAULT_BUDGET,
@@ -121,40 +140,17 @@ def command(
     if catalog or trust or skip_verify or default_catalog().exists():
         opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
     known = known_of(opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ())
-    names = technologies_of(found)
-    base = near_of_catalog(opened, names) if opened else near_of_default(names)
-    if expect is not None:
-        nears = [expectation(read_expectation(expect, sys.stdin.buffer), known), base]
-    else:
-        given = near_of_given(base, known)
-        nears = [given, base] if given else [base]
-    backend = hash_backend()
-    with (
-        render.progress(quiet=quiet, plain=False) as begin,
-        local_engine(processors(), threads=backend.compiled) as engine,
-    ):
-        explanation = explain(
-            found, nears, known, proofs=proofs, engine=engine, backend=backend, budget=budget, start_progress=begin
-        )
+    nears = _nears(opened, technologies_of(found), known, expect)
+    explanation = _explained(found, nears, known, proofs, budget, quiet=quiet)
     if opened:
-        reply, explanation = (
-            replace(reply, release=opened.release),
-            replace(explanation, revocations=opened.revocations),
-        )
+        reply = replace(reply, release=opened.release)
+        explanation = replace(explanation, revocations=opened.revocations)
     if explanation.hits:
         reply = reply.explained(explanation.hits[0].config().digest(), len(explanation.hits))
     record = explanation.to_dict()
     hits = list(zip(record["explanations"], map(explanation.parting, explanation.hits), strict=True))
     if html:
-        from catalog.pages.html import write_explanation
-
-        write_explanation(
-            html,
-            explanation.compared_with,
-            evidence=list(evidence_lines(reply)),
-            shown=[({**hit, "facts": _facts(hit)}, parted) for hit, parted in hits],
-            searched=list(_searched(explanation)),
-        )
+        _write_page(html, reply, explanation, hits)
     if output is Format.JSON:
         render.json_document({**_about(reply), **record})
     else:
@@ -165,6 +161,41 @@ def command(
     return exit_code([hit["revocation"] and hit["revocation"]["severity"] for hit in record["explanations"]])
 
 
+def _nears(catalog: Catalog | None, technologies: Sequence[str], known: Known, expect: str | None) -> list[Near]:
+    """What the search goes outward from, one after the other. catalog: None is the embedded default."""
+    base = near_of_catalog(catalog, technologies) if catalog else near_of_default(technologies)
+    if expect is not None:
+        return [expectation(read_expectation(expect, sys.stdin.buffer), known), base]
+    given = near_of_given(base, known)
+    return [given, base] if given else [base]
+
+
+def _explained(
+    found: Evidence, nears: Sequence[Near], known: Known, proofs: Proofs, budget: int, *, quiet: bool
+) -> Explanation:
+    """Search on every processor of this machine, and show how far it is."""
+    backend = hash_backend()
+    with (
+        render.progress(quiet=quiet, plain=False) as begin,
+        local_engine(processors(), threads=backend.compiled) as engine,
+    ):
+        return explain(
+            found, nears, known, proofs=proofs, engine=engine, backend=backend, budget=budget, start_progress=begin
+        )
+
+
+def _write_page(html: Path, reply: Answer, explanation: Explanation, hits: Hits) -> None:
+    from catalog.pages.html import write_explanation
+
+    write_explanation(
+        html,
+        explanation.compared_with,
+        evidence=list(evidence_lines(reply)),
+        shown=[({**hit, "facts": _facts(hit)}, parted) for hit, parted in hits],
+        searched=list(_searched(explanation)),
+    )
+
+
 def _about(reply: Answer) -> dict[str, Any]:
     """What is said of the evidence, as JSON has it."""
     about = reply.to_dict()
@@ -172,9 +203,7 @@ def _about(reply: Answer) -> dict[str, Any]:
     return about
 
 
-def _lines(
-    reply: Answer, explanation: Explanation, hits: Sequence[tuple[dict[str, Any], Parting | None]]
-) -> Iterator[str]:
+def _lines(reply: Answer, explanation: Explanation, hits: Hits) -> Iterator[str]:
     yield from evidence_lines(reply)
     compared_with = explanation.compared_with
     for number, (hit, parted) in enumerate(hits, 1):

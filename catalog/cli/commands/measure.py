@@ -12,12 +12,27 @@ import typer
 
 from catalog.ask.measure import MAX_LINE, Measured, Request, Workbench
 from catalog.cli.catalogs import known_builds
+from catalog.cli.launch_options import (
+    AppendOption,
+    InitrdHashOption,
+    InitrdOption,
+    KernelHashesOption,
+    KernelHashOption,
+    KernelOption,
+    SevFeaturesOption,
+    VcpuFamilyOption,
+    VcpuModelOption,
+    VcpuSignatureOption,
+    VcpusOption,
+    VcpuSteppingOption,
+    VcpuTypeOption,
+    VmmOption,
+)
 from catalog.cli.options import (
     BuildsOption,
     QuietOption,
     SkipVerifyOption,
     TrustOption,
-    number_option,
     require,
     signature_number,
 )
@@ -27,9 +42,6 @@ from catalog.files.inputs import unreadable
 from catalog.rows.numbers import parse_counts
 from catalog.terminal import render
 from catalog.terminal.render import Format
-
-_KERNEL = "Kernel hashes"
-_VCPUS = "vCPUs (SEV-ES and SEV-SNP)"
 
 
 def command(
@@ -43,63 +55,20 @@ def command(
         str | None,
         typer.Option("--technology", "-t", help="sev, sev-es or sev-snp."),
     ] = None,
-    kernel: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Kernel as the VMM gets it.", rich_help_panel=_KERNEL)
-    ] = None,
-    kernel_sha256: Annotated[
-        str | None, typer.Option(metavar="HEX", help="SHA-256 of the kernel file.", rich_help_panel=_KERNEL)
-    ] = None,
-    initrd: Annotated[str | None, typer.Option(metavar="FILE", help="Initrd.", rich_help_panel=_KERNEL)] = None,
-    initrd_sha256: Annotated[
-        str | None, typer.Option(metavar="HEX", help="SHA-256 of the initrd file.", rich_help_panel=_KERNEL)
-    ] = None,
-    append: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="Kernel command line, taken as it is.", rich_help_panel=_KERNEL),
-    ] = None,
-    kernel_hashes: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="A catalogued kernel, initrd and command line.", rich_help_panel=_KERNEL),
-    ] = None,
-    vmm: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PROFILE",
-            help="VMM profile, such as qemu-kvm-init2.",
-            rich_help_panel=_VCPUS,
-        ),
-    ] = None,
-    vcpus: Annotated[
-        str | None,
-        typer.Option(metavar="N", help="Number of vCPUs at launch, or several: 1-64,96.", rich_help_panel=_VCPUS),
-    ] = None,
-    vcpu_type: Annotated[
-        str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_VCPUS)
-    ] = None,
-    vcpu_signature: Annotated[
-        int | None,
-        typer.Option(parser=number_option, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_VCPUS),
-    ] = None,
-    vcpu_family: Annotated[
-        int | None,
-        typer.Option(parser=number_option, metavar="N", help="vCPU family.", rich_help_panel=_VCPUS),
-    ] = None,
-    vcpu_model: Annotated[
-        int | None, typer.Option(parser=number_option, metavar="N", help="vCPU model.", rich_help_panel=_VCPUS)
-    ] = None,
-    vcpu_stepping: Annotated[
-        int | None,
-        typer.Option(parser=number_option, metavar="N", help="vCPU stepping.", rich_help_panel=_VCPUS),
-    ] = None,
-    sev_features: Annotated[
-        int | None,
-        typer.Option(
-            parser=number_option,
-            metavar="BITS",
-            help="sev_features of the VMSA; 0x1 under SEV-SNP and 0 under SEV-ES by default.",
-            rich_help_panel=_VCPUS,
-        ),
-    ] = None,
+    kernel: KernelOption = None,
+    kernel_sha256: KernelHashOption = None,
+    initrd: InitrdOption = None,
+    initrd_sha256: InitrdHashOption = None,
+    append: AppendOption = None,
+    kernel_hashes: KernelHashesOption = None,
+    vmm: VmmOption = None,
+    vcpus: VcpusOption = None,
+    vcpu_type: VcpuTypeOption = None,
+    vcpu_signature: VcpuSignatureOption = None,
+    vcpu_family: VcpuFamilyOption = None,
+    vcpu_model: VcpuModelOption = None,
+    vcpu_stepping: VcpuSteppingOption = None,
+    sev_features: SevFeaturesOption = None,
     batch: Annotated[
         str | None,
         typer.Option(metavar="FILE|-", help="JSON Lines in, the same lines out with launch_digest or error."),
@@ -133,13 +102,9 @@ def command(
     numbers = None if vcpus is None else sorted(parse_counts(vcpus.split(",")))
     if output is not None:
         require(output, Format.HEX, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
-    if firmware is None:
-        raise UsageError("no firmware is given", "name an image file or a build; ldcat sql 'FROM firmware' lists them")
-    if technology is None:
-        raise UsageError("no technology is given", "--technology sev, sev-es or sev-snp")
     request = Request(
-        technology=technology,
-        firmware=firmware,
+        firmware=_given_firmware(firmware),
+        technology=_given_technology(technology),
         kernel=kernel,
         kernel_sha256=kernel_sha256,
         initrd=initrd,
@@ -156,6 +121,18 @@ def command(
     _print(measured, output or (Format.HEX if len(measured) == 1 else Format.TABLE))
     _say(measured[0], quiet=quiet)
     return 0
+
+
+def _given_firmware(firmware: str | None) -> str:
+    if firmware is None:
+        raise UsageError("no firmware is given", "name an image file or a build; ldcat sql 'FROM firmware' lists them")
+    return firmware
+
+
+def _given_technology(technology: str | None) -> str:
+    if technology is None:
+        raise UsageError("no technology is given", "--technology sev, sev-es or sev-snp")
+    return technology
 
 
 def _print(measured: Sequence[Measured], output: Format) -> None:

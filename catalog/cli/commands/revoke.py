@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,10 @@ from catalog.state.folders import remembered
 from catalog.store.catalog import Catalog
 from catalog.terminal import render
 from catalog.terminal.render import Format
+
+if TYPE_CHECKING:
+    from catalog.log.records import RevokeRecord
+    from catalog.publish.publish import Published
 
 _ROWS = "Which rows: those that fit all of it"
 
@@ -78,7 +82,6 @@ def command(
     from catalog.log.revocations import new_revocation
     from catalog.publish.key_files import read_keys
     from catalog.publish.publish import publish
-    from catalog.transparency.encoding import to_base64
     from catalog.verify.verify_release import unverified_release
 
     require(output, Format.TABLE, Format.JSON)
@@ -101,17 +104,24 @@ def command(
     state = remembered("signed", signers[0].key.name)
     state.check_signed_by([signer.key for signer in signers])
     published = publish(catalog, folder, signers, state, revokes=[record], unchanged=True, now=int(time.time()))
-    found = published.checkpoint
+    _print(log, published, record, output)
+    return 0
+
+
+def _print(log: Path, published: Published, record: RevokeRecord, output: Format) -> None:
+    """The new release, and which rows the record means."""
+    from catalog.transparency.encoding import to_base64
+
     facts = {
-        "origin": found.origin,
+        "origin": published.checkpoint.origin,
         "release": published.release,
-        "severity": severity.value,
-        "selector": selector,
+        "severity": record.severity,
+        "selector": record.selector,
         "rows": published.selected,
-        "reason": reason,
+        "reason": record.reason,
         "trust_version": published.trust_version,
-        "size": found.size,
-        "root": to_base64(found.root),
+        "size": published.checkpoint.size,
+        "root": to_base64(published.checkpoint.root),
     }
     if output is Format.JSON:
         render.json_document(facts)
@@ -120,4 +130,3 @@ def command(
         render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(log))
     for why in published.false:
         render.warning(f"{why}; the new release is right without it")
-    return 0

@@ -10,6 +10,14 @@ import typer
 
 from catalog.ask.vmsa_pages import MAX_INPUT, PageRequest, SaveArea, differences
 from catalog.cli.catalogs import known_builds
+from catalog.cli.launch_options import (
+    SevFeaturesOption,
+    VcpuFamilyOption,
+    VcpuModelOption,
+    VcpuSignatureOption,
+    VcpuSteppingOption,
+    VcpuTypeOption,
+)
 from catalog.cli.options import (
     BuildsOption,
     QuietOption,
@@ -33,7 +41,6 @@ app = typer.Typer(
 )
 
 _START = "Where an AP starts"
-_VCPU = "vCPU"
 
 PageArgument = Annotated[
     str,
@@ -69,31 +76,12 @@ def build(
             parser=number_option, metavar="N", help="The reset vector without a firmware.", rich_help_panel=_START
         ),
     ] = None,
-    vcpu_type: Annotated[
-        str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_VCPU)
-    ] = None,
-    vcpu_signature: Annotated[
-        int | None,
-        typer.Option(parser=number_option, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_VCPU),
-    ] = None,
-    vcpu_family: Annotated[
-        int | None, typer.Option(parser=number_option, metavar="N", help="vCPU family.", rich_help_panel=_VCPU)
-    ] = None,
-    vcpu_model: Annotated[
-        int | None, typer.Option(parser=number_option, metavar="N", help="vCPU model.", rich_help_panel=_VCPU)
-    ] = None,
-    vcpu_stepping: Annotated[
-        int | None, typer.Option(parser=number_option, metavar="N", help="vCPU stepping.", rich_help_panel=_VCPU)
-    ] = None,
-    sev_features: Annotated[
-        int | None,
-        typer.Option(
-            parser=number_option,
-            metavar="BITS",
-            help="sev_features of the VMSA; 0x1 under SEV-SNP and 0 under SEV-ES by default.",
-            rich_help_panel=_VCPU,
-        ),
-    ] = None,
+    vcpu_type: VcpuTypeOption = None,
+    vcpu_signature: VcpuSignatureOption = None,
+    vcpu_family: VcpuFamilyOption = None,
+    vcpu_model: VcpuModelOption = None,
+    vcpu_stepping: VcpuSteppingOption = None,
+    sev_features: SevFeaturesOption = None,
     target: Annotated[
         Path | None,
         typer.Option(

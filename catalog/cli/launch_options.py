@@ -1,0 +1,63 @@
+"""Options that describe a launch: its kernel hashes, its VMM and its vCPUs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from catalog.cli.options import number_option
+
+_KERNEL = "Kernel hashes"
+_VCPUS = "vCPUs (SEV-ES and SEV-SNP)"
+
+KernelOption = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Kernel as the VMM gets it.", rich_help_panel=_KERNEL)
+]
+KernelHashOption = Annotated[
+    str | None, typer.Option(metavar="HEX", help="SHA-256 of the kernel file.", rich_help_panel=_KERNEL)
+]
+InitrdOption = Annotated[str | None, typer.Option(metavar="FILE", help="Initrd.", rich_help_panel=_KERNEL)]
+InitrdHashOption = Annotated[
+    str | None, typer.Option(metavar="HEX", help="SHA-256 of the initrd file.", rich_help_panel=_KERNEL)
+]
+AppendOption = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Kernel command line, taken as it is.", rich_help_panel=_KERNEL)
+]
+KernelHashesOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="A catalogued kernel, initrd and command line.", rich_help_panel=_KERNEL),
+]
+VmmOption = Annotated[
+    str | None,
+    typer.Option(metavar="PROFILE", help="VMM profile, such as qemu-kvm-init2.", rich_help_panel=_VCPUS),
+]
+VcpusOption = Annotated[
+    str | None,
+    typer.Option(metavar="N", help="Number of vCPUs at launch, or several: 1-64,96.", rich_help_panel=_VCPUS),
+]
+VcpuTypeOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_VCPUS)
+]
+VcpuSignatureOption = Annotated[
+    int | None,
+    typer.Option(parser=number_option, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_VCPUS),
+]
+VcpuFamilyOption = Annotated[
+    int | None, typer.Option(parser=number_option, metavar="N", help="vCPU family.", rich_help_panel=_VCPUS)
+]
+VcpuModelOption = Annotated[
+    int | None, typer.Option(parser=number_option, metavar="N", help="vCPU model.", rich_help_panel=_VCPUS)
+]
+VcpuSteppingOption = Annotated[
+    int | None, typer.Option(parser=number_option, metavar="N", help="vCPU stepping.", rich_help_panel=_VCPUS)
+]
+SevFeaturesOption = Annotated[
+    int | None,
+    typer.Option(
+        parser=number_option,
+        metavar="BITS",
+        help="sev_features of the VMSA; 0x1 under SEV-SNP and 0 under SEV-ES by default.",
+        rich_help_panel=_VCPUS,
+    ),
+]
