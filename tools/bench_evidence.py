@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
-from catalog.ask.measure import Workbench, request_of
+from catalog.ask.measure import Workbench
+from catalog.ask.measure_request import request_of
 from catalog.store.catalog import Catalog
 from catalog.store.manifest import part_names
 

@@ -12,7 +12,8 @@ import msgspec
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes, hash_cmdline
 from catalog.abi.vcpu import VcpuSignature
-from catalog.errors import LdcatError, MalformedRecord, UnknownName, UsageError
+from catalog.ask.measure_request import Request, fields_of, request_from
+from catalog.errors import LdcatError, UnknownName, UsageError
 from catalog.fast.match import kernel_note, verifier_halts
 from catalog.files import inputs
 from catalog.firmware.blob_verifier import Enforced
@@ -21,51 +22,9 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.launch.point import FirmwarePoint, check_vcpus
 from catalog.launch.technology import Measurer, Technology, technology_named
 from catalog.rows.launch_config import LaunchConfig
-from catalog.rows.numbers import Number, parse_number
+from catalog.rows.numbers import parse_number
 from catalog.spec import embedded, named_builds
-from catalog.wire import Wire, unhex
-
-MAX_LINE = 4 << 20
-"""Bytes of one line of a batch."""
-
-MAX_NESTING = 32
-"""Levels of lists and objects in a field that is carried along."""
-
-
-class Request(Wire, frozen=True):
-    """One configuration. Fields as in a line of a batch; those a technology does not measure may be null.
-
-    firmware: build name, SHA-256 or path. kernel, initrd: paths; beside kernel_sha256 they are labels that
-    are not read. append: the text of -append. vcpu_signature, sev_features: integers, or text in 0x-hex.
-    The fields after sev_features change nothing: what an answer adds, and what is carried along for the reader.
-    """
-
-    technology: str
-    firmware: str
-    firmware_sha256: str | None = None
-    kernel_hashes: str | None = None
-    kernel: str | None = None
-    kernel_sha256: str | None = None
-    initrd: str | None = None
-    initrd_sha256: str | None = None
-    append: str | None = None
-    cmdline_sha256: str | None = None
-    vmm: str | None = None
-    vcpus: int | None = None
-    vcpu_type: str | None = None
-    vcpu_signature: Number | None = None
-    sev_features: Number | None = None
-    launch_digest: Any = None
-    launchable: Any = None
-    kernel_hashes_enforced: Any = None
-    notes: Any = None
-    error: Any = None
-    hint: Any = None
-    line: Any = None
-    source: Any = None
-    note: Any = None
-    id: Any = None
-
+from catalog.wire import unhex
 
 _ANSWER = ("launch_digest", "launchable", "kernel_hashes_enforced", "notes", "error", "hint", "line")
 
@@ -175,9 +134,9 @@ class Workbench:
         """
         kept: dict[str, Any] = {}
         try:
-            fields = _fields(line)
+            fields = fields_of(line)
             kept = {name: value for name, value in fields.items() if name not in _ANSWER}
-            measured = self.measure(_request(fields))
+            measured = self.measure(request_from(fields))
         except LdcatError as error:
             return {**kept, "error": str(error)} | ({"hint": error.hint} if error.hint else {})
         return {
@@ -261,41 +220,6 @@ class Workbench:
         if path not in self._hashed:
             self._hashed[path] = inputs.hash_file(Path(path))
         return self._hashed[path]
-
-
-def request_of(line: bytes) -> Request:
-    """A request from one line of a batch; raises MalformedRecord for what is none."""
-    return _request(_fields(line))
-
-
-def _fields(line: bytes) -> dict[str, Any]:
-    if len(line) > MAX_LINE:
-        raise MalformedRecord(f"a line of more than {MAX_LINE} bytes")
-    try:
-        fields = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedRecord(f"not a line of JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise MalformedRecord("not a JSON object")
-    values = list(fields.values())
-    for _ in range(MAX_NESTING):
-        values = [inner for value in values for inner in _inside(value)]
-    if values:
-        raise MalformedRecord(f"nested more than {MAX_NESTING} deep")
-    return fields
-
-
-def _inside(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
-
-
-def _request(fields: dict[str, Any]) -> Request:
-    try:
-        return msgspec.convert(fields, Request)
-    except msgspec.ValidationError as error:
-        raise MalformedRecord(f"{error}"[:1].lower() + f"{error}"[1:]) from error
 
 
 def _signature(request: Request) -> VcpuSignature | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
-from catalog.ask.measure import Measured, Workbench, request_of
+from catalog.ask.measure import Measured, Workbench
+from catalog.ask.measure_request import request_of
 from catalog.errors import UsageError
 from catalog.explain.search_space import Kernel, KernelFiles, kernel_of_record
 from catalog.files import inputs

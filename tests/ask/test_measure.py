@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from catalog.ask.measure import MAX_LINE, Request, Workbench
+from catalog.ask.measure import Workbench
+from catalog.ask.measure_request import MAX_LINE, Request
 from catalog.build.builder import BuildResult
 from catalog.errors import CannotLaunch, LdcatError, UnknownName, UsageError
 from catalog.firmware.component import FirmwareComponent

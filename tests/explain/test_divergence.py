@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from catalog.abi.vcpu import VcpuSignature
-from catalog.ask.measure import Workbench, request_of
+from catalog.ask.measure import Workbench
+from catalog.ask.measure_request import request_of
 from catalog.build.builder import BuildResult
 from catalog.explain.baseline import Near, known_of
 from catalog.explain.divergence import Parting, Stop

@@ -18,7 +18,8 @@ from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.report import AttestationReport
 from catalog.ask.answer import Proofs
 from catalog.ask.evidence import Evidence, LaunchMeasureData
-from catalog.ask.measure import Workbench, request_of
+from catalog.ask.measure import Workbench
+from catalog.ask.measure_request import request_of
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
 from catalog.explain.baseline import Near, expectation, known_of, near_of_catalog, near_of_default, near_of_given

@@ -22,7 +22,8 @@ from catalog.abi.report import AttestationReport
 from catalog.abi.report_json import report_from_json
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.evidence import sniff
-from catalog.ask.measure import Workbench, request_of
+from catalog.ask.measure import Workbench
+from catalog.ask.measure_request import request_of
 from catalog.ask.vmsa_pages import SaveArea
 from catalog.build.index_writer import IndexWriter, keying_of
 from catalog.errors import LdcatError, MalformedInput, Unreadable

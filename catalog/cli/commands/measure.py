@@ -10,7 +10,8 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from catalog.ask.measure import MAX_LINE, Measured, Request, Workbench
+from catalog.ask.measure import Measured, Workbench
+from catalog.ask.measure_request import MAX_LINE, Request
 from catalog.cli.catalogs import known_builds
 from catalog.cli.launch_options import (
     AppendOption,

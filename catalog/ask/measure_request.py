@@ -1,0 +1,89 @@
+"""A configuration to measure, as the command line and a line of a batch say it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from catalog.errors import MalformedRecord
+from catalog.rows.numbers import Number
+from catalog.wire import Wire
+
+MAX_LINE = 4 << 20
+"""Bytes of one line of a batch."""
+
+MAX_NESTING = 32
+"""Levels of lists and objects in a field that is carried along."""
+
+
+class Request(Wire, frozen=True):
+    """One configuration. Fields as in a line of a batch; those a technology does not measure may be null.
+
+    firmware: build name, SHA-256 or path. kernel, initrd: paths; beside kernel_sha256 they are labels that
+    are not read. append: the text of -append. vcpu_signature, sev_features: integers, or text in 0x-hex.
+    The fields after sev_features change nothing: what an answer adds, and what is carried along for the reader.
+    """
+
+    technology: str
+    firmware: str
+    firmware_sha256: str | None = None
+    kernel_hashes: str | None = None
+    kernel: str | None = None
+    kernel_sha256: str | None = None
+    initrd: str | None = None
+    initrd_sha256: str | None = None
+    append: str | None = None
+    cmdline_sha256: str | None = None
+    vmm: str | None = None
+    vcpus: int | None = None
+    vcpu_type: str | None = None
+    vcpu_signature: Number | None = None
+    sev_features: Number | None = None
+    launch_digest: Any = None
+    launchable: Any = None
+    kernel_hashes_enforced: Any = None
+    notes: Any = None
+    error: Any = None
+    hint: Any = None
+    line: Any = None
+    source: Any = None
+    note: Any = None
+    id: Any = None
+
+
+def request_of(line: bytes) -> Request:
+    """A request from one line of a batch; raises MalformedRecord if it states none."""
+    return request_from(fields_of(line))
+
+
+def fields_of(line: bytes) -> dict[str, Any]:
+    """The fields of one line of a batch, whatever their names. Raises MalformedRecord if it is not a JSON object."""
+    if len(line) > MAX_LINE:
+        raise MalformedRecord(f"a line of more than {MAX_LINE} bytes")
+    try:
+        fields = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedRecord(f"not a line of JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise MalformedRecord("not a JSON object")
+    values = list(fields.values())
+    for _ in range(MAX_NESTING):
+        values = [inner for value in values for inner in _inside(value)]
+    if values:
+        raise MalformedRecord(f"nested more than {MAX_NESTING} deep")
+    return fields
+
+
+def request_from(fields: dict[str, Any]) -> Request:
+    """The request that the fields of a line state. Raises MalformedRecord if a field is unknown or missing."""
+    try:
+        return msgspec.convert(fields, Request)
+    except msgspec.ValidationError as error:
+        raise MalformedRecord(f"{error}"[:1].lower() + f"{error}"[1:]) from error
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
