@@ -1,4 +1,4 @@
-"""What all tests share: the option --real, and how hypothesis runs."""
+"""What all tests share: the option --real, how hypothesis runs, and fixtures of several rooms."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from catalog.build import generation
+from catalog.build.builder import BuildResult
+from catalog.cli import main
+from catalog.errors import Unreadable
+from catalog.log.log_folder import LogFolder
+from catalog.net import static_host
 from tests.real.shared import SHARED, missing_files
-from tests.support.fixtures import default, inputs, small
-
-__all__ = ["default", "inputs", "small"]
+from tests.support.catalogs import build, made
+from tests.support.cli import Run
+from tests.support.hosts import Host
+from tests.support.published_logs import Place, Publisher
+from tests.support.samples import FEW, ODD, ONLY_SEV, SMALL, UNLIKE, write_inputs, write_spec
 
 REAL = Path(__file__).parent / "real"
 
@@ -47,3 +55,97 @@ def _real_is_asked_for(config: pytest.Config) -> bool:
     """By the option, or by a path in tests/real."""
     paths = (Path(argument.split("::")[0]).resolve() for argument in config.args)
     return bool(config.getoption("--real")) or any(path.is_relative_to(REAL) for path in paths)
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    """A folder with the files that samples.SMALL names."""
+    return write_inputs(tmp_path / "inputs")
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    """The catalog of samples.SMALL, its inputs beside it; not to be changed."""
+    folder = write_inputs(tmp_path_factory.mktemp("small"))
+    return build(write_spec(folder, SMALL), folder / "catalog")
+
+
+@pytest.fixture(scope="session")
+def default(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    """The catalog of the embedded default; not to be changed."""
+    return build(None, tmp_path_factory.mktemp("default") / "catalog", processes=2)
+
+
+@pytest.fixture(scope="session")
+def fewer(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    """The SEV rows of the small catalog alone; not to be changed."""
+    return made(tmp_path_factory.mktemp("fewer"), ONLY_SEV)
+
+
+@pytest.fixture(scope="session")
+def parted(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    """The catalog of samples.SMALL in many parts, row groups and buckets, as large ones are; not to be changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generation, "ROWS_PER_PART", 8)
+        patch.setattr(generation, "_CHUNK", (20, 40))
+        folder = write_inputs(tmp_path_factory.mktemp("parted"))
+        return build(write_spec(folder, SMALL + UNLIKE), folder / "catalog", processes=2)
+
+
+@pytest.fixture(scope="session")
+def few_kept(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    """A catalog that keeps only distinguished points; not to be changed."""
+    return made(tmp_path_factory.mktemp("few"), FEW + ODD)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], small: BuildResult, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run one command line on the small catalog; gives exit code, stdout and stderr."""
+    monkeypatch.setenv("LDCAT_CATALOG", str(small.folder))
+
+    def run_line(*arguments: str) -> tuple[int, str, str]:
+        code = main.run(arguments)
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run_line
+
+
+@pytest.fixture
+def place(small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A log of the small catalog, to be changed, and commands that are run on the day it was published."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("LDCAT_CATALOG", raising=False)
+    monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
+    monkeypatch.setattr("catalog.fast.plain_lookup.time", lambda: 1_800_000_100.0)
+    return Place(tmp_path, small, 1_800_000_000)
+
+
+@pytest.fixture
+def publisher(tmp_path: Path) -> Publisher:
+    """Of a log that is empty yet."""
+    return Publisher(tmp_path)
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many files may still be written, in a list of one."""
+    left = [1 << 30]
+    write_one = LogFolder._write_one
+
+    def counted(folder: LogFolder, file: tuple[str, bytes]) -> str:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Unreadable("the disk has gone")
+        return write_one(folder, file)
+
+    monkeypatch.setattr(LogFolder, "_write_one", counted)
+    return left
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
+    """One of static files that a test can make odd, asked again without a pause and with a cache of its own."""
+    monkeypatch.setattr(static_host, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Host()

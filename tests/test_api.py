@@ -16,12 +16,9 @@ from catalog import Release, verify_proof
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedInput, OlderThanSeen, Stale, Unreadable, UntrustedSigner, UsageError
 from catalog.log.records import RevokeRecord
-from tests.cli.test_doctor_command import serving
-from tests.cli.test_published_lookup import Place, place
-from tests.diff.test_diff import rows_of
-from tests.verify.test_hosted_log import at_once
-
-__all__ = ["place"]
+from tests.support.catalogs import rows_of
+from tests.support.hosts import at_once, serving
+from tests.support.published_logs import Place
 
 ROOT = Path(__file__).parent.parent
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")

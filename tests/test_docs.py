@@ -15,7 +15,8 @@ import pytest
 from catalog.build.builder import BuildResult
 from catalog.spec.catalog_spec import load_spec
 from catalog.spec.cross_product import cross_product
-from tests.support.samples import build, whole_image, write_spec
+from tests.support.catalogs import build
+from tests.support.samples import whole_image, write_spec
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

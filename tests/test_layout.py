@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -22,3 +24,24 @@ def test_no_file_name_is_there_twice_but_a_command_beside_its_room() -> None:
         if path.name != "__init__.py" and path.parent.name != "commands"
     )
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_test_module_imports_another() -> None:
+    """What tests share is in tests/support/, and its fixtures in a conftest.py: a test can be moved, and run alone."""
+    imported = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in _imports(node)
+        if re.search(r"^tests\b.*\btest_", name)
+    ]
+    assert imported == []
+
+
+def _imports(node: ast.AST) -> list[str]:
+    """Names of modules, and of what may be modules in them."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module or 'tests'}.{alias.name}" for alias in node.names]
+    return []

@@ -15,14 +15,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from omne_attest import vectors
 
 from catalog.abi.certificates import parse_certificates
-from catalog.abi.endorsement import Endorsement, Finding, verify_report
+from catalog.abi.endorsement import verify_report
 from catalog.abi.report import SIGNED_SIZE, AttestationReport
 from tests.support.attestation_builder import (
     CHIP,
     NOW,
     SPL,
     TCB,
-    Chain,
     ca_key,
     chain,
     der,
@@ -31,26 +30,13 @@ from tests.support.attestation_builder import (
     report_bytes,
     signed,
 )
+from tests.support.endorsements import VLEK, failed, findings_of, judged
 
 TURIN = {"fmc": 1, **TCB}
 TURIN_TCB = bytes([1, TCB["bootloader"], TCB["tee"], TCB["snp"], 0, 0, 0, TCB["microcode"]])
 SHORT_CHIP = CHIP[:8].ljust(64, b"\0")
 TURIN_REPORT: dict[str, Any] = {"cpuid": (0x1A, 2, 1), "tcb": TURIN_TCB, "chip": SHORT_CHIP}
 TURIN_CHAIN: dict[str, Any] = {"product": "Turin", "stepping": "", "tcb": TURIN, "chip": CHIP[:8]}
-VLEK: dict[str, Any] = {"key_info": 1 << 2}
-
-
-def judged(raw: bytes, made: Chain, now: float = NOW) -> Endorsement:
-    """By the chain, whose ARK is given as a root."""
-    return verify_report(AttestationReport.parse(raw), made.all, now, [made.ark])
-
-
-def failed(endorsement: Endorsement) -> list[str]:
-    return sorted({finding.check for finding in endorsement.findings if finding.passed is False})
-
-
-def of(endorsement: Endorsement, check: str) -> list[Finding]:
-    return [finding for finding in endorsement.findings if finding.check == check]
 
 
 def test_a_real_report_with_amds_chain() -> None:
@@ -61,7 +47,7 @@ def test_a_real_report_with_amds_chain() -> None:
     endorsement = verify_report(AttestationReport.parse(vectors.attestation()), certificates, now)
     assert endorsement.verified
     assert (endorsement.root, endorsement.trusted_by) == ("Milan", "amd")
-    assert "AMD's for Milan" in of(endorsement, "root")[0].detail
+    assert "AMD's for Milan" in findings_of(endorsement, "root")[0].detail
     changed = bytearray(vectors.attestation())
     changed[0x90] ^= 1
     assert failed(verify_report(AttestationReport.parse(bytes(changed)), certificates, now)) == ["signature"]
@@ -137,7 +123,7 @@ def test_a_report_of_another_platform_is_not_endorsed(
 
 def test_each_part_of_the_tcb_is_said_by_its_name() -> None:
     endorsement = judged(signed(report_bytes()), chain())
-    assert [finding.detail for finding in of(endorsement, "TCB")] == [
+    assert [finding.detail for finding in findings_of(endorsement, "TCB")] == [
         "bootloader: reported 4, certified 4",
         "tee: reported 0, certified 0",
         "snp: reported 22, certified 22",
@@ -152,16 +138,16 @@ def test_what_decides_nothing_is_said() -> None:
         "chip": "the report does not say of which chip it is: the platform masks it",
         "revocation": "not looked up",
     }
-    (product, reported) = of(judged(signed(report_bytes()), chain()), "product")
+    (product, reported) = findings_of(judged(signed(report_bytes()), chain()), "product")
     assert product.detail == "the VCEK is of Milan-B0, issued for Milan"
     assert reported.detail == "the report is of Milan, the VCEK of Milan-B0"
-    (provider,) = of(judged(signed(report_bytes(**VLEK)), chain(key="VLEK")), "provider")
+    (provider,) = findings_of(judged(signed(report_bytes(**VLEK)), chain(key="VLEK")), "provider")
     assert provider.detail == "the VLEK was loaded by cloud.example"
 
 
 def test_a_product_that_is_not_said_is_said_to_be_missing() -> None:
     endorsement = judged(signed(report_bytes()), chain(stepping=None))
-    assert [(f.passed, f.detail) for f in of(endorsement, "product")] == [
+    assert [(f.passed, f.detail) for f in findings_of(endorsement, "product")] == [
         (False, "the VCEK does not say of which product it is")
     ]
 
@@ -186,8 +172,11 @@ def test_signatures_that_are_none() -> None:
     ):
         endorsement = judged(changed, made)
         assert failed(endorsement) == ["signature"]
-        assert of(endorsement, "signature")[0].detail == "none of the VCEK certificates given has signed the report"
-    assert of(judged(good, made), "signature")[0].detail == "of the report by the VCEK"
+        assert (
+            findings_of(endorsement, "signature")[0].detail
+            == "none of the VCEK certificates given has signed the report"
+        )
+    assert findings_of(judged(good, made), "signature")[0].detail == "of the report by the VCEK"
     algorithm = report_bytes()[:0x34] + b"\x02\0\0\0" + report_bytes()[0x38:]
     assert failed(judged(signed(algorithm), made)) == ["signature"]
     unsigned = judged(signed(report_bytes(key_info=7 << 2)), made)
@@ -231,8 +220,8 @@ def _signed_with(digest: hashes.HashAlgorithm, report: bytes, key: ec.EllipticCu
 
 def test_names_that_are_not_ascii_are_shown_all_the_same() -> None:
     odd = der(0x16, b"Milan\xff-B0")
-    product, _ = of(judged(signed(report_bytes()), chain(leaf={"extensions": {"2": odd}})), "product")
+    product, _ = findings_of(judged(signed(report_bytes()), chain(leaf={"extensions": {"2": odd}})), "product")
     assert (product.passed, product.detail) == (False, "the VCEK is of Milan\ufffd-B0, issued for Milan")
     made = chain(key="VLEK", leaf={"extensions": {"5": der(0x16, b"cloud\xff")}})
-    (provider,) = of(judged(signed(report_bytes(**VLEK)), made), "provider")
+    (provider,) = findings_of(judged(signed(report_bytes(**VLEK)), made), "provider")
     assert provider.detail == "the VLEK was loaded by cloud\ufffd"

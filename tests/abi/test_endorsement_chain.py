@@ -15,7 +15,6 @@ from catalog.abi.certificates import parse_certificates
 from catalog.abi.endorsement import AMD_ROOTS, Endorsement, check_root, verify_report
 from catalog.abi.report import AttestationReport
 from catalog.errors import UsageError
-from tests.abi.test_endorsement import VLEK, failed, judged, of
 from tests.support.attestation_builder import (
     NOW,
     Chain,
@@ -27,6 +26,7 @@ from tests.support.attestation_builder import (
     report_bytes,
     signed,
 )
+from tests.support.endorsements import VLEK, failed, findings_of, judged
 
 VCEK_GUID = UUID("63da758d-e664-4564-adc5-f4b93be8accd").bytes
 ASK_GUID = UUID("4ab7b379-bbac-4fe4-a02f-05aef327c782").bytes
@@ -54,7 +54,7 @@ def test_a_root_that_the_host_brought_verifies_nothing() -> None:
     endorsement = by(table_of(chain()))
     assert not endorsement.verified
     assert failed(endorsement) == ["root"]
-    assert "none of AMD's known here, and not given as a root" in of(endorsement, "root")[0].detail
+    assert "none of AMD's known here, and not given as a root" in findings_of(endorsement, "root")[0].detail
     assert (endorsement.root, endorsement.trusted_by) == (None, None)
 
 
@@ -64,7 +64,7 @@ def test_a_root_that_is_given_verifies_wherever_the_chain_came_from() -> None:
         endorsement = by(certificates, made.ark)
         assert endorsement.verified
         assert (endorsement.root, endorsement.trusted_by) == (None, "given")
-        assert "none of AMD's known here, and given as a root" in of(endorsement, "root")[0].detail
+        assert "none of AMD's known here, and given as a root" in findings_of(endorsement, "root")[0].detail
 
 
 def test_a_root_of_amds_is_known_by_its_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_an_issuer_without_a_name_is_none() -> None:
     report = AttestationReport.parse(GOOD)
     endorsement = verify_report(report, [made.leaf, nameless, made.ark], NOW, [made.ark])
     assert failed(endorsement) == ["chain", "product"]
-    assert of(endorsement, "product")[0].detail == "the VCEK is of Milan-B0, issued for none"
+    assert findings_of(endorsement, "product")[0].detail == "the VCEK is of Milan-B0, issued for none"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_every_certificate_is_valid_from_its_first_to_its_last_second(where: str
 
 
 def test_validity_is_said_of_each_certificate() -> None:
-    details = [finding.detail for finding in of(judged(GOOD, chain()), "validity")]
+    details = [finding.detail for finding in findings_of(judged(GOOD, chain()), "validity")]
     assert details == [
         "the VCEK is valid from 2026-05-02 to 2027-05-02",
         "the ASK is valid from 2026-05-02 to 2050-12-22",
@@ -171,7 +171,7 @@ def test_a_whole_chain_is_said_link_by_link() -> None:
         (GOOD, "VCEK", "ASK", "SEV-Milan"),
         (signed(report_bytes(**VLEK)), "VLEK", "ASVK", "SEV-VLEK-Milan"),
     ):
-        assert [(f.passed, f.detail) for f in of(judged(report, chain(key=key)), "chain")] == [
+        assert [(f.passed, f.detail) for f in findings_of(judged(report, chain(key=key)), "chain")] == [
             (True, f"the {key} is signed by the {middle}, {name}"),
             (True, f"the {middle} is signed by the ARK, ARK-Milan"),
             (True, "the ARK is signed by itself"),
@@ -185,14 +185,14 @@ def test_a_broken_link_hides_nothing_above_it() -> None:
         details = [finding.detail for finding in endorsement.findings]
         assert "the VCEK is issued by an ASK: the one given has not signed it" in details
         assert "the ARK is signed by itself" in details
-        assert len(of(endorsement, "validity")) == 3
-        assert of(endorsement, "root")[0].passed
+        assert len(findings_of(endorsement, "validity")) == 3
+        assert findings_of(endorsement, "root")[0].passed
         assert endorsement.trusted_by is None
     elsewhere = judged(GOOD, chain(leaf={"issuer_organization": "Another"}))
     assert "the VCEK is issued by an ASK: none is given with the name of its issuer" in [
         finding.detail for finding in elsewhere.findings
     ]
-    assert len(of(elsewhere, "validity")) == 3
+    assert len(findings_of(elsewhere, "validity")) == 3
 
 
 def test_of_several_issuers_of_one_name_the_one_that_signed_counts() -> None:
@@ -210,7 +210,7 @@ def test_certificates_that_are_missing(missing: int, said: str) -> None:
     endorsement = by(certificates)
     assert not endorsement.verified
     assert any(said in finding.detail for finding in endorsement.findings if finding.passed is False)
-    assert not of(endorsement, "root")
+    assert not findings_of(endorsement, "root")
 
 
 def test_a_root_is_an_ark_that_is_signed_by_itself() -> None:

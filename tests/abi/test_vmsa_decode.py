@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.abi import vmsa
 from catalog.errors import MalformedInput
+from tests.support.strategies import VMSA_PAGES
 
 REGISTERS = st.fixed_dictionaries(
     {name: st.integers(0, (1 << vmsa.register_bits(name)) - 1) for name in vmsa.REGISTERS}
@@ -20,10 +19,6 @@ SEGMENTS = st.fixed_dictionaries(
         for name in vmsa.SEGMENTS
     }
 )
-PAGES = st.integers(0, 1 << 32).map(lambda seed: Random(seed).randbytes(vmsa.VMSA_SIZE)) | st.dictionaries(
-    st.integers(0, vmsa.VMSA_SIZE - 1), st.integers(0, 255)
-).map(lambda some: bytes(some.get(at, 0) for at in range(vmsa.VMSA_SIZE)))
-"""Pages full of anything, and pages that are zero but for a few bytes."""
 
 
 @given(st.builds(vmsa.Registers, SEGMENTS, REGISTERS))
@@ -33,7 +28,7 @@ def test_what_was_encoded_is_decoded(registers: vmsa.Registers) -> None:
     assert vmsa.unnamed(page) == []
 
 
-@given(PAGES)
+@given(VMSA_PAGES)
 def test_a_page_is_its_names_and_its_unnamed_bytes(page: bytes) -> None:
     runs = vmsa.unnamed(page)
     named = vmsa.encode(vmsa.decode(page))

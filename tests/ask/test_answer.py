@@ -21,7 +21,8 @@ from catalog.fast.match import verifier_halts
 from catalog.launch.hashing.backends import PYTHON, HashBackend, choose
 from catalog.store.catalog import Catalog
 from tests.support.attestation_builder import NOW, chain, report_bytes, signed
-from tests.support.samples import SMALL, build, write_inputs, write_spec
+from tests.support.catalogs import build
+from tests.support.samples import SMALL, write_inputs, write_spec
 
 TIK = bytes(range(200, 216))
 CONTEXT = {"api_major": 1, "api_minor": 55, "build_id": 40}

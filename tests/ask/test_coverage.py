@@ -9,7 +9,7 @@ from catalog.ask.coverage import NOT_ASKED_FOR, Kind, coverage
 from catalog.build.builder import BuildResult
 from catalog.diff.heat import UNCHANGED, Column
 from catalog.store.catalog import Catalog
-from tests.diff.test_diff import compared, made, rows_of
+from tests.support.catalogs import compared, made, rows_of
 from tests.support.samples import SMALL
 
 SNP = ("sev-snp", "qemu-kvm-init2")

@@ -24,30 +24,14 @@ from catalog.spec.catalog_spec import load_spec
 from catalog.store import row_records
 from catalog.store.catalog import Catalog
 from catalog.store.database import write_database
-from tests.fast.test_packed import all_digests
-from tests.support.samples import SMALL, build, contents, write_inputs, write_spec
-
-BITS = 3
-LONGER = SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1-2"]', 1).replace('vcpus = ["1-3"]', 'vcpus = ["1-40", 45]')
-FEW = LONGER + f"distinguished_bits = {BITS}\n"
-ODD = """
-[[together]]
-when = { kernel_hashes = ["mine"] }
-only = { vcpus = [2, 7, 33] }
-"""
-"""Counts that leave gaps, and sweeps with different ones."""
+from tests.support.catalogs import all_digests, build, contents
+from tests.support.samples import FEW, LONGER, ODD, write_inputs, write_spec
 
 
 @pytest.fixture(scope="module")
 def all_kept(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     folder = tmp_path_factory.mktemp("all")
     return build(write_spec(write_inputs(folder / "inputs"), LONGER + ODD), folder / "catalog")
-
-
-@pytest.fixture(scope="module")
-def few_kept(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
-    folder = tmp_path_factory.mktemp("few")
-    return build(write_spec(write_inputs(folder / "inputs"), FEW + ODD), folder / "catalog")
 
 
 def found(built: BuildResult, digest: bytes) -> list[dict[str, object]]:

@@ -17,8 +17,8 @@ from catalog.abi.report import AttestationReport
 from catalog.ask.evidence import MAX_EVIDENCE, LaunchMeasureData, sniff
 from catalog.ask.evidence_files import read_certificates, read_evidence, read_tik
 from catalog.errors import LdcatError, MalformedInput, Unreadable, UsageError
-from tests.abi.test_report import as_json
 from tests.support.attestation_builder import chain, report_bytes, signed
+from tests.support.report_json import as_json
 
 DIGEST = bytes(range(48))
 REPORT = signed(report_bytes(measurement=DIGEST))

@@ -17,7 +17,8 @@ from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedRecord, Unreadable, VerificationFailed
 from catalog.fast.match import Match
 from catalog.store.catalog import Catalog
-from tests.support.samples import build, write_spec
+from tests.support.catalogs import build
+from tests.support.samples import write_spec
 
 
 def rows(built: BuildResult, technology: str) -> list[dict[str, object]]:

@@ -13,14 +13,14 @@ from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
 from catalog.log.row_leaves import row_leaves
 from catalog.rows.digest_record import INPUTS
-from tests.log.test_row_leaves import ROW, table
+from tests.support.strategies import ROW, row_table
 
 ODD = st.sampled_from([None, "", "0x1", "0X1", "0x01", "0x00000001", 1, 2, -1, 1 << 70, "ff" * 32, "FF" * 32, "é"])
 
 
 @given(rows=st.lists(ROW, min_size=1, max_size=9), data=st.data())
 def test_columns_say_what_is_said_of_each_row(rows: list[dict[str, Any]], data: st.DataObject) -> None:
-    records = [parse_row(leaf) for leaf in row_leaves(table(rows))]
+    records = [parse_row(leaf) for leaf in row_leaves(row_table(rows))]
     said = []
     for number in range(data.draw(st.integers(0, 4))):
         meant = data.draw(st.sampled_from(records))
@@ -28,8 +28,8 @@ def test_columns_say_what_is_said_of_each_row(rows: list[dict[str, Any]], data: 
         selector = {name: data.draw(st.just(getattr(meant, name)) | ODD) for name in sorted(names)}
         severity: Severity = data.draw(st.sampled_from(["revoked", "deprecated", "restored"]))
         said.append(Revocation(selector=selector, severity=severity, reason=f"reason {number}"))
-    found = with_revocations(table(rows), said)
+    found = with_revocations(row_table(rows), said)
     statuses = [Revocations(said).status(record) for record in records]
     assert found["revocation"].to_pylist() == [status and status.severity for status in statuses]
     assert found["revocation_reason"].to_pylist() == [status and status.reason for status in statuses]
-    assert found.drop_columns(["revocation", "revocation_reason"]).equals(table(rows))
+    assert found.drop_columns(["revocation", "revocation_reason"]).equals(row_table(rows))

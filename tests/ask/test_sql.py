@@ -12,7 +12,8 @@ from catalog.build.builder import BuildResult
 from catalog.errors import Unreadable, UsageError
 from catalog.store.catalog import Catalog
 from catalog.store.database import write_database
-from tests.support.samples import build, contents, write_spec
+from tests.support.catalogs import build, contents
+from tests.support.samples import write_spec
 
 
 def ask(built: BuildResult, query: str) -> list[tuple[object, ...]]:

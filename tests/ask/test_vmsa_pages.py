@@ -27,9 +27,8 @@ from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import RESET_EIP
 from catalog.launch.technology import technologies, technology_named
 from catalog.spec import embedded
-from tests.abi.test_vmsa_decode import PAGES
 from tests.support.firmware_builder import build_ovmf
-from tests.support.strategies import images, points
+from tests.support.strategies import VMSA_PAGES, images, points
 
 AMDSEV = "sid/ovmf-amdsev/OVMF.amdsev.fd"
 BSP = PageRequest(technology="sev-snp", vmm="qemu-kvm-init2", vcpu_type="EPYC-Milan")
@@ -223,7 +222,7 @@ def test_differences_are_named_in_the_order_of_the_page() -> None:
     ]
 
 
-@given(PAGES, PAGES)
+@given(VMSA_PAGES, VMSA_PAGES)
 def test_pages_without_differences_are_equal(a: bytes, b: bytes) -> None:
     first, second = SaveArea(a), SaveArea(b)
     found = differences(first, second)

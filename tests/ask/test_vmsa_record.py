@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from catalog.abi import vmsa
 from catalog.ask.vmsa_pages import MAX_INPUT, SaveArea
 from catalog.errors import MalformedInput, MalformedRecord
-from tests.abi.test_vmsa_decode import PAGES
+from tests.support.strategies import VMSA_PAGES
 
 
 def read(record: dict[str, Any]) -> SaveArea:
     return SaveArea.parse(json.dumps(record).encode(), "page.json")
 
 
-@given(PAGES)
+@given(VMSA_PAGES)
 def test_every_form_reads_back_as_the_page(page: bytes) -> None:
     area = SaveArea(page)
     digits = page.hex()

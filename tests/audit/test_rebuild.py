@@ -7,15 +7,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from catalog.audit.rebuild import Rebuilt, rebuild
+from catalog.audit.rebuild import Rebuilt
 from catalog.audit.recompute import Difference
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord
-from catalog.launch.hashing.backends import REFERENCE, HashBackend, choose
+from catalog.launch.hashing.backends import REFERENCE, HashBackend
 from catalog.log.log_folder import CHECKPOINT
 from catalog.log.records import RevokeRecord, canonical_json, leaf_of, parse_record
 from catalog.operate.finding import Severity
@@ -24,35 +22,9 @@ from catalog.store.follows import FOLLOWS
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
-from catalog.work.engine import local_engine
-from tests.publish.test_publish import SIGNERS, Publisher, fewer, publisher
-from tests.support.logs import NOW, signed
-
-__all__ = ["fewer", "publisher"]
-
-
-def rebuilt(publisher: Publisher, backend: HashBackend | None = None) -> Rebuilt:
-    chosen, counted = backend or choose(), list[int]()
-    with local_engine(2, threads=True) as engine:
-        found = rebuild(
-            publisher.log, publisher.checkpoint(), now=NOW + 99, engine=engine, backend=chosen, progress=counted.append
-        )
-    assert sum(counted) == found.rows
-    return found
-
-
-def forged(built: BuildResult, folder: Path, changes: dict[str, Callable[[Path], None]]) -> BuildResult:
-    """A catalog with some files changed, and a manifest that says so too."""
-    shutil.copytree(built.folder, folder)
-    text = json.loads((folder / manifest.NAME).read_bytes())
-    for name, change in changes.items():
-        change(folder / name)
-        text["files"][name] |= {
-            "sha256": manifest.file_entry(folder / name).sha256,
-            "size": (folder / name).stat().st_size,
-        }
-    (folder / manifest.NAME).write_text(json.dumps(text))
-    return BuildResult(folder, built.manifest, built.example, 0)
+from tests.support.forged_catalogs import SEV, another_column, another_profile, forged, one_digest, without_rows
+from tests.support.logs import NOW, SIGNERS, signed
+from tests.support.published_logs import Publisher, rebuilt
 
 
 def errors(found: Rebuilt) -> list[Difference]:
@@ -65,37 +37,10 @@ def test_an_honest_log_comes_out_the_same(
 ) -> None:
     publisher.publish(fewer)
     revoke = RevokeRecord(type="revoke", selector={"vcpus": 2}, severity="revoked", reason="a reason")
-    publisher.publish(small, NOW + 1, (revoke,))
+    publisher.publish(small, revoke, now=NOW + 1)
     found = rebuilt(publisher, backend)
     assert (found.same, found.releases, found.differences) == (True, 2, ())
     assert found.rows == sum(b'"digest"' in leaf for leaf in publisher.leaves())
-
-
-def one_digest(path: Path) -> None:
-    """One digest, which nothing else is, is another."""
-    rows = pq.read_table(path).to_pylist()
-    digest = next(row["launch_digest"] for row in rows if row["kernel_hashes_sha256"])
-    path.write_bytes(path.read_bytes().replace(digest, bytes(len(digest))))
-
-
-def another_column(name: str, value: object) -> Callable[[Path], None]:
-    """A column of the first row is something else."""
-
-    def change(path: Path) -> None:
-        table = pq.read_table(path)
-        values = table[name].to_pylist()
-        column = pa.array([value, *values[1:]], table.schema.field(name).type)
-        pq.write_table(table.set_column(table.schema.get_field_index(name), table.schema.field(name), column), path)
-
-    return change
-
-
-def without_rows(path: Path) -> None:
-    pq.write_table(pq.read_table(path).slice(0, 0), path)
-
-
-def another_profile(path: Path) -> None:
-    path.write_text(path.read_text().replace("revision = ", "revision = 1"))
 
 
 SNP = "sev-snp/launch_digests.parquet"
@@ -141,14 +86,14 @@ def test_a_wrong_digest_that_is_revoked_is_said_and_no_more(
     publisher: Publisher, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("catalog.store.follows.FOLLOWS", FOLLOWS[:-1])  # its index is not made anew
-    wrong = forged(small, tmp_path / "forged", {"sev/launch_digests.parquet": one_digest})
+    wrong = forged(small, tmp_path / "forged", {SEV: one_digest})
     publisher.publish(wrong)
     assert not rebuilt(publisher).same
     revoke = RevokeRecord(
         type="revoke", selector={"launch_digest": bytes(32).hex()}, severity="revoked", reason="measured wrong"
     )
-    publisher.publish(wrong, NOW + 1, (revoke,))
-    publisher.publish(small, NOW + 2)
+    publisher.publish(wrong, revoke, now=NOW + 1)
+    publisher.publish(small, now=NOW + 2)
     found = rebuilt(publisher)
     assert found.same
     assert [(one.severity, one.release, one.what) for one in found.differences] == [
@@ -172,7 +117,7 @@ def test_releases_that_were_changed_afterwards_are_all_named(
     publisher: Publisher, small: BuildResult, fewer: BuildResult
 ) -> None:
     publisher.publish(fewer)
-    publisher.publish(small, NOW + 1)
+    publisher.publish(small, now=NOW + 1)
     rows = sum(b'"digest"' in leaf for leaf in publisher.leaves())
     assert rebuilt(publisher).same
     path = publisher.log.root / "releases/1" / manifest.FIRMWARE

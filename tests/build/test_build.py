@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -21,8 +21,11 @@ from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, UsageError
 from catalog.files import folder as folder_module
 from catalog.launch.hashing.backends import REFERENCE, HashBackend, choose
+from catalog.store import manifest
 from catalog.work.progress import Progress
-from tests.support.samples import ENDLESS, ONE_ROW, SMALL, build, contents, hear_interrupts, write_spec
+from tests.support.catalogs import build, contents
+from tests.support.samples import ENDLESS, ONE_ROW, SMALL, hear_interrupts, write_spec
+from tests.support.waiting import until
 
 
 def digest_files(built: BuildResult) -> dict[str, pq.ParquetFile]:
@@ -320,13 +323,16 @@ def test_rows_that_were_on_the_disk_go_to_other_processes_too(tmp_path: Path, mo
 def test_a_build_that_is_killed_leaves_no_half_catalog(
     by: signal.Signals, backend: str, inputs: Path, tmp_path: Path
 ) -> None:
+    """As its components are written, and as its rows are made: in threads, or in processes if nothing is compiled."""
     spec = write_spec(tmp_path, ENDLESS, "endless.toml")
     folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
     before = contents(folder)
     command = [sys.executable, "-m", "catalog", "build", str(spec), "--out", str(folder), "-q", "--processes", "2"]
     environment = {**os.environ, "LDCAT_HASH_BACKEND": backend}
-    chance = random.Random(by.value)
-    for _ in range(3):
+    on_the_way = tmp_path / ".catalog.ldcat-partial"
+    rows = on_the_way / "sev-snp-spill"
+    for made in (rows,) if backend else (on_the_way / manifest.NAMES, rows):
+        begun = time.time_ns()
         process = subprocess.Popen(
             command,
             env=environment,
@@ -334,21 +340,26 @@ def test_a_build_that_is_killed_leaves_no_half_catalog(
             stderr=subprocess.DEVNULL,
             preexec_fn=hear_interrupts,
         )
-        time.sleep(chance.uniform(0.1, 0.5))
+        until(partial(_made_since, begun, made))
         workers = children(process.pid)
         process.send_signal(by)
         process.wait()
         assert process.returncode != 0
         assert contents(folder) == before
-        for _ in range(200):
-            if not any(Path(f"/proc/{pid}").exists() for pid in workers):
-                break
-            time.sleep(0.05)
-        else:
-            pytest.fail("a worker has outlived its build")
+        for pid in workers:
+            until(partial(_ended, pid))  # none outlives its build
     build(inputs / "spec.toml", folder)
     assert contents(folder) == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def _made_since(begun: int, path: Path) -> bool:
+    """And not left behind by a build that was killed before."""
+    return path.exists() and path.stat().st_mtime_ns > begun
+
+
+def _ended(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
 
 
 def test_the_default_catalog(default: BuildResult) -> None:

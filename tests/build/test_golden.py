@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from catalog.log.row_leaves import row_leaves
 from catalog.store import manifest
-from tests.support.samples import build
+from tests.support.catalogs import build
 
 GOLDEN = Path(__file__).with_name("golden.toml")
 CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"

@@ -16,7 +16,8 @@ from catalog.launch.hashing.backends import HashBackend
 from catalog.rows.launch_config import VcpuSweep
 from catalog.state.receipts import Receipts
 from catalog.store import row_records
-from tests.support.samples import SMALL, build, contents, receipts_of, write_spec
+from tests.support.catalogs import build, contents, receipts_of
+from tests.support.samples import SMALL, write_spec
 
 WITHOUT_BARE = SMALL.replace('["whole.fd", "twin.fd", "bare.fd"]', '["whole.fd"]')
 OTHER_COUNTS = SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1-2"]', 1)  # under SEV-ES

@@ -16,13 +16,10 @@ from catalog.audit.audit import RULES
 from catalog.build.builder import BuildResult
 from catalog.log.records import RevokeRecord
 from catalog.store import manifest
-from tests.audit.test_rebuild import another_column, another_profile, one_digest, without_rows
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import Place, place
-from tests.diff.test_diff import changed
+from tests.support.cli import Run
+from tests.support.forged_catalogs import another_column, another_profile, forged, one_digest, without_rows
+from tests.support.published_logs import Place
 from tests.support.samples import whole_image
-
-__all__ = ["place", "run"]
 
 SNP = "sev-snp/launch_digests.parquet"
 INDEX = "sev-snp/launch_digests.index"
@@ -122,7 +119,7 @@ def test_a_flipped_bit_in_each_file_names_it(run: Run, small: BuildResult, tmp_p
 def test_a_forgery_under_a_manifest_of_its_own(
     run: Run, small: BuildResult, tmp_path: Path, damages: dict[str, Damage], rules: set[str]
 ) -> None:
-    changed(small, tmp_path / "copy", damages)
+    forged(small, tmp_path / "copy", damages, trees=False)
     code, found = audit(run, tmp_path / "copy")
     assert {one["rule"] for one in found} == rules | ({"tree"} if SNP in damages else set())
     assert code == (0 if rules == {"profile"} else 1)
@@ -191,7 +188,7 @@ def test_a_log_that_was_rolled_back_or_forked_and_a_row_that_is_no_leaf(
     assert run("sql", "SELECT 1", "--catalog", str(place.log), *trust)[0] == 0
     code, found = audit(run, before, *trust)
     assert (code, any("rolled back" in one["evidence"] for one in found)) == (1, True)
-    other = Place(tmp_path / "other", changed(small, tmp_path / "forged", {SNP: one_digest}), place.now - 1)
+    other = Place(tmp_path / "other", forged(small, tmp_path / "forged", {SNP: one_digest}), place.now - 1)
     other.publish(RevokeRecord(type="revoke", selector={"vcpus": 2}, severity="deprecated", reason="r"))
     code, found = audit(run, other.log, "--trust", place.trust)
     assert (code, any("a fork: " in one["evidence"] for one in found)) == (1, True)
@@ -213,7 +210,7 @@ def test_what_is_no_error_leaves_every_claim(run: Run, place: Place) -> None:
 
 
 def test_for_those_who_review_software(run: Run, small: BuildResult, tmp_path: Path) -> None:
-    changed(small, tmp_path / "copy", {SNP: one_digest})
+    forged(small, tmp_path / "copy", {SNP: one_digest})
     code, out, _ = run("audit", str(tmp_path / "copy"), "-f", "sarif")
     (made,) = json.loads(out)["runs"]
     rules = {rule["id"] for rule in made["tool"]["driver"]["rules"]}

@@ -13,10 +13,8 @@ import pytest
 from catalog.abi import sha256
 from catalog.build.builder import BuildResult
 from catalog.launch.hashing.backends import choose
-from tests.cli.test_errors import AMDSEV, SNP, Run, run
+from tests.support.cli import AMDSEV, SNP, Run
 from tests.support.samples import SMALL, whole_image, write_spec
-
-__all__ = ["run"]
 
 
 @pytest.fixture

@@ -10,24 +10,20 @@ import pytest
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import VerifierKey
 from catalog.transparency.note import Note
-from tests.cli.test_errors import NOWHERE, Run, run
-from tests.cli.test_published_lookup import LOG, Place, place
-from tests.support.logs import signed, signer
-
-__all__ = ["place", "run"]
+from tests.support.cli import NOWHERE, Run
+from tests.support.logs import DAY, LOG, signed
+from tests.support.published_logs import Place
+from tests.support.trust_notes import trust_note
 
 BEAT = "example.com/heartbeat"
-DAY = 86400
 
 
 @pytest.fixture
 def key(run: Run, place: Place, tmp_path: Path) -> Path:
     """Keys of a heartbeat that the trust note names as witnesses; a checkpoint is fresh for a day."""
     keys = run("keygen", BEAT, "--for", "witness", "-o", str(tmp_path / "key"))[1].splitlines()
-    root = signer("root.example")
-    head = f"version 1\nexpires {place.now + 300 * DAY}\nmax-age {DAY}\nthreshold 1\nroot a {root.key}\n\n"
     witnesses = "".join(f"witness w{number} {key}\n" for number, key in enumerate(keys))
-    place.trust.write_bytes(bytes(signed(f"{head}log {LOG.key}\n{witnesses}quorum none\n", root)))
+    place.trust.write_bytes(bytes(trust_note(f"log {LOG.key}\n{witnesses}quorum none\n", max_age=DAY)))
     return tmp_path / "key"
 
 

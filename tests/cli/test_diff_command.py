@@ -18,13 +18,11 @@ from catalog.store.catalog import Catalog
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
 from catalog.transparency.trust import open_trust
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import LOG, Place, place
-from tests.diff.test_diff import made
-from tests.support.logs import signature, signed, signer
+from tests.support.catalogs import made
+from tests.support.cli import Run
+from tests.support.logs import LOG, signature, signed, signer
+from tests.support.published_logs import Place
 from tests.support.samples import SMALL
-
-__all__ = ["place", "run"]
 
 
 @pytest.fixture

@@ -10,11 +10,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -29,15 +26,12 @@ from catalog.state.folders import remembered
 from catalog.store.catalog import Catalog
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.trust import open_trust
-from tests.cli.test_errors import Run, run
+from tests.support.cli import Run
+from tests.support.hosts import FOREVER, Serve, Server6, answer, serving
 from tests.support.logs import signed, signer
-
-__all__ = ["run"]
+from tests.support.trust_notes import trust_text
 
 ORIGIN = "example.com/digests"
-FOREVER = "public, max-age=31536000, immutable"
-
-Serve = Callable[[BaseHTTPRequestHandler, Path], None]
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +40,10 @@ def healthy(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder, now = tmp_path_factory.mktemp("healthy"), int(time.time())
     keys = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]
     roots = [signer(f"root.example/{role}") for role in "abc"]
-    head = f"version 1\nexpires {now + 365 * 86400}\nmax-age 604800\nthreshold 1\n"
-    head += "".join(f"root {role} {by.key}\n" for role, by in zip("abc", roots, strict=True))
     policy = "".join(f"log {by.key}\n" for by in keys) + "quorum none\n"
-    (folder / "text").write_text(f"{head}\n{policy}")
-    note = signed(f"{head}\n{policy}", roots[0])
+    text = trust_text(policy, expires=now + 365 * 86400, roots=roots)
+    (folder / "text").write_text(text)
+    note = signed(text, roots[0])
     (folder / "trust").write_bytes(bytes(note))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder / "state"))
@@ -70,65 +63,6 @@ def place(healthy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 def asked(place: Path) -> tuple[str, ...]:
     return ("doctor", "--log", str(place / "log"), "--trust", str(place / "trust"))
-
-
-def right(handler: BaseHTTPRequestHandler, root: Path) -> None:
-    """As a static host should answer."""
-    path = root / handler.path.removeprefix("/logs/")
-    if not handler.path.startswith("/logs/") or not path.is_file():
-        return answer(handler, 404, b"not here")
-    fresh = "no-cache" if path.name == "checkpoint" else FOREVER
-    kinds = {"checkpoint": "text/plain; charset=utf-8", "manifest.json": "application/json"}
-    kinds["revocations.json"] = "application/json"
-    headers = {"Content-Type": kinds.get(path.name, "application/octet-stream"), "Cache-Control": fresh, "ETag": '"1"'}
-    if handler.headers["Origin"]:
-        headers["Access-Control-Allow-Origin"] = "*"
-    return answer(handler, 200, path.read_bytes(), headers)
-
-
-def answer(handler: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-    handler.send_response(status)
-    for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
-        handler.send_header(name, value)
-    handler.end_headers()
-    handler.wfile.write(body)
-
-
-class Server(ThreadingHTTPServer):
-    """What goes wrong with a connection is the client's to say."""
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        pass
-
-
-class Server6(Server):
-    address_family = socket.AF_INET6
-
-
-@contextmanager
-def serving(
-    root: Path, serve: Serve = right, *, tls: ssl.SSLContext | None = None, kind: type[Server] = Server
-) -> Iterator[str]:
-    """The port of a server for as long as it is needed."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            serve(self, root)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-            pass
-
-    server = kind(("::1" if kind is Server6 else "127.0.0.1", 0), Handler)
-    if tls:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield str(server.server_address[1])
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_a_healthy_log(run: Run, place: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +14,7 @@ from catalog import errors
 from catalog.build.builder import BuildResult
 from catalog.cli import main
 from catalog.errors import LdcatError
-
-AMDSEV = "sid/ovmf-amdsev/OVMF.amdsev.fd"
-SNP = ("-t", "sev-snp", "--vmm", "qemu-kvm-init2", "--vcpu-type", "EPYC")
-NOWHERE = "0" * 96
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], small: BuildResult, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run one command line on the small catalog; gives exit code, stdout and stderr."""
-    monkeypatch.setenv("LDCAT_CATALOG", str(small.folder))
-
-    def run_line(*arguments: str) -> tuple[int, str, str]:
-        code = main.run(arguments)
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run_line
+from tests.support.cli import AMDSEV, NOWHERE, SNP, Run
 
 
 @pytest.mark.parametrize(

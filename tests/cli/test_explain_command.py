@@ -18,10 +18,8 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.build.builder import BuildResult
 from catalog.explain.baseline import MAX_FILES
-from tests.cli.test_errors import AMDSEV, NOWHERE, SNP, Run, run
 from tests.support.attestation_builder import report_bytes
-
-__all__ = ["run"]
+from tests.support.cli import AMDSEV, NOWHERE, SNP, Run
 
 TIK = b"0123456789abcdef"
 NONCE = bytes(range(16))

@@ -13,9 +13,7 @@ import pytest
 
 from catalog.audit.audit_rows import InputsSeen
 from catalog.build.builder import BuildResult
-from tests.cli.test_errors import Run, run
-
-__all__ = ["run"]
+from tests.support.cli import Run
 
 ROOT = Path(__file__).parent.parent.parent
 LDCAT = [sys.executable, "-m", "catalog"]

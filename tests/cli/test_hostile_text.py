@@ -26,8 +26,7 @@ from catalog.fast.plain_lookup import plain_lookup
 from catalog.log import records
 from catalog.log.records import RevokeRecord
 from catalog.net import static_host
-from tests.cli.test_doctor_command import serving
-from tests.cli.test_errors import Run, run
+from tests.support.cli import Run
 from tests.support.hostile import (
     HOSTILE,
     NAME,
@@ -39,8 +38,7 @@ from tests.support.hostile import (
     liars_catalog,
     texts_of,
 )
-
-__all__ = ["run"]
+from tests.support.hosts import serving
 
 SAID = printable(HOSTILE)
 

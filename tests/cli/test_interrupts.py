@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from catalog.build.builder import BuildResult
-from tests.cli.test_errors import AMDSEV
+from tests.support.cli import AMDSEV
 from tests.support.samples import ENDLESS, ONE_ROW, hear_interrupts, write_spec
 
 ROOT = Path(__file__).parents[2]

@@ -12,11 +12,9 @@ from catalog.build.builder import BuildResult
 from catalog.fast.plain_lookup import plain_lookup
 from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import Place, place
-from tests.fast.test_plain_lookup import digest_of
-
-__all__ = ["place", "run"]
+from tests.support.catalogs import digest_of
+from tests.support.cli import Run
+from tests.support.published_logs import Place
 
 FOLLOWED = "is a symbolic link, which is not followed"
 

@@ -18,10 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.build.builder import BuildResult
-from tests.cli.test_errors import Run, run
 from tests.support.attestation_builder import certificate_table, chain, report_bytes, signed
-
-__all__ = ["run"]
+from tests.support.cli import Run
 
 MADE = chain(days=4000)
 GUIDS = [

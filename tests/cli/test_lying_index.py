@@ -19,14 +19,11 @@ from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.index_check import check_index
 from catalog.web.current import Served
-from tests.cli.test_doctor_command import serving
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import Place, place
-from tests.cli.test_what_is_shown import with_kernel
-from tests.support.liars import Change, elsewhere, in_groups, in_manifest, lying
-from tests.verify.test_hosted_log import Host, host
-
-__all__ = ["host", "place", "run"]
+from tests.support.catalogs import with_kernel
+from tests.support.cli import Run
+from tests.support.forged_catalogs import Change, elsewhere, forged, in_groups, in_manifest
+from tests.support.hosts import Host, serving
+from tests.support.published_logs import Place
 
 INDEX = "sev-snp/launch_digests.index"
 PARQUET = "sev-snp/launch_digests.parquet"
@@ -63,7 +60,7 @@ def lied(place: Place, small: BuildResult, tmp_path: Path) -> Lie:
 
     def published(changes: dict[str, Change]) -> Place:
         (tmp_path / "lie").mkdir()
-        return Place(tmp_path / "lie", lying(small, tmp_path / "lie/catalog", changes), place.now)
+        return Place(tmp_path / "lie", forged(small, tmp_path / "lie/catalog", changes), place.now)
 
     return published
 
@@ -142,7 +139,7 @@ def test_no_revocation_is_evaded_by_an_index(
 
 def test_a_manifest_in_which_lines_say_something_else_is_refused(small: BuildResult, tmp_path: Path) -> None:
     """Of two entries the fast path would read the first, and whoever parses JSON the second."""
-    fake = lying(small, tmp_path / "twice", {})
+    fake = forged(small, tmp_path / "twice", {})
     path = fake.folder / manifest.NAME
     text = path.read_text()
     start = text.index(f'    "{INDEX}": {{\n')
@@ -173,7 +170,7 @@ def test_an_index_is_checked_once_for_each_manifest(
 
 
 def test_nobody_signs_the_index_of_others_that_lies(run: Run, small: BuildResult, tmp_path: Path, place: Place) -> None:
-    lying(small, tmp_path / "fake", LIES["another kernel"])
+    forged(small, tmp_path / "fake", LIES["another kernel"])
     key = tmp_path / "key"
     assert run("keygen", "example.com/other", "-o", str(key))[0] == 0
     asked = ("publish", str(tmp_path / "fake"), "--log", str(tmp_path / "new"), "--key", str(key))

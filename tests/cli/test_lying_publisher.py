@@ -24,14 +24,13 @@ from catalog.prove.prove import Prover
 from catalog.publish.publish import publish
 from catalog.store.catalog import Catalog
 from catalog.transparency.trust import read_trust
-from tests.cli.test_doctor_command import serving
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import LOG, Place, place
-from tests.fast.test_plain_lookup import digest_of
-from tests.support.logs import signed, signer
-from tests.support.lying_records import altered, altered_row, checkpoint_of, leaves_of, next_record, sign_release
-
-__all__ = ["place", "run"]
+from tests.support.catalogs import digest_of
+from tests.support.cli import Run
+from tests.support.forged_releases import altered, altered_row, checkpoint_of, leaves_of, next_record, sign_release
+from tests.support.hosts import serving
+from tests.support.logs import LOG
+from tests.support.published_logs import Place
+from tests.support.trust_notes import trust_note
 
 FALSE = 11
 REVOKE = RevokeRecord(type="revoke", selector={"technology": "sev-snp"}, severity="revoked", reason="a leak")
@@ -268,7 +267,7 @@ def test_a_publisher_is_told_what_was_false(run: Run, revoked: Place, small: Bui
     with pytest.raises(UsageError, match="version 3 of the trust note is behind version 64") as caught:
         revoked.publish(trust=note)
     assert "--lower-trust-version" in str(caught.value.hint)
-    arguments = (Catalog.open(small.folder), log, [LOG], LastCheckpoint(tmp_path / "signed.note"))
+    arguments = (Catalog.open(small.folder), log, [LOG], LastCheckpoint(tmp_path / "publisher" / "signed.note"))
     published = publish(*arguments, trust=note, lower_trust_version=True, now=revoked.now + 1)
     assert (published.trust_version, published.false) == (3, ())
     sign_release(log, LOG, altered(next_record(log, revoked.now + 2), previous_root="11" * 32), [REVOKE, LATER])
@@ -283,7 +282,7 @@ def test_logs_of_0_1_0_stay_verifiable(run: Run, revoked: Place, small: BuildRes
     log, digest = LogFolder(revoked.log), digest_of(small)
     old = {"revocations_count": UNSET, "revocations_chain": UNSET}
     shutil.rmtree(log.root)
-    (tmp_path / "signed.note").unlink()
+    (tmp_path / "publisher" / "signed.note").unlink()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("catalog.publish.publish.ReleaseRecord", lambda **fields: ReleaseRecord(**(fields | old)))
         for revokes in ((), (REVOKE,), (LATER,)):
@@ -320,10 +319,8 @@ def test_a_policy_can_demand_the_cosignature_of_a_rebuilder(
     """A lie that a fresh client would have on the word of the publisher never reaches the quorum."""
     key, digest, log = tmp_path / "rebuilder", digest_of(small), LogFolder(revoked.log)
     made = run("keygen", "rebuilder.example", "--for", "witness", "-o", str(key), "--algorithm", "ed25519")[1]
-    root = signer("root.example")
-    head = f"version 1\nexpires {revoked.now + 10**7}\nmax-age 86400\nthreshold 1\nroot a {root.key}\n\n"
     policy = f"log {LOG.key}\nwitness rebuilder {made.strip()}\nquorum rebuilder\n"
-    revoked.trust.write_bytes(bytes(signed(head + policy, root)))
+    revoked.trust.write_bytes(bytes(trust_note(policy)))
     rebuild = ("rebuild", "--log", str(log.root), "--trust", str(revoked.trust), "--cosign", "--key", str(key))
     with serving(revoked.log) as port:
         url = f"http://127.0.0.1:{port}/logs"

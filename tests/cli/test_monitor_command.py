@@ -19,12 +19,10 @@ from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
-from tests.cli.test_doctor_command import serving
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import LOG, ORIGIN, Place, place
-from tests.support.logs import signed, signer
-
-__all__ = ["place", "run"]
+from tests.support.cli import Run
+from tests.support.hosts import serving
+from tests.support.logs import LOG, ORIGIN, signed, signer
+from tests.support.published_logs import Place
 
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
 

@@ -7,15 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.cli import main
-from tests.cli.test_errors import AMDSEV
+from tests.support.cli import AMDSEV
 from tests.support.samples import ENDLESS, ONE_ROW, bare_image, hear_interrupts, write_spec
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parent.parent.parent
 LDCAT = [sys.executable, "-m", "catalog"]
@@ -80,7 +80,7 @@ def test_an_interrupt_is_exit_code_130(tmp_path: Path, backend: str) -> None:
     ) as process:
         assert process.stderr is not None
         process.stderr.readline()  # "ldcat: N launch digests": it measures now
-        time.sleep(0.3)
+        until((tmp_path / ".catalog.ldcat-partial/sev-snp-spill").exists)
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130

@@ -11,10 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.build.builder import BuildResult
-from tests.cli.test_errors import NOWHERE, Run, run
 from tests.support.attestation_builder import report_bytes
-
-__all__ = ["run"]
+from tests.support.cli import NOWHERE, Run
 
 ORIGIN = "example.com/digests"
 

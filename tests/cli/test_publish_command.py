@@ -12,9 +12,7 @@ from catalog.build.builder import BuildResult
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, VerifierKey
 from catalog.transparency.note import Note
-from tests.cli.test_errors import Run, run
-
-__all__ = ["run"]
+from tests.support.cli import Run
 
 ORIGIN = "example.com/digests"
 

@@ -19,46 +19,13 @@ from catalog.log.records import RevokeRecord
 from catalog.publish.publish import publish
 from catalog.state.folders import receipts
 from catalog.store.catalog import Catalog
-from catalog.transparency.trust import Trust, read_trust
+from catalog.transparency.trust import read_trust
 from catalog.verify import verify_release
-from tests.cli.test_errors import NOWHERE, Run, run
-from tests.fast.test_plain_lookup import digest_of
-from tests.support.logs import signed, signer
-
-__all__ = ["run"]
-
-ORIGIN = "example.com/log"
-LOG = signer(ORIGIN)
-
-
-class Place:
-    """A folder with a log and a trust note. now: when its last release was made."""
-
-    def __init__(self, folder: Path, built: BuildResult, now: int) -> None:
-        self.log, self.trust, self.now = folder / "log", folder / "trust", now
-        self._built, self._state = built, LastCheckpoint(folder / "signed.note")
-        self.publish()
-        root = signer("root.example")
-        head = f"version 1\nexpires {now + 10**7}\nmax-age 86400\nthreshold 1\nroot a {root.key}\n\n"
-        self.trust.write_bytes(bytes(signed(f"{head}log {LOG.key}\nquorum none\n", root)))
-
-    def publish(self, *revokes: RevokeRecord, trust: Trust | None = None) -> None:
-        self.now += 1
-        log, catalog = LogFolder(self.log), Catalog.open(self._built.folder)
-        publish(catalog, log, [LOG], self._state, revokes=revokes, trust=trust, now=self.now)
-
-    def asked(self) -> tuple[str, ...]:
-        return ("--catalog", str(self.log), "--trust", str(self.trust))
-
-
-@pytest.fixture
-def place(small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.delenv("LDCAT_CATALOG", raising=False)
-    monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
-    monkeypatch.setattr("catalog.fast.plain_lookup.time", lambda: 1_800_000_100.0)
-    return Place(tmp_path, small, 1_800_000_000)
-
+from tests.support.catalogs import digest_of
+from tests.support.cli import NOWHERE, Run
+from tests.support.logs import LOG, signed, signer
+from tests.support.published_logs import Place
+from tests.support.trust_notes import trust_note
 
 SAID = "ldcat: note: release 1 of example.com/log: verified against version 1 of the trust note\n"
 
@@ -228,9 +195,7 @@ def test_a_folder_that_is_another_log_now(run: Run, place: Place, small: BuildRe
     shutil.rmtree(place.log)
     memory = LastCheckpoint(place.log.with_name("other.note"))
     publish(Catalog.open(small.folder), LogFolder(place.log), [other], memory, now=place.now)
-    root = signer("root.example")
-    head = f"version 1\nexpires {place.now + 10**7}\nmax-age 86400\nthreshold 1\nroot a {root.key}\n\n"
-    place.trust.write_bytes(bytes(signed(f"{head}log {LOG.key}\nlog {other.key}\nquorum none\n", root)))
+    place.trust.write_bytes(bytes(trust_note(f"log {LOG.key}\nlog {other.key}\nquorum none\n")))
     code, out, err = run("lookup", digest_of(small), *place.asked())
     assert (code, out) == (4, "")
     assert "is the log example.com/other now, and was example.com/log" in err

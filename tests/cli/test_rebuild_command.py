@@ -10,11 +10,9 @@ import pytest
 from catalog.build.builder import BuildResult
 from catalog.transparency.keys import VerifierKey
 from catalog.transparency.note import Note
-from tests.audit.test_rebuild import forged, one_digest
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import Place, place
-
-__all__ = ["place", "run"]
+from tests.support.cli import Run
+from tests.support.forged_catalogs import SEV, forged, one_digest
+from tests.support.published_logs import Place
 
 
 def asked(place: Place, *more: str) -> tuple[str, ...]:
@@ -39,7 +37,7 @@ def test_it_is_recomputed_and_then_cosigned(run: Run, place: Place, tmp_path: Pa
 
 def test_what_differs_is_not_cosigned(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     run("keygen", "rebuilder.example", "--for", "witness", "-o", str(tmp_path / "key"))
-    wrong = forged(small, tmp_path / "forged", {"sev/launch_digests.parquet": one_digest})
+    wrong = forged(small, tmp_path / "forged", {SEV: one_digest})
     other = Place(tmp_path / "other", wrong, 1_800_000_000)
     before = (other.log / "checkpoint").read_bytes()
     code, out, err = run(*asked(other, "--cosign", "--key", str(tmp_path / "key")))

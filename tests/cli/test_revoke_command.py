@@ -17,11 +17,11 @@ from catalog.spec.named_builds import build_of_image
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
 from catalog.transparency.trust import sign_trust
-from tests.cli.test_errors import Run, run
+from tests.support.catalogs import build
+from tests.support.cli import Run
 from tests.support.logs import NOW, signer
-from tests.support.samples import build, whole_image, write_spec
-
-__all__ = ["run"]
+from tests.support.samples import whole_image, write_spec
+from tests.support.trust_notes import trust_note
 
 ORIGIN = "example.com/digests"
 
@@ -32,11 +32,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     pair = new_key(ORIGIN, SignatureType.ED25519)
     write_keys(tmp_path / "key", [pair], None)
-    root = signer("root.example")
     for version in (1, 2, 3):
-        head = f"version {version}\nexpires {int(time.time()) + 9999}\nmax-age 9999\nthreshold 1\nroot a {root.key}\n"
-        text = f"{head}\nlog {pair.key}\nquorum none\n"
-        (tmp_path / f"trust.{version}").write_bytes(bytes(sign_trust(Note(text, ()), [root], NOW)))
+        policy, expires = f"log {pair.key}\nquorum none\n", int(time.time()) + 9999
+        note = trust_note(policy, version=version, expires=expires, max_age=9999)
+        (tmp_path / f"trust.{version}").write_bytes(bytes(note))
     return tmp_path
 
 

@@ -17,11 +17,9 @@ import pytest
 from catalog.build.builder import BuildResult
 from catalog.cli import main
 from catalog.errors import DiskFull, OutOfMemory, shortage
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import Place, place
-from tests.fast.test_plain_lookup import digest_of
-
-__all__ = ["place", "run"]
+from tests.support.catalogs import digest_of
+from tests.support.cli import Run
+from tests.support.published_logs import Place
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,13 +16,10 @@ from catalog.errors import VerificationFailed
 from catalog.log.records import RevokeRecord
 from catalog.net import static_host
 from catalog.store.ranges import FRAGMENT, INDEX, RangeIndex
-from tests.cli.test_doctor_command import serving
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import Place, place
-from tests.diff.test_diff import rows_of
-from tests.verify.test_hosted_log import Host
-
-__all__ = ["place", "run"]
+from tests.support.catalogs import rows_of
+from tests.support.cli import Run
+from tests.support.hosts import Host, serving
+from tests.support.published_logs import Place
 
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
 

@@ -11,10 +11,8 @@ from catalog.build.builder import BuildResult
 from catalog.publish.key_files import KeyPair, new_key, write_keys
 from catalog.terminal.render import moment
 from catalog.transparency.keys import SignatureType, VerifierKey
-from tests.cli.test_errors import Run, run
+from tests.support.cli import Run
 from tests.support.logs import NOW, signer
-
-__all__ = ["run"]
 
 ORIGIN = "example.com/log"
 LOG = signer(ORIGIN).key

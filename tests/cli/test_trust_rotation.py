@@ -11,11 +11,10 @@ import pytest
 from catalog.publish.key_files import new_key, write_keys
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
-from catalog.transparency.trust import Trust, sign_trust
-from tests.cli.test_errors import Run, run
-from tests.support.logs import NOW
-
-__all__ = ["run"]
+from catalog.transparency.trust import Trust
+from tests.support.cli import Run
+from tests.support.logs import DAY
+from tests.support.trust_notes import trust_note
 
 ROLES = "abcde"
 Signed = Callable[[str, str], Path]
@@ -30,9 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_keys(made / role, [pair], None)
     policy = f"# ours\nlog {pairs['log'].key}\nquorum none\n"
     (made / "policy").write_text(policy)
-    head = f"version 1\nexpires {int(time.time()) + 30 * 86400}\nmax-age 86400\nthreshold 2\n"
-    roots = "".join(f"root {role} {pairs[role].key}\n" for role in "abc")
-    note = sign_trust(Note(f"{head}{roots}\n{policy}", ()), [pairs[role].signer for role in "ab"], NOW)
+    roots, expires = [pairs[role].signer for role in "abc"], int(time.time()) + 30 * DAY
+    note = trust_note(policy, roots[:2], expires=expires, max_age=DAY, threshold=2, roots=roots)
     (made / "first").write_bytes(bytes(note))
     return made
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_errors import AMDSEV, Run, run
-
-__all__ = ["run"]
+from tests.support.cli import AMDSEV, Run
 
 BSP = ("vmsa", "build", "--vmm", "qemu-kvm-init2", "--vcpu-type", "EPYC-Milan")
 AP = (*BSP, "--ap", "--firmware", AMDSEV)

@@ -25,16 +25,11 @@ from catalog.pages.views import answer_page, image_pages
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.web.current import Served
-from tests.audit.test_rebuild import rebuilt
-from tests.cli.test_doctor_command import serving
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import Place, place
-from tests.fast.test_packed import all_digests
-from tests.publish.test_publish import Publisher, publisher
-from tests.support.liars import Change, in_names, in_rows, lying
-from tests.verify.test_hosted_log import Host, host
-
-__all__ = ["host", "place", "publisher", "run"]
+from tests.support.catalogs import digest_by_kernel, with_kernel
+from tests.support.cli import Run
+from tests.support.forged_catalogs import Change, forged, in_names, in_rows
+from tests.support.hosts import Host, serving
+from tests.support.published_logs import Place, Publisher, rebuilt
 
 EVIL = "console=ttyS0 init=/bin/sh"
 OTHER = hashlib.sha256(b"another kernel")
@@ -65,20 +60,6 @@ ROWS_LIE: dict[str, Change] = {
 }
 
 
-def digest_of(built: BuildResult, technology: str, *, kernel: bool) -> str:
-    """A digest all of whose rows have a kernel, or none."""
-    catalog = Catalog.open(built.folder)
-    for name, digest in all_digests(built):
-        found = lookup_in_parquet(catalog, LaunchDigest(digest)) if name == technology else ()
-        if found and {match.kernel_hashes is not None for match in found} == {kernel}:
-            return digest.hex()
-    raise AssertionError
-
-
-def with_kernel(built: BuildResult) -> str:
-    return digest_of(built, "sev-snp", kernel=True)
-
-
 def refused(answer: tuple[int, str, str], place: object, file: str) -> None:
     code, out, err = answer
     assert (code, out) == (4, "")
@@ -93,7 +74,7 @@ def test_no_lookup_shows_a_kernel_or_a_command_line_that_was_not_measured(
 ) -> None:
     """Not the fast path, not the full path in any format, not the API; and not with a warning either."""
     digest, folder = with_kernel(small), tmp_path / "lie"
-    lying(small, folder, {manifest.NAMES: change})
+    forged(small, folder, {manifest.NAMES: change})
     assert plain_lookup([digest, "--catalog", str(small.folder)]) is not None
     assert plain_lookup([digest, "--catalog", str(folder)]) is None
     for form in ("table", "json", "jsonl", "csv"):
@@ -102,7 +83,7 @@ def test_no_lookup_shows_a_kernel_or_a_command_line_that_was_not_measured(
         release.lookup(digest)
     with pytest.raises(VerificationFailed, match="shows what does not follow"):
         Served.of(Catalog.open(folder), None, None)
-    without = digest_of(small, "sev", kernel=False)
+    without = digest_by_kernel(small, "sev", kernel=False)
     assert plain_lookup([without, "--catalog", str(folder)]) is not None  # which shows no kernel
 
 
@@ -111,7 +92,7 @@ def test_nothing_that_is_read_from_parquet_shows_a_kernel_that_was_not_measured(
     run: Run, small: BuildResult, tmp_path: Path, change: Change
 ) -> None:
     digest, folder = with_kernel(small), tmp_path / "lie"
-    lying(small, folder, {manifest.KERNEL_HASHES: change})
+    forged(small, folder, {manifest.KERNEL_HASHES: change})
     with pytest.raises(VerificationFailed, match="shows what does not follow"):
         lookup_in_parquet(Catalog.open(folder), LaunchDigest.parse(digest))
     asked = ("--catalog", str(folder))
@@ -136,7 +117,7 @@ def test_no_signature_makes_another_command_line_true(
     monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
     monkeypatch.setattr("catalog.fast.plain_lookup.time", lambda: 1_800_000_100.0)
     digest = with_kernel(small)
-    false = lying(small, tmp_path / "lie", {manifest.NAMES: NAMES_LIE["another command line"]})
+    false = forged(small, tmp_path / "lie", {manifest.NAMES: NAMES_LIE["another command line"]})
     place = Place(tmp_path / "place", false, 1_800_000_000)
     for _ in range(2):
         code, out, err = run("lookup", digest, *place.asked())
@@ -162,7 +143,7 @@ def test_a_build_that_is_renamed_for_people_alone_is_an_error_of_the_audit(
     """A lookup cannot know it, and says whose word a name is."""
     digest, folder = with_kernel(small), tmp_path / "lie"
     rename = in_names(IMAGES, lambda record: record.__setitem__(5, "trusted.fd"))
-    lying(small, folder, {manifest.NAMES: rename})
+    forged(small, folder, {manifest.NAMES: rename})
     code, out, _ = run("audit", str(folder), "-f", "json", "-q")
     assert code == 1
     (found,) = json.loads(out)["findings"]
@@ -177,7 +158,7 @@ def test_no_host_of_ranges_shows_another_command_line(
     """Of a release that a publisher signed so."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
-    false = lying(small, tmp_path / "lie", {manifest.KERNEL_HASHES: ROWS_LIE["another command line"]})
+    false = forged(small, tmp_path / "lie", {manifest.KERNEL_HASHES: ROWS_LIE["another command line"]})
     place = Place(tmp_path / "place", false, 1_800_000_000)
     honest = Place(tmp_path / "honest", small, 1_800_000_000)
     assert run("site", str(honest.log), "-o", str(tmp_path / "site"), "--trust", str(honest.trust), "-q")[0] == 0
@@ -202,7 +183,7 @@ def test_what_is_published_by_mistake_is_refused_before_it_is_signed(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     folder, key = tmp_path / "lie", tmp_path / "log.key"
-    lying(small, folder, {manifest.NAMES: NAMES_LIE["another command line"]})
+    forged(small, folder, {manifest.NAMES: NAMES_LIE["another command line"]})
     assert run("keygen", "example.com/log", "--for", "log", "-o", str(key))[0] == 0
     code, out, err = run("publish", str(folder), "--log", str(tmp_path / "log"), "--key", str(key))
     assert (code, out) == (4, "")
@@ -212,7 +193,7 @@ def test_what_is_published_by_mistake_is_refused_before_it_is_signed(
 
 def test_what_follows_from_no_hash_is_shown_as_a_claim(run: Run, small: BuildResult) -> None:
     """Once for an answer, in the fast path as in the whole one; and every field is named that is one."""
-    digest = digest_of(small, "sev-snp", kernel=True)
+    digest = digest_by_kernel(small, "sev-snp", kernel=True)
     code, out, _ = run("lookup", digest)
     assert code == 0
     assert out.splitlines()[-1] == f"! {CLAIMS}"
@@ -240,7 +221,7 @@ def test_pages_say_what_is_claimed(run: Run, small: BuildResult, tmp_path: Path)
     assert run("report", str(small.folder), "--html", str(tmp_path / "report.html"))[0] == 0
     catalog = Catalog.open(small.folder)
     image = next(iter(image_pages(catalog).values()))("../").decode()
-    digest = LaunchDigest.parse(digest_of(small, "sev-snp", kernel=True))
+    digest = LaunchDigest.parse(digest_by_kernel(small, "sev-snp", kernel=True))
     found = found_answer(catalog, Evidence("launch digest", digest), None, lambda _: lookup_in_parquet(catalog, digest))
     answer = answer_page(catalog, found, "../").decode()
     for page in ((tmp_path / "report.html").read_text(), image, answer):

@@ -12,12 +12,10 @@ import pytest
 from catalog.build.builder import BuildResult
 from catalog.log.records import RevokeRecord
 from catalog.net import static_host
-from tests.cli.test_doctor_command import serving
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import Place, place
-from tests.fast.test_plain_lookup import digest_of
-
-__all__ = ["place", "run"]
+from tests.support.catalogs import digest_of
+from tests.support.cli import Run
+from tests.support.hosts import serving
+from tests.support.published_logs import Place
 
 ROOT = Path(__file__).parent.parent.parent
 REVOKE = RevokeRecord(type="revoke", selector={"technology": "sev-snp"}, severity="revoked", reason="a leak")

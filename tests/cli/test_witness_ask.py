@@ -20,10 +20,8 @@ from catalog.build.builder import BuildResult
 from catalog.cli.commands import witness as command
 from catalog.errors import Unreadable, UsageError
 from catalog.net.http_post import Reply, post
-from tests.cli.test_errors import Run, run
+from tests.support.cli import Run
 from tests.support.witnesses import witness
-
-__all__ = ["run"]
 
 ORIGIN = "example.com/digests"
 

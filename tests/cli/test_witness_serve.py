@@ -20,11 +20,10 @@ from catalog.publish.key_files import KeyPair, new_key, write_keys
 from catalog.transparency.keys import SignatureType, VerifierKey
 from catalog.transparency.note import Note
 from catalog.transparency.witness import MAX_REQUEST, parse_cosignatures
-from tests.cli.test_errors import Run, run
+from tests.support.cli import Run
+from tests.support.forked_logs import SIZES, consistent, request, root
+from tests.support.logs import LOG, ORIGIN
 from tests.support.witnesses import SECONDS, Running, witness
-from tests.transparency.test_witness import LOG, ORIGIN, SIZES, consistent, request, root
-
-__all__ = ["run"]
 
 KINDS = (SignatureType.COSIGNATURE_ED25519, SignatureType.COSIGNATURE_ML_DSA_44)
 HASH = hashlib.sha256(ORIGIN.encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +12,14 @@ import pytest
 
 from catalog.build import generation
 from catalog.build.builder import BuildResult
-from catalog.diff.diff import CHANGE_COLUMNS, Diff, diff
-from catalog.diff.row_changes import INPUTS
+from catalog.diff.diff import CHANGE_COLUMNS, Diff
 from catalog.errors import MalformedRecord, VerificationFailed
 from catalog.store import manifest
-from catalog.store.catalog import Catalog
-from tests.audit.test_rebuild import another_profile, forged, one_digest
-from tests.support.samples import SMALL, bare_image, build, write_inputs, write_spec
+from tests.support.catalogs import Rows, build, compared, made, rows_of
+from tests.support.forged_catalogs import another_profile, forged, one_digest
+from tests.support.samples import SMALL, bare_image, write_inputs, write_spec
 
 SNP = "sev-snp/launch_digests.parquet"
-Rows = dict[tuple[Any, ...], bytes]
-
-
-def compared(old: BuildResult, new: BuildResult) -> tuple[Diff, list[dict[str, Any]]]:
-    with diff(Catalog.open(old.folder), Catalog.open(new.folder), lambda _: None) as (found, rows):
-        return found, list(rows)
-
-
-def rows_of(built: BuildResult) -> Rows:
-    """Digests by technology and inputs."""
-    found: Rows = {}
-    for technology, entry in built.manifest.technologies.items():
-        for name in manifest.part_names(technology, entry.parts):
-            for row in pq.read_table(built.folder / name).to_pylist():
-                found[technology, *(row[column] for column in INPUTS)] = row["launch_digest"]
-    return found
 
 
 def expected(old: Rows, new: Rows) -> list[dict[str, Any]]:
@@ -59,23 +42,11 @@ def by_text(rows: list[dict[str, Any]]) -> list[str]:
     return sorted(map(repr, rows))
 
 
-def made(folder: Path, spec: str) -> BuildResult:
-    return build(write_spec(write_inputs(folder / "inputs"), spec), folder / "catalog")
-
-
 def lines(found: Diff) -> list[str]:
     assert [(one.change, one.technology, one.names) for one in found.groups] == sorted(
         (one.change, one.technology, one.names) for one in found.groups
     )
     return sorted(f"{one.change} {one.technology} {one.names}: {one.summary(found.kernels)}" for one in found.groups)
-
-
-def changed(built: BuildResult, folder: Path, changes: dict[str, Callable[[Path], None]]) -> BuildResult:
-    """A catalog with some files changed, under a manifest that is written as manifests are."""
-    made = forged(built, folder, changes)
-    path = folder / manifest.NAME
-    path.write_bytes(manifest.parse_manifest(path.read_bytes()).to_json())
-    return made
 
 
 def test_nothing_differs(small: BuildResult) -> None:
@@ -137,13 +108,13 @@ def test_what_is_new_is_said_in_few_words(tmp_path: Path, small: BuildResult) ->
 
 
 def test_another_digest_of_the_same_inputs_is_another_rule(small: BuildResult, tmp_path: Path) -> None:
-    found, rows = compared(small, changed(small, tmp_path / "silent", {SNP: one_digest}))
+    found, rows = compared(small, forged(small, tmp_path / "silent", {SNP: one_digest}))
     assert (found.counts["rule-changed"], found.counts["added"], found.counts["withdrawn"]) == (1, 0, 0)
     assert [(row["change"], row["new_digest"]) for row in rows] == [("rule-changed", "00" * 48)]
     assert found.why() == "nothing that the catalogs say explains it"
     assert lines(found) == ["rule-changed sev-snp ('twin.fd', 'whole.fd'): 1 digest, of the same inputs"]
     profile = f"{manifest.VMM_FOLDER}/qemu-kvm-init2.toml"
-    said, _ = compared(small, changed(small, tmp_path / "said", {SNP: one_digest, profile: another_profile}))
+    said, _ = compared(small, forged(small, tmp_path / "said", {SNP: one_digest, profile: another_profile}))
     assert "VMM profile qemu-kvm-init2: revision " in (said.why() or "")
     assert [(one.kind, one.change) for one in said.components] == [("VMM profile", "changed")]
 
@@ -165,11 +136,11 @@ def test_distinguished_digests_are_not_compared(small: BuildResult, tmp_path: Pa
 
 
 def test_damage_is_no_difference(small: BuildResult, tmp_path: Path) -> None:
-    copy = changed(small, tmp_path / "copy", {})
+    copy = forged(small, tmp_path / "copy", {})
     path = copy.folder / SNP
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(VerificationFailed, match="is not the file its manifest names"):
         compared(small, copy)
-    no_table = changed(small, tmp_path / "table", {SNP: lambda path: pq.write_table(pa.table({"a": [1]}), path)})
+    no_table = forged(small, tmp_path / "table", {SNP: lambda path: pq.write_table(pa.table({"a": [1]}), path)})
     with pytest.raises(MalformedRecord, match="is not a table of sev-snp"):
         compared(small, no_table)

@@ -18,7 +18,7 @@ from catalog.explain.divergence import Parting, Stop
 from catalog.explain.search_space import Choice
 from catalog.launch.technology import technology_named
 from catalog.store.catalog import Catalog
-from tests.explain.test_explain import BELIEVED, ES, ES_LAUNCHED, LAUNCHED, ask, believed, digest_of, line
+from tests.support.explanations import BELIEVED, ES, ES_LAUNCHED, LAUNCHED, ask, believed, digest_of, line
 
 
 def parted(launched: dict[str, Any], nears: list[Near]) -> Parting | None:

@@ -9,13 +9,11 @@ import shutil
 from array import array
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.batch import BatchIndex
 from catalog.ask.lookup import lookup, lookup_in_parquet
-from catalog.build import generation
 from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.fast import index, names
@@ -24,34 +22,7 @@ from catalog.fast.verity import DamagedBlock, VerifiedBytes
 from catalog.store import row_records
 from catalog.store.catalog import Catalog
 from catalog.store.manifest import part_names
-from tests.support.samples import SMALL, build, write_inputs, write_spec
-
-
-@pytest.fixture(scope="module")
-def parted(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
-    """The catalog of samples.SMALL in many parts, row groups and buckets, as large ones are."""
-    folder = tmp_path_factory.mktemp("parted")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generation, "ROWS_PER_PART", 8)
-        patch.setattr(generation, "_CHUNK", (20, 40))
-        return build(write_spec(write_inputs(folder / "inputs"), SMALL + UNLIKE), folder / "catalog", processes=2)
-
-
-UNLIKE = """
-[[together]]
-when = { kernel_hashes = ["mine"], vcpu_signatures = [0xa10f10] }
-only = { vcpus = [1, 3] }
-"""
-"""Sweeps that are no whole product any more."""
-
-
-def all_digests(built: BuildResult) -> list[tuple[str, bytes]]:
-    found = []
-    for technology, entry in built.manifest.technologies.items():
-        for name in part_names(technology, entry.parts):
-            digests = pq.read_table(built.folder / name)["launch_digest"].to_pylist()
-            found += [(technology, digest) for digest in digests]
-    return found
+from tests.support.catalogs import all_digests
 
 
 def agrees(built: BuildResult, digests: list[tuple[str, bytes]]) -> None:

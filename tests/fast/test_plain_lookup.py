@@ -13,7 +13,7 @@ import pytest
 from catalog.build.builder import BuildResult
 from catalog.cli.main import run
 from catalog.fast.plain_lookup import plain_lookup
-from tests.fast.test_packed import all_digests
+from tests.support.catalogs import digest_of
 from tests.support.samples import ONE_ROW, write_spec
 
 ROOT = Path(__file__).parents[2]
@@ -23,10 +23,6 @@ ROOT = Path(__file__).parents[2]
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LDCAT_FORMAT", "LDCAT_QUIET", "LDCAT_CATALOG"):
         monkeypatch.delenv(name, raising=False)
-
-
-def digest_of(built: BuildResult, technology: str = "sev-snp") -> str:
-    return next(digest.hex() for name, digest in all_digests(built) if name == technology)
 
 
 @pytest.mark.parametrize("more", [[], ["-q"], ["--quiet"]])

@@ -30,13 +30,12 @@ from catalog.transparency.trust import Trust, read_unsigned
 from catalog.transparency.witness import AddCheckpoint, parse_conflict, parse_cosignatures
 from catalog.verify.location import parse_location
 from tests.fuzz.target import Target
-from tests.support.logs import NOW, MemoryLog, signature, signed, signer
+from tests.support.logs import LOG, NOW, MemoryLog, signature, signed, signer
+from tests.support.trust_notes import ROOT, trust_text
 
-LOG = signer("example.com/log")
 WITNESS = signer("w.example", SignatureType.COSIGNATURE_ED25519)
-ROOT = signer("root.example")
 POLICY = f"log {LOG.key}\nwitness w {WITNESS.key} https://w.example\ngroup one any w\nquorum one\n"
-TRUST = f"version 1\nexpires {NOW + 9}\nmax-age 9\nthreshold 1\nroot a {ROOT.key}\n\n{POLICY}"
+TRUST = trust_text(POLICY, expires=NOW + 9, max_age=9)
 SHA256 = "ab" * 32
 
 RANGES = RangeIndex(

@@ -42,11 +42,11 @@ from catalog.spec import embedded
 from catalog.spec.catalog_spec import load_spec
 from catalog.spec.kernel_record import KernelRecord
 from catalog.store import manifest
-from tests.abi.test_report import as_json
 from tests.fuzz.log_targets import LOG_TARGETS
 from tests.fuzz.target import Target
 from tests.support.attestation_builder import NOW, certificate_table, chain, report_bytes, signed
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
+from tests.support.report_json import as_json
 from tests.support.samples import ONE_ROW, SMALL, whole_image
 
 REPORT = signed(report_bytes())

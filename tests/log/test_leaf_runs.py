@@ -15,9 +15,8 @@ from catalog.log.records import RevokeRecord
 from catalog.publish.publish import publish
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
-from tests.support.logs import NOW, signer
+from tests.support.logs import LOG, NOW
 
-LOG = signer("example.com/log")
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
 
 

@@ -10,38 +10,22 @@ from msgspec import UNSET
 
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord, UsageError, VerificationFailed
-from catalog.fast.published import NO_REVOCATIONS
 from catalog.log.log_history import read_history
 from catalog.log.records import ReleaseRecord, canonical_json, leaf_of, parse_record
 from catalog.publish.publish import Published, publish
 from catalog.rows.digest_record import DigestRecord
 from catalog.store.catalog import Catalog
 from catalog.transparency.keys import VerifierKey
-from catalog.transparency.merkle import EMPTY_ROOT
 from catalog.transparency.trust import Trust
-from tests.publish.test_publish import ORIGIN, SIGNERS, Publisher, publisher
-from tests.support.logs import NOW, MemoryLog, signer
-
-__all__ = ["publisher"]
-
-RELEASE = ReleaseRecord(
-    type="release",
-    release=1,
-    time=NOW,
-    artifacts={},
-    revocations_sha256=NO_REVOCATIONS,
-    revocations_count=0,
-    revocations_chain="0" * 64,
-    previous_size=0,
-    previous_root=EMPTY_ROOT.hex(),
-    trust_version=7,
-)
+from tests.support.logs import NOW, ORIGIN, SIGNERS, MemoryLog, signer
+from tests.support.published_logs import Publisher
+from tests.support.records import RELEASE
+from tests.support.trust_notes import trust_of
 
 
 def trust(version: int, keys: list[VerifierKey] | None = None, expires: int = NOW + 9) -> Trust:
     logs = "".join(f"log {key}\n" for key in ([by.key for by in SIGNERS] if keys is None else keys))
-    head = f"version {version}\nexpires {expires}\nmax-age 9\nthreshold 1\nroot a {signer('root.example').key}\n\n"
-    return Trust.parse(f"{head}{logs}quorum none\n")
+    return trust_of(f"{logs}quorum none\n", version=version, expires=expires, max_age=9)
 
 
 def published(by: Publisher, built: BuildResult, note: Trust | None, now: int = NOW) -> Published:

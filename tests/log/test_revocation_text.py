@@ -15,8 +15,8 @@ from catalog.log.revocation_list import parse_revocations
 from catalog.log.revocation_text import MAX_REASON, is_reason
 from catalog.log.revocations import new_revocation
 from catalog.prove.proof_bundle import ProofBundle
-from tests.prove.test_proof_by_hand import bundle_of
 from tests.support.hostile import REASON
+from tests.support.proof_bundles import bundle_of
 
 BAD_REASONS = [
     "",

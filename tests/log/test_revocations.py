@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import random
-import signal
-import time
+from functools import partial
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -25,14 +23,14 @@ from catalog.publish.publish import Published, publish
 from catalog.rows.digest_record import DigestRecord
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
-from tests.log.test_release_record import RELEASE
-from tests.publish.test_publish import SIGNERS, Publisher, fewer, forged, publisher, rows_of, writes
-from tests.support.logs import NOW, MemoryLog
-
-__all__ = ["fewer", "publisher", "writes"]
+from tests.support.forged_catalogs import SEV, forged, one_digest
+from tests.support.kills import killed_at
+from tests.support.logs import NOW, SIGNERS, MemoryLog
+from tests.support.published_logs import Publisher
+from tests.support.records import RELEASE, leaves_of
 
 WRONG = {"launch_digest": bytes(32).hex()}
-"""The digest that `forged` puts into a catalog."""
+"""The digest that `one_digest` puts into a catalog."""
 
 
 def revoke(severity: Any, **selector: Value) -> RevokeRecord:
@@ -87,7 +85,7 @@ def test_revocations_are_releases_of_the_same_catalog_and_stay_in_order(
     publisher: Publisher, small: BuildResult
 ) -> None:
     first = publisher.publish(small)
-    snp = sum(b'"sev-snp"' in leaf for leaf in rows_of(small))
+    snp = sum(b'"sev-snp"' in leaf for leaf in leaves_of(small))
     assert revoked(publisher, small, NOW + 1, "revoked", technology="sev-snp", vcpus=3).selected == snp // 3
     assert revoked(publisher, small, NOW + 2, "deprecated", technology="sev-snp").selected == snp
     last = revoked(publisher, small, NOW + 3, "restored", vcpus=3)
@@ -150,7 +148,7 @@ def test_what_was_said_last_is_not_said_again(publisher: Publisher, small: Build
 def test_a_wrong_digest_cannot_be_restored_beside_the_right_one(
     publisher: Publisher, small: BuildResult, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    wrong = forged(small, tmp_path_factory.mktemp("forged") / "catalog")
+    wrong = forged(small, tmp_path_factory.mktemp("forged") / "catalog", {SEV: one_digest})
     publisher.publish(wrong)
     revoked(publisher, wrong, NOW + 1, "revoked", **WRONG)
     right = publisher.publish(small, now=NOW + 2)
@@ -168,10 +166,10 @@ def test_rows_that_are_revoked_as_they_come_are_counted(
     publisher: Publisher, small: BuildResult, fewer: BuildResult
 ) -> None:
     publisher.publish(fewer)
-    firmware = parse_row(rows_of(fewer)[0]).firmware_sha256
+    firmware = parse_row(leaves_of(fewer)[0]).firmware_sha256
     revoked(publisher, fewer, NOW + 1, "revoked", firmware_sha256=firmware)
     published = publisher.publish(small, now=NOW + 2)
-    expected = sum(firmware.encode() in leaf for leaf in set(rows_of(small)) - set(rows_of(fewer)))
+    expected = sum(firmware.encode() in leaf for leaf in set(leaves_of(small)) - set(leaves_of(fewer)))
     assert 0 < published.new_revoked == expected < published.new_rows
 
 
@@ -204,25 +202,20 @@ def test_a_log_that_contradicts_itself_is_noticed_until_one_row_is_revoked() -> 
 def test_a_revocation_killed_at_any_moment(publisher: Publisher, small: BuildResult) -> None:
     """kill -9: a checkpoint that is there has all that its release record names, in the order in which it was said."""
     publisher.publish(small)
-    chance = random.Random(7)
-    started = time.perf_counter()
-    revoked(publisher, small, NOW, "deprecated", technology="sev")
-    usual = time.perf_counter() - started
-    for number in range(30):
-        child = os.fork()
-        if not child:
-            try:
-                severity = ("revoked", "restored")[number % 2]
-                revoked(publisher, small, NOW + number, severity, technology="sev-snp", vcpus=1 + number % 3)
-            finally:
-                os._exit(0)
-        time.sleep(chance.uniform(0, 1.5 * usual))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    said = list[int]()
+    for number in count():
+        severity = ("revoked", "deprecated")[number % 2]
+        work = partial(revoked, publisher, small, NOW + number, severity, technology="sev-snp", vcpus=1 + number % 3)
+        killed = killed_at(number * 23, work)
         history = read_history(publisher.log, publisher.checkpoint(), now=NOW + 99)
         assert history.release is not None
         listed = (publisher.log.root / f"releases/{history.release.release}/revocations.json").read_bytes()
         assert hashlib.sha256(listed).hexdigest() == history.release.revocations_sha256
         assert [entry["reason"] for entry in json.loads(listed)] == [record.reason for record in history.said]
+        said.append(len(history.said))
+        if not killed:
+            break
+    assert number > 10
+    assert said[0] == 0 < said[-1] < number  # some were killed before they were published, and not all
     revoked(publisher, small, NOW + 99, "revoked", technology="sev")
     Catalog.open(publisher.log.root / "releases/2").verify()

@@ -11,29 +11,8 @@ from hypothesis import strategies as st
 
 from catalog.log.records import leaf_of, parse_row
 from catalog.log.row_leaves import COLUMNS, Rows, row_leaves
-from catalog.rows.arrow import digest_schema
 from catalog.rows.digest_record import DigestRecord
-
-HASH = st.sampled_from([bytes(32), b"\1" * 32, b"\xff" * 32])
-SMALL = st.sampled_from([1, 2, 10, 100, 255])
-ROW = st.fixed_dictionaries(
-    {
-        "launch_digest": st.sampled_from([bytes(48), bytes(47) + b"\1", b"\xff" * 48]),
-        "technology": st.sampled_from(["sev", "sev-snp"]),
-        "firmware_sha256": HASH,
-        "kernel_hashes_sha256": st.none() | HASH,
-        "vmm": st.none() | st.sampled_from(["a", "a b", "ä", 'quo"te', "\\", "~"]),
-        "bsp_vmsa_sha256": st.none(),
-        "ap_vmsa_sha256": st.none(),
-        "vcpu_signature": st.none() | SMALL,
-        "sev_features": st.none() | SMALL | st.just((1 << 64) - 1),
-        "vcpus": st.none() | SMALL,
-    }
-)
-
-
-def table(rows: list[dict[str, Any]], size: int = 48) -> pa.Table:
-    return pa.Table.from_pylist(rows, digest_schema("sev-snp", size))
+from tests.support.strategies import ROW, row_table
 
 
 def leaf(row: dict[str, Any]) -> bytes:
@@ -58,7 +37,7 @@ def test_leaves_are_those_of_records_and_sorted_by_their_bytes(
     rows: list[dict[str, Any]], cut: int, data: st.DataObject
 ) -> None:
     shorter = [row | {"launch_digest": row["launch_digest"][:32]} for row in rows[cut:]]
-    found = Rows.of([table(rows[:cut]), table(shorter, 32)])
+    found = Rows.of([row_table(rows[:cut]), row_table(shorter, 32)])
     expected = [leaf(row) for row in rows[:cut] + shorter]
     assert list(found.leaves()) == expected
     assert list(found.sorted().leaves()) == sorted(set(expected))
@@ -70,12 +49,12 @@ def test_leaves_are_those_of_records_and_sorted_by_their_bytes(
 
 
 def test_no_rows() -> None:
-    assert (len(Rows.of(())), row_leaves(table([]))) == (0, [])
+    assert (len(Rows.of(())), row_leaves(row_table([]))) == (0, [])
 
 
 @pytest.mark.parametrize("name", COLUMNS)
 def test_what_is_no_table_of_launch_digests(name: str) -> None:
-    good = table([])
+    good = row_table([])
     with pytest.raises(KeyError):
         Rows.of([good.drop_columns([name])])
     at = good.column_names.index(name)

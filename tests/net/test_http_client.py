@@ -16,12 +16,10 @@ from catalog.net import http_client, static_host
 from catalog.net.http_client import Deadline, Hangs, NoAnswer, PlainHttp, Server
 from catalog.net.http_post import post
 from catalog.net.static_host import StaticHost
-from tests.cli.test_doctor_command import answer, serving
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import Place, place
+from tests.support.cli import Run
 from tests.support.drips import CHUNKED, DRIPS, OK, SECONDS, dripping, in_time
-
-__all__ = ["place", "run"]
+from tests.support.hosts import answer, serving
+from tests.support.published_logs import Place
 
 Ask = Callable[[str], bytes]
 

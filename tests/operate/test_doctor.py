@@ -25,10 +25,9 @@ from catalog.transparency.note import Note
 from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
 from catalog.transparency.trust import open_trust
 from catalog.verify.verify_release import verify_release
-from tests.support.logs import NOW, at_no_time, signature, signed, signer
+from tests.support.logs import DAY, NOW, ORIGIN, at_no_time, signature, signed, signer
+from tests.support.trust_notes import trust_text
 
-ORIGIN = "example.com/log"
-DAY = 86400
 HYBRID = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]
 W1, W2, W3, HEARTBEAT = (signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in range(1, 5))
 W1_PQ = signer("w1.example", SignatureType.COSIGNATURE_ML_DSA_44)
@@ -55,9 +54,8 @@ def trust_note(
     roots: Sequence[Signer] = ROOTS,
     signers: Sequence[Signer] = ROOTS,
 ) -> Note:
-    head = f"version {version}\nexpires {expires}\nmax-age {8 * DAY}\nthreshold {threshold}\n"
-    named = "".join(f"root r{n} {by.key}\n" for n, by in enumerate(roots))
-    return signed(f"{head}{named}\n{policy}", *signers)
+    text = trust_text(policy, version=version, expires=expires, max_age=8 * DAY, threshold=threshold, roots=roots)
+    return signed(text, *signers)
 
 
 @dataclass

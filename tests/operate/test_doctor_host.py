@@ -24,10 +24,10 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.merkle import EMPTY_ROOT
 from catalog.transparency.tiles import TileReader
-from tests.support.logs import NOW, signature, signed, signer
-from tests.support.samples import SMALL, build, write_inputs, write_spec
+from tests.support.catalogs import build
+from tests.support.logs import NOW, ORIGIN, signature, signed, signer
+from tests.support.samples import SMALL, write_inputs, write_spec
 
-ORIGIN = "example.com/log"
 KEYS = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]
 FOREVER = "public, max-age=31536000, immutable"
 OLD = "Thu, 01 Jan 1970 00:00:00 GMT"

@@ -27,13 +27,12 @@ from catalog.transparency.keys import SignatureType, VerifierKey
 from catalog.transparency.note import Note
 from catalog.transparency.tiles import TileReader, new_tiles
 from tests.oracles.sumdb import Sumdb, sumdb
-from tests.support.logs import NOW, MemoryLog, signature, signed, signer
-from tests.support.samples import SMALL, build, write_inputs, write_spec
+from tests.support.catalogs import build
+from tests.support.logs import LOG, NOW, ORIGIN, MemoryLog, signature, signed, signer
+from tests.support.samples import SMALL, write_inputs, write_spec
 
 __all__ = ["sumdb"]
 
-ORIGIN = "example.com/log"
-LOG = signer(ORIGIN)
 POST_QUANTUM = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)
 WITNESS = signer("w.example", SignatureType.COSIGNATURE_ED25519)
 KEYS = [str(LOG.key), str(WITNESS.key)]

@@ -12,13 +12,11 @@ import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.log.records import RevokeRecord
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import Place, place
-from tests.diff.test_diff import made
+from tests.support.catalogs import build as build_catalog
+from tests.support.catalogs import made
+from tests.support.cli import Run
+from tests.support.published_logs import Place
 from tests.support.samples import INITRD, KERNEL, SMALL, whole_image, write_inputs, write_spec
-from tests.support.samples import build as build_catalog
-
-__all__ = ["place", "run"]
 
 VOID = {"meta", "br", "img", "hr", "input", "link"}
 

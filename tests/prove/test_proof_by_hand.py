@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -14,81 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from catalog.log.records import ReleaseRecord, Severity, canonical_json, leaf_of
-from catalog.log.revocation_chain import RevocationChain
-from catalog.log.revocation_list import Revocation
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.proof_by_hand import lines_by_hand
 from catalog.prove.verify_proof import verdict_to_dict, verify_bundle
-from catalog.rows.digest_record import DigestRecord
-from catalog.transparency import merkle
-from catalog.transparency.keys import SignatureType, Signer
+from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Verified
-from catalog.transparency.proof import TlogProof
 from catalog.transparency.trust import Trust
-from tests.support.logs import NOW, MemoryLog, at_no_time, signed, signer
+from tests.support.logs import NOW, at_no_time, signer
+from tests.support.proof_bundles import DIGEST, bundle_of, signers_of
 
 NASTY = "';touch${IFS}pwned;'$(touch${IFS}pwned)`touch${IFS}pwned`\\%s\"!!\u202e&|#"
 """An origin: no blanks, no plus, and everything else."""
 
 SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell)]
-DIGEST = "ab" * 32
-ROWS = [
-    DigestRecord(
-        type="digest",
-        launch_digest=DIGEST,
-        technology="sev",
-        firmware_sha256=f"{number:064x}",
-        kernel_hashes_sha256=None,
-        vmm="it's\\n%d",
-        vcpus=None,
-        vcpu_signature=None,
-        sev_features=None,
-    )
-    for number in range(6)
-]
-
-
-def signers_of(origin: str) -> list[Signer]:
-    return [
-        signer(origin),
-        signer(origin, SignatureType.COSIGNATURE_ML_DSA_44),
-        signer("w.example/$(touch\u00a1pwned)'", SignatureType.COSIGNATURE_ED25519),
-    ]
-
-
-def bundle_of(
-    origin: str, index: int = 2, severity: Severity = "deprecated", chain: str | None = None
-) -> tuple[ProofBundle, Trust]:
-    """chain: what the release commits to, where that is not the chain of its list."""
-    revocation = Revocation(
-        selector={"technology": "sev"}, severity=severity, reason="it's \\n $(touch pwned) \u00e4!!"
-    )
-    listed = canonical_json([{name: getattr(revocation, name) for name in ("selector", "severity", "reason")}])
-    release = ReleaseRecord(
-        type="release",
-        release=1,
-        time=NOW,
-        artifacts={},
-        revocations_sha256=hashlib.sha256(listed).hexdigest(),
-        revocations_count=1,
-        revocations_chain=chain or RevocationChain.of([revocation.record]).value,
-        previous_size=0,
-        previous_root=merkle.EMPTY_ROOT.hex(),
-        trust_version=None,
-    )
-    leaves = [*map(leaf_of, ROWS), leaf_of(release)]
-    log = MemoryLog()
-    log.append(leaves)
-    signers = signers_of(origin)
-    note = signed(str(log.checkpoint(origin)), *signers)
-    proofs = [
-        TlogProof(at, tuple(merkle.inclusion_proof(at, log.size, log.reader.node)), note, leaves[at])
-        for at in (index, log.size - 1)
-    ]
-    policy = f"log {signers[0].key}\nlog {signers[1].key}\nwitness w {signers[2].key}\nquorum w\n"
-    head = f"version 1\nexpires {NOW + 10**8}\nmax-age 604800\nthreshold 1\nroot a {signer('root.example').key}\n\n"
-    return ProofBundle(proofs[0], proofs[1], (revocation,)), Trust.parse(head + policy)
 
 
 def script(bundle: ProofBundle, trust: Trust, digest: str | None = None, now: int = NOW) -> list[str]:

@@ -14,50 +14,24 @@ from hypothesis import strategies as st
 from catalog.abi.digest import LaunchDigest
 from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, Unreadable, VerificationFailed
-from catalog.log.log_folder import LastCheckpoint, LogFolder
+from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord, parse_row
 from catalog.log.seen import Seen
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.prove import Prover
 from catalog.prove.verify_proof import Outcome, Verdict, verdict_to_dict, verify_bundle
-from catalog.publish.publish import publish
-from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
 from catalog.transparency.tiles import TileReader
 from catalog.transparency.trust import Trust
-from tests.support.logs import NOW, signature, signed, signer
-
-ORIGIN = "example.com/log"
-LOG = signer(ORIGIN)
-WITNESSES = [signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in (1, 2)]
-DAY = 86400
-
-
-def trust(policy: str) -> Trust:
-    root = signer("root.example").key
-    head = f"version 1\nexpires {NOW + 300 * DAY}\nmax-age {7 * DAY}\nthreshold 1\nroot a {root}\n\n"
-    return Trust.parse(head + policy)
-
-
-ALONE = trust(f"log {LOG.key}\nquorum none\n")
-WITNESSED = trust(
-    f"log {LOG.key}\n"
-    + "".join(f"witness w{n} {by.key}\n" for n, by in enumerate(WITNESSES, 1))
-    + "group both all w1 w2\nquorum both\n"
-)
+from tests.support.logs import DAY, NOW, ORIGIN, signature, signed, signer
+from tests.support.published_logs import published_log
+from tests.support.trust_notes import ALONE, WITNESSED, WITNESSES, trust_of
 
 
 @pytest.fixture(scope="module")
 def log(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> LogFolder:
-    return published(small, tmp_path_factory.mktemp("log"))
-
-
-def published(built: BuildResult, folder: Path, *revokes: RevokeRecord) -> LogFolder:
-    log, state = LogFolder(folder / "log"), LastCheckpoint(folder / "signed.note")
-    publish(Catalog.open(built.folder), log, [LOG], state, revokes=revokes, now=NOW)
-    return log
+    return published_log(small, tmp_path_factory.mktemp("log"))
 
 
 def rows(log: LogFolder) -> list[bytes]:
@@ -119,7 +93,7 @@ def test_another_digest_is_unknown_and_not_bad(bundle: ProofBundle) -> None:
 
 
 def test_what_is_revoked_is_said(small: BuildResult, tmp_path: Path) -> None:
-    leaves = rows(published(small, tmp_path / "first"))
+    leaves = rows(published_log(small, tmp_path / "first"))
     leaf = leaves[40]
     digest, other = (parse_row(each).launch_digest for each in (leaf, leaves[41]))
 
@@ -135,7 +109,7 @@ def test_what_is_revoked_is_said(small: BuildResult, tmp_path: Path) -> None:
             ([record("revoked", launch_digest=digest), record("restored", launch_digest=digest)], Outcome.MATCH),
         )
     ):
-        log = published(small, tmp_path / str(number), *revokes)
+        log = published_log(small, tmp_path / str(number), *revokes)
         found = Prover(log).prove(leaf)
         assert found is not None
         verdict = ask(found)
@@ -180,11 +154,11 @@ def test_a_quorum_is_demanded(bundle: ProofBundle) -> None:
 
 def test_the_log_has_to_be_trusted_itself(bundle: ProofBundle) -> None:
     other = signer("example.com/other")
-    assert ask(bundle, trust(f"log {other.key}\nquorum none\n")).outcome is Outcome.UNTRUSTED
+    assert ask(bundle, trust_of(f"log {other.key}\nquorum none\n")).outcome is Outcome.UNTRUSTED
     text = bundle.row.checkpoint.text
     forged = replace(bundle.row, checkpoint=signed(text, other)), replace(bundle.status, checkpoint=signed(text, other))
     under_another_name = ProofBundle(forged[0], forged[1], bundle.revocations)
-    assert ask(under_another_name, trust(f"log {other.key}\nquorum none\n")).outcome is Outcome.UNTRUSTED
+    assert ask(under_another_name, trust_of(f"log {other.key}\nquorum none\n")).outcome is Outcome.UNTRUSTED
     only_witnesses = cosigned(bundle, *WITNESSES)
     note = Note(text, only_witnesses.row.checkpoint.signatures[1:])
     bare = ProofBundle(replace(bundle.row, checkpoint=note), replace(bundle.status, checkpoint=note), ())
@@ -236,7 +210,7 @@ def test_whatever_the_bytes_there_is_an_answer(data: bytes) -> None:
 
 
 def test_a_damaged_log_proves_nothing(small: BuildResult, tmp_path: Path) -> None:
-    log = published(small, tmp_path)
+    log = published_log(small, tmp_path)
     leaves = rows(log)
     for pattern in ("tile/0/000.p/*", "tile/entries/000.p/*"):
         (path,) = log.root.glob(pattern)

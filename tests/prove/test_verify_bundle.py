@@ -25,14 +25,11 @@ from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
 from catalog.transparency.proof import TlogProof
 from catalog.transparency.trust import MAX_AHEAD, Trust, read_trust
-from tests.support.logs import NOW, MemoryLog, signed, signer
+from tests.support.logs import DAY, LOG, NOW, ORIGIN, MemoryLog, signed, signer
+from tests.support.trust_notes import ROOT, trust_of
 
-ORIGIN = "example.com/log"
-LOG = signer(ORIGIN)
 WITNESS = signer("w.example", SignatureType.COSIGNATURE_ED25519)
 OTHER_WITNESS = signer("v.example", SignatureType.COSIGNATURE_ED25519)
-ROOT = signer("root.example")
-DAY = 86400
 EXPIRES = NOW + 300 * DAY
 ROWS = [
     DigestRecord(
@@ -51,9 +48,9 @@ ROWS = [
 
 
 def trust(quorum: bool = False, *, version: int = 5, expires: int = EXPIRES) -> Trust:
-    head = f"version {version}\nexpires {expires}\nmax-age {7 * DAY}\nthreshold 1\nroot a {ROOT.key}\n\n"
     policy = f"log {LOG.key}\nwitness w {WITNESS.key}\nwitness v {OTHER_WITNESS.key}\n"
-    return Trust.parse(head + policy + ("group all all w\nquorum all\n" if quorum else "quorum none\n"))
+    policy += "group all all w\nquorum all\n" if quorum else "quorum none\n"
+    return trust_of(policy, version=version, expires=expires)
 
 
 def revoke(severity: Severity, reason: str, **selector: Any) -> RevokeRecord:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import random
 import shutil
-import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +20,22 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 from catalog.transparency.note import MAX_SIGNATURES, Note, Signature
 from catalog.transparency.trust import Trust
-from tests.publish.test_publish import ORIGIN, SIGNERS, Publisher, fewer, publisher
-from tests.support.logs import NOW, signature, signed, signer
-
-__all__ = ["fewer", "publisher"]
+from tests.support.kills import killed_at
+from tests.support.logs import DAY, NOW, ORIGIN, SIGNERS, signature, signed, signer
+from tests.support.published_logs import Publisher
+from tests.support.trust_notes import trust_of
 
 ED25519, ML_DSA_44 = SignatureType.COSIGNATURE_ED25519, SignatureType.COSIGNATURE_ML_DSA_44
 KEYS = [signer("beat.example", ED25519), signer("beat.example", ML_DSA_44)]
 OTHER = signer("other.example", ED25519)
-DAY = 86400
 
 
-def trust_of(*logs: VerifierKey, quorum: str = "none") -> Trust:
-    head = f"version 1\nexpires {NOW + 300 * DAY}\nmax-age {DAY}\nthreshold 1\nroot a {signer('root.example').key}\n\n"
+def trusting(*logs: VerifierKey, quorum: str = "none") -> Trust:
     lines = [*(f"log {key}\n" for key in logs), f"witness w {OTHER.key}\n", f"quorum {quorum}\n"]
-    return Trust.parse(head + "".join(lines))
+    return trust_of("".join(lines), max_age=DAY)
 
 
-TRUST = trust_of(*(by.key for by in SIGNERS))
+TRUST = trusting(*(by.key for by in SIGNERS))
 
 
 @dataclass
@@ -151,7 +147,7 @@ def test_cosignatures_of_others_stay(cosigner: Cosigner, small: BuildResult) -> 
 
 
 def test_no_quorum_is_asked_of_those_who_make_it(cosigner: Cosigner) -> None:
-    quorum = trust_of(*(by.key for by in SIGNERS), quorum="w")
+    quorum = trusting(*(by.key for by in SIGNERS), quorum="w")
     with pytest.raises(UntrustedSigner):
         quorum.open_checkpoint(cosigner.note)
     cosigner.cosign(by=[OTHER], trust=quorum)
@@ -286,8 +282,8 @@ def test_damaged_tiles_prove_nothing(cosigner: Cosigner, small: BuildResult) -> 
         ({"by": [*KEYS, OTHER]}, UsageError, "all of one name"),
         ({"by": []}, UsageError, "all of one name"),
         ({"by": SIGNERS[1:]}, UsageError, "does not cosign its own"),
-        ({"trust": trust_of(signer("example.com/b").key)}, UntrustedSigner, "none of the keys"),
-        ({"trust": trust_of(signer(ORIGIN, seed=1).key)}, UntrustedSigner, "none of the keys"),
+        ({"trust": trusting(signer("example.com/b").key)}, UntrustedSigner, "none of the keys"),
+        ({"trust": trusting(signer(ORIGIN, seed=1).key)}, UntrustedSigner, "none of the keys"),
         ({"now": NOW + 300 * DAY}, VerificationFailed, "expired"),
         ({"only": Checkpoint(ORIGIN, 1, bytes(32))}, UsageError, "another checkpoint by now"),
     ],
@@ -304,7 +300,7 @@ def test_one_name_of_a_log_does_not_vouch_for_another(cosigner: Cosigner) -> Non
     other = signer("example.com/b")
     cosigner.publisher.log.write([(CHECKPOINT, bytes(signed(cosigner.note.text, other)))])
     with pytest.raises(UntrustedSigner, match="no trusted log of the name"):
-        cosigner.cosign(trust=trust_of(*(by.key for by in SIGNERS), other.key))
+        cosigner.cosign(trust=trusting(*(by.key for by in SIGNERS), other.key))
 
 
 def test_a_folder_without_a_log_is_not_made(tmp_path: Path) -> None:
@@ -359,32 +355,15 @@ def test_nobody_publishes_meanwhile(cosigner: Cosigner) -> None:
         cosigner.cosign()
 
 
-def test_killed_at_any_moment(cosigner: Cosigner) -> None:
-    """kill -9, a hundred times: the checkpoint is always whole, nobody's signature is lost, no time goes back."""
+def test_a_cosigner_is_killed_at_each_call(cosigner: Cosigner) -> None:
+    """kill -9: the checkpoint is always whole, nobody's signature is lost, no time goes back."""
     text = cosigner.note.text
     cosigner.publisher.log.write([(CHECKPOINT, bytes(cosigner.note.with_signatures([signature(OTHER, text)])))])
     others = cosigner.note.signatures
     cosigner.cosign(now=NOW)
-
-    def beat(number: int, seconds: float | None) -> None:
-        """In a process that is killed after so many seconds."""
-        child = os.fork()
-        if not child:
-            try:
-                cosigner.cosign(heartbeat=True, now=NOW + number)
-            finally:
-                os._exit(0)
-        if seconds is not None:
-            time.sleep(seconds)
-            os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-
-    started = time.perf_counter()
-    beat(1, None)
-    usual = time.perf_counter() - started
-    chance, last, moments = random.Random(5), cosigner.times(), set[int | None]()
-    for number in range(2, 102):
-        beat(number, chance.uniform(0, 1.5 * usual))
+    last, moments = cosigner.times(), set[int | None]()
+    for call in count():
+        killed = killed_at(call, partial(cosigner.cosign, heartbeat=True, now=NOW + 1 + call))
         now, note = cosigner.times(), cosigner.note
         assert (note.text, note.signatures[: len(others)]) == (text, others)
         assert all((now[key] or 0) >= (before or 0) for key, before in last.items())
@@ -393,6 +372,9 @@ def test_killed_at_any_moment(cosigner: Cosigner) -> None:
         assert all((cosigner.times(state)[key] or 0) >= (published or 0) for key, published in now.items())
         moments |= set(now.values())
         last = now
-    assert len(moments) > 1  # not all of them were killed before they had begun
+        if not killed:
+            break
+    assert call > 20
+    assert len(moments) > 2  # some were killed when they had published, and before they had begun
     cosigner.cosign(heartbeat=True, now=NOW + 1000)
     assert set(cosigner.times().values()) == {NOW + 1000}

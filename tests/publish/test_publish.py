@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
-import signal
-import time
-from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,95 +14,24 @@ import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedRecord, Unreadable, UsageError, VerificationFailed
-from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
+from catalog.log.log_folder import CHECKPOINT
 from catalog.log.log_history import read_history
 from catalog.log.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, parse_record
 from catalog.log.row_leaves import row_leaves
-from catalog.publish.publish import Published, publish
-from catalog.rows.digest_record import DigestRecord
 from catalog.store import manifest
-from catalog.store.catalog import Catalog
 from catalog.transparency import merkle
-from catalog.transparency.checkpoint import Checkpoint
-from catalog.transparency.keys import SignatureType
 from catalog.transparency.tiles import TileReader
-from tests.support.logs import NOW, naive_root, signer
-from tests.support.samples import SMALL, build, write_inputs, write_spec
-
-ORIGIN = "example.com/log"
-SIGNERS = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]
-ONLY_SEV = SMALL.split("[technologies.sev-es]")[0]
-
-
-@dataclass
-class Publisher:
-    """A log and the state of the machine that publishes to it."""
-
-    root: Path
-
-    @property
-    def log(self) -> LogFolder:
-        return LogFolder(self.root / "log")
-
-    @property
-    def state(self) -> LastCheckpoint:
-        return LastCheckpoint(self.root / "state" / "signed.note")
-
-    def publish(self, built: BuildResult, now: int = NOW, revokes: tuple[RevokeRecord, ...] = ()) -> Published:
-        catalog = Catalog.open(built.folder)
-        return publish(catalog, self.log, SIGNERS, self.state, revokes=revokes, now=now)
-
-    def checkpoint(self) -> Checkpoint:
-        """What is published, its signatures verified."""
-        note = self.log.checkpoint()
-        assert note is not None
-        assert {found.key for found in note.verify([by.key for by in SIGNERS])} == {by.key for by in SIGNERS}
-        return Checkpoint.parse(note.text)
-
-    def leaves(self) -> list[bytes]:
-        size = self.checkpoint().size
-        reader = TileReader(self.log, size)
-        return [leaf for number in range(-(-size // 256)) for leaf in reader.entries(number)]
-
-
-@pytest.fixture
-def publisher(tmp_path: Path) -> Publisher:
-    return Publisher(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def fewer(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
-    """The SEV rows of the small catalog alone."""
-    folder = tmp_path_factory.mktemp("fewer")
-    write_inputs(folder / "inputs")
-    return build(write_spec(folder / "inputs", ONLY_SEV), folder / "catalog")
-
-
-def rows_of(built: BuildResult) -> list[bytes]:
-    """The leaves of a catalog, by the definition of a record."""
-    found = []
-    for path in built.folder.glob("*/launch_digests*.parquet"):
-        for row in pq.read_table(path).to_pylist():
-            signature, features = row["vcpu_signature"], row["sev_features"]
-            record = DigestRecord(
-                type="digest",
-                launch_digest=row["launch_digest"].hex(),
-                technology=row["technology"],
-                firmware_sha256=row["firmware_sha256"].hex(),
-                kernel_hashes_sha256=row["kernel_hashes_sha256"] and row["kernel_hashes_sha256"].hex(),
-                vmm=row["vmm"],
-                vcpus=row["vcpus"],
-                vcpu_signature=None if signature is None else f"{signature:#010x}",
-                sev_features=None if features is None else f"{features:#x}",
-            )
-            found.append(leaf_of(record))
-    return found
+from tests.support.forged_catalogs import SEV, forged, one_digest
+from tests.support.kills import killed_at
+from tests.support.logs import NOW, ORIGIN, naive_root
+from tests.support.published_logs import Publisher
+from tests.support.records import leaves_of
 
 
 def test_a_release_is_its_rows_and_what_it_is_of(publisher: Publisher, small: BuildResult) -> None:
     published = publisher.publish(small)
     *rows, last = publisher.leaves()
-    assert rows == sorted(rows_of(small))
+    assert rows == sorted(leaves_of(small))
     release = parse_record(last)
     assert isinstance(release, ReleaseRecord)
     assert (release.release, release.time, release.previous_size) == (1, NOW, 0)
@@ -130,7 +57,7 @@ def test_only_what_is_new_is_appended(publisher: Publisher, small: BuildResult, 
     leaves = publisher.leaves()
     assert naive_root(leaves[: first.size]) == first.root
     new = leaves[first.size : -1]
-    assert new == sorted(set(rows_of(small)) - set(rows_of(fewer)))
+    assert new == sorted(set(leaves_of(small)) - set(leaves_of(fewer)))
     release = parse_record(leaves[-1])
     assert isinstance(release, ReleaseRecord)
     assert (release.release, release.previous_size, release.previous_root) == (2, first.size, first.root.hex())
@@ -145,23 +72,10 @@ def test_two_machines_make_the_same_leaves(small: BuildResult, tmp_path: Path) -
     assert one.leaves()[:-1] == other.leaves()[:-1]
 
 
-def forged(built: BuildResult, folder: Path) -> BuildResult:
-    """The same catalog, one digest another; its manifest says so too."""
-    shutil.copytree(built.folder, folder)
-    path = folder / "sev/launch_digests.parquet"
-    rows = pq.read_table(path).to_pylist()
-    digest = next(row["launch_digest"] for row in rows if row["kernel_hashes_sha256"])  # which nothing else is
-    path.write_bytes(path.read_bytes().replace(digest, bytes(32)))
-    text = json.loads((folder / manifest.NAME).read_bytes())
-    text["files"]["sev/launch_digests.parquet"]["sha256"] = manifest.file_entry(path).sha256
-    (folder / manifest.NAME).write_text(json.dumps(text))
-    return BuildResult(folder, built.manifest, built.example, 0)
-
-
 def test_two_digests_of_one_configuration_are_refused_until_one_is_revoked(
     publisher: Publisher, small: BuildResult, tmp_path: Path
 ) -> None:
-    wrong = forged(small, tmp_path / "forged")
+    wrong = forged(small, tmp_path / "forged", {SEV: one_digest})
     publisher.publish(wrong)
     before = publisher.log.checkpoint()
     with pytest.raises(UsageError, match="two launch digests"):
@@ -170,7 +84,7 @@ def test_two_digests_of_one_configuration_are_refused_until_one_is_revoked(
     revoke = RevokeRecord(
         type="revoke", selector={"launch_digest": bytes(32).hex()}, severity="revoked", reason="measured wrong"
     )
-    publisher.publish(wrong, now=NOW + 1, revokes=(revoke,))
+    publisher.publish(wrong, revoke, now=NOW + 1)
     assert publisher.publish(small, now=NOW + 2).new_rows == 1
     listed = json.loads((publisher.log.root / "releases/3/revocations.json").read_bytes())
     assert [record["reason"] for record in listed] == ["measured wrong"]
@@ -241,26 +155,10 @@ def test_one_publisher_at_a_time(publisher: Publisher, small: BuildResult) -> No
 
 
 def test_what_cannot_be_remembered_is_not_published(publisher: Publisher, small: BuildResult) -> None:
-    (publisher.root / "state").write_text("in the way")
+    (publisher.root / "publisher").write_text("in the way")
     with pytest.raises(Unreadable, match="cannot be remembered"):
         publisher.publish(small)
     assert publisher.log.checkpoint() is None
-
-
-@pytest.fixture
-def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many files may still be written, in a list of one."""
-    left = [1 << 30]
-    write_one = LogFolder._write_one
-
-    def counted(folder: LogFolder, file: tuple[str, bytes]) -> str:
-        left[0] -= 1
-        if left[0] < 0:
-            raise Unreadable("the disk has gone")
-        return write_one(folder, file)
-
-    monkeypatch.setattr(LogFolder, "_write_one", counted)
-    return left
 
 
 def test_whichever_write_fails_the_next_run_goes_on(
@@ -277,34 +175,29 @@ def test_whichever_write_fails_the_next_run_goes_on(
     writes[0] = 1 << 30
     assert allowed > 10
     assert publisher.leaves()[-1] == leaf_of(parse_record(publisher.leaves()[-1]))
-    assert publisher.leaves()[first.size : -1] == sorted(set(rows_of(small)) - set(rows_of(fewer)))
+    assert publisher.leaves()[first.size : -1] == sorted(set(leaves_of(small)) - set(leaves_of(fewer)))
     assert sum(b'"release"' in leaf for leaf in publisher.leaves()) == 2
 
 
-def test_killed_at_any_moment(publisher: Publisher, small: BuildResult, fewer: BuildResult) -> None:
-    """kill -9, a hundred times: never a broken or forked log, and nothing lost."""
-    chance, last = random.Random(5), Checkpoint(ORIGIN, 0, merkle.EMPTY_ROOT)
-    started = time.perf_counter()
+def test_a_publisher_is_killed_at_its_calls(publisher: Publisher, small: BuildResult, fewer: BuildResult) -> None:
+    """kill -9: what is published is a log, which goes on from the one before, and its release is whole."""
     publisher.publish(fewer)
-    usual = time.perf_counter() - started
-    for number in range(100):
-        child = os.fork()
-        if not child:
-            try:
-                publisher.publish((fewer, small)[number % 2], now=NOW + number)
-            finally:
-                os._exit(0)
-        time.sleep(chance.uniform(0, 1.5 * usual))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    last, sizes = publisher.checkpoint(), set[int]()
+    for number in count(1):
+        built = (fewer, small)[number % 2]
+        killed = killed_at(number * 23, partial(publisher.publish, built, now=NOW + number))
         now = publisher.checkpoint()
         read_history(publisher.log, now, now=NOW + 1000).check()
-        if last.size:
-            proof = merkle.consistency_proof(last.size, now.size, TileReader(publisher.log, now.size).node)
-            merkle.verify_consistency(last.size, now.size, proof, last.root, now.root)
+        proof = merkle.consistency_proof(last.size, now.size, TileReader(publisher.log, now.size).node)
+        merkle.verify_consistency(last.size, now.size, proof, last.root, now.root)
         last = now
+        sizes.add(now.size)
+        if not killed and built is small:
+            break
+    assert number > 30
+    assert len(sizes) > 1  # some had published before they were killed
     publisher.publish(small, now=NOW + 1000)
-    assert {leaf for leaf in publisher.leaves() if b'"digest"' in leaf} == set(rows_of(small)) | set(rows_of(fewer))
+    assert {leaf for leaf in publisher.leaves() if b'"digest"' in leaf} == set(leaves_of(small)) | set(leaves_of(fewer))
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,9 @@ from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import TileReader
+from tests.support.catalogs import build
 from tests.support.logs import NOW, naive_root, signer
-from tests.support.samples import SMALL, build, write_inputs, write_spec
+from tests.support.samples import SMALL, write_inputs, write_spec
 
 ROOT = Path(__file__).parent.parent.parent
 SIGNER = signer("example.com/log")

@@ -18,11 +18,9 @@ from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Note
 from catalog.transparency.policy import Policy
 from catalog.transparency.witness import AddCheckpoint, Witness
-from tests.publish.test_publish import ORIGIN, SIGNERS, Publisher, fewer, publisher
-from tests.support.logs import NOW, at_no_time, signature, signed, signer
-from tests.transparency.test_witness import Memory
-
-__all__ = ["fewer", "publisher"]
+from tests.support.forked_logs import Memory
+from tests.support.logs import NOW, ORIGIN, SIGNERS, at_no_time, signature, signed, signer
+from tests.support.published_logs import Publisher
 
 ONE = (
     signer("w1.example", SignatureType.COSIGNATURE_ED25519),

@@ -8,12 +8,10 @@ from catalog.errors import UntrustedSigner
 from catalog.transparency.keys import VerifierKey
 from catalog.transparency.note import Note
 from catalog.transparency.policy import Policy
-from catalog.transparency.trust import Trust
 from tests.real.shared import SHARED
-from tests.support.logs import NOW, signer
+from tests.support.trust_notes import trust_of
 
 INTEROP = SHARED / "vectors/interop"
-HEAD = f"version 1\nexpires {NOW + 10**9}\nmax-age 86400\nthreshold 1\nroot a {signer('root.example').key}\n\n"
 
 
 def test_a_cosignature_with_time_0_is_verified_and_no_vote() -> None:
@@ -24,18 +22,18 @@ def test_a_cosignature_with_time_0_is_verified_and_no_vote() -> None:
     assert (found.key, found.timestamp) == (key, 0)
     known = (INTEROP / "policy-ed25519.tlog-policy").read_text()
     policy = known.replace("quorum both\n", f"witness notime {key}\nquorum both\n")
-    checkpoint, signers = Trust.parse(HEAD + policy).open_checkpoint(note)
+    checkpoint, signers = trust_of(policy).open_checkpoint(note)
     assert checkpoint.origin == "example.com/launch-digests"
     assert key in [by.key for by in signers]
     assert key not in [vote.key for vote in Policy.parse(policy.encode()).votes(signers)]
     with pytest.raises(UntrustedSigner, match="not the quorum"):
-        Trust.parse(HEAD + policy.replace("quorum both", "quorum notime")).open_checkpoint(note)
+        trust_of(policy.replace("quorum both", "quorum notime")).open_checkpoint(note)
 
 
 @pytest.mark.parametrize("name", ["policy.tlog-policy", "policy-ed25519.tlog-policy"])
 def test_who_cosigned_elsewhere_is_the_quorum(name: str) -> None:
     note = Note.parse((INTEROP / "ldcat-checkpoint-4-cosignatures.note").read_bytes())
-    trust = Trust.parse(HEAD + (INTEROP / name).read_text())
+    trust = trust_of((INTEROP / name).read_text())
     checkpoint, signers = trust.open_checkpoint(note)
     newest = max(vote.timestamp or 0 for vote in trust.policy.votes(signers))
     assert checkpoint.size

@@ -28,8 +28,9 @@ from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.technology import measure, technologies
 from catalog.store.catalog import Catalog
 from tests.real.shared import VIRT_QEMU_SEV_VALIDATE
+from tests.support.catalogs import build
 from tests.support.profiles import PROFILES
-from tests.support.samples import INITRD, KERNEL, build, whole_image, write_spec
+from tests.support.samples import INITRD, KERNEL, whole_image, write_spec
 
 TIK = bytes(range(16))
 TEK = bytes(range(16, 32))

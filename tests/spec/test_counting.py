@@ -18,7 +18,8 @@ from catalog.errors import UsageError
 from catalog.spec.catalog_spec import load_spec
 from catalog.spec.counting import Count, count_rows
 from catalog.spec.cross_product import cross_product
-from tests.support.samples import ONE_ROW, SMALL, build, write_spec
+from tests.support.catalogs import build
+from tests.support.samples import ONE_ROW, SMALL, write_spec
 
 HUGE = f"""
 name = "huge"

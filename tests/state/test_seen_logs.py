@@ -25,13 +25,12 @@ from catalog.state.seen_logs import Kept, SeenLog, verified_against_seen
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
-from tests.cli.test_doctor_command import right, serving
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import LOG, ORIGIN, Place, place
-from tests.fast.test_plain_lookup import digest_of
-from tests.support.logs import signed, signer
-
-__all__ = ["place", "run"]
+from tests.support.catalogs import digest_of
+from tests.support.cli import Run
+from tests.support.hosts import right, serving
+from tests.support.logs import LOG, ORIGIN, signed, signer
+from tests.support.published_logs import Place
+from tests.support.trust_notes import trust_note
 
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
 OTHER = signer("example.com/other")
@@ -61,9 +60,7 @@ def other(place: Place, small: BuildResult, tmp_path: Path) -> Path:
         LastCheckpoint(tmp_path / "other.note"),
         now=place.now,
     )
-    root = signer("root.example")
-    head = f"version 1\nexpires {place.now + 10**7}\nmax-age 86400\nthreshold 1\nroot a {root.key}\n\n"
-    place.trust.write_bytes(bytes(signed(f"{head}log {LOG.key}\nlog {OTHER.key}\nquorum none\n", root)))
+    place.trust.write_bytes(bytes(trust_note(f"log {LOG.key}\nlog {OTHER.key}\nquorum none\n")))
     return tmp_path / "other"
 
 

@@ -12,11 +12,9 @@ from catalog.errors import Unreadable
 from catalog.fast.plain_lookup import plain_lookup
 from catalog.publish.witness_store import WitnessStore
 from catalog.state.receipts import Receipts
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import Place, place
-from tests.fast.test_plain_lookup import digest_of
-
-__all__ = ["place", "run"]
+from tests.support.catalogs import digest_of
+from tests.support.cli import Run
+from tests.support.published_logs import Place
 
 BELIEVED = ("", "seen", "verified", "seen/*.note", "verified/*")
 

@@ -21,13 +21,11 @@ from catalog.store.catalog import Catalog
 from catalog.store.component_names import component_names
 from catalog.store.components import Components
 from catalog.store.follows import FOLLOWS, Derived, all_faults
-from tests.audit.test_rebuild import rebuilt
-from tests.cli.test_errors import Run, run
-from tests.publish.test_publish import Publisher, publisher
-from tests.support.liars import Change, elsewhere, in_manifest, in_names, in_rows, lying, replaced, write
-from tests.support.samples import SMALL, build, contents, write_inputs, write_spec
-
-__all__ = ["publisher", "run"]
+from tests.support.catalogs import build, contents
+from tests.support.cli import Run
+from tests.support.forged_catalogs import Change, elsewhere, forged, in_manifest, in_names, in_rows, replaced, write
+from tests.support.published_logs import Publisher, rebuilt
+from tests.support.samples import SMALL, write_inputs, write_spec
 
 PROFILE = f"{manifest.VMM_FOLDER}/qemu-kvm-init2.toml"
 SNP = "sev-snp/launch_digests.parquet"
@@ -178,7 +176,7 @@ class Opened:
 def test_audit_names_whatever_does_not_follow(
     run: Run, small: BuildResult, tmp_path: Path, derived: Derived, changes: dict[str, Change]
 ) -> None:
-    lying(small, tmp_path / "lie", changes)
+    forged(small, tmp_path / "lie", changes)
     found = list(all_faults(Components(Opened(tmp_path / "lie"))))
     assert derived in [one for one, _ in found]
     assert all("\n" not in fault for _, fault in found)
@@ -196,9 +194,9 @@ def test_a_rebuilder_vouches_for_nothing_that_does_not_follow(
 ) -> None:
     if derived.name == "digest_size":
         with pytest.raises(LdcatError, match="are no sev launch digest"):
-            publisher.publish(lying(small, tmp_path / "lie", changes))
+            publisher.publish(forged(small, tmp_path / "lie", changes))
         return
-    publisher.publish(lying(small, tmp_path / "lie", changes))
+    publisher.publish(forged(small, tmp_path / "lie", changes))
     found = rebuilt(publisher)
     assert not found.same
     assert any("does not follow" in one.what or "cannot be recomputed" in one.what for one in found.differences)
@@ -229,7 +227,7 @@ def test_names_are_checked_under_the_version_they_have(small: BuildResult, tmp_p
         data = path.read_bytes()
         path.write_bytes(data[:8] + (3).to_bytes(4, "little") + data[12:])
 
-    lying(small, tmp_path / "newer", {manifest.NAMES: newer})
+    forged(small, tmp_path / "newer", {manifest.NAMES: newer})
     found = [one for one in all_faults(Catalog.open(tmp_path / "newer").components) if one[0].file == manifest.NAMES]
     assert [(one.file, fault) for one, fault in found] == [
         (manifest.NAMES, "version 3 of the names of components is not known here")
@@ -252,7 +250,7 @@ def test_a_component_file_of_another_form_is_malformed(
         path.write_bytes((small.folder / manifest.LAUNCHABLE).read_bytes() if data is None else data)
 
     rows = in_manifest(lambda text: text["files"][name].update(rows=9))  # as the other table has
-    lying(small, tmp_path / "copy", {name: other} | ({manifest.NAME: rows} if data is None else {}))
+    forged(small, tmp_path / "copy", {name: other} | ({manifest.NAME: rows} if data is None else {}))
     with pytest.raises(MalformedRecord, match=f"{name} {why}"):
         Catalog.open(tmp_path / "copy").check_components()
     assert f"{name} {why}" in [fault for _, fault in all_faults(Catalog.open(tmp_path / "copy").components)]
@@ -272,13 +270,13 @@ def test_damage_is_said_to_be_damage(small: BuildResult, tmp_path: Path) -> None
     def nonsense(path: Path) -> None:
         path.write_bytes(path.read_bytes()[:12] + b"\xff" * 100)
 
-    lying(small, tmp_path / "nonsense", {manifest.NAMES: nonsense})
+    forged(small, tmp_path / "nonsense", {manifest.NAMES: nonsense})
     with pytest.raises(VerificationFailed, match="components/names shows what does not follow: the names of the"):
         Catalog.open(tmp_path / "nonsense").check_components()
 
 
 def test_a_long_text_is_told_in_short(small: BuildResult, tmp_path: Path) -> None:
-    lying(small, tmp_path / "lie", {manifest.NAMES: put(1, "x" * 10_000)})
+    forged(small, tmp_path / "lie", {manifest.NAMES: put(1, "x" * 10_000)})
     ((_, fault),) = all_faults(Catalog.open(tmp_path / "lie").components)
     assert len(fault) < 500
     assert "x' and more where 'mine' follows" in fault
@@ -289,7 +287,7 @@ def test_faults_are_counted_and_not_all_listed(small: BuildResult, tmp_path: Pat
         for _ in range(9):
             in_rows(lambda row: row.update(reason="x"), which=lambda row: row["reason"] != "x")(path)
 
-    lying(small, tmp_path / "lie", {manifest.LAUNCHABLE: all_rows})
+    forged(small, tmp_path / "lie", {manifest.LAUNCHABLE: all_rows})
     found = [
         fault for one, fault in all_faults(Catalog.open(tmp_path / "lie").components) if one.file == manifest.LAUNCHABLE
     ]

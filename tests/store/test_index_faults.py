@@ -12,11 +12,7 @@ from catalog.build.builder import BuildResult
 from catalog.fast.index import HEADER
 from catalog.store.catalog import Catalog
 from catalog.store.index_faults import index_faults
-from tests.ask.test_distinguished_lookup import few_kept
-from tests.fast.test_packed import parted
-from tests.support.liars import Change, elsewhere, in_groups, in_rows, lying
-
-__all__ = ["few_kept", "parted"]
+from tests.support.forged_catalogs import Change, elsewhere, forged, in_groups, in_rows
 
 INDEX = "sev-snp/launch_digests.index"
 
@@ -76,7 +72,7 @@ LIES: dict[str, Change] = {
 
 @pytest.mark.parametrize("change", LIES.values(), ids=LIES)
 def test_no_field_of_an_index_leads_elsewhere_unseen(small: BuildResult, tmp_path: Path, change: Change) -> None:
-    lying(small, tmp_path / "lie", {INDEX: change})
+    forged(small, tmp_path / "lie", {INDEX: change})
     found = faults(tmp_path / "lie")
     assert found
     assert all(one.startswith("sev-snp/") and "\n" not in one for one in found)
@@ -91,13 +87,13 @@ def test_what_is_right_has_no_faults(
 
 
 def test_a_row_is_named(small: BuildResult, tmp_path: Path) -> None:
-    lying(small, tmp_path / "lie", {"sev-snp/launch_digests.parquet": in_rows(lambda row: row.update(vcpus=9))})
+    forged(small, tmp_path / "lie", {"sev-snp/launch_digests.parquet": in_rows(lambda row: row.update(vcpus=9))})
     said = "row 0: the index leads from its digest to other inputs (rows that this is so of: 1)"
     assert f"sev-snp/launch_digests.parquet: {said}" in faults(tmp_path / "lie")
 
 
 def test_every_part_is_compared(parted: BuildResult, tmp_path: Path) -> None:
-    lying(parted, tmp_path / "lie", {INDEX: elsewhere(2)})
+    forged(parted, tmp_path / "lie", {INDEX: elsewhere(2)})
     named = {one.partition(":")[0] for one in faults(tmp_path / "lie")}
     assert len(named) > 2
     assert all(name.startswith("sev-snp/launch_digests-") for name in named)

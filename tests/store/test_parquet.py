@@ -16,11 +16,9 @@ from catalog.errors import MalformedRecord
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.parquet import check_footer, read_parquet
-from tests.cli.test_errors import Run, run
-from tests.diff.test_diff import changed
-from tests.fast.test_plain_lookup import digest_of
-
-__all__ = ["run"]
+from tests.support.catalogs import digest_of
+from tests.support.cli import Run
+from tests.support.forged_catalogs import forged
 
 SNP = "sev-snp/launch_digests.parquet"
 MANY = 20_000_000
@@ -64,7 +62,7 @@ def larger_manifest(path: Path, name: str) -> None:
 def lying(request: pytest.FixtureRequest, small: BuildResult, tmp_path: Path) -> Callable[[str], Path]:
     def made(name: str) -> Path:
         folder = tmp_path / "copy"
-        changed(small, folder, {name: promises})
+        forged(small, folder, {name: promises})
         if request.param:
             larger_manifest(folder / manifest.NAME, name)
         return folder

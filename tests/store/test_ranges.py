@@ -16,7 +16,7 @@ from catalog.errors import LdcatError, MalformedInput, MalformedRecord, UsageErr
 from catalog.store import ranges
 from catalog.store.catalog import Catalog
 from catalog.store.ranges import AXES, FRAGMENT, INDEX, MAX_READ, MOST, RangeIndex, ranges_of
-from tests.diff.test_diff import made, rows_of
+from tests.support.catalogs import made, rows_of
 from tests.support.samples import SMALL
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ELSEWHERE = "catalog.example"
 """A name of this machine that browsers take for another one."""
@@ -53,3 +53,9 @@ class Watched:
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.said.append(str(error)))
+
+
+def paste(seen: Watched, text: str) -> None:
+    seen.page.fill("#digest", text)
+    seen.page.keyboard.press("Enter")
+    expect(seen.page.locator("#answer h2")).to_be_focused()

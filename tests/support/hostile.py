@@ -19,8 +19,9 @@ from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
+from tests.support.catalogs import build
 from tests.support.logs import signature, signed, signer
-from tests.support.samples import build, write_inputs, write_spec
+from tests.support.samples import write_inputs, write_spec
 
 UNSEEN = frozenset(
     "\x00\x07\x08\t\n\r\x1b\x7f\x85\x9b\u00a0\u00ad\u034f\u061c\u200b\u200e\u200f\u202e\u2028\u2066\u2069\u3164\ufe0f\ufeff"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import socket
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +48,87 @@ def static_host(folder: Path) -> Iterator[StaticHost]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+FOREVER = "public, max-age=31536000, immutable"
+
+Serve = Callable[[BaseHTTPRequestHandler, Path], None]
+
+
+def right(handler: BaseHTTPRequestHandler, root: Path) -> None:
+    """As a static host should answer."""
+    path = root / handler.path.removeprefix("/logs/")
+    if not handler.path.startswith("/logs/") or not path.is_file():
+        return answer(handler, 404, b"not here")
+    fresh = "no-cache" if path.name == "checkpoint" else FOREVER
+    kinds = {"checkpoint": "text/plain; charset=utf-8", "manifest.json": "application/json"}
+    kinds["revocations.json"] = "application/json"
+    headers = {"Content-Type": kinds.get(path.name, "application/octet-stream"), "Cache-Control": fresh, "ETag": '"1"'}
+    if handler.headers["Origin"]:
+        headers["Access-Control-Allow-Origin"] = "*"
+    return answer(handler, 200, path.read_bytes(), headers)
+
+
+def answer(handler: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+    handler.send_response(status)
+    for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+class Server(ThreadingHTTPServer):
+    """What goes wrong with a connection is the client's to say."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
+class Server6(Server):
+    address_family = socket.AF_INET6
+
+
+@contextmanager
+def serving(
+    root: Path, serve: Serve = right, *, tls: ssl.SSLContext | None = None, kind: type[Server] = Server
+) -> Iterator[str]:
+    """The port of a server for as long as it is needed."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            serve(self, root)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+            pass
+
+    server = kind(("::1" if kind is Server6 else "127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield str(server.server_address[1])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Host:
+    """Serves a log as a static host does, unless `odd` says otherwise of a path; asked: what was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.odd: dict[str, Serve] = {}
+
+    def __call__(self, handler: BaseHTTPRequestHandler, root: Path) -> None:
+        path = handler.path.removeprefix("/logs/")
+        self.asked.append(path)
+        self.odd.get(path, right)(handler, root)
+
+
+def at_once(count: int, ask: Callable[[], None]) -> None:
+    """Several threads; raises what one of them does."""
+    with ThreadPoolExecutor(count) as threads:
+        for asked in [threads.submit(ask) for _ in range(count)]:
+            asked.result()

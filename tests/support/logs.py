@@ -18,6 +18,7 @@ from catalog.transparency.note import Note, Signature
 from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
 
 NOW = 1_800_000_000
+DAY = 86400
 
 
 @cache
@@ -31,6 +32,13 @@ def signer(name: str, kind: SignatureType = SignatureType.ED25519, seed: int = 0
         private = Ed25519PrivateKey.from_private_bytes(secret)
     public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return Signer(VerifierKey(name, kind, public), private.sign)
+
+
+ORIGIN = "example.com/log"
+LOG = signer(ORIGIN)
+PQ_LOG = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)
+SIGNERS = [LOG, PQ_LOG]
+WITNESS = signer("w.example", SignatureType.COSIGNATURE_ED25519)
 
 
 def signature(by: Signer, text: str, now: int = NOW) -> Signature:
@@ -84,5 +92,5 @@ class MemoryLog:
     def reader(self) -> TileReader:
         return TileReader(self, self.size)
 
-    def checkpoint(self, origin: str = "example.com/log") -> Checkpoint:
+    def checkpoint(self, origin: str = ORIGIN) -> Checkpoint:
         return Checkpoint(origin, self.size, merkle.root_hash(self.size, self.reader.node))

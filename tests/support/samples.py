@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import signal
 from pathlib import Path
 
-import pytest
-
-from catalog.build.builder import BuildResult, build_catalog
-from catalog.launch.hashing.backends import HashBackend, choose
-from catalog.spec.catalog_spec import load_spec
-from catalog.state.receipts import Receipts
-from catalog.work.engine import local_engine
-from catalog.work.progress import Progress, StartProgress
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf, packed_volume, volume_contents
 
 KERNEL = b"a kernel"
@@ -96,53 +87,29 @@ def write_spec(folder: Path, text: str, name: str = "spec.toml") -> Path:
     return path
 
 
-def receipts_of(out: Path) -> Receipts:
-    return Receipts(out.parent / "receipts")
-
-
-def no_progress(what: str, rows: int) -> Progress:
-    return lambda _: None
-
-
-def build(
-    spec: Path | None,
-    out: Path,
-    *,
-    processes: int = 1,
-    backend: HashBackend | None = None,
-    start_progress: StartProgress = no_progress,
-) -> BuildResult:
-    chosen = backend or choose()
-    with local_engine(processes, threads=chosen.compiled) as engine:
-        return build_catalog(
-            load_spec(spec),
-            out,
-            engine=engine,
-            backend=chosen,
-            receipts=receipts_of(out),
-            start_progress=start_progress,
-        )
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Every path below `folder` with the SHA-256 of its bytes, or "folder"."""
-    return {
-        str(path.relative_to(folder)): "folder" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-    }
-
-
 def hear_interrupts() -> None:
     """Of a process that is started: where these tests run in the background of a shell, SIGINT is not heard."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def small_catalog(factory: pytest.TempPathFactory) -> BuildResult:
-    """The catalog of SMALL, made once; its inputs lie beside it."""
-    folder = write_inputs(factory.mktemp("small"))
-    return build(write_spec(folder, SMALL), folder / "catalog")
+UNLIKE = """
+[[together]]
+when = { kernel_hashes = ["mine"], vcpu_signatures = [0xa10f10] }
+only = { vcpus = [1, 3] }
+"""
+"""Families that are no whole product any more."""
 
+BITS = 3
 
-def default_catalog(factory: pytest.TempPathFactory) -> BuildResult:
-    """The catalog of the embedded default, made once."""
-    return build(None, factory.mktemp("default") / "catalog", processes=2)
+LONGER = SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1-2"]', 1).replace('vcpus = ["1-3"]', 'vcpus = ["1-40", 45]')
+
+FEW = LONGER + f"distinguished_bits = {BITS}\n"
+
+ODD = """
+[[together]]
+when = { kernel_hashes = ["mine"] }
+only = { vcpus = [2, 7, 33] }
+"""
+"""Counts that leave gaps, and families with different ones."""
+
+ONLY_SEV = SMALL.split("[technologies.sev-es]")[0]

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,50 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from catalog.build.builder import BuildResult
-from catalog.log.log_folder import LastCheckpoint, LogFolder
-from catalog.log.records import RevokeRecord
-from catalog.publish.publish import publish
-from catalog.store.catalog import Catalog
-from catalog.transparency.keys import SignatureType
-from catalog.transparency.note import Note
-from tests.diff.test_diff import rows_of
-from tests.support.logs import signature, signed, signer
-
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 30
 """No test waits for these to pass: a server that hangs fails by them."""
-
-ORIGIN = "example.com/log"
-LOG = signer(ORIGIN)
-PQ_LOG = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)
-WITNESS = signer("w.example", SignatureType.COSIGNATURE_ED25519)
-
-
-class Place:
-    """A folder with a log of today, cosigned by a witness, and a trust note that wants both."""
-
-    def __init__(self, folder: Path, built: BuildResult) -> None:
-        self.log, self.trust, self.now = folder / "log", folder / "trust.note", int(time.time()) - 1000
-        self._built, self._state = built, LastCheckpoint(folder / "signed.note")
-        root = signer("root.example")
-        head = f"version 1\nexpires {self.now + 10**7}\nmax-age 86400\nthreshold 1\nroot a {root.key}\n\n"
-        policy = f"log {LOG.key}\nlog {PQ_LOG.key}\nwitness w {WITNESS.key}\ngroup all all w\nquorum all\n"
-        self.trust.write_bytes(bytes(signed(head + policy, root)))
-        self.publish()
-
-    def publish(self, *revokes: RevokeRecord, built: BuildResult | None = None) -> None:
-        self.now += 1
-        log, catalog = LogFolder(self.log), Catalog.open((built or self._built).folder)
-        publish(catalog, log, [LOG, PQ_LOG], self._state, revokes=revokes, now=self.now)
-        self.cosign()
-
-    def cosign(self) -> None:
-        """As a witness does, which has seen the log grow."""
-        note = Note.parse((self.log / "checkpoint").read_bytes())
-        cosigned = note.with_signatures([signature(WITNESS, note.text, self.now)])
-        (self.log / "checkpoint.new").write_bytes(bytes(cosigned))
-        (self.log / "checkpoint.new").rename(self.log / "checkpoint")
 
 
 @dataclass
@@ -146,10 +106,16 @@ def _read(found: Service) -> None:
         found.said.append(line.rstrip("\n"))
 
 
-def digest_with(small: BuildResult, **wanted: Any) -> str:
-    """A launch digest of a row with these inputs: technology, vcpus."""
-    return min(
-        digest.hex()
-        for inputs, digest in rows_of(small).items()
-        if inputs[0] == wanted.get("technology", inputs[0]) and inputs[-1] == wanted.get("vcpus", inputs[-1])
-    )
+@contextmanager
+def connected(served: Service, sent: bytes = b"") -> Iterator[socket.socket]:
+    with socket.create_connection(served.address, timeout=SECONDS) as connection:
+        connection.sendall(sent)
+        yield connection
+
+
+def resident(served: Service) -> int:
+    """Bytes."""
+    for line in Path(f"/proc/{served.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) << 10
+    raise AssertionError("the process has gone")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from random import Random
 from typing import Any
 
+import pyarrow as pa
 from hypothesis import strategies as st
 
+from catalog.abi import vmsa
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.ovmf import Area, Section, SectionType
 from catalog.launch.point import Point
 from catalog.launch.technology import Technology
+from catalog.rows.arrow import digest_schema
 from tests.support.firmware_builder import PAGE, build_ovmf
 from tests.support.profiles import PROFILES
 
@@ -72,3 +76,32 @@ def points(draw: st.DrawFn, technology: Technology) -> Point:
     chosen = {field.name: draw(strategies[field.name]) for field in fields(technology.point_type)}
     point: Point = technology.point_type(**chosen)
     return point
+
+
+VMSA_PAGES = st.integers(0, 1 << 32).map(lambda seed: Random(seed).randbytes(vmsa.VMSA_SIZE)) | st.dictionaries(
+    st.integers(0, vmsa.VMSA_SIZE - 1), st.integers(0, 255)
+).map(lambda some: bytes(some.get(at, 0) for at in range(vmsa.VMSA_SIZE)))
+"""Pages full of anything, and pages that are zero but for a few bytes."""
+
+ROW_HASH = st.sampled_from([bytes(32), b"\1" * 32, b"\xff" * 32])
+
+ROW_NUMBER = st.sampled_from([1, 2, 10, 100, 255])
+
+ROW = st.fixed_dictionaries(
+    {
+        "launch_digest": st.sampled_from([bytes(48), bytes(47) + b"\1", b"\xff" * 48]),
+        "technology": st.sampled_from(["sev", "sev-snp"]),
+        "firmware_sha256": ROW_HASH,
+        "kernel_hashes_sha256": st.none() | ROW_HASH,
+        "vmm": st.none() | st.sampled_from(["a", "a b", "ä", 'quo"te', "\\", "~"]),
+        "bsp_vmsa_sha256": st.none(),
+        "ap_vmsa_sha256": st.none(),
+        "vcpu_signature": st.none() | ROW_NUMBER,
+        "sev_features": st.none() | ROW_NUMBER | st.just((1 << 64) - 1),
+        "vcpus": st.none() | ROW_NUMBER,
+    }
+)
+
+
+def row_table(rows: list[dict[str, Any]], size: int = 48) -> pa.Table:
+    return pa.Table.from_pylist(rows, digest_schema("sev-snp", size))

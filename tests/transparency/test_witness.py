@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -25,59 +24,23 @@ from catalog.transparency.witness import (
     parse_conflict,
     parse_cosignatures,
 )
-from tests.support.logs import NOW, naive_root, signature, signed, signer
+from tests.support.forked_logs import (
+    SIZES,
+    Memory,
+    checkpoint,
+    consistent,
+    proof,
+    request,
+    root,
+)
+from tests.support.logs import LOG, NOW, ORIGIN, signature, signed, signer
 
-ORIGIN = "example.com/log"
-LOG = signer(ORIGIN)
 LOG_ML_DSA = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)
 STRANGER = signer("example.com/other")
 ED25519 = signer("w.example", SignatureType.COSIGNATURE_ED25519)
 ML_DSA = signer("w.example", SignatureType.COSIGNATURE_ML_DSA_44)
 WITNESS = Witness.of([LOG.key, LOG_ML_DSA.key], [ED25519, ML_DSA])
 FAST = Witness.of([LOG.key], [ED25519])
-
-SIZES = 24
-FORKED_AT = 7
-TREES = [[b"leaf %d of %d" % (n, fork if n >= FORKED_AT else 0) for n in range(SIZES)] for fork in (0, 1)]
-"""Two logs that are one up to seven leaves."""
-
-
-@dataclass
-class Memory:
-    """Records in a dict."""
-
-    notes: dict[str, Note] = field(default_factory=dict)
-
-    def latest(self, origin: str) -> Note | None:
-        return self.notes.get(origin)
-
-    def advance(self, before: Note | None, after: Note) -> bool:
-        origin = Checkpoint.parse(after.text).origin
-        if self.notes.get(origin) != before:
-            return False
-        self.notes[origin] = after
-        return True
-
-
-@cache
-def root(tree: int, size: int) -> bytes:
-    return naive_root(TREES[tree][:size])
-
-
-@cache
-def proof(tree: int, old: int, new: int) -> tuple[bytes, ...]:
-    def node(level: int, index: int) -> bytes:
-        return naive_root(TREES[tree][index << level : (index + 1) << level])
-
-    return tuple(merkle.consistency_proof(old, new, node))
-
-
-def checkpoint(size: int, tree: int = 0) -> str:
-    return str(Checkpoint(ORIGIN, size, root(tree, size)))
-
-
-def request(old: int, new: int, tree: int = 0, by: tuple[Signer, ...] = (LOG,)) -> AddCheckpoint:
-    return AddCheckpoint(old, proof(tree, old, new) if old <= new else (), signed(checkpoint(new, tree), *by))
 
 
 def ask(memory: Memory, asked: AddCheckpoint | bytes, by: Witness = FAST, now: int = NOW) -> Answer:
@@ -328,11 +291,6 @@ def test_what_is_no_size(body: bytes) -> None:
 def test_what_is_written_is_read() -> None:
     for old, new in ((0, 0), (0, 5), (5, 24)):
         assert AddCheckpoint.parse(bytes(request(old, new))) == request(old, new)
-
-
-def consistent(cosigned: list[tuple[int, bytes]]) -> bool:
-    """Whether one of the two logs, or both, has every one of these checkpoints."""
-    return any(all(root(tree, size) == made for size, made in cosigned) for tree in (0, 1))
 
 
 sizes = st.integers(0, SIZES)

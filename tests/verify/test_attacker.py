@@ -48,10 +48,9 @@ from catalog.transparency.note import Note, Signature
 from catalog.transparency.proof import TlogProof
 from catalog.transparency.trust import Trust, follow, open_trust
 from catalog.verify.verify_release import verify_release
-from tests.support.logs import NOW, MemoryLog, naive_root, signature, signed, signer
+from tests.support.logs import DAY, LOG, NOW, ORIGIN, MemoryLog, naive_root, signature, signed, signer
+from tests.support.trust_notes import trust_text
 
-ORIGIN = "example.com/log"
-LOG = signer(ORIGIN)
 COUNTERFEIT = signer(ORIGIN, seed=1)
 WITNESSES = [signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in range(3)]
 SECOND = signer("w0.example", SignatureType.COSIGNATURE_ED25519, seed=1)
@@ -61,7 +60,7 @@ OWN = signer(ORIGIN, SignatureType.COSIGNATURE_ED25519)
 """A key of cosignatures that the log has itself, and the policy has as a witness."""
 
 ROOTS = [signer(f"root.example/{n}") for n in range(40)]
-HOUR, DAY = 3600, 86400
+HOUR = 3600
 MAX_AGE = 7 * DAY
 COSIGNERS = (*WITNESSES, SECOND, OWN)
 STOLEN = {"log": (4,), "witness": (0, 3), "witnesses": (0, 1, 2, 3)}
@@ -86,12 +85,12 @@ REACHED = {
 """What has to happen in a run, so that it shows something."""
 
 
-def trust_text(version: int, log: Signer = LOG, first: int | None = None) -> str:
+def text_of_version(version: int, log: Signer = LOG, first: int | None = None) -> str:
     """first: of its three roots; else each version has two roots of the one before."""
-    roots = "".join(f"root r{n} {by.key}\n" for n, by in enumerate(ROOTS[first or version :][:3]))
     witnesses = "".join(f"witness w{n} {by.key}\n" for n, by in enumerate(COSIGNERS))
-    head = f"version {version}\nexpires {NOW + 9000 * DAY}\nmax-age {MAX_AGE}\nthreshold 2\n{roots}\n"
-    return f"{head}log {log.key}\n{witnesses}group two 2 w0 w1 w2 w3 w4\nquorum two\n"
+    policy = f"log {log.key}\n{witnesses}group two 2 w0 w1 w2 w3 w4\nquorum two\n"
+    roots = ROOTS[first or version :][:3]
+    return trust_text(policy, version=version, expires=NOW + 9000 * DAY, max_age=MAX_AGE, threshold=2, roots=roots)
 
 
 def row(number: int) -> DigestRecord:
@@ -270,7 +269,7 @@ class Attack(RuleBasedStateMachine):
         self.honest = History()
         self.forks: list[History] = []
         self.witnesses = [Witness(number) for number in range(3)]
-        self.notes = [signed(trust_text(1), *ROOTS[1:4])]
+        self.notes = [signed(text_of_version(1), *ROOTS[1:4])]
         self.clients = [Client(open_trust(self.notes[0])) for _ in range(2)]
         self._publish(3, [], [0, 1, 2])
 
@@ -328,7 +327,7 @@ class Attack(RuleBasedStateMachine):
     @precondition(lambda self: len(self.notes) < 30)
     def rotate(self) -> None:
         version = len(self.notes) + 1
-        self.notes.append(signed(trust_text(version), *ROOTS[version : version + 3]))
+        self.notes.append(signed(text_of_version(version), *ROOTS[version : version + 3]))
 
     # The attacker.
 
@@ -501,7 +500,7 @@ class Attack(RuleBasedStateMachine):
     def bring_a_forged_trust_note(self, client: int, own: int, skip: int) -> None:
         """With the attacker's log, signed by his keys, and a root that he may have stolen."""
         before = self.clients[client].trust
-        text = trust_text(before.version + skip or 1, COUNTERFEIT, 35 if own else None)
+        text = text_of_version(before.version + skip or 1, COUNTERFEIT, 35 if own else None)
         keys = ROOTS[35 : 35 + own] + ([ROOTS[before.version + 1]] if self.stolen == "root" else [ROOTS[39]])
         try:
             follow(before, signed(text, *keys))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -18,46 +17,15 @@ from catalog.errors import MalformedInput, MalformedRecord, Unreadable, UsageErr
 from catalog.fast.folder_location import locate
 from catalog.fast.plain_lookup import plain_lookup
 from catalog.log.records import RevokeRecord
-from catalog.net import static_host
 from catalog.net.static_host import StaticHost
 from catalog.verify.hosted_log import HostedLog
 from catalog.verify.location import HostedLocation
 from catalog.verify.verify_release import unverified_release
-from tests.cli.test_doctor_command import answer, right, serving
-from tests.cli.test_errors import Run, run
-from tests.cli.test_published_lookup import Place, place
-
-__all__ = ["place", "run"]
+from tests.support.cli import Run
+from tests.support.hosts import Host, Serve, answer, at_once, right, serving
+from tests.support.published_logs import Place
 
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
-Serve = Callable[[BaseHTTPRequestHandler, Path], None]
-
-
-class Host:
-    """Serves a log as a static host does, unless `odd` says otherwise of a path; asked: what was asked for."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.odd: dict[str, Serve] = {}
-
-    def __call__(self, handler: BaseHTTPRequestHandler, root: Path) -> None:
-        path = handler.path.removeprefix("/logs/")
-        self.asked.append(path)
-        self.odd.get(path, right)(handler, root)
-
-
-def at_once(count: int, ask: Callable[[], None]) -> None:
-    """Several threads; raises what one of them does."""
-    with ThreadPoolExecutor(count) as threads:
-        for asked in [threads.submit(ask) for _ in range(count)]:
-            asked.result()
-
-
-@pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
-    monkeypatch.setattr(static_host, "_PAUSES", (0.0, 0.0))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return Host()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from catalog.store.catalog import Catalog
 from catalog.verify.notices import Notices
 from catalog.verify.opening import Freshness, open_catalog, open_unpublished
 from catalog.verify.trust_choice import TrustChoice
-from tests.support.services import Place
+from tests.support.published_logs import Place, cosigned_today
 
 SKIP = TrustChoice(skip=True)
 
@@ -33,7 +33,7 @@ class Told:
 @pytest.fixture
 def place(small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    return Place(tmp_path, small)
+    return cosigned_today(tmp_path, small)
 
 
 def opened(

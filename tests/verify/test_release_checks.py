@@ -30,31 +30,31 @@ from catalog.verify.verify_release import (
     verify_past_release,
     verify_release,
 )
-from tests.prove.test_prove import ALONE, DAY, LOG, ORIGIN, published
-from tests.support.logs import NOW, signed
-from tests.support.lying_records import altered, next_record, sign_release
-from tests.verify.test_verify_release import Published, revoke
+from tests.support.forged_releases import altered, next_record, sign_release
+from tests.support.logs import DAY, LOG, NOW, ORIGIN, signed
+from tests.support.published_logs import Publisher, published_log, revoke
+from tests.support.trust_notes import ALONE
 
 REVOKE = revoke("revoked", "is bad", vcpus=3)
 
 
 @pytest.fixture(scope="module")
-def log(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Published:
+def log(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Publisher:
     """Two releases, the second of which revokes something."""
-    found = Published(tmp_path_factory.mktemp("log"))
-    found.add(small)
-    found.add(small, REVOKE, now=NOW + 1)
+    found = Publisher(tmp_path_factory.mktemp("log"), [LOG])
+    found.publish(small)
+    found.publish(small, REVOKE, now=NOW + 1)
     return found
 
 
 def lying(small: BuildResult, folder: Path, **changes: Any) -> LogFolder:
     """A log whose second release says something else."""
-    log = published(small, folder)
+    log = published_log(small, folder)
     sign_release(log, LOG, altered(next_record(log, NOW + 1), **changes), ())
     return log
 
 
-def test_a_release_says_all_that_was_verified(log: Published) -> None:
+def test_a_release_says_all_that_was_verified(log: Publisher) -> None:
     checkpoint = Checkpoint.parse(log.note.text)
     verified = verify_release(log.log, 1, ALONE, now=NOW + DAY, seen={})
     release = verified.release
@@ -73,7 +73,7 @@ def test_a_release_says_all_that_was_verified(log: Published) -> None:
     assert verified.found == (RevocationChain.of([REVOKE]), True, True)
 
 
-def test_a_release_is_fresh_no_longer_than_the_trust_note_counts(log: Published) -> None:
+def test_a_release_is_fresh_no_longer_than_the_trust_note_counts(log: Publisher) -> None:
     soon = replace(ALONE, expires=NOW + 2 * DAY)
     assert verify_release(log.log, None, soon, now=NOW + DAY, seen={}).release.fresh_until == NOW + 2 * DAY
 
@@ -88,7 +88,7 @@ def test_a_newer_trust_note_is_said_by_whoever_knows_an_older_one(small: BuildRe
     assert verify_release(without, None, ALONE, now=NOW + DAY, seen={}).release.newer_trust == 0
 
 
-def test_what_was_seen_is_not_gone_behind(log: Published) -> None:
+def test_what_was_seen_is_not_gone_behind(log: Publisher) -> None:
     checkpoint = Checkpoint.parse(log.note.text)
 
     def verify(origin: str = ORIGIN, **changes: Any) -> object:
@@ -104,7 +104,7 @@ def test_what_was_seen_is_not_gone_behind(log: Published) -> None:
     assert verify("example.com/other", size=checkpoint.size + 1)
 
 
-def test_a_revocation_that_was_seen_is_still_in_the_list(log: Published) -> None:
+def test_a_revocation_that_was_seen_is_still_in_the_list(log: Publisher) -> None:
     first = verify_release(log.log, 1, ALONE, now=NOW + DAY, seen={})
     before = Seen(first.checkpoint, RevocationChain.of([REVOKE]))
     assert verify_release(log.log, None, ALONE, now=NOW + DAY, seen={ORIGIN: before})
@@ -130,7 +130,7 @@ def test_a_false_last_release_is_refused_whichever_is_asked_for(
         verify(ahead, None, ALONE, now=NOW + DAY, **more)
 
 
-def test_a_past_release_is_verified_though_nobody_vouches_for_it_any_more(log: Published) -> None:
+def test_a_past_release_is_verified_though_nobody_vouches_for_it_any_more(log: Publisher) -> None:
     late = NOW + 100 * DAY
     release = verify_past_release(log.log, 1, ALONE, now=late)
     assert (release.number, release.last, release.trust_version, release.fresh_until) == (1, 2, ALONE.version, 0)
@@ -140,7 +140,7 @@ def test_a_past_release_is_verified_though_nobody_vouches_for_it_any_more(log: P
         verify_past_release(log.log, 3, ALONE, now=late)
 
 
-def test_a_release_that_nobody_verified_says_so(log: Published) -> None:
+def test_a_release_that_nobody_verified_says_so(log: Publisher) -> None:
     release = unverified_release(log.log, 1)
     assert (release.number, release.last) == (1, 2)
     assert (release.trust_version, release.newer_trust, release.fresh_until) == (0, 0, 0)
@@ -161,7 +161,7 @@ def test_a_release_names_its_manifest(small: BuildResult, tmp_path: Path) -> Non
     assert unverified_release(log, 1).number == 1
 
 
-def test_leaves_that_were_read_before_are_not_read_again(log: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaves_that_were_read_before_are_not_read_again(log: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
     starts = []
     whole = LogWalk.whole
 
@@ -183,20 +183,20 @@ class Elsewhere(LogFolder):
         return False
 
 
-def test_files_that_are_elsewhere_are_asked_for_there(log: Published) -> None:
+def test_files_that_are_elsewhere_are_asked_for_there(log: Publisher) -> None:
     there = Elsewhere(log.log.root)
     verified = verify_release(there, None, ALONE, now=NOW + DAY, seen={})
     assert verified.release.source is there
     assert verified.found == (RevocationChain.of([REVOKE]), False, True)
 
 
-def test_what_was_verified_is_what_is_seen_from_now_on(log: Published) -> None:
+def test_what_was_verified_is_what_is_seen_from_now_on(log: Publisher) -> None:
     verified = verify_release(log.log, 1, ALONE, now=NOW + DAY, seen={})
     assert verified.seen == Seen(verified.checkpoint, RevocationChain.of([REVOKE]), True, True)
 
 
 def test_a_release_of_0_1_0_commits_to_nothing(small: BuildResult, tmp_path: Path) -> None:
-    made = published(small, tmp_path)
+    made = published_log(small, tmp_path)
     checkpoint = Checkpoint.parse(checkpoint_of(made).text)
     reader = TileReader(made, checkpoint.size)
     leaves = [leaf for number in range(-(-checkpoint.size // 256)) for leaf in reader.entries(number)]

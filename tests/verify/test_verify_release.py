@@ -25,8 +25,7 @@ from catalog.errors import (
 from catalog.fast.folder_location import locate
 from catalog.fast.match import Match
 from catalog.fast.published import NO_REVOCATIONS, PublishedRelease, Remembered
-from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
-from catalog.log.records import RevokeRecord
+from catalog.log.log_folder import CHECKPOINT, LogFolder
 from catalog.log.seen import Seen
 from catalog.publish.publish import publish
 from catalog.store.catalog import Catalog
@@ -35,36 +34,13 @@ from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
 from catalog.transparency.policy import Policy
 from catalog.verify.verify_release import VerifiedRelease, unverified_release, verify_release
-from tests.fast.test_packed import all_digests
-from tests.prove.test_prove import ALONE, DAY, LOG, ORIGIN, WITNESSED, WITNESSES
-from tests.support.logs import NOW, signature, signed, signer
+from tests.support.catalogs import all_digests
+from tests.support.logs import DAY, LOG, NOW, ORIGIN, signature, signed, signer
+from tests.support.published_logs import Publisher, revoke
+from tests.support.trust_notes import ALONE, WITNESSED, WITNESSES
 
 
-class Published:
-    """A log with one release after the other, and the machine that publishes it."""
-
-    def __init__(self, root: Path) -> None:
-        self.log, self.state = LogFolder(root / "log"), LastCheckpoint(root / "signed.note")
-
-    def add(self, built: BuildResult, *revokes: RevokeRecord, now: int = NOW) -> Checkpoint:
-        publish(Catalog.open(built.folder), self.log, [LOG], self.state, revokes=revokes, now=now)
-        return Checkpoint.parse(self.note.text)
-
-    @property
-    def note(self) -> Note:
-        found = self.log.checkpoint()
-        assert found is not None
-        return found
-
-    def put(self, note: Note) -> None:
-        (self.log.root / CHECKPOINT).write_bytes(bytes(note))
-
-
-def revoke(severity: Any, reason: str = "a reason", **selector: Any) -> RevokeRecord:
-    return RevokeRecord(type="revoke", selector=selector, severity=severity, reason=reason)
-
-
-def verify(published: Published, number: int | None = None, **changes: Any) -> VerifiedRelease:
+def verify(published: Publisher, number: int | None = None, **changes: Any) -> VerifiedRelease:
     asked: dict[str, Any] = {"trust": ALONE, "now": NOW + DAY, "seen": {}} | changes
     return verify_release(published.log, number, asked.pop("trust"), **asked)
 
@@ -78,13 +54,13 @@ def digest_of(built: BuildResult) -> bytes:
 
 
 @pytest.fixture
-def published(small: BuildResult, tmp_path: Path) -> Published:
-    found = Published(tmp_path)
-    found.add(small)
+def published(small: BuildResult, tmp_path: Path) -> Publisher:
+    found = Publisher(tmp_path, [LOG])
+    found.publish(small)
     return found
 
 
-def test_a_release_is_what_its_log_says(published: Published, small: BuildResult) -> None:
+def test_a_release_is_what_its_log_says(published: Publisher, small: BuildResult) -> None:
     release = verify(published).release
     assert (release.origin, release.number, release.last, release.trust_version) == (ORIGIN, 1, 1, ALONE.version)
     assert release.fresh_until == NOW + ALONE.max_age
@@ -93,23 +69,23 @@ def test_a_release_is_what_its_log_says(published: Published, small: BuildResult
     assert not unverified_release(published.log, None).trust_version
 
 
-def test_what_is_revoked_is_said_of_old_releases_too(published: Published, small: BuildResult) -> None:
+def test_what_is_revoked_is_said_of_old_releases_too(published: Publisher, small: BuildResult) -> None:
     digest = digest_of(small)
-    published.add(small, revoke("deprecated", "an old one", launch_digest=digest.hex()), now=NOW + 1)
-    published.add(small, revoke("revoked", "a leak", launch_digest=digest.hex()), now=NOW + 2)
+    published.publish(small, revoke("deprecated", "an old one", launch_digest=digest.hex()), now=NOW + 1)
+    published.publish(small, revoke("revoked", "a leak", launch_digest=digest.hex()), now=NOW + 2)
     for number in (None, 1, 2, 3):
         release = verify(published, number).release
         matches = find(release, digest)
         assert {match.revocation for match in matches} == {("revoked", "a leak")}
         assert all("revoked by its publisher: a leak" in match.notes() for match in matches)
         assert ("whose last one is release 3" in release.said()) is (number in (1, 2))
-    published.add(small, revoke("restored", technology="sev-snp"), now=NOW + 3)
+    published.publish(small, revoke("restored", technology="sev-snp"), now=NOW + 3)
     assert find(verify(published, 1).release, digest)[0].revocation is None
     with pytest.raises(UsageError, match="no release 9"):
         verify(published, 9)
 
 
-def test_who_signed_counts(published: Published) -> None:
+def test_who_signed_counts(published: Publisher) -> None:
     with pytest.raises(UntrustedSigner, match="quorum"):
         verify(published, trust=WITNESSED)
     text = published.note.text
@@ -123,7 +99,7 @@ def test_who_signed_counts(published: Published) -> None:
         verify(published)
 
 
-def test_what_nobody_vouches_for_any_more_is_stale(published: Published) -> None:
+def test_what_nobody_vouches_for_any_more_is_stale(published: Publisher) -> None:
     until = NOW + ALONE.max_age
     assert verify(published, now=until)
     with pytest.raises(Stale, match="fresh until 1 seconds ago"):
@@ -138,14 +114,13 @@ def test_what_nobody_vouches_for_any_more_is_stale(published: Published) -> None
         verify(published, now=ALONE.expires)
 
 
-def test_it_never_goes_back_and_never_forks(published: Published, small: BuildResult, tmp_path: Path) -> None:
-    shutil.copytree(published.log.root, tmp_path / "before")
+def test_it_never_goes_back_and_never_forks(published: Publisher, small: BuildResult, tmp_path: Path) -> None:
+    before = Publisher(tmp_path / "before", [LOG])
+    shutil.copytree(published.log.root, before.log.root)
     old = Checkpoint.parse(published.note.text)
-    new = published.add(small, revoke("deprecated", vcpus=1), now=NOW + 1)
+    new = published.publish(small, revoke("deprecated", vcpus=1), now=NOW + 1).checkpoint
     assert verify(published, seen={ORIGIN: Seen(old)}).checkpoint == new
     assert verify(published, seen={ORIGIN: Seen(new), "example.com/other": Seen(Checkpoint("x", 1 << 40, bytes(32)))})
-    before = Published(tmp_path)
-    before.log = LogFolder(tmp_path / "before")
     with pytest.raises(OlderThanSeen, match="were seen before"):
         verify(before, seen={ORIGIN: Seen(new)})
     for forked in (Checkpoint(ORIGIN, old.size, bytes(32)), Checkpoint(ORIGIN, new.size, bytes(32))):
@@ -156,7 +131,7 @@ def test_it_never_goes_back_and_never_forks(published: Published, small: BuildRe
 @pytest.mark.parametrize(
     "path", ["tile/0/*/*", "tile/entries/*/*", "releases/1/manifest.json", "releases/1/revocations.json", CHECKPOINT]
 )
-def test_no_changed_byte_is_believed(published: Published, small: BuildResult, path: str) -> None:
+def test_no_changed_byte_is_believed(published: Publisher, small: BuildResult, path: str) -> None:
     digest = digest_of(small)
     (found,) = published.log.root.glob(path)
     good = found.read_bytes()
@@ -175,7 +150,7 @@ def test_no_changed_byte_is_believed(published: Published, small: BuildResult, p
 
 
 def test_a_later_trust_note_is_spoken_of(small: BuildResult, tmp_path: Path) -> None:
-    found = Published(tmp_path)
+    found = Publisher(tmp_path, [LOG])
     later = replace(ALONE, version=3)
     publish(Catalog.open(small.folder), found.log, [LOG], found.state, trust=later, now=NOW)
     for trust, newer in ((ALONE, 3), (later, 0), (replace(ALONE, version=4), 0)):
@@ -184,7 +159,7 @@ def test_a_later_trust_note_is_spoken_of(small: BuildResult, tmp_path: Path) -> 
     assert unverified_release(found.log, None).newer_trust == 0
 
 
-def test_a_folder_that_is_no_log(small: BuildResult, tmp_path: Path, published: Published) -> None:
+def test_a_folder_that_is_no_log(small: BuildResult, tmp_path: Path, published: Publisher) -> None:
     with pytest.raises(Unreadable, match="no log at"):
         verify_release(LogFolder(tmp_path / "nowhere"), None, ALONE, now=NOW, seen={})
     root = published.log.root
@@ -215,7 +190,7 @@ def test_a_folder_that_is_no_log(small: BuildResult, tmp_path: Path, published: 
 
 
 @pytest.fixture
-def memory(published: Published, tmp_path: Path) -> tuple[Remembered, bytes, Path]:
+def memory(published: Publisher, tmp_path: Path) -> tuple[Remembered, bytes, Path]:
     """What was verified of a log, kept; the text, and the file of the newest checkpoint seen."""
     kept, seen = Remembered(str(tmp_path), locate(str(published.log.root)), b"trust"), tmp_path / "seen.note"
     seen.write_bytes(bytes(published.note))
@@ -226,7 +201,7 @@ def memory(published: Published, tmp_path: Path) -> tuple[Remembered, bytes, Pat
 
 
 def test_what_was_verified_counts_until_something_is_new(
-    published: Published, memory: tuple[Remembered, bytes, Path], tmp_path: Path
+    published: Publisher, memory: tuple[Remembered, bytes, Path], tmp_path: Path
 ) -> None:
     kept, text, seen = memory
     log, until = str(published.log.root), NOW + ALONE.max_age
@@ -256,7 +231,7 @@ def test_what_was_verified_counts_until_something_is_new(
 @pytest.mark.parametrize("quorum", ["none", "w"])
 def test_a_log_keeps_itself_fresh_by_no_time_of_its_own(small: BuildResult, tmp_path: Path, quorum: str) -> None:
     """Whoever has its ML-DSA-44 key may sign again whenever, and so may a heartbeat outside of a quorum."""
-    found = Published(tmp_path)
+    found = Publisher(tmp_path, [LOG])
     by, witness = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44), WITNESSES[0]
     heartbeat = signer("daily.example", SignatureType.COSIGNATURE_ED25519)
     named = f"log {LOG.key}\nlog {by.key}\nwitness w {witness.key}\n"
@@ -278,8 +253,8 @@ def test_a_log_keeps_itself_fresh_by_no_time_of_its_own(small: BuildResult, tmp_
 
 def test_a_quorum_of_one_is_as_good_as_its_key(small: BuildResult, tmp_path: Path) -> None:
     """Its thief keeps what is old fresh, and of two of three he does not: which is why doctor warns of it."""
-    found = Published(tmp_path)
-    found.add(small)
+    found = Publisher(tmp_path, [LOG])
+    found.publish(small)
     one, two, three = (signer(f"q{n}.example", SignatureType.COSIGNATURE_ED25519) for n in range(3))
     named = f"log {LOG.key}\n" + "".join(f"witness q{n} {by.key}\n" for n, by in enumerate((one, two, three)))
     text, later = found.note.text, NOW + 3 * ALONE.max_age
@@ -293,7 +268,7 @@ def test_a_quorum_of_one_is_as_good_as_its_key(small: BuildResult, tmp_path: Pat
     assert verify(found, trust=both, now=NOW + DAY).release.fresh_until == NOW + both.max_age
 
 
-def test_a_remembered_verification_ends_when_the_trust_note_expires(published: Published, tmp_path: Path) -> None:
+def test_a_remembered_verification_ends_when_the_trust_note_expires(published: Publisher, tmp_path: Path) -> None:
     """However fresh the checkpoint is."""
     expires = NOW + 2 * DAY
     release = verify(published, trust=replace(ALONE, expires=expires)).release

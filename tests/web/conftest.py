@@ -13,7 +13,8 @@ from catalog.cli.main import run as command
 from catalog.log.records import RevokeRecord
 from tests.support.browsers import chromium
 from tests.support.hosts import StaticHost, static_host
-from tests.support.services import Place, Service, service
+from tests.support.published_logs import Place, cosigned_today
+from tests.support.services import Service, service
 
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="three is <b>bad</b>")
 
@@ -21,7 +22,7 @@ REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", 
 @pytest.fixture(scope="module")
 def published(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """Two releases, the second one of which revokes something."""
-    place = Place(tmp_path_factory.mktemp("published"), small)
+    place = cosigned_today(tmp_path_factory.mktemp("published"), small)
     place.publish(REVOKE)
     return place
 
@@ -59,4 +60,4 @@ def place(published: Place, tmp_path: Path, small: BuildResult) -> Place:
     del published
     folder = tmp_path / "own"
     folder.mkdir()
-    return Place(folder, small)
+    return cosigned_today(folder, small)

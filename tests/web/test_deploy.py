@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 
 from catalog.build.builder import BuildResult
-from tests.diff.test_diff import rows_of
-from tests.support.services import ROOT, SECONDS, Place, service
+from tests.support.catalogs import rows_of
+from tests.support.published_logs import Place, cosigned_today
+from tests.support.services import ROOT, SECONDS, service
 
 DEPLOY = ROOT / "docs/deploy"
 UNIT = DEPLOY / "ldcat-serve.service"
@@ -167,7 +168,7 @@ def test_it_serves_as_nobody_below_a_root_that_is_read_only(small: BuildResult, 
     place_folder, home = tmp_path / "place", tmp_path / "home"
     place_folder.mkdir()
     home.mkdir()
-    place = Place(place_folder, small)
+    place = cosigned_today(place_folder, small)
     for folder in (tmp_path, *tmp_path.parents[:3]):
         if str(folder).startswith("/tmp/"):
             folder.chmod(0o755)

@@ -13,10 +13,10 @@ from catalog.ask.evidence import LaunchMeasureData, sniff
 from catalog.ask.notes import report_notes, sev_policy_notes
 from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError
-from tests.abi.test_report import as_json
-from tests.diff.test_diff import rows_of
 from tests.support.attestation_builder import report_bytes
 from tests.support.browsers import page_of
+from tests.support.catalogs import rows_of
+from tests.support.report_json import as_json
 from tests.support.services import Service
 
 

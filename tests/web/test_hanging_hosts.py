@@ -14,15 +14,14 @@ from playwright.sync_api import Browser, expect
 
 from catalog.build.builder import BuildResult
 from catalog.transparency.note import Note
-from tests.cli.test_doctor_command import right, serving
-from tests.cli.test_errors import Run, run
-from tests.diff.test_diff import rows_of
 from tests.support.browsers import page_of
+from tests.support.catalogs import rows_of
+from tests.support.cli import Run
 from tests.support.drips import DRIPS, dripping, in_time
-from tests.support.services import SECONDS, Place, Service, service
+from tests.support.hosts import right, serving
+from tests.support.published_logs import Place
+from tests.support.services import SECONDS, Service, service
 from tests.web.conftest import REVOKE
-
-__all__ = ["run"]
 
 IMPATIENT = """
 from catalog.net import http_client, static_host

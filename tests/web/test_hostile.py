@@ -7,24 +7,17 @@ import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from catalog.build.builder import BuildResult
-from tests.support.services import SECONDS, Service, service
+from tests.support.services import SECONDS, Service, connected, resident, service
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 SOON = 2.0
 """Seconds in which others are answered, on a machine that has more to do."""
-
-
-@contextmanager
-def connected(served: Service, sent: bytes = b"") -> Iterator[socket.socket]:
-    with socket.create_connection(served.address, timeout=SECONDS) as connection:
-        connection.sendall(sent)
-        yield connection
 
 
 def received(connection: socket.socket) -> bytes:
@@ -203,11 +196,11 @@ def test_an_address_that_is_none(served: Service, path: str) -> None:
 
 
 def test_a_link_in_the_log_is_not_followed(tmp_path: Path, small: BuildResult) -> None:
-    from tests.support.services import Place
+    from tests.support.published_logs import cosigned_today
 
     folder = tmp_path / "place"
     folder.mkdir()
-    place = Place(folder, small)
+    place = cosigned_today(folder, small)
     (tmp_path / "secret").write_text("secret")
     (place.log / "releases/1/link").symlink_to(tmp_path / "secret")
     with service(tmp_path, place.log, "--trust", place.trust) as found:
@@ -230,11 +223,3 @@ def test_memory_is_bounded_whatever_is_asked_for(impatient: Service) -> None:
         assert connection.getresponse().read()
     connection.close()
     assert resident(impatient) - before < 64 << 20
-
-
-def resident(served: Service) -> int:
-    """Bytes."""
-    for line in Path(f"/proc/{served.process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) << 10
-    raise AssertionError("the process has gone")

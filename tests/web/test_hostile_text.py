@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from catalog.cli.main import run as command
 from catalog.fast.match_text import printable
 from catalog.log.records import RevokeRecord
-from tests.support.browsers import page_of
+from tests.support.browsers import page_of, paste
 from tests.support.hostile import (
     HOSTILE,
     NAME,
@@ -28,7 +28,6 @@ from tests.support.hostile import (
 )
 from tests.support.hosts import static_host
 from tests.support.services import Service, service
-from tests.web.test_page import paste
 
 
 @pytest.fixture(scope="module")

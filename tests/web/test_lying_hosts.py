@@ -17,12 +17,12 @@ from catalog.build.builder import BuildResult
 from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.transparency.note import Note
-from tests.diff.test_diff import rows_of
 from tests.support.browsers import ELSEWHERE, Watched, page_of
+from tests.support.catalogs import digest_with, rows_of
+from tests.support.forged_releases import altered, next_record, sign_release
 from tests.support.hosts import StaticHost, static_host
-from tests.support.logs import signature
-from tests.support.lying_records import altered, next_record, sign_release
-from tests.support.services import LOG, PQ_LOG, WITNESS, Service, digest_with
+from tests.support.logs import LOG, PQ_LOG, WITNESS, signature
+from tests.support.services import Service
 
 Change = Callable[[dict[str, Any]], object]
 

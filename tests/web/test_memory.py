@@ -9,8 +9,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from catalog.build.builder import BuildResult
-from tests.support.services import Service, service
-from tests.web.test_hostile import connected, resident
+from tests.support.services import Service, connected, resident, service
 
 SECONDS = 60
 """In which it has to be given back."""

@@ -11,7 +11,7 @@ import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.web.openapi import openapi
-from tests.diff.test_diff import rows_of
+from tests.support.catalogs import rows_of
 from tests.support.services import ROOT, Service
 
 

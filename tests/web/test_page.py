@@ -14,9 +14,11 @@ from catalog.build.builder import BuildResult
 from catalog.prove.verify_proof import Outcome, verify_bundle
 from catalog.transparency.trust import read_trust
 from tests.support.attestation_builder import report_bytes
-from tests.support.browsers import Watched, page_of
+from tests.support.browsers import Watched, page_of, paste
+from tests.support.catalogs import digest_with
 from tests.support.hosts import StaticHost
-from tests.support.services import Place, Service, digest_with
+from tests.support.published_logs import Place
+from tests.support.services import Service
 
 NOWHERE = "0" * 96
 CHIP = bytes(range(7, 71))
@@ -37,12 +39,6 @@ def seen(browser: Browser, url: str) -> Iterator[Watched]:
         found.page.goto(url)
         yield found
         assert found.said == []
-
-
-def paste(seen: Watched, text: str) -> None:
-    seen.page.fill("#digest", text)
-    seen.page.keyboard.press("Enter")
-    expect(seen.page.locator("#answer h2")).to_be_focused()
 
 
 def test_a_digest_that_is_pasted(seen: Watched, served: Service, small: BuildResult) -> None:

@@ -11,7 +11,8 @@ import pytest
 from catalog.build.builder import BuildResult
 from catalog.transparency.tiles import tile_path
 from catalog.verify.release_files import is_tile
-from tests.support.services import Place, Service, service
+from tests.support.published_logs import Place, cosigned_today
+from tests.support.services import Service, service
 from tests.web.conftest import REVOKE
 
 SECRET = b"a secret that is longer than any of the smaller files, so that none of it hides " * 20
@@ -21,7 +22,7 @@ SECRET = b"a secret that is longer than any of the smaller files, so that none o
 def place(tmp_path_factory: pytest.TempPathFactory, small: BuildResult) -> Place:
     """Two releases, with secrets in their folder, under names that are asked for, and through links."""
     folder = tmp_path_factory.mktemp("served")
-    made = Place(folder, small)
+    made = cosigned_today(folder, small)
     made.publish(REVOKE)
     (folder / "outside/components").mkdir(parents=True)
     for name in ("file", "manifest.json", "revocations.json", "components/names"):

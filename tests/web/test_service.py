@@ -18,12 +18,11 @@ from catalog.prove.verify_proof import Outcome, verify_bundle
 from catalog.transparency.trust import read_trust
 from catalog.web.openapi import BatchAnswer, LookupAnswer
 from catalog.web.problems import problem_of
-from tests.cli.test_errors import Run, run
-from tests.diff.test_diff import rows_of
 from tests.support.attestation_builder import report_bytes
-from tests.support.services import Place, Service, service
-
-__all__ = ["run"]
+from tests.support.catalogs import rows_of
+from tests.support.cli import Run
+from tests.support.published_logs import Place
+from tests.support.services import Service, service
 
 NOWHERE = "0" * 96
 

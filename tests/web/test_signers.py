@@ -20,9 +20,11 @@ from catalog.transparency.note import Note, Signature
 from catalog.transparency.trust import Trust
 from catalog.verify.verify_release import verify_release
 from tests.support.browsers import page_of
+from tests.support.catalogs import digest_with
 from tests.support.hosts import StaticHost, static_host
-from tests.support.logs import at_no_time, signature, signer
-from tests.support.services import LOG, ORIGIN, PQ_LOG, Place, digest_with
+from tests.support.logs import LOG, ORIGIN, PQ_LOG, at_no_time, signature, signer
+from tests.support.published_logs import Place
+from tests.support.trust_notes import trust_of
 
 W1, W2, DAILY = (signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in (1, 2, 3))
 W1_PQ = signer("w1.example", SignatureType.COSIGNATURE_ML_DSA_44)
@@ -63,10 +65,8 @@ class Case:
         return Signature(one.name, one.key_id, one.value[:-1] + bytes([one.value[-1] ^ 1]))
 
     def trust(self, now: int) -> Trust:
-        head = f"version 1\nexpires {now + 10**7}\nmax-age {DAYS}\nthreshold 1\n"
-        head += "log-signatures all\n" if self.demands_all else ""
         policy = f"log {LOG.key}\nlog {PQ_LOG.key}\n{WITNESSES}{self.quorum}\n"
-        return Trust.parse(f"{head}root a {signer('root.example').key}\n\n{policy}")
+        return trust_of(policy, expires=now + 10**7, max_age=DAYS, demands_all=self.demands_all)
 
 
 GOOD = "Verified in this browser"

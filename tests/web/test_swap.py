@@ -6,16 +6,21 @@ import shutil
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from catalog.build.builder import BuildResult
-from tests.diff.test_diff import rows_of
-from tests.support.services import SECONDS, Place, Service, service
+from tests.support.catalogs import rows_of
+from tests.support.published_logs import Place
+from tests.support.services import SECONDS, Service, service
+from tests.support.waiting import until
 from tests.web.conftest import REVOKE
+
+ANSWERS = 40
+"""Of one release, to four that ask."""
 
 FAST = "from catalog.web import current\ncurrent.LOOK_SECONDS = 0.1"
 
@@ -26,11 +31,16 @@ def running(place: Place, home: Path, prelude: str = FAST) -> Iterator[Service]:
         yield found
 
 
+def wait_for(answers: threading.Semaphore, count: int) -> None:
+    for _ in range(count):
+        assert answers.acquire(timeout=SECONDS)
+
+
 def test_nobody_notices_but_by_the_answer(place: Place, small: BuildResult, tmp_path: Path) -> None:
     digest = next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[-1] == 3)
     others = sorted({digest.hex() for digest in rows_of(small).values()})
     with running(place, tmp_path) as served, ThreadPoolExecutor(4) as threads:
-        ended = threading.Event()
+        ended, answered = threading.Event(), {1: threading.Semaphore(0), 2: threading.Semaphore(0)}
 
         def ask(number: int) -> list[int]:
             """Releases that answered, in order."""
@@ -46,17 +56,20 @@ def test_nobody_notices_but_by_the_answer(place: Place, small: BuildResult, tmp_
                     if path.endswith("json"):
                         assert b'"found":true' in body
                         found.append(2 if b'"last_release":2' in body else 1)
+                        answered[found[-1]].release()
                         revoked = b'"severity":"revoked"' in body
                         assert wanted != digest or revoked == (found[-1] == 2)
             connection.close()
             return found
 
         asking = [threads.submit(ask, number) for number in range(4)]
-        time.sleep(0.5)
-        place.publish(REVOKE)
-        served.until("serves release 2 of")
-        time.sleep(0.5)
-        ended.set()
+        try:
+            wait_for(answered[1], ANSWERS)
+            place.publish(REVOKE)
+            served.until("serves release 2 of")
+            wait_for(answered[2], ANSWERS)
+        finally:
+            ended.set()
         for one in asking:
             found = one.result(SECONDS)
             assert found == sorted(found)
@@ -112,14 +125,18 @@ def test_nothing_is_answered_that_nobody_vouches_for(place: Place, tmp_path: Pat
     with running(place, tmp_path, later + FAST) as served:
         assert served.json(f"/d/{digest}.json")["found"]
         (tmp_path / "late").touch()
-        time.sleep(0.5)
         for path in (f"/d/{digest}.json", "/readyz", f"/d/{digest}"):
+            until(partial(_refused, served, path))
             status, body, headers = served.ask(path)
             assert (status, headers["Retry-After"], b"nobody vouches" in body) == (503, "60", True), path
         assert served.ask("/healthz")[0] == 200
         assert served.ask("/checkpoint")[0] == 200
         (tmp_path / "late").unlink()
         assert served.json("/readyz")["status"] == "ready"
+
+
+def _refused(served: Service, path: str) -> bool:
+    return served.ask(path)[0] != 200
 
 
 def test_a_catalog_that_is_built_again_takes_over(small: BuildResult, tmp_path: Path) -> None:
@@ -137,30 +154,46 @@ def test_a_catalog_that_is_built_again_takes_over(small: BuildResult, tmp_path: 
         assert served.json("/d/" + next(digest.hex() for digest in rows_of(small).values()) + ".json")["found"]
 
 
+HELD = """
+import sys, threading
+from catalog.pages import views
+from catalog.web import serving
+serving.GRACE_SECONDS = {grace}
+told, made, stop = threading.Event(), views.answer_page, serving._Server.stop
+def held(*asked):
+    print("held", file=sys.stderr, flush=True)
+    {until}
+    return made(*asked)
+def stopped(server):
+    stop(server)
+    print("stopped", file=sys.stderr, flush=True)
+    told.set()
+views.answer_page, serving._Server.stop = held, stopped
+"""
+"""An answer that is held until the service was told to end, or for ever."""
+
+
 def test_what_was_asked_is_answered_before_it_ends(place: Place, tmp_path: Path) -> None:
-    slow = "from catalog.pages import views\nimport time\nmade = views.answer_page\n"
-    slow += "views.answer_page = lambda *asked: (time.sleep(1.5), made(*asked))[1]\n"
+    held = HELD.format(grace=SECONDS, until="told.wait()")
     for number in (signal.SIGTERM, signal.SIGINT):
-        with running(place, tmp_path / str(number), slow) as served, ThreadPoolExecutor(1) as threads:
+        with running(place, tmp_path / str(number), held) as served, ThreadPoolExecutor(1) as threads:
             asking = threads.submit(served.ask, "/d/" + "0" * 96)
-            time.sleep(0.5)
+            served.until("held")
             assert served.stop(number) == 0
             assert asking.result(SECONDS)[0] == 200
+            assert "stopped" in served.said
 
 
 def test_it_ends_whatever_still_goes_on(place: Place, tmp_path: Path) -> None:
-    slow = "from catalog.pages import views\nfrom catalog.web import serving\nimport time\nserving.GRACE_SECONDS = 1\n"
-    slow += "views.answer_page = lambda *asked: time.sleep(1000)\n"
-    for signals in ((signal.SIGTERM,), (signal.SIGINT, signal.SIGINT)):
-        with running(place, tmp_path / str(len(signals)), slow) as served, served_connection(served) as asked:
+    for signals, grace in (((signal.SIGTERM,), 0.2), ((signal.SIGINT, signal.SIGINT), 1000)):
+        held = HELD.format(grace=grace, until="threading.Event().wait()")
+        with running(place, tmp_path / str(len(signals)), held) as served, served_connection(served) as asked:
             asked.sendall(b"GET /d/" + b"0" * 96 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-            time.sleep(0.3)
+            served.until("held")
             for number in signals[:-1]:
                 served.process.send_signal(number)
-                time.sleep(0.2)
-            begun = time.monotonic()
-            assert served.stop(signals[-1]) == 0
-            assert time.monotonic() - begun < SECONDS / 2
+                served.until("stopped")
+            assert served.stop(signals[-1]) == 0  # in less time than a test waits for anything
 
 
 def served_connection(served: Service) -> socket.socket:

@@ -20,7 +20,7 @@ from catalog.state.receipts import Receipts
 from catalog.work import dask_engine
 from catalog.work.engine import Engine
 from catalog.work.progress import Progress, StartProgress
-from tests.support.samples import contents, no_progress
+from tests.support.catalogs import contents, no_progress
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 

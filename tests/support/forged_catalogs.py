@@ -18,12 +18,13 @@ from catalog.fast.verity import VerifiedBytes
 from catalog.launch.hashing.backends import choose
 from catalog.store import manifest
 
+SEV = "sev/launch_digests.parquet"
 Change = Callable[[Path], None]
 Records = list[list[list[str | None]]]
 
 
-def lying(built: BuildResult, folder: Path, changes: Mapping[str, Change]) -> BuildResult:
-    """changes: by the name of the file; the manifest's own is made last, of its JSON."""
+def forged(built: BuildResult, folder: Path, changes: Mapping[str, Change], *, trees: bool = True) -> BuildResult:
+    """changes: by the name of the file; the manifest's own is made last, of its JSON. trees: made anew, too."""
     shutil.copytree(built.folder, folder)
     text = json.loads((folder / manifest.NAME).read_bytes())
     for name, change in changes.items():
@@ -34,7 +35,7 @@ def lying(built: BuildResult, folder: Path, changes: Mapping[str, Change]) -> Bu
             continue
         entry = manifest.file_entry(folder / name)
         text["files"][name] |= {"sha256": entry.sha256, "size": entry.size}
-        if "fsverity" in text["files"][name] and text["files"][name]["fsverity"]:
+        if trees and "fsverity" in text["files"][name] and text["files"][name]["fsverity"]:
             made = manifest.verity_entries(folder, name, manifest.chunks_of(folder / name), choose())
             for other, of_tree in made.items():
                 said = {"sha256": of_tree.sha256, "size": of_tree.size, "fsverity": of_tree.fsverity}
@@ -123,3 +124,30 @@ def replaced(old: str, new: str) -> Change:
 def write(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
     """In as many row groups as before, without what Arrow keeps of its own."""
     pq.write_table(pa.Table.from_pylist(list(rows), schema), path, store_schema=False)
+
+
+def one_digest(path: Path) -> None:
+    """One digest, which nothing else is, is another."""
+    rows = pq.read_table(path).to_pylist()
+    digest = next(row["launch_digest"] for row in rows if row["kernel_hashes_sha256"])
+    path.write_bytes(path.read_bytes().replace(digest, bytes(len(digest))))
+
+
+def another_column(name: str, value: object) -> Change:
+    """A column of the first row is something else."""
+
+    def change(path: Path) -> None:
+        table = pq.read_table(path)
+        values = table[name].to_pylist()
+        column = pa.array([value, *values[1:]], table.schema.field(name).type)
+        pq.write_table(table.set_column(table.schema.get_field_index(name), table.schema.field(name), column), path)
+
+    return change
+
+
+def without_rows(path: Path) -> None:
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+
+
+def another_profile(path: Path) -> None:
+    path.write_text(path.read_text().replace("revision = ", "revision = 1"))

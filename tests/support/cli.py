@@ -1,0 +1,13 @@
+"""A command line that is run in this process, and arguments that many of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+AMDSEV = "sid/ovmf-amdsev/OVMF.amdsev.fd"
+
+SNP = ("-t", "sev-snp", "--vmm", "qemu-kvm-init2", "--vcpu-type", "EPYC")
+
+NOWHERE = "0" * 96
+
+Run = Callable[..., tuple[int, str, str]]

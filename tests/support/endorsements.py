@@ -1,0 +1,27 @@
+"""The verdict on a report, for tests of its chain: which checks failed, and what was found by one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from catalog.abi.endorsement import Endorsement, Finding, verify_report
+from catalog.abi.report import AttestationReport
+from tests.support.attestation_builder import (
+    NOW,
+    Chain,
+)
+
+VLEK: dict[str, Any] = {"key_info": 1 << 2}
+
+
+def judged(raw: bytes, made: Chain, now: float = NOW) -> Endorsement:
+    """By the chain, whose ARK is given as a root."""
+    return verify_report(AttestationReport.parse(raw), made.all, now, [made.ark])
+
+
+def failed(endorsement: Endorsement) -> list[str]:
+    return sorted({finding.check for finding in endorsement.findings if finding.passed is False})
+
+
+def findings_of(endorsement: Endorsement, check: str) -> list[Finding]:
+    return [finding for finding in endorsement.findings if finding.check == check]

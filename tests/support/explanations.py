@@ -1,0 +1,92 @@
+"""What explain says of a digest, asked as the command does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.report import AttestationReport
+from catalog.ask.answer import Proofs
+from catalog.ask.evidence import Evidence, LaunchMeasureData
+from catalog.ask.measure import Workbench
+from catalog.ask.measure_request import request_of
+from catalog.explain.baseline import Near, expectation, known_of
+from catalog.explain.explain import explain
+from catalog.explain.explanation import Explanation
+from catalog.launch.hashing.backends import HashBackend, choose
+from catalog.store.catalog import Catalog
+from catalog.work.engine import local_engine
+
+TIK = bytes(range(100, 116))
+
+KERNEL, INITRD = hashlib.sha256(b"my kernel").hexdigest(), hashlib.sha256(b"my initrd").hexdigest()
+
+BELIEVED: dict[str, Any] = {
+    "technology": "sev-snp",
+    "firmware": "sid/ovmf-generic/OVMF.fd",
+    "vmm": "qemu-kvm-init2",
+    "vcpus": 4,
+    "vcpu_type": "EPYC-Milan",
+    "sev_features": 1,
+    "kernel_sha256": KERNEL,
+    "initrd_sha256": INITRD,
+    "append": "console=ttyS0 ro",
+}
+
+LAUNCHED: dict[str, dict[str, Any]] = {
+    "vcpus": {"vcpus": 1024},
+    "vmm": {"vmm": "ec2-2026"},
+    "sev_features": {"sev_features": 0x229},
+    "vcpu_signature": {"vcpu_type": None, "vcpu_signature": 0xA10F11},
+    "kernel_hashes": {"append": "console=ttyS0 ro\n"},
+    "firmware": {"firmware": "sid/ovmf-amdsev/OVMF.amdsev.fd"},
+}
+"""What is launched instead, axis by axis."""
+
+ES = {"technology": "sev-es", "sev_features": 0, "vmm": "qemu-kvm-legacy"}
+
+ES_LAUNCHED = {
+    **LAUNCHED,
+    "vmm": {"vmm": "qemu-kvm-init2"},
+    "sev_features": {"sev_features": 0x20},
+    "technology": {"technology": "sev"},
+}
+
+
+def line(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()
+
+
+def digest_of(**fields: Any) -> LaunchDigest:
+    known = known_of(None)
+    return Workbench({build.name: build for build in known.builds}).measure(request_of(line(**fields))).digest
+
+
+def ask(
+    value: LaunchDigest | AttestationReport | LaunchMeasureData,
+    nears: Sequence[Near],
+    catalog: Catalog | None = None,
+    *,
+    backend: HashBackend | None = None,
+    budget: int = 10_000_000,
+    **candidates: Any,
+) -> Explanation:
+    chosen = backend or choose(None)
+    proofs = Proofs(tik=TIK if isinstance(value, LaunchMeasureData) else None)
+    known = known_of(catalog, **candidates)
+    with local_engine(2, threads=chosen.compiled) as engine:
+        evidence = Evidence("of a test", value)
+        return explain(
+            evidence, nears, known, proofs=proofs, engine=engine, backend=chosen, budget=budget, start_progress=unseen
+        )
+
+
+def unseen(_what: str, _size: int) -> Callable[[int], None]:
+    return lambda _count: None
+
+
+def believed(**changes: Any) -> list[Near]:
+    return [expectation(line(**{**BELIEVED, **changes}), known_of(None))]

@@ -1,0 +1,135 @@
+"""Published logs: a folder with releases, the keys that sign it, and a trust note that names them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog.audit.rebuild import Rebuilt, rebuild
+from catalog.build.builder import BuildResult
+from catalog.launch.hashing.backends import HashBackend, choose
+from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
+from catalog.log.records import RevokeRecord, Severity
+from catalog.publish.publish import Published, publish
+from catalog.store.catalog import Catalog
+from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.keys import Signer
+from catalog.transparency.note import Note
+from catalog.transparency.tiles import TileReader
+from catalog.transparency.trust import Trust
+from catalog.work.engine import local_engine
+from tests.support.logs import DAY, LOG, NOW, SIGNERS, WITNESS, signature
+from tests.support.trust_notes import trust_note
+
+
+@dataclass
+class Publisher:
+    """A log, who signs it, and the state of the machine that publishes to it."""
+
+    root: Path
+    signers: Sequence[Signer] = tuple(SIGNERS)
+
+    @property
+    def log(self) -> LogFolder:
+        return LogFolder(self.root / "log")
+
+    @property
+    def state(self) -> LastCheckpoint:
+        return LastCheckpoint(self.root / "publisher" / "signed.note")
+
+    @property
+    def note(self) -> Note:
+        found = self.log.checkpoint()
+        assert found is not None
+        return found
+
+    def put(self, note: Note) -> None:
+        """Instead of the checkpoint."""
+        (self.log.root / CHECKPOINT).write_bytes(bytes(note))
+
+    def publish(
+        self, built: BuildResult, *revokes: RevokeRecord, now: int = NOW, trust: Trust | None = None
+    ) -> Published:
+        catalog = Catalog.open(built.folder)
+        return publish(catalog, self.log, self.signers, self.state, revokes=revokes, trust=trust, now=now)
+
+    def checkpoint(self) -> Checkpoint:
+        """What is published, its signatures verified."""
+        note, keys = self.note, {by.key for by in self.signers}
+        assert {found.key for found in note.verify(list(keys))} == keys
+        return Checkpoint.parse(note.text)
+
+    def leaves(self) -> list[bytes]:
+        size = self.checkpoint().size
+        reader = TileReader(self.log, size)
+        return [leaf for number in range(-(-size // 256)) for leaf in reader.entries(number)]
+
+
+class Place:
+    """A log that commands and services are asked about, and a trust note. now: when its last release was made.
+
+    witness: cosigns each release, and the trust note wants that.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        built: BuildResult,
+        now: int,
+        *,
+        signers: Sequence[Signer] = (LOG,),
+        witness: Signer | None = None,
+    ) -> None:
+        self.log, self.trust, self.now = folder / "log", folder / "trust", now
+        self._built, self._publisher, self._witness = built, Publisher(folder, signers), witness
+        folder.mkdir(parents=True, exist_ok=True)
+        policy = "".join(f"log {by.key}\n" for by in signers)
+        policy += f"witness w {witness.key}\ngroup all all w\nquorum all\n" if witness else "quorum none\n"
+        self.trust.write_bytes(bytes(trust_note(policy, expires=now + 10**7, max_age=DAY)))
+        self.publish()
+
+    def publish(self, *revokes: RevokeRecord, built: BuildResult | None = None, trust: Trust | None = None) -> None:
+        self.now += 1
+        self._publisher.publish(built or self._built, *revokes, now=self.now, trust=trust)
+        if self._witness:
+            self.cosign(self._witness)
+
+    def cosign(self, by: Signer = WITNESS) -> None:
+        """As a witness does, which has seen the log grow."""
+        note = self._publisher.note
+        (self.log / "checkpoint.new").write_bytes(bytes(note.with_signatures([signature(by, note.text, self.now)])))
+        (self.log / "checkpoint.new").rename(self.log / CHECKPOINT)
+
+    def asked(self) -> tuple[str, ...]:
+        """The options of a command that asks it."""
+        return ("--catalog", str(self.log), "--trust", str(self.trust))
+
+
+def cosigned_today(folder: Path, built: BuildResult) -> Place:
+    """A log with a release of today under two keys, cosigned by a witness."""
+    return Place(folder, built, int(time.time()) - 1000, signers=SIGNERS, witness=WITNESS)
+
+
+def revoke(severity: Severity, reason: str = "a reason", **selector: Any) -> RevokeRecord:
+    return RevokeRecord(type="revoke", selector=selector, severity=severity, reason=reason)
+
+
+def published_log(built: BuildResult, folder: Path, *revokes: RevokeRecord) -> LogFolder:
+    """A log with one release under one key."""
+    publisher = Publisher(folder, [LOG])
+    publisher.publish(built, *revokes)
+    return publisher.log
+
+
+def rebuilt(publisher: Publisher, backend: HashBackend | None = None) -> Rebuilt:
+    """What a rebuilder finds in the last release."""
+    chosen, counted = backend or choose(), list[int]()
+    with local_engine(2, threads=True) as engine:
+        found = rebuild(
+            publisher.log, publisher.checkpoint(), now=NOW + 99, engine=engine, backend=chosen, progress=counted.append
+        )
+    assert sum(counted) == found.rows
+    return found
