@@ -33,6 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--real", action="store_true", help="also run tests/real, on the firmware and vectors in LDCAT_SHARED"
     )
+    parser.addoption(
+        "--attacker-steps", type=int, default=1600, help="steps of tests/verify/test_attacker.py (default: %(default)s)"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

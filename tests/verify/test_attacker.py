@@ -15,11 +15,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -73,6 +75,12 @@ that cannot be; another root of the checkpoint before."""
 ANSWERS = (Outcome.MATCH, Outcome.REVOKED, Outcome.UNKNOWN)
 """Of a bundle in which everything is verified."""
 
+
+STEPS = 40
+"""Of one walk."""
+
+MOST_STEPS = 20_000
+"""In which everything has to have happened."""
 
 REACHED = {
     *(outcome.value for outcome in Outcome),
@@ -607,16 +615,21 @@ def is_revoked(leaf: bytes, revokes: Sequence[RevokeRecord]) -> bool:
     return bool(selecting) and selecting[-1].severity == "revoked"
 
 
-def test_what_an_attacker_can_do() -> None:
+def test_what_an_attacker_can_do(pytestconfig: pytest.Config) -> None:
+    """For --attacker-steps, and then until everything in REACHED has happened: the same walks in every run."""
     Attack.reached.clear()
-    machine = settings(
-        max_examples=150,
-        stateful_step_count=40,
-        derandomize=True,
+    wanted = pytestconfig.getoption("attacker_steps")
+    walks = settings(
+        max_examples=20,
+        stateful_step_count=STEPS,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(Attack, settings=machine)
-    missed = REACHED - Attack.reached.keys()
-    assert not missed, sorted(Attack.reached.items())
+    for number in count(1):
+        run_state_machine_as_test(seed(number)(Attack), settings=walks)
+        missed = REACHED - Attack.reached.keys()
+        steps = number * walks.max_examples * STEPS
+        if steps >= wanted and not missed:
+            break
+        assert steps < max(wanted, MOST_STEPS), (missed, sorted(Attack.reached.items()))
