@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from fnmatch import fnmatch
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 MOST_FILES = 22
@@ -36,6 +39,14 @@ def test_no_test_module_imports_another() -> None:
         if re.search(r"^tests\b.*\btest_", name)
     ]
     assert imported == []
+
+
+def test_pytest_leaves_no_folder_of_tests_out(pytestconfig: pytest.Config) -> None:
+    """Its default leaves out every folder of the name build."""
+    left_out = pytestconfig.getini("norecursedirs")
+    folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
+    assert len(folders) > 10
+    assert [str(folder) for folder in folders for name in left_out if fnmatch(folder.name, name)] == []
 
 
 def _imports(node: ast.AST) -> list[str]:
