@@ -57,6 +57,11 @@ class SevPolicy:
         bits = named_bits(value & 0xFFFF, _SEV_BITS, "the SEV guest policy")
         return cls(**bits, api_major=value >> 16 & 0xFF, api_minor=value >> 24)
 
+    @property
+    def technology(self) -> str:
+        """Name of the technology that a guest with this policy is launched under."""
+        return "sev-es" if self.es else "sev"
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -6,7 +6,7 @@ Source: SEV-SNP ABI (56860), 7.3, ATTESTATION_REPORT.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SnpPolicy, named_bits
@@ -70,6 +70,9 @@ class AttestationReport:
     family, model and stepping of the physical processor, extended parts included; None before version 3.
     launch_mit_vector, current_mit_vector: None before version 5. signature: r and s, little-endian, 72 bytes each.
     """
+
+    TECHNOLOGY: ClassVar[str] = "sev-snp"
+    """Name of the technology that has such reports."""
 
     raw: bytes
     version: int

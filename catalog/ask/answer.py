@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import AttestationReport
-from catalog.ask.evidence import Evidence, LaunchMeasureData
+from catalog.ask.evidence import Evidence
 from catalog.ask.launch_measure_search import MeasureQuestion, search
 from catalog.ask.lookup import lookup
 from catalog.ask.notes import report_notes, sev_policy_notes
@@ -42,7 +42,7 @@ class Answer:
 
     @property
     def report(self) -> AttestationReport | None:
-        return self.evidence.value if isinstance(self.evidence.value, AttestationReport) else None
+        return self.evidence.report
 
     @property
     def refuted(self) -> bool:
@@ -65,7 +65,7 @@ class Answer:
 
     def explained(self, digest: LaunchDigest, count: int) -> Answer:
         """The same with the digest that was found, and how many configurations have it."""
-        of_measure = [IS_OF] if isinstance(self.evidence.value, LaunchMeasureData) else []
+        of_measure = [IS_OF] if self.evidence.measure_data else []
         return replace(self, digest=digest, notes=(*self.notes, *of_measure, *shared_by(count)))
 
 
@@ -101,15 +101,14 @@ def answer(
     Raises UsageError for proofs that are not of such evidence, and what reading the catalog does.
     """
     check_proofs(evidence, proofs)
-    value = evidence.value
-    if isinstance(value, LaunchMeasureData):
+    if data := evidence.measure_data:
         assert proofs.tik is not None, "check_proofs says so"  # noqa: S101
-        question = MeasureQuestion.of(value, proofs.tik)
+        question = MeasureQuestion.of(data, proofs.tik)
         digest, notes = _digest_of(catalog, question, proofs.debug_digest, backend, tried)
         matches = lookup(catalog, digest, warn=warn) if digest else ()
         of_question = tuple(match for match in matches if match.technology == question.technology)
         return Answer(evidence, digest, of_question, None, _all_notes(notes, of_question), catalog.release)
-    endorsement = verified(value, proofs) if isinstance(value, AttestationReport) else None
+    endorsement = verified(evidence.report, proofs) if evidence.report else None
     return found_answer(catalog, evidence, endorsement, lambda digest: lookup(catalog, digest, warn=warn))
 
 
@@ -120,36 +119,32 @@ def found_answer(
     find: Callable[[LaunchDigest], Sequence[Match]],
 ) -> Answer:
     """Of a digest or a report, which say it themselves. find: every configuration with a digest."""
-    value = evidence.value
-    if isinstance(value, AttestationReport):
-        matches = tuple(match for match in find(value.measurement) if match.technology == "sev-snp")
-        notes = _all_notes(report_notes(value), matches)
-        return Answer(evidence, value.measurement, matches, endorsement, notes, catalog.release)
-    assert isinstance(value, LaunchDigest), "a launch measurement says no digest"  # noqa: S101
-    matches = tuple(find(value))
-    return Answer(evidence, value, matches, None, _all_notes([], matches), catalog.release)
+    digest, report = evidence.digest, evidence.report
+    matches = tuple(find(digest))
+    if report:
+        matches = tuple(match for match in matches if match.technology == report.TECHNOLOGY)
+    notes = _all_notes(report_notes(report) if report else [], matches)
+    return Answer(evidence, digest, matches, endorsement, notes, catalog.release)
 
 
 def answer_without_catalog(evidence: Evidence, proofs: Proofs) -> Answer:
     """What is said of evidence whatever a catalog has: whether it is verified, and notes. Raises as `answer`."""
     check_proofs(evidence, proofs)
-    value = evidence.value
-    if isinstance(value, AttestationReport):
-        return Answer(evidence, value.measurement, (), verified(value, proofs), tuple(report_notes(value)))
-    if isinstance(value, LaunchMeasureData):
+    if report := evidence.report:
+        return Answer(evidence, evidence.digest, (), verified(report, proofs), tuple(report_notes(report)))
+    if data := evidence.measure_data:
         assert proofs.tik is not None, "check_proofs says so"  # noqa: S101
-        return Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(value, proofs.tik).policy)))
-    return Answer(evidence, value, (), None, ())
+        return Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(data, proofs.tik).policy)))
+    return Answer(evidence, evidence.digest, (), None, ())
 
 
 def check_proofs(evidence: Evidence, proofs: Proofs) -> None:
     """Raises UsageError where a proof is not of such evidence, or a launch measurement has no TIK."""
-    value = evidence.value
-    if (proofs.certificates or proofs.roots) and not isinstance(value, AttestationReport):
+    if (proofs.certificates or proofs.roots) and not evidence.report:
         raise UsageError(f"certificates endorse attestation reports, and this is: {evidence.form}")
     if proofs.roots and not proofs.certificates:
         raise UsageError("a root verifies nothing without the certificates below it", "--certs DIR or FILE")
-    if isinstance(value, LaunchMeasureData):
+    if evidence.measure_data:
         if proofs.tik is None:
             raise UsageError(
                 "a launch measurement says nothing without the TIK it was made under",

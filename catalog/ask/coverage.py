@@ -101,4 +101,4 @@ class _Reasons:
             return FirmwarePoint(table)
         profile: VmmProfile = self._profiles[kind.vmm]
         signature = VcpuSignature(0) if profile.measures_signature else None
-        return VcpuPoint(table, profile, signature, technology.default_sev_features or 0, 1)
+        return VcpuPoint(table, profile, signature, technology.default_sev_features, 1)

@@ -14,10 +14,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from catalog.abi.digest import SEV_DIGEST_SIZE, SNP_DIGEST_SIZE, LaunchDigest
+from catalog.abi.guest_policy import SevPolicy
 from catalog.abi.launch_measure import MEASUREMENT_SIZE, NONCE_SIZE
 from catalog.abi.report import REPORT_SIZE, AttestationReport
 from catalog.abi.report_json import is_report_json, report_from_json
-from catalog.errors import MalformedInput
+from catalog.errors import MalformedInput, UsageError
 
 MAX_EVIDENCE = 1 << 20
 """Bytes of a file of evidence."""
@@ -65,6 +66,10 @@ class LaunchMeasureData:
         """Names of the fields that are still to be said."""
         return [field.name for field in fields(self) if getattr(self, field.name) is None]
 
+    def technologies(self) -> list[str]:
+        """Names of the technologies that its policy allows; raises MalformedInput for an invalid policy."""
+        return ["sev", "sev-es"] if self.policy is None else [SevPolicy.parse(self.policy).technology]
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -72,6 +77,34 @@ class Evidence:
 
     form: str
     value: LaunchDigest | AttestationReport | LaunchMeasureData
+
+    @property
+    def report(self) -> AttestationReport | None:
+        return self.value if isinstance(self.value, AttestationReport) else None
+
+    @property
+    def measure_data(self) -> LaunchMeasureData | None:
+        return self.value if isinstance(self.value, LaunchMeasureData) else None
+
+    @property
+    def digest(self) -> LaunchDigest:
+        """The launch digest that it states; raises UsageError for a launch measurement, which states none."""
+        if isinstance(self.value, LaunchMeasureData):
+            raise UsageError("a launch measurement is of no digest that it says itself", "give a report or a digest")
+        return self.value.measurement if isinstance(self.value, AttestationReport) else self.value
+
+    def technologies(self) -> list[str]:
+        """Names of the technologies that it can be of; of a bare digest: all that have digests of its size.
+
+        Raises MalformedInput for a launch measurement with an invalid policy.
+        """
+        if isinstance(self.value, AttestationReport):
+            return [self.value.TECHNOLOGY]
+        if isinstance(self.value, LaunchMeasureData):
+            return self.value.technologies()
+        from catalog.launch.technology import technologies_of_size
+
+        return technologies_of_size(len(self.value.value))
 
 
 def sniff(data: bytes, *, name: str = "this", with_tik: bool = False) -> Evidence:

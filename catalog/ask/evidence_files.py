@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from catalog.abi.launch_measure import TIK_SIZE
-from catalog.abi.report import AttestationReport
-from catalog.ask.evidence import MAX_EVIDENCE, Evidence, LaunchMeasureData, sniff
+from catalog.ask.evidence import MAX_EVIDENCE, Evidence, sniff
 from catalog.errors import MalformedInput, Unreadable, UsageError
 from catalog.files import inputs
 
@@ -56,10 +55,7 @@ def read_bounded(name: str, stdin: BinaryIO, at_most: int) -> bytes:
 
 def read_asked_digest(asked: str, stdin: BinaryIO) -> str:
     """The launch digest of a report, or one that is said, in hex; raises as `read_evidence`, and UsageError."""
-    value = read_evidence(asked, stdin).value
-    if isinstance(value, LaunchMeasureData):
-        raise UsageError("a launch measurement is of no digest that it says itself", "give a report or a digest")
-    return (value.measurement if isinstance(value, AttestationReport) else value).hex()
+    return read_evidence(asked, stdin).digest.hex()
 
 
 def read_expectation(said: str, stdin: BinaryIO) -> bytes:

@@ -12,7 +12,7 @@ from catalog.files import inputs
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.guid_table import NAMES
 from catalog.firmware.ovmf import FOUR_GIB, OvmfImage
-from catalog.launch.kernel_hashes_area import kernel_hashes_blocker
+from catalog.launch.kernel_hashes_area import hashes_area_blocker
 from catalog.launch.technology import technologies
 from catalog.spec import named_builds
 
@@ -67,7 +67,7 @@ class Inspection:
             "standalone_reset_block": self._standalone_reset_block(),
             "hashes_area": component.hashes_area
             and {"gpa": component.hashes_area.gpa, "size": component.hashes_area.size},
-            "kernel_hashes": kernel_hashes_blocker(component) or "supported",
+            "kernel_hashes": hashes_area_blocker(component) or "supported",
             "kernel_hashes_enforced": component.kernel_hashes_enforced.value,
             "guid_table": self.guid_table(),
             "sections": [{"gpa": s.gpa, "size": s.size, "type": s.name} for s in component.sections],

@@ -57,7 +57,7 @@ class MeasureQuestion:
     @property
     def technology(self) -> str:
         """The technology that the policy asks for."""
-        return "sev-es" if self.policy.es else "sev"
+        return self.policy.technology
 
     def is_of(self, digest: LaunchDigest) -> bool:
         """Whether the measurement is of this digest; raises MalformedInput for one of SEV-SNP."""

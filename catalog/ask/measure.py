@@ -14,12 +14,12 @@ from catalog.abi.kernel_hashes import KernelHashes, hash_cmdline
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.measure_request import Request, fields_of, request_from
 from catalog.errors import LdcatError, UnknownName, UsageError
-from catalog.fast.match import kernel_note, verifier_halts
+from catalog.fast.match import kernel_note, no_kernel_note, verifier_halts
 from catalog.files import inputs
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild, LaunchableWire
 from catalog.firmware.component import FirmwareComponent
-from catalog.launch.point import FirmwarePoint, check_vcpus
+from catalog.launch.point import check_vcpus
 from catalog.launch.technology import Measurer, Technology, technology_named
 from catalog.rows.launch_config import LaunchConfig
 from catalog.rows.numbers import parse_number
@@ -71,7 +71,7 @@ class Measured:
         version = self.build.origin.version if self.build.origin else None
         enforced = self.build.component.kernel_hashes_enforced
         if self.config.kernel_hashes and enforced is Enforced.YES and not verifier_halts(version):
-            found.append(kernel_note(True, enforced.value, version))
+            found.append(kernel_note(enforced.value, version))
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,9 +88,10 @@ class Measured:
         """Warnings, notes, and what kernel hashes, or that there are none, say of what is booted."""
         said = [*self.warnings(), *self.notes()]
         enforced = self.build.component.kernel_hashes_enforced
-        if not self.config.kernel_hashes or enforced is Enforced.YES:
-            version = self.build.origin.version if self.build.origin else None
-            said.append(kernel_note(self.config.kernel_hashes is not None, enforced.value, version))
+        if not self.config.kernel_hashes:
+            said.append(no_kernel_note(self.config.technology))
+        elif enforced is Enforced.YES:
+            said.append(kernel_note(enforced.value, self.build.origin.version if self.build.origin else None))
         return list(dict.fromkeys(said))
 
     def _why(self) -> str:
@@ -123,7 +124,7 @@ class Workbench:
         Each goes on from the one before. A technology that measures no vCPU has one digest for all.
         """
         some: Sequence[int | None] = counts or [None]
-        if technology_named(request.technology).point_type is FirmwarePoint:
+        if not technology_named(request.technology).measures_vcpus:
             some = some[:1]
         return [self.measure(msgspec.structs.replace(request, vcpus=count)) for count in some]
 
@@ -165,7 +166,7 @@ class Workbench:
             check_vcpus(request.vcpus)
         vmm = None if request.vmm is None else embedded.profile_named(request.vmm)
         signature = _signature(request)
-        if technology.point_type is FirmwarePoint:
+        if not technology.measures_vcpus:
             given = (("vmm", vmm), ("vcpus", request.vcpus), ("vCPU type", signature))
             ignored = [name for name, value in (*given, ("sev_features", request.sev_features)) if value is not None]
             return LaunchConfig(technology.name, build.component, hashes), tuple(ignored)
@@ -183,7 +184,7 @@ class Workbench:
             hashes,
             vmm,
             signature if vmm.measures_signature else None,
-            features or 0,
+            features,
             request.vcpus,
         )
         return config, () if vmm.measures_signature or signature is None else ("vCPU type",)

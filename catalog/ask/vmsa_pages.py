@@ -15,7 +15,7 @@ from catalog.errors import CannotLaunch, MalformedInput, UsageError
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import RESET_EIP, SIGNATURE, VmmProfile
-from catalog.launch.technology import Technology, technology_named
+from catalog.launch.technology import Technology, technologies, technology_named
 from catalog.launch.vmsa_updates import SNP_ACTIVE, vmsa_updates
 from catalog.spec import embedded, named_builds
 
@@ -145,8 +145,9 @@ class PageRequest:
 
     def _point(self, technology: Technology) -> tuple[VcpuPoint, tuple[str, ...]]:
         default = technology.default_sev_features
-        if default is None:
-            raise UsageError(f"{technology.name} measures no vCPU, so it has no VMSA", "one of: sev-es, sev-snp")
+        if not technology.measures_vcpus:
+            others = ", ".join(name for name, known in technologies().items() if known.measures_vcpus)
+            raise UsageError(f"{technology.name} measures no vCPU, so it has no VMSA", f"one of: {others}")
         names = [name for name, known in embedded.profiles().items() if technology.name in known.technologies]
         one_of = f"one of: {', '.join(names)}"
         if self.vmm is None:

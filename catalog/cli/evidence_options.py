@@ -14,7 +14,7 @@ import typer
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import HOST_REQUESTED, AttestationReport
 from catalog.ask.answer import NOT_VERIFIED, Answer, Proofs
-from catalog.ask.evidence import Evidence, LaunchMeasureData
+from catalog.ask.evidence import Evidence
 from catalog.ask.evidence_files import read_certificates, read_evidence, read_roots, read_tik
 from catalog.cli.options import named_path, number_option
 from catalog.errors import UsageError
@@ -111,18 +111,16 @@ def gather(
     """The evidence asked about with what was said of it, and what verifies it."""
     evidence = read_evidence(asked, sys.stdin.buffer, with_tik=tik is not None)
     said = {"api_major": api_major, "api_minor": api_minor, "build_id": build_id, "policy": policy}
-    value = evidence.value
-    if isinstance(value, LaunchMeasureData):
+    if data := evidence.measure_data:
         nonce_bytes = None if nonce is None else _nonce(nonce)
-        evidence = Evidence(evidence.form, value.completed({**said, "nonce": nonce_bytes}))
+        evidence = Evidence(evidence.form, data.completed({**said, "nonce": nonce_bytes}))
     elif nonce is not None or any(number is not None for number in said.values()):
         raise UsageError(
             f"nonce, API version, build id and policy belong to LAUNCH_MEASURE, and this is: {evidence.form}"
         )
-    is_report = isinstance(value, AttestationReport)
-    if not is_report and str(certs) == os.environ.get("LDCAT_CERTS"):
+    if not evidence.report and str(certs) == os.environ.get("LDCAT_CERTS"):
         certs = None  # a setting of this machine, and no word on this evidence
-    if (not is_report or certs is None) and str(root) == os.environ.get("LDCAT_ROOT"):
+    if (not evidence.report or certs is None) and str(root) == os.environ.get("LDCAT_ROOT"):
         root = None
     proofs = Proofs(
         certificates=read_certificates(certs) if certs else (),
@@ -142,11 +140,10 @@ def answer_lines(answer: Answer) -> Iterator[str]:
 
 def evidence_lines(answer: Answer) -> Iterator[str]:
     """What the evidence is, what verifies it, and the notes on it; nothing of a digest, which says nothing itself."""
-    value = answer.evidence.value
-    if isinstance(value, AttestationReport):
-        yield from fact_lines(_report_facts(value), title=answer.evidence.form)
+    if answer.report:
+        yield from fact_lines(_report_facts(answer.report), title=answer.evidence.form)
         yield from verification_lines(answer)
-    elif isinstance(value, LaunchMeasureData):
+    elif answer.evidence.measure_data:
         shown = answer.digest.hex() if answer.digest else "unknown"
         yield from fact_lines([("launch digest", shown)], title=answer.evidence.form)
     for note in answer.notes:

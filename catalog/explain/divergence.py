@@ -120,7 +120,7 @@ class _Launch:
                 is_vmsa = update.page_type is PageType.VMSA
                 what = self._name(update) if not is_vmsa else "VMSA of an AP" if vcpus else "VMSA of the BSP"
                 vcpus += run.repeat if is_vmsa else 0
-                measured = self.technology.digest_is_state  # under SNP the address is, and the page type
+                measured = self.technology.measures_addresses
                 yield Stop(what, update.gpa if measured and not is_vmsa else None, run.repeat)
 
     def _name(self, update: LaunchUpdate) -> str:
@@ -132,7 +132,7 @@ class _Launch:
         return f"{what}, {pages} {update.page_type.name} page{'' if pages == 1 else 's'}"
 
     def firmware(self) -> Stop:
-        gpa = self.build.component.gpa if self.technology.digest_is_state else None
+        gpa = self.build.component.gpa if self.technology.measures_addresses else None
         return Stop(f"firmware {self.build.name}", gpa, 1)
 
 
@@ -183,7 +183,7 @@ def _another_firmware(expected: _Launch, found: _Launch) -> str:
 
 
 def _without(runs: Sequence[UpdateRun], times: int) -> list[UpdateRun]:
-    """Segments of which the first one came so many times before."""
+    """Runs of which the first one came so many times before."""
     first, *others = runs
     return [replace(first, repeat=first.repeat - times), *others] if first.repeat > times else others
 

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.abi.digest import LaunchDigest
-from catalog.abi.guest_policy import SevPolicy
 from catalog.abi.kernel_hashes import KernelHashes
-from catalog.abi.report import AttestationReport
 from catalog.ask.answer import Proofs
-from catalog.ask.evidence import Evidence, LaunchMeasureData
+from catalog.ask.evidence import Evidence
 from catalog.ask.launch_measure_search import MeasureQuestion
 from catalog.errors import UsageError
 from catalog.explain.baseline import Known, Near
@@ -33,7 +31,7 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.launch.chain import Digests
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.measure_scan import scan_launch_measure
-from catalog.launch.technology import technologies, technology_named
+from catalog.launch.technology import technology_named
 from catalog.spec import embedded
 from catalog.work.engine import Engine
 from catalog.work.progress import StartProgress
@@ -93,21 +91,19 @@ def explain(
     """Search outward for what has the digest, or the launch measurement, of the evidence.
 
     nears: from what, one after the other while nothing is found. budget: candidates, about. start_progress:
-    of a progress bar. Raises what `technologies_of` and MeasureQuestion do.
+    of a progress bar. Raises what `Evidence.technologies` and MeasureQuestion do.
     """
     if budget < 1:
         raise UsageError(f"a budget of {budget} candidates finds nothing", "give 1 or more")
-    value, host = evidence.value, None
     target: DigestTarget | MeasureTarget
-    if isinstance(value, LaunchMeasureData):
-        target = MeasureTarget(MeasureQuestion.of(value, proofs.tik or b""))
-    elif isinstance(value, AttestationReport):
-        target, host = DigestTarget(value.measurement.value), value.cpuid
+    if data := evidence.measure_data:
+        target = MeasureTarget(MeasureQuestion.of(data, proofs.tik or b""))
     else:
-        target = DigestTarget(value.value)
+        target = DigestTarget(evidence.digest.value)
+    host = evidence.report.cpuid if evidence.report else None
     searches: list[Search] = []
     for near in nears:
-        space = space_of(near, known, only=technologies_of(evidence), host=host)
+        space = space_of(near, known, only=evidence.technologies(), host=host)
         left = budget - sum(done.searched.tried for done in searches)
         progress = start_progress("tried", max(0, min(size_of(space, MOST_AXES), left)))
         found = search(space, target, engine, backend, most=MOST_AXES, budget=left, progress=progress)
@@ -115,17 +111,6 @@ def explain(
         if found.hits:
             break
     return Explanation(tuple(searches))
-
-
-def technologies_of(evidence: Evidence) -> list[str]:
-    """Names of those that such a digest can be of, or that the policy of a launch measurement asks for."""
-    value = evidence.value
-    if isinstance(value, LaunchMeasureData):
-        if value.policy is None:
-            return ["sev", "sev-es"]
-        return ["sev-es" if SevPolicy.parse(value.policy).es else "sev"]
-    size = len(value.measurement.value if isinstance(value, AttestationReport) else value.value)
-    return [name for name, technology in technologies().items() if technology.digest_size == size]
 
 
 def space_of(
@@ -136,7 +121,6 @@ def space_of(
     host: tuple[int, int, int] | None,
 ) -> Space:
     """The axes. only: technologies that have digests of that size, or that a policy allows. host: of a report."""
-    snp = "sev-snp" in only
     expected = list(near.technologies) or list(only)
     profiles = [profile for profile in known.profiles.values() if set(profile.technologies) & set(only)]
     types = embedded.vcpu_types()
@@ -148,16 +132,13 @@ def space_of(
     near_kernels: list[Choice[KernelHashes | None]] = [
         Choice(kernel.hashes, kernel.label) if kernel else no_kernel() for kernel in near.kernels
     ]
-    near_features = near.sev_features or [technology_named(expected[0]).default_sev_features or 0]
     return Space(
         vcpus=Axis.of(
             (Choice(count, str(count)) for count in near.vcpus or range(1, MAX_COUNT + 1)),
             (Choice(count, str(count)) for count in range(1, MAX_COUNT + 1)),
         ),
         vmm=Axis.of((Choice(p, p.name) for p in near_vmms), (Choice(p, p.name) for p in profiles)),
-        sev_features=Axis.of(
-            (feature_choice(features & ~1, snp=snp) for features in near_features), feature_choices(snp=snp)
-        ),
+        sev_features=_features(near.sev_features, expected, only),
         vcpu_signature=Axis.of(near_signatures or signatures, signatures),
         kernel_hashes=Axis.of(near_kernels, kernel_choices(kernels)),
         firmware=_by_component(
@@ -165,6 +146,20 @@ def space_of(
         ),
         technology=Axis.of((Choice(n, n) for n in expected), (Choice(n, n) for n in only)),
         possible=frozenset(only),
+    )
+
+
+def _features(near: Sequence[int], expected: Sequence[str], only: Sequence[str]) -> Axis[int]:
+    """Bits of sev_features beside those that a technology has by default. near: whole numbers."""
+    possible = [one for one in map(technology_named, only) if one.measures_vcpus]
+    default = possible[0].default_sev_features if possible else 0
+    usual = dict.fromkeys(bit for one in possible for bit in one.usual_sev_features)
+    implied = default
+    for name in expected:
+        implied |= technology_named(name).default_sev_features
+    return Axis.of(
+        (feature_choice(features & ~implied, default) for features in near or [0]),
+        feature_choices(tuple(usual), default),
     )
 
 

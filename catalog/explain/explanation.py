@@ -8,8 +8,8 @@ from typing import Any
 
 from catalog.explain.divergence import Parting, parting
 from catalog.explain.search import Candidate, Searched
-from catalog.explain.search_space import AXES, Axis, Space, differing_parts, same
-from catalog.fast.match import kernel_note, launch_notes, revocation_notes
+from catalog.explain.search_space import AXES, Axis, Space, differing_parts, measured_axes, same
+from catalog.fast.match import kernel_note, launch_notes, no_kernel_note, revocation_notes
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
 from catalog.rows.digest_record import DigestRecord, digest_record
@@ -48,7 +48,7 @@ class Search:
             lines.append(
                 f"the budget was spent before: {_listed([' and '.join(stage) for stage in searched.left if stage])}"
             )
-        for name in AXES:
+        for name in (name for name in AXES if any(name in measured_axes(one) for one in self.space.possible)):
             axis = self._axis(name)
             lines.append(f"{name}: {_listed(axis['near'])} - and {_listed(axis['others']) or 'no others'}")
         return lines
@@ -148,7 +148,8 @@ def notes_of(candidate: Candidate) -> list[str]:
     recorded = build.launchability(technology)
     enforced = build.component.kernel_hashes_enforced.value
     version = build.origin.version if build.origin else None
-    kernel = kernel_note(candidate.kernel_hashes.value is not None, enforced, version)
+    measured = candidate.kernel_hashes.value is not None
+    kernel = kernel_note(enforced, version) if measured else no_kernel_note(technology)
     return [kernel, *launch_notes(technology, recorded.verdict, recorded.reason)]
 
 

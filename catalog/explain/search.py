@@ -64,7 +64,7 @@ class Candidate:
         if self.vmm is None or self.sev_features is None or self.vcpus is None:
             return LaunchConfig(technology, firmware, hashes)
         signature = self.vcpu_signature.value if self.vcpu_signature else None
-        features = self.sev_features.value | (technology_named(technology).default_sev_features or 0)
+        features = self.sev_features.value | technology_named(technology).default_sev_features
         return LaunchConfig(technology, firmware, hashes, self.vmm.value, signature, features, self.vcpus)
 
     def choice(self, axis: str) -> Choice[Any] | None:

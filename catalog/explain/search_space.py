@@ -15,6 +15,7 @@ from catalog.abi.kernel_hashes import NO_INITRD, KernelHashes, hash_cmdline
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.profile import VmmProfile
+from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.spec.kernel_record import KernelRecord
 
@@ -25,12 +26,6 @@ AXES = ("vcpus", "vmm", "sev_features", "vcpu_signature", "kernel_hashes", "firm
 
 MAX_COUNT = 1024
 """vCPUs that are tried, from 1 on."""
-
-_SNP_BITS = (0x20, 0x200, 0x08, 0x10, 0x02)
-"""sev_features seen in the field beside SNPActive: DebugSwap, SecureTSC, restricted and alternate injection, vTOM."""
-
-_ES_BITS = (0x20,)
-"""Under SEV-ES KVM allows DebugSwap alone."""
 
 _HOSTS = (
     ((0x17, 0x01), range(1, 3)),
@@ -72,7 +67,7 @@ class Axis(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The axes. sev_features are without SNPActive, which follows from the technology.
+    """The axes. sev_features are without the default of the technology, such as SNPActive.
 
     possible: technologies whose digests it can be; another one may be expected, and is not tried.
     """
@@ -95,11 +90,16 @@ class Space:
     def stages(self, most: int) -> Iterator[tuple[str, ...]]:
         """Which axes differ from what is near: none, each one, each two, and so on, the likeliest first.
 
-        most: axes, at most. Those that have nothing far are left out.
+        most: axes, at most. Axes that have nothing far are left out, and stages in which no technology measures all
+        axes that differ.
         """
         able = [name for name in AXES if getattr(self, name).far]
         for count in range(most + 1):
-            yield from combinations(able, count)
+            yield from filter(self._is_measured, combinations(able, count))
+
+    def _is_measured(self, stage: tuple[str, ...]) -> bool:
+        technologies = self.technology.far if "technology" in stage else self.technology.near
+        return not technologies or any(set(stage) <= measured_axes(choice.value) for choice in technologies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +111,20 @@ class Kernel:
     append: str | None
 
 
-def feature_choices(*, snp: bool) -> list[Choice[int]]:
+def measured_axes(technology: str) -> frozenset[str]:
+    """The axes on which launches of a technology differ in their digests."""
+    return technology_named(technology).measured_fields | {"firmware", "technology"}
+
+
+def feature_choices(usual: Sequence[int], default: int) -> list[Choice[int]]:
     """Every combination of the bits seen in the field, the fewest first; labels are of the whole number."""
-    possible = _SNP_BITS if snp else _ES_BITS
-    counts = range(len(possible) + 1)
-    return [feature_choice(sum(bits), snp=snp) for count in counts for bits in combinations(possible, count)]
+    counts = range(len(usual) + 1)
+    return [feature_choice(sum(bits), default) for count in counts for bits in combinations(usual, count)]
 
 
-def feature_choice(extra: int, *, snp: bool) -> Choice[int]:
-    """sev_features without SNPActive, as a choice."""
-    return Choice(extra, f"{extra | snp:#x}")
+def feature_choice(extra: int, default: int) -> Choice[int]:
+    """sev_features without those that the technology has by default, as a choice."""
+    return Choice(extra, f"{extra | default:#x}")
 
 
 def signature_choices(types: VcpuTypes, host: tuple[int, int, int] | None) -> list[Choice[VcpuSignature]]:

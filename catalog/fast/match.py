@@ -26,6 +26,11 @@ CLAIMED = (
 )
 """Fields of a match in JSON that follow from no hash of its row: the publisher says so."""
 
+TAKING_KERNEL_HASHES = ("sev", "sev-es", "sev-snp")
+"""Technologies whose digests cover kernel hashes if the VMM passes them, as catalog/launch/technologies/ says, too:
+what a lookup is told where nothing but the index is read. What is said of any other technology is true of all.
+"""
+
 CLAIMS = (
     "names, where a build was published, whether it launches and what it enforces are the publisher's claims: "
     "no hash proves them"
@@ -92,7 +97,10 @@ class Match:
     def notes(self) -> list[str]:
         """What a reader has to know before relying on this digest; never that it can be trusted."""
         notes = revocation_notes(self.revocation)
-        notes.append(kernel_note(self.kernel_hashes is not None, self.kernel_hashes_enforced, self.firmware["version"]))
+        if self.kernel_hashes is None:
+            notes.append(no_kernel_note(self.technology))
+        else:
+            notes.append(kernel_note(self.kernel_hashes_enforced, self.firmware["version"]))
         notes += launch_notes(self.technology, self.launchable, self.launchable_reason)
         if not self.listed:
             notes.append(f"the catalog does not list {self.vcpus} vCPUs: found by walking on, and measured")
@@ -197,10 +205,15 @@ def revocation_notes(revocation: tuple[str, str] | None) -> list[str]:
     return [] if revocation is None else ["{} by its publisher: {}".format(*revocation)]
 
 
-def kernel_note(measured: bool, enforced: str, version: str | None) -> str:
-    """What kernel hashes, or that there are none, say of what was booted. version: of the firmware's package."""
-    if not measured:
+def no_kernel_note(technology: str) -> str:
+    """What a launch without kernel hashes says of what was booted."""
+    if technology in TAKING_KERNEL_HASHES:
         return "no kernel hashes were measured: the host chose what the firmware boots"
+    return "the launch digest does not cover what the firmware boots"
+
+
+def kernel_note(enforced: str, version: str | None) -> str:
+    """What measured kernel hashes say of what was booted. version: of the firmware's package."""
     if enforced == "yes" and verifier_halts(version):
         return "kernel, initrd and command line are measured, and the firmware carries the verifier that enforces it"
     if enforced == "yes":

@@ -14,25 +14,23 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.launch.chain import Digests, VcpuChain, fold_chain
 from catalog.launch.hashing.backends import PYTHON, HashBackend
 from catalog.launch.hashing.compiled import sha256_chains
+from catalog.launch.technology import Technology
 from catalog.launch.update import LaunchUpdate, UpdateRun
 
 
-class ContentsHash:
+class ContentsHash(Technology):
     """No address, page type or padding enters it. Source: AMD SEV API (55766), LAUNCH_UPDATE_DATA."""
 
     digest_size = SEV_DIGEST_SIZE
-    digest_is_state = False
+    takes_kernel_hashes = True
 
     def baseline(self, firmware: FirmwareComponent) -> Sha256State:
-        """The state after the image."""
         return firmware.sha256_state
 
     def extend(self, state: Sha256State, update: LaunchUpdate) -> Sha256State:
-        """The state after one more launch update."""
         return state.update(update.data)
 
     def finish(self, state: Sha256State) -> LaunchDigest:
-        """The launch digest of a state."""
         return LaunchDigest(state.digest())
 
     def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], backend: HashBackend) -> list[Digests]:

@@ -6,7 +6,7 @@ from catalog.abi.kernel_table import TABLE_SIZE
 from catalog.firmware.component import FirmwareComponent
 
 
-def kernel_hashes_blocker(firmware: FirmwareComponent) -> str | None:
+def hashes_area_blocker(firmware: FirmwareComponent) -> str | None:
     """Why this build takes no kernel hashes table, or None.
 
     Source: QEMU target/i386/sev.c, the checks behind kernel-hashes=on.

@@ -7,59 +7,109 @@ point before: the firmware, the metadata, the kernel hashes, and all vCPUs but t
 from __future__ import annotations
 
 import pkgutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from importlib import import_module
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from catalog.abi.digest import LaunchDigest
 from catalog.errors import CannotLaunch, UnknownName
 from catalog.firmware.component import FirmwareComponent
-from catalog.launch.chain import Digests, VcpuChain
+from catalog.launch.chain import Digests, VcpuChain, fold_chain
 from catalog.launch.hashing.backends import HashBackend
-from catalog.launch.point import Point, VcpuPoint
+from catalog.launch.kernel_hashes_area import hashes_area_blocker
+from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.update import LaunchUpdate, UpdateRun
 
 
-class Technology(Protocol):
-    """A confidential-VM technology. Its state is its own: whatever it folds launch updates into.
+class Technology(ABC):
+    """A confidential-VM technology: how a firmware image and launch updates are folded into a launch digest.
 
-    digest_is_state: whether that is the launch digest itself, so that whoever has one can fold on. judged_features:
-    the bits of sev_features that `launch_blocker` looks at.
+    A subclass says its name, title and digest size, and defines `baseline` and `finish`; everything else has a
+    default, which is that of a technology that measures the firmware alone. Its state is its own: whatever it folds
+    launch updates into. docs/launch-digests.md describes those that exist.
     """
 
     name: ClassVar[str]
+    """As it stands in specs, rows and folders: lower-case letters, digits and hyphens."""
     title: ClassVar[str]
+    """For people."""
     digest_size: ClassVar[int]
-    point_type: ClassVar[type[Any]]
-    default_sev_features: ClassVar[int | None]
-    digest_is_state: ClassVar[bool]
-    judged_features: ClassVar[int]
+    """Bytes of a launch digest: 32 or 48."""
 
+    point_type: ClassVar[type[Any]] = FirmwarePoint
+    """VcpuPoint if a VMSA for each vCPU is measured."""
+    takes_kernel_hashes: ClassVar[bool] = False
+    """Whether the digest covers a kernel hashes table that the VMM passes."""
+    measures_addresses: ClassVar[bool] = False
+    """Whether address and page type of a launch update are measured, and not its contents alone."""
+    digest_is_state: ClassVar[bool] = False
+    """Whether the state is the launch digest itself, so that a chain can be followed from any digest on."""
+    default_sev_features: ClassVar[int] = 0
+    """SEV_FEATURES of a VMSA unless others are given."""
+    usual_sev_features: ClassVar[tuple[int, ...]] = ()
+    """Bits of SEV_FEATURES seen in the field beside the default, one a number."""
+    judged_features: ClassVar[int] = 0
+    """The bits of SEV_FEATURES on which `launch_blocker` depends."""
+
+    @abstractmethod
     def baseline(self, firmware: FirmwareComponent) -> Any:
-        """The state after the firmware, taken from the component's facts."""
+        """The state after the firmware, from the component's facts."""
 
-    def update_runs(self, firmware: FirmwareComponent, point: Any) -> Iterator[UpdateRun]:
-        """Every launch update after the firmware, in launch order."""
+    def update_runs(self, firmware: FirmwareComponent, point: Any) -> Iterator[UpdateRun]:  # noqa: ARG002
+        """Every launch update after the firmware, in launch order; none by default."""
+        return iter(())
 
     def extend(self, state: Any, update: LaunchUpdate) -> Any:
-        """The state after one more launch update."""
+        """The state after one more launch update; a technology that has `update_runs` defines it."""
+        raise NotImplementedError(f"{self.name} does not say how it folds launch updates")
 
+    @abstractmethod
     def finish(self, state: Any) -> LaunchDigest:
         """The launch digest of a state."""
 
-    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], backend: HashBackend) -> list[Digests]:
-        """For each chain its digests after each count of vCPUs, one after the other; the backend changes no byte."""
+    def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], backend: HashBackend) -> list[Digests]:  # noqa: ARG002
+        """For each chain its digests after each count of vCPUs, one after the other.
+
+        A technology overrides it to hash many chains side by side; the backend changes no byte.
+        """
+        return [fold_chain(self, chain, counts) for chain in chains]
+
+    def firmware_blocker(self, firmware: FirmwareComponent) -> str | None:  # noqa: ARG002
+        """Why this firmware cannot launch whatever the configuration, or None."""
+        return None
 
     def launch_blocker(self, firmware: FirmwareComponent, point: Any) -> str | None:
         """Why this configuration cannot launch, or None.
 
-        Neither the vCPU count nor the signature decides, nor which kernel hashes table it is where there is one.
+        Neither the vCPU count nor the signature decides, nor which kernel hashes table it is if there is one.
         """
+        return self.firmware_blocker(firmware) or self.vmm_blocker(point) or self.kernel_hashes_blocker(firmware, point)
 
-    def firmware_blocker(self, firmware: FirmwareComponent) -> str | None:
-        """Why this firmware cannot launch whatever the configuration, or None."""
+    def vmm_blocker(self, point: Any) -> str | None:
+        """Why the VMM of a configuration does not launch this technology, or None."""
+        if not self.measures_vcpus or self.name in point.vmm.technologies:
+            return None
+        return f"{point.vmm.name} does not launch {self.name}"
+
+    def kernel_hashes_blocker(self, firmware: FirmwareComponent, point: Any) -> str | None:
+        """Why the kernel hashes of a configuration cannot be measured, or None; None, too, if it has none."""
+        if point.kernel_hashes is None:
+            return None
+        return hashes_area_blocker(firmware) if self.takes_kernel_hashes else f"{self.name} measures no kernel hashes"
+
+    @property
+    def measures_vcpus(self) -> bool:
+        """Whether each vCPU enters the digest."""
+        return self.point_type is VcpuPoint
+
+    @property
+    def measured_fields(self) -> frozenset[str]:
+        """Names of the fields of its points that enter the digest."""
+        names = frozenset(field.name for field in fields(self.point_type))
+        return names if self.takes_kernel_hashes else names - {"kernel_hashes"}
 
 
 def measure(technology: Technology, firmware: FirmwareComponent, point: Point) -> LaunchDigest:
@@ -133,6 +183,11 @@ def technologies() -> Mapping[str, Technology]:
     modules = (import_module(f"{folder.__name__}.{info.name}") for info in pkgutil.iter_modules(folder.__path__))
     found: list[Technology] = [module.TECHNOLOGY for module in modules]
     return {technology.name: technology for technology in sorted(found, key=lambda t: t.name)}
+
+
+def technologies_of_size(digest_size: int) -> list[str]:
+    """Names of the technologies whose launch digests have so many bytes."""
+    return [name for name, technology in technologies().items() if technology.digest_size == digest_size]
 
 
 def technology_named(name: str) -> Technology:

@@ -10,7 +10,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 from catalog.abi.vcpu import VcpuSignature
-from catalog.fast.match import kernel_note, launch_notes
+from catalog.fast.match import kernel_note, launch_notes, no_kernel_note
 from catalog.fast.match_text import firmware_facts
 from catalog.log.leaf_runs import families
 from catalog.log.log_reader import LogReader, log_of
@@ -69,12 +69,15 @@ def _build(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
     for technology in catalog.manifest.technologies:
         known = catalog.builds[row["name"]].launchability(technology)
         notes = launch_notes(technology, known.verdict, known.reason)
-        launch[technology] = {"launchable": known.verdict, "notes": notes}
+        launch[technology] = {
+            "launchable": known.verdict,
+            "no_kernel_note": no_kernel_note(technology),
+            "notes": notes,
+        }
     return {
         "name": row["name"],
         "published_in": dict(firmware_facts(row)).get("published in"),
-        "kernel_note": kernel_note(True, enforced, version),
-        "no_kernel_note": kernel_note(False, enforced, version),
+        "kernel_note": kernel_note(enforced, version),
         "launch": launch,
     }
 

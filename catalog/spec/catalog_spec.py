@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -269,7 +269,7 @@ def _axes(technology: str, wire: AxesWire, profiles: Mapping[str, VmmProfile], t
         distinguished_bits=_distinguished_bits(technology, wire.distinguished_bits),
     )
     measured = {field for field in Axes.__slots__ if getattr(axes, field)} - {"distinguished_bits"}
-    wanted = {"vmm", "sev_features", "vcpus"} if "vcpus" in _fields(technology) else set()
+    wanted = {"vmm", "sev_features", "vcpus"} & technology_named(technology).measured_fields
     if any(profile.measures_signature for profile in axes.vmm):
         wanted.add("vcpu_signatures")
     if missing := wanted - measured:
@@ -286,8 +286,3 @@ def _distinguished_bits(technology: str, bits: int) -> int:
     if bits and not technology_named(technology).digest_is_state:
         raise MalformedRecord(f"{where} given", f"a digest of {technology} is not the state that it is carried on from")
     return bits
-
-
-def _fields(technology: str) -> Collection[str]:
-    fields: Collection[str] = technology_named(technology).point_type.__dataclass_fields__
-    return fields

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from catalog.abi.digest import LaunchDigest
-from catalog.ask.evidence import MAX_EVIDENCE, LaunchMeasureData, sniff
+from catalog.ask.evidence import MAX_EVIDENCE, sniff
 from catalog.errors import MalformedInput
 from catalog.fast.folder_location import is_number
 from catalog.fast.match import CLAIMED
@@ -97,7 +97,7 @@ async def report(request: Request, served: Served) -> Response:
         evidence = await run_in_threadpool(sniff, body)
     except MalformedInput as error:
         raise problem_of(error, asked=True) from error
-    if isinstance(evidence.value, LaunchMeasureData):
+    if evidence.measure_data:
         raise Problem(
             422,
             "a launch measurement says nothing without the TIK it was made under, which is nobody's business",

@@ -232,5 +232,5 @@ def test_pages_without_differences_are_equal(a: bytes, b: bytes) -> None:
 
 
 def test_every_technology_with_vcpus_has_pages() -> None:
-    with_vcpus = {name for name, known in technologies().items() if known.default_sev_features is not None}
+    with_vcpus = {name for name, known in technologies().items() if known.measures_vcpus}
     assert with_vcpus == {"sev-es", "sev-snp"}

@@ -70,7 +70,7 @@ def points(draw: st.DrawFn, technology: Technology) -> Point:
         "kernel_hashes": st.none() | st.sampled_from(HASHES),
         "vmm": st.builds(PROFILES.get, st.just(vmm)),
         "vcpu_signature": SIGNATURES if vmm and PROFILES[vmm].measures_signature else st.none(),
-        "sev_features": MORE_FEATURES.map(lambda more: more | (technology.default_sev_features or 0)),
+        "sev_features": MORE_FEATURES.map(lambda more: more | technology.default_sev_features),
         "vcpus": st.integers(1, 6),
     }
     chosen = {field.name: draw(strategies[field.name]) for field in fields(technology.point_type)}

@@ -51,7 +51,7 @@ from catalog.explain.baseline import (
     near_of_given,
 )
 from catalog.explain.divergence import Parting
-from catalog.explain.explain import DEFAULT_BUDGET, explain, technologies_of
+from catalog.explain.explain import DEFAULT_BUDGET, explain
 from catalog.explain.explanation import Explanation
 from catalog.fast.match_text import exit_code, fact_lines
 from catalog.pages.pictures.divergence_picture import parting_lines
@@ -140,7 +140,7 @@ def command(
     if catalog or trust or skip_verify or default_catalog().exists():
         opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
     known = known_of(opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ())
-    nears = _nears(opened, technologies_of(found), known, expect)
+    nears = _nears(opened, found.technologies(), known, expect)
     explanation = _explained(found, nears, known, proofs, budget, quiet=quiet)
     if opened:
         reply = replace(reply, release=opened.release)

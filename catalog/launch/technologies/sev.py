@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.contents_hash import ContentsHash
-from catalog.launch.kernel_hashes_area import kernel_hashes_blocker
 from catalog.launch.point import FirmwarePoint
 from catalog.launch.update import UpdateRun
 
@@ -19,18 +18,9 @@ class Sev(ContentsHash):
 
     name = "sev"
     title = "AMD SEV"
-    point_type = FirmwarePoint
-    judged_features = 0
-    default_sev_features = None
 
     def update_runs(self, firmware: FirmwareComponent, point: FirmwarePoint) -> Iterator[UpdateRun]:
         return self.table_runs(firmware, point.kernel_hashes)
-
-    def firmware_blocker(self, firmware: FirmwareComponent) -> str | None:  # noqa: ARG002 - any image launches
-        return None
-
-    def launch_blocker(self, firmware: FirmwareComponent, point: FirmwarePoint) -> str | None:
-        return kernel_hashes_blocker(firmware) if point.kernel_hashes else None
 
 
 TECHNOLOGY = Sev()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.contents_hash import ContentsHash
-from catalog.launch.kernel_hashes_area import kernel_hashes_blocker
 from catalog.launch.point import VcpuPoint
 from catalog.launch.update import UpdateRun
 from catalog.launch.vmsa_updates import SNP_ACTIVE, reset_vector_blocker, vmsa_runs
@@ -20,8 +19,8 @@ class SevEs(ContentsHash):
     name = "sev-es"
     title = "AMD SEV-ES"
     point_type = VcpuPoint
+    usual_sev_features = (0x20,)  # DebugSwap, the only one that KVM allows
     judged_features = SNP_ACTIVE
-    default_sev_features = 0
 
     def update_runs(self, firmware: FirmwareComponent, point: VcpuPoint) -> Iterator[UpdateRun]:
         yield from self.table_runs(firmware, point.kernel_hashes)
@@ -31,13 +30,13 @@ class SevEs(ContentsHash):
         return reset_vector_blocker(firmware)
 
     def launch_blocker(self, firmware: FirmwareComponent, point: VcpuPoint) -> str | None:
-        if reason := reset_vector_blocker(firmware):
+        if reason := self.firmware_blocker(firmware):
             return reason
-        if self.name not in point.vmm.technologies:
-            return f"{point.vmm.name} does not launch {self.name}"
+        if reason := self.vmm_blocker(point):
+            return reason
         if point.sev_features & SNP_ACTIVE:
             return f"sev_features {point.sev_features:#x} has bit 0, SNPActive, which is for sev-snp"
-        return kernel_hashes_blocker(firmware) if point.kernel_hashes else None
+        return self.kernel_hashes_blocker(firmware, point)
 
 
 TECHNOLOGY = SevEs()

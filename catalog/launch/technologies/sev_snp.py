@@ -22,23 +22,27 @@ from catalog.firmware.ovmf import Area, Section, SectionType
 from catalog.launch.chain import Digests, VcpuChain, fold_chain
 from catalog.launch.hashing.backends import PYTHON, HashBackend
 from catalog.launch.hashing.compiled import sha384_chains
-from catalog.launch.kernel_hashes_area import kernel_hashes_blocker
 from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import SnpLaunchRules
+from catalog.launch.technology import Technology
 from catalog.launch.update import LaunchUpdate, UpdateRun
 from catalog.launch.vmsa_updates import SNP_ACTIVE, reset_vector_blocker, vmsa_runs
 
 
-class SevSnp:
+class SevSnp(Technology):
     """AMD SEV-SNP. Source: SEV-SNP ABI (56860), 8.17; QEMU target/i386/sev.c, snp_populate_metadata_pages."""
 
     name = "sev-snp"
     title = "AMD SEV-SNP"
     digest_size = SNP_DIGEST_SIZE
     point_type = VcpuPoint
-    judged_features = SNP_ACTIVE
-    default_sev_features = SNP_ACTIVE
+    takes_kernel_hashes = True
+    measures_addresses = True
     digest_is_state = True
+    default_sev_features = SNP_ACTIVE
+    usual_sev_features = (0x20, 0x200, 0x08, 0x10, 0x02)
+    """DebugSwap, SecureTSC, restricted and alternate injection, vTOM."""
+    judged_features = SNP_ACTIVE
 
     def baseline(self, firmware: FirmwareComponent) -> bytes:
         return firmware.snp_baseline
@@ -76,8 +80,8 @@ class SevSnp:
     def launch_blocker(self, firmware: FirmwareComponent, point: VcpuPoint) -> str | None:
         if reason := self.firmware_blocker(firmware):
             return reason
-        if self.name not in point.vmm.technologies:
-            return f"{point.vmm.name} does not launch {self.name}"
+        if reason := self.vmm_blocker(point):
+            return reason
         if not point.sev_features & SNP_ACTIVE:
             return f"sev_features {point.sev_features:#x} lacks bit 0, SNPActive, which the guest runs with"
         rules = _rules(point)
@@ -86,7 +90,7 @@ class SevSnp:
                 return f"{point.vmm.name} does not know metadata sections of type {section.name}"
         if point.kernel_hashes is None:
             return None
-        if reason := kernel_hashes_blocker(firmware):
+        if reason := self.kernel_hashes_blocker(firmware, point):
             return reason
         if rules.hashes_after_firmware:
             return _own_page_blocker(firmware)

@@ -15,7 +15,8 @@ export function bytesOfHex(text) {
   return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
-// What these bytes are: { form, digest: hex or null, facts: [[name, value]], notes: [text], measured: whether it is an HMAC }.
+// What these bytes are: { form, digest: hex or null, facts: [[name, value]], notes: [text], measured: whether it is an HMAC,
+// isReport, technologies: those that it can be of; none of them of a bare digest }.
 export function sniff(bytes) {
   if (bytes.length > MAX_EVIDENCE) throw new Malformed(`this is larger than ${MAX_EVIDENCE} bytes`);
   const found = binary(bytes);
@@ -91,6 +92,7 @@ function report(form, { version, guestSvn, policy, vmpl, reportData, measurement
     notes,
     measured: false,
     isReport: true,
+    technologies: ["sev-snp"],
   };
 }
 

@@ -65,7 +65,7 @@ async function answered(bytes) {
   const catalog = await fetched();
   const { digest } = evidence;
   const all = await catalog.lookup(digest);
-  const found = evidence.isReport ? all.filter(({ technology }) => technology === "sev-snp") : all;
+  const found = evidence.technologies ? all.filter(({ technology }) => evidence.technologies.includes(technology)) : all;
   history.replaceState(null, "", `#d=${digest}`);
   const title = found.length === 0 ? "No configuration of this catalog has this launch digest"
     : found.length === 1 ? "One configuration is listed with this launch digest"

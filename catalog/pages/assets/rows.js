@@ -119,7 +119,7 @@ export class Catalog {
           facts: [...buildFacts(build, row), ...kernelFacts(kernel), ...profile, ["launchable", launch.launchable]],
           notes: [
             ...(revoked ? [`${revoked.severity} by its publisher: ${revoked.reason}`] : []),
-            measured ? build.kernel_note : build.no_kernel_note,
+            measured ? build.kernel_note : launch.no_kernel_note,
             ...launch.notes,
           ],
           revoked: revoked?.severity ?? null,
