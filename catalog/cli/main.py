@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -17,32 +18,25 @@ from typer.exceptions import TyperException
 
 from catalog import __version__
 from catalog.abi import sha256
+from catalog.cli import commands
 from catalog.cli.options import hash_backend
 from catalog.errors import LdcatError, OutOfMemory, Unreadable, shortage
 from catalog.terminal import interrupts, render
 
-_COMMANDS = (
-    *("build", "measure", "inspect", "lookup", "explain", "sql", "keygen", "publish", "revoke", "cosign", "rebuild"),
-    *(
-        "prove",
-        "verify-proof",
-        "diff",
-        "audit",
-        "report",
-        "doctor",
-        "monitor",
-        "site",
-        "serve",
-        "trust",
-        "vmsa",
-        "witness",
-    ),
-)
-"""Each is a module of the folder commands/, which has a function `command`, or an `app` of its own."""
+_LAST = 1 << 20
+"""Place in `ldcat --help` of a command that names none."""
 
 
-def app_of(names: Iterable[str] = _COMMANDS) -> typer.Typer:
-    """The program with some of its commands: what the others need is not loaded."""
+def command_names() -> list[str]:
+    """Every command, in the order of names: a module of the folder commands/ each. None is loaded."""
+    return [info.name.replace("_", "-") for info in pkgutil.iter_modules(commands.__path__)]
+
+
+def app_of(names: Iterable[str] | None = None) -> typer.Typer:
+    """The program with all commands, or with some: what the others need is not loaded.
+
+    A command's module has a function `command`, or an `app` of its own; HELP_ORDER, if it has that, is its place.
+    """
     app = typer.Typer(
         name="ldcat",
         no_args_is_help=True,
@@ -55,8 +49,9 @@ def app_of(names: Iterable[str] = _COMMANDS) -> typer.Typer:
         "12 refused by a witness that saw more, 13 out of memory, 70 internal error.",
     )
     app.callback()(ldcat)
-    for name in names:
-        module = import_module(f"catalog.cli.commands.{name.replace('-', '_')}")
+    wanted = command_names() if names is None else names
+    modules = {name: import_module(f"{commands.__name__}.{name.replace('-', '_')}") for name in wanted}
+    for name, module in sorted(modules.items(), key=lambda item: getattr(item[1], "HELP_ORDER", _LAST)):  # stable
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name)
         else:
@@ -113,8 +108,7 @@ def _run_and_flush(arguments: Sequence[str]) -> int:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code is that of the table in errors.py."""
     try:
-        wanted = arguments[:1] if arguments and arguments[0] in _COMMANDS else _COMMANDS
-        result = _finished(app_of(wanted), arguments)
+        result = _finished(app_of(_needed(arguments)), arguments)
     except LdcatError as failure:
         return _said(failure)
     except TyperException as failure:
@@ -146,6 +140,12 @@ def run(arguments: Sequence[str]) -> int:
     return _interrupted() if code == interrupts.EXIT_CODE else code
 
 
+def _needed(arguments: Sequence[str]) -> Sequence[str] | None:
+    """The commands that a command line needs; None: all, to list them or to say which there are."""
+    first = arguments[:1]
+    return () if list(first) == ["--version"] else first if set(first) & set(command_names()) else None
+
+
 def _finished(app: typer.Typer, arguments: Sequence[str]) -> object:
     """What a command gives back; raises what it does, but KeyboardInterrupt for whatever a library made of that."""
     try:
@@ -167,7 +167,7 @@ def _no_memory(failure: OSError) -> LdcatError | None:
 
 
 def _asked(arguments: Sequence[str]) -> str:
-    return f"ldcat {arguments[0]}" if arguments and arguments[0] in _COMMANDS else "ldcat"
+    return f"ldcat {arguments[0]}" if arguments and arguments[0] in command_names() else "ldcat"
 
 
 def _interrupted() -> int:

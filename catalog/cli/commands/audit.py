@@ -35,6 +35,8 @@ if TYPE_CHECKING:  # it loads what takes long
     from catalog.fast.published import PublishedRelease
     from catalog.log.log_folder import LogFolder
 
+HELP_ORDER = 150
+
 _MAX_TRUST = 1 << 20
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from catalog.work.engine import Engine
 
 
+HELP_ORDER = 10
+
+
 class EngineName(StrEnum):
     """Where a build is measured."""
 

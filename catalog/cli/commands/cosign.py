@@ -22,6 +22,8 @@ from catalog.fast.published import MAX_READ
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
+HELP_ORDER = 100
+
 
 def command(
     log: LogOption,

@@ -28,6 +28,8 @@ from catalog.verify.location import is_published
 from catalog.verify.opening import Freshness
 from catalog.verify.trust_choice import TrustChoice
 
+HELP_ORDER = 140
+
 _MARKS = {ADDED: "+", "gone": "-", WITHDRAWN: "-", "changed": "~", RULE_CHANGED: "!"}
 _MARKS |= dict.fromkeys(REVOCATIONS, "x")
 

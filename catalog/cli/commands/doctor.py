@@ -25,6 +25,9 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.operate.finding import Finding
 
 
+HELP_ORDER = 170
+
+
 def command(
     log: LogOption,
     trust: Annotated[

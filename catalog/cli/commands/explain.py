@@ -61,6 +61,8 @@ from catalog.terminal import render
 from catalog.terminal.render import Format
 from catalog.work.engine import local_engine, processors
 
+HELP_ORDER = 50
+
 Hits = Sequence[tuple[dict[str, Any], Parting | None]]
 """Explanations as JSON has them, and where each parts from what is expected."""
 

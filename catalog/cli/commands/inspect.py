@@ -15,6 +15,8 @@ from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_li
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
+HELP_ORDER = 30
+
 
 def command(
     firmware: Annotated[

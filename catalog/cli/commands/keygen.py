@@ -12,6 +12,8 @@ from catalog.cli.options import PassphraseOption, named_path, passphrase_of
 from catalog.errors import UsageError
 from catalog.terminal import render
 
+HELP_ORDER = 70
+
 
 class Algorithm(StrEnum):
     """What a key signs with; hybrid: with both."""

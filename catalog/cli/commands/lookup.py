@@ -35,6 +35,8 @@ from catalog.fast.match_text import exit_code, not_found
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
+HELP_ORDER = 40
+
 
 def command(
     evidence: EvidenceArgument,

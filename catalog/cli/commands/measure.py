@@ -44,6 +44,8 @@ from catalog.rows.numbers import parse_counts
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
+HELP_ORDER = 20
+
 
 def command(
     firmware: Annotated[

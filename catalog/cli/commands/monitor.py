@@ -24,6 +24,9 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.trust import Trust
 
 
+HELP_ORDER = 180
+
+
 def command(
     url: Annotated[str, typer.Argument(metavar="URL", help="Folder of the log on a static host, https://HOST/PATH.")],
     trust: LogTrustOption,

@@ -11,6 +11,8 @@ from catalog.fast.match_text import not_found
 from catalog.terminal import render
 from catalog.verify.location import HostedLocation
 
+HELP_ORDER = 120
+
 
 def command(
     digest: Annotated[str, typer.Argument(metavar="DIGEST", help="Launch digest in hex or base64.")],

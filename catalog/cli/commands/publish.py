@@ -17,6 +17,8 @@ from catalog.terminal.render import Format
 from catalog.verify.checked_index import check_index_once
 from catalog.verify.opening import open_unpublished
 
+HELP_ORDER = 80
+
 
 def command(
     log: Annotated[

@@ -27,6 +27,8 @@ from catalog.fast.published import MAX_READ
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
+HELP_ORDER = 110
+
 MAX_SHOWN = 20
 """Differences that are shown to people; JSON has them all."""
 

@@ -13,6 +13,8 @@ from catalog.cli.options import QuietOption, ReleaseArgument, SkipVerifyOption, 
 from catalog.pages.pictures.coverage_picture import coverage_matrix
 from catalog.terminal import render
 
+HELP_ORDER = 160
+
 
 def command(
     release: ReleaseArgument,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from catalog.log.records import RevokeRecord
     from catalog.publish.publish import Published
 
+HELP_ORDER = 90
+
 _ROWS = "Which rows: those that fit all of it"
 
 

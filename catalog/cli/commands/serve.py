@@ -9,6 +9,8 @@ import typer
 from catalog.cli.options import QuietOption, SkipVerifyOption, TrustOption, named_location
 from catalog.terminal import render
 
+HELP_ORDER = 200
+
 
 def command(
     release: Annotated[

@@ -13,6 +13,8 @@ from catalog.errors import UsageError
 from catalog.terminal import render
 from catalog.verify.trust_choice import TrustChoice
 
+HELP_ORDER = 190
+
 
 def command(
     release: Annotated[

@@ -17,6 +17,8 @@ from catalog.store.database import write_database
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
+HELP_ORDER = 60
+
 MAX_TABLE_ROWS = 1000
 """A table is for reading, and its columns are as wide as their widest cell: all rows have to be at hand."""
 

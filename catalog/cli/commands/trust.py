@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.policy import Policy
     from catalog.transparency.trust import Trust
 
+HELP_ORDER = 210
+
 DAY = 86400
 MAX_TRUST = 1 << 20
 

@@ -15,6 +15,8 @@ from catalog.prove.remembered_proof import verified_proof
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
+HELP_ORDER = 130
+
 
 def command(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="Bundle that `ldcat prove` wrote.")],

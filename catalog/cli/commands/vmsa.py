@@ -35,6 +35,8 @@ from catalog.files.outputs import write_whole
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
+HELP_ORDER = 220
+
 app = typer.Typer(
     no_args_is_help=True,
     help="Show, build and compare VMSA pages: the 4096 bytes of a vCPU that SEV-ES and SEV-SNP measure.",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.publish.witness_requests import Asked, Submission
     from catalog.transparency.keys import VerifierKey
 
+HELP_ORDER = 230
+
 ANSWER_SECONDS = 60
 """In which every witness has to have answered, whatever it is asked."""
 
