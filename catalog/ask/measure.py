@@ -19,7 +19,7 @@ from catalog.files import inputs
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild, LaunchableWire
 from catalog.firmware.component import FirmwareComponent
-from catalog.launch.point import FirmwarePoint, check_vcpus
+from catalog.launch.point import check_vcpus
 from catalog.launch.technology import Measurer, Technology, technology_named
 from catalog.rows.launch_config import LaunchConfig
 from catalog.rows.numbers import parse_number
@@ -124,7 +124,7 @@ class Workbench:
         Each goes on from the one before. A technology that measures no vCPU has one digest for all.
         """
         some: Sequence[int | None] = counts or [None]
-        if technology_named(request.technology).point_type is FirmwarePoint:
+        if not technology_named(request.technology).measures_vcpus:
             some = some[:1]
         return [self.measure(msgspec.structs.replace(request, vcpus=count)) for count in some]
 
@@ -166,7 +166,7 @@ class Workbench:
             check_vcpus(request.vcpus)
         vmm = None if request.vmm is None else embedded.profile_named(request.vmm)
         signature = _signature(request)
-        if technology.point_type is FirmwarePoint:
+        if not technology.measures_vcpus:
             given = (("vmm", vmm), ("vcpus", request.vcpus), ("vCPU type", signature))
             ignored = [name for name, value in (*given, ("sev_features", request.sev_features)) if value is not None]
             return LaunchConfig(technology.name, build.component, hashes), tuple(ignored)

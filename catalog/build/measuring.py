@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from catalog.abi.digest import LaunchDigest
 from catalog.launch.chain import Digests, VcpuChain
 from catalog.launch.hashing.backends import HashBackend
-from catalog.launch.point import FirmwarePoint, VcpuPoint
+from catalog.launch.point import VcpuPoint
 from catalog.launch.technology import Measurer, technologies
 from catalog.rows.launch_config import VcpuSweep
 from catalog.store.row_records import Batch
@@ -55,6 +55,6 @@ def vcpu_chains(sweeps: Sequence[VcpuSweep]) -> list[VcpuChain]:
 def _measure(sweeps: Sequence[VcpuSweep], counts: Sequence[int | None], backend: HashBackend) -> list[Digests]:
     """The digests of each sweep after each count, one after the other."""
     technology = technologies()[sweeps[0].config.technology]
-    if technology.point_type is FirmwarePoint:
+    if not technology.measures_vcpus:
         return [digest_of(sweep, None).value for sweep in sweeps]
     return technology.fold_chains(vcpu_chains(sweeps), [count for count in counts if count], backend)

@@ -208,7 +208,7 @@ class _Plan:
 
     def _stage(self, stage: Stage) -> Iterator[Batch]:
         for technology in self.space.choices("technology", stage):
-            if technology_named(technology.value).point_type is VcpuPoint:
+            if technology_named(technology.value).measures_vcpus:
                 yield from self._chains(stage, technology)
             elif not _VCPU_AXES & set(stage):  # they would change nothing
                 yield from self._digests(stage, technology)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.component import FirmwareComponent
-from catalog.launch.point import FirmwarePoint
 from catalog.launch.technology import Technology, technologies
 from catalog.rows.launch_config import LaunchConfig, VcpuSweep
 from catalog.spec.catalog_spec import NO_KERNEL, Axes, CatalogSpec
@@ -73,7 +72,7 @@ def variants(
     technology: Technology, axes: Axes, firmware: FirmwareComponent, hashes: KernelHashes | None
 ) -> Iterator[VcpuSweep]:
     """Every sweep of one image and table, whether it can launch or not."""
-    if technology.point_type is FirmwarePoint:
+    if not technology.measures_vcpus:
         yield VcpuSweep(LaunchConfig(technology.name, firmware, hashes), (None,))
         return
     for vmm, features in itertools.product(axes.vmm, axes.sev_features):

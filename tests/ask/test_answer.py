@@ -11,9 +11,10 @@ import pytest
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.report import AttestationReport
-from catalog.ask.answer import Answer, Proofs, answer
+from catalog.ask.answer import Answer, Proofs, answer, found_answer
 from catalog.ask.evidence import Evidence, LaunchMeasureData
 from catalog.ask.launch_measure_search import MeasureQuestion
+from catalog.ask.lookup import lookup
 from catalog.build import generation
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedInput, UsageError
@@ -126,6 +127,17 @@ def test_reports_find_the_rows_of_their_measurement(small: BuildResult) -> None:
     refuted = ask(small, evidence, certificates=chain(chip=bytes(64)).all)
     assert refuted.refuted
     assert refuted.matches
+
+
+def test_a_report_has_no_rows_of_another_technology_with_digests_of_its_size(small: BuildResult) -> None:
+    digest = LaunchDigest(digests(small, "sev-snp")[0])
+    catalog = Catalog.open(small.folder)
+    rows, others = (list(lookup(catalog, digest, warn=pytest.fail)) for _ in range(2))
+    for other in others:
+        other.row = {**other.row, "technology": "toy"}
+    report = AttestationReport.parse(signed(report_bytes(measurement=digest.value)))
+    assert found_answer(catalog, Evidence("x", report), None, lambda _: [*others, *rows]).matches == tuple(rows)
+    assert found_answer(catalog, Evidence("x", digest), None, lambda _: [*others, *rows]).matches == (*others, *rows)
 
 
 def test_who_asked_for_a_report(small: BuildResult) -> None:

@@ -86,6 +86,27 @@ def test_launch_measurements(data: str, numbers: tuple[int, ...] | None) -> None
     assert value.missing == ([] if numbers else ["api_major", "api_minor", "build_id", "policy"])
 
 
+@pytest.mark.parametrize(
+    ("data", "technologies"),
+    [
+        (DIGEST[:32].hex().encode(), ["sev", "sev-es"]),
+        (DIGEST.hex().encode(), ["sev-snp"]),
+        (REPORT, ["sev-snp"]),
+        (f'{{"data": "{BLOB}"}}'.encode(), ["sev", "sev-es"]),
+        (f'{{"data": "{BLOB}", "policy": 3}}'.encode(), ["sev"]),
+        (f'{{"data": "{BLOB}", "policy": 7}}'.encode(), ["sev-es"]),
+    ],
+)
+def test_evidence_says_which_technologies_it_can_be_of(data: bytes, technologies: list[str]) -> None:
+    assert sniff(data).technologies() == technologies
+
+
+def test_a_launch_measurement_states_no_digest() -> None:
+    assert sniff(REPORT).digest == sniff(DIGEST.hex().encode()).digest == LaunchDigest(DIGEST)
+    with pytest.raises(UsageError, match="no digest that it says itself"):
+        _ = sniff(f'{{"data": "{BLOB}"}}'.encode()).digest
+
+
 def test_bare_base64_is_a_measurement_where_there_is_a_tik() -> None:
     assert sniff(BLOB.encode()).value == LaunchDigest(MEASUREMENT + NONCE)
     assert sniff(BLOB.encode(), with_tik=True).value == LaunchMeasureData(MEASUREMENT, NONCE)

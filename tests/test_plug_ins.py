@@ -1,0 +1,237 @@
+"""What CONTRIBUTING.md promises: a technology, a VMM profile and a command are one new file each, and no edit."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.plug_ins import ROOT, Copy
+from tests.support.samples import write_inputs, write_spec
+
+TECHNOLOGY = '''
+"""Toy: the launch digest is a hash of the firmware image alone."""
+
+from __future__ import annotations
+
+import hashlib
+
+from catalog.abi.digest import LaunchDigest
+from catalog.firmware.component import FirmwareComponent
+from catalog.launch.technology import Technology
+
+
+class Toy(Technology):
+    """It knows neither vCPUs nor kernel hashes."""
+
+    name = "toy"
+    title = "Toy TD"
+    digest_size = 48
+
+    def baseline(self, firmware: FirmwareComponent) -> bytes:
+        return hashlib.sha384(b"toy" + firmware.sha384).digest()
+
+    def finish(self, state: bytes) -> LaunchDigest:
+        return LaunchDigest(state)
+
+
+TECHNOLOGY = Toy()
+'''
+
+TOY_SPEC = """
+name = "toys"
+
+[firmware]
+files = ["whole.fd", "bare.fd"]
+
+[kernel_hashes]
+tables = ["none", "mine"]
+
+[[kernel_hashes.define]]
+name = "mine"
+kernel = "vmlinuz"
+append = "quiet"
+
+[technologies.toy]
+
+[technologies.sev-snp]
+vmm = ["qemu-kvm-init2"]
+vcpu_signatures = ["EPYC-Milan"]
+sev_features = [1]
+vcpus = ["1-2"]
+"""
+
+PROFILE_SPEC = """
+name = "profiles"
+firmware = { files = ["whole.fd"] }
+
+[technologies.sev-snp]
+vmm = ["acme-2026", "qemu-kvm-init2"]
+vcpu_signatures = ["EPYC-Milan"]
+sev_features = [1]
+vcpus = ["1-2"]
+"""
+
+COMMAND = '''
+"""`ldcat reference-values`: every row of a catalog as a line of JSON."""
+
+from __future__ import annotations
+
+import msgspec
+
+from catalog.cli.catalogs import open_named
+from catalog.cli.options import QuietOption, ReleaseArgument, SkipVerifyOption, TrustOption
+from catalog.rows.digest_record import digest_record
+from catalog.store.digest_parts import row_tables
+from catalog.terminal import render
+
+
+def command(
+    release: ReleaseArgument,
+    trust: TrustOption = None,
+    skip_verify: SkipVerifyOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write every row as a reference value."""
+    opened = open_named(release, trust, skip=skip_verify, quiet=quiet)
+    for technology in opened.manifest.technologies:
+        for table in row_tables(opened, technology):
+            for row in table.to_pylist():
+                record = digest_record({**row, "technology": technology})
+                render.exact(msgspec.json.encode(record).decode())
+'''
+
+COUNTED = "select technology, count(*), max(vcpus) from configurations group by 1"
+NO_KERNEL = "the launch digest does not cover what the firmware boots"
+UNKNOWN = "0" * 96
+
+
+def test_a_technology_is_one_file(tmp_path: Path) -> None:
+    write_spec(write_inputs(tmp_path), TOY_SPEC)
+    copy = Copy.with_files(tmp_path / "copy", {"catalog/launch/technologies/toy.py": TECHNOLOGY.lstrip()})
+    measure = ("measure", "whole.fd", "-t", "toy")
+    built, measured, ignored, refused, inspected = copy.run(
+        ("build", "spec.toml", "--out", "digests", "-q"),
+        (*measure, "-f", "json"),
+        (*measure, "--vcpus", 2, "--vmm", "qemu-kvm-init2"),
+        (*measure, "--kernel", "vmlinuz"),
+        ("inspect", "whole.fd"),
+    )
+    assert (built.code, measured.code, ignored.code, inspected.code) == (0, 0, 0, 0)
+    digest = measured.record["launch_digest"]
+    assert measured.record["notes"][-1] == NO_KERNEL
+    assert (ignored.out, "does not depend on: vmm, vcpus" in ignored.err) == (f"{digest}\n", True)
+    assert (refused.code, refused.err) == (2, "ldcat: error: toy cannot launch this: toy measures no kernel hashes\n")
+    assert re.search(r"toy +│ yes", inspected.out)
+
+    asked = (digest, "--catalog", "digests")
+    quick, slow, explained, unknown, audited, counted, diffed, page = copy.run(
+        ("plain-lookup", *asked),
+        ("lookup", *asked, "-f", "json"),
+        ("explain", *asked),
+        ("explain", UNKNOWN, "--catalog", "digests", "--budget", 1000),
+        ("audit", "digests"),
+        ("sql", "--catalog", "digests", COUNTED, "-f", "csv"),
+        ("diff", "digests", "digests"),
+        ("report", "digests", "--html", "report.html"),
+    )
+    assert (quick.code, quick.out.count("match 1 of 1: toy"), quick.out.count(NO_KERNEL)) == (0, 1, 1)
+    [match] = slow.record["matches"]
+    assert [match[name] for name in ("technology", "kernel_hashes", "vcpus", "sev_features")] == [
+        "toy",
+        None,
+        None,
+        None,
+    ]
+    assert match["notes"][0] == NO_KERNEL
+    assert (explained.code, "nothing differs from the catalog" in explained.out) == (0, True)
+    assert (unknown.code, "technology: sev-snp; toy - and no others" in unknown.out) == (1, True)
+    assert (audited.code, audited.out) == (0, "every claim holds\n")
+    assert sorted(counted.out.splitlines()[1:]) == ["sev-snp,4,2", "toy,2,"]
+    assert (diffed.code, page.code) == (0, 0)
+    assert "6 unchanged" in diffed.out
+
+    keys, published, signed, proof, site = copy.run(
+        ("keygen", "example.com/toys", "-o", "log.key"),
+        ("publish", "digests", "--log", "log", "--key", "log.key"),
+        ("lookup", digest, "--catalog", "log", "--insecure-skip-verify", "-f", "json"),
+        ("prove", digest, "--log", "log"),
+        ("site", "log", "-o", "site", "--insecure-skip-verify"),
+    )
+    assert (keys.code, published.code, signed.code, proof.code, site.code) == (0, 0, 0, 0, 0)
+    assert signed.record["matches"] == slow.record["matches"]
+    assert signed.record["release"]["origin"] == "example.com/toys"
+    shown = json.loads((tmp_path / "site/page.json").read_bytes())
+    launches = [build["launch"] for builds in shown["firmware"].values() for build in builds]
+    assert {launch["toy"]["no_kernel_note"] for launch in launches} == {NO_KERNEL}
+    assert NO_KERNEL not in {launch["sev-snp"]["no_kernel_note"] for launch in launches}
+
+
+def test_of_a_technology_that_measures_no_vcpu_no_axis_of_vcpus_is_searched(tmp_path: Path) -> None:
+    """Nor one of kernel hashes, but where another technology with digests of that size has it."""
+    spec = TOY_SPEC.partition("[technologies.sev-snp]")[0].replace('"none", "mine"', '"none"')
+    write_spec(write_inputs(tmp_path), spec)
+    copy = Copy.with_files(tmp_path / "copy", {"catalog/launch/technologies/toy.py": TECHNOLOGY.lstrip()})
+    built, unknown = copy.run(
+        ("build", "spec.toml", "--out", "digests", "-q"),
+        ("explain", UNKNOWN, "--catalog", "digests", "--budget", 1000, "-f", "json"),
+    )
+    assert (built.code, unknown.code) == (0, 1)
+    [searched] = unknown.record["searched"]
+    stages = [*searched["excluded"], *searched["not_excluded"]]
+    assert [stage for stage in stages if "technology" not in stage] == [[], ["firmware"]]
+    assert [*stages[2:3]] == [["technology"]]
+
+
+def test_a_vmm_profile_is_one_file(tmp_path: Path) -> None:
+    profile = (ROOT / "data/vmm/qemu-kvm-init2.toml").read_text(encoding="utf-8")
+    profile = re.sub("(?m)^name = .*$", 'name = "acme-2026"', profile)
+    profile = re.sub("(?m)^title = .*$", 'title = "Acme Cloud"', profile)
+    profile = re.sub("(?m)^mxcsr = .*$", "mxcsr = 0x1f00", profile)
+    write_spec(write_inputs(tmp_path), PROFILE_SPEC)
+    copy = Copy.with_files(tmp_path / "copy", {"data/vmm/acme-2026.toml": profile})
+    launch = {"technology": "sev-snp", "firmware": "whole.fd", "vcpus": 2, "vcpu_type": "EPYC-Milan"}
+    expected = json.dumps(launch | {"vmm": "qemu-kvm-init2"})
+    build = ("vmsa", "build", "--vmm", "acme-2026", "--vcpu-type", "EPYC-Milan", "-o", "bsp.bin")
+    measured, page, shown, built = copy.run(
+        ("measure", "whole.fd", "-t", "sev-snp", "--vmm", "acme-2026", "--vcpus", 2, "--vcpu-type", "EPYC-Milan", "-q"),
+        build,
+        ("vmsa", "show", "bsp.bin", "-f", "json"),
+        ("build", "spec.toml", "--out", "digests", "-q"),
+    )
+    assert (measured.code, page.code, built.code) == (0, 0, 0)
+    assert [made["vmm"] for made in shown.record["profiles"]] == ["acme-2026"]
+    found, explained, covered = copy.run(
+        ("plain-lookup", measured.out.strip(), "--catalog", "digests"),
+        ("explain", measured.out.strip(), "--catalog", "digests", "--expect", expected),
+        ("report", "digests", "--html", "report.html"),
+    )
+    assert (found.code, "acme-2026 (Acme Cloud)" in found.out) == (0, True)
+    assert explained.code == 0
+    assert "vmm: acme-2026; expected: qemu-kvm-init2" in explained.out
+    assert "mxcsr: 0x1f80 was expected, not 0x1f00" in explained.out
+    assert covered.code == 0
+    assert "acme-2026" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_command_is_one_file(tmp_path: Path, damaged: bool) -> None:
+    write_spec(write_inputs(tmp_path), PROFILE_SPEC.replace('"acme-2026", ', ""))
+    copy = Copy.with_files(tmp_path / "copy", {"catalog/cli/commands/reference_values.py": COMMAND.lstrip()})
+    [built] = copy.run(("build", "spec.toml", "--out", "digests", "-q"))
+    assert built.code == 0
+    if damaged:
+        part = tmp_path / "digests/sev-snp/launch_digests.parquet"
+        part.write_bytes(part.read_bytes().replace(b"PAR1", b"PAR2"))
+    helped, listed = copy.run(("--help",), ("reference-values", "digests"))
+    assert re.search("reference-values +Write every row as a reference value", helped.out)
+    if damaged:
+        assert (listed.code, listed.out) == (4, "")
+        return
+    rows = [json.loads(line) for line in listed.out.splitlines()]
+    assert (listed.code, sorted((row["technology"], row["vcpus"]) for row in rows)) == (
+        0,
+        [("sev-snp", 1), ("sev-snp", 2)],
+    )
