@@ -185,6 +185,7 @@ def test_sev_policies() -> None:
         0x14,
     )
     assert policy.to_dict()["es"]
+    assert (policy.technology, SevPolicy.parse(1).technology) == ("sev-es", "sev")
     for wrong, said in ((0x40, "reserved bits set: 6"), (1 << 32, "32-bit"), (-1, "32-bit")):
         with pytest.raises(MalformedInput, match=said):
             SevPolicy.parse(wrong)
