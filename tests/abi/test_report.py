@@ -13,7 +13,7 @@ from omne_attest import vectors
 from catalog.abi.guest_policy import SevPolicy, SnpPolicy
 from catalog.abi.report import REPORT_SIZE, AttestationReport
 from catalog.abi.report_json import is_report_json, report_from_json
-from catalog.abi.tcb import GENOA, MILAN, TURIN, TcbVersion, product_of
+from catalog.abi.tcb import GENOA, MILAN, TURIN, VENICE, Product, TcbVersion, product_of
 from catalog.errors import MalformedInput
 from tests.support.attestation_builder import CHIP, TCB, report_bytes, signed
 from tests.support.report_json import as_json
@@ -60,14 +60,25 @@ def test_since_turin_the_tcb_is_packed_another_way(changes: dict[str, Any]) -> N
     assert str(report.launch_tcb).startswith("fmc 1, ")
 
 
-def test_products() -> None:
-    assert [product_of(*cpu) for cpu in ((0x19, 1), (0x19, 0x11), (0x19, 0xA0), (0x1A, 2))] == [
-        MILAN,
-        GENOA,
-        GENOA,
-        TURIN,
-    ]
-    assert product_of(0x17, 1) is None
+@pytest.mark.parametrize(
+    ("family", "models", "product"),
+    [
+        (0x19, (0x00, 0x01, 0x0F), MILAN),
+        (0x19, (0x10, 0x11, 0x1F, 0xA0, 0xAF), GENOA),
+        (0x1A, (0x00, 0x02, 0x11), TURIN),
+        (0x1A, (0x50, 0x57, 0x90, 0xAF, 0xC0, 0xC7), VENICE),
+        (0x17, (0x01, 0x31), None),
+        (0x18, (0x01,), None),
+        (0x19, (0x20, 0x9F, 0xB0, 0xFF), None),
+        (0x1A, (0x12, 0x4F, 0x58, 0x8F, 0xB0, 0xBF, 0xC8, 0xFF), None),
+        (0x1B, (0x00, 0x50), None),
+    ],
+)
+def test_the_first_and_the_last_model_of_each_product(
+    family: int, models: tuple[int, ...], product: Product | None
+) -> None:
+    """virtee/sev src/lib.rs, Generation::identify_cpu, at the ends of its ranges, and beside them."""
+    assert {product_of(family, model) for model in models} == {product}
 
 
 @pytest.mark.parametrize(

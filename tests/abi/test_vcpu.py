@@ -35,6 +35,21 @@ def test_known_signatures(family: int, model: int, stepping: int, value: int) ->
 
 
 @pytest.mark.parametrize(
+    ("value", "family", "model"),
+    [
+        (0x00F00E12, 14, 1),  # what an old family has above is reserved
+        (0x0FF00E12, 14, 1),
+        (0x00000F12, 15, 1),
+        (0x00100F12, 16, 1),
+        (0x0FFF0FF2, 270, 255),
+    ],
+)
+def test_the_extended_family_counts_for_base_family_15_alone(value: int, family: int, model: int) -> None:
+    """AMD APM volume 3, CPUID Fn0000_0001_EAX."""
+    assert (VcpuSignature(value).family, VcpuSignature(value).model) == (family, model)
+
+
+@pytest.mark.parametrize(
     ("field", "number"),
     [("family", -1), ("family", 271), ("model", 256), ("model", -1), ("stepping", 16), ("stepping", -1)],
 )

@@ -18,7 +18,7 @@ from catalog.ask.lookup import lookup
 from catalog.build import generation
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedInput, UsageError
-from catalog.fast.match import verifier_halts
+from catalog.fast.match import Match, verifier_halts
 from catalog.launch.hashing.backends import PYTHON, HashBackend, choose
 from catalog.store.catalog import Catalog
 from tests.support.attestation_builder import NOW, chain, report_bytes, signed
@@ -106,6 +106,31 @@ def test_a_technology_that_the_catalog_lacks_has_no_digest(
     spec = only[0] + "[technologies.sev-snp]" + only[1].split("[technologies.sev-snp]")[1]
     built = build(write_spec(folder / "inputs", spec), folder / "catalog")
     assert ask(built, measured(digests(parted, "sev")[0], 1), tik=TIK).digest is None
+
+
+def test_a_report_has_no_rows_of_another_technology_with_digests_as_long(small: BuildResult) -> None:
+    """A launch digest of its own, which is the same bytes, has them."""
+    catalog = Catalog.open(small.folder)
+    digest = LaunchDigest(digests(small, "sev-snp")[0])
+    own = lookup(catalog, digest, warn=pytest.fail)
+    found = [*own, *(replaced(match, technology="other") for match in own)]
+    report = AttestationReport.parse(report_bytes(measurement=digest.value))
+    reply = found_answer(catalog, Evidence("attestation report", report), None, lambda _: found)
+    assert {match.technology for match in reply.matches} == {"sev-snp"}
+    assert len(reply.matches) == len(own)
+    reply = found_answer(catalog, Evidence("launch digest", digest), None, lambda _: found)
+    assert {match.technology for match in reply.matches} == {"sev-snp", "other"}
+
+
+def replaced(match: Match, **fields: str) -> Match:
+    return Match(
+        {**match.row, **fields},
+        firmware=match.firmware,
+        kernel_hashes=match.kernel_hashes,
+        vmm_title=match.vmm_title,
+        vcpu_types=match.vcpu_types,
+        launchable=(match.launchable, match.launchable_reason, match.launchable_source),
+    )
 
 
 def test_reports_find_the_rows_of_their_measurement(small: BuildResult) -> None:

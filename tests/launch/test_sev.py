@@ -14,7 +14,7 @@ from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import RESET_EIP
 from catalog.launch.technology import measure, technologies
 from catalog.launch.vmsa_updates import vmsa_page_hashes, vmsa_updates
-from tests.support.firmware_builder import AMDSEV_AREA, RESET_VECTOR, build_ovmf
+from tests.support.firmware_builder import AMDSEV_AREA, PAGE, RESET_VECTOR, build_ovmf
 from tests.support.profiles import EPYC, HASHES, PROFILES, a_point
 
 SEV, SEV_ES = technologies()["sev"], technologies()["sev-es"]
@@ -93,6 +93,18 @@ def test_an_area_of_just_a_table_is_enough() -> None:
     data, firmware = component(hashes_area=Area(0x810C00, TABLE_SIZE))
     expected = hashlib.sha256(data + HASHES.table()).digest()
     assert measure(SEV, firmware, a_point(SEV, kernel_hashes=HASHES)).value == expected
+
+
+@pytest.mark.parametrize("technology", [SEV, SEV_ES])
+def test_a_table_may_end_where_the_firmware_begins(technology: object) -> None:
+    begin = (1 << 32) - 3 * PAGE
+    point = a_point(technology, kernel_hashes=HASHES)  # type: ignore[arg-type]
+    _, firmware = component(hashes_area=Area(begin - TABLE_SIZE, TABLE_SIZE))
+    assert firmware.gpa == begin
+    assert measure(technology, firmware, point)  # type: ignore[arg-type]
+    _, firmware = component(hashes_area=Area(begin - TABLE_SIZE + 1, TABLE_SIZE))
+    with pytest.raises(CannotLaunch, match="would lie in the firmware"):
+        measure(technology, firmware, point)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 
 import pytest
 from hypothesis import given
@@ -90,6 +91,19 @@ def test_one_wrong_signature_of_a_known_key_refuses_the_whole_note() -> None:
         Note(TEXT, (signature(first, TEXT), wrong)).verify([first.key, second.key])
     with pytest.raises(VerificationFailed, match="twice"):
         signed(TEXT, first, first).verify([first.key])
+
+
+def test_two_keys_with_one_name_and_one_id_verify_nothing() -> None:
+    """Whoever found the second one could else be taken for the first, or hide its signature."""
+    first, second = (
+        VerifierKey("example.com/log", SignatureType.ED25519, hashlib.sha256(b"%d" % number).digest())
+        for number in (7160, 12277)
+    )
+    assert (first.key_id, first == second) == (second.key_id, False)
+    other = signer("example.com/other")
+    with pytest.raises(VerificationFailed, match="one name and one id"):
+        signed(TEXT, other).verify([first, second, other.key])
+    assert signed(TEXT, other).verify([first, first, other.key])
 
 
 def test_a_key_signs_again_in_place_of_what_it_signed_before() -> None:
