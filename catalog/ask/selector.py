@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
@@ -11,6 +12,7 @@ from catalog.errors import UnknownName, UsageError
 from catalog.launch.point import check_vcpus
 from catalog.launch.technology import technology_named
 from catalog.log.revocation_text import Value
+from catalog.rows.fields import DIGEST, RECORD, Field
 from catalog.spec import embedded
 from catalog.store.catalog import Catalog
 
@@ -20,52 +22,38 @@ NO_KERNEL = "none"
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
-def selector_of(
-    catalog: Catalog,
-    *,
-    digest: str | None = None,
-    technology: str | None = None,
-    firmware: str | None = None,
-    kernel_hashes: str | None = None,
-    vmm: str | None = None,
-    vcpus: int | None = None,
-    vcpu_type: str | None = None,
-    vcpu_signature: int | None = None,
-    sev_features: int | None = None,
-) -> dict[str, Value]:
+def selector_of(catalog: Catalog, selected: Mapping[str, Any]) -> dict[str, Value]:
     """What is given, as fields of digest records.
 
-    firmware, kernel_hashes: a name that is embedded or that the catalog has, or a SHA-256, which nothing else needs to
-    know; of kernel hashes `none`, too. Raises UnknownName, MalformedInput for what is no digest, UsageError for a name
-    of two things and for what no row can have.
+    selected: by field, as people write it. firmware_sha256, kernel_hashes_sha256: a name that is embedded or that the
+    catalog has, or a SHA-256, which nothing else needs to know; of kernel hashes `none`, too. vcpu_type: a name that
+    stands for a vCPU signature. Raises UnknownName, MalformedInput for an invalid digest, UsageError for a name of two
+    things
     """
-    found: dict[str, Value] = {}
-    if digest is not None:
-        found["launch_digest"] = LaunchDigest.parse(digest).hex()
-    if technology is not None:
-        found["technology"] = technology_named(technology).name
-    if firmware is not None:
-        both = (
-            {name: build.component.sha256 for name, build in at.items()} for at in (embedded.builds(), catalog.builds)
-        )
-        found["firmware_sha256"] = _sha256(firmware, "build", *both)
-    if kernel_hashes is not None:
+    signature = _signature(selected.get("vcpu_type"), selected.get("vcpu_signature"))
+    given = {**selected, "vcpu_signature": signature and signature.value}
+    return {
+        field.name: _value(catalog, field, given[field.name]) for field in RECORD if given.get(field.name) is not None
+    }
+
+
+def _value(catalog: Catalog, field: Field, said: Any) -> Value:
+    """The canonical text of a field."""
+    if field is DIGEST:
+        return LaunchDigest.parse(said).hex()
+    if field.name == "technology":
+        return technology_named(said).name
+    if field.name == "firmware_sha256":
+        both = ({name: one.component.sha256 for name, one in at.items()} for at in (embedded.builds(), catalog.builds))
+        return _sha256(said, "build", *both)
+    if field.name == "kernel_hashes_sha256":
         shipped = {name: record.hashes.table_sha256 for name, record in embedded.kernels().items()}
         listed = {row["name"]: table for table, rows in catalog.kernel_hashes.items() for row in rows}
-        no_kernel = kernel_hashes == NO_KERNEL
-        found["kernel_hashes_sha256"] = (
-            None if no_kernel else _sha256(kernel_hashes, "kernel hashes table", shipped, listed)
-        )
-    if vmm is not None:
-        found["vmm"] = vmm
-    if vcpus is not None:
-        check_vcpus(vcpus)
-        found["vcpus"] = vcpus
-    if (signature := _signature(vcpu_type, vcpu_signature)) is not None:
-        found["vcpu_signature"] = str(signature)
-    if sev_features is not None:
-        found["sev_features"] = f"{sev_features:#x}"
-    return found
+        return None if said == NO_KERNEL else _sha256(said, "kernel hashes table", shipped, listed)
+    if field.name == "vcpus":
+        check_vcpus(said)
+    text = field.text(said)
+    return text if isinstance(text, str) else int(text)
 
 
 def _sha256(said: str, what: str, *known: Mapping[str, bytes]) -> str:

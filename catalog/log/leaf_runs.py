@@ -1,7 +1,7 @@
-"""Families of a log: where its rows of each firmware and kernel hashes table are.
+"""Runs of leaves that begin alike up to their digest: those of one firmware image and one kernel hashes table.
 
 A release appends its rows sorted by their leaves, which begin with the firmware, then the table, then the digest.
-Within a family digests are therefore in order, and evenly spread: whoever knows where it begins and ends finds a row by
+Within a run digests are therefore in order, and evenly spread: whoever knows where it begins and ends finds a row by
 its digest with one or two bundles of entries, instead of halving the whole log.
 """
 
@@ -17,7 +17,7 @@ _DIGEST = b',"launch_digest":'
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class LeafRun:
     """start: what its leaves begin with, up to their digest. first: index of the first one. rows: how many."""
 
     start: str
@@ -25,13 +25,13 @@ class Family:
     rows: int
 
 
-def families(reader: LogReader) -> Iterator[Family]:
-    """Those of each release, the last release first; raises what reading the log does."""
+def leaf_runs(reader: LogReader) -> Iterator[LeafRun]:
+    """The runs of each release, the last release first; raises what reading the log does."""
     for release in reader.spans():
         at, end = release.first, release.end - 1
         while at < end and (start := _start(reader.entry(at))) is not None:
             after = _after(reader, start, at, end)
-            yield Family(start.decode("ascii", "replace"), at, after - at)
+            yield LeafRun(start.decode("ascii", "replace"), at, after - at)
             at = after
 
 
@@ -42,7 +42,7 @@ def _start(leaf: bytes) -> bytes | None:
 
 
 def _after(reader: LogReader, start: bytes, low: int, high: int) -> int:
-    """The index behind the last leaf of a family that has one at `low`."""
+    """The index behind the last leaf of a run that has one at `low`."""
     step = 1
     while low + step < high and _start(reader.entry(low + step)) == start:
         low, step = low + step, 2 * step

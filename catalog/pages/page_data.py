@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from catalog.abi.vcpu import VcpuSignature
 from catalog.fast.match import kernel_note, launch_notes, no_kernel_note
 from catalog.fast.match_text import firmware_facts
-from catalog.log.leaf_runs import families
+from catalog.log.leaf_runs import leaf_runs
 from catalog.log.log_reader import LogReader, log_of
+from catalog.log.records import parse_row
+from catalog.rows.fields import BESIDE_COMPONENTS, BY_NAME, FACTS
 from catalog.store.catalog import Catalog
 from catalog.store.ranges import RangeIndex
 from catalog.transparency.checkpoint import Checkpoint
@@ -44,6 +47,8 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes
             "entry_size": index.entry_size,
         },
         "axes": {name: [_text(name, value) for value in values] for name, values in index.axes.items()},
+        "facts": _facts(catalog, index),
+        "fields": [{"name": field.name, "label": field.label} for field in BESIDE_COMPONENTS],
         "firmware": {sha256.hex(): [_build(catalog, row) for row in rows] for sha256, rows in catalog.firmware.items()},
         "kernel_hashes": {
             sha256.hex(): [_kernel(row) for row in rows] for sha256, rows in catalog.kernel_hashes.items()
@@ -88,11 +93,32 @@ def _kernel(row: dict[str, Any]) -> dict[str, str]:
     return {"name": row["name"], **hashes, "append": row["append"]}
 
 
-def _text(axis: str, value: Any) -> str:
-    """A field as it stands in the leaf of a row."""
-    if value is not None and axis in ("vcpu_signature", "sev_features"):
-        value = f"{value:#010x}" if axis == "vcpu_signature" else f"{value:#x}"
-    return json.dumps(value)
+def _text(name: str, value: Any) -> str:
+    """A field as it stands in the leaf of a row. value: as the index of the ranges has it, hashes in hex."""
+    field = BY_NAME[name]
+    return json.dumps(value if field.kind.arrow == "binary" else field.text(value))
+
+
+def _facts(catalog: Catalog, index: RangeIndex) -> dict[str, dict[str, Any]]:
+    """For each fact that rows say: which field names the component that it follows from, and its text by that."""
+    known = catalog.launch_components
+    components: dict[str, Mapping[Any, Any]] = {
+        "firmware": {sha256.hex(): image for sha256, image in known.firmware.items()},
+        "kernel_hashes": {sha256.hex(): hashes for sha256, hashes in known.kernel_hashes.items()},
+        "vmm": known.vmm,
+    }
+    return {
+        fact.name: {
+            "of": fact.input_name,
+            "texts": {
+                key: json.dumps(fact.text(value))
+                for key, component in components[str(fact.component)].items()
+                if (value := fact.of(component)) is not None
+            },
+        }
+        for fact in FACTS
+        if fact.name in index.facts
+    }
 
 
 def _families(catalog: Catalog, index: RangeIndex) -> list[list[int]]:
@@ -100,13 +126,17 @@ def _families(catalog: Catalog, index: RangeIndex) -> list[list[int]]:
     release = catalog.release
     if release is None:
         return []
-    places = {
-        f'{{"firmware_sha256":{json.dumps(firmware)},"kernel_hashes_sha256":{json.dumps(table)}': [first, second]
-        for first, firmware in enumerate(index.axes["firmware_sha256"])
-        for second, table in enumerate(index.axes["kernel_hashes_sha256"])
-    }
+    images, tables = (
+        {value: place for place, value in enumerate(index.axes[name])}
+        for name in ("firmware_sha256", "kernel_hashes_sha256")
+    )
     reader = LogReader(log_of(release), Checkpoint(release.origin, release.size, bytes.fromhex(release.root)))
-    return [[*places[one.start], one.first, one.rows] for one in families(reader) if one.start in places]
+    found = []
+    for run in leaf_runs(reader):
+        row = parse_row(reader.entry(run.first))
+        if row.firmware_sha256 in images and row.kernel_hashes_sha256 in tables:
+            found.append([images[row.firmware_sha256], tables[row.kernel_hashes_sha256], run.first, run.rows])
+    return found
 
 
 def trust_data(trust: Trust) -> dict[str, Any]:

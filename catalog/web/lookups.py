@@ -19,9 +19,10 @@ from catalog.fast.published import PublishedRelease
 from catalog.log.log_reader import log_of
 from catalog.pages import views
 from catalog.terminal import render
+from catalog.web.answers import Batch
 from catalog.web.bodies import Bodies
 from catalog.web.current import Served
-from catalog.web.openapi import MAX_BATCH, Batch
+from catalog.web.openapi import MAX_BATCH
 from catalog.web.other_hosts import read_of_log
 from catalog.web.problems import Problem, problem_of
 from catalog.web.replies import ASK_AGAIN, HTML, JSON, Reply, json_bytes, told

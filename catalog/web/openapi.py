@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
 from catalog import __version__
-from catalog.wire import Wire
+from catalog.web.answers import Batch, BatchAnswer, HealthAnswer, LookupAnswer, ProblemAnswer, ReadyAnswer
 
 MAX_BATCH = 1000
 """Digests of a batch."""
 
-_HEX = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$")]
 _DIGEST = {"type": "string", "pattern": "^(?:0x)?(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{96})$"}
 _DIGEST_TEXT = {
     "type": "string",
@@ -21,138 +20,6 @@ _DIGEST_TEXT = {
     "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|[A-Za-z1-9+/][A-Za-z0-9+/]{63})$",
 }
 """In hex, or base64 as an encoder writes it, which does not begin as hex does."""
-
-
-class Batch(Wire, frozen=True):
-    """Launch digests to look up, in hex, 0x-hex or base64."""
-
-    digests: Annotated[list[str], msgspec.Meta(min_length=1)]
-
-
-class FirmwareAnswer(msgspec.Struct):
-    """The build of a match. size: bytes. distribution to path: where it was published; null where that is not known."""
-
-    name: str
-    sha256: _HEX
-    sha384: _HEX
-    size: int
-    distribution: str | None
-    suite: str | None
-    package: str | None
-    version: str | None
-    package_sha256: _HEX | None
-    path: str | None
-
-
-class KernelHashesAnswer(msgspec.Struct):
-    """The kernel hashes table of a match."""
-
-    name: str
-    table_sha256: _HEX
-    kernel_sha256: _HEX
-    initrd_sha256: _HEX
-    cmdline_sha256: _HEX
-    append: str
-
-
-class RevocationAnswer(msgspec.Struct):
-    """What the log says of a row."""
-
-    severity: Literal["revoked", "deprecated"]
-    reason: str
-
-
-class MatchAnswer(msgspec.Struct):
-    """A configuration that has the launch digest. Null: not measured. notes: what to know before relying on it."""
-
-    launch_digest: _HEX
-    technology: str
-    firmware: FirmwareAnswer
-    kernel_hashes: KernelHashesAnswer | None
-    kernel_hashes_enforced: Literal["yes", "no", "unknown"]
-    vmm: str | None
-    vmm_title: str | None
-    vcpus: int | None
-    listed: bool
-    vcpu_signature: str | None
-    vcpu_types: list[str]
-    sev_features: str | None
-    launchable: Literal["yes", "no", "unknown"]
-    launchable_reason: str
-    launchable_source: str
-    revocation: RevocationAnswer | None
-    notes: list[str]
-
-
-class ReleaseAnswer(msgspec.Struct):
-    """The release that was asked. fresh_until: seconds since 1970."""
-
-    origin: str
-    size: int
-    root: _HEX
-    release: int
-    last_release: int
-    verified: bool
-    trust_version: int | None
-    newer_trust_version: int | None
-    fresh_until: int | None
-
-
-class LookupAnswer(msgspec.Struct):
-    """What the catalog says of a digest, or of a report that has it. found: whether any configuration has it.
-
-    claims: fields of each match that follow from no hash of its row: the publisher says so.
-    """
-
-    found: bool
-    evidence: str
-    launch_digest: _HEX
-    report: dict[str, Any] | None
-    verification: dict[str, Any] | None
-    notes: list[str]
-    release: ReleaseAnswer | None
-    claims: list[str]
-    matches: list[MatchAnswer]
-
-
-class OneOfBatch(msgspec.Struct):
-    """Of one digest of a batch."""
-
-    launch_digest: _HEX
-    found: bool
-    matches: list[MatchAnswer]
-
-
-class BatchAnswer(msgspec.Struct):
-    """answers: in the order of the digests. claims: as of one."""
-
-    release: ReleaseAnswer | None
-    claims: list[str]
-    answers: list[OneOfBatch]
-
-
-class ReadyAnswer(msgspec.Struct):
-    """verified: whether the release was, against a trust note. release: its number; null of no log."""
-
-    status: Literal["ready"]
-    verified: bool
-    release: int | None
-
-
-class HealthAnswer(msgspec.Struct):
-    """That the process answers."""
-
-    status: Literal["ok"]
-
-
-class ProblemAnswer(msgspec.Struct):
-    """RFC 9457. hint: what to do next."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    hint: str | msgspec.UnsetType = msgspec.UNSET
 
 
 _RECORDS = (Batch, LookupAnswer, BatchAnswer, ReadyAnswer, HealthAnswer, ProblemAnswer)
@@ -163,7 +30,6 @@ def openapi() -> dict[str, Any]:
     """The document."""
     _, schemas = msgspec.json.schema_components(_RECORDS, ref_template="#/components/schemas/{name}")
     schemas["Batch"]["properties"]["digests"] |= {"items": _DIGEST_TEXT, "maxItems": MAX_BATCH}
-    digest = {"name": "digest", "in": "path", "required": True, "schema": _DIGEST}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -173,84 +39,100 @@ def openapi() -> dict[str, Any]:
             "can be trusted. The log itself is below /tile/ and /releases/, as C2SP tlog-tiles has it.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": {
-            "/d/{digest}.json": {"get": _get("Look a digest up", [digest], _json("LookupAnswer"), 400, 503)},
-            "/d/{digest}": {"get": _get("The same as a page", [digest], _content("text/html"), 400, 503)},
-            "/d/{digest}.proof": {
-                "get": _get(
-                    "A proof bundle of a row that has the digest",
-                    [
-                        digest,
-                        _query(
-                            "row", "which of them, from 1 on", {"type": "integer", "minimum": 1, "maximum": 1_000_000}
-                        ),
-                    ],
-                    _content("application/json"),
-                    *(400, 404, 503),
-                )
-            },
-            "/range/{prefix}": {
-                "get": _get(
-                    "Rows whose digests begin with some bits, as docs/ranges.md says; index.json says how many",
-                    [_path("prefix", {"type": "string", "pattern": "^[0-9a-f]{1,8}$"})],
-                    _content("application/octet-stream", "application/json"),
-                    *(404, 503),
-                )
-            },
-            "/builds": {"get": _get("Builds, coverage and memory maps, as a page", [], _content("text/html"))},
-            "/builds/{name}": {
-                "get": _get(
-                    "An image, by the name of a build or by its SHA-256 in hex, as a page",
-                    [_path("name", {"type": "string", "minLength": 1})],
-                    _content("text/html"),
-                    404,
-                )
-            },
-            "/releases": {"get": _get("Releases of the log, as a page", [], _content("text/html"))},
-            "/diff/{pair}": {
-                "get": _get(
-                    "What changed from one release to another, as a page",
-                    [_path("pair", {"type": "string", "pattern": r"^[1-9][0-9]{0,17}\.\.\.[1-9][0-9]{0,17}$"})],
-                    _content("text/html"),
-                    *(404, 503),
-                )
-            },
-            "/v1/lookup": {
-                "post": {
-                    **_get(f"Look up to {MAX_BATCH:,} digests up", [], _json("BatchAnswer"), 400, 408, 413, 503),
-                    "requestBody": {
-                        "required": True,
-                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Batch"}}},
-                    },
-                }
-            },
-            "/v1/report": {
-                "post": {
-                    **_get(
-                        "Look up the digest of an attestation report, which is not verified; nothing of it is kept",
-                        [],
-                        _json("LookupAnswer"),
-                        *(400, 408, 413, 422, 503),
-                    ),
-                    "requestBody": {
-                        "required": True,
-                        "description": "As `ldcat lookup` takes it: JSON of the virtee crates, text of a report or of "
-                        "a digest in hex or base64; or the 1,184 bytes of a report as application/octet-stream, which "
-                        "no schema describes.",
-                        "content": {
-                            "application/json": {"schema": _report()},
-                            "text/plain": {"schema": _DIGEST_TEXT},
-                        },
-                    },
-                }
-            },
-            "/checkpoint": {"get": _get("The checkpoint of the log", [], _content("text/plain"), 404)},
-            "/openapi.json": {"get": _get("This document", [], _content("application/json"))},
-            "/healthz": {"get": _get("Whether the process answers", [], _json("HealthAnswer"))},
-            "/readyz": {"get": _get("Whether a release is served that still counts", [], _json("ReadyAnswer"), 503)},
-            "/metrics": {"get": _get("Counts, for Prometheus", [], _content("text/plain"))},
-        },
+        "paths": {**_pages(), **_questions(), **_operations()},
         "components": {"schemas": schemas},
+    }
+
+
+def _pages() -> dict[str, Any]:
+    """What is asked for by an address alone."""
+    digest = {"name": "digest", "in": "path", "required": True, "schema": _DIGEST}
+    return {
+        "/d/{digest}.json": {"get": _get("Look a digest up", [digest], _json("LookupAnswer"), 400, 503)},
+        "/d/{digest}": {"get": _get("The same as a page", [digest], _content("text/html"), 400, 503)},
+        "/d/{digest}.proof": {
+            "get": _get(
+                "A proof bundle of a row that has the digest",
+                [
+                    digest,
+                    _query("row", "which of them, from 1 on", {"type": "integer", "minimum": 1, "maximum": 1_000_000}),
+                ],
+                _content("application/json"),
+                *(400, 404, 503),
+            )
+        },
+        "/range/{prefix}": {
+            "get": _get(
+                "Rows whose digests begin with some bits, as docs/ranges.md says; index.json says how many",
+                [_path("prefix", {"type": "string", "pattern": "^[0-9a-f]{1,8}$"})],
+                _content("application/octet-stream", "application/json"),
+                *(404, 503),
+            )
+        },
+        "/builds": {"get": _get("Builds, coverage and memory maps, as a page", [], _content("text/html"))},
+        "/builds/{name}": {
+            "get": _get(
+                "An image, by the name of a build or by its SHA-256 in hex, as a page",
+                [_path("name", {"type": "string", "minLength": 1})],
+                _content("text/html"),
+                404,
+            )
+        },
+        "/releases": {"get": _get("Releases of the log, as a page", [], _content("text/html"))},
+        "/diff/{pair}": {
+            "get": _get(
+                "What changed from one release to another, as a page",
+                [_path("pair", {"type": "string", "pattern": r"^[1-9][0-9]{0,17}\.\.\.[1-9][0-9]{0,17}$"})],
+                _content("text/html"),
+                *(404, 503),
+            )
+        },
+    }
+
+
+def _questions() -> dict[str, Any]:
+    """What is asked by a body."""
+    return {
+        "/v1/lookup": {
+            "post": {
+                **_get(f"Look up to {MAX_BATCH:,} digests up", [], _json("BatchAnswer"), 400, 408, 413, 503),
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Batch"}}},
+                },
+            }
+        },
+        "/v1/report": {
+            "post": {
+                **_get(
+                    "Look up the digest of an attestation report, which is not verified; nothing of it is kept",
+                    [],
+                    _json("LookupAnswer"),
+                    *(400, 408, 413, 422, 503),
+                ),
+                "requestBody": {
+                    "required": True,
+                    "description": "As `ldcat lookup` takes it: JSON of the virtee crates, text of a report or of "
+                    "a digest in hex or base64; or the 1,184 bytes of a report as application/octet-stream, which "
+                    "no schema describes.",
+                    "content": {
+                        "application/json": {"schema": _report()},
+                        "text/plain": {"schema": _DIGEST_TEXT},
+                    },
+                },
+            }
+        },
+    }
+
+
+def _operations() -> dict[str, Any]:
+    """What the service says of itself, and the checkpoint of the log."""
+    return {
+        "/checkpoint": {"get": _get("The checkpoint of the log", [], _content("text/plain"), 404)},
+        "/openapi.json": {"get": _get("This document", [], _content("application/json"))},
+        "/healthz": {"get": _get("Whether the process answers", [], _json("HealthAnswer"))},
+        "/readyz": {"get": _get("Whether a release is served that still counts", [], _json("ReadyAnswer"), 503)},
+        "/metrics": {"get": _get("Counts, for Prometheus", [], _content("text/plain"))},
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from catalog.build.builder import BuildResult
-from catalog.log.leaf_runs import families
+from catalog.log.leaf_runs import leaf_runs
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.log_reader import LogReader
 from catalog.log.records import RevokeRecord
@@ -48,7 +48,7 @@ def test_they_are_those_of_the_whole_log(request: pytest.FixtureRequest, tmp_pat
             expected.append((start.decode(), at, rows))
         at += rows
     log.reads.clear()
-    assert [(one.start, one.first, one.rows) for one in families(LogReader(log, checkpoint))] == expected
+    assert [(one.start, one.first, one.rows) for one in leaf_runs(LogReader(log, checkpoint))] == expected
     assert sum(rows for _, _, rows in expected) == checkpoint.size - 3
     bundles = [path for path in log.reads if path.startswith("tile/entries/")]
     assert len(bundles) <= 24 * len(expected)
@@ -60,7 +60,7 @@ def test_rows_of_a_family_are_in_the_order_of_their_digests(small: BuildResult, 
     note = log.checkpoint()
     assert note is not None
     reader = LogReader(log, Checkpoint.parse(note.text))
-    for one in families(reader):
+    for one in leaf_runs(reader):
         leaves = [reader.entry(at) for at in range(one.first, one.first + one.rows)]
         digests = [leaf.partition(b'"launch_digest":"')[2] for leaf in leaves]
         assert digests == sorted(digests)

@@ -16,7 +16,7 @@ from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedInput, Unreadable
 from catalog.prove.verify_proof import Outcome, verify_bundle
 from catalog.transparency.trust import read_trust
-from catalog.web.openapi import BatchAnswer, LookupAnswer
+from catalog.web.answers import BatchAnswer, LookupAnswer
 from catalog.web.problems import problem_of
 from tests.support.attestation_builder import report_bytes
 from tests.support.catalogs import rows_of

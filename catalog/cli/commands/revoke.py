@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, number_option, passphrase_of, require
+from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, passphrase_of, require
+from catalog.cli.row_options import with_row_options
 from catalog.state.folders import remembered
 from catalog.store.catalog import Catalog
 from catalog.terminal import render
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 HELP_ORDER = 90
 
-_ROWS = "Which rows: those that fit all of it"
-
 
 class Severity(StrEnum):
     """What is said of rows from now on."""
@@ -32,6 +31,7 @@ class Severity(StrEnum):
     RESTORED = "restored"
 
 
+@with_row_options
 def command(
     log: Annotated[Path, typer.Option(parser=named_path, metavar="DIR", help="Folder of the log.")],
     key: Annotated[
@@ -42,37 +42,10 @@ def command(
         Severity,
         typer.Option(help="revoked: not to be relied on; deprecated: still right; restored: neither any more."),
     ],
-    digest: Annotated[
-        str | None, typer.Option(metavar="DIGEST", help="Launch digest in hex or base64.", rich_help_panel=_ROWS)
-    ] = None,
-    technology: Annotated[
-        str | None, typer.Option("--technology", "-t", help="sev, sev-es or sev-snp.", rich_help_panel=_ROWS)
-    ] = None,
-    firmware: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|SHA256", help="Build by name, or SHA-256 of the image.", rich_help_panel=_ROWS),
-    ] = None,
-    kernel_hashes: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|SHA256|none", help="Table by name or SHA-256, or none.", rich_help_panel=_ROWS),
-    ] = None,
-    vmm: Annotated[str | None, typer.Option(metavar="PROFILE", help="VMM profile.", rich_help_panel=_ROWS)] = None,
-    vcpus: Annotated[
-        int | None, typer.Option(parser=number_option, metavar="N", help="Number of vCPUs.", rich_help_panel=_ROWS)
-    ] = None,
-    vcpu_type: Annotated[
-        str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_ROWS)
-    ] = None,
-    vcpu_signature: Annotated[
-        int | None,
-        typer.Option(parser=number_option, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_ROWS),
-    ] = None,
-    sev_features: Annotated[
-        int | None,
-        typer.Option(parser=number_option, metavar="BITS", help="sev_features of the VMSA.", rich_help_panel=_ROWS),
-    ] = None,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,
+    *,
+    selected: dict[str, Any],
 ) -> int:
     """Take rows of a log back, deprecate or restore them: the next release, of the catalog as it is, says so.
 
@@ -90,18 +63,7 @@ def command(
     signers = [pair.signer for pair in read_keys(key, passphrase_of(passphrase))]
     folder = LogFolder(log)
     catalog = Catalog.open_release(unverified_release(folder, None))  # verified as it is published again
-    selector = selector_of(
-        catalog,
-        digest=digest,
-        technology=technology,
-        firmware=firmware,
-        kernel_hashes=kernel_hashes,
-        vmm=vmm,
-        vcpus=vcpus,
-        vcpu_type=vcpu_type,
-        vcpu_signature=vcpu_signature,
-        sev_features=sev_features,
-    )
+    selector = selector_of(catalog, selected)
     record = new_revocation(selector, severity.value, reason)
     state = remembered("signed", signers[0].key.name)
     state.check_signed_by([signer.key for signer in signers])

@@ -106,17 +106,18 @@ class Log {
 
   // The index of a leaf, looked for where its digest has to be among those of its firmware and kernel hashes.
   async find(page, leaf) {
-    const start = leaf.slice(0, leaf.indexOf(',"launch_digest":'));
+    const row = JSON.parse(leaf);
+    const { firmware_sha256: images, kernel_hashes_sha256: tables } = page.axes;
     for (const [firmware, table, first, rows] of page.families) {
-      const { firmware_sha256: images, kernel_hashes_sha256: tables } = page.axes;
-      if (start !== `{"firmware_sha256":${images[firmware]},"kernel_hashes_sha256":${tables[table]}`) continue;
+      if (JSON.stringify(row.firmware_sha256) !== images[firmware]) continue;
+      if (JSON.stringify(row.kernel_hashes_sha256) !== tables[table]) continue;
       const index = await this.#search(leaf, first, first + rows);
       if (index !== null) return index;
     }
     throw new NotProven("the log does not have this row");
   }
 
-  // By interpolation: within a family digests are in order, and evenly spread.
+  // By interpolation: within a run of leaves digests are in order, and evenly spread.
   async #search(leaf, low, high) {
     const wanted = spot(leaf);
     let [least, most] = [0, 1];

@@ -95,8 +95,28 @@ export class Catalog {
     return row;
   }
 
-  async #matches(digest, texts) {
-    const row = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, JSON.parse(text)]));
+  // What follows from the components of a row, as texts by field; nothing for a fact that they do not have.
+  #factsOf(row) {
+    const found = {};
+    for (const [name, { of, texts }] of Object.entries(this.page.facts)) {
+      if (Object.hasOwn(texts, row[of])) found[name] = texts[row[of]];
+    }
+    return found;
+  }
+
+  // What people are told beside a value of a row.
+  #detailsOf(name, value) {
+    if (name === "vmm") return ` (${this.page.vmm[value]})`;
+    return name === "vcpu_signature" ? ` (${this.page.vcpu_types[value] ?? "no name"})` : "";
+  }
+
+  async #matches(digest, inputs) {
+    const known = parsed(inputs);
+    const texts = { ...inputs, ...this.#factsOf(known) };
+    const absent = Object.fromEntries(this.page.fields.map(({ name }) => [name, null]));
+    const row = { ...absent, ...parsed(texts) };
+    const shown = this.page.fields.filter(({ name }) => row[name] !== null)
+      .map(({ name, label }) => [label, `${row[name]}${this.#detailsOf(name, row[name])}`]);
     if (digest.length !== this.page.digest_digits[row.technology]) return [];
     const record = { ...row, launch_digest: digest };
     const revoked = revocationOf(record, this.page.revocations);
@@ -106,17 +126,9 @@ export class Catalog {
       for (const kernel of measured ? this.page.kernel_hashes[row.kernel_hashes_sha256] : [null]) {
         if (kernel) await checkKernel(row.kernel_hashes_sha256, kernel);
         const launch = build.launch[row.technology];
-        const types = this.page.vcpu_types[row.vcpu_signature] ?? "no name";
-        const signature = row.vcpu_signature === null ? [] : [["vCPU signature", `${row.vcpu_signature} (${types})`]];
-        const profile = row.vmm === null ? [] : [
-          ["VMM profile", `${row.vmm} (${this.page.vmm[row.vmm]})`],
-          ["vCPUs", `${row.vcpus}`],
-          ...signature,
-          ["sev_features", row.sev_features],
-        ];
         found.push({
           technology: row.technology,
-          facts: [...buildFacts(build, row), ...kernelFacts(kernel), ...profile, ["launchable", launch.launchable]],
+          facts: [...buildFacts(build, row), ...kernelFacts(kernel), ...shown, ["launchable", launch.launchable]],
           notes: [
             ...(revoked ? [`${revoked.severity} by its publisher: ${revoked.reason}`] : []),
             measured ? build.kernel_note : launch.no_kernel_note,
@@ -131,6 +143,11 @@ export class Catalog {
     }
     return found;
   }
+}
+
+// Values of texts that are JSON.
+function parsed(texts) {
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, JSON.parse(text)]));
 }
 
 function buildFacts(build, row) {

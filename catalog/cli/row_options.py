@@ -1,0 +1,70 @@
+"""Options that select rows by their fields, one for each field that a digest record has."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from catalog.cli.options import number_option
+from catalog.rows.fields import RECORD, Field
+
+PANEL = "Which rows: those that fit all of it"
+
+_SPECIAL: dict[str, tuple[tuple[str, ...], str | None, str]] = {
+    "launch_digest": (("--digest",), "DIGEST", "Launch digest in hex or base64."),
+    "technology": (("--technology", "-t"), None, "sev, sev-es or sev-snp."),
+    "firmware_sha256": (("--firmware",), "NAME|SHA256", "Build by name, or SHA-256 of the image."),
+    "kernel_hashes_sha256": (("--kernel-hashes",), "NAME|SHA256|none", "Table by name or SHA-256, or none."),
+    "vmm": (("--vmm",), "PROFILE", "VMM profile."),
+    "vcpus": (("--vcpus",), "N", "Number of vCPUs."),
+    "vcpu_signature": (("--vcpu-signature",), "N", "CPUID(1).EAX of the vCPU."),
+    "sev_features": (("--sev-features",), "BITS", "sev_features of the VMSA."),
+}
+"""Option, metavar and help of fields that people name by something else, or know by another sentence."""
+
+_VCPU_TYPE = ("vcpu_type", "--vcpu-type", "NAME", "vCPU model, as QEMU names it.")
+
+
+def with_row_options(command: Callable[..., int]) -> Callable[..., int]:
+    """A command whose parameter `selected` is what these options say, by field and `vcpu_type`; without the others."""
+    hints = get_type_hints(command, include_extras=True)
+    options = [_parameter(field) for field in RECORD]
+    name, option, metavar, text = _VCPU_TYPE
+    place = next(n for n, one in enumerate(options) if one.name == "vcpu_signature")
+    options.insert(place, _of_text(name, (option,), metavar, text))
+    names = [one.name for one in options]
+
+    @wraps(command)
+    def wrapped(**given: Any) -> int:
+        selected = {name: value for name in names if (value := given.pop(name)) is not None}
+        return command(**given, selected=selected)
+
+    kept = [one.replace(annotation=hints[name]) for name, one in inspect.signature(command).parameters.items()]
+    shown = [one for one in kept if one.name != "selected"] + options
+    shown = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shown]
+    wrapped.__signature__ = inspect.Signature(shown, return_annotation=int)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {one.name: one.annotation for one in shown}
+    return wrapped
+
+
+def _parameter(field: Field) -> inspect.Parameter:
+    default = ((f"--{field.name.replace('_', '-')}",), None, field.meaning)
+    options, metavar, text = _SPECIAL.get(field.name, default)
+    if not field.kind.arrow.startswith("uint"):
+        return _of_text(field.name, options, metavar, text)
+    option = typer.Option(*options, parser=number_option, metavar=metavar or "N", help=text, rich_help_panel=PANEL)
+    return _optional(field.name, Annotated[int | None, option])
+
+
+def _of_text(name: str, options: tuple[str, ...], metavar: str | None, text: str) -> inspect.Parameter:
+    return _optional(
+        name, Annotated[str | None, typer.Option(*options, metavar=metavar, help=text, rich_help_panel=PANEL)]
+    )
+
+
+def _optional(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -1,0 +1,154 @@
+"""The JSON that the service reads and answers with, as types: their schemas are those of OpenAPI."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from catalog.rows.fields import BESIDE_COMPONENTS, Field
+from catalog.wire import Wire
+
+Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$")]
+
+_BESIDE = {"vmm": ("vmm_title", str | None), "vcpus": ("listed", bool), "vcpu_signature": ("vcpu_types", list[str])}
+"""What stands in JSON beside a field of a row."""
+
+
+def _members(field: Field) -> list[tuple[str, Any]]:
+    """A field of a row, and what stands beside it."""
+    kind = str if field.kind.is_text else int
+    own = (field.name, Annotated[kind | None, msgspec.Meta(description=field.meaning)])
+    return [own, _BESIDE[field.name]] if field.name in _BESIDE else [own]
+
+
+class Batch(Wire, frozen=True):
+    """Launch digests to look up, in hex, 0x-hex or base64."""
+
+    digests: Annotated[list[str], msgspec.Meta(min_length=1)]
+
+
+class FirmwareAnswer(msgspec.Struct):
+    """The build of a match. size: bytes. distribution to path: where it was published; null where that is not known."""
+
+    name: str
+    sha256: Hex
+    sha384: Hex
+    size: int
+    distribution: str | None
+    suite: str | None
+    package: str | None
+    version: str | None
+    package_sha256: Hex | None
+    path: str | None
+
+
+class KernelHashesAnswer(msgspec.Struct):
+    """The kernel hashes table of a match."""
+
+    name: str
+    table_sha256: Hex
+    kernel_sha256: Hex
+    initrd_sha256: Hex
+    cmdline_sha256: Hex
+    append: str
+
+
+class RevocationAnswer(msgspec.Struct):
+    """What the log says of a row."""
+
+    severity: Literal["revoked", "deprecated"]
+    reason: str
+
+
+MatchAnswer = msgspec.defstruct(
+    "MatchAnswer",
+    [
+        ("launch_digest", Hex),
+        ("technology", str),
+        ("firmware", FirmwareAnswer),
+        ("kernel_hashes", KernelHashesAnswer | None),
+        ("kernel_hashes_enforced", Literal["yes", "no", "unknown"]),
+        *(member for field in BESIDE_COMPONENTS for member in _members(field)),
+        ("launchable", Literal["yes", "no", "unknown"]),
+        ("launchable_reason", str),
+        ("launchable_source", str),
+        ("revocation", RevocationAnswer | None),
+        ("notes", list[str]),
+    ],
+    namespace={
+        "__doc__": "A configuration that has the launch digest. Null: not measured. notes: what to know before "
+        "relying on it."
+    },
+)
+
+
+class ReleaseAnswer(msgspec.Struct):
+    """The release that was asked. fresh_until: seconds since 1970."""
+
+    origin: str
+    size: int
+    root: Hex
+    release: int
+    last_release: int
+    verified: bool
+    trust_version: int | None
+    newer_trust_version: int | None
+    fresh_until: int | None
+
+
+class LookupAnswer(msgspec.Struct):
+    """What the catalog says of a digest, or of a report that has it. found: whether any configuration has it.
+
+    claims: fields of each match that follow from no hash of its row: the publisher says so.
+    """
+
+    found: bool
+    evidence: str
+    launch_digest: Hex
+    report: dict[str, Any] | None
+    verification: dict[str, Any] | None
+    notes: list[str]
+    release: ReleaseAnswer | None
+    claims: list[str]
+    matches: list[MatchAnswer]  # type: ignore[valid-type]
+
+
+class OneOfBatch(msgspec.Struct):
+    """Of one digest of a batch."""
+
+    launch_digest: Hex
+    found: bool
+    matches: list[MatchAnswer]  # type: ignore[valid-type]
+
+
+class BatchAnswer(msgspec.Struct):
+    """answers: in the order of the digests. claims: as of one."""
+
+    release: ReleaseAnswer | None
+    claims: list[str]
+    answers: list[OneOfBatch]
+
+
+class ReadyAnswer(msgspec.Struct):
+    """verified: whether the release was, against a trust note. release: its number; null of no log."""
+
+    status: Literal["ready"]
+    verified: bool
+    release: int | None
+
+
+class HealthAnswer(msgspec.Struct):
+    """That the process answers."""
+
+    status: Literal["ok"]
+
+
+class ProblemAnswer(msgspec.Struct):
+    """RFC 9457. hint: what to do next."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    hint: str | msgspec.UnsetType = msgspec.UNSET
