@@ -34,7 +34,8 @@ def fact_faults(components: Components) -> Iterator[str]:
         for part in digest_parts(components, technology):
             for row in _combinations(part):
                 if names := _false(row, known):
-                    yield f"{part.name}: {row['firmware_sha256'].hex()[:16]}, {row['vmm']}: {names} not of these inputs"
+                    which = f"{row['firmware_sha256'].hex()[:16]}, {row['vmm']}"
+                    yield f"{part.name}: {which}: {names}: not what its inputs give"
 
 
 def _false(row: Mapping[str, Any], known: LaunchComponents) -> str:

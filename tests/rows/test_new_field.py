@@ -1,0 +1,289 @@
+"""A new field of a row is one entry in catalog/rows/fields.py: in a copy that has two more, everything shows them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.browsers import chromium, page_of
+from tests.support.hosts import static_host
+from tests.support.samples import SMALL, write_inputs, write_spec
+
+ROOT = Path(__file__).parents[2]
+
+FIELDS = """    Field(
+        "vmm_revision",
+        Count(),
+        "Revision of the VMM profile.",
+        of=lambda vmm: 1000 + vmm.wire.revision,
+        label="VMM revision",
+        role=FACT,
+        component="vmm",
+        optional=True,
+    ),
+    Field(
+        "firmware_bytes",
+        Bits(64),
+        "Size of the firmware image in bytes.",
+        of=lambda firmware: firmware.size,
+        role=FACT,
+        component="firmware",
+        optional=True,
+    ),
+"""
+"""Facts of a VMM profile and of an image, as CONTRIBUTING.md describes them; the second is the first key of a leaf."""
+
+LABEL, VALUE = "VMM revision", 1001
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The program with one more field, and a folder to work in."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, *arguments: str | Path, code: int = 0, data: str = "") -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "catalog", *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment,
+            input=data,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, (arguments, done.stdout[-2000:], done.stderr[-2000:])
+        return done.stdout
+
+    def json(self, *arguments: str | Path, code: int = 0) -> Any:
+        return json.loads(self.run(*arguments, "--format", "json", code=code))
+
+    def python(self, program: str, *arguments: str | Path) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", program, *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def copied(folder: Path) -> None:
+    """The package and its data, with one field more in its table."""
+    for name in ("catalog", "data"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    table = folder / "catalog/rows/fields.py"
+    before, axis, after = table.read_text().partition('    Field(\n        "vcpus",\n')
+    table.write_text(before + FIELDS + axis + after)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    folder = tmp_path_factory.mktemp("new-field")
+    copied(folder)
+    write_inputs(folder)
+    homes = {f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("STATE", "CACHE", "DATA")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LDCAT_", "XDG_"))}
+    return Copy(folder, {**kept, **homes, "PYTHONPATH": str(folder), "COLUMNS": "200"})
+
+
+@pytest.fixture(scope="module")
+def log(copy: Copy) -> Path:
+    """A log of two releases, the first one of fewer rows, and of the trust note beside it."""
+    keys = {}
+    for name, use in (("log", "log"), ("a", "root"), ("b", "root")):
+        made = copy.run("keygen", f"{name}.example", "--for", use, "--algorithm", "ed25519", "-o", f"{name}.key")
+        keys[name] = made.strip()
+    (copy.folder / "policy").write_text(f"log {keys['log']}\nquorum none\n")
+    roots = [word for name in ("a", "b") for word in ("--root", f"{name}={keys[name]}")]
+    text = copy.run("trust", "init", "--policy", "policy", *roots, "--threshold", "1")
+    (copy.folder / "trust.txt").write_text(text)
+    (copy.folder / "trust.note").write_text(copy.run("trust", "sign", "--key", "a.key", "trust.txt"))
+    for name, spec in (("few", SMALL.replace('"ec2-2026", ', "")), ("all", SMALL)):
+        write_spec(copy.folder, spec)
+        copy.run("build", "spec.toml", "-o", name, "--quiet")
+        copy.run("publish", name, "--log", "log", "--key", "log.key", "--quiet")
+    return copy.folder / "log"
+
+
+@pytest.fixture(scope="module")
+def digest(copy: Copy, log: Path) -> str:
+    query = "SELECT launch_digest FROM configurations WHERE vmm = 'qemu-kvm-init2' AND firmware = 'whole.fd' LIMIT 1"
+    return copy.run("sql", query, "--catalog", log, "--trust", "trust.note", "-f", "csv").split()[-1]
+
+
+def trusted(log: Path) -> tuple[str | Path, ...]:
+    return ("--catalog", log, "--trust", "trust.note")
+
+
+def test_lookups_show_it_on_every_path(copy: Copy, log: Path, digest: str) -> None:
+    first = copy.run("lookup", digest, *trusted(log))
+    program = (
+        "import sys; from catalog.fast.plain_lookup import plain_lookup; print(plain_lookup(sys.argv[1:])[0], end='')"
+    )
+    again = copy.python(program, digest, *trusted(log))  # what was verified is remembered
+    assert first == again
+    assert re.search(rf"^  {LABEL} +{VALUE}$", first, re.MULTILINE)
+    assert re.search(rf"^  {LABEL} +{VALUE}$", copy.run("lookup", digest, "--catalog", "all"), re.MULTILINE)
+    found = copy.json("lookup", digest, *trusted(log))["matches"]
+    assert {match["vmm_revision"] for match in found} == {VALUE}
+    assert {match["firmware_bytes"] for match in found} == {f"{match['firmware']['size']:#x}" for match in found}
+    sev = copy.json("sql", "SELECT launch_digest FROM configurations WHERE technology = 'sev'", "--catalog", "all")
+    (match, *_) = copy.json("lookup", sev[0]["launch_digest"], "--catalog", "all")["matches"]
+    assert match["vmm_revision"] is None
+
+
+def test_the_index_and_the_rows_give_the_same(copy: Copy, log: Path, digest: str) -> None:
+    (copy.folder / "damaged").mkdir()
+    shutil.copytree(copy.folder / "all", copy.folder / "damaged/all")
+    index = copy.folder / "damaged/all/sev-snp/launch_digests.index"
+    index.write_bytes(b"\0" * index.stat().st_size)
+    assert copy.run("lookup", digest, "--catalog", "damaged/all") == copy.run("lookup", digest, "--catalog", "all")
+
+
+def test_the_python_api_shows_it(copy: Copy, log: Path, digest: str) -> None:
+    program = (
+        "from catalog import Release\n"
+        f"with Release.open({str(log)!r}, trust='trust.note') as release:\n"
+        f"    print(*(match.vmm_revision for match in release.lookup({digest!r})))\n"
+    )
+    assert set(copy.python(program).split()) == {str(VALUE)}
+
+
+def test_leaves_have_it_and_proofs_verify(copy: Copy, log: Path, digest: str) -> None:
+    bundle = copy.run("prove", digest, "--log", log).splitlines()[0].encode()
+    (copy.folder / "bundle.json").write_bytes(bundle)
+    verdict = copy.json("verify-proof", "bundle.json", "--trust", "trust.note")
+    assert (verdict["outcome"], verdict["row"]["vmm_revision"]) == ("match", VALUE)
+    assert verdict["row"]["firmware_bytes"].startswith("0x")
+    entries = [path.read_bytes() for path in (log / "tile/entries").rglob("*") if path.is_file()]
+    assert any(b'{"firmware_bytes":"0x' in data and b'"vmm_revision":1001' in data for data in entries)
+    assert all(b'"vmm_revision":null' not in data for data in entries)
+
+
+def test_sql_has_it_in_every_view_of_rows(copy: Copy, log: Path) -> None:
+    for view in ("launch_digests", "launch_digests_sev_snp", "configurations"):
+        query = f"SELECT DISTINCT vmm_revision FROM {view} WHERE vmm IS NOT NULL"
+        assert copy.json("sql", query, *trusted(log)) == [{"vmm_revision": VALUE}]
+
+
+def test_measure_and_explain_show_it(copy: Copy, log: Path, digest: str) -> None:
+    asked = ["whole.fd", "--technology", "sev-snp", "--vmm", "qemu-kvm-init2", "--vcpus", "2"]
+    asked += ["--vcpu-type", "EPYC-Milan"]
+    assert copy.json("measure", *asked)["vmm_revision"] == VALUE
+    found = copy.json("explain", digest, *trusted(log))["explanations"]
+    assert {one["vmm_revision"] for one in found} == {VALUE}
+
+
+def test_diff_shows_it_of_each_row(copy: Copy, log: Path) -> None:
+    changed = copy.json("diff", log / "releases/1", log / "releases/2", "--trust", "trust.note", code=1)
+    rows = [row for row in changed["rows"] if row["vmm"] == "ec2-2026"]
+    assert rows
+    assert {row["vmm_revision"] for row in rows} == {VALUE}
+
+
+def test_audits_recompute_it(copy: Copy, log: Path) -> None:
+    copy.run("audit", "all")
+    copy.run("audit", log, "--trust", "trust.note")
+    copy.run("rebuild", "--log", log, "--trust", "trust.note")
+
+
+def test_an_audit_finds_it_if_it_is_false(copy: Copy, log: Path) -> None:
+    """In the Parquet files of a catalog whose other columns are right."""
+    shutil.copytree(copy.folder / "all", copy.folder / "false/all")
+    program = (
+        "import pyarrow as pa, pyarrow.parquet as pq, hashlib, json\n"
+        "from pathlib import Path\n"
+        "folder = Path('false/all')\n"
+        "part = folder / 'sev-snp/launch_digests.parquet'\n"
+        "table = pq.read_table(part)\n"
+        "at = table.column_names.index('vmm_revision')\n"
+        "table = table.set_column(at, table.schema.field(at), pa.array([7] * len(table), pa.uint16()))\n"
+        "pq.write_table(table, part, store_schema=False)\n"
+        "manifest = json.loads((folder / 'manifest.json').read_text())\n"
+        "data = part.read_bytes()\n"
+        "entry = manifest['files']['sev-snp/launch_digests.parquet']\n"
+        "entry |= {'sha256': hashlib.sha256(data).hexdigest(), 'size': len(data)}\n"
+        "(folder / 'manifest.json').write_text(json.dumps(manifest, indent=2) + '\\n')\n"
+    )
+    copy.python(program)
+    assert "vmm_revision: not what its inputs give" in copy.run("audit", "false/all", code=1)
+
+
+def test_rows_are_revoked_by_it(copy: Copy, log: Path, digest: str) -> None:
+    shutil.copytree(log, copy.folder / "other/log")
+    environment = {**copy.environment, "XDG_STATE_HOME": str(copy.folder / "other/state")}
+    shutil.copytree(copy.folder / "state", copy.folder / "other/state")
+    other = Copy(copy.folder, environment)
+    said = ["--reason", "test", "--severity", "revoked", "--vmm-revision", str(VALUE)]
+    other.run("revoke", "--log", "other/log", "--key", "log.key", *said)
+    assert "revoked by its publisher: test" in other.run("lookup", digest, *trusted(Path("other/log")), code=7)
+
+
+@contextmanager
+def served(copy: Copy, log: Path) -> Iterator[str]:
+    program = [sys.executable, "-m", "catalog", "serve", "--listen", "127.0.0.1:0", str(log), "--trust", "trust.note"]
+    with subprocess.Popen(
+        program, cwd=copy.folder, env=copy.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            lines = iter(process.stderr.readline, "")
+            yield next(found[1] for line in lines if (found := re.search(r"serves at (http://[^\s/]+)", line)))
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+def test_the_service_and_its_openapi_have_it(copy: Copy, log: Path, digest: str) -> None:
+    import urllib.request
+
+    with served(copy, log) as url:
+        with urllib.request.urlopen(f"{url}/d/{digest}.json") as response:
+            assert {match["vmm_revision"] for match in json.load(response)["matches"]} == {VALUE}
+        with urllib.request.urlopen(f"{url}/openapi.json") as response:
+            schema = json.load(response)["components"]["schemas"]["MatchAnswer"]["properties"]["vmm_revision"]
+            assert schema["description"] == "Revision of the VMM profile."
+        with urllib.request.urlopen(f"{url}/d/{digest}") as response:
+            assert LABEL in response.read().decode()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+def test_a_host_of_files_gives_it_to_programs_and_to_the_page(
+    copy: Copy, log: Path, digest: str, browser: Browser
+) -> None:
+    copy.run("site", log, "-o", "site", "--trust", "trust.note")
+    with static_host(copy.folder / "site") as host:
+        shown = copy.run("lookup", digest, "--catalog", host.url, "--trust", "trust.note")
+        assert re.search(rf"^  {LABEL} +{VALUE}$", shown, re.MULTILINE)
+        assert any(path.startswith("range/") for path, _ in host.asked)
+        with page_of(browser) as seen:
+            seen.page.goto(f"{host.url}index.html")
+            seen.page.fill("#digest", digest)
+            seen.page.keyboard.press("Enter")
+            expect(seen.page.locator("#answer h2")).to_be_focused()
+            facts = seen.page.locator("#answer .match").first
+            names, values = facts.locator("dt").all_inner_texts(), facts.locator("dd").all_inner_texts()
+            assert dict(zip(names, values, strict=True))[LABEL] == str(VALUE)
+            facts.get_by_role("button").first.click()  # the proof of the row in the log
+            expect(facts).to_contain_text("verified")
+            assert seen.said == []
