@@ -23,11 +23,12 @@ test: $(VENV)/.installed-test check  ## every test that needs nothing but this c
 test-real: $(VENV)/.installed-test  ## tests on real images and vectors; LDCAT_SHARED names their folder
 	$(BIN)/pytest --real tests/real
 
-check: $(VENV)/.installed-test  ## style, types, and the order of the rooms
+check: $(VENV)/.installed-test  ## style, types, the order of the rooms, and the length of functions and files
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tools.limits
 
 sanitize: build/fuzz_hashing build/fuzz_rows  ## compiled code under the address and undefined-behaviour sanitizers
 	build/fuzz_hashing
