@@ -156,12 +156,12 @@ def size_of(space: Space, most: int) -> int:
 
 def try_task(task: Task) -> list[tuple[int, int]]:
     """Which candidates have the digest: their number, and the number of the count."""
-    technology, kernels = technology_named(task.technology), task.backend.here()
+    technology, backend = technology_named(task.technology), task.backend.here()
     among, size = task.target.among, technology.digest_size
     if not task.chains:
-        return [(number, 0) for number in among(task.digests, size, kernels)]
-    folded = technology.fold_chains(task.chains, task.counts, kernels)
-    return [(number, count) for number, made in enumerate(folded) for count in among(made, size, kernels)]
+        return [(number, 0) for number in among(task.digests, size, backend)]
+    folded = technology.fold_chains(task.chains, task.counts, backend)
+    return [(number, count) for number, made in enumerate(folded) for count in among(made, size, backend)]
 
 
 def _confirmed(batch: Batch, found: Sequence[tuple[int, int]]) -> Iterator[Candidate]:

@@ -90,7 +90,7 @@ class Technology(ABC):
 
     def vmm_blocker(self, point: Any) -> str | None:
         """Why the VMM of a configuration does not launch this technology, or None."""
-        if not self.measures_vcpus or self.name in point.vmm.technologies:
+        if not isinstance(point, VcpuPoint) or self.name in point.vmm.technologies:
             return None
         return f"{point.vmm.name} does not launch {self.name}"
 

@@ -307,7 +307,7 @@ def children(parent: int) -> list[int]:
 
 
 def test_rows_that_were_on_the_disk_go_to_other_processes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without compiled kernels rows are sorted in processes, to which no view of memory can be sent."""
+    """Without compiled code rows are sorted in processes, to which no view of memory can be sent."""
     monkeypatch.setattr(generation, "_HELD", 1 << 16)
     spec = write_spec(
         tmp_path,

@@ -139,8 +139,14 @@ def test_a_command_loads_what_it_needs() -> None:
     assert modules == set(main.command_names())
     program = (
         "import sys; from catalog.cli import main; code = main.run(sys.argv[1:]); "
-        "heavy = {'pyarrow', 'duckdb', 'jinja2', 'cryptography'} & sys.modules.keys(); sys.exit(f'{code} {heavy}')"
+        "heavy = {'pyarrow', 'duckdb', 'jinja2', 'cryptography'} & sys.modules.keys(); "
+        "prefix = 'catalog.cli.commands.'; commands = [n.removeprefix(prefix) for n in sys.modules if prefix in n]; "
+        "sys.exit(f'{code} {heavy} {commands}')"
     )
-    for arguments in (["measure", "sid/ovmf-amdsev/OVMF.amdsev.fd", "-t", "sev"], ["vmsa", "build", "--help"]):
+    for arguments, loaded in (
+        (["measure", "sid/ovmf-amdsev/OVMF.amdsev.fd", "-t", "sev"], ["measure"]),
+        (["vmsa", "build", "--help"], ["vmsa"]),
+        (["--version"], []),
+    ):
         done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=ROOT)
-        assert done.stderr == "0 set()\n"
+        assert done.stderr == f"0 set() {loaded}\n"

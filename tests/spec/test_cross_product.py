@@ -29,9 +29,9 @@ def test_every_digest_is_that_of_the_definition(inputs: Path) -> None:
     product = product_of(inputs, SMALL + NR_CPUS)
     for name, technology in technologies().items():
         sweeps = [sweep for sweep in product.sweeps if sweep.config.technology == name]
-        for kernels in (REFERENCE, choose()):
+        for backend in (REFERENCE, choose()):
             made: dict[int, bytes] = {}
-            for batch in measure_sweeps(sweeps, range(len(sweeps)), kernels):
+            for batch in measure_sweeps(sweeps, range(len(sweeps)), backend):
                 size = batch.steps * batch.digest_size
                 made |= {n: bytes(batch.digests[at * size :][:size]) for at, n in enumerate(batch.sweeps)}
             assert sorted(made) == list(range(len(sweeps)))

@@ -30,9 +30,7 @@ class SevEs(ContentsHash):
         return reset_vector_blocker(firmware)
 
     def launch_blocker(self, firmware: FirmwareComponent, point: VcpuPoint) -> str | None:
-        if reason := self.firmware_blocker(firmware):
-            return reason
-        if reason := self.vmm_blocker(point):
+        if reason := reset_vector_blocker(firmware) or self.vmm_blocker(point):
             return reason
         if point.sev_features & SNP_ACTIVE:
             return f"sev_features {point.sev_features:#x} has bit 0, SNPActive, which is for sev-snp"

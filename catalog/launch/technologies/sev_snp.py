@@ -78,9 +78,7 @@ class SevSnp(Technology):
         return firmware.metadata_fault or reset_vector_blocker(firmware)
 
     def launch_blocker(self, firmware: FirmwareComponent, point: VcpuPoint) -> str | None:
-        if reason := self.firmware_blocker(firmware):
-            return reason
-        if reason := self.vmm_blocker(point):
+        if reason := self.firmware_blocker(firmware) or self.vmm_blocker(point):
             return reason
         if not point.sev_features & SNP_ACTIVE:
             return f"sev_features {point.sev_features:#x} lacks bit 0, SNPActive, which the guest runs with"
