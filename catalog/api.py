@@ -108,10 +108,10 @@ class Release:
         self._check_fresh()
         if self._catalog.release is None:
             raise UsageError(f"{self.place} is published in no log, so nothing proves that it has a row")
-        from catalog.log.log_reader import log_of
+        from catalog.log.log_reader import open_log
         from catalog.prove.prove import Prover
 
-        prover = Prover(log_of(self._catalog.release))
+        prover = Prover(open_log(self._catalog.release))
         bundles = prover.prove_digest(_digest(digest), warn=_warn, catalog=self._catalog)
         return tuple(map(bytes, bundles))
 

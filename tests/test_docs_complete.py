@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 from catalog import errors
-from catalog.cli.main import app_of
+from catalog.cli.main import make_app
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -28,7 +28,7 @@ def leaves_of(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield from leaves_of(inner, f"{name} {word}".strip())
 
 
-COMMANDS = dict(leaves_of(typer.main.get_command(app_of())))
+COMMANDS = dict(leaves_of(typer.main.get_command(make_app())))
 
 
 def options_of(command: Any) -> list[Any]:

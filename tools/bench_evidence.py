@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.ask.measure import Workbench
-from catalog.ask.measure_request import request_of
+from catalog.ask.measure_request import parse_request
 from catalog.store.catalog import Catalog
 from catalog.store.manifest import part_names
 
@@ -80,7 +80,7 @@ def _explain(what: str, folder: Path, asked: list[str], rounds: int = ROUNDS) ->
 
 
 def _digest(**changes: object) -> str:
-    return Workbench().measure(request_of(json.dumps(EXPECTED | changes).encode())).digest.hex()
+    return Workbench().measure(parse_request(json.dumps(EXPECTED | changes).encode())).digest.hex()
 
 
 def _median(arguments: list[str], rounds: int) -> tuple[float, dict[str, list[dict[str, int]]]]:

@@ -70,7 +70,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Proofs:
+class VerificationInputs:
     """What evidence is verified by. certificates: of a report. now: seconds since 1970. tik: of a launch measurement.
 
     roots: what is trusted besides AMD's roots. debug_digest: what the host says that the launch digest is; no more than
@@ -90,7 +90,7 @@ class Proofs:
 def answer(
     catalog: Catalog,
     evidence: Evidence,
-    proofs: Proofs,
+    proofs: VerificationInputs,
     backend: HashBackend,
     *,
     warn: Callable[[str], None],
@@ -100,7 +100,7 @@ def answer(
 
     Raises UsageError for proofs that are not of such evidence, and what reading the catalog does.
     """
-    check_proofs(evidence, proofs)
+    check_verification_inputs(evidence, proofs)
     if data := evidence.measure_data:
         assert proofs.tik is not None, "check_proofs says so"  # noqa: S101
         question = MeasureQuestion.of(data, proofs.tik)
@@ -127,9 +127,9 @@ def found_answer(
     return Answer(evidence, digest, matches, endorsement, notes, catalog.release)
 
 
-def answer_without_catalog(evidence: Evidence, proofs: Proofs) -> Answer:
+def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> Answer:
     """What is said of evidence whatever a catalog has: whether it is verified, and notes. Raises as `answer`."""
-    check_proofs(evidence, proofs)
+    check_verification_inputs(evidence, proofs)
     if report := evidence.report:
         return Answer(evidence, evidence.digest, (), verified(report, proofs), tuple(report_notes(report)))
     if data := evidence.measure_data:
@@ -138,7 +138,7 @@ def answer_without_catalog(evidence: Evidence, proofs: Proofs) -> Answer:
     return Answer(evidence, evidence.digest, (), None, ())
 
 
-def check_proofs(evidence: Evidence, proofs: Proofs) -> None:
+def check_verification_inputs(evidence: Evidence, proofs: VerificationInputs) -> None:
     """Raises UsageError where a proof is not of such evidence, or a launch measurement has no TIK."""
     if (proofs.certificates or proofs.roots) and not evidence.report:
         raise UsageError(f"certificates endorse attestation reports, and this is: {evidence.form}")
@@ -154,7 +154,7 @@ def check_proofs(evidence: Evidence, proofs: Proofs) -> None:
         raise UsageError(f"a TIK and a debug digest belong to LAUNCH_MEASURE data, and this is: {evidence.form}")
 
 
-def verified(report: AttestationReport, proofs: Proofs) -> Endorsement | None:
+def verified(report: AttestationReport, proofs: VerificationInputs) -> Endorsement | None:
     """What the certificates say of a report; None without any."""
     if not proofs.certificates:
         return None

@@ -12,7 +12,7 @@ from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Technology, technology_named
 from catalog.store.catalog import Catalog
-from catalog.store.catalog_axes import axes_of
+from catalog.store.catalog_axes import read_axes
 from catalog.store.images import Image, images
 
 NOT_ASKED_FOR = "the spec of the catalog leaves it out"
@@ -56,7 +56,7 @@ def coverage(catalog: Catalog) -> Coverage:
     """By the indexes and the components: no row is read. Raises VerificationFailed for a damaged catalog."""
     count: defaultdict[tuple[str, Kind], int] = defaultdict(int)
     vcpus: defaultdict[tuple[str, Kind], set[int]] = defaultdict(set)
-    for axes in axes_of(catalog, catalog.manifest.technologies):
+    for axes in read_axes(catalog, catalog.manifest.technologies):
         place = axes.firmware, Kind(axes.technology, axes.vmm, axes.kernel_hashes is not None)
         count[place] += axes.rows
         vcpus[place].update(axes.counts)

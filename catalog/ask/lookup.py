@@ -22,7 +22,7 @@ from catalog.rows.digest_record import digest_record
 from catalog.rows.fields import RECORD
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
-from catalog.store.digest_parts import digest_parts, part_of
+from catalog.store.digest_parts import digest_parts, find_part
 
 
 def lookup(catalog: Catalog, digest: LaunchDigest, *, warn: Callable[[str], None]) -> tuple[Match, ...]:
@@ -132,7 +132,7 @@ def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[d
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for table in part_of(parts, digest.value).groups(digest=digest.value):
+    for table in find_part(parts, digest.value).groups(digest=digest.value):
         wanted = pa.scalar(digest.value, table.schema.field("launch_digest").type)
         yield from table.filter(pc.equal(table["launch_digest"], wanted)).to_pylist()
 

@@ -12,7 +12,7 @@ import msgspec
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes, hash_cmdline
 from catalog.abi.vcpu import VcpuSignature
-from catalog.ask.measure_request import Request, fields_of, request_from
+from catalog.ask.measure_request import Request, parse_fields, request_from
 from catalog.errors import LdcatError, UnknownName, UsageError
 from catalog.fast.match import kernel_note, no_kernel_note, verifier_halts
 from catalog.files import inputs
@@ -135,7 +135,7 @@ class Workbench:
         """
         kept: dict[str, Any] = {}
         try:
-            fields = fields_of(line)
+            fields = parse_fields(line)
             kept = {name: value for name, value in fields.items() if name not in _ANSWER}
             measured = self.measure(request_from(fields))
         except LdcatError as error:

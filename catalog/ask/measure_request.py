@@ -52,12 +52,12 @@ class Request(Wire, frozen=True):
     id: Any = None
 
 
-def request_of(line: bytes) -> Request:
+def parse_request(line: bytes) -> Request:
     """A request from one line of a batch; raises MalformedRecord if it states none."""
-    return request_from(fields_of(line))
+    return request_from(parse_fields(line))
 
 
-def fields_of(line: bytes) -> dict[str, Any]:
+def parse_fields(line: bytes) -> dict[str, Any]:
     """The fields of one line of a batch, whatever their names. Raises MalformedRecord if it is not a JSON object."""
     if len(line) > MAX_LINE:
         raise MalformedRecord(f"a line of more than {MAX_LINE} bytes")

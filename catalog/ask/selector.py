@@ -22,7 +22,7 @@ NO_KERNEL = "none"
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
-def selector_of(catalog: Catalog, selected: Mapping[str, Any]) -> dict[str, Value]:
+def build_selector(catalog: Catalog, selected: Mapping[str, Any]) -> dict[str, Value]:
     """What is given, as fields of digest records.
 
     selected: by field, as people write it. firmware_sha256, kernel_hashes_sha256: a name that is embedded or that the

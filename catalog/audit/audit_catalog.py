@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from catalog.audit.audit import AuditFinding, odd, wrong
 from catalog.audit.audit_files import file_findings
-from catalog.audit.audit_rows import component_findings, inputs_seen, order_findings, parts_of
-from catalog.audit.recompute import EqualRows, Inputs, Recomputation, inputs_of
+from catalog.audit.audit_rows import component_findings, inputs_seen, order_findings, read_parts
+from catalog.audit.recompute import EqualRows, Inputs, Recomputation, sweep_inputs
 from catalog.errors import LdcatError
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.hashing.backends import HashBackend
@@ -59,7 +59,7 @@ def _technology_findings(
     entry, rows = catalog.manifest.technologies[technology], 0
     of_tables: list[AuditFinding] = []
     with inputs_seen() as seen:
-        for part in parts_of(catalog, technology, of_tables):
+        for part in read_parts(catalog, technology, of_tables):
             yield from order_findings(part)
             yield from _guarded("component", component_findings(catalog, part))
             table = part.table.take(pa.array(_chosen(rows, len(part.table), chosen, entry.rows), pa.int64()))
@@ -94,7 +94,7 @@ def _digest_findings(
 ) -> Iterator[AuditFinding]:
     groups: dict[Inputs, EqualRows] = {}
     for row in map(parse_row, row_leaves(table)):
-        inputs = inputs_of(row)
+        inputs = sweep_inputs(row)
         groups.setdefault(inputs, EqualRows()).add(row)
     number = catalog.release.number if catalog.release else 0
     made = Recomputation(catalog, number, Revocations(()))

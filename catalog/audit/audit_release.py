@@ -11,7 +11,7 @@ from catalog.fast.published import PublishedRelease
 from catalog.files import inputs
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.log_history import read_history
-from catalog.log.log_reader import LogReader, log_of
+from catalog.log.log_reader import LogReader, open_log
 from catalog.log.log_walk import WalkedRelease
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import revocations_at
@@ -85,7 +85,7 @@ def _seen_findings(log: LogFolder, found: Checkpoint, memory: LastCheckpoint) ->
         yield wrong("log", "checkpoint", f"{what} ({failure})")
 
 
-def release_of(log: LogFolder, number: int | None, findings: list[AuditFinding]) -> PublishedRelease | None:
+def find_release(log: LogFolder, number: int | None, findings: list[AuditFinding]) -> PublishedRelease | None:
     """What the log says of a release; None, and a finding, where it cannot be read."""
     try:
         return unverified_release(log, number)
@@ -119,7 +119,7 @@ def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[Audit
 
 
 def _leaf_hashes(release: PublishedRelease) -> set[bytes]:
-    reader = TileReader(log_of(release), release.size)
+    reader = TileReader(open_log(release), release.size)
     tiles = (reader.tile(0, number) for number in range(-(-release.size // WIDTH)))
     size = merkle.HASH_SIZE
     return {tile[at : at + size] for tile in tiles for at in range(0, len(tile), size)}

@@ -35,7 +35,7 @@ class Part:
     table: pa.Table
 
 
-def parts_of(catalog: Catalog, technology: str, findings: list[AuditFinding]) -> Iterator[Part]:
+def read_parts(catalog: Catalog, technology: str, findings: list[AuditFinding]) -> Iterator[Part]:
     """Each part that is a table, and to the findings what is no such table; damaged files are found elsewhere."""
     for part in digest_parts(catalog, technology):
         name = part.name

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from catalog.audit.recompute import Difference, EqualRows, Inputs, Recomputation, false_components, inputs_of
+from catalog.audit.recompute import Difference, EqualRows, Inputs, Recomputation, false_components, sweep_inputs
 from catalog.errors import LdcatError, MalformedRecord, VerificationFailed
 from catalog.launch.hashing.backends import HashBackend
 from catalog.log.log_folder import LogFolder
@@ -103,5 +103,5 @@ def _groups(walk: LogWalk, found: list[Difference]) -> Iterator[dict[Inputs, Equ
             )
         else:
             before = leaf
-            inputs = inputs_of(record)
+            inputs = sweep_inputs(record)
             groups.setdefault(inputs, EqualRows()).add(record)

@@ -17,7 +17,7 @@ from catalog.launch.technology import technologies
 from catalog.log.records import RevokeRecord
 from catalog.log.revocations import Revocations
 from catalog.operate.finding import Severity
-from catalog.rows.digest_record import INPUTS, DigestRecord, value_in, values_of
+from catalog.rows.digest_record import INPUTS, DigestRecord, parse_values, value_in
 from catalog.rows.launch_config import VcpuSweep
 from catalog.spec import embedded
 from catalog.store.catalog import Catalog
@@ -35,7 +35,7 @@ Inputs = tuple[Any, ...]
 """The texts of GROUPED."""
 
 
-def inputs_of(row: DigestRecord) -> Inputs:
+def sweep_inputs(row: DigestRecord) -> Inputs:
     """What a row has in common with the others of its sweep."""
     return tuple(value_in(row, name) for name in GROUPED)
 
@@ -139,7 +139,7 @@ class Recomputation:
 
     def _sweep(self, inputs: Inputs, vcpus: tuple[int | None, ...]) -> VcpuSweep:
         """Raises MalformedRecord for components that the release lacks, and for what cannot launch."""
-        row = values_of(dict(zip(GROUPED, inputs, strict=True)))
+        row = parse_values(dict(zip(GROUPED, inputs, strict=True)))
         if row["technology"] not in technologies():
             raise MalformedRecord(f"there is no technology {row['technology']!r}")
         technology = technologies()[row["technology"]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog import __version__
-from catalog.build.measuring import digest_of
+from catalog.build.measuring import measure_row
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.files.folder import written_whole
 from catalog.files.inputs import MAX_TEXT_SIZE, read_file
@@ -129,7 +129,7 @@ def _example(spec: CatalogSpec, product: CrossProduct) -> str | None:
         return None
     kind = max(rows, key=lambda kind: (kind[0], rows[kind]))
     chosen = [f for f in sweeps if (f.config.technology, f.config.vmm.name if f.config.vmm else "") == kind][-1]
-    return digest_of(chosen, chosen.vcpus[0]).hex()
+    return measure_row(chosen, chosen.vcpus[0]).hex()
 
 
 def _databases(folder: Path) -> list[Path]:
@@ -174,5 +174,5 @@ def _write_components(folder: Path, spec: CatalogSpec, backend: HashBackend) -> 
     types = VcpuTypes.parse(embedded.vcpu_types_text())
     numbers, names = component_names(spec.builds, kernels, used.values(), types, spec.axes)
     (folder / manifest.NAMES).write_bytes(names)
-    chunks = manifest.chunks_of(folder / manifest.NAMES)
+    chunks = manifest.read_chunks(folder / manifest.NAMES)
     return files | manifest.verity_entries(folder, manifest.NAMES, chunks, backend), numbers

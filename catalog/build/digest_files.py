@@ -11,7 +11,7 @@ from catalog.build import generation
 from catalog.build.digest_table import DigestTable
 from catalog.build.distinguished import chain_length
 from catalog.build.generation import Spill
-from catalog.build.index_writer import IndexWriter, groups_of, keying_of
+from catalog.build.index_writer import IndexWriter, choose_keying, group_sweeps
 from catalog.build.reuse import Previous
 from catalog.errors import LdcatError
 from catalog.fast.verity import DamagedBlock
@@ -82,7 +82,9 @@ def write_digests(
                 done.files.update(made)
         spill.remove()
         index = f"{name}/{manifest.INDEX}"
-        done.files.update(manifest.verity_entries(folder, index, manifest.chunks_of(folder / index), resources.backend))
+        done.files.update(
+            manifest.verity_entries(folder, index, manifest.read_chunks(folder / index), resources.backend)
+        )
         done.technologies[name] = TechnologyEntry(digest_size=spill.digest_size, rows=rows, parts=len(one.parts))
         done = replace(done, reused=done.reused + sum(len(sweeps[number].vcpus) for number in known))
     return done
@@ -137,9 +139,9 @@ class _OneTechnology:
         self._kernels = backend
         self._buffer = direct_io.ScratchBuffer()
         length = chain_length(sweeps, distinguished_bits) if distinguished_bits else 0
-        starts = generation.starts_of(sweeps, length)
+        starts = generation.first_ordinals(sweeps, length)
         ordinals = length * len(sweeps) if length else generation.row_count(sweeps)
-        self.keying = keying_of(sum(spill.rows), starts, ordinals, spill.bits)
+        self.keying = choose_keying(sum(spill.rows), starts, ordinals, spill.bits)
         self.parts = [] if distinguished_bits else manifest.part_names(name, len(spill.rows))
         self._table = None if distinguished_bits else DigestTable(name, spill.digest_size, sweeps)
         self._index = IndexWriter(
@@ -147,7 +149,7 @@ class _OneTechnology:
             name,
             spill.digest_size,
             self.keying,
-            list(groups_of(sweeps, starts, numbers)),
+            list(group_sweeps(sweeps, starts, numbers)),
             spill.rows,
             distinguished_bits=distinguished_bits,
             chain_length=length,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from catalog.build.distinguished import chain_steps
 from catalog.build.generation import shard_bits
-from catalog.build.index_writer import BUCKET_ROWS, entry_size_of
+from catalog.build.index_writer import BUCKET_ROWS, entry_bytes
 from catalog.errors import DiskFull
 from catalog.fast.index import ROW_GROUP
 from catalog.launch.technology import technologies
@@ -40,7 +40,7 @@ def room_needed(spec: CatalogSpec, counts: Mapping[str, Count]) -> int:
         count, bits, size = counts[name], spec.axes[name].distinguished_bits, technologies()[name].digest_size
         rows = (count.rows >> bits) + count.sweeps if bits else count.rows
         ordinals = count.sweeps * chain_steps(count.last, bits) if bits else count.rows
-        index = rows * (entry_size_of(ordinals) + 8 / BUCKET_ROWS)
+        index = rows * (entry_bytes(ordinals) + 8 / BUCKET_ROWS)
         parts = 0.0 if bits else _part_bytes(count, size)
         files = (index + parts) * 129 / 128  # and a hash for each 4096 bytes
         most = max(most, written + int(max(rows * (size + NUMBERS_SIZE), files)))

@@ -165,7 +165,7 @@ def row_count(sweeps: Sequence[VcpuSweep]) -> int:
     return sum(len(sweep.vcpus) for sweep in sweeps)
 
 
-def starts_of(sweeps: Sequence[VcpuSweep], chain_length: int = 0) -> array[int]:
+def first_ordinals(sweeps: Sequence[VcpuSweep], chain_length: int = 0) -> array[int]:
     """The ordinal of the first row of each sweep: rows are numbered sweep by sweep, by vCPU count.
 
     chain_length: numbers that each sweep takes, where those are not its rows.

@@ -18,13 +18,13 @@ _FINGERPRINT_BITS = 12
 """Bits of the digest in an entry, at least: one of 4096 entries of a bucket is looked at in vain."""
 
 
-def keying_of(row_count: int, starts: array[int], ordinals: int, shard_bits: int) -> Keying:
+def choose_keying(row_count: int, starts: array[int], ordinals: int, shard_bits: int) -> Keying:
     """Buckets of 128 to 255 rows, and entries of whole bytes that take an ordinal and 12 bits or more."""
     bucket_bits = max(shard_bits, (row_count // BUCKET_ROWS).bit_length() - 1, 0)
-    return Keying(starts, bucket_bits, _ordinal_bits(ordinals), entry_size_of(ordinals))
+    return Keying(starts, bucket_bits, _ordinal_bits(ordinals), entry_bytes(ordinals))
 
 
-def entry_size_of(ordinals: int) -> int:
+def entry_bytes(ordinals: int) -> int:
     """Bytes of an entry."""
     return -(-(_ordinal_bits(ordinals) + _FINGERPRINT_BITS) // 8)
 
@@ -33,7 +33,7 @@ def _ordinal_bits(ordinals: int) -> int:
     return max(1, (ordinals - 1).bit_length())
 
 
-def groups_of(sweeps: Sequence[VcpuSweep], starts: Sequence[int], numbers: Numbers) -> Iterator[Group]:
+def group_sweeps(sweeps: Sequence[VcpuSweep], starts: Sequence[int], numbers: Numbers) -> Iterator[Group]:
     """Sweeps that differ in VMSA only as one group where they are a whole product, else each on its own."""
     pairs = list(zip(sweeps, starts, strict=True))
     for _, same in itertools.groupby(pairs, key=lambda pair: _component_key(pair[0])):

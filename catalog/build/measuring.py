@@ -36,7 +36,7 @@ def measure_last(sweeps: Sequence[VcpuSweep], backend: HashBackend) -> list[Dige
     return _measure(sweeps, sweeps[0].vcpus[-1:], backend)
 
 
-def digest_of(sweep: VcpuSweep, vcpus: int | None) -> LaunchDigest:
+def measure_row(sweep: VcpuSweep, vcpus: int | None) -> LaunchDigest:
     """The launch digest of one row."""
     return Measurer(technologies()[sweep.config.technology], sweep.config.firmware).measure(sweep.at(vcpus).point)
 
@@ -56,5 +56,5 @@ def _measure(sweeps: Sequence[VcpuSweep], counts: Sequence[int | None], backend:
     """The digests of each sweep after each count, one after the other."""
     technology = technologies()[sweeps[0].config.technology]
     if not technology.measures_vcpus:
-        return [digest_of(sweep, None).value for sweep in sweeps]
+        return [measure_row(sweep, None).value for sweep in sweeps]
     return technology.fold_chains(vcpu_chains(sweeps), [count for count in counts if count], backend)

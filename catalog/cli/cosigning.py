@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.cli.options import passphrase_of
+from catalog.cli.options import read_passphrase
 from catalog.state.folders import remembered
 
 if TYPE_CHECKING:  # cryptography takes long to load
@@ -22,7 +22,7 @@ def cosigner_keys(key: Path, passphrase: Path | None) -> list[KeyPair]:
     """The keys of a file; raises as reading them does."""
     from catalog.publish.key_files import read_keys
 
-    return read_keys(key, passphrase_of(passphrase))
+    return read_keys(key, read_passphrase(passphrase))
 
 
 def cosign_now(

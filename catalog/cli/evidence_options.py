@@ -13,7 +13,7 @@ import typer
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import HOST_REQUESTED, AttestationReport
-from catalog.ask.answer import NOT_VERIFIED, Answer, Proofs
+from catalog.ask.answer import NOT_VERIFIED, Answer, VerificationInputs
 from catalog.ask.evidence import Evidence
 from catalog.ask.evidence_files import read_certificates, read_evidence, read_roots, read_tik
 from catalog.cli.options import named_path, number_option
@@ -107,7 +107,7 @@ def gather(
     build_id: int | None,
     policy: int | None,
     debug_digest: str | None,
-) -> tuple[Evidence, Proofs]:
+) -> tuple[Evidence, VerificationInputs]:
     """The evidence asked about with what was said of it, and what verifies it."""
     evidence = read_evidence(asked, sys.stdin.buffer, with_tik=tik is not None)
     said = {"api_major": api_major, "api_minor": api_minor, "build_id": build_id, "policy": policy}
@@ -122,7 +122,7 @@ def gather(
         certs = None  # a setting of this machine, and no word on this evidence
     if (not evidence.report or certs is None) and str(root) == os.environ.get("LDCAT_ROOT"):
         root = None
-    proofs = Proofs(
+    proofs = VerificationInputs(
         certificates=read_certificates(certs) if certs else (),
         roots=read_roots(root) if root else (),
         now=time.time(),

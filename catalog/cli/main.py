@@ -32,7 +32,7 @@ def command_names() -> list[str]:
     return [info.name.replace("_", "-") for info in pkgutil.iter_modules(commands.__path__)]
 
 
-def app_of(names: Iterable[str] | None = None) -> typer.Typer:
+def make_app(names: Iterable[str] | None = None) -> typer.Typer:
     """The program with all commands, or with some: what the others need is not loaded.
 
     A command's module has a function `command`, or an `app` of its own; HELP_ORDER, if it has that, is its place.
@@ -108,7 +108,7 @@ def _run_and_flush(arguments: Sequence[str]) -> int:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code is that of the table in errors.py."""
     try:
-        result = _finished(app_of(_needed(arguments)), arguments)
+        result = _finished(make_app(_needed(arguments)), arguments)
     except LdcatError as failure:
         return _said(failure)
     except TyperException as failure:

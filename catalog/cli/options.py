@@ -54,7 +54,7 @@ def hash_backend() -> HashBackend:
     return choose(os.environ.get("LDCAT_HASH_BACKEND") or os.environ.get("LDCAT_KERNELS") or None)
 
 
-def passphrase_of(path: Path | None) -> bytes | None:
+def read_passphrase(path: Path | None) -> bytes | None:
     """The passphrase that a file holds, without the newline behind it; None without a file. Raises Unreadable."""
     if path is None:
         return None

@@ -38,7 +38,7 @@ def axis_changes(old: Values, new: Values) -> Iterator[ComponentChange]:
                     yield ComponentChange(f"{technology} {AXES[axis]}", "", change, what)
 
 
-def values_of(axes: Sequence[Axes]) -> Values:
+def collect_values(axes: Sequence[Axes]) -> Values:
     """What occurs in a catalog."""
     found: dict[tuple[str, str], dict[str, set[Any]]] = {}
     for one in axes:

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.diff.axis_changes import AXES, Values, axis_changes, listed, values_of
+from catalog.diff.axis_changes import AXES, Values, axis_changes, collect_values, listed
 from catalog.diff.component_changes import ComponentChange, component_changes, revocation_changes
 from catalog.diff.heat import UNCHANGED, Heat, heat
 from catalog.diff.key_changes import key_changes
 from catalog.diff.row_changes import ADDED, FACTS, INPUTS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, comparable, row_changes
 from catalog.log.revocation_list import revocations_at
 from catalog.store.catalog import Catalog
-from catalog.store.catalog_axes import axes_of
+from catalog.store.catalog_axes import read_axes
 from catalog.transparency.trust import Trust
 from catalog.verify.consistency import continuation
 from catalog.work.progress import Progress
@@ -129,8 +129,8 @@ def diff(
     components = [*component_changes(old, new), *revocation_changes(before, after)]
     components += key_changes(*both, trust) if both else ()
     compared, uncompared = comparable(old, new)
-    axes = [axes_of(one, compared) for one in (old, new)]
-    values = [values_of(one) for one in axes]
+    axes = [read_axes(one, compared) for one in (old, new)]
+    values = [collect_values(one) for one in axes]
     components += axis_changes(*values)
     with row_changes(old, new, (before, after), progress) as connection:
         groups = _groups(connection, old, new, values)

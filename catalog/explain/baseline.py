@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.measure import Measured, Workbench
-from catalog.ask.measure_request import request_of
+from catalog.ask.measure_request import parse_request
 from catalog.errors import UsageError
 from catalog.explain.search_space import Kernel, KernelFiles, kernel_of_record
 from catalog.files import inputs
@@ -18,7 +18,7 @@ from catalog.launch.profile import VmmProfile
 from catalog.spec import embedded, named_builds
 from catalog.spec.catalog_spec import load_spec
 from catalog.store.catalog import Catalog
-from catalog.store.catalog_axes import axes_of
+from catalog.store.catalog_axes import read_axes
 
 MAX_FILES = 1000
 """Files of a folder of kernels or initrds."""
@@ -27,7 +27,7 @@ EXPECTATION = "expectation"
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class Baseline:
     """What is expected, or what a catalog has: the values of each axis; any of them may be what was launched.
 
     source: what says so, for people. kernels: None is a launch without kernel hashes. An axis without values has
@@ -45,7 +45,7 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownInputs:
     """Everything that may have been launched: of ldcat, of a catalog, and of the user.
 
     firmware, files: of the user, who may mean that they were launched.
@@ -58,14 +58,14 @@ class Known:
     files: KernelFiles
 
 
-def known_of(
+def collect_known(
     catalog: Catalog | None,
     *,
     firmware: Sequence[str] = (),
     kernels: Sequence[Path] = (),
     initrds: Sequence[Path] = (),
     appends: Sequence[str] = (),
-) -> Known:
+) -> KnownInputs:
     """The user's own first, then the catalog's, then those that ship with ldcat.
 
     firmware: names or files. kernels, initrds: files, or folders of them. Raises what reading them does, and
@@ -78,10 +78,10 @@ def known_of(
     records = [] if catalog is None else [_kernel_of_row(row[0]) for row in catalog.kernel_hashes.values()]
     records += [kernel_of_record(record) for record in embedded.kernels().values()]
     profiles = {**embedded.profiles(), **({} if catalog is None else catalog.profiles)}
-    return Known([*asked, *builds.values()], [*files.together(), *records], profiles, asked, files)
+    return KnownInputs([*asked, *builds.values()], [*files.together(), *records], profiles, asked, files)
 
 
-def near_of_given(base: Near, known: Known) -> Near | None:
+def baseline_of_files(base: Baseline, known: KnownInputs) -> Baseline | None:
     """What the user's own firmware and kernels are with all that is near otherwise; None without any of them."""
     mine = known.files.together() or known.files.with_parts_of([kernel for kernel in base.kernels if kernel])
     if not known.firmware and not mine:
@@ -89,10 +89,10 @@ def near_of_given(base: Near, known: Known) -> Near | None:
     return replace(base, source="files given", firmware=known.firmware or base.firmware, kernels=mine or base.kernels)
 
 
-def near_of(measured: Measured, name: str, append: str | None) -> Near:
+def expected_baseline(measured: Measured, name: str, append: str | None) -> Baseline:
     """What is near one expected configuration. name, append: of its kernel; None where that is not known."""
     config = measured.config
-    return Near(
+    return Baseline(
         EXPECTATION,
         [config.technology],
         [measured.build],
@@ -104,26 +104,26 @@ def near_of(measured: Measured, name: str, append: str | None) -> Near:
     )
 
 
-def expectation(said: bytes, known: Known) -> Near:
+def expectation(said: bytes, known: KnownInputs) -> Baseline:
     """What is near the configuration that a line of a batch says, or the JSON of a digest; raises as measuring it."""
-    request = request_of(said)
+    request = parse_request(said)
     measured = Workbench({build.name: build for build in known.builds}).measure(request)
     record = embedded.kernels().get(request.kernel_hashes or "")
     hashes = measured.config.kernel_hashes
     named = next((kernel for kernel in known.kernels if kernel.hashes == hashes), None)
     name = request.kernel_hashes or request.kernel or (named.label if named else "the kernel given")
     append = record.append if record else request.append
-    return near_of(measured, name, append if append is not None or named is None else named.append)
+    return expected_baseline(measured, name, append if append is not None or named is None else named.append)
 
 
-def near_of_catalog(catalog: Catalog, technologies: Iterable[str]) -> Near:
+def baseline_of_catalog(catalog: Catalog, technologies: Iterable[str]) -> Baseline:
     """What a catalog has of some technologies, axis by axis; raises VerificationFailed for a damaged one."""
     names = list(technologies)
-    groups = axes_of(catalog, names)
+    groups = read_axes(catalog, names)
     images = {group.firmware for group in groups}
     tables = {group.kernel_hashes for group in groups}
     rows = {sha256.hex(): _kernel_of_row(rows[0]) for sha256, rows in catalog.kernel_hashes.items()}
-    return Near(
+    return Baseline(
         "catalog",
         [name for name in names if name in catalog.manifest.technologies],
         [build for build in catalog.builds.values() if build.component.sha256.hex() in images],
@@ -135,12 +135,12 @@ def near_of_catalog(catalog: Catalog, technologies: Iterable[str]) -> Near:
     )
 
 
-def near_of_default(technologies: Iterable[str]) -> Near:
+def baseline_of_default(technologies: Iterable[str]) -> Baseline:
     """What the embedded default spec has: where there is no catalog, and nothing is expected."""
     spec = load_spec(None)
     names = [name for name in technologies if name in spec.axes]
     axes = [spec.axes[name] for name in names]
-    return Near(
+    return Baseline(
         "embedded default",
         names,
         spec.builds,

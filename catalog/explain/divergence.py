@@ -10,7 +10,7 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.page_info import PAGE_SIZE, PageType
 from catalog.ask.vmsa_pages import SaveArea, differences
 from catalog.explain.search import Candidate
-from catalog.explain.search_space import AXES, Axis, Space, differing_parts, same
+from catalog.explain.search_space import AXES, Axis, SearchSpace, differing_parts, same
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import Point
 from catalog.launch.technology import Technology, technology_named
@@ -18,7 +18,7 @@ from catalog.launch.update import LaunchUpdate, UpdateRun
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class UpdateLine:
     """A launch update. what: for people. gpa: guest-physical address; None where none is measured. times: in a row."""
 
     what: str
@@ -36,7 +36,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Parting:
+class Divergence:
     """Two launches of one technology.
 
     shared: what both begin with. expected, found: how each goes on from there. after: what both end with, which is
@@ -45,10 +45,10 @@ class Parting:
     """
 
     technology: str
-    shared: Sequence[Stop]
-    expected: Sequence[Stop]
-    found: Sequence[Stop]
-    after: Sequence[Stop]
+    shared: Sequence[UpdateLine]
+    expected: Sequence[UpdateLine]
+    found: Sequence[UpdateLine]
+    after: Sequence[UpdateLine]
     reasons: Sequence[str]
 
     def to_dict(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Parting:
         }
 
 
-def parting(space: Space, found: Candidate) -> Parting | None:
+def find_divergence(space: SearchSpace, found: Candidate) -> Divergence | None:
     """Of what is expected, the nearest there is, and what was found.
 
     None where nothing differs, where the technologies do, and where what is expected cannot launch so.
@@ -77,7 +77,7 @@ def parting(space: Space, found: Candidate) -> Parting | None:
     return _part(*launches)
 
 
-def _nearest(space: Space, found: Candidate) -> Candidate | None:
+def _nearest(space: SearchSpace, found: Candidate) -> Candidate | None:
     """What was found, with the first value that is expected on each axis where it has none of those."""
     changed: dict[str, Any] = {}
     for name in AXES:
@@ -113,7 +113,7 @@ class _Launch:
     def update_runs(self) -> list[UpdateRun]:
         return list(self.technology.update_runs(self.build.component, self.point))
 
-    def stops(self, runs: Sequence[UpdateRun], *, vcpus: int = 0) -> Iterator[Stop]:
+    def stops(self, runs: Sequence[UpdateRun], *, vcpus: int = 0) -> Iterator[UpdateLine]:
         """vcpus: whose VMSAs came before."""
         for run in runs:
             for update in run.updates:
@@ -121,7 +121,7 @@ class _Launch:
                 what = self._name(update) if not is_vmsa else "VMSA of an AP" if vcpus else "VMSA of the BSP"
                 vcpus += run.repeat if is_vmsa else 0
                 measured = self.technology.measures_addresses
-                yield Stop(what, update.gpa if measured and not is_vmsa else None, run.repeat)
+                yield UpdateLine(what, update.gpa if measured and not is_vmsa else None, run.repeat)
 
     def _name(self, update: LaunchUpdate) -> str:
         if update.data:
@@ -131,12 +131,12 @@ class _Launch:
         what = next(named, "metadata")
         return f"{what}, {pages} {update.page_type.name} page{'' if pages == 1 else 's'}"
 
-    def firmware(self) -> Stop:
+    def firmware(self) -> UpdateLine:
         gpa = self.build.component.gpa if self.technology.measures_addresses else None
-        return Stop(f"firmware {self.build.name}", gpa, 1)
+        return UpdateLine(f"firmware {self.build.name}", gpa, 1)
 
 
-def _part(expected: _Launch, found: _Launch) -> Parting:
+def _part(expected: _Launch, found: _Launch) -> Divergence:
     chains = [side.update_runs() for side in (expected, found)]
     shared: list[UpdateRun] = []
     same_firmware = expected.build.component.sha256 == found.build.component.sha256
@@ -155,7 +155,7 @@ def _part(expected: _Launch, found: _Launch) -> Parting:
     vcpus = _vcpus_of(shared)
     stops = [list(side.stops(some, vcpus=vcpus)) for side, some in zip((expected, found), own, strict=True)]
     firsts = [side[0].updates[0] if side else None for side in own]
-    return Parting(
+    return Divergence(
         technology=found.technology.name,
         shared=[found.firmware(), *found.stops(shared)] if same_firmware else [],
         expected=stops[0] if same_firmware else [expected.firmware(), *stops[0]],

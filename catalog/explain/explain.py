@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes
-from catalog.ask.answer import Proofs
+from catalog.ask.answer import VerificationInputs
 from catalog.ask.evidence import Evidence
 from catalog.ask.launch_measure_search import MeasureQuestion
 from catalog.errors import UsageError
-from catalog.explain.baseline import Known, Near
+from catalog.explain.baseline import Baseline, KnownInputs
 from catalog.explain.explanation import MOST_AXES, Explanation, Search
-from catalog.explain.search import search, size_of
+from catalog.explain.search import count_candidates, search
 from catalog.explain.search_space import (
     MAX_COUNT,
     Axis,
     Choice,
-    Space,
+    SearchSpace,
     feature_choice,
     feature_choices,
     firmware_choices,
@@ -79,10 +79,10 @@ class MeasureTarget:
 
 def explain(
     evidence: Evidence,
-    nears: Sequence[Near],
-    known: Known,
+    baselines: Sequence[Baseline],
+    known: KnownInputs,
     *,
-    proofs: Proofs,
+    proofs: VerificationInputs,
     engine: Engine,
     backend: HashBackend,
     budget: int,
@@ -90,7 +90,7 @@ def explain(
 ) -> Explanation:
     """Search outward for what has the digest, or the launch measurement, of the evidence.
 
-    nears: from what, one after the other while nothing is found. budget: candidates, about. start_progress:
+    baselines: from what, one after the other while nothing is found. budget: candidates, about. start_progress:
     of a progress bar. Raises what `Evidence.technologies` and MeasureQuestion do.
     """
     if budget < 1:
@@ -102,10 +102,10 @@ def explain(
         target = DigestTarget(evidence.digest.value)
     host = evidence.report.cpuid if evidence.report else None
     searches: list[Search] = []
-    for near in nears:
-        space = space_of(near, known, only=evidence.technologies(), host=host)
+    for near in baselines:
+        space = build_search_space(near, known, only=evidence.technologies(), host=host)
         left = budget - sum(done.searched.tried for done in searches)
-        progress = start_progress("tried", max(0, min(size_of(space, MOST_AXES), left)))
+        progress = start_progress("tried", max(0, min(count_candidates(space, MOST_AXES), left)))
         found = search(space, target, engine, backend, most=MOST_AXES, budget=left, progress=progress)
         searches.append(Search(near.source, space, found))
         if found.hits:
@@ -113,13 +113,13 @@ def explain(
     return Explanation(tuple(searches))
 
 
-def space_of(
-    near: Near,
-    known: Known,
+def build_search_space(
+    near: Baseline,
+    known: KnownInputs,
     *,
     only: Sequence[str],
     host: tuple[int, int, int] | None,
-) -> Space:
+) -> SearchSpace:
     """The axes. only: technologies that have digests of that size, or that a policy allows. host: of a report."""
     expected = list(near.technologies) or list(only)
     profiles = [profile for profile in known.profiles.values() if set(profile.technologies) & set(only)]
@@ -132,7 +132,7 @@ def space_of(
     near_kernels: list[Choice[KernelHashes | None]] = [
         Choice(kernel.hashes, kernel.label) if kernel else no_kernel() for kernel in near.kernels
     ]
-    return Space(
+    return SearchSpace(
         vcpus=Axis.of(
             (Choice(count, str(count)) for count in near.vcpus or range(1, MAX_COUNT + 1)),
             (Choice(count, str(count)) for count in range(1, MAX_COUNT + 1)),

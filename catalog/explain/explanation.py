@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.explain.divergence import Parting, parting
-from catalog.explain.search import Candidate, Searched
-from catalog.explain.search_space import AXES, Axis, Space, differing_parts, measured_axes, same
+from catalog.explain.divergence import Divergence, find_divergence
+from catalog.explain.search import Candidate, SearchResult
+from catalog.explain.search_space import AXES, Axis, SearchSpace, differing_parts, measured_axes, same
 from catalog.fast.match import kernel_note, launch_notes, no_kernel_note, revocation_notes
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
@@ -24,8 +24,8 @@ class Search:
     """source: what it went outward from. space: what it went through. searched: what came of it."""
 
     source: str
-    space: Space
-    searched: Searched
+    space: SearchSpace
+    searched: SearchResult
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -95,9 +95,9 @@ class Explanation:
                 found.append((name, _listed([other.label for other in axis.near]), choice.label))
         return found
 
-    def parting(self, candidate: Candidate) -> Parting | None:
+    def divergence(self, candidate: Candidate) -> Divergence | None:
         """Where it parts from what the first search went outward from; None where it does not."""
-        return parting(self.searches[0].space, candidate)
+        return find_divergence(self.searches[0].space, candidate)
 
     def _hit(self, candidate: Candidate) -> dict[str, Any]:
         differs: list[dict[str, Any]] = [
@@ -109,14 +109,14 @@ class Explanation:
         digest = candidate.config().digest().hex()
         found = Revocations(self.revocations).status(record(candidate))
         revocation = (found.severity, found.reason) if found else None
-        parted = self.parting(candidate)
+        parted = self.divergence(candidate)
         return {
             "launch_digest": digest,
             **configuration(candidate),
             "differs": differs,
             "parting": parted and parted.to_dict(),
             "revocation": found and {"severity": found.severity, "reason": found.reason},
-            "notes": [*revocation_notes(revocation), *notes_of(candidate)],
+            "notes": [*revocation_notes(revocation), *candidate_notes(candidate)],
         }
 
     def _kernel_parts(self, candidate: Candidate) -> list[str]:
@@ -142,7 +142,7 @@ def record(candidate: Candidate) -> DigestRecord:
     return digest_record({**config.row(), "launch_digest": config.digest().value})
 
 
-def notes_of(candidate: Candidate) -> list[str]:
+def candidate_notes(candidate: Candidate) -> list[str]:
     """What has to be known of a configuration before relying on its digest."""
     build, technology = candidate.firmware.value, candidate.technology.value
     recorded = build.launchability(technology)

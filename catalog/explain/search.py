@@ -16,7 +16,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import CannotLaunch
-from catalog.explain.search_space import AXES, Choice, Space
+from catalog.explain.search_space import AXES, Choice, SearchSpace
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.chain import Digests, VcpuChain
 from catalog.launch.hashing.backends import HashBackend
@@ -102,7 +102,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class SearchResult:
     """hits: of one stage. done: stages of which everything was tried; left: of which not. tried: candidates."""
 
     hits: tuple[Candidate, ...]
@@ -112,7 +112,7 @@ class Searched:
 
 
 def search(
-    space: Space,
+    space: SearchSpace,
     target: Target,
     engine: Engine,
     backend: HashBackend,
@@ -120,7 +120,7 @@ def search(
     most: int,
     budget: int,
     progress: Callable[[int], None],
-) -> Searched:
+) -> SearchResult:
     """Try everything that differs on up to `most` axes until the target is met; at most `budget` candidates, about.
 
     The nearest hit is taken, with those of its batch.
@@ -140,10 +140,10 @@ def search(
                 break
     every = list(space.stages(most))
     done = every[: every.index(stage)] if hits else plan.done
-    return Searched(hits, tuple(done), tuple(each for each in every if each not in done), tried)
+    return SearchResult(hits, tuple(done), tuple(each for each in every if each not in done), tried)
 
 
-def size_of(space: Space, most: int) -> int:
+def count_candidates(space: SearchSpace, most: int) -> int:
     """How many candidates there are, at most."""
     total = 0
     for stage in space.stages(most):
@@ -184,7 +184,7 @@ def _chain(measurer: Measurer, candidate: Candidate) -> VcpuChain:
 class _Plan:
     """Makes the batches, one stage after the other. sent: those that are out, by number. done: stages all sent."""
 
-    space: Space
+    space: SearchSpace
     target: Target
     backend: HashBackend
     most: int

@@ -66,7 +66,7 @@ class Axis(Generic[Value]):
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class SearchSpace:
     """The axes. sev_features are without the default of the technology, such as SNPActive.
 
     possible: technologies whose digests it can be; another one may be expected, and is not tried.

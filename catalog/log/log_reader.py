@@ -19,15 +19,15 @@ _KEPT = 64
 """Bundles of entries that are kept."""
 
 
-def log_of(release: PublishedRelease) -> LogFolder:
+def open_log(release: PublishedRelease) -> LogFolder:
     """The log that a release is of, to be read."""
     return release.source or LogFolder(Path(release.log))
 
 
-def record_of(release: PublishedRelease) -> ReleaseRecord:
+def read_release_record(release: PublishedRelease) -> ReleaseRecord:
     """What the log says of a release; raises what reading it does."""
     checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
-    records = LogReader(log_of(release), checkpoint).releases()
+    records = LogReader(open_log(release), checkpoint).releases()
     return next(one for one in records if one.release == release.number)
 
 
@@ -134,7 +134,7 @@ class LogReader:
             return record.release == 1
         return 0 < first < end and (before := self._release(first - 1)) is not None and before.release < record.release
 
-    def revokes_of(self, span: ReleaseSpan) -> list[RevokeRecord]:
+    def read_revokes(self, span: ReleaseSpan) -> list[RevokeRecord]:
         """What came with a release, the newest last: records right before its own. Raises as `leaf`."""
         found: list[RevokeRecord] = []
         for index in range(span.end - 2, span.first - 1, -1):
@@ -145,7 +145,7 @@ class LogReader:
 
     def revokes(self, end: int | None = None) -> list[RevokeRecord]:
         """Those of the releases in so many leaves, by default all, the newest last; raises as `spans`."""
-        found = [self.revokes_of(span) for span in self.spans(end)]
+        found = [self.read_revokes(span) for span in self.spans(end)]
         return [revoke for of_release in reversed(found) for revoke in of_release]
 
     def _release(self, index: int) -> ReleaseRecord | None:

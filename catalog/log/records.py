@@ -68,7 +68,7 @@ Record = DigestRecord | RevokeRecord | ReleaseRecord
 _TYPES: Mapping[str, type[Record]] = {"digest": DigestRecord, "revoke": RevokeRecord, "release": ReleaseRecord}
 
 
-def leaf_of(record: Record) -> bytes:
+def encode_leaf(record: Record) -> bytes:
     """The bytes that are hashed."""
     return canonical_json(msgspec.to_builtins(record))
 
@@ -85,7 +85,7 @@ def parse_record(leaf: bytes) -> Record:
         raise MalformedRecord(f"leaf: there are no {kind!r} records")
     found: Record = decode_json(leaf, _TYPES[kind], f"{kind} record")
     plain = leaf.isascii() and b"\x7f" not in leaf  # of which msgspec writes what is canonical, and quickly
-    if not (plain and msgspec.json.encode(found, order="sorted") == leaf) and leaf_of(found) != leaf:
+    if not (plain and msgspec.json.encode(found, order="sorted") == leaf) and encode_leaf(found) != leaf:
         raise MalformedRecord(f"{kind} record: not written as it is canonical")
     if isinstance(found, RevokeRecord):
         check_said(found.selector, found.reason, "revoke record")

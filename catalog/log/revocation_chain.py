@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from msgspec import UNSET
 
-from catalog.log.records import ReleaseRecord, RevokeRecord, leaf_of
+from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf
 
 _START = "0" * 64
 
@@ -41,6 +41,6 @@ class RevocationChain:
         """The chain with more records at its end."""
         count, value = self.count, self.value
         for record in records:
-            value = hashlib.sha256(value.encode("ascii") + leaf_of(record)).hexdigest()
+            value = hashlib.sha256(value.encode("ascii") + encode_leaf(record)).hexdigest()
             count += 1
         return RevocationChain(count, value)

@@ -9,7 +9,7 @@ from catalog.errors import FalseRecord, VerificationFailed
 from catalog.fast.beneath import Files
 from catalog.fast.published import PublishedRelease
 from catalog.files import inputs
-from catalog.log.log_reader import record_of
+from catalog.log.log_reader import read_release_record
 from catalog.log.records import RevokeRecord, Severity
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_text import check_said
@@ -49,14 +49,14 @@ def checked(said: Sequence[Revocation]) -> Sequence[Revocation]:
     return said
 
 
-def chain_of(listed: Sequence[Revocation]) -> RevocationChain:
+def chain_revocations(listed: Sequence[Revocation]) -> RevocationChain:
     """The hash chain over a list, as the release records of its log commit to it."""
     return RevocationChain.of(one.record for one in listed)
 
 
 def check_goes_on(listed: Sequence[Revocation], before: RevocationChain) -> None:
     """Raises FalseRecord unless a list begins with the one that was seen before, which had that chain."""
-    if len(listed) < before.count or chain_of(listed[: before.count]) != before:
+    if len(listed) < before.count or chain_revocations(listed[: before.count]) != before:
         raise FalseRecord(
             f"{before.count} revocations of this log were seen before, and its list does not begin with them",
             "a revocation was taken back in silence: rely on nothing of this log until its publisher says why",
@@ -70,7 +70,7 @@ def read_revocations(release: PublishedRelease) -> Sequence[Revocation]:
 
 def revocations_at(release: PublishedRelease) -> Sequence[Revocation]:
     """What the log said when a release was its last one; raises as `read_revocations`, and what reading a log does."""
-    return _read(release, release.number, record_of(release).revocations_sha256)
+    return _read(release, release.number, read_release_record(release).revocations_sha256)
 
 
 def _read(release: PublishedRelease, number: int, sha256: str) -> Sequence[Revocation]:

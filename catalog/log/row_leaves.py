@@ -82,7 +82,7 @@ class Rows:
         return replace(self, table=self.table.filter(kept))
 
     def leaves(self) -> Iterator[bytes]:
-        """Byte for byte those of `leaf_of`."""
+        """Byte for byte those of `encode_leaf`."""
         for batch in self.table.to_batches(max_chunksize=_AT_ONCE):
             columns = []
             for name, column in zip(COLUMNS, batch.columns, strict=True):

@@ -20,7 +20,7 @@ from catalog.transparency.note import Note, Verified
 from catalog.transparency.tiles import TileReader
 from catalog.transparency.trust import Trust
 from catalog.verify.release_check import check_claims, check_list, walked
-from catalog.verify.verify_release import checkpoint_of
+from catalog.verify.verify_release import read_checkpoint
 
 UNCHANGED, NEW, FIRST = "unchanged", "new", "first"
 
@@ -95,7 +95,7 @@ def watch(log: LogFolder, trust: Trust, notes: Mapping[str, Note], seen: Mapping
     checkpoint, and what reading the log does.
     """
     trust.check_expiry(now)
-    note = checkpoint_of(log)
+    note = read_checkpoint(log)
     checkpoint = trust.open_uncosigned(note)  # for a fork it is enough that the log signed it
     before = notes.get(checkpoint.origin)
     if before:

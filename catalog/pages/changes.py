@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.diff.diff import diff
-from catalog.log.log_reader import LogReader, log_of
+from catalog.log.log_reader import LogReader, open_log
 from catalog.pages.html import diff_page
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
@@ -25,7 +25,7 @@ def _release(catalog: Catalog, number: int) -> Catalog:
     assert release is not None, "only a log has releases"  # noqa: S101
     if number == release.number:
         return catalog
-    log = log_of(release)
+    log = open_log(release)
     checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
     found = release_at(
         log,

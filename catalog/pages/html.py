@@ -15,7 +15,7 @@ from catalog import __version__
 from catalog.ask.memory_map import Range, memory_map
 from catalog.diff.diff import Diff
 from catalog.diff.row_changes import ADDED, RULE_CHANGED, WITHDRAWN
-from catalog.explain.divergence import Parting
+from catalog.explain.divergence import Divergence
 from catalog.fast.match import CLAIMS
 from catalog.fast.match_text import printable
 from catalog.files.outputs import write_whole
@@ -50,8 +50,8 @@ def diff_page(old: Catalog, new: Catalog, found: Diff, root: str | None = None) 
     return page(
         "diff.html",
         root,
-        title=f"{title_of(old)} and {title_of(new)}: what differs",
-        sides=[side_of(what, one, root) for what, one in (("old", old), ("new", new))],
+        title=f"{page_title(old)} and {page_title(new)}: what differs",
+        sides=[describe_side(what, one, root) for what, one in (("old", old), ("new", new))],
         found=found,
         why=found.why(),
         always=(ADDED, WITHDRAWN, RULE_CHANGED),
@@ -73,8 +73,8 @@ def report_page(catalog: Catalog, covered: Matrix, root: str | None = None) -> b
     return page(
         "report.html",
         root,
-        title=title_of(catalog),
-        side=side_of("catalog", catalog, root),
+        title=page_title(catalog),
+        side=describe_side("catalog", catalog, root),
         manifest=catalog.manifest,
         revocations=catalog.revocations,
         coverage=_markup(matrix_svg(covered, "coverage")),
@@ -89,7 +89,7 @@ def report_page(catalog: Catalog, covered: Matrix, root: str | None = None) -> b
     )
 
 
-def title_of(catalog: Catalog) -> str:
+def page_title(catalog: Catalog) -> str:
     """What a catalog is, in a few words."""
     release = catalog.release
     return catalog.manifest.name + (f": release {release.number} of {release.origin}" if release else "")
@@ -100,7 +100,7 @@ def write_explanation(
     compared_with: str,
     *,
     evidence: Sequence[str],
-    shown: Sequence[tuple[Mapping[str, Any], Parting | None]],
+    shown: Sequence[tuple[Mapping[str, Any], Divergence | None]],
     searched: Sequence[str],
 ) -> None:
     """evidence: what was asked about, and whether it is verified. searched: what was tried. Both in lines.
@@ -167,7 +167,7 @@ def _place(catalog: Catalog, root: str | None) -> str:
     return f"URL/releases/{catalog.release.number}" if catalog.release else "URL"
 
 
-def side_of(what: str, catalog: Catalog, root: str | None) -> dict[str, Any]:
+def describe_side(what: str, catalog: Catalog, root: str | None) -> dict[str, Any]:
     """Which catalog it is, and how far it was verified. root: as for `page`."""
     release = catalog.release
     facts: list[tuple[str, object]] = [

@@ -14,7 +14,7 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.fast.match import kernel_note, launch_notes, no_kernel_note
 from catalog.fast.match_text import firmware_facts
 from catalog.log.leaf_runs import leaf_runs
-from catalog.log.log_reader import LogReader, log_of
+from catalog.log.log_reader import LogReader, open_log
 from catalog.log.records import parse_row
 from catalog.rows.fields import BESIDE_COMPONENTS, BY_NAME, FACTS
 from catalog.store.catalog import Catalog
@@ -130,7 +130,7 @@ def _families(catalog: Catalog, index: RangeIndex) -> list[list[int]]:
         {value: place for place, value in enumerate(index.axes[name])}
         for name in ("firmware_sha256", "kernel_hashes_sha256")
     )
-    reader = LogReader(log_of(release), Checkpoint(release.origin, release.size, bytes.fromhex(release.root)))
+    reader = LogReader(open_log(release), Checkpoint(release.origin, release.size, bytes.fromhex(release.root)))
     found = []
     for run in leaf_runs(reader):
         row = parse_row(reader.entry(run.first))

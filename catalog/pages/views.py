@@ -11,11 +11,11 @@ from catalog.ask.answer import Answer
 from catalog.ask.coverage import coverage
 from catalog.ask.memory_map import memory_map
 from catalog.fast.match_text import match_facts
-from catalog.log.log_reader import LogReader, log_of
-from catalog.pages.html import drawn_map, page, report_page, side_of, title_of
+from catalog.log.log_reader import LogReader, open_log
+from catalog.pages.html import describe_side, drawn_map, page, page_title, report_page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
 from catalog.store.catalog import Catalog
-from catalog.store.catalog_axes import axes_of
+from catalog.store.catalog_axes import read_axes
 from catalog.store.ranges import RangeIndex
 from catalog.transparency.checkpoint import Checkpoint
 
@@ -23,11 +23,11 @@ from catalog.transparency.checkpoint import Checkpoint
 def lookup_page(catalog: Catalog, index: RangeIndex, *, served: bool) -> bytes:
     """The page that people begin at. served: whether a form is answered, and not files alone."""
     rows = sum(entry.rows for entry in catalog.manifest.technologies.values())
-    side = side_of("catalog", catalog, "")
+    side = describe_side("catalog", catalog, "")
     return page(
         "lookup.html",
         "",
-        title=title_of(catalog),
+        title=page_title(catalog),
         rows=rows,
         side={**side, "verified": _verified(catalog)},
         bits=index.prefix_bits,
@@ -45,7 +45,7 @@ def answer_page(catalog: Catalog, answer: Answer, root: str) -> bytes:
         root,
         title=titles.get(count, f"{count:,} configurations have this launch digest"),
         digest=digest.hex(),
-        catalog=title_of(catalog),
+        catalog=page_title(catalog),
         verified=_verified(catalog),
         unverified=catalog.release is not None and not catalog.release.trust_version,
         notes=answer.notes,
@@ -71,7 +71,7 @@ def builds_page(catalog: Catalog) -> bytes:
 def image_pages(catalog: Catalog) -> Mapping[str, Callable[[str], bytes]]:
     """Of each image, by SHA-256 in hex: what makes its page, given its root."""
     rows: dict[tuple[str, str], int] = {}
-    for axes in axes_of(catalog, catalog.manifest.technologies):
+    for axes in read_axes(catalog, catalog.manifest.technologies):
         place = axes.firmware, axes.technology
         rows[place] = rows.get(place, 0) + axes.rows
     by_image: dict[str, list[str]] = {}
@@ -126,7 +126,7 @@ def releases(catalog: Catalog) -> list[dict[str, Any]]:
         return []
     checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
     found = []
-    for span in LogReader(log_of(release), checkpoint).spans():
+    for span in LogReader(open_log(release), checkpoint).spans():
         record = span.record
         before = record.release - 1 or None
         found.append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from catalog.log.records import leaf_of
+from catalog.log.records import encode_leaf
 from catalog.log.revocation_chain import RevocationChain
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.verify_proof import Verdict
@@ -62,7 +62,7 @@ def _lines(bundle: ProofBundle, verdict: Verdict, checkpoint: Checkpoint) -> Ite
         yield "# the hash chain over them, which the status commits to"
         yield f"chain={RevocationChain().value}"
         for one in bundle.revocations:
-            leaf = shlex.quote(leaf_of(one.record).decode("ascii"))
+            leaf = shlex.quote(encode_leaf(one.record).decode("ascii"))
             yield f'chain=$(printf %s%s "$chain" {leaf} | sha256sum | cut -c 1-64)'
         yield """grep -qF '"revocations_chain":"'"$chain"'"' status"""
     if verdict.outcome.exit_code:

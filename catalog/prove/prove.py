@@ -13,7 +13,7 @@ from catalog.ask.lookup import lookup
 from catalog.fast.published import PublishedRelease
 from catalog.log.log_folder import LogFolder
 from catalog.log.log_reader import LogReader
-from catalog.log.records import leaf_of
+from catalog.log.records import encode_leaf
 from catalog.log.revocation_list import Revocation, read_revocations
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.rows.digest_record import digest_record
@@ -21,14 +21,14 @@ from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 from catalog.transparency.proof import TlogProof
-from catalog.verify.verify_release import checkpoint_of, release_at
+from catalog.verify.verify_release import read_checkpoint, release_at
 
 
 class Prover:
     """Makes proofs at the checkpoint of a log: whoever reads them verifies signatures, this does not."""
 
     def __init__(self, log: LogFolder) -> None:
-        self._note: Note = checkpoint_of(log)
+        self._note: Note = read_checkpoint(log)
         self._checkpoint = Checkpoint.parse(self._note.text)
         self._reader = LogReader(log, self._checkpoint)
         self._releases = list(self._reader.spans())
@@ -49,7 +49,7 @@ class Prover:
         """
         catalog = catalog or Catalog.open_release(self._release)
         leaves = sorted(
-            {leaf_of(digest_record(match.row)) for match in lookup(catalog, digest, warn=warn) if match.listed}
+            {encode_leaf(digest_record(match.row)) for match in lookup(catalog, digest, warn=warn) if match.listed}
         )
         found = map(self.prove, leaves)
         return [bundle for bundle in found if bundle is not None]

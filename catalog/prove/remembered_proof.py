@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from catalog.prove.verify_proof import Verdict, verify_bundle
-from catalog.state.seen_logs import Kept, seen_of, verified_against_seen
+from catalog.state.seen_logs import Kept, seen_checkpoints, verified_against_seen
 from catalog.transparency.trust import Trust
 
 
@@ -16,7 +16,7 @@ def verified_proof(bundle: bytes, believed: Trust, digest: str | None, *, now: i
     """
 
     def verify(kept: Mapping[str, Kept]) -> tuple[Verdict, Kept | None]:
-        verdict = verify_bundle(bundle, believed, now=now, seen=seen_of(kept), digest=digest)
+        verdict = verify_bundle(bundle, believed, now=now, seen=seen_checkpoints(kept), digest=digest)
         return verdict, Kept(verdict.newest, verdict.revocations, commits=verdict.commits) if verdict.newest else None
 
     verdict, _ = verified_against_seen({log.name for log in believed.policy.logs}, verify)

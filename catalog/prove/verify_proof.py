@@ -17,7 +17,7 @@ from catalog.errors import FalseRecord, LdcatError, MalformedInput, Stale, Untru
 from catalog.log.records import ReleaseRecord, parse_record, parse_row
 from catalog.log.release_rules import Before, false_time, false_trust_version
 from catalog.log.revocation_chain import RevocationChain
-from catalog.log.revocation_list import Revocation, chain_of, check_goes_on
+from catalog.log.revocation_list import Revocation, chain_revocations, check_goes_on
 from catalog.log.revocations import Revocations
 from catalog.log.seen import Seen
 from catalog.prove.proof_bundle import ProofBundle
@@ -130,7 +130,7 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
         row=row,
         release=release,
         newest=note,
-        revocations=chain_of(bundle.revocations),
+        revocations=chain_revocations(bundle.revocations),
         fresh_until=until,
         said=said,
     )
@@ -166,7 +166,7 @@ def _check_status(
     committed = RevocationChain.committed(release)
     if committed is None:
         return (f"release {release.release} does not commit to its revocations, as ldcat 0.1.0 did not",)
-    if chain_of(bundle.revocations) != committed:
+    if chain_revocations(bundle.revocations) != committed:
         raise FalseRecord(f"the revocations of release {release.release} are not those that it commits to")
     return ()
 

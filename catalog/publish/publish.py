@@ -16,7 +16,7 @@ import pyarrow as pa
 from catalog.errors import Unreadable, UsageError, VerificationFailed
 from catalog.log.log_folder import CHECKPOINT, REVOCATIONS, LastCheckpoint, LogFolder, release_path
 from catalog.log.log_history import History, read_history
-from catalog.log.records import ReleaseRecord, RevokeRecord, leaf_of, parse_record
+from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf, parse_record
 from catalog.log.release_rules import MAX_TRUST_STEP, Before, revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.row_leaves import COLUMNS, Rows
@@ -108,7 +108,7 @@ def publish(
             previous_root=old.root.hex(),
             trust_version=trust_version,
         )
-        last_leaves = [*map(leaf_of, revokes), leaf_of(record)]
+        last_leaves = [*map(encode_leaf, revokes), encode_leaf(record)]
         for leaf in last_leaves:
             parse_record(leaf)  # what nobody can read would be the end of the log
         folder = release_path(number)

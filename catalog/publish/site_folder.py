@@ -10,7 +10,7 @@ from catalog.fast.beneath import walk
 from catalog.files import inputs
 from catalog.log.log_folder import CHECKPOINT, LogFolder
 from catalog.store.manifest import CatalogFiles
-from catalog.store.ranges import INDEX, RangeIndex, ranges_of
+from catalog.store.ranges import INDEX, RangeIndex, make_ranges
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 from catalog.transparency.tiles import MAX_BUNDLE, WIDTH, TileReader, tile_path, tile_width
@@ -60,7 +60,7 @@ def write_site(
 
 def _ranges(catalog: CatalogFiles, number: int, progress: Progress, index: list[bytes]) -> Iterator[tuple[str, bytes]]:
     """index: gets what the index file says."""
-    for name, data in ranges_of(catalog, progress):
+    for name, data in make_ranges(catalog, progress):
         if name == INDEX:
             index.append(data)
         yield f"{RANGES}/{number}/{name}", data

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from catalog.errors import MalformedRecord
-from catalog.rows.fields import AXIS, BY_NAME, COMPONENT, RECORD, Field, record_of
+from catalog.rows.fields import AXIS, BY_NAME, COMPONENT, RECORD, Field, record_texts
 from catalog.wire import Wire
 
 INPUTS = tuple(field.name for field in RECORD if field.role in (COMPONENT, AXIS))
@@ -56,10 +56,10 @@ def value_in(record: DigestRecord, name: str) -> Any:
 
 def digest_record(values: Mapping[str, Any]) -> DigestRecord:
     """The record of a row. values: by column, as Arrow has them."""
-    return DigestRecord(**record_of(values))
+    return DigestRecord(**record_texts(values))
 
 
-def values_of(texts: Mapping[str, Any]) -> dict[str, Any]:
+def parse_values(texts: Mapping[str, Any]) -> dict[str, Any]:
     """The values of canonical texts, by column; raises MalformedRecord for a text that no row can have."""
     return {name: None if text is None else _value(BY_NAME[name], text) for name, text in texts.items()}
 

@@ -192,7 +192,7 @@ BESIDE_COMPONENTS = tuple(
 """Fields that JSON and people are shown as they are; of image and kernel hashes table they see more than a hash."""
 
 
-def record_of(values: Mapping[str, Any]) -> dict[str, Any]:
+def record_texts(values: Mapping[str, Any]) -> dict[str, Any]:
     """The digest record of a row in canonical texts, without the optional fields that it lacks. values: by name."""
     found: dict[str, Any] = {"type": "digest"}
     for field in RECORD:

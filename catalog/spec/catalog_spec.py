@@ -135,7 +135,7 @@ def load_spec(path: Path | None) -> CatalogSpec:
     )
 
 
-def spec_of(
+def parse_spec(
     text: bytes,
     builds: Sequence[FirmwareBuild],
     kernels: Sequence[KernelRecord],

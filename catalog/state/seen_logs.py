@@ -144,7 +144,7 @@ def verified_against_seen(
     raise Unreadable("other processes see a newer checkpoint each time this one looks", "ask again later")
 
 
-def seen_of(kept: Mapping[str, Kept]) -> dict[str, Seen]:
+def seen_checkpoints(kept: Mapping[str, Kept]) -> dict[str, Seen]:
     """What was seen, by origin."""
     return {origin: one.seen for origin, one in kept.items()}
 

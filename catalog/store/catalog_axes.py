@@ -39,7 +39,7 @@ class Axes:
         return self.each * max(1, len(self.counts))
 
 
-def axes_of(catalog: Catalog, technologies: Iterable[str]) -> list[Axes]:
+def read_axes(catalog: Catalog, technologies: Iterable[str]) -> list[Axes]:
     """Everything that a catalog has of some technologies; raises VerificationFailed for a damaged one."""
     found = []
     try:

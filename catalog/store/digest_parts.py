@@ -82,7 +82,7 @@ def digest_parts(files: TableFiles, technology: str) -> list[DigestPart]:
     return [DigestPart(files, technology, name, number, len(names)) for number, name in enumerate(names)]
 
 
-def part_of(parts: Sequence[DigestPart], digest: bytes) -> DigestPart:
+def find_part(parts: Sequence[DigestPart], digest: bytes) -> DigestPart:
     """The part that has a digest, if any has."""
     return parts[first_bits(digest, (len(parts) - 1).bit_length())]
 

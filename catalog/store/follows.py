@@ -19,7 +19,7 @@ from catalog.errors import LdcatError
 from catalog.fast.names import Names
 from catalog.fast.verity import DamagedBlock, VerifiedBytes
 from catalog.launch.technology import technology_named
-from catalog.spec.catalog_spec import spec_of
+from catalog.spec.catalog_spec import parse_spec
 from catalog.spec.cross_product import cross_product
 from catalog.store import manifest
 from catalog.store.component_names import component_names
@@ -172,7 +172,7 @@ def _spec(components: Components) -> Faults:
     said = components.manifest
     text = components.verified(manifest.SPEC)
     profiles = {profile.name: profile for profile in components.profiles.values()}
-    spec = spec_of(text, components.builds, components.kernels, profiles, components.vcpu_types)
+    spec = parse_spec(text, components.builds, components.kernels, profiles, components.vcpu_types)
     if spec.name != said.name:
         yield f"the name {said.name!r}, and the spec is {spec.name!r}"
     if set(spec.axes) != set(said.technologies):

@@ -147,7 +147,7 @@ def file_entry(path: Path, rows: int | None = None) -> FileEntry:
     return FileEntry(sha256=sha256, size=path.stat().st_size, rows=rows)
 
 
-def chunks_of(path: Path) -> Iterator[bytes]:
+def read_chunks(path: Path) -> Iterator[bytes]:
     """The bytes of a file, in chunks of whole blocks."""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

@@ -147,7 +147,7 @@ def number_size(axes: Iterable[Sequence[Any]]) -> int:
     return max(1, -(-(prod(len(values) or 1 for values in axes) - 1).bit_length() // 8))
 
 
-def ranges_of(catalog: CatalogFiles, progress: Progress) -> Iterator[tuple[str, bytes]]:
+def make_ranges(catalog: CatalogFiles, progress: Progress) -> Iterator[tuple[str, bytes]]:
     """The files by name, the index last. progress: told of rows.
 
     Raises UsageError for a catalog that keeps distinguished digests only, and what reading it does.

@@ -7,7 +7,7 @@ from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
 from catalog.fast.match_text import printable
-from catalog.pages.pictures.matrix import MOST_CHARACTERS, Cell, Matrix, groups_of
+from catalog.pages.pictures.matrix import MOST_CHARACTERS, Cell, Matrix, column_groups
 from catalog.pages.pictures.svg import shortened
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def matrix_lines(shown: Matrix, *, colours: bool) -> Iterator[Text]:
     """A letter for each group of columns, a line for each image, and what all of that means."""
     from rich.text import Text
 
-    groups = list(groups_of(shown.heads))
+    groups = list(column_groups(shown.heads))
     letters = [ascii_uppercase[number] if number < len(ascii_uppercase) else "?" for number in range(len(groups))]
     labels = [shortened(label, MOST_CHARACTERS) for label, _ in shown.rows]
     margin = max(map(len, labels), default=0) + 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.errors import VerificationFailed
 from catalog.fast.published import PublishedRelease
-from catalog.log.log_reader import LogReader, log_of
+from catalog.log.log_reader import LogReader, open_log
 from catalog.transparency.checkpoint import Checkpoint
 
 
@@ -17,9 +17,9 @@ def continuation(old: PublishedRelease, new: PublishedRelease) -> str:
     if before == after:
         return f"both are of one checkpoint of {after.size:,} leaves"
     try:
-        LogReader(log_of(later), after).check_follows(before)
+        LogReader(open_log(later), after).check_follows(before)
     except VerificationFailed as error:
-        places = [log_of(one).name for one in (later, earlier)]
+        places = [open_log(one).name for one in (later, earlier)]
         raise VerificationFailed(
             f"a fork of {old.origin}: the checkpoint of {after.size} leaves in {places[0]} does not go on from that of "
             f"{before.size} leaves in {places[1]}",

@@ -35,14 +35,14 @@ def verify_newest(
     number: None for the last release. trust: the trust note. now: seconds since 1970. memory: of the folder, which has
     to be the same log as when it was verified last. Raises as `verify_release` and `verified_against_seen` do.
     """
-    from catalog.state.seen_logs import Kept, seen_of, verified_against_seen  # cryptography takes long to load
+    from catalog.state.seen_logs import Kept, seen_checkpoints, verified_against_seen  # cryptography takes long to load
     from catalog.transparency.trust import read_trust
     from catalog.verify.verify_release import verify_release
 
     believed = read_trust(trust)
 
     def verify(kept: Mapping[str, Kept]) -> tuple[VerifiedRelease, Kept]:
-        verified = verify_release(log, number, believed, now=now, seen=seen_of(kept))
+        verified = verify_release(log, number, believed, now=now, seen=seen_checkpoints(kept))
         origin = verified.release.origin
         if memory and (before := remembered_origin(memory)) not in (None, origin):
             raise another_log(f"{log.name} is the log {origin} now, and was {before}", memory)

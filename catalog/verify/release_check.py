@@ -16,7 +16,7 @@ from catalog.log.log_walk import LogWalk, Start
 from catalog.log.records import ReleaseRecord
 from catalog.log.release_rules import Before, false_claims, false_trust_version, revocations_json
 from catalog.log.revocation_chain import RevocationChain
-from catalog.log.revocation_list import MAX_REVOCATIONS, Revocation, chain_of, parse_revocations
+from catalog.log.revocation_list import MAX_REVOCATIONS, Revocation, chain_revocations, parse_revocations
 from catalog.log.seen import Seen
 from catalog.transparency.checkpoint import Checkpoint
 
@@ -82,7 +82,7 @@ def check_list(log: LogFolder, record: ReleaseRecord, chain: RevocationChain, *,
     """The revocations of the last release, which have that chain, in their one form; raises as `check_last_release`."""
     data = read_list(log, record)
     listed = parse_revocations(data)
-    if chain_of(listed) != chain or revocations_json(one.record for one in listed) != data:
+    if chain_revocations(listed) != chain or revocations_json(one.record for one in listed) != data:
         raise FalseRecord(
             f"the revocations of release {record.release} are not those that are in the log: "
             f"{len(listed)} are listed, and {chain.count} are there",
@@ -149,6 +149,6 @@ def _chain_at_host(reader: LogReader, record: ReleaseRecord) -> RevocationChain:
     committed, size = RevocationChain.committed(record), record.previous_size
     if committed and size and reader.leads_back(record, reader.size):
         last = RevocationChain.committed(reader.release(size))
-        if last and last.then(reader.revokes_of(ReleaseSpan(record, size, reader.size))) == committed:
+        if last and last.then(reader.read_revokes(ReleaseSpan(record, size, reader.size))) == committed:
             return committed
     return RevocationChain.of(reader.revokes())

@@ -16,13 +16,13 @@ from catalog.fast.folder_location import is_number
 from catalog.fast.published import PublishedRelease
 from catalog.files import inputs
 from catalog.log.log_folder import REVOCATIONS, release_path
-from catalog.log.log_reader import LogReader, log_of
+from catalog.log.log_reader import LogReader, open_log
 from catalog.log.records import ReleaseRecord
 from catalog.store import manifest
 from catalog.store.manifest import parse_manifest
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, tile_path, tile_width
-from catalog.verify.verify_release import checkpoint_of
+from catalog.verify.verify_release import read_checkpoint
 
 _TILE = re.compile(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
@@ -34,7 +34,7 @@ class LogFiles:
     """The files of a log at the checkpoint that a release was verified at; for any number of threads."""
 
     def __init__(self, release: PublishedRelease) -> None:
-        self._log = log_of(release)
+        self._log = open_log(release)
         self._size = release.size
         self._last = release.last
         reader = LogReader(self._log, Checkpoint(release.origin, release.size, bytes.fromhex(release.root)))
@@ -87,7 +87,7 @@ class LogFiles:
 
 def checkpoint_of_release(release: PublishedRelease) -> bytes:
     """The checkpoint that a release was verified at, as it is published; raises Unreadable where another one is."""
-    note = checkpoint_of(log_of(release))
+    note = read_checkpoint(open_log(release))
     if Checkpoint.parse(note.text).root.hex() != release.root:
         raise Unreadable("the log has another checkpoint than when it was verified", "look at it again")
     return bytes(note)

@@ -54,7 +54,7 @@ def verify_release(
     back a revocation that was seen, and what reading the log does.
     """
     trust.check_expiry(now)
-    note = checkpoint_of(log)
+    note = read_checkpoint(log)
     checkpoint, signers = trust.open_checkpoint(note)
     reader = LogReader(log, checkpoint)
     before = seen.get(checkpoint.origin)
@@ -77,7 +77,7 @@ def verify_release(
 def verify_past_release(log: LogFolder, number: int | None, trust: Trust, *, now: int) -> PublishedRelease:
     """A release as it was published once: signed and cosigned, and as old as it is. Raises as `verify_release`."""
     trust.check_expiry(now)
-    checkpoint, _ = trust.open_checkpoint(checkpoint_of(log))
+    checkpoint, _ = trust.open_checkpoint(read_checkpoint(log))
     reader = LogReader(log, checkpoint)
     check_last_release(log, reader, checkpoint, trust_version=trust.version, now=now)
     return release_at(log, number, reader, checkpoint, trust_version=trust.version)
@@ -85,11 +85,11 @@ def verify_past_release(log: LogFolder, number: int | None, trust: Trust, *, now
 
 def unverified_release(log: LogFolder, number: int | None) -> PublishedRelease:
     """The same of a checkpoint that whoever writes to the folder may have made; raises what reading the log does."""
-    checkpoint = Checkpoint.parse(checkpoint_of(log).text)
+    checkpoint = Checkpoint.parse(read_checkpoint(log).text)
     return release_at(log, number, LogReader(log, checkpoint), checkpoint)
 
 
-def checkpoint_of(log: LogFolder) -> Note:
+def read_checkpoint(log: LogFolder) -> Note:
     """What is published, unverified; raises Unreadable where nothing is."""
     note = log.checkpoint()
     if note is None:

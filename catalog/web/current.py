@@ -16,7 +16,7 @@ from catalog.ask.evidence import Evidence
 from catalog.ask.lookup import Lookups
 from catalog.errors import LdcatError, Stale
 from catalog.log.log_folder import CHECKPOINT
-from catalog.log.log_reader import log_of
+from catalog.log.log_reader import open_log
 from catalog.net.http_client import NoAnswer
 from catalog.pages import page_data, views
 from catalog.pages.assets import assets, assets_folder
@@ -31,7 +31,7 @@ from catalog.verify.location import CatalogLocation, HostedLocation
 from catalog.verify.opening import open_catalog
 from catalog.verify.release_files import LogFiles, checkpoint_of_release
 from catalog.verify.trust_choice import TrustChoice
-from catalog.verify.verify_release import checkpoint_of
+from catalog.verify.verify_release import read_checkpoint
 from catalog.web.metrics import Metrics
 from catalog.web.ranges_made import ServedRanges, ranges_for
 from catalog.web.replies import FIXED, HTML, JSON, Reply
@@ -54,7 +54,7 @@ _OVERHEAD = 400
 
 
 @dataclass
-class Served:
+class OpenRelease:
     """A release, open. tag: of everything that it answers. pages: by path. checkpoint: the one that was verified.
 
     files: of the log.
@@ -72,7 +72,7 @@ class Served:
     _kept: int = 0
 
     @classmethod
-    def of(cls, catalog: Catalog, trust: Trust | None, start_progress: StartProgress | None) -> Served:
+    def of(cls, catalog: Catalog, trust: Trust | None, start_progress: StartProgress | None) -> OpenRelease:
         """Raises what reading the catalog does, whose components and index are checked.
 
         start_progress: as for `ranges_for`. Of a host all files are fetched, so that no lookup waits for it.
@@ -132,13 +132,13 @@ class Served:
 
 
 @dataclass
-class Current:
+class LiveRelease:
     """What is served now. location: None for the default catalog. trust: as open_catalog takes it."""
 
     location: CatalogLocation | None
     trust: TrustChoice
     metrics: Metrics
-    served: Served = field(init=False)
+    served: OpenRelease = field(init=False)
     _tried: object = None
     _refused: str = ""
     _again: float = 0
@@ -149,7 +149,7 @@ class Current:
         location = self.location or default_catalog()
         opened = open_catalog(location, self.trust, now=int(time.time()), notices=notices(quiet=quiet))
         believed = self.trust.trust_for(location) if opened.release and not self.trust.skip else None
-        served = Served.of(opened, believed, start_progress)
+        served = OpenRelease.of(opened, believed, start_progress)
         self.served, self._refused = served, ""
         self.metrics.serves(opened.release)
 
@@ -193,7 +193,7 @@ class Current:
         """Whether there is something that was not tried yet; what was refused is tried again after a while."""
         if isinstance(self.location, HostedLocation):
             release = self.served.catalog.release
-            return release is not None and bytes(checkpoint_of(log_of(release))) != self.served.checkpoint
+            return release is not None and bytes(read_checkpoint(open_log(release))) != self.served.checkpoint
         return self._signs() != self._tried or bool(self._refused and time.monotonic() > self._again)
 
     def _signs(self) -> object:

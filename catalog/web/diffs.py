@@ -11,7 +11,7 @@ from catalog.errors import Unreadable, UsageError
 from catalog.fast.folder_location import is_number
 from catalog.net.http_client import NoAnswer
 from catalog.pages.changes import changes_page
-from catalog.web.current import Served
+from catalog.web.current import OpenRelease
 from catalog.web.problems import Problem
 from catalog.web.replies import HTML, Reply
 
@@ -29,7 +29,7 @@ class Diffs:
         self._making: dict[tuple[str, str], asyncio.Task[Reply]] = {}
         self._one = asyncio.Lock()
 
-    async def page(self, request: Request, served: Served) -> Reply:
+    async def page(self, request: Request, served: OpenRelease) -> Reply:
         """`/diff/OLD...NEW`."""
         pair = request.path_params["pair"].removesuffix(".html")
         old, dots, new = pair.partition("...")
@@ -55,7 +55,7 @@ class Diffs:
         except Unreadable as error:
             raise Problem(404, "a release that is compared is not kept here") from error
 
-    async def _make(self, served: Served, key: tuple[str, str], old: int, new: int) -> Reply:
+    async def _make(self, served: OpenRelease, key: tuple[str, str], old: int, new: int) -> Reply:
         try:
             async with self._one:
                 body = await asyncio.to_thread(changes_page, served.catalog, old, new, "../")
@@ -66,7 +66,7 @@ class Diffs:
             del self._making[key]
 
 
-async def compared(request: Request, served: Served) -> Response:
+async def compared(request: Request, served: OpenRelease) -> Response:
     """The form of the page of releases."""
     del served
     old, new = (request.query_params.get(name, "") for name in ("old", "new"))

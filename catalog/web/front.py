@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from catalog.pages.html import POLICY
-from catalog.web.current import Current, Served
+from catalog.web.current import LiveRelease, OpenRelease
 from catalog.web.metrics import Metrics
 from catalog.web.replies import HTML, Reply
 
@@ -45,10 +45,10 @@ _PREFLIGHT: Headers = [
 ]
 
 
-class Front:
+class ResponseCache:
     """inner: the routes. log: whether requests are written down, on stderr. requests: that came until now."""
 
-    def __init__(self, inner: App, current: Current, metrics: Metrics, *, log: bool) -> None:
+    def __init__(self, inner: App, current: LiveRelease, metrics: Metrics, *, log: bool) -> None:
         self._inner = inner
         self._current = current
         self._metrics = metrics
@@ -76,7 +76,7 @@ class Front:
         if self._lines is not None:
             self._write_down(f"{method if method in _METHODS else '?'} {route} {status} {size} {seconds * 1000:.1f} ms")
 
-    async def _give(self, reply: Reply, served: Served, scope: Scope, send: Send) -> tuple[int, int]:
+    async def _give(self, reply: Reply, served: OpenRelease, scope: Scope, send: Send) -> tuple[int, int]:
         encodings = _header(scope, b"accept-encoding") if reply.packed else b""
         known = _header(scope, b"if-none-match")
         status, named, body = reply.answer(served.tag, known.decode("latin-1"), encodings.decode("latin-1"))
@@ -88,7 +88,7 @@ class Front:
         await send({"type": "http.response.body", "body": body})
         return status, len(body)
 
-    async def _routed(self, served: Served, scope: Scope, receive: Receive, send: Send) -> tuple[int, int]:
+    async def _routed(self, served: OpenRelease, scope: Scope, receive: Receive, send: Send) -> tuple[int, int]:
         status, size = 499, 0  # nobody waited for it
 
         async def sent(message: Message) -> None:

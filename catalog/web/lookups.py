@@ -16,15 +16,15 @@ from catalog.errors import MalformedInput
 from catalog.fast.folder_location import is_number
 from catalog.fast.match import CLAIMED
 from catalog.fast.published import PublishedRelease
-from catalog.log.log_reader import log_of
+from catalog.log.log_reader import open_log
 from catalog.pages import views
 from catalog.terminal import render
 from catalog.web.answers import Batch
 from catalog.web.bodies import Bodies
-from catalog.web.current import Served
+from catalog.web.current import OpenRelease
 from catalog.web.openapi import MAX_BATCH
 from catalog.web.other_hosts import read_of_log
-from catalog.web.problems import Problem, problem_of
+from catalog.web.problems import Problem, make_problem
 from catalog.web.replies import ASK_AGAIN, HTML, JSON, Reply, json_bytes, told
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ MAX_BATCH_BODY = 256 << 10
 _bodies = Bodies()
 
 
-async def asked(request: Request, served: Served) -> Response:
+async def asked(request: Request, served: OpenRelease) -> Response:
     """The form of the page, where no script reads it."""
     del served
     return RedirectResponse(f"d/{_digest(request.query_params.get('digest', '')).hex()}", 303)
 
 
-async def digest_page(request: Request, served: Served) -> Reply:
+async def digest_page(request: Request, served: OpenRelease) -> Reply:
     """For people."""
     answer = await _answer(_digest(request.path_params["digest"]), served)
     return Reply(
@@ -50,13 +50,13 @@ async def digest_page(request: Request, served: Served) -> Reply:
     ).shrunk()
 
 
-async def digest_json(request: Request, served: Served) -> Reply:
+async def digest_json(request: Request, served: OpenRelease) -> Reply:
     """For programs."""
     answer = await _answer(_digest(request.path_params["digest"]), served)
     return Reply("/d/{digest}.json", json_bytes(answer.to_dict()), JSON).shrunk()
 
 
-async def digest_proof(request: Request, served: Served) -> Response:
+async def digest_proof(request: Request, served: OpenRelease) -> Response:
     """The proof bundle of a row that has a digest: the first one, or that of the number `row`."""
     digest, release = _digest(request.path_params["digest"]), served.catalog.release
     if release is None:
@@ -73,7 +73,7 @@ async def digest_proof(request: Request, served: Served) -> Response:
     return Response(bundles[int(number) - 1], headers=headers, media_type=JSON)
 
 
-async def batch(request: Request, served: Served) -> Response:
+async def batch(request: Request, served: OpenRelease) -> Response:
     """Many digests in one request."""
     body = await _bodies.read(request, MAX_BATCH_BODY)
     try:
@@ -91,13 +91,13 @@ async def batch(request: Request, served: Served) -> Response:
     return told({"release": release and release.to_dict(), "claims": CLAIMED, "answers": answers})
 
 
-async def report(request: Request, served: Served) -> Response:
+async def report(request: Request, served: OpenRelease) -> Response:
     """The digest of an attestation report, whose signature is not verified."""
     body = await _bodies.read(request, MAX_EVIDENCE)
     try:
         evidence = await run_in_threadpool(sniff, body)
     except MalformedInput as error:
-        raise problem_of(error, asked=True) from error
+        raise make_problem(error, asked=True) from error
     if evidence.measure_data:
         raise Problem(
             422,
@@ -107,17 +107,17 @@ async def report(request: Request, served: Served) -> Response:
     return told((await run_in_threadpool(served.answer, evidence)).to_dict())
 
 
-async def _answer(digest: LaunchDigest, served: Served) -> Answer:
+async def _answer(digest: LaunchDigest, served: OpenRelease) -> Answer:
     """At once, where that is a few reads of an index."""
     if served.lookups.quick:
         return served.answer_digest(digest)
     return await run_in_threadpool(served.answer_digest, digest)
 
 
-def _proved(served: Served, release: PublishedRelease, digest: LaunchDigest) -> list[bytes]:
+def _proved(served: OpenRelease, release: PublishedRelease, digest: LaunchDigest) -> list[bytes]:
     from catalog.prove.prove import Prover
 
-    prover = Prover(log_of(release))
+    prover = Prover(open_log(release))
     return [bytes(one) for one in prover.prove_digest(digest, warn=render.warning, catalog=served.catalog)]
 
 

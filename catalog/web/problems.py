@@ -42,7 +42,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
 
-def problem_of(error: LdcatError, *, asked: bool) -> Problem:
+def make_problem(error: LdcatError, *, asked: bool) -> Problem:
     """asked: whether what is wrong is in the request; else it is said here, and whoever asks learns that it is so."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     if asked and status == 400:

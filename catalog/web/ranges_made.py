@@ -21,9 +21,9 @@ from catalog.fast.beneath import Files, open_file
 from catalog.files import inputs
 from catalog.files.writer import beside, made_folders
 from catalog.log.log_folder import StateFolder
-from catalog.log.log_reader import log_of
+from catalog.log.log_reader import open_log
 from catalog.store.catalog import Catalog
-from catalog.store.ranges import INDEX, MAX_INDEX, MAX_READ, RangeIndex, ranges_of
+from catalog.store.ranges import INDEX, MAX_INDEX, MAX_READ, RangeIndex, make_ranges
 from catalog.work.engine import Processes
 from catalog.work.progress import Progress, StartProgress
 
@@ -51,7 +51,7 @@ def ranges_for(catalog: Catalog, start_progress: StartProgress | None) -> Served
     """
     release = catalog.release
     if release:
-        log, folder = log_of(release), f"range/{release.number}"
+        log, folder = open_log(release), f"range/{release.number}"
         with suppress(LdcatError):
             index = RangeIndex.parse(log.read(f"{folder}/{INDEX}", MAX_INDEX))
             if index.manifest_sha256 == catalog.manifest_sha256:
@@ -116,7 +116,7 @@ def _make(catalog: Catalog, made: Path, progress: Progress) -> None:
     try:
         made_folders(made.parent, private=True)
         with beside(made) as partial:
-            StateFolder(partial / "new").write(ranges_of(catalog, progress))
+            StateFolder(partial / "new").write(make_ranges(catalog, progress))
             with suppress(OSError):
                 (partial / "new").rename(made)
             if not inputs.exists(made / INDEX):

@@ -15,13 +15,13 @@ from catalog.errors import LdcatError, shortage
 from catalog.terminal import render
 from catalog.web import diffs, lookups, served_files
 from catalog.web import metrics as counted
-from catalog.web.current import Served
+from catalog.web.current import OpenRelease
 from catalog.web.front import App, Receive, Scope, Send
 from catalog.web.openapi import openapi
-from catalog.web.problems import Problem, problem_of, respond
+from catalog.web.problems import Problem, make_problem, respond
 from catalog.web.replies import JSON, Reply, told
 
-Answered = Callable[[Request, Served], Awaitable[Reply | Response]]
+Answered = Callable[[Request, OpenRelease], Awaitable[Reply | Response]]
 
 _NO_ROUTE = {404: "there is nothing at this address", 405: "this address does not take this method"}
 
@@ -30,7 +30,7 @@ def routes(metrics: counted.Metrics) -> App:
     """The application behind the front, which gives `ldcat.served` with each request."""
     made = diffs.Diffs()
 
-    async def counts(request: Request, served: Served) -> Response:
+    async def counts(request: Request, served: OpenRelease) -> Response:
         del request, served
         return Response(metrics.text(), headers={"Cache-Control": "no-store"}, media_type=counted.CONTENT_TYPE)
 
@@ -42,7 +42,7 @@ def routes(metrics: counted.Metrics) -> App:
         ("/v1/lookup", lookups.batch, "POST"),
         ("/v1/report", lookups.report, "POST"),
         ("/range/{prefix}", served_files.range_now, "GET"),
-        ("/range/{release}/{name}", served_files.range_of, "GET"),
+        ("/range/{release}/{name}", served_files.serve_range, "GET"),
         ("/checkpoint", served_files.checkpoint, "GET"),
         ("/tile/{path:path}", served_files.tile, "GET"),
         ("/releases/{path:path}", served_files.file, "GET"),
@@ -68,18 +68,18 @@ def _endpoint(route: str, answered: Answered) -> Callable[[Request], Awaitable[R
 
     async def endpoint(request: Request) -> Response:
         request.scope["ldcat.route"] = label
-        served: Served = request.scope["ldcat.served"]
+        served: OpenRelease = request.scope["ldcat.served"]
         try:
             reply = await answered(request, served)
         except Problem as problem:
             return respond(request, problem)
         except LdcatError as error:
-            return respond(request, problem_of(error, asked=False))
+            return respond(request, make_problem(error, asked=False))
         except ClientDisconnect:
             return respond(request, Problem(400, "nobody is there"))
         except Exception as error:
             if short := shortage(error, "an answer"):
-                return respond(request, problem_of(short, asked=False))
+                return respond(request, make_problem(short, asked=False))
             render.problem(f"internal error: {type(error).__name__}: {error}", "this is a defect of ldcat; report it")
             return respond(request, Problem(500, "the service cannot answer now"))
         if isinstance(reply, Response):
@@ -104,7 +104,7 @@ async def _rest(scope: Scope, receive: Receive, send: Send) -> None:
     await response(scope, receive, send)
 
 
-async def _page(request: Request, served: Served) -> Reply:
+async def _page(request: Request, served: OpenRelease) -> Reply:
     """What the front leaves: a page that is asked for in another way, or nothing that is there."""
     found = served.pages.get(request.scope["path"])
     if found is None:
@@ -114,17 +114,17 @@ async def _page(request: Request, served: Served) -> Reply:
     return found
 
 
-async def _openapi(request: Request, served: Served) -> Reply:
+async def _openapi(request: Request, served: OpenRelease) -> Reply:
     del request, served
     return Reply("/openapi.json", msgspec.json.encode(openapi()), JSON).shrunk()
 
 
-async def _health(request: Request, served: Served) -> Response:
+async def _health(request: Request, served: OpenRelease) -> Response:
     del request, served
     return told({"status": "ok"})
 
 
-async def _ready(request: Request, served: Served) -> Response:
+async def _ready(request: Request, served: OpenRelease) -> Response:
     """Ready as long as the release that is served counts: it was verified before it was, where it is of a log."""
     del request
     served.check_fresh()

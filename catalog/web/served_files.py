@@ -12,9 +12,9 @@ from starlette.responses import Response
 from catalog.errors import Unreadable
 from catalog.fast.beneath import open_file
 from catalog.log.log_folder import LogFolder
-from catalog.log.log_reader import log_of
+from catalog.log.log_reader import open_log
 from catalog.store.ranges import INDEX
-from catalog.web.current import Served
+from catalog.web.current import OpenRelease
 from catalog.web.open_files import OpenFile
 from catalog.web.other_hosts import read_of_log
 from catalog.web.problems import Problem
@@ -29,7 +29,7 @@ MAX_FETCHED = 64 << 20
 _RANGE = re.compile(r"[0-9a-f]{1,8}")
 
 
-async def checkpoint(request: Request, served: Served) -> Reply:
+async def checkpoint(request: Request, served: OpenRelease) -> Reply:
     """The one that was verified: what is refused is not handed on."""
     del request
     if not served.checkpoint:
@@ -37,22 +37,22 @@ async def checkpoint(request: Request, served: Served) -> Reply:
     return Reply("/checkpoint", served.checkpoint, TEXT)
 
 
-async def tile(request: Request, served: Served) -> Reply | Response:
+async def tile(request: Request, served: OpenRelease) -> Reply | Response:
     """Hashes or entries."""
     return await _of_log(f"tile/{request.path_params['path']}", served, "/tile/{path}")
 
 
-async def file(request: Request, served: Served) -> Reply | Response:
+async def file(request: Request, served: OpenRelease) -> Reply | Response:
     """Of a release."""
     return await _of_log(f"releases/{request.path_params['path']}", served, "/releases/{path}")
 
 
-async def range_now(request: Request, served: Served) -> Reply:
+async def range_now(request: Request, served: OpenRelease) -> Reply:
     """The rows whose digests begin with some bits, of the release that is served."""
     return await _range(request.path_params["prefix"], served, "/range/{prefix}", ASK_AGAIN)
 
 
-async def range_of(request: Request, served: Served) -> Reply:
+async def serve_range(request: Request, served: OpenRelease) -> Reply:
     """The same, at the address of the release."""
     number = served.catalog.release.number if served.catalog.release else 0
     if request.path_params["release"] != str(number):
@@ -60,7 +60,7 @@ async def range_of(request: Request, served: Served) -> Reply:
     return await _range(request.path_params["name"], served, "/range/{release}/{name}", FIXED)
 
 
-async def _range(name: str, served: Served, route: str, caching: str) -> Reply:
+async def _range(name: str, served: OpenRelease, route: str, caching: str) -> Reply:
     index = served.ranges.index
     known = _RANGE.fullmatch(name) and int(name, 16) < 1 << index.prefix_bits and name == index.file(int(name, 16))
     if not known and name != INDEX:
@@ -73,12 +73,12 @@ async def _range(name: str, served: Served, route: str, caching: str) -> Reply:
     return Reply(route, data, JSON if name == INDEX else BYTES, caching)
 
 
-async def _of_log(path: str, served: Served, route: str) -> Reply | Response:
+async def _of_log(path: str, served: OpenRelease, route: str) -> Reply | Response:
     """A file that never changes, if it is one of the log: nothing else that is in the folder is given away."""
     release, files = served.catalog.release, served.files
     if release is None or files is None or not await run_in_threadpool(files.has, path):
         raise Problem(404, "there is nothing at this address")
-    log, kind = log_of(release), JSON if path.endswith(".json") else BYTES
+    log, kind = open_log(release), JSON if path.endswith(".json") else BYTES
     try:
         if log.is_here and (large := await run_in_threadpool(_large, log, path)) is not None:
             return OpenFile(large, {"Cache-Control": FIXED}, kind)

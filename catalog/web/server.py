@@ -53,7 +53,7 @@ def listen(address: str) -> socket.socket:
         raise Unreadable(f"cannot listen at {address}: {reason.lower()}") from error
 
 
-def url_of(listening: socket.socket) -> str:
+def listening_url(listening: socket.socket) -> str:
     """Where a socket is reached."""
     host, port = listening.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -20,8 +20,8 @@ from granian.http import HTTP1Settings
 from granian.net import SocketHolder  # type: ignore[attr-defined]
 from granian.server.embed import Server
 
-from catalog.web.current import Current
-from catalog.web.front import Front
+from catalog.web.current import LiveRelease
+from catalog.web.front import ResponseCache
 from catalog.web.memory import give_back
 
 MAX_CONNECTIONS = 8192
@@ -43,7 +43,7 @@ MAX_BUFFER = 64 << 10
 class _Server(Server):
     """Granian's own would share its port with whoever opens it too, and not say which one it got: adr 0014."""
 
-    def __init__(self, app: Front, listening: socket.socket, connections: int) -> None:
+    def __init__(self, app: ResponseCache, listening: socket.socket, connections: int) -> None:
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
@@ -61,7 +61,7 @@ class _Server(Server):
         self._shd = holder(os.dup(self._listening.fileno()), False, MAX_CONNECTIONS)
 
 
-def serve(front: Front, current: Current, listening: socket.socket, *, ready: Callable[[], None]) -> None:
+def serve(front: ResponseCache, current: LiveRelease, listening: socket.socket, *, ready: Callable[[], None]) -> None:
     """Answer until SIGTERM or SIGINT, and then what was asked already; a second one ends it at once.
 
     ready: called once connections are taken and signals are heard.
@@ -97,7 +97,7 @@ def serve(front: Front, current: Current, listening: socket.socket, *, ready: Ca
     asyncio.run(run())
 
 
-def _end(front: Front) -> None:
+def _end(front: ResponseCache) -> None:
     """Whatever still goes on: threads, and whoever reads slowly."""
     front.flush()
     os._exit(0)

@@ -11,7 +11,7 @@ import pytest
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.report import AttestationReport
-from catalog.ask.answer import Answer, Proofs, answer, found_answer
+from catalog.ask.answer import Answer, VerificationInputs, answer, found_answer
 from catalog.ask.evidence import Evidence, LaunchMeasureData
 from catalog.ask.launch_measure_search import MeasureQuestion
 from catalog.ask.lookup import lookup
@@ -54,7 +54,7 @@ def measured(digest: bytes, policy: int, nonce: bytes = bytes(16), tik: bytes = 
 
 def ask(built: BuildResult, evidence: Evidence, backend: HashBackend | None = None, **proofs: object) -> Answer:
     counted: list[int] = []
-    given = Proofs(**{"now": NOW, **proofs})  # type: ignore[arg-type]
+    given = VerificationInputs(**{"now": NOW, **proofs})  # type: ignore[arg-type]
     chosen = backend or choose(None)
     return answer(Catalog.open(built.folder), evidence, given, chosen, warn=pytest.fail, tried=counted.append)
 
@@ -219,7 +219,7 @@ def test_a_tik_is_in_no_representation() -> None:
     value = measured(bytes(32), 1).value
     assert isinstance(value, LaunchMeasureData)
     question = MeasureQuestion.of(value, TIK)
-    for shown in (repr(question), repr(Proofs(tik=TIK))):
+    for shown in (repr(question), repr(VerificationInputs(tik=TIK))):
         assert repr(TIK) not in shown
         assert TIK.hex() not in shown
     assert hmac.compare_digest(question.tik, TIK)

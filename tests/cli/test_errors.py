@@ -172,7 +172,7 @@ def test_no_option_takes_the_empty_path(run: Run, tmp_path: Path, monkeypatch: p
             if said and said.annotation is Path and not said.parameter_info.parser:
                 yield f"{name} {parameter.name}"
 
-    assert sorted(unguarded(typer.main.get_command(main.app_of()), "ldcat")) == []
+    assert sorted(unguarded(typer.main.get_command(main.make_app()), "ldcat")) == []
     monkeypatch.chdir(tmp_path)
     for command in (("publish", "--log", "", "--key", "k"), ("keygen", "example.com/log", "-o", "")):
         assert run(*command)[:2] == (2, "")

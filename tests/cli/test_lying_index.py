@@ -18,7 +18,7 @@ from catalog.state.folders import checked, receipts
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.index_check import check_index
-from catalog.web.current import Served
+from catalog.web.current import OpenRelease
 from tests.support.catalogs import with_kernel
 from tests.support.cli import Run
 from tests.support.forged_catalogs import Change, elsewhere, forged, in_groups, in_manifest
@@ -98,7 +98,7 @@ def test_nothing_is_served_that_its_row_does_not_have(
     code, _, err = run("serve", str(found.log), "--trust", str(found.trust), "--listen", "127.0.0.1:0")
     assert (code, "does not lead to its rows" in err) == (4, True)
     with pytest.raises(VerificationFailed, match="does not lead to its rows"):
-        Served.of(Catalog.open(tmp_path / "lie/catalog"), None, None)
+        OpenRelease.of(Catalog.open(tmp_path / "lie/catalog"), None, None)
 
 
 @pytest.mark.parametrize("changes", LIES.values(), ids=LIES)

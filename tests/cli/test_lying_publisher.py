@@ -17,7 +17,7 @@ from catalog.build.builder import BuildResult
 from catalog.errors import UsageError
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.log_reader import LogReader
-from catalog.log.records import ReleaseRecord, RevokeRecord, leaf_of
+from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf
 from catalog.log.release_rules import revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.prove.prove import Prover
@@ -154,8 +154,8 @@ def test_a_revocation_among_rows_counts_for_nothing(
     log = LogFolder(revoked.log)
     row = next(leaf for leaf in leaves_of(log) if b'"type":"digest"' in leaf)
     hidden = RevokeRecord(type="revoke", selector={"vcpus": 2}, severity="revoked", reason="among rows")
-    other = leaf_of(altered_row(row))
-    sign_release(log, LOG, next_record(log, revoked.now + 1), [REVOKE, LATER], leaf_of(hidden), other)
+    other = encode_leaf(altered_row(row))
+    sign_release(log, LOG, next_record(log, revoked.now + 1), [REVOKE, LATER], encode_leaf(hidden), other)
     found = dict(tools(run, revoked, digest_of(small), tmp_path))
     assert {found[name] for name in ("lookup", "lookup at a host", "monitor", "sql", "doctor")} == {0, 7}
     revoked.publish()

@@ -24,7 +24,7 @@ from catalog.pages.assets import assets
 from catalog.pages.views import answer_page, image_pages
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
-from catalog.web.current import Served
+from catalog.web.current import OpenRelease
 from tests.support.catalogs import digest_by_kernel, with_kernel
 from tests.support.cli import Run
 from tests.support.forged_catalogs import Change, forged, in_names, in_rows
@@ -82,7 +82,7 @@ def test_no_lookup_shows_a_kernel_or_a_command_line_that_was_not_measured(
     with Release.open(folder) as release, pytest.raises(VerificationFailed, match="shows what does not follow"):
         release.lookup(digest)
     with pytest.raises(VerificationFailed, match="shows what does not follow"):
-        Served.of(Catalog.open(folder), None, None)
+        OpenRelease.of(Catalog.open(folder), None, None)
     without = digest_by_kernel(small, "sev", kernel=False)
     assert plain_lookup([without, "--catalog", str(folder)]) is not None  # which shows no kernel
 

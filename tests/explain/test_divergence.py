@@ -11,21 +11,21 @@ import pytest
 
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.measure import Workbench
-from catalog.ask.measure_request import request_of
+from catalog.ask.measure_request import parse_request
 from catalog.build.builder import BuildResult
-from catalog.explain.baseline import Near, known_of
-from catalog.explain.divergence import Parting, Stop
+from catalog.explain.baseline import Baseline, collect_known
+from catalog.explain.divergence import Divergence, UpdateLine
 from catalog.explain.search_space import Choice
 from catalog.launch.technology import technology_named
 from catalog.store.catalog import Catalog
 from tests.support.explanations import BELIEVED, ES, ES_LAUNCHED, LAUNCHED, ask, believed, digest_of, line
 
 
-def parted(launched: dict[str, Any], nears: list[Near]) -> Parting | None:
+def parted(launched: dict[str, Any], baselines: list[Baseline]) -> Divergence | None:
     """Of the only explanation; checks that its stops are the launch updates."""
-    explanation = ask(digest_of(**launched), nears)
+    explanation = ask(digest_of(**launched), baselines)
     (candidate,) = explanation.hits
-    found = explanation.parting(candidate)
+    found = explanation.divergence(candidate)
     if found:
         runs = technology_named(launched["technology"]).update_runs(
             candidate.firmware.value.component, candidate.config().point
@@ -35,7 +35,7 @@ def parted(launched: dict[str, Any], nears: list[Near]) -> Parting | None:
     return found
 
 
-def times(stops: Sequence[Stop]) -> int:
+def times(stops: Sequence[UpdateLine]) -> int:
     return sum(stop.times for stop in stops)
 
 
@@ -118,12 +118,12 @@ def test_sev_es_measures_no_address(axis: str) -> None:
 def test_another_name_of_the_same_image_is_no_difference(small: BuildResult) -> None:
     """Of near images the one with the same bytes is what was expected, not the first."""
     catalog = Catalog.open(small.folder)
-    known = known_of(catalog)
+    known = collect_known(catalog)
     builds = {build.name: build for build in known.builds}
     no_kernel = {"kernel_sha256": None, "initrd_sha256": None, "append": None}
     launched = {**BELIEVED, **no_kernel, "firmware": "twin.fd", "vcpus": 7}
-    digest = Workbench(builds).measure(request_of(line(**launched))).digest
-    near = Near(
+    digest = Workbench(builds).measure(parse_request(line(**launched))).digest
+    near = Baseline(
         source="test",
         technologies=["sev-snp"],
         firmware=[builds["bare.fd"], builds["whole.fd"]],
@@ -135,6 +135,6 @@ def test_another_name_of_the_same_image_is_no_difference(small: BuildResult) -> 
     )
     explanation = ask(digest, [near], catalog)
     (candidate,) = explanation.hits
-    found = explanation.parting(replace(candidate, firmware=Choice(builds["twin.fd"], "twin.fd")))
+    found = explanation.divergence(replace(candidate, firmware=Choice(builds["twin.fd"], "twin.fd")))
     assert found
     assert found.reasons == ["vCPUs: 4 were expected, not 7"]

@@ -16,10 +16,16 @@ from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.report import AttestationReport
 from catalog.ask.evidence import LaunchMeasureData
 from catalog.ask.measure import Workbench
-from catalog.ask.measure_request import request_of
+from catalog.ask.measure_request import parse_request
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
-from catalog.explain.baseline import expectation, known_of, near_of_catalog, near_of_default, near_of_given
+from catalog.explain.baseline import (
+    baseline_of_catalog,
+    baseline_of_default,
+    baseline_of_files,
+    collect_known,
+    expectation,
+)
 from catalog.explain.explanation import Explanation
 from catalog.launch.hashing.backends import PYTHON, HashBackend
 from catalog.store.catalog import Catalog
@@ -88,8 +94,8 @@ def test_a_policy_says_which_technology_it_is() -> None:
 
 def test_what_differs_from_a_catalog(small: BuildResult) -> None:
     catalog = Catalog.open(small.folder)
-    builds = {build.name: build for build in known_of(catalog).builds}
-    near = near_of_catalog(catalog, ["sev-snp"])
+    builds = {build.name: build for build in collect_known(catalog).builds}
+    near = baseline_of_catalog(catalog, ["sev-snp"])
     kernel, initrd = (hashlib.sha256(blob).hexdigest() for blob in (b"a kernel", b"an initrd"))
     own = {"firmware": "whole.fd", "kernel_sha256": kernel, "initrd_sha256": initrd, "append": "quiet nr_cpus=2"}
     changed = {**LAUNCHED, "kernel_hashes": {"append": '"quiet nr_cpus=2"'}, "vmm": {"vmm": "gce-v1"}}
@@ -101,17 +107,17 @@ def test_what_differs_from_a_catalog(small: BuildResult) -> None:
                 launched |= changed[axis]
             if launched["vmm"] == "gce-v1":
                 differs -= {"vcpu_signature"}  # it measures that of no vCPU type
-            digest = Workbench(builds).measure(request_of(line(**launched))).digest
+            digest = Workbench(builds).measure(parse_request(line(**launched))).digest
             assert differing(ask(digest, [near], catalog)) == differs
 
 
 def test_a_wholly_other_configuration_that_a_catalog_has_is_compared_with_the_expectation(small: BuildResult) -> None:
     catalog = Catalog.open(small.folder)
-    near = near_of_catalog(catalog, ["sev", "sev-es"])
+    near = baseline_of_catalog(catalog, ["sev", "sev-es"])
     fields = {"technology": "sev-es", "firmware": "whole.fd", "vmm": "qemu-kvm-legacy", "vcpus": 2}
-    builds = {build.name: build for build in known_of(catalog).builds}
-    digest = Workbench(builds).measure(request_of(line(**fields, vcpu_type="EPYC-Milan"))).digest
-    other = expectation(line(**{**BELIEVED, "vcpu_type": "EPYC-Genoa"}), known_of(catalog))
+    builds = {build.name: build for build in collect_known(catalog).builds}
+    digest = Workbench(builds).measure(parse_request(line(**fields, vcpu_type="EPYC-Milan"))).digest
+    other = expectation(line(**{**BELIEVED, "vcpu_type": "EPYC-Genoa"}), collect_known(catalog))
     explanation = ask(digest, [other, near], catalog)
     assert differing(explanation) == {
         "vcpus", "vmm", "vcpu_signature", "kernel_hashes", "firmware", "technology"
@@ -124,7 +130,7 @@ def test_a_wholly_other_configuration_that_a_catalog_has_is_compared_with_the_ex
 
 def test_no_catalog_is_needed() -> None:
     digest = digest_of(**{**BELIEVED, "kernel_sha256": None, "initrd_sha256": None, "append": None, "vcpus": 300})
-    explanation = ask(digest, [near_of_default(["sev-snp"])])
+    explanation = ask(digest, [baseline_of_default(["sev-snp"])])
     assert differing(explanation) == {"vcpus"}
     assert explanation.compared_with == "embedded default"
 
@@ -198,23 +204,23 @@ def test_files_that_are_given_are_near(small: BuildResult, tmp_path: Path) -> No
     mine: dict[str, Any] = {"firmware": [str(tmp_path / "mine.fd")], "kernels": [tmp_path / "vmlinuz"]}
     fields = {**BELIEVED, "firmware": str(tmp_path / "mine.fd"), "vcpus": 2, "initrd_sha256": None, "append": None}
     digest = digest_of(**{**fields, "kernel_sha256": hashlib.sha256(b"vmlinuz").hexdigest()})
-    base = near_of_catalog(catalog, ["sev-snp"])
-    given = near_of_given(base, known_of(catalog, **mine))
+    base = baseline_of_catalog(catalog, ["sev-snp"])
+    given = baseline_of_files(base, collect_known(catalog, **mine))
     assert given is not None
     explanation = ask(digest, [given, base], catalog, **mine)
     assert differing(explanation) == set()
     assert explanation.compared_with == "files given"
     assert explanation.searches[0].searched.tried < 20_000
-    assert near_of_given(base, known_of(catalog)) is None
+    assert baseline_of_files(base, collect_known(catalog)) is None
 
 
 def test_candidates_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(Unreadable):
-        known_of(None, kernels=[tmp_path / "none"])
+        collect_known(None, kernels=[tmp_path / "none"])
     with pytest.raises(UnknownName):
-        known_of(None, firmware=["nowhere"])
+        collect_known(None, firmware=["nowhere"])
     with pytest.raises(MalformedRecord):
-        expectation(b"[1]", known_of(None))
+        expectation(b"[1]", collect_known(None))
     with pytest.raises(UsageError, match="finds nothing"):
         ask(LaunchDigest(bytes(48)), believed(), budget=0)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from catalog.errors import MalformedInput
 from catalog.fast.folder_location import locate
 from catalog.fast.published import PublishedRelease, Remembered
-from catalog.log.records import ReleaseRecord, RevokeRecord, leaf_of, parse_record
+from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf, parse_record
 from catalog.log.revocation_list import Revocation, parse_revocations
 from catalog.log.revocations import Revocations
 from catalog.prove.proof_bundle import ProofBundle
@@ -80,7 +80,7 @@ def _bundle() -> ProofBundle:
         previous_root=merkle.EMPTY_ROOT.hex(),
         trust_version=None,
     )
-    log, leaves = MemoryLog(), [leaf_of(ROW), leaf_of(release)]
+    log, leaves = MemoryLog(), [encode_leaf(ROW), encode_leaf(release)]
     log.append(leaves)
     note = signed(str(log.checkpoint(LOG.key.name)), LOG, WITNESS)
     proofs = [
@@ -177,7 +177,7 @@ def _requests() -> list[bytes]:
 
 def _records() -> list[bytes]:
     revoke = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="restored", reason="a reason")
-    return [_bundle().row.extra or b"", _bundle().status.extra or b"", leaf_of(revoke)]
+    return [_bundle().row.extra or b"", _bundle().status.extra or b"", encode_leaf(revoke)]
 
 
 def _checkpoint() -> bytes:
@@ -205,7 +205,7 @@ LOG_TARGETS = {
     "tlog-proof": Target(_one_form(lambda data: bytes(TlogProof.parse(data))), lambda: [bytes(_bundle().row)]),
     "proof-bundle": Target(ProofBundle.parse, lambda: [bytes(_bundle())]),
     "proof-verdict": Target(_verdict, lambda: [bytes(_bundle())]),
-    "leaf": Target(_one_form(lambda data: leaf_of(parse_record(data))), _records),
+    "leaf": Target(_one_form(lambda data: encode_leaf(parse_record(data))), _records),
     "revocations": Target(parse_revocations, lambda: [_bundle().revocations_json]),
     "entry-bundle": Target(
         _one_form(lambda data: format_bundle(parse_bundle(data))), lambda: [format_bundle(_records())]

@@ -23,9 +23,9 @@ from catalog.abi.report_json import report_from_json
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.evidence import sniff
 from catalog.ask.measure import Workbench
-from catalog.ask.measure_request import request_of
+from catalog.ask.measure_request import parse_request
 from catalog.ask.vmsa_pages import SaveArea
-from catalog.build.index_writer import IndexWriter, keying_of
+from catalog.build.index_writer import IndexWriter, choose_keying
 from catalog.errors import LdcatError, MalformedInput, Unreadable
 from catalog.fast import packed
 from catalog.fast.index import Group, Index
@@ -112,7 +112,7 @@ def _spec(data: bytes) -> None:
 
 def _line(data: bytes) -> None:
     with suppress(LdcatError):
-        request_of(data)
+        parse_request(data)
     try:
         with _no_files():
             answer = Workbench().measure_line(data)
@@ -247,7 +247,7 @@ def _indexes() -> list[bytes]:
         )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "index")
-            keying = keying_of(rows, array("Q", [0]), 8, 0)
+            keying = choose_keying(rows, array("Q", [0]), 8, 0)
             writer = IndexWriter(
                 path, "sev-snp", 48, keying, [group], [rows], distinguished_bits=bits, chain_length=2 * bits
             )

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord, UsageError, VerificationFailed
 from catalog.log.log_history import read_history
-from catalog.log.records import ReleaseRecord, canonical_json, leaf_of, parse_record
+from catalog.log.records import ReleaseRecord, canonical_json, encode_leaf, parse_record
 from catalog.publish.publish import Published, publish
 from catalog.rows.digest_record import DigestRecord
 from catalog.store.catalog import Catalog
@@ -75,11 +75,11 @@ def test_an_expired_trust_note_is_not_stood_by(publisher: Publisher, small: Buil
     ],
 )
 def test_what_a_release_record_says_is_recomputed_from_the_leaves(changes: dict[str, object], said: str) -> None:
-    first = leaf_of(RELEASE)
+    first = encode_leaf(RELEASE)
     log = MemoryLog()
     log.append([first])
     right = msgspec.structs.replace(RELEASE, release=2, previous_size=1, previous_root=log.checkpoint().root.hex())
-    log.append([leaf_of(msgspec.structs.replace(right, **changes))])
+    log.append([encode_leaf(msgspec.structs.replace(right, **changes))])
     (before, false) = read_history(log, log.checkpoint(), now=NOW).walk.releases
     assert before.false == ()
     (why,) = false.false
@@ -88,9 +88,9 @@ def test_what_a_release_record_says_is_recomputed_from_the_leaves(changes: dict[
 
 def test_a_trust_version_that_goes_back_is_said() -> None:
     log = MemoryLog()
-    log.append([leaf_of(RELEASE)])
+    log.append([encode_leaf(RELEASE)])
     lower = {"release": 2, "previous_size": 1, "previous_root": log.checkpoint().root.hex(), "trust_version": 6}
-    log.append([leaf_of(msgspec.structs.replace(RELEASE, **lower))])
+    log.append([encode_leaf(msgspec.structs.replace(RELEASE, **lower))])
     first, second = read_history(log, log.checkpoint(), now=NOW).walk.releases
     assert (first.steps_back, second.false) == ((), ())
     assert second.steps_back == ("its trust version is 6, and that of the release before was 7",)
@@ -99,12 +99,12 @@ def test_a_trust_version_that_goes_back_is_said() -> None:
 def test_a_log_of_0_1_0_follows_from_its_leaves_too() -> None:
     """Without a commitment, until a release makes one; from then on each does."""
     old = msgspec.structs.replace(RELEASE, revocations_count=UNSET, revocations_chain=UNSET)
-    assert b"revocations_c" not in leaf_of(old)
+    assert b"revocations_c" not in encode_leaf(old)
     log = MemoryLog()
     for number, record in enumerate((old, old, RELEASE, old), 1):
         checkpoint = log.checkpoint()
         changes = {"release": number, "previous_size": checkpoint.size, "previous_root": checkpoint.root.hex()}
-        log.append([leaf_of(msgspec.structs.replace(record, **changes))])
+        log.append([encode_leaf(msgspec.structs.replace(record, **changes))])
     releases = read_history(log, log.checkpoint(), now=NOW).walk.releases
     assert [bool(each.false) for each in releases] == [False, False, False, True]
 
@@ -114,7 +114,7 @@ def test_count_and_chain_come_together(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="come together"):
         msgspec.structs.replace(RELEASE, **changes)
     for name in ("revocations_count", "revocations_chain"):
-        fields = json.loads(leaf_of(RELEASE))
+        fields = json.loads(encode_leaf(RELEASE))
         del fields[name]
         with pytest.raises(MalformedRecord, match="come together"):
             parse_record(canonical_json(fields))
@@ -122,7 +122,7 @@ def test_count_and_chain_come_together(changes: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("version", [0, -1, 1 << 53, "1", 1.0, True])
 def test_what_is_no_trust_version(version: object) -> None:
-    fields = json.loads(leaf_of(RELEASE))
+    fields = json.loads(encode_leaf(RELEASE))
     with pytest.raises(MalformedRecord):
         parse_record(canonical_json(fields | {"trust_version": version}))
     del fields["trust_version"]
@@ -143,7 +143,7 @@ def test_a_record_has_one_form_whatever_its_text_says() -> None:
         vcpu_signature="0x00a00f11",
         sev_features="0x1",
     )
-    leaf = leaf_of(row)
+    leaf = encode_leaf(row)
     assert parse_record(leaf) == row
     assert leaf.isascii()
     for character in map(chr, range(0x500)):

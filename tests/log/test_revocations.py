@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from catalog.build.builder import BuildResult
 from catalog.errors import FalseRecord, MalformedRecord, Unreadable, UsageError
 from catalog.log.log_history import read_history
-from catalog.log.records import ReleaseRecord, RevokeRecord, leaf_of, parse_record, parse_row
+from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf, parse_record, parse_row
 from catalog.log.revocation_text import MAX_REASON, Value
 from catalog.log.revocations import Revocations, new_revocation
 from catalog.publish.publish import Published, publish
@@ -174,7 +174,7 @@ def test_rows_that_are_revoked_as_they_come_are_counted(
 
 
 def test_revocations_count_right_before_the_record_of_their_release() -> None:
-    row, record, release = leaf_of(ROW), leaf_of(revoke("revoked", vcpus=2)), leaf_of(RELEASE)
+    row, record, release = encode_leaf(ROW), encode_leaf(revoke("revoked", vcpus=2)), encode_leaf(RELEASE)
     good, bad = MemoryLog(), MemoryLog()
     good.append([row, record, release])
     bad.append([record, row, release])
@@ -189,7 +189,7 @@ def test_revocations_count_right_before_the_record_of_their_release() -> None:
 def test_a_log_that_contradicts_itself_is_noticed_until_one_row_is_revoked() -> None:
     other = msgspec.structs.replace(ROW, launch_digest="ab")
     log = MemoryLog()
-    log.append([leaf_of(ROW), leaf_of(other), leaf_of(RELEASE)])
+    log.append([encode_leaf(ROW), encode_leaf(other), encode_leaf(RELEASE)])
     with pytest.raises(MalformedRecord, match="two launch digests, aa and ab, of technology sev-snp"):
         read_history(log, log.checkpoint(), now=NOW).check()
     with pytest.raises(UsageError, match="two launch digests"):

@@ -1,4 +1,4 @@
-"""Rows as leaves: whatever the tables, those of `leaf_of`, sorted by their bytes."""
+"""Rows as leaves: whatever the tables, those of `encode_leaf`, sorted by their bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.log.records import leaf_of, parse_row
+from catalog.log.records import encode_leaf, parse_row
 from catalog.log.row_leaves import COLUMNS, Rows, row_leaves
 from catalog.rows.digest_record import DigestRecord
 from tests.support.strategies import ROW, row_table
@@ -17,7 +17,7 @@ from tests.support.strategies import ROW, row_table
 
 def leaf(row: dict[str, Any]) -> bytes:
     kernel, signature, features = row["kernel_hashes_sha256"], row["vcpu_signature"], row["sev_features"]
-    return leaf_of(
+    return encode_leaf(
         DigestRecord(
             type="digest",
             launch_digest=row["launch_digest"].hex(),
@@ -45,7 +45,7 @@ def test_leaves_are_those_of_records_and_sorted_by_their_bytes(
     kept = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
     some = found.filter(pa.array(kept, pa.bool_()))
     assert list(some.leaves()) == [each for each, keep in zip(expected, kept, strict=True) if keep]
-    assert all(leaf_of(parse_row(each)) == each for each in expected)
+    assert all(encode_leaf(parse_row(each)) == each for each in expected)
 
 
 def test_no_rows() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from catalog.ask.coverage import NOT_ASKED_FOR, Cell, Coverage, Kind
 from catalog.ask.memory_map import Range, memory_map
 from catalog.diff.heat import Column, Heat
-from catalog.explain.divergence import Parting, Stop
+from catalog.explain.divergence import Divergence, UpdateLine
 from catalog.pages.pictures.coverage_picture import coverage_matrix
 from catalog.pages.pictures.divergence_picture import parting_lines, parting_svg
 from catalog.pages.pictures.heat_picture import MOST_IMAGES, heat_matrix
@@ -203,8 +203,10 @@ def test_any_memory_map_is_drawn(ranges: list[Range]) -> None:
 
 
 def test_where_two_launches_part() -> None:
-    stop = Stop("VMSA of an AP", None, 3)
-    shown = Parting("sev-snp", [Stop("firmware f", 0xFFC00000, 1)], [], [stop], [], ["vCPUs: 4 were expected, not 7"])
+    stop = UpdateLine("VMSA of an AP", None, 3)
+    shown = Divergence(
+        "sev-snp", [UpdateLine("firmware f", 0xFFC00000, 1)], [], [stop], [], ["vCPUs: 4 were expected, not 7"]
+    )
     assert list(parting_lines(shown)) == [
         "* firmware f at 0xffc00000",
         "|\\  vCPUs: 4 were expected, not 7",
@@ -218,7 +220,9 @@ def test_where_two_launches_part() -> None:
         "expected: nothing more",
         "found: 3 times VMSA of an AP",
     ]
-    both = Parting("sev", [], [Stop("firmware f", None, 1)], [Stop("firmware g", None, 1)], [stop], ["r"])
+    both = Divergence(
+        "sev", [], [UpdateLine("firmware f", None, 1)], [UpdateLine("firmware g", None, 1)], [stop], ["r"]
+    )
     assert list(parting_lines(both))[-1] == "o o both: 3 times VMSA of an AP"
     assert texts(parsed(parting_svg(both, "parting")))[-1] == "both: 3 times VMSA of an AP"
 

@@ -11,7 +11,7 @@ import pytest
 from msgspec import UNSET
 
 from catalog.errors import VerificationFailed
-from catalog.log.records import ReleaseRecord, RevokeRecord, Severity, leaf_of
+from catalog.log.records import ReleaseRecord, RevokeRecord, Severity, encode_leaf
 from catalog.log.release_rules import EARLIEST, MAX_TRUST_STEP, revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
@@ -71,7 +71,7 @@ def made(
     **record: Any,
 ) -> ProofBundle:
     """A bundle of a log whose last release says what is right, but for `record`. behind: leaves after it."""
-    before = [*map(leaf_of, ROWS), *map(leaf_of, revokes)]
+    before = [*map(encode_leaf, ROWS), *map(encode_leaf, revokes)]
     chain = RevocationChain.of(revokes)
     listed = revokes if listed is None else listed
     right: dict[str, Any] = {
@@ -87,7 +87,7 @@ def made(
         "revocations_chain": chain.value,
     }
     log = MemoryLog()
-    leaves = [*before, leaf_of(ReleaseRecord(**right | record)), *behind]
+    leaves = [*before, encode_leaf(ReleaseRecord(**right | record)), *behind]
     log.append(leaves)
     note = signed(str(log.checkpoint(ORIGIN)), *signers, now=at)
     entries = tuple(Revocation(selector=r.selector, severity=r.severity, reason=r.reason) for r in listed)
@@ -243,7 +243,7 @@ def test_a_revocation_that_was_seen_is_not_taken_back() -> None:
 def test_both_leaves_have_to_be_in_the_tree() -> None:
     bundle, other = made(), made(release=2)
     for broken in (
-        replace(bundle, row=replace(bundle.row, extra=leaf_of(ROWS[1]))),
+        replace(bundle, row=replace(bundle.row, extra=encode_leaf(ROWS[1]))),
         replace(bundle, row=replace(bundle.row, index=1)),
         replace(bundle, row=replace(bundle.row, hashes=bundle.row.hashes[1:])),
         replace(bundle, status=replace(bundle.status, extra=other.status.extra)),
@@ -253,13 +253,13 @@ def test_both_leaves_have_to_be_in_the_tree() -> None:
 
 
 def test_the_status_is_the_last_leaf_and_the_record_of_a_release() -> None:
-    bundle = made(behind=[leaf_of(ROWS[0])])
+    bundle = made(behind=[encode_leaf(ROWS[0])])
     assert answer(bundle) == (Outcome.BAD, "the last leaf of the checkpoint is not the record of a release")
     log_of_more = made(behind=[b"{}"])
     at = log_of_more.status.index - 1
     earlier = made()
     assert earlier.status.index == at
-    leaves = [*map(leaf_of, ROWS), *map(leaf_of, REVOKES), earlier.status.extra or b"", b"{}"]
+    leaves = [*map(encode_leaf, ROWS), *map(encode_leaf, REVOKES), earlier.status.extra or b"", b"{}"]
     log = MemoryLog()
     log.append(leaves)
     moved = replace(log_of_more, status=proof(log, at, log_of_more.row.checkpoint, leaves))

@@ -16,7 +16,7 @@ from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedRecord, Unreadable, UsageError, VerificationFailed
 from catalog.log.log_folder import CHECKPOINT
 from catalog.log.log_history import read_history
-from catalog.log.records import ReleaseRecord, RevokeRecord, canonical_json, leaf_of, parse_record
+from catalog.log.records import ReleaseRecord, RevokeRecord, canonical_json, encode_leaf, parse_record
 from catalog.log.row_leaves import row_leaves
 from catalog.store import manifest
 from catalog.transparency import merkle
@@ -174,7 +174,7 @@ def test_whichever_write_fails_the_next_run_goes_on(
             assert publisher.checkpoint() == first
     writes[0] = 1 << 30
     assert allowed > 10
-    assert publisher.leaves()[-1] == leaf_of(parse_record(publisher.leaves()[-1]))
+    assert publisher.leaves()[-1] == encode_leaf(parse_record(publisher.leaves()[-1]))
     assert publisher.leaves()[first.size : -1] == sorted(set(leaves_of(small)) - set(leaves_of(fewer)))
     assert sum(b'"release"' in leaf for leaf in publisher.leaves()) == 2
 
@@ -224,9 +224,9 @@ def test_what_is_no_record(leaf: bytes) -> None:
 def test_rows_are_written_as_records_are(small: BuildResult) -> None:
     for path in small.folder.glob("*/launch_digests*.parquet"):
         for leaf in row_leaves(pq.read_table(path)):
-            assert canonical_json(json.loads(leaf)) == leaf == leaf_of(parse_record(leaf))
+            assert canonical_json(json.loads(leaf)) == leaf == encode_leaf(parse_record(leaf))
     revoke = RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="deprecated", reason="weiß")
-    assert parse_record(leaf_of(revoke)) == revoke
+    assert parse_record(encode_leaf(revoke)) == revoke
 
 
 def test_what_the_release_before_has_too_is_one_file_under_two_names(

@@ -19,7 +19,7 @@ import pytest
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.vcpu import VcpuSignature
-from catalog.ask.answer import Proofs, answer
+from catalog.ask.answer import VerificationInputs, answer
 from catalog.ask.evidence import sniff
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
@@ -136,7 +136,9 @@ class Grid:
         numbers = zip(("api-major", "api-minor", "build-id", "policy"), (*launch.firmware, launch.policy), strict=True)
         lines = [f"sev-measurement: {blob}", *(f"sev-{name:<9}: {number}" for name, number in numbers)]
         evidence = sniff("\n".join(lines).encode(), with_tik=True)
-        reply = answer(self.catalog, evidence, Proofs(tik=TIK), choose(None), warn=pytest.fail, tried=lambda _: None)
+        reply = answer(
+            self.catalog, evidence, VerificationInputs(tik=TIK), choose(None), warn=pytest.fail, tried=lambda _: None
+        )
         return [(m.vcpus, str(m.kernel_hashes["name"]) if m.kernel_hashes else "none") for m in reply.matches]
 
 

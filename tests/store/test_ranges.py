@@ -15,13 +15,13 @@ from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedInput, MalformedRecord, UsageError
 from catalog.store import ranges
 from catalog.store.catalog import Catalog
-from catalog.store.ranges import AXES, FRAGMENT, INDEX, MAX_READ, MOST, RangeIndex, ranges_of
+from catalog.store.ranges import AXES, FRAGMENT, INDEX, MAX_READ, MOST, RangeIndex, make_ranges
 from tests.support.catalogs import made, rows_of
 from tests.support.samples import SMALL
 
 
 def written(built: BuildResult) -> dict[str, bytes]:
-    return dict(ranges_of(Catalog.open(built.folder), lambda _: None))
+    return dict(make_ranges(Catalog.open(built.folder), lambda _: None))
 
 
 def listed(built: BuildResult) -> list[tuple[Any, ...]]:

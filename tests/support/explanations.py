@@ -9,11 +9,11 @@ from typing import Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import AttestationReport
-from catalog.ask.answer import Proofs
+from catalog.ask.answer import VerificationInputs
 from catalog.ask.evidence import Evidence, LaunchMeasureData
 from catalog.ask.measure import Workbench
-from catalog.ask.measure_request import request_of
-from catalog.explain.baseline import Near, expectation, known_of
+from catalog.ask.measure_request import parse_request
+from catalog.explain.baseline import Baseline, collect_known, expectation
 from catalog.explain.explain import explain
 from catalog.explain.explanation import Explanation
 from catalog.launch.hashing.backends import HashBackend, choose
@@ -61,13 +61,13 @@ def line(**fields: Any) -> bytes:
 
 
 def digest_of(**fields: Any) -> LaunchDigest:
-    known = known_of(None)
-    return Workbench({build.name: build for build in known.builds}).measure(request_of(line(**fields))).digest
+    known = collect_known(None)
+    return Workbench({build.name: build for build in known.builds}).measure(parse_request(line(**fields))).digest
 
 
 def ask(
     value: LaunchDigest | AttestationReport | LaunchMeasureData,
-    nears: Sequence[Near],
+    baselines: Sequence[Baseline],
     catalog: Catalog | None = None,
     *,
     backend: HashBackend | None = None,
@@ -75,12 +75,19 @@ def ask(
     **candidates: Any,
 ) -> Explanation:
     chosen = backend or choose(None)
-    proofs = Proofs(tik=TIK if isinstance(value, LaunchMeasureData) else None)
-    known = known_of(catalog, **candidates)
+    proofs = VerificationInputs(tik=TIK if isinstance(value, LaunchMeasureData) else None)
+    known = collect_known(catalog, **candidates)
     with local_engine(2, threads=chosen.compiled) as engine:
         evidence = Evidence("of a test", value)
         return explain(
-            evidence, nears, known, proofs=proofs, engine=engine, backend=chosen, budget=budget, start_progress=unseen
+            evidence,
+            baselines,
+            known,
+            proofs=proofs,
+            engine=engine,
+            backend=chosen,
+            budget=budget,
+            start_progress=unseen,
         )
 
 
@@ -88,5 +95,5 @@ def unseen(_what: str, _size: int) -> Callable[[int], None]:
     return lambda _count: None
 
 
-def believed(**changes: Any) -> list[Near]:
-    return [expectation(line(**{**BELIEVED, **changes}), known_of(None))]
+def believed(**changes: Any) -> list[Baseline]:
+    return [expectation(line(**{**BELIEVED, **changes}), collect_known(None))]

@@ -36,7 +36,7 @@ def forged(built: BuildResult, folder: Path, changes: Mapping[str, Change], *, t
         entry = manifest.file_entry(folder / name)
         text["files"][name] |= {"sha256": entry.sha256, "size": entry.size}
         if trees and "fsverity" in text["files"][name] and text["files"][name]["fsverity"]:
-            made = manifest.verity_entries(folder, name, manifest.chunks_of(folder / name), choose())
+            made = manifest.verity_entries(folder, name, manifest.read_chunks(folder / name), choose())
             for other, of_tree in made.items():
                 said = {"sha256": of_tree.sha256, "size": of_tree.size, "fsverity": of_tree.fsverity}
                 text["files"][other] |= said

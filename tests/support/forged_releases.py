@@ -11,7 +11,7 @@ import msgspec
 
 from catalog.log.log_folder import CHECKPOINT, LogFolder
 from catalog.log.log_history import read_history
-from catalog.log.records import ReleaseRecord, RevokeRecord, leaf_of, parse_row
+from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf, parse_row
 from catalog.log.release_rules import revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.rows.digest_record import DigestRecord
@@ -52,7 +52,7 @@ def sign_release(
     shutil.copytree(log.root / f"releases/{last.release}", folder)
     (folder / "revocations.json").unlink()  # another name of the file of the release before
     (folder / "revocations.json").write_bytes(revocations_json(listed))
-    append(log, by, *leaves, leaf_of(record))
+    append(log, by, *leaves, encode_leaf(record))
 
 
 def append(log: LogFolder, by: Signer, *leaves: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from catalog.log.records import ReleaseRecord, Severity, canonical_json, leaf_of
+from catalog.log.records import ReleaseRecord, Severity, canonical_json, encode_leaf
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
 from catalog.prove.proof_bundle import ProofBundle
@@ -62,7 +62,7 @@ def bundle_of(
         previous_root=merkle.EMPTY_ROOT.hex(),
         trust_version=None,
     )
-    leaves = [*map(leaf_of, ROWS), leaf_of(release)]
+    leaves = [*map(encode_leaf, ROWS), encode_leaf(release)]
     log = MemoryLog()
     log.append(leaves)
     signers = signers_of(origin)

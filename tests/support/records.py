@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 
 from catalog.build.builder import BuildResult
 from catalog.fast.published import NO_REVOCATIONS
-from catalog.log.records import ReleaseRecord, leaf_of
+from catalog.log.records import ReleaseRecord, encode_leaf
 from catalog.rows.digest_record import DigestRecord
 from catalog.transparency.merkle import EMPTY_ROOT
 from tests.support.logs import NOW
@@ -42,5 +42,5 @@ def leaves_of(built: BuildResult) -> list[bytes]:
                 vcpu_signature=None if signature is None else f"{signature:#010x}",
                 sev_features=None if features is None else f"{features:#x}",
             )
-            found.append(leaf_of(record))
+            found.append(encode_leaf(record))
     return found

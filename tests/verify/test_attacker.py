@@ -35,7 +35,7 @@ from catalog.errors import (
     VerificationFailed,
 )
 from catalog.log.log_folder import LogFolder
-from catalog.log.records import ReleaseRecord, RevokeRecord, leaf_of
+from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf
 from catalog.log.release_rules import revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
@@ -193,7 +193,9 @@ class History:
         if lie == "previous":
             record = msgspec.structs.replace(record, previous_root="11" * 32)
         self.leaves += (
-            sorted(map(leaf_of, rows)) + [leaf_of(each) for each in revokes[len(known) :]] + [leaf_of(record)]
+            sorted(map(encode_leaf, rows))
+            + [encode_leaf(each) for each in revokes[len(known) :]]
+            + [encode_leaf(record)]
         )
         checkpoint = Checkpoint(ORIGIN, len(self.leaves), naive_root(self.leaves))
         head = Head(checkpoint, tuple(revokes), listed, lie, signature(by, str(checkpoint), now), by is LOG)
@@ -442,7 +444,7 @@ class Attack(RuleBasedStateMachine):
     @rule(data=st.data(), client=st.integers(0, 1), number=st.integers(-9, -1))
     def serve_a_row_that_nobody_measured(self, data: st.DataObject, client: int, number: int) -> None:
         bundle = self._draw_offer(data).bundle
-        made = replace(bundle, row=replace(bundle.row, extra=leaf_of(row(number))))
+        made = replace(bundle, row=replace(bundle.row, extra=encode_leaf(row(number))))
         self._ask(bytes(made), self.clients[client], row(number).launch_digest, "made up")
 
     @rule(data=st.data(), client=st.integers(0, 1))
@@ -564,14 +566,14 @@ class Attack(RuleBasedStateMachine):
             assert found is not None
             assert answered is not None
             (head,) = (head for head in self.honest.heads if head.checkpoint == found)
-            assert leaf_of(answered) in self.honest.leaves[: found.size]
+            assert encode_leaf(answered) in self.honest.leaves[: found.size]
             assert before is None or found.size >= before.checkpoint.size
             assert (digest in (None, answered.launch_digest)) == (verdict.outcome is not Outcome.UNKNOWN)
             assert head.listed[: len(listed)] == listed
             client.sees(head)
             assert client.seen[ORIGIN].revocations == verdict.revocations
             if verdict.outcome is Outcome.MATCH:
-                assert not is_revoked(leaf_of(answered), head.listed)
+                assert not is_revoked(encode_leaf(answered), head.listed)
             if not self.stolen.startswith("witness"):
                 assert self.now <= max(time for _, time, _ in head.cosignatures) + MAX_AGE
         else:

@@ -16,14 +16,14 @@ from catalog.errors import FalseRecord, MalformedInput, OlderThanSeen, UsageErro
 from catalog.log.log_folder import CHECKPOINT, LogFolder
 from catalog.log.log_reader import LogReader
 from catalog.log.log_walk import LogWalk
-from catalog.log.records import ReleaseRecord, leaf_of, parse_record
+from catalog.log.records import ReleaseRecord, encode_leaf, parse_record
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.seen import Seen
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
 from catalog.verify.verify_release import (
-    checkpoint_of,
+    read_checkpoint,
     release_at,
     release_of_record,
     unverified_release,
@@ -144,7 +144,7 @@ def test_a_release_that_nobody_verified_says_so(log: Publisher) -> None:
     release = unverified_release(log.log, 1)
     assert (release.number, release.last) == (1, 2)
     assert (release.trust_version, release.newer_trust, release.fresh_until) == (0, 0, 0)
-    checkpoint = Checkpoint.parse(checkpoint_of(log.log).text)
+    checkpoint = Checkpoint.parse(read_checkpoint(log.log).text)
     reader = LogReader(log.log, checkpoint)
     last = reader.release(checkpoint.size)
     for found in (
@@ -197,14 +197,14 @@ def test_what_was_verified_is_what_is_seen_from_now_on(log: Publisher) -> None:
 
 def test_a_release_of_0_1_0_commits_to_nothing(small: BuildResult, tmp_path: Path) -> None:
     made = published_log(small, tmp_path)
-    checkpoint = Checkpoint.parse(checkpoint_of(made).text)
+    checkpoint = Checkpoint.parse(read_checkpoint(made).text)
     reader = TileReader(made, checkpoint.size)
     leaves = [leaf for number in range(-(-checkpoint.size // 256)) for leaf in reader.entries(number)]
     record = parse_record(leaves.pop())
     assert isinstance(record, ReleaseRecord)
     old = LogFolder(tmp_path / "old")
     shutil.copytree(made.root / "releases", old.root / "releases")
-    leaves.append(leaf_of(altered(record, revocations_count=UNSET, revocations_chain=UNSET)))
+    leaves.append(encode_leaf(altered(record, revocations_count=UNSET, revocations_chain=UNSET)))
     nothing = TileReader(old, 0)
     old.write([*new_bundles(0, leaves, nothing), *new_tiles(0, [*map(merkle.leaf_hash, leaves)], nothing)])
     size = len(leaves)

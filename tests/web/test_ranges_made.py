@@ -11,7 +11,7 @@ import pytest
 from catalog.build.builder import BuildResult
 from catalog.errors import Unreadable
 from catalog.store.catalog import Catalog
-from catalog.store.ranges import INDEX, ranges_of
+from catalog.store.ranges import INDEX, make_ranges
 from catalog.web import ranges_made
 from catalog.web.ranges_made import ranges_for
 
@@ -28,7 +28,7 @@ def test_they_are_those_of_the_catalog(small: BuildResult, folder: Path, elsewhe
     catalog = Catalog.open(small.folder)
     told: list[int] = []
     with closing(ranges_for(catalog, None if elsewhere else lambda what, rows: told.append)) as made:
-        expected = dict(ranges_of(catalog, lambda _: None))
+        expected = dict(make_ranges(catalog, lambda _: None))
         assert {name: made.read(name) for name in expected} == expected
     assert (bool(told), made.index.manifest_sha256) == (not elsewhere, catalog.manifest_sha256)
     assert [path.name for path in folder.iterdir()] == [catalog.manifest_sha256]

@@ -17,7 +17,7 @@ from catalog.errors import LdcatError, MalformedInput, Unreadable
 from catalog.prove.verify_proof import Outcome, verify_bundle
 from catalog.transparency.trust import read_trust
 from catalog.web.answers import BatchAnswer, LookupAnswer
-from catalog.web.problems import problem_of
+from catalog.web.problems import make_problem
 from tests.support.attestation_builder import report_bytes
 from tests.support.catalogs import rows_of
 from tests.support.cli import Run
@@ -312,7 +312,7 @@ def test_two_do_not_share_an_address(served: Service, small: BuildResult, run: R
 
 def test_what_is_wrong_here_is_said_here(capsys: pytest.CaptureFixture[str]) -> None:
     for error, status in ((Unreadable("/secret: gone"), 503), (MalformedInput("bad"), 500), (LdcatError("odd"), 500)):
-        problem = problem_of(error, asked=False)
+        problem = make_problem(error, asked=False)
         assert (problem.status, problem.detail) == (status, "the service cannot answer now")
         assert capsys.readouterr().err == f"ldcat: error: {error}\n"
-    assert problem_of(MalformedInput("bad"), asked=True).detail == "bad"
+    assert make_problem(MalformedInput("bad"), asked=True).detail == "bad"

@@ -124,14 +124,14 @@ def _located(location: CatalogLocation) -> tuple[LogFolder | None, int | None, P
 def _release(
     log: LogFolder, number: int | None, trust: Path | None, found: list[AuditFinding]
 ) -> PublishedRelease | None:
-    from catalog.audit.audit_release import log_findings, release_of
+    from catalog.audit.audit_release import find_release, log_findings
     from catalog.transparency.trust import Trust, read_unsigned
 
     note = None if trust is None else read_unsigned(read_file(trust, limit=_MAX_TRUST, regular=True))
     origins = {key.name for key in Trust.parse(note.text).policy.logs} if note else ()
     seen = {origin: remembered("seen", origin) for origin in origins}
     found += log_findings(log, number, note, seen, int(time.time()))
-    return release_of(log, number, found)
+    return find_release(log, number, found)
 
 
 def _catalog(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.ask.answer import Answer, Proofs, answer_without_catalog
+from catalog.ask.answer import Answer, VerificationInputs, answer_without_catalog
 from catalog.ask.evidence import Evidence
 from catalog.ask.evidence_files import read_expectation
 from catalog.cli.catalogs import open_named
@@ -42,15 +42,15 @@ from catalog.cli.options import (
 from catalog.errors import UsageError, VerificationFailed
 from catalog.explain.baseline import (
     EXPECTATION,
-    Known,
-    Near,
+    Baseline,
+    KnownInputs,
+    baseline_of_catalog,
+    baseline_of_default,
+    baseline_of_files,
+    collect_known,
     expectation,
-    known_of,
-    near_of_catalog,
-    near_of_default,
-    near_of_given,
 )
-from catalog.explain.divergence import Parting
+from catalog.explain.divergence import Divergence
 from catalog.explain.explain import DEFAULT_BUDGET, explain
 from catalog.explain.explanation import Explanation
 from catalog.fast.match_text import exit_code, fact_lines
@@ -63,7 +63,7 @@ from catalog.work.engine import local_engine, processors
 
 HELP_ORDER = 50
 
-Hits = Sequence[tuple[dict[str, Any], Parting | None]]
+Hits = Sequence[tuple[dict[str, Any], Divergence | None]]
 """Explanations as JSON has them, and where each parts from what is expected."""
 
 _CANDIDATES = "What may have been launched, besides what is known"
@@ -141,16 +141,18 @@ def command(
     opened = None
     if catalog or trust or skip_verify or default_catalog().exists():
         opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
-    known = known_of(opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ())
-    nears = _nears(opened, found.technologies(), known, expect)
-    explanation = _explained(found, nears, known, proofs, budget, quiet=quiet)
+    known = collect_known(
+        opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ()
+    )
+    baselines = _nears(opened, found.technologies(), known, expect)
+    explanation = _explained(found, baselines, known, proofs, budget, quiet=quiet)
     if opened:
         reply = replace(reply, release=opened.release)
         explanation = replace(explanation, revocations=opened.revocations)
     if explanation.hits:
         reply = reply.explained(explanation.hits[0].config().digest(), len(explanation.hits))
     record = explanation.to_dict()
-    hits = list(zip(record["explanations"], map(explanation.parting, explanation.hits), strict=True))
+    hits = list(zip(record["explanations"], map(explanation.divergence, explanation.hits), strict=True))
     if html:
         _write_page(html, reply, explanation, hits)
     if output is Format.JSON:
@@ -163,17 +165,25 @@ def command(
     return exit_code([hit["revocation"] and hit["revocation"]["severity"] for hit in record["explanations"]])
 
 
-def _nears(catalog: Catalog | None, technologies: Sequence[str], known: Known, expect: str | None) -> list[Near]:
+def _nears(
+    catalog: Catalog | None, technologies: Sequence[str], known: KnownInputs, expect: str | None
+) -> list[Baseline]:
     """What the search goes outward from, one after the other. catalog: None is the embedded default."""
-    base = near_of_catalog(catalog, technologies) if catalog else near_of_default(technologies)
+    base = baseline_of_catalog(catalog, technologies) if catalog else baseline_of_default(technologies)
     if expect is not None:
         return [expectation(read_expectation(expect, sys.stdin.buffer), known), base]
-    given = near_of_given(base, known)
+    given = baseline_of_files(base, known)
     return [given, base] if given else [base]
 
 
 def _explained(
-    found: Evidence, nears: Sequence[Near], known: Known, proofs: Proofs, budget: int, *, quiet: bool
+    found: Evidence,
+    baselines: Sequence[Baseline],
+    known: KnownInputs,
+    proofs: VerificationInputs,
+    budget: int,
+    *,
+    quiet: bool,
 ) -> Explanation:
     """Search on every processor of this machine, and show how far it is."""
     backend = hash_backend()
@@ -182,7 +192,7 @@ def _explained(
         local_engine(processors(), threads=backend.compiled) as engine,
     ):
         return explain(
-            found, nears, known, proofs=proofs, engine=engine, backend=backend, budget=budget, start_progress=begin
+            found, baselines, known, proofs=proofs, engine=engine, backend=backend, budget=budget, start_progress=begin
         )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from catalog.cli.options import PassphraseOption, named_path, passphrase_of
+from catalog.cli.options import PassphraseOption, named_path, read_passphrase
 from catalog.errors import UsageError
 from catalog.terminal import render
 
@@ -64,7 +64,7 @@ def command(
     if role is Role.ROOT and kinds != [SignatureType.ED25519]:
         raise UsageError("ML-DSA-44 signs checkpoints alone, and a trust note is none", "--algorithm ed25519")
     pairs = [new_key(name, kind) for kind in kinds]
-    write_keys(out, pairs, passphrase_of(passphrase))
+    write_keys(out, pairs, read_passphrase(passphrase))
     for pair in pairs:
         render.exact(str(pair.key))
     return 0

@@ -76,10 +76,12 @@ def _look(log: LogFolder, believed: Trust, evidence: Path, now: int) -> Watched:
     """Once; what was found is remembered where nothing is wrong with it."""
     from catalog.operate.monitor import Forked, watch
     from catalog.publish import fork_evidence
-    from catalog.state.seen_logs import Kept, seen_of, verified_against_seen
+    from catalog.state.seen_logs import Kept, seen_checkpoints, verified_against_seen
 
     def verify(kept: Mapping[str, Kept]) -> tuple[Watched, Kept]:
-        watched = watch(log, believed, {origin: one.note for origin, one in kept.items()}, seen_of(kept), now=now)
+        watched = watch(
+            log, believed, {origin: one.note for origin, one in kept.items()}, seen_checkpoints(kept), now=now
+        )
         found = watched.seen
         return watched, Kept(watched.note, found.revocations, found.from_leaves, found.commits)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from catalog.ask.evidence_files import read_bounded
-from catalog.cli.options import PassphraseOption, QuietOption, TableFormatOption, named_path, passphrase_of, require
+from catalog.cli.options import PassphraseOption, QuietOption, TableFormatOption, named_path, read_passphrase, require
 from catalog.state.folders import default_catalog, remembered
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -64,7 +64,7 @@ def command(
     from catalog.transparency.trust import read_trust  # cryptography takes long to load
 
     require(output, Format.TABLE, Format.JSON)
-    signers = [pair.signer for pair in read_keys(key, passphrase_of(passphrase))]
+    signers = [pair.signer for pair in read_keys(key, read_passphrase(passphrase))]
     note = None if trust is None else read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
     opened = open_unpublished(catalog or default_catalog())
     opened.check_components()

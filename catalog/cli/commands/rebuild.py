@@ -57,7 +57,7 @@ def command(
     from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys
     from catalog.log.log_folder import LogFolder
     from catalog.transparency.trust import read_trust
-    from catalog.verify.verify_release import checkpoint_of
+    from catalog.verify.verify_release import read_checkpoint
     from catalog.work.engine import local_engine, processors
 
     require(output, Format.TABLE, Format.JSON)
@@ -67,7 +67,7 @@ def command(
     believed.check_expiry(int(time.time()))
     pairs = cosigner_keys(key, passphrase) if cosign and key else []
     folder, backend = LogFolder(log), hash_backend()
-    checkpoint = believed.open_uncosigned(checkpoint_of(folder))
+    checkpoint = believed.open_uncosigned(read_checkpoint(folder))
     with (
         render.progress(quiet=quiet, plain=False) as begin,
         local_engine(processors(), threads=backend.compiled) as engine,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, passphrase_of, require
+from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, read_passphrase, require
 from catalog.cli.row_options import with_row_options
 from catalog.state.folders import remembered
 from catalog.store.catalog import Catalog
@@ -52,7 +52,7 @@ def command(
     Nothing is ever deleted: what is said last of a row counts, of rows that are published later too. A wrong digest is
     corrected by revoking it by --digest, then publishing the right one.
     """
-    from catalog.ask.selector import selector_of  # cryptography takes long to load
+    from catalog.ask.selector import build_selector  # cryptography takes long to load
     from catalog.log.log_folder import LogFolder
     from catalog.log.revocations import new_revocation
     from catalog.publish.key_files import read_keys
@@ -60,10 +60,10 @@ def command(
     from catalog.verify.verify_release import unverified_release
 
     require(output, Format.TABLE, Format.JSON)
-    signers = [pair.signer for pair in read_keys(key, passphrase_of(passphrase))]
+    signers = [pair.signer for pair in read_keys(key, read_passphrase(passphrase))]
     folder = LogFolder(log)
     catalog = Catalog.open_release(unverified_release(folder, None))  # verified as it is published again
-    selector = selector_of(catalog, selected)
+    selector = build_selector(catalog, selected)
     record = new_revocation(selector, severity.value, reason)
     state = remembered("signed", signers[0].key.name)
     state.check_signed_by([signer.key for signer in signers])

@@ -41,18 +41,18 @@ def command(
 
     memory.keep_little()
     from catalog.verify.trust_choice import TrustChoice
-    from catalog.web.current import Current
-    from catalog.web.front import Front
+    from catalog.web.current import LiveRelease
+    from catalog.web.front import ResponseCache
     from catalog.web.metrics import Metrics
     from catalog.web.routes import routes
     from catalog.web.serving import serve
 
     metrics = Metrics()
-    current = Current(release, TrustChoice.of_environment(trust, skip=skip_verify), metrics)
+    current = LiveRelease(release, TrustChoice.of_environment(trust, skip=skip_verify), metrics)
     with server.listen(listen) as listening:
         with render.progress(quiet=quiet, plain=False) as begin:
             current.open(begin, quiet=quiet)
-        front = Front(routes(metrics), current, metrics, log=not quiet)
-        said = f"serves at {server.url_of(listening)}"
+        front = ResponseCache(routes(metrics), current, metrics, log=not quiet)
+        said = f"serves at {server.listening_url(listening)}"
         serve(front, current, listening, ready=lambda: None if quiet else render.note(said))
     return 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.ask.evidence_files import read_bounded
-from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, passphrase_of, require
+from catalog.cli.options import PassphraseOption, TableFormatOption, named_path, read_passphrase, require
 from catalog.errors import UnknownName, UsageError
 from catalog.files.inputs import read_file
 from catalog.terminal import render
@@ -137,7 +137,7 @@ def sign(
     from catalog.transparency.trust import read_unsigned, sign_trust
 
     found = read_unsigned(read_bounded(note, sys.stdin.buffer, MAX_TRUST))
-    signers = [pair.signer for pair in read_keys(key, passphrase_of(passphrase))]
+    signers = [pair.signer for pair in read_keys(key, read_passphrase(passphrase))]
     render.exact(bytes(sign_trust(found, signers, int(time.time()))).decode("utf-8", "surrogateescape").rstrip("\n"))
     return 0
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.ask.evidence_files import read_bounded
-from catalog.cli.options import LogOption, PassphraseOption, TableFormatOption, named_path, passphrase_of, require
+from catalog.cli.options import LogOption, PassphraseOption, TableFormatOption, named_path, read_passphrase, require
 from catalog.errors import UntrustedSigner, WitnessRefused
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -71,11 +71,11 @@ def serve(
     from catalog.transparency.witness import Witness
 
     policy = Policy.parse(read_bounded(str(logs), sys.stdin.buffer, MAX_POLICY))
-    witness = Witness.of(policy.logs, [pair.signer for pair in read_keys(key, passphrase_of(passphrase))])
+    witness = Witness.of(policy.logs, [pair.signer for pair in read_keys(key, read_passphrase(passphrase))])
     with server.listen(listen) as listening:
         store = WitnessStore.create(db) if create else WitnessStore.open(db)
         names = ", ".join(dict.fromkeys(signer.key.name for signer in witness.signers))
-        said = f"{names} witnesses {', '.join(witness.logs)} at {server.url_of(listening)}"
+        said = f"{names} witnesses {', '.join(witness.logs)} at {server.listening_url(listening)}"
         web = witness_app(witness, store, lambda: int(time.time()))
         server.serve(web, listening, ready=lambda: render.note(said))
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element
 
-from catalog.explain.divergence import Parting
+from catalog.explain.divergence import Divergence
 from catalog.pages.pictures import svg
 
 _LINE, _MARGIN, _DOT, _SPREAD = 24, 14, 5, 22
@@ -14,7 +14,7 @@ _LINE, _MARGIN, _DOT, _SPREAD = 24, 14, 5, 22
 _NOTHING = "nothing more"
 
 
-def parting_svg(shown: Parting, name: str) -> str:
+def parting_svg(shown: Divergence, name: str) -> str:
     """The picture for a page. name: unique in it."""
     shared, after = ([stop.text() for stop in stops] for stops in (shown.shared, shown.after))
     ways = {"expected": [stop.text() for stop in shown.expected], "found": [stop.text() for stop in shown.found]}
@@ -22,7 +22,7 @@ def parting_svg(shown: Parting, name: str) -> str:
     lines = {"expected": float(_MARGIN), "found": float(_MARGIN + _SPREAD)}
     labels = lines["found"] + _SPREAD
     both = [f"both: {text}" for text in after]
-    width = labels + max(map(svg.width_of, (*shared, *shown.reasons, *said, *both))) + _MARGIN
+    width = labels + max(map(svg.text_width, (*shared, *shown.reasons, *said, *both))) + _MARGIN
     fork = _MARGIN + len(shared) * _LINE
     below = fork + len(shown.reasons) * _LINE
     end = below + (len(said) + len(after)) * _LINE
@@ -52,7 +52,7 @@ def parting_svg(shown: Parting, name: str) -> str:
     return svg.markup(root)
 
 
-def parting_lines(shown: Parting) -> Iterator[str]:
+def parting_lines(shown: Divergence) -> Iterator[str]:
     """For a terminal and for files."""
     for stop in shown.shared:
         yield f"* {stop.text()}"

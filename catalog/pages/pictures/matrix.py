@@ -53,15 +53,15 @@ class Matrix:
 def matrix_svg(shown: Matrix, name: str) -> str:
     """The picture for a page. name: unique in it."""
     places = _places(shown.heads)
-    left = max((svg.width_of(svg.shortened(label, MOST_CHARACTERS)) for label, _ in shown.rows), default=0) + 10
-    below = 2 * _LINE + max((svg.width_of(head.label) for head in shown.heads), default=0) + 8
-    ends = [places[first] + max((end - first) * _CELL, _width(key)) for key, first, end in groups_of(shown.heads)]
-    legend = max((_CELL + 6 + svg.width_of(meaning) for _, _, meaning in shown.legend), default=0)
+    left = max((svg.text_width(svg.shortened(label, MOST_CHARACTERS)) for label, _ in shown.rows), default=0) + 10
+    below = 2 * _LINE + max((svg.text_width(head.label) for head in shown.heads), default=0) + 8
+    ends = [places[first] + max((end - first) * _CELL, _width(key)) for key, first, end in column_groups(shown.heads)]
+    legend = max((_CELL + 6 + svg.text_width(meaning) for _, _, meaning in shown.legend), default=0)
     width = max(left + max(ends, default=0), legend) + 2
     height = below + len(shown.rows) * _CELL + 8 + _LINE * len(shown.legend)
     root = svg.picture(name, title=shown.title, desc=shown.desc, width=width, height=height)
     before = ""
-    for (technology, profile), first, _ in groups_of(shown.heads):
+    for (technology, profile), first, _ in column_groups(shown.heads):
         if technology != before:
             svg.text(root, "strong", left + places[first], _LINE - 5, technology)
         svg.text(root, "label", left + places[first], 2 * _LINE - 5, profile)
@@ -83,7 +83,7 @@ def matrix_svg(shown: Matrix, name: str) -> str:
     return svg.markup(root)
 
 
-def groups_of(heads: Sequence[Head]) -> Iterator[tuple[tuple[str, str], int, int]]:
+def column_groups(heads: Sequence[Head]) -> Iterator[tuple[tuple[str, str], int, int]]:
     """Each group, its first column, and the one after its last."""
     first = 0
     for key, members in groupby(heads, key=lambda head: head.group):
@@ -96,14 +96,14 @@ def _places(heads: Sequence[Head]) -> list[float]:
     """Pixels from the first column to each: groups are as wide as their names."""
     places: list[float] = []
     x = 0.0
-    for key, first, end in groups_of(heads):
+    for key, first, end in column_groups(heads):
         places += [x + _CELL * number for number in range(end - first)]
         x += max((end - first) * _CELL, _width(key)) + _GAP
     return places
 
 
 def _width(names: tuple[str, str]) -> float:
-    return svg.width_of(max(names, key=len))
+    return svg.text_width(max(names, key=len))
 
 
 def _draw(parent: Element, cell: Cell, x: float, y: float) -> None:

@@ -27,8 +27,8 @@ def memory_map_svg(ranges: Sequence[Range], name: str, title: str) -> str:
         y += _height(stretch, ranges)
         tops[stretch.gpa] = y
     labels = [_label(one, ranges) for one in ranges]
-    left = svg.width_of("0x100000000") + 10
-    width = left + _WIDE + 12 + max(map(svg.width_of, labels))
+    left = svg.text_width("0x100000000") + 10
+    width = left + _WIDE + 12 + max(map(svg.text_width, labels))
     desc = "; ".join(f"{one.gpa:#x}: {label}" for one, label in zip(ranges, labels, strict=True))
     root = svg.picture(name, title=title, desc=desc, width=width, height=y + _LINE)
     for stretch in shown:

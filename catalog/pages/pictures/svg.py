@@ -67,7 +67,7 @@ def text(parent: Element, kind: str, x: float, y: float, content: str, *, turned
     SubElement(parent, "text", place).text = printable(content)
 
 
-def width_of(content: str) -> float:
+def text_width(content: str) -> float:
     """Pixels of a line of text."""
     return len(printable(content)) * ADVANCE
 
