@@ -31,6 +31,7 @@ NOT_VERIFIED = "not verified: no certificates are given"
 class Answer:
     """digest: None where a launch measurement is of none that is known. endorsement: None where there is nothing
     to verify it by. notes: of the evidence; each match has its own. release: that was asked, of a published catalog.
+    catalog_notes: what this version does not know of the catalog that was asked.
     """
 
     evidence: Evidence
@@ -39,6 +40,7 @@ class Answer:
     endorsement: Endorsement | None
     notes: tuple[str, ...]
     release: PublishedRelease | None = None
+    catalog_notes: tuple[str, ...] = ()
 
     @property
     def report(self) -> AttestationReport | None:
@@ -57,7 +59,7 @@ class Answer:
             "launch_digest": self.digest and self.digest.hex(),
             "report": self.report and self.report.to_dict(),
             "verification": self.report and _verification(self.endorsement),
-            "notes": list(self.notes),
+            "notes": [*self.notes, *self.catalog_notes],
             "release": self.release and self.release.to_dict(),
             "claims": list(CLAIMED) if self.matches else [],
             "matches": [match.to_dict() for match in self.matches],
@@ -107,7 +109,8 @@ def answer(
         digest, notes = _digest_of(catalog, question, proofs.debug_digest, backend, tried)
         matches = lookup(catalog, digest, warn=warn) if digest else ()
         of_question = tuple(match for match in matches if match.technology == question.technology)
-        return Answer(evidence, digest, of_question, None, _all_notes(notes, of_question), catalog.release)
+        all_notes = _all_notes(notes, of_question)
+        return Answer(evidence, digest, of_question, None, all_notes, catalog.release, catalog.notes)
     endorsement = verified(evidence.report, proofs) if evidence.report else None
     return found_answer(catalog, evidence, endorsement, lambda digest: lookup(catalog, digest, warn=warn))
 
@@ -124,7 +127,7 @@ def found_answer(
     if report:
         matches = tuple(match for match in matches if match.technology == report.TECHNOLOGY)
     notes = _all_notes(report_notes(report) if report else [], matches)
-    return Answer(evidence, digest, matches, endorsement, notes, catalog.release)
+    return Answer(evidence, digest, matches, endorsement, notes, catalog.release, catalog.notes)
 
 
 def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> Answer:

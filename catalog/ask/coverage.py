@@ -56,7 +56,7 @@ def coverage(catalog: Catalog) -> Coverage:
     """By the indexes and the components: no row is read. Raises VerificationFailed for a damaged catalog."""
     count: defaultdict[tuple[str, Kind], int] = defaultdict(int)
     vcpus: defaultdict[tuple[str, Kind], set[int]] = defaultdict(set)
-    for axes in read_axes(catalog, catalog.manifest.technologies):
+    for axes in read_axes(catalog, catalog.manifest.known):
         place = axes.firmware, Kind(axes.technology, axes.vmm, axes.kernel_hashes is not None)
         count[place] += axes.rows
         vcpus[place].update(axes.counts)

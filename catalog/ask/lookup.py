@@ -45,10 +45,16 @@ class Lookups:
         self._warn = warn
         self._revocations = Revocations(catalog.revocations)
         self._packed: PackedCatalog | None = None
-        if catalog.ranges or (catalog.fetcher and all(one.parts for one in catalog.manifest.technologies.values())):
+        if catalog.ranges or (catalog.fetcher and all(one.parts for one in catalog.manifest.known.values())):
             return
         try:
-            self._packed = PackedCatalog(catalog.files, hashlib.sha256, catalog.manifest_sha256, catalog.need)
+            self._packed = PackedCatalog(
+                catalog.files,
+                hashlib.sha256,
+                catalog.manifest_sha256,
+                catalog.need,
+                technologies=catalog.manifest.known,
+            )
         except DamagedBlock as damage:
             self._give_up(damage)
 
@@ -94,7 +100,7 @@ class Lookups:
 
     def _in_rows(self, digest: LaunchDigest) -> list[Match]:
         """Of the technologies that have rows; the others are walked."""
-        technologies = self._catalog.manifest.technologies
+        technologies = self._catalog.manifest.known
         return _in_parquet(self._catalog, digest, [name for name, entry in technologies.items() if entry.parts])
 
     def _give_up(self, damage: DamagedBlock) -> None:
@@ -103,7 +109,7 @@ class Lookups:
 
 def lookup_in_parquet(catalog: Catalog, digest: LaunchDigest) -> tuple[Match, ...]:
     """As `lookup`, from the Parquet files alone: those the digest would be in are read and verified whole."""
-    return tuple(sorted(_in_parquet(catalog, digest, catalog.manifest.technologies), key=Match.order))
+    return tuple(sorted(_in_parquet(catalog, digest, catalog.manifest.known), key=Match.order))
 
 
 def _in_parquet(catalog: Catalog, digest: LaunchDigest, technologies: Iterable[str]) -> list[Match]:

@@ -28,6 +28,7 @@ RULES = {
     "record": "release records, and the revocations that they name, follow from the leaves before them",
     "release": "the log names this manifest for the release",
     "leaf": "each row is a leaf of the log",
+    "known": "this version of ldcat knows every technology and type of record, and so checks them",
 }
 """What is claimed, by the name of what finds out."""
 
@@ -60,6 +61,11 @@ class AuditFinding:
 def wrong(rule: str, subject: str, evidence: str) -> AuditFinding:
     """Something that is not what it claims to be."""
     return AuditFinding(Severity.ERROR, rule, subject, evidence)
+
+
+def unchecked(subject: str, why: str) -> AuditFinding:
+    """Something of a later version of ldcat; nothing holds that was not checked."""
+    return wrong("known", subject, f"not checked: {why}")
 
 
 def odd(rule: str, subject: str, evidence: str) -> AuditFinding:

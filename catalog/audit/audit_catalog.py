@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from catalog.audit.audit import AuditFinding, odd, wrong
+from catalog.audit.audit import AuditFinding, odd, unchecked, wrong
 from catalog.audit.audit_files import file_findings
 from catalog.audit.audit_rows import component_findings, inputs_seen, order_findings, read_parts
 from catalog.audit.recompute import EqualRows, Inputs, Recomputation, sweep_inputs
@@ -17,6 +17,7 @@ from catalog.log.records import parse_row
 from catalog.log.revocations import Revocations
 from catalog.log.row_leaves import row_leaves
 from catalog.operate.finding import Severity
+from catalog.rows.unknown import unknown_technology
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.follows import all_faults
@@ -46,7 +47,10 @@ def catalog_findings(
     yield from _guarded("image", _image_findings(catalog, images))
     for derived, fault in all_faults(catalog.components):
         yield wrong(_RULES.get(derived.file, "follows"), derived.file, fault)
-    for technology, entry in catalog.manifest.technologies.items():
+    for technology, entry in catalog.manifest.unknown.items():
+        what = "not recomputed, nor is their index compared, nor the spec of the catalog"
+        yield unchecked(technology, unknown_technology(technology, entry.rows, what))
+    for technology, entry in catalog.manifest.known.items():
         progress = start_progress(technology, entry.rows)
         chosen = entry.rows if remeasure is None else remeasure
         yield from _technology_findings(catalog, technology, chosen, engine, backend, progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from catalog.audit.audit import AuditFinding, odd, wrong
+from catalog.audit.audit import AuditFinding, odd, unchecked, wrong
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.fast.beneath import IS_LINK, Files
 from catalog.fast.published import PublishedRelease
@@ -51,6 +51,7 @@ def log_findings(
                 yield from _seen_findings(log, checkpoint, seen[checkpoint.origin])
             history = read_history(log, checkpoint, now=now)
             yield from _record_findings(history.walk.releases, number)
+            yield from (unchecked("entries", line) for line in history.walk.unknown.lines("not checked"))
             history.check()
     except LdcatError as failure:
         yield wrong("log", "entries", str(failure))
@@ -107,7 +108,7 @@ def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[Audit
     except LdcatError as failure:
         yield wrong("leaf", "log", str(failure))
         return
-    for technology, entry in catalog.manifest.technologies.items():
+    for technology, entry in catalog.manifest.known.items():
         for name in part_names(technology, entry.parts):
             try:
                 leaves = row_leaves(read_parquet(catalog, name))

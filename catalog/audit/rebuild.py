@@ -20,6 +20,7 @@ from catalog.log.records import ReleaseRecord
 from catalog.log.revocations import Revocations
 from catalog.operate.finding import Severity
 from catalog.rows.digest_record import DigestRecord
+from catalog.rows.unknown import unknown_technology
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.verify.verify_release import release_of_record
@@ -73,7 +74,15 @@ def rebuild(
             continue
         found += made.differences(groups, engine, backend, progress)
         found += false_components(catalog, record.release)
+        found += _unknown_technologies(catalog, record.release)
+    found += [Difference(Severity.ERROR, last.release, line, 0) for line in walk.unknown.record_lines()]
     return Rebuilt(checkpoint, len(walk.releases), rows, tuple(found))
+
+
+def _unknown_technologies(catalog: Catalog, number: int) -> Iterator[Difference]:
+    """Those of a later version, of which rows may be in no leaf; nobody vouches for what was not recomputed."""
+    for name, entry in catalog.manifest.unknown.items():
+        yield Difference(Severity.ERROR, number, unknown_technology(name, entry.rows, "not recomputed"), 0)
 
 
 def _groups(walk: LogWalk, found: list[Difference]) -> Iterator[dict[Inputs, EqualRows]]:

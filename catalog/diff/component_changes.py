@@ -40,6 +40,7 @@ def component_changes(old: Catalog, new: Catalog) -> list[ComponentChange]:
         *_changes("VMM profile", _profiles(old), _profiles(new)),
         *_changes("vCPU types", *({"": {"SHA-256": _sha256(one, manifest.VCPU_TYPES)}} for one in (old, new))),
         *_changes("generator", *({"": {"name": one.manifest.generator}} for one in (old, new))),
+        *_changes("unknown technology", *map(_unknown, (old, new))),
     ]
 
 
@@ -78,6 +79,17 @@ def _builds(catalog: Catalog) -> Facts:
         }
         for name, build in catalog.builds.items()
     }
+
+
+def _unknown(catalog: Catalog) -> Facts:
+    """Of a technology that this version does not know no more is compared than whether its files are the same."""
+    found = {}
+    for technology, entry in catalog.manifest.unknown.items():
+        files = (item for item in catalog.manifest.files.items() if item[0].startswith(f"{technology}/"))
+        listed = "".join(f"{name} {one.sha256}\n" for name, one in sorted(files))
+        sha256 = hashlib.sha256(listed.encode()).hexdigest()
+        found[technology] = {"rows": f"{entry.rows:,}", "files": sha256[:_SHORT]}
+    return found
 
 
 def _record(catalog: Catalog, name: str) -> str:

@@ -73,7 +73,8 @@ class Diff:
     """counts: rows by change, the unchanged ones too. history: how the checkpoints go together, where both have one.
 
     heat: the same by image and axes. born_revoked: added and rule-changed rows that the new catalog's log revokes, or
-    deprecates. uncompared: technologies of which a catalog keeps distinguished digests only.
+    deprecates. uncompared: technologies of which a catalog keeps distinguished digests only. unknown: those of a later
+    version of ldcat, whose files alone are compared.
     """
 
     history: str | None
@@ -83,6 +84,7 @@ class Diff:
     heat: Heat
     born_revoked: int
     uncompared: Sequence[str]
+    unknown: Sequence[str]
     kernels: Mapping[str, str]
 
     @property
@@ -110,6 +112,7 @@ class Diff:
             "components": [one.to_dict() for one in self.components],
             "groups": [group.to_dict() for group in self.groups],
             "uncompared": list(self.uncompared),
+            "unknown_technologies": list(self.unknown),
         }
 
 
@@ -147,6 +150,7 @@ def diff(
             heat=heat(connection, axes[1], (new, old)),
             born_revoked=_born_revoked(connection),
             uncompared=uncompared,
+            unknown=sorted({*old.manifest.unknown, *new.manifest.unknown}),
             kernels=_kernel_names(old, new),
         )
         yield found, _rows(connection)

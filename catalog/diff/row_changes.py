@@ -56,7 +56,7 @@ _TOGETHER = 4_000_000
 
 def comparable(old: Catalog, new: Catalog) -> tuple[list[str], list[str]]:
     """Technologies whose rows are compared, and those of which a catalog keeps distinguished digests only."""
-    entries = [catalog.manifest.technologies for catalog in (old, new)]
+    entries = [catalog.manifest.known for catalog in (old, new)]
     every = sorted({*entries[0], *entries[1]})
     some = [name for name in every if any(name in one and not one[name].parts for one in entries)]
     return [name for name in every if name not in some], some

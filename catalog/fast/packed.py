@@ -14,7 +14,7 @@ from catalog.rows.fields import FACTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from typing import Any
 
     from catalog.fast.index import Group, Row
@@ -40,9 +40,10 @@ class PackedCatalog:
     """An open catalog; `close` it after use. sha256: as hashlib has it.
 
     folder: its folder, or its files below that of a log. manifest_sha256: in hex, of the one manifest that counts,
-    where that is known. need: told of a file before it is opened, where files come from elsewhere. Raises DamagedBlock
-    where a file is not the one that the manifest names, or not what it should be; FalseNames where the kernel or the
-    command line that it would show is not what was measured.
+    where that is known. need: told of a file before it is opened, where files come from elsewhere. technologies: those
+    that can be asked, None for all; `unknown` has the names of the others, whose files are not opened. Raises
+    DamagedBlock where a file is not the one that the manifest names, or not what it should be; FalseNames where the
+    kernel or the command line that it would show is not what was measured.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class PackedCatalog:
         sha256: Callable[[bytes], Any],
         manifest_sha256: str | None = None,
         need: Callable[[str], None] | None = None,
+        *,
+        technologies: Container[str] | None = None,
     ) -> None:
         self._files = files = Files(folder) if isinstance(folder, str) else folder
         self._need = need
@@ -65,7 +68,9 @@ class PackedCatalog:
             raise DamagedBlock(f"{files.path}/manifest.json is not the one that was asked for")
         try:
             self._names = Names(self._file(_NAMES))
-            self.indexes = {name: self._index(name, entry) for name, entry in _technologies(self._manifest).items()}
+            listed = _technologies(self._manifest)
+            self.unknown = [] if technologies is None else [name for name in listed if name not in technologies]
+            self.indexes = {name: self._index(name, one) for name, one in listed.items() if name not in self.unknown}
         except BaseException:
             self.close()
             raise

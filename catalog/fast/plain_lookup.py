@@ -36,14 +36,18 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
                 return None
         elif trust or os.environ.get("LDCAT_TRUST") or _was_verified(location):
             return None
-    except OSError:  # the current folder is gone
+        known = known_technologies()
+    except OSError:  # the current folder is gone, or the program is no folder of files
         return None
     try:
         packed = PackedCatalog(
-            release.files if release else folder, light_sha256(), release.manifest_sha256 if release else None
+            release.files if release else folder,
+            light_sha256(),
+            release.manifest_sha256 if release else None,
+            technologies=known,
         )
         try:
-            if packed.distinguished(digest):
+            if packed.unknown or packed.distinguished(digest):  # of an unknown technology the full path says so
                 return None
             matches = packed.lookup(digest)
         finally:
@@ -94,6 +98,13 @@ def _verified_before(location: FolderLocation, trust: str) -> PublishedRelease |
 def _was_verified(location: FolderLocation) -> bool:
     state = state_home()
     return state is None or Remembered(state, location).origin() is not None
+
+
+def known_technologies() -> set[str]:
+    """Names of the technologies that this version knows, each a file of launch/technologies, which is not loaded."""
+    package = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - pathlib takes 8 ms
+    files = os.listdir(f"{package}/launch/technologies")  # noqa: PTH208
+    return {name[:-3].replace("_", "-") for name in files if name.endswith(".py") and not name.startswith("_")}
 
 
 def _default_catalog() -> str:

@@ -29,7 +29,8 @@ class PublishedRelease:
     log's last one. manifest_sha256, revocations_sha256: in hex, of the release's catalog and of the last revocations.
     trust_version: of the trust note; 0 where nothing was verified. newer_trust: the version that the publisher stands
     by, where it is a later one; else 0. fresh_until: seconds since 1970. source: the LogFolder that it is read from,
-    where that is not the folder itself.
+    where that is not the folder itself. notes: what this version does not know of the log; a release with any is not
+    remembered, so that they are said each time.
     """
 
     __slots__ = (
@@ -38,6 +39,7 @@ class PublishedRelease:
         "log",
         "manifest_sha256",
         "newer_trust",
+        "notes",
         "number",
         "origin",
         "revocations_sha256",
@@ -63,6 +65,7 @@ class PublishedRelease:
         fresh_until: int,
         source: Any = None,
     ) -> None:
+        self.notes: tuple[str, ...] = ()
         self.log = log
         self.source = source
         self.origin = origin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 from catalog.errors import FalseRecord, MalformedRecord, VerificationFailed
 from catalog.fast.published import PublishedRelease
 from catalog.log.log_folder import LogFolder
-from catalog.log.records import ReleaseRecord, RevokeRecord, parse_record
+from catalog.log.records import AnyRecord, ReleaseRecord, RevokeRecord, UnknownRecord, parse_record
+from catalog.rows.unknown import UnknownLeaves
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, Store, TileReader
@@ -47,6 +49,12 @@ class LogReader:
         self._reader = TileReader(log, checkpoint.size)
         self._checkpoint = checkpoint
         self._bundles: dict[int, list[bytes]] = {}
+        self._unknown: dict[int, str] = {}
+
+    @property
+    def unknown(self) -> UnknownLeaves:
+        """Records of types that are not known, among those that were read by now."""
+        return UnknownLeaves(Counter(self._unknown.values()))
 
     @property
     def size(self) -> int:
@@ -138,7 +146,7 @@ class LogReader:
         """What came with a release, the newest last: records right before its own. Raises as `leaf`."""
         found: list[RevokeRecord] = []
         for index in range(span.end - 2, span.first - 1, -1):
-            if not isinstance(revoke := parse_record(self.leaf(index)), RevokeRecord):
+            if not isinstance(revoke := self._record(index), RevokeRecord):
                 break
             found.append(revoke)
         return found[::-1]
@@ -150,5 +158,11 @@ class LogReader:
 
     def _release(self, index: int) -> ReleaseRecord | None:
         """The record at an index; None where that is not of a release."""
-        record = parse_record(self.leaf(index))
+        record = self._record(index)
         return record if isinstance(record, ReleaseRecord) else None
+
+    def _record(self, index: int) -> AnyRecord:
+        record = parse_record(self.leaf(index))
+        if isinstance(record, UnknownRecord):
+            self._unknown[index] = record.type
+        return record

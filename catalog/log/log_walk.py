@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from catalog.errors import FalseRecord, VerificationFailed
-from catalog.log.records import Record, ReleaseRecord, RevokeRecord, parse_record
+from catalog.log.records import (
+    AnyRecord,
+    ReleaseRecord,
+    RevokeRecord,
+    is_row,
+    parse_record,
+    technology_of,
+)
 from catalog.log.release_rules import Before, false_claims, false_list, steps_back
 from catalog.log.revocation_chain import RevocationChain
 from catalog.rows.digest_record import DigestRecord
+from catalog.rows.unknown import UnknownLeaves
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, Store, TileReader
-
-_ROW = b'"type":"digest"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class WalkedRelease:
 class LogWalk:
     """Iterate over it once; then `releases` and `revokes` have what came since `start`, and `before`, `chain` all.
 
+    unknown: the leaves since `start` that this version does not know.
+
     A revoke record counts if nothing but others stands between it and the record of its release: whoever reads a
     release from its end sees the same ones. now: seconds since 1970. rows: whether rows are parsed; else only hashed.
 
@@ -53,6 +61,7 @@ class LogWalk:
     ) -> None:
         self.releases: list[WalkedRelease] = []
         self.revokes: list[RevokeRecord] = []
+        self.unknown = UnknownLeaves()
         self.start = start or Start()
         self.before, self.chain = self.start.before, self.start.revocations
         self._store = store
@@ -71,7 +80,7 @@ class LogWalk:
             pass
         return self
 
-    def __iter__(self) -> Iterator[tuple[bytes, bytes, Record | None]]:
+    def __iter__(self) -> Iterator[tuple[bytes, bytes, AnyRecord | None]]:
         """The hash of each leaf, the leaf, and what it says; None for a row that is not parsed."""
         tree = merkle.CompactRange.of(self.before.size, self._reader.node)
         if tree.root() != self.before.root:
@@ -82,15 +91,19 @@ class LogWalk:
             for leaf in self._reader.entries(number)[skipped if number == first else 0 :]:
                 hashed = merkle.leaf_hash(leaf)
                 tree.append(hashed)
-                record = parse_record(leaf) if self._rows or _ROW not in leaf else None
+                record = parse_record(leaf) if self._rows or not is_row(leaf) else None
                 if record is None or isinstance(record, DigestRecord):
+                    self.unknown.add_row(technology_of(leaf))
                     pending.clear()
                 elif isinstance(record, RevokeRecord):
                     pending.append(record)
-                else:
+                elif isinstance(record, ReleaseRecord):
                     self._add(record, pending)
                     pending.clear()
                     self.before = self.before.after(record, tree.size, tree.root())
+                else:  # whatever it is, it is no revocation: those before it are not right before the release
+                    self.unknown.add_record(record.type)
+                    pending.clear()
                 yield hashed, leaf, record
         if tree.root() != self._checkpoint.root:
             raise VerificationFailed("the entries of the log are not those of its checkpoint")

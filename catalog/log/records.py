@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -64,7 +64,14 @@ class ReleaseRecord(Wire, frozen=True):
             raise ValueError("revocations_count and revocations_chain come together")
 
 
+class UnknownRecord(msgspec.Struct, frozen=True):
+    """A record of a type that this version does not know: a later version of ldcat wrote it (docs/adr/0025)."""
+
+    type: Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z0-9-]{0,31}\Z")]
+
+
 Record = DigestRecord | RevokeRecord | ReleaseRecord
+AnyRecord: TypeAlias = Record | UnknownRecord
 _TYPES: Mapping[str, type[Record]] = {"digest": DigestRecord, "revoke": RevokeRecord, "release": ReleaseRecord}
 
 
@@ -78,11 +85,21 @@ def canonical_json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
 
 
-def parse_record(leaf: bytes) -> Record:
+def is_row(leaf: bytes) -> bool:
+    """Whether a leaf is a digest record, if it is a record at all: the only type that has this field, and no object."""
+    return b'"type":"digest"' in leaf and leaf.rfind(b"{") == 0
+
+
+def technology_of(row: bytes) -> str:
+    """The technology that a leaf for which `is_row` holds names; empty if it names none."""
+    return row.partition(b'"technology":"')[2].partition(b'"')[0].decode("ascii", "replace")
+
+
+def parse_record(leaf: bytes) -> AnyRecord:
     """A record from exactly its leaf; raises MalformedRecord for what is none, or not canonical."""
-    kind = "digest" if b'"type":"digest"' in leaf else decode_json(leaf, _Kind, "leaf").type
+    kind = "digest" if is_row(leaf) else decode_json(leaf, UnknownRecord, "leaf").type
     if kind not in _TYPES:
-        raise MalformedRecord(f"leaf: there are no {kind!r} records")
+        return _unknown(leaf, kind)
     found: Record = decode_json(leaf, _TYPES[kind], f"{kind} record")
     plain = leaf.isascii() and b"\x7f" not in leaf  # of which msgspec writes what is canonical, and quickly
     if not (plain and msgspec.json.encode(found, order="sorted") == leaf) and encode_leaf(found) != leaf:
@@ -100,5 +117,12 @@ def parse_row(leaf: bytes) -> DigestRecord:
     return record
 
 
-class _Kind(msgspec.Struct, frozen=True):
-    type: str
+def _unknown(leaf: bytes, kind: str) -> UnknownRecord:
+    """Of such a leaf no more is known than that it is canonical JSON, as all leaves are."""
+    try:
+        is_canonical = canonical_json(json.loads(leaf)) == leaf
+    except (ValueError, RecursionError):  # a number that is too long for Python, or objects that are too deep
+        is_canonical = False
+    if not is_canonical:
+        raise MalformedRecord(f"{kind} record: not written as it is canonical")
+    return UnknownRecord(kind)

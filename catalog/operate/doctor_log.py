@@ -17,6 +17,7 @@ from catalog.log.log_folder import CHECKPOINT, REVOCATIONS, LastCheckpoint, LogF
 from catalog.log.log_reader import LogReader
 from catalog.log.records import ReleaseRecord, parse_record
 from catalog.operate.finding import Finding, error, note
+from catalog.rows.unknown import NEWER, unknown_technology
 from catalog.store import manifest
 from catalog.store.manifest import parse_manifest
 from catalog.transparency import merkle
@@ -92,7 +93,8 @@ def release_findings(log: LogFolder, release: ReleaseRecord) -> Iterator[Finding
 def record_findings(log: LogFolder, checkpoint: Checkpoint, trust: Trust, now: int) -> Iterator[Finding]:
     """Whether the last release, and its revocations, follow from the leaves; what cannot be read is found elsewhere."""
     try:
-        check_last_release(log, LogReader(log, checkpoint), checkpoint, trust_version=trust.version, now=now)
+        last = check_last_release(log, LogReader(log, checkpoint), checkpoint, trust_version=trust.version, now=now)
+        yield from (note("entries", line, NEWER) for line in last.unknown)
     except FalseRecord as failure:
         yield error("release record", str(failure), "ldcat publish makes a release that is right")
     except LdcatError:
@@ -153,11 +155,13 @@ def leftover_findings(log: LogFolder, release: ReleaseRecord | None) -> Iterator
 def _listed_findings(log: LogFolder, folder: str) -> Iterator[Finding]:
     """By their sizes alone; `ldcat lookup` hashes what it reads."""
     try:
-        listed = parse_manifest(log.read(f"{folder}/{manifest.NAME}", inputs.MAX_TEXT_SIZE)).files
+        found = parse_manifest(log.read(f"{folder}/{manifest.NAME}", inputs.MAX_TEXT_SIZE))
     except LdcatError as failure:
         yield error(f"{folder}/{manifest.NAME}", str(failure), "build the catalog anew, and publish it")
         return
-    for name, entry in listed.items():
+    for technology, of_it in found.unknown.items():
+        yield note(f"{folder}/{technology}", unknown_technology(technology, of_it.rows, "not looked at"), NEWER)
+    for name, entry in found.files.items():
         if log.size(f"{folder}/{name}") != entry.size:
             yield error(f"{folder}/{name}", f"is not there with its {entry.size} bytes", _RESTORE)
 

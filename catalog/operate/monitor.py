@@ -32,7 +32,7 @@ class Watched:
     signers: keys of the policy that signed, with their times. releases: those that are new, the oldest first; at the
     first look those that say what does not follow from the log.
     fresh_until: seconds since 1970. last_release: number of the last one. newer_trust: the version that the publisher
-    stands by, where it is a later one; else 0.
+    stands by, where it is a later one; else 0. notes: what this version does not know of the leaves that are new.
     """
 
     note: Note
@@ -44,6 +44,7 @@ class Watched:
     fresh_until: int
     newer_trust: int
     seen: Seen
+    notes: Sequence[str] = ()
 
     @property
     def change(self) -> str:
@@ -63,6 +64,7 @@ class Watched:
             "signers": [{"name": one.key.name, "time": one.timestamp} for one in self.signers],
             "fresh_until": self.fresh_until,
             "newer_trust_version": self.newer_trust or None,
+            "notes": list(self.notes),
         }
 
 
@@ -118,6 +120,7 @@ def watch(log: LogFolder, trust: Trust, notes: Mapping[str, Note], seen: Mapping
         fresh_until=min(trust.check_fresh(signers, newest.time, now), trust.expires),
         newer_trust=said if (said := newest.trust_version or 0) > trust.version else 0,
         seen=Seen(checkpoint, found.chain, True, RevocationChain.committed(newest) is not None),
+        notes=walk.unknown.lines("not looked at"),
     )
 
 

@@ -181,6 +181,7 @@ def describe_side(what: str, catalog: Catalog, root: str | None) -> dict[str, An
             ("release", f"{release.number} of {release.origin}, whose last one is {release.last}"),
             ("checkpoint", f"{release.size:,} leaves, root {release.root}"),
         ]
+    facts += [("note", note) for note in catalog.notes]
     if release and release.trust_version:
         facts.append(("verified", f"against version {release.trust_version} of the trust note"))
     return {"what": what, "facts": facts, "unverified": release is not None and not release.trust_version}
@@ -197,7 +198,7 @@ def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
         "kernel_hashes": "has an area" if component.hashes_area else "none",
         "enforced": component.kernel_hashes_enforced.value if component.hashes_area else "",
         "launchable": ", ".join(
-            f"{technology} {build.launchability(technology).verdict}" for technology in catalog.manifest.technologies
+            f"{technology} {build.launchability(technology).verdict}" for technology in catalog.manifest.known
         ),
     }
 

@@ -33,12 +33,13 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes
 
     Raises what reading the catalog and its log does.
     """
-    release, technologies = catalog.release, catalog.manifest.technologies
+    release, technologies = catalog.release, catalog.manifest.known
     found: dict[str, Any] = {
         "format": "ldcat-page/2",
         "name": catalog.manifest.name,
         "manifest_sha256": catalog.manifest_sha256,
-        "rows": sum(entry.rows for entry in technologies.values()),
+        "rows": catalog.manifest.rows,
+        "notes": list(catalog.notes),
         "digest_digits": {name: 2 * entry.digest_size for name, entry in technologies.items()},
         "release": release and {"origin": release.origin, "number": release.number, "fresh_until": release.fresh_until},
         "range": {
@@ -71,7 +72,7 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes
 def _build(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
     enforced, version = str(row["kernel_hashes_enforced"]), row["version"]
     launch = {}
-    for technology in catalog.manifest.technologies:
+    for technology in catalog.manifest.known:
         known = catalog.builds[row["name"]].launchability(technology)
         notes = launch_notes(technology, known.verdict, known.reason)
         launch[technology] = {

@@ -22,13 +22,14 @@ from catalog.transparency.checkpoint import Checkpoint
 
 def lookup_page(catalog: Catalog, index: RangeIndex, *, served: bool) -> bytes:
     """The page that people begin at. served: whether a form is answered, and not files alone."""
-    rows = sum(entry.rows for entry in catalog.manifest.technologies.values())
+    rows = catalog.manifest.rows
     side = describe_side("catalog", catalog, "")
     return page(
         "lookup.html",
         "",
         title=page_title(catalog),
         rows=rows,
+        notes=catalog.notes,
         side={**side, "verified": _verified(catalog)},
         bits=index.prefix_bits,
         served=served,
@@ -48,7 +49,7 @@ def answer_page(catalog: Catalog, answer: Answer, root: str) -> bytes:
         catalog=page_title(catalog),
         verified=_verified(catalog),
         unverified=catalog.release is not None and not catalog.release.trust_version,
-        notes=answer.notes,
+        notes=(*answer.notes, *answer.catalog_notes),
         matches=[
             {
                 "technology": match.technology,
@@ -71,7 +72,7 @@ def builds_page(catalog: Catalog) -> bytes:
 def image_pages(catalog: Catalog) -> Mapping[str, Callable[[str], bytes]]:
     """Of each image, by SHA-256 in hex: what makes its page, given its root."""
     rows: dict[tuple[str, str], int] = {}
-    for axes in read_axes(catalog, catalog.manifest.technologies):
+    for axes in read_axes(catalog, catalog.manifest.known):
         place = axes.firmware, axes.technology
         rows[place] = rows.get(place, 0) + axes.rows
     by_image: dict[str, list[str]] = {}
@@ -86,7 +87,7 @@ def _image_page(
     component = catalog.builds[names[0]].component
     ranges = memory_map(component)
     launch = []
-    for technology in catalog.manifest.technologies:
+    for technology in catalog.manifest.known:
         known = catalog.builds[names[0]].launchability(technology)
         counted = f"{rows.get((sha256, technology), 0):,}"
         launch.append({"technology": technology, "rows": counted, **_known(known)})

@@ -6,7 +6,7 @@ were hashed. Each answer is one of its own: unknown never looks like bad.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from catalog.errors import FalseRecord, LdcatError, MalformedInput, Stale, UntrustedSigner, VerificationFailed
+from catalog.launch.technology import technologies
 from catalog.log.records import ReleaseRecord, parse_record, parse_row
 from catalog.log.release_rules import Before, false_time, false_trust_version
 from catalog.log.revocation_chain import RevocationChain
@@ -132,7 +133,7 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
         newest=note,
         revocations=chain_revocations(bundle.revocations),
         fresh_until=until,
-        said=said,
+        said=(*said, *_unknown(row)),
     )
     return _answer(found, bundle, digest)
 
@@ -169,6 +170,12 @@ def _check_status(
     if chain_revocations(bundle.revocations) != committed:
         raise FalseRecord(f"the revocations of release {release.release} are not those that it commits to")
     return ()
+
+
+def _unknown(row: DigestRecord) -> Iterator[str]:
+    """That the log has a row holds for a technology of a later version, too; what the row means is not known."""
+    if row.technology not in technologies():
+        yield f"this version of ldcat does not know technology {row.technology!r}: what the row says is not looked at"
 
 
 def _included(proof: TlogProof, checkpoint: Checkpoint) -> bytes:

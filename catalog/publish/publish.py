@@ -20,6 +20,7 @@ from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf, parse_
 from catalog.log.release_rules import MAX_TRUST_STEP, Before, revocations_json
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.row_leaves import COLUMNS, Rows
+from catalog.rows.unknown import NEWER, unknown_technology
 from catalog.store import manifest
 from catalog.store.digest_parts import digest_parts
 from catalog.store.manifest import CatalogFiles
@@ -64,14 +65,19 @@ def publish(
     signers: of the log, all under its origin. unchanged: the catalog has to be that of the last release. trust: the
     note that the publisher stands by from now on; None: the one before. lower_trust_version: it may be behind that of
     the last release, which was never made. Raises UsageError for keys that are not of one log, for a catalog that
-    contradicts live rows, or whose rows are not all in it, for revocations that change nothing, and for a trust note
-    that is not of this log, or out of its bounds; VerificationFailed for a log that is not the one published, and for
+    contradicts live rows, or whose rows are not all in it, for a catalog or a log of a later version of ldcat, for
+    revocations that change nothing, and for a trust note that is not of this log, or out of its bounds;
+    VerificationFailed for a log that is not the one published, and for
     a trust note that has expired.
     """
+    for name, entry in catalog.manifest.unknown.items():
+        raise UsageError(unknown_technology(name, entry.rows, "not published"), NEWER)
     with log.locked():
         log.clear()
         old = _settled(log, signers, state)
         history = read_history(log, old, revokes, now=now)
+        for why in history.walk.unknown.lines("not compared with what is published"):
+            raise UsageError(why, NEWER)
         history.check()
         last, before = history.release, history.walk.before
         trust_version = _trust_version(trust, signers, before, now, lower=lower_trust_version)

@@ -18,6 +18,7 @@ from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.rows.launch_config import LaunchComponents
+from catalog.rows.unknown import unknown_technology
 from catalog.store import manifest
 from catalog.store.components import Components
 from catalog.store.follows import faults
@@ -70,7 +71,7 @@ class Catalog:
         if release and sha256 != release.manifest_sha256:
             raise VerificationFailed(f"{path} is not the one that release {release.number} of {release.origin} names")
         opened = parse_manifest(text)
-        for name, entry in opened.technologies.items():
+        for name, entry in opened.known.items():
             if entry.digest_size != technology_named(name).digest_size:
                 raise MalformedRecord(f"{manifest.NAME}: {entry.digest_size} bytes are no {name} launch digest")
         return cls(files, opened, sha256, release)
@@ -84,6 +85,13 @@ class Catalog:
     def location(self) -> str:
         """Where people find it."""
         return self.release.location if self.release else str(self.folder)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What this version does not know of the catalog, and of the log that it is published in; a line each."""
+        unknown = self.manifest.unknown.items()
+        rows = (unknown_technology(name, entry.rows, "not searched") for name, entry in unknown)
+        return (*rows, *(self.release.notes if self.release else ()))
 
     def need(self, name: str) -> None:
         """Have a file in the folder; raises what fetching it does."""

@@ -43,7 +43,13 @@ def read_axes(catalog: Catalog, technologies: Iterable[str]) -> list[Axes]:
     """Everything that a catalog has of some technologies; raises VerificationFailed for a damaged one."""
     found = []
     try:
-        packed = PackedCatalog(catalog.files, hashlib.sha256, catalog.manifest_sha256, catalog.need)
+        packed = PackedCatalog(
+            catalog.files,
+            hashlib.sha256,
+            catalog.manifest_sha256,
+            catalog.need,
+            technologies=catalog.manifest.known,
+        )
         try:
             for name in technologies:
                 for group in packed.indexes[name].groups() if name in packed.indexes else ():

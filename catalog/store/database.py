@@ -50,7 +50,7 @@ def create_joins(connection: Any, catalog: Manifest, *, published: bool = False)
     published: whether the rows have the columns of revoked_rows.py.
     """
     status = ", d.revocation, d.revocation_reason" if published else ""
-    union = " UNION ALL ".join(f"SELECT * FROM {view}" for view in _digest_views(catalog))  # noqa: S608
+    union = " UNION ALL ".join(f"SELECT * FROM {view}" for view in _digest_views(catalog)) or NO_ROWS  # noqa: S608
     connection.execute(f"CREATE VIEW launch_digests AS {union}")
     connection.execute(f"CREATE VIEW configurations AS {CONFIGURATIONS.format(status=status)}")
 
@@ -93,5 +93,5 @@ def _create_views(connection: Any, catalog: Manifest, folder: Path) -> None:
 def _digest_views(catalog: Manifest) -> dict[str, list[str]]:
     return {
         f"launch_digests_{technology.replace('-', '_')}": manifest.part_names(technology, entry.parts)
-        for technology, entry in catalog.technologies.items()
+        for technology, entry in catalog.known.items()
     }

@@ -30,7 +30,7 @@ def fact_faults(components: Components) -> Iterator[str]:
         {kernel.hashes.table_sha256: kernel.hashes for kernel in components.kernels},
         {profile.name: profile for profile in components.profiles.values()},
     )
-    for technology in components.manifest.technologies:
+    for technology in components.manifest.known:
         for part in digest_parts(components, technology):
             for row in _combinations(part):
                 if names := _false(row, known):

@@ -40,7 +40,7 @@ def index_faults(components: Components) -> Iterator[str]:
     """
     data = components.verified(manifest.NAMES)
     yield from _tree_faults(components, manifest.NAMES, data)
-    for technology, entry in components.manifest.technologies.items():
+    for technology, entry in components.manifest.known.items():
         name = f"{technology}/{manifest.INDEX}"
         packed = components.verified(name)
         yield from _tree_faults(components, name, packed)

@@ -13,6 +13,7 @@ from catalog.errors import MalformedRecord
 from catalog.fast import verity
 from catalog.launch.hashing.backends import PYTHON, HashBackend
 from catalog.launch.hashing.compiled import sha256_pages
+from catalog.launch.technology import technologies
 from catalog.wire import Wire, decode_json
 
 NAME = "manifest.json"
@@ -84,6 +85,21 @@ class Manifest(Wire, frozen=True):
     files: dict[FileName, FileEntry]
     left_out: list[LeftOutEntry]
 
+    @property
+    def known(self) -> dict[str, TechnologyEntry]:
+        """The technologies that this version of ldcat knows: rows of others are not used."""
+        return {name: entry for name, entry in self.technologies.items() if name in technologies()}
+
+    @property
+    def unknown(self) -> dict[str, TechnologyEntry]:
+        """Technologies of a later version of ldcat."""
+        return {name: entry for name, entry in self.technologies.items() if name not in technologies()}
+
+    @property
+    def rows(self) -> int:
+        """How many rows of known technologies there are."""
+        return sum(entry.rows for entry in self.known.values())
+
     def to_json(self) -> bytes:
         """Canonical text: keys sorted, two blanks of indent, a newline at the end."""
         compact = msgspec.json.encode(self, order="sorted")
@@ -112,8 +128,8 @@ def parse_manifest(text: bytes) -> Manifest:
         raise MalformedRecord(f"{NAME}: format {manifest.format!r} is not {FORMAT!r}")
     if NAME in manifest.files:
         raise MalformedRecord(f"{NAME}: it lists itself")
-    technologies = manifest.technologies
-    if not technologies or not all(_complete(manifest, name, entry) for name, entry in technologies.items()):
+    entries = manifest.technologies
+    if not entries or not all(_complete(manifest, name, entry) for name, entry in entries.items()):
         raise MalformedRecord(f"{NAME}: technologies and files of launch digests disagree")
     return manifest
 

@@ -40,6 +40,8 @@ class Ranges:
         """
         name = self._index.name(digest.value)
         for inputs in self._index.find(self._fetch(name, MAX_READ), digest.value):
+            if inputs["technology"] not in self._catalog.manifest.known:
+                continue
             config = self._config(inputs)
             measured = _measured(config)
             if config is None or measured is None or measured.value[:FRAGMENT] != digest.value[:FRAGMENT]:

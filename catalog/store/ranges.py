@@ -152,14 +152,14 @@ def make_ranges(catalog: CatalogFiles, progress: Progress) -> Iterator[tuple[str
 
     Raises UsageError for a catalog that keeps distinguished digests only, and what reading it does.
     """
-    entries = catalog.manifest.technologies
+    entries = catalog.manifest.known
     if few := [name for name, entry in entries.items() if entry.rows and not entry.parts]:
         raise UsageError(f"of {', '.join(few)} the catalog keeps distinguished digests only: no range can list them")
     axes, facts = _axes(catalog)
     size = FRAGMENT + number_size(axes.values())
     if size > FRAGMENT + _MOST_NUMBER:
         raise UsageError("the axes of the catalog have more combinations than the number of a row can say")
-    bits = _prefix_bits(sum(entry.rows for entry in entries.values()), size)
+    bits = _prefix_bits(catalog.manifest.rows, size)
     columns = {name: [_plain(value) for value in values] for name, values in axes.items()}
     index = RangeIndex(catalog.manifest_sha256, bits, size, columns, facts)
     streams = [_Stream(catalog, name, axes, size, progress) for name, entry in entries.items() if entry.parts]
@@ -186,7 +186,7 @@ def _axes(catalog: CatalogFiles) -> tuple[dict[str, list[Any]], list[str]]:
     """The values that occur of each axis, in order, null first; and the facts that rows say, which older ones lack."""
     found: dict[str, set[Any]] = {name: set() for name in AXES}
     said = set()
-    for technology in catalog.manifest.technologies:
+    for technology in catalog.manifest.known:
         for table in row_tables(catalog, technology, [*AXES, *_FACTS]):
             for axis in AXES:
                 found[axis].update(table.column(axis).unique().to_pylist())

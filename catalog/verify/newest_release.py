@@ -67,8 +67,10 @@ def verify_once(location: FolderLocation, log: LogFolder, trust: bytes, *, now: 
     if before:
         return before
     verified, kept = verify_newest(log, location.number, trust, now=now, warn=warn, memory=memory)
-    check_index_once(Catalog.open_release(verified.release))
-    _remember(memory, verified, bytes(kept), now)
+    catalog = Catalog.open_release(verified.release)
+    check_index_once(catalog)
+    if not catalog.notes:  # else the fast path, or a later version, would not know what was not looked at
+        _remember(memory, verified, bytes(kept), now)
     return verified.release
 
 

@@ -48,7 +48,31 @@ def open_catalog(
     """
     folder = None if isinstance(location, HostedLocation) else locate_folder(location)
     if folder and folder.log is None:
-        return _open_own(folder, str(location), trust, notices)
+        opened = _open_own(folder, str(location), trust, notices)
+    else:
+        opened = _open_published(location, folder, trust, freshness, now, notices)
+    for note in opened.notes:
+        notices.warn(note)
+    return opened
+
+
+def open_unpublished(folder: Path) -> Catalog:
+    """Open a catalog to publish it; raises UsageError for a release, which would be signed unverified."""
+    if is_published(folder):
+        raise UsageError(
+            f"{folder} is published in a log already", "verify it, copy the folder of the release, and publish the copy"
+        )
+    return Catalog.open(folder)
+
+
+def _open_published(
+    location: CatalogLocation,
+    folder: FolderLocation | None,
+    trust: TrustChoice,
+    freshness: Freshness,
+    now: int,
+    notices: Notices,
+) -> Catalog:
     log, number = _log_at(location, folder)
     if trust.skip:
         return _opened(_unverified(log, number, notices), notices)
@@ -71,15 +95,6 @@ def open_catalog(
             "from whom you got this one"
         )
     return opened
-
-
-def open_unpublished(folder: Path) -> Catalog:
-    """Open a catalog to publish it; raises UsageError for a release, which would be signed unverified."""
-    if is_published(folder):
-        raise UsageError(
-            f"{folder} is published in a log already", "verify it, copy the folder of the release, and publish the copy"
-        )
-    return Catalog.open(folder)
 
 
 def _open_own(folder: FolderLocation, name: str, trust: TrustChoice, notices: Notices) -> Catalog:

@@ -27,8 +27,9 @@ ASK = "ask its publisher why it was signed; ldcat audit says all that is wrong"
 class LastRelease:
     """What was checked. revocations_json: the list as it is published. chain: of its revocations.
 
-    from_leaves: whether every leaf was read; else chain is what the record commits to. note: what was done without a
-    commitment, as logs of ldcat 0.1.0 have none; else None.
+    from_leaves: whether every leaf was read and understood; else chain is what the record commits to. note: what was
+    done without a commitment, as logs of ldcat 0.1.0 have none; else None. unknown: a line for each type of record that
+    was read and is not known.
     """
 
     record: ReleaseRecord
@@ -37,6 +38,7 @@ class LastRelease:
     chain: RevocationChain
     from_leaves: bool
     note: str | None
+    unknown: tuple[str, ...] = ()
 
 
 def check_last_release(
@@ -60,13 +62,16 @@ def check_last_release(
     if log.is_here:
         walk = walked(log, reader, checkpoint, seen, now=now)
         false, chain = walk.releases[-1].false if walk.releases else (), walk.chain
+        unknown = walk.unknown
     else:
         chain = _chain_at_host(reader, record)
         false = tuple(_false_at_host(reader, record, chain, trust_version, now))
+        unknown = reader.unknown
     if (why := false_trust_version(record, asker)) and why not in false:
         false = (*false, why)
     check_claims(record, false)
-    return check_list(log, record, chain, from_leaves=log.is_here)
+    lines = tuple(unknown.record_lines())
+    return replace(check_list(log, record, chain, from_leaves=log.is_here and not lines), unknown=lines)
 
 
 def walked(log: LogFolder, reader: LogReader, checkpoint: Checkpoint, seen: Seen | None, *, now: int) -> LogWalk:

@@ -71,6 +71,7 @@ def verify_release(
         check_goes_on(last.revocations, chain_seen(reader, before))
     verified = {"trust_version": trust.version, "fresh_until": min(until, trust.expires)}
     release = release_at(log, number, reader, checkpoint, **verified)
+    release.notes = last.unknown
     return VerifiedRelease(release, note, checkpoint, last)
 
 
@@ -79,8 +80,10 @@ def verify_past_release(log: LogFolder, number: int | None, trust: Trust, *, now
     trust.check_expiry(now)
     checkpoint, _ = trust.open_checkpoint(read_checkpoint(log))
     reader = LogReader(log, checkpoint)
-    check_last_release(log, reader, checkpoint, trust_version=trust.version, now=now)
-    return release_at(log, number, reader, checkpoint, trust_version=trust.version)
+    last = check_last_release(log, reader, checkpoint, trust_version=trust.version, now=now)
+    release = release_at(log, number, reader, checkpoint, trust_version=trust.version)
+    release.notes = last.unknown
+    return release
 
 
 def unverified_release(log: LogFolder, number: int | None) -> PublishedRelease:

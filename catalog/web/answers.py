@@ -123,10 +123,11 @@ class OneOfBatch(msgspec.Struct):
 
 
 class BatchAnswer(msgspec.Struct):
-    """answers: in the order of the digests. claims: as of one."""
+    """answers: in the order of the digests. claims: as of one. notes: what ldcat does not know of the catalog."""
 
     release: ReleaseAnswer | None
     claims: list[str]
+    notes: list[str]
     answers: list[OneOfBatch]
 
 

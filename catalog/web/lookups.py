@@ -88,7 +88,14 @@ async def batch(request: Request, served: OpenRelease) -> Response:
         answers.append({"launch_digest": digest.hex(), "found": bool(matches), "matches": matches})
         await asyncio.sleep(0)  # others are answered in between
     release = served.catalog.release
-    return told({"release": release and release.to_dict(), "claims": CLAIMED, "answers": answers})
+    return told(
+        {
+            "release": release and release.to_dict(),
+            "claims": CLAIMED,
+            "notes": served.catalog.notes,
+            "answers": answers,
+        }
+    )
 
 
 async def report(request: Request, served: OpenRelease) -> Response:

@@ -77,8 +77,7 @@ def _made(catalog: Catalog, start_progress: StartProgress | None) -> Path:
             with Processes(1, mp_context=get_context("spawn")) as pool:
                 pool.submit(_make_elsewhere, catalog.files, catalog.manifest_sha256, made).result()
         else:
-            rows = sum(entry.rows for entry in catalog.manifest.technologies.values())
-            _make(catalog, made, start_progress("listed", rows))
+            _make(catalog, made, start_progress("listed", catalog.manifest.rows))
     with suppress(OSError):
         os.utime(made)
         _remove_others(made.parent)

@@ -15,7 +15,7 @@ from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord
 from catalog.launch.hashing.backends import REFERENCE, HashBackend
 from catalog.log.log_folder import CHECKPOINT
-from catalog.log.records import RevokeRecord, canonical_json, encode_leaf, parse_record
+from catalog.log.records import RevokeRecord, canonical_json, encode_leaf, parse_record, parse_row
 from catalog.operate.finding import Severity
 from catalog.store import manifest
 from catalog.store.follows import FOLLOWS
@@ -204,4 +204,4 @@ def test_rows_out_of_order_are_no_release(publisher: Publisher, small: BuildResu
     logged(publisher, leaves)
     with pytest.raises(MalformedRecord, match="are not sorted, each once"):
         rebuilt(publisher)
-    assert encode_leaf(parse_record(leaves[3])) == leaves[3]
+    assert encode_leaf(parse_row(leaves[3])) == leaves[3]

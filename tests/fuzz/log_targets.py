@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -10,7 +11,14 @@ from pathlib import Path
 from catalog.errors import MalformedInput
 from catalog.fast.folder_location import locate
 from catalog.fast.published import PublishedRelease, Remembered
-from catalog.log.records import ReleaseRecord, RevokeRecord, encode_leaf, parse_record
+from catalog.log.records import (
+    ReleaseRecord,
+    RevokeRecord,
+    UnknownRecord,
+    canonical_json,
+    encode_leaf,
+    parse_record,
+)
 from catalog.log.revocation_list import Revocation, parse_revocations
 from catalog.log.revocations import Revocations
 from catalog.prove.proof_bundle import ProofBundle
@@ -68,6 +76,12 @@ REVOKED = Revocation(selector={"vcpus": 3}, severity="revoked", reason="a reason
 
 
 @cache
+def _leaf(data: bytes) -> bytes:
+    """Of a type that is not known no more is known than that it is canonical."""
+    record = parse_record(data)
+    return canonical_json(json.loads(data)) if isinstance(record, UnknownRecord) else encode_leaf(record)
+
+
 def _bundle() -> ProofBundle:
     """Of a log of one release with one row."""
     release = ReleaseRecord(
@@ -205,7 +219,7 @@ LOG_TARGETS = {
     "tlog-proof": Target(_one_form(lambda data: bytes(TlogProof.parse(data))), lambda: [bytes(_bundle().row)]),
     "proof-bundle": Target(ProofBundle.parse, lambda: [bytes(_bundle())]),
     "proof-verdict": Target(_verdict, lambda: [bytes(_bundle())]),
-    "leaf": Target(_one_form(lambda data: encode_leaf(parse_record(data))), _records),
+    "leaf": Target(_one_form(_leaf), _records),
     "revocations": Target(parse_revocations, lambda: [_bundle().revocations_json]),
     "entry-bundle": Target(
         _one_form(lambda data: format_bundle(parse_bundle(data))), lambda: [format_bundle(_records())]

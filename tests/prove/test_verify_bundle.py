@@ -11,6 +11,7 @@ import pytest
 from msgspec import UNSET
 
 from catalog.errors import VerificationFailed
+from catalog.launch.technology import technologies
 from catalog.log.records import ReleaseRecord, RevokeRecord, Severity, encode_leaf
 from catalog.log.release_rules import EARLIEST, MAX_TRUST_STEP, revocations_json
 from catalog.log.revocation_chain import RevocationChain
@@ -287,6 +288,17 @@ def test_a_release_of_0_1_0_commits_to_nothing_and_that_is_said() -> None:
     assert verdict.outcome is Outcome.MATCH
     assert verdict.said == ("release 1 does not commit to its revocations, as ldcat 0.1.0 did not",)
     assert verdict_to_dict(verdict)["notes"] == list(verdict.said)
+
+
+def test_a_row_of_an_unknown_technology_is_in_the_log_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = made(revocations_count=UNSET, revocations_chain=UNSET)
+    monkeypatch.delitem(technologies(), ROWS[0].technology)
+    verdict = ask(bundle)
+    assert verdict.outcome is Outcome.MATCH
+    assert verdict.said == (
+        "release 1 does not commit to its revocations, as ldcat 0.1.0 did not",
+        f"this version of ldcat does not know technology {ROWS[0].technology!r}: what the row says is not looked at",
+    )
 
 
 def test_whether_a_release_commits_is_remembered_and_asked_for_from_then_on() -> None:

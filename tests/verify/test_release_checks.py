@@ -31,6 +31,7 @@ from catalog.verify.verify_release import (
     verify_release,
 )
 from tests.support.forged_releases import altered, next_record, sign_release
+from tests.support.later_version import NOT_CONSIDERED, publish_record
 from tests.support.logs import DAY, LOG, NOW, ORIGIN, signed
 from tests.support.published_logs import Publisher, published_log, revoke
 from tests.support.trust_notes import ALONE
@@ -213,3 +214,16 @@ def test_a_release_of_0_1_0_commits_to_nothing(small: BuildResult, tmp_path: Pat
     verified = verify_release(old, None, ALONE, now=NOW + DAY, seen={})
     assert verified.found == (RevocationChain(), True, False)
     assert verified.last.note
+
+
+def test_records_that_are_not_known_are_noted_and_read_again(small: BuildResult, tmp_path: Path) -> None:
+    """What was seen does not count as read: the next time every leaf is read again, and noted again."""
+    made = published_log(small, tmp_path)
+    assert verify_release(made, None, ALONE, now=NOW + DAY, seen={}).release.notes == ()
+    publish_record(made, LOG, NOW + 1)
+    verified = verify_release(made, None, ALONE, now=NOW + DAY, seen={})
+    assert verified.release.notes == (NOT_CONSIDERED,)
+    assert verified.found == (RevocationChain(), False, True)
+    again = verify_release(made, None, ALONE, now=NOW + DAY, seen={ORIGIN: verified.seen})
+    assert again.release.notes == (NOT_CONSIDERED,)
+    assert verify_past_release(made, 1, ALONE, now=NOW + DAY).notes == (NOT_CONSIDERED,)

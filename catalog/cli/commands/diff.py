@@ -64,9 +64,9 @@ def command(
         for location, itself, freshness in zip((old, new), published, (Freshness.PAST, Freshness.NEWEST), strict=True)
     )
     believed = None if skip_verify or not all(published) else TrustChoice.of_environment(trust).trust_for(old)
-    rows = sum(entry.rows for one in (before, after) for entry in one.manifest.technologies.values())
     with ExitStack() as kept:
         with render.progress(quiet=quiet, plain=False) as begin:
+            rows = before.manifest.rows + after.manifest.rows
             found, changed = kept.enter_context(diff(before, after, begin("compared", rows), believed))
         if html:
             from catalog.pages.html import write_diff
@@ -115,3 +115,5 @@ def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
         yield f"rule  {why}"
     for technology in found.uncompared:
         yield f"  ? {technology}: rows are not compared of which a catalog keeps distinguished digests only"
+    for technology in found.unknown:
+        yield f"  ? {technology}: this version of ldcat does not know it, and compares its files alone"

@@ -147,7 +147,7 @@ def command(
     baselines = _nears(opened, found.technologies(), known, expect)
     explanation = _explained(found, baselines, known, proofs, budget, quiet=quiet)
     if opened:
-        reply = replace(reply, release=opened.release)
+        reply = replace(reply, release=opened.release, catalog_notes=opened.notes)
         explanation = replace(explanation, revocations=opened.revocations)
     if explanation.hits:
         reply = reply.explained(explanation.hits[0].config().digest(), len(explanation.hits))

@@ -31,6 +31,7 @@ def command(
     from catalog.abi.digest import LaunchDigest
     from catalog.log.log_folder import LogFolder
     from catalog.prove.prove import Prover  # cryptography takes long to load
+    from catalog.store.catalog import Catalog
 
     asked = LaunchDigest.parse(digest)
     if isinstance(log, HostedLocation):
@@ -40,7 +41,10 @@ def command(
         prover = Prover(hosted)
         catalog = hosted.open(prover.release)
     else:
-        prover, catalog = Prover(LogFolder(log)), None
+        prover = Prover(LogFolder(log))
+        catalog = Catalog.open_release(prover.release)
+    for note in catalog.notes:
+        render.warning(note)
     bundles = prover.prove_digest(asked, warn=render.warning, catalog=catalog)
     if not bundles:
         if not quiet:

@@ -41,7 +41,6 @@ def command(
     opened = open_named(release, trust, skip=skip_verify, quiet=quiet)
     if opened.release is None:
         raise UsageError(f"{release} is published in no log", "ldcat publish CATALOG --log DIR makes one")
-    rows = sum(entry.rows for entry in opened.manifest.technologies.values())
     believed = None if skip_verify else TrustChoice.of_environment(trust).trust_for(release)
     with render.progress(quiet=quiet, plain=False) as begin:
         write_site(
@@ -51,7 +50,7 @@ def command(
             checkpoint=checkpoint_of_release(opened.release),
             named=LogFiles(opened.release).has,
             number=opened.release.number,
-            progress=begin("listed", rows),
+            progress=begin("listed", opened.manifest.rows),
             pages=lambda index: site_pages(opened, index, believed, out, render.warning),
         )
     render.exact(str(out))

@@ -13,6 +13,8 @@ const MAX_BUNDLE = WIDTH * (2 + 65535);
 const MAX_REVOCATIONS = 8 << 20;
 const EARLIEST = 1577836800; // 1 January 2020: no release is older
 const MAX_TRUST_STEP = 64; // versions of a trust note that nobody makes between two releases
+const RECORD = ["artifacts", "previous_root", "previous_size", "release", "revocations_chain", "revocations_count",
+  "revocations_sha256", "time", "trust_version", "type"]; // fields of a release record; what another one means, nobody here knows
 const MOST_ASKED = 40; // bundles in which a row is looked for
 
 const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
@@ -64,6 +66,8 @@ export async function prove(catalog, leaf) {
 
 // What the record of the last release may say, as release_rules.py and verify_proof.py have it.
 async function checkRecord(record, list, trust) {
+  const unknown = Object.keys(record).filter((name) => !RECORD.includes(name));
+  if (unknown.length) throw new NotProven(`the last release says more than this page understands: ${unknown.join(", ")}`);
   const isFalse = (what) => new NotProven(`release ${record.release} is false: ${what}`);
   if (record.time < EARLIEST || record.time > Date.now() / 1000 + MAX_AHEAD) throw isFalse("its time cannot be");
   if ((record.trust_version ?? 0) > trust.version + MAX_TRUST_STEP) throw isFalse("its trust version cannot be");

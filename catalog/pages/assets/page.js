@@ -64,8 +64,8 @@ async function answered(bytes) {
     "ldcat lookup report.bin --certs DIR --catalog", catalogUrl())));
   const catalog = await fetched();
   const { digest } = evidence;
-  const all = await catalog.lookup(digest);
-  const found = evidence.technologies ? all.filter(({ technology }) => evidence.technologies.includes(technology)) : all;
+  const { matches, notes: unknown } = await catalog.lookup(digest);
+  const found = evidence.technologies ? matches.filter(({ technology }) => evidence.technologies.includes(technology)) : matches;
   history.replaceState(null, "", `#d=${digest}`);
   const title = found.length === 0 ? "No configuration of this catalog has this launch digest"
     : found.length === 1 ? "One configuration is listed with this launch digest"
@@ -76,6 +76,7 @@ async function answered(bytes) {
     ...told,
     make("p", { class: "note" }, asking(catalog)),
     ...stale(catalog.page.release?.fresh_until),
+    ...unknown.map((text) => make("p", { class: "warn" }, text)),
     ...(found.length ? hit() : missed()),
     ...found.map((match, at) => shownMatch(catalog, match, digest, `match ${at + 1} of ${found.length}`)),
     ...(found.length > 1 ? [make("p", { class: "warn" },

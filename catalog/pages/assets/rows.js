@@ -66,20 +66,24 @@ export class Catalog {
     return number.toString(16).padStart(Math.ceil(bits / 4) || 1, "0");
   }
 
-  // Every configuration that has a digest, in hex: { technology, facts, notes, row }. Raises NotMeasured for a kernel that
-  // is not what its row says: what is shown of a row follows from the fields of its leaf, but for what the publisher claims.
+  // Every configuration that has a digest, in hex, as `matches`: { technology, facts, notes, row }; and `notes`, on what this
+  // page does not know. Raises NotMeasured for a kernel that is not what its row says: what is shown of a row follows from the
+  // fields of its leaf, but for what the publisher claims.
   async lookup(digest) {
     const { folder, entry_size: size } = this.page.range;
     const data = await get(`${this.root}${folder}${this.rangeOf(digest)}`, MAX_RANGE);
     if (data.length % size) throw new Unreachable("what came is no range");
     const fragment = digest.slice(0, 2 * FRAGMENT);
-    const found = [];
+    const matches = [];
+    const notes = new Set(this.page.notes);
     for (let at = 0; at < data.length; at += size) {
-      if (hexOf(data.subarray(at, at + FRAGMENT)) === fragment) {
-        found.push(...await this.#matches(digest, this.#rowOf(data.subarray(at + FRAGMENT, at + size))));
-      }
+      if (hexOf(data.subarray(at, at + FRAGMENT)) !== fragment) continue;
+      const texts = this.#rowOf(data.subarray(at + FRAGMENT, at + size));
+      const technology = JSON.parse(texts.technology);
+      if (Object.hasOwn(this.page.digest_digits, technology)) matches.push(...await this.#matches(digest, texts));
+      else notes.add(`a row of technology ${technology}, which this page does not know, is listed with a digest that begins so`);
     }
-    return found.sort((a, b) => compare(a.order, b.order));
+    return { matches: matches.sort((a, b) => compare(a.order, b.order)), notes: [...notes] };
   }
 
   // The fields of a row as they are written in a leaf, by the number of the row: docs/ranges.md.
