@@ -6,19 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from catalog.diff.component_changes import ComponentChange
+from catalog.rows import fields
 from catalog.rows.numbers import as_ranges
 from catalog.store.catalog_axes import Axes
 
-AXES = {
-    "kernel_hashes_sha256": "kernel hashes",
-    "vmm": "VMM profiles",
-    "vcpu_signature": "vCPU signatures",
-    "sev_features": "sev_features",
-    "vcpus": "vCPU counts",
-}
+AXES = {field.name: field.plural for field in fields.INPUTS if field.name not in ("technology", "firmware_sha256")}
 """What rows of one image and technology differ in, and how people call it."""
 
-_NUMBERS = ("vcpu_signature", "sev_features", "vcpus")
+_NUMBERS = tuple(field.name for field in fields.AXES)
 """Those that are no components, which are told by themselves."""
 
 
@@ -56,8 +51,8 @@ def listed(axis: str, values: Sequence[str | int | None], kernels: Mapping[str, 
         return as_ranges(sorted(value for value in values if isinstance(value, int)))
     if axis == "kernel_hashes_sha256":
         return ", ".join("none" if value is None else kernels.get(str(value), str(value)) for value in values)
-    form = {"vcpu_signature": "#010x", "sev_features": "#x"}.get(axis, "")
-    return ", ".join("none" if value is None else format(value, form) for value in values)
+    field = fields.BY_NAME[axis]
+    return ", ".join("none" if value is None else str(field.text(value)) for value in values)
 
 
 def _of_technologies(values: Values) -> Mapping[str, Mapping[str, set[Any]]]:

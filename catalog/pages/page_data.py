@@ -56,7 +56,7 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes
         },
         "vmm": {name: profile.wire.title for name, profile in catalog.profiles.items()},
         "vcpu_types": {
-            f"{value:#010x}": ", ".join(names)
+            BY_NAME["vcpu_signature"].text(value): ", ".join(names)
             for value in index.axes["vcpu_signature"]
             if value is not None and (names := catalog.vcpu_types.names(VcpuSignature(value)))
         },

@@ -26,6 +26,7 @@ class Field:
     kind: what its values are.
     meaning: one sentence for documentation, with the unit.
     label: what people call it.
+    plural: what people call several values of it.
     role: COMPONENT, AXIS, FACT, or None for the digest itself.
     of: its value for a LaunchConfig; None if that is not measured. Of a fact that has a component: for that component.
     nullable: whether a row may lack it.
@@ -34,7 +35,19 @@ class Field:
     optional: whether rows of older catalogs lack it: a leaf does not have it at all, then, and no null.
     """
 
-    __slots__ = ("component", "in_leaf", "kind", "label", "meaning", "name", "nullable", "of", "optional", "role")
+    __slots__ = (
+        "component",
+        "in_leaf",
+        "kind",
+        "label",
+        "meaning",
+        "name",
+        "nullable",
+        "of",
+        "optional",
+        "plural",
+        "role",
+    )
 
     def __init__(
         self,
@@ -44,6 +57,7 @@ class Field:
         *,
         of: Callable[[Any], Any],
         label: str = "",
+        plural: str = "",
         role: str | None = None,
         nullable: bool = True,
         in_leaf: bool = True,
@@ -55,6 +69,7 @@ class Field:
         self.meaning = meaning
         self.of = of
         self.label = label or name
+        self.plural = plural or self.label
         self.role = role
         self.nullable = nullable
         self.in_leaf = in_leaf
@@ -118,6 +133,7 @@ FIELDS = (
         "Name of the VMM profile; null: the digest does not depend on the VMM.",
         of=lambda config: config.vmm and config.vmm.name,
         label="VMM profile",
+        plural="VMM profiles",
         role=COMPONENT,
     ),
     Field(
@@ -126,6 +142,7 @@ FIELDS = (
         "Number of vCPUs; null: no vCPU is measured.",
         of=lambda config: config.vcpus,
         label="vCPUs",
+        plural="vCPU counts",
         role=AXIS,
     ),
     Field(
@@ -134,6 +151,7 @@ FIELDS = (
         "CPUID(1).EAX of the vCPUs; null: it is not measured.",
         of=lambda config: config.vcpu_signature and config.vcpu_signature.value,
         label="vCPU signature",
+        plural="vCPU signatures",
         role=AXIS,
     ),
     Field(

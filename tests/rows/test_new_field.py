@@ -187,6 +187,7 @@ def test_measure_and_explain_show_it(copy: Copy, log: Path, digest: str) -> None
     assert copy.json("measure", *asked)["vmm_revision"] == VALUE
     found = copy.json("explain", digest, *trusted(log))["explanations"]
     assert {one["vmm_revision"] for one in found} == {VALUE}
+    assert re.search(rf"^  {LABEL} +{VALUE}$", copy.run("explain", digest, *trusted(log)), re.MULTILINE)
 
 
 def test_diff_shows_it_of_each_row(copy: Copy, log: Path) -> None:

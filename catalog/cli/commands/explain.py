@@ -55,6 +55,7 @@ from catalog.explain.explain import DEFAULT_BUDGET, explain
 from catalog.explain.explanation import Explanation
 from catalog.fast.match_text import exit_code, fact_lines
 from catalog.pages.pictures.divergence_picture import parting_lines
+from catalog.rows.fields import BESIDE_COMPONENTS
 from catalog.state.folders import default_catalog
 from catalog.store.catalog import Catalog
 from catalog.terminal import render
@@ -250,8 +251,11 @@ def _facts(hit: dict[str, Any]) -> list[tuple[str, object]]:
     blobs = (("kernel", "kernel"), ("initrd", "initrd"), ("command line", "cmdline"))
     shown += [(f"{name} SHA-256", hit[f"{key}_sha256"]) for name, key in blobs if hit[f"{key}_sha256"]]
     if hit["vmm"]:
-        shown += [("VMM profile", hit["vmm"]), ("vCPUs", hit["vcpus"])]
-        shown.append(("vCPU signature", hit["vcpu_signature"] or "not measured"))
-        shown.append(("sev_features", hit["sev_features"]))
+        values = ((field, hit[field.name]) for field in BESIDE_COMPONENTS)
+        shown += [
+            (field.label, "not measured" if value is None else value)
+            for field, value in values
+            if value is not None or not field.optional
+        ]
     shown.append(("launchable", hit["launchable"]))
     return shown
