@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from catalog.version import __version__
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from catalog.api import Release, verify_proof
 
-__version__ = "0.1.0"
 
 __all__ = ["Release", "__version__", "verify_proof"]
 

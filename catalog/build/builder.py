@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog import __version__
 from catalog.build.measuring import measure_row
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.files.folder import written_whole
@@ -23,6 +22,7 @@ from catalog.state.receipts import Receipts
 from catalog.store import manifest
 from catalog.store.component_names import Numbers, component_names
 from catalog.store.manifest import FileEntry, LeftOutEntry, Manifest, parse_manifest
+from catalog.version import __version__
 from catalog.work.engine import Engine
 from catalog.work.progress import StartProgress
 

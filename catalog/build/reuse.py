@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from catalog import __version__
 from catalog.build.measuring import measure_last
 from catalog.errors import LdcatError
 from catalog.fast.index import Group, Index
@@ -27,6 +26,7 @@ from catalog.state.receipts import Receipts
 from catalog.store import manifest, row_records
 from catalog.store.manifest import Manifest, parse_manifest
 from catalog.store.row_records import NONE, Buffer
+from catalog.version import __version__
 
 Key = tuple[str, str | None, str | None, int | None, int | None]
 """Image and table by SHA-256 in hex, VMM by name, vCPU signature, sev_features."""

@@ -16,12 +16,12 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from catalog import __version__
 from catalog.abi import sha256
 from catalog.cli import commands
 from catalog.cli.options import hash_backend
 from catalog.errors import LdcatError, OutOfMemory, Unreadable, shortage
 from catalog.terminal import interrupts, render
+from catalog.version import __version__
 
 _LAST = 1 << 20
 """Place in `ldcat --help` of a command that names none."""

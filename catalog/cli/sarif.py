@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from catalog import __version__
 from catalog.fast.match_text import printable
+from catalog.version import __version__
 
 _LEVELS = {"error": "error", "warning": "warning", "note": "note"}
 

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 import h11
 
-from catalog import __version__
 from catalog.errors import Unreadable, UsageError
 from catalog.net.resolving import resolved
+from catalog.version import __version__
 
 HEAD_SECONDS = 10.0
 """Until the head of an answer is there, names, connection and TLS included."""

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog import __version__
 from catalog.ask.memory_map import Range, memory_map
 from catalog.diff.diff import Diff
 from catalog.diff.row_changes import ADDED, RULE_CHANGED, WITHDRAWN
@@ -25,6 +24,7 @@ from catalog.pages.pictures.heat_picture import heat_matrix
 from catalog.pages.pictures.matrix import Matrix, matrix_svg
 from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_svg
 from catalog.store.catalog import Catalog
+from catalog.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment

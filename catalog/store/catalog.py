@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.errors import MalformedRecord, Unreadable, VerificationFailed
 from catalog.fast.beneath import Files
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
     from catalog.fast.published import PublishedRelease
     from catalog.files.direct_io import ScratchBuffer
     from catalog.log.revocation_list import Revocation
-    from catalog.store.range_lookup import Ranges
+
+
+class RowSource(Protocol):
+    """Rows by their launch digest, from elsewhere than the files of a catalog: range_lookup.py."""
+
+    def rows(self, digest: LaunchDigest) -> Iterator[dict[str, Any]]:
+        """Every row that has the digest, by column."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Catalog:
     manifest_sha256: str
     release: PublishedRelease | None = None
     fetcher: Callable[[str, FileEntry], None] | None = None
-    ranger: Callable[[Catalog], Ranges | None] | None = None
+    ranger: Callable[[Catalog], RowSource | None] | None = None
 
     @classmethod
     def open(cls, folder: Path | Files) -> Catalog:
@@ -131,7 +138,7 @@ class Catalog:
         return read_revocations(self.release)
 
     @cached_property
-    def ranges(self) -> Ranges | None:
+    def ranges(self) -> RowSource | None:
         """To look digests up in, one file each; None where there are none. Raises what fetching their index does."""
         return self.ranger(self) if self.ranger else None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from catalog import __version__
+from catalog.version import __version__
 from catalog.web.answers import Batch, BatchAnswer, HealthAnswer, LookupAnswer, ProblemAnswer, ReadyAnswer
 
 MAX_BATCH = 1000

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 
-from catalog import __version__
 from catalog.errors import LdcatError, Unreadable, UsageError
+from catalog.version import __version__
 from catalog.work.engine import Engine, processors
 
 _PATIENCE = 30
