@@ -174,7 +174,7 @@ class Recomputation:
 def false_components(catalog: Catalog, number: int) -> Iterator[Difference]:
     """What the catalog of a release shows people, and does not follow. number: of the release."""
     for derived, fault in all_faults(catalog.components):
-        yield Difference(Severity.ERROR, number, f"{derived.file} shows what does not follow: {fault}", 0)
+        yield Difference(Severity.ERROR, number, f"{derived.file} contradicts the data it is derived from: {fault}", 0)
 
 
 def _chunks(sweeps: Sequence[tuple[Inputs, VcpuSweep]]) -> Iterator[list[tuple[Inputs, VcpuSweep]]]:

@@ -108,8 +108,8 @@ def _check(written: _Written) -> None:
 
     for derived, fault in faults(Components(written)):
         raise VerificationFailed(
-            f"{derived.file}, as it was written, shows what does not follow: {fault}",
-            "nothing was put in its place; build again, and if it stays so, it is a defect of ldcat",
+            f"{derived.file}, as it was written, contradicts the data it is derived from: {fault}",
+            "nothing was replaced; build again: if the error stays, it is a defect of ldcat",
         )
 
 

@@ -1,4 +1,4 @@
-"""Catalog: a catalog folder opened for reading; bytes are verified against the manifest before they are used."""
+"""Catalog: a catalog folder, open for reading; every file is verified against the manifest before it is used."""
 
 from __future__ import annotations
 
@@ -40,11 +40,13 @@ class RowSource(Protocol):
 
 @dataclass(frozen=True)
 class Catalog:
-    """An open catalog. Its files are read when they are needed, and verified then.
+    """An open catalog. Each file is read, and verified, when it is needed.
 
-    files: where they are. manifest_sha256: in hex. release: what it is a release of, where it was published. fetcher:
-    gets a file into the folder, where it comes from elsewhere. ranger: gives the ranges, where a host serves its rows
-    so.
+    files: the folder that the files are read from.
+    manifest_sha256: of manifest.json, in hex.
+    release: the release that this catalog belongs to; None if it is not published.
+    fetcher: fetches a file into the folder, for a catalog on a host.
+    ranger: opens the ranges that a host serves; see docs/ranges.md.
     """
 
     files: Files
@@ -56,12 +58,12 @@ class Catalog:
 
     @classmethod
     def open(cls, folder: Path | Files) -> Catalog:
-        """Read the manifest; raises Unreadable where there is no catalog, MalformedRecord for a broken one."""
+        """Read the manifest; raises Unreadable if there is no catalog, MalformedRecord if the manifest is invalid."""
         return cls._open(folder if isinstance(folder, Files) else Files(folder), None)
 
     @classmethod
     def open_release(cls, release: PublishedRelease) -> Catalog:
-        """The catalog of a release; raises as `open`, and VerificationFailed for one that the log does not name."""
+        """The catalog of a release; raises as `open`, and VerificationFailed if the release names another manifest."""
         return cls._open(release.files, release)
 
     @classmethod
@@ -76,21 +78,23 @@ class Catalog:
         text = inputs.read_file_beneath(files, manifest.NAME, limit=inputs.MAX_TEXT_SIZE)
         sha256 = hashlib.sha256(text).hexdigest()
         if release and sha256 != release.manifest_sha256:
-            raise VerificationFailed(f"{path} is not the one that release {release.number} of {release.origin} names")
+            raise VerificationFailed(
+                f"{path} is not the manifest that release {release.number} of {release.origin} names"
+            )
         opened = parse_manifest(text)
         for name, entry in opened.known.items():
             if entry.digest_size != technology_named(name).digest_size:
-                raise MalformedRecord(f"{manifest.NAME}: {entry.digest_size} bytes are no {name} launch digest")
+                raise MalformedRecord(f"{manifest.NAME}: {entry.digest_size} bytes is not the size of a {name} digest")
         return cls(files, opened, sha256, release)
 
     @property
     def folder(self) -> Path:
-        """Of its files."""
+        """The folder of its files."""
         return Path(self.files.path)
 
     @property
     def location(self) -> str:
-        """Where people find it."""
+        """Where it is, for messages: the folder, or the location of the release."""
         return self.release.location if self.release else str(self.folder)
 
     @property
@@ -101,28 +105,30 @@ class Catalog:
         return (*rows, *(self.release.notes if self.release else ()))
 
     def need(self, name: str) -> None:
-        """Have a file in the folder; raises what fetching it does."""
+        """Make sure that a file is in the folder. Raises the errors of `fetcher`, such as Unreadable."""
         if self.fetcher and name in self.manifest.files:
             self.fetcher(name, self.manifest.files[name])
 
     def verified(self, name: str) -> bytes:
-        """The bytes of a file of the catalog; raises VerificationFailed where they are not the manifest's."""
+        """The bytes of a file. Raises VerificationFailed if they differ from the manifest, MalformedRecord if it does
+        not list the file, Unreadable, and as `need`.
+        """
         entry = self._listed(name)
         data = inputs.read_beneath(self.files, name, entry.size + 1)
         self._check(name, data, entry)
         return data
 
     def verified_in(self, buffer: ScratchBuffer, name: str) -> memoryview:
-        """As `verified`, in the buffer of this thread: until that is asked for again."""
+        """As `verified`, in the buffer of this thread: valid until the buffer is used again."""
         entry = self._listed(name)
         data = inputs.read_into(self.files, name, buffer, entry.size + 1)
         self._check(name, data, entry)
         return data
 
     def verify(self) -> None:
-        """Compare every file with the manifest, and components with what they follow from.
+        """Compare every file with the manifest, and each component with what it is derived from.
 
-        Raises VerificationFailed or Unreadable for the first that differs.
+        Raises VerificationFailed or Unreadable for the first difference.
         """
         for name in self.manifest.files:
             self.verified(name)
@@ -130,7 +136,7 @@ class Catalog:
 
     @cached_property
     def revocations(self) -> Sequence[Revocation]:
-        """Those of the log it is published in, in their order, the newest last; none where it is not published."""
+        """The revocations of its log, newest last; empty if it is not published."""
         if self.release is None:
             return ()
         from catalog.log.revocation_list import read_revocations
@@ -139,12 +145,14 @@ class Catalog:
 
     @cached_property
     def ranges(self) -> RowSource | None:
-        """To look digests up in, one file each; None where there are none. Raises what fetching their index does."""
+        """The ranges of the catalog on its host; None if it has none. Raises as `ranger`: Unreadable, MalformedRecord
+        for an invalid index of ranges.
+        """
         return self.ranger(self) if self.ranger else None
 
     @cached_property
     def components(self) -> Components:
-        """What the component files say, unchecked; what follows is checked before the rest of this class gives it."""
+        """The component files as they are. The other properties of this class check a file before they use it."""
         return Components(self)
 
     @property
@@ -159,7 +167,7 @@ class Catalog:
 
     @cached_property
     def firmware(self) -> Mapping[bytes, list[dict[str, Any]]]:
-        """Rows of the firmware table by SHA-256 of the image; several builds may share their bytes."""
+        """Rows of the firmware table by SHA-256 of the image; several builds may have the same image."""
         self._check_follows(manifest.FIRMWARE)
         return _grouped(self.components.firmware, "sha256")
 
@@ -177,7 +185,7 @@ class Catalog:
 
     @cached_property
     def tables(self) -> Mapping[str, KernelHashes]:
-        """What the kernel hashes tables are made of, by SHA-256 of the table in hex."""
+        """The hashes in each kernel hashes table, by SHA-256 of the table in hex."""
         return {
             sha256.hex(): KernelHashes(
                 kernel=rows[0]["kernel_sha256"], initrd=rows[0]["initrd_sha256"], cmdline=rows[0]["cmdline_sha256"]
@@ -187,7 +195,7 @@ class Catalog:
 
     @cached_property
     def launch_components(self) -> LaunchComponents:
-        """What rows of this catalog are made of, to be measured again."""
+        """The components of the rows, from which every row can be measured again."""
         images = {build.component.sha256: build.component for build in self.builds.values()}
         tables = {bytes.fromhex(sha256): hashes for sha256, hashes in self.tables.items()}
         return LaunchComponents(images, tables, self.profiles)
@@ -199,14 +207,14 @@ class Catalog:
         return {(row["firmware"], row["technology"]): row for row in self.components.launchable}
 
     def check_components(self) -> None:
-        """Raises VerificationFailed where the components show anything that does not follow, and as reading them."""
+        """Raises VerificationFailed if a component contradicts what it is derived from, and as `verified`."""
         self._check_follows(None)
 
     def false(self, file: str, fault: str) -> VerificationFailed:
-        """The error for a file that shows what does not follow."""
+        """The error for a file that contradicts what it is derived from."""
         return VerificationFailed(
-            f"{self.location}: {file} shows what does not follow: {fault}",
-            "it is no damage: whoever made it made it so; ldcat audit says everything that is false",
+            f"{self.location}: {file} contradicts the data it is derived from: {fault}",
+            "this is not damage: the catalog was published this way; ldcat audit lists everything that is wrong",
         )
 
     def _check_follows(self, file: str | None) -> None:
@@ -214,7 +222,7 @@ class Catalog:
             raise self.false(derived.file, fault)
 
     def _listed(self, name: str) -> FileEntry:
-        """What the manifest says of a file, which is in the folder then."""
+        """The manifest entry of a file, after `need` of it."""
         if (entry := self.manifest.files.get(name)) is None:
             raise MalformedRecord(f"{manifest.NAME} does not list {name}")
         self.need(name)

@@ -1,4 +1,4 @@
-"""Which inputs a catalog has, by its indexes: no row is read for that."""
+"""The inputs that occur in a catalog, read from its indexes without reading a row."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from catalog.store.catalog import Catalog
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """Rows of one technology: every signature with every sev_features with every vCPU count; empty: not measured.
+    """A block of rows of one technology: every signature with every sev_features with every vCPU count.
 
-    firmware, kernel_hashes: SHA-256 of the image and of the table, in hex; None: no table. vmm: name of the profile.
+    firmware: SHA-256 of the image, in hex.
+    kernel_hashes: SHA-256 of the table, in hex; None: no table.
+    vmm: name of the profile; None: not measured.
+    signatures, features, counts: values of each axis; empty: not measured.
     """
 
     technology: str
@@ -30,17 +33,17 @@ class Axes:
 
     @property
     def each(self) -> int:
-        """Rows of each vCPU count."""
+        """Number of rows at each vCPU count."""
         return max(1, len(self.signatures)) * max(1, len(self.features))
 
     @property
     def rows(self) -> int:
-        """All of them."""
+        """Number of all rows."""
         return self.each * max(1, len(self.counts))
 
 
 def read_axes(catalog: Catalog, technologies: Iterable[str]) -> list[Axes]:
-    """Everything that a catalog has of some technologies; raises VerificationFailed for a damaged one."""
+    """All blocks of rows of some technologies; raises VerificationFailed if an index is damaged."""
     found = []
     try:
         packed = PackedCatalog(

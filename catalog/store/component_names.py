@@ -1,4 +1,4 @@
-"""The file of names is filled: what a lookup says about images, kernel hashes tables, VMM profiles and vCPU types."""
+"""Writes components/names: what a lookup shows of images, kernel hashes tables, VMM profiles and vCPU types."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ from catalog.spec.kernel_record import KernelRecord
 Record = list[str | None]
 
 NEWEST = WITH_FACTS if FACTS else VERSION
-"""What is written: without facts the file is the same as ever."""
+"""The version that is written: version 1 as long as rows have no facts."""
 
 _ORIGIN = ("distribution", "suite", "package", "version", "package_sha256", "path")
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The numbers that components have in an index: by SHA-256 of the image, of the table, by name of the profile."""
+    """The numbers of components in an index.
+
+    images: by SHA-256 of the image.
+    tables: by SHA-256 of the kernel hashes table.
+    profiles: by name of the VMM profile.
+    """
 
     images: Mapping[bytes, int]
     tables: Mapping[bytes, int]
@@ -40,12 +45,12 @@ def component_names(
     technologies: Iterable[str],
     version: int = NEWEST,
 ) -> tuple[Numbers, bytes]:
-    """The numbers of all components, in the order of their hash or name, and the file of their names.
+    """The numbers of all components, in the order of their hash or name, and the contents of components/names.
 
-    version: of that file; raises MalformedRecord for one that is not known.
+    version: of that file, 1 or 2; raises MalformedRecord for another one.
     """
     if version not in (VERSION, WITH_FACTS):
-        raise MalformedRecord(f"version {version} of the names of components is not known here")
+        raise MalformedRecord(f"version {version} of the component names is unknown to this ldcat")
     images, tables = defaultdict(list), defaultdict(list)
     for build in builds:
         images[build.component.sha256].append(build)
@@ -79,7 +84,7 @@ def component_names(
 
 
 def _facts(kind: str, component: Any) -> Record:
-    """How many facts of a component there are, then name and text of each."""
+    """The number of facts of a component, then name and text of each."""
     found = [(fact.name, fact.of(component)) for fact in FACTS if fact.component == kind]
     texts = [(name, None if value is None else str(BY_NAME[name].text(value))) for name, value in found]
     return [str(len(texts)), *(one for pair in texts for one in pair)]

@@ -1,4 +1,4 @@
-"""The tables of a catalog's components: Arrow schemas, and Parquet files that are equal byte for byte."""
+"""The tables of a catalog's components: Arrow schemas, and Parquet files that are reproducible byte for byte."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ FIRMWARE = pa.schema(
         pa.field("record", pa.string(), nullable=False),
     ]
 )
-"""One row a build; `record` is the whole component as TOML, from which any digest can be made."""
+"""One row for each build; `record` is its whole record as TOML, from which any of its digests can be computed."""
 
 LAUNCHABLE = pa.schema(
     [pa.field(name, pa.string(), nullable=False) for name in ("firmware", "technology", "verdict", "reason", "source")]
 )
-"""Whether a build, by name, can be expected to launch under a technology, why, and who says it."""
+"""Whether a build, by name, is expected to launch under a technology, the reason, and the source of the statement."""
 
 _BLOB_FIELDS = ("distribution", "suite", "package", "version", "package_sha256", "path")
 
@@ -51,25 +51,25 @@ KERNEL_HASHES = pa.schema(
         *(pa.field(f"{blob}_{name}", pa.string()) for blob in ("kernel", "initrd") for name in _BLOB_FIELDS),
     ]
 )
-"""One row a kernel hashes table; initrd_sha256 of no initrd is that of the empty file."""
+"""One row for each kernel hashes table; without an initrd, initrd_sha256 is the hash of the empty file."""
 
 
 SCHEMAS = {manifest.FIRMWARE: FIRMWARE, manifest.LAUNCHABLE: LAUNCHABLE, manifest.KERNEL_HASHES: KERNEL_HASHES}
-"""By the name of the file."""
+"""Schema of each component table, by file name."""
 
 
 def firmware_table(builds: Iterable[FirmwareBuild]) -> pa.Table:
-    """The builds, by name."""
+    """The table of builds, in the order given."""
     return pa.Table.from_pylist([firmware_row(build) for build in builds], FIRMWARE)
 
 
 def launchable_table(builds: Iterable[FirmwareBuild], technologies: Iterable[str]) -> pa.Table:
-    """What is recorded about launching each build, by build and technology."""
+    """The table of launchability: one row for each build and technology."""
     return pa.Table.from_pylist(list(launchable_rows(builds, technologies)), LAUNCHABLE)
 
 
 def launchable_rows(builds: Iterable[FirmwareBuild], technologies: Iterable[str]) -> Iterator[dict[str, str]]:
-    """The rows of that table."""
+    """The rows of `launchable_table`, by column."""
     names = sorted(technologies)
     for build in builds:
         for name in names:
@@ -81,12 +81,12 @@ def launchable_rows(builds: Iterable[FirmwareBuild], technologies: Iterable[str]
 
 
 def kernel_hashes_table(kernels: Iterable[KernelRecord]) -> pa.Table:
-    """The kernel hashes tables, by name."""
+    """The table of kernel hashes, in the order given."""
     return pa.Table.from_pylist([_kernel_row(kernel) for kernel in kernels], KERNEL_HASHES)
 
 
 def write_parquet(table: pa.Table, path: Path, *, sorted_by: str) -> None:
-    """Write a table; the bytes depend on its rows and the version of pyarrow alone."""
+    """Write a table; the bytes depend on nothing but its rows and the version of pyarrow."""
     dictionary = [name for name in table.column_names if name != "record"]
     with path.open("wb") as file:  # pyarrow takes no path that is not UTF-8
         pq.write_table(
@@ -101,7 +101,7 @@ def write_parquet(table: pa.Table, path: Path, *, sorted_by: str) -> None:
 
 
 def firmware_row(build: FirmwareBuild) -> dict[str, Any]:
-    """The columns of FIRMWARE."""
+    """A build as a row of the table FIRMWARE, by column."""
     component, origin = build.component, build.origin
     return {
         "name": build.name,

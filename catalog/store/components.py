@@ -1,4 +1,4 @@
-"""Components: what the component files of a catalog say, each read and verified when it is needed, once."""
+"""Components: the contents of a catalog's component files, each read and verified once, when it is needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from catalog.store.manifest import Manifest
 from catalog.store.parquet import read_parquet
 
 PROVENANCE = OriginWire.__struct_fields__
-"""Columns that say where a build, a kernel or an initrd was published."""
+"""Columns with the place where a build, a kernel or an initrd was published."""
 
 Row = dict[str, Any]
 
@@ -27,14 +27,14 @@ class ComponentFiles(Protocol):
 
     @property
     def manifest(self) -> Manifest:
-        """What it has."""
+        """The manifest of the catalog."""
 
     def verified(self, name: str) -> bytes:
-        """The bytes of a file."""
+        """The verified bytes of a file."""
 
 
 class Components:
-    """Raises what reading the files does, and MalformedRecord for what is none of the format."""
+    """The components of a catalog. Each property raises as `verified`, and MalformedRecord for an invalid file."""
 
     def __init__(self, files: ComponentFiles) -> None:
         self._files = files
@@ -44,7 +44,7 @@ class Components:
         return self._files.manifest
 
     def verified(self, name: str) -> bytes:
-        """The bytes of a file."""
+        """The verified bytes of a file; raises Unreadable and VerificationFailed."""
         return self._files.verified(name)
 
     @cached_property
@@ -54,7 +54,7 @@ class Components:
 
     @cached_property
     def builds(self) -> list[FirmwareBuild]:
-        """The builds, from their records, in the order of their rows."""
+        """The builds, parsed from their records, in the order of the rows."""
         return [named_builds.build_of_record(row["record"]) for row in self.firmware]
 
     @cached_property
@@ -69,7 +69,7 @@ class Components:
 
     @cached_property
     def kernels(self) -> list[KernelRecord]:
-        """The records that those rows are of."""
+        """The same rows as records."""
         return [_kernel(row) for row in self.kernel_hashes]
 
     @cached_property
@@ -93,7 +93,7 @@ class Components:
 
         found = read_parquet(self._files, name)
         if not found.schema.equals(SCHEMAS[name], check_metadata=False):
-            raise MalformedRecord(f"{name} is not a table of the columns that it has to have")
+            raise MalformedRecord(f"{name} has other columns than a file of this name must have")
         rows: list[Row] = found.to_pylist()
         return rows
 

@@ -1,4 +1,4 @@
-"""Views over a catalog's tables, and a local DuckDB file of them, which is never published."""
+"""SQL views over the Parquet files of a catalog, in memory or in a local DuckDB file, which is never published."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ JOIN firmware f ON f.sha256 = d.firmware_sha256
 LEFT JOIN kernel_hashes k ON k.table_sha256 = d.kernel_hashes_sha256
 LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
 """  # noqa: S608 - names of our own
-"""Every row with the names of its components: the view most questions are asked of. status: more columns."""
+"""Every row with the names of its components; what most queries read. status: further columns."""
 
 
 _NEW = "new.duckdb"
 
 NO_ROWS = f"SELECT {', '.join(f'NULL::{field.kind.sql} AS {field.name}' for field in COLUMNS)} WHERE false"
-"""The rows of a technology of which the catalog keeps distinguished digests only."""
+"""An empty view: for a technology of which the catalog keeps distinguished digests only."""
 
 
 def plain_views(catalog: Manifest) -> dict[str, list[str]]:
-    """Name of each view that is files of the catalog, and those files."""
+    """The views that read files of the catalog directly: name of the view to names of the files."""
     return _digest_views(catalog) | {
         "firmware": [manifest.FIRMWARE],
         "launchable": [manifest.LAUNCHABLE],
@@ -45,9 +45,9 @@ def plain_views(catalog: Manifest) -> dict[str, list[str]]:
 
 
 def create_joins(connection: Any, catalog: Manifest, *, published: bool = False) -> None:
-    """Create the views launch_digests and configurations over the plain ones, on a DuckDB connection.
+    """Create the views launch_digests and configurations over those of `plain_views`, on a DuckDB connection.
 
-    published: whether the rows have the columns of revoked_rows.py.
+    published: whether the rows have the columns of revocations (ask/revoked_rows.py).
     """
     status = ", d.revocation, d.revocation_reason" if published else ""
     union = " UNION ALL ".join(f"SELECT * FROM {view}" for view in _digest_views(catalog)) or NO_ROWS  # noqa: S608
@@ -56,9 +56,10 @@ def create_joins(connection: Any, catalog: Manifest, *, published: bool = False)
 
 
 def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
-    """Write a DuckDB file of views over the Parquet files of a catalog in `folder`, where they stand now.
+    """Write a DuckDB file with views over the Parquet files of a catalog in `folder`, by absolute path.
 
-    Raises UsageError where a file is there already, Unreadable where the system refuses.
+    Raises UsageError if there is a file already, Unreadable if the system refuses, MalformedRecord for a file that is
+    not Parquet.
     """
     import duckdb
 
@@ -66,10 +67,10 @@ def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
         with beside(path) as made:
             with refused(path), duckdb.connect(made / _NEW) as connection:
                 _create_views(connection, catalog, folder)
-                connection.execute("CHECKPOINT")  # what fails as it is closed nobody is told
+                connection.execute("CHECKPOINT")  # an error while it closes would be lost
             put(made / _NEW, path)
     except FileExistsError as error:
-        raise UsageError(f"{path} is there already", "remove it first; it is made anew from the catalog") from error
+        raise UsageError(f"{path} already exists", "remove it first: it can be written again at any time") from error
     except OSError as error:
         raise unreadable(path, error) from error
 

@@ -1,4 +1,4 @@
-"""The rows of a catalog: Parquet parts of launch digests, verified, their columns checked; the one way to read rows."""
+"""The rows of a catalog: Parquet parts of launch digests, verified, with checked columns; the only way to read rows."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ EVERY = tuple(field.name for field in COLUMNS)
 
 @dataclass(frozen=True, slots=True)
 class DigestPart:
-    """One of the `count` Parquet files of a technology, a power of two: its digests begin with `number` in bits.
+    """One of the Parquet files of a technology.
 
-    Every method raises VerificationFailed for a file that is not the one of the manifest, MalformedRecord for one that
-    is no table of launch digests of the technology, and OutOfMemory.
+    name: of the file.
+    number: the first bits of its digests.
+    count: number of the technology's files, a power of two.
+
+    Every method raises VerificationFailed if the file differs from the manifest, MalformedRecord if it is not a table
+    of launch digests of the technology, and OutOfMemory.
     """
 
     files: TableFiles
@@ -36,9 +40,10 @@ class DigestPart:
     def table(
         self, columns: Sequence[str] = EVERY, *, data: bytes | memoryview | None = None, encoded: Sequence[str] = ()
     ) -> pa.Table:
-        """Some columns of all rows. data: the verified bytes of the file, if they are there already.
+        """Some columns of all rows.
 
-        encoded: columns that stay dictionaries.
+        data: the verified bytes of the file, if they are in memory already.
+        encoded: columns that are returned dictionary-encoded.
         """
         from catalog.rows.arrow import complete
 
@@ -50,7 +55,7 @@ class DigestPart:
             return complete(file.read(self._there(file, columns), use_threads=False), columns)
 
     def groups(self, columns: Sequence[str] = EVERY, *, digest: bytes | None = None) -> Iterator[pa.Table]:
-        """The same, one row group of at most 65,536 rows after the other. digest: only those that may have it."""
+        """The same, one row group of at most 65,536 rows at a time. digest: only row groups that may contain it."""
         from catalog.rows.arrow import complete
 
         with parquet_errors(self.name, _WHAT):
@@ -76,18 +81,18 @@ _WHAT = "a table of launch digests"
 
 
 def digest_parts(files: TableFiles, technology: str) -> list[DigestPart]:
-    """The parts of a technology; none if the catalog has none of it, or keeps distinguished digests only."""
+    """The parts of a technology; empty if the catalog does not have it, or keeps its distinguished digests only."""
     entry = files.manifest.technologies.get(technology)
     names = part_names(technology, entry.parts) if entry else []
     return [DigestPart(files, technology, name, number, len(names)) for number, name in enumerate(names)]
 
 
 def find_part(parts: Sequence[DigestPart], digest: bytes) -> DigestPart:
-    """The part that has a digest, if any has."""
+    """The only part that can have a digest."""
     return parts[first_bits(digest, (len(parts) - 1).bit_length())]
 
 
 def row_tables(files: TableFiles, technology: str, columns: Sequence[str] = EVERY) -> Iterator[pa.Table]:
-    """Every row of a technology, in the order of their digests, part by part."""
+    """Every row of a technology, ordered by digest, one table for each part."""
     for part in digest_parts(files, technology):
         yield part.table(columns)

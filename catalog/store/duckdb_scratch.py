@@ -1,4 +1,4 @@
-"""DuckDB on the disk: a folder for a while, and what the system refuses DuckDB as an error of ours."""
+"""DuckDB and the disk: a temporary folder, and DuckDB's errors about files as errors of ldcat."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from catalog.files.inputs import unreadable
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A new folder, which is removed at the end as far as that can be; raises Unreadable."""
+    """A new temporary folder, removed at the end if possible; raises Unreadable."""
     try:
         folder = TemporaryDirectory(prefix="ldcat-", ignore_cleanup_errors=True)
     except OSError as error:
@@ -24,14 +24,14 @@ def scratch_folder() -> Iterator[Path]:
 
 @contextmanager
 def refused(path: Path) -> Iterator[None]:
-    """Around what DuckDB does with a file; raises DiskFull, OutOfMemory, Unreadable for what the system refuses it.
+    """Turn the errors of DuckDB about a file into DiskFull, OutOfMemory or Unreadable.
 
-    A database that it could not write it refuses to go on with, which is a fatal error to it.
+    After a failed write DuckDB refuses all further work on that database, with a FatalException.
     """
     import duckdb
 
     try:
         yield
-    except (duckdb.OperationalError, duckdb.FatalException) as error:  # a commit that fails is the former, too
-        said = str(error).strip().splitlines()[0].lower()
-        raise shortage(error, str(path)) or Unreadable(f"{path}: {said}") from error
+    except (duckdb.OperationalError, duckdb.FatalException) as error:  # a failed commit is an OperationalError, too
+        message = str(error).strip().splitlines()[0].lower()
+        raise shortage(error, str(path)) or Unreadable(f"{path}: {message}") from error

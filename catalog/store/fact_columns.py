@@ -1,4 +1,4 @@
-"""Columns of launch digests that follow from the others are made again and compared: VMSA pages by hash, facts."""
+"""Recomputes the derived columns of launch digests, such as hashes of VMSA pages, and compares them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _FROM = tuple(
 
 
 def fact_faults(components: Components) -> Iterator[str]:
-    """A line for each part and combination that is false.
+    """A line for each part and combination of inputs with a wrong derived value.
 
-    Parts that are no tables, and rows of components that the catalog lacks, are found elsewhere.
+    Invalid parts, and rows with a component that the catalog lacks, are reported by other checks.
     """
     known = LaunchComponents(
         {build.component.sha256: build.component for build in components.builds},
@@ -39,7 +39,7 @@ def fact_faults(components: Components) -> Iterator[str]:
 
 
 def _false(row: Mapping[str, Any], known: LaunchComponents) -> str:
-    """Names of the columns of a row that do not follow."""
+    """Names of the wrong columns of a row; empty if all are right."""
     inputs = {name: row.get(name) for name in (*_FROM, "kernel_hashes_sha256")}
     try:
         config = known.config({**inputs, "vcpus": None if row["vmm"] is None else 1 if row["alone"] else 2})
@@ -53,7 +53,7 @@ def _false(row: Mapping[str, Any], known: LaunchComponents) -> str:
 
 
 def _combinations(part: DigestPart) -> Iterator[dict[str, Any]]:
-    """Inputs, whether there is one vCPU alone, and what follows: each that occurs, once.
+    """Each combination of inputs, `alone` (whether vcpus is 1) and derived columns that occurs, once.
 
     An optional column that is null in every row is left out: older catalogs lack it.
     """

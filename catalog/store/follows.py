@@ -1,8 +1,8 @@
-"""What follows from what in a catalog: one list, by which catalogs are checked wherever they are made, audited or read.
+"""Derived data: what in a catalog follows from what, as one list of checks for builds, audits and readers.
 
-A build checks what it wrote before that is put in its place, `ldcat audit` and `ldcat rebuild` check what somebody
-published, and whoever reads a component file checks that file first. Origins, names and launchability follow from
-nothing: they are what the publisher says (docs/adr/0017).
+A build checks the files that it wrote before it puts them in place, `ldcat audit` and `ldcat rebuild` check a published
+catalog, and a component file is checked before it is used. Origins, names and launchability follow from nothing: they
+are claims of the publisher (docs/adr/0017).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from catalog.store.fact_columns import FOLLOW, fact_faults
 from catalog.store.index_faults import index_faults
 
 _NAMED = 5
-"""Faults of one kind that are named."""
+"""Most faults of one kind that are listed; the others are counted."""
 
 _SHOWN = 200
-"""Characters of a text that is shown."""
+"""Most characters of a text in a message."""
 
 _KINDS = ("images", "kernel hashes tables", "VMM profiles", "vCPU types")
 
@@ -40,9 +40,13 @@ Faults = Iterator[str]
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """name: what follows. file: that shows it; a folder stands for all that is in it. source: what it follows from.
+    """One thing that is derived, and its check.
 
-    faults: a line for each that does not. large: whether it takes as long as building does.
+    name: the columns, bytes or counts that are derived.
+    file: the file that has them; a folder stands for all files in it.
+    source: what they are derived from.
+    faults: the check; a line for each fault.
+    large: whether the check takes as long as building the catalog.
     """
 
     name: str
@@ -53,16 +57,16 @@ class Derived:
 
 
 def all_faults(components: Components) -> Iterator[tuple[Derived, str]]:
-    """Everything that does not follow, and what keeps it from being checked."""
+    """All faults of all checks; an error that stops a check is a fault, too."""
     for derived in FOLLOWS:
         for fault in _guarded(derived.faults(components)):
             yield derived, fault
 
 
 def faults(components: Components, file: str | None = None) -> Iterator[tuple[Derived, str]]:
-    """What does not follow in one file, or in all, of what does not take long.
+    """The faults of one file; without `file`, those of all checks that are not `large`.
 
-    Raises what reading it and what it follows from does.
+    Raises as `Components`: Unreadable, VerificationFailed, MalformedRecord.
     """
     for derived in FOLLOWS:
         if file == derived.file or (file is None and not derived.large):
@@ -115,7 +119,7 @@ def _profile_names(components: Components) -> Faults:
 
 
 def _names(components: Components) -> Faults:
-    """Byte for byte, under the version that the file has."""
+    """The component names, compared byte for byte, in the version that the file has."""
     data = components.verified(manifest.NAMES)
     _, made = component_names(
         components.builds,
@@ -128,12 +132,12 @@ def _names(components: Components) -> Faults:
     if data != made:
         try:
             yield _first_difference(Names(VerifiedBytes(data)), Names(VerifiedBytes(made)))
-        except DamagedBlock as nonsense:
-            yield str(nonsense)
+        except DamagedBlock as fault:
+            yield str(fault)
 
 
 def _first_difference(there: Names, made: Names) -> str:
-    """What is shown instead of what follows, in the first record that is another one."""
+    """The first difference between two files of component names, in words."""
     for kind, what in enumerate(_KINDS):
         if there.counts[kind] != made.counts[kind]:
             return f"{there.counts[kind]:,} {what}, and the components have {made.counts[kind]:,}"
@@ -141,12 +145,12 @@ def _first_difference(there: Names, made: Names) -> str:
             pairs = zip_longest(there.record(kind, number), made.record(kind, number), fillvalue="nothing")
             for shown, follows in pairs:
                 if shown != follows:
-                    return f"{what}, record {number}: shows {_short(shown)} where {_short(follows)} follows"
+                    return f"{what}, record {number}: {_short(shown)} instead of {_short(follows)}"
     return "the same records in another form"
 
 
 def _short(text: str | None) -> str:
-    """Of a text of any length, for one line."""
+    """A text of any length, quoted and shortened for one line."""
     return repr(text) if text is None or len(text) <= _SHOWN else f"{text[:_SHOWN]!r} and more"
 
 
@@ -157,46 +161,47 @@ def _rows(components: Components) -> Faults:
         (manifest.KERNEL_HASHES, components.kernel_hashes),
     )
     for name, rows in tables:
-        if (said := components.manifest.files[name].rows) != len(rows):
-            yield f"{name}: {said} rows, and it has {len(rows):,}"
+        if (stated := components.manifest.files[name].rows) != len(rows):
+            yield f"{name}: {stated} rows, and it has {len(rows):,}"
 
 
 def _digest_sizes(components: Components) -> Faults:
     for name, entry in components.manifest.known.items():
         if entry.digest_size != technology_named(name).digest_size:
-            yield f"{name}: {entry.digest_size} bytes are no launch digest"
+            yield f"{name}: {entry.digest_size} bytes is not the size of a launch digest"
 
 
 def _spec(components: Components) -> Faults:
-    """Rows and points that are left out are counted; the reasons of these are words.
+    """Name, technologies, and the numbers of rows and of left-out points; the reasons for these are not compared.
 
-    A spec that names a technology of a later version cannot be read: audits say that this was not checked.
+    A spec with a technology of a later version cannot be read: audits report that it was not checked.
     """
-    said = components.manifest
-    if said.unknown:
+    stated = components.manifest
+    if stated.unknown:
         return
     text = components.verified(manifest.SPEC)
     profiles = {profile.name: profile for profile in components.profiles.values()}
     spec = parse_spec(text, components.builds, components.kernels, profiles, components.vcpu_types)
-    if spec.name != said.name:
-        yield f"the name {said.name!r}, and the spec is {spec.name!r}"
-    if set(spec.axes) != set(said.technologies):
-        yield f"technologies {', '.join(said.technologies)}, and the spec has {', '.join(sorted(spec.axes))}"
+    if spec.name != stated.name:
+        yield f"the name {stated.name!r}, and the spec is {spec.name!r}"
+    if set(spec.axes) != set(stated.technologies):
+        yield f"technologies {', '.join(stated.technologies)}, and the spec has {', '.join(sorted(spec.axes))}"
         return
     product = cross_product(spec)
-    rows, left, left_said = Counter[str](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    rows, left, left_stated = Counter[str](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for sweep in product.sweeps:
         rows[sweep.config.technology] += len(sweep.vcpus)
     for one in product.left_out:
         left[one.technology, one.firmware] += one.points
-    for entry in said.left_out:
-        left_said[entry.technology, entry.firmware] += entry.points
-    for name in said.technologies:
-        if said.technologies[name].rows != rows[name]:
-            yield f"{said.technologies[name].rows:,} rows of {name}, and the spec gives {rows[name]:,}"
-    for key in sorted({*left, *left_said}):
-        if left[key] != left_said[key]:
-            yield f"{left_said[key]:,} points of {key[0]} and {key[1]!r} are left out, and the spec gives {left[key]:,}"
+    for entry in stated.left_out:
+        left_stated[entry.technology, entry.firmware] += entry.points
+    for name in stated.technologies:
+        if stated.technologies[name].rows != rows[name]:
+            yield f"{stated.technologies[name].rows:,} rows of {name}, and the spec gives {rows[name]:,}"
+    for key in sorted({*left, *left_stated}):
+        if left[key] != left_stated[key]:
+            points = left_stated[key]
+            yield f"{points:,} points of {key[0]} and {key[1]!r} are left out, and the spec gives {left[key]:,}"
 
 
 FOLLOWS = (
@@ -212,4 +217,4 @@ FOLLOWS = (
     Derived(", ".join(FOLLOW), "launch_digests*.parquet", "inputs of the row", fact_faults, large=True),
     Derived("every entry", "launch_digests.index", "digests and inputs of the rows", index_faults, large=True),
 )
-"""Everything that follows from something else, but launch digests and leaves, which audits recompute."""
+"""Every check of derived data, except of launch digests and leaves, which audits recompute."""

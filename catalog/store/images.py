@@ -1,4 +1,4 @@
-"""Firmware images by what people call them."""
+"""Names of firmware images, for people."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from catalog.store.catalog import Catalog
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A firmware image, by SHA-256 in hex, and the names of its builds."""
+    """A firmware image. sha256: hex. names: those of its builds."""
 
     sha256: str
     names: tuple[str, ...]
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """Its names, or its SHA-256 if it has none."""
         return ", ".join(self.names) or self.sha256
 
 
 def images(wanted: Iterable[str], catalogs: Sequence[Catalog]) -> list[Image]:
-    """Images by SHA-256 in hex, with the names that the first catalog has which knows them, by name."""
+    """The images with these SHA-256 in hex, ordered by name. Names are from the first catalog that has the image."""
     found = []
     for sha256 in wanted:
         known = (catalog.firmware.get(bytes.fromhex(sha256)) for catalog in catalogs)

@@ -1,4 +1,4 @@
-"""The check that an index leads to the rows, before a lookup stands on it: of a catalog that others made."""
+"""Checks the index of somebody else's catalog against its rows, before a lookup relies on it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from catalog.store.index_faults import index_faults
 
 
 def check_index(catalog: Catalog) -> None:
-    """Raises VerificationFailed where a lookup would show other inputs than those of a row.
+    """Raises VerificationFailed if the index would give a digest other inputs than those of its row.
 
-    And where the manifest is not written as `ldcat build` writes it: the fast path looks for lines in it. Raises what
-    reading the files does. It takes one to two seconds for the default catalog.
+    Also if the manifest is not formatted as `ldcat build` formats it: the fast path reads it line by line. Raises as
+    `Catalog.verified`. Takes one to two seconds for the default catalog.
     """
     if hashlib.sha256(catalog.manifest.to_json()).hexdigest() != catalog.manifest_sha256:
         raise catalog.false(manifest.NAME, "it is another form of the same JSON")
     for fault in index_faults(catalog.components):
         raise VerificationFailed(
-            f"the index of {catalog.location} does not lead to its rows: {fault}",
-            "it is no damage: whoever made it made it so; ldcat audit says everything that is false",
+            f"the index of {catalog.location} does not match its rows: {fault}",
+            "this is not damage: the catalog was published this way; ldcat audit lists everything that is wrong",
         )

@@ -1,8 +1,8 @@
-"""The packed index compared with the rows of the Parquet files: no digest leads to other inputs than its row has.
+"""Compares the packed index with the rows of the Parquet files: every digest has to lead to the inputs of its row.
 
-A lookup reads an entry, the group that its ordinal is in, and the digest where a page of a Parquet file is said to be.
-So each of these is compared for every row, by columns and not row by row. What is true of the bytes that SHA-256
-names has to be true of those that fs-verity names, by which blocks are read.
+A lookup reads an entry, the group of its ordinal, and the digest at the place that the index gives in a Parquet file.
+So each of these is compared for every row, by columns and not row by row. The fs-verity digest is compared, too: blocks
+are verified by it, while this check reads the bytes that SHA-256 verifies.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _AXES = tuple(field.name for field in AXES)
 
 
 def index_faults(components: Components) -> Iterator[str]:
-    """A line for each part of a technology, or of its index, that is false.
+    """A line for each part of a technology, or of its index, that is wrong.
 
-    The index of a technology that keeps distinguished digests only has no rows to be compared with: each lookup
-    measures what it finds there. Raises what reading the files does.
+    An index of distinguished digests has no rows to compare it with: a lookup there measures what it finds. Raises as
+    `Components.verified`, and MalformedRecord for a part that is not a table of launch digests.
     """
     data = components.verified(manifest.NAMES)
     yield from _tree_faults(components, manifest.NAMES, data)
@@ -48,19 +48,19 @@ def index_faults(components: Components) -> Iterator[str]:
             continue
         try:
             yield from _IndexRows(components, technology, packed, Names(VerifiedBytes(data))).faults()
-        except DamagedBlock as nonsense:
-            yield f"{name}: {nonsense}"
+        except DamagedBlock as fault:
+            yield f"{name}: {fault}"
 
 
 class _IndexRows:
-    """An index in memory, and what it says of the rows of its technology."""
+    """An index in memory, to compare with the rows of its technology."""
 
     def __init__(self, components: Components, technology: str, data: bytes, names: Names) -> None:
         index = Index(VerifiedBytes(data), _no_page)
         parts = digest_parts(components, technology)
         size = technology_named(technology).digest_size
         if (index.technology, index.digest_size, index.parts) != (technology, size, len(parts)):
-            raise DamagedBlock("it is none of this technology and its parts")
+            raise DamagedBlock("it is not the index of this technology and its parts")
         if index.distinguished_bits:
             raise DamagedBlock("it keeps distinguished digests only, and there are rows")
         self._components, self._technology, self._parts = components, technology, parts
@@ -70,16 +70,16 @@ class _IndexRows:
         self._rows, self._last = 0, 0
 
     def faults(self) -> Iterator[str]:
-        """In the order of the rows."""
+        """A line for each fault, in the order of the rows."""
         import pyarrow.compute as pc
 
         bounds, name = self._bounds, f"{self._technology}/{manifest.INDEX}"
         if bounds[0].as_py() != 0 or pc.any(pc.less(bounds[1:], bounds[:-1])).as_py():
-            yield f"{name}: its buckets do not follow on each other"
+            yield f"{name}: its buckets are not in order"
         for part in self._parts:
             yield from (f"{part.name}: {fault}" for fault in self._part_faults(part))
         if not self._rows == self._index.rows == bounds[-1].as_py():
-            yield f"{name}: it has {self._index.rows:,} entries, of {self._rows:,} rows"
+            yield f"{name}: it has {self._index.rows:,} entries for {self._rows:,} rows"
 
     def _part_faults(self, part: DigestPart) -> Iterator[str]:
         import pyarrow.compute as pc
@@ -108,7 +108,7 @@ class _IndexRows:
         yield from self._groups.faults(table, ordinals)
 
     def _pages_have(self, number: int, data: bytes, digests: bytes) -> bool:
-        """Whether the digests stand where the index says, in the file of a part."""
+        """Whether the digests are at the places in a part's file that the index gives."""
         page, step = self._layout.first_pages[number], ROW_GROUP * self._index.digest_size
         for start in range(0, len(digests), step):
             offset, there = self._layout.page_offsets[page], digests[start : start + step]
@@ -118,7 +118,7 @@ class _IndexRows:
         return True
 
     def _are_found(self, digests: bytes, entries: pa.UInt64Array, first: int) -> bool:
-        """Whether each row is in the bucket of its digest, under its next bits, in order."""
+        """Whether each row is in the bucket of its digest, with the next bits of the digest, in order."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -140,8 +140,11 @@ class _IndexRows:
 
 @dataclass(frozen=True, slots=True)
 class _Groups:
-    """All groups as columns. firsts: ordinal that each begins with, and of its end. axes: values, where those of each
-    group begin among them, and how many it has, at least one.
+    """All groups, as columns.
+
+    firsts: first ordinal of each group, then the end of the last one.
+    components: component of each group, by column.
+    axes: for each axis all values, and for each group where its values begin among them and how many it has, 1 or more.
     """
 
     firsts: array[int]
@@ -150,7 +153,7 @@ class _Groups:
 
     @classmethod
     def of(cls, index: Index, names: Names) -> _Groups:
-        """Raises DamagedBlock for groups that do not follow on each other, one ordinal a row."""
+        """Read all groups; raises DamagedBlock if they are not consecutive, with one ordinal for each row."""
         import pyarrow as pa
 
         from catalog.rows.arrow import arrow_type
@@ -162,7 +165,7 @@ class _Groups:
         starts: dict[str, tuple[list[int], list[int]]] = {name: ([], []) for name in _AXES}
         for group in index.groups():
             if group.first != firsts[-1] or group.first + group.rows > index.rows:
-                raise DamagedBlock("its groups do not follow on each other")
+                raise DamagedBlock("its groups are not consecutive")
             firsts.append(group.first + group.rows)
             for name, value in zip(_COMPONENTS, _components_of(group, names), strict=True):
                 components[name].append(value)
@@ -173,7 +176,7 @@ class _Groups:
                 starts[name][0].append(places[name][listed])
                 starts[name][1].append(len(listed) or 1)
         if firsts[-1] != index.rows:
-            raise DamagedBlock("its groups have other rows than its entries")
+            raise DamagedBlock("its groups do not have as many rows as it has entries")
         number = pa.uint64()
         kinds = {field.name: arrow_type(field) for field in COMPONENTS}
         return cls(
@@ -186,7 +189,7 @@ class _Groups:
         )
 
     def faults(self, table: pa.Table, ordinals: pa.UInt64Array) -> Iterator[str]:
-        """Rows whose inputs are not those of their ordinals."""
+        """Compare the inputs of each row with those of its ordinal; a line if any differ."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -205,10 +208,10 @@ class _Groups:
         wrong = reduce(pc.or_, (_differs(table[name].combine_chunks(), column) for name, column in expected.items()))
         if count := pc.sum(wrong).as_py():
             row = pc.min(order.filter(wrong)).as_py()
-            yield f"row {row}: the index leads from its digest to other inputs (rows that this is so of: {count:,})"
+            yield f"row {row}: the index leads from its digest to other inputs (wrong rows: {count:,})"
 
     def _group_of(self, ordinals: pa.UInt64Array) -> pa.UInt32Array:
-        """The number of the group of each, in their order."""
+        """The number of the group of each ordinal. ordinals: ascending."""
         import pyarrow as pa
 
         numbers, found = memoryview(ordinals.buffers()[1]).cast("Q")[: len(ordinals)], array("I")
@@ -221,7 +224,7 @@ class _Groups:
 
 
 def _components_of(group: Group, names: Names) -> tuple[bytes, bytes | None, str | None]:
-    """What a group is of; raises DamagedBlock for a component that has no hash."""
+    """Image, kernel hashes table and VMM profile of a group; raises DamagedBlock for a component without a hash."""
     try:
         return (
             bytes.fromhex(names.record(IMAGES, group.firmware)[0] or ""),
@@ -229,19 +232,19 @@ def _components_of(group: Group, names: Names) -> tuple[bytes, bytes | None, str
             None if group.vmm is None else names.record(PROFILES, group.vmm)[0],
         )
     except (ValueError, LookupError) as error:
-        raise DamagedBlock("the names of the components are not what they should be") from error
+        raise DamagedBlock("the component names are invalid") from error
 
 
 def _tree_faults(components: Components, name: str, data: bytes) -> Iterator[str]:
-    """Where fs-verity names other bytes than SHA-256 does."""
+    """A line if the manifest has the fs-verity digest of other bytes than those that its SHA-256 verifies."""
     root, _ = verity.merkle_tree(verity.leaf_hashes([data], hashlib.sha256), hashlib.sha256)
-    said = components.manifest.files[name].fsverity
-    if said != verity.file_digest(root, len(data), hashlib.sha256).hex():
-        yield f"{name}: its fs-verity digest in the manifest is of other bytes"
+    stated = components.manifest.files[name].fsverity
+    if stated != verity.file_digest(root, len(data), hashlib.sha256).hex():
+        yield f"{name}: its fs-verity digest in the manifest is that of other bytes"
 
 
 def _differs(found: pa.Array, expected: pa.Array) -> pa.BooleanArray:
-    """Whether each is another value, or one of them is null alone."""
+    """Whether each pair of values differs, or only one of the two is null."""
     import pyarrow.compute as pc
 
     others = pc.not_equal(found.cast(expected.type), expected)
@@ -249,7 +252,7 @@ def _differs(found: pa.Array, expected: pa.Array) -> pa.BooleanArray:
 
 
 def _divided(numbers: pa.UInt64Array, by: pa.UInt64Array) -> tuple[pa.UInt64Array, pa.UInt64Array]:
-    """Quotients and rests."""
+    """Quotients and remainders."""
     import pyarrow.compute as pc
 
     quotients = pc.divide(numbers, by)
@@ -257,15 +260,15 @@ def _divided(numbers: pa.UInt64Array, by: pa.UInt64Array) -> tuple[pa.UInt64Arra
 
 
 def _big_endian(data: bytes, stride: int, size: int) -> pa.UInt64Array:
-    """Of every `stride` bytes the first `size`, as numbers."""
-    room = bytearray(8 * (len(data) // stride))
+    """The first `size` bytes of every `stride` bytes, as big-endian numbers."""
+    words = bytearray(8 * (len(data) // stride))
     for place in range(size):
-        room[size - 1 - place :: 8] = data[place::stride]
-    return _little_endian(bytes(room), 0, len(room) // 8)
+        words[size - 1 - place :: 8] = data[place::stride]
+    return _little_endian(bytes(words), 0, len(words) // 8)
 
 
 def _little_endian(data: bytes, offset: int, count: int) -> pa.UInt64Array:
-    """As many numbers of 8 bytes."""
+    """`count` little-endian numbers of 8 bytes at `offset`."""
     import pyarrow as pa
 
     return pa.UInt64Array.from_buffers(pa.uint64(), count, [None, pa.py_buffer(data[offset : offset + 8 * count])])

@@ -1,4 +1,4 @@
-"""The manifest: every file of a catalog by SHA-256 and size, and what it was made from. No time, no host."""
+"""The manifest: SHA-256 and size of every file of a catalog, and what it was built from; no time and no host name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = "manifest.json"
 FORMAT = "ldcat-catalog/2"
 
 INDEX = "launch_digests.index"
-"""File of a technology's folder; beside it the Parquet parts, named by `part_names`."""
+"""Name of the index in the folder of a technology; the Parquet parts beside it are named by `part_names`."""
 
 FIRMWARE = "components/firmware.parquet"
 LAUNCHABLE = "components/launchable.parquet"
@@ -36,16 +36,20 @@ _CHUNK = 1 << 20
 Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 48)]
 
 FileName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*\Z")]
-"""Of a file below the catalog, and nowhere else: whoever fetches a catalog writes files of these names."""
+"""Path of a file below the catalog's folder. It cannot leave that folder: a fetched catalog is written by these names.
+"""
 
 TechnologyName = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9-]+\Z")]
-"""The name of a folder of the catalog, too."""
+"""Name of a technology, which is also the name of its folder in the catalog."""
 
 
 class FileEntry(Wire, frozen=True):
-    """A file of the catalog: SHA-256 in hex, size in bytes; rows for Parquet files.
+    """A file of the catalog.
 
-    fsverity: in hex, for files that are read in parts; their Merkle tree is a file beside them.
+    sha256: lower-case hex.
+    size: bytes.
+    rows: of a Parquet file.
+    fsverity: fs-verity digest in hex, of files that are read in parts; their Merkle tree is a file beside them.
     """
 
     sha256: str
@@ -55,10 +59,12 @@ class FileEntry(Wire, frozen=True):
 
 
 class TechnologyEntry(Wire, frozen=True):
-    """A technology of the catalog: bytes of its launch digests, how many rows it has, in how many Parquet parts.
+    """A technology of the catalog.
 
-    A part has the digests that begin with its number; the number of parts is a power of two. There is none where the
-    index keeps distinguished digests only; rows are then the configurations that it answers for.
+    digest_size: bytes of a launch digest.
+    rows: launch configurations that the catalog answers for.
+    parts: Parquet files, a power of two; each has the digests whose first bits are its number. 0 if the index keeps
+    distinguished digests only.
     """
 
     digest_size: Count
@@ -67,7 +73,7 @@ class TechnologyEntry(Wire, frozen=True):
 
 
 class LeftOutEntry(Wire, frozen=True):
-    """Points of the cross product that are not in the catalog."""
+    """Points of the cross product that are not in the catalog, counted by technology, build and reason."""
 
     technology: str
     firmware: str
@@ -76,7 +82,7 @@ class LeftOutEntry(Wire, frozen=True):
 
 
 class Manifest(Wire, frozen=True):
-    """What manifest.json says. files: by path relative to the catalog; the inputs are among them."""
+    """The contents of manifest.json. files: by path relative to the catalog; the spec and all components included."""
 
     format: str
     name: str
@@ -101,7 +107,7 @@ class Manifest(Wire, frozen=True):
         return sum(entry.rows for entry in self.known.values())
 
     def to_json(self) -> bytes:
-        """Canonical text: keys sorted, two blanks of indent, a newline at the end."""
+        """Canonical text: keys sorted, indented by two spaces, a newline at the end."""
         compact = msgspec.json.encode(self, order="sorted")
         return msgspec.json.format(compact, indent=2) + b"\n"
 
@@ -111,18 +117,18 @@ class CatalogFiles(Protocol):
 
     @property
     def manifest(self) -> Manifest:
-        """What it has."""
+        """The manifest of the catalog."""
 
     @property
     def manifest_sha256(self) -> str:
-        """In hex."""
+        """SHA-256 of manifest.json, in hex."""
 
     def verified(self, name: str) -> bytes:
-        """The bytes of a file."""
+        """The verified bytes of a file."""
 
 
 def parse_manifest(text: bytes) -> Manifest:
-    """Read a manifest; raises MalformedRecord for anything that is not one of this format."""
+    """Read a manifest; raises MalformedRecord if it is invalid or of another format."""
     manifest = decode_json(text, Manifest, NAME)
     if manifest.format != FORMAT:
         raise MalformedRecord(f"{NAME}: format {manifest.format!r} is not {FORMAT!r}")
@@ -135,7 +141,7 @@ def parse_manifest(text: bytes) -> Manifest:
 
 
 def _complete(manifest: Manifest, technology: str, entry: TechnologyEntry) -> bool:
-    """Whether all parts of a technology are listed, and have its rows."""
+    """Whether all parts of a technology are listed, and their rows add up to its rows."""
     index = manifest.files.get(f"{technology}/{INDEX}")
     if index is None or index.fsverity is None:
         return False
@@ -157,14 +163,14 @@ def part_names(technology: str, parts: int) -> list[str]:
 
 
 def file_entry(path: Path, rows: int | None = None) -> FileEntry:
-    """The entry of a file as it is on disk."""
+    """The manifest entry of a file on disk. rows: for a Parquet file."""
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return FileEntry(sha256=sha256, size=path.stat().st_size, rows=rows)
 
 
 def read_chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, in chunks of whole blocks."""
+    """The bytes of a file, in chunks of 1 MiB: whole fs-verity blocks."""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             yield chunk
@@ -173,9 +179,9 @@ def read_chunks(path: Path) -> Iterator[bytes]:
 def verity_entries(
     folder: Path, name: str, chunks: Iterable[bytes | memoryview], backend: HashBackend, *, rows: int | None = None
 ) -> dict[str, FileEntry]:
-    """The entries of a file that is read in parts, and of its Merkle tree, which is written beside it.
+    """The manifest entries of a file that is read in parts, and of its Merkle tree, which is written beside it.
 
-    chunks: what is in the file, each of whole blocks but the last.
+    chunks: the contents of the file; each chunk but the last is whole blocks of 4096 bytes.
     """
     whole, size = hashlib.sha256(), 0
     leaves = []

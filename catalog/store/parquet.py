@@ -1,7 +1,7 @@
-"""Parquet files of a catalog become tables; what is no Parquet file, or promises more than it can have, is refused.
+"""Reads Parquet files of a catalog; refuses invalid files and footers that promise more than the file can hold.
 
-A footer says how many rows there are, and memory is taken for as many before a page is read. So a footer is believed
-no further than the manifest and the size of the file go.
+Readers allocate memory for the rows that a footer states before they read a page. So the footer is first checked
+against the manifest and the size of the file.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _ROWS_A_BYTE = 8
-"""Rows of a file, at most, for each of its bytes: fewer than any catalog has."""
+"""Most rows for each byte of a file: above what any catalog reaches."""
 
 _PACKED = 1 << 10
 _UNPACKED = 1 << 20
-"""What a column may become, at most: so many times its bytes, and so many more."""
+"""Most bytes of an unpacked column: _PACKED times its bytes in the file, plus _UNPACKED."""
 
 
 class TableFiles(Protocol):
@@ -30,17 +30,17 @@ class TableFiles(Protocol):
 
     @property
     def manifest(self) -> Manifest:
-        """What it has."""
+        """The manifest of the catalog."""
 
     def verified(self, name: str) -> bytes:
-        """The bytes of a file."""
+        """The verified bytes of a file."""
 
 
 def read_parquet(files: TableFiles, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """A table of a catalog, or some of its columns; raises MalformedRecord for what is no Parquet file.
+    """A table of a catalog, or some of its columns; raises MalformedRecord if it is not a valid Parquet file.
 
-    And as `verified`, and OutOfMemory. Read in this thread alone: a process that ends while Arrow's threads do is
-    aborted by them.
+    Also raises OutOfMemory, and as `verified`. Arrow's threads are not used: a process that exits while they are still
+    ending is aborted.
     """
     with parquet_errors(name):
         return open_parquet(files, name).read(columns=columns, use_threads=False)
@@ -49,9 +49,10 @@ def read_parquet(files: TableFiles, name: str, columns: Sequence[str] | None = N
 def open_parquet(
     files: TableFiles, name: str, data: bytes | memoryview | None = None, **options: Any
 ) -> pq.ParquetFile:
-    """The same, open, of the columns that are read then. data: its verified bytes, where they are there already.
+    """The same file, open, to read some of it. Raises as `read_parquet`; read it within `parquet_errors`.
 
-    options: as those of pyarrow.parquet.ParquetFile. Raises as `read_parquet`; use it within `parquet_errors`.
+    data: its verified bytes, if they are in memory already.
+    options: those of pyarrow.parquet.ParquetFile.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -65,7 +66,7 @@ def open_parquet(
 
 @contextmanager
 def parquet_errors(name: str, what: str = "a Parquet file") -> Iterator[None]:
-    """What pyarrow raises for broken files becomes MalformedRecord, but not that memory is out. what: it is none of."""
+    """Turn pyarrow's errors for invalid files into MalformedRecord, but not MemoryError. what: what the file is not."""
     import pyarrow as pa
 
     try:
@@ -77,11 +78,11 @@ def parquet_errors(name: str, what: str = "a Parquet file") -> Iterator[None]:
 
 
 def check_footer(footer: Any, entry: FileEntry, name: str) -> None:
-    """Raises MalformedRecord for a footer that promises more than the file can have. footer: as pyarrow reads it."""
+    """Raises MalformedRecord if a footer promises more than the file can hold. footer: pyarrow's FileMetaData."""
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     rows = sum(group.num_rows for group in groups)
     if entry.rows is None or rows != footer.num_rows or any(group.num_rows < 0 for group in groups):
-        raise MalformedRecord(f"{name} does not say how many rows it has")
+        raise MalformedRecord(f"{name}: its number of rows is missing or contradictory")
     if rows > entry.rows:
         raise MalformedRecord(f"{name} promises {rows:,} rows, and the manifest says {entry.rows:,}")
     if rows > entry.size * _ROWS_A_BYTE:
@@ -93,6 +94,6 @@ def check_footer(footer: Any, entry: FileEntry, name: str) -> None:
             size, unpacked = column.total_compressed_size, column.total_uncompressed_size
             packed += max(0, size)
             if column.num_values != group.num_rows or not 0 <= unpacked <= size * _PACKED + _UNPACKED:
-                raise MalformedRecord(f"{name} promises more of {column.path_in_schema} than there can be")
+                raise MalformedRecord(f"{name} promises more values of {column.path_in_schema} than it can hold")
     if packed > entry.size:
         raise MalformedRecord(f"{name} promises columns of {packed:,} bytes, and has {entry.size:,}")

@@ -1,7 +1,7 @@
-"""Ranges asked: the file that a digest would be in is fetched, and what it says is measured again.
+"""Lookup in the ranges of a host: the one file that can list a digest is fetched, and each of its rows measured again.
 
-A row that is there has the digest, whoever wrote the file. That none is there is the host's word alone. Ranges list the
-first 16 bytes of a digest: a row whose digest differs behind them is another's, and no fault of the host.
+So a row that is found has the digest, whoever wrote the file. That there is no row is the claim of the host. Ranges
+list the first 16 bytes of a digest: a row whose digest differs after them is another row, and no fault of the host.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from catalog.store.catalog import Catalog
 from catalog.store.ranges import FRAGMENT, MAX_READ, RangeIndex
 
 Fetch = Callable[[str, int], bytes]
-"""A file by its name, of at most so many bytes."""
+"""Fetches a file by its name; the number is the most bytes that it may have."""
 
 
 class Ranges:
-    """The ranges of a catalog, read by `fetch`; raises VerificationFailed for those of another catalog."""
+    """The ranges of a catalog, read with `fetch`. Raises VerificationFailed if they belong to another catalog."""
 
     def __init__(self, catalog: Catalog, index: bytes, fetch: Fetch) -> None:
         self._index = RangeIndex.parse(index)
         if self._index.manifest_sha256 != catalog.manifest_sha256:
-            raise VerificationFailed(f"the ranges of {catalog.location} are of another catalog")
+            raise VerificationFailed(f"the ranges of {catalog.location} belong to another catalog")
         self._catalog = catalog
         self._fetch = fetch
         self._components = catalog.launch_components
@@ -35,8 +35,8 @@ class Ranges:
     def rows(self, digest: LaunchDigest) -> Iterator[dict[str, Any]]:
         """Every row that has the digest, by the columns of launch_digests.parquet.
 
-        Raises what fetching does, MalformedInput for what is no range, VerificationFailed for a row whose digest is not
-        what the range says of it.
+        Raises MalformedInput for an invalid range, VerificationFailed for a row whose digest is not the listed one, and
+        the errors of `fetch`.
         """
         name = self._index.name(digest.value)
         for inputs in self._index.find(self._fetch(name, MAX_READ), digest.value):
@@ -46,15 +46,15 @@ class Ranges:
             measured = _measured(config)
             if config is None or measured is None or measured.value[:FRAGMENT] != digest.value[:FRAGMENT]:
                 raise VerificationFailed(
-                    f"a range of {self._catalog.location} has a row that does not have this launch digest",
-                    "the host is wrong about it: ask another one, or fetch the catalog",
+                    f"a range of {self._catalog.location} lists a row that does not have this launch digest",
+                    "the host serves wrong data: use another host, or fetch the catalog",
                 )
             if measured == digest:
                 facts = {fact.name: fact.value(config) if fact.name in self._index.facts else None for fact in FACTS}
                 yield {field.name: field.value(config) for field in INPUTS} | facts | {"launch_digest": digest.value}
 
     def _config(self, inputs: dict[str, Any]) -> LaunchConfig | None:
-        """What a row says, by the components of the catalog; None if they lack it, or a text is none of a row."""
+        """The launch configuration of a row; None if the catalog lacks a component of it, or a value is invalid."""
         try:
             return self._components.config({name: _value(name, value) for name, value in inputs.items()})
         except (LdcatError, ValueError):
@@ -69,5 +69,5 @@ def _measured(config: LaunchConfig | None) -> LaunchDigest | None:
 
 
 def _value(name: str, value: Any) -> Any:
-    """A value of an axis, where hashes are in hex and numbers are numbers."""
+    """A value from index.json as a row has it: hashes there are hex, numbers are numbers."""
     return bytes.fromhex(value) if value is not None and BY_NAME[name].kind.arrow == "binary" else value

@@ -1,7 +1,7 @@
-"""Ranges: the rows of a catalog in many small files by the first bits of their digests, for hosts that serve files.
+"""Ranges: the rows of a catalog in many small files by the first bits of their digests, for hosts of static files.
 
-Whoever looks a digest up asks for one file, and the host learns no more than which few hundred rows it is among.
-docs/ranges.md has the format, byte by byte. A file is untrusted: what it says is measured again by who reads it.
+A lookup fetches one file, and the host learns only which few hundred rows the digest may be among. docs/ranges.md has
+the format, byte by byte. A file is untrusted: whoever reads it measures its rows again.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from catalog.work.progress import Progress
 FORMAT = "ldcat-range/1"
 
 AXES = tuple(field.name for field in INPUTS)
-"""Inputs of a row, in the order in which its number is made of them."""
+"""Inputs of a row, in the order in which they make up its number, the most significant first."""
 
 INDEX = "index.json"
 
 _FACTS = [fact.name for fact in FACTS]
 
 FRAGMENT = 16
-"""Bytes of a digest that stand in a file: nobody finds another digest that begins with them."""
+"""Bytes: the part of a digest that is in a file. It is infeasible to find another digest that begins with them."""
 
 MOST = 32 << 10
-"""Bytes of a file, which digests that are uniform keep below."""
+"""Bytes: most of a file, if digests are uniformly distributed."""
 
 MAX_READ = 4 * MOST
-"""Bytes of a file that are read: several rows may have one digest."""
+"""Bytes: most of a file that is read; it may be larger than MOST if many rows have one digest."""
 
 MAX_INDEX = 16 << 20
-"""Bytes of the index."""
+"""Bytes: most of index.json."""
 
 _MOST_NUMBER = 7
-"""Bytes of the number of a row, which is made of signed 64-bit integers."""
+"""Bytes: most of the number of a row, which is computed in signed 64-bit integers."""
 
 _SPREAD = 6
-"""Standard deviations that the largest file may have more rows than all on average."""
+"""Standard deviations by which the largest file may exceed the average number of rows."""
 
 
 if TYPE_CHECKING:
@@ -76,14 +76,14 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class RangeIndex:
-    """What index.json says.
+    """The contents of index.json.
 
     manifest_sha256: of the catalog, in hex.
     prefix_bits: first bits of a digest that name a file.
     entry_size: bytes of a row.
     axes: values of each input of a row by column, in order, hashes in hex; null: not measured. The first one counts
     most in the number of a row.
-    facts: names of the facts that the rows of the catalog say; each follows from a component.
+    facts: names of the facts that the rows of the catalog have; each follows from a component.
     """
 
     manifest_sha256: str
@@ -94,7 +94,7 @@ class RangeIndex:
 
     @classmethod
     def parse(cls, data: bytes) -> RangeIndex:
-        """Raises MalformedRecord for what is none of this format, or not one in itself."""
+        """Read index.json; raises MalformedRecord if it is of another format or inconsistent."""
         read = decode_json(data, _Index, INDEX)
         if read.format != FORMAT:
             raise MalformedRecord(f"{INDEX}: format {read.format!r} is not {FORMAT!r}")
@@ -105,7 +105,7 @@ class RangeIndex:
         return found
 
     def __bytes__(self) -> bytes:
-        """The file."""
+        """The file index.json."""
         wire = _Index(
             format=FORMAT,
             manifest_sha256=self.manifest_sha256,
@@ -117,28 +117,28 @@ class RangeIndex:
         return msgspec.json.format(msgspec.json.encode(wire), indent=0)
 
     def name(self, digest: bytes) -> str:
-        """Of the file that a digest is in."""
+        """The name of the file that can list a digest."""
         return self.file(int.from_bytes(digest[:8], "big") >> (64 - self.prefix_bits))
 
     def file(self, number: int) -> str:
-        """The name of a file by the first bits of its digests."""
+        """The name of the file with this number, the first bits of its digests."""
         return f"{number:0{-(-self.prefix_bits // 4) or 1}x}"
 
     def find(self, data: bytes, digest: bytes) -> list[dict[str, Any]]:
-        """The inputs of each row of a file whose digest begins as this one. Raises MalformedInput for no such file."""
+        """The inputs of each row of a file whose digest begins as this one; raises MalformedInput for a bad file."""
         if len(data) % self.entry_size or len(data) > MAX_READ:
-            raise MalformedInput(f"a range of {len(data)} bytes is none")
+            raise MalformedInput(f"a range of {len(data)} bytes is invalid")
         entries = (data[at : at + self.entry_size] for at in range(0, len(data), self.entry_size))
         return [self._inputs(entry[FRAGMENT:]) for entry in entries if entry[:FRAGMENT] == digest[:FRAGMENT]]
 
     def _inputs(self, number: bytes) -> dict[str, Any]:
-        """Of the row of a number."""
+        """The inputs of the row with this number."""
         left, row = int.from_bytes(number, "big"), {}
         for name, values in reversed([*self.axes.items()]):
             left, place = divmod(left, len(values) or 1)
             row[name] = values[place] if values else None
         if left or not all(self.axes.values()):
-            raise MalformedInput("a range has a row that its axes do not have")
+            raise MalformedInput("a range has a row outside the axes of its index")
         return row
 
 
@@ -148,17 +148,18 @@ def number_size(axes: Iterable[Sequence[Any]]) -> int:
 
 
 def make_ranges(catalog: CatalogFiles, progress: Progress) -> Iterator[tuple[str, bytes]]:
-    """The files by name, the index last. progress: told of rows.
+    """The files with their names, the index last. progress: called with numbers of rows.
 
-    Raises UsageError for a catalog that keeps distinguished digests only, and what reading it does.
+    Raises UsageError for a catalog that keeps distinguished digests only, or has too many combinations of inputs; and
+    as `DigestPart`.
     """
     entries = catalog.manifest.known
     if few := [name for name, entry in entries.items() if entry.rows and not entry.parts]:
-        raise UsageError(f"of {', '.join(few)} the catalog keeps distinguished digests only: no range can list them")
+        raise UsageError(f"the catalog keeps distinguished digests only of {', '.join(few)}, so it can have no ranges")
     axes, facts = _axes(catalog)
     size = FRAGMENT + number_size(axes.values())
     if size > FRAGMENT + _MOST_NUMBER:
-        raise UsageError("the axes of the catalog have more combinations than the number of a row can say")
+        raise UsageError("the axes of the catalog have more combinations than the number of a row can hold")
     bits = _prefix_bits(catalog.manifest.rows, size)
     columns = {name: [_plain(value) for value in values] for name, values in axes.items()}
     index = RangeIndex(catalog.manifest_sha256, bits, size, columns, facts)
@@ -171,7 +172,7 @@ def make_ranges(catalog: CatalogFiles, progress: Progress) -> Iterator[tuple[str
 
 
 def _prefix_bits(rows: int, size: int) -> int:
-    """As few as keep the largest file below MOST."""
+    """The fewest bits that keep the largest file below MOST bytes."""
     bits = 0
     while (each := rows / (1 << bits)) + _SPREAD * sqrt(each) > MOST // size:
         bits += 1
@@ -183,20 +184,20 @@ def _plain(value: Any) -> Any:
 
 
 def _axes(catalog: CatalogFiles) -> tuple[dict[str, list[Any]], list[str]]:
-    """The values that occur of each axis, in order, null first; and the facts that rows say, which older ones lack."""
+    """The values of each axis that occur, in order, null first; and the names of the facts that any row has."""
     found: dict[str, set[Any]] = {name: set() for name in AXES}
-    said = set()
+    facts = set()
     for technology in catalog.manifest.known:
         for table in row_tables(catalog, technology, [*AXES, *_FACTS]):
             for axis in AXES:
                 found[axis].update(table.column(axis).unique().to_pylist())
-            said |= {name for name in _FACTS if table.column(name).null_count < len(table)}
+            facts |= {name for name in _FACTS if table.column(name).null_count < len(table)}
     axes = {name: sorted(values, key=lambda value: (value is not None, value)) for name, values in found.items()}
-    return axes, sorted(said)
+    return axes, sorted(facts)
 
 
 class _Stream:
-    """The rows of one technology as entries, in the order of their digests."""
+    """The rows of one technology as entries of range files, ordered by digest."""
 
     def __init__(
         self, catalog: CatalogFiles, technology: str, axes: Mapping[str, list[Any]], size: int, progress: Progress
@@ -210,7 +211,7 @@ class _Stream:
         self._entries, self._at = b"", 0
 
     def until(self, end: int) -> bytes:
-        """Those that are left of digests whose first 64 bits are less than `end`."""
+        """The next entries: those with digests whose first 64 bits are less than `end`."""
         taken = []
         while True:
             rows = range(self._at, len(self._entries) // self._size)

@@ -1,8 +1,8 @@
-"""Rows on their way to a file: records that are split by their first bits, sorted, and taken apart into columns.
+"""Rows before they are written: records are split by their first bits, sorted, and taken apart into columns.
 
 A record is a launch digest, the number of its sweep and the number of its step in that sweep, both u32
-big-endian: records sort as bytes, and where digests are equal, by sweep and step. Compiled (rows.c) and in
-pure Python, with the same result.
+big-endian: records sort as bytes, and records with equal digests by sweep and step. There is compiled code (rows.c)
+and pure Python, with the same result.
 """
 
 from __future__ import annotations
@@ -38,15 +38,20 @@ __all__ = [
 Buffer = bytes | bytearray | memoryview | mmap
 
 NONE = 0xFFFFFFFF
-"""Number of a sweep that does not go on."""
+"""Sentinel in place of a sweep's number: this sweep was dropped."""
 
 NUMBERS_SIZE = 8
-"""Bytes of a record after the digest."""
+"""Bytes of a record after the digest: two u32."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Digests of sweeps that have the same number of steps, sweep by sweep. sweeps: their numbers."""
+    """The digests of some sweeps with the same number of steps.
+
+    digests: one after the other, sweep by sweep.
+    digest_size: bytes of a digest.
+    sweeps: numbers of the sweeps.
+    """
 
     digests: Buffer
     digest_size: int
@@ -61,8 +66,10 @@ class Batch:
 class Keying:
     """How an index packs a row: see docs/index.md.
 
-    starts: ordinal of the first row of each sweep. bucket_bits: first bits of a digest that choose its bucket.
-    ordinal_bits: of an entry's end. entry_size: bytes.
+    starts: ordinal of the first row of each sweep.
+    bucket_bits: number of first bits of a digest that choose its bucket.
+    ordinal_bits: bits of the ordinal at the end of an entry.
+    entry_size: bytes of an entry.
     """
 
     starts: array[int]
@@ -72,13 +79,19 @@ class Keying:
 
     @property
     def digest_bits(self) -> int:
-        """Bits of the digest that an entry has, after those of its bucket."""
+        """Number of bits of the digest in an entry: those after the bits of its bucket."""
         return 8 * self.entry_size - self.ordinal_bits
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Sorted rows by column. entries: of the index. buckets: rows of each bucket of the shard, in order."""
+    """Sorted rows by column.
+
+    digests: one after the other.
+    sweeps, steps: number of each row's sweep, and of its step in it.
+    entries: those of the index, one after the other.
+    buckets: number of rows of each bucket of the shard, in order.
+    """
 
     digests: bytearray
     sweeps: array[int]
@@ -88,7 +101,7 @@ class Columns:
 
 
 def split(batches: Sequence[Batch], bits: int) -> list[Buffer]:
-    """The records of all batches by shard: those whose digests begin with the shard's number, of `bits` bits."""
+    """The records of all batches by shard. A shard has the digests whose first `bits` bits are its number."""
     if lib is None:
         return _split_in_python(batches, bits)
     counts = ffi.new("uint64_t[]", 1 << bits)
@@ -116,7 +129,7 @@ def split(batches: Sequence[Batch], bits: int) -> list[Buffer]:
 
 
 def sorted_columns(records: Buffer, digest_size: int, keying: Keying, *, shard: int, bits: int) -> Columns:
-    """The records of one shard, whose number has `bits` bits, sorted and by column."""
+    """The records of one shard, sorted, by column. bits: of the shard's number."""
     rows = len(records) // (digest_size + NUMBERS_SIZE)
     buckets_each = 1 << (keying.bucket_bits - bits)
     made = Columns(
@@ -160,9 +173,11 @@ def renumbered(
     starts: array[int],
     sweeps: array[int],
 ) -> bytes | memoryview:
-    """Records of sorted rows that an index has, for the sweeps that go on under another number.
+    """The records of sorted rows of an index, with new numbers of their sweeps, without the rows of dropped sweeps.
 
-    starts: ordinal of the first row of each old sweep, ascending. sweeps: the new number of each, or NONE.
+    digests, entries: of the rows, one after the other.
+    starts: ordinal of the first row of each old sweep, ascending.
+    sweeps: the new number of each old sweep, or NONE.
     """
     count = len(digests) // digest_size
     entry_size = len(entries) // count
@@ -185,7 +200,7 @@ def renumbered(
 
 
 def with_zero_bits(digests: bytes, digest_size: int, bits: int) -> list[int]:
-    """Numbers of the digests, one after the other, whose last `bits` bits are zero; 1 to 64."""
+    """Which of the digests, given one after the other, end with `bits` zero bits; bits: 1 to 64."""
     count = len(digests) // digest_size
     if lib is None:
         ends = (digests[at - 8 : at] for at in range(digest_size, len(digests) + 1, digest_size))

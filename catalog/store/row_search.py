@@ -1,4 +1,4 @@
-"""Many digests are searched for in one Parquet part, by the index over it. Compiled (rows.c), and in pure Python."""
+"""Search for many digests in one Parquet part, with its index: in compiled code (rows.c), or in pure Python."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from catalog.store.row_records import first_bits
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """One Parquet part and the index over it. number: of the part, which has `bits` bits. pages: where in it the
-    digests of each row group begin. first_row, rows: the rows it has.
+    """One Parquet part and the index over it.
+
+    part: the bytes of the part.
+    number: of the part: the first `bits` bits of its digests.
+    pages: offset in the part where the digests of each row group begin.
+    first_row, rows: number of its first row in the order of digests, and how many rows it has.
     """
 
     index: bytes
@@ -31,9 +35,11 @@ class Searched:
 
 
 def find_rows(asked: bytes, searched: Searched, found: array[int], times: array[int]) -> None:
-    """For the digests asked for that are in this part: the ordinal of the first row, and how many rows have it.
+    """Search for digests in this part. Raises DamagedBlock if the index is damaged.
 
-    asked: digests one after the other. found, times: one number for each; those of other parts stay as they are.
+    asked: the digests, one after the other.
+    found, times: filled for each digest in this part: ordinal of its first row, and number of its rows. Others stay as
+    they are.
     """
     count = len(asked) // searched.digest_size
     if row_records.lib is None:
@@ -62,11 +68,11 @@ def find_rows(asked: bytes, searched: Searched, found: array[int], times: array[
         row_records.ffi.from_buffer("uint32_t[]", times, require_writable=True),
     )
     if damaged:
-        raise DamagedBlock("the index has a bucket or a page that does not fit it")
+        raise DamagedBlock("the index has an invalid bucket or page")
 
 
 def _find_in_python(asked: bytes, searched: Searched, found: array[int], times: array[int]) -> None:
-    """By halving all digests of the part, which are in order; the index is not needed for that."""
+    """By binary search over the sorted digests of the part, without the buckets of the index."""
     size = searched.digest_size
 
     def digest_at(row: int) -> bytes:

@@ -76,7 +76,7 @@ def test_a_database_of_views_is_written_on_request(small: BuildResult, tmp_path:
         rows = connection.execute("SELECT count(*) FROM configurations WHERE technology = 'sev'").fetchall()
     assert rows == [(len(ask(small, "FROM configurations WHERE technology = 'sev'")),)]
     assert contents(small.folder) == before
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_database(small.manifest, small.folder, path)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 

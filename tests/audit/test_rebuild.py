@@ -72,7 +72,7 @@ def test_whatever_is_forged_is_found(
     publisher.publish(forged(small, tmp_path / "forged", {name: change}))
     found = rebuilt(publisher)
     assert not found.same
-    recomputed = [one for one in errors(found) if "shows what does not follow" not in one.what]
+    recomputed = [one for one in errors(found) if "contradicts the data it is derived from" not in one.what]
     assert all(what in one.what for one in recomputed)
     assert rows is None or sum(one.rows for one in errors(found)) == rows
     (first, *_) = recomputed

@@ -84,9 +84,9 @@ def test_no_lookup_of_a_release_shows_what_its_row_does_not_have(
             code, out, err = run(*command, *asked)
             assert (code, out) == (4, ""), (command, err)
             assert "index of" in err
-            assert "does not lead to its rows" in err
+            assert "does not match its rows" in err
         assert plain_lookup([digest, *found.asked()]) is None
-        with pytest.raises(VerificationFailed, match="does not lead to its rows"):
+        with pytest.raises(VerificationFailed, match="does not match its rows"):
             Release.open(found.log, found.trust)
 
 
@@ -96,8 +96,8 @@ def test_nothing_is_served_that_its_row_does_not_have(
 ) -> None:
     found = lied(changes)
     code, _, err = run("serve", str(found.log), "--trust", str(found.trust), "--listen", "127.0.0.1:0")
-    assert (code, "does not lead to its rows" in err) == (4, True)
-    with pytest.raises(VerificationFailed, match="does not lead to its rows"):
+    assert (code, "does not match its rows" in err) == (4, True)
+    with pytest.raises(VerificationFailed, match="does not match its rows"):
         OpenRelease.of(Catalog.open(tmp_path / "lie/catalog"), None, None)
 
 
@@ -175,5 +175,5 @@ def test_nobody_signs_the_index_of_others_that_lies(run: Run, small: BuildResult
     assert run("keygen", "example.com/other", "-o", str(key))[0] == 0
     asked = ("publish", str(tmp_path / "fake"), "--log", str(tmp_path / "new"), "--key", str(key))
     code, _, err = run(*asked)
-    assert (code, "does not lead to its rows" in err) == (4, True)
+    assert (code, "does not match its rows" in err) == (4, True)
     assert not (tmp_path / "new/checkpoint").exists()

@@ -95,7 +95,7 @@ def test_a_host_that_lies_is_not_believed(place: Place, small: BuildResult, site
         assert release.lookup(digest) == ()
     text = json.loads((site / "range/1" / INDEX).read_bytes())
     (site / "range/1" / INDEX).write_text(json.dumps({**text, "manifest_sha256": "0" * 64}))
-    with pytest.raises(VerificationFailed, match="are of another catalog"):
+    with pytest.raises(VerificationFailed, match="belong to another catalog"):
         Release.open(url, place.trust)
 
 

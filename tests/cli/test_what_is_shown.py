@@ -63,7 +63,7 @@ ROWS_LIE: dict[str, Change] = {
 def refused(answer: tuple[int, str, str], place: object, file: str) -> None:
     code, out, err = answer
     assert (code, out) == (4, "")
-    assert f"ldcat: error: {place}: {file} shows what does not follow: 'mine': " in err
+    assert f"ldcat: error: {place}: {file} contradicts the data it is derived from: 'mine': " in err
     assert "warning" not in err
     assert EVIL not in out
 
@@ -79,9 +79,9 @@ def test_no_lookup_shows_a_kernel_or_a_command_line_that_was_not_measured(
     assert plain_lookup([digest, "--catalog", str(folder)]) is None
     for form in ("table", "json", "jsonl", "csv"):
         refused(run("lookup", digest, "--catalog", str(folder), "-f", form), folder, manifest.NAMES)
-    with Release.open(folder) as release, pytest.raises(VerificationFailed, match="shows what does not follow"):
+    with Release.open(folder) as release, pytest.raises(VerificationFailed, match="contradicts the data"):
         release.lookup(digest)
-    with pytest.raises(VerificationFailed, match="shows what does not follow"):
+    with pytest.raises(VerificationFailed, match="contradicts the data"):
         OpenRelease.of(Catalog.open(folder), None, None)
     without = digest_by_kernel(small, "sev", kernel=False)
     assert plain_lookup([without, "--catalog", str(folder)]) is not None  # which shows no kernel
@@ -93,7 +93,7 @@ def test_nothing_that_is_read_from_parquet_shows_a_kernel_that_was_not_measured(
 ) -> None:
     digest, folder = with_kernel(small), tmp_path / "lie"
     forged(small, folder, {manifest.KERNEL_HASHES: change})
-    with pytest.raises(VerificationFailed, match="shows what does not follow"):
+    with pytest.raises(VerificationFailed, match="contradicts the data"):
         lookup_in_parquet(Catalog.open(folder), LaunchDigest.parse(digest))
     asked = ("--catalog", str(folder))
     commands: tuple[tuple[str, ...], ...] = (
@@ -122,7 +122,7 @@ def test_no_signature_makes_another_command_line_true(
     for _ in range(2):
         code, out, err = run("lookup", digest, *place.asked())
         assert (code, out) == (4, "")
-        assert f"{place.log}/releases/1: {manifest.NAMES} shows what does not follow" in err
+        assert f"{place.log}/releases/1: {manifest.NAMES} contradicts the data it is derived from" in err
         assert plain_lookup([digest, *place.asked()]) is None
     assert plain_lookup(["0" * 96, *place.asked()]) is not None  # it was verified, and remembered
     code, out, _ = run("audit", str(place.log), "--trust", str(place.trust), "-f", "json", "-q")
@@ -148,7 +148,7 @@ def test_a_build_that_is_renamed_for_people_alone_is_an_error_of_the_audit(
     assert code == 1
     (found,) = json.loads(out)["findings"]
     assert (found["rule"], found["subject"]) == ("names", manifest.NAMES)
-    assert "shows 'trusted.fd' where" in found["evidence"]
+    assert "'trusted.fd' instead of 'twin.fd'" in found["evidence"]
     assert run("lookup", digest, "--catalog", str(folder))[0] == 0
 
 
@@ -187,7 +187,7 @@ def test_what_is_published_by_mistake_is_refused_before_it_is_signed(
     assert run("keygen", "example.com/log", "--for", "log", "-o", str(key))[0] == 0
     code, out, err = run("publish", str(folder), "--log", str(tmp_path / "log"), "--key", str(key))
     assert (code, out) == (4, "")
-    assert "shows what does not follow" in err
+    assert "contradicts the data it is derived from" in err
     assert not (tmp_path / "log").exists()
 
 

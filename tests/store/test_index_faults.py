@@ -88,7 +88,7 @@ def test_what_is_right_has_no_faults(
 
 def test_a_row_is_named(small: BuildResult, tmp_path: Path) -> None:
     forged(small, tmp_path / "lie", {"sev-snp/launch_digests.parquet": in_rows(lambda row: row.update(vcpus=9))})
-    said = "row 0: the index leads from its digest to other inputs (rows that this is so of: 1)"
+    said = "row 0: the index leads from its digest to other inputs (wrong rows: 1)"
     assert f"sev-snp/launch_digests.parquet: {said}" in faults(tmp_path / "lie")
 
 

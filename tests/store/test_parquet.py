@@ -120,7 +120,7 @@ def test_a_column_that_would_become_far_larger_is_refused(tmp_path: Path) -> Non
     pq.write_table(pa.table({"a": ["0" * (200 << 20)]}), path, compression="zstd", use_dictionary=False)
     entry = manifest.FileEntry(sha256="", size=path.stat().st_size, rows=1)
     footer = pq.read_metadata(path)
-    with pytest.raises(MalformedRecord, match="promises more of a than there can be"):
+    with pytest.raises(MalformedRecord, match="promises more values of a than it can hold"):
         check_footer(footer, entry, "t.parquet")
     for rows in (None, 0):
         with pytest.raises(MalformedRecord):

@@ -95,7 +95,7 @@ export class Catalog {
       row[name] = texts[Number(left % count)];
       left /= count;
     }
-    if (left || Object.values(row).includes(undefined)) throw new Unreachable("a range has a row that its axes do not have");
+    if (left || Object.values(row).includes(undefined)) throw new Unreachable("a range has a row outside the axes of its index");
     return row;
   }
 
