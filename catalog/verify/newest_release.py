@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,19 +70,24 @@ def verify_once(location: FolderLocation, log: LogFolder, trust: bytes, *, now: 
     verified, kept = verify_newest(log, location.number, trust, now=now, warn=warn, memory=memory)
     catalog = Catalog.open_release(verified.release)
     check_index_once(catalog)
-    if not catalog.notes:  # else the fast path, or a later version, would not know what was not looked at
-        _remember(memory, verified, bytes(kept), now)
+    remembered = copy(verified.release)
+    if catalog.notes:  # the fast path, or a later version, would not know what was not looked at: it never counts
+        remembered.fresh_until = 0
+    _remember(memory, remembered, verified.note, kept, now)
     return verified.release
 
 
-def _remember(memory: Remembered, verified: VerifiedRelease, kept: bytes, now: int) -> None:
-    """If it cannot be kept, it is verified again the next time. kept: the newest note of the log."""
+def _remember(memory: Remembered, release: PublishedRelease, verified: Note, kept: Note, now: int) -> None:
+    """Which log the folder is, and the release as long as it is fresh; if it cannot be kept, it is verified again.
+
+    verified: the checkpoint. kept: the newest one of the log.
+    """
     from catalog.log.log_folder import StateFolder
     from catalog.state.seen_logs import SeenLog
     from catalog.transparency.trust import MAX_AHEAD
 
-    log, path = SeenLog("seen", verified.release.origin), Path(memory.path)
-    text = memory.text(verified.release, bytes(verified.note), (str(log.path), kept), now - MAX_AHEAD)
+    log, path = SeenLog("seen", release.origin), Path(memory.path)
+    text = memory.text(release, bytes(verified), (str(log.path), bytes(kept)), now - MAX_AHEAD)
     with suppress(Unreadable), log.locked():
         StateFolder(path.parent.parent).write([(f"{path.parent.name}/{path.name}", text)])
 

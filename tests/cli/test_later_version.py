@@ -189,6 +189,19 @@ def test_a_published_release_is_verified_and_never_remembered(run: Run, publishe
         assert (code, err) == (0, SAID)
 
 
+@pytest.mark.parametrize("what", ["published", "recorded"])
+def test_a_folder_stays_the_log_that_was_verified(
+    run: Run, request: pytest.FixtureRequest, small: BuildResult, what: str
+) -> None:
+    """That is remembered, though the release is not: without its checkpoint it is no catalog of one's own."""
+    log: Place = request.getfixturevalue(what)
+    assert run("lookup", of(small, "sev"), *log.asked())[0] == 0
+    shutil.copytree(log.log / "releases/1", log.log, dirs_exist_ok=True)
+    (log.log / "checkpoint").unlink()
+    code, out, err = run("lookup", of(small, "sev"), "--catalog", str(log.log))
+    assert (code, out, "is no log now, and was example.com/log" in err) == (4, "", True)
+
+
 def test_the_index_is_checked_again_by_whoever_knows_more(
     run: Run, published: Place, later: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
