@@ -1,4 +1,4 @@
-"""The columns of launch digests as Arrow and Parquet have them."""
+"""The columns of launch digests in Arrow and Parquet."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from catalog.rows.fields import COLUMNS, DIGEST, Field
 def arrow_type(field: Field) -> pa.DataType:
     """The Arrow type of a column.
 
-    Hashes are of variable length: pyarrow writes the codes of a dictionary as they are, but not for values of fixed
-    length.
+    Hashes have variable length: pyarrow writes dictionary codes as they are only for values of variable length.
     """
     return getattr(pa, field.kind.arrow)()
 
 
 def digest_schema(technology: str, digest_size: int) -> pa.Schema:
-    """Schema of a technology's launch digests, of `digest_size` bytes each, with every column."""
+    """Schema of a technology's launch digests with every column. digest_size: bytes of a digest."""
     digest = pa.field(DIGEST.name, pa.binary(digest_size), nullable=False)
     others = [pa.field(field.name, arrow_type(field), nullable=field.nullable) for field in COLUMNS if field.role]
     return pa.schema([digest, *others], metadata={"technology": technology})
 
 
 def check_schema(found: pa.Schema, technology: str, name: str) -> None:
-    """Raises MalformedRecord if a file of launch digests has other columns or types than those of its technology.
+    """Raises MalformedRecord if a file of launch digests does not have the columns and types of its technology.
 
-    Older catalogs lack optional columns.
+    Optional columns may be missing: older catalogs lack them.
     """
     expected = digest_schema(technology, technology_named(technology).digest_size)
     lacking = {field.name for field in COLUMNS if field.optional} - set(found.names)
@@ -40,7 +39,7 @@ def check_schema(found: pa.Schema, technology: str, name: str) -> None:
 
 
 def complete(table: pa.Table, names: Iterable[str]) -> pa.Table:
-    """Some columns of a table of launch digests; null for optional ones that an older catalog lacks."""
+    """Some columns of a table of launch digests; all null for an optional column that an older catalog lacks."""
     kinds = {field.name: arrow_type(field) for field in COLUMNS if field.optional}
     wanted = list(names)
     for name in wanted:

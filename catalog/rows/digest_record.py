@@ -1,4 +1,4 @@
-"""DigestRecord: a row as a leaf of a log and as JSON have it: every field in its canonical text."""
+"""DigestRecord: a row as it is in a leaf of a log and in JSON, with every field as canonical text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INPUTS = tuple(field.name for field in RECORD if field.role in (COMPONENT, AXIS)
 if TYPE_CHECKING:
 
     class DigestRecord(Wire, frozen=True):
-        """A row: a launch digest and every input that determines it, components by hash; null: not measured."""
+        """A row: a launch digest and all inputs that determine it, components by hash; null: not measured."""
 
         type: Literal["digest"]
         launch_digest: str
@@ -49,18 +49,18 @@ else:
 
 
 def value_in(record: DigestRecord, name: str) -> Any:
-    """The text of a field of a record; None if it is not measured, and for an optional field that it lacks."""
+    """The text of a field of a record; None if it is not measured, or is an optional field that the record lacks."""
     value = getattr(record, name)
     return None if value is UNSET else value
 
 
 def digest_record(values: Mapping[str, Any]) -> DigestRecord:
-    """The record of a row. values: by column, as Arrow has them."""
+    """The record of a row. values: by column, as Python values of the Arrow types."""
     return DigestRecord(**record_texts(values))
 
 
 def parse_values(texts: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of canonical texts, by column; raises MalformedRecord for a text that no row can have."""
+    """The values of canonical texts, by column; raises MalformedRecord for a text that is not valid for its field."""
     return {name: None if text is None else _value(BY_NAME[name], text) for name, text in texts.items()}
 
 
@@ -68,4 +68,4 @@ def _value(field: Field, text: Any) -> Any:
     try:
         return field.kind.parse(text)
     except ValueError as error:
-        raise MalformedRecord(f"no row has {field.name} {text!r:.80}") from error
+        raise MalformedRecord(f"{text!r:.80} is not a valid {field.name}") from error

@@ -1,7 +1,7 @@
-"""The fields of a row: a launch digest and everything that determines it, or follows from what does, one entry each.
+"""The fields of a row: the launch digest, the inputs that determine it, and facts that follow from the inputs.
 
-This table is the one place that says what a row has. Parquet columns, leaves, JSON, SQL views, ranges, differences,
-options of `ldcat revoke`, OpenAPI and the lookup page are made from it; CONTRIBUTING.md says how to add a field.
+This table is the only place that lists them. Parquet columns, leaves, JSON, SQL views, ranges, differences, options of
+`ldcat revoke`, OpenAPI and the lookup page are derived from it; CONTRIBUTING.md says how to add a field.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 COMPONENT, AXIS, FACT = "component", "axis", "fact"
-"""Roles of a field besides the digest: what is launched, by hash or name; a number that the VMM sets; and what follows
-from both, which therefore tells no two rows apart.
+"""Roles of the fields other than the digest. COMPONENT: what is launched, by hash or name. AXIS: a number that the VMM
+sets. FACT: follows from these, and so never distinguishes two rows.
 """
 
 
@@ -23,16 +23,16 @@ class Field:
     """One field of a row.
 
     name: of the column, and of the key in JSON.
-    kind: what its values are.
+    kind: the type of its values.
     meaning: one sentence for documentation, with the unit.
-    label: what people call it.
-    plural: what people call several values of it.
+    label: its name for people.
+    plural: name for people of several values of it.
     role: COMPONENT, AXIS, FACT, or None for the digest itself.
-    of: its value for a LaunchConfig; None if that is not measured. Of a fact that has a component: for that component.
-    nullable: whether a row may lack it.
-    in_leaf: whether it stands in the leaves of a log and in JSON, and not in Parquet alone.
-    component: of a fact in leaves: what it follows from alone: firmware, kernel_hashes or vmm.
-    optional: whether rows of older catalogs lack it: a leaf does not have it at all, then, and no null.
+    of: function from a LaunchConfig to the value, None if it is not measured; if `component` is set, from the component.
+    nullable: whether it may be null.
+    in_leaf: whether it is in the leaves of a log and in JSON, and not only in Parquet.
+    component: for a fact in leaves, the one component that it follows from: firmware, kernel_hashes or vmm.
+    optional: whether rows of older catalogs lack it. A leaf then omits the key; it is not null.
     """
 
     __slots__ = (
@@ -84,12 +84,12 @@ class Field:
         return None if component is None else self.of(component)
 
     def text(self, value: Any) -> Any:
-        """A value as JSON has it; null stays null."""
+        """A value as it is in JSON; None stays None."""
         return None if value is None else self.kind.text(value)
 
     @property
     def input_name(self) -> str:
-        """Of a fact that has a component: the name of the field that says which one that is."""
+        """For a fact with a component: the name of the field that identifies the component."""
         return str(self.component) if self.component == "vmm" else f"{self.component}_sha256"
 
 
@@ -178,28 +178,28 @@ FIELDS = (
         in_leaf=False,
     ),
 )
-"""In the order in which JSON has them."""
+"""All fields, in the order of the keys in JSON."""
 
 DIGEST = FIELDS[0]
 
 BY_NAME = {field.name: field for field in FIELDS}
 
 RECORD = tuple(field for field in FIELDS if field.in_leaf)
-"""Fields of a digest record, as a leaf and JSON have it, the digest first."""
+"""Fields of a digest record, in leaves and in JSON; the digest is first."""
 
 COLUMNS = tuple(
     sorted(FIELDS, key=lambda field: ((None, COMPONENT, FACT, AXIS).index(field.role), field.name == "vcpus"))
 )
-"""Columns of launch_digests.parquet in their order: digest, components, facts, then the axes, the vCPU count last."""
+"""Columns of launch_digests.parquet in their order: digest, components, facts, axes; the vCPU count is last."""
 
 COMPONENTS = tuple(field for field in COLUMNS if field.role == COMPONENT)
 AXES = tuple(field for field in COLUMNS if field.role == AXIS)
 
 INPUTS = COMPONENTS + AXES
-"""What determines a launch digest: no two live rows have the same of all of these."""
+"""The fields that determine a launch digest: no two live rows are equal in all of them."""
 
 FACTS = tuple(field for field in RECORD if field.role == FACT)
-"""Facts that a record says, each of one component."""
+"""Facts that are in leaves; each follows from one component."""
 
 
 BESIDE_COMPONENTS = tuple(
@@ -207,11 +207,11 @@ BESIDE_COMPONENTS = tuple(
     for field in RECORD
     if field.role and field.name not in ("technology", "firmware_sha256", "kernel_hashes_sha256")
 )
-"""Fields that JSON and people are shown as they are; of image and kernel hashes table they see more than a hash."""
+"""Fields that answers show as they are. For the image and the kernel hashes table they show more than the hash."""
 
 
 def record_texts(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The digest record of a row in canonical texts, without the optional fields that it lacks. values: by name."""
+    """The digest record of a row, as canonical texts, without optional fields that are null. values: by field name."""
     found: dict[str, Any] = {"type": "digest"}
     for field in RECORD:
         value = values.get(field.name)

@@ -1,4 +1,4 @@
-"""Kinds of values in a row: how each is written in a leaf and in JSON, and what each is in Arrow and in SQL."""
+"""Kinds: the types of values in a row, with their text in leaves and JSON and their types in Arrow and SQL."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ if TYPE_CHECKING:
 
 
 class Kind:
-    """What values of a field are. The base class is text, which is written as it is.
+    """The type of a field's values. The base class is text, which is written as it is.
 
-    arrow: its type, by the name of the function of pyarrow that makes it. sql: its type in DuckDB. pattern: regular
-    expression of a whole text in JSON, None if any text may be there. is_text: whether it is text in JSON.
+    arrow: Arrow type, as the name of the pyarrow function that makes it.
+    sql: DuckDB type.
+    pattern: regular expression that a whole text in JSON matches; None: any text.
+    is_text: whether it is a string in JSON.
     """
 
     arrow = "string"
@@ -22,11 +24,11 @@ class Kind:
         self.pattern = pattern
 
     def text(self, value: Any) -> Any:
-        """The value as JSON and leaves have it: one form for each value."""
+        """The canonical form of a value in JSON and in leaves: each value has exactly one."""
         return value
 
     def parse(self, text: Any) -> Any:
-        """The value of a text in that form; raises ValueError for any other text."""
+        """The value of a canonical form; raises ValueError for anything else."""
         if isinstance(text, str):
             return text
         raise ValueError(text)
@@ -37,7 +39,7 @@ class Kind:
 
 
 class Hash(Kind):
-    """Bytes, in lower-case hex."""
+    """Bytes, as lower-case hex. sizes: allowed lengths, in bytes."""
 
     arrow = "binary"
     sql = "BLOB"
@@ -60,7 +62,7 @@ class Hash(Kind):
 
 
 class Count(Kind):
-    """An unsigned number of 16 bits, which is a number in JSON."""
+    """An unsigned 16-bit number, which is a number in JSON."""
 
     arrow = "uint16"
     sql = "USMALLINT"
@@ -73,7 +75,7 @@ class Count(Kind):
 
 
 class Bits(Kind):
-    """An unsigned number of `bits` bits in 0x-hex, of `digits` digits, or of as few as it takes."""
+    """An unsigned number of `bits` bits, as 0x-hex with `digits` digits; 0: as few digits as possible."""
 
     def __init__(self, bits: int, digits: int = 0) -> None:
         super().__init__(f"0x[0-9a-f]{{{digits}}}" if digits else f"0x(?:0|[1-9a-f][0-9a-f]{{0,{bits // 4 - 1}}})")

@@ -1,4 +1,4 @@
-"""LaunchConfig: one launch configuration, and the one place where it becomes a row, JSON, or what is measured."""
+"""LaunchConfig: one launch configuration, and the only place that converts it to a row, to JSON, or to a point."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from catalog.rows.fields import BESIDE_COMPONENTS, COLUMNS, DIGEST
 
 @dataclass(frozen=True, slots=True)
 class LaunchConfig:
-    """Everything that a launch digest depends on. What its technology or profile does not measure is None.
+    """Everything that a launch digest depends on. None: the technology or the profile does not measure it.
 
     technology: name.
     vcpu_signature: CPUID(1).EAX.
-    sev_features: 64 bits, SNPActive included.
+    sev_features: u64, including bit 0 (SNPActive).
     vcpus: 1 to 4096.
     """
 
@@ -38,13 +38,13 @@ class LaunchConfig:
 
     @property
     def point(self) -> Point:
-        """As `measure` takes it; raises UsageError for a combination that no profile has."""
+        """The configuration as `measure` takes it; raises UsageError if the profile does not allow the combination."""
         if self.vmm is None or self.sev_features is None or self.vcpus is None:
             return FirmwarePoint(self.kernel_hashes)
         return VcpuPoint(self.kernel_hashes, self.vmm, self.vcpu_signature, self.sev_features, self.vcpus)
 
     def digest(self) -> LaunchDigest:
-        """Measured launch update by launch update; raises CannotLaunch, UnknownName for a technology."""
+        """The launch digest, by `measure`. Raises CannotLaunch, UnknownName for the technology, and as `point`."""
         return measure(technology_named(self.technology), self.firmware, self.point)
 
     def vmsa_page_hashes(self) -> tuple[bytes | None, bytes | None]:
@@ -56,11 +56,11 @@ class LaunchConfig:
         return bsp, None if self.vcpus == 1 else ap
 
     def row(self) -> dict[str, Any]:
-        """Values by column, without the launch digest."""
+        """The row without its launch digest: values by column."""
         return {field.name: field.value(self) for field in COLUMNS if field is not DIGEST}
 
     def to_dict(self, firmware: str, kernel_hashes: str | None = None) -> dict[str, Any]:
-        """The fields of a line of `ldcat measure --batch`, in JSON. firmware, kernel_hashes: what people call them."""
+        """The fields of a line of `ldcat measure --batch`, in JSON. firmware, kernel_hashes: their names."""
         hashes = self.kernel_hashes
         return {
             "technology": self.technology,
@@ -76,9 +76,12 @@ class LaunchConfig:
 
 @dataclass(frozen=True, slots=True)
 class VcpuSweep:
-    """A launch configuration at several vCPU counts, ascending; (None,) if the technology measures no vCPU.
+    """A launch configuration at several vCPU counts.
 
-    Its digests are a chain: each is one VMSA away from the one before.
+    config: without a vCPU count.
+    vcpus: the counts, ascending; (None,) if the technology measures no vCPU.
+
+    Its digests are a chain: each vCPU adds one VMSA.
     """
 
     config: LaunchConfig
@@ -91,14 +94,14 @@ class VcpuSweep:
 
 @dataclass(frozen=True, slots=True)
 class LaunchComponents:
-    """Components by what rows call them: images and kernel hashes tables by SHA-256, VMM profiles by name."""
+    """Components by their keys in rows: images and kernel hashes tables by SHA-256, VMM profiles by name."""
 
     firmware: Mapping[bytes, FirmwareComponent]
     kernel_hashes: Mapping[bytes, KernelHashes]
     vmm: Mapping[str, VmmProfile]
 
     def config(self, row: Mapping[str, Any]) -> LaunchConfig:
-        """The launch configuration of a row, by column. Raises MalformedRecord for a component that is not there."""
+        """The launch configuration of a row. row: values by column. Raises MalformedRecord for a missing component."""
         table, vmm, signature = row["kernel_hashes_sha256"], row["vmm"], row["vcpu_signature"]
         return LaunchConfig(
             technology=row["technology"],

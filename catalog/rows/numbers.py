@@ -1,4 +1,4 @@
-"""Numbers as people write them: decimal, 0x or 0b, and ranges of vCPU counts."""
+"""Numbers in options and specs: decimal, 0x or 0b, and ranges of vCPU counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,31}|0[xX][0-9a-fA-F]{1,32}|0[bB][01]{
 
 
 def parse_number(value: Number) -> int:
-    """A number as people write it: an integer, or text in decimal, 0x or 0b; raises UsageError."""
+    """A number from an integer, or from text in decimal, 0x or 0b; raises UsageError."""
     if isinstance(value, int):
         return value
     if not _NUMBER.fullmatch(value):
@@ -23,8 +23,8 @@ def parse_number(value: Number) -> int:
 
 
 def parse_counts(values: Iterable[Number]) -> set[int]:
-    """vCPU counts from numbers and ranges such as "1-64", both ends included; raises LdcatError."""
-    found = 0  # one bit a count: a range takes no time, however often it is listed
+    """vCPU counts from numbers and ranges such as "1-64", both ends included; raises UsageError."""
+    found = 0  # one bit for each count: a range takes no time, however often it is listed
     for value in values:
         first, dash, last = str(value).partition("-")
         ends = (parse_number(first), parse_number(last)) if dash and first else (parse_number(value),) * 2
@@ -37,7 +37,7 @@ def parse_counts(values: Iterable[Number]) -> set[int]:
 
 
 def as_ranges(numbers: Iterable[int]) -> str:
-    """Numbers in ascending order, those that follow one another as a range."""
+    """Ascending numbers as text, consecutive ones as a range: "1-4, 8"."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:
