@@ -28,7 +28,7 @@ class Field:
     label: its name for people.
     plural: name for people of several values of it.
     role: COMPONENT, AXIS, FACT, or None for the digest itself.
-    of: function from a LaunchConfig to the value, None if it is not measured; if `component` is set, from the component.
+    of: function from a LaunchConfig to the value, None if it is not measured; with `component`, from that component.
     nullable: whether it may be null.
     in_leaf: whether it is in the leaves of a log and in JSON, and not only in Parquet.
     component: for a fact in leaves, the one component that it follows from: firmware, kernel_hashes or vmm.

@@ -1,1 +1,1 @@
-"""What a catalog is made of: components, axes and constraints, and the cross product of them."""
+"""What a catalog consists of: components, axes and constraints, and their cross product; the embedded data."""

@@ -1,4 +1,4 @@
-"""CatalogSpec: which components a catalog crosses, and which of them go together. A TOML file, strictly decoded."""
+"""CatalogSpec: the components, axes and constraints of a catalog, from a strictly decoded TOML file (docs/spec.md)."""
 
 from __future__ import annotations
 
@@ -26,21 +26,25 @@ from catalog.spec.kernel_record import BlobWire, KernelRecord, KernelWire
 from catalog.wire import Wire, decode_json, decode_toml
 
 NO_KERNEL = "none"
-"""Name that stands for a launch without a kernel hashes table."""
+"""Name in a spec for a launch without a kernel hashes table."""
 
 MAX_CONSTRAINTS = 1000
-"""Of one spec: each may list thousands of values."""
+"""Most constraints of one spec; each may list thousands of values."""
 
 
 class FirmwareWire(Wire, frozen=True):
-    """builds: names or globs of embedded builds. files: globs of images or records, relative to the spec."""
+    """The table [firmware].
+
+    builds: names or globs of embedded builds.
+    files: globs of images or records, relative to the spec.
+    """
 
     builds: list[str] = []
     files: list[str] = []
 
 
 class DefineWire(Wire, frozen=True):
-    """A kernel hashes table of one's own: files relative to the spec, or their SHA-256."""
+    """A user-defined kernel hashes table. kernel, initrd: paths relative to the spec; or give their SHA-256 in hex."""
 
     name: str
     kernel: str | None = None
@@ -51,16 +55,21 @@ class DefineWire(Wire, frozen=True):
 
 
 class KernelHashesWire(Wire, frozen=True):
-    """tables: names or globs of embedded and defined tables; "none" is a launch without one."""
+    """The table [kernel_hashes].
+
+    tables: names or globs of embedded and defined tables; "none" is a launch without one.
+    define: user-defined tables.
+    """
 
     tables: list[str]
     define: list[DefineWire] = []
 
 
 class AxesWire(Wire, frozen=True):
-    """Axes of one technology; those it does not measure stay empty.
+    """The axes of one technology. Those that it does not measure stay empty.
 
-    distinguished_bits: keep only digests whose last bits, that many, are zero, and find the others from there.
+    distinguished_bits: keep only digests with so many zero bits at the end, and find the others from these (see
+    docs/index.md); 0: keep every digest.
     """
 
     vmm: list[str] = []
@@ -71,7 +80,7 @@ class AxesWire(Wire, frozen=True):
 
 
 class SpecWire(Wire, frozen=True):
-    """A spec file."""
+    """A spec file; see docs/spec.md."""
 
     name: str
     firmware: FirmwareWire
@@ -82,9 +91,9 @@ class SpecWire(Wire, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """The values of each axis of one technology, in ascending order, each once.
+    """The values of each axis of one technology, ascending, each once.
 
-    distinguished_bits: 0 where every digest is kept.
+    distinguished_bits: 0 if every digest is kept.
     """
 
     vmm: tuple[VmmProfile, ...]
@@ -96,10 +105,10 @@ class Axes:
 
 @dataclass(frozen=True, slots=True)
 class CatalogSpec:
-    """A spec with everything it names found and read.
+    """A spec, with all builds, tables and profiles that it names.
 
-    text: the spec as canonical JSON, the same in whatever order it was written. kernels: None is a launch
-    without a table.
+    text: the spec as canonical JSON, which does not depend on the order in which it was written.
+    kernels: None is a launch without a kernel hashes table.
     """
 
     name: str
@@ -111,7 +120,10 @@ class CatalogSpec:
 
 
 def load_spec(path: Path | None) -> CatalogSpec:
-    """Read a spec file, or the embedded default; raises LdcatError naming the key, name or file at fault."""
+    """Read a spec file, or the embedded default for None.
+
+    Raises MalformedRecord, UnknownName, UsageError, Unreadable or MalformedFirmware, naming the key, name or file.
+    """
     text = embedded.default_spec_text() if path is None else inputs.read_text(path)
     folder = Path() if path is None else path.parent
     wire = _in_order(decode_toml(text, SpecWire, "the embedded spec" if path is None else str(path)))
@@ -142,10 +154,13 @@ def parse_spec(
     profiles: Mapping[str, VmmProfile],
     types: VcpuTypes,
 ) -> CatalogSpec:
-    """The spec that a catalog was built from, by its own components; raises LdcatError where they do not fit it."""
+    """The spec that a catalog was built from, with the catalog's own components.
+
+    Raises MalformedRecord, UnknownName or UsageError if they do not match.
+    """
     wire = decode_json(text, SpecWire, "the spec of the catalog")
     without: list[KernelRecord | None] = [None] if NO_KERNEL in wire.kernel_hashes.tables else []
-    names = Names({}, [])  # whatever it named was there when it was built
+    names = Names({}, [])  # its names were checked when it was built
     return CatalogSpec(
         name=wire.name,
         text=text.decode("utf-8"),
@@ -157,7 +172,7 @@ def parse_spec(
 
 
 def _in_order(wire: SpecWire) -> SpecWire:
-    """The spec with every list in ascending order: the order in which a person wrote them says nothing."""
+    """The spec with every list in ascending order: the order in the file has no meaning."""
 
     def ordered(value: Any) -> Any:
         if isinstance(value, dict):
@@ -170,7 +185,7 @@ def _in_order(wire: SpecWire) -> SpecWire:
 
 
 def _names(builds: Sequence[FirmwareBuild], kernels: Sequence[KernelRecord | None]) -> Names:
-    """What constraints may name: everything embedded, and what the spec adds."""
+    """Names that constraints may use: everything embedded, and what the spec adds."""
     images: dict[bytes, set[str]] = {}
     for build in builds:
         images.setdefault(build.component.sha256, set()).add(build.name)
@@ -191,7 +206,7 @@ _Record = TypeVar("_Record", FirmwareBuild, KernelRecord, VmmProfile)
 
 
 def _selected(kind: str, patterns: Sequence[str], known: Mapping[str, _Record]) -> list[_Record]:
-    """Records that any pattern names; raises UnknownName for a pattern that names none."""
+    """Records that match any pattern; raises UnknownName for a pattern that matches none."""
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in known):
             raise UnknownName(kind, pattern, known)
@@ -206,7 +221,7 @@ def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
         if not paths:
             raise Unreadable(f"no firmware file matches {pattern!r} in {folder.resolve()}")
         found |= set(paths)
-    # a name travels in the catalog, where a path of this machine has no place
+    # the name is written to the catalog, where an absolute path of this machine does not belong
     for path in sorted(found):
         builds.append(named_builds.build_of_file(folder / path, Path(path).name if Path(path).is_absolute() else path))
     if not builds:
@@ -284,5 +299,7 @@ def _distinguished_bits(technology: str, bits: int) -> int:
     if not 0 <= bits <= MAX_DISTINGUISHED_BITS:
         raise MalformedRecord(f"{where} {bits} is not between 0 and {MAX_DISTINGUISHED_BITS}")
     if bits and not technology_named(technology).digest_is_state:
-        raise MalformedRecord(f"{where} given", f"a digest of {technology} is not the state that it is carried on from")
+        raise MalformedRecord(
+            f"{where} given", f"a {technology} digest is not a state from which a launch can continue"
+        )
     return bits

@@ -1,4 +1,4 @@
-"""Constraints of a spec: which components go together."""
+"""Constraints of a spec: which combinations of components and values are kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from catalog.wire import Wire
 
 
 class SelectorWire(Wire, frozen=True, omit_defaults=True):
-    """Points by their components: every field given has to hold; names are globs."""
+    """Selects points: a point has to match every field that is given. Names may be globs."""
 
     technology: list[str] | None = None
     firmware: list[str] | None = None
@@ -29,7 +29,7 @@ class SelectorWire(Wire, frozen=True, omit_defaults=True):
 
 
 class ConstraintWire(Wire, frozen=True):
-    """A constraint: points that `when` selects are kept only where `only` selects them too."""
+    """A constraint: points that `when` selects are kept only if `only` selects them, too."""
 
     when: SelectorWire
     only: SelectorWire
@@ -37,7 +37,7 @@ class ConstraintWire(Wire, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A point but for its vCPU count, by the names of its components; None: not measured."""
+    """A point without its vCPU count, by the names of its components; None: not measured."""
 
     technology: str
     firmware: str
@@ -49,9 +49,10 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names a constraint may use, and which of them stand for the same bytes.
+    """Names that a constraint may use.
 
-    by_kind: firmware, kernel_hashes and vmm to their names. same: groups of names with equal bytes.
+    by_kind: names by field: firmware, kernel_hashes and vmm.
+    same: field, and names that stand for the same bytes.
     """
 
     by_kind: Mapping[str, Collection[str]]
@@ -60,7 +61,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A SelectorWire with its numbers read; None: the field may be anything."""
+    """A SelectorWire with its numbers parsed; None: any value matches."""
 
     names: Mapping[str, Sequence[str]]
     vcpu_signatures: Collection[VcpuSignature] | None
@@ -69,7 +70,7 @@ class Selector:
 
     @classmethod
     def of(cls, wire: SelectorWire, types: VcpuTypes) -> Selector:
-        """Read its numbers; raises LdcatError for one that is none."""
+        """Parse the numbers; raises UsageError or UnknownName for an invalid one."""
         fields = ("technology", "firmware", "kernel_hashes", "vmm")
         return cls(
             names={field: patterns for field in fields if (patterns := getattr(wire, field)) is not None},
@@ -79,7 +80,7 @@ class Selector:
         )
 
     def selects(self, configuration: Configuration, *, unmeasured: bool) -> bool:
-        """Whether every field but vcpus holds; `unmeasured`: whether one holds that this launch does not measure."""
+        """Whether every field but vcpus matches. unmeasured: the answer for a field that is not measured."""
         return (
             all(
                 unmeasured if (name := getattr(configuration, field)) is None else matches(patterns, name)
@@ -92,7 +93,7 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A constraint; `text` is how a manifest names it."""
+    """A constraint. text: its text in the `left_out` reasons of a manifest."""
 
     text: str
     when: Selector
@@ -100,7 +101,9 @@ class Constraint:
 
     @classmethod
     def of(cls, wire: ConstraintWire, types: VcpuTypes, names: Names) -> Constraint:
-        """Read a constraint; raises UnknownName for a name or glob of nothing, and LdcatError otherwise."""
+        """Read a constraint. Raises UnknownName for a name or glob without a match, MalformedRecord if it separates
+        names with the same bytes, and as `Selector.of`.
+        """
         text = f"when {_shown(wire.when)} only {_shown(wire.only)}"
         rule = cls(text, Selector.of(wire.when, types), Selector.of(wire.only, types))
         for selector in (rule.when, rule.only):
@@ -114,13 +117,14 @@ class Constraint:
                 named = {name for name in group if matches(selector.names.get(field, ["*"]), name)}
                 if named and named != set(group):
                     raise MalformedRecord(
-                        f"a constraint tells {min(named)!r} from {min(set(group) - named)!r}, which are the same bytes",
-                        "a launch digest cannot tell them apart either",
+                        f"a constraint separates {min(named)!r} from {min(set(group) - named)!r}, "
+                        "which are the same bytes",
+                        "a launch digest cannot distinguish them either",
                     )
         return rule
 
     def keeps(self, configuration: Configuration, vcpus: Iterable[int | None]) -> tuple[int | None, ...]:
-        """The vCPU counts that this constraint does not take away."""
+        """The vCPU counts of a configuration that this constraint keeps."""
         if not self.when.selects(configuration, unmeasured=False):
             return tuple(vcpus)
         goes = self.only.selects(configuration, unmeasured=True)
@@ -132,12 +136,12 @@ class Constraint:
 
 
 def matches(patterns: Iterable[str], name: str) -> bool:
-    """Whether a name is one of `patterns`, which may be globs."""
+    """Whether a name matches any of `patterns`, which may be globs."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def among(values: Collection[object] | None, value: object, *, unmeasured: bool) -> bool:
-    """Whether a value is one of `values`; None as values is any, None as value is not measured."""
+    """Whether a value is one of `values`; None: any value. unmeasured: the answer if `value` is None."""
     if values is None:
         return True
     return unmeasured if value is None else value in values

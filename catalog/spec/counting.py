@@ -1,4 +1,4 @@
-"""What a spec asks for, counted before any of it is made."""
+"""Counts the rows of a spec before any of them is computed."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from catalog.spec.cross_product import kept_counts, variants
 from catalog.spec.kernel_record import KernelRecord
 
 MAX_ROWS = 200_000_000
-"""Rows of a catalog, unless more are asked for."""
+"""Most rows of a catalog by default."""
 
 Value = TypeVar("Value", bound=Hashable)
 Alike = dict[Value, Sequence[Value]]
-"""Values that nothing tells apart, by one of them."""
+"""Groups of values that nothing distinguishes, each by one of its values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Rows and sweeps of one technology.
+    """Size of one technology in a catalog.
 
-    last: its largest vCPU count; 1 where none is measured. vmsas: different VMSA pages, of BSPs or of APs; 0 likewise.
+    rows, sweeps: how many there are.
+    last: largest vCPU count; 1 if none is measured.
+    vmsas: number of different VMSA pages of BSPs, or of APs; 0 if none is measured.
     """
 
     rows: int
@@ -39,17 +41,17 @@ class Count:
 
 
 def count_rows(spec: CatalogSpec) -> dict[str, Count]:
-    """What `cross_product` makes of a spec, by technology.
+    """The size of the `cross_product` of a spec, by technology.
 
-    Of values that neither a constraint nor the technology tells apart one is tried, and counts for all of them: how
-    many values an axis has takes neither time nor memory.
+    Of values that neither a constraint nor the technology distinguishes, one is tried and counts for all: so time and
+    memory do not depend on the number of values of an axis.
     """
     selectors = [selector for rule in spec.constraints for selector in (rule.when, rule.only)]
     return {name: _count(spec, technologies()[name], axes, selectors) for name, axes in spec.axes.items()}
 
 
 def check_rows(counts: Iterable[Count], most: int) -> None:
-    """Raises UsageError for more rows than `most`."""
+    """Raises UsageError if there are more rows than `most`."""
     rows = sum(count.rows for count in counts)
     if rows > most:
         raise UsageError(
@@ -59,7 +61,7 @@ def check_rows(counts: Iterable[Count], most: int) -> None:
 
 
 def _count(spec: CatalogSpec, technology: Technology, axes: Axes, selectors: Sequence[Selector]) -> Count:
-    images = {build.component.sha256: build for build in spec.builds}  # a constraint never tells their names apart
+    images = {build.component.sha256: build for build in spec.builds}  # a constraint never separates their names
     tables = {kernel.hashes.table_sha256 if kernel else b"": kernel for kernel in spec.kernels}
     kernels = _alike(tables.values(), lambda kernel: (kernel is None, _named(selectors, kernel)))
     signatures = _alike(axes.vcpu_signatures, _among([selector.vcpu_signatures for selector in selectors]))
@@ -88,7 +90,7 @@ def _count(spec: CatalogSpec, technology: Technology, axes: Axes, selectors: Seq
 
 
 def _alike(values: Iterable[Value], key: Callable[[Value], Hashable]) -> Alike[Value]:
-    """Values with one key together, in the order given."""
+    """Groups of values with the same key, in the order given."""
     groups: dict[Hashable, list[Value]] = {}
     for value in values:
         groups.setdefault(key(value), []).append(value)
@@ -96,12 +98,12 @@ def _alike(values: Iterable[Value], key: Callable[[Value], Hashable]) -> Alike[V
 
 
 def _among(sets: Iterable[Collection[Any] | None]) -> Callable[[Any], Hashable]:
-    """Which of the sets a value is in."""
+    """A function that tells for a value in which of the sets it is."""
     given = [found for found in sets if found is not None]
     return lambda value: tuple(value in found for found in given)
 
 
 def _named(selectors: Iterable[Selector], kernel: KernelRecord | None) -> Hashable:
-    """Which selectors name a kernel hashes table."""
+    """For each selector, whether it matches a kernel hashes table."""
     name = kernel.name if kernel else NO_KERNEL
     return tuple(matches(selector.names.get("kernel_hashes", ["*"]), name) for selector in selectors)

@@ -1,6 +1,6 @@
-"""The cross product: a spec becomes sweeps of points, in canonical order.
+"""The cross product of a spec, as sweeps in canonical order.
 
-A sweep is everything of a configuration but the vCPU count; its digests are a chain, one step a vCPU.
+A sweep is a configuration at several vCPU counts; its digests are a chain with one step for each vCPU.
 """
 
 from __future__ import annotations
@@ -23,7 +23,12 @@ SweepKey = tuple[str, bytes, bytes, str, int, int]
 
 @dataclass(frozen=True, slots=True, order=True)
 class LeftOut:
-    """Points that are in the cross product and not in the catalog, and why."""
+    """Points of the cross product that are not in the catalog.
+
+    technology, firmware: name of each.
+    reason: in words; it is part of the manifest.
+    points: how many.
+    """
 
     technology: str
     firmware: str
@@ -33,7 +38,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class CrossProduct:
-    """Sweeps in canonical order, and what was left out."""
+    """Sweeps in canonical order, and the points that were left out."""
 
     sweeps: tuple[VcpuSweep, ...]
     left_out: tuple[LeftOut, ...]
@@ -44,7 +49,7 @@ class CrossProduct:
 
 
 def cross_product(spec: CatalogSpec) -> CrossProduct:
-    """Every sweep of the spec that can launch; the order of builds and tables in the spec does not matter."""
+    """Every sweep of the spec that can launch, independent of the order of builds and tables in the spec."""
     sweeps: dict[SweepKey, VcpuSweep] = {}
     left_out: Counter[tuple[str, str, str]] = Counter()
     lists: dict[tuple[int | None, ...], tuple[int | None, ...]] = {}  # equal lists of counts are one in memory
@@ -58,7 +63,7 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
                 reason = technology.launch_blocker(sweep.config.firmware, sweep.at(sweep.vcpus[0]).point)
                 if reason:
                     left_out[name, build.name, reason] += len(kept)
-                elif kept:  # two names for the same bytes make each row once
+                elif kept:  # two names for the same bytes give each row only once
                     key = _sort_key(sweep)
                     same = sweeps.get(key)
                     if same and same.vcpus != kept:
@@ -71,7 +76,7 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
 def variants(
     technology: Technology, axes: Axes, firmware: FirmwareComponent, hashes: KernelHashes | None
 ) -> Iterator[VcpuSweep]:
-    """Every sweep of one image and table, whether it can launch or not."""
+    """Every sweep of one image and one kernel hashes table, whether it can launch or not."""
     if not technology.measures_vcpus:
         yield VcpuSweep(LaunchConfig(technology.name, firmware, hashes), (None,))
         return

@@ -19,7 +19,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def data_folder() -> Path:
-    """The folder data/: inside the package when installed, beside it in a checkout."""
+    """The folder data/: inside the installed package, or beside it in a checkout."""
     installed = _PACKAGE / "data"
     return installed if installed.is_dir() else _PACKAGE.parent / "data"
 
@@ -44,17 +44,17 @@ def profiles() -> Mapping[str, VmmProfile]:
 
 @cache
 def vcpu_types() -> VcpuTypes:
-    """Names of vCPU models."""
+    """The embedded names of vCPU models."""
     return VcpuTypes.parse(vcpu_types_text())
 
 
 def vcpu_types_text() -> str:
-    """The file data/vcpu_types.toml as it is."""
+    """The text of data/vcpu_types.toml."""
     return (data_folder() / "vcpu_types.toml").read_text(encoding="utf-8")
 
 
 def default_spec_text() -> str:
-    """The spec that `ldcat build` takes when none is given."""
+    """The text of the spec that `ldcat build` uses by default."""
     return (data_folder() / "catalog.toml").read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""KernelRecord: a kernel, initrd and command line by hash, with the packages they were published in."""
+"""KernelRecord: kernel, initrd and command line by hash, with the packages that they were published in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BlobWire(Wire, frozen=True):
 
 
 class KernelWire(Wire, frozen=True):
-    """A file of data/kernel_hashes/: the three inputs of a kernel hashes table. No initrd: none is passed."""
+    """A file of data/kernel_hashes/: the three inputs of a kernel hashes table. initrd: None if none is passed."""
 
     name: str
     kernel: BlobWire
@@ -31,7 +31,7 @@ class KernelWire(Wire, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class KernelRecord:
-    """A named kernel hashes table; `append` is the text of -append without its NUL."""
+    """A named kernel hashes table. append: the text of -append, without a NUL."""
 
     name: str
     hashes: KernelHashes
@@ -40,12 +40,12 @@ class KernelRecord:
 
     @classmethod
     def parse(cls, text: str) -> KernelRecord:
-        """Read a record file; raises MalformedRecord naming the path of what is wrong."""
+        """Read a record file; raises MalformedRecord naming the path of the wrong key."""
         return cls.of(decode_toml(text, KernelWire, "kernel hashes record"))
 
     @classmethod
     def of(cls, wire: KernelWire) -> KernelRecord:
-        """From decoded fields; raises MalformedRecord for a hash that is none."""
+        """From decoded fields; raises MalformedRecord for an invalid hash."""
         what = f"kernel hashes record {wire.name!r}"
         kernel = unhex(wire.kernel.sha256, 32, f"{what}: kernel.sha256")
         initrd = unhex(wire.initrd.sha256, 32, f"{what}: initrd.sha256") if wire.initrd else None

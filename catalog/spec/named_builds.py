@@ -1,4 +1,4 @@
-"""Builds that people name: by an embedded name, by SHA-256, or by the file of an image or a record."""
+"""Finds builds by name, by SHA-256, or by the path of an image or a record."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def read_image(path: Path) -> OvmfImage:
 def build_of_file(path: Path, name: str | None = None) -> FirmwareBuild:
     """A build from an image, or from a record (a file ending in .toml) without the image.
 
-    Named as given or by its path. What is recorded about an embedded build with the same component holds for
-    this one too. Raises Unreadable, MalformedFirmware or MalformedRecord.
+    name: of the build, for an image; its path by default. An image of an embedded build gets that build's origin and
+    launchability. Raises Unreadable, MalformedFirmware or MalformedRecord.
     """
     if path.suffix == ".toml":
         return build_of_record(read_text(path))
@@ -32,19 +32,19 @@ def build_of_file(path: Path, name: str | None = None) -> FirmwareBuild:
 
 
 def build_of_record(text: str) -> FirmwareBuild:
-    """A build from its record; raises MalformedRecord, too, where an embedded record of the same image differs.
+    """A build from its record; raises MalformedRecord if it is invalid or contradicts an embedded record of its image.
 
-    Facts of images that are not embedded cannot be checked without them.
+    Facts about other images cannot be checked without the images.
     """
     build = FirmwareBuild.parse(text)
     for known in embedded.builds().values():
         if known.component.sha256 == build.component.sha256 and known.component != build.component:
-            raise MalformedRecord(f"the record of {build.name} contradicts {known.name}, which is the same image")
+            raise MalformedRecord(f"the record of {build.name} contradicts {known.name}, which has the same image")
     return build
 
 
 def build_of_image(image: OvmfImage, name: str) -> FirmwareBuild:
-    """The embedded build of an image where there is one, else a build of that name; raises Unreadable."""
+    """The embedded build of an image if there is one, else a build of that name; raises Unreadable for a bad name."""
     if any(0xD800 <= ord(character) <= 0xDFFF for character in name):
         raise Unreadable(f"{name!r} is not a UTF-8 name", "rename the file")
     component = FirmwareComponent.from_image(image)
@@ -55,17 +55,17 @@ def build_of_image(image: OvmfImage, name: str) -> FirmwareBuild:
 
 
 def find_build(reference: str, builds: Mapping[str, FirmwareBuild]) -> FirmwareBuild:
-    """The build a person means by a name, a SHA-256 in hex, or the path of an image or record, in this order.
+    """The build with a name, a SHA-256 in hex, or the path of an image or record, tried in this order.
 
-    Raises UnknownName where it is none of them, UsageError where a name is a file with other bytes as well, and
-    what reading a file raises.
+    Raises UnknownName if it is none of these, UsageError if it is both a name and a file with other contents, and as
+    `build_of_file`.
     """
     path = Path(reference)
     if reference in builds:
         build = builds[reference]
         if exists(path) and hash_file(path) != build.component.sha256:
             raise UsageError(
-                f"{reference} is a catalogued build, and a file with other bytes here",
+                f"{reference} is both the name of a build and a file here with other contents",
                 f"give ./{reference} for the file, or the SHA-256 for the build",
             )
         return build
