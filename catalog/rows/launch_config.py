@@ -89,7 +89,7 @@ class VcpuSweep:
 
     def at(self, vcpus: int | None) -> LaunchConfig:
         """The launch configuration at one of the counts."""
-        return replace(self.config, vcpus=vcpus)
+        return self.config if vcpus == self.config.vcpus else replace(self.config, vcpus=vcpus)
 
 
 @dataclass(frozen=True, slots=True)
