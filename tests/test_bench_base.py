@@ -41,7 +41,7 @@ def test_what_is_below_the_limit_is_named(group: str) -> None:
     at_the_limit, below = milliseconds([LIMIT], [1], group), milliseconds([0.89], [1], group)
     assert not at_the_limit.too_slow
     assert below.too_slow
-    assert verdict([at_the_limit, below]) == [f"SLOWER: {group}: ldcat lookup: 0.89, below 0.90"]
+    assert verdict([at_the_limit, below]) == [f"SLOWER: {group}: ldcat lookup: 0.890, below 0.90"]
 
 
 def test_other_figures_have_no_limit() -> None:

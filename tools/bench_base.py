@@ -115,7 +115,7 @@ def table(found: Sequence[Comparison], base: str, head: str) -> list[str]:
 def verdict(found: Sequence[Comparison]) -> list[str]:
     """One line for each figure that is below its limit, or one that says that none is."""
     slow = [
-        f"SLOWER: {each.group}: {each.name}: {each.ratio:.2f}, below {LIMIT:.2f}" for each in found if each.too_slow
+        f"SLOWER: {each.group}: {each.name}: {each.ratio:.3f}, below {LIMIT:.2f}" for each in found if each.too_slow
     ]
     return slow or [f"No {', '.join(LIMITED[:-1])} or {LIMITED[-1]} figure is below {LIMIT:.2f} of the base."]
 
