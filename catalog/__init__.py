@@ -1,4 +1,4 @@
-"""ldcat: the catalog of confidential-VM launch digests (AMD SEV, SEV-ES, SEV-SNP).
+"""ldcat: a catalog of the launch digests of confidential VMs (AMD SEV, SEV-ES, SEV-SNP).
 
 `Release` and `verify_proof` are the Python API; docs/python.md says how to use them.
 """
@@ -16,7 +16,7 @@ __all__ = ["Release", "__version__", "verify_proof"]
 
 
 def __getattr__(name: str) -> object:
-    """The API is loaded when it is asked for: the command line's fast path needs none of it."""
+    """Import the API on first use: the fast path of the command line does not need it."""
     if name in ("Release", "verify_proof"):
         from catalog import api
 

@@ -1,4 +1,4 @@
-"""The command `ldcat`, also as `python -m catalog`: a plain lookup on the fast path, everything else in cli/main.py."""
+"""The command `ldcat`, also `python -m catalog`: a plain lookup on the fast path, everything else by cli/main.py."""
 
 import _signal
 import os
@@ -18,19 +18,19 @@ def main() -> None:
             if answer is not None:
                 _end(*answer)
         from catalog.cli.main import main as full
-    except MemoryError:  # before there is anyone to tell it
-        os.write(2, b"ldcat: error: memory is out\n")
+    except MemoryError:  # before the code that reports errors is loaded
+        os.write(2, b"ldcat: error: out of memory\n")
         os._exit(13)
     full()
 
 
 def _end(out: str, note: str, code: int) -> None:
-    """Print, and end without taking Python apart; what cannot be written is dealt with as everywhere."""
+    """Print, and exit without Python's shutdown, which takes long; errors of writing are handled by `cannot_write`."""
     if sys.stdout is None or sys.stderr is None:
         return
     try:
         data = out.encode(sys.stdout.encoding, "backslashreplace")
-        while data:  # where Python is told not to buffer, all of it is not always written at once
+        while data:  # with PYTHONUNBUFFERED a write may be partial
             data = data[sys.stdout.buffer.write(data) :]
         sys.stdout.flush()
     except OSError as failure:
@@ -40,7 +40,7 @@ def _end(out: str, note: str, code: int) -> None:
     try:
         sys.stderr.write(note)
         sys.stderr.flush()
-    except OSError:  # nobody can be told, and the exit code still counts
+    except OSError:  # nothing can be reported but the exit code
         pass
     os._exit(code)
 

@@ -1,7 +1,7 @@
-"""The Python API: a release opened for lookups, its proofs, and proofs verified; `from catalog import Release`.
+"""The Python API: look up digests in a release, make proofs and verify them; `from catalog import Release`.
 
-For key brokers, and whoever asks more than once. What the command line would print as a warning goes to the logger
-`ldcat`.
+For key brokers, and for programs that look up more than one digest. What the command line prints as a warning goes to
+the logger `ldcat`.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def _warn(text: str) -> None:
 
 
 class Release:
-    """A catalog that is open for lookups, of several threads too: verified, where it is published in a log.
+    """A catalog that is open for lookups. If it is published in a log, it was verified, unless that was skipped.
 
-    Close it after use, or open it in a `with` statement.
+    Several threads may use one. Close it after use, or open it in a `with` statement.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -53,16 +53,19 @@ class Release:
         *,
         insecure_skip_verify: bool = False,
     ) -> Release:
-        """place: folder of a catalog, of a log or of its release, or the URL where a static host serves a log.
+        """Open a catalog or a published release.
 
-        trust: file of the trust note that a published release is verified against; else the one that LDCAT_TRUST
-        names. The newest checkpoint that was verified is kept in the state folder of this user, as the command line
-        does, and an older one is refused. Raises LdcatError: UsageError where nothing says whom to trust, Stale,
-        OlderThanSeen, UntrustedSigner, VerificationFailed, MalformedInput, Unreadable.
+        place: folder of a catalog, of a log or of a release in it, or the URL of a log on a static host.
+        trust: file of the trust note to verify a published release against; if None, the file that LDCAT_TRUST names.
+        insecure_skip_verify: use a published release without verifying who signed it or how old it is.
+
+        As on the command line, the newest checkpoint that was verified is kept in the state folder of this user, and
+        an older one is refused. Raises LdcatError: UsageError if a published release has no trust note, Stale,
+        OlderThanSeen, UntrustedSigner, FalseRecord, VerificationFailed, MalformedInput, Unreadable.
         """
         text = os.fspath(place)
         if not text:
-            raise UsageError("an empty path names nothing")
+            raise UsageError("the path is empty")
         choice = TrustChoice.of_environment(None if trust is None else Path(trust), skip=insecure_skip_verify)
         return cls(open_catalog(parse_location(text), choice, now=int(time.time()), notices=Notices(_warn)))
 
@@ -73,41 +76,42 @@ class Release:
 
     @property
     def origin(self) -> str | None:
-        """Name of the log; None for a catalog that is published in none."""
+        """Origin of the log; None for a catalog that is not published in a log."""
         return self._catalog.release.origin if self._catalog.release else None
 
     @property
     def number(self) -> int | None:
-        """Of the release in its log."""
+        """Number of the release in its log; None for a catalog that is not published in a log."""
         return self._catalog.release.number if self._catalog.release else None
 
     @property
     def verified(self) -> bool:
-        """Whether it was verified against a trust note."""
+        """Whether the release was verified against a trust note."""
         return bool(self._catalog.release and self._catalog.release.trust_version)
 
     @property
     def fresh_until(self) -> int | None:
-        """Seconds since 1970; then it has to be opened again. None for what was not verified."""
+        """Seconds since 1970: after that, open the release again. None if it was not verified."""
         return self._catalog.release.fresh_until if self._catalog.release and self.verified else None
 
     def lookup(self, digest: str | bytes) -> tuple[Match, ...]:
-        """Every configuration with a launch digest, revoked ones too, as `revocation` of each says.
+        """Every configuration that has this launch digest. `revocation` of a match says if it is revoked or deprecated.
 
         digest: 32 or 48 bytes, or their text in hex, 0x-hex or base64. Raises MalformedInput for anything else, Stale
-        once nobody vouches for the release any more, VerificationFailed for a damaged catalog.
+        after `fresh_until`, VerificationFailed for a damaged catalog.
         """
         self._check_fresh()
         return self._lookups.lookup(_digest(digest))
 
     def prove(self, digest: str | bytes) -> tuple[bytes, ...]:
-        """A proof bundle for each configuration that has a launch digest, as `ldcat prove` writes it.
+        """A proof bundle for each configuration that has a launch digest, as `ldcat prove` prints it.
 
-        Raises UsageError for a catalog that is published in no log, and what `lookup` and reading the log do.
+        Raises as `lookup`; UsageError for a catalog that is not published in a log; Unreadable, MalformedInput or
+        VerificationFailed for a damaged log.
         """
         self._check_fresh()
         if self._catalog.release is None:
-            raise UsageError(f"{self.place} is published in no log, so nothing proves that it has a row")
+            raise UsageError(f"{self.place} is not published in a log, so there is no proof of its rows")
         from catalog.log.log_reader import open_log
         from catalog.prove.prove import Prover
 
@@ -116,7 +120,7 @@ class Release:
         return tuple(map(bytes, bundles))
 
     def close(self) -> None:
-        """Close its files."""
+        """Close the files of the catalog."""
         self._lookups.close()
 
     def __enter__(self) -> Release:
@@ -130,17 +134,21 @@ class Release:
     def _check_fresh(self) -> None:
         if self.fresh_until is not None and time.time() > self.fresh_until:
             raise Stale(
-                f"nobody vouches for {self.place} any more", "open it again; its publisher may have a newer one"
+                f"{self.place}: the release is stale: its newest cosignature is older than max-age",
+                "open it again; its publisher may have a newer one",
             )
 
 
 def verify_proof(bundle: bytes, trust: str | os.PathLike[str], *, digest: str | bytes | None = None) -> Verdict:
-    """What a proof bundle says, from the bundle and the file of a trust note alone.
+    """Verify a proof bundle from the bundle and the file of a trust note alone.
 
-    digest: that it has to be of. `outcome` of the verdict is match, revoked, unknown, stale, older-than-seen,
-    untrusted-signer or bad-proof; `row` has the inputs, where they were verified. The newest checkpoint is remembered.
-    Raises VerificationFailed for a trust note that has expired, and what reading it does; nothing for a bundle,
-    whatever it is.
+    digest: the launch digest that the proof has to be about.
+
+    `outcome` of the verdict is match, revoked, unknown, stale, older-than-seen, untrusted-signer, bad-proof or
+    false-record; `row` has the inputs if they were verified. The newest checkpoint is remembered.
+
+    An invalid bundle is an outcome, not an error. Raises VerificationFailed, UntrustedSigner or MalformedInput for a
+    trust note that is expired or invalid, Unreadable if it or the state folder cannot be read.
     """
     believed = TrustChoice(Path(trust)).trust_for("the proof")
     return verified_proof(bundle, believed, None if digest is None else _digest(digest).hex(), now=int(time.time()))

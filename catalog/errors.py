@@ -1,25 +1,24 @@
 """Every deliberate error of the project, with the exit code and the hint each one carries.
 
     LdcatError                 70  never raised itself
-    ├── UsageError              2  what was asked for cannot be: a number out of range, a missing axis
+    ├── UsageError              2  an impossible request: a number out of range, a missing axis
     │   ├── UnknownName         2  no build, profile, vCPU type or technology has that name
     │   └── CannotLaunch        2  the configuration cannot launch, so it has no launch digest
     ├── MalformedInput          3  bytes or text that are not what they claim to be
-    │   ├── MalformedFirmware   3  an image whose structure is broken, or that is no OVMF image
+    │   ├── MalformedFirmware   3  an image whose structure is broken, or that is not an OVMF image
     │   └── MalformedRecord     3  a TOML or JSON record that is not exactly what its format says
     ├── VerificationFailed      4  bytes that differ from the hash recorded for them
-    │   ├── UntrustedSigner     6  a note that nobody signed who is trusted
-    │   ├── Stale               8  a checkpoint that nobody vouches for any more
+    │   ├── UntrustedSigner     6  a note that no trusted key signed, or that lacks the quorum
+    │   ├── Stale               8  a checkpoint whose newest cosignature is older than max-age
     │   ├── OlderThanSeen       9  a checkpoint that is older than one that was seen before
     │   ├── FalseRecord        11  a signed record or list that does not follow from the leaves of its log
-    │   └── WitnessRefused     12  witnesses saw more of a log than it has, or another one
+    │   └── WitnessRefused     12  witnesses saw more of a log than it has, or another history
     ├── Unreadable              5  a file or folder that cannot be read or written
-    │   └── DiskFull            5  no room for a file: the disk, a quota, the largest size of a file
-    └── OutOfMemory            13  no memory for what was asked
+    │   └── DiskFull            5  no space for a file: the disk, a quota, the largest size of a file
+    └── OutOfMemory            13  not enough memory
 
-Exit code 0 is yes (found, equal), 1 is no (not found, a batch line in error), 7 is yes and revoked, 70 an internal
-error.
-Anything else that escapes is a defect.
+Exit code 0 is yes (found, equal), 1 is no (not found, a batch line in error), 7 is yes and revoked, 70 is an internal
+error: any other exception that reaches the top is a defect.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from typing import ClassVar
 
 
 class LdcatError(Exception):
-    """A deliberate error: `str(error)` is one line without a stop, `hint` says what to do next."""
+    """A deliberate error: `str(error)` is one line without a full stop, `hint` says what to do next."""
 
     exit_code: ClassVar[int] = 70
 
@@ -42,25 +41,25 @@ class LdcatError(Exception):
 
 
 class UsageError(LdcatError):
-    """What was asked for cannot be."""
+    """An impossible request, such as a number out of range or a missing axis."""
 
     exit_code = 2
 
 
 class UnknownName(UsageError):
-    """No such name; the hint lists the nearest ones, or all when none is near."""
+    """An unknown name; the hint lists the nearest known names, or the first 12 if none is near."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=4, cutoff=0.4)
         listed = near or names[:12]
-        verb = "nearest" if near else "known"
-        hint = f"{verb}: {', '.join(listed)}" if listed else f"no {kind} is known here"
+        label = "nearest" if near else "known"
+        hint = f"{label}: {', '.join(listed)}" if listed else f"no {kind} is known here"
         super().__init__(f"unknown {kind} {name!r}", hint)
 
 
 class CannotLaunch(UsageError):
-    """The configuration cannot launch: printing a digest for it would mislead."""
+    """A configuration that cannot launch: to print a digest of it would be misleading."""
 
 
 class MalformedInput(LdcatError):
@@ -70,11 +69,11 @@ class MalformedInput(LdcatError):
 
 
 class MalformedFirmware(MalformedInput):
-    """An image whose structure is broken, or that is no OVMF image."""
+    """An image whose structure is broken, or that is not an OVMF image."""
 
 
 class MalformedRecord(MalformedInput):
-    """A TOML or JSON record that is not exactly what its format says; the message names the path."""
+    """A TOML or JSON record that is not exactly what its format says; the message names the place."""
 
 
 class VerificationFailed(LdcatError):
@@ -84,34 +83,34 @@ class VerificationFailed(LdcatError):
 
 
 class UntrustedSigner(VerificationFailed):
-    """A note that nobody signed who is trusted: it may be right, and nobody who counts says so."""
+    """A note that no trusted key signed, or that lacks the quorum: it may be right, but no trusted signer says so."""
 
     exit_code = 6
 
 
 class Stale(VerificationFailed):
-    """A checkpoint that nobody vouches for any more: what it says was right, and newer may be withheld."""
+    """A checkpoint whose newest cosignature is older than max-age: it was right, but a newer one may be withheld."""
 
     exit_code = 8
 
 
 class OlderThanSeen(VerificationFailed):
-    """A checkpoint that is older than one that was seen before: a copy that was restored, or an attack."""
+    """A checkpoint that is older than one that was seen before: a restored copy, or an attack."""
 
     exit_code = 9
 
 
 class FalseRecord(VerificationFailed):
-    """A release record, or a list of revocations, that does not follow from the leaves of its log: it was signed so.
+    """A signed release record, or list of revocations, that does not follow from the leaves of its log.
 
-    No damage and no stranger does that: whoever has the key of the log made it.
+    Neither damage nor a stranger can cause this: it was made by somebody with the key of the log.
     """
 
     exit_code = 11
 
 
 class WitnessRefused(VerificationFailed):
-    """Witnesses saw more of a log than it has, or another one: it was rolled back or forked."""
+    """Witnesses saw more of a log than it has, or another history: it was rolled back or forked."""
 
     exit_code = 12
 
@@ -123,45 +122,45 @@ class Unreadable(LdcatError):
 
 
 class DiskFull(Unreadable):
-    """No room for a file: the disk is full, a quota is used up, or files may not be so large."""
+    """No space for a file: the disk is full, a quota is used up, or the file would exceed the largest file size."""
 
 
 class OutOfMemory(LdcatError):
-    """No memory for what was asked."""
+    """Not enough memory."""
 
     exit_code = 13
 
 
 _FULL = {
-    errno.ENOSPC: "no room is left",
+    errno.ENOSPC: "no space is left",
     errno.EDQUOT: "the quota is used up",
-    errno.EFBIG: "files may not be so large here",
+    errno.EFBIG: "the file would exceed the largest file size",
 }
 _FULL_IN_WORDS = {
-    **{os.strerror(number).lower(): said for number, said in _FULL.items()},
+    **{os.strerror(number).lower(): text for number, text in _FULL.items()},
     "disk is full": _FULL[errno.ENOSPC],  # SQLite
-    "failed to offload": _FULL[errno.ENOSPC],  # DuckDB, for want of room for what is too much for memory
+    "failed to offload": _FULL[errno.ENOSPC],  # DuckDB, if memory is full and there is no disk space to swap to
 }
 _OUT = ("OutOfMemoryException",)
-"""Of DuckDB, which is not loaded to be asked."""
+"""Names of exceptions of DuckDB: it is not imported for this."""
 
 _OF_DATABASES = ("IOException", "TransactionException", "FatalException", "OperationalError", *_OUT)
 _OUT_IN_WORDS = ("can't start new thread", "failed to map segment", "cannot allocate memory")
-"""Of Python that starts a thread, or loads a library."""
+"""Messages of Python when it cannot start a thread or load a library."""
 
 
 def shortage(error: BaseException, what: str) -> DiskFull | OutOfMemory | None:
-    """The error for a system that has no more room, or no more memory, however a library says so; None for another one.
+    """DiskFull or OutOfMemory if that is what an exception of a library means; None for any other.
 
-    what: needs it, such as a file.
+    what: what needed the space or memory, such as a file.
     """
-    number, said = (error.errno or 0) if isinstance(error, OSError) else 0, str(error).lower()
+    number, message = (error.errno or 0) if isinstance(error, OSError) else 0, str(error).lower()
     full = _FULL.get(number)
     if type(error).__name__ in _OF_DATABASES:
-        full = next((meant for words, meant in _FULL_IN_WORDS.items() if words in said), None)
+        full = next((text for words, text in _FULL_IN_WORDS.items() if words in message), None)
     if full:
-        return DiskFull(f"{what}: {full}", "make room there, or get a larger quota; nothing half-written counts")
+        return DiskFull(f"{what}: {full}", "free some space, or get a larger quota; nothing half-written is used")
     is_out = isinstance(error, MemoryError) or number == errno.ENOMEM or type(error).__name__ in _OUT
-    if is_out or (isinstance(error, RuntimeError | ImportError) and any(words in said for words in _OUT_IN_WORDS)):
-        return OutOfMemory(f"{what}: memory is out", "give this process more memory, or ask for less at once")
+    if is_out or (isinstance(error, RuntimeError | ImportError) and any(words in message for words in _OUT_IN_WORDS)):
+        return OutOfMemory(f"{what}: out of memory", "give this process more memory, or request less at once")
     return None

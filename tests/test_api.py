@@ -67,7 +67,7 @@ def test_a_release_is_asked(place: Place, small: BuildResult, caplog: pytest.Log
     with Release.open(small.folder) as own:
         assert (own.origin, own.number, own.verified, own.fresh_until) == (None, None, False, None)
         assert own.lookup(digest)
-        with pytest.raises(UsageError, match="published in no log"):
+        with pytest.raises(UsageError, match="not published in a log"):
             own.prove(digest)
     assert not caplog.records
 
@@ -77,7 +77,7 @@ def test_nothing_is_believed_in_silence(
 ) -> None:
     with pytest.raises(UsageError, match="nothing says whom to trust"):
         Release.open(place.log)
-    with pytest.raises(UsageError, match="empty path"):
+    with pytest.raises(UsageError, match="the path is empty"):
         Release.open("")
     with pytest.raises(Unreadable, match="no catalog"):
         Release.open(tmp_path / "nowhere")
@@ -106,7 +106,7 @@ def test_what_is_revoked_is_said_and_what_is_stale_is_not_asked(
         until = release.fresh_until
         assert until is not None
         monkeypatch.setattr("time.time", lambda: until + 1.0)
-        with pytest.raises(Stale, match="nobody vouches"):
+        with pytest.raises(Stale, match="the release is stale"):
             release.lookup(digest)
         with pytest.raises(Stale):
             release.prove(digest)

@@ -43,8 +43,8 @@ def test_a_disk_that_is_full_is_said_with_its_folder(
     assert (code, out) == (5, ""), said
     error, hint = said.splitlines()
     assert error.startswith(f"ldcat: error: {tmp_path}/ldcat-")
-    assert error.endswith(": files may not be so large here")
-    assert hint.startswith("ldcat: hint: make room there")
+    assert error.endswith(": the file would exceed the largest file size")
+    assert hint.startswith("ldcat: hint: free some space")
     assert [path.name for path in tmp_path.iterdir()] == ["stdout"]
 
 

@@ -46,7 +46,7 @@ def test_a_database_that_has_no_room_says_so_and_the_old_one_stays(
     for name in ("x.duckdb", "old.duckdb"):
         found = limited("sql", "--catalog", str(small.folder), "--database", name, cwd=tmp_path, FSIZE=size)
         assert (found.returncode, found.stdout) == (5, "")
-        assert found.stderr.startswith(f"ldcat: error: {name}: files may not be so large here\n")
+        assert found.stderr.startswith(f"ldcat: error: {name}: the file would exceed the largest file size\n")
     assert (tmp_path / "old.duckdb").read_bytes() == b"an old one"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old.duckdb"]
 
@@ -56,7 +56,7 @@ def test_a_build_that_has_no_room_says_so_and_leaves_nothing(small: BuildResult,
     arguments = ("build", str(small.folder.parent / "spec.toml"), "-o", "catalog", "-q", "--processes", "1")
     found = limited(*arguments, cwd=tmp_path, FSIZE=size)
     assert (found.returncode, found.stdout) == (5, ""), found.stderr
-    assert "files may not be so large here" in found.stderr
+    assert "the file would exceed the largest file size" in found.stderr
     assert not [path.name for path in tmp_path.iterdir() if path.name != "state"]
 
 
@@ -65,7 +65,7 @@ def test_a_publish_that_has_no_room_says_so_and_publishes_nothing(small: BuildRe
     arguments = ("publish", str(small.folder), "--log", "log", "--key", "key")
     found = limited(*arguments, cwd=tmp_path, FSIZE=1 << 12)
     assert found.returncode == 5, found.stderr
-    assert "files may not be so large here" in found.stderr
+    assert "the file would exceed the largest file size" in found.stderr
     assert not (tmp_path / "log/checkpoint").exists()
     assert not list((tmp_path / "log").rglob(".*.partial"))
     assert limited(*arguments, cwd=tmp_path).returncode == 0
@@ -74,7 +74,7 @@ def test_a_publish_that_has_no_room_says_so_and_publishes_nothing(small: BuildRe
 def test_keygen_that_has_no_room_leaves_no_key(tmp_path: Path) -> None:
     found = limited("keygen", "example.com/log", "-o", "key", cwd=tmp_path, FSIZE=100)
     assert (found.returncode, found.stdout) == (5, "")
-    assert found.stderr.startswith("ldcat: error: key: files may not be so large here\n")
+    assert found.stderr.startswith("ldcat: error: key: the file would exceed the largest file size\n")
     assert not list(tmp_path.iterdir())
 
 
@@ -96,7 +96,7 @@ def test_state_that_has_no_room_is_said(
     monkeypatch.setattr("catalog.files.writer.os.fsync", full)
     code, out, err = run("lookup", digest_of(small), *place.asked())
     assert (code, out) == (5, "")
-    assert "hint: make room there" in err
+    assert "hint: free some space" in err
     assert "defect" not in err
 
 
@@ -123,7 +123,7 @@ def test_wherever_a_shortage_comes_up_it_is_no_defect(
     def failing(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(main, "app_of", failing)
+    monkeypatch.setattr(main, "make_app", failing)
     found, out, err = run("lookup", "00")
     assert (found, out, "defect" in err) == (code, "", code == 70)
     if code != 70:
@@ -143,7 +143,7 @@ def test_a_query_that_needs_too_much_says_so(run: Run, small: BuildResult) -> No
         AS=3 << 30,
     )
     assert (found.returncode, found.stdout) == (13, ""), found.stderr
-    assert "the query: memory is out" in found.stderr
+    assert "the query: out of memory" in found.stderr
 
 
 @pytest.mark.parametrize("command", [("lookup",), ("audit",), ("sql", "FROM configurations")])

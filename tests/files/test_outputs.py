@@ -20,7 +20,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("catalog.files.writer.os.fsync", refuse)
-    with pytest.raises(DiskFull, match="page: no room is left"):
+    with pytest.raises(DiskFull, match="page: no space is left"):
         write_whole(path, b"three")
     assert path.read_bytes() == b"two"
     assert list(tmp_path.iterdir()) == [path]
