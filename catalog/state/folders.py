@@ -1,4 +1,4 @@
-"""Folders of this user: the default catalog, what this machine remembers, and what was fetched from hosts."""
+"""Folders of this user: the default catalog, the state of this machine, and files fetched from hosts."""
 
 from __future__ import annotations
 
@@ -18,35 +18,39 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 
 def default_catalog() -> Path:
-    """Where `ldcat build` puts the default catalog and every command looks for it."""
+    """Where `ldcat build` writes the default catalog and every command looks for it.
+
+    Raises Unreadable if there is no home folder.
+    """
     if (home := xdg.data_home()) is None:
         raise Unreadable("there is no home folder", "set XDG_DATA_HOME, or name the folder of the catalog")
     return Path(home) / "catalog"
 
 
 def host_cache(url: str) -> Path:
-    """Where files of a log are kept that a static host serves; raises Unreadable if there is no home folder."""
+    """Where files fetched from the log at a URL are kept; raises Unreadable if there is no home folder."""
     if (home := xdg.cache_home()) is None:
-        raise Unreadable("there is no home folder", "set XDG_CACHE_HOME; what is fetched is kept there")
+        raise Unreadable("there is no home folder", "set XDG_CACHE_HOME; fetched files are kept there")
     return Path(home) / "hosts" / quote(url, safe="")
 
 
 def receipts() -> Receipts:
-    """Where it is kept which catalogs this machine built."""
+    """Receipts of the catalogs that this machine built."""
     home = xdg.state_home()
     return Receipts(Path(home) / "built" if home else None)
 
 
 def checked() -> Receipts:
-    """Where it is kept of which catalogs that others made the index was found to lead to the rows."""
+    """Receipts of the catalogs of others whose index was found to lead to their rows."""
     home = xdg.state_home()
     return Receipts(Path(home) / "checked" if home else None)
 
 
 def state_folder() -> Path:
-    """Where this machine keeps what it saw and signed; raises Unreadable where there is no place.
+    """Where this machine keeps what it saw and signed.
 
-    And where others can write there: who can exchange what is remembered says what is believed.
+    Raises Unreadable if there is no home folder, or if others can write to this folder: whoever can replace what is
+    kept there decides what is trusted.
     """
     if (home := xdg.state_home()) is None:
         raise Unreadable("there is no home folder", "set XDG_STATE_HOME; what was seen or signed last is kept there")
@@ -60,7 +64,10 @@ def state_folder() -> Path:
 
 
 def remembered(what: str, origin: str) -> LastCheckpoint:
-    """Where it is kept what this machine signed, or saw, last of a log; raises Unreadable where there is no place."""
+    """The last checkpoint of a log that this machine signed, cosigned or saw; raises as `state_folder`.
+
+    what: folder of such checkpoints: "signed", "cosigned", "seen" or "watched". origin: of the log.
+    """
     from catalog.log.log_folder import LastCheckpoint
 
     home = state_folder()

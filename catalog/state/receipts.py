@@ -1,8 +1,8 @@
 """Receipts: the catalogs that this machine built, or checked, by the SHA-256 of their manifest.
 
-A catalog's manifest is made by whoever made the catalog. One that was fetched, or changed on disk, agrees with its
-manifest all the same; so rows are reused, and an index is not checked again, only where the manifest itself is known
-from outside the catalog's folder.
+A catalog comes with its manifest, so one that was fetched, or changed on disk together with the manifest, still agrees
+with it. Rows are reused, and the check of an index is skipped, only if the manifest is known from outside the
+catalog's folder.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from catalog.files.writer import opened, placed
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """A folder with an empty file for each manifest; None: nothing is known, and nothing is kept."""
+    """A folder with an empty file for each manifest. folder: None if nothing is known and nothing can be kept."""
 
     folder: Path | None
 
     def know(self, manifest_sha256: str) -> bool:
-        """Whether that was done here with a catalog of this manifest; its hash in hex.
+        """Whether there is a receipt for a manifest; manifest_sha256: in hex.
 
-        Raises Unreadable for others' word.
+        Raises Unreadable if it cannot be read, or if others could have written it.
         """
         if self.folder is None:
             return False
@@ -39,7 +39,7 @@ class Receipts:
         return True
 
     def keep(self, manifest_sha256: str) -> None:
-        """Remember a catalog; where that cannot be written, the work is done again the next time."""
+        """Write a receipt. If that fails, the work is done again the next time."""
         if self.folder is not None:
             with (
                 suppress(OSError),

@@ -1,8 +1,8 @@
-"""What this machine saw last of each log: read without a lock, exchanged only where it is still what was read.
+"""What this machine saw last of each log: read without a lock, and replaced only if it is still what was read.
 
-Nothing is locked while a host is asked, however long that takes: what was seen is read, the log is verified against
-it, and then it is exchanged under a lock of that log alone. Where another process saw something newer meanwhile, the
-log is verified again, against that.
+Nothing is locked while a host is asked, however long that takes. What was seen is read, the log is verified against
+it, and then it is replaced under the lock of this one log. If another process saw something newer meanwhile, the log
+is verified again, against that.
 """
 
 from __future__ import annotations
@@ -28,22 +28,31 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 
 LOCK_SECONDS = 10.0
-"""To wait for whoever writes the same; that takes milliseconds, unless the disk hangs or the process is stopped."""
+"""Seconds to wait for a lock. Writing takes milliseconds, unless the disk hangs or the process is stopped."""
 
 _PAUSE = 0.02
+"""Seconds between two attempts to take a lock."""
+
 _ATTEMPTS = 5
+"""Number of times that a log is verified, if other processes see something newer each time."""
 _HINT = "what was seen of a log is kept there; XDG_STATE_HOME names another place"
 
 T = TypeVar("T")
 
 
 class SeenMeanwhile(Exception):
-    """Another process exchanged what was seen since it was read."""
+    """Another process replaced what was seen after it was read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of a log: the newest note that was verified, and what was found out about its revocations."""
+    """What is kept of a log.
+
+    note: the newest checkpoint that was verified, signed.
+    revocations: the hash chain over its revoke records, if known.
+    from_leaves: whether the chain was computed from all leaves.
+    commits: whether the release record commits to its revocations.
+    """
 
     note: Note
     revocations: RevocationChain | None = None
@@ -52,39 +61,43 @@ class Kept:
 
     @property
     def seen(self) -> Seen:
-        """What the note says, which was verified when it was kept."""
+        """The checkpoint in the note, which was verified before it was kept, and the revocations."""
         return Seen(Checkpoint.parse(self.note.text), self.revocations, self.from_leaves, self.commits)
 
     def has(self, new: Kept) -> bool:
-        """Whether another one says nothing more."""
-        known, said = self.seen, new.seen
-        same = (known.checkpoint, known.revocations, known.commits) == (said.checkpoint, said.revocations, said.commits)
-        return same and (known.from_leaves or not said.from_leaves)
+        """Whether `new` adds nothing to this."""
+        old, seen = self.seen, new.seen
+        same = (old.checkpoint, old.revocations, old.commits) == (seen.checkpoint, seen.revocations, seen.commits)
+        return same and (old.from_leaves or not seen.from_leaves)
 
 
 @dataclass(frozen=True, slots=True)
 class SeenLog:
-    """what: who remembers: "seen" is whoever asks catalogs, "watched" is `ldcat monitor`. origin: of the log."""
+    """The state that is kept of one log.
+
+    what: who keeps it: "seen" for commands that use a catalog, "watched" for `ldcat monitor`.
+    origin: of the log.
+    """
 
     what: str
     origin: str
 
     @property
     def path(self) -> Path:
-        """Of the note; raises Unreadable where there is no place."""
+        """Path of the note; raises as `state_folder`."""
         return self._kept.path
 
     def read(self) -> Kept | None:
-        """None where nothing was seen yet; raises Unreadable, MalformedInput."""
-        revocations = self._revocations.read()  # before the note, after which they are written: never of a later one
+        """What is kept; None if nothing was seen yet. Raises Unreadable, MalformedInput."""
+        revocations = self._revocations.read()  # they are written after the note: so they are never newer than it
         note = self._kept.read()
         return None if note is None else Kept(note, *revocations)
 
     def commit(self, expected: Kept | None, new: Kept) -> Note:
-        """Exchange what was read before for what was verified against it; the note that is kept then.
+        """Replace `expected`, which was read, by `new`, which was verified against it; returns the note that is kept.
 
-        A note of the same checkpoint stays, whoever signed it. Raises SeenMeanwhile where something else than
-        `expected` is kept by now; Unreadable, and then nothing of the note may be believed.
+        A note of the same checkpoint stays, whoever signed it. Raises SeenMeanwhile if something other than `expected`
+        is kept now. Raises Unreadable if it cannot be kept; then the new note must not be trusted.
         """
         now = self.read()
         if now is None or not now.has(new):
@@ -108,7 +121,7 @@ class SeenLog:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Alone with what is kept of this log; raises Unreadable where another process does not let go of it."""
+        """Hold the lock of this log; raises Unreadable if another process holds it for LOCK_SECONDS."""
         with locked(self.path.with_suffix(".lock"), f"what was {self.what} of {self.origin}"):
             yield
 
@@ -124,11 +137,13 @@ class SeenLog:
 def verified_against_seen(
     origins: Iterable[str], verify: Callable[[Mapping[str, Kept]], tuple[T, Kept | None]], what: str = "seen"
 ) -> tuple[T, Note | None]:
-    """What `verify` finds, and the note that is kept then; None where there is none to keep.
+    """The result of `verify`, and the note that is kept afterwards; None if there is none to keep.
 
-    verify: told what is kept, by origin; says what it found, and what to keep. It is asked
-    again where another process saw something else meanwhile. Raises as `verify`; Unreadable where that never ends, or
-    where it cannot be kept: nothing is believed that would be forgotten.
+    verify: gets what is kept, by origin; returns its result and what to keep. It is called again if another process saw
+    something else meanwhile.
+
+    Raises as `verify`; Unreadable after _ATTEMPTS calls, or if the new state cannot be kept: nothing is trusted that
+    would be forgotten.
     """
     logs = {origin: SeenLog(what, origin) for origin in origins}
     for _ in range(_ATTEMPTS):
@@ -141,26 +156,26 @@ def verified_against_seen(
             return found, logs[origin].commit(kept.get(origin), new)
         except SeenMeanwhile:
             continue
-    raise Unreadable("other processes see a newer checkpoint each time this one looks", "ask again later")
+    raise Unreadable("other processes saw a newer checkpoint during each attempt", "try again later")
 
 
 def seen_checkpoints(kept: Mapping[str, Kept]) -> dict[str, Seen]:
-    """What was seen, by origin."""
+    """What was seen of each log, by origin."""
     return {origin: one.seen for origin, one in kept.items()}
 
 
 @contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Alone, by a lock on a file that says whose it is; raises Unreadable where it is not had in LOCK_SECONDS.
+    """Hold the lock on a file that contains the process ID of its holder.
 
-    what: is written, for people.
+    what: what the lock protects, for the error message. Raises Unreadable if the lock is not free within LOCK_SECONDS.
     """
     try:
         with opened(path.parent.parent, path.parent.name, private=True) as folder:
             descriptor = open_lock(folder, path.name, private=True)
     except OSError as error:
-        refused = unreadable(path, error)
-        raise Unreadable(str(refused), refused.hint or _HINT) from error
+        failure = unreadable(path, error)
+        raise Unreadable(str(failure), failure.hint or _HINT) from error
     try:
         _take(descriptor, path, what)
         yield
@@ -174,8 +189,8 @@ def _take(descriptor: int, path: Path, what: str) -> None:
         while not _is_free(descriptor):
             if time.monotonic() > until:
                 raise Unreadable(
-                    f"{_holder(descriptor)} writes {what}, and does not end",
-                    f"look at that process, which holds {path}; then run this again",
+                    f"{_holder(descriptor)} writes {what}, and does not finish",
+                    f"check that process, which holds the lock {path}; then run this again",
                 )
             time.sleep(_PAUSE)
         os.ftruncate(descriptor, 0)
@@ -185,7 +200,7 @@ def _take(descriptor: int, path: Path, what: str) -> None:
 
 
 def _is_free(descriptor: int) -> bool:
-    """Nobody else's, and then it is ours."""
+    """Take the lock if it is free; whether it was."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -194,5 +209,5 @@ def _is_free(descriptor: int) -> bool:
 
 
 def _holder(descriptor: int) -> str:
-    said = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
-    return f"process {said}" if said.isdecimal() else "another process"
+    text = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+    return f"process {text}" if text.isdecimal() else "another process"
