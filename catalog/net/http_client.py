@@ -1,7 +1,7 @@
-"""HTTP as a client: one request, one answer, bounded in bytes and in time, and nowhere else than where it was asked.
+"""HTTP as a client: one request and one response, bounded in bytes and in time.
 
-One deadline holds from before the name is resolved to the last byte, whatever comes in between: TLS, interim answers,
-headers, chunks, trailers. No redirection is followed, no proxy is asked, and what is read is untrusted.
+One deadline holds from before the name is resolved to the last byte, and includes TLS, interim responses, headers,
+chunks and trailers. No redirect is followed and no proxy is used. What is read is untrusted.
 """
 
 from __future__ import annotations
@@ -23,68 +23,75 @@ from catalog.net.resolving import resolved
 from catalog.version import __version__
 
 HEAD_SECONDS = 10.0
-"""Until the head of an answer is there, names, connection and TLS included."""
+"""Seconds until the head of a response has to be there, resolving, connecting and TLS included."""
 
 WHOLE_SECONDS = 60.0
-"""Until the whole of it is, besides what its size may take."""
+"""Seconds until the whole response has to be there, plus one second for each SLOWEST bytes that it may have."""
 
 SLOWEST = 64 << 10
-"""Bytes a second of an answer that is as large as it may be."""
+"""Bytes a second: the slowest rate at which a response of the largest allowed size may arrive."""
 
 MAX_HEAD = 64 << 10
-"""Bytes before the body, interim answers included."""
+"""Bytes before the body, interim responses included."""
 
 MAX_INTERIM = 16
-"""Interim answers (1xx)."""
+"""Number of interim responses (1xx)."""
 
 _CHUNK = 1 << 16
+"""Bytes that are received at once."""
+
 _MOST_ADDRESSES = 8
+"""Number of addresses of a host that are tried."""
 _HINT = "https://HOST/PATH, or http://127.0.0.1:PORT/PATH"
 
 
 class NoAnswer(Unreadable):
-    """No host, no connection, no HTTP, or not all of an answer."""
+    """The host was not found or reached, did not speak HTTP, or closed the connection before the end."""
 
 
 class Hangs(NoAnswer):
-    """Too slow, or silent: the answer was not there in time."""
+    """The host was too slow, or silent: the response was not complete in time."""
 
 
 class PlainHttp(UsageError):
-    """A URL of another machine without TLS."""
+    """A plain http URL of another machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """seconds: how long was given. until: on the monotonic clock."""
+    """A point in time. seconds: how long it was ahead at first. until: the time, on the monotonic clock."""
 
     seconds: float
     until: float
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
-        """From now."""
+        """The deadline that many seconds from now."""
         return cls(seconds, time.monotonic() + seconds)
 
     @classmethod
     def of(cls, at_most: int) -> Deadline:
-        """For an answer of at most so many bytes, and for all that is asked again to get it."""
+        """The deadline of a response of at most that many bytes, repeated requests included."""
         return cls.after(WHOLE_SECONDS + at_most / SLOWEST)
 
     def left(self) -> float:
-        """Seconds; raises TimeoutError where there are none."""
+        """Seconds that are left; raises TimeoutError if there are none."""
         if (left := self.until - time.monotonic()) <= 0:
             raise TimeoutError
         return left
 
     def ends_within(self, seconds: float) -> bool:
-        """From now."""
+        """Whether at most that many seconds are left."""
         return self.until - time.monotonic() <= seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Who is asked. port: None for that of the scheme. anywhere: plain HTTP may leave this machine."""
+    """A host and how to connect to it.
+
+    port: None for the default of the scheme.
+    anywhere: whether plain http to another machine is allowed.
+    """
 
     https: bool
     name: str
@@ -93,31 +100,34 @@ class Server:
 
     @classmethod
     def parse(cls, url: str, *, anywhere: bool = False) -> tuple[Server, str]:
-        """And the path, without a slash at the end; raises UsageError, and PlainHttp unless it may be `anywhere`."""
-        if "@" in url:  # which is not shown
-            raise UsageError("a URL with a user name or a password in it is not asked", _HINT)
+        """The server and the path, without a slash at the end.
+
+        Raises UsageError for an invalid URL, PlainHttp for http to another machine unless `anywhere`.
+        """
+        if "@" in url:  # the message does not show it: it may contain a password
+            raise UsageError("a URL with a user name or a password is not allowed", _HINT)
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise UsageError(f"{url!r} is no URL", _HINT) from error
+            raise UsageError(f"{url!r} is not a URL", _HINT) from error
         name, plain = parts.hostname or "", parts.scheme == "http"
         if not url.isascii() or not url.isprintable() or " " in url or not name or parts.query or parts.fragment:
-            raise UsageError(f"{url!r} is no URL of a folder", _HINT)
+            raise UsageError(f"{url!r} is not a URL of a folder", _HINT)
         if parts.scheme != "https" and not (plain and (anywhere or _is_loopback(name))):
             kind = PlainHttp if plain else UsageError
-            raise kind(f"{url} is not asked: only https is, and http on this machine", _HINT)
+            raise kind(f"{url} is not allowed: only https is, and http on this machine", _HINT)
         return cls(not plain, name, port, anywhere), parts.path.rstrip("/")
 
     @property
     def url(self) -> str:
-        """As it can be asked for again."""
+        """The URL of the server, which `parse` takes."""
         port = "" if self.port is None else f":{self.port}"
         return f"{'https' if self.https else 'http'}://{self._literal}{port}"
 
     @property
     def host(self) -> str:
-        """For the header."""
+        """Value of the Host header."""
         return self._literal if self.port is None else f"{self._literal}:{self.port}"
 
     @property
@@ -127,7 +137,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """headers: by name in lower case; the values of one that comes twice with a comma between them."""
+    """A response whose body is still to be read.
+
+    headers: by name in lower case; the values of a repeated header are joined by ", ".
+    chunks: of the body; raises as `asked`.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -145,10 +159,13 @@ def asked(
     at_most: int,
     deadline: Deadline | None = None,
 ) -> Iterator[Response]:
-    """An answer, of whose body at most so many bytes are read. deadline: else that of an answer of this size.
+    """Send a request, and yield the response.
 
-    Raises Hangs where it is not there in time, NoAnswer where none comes, or none that is HTTP, from here or from the
-    chunks.
+    at_most: bytes of the body that are read.
+    deadline: if not given, that of a response of `at_most` bytes.
+
+    Raises Hangs if the response is not there in time, NoAnswer if there is none or it is not HTTP; reading the chunks
+    raises them too.
     """
     exchange = _Exchange(server, deadline or Deadline.of(at_most))
     with closing(exchange):
@@ -157,7 +174,7 @@ def asked(
 
 
 class _Exchange:
-    """One connection. _limit: until when the part that is waited for has to be there; the head first, then all."""
+    """One connection. _limit: the deadline of what is read now: first the head, then the whole response."""
 
     def __init__(self, server: Server, whole: Deadline) -> None:
         self._server, self._whole = server, whole
@@ -169,7 +186,7 @@ class _Exchange:
         self._ended = False
 
     def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str]]:
-        """Status and headers."""
+        """Send the request; returns status and headers of the response."""
         sent = {"Host": self._server.host, "User-Agent": f"ldcat/{__version__}", "Connection": "close", **headers}
         if body:
             sent["Content-Length"] = str(len(body))
@@ -184,7 +201,7 @@ class _Exchange:
         return response.status_code, _joined(response)
 
     def chunks(self, at_most: int) -> Iterator[bytes]:
-        """The body, up to so many bytes."""
+        """The body, up to that many bytes."""
         with self._reported():
             while at_most and isinstance(event := self._next(), h11.Data):
                 chunk = bytes(event.data[:at_most])
@@ -193,7 +210,7 @@ class _Exchange:
                 yield chunk
 
     def close(self) -> None:
-        """Nothing more is read."""
+        """Close the connection."""
         if self._socket:
             self._socket.close()
 
@@ -215,7 +232,7 @@ class _Exchange:
     def _addresses(self) -> list[tuple[socket.AddressFamily, Any]]:
         port = (443 if self._server.https else 80) if self._server.port is None else self._server.port
         found = [(family, address) for family, *_, address in resolved(self._server.name, port, self._limit.left())]
-        if not self._server.https and not self._server.anywhere:  # whatever "localhost" means to whoever resolves it
+        if not self._server.https and not self._server.anywhere:  # "localhost" may resolve to another machine
             found = [one for one in found if _is_loopback(one[1][0])]
         return found[:_MOST_ADDRESSES]
 
@@ -236,7 +253,7 @@ class _Exchange:
             left = left[self._socket.send(left) :]
 
     def _head(self) -> h11.Response:
-        """Of the answer itself, behind the interim ones."""
+        """The head of the final response, after the interim ones."""
         for _ in range(MAX_INTERIM + 1):
             event = self._next()
             self._check_head(self._received - len(self._http.trailing_data[0]))
@@ -249,7 +266,7 @@ class _Exchange:
             raise ConnectionError(f"the head of the answer has more than {MAX_HEAD} bytes")
 
     def _next(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """What comes next of the answer."""
+        """The next event of the response."""
         assert self._socket is not None, "it is connected"  # noqa: S101
         while (event := self._http.next_event()) is h11.NEED_DATA:
             if self._in_head:
@@ -271,8 +288,8 @@ class _Exchange:
             raise Hangs(f"{name} hangs: no {missing} in {self._limit.seconds:.3g} seconds") from error
         except h11.ProtocolError as error:
             ended = "the connection was closed before the end"
-            raise NoAnswer(f"{name} does not answer: {ended if self._ended else f'no HTTP: {error}'}") from error
-        except (OSError, ValueError) as error:  # ValueError: of what is no host name
+            raise NoAnswer(f"{name} does not answer: {ended if self._ended else f'not HTTP: {error}'}") from error
+        except (OSError, ValueError) as error:  # ValueError: an invalid host name
             raise NoAnswer(f"{name} does not answer: {_reason(error)}") from error
 
 
@@ -292,6 +309,6 @@ def _joined(response: h11.Response) -> dict[str, str]:
 
 
 def _reason(error: Exception) -> str:
-    """In the system's words; in one line."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
-    return " ".join(said.split()).rstrip(".").lower()
+    """The message of the system, in one line."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
+    return " ".join(text.split()).rstrip(".").lower()

@@ -1,4 +1,4 @@
-"""One POST to a witness: what it answers, with whatever status."""
+"""One POST request to a witness, and its response, whatever the status."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from catalog.net.http_client import Deadline, PlainHttp, Server, asked
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back over HTTP. content_type: without parameters."""
+    """An HTTP response. content_type: in lower case, without parameters."""
 
     status: int
     content_type: str
@@ -18,14 +18,18 @@ class Reply:
 
 
 def post(url: str, body: bytes, at_most: int, *, allow_http: bool = False, deadline: Deadline | None = None) -> Reply:
-    """allow_http: to another machine, too. deadline: of this answer and of others; else its own.
+    """Send a POST request.
 
-    Raises Unreadable where nothing is answered, or more bytes; UsageError for what is no URL that is asked.
+    at_most: bytes of the body of the response.
+    allow_http: whether plain http to another machine is allowed.
+    deadline: shared with other requests; if not given, that of a response of this size.
+
+    Raises Unreadable if there is no response or it has more bytes; UsageError for a URL that is not allowed.
     """
     try:
         server, path = Server.parse(url, anywhere=allow_http)
     except PlainHttp as error:
-        raise PlainHttp(f"{error}; --allow-http asks it all the same") from error
+        raise PlainHttp(f"{error}; --allow-http allows it") from error
     headers = {"Accept-Encoding": "identity", "Content-Type": "text/plain; charset=utf-8"}
     with asked(server, "POST", path or "/", headers, body, at_most=at_most + 1, deadline=deadline) as response:
         data = b"".join(response.chunks)

@@ -1,4 +1,4 @@
-"""Questions for a static host, one a file of a log, and its answers as they came: status, headers, bytes."""
+"""Requests to a static host, one for each file of a log that `ldcat doctor` checks, and the responses as received."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ASKING_ORIGIN = "https://ldcat.invalid"
-"""As whose page is asked: some hosts say who may read only where they are told who does."""
+"""Origin header of requests: some hosts send Access-Control-Allow-Origin only to requests that have one."""
 
 _MORE = 1024
-"""Bytes that are read of an answer beyond those that are expected."""
+"""Bytes of a response that are read beyond the expected ones."""
 
 
 class Kind(StrEnum):
-    """What a file of a log is to a host."""
+    """The kinds of files of a log that a host may treat differently; MISSING is a file that no log has."""
 
     CHECKPOINT = "checkpoint"
     TILE = "tile"
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """path: below the URL. expected: the bytes that the folder has there."""
+    """A request for one file. path: below the URL. expected: the bytes that the folder has there."""
 
     path: str
     kind: Kind
@@ -33,23 +33,23 @@ class Question:
 
     @property
     def subject(self) -> str:
-        """Of findings: not the file of the folder, but what comes for it."""
+        """The subject of findings: the file as served, not the file in the folder."""
         return f"served {self.path}"
 
     @property
     def at_most(self) -> int:
-        """Bytes of the answer to read."""
+        """Bytes of the response to read."""
         return len(self.expected) + _MORE
 
     @property
     def encodings(self) -> str:
-        """For Accept-Encoding: entries may come compressed."""
+        """Value of the Accept-Encoding header: entries may come compressed."""
         return "gzip, identity" if self.kind is Kind.ENTRIES else "identity"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """headers: by name in lower case; the values of one that comes twice with a comma between them."""
+    """A response. headers: by name in lower case; the values of a repeated header are joined by ", "."""
 
     status: int
     headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Names of hosts are resolved in a thread that is left where it takes too long: nothing can stop a resolver."""
+"""Resolve host names in a thread, which is abandoned if it takes too long: nothing can stop a resolver."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from concurrent.futures import Future
 from typing import Any
 
 Addresses = list[tuple[socket.AddressFamily, int, int, str, Any]]
-"""As socket.getaddrinfo gives them."""
+"""What socket.getaddrinfo returns."""
 
 _resolving: dict[tuple[str, int], Future[Addresses]] = {}
 _guard = threading.Lock()
 
 
 def resolved(name: str, port: int, seconds: float) -> Addresses:
-    """The addresses of a host; raises TimeoutError where they are not there in time, and OSError, UnicodeError.
+    """The addresses of a host; raises TimeoutError after that many seconds, OSError, and UnicodeError.
 
-    Whoever asks for a name that is being resolved waits for the same thread: one that hangs is not joined by more.
+    Callers that need the same name wait for the same thread, so a resolver that hangs takes only one.
     """
     key = name, port
     with _guard:
@@ -33,7 +33,7 @@ def _resolve(key: tuple[str, int], found: Future[Addresses]) -> None:
     failure: Exception | None = None
     try:
         addresses = socket.getaddrinfo(*key, type=socket.SOCK_STREAM)
-    except Exception as error:  # is raised where it is waited for
+    except Exception as error:  # raised again in the threads that wait for it
         failure = error
     with _guard:
         del _resolving[key]

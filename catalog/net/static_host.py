@@ -1,4 +1,4 @@
-"""A static host that serves a log: its files, each asked for again where the host is busy, within one deadline."""
+"""Read the files of a log from a static host; a request is repeated if the host is busy, within one deadline."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from catalog.net.http_client import Deadline, NoAnswer, Response, Server, asked
 from catalog.net.questions import ASKING_ORIGIN, Answer, Question
 
 _PAUSES = (0.5, 2.0)
-"""Seconds before it is asked again, where nothing came or the host says that it may."""
+"""Seconds before the second and the third request, if nothing came or the host is busy."""
 
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses that may be another a little later."""
+"""HTTP statuses for which a request is repeated."""
 
 
 class NotThere(Unreadable):
-    """The host says that there is no such file."""
+    """The host has no such file (status 404 or 410)."""
 
 
 @dataclass(frozen=True, slots=True)
 class StaticHost:
-    """prefix: path of the log's folder, without a slash at the end."""
+    """A log on a static host. prefix: path of the log's folder, without a slash at the end."""
 
     server: Server
     prefix: str
 
     @classmethod
     def parse(cls, url: str) -> StaticHost:
-        """Raises UsageError for what is no https URL of a folder; http is for this machine alone."""
+        """The host at a URL; raises UsageError unless it is an https URL of a folder, or http on this machine."""
         return cls(*Server.parse(url))
 
     @property
     def url(self) -> str:
-        """Of the folder, as it can be asked for again."""
+        """URL of the folder, which `parse` takes."""
         return f"{self.server.url}{self.prefix}"
 
     def ask(self, question: Question) -> Answer:
-        """One request; raises NoAnswer where none comes, or none that is HTTP."""
+        """Send one request; raises NoAnswer if there is no response or it is not HTTP."""
         encodings, more = question.encodings, {"Origin": ASKING_ORIGIN}
         with self._response(question.path, question.at_most, encodings=encodings, more=more) as response:
             return Answer(response.status, response.headers, b"".join(response.chunks))
 
     def read(self, path: str, at_most: int) -> bytes:
-        """A file; raises Unreadable, and MalformedInput for a larger one.
+        """The bytes of a file; raises Unreadable, NotThere if it is missing, MalformedInput if it is larger.
 
-        It is asked for again where the host is busy, or nothing came: all of that within the deadline of one answer.
+        The request is repeated if the host is busy or nothing came, all within the deadline of one response.
         """
         deadline = Deadline.of(at_most)
         for pause in (*_PAUSES, math.inf):
@@ -69,13 +69,13 @@ class StaticHost:
 
     @contextmanager
     def opened(self, path: str, at_most: int) -> Iterator[Iterator[bytes]]:
-        """The chunks of a file that may be large, at most so many bytes; raises as `read`."""
+        """The chunks of a file that may be large, up to that many bytes; raises Unreadable, NotThere."""
         with self._response(path, at_most) as response:
             self._check(path, response)
             yield response.chunks
 
     def _check(self, path: str, response: Response) -> None:
-        """Raises Unreadable for an answer that is not the file, as it is."""
+        """Raises Unreadable for a response that is not the file itself, NotThere if there is no file."""
         if response.status != 200:
             where = response.headers.get("location", "")
             to = f", a redirection to {where}, which is not followed" if 300 <= response.status < 400 else ""

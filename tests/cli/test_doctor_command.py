@@ -237,7 +237,7 @@ def test_a_folder_without_a_checkpoint_is_compared_with_nothing(run: Run, place:
     (place / "log/checkpoint").unlink()
     code, out, _ = run(*asked(place), "--url", "http://127.0.0.1:1")
     assert code == 1
-    assert "host: was not asked" in out
+    assert "host: was not checked" in out
 
 
 @pytest.mark.parametrize(
@@ -250,18 +250,18 @@ def test_a_folder_without_a_checkpoint_is_compared_with_nothing(run: Run, place:
         (("--log", "{tmp}/log"), 2, "missing option '--trust'"),
         (("--url", "http://example.com/log"), 2, "only https is"),
         (("--url", "ftp://127.0.0.1/log"), 2, "only https is"),
-        (("--url", "file:///etc"), 2, "no URL of a folder"),
-        (("--url", "https://"), 2, "no URL of a folder"),
-        (("--url", "checkpoint"), 2, "no URL of a folder"),
+        (("--url", "file:///etc"), 2, "not a URL of a folder"),
+        (("--url", "https://"), 2, "not a URL of a folder"),
+        (("--url", "checkpoint"), 2, "not a URL of a folder"),
         (("--url", "https://user:secret@example.com/log"), 2, "a user name or a password"),
         (("--url", "https://user:secret@example.com:port/log"), 2, "a user name or a password"),
-        (("--url", "https://example.com:99999/"), 2, "is no URL"),
-        (("--url", "https://[::1/"), 2, "is no URL"),
-        (("--url", "https://example.com/log?x=1"), 2, "no URL of a folder"),
-        (("--url", "https://example.com/log#x"), 2, "no URL of a folder"),
-        (("--url", "https://example.com/a b"), 2, "no URL of a folder"),
-        (("--url", "https://example.com/\r\nHost: x"), 2, "no URL of a folder"),
-        (("--url", "https://exämple.com/"), 2, "no URL of a folder"),
+        (("--url", "https://example.com:99999/"), 2, "is not a URL"),
+        (("--url", "https://[::1/"), 2, "is not a URL"),
+        (("--url", "https://example.com/log?x=1"), 2, "not a URL of a folder"),
+        (("--url", "https://example.com/log#x"), 2, "not a URL of a folder"),
+        (("--url", "https://example.com/a b"), 2, "not a URL of a folder"),
+        (("--url", "https://example.com/\r\nHost: x"), 2, "not a URL of a folder"),
+        (("--url", "https://exämple.com/"), 2, "not a URL of a folder"),
     ],
 )
 def test_what_cannot_be(run: Run, place: Path, arguments: tuple[str, ...], code: int, part: str) -> None:

@@ -218,7 +218,7 @@ def test_again_and_again(
     [
         (("ftp://example.com/",), 2, "only https is"),
         (("https://user:secret@example.com/",), 2, "a user name or a password"),
-        (("/a/folder",), 2, "is no URL"),
+        (("/a/folder",), 2, "is not a URL"),
         (("http://127.0.0.1:9/logs",), 5, "does not answer"),
         (("http://127.0.0.1:9/logs", "--every", "soon"), 2, "is not a number"),
     ],

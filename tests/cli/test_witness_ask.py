@@ -291,7 +291,7 @@ def test_plain_http_leaves_this_machine_only_where_an_option_says_so(
         ask = ("witness", "ask", "--log", f"{place}/log", *trust(run, place, w1=f"http://w.internal:{port}/w"))
         code, out, _ = run(*ask)
         assert (code, here) == (6, [])
-        assert f"not cosigned: http://w.internal:{port}/w/add-checkpoint is not asked: only https is" in out
+        assert f"not cosigned: http://w.internal:{port}/w/add-checkpoint is not allowed: only https is" in out
         assert "--allow-http asks it all the same" in out
         code, out, _ = run(*ask, "--allow-http")
         assert (code, here) == (6, [("w.internal", port)])
