@@ -1,7 +1,7 @@
-"""Interrupts: Ctrl-C unwinds once, so that nothing is left half-written, and is told in one line, once.
+"""Interrupts: the first Ctrl-C unwinds, so that nothing is left half-written, and prints one line, once.
 
-The scripts that start ldcat end at once on SIGINT, as long as there is nothing to unwind; a second Ctrl-C does, too.
-Where SIGINT is ignored, as for what a shell runs in the background, it stays so.
+Before there is anything to unwind, SIGINT ends ldcat at once; a second Ctrl-C does too. If SIGINT is ignored, as in a
+background job of a shell, it stays ignored.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import signal
 import sys
 
 EXIT_CODE = 130
-"""As shells have it: 128 and the number of the signal."""
+"""The convention of shells: 128 plus the number of the signal."""
 
 _LINE = b"ldcat: error: interrupted\n"
 
 
 def hear() -> None:
-    """From here on SIGINT raises KeyboardInterrupt, the first time."""
+    """From now on the first SIGINT raises KeyboardInterrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         return
     signal.signal(signal.SIGINT, _unwind)
@@ -31,7 +31,7 @@ def heard() -> bool:
 
 
 def hear_no_more() -> None:
-    """From here on SIGINT ends the process, and says nothing: it was told, or will be."""
+    """From now on SIGINT ends the process and prints nothing, because the caller reports the interrupt."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda *_: os._exit(EXIT_CODE))
 
@@ -47,7 +47,7 @@ def _end(*_: object) -> None:
 
 
 def _heard_again(raised: sys.UnraisableHookArgs) -> None:
-    """What is raised in a finalizer or a callback goes nowhere: an interrupt is raised once more behind it."""
+    """Python drops an exception that a finalizer or callback raises; a KeyboardInterrupt is raised again afterwards."""
     if issubclass(raised.exc_type, KeyboardInterrupt):
         signal.signal(signal.SIGINT, _unwind)
         _thread.interrupt_main()

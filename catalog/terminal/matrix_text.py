@@ -1,4 +1,4 @@
-"""A matrix in a terminal: half a block for each cell where there are colours, and its mark where there are none."""
+"""A matrix in a terminal: half a block character for each cell with colours, or its mark without."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COLOURS = {
 
 
 def matrix_lines(shown: Matrix, *, colours: bool) -> Iterator[Text]:
-    """A letter for each group of columns, a line for each image, and what all of that means."""
+    """A line of letters, one for each group of columns; a line for each image; then what letters and marks mean."""
     from rich.text import Text
 
     groups = list(column_groups(shown.heads))
@@ -56,7 +56,7 @@ def matrix_lines(shown: Matrix, *, colours: bool) -> Iterator[Text]:
 
 
 def _halves(shown: Matrix, cells: Sequence[Cell]) -> Text:
-    """Two cells a character: its left half has the colour of one, its right half that of the other."""
+    """Two cells in each character: the left half has the colour of the first, the right half that of the second."""
     from rich.text import Text
 
     kinds = [_strongest(shown, cell) for cell in cells] + [None] * (len(cells) % 2)
@@ -70,5 +70,5 @@ def _halves(shown: Matrix, cells: Sequence[Cell]) -> Text:
 
 
 def _strongest(shown: Matrix, cell: Cell) -> str | None:
-    """The kind that comes first in the legend."""
+    """The first kind of the legend that the cell has; None if it has none."""
     return next((kind for kind, _, _ in shown.legend if kind in cell.parts), None)

@@ -1,6 +1,7 @@
-"""Everything that is printed: data on stdout, notes, errors and progress on stderr.
+"""Print everything: data on stdout; notes, warnings, errors and progress on stderr.
 
-What people read is printable, whatever came from outside; what programs read is exact, but on a terminal.
+Text for people is made printable, because it may come from outside. Output for programs is exact, except on a
+terminal.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ class Format(StrEnum):
 
 
 def line(text: str) -> None:
-    """One line for people."""
+    """Print one line for people."""
     sys.stdout.write(printable(text) + "\n")
 
 
 def exact(text: str) -> None:
-    """Lines that programs read, or that have to be copied as they are: printable only on a terminal."""
+    """Print lines for programs, or to be copied: exactly, but made printable on a terminal."""
     sys.stdout.write(_on_terminal(text) + "\n")
 
 
@@ -49,22 +50,22 @@ def _on_terminal(text: str) -> str:
 
 
 def note(text: str) -> None:
-    """Something the reader should know."""
+    """Print a note on stderr; callers leave it out with --quiet."""
     _say(f"ldcat: note: {printable(text)}")
 
 
 def warning(text: str) -> None:
-    """Something the reader must know: shown even with --quiet."""
+    """Print a warning on stderr, even with --quiet."""
     _say(f"ldcat: warning: {printable(text)}")
 
 
 def error(failure: LdcatError) -> None:
-    """A deliberate error and its hint."""
+    """Print an error and its hint on stderr."""
     problem(str(failure), failure.hint)
 
 
 def problem(message: str, hint: str | None) -> None:
-    """An error line and, where there is one, a hint line."""
+    """Print an error line and, if there is a hint, a hint line on stderr."""
     with suppress(OSError):
         sys.stdout.flush()
     _say(f"ldcat: error: {printable(message)}")
@@ -73,19 +74,19 @@ def problem(message: str, hint: str | None) -> None:
 
 
 def _say(text: str) -> None:
-    """A line on stderr; where that is closed or full nobody can be told, and the exit code still counts."""
+    """Print a line on stderr. If that is closed or full, nothing can be reported but the exit code."""
     with suppress(OSError):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
 
 def json_document(value: Any) -> None:
-    """One JSON document, indented."""
+    """Print one indented JSON document."""
     exact(_json(value, indent=2))
 
 
 def json_with_rows(head: Mapping[str, Any], rows: Iterable[Any]) -> None:
-    """One JSON document whose last member is `rows`, one a line, however many there are."""
+    """Print one JSON document whose last member is `rows`, one row a line; rows are not kept in memory."""
     sys.stdout.write(_json(head, indent=2).removesuffix("\n}") + ',\n  "rows": [')
     between = "\n    "
     for row in rows:
@@ -95,18 +96,18 @@ def json_with_rows(head: Mapping[str, Any], rows: Iterable[Any]) -> None:
 
 
 def json_lines(rows: Iterable[Any]) -> None:
-    """One JSON value a line."""
+    """Print one JSON value a line."""
     for row in rows:
         exact(_json(row, separators=(",", ":")))
 
 
 def _json(value: Any, **how: Any) -> str:
-    """In printable ASCII, but for the ends of lines."""
+    """JSON text in ASCII without control characters other than newlines."""
     return json.dumps(value, **how).replace("\x7f", "\\u007f")
 
 
 def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A header and one record a line; null is empty, bytes are hex. Cells are exact, but on a terminal."""
+    """Print CSV: a header and one row a line; None becomes empty. Cells are exact, except on a terminal."""
     shown = printable if sys.stdout.isatty() else str
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(map(shown, columns))
@@ -114,7 +115,7 @@ def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
-    """A table for people; never cut where stdout is no terminal."""
+    """Print a table for people; it is never cut if stdout is not a terminal."""
     from rich.table import Table
     from rich.text import Text
 
@@ -127,12 +128,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str |
 
 
 def is_terminal() -> bool:
-    """Whether people look at stdout, and see more than ASCII."""
+    """Whether stdout is a terminal with UTF-8."""
     return sys.stdout.isatty() and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def picture(shown: Matrix) -> None:
-    """A matrix, in colours where NO_COLOR does not forbid them; nothing where stdout is no terminal."""
+    """Print a matrix, in colours unless NO_COLOR forbids them; nothing if stdout is not a terminal."""
     from catalog.terminal.matrix_text import matrix_lines
 
     if is_terminal():
@@ -142,23 +143,25 @@ def picture(shown: Matrix) -> None:
 
 
 def facts(pairs: Iterable[tuple[str, Any]], *, title: str) -> None:
-    """A title, then names and values, one a line, aligned."""
+    """Print a title, then names and values, one a line, aligned."""
     for text in fact_lines(list(pairs), title=title):
         line(text)
 
 
 @contextmanager
 def progress(*, quiet: bool, plain: bool = True) -> Iterator[Callable[[str, int], Progress]]:
-    """Bars on stderr, each begun with what is done and for how many rows; a plain line for the first where that
-    is no terminal and with `plain`, nothing with `quiet`.
+    """Progress bars on stderr: yields a function that begins one, given what is done and the number of rows.
+
+    quiet: print nothing.
+    plain: if stderr is not a terminal, print one line for the first bar.
     """
     if quiet or not sys.stderr.isatty():
-        said: list[str] = []
+        begun: list[str] = []
 
         def begin_plain(what: str, rows: int) -> Progress:
-            if plain and not quiet and not said:
+            if plain and not quiet and not begun:
                 _say(f"ldcat: {rows:,} launch digests")
-            said.append(what)
+            begun.append(what)
             return lambda _: None
 
         yield begin_plain
@@ -174,17 +177,17 @@ def progress(*, quiet: bool, plain: bool = True) -> Iterator[Callable[[str, int]
         def begin(what: str, rows: int) -> Progress:
             task = bar.add_task(what, total=rows, rate="")
 
-            def made(count: int) -> None:
+            def advance(count: int) -> None:
                 bar.advance(task, count)
                 bar.update(task, rate=f"{bar.tasks[task].speed or 0:,.0f}/s")
 
-            return made
+            return advance
 
         yield begin
 
 
 def moment(seconds: int) -> str:
-    """A time for people, from seconds since 1970; those alone where no calendar has it."""
+    """A time for people, from seconds since 1970; the number of seconds if it is outside the calendar."""
     from datetime import UTC, datetime
 
     try:

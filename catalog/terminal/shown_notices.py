@@ -1,4 +1,4 @@
-"""Notices of opening a catalog, on stderr."""
+"""Print the notices of opening a catalog on stderr."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from catalog.terminal import render
 from catalog.verify.notices import Notices
 
 _LARGE = 4 << 20
-"""Bytes: the progress of a smaller file is not shown."""
+"""Bytes: no progress is shown for smaller files."""
 
 
 def notices(*, quiet: bool) -> Notices:
-    """Warnings always, notes and progress unless `quiet`."""
+    """Print warnings always; notes and progress unless `quiet`."""
 
     @contextmanager
     def fetching(size: int) -> Iterator[Callable[[int], None]]:
