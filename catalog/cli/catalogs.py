@@ -1,4 +1,4 @@
-"""The catalog that the options of a command name, opened; and the builds that can be named with it."""
+"""Open the catalog that the options of a command name, and list the builds that can be named with it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def open_named(
     quiet: bool,
     freshness: Freshness = Freshness.NEWEST,
 ) -> Catalog:
-    """Open a catalog, by default the default one, and show the notices; raises as `open_catalog`."""
+    """Open a catalog, or the default one if no location is given, and print notices; raises as `open_catalog`."""
     choice = TrustChoice.of_environment(trust, skip=skip)
     return open_catalog(
         location or default_catalog(), choice, freshness=freshness, now=int(time.time()), notices=notices(quiet=quiet)
@@ -37,7 +37,7 @@ def known_builds(
 ) -> Mapping[str, FirmwareBuild]:
     """Builds that can be named: the embedded ones, and those of a catalog if one is given.
 
-    Raises UsageError for an option of a catalog without one, and as `builds_with` and `open_catalog`.
+    Raises UsageError for --trust or --insecure-skip-verify without a catalog, and as `builds_with` and `open_catalog`.
     """
     if location is None and (trust or skip):
         raise UsageError("there is nothing to verify without --catalog", "the embedded builds are part of ldcat")

@@ -1,4 +1,4 @@
-"""Cosigning a log on the command line: where a key's last checkpoint is kept, and what is said once it has signed."""
+"""Cosigning a log on the command line: keys, the last checkpoint that a cosigner signed, and the JSON of a result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 
 def cosigner_keys(key: Path, passphrase: Path | None) -> list[KeyPair]:
-    """The keys of a file; raises as reading them does."""
+    """The private keys of a file; raises as `read_keys` and `read_passphrase`."""
     from catalog.publish.key_files import read_keys
 
     return read_keys(key, read_passphrase(passphrase))
@@ -28,21 +28,24 @@ def cosigner_keys(key: Path, passphrase: Path | None) -> list[KeyPair]:
 def cosign_now(
     log: LogFolder, pairs: list[KeyPair], trust: Trust, *, heartbeat: bool = False, only: Checkpoint | None = None
 ) -> Cosigned:
-    """Cosign with the time of now; what each cosigner cosigned last of each log is a note of the state folder."""
+    """Cosign with the current time. The state folder has the last checkpoint of each log that each cosigner signed.
+
+    heartbeat: cosign again. only: the checkpoint that has to be the published one. Raises as `cosign` and `locked`.
+    """
     from catalog.publish.cosign import cosign
     from catalog.state.seen_logs import locked
 
     name = pairs[0].key.name
     states = {known.name: remembered("cosigned", f"{known.name} {name}") for known in trust.policy.logs}
     signers = [pair.signer for pair in pairs]
-    with ExitStack() as held:  # two copies of a log, forked from one another, are not cosigned at once
+    with ExitStack() as held:  # so that two copies of a log that were forked are not cosigned at the same time
         for origin, state in sorted(states.items()):
             held.enter_context(locked(state.path.with_suffix(".lock"), f"what {name} cosigned of {origin}"))
         return cosign(log, signers, states, trust, heartbeat=heartbeat, only=only, now=int(time.time()))
 
 
 def cosigned_facts(cosigned: Cosigned, cosigner: str) -> dict[str, Any]:
-    """As JSON has it."""
+    """The JSON of `ldcat cosign`, documented in docs/command-line.md."""
     from catalog.transparency.encoding import to_base64
 
     found = cosigned.checkpoint

@@ -1,4 +1,4 @@
-"""Evidence on the command line: its options, shared by the commands that take it, and its answer as lines."""
+"""Evidence on the command line: the options of `lookup` and `explain`, and an answer as lines of text."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ CertsOption = Annotated[
         parser=named_path,
         metavar="DIR|FILE",
         envvar="LDCAT_CERTS",
-        help="VCEK or VLEK, ASK or ASVK, and ARK, to verify the report with: PEM, DER or a certificate table, from "
-        "wherever.",
+        help="Certificates to verify the report with: VCEK or VLEK, ASK or ASVK, and ARK, in PEM, DER or as a "
+        "certificate table. They may come from anybody.",
         rich_help_panel=_REPORT,
     ),
 ]
@@ -51,7 +51,7 @@ RootOption = Annotated[
         parser=named_path,
         metavar="FILE",
         envvar="LDCAT_ROOT",
-        help="An ARK that you trust besides AMD's for Milan, Genoa and Turin.",
+        help="ARK that you trust in addition to AMD's for Milan, Genoa and Turin.",
         rich_help_panel=_REPORT,
     ),
 ]
@@ -61,42 +61,60 @@ TikOption = Annotated[
         "--tik",
         parser=named_path,
         metavar="FILE",
-        help="Transport integrity key of the launch session, 16 bytes, or TEK and TIK, 32. Never printed.",
+        help="Transport integrity key of the launch session: 16 bytes, or TEK and TIK, 32 bytes. It is never printed.",
         rich_help_panel=_MEASURE,
     ),
 ]
 NonceOption = Annotated[
     str | None,
-    typer.Option("--nonce", metavar="HEX", help="Nonce, where the data do not end with it.", rich_help_panel=_MEASURE),
+    typer.Option("--nonce", metavar="HEX", help="Nonce, if the data do not end with it.", rich_help_panel=_MEASURE),
 ]
 ApiMajorOption = Annotated[
     int | None,
-    typer.Option(parser=number_option, metavar="N", help="API version of the SEV firmware.", rich_help_panel=_MEASURE),
+    typer.Option(
+        parser=number_option,
+        metavar="N",
+        help="Major API version of the SEV firmware, if not in the data.",
+        rich_help_panel=_MEASURE,
+    ),
 ]
 ApiMinorOption = Annotated[
     int | None,
-    typer.Option(parser=number_option, metavar="N", help="API version of the SEV firmware.", rich_help_panel=_MEASURE),
+    typer.Option(
+        parser=number_option,
+        metavar="N",
+        help="Minor API version of the SEV firmware, if not in the data.",
+        rich_help_panel=_MEASURE,
+    ),
 ]
 BuildIdOption = Annotated[
     int | None,
-    typer.Option(parser=number_option, metavar="N", help="Build id of the SEV firmware.", rich_help_panel=_MEASURE),
+    typer.Option(
+        parser=number_option,
+        metavar="N",
+        help="Build ID of the SEV firmware, if not in the data.",
+        rich_help_panel=_MEASURE,
+    ),
 ]
 PolicyOption = Annotated[
     int | None,
     typer.Option(
-        parser=number_option, metavar="BITS", help="Guest policy of the launch session.", rich_help_panel=_MEASURE
+        parser=number_option,
+        metavar="BITS",
+        help="Guest policy of the launch session, if not in the data.",
+        rich_help_panel=_MEASURE,
     ),
 ]
 DebugDigestOption = Annotated[
     str | None,
     typer.Option(
-        metavar="DIGEST", help="Launch digest as the host says it is: a hint, tried first.", rich_help_panel=_MEASURE
+        metavar="DIGEST", help="Launch digest according to the host: a hint, tried first.", rich_help_panel=_MEASURE
     ),
 ]
 
 
 def gather(
-    asked: str,
+    argument: str,
     *,
     certs: Path | None,
     root: Path | None,
@@ -108,18 +126,21 @@ def gather(
     policy: int | None,
     debug_digest: str | None,
 ) -> tuple[Evidence, VerificationInputs]:
-    """The evidence asked about with what was said of it, and what verifies it."""
-    evidence = read_evidence(asked, sys.stdin.buffer, with_tik=tik is not None)
-    said = {"api_major": api_major, "api_minor": api_minor, "build_id": build_id, "policy": policy}
+    """The evidence, completed by the options, and what verifies it. argument: a digest, a file or `-`.
+
+    Raises UsageError for options that this form of evidence does not have, and as the functions of `evidence_files`.
+    """
+    evidence = read_evidence(argument, sys.stdin.buffer, with_tik=tik is not None)
+    numbers = {"api_major": api_major, "api_minor": api_minor, "build_id": build_id, "policy": policy}
     if data := evidence.measure_data:
         nonce_bytes = None if nonce is None else _nonce(nonce)
-        evidence = Evidence(evidence.form, data.completed({**said, "nonce": nonce_bytes}))
-    elif nonce is not None or any(number is not None for number in said.values()):
+        evidence = Evidence(evidence.form, data.completed({**numbers, "nonce": nonce_bytes}))
+    elif nonce is not None or any(number is not None for number in numbers.values()):
         raise UsageError(
-            f"nonce, API version, build id and policy belong to LAUNCH_MEASURE, and this is: {evidence.form}"
+            f"nonce, API version, build ID and policy belong to LAUNCH_MEASURE, and this is: {evidence.form}"
         )
     if not evidence.report and str(certs) == os.environ.get("LDCAT_CERTS"):
-        certs = None  # a setting of this machine, and no word on this evidence
+        certs = None  # a setting of this machine, which says nothing about this evidence
     if (not evidence.report or certs is None) and str(root) == os.environ.get("LDCAT_ROOT"):
         root = None
     proofs = VerificationInputs(
@@ -133,13 +154,13 @@ def gather(
 
 
 def answer_lines(answer: Answer) -> Iterator[str]:
-    """What the evidence is and what verifies it, the notes on it, then the matches."""
+    """The evidence, its verification and notes, then the matches."""
     yield from evidence_lines(answer)
     yield from match_lines(answer.matches)
 
 
 def evidence_lines(answer: Answer) -> Iterator[str]:
-    """What the evidence is, what verifies it, and the notes on it; nothing of a digest, which says nothing itself."""
+    """The fields of a report or launch measurement, its verification, and notes. A bare digest has no fields."""
     if answer.report:
         yield from fact_lines(_report_facts(answer.report), title=answer.evidence.form)
         yield from verification_lines(answer)
@@ -147,12 +168,12 @@ def evidence_lines(answer: Answer) -> Iterator[str]:
         shown = answer.digest.hex() if answer.digest else "unknown"
         yield from fact_lines([("launch digest", shown)], title=answer.evidence.form)
     for note in answer.notes:
-        if note not in shared_digest(answer.matches):  # that one comes behind the matches
+        if note not in shared_digest(answer.matches):  # that one is printed after the matches
             yield f"  ! {note}"
 
 
 def verification_lines(answer: Answer) -> Iterator[str]:
-    """What the certificates say of a report, or that there are none; nothing of other evidence."""
+    """Each check of a report against the certificates, or that none were given; no line for other evidence."""
     if answer.report is None:
         return
     if answer.endorsement is None:
@@ -167,7 +188,7 @@ def verification_lines(answer: Answer) -> Iterator[str]:
 
 def _report_facts(report: AttestationReport) -> list[tuple[str, object]]:
     policy = [name for name, value in report.policy.to_dict().items() if value is True]
-    product = report.product.name if report.product else "not said"
+    product = report.product.name if report.product else "unknown"
     if report.cpuid:
         product += " (family {:#x}, model {:#x}, stepping {:#x})".format(*report.cpuid)
     return [
@@ -189,4 +210,4 @@ def _nonce(text: str) -> bytes:
     try:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError as error:
-        raise UsageError(f"{text!r} is no nonce", "give 32 hex digits") from error
+        raise UsageError(f"{text!r} is not a nonce", "give 32 hex digits") from error

@@ -12,12 +12,14 @@ _KERNEL = "Kernel hashes"
 _VCPUS = "vCPUs (SEV-ES and SEV-SNP)"
 
 KernelOption = Annotated[
-    str | None, typer.Option(metavar="FILE", help="Kernel as the VMM gets it.", rich_help_panel=_KERNEL)
+    str | None, typer.Option(metavar="FILE", help="Kernel file as the VMM gets it.", rich_help_panel=_KERNEL)
 ]
 KernelHashOption = Annotated[
     str | None, typer.Option(metavar="HEX", help="SHA-256 of the kernel file.", rich_help_panel=_KERNEL)
 ]
-InitrdOption = Annotated[str | None, typer.Option(metavar="FILE", help="Initrd.", rich_help_panel=_KERNEL)]
+InitrdOption = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Initrd file as the VMM gets it.", rich_help_panel=_KERNEL)
+]
 InitrdHashOption = Annotated[
     str | None, typer.Option(metavar="HEX", help="SHA-256 of the initrd file.", rich_help_panel=_KERNEL)
 ]
@@ -26,7 +28,7 @@ AppendOption = Annotated[
 ]
 KernelHashesOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="A catalogued kernel, initrd and command line.", rich_help_panel=_KERNEL),
+    typer.Option(metavar="NAME", help="Catalogued kernel, initrd and command line.", rich_help_panel=_KERNEL),
 ]
 VmmOption = Annotated[
     str | None,
@@ -34,17 +36,28 @@ VmmOption = Annotated[
 ]
 VcpusOption = Annotated[
     str | None,
-    typer.Option(metavar="N", help="Number of vCPUs at launch, or several: 1-64,96.", rich_help_panel=_VCPUS),
+    typer.Option(metavar="N", help="Number of vCPUs at launch, or several numbers: 1-64,96.", rich_help_panel=_VCPUS),
 ]
 VcpuTypeOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="vCPU model, as QEMU names it.", rich_help_panel=_VCPUS)
 ]
 VcpuSignatureOption = Annotated[
     int | None,
-    typer.Option(parser=number_option, metavar="N", help="CPUID(1).EAX of the vCPU.", rich_help_panel=_VCPUS),
+    typer.Option(
+        parser=number_option,
+        metavar="N",
+        help="vCPU signature: CPUID Fn0000_0001 EAX.",
+        rich_help_panel=_VCPUS,
+    ),
 ]
 VcpuFamilyOption = Annotated[
-    int | None, typer.Option(parser=number_option, metavar="N", help="vCPU family.", rich_help_panel=_VCPUS)
+    int | None,
+    typer.Option(
+        parser=number_option,
+        metavar="N",
+        help="vCPU family; with model and stepping in place of the signature.",
+        rich_help_panel=_VCPUS,
+    ),
 ]
 VcpuModelOption = Annotated[
     int | None, typer.Option(parser=number_option, metavar="N", help="vCPU model.", rich_help_panel=_VCPUS)
@@ -57,7 +70,7 @@ SevFeaturesOption = Annotated[
     typer.Option(
         parser=number_option,
         metavar="BITS",
-        help="sev_features of the VMSA; 0x1 under SEV-SNP and 0 under SEV-ES by default.",
+        help="sev_features of the VMSA; by default 0x1 under SEV-SNP, 0 under SEV-ES.",
         rich_help_panel=_VCPUS,
     ),
 ]

@@ -1,4 +1,4 @@
-"""The command `ldcat`: its commands, and how whatever goes wrong becomes one line and an exit code."""
+"""The command `ldcat`: finds and runs a command, and turns every error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ from catalog.terminal import interrupts, render
 from catalog.version import __version__
 
 _LAST = 1 << 20
-"""Place in `ldcat --help` of a command that names none."""
+"""Position in `ldcat --help` of a command without HELP_ORDER."""
 
 
 def command_names() -> list[str]:
-    """Every command, in the order of names: a module of the folder commands/ each. None is loaded."""
+    """Every command by name, sorted: one for each module in commands/. No module is imported."""
     return [info.name.replace("_", "-") for info in pkgutil.iter_modules(commands.__path__)]
 
 
 def make_app(names: Iterable[str] | None = None) -> typer.Typer:
-    """The program with all commands, or with some: what the others need is not loaded.
+    """The program with the named commands, or with all; modules of other commands are not imported.
 
-    A command's module has a function `command`, or an `app` of its own; HELP_ORDER, if it has that, is its place.
+    The module of a command has a function `command`, or a Typer `app`. HELP_ORDER, if present, is its position in
+    `ldcat --help`.
     """
     app = typer.Typer(
         name="ldcat",
@@ -43,10 +44,10 @@ def make_app(names: Iterable[str] | None = None) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        epilog="Exit codes: 0 yes (found, equal), 1 no (not found, a batch line in error), 2 usage or a launch that "
-        "cannot be, 3 malformed input, 4 verification failed, 5 cannot read or write, 6 signed by nobody who is "
-        "trusted, 7 revoked, 8 stale, 9 older than what was seen before, 11 signed, and false by its own log, "
-        "12 refused by a witness that saw more, 13 out of memory, 70 internal error.",
+        epilog="Exit codes: 0 yes (found, equal), 1 no (not found, a batch line in error), 2 usage error or a "
+        "configuration that cannot launch, 3 malformed input, 4 verification failed, 5 cannot read or write, "
+        "6 untrusted signer, 7 revoked, 8 stale, 9 older than a checkpoint seen before, 11 signed record that "
+        "contradicts its own log, 12 refused by a witness that saw more, 13 out of memory, 70 internal error.",
     )
     app.callback()(ldcat)
     wanted = command_names() if names is None else names
@@ -67,19 +68,19 @@ def _print_version(wanted: bool) -> None:
 
 def ldcat(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version, then exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """The catalog of confidential-VM launch digests: AMD SEV, SEV-ES, SEV-SNP.
+    """A catalog of the launch digests of confidential VMs: AMD SEV, SEV-ES and SEV-SNP.
 
-    Build it, look a digest up in it, measure one configuration, inspect a firmware image or a VMSA page.
+    Build a catalog, look up digests and attestation reports in it, and publish it as a signed log that others verify.
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     interrupts.hear()
-    try:  # everything is written then; Arrow's threads abort a process that takes itself apart around them
+    try:  # os._exit, after everything is flushed: Arrow's threads would abort Python's orderly shutdown
         os._exit(_run_and_flush(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
         os._exit(_interrupted())
@@ -87,13 +88,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run_and_flush(arguments: Sequence[str]) -> int:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by whoever called us
+        if getattr(sys, name) is None:  # the caller closed it
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
     if isinstance(sys.stdout, TextIOWrapper) and isinstance(raw := sys.stdout.buffer, RawIOBase):
-        # Python is told not to buffer, and then believes that whatever is written is written whole
+        # PYTHONUNBUFFERED: Python then takes a partial write for a whole one
         sys.stdout = TextIOWrapper(BufferedWriter(raw), sys.stdout.encoding, line_buffering=True)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # characters the terminal has not are shown by their number
+        if isinstance(stream, TextIOWrapper):  # characters that the encoding lacks are printed as escapes
             stream.reconfigure(errors="backslashreplace")
     code = run(arguments)
     try:
@@ -106,29 +107,29 @@ def _run_and_flush(arguments: Sequence[str]) -> int:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; the exit code is that of the table in errors.py."""
+    """Run one command line; returns the exit code of the table in errors.py."""
     try:
         result = _finished(make_app(_needed(arguments)), arguments)
     except LdcatError as failure:
-        return _said(failure)
+        return _report(failure)
     except TyperException as failure:
-        message = " ".join(failure.format_message().split()) or "nothing was asked for"
-        context = getattr(failure, "ctx", None)  # of errors of usage: which command it was
-        asked = context.command_path if context else "ldcat"
-        render.problem(message[:1].lower() + message[1:].rstrip("."), f"{asked} --help")
+        message = " ".join(failure.format_message().split()) or "no command is given"
+        context = getattr(failure, "ctx", None)  # usage errors have the command here
+        command = context.command_path if context else "ldcat"
+        render.problem(message[:1].lower() + message[1:].rstrip("."), f"{command} --help")
         return 2
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted()
     except OSError as failure:
         short = shortage(failure, str(failure.filename)) if failure.filename else _no_memory(failure)
-        return _said(short) if short else cannot_write(failure)
-    except SystemExit:  # typer's answer to a closed pipe
+        return _report(short) if short else cannot_write(failure)
+    except SystemExit:  # typer raises it if a pipe is closed
         return cannot_write(BrokenPipeError())
-    except Exception as failure:  # a defect, but for a shortage: said in one line, with the place to look at
-        if isinstance(failure.__cause__, KeyboardInterrupt):  # which Python wraps while a class is made, before 3.12
+    except Exception as failure:  # a shortage, or a defect: one line with the place to look at
+        if isinstance(failure.__cause__, KeyboardInterrupt):  # Python before 3.12 wraps it while a class is created
             return _interrupted()
-        if short := shortage(failure, _asked(arguments)):
-            return _said(short)
+        if short := shortage(failure, _command_line(arguments)):
+            return _report(short)
         place = traceback.extract_tb(failure.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         render.problem(
@@ -141,13 +142,15 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _needed(arguments: Sequence[str]) -> Sequence[str] | None:
-    """The commands that a command line needs; None: all, to list them or to say which there are."""
+    """The commands that a command line needs; None for all, to list them in help and errors."""
     first = arguments[:1]
     return () if list(first) == ["--version"] else first if set(first) & set(command_names()) else None
 
 
 def _finished(app: typer.Typer, arguments: Sequence[str]) -> object:
-    """What a command gives back; raises what it does, but KeyboardInterrupt for whatever a library made of that."""
+    """The result of a command; raises as the command does, but KeyboardInterrupt after an interrupt, whatever a
+    library made of it.
+    """
     try:
         return app(args=list(arguments), prog_name="ldcat", standalone_mode=False)
     finally:
@@ -155,18 +158,18 @@ def _finished(app: typer.Typer, arguments: Sequence[str]) -> object:
             raise KeyboardInterrupt
 
 
-def _said(failure: LdcatError) -> int:
+def _report(failure: LdcatError) -> int:
     render.error(failure)
     return failure.exit_code
 
 
 def _no_memory(failure: OSError) -> LdcatError | None:
-    """Not what standard output has no room for, which is said as everything of that."""
+    """OutOfMemory, if that is the cause; a full standard output is reported by `cannot_write`."""
     short = shortage(failure, "ldcat")
     return short if isinstance(short, OutOfMemory) else None
 
 
-def _asked(arguments: Sequence[str]) -> str:
+def _command_line(arguments: Sequence[str]) -> str:
     return f"ldcat {arguments[0]}" if arguments and arguments[0] in command_names() else "ldcat"
 
 
@@ -177,7 +180,10 @@ def _interrupted() -> int:
 
 
 def cannot_write(failure: OSError) -> int:
-    """The exit code when standard output is full, or its reader has gone: then as a program that SIGPIPE ends."""
+    """Report that standard output cannot be written, and return the exit code.
+
+    If its reader has ended, nothing is printed and the code is 141, as for a program that SIGPIPE ends.
+    """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(failure, BrokenPipeError):
         return 141

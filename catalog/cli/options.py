@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their texts are read."""
+"""Options that several commands share, and how their texts are parsed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from catalog.verify.location import CatalogLocation, parse_location
 
 
 def number_option(text: str) -> int:
-    """A number in decimal, 0x or 0b, for an option."""
+    """Parser of an option: a number in decimal, 0x or 0b. Raises typer.BadParameter."""
     try:
         return numbers.parse_number(text)
     except UsageError as error:
@@ -28,57 +28,69 @@ def number_option(text: str) -> int:
 
 
 def named_path(text: str) -> Path:
-    """A path for an option; the empty one, which would be the current folder, is none."""
+    """Parser of an option: a path. Raises typer.BadParameter if it is empty: pathlib would take the current folder."""
     if not text:
-        raise typer.BadParameter("an empty path names nothing")
+        raise typer.BadParameter("the path is empty")
     return Path(text)
 
 
 def named_location(text: str) -> CatalogLocation:
-    """A folder or a URL; raises as `named_path`, and UsageError for a URL that cannot be fetched."""
+    """Parser of an option: a folder or a URL. Raises as `named_path`, and UsageError for a URL that is not allowed."""
     return parse_location(text) if text else named_path(text)
 
 
 def signature_number(value: int | None, family: int | None, model: int | None, stepping: int | None) -> int | None:
-    """CPUID(1).EAX as it was given, or from family, model and stepping; raises UsageError for half of them, or both."""
+    """The vCPU signature as given, or from family, model and stepping; None if nothing is given.
+
+    Raises UsageError if one of the three is missing, or if the signature is given too.
+    """
     parts = [family, model, stepping]
     if parts == [None, None, None]:
         return value
     if value is not None or family is None or model is None or stepping is None:
-        raise UsageError("vCPU family, model and stepping go together, and without --vcpu-signature")
+        raise UsageError(
+            "--vcpu-family, --vcpu-model and --vcpu-stepping go together, and exclude --vcpu-signature",
+            "give all three, or the signature alone",
+        )
     return VcpuSignature.of(family=family, model=model, stepping=stepping).value
 
 
 def hash_backend() -> HashBackend:
-    """The hash backend that LDCAT_HASH_BACKEND names, by its older name LDCAT_KERNELS; else the best one."""
+    """The hash backend that LDCAT_HASH_BACKEND, or its older name LDCAT_KERNELS, names; otherwise the fastest one.
+
+    Raises UsageError if this machine has no such backend.
+    """
     return choose(os.environ.get("LDCAT_HASH_BACKEND") or os.environ.get("LDCAT_KERNELS") or None)
 
 
 def read_passphrase(path: Path | None) -> bytes | None:
-    """The passphrase that a file holds, without the newline behind it; None without a file. Raises Unreadable."""
+    """The passphrase in a file, without the newline at its end; None without a file.
+
+    Raises UsageError if the file is empty, and as `read_file` does.
+    """
     if path is None:
         return None
     passphrase = read_file(path, limit=MAX_PASSPHRASE, regular=True).removesuffix(b"\n").removesuffix(b"\r")
     if not passphrase:
-        raise UsageError(f"{path} holds no passphrase")
+        raise UsageError(f"{path} contains no passphrase")
     return passphrase
 
 
 def invocation() -> str:
-    """How this program can be called again: `ldcat` where that is it, else the path it was called by."""
+    """How to call this program again: `ldcat` if the PATH leads to it, otherwise the path that it was called by."""
     called = sys.argv[0]
     found = shutil.which("ldcat")
     return called if Path(called).name == "ldcat" and (found is None or not Path(called).samefile(found)) else "ldcat"
 
 
 def require(chosen: Format, *possible: Format) -> None:
-    """Raises UsageError for a format a command has no form for."""
+    """Raises UsageError if a command does not have the chosen format."""
     if chosen not in possible:
-        raise UsageError(f"there is no {chosen.value} form of this", f"one of: {', '.join(possible)}")
+        raise UsageError(f"this command has no format {chosen.value}", f"one of: {', '.join(possible)}")
 
 
 MAX_PASSPHRASE = 1024
-"""Bytes."""
+"""Bytes of a passphrase file."""
 
 PassphraseOption = Annotated[
     Path | None,
@@ -87,7 +99,7 @@ PassphraseOption = Annotated[
         parser=named_path,
         metavar="FILE",
         envvar="LDCAT_PASSPHRASE_FILE",
-        help="Passphrase of the private keys; it is in no argument, and never printed.",
+        help="File with the passphrase of the private keys, which is never printed.",
     ),
 ]
 
@@ -98,7 +110,7 @@ CatalogOption = Annotated[
         parser=named_location,
         metavar="DIR|URL",
         envvar="LDCAT_CATALOG",
-        help="Catalog to ask, or URL of a published one; without it what `ldcat build` made of the embedded default.",
+        help="Folder of a catalog, of a log or of a release, or its URL; if not given, the default catalog.",
     ),
 ]
 
@@ -109,14 +121,14 @@ BuildsOption = Annotated[
         parser=named_location,
         metavar="DIR|URL",
         envvar="LDCAT_CATALOG",
-        help="A catalog whose builds can be named, besides the embedded ones.",
+        help="Catalog whose builds can be named, in addition to the embedded ones.",
     ),
 ]
 
 ReleaseArgument = Annotated[
     Any,  # CatalogLocation, and typer knows no unions
     typer.Argument(
-        parser=named_location, metavar="RELEASE", help="Folder of a catalog, of a log or of its release; or its URL."
+        parser=named_location, metavar="RELEASE", help="Folder of a catalog, of a log or of a release, or its URL."
     ),
 ]
 
@@ -131,7 +143,7 @@ HtmlOption = Annotated[
         "--html",
         parser=named_path,
         metavar="FILE",
-        help="Write it as a page, too: one file, with pictures, that prints well.",
+        help="Also write the answer as an HTML page with pictures.",
     ),
 ]
 
@@ -142,7 +154,7 @@ LogTrustOption = Annotated[
         parser=named_path,
         metavar="FILE",
         envvar="LDCAT_TRUST",
-        help="Trust note: whose log it has to be.",
+        help="Trust note that names the log's keys and policy.",
     ),
 ]
 
@@ -151,7 +163,8 @@ QuietOption = Annotated[
 ]
 
 TableFormatOption = Annotated[
-    Format, typer.Option("--format", "-f", envvar="LDCAT_FORMAT", help="Form of the answer on stdout.")
+    Format,
+    typer.Option("--format", "-f", envvar="LDCAT_FORMAT", help="Output format; not every command has all of these."),
 ]
 
 TrustOption = Annotated[
@@ -160,13 +173,14 @@ TrustOption = Annotated[
         "--trust",
         parser=named_path,
         metavar="FILE",
-        help="Trust note that a published release is verified against; else the file that LDCAT_TRUST names.",
+        help="Trust note to verify a published release against; if not given, the file that LDCAT_TRUST names.",
     ),
 ]
 
 SkipVerifyOption = Annotated[
     bool,
     typer.Option(
-        "--insecure-skip-verify", help="Believe a published release without a trust note: whoever wrote it, and when."
+        "--insecure-skip-verify",
+        help="Use a published release without verifying who signed it or how old it is.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Options that select rows by their fields, one for each field that a digest record has."""
+"""Options that select rows by their fields: one for each field of a digest record, and --vcpu-type."""
 
 from __future__ import annotations
 
@@ -12,25 +12,32 @@ import typer
 from catalog.cli.options import number_option
 from catalog.rows.fields import RECORD, Field
 
-PANEL = "Which rows: those that fit all of it"
+PANEL = "Rows to select: those that fit all of these options"
 
 _SPECIAL: dict[str, tuple[tuple[str, ...], str | None, str]] = {
     "launch_digest": (("--digest",), "DIGEST", "Launch digest in hex or base64."),
-    "technology": (("--technology", "-t"), None, "sev, sev-es or sev-snp."),
-    "firmware_sha256": (("--firmware",), "NAME|SHA256", "Build by name, or SHA-256 of the image."),
-    "kernel_hashes_sha256": (("--kernel-hashes",), "NAME|SHA256|none", "Table by name or SHA-256, or none."),
+    "technology": (("--technology", "-t"), None, "Technology: sev, sev-es or sev-snp."),
+    "firmware_sha256": (("--firmware",), "NAME|SHA256", "Firmware: name of a build, or SHA-256 of the image."),
+    "kernel_hashes_sha256": (
+        ("--kernel-hashes",),
+        "NAME|SHA256|none",
+        "Kernel hashes table by name or SHA-256, or none.",
+    ),
     "vmm": (("--vmm",), "PROFILE", "VMM profile."),
     "vcpus": (("--vcpus",), "N", "Number of vCPUs."),
-    "vcpu_signature": (("--vcpu-signature",), "N", "CPUID(1).EAX of the vCPU."),
+    "vcpu_signature": (("--vcpu-signature",), "N", "vCPU signature: CPUID Fn0000_0001 EAX."),
     "sev_features": (("--sev-features",), "BITS", "sev_features of the VMSA."),
 }
-"""Option, metavar and help of fields that people name by something else, or know by another sentence."""
+"""By field: options, metavar and help, if they differ from the name and the meaning of the field."""
 
 _VCPU_TYPE = ("vcpu_type", "--vcpu-type", "NAME", "vCPU model, as QEMU names it.")
 
 
 def with_row_options(command: Callable[..., int]) -> Callable[..., int]:
-    """A command whose parameter `selected` is what these options say, by field and `vcpu_type`; without the others."""
+    """A decorator: the command gets these options, and their values as the parameter `selected`.
+
+    selected: by name of the field, or "vcpu_type"; options that are not given are left out.
+    """
     hints = get_type_hints(command, include_extras=True)
     options = [_parameter(field) for field in RECORD]
     name, option, metavar, text = _VCPU_TYPE

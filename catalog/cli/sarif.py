@@ -1,4 +1,4 @@
-"""SARIF 2.1.0: findings as the systems that build and review software show them."""
+"""Findings of `ldcat audit` as SARIF 2.1.0, which build and code review systems display."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ _LEVELS = {"error": "error", "warning": "warning", "note": "note"}
 
 
 def sarif(findings: Sequence[Mapping[str, str]], rules: Mapping[str, str], where: str) -> dict[str, Any]:
-    """One run. findings: severity, rule, subject, claim, evidence. rules: claims by rule. where: the folder, or URL.
+    """A SARIF log with one run. Texts are made printable, because viewers show them as they are.
 
-    Whoever shows it shows texts as they are, so that they are printable.
+    findings: severity, rule, subject, claim and evidence of each.
+    rules: the claim of each rule, by name.
+    where: the folder or URL that was audited.
     """
     uri = quote(where.encode("utf-8", "surrogateescape"), safe="/:@%~")
     return {

@@ -93,7 +93,7 @@ def test_each_key_has_a_memory_of_its_own(run: Run, place: Place, key: Path, tmp
 @pytest.mark.parametrize(
     ("more", "code", "part"),
     [
-        (("-f", "csv"), 2, "no csv form"),
+        (("-f", "csv"), 2, "no format csv"),
         (("--key", "/nowhere"), 5, "/nowhere"),
         (("--log", "{tmp}/nothing"), 5, "no log at"),
         (("--trust", "{tmp}/log/checkpoint"), 3, "trust note"),

@@ -147,7 +147,7 @@ def test_what_is_revoked_when_it_comes(run: Run, place: Place, wider: BuildResul
     after = Place(place.log.parent, wider, place.now)
     arguments = ("diff", str(after.log / "releases/1"), str(after.log), "--trust", str(after.trust))
     code, out, _ = run(*arguments)
-    assert (code, "  x 3 of the added and rule-changed ones are revoked or deprecated already" in out) == (1, True)
+    assert (code, "  x 3 of the added and rule-changed rows are revoked or deprecated already" in out) == (1, True)
     rows = [json.loads(line) for line in run(*arguments, "-f", "jsonl")[1].splitlines()]
     assert {(row["change"], row["vcpus"], row["revocation"]) for row in rows} == {
         ("added", 4, "revoked"),

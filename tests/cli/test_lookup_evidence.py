@@ -214,7 +214,7 @@ def test_a_launch_measurement_of_nothing_here(run: Run, blob: str, tmp_path: Pat
     code, out, err = run("lookup", blob, "--tik", str(other), *SAID)
     assert code == 1
     assert "launch digest  unknown" in out
-    assert err.startswith("ldcat: note: no launch digest of this catalog has that measurement under this TIK;")
+    assert err.startswith("ldcat: note: no launch digest of this catalog gives this measurement under this TIK;")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_launch_measurement_of_nothing_here(run: Run, blob: str, tmp_path: Pat
         (SAID, 2, "belong to LAUNCH_MEASURE, and this is: launch digest"),
         (("--tik", "/nowhere", *SAID), 5, "/nowhere"),
         (("--tik", "{report}", *SAID), 3, "is no TIK"),
-        (("--tik", "{tik}", *SAID, "--nonce", "xyz"), 2, "'xyz' is no nonce"),
+        (("--tik", "{tik}", *SAID, "--nonce", "xyz"), 2, "'xyz' is not a nonce"),
         (("--tik", "{tik}", *SAID, "--nonce", "00" * 16), 3, "another nonce"),
         (("--tik", "{tik}", *SAID[:-1], "0x100000000"), 3, "no 32-bit guest policy"),
         (("--tik", "{tik}", "--api-major", "256", *SAID[2:]), 3, "one byte each"),

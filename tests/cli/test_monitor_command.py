@@ -92,7 +92,9 @@ def test_what_is_new_is_said_once(look: Look, place: Place, run: Run, url: str) 
     place.publish(REVOKE)
     code, out, err = run("monitor", url, "--trust", str(place.trust))
     assert (code, err) == (0, "")
-    assert out.splitlines()[0] == f"new  {ORIGIN} at {url}: {new['size'] + 2:,} leaves, {new['size']:,} before"
+    assert (
+        out.splitlines()[0] == f"new  {ORIGIN} at {url}: {new['size'] + 2:,} leaves, {new['size']:,} at the last check"
+    )
     assert out.splitlines()[1].startswith(f"  release 4 is the last one; signed by {ORIGIN}; fresh for ")
     assert out.splitlines()[3:] == ["    x revoked: vcpus 3: bad"]
     assert run("monitor", url, "--trust", str(place.trust), "--quiet")[1:] == ("", "")

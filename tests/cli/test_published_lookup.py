@@ -90,7 +90,7 @@ def test_what_is_revoked_is_found_with_a_code_of_its_own(run: Run, place: Place,
     assert json.loads(out)["explanations"][0]["revocation"]["reason"] == "a key leaked"
     code, out, err = run("sql", "SELECT severity, reason, selector FROM revocations", *place.asked(), "-f", "csv")
     assert (code, out.splitlines()[1]) == (0, f'revoked,a key leaked,"{{""launch_digest"":""{digest}""}}"')
-    assert "warning: rows that the log revokes" in err
+    assert "warning: the log revokes or deprecates some rows" in err
     counted = "SELECT revocation, revocation_reason, count(*) FROM {} GROUP BY ALL ORDER BY ALL"
     rows = sum(entry.rows for entry in small.manifest.technologies.values())
     for view, live, revoked in (("launch_digests", rows - 1, 1), ("configurations", "", "")):
@@ -218,7 +218,7 @@ def test_builds_of_a_release_are_named_once_it_is_verified(run: Run, place: Plac
 
 def test_a_release_is_no_database_and_not_published_again(run: Run, place: Place, tmp_path: Path) -> None:
     code, _, err = run("sql", "--database", str(tmp_path / "views.duckdb"), *place.asked())
-    assert (code, "is not verified whenever it is asked" in err) == (2, True)
+    assert (code, "--database is not for a published release" in err) == (2, True)
     assert not (tmp_path / "views.duckdb").exists()
     key = tmp_path / "other.key"
     assert run("keygen", "example.com/other", "--for", "log", "-o", str(key))[0] == 0

@@ -43,7 +43,7 @@ def test_what_differs_is_not_cosigned(run: Run, place: Place, small: BuildResult
     code, out, err = run(*asked(other, "--cosign", "--key", str(tmp_path / "key")))
     assert code == 4
     assert f"launch_digest {bytes(32).hex()}" in out
-    assert "error: what the log says is not what comes out" in err
+    assert "error: the log differs from what was recomputed" in err
     assert (other.log / "checkpoint").read_bytes() == before
 
 
@@ -51,7 +51,7 @@ def test_what_differs_is_not_cosigned(run: Run, place: Place, small: BuildResult
     ("more", "code", "part"),
     [
         (("--cosign",), 2, "--cosign needs a key"),
-        (("-f", "csv"), 2, "no csv form"),
+        (("-f", "csv"), 2, "no format csv"),
         (("--cosign", "--key", "/nowhere"), 5, "/nowhere"),
     ],
 )

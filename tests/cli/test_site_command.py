@@ -125,7 +125,7 @@ def test_a_site_is_completed_with_each_release(run: Run, place: Place, site: Pat
 def test_what_cannot_be(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     trust = ("--trust", str(place.trust))
     code, _, err = run("site", str(small.folder), "-o", str(tmp_path / "site"))
-    assert (code, "is published in no log" in err) == (2, True)
+    assert (code, "is not published in a log" in err) == (2, True)
     for out in (place.log, place.log / "site", place.log.parent):
         code, _, err = run("site", str(place.log), "-o", str(out), *trust)
         assert (code, "one within the other" in err) == (2, True), out

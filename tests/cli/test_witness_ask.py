@@ -100,7 +100,7 @@ def test_a_quorum_of_two_witnesses(run: Run, small: BuildResult, place: Path) ->
         assert [row["cosigned"] for row in shown] == [True] * 4
         assert [row["why"] and row["why"].endswith("connection refused") for row in shown] == [None, None, True, True]
         assert [row["cosignature"] for row in shown] == ["now", "now", "had", "had"]
-        assert "has cosigned before, and not now: " in run(*ask)[1]
+        assert "cosigned before, but not now: " in run(*ask)[1]
         assert verdict(run, small, place) == "match"
 
 
@@ -119,7 +119,9 @@ def test_a_log_that_was_rolled_back_is_an_alarm(run: Run, small: BuildResult, pl
         assert verdict(run, small, place) == "match"  # which clients that saw nothing newer believe
         code, out, err = run(*ask, "-f", output)
         assert code == 12
-        assert err.startswith("ldcat: error: this log is not what w1, w1-pq, w2, w2-pq saw of it: it was rolled back")
+        assert err.startswith(
+            "ldcat: error: w1, w1-pq, w2, w2-pq saw more of this log, or another history: it was rolled back"
+        )
         assert (place / "log/checkpoint").read_bytes() == before
         if output == "json":
             rows = json.loads(out)["witnesses"]
@@ -127,7 +129,7 @@ def test_a_log_that_was_rolled_back_is_an_alarm(run: Run, small: BuildResult, pl
                 (True, "had", True, 409)
             ] * 4
         else:
-            assert out.count("ALARM, has cosigned before, and not now: it cosigned a checkpoint of ") == 4
+            assert out.count("ALARM, cosigned before, but not now: it cosigned a checkpoint of ") == 4
 
 
 def test_a_fork_is_an_alarm(
@@ -145,7 +147,7 @@ def test_a_fork_is_an_alarm(
         code, out, err = run(*ask)
         assert code == 12
         assert "this log does not go on from what it cosigned before: a fork" in out
-        assert "not what w1, w1-pq saw of it" in err
+        assert "w1, w1-pq saw more of this log, or another history" in err
 
 
 def test_cosignatures_that_are_too_old_are_said_to_be(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,7 +294,7 @@ def test_plain_http_leaves_this_machine_only_where_an_option_says_so(
         code, out, _ = run(*ask)
         assert (code, here) == (6, [])
         assert f"not cosigned: http://w.internal:{port}/w/add-checkpoint is not allowed: only https is" in out
-        assert "--allow-http asks it all the same" in out
+        assert "--allow-http allows it" in out
         code, out, _ = run(*ask, "--allow-http")
         assert (code, here) == (6, [("w.internal", port)])
         assert "it answered 404: who?" in out

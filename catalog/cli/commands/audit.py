@@ -1,4 +1,4 @@
-"""`ldcat audit`: everything that a catalog or a release claims, checked against the bytes that are there."""
+"""`ldcat audit`: check everything that a catalog or a release claims against its files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from catalog.terminal.render import Format
 from catalog.verify.location import CatalogLocation, HostedLocation, locate_folder
 from catalog.work.engine import local_engine, processors
 
-if TYPE_CHECKING:  # it loads what takes long
+if TYPE_CHECKING:  # these take long to import
     from catalog.audit.audit import AuditFinding
     from catalog.fast.published import PublishedRelease
     from catalog.log.log_folder import LogFolder
@@ -38,14 +38,15 @@ if TYPE_CHECKING:  # it loads what takes long
 HELP_ORDER = 150
 
 _MAX_TRUST = 1 << 20
+"""Bytes of a trust note."""
 
 
 def _remeasured(text: str) -> int | None:
-    """A number of rows; None for all."""
+    """The number of rows in --remeasure; None for all. Raises UsageError, typer.BadParameter."""
     if text == "all":
         return None
     if (rows := number_option(text)) < 0:
-        raise UsageError(f"there are no {rows} rows to measure", "--remeasure all, or a number")
+        raise UsageError(f"{rows} is not a number of rows", "--remeasure all, or a number from 0")
     return rows
 
 
@@ -54,24 +55,31 @@ def command(
     trust: Annotated[
         Path | None,
         typer.Option(
-            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: who has to sign the log."
+            parser=named_path,
+            metavar="FILE",
+            envvar="LDCAT_TRUST",
+            help="Trust note that says who has to sign the log.",
         ),
     ] = None,
     firmware: Annotated[
         list[Path] | None,
-        typer.Option(parser=named_path, metavar="FILE", help="Image that is compared with what is recorded of it."),
+        typer.Option(
+            parser=named_path,
+            metavar="FILE",
+            help="Image to compare with what the catalog records about it. May be repeated.",
+        ),
     ] = None,
     remeasure: Annotated[
-        str, typer.Option(metavar="all|N", help="Rows of each technology whose digests are recomputed.")
+        str, typer.Option(metavar="all|N", help="How many rows of each technology have their digests recomputed.")
     ] = "all",
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Check every claim of a catalog or a release, and say all that does not hold.
+    """Check every claim of a catalog or a release, and report every one that does not hold.
 
-    Files against the manifest, rows against their order, their components and the index, digests against their
-    inputs; of a release also who signed, every leaf of the log, and that each row is one. Nothing is believed for being
-    signed. Exit code 1 where something is wrong.
+    Files are checked against the manifest; rows against their order, their components and the index; digests against
+    their inputs. For a release, signatures and every leaf of the log are checked too, and that each row is a leaf. A
+    signature proves no claim. Exit code 1 if a claim does not hold.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.SARIF)
     from catalog.audit.audit import RULES, holds
@@ -81,7 +89,7 @@ def command(
     log, number, own = _located(folder)
     found: list[AuditFinding] = []
     release = None if log is None else _release(log, number, trust, found)
-    whole_log = log is not None and number is None  # of which the last release is meant, if there is one
+    whole_log = log is not None and number is None  # then its last release is audited, if there is one
     catalog = None if whole_log and not release else _catalog(log, release, own, found)
     if catalog:
         from catalog.audit.audit_catalog import catalog_findings
@@ -92,7 +100,7 @@ def command(
             local_engine(processors(), threads=backend.compiled) as engine,
         ):
             found += catalog_findings(catalog, images, rows, engine=engine, backend=backend, start_progress=begin)
-    found = list(dict.fromkeys(found))  # of each part, what holds of all is said once
+    found = list(dict.fromkeys(found))  # a finding that several parts share is reported once
     records = [finding.to_dict() for finding in found]
     if output is Format.JSON:
         render.json_document({"holds": holds(found), "findings": records})
@@ -107,7 +115,7 @@ def command(
 
 
 def _located(location: CatalogLocation) -> tuple[LogFolder | None, int | None, Path]:
-    """The log, if it is of one, which release of it is meant, and the folder of the catalog itself."""
+    """The log, or None; the number of the release, or None for the last one; and the folder of the catalog."""
     if isinstance(location, HostedLocation):
         from catalog.verify.hosted_log import HostedLog  # cryptography takes long to load
 
@@ -137,7 +145,10 @@ def _release(
 def _catalog(
     log: LogFolder | None, release: PublishedRelease | None, own: Path, found: list[AuditFinding]
 ) -> Catalog | None:
-    """As it is, whatever the log says of it: that it is another one is a finding."""
+    """The catalog in the folder, even if the log names another one, which is a finding; None if it cannot be opened.
+
+    Raises Unreadable if the folder is not of a log and has no catalog.
+    """
     from catalog.audit.audit import wrong
     from catalog.audit.audit_release import leaf_findings
 
@@ -147,7 +158,7 @@ def _catalog(
         else:
             catalog = replace(Catalog.open(release.files if release else own), release=release)
     except LdcatError as failure:
-        if log is None and isinstance(failure, Unreadable):  # it was never a catalog
+        if log is None and isinstance(failure, Unreadable):  # not a catalog at all
             raise
         found.append(wrong("manifest", "manifest.json", str(failure)))
         return None
@@ -165,7 +176,7 @@ def _lines(found: list[AuditFinding]) -> Iterator[str]:
             yield f"{severity}s"
         for finding in some:
             yield f"  {finding.subject}: {finding.evidence}"
-            if severity != "note":  # which is against no claim
+            if severity != "note":  # a note contradicts no claim
                 yield f"    claimed: {finding.claim}"
     if holds(found):
         yield "every claim holds"

@@ -1,4 +1,4 @@
-"""`ldcat build`: every launch digest of a spec."""
+"""`ldcat build`: write a catalog with every launch digest of a spec."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HELP_ORDER = 10
 
 
 class EngineName(StrEnum):
-    """Where a build is measured."""
+    """Where launch digests are computed."""
 
     LOCAL = "local"
     DASK = "dask"
@@ -34,7 +34,7 @@ class EngineName(StrEnum):
 def command(
     spec: Annotated[
         Path | None,
-        typer.Argument(parser=named_path, metavar="[SPEC.toml]", help="Spec; without it the embedded default."),
+        typer.Argument(parser=named_path, metavar="[SPEC.toml]", help="Spec; if not given, the embedded default."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -44,7 +44,7 @@ def command(
             parser=named_path,
             metavar="DIR",
             envvar="LDCAT_OUT",
-            help="Folder to write, whole or not at all.",
+            help="Folder to write, whole or not at all; if not given, that of the default catalog.",
         ),
     ] = None,
     processes: Annotated[
@@ -53,33 +53,35 @@ def command(
             parser=number_option,
             metavar="N",
             envvar="LDCAT_PROCESSES",
-            help="Processors of this machine to use, all by default. The result is the same.",
+            help="Number of processors to use; all by default. The result is the same.",
         ),
     ] = None,
     engine: Annotated[
         EngineName,
-        typer.Option(envvar="LDCAT_ENGINE", help="Where to measure: on this machine, or on a Dask cluster."),
+        typer.Option(envvar="LDCAT_ENGINE", help="Where to compute: on this machine, or on a Dask cluster."),
     ] = EngineName.LOCAL,
     scheduler: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", envvar="LDCAT_SCHEDULER", help="Of the Dask cluster, as tcp://HOST:PORT."),
+        typer.Option(metavar="ADDRESS", envvar="LDCAT_SCHEDULER", help="Dask scheduler, as tcp://HOST:PORT."),
     ] = None,
     max_rows: Annotated[
         int,
-        typer.Option(parser=number_option, metavar="N", envvar="LDCAT_MAX_ROWS", help="Rows a catalog may have."),
+        typer.Option(
+            parser=number_option, metavar="N", envvar="LDCAT_MAX_ROWS", help="Refuse to build more rows than this."
+        ),
     ] = MAX_ROWS,
     quiet: QuietOption = False,
 ) -> None:
     """Build a catalog: every launch digest of SPEC, or of all embedded builds.
 
-    Needs no network and no firmware. Prints the folder. Rows are counted first, and the room they
-    need. An interrupted build changes nothing; rows that the catalog to be replaced has already are not measured again.
+    It needs no network and no firmware, and prints the folder. Rows and disk space are counted first. An interrupted
+    build changes nothing. Rows that the replaced catalog has already are not computed again.
     """
     from catalog.build.builder import build_catalog
     from catalog.spec.catalog_spec import load_spec
 
     if spec is not None and out is None:
-        raise UsageError("a spec of your own needs a folder of its own", "name it with --out DIR")
+        raise UsageError("a spec needs a folder for its catalog", "name it with --out DIR")
     folder = out or default_catalog()
     backend = hash_backend()
     loaded = load_spec(spec)
@@ -92,7 +94,7 @@ def command(
         for name, entry in built.manifest.technologies.items():
             render.note(f"{name}: {entry.rows:,} launch digests")
         if built.reused:
-            render.note(f"{built.reused:,} of them were in the catalog that was there; the others are new")
+            render.note(f"{built.reused:,} of them were in the replaced catalog; the others are new")
         left_out = sum(entry.points for entry in built.manifest.left_out)
         render.note(f"{left_out:,} points of the cross product are left out; manifest.json says which and why")
         if built.example:
@@ -109,7 +111,7 @@ def _engine(
     if (name is EngineName.DASK) != (scheduler is not None):
         raise UsageError("--engine dask and --scheduler ADDRESS go together")
     if processes is not None and not 1 <= processes <= 1024:
-        raise UsageError(f"{processes} processes are not between 1 and 1024")
+        raise UsageError(f"--processes {processes} is not between 1 and 1024")
     if scheduler is None:
         return local_engine(processes or processors(), threads=backend.compiled)
     if processes is not None:

@@ -1,4 +1,4 @@
-"""`ldcat cosign`: a witness, a rebuilder or a heartbeat vouches for the checkpoint that a log publishes."""
+"""`ldcat cosign`: a witness, a rebuilder or a heartbeat key cosigns the checkpoint that a log publishes."""
 
 from __future__ import annotations
 
@@ -30,21 +30,25 @@ def command(
     key: Annotated[
         Path,
         typer.Option(
-            parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of `ldcat keygen --for witness`."
+            parser=named_path,
+            metavar="FILE",
+            envvar="LDCAT_KEY",
+            help="Private keys, made by `ldcat keygen --for witness`.",
         ),
     ],
     trust: LogTrustOption,
     heartbeat: Annotated[
-        bool, typer.Option("--heartbeat", help="Cosign again, with the time of now: it is still the newest.")
+        bool,
+        typer.Option("--heartbeat", help="Cosign again, with the current time: the checkpoint is still the newest."),
     ] = False,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Cosign the published checkpoint of a log, if it goes on from the last one that was cosigned here.
+    """Cosign the published checkpoint of a log, if it is consistent with the last one that this key cosigned.
 
-    Everybody else's signatures stay. A checkpoint that has the cosignature is left alone, but for a heartbeat. A fork,
-    or an older checkpoint, is refused (exit code 4), and both checkpoints are kept as evidence.
+    All other signatures stay. A checkpoint that has the cosignature already is cosigned again only with --heartbeat. A
+    fork or an older checkpoint is refused (exit code 4), and both checkpoints are kept as evidence.
     """
     from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys
     from catalog.log.log_folder import LogFolder

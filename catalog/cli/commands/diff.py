@@ -38,28 +38,33 @@ def command(
     old: Annotated[
         Any,
         typer.Argument(
-            parser=named_location, metavar="OLD", help="Folder of a catalog, of a log or its release; or URL."
+            parser=named_location,
+            metavar="OLD",
+            help="Old catalog or release: folder of a catalog, of a log or of a release, or its URL.",
         ),
     ],
-    new: Annotated[Any, typer.Argument(parser=named_location, metavar="NEW", help="The one it is compared with.")],
+    new: Annotated[
+        Any,
+        typer.Argument(parser=named_location, metavar="NEW", help="New catalog or release, likewise."),
+    ],
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     html: HtmlOption = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Compare two catalogs or releases: components, and every row, added, withdrawn or rule-changed.
+    """Compare two catalogs or releases: their components, and every row.
 
-    A row is rule-changed that has the same inputs and another launch digest: then a VMM profile or the generator is
-    another one, and no firmware. The table is grouped for people; jsonl and csv have every row that differs, and json
-    all of it. Exit code 0 where nothing differs, 1 where something does, 4 where two checkpoints of one log do not go
-    together.
+    Rows are added, withdrawn or rule-changed. A rule-changed row has the same inputs and another launch digest: no
+    firmware changed, but a VMM profile or the generator did. The table groups rows; jsonl and csv have every row that
+    differs, json has everything. Exit code 0 if nothing differs, 1 if something does, 4 if the checkpoints of one log
+    are not consistent.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     published = [is_published(one) for one in (old, new)]
     before, after = (
         open_named(location, trust, skip=skip_verify, quiet=quiet, freshness=freshness)
-        if itself or not any(published)  # then it is said that there is nothing to verify
+        if itself or not any(published)  # the latter: so that --trust is refused, as there is nothing to verify
         else open_named(location, None, skip=False, quiet=quiet)
         for location, itself, freshness in zip((old, new), published, (Freshness.PAST, Freshness.NEWEST), strict=True)
     )
@@ -102,18 +107,18 @@ def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
     if found.history:
         yield f"log   {found.history}"
     for change in found.components:
-        said = f"{change.kind} {change.name}".rstrip() + (f": {change.what}" if change.what else "")
-        yield f"  {_MARKS[change.change]} {said}"
+        text = f"{change.kind} {change.name}".rstrip() + (f": {change.what}" if change.what else "")
+        yield f"  {_MARKS[change.change]} {text}"
     counts = [f"{count:,} {name}" for name, count in found.counts.items() if count or name not in REVOCATIONS]
     yield f"rows  {', '.join(counts)}"
     if found.born_revoked:
-        yield f"  x {found.born_revoked:,} of the added and rule-changed ones are revoked or deprecated already"
+        yield f"  x {found.born_revoked:,} of the added and rule-changed rows are revoked or deprecated already"
     for group in found.groups:
         names = ", ".join(group.names) or group.firmware_sha256
         yield f"  {_MARKS[group.change]} {group.technology}  {names}: {group.summary(found.kernels)}"
     if why := found.why():
         yield f"rule  {why}"
     for technology in found.uncompared:
-        yield f"  ? {technology}: rows are not compared of which a catalog keeps distinguished digests only"
+        yield f"  ? {technology}: rows are not compared, because a catalog keeps distinguished digests only"
     for technology in found.unknown:
-        yield f"  ? {technology}: this version of ldcat does not know it, and compares its files alone"
+        yield f"  ? {technology}: this version of ldcat does not know it, and compares only its files"

@@ -1,4 +1,4 @@
-"""`ldcat doctor`: everything that is wrong, or soon will be, with a log that one publishes."""
+"""`ldcat doctor`: report current and upcoming problems of a published log."""
 
 from __future__ import annotations
 
@@ -36,19 +36,20 @@ def command(
             parser=named_path,
             metavar="FILE",
             envvar="LDCAT_TRUST",
-            help="Trust note that your users verify the log by.",
+            help="Trust note that your users verify the log with.",
         ),
     ],
     url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where the log is served: its headers are looked at, and compared its bytes."),
+        typer.Option(metavar="URL", help="Where the log is served: its headers are checked, and its bytes compared."),
     ] = None,
     output: TableFormatOption = Format.TABLE,
 ) -> int:
-    """Say what is wrong with a published log, and what will be: every finding, and what to do.
+    """Report current and upcoming problems of a published log, and what to do about each.
 
-    Signatures that are missing for the policy of the trust note, what expires, files that do not go together, headers
-    of the host that serves them. Exit code 1 where something is an error; warnings and notes leave it 0.
+    It checks the signatures that the policy of the trust note demands, expiry dates, whether the files are consistent,
+    and the headers of the host that serves them. Exit code 1 if a finding is an error; warnings and notes do not
+    change it.
     """
     from catalog.log.log_folder import LogFolder
     from catalog.net.static_host import StaticHost
@@ -80,7 +81,7 @@ def _ask(host: StaticHost, log: LogFolder, found: Examination, now: int) -> Iter
     from catalog.operate.finding import note
 
     if found.checkpoint is None:
-        yield note("host", "was not asked: the folder has no checkpoint to compare with", "mend the folder first")
+        yield note("host", "was not checked: the folder has no checkpoint to compare with", "repair the folder first")
     else:
         yield from host_findings(questions(log, found.checkpoint, found.release), host.ask, now)
 

@@ -1,4 +1,4 @@
-"""`ldcat explain`: why a launch digest is not the expected one: the inputs with which it is."""
+"""`ldcat explain`: find the inputs of a launch digest that is not the expected one."""
 
 from __future__ import annotations
 
@@ -65,23 +65,35 @@ from catalog.work.engine import local_engine, processors
 HELP_ORDER = 50
 
 Hits = Sequence[tuple[dict[str, Any], Divergence | None]]
-"""Explanations as JSON has them, and where each parts from what is expected."""
+"""Explanations as JSON, each with its divergence from the expected launch, or None."""
 
-_CANDIDATES = "What may have been launched, besides what is known"
+_CANDIDATES = "Candidates to try, in addition to the known ones"
 
 FirmwareOption = Annotated[
-    list[str] | None, typer.Option(metavar="FILE|NAME", help="Firmware.", rich_help_panel=_CANDIDATES)
+    list[str] | None,
+    typer.Option(metavar="FILE|NAME", help="Firmware to try. May be repeated.", rich_help_panel=_CANDIDATES),
 ]
 KernelFilesOption = Annotated[
     list[Path] | None,
-    typer.Option(parser=named_path, metavar="FILE|DIR", help="Kernels.", rich_help_panel=_CANDIDATES),
+    typer.Option(
+        parser=named_path,
+        metavar="FILE|DIR",
+        help="Kernel, or folder of kernels, to try. May be repeated.",
+        rich_help_panel=_CANDIDATES,
+    ),
 ]
 InitrdFilesOption = Annotated[
     list[Path] | None,
-    typer.Option(parser=named_path, metavar="FILE|DIR", help="Initrds.", rich_help_panel=_CANDIDATES),
+    typer.Option(
+        parser=named_path,
+        metavar="FILE|DIR",
+        help="Initrd, or folder of initrds, to try. May be repeated.",
+        rich_help_panel=_CANDIDATES,
+    ),
 ]
 CmdlinesOption = Annotated[
-    list[str] | None, typer.Option(metavar="TEXT", help="Kernel command lines.", rich_help_panel=_CANDIDATES)
+    list[str] | None,
+    typer.Option(metavar="TEXT", help="Kernel command line to try. May be repeated.", rich_help_panel=_CANDIDATES),
 ]
 
 
@@ -91,7 +103,7 @@ def command(
         str | None,
         typer.Option(
             metavar="JSON|FILE|-",
-            help="The configuration believed in, as ldcat measure --format json prints it or a batch line says it.",
+            help="Expected configuration, as `ldcat measure --format json` prints it, or as a batch line.",
         ),
     ] = None,
     catalog: CatalogOption = None,
@@ -100,7 +112,7 @@ def command(
     initrd: InitrdFilesOption = None,
     append: CmdlinesOption = None,
     budget: Annotated[
-        int, typer.Option(parser=number_option, metavar="N", help="Candidates that are tried, about.")
+        int, typer.Option(parser=number_option, metavar="N", help="Number of candidates to try, roughly.")
     ] = DEFAULT_BUDGET,
     certs: CertsOption = None,
     root: RootOption = None,
@@ -116,16 +128,15 @@ def command(
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Find the inputs that give a launch digest, outward from what is expected.
+    """Find the inputs of a launch digest that is not the expected one.
 
-    Outward from --expect, then from everything the catalog has, or the embedded default where there is no catalog:
-    one axis after the other is changed, the likeliest first, then two at a time, then three. Exit code 0 with the
-    axes that differ, 1 where nothing was found, with what is excluded, 4 when a report is not what the certificates
-    endorse.
+    The search starts from --expect, then from everything in the catalog, or from the embedded data if there is no
+    catalog. It changes one axis at a time, the likeliest first, then two, then three. Exit code 0 with the axes that
+    differ, 1 if nothing was found, with what is excluded, 4 if the certificates do not endorse a report.
     """
     require(output, Format.TABLE, Format.JSON)
     if evidence == expect == "-":
-        raise UsageError("stdin can be read once only", "give one of the two as a file")
+        raise UsageError("stdin can be read only once", "give one of the two as a file")
     found, proofs = gather(
         evidence,
         certs=certs,
@@ -145,7 +156,7 @@ def command(
     known = collect_known(
         opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ()
     )
-    baselines = _nears(opened, found.technologies(), known, expect)
+    baselines = _baselines(opened, found.technologies(), known, expect)
     explanation = _explained(found, baselines, known, proofs, budget, quiet=quiet)
     if opened:
         reply = replace(reply, release=opened.release, catalog_notes=opened.notes)
@@ -166,10 +177,10 @@ def command(
     return exit_code([hit["revocation"] and hit["revocation"]["severity"] for hit in record["explanations"]])
 
 
-def _nears(
+def _baselines(
     catalog: Catalog | None, technologies: Sequence[str], known: KnownInputs, expect: str | None
 ) -> list[Baseline]:
-    """What the search goes outward from, one after the other. catalog: None is the embedded default."""
+    """The starting points of the search, in order. catalog: None for the embedded default."""
     base = baseline_of_catalog(catalog, technologies) if catalog else baseline_of_default(technologies)
     if expect is not None:
         return [expectation(read_expectation(expect, sys.stdin.buffer), known), base]
@@ -186,7 +197,7 @@ def _explained(
     *,
     quiet: bool,
 ) -> Explanation:
-    """Search on every processor of this machine, and show how far it is."""
+    """Search on every processor of this machine, and show progress."""
     backend = hash_backend()
     with (
         render.progress(quiet=quiet, plain=False) as begin,
@@ -210,7 +221,7 @@ def _write_page(html: Path, reply: Answer, explanation: Explanation, hits: Hits)
 
 
 def _about(reply: Answer) -> dict[str, Any]:
-    """What is said of the evidence, as JSON has it."""
+    """The JSON about the evidence: that of `ldcat lookup` without `found`, `claims` and `matches`."""
     about = reply.to_dict()
     del about["found"], about["claims"], about["matches"]
     return about
@@ -224,11 +235,11 @@ def _lines(reply: Answer, explanation: Explanation, hits: Hits) -> Iterator[str]
         yield from fact_lines(_facts(hit), title=title)
         if not hit["differs"]:
             yield f"  = nothing differs from the {compared_with}"
-        said = "expected" if compared_with == EXPECTATION else f"the {compared_with} has"
+        other = "expected" if compared_with == EXPECTATION else f"the {compared_with} has"
         for difference in hit["differs"]:
             parts = f" ({', '.join(difference['parts'])})" if difference.get("parts") else ""
             found = f"{difference['axis']}{parts}: {difference['found']}"
-            yield f"  * {found}; {said}: {difference['expected']}"
+            yield f"  * {found}; {other}: {difference['expected']}"
         if parted:
             yield "  where they part"
             yield from (f"    {text}" for text in parting_lines(parted))

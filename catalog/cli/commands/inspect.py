@@ -1,4 +1,4 @@
-"""`ldcat inspect`: what a firmware image is and what it can launch under."""
+"""`ldcat inspect`: show a firmware image and which technologies it can launch under."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ HELP_ORDER = 30
 
 def command(
     firmware: Annotated[
-        str, typer.Argument(metavar="FILE|NAME", help="Image or record file, or a catalogued build by name or SHA-256.")
+        str,
+        typer.Argument(metavar="FILE|NAME", help="Image or record file, or a catalogued build by name or SHA-256."),
     ],
     catalog: BuildsOption = None,
     trust: TrustOption = None,
@@ -30,7 +31,7 @@ def command(
 ) -> None:
     """Show a firmware image: GUID table, metadata sections, memory map, what it can launch under and why not.
 
-    --format toml prints its record: with that, every launch digest can be made without the image.
+    --format toml prints its record, with which every launch digest can be computed without the image.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.TOML)
     inspection = Inspection.of(firmware, known_builds(catalog, trust, skip=skip_verify, quiet=quiet))
@@ -49,7 +50,7 @@ def command(
 def _print(record: dict[str, Any], ranges: Sequence[Range], *, has_image: bool) -> None:
     render.facts(_facts(record), title=record["name"])
     if not has_image:
-        render.line("  (the GUID table is in the image alone; give the file to see it)")
+        render.line("  (only the image has the GUID table; give the file to see it)")
     elif record["guid_table"]:
         render.table(
             ("GUID", "what", "data"),

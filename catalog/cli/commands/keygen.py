@@ -1,4 +1,4 @@
-"""`ldcat keygen`: new keys for a log, a witness or a root of trust."""
+"""`ldcat keygen`: make keys for a log, a witness or a root of trust."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HELP_ORDER = 70
 
 
 class Algorithm(StrEnum):
-    """What a key signs with; hybrid: with both."""
+    """Signature algorithm; hybrid is one key of each."""
 
     ED25519 = "ed25519"
     ML_DSA_44 = "ml-dsa-44"
@@ -24,7 +24,7 @@ class Algorithm(StrEnum):
 
 
 class Role(StrEnum):
-    """What a key is for: signatures of checkpoints, cosignatures of them, signatures of trust notes."""
+    """What a key signs: log, checkpoints; witness, cosignatures; root, trust notes."""
 
     LOG = "log"
     WITNESS = "witness"
@@ -33,24 +33,26 @@ class Role(StrEnum):
 
 def command(
     name: Annotated[
-        str, typer.Argument(help="Name of the key; of a log its origin, such as example.com/launch-digests.")
+        str, typer.Argument(help="Name of the key; for a log its origin, such as example.com/launch-digests.")
     ],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", parser=named_path, metavar="FILE", help="File of private keys, never overwritten."),
+        typer.Option(
+            "--out", "-o", parser=named_path, metavar="FILE", help="File for the private keys; never overwritten."
+        ),
     ],
     role: Annotated[
-        Role, typer.Option("--for", help="What it signs: checkpoints, cosignatures, trust notes.")
+        Role, typer.Option("--for", help="What the key signs: checkpoints, cosignatures or trust notes.")
     ] = Role.LOG,
     algorithm: Annotated[
         Algorithm | None,
-        typer.Option(help="hybrid, a key of each, is what logs and witnesses have by default; roots have ed25519."),
+        typer.Option(help="hybrid, one key of each, is the default for logs and witnesses; ed25519 for roots."),
     ] = None,
     passphrase: PassphraseOption = None,
 ) -> int:
     """Make keys, and print their verifier keys, which are public.
 
-    The file of the private ones is for its owner alone (mode 0600).
+    Only you can read the file with the private keys (mode 0600).
     """
     from catalog.publish.key_files import new_key, write_keys  # cryptography takes long to load
     from catalog.transparency.keys import SignatureType
@@ -62,7 +64,7 @@ def command(
         Algorithm.HYBRID: [ed25519, SignatureType.COSIGNATURE_ML_DSA_44],
     }[algorithm or (Algorithm.ED25519 if role is Role.ROOT else Algorithm.HYBRID)]
     if role is Role.ROOT and kinds != [SignatureType.ED25519]:
-        raise UsageError("ML-DSA-44 signs checkpoints alone, and a trust note is none", "--algorithm ed25519")
+        raise UsageError("ML-DSA-44 signs only checkpoints, not trust notes", "--algorithm ed25519")
     pairs = [new_key(name, kind) for kind in kinds]
     write_keys(out, pairs, read_passphrase(passphrase))
     for pair in pairs:

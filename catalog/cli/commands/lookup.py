@@ -1,4 +1,4 @@
-"""`ldcat lookup`: a digest, a report or a launch measurement becomes the configurations that were launched so."""
+"""`ldcat lookup`: find the configurations that have the launch digest of a report or a launch measurement."""
 
 from __future__ import annotations
 
@@ -55,14 +55,13 @@ def command(
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Find every configuration with a launch digest, whatever says the digest.
+    """Find every configuration that has this launch digest.
 
-    A report is verified where certificates are given; a launch measurement is searched for among all SEV or SEV-ES
-    digests, as its policy says. A release that is published in a log is verified against a trust note first, once for
-    each checkpoint. Exit code 0 when there is one, 1 when there is none, 7 when there are only revoked ones, 4 when a
-    report is not what the certificates endorse; of a published release also 6 untrusted signer, 8 stale, 9 older than
-    what was seen before, 11 signed, and false by its own log. A hit says what was launched, never that it can be
-    trusted.
+    A report is verified if certificates are given. A launch measurement is compared with every SEV or SEV-ES digest, as
+    its policy says. A published release is verified against a trust note first, once for each checkpoint. A match says
+    what was launched, never that it can be trusted. Exit code 0 if there is a match, 1 if there is none, 7 if every
+    match is revoked, 4 if the certificates do not endorse a report; for a published release also 6 untrusted signer,
+    8 stale, 9 older than a checkpoint seen before, 11 signed record that contradicts its own log.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     found, proofs = gather(
@@ -87,7 +86,7 @@ def command(
     return exit_code([match.revocation and match.revocation[0] for match in reply.matches])
 
 
-_NO_DIGEST = "no launch digest of this catalog has that measurement under this TIK; ldcat explain searches further"
+_NO_DIGEST = "no launch digest of this catalog gives this measurement under this TIK; ldcat explain searches further"
 
 
 def _print(reply: Answer, output: Format) -> None:
@@ -101,7 +100,7 @@ def _print(reply: Answer, output: Format) -> None:
     else:
         for text in answer_lines(reply):
             render.line(text)
-    if output in (Format.JSONL, Format.CSV):  # they have the matches alone
+    if output in (Format.JSONL, Format.CSV):  # these contain only the matches
         for text in verification_lines(reply):
             render.warning(text.strip())
         for note in reply.notes:
@@ -109,7 +108,7 @@ def _print(reply: Answer, output: Format) -> None:
 
 
 def _with_kernel(match: Match) -> dict[str, object]:
-    """The JSON form with every column of the kernel hashes, so that all rows of a CSV have the same."""
+    """The JSON of a match with every field of the kernel hashes, so that all rows of a CSV have the same columns."""
     record = match.to_dict()
     names = ("name", "table_sha256", "kernel_sha256", "initrd_sha256", "cmdline_sha256", "append")
     return {**record, "kernel_hashes": record["kernel_hashes"] or dict.fromkeys(names)}

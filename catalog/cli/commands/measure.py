@@ -1,4 +1,4 @@
-"""`ldcat measure`: the launch digests of one configuration, by vCPU count, or of each line of a batch."""
+"""`ldcat measure`: compute the launch digests of one configuration, by number of vCPUs, or of each line of a batch."""
 
 from __future__ import annotations
 
@@ -50,13 +50,11 @@ HELP_ORDER = 20
 def command(
     firmware: Annotated[
         str | None,
-        typer.Argument(
-            metavar="FIRMWARE", help="Image or record file, or a catalogued build by name or SHA-256 (no file needed)."
-        ),
+        typer.Argument(metavar="FIRMWARE", help="Image or record file, or a catalogued build by name or SHA-256."),
     ] = None,
     technology: Annotated[
         str | None,
-        typer.Option("--technology", "-t", help="sev, sev-es or sev-snp."),
+        typer.Option("--technology", "-t", help="Technology: sev, sev-es or sev-snp."),
     ] = None,
     kernel: KernelOption = None,
     kernel_sha256: KernelHashOption = None,
@@ -74,7 +72,7 @@ def command(
     sev_features: SevFeaturesOption = None,
     batch: Annotated[
         str | None,
-        typer.Option(metavar="FILE|-", help="JSON Lines in, the same lines out with launch_digest or error."),
+        typer.Option(metavar="FILE|-", help="JSON Lines to measure; each comes back with launch_digest or error."),
     ] = None,
     catalog: BuildsOption = None,
     trust: TrustOption = None,
@@ -85,22 +83,22 @@ def command(
             "--format",
             "-f",
             envvar="LDCAT_FORMAT",
-            help="hex, the default for one, prints bare digests; table is the default for several.",
+            help="Output format: hex by default, which prints bare digests; table for several numbers of vCPUs.",
             show_default=False,
         ),
     ] = None,
     quiet: QuietOption = False,
 ) -> int:
-    """Measure one configuration, or one for each of several vCPU counts: its launch digest as bare hex.
+    """Compute the launch digest of one configuration, or of one for each of several numbers of vCPUs.
 
-    From an image, or from a catalogued build without its binary. A configuration that cannot launch has no
-    digest; one that is not expected to launch is said to be so on stderr.
+    From an image, or from a catalogued build without its file. A configuration that cannot launch has no digest. A
+    warning on stderr says so if a configuration is not expected to launch.
     """
     blobs = (kernel, kernel_sha256, initrd, initrd_sha256, append, kernel_hashes)
     vcpu = (vmm, vcpus, vcpu_type, vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping, sev_features)
     if batch is not None:
         if any(value is not None for value in (firmware, technology, *blobs, *vcpu)):
-            raise UsageError("--batch takes everything from its lines", "give the file alone")
+            raise UsageError("--batch takes everything from its lines", "give only --batch FILE")
         return _measure_batch(Workbench(known_builds(catalog, trust, skip=skip_verify, quiet=quiet)), batch)
     numbers = None if vcpus is None else sorted(parse_counts(vcpus.split(",")))
     if output is not None:
@@ -161,14 +159,14 @@ def _print(measured: Sequence[Measured], output: Format) -> None:
 
 
 def _together(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Records that differ in their vCPU count alone, as one."""
+    """One record of several that differ only in the number of vCPUs."""
     digests = [{name: record[name] for name in ("vcpus", "launch_digest")} for record in records]
     shared = {name: value for name, value in records[0].items() if name not in ("vcpus", "launch_digest")}
     return {"launch_digests": digests, **shared}
 
 
 def _say(measured: Measured, *, quiet: bool) -> None:
-    """What the reader of the digest has to know; warnings whatever --quiet says."""
+    """Print warnings, and notes unless `quiet`."""
     for text in measured.warnings():
         render.warning(text)
     if not quiet:
@@ -188,7 +186,10 @@ def _measure_batch(workbench: Workbench, batch: str) -> int:
 
 
 def _lines(batch: str) -> Iterator[tuple[int, bytes]]:
-    """Lines of a file or stdin by number, without blank ones; one longer than MAX_LINE comes as its beginning."""
+    """Number and bytes of each line that is not blank, of a file or stdin; a line is cut after MAX_LINE + 1 bytes.
+
+    Raises Unreadable.
+    """
     try:
         with nullcontext(sys.stdin.buffer) if batch == "-" else Path(batch).open("rb") as file:
             number = 0

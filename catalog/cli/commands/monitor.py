@@ -1,4 +1,4 @@
-"""`ldcat monitor`: follow the log of a static host: what is new, and whether it is the same log still."""
+"""`ldcat monitor`: follow a log on a static host: what is new, and whether it still has the same history."""
 
 from __future__ import annotations
 
@@ -28,26 +28,33 @@ HELP_ORDER = 180
 
 
 def command(
-    url: Annotated[str, typer.Argument(metavar="URL", help="Folder of the log on a static host, https://HOST/PATH.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="URL of the log on a static host, https://HOST/PATH.")],
     trust: LogTrustOption,
     evidence: Annotated[
         Path | None,
         typer.Option(
-            parser=named_path, metavar="DIR", help="Where both checkpoints of a fork are kept; else the state folder."
+            parser=named_path,
+            metavar="DIR",
+            help="Folder for both checkpoints of a fork; if not given, in the state folder.",
         ),
     ] = None,
     every: Annotated[
-        int | None, typer.Option(parser=number_option, metavar="SECONDS", help="Look again and again; once without it.")
+        int | None,
+        typer.Option(
+            parser=number_option,
+            metavar="SECONDS",
+            help="Check again and again, until interrupted; if not given, once.",
+        ),
     ] = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Look at a published log, and compare it with what it was when it was looked at last.
+    """Check a published log, and compare it with its state at the last check.
 
-    New releases and revocations; a fork, of which both signed checkpoints are kept as evidence (exit code 4); a
-    checkpoint that is older than the last one (9), that nobody vouches for any more (8), that the quorum did not
-    cosign (6); a release record or revocations that do not follow from the log (11); a host that does not answer (5).
-    json has one document, and jsonl a line for each look, whatever is found.
+    It lists new releases and revocations. Exit code 4 for a fork, both signed checkpoints of which are kept as
+    evidence; 5 if the host does not answer; 6 if the quorum did not cosign the checkpoint; 8 if it is stale; 9 if it is
+    older than the last one; 11 if a release record or revocations do not follow from the log. json prints one document,
+    jsonl a line for each check, whatever is found.
     """
     from catalog.transparency.trust import read_trust
     from catalog.verify.hosted_log import HostedLog  # cryptography takes long to load
@@ -73,7 +80,10 @@ def command(
 
 
 def _look(log: LogFolder, believed: Trust, evidence: Path, now: int) -> Watched:
-    """Once; what was found is remembered where nothing is wrong with it."""
+    """Check the log once, and remember its state if it is valid.
+
+    now: seconds since 1970. Raises as `watch` and `verified_against_seen`; Forked with the folder of the evidence.
+    """
     from catalog.operate.monitor import Forked, watch
     from catalog.publish import fork_evidence
     from catalog.state.seen_logs import Kept, seen_checkpoints, verified_against_seen
@@ -101,7 +111,7 @@ def _say(watched: Watched, url: str, now: int, output: Format, *, quiet: bool) -
     for note in watched.notes:
         render.warning(note)
     if watched.newer_trust:
-        render.warning(f"the publisher stands by version {watched.newer_trust} of the trust note: get it")
+        render.warning(f"the publisher stands by version {watched.newer_trust} of the trust note: obtain it")
 
 
 def _say_failure(failure: LdcatError, url: str, now: int, output: Format) -> None:
@@ -121,7 +131,7 @@ def _lines(watched: Watched, url: str, now: int) -> Iterator[str]:
     from catalog.operate.finding import span
 
     found, last = watched.checkpoint, watched.before
-    before = "" if last is None else f", {last.size:,} before"
+    before = "" if last is None else f", {last.size:,} at the last check"
     yield f"{watched.change}  {found.origin} at {url}: {found.size:,} leaves{before}"
     names = ", ".join(dict.fromkeys(signer.key.name for signer in watched.signers))
     fresh = f"fresh for {span(watched.fresh_until - now)}"
@@ -129,6 +139,6 @@ def _lines(watched: Watched, url: str, now: int) -> Iterator[str]:
     for release in watched.releases:
         manifest = release.record.artifacts.get("manifest.json")
         yield f"  + release {release.record.release}, manifest {manifest}"
-        yield from (f"    ! false, and taken back since: {why}" for why in release.false)
+        yield from (f"    ! false, and corrected by a later release: {why}" for why in release.false)
         yield from (f"    ! {why}" for why in release.steps_back)
         yield from (f"    x {one.severity}: {one.meant}: {one.reason}" for one in release.revokes)

@@ -1,4 +1,4 @@
-"""`ldcat prove`: a bundle with which anyone can check, offline, that a log has a launch digest."""
+"""`ldcat prove`: make a proof bundle, with which anyone can verify offline that a log has a launch digest."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ def command(
     digest: Annotated[str, typer.Argument(metavar="DIGEST", help="Launch digest in hex or base64.")],
     log: Annotated[
         Any,  # CatalogLocation
-        typer.Option("--log", parser=named_location, metavar="DIR|URL", envvar="LDCAT_LOG", help="Log, or its URL."),
+        typer.Option(
+            "--log", parser=named_location, metavar="DIR|URL", envvar="LDCAT_LOG", help="Folder of the log, or its URL."
+        ),
     ],
     quiet: QuietOption = False,
 ) -> int:
-    """Prove that a log has a launch digest: a line of JSON for each configuration that has it.
+    """Prove that a log has a launch digest: print a proof bundle for each row that has it.
 
-    A bundle has the row, its status at the checkpoint, and all revocations, each proof as the text that C2SP
-    tlog-proof says. `ldcat verify-proof` checks it with nothing else but a trust note. Exit code 1 where the log has no
-    such digest.
+    A bundle is one line of JSON: the row, its status at the checkpoint, all revocations, and the proofs as C2SP
+    tlog-proof texts. `ldcat verify-proof` verifies it with nothing but a trust note. Exit code 1 if the log does not
+    have the digest.
     """
     from catalog.abi.digest import LaunchDigest
     from catalog.log.log_folder import LogFolder
     from catalog.prove.prove import Prover  # cryptography takes long to load
     from catalog.store.catalog import Catalog
 
-    asked = LaunchDigest.parse(digest)
+    launch_digest = LaunchDigest.parse(digest)
     if isinstance(log, HostedLocation):
         from catalog.verify.hosted_log import HostedLog
 
@@ -45,13 +47,13 @@ def command(
         catalog = Catalog.open_release(prover.release)
     for note in catalog.notes:
         render.warning(note)
-    bundles = prover.prove_digest(asked, warn=render.warning, catalog=catalog)
+    bundles = prover.prove_digest(launch_digest, warn=render.warning, catalog=catalog)
     if not bundles:
         if not quiet:
-            render.note(not_found(asked.value))
+            render.note(not_found(launch_digest.value))
         return 1
     for bundle in bundles:
         render.exact(bytes(bundle).decode("ascii").rstrip("\n"))
     if len(bundles) > 1 and not quiet:
-        render.note(f"{len(bundles)} configurations have this digest: a bundle a line")
+        render.note(f"{len(bundles)} configurations have this digest: one bundle a line")
     return 0

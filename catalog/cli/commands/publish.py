@@ -1,4 +1,4 @@
-"""`ldcat publish`: the rows of a catalog become leaves of a log, and its files a signed release."""
+"""`ldcat publish`: append the rows of a catalog to a log, and sign its files as a release."""
 
 from __future__ import annotations
 
@@ -31,30 +31,35 @@ def command(
     catalog: Annotated[
         Path | None,
         typer.Argument(
-            parser=named_path, metavar="CATALOG", help="Folder that `ldcat build` made; its default without it."
+            parser=named_path,
+            metavar="CATALOG",
+            help="Folder that `ldcat build` wrote; if not given, that of the default catalog.",
         ),
     ] = None,
     trust: Annotated[
         Path | None,
         typer.Option(
-            parser=named_path, metavar="NOTE", help="Trust note the release stands by; without it that of the last one."
+            parser=named_path,
+            metavar="NOTE",
+            help="Trust note that you stand by from this release on; if not given, that of the last release.",
         ),
     ] = None,
     lower_trust_version: Annotated[
         bool,
         typer.Option(
-            "--lower-trust-version", help="The last release names a version of the trust note that nobody ever made."
+            "--lower-trust-version",
+            help="Go back, if the last release names a version of the trust note that never existed.",
         ),
     ] = False,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Append what the log does not have yet, and sign its checkpoint.
+    """Publish a catalog as a new release of a log: append the rows that are new, and sign the checkpoint.
 
-    Whatever interrupts it, the release before stays as it is, and the next run goes on. A log that is older than what
-    this machine signed last is refused, and so is a catalog that has another digest for a configuration of the log, or
-    shows of its components what does not follow from them, or has an index that does not lead to its rows.
+    If it is interrupted, the last release stays intact, and the next run continues. A log that is older than what this
+    machine signed last is refused. So is a catalog that has another digest for a configuration of the log, that says
+    something about its components which does not follow from them, or whose index does not lead to its rows.
     """
     from catalog.log.log_folder import LogFolder
     from catalog.publish.key_files import read_keys
@@ -94,9 +99,9 @@ def command(
     else:
         render.facts([fact for fact in facts.items() if fact[1] is not None], title=str(log))
     if published.new_revoked:
-        render.warning(f"{published.new_revoked} of the new rows are revoked by what the log says of such rows")
+        render.warning(f"{published.new_revoked} of the new rows are revoked already, by a revocation in the log")
     if not published.new_rows and not quiet:
         render.note("the log has every row of this catalog")
     for why in published.false:
-        render.warning(f"{why}; the new release is right without it")
+        render.warning(f"{why}; this release is right by itself")
     return 0

@@ -1,4 +1,4 @@
-"""`ldcat rebuild`: every launch digest of a log recomputed from components, and then vouched for."""
+"""`ldcat rebuild`: recompute every launch digest of a log from components, and cosign if all are right."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from catalog.terminal.render import Format
 HELP_ORDER = 110
 
 MAX_SHOWN = 20
-"""Differences that are shown to people; JSON has them all."""
+"""Differences in the table; JSON has all of them."""
 
 
 def command(
@@ -40,18 +40,21 @@ def command(
     key: Annotated[
         Path | None,
         typer.Option(
-            parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of `ldcat keygen --for witness`."
+            parser=named_path,
+            metavar="FILE",
+            envvar="LDCAT_KEY",
+            help="Private keys to cosign with, made by `ldcat keygen --for witness`.",
         ),
     ] = None,
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Recompute every launch digest of a log from the components of its releases, and what they show, and compare.
+    """Recompute every launch digest of a log from the components of its releases, and compare.
 
-    No firmware is needed: a component has all facts that a launch digest follows from; that they are those of an image
-    is for `ldcat inspect` to say. Exit code 4 if anything differs, and 11 if the last release says what does not follow
-    from the log; then nothing is cosigned.
+    It needs no firmware: a component has all facts that a launch digest follows from. `ldcat inspect` shows whether
+    they are those of an image. What releases say about their components is recomputed too. Exit code 4 if anything
+    differs, 11 if the last release record does not follow from the log; then nothing is cosigned.
     """
     from catalog.audit.rebuild import rebuild  # cryptography takes long to load
     from catalog.cli.cosigning import cosign_now, cosigned_facts, cosigner_keys
@@ -62,7 +65,7 @@ def command(
 
     require(output, Format.TABLE, Format.JSON)
     if cosign and key is None:
-        raise UsageError("--cosign needs a key", "--key FILE, of ldcat keygen --for witness")
+        raise UsageError("--cosign needs a key", "--key FILE, made by ldcat keygen --for witness")
     believed = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_READ))
     believed.check_expiry(int(time.time()))
     pairs = cosigner_keys(key, passphrase) if cosign and key else []
@@ -92,9 +95,9 @@ def command(
         for text in _lines(record):
             render.line(text)
     if rebuilt.is_false:
-        raise FalseRecord("the last release says what does not follow from the log", "see what differs above")
+        raise FalseRecord("the last release record does not follow from the log", "see what differs above")
     if not rebuilt.same:
-        raise VerificationFailed("what the log says is not what comes out", "see what differs above")
+        raise VerificationFailed("the log differs from what was recomputed", "see what differs above")
     return 0
 
 
@@ -112,7 +115,7 @@ def _lines(record: dict[str, Any]) -> Iterator[str]:
             yield from (f"    {name} {value}" for name, value in fields)
             yield f"    recomputed {difference['recomputed']}"
     if len(found) > MAX_SHOWN:
-        yield f"  and {len(found) - MAX_SHOWN:,} more, which --format json has"
+        yield f"  and {len(found) - MAX_SHOWN:,} more, which --format json prints"
     if record["same"]:
         yield "  every launch digest was recomputed, and is the same"
     if record["cosigned"]:

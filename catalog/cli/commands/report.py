@@ -1,4 +1,4 @@
-"""`ldcat report`: a catalog or a release as one page: what it covers, and why not more."""
+"""`ldcat report`: write a page about a catalog or a release: what it covers, and why not more."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ HELP_ORDER = 160
 
 def command(
     release: ReleaseArgument,
-    html: Annotated[
-        Path, typer.Option("--html", parser=named_path, metavar="FILE", help="Where the page is written to.")
-    ],
+    html: Annotated[Path, typer.Option("--html", parser=named_path, metavar="FILE", help="HTML file to write.")],
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write a page about a catalog or a release: launches it has digests of, and why not of others; memory maps.
+    """Write a page about a catalog or a release: the launches that it covers, why not others, and memory maps.
 
-    One file that loads nothing, runs nothing and prints well: light and dark, and for screen readers.
+    The page is one HTML file that loads nothing and runs nothing. It prints well, has a light and a dark form, and
+    supports screen readers.
     """
     from catalog.pages.html import write_report
 

@@ -1,4 +1,4 @@
-"""`ldcat revoke`: rows of a log taken back, deprecated or restored, in a release of their own."""
+"""`ldcat revoke`: revoke, deprecate or restore rows of a log, in a new release."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HELP_ORDER = 90
 
 
 class Severity(StrEnum):
-    """What is said of rows from now on."""
+    """The status of the selected rows from now on."""
 
     REVOKED = "revoked"
     DEPRECATED = "deprecated"
@@ -37,20 +37,20 @@ def command(
     key: Annotated[
         Path, typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_KEY", help="Private keys of the log.")
     ],
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="One line that whoever asks for a row is told.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Reason: one line for whoever looks up such a row.")],
     severity: Annotated[
         Severity,
-        typer.Option(help="revoked: not to be relied on; deprecated: still right; restored: neither any more."),
+        typer.Option(help="revoked: do not rely on it; deprecated: still valid; restored: neither any more."),
     ],
     passphrase: PassphraseOption = None,
     output: TableFormatOption = Format.TABLE,
     *,
     selected: dict[str, Any],
 ) -> int:
-    """Take rows of a log back, deprecate or restore them: the next release, of the catalog as it is, says so.
+    """Revoke, deprecate or restore rows, in a new release.
 
-    Nothing is ever deleted: what is said last of a row counts, of rows that are published later too. A wrong digest is
-    corrected by revoking it by --digest, then publishing the right one.
+    The new release has the same catalog, and nothing is deleted. The newest record that selects a row counts, also for
+    rows that are published later. To correct a wrong digest, revoke it by --digest, then publish the right one.
     """
     from catalog.ask.selector import build_selector  # cryptography takes long to load
     from catalog.log.log_folder import LogFolder
@@ -62,7 +62,7 @@ def command(
     require(output, Format.TABLE, Format.JSON)
     signers = [pair.signer for pair in read_keys(key, read_passphrase(passphrase))]
     folder = LogFolder(log)
-    catalog = Catalog.open_release(unverified_release(folder, None))  # verified as it is published again
+    catalog = Catalog.open_release(unverified_release(folder, None))  # `publish` verifies it
     selector = build_selector(catalog, selected)
     record = new_revocation(selector, severity.value, reason)
     state = remembered("signed", signers[0].key.name)
@@ -73,7 +73,7 @@ def command(
 
 
 def _print(log: Path, published: Published, record: RevokeRecord, output: Format) -> None:
-    """The new release, and which rows the record means."""
+    """Print the new release, and which rows the record selects."""
     from catalog.transparency.encoding import to_base64
 
     facts = {
@@ -93,4 +93,4 @@ def _print(log: Path, published: Published, record: RevokeRecord, output: Format
         shown = facts | {"selector": record.meant}
         render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(log))
     for why in published.false:
-        render.warning(f"{why}; the new release is right without it")
+        render.warning(f"{why}; this release is right by itself")

@@ -1,4 +1,4 @@
-"""`ldcat serve`: a catalog or a release over HTTP, for people and programs."""
+"""`ldcat serve`: serve a catalog or a release over HTTP, for people and programs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ def command(
         typer.Argument(
             parser=named_location,
             metavar="[RELEASE]",
-            help="Folder of a catalog, of a log or of its release; or its URL. Without it the default catalog.",
+            help="Folder of a catalog, of a log or of a release, or its URL; if not given, the default catalog.",
         ),
     ] = None,
     listen: Annotated[
-        str, typer.Option(metavar="HOST:PORT", envvar="LDCAT_LISTEN", help="Where to listen; port 0 is any.")
+        str,
+        typer.Option(metavar="HOST:PORT", envvar="LDCAT_LISTEN", help="Where to listen; port 0 means any free port."),
     ] = "127.0.0.1:8080",
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
@@ -30,9 +31,9 @@ def command(
 ) -> int:
     """Answer lookups over HTTP, with a page for people, until SIGTERM or SIGINT.
 
-    A release that is published beside the one that is served takes its place as soon as it verifies, and is refused
-    where it does not. Requests are written down on stderr, without what was asked about. It speaks plain HTTP: put a
-    reverse proxy with TLS before it.
+    A newer release of the same log replaces the one that is served once it is verified, and is refused if verification
+    fails. Requests are logged on stderr, without digests. The service speaks plain HTTP: put a reverse proxy with TLS
+    in front of it.
     """
     from catalog.web import server
 
@@ -53,6 +54,6 @@ def command(
         with render.progress(quiet=quiet, plain=False) as begin:
             current.open(begin, quiet=quiet)
         front = ResponseCache(routes(metrics), current, metrics, log=not quiet)
-        said = f"serves at {server.listening_url(listening)}"
-        serve(front, current, listening, ready=lambda: None if quiet else render.note(said))
+        ready = f"serves at {server.listening_url(listening)}"
+        serve(front, current, listening, ready=lambda: None if quiet else render.note(ready))
     return 0

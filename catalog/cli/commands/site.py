@@ -1,4 +1,4 @@
-"""`ldcat site`: a published log as a folder that any static host serves whole: lookups too."""
+"""`ldcat site`: write a published log as a folder from which any static host serves it, lookups included."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def command(
         Path, typer.Argument(parser=named_path, metavar="RELEASE", help="Folder of a log, or of a release in it.")
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", parser=named_path, metavar="DIR", help="Folder that is made, or completed.")
+        Path, typer.Option("--out", "-o", parser=named_path, metavar="DIR", help="Folder to make or to update.")
     ],
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
@@ -29,9 +29,9 @@ def command(
 ) -> None:
     """Write everything that a static host has to serve of a log and of one release in it.
 
-    The log as it is, and the rows of the release in ranges: small files by the first bits of digests. A lookup then
-    costs one request, and the host learns no more than which few hundred digests it is among. Pages for people beside
-    them ask just so, and verify proofs in the browser. Run it again after each release; the checkpoint is replaced
+    That is the log as it is, and the rows of the release in ranges: small files by the first bits of the digest. A
+    lookup takes one request, and the host learns only which few hundred digests the digest is among. Pages for people
+    do the same lookups, and verify proofs in the browser. Run it again after each release; the checkpoint is replaced
     last.
     """
     from catalog.pages.site import site_pages
@@ -40,7 +40,7 @@ def command(
 
     opened = open_named(release, trust, skip=skip_verify, quiet=quiet)
     if opened.release is None:
-        raise UsageError(f"{release} is published in no log", "ldcat publish CATALOG --log DIR makes one")
+        raise UsageError(f"{release} is not published in a log", "ldcat publish CATALOG --log DIR publishes it")
     believed = None if skip_verify else TrustChoice.of_environment(trust).trust_for(release)
     with render.progress(quiet=quiet, plain=False) as begin:
         write_site(

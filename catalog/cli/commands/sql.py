@@ -1,4 +1,4 @@
-"""`ldcat sql`: ask a catalog in SQL, or make a local database of it."""
+"""`ldcat sql`: run an SQL query on a catalog, or write a database of its views."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from catalog.terminal.render import Format
 HELP_ORDER = 60
 
 MAX_TABLE_ROWS = 1000
-"""A table is for reading, and its columns are as wide as their widest cell: all rows have to be at hand."""
+"""Rows of a table, all of which are kept in memory: columns are as wide as their widest cell."""
 
 
 def command(
@@ -28,7 +28,8 @@ def command(
         str | None,
         typer.Argument(
             metavar="QUERY",
-            help="SQL over configurations, launch_digests, firmware, launchable, kernel_hashes; revocations of a log.",
+            help="SQL query over the views configurations, launch_digests, firmware, launchable, kernel_hashes, and "
+            "revocations if there is a log.",
         ),
     ] = None,
     catalog: CatalogOption = None,
@@ -37,25 +38,25 @@ def command(
         typer.Option(
             parser=named_path,
             metavar="FILE",
-            help="Write a DuckDB file of views over the catalog instead; it is never published.",
+            help="Write a DuckDB file with the views instead of running a query. Not for published releases.",
         ),
     ] = None,
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     output: TableFormatOption = Format.TABLE,
 ) -> None:
-    """Ask a catalog in SQL (DuckDB). A query reads the catalog and nothing else."""
+    """Run an SQL query (DuckDB) on a catalog. A query reads the catalog and nothing else."""
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     if (query is None) == (database is None):
         raise UsageError("give a query, or --database FILE", "for example: ldcat sql 'FROM configurations LIMIT 3'")
     opened = open_named(catalog, trust, skip=skip_verify, quiet=False)
     if opened.revocations:
-        render.warning("rows that the log revokes or deprecates are among these: column revocation says which")
+        render.warning("the log revokes or deprecates some rows: the column revocation says which")
     if database is not None:
         if opened.release:
             raise UsageError(
-                "a database of views is not verified whenever it is asked, as a published release is",
-                "ldcat sql QUERY verifies it, and --format csv writes what it has",
+                "--database is not for a published release: a database is not verified before each query",
+                "ldcat sql QUERY verifies the release, and --format csv exports its rows",
             )
         opened.verify()
         write_database(opened.manifest, opened.folder, database)
@@ -63,7 +64,7 @@ def command(
         return
     columns, rows = run_query(opened, query or "")
     if output in (Format.JSON, Format.JSONL) and len(set(columns)) < len(columns):
-        raise UsageError("two columns have one name, and JSON would keep one of them", "name them with AS")
+        raise UsageError("two columns have the same name, and JSON would lose one of them", "name them with AS")
     shown = ([_plain(value) for value in row] for row in rows)
     if output is Format.TABLE:
         render.table(columns, islice(shown, MAX_TABLE_ROWS))
@@ -78,7 +79,7 @@ def command(
 
 
 def _plain(value: Any) -> Any:
-    """Bytes as hex; lists and structures of what is plain; what JSON has no form for as text."""
+    """A value that JSON has: bytes become hex, anything else that JSON does not have becomes text."""
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, list | tuple):

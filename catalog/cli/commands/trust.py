@@ -1,4 +1,4 @@
-"""`ldcat trust`: trust notes: whom to believe, made, signed, shown, and followed by the next."""
+"""`ldcat trust`: make, sign, show and replace trust notes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,16 @@ if TYPE_CHECKING:  # cryptography takes long to load
 HELP_ORDER = 210
 
 DAY = 86400
-MAX_TRUST = 1 << 20
+"""Seconds."""
 
-app = typer.Typer(help="Trust notes: which logs and witnesses to believe, signed by root keys.", no_args_is_help=True)
+MAX_TRUST = 1 << 20
+"""Bytes of a trust note or policy."""
+
+app = typer.Typer(help="Trust notes: which logs and witnesses to trust, signed by root keys.", no_args_is_help=True)
 
 
 class LogSignatures(StrEnum):
-    """Which signatures of a log its checkpoints need."""
+    """Which signatures a checkpoint needs of a log that has several keys."""
 
     ANY = "any"
     ALL = "all"
@@ -45,27 +48,29 @@ NoteArgument = Annotated[str, typer.Argument(metavar="NOTE|-", help="Trust note.
 @app.command("init")
 def init(
     policy: Annotated[
-        Path, typer.Option(parser=named_path, metavar="FILE", help="C2SP tlog-policy: log, witness, group, quorum.")
+        Path,
+        typer.Option(parser=named_path, metavar="FILE", help="C2SP tlog-policy: log, witness, group and quorum lines."),
     ],
-    root: Annotated[list[str], typer.Option(metavar="ROLE=VKEY", help="Root key and whose it is; several.")],
-    threshold: Annotated[int, typer.Option(metavar="N", help="Root keys that have to sign the next version.")],
+    root: Annotated[list[str], typer.Option(metavar="ROLE=VKEY", help="Root key and its role. Repeat for each root.")],
+    threshold: Annotated[int, typer.Option(metavar="N", help="How many root keys have to sign the next version.")],
     version: Annotated[int, typer.Option(metavar="N", help="One more than that of the note before.")] = 1,
     days: Annotated[int, typer.Option(metavar="DAYS", help="Days until the note expires.")] = 365,
     max_age: Annotated[int, typer.Option(metavar="DAYS", help="Days that a checkpoint stays fresh.")] = 7,
     log_signatures: Annotated[
-        LogSignatures, typer.Option(help="Signatures that a log with several keys needs.")
+        LogSignatures, typer.Option(help="Whether any key of a log is enough, or all that the policy names must sign.")
     ] = LogSignatures.ANY,
 ) -> int:
-    """Print the text of a trust note, to be signed with `ldcat trust sign`.
+    """Print the text of a new trust note, to be signed with `ldcat trust sign`.
 
-    A threshold of all root keys is refused: the loss of one would be the end of the note. So is a policy that cannot be
-    met, or that takes a log for a witness; of one that rests on a single witness it warns.
+    A threshold of all root keys is refused: after the loss of one key no next version could be signed. So is a policy
+    that cannot be met, or that names a key of the log as a witness. A policy that one witness alone can meet is a
+    warning.
     """
     from catalog.transparency.policy import Policy
     from catalog.transparency.trust import Trust
 
     text = _policy(policy)
-    made = Trust(
+    trust = Trust(
         version=version,
         expires=_after(days),
         max_age=max_age * DAY,
@@ -75,31 +80,37 @@ def init(
         policy_text=text,
         all_log_signatures=log_signatures is LogSignatures.ALL,
     )
-    return _print(made)
+    return _print(trust)
 
 
 @app.command("rotate")
 def rotate(
     old: NoteArgument,
     policy: Annotated[
-        Path | None, typer.Option(parser=named_path, metavar="FILE", help="C2SP tlog-policy in place of the old one.")
+        Path | None,
+        typer.Option(parser=named_path, metavar="FILE", help="C2SP tlog-policy that replaces the old one."),
     ] = None,
     root: Annotated[
-        list[str] | None, typer.Option(metavar="ROLE=VKEY", help="Root key more, or in place of that of the role.")
+        list[str] | None,
+        typer.Option(metavar="ROLE=VKEY", help="Another root key, or a new key for a role. May be repeated."),
     ] = None,
-    drop: Annotated[list[str] | None, typer.Option(metavar="ROLE", help="Role whose key is a root no more.")] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE", help="Role that is no root any more. May be repeated.")
+    ] = None,
     threshold: Annotated[
-        int | None, typer.Option(metavar="N", help="Root keys that have to sign the version after it.")
+        int | None, typer.Option(metavar="N", help="How many root keys have to sign the version after this one.")
     ] = None,
     days: Annotated[int | None, typer.Option(metavar="DAYS", help="Days from now until the note expires.")] = None,
     max_age: Annotated[int | None, typer.Option(metavar="DAYS", help="Days that a checkpoint stays fresh.")] = None,
     log_signatures: Annotated[
-        LogSignatures | None, typer.Option(help="Signatures that a log with several keys needs.")
+        LogSignatures | None,
+        typer.Option(help="Whether any key of a log is enough, or all that the policy names must sign."),
     ] = None,
 ) -> int:
-    """Print the text of the version after a trust note; what is not named stays as it is, the day it expires too.
+    """Print the text of the next version of a trust note.
 
-    It is signed with `ldcat trust sign` by enough roots of the old note, and enough of the new one.
+    What is not given stays as it is, the expiry included. Enough roots of the old note and enough of the new one have
+    to sign the text with `ldcat trust sign`.
     """
     from catalog.transparency.policy import Policy
     from catalog.transparency.trust import read_trust
@@ -110,7 +121,7 @@ def rotate(
             raise UnknownName("role", role, before.roots)
     roots = {role: key for role, key in before.roots.items() if role not in (drop or ())}
     text = before.policy_text if policy is None else _policy(policy)
-    made = replace(
+    trust = replace(
         before,
         version=before.version + 1,
         expires=before.expires if days is None else _after(days),
@@ -121,7 +132,7 @@ def rotate(
         policy_text=text,
         all_log_signatures=before.all_log_signatures if log_signatures is None else log_signatures is LogSignatures.ALL,
     )
-    return _print(made)
+    return _print(trust)
 
 
 @app.command("sign")
@@ -132,7 +143,7 @@ def sign(
     ],
     passphrase: PassphraseOption = None,
 ) -> int:
-    """Print the note with one more signature."""
+    """Print a trust note with one more signature."""
     from catalog.publish.key_files import read_keys
     from catalog.transparency.trust import read_unsigned, sign_trust
 
@@ -144,7 +155,7 @@ def sign(
 
 @app.command("show")
 def show(note: NoteArgument, output: TableFormatOption = Format.TABLE) -> int:
-    """Say whom a trust note believes, and until when; it has to be signed by enough of its own root keys."""
+    """Show whom a trust note trusts, and until when. Enough of its own root keys must have signed it."""
     from catalog.transparency.trust import read_trust
 
     require(output, Format.TABLE, Format.JSON)
@@ -157,8 +168,8 @@ def show(note: NoteArgument, output: TableFormatOption = Format.TABLE) -> int:
 
 
 @app.command("check")
-def check(old: NoteArgument, new: Annotated[str, typer.Argument(metavar="NOTE", help="The version after it.")]) -> int:
-    """Whether a trust note follows another: the next version, signed by enough roots of both."""
+def check(old: NoteArgument, new: Annotated[str, typer.Argument(metavar="NOTE", help="Its next version.")]) -> int:
+    """Verify that a trust note follows another: the next version, signed by enough roots of both."""
     from catalog.transparency.note import Note
     from catalog.transparency.trust import follow, read_trust
 
@@ -169,17 +180,17 @@ def check(old: NoteArgument, new: Annotated[str, typer.Argument(metavar="NOTE", 
 
 
 def _policy(path: Path) -> str:
-    """The text of a policy, of which any byte that is no UTF-8 is refused where it is parsed."""
+    """The text of a policy; bytes that are not UTF-8 become surrogates, which `Policy.parse` refuses."""
     return read_file(path, limit=MAX_TRUST, regular=True).decode("utf-8", "surrogateescape")
 
 
-def _roots(said: Sequence[str]) -> dict[str, VerifierKey]:
-    """Root keys by role; raises UsageError where two have one."""
+def _roots(options: Sequence[str]) -> dict[str, VerifierKey]:
+    """Root keys by role; raises UsageError if two have the same role."""
     from catalog.transparency.keys import VerifierKey
 
-    roots = dict(map(_root, said))
-    if len(roots) < len(said):
-        raise UsageError("two root keys have one role")
+    roots = dict(map(_root, options))
+    if len(roots) < len(options):
+        raise UsageError("two root keys have the same role")
     return {role: VerifierKey.parse(key) for role, key in roots.items()}
 
 
@@ -187,21 +198,21 @@ def _after(days: int) -> int:
     return int(time.time()) + days * DAY
 
 
-def _print(made: Trust) -> int:
-    """The text of a note that can be signed; raises UsageError for one that should not be, MalformedInput."""
-    if 1 < made.threshold == len(made.roots):
+def _print(trust: Trust) -> int:
+    """Print the text to sign; raises UsageError for a note that should not be signed, MalformedInput."""
+    if 1 < trust.threshold == len(trust.roots):
         raise UsageError(
-            f"a threshold of all {made.threshold} root keys cannot be met once one is lost", "name more keys"
+            f"a threshold of all {trust.threshold} root keys cannot be met once one is lost", "name more keys"
         )
-    if made.expires <= time.time():
+    if trust.expires <= time.time():
         raise UsageError("the trust note would have expired already", "--days DAYS")
-    _say_of_policy(made.policy)
-    render.exact(str(made.parse(str(made))).rstrip("\n"))
+    _report_policy(trust.policy)
+    render.exact(str(trust.parse(str(trust))).rstrip("\n"))
     return 0
 
 
-def _say_of_policy(policy: Policy) -> None:
-    """What is unwise with it; raises UsageError for what cannot be."""
+def _report_policy(policy: Policy) -> None:
+    """Print warnings and notes about a policy; raises UsageError if it cannot work."""
     from catalog.operate.doctor_policy import policy_findings
     from catalog.operate.finding import Severity
 
@@ -214,10 +225,13 @@ def _say_of_policy(policy: Policy) -> None:
         say(f"the policy: {finding.subject}: {finding.what}; {finding.advice}")
 
 
-def _root(said: str) -> tuple[str, str]:
-    role, equals, key = said.partition("=")
+def _root(option: str) -> tuple[str, str]:
+    role, equals, key = option.partition("=")
     if not equals or not role or " " in role:
-        raise UsageError(f"{said!r} is no root key", "--root ROLE=VKEY, as ldcat keygen --for root prints it")
+        raise UsageError(
+            f"{option!r} is not a root key",
+            "--root ROLE=VKEY, with the verifier key that ldcat keygen --for root prints",
+        )
     return role, key
 
 
@@ -242,7 +256,7 @@ def _record(trust: Trust) -> dict[str, object]:
 
 
 def _facts(trust: Trust) -> list[tuple[str, object]]:
-    """Keys by name, id and type, which tell them apart; whole they are in the note, and in JSON."""
+    """Names and values for people. Keys are shown by name, ID and type; the note and JSON have them whole."""
 
     def named(key: VerifierKey) -> str:
         return f"{key.name}+{key.key_id.hex()} ({key.type.title})"

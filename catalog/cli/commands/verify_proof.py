@@ -1,4 +1,4 @@
-"""`ldcat verify-proof`: what a proof bundle says, from files alone."""
+"""`ldcat verify-proof`: verify a proof bundle from files alone."""
 
 from __future__ import annotations
 
@@ -19,26 +19,34 @@ HELP_ORDER = 130
 
 
 def command(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Bundle that `ldcat prove` wrote.")],
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Proof bundle that `ldcat prove` printed.")],
     trust: Annotated[
         Path,
-        typer.Option(parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note: whom you believe."),
+        typer.Option(
+            parser=named_path,
+            metavar="FILE",
+            envvar="LDCAT_TRUST",
+            help="Trust note with the keys and the policy to verify with.",
+        ),
     ],
     report: Annotated[
         str | None,
-        typer.Option(metavar="FILE|DIGEST", help="Attestation report, or launch digest, that it has to be of."),
+        typer.Option(
+            metavar="FILE|DIGEST", help="Attestation report, or launch digest, that the proof has to be about."
+        ),
     ] = None,
     show: Annotated[
-        bool, typer.Option("--show", help="A script for /bin/sh that verifies the same with sha256sum and openssl.")
+        bool,
+        typer.Option("--show", help="Print a /bin/sh script that verifies the same with sha256sum and openssl."),
     ] = False,
     output: TableFormatOption = Format.TABLE,
 ) -> int:
-    """Verify a proof bundle offline: signatures, witnesses, age, inclusion, then what the row says.
+    """Verify a proof bundle offline: signatures, policy, age, inclusion, then what the row says.
 
     Exit codes: 0 match, 1 unknown (another digest), 4 bad proof, 6 untrusted signer, 7 revoked, 8 stale, 9 older than
-    a checkpoint that was seen here before, 11 signed, and false by its own log.
+    a checkpoint that this machine saw before, 11 signed record that contradicts its own log.
 
-    With --show everything on stdout is a script, and the verdict a comment in it.
+    With --show, stdout is a script, and the verdict is a comment in it.
     """
     from catalog.prove.proof_bundle import MAX_BUNDLE  # cryptography takes long to load
     from catalog.prove.proof_by_hand import as_comment, lines_by_hand
@@ -56,8 +64,8 @@ def command(
     else:
         for text in _lines(record):
             render.line(as_comment(text) if show else text)
-    for said in verdict.said:
-        render.note(said)
+    for text in verdict.said:
+        render.note(text)
     if show:
         for text in lines_by_hand(data, verdict):
             render.exact(text)

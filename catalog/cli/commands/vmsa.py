@@ -1,4 +1,4 @@
-"""`ldcat vmsa`: show, build and compare VMSA pages, the initial state of a vCPU."""
+"""`ldcat vmsa`: show, build and compare VMSA pages, which hold the initial registers of a vCPU."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ HELP_ORDER = 220
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Show, build and compare VMSA pages: the 4096 bytes of a vCPU that SEV-ES and SEV-SNP measure.",
+    help="Show, build and compare VMSA pages: the 4096 bytes that SEV-ES and SEV-SNP measure for each vCPU.",
 )
 
 _START = "Where an AP starts"
 
 PageArgument = Annotated[
     str,
-    typer.Argument(metavar="FILE|-", help="A page as 4096 bytes, as hex, or as JSON of this command; - reads stdin."),
+    typer.Argument(metavar="FILE|-", help="VMSA page: 4096 bytes, hex, or JSON of `ldcat vmsa show`; - reads stdin."),
 ]
 
 
 @app.command("show")
 def show(file: PageArgument, output: TableFormatOption = Format.TABLE) -> None:
-    """Show a VMSA page: segments, registers, bytes without a name, hashes, and the VMM profiles that make it."""
+    """Show a VMSA page: hashes, the VMM profiles that make it, segments, registers, and bytes without a name."""
     require(output, Format.TABLE, Format.JSON, Format.HEX)
     _print(_read(file), output)
 
@@ -60,22 +60,22 @@ def show(file: PageArgument, output: TableFormatOption = Format.TABLE) -> None:
 @app.command("build")
 def build(
     vmm: Annotated[str | None, typer.Option(metavar="PROFILE", help="VMM profile, such as qemu-kvm-init2.")] = None,
-    technology: Annotated[str, typer.Option("--technology", "-t", help="sev-es or sev-snp.")] = "sev-snp",
+    technology: Annotated[str, typer.Option("--technology", "-t", help="Technology: sev-es or sev-snp.")] = "sev-snp",
     ap: Annotated[
-        bool, typer.Option("--ap", help="The page of an AP, not of the BSP.", rich_help_panel=_START)
+        bool, typer.Option("--ap", help="Build the page of an AP, not of the BSP.", rich_help_panel=_START)
     ] = False,
     firmware: Annotated[
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="Build by name or SHA-256, image or record file, whose reset vector it is.",
+            help="Build by name or SHA-256, or image or record file, with the reset vector that an AP starts at.",
             rich_help_panel=_START,
         ),
     ] = None,
     reset_vector: Annotated[
         int | None,
         typer.Option(
-            parser=number_option, metavar="N", help="The reset vector without a firmware.", rich_help_panel=_START
+            parser=number_option, metavar="N", help="Reset vector, without a firmware.", rich_help_panel=_START
         ),
     ] = None,
     vcpu_type: VcpuTypeOption = None,
@@ -91,7 +91,7 @@ def build(
             "-o",
             parser=named_path,
             metavar="FILE",
-            help="Write the 4096 bytes there, and print the path instead.",
+            help="Write the 4096 bytes to this file, and print its path.",
         ),
     ] = None,
     catalog: BuildsOption = None,
@@ -100,7 +100,7 @@ def build(
     output: TableFormatOption = Format.HEX,
     quiet: QuietOption = False,
 ) -> None:
-    """Build the VMSA page of a BSP or AP as `ldcat measure` hashes it, in hex or as a file."""
+    """Build the VMSA page of a BSP or an AP, byte for byte as `ldcat measure` hashes it."""
     require(output, Format.HEX, Format.TABLE, Format.JSON)
     request = PageRequest(
         technology=technology,
@@ -125,10 +125,10 @@ def build(
 
 @app.command("diff")
 def diff(a: PageArgument, b: PageArgument, output: TableFormatOption = Format.TABLE) -> int:
-    """Compare two VMSA pages by register, segment field and unnamed bytes; exit code 0 when equal, 1 when not."""
+    """Compare two VMSA pages by register, segment field and unnamed bytes. Exit code 0 if they are equal, 1 if not."""
     require(output, Format.TABLE, Format.JSON)
     if a == b == "-":
-        raise UsageError("stdin can be read once only", "give one of the two as a file")
+        raise UsageError("stdin can be read only once", "give one of the two as a file")
     found = differences(_read(a), _read(b))
     if output is Format.JSON:
         rows = [{"what": one.what, "a": one.a, "b": one.b} for one in found]

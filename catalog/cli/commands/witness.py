@@ -1,4 +1,4 @@
-"""`ldcat witness`: cosign the checkpoints of logs as a service, and ask such services to cosign."""
+"""`ldcat witness`: run a witness, and ask witnesses to cosign a checkpoint."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:  # cryptography takes long to load
 HELP_ORDER = 230
 
 ANSWER_SECONDS = 60
-"""In which every witness has to have answered, whatever it is asked."""
+"""Seconds in which every witness has to answer, all requests to it included."""
 
 MAX_AT_ONCE = 64
-"""Witnesses that are asked at one time."""
+"""Number of witnesses that are asked at the same time."""
 
-app = typer.Typer(help="Witnesses (C2SP tlog-witness): be one, and ask them.", no_args_is_help=True)
+app = typer.Typer(help="Run a witness (C2SP tlog-witness), and ask witnesses to cosign.", no_args_is_help=True)
 
 
 @app.command("serve")
@@ -41,25 +41,33 @@ def serve(
     logs: Annotated[
         Path,
         typer.Option(
-            parser=named_path, metavar="FILE", envvar="LDCAT_WITNESS_LOGS", help="tlog-policy, for its log lines."
+            parser=named_path,
+            metavar="FILE",
+            envvar="LDCAT_WITNESS_LOGS",
+            help="C2SP tlog-policy whose log lines name the logs to cosign.",
         ),
     ],
     db: Annotated[
         Path,
         typer.Option(
-            parser=named_path, metavar="FILE", envvar="LDCAT_WITNESS_DB", help="Database of what was cosigned."
+            parser=named_path, metavar="FILE", envvar="LDCAT_WITNESS_DB", help="Database of cosigned checkpoints."
         ),
     ],
     listen: Annotated[
-        str, typer.Option(metavar="HOST:PORT", envvar="LDCAT_WITNESS_LISTEN", help="Where to listen; port 0 is any.")
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            envvar="LDCAT_WITNESS_LISTEN",
+            help="Where to listen; port 0 means any free port.",
+        ),
     ],
     create: Annotated[bool, typer.Option("--create", help="Make the database, for a witness with new keys.")] = False,
     passphrase: PassphraseOption = None,
 ) -> int:
-    """Cosign checkpoints that go on from the last one cosigned, until SIGTERM or SIGINT.
+    """Cosign checkpoints that are consistent with the last one cosigned, until SIGTERM or SIGINT.
 
-    It speaks plain HTTP: put a reverse proxy with TLS before it. A witness that has forgotten may cosign a fork, so
-    that without its database it does not start.
+    The service speaks plain HTTP: put a reverse proxy with TLS in front of it. It does not start without its database,
+    because a witness that does not know what it cosigned may cosign a fork.
     """
     from catalog.web import server
     from catalog.web.witness_app import witness_app
@@ -75,9 +83,9 @@ def serve(
     with server.listen(listen) as listening:
         store = WitnessStore.create(db) if create else WitnessStore.open(db)
         names = ", ".join(dict.fromkeys(signer.key.name for signer in witness.signers))
-        said = f"{names} witnesses {', '.join(witness.logs)} at {server.listening_url(listening)}"
+        ready = f"{names} witnesses {', '.join(witness.logs)} at {server.listening_url(listening)}"
         web = witness_app(witness, store, lambda: int(time.time()))
-        server.serve(web, listening, ready=lambda: render.note(said))
+        server.serve(web, listening, ready=lambda: render.note(ready))
     return 0
 
 
@@ -87,19 +95,19 @@ def ask(
     trust: Annotated[
         Path,
         typer.Option(
-            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note, whose policy says the witnesses."
+            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note whose policy names the witnesses."
         ),
     ],
     allow_http: Annotated[
-        bool, typer.Option("--allow-http", help="Ask witnesses on other machines over plain HTTP, too.")
+        bool, typer.Option("--allow-http", help="Also ask witnesses on other machines over plain HTTP.")
     ] = False,
     output: TableFormatOption = Format.TABLE,
 ) -> int:
-    """Have the published checkpoint cosigned by every witness of a policy that has an address.
+    """Ask every witness of the policy that has an address to cosign the published checkpoint.
 
-    What they cosign is verified, and added to the checkpoint; what is there already stays. Exit code 6 where the quorum
-    is not reached then, 8 where it is reached by cosignatures that are too old. Exit code 12 is an alarm: a witness saw
-    more leaves than this log has, or other ones.
+    New cosignatures are verified and added to the checkpoint; those that it has already stay. Exit code 6 if the quorum
+    is not reached, 8 if it is reached by cosignatures that are too old. Exit code 12 is an alarm: a witness saw more
+    leaves than this log has, or other ones.
     """
     from catalog.log.log_folder import LogFolder
     from catalog.publish.witness_requests import Submission
@@ -110,14 +118,14 @@ def ask(
     believed = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
     believed.check_expiry(int(time.time()))
     submission = Submission.of(LogFolder(log), believed.policy)
-    asked = _ask_all(submission, allow_http=allow_http)
-    note = submission.add([line for answer in asked.values() for line in answer.cosignatures])
+    answers = _ask_all(submission, allow_http=allow_http)
+    note = submission.add([line for answer in answers.values() for line in answer.cosignatures])
     signers = submission.signers(note)
-    rows = _rows(submission, asked, signers)
+    rows = _rows(submission, answers, signers)
     _show(submission, rows, output)
     if alarmed := [str(row["witness"]) for row in rows if row["alarm"]]:
         raise WitnessRefused(
-            f"this log is not what {', '.join(alarmed)} saw of it: it was rolled back or forked",
+            f"{', '.join(alarmed)} saw more of this log, or another history: it was rolled back or forked",
             "publish nothing more: find out whether a backup was restored, or who else has the keys of the log",
         )
     if not believed.policy.accepts(signers):
@@ -129,7 +137,9 @@ def ask(
 
 
 def _ask_all(submission: Submission, *, allow_http: bool) -> dict[str, Asked]:
-    """All at once, and until one deadline, so that one that hangs keeps no other one waiting; by address."""
+    """The answers of all witnesses, by address. They are asked at the same time and with one deadline, so that none
+    waits for another that hangs.
+    """
     from catalog.net.http_client import Deadline
     from catalog.net.http_post import post
 
@@ -141,15 +151,15 @@ def _ask_all(submission: Submission, *, allow_http: bool) -> dict[str, Asked]:
 
 
 def _rows(
-    submission: Submission, asked: Mapping[str, Asked], signers: Mapping[VerifierKey, int]
+    submission: Submission, answers: Mapping[str, Asked], signers: Mapping[VerifierKey, int]
 ) -> list[dict[str, object]]:
-    """As JSON has them: each witness of the policy, and what came of asking it."""
+    """Each witness of the policy, and the result of asking it: `witnesses` in JSON, see docs/command-line.md."""
     from catalog.publish.witness_requests import Asked
 
     rows: list[dict[str, object]] = []
     for name, key in submission.policy.witnesses.items():
         address = submission.policy.witness_urls.get(name, "").removesuffix("/")
-        answer = asked[address] if address else Asked((), "no address")
+        answer = answers[address] if address else Asked((), "no address")
         is_new = (key.name, key.key_id) in {(line.name, line.key_id) for line in answer.cosignatures}
         rows.append(
             {
@@ -172,11 +182,11 @@ def _show(submission: Submission, rows: list[dict[str, object]], output: Format)
         checkpoint = {"origin": found.origin, "size": found.size, "root": found.root.hex()}
         render.json_document({"checkpoint": checkpoint, "witnesses": rows})
     else:
-        said = [(str(row["witness"]), _words(row)) for row in rows]
-        render.facts([("leaves", submission.checkpoint.size), *said], title=submission.checkpoint.origin)
+        answers = [(str(row["witness"]), _words(row)) for row in rows]
+        render.facts([("leaves", submission.checkpoint.size), *answers], title=submission.checkpoint.origin)
 
 
 def _words(row: Mapping[str, object]) -> str:
-    cosigned = {"now": "cosigned", "had": "has cosigned before, and not now", "no": "not cosigned"}
+    cosigned = {"now": "cosigned", "had": "cosigned before, but not now", "no": "not cosigned"}
     words = f"ALARM, {cosigned[str(row['cosignature'])]}" if row["alarm"] else cosigned[str(row["cosignature"])]
     return f"{words}: {row['why']}" if row["why"] else words
