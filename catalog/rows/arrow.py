@@ -9,6 +9,10 @@ import pyarrow as pa
 from catalog.errors import MalformedRecord
 from catalog.launch.technology import technology_named
 from catalog.rows.fields import COLUMNS, DIGEST, Field
+from catalog.rows.kinds import Hash
+
+HASH: pa.DataType = getattr(pa, Hash.arrow)()
+"""Of every hash column of every file but launch_digest, so that they join."""
 
 
 def arrow_type(field: Field) -> pa.DataType:

@@ -49,5 +49,8 @@ class KernelRecord:
         what = f"kernel hashes record {wire.name!r}"
         kernel = unhex(wire.kernel.sha256, 32, f"{what}: kernel.sha256")
         initrd = unhex(wire.initrd.sha256, 32, f"{what}: initrd.sha256") if wire.initrd else None
+        for file, blob in (("kernel", wire.kernel), ("initrd", wire.initrd)):
+            if blob and blob.package_sha256 is not None:
+                unhex(blob.package_sha256, 32, f"{what}: {file}.package_sha256")
         hashes = KernelHashes.of(kernel=kernel, initrd=initrd, append=wire.append)
         return cls(wire.name, hashes, wire.append, wire)

@@ -9,23 +9,24 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from catalog.errors import MalformedRecord
 from catalog.firmware.build import FirmwareBuild
-from catalog.spec.kernel_record import KernelRecord
+from catalog.rows.arrow import HASH
+from catalog.spec.kernel_record import BlobWire, KernelRecord
 from catalog.store import manifest
-
-_SHA256 = pa.binary(32)
+from catalog.wire import unhex
 
 FIRMWARE = pa.schema(
     [
         pa.field("name", pa.string(), nullable=False),
-        pa.field("sha256", _SHA256, nullable=False),
-        pa.field("sha384", pa.binary(48), nullable=False),
+        pa.field("sha256", HASH, nullable=False),
+        pa.field("sha384", HASH, nullable=False),
         pa.field("size", pa.uint32(), nullable=False),
         pa.field("distribution", pa.string()),
         pa.field("suite", pa.string()),
         pa.field("package", pa.string()),
         pa.field("version", pa.string()),
-        pa.field("package_sha256", _SHA256),
+        pa.field("package_sha256", HASH),
         pa.field("path", pa.string()),
         pa.field("kernel_hashes_enforced", pa.string(), nullable=False),
         pa.field("record", pa.string(), nullable=False),
@@ -43,12 +44,16 @@ _BLOB_FIELDS = ("distribution", "suite", "package", "version", "package_sha256",
 KERNEL_HASHES = pa.schema(
     [
         pa.field("name", pa.string(), nullable=False),
-        pa.field("table_sha256", _SHA256, nullable=False),
-        pa.field("kernel_sha256", _SHA256, nullable=False),
-        pa.field("initrd_sha256", _SHA256, nullable=False),
-        pa.field("cmdline_sha256", _SHA256, nullable=False),
+        pa.field("table_sha256", HASH, nullable=False),
+        pa.field("kernel_sha256", HASH, nullable=False),
+        pa.field("initrd_sha256", HASH, nullable=False),
+        pa.field("cmdline_sha256", HASH, nullable=False),
         pa.field("append", pa.string(), nullable=False),
-        *(pa.field(f"{blob}_{name}", pa.string()) for blob in ("kernel", "initrd") for name in _BLOB_FIELDS),
+        *(
+            pa.field(f"{blob}_{name}", HASH if name == "package_sha256" else pa.string())
+            for blob in ("kernel", "initrd")
+            for name in _BLOB_FIELDS
+        ),
     ]
 )
 """One row for each kernel hashes table; without an initrd, initrd_sha256 is the hash of the empty file."""
@@ -56,6 +61,39 @@ KERNEL_HASHES = pa.schema(
 
 SCHEMAS = {manifest.FIRMWARE: FIRMWARE, manifest.LAUNCHABLE: LAUNCHABLE, manifest.KERNEL_HASHES: KERNEL_HASHES}
 """Schema of each component table, by file name."""
+
+_WERE_TEXT = ("kernel_package_sha256", "initrd_package_sha256")
+"""Hashes that older catalogs have in lower-case hex; their other hashes are of fixed length."""
+
+
+def rows_of(table: pa.Table, name: str) -> list[dict[str, Any]]:
+    """The rows of a component file, with hashes as bytes; raises MalformedRecord for another table or a short hash."""
+    schema = SCHEMAS[name]
+    if not (table.schema.equals(schema) or table.schema.equals(_older(schema))):
+        raise MalformedRecord(f"{name} has other columns than a file of this name must have")
+    rows: list[dict[str, Any]] = table.to_pylist()
+    for column in (field.name for field in schema if field.type == HASH):
+        size = _hash_size(column)
+        for row in rows:
+            if isinstance(row[column], str):
+                row[column] = unhex(row[column], size, f"{name}: {column}")
+            if row[column] is not None and len(row[column]) != size:
+                raise MalformedRecord(f"{name}: {column}: a hash of {len(row[column])} bytes")
+    return rows
+
+
+def _older(schema: pa.Schema) -> pa.Schema:
+    """The schema of the same columns in catalogs made before all hashes had one type."""
+    was = {
+        field.name: pa.string() if field.name in _WERE_TEXT else pa.binary(_hash_size(field.name))
+        for field in schema
+        if field.type == HASH
+    }
+    return pa.schema([field.with_type(was.get(field.name, field.type)) for field in schema])
+
+
+def _hash_size(column: str) -> int:
+    return 48 if column.endswith("sha384") else 32
 
 
 def firmware_table(builds: Iterable[FirmwareBuild]) -> pa.Table:
@@ -117,6 +155,7 @@ def firmware_row(build: FirmwareBuild) -> dict[str, Any]:
 
 def _kernel_row(kernel: KernelRecord) -> dict[str, Any]:
     hashes = kernel.hashes
+    origins = {"kernel": kernel.wire.kernel, "initrd": kernel.wire.initrd}
     return {
         "name": kernel.name,
         "table_sha256": hashes.table_sha256,
@@ -124,6 +163,10 @@ def _kernel_row(kernel: KernelRecord) -> dict[str, Any]:
         "initrd_sha256": hashes.initrd,
         "cmdline_sha256": hashes.cmdline,
         "append": kernel.append,
-        **{f"kernel_{name}": getattr(kernel.wire.kernel, name) for name in _BLOB_FIELDS},
-        **{f"initrd_{name}": getattr(kernel.wire.initrd, name, None) for name in _BLOB_FIELDS},
+        **{f"{blob}_{name}": _column(origin, name) for blob, origin in origins.items() for name in _BLOB_FIELDS},
     }
+
+
+def _column(origin: BlobWire | None, name: str) -> Any:
+    value = getattr(origin, name, None)
+    return bytes.fromhex(value) if value and name == "package_sha256" else value

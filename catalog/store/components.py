@@ -89,19 +89,21 @@ class Components:
             raise MalformedRecord(f"{name} is not UTF-8 text") from error
 
     def _rows(self, name: str) -> list[Row]:
-        from catalog.store.component_tables import SCHEMAS
+        from catalog.store.component_tables import rows_of
 
-        found = read_parquet(self._files, name)
-        if not found.schema.equals(SCHEMAS[name], check_metadata=False):
-            raise MalformedRecord(f"{name} has other columns than a file of this name must have")
-        rows: list[Row] = found.to_pylist()
-        return rows
+        return rows_of(read_parquet(self._files, name), name)
 
 
 def _kernel(row: Row) -> KernelRecord:
     blobs = {
-        blob: BlobWire(sha256=row[f"{blob}_sha256"].hex(), **{name: row[f"{blob}_{name}"] for name in PROVENANCE})
+        blob: BlobWire(
+            sha256=row[f"{blob}_sha256"].hex(), **{name: _text(row[f"{blob}_{name}"]) for name in PROVENANCE}
+        )
         for blob in ("kernel", "initrd")
     }
     hashes = KernelHashes(row["kernel_sha256"], row["initrd_sha256"], row["cmdline_sha256"])
     return KernelRecord(row["name"], hashes, row["append"], KernelWire(name=row["name"], append=row["append"], **blobs))
+
+
+def _text(value: str | bytes | None) -> str | None:
+    return value.hex() if isinstance(value, bytes) else value
