@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import UsageError
 from catalog.files.inputs import unreadable
@@ -14,10 +14,13 @@ from catalog.store.duckdb_scratch import refused
 from catalog.store.manifest import Manifest
 from catalog.store.parquet import check_footer, parquet_errors
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _SHOWN = ",\n       ".join(f"{field.kind.sql_text(f'd.{field.name}')} AS {field.name}" for field in BESIDE_COMPONENTS)
 
 CONFIGURATIONS = f"""
-SELECT {DIGEST.kind.sql_text("d.launch_digest")} AS launch_digest, d.technology, f.name AS firmware,
+SELECT d.launch_digest, d.technology, f.name AS firmware,
        f.package, f.version AS package_version, k.name AS kernel_hashes, k.append,
        f.kernel_hashes_enforced, {_SHOWN},
        l.verdict AS launchable{{status}}
@@ -29,7 +32,16 @@ LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
 """Every row with the names of its components; what most queries read. status: further columns."""
 
 
+_HEX = """
+CREATE MACRO {name}(x) AS CASE WHEN regexp_full_match(x::VARCHAR, '[0-9a-f]{{64}}|[0-9a-f]{{96}}')
+THEN upper(x::VARCHAR) ELSE system.main.hex(x) END
+"""
+"""hex() of a hash column, which is text: its digits, as they were when it was a BLOB (docs/adr/0024)."""
+
 _NEW = "new.duckdb"
+
+_STORAGE: dict[str, Any] = {"storage_compatibility_version": "v1.4.0"}
+"""The oldest DuckDB that opens the file."""
 
 NO_ROWS = f"SELECT {', '.join(f'NULL::{field.kind.sql} AS {field.name}' for field in COLUMNS)} WHERE false"
 """An empty view: for a technology of which the catalog keeps distinguished digests only."""
@@ -44,11 +56,28 @@ def plain_views(catalog: Manifest) -> dict[str, list[str]]:
     }
 
 
+def hash_columns(schema: pa.Schema) -> list[str]:
+    """The columns of a file that are hashes: binary, with or without a dictionary."""
+    import pyarrow as pa
+
+    kinds = {field.name: field.type for field in schema}
+    values = {name: kind.value_type if pa.types.is_dictionary(kind) else kind for name, kind in kinds.items()}
+    return [name for name, kind in values.items() if pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind)]
+
+
+def hashes_as_text(schema: pa.Schema) -> str:
+    """The select list of a view of a file: its columns, with hashes as lower-case hex, as every view has them."""
+    made = ", ".join(f"{DIGEST.kind.sql_text(name)} AS {name}" for name in hash_columns(schema))
+    return f"* REPLACE ({made})" if made else "*"
+
+
 def create_joins(connection: Any, catalog: Manifest, *, published: bool = False) -> None:
-    """Create the views launch_digests and configurations over those of `plain_views`, on a DuckDB connection.
+    """Create the views launch_digests and configurations over the plain ones, and hex(), on a DuckDB connection.
 
     published: whether the rows have the columns of revocations (ask/revoked_rows.py).
     """
+    for name in ("hex", "to_hex"):
+        connection.execute(_HEX.format(name=name))
     status = ", d.revocation, d.revocation_reason" if published else ""
     union = " UNION ALL ".join(f"SELECT * FROM {view}" for view in _digest_views(catalog)) or NO_ROWS  # noqa: S608
     connection.execute(f"CREATE VIEW launch_digests AS {union}")
@@ -65,7 +94,7 @@ def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
 
     try:
         with beside(path) as made:
-            with refused(path), duckdb.connect(made / _NEW) as connection:
+            with refused(path), duckdb.connect(made / _NEW, config=_STORAGE) as connection:
                 _create_views(connection, catalog, folder)
                 connection.execute("CHECKPOINT")  # an error while it closes would be lost
             put(made / _NEW, path)
@@ -80,14 +109,16 @@ def _create_views(connection: Any, catalog: Manifest, folder: Path) -> None:
 
     for view, names in plain_views(catalog).items():
         if not names:
-            connection.execute(f"CREATE VIEW {view} AS {NO_ROWS}")
+            text = hashes_as_text(connection.sql(NO_ROWS).to_arrow_table().schema)
+            connection.execute(f"CREATE VIEW {view} AS SELECT {text} FROM ({NO_ROWS})")  # noqa: S608
             continue
         for name in names:
             with parquet_errors(name):
                 check_footer(pq.read_metadata(folder / name), catalog.files[name], name)
         paths = (str((folder / name).resolve()).replace("'", "''") for name in names)
         quoted = ", ".join(f"'{path}'" for path in paths)
-        connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet([{quoted}])")  # noqa: S608
+        text = hashes_as_text(pq.read_schema(folder / names[0]))
+        connection.execute(f"CREATE VIEW {view} AS SELECT {text} FROM read_parquet([{quoted}])")  # noqa: S608
     create_joins(connection, catalog)
 
 

@@ -11,7 +11,6 @@ import pytest
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.batch import BatchIndex
 from catalog.ask.lookup import lookup
-from catalog.ask.sql import run_query
 from catalog.build import distinguished, generation
 from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedRecord, UsageError, VerificationFailed
@@ -21,6 +20,7 @@ from catalog.fast.packed import PackedCatalog, light_sha256
 from catalog.fast.plain_lookup import plain_lookup
 from catalog.launch.hashing.backends import REFERENCE
 from catalog.spec.catalog_spec import load_spec
+from catalog.sql.query import run_query
 from catalog.store import row_records
 from catalog.store.catalog import Catalog
 from catalog.store.database import write_database

@@ -12,10 +12,10 @@ import pytest
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.lookup import lookup, lookup_in_parquet
-from catalog.ask.sql import run_query
 from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedRecord, Unreadable, VerificationFailed
 from catalog.fast.match import Match
+from catalog.sql.query import run_query
 from catalog.store.catalog import Catalog
 from tests.support.catalogs import build
 from tests.support.samples import write_spec

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.ask.sql import run_query
 from catalog.cli.catalogs import open_named
 from catalog.cli.options import CatalogOption, SkipVerifyOption, TableFormatOption, TrustOption, named_path, require
 from catalog.errors import UsageError
+from catalog.sql.query import run_query
 from catalog.store.database import write_database
 from catalog.terminal import render
 from catalog.terminal.render import Format

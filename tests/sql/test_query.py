@@ -7,9 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from catalog.ask.sql import run_query
 from catalog.build.builder import BuildResult
 from catalog.errors import Unreadable, UsageError
+from catalog.sql.query import run_query
 from catalog.store.catalog import Catalog
 from catalog.store.database import write_database
 from tests.support.catalogs import build, contents

@@ -1,0 +1,93 @@
+"""The statements of a query, run in their order by DuckDB; hash literals may be in any spelling (hash_literals.py).
+
+DuckDB gives SELECT statements as JSON and no others. Others, as EXPLAIN, PIVOT and CREATE TEMP TABLE, run as they are,
+if every hash in them is in the form that hash columns have.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from catalog.errors import UsageError
+from catalog.sql.hash_expressions import Columns
+from catalog.sql.hash_literals import HashLiterals
+from catalog.sql.hash_spellings import canonical_hash
+from catalog.sql.parsed_sql import Node, ParsedSql
+
+_BLOBS = {"unhex", "from_hex", "blob", "bytea", "binary", "varbinary"}
+"""Words of a statement that makes a BLOB, which equals no text."""
+
+
+def execute(connection: Any, query: str, columns: Columns) -> list[str]:
+    """Run a query; the column names of its last statement, whose rows the connection has.
+
+    Raises UsageError for an empty query and for a hash that is compared with what is no hash; and DuckDB's errors.
+    """
+    statements = connection.extract_statements(query)
+    if not statements:
+        raise UsageError("the query is empty")
+    sql, names = ParsedSql(connection), list[str]()
+    for statement in statements:
+        names = _run(sql, statement.query, columns)
+    return names
+
+
+def _run(sql: ParsedSql, text: str, columns: Columns) -> list[str]:
+    """Run one statement; the names of its columns."""
+    try:
+        rewritten = _rewritten(sql, text, columns)
+    except RecursionError:  # so deep that only DuckDB reads it
+        _refuse_other_spellings(text, columns)
+        rewritten = None
+    if rewritten is None:
+        sql.connection.execute(text)
+        return [column[0] for column in sql.connection.description or ()]
+    names = _names(sql.connection, text)
+    sql.run(rewritten)
+    return names or [column[0] for column in sql.connection.description]
+
+
+def _rewritten(sql: ParsedSql, text: str, columns: Columns) -> Node | None:
+    """The statement with its hash literals as hash columns have them; None if it can stay as it is written."""
+    parsed = sql.parse(text)
+    if parsed is None:
+        _refuse_other_spellings(text, columns)
+        return None
+    written = json.dumps(parsed)
+    HashLiterals(columns, sql, parsed).rewrite()
+    return None if json.dumps(parsed) == written else parsed
+
+
+def _names(connection: Any, text: str) -> list[str]:
+    """The columns of a query as it was written, if DuckDB takes it as it was written."""
+    import duckdb
+
+    try:
+        return list(connection.sql(text).columns)
+    except duckdb.Error:
+        return []
+
+
+def _refuse_other_spellings(text: str, columns: Columns) -> None:
+    """Raises UsageError for a statement that is not parsed and has a hash that no hash column would equal."""
+    import duckdb
+
+    data, words = text.encode(), set[str]()
+    found = duckdb.tokenize(text)
+    for (start, kind), (end, _) in zip(found, [*found[1:], (len(data), None)], strict=True):
+        token = data[start:end].decode().strip()
+        words.add(token.strip('"').lower())
+        if kind != duckdb.token_type.string_const:
+            continue
+        body = re.sub(r"^[ex]?['$]+|['$]+$", "", token, flags=re.IGNORECASE)
+        if (hash_text := canonical_hash(body)) and token != f"'{hash_text}'":
+            raise UsageError(
+                f"query: the hash {body} is read in SELECT statements only",
+                f"in other statements write it as hash columns have it: '{hash_text}'",
+            )
+    if words & columns.hashes and words & _BLOBS:
+        raise UsageError(
+            "query: a BLOB is compared with a hash in SELECT statements only", "hash columns are text: lower-case hex"
+        )
