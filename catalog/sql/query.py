@@ -48,15 +48,15 @@ class Views:
         _ = catalog.firmware, catalog.launchable, catalog.kernel_hashes  # which are checked when they are read
         connection = duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"})
         hashes = set[str]()
-        for view, names in plain_views(catalog.manifest).items():
-            table = _table(catalog, names) if names else connection.sql(NO_ROWS).to_arrow_table()
-            if catalog.release and "launch_digest" in table.column_names:
-                table = with_revocations(table, catalog.revocations)
-            hashes.update(hash_columns(table.schema))
-            connection.from_arrow(table).project(hashes_as_text(table.schema)).create_view(view)
-        if catalog.release:
-            connection.from_arrow(_revocations(catalog)).create_view("revocations")
         try:
+            for view, names in plain_views(catalog.manifest).items():
+                table = _table(catalog, names) if names else connection.sql(NO_ROWS).to_arrow_table()
+                if catalog.release and "launch_digest" in table.column_names:
+                    table = with_revocations(table, catalog.revocations)
+                hashes.update(hash_columns(table.schema))
+                connection.from_arrow(table).project(hashes_as_text(table.schema)).create_view(view)
+            if catalog.release:
+                connection.from_arrow(_revocations(catalog)).create_view("revocations")
             create_joins(connection, catalog.manifest, published=catalog.release is not None)
         except duckdb.Error as error:
             raise MalformedRecord(f"the tables of the catalog do not fit together: {_first_line(error)}") from error

@@ -67,7 +67,8 @@ def hash_columns(schema: pa.Schema) -> list[str]:
 
 def hashes_as_text(schema: pa.Schema) -> str:
     """The select list of a view of a file: its columns, with hashes as lower-case hex, as every view has them."""
-    made = ", ".join(f"{DIGEST.kind.sql_text(name)} AS {name}" for name in hash_columns(schema))
+    quoted = ('"{}"'.format(name.replace('"', '""')) for name in hash_columns(schema))
+    made = ", ".join(f"{DIGEST.kind.sql_text(name)} AS {name}" for name in quoted)
     return f"* REPLACE ({made})" if made else "*"
 
 
