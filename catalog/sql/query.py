@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from catalog.errors import LdcatError, MalformedRecord, UsageError, shortage
+from catalog.errors import LdcatError, UsageError, shortage
 from catalog.log.records import canonical_json
+from catalog.rows.fields import COLUMNS, DIGEST
+from catalog.rows.kinds import Hash
 from catalog.sql.hash_expressions import Columns
 from catalog.sql.hash_literals import MACROS
 from catalog.sql.statements import execute
 from catalog.store.catalog import Catalog
-from catalog.store.database import NO_ROWS, create_joins, hash_columns, hashes_as_text, plain_views
-from catalog.store.parquet import open_parquet, parquet_errors
+from catalog.store.database import NO_ROWS, create_joins, digest_view, hash_columns, hashes_as_text, plain_views
+from catalog.store.digest_parts import digest_parts
+from catalog.store.parquet import read_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_ENCODED = tuple(field.name for field in COLUMNS if isinstance(field.kind, Hash) and field != DIGEST)
+"""Hashes that are few, so that their hex digits are made once for each and not for each row."""
 
 _NO_PYTHON_VALUE = (OverflowError, ValueError, ImportError)
 """What DuckDB raises for a query or a value that Python has no form for."""
@@ -40,29 +46,24 @@ class Views:
 
     @classmethod
     def of(cls, catalog: Catalog) -> Views:
-        """Read the catalog; raises what reading its components does, and MalformedRecord if they do not fit."""
+        """Read the catalog; raises what that does."""
         import duckdb
-
-        from catalog.ask.revoked_rows import with_revocations
 
         _ = catalog.firmware, catalog.launchable, catalog.kernel_hashes  # which are checked when they are read
         connection = duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"})
         hashes = set[str]()
         try:
-            for view, names in plain_views(catalog.manifest).items():
-                table = _table(catalog, names) if names else connection.sql(NO_ROWS).to_arrow_table()
-                if catalog.release and "launch_digest" in table.column_names:
-                    table = with_revocations(table, catalog.revocations)
+            for view, table in _tables(catalog, connection):
                 hashes.update(hash_columns(table.schema))
                 connection.from_arrow(table).project(hashes_as_text(table.schema)).create_view(view)
             if catalog.release:
                 connection.from_arrow(_revocations(catalog)).create_view("revocations")
             create_joins(connection, catalog.manifest, published=catalog.release is not None)
+            for macro in MACROS:
+                connection.execute(macro)
+            found = connection.execute("SELECT column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
         except duckdb.Error as error:
-            raise MalformedRecord(f"the tables of the catalog do not fit together: {_first_line(error)}") from error
-        for macro in MACROS:
-            connection.execute(macro)
-        found = connection.execute("SELECT column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+            raise _refused(error) from error
         return cls(connection, Columns(frozenset(hashes), frozenset(name for (name,) in found) - hashes))
 
     def run(self, query: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
@@ -78,19 +79,20 @@ class Views:
         return columns, _all_rows(self.connection, first)
 
 
-def _table(catalog: Catalog, names: Sequence[str]) -> pa.Table:
-    """The rows of some files, as verified, in memory; hashes of components as codes and a dictionary."""
+def _tables(catalog: Catalog, connection: Any) -> Iterator[tuple[str, pa.Table]]:
+    """Each view that is files of the catalog: its name and its rows, as verified, in memory."""
     import pyarrow as pa
 
-    return pa.concat_tables([_coded(catalog, name) for name in names])
+    from catalog.ask.revoked_rows import with_revocations
 
-
-def _coded(catalog: Catalog, name: str) -> pa.Table:
-    data = catalog.verified(name)
-    with parquet_errors(name):
-        columns = hash_columns(open_parquet(catalog, name, data).schema_arrow)
-        coded = [column for column in columns if column != "launch_digest"]
-        return open_parquet(catalog, name, data, read_dictionary=coded).read(use_threads=False)
+    technologies = {digest_view(technology): technology for technology in catalog.manifest.known}
+    for view, names in plain_views(catalog.manifest).items():
+        if view not in technologies:
+            yield view, pa.concat_tables([read_parquet(catalog, name) for name in names])
+            continue
+        parts = [part.table(encoded=_ENCODED) for part in digest_parts(catalog, technologies[view])]
+        table = pa.concat_tables(parts) if parts else connection.sql(NO_ROWS).to_arrow_table()
+        yield view, with_revocations(table, catalog.revocations) if catalog.release else table
 
 
 def _revocations(catalog: Catalog) -> pa.Table:

@@ -123,8 +123,13 @@ def _create_views(connection: Any, catalog: Manifest, folder: Path) -> None:
     create_joins(connection, catalog)
 
 
+def digest_view(technology: str) -> str:
+    """Name of the view of the rows of a technology."""
+    return f"launch_digests_{technology.replace('-', '_')}"
+
+
 def _digest_views(catalog: Manifest) -> dict[str, list[str]]:
     return {
-        f"launch_digests_{technology.replace('-', '_')}": manifest.part_names(technology, entry.parts)
+        digest_view(technology): manifest.part_names(technology, entry.parts)
         for technology, entry in catalog.known.items()
     }

@@ -212,5 +212,5 @@ def test_a_table_of_something_else_is_refused(small: BuildResult, copy: Path) ->
     (copy / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(MalformedRecord, match="is not a table of sev launch digests"):
         search(copy, bytes(32))
-    with pytest.raises(MalformedRecord, match="do not fit together"):
+    with pytest.raises(MalformedRecord, match="is not a table of sev launch digests"):
         run_query(Catalog.open(copy), "SELECT 1")

@@ -12,7 +12,8 @@ import pytest
 from catalog.errors import UsageError
 from catalog.sql.query import Views
 from catalog.store.catalog import Catalog
-from tests.support.samples import build, write_spec
+from tests.support.catalogs import build
+from tests.support.samples import write_spec
 
 HASH = re.compile(r"[0-9a-f]{64}|[0-9a-f]{96}")
 

@@ -81,6 +81,20 @@ def test_a_database_of_views_is_written_on_request(small: BuildResult, tmp_path:
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+def test_a_database_is_for_duckdb_1_4_and_has_hashes_as_text(small: BuildResult, tmp_path: Path) -> None:
+    path = tmp_path / "views.duckdb"
+    write_database(small.manifest, small.folder, path)
+    ((digest,),) = ask(small, "SELECT launch_digest FROM launch_digests_sev LIMIT 1")
+    with duckdb.connect(path, read_only=True) as connection:
+        tags = connection.execute("SELECT tags FROM duckdb_databases() WHERE database_name = 'views'").fetchone()
+        assert tags == ({"storage_version": "v1.4.0+"},)
+        for view in ("launch_digests", "launch_digests_sev", "configurations"):
+            for condition in (f"launch_digest = '{digest}'", f"lower(hex(launch_digest)) = '{digest}'"):
+                assert connection.execute(f"SELECT count(*) > 0 FROM {view} WHERE {condition}").fetchall() == [(True,)]
+        text = ask(small, "FROM firmware ORDER BY name")
+        assert connection.execute("FROM firmware ORDER BY name").fetchall() == text
+
+
 def test_a_database_that_cannot_be_written(small: BuildResult, tmp_path: Path) -> None:
     with pytest.raises(Unreadable):
         write_database(small.manifest, small.folder, tmp_path / "nowhere" / "x.duckdb")

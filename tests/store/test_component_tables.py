@@ -15,8 +15,9 @@ from catalog.spec.kernel_record import KernelRecord
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.component_tables import SCHEMAS, rows_of
-from tests.support.liars import Change, in_rows, lying
-from tests.support.samples import build, write_spec
+from tests.support.catalogs import build
+from tests.support.forged_catalogs import Change, forged, in_rows
+from tests.support.samples import write_spec
 
 TABLES = (manifest.FIRMWARE, manifest.KERNEL_HASHES)
 SPEC = """
@@ -73,7 +74,7 @@ def test_the_files_of_a_catalog_join_in_arrow(small: BuildResult) -> None:
 
 
 def test_a_catalog_with_the_older_types_is_the_same_catalog(built: BuildResult, tmp_path: Path) -> None:
-    folder = lying(built, tmp_path / "older", {name: older(name) for name in TABLES}).folder
+    folder = forged(built, tmp_path / "older", {name: older(name) for name in TABLES}).folder
     was, now = Catalog.open(folder), Catalog.open(built.folder)
     was.verify()
     assert was.kernel_hashes == now.kernel_hashes
@@ -95,7 +96,7 @@ def test_a_catalog_with_the_older_types_is_the_same_catalog(built: BuildResult, 
     ],
 )
 def test_a_hash_of_another_length(built: BuildResult, tmp_path: Path, file: str, column: str, value: bytes) -> None:
-    folder = lying(built, tmp_path / "short", {file: in_rows(lambda row: row.update({column: value}))}).folder
+    folder = forged(built, tmp_path / "short", {file: in_rows(lambda row: row.update({column: value}))}).folder
     with pytest.raises(MalformedRecord, match=f"{file}: {column}: a hash of {len(value)} bytes"):
         Catalog.open(folder).verify()
 
@@ -105,7 +106,7 @@ def test_a_text_that_is_no_hash_in_an_older_catalog(built: BuildResult, tmp_path
         older(manifest.KERNEL_HASHES)(path)
         in_rows(lambda row: row.update(kernel_package_sha256="AB"))(path)
 
-    folder = lying(built, tmp_path / "text", {manifest.KERNEL_HASHES: changed}).folder
+    folder = forged(built, tmp_path / "text", {manifest.KERNEL_HASHES: changed}).folder
     with pytest.raises(MalformedRecord, match="kernel_package_sha256: 'AB' is not 64 lowercase hex digits"):
         Catalog.open(folder).verify()
 
