@@ -73,7 +73,7 @@ def hashes_as_text(schema: pa.Schema) -> str:
 
 
 def create_joins(connection: Any, catalog: Manifest, *, published: bool = False) -> None:
-    """Create the views launch_digests and configurations over the plain ones, and hex(), on a DuckDB connection.
+    """Create the views launch_digests and configurations over those of `plain_views`, and the macro hex.
 
     published: whether the rows have the columns of revocations (ask/revoked_rows.py).
     """
