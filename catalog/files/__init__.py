@@ -1,1 +1,1 @@
-"""Files that people and catalogs name: read bounded, written whole or not at all, no symbolic link followed."""
+"""Files: read with a limit, written whole or not at all; below a catalog or log no symbolic link is followed."""

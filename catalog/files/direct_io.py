@@ -1,7 +1,7 @@
-"""Memory and files of a build that are used once: memory is taken again and again, files go past the page cache.
+"""Memory and files of a build: buffers are reused, and files are written and read past the page cache (O_DIRECT).
 
-A build writes and reads far more than a machine has memory for. Every page that the kernel finds for that, in the
-page cache or for a new buffer, is cleared or copied first; on a virtual machine its host may have to find it, too.
+A build writes and reads far more than the memory of a machine. The kernel clears or copies every page that it provides
+for that, in the page cache or for a new buffer; on a virtual machine the host may have to provide it, too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow as pa
 from catalog.errors import LdcatError
 
 ALIGNED = 4096
-"""Bytes: what goes past the page cache begins and ends at a multiple of it, in memory and in the file."""
+"""Bytes: direct I/O begins and ends at a multiple of this, in memory and in the file."""
 
 _DIRECT = getattr(os, "O_DIRECT", 0)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -25,34 +25,34 @@ _KEPT = 1 << 30
 
 
 def keep_freed_memory() -> None:
-    """Let the allocator use large blocks again instead of returning them to the kernel, where it is glibc's.
+    """Let glibc's allocator keep large freed blocks instead of returning them to the kernel.
 
-    Source: mallopt(3).
+    Nothing happens with another allocator. Source: mallopt(3).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt:
         mallopt(_M_MMAP_THRESHOLD, _KEPT)
         mallopt(_M_TRIM_THRESHOLD, _KEPT)
-        mallopt(_M_ARENA_MAX, 1)  # those of threads have 64 MiB at most
-        pa.set_memory_pool(pa.system_memory_pool())  # the others return it all the same
+        mallopt(_M_ARENA_MAX, 1)  # the arenas of other threads have at most 64 MiB
+        pa.set_memory_pool(pa.system_memory_pool())  # Arrow's other pools return memory to the kernel all the same
 
 
 class ScratchBuffer(threading.local):
-    """Memory that each thread has for itself, aligned; what it holds is gone when it is asked for again."""
+    """An aligned buffer for each thread; each call of `of` reuses the same memory."""
 
     _memory: mmap.mmap | None = None
 
     def of(self, size: int) -> memoryview:
-        """So many bytes. Pages of it that nobody writes cost nothing."""
+        """The first `size` bytes of the buffer. Pages that are never written cost no memory."""
         if self._memory is None or len(self._memory) < size:
             self._memory = anonymous(size)
         return memoryview(self._memory)[:size]
 
 
 def anonymous(size: int) -> mmap.mmap:
-    """So many bytes of aligned memory, of large pages where the kernel has them; 1 or more."""
+    """New aligned memory of `size` bytes, 1 or more, in huge pages if the kernel has them."""
     if os.name == "posix":
-        memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared memory has none
+        memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # shared memory has no huge pages
     else:
         memory = mmap.mmap(-1, size)
     if hasattr(mmap, "MADV_HUGEPAGE"):
@@ -61,34 +61,37 @@ def anonymous(size: int) -> mmap.mmap:
 
 
 def allocated(size: int) -> memoryview:
-    """So many bytes of aligned memory that the allocator may have had before."""
+    """Aligned memory of `size` bytes from the allocator, which may reuse freed blocks."""
     memory = bytearray(size + ALIGNED)
     start = -address(memory) % ALIGNED
     return memoryview(memory)[start : start + size]
 
 
 def address(memory: bytearray | memoryview) -> int:
-    """Where the first byte is."""
+    """The address of the first byte."""
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
 def open_direct(path: Path, flags: int) -> int:
-    """Open a file past the page cache, or through it on file systems that have no other way."""
+    """Open a file with O_DIRECT, or without it on file systems that do not support it; raises OSError."""
     try:
         return os.open(path, flags | os.O_CLOEXEC | _DIRECT, 0o666)
-    except OSError:  # such as tmpfs of older kernels; if it is something else, it is said now
+    except OSError:  # such as tmpfs of older kernels; any other error is raised by the second try
         return os.open(path, flags | os.O_CLOEXEC, 0o666)
 
 
 def write_at(descriptor: int, data: memoryview, offset: int) -> None:
-    """Write all of it; data, its length and offset are aligned where the file is open past the page cache."""
+    """Write all data at an offset. With O_DIRECT the data, its length and the offset have to be aligned."""
     while data:
         written = os.pwrite(descriptor, data, offset)
         data, offset = data[written:], offset + written
 
 
 def write_file(path: Path, memory: memoryview, size: int) -> None:
-    """Write a new file of the first `size` bytes of memory, which is aligned and has room up to the next multiple."""
+    """Write a new file with the first `size` bytes of memory.
+
+    memory: aligned; it has space up to the next multiple of ALIGNED.
+    """
     whole = -(-size // ALIGNED) * ALIGNED
     memory[size:whole] = bytes(whole - size)
     descriptor = open_direct(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -100,9 +103,10 @@ def write_file(path: Path, memory: memoryview, size: int) -> None:
 
 
 class Appended:
-    """Bytes that are appended to a file, in long runs, and taken as a whole; several threads may append.
+    """Bytes that are appended to a file in long runs, and taken back as a whole. Several threads may append.
 
-    held: bytes kept in memory until they are written, a multiple of ALIGNED. There is no file until then.
+    path: of the file; it does not exist until `held` bytes have been appended.
+    held: bytes that are kept in memory before they are written, a multiple of ALIGNED.
     """
 
     def __init__(self, path: Path, held: int) -> None:
@@ -125,7 +129,7 @@ class Appended:
                     self._write(self.size - room)
 
     def take(self) -> bytes | memoryview:
-        """All bytes; then there are none, neither here nor in a file."""
+        """All bytes. The file is removed, and this object must not be used again."""
         rest = self.size % len(self._held)
         written = self.size - rest
         if not written:
@@ -152,7 +156,7 @@ class Appended:
             while offset < len(memory):
                 count = os.preadv(descriptor, [memory[offset:]], offset)
                 if not count:
-                    raise LdcatError(f"{self._path}: became shorter while it was used")
+                    raise LdcatError(f"{self._path}: became shorter while it was in use")
                 offset += count
         finally:
             os.close(descriptor)

@@ -1,4 +1,4 @@
-"""A folder that is written whole or not at all: made beside its place, synced, then renamed into it."""
+"""A folder that is written whole or not at all: filled beside its place, synced, then renamed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from catalog.files.writer import made_folders
 def written_whole(
     target: Path, *, foreign: Callable[[Path], str | None], kept: Callable[[Path], Iterable[Path]], last: str
 ) -> Iterator[Path]:
-    """Give an empty folder to fill; on success it stands at `target`, on any error nothing has changed.
+    """Yield an empty folder to fill. On success it is renamed to `target`, replacing a folder there; on any error
+    nothing has changed.
 
-    A folder that is there already is replaced. foreign: names something in it that makes it no folder to be
-    replaced. kept: files directly in it that go on in the new one. Raises UsageError for a folder that is not
-    to be replaced or that is being written now, Unreadable where the system refuses.
+    foreign: the name of a file in a folder because of which the folder must not be replaced, or None.
+    kept: files directly in the old folder that are kept in the new one.
+    last: name of the file that is removed last from the old folder, so that the folder is still recognised until then.
+    Raises UsageError for a folder that must not be replaced or is being written now, Unreadable if the system refuses.
     """
     target = Path(os.path.realpath(target))
     if not target.name:
@@ -33,9 +35,9 @@ def written_whole(
         _check_replaceable(target, foreign)
         for path in (partial, previous):
             if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
-                raise UsageError(f"{path} is in the way", "it is none of this program's folders; move it")
+                raise UsageError(f"{path} is in the way", "ldcat did not create it; move it")
         if previous.is_dir() and (name := foreign(previous)):
-            raise UsageError(f"{previous} is in the way: it holds {name!r}", "no build left that there; move it")
+            raise UsageError(f"{previous} is in the way: it holds {name!r}", "ldcat did not create that; move it")
         made_folders(target.parent)
         lock = _claim(partial)
     except OSError as error:
@@ -65,13 +67,16 @@ def _check_replaceable(target: Path, foreign: Callable[[Path], str | None]) -> N
         raise UsageError(f"{target} is a mount point, which cannot be renamed", "name a folder in it")
     if name := foreign(target):
         raise UsageError(
-            f"{target} holds {name!r}, which is no part of a catalog, so it is not replaced",
+            f"{target} holds {name!r}, which is not part of a catalog, so it is not replaced",
             "name a new or empty folder",
         )
 
 
 def _claim(partial: Path) -> int:
-    """Make or take over the partial folder, alone: the lock goes with this process, however it ends."""
+    """Create or take over the partial folder and lock it; gives the descriptor of the lock.
+
+    The lock ends with this process, however it ends. Raises UsageError if another process has it.
+    """
     while True:
         partial.mkdir(exist_ok=True)
         lock = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -89,7 +94,7 @@ def _claim(partial: Path) -> int:
 
 
 def _discard(folder: Path, last: str) -> None:
-    """Remove a folder; while any of it is left, the file named `last` says what it is."""
+    """Remove a folder; the file named `last` is removed last, so that a rest of the folder is recognised."""
     if folder.is_dir():
         for entry in sorted(folder.iterdir(), key=lambda path: path.name == last):
             _remove(entry)
@@ -104,7 +109,7 @@ def _remove(path: Path) -> None:
 
 
 def _finish_interrupted_exchange(target: Path, previous: Path, last: str) -> None:
-    """After a crash between the two renames the previous folder is the only one: it goes back."""
+    """After a crash between the two renames, put the previous folder back; after a later one, remove it."""
     if previous.is_dir():
         if target.is_dir():
             _discard(previous, last)
@@ -121,7 +126,7 @@ def _exchange(partial: Path, target: Path, previous: Path, last: str) -> None:
         if previous.is_dir():
             previous.rename(target)
         raise
-    _sync_one(target.parent)  # before what stood there is gone
+    _sync_one(target.parent)  # before the previous folder is removed
     with suppress(OSError):
         _discard(previous, last)
 

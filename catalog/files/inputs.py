@@ -1,4 +1,4 @@
-"""Files people name: firmware images and kernels, read whole or refused, their sizes bounded first."""
+"""Reads input files, such as firmware images and kernels, with a limit on their size."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:  # it needs pyarrow
     from catalog.files.direct_io import ScratchBuffer
 
 MAX_TEXT_SIZE = 16 << 20
-"""Bytes of a spec or of another text file."""
+"""Bytes: most of a spec or of another text file."""
 
 
 def read_file(path: Path, *, limit: int, regular: bool = False) -> bytes:
-    """The whole file of at most `limit` bytes; raises Unreadable for a larger one or one that cannot be read.
+    """The whole file; raises Unreadable if it is larger than `limit` bytes or cannot be read.
 
-    regular: nothing but a regular file, as all files of a catalog or a log are: a pipe would be waited for.
+    regular: accept regular files only, as all files of a catalog or a log are; reading a pipe could wait forever.
     """
     data = read_start(path, limit + 1, regular=regular)
     if len(data) > limit:
@@ -32,13 +32,13 @@ def read_file(path: Path, *, limit: int, regular: bool = False) -> bytes:
 
 
 def check_regular(path: Path) -> None:
-    """Raises Unreadable for what is there and no regular file: a pipe would be waited for."""
+    """Raises Unreadable if something exists at a path that is not a regular file; opening a pipe could wait forever."""
     if exists(path) and not path.is_file():
         raise Unreadable(f"{path} is not a regular file")
 
 
 def read_start(path: Path, size: int, *, regular: bool = False) -> bytes:
-    """The first `size` bytes of a file, fewer where it ends before; raises Unreadable. regular: as for `read_file`."""
+    """The first `size` bytes of a file, or all if it is shorter; raises Unreadable. regular: as for `read_file`."""
     try:
         with _opened(path, regular=regular) as file:
             return file.read(size)
@@ -47,7 +47,7 @@ def read_start(path: Path, size: int, *, regular: bool = False) -> bytes:
 
 
 def read_beneath(files: Files, name: str, size: int, *, private: bool = False) -> bytes:
-    """As `read_start` of a regular file below a folder, where no symbolic link is followed. private: as for `open`."""
+    """As `read_start`, of a regular file below a folder, following no symbolic link. private: as for `open_file`."""
     try:
         with os.fdopen(files.open(name, private=private), "rb") as file:
             return file.read(size)
@@ -64,7 +64,7 @@ def walked(files: Files) -> list[tuple[str, str]]:
 
 
 def read_file_beneath(files: Files, name: str, *, limit: int) -> bytes:
-    """As `read_file` of a regular file below a folder, where no symbolic link is followed."""
+    """As `read_file`, of a regular file below a folder, following no symbolic link."""
     data = read_beneath(files, name, limit + 1)
     if len(data) > limit:
         raise Unreadable(f"{files.path}/{name} is larger than {limit} bytes")
@@ -72,7 +72,7 @@ def read_file_beneath(files: Files, name: str, *, limit: int) -> bytes:
 
 
 def read_into(files: Files, name: str, buffer: ScratchBuffer, size: int) -> memoryview:
-    """As `read_beneath`, into the buffer of this thread, where it stays until that is used again."""
+    """As `read_beneath`, into the buffer of this thread: valid until the buffer is used again."""
     try:
         with os.fdopen(files.open(name), "rb", buffering=0) as file:
             memory = buffer.of(min(size, os.fstat(file.fileno()).st_size + 1))
@@ -85,7 +85,7 @@ def read_into(files: Files, name: str, buffer: ScratchBuffer, size: int) -> memo
 
 
 def read_text(path: Path) -> str:
-    """The whole UTF-8 text file; raises Unreadable."""
+    """A UTF-8 text file of at most MAX_TEXT_SIZE; raises Unreadable."""
     try:
         return read_file(path, limit=MAX_TEXT_SIZE).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -102,7 +102,7 @@ def hash_file(path: Path, *, regular: bool = False) -> bytes:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is something at a path; raises Unreadable where the system does not say."""
+    """Whether there is anything at a path; raises Unreadable if the system refuses to tell."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in it
@@ -119,15 +119,15 @@ def _opened(path: Path, *, regular: bool) -> BufferedReader:
 
 
 def unreadable(path: Path, error: Exception) -> LdcatError:
-    """The error for a path the system refuses, in the system's own words; raises nothing itself."""
+    """The error to raise for a path that the system refuses: DiskFull, OutOfMemory or Unreadable, with its message."""
     if short := shortage(error, str(path)):
         return short
     if isinstance(error, Linked):
-        return Unreadable(f"{error.filename} {IS_LINK}", "put what it leads to there")
+        return Unreadable(f"{error.filename} {IS_LINK}", "replace it with the file or folder that it points to")
     if isinstance(error, Shared):
         return Unreadable(
-            f"{error.filename} is what this machine remembers, and is not believed: {error.strerror}",
-            f"see that it is as you left it, then: chmod go-w {error.filename}",
+            f"{error.filename} is part of ldcat's state and is not trusted: {error.strerror}",
+            f"check that nobody changed it, then: chmod go-w {error.filename}",
         )
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return Unreadable(f"{path}: {reason.lower()}")

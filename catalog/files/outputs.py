@@ -1,4 +1,4 @@
-"""Files people name to be written: whole or not at all."""
+"""Writes output files whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ from catalog.files.writer import placed, sync_folder
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, synced; one that is there is replaced.
+    """Write a file and sync it; an existing file is replaced.
 
-    Raises UsageError for a symbolic link, such as /dev/stdout; Unreadable where something else than a file is there, or
-    the system refuses.
+    Raises UsageError for a symbolic link, such as /dev/stdout; Unreadable for anything else that is not a regular file,
+    and if the system refuses.
     """
     with _replaced(path) as file:
         file.write(data)
 
 
 def write_verified(path: Path, chunks: Iterable[bytes], *, size: int, sha256: str) -> None:
-    """The same, of so many bytes with that SHA-256 in hex; raises VerificationFailed for others, which are not kept."""
+    """The same, in chunks. Raises VerificationFailed, and keeps no file, if size or SHA-256 differ.
+
+    size: bytes.
+    sha256: hex.
+    """
     hashed, left = hashlib.sha256(), size
     with _replaced(path) as file:
         for chunk in chunks:
@@ -36,7 +40,7 @@ def write_verified(path: Path, chunks: Iterable[bytes], *, size: int, sha256: st
             hashed.update(chunk)
             file.write(chunk)
         if left or hashed.hexdigest() != sha256:
-            raise VerificationFailed(f"what comes for {path.name} is not the file that was meant")
+            raise VerificationFailed(f"the data received for {path.name} is not the expected file")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""The one writer of files: exclusive, under a random name, synced, and only then put in its place; no link is followed.
+"""Writes every file of ldcat: under a random name, synced, then renamed into place; no symbolic link is followed.
 
-A reader sees a file whole or not at all, whatever happens while it is written. What a crash leaves behind has a name
-that `is_partial` tells, and is nobody's file yet.
+A reader sees a file whole or not at all, whatever happens while it is written. After a crash a file with a partial
+name may be left, which `is_partial` recognises and nobody uses.
 """
 
 from __future__ import annotations
@@ -28,21 +28,24 @@ PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 
 
 def partial_name() -> str:
-    """A name that nobody can know before, of what is not whole yet."""
+    """An unpredictable name for a file that is not complete yet."""
     return f"{_BEFORE}{os.urandom(8).hex()}{_AFTER}"
 
 
 def is_partial(name: str) -> bool:
-    """Whether a file of that name is one that was never finished; those of ldcat 0.1.0 are named `.NAME.partial`."""
+    """Whether a name is that of an incomplete file; ldcat 0.1.0 named them `.NAME.partial`."""
     return name.startswith(".") and name.endswith(_AFTER)
 
 
 @contextmanager
 def placed(folder: int, name: str, *, over: bool = True, private: bool = False) -> Iterator[BufferedWriter]:
-    """Give a new file to fill, which has that name in an open folder at the end, and not before; on any error nothing
-    has changed. The folder is not synced yet.
+    """Yield a new file to fill, and give it its name in an open folder at the end; on any error nothing has changed.
 
-    over: in place of a file or link that is there; else raises FileExistsError. Raises OSError.
+    The folder is not synced. Raises OSError.
+
+    folder: descriptor.
+    over: replace an existing file or link; if false, raises FileExistsError.
+    private: readable by its owner only.
     """
     partial = partial_name()
     descriptor = os.open(partial, _NEW, PRIVATE_FILE if private else 0o666, dir_fd=folder)
@@ -64,10 +67,10 @@ def placed(folder: int, name: str, *, over: bool = True, private: bool = False) 
 
 @contextmanager
 def placed_secret(folder: int, name: str) -> Iterator[BufferedWriter]:
-    """As `placed`, of a file for its owner alone that is never in place of another one, synced with its folder.
+    """As `placed`, for a private file that never replaces another one; its folder is synced, too.
 
-    It has no name until it is whole, so that no other name of it can be left. Where a file system has no such files it
-    has one for that time, during which no signal ends this process but SIGKILL.
+    The file has no name until it is complete (O_TMPFILE), so that none can be left behind. On file systems without
+    unnamed files it has a partial name for that time, and signals other than SIGKILL are held back.
     """
     descriptor = _unnamed(folder)
     if descriptor is None:
@@ -83,16 +86,17 @@ def placed_secret(folder: int, name: str) -> Iterator[BufferedWriter]:
     try:
         sync_folder(folder)
     except OSError:
-        with suppress(OSError):  # who is told that it failed makes another one
+        with suppress(OSError):  # the caller sees an error, and would write another secret
             os.unlink(name, dir_fd=folder)
         raise
 
 
 @contextmanager
 def opened(root: str | os.PathLike[str], name: str = "", *, private: bool = False) -> Iterator[int]:
-    """A folder below another one, to write in; both are made where they are not there, and what they are in is synced.
+    """A descriptor of a folder `name` below `root`, to write in. Missing folders are created, and their parents synced.
 
-    private: for its user alone, whatever the umask; raises Shared where it is there and is not. Raises Linked, OSError.
+    private: for its user only, whatever the umask; raises Shared if it exists and others can write it.
+    Raises Linked, OSError.
     """
     made_folders(Path(root), private=private)
     folder = open_folder(root, private=private)
@@ -112,7 +116,7 @@ def opened(root: str | os.PathLike[str], name: str = "", *, private: bool = Fals
 
 
 def made_folders(path: Path, *, private: bool = False) -> None:
-    """A folder that people named, and those it is in, of which any may be a link; raises OSError."""
+    """Create a folder and its missing parents. Symbolic links are followed: the user named the path. Raises OSError."""
     missing = []
     while not os.path.lexists(path):
         missing.append(path)
@@ -126,7 +130,7 @@ def made_folders(path: Path, *, private: bool = False) -> None:
 
 
 def open_lock(folder: int, name: str, *, private: bool = False) -> int:
-    """A file of an open folder to lock, made where it is not there; raises OSError, for a link too."""
+    """A descriptor of a file to lock, in an open folder; created if missing. Raises OSError, also for a link."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(name, flags, PRIVATE_FILE if private else 0o644, dir_fd=folder)
     try:
@@ -139,7 +143,7 @@ def open_lock(folder: int, name: str, *, private: bool = False) -> int:
 
 
 def sync_folder(folder: int) -> None:
-    """The names that an open folder has. One that may be written and not read is left to the system. Raises OSError."""
+    """Sync the names in an open folder; nothing happens if the folder may not be read. Raises OSError."""
     try:
         descriptor = os.open(".", _FOLDER, dir_fd=folder)
     except PermissionError:
@@ -152,8 +156,9 @@ def sync_folder(folder: int) -> None:
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """A new folder for its user alone, in the same folder as `path`, for a library that writes files itself; it is
-    removed at the end, with what is in it. Raises OSError.
+    """A new private folder beside `path`, for a library that writes files itself. Raises OSError.
+
+    It is removed at the end, with its contents.
     """
     folder = path.with_name(partial_name())
     folder.mkdir(PRIVATE_FOLDER)
@@ -165,7 +170,7 @@ def beside(path: Path) -> Iterator[Path]:
 
 
 def put(made: Path, path: Path) -> None:
-    """Give a file of `beside` its place, synced; raises FileExistsError where something is there, OSError."""
+    """Sync a file in the folder of `beside` and move it to `path`; raises FileExistsError if that exists, OSError."""
     descriptor = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -183,12 +188,12 @@ def put(made: Path, path: Path) -> None:
 
 
 def leftovers(root: Path) -> Iterable[str]:
-    """Names below a folder of what was never finished; raises OSError."""
+    """Names of incomplete files below a folder; raises OSError."""
     return [name for name, kind in walk(root) if is_partial(name.rpartition("/")[2]) and kind != "other"]
 
 
 def remove(root: Path, name: str) -> None:
-    """A file or link below a folder, synced; nothing where it is gone. Raises Linked, OSError."""
+    """Remove a file or link below a folder, and sync; nothing happens if it is gone. Raises Linked, OSError."""
     inner, _, last = name.rpartition("/")
     folder = open_folder(root, inner)
     try:
@@ -200,18 +205,18 @@ def remove(root: Path, name: str) -> None:
 
 
 def _name_new(source: int, partial: str, target: int, name: str) -> None:
-    """Give a file a name where nothing has it; raises FileExistsError, OSError."""
+    """Give a file a name that nothing has yet; raises FileExistsError, OSError."""
     try:
         os.link(partial, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        os.close(os.open(name, _NEW, PRIVATE_FILE, dir_fd=target))  # the name is ours now
+        os.close(os.open(name, _NEW, PRIVATE_FILE, dir_fd=target))  # reserves the name
         os.rename(partial, name, src_dir_fd=source, dst_dir_fd=target)
 
 
 def remove_folder(root: Path, name: str) -> None:
-    """A folder below a folder, with what is in it, synced. Raises Linked for a link, OSError."""
+    """Remove a folder below a folder, with its contents, and sync. Raises Linked for a link, OSError."""
     inner, _, last = name.rpartition("/")
     folder = open_folder(root, inner)
     try:
@@ -233,18 +238,18 @@ def _make(name: str, folder: int, *, private: bool) -> None:
 
 
 def _unnamed(folder: int) -> int | None:
-    """A new file without a name, to be linked; None where that cannot be."""
+    """A descriptor of a new file without a name, to be linked; None if the file system has no such files."""
     if not hasattr(os, "O_TMPFILE") or not Path(_OPEN_FILES).is_dir():
         return None
     try:
         return os.open(".", os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, PRIVATE_FILE, dir_fd=folder)
     except OSError:
-        return None  # what else is wrong is said when the file gets a name
+        return None  # any other error is raised when the file gets a name
 
 
 @contextmanager
 def _held_signals() -> Iterator[None]:
-    """They come at the end."""
+    """Hold back signals that end the process; they are delivered at the end."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         yield

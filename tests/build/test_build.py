@@ -131,7 +131,7 @@ def test_a_folder_that_looks_like_a_catalog_is_left_alone(inputs: Path, tmp_path
     path = tmp_path / "project" / name
     path.parent.mkdir(parents=True)
     path.write_text("mine")
-    with pytest.raises(UsageError, match="is no part of a catalog"):
+    with pytest.raises(UsageError, match="is not part of a catalog"):
         build(write_spec(inputs, ONE_ROW), tmp_path / "project")
     assert path.read_text() == "mine"
 

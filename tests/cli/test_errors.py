@@ -63,7 +63,7 @@ def test_the_hint_names_the_command_that_helps(run: Run, arguments: tuple[str, .
         (("build", "/nowhere.toml"), 2, "a spec needs a folder for its catalog"),
         (("build", "/nowhere.toml", "-o", "/nowhere"), 5, "/nowhere.toml"),
         (("build", "-o", "/etc/hostname"), 2, "is a file, not a folder"),
-        (("build", "-o", "/etc"), 2, "is no part of a catalog"),
+        (("build", "-o", "/etc"), 2, "is not part of a catalog"),
         (("build", "-o", "/proc/nowhere"), 5, "/proc/nowhere"),
         (("build", "--processes", "0"), 2, "--processes 0 is not between"),
     ],

@@ -76,7 +76,7 @@ def test_what_a_crash_left_in_a_log_is_removed_links_and_not_what_they_lead_to(t
 def test_no_name_leads_out_of_a_folder(tmp_path: Path, outside: Path) -> None:
     (tmp_path / "in").mkdir()
     for name in ("../outside/file", "/etc/passwd", "a/../../outside/file", "", ".", "..", "a//b"):
-        with pytest.raises(OSError, match=r"no name of a file|No such file"):
+        with pytest.raises(OSError, match=r"not the name of a file|No such file"):
             open_file(tmp_path / "in", name)
     with pytest.raises(ValueError, match="null"):
         open_file(tmp_path / "in", "a\0b")
@@ -110,13 +110,11 @@ def test_state_that_others_can_write_is_not_believed(tmp_path: Path, name: str, 
     state.write([("one.note", b"1")])
     changed = tmp_path / "seen" / name
     changed.chmod(changed.stat().st_mode | mode)
-    with pytest.raises(Unreadable, match="not believed: others can write it") as raised:
+    with pytest.raises(Unreadable, match="not trusted: others can write it") as raised:
         state.read("one.note", 1)
-    assert raised.value.hint == f"see that it is as you left it, then: chmod go-w {tmp_path / 'seen' / name}".rstrip(
-        "/"
-    )
+    assert raised.value.hint == f"check that nobody changed it, then: chmod go-w {tmp_path / 'seen' / name}".rstrip("/")
     if not name:
-        with pytest.raises(Unreadable, match="not believed"):
+        with pytest.raises(Unreadable, match="not trusted"):
             state.write([("two.note", b"2")])
         assert [path.name for path in (tmp_path / "seen").iterdir()] == ["one.note"]
     changed.chmod(0o700)
@@ -130,7 +128,7 @@ def test_state_of_another_user_is_not_believed(tmp_path: Path, monkeypatch: pyte
     if os.getuid() == 0:
         assert state.read("one.note", 1) == b"1"  # root's is believed
         os.chown(tmp_path / "seen/one.note", 3_999_999, -1)
-    with pytest.raises(Unreadable, match="not believed: belongs to user"):
+    with pytest.raises(Unreadable, match="not trusted: belongs to user"):
         state.read("one.note", 1)
 
 

@@ -48,7 +48,7 @@ def test_a_lookup_does_not_believe_state_that_others_can_write(
     assert plain_lookup(list(asked)) is None
     code, out, err = run("lookup", *asked)
     assert (code, out) == (5, "")
-    assert f"ldcat: error: {path} is what this machine remembers, and is not believed: others can write it\n" in err
+    assert f"ldcat: error: {path} is part of ldcat's state and is not trusted: others can write it\n" in err
     assert f"chmod go-w {path}\n" in err
     path.chmod(path.stat().st_mode & ~mode)
     assert plain_lookup(list(asked)) is not None
@@ -71,7 +71,7 @@ def test_a_lookup_does_not_believe_state_of_another_user(
     assert plain_lookup(list(asked)) is None
     code, out, err = run("lookup", *asked)
     assert (code, out) == (5, "")
-    assert f"{path} is what this machine remembers, and is not believed: belongs to user " in err
+    assert f"{path} is part of ldcat's state and is not trusted: belongs to user " in err
 
 
 @pytest.mark.parametrize("name", ["seen", "verified"])
@@ -96,7 +96,7 @@ def test_a_receipt_that_others_could_write_is_not_believed(tmp_path: Path) -> No
     receipts.keep("ab" * 32)
     assert receipts.know("ab" * 32)
     (tmp_path / "ldcat/built").chmod(0o777)
-    with pytest.raises(Unreadable, match="not believed"):
+    with pytest.raises(Unreadable, match="not trusted"):
         receipts.know("ab" * 32)
     receipts.keep("cd" * 32)
     assert [path.name for path in (tmp_path / "ldcat/built").iterdir()] == ["ab" * 32]
@@ -112,5 +112,5 @@ def test_the_database_of_a_witness_is_of_its_user_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["w.db"]
     WitnessStore.open(store.path)
     store.path.chmod(0o660)
-    with pytest.raises(Unreadable, match="not believed: others can write it"):
+    with pytest.raises(Unreadable, match="not trusted: others can write it"):
         WitnessStore.open(store.path)

@@ -144,11 +144,11 @@ def endless(handler: BaseHTTPRequestHandler, root: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "serve", "code", "part"),
     [
-        ("releases/1/manifest.json", other_bytes, 4, "is not the file that was meant"),
+        ("releases/1/manifest.json", other_bytes, 4, "is not the expected file"),
         ("releases/1/manifest.json", endless, 3, "has more than"),
-        ("releases/1/sev-snp/launch_digests.index", other_bytes, 4, "is not the file that was meant"),
-        ("releases/1/sev-snp/launch_digests.index", more_bytes, 4, "is not the file that was meant"),
-        ("releases/1/sev-snp/launch_digests.index", endless, 4, "is not the file that was meant"),
+        ("releases/1/sev-snp/launch_digests.index", other_bytes, 4, "is not the expected file"),
+        ("releases/1/sev-snp/launch_digests.index", more_bytes, 4, "is not the expected file"),
+        ("releases/1/sev-snp/launch_digests.index", endless, 4, "is not the expected file"),
         ("releases/1/sev-snp/launch_digests.index", cut, 5, "does not answer"),
         ("releases/1/sev-snp/launch_digests.index", elsewhere, 5, "a redirection to https://elsewhere.example/"),
         ("releases/1/sev-snp/launch_digests.index", packed, 5, "comes compressed"),
