@@ -1,1 +1,1 @@
-"""Where long work runs: threads, processes or a Dask cluster, and how its progress is reported."""
+"""Runs long work in threads, processes or a Dask cluster, and reports its progress."""

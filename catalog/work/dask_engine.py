@@ -1,7 +1,7 @@
-"""The engine for more than one machine: a Dask cluster hashes and sorts, this process writes.
+"""The engine for several machines: a Dask cluster hashes and sorts, this process writes.
 
-A worker that dies takes nothing with it: the scheduler gives its tasks to another. Source: distributed,
-Client.get_executor, which is an executor of concurrent.futures.
+If a worker dies, the scheduler gives its tasks to another one. Source: distributed, Client.get_executor, which returns
+an executor of concurrent.futures.
 """
 
 from __future__ import annotations
@@ -18,18 +18,20 @@ _PATIENCE = 30
 """Seconds to wait for the scheduler, and for its first worker."""
 
 _LARGEST_TASK = "1 GiB"
-"""Records of a shard travel with the task that sorts them, so that it can be done again elsewhere."""
+"""Size of a task above which Dask warns. The records of a shard are sent with the task that sorts them, so that another
+worker can repeat it.
+"""
 
 
 @contextmanager
 def dask_engine(address: str) -> Iterator[Engine]:
-    """The cluster whose scheduler has that address (tcp://host:port, or tls:// as Dask is configured).
+    """An engine on the cluster of a scheduler. address: tcp://host:port, or tls:// if Dask has TLS configured.
 
-    Raises UsageError for what is no address, where Dask is not installed, or workers have another version of ldcat;
-    Unreadable where no scheduler or no worker answers, LdcatError where the cluster gives up.
+    Raises UsageError for an invalid address, if Dask is not installed, or if workers have another version of ldcat;
+    Unreadable if no scheduler or no worker answers; LdcatError if the cluster gives up.
     """
     if not address.startswith(("tcp://", "tls://")):
-        raise UsageError(f"{address!r} is no address of a Dask scheduler", "for example tcp://10.0.0.1:8786")
+        raise UsageError(f"{address!r} is not the address of a Dask scheduler", "for example tcp://10.0.0.1:8786")
     try:
         import dask
         from distributed import Client, KilledWorker
@@ -62,5 +64,5 @@ def dask_engine(address: str) -> Iterator[Engine]:
 
 
 def _version() -> str:
-    """Of ldcat, where it runs."""
+    """The version of ldcat, called on each worker."""
     return __version__

@@ -1,4 +1,4 @@
-"""Engines: where the work of a build is done. Each is an executor of concurrent.futures, kept a few tasks ahead."""
+"""Engines: where the work of a build runs. Each is an executor of concurrent.futures with a limited queue of tasks."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An executor, and how many tasks it is given at a time, so that not all are in memory.
+    """An executor with a limited queue.
 
-    in_process: whether tasks stay in this process, so that they may have what cannot be sent to another. writers:
-    threads of this process that write what comes back.
+    executor: of concurrent.futures.
+    ahead: most tasks that are submitted at a time, so that not all are in memory.
+    in_process: whether tasks run in this process, so that they may use objects that cannot be sent to another one.
+    writers: threads of this process that write the results.
     """
 
     executor: Executor
@@ -36,10 +38,11 @@ class Engine:
     def run(
         self, function: Callable[[Task], Result], tasks: Iterable[Task]
     ) -> Generator[tuple[int, Result], None, None]:
-        """The number and the result of each task, in the order they are done; tasks are made when they are due.
+        """The number and the result of each task, in the order in which they finish; tasks are drawn as needed.
 
-        Close it: then no task is left running in this process. Those of other processes are not cancelled: a pool
-        whose workers are ended then does not bear that. Raises what a task raises, OutOfMemory where a worker died.
+        Close it, so that no task is left running in this process. Tasks of other processes are not cancelled: a pool
+        does not survive that if its workers are terminated afterwards. Raises the errors of the tasks, and OutOfMemory
+        if a worker died.
         """
         waiting: dict[Future[Result], int] = {}
         try:
@@ -67,10 +70,10 @@ def _done(waiting: dict[Future[Result], int]) -> Iterator[tuple[int, Result]]:
 
 
 class Processes(ProcessPoolExecutor):
-    """Processes that leave Ctrl-C to their parent from their first moment on: they are started as they get tasks."""
+    """Worker processes that leave Ctrl-C to their parent from the start. They are started when they get tasks."""
 
     def submit(self, function: Callable[..., Result], /, *args: Any, **named: Any) -> Future[Result]:
-        """As of any executor."""
+        """As Executor.submit, with SIGINT blocked while a process starts."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a new process starts with the same mask
         try:
             return super().submit(function, *args, **named)
@@ -80,10 +83,10 @@ class Processes(ProcessPoolExecutor):
 
 @contextmanager
 def local_engine(workers: int, *, threads: bool) -> Iterator[Engine]:
-    """Threads of this process where the work is compiled and leaves the GIL alone, else processes."""
+    """An engine on this machine. threads: threads, for compiled code, which runs without the GIL; else processes."""
     if threads:
         keep_freed_memory()
-        with ThreadPoolExecutor(workers + 1) as pool:  # while one waits for the disk
+        with ThreadPoolExecutor(workers + 1) as pool:  # one more, because one waits for the disk
             yield Engine(pool, workers + 2, in_process=True, writers=workers)
         return
     context = get_context("spawn")
@@ -91,20 +94,20 @@ def local_engine(workers: int, *, threads: bool) -> Iterator[Engine]:
         results: Any = processes._result_queue
         try:
             yield Engine(processes, 2 * workers, in_process=False, writers=workers)
-        except BaseException:  # Ctrl-C: nobody waits for results that nobody will use
+        except BaseException:  # such as Ctrl-C: results that nobody will use are not waited for
             for worker in active_children():
                 worker.terminate()
-            results._writer.close()  # else half a result is waited for: only this end of the pipe is still open
+            results._writer.close()  # or else the pool waits for the rest of a result: only this end is still open
             raise
 
 
 def processors() -> int:
-    """Processors this process may use."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _serve_parent(*_: Any) -> None:
-    """A worker does not outlive its parent."""
+    """Make a worker end with its parent."""
     Thread(target=_end_with_parent, daemon=True).start()
 
 

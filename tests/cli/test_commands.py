@@ -45,7 +45,7 @@ def test_the_hash_backend_can_be_chosen(run: Run, monkeypatch: pytest.MonkeyPatc
     [
         (["--engine", "dask"], "--engine dask and --scheduler ADDRESS go together"),
         (["--scheduler", "tcp://127.0.0.1:1"], "--engine dask and --scheduler ADDRESS go together"),
-        (["--engine", "dask", "--scheduler", "here"], "'here' is no address of a Dask scheduler"),
+        (["--engine", "dask", "--scheduler", "here"], "'here' is not the address of a Dask scheduler"),
         (
             ["--engine", "dask", "--scheduler", "tcp://127.0.0.1:1", "--processes", "2"],
             "--processes is for this machine",

@@ -112,7 +112,7 @@ def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("address", ["", "nonsense", "ftp://127.0.0.1:1", "127.0.0.1:8786"])
 def test_no_address(address: str) -> None:
-    with pytest.raises(UsageError, match="is no address of a Dask scheduler"), dask_engine.dask_engine(address):
+    with pytest.raises(UsageError, match="is not the address of a Dask scheduler"), dask_engine.dask_engine(address):
         pass
 
 
