@@ -1,1 +1,1 @@
-"""Build: from a spec to the files of a catalog."""
+"""Builds a catalog: from a spec to its files."""

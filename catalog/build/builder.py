@@ -1,4 +1,4 @@
-"""Build a catalog: from a spec to the files of one folder, the same bytes however it was run."""
+"""Builds a catalog: from a spec to the files of one folder, with the same bytes on every engine."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ from catalog.work.progress import StartProgress
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """What a build made. example: a launch digest of it in hex to look up, None when it has no row.
+    """A finished build.
 
-    reused: rows that the catalog which stood there before had already.
+    folder: of the catalog.
+    example: a launch digest of it, in hex, to look up; None if it has no row.
+    reused: rows that were taken from the previous catalog.
     """
 
     folder: Path
@@ -50,17 +52,17 @@ def build_catalog(
     start_progress: StartProgress,
     max_rows: int = MAX_ROWS,
 ) -> BuildResult:
-    """Write the catalog of `spec` to `folder`, replacing a catalog that is there, whole or not at all.
+    """Write the catalog of `spec` to `folder`, whole or not at all; a catalog there is replaced.
 
-    receipts: of catalogs built here, whose rows are taken where they are to be had.
+    receipts: catalogs that were built on this machine; if the replaced one is among them, its rows are reused.
 
-    Raises UsageError for more rows than `max_rows`, for more than the disk has room for and for a folder with other
-    contents, Unreadable where the system refuses, VerificationFailed where what was written is not what follows from
-    the components.
+    Raises UsageError for more rows than `max_rows` and for a folder with other contents, DiskFull if the disk has too
+    little space, Unreadable if the system refuses, VerificationFailed if a written file contradicts the data it is
+    derived from.
     """
     counts = count_rows(spec)
     check_rows(counts.values(), max_rows)
-    from catalog.build.disk_space import check_room, room_needed  # pyarrow: 150 ms that workers never need
+    from catalog.build.disk_space import check_room, room_needed  # imports pyarrow: 150 ms, not needed in workers
 
     check_room(folder, room_needed(spec, counts))
     with written_whole(folder, foreign=_foreign, kept=_databases, last=manifest.NAME) as partial:
@@ -92,7 +94,7 @@ def build_catalog(
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """The files of a catalog as they are on the disk now."""
+    """The files of a catalog as they are on disk now."""
 
     folder: Path
     manifest: Manifest
@@ -102,7 +104,7 @@ class _Written:
 
 
 def _check(written: _Written) -> None:
-    """What people will be shown follows from what was measured, or is never put in its place."""
+    """Raises VerificationFailed if a written component file contradicts the data it is derived from."""
     from catalog.store.components import Components
     from catalog.store.follows import faults
 
@@ -114,7 +116,7 @@ def _check(written: _Written) -> None:
 
 
 def _example(spec: CatalogSpec, product: CrossProduct) -> str | None:
-    """A digest that people are likely to meet: of a build known to launch, under the profile it has most rows of."""
+    """A digest that users are likely to see: of a build known to launch, under the profile with the most rows."""
     known = {
         (technology, build.component.sha256)
         for build in spec.builds
@@ -133,13 +135,13 @@ def _example(spec: CatalogSpec, product: CrossProduct) -> str | None:
 
 
 def _databases(folder: Path) -> list[Path]:
-    """Local databases that people keep in a catalog's folder; never published, and none of ours to delete."""
+    """DuckDB files that users keep in the catalog's folder: never published, and kept by a build."""
     found = [*folder.glob("*.duckdb"), *folder.glob("*.duckdb.wal")]
     return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
 def _foreign(folder: Path) -> str | None:
-    """The name of a file in a folder that is no catalog's, or None: only a catalog's folder is ever replaced."""
+    """The name of a file in a folder that is not part of a catalog, or None. Only a catalog's folder is replaced."""
     found = {path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()} - {*_databases(folder)}
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""The files of launch digests of a catalog: for each technology its Parquet parts and its index."""
+"""Writes the launch digests of a catalog: for each technology its Parquet parts and its index."""
 
 from __future__ import annotations
 
@@ -34,9 +34,13 @@ Files = dict[str, FileEntry]
 
 @dataclass(frozen=True, slots=True)
 class BuildResources:
-    """What a build is done with. engine: hashes and sorts. writers: threads of this process that write.
+    """What a build runs on.
 
-    hashed, written: called with numbers of rows; rows that are reused count as hashed.
+    engine: hashes and sorts.
+    writers: threads of this process that write files.
+    backend: hash backend.
+    receipts: catalogs that were built on this machine.
+    hashed, written: called with numbers of rows; reused rows count as hashed.
     """
 
     engine: Engine
@@ -49,7 +53,7 @@ class BuildResources:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the manifest says of the digest files. reused: rows that the previous catalog had."""
+    """The entries of the digest files for the manifest. reused: rows that were taken from the previous catalog."""
 
     technologies: dict[str, TechnologyEntry]
     files: dict[str, FileEntry]
@@ -61,7 +65,7 @@ def write_digests(
 ) -> Written:
     """Write the launch digests of every technology of the spec.
 
-    previous: the catalog that stands where this one will be, if there is one; rows it has are taken from it.
+    previous: folder of the catalog that will be replaced, if there is one; its rows are reused.
     """
     done = Written({}, {}, 0)
     for name, axes in sorted(spec.axes.items()):
@@ -98,7 +102,10 @@ def _fill(
     previous: Path,
     resources: BuildResources,
 ) -> frozenset[int]:
-    """All rows of the sweeps: those that the previous catalog has, whose numbers are given, and the others hashed."""
+    """Put all rows of the sweeps into the spill: reused from the previous catalog, or hashed.
+
+    Gives the numbers of the sweeps that were reused.
+    """
     known: frozenset[int] = frozenset()
     if not distinguished_bits:
         try:
@@ -106,7 +113,7 @@ def _fill(
                 for pieces in taken.records(spill.bits):
                     spill.add(pieces)
                 known = taken.numbers
-        except DamagedBlock:  # nothing there, or nothing that can be used: then everything is hashed
+        except DamagedBlock:  # no catalog, or one that cannot be used: everything is hashed
             spill.clear()
     resources.hashed(sum(spill.rows))
     missing = [number for number in range(len(sweeps)) if number not in known]
@@ -123,7 +130,7 @@ def _fill(
 
 
 class _OneTechnology:
-    """The index of one technology while it is written, and its Parquet parts where every digest is kept."""
+    """The index of one technology while it is written, and its Parquet parts if every digest is kept."""
 
     def __init__(
         self,
@@ -156,7 +163,7 @@ class _OneTechnology:
         )
 
     def write_shard(self, sorted_shard: tuple[int, Columns]) -> Files:
-        """Write one shard's share of the index, and its part; gives the files' entries."""
+        """Write the share of one shard in the index, and its part. Gives the manifest entries of the files."""
         shard, columns = sorted_shard
         if self._table is None:
             self._index.add(shard, columns, [])

@@ -1,4 +1,4 @@
-"""The digests of one technology as Parquet parts: Arrow schema, columns by sweep, where each page of digests is."""
+"""Encodes the rows of one technology as Parquet parts, and finds the offset of each page of digests in them."""
 
 from __future__ import annotations
 
@@ -23,18 +23,22 @@ from catalog.rows.launch_config import VcpuSweep
 from catalog.store.row_records import Columns
 
 _SWEEP_FIELDS = [field for field in COLUMNS if field is not DIGEST and field.name != "vcpus"]
-"""Fields whose values a sweep has in all its rows; no AP is launched with one vCPU, and so no VMSA of one."""
+"""Fields with one value for all rows of a sweep; but the hash of the AP's VMSA is null for one vCPU."""
 
 _MOST_BYTES = 512
-"""Of a row in a part, beside its digest, at most: every value both in a dictionary and in its place."""
+"""Bytes: most of a row in a part, without its digest, if every value is in a dictionary and in the column itself."""
 
 _FOOTER = 4 << 20
-"""Bytes of a part that are not its rows', at most: names, and what each page and each dictionary says of itself."""
+"""Bytes: most of a part without its rows, which is names and the headers of pages and dictionaries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A Parquet file in memory: its first `size` bytes. pages: where the digests of each row group begin, one page."""
+    """A Parquet file in memory.
+
+    memory: holds the file in its first `size` bytes.
+    pages: offset where the digests of each row group begin; they are one page.
+    """
 
     memory: memoryview
     size: int
@@ -42,7 +46,7 @@ class Part:
 
 
 class DigestTable:
-    """The columns of a technology's sweeps, from which those of any rows are made."""
+    """The column values of each sweep of a technology, from which the columns of any rows are made."""
 
     def __init__(self, technology: str, digest_size: int, sweeps: Sequence[VcpuSweep]) -> None:
         self.schema = digest_schema(technology, digest_size)
@@ -59,7 +63,7 @@ class DigestTable:
         self._counts_at = pa.array((starts[id(sweep.vcpus)] for sweep in sweeps), pa.uint32())
 
     def rows(self, columns: Columns) -> pa.Table:
-        """The rows of sorted columns, as they are in a part."""
+        """The Arrow table of sorted rows, as it is written to a part."""
         sweeps = _array(columns.sweeps)
         places = pc.add(self._counts_at.take(sweeps), _array(columns.steps))
         vcpus = self._counts.take(places)
@@ -73,11 +77,11 @@ class DigestTable:
         size = pa.binary(self._digest_size)
         digests = pa.FixedSizeBinaryArray.from_buffers(size, len(columns.sweeps), [None, buffer])
         arrays = {"launch_digest": digests, **made, "vcpus": vcpus}
-        fields = [field.with_type(arrays[field.name].type) for field in self.schema]  # encoded, and as nullable as said
+        fields = [field.with_type(arrays[field.name].type) for field in self.schema]  # dictionary-encoded
         return pa.Table.from_arrays(list(arrays.values()), schema=pa.schema(fields, metadata=self.schema.metadata))
 
     def part(self, columns: Columns, buffer: ScratchBuffer) -> Part:
-        """The part of these rows; it lies in the buffer of this thread."""
+        """The Parquet part of sorted rows, in the buffer of this thread."""
         memory = buffer.of(len(columns.sweeps) * (self._digest_size + _MOST_BYTES) + _FOOTER)
         with pa.FixedSizeBufferWriter(pa.py_buffer(memory)) as sink:
             pq.write_table(
@@ -86,7 +90,7 @@ class DigestTable:
                 row_group_size=ROW_GROUP,
                 data_page_size=ROW_GROUP * self._digest_size,
                 max_rows_per_page=ROW_GROUP,
-                compression="NONE",  # codes of random rows: zstd saves one byte in two hundred
+                compression="NONE",  # dictionary codes of random rows: zstd saves one byte in two hundred
                 use_dictionary=[field.name for field in COLUMNS if field is not DIGEST],
                 write_statistics=["launch_digest"],
                 store_schema=False,
@@ -99,7 +103,7 @@ class DigestTable:
         return Part(memory, size, [self._page(written, group) for group in groups if group.num_rows])
 
     def _page(self, part: memoryview, group: Any) -> int:
-        """Where the digests of a row group begin: a page of fixed-length values ends with them."""
+        """The offset where the digests of a row group begin: they are the end of their page."""
         chunk = group.column(0)
         size = self._digest_size * group.num_rows
         start: int = chunk.data_page_offset + chunk.total_compressed_size - size
@@ -110,7 +114,7 @@ class DigestTable:
 
 
 def _facts(sweep: VcpuSweep, pages: dict[Hashable, tuple[bytes | None, bytes | None]]) -> dict[str, Any]:
-    """The values of _SWEEP_FIELDS. pages: hashes of VMSA pages that were made already."""
+    """The values of _SWEEP_FIELDS for a sweep. pages: cache of the hashes of VMSA pages."""
     config = sweep.config
     key = (config.firmware.reset_vector, config.vmm, config.vcpu_signature, config.sev_features)
     if key not in pages:
@@ -121,7 +125,7 @@ def _facts(sweep: VcpuSweep, pages: dict[Hashable, tuple[bytes | None, bytes | N
 
 
 def _encoded(values: Sequence[Any], kind: pa.DataType) -> tuple[pa.Array, pa.Array]:
-    """Values by sweep as codes, null where there is none, and what the codes mean."""
+    """Values by sweep, dictionary-encoded: the codes, null for None, and the dictionary."""
     codes: dict[Any, int] = {}
     numbers = [None if value is None else codes.setdefault(value, len(codes)) for value in values]
     return pa.array(numbers, pa.int32()), pa.array(codes, kind)

@@ -1,4 +1,4 @@
-"""The room a build needs on its disk, from what it counts before it starts; and whether the disk has it."""
+"""The disk space that a build needs, estimated from the counts of its spec, and the check that it is free."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from catalog.spec.counting import Count
 from catalog.store.row_records import NUMBERS_SIZE
 
 _VMSA_VALUE = 36
-"""Bytes of a VMSA page's hash in a dictionary of Parquet, its length before it."""
+"""Bytes: the hash of a VMSA page in a Parquet dictionary, with its u32 length."""
 
 _OTHER_COLUMNS = 7
-"""Bytes of a row in the columns that name a component or a number, at most: codes of one byte or two each."""
+"""Bytes: most of a row in the columns of components and numbers, as dictionary codes of one or two bytes each."""
 
 _ROW_GROUP_BYTES = 16 << 10
-"""Of a row group that are not its rows': small dictionaries, statistics, its share of the footer."""
+"""Bytes: overhead of a row group, such as small dictionaries, statistics and its share of the footer."""
 
 _BESIDES = 1 << 20
-"""Bytes of the files that are no rows: components, names, manifest."""
+"""Bytes: the files without rows, which are components, names and manifest."""
 
 
 def room_needed(spec: CatalogSpec, counts: Mapping[str, Count]) -> int:
-    """Bytes that a build has on its disk at most, nearly; what stands at its place is not counted.
+    """About the most bytes that a build has on disk at a time, without the catalog that it replaces.
 
-    The rows of a technology are spilled until all are hashed, and each shard goes as its part is written.
+    The rows of a technology are spilled until all are hashed; the spill of a shard is removed when its part is written.
     """
     written, most = _BESIDES, _BESIDES
     for name in sorted(counts):
@@ -49,8 +49,9 @@ def room_needed(spec: CatalogSpec, counts: Mapping[str, Count]) -> int:
 
 
 def _part_bytes(count: Count, digest_size: int) -> float:
-    """Of all Parquet parts of a technology. Each row group has a dictionary of all its values; those of more than it
-    has rows are in their places, too.
+    """Bytes of all Parquet parts of a technology.
+
+    Each row group has a dictionary of its values, and the values themselves if there are more of them than rows.
     """
     shards = 1 << shard_bits(count.rows)
     groups = shards * -(-count.rows // (shards * ROW_GROUP))
@@ -60,13 +61,13 @@ def _part_bytes(count: Count, digest_size: int) -> float:
 
 
 def check_room(folder: Path, needed: int) -> None:
-    """Raises DiskFull where the file system of a folder, which need not be there, has less room than that."""
+    """Raises DiskFull if the file system of a folder, which need not exist, has fewer free bytes than `needed`."""
     there = Path(os.path.realpath(folder))
     try:
         while not there.exists():
             there = there.parent
         total, _, free = shutil.disk_usage(there)
-    except OSError:  # whoever writes there is told why that cannot be
+    except OSError:  # the error is raised when the folder is written
         return
     if total and needed > free:  # some file systems hold nothing at all
         raise DiskFull(

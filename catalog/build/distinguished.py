@@ -1,9 +1,9 @@
-"""Distinguished points: of a chain too long to keep, the digests whose last bits are zero, from which all are found.
+"""Distinguished points: from a chain too long to store, the digests whose last bits are zero; the others lead to them.
 
 These are van Oorschot-Wiener distinguished points ("Parallel collision search", Journal of Cryptology 12, 1999).
-An SNP launch digest is the state it is carried on from: whoever has one can walk on, one VMSA a vCPU, until a
-distinguished digest comes, and look that up. Each chain is kept up to the first one at or past its last vCPU count,
-so that every digest before it leads there. Under SEV-ES a digest is not the state, so it cannot be walked.
+An SNP launch digest is the state from which the launch continues: from any digest one can add VMSA after VMSA until a
+distinguished digest appears, and look that up. Each chain is stored up to its first distinguished digest at or past its
+last vCPU count, so every digest before leads to a stored one. A SEV-ES digest is not the state, so this is impossible.
 """
 
 from __future__ import annotations
@@ -20,26 +20,34 @@ from catalog.rows.launch_config import VcpuSweep
 from catalog.store.row_records import NUMBERS_SIZE, Buffer, first_bits, with_zero_bits
 
 _AT_ONCE = 256
-"""Steps that chains go on by before those that are done drop out."""
+"""Steps by which chains are extended at a time, before finished chains drop out."""
 
 REACH = 64
-"""How far a chain goes past its last count, at most, in walks of mean length: one of e**64 chains would not do."""
+"""A chain is extended by at most REACH * 2**bits steps past its last vCPU count.
+
+A chain has no distinguished digest by then with probability e**-64.
+"""
 
 
 def chain_length(sweeps: Sequence[VcpuSweep], bits: int) -> int:
-    """Steps that every chain has room for in the numbering of an index."""
+    """Ordinals that an index reserves for each chain."""
     return chain_steps(max((sweep.vcpus[-1] or 0 for sweep in sweeps), default=0), bits)
 
 
 def chain_steps(last: int, bits: int) -> int:
-    """As `chain_length`, by the largest vCPU count."""
+    """As `chain_length`. last: the largest vCPU count."""
     return last + (REACH << bits)
 
 
 def distinguished_records(
     sweeps: Sequence[VcpuSweep], numbers: Sequence[int], bits: int, shard_bits: int, backend: HashBackend
 ) -> list[Buffer]:
-    """Records, by shard, of the distinguished digests of these sweeps; a step is the vCPU count less one."""
+    """Records, by shard, of the distinguished digests of some sweeps. A step is the vCPU count minus one.
+
+    numbers: those of the sweeps.
+    bits: zero bits at the end of a distinguished digest.
+    shard_bits: bits of a shard's number.
+    """
     technology = technologies()[sweeps[0].config.technology]
     shards: list[list[bytes]] = [[] for _ in range(1 << shard_bits)]
     by_last: dict[int, list[int]] = defaultdict(list)
@@ -56,7 +64,10 @@ def distinguished_records(
 def _points(
     technology: Technology, chains: dict[int, VcpuChain], last: int, bits: int, backend: HashBackend
 ) -> Iterator[tuple[int, int, bytes]]:
-    """The distinguished digests of each chain up to `last` vCPUs, and the first one from there on."""
+    """The distinguished digests of each chain up to `last` vCPUs, and the first one at or after that.
+
+    Gives key of the chain, step, digest.
+    """
     size, walked, steps = technology.digest_size, 0, last
     while chains:
         made = technology.fold_chains(list(chains.values()), range(1, steps + 1), backend)

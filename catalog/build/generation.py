@@ -1,7 +1,7 @@
-"""Generation: the sweeps of one technology become sorted Parquet parts and an index, a shard at a time.
+"""Generation: hashes the sweeps of one technology and sorts their rows, one shard at a time.
 
-Map: hash some sweeps, split the rows by their first bits. Reduce: sort the rows of one shard. Digests are
-uniform, so the shards are of one size without looking; each becomes one part.
+Map: hash some sweeps, split the rows by their first bits. Reduce: sort the rows of one shard. Digests are uniformly
+distributed, so all shards have about the same size; each becomes one Parquet part.
 """
 
 from __future__ import annotations
@@ -25,20 +25,25 @@ from catalog.work.engine import Engine
 from catalog.work.progress import Progress
 
 ROWS_PER_PART = 1 << 21
-"""Rows of one Parquet file, at most and nearly: what is sorted at once."""
+"""About the most rows of one Parquet part, which are sorted at once."""
 
 _CHUNK = (1 << 18, 1 << 20)
-"""Steps hashed at once, at least and at most, if the backend is compiled code."""
+"""Fewest and most steps that are hashed at once, if the backend is compiled code."""
 
 _HELD = 1 << 27
-"""Bytes of memory for what is spilled, over all shards, until it is written in long runs."""
+"""Bytes: memory for spilled records of all shards, until they are written in long runs."""
 
 _CHUNK_IN_PYTHON = 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
 class HashTask:
-    """Sweeps of one technology to hash. numbers: theirs. bits: of a shard's number."""
+    """Sweeps of one technology to hash.
+
+    numbers: those of the sweeps.
+    bits: of a shard's number.
+    distinguished_bits: 0 if every digest is kept.
+    """
 
     numbers: Sequence[int]
     sweeps: Sequence[VcpuSweep]
@@ -49,7 +54,7 @@ class HashTask:
 
 @dataclass(frozen=True, slots=True)
 class SortTask:
-    """The records of one shard to sort. bits: of its number."""
+    """The records of one shard to sort. bits: of the shard's number."""
 
     shard: int
     records: Buffer
@@ -64,25 +69,25 @@ def shard_bits(row_count: int) -> int:
 
 
 def hash_sweeps(task: HashTask) -> list[Buffer]:
-    """Map: the records of these sweeps, by shard; of all their digests, or of the distinguished ones."""
+    """Map: the records of some sweeps by shard, for all digests or for the distinguished ones."""
     if task.distinguished_bits:
         return distinguished_records(task.sweeps, task.numbers, task.distinguished_bits, task.bits, task.backend)
     return row_records.split(measure_sweeps(task.sweeps, task.numbers, task.backend), task.bits)
 
 
 def hash_sweeps_elsewhere(task: HashTask) -> tuple[int, list[bytes]]:
-    """As `hash_sweeps`, in a form that can be sent from one process to another, with the number of rows."""
+    """As `hash_sweeps`, with the number of rows in front, in a form that can be sent to another process."""
     pieces = hash_sweeps(replace(task, backend=task.backend.here()))
     return row_count(task.sweeps), [bytes(piece) for piece in pieces]
 
 
 def sort_shard(task: SortTask) -> Columns:
-    """Reduce: the records of a shard in ascending order, by column."""
+    """Reduce: the records of a shard, sorted, by column."""
     return row_records.sorted_columns(task.records, task.digest_size, task.keying, shard=task.shard, bits=task.bits)
 
 
 class Spill:
-    """Records by shard in files of a folder, until all are there."""
+    """Records by shard, in files of a folder, until all rows are hashed. bits: of a shard's number."""
 
     def __init__(self, folder: Path, bits: int, digest_size: int) -> None:
         self._folder = folder
@@ -97,16 +102,16 @@ class Spill:
         return [shard.size // self._record_size for shard in self._shards]
 
     def add(self, pieces: Sequence[Buffer]) -> None:
-        """Keep one piece for each shard; several threads may do so at once."""
+        """Add records: one piece for each shard. Several threads may do so at once."""
         for shard, piece in zip(self._shards, pieces, strict=True):
             shard.append(memoryview(piece))
 
     def take(self, shard: int) -> Buffer:
-        """All records of a shard, which are then no longer kept."""
+        """All records of a shard, which are removed from the spill."""
         return self._shards[shard].take()
 
     def clear(self) -> None:
-        """Forget all records."""
+        """Remove all records."""
         if self._folder.exists():
             self.remove()
         self._folder.mkdir()
@@ -128,7 +133,7 @@ def hash_into(
     backend: HashBackend,
     progress: Progress,
 ) -> None:
-    """Hash the sweeps of these numbers into shards; distinguished_bits: 0 where all digests are kept."""
+    """Hash the sweeps with these numbers into shards. distinguished_bits: 0 if every digest is kept."""
     chunks = _chunks(sweeps, numbers, backend)
     tasks = (HashTask(chunk, [sweeps[n] for n in chunk], spill.bits, backend, distinguished_bits) for chunk in chunks)
     if engine.in_process:  # each thread writes what it hashed
@@ -148,10 +153,10 @@ def hash_into(
 
 
 def sorted_shards(spill: Spill, keying: Keying, *, engine: Engine) -> Iterator[tuple[int, Columns]]:
-    """The number and the sorted rows of each shard, in the order they are done."""
+    """The number and the sorted rows of each shard, in the order in which they finish."""
 
     def taken(shard: int) -> Buffer:
-        """What another process gets has to be sent there, and no view of memory can."""
+        """The records of a shard; as bytes for another process, because a view of memory cannot be sent."""
         records = spill.take(shard)
         return records if engine.in_process else bytes(records)
 
@@ -161,23 +166,23 @@ def sorted_shards(spill: Spill, keying: Keying, *, engine: Engine) -> Iterator[t
 
 
 def row_count(sweeps: Sequence[VcpuSweep]) -> int:
-    """Rows of sweeps: one for each vCPU count."""
+    """Number of rows of some sweeps: one for each vCPU count."""
     return sum(len(sweep.vcpus) for sweep in sweeps)
 
 
 def first_ordinals(sweeps: Sequence[VcpuSweep], chain_length: int = 0) -> array[int]:
     """The ordinal of the first row of each sweep: rows are numbered sweep by sweep, by vCPU count.
 
-    chain_length: numbers that each sweep takes, where those are not its rows.
+    chain_length: ordinals of each sweep, for distinguished digests; 0: one for each of its rows.
     """
     ends = itertools.accumulate((chain_length or len(sweep.vcpus) for sweep in sweeps), initial=0)
     return array("Q", list(ends)[:-1])
 
 
 def _chunks(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBackend) -> Iterator[Sequence[int]]:
-    """Numbers of sweeps in groups of about as many steps as are hashed at once.
+    """Numbers of sweeps in groups, each with about as many steps as are hashed at once.
 
-    Those that measure the same vCPUs come together: SEV-ES hashes a page for many chains at once.
+    Sweeps with the same VMSAs are in the same group: SEV-ES hashes a page for many chains at once.
     """
     numbers = sorted(numbers, key=lambda number: _vcpu_of(sweeps[number]))
     low, high = _CHUNK

@@ -1,4 +1,4 @@
-"""The packed index is written: its size is known before its entries are, so that parts come in any order."""
+"""Writes the packed index. Its size is known before its entries, so the parts may be written in any order."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from catalog.store.component_names import Numbers
 from catalog.store.row_records import Columns, Keying
 
 BUCKET_ROWS = 128
+"""Fewest rows of a bucket on average; the most is twice as many."""
+
 _FINGERPRINT_BITS = 12
-"""Bits of the digest in an entry, at least: one of 4096 entries of a bucket is looked at in vain."""
+"""Fewest bits of the digest in an entry: one entry of 4096 in a bucket matches by chance."""
 
 
 def choose_keying(row_count: int, starts: array[int], ordinals: int, shard_bits: int) -> Keying:
-    """Buckets of 128 to 255 rows, and entries of whole bytes that take an ordinal and 12 bits or more."""
+    """Buckets of 128 to 255 rows on average, and entries of whole bytes with an ordinal and 12 or more digest bits."""
     bucket_bits = max(shard_bits, (row_count // BUCKET_ROWS).bit_length() - 1, 0)
     return Keying(starts, bucket_bits, _ordinal_bits(ordinals), entry_bytes(ordinals))
 
 
 def entry_bytes(ordinals: int) -> int:
-    """Bytes of an entry."""
+    """Bytes of an entry, by the number of ordinals."""
     return -(-(_ordinal_bits(ordinals) + _FINGERPRINT_BITS) // 8)
 
 
@@ -34,7 +36,9 @@ def _ordinal_bits(ordinals: int) -> int:
 
 
 def group_sweeps(sweeps: Sequence[VcpuSweep], starts: Sequence[int], numbers: Numbers) -> Iterator[Group]:
-    """Sweeps that differ in VMSA only as one group where they are a whole product, else each on its own."""
+    """Groups of sweeps that differ in vCPU signature and sev_features only, if they are a full product of these; other
+    sweeps are groups of their own.
+    """
     pairs = list(zip(sweeps, starts, strict=True))
     for _, same in itertools.groupby(pairs, key=lambda pair: _component_key(pair[0])):
         alike = list(same)
@@ -42,7 +46,7 @@ def group_sweeps(sweeps: Sequence[VcpuSweep], starts: Sequence[int], numbers: Nu
         features = tuple(dict.fromkeys(sweep.config.sev_features for sweep, _ in alike))
         product = list(itertools.product(signatures, features))
         whole = product == [(sweep.config.vcpu_signature, sweep.config.sev_features) for sweep, _ in alike]
-        if whole and all(sweep.vcpus is alike[0][0].vcpus for sweep, _ in alike):  # long lists are shared
+        if whole and all(sweep.vcpus is alike[0][0].vcpus for sweep, _ in alike):  # equal lists are one object
             runs = [alike]
         else:
             runs = [[pair] for pair in alike]
@@ -66,8 +70,11 @@ def group_sweeps(sweeps: Sequence[VcpuSweep], starts: Sequence[int], numbers: Nu
 
 
 class IndexWriter:
-    """Writes the index of one technology. shard_rows: rows of each shard, in order; each is a Parquet part, but where
-    only distinguished digests are kept, of distinguished_bits, in chains of chain_length.
+    """Writes the index of one technology.
+
+    shard_rows: rows of each shard, in order. Each shard is a Parquet part, if every digest is kept.
+    distinguished_bits: zero bits at the end of the digests that are kept; 0: every digest is kept.
+    chain_length: ordinals of each chain of distinguished digests, else 0.
     """
 
     def __init__(
@@ -102,7 +109,7 @@ class IndexWriter:
         self._write((rows).to_bytes(8, "little"), self._entry_at - 8)
 
     def add(self, shard: int, columns: Columns, page_offsets: Sequence[int]) -> None:
-        """Write what one part has: its entries, its buckets, and where its digests are in its file."""
+        """Write one shard: its entries, its buckets, and the offsets of its pages of digests in the Parquet file."""
         firsts = itertools.accumulate(columns.buckets[:-1], initial=self._firsts[shard])
         self._write(_little_endian(firsts), self._bucket_at + 8 * shard * len(columns.buckets))
         if page_offsets:
@@ -126,7 +133,7 @@ def _component_key(sweep: VcpuSweep) -> tuple[bytes, bytes, str]:
 
 
 def _pack_groups(groups: Sequence[Group]) -> tuple[bytes, bytes]:
-    """The groups, and the lists they share: a count and the values, each u64."""
+    """The packed groups, and the lists that they share: count and values, each u64."""
     words: list[int] = []
     places: dict[tuple[int, ...], int] = {}
     packed = []

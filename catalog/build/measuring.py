@@ -1,4 +1,4 @@
-"""Measuring sweeps: each chain from its state before the vCPUs, those with the same counts together."""
+"""Measures sweeps: each chain from its state before the vCPUs, and chains with the same counts together."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from catalog.store.row_records import Batch
 
 
 def measure_sweeps(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBackend) -> list[Batch]:
-    """The digests of sweeps of one technology, those with the same vCPU counts together.
+    """The digests of sweeps of one technology, in batches with the same vCPU counts.
 
-    numbers: theirs. Neighbours share what they launch before the vCPUs, so sweeps come in canonical order.
+    sweeps: in canonical order, so that neighbours share what they launch before the vCPUs.
+    numbers: those of the sweeps.
     """
     digest_size = technologies()[sweeps[0].config.technology].digest_size
     alike: dict[int, list[int]] = defaultdict(list)
     for at, sweep in enumerate(sweeps):
-        alike[id(sweep.vcpus)].append(at)  # thousands of sweeps share a long list
+        alike[id(sweep.vcpus)].append(at)  # equal lists are one object
     batches = []
     for places in alike.values():
         made = _measure([sweeps[at] for at in places], sweeps[places[0]].vcpus, backend)
@@ -32,7 +33,7 @@ def measure_sweeps(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend:
 
 
 def measure_last(sweeps: Sequence[VcpuSweep], backend: HashBackend) -> list[Digests]:
-    """The digest of each sweep of one technology at its last vCPU count, which is the same for all."""
+    """The digest of each sweep of one technology at its last vCPU count. All sweeps have the same counts."""
     return _measure(sweeps, sweeps[0].vcpus[-1:], backend)
 
 
@@ -42,7 +43,7 @@ def measure_row(sweep: VcpuSweep, vcpus: int | None) -> LaunchDigest:
 
 
 def vcpu_chains(sweeps: Sequence[VcpuSweep]) -> list[VcpuChain]:
-    """The chain of each sweep of one technology that measures vCPUs."""
+    """The chain of each sweep. All are of one technology, which measures vCPUs."""
     technology = technologies()[sweeps[0].config.technology]
     chains = []
     for firmware, same in itertools.groupby(sweeps, key=lambda sweep: sweep.config.firmware):
@@ -53,7 +54,7 @@ def vcpu_chains(sweeps: Sequence[VcpuSweep]) -> list[VcpuChain]:
 
 
 def _measure(sweeps: Sequence[VcpuSweep], counts: Sequence[int | None], backend: HashBackend) -> list[Digests]:
-    """The digests of each sweep after each count, one after the other."""
+    """For each sweep, its digests after each count, one after the other."""
     technology = technologies()[sweeps[0].config.technology]
     if not technology.measures_vcpus:
         return [measure_row(sweep, None).value for sweep in sweeps]

@@ -1,7 +1,7 @@
-"""Reuse: rows that the catalog to be replaced has already are taken from it, if it was built here.
+"""Reuse: takes rows from the catalog that is to be replaced, if that was built on this machine.
 
-A sweep is reused where its components, its VMSA axes and its vCPU counts are the same. One sweep of each group is
-measured anew and compared, so that a catalog of another program, other profiles or other records is not built on.
+A sweep is reused if its components, its VMSA axes and its vCPU counts are the same. One sweep of each group is measured
+again and compared, so that the rows of another program, other profiles or other records are not used.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from catalog.store.row_records import NONE, Buffer
 from catalog.version import __version__
 
 Key = tuple[str, str | None, str | None, int | None, int | None]
-"""Image and table by SHA-256 in hex, VMM by name, vCPU signature, sev_features."""
+"""Image and kernel hashes table by SHA-256 in hex, VMM profile by name, vCPU signature, sev_features."""
 
 
 class Previous:
-    """The rows of one technology in the catalog that stands at `folder`, for a build of `sweeps`.
+    """The rows of one technology in the catalog at `folder`, for a build of `sweeps`.
 
-    numbers: the sweeps that need not be hashed. Raises DamagedBlock where nothing there can be used.
+    numbers: of the sweeps that need not be hashed. Raises DamagedBlock if nothing there can be reused.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Previous:
             file.close()
 
     def records(self, bits: int) -> Iterator[list[Buffer]]:
-        """The rows as pieces for each shard, `bits` of its number, a row group at a time; raises DamagedBlock."""
+        """The records by shard, one row group at a time; raises DamagedBlock. bits: of a shard's number."""
         for digests, entries in self._index.pages():
             records = row_records.renumbered(
                 digests,
@@ -90,7 +90,10 @@ class Previous:
             yield _by_shard(records, self._index.digest_size + row_records.NUMBERS_SIZE, bits)
 
     def _holds(self, pairs: Sequence[tuple[int, int]], sweeps: Sequence[VcpuSweep], backend: HashBackend) -> bool:
-        """Whether the last digest of each of some sweeps, measured now, is in the index as that row."""
+        """Whether the last digest of some sweeps, measured now, leads to their ordinals in the index.
+
+        pairs: number of the sweep, and ordinal of its last row.
+        """
         made = measure_last([sweeps[number] for number, _ in pairs], backend)
         return all(ordinal in self._index.find(bytes(digest)) for digest, (_, ordinal) in zip(made, pairs, strict=True))
 
@@ -137,7 +140,7 @@ def _key(sweep: VcpuSweep) -> Key:
 
 
 def _sweeps_of(group: Group, names: Names, places: dict[Key, int], sweeps: Sequence[VcpuSweep]) -> list[int]:
-    """For each sweep of a group its number in the build now, NONE where it has none or other vCPU counts."""
+    """For each sweep of a group its number in this build; NONE if it is not part of it or has other vCPU counts."""
     image = names.record(IMAGES, group.firmware)[0] or ""
     table = None if group.kernel_hashes is None else names.record(TABLES, group.kernel_hashes)[0]
     vmm = None if group.vmm is None else names.record(PROFILES, group.vmm)[0]
@@ -148,7 +151,7 @@ def _sweeps_of(group: Group, names: Names, places: dict[Key, int], sweeps: Seque
 
 
 def _by_shard(records: bytes | memoryview, record_size: int, bits: int) -> list[Buffer]:
-    """Sorted records as one piece for each shard."""
+    """Sorted records, as one piece for each shard."""
 
     def shard_at(row: int) -> int:
         return row_records.first_bits(records[row * record_size : row * record_size + 8], bits)
@@ -156,7 +159,7 @@ def _by_shard(records: bytes | memoryview, record_size: int, bits: int) -> list[
     count = len(records) // record_size
     pieces: list[Buffer] = [b""] * (1 << bits)
     row = 0
-    while row < count:  # only the shards that are there: a row group has a few neighbours
+    while row < count:  # only the shards that occur: a row group has a few neighbouring ones
         shard = shard_at(row)
         end = bisect_left(range(count), shard + 1, lo=row, key=shard_at)
         pieces[shard] = records[row * record_size : end * record_size]
