@@ -1,1 +1,1 @@
-"""The fast path: a plain `ldcat lookup DIGEST` is answered before anything but Python itself is loaded."""
+"""The fast path: answers a plain `ldcat lookup DIGEST` with nothing loaded but what Python has loaded anyway."""

@@ -1,8 +1,7 @@
-"""Beneath a folder: its files are opened component by component, and no symbolic link is followed below it.
+"""Opens files below a folder component by component, without following any symbolic link below it.
 
-The folder itself is the one that people named, and may be a link. Whoever may put a link into it would else decide
-which file of this machine is read, served or written. State is read the same way, and is not believed where others
-can write it.
+The folder itself is named by the user, and may be a link. Otherwise whoever can put a link into the folder would decide
+which file of this machine is read, served or written. State is read the same way, and refused if others can write it.
 """
 
 from __future__ import annotations
@@ -25,17 +24,18 @@ IS_LINK = "is a symbolic link, which is not followed"
 
 
 class Linked(OSError):
-    """A symbolic link below a folder, where none is followed; `filename` is its path."""
+    """A symbolic link below a folder, which is not followed. filename: its path."""
 
 
 class Shared(OSError):
-    """State that is not its user's alone to write; `filename` is its path, `strerror` says why."""
+    """State that others can write. filename: its path. strerror: the reason."""
 
 
 def open_file(root: Root, name: str, *, private: bool = False) -> int:
-    """A descriptor of a regular file, for reading. name: its path below the folder, with `/`.
+    """A descriptor of a regular file, for reading. Raises Linked, Shared, OSError; ValueError for a name with a NUL.
 
-    private: it is state, and so is the folder. Raises Linked, Shared, OSError; ValueError for a name with a NUL.
+    name: path below the folder, with `/`.
+    private: file and folder are state, which nobody else may write.
     """
     inner, _, last = name.rpartition("/")
     folder = open_folder(root, inner, private=private)
@@ -56,7 +56,7 @@ def open_file(root: Root, name: str, *, private: bool = False) -> int:
 
 
 def open_folder(root: Root, name: str = "", *, private: bool = False) -> int:
-    """A descriptor of a folder, to go on from; it is that of the root where no name is given. Raises as `open_file`."""
+    """A descriptor of a folder; of the root itself if no name is given. Raises as `open_file`."""
     path = os.fspath(root)
     folder = os.open(path, _STEP)
     try:
@@ -76,12 +76,12 @@ def open_folder(root: Root, name: str = "", *, private: bool = False) -> int:
 
 
 def step(folder: int, part: str, path: str) -> int:
-    """From an open folder to one in it. path: of that, for errors. Raises as `open_file`."""
+    """A descriptor of a folder in an open folder. path: of the inner one, for errors. Raises as `open_file`."""
     return _opened(folder, part, _STEP, path)
 
 
 def there(root: Root, name: str) -> bool:
-    """Whether a folder has something of that name, be it a link or anything else. Raises as `open_file`."""
+    """Whether a folder has an entry of that name, a link or anything else. Raises as `open_file`."""
     inner, _, last = name.rpartition("/")
     try:
         folder = open_folder(root, inner)
@@ -97,7 +97,7 @@ def there(root: Root, name: str) -> bool:
 
 
 def check_private(descriptor: int, path: str) -> None:
-    """Raises Shared where another user owns a file or folder, or can write it."""
+    """Raises Shared if another user than root owns a file or folder, or others can write it."""
     found = os.fstat(descriptor)
     if found.st_uid not in (os.geteuid(), 0):
         raise Shared(0, f"belongs to user {found.st_uid}", path)
@@ -106,9 +106,9 @@ def check_private(descriptor: int, path: str) -> None:
 
 
 def walk(root: Root, name: str = "") -> Iterator[tuple[str, str]]:
-    """Name below the folder and kind, "file", "link" or "other", of all but folders, in order; no link is followed.
+    """Everything below a folder except folders, in order: path below it, and "file", "link" or "other".
 
-    Raises OSError.
+    No link is followed. Raises OSError.
     """
     folder = open_folder(root, name)
     try:
@@ -129,7 +129,7 @@ def walk(root: Root, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 class Files:
-    """The files of a catalog: all that is in `folder` below `root`, or in the root itself."""
+    """The files of a catalog: those in `folder` below `root`, or in the root itself."""
 
     __slots__ = ("folder", "root")
 
@@ -139,19 +139,19 @@ class Files:
 
     @property
     def path(self) -> str:
-        """Of their folder."""
+        """Path of the folder of the files."""
         return f"{self.root}/{self.folder}" if self.folder else self.root
 
     def open(self, name: str, *, private: bool = False) -> int:
-        """A descriptor of one, for reading; raises as `open_file`."""
+        """A descriptor of a file, for reading; raises as `open_file`."""
         return open_file(self.root, self._below(name), private=private)
 
     def has(self, name: str) -> bool:
-        """Whether there is something of that name; raises as `there`."""
+        """Whether there is an entry of that name; raises as `open_file`."""
         return there(self.root, self._below(name))
 
     def walk(self) -> Iterator[tuple[str, str]]:
-        """As `walk`, below their folder."""
+        """As the function `walk`, with paths below the folder of the files."""
         start = len(self.folder) + 1 if self.folder else 0
         for name, kind in walk(self.root, self.folder):
             yield name[start:], kind
@@ -162,7 +162,7 @@ class Files:
 
 def _opened(folder: int, part: str, flags: int, path: str) -> int:
     if part in ("", ".", ".."):
-        raise OSError(0, "is no name of a file", path)
+        raise OSError(0, "is not the name of a file", path)
     try:
         return os.open(part, flags | os.O_NOFOLLOW, dir_fd=folder)
     except OSError as error:

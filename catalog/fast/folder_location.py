@@ -1,17 +1,19 @@
-"""Where a folder is that somebody names as a catalog: a catalog of one's own, a log, or one release of a log."""
+"""Finds out what a folder given as a catalog is: a local catalog, a log, or one release of a log."""
 
 from __future__ import annotations
 
 import os
 
 CHECKPOINT = "checkpoint"
-"""File of a log; whatever has it is one."""
+"""Name of the file that makes a folder a log."""
 
 
 class FolderLocation:
-    """A folder as it was found. path: without links. log: folder of the log; None for a catalog that is in none.
+    """A folder that was given as a catalog.
 
-    number: of the release that is named; None for the last one.
+    path: without symbolic links.
+    log: folder of the log; None for a local catalog.
+    number: of the release that the path names; None: the last release of the log.
     """
 
     __slots__ = ("log", "number", "path")
@@ -23,12 +25,12 @@ class FolderLocation:
 
 
 def locate(folder: str) -> FolderLocation:
-    """Find out what a folder is. releases/N is a release by its name, even without a checkpoint above it.
+    """Find out what a folder is. A path releases/N is a release, even without a checkpoint above it.
 
-    Otherwise whoever removes the checkpoint would turn a release into a catalog of one's own, which nobody verifies.
-    Raises OSError if there is no current folder to start from.
+    Otherwise anyone who removes the checkpoint would turn a release into a local catalog, which is not verified.
+    Raises OSError if the current folder is gone.
     """
-    typed = _release_named(folder)  # first, because what a link leads to may be another release
+    typed = _release_named(folder)  # first, because a link may lead to another release
     if typed and os.path.lexists(f"{typed.log}/{CHECKPOINT}"):
         return typed
     path = os.path.realpath(folder)
@@ -38,7 +40,7 @@ def locate(folder: str) -> FolderLocation:
 
 
 def _release_named(folder: str) -> FolderLocation | None:
-    """The release of that name, whatever it or the folder of releases leads to; None for another name."""
+    """The release that a path names, wherever the link at its end or at the folder of releases leads; else None."""
     while folder.endswith(("/", "/.")):
         folder = folder.removesuffix(".").rstrip("/")
     above, number = os.path.split(folder)
@@ -51,10 +53,10 @@ def _release_named(folder: str) -> FolderLocation | None:
 
 
 def is_number(text: str) -> bool:
-    """Whether it may be that of a release: few digits, because Python refuses to read very many."""
+    """Whether a text may be the number of a release: at most 18 digits, because Python refuses to parse very many."""
     return len(text) <= 18 and text.isascii() and text.isdecimal()
 
 
 def is_within(file: str, location: FolderLocation) -> bool:
-    """Whether a file is in the folder of the log, where whoever writes to that can write it, too."""
+    """Whether a file is in the folder of the log, so that whoever writes the log can write it, too."""
     return os.path.realpath(file).startswith(f"{location.log}/")

@@ -1,8 +1,8 @@
-"""The packed index of a technology's launch digests: where it is in memory, and how one digest is found in it.
+"""The packed index of a technology's launch digests: its layout, and the search for one digest.
 
-One file of fixed-size parts, described byte by byte in docs/index.md. A digest's first bits choose a bucket; the
-bucket's entries hold the next bits and the ordinal of the row, which says the configuration. Entries are in the
-order of the Parquet rows, so an entry's place says where the whole digest is, and no answer is given without it.
+docs/index.md describes the file byte by byte. The first bits of a digest choose a bucket; the entries of the bucket
+hold the next bits and the ordinal of the row, which gives the configuration. Entries are in the order of the Parquet
+rows, so the place of an entry gives the place of the whole digest, which is always compared before an answer.
 """
 
 from __future__ import annotations
@@ -23,31 +23,34 @@ if TYPE_CHECKING:
 MAGIC = b"LDCATIDX"
 VERSION = 1
 HEADER = Struct("<8sIIQIIIIQQQQQQQQQQ16s")
-"""magic, version, digest size, rows, bits of a bucket's number, of an ordinal, bytes of an entry, distinguished bits,
-groups, then the offsets of groups, lists, parts, pages, buckets and entries, number of parts, chain length, size,
-technology."""
+"""Fields: magic, version, digest size, rows, bits of a bucket's number, bits of an ordinal, bytes of an entry,
+distinguished bits, number of groups, offsets of groups, lists, parts, pages, buckets and entries, number of parts,
+chain length, bytes of the file, technology. Little-endian, sizes and offsets in bytes.
+"""
 
 GROUP = Struct("<QIIIIII")
 PART = Struct("<QQ")
 NONE = 0xFFFFFFFF
-"""Number of a component that a group has not."""
+"""Sentinel in place of a component's number: the group has no such component."""
 
 ROW_GROUP = 1 << 16
-"""Rows of a row group of the Parquet files, whose digests are one page each."""
+"""Rows of a row group in the Parquet files; the digests of a row group are one page."""
 
 MAX_DISTINGUISHED_BITS = 16
-"""Last bits of a kept digest that are zero, at most: a walk of 65,536 steps."""
+"""Most zero bits at the end of a kept digest: then 65,536 steps lead to it on average."""
 
 MAX_BUCKET = 1 << 20
-"""Entries of a bucket, at most: far above what uniform digests give, and a bound for what is read."""
+"""Most entries of a bucket: far above what uniformly distributed digests give; limits what is read."""
 
 
 class Group:
     """Sweeps that differ in VMSA and vCPU count only: every signature, with every sev_features, with every count.
 
-    firmware, kernel_hashes, vmm: numbers of the components, None where none is measured. signatures, features,
-    counts: the values, in order; empty where none is measured. chain_length: ordinals of one sweep, where the index
-    keeps distinguished digests, for every vCPU count from 1 on; else 0.
+    first: ordinal of its first row.
+    firmware, kernel_hashes, vmm: numbers of the components; None: not measured.
+    signatures, features, counts: the values, in order; empty: not measured.
+    chain_length: for an index of distinguished digests, ordinals of each sweep, one for every vCPU count from 1 on;
+    else 0.
     """
 
     __slots__ = ("chain_length", "counts", "features", "firmware", "first", "kernel_hashes", "signatures", "vmm")
@@ -79,11 +82,11 @@ class Group:
 
     @property
     def steps(self) -> int:
-        """Ordinals of each sweep."""
+        """Number of ordinals of each sweep."""
         return self.chain_length or len(self.counts) or 1
 
     def at(self, ordinal: int) -> Row:
-        """vCPU signature, sev_features and vCPU count of one of its rows."""
+        """vCPU signature, sev_features and vCPU count of the row with this ordinal."""
         rest, step = divmod(ordinal - self.first, self.steps)
         signature, feature = divmod(rest, len(self.features) or 1)
         count = self.counts[step] if self.counts and not self.chain_length else None
@@ -95,7 +98,14 @@ class Group:
 
 
 class Layout:
-    """Places in an index: offsets of its buckets and entries, and first row and page of each part."""
+    """The layout of an index, for a search of many digests.
+
+    bucket_at, entry_at: offsets of the buckets and the entries, in bytes.
+    bucket_bits: bits of a bucket's number.
+    entry_size: bytes of an entry.
+    first_rows, first_pages: number of the first row and of the first page of each part.
+    page_offsets: offset of each page in the Parquet file of its part, in bytes.
+    """
 
     __slots__ = ("bucket_at", "bucket_bits", "entry_at", "entry_size", "first_pages", "first_rows", "page_offsets")
 
@@ -119,9 +129,9 @@ class Layout:
 
 
 class Index:
-    """An open index. pages: reads `size` bytes at an offset of a part's Parquet file, verified.
+    """An open index. Every method raises DamagedBlock if the file is not an index of this version or is inconsistent.
 
-    Raises DamagedBlock for a file that is not an index of this version, or not one in itself.
+    pages: called with number of a part, offset and size in bytes; gives verified bytes of the part's Parquet file.
     """
 
     def __init__(self, file: Reader, pages: Callable[[int, int, int], bytes]) -> None:
@@ -153,14 +163,14 @@ class Index:
             and self.distinguished_bits <= MAX_DISTINGUISHED_BITS
         )
         if not sound:
-            raise DamagedBlock("the header of the index is none of this version")
+            raise DamagedBlock("the header of the index is invalid or of another version")
         self._part_table: list[tuple[int, int]] = []
         self._page_offsets: tuple[int, ...] = ()
         self._group_firsts: dict[int, int] = {}
         self._groups_read: dict[int, Group] = {}
 
     def find(self, digest: bytes) -> list[int]:
-        """Ordinals of the rows with exactly this digest, ascending."""
+        """Ordinals of the rows that have this digest, ascending."""
         if len(digest) != self.digest_size or not self.rows:
             return []
         key = int.from_bytes(digest[:8], "big") >> (64 - self._bucket_bits - self._digest_bits)
@@ -185,7 +195,7 @@ class Index:
         return found
 
     def group_of(self, ordinal: int) -> Group:
-        """The group that has the row."""
+        """The group that has the row with this ordinal."""
         low, high = 0, self._groups
         while high - low > 1:
             middle = (low + high) // 2
@@ -206,7 +216,7 @@ class Index:
                 yield self._pages(part, self.page_of(row)[1], self.digest_size * count), entries
 
     def layout(self) -> Layout:
-        """Where a search of many digests at once finds what it needs."""
+        """The layout, for a search of many digests at once."""
         firsts = [first for first, _ in self._all_parts()]
         pages = [page for _, page in self._all_parts()]
         return Layout(
@@ -214,11 +224,11 @@ class Index:
         )
 
     def groups(self) -> Iterator[Group]:
-        """All groups, in order of their rows."""
+        """All groups, in the order of their ordinals."""
         return map(self._group, range(self._groups))
 
     def page_of(self, row: int) -> tuple[int, int]:
-        """The part a row is in, by its place in the order of digests, and where in that file its digest begins."""
+        """The part of a row, and the offset of its digest in the part's file. row: number in the order of digests."""
         parts = self._all_parts()
         low, high = 0, self.parts
         while high - low > 1:
@@ -231,7 +241,7 @@ class Index:
         return low, self._page_offsets[first_page + page] + self.digest_size * within
 
     def _all_parts(self) -> list[tuple[int, int]]:
-        """First row and first page of each part; with them the places of all pages are read."""
+        """First row and first page of each part. The offsets of all pages are read with them."""
         if not self._part_table:
             table = list(PART.iter_unpack(self._file.read(self._part_at, PART.size * self.parts)))
             pages = (self._bucket_at - self._page_at) // 8
@@ -239,18 +249,18 @@ class Index:
             page = 0
             for (first, first_page), end in zip(table, ends, strict=False):
                 if not (0 <= first <= end <= self.rows and first_page == page) or (page == 0 and first != 0):
-                    raise DamagedBlock("the index has parts that do not fit it")
+                    raise DamagedBlock("the index has invalid parts")
                 page += -(-(end - first) // ROW_GROUP)
             if page != pages:
-                raise DamagedBlock("the index has pages that do not fit it")
+                raise DamagedBlock("the index has invalid pages")
             self._page_offsets = unpack(f"<{pages}Q", self._file.read(self._page_at, 8 * pages))
-            self._part_table = table  # last: another thread may look
+            self._part_table = table  # last: another thread may read it
         return self._part_table
 
     def _bucket(self, number: int) -> tuple[int, bytes]:
         first, end = unpack("<QQ", self._file.read(self._bucket_at + 8 * number, 16, keep=True))
         if not first <= end <= self.rows or end - first > MAX_BUCKET:
-            raise DamagedBlock("the index has a bucket that does not fit it")
+            raise DamagedBlock("the index has an invalid bucket")
         size = self._entry_size
         return first, self._file.read(self._entry_at + size * first, size * (end - first), keep=True)
 
@@ -289,5 +299,5 @@ class Index:
     def _list(self, word: int) -> tuple[int, ...]:
         (count,) = unpack("<Q", self._file.read(self._list_at + 8 * word, 8, keep=True))
         if count > (self._part_at - self._list_at) // 8:
-            raise DamagedBlock("the index has a list that does not fit it")
+            raise DamagedBlock("the index has an invalid list")
         return unpack(f"<{count}Q", self._file.read(self._list_at + 8 * (word + 1), 8 * count, keep=True))

@@ -1,4 +1,4 @@
-"""Match: one configuration that has the digest asked for, and what a reader has to know of it."""
+"""Match: one configuration that has the digest of a lookup, with the notes that a reader needs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ CLAIMED = (
     "launchable_source",
     "notes",
 )
-"""Fields of a match in JSON that follow from no hash of its row: the publisher says so."""
+"""Fields of a match in JSON that follow from no hash of its row: they are claims of the publisher."""
 
 TAKING_KERNEL_HASHES = ("sev", "sev-es", "sev-snp")
-"""Technologies whose digests cover kernel hashes if the VMM passes them, as catalog/launch/technologies/ says, too:
-what a lookup is told where nothing but the index is read. What is said of any other technology is true of all.
+"""Technologies whose digests cover kernel hashes if the VMM passes them: the same as `takes_kernel_hashes` in
+catalog/launch/technologies/, which the fast path does not load. Any other technology gets a note that is true of all.
 """
 
 CLAIMS = (
@@ -38,14 +38,15 @@ CLAIMS = (
 
 
 class Match:
-    """One configuration with the digest asked for.
+    """One configuration with the digest of a lookup.
 
-    row: values of the fields of a record, by name; None: not measured.
+    row: values of the fields of a digest record, by name; None: not measured.
     firmware: name, sha256, sha384, size, kernel_hashes_enforced and PROVENANCE of the build.
     kernel_hashes: name, append and hashes, or None.
-    vmm_title: of the VMM profile.
+    vmm_title: title of the VMM profile.
     vcpu_types: names of the vCPU signature.
-    listed: whether the vCPU count is one of the catalog's own.
+    launchable: verdict, reason and source.
+    listed: whether the catalog lists the vCPU count; if not, it was found from a distinguished digest.
     revocation: severity and reason, if the log of the catalog revokes or deprecates the row.
     """
 
@@ -84,18 +85,18 @@ class Match:
         self.launchable, self.launchable_reason, self.launchable_source = launchable
 
     def __getattr__(self, name: str) -> Any:
-        """The value of a field of its row: match.vmm, match.vcpus and so on."""
+        """The value of a field of the row, such as match.vmm or match.vcpus."""
         if name != "row" and name in self.row:
             return self.row[name]
         raise AttributeError(name)
 
     @property
     def kernel_hashes_enforced(self) -> str:
-        """yes, no or unknown: whether this firmware refuses a kernel other than the measured one."""
+        """Whether this firmware refuses a kernel that differs from the measured one: yes, no or unknown."""
         return str(self.firmware["kernel_hashes_enforced"])
 
     def notes(self) -> list[str]:
-        """What a reader has to know before relying on this digest; never that it can be trusted."""
+        """Notes that a reader needs before relying on this digest. No note says that it can be trusted."""
         notes = revocation_notes(self.revocation)
         if self.kernel_hashes is None:
             notes.append(no_kernel_note(self.technology))
@@ -107,13 +108,13 @@ class Match:
         return notes
 
     def details(self, name: str) -> str | None:
-        """What people are told beside the value of a field; None for nothing."""
+        """The text in parentheses after the value of a field; None if there is none."""
         if name == "vcpu_signature":
             return ", ".join(self.vcpu_types) or "no name"
         return self.vmm_title if name == "vmm" else None
 
     def to_dict(self) -> dict[str, Any]:
-        """The match as docs/lookup.md describes it: hashes in hex, numbers of bits in 0x-hex."""
+        """The match in JSON, as docs/command-line.md describes it: hashes in hex, bit fields in 0x-hex."""
         shown: dict[str, Any] = {
             "launch_digest": self.launch_digest.hex(),
             "technology": self.technology,
@@ -140,7 +141,7 @@ class Match:
         }
 
     def order(self) -> tuple[str | int, ...]:
-        """Matches are shown by technology, firmware and kernel name, and then by the numbers."""
+        """Sort key of matches: technology, firmware name, kernel name, VMM profile, then the axes."""
         numbers = (self.row[field.name] for field in AXES)
         return (
             self.technology,
@@ -175,25 +176,25 @@ class Match:
 
 
 def verifier_halts(version: str | None) -> bool:
-    """Whether a build of that package version is of an edk2 whose verifier of kernel hashes halts on a mismatch.
+    """Whether a package version is of an edk2 whose verifier of kernel hashes halts on a mismatch.
 
-    Source: edk2 pull request 5769, first in edk2-stable202408. Debian's versions begin with the stable release.
+    Source: edk2 pull request 5769, first released in edk2-stable202408. Debian's versions begin with the edk2 release.
     """
     return version is not None and version[:4].isdigit() and version[4:5] == "." and version[:7] >= "2024.08"
 
 
 def shared_digest(matches: Sequence[Match]) -> list[str]:
-    """A note where several configurations have the digest."""
+    """A note if several configurations have the digest."""
     return shared_by(len(matches))
 
 
 def shared_by(count: int) -> list[str]:
-    """The note where as many configurations have one digest."""
+    """A note if the number of configurations with one digest is more than one."""
     return [f"{count} configurations have this digest: it does not say which of them was launched"] if count > 1 else []
 
 
 def launch_notes(technology: str, launchable: str, reason: str) -> list[str]:
-    """A note where a build is not known, or not expected, to launch so."""
+    """A note if a build is not known, or not expected, to launch under a technology. reason: of the verdict."""
     if launchable == "yes":
         return []
     expected = "is not expected to launch" if launchable == "no" else "is not known to launch"
@@ -201,19 +202,22 @@ def launch_notes(technology: str, launchable: str, reason: str) -> list[str]:
 
 
 def revocation_notes(revocation: tuple[str, str] | None) -> list[str]:
-    """A note where a log revokes or deprecates a row. revocation: severity and reason."""
+    """A note if a log revokes or deprecates a row. revocation: severity and reason."""
     return [] if revocation is None else ["{} by its publisher: {}".format(*revocation)]
 
 
 def no_kernel_note(technology: str) -> str:
-    """What a launch without kernel hashes says of what was booted."""
+    """The note for a launch without kernel hashes: what is known about the booted kernel."""
     if technology in TAKING_KERNEL_HASHES:
         return "no kernel hashes were measured: the host chose what the firmware boots"
     return "the launch digest does not cover what the firmware boots"
 
 
 def kernel_note(enforced: str, version: str | None) -> str:
-    """What measured kernel hashes say of what was booted. version: of the firmware's package."""
+    """The note for measured kernel hashes: what is known about the booted kernel.
+
+    enforced: yes, no or unknown. version: of the firmware's package.
+    """
     if enforced == "yes" and verifier_halts(version):
         return "kernel, initrd and command line are measured, and the firmware carries the verifier that enforces it"
     if enforced == "yes":

@@ -1,4 +1,4 @@
-"""Matches of a lookup as lines for people, and what makes text from outside printable, wherever it is shown."""
+"""Matches of a lookup as lines of text, and `printable`, which makes text from outside safe to show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def match_lines(matches: Sequence[Match]) -> Iterator[str]:
-    """For each match a title, its facts, and what has to be known of it; then of all, whose word they are."""
+    """The lines for some matches: for each a title, its facts and its notes; then the notes on all of them."""
     for number, match in enumerate(matches, 1):
         yield from fact_lines(match_facts(match), title=f"match {number} of {len(matches)}: {match.technology}")
         for text in match.notes():
@@ -26,12 +26,15 @@ def match_lines(matches: Sequence[Match]) -> Iterator[str]:
 
 
 def exit_code(severities: Sequence[str | None]) -> int:
-    """0 found, 1 not found, 7 where everything that was found is revoked. severities: of each, None for live ones."""
+    """Exit code of a lookup: 0 found, 1 not found, 7 if every match is revoked.
+
+    severities: of the revocation of each match; None: not revoked.
+    """
     return 1 if not severities else 7 if all(severity == "revoked" for severity in severities) else 0
 
 
 def not_found(digest: bytes) -> str:
-    """The note when a catalog has no configuration with a digest."""
+    """The note if a catalog has no configuration with a digest."""
     return (
         f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}; "
         "ldcat explain searches further"
@@ -39,7 +42,7 @@ def not_found(digest: bytes) -> str:
 
 
 def fact_lines(pairs: Sequence[tuple[str, object]], *, title: str) -> Iterator[str]:
-    """A title, then names and values, one a line, aligned."""
+    """A title, then names and values, aligned, one pair a line."""
     width = max(len(printable(name)) for name, _ in pairs)
     yield printable(title)
     for name, value in pairs:
@@ -47,10 +50,10 @@ def fact_lines(pairs: Sequence[tuple[str, object]], *, title: str) -> Iterator[s
 
 
 def printable(text: str) -> str:
-    """One line of text from outside, whatever it is, with an escape for each character that does not show itself.
+    """A text from outside as one line, with an escape for each character that is not visible as itself.
 
-    So it can neither drive a terminal, nor forge a line, nor turn the order of what is around it, nor look like another
-    text. page.js has the same.
+    So it cannot control a terminal, forge a line, reverse the order of the text around it, or look like another text.
+    page.js has the same function.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -59,9 +62,9 @@ def printable(text: str) -> str:
 
 
 def _is_blank(character: str) -> bool:
-    """Whether it is one that Python takes for printable, and that nobody sees: fillers, and selectors of variations.
+    """Whether a character is invisible although Python calls it printable: fillers and variation selectors.
 
-    Source: Unicode, Default_Ignorable_Code_Point; and the blank of Braille.
+    Source: Unicode, Default_Ignorable_Code_Point; and the blank Braille pattern.
     """
     return (
         character in "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
@@ -75,7 +78,7 @@ def _escape(character: str) -> str:
 
 
 def firmware_facts(firmware: Mapping[str, Any]) -> list[tuple[str, object]]:
-    """What a build is, and who published it."""
+    """Names and values for a build: name, SHA-256, and the package it was published in."""
     shown: list[tuple[str, object]] = [("firmware", firmware["name"]), ("firmware SHA-256", firmware["sha256"].hex())]
     if firmware["package"]:
         shown.append(("published in", f"{firmware['package']} {firmware['version']} ({firmware['suite']})"))
@@ -83,7 +86,7 @@ def firmware_facts(firmware: Mapping[str, Any]) -> list[tuple[str, object]]:
 
 
 def kernel_facts(kernel: Mapping[str, Any] | None) -> list[tuple[str, object]]:
-    """What a kernel hashes table is of."""
+    """Names and values for a kernel hashes table: name, hashes and command line."""
     if kernel is None:
         return [("kernel hashes", "none")]
     return [
@@ -95,7 +98,7 @@ def kernel_facts(kernel: Mapping[str, Any] | None) -> list[tuple[str, object]]:
 
 
 def match_facts(match: Match) -> list[tuple[str, object]]:
-    """Names and values, in the order in which people read them."""
+    """Names and values for a match, in the order in which they are shown."""
     shown = firmware_facts(match.firmware) + kernel_facts(match.kernel_hashes)
     for field in BESIDE_COMPONENTS:
         if (value := match.row[field.name]) is not None:

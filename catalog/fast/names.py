@@ -1,7 +1,7 @@
-"""Names: what a lookup says about components, in a file that is read without Parquet and without JSON.
+"""Names: what a lookup shows of components, in a file (components/names) that needs no Parquet and no JSON to be read.
 
-Records of strings, described byte by byte in docs/index.md: images, kernel hashes tables, VMM profiles by number,
-and the vCPU types. The numbers are those that the groups of an index have.
+Records of strings, described byte by byte in docs/index.md: images, kernel hashes tables and VMM profiles by their
+number in the groups of an index, and vCPU types.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 MAGIC = b"LDCATNAM"
 VERSION = 1
 WITH_FACTS = 2
-"""The version in which each record of an image, table or profile begins with facts: how many, then name and text."""
+"""The version in which each record of an image, table or profile begins with its facts: number, then name and text."""
 
 MAX_RECORD = 1 << 20
-"""Bytes of one record, at most."""
+"""Bytes: most of one record."""
 
 IMAGES, TABLES, PROFILES, TYPES = range(4)
 """The kinds of records."""
@@ -32,14 +32,14 @@ _NULL = 0xFFFFFFFF
 
 
 class FalseNames(Exception):
-    """Names that were verified, and say something that does not follow: whoever made the catalog made it false.
+    """Verified names that contradict what they are derived from: the catalog was made this way.
 
-    No damage, which is told and read around.
+    It is not damage, around which a lookup reads.
     """
 
 
 def pack_names(kinds: Sequence[Sequence[Sequence[str | None]]], version: int = VERSION) -> bytes:
-    """The file: for each kind its records, each a list of strings or nulls."""
+    """The bytes of components/names. kinds: for each kind its records, each a list of strings or None."""
     counts = [len(records) for records in kinds]
     packed = [_pack_record(record) for records in kinds for record in records]
     offset = 16 + 8 * len(counts) + 8 * (len(packed) + 1)
@@ -52,13 +52,13 @@ def pack_names(kinds: Sequence[Sequence[Sequence[str | None]]], version: int = V
 
 
 class Names:
-    """An open file of names; raises DamagedBlock for what is none of this version."""
+    """An open file of names; every method raises DamagedBlock if the file is invalid."""
 
     def __init__(self, file: Reader) -> None:
         self._file = file
         magic, version, kinds = unpack("<8sII", file.read(0, 16, keep=True))
         if (magic, kinds) != (MAGIC, 4) or version not in (VERSION, WITH_FACTS):
-            raise DamagedBlock("the names of the components are none of this version")
+            raise DamagedBlock("the component names are not of a version that this ldcat reads")
         self._has_facts = version == WITH_FACTS
         self.counts = unpack("<4Q", file.read(16, 32, keep=True))
         self._read: dict[int, list[str | None]] = {}
@@ -69,7 +69,7 @@ class Names:
         return strings[1 + 2 * _count_of(strings) :] if self._has_facts and kind != TYPES else strings
 
     def facts(self, kind: int, number: int) -> dict[str, str | None]:
-        """The facts of a component by name, as texts; none in a file of version 1."""
+        """The facts of a component by name, as text; empty in a file of version 1."""
         if not self._has_facts:
             return {}
         strings = self._strings(kind, number)
@@ -78,25 +78,25 @@ class Names:
 
     def _strings(self, kind: int, number: int) -> list[str | None]:
         if not 0 <= number < self.counts[kind]:
-            raise DamagedBlock("the index has a component that has no name")
+            raise DamagedBlock("the index has a component without a name")
         at = 48 + 8 * (sum(self.counts[:kind]) + number)
         if at in self._read:
             return self._read[at]
         start, end = unpack("<QQ", self._file.read(at, 16, keep=True))
         if not 0 <= end - start <= MAX_RECORD:
-            raise DamagedBlock("the names of the components have a record that does not fit them")
+            raise DamagedBlock("the component names have a record outside the file or too large")
         try:
             record = self._read[at] = _unpack_record(self._file.read(start, end - start, keep=True))
         except (StructError, UnicodeDecodeError) as error:
-            raise DamagedBlock("the names of the components have a record that is none") from error
+            raise DamagedBlock("the component names have an invalid record") from error
         return record
 
 
 def _count_of(strings: list[str | None]) -> int:
-    """How many facts a record begins with; raises DamagedBlock for one that does not."""
+    """The number of facts at the start of a record; raises DamagedBlock if it is invalid."""
     count = strings[0] if strings else None
     if count is None or len(count) > 2 or not count.isdecimal() or 1 + 2 * int(count) > len(strings):
-        raise DamagedBlock("the names of the components have a record that is none")
+        raise DamagedBlock("the component names have an invalid record")
     return int(count)
 
 

@@ -1,4 +1,4 @@
-"""PackedCatalog: a catalog asked through its indexes, every byte verified against the manifest before it is used."""
+"""PackedCatalog: lookup through a catalog's indexes; every byte is verified against the manifest before it is used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from catalog.fast.index import Group, Row
 
 MANIFEST_LIMIT = 64 << 20
-"""Bytes of a manifest, at most."""
+"""Bytes: most of a manifest."""
 
 _FORMAT = b'\n  "format": "ldcat-catalog/2",\n'
 _NAMES = "components/names"
@@ -28,7 +28,7 @@ _INDEX = "/launch_digests.index"
 
 
 def light_sha256() -> Callable[[bytes], Any]:
-    """SHA-256 that is there at once, for the few blocks of one lookup; hashlib's is faster, and takes 3 ms to load."""
+    """A SHA-256 constructor for the few blocks of one lookup; hashlib's is faster, but takes 3 ms to load."""
     try:
         from _sha2 import sha256
     except ImportError:
@@ -37,13 +37,17 @@ def light_sha256() -> Callable[[bytes], Any]:
 
 
 class PackedCatalog:
-    """An open catalog; `close` it after use. sha256: as hashlib has it.
+    """An open catalog; `close` it after use.
 
-    folder: its folder, or its files below that of a log. manifest_sha256: in hex, of the one manifest that counts,
-    where that is known. need: told of a file before it is opened, where files come from elsewhere. technologies: those
-    that can be asked, None for all; `unknown` has the names of the others, whose files are not opened. Raises
-    DamagedBlock where a file is not the one that the manifest names, or not what it should be; FalseNames where the
-    kernel or the command line that it would show is not what was measured.
+    folder: its folder, or its files below the folder of a log.
+    sha256: a constructor such as hashlib.sha256.
+    manifest_sha256: in hex, of the expected manifest; None: any manifest.
+    need: called with the name of a file before it is opened, to fetch it.
+    technologies: those that are looked up, None for all. `unknown` has the names of the others, whose files are not
+    opened.
+
+    Opening and looking up raise DamagedBlock if a file differs from the manifest or is invalid; FalseNames if the
+    kernel or the command line to be shown is not the measured one.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class PackedCatalog:
         self._types_known: dict[int, tuple[str, ...]] = {}
         self._manifest = _read_manifest(files)
         if manifest_sha256 not in (None, sha256(self._manifest).hexdigest()):
-            raise DamagedBlock(f"{files.path}/manifest.json is not the one that was asked for")
+            raise DamagedBlock(f"{files.path}/manifest.json is not the expected manifest")
         try:
             self._names = Names(self._file(_NAMES))
             listed = _technologies(self._manifest)
@@ -81,7 +85,7 @@ class PackedCatalog:
             file.close()
 
     def lookup(self, digest: bytes) -> list[Match]:
-        """Every configuration with that digest, in the order they are shown; `distinguished` names what is left out."""
+        """Every configuration with that digest, ordered by `Match.order`; without the indexes of `distinguished`."""
         found: list[Match] = []
         for technology, index in self.indexes.items():
             if index.distinguished_bits:
@@ -93,7 +97,7 @@ class PackedCatalog:
         return found
 
     def distinguished(self, digest: bytes) -> dict[str, Index]:
-        """Indexes that keep distinguished digests only, of this length: there a digest is found by walking on."""
+        """The indexes that keep distinguished digests only, for digests of this length: see distinguished_lookup.py."""
         return {
             technology: index
             for technology, index in self.indexes.items()
@@ -101,15 +105,15 @@ class PackedCatalog:
         }
 
     def component(self, kind: int, number: int) -> str:
-        """SHA-256 in hex of an image or a table, or name of a profile, by its number in an index."""
+        """A component by its number in an index: SHA-256 in hex of an image or a table, or name of a profile."""
         return self._names.record(kind, number)[0] or ""
 
     def matches(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool = True) -> list[Match]:
-        """One for each name that the components of a row have; row: as Group.at gives it."""
+        """The matches of a row: one for each combination of names of its components. row: from Group.at."""
         try:
             return list(self._named(digest, technology, group, row, listed=listed))
         except (ValueError, LookupError) as error:
-            raise DamagedBlock("the names of the components are not what they should be") from error
+            raise DamagedBlock("the component names are invalid") from error
 
     def _named(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool) -> Iterator[Match]:
         signature, features, vcpus = row
@@ -135,7 +139,7 @@ class PackedCatalog:
                 )
 
     def _facts(self, group: Group) -> dict[str, Any]:
-        """What follows from the components of a group; None for a fact that the catalog does not say."""
+        """The facts of a group's components; None for a fact that the catalog does not have."""
         found: dict[str, Any] = {}
         numbers = {"firmware": (IMAGES, group.firmware), "kernel_hashes": (TABLES, group.kernel_hashes)}
         numbers["vmm"] = (PROFILES, group.vmm)
@@ -146,7 +150,7 @@ class PackedCatalog:
         return found
 
     def _builds(self, image: int, technology: str) -> list[tuple[Mapping[str, Any], tuple[str, str, str]]]:
-        """The builds with these bytes, and whether each is launchable."""
+        """The builds of an image, each with its launchability: verdict, reason and source."""
         if (image, technology) not in self._builds_known:
             self._builds_known[image, technology] = list(self._read_builds(image, technology))
         return self._builds_known[image, technology]
@@ -172,7 +176,7 @@ class PackedCatalog:
             yield firmware, (verdict, reason, source)
 
     def _kernels(self, table: int) -> Sequence[Mapping[str, Any]]:
-        """The names of a kernel hashes table."""
+        """The records of a kernel hashes table, one for each of its names."""
         if table not in self._kernels_known:
             self._kernels_known[table] = self._read_kernels(table)
         return self._kernels_known[table]
@@ -201,7 +205,7 @@ class PackedCatalog:
         return self._types_known[signature]
 
     def _read_vcpu_types(self, signature: int) -> tuple[str, ...]:
-        """Its record is found by halving, as they are in order."""
+        """The names of a vCPU signature, by binary search over the sorted records."""
         low, high = 0, self._names.counts[TYPES]
         while low < high:
             middle = (low + high) // 2
@@ -222,7 +226,7 @@ class PackedCatalog:
         return index
 
     def _part(self, technology: str, number: int) -> VerifiedFile:
-        """The Parquet file of a part: its digests are compared in it, as they are."""
+        """The Parquet file of a part, in which digests are compared in place."""
         key = (technology, number)
         if key not in self._parts:
             parts = self.indexes[technology].parts
@@ -242,7 +246,7 @@ class PackedCatalog:
 
 
 def _read_manifest(files: Files) -> bytes:
-    """The text of a manifest of this format, as `ldcat build` writes it: then lines can be looked for in it."""
+    """The text of a manifest. It has to be formatted as `ldcat build` writes it, to be read line by line."""
     path = f"{files.path}/manifest.json"
     try:
         file = files.open("manifest.json")
@@ -254,20 +258,20 @@ def _read_manifest(files: Files) -> bytes:
     except OSError as error:
         raise DamagedBlock(f"{error.filename or path}: {(error.strerror or str(error)).lower()}") from error
     if _FORMAT not in text:
-        raise DamagedBlock(f"{path} is no manifest of this format")
+        raise DamagedBlock(f"{path} is not a manifest of this format")
     return text
 
 
 def _technologies(manifest: bytes) -> dict[str, tuple[int, int]]:
     """Digest size and number of parts by technology.
 
-    No string of JSON holds a raw newline, so that a line is what it seems; a manifest that is written otherwise
-    than `ldcat build` writes it takes the full path.
+    Strings in JSON hold no raw newline, so a line cannot be part of a string. A manifest that is formatted differently
+    takes the full path.
     """
     start = manifest.find(b'\n  "technologies": {\n')
     end = manifest.find(b"\n  }\n}\n", start)
     if not manifest.startswith(b'{\n  "files": {\n') or start < 0 or end != len(manifest) - 7:
-        raise DamagedBlock("the manifest is not written as ldcat writes it")
+        raise DamagedBlock("the manifest is not formatted as ldcat formats it")
     lines = manifest[start + 1 : end].decode("utf-8", "replace").splitlines()[1:]
     found = {}
     for at in range(0, len(lines), 5):
@@ -275,7 +279,7 @@ def _technologies(manifest: bytes) -> dict[str, tuple[int, int]]:
             name, size, parts, _, _ = (line.strip().rstrip(",") for line in lines[at : at + 5])
             found[name[1:-4]] = (int(size.removeprefix('"digest_size": ')), int(parts.removeprefix('"parts": ')))
         except ValueError as error:
-            raise DamagedBlock("the manifest is not written as ldcat writes it") from error
+            raise DamagedBlock("the manifest is not formatted as ldcat formats it") from error
     return found
 
 

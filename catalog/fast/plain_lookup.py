@@ -1,7 +1,7 @@
-"""The fast path: a plain `ldcat lookup DIGEST` is answered before anything but Python itself is loaded.
+"""The fast path of `ldcat lookup DIGEST`: answers a plain lookup with nothing loaded but what Python has loaded anyway.
 
-A guest owner asks for one digest, and a key broker for one a boot: an answer from the packed index takes less than
-loading typer, pyarrow or duckdb. Whatever is not plain, or not as it should be, takes the full path of cli.py.
+A guest owner looks up one digest, and a key broker one for each boot: an answer from the packed index takes less time
+than loading typer, pyarrow or duckdb. Every other lookup, and any error, takes the full path (cli/main.py).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from catalog.fast.verity import DamagedBlock
 from catalog.fast.xdg import data_home, state_home
 
 _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET")
-"""Environment variables that make a lookup other than plain."""
+"""Environment variables that need the full path."""
 
 
 def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
-    """What to print on stdout and on stderr, and the exit code; None where the full path has to be taken."""
+    """What to print on stdout and stderr, and the exit code; None: take the full path."""
     asked = _plain(arguments)
     if asked is None or any(os.environ.get(name) for name in _OTHERWISE):
         return None
@@ -37,7 +37,7 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
         elif trust or os.environ.get("LDCAT_TRUST") or _was_verified(location):
             return None
         known = known_technologies()
-    except OSError:  # the current folder is gone, or the program is no folder of files
+    except OSError:  # the current folder is gone, or the program is not in a folder of files
         return None
     try:
         packed = PackedCatalog(
@@ -47,7 +47,7 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
             technologies=known,
         )
         try:
-            if packed.unknown or packed.distinguished(digest):  # of an unknown technology the full path says so
+            if packed.unknown or packed.distinguished(digest):  # the full path notes an unknown technology
                 return None
             matches = packed.lookup(digest)
         finally:
@@ -61,7 +61,7 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
 
 
 def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:
-    """Digest, folder of the catalog, trust note if one is given, and whether to be quiet; None for more than that."""
+    """Digest, folder of the catalog, path of the trust note or "", and --quiet; None if there are other arguments."""
     given = {"--catalog": os.environ.get("LDCAT_CATALOG") or _default_catalog(), "--trust": ""}
     digests, quiet = [], False
     rest = iter(arguments)
@@ -82,12 +82,12 @@ def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:
         digest = bytes.fromhex(digests[0])
     except ValueError:
         return None
-    plain = 2 * len(digest) == len(digests[0])  # fromhex skips blanks
+    plain = 2 * len(digest) == len(digests[0])  # fromhex skips whitespace
     return (digest, given["--catalog"], given["--trust"], quiet) if plain else None
 
 
 def _verified_before(location: FolderLocation, trust: str) -> PublishedRelease | None:
-    """A release that was verified here, and still counts, and of which there is no more to say."""
+    """The release, if its remembered verification holds and there are no revocations and no newer trust note."""
     note, state = read_bounded(trust), state_home()
     if note is None or state is None or is_within(trust, location):
         return None

@@ -1,4 +1,4 @@
-"""Published releases: what a release is, and what was verified of it here before, so that each is verified once."""
+"""Published releases, and the memory of verifications on this machine, so that each release is verified once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_READ = 1 << 20
-"""Bytes of a checkpoint, of a trust note, and of what is remembered."""
+"""Bytes: most of a checkpoint, of a trust note, and of a remembered verification."""
 
 NO_REVOCATIONS = "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"
-"""SHA-256 of the list of none: `[]`."""
+"""SHA-256 of an empty list of revocations: `[]`."""
 
 _FORMAT = "ldcat-verified/4"
 
@@ -25,12 +25,18 @@ _FORMAT = "ldcat-verified/4"
 class PublishedRelease:
     """A release of a log, verified against a trust note at a checkpoint.
 
-    log: folder of the log. origin, size, root: of the checkpoint; root in hex. number: of the release; last: of the
-    log's last one. manifest_sha256, revocations_sha256: in hex, of the release's catalog and of the last revocations.
-    trust_version: of the trust note; 0 where nothing was verified. newer_trust: the version that the publisher stands
-    by, where it is a later one; else 0. fresh_until: seconds since 1970. source: the LogFolder that it is read from,
-    where that is not the folder itself. notes: what this version does not know of the log; a release with any is not
-    remembered, so that they are said each time.
+    log: folder of the log.
+    origin, size, root: of the checkpoint; root in hex.
+    number: of the release.
+    last: number of the last release of the log.
+    manifest_sha256: of the release's catalog, in hex.
+    revocations_sha256: of the newest list of revocations, in hex.
+    trust_version: of the trust note; 0 if nothing was verified.
+    newer_trust: version of a later trust note that the publisher announces; 0 if there is none.
+    fresh_until: seconds since 1970.
+    source: the LogFolder that it is read from, if that is not the folder `log` itself.
+    notes: what this version does not know of the log. A release with notes is not remembered, so that they are printed
+    each time.
     """
 
     __slots__ = (
@@ -81,25 +87,25 @@ class PublishedRelease:
 
     @property
     def folder(self) -> str:
-        """Of its catalog."""
+        """Folder of the release's catalog files."""
         return f"{self.log}/releases/{self.number}"
 
     @property
     def files(self) -> Files:
-        """Of its catalog, in the folder of the log."""
+        """The files of the release's catalog, below the folder of the log."""
         return Files(self.log, f"releases/{self.number}")
 
     @property
     def location(self) -> str:
-        """Where people find it: its folder, or where a host serves that."""
+        """Where it is, for messages: its folder, or the address of that on a host."""
         return f"{self.source.name if self.source else self.log}/releases/{self.number}"
 
     def revocations(self, number: int) -> str:
-        """The file of the log's revocations as they were at a release of that number, in its folder."""
+        """Path, below the log, of the list of revocations as of the release with this number."""
         return f"releases/{number}/revocations.json"
 
     def said(self) -> str:
-        """What it is and how far it was verified, for people."""
+        """A summary for people: release, log, and how it was verified."""
         newer = f", whose last one is release {self.last}" if self.last > self.number else ""
         how = (
             f"verified against version {self.trust_version} of the trust note" if self.trust_version else "NOT VERIFIED"
@@ -107,7 +113,7 @@ class PublishedRelease:
         return f"release {self.number} of {self.origin}{newer}: {how}"
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The object `release` in the JSON of lookup and other commands; see docs/command-line.md."""
         return {
             "origin": self.origin,
             "size": self.size,
@@ -122,11 +128,11 @@ class PublishedRelease:
 
 
 class Remembered:
-    """What was verified at a location here before: a file in the folder `state`, one for each.
+    """The last verification at a location on this machine: one file in the folder `state` for each location.
 
-    It is believed where nobody else can write it: else reading it raises Shared, which is an OSError. It counts as long
-    as the trust note and the checkpoint are the same bytes, no other checkpoint of the log was seen meanwhile, it is
-    fresh, and the clock has not gone back. trust: the trust note; none for `origin` alone.
+    It holds as long as trust note and checkpoint have the same bytes, no other checkpoint of the log was seen
+    meanwhile, the release is fresh, and the clock has not gone back. If others can write the file, reading it raises
+    Shared, which is an OSError. trust: bytes of the trust note; `origin` does not need it.
     """
 
     def __init__(self, state: str, location: FolderLocation, trust: bytes = b"") -> None:
@@ -138,12 +144,12 @@ class Remembered:
         self.path = f"{state}/{self._name}"
 
     def origin(self) -> str | None:
-        """Of the log that was verified at this location last, whether that still counts or not; None where none was."""
+        """Origin of the log that was last verified at this location, even if that no longer holds; None: never."""
         lines = self._lines()
         return lines[4] if lines else None
 
     def release(self, now: float) -> PublishedRelease | None:
-        """The release that was verified, where that still counts. now: seconds since 1970."""
+        """The verified release, or None if the verification does not hold any more. now: seconds since 1970."""
         lines, log = self._lines(), self._log
         if not lines or log is None:
             return None
@@ -162,9 +168,11 @@ class Remembered:
         return found if timely and conditions == self._conditions(*now_there) else None
 
     def text(self, found: PublishedRelease, checkpoint: bytes, seen: tuple[str, bytes], since: int) -> bytes:
-        """What to keep. checkpoint: the one that was verified. seen: file and bytes of the newest one of this log.
+        """The contents of the file for a verified release.
 
-        since: seconds since 1970, before which no clock was right that verified it.
+        checkpoint: the verified one.
+        seen: path and bytes of the newest checkpoint of this log that was seen.
+        since: time of the verification, seconds since 1970; a clock before it has gone back.
         """
         conditions = self._conditions(checkpoint, seen[1])
         lines = [_FORMAT, seen[0], conditions, str(since), *(str(getattr(found, name)) for name in _FIELDS), ""]
@@ -197,7 +205,7 @@ _FIELDS: dict[str, type[Any]] = {
 
 
 def read_bounded(path: str) -> bytes | None:
-    """A small regular file; None where there is none, or it is larger."""
+    """A regular file of at most MAX_READ bytes; None if there is none, or it is larger."""
     try:
         descriptor = open_regular(path)
     except OSError:
@@ -206,7 +214,7 @@ def read_bounded(path: str) -> bytes | None:
 
 
 def _read_below(root: str, name: str, *, private: bool = False) -> bytes | None:
-    """The same below a folder; raises Shared for state that is not this user's alone."""
+    """The same, of a file below a folder; raises Shared for state that others can write."""
     try:
         descriptor = open_file(root, name, private=private)
     except Shared:

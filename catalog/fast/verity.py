@@ -1,7 +1,7 @@
-"""fs-verity: a Merkle tree over a file, so that any 4 KiB of it can be verified without reading the rest.
+"""fs-verity: a Merkle tree over a file, by which any 4 KiB of it can be verified without reading the rest.
 
-The tree and the file digest are those of Linux fs-verity with SHA-256, blocks of 4096 bytes and no salt, so that
-`fsverity digest FILE` says the same. Source: Linux Documentation/filesystems/fsverity.rst.
+Tree and file digest are those of Linux fs-verity with SHA-256, blocks of 4096 bytes and no salt: `fsverity digest FILE`
+prints the same digest. Source: Linux Documentation/filesystems/fsverity.rst.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from catalog.fast.beneath import Files
 
     class Reader(Protocol):
-        """A file of `size` bytes, of which any can be had, verified."""
+        """A file of `size` bytes, any of which can be read and is verified; see VerifiedFile."""
 
         size: int
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BLOCK = 4096
 SUFFIX = ".merkle"
-"""Of the file beside a file that holds its tree: from the root's level to that of the leaves."""
+"""Suffix of the file beside a file that holds its tree, from the root's level to that of the leaves."""
 
 _HASH = 32
 _HASHES_EACH = BLOCK // _HASH
@@ -35,11 +35,11 @@ _KEPT_BLOCKS = (64 << 20) // BLOCK
 
 
 class DamagedBlock(Exception):
-    """A block of a file, or of its tree, is not the one the file digest was made of; or it cannot be read."""
+    """A block of a file, or of its tree, does not match the file digest or cannot be read; or contents are invalid."""
 
 
 def merkle_tree(leaves: bytes, sha256: Callable[[Any], Any]) -> tuple[bytes, bytes]:
-    """The root hash, and the tree from its root's level down, over the 32-byte hashes of a file's blocks."""
+    """The root hash, and the tree from the root's level down. leaves: the 32-byte hashes of a file's blocks."""
     levels: list[bytes] = []
     hashes = leaves
     while len(hashes) > _HASH:
@@ -50,7 +50,7 @@ def merkle_tree(leaves: bytes, sha256: Callable[[Any], Any]) -> tuple[bytes, byt
 
 
 def leaf_hashes(chunks: Iterable[bytes | memoryview], sha256: Callable[[Any], Any]) -> bytes:
-    """Hashes of the blocks of a file, given in chunks of whole blocks but for the last; it is padded with zeros."""
+    """Hashes of a file's blocks. chunks: whole blocks each, except the last one, which is padded with zeros."""
     return b"".join(sha256(block).digest() for chunk in chunks for block in _blocks(chunk))
 
 
@@ -61,26 +61,30 @@ def file_digest(root: bytes, size: int, sha256: Callable[[bytes], Any]) -> bytes
 
 
 class VerifiedBytes:
-    """The bytes of a file that were verified whole, read as a VerifiedFile is."""
+    """The bytes of a file that was verified as a whole, with the interface of VerifiedFile."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self.size = len(data)
 
     def read(self, offset: int, size: int, *, keep: bool = False) -> bytes:  # noqa: ARG002 - all of it is kept
-        """Bytes of the file; raises DamagedBlock for a range that is not all in it."""
+        """Bytes of the file; raises DamagedBlock if the range is not inside it."""
         if not 0 <= offset <= offset + size <= self.size:
             raise DamagedBlock(f"no {size} bytes at {offset}")
         return self._data[offset : offset + size]
 
 
 class VerifiedFile:
-    """A file whose bytes are verified, each time, before they are given out. Close it after use.
+    """A file whose bytes are verified each time before they are returned. Close it after use.
 
-    path: the file; its tree is beside it. digest: its fs-verity digest, 32 bytes. sha256: as hashlib has it. files:
-    what the path is below, where there is a folder below which no link is followed.
-    Nothing is mapped: bytes that are verified are a copy, which nobody changes, and a file that becomes shorter
-    is an error and no signal. Raises DamagedBlock here and when reading.
+    path: the file; its tree is beside it.
+    digest: its fs-verity digest, 32 bytes.
+    size: bytes.
+    sha256: a constructor such as hashlib.sha256.
+    files: the folder that `path` is relative to, below which no symbolic link is followed.
+
+    The file is not mapped: so nobody can change bytes after they were verified, and a file that becomes shorter is an
+    error instead of a signal. Opening and reading raise DamagedBlock.
     """
 
     def __init__(
@@ -120,9 +124,9 @@ class VerifiedFile:
             self._root = root
 
     def read(self, offset: int, size: int, *, keep: bool = False) -> bytes:
-        """Bytes of the file, verified; raises DamagedBlock also for a range that is not all in it.
+        """Verified bytes of the file; raises DamagedBlock, also if the range is not inside the file.
 
-        keep: hold the blocks in memory, because they are read again and again; 64 MiB of them at most.
+        keep: cache the blocks in memory, because they are read often; 64 MiB at most.
         """
         end = offset + size
         if not 0 <= offset <= end <= self.size:
@@ -153,7 +157,7 @@ class VerifiedFile:
         return block
 
     def _hash_of(self, level: int, number: int) -> bytes:
-        """The hash of a block: of the file for level 0, of tree level `level - 1` above that."""
+        """The expected hash of a block: of the file for level 0, of tree level `level - 1` otherwise."""
         if level == len(self._levels):
             return self._root
         above, place = divmod(number, _HASHES_EACH)
@@ -176,7 +180,7 @@ class VerifiedFile:
 
 
 def open_regular(path: str | os.PathLike[str]) -> int:
-    """Open a regular file for reading; raises OSError also for anything else, such as a pipe nobody writes to."""
+    """Open a regular file for reading; raises OSError, also for anything else, such as a pipe without a writer."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     if not S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -192,7 +196,7 @@ def _pread(descriptor: int, number: int) -> bytes:
 
 
 def _levels(size: int) -> list[int]:
-    """For each level of the tree, that of the leaves first, the number of its first block in the tree file."""
+    """For each level of the tree, leaves first, the number of its first block in the tree file. size: of the file."""
     counts = []
     blocks = -(-size // BLOCK)
     while blocks > 1:

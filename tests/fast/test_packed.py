@@ -133,18 +133,18 @@ def test_indexes_of_two_technologies_are_not_exchanged(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"format": "ldcat-catalog/2"', '"format": "ldcat-catalog/3"', "no manifest of this format"),
+        ('"format": "ldcat-catalog/2"', '"format": "ldcat-catalog/3"', "not a manifest of this format"),
         ('"fsverity": "', '"fsverity": "x', "does not say how"),
         ('"components/names": {', '"components/nemas": {', "does not say how"),
         ('"fsverity": "', '"fsverity": \n      "', "does not say how"),
         ('"sev-snp/launch_digests.index": {', '"sev-snp/launch_digests.index":  {', "does not say how"),
         ('"sev-snp/launch_digests.index": {', '"sev-snp/launch_digests\\u002eindex": {', "does not say how"),
         ('"parts": 8', '"parts": 16', "not the index that the manifest describes"),
-        ('"parts": 8', '"parts": 1.5', "not written as ldcat writes it"),
-        ('"technologies": {', '"technologies": {  ', "not written as ldcat writes it"),
-        ("{\n  ", "\ufeff{\n  ", "not written as ldcat writes it"),
-        ("\n  }\n}\n", "\n  }\n}\n\n", "not written as ldcat writes it"),
-        ("\n  }\n}\n", "\n  ", "not written as ldcat writes it"),
+        ('"parts": 8', '"parts": 1.5', "not formatted as ldcat formats it"),
+        ('"technologies": {', '"technologies": {  ', "not formatted as ldcat formats it"),
+        ("{\n  ", "\ufeff{\n  ", "not formatted as ldcat formats it"),
+        ("\n  }\n}\n", "\n  }\n}\n\n", "not formatted as ldcat formats it"),
+        ("\n  }\n}\n", "\n  ", "not formatted as ldcat formats it"),
     ],
 )
 def test_a_manifest_that_says_something_else_is_gone_the_whole_way_for(
