@@ -1,1 +1,1 @@
-"""What the silicon says: bytes to frozen values and back. No files, no clock, no VMM names."""
+"""What the silicon defines: bytes to frozen values and back. No files, no clock, no VMM names."""

@@ -1,4 +1,4 @@
-"""Certificates that endorse attestation reports: read from PEM, DER, or the table that a host hands to its guest.
+"""Certificates that endorse attestation reports: parsed from PEM, DER, or the table that a host passes to its guest.
 
 Source: AMD 57230, VCEK certificate and KDS interface; AMD 56421, GHCB specification, 4.1.8.1 (certificate table).
 """
@@ -26,7 +26,7 @@ _KEYS = (
 )
 """VCEK, VLEK, ASK or ASVK, and ARK."""
 _GUIDS = frozenset(guid.bytes for guid in _KEYS) | frozenset(guid.bytes_le for guid in _KEYS)
-"""In the order of the text, as hosts write them, and as EFI would."""
+"""The GUIDs in the byte order of their text, which hosts write, and in that of EFI."""
 
 _BROKEN = (
     ValueError,
@@ -36,7 +36,7 @@ _BROKEN = (
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
 )
-"""What cryptography raises for a certificate that is none."""
+"""What cryptography raises for an invalid certificate."""
 
 _PEM = b"-----BEGIN CERTIFICATE-----"
 
@@ -63,14 +63,14 @@ def _certificates(data: bytes) -> list[x509.Certificate]:
 
 
 def _read_whole(certificate: x509.Certificate) -> None:
-    """Raises one of _BROKEN; a library that reads a field when it is asked for would do so later."""
+    """Force lazy parsing now, so that malformed fields raise one of _BROKEN here and not during verification."""
     for name in ("subject", "issuer", "extensions", "not_valid_before_utc", "not_valid_after_utc"):
         getattr(certificate, name)
     certificate.public_key()
 
 
 def _entries(table: bytes) -> Iterator[bytes]:
-    """The certificates of a table; entries of other kinds are left out. Raises MalformedInput for a broken one."""
+    """The certificates of a table, without entries of other kinds. Raises MalformedInput for an invalid table."""
     for number in range(_ENTRIES_AT_MOST):
         header = table[number * _ENTRY.size : (number + 1) * _ENTRY.size]
         if len(header) < _ENTRY.size:

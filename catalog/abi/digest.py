@@ -37,12 +37,12 @@ class LaunchDigest:
 
     @classmethod
     def parse(cls, text: str) -> LaunchDigest:
-        """Read hex, 0x-hex or canonical base64; surrounding blanks are ignored.
+        """Read hex, 0x-hex or canonical base64; surrounding whitespace is ignored.
 
         Raises MalformedInput for anything else.
         """
         text = text.strip()
-        if match := _HEX.fullmatch(text):  # hex of a wrong length may be base64 too, but is a slip
+        if match := _HEX.fullmatch(text):  # hex of a wrong length may be base64, too, but is a mistake
             digits = match.group(1)
             value = bytes.fromhex(digits) if len(digits) % 2 == 0 else b""
         else:
@@ -56,12 +56,12 @@ class LaunchDigest:
         )
 
     def hex(self) -> str:
-        """Lowercase hex, the form in which ldcat writes every digest."""
+        """Lower-case hex, as ldcat writes every digest."""
         return self.value.hex()
 
 
 def _canonical_base64(text: str) -> bytes:
-    """The bytes, or none for text that is not base64 as an encoder writes it."""
+    """The decoded bytes; empty if the text is not base64 as an encoder writes it."""
     try:
         value = base64.b64decode(text.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error):

@@ -1,7 +1,7 @@
-"""Endorsement of an attestation report: signed by a VCEK or VLEK that AMD vouches for, and about this platform.
+"""Endorsement of an attestation report: is it signed by a VCEK or VLEK with a chain to AMD's root, for this platform.
 
-Every check is made and said, not the first that fails alone. Revocation is not looked up: nothing is fetched.
-A root counts by its fingerprint, or because the caller gave it as one, and never because it came along.
+All checks run; every result is reported, not only the first failure. Revocation is not looked up: nothing is fetched.
+A root is trusted by its fingerprint, or because the caller gave it as a root; never because it came with the report.
 Source: AMD 57230 (VCEK and VLEK certificates: chapter 3, extensions and signatures); SEV-SNP ABI (56860), 10.
 """
 
@@ -27,8 +27,8 @@ AMD_ROOTS = {
 }
 """SHA-256 of the DER of AMD's root certificates (ARK), by product.
 
-Source: the last certificate of https://kdsintf.amd.com/vcek/v1/Milan/cert_chain, .../Genoa/... and .../Turin/..., the
-same as of .../vlek/v1/...; go-sev-guest ships the same, verify/trust/ask_ark_*.pem.
+Source: the last certificate of https://kdsintf.amd.com/vcek/v1/Milan/cert_chain, .../Genoa/... and .../Turin/...;
+.../vlek/v1/... has the same, and so has go-sev-guest in verify/trust/ask_ark_*.pem.
 """
 
 _AMD = "1.3.6.1.4.1.3704.1."
@@ -42,18 +42,18 @@ _SPL = {
 }
 _INTEGER, _OCTET_STRING, _IA5_STRING = 0x02, 0x04, 0x16
 _HARDWARE_ID_SIZES = (8, 64)
-"""Bytes of the id of a chip: 8 since Turin."""
+"""Bytes of a chip id: 64, or 8 since Turin."""
 
 _PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48)
-"""How all of AMD's certificates are signed."""
+"""The signature scheme of all AMD certificates."""
 
 TrustedBy = Literal["amd", "given"]
-"""What a root is trusted by: its fingerprint is one of AMD_ROOTS, or the caller gave it as a root."""
+"""Why a root is trusted: its fingerprint is one of AMD_ROOTS, or the caller gave it as a root."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check. passed: None where it says something to know, and decides nothing."""
+    """One check. passed: None for information that does not decide anything."""
 
     check: str
     passed: bool | None
@@ -62,9 +62,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Endorsement:
-    """All findings. root: the product whose root certificate of AMD's the chain ends in; None for any other root.
+    """The result of all checks.
 
-    trusted_by: what the root that the chain ends in is trusted by; None for a root that is not, or a broken chain.
+    root: product of the AMD root certificate at the end of the chain; None for any other root.
+    trusted_by: why that root is trusted; None if it is not, or if the chain is broken.
     """
 
     findings: tuple[Finding, ...]
@@ -83,10 +84,11 @@ def verify_report(
     now: float,
     roots: Sequence[x509.Certificate] = (),
 ) -> Endorsement:
-    """Check signature, chain, validity, product, chip and TCB of a report against the certificates that are given.
+    """Check signature, chain, validity, product, chip and TCB of a report against certificates.
 
-    certificates: from wherever, the host too; none of them is trusted. now: seconds since 1970. roots: what the caller
-    trusts besides AMD's own roots; `check_root` passes each.
+    certificates: from any source, such as the host; none of them is trusted.
+    now: seconds since 1970.
+    roots: roots that the caller trusts besides AMD's own; each has passed `check_root`.
     """
     key = report.signing_key
     if key == "none":
@@ -110,7 +112,9 @@ def verify_report(
 
 
 def check_root(certificate: x509.Certificate) -> None:
-    """Raises UsageError for a certificate that cannot be a root: no ARK by its name, or not signed by itself."""
+    """Raises UsageError if a certificate cannot be a root: its name is not that of an ARK, it is not a CA, or it is not
+    signed by itself.
+    """
     name = _name(certificate) or ""
     if not name.startswith("ARK-"):
         raise UsageError(
@@ -133,7 +137,7 @@ def _refused(why: str) -> Endorsement:
 
 
 def _trust(ark: x509.Certificate, roots: Sequence[x509.Certificate]) -> tuple[str | None, TrustedBy | None]:
-    """The product whose root of AMD's it is, and what it is trusted by."""
+    """The product, if it is one of AMD's roots, and why it is trusted."""
     product = AMD_ROOTS.get(ark.fingerprint(hashes.SHA256()).hex())
     return product, "amd" if product else "given" if ark in roots else None
 
@@ -147,9 +151,9 @@ def _whose(ark: x509.Certificate, product: str | None, trusted: TrustedBy | None
 def _chain(
     leaf: x509.Certificate, certificates: Sequence[x509.Certificate], now: float, key: str
 ) -> tuple[list[Finding], x509.Certificate | None]:
-    """From the leaf up: each certificate issued by one that is given, the last by itself, all valid now; and the ARK.
+    """Check the chain from the leaf up: each certificate is issued by the next, the last by itself, all are valid now.
 
-    What is given is checked even where it is not the issuer.
+    A given certificate is checked even if it is not the issuer. Gives the findings, and the ARK if one is given.
     """
     findings = [_validity(leaf, now, key)]
     child, child_name, line = leaf, key, _line(leaf.issuer)
@@ -178,7 +182,7 @@ def _line(name: x509.Name) -> str:
 
 
 def _platform(report: AttestationReport, leaf: x509.Certificate, key: str) -> Iterator[Finding]:
-    """What the leaf says of the platform, against what the report does."""
+    """Compare product, TCB and chip in the leaf certificate with those in the report."""
     product = (_extension(leaf, _PRODUCT, _IA5_STRING) or b"").decode("ascii", "replace")
     issuer = _line(leaf.issuer)
     line = product.partition("-")[0]
@@ -236,7 +240,7 @@ def _has_signed(leaf: x509.Certificate, report: AttestationReport) -> bool:
 
 
 def _has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Whether the issuer may sign, and the signature is its own, made as AMD makes all of them."""
+    """Whether the issuer is a CA, and has signed the certificate with AMD's signature scheme."""
     key = issuer.public_key()
     if not isinstance(key, rsa.RSAPublicKey) or not _may_sign(issuer):
         return False
@@ -255,7 +259,7 @@ def _may_sign(issuer: x509.Certificate) -> bool:
 
 
 def _hardware_id(leaf: x509.Certificate) -> bytes | None:
-    """The chip's id: 64 bytes, or 8 since Turin; bare, as older certificates have it, or an octet string."""
+    """The chip id, 64 bytes, or 8 since Turin: bare, as in older certificates, or in an OCTET STRING."""
     bare = _extension(leaf, _HARDWARE_ID, None)
     if bare is not None and len(bare) in _HARDWARE_ID_SIZES:
         return bare
@@ -263,7 +267,10 @@ def _hardware_id(leaf: x509.Certificate) -> bytes | None:
 
 
 def _extension(certificate: x509.Certificate, oid: str, tag: int | None) -> bytes | None:
-    """The contents of an extension that is one short DER value of that tag, or the whole of it; None: there is none."""
+    """The contents of an extension that is one short DER value with this tag; the whole extension if tag is None.
+
+    None if there is no such extension, or it is not such a value.
+    """
     try:
         found = certificate.extensions.get_extension_for_oid(x509.ObjectIdentifier(oid)).value
     except x509.ExtensionNotFound:

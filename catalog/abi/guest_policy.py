@@ -1,4 +1,4 @@
-"""Guest policies: what the owner allows the platform, each bit by its name, reserved bits refused."""
+"""Guest policies: what the guest owner allows the platform, each bit by its name; reserved bits are refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SNP_RESERVED_ONE = 1 << 17
 
 
 def named_bits(value: int, names: Mapping[str, int], what: str) -> dict[str, bool]:
-    """Whether each named bit of a number is set; raises MalformedInput for any other bit."""
+    """Whether each named bit of a number is set; raises MalformedInput if any other bit is set."""
     if unknown := value & ~sum(1 << bit for bit in names.values()):
         bits = ", ".join(str(bit) for bit in range(unknown.bit_length()) if unknown >> bit & 1)
         raise MalformedInput(f"{what} {value:#x} has reserved bits set: {bits}")
@@ -35,7 +35,7 @@ def named_bits(value: int, names: Mapping[str, int], what: str) -> dict[str, boo
 
 @dataclass(frozen=True, slots=True)
 class SevPolicy:
-    """The u32 policy of a SEV or SEV-ES guest. api_major, api_minor: the least API version of the SEV firmware.
+    """The u32 policy of a SEV or SEV-ES guest. api_major, api_minor: minimum API version of the SEV firmware.
 
     Source: AMD SEV API specification (55766), chapter 3, guest policy structure.
     """
@@ -51,15 +51,15 @@ class SevPolicy:
 
     @classmethod
     def parse(cls, value: int) -> SevPolicy:
-        """Raises MalformedInput for a number with reserved bits, or of more than 32."""
+        """Read a policy; raises MalformedInput if reserved bits are set or it has more than 32 bits."""
         if not 0 <= value < 1 << 32:
-            raise MalformedInput(f"{value:#x} is no 32-bit guest policy")
+            raise MalformedInput(f"{value:#x} is not a 32-bit guest policy")
         bits = named_bits(value & 0xFFFF, _SEV_BITS, "the SEV guest policy")
         return cls(**bits, api_major=value >> 16 & 0xFF, api_minor=value >> 24)
 
     @property
     def technology(self) -> str:
-        """Name of the technology that a guest with this policy is launched under."""
+        """Name of the technology under which a guest with this policy is launched."""
         return "sev-es" if self.es else "sev"
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class SevPolicy:
 
 @dataclass(frozen=True, slots=True)
 class SnpPolicy:
-    """The u64 policy of a SEV-SNP guest. abi_major, abi_minor: the least ABI version of the SNP firmware.
+    """The u64 policy of a SEV-SNP guest. abi_major, abi_minor: minimum ABI version of the SNP firmware.
 
     Source: SEV-SNP ABI (56860), 4.3, guest policy.
     """
@@ -87,9 +87,9 @@ class SnpPolicy:
 
     @classmethod
     def parse(cls, value: int) -> SnpPolicy:
-        """Raises MalformedInput for a number with reserved bits, without bit 17, which is always set, or too large."""
+        """Read a policy; raises MalformedInput if reserved bits are set, bit 17 is not, or it has more than 64 bits."""
         if not 0 <= value < 1 << 64:
-            raise MalformedInput(f"{value:#x} is no 64-bit guest policy")
+            raise MalformedInput(f"{value:#x} is not a 64-bit guest policy")
         if not value & _SNP_RESERVED_ONE:
             raise MalformedInput(f"the SEV-SNP guest policy {value:#x} lacks bit 17, which is always set")
         bits = named_bits(value & ~(_SNP_RESERVED_ONE | 0xFFFF), _SNP_BITS, "the SEV-SNP guest policy")

@@ -14,7 +14,7 @@ from catalog.errors import MalformedInput
 PAGE_SIZE = 4096
 
 NO_INITRD = hashlib.sha256(b"").digest()
-"""SHA-256 of the empty initrd: what is measured when there is none."""
+"""SHA-256 of the empty file, which is measured if there is no initrd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +31,26 @@ class KernelHashes:
 
     @classmethod
     def of(cls, *, kernel: bytes, initrd: bytes | None = None, append: str | None = None) -> KernelHashes:
-        """From hashes of whole files and the text of -append, taken as it is: nothing is trimmed.
+        """From hashes of whole files and the text of -append, as it is: nothing is trimmed.
 
-        kernel, initrd: SHA-256 of the file, 32 bytes; no initrd hashes as the empty file.
+        kernel, initrd: SHA-256 of the file, 32 bytes; without an initrd, the hash of the empty file is used.
         append: without the final NUL, which is added; None and "" are the same launch.
         """
         return cls(kernel, NO_INITRD if initrd is None else initrd, hash_cmdline(append))
 
     def table(self) -> bytes:
-        """The 176 bytes a VMM writes at the start of the kernel hashes area."""
+        """The 176 bytes that a VMM writes at the start of the kernel hashes area."""
         return table_bytes(self.kernel, self.initrd, self.cmdline)
 
     def page(self, offset: int) -> bytes:
-        """The 4096-byte page, zero but for the table at `offset` bytes (0 to 3920)."""
+        """The 4096-byte page, zero except for the table at `offset` (0 to 3920 bytes)."""
         if not 0 <= offset <= PAGE_SIZE - TABLE_SIZE:
             raise ValueError(f"a kernel hashes table does not fit a page at offset {offset}")
         return (bytes(offset) + self.table()).ljust(PAGE_SIZE, b"\0")
 
     @property
     def table_sha256(self) -> bytes:
-        """SHA-256 of the 176 bytes: the key under which the catalog knows this table."""
+        """SHA-256 of the 176 bytes, which identifies the table in a catalog."""
         return hashlib.sha256(self.table()).digest()
 
 

@@ -1,4 +1,4 @@
-"""The kernel hashes table byte by byte, and whether hashes and a command line are those that a table was made of.
+"""The kernel hashes table byte by byte, and checks of the hashes and the command line that belong to it.
 
 Source: QEMU target/i386/sev.c, SevHashTable and PaddedSevHashTable; edk2 OvmfPkg/AmdSev/BlobVerifierLibSevHashes.
 """
@@ -23,7 +23,7 @@ KERNEL_GUID = bytes.fromhex("3794e74dd2ab7f42b835d5b172d2045b")  # 4de79437-abd2
 
 
 def table_bytes(kernel: bytes, initrd: bytes, cmdline: bytes) -> bytes:
-    """The 176 bytes a VMM writes at the start of the kernel hashes area, from three SHA-256 values of 32 bytes."""
+    """The 176 bytes that a VMM writes at the start of the kernel hashes area, from three SHA-256 values of 32 bytes."""
     entries = b"".join(
         guid + pack("<H", 18 + len(sha256)) + sha256
         for guid, sha256 in ((CMDLINE_GUID, cmdline), (INITRD_GUID, initrd), (KERNEL_GUID, kernel))
@@ -32,9 +32,10 @@ def table_bytes(kernel: bytes, initrd: bytes, cmdline: bytes) -> bytes:
 
 
 def table_fault(row: Mapping[str, Any], sha256: Callable[[bytes], Any]) -> str | None:
-    """Why the SHA-256 of a table is not that of the hashes beside it, in one line; None where it is.
+    """Why table_sha256 of a row does not follow from its three hashes, in one line; None if it does.
 
-    row: table_sha256, kernel_sha256, initrd_sha256 and cmdline_sha256. sha256: as hashlib has it.
+    row: table_sha256, kernel_sha256, initrd_sha256 and cmdline_sha256.
+    sha256: a constructor such as hashlib.sha256.
     """
     hashes = (row["kernel_sha256"], row["initrd_sha256"], row["cmdline_sha256"])
     if {*map(len, hashes)} == {32} and sha256(table_bytes(*hashes)).digest() == row["table_sha256"]:
@@ -43,7 +44,7 @@ def table_fault(row: Mapping[str, Any], sha256: Callable[[bytes], Any]) -> str |
 
 
 def cmdline_fault(row: Mapping[str, Any], sha256: Callable[[bytes], Any]) -> str | None:
-    """Why cmdline_sha256 is not that of the command line that is shown; None where it is. row: append, too."""
+    """Why cmdline_sha256 of a row is not the hash of its command line, `append`; None if it is."""
     text = row["append"]
     plain = isinstance(text, str) and "\0" not in text
     if plain and sha256(text.encode("utf-8", "surrogatepass") + b"\0").digest() == row["cmdline_sha256"]:

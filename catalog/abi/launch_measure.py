@@ -23,8 +23,9 @@ _FIELDS = struct.Struct("<BBBBI")
 class MeasureContext:
     """What is measured beside the digest.
 
-    api_major, api_minor, build_id: of the SEV firmware, one byte each. policy: u32, the guest policy.
-    nonce: the 16 bytes the platform chose.
+    api_major, api_minor, build_id: of the SEV firmware, one byte each.
+    policy: the guest policy, u32.
+    nonce: 16 bytes that the platform chose.
     """
 
     api_major: int
@@ -37,23 +38,23 @@ class MeasureContext:
         if not all(0 <= byte <= 0xFF for byte in (self.api_major, self.api_minor, self.build_id)):
             raise MalformedInput("API version and build of the SEV firmware are one byte each")
         if not 0 <= self.policy <= 0xFFFFFFFF:
-            raise MalformedInput(f"{self.policy:#x} is no 32-bit guest policy")
+            raise MalformedInput(f"{self.policy:#x} is not a 32-bit guest policy")
         if len(self.nonce) != NONCE_SIZE:
             raise MalformedInput(f"a launch measurement has a nonce of {NONCE_SIZE} bytes, not {len(self.nonce)}")
 
     def before_digest(self) -> bytes:
-        """The 8 bytes of the message in front of the digest; the policy is little-endian."""
+        """The 8 bytes of the HMAC's message before the digest; the policy is little-endian."""
         return _FIELDS.pack(_CONTEXT, self.api_major, self.api_minor, self.build_id, self.policy)
 
 
 def check_tik(tik: bytes) -> None:
-    """Raises MalformedInput unless it has the length of a transport integrity key; never says what it is."""
+    """Raises MalformedInput if a TIK does not have 16 bytes; the message does not contain the key."""
     if len(tik) != TIK_SIZE:
         raise MalformedInput(f"a TIK has {TIK_SIZE} bytes, not {len(tik)}")
 
 
 def launch_measurement(tik: bytes, context: MeasureContext, digest: LaunchDigest) -> bytes:
-    """The 32-byte launch measurement of a digest; raises MalformedInput for one that is not SEV's or SEV-ES'."""
+    """The 32-byte launch measurement of a digest; raises MalformedInput if that is not a SEV or SEV-ES digest."""
     check_tik(tik)
     if len(digest.value) != SEV_DIGEST_SIZE:
         raise MalformedInput("LAUNCH_MEASURE is of SEV and SEV-ES: their launch digests have 32 bytes")

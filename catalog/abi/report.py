@@ -1,4 +1,4 @@
-"""AttestationReport: what the secure processor says of a running SEV-SNP guest, 1,184 bytes, versions 2 to 5.
+"""AttestationReport: what the secure processor reports about a running SEV-SNP guest; 1,184 bytes, versions 2 to 5.
 
 Source: SEV-SNP ABI (56860), 7.3, ATTESTATION_REPORT.
 """
@@ -64,11 +64,15 @@ class PlatformInfo:
 
 @dataclass(frozen=True, slots=True)
 class AttestationReport:
-    """A report as it is, its signature unverified.
+    """A report; its signature is not verified.
 
-    raw: all bytes. policy_bits: the u64. vmpl: 0 to 3, or HOST_REQUESTED. signing_key: VCEK, VLEK or none. cpuid:
-    family, model and stepping of the physical processor, extended parts included; None before version 3.
-    launch_mit_vector, current_mit_vector: None before version 5. signature: r and s, little-endian, 72 bytes each.
+    raw: all bytes.
+    policy_bits: the guest policy, u64.
+    vmpl: 0 to 3, or HOST_REQUESTED.
+    signing_key: VCEK, VLEK or none.
+    cpuid: family, model and stepping of the physical processor, extended parts included; None before version 3.
+    launch_mit_vector, current_mit_vector: None before version 5.
+    signature: r and s, little-endian, 72 bytes each.
     """
 
     TECHNOLOGY: ClassVar[str] = "sev-snp"
@@ -108,7 +112,7 @@ class AttestationReport:
 
     @classmethod
     def parse(cls, raw: bytes) -> AttestationReport:
-        """Read 1,184 bytes; raises MalformedInput for another length or version, and for what is reserved."""
+        """Read 1,184 bytes; raises MalformedInput for another length or version, and for reserved bits that are set."""
         if len(raw) != REPORT_SIZE:
             raise MalformedInput(f"an attestation report has {REPORT_SIZE} bytes, not {len(raw)}")
         version = _number(raw, 0, 4)
@@ -166,11 +170,11 @@ class AttestationReport:
 
     @property
     def product(self) -> Product | None:
-        """The processor's product, where the report says it and it is known here."""
+        """The product of the processor; None if the report does not name it, or it is unknown to ldcat."""
         return product_of(*self.cpuid[:2]) if self.cpuid else None
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON has it: bytes in hex, bits by name."""
+        """The report in JSON: bytes in hex, bits by name."""
         cpuid = self.cpuid and dict(zip(("family", "model", "stepping"), self.cpuid, strict=True))
         return {
             "version": self.version,
@@ -210,7 +214,7 @@ def _number(raw: bytes, at: int, size: int) -> int:
 
 
 def _check_reserved(raw: bytes, version: int) -> None:
-    """Raises MalformedInput where a reserved byte of this version is not zero."""
+    """Raises MalformedInput if a reserved byte of this version is not zero."""
     ranges = list(_RESERVED)
     if version < 3:
         ranges.append((0x188, 0x18B))
@@ -225,7 +229,9 @@ def _check_reserved(raw: bytes, version: int) -> None:
 
 
 def _looks_like_turin(cpuid: tuple[int, int, int] | None, chip_id: bytes) -> bool:
-    """How an unnamed processor packs its TCB: by its family, else by its chip id, which has 8 bytes since Turin."""
+    """Whether a processor of an unknown product packs its TCB as Turin does: by its family, else by its chip id, which
+    has 8 bytes since Turin.
+    """
     if cpuid:
         return cpuid[0] >= 0x1A
     return any(chip_id) and not any(chip_id[8:])

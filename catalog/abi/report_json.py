@@ -1,7 +1,7 @@
-"""Attestation reports as JSON, as the virtee crates and snpguest serialise them: put together to the bytes they were.
+"""Attestation reports in JSON, as the virtee crates and snpguest serialise them, converted back to their bytes.
 
-Bytes are lists of numbers, or hex. Fields of older and newer crates are taken; what is not said is zero, as it is
-reserved in that version. The bytes are then parsed as any report's, and a signature still fits them, or does not.
+Bytes are lists of numbers, or hex. Fields of older and newer crates are accepted; a missing field is zero, because it
+is reserved in that version. The bytes are then parsed like any report, and the signature shows whether they are right.
 Source: virtee/sev src/firmware/guest/types/snp.rs, AttestationReport.
 """
 
@@ -61,11 +61,11 @@ _VERSIONS = {"current": 0x1E8, "committed": 0x1EC}
 _TCB_PARTS = ("bootloader", "tee", "snp", "microcode")
 
 _NEEDED = {"version", "policy", "measurement", "signature"}
-"""Without these an object is no report."""
+"""Fields that every report has."""
 
 
 def is_report_json(fields: Mapping[str, Any]) -> bool:
-    """Whether a JSON object has what only a report has."""
+    """Whether a JSON object has the fields of a report."""
     return fields.keys() >= _NEEDED
 
 

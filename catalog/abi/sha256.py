@@ -1,7 +1,7 @@
-"""Resumable SHA-256: a midstate that can be published, stored and carried on from.
+"""Resumable SHA-256: a midstate that can be published, stored and continued.
 
-hashlib cannot start from a midstate, so the compression function is here twice: compiled
-(sha256.c, built where a C compiler is) and in pure Python, exactly equal and about 100 times slower.
+hashlib cannot start from a midstate, so the compression function exists here twice: compiled (sha256.c, built if there
+is a C compiler), and in pure Python, with the same results and about 100 times slower.
 Source: FIPS 180-4, sections 5 and 6.2.
 """
 
@@ -51,7 +51,7 @@ INITIAL_MIDSTATE = struct.pack(">8I", *(math.isqrt(p << 64) & _WORD for p in _pr
 
 @lru_cache(maxsize=4096)
 def _schedule(block: bytes) -> tuple[int, ...]:
-    """Message schedule of one block with the round constants added; VMSA blocks repeat, so it is kept."""
+    """Message schedule of one block with the round constants added; cached, because VMSA blocks repeat."""
     w = list(struct.unpack(">16I", block))
     for i in range(16, 64):
         x, y = w[i - 15] * _DOUBLE, w[i - 2] * _DOUBLE
@@ -64,7 +64,7 @@ def _schedule(block: bytes) -> tuple[int, ...]:
 def compress_in_python(midstate: bytes, blocks: bytes) -> bytes:
     """The compression function over whole 64-byte blocks, in pure Python.
 
-    Sums are cut to 32 bits only where a word is kept: the bits above never reach the lower ones.
+    Sums are cut to 32 bits only when a word is stored: the upper bits never reach the lower ones.
     """
     word, double = _WORD, _DOUBLE
     h0, h1, h2, h3, h4, h5, h6, h7 = struct.unpack(">8I", midstate)
@@ -106,8 +106,9 @@ in_use, compress = next(iter(implementations().items()))
 class Sha256State:
     """A SHA-256 in progress.
 
-    midstate: 32 bytes, eight big-endian words. carried: the 0 to 63 bytes after the last whole block.
-    length: bytes hashed so far, the carried ones included.
+    midstate: 32 bytes, eight big-endian words.
+    carried: the 0 to 63 bytes after the last whole block.
+    length: bytes hashed so far, including the carried ones.
     """
 
     midstate: bytes = INITIAL_MIDSTATE
@@ -119,14 +120,14 @@ class Sha256State:
             raise MalformedInput("not a SHA-256 state: midstate, carried bytes and length disagree")
 
     def update(self, data: bytes) -> Sha256State:
-        """The state after `data` as well."""
+        """The state after more data."""
         pending = self.carried + data
         whole = len(pending) - len(pending) % BLOCK_SIZE
         midstate = compress(self.midstate, pending[:whole]) if whole else self.midstate
         return Sha256State(midstate, pending[whole:], self.length + len(data))
 
     def digest(self) -> bytes:
-        """The 32-byte hash of everything so far; the state itself stays as it is."""
+        """The 32-byte hash of everything so far; the state does not change."""
         zeros = bytes((55 - self.length) % BLOCK_SIZE)
         padding = b"\x80" + zeros + struct.pack(">Q", 8 * self.length)
         return compress(self.midstate, self.carried + padding)

@@ -1,4 +1,4 @@
-"""TcbVersion: security versions of the SNP platform's components, packed one way up to Genoa, another since Turin."""
+"""TcbVersion: security versions of the SNP platform's components; Turin and later pack them in another order."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MODELS = (
 
 
 def product_of(family: int, model: int) -> Product | None:
-    """The product of a processor by its CPUID family and model, extended parts included; None: none known here.
+    """The product of a processor by its CPUID family and model, extended parts included; None: unknown to ldcat.
 
     Bergamo and Siena, family 0x19 model 0xA0 and up, have Genoa's certificates. Source: virtee/sev src/lib.rs.
     """
@@ -62,14 +62,14 @@ class TcbVersion:
 
     @classmethod
     def parse(cls, packed: bytes, *, packs_fmc: bool) -> TcbVersion:
-        """From 8 bytes; raises MalformedInput where a reserved one is not zero."""
+        """From 8 bytes; raises MalformedInput if a reserved byte is not zero."""
         places = _TURIN if packs_fmc else _LEGACY
         if any(packed[at] for at in range(8) if at not in places.values()):
             raise MalformedInput(f"the TCB version {packed.hex()} has reserved bytes that are not zero")
         return cls(fmc=packed[0] if packs_fmc else None, **{n: packed[at] for n, at in places.items() if n != "fmc"})
 
     def pack(self) -> bytes:
-        """The 8 bytes: as since Turin where there is an fmc."""
+        """The 8 bytes, packed as since Turin if there is an fmc."""
         packed = bytearray(8)
         for name, at in (_LEGACY if self.fmc is None else _TURIN).items():
             packed[at] = getattr(self, name)

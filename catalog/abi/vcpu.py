@@ -1,4 +1,4 @@
-"""VcpuSignature: CPUID Fn0000_0001 EAX, the one thing of a vCPU model that a launch measures."""
+"""VcpuSignature: CPUID Fn0000_0001 EAX, the only property of a vCPU model that a launch measures."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ _NONZERO = re.compile(rb"[^\0]+")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A segment register as the VMSA holds it."""
+    """A segment register in the VMSA."""
 
     selector: int = 0
     attrib: int = 0
@@ -90,7 +90,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Registers:
-    """The registers of one vCPU at launch; those not named are zero."""
+    """The registers of one vCPU at launch; those that are not named are zero."""
 
     segments: Mapping[str, Segment]
     values: Mapping[str, int]
@@ -106,7 +106,7 @@ def starting_at(registers: Registers, eip: int) -> Registers:
 
 
 def encode(registers: Registers) -> bytes:
-    """The 4096-byte page. A name the tables above lack is a KeyError, a value too wide a struct.error."""
+    """The 4096-byte page. Raises KeyError for a name that the tables above lack, struct.error for too large a value."""
     page = bytearray(VMSA_SIZE)
     for name, segment in registers.segments.items():
         fields = (segment.selector, segment.attrib, segment.limit, segment.base)
@@ -118,9 +118,9 @@ def encode(registers: Registers) -> bytes:
 
 
 def decode(page: bytes) -> Registers:
-    """Every segment and register of the tables above, zero ones too; raises MalformedInput unless 4096 bytes.
+    """Every segment and register of the tables above, including zeros; raises MalformedInput unless 4096 bytes.
 
-    `encode` gives the page back where `unnamed` finds nothing in it.
+    `encode` gives the same page back if `unnamed` finds nothing in it.
     """
     if len(page) != VMSA_SIZE:
         raise MalformedInput(f"a VMSA is {VMSA_SIZE} bytes, not {len(page)}")
@@ -131,9 +131,9 @@ def decode(page: bytes) -> Registers:
 
 
 def unnamed(page: bytes | bytearray) -> list[tuple[int, bytes]]:
-    """Each run of nonzero bytes that no name covers, ascending: its byte offset and its bytes.
+    """Each run of nonzero bytes that no register in the tables above covers, ascending: byte offset and bytes.
 
-    Those are what the tables above have no name for, such as x87 (0x420 to 0x46f), xmm (0x470) and ymm (0x570).
+    Such as x87 (0x420 to 0x46f), xmm (0x470) and ymm (0x570).
     """
     rest = bytearray(page)
     for offset in SEGMENTS.values():
@@ -145,5 +145,5 @@ def unnamed(page: bytes | bytearray) -> list[tuple[int, bytes]]:
 
 
 def register_bits(name: str) -> int:
-    """Width of a register in the VMSA, in bits. A name the table lacks is a KeyError."""
+    """Width of a register in the VMSA, in bits. Raises KeyError for a name that the table lacks."""
     return 8 * struct.calcsize("<" + REGISTERS[name][1])

@@ -1,7 +1,7 @@
-"""Does a build enforce kernel hashes? Whether the verifier is linked into its compressed volume.
+"""Whether a build enforces kernel hashes: whether the blob verifier is linked into its compressed volume.
 
-edk2 since 2025 advertises the kernel hashes area in builds that link BlobVerifierLibNull as well: with
-those the launch digest holds the hashes, and the firmware boots any kernel the host passes.
+Since 2025 edk2 advertises the kernel hashes area in builds with BlobVerifierLibNull, too: then the launch digest covers
+the hashes, but the firmware boots any kernel that the host passes.
 Source: edk2 OvmfPkg/AmdSev/BlobVerifierLibSevHashes (the kernel entry GUID is in its code);
 PI specification volume 3, EFI_GUID_DEFINED_SECTION; edk2 MdeModulePkg/Library/LzmaCustomDecompressLib.
 """
@@ -18,7 +18,7 @@ from catalog.abi.kernel_table import KERNEL_GUID
 LZMA_SECTION = UUID("ee4e5898-3914-4259-9d6e-dc7bd79403cf").bytes_le
 
 EXPANSION_LIMIT = 8
-"""Volumes that claim to unpack to more than this many times the image, all together, are not unpacked.
+"""Volumes that state to unpack to more than this many times the size of the image, in total, are not unpacked.
 
 Published images of 2 MiB unpack to 13 MiB.
 """
@@ -37,10 +37,10 @@ class Enforced(StrEnum):
 
 
 def kernel_hashes_enforced(image: bytes) -> Enforced:
-    """YES where a compressed volume holds the verifier, NO where all unpack and none does, else UNKNOWN.
+    """YES if a compressed volume holds the verifier, NO if all volumes unpack and none holds it, else UNKNOWN.
 
-    Memory is bounded by EXPANSION_LIMIT times the image. A linked verifier is what is looked for: that it
-    works is the build's promise (edk2 before pull request 5769 did not halt on an invalid blob).
+    Memory is limited to EXPANSION_LIMIT times the size of the image. YES means that a verifier is linked, not that it
+    works (edk2 before pull request 5769 did not halt on an invalid blob).
     """
     answer, left = Enforced.UNKNOWN, EXPANSION_LIMIT * len(image)
     for packed in _lzma_sections(image):
@@ -52,9 +52,9 @@ def kernel_hashes_enforced(image: bytes) -> Enforced:
 
 
 def _lzma_sections(image: bytes) -> Iterator[bytes]:
-    """Contents of every GUID-defined section that is LZMA packed; the bare GUID also stands in code.
+    """Contents of every GUID-defined section that is LZMA-compressed; the GUID alone also occurs in code.
 
-    Sections do not overlap, so that no byte of a hostile image is looked at twice.
+    Sections do not overlap, so no byte of a hostile image is unpacked twice.
     """
     after = 0
     while (at := image.find(LZMA_SECTION, after)) >= 0:
@@ -69,7 +69,7 @@ def _lzma_sections(image: bytes) -> Iterator[bytes]:
 
 
 def _unpacked_size(packed: bytes) -> int:
-    """Bytes an LZMA_ALONE stream says it unpacks to."""
+    """Bytes of the unpacked data, as stated by an LZMA_ALONE stream."""
     return int.from_bytes(packed[5:_LZMA_HEADER_SIZE], "little")
 
 
@@ -79,7 +79,7 @@ def _unpacks_to(packed: bytes, needle: bytes, *, limit: int) -> Enforced:
     if len(packed) < _LZMA_HEADER_SIZE or packed[0] >= 9 * 5 * 5 or not 0 < unpacked_size <= limit:
         return Enforced.UNKNOWN
     literal_bits = {"lc": packed[0] % 9, "lp": packed[0] // 9 % 5, "pb": packed[0] // 45}
-    # a dictionary never needs to be larger than what it unpacks, whatever the header says
+    # a dictionary never needs to be larger than the unpacked data, whatever the header states
     filters = [{"id": lzma.FILTER_LZMA1, "dict_size": max(4096, unpacked_size), **literal_bits}]
     tail, left, chunk = b"", unpacked_size, packed[_LZMA_HEADER_SIZE:]
     found = Enforced.NO

@@ -29,7 +29,7 @@ class OriginWire(Wire, frozen=True):
 
 
 class LaunchableWire(Wire, frozen=True):
-    """Whether a guest can be expected to launch so, why, and who says it."""
+    """Whether a guest is expected to launch with a build under a technology, the reason, and its source."""
 
     verdict: Verdict
     reason: str
@@ -44,7 +44,7 @@ class AreaWire(Wire, frozen=True):
 
 
 class SectionWire(Wire, frozen=True):
-    """A SEV metadata section; `type` by its name or, for one unknown here, by number."""
+    """A SEV metadata section. type: its name, or its number if ldcat does not know it."""
 
     gpa: U32
     size: U32
@@ -52,7 +52,7 @@ class SectionWire(Wire, frozen=True):
 
 
 class ComponentWire(Wire, frozen=True):
-    """FirmwareComponent; hashes in lowercase hex."""
+    """A FirmwareComponent in TOML; hashes in lower-case hex."""
 
     sha256: str
     sha384: str
@@ -78,12 +78,16 @@ class BuildWire(Wire, frozen=True):
 
 
 NOT_RECORDED = LaunchableWire(verdict="unknown", reason="nobody has recorded it for this build", source="")
-"""These words are in the files of catalogs, which audits make again byte for byte: another text is another format."""
+"""These words are in the files of catalogs, which audits recompute byte for byte: another text is another format."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirmwareBuild:
-    """A build: name, component, origin (None for a file of one's own), launchability by technology name."""
+    """A build.
+
+    origin: where it was published; None for a local file.
+    launchable: launchability by technology name.
+    """
 
     name: str
     component: FirmwareComponent
@@ -92,7 +96,7 @@ class FirmwareBuild:
 
     @classmethod
     def parse(cls, text: str) -> FirmwareBuild:
-        """Read a record; raises MalformedRecord naming the path of what is wrong."""
+        """Read a record; raises MalformedRecord naming the path of the wrong key."""
         wire = decode_toml(text, BuildWire, "firmware record")
         if wire.origin:
             unhex(wire.origin.package_sha256, 32, f"firmware record {wire.name!r}: package_sha256")
@@ -102,11 +106,11 @@ class FirmwareBuild:
         return cls(wire.name, _component(wire.component, wire.name), wire.origin, wire.launchable)
 
     def launchability(self, technology: str) -> LaunchableWire:
-        """What is recorded about launching this build so; unknown where nothing is."""
+        """The recorded launchability under a technology; NOT_RECORDED if there is none."""
         return self.launchable.get(technology, NOT_RECORDED)
 
     def to_toml(self) -> str:
-        """The record as its canonical text: `parse` of it gives the same build."""
+        """The canonical text of the record: `parse` of it gives the same build."""
         component = self.component
         lines = [f"name = {_text(self.name)}"]
         if self.origin:
@@ -160,5 +164,5 @@ def _section_line(section: Section) -> str:
 
 
 def _text(value: str) -> str:
-    """A TOML basic string: JSON's, but that DEL is escaped too and characters beyond it stand as they are."""
+    """A TOML basic string: as in JSON, but with DEL escaped, and characters above it as they are."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

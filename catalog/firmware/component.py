@@ -1,7 +1,7 @@
-"""FirmwareComponent: an image reduced to the facts from which every launch digest can be made.
+"""FirmwareComponent: an image reduced to the facts from which every launch digest can be computed.
 
-A few hundred bytes that a catalog can publish: whoever holds them extends to any kernel, VMSA and vCPU
-count without the binary.
+A few hundred bytes that a catalog can publish: with them the digest for any kernel, VMSA and vCPU count can be computed
+without the image.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ from catalog.firmware.ovmf import (
 class FirmwareComponent:
     """What a launch needs of one firmware image.
 
-    sha256, sha384: of the file, 32 and 48 bytes. size: bytes, whole pages. reset_vector, hashes_area,
-    sections: as in OvmfImage. sha256_midstate: SHA-256 state after the image, 32 bytes (nothing is
-    carried: pages are whole blocks). snp_baseline: SNP launch digest after the image's pages, 48 bytes.
-    metadata_fault: why the SEV metadata cannot launch under SNP, or None; follows from the others.
+    sha256, sha384: of the file, 32 and 48 bytes.
+    size: bytes, whole pages.
+    reset_vector, hashes_area, sections: as in OvmfImage.
+    sha256_midstate: SHA-256 state after the image, 32 bytes; no bytes are carried, because pages are whole blocks.
+    snp_baseline: SNP launch digest after the pages of the image, 48 bytes.
+    kernel_hashes_enforced: whether the firmware refuses a kernel that differs from the measured one.
+    metadata_fault: why the SEV metadata cannot launch under SNP, or None; follows from the other fields.
     """
 
     sha256: bytes
@@ -57,7 +60,7 @@ class FirmwareComponent:
 
     @classmethod
     def from_image(cls, image: OvmfImage) -> FirmwareComponent:
-        """Reduce an image; costs one SHA-256, two SHA-384 and one unpacking of its volume."""
+        """Reduce an image; takes one SHA-256, two SHA-384 and one unpacking of its volume."""
         return cls(
             sha256=hashlib.sha256(image.data).digest(),
             sha384=hashlib.sha384(image.data).digest(),
@@ -77,5 +80,5 @@ class FirmwareComponent:
 
     @property
     def sha256_state(self) -> Sha256State:
-        """The SHA-256 in progress after the image: the SEV and SEV-ES launch digest before anything else."""
+        """The SHA-256 in progress after the image, with which SEV and SEV-ES launches begin."""
         return Sha256State(self.sha256_midstate, b"", self.size)

@@ -34,10 +34,10 @@ _TRAILER_SIZE = 18  # u16 length and GUID, after the data of each entry
 
 
 def read_guid_table(image: bytes) -> Mapping[UUID, bytes] | None:
-    """Data of each entry by GUID, in the order of the walk; None where the image has no footer.
+    """Data of each entry by GUID, in the order of the walk; None if the image has no footer.
 
-    Raises MalformedFirmware for a table longer than the image, an entry length below 18 or beyond the
-    table, bytes left over, and a GUID that stands twice (which of the two counts is up to each reader).
+    Raises MalformedFirmware for a table longer than the image, an entry length below 18 or beyond the table, bytes left
+    over, and a GUID that occurs twice (readers differ in which of the two they use).
     """
     end = len(image) - END_GAP
     if end < _TRAILER_SIZE or image[end - 16 : end] != FOOTER.bytes_le:
@@ -65,7 +65,7 @@ def read_guid_table(image: bytes) -> Mapping[UUID, bytes] | None:
 
 
 def read_standalone_reset_block(image: bytes) -> int | None:
-    """The AP reset address of edk2 2020 images, which carry the block alone where the table ends today.
+    """The AP reset address of edk2 images of 2020, which have the reset block alone where the table ends today.
 
     {u32 address, u16 length = 22, GUID}. Source: QEMU target/i386/sev.c, sev_es_find_reset_vector.
     """

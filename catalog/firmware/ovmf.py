@@ -1,7 +1,7 @@
 """OvmfImage: the structure of an OVMF image, parsed strictly.
 
-A broken structure is refused here. Metadata that is whole but cannot launch under SNP is kept as it is:
-`metadata_fault` says what is wrong with it, so that SEV and SEV-ES can still be measured.
+A broken structure is refused here. Well-formed metadata that cannot launch under SNP is kept as it is, so that SEV and
+SEV-ES can still be measured; `metadata_fault` gives the reason.
 Source: edk2 OvmfPkg/ResetVector/X64/OvmfSevMetadata.asm; QEMU hw/i386/pc_sysfw.c.
 """
 
@@ -42,7 +42,7 @@ _KNOWN_TYPES = frozenset(SectionType)
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A SEV metadata section: guest-physical address and size in bytes; `kind` may be a type unknown here."""
+    """A SEV metadata section: guest-physical address and size in bytes. kind: its type, known or not."""
 
     gpa: int
     size: int
@@ -72,9 +72,10 @@ class Area:
 class OvmfImage:
     """An OVMF image as it is mapped for launch: it ends at 4 GiB.
 
-    table: GUID table entries, empty for images with the old stand-alone reset block.
-    reset_vector: EIP of an AP (SEV-ES reset block), None without one. hashes_area: None where the build
-    takes no kernel hashes. sections: SEV metadata in file order, empty without metadata.
+    table: GUID table entries; empty for images with the old stand-alone reset block.
+    reset_vector: EIP of an AP, from the SEV-ES reset block; None without one.
+    hashes_area: None if the build takes no kernel hashes.
+    sections: SEV metadata in file order; empty without metadata.
     """
 
     data: bytes
@@ -90,7 +91,7 @@ class OvmfImage:
 
     @classmethod
     def parse(cls, data: bytes) -> OvmfImage:
-        """Read an image; raises MalformedFirmware for one whose structure is broken or that is no OVMF."""
+        """Read an image; raises MalformedFirmware if its structure is broken or it is not an OVMF image."""
         if not data or len(data) % PAGE_SIZE:
             raise MalformedFirmware(f"{len(data)} bytes are not whole pages of 4096 bytes")
         if len(data) > MAX_IMAGE_SIZE:
@@ -114,7 +115,7 @@ class OvmfImage:
 
 
 def metadata_fault(sections: Sequence[Section], *, image_gpa: int, hashes_area: Area | None) -> str | None:
-    """Why SEV metadata cannot launch under SNP, or None: a rule of the format, whatever the VMM."""
+    """Why SEV metadata cannot launch under SNP with any VMM, or None."""
     if not sections:
         return "the image has no SEV metadata"
     for section in sections:

@@ -1,4 +1,4 @@
-"""VcpuChain: everything of a launch but how many vCPUs there are; its digests are a chain, one step a vCPU."""
+"""VcpuChain: a launch up to the first VMSA, plus the updates of BSP and AP: the digest for n vCPUs is n folds away."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from catalog.abi.digest import LaunchDigest
 from catalog.launch.update import LaunchUpdate
 
 Digests = bytes | memoryview
-"""Launch digests one after the other."""
+"""Launch digests of one size, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class VcpuChain:
-    """state: the technology's, after every launch update but the vCPUs'. bsp: of the first vCPU. ap: of every other."""
+    """A launch without its number of vCPUs.
+
+    state: of the technology, after every launch update before the VMSAs.
+    bsp: launch update of the first vCPU.
+    ap: launch update of each other vCPU.
+    """
 
     state: Any
     bsp: LaunchUpdate
@@ -23,7 +28,7 @@ class VcpuChain:
 
 
 class Fold(Protocol):
-    """The part of a technology that folding a chain takes."""
+    """The methods of Technology that `fold_chain` uses."""
 
     def extend(self, state: Any, update: LaunchUpdate) -> Any: ...
 
@@ -31,9 +36,9 @@ class Fold(Protocol):
 
 
 def fold_chain(technology: Fold, chain: VcpuChain, counts: Sequence[int]) -> bytes:
-    """The digests after each count of vCPUs, one after the other: the reference of every hash backend.
+    """The digests after each count of vCPUs, one after the other. Hash backends are tested against this function.
 
-    counts: ascending, from 1 on.
+    counts: ascending, 1 or more.
     """
     digests, state, vcpus = [], chain.state, 0
     for count in counts:

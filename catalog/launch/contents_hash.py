@@ -1,4 +1,4 @@
-"""SHA-256 over the contents of launch updates: the fold that SEV and SEV-ES share."""
+"""SHA-256 over the contents of launch updates, for SEV and SEV-ES."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from catalog.launch.update import LaunchUpdate, UpdateRun
 
 
 class ContentsHash(Technology):
-    """No address, page type or padding enters it. Source: AMD SEV API (55766), LAUNCH_UPDATE_DATA."""
+    """A technology that hashes contents only: no address, page type or padding.
+
+    Source: AMD SEV API (55766), LAUNCH_UPDATE_DATA.
+    """
 
     digest_size = SEV_DIGEST_SIZE
     takes_kernel_hashes = True
@@ -34,7 +37,7 @@ class ContentsHash(Technology):
         return LaunchDigest(state.digest())
 
     def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], backend: HashBackend) -> list[Digests]:
-        """As `fold_chain` of each; chains that launch the same VMSA pages are hashed side by side."""
+        """As `fold_chain` of each chain; chains with the same VMSA pages are hashed side by side."""
         if backend.sha256 == PYTHON:
             return [fold_chain(self, chain, counts) for chain in chains]
         alike = defaultdict(list)
@@ -49,7 +52,7 @@ class ContentsHash(Technology):
         return made
 
     def table_runs(self, firmware: FirmwareComponent, hashes: KernelHashes | None) -> Iterator[UpdateRun]:
-        """The 176 bytes of the kernel hashes table, where there are any: not the area, not its page."""
+        """The 176 bytes of the kernel hashes table, if there is one; not its whole area or page."""
         if hashes and firmware.hashes_area:
             update = LaunchUpdate(PageType.NORMAL, firmware.hashes_area.gpa, TABLE_SIZE, hashes.table())
             yield UpdateRun((update,))

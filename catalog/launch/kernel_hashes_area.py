@@ -1,4 +1,4 @@
-"""When a build takes a kernel hashes table, whatever the technology."""
+"""Whether a build takes a kernel hashes table, for every technology."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LAUNCH_MEASURE scan: which of many launch digests has the launch measurement at hand. No index can answer it."""
+"""LAUNCH_MEASURE scan: finds the launch digests that have a given launch measurement. No index can answer this."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ _BLOCK = 64
 def scan_launch_measure(
     tik: bytes, context: MeasureContext, measurement: bytes, candidates: bytes | memoryview, backend: HashBackend
 ) -> list[int]:
-    """Numbers of the candidates, 32-byte digests one after the other, that have this measurement under the TIK.
+    """Numbers of the candidates that have this launch measurement under the TIK.
 
-    Raises MalformedInput for parts of a wrong length.
+    tik: 16 bytes.
+    measurement: 32 bytes.
+    candidates: 32-byte digests, one after the other.
+
+    Raises MalformedInput for a wrong length.
     """
     check_tik(tik)
     if len(measurement) != MEASUREMENT_SIZE or len(candidates) % SEV_DIGEST_SIZE:
@@ -40,6 +44,6 @@ def scan_launch_measure(
 
 
 def _keyed(tik: bytes, pad: int) -> bytes:
-    """The midstate after the block of the key. Source: FIPS 198-1, section 4."""
+    """The SHA-256 midstate after the padded key block of HMAC. Source: FIPS 198-1, section 4."""
     block = bytes(byte ^ pad for byte in tik.ljust(_BLOCK, b"\0"))
     return Sha256State().update(block).midstate

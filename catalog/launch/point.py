@@ -1,4 +1,4 @@
-"""Points: one launch configuration of a given firmware. Their fields are the axes and columns of a catalog."""
+"""Points: launch configurations of a given firmware. Their fields are inputs of a row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_VCPUS = 4096
 
 @dataclass(frozen=True, slots=True)
 class FirmwarePoint:
-    """A launch that measures no vCPU: the firmware, and the kernel hashes where the VMM passes them."""
+    """A launch that measures no vCPU: only the firmware, and kernel hashes if the VMM passes them."""
 
     kernel_hashes: KernelHashes | None
 
@@ -24,8 +24,11 @@ class FirmwarePoint:
 class VcpuPoint:
     """A launch that measures a VMSA for each vCPU.
 
-    vcpu_signature: None under a profile that does not measure it, and only there.
-    sev_features: u64 as in the VMSA at 0x3B0. vcpus: 1 to 4096.
+    vcpu_signature: None if and only if the profile does not measure it.
+    sev_features: u64 as in the VMSA at 0x3B0.
+    vcpus: 1 to 4096.
+
+    Raises UsageError for other values.
     """
 
     kernel_hashes: KernelHashes | None

@@ -1,4 +1,4 @@
-"""VmmProfile: what one VMM does at launch, as data. One TOML file a profile."""
+"""VmmProfile: what one VMM does at launch, as data; one TOML file for each profile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from catalog.launch.update import LaunchUpdate
 from catalog.wire import U16, U32, PageAddress, Wire, decode_toml
 
 RESET_EIP = 0xFFFFFFF0
-"""Where the BSP starts: the x86 reset vector."""
+"""Address where the BSP starts: the x86 reset vector."""
 
 SIGNATURE = "vcpu-signature"
 """Value of a register that holds the vCPU signature, CPUID Fn0000_0001 EAX."""
@@ -33,13 +33,13 @@ class SegmentWire(Wire, frozen=True):
 
 
 class BspWire(Wire, frozen=True):
-    """What the BSP has different from the APs."""
+    """What differs between the BSP and the APs."""
 
     segments: dict[str, SegmentWire] = {}
 
 
 class VmsaWire(Wire, frozen=True):
-    """Registers common to all vCPUs; cs.base and rip follow from where each starts."""
+    """Registers common to all vCPUs; cs.base and rip follow from the address where each starts."""
 
     segments: dict[str, SegmentWire]
     registers: dict[str, int | Literal["vcpu-signature"]]
@@ -47,7 +47,7 @@ class VmsaWire(Wire, frozen=True):
 
 
 class SnpWire(Wire, frozen=True):
-    """What SEV-SNP alone asks of a VMM: page types, of which none has contents, and order."""
+    """What a VMM chooses under SEV-SNP only: types of pages whose contents are not measured, and the order of pages."""
 
     kernel_hashes: Literal["in-section", "after-firmware"]
     cpuid: Literal["in-place", "after-sections"]
@@ -72,8 +72,9 @@ class ProfileWire(Wire, frozen=True):
 class SnpLaunchRules:
     """Page types and order of an SNP launch under one VMM.
 
-    page_types: for each section type this VMM knows. hashes_after_firmware: the kernel hashes page comes
-    before all sections (trees of 2022). cpuid_last: CPUID comes after all other sections (EC2).
+    page_types: page type for each section type that this VMM knows.
+    hashes_after_firmware: the kernel hashes page comes before all sections (trees of 2022).
+    cpuid_last: CPUID comes after all other sections (EC2).
     vmsa_gpa: guest-physical address under which VMSA pages are measured.
     """
 
@@ -85,7 +86,7 @@ class SnpLaunchRules:
 
 @dataclass(frozen=True, eq=False)
 class VmmProfile:
-    """One VMM's launch, by name; equal only to itself, so that pages made from it can be kept."""
+    """The launch of one VMM. A profile is equal only to itself, so that its pages can be cached."""
 
     wire: ProfileWire
     text: str
@@ -93,7 +94,7 @@ class VmmProfile:
 
     @classmethod
     def parse(cls, text: str) -> VmmProfile:
-        """Read a profile file; raises MalformedRecord naming the path of what is wrong."""
+        """Read a profile file; raises MalformedRecord naming the path of the wrong key."""
         wire = decode_toml(text, ProfileWire, "VMM profile")
         if derived := {"rip", "sev_features"} & wire.vmsa.registers.keys():
             raise MalformedRecord(
@@ -116,17 +117,17 @@ class VmmProfile:
 
     @property
     def technologies(self) -> list[str]:
-        """Names of the technologies this VMM launches."""
+        """Names of the technologies that this VMM launches."""
         return self.wire.technologies
 
     @cached_property
     def measures_signature(self) -> bool:
-        """Whether any register holds the vCPU signature: if not, the vCPU type does not matter."""
+        """Whether any register holds the vCPU signature; if not, the digest does not depend on the vCPU type."""
         return SIGNATURE in self.wire.vmsa.registers.values()
 
     @lru_cache(maxsize=1024)  # noqa: B019 - profiles live as long as the process
     def vmsa_page(self, eip: int, signature: VcpuSignature, sev_features: int, *, bsp: bool) -> bytes:
-        """The 4096 bytes of a vCPU that starts at `eip`, a 32-bit address."""
+        """The VMSA page, 4096 bytes, of a vCPU that starts at `eip`, a 32-bit address."""
         wire = self.wire.vmsa
         segments = {**wire.segments, **wire.bsp.segments} if bsp else wire.segments
         registers = vmsa.Registers(

@@ -1,7 +1,7 @@
-"""Technology: a fold over launch updates; and `measure`, which folds every one.
+"""Technology: a fold over launch updates; and `measure`, which folds all updates of a launch.
 
-`measure` is the definition. `Measurer` gives the same digests while sharing every common prefix with the
-point before: the firmware, the metadata, the kernel hashes, and all vCPUs but the last.
+`measure` is the definition of a launch digest. `Measurer` gives the same digests, but reuses the state of every prefix
+that a point shares with the one before: the firmware, the metadata, the kernel hashes, and all vCPUs but the last.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from catalog.launch.update import LaunchUpdate, UpdateRun
 class Technology(ABC):
     """A confidential-VM technology: how a firmware image and launch updates are folded into a launch digest.
 
-    A subclass says its name, title and digest size, and defines `baseline` and `finish`; everything else has a
-    default, which is that of a technology that measures the firmware alone. Its state is its own: whatever it folds
-    launch updates into. docs/launch-digests.md describes those that exist.
+    A subclass sets name, title and digest size, and defines `baseline` and `finish`; everything else has a default for
+    a technology that measures the firmware only. The type of its state is its own choice. docs/launch-digests.md
+    describes the existing technologies.
     """
 
     name: ClassVar[str]
-    """As it stands in specs, rows and folders: lower-case letters, digits and hyphens."""
+    """Its name in specs, rows and folders: lower-case letters, digits and hyphens."""
     title: ClassVar[str]
-    """For people."""
+    """Its name for people."""
     digest_size: ClassVar[int]
     """Bytes of a launch digest: 32 or 48."""
 
@@ -44,19 +44,19 @@ class Technology(ABC):
     takes_kernel_hashes: ClassVar[bool] = False
     """Whether the digest covers a kernel hashes table that the VMM passes."""
     measures_addresses: ClassVar[bool] = False
-    """Whether address and page type of a launch update are measured, and not its contents alone."""
+    """Whether address and page type of a launch update are measured, and not only its contents."""
     digest_is_state: ClassVar[bool] = False
-    """Whether the state is the launch digest itself, so that a chain can be followed from any digest on."""
+    """Whether the state is the launch digest itself, so that a chain can be continued from any digest."""
     default_sev_features: ClassVar[int] = 0
-    """SEV_FEATURES of a VMSA unless others are given."""
+    """SEV_FEATURES of a VMSA by default."""
     usual_sev_features: ClassVar[tuple[int, ...]] = ()
-    """Bits of SEV_FEATURES seen in the field beside the default, one a number."""
+    """Bits of SEV_FEATURES that are used in practice beside the default, one bit for each number."""
     judged_features: ClassVar[int] = 0
     """The bits of SEV_FEATURES on which `launch_blocker` depends."""
 
     @abstractmethod
     def baseline(self, firmware: FirmwareComponent) -> Any:
-        """The state after the firmware, from the component's facts."""
+        """The state after the firmware image, from the component."""
 
     def update_runs(self, firmware: FirmwareComponent, point: Any) -> Iterator[UpdateRun]:  # noqa: ARG002
         """Every launch update after the firmware, in launch order; none by default."""
@@ -73,18 +73,18 @@ class Technology(ABC):
     def fold_chains(self, chains: Sequence[VcpuChain], counts: Sequence[int], backend: HashBackend) -> list[Digests]:  # noqa: ARG002
         """For each chain its digests after each count of vCPUs, one after the other.
 
-        A technology overrides it to hash many chains side by side; the backend changes no byte.
+        A technology overrides it to hash many chains side by side. The backend does not change the digests.
         """
         return [fold_chain(self, chain, counts) for chain in chains]
 
     def firmware_blocker(self, firmware: FirmwareComponent) -> str | None:  # noqa: ARG002
-        """Why this firmware cannot launch whatever the configuration, or None."""
+        """Why this firmware cannot launch in any configuration, or None."""
         return None
 
     def launch_blocker(self, firmware: FirmwareComponent, point: Any) -> str | None:
         """Why this configuration cannot launch, or None.
 
-        Neither the vCPU count nor the signature decides, nor which kernel hashes table it is if there is one.
+        It does not depend on vCPU count or signature, nor on the contents of a kernel hashes table.
         """
         return self.firmware_blocker(firmware) or self.vmm_blocker(point) or self.kernel_hashes_blocker(firmware, point)
 
@@ -95,25 +95,25 @@ class Technology(ABC):
         return f"{point.vmm.name} does not launch {self.name}"
 
     def kernel_hashes_blocker(self, firmware: FirmwareComponent, point: Any) -> str | None:
-        """Why the kernel hashes of a configuration cannot be measured, or None; None, too, if it has none."""
+        """Why the kernel hashes of a configuration cannot be measured; None if they can, or if it has none."""
         if point.kernel_hashes is None:
             return None
         return hashes_area_blocker(firmware) if self.takes_kernel_hashes else f"{self.name} measures no kernel hashes"
 
     @property
     def measures_vcpus(self) -> bool:
-        """Whether each vCPU enters the digest."""
+        """Whether the digest covers a VMSA for each vCPU."""
         return self.point_type is VcpuPoint
 
     @property
     def measured_fields(self) -> frozenset[str]:
-        """Names of the fields of its points that enter the digest."""
+        """Names of the fields of its points that the digest depends on."""
         names = frozenset(field.name for field in fields(self.point_type))
         return names if self.takes_kernel_hashes else names - {"kernel_hashes"}
 
 
 def measure(technology: Technology, firmware: FirmwareComponent, point: Point) -> LaunchDigest:
-    """The launch digest of one configuration; raises CannotLaunch with the reason where there is none."""
+    """The launch digest of one configuration; raises CannotLaunch with the reason if it cannot launch."""
     if reason := technology.launch_blocker(firmware, point):
         raise CannotLaunch(f"{technology.name} cannot launch this: {reason}")
     state = technology.baseline(firmware)
@@ -124,7 +124,7 @@ def measure(technology: Technology, firmware: FirmwareComponent, point: Point) -
 
 
 class Measurer:
-    """Measures points of one firmware one after the other, in any order."""
+    """Measures many points of one firmware, in any order, and reuses prefixes."""
 
     def __init__(self, technology: Technology, firmware: FirmwareComponent) -> None:
         self.technology = technology
@@ -133,11 +133,11 @@ class Measurer:
         self._trail: list[tuple[UpdateRun, Any]] = []
 
     def measure(self, point: Point) -> LaunchDigest:
-        """As the function `measure`; raises CannotLaunch likewise."""
+        """As the function `measure`; raises CannotLaunch."""
         return self.technology.finish(self._fold(self._update_runs(point)))
 
     def chain(self, point: VcpuPoint) -> VcpuChain:
-        """What `fold_chains` takes for this point, whatever its vCPU count; raises as `measure`."""
+        """The chain of a point, for `fold_chains`; its vCPU count does not matter. Raises CannotLaunch."""
         *before, bsp, ap = self._update_runs(replace(point, vcpus=2))
         return VcpuChain(self._fold(before), *bsp.updates, *ap.updates)
 
@@ -169,7 +169,7 @@ class Measurer:
 def measure_all(
     technology: Technology, firmware: FirmwareComponent, points: Iterable[Point]
 ) -> Iterator[tuple[Point, LaunchDigest]]:
-    """Each point with its digest, in the order given: fastest where neighbours share a long prefix."""
+    """Each point with its digest, in the order given; fastest if neighbours share long prefixes."""
     measurer = Measurer(technology, firmware)
     for point in points:
         yield point, measurer.measure(point)
@@ -177,7 +177,7 @@ def measure_all(
 
 @cache
 def technologies() -> Mapping[str, Technology]:
-    """Every technology by name: each module of the folder technologies/ that defines TECHNOLOGY."""
+    """Every technology by name: the TECHNOLOGY of each module in the folder technologies/."""
     from catalog.launch import technologies as folder
 
     modules = (import_module(f"{folder.__name__}.{info.name}") for info in pkgutil.iter_modules(folder.__path__))
@@ -186,7 +186,7 @@ def technologies() -> Mapping[str, Technology]:
 
 
 def technologies_of_size(digest_size: int) -> list[str]:
-    """Names of the technologies whose launch digests have so many bytes."""
+    """Names of the technologies whose launch digests have `digest_size` bytes."""
     return [name for name, technology in technologies().items() if technology.digest_size == digest_size]
 
 

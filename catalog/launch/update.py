@@ -1,4 +1,4 @@
-"""LaunchUpdate and UpdateRun: the ordered list a VMM launches a guest by; nothing else is measured."""
+"""LaunchUpdate and UpdateRun: the ordered list by which a VMM launches a guest; nothing else is measured."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from catalog.abi.page_info import PageType
 
 @dataclass(frozen=True, slots=True)
 class LaunchUpdate:
-    """One range handed to the secure processor.
+    """One range of guest memory that is handed to the secure processor.
 
-    gpa: guest-physical address. size: bytes, whole 4096-byte pages under SNP. data: the contents where
-    they are measured, empty where they are not (ZERO, UNMEASURED, SECRETS, CPUID).
+    gpa: guest-physical address.
+    size: bytes; whole 4096-byte pages under SNP.
+    data: the contents if they are measured, else empty (ZERO, UNMEASURED, SECRETS, CPUID).
+
     Source: KVM_SEV_LAUNCH_UPDATE_DATA, KVM_SEV_SNP_LAUNCH_UPDATE (Linux, amd-memory-encryption.rst).
     """
 
@@ -24,7 +26,7 @@ class LaunchUpdate:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRun:
-    """Launch updates that always come together, `repeat` times over: what a shared prefix is made of."""
+    """Launch updates that always come together, repeated `repeat` times. Launches share prefixes of such runs."""
 
     updates: tuple[LaunchUpdate, ...]
     repeat: int = 1

@@ -1,4 +1,4 @@
-"""VcpuTypes: names of vCPU models as aliases of their signature."""
+"""VcpuTypes: names of vCPU models, as aliases of their signature."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class VcpuTypesWire(Wire, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class VcpuTypes:
-    """Names to signatures and back. Versions (-v1, -v2...) of a model never change its signature."""
+    """Names to signatures and back. Versions of a model (-v1, -v2...) all have the same signature."""
 
     by_name: Mapping[str, VcpuSignature]
 
@@ -42,16 +42,16 @@ class VcpuTypes:
                 raise MalformedRecord(f"vCPU types: {error}") from error
             for name in entry.names:
                 if name in by_name:
-                    raise MalformedRecord(f"vCPU types: the name {name!r} stands twice")
+                    raise MalformedRecord(f"vCPU types: the name {name!r} occurs twice")
                 by_name[name] = signature
         return cls(by_name)
 
     def signature(self, name: str) -> VcpuSignature:
-        """The signature behind a name; raises UnknownName with the nearest ones."""
+        """The signature of a name; raises UnknownName, which suggests similar names."""
         if name not in self.by_name:
             raise UnknownName("vCPU type", name, self.by_name)
         return self.by_name[name]
 
     def names(self, signature: VcpuSignature) -> tuple[str, ...]:
-        """All names of a signature, in the order of the file; none for a signature without one."""
+        """All names of a signature, in the order of the file; empty if it has none."""
         return tuple(name for name, known in self.by_name.items() if known == signature)

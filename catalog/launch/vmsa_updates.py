@@ -1,4 +1,4 @@
-"""One VMSA for each vCPU, BSP first: what SEV-ES and SEV-SNP launches end with on KVM."""
+"""The end of a SEV-ES or SEV-SNP launch on KVM: one VMSA for each vCPU, BSP first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from catalog.launch.profile import RESET_EIP
 from catalog.launch.update import LaunchUpdate, UpdateRun
 
 SNP_ACTIVE = 1 << 0
-"""sev_features bit 0, set under SEV-SNP and only there. Source: AMD APM volume 2, table B-4."""
+"""sev_features bit 0, set under SEV-SNP only. Source: AMD APM volume 2, table B-4."""
 
 _UNMEASURED = VcpuSignature(0)
 
@@ -44,7 +44,7 @@ def vmsa_page_hashes(firmware: FirmwareComponent, point: VcpuPoint) -> tuple[byt
 
 
 def vmsa_runs(firmware: FirmwareComponent, point: VcpuPoint, *, gpa: int) -> Iterator[UpdateRun]:
-    """The BSP, then all APs, which are byte for byte the same."""
+    """The BSP, then all APs, whose VMSAs are byte for byte the same."""
     bsp, ap = vmsa_updates(firmware, point, gpa=gpa)
     yield UpdateRun((bsp,))
     if point.vcpus > 1:

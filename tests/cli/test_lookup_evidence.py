@@ -226,7 +226,7 @@ def test_a_launch_measurement_of_nothing_here(run: Run, blob: str, tmp_path: Pat
         (("--tik", "{report}", *SAID), 3, "is no TIK"),
         (("--tik", "{tik}", *SAID, "--nonce", "xyz"), 2, "'xyz' is not a nonce"),
         (("--tik", "{tik}", *SAID, "--nonce", "00" * 16), 3, "another nonce"),
-        (("--tik", "{tik}", *SAID[:-1], "0x100000000"), 3, "no 32-bit guest policy"),
+        (("--tik", "{tik}", *SAID[:-1], "0x100000000"), 3, "not a 32-bit guest policy"),
         (("--tik", "{tik}", "--api-major", "256", *SAID[2:]), 3, "one byte each"),
         (("--certs", "{certificates}"), 2, "certificates endorse attestation reports"),
         (("--certs", "/nowhere"), 5, "/nowhere"),

@@ -140,7 +140,7 @@ def test_a_scan_refuses_parts_of_a_wrong_length(
     [
         ((256, 0, 0, 0, bytes(16)), "one byte each"),
         ((0, 0, -1, 0, bytes(16)), "one byte each"),
-        ((0, 0, 0, 1 << 32, bytes(16)), "no 32-bit guest policy"),
+        ((0, 0, 0, 1 << 32, bytes(16)), "not a 32-bit guest policy"),
         ((0, 0, 0, 0, bytes(15)), "nonce of 16 bytes, not 15"),
     ],
 )

@@ -48,8 +48,8 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "part"),
     [
-        ('"EPYC-IBPB"', '"EPYC-IBPB", "EPYC"', "the name 'EPYC' stands twice"),
-        ('"EPYC-IBPB"', '"EPYC-IBPB", "Dhyana"', "the name 'Dhyana' stands twice"),
+        ('"EPYC-IBPB"', '"EPYC-IBPB", "EPYC"', "the name 'EPYC' occurs twice"),
+        ('"EPYC-IBPB"', '"EPYC-IBPB", "Dhyana"', "the name 'Dhyana' occurs twice"),
         ("stepping = 2", 'stepping = "2"', "$.vcpu[0].stepping"),
         ("stepping = 2", "steping = 2", "unknown field `steping`"),
         ("[[vcpu]]", "[[vcpus]]", "vcpu"),

@@ -1,1 +1,1 @@
-"""Hashing many launches at once in compiled code: the same digests as the Python reference."""
+"""Hashes many launches at once in compiled code, with the same digests as the Python reference."""

@@ -35,17 +35,17 @@ class HashBackend:
     """The implementation of each hash, by name."""
 
     sha256: str
-    """Of SEV and SEV-ES chains, and of the LAUNCH_MEASURE scan."""
+    """For SEV and SEV-ES chains, and for the LAUNCH_MEASURE scan."""
     sha384: str
-    """Of SEV-SNP chains."""
+    """For SEV-SNP chains."""
 
     @property
     def compiled(self) -> bool:
-        """Whether all of it is compiled code, which runs without the GIL."""
+        """Whether both are compiled code, which runs without the GIL."""
         return PYTHON not in (self.sha256, self.sha384)
 
     def here(self) -> HashBackend:
-        """The same if this processor can run it, else the best that it can: work may be sent to another machine."""
+        """The same backend if this processor can run it, else its best one: tasks may come from another machine."""
         return HashBackend(
             _or_best(self.sha256, sha256_implementations()), _or_best(self.sha384, sha384_implementations())
         )
@@ -76,7 +76,7 @@ def sha384_implementations() -> tuple[str, ...]:
 
 
 def choose(name: str | None = None) -> HashBackend:
-    """The best implementation of each hash, or the named one; a hash without one of that name keeps its best.
+    """The best implementation of each hash, or the named one; a hash without one of that name gets its best.
 
     Raises UsageError if no hash has an implementation of that name here.
     """

@@ -1,4 +1,4 @@
-"""Calls into the compiled hashing code: lengths are checked here, and the GIL is free while it runs."""
+"""Calls into the compiled hashing code, which runs without the GIL; lengths are checked here."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from catalog.abi.sha256 import Sha256State
 from catalog.launch.hashing.backends import ffi, implementation_number, lib
 
 _ROOM = 1024
-"""Hits of a scan there is room for at first."""
+"""Hits of a scan for which memory is allocated at first."""
 
 
 def sha256_chains(
     implementation: str, states: Sequence[Sha256State], bsp: bytes, ap: bytes, counts: Sequence[int]
 ) -> memoryview:
-    """SHA-256 of what each state has hashed, one page `bsp`, and pages `ap`, for each count of pages.
+    """SHA-256 of what each state has hashed, then one page `bsp`, then pages `ap`, for each count of pages.
 
-    states: all with the same number of carried bytes. bsp, ap: 4096 bytes. counts: ascending, from 1 on.
+    states: all with the same number of carried bytes.
+    bsp, ap: 4096 bytes.
+    counts: ascending, 1 or more.
     Gives 32 bytes for each state and count, state by state.
     """
     carried_size = _the_one_length([state.carried for state in states])
@@ -57,8 +59,10 @@ def sha384_chains(
 ) -> memoryview:
     """SNP launch digests after each count of vCPUs.
 
-    digests: before the first vCPU, 48 bytes each. bsp, ap: `page_info_tail` of the first and of every other
-    VMSA of a chain, 64 bytes each. counts: ascending, from 1 on. Gives 48 bytes for each chain and count.
+    digests: before the first vCPU, 48 bytes each.
+    bsp, ap: `page_info_tail` of the first and of every other VMSA of a chain, 64 bytes each.
+    counts: ascending, 1 or more.
+    Gives 48 bytes for each chain and count.
     """
     _check((_the_one_length(digests), _the_one_length([*bsp, *ap])) == (48, 64), counts)
     _check(len(digests) == len(bsp) == len(ap), counts)
@@ -89,13 +93,13 @@ def scan_launch_measure(
 ) -> list[int]:
     """Numbers of the 32-byte candidate digests whose HMAC-SHA256 is `measurement`, ascending.
 
-    inner, outer: SHA-256 midstates after the key's padded blocks. before, after: the 8 and 16 bytes of the
-    message around the digest.
+    inner, outer: SHA-256 midstates after the padded key blocks of HMAC, 32 bytes each.
+    before, after: the 8 and 16 bytes of the message around the digest.
     """
     _check([len(part) for part in (inner, outer, before, after, measurement)] == [32, 32, 8, 16, 32], [1])
     _check(len(candidates) % 32 == 0, [1])
     found, room = ffi.new("size_t *", _ROOM), 0
-    while found[0] > room:  # the more there are, the more room is made, once
+    while found[0] > room:  # if there are more hits, a second scan has enough memory
         room = found[0]
         numbers = ffi.new("uint64_t[]", room)
         result = lib.ldcat_scan_launch_measure(
@@ -131,7 +135,7 @@ def _the_one_length(parts: Sequence[bytes]) -> int:
 
 
 def _check(fits: bool, counts: Sequence[int]) -> None:
-    """The compiled code trusts its lengths, so they are right before it is called."""
+    """Raises ValueError for wrong lengths or counts: the compiled code does not check them."""
     ascending = all(low < high for low, high in pairwise(counts))
     if not fits or not counts or counts[0] < 1 or not ascending:
         raise ValueError("the compiled code was given parts of a wrong length, or counts that do not ascend from 1 on")

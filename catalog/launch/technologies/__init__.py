@@ -1,1 +1,1 @@
-"""One file a technology; each defines TECHNOLOGY and imports no other."""
+"""Technologies, one file each; each file defines TECHNOLOGY and imports no other technology."""

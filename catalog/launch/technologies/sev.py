@@ -1,4 +1,4 @@
-"""SEV: the launch digest is the SHA-256 of the image and, where there are any, the kernel hashes."""
+"""SEV: the launch digest is the SHA-256 of the image and, if there is one, the kernel hashes table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from catalog.launch.update import UpdateRun
 class Sev(ContentsHash):
     """AMD SEV. Source: AMD SEV API (55766), LAUNCH_UPDATE_DATA; QEMU target/i386/sev.c.
 
-    vCPU count, vCPU model, VMM and policy do not enter the digest.
+    The digest does not depend on vCPU count, vCPU model, VMM or policy.
     """
 
     name = "sev"

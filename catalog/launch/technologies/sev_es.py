@@ -1,4 +1,4 @@
-"""SEV-ES: as SEV, and then the contents of one VMSA page for each vCPU."""
+"""SEV-ES: the launch digest is that of SEV, extended by the contents of one VMSA page for each vCPU."""
 
 from __future__ import annotations
 

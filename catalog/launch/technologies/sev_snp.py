@@ -108,7 +108,7 @@ def _takes_hashes(firmware: FirmwareComponent) -> bool:
 
 
 def _own_page_blocker(firmware: FirmwareComponent) -> str | None:
-    """Why the table cannot have a page that no metadata section describes, or None."""
+    """Why the table cannot be on a page of its own, outside the metadata sections, or None."""
     area = _hashes_area(firmware)
     page = area.gpa - area.gpa % PAGE_SIZE
     if area.gpa + TABLE_SIZE > page + PAGE_SIZE:
@@ -134,7 +134,7 @@ def _hashes_area(firmware: FirmwareComponent) -> Area:
 def _section_runs(
     firmware: FirmwareComponent, rules: SnpLaunchRules, hashes: KernelHashes | None
 ) -> tuple[UpdateRun, ...]:
-    """The sections in file order, but CPUID last where the VMM has it so; those up to the hashes are shared."""
+    """The sections in file order; CPUID comes last if the VMM does so. Launches share those before the hashes page."""
     sections = list(firmware.sections)
     if rules.cpuid_last:
         sections.sort(key=lambda section: section.kind == SectionType.CPUID)  # stable
@@ -151,7 +151,7 @@ def _section_update(
 
 @lru_cache(maxsize=4096)
 def _one_page(update: LaunchUpdate) -> bytes:
-    """PAGE_INFO of a one-page update but for the digest: kept, because VMSA pages come again and again."""
+    """PAGE_INFO of a one-page update without the digest; cached, because VMSA pages repeat."""
     if update.page_type in HAS_CONTENTS:
         return page_info_tail(update.page_type, update.gpa, contents_digest(update.data))
     return page_info_tail(update.page_type, update.gpa)
