@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class RowSource(Protocol):
-    """Rows by their launch digest, from elsewhere than the files of a catalog: range_lookup.py."""
+    """Finds rows by their launch digest without the files of a catalog; see range_lookup.py."""
 
     def rows(self, digest: LaunchDigest) -> Iterator[dict[str, Any]]:
         """Every row that has the digest, by column."""

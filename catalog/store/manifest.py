@@ -93,7 +93,7 @@ class Manifest(Wire, frozen=True):
 
     @property
     def known(self) -> dict[str, TechnologyEntry]:
-        """The technologies that this version of ldcat knows: rows of others are not used."""
+        """The technologies that this version of ldcat knows; the rows of others are not used."""
         return {name: entry for name, entry in self.technologies.items() if name in technologies()}
 
     @property
@@ -103,7 +103,7 @@ class Manifest(Wire, frozen=True):
 
     @property
     def rows(self) -> int:
-        """How many rows of known technologies there are."""
+        """Number of rows of the known technologies."""
         return sum(entry.rows for entry in self.known.values())
 
     def to_json(self) -> bytes:
