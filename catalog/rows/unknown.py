@@ -1,4 +1,4 @@
-"""What this version of ldcat does not know of a catalog or a log that a later version wrote (docs/adr/0025)."""
+"""Technologies and records that this version of ldcat does not know, in files of a later version (docs/adr/0025)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from dataclasses import dataclass, field
 from catalog.launch.technology import technologies
 
 NEWER = "use a newer version of ldcat, which knows it"
-"""The hint of whoever refuses."""
+"""Hint of the errors about unknown technologies and records."""
 
 _MOST_NAMES = 16
-"""Names that are counted one by one: a hostile log could have a new one in every leaf."""
+"""Most names that are counted separately: a hostile log could have a new one in every leaf."""
 
 _OTHERS = "others"
 
 
 def unknown_technology(name: str, rows: int, what: str) -> str:
-    """The line about a technology. what: is not done with its rows."""
+    """The note on an unknown technology. what: what does not happen to its rows, such as "not compared"."""
     return f"this version of ldcat does not know technology {name!r}: its {rows:,} rows are {what}"
 
 
 @dataclass(slots=True)
 class UnknownLeaves:
-    """Leaves of a log that this version does not know: how many, by type of record, and by technology of a row."""
+    """Leaves of a log that this version does not know.
+
+    types: number of records by unknown type.
+    technologies: number of rows by unknown technology.
+    """
 
     types: Counter[str] = field(default_factory=Counter)
     technologies: Counter[str] = field(default_factory=Counter)
@@ -32,24 +36,24 @@ class UnknownLeaves:
         return bool(self.types or self.technologies)
 
     def add_record(self, kind: str) -> None:
-        """Count a record of a type that is not known."""
+        """Count a record of an unknown type."""
         _count(self.types, kind)
 
     def add_row(self, technology: str) -> None:
-        """Count a row, unless its technology is known."""
+        """Count a row if its technology is unknown."""
         if technology not in technologies():
             _count(self.technologies, technology)
 
     def record_lines(self) -> list[str]:
-        """A line for each type of record."""
+        """A note for each unknown type of record."""
         return [
-            f"this version of ldcat does not know records of type {kind!r}: what the {count:,} of them in the log say, "
-            "also of rows that it knows, is not considered"
+            f"this version of ldcat does not know records of type {kind!r} and ignores them (in the log: {count:,}), "
+            "also those about rows that it knows"
             for kind, count in sorted(self.types.items())
         ]
 
     def lines(self, what: str) -> list[str]:
-        """A line for each type and technology. what: is not done with rows."""
+        """A note for each unknown type and technology. what: as for `unknown_technology`."""
         rows = (unknown_technology(name, count, what) for name, count in sorted(self.technologies.items()))
         return [*self.record_lines(), *rows]
 

@@ -47,8 +47,8 @@ RECORD = b'{"said":{"launch_digest":"00","type":"digest"},"type":"endorse"}'
 """A leaf of a later version; within it is what looks like a row."""
 
 NOT_CONSIDERED = (
-    "this version of ldcat does not know records of type 'endorse': what the 1 of them in the log say, also of rows "
-    "that it knows, is not considered"
+    "this version of ldcat does not know records of type 'endorse' and ignores them (in the log: 1), also those about "
+    "rows that it knows"
 )
 
 
