@@ -174,5 +174,5 @@ def _no_hash(text: str, column: Mapping[str, Any]) -> UsageError:
     shown = text if len(text) <= 100 else f"{text[:100]}..."
     return UsageError(
         f"query: {name} is compared with {shown!r}, which it can never be",
-        "a hash has 64 or 96 hex digits, in any case, after 0x or not; for a part of one write LIKE '8c1f%'",
+        "a hash has 64 or 96 hex digits in quotes, in any case, after 0x or not; for a part of one write LIKE '8c1f%'",
     )
