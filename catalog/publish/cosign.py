@@ -12,14 +12,12 @@ from pathlib import Path
 
 from catalog.errors import Unreadable, UntrustedSigner, UsageError, VerificationFailed
 from catalog.log.log_folder import CHECKPOINT, LastCheckpoint, LogFolder
-from catalog.log.records import UnknownRecord, is_row, parse_record, technology_of
 from catalog.publish import fork_evidence
-from catalog.rows.unknown import NEWER, UnknownLeaves
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 from catalog.transparency.note import Note, Signature
-from catalog.transparency.tiles import WIDTH, TileReader
+from catalog.transparency.tiles import TileReader
 from catalog.transparency.trust import Trust
 
 
@@ -51,7 +49,7 @@ def cosign(
     signers: keys of one cosigner. states: by origin, what it cosigned last. only: the checkpoint that is meant. now:
     seconds since 1970. Raises VerificationFailed for a checkpoint that does not go on from the last one, which is then
     kept with it as evidence; UntrustedSigner for one that no log of the trust note signed; UsageError for keys of
-    something else, for leaves of a later version of ldcat, for a clock that is behind, and where the checkpoint is not
+    something else, for a clock that is behind, and where the checkpoint is not
     the one that is meant any more.
     """
     trust.check_expiry(now)
@@ -69,7 +67,6 @@ def cosign(
         before = None if last is None else Checkpoint.parse(last.text)
         if last:
             _check_follows(log, last, note, state.path.parent / "evidence")
-        _check_known(log, checkpoint, before)
         there = _times(note, keys)
         newest = max([*there.values(), *(_times(last, keys).values() if last else ())], default=0)
         signing = [signer for signer in signers if heartbeat or signer.key not in there]
@@ -85,20 +82,6 @@ def cosign(
         state.write(cosigned)
         log.write([(CHECKPOINT, bytes(cosigned))])
         return Cosigned(checkpoint, before, tuple(signer.key for signer in signing), now)
-
-
-def _check_known(log: LogFolder, checkpoint: Checkpoint, before: Checkpoint | None) -> None:
-    """Raises UsageError for leaves since the last cosigned checkpoint that only a later version of ldcat knows."""
-    reader, unknown = TileReader(log, checkpoint.size), UnknownLeaves()
-    begin, skipped = divmod(before.size if before else 0, WIDTH)
-    for number in range(begin, -(-checkpoint.size // WIDTH)):
-        for leaf in reader.entries(number)[skipped if number == begin else 0 :]:
-            if is_row(leaf):
-                unknown.add_row(technology_of(leaf))
-            elif isinstance(record := parse_record(leaf), UnknownRecord):
-                unknown.add_record(record.type)
-    for line in unknown.lines("not cosigned"):
-        raise UsageError(line, NEWER)
 
 
 def _published(log: LogFolder) -> Note:

@@ -282,7 +282,7 @@ def test_publish_refuses_a_later_catalog(run: Run, later: BuildResult, keys: dic
 def test_nobody_signs_what_is_not_known(
     run: Run, request: pytest.FixtureRequest, small: BuildResult, keys: dict[str, str], tmp_path: Path, what: str
 ) -> None:
-    """publish, revoke, cosign and rebuild --cosign leave the log as it is."""
+    """publish, revoke and rebuild --cosign leave the log as it is; cosign says no more than that it is consistent."""
     log: Place = request.getfixturevalue(what)
     before = (log.log / "checkpoint").read_bytes()
     with pytest.raises(Exception, match="this version of ldcat does not know") as refused:
@@ -291,13 +291,12 @@ def test_nobody_signs_what_is_not_known(
     with pytest.raises(Exception, match="this version of ldcat does not know"):
         log.publish(REVOKE)
     trust = ("--trust", str(log.trust))
-    code, _, err = run("cosign", "--log", str(log.log), "--key", keys["witness"], *trust)
-    assert (code, "this version of ldcat does not know" in err, "use a newer version" in err) == (2, True, True)
     code, out, _ = run("rebuild", "--log", str(log.log), *trust, "--cosign", "--key", keys["witness"], "-f", "json")
     record = json.loads(out)
     assert (code, record["same"], record["cosigned"]) == (4, False, None)
     assert (log.log / "checkpoint").read_bytes() == before
     assert any("does not know" in one["what"] for one in record["differences"])
+    assert run("cosign", "--log", str(log.log), "--key", keys["witness"], *trust)[0] == 0
 
 
 def test_doctor_and_monitor_note_it(run: Run, published: Place) -> None:
