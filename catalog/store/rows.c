@@ -1,8 +1,8 @@
-/* Rows of a catalog on their way to a file: records of a digest and eight bytes that say which row it is.
+/* Rows of a catalog before they are written: records of a digest and eight bytes that identify the row.
  *
  * A record is the digest, the number of its sweep and the number of its step in it, both as u32 big-endian: records
- * sort as bytes, and where digests are equal, by sweep and step. Digests are uniform, so their first bits split and
- * sort them evenly.
+ * sort as bytes, and records with equal digests by sweep and step. Digests are uniformly distributed, so their first
+ * bits split and sort them evenly.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -36,7 +36,7 @@ static uint64_t first_bits(const uint8_t *digest, unsigned bits) {
     return bits ? load_big_endian(digest, 8) >> (64 - bits) : 0;
 }
 
-/* Numbers of the rows whose digests end with `bits` zero bits, 1 to 64; gives how many. out has room for all. */
+/* Numbers of the rows whose digests end with `bits` zero bits, 1 to 64; returns how many. out: space for all rows. */
 static size_t ldcat_with_zero_bits(const uint8_t *digests, size_t rows, size_t digest_size, unsigned bits,
                                    uint32_t *out) {
     uint64_t mask = ~(uint64_t)0 >> (64 - bits);
@@ -53,9 +53,9 @@ static void ldcat_count_shards(const uint8_t *digests, size_t rows, size_t diges
         counts[first_bits(digests + digest_size * row, bits)]++;
 }
 
-/* Records of sweeps times steps rows, each written where the cursor of its shard is, which moves on.
+/* Write the records of sweeps times steps rows, each at the cursor of its shard, which is advanced.
  *
- * digests: sweep by sweep. sweeps: their numbers. steps: numbers of the steps, the same for each sweep.
+ * digests: sweep by sweep. sweeps: numbers of the sweeps. steps: numbers of the steps, the same for each sweep.
  */
 static void ldcat_scatter_rows(const uint8_t *digests, size_t digest_size, const uint32_t *sweeps, size_t count,
                                const uint32_t *steps, size_t count_of_steps, unsigned bits, uint64_t *cursors,
@@ -70,10 +70,10 @@ static void ldcat_scatter_rows(const uint8_t *digests, size_t digest_size, const
         }
 }
 
-/* Records of rows that an index has, for the sweeps that go on under another number; gives how many.
+/* Records of the rows of an index with new numbers of their sweeps, without dropped sweeps; returns how many.
  *
  * digests: sorted. entries: as ldcat_sorted_columns packs them. starts: ordinal of the first row of each old sweep,
- * ascending. sweeps: the new number of each, NONE for one that does not go on. out has room for all.
+ * ascending. sweeps: the new number of each, NONE if it was dropped. out: space for all rows.
  */
 static size_t ldcat_renumber_rows(const uint8_t *digests, size_t rows, size_t digest_size, const uint8_t *entries,
                                   size_t entry_size, unsigned ordinal_bits, const uint64_t *starts,
@@ -100,11 +100,11 @@ static size_t ldcat_renumber_rows(const uint8_t *digests, size_t rows, size_t di
     return kept;
 }
 
-/* For every digest asked for that begins with the number of this part: ordinal of its first row, and how many have it.
+/* For every given digest that begins with the number of this part: ordinal of its first row, and number of its rows.
  *
- * part: the Parquet file; pages: where in it the digests of each row group begin. first_row, rows: of the part.
- * buckets: u64 little-endian. found: the ordinal; times: 0 stays where there is none. first_row and rows are inside
- * the entries; gives 1 where a bucket is not inside the part, or a page not inside its file.
+ * part: the Parquet file. pages: offset in it of the digests of each row group. first_row, rows: of the part; they are
+ * inside the entries. buckets: u64 little-endian. found: the ordinal. times: number of rows; left unchanged if there is
+ * none. Returns 1 if a bucket is not inside the part, or a page not inside its file.
  */
 static int ldcat_find_rows(const uint8_t *asked, size_t count, size_t digest_size, const uint8_t *buckets,
                             unsigned bucket_bits, const uint8_t *entries, size_t entry_size, unsigned ordinal_bits,
@@ -153,7 +153,7 @@ struct key {
     uint32_t row;
 };
 
-/* The order of records: keys of the rows, sorted. `bits`: how many first bits of the digests are known to be equal. */
+/* The order of records: keys of the rows, sorted. `bits`: number of first bits that all digests have in common. */
 static struct key *sorted_keys(const uint8_t *records, uint32_t rows, size_t record_size, unsigned bits) {
     unsigned bucket_bits = 0;
     while (bucket_bits < 24 && (uint64_t)8 << bucket_bits < rows)
@@ -196,12 +196,12 @@ static struct key *sorted_keys(const uint8_t *records, uint32_t rows, size_t rec
     return keys;
 }
 
-/* The records of one shard, sorted, by column; 0 where there is no memory for that.
+/* The records of one shard, sorted, by column; returns 0 if there is not enough memory.
  *
  * bits: of the shard's number. starts: ordinal of each sweep's first row. digests: rows times digest_size bytes.
- * sweeps, steps: as they are in the records. entries: rows times entry_size bytes of the index, big-endian: the
- * digest bits behind the bucket's, then the ordinal of ordinal_bits. buckets: for each one of the shard, first_bucket
- * the first, how many rows it has.
+ * sweeps, steps: as in the records. entries: rows times entry_size bytes of the index, big-endian: the digest bits
+ * after those of the bucket, then the ordinal of ordinal_bits. buckets: number of rows of each bucket of the shard,
+ * from first_bucket on.
  */
 static int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t digest_size, unsigned bits,
                                 const uint64_t *starts, unsigned bucket_bits, unsigned ordinal_bits, size_t entry_size,
@@ -215,7 +215,7 @@ static int ldcat_sorted_columns(const uint8_t *records, uint32_t rows, size_t di
     uint64_t kept = entry_bits == 64 ? ~(uint64_t)0 : ((uint64_t)1 << entry_bits) - 1;
     for (size_t row = 0; row < rows; row++) {
         const uint8_t *record = records + record_size * keys[row].row;
-        if (row + AHEAD < rows) { /* the records lie anywhere: ask for them before they are needed */
+        if (row + AHEAD < rows) { /* the records are in random order: prefetch them */
             const uint8_t *later = records + record_size * keys[row + AHEAD].row;
             __builtin_prefetch(later), __builtin_prefetch(later + record_size - 1);
         }
