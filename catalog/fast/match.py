@@ -104,7 +104,7 @@ class Match:
             notes.append(kernel_note(self.kernel_hashes_enforced, self.firmware["version"]))
         notes += launch_notes(self.technology, self.launchable, self.launchable_reason)
         if not self.listed:
-            notes.append(f"the catalog does not list {self.vcpus} vCPUs: found by walking on, and measured")
+            notes.append(f"the catalog does not list {self.vcpus} vCPUs: found by adding vCPUs, and measured")
         return notes
 
     def details(self, name: str) -> str | None:

@@ -66,7 +66,7 @@ def test_counts_that_the_catalog_does_not_list_are_found_and_said_to_be_so(
     unlisted = [match for digest in snp_digests(more) if digest not in listed for match in matches(few_kept, digest)]
     for match in unlisted:
         assert not match.listed
-        assert match.notes()[-1].startswith(f"the catalog does not list {match.vcpus} vCPUs: found by walking on")
+        assert match.notes()[-1].startswith(f"the catalog does not list {match.vcpus} vCPUs: found by adding vCPUs")
         same = [m.to_dict() for m in matches(more, match.launch_digest)]
         assert {**match.to_dict(), "listed": True, "notes": match.notes()[:-1]} in same
     counts = [match.vcpus or 0 for match in unlisted]
