@@ -144,7 +144,7 @@ def test_sql_and_batches_are_for_digests_that_are_kept(few_kept: BuildResult, tm
     [
         ("distinguished_bits = 3", "distinguished_bits = 17", "17 is not between 0 and 16"),
         ("distinguished_bits = 3", "distinguished_bits = -1", "-1 is not between 0 and 16"),
-        ("[technologies.sev-snp]", "distinguished_bits = 2\n[technologies.sev-snp]", "is not the state"),
+        ("[technologies.sev-snp]", "distinguished_bits = 2\n[technologies.sev-snp]", "is not a state"),
     ],
 )
 def test_a_spec_that_cannot_be_kept_so(inputs: Path, old: str, new: str, message: str) -> None:
