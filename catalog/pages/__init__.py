@@ -1,1 +1,1 @@
-"""Pages: HTML and SVG of releases, answers and diffs; the scripts of the lookup page."""
+"""Pages: HTML and SVG of releases, answers and diffs; scripts of the lookup page."""

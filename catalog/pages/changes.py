@@ -1,4 +1,4 @@
-"""What changed from one release of a log to another, as a page."""
+"""The page of a diff between two releases of a log."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from catalog.verify.verify_release import release_at
 
 
 def changes_page(catalog: Catalog, old: int, new: int, root: str) -> bytes:
-    """Of the log that a catalog is published in, as it is at the same checkpoint.
+    """The page of what changed from release `old` to release `new` of the log that a catalog is published in.
 
-    Raises UsageError for a release that it does not have, Unreadable for one that is not kept, and what reading does.
+    Both are read at the checkpoint of the catalog. root: as for `html.page`. Raises UsageError for a release that the
+    log does not have, Unreadable for one that is not kept, and the errors of `diff`.
     """
     before, after = (_release(catalog, number) for number in (old, new))
     with diff(before, after, lambda _: None, None) as (found, _):

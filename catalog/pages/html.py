@@ -1,6 +1,6 @@
-"""Pages: what a diff, a release or an explanation is, as HTML that prints well: one file, or some that a host serves.
+"""HTML of diffs, releases and explanations, fit for printing: standalone files, or pages that a host serves.
 
-No script runs in one that stands alone, and it loads nothing. They are the same bytes for the same catalogs.
+A standalone page runs no script and loads nothing. The same catalogs give the same bytes.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _CLAIMS = f"{CLAIMS[0].upper()}{CLAIMS[1:]}."
 
 
 def write_diff(path: Path, old: Catalog, new: Catalog, found: Diff) -> None:
-    """Raises as `write_whole`, which a page of any kind does."""
+    """Write the page of a diff; raises the errors of `write_whole`."""
     write_whole(path, diff_page(old, new, found))
 
 
 def diff_page(old: Catalog, new: Catalog, found: Diff, root: str | None = None) -> bytes:
-    """root: as for `page`."""
+    """The page of a diff. root: as for `page`."""
     return page(
         "diff.html",
         root,
@@ -61,12 +61,15 @@ def diff_page(old: Catalog, new: Catalog, found: Diff, root: str | None = None) 
 
 
 def write_report(path: Path, catalog: Catalog, covered: Matrix) -> None:
-    """Of a catalog or a release, and what it covers; raises VerificationFailed for a damaged one, too."""
+    """Write the page of a catalog or a release. covered: its coverage matrix.
+
+    Raises VerificationFailed for a damaged catalog, and the errors of `write_whole`.
+    """
     write_whole(path, report_page(catalog, covered))
 
 
 def report_page(catalog: Catalog, covered: Matrix, root: str | None = None) -> bytes:
-    """root: as for `page`. Raises VerificationFailed for a damaged catalog."""
+    """The page of a catalog or a release. root: as for `page`. Raises VerificationFailed for a damaged catalog."""
     by_map: dict[tuple[Range, ...], list[str]] = {}
     for name, build in sorted(catalog.builds.items()):
         by_map.setdefault(tuple(memory_map(build.component)), []).append(name)
@@ -90,7 +93,7 @@ def report_page(catalog: Catalog, covered: Matrix, root: str | None = None) -> b
 
 
 def page_title(catalog: Catalog) -> str:
-    """What a catalog is, in a few words."""
+    """The name of a catalog, with the number of its release and the origin of its log if it is published."""
     release = catalog.release
     return catalog.manifest.name + (f": release {release.number} of {release.origin}" if release else "")
 
@@ -103,9 +106,12 @@ def write_explanation(
     shown: Sequence[tuple[Mapping[str, Any], Divergence | None]],
     searched: Sequence[str],
 ) -> None:
-    """evidence: what was asked about, and whether it is verified. searched: what was tried. Both in lines.
+    """Write the page of an explanation; raises the errors of `write_whole`.
 
-    shown: the explanations as JSON has them, each with `facts` for people, and where it parts from what is expected.
+    compared_with: name of the baseline.
+    evidence: lines about the evidence, and whether it is verified.
+    shown: each explanation as in JSON, with `facts` for people, and where it diverges from the expected launch.
+    searched: lines about the configurations that were tried.
     """
     explained = page(
         "explain.html",
@@ -123,9 +129,9 @@ def write_explanation(
 
 
 def page(template: str, root: str | None, **shown: Any) -> bytes:
-    """A page that stands alone; or, with `root`, one of several that a host serves.
+    """A standalone page if `root` is None; else one of several pages that a host serves.
 
-    root: what leads from the page to the folder that they are all below, relative: a host may serve that anywhere.
+    root: relative URL from the page to the root folder of the pages, such as "" or "../".
     """
     css = _markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")) if root is None else None
     assets = None if root is None else assets_folder()
@@ -149,26 +155,26 @@ def _environment() -> Environment:
 
 
 def _shown(value: object) -> object:
-    """What a template shows: printable, but for what is markup already."""
+    """A value as a template shows it: made printable, unless it is markup already."""
     return value if hasattr(value, "__html__") else printable(str(value))
 
 
 def _markup(text: str) -> str:
-    """What is made here, and escaped already."""
+    """Text that was made and escaped here, which templates do not escape again."""
     from markupsafe import Markup
 
     return Markup(text)  # noqa: S704
 
 
 def _place(catalog: Catalog, root: str | None) -> str:
-    """What a command line asks; folders of a host are nobody's business."""
+    """The argument of a command line that names the catalog; folders of a host are not shown to its visitors."""
     if root is None:
         return catalog.location
     return f"URL/releases/{catalog.release.number}" if catalog.release else "URL"
 
 
 def describe_side(what: str, catalog: Catalog, root: str | None) -> dict[str, Any]:
-    """Which catalog it is, and how far it was verified. root: as for `page`."""
+    """The facts that identify a catalog, and whether it was verified. root: as for `page`."""
     release = catalog.release
     facts: list[tuple[str, object]] = [
         ("name", catalog.manifest.name),
@@ -178,7 +184,7 @@ def describe_side(what: str, catalog: Catalog, root: str | None) -> dict[str, An
     ]
     if release:
         facts += [
-            ("release", f"{release.number} of {release.origin}, whose last one is {release.last}"),
+            ("release", f"{release.number} of {release.origin} (last: {release.last})"),
             ("checkpoint", f"{release.size:,} leaves, root {release.root}"),
         ]
     facts += [("note", note) for note in catalog.notes]
@@ -188,7 +194,7 @@ def describe_side(what: str, catalog: Catalog, root: str | None) -> dict[str, An
 
 
 def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
-    """Of a build, for people."""
+    """The facts of a build, as texts for people."""
     build = catalog.builds[name]
     component, origin = build.component, build.origin
     return {
@@ -214,7 +220,7 @@ def _kernel(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def drawn_map(ranges: Sequence[Range], number: int, names: Sequence[str]) -> str | None:
-    """The memory map of images; None for one of more ranges than anybody launches. number: unique in its page."""
+    """The memory map of images with the same ranges; None for more than MOST_RANGES. number: unique in its page."""
     if len(ranges) > MOST_RANGES:
         return None
     return _markup(memory_map_svg(ranges, f"map-{number}", f"Memory map of {', '.join(names)}"))

@@ -1,6 +1,6 @@
-"""What a page has to know of a release to look rows up in it: page.json, of texts, so that scripts know no rules.
+"""page.json: the data that the lookup page needs of a release. It has texts ready to show, so scripts contain no rules.
 
-What follows from the fields of a row, scripts make of these: a host could say something else here.
+Values that follow from the fields of a row are derived by the scripts, because a host could change them here.
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ NAME = "page.json"
 
 
 def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes:
-    """index: of the ranges of the catalog. trust: what the log is verified by in a browser; None where nothing is.
+    """page.json of a catalog, as JSON in UTF-8.
 
-    Raises what reading the catalog and its log does.
+    index: of the ranges of the catalog.
+    trust: the trust note by which browsers verify the log; None if they cannot.
+
+    Raises VerificationFailed, Unreadable or MalformedRecord for a damaged catalog or log.
     """
     release, technologies = catalog.release, catalog.manifest.known
     found: dict[str, Any] = {
@@ -89,19 +92,19 @@ def _build(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kernel(row: dict[str, Any]) -> dict[str, str]:
-    """What a browser hashes and shows."""
+    """The fields of a kernel that a browser hashes and shows."""
     hashes = {name: row[name].hex() for name in ("kernel_sha256", "initrd_sha256", "cmdline_sha256")}
     return {"name": row["name"], **hashes, "append": row["append"]}
 
 
 def _text(name: str, value: Any) -> str:
-    """A field as it stands in the leaf of a row. value: as the index of the ranges has it, hashes in hex."""
+    """A field as JSON, as the leaf of a row has it. value: from the index of the ranges, hashes in hex."""
     field = BY_NAME[name]
     return json.dumps(value if field.kind.arrow == "binary" else field.text(value))
 
 
 def _facts(catalog: Catalog, index: RangeIndex) -> dict[str, dict[str, Any]]:
-    """For each fact that rows say: which field names the component that it follows from, and its text by that."""
+    """For each fact of the rows: the field that names its component, and its JSON text by the value of that field."""
     known = catalog.launch_components
     components: dict[str, Mapping[Any, Any]] = {
         "firmware": {sha256.hex(): image for sha256, image in known.firmware.items()},
@@ -123,7 +126,7 @@ def _facts(catalog: Catalog, index: RangeIndex) -> dict[str, dict[str, Any]]:
 
 
 def _families(catalog: Catalog, index: RangeIndex) -> list[list[int]]:
-    """By the places of firmware and table in their axes: index of the first leaf, and how many there are."""
+    """Runs of leaves: positions of firmware and kernel hashes table on their axes, first leaf, number of leaves."""
     release = catalog.release
     if release is None:
         return []
@@ -141,7 +144,7 @@ def _families(catalog: Catalog, index: RangeIndex) -> list[list[int]]:
 
 
 def trust_data(trust: Trust) -> dict[str, Any]:
-    """Keys and policy of a trust note, as signers.js reads them."""
+    """Keys and policy of a trust note, as assets/signers.js reads them."""
     policy = trust.policy
     return {
         "version": trust.version,

@@ -1,4 +1,4 @@
-"""The pages of a site: the same that the service answers with, as files below the log."""
+"""The pages of a site: those of the service, as files in the folder of the log."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ DIFFS = "diff"
 def site_pages(
     catalog: Catalog, index: RangeIndex, trust: Trust | None, out: Path, warn: Callable[[str], None]
 ) -> Iterator[tuple[str, bytes]]:
-    """Paths and bytes, what leads to others last. out: the folder, whose pages of older changes stay.
+    """Relative path and contents of each page; pages with links come after the pages they link to.
 
-    trust: what browsers verify the log by; None if nothing says whom to trust. warn: is told why a page is missing.
+    out: the folder of the site; pages of older diffs in it stay.
+    trust: the trust note by which browsers verify the log; None if there is none.
+    warn: receives the reason if a page cannot be made.
     """
     for name, data in assets().items():
         yield f"{assets_folder()}/{name}", data
@@ -39,7 +41,7 @@ def site_pages(
 
 
 def _newest_change(catalog: Catalog, diffs: set[str], warn: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
-    """From the release before; not where that is not kept any more. diffs: gets its name."""
+    """The diff from the previous release, unless that is no longer kept. diffs: the name of the page is added."""
     number = catalog.release.number if catalog.release else 1
     name = f"{number - 1}...{number}"
     if number == 1:
@@ -47,7 +49,7 @@ def _newest_change(catalog: Catalog, diffs: set[str], warn: Callable[[str], None
     try:
         changed = changes_page(catalog, number - 1, number, "../")
     except LdcatError as error:
-        warn(f"there is no page of what changed since release {number - 1}: {error}")
+        warn(f"no page shows what changed since release {number - 1}: {error}")
         return
     diffs.add(name)
     yield f"{DIFFS}/{name}.html", changed

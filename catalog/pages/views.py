@@ -1,4 +1,4 @@
-"""The pages of a release that a host serves: each as bytes, from what the catalog and its log say."""
+"""The pages of a release that a host serves: each as bytes, from the catalog and its log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from catalog.transparency.checkpoint import Checkpoint
 
 
 def lookup_page(catalog: Catalog, index: RangeIndex, *, served: bool) -> bytes:
-    """The page that people begin at. served: whether a form is answered, and not files alone."""
+    """The start page, with the lookup form. served: by the service, which answers forms; else by a host of files."""
     rows = catalog.manifest.rows
     side = describe_side("catalog", catalog, "")
     return page(
@@ -37,7 +37,7 @@ def lookup_page(catalog: Catalog, index: RangeIndex, *, served: bool) -> bytes:
 
 
 def answer_page(catalog: Catalog, answer: Answer, root: str) -> bytes:
-    """What the catalog says of a launch digest."""
+    """The page of a launch digest: its matches, or that there are none."""
     digest, count = answer.digest, len(answer.matches)
     assert digest is not None, "it is what was asked"  # noqa: S101
     titles = {0: "No configuration has this launch digest", 1: "One configuration has this launch digest"}
@@ -65,12 +65,12 @@ def answer_page(catalog: Catalog, answer: Answer, root: str) -> bytes:
 
 
 def builds_page(catalog: Catalog) -> bytes:
-    """Every build, what the catalog covers, and memory maps."""
+    """The page of all builds, coverage and memory maps."""
     return report_page(catalog, coverage_matrix(coverage(catalog)), "")
 
 
 def image_pages(catalog: Catalog) -> Mapping[str, Callable[[str], bytes]]:
-    """Of each image, by SHA-256 in hex: what makes its page, given its root."""
+    """By SHA-256 of an image in hex: a function that makes its page, given the root of the page."""
     rows: dict[tuple[str, str], int] = {}
     for axes in read_axes(catalog, catalog.manifest.known):
         place = axes.firmware, axes.technology
@@ -110,7 +110,7 @@ def _image_page(
 
 
 def releases_page(catalog: Catalog, diffs: Sequence[str], *, served: bool) -> bytes:
-    """The releases of the log, the last one first. diffs: those that there are pages of, as OLD...NEW."""
+    """The page of the releases of the log, the last one first. diffs: names of diffs that have pages, as OLD...NEW."""
     return page(
         "releases.html",
         "",
@@ -121,7 +121,7 @@ def releases_page(catalog: Catalog, diffs: Sequence[str], *, served: bool) -> by
 
 
 def releases(catalog: Catalog) -> list[dict[str, Any]]:
-    """What its log says of each release, the last one first; none for a catalog that is published in none."""
+    """The release records of its log, for people, the last one first; empty for a catalog without a log."""
     release = catalog.release
     if release is None:
         return []
@@ -144,7 +144,7 @@ def releases(catalog: Catalog) -> list[dict[str, Any]]:
 
 
 def _day(seconds: int) -> str:
-    """A time since 1970 for people; whoever signs a release may say any."""
+    """A time for people. seconds: since 1970; any number, since the signer of a release can write any."""
     try:
         return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
     except (OverflowError, ValueError, OSError):

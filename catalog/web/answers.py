@@ -1,4 +1,4 @@
-"""The JSON that the service reads and answers with, as types: their schemas are those of OpenAPI."""
+"""Types of the JSON that the service reads and writes; the schemas of OpenAPI are made from them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from catalog.wire import Wire
 Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$")]
 
 _BESIDE = {"vmm": ("vmm_title", str | None), "vcpus": ("listed", bool), "vcpu_signature": ("vcpu_types", list[str])}
-"""What stands in JSON beside a field of a row."""
+"""The JSON member, with its type, that follows a field of a row."""
 
 
 def _members(field: Field) -> list[tuple[str, Any]]:
-    """A field of a row, and what stands beside it."""
+    """The JSON members of a field of a row."""
     kind = str if field.kind.is_text else int
     own = (field.name, Annotated[kind | None, msgspec.Meta(description=field.meaning)])
     return [own, _BESIDE[field.name]] if field.name in _BESIDE else [own]
@@ -29,7 +29,11 @@ class Batch(Wire, frozen=True):
 
 
 class FirmwareAnswer(msgspec.Struct):
-    """The build of a match. size: bytes. distribution to path: where it was published; null where that is not known."""
+    """The build of a match.
+
+    size: bytes.
+    distribution to path: where the build was published; null if that is not recorded.
+    """
 
     name: str
     sha256: Hex
@@ -55,7 +59,7 @@ class KernelHashesAnswer(msgspec.Struct):
 
 
 class RevocationAnswer(msgspec.Struct):
-    """What the log says of a row."""
+    """The revocation or deprecation of a row."""
 
     severity: Literal["revoked", "deprecated"]
     reason: str
@@ -77,14 +81,14 @@ MatchAnswer = msgspec.defstruct(
         ("notes", list[str]),
     ],
     namespace={
-        "__doc__": "A configuration that has the launch digest. Null: not measured. notes: what to know before "
-        "relying on it."
+        "__doc__": "A configuration that has the launch digest. null: not measured. notes: read them before "
+        "relying on the match."
     },
 )
 
 
 class ReleaseAnswer(msgspec.Struct):
-    """The release that was asked. fresh_until: seconds since 1970."""
+    """The release that answered. fresh_until: seconds since 1970."""
 
     origin: str
     size: int
@@ -98,9 +102,10 @@ class ReleaseAnswer(msgspec.Struct):
 
 
 class LookupAnswer(msgspec.Struct):
-    """What the catalog says of a digest, or of a report that has it. found: whether any configuration has it.
+    """The answer to a digest, or to a report that has it.
 
-    claims: fields of each match that follow from no hash of its row: the publisher says so.
+    found: true if any configuration has the digest.
+    claims: names of the fields of each match that are claims of the publisher: no hash of the row proves them.
     """
 
     found: bool
@@ -115,7 +120,7 @@ class LookupAnswer(msgspec.Struct):
 
 
 class OneOfBatch(msgspec.Struct):
-    """Of one digest of a batch."""
+    """The answer to one digest of a batch."""
 
     launch_digest: Hex
     found: bool
@@ -123,7 +128,12 @@ class OneOfBatch(msgspec.Struct):
 
 
 class BatchAnswer(msgspec.Struct):
-    """answers: in the order of the digests. claims: as of one. notes: what ldcat does not know of the catalog."""
+    """The answer to a batch.
+
+    answers: in the order of the digests.
+    claims: as in LookupAnswer.
+    notes: on parts of the catalog that this version of ldcat does not know.
+    """
 
     release: ReleaseAnswer | None
     claims: list[str]
@@ -132,7 +142,11 @@ class BatchAnswer(msgspec.Struct):
 
 
 class ReadyAnswer(msgspec.Struct):
-    """verified: whether the release was, against a trust note. release: its number; null of no log."""
+    """The service answers from a fresh release.
+
+    verified: true if the release was verified against a trust note.
+    release: number of the release; null for a catalog that is not published in a log.
+    """
 
     status: Literal["ready"]
     verified: bool
@@ -140,13 +154,13 @@ class ReadyAnswer(msgspec.Struct):
 
 
 class HealthAnswer(msgspec.Struct):
-    """That the process answers."""
+    """The process answers requests."""
 
     status: Literal["ok"]
 
 
 class ProblemAnswer(msgspec.Struct):
-    """RFC 9457. hint: what to do next."""
+    """A problem (RFC 9457). hint: what to do next."""
 
     type: str
     title: str

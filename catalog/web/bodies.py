@@ -1,4 +1,4 @@
-"""Bodies of requests: each bounded in size and time, and all of them together in what they hold."""
+"""Bodies of requests: each is bounded in size and time, and all together in memory."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from starlette.requests import Request
 from catalog.web.problems import Problem
 
 BODY_SECONDS = 10
-"""In which a request has to be there."""
+"""Seconds: time in which a whole body has to arrive."""
 
 MAX_HELD = 64 << 20
-"""Bytes of all bodies that are being read."""
+"""Bytes: all bodies that are being read, together."""
 
 
 class Bodies:
-    """Those that are being read."""
+    """The bodies that are being read."""
 
     def __init__(self) -> None:
         self._held = 0
 
     async def read(self, request: Request, at_most: int) -> bytes:
-        """Raises Problem, after which the rest of the request is not read; ClientDisconnect."""
+        """The body of a request. at_most: bytes.
+
+        Raises ClientDisconnect, or Problem for a body that is too large or too slow; the rest is not read then.
+        """
         body = bytearray()
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -32,9 +35,9 @@ class Bodies:
                     if len(body) > at_most:
                         raise Problem(413, f"a request has at most {at_most:,} bytes", None, _CLOSE)
                     if self._held > MAX_HELD:
-                        raise Problem(503, "others send much already", None, {**_CLOSE, "Retry-After": "10"})
+                        raise Problem(503, "others send too much data now", None, {**_CLOSE, "Retry-After": "10"})
         except TimeoutError as error:
-            raise Problem(408, "the request did not come to its end in time", None, _CLOSE) from error
+            raise Problem(408, "the request did not arrive in time", None, _CLOSE) from error
         finally:
             self._held -= len(body)
         return bytes(body)

@@ -1,4 +1,4 @@
-"""The release that a service answers of: opened whole before it counts, exchanged for a newer one that verifies."""
+"""The release that a service serves: opened and verified whole, and replaced once a newer one verifies."""
 
 from __future__ import annotations
 
@@ -41,23 +41,28 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.transparency.trust import Trust
 
 LOOK_SECONDS = 2
-"""Between two looks at whether a folder has a newer release."""
+"""Seconds between polls of a local log folder."""
 
 ASK_SECONDS = 60
-"""The same of a host."""
+"""Seconds between polls of a hosted log, and before a refused release is tried again."""
 
 MAX_KEPT = 64 << 20
-"""Bytes of answers that are kept, and given again."""
+"""Bytes of answers that are cached."""
 
 _OVERHEAD = 400
-"""Bytes of an answer besides its text."""
+"""Bytes that a cached answer takes besides its text."""
 
 
 @dataclass
 class OpenRelease:
-    """A release, open. tag: of everything that it answers. pages: by path. checkpoint: the one that was verified.
+    """An open release.
 
-    files: of the log.
+    trust: the trust note that it was verified against; None if it was not.
+    tag: ETag of all its responses.
+    pages: responses of pages and assets, by path.
+    checkpoint: the verified checkpoint, as a signed note; empty for a catalog without a log.
+    files: which files of the log may be served; None for a catalog without a log.
+    answers: cached responses, by path.
     """
 
     catalog: Catalog
@@ -73,9 +78,10 @@ class OpenRelease:
 
     @classmethod
     def of(cls, catalog: Catalog, trust: Trust | None, start_progress: StartProgress | None) -> OpenRelease:
-        """Raises what reading the catalog does, whose components and index are checked.
+        """Open a catalog: all its files are fetched, so no lookup waits for a host; components and index are checked.
 
-        start_progress: as for `ranges_for`. Of a host all files are fetched, so that no lookup waits for it.
+        start_progress: as for `ranges_for`. Raises VerificationFailed for a damaged catalog, Unreadable, and the errors
+        of `ranges_for`.
         """
         for name in catalog.manifest.files:
             catalog.need(name)
@@ -95,25 +101,26 @@ class OpenRelease:
 
     @property
     def fresh_until(self) -> int:
-        """Seconds since 1970; 0 where nobody says."""
+        """Seconds since 1970; 0 for a catalog that is not published, or whose release is not verified."""
         return self.catalog.release.fresh_until if self.catalog.release else 0
 
     def check_fresh(self) -> None:
-        """Raises Stale once nobody vouches for the release any more."""
+        """Raises Stale if the time until which the release is fresh is over."""
         if self.fresh_until and time.time() > self.fresh_until:
-            raise Stale("nobody vouches for this release any more", "its publisher may have a newer one")
+            why = "the release is stale: its newest cosignature is older than max-age"
+            raise Stale(why, "its publisher may have a newer one")
 
     def answer(self, evidence: Evidence) -> Answer:
-        """Of a digest or a report; raises Stale, and what reading a damaged catalog does."""
+        """The answer to a digest or a report; raises Stale, and VerificationFailed for a damaged catalog."""
         self.check_fresh()
         return found_answer(self.catalog, evidence, None, self.lookups.lookup)
 
     def answer_digest(self, digest: LaunchDigest) -> Answer:
-        """The same of a digest."""
+        """The answer to a digest; raises the errors of `answer`."""
         return self.answer(Evidence("launch digest", digest))
 
     def keep(self, key: str, reply: Reply) -> None:
-        """Give it again; the oldest ones are forgotten where there are too many bytes of them."""
+        """Cache a response; above MAX_KEPT bytes, the oldest ones are dropped."""
         self._forget(key)
         self.answers[key] = reply
         self._kept += _size(key, reply)
@@ -121,7 +128,7 @@ class OpenRelease:
             self._forget(next(iter(self.answers)))
 
     def forget_stale(self) -> None:
-        """Answers that nobody vouches for any more are not given again."""
+        """Drop all cached answers if the release is stale."""
         if self.fresh_until and time.time() > self.fresh_until:
             self.answers.clear()
             self._kept = 0
@@ -133,7 +140,12 @@ class OpenRelease:
 
 @dataclass
 class LiveRelease:
-    """What is served now. location: None for the default catalog. trust: as open_catalog takes it."""
+    """The release that is served now.
+
+    location: the catalog or log; None for the default catalog.
+    trust: as for open_catalog.
+    served: the open release.
+    """
 
     location: CatalogLocation | None
     trust: TrustChoice
@@ -144,7 +156,10 @@ class LiveRelease:
     _again: float = 0
 
     def open(self, start_progress: StartProgress | None, *, quiet: bool = True) -> None:
-        """Raises what opening, verifying and reading a release do; then what was served is served on."""
+        """Open and verify what is at the location now, and serve it.
+
+        Raises the errors of `open_catalog` and `OpenRelease.of`; the release before is served on then.
+        """
         self._tried = self._signs()
         location = self.location or default_catalog()
         opened = open_catalog(location, self.trust, now=int(time.time()), notices=notices(quiet=quiet))
@@ -154,50 +169,52 @@ class LiveRelease:
         self.metrics.serves(opened.release)
 
     async def watch(self) -> None:
-        """Look for a newer release until this is cancelled."""
+        """Poll for a newer release until cancelled."""
         seconds = ASK_SECONDS if isinstance(self.location, HostedLocation) else LOOK_SECONDS
         while True:
             await asyncio.sleep(seconds)
             await self.look()
 
     async def look(self) -> None:
-        """Exchange the release for a newer one that verifies; say once why one is refused."""
+        """Replace the release by a newer one that verifies; if one is refused, warn once why."""
         self.served.forget_stale()
         before = self.served
         try:
             if await asyncio.to_thread(self._is_new):
                 await asyncio.to_thread(self.open, None)
             elif isinstance(self.location, HostedLocation):
-                self._refused = ""  # the host has what is served: what was wrong is not any more
-        except Exception as error:  # whatever is wrong with the new one: the old one is served
+                self._refused = ""  # the host has the release that is served: the problem is over
+        except Exception as error:  # whatever is wrong with the new release, the old one is served
             self._refuse(error)
             return
         if self.served.tag != before.tag:
             release = self.served.catalog.release
-            render.note(f"serves {release.said() if release else self.served.catalog.manifest.name} now")
+            render.note(f"now serving {release.said() if release else self.served.catalog.manifest.name}")
 
     def _refuse(self, error: Exception) -> None:
         said = str(error) if isinstance(error, LdcatError) else f"{type(error).__name__}: {error}"
         release = self.served.catalog.release
         if isinstance(error, NoAnswer) and release:
             self.metrics.unanswered.inc()
-            what = f"what is published now cannot be seen, and release {release.number} is served on"
+            what = f"the host does not answer; still serving release {release.number}"
         else:
             self.metrics.refused.inc(said != self._refused)
-            what = "what is published now is refused, and the release before is served on"
+            what = "the release that is published now is refused; still serving the one before"
         if said != self._refused:
             render.warning(f"{what}: {said}")
         self._refused, self._again = said, time.monotonic() + ASK_SECONDS
 
     def _is_new(self) -> bool:
-        """Whether there is something that was not tried yet; what was refused is tried again after a while."""
+        """True if checkpoint, manifest or trust note changed since the last attempt, or if that was refused more than
+        ASK_SECONDS ago. Of a host: true if its checkpoint is not the one that is served.
+        """
         if isinstance(self.location, HostedLocation):
             release = self.served.catalog.release
             return release is not None and bytes(read_checkpoint(open_log(release))) != self.served.checkpoint
         return self._signs() != self._tried or bool(self._refused and time.monotonic() > self._again)
 
     def _signs(self) -> object:
-        """What differs once something else is published, or trusted."""
+        """A value that changes if checkpoint, manifest or trust note changes; None for a host."""
         if isinstance(self.location, HostedLocation):
             return None
         folder = self.location or default_catalog()
@@ -211,12 +228,12 @@ class LiveRelease:
 
 
 def _size(key: str, reply: Reply) -> int:
-    """Bytes that keeping it takes."""
+    """Bytes that a cached response takes."""
     return len(key) + len(reply.body) + len(reply.packed) + _OVERHEAD
 
 
 def _tag(catalog: Catalog) -> str:
-    """Another one where any answer is another."""
+    """ETag: changes whenever any response of this release could change."""
     release = catalog.release
     of_release = f"{release.root[:16]}-{release.trust_version}-{release.fresh_until:x}-" if release else ""
     return f'"{catalog.manifest_sha256[:16]}-{of_release}{assets_folder()[-8:]}"'
@@ -231,7 +248,7 @@ def _sign(path: Path) -> object:
 
 
 def _pages(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> dict[str, Reply]:
-    """Everything that a site has as pages, by path; without `.html` too."""
+    """The responses of all pages of a site, by path, with and without `.html`."""
     types = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
     found = {
         f"/{assets_folder()}/{name}": Reply("/assets", data, types[Path(name).suffix], FIXED)

@@ -1,6 +1,6 @@
-"""The front of a service: answers that are known already are given at once, everything is counted and written down.
+"""The front of the service: an ASGI application before the routes that caches, counts and logs.
 
-ASGI, before the routes: a lookup that was asked before takes little more time than the server itself.
+A cached response takes little more time than the server itself.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 LOG_SECONDS = 0.2
-"""In which lines of the access log are written together."""
+"""Seconds for which lines of the access log are collected before they are written."""
 
 COMMON: Headers = [(b"access-control-allow-origin", b"*"), (b"x-content-type-options", b"nosniff")]
-"""Of every response: anybody may ask, from any page, and nothing is taken for what it is not."""
+"""Headers of every response: scripts of any origin may read it, and browsers do not guess its type."""
 
 OF_PAGES: Headers = [
     *COMMON,
     (b"content-security-policy", f"{POLICY}; frame-ancestors 'none'".encode()),
     (b"referrer-policy", b"no-referrer"),
 ]
-"""Of a page: it runs nothing that somebody else wrote, and tells nobody where it was left for."""
+"""Headers of a page: only our scripts run, nobody may frame it, and links from it send no referrer."""
 
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
@@ -46,7 +46,12 @@ _PREFLIGHT: Headers = [
 
 
 class ResponseCache:
-    """inner: the routes. log: whether requests are written down, on stderr. requests: that came until now."""
+    """The front of the service.
+
+    inner: the routes.
+    log: whether requests are logged on stderr.
+    requests: number of requests so far.
+    """
 
     def __init__(self, inner: App, current: LiveRelease, metrics: Metrics, *, log: bool) -> None:
         self._inner = inner
@@ -107,13 +112,13 @@ class ResponseCache:
         return status, size
 
     def _write_down(self, line: str) -> None:
-        assert self._lines is not None, "somebody wants it"  # noqa: S101
+        assert self._lines is not None, "called only if requests are logged"  # noqa: S101
         if not self._lines:
             asyncio.get_running_loop().call_later(LOG_SECONDS, self.flush)
         self._lines.append(line)
 
     def flush(self) -> None:
-        """Write what is to be written down yet."""
+        """Write the lines of the access log that were collected."""
         if self._lines:
             now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             text = "".join(f"{now} {line}\n" for line in self._lines)

@@ -1,4 +1,4 @@
-"""Lookups over HTTP: a digest, a batch of them, a report; nothing that was asked about is kept or written down."""
+"""Lookups over HTTP: a digest, a batch of digests, a report. None is logged; batches and reports are not cached."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from catalog.ask.answer import Answer
 
 MAX_BATCH_BODY = 256 << 10
-"""Bytes of a batch."""
+"""Bytes: the body of a batch."""
 
 _bodies = Bodies()
 
 
 async def asked(request: Request, served: OpenRelease) -> Response:
-    """The form of the page, where no script reads it."""
+    """`/d?digest=DIGEST`, the form on the lookup page if scripts are off: redirects to the page of the digest."""
     del served
     return RedirectResponse(f"d/{_digest(request.query_params.get('digest', '')).hex()}", 303)
 
 
 async def digest_page(request: Request, served: OpenRelease) -> Reply:
-    """For people."""
+    """The answer to a digest as a page."""
     answer = await _answer(_digest(request.path_params["digest"]), served)
     return Reply(
         "/d/{digest}", await run_in_threadpool(views.answer_page, served.catalog, answer, "../"), HTML
@@ -51,21 +51,21 @@ async def digest_page(request: Request, served: OpenRelease) -> Reply:
 
 
 async def digest_json(request: Request, served: OpenRelease) -> Reply:
-    """For programs."""
+    """The answer to a digest as JSON."""
     answer = await _answer(_digest(request.path_params["digest"]), served)
     return Reply("/d/{digest}.json", json_bytes(answer.to_dict()), JSON).shrunk()
 
 
 async def digest_proof(request: Request, served: OpenRelease) -> Response:
-    """The proof bundle of a row that has a digest: the first one, or that of the number `row`."""
+    """The proof bundle of a row that has a digest: the first such row, or the one that `row` counts from 1."""
     digest, release = _digest(request.path_params["digest"]), served.catalog.release
     if release is None:
-        raise Problem(404, "this catalog is published in no log, so nothing proves that it has a row")
+        raise Problem(404, "this catalog is not published in a log, so nothing proves that it has a row")
     served.check_fresh()
     bundles = await read_of_log(release, _proved, served, release, digest)
     number = request.query_params.get("row", "1")
     if not is_number(number):
-        raise Problem(400, f"{number[:24]!r} is no number of a row", "row=1 is the first")
+        raise Problem(400, f"{number[:24]!r} is not a number of a row", "row=1 is the first")
     if not 1 <= int(number) <= len(bundles):
         raise Problem(404, f"the log has {len(bundles):,} rows with this launch digest", "row=1 is the first")
     name = f'attachment; filename="{digest.hex()[:16]}.proof.json"'
@@ -74,19 +74,19 @@ async def digest_proof(request: Request, served: OpenRelease) -> Response:
 
 
 async def batch(request: Request, served: OpenRelease) -> Response:
-    """Many digests in one request."""
+    """The answer to a batch: many digests in one request."""
     body = await _bodies.read(request, MAX_BATCH_BODY)
     try:
         wanted = msgspec.json.decode(body, type=Batch).digests
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(400, f"the batch is none: {error}", 'it is {"digests": [...]}, at most 1,000 of them') from error
+        raise Problem(400, f"invalid batch: {error}", 'a batch is {"digests": [...]}, at most 1,000') from error
     if len(wanted) > MAX_BATCH:
         raise Problem(400, f"a batch has at most {MAX_BATCH:,} digests, and this one {len(wanted):,}")
     answers = []
     for digest in [_digest(text, f"digest {number}: ") for number, text in enumerate(wanted)]:
         matches = [match.to_dict() for match in (await _answer(digest, served)).matches]
         answers.append({"launch_digest": digest.hex(), "found": bool(matches), "matches": matches})
-        await asyncio.sleep(0)  # others are answered in between
+        await asyncio.sleep(0)  # let other requests run
     release = served.catalog.release
     return told(
         {
@@ -99,7 +99,7 @@ async def batch(request: Request, served: OpenRelease) -> Response:
 
 
 async def report(request: Request, served: OpenRelease) -> Response:
-    """The digest of an attestation report, whose signature is not verified."""
+    """The answer to an attestation report, whose signature is not verified."""
     body = await _bodies.read(request, MAX_EVIDENCE)
     try:
         evidence = await run_in_threadpool(sniff, body)
@@ -108,14 +108,14 @@ async def report(request: Request, served: OpenRelease) -> Response:
     if evidence.measure_data:
         raise Problem(
             422,
-            "a launch measurement says nothing without the TIK it was made under, which is nobody's business",
-            "ldcat lookup FILE --tik FILE --catalog URL, which keeps it where it is",
+            "a launch measurement says nothing without its TIK, which must not be sent to a service",
+            "ldcat lookup FILE --tik FILE --catalog URL, which sends no TIK",
         )
     return told((await run_in_threadpool(served.answer, evidence)).to_dict())
 
 
 async def _answer(digest: LaunchDigest, served: OpenRelease) -> Answer:
-    """At once, where that is a few reads of an index."""
+    """Look up a digest: in this thread if that takes only a few reads of an index, else in another one."""
     if served.lookups.quick:
         return served.answer_digest(digest)
     return await run_in_threadpool(served.answer_digest, digest)

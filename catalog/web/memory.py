@@ -1,7 +1,7 @@
-"""Memory of a service: what an attack needed goes back to the system, and is not kept for the next one.
+"""Memory of the service: what a burst of requests used is returned to the system.
 
-Three allocators keep what was freed: that of the C library, in an arena for each thread; Python, in cycles that it
-looks for when much is made, and so never while nobody asks; jemalloc of Granian, when it is asked for more.
+Three allocators keep freed memory: malloc of the C library, in an arena for each thread; Python, in reference cycles
+that it collects only while objects are made, so never while the service is idle; and jemalloc in Granian.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import os
 from collections.abc import Callable
 
 SECONDS = 20
-"""Between two looks, while there are requests."""
+"""Seconds between two rounds while there are requests."""
 
 _M_ARENA_MAX = -8
 _JEMALLOC = "_RJEM_MALLOC_CONF"
 
 
 def keep_little() -> None:
-    """To be called before Granian is loaded: one arena, and a thread of jemalloc that gives back.
+    """Use one malloc arena, and a jemalloc thread that returns memory. Call it before Granian is loaded.
 
     Source: mallopt(3), jemalloc(3).
     """
@@ -29,7 +29,7 @@ def keep_little() -> None:
 
 
 async def give_back(requests: Callable[[], int]) -> None:
-    """Give back what was freed, while there are requests and once after them. requests: how many there were."""
+    """Return freed memory to the system while there are requests, and once after. requests: their number so far."""
     seen, before = 0, False
     while True:
         await asyncio.sleep(SECONDS)
@@ -41,6 +41,6 @@ async def give_back(requests: Callable[[], int]) -> None:
 
 
 def _called(name: str, *arguments: int) -> None:
-    """A function of the C library, where it has it."""
+    """Call a function of the C library, if it has one of this name."""
     if os.name == "posix" and (function := getattr(ctypes.CDLL(None), name, None)):
         function(*arguments)

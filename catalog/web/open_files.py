@@ -1,4 +1,4 @@
-"""A file that is open already, as an answer: read as it is sent, from any byte on; no path is looked up again."""
+"""A response from an open file: read while it is sent, whole or one byte range; the path is not looked up again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{0,15})")
 
 
 class OpenFile(Response):
-    """descriptor: of a regular file, which is closed once it was sent. One range of bytes may be asked for."""
+    """A response from an open file. A request may ask for one range of bytes.
+
+    descriptor: of a regular file; it is closed after sending.
+    """
 
     def __init__(self, descriptor: int, headers: dict[str, str], media_type: str) -> None:
         self._descriptor = descriptor
@@ -42,7 +45,7 @@ class OpenFile(Response):
             os.close(self._descriptor)
 
     def _asked(self, headers: Headers) -> tuple[int, int]:
-        """First byte and end of what is sent; all of it where another range is asked for than one of this file."""
+        """First byte and end of the range to send; the whole file if the request has no range that this can serve."""
         found = _RANGE.fullmatch(headers.get("range", ""))
         if not found or headers.get("if-range", self._tag) != self._tag:
             return 0, self._size

@@ -1,4 +1,4 @@
-"""What the service says of itself for programs: OpenAPI 3.1, its schemas those of the records below."""
+"""The OpenAPI 3.1 document of the service; its schemas are made from the types in answers.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from catalog.version import __version__
 from catalog.web.answers import Batch, BatchAnswer, HealthAnswer, LookupAnswer, ProblemAnswer, ReadyAnswer
 
 MAX_BATCH = 1000
-"""Digests of a batch."""
+"""Digests in one batch."""
 
 _DIGEST = {"type": "string", "pattern": "^(?:0x)?(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{96})$"}
 _DIGEST_TEXT = {
@@ -19,7 +19,7 @@ _DIGEST_TEXT = {
     "pattern": "^(?:(?:0x)?(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{96})|"
     "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=|[A-Za-z1-9+/][A-Za-z0-9+/]{63})$",
 }
-"""In hex, or base64 as an encoder writes it, which does not begin as hex does."""
+"""Hex, or canonical base64 that does not begin as hex does."""
 
 
 _RECORDS = (Batch, LookupAnswer, BatchAnswer, ReadyAnswer, HealthAnswer, ProblemAnswer)
@@ -27,7 +27,7 @@ _RECORDS = (Batch, LookupAnswer, BatchAnswer, ReadyAnswer, HealthAnswer, Problem
 
 @cache
 def openapi() -> dict[str, Any]:
-    """The document."""
+    """The OpenAPI document."""
     _, schemas = msgspec.json.schema_components(_RECORDS, ref_template="#/components/schemas/{name}")
     schemas["Batch"]["properties"]["digests"] |= {"items": _DIGEST_TEXT, "maxItems": MAX_BATCH}
     return {
@@ -35,8 +35,8 @@ def openapi() -> dict[str, Any]:
         "info": {
             "title": "ldcat",
             "version": __version__,
-            "description": "Which configurations have a launch digest. An answer says what was launched, never that it "
-            "can be trusted. The log itself is below /tile/ and /releases/, as C2SP tlog-tiles has it.",
+            "description": "Finds the configurations with a launch digest. A match says what was launched, not that it "
+            "can be trusted. The log itself is below /tile/ and /releases/, in the layout of C2SP tlog-tiles.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {**_pages(), **_questions(), **_operations()},
@@ -45,17 +45,17 @@ def openapi() -> dict[str, Any]:
 
 
 def _pages() -> dict[str, Any]:
-    """What is asked for by an address alone."""
+    """GET routes of lookups, ranges and pages."""
     digest = {"name": "digest", "in": "path", "required": True, "schema": _DIGEST}
     return {
-        "/d/{digest}.json": {"get": _get("Look a digest up", [digest], _json("LookupAnswer"), 400, 503)},
+        "/d/{digest}.json": {"get": _get("Look up a digest", [digest], _json("LookupAnswer"), 400, 503)},
         "/d/{digest}": {"get": _get("The same as a page", [digest], _content("text/html"), 400, 503)},
         "/d/{digest}.proof": {
             "get": _get(
                 "A proof bundle of a row that has the digest",
                 [
                     digest,
-                    _query("row", "which of them, from 1 on", {"type": "integer", "minimum": 1, "maximum": 1_000_000}),
+                    _query("row", "which of them, from 1", {"type": "integer", "minimum": 1, "maximum": 1_000_000}),
                 ],
                 _content("application/json"),
                 *(400, 404, 503),
@@ -63,7 +63,7 @@ def _pages() -> dict[str, Any]:
         },
         "/range/{prefix}": {
             "get": _get(
-                "Rows whose digests begin with some bits, as docs/ranges.md says; index.json says how many",
+                "Rows whose digests begin with some bits (docs/ranges.md); index.json says how many bits",
                 [_path("prefix", {"type": "string", "pattern": "^[0-9a-f]{1,8}$"})],
                 _content("application/octet-stream", "application/json"),
                 *(404, 503),
@@ -91,7 +91,7 @@ def _pages() -> dict[str, Any]:
 
 
 def _questions() -> dict[str, Any]:
-    """What is asked by a body."""
+    """POST routes."""
     return {
         "/v1/lookup": {
             "post": {
@@ -112,8 +112,8 @@ def _questions() -> dict[str, Any]:
                 ),
                 "requestBody": {
                     "required": True,
-                    "description": "As `ldcat lookup` takes it: JSON of the virtee crates, text of a report or of "
-                    "a digest in hex or base64; or the 1,184 bytes of a report as application/octet-stream, which "
+                    "description": "What `ldcat lookup` takes: JSON of the virtee crates, a report or a digest "
+                    "as text in hex or base64, or the 1,184 bytes of a report as application/octet-stream, which "
                     "no schema describes.",
                     "content": {
                         "application/json": {"schema": _report()},
@@ -126,12 +126,12 @@ def _questions() -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    """What the service says of itself, and the checkpoint of the log."""
+    """Routes of the service itself, and the checkpoint of the log."""
     return {
         "/checkpoint": {"get": _get("The checkpoint of the log", [], _content("text/plain"), 404)},
         "/openapi.json": {"get": _get("This document", [], _content("application/json"))},
         "/healthz": {"get": _get("Whether the process answers", [], _json("HealthAnswer"))},
-        "/readyz": {"get": _get("Whether a release is served that still counts", [], _json("ReadyAnswer"), 503)},
+        "/readyz": {"get": _get("Whether the release that is served is fresh", [], _json("ReadyAnswer"), 503)},
         "/metrics": {"get": _get("Counts, for Prometheus", [], _content("text/plain"))},
     }
 

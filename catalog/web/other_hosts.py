@@ -1,4 +1,4 @@
-"""What another host has to answer is waited for in threads of its own: where it hangs, everybody else is answered."""
+"""Reads from another host run in threads of their own: if the host hangs, all other requests are still answered."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from catalog.net.http_client import NoAnswer
 from catalog.web.problems import Problem
 
 MOST_THREADS = 16
-"""That wait for another host at a time."""
+"""Threads that wait for another host at a time."""
 
 WAIT_SECONDS = 10.0
-"""For one of them; whoever asks is told then that the host is slow."""
+"""Seconds that a request waits for a free thread before it is answered that the host is slow."""
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ _threads = CapacityLimiter(MOST_THREADS)
 
 
 async def read_of_log(release: PublishedRelease | None, read: Callable[..., T], *arguments: object) -> T:
-    """What reading the log of a release gives, in a thread; raises Problem where its host does not answer."""
+    """The result of `read(*arguments)`, called in a thread; raises Problem if the host of the log does not answer."""
     if release is None or release.source is None:
         return await run_in_threadpool(read, *arguments)
     borrower = object()
@@ -32,10 +32,10 @@ async def read_of_log(release: PublishedRelease | None, read: Callable[..., T], 
         with fail_after(WAIT_SECONDS):
             await _threads.acquire_on_behalf_of(borrower)
     except TimeoutError as error:
-        raise Problem(503, "the host of this log is slow", "ask again later", {"Retry-After": "60"}) from error
+        raise Problem(503, "the host of this log is slow", "try again later", {"Retry-After": "60"}) from error
     try:
         return await to_thread.run_sync(read, *arguments, limiter=CapacityLimiter(1))
     except NoAnswer as error:
-        raise Problem(503, "the host of this log does not answer", "ask again later", {"Retry-After": "60"}) from error
+        raise Problem(503, "the host of this log does not answer", "try again later", {"Retry-After": "60"}) from error
     finally:
         _threads.release_on_behalf_of(borrower)

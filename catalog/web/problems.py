@@ -1,4 +1,4 @@
-"""Problems (RFC 9457): what a service says when it has no answer, as JSON or, to browsers, as a page."""
+"""Problems (RFC 9457): responses of the service to requests that fail, as JSON or, for browsers, as a page."""
 
 from __future__ import annotations
 
@@ -26,11 +26,17 @@ _STATUS = (
     (UsageError, 400),
     (MalformedInput, 400),
 )
-"""By what went wrong; what is wrong with this machine is no matter of whoever asks."""
+"""HTTP status by error. The text of a 503 or 500 is logged here, and not sent to the client, unless it is Stale."""
 
 
 class Problem(Exception):
-    """status: of HTTP. detail: one line. hint: what to do next."""
+    """A request that fails.
+
+    status: HTTP status.
+    detail: one line.
+    hint: what to do next.
+    headers: additional HTTP headers.
+    """
 
     def __init__(
         self, status: int, detail: str, hint: str | None = None, headers: Mapping[str, str] | None = None
@@ -43,7 +49,7 @@ class Problem(Exception):
 
 
 def make_problem(error: LdcatError, *, asked: bool) -> Problem:
-    """asked: whether what is wrong is in the request; else it is said here, and whoever asks learns that it is so."""
+    """The problem of an error. asked: the request can be at fault; else the error is logged here and not sent."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     if asked and status == 400:
         return Problem(400, str(error), error.hint)
@@ -54,14 +60,15 @@ def make_problem(error: LdcatError, *, asked: bool) -> Problem:
 
 
 def respond(request: Request, problem: Problem) -> Response:
-    """For whoever asked."""
+    """The response of a problem: a page if the client accepts HTML, else JSON."""
     title = HTTPStatus(problem.status).phrase
     headers = {"Cache-Control": "no-store", **problem.headers}
     if "text/html" in request.headers.get("accept", ""):
         root = "../" * (request.url.path.count("/") - 1)
         body = page("problem.html", root, title=title, detail=problem.detail, hint=problem.hint)
         return Response(body, problem.status, headers, "text/html")
-    told: dict[str, Any] = {"type": "about:blank", "title": title, "status": problem.status, "detail": problem.detail}
+    members: dict[str, Any] = {"type": "about:blank", "title": title, "status": problem.status}
+    members["detail"] = problem.detail
     if problem.hint:
-        told["hint"] = problem.hint
-    return Response(json_bytes(told), problem.status, headers, CONTENT_TYPE)
+        members["hint"] = problem.hint
+    return Response(json_bytes(members), problem.status, headers, CONTENT_TYPE)

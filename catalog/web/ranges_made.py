@@ -1,6 +1,6 @@
-"""Ranges for a service: those that lie beside the log, or made once and kept in the cache of this user.
+"""Ranges for the service: those in the folder of the log, or else made once and kept in the user's cache folder.
 
-They are believed as they are, so that nobody else may write them.
+Cached ranges are used without verification, so nobody else may be able to write them.
 """
 
 from __future__ import annotations
@@ -28,16 +28,21 @@ from catalog.work.engine import Processes
 from catalog.work.progress import Progress, StartProgress
 
 Read = Callable[[str], bytes]
-"""A file of the ranges by its name; raises Unreadable for one that is not there."""
+"""Reads a file of the ranges by its name; raises Unreadable if there is none."""
 
 
 _KEPT = 4
-"""Catalogs whose ranges are kept."""
+"""Catalogs whose ranges are kept in the cache."""
 
 
 @dataclass(frozen=True)
 class ServedRanges:
-    """read: gives the files that `index` tells of. close: to be called after use."""
+    """The ranges of a catalog.
+
+    index: says which files there are.
+    read: reads one of them.
+    close: to be called after use.
+    """
 
     index: RangeIndex
     read: Read
@@ -45,9 +50,10 @@ class ServedRanges:
 
 
 def ranges_for(catalog: Catalog, start_progress: StartProgress | None) -> ServedRanges:
-    """start_progress: shows how rows are listed here; None lists them in another process, for others are answered.
+    """The ranges of a catalog; they are made if there are none.
 
-    Raises UsageError for a catalog that keeps distinguished digests only, and what reading and writing do.
+    start_progress: of a progress bar; None makes the ranges in another process, so requests are answered meanwhile.
+    Raises UsageError for a catalog that keeps distinguished digests only, VerificationFailed, Unreadable.
     """
     release = catalog.release
     if release:
@@ -58,7 +64,7 @@ def ranges_for(catalog: Catalog, start_progress: StartProgress | None) -> Served
                 return ServedRanges(index, lambda name: log.read(f"{folder}/{name}", MAX_READ), lambda: None)
     made = _made(catalog, start_progress)
     try:
-        held = _held(made, fcntl.LOCK_SH)  # nobody removes them as long as they may be read
+        held = _held(made, fcntl.LOCK_SH)  # so that no other service removes them while they are in use
     except OSError as error:
         raise inputs.unreadable(made, error) from error
     kept = StateFolder(made)
@@ -85,7 +91,7 @@ def _made(catalog: Catalog, start_progress: StartProgress | None) -> Path:
 
 
 def _remove_others(folder: Path) -> None:
-    """All but the newest ones, and those that another service reads."""
+    """Remove the ranges of other catalogs, except the newest ones and those that another service uses."""
     known = [path for path in folder.iterdir() if not path.name.startswith(".")]
     for old in sorted(known, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
         with suppress(OSError), _held(old, fcntl.LOCK_EX | fcntl.LOCK_NB):
@@ -93,7 +99,7 @@ def _remove_others(folder: Path) -> None:
 
 
 def _held(made: Path, how: int) -> BinaryIO:
-    """Locked until it is closed; raises OSError where others forbid it."""
+    """The index file, locked until it is closed; raises OSError if another lock forbids it."""
     index = os.fdopen(open_file(made, INDEX, private=True), "rb")
     try:
         fcntl.flock(index, how)
@@ -106,12 +112,12 @@ def _held(made: Path, how: int) -> BinaryIO:
 def _make_elsewhere(files: Files, manifest_sha256: str, made: Path) -> None:
     catalog = Catalog.open(files)
     if catalog.manifest_sha256 != manifest_sha256:
-        raise VerificationFailed(f"{files.path} is another catalog now")
+        raise VerificationFailed(f"{files.path} was replaced by another catalog")
     _make(catalog, made, lambda _: None)
 
 
 def _make(catalog: Catalog, made: Path, progress: Progress) -> None:
-    """Whole or not at all: whoever comes second finds what the first one made."""
+    """Make the ranges, whole or not at all. If two processes make them, the second uses those of the first."""
     try:
         made_folders(made.parent, private=True)
         with beside(made) as partial:

@@ -1,4 +1,4 @@
-"""Replies: answers that are given again as they are, as long as the same release is served."""
+"""Replies: responses that can be cached as long as the same release is served."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
 
 FIXED = "public, max-age=31536000, immutable"
-"""Cache-Control of what never is another at the same address."""
+"""Cache-Control for content-addressed assets and files that never change."""
 
 ASK_AGAIN = "no-cache"
-"""Of what is, which an ETag tells apart."""
+"""Cache-Control for answers that change with the release: revalidate by ETag."""
 
 
 class Reply(NamedTuple):
-    """route: what was asked, not what was asked about. caching: Cache-Control. packed: the body in gzip, or none."""
+    """A response that can be cached.
+
+    route: the route template, for metrics; never the digest.
+    body: the uncompressed body.
+    caching: Cache-Control.
+    packed: the body compressed with gzip; empty if that is not worth it.
+    """
 
     route: str
     body: bytes
@@ -31,13 +37,18 @@ class Reply(NamedTuple):
     packed: bytes = b""
 
     def shrunk(self) -> Reply:
-        """With the body in gzip, too, where that is worth it."""
+        """The same, with the body compressed too if it is large enough."""
         if len(self.body) < _WORTH_PACKING:
             return self
         return self._replace(packed=gzip.compress(self.body, _LEVEL, mtime=0))
 
     def answer(self, tag: str, known: str, encodings: str) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body. tag: its ETag. known: the one that whoever asks has. encodings: that he takes."""
+        """Status, headers and body.
+
+        tag: ETag of the release.
+        known: If-None-Match of the request.
+        encodings: Accept-Encoding of the request.
+        """
         is_packed = bool(self.packed) and "gzip" in encodings
         tag = f'{tag[:-1]}-gzip"' if is_packed else tag
         headers = {"Content-Type": self.content_type, "Cache-Control": self.caching, "ETag": tag}
@@ -52,14 +63,14 @@ class Reply(NamedTuple):
 
 
 _WORTH_PACKING = 8 << 10
-"""Bytes."""
+"""Bytes: smaller bodies are not compressed."""
 
 _LEVEL = 5
-"""Of gzip: a page in a few milliseconds."""
+"""Level of gzip: a page takes a few milliseconds."""
 
 
 def json_bytes(value: Any) -> bytes:
-    """JSON in printable ASCII, as the command line has it: a terminal may be where it ends."""
+    """JSON in printable ASCII, as the command line prints it: it may end up in a terminal."""
     encoded = msgspec.json.encode(value)
     if encoded.isascii() and b"\x7f" not in encoded:
         return encoded
@@ -67,5 +78,5 @@ def json_bytes(value: Any) -> bytes:
 
 
 def told(value: Any) -> Response:
-    """JSON that is nobody else's, or of this moment."""
+    """A JSON response that must not be cached."""
     return Response(json_bytes(value), headers={"Cache-Control": "no-store"}, media_type=JSON)

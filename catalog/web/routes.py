@@ -1,4 +1,4 @@
-"""What a service answers, route by route; each answer is of one release, from its first byte to its last."""
+"""The routes of the service. Each response comes from one release, from its first byte to its last."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from catalog.web.replies import JSON, Reply, told
 
 Answered = Callable[[Request, OpenRelease], Awaitable[Reply | Response]]
 
-_NO_ROUTE = {404: "there is nothing at this address", 405: "this address does not take this method"}
+_NO_ROUTE = {404: "there is nothing at this address", 405: "this address does not support this method"}
 
 
 def routes(metrics: counted.Metrics) -> App:
-    """The application behind the front, which gives `ldcat.served` with each request."""
+    """The application behind the front, which puts the open release into the scope as `ldcat.served`."""
     made = diffs.Diffs()
 
     async def counts(request: Request, served: OpenRelease) -> Response:
@@ -63,7 +63,7 @@ def routes(metrics: counted.Metrics) -> App:
 
 
 def _endpoint(route: str, answered: Answered) -> Callable[[Request], Awaitable[Response]]:
-    """What went wrong here is said here; whoever asked learns what was wrong with what he asked."""
+    """An endpoint: errors of the service are logged here; the client learns what is wrong with its request."""
     label = route.replace(":path", "")
 
     async def endpoint(request: Request) -> Response:
@@ -76,7 +76,7 @@ def _endpoint(route: str, answered: Answered) -> Callable[[Request], Awaitable[R
         except LdcatError as error:
             return respond(request, make_problem(error, asked=False))
         except ClientDisconnect:
-            return respond(request, Problem(400, "nobody is there"))
+            return respond(request, Problem(400, "the client has disconnected"))
         except Exception as error:
             if short := shortage(error, "an answer"):
                 return respond(request, make_problem(short, asked=False))
@@ -94,7 +94,7 @@ def _endpoint(route: str, answered: Answered) -> Callable[[Request], Awaitable[R
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException), "it is called for these"  # noqa: S101
+    assert isinstance(error, HTTPException), "registered for HTTPException only"  # noqa: S101
     status = error.status_code
     return respond(request, Problem(status, _NO_ROUTE.get(status, error.detail), None, error.headers))
 
@@ -105,7 +105,7 @@ async def _rest(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _page(request: Request, served: OpenRelease) -> Reply:
-    """What the front leaves: a page that is asked for in another way, or nothing that is there."""
+    """What neither front nor routes answer: a page with a query or by another method, or an unknown address."""
     found = served.pages.get(request.scope["path"])
     if found is None:
         raise Problem(404, "there is nothing at this address")
@@ -125,7 +125,7 @@ async def _health(request: Request, served: OpenRelease) -> Response:
 
 
 async def _ready(request: Request, served: OpenRelease) -> Response:
-    """Ready as long as the release that is served counts: it was verified before it was, where it is of a log."""
+    """Ready as long as the release is fresh. A release of a log was verified before it was served."""
     del request
     served.check_fresh()
     release = served.catalog.release

@@ -1,4 +1,4 @@
-"""The log over HTTP, at the addresses where any static host has it: whoever reads it verifies it."""
+"""The log over HTTP, at the same addresses as on a host of files: clients verify what they read."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ from catalog.web.problems import Problem
 from catalog.web.replies import ASK_AGAIN, BYTES, FIXED, JSON, TEXT, Reply
 
 MAX_WHOLE = 1 << 20
-"""Bytes of a file that is read at once, and kept; others are sent as they are read."""
+"""Bytes: a file up to this size is read at once and cached; a larger one is read while it is sent."""
 
 MAX_FETCHED = 64 << 20
-"""Bytes of a file of a log that another host serves."""
+"""Bytes: limit for a file of a log on another host."""
 
 _RANGE = re.compile(r"[0-9a-f]{1,8}")
 
 
 async def checkpoint(request: Request, served: OpenRelease) -> Reply:
-    """The one that was verified: what is refused is not handed on."""
+    """The verified checkpoint; one that was refused is not passed on."""
     del request
     if not served.checkpoint:
-        raise Problem(404, "this catalog is published in no log")
+        raise Problem(404, "this catalog is not published in a log")
     return Reply("/checkpoint", served.checkpoint, TEXT)
 
 
 async def tile(request: Request, served: OpenRelease) -> Reply | Response:
-    """Hashes or entries."""
+    """A tile or an entry bundle of the log."""
     return await _of_log(f"tile/{request.path_params['path']}", served, "/tile/{path}")
 
 
 async def file(request: Request, served: OpenRelease) -> Reply | Response:
-    """Of a release."""
+    """A file of a release."""
     return await _of_log(f"releases/{request.path_params['path']}", served, "/releases/{path}")
 
 
 async def range_now(request: Request, served: OpenRelease) -> Reply:
-    """The rows whose digests begin with some bits, of the release that is served."""
+    """A range of the release that is served: the rows whose digests begin with some bits."""
     return await _range(request.path_params["prefix"], served, "/range/{prefix}", ASK_AGAIN)
 
 
 async def serve_range(request: Request, served: OpenRelease) -> Reply:
-    """The same, at the address of the release."""
+    """A range at the address of its release, as on a host of files."""
     number = served.catalog.release.number if served.catalog.release else 0
     if request.path_params["release"] != str(number):
-        raise Problem(404, f"there are ranges of release {number} alone, which is served")
+        raise Problem(404, f"only the release that is served, {number}, has ranges")
     return await _range(request.path_params["name"], served, "/range/{release}/{name}", FIXED)
 
 
@@ -66,7 +66,7 @@ async def _range(name: str, served: OpenRelease, route: str, caching: str) -> Re
     if not known and name != INDEX:
         raise Problem(
             404,
-            f"a range is named by the first {index.prefix_bits} bits of a digest, as a number",
+            f"the name of a range is the first {index.prefix_bits} bits of a digest, as a number",
             f"{len(index.file(0))} hex digits, from {index.file(0)} to {index.file((1 << index.prefix_bits) - 1)}",
         )
     data = await read_of_log(served.catalog.release, served.ranges.read, name)
@@ -74,7 +74,7 @@ async def _range(name: str, served: OpenRelease, route: str, caching: str) -> Re
 
 
 async def _of_log(path: str, served: OpenRelease, route: str) -> Reply | Response:
-    """A file that never changes, if it is one of the log: nothing else that is in the folder is given away."""
+    """A file of the log that never changes; no other file of the folder is served."""
     release, files = served.catalog.release, served.files
     if release is None or files is None or not await run_in_threadpool(files.has, path):
         raise Problem(404, "there is nothing at this address")
@@ -85,12 +85,12 @@ async def _of_log(path: str, served: OpenRelease, route: str) -> Reply | Respons
         made = Reply(route, await read_of_log(release, log.read, path, MAX_FETCHED), kind, FIXED)
     except (Unreadable, OSError) as error:
         raise Problem(404, "there is nothing at this address") from error
-    is_text = kind == JSON or path.startswith("tile/entries/")  # hashes and Parquet are as small as they get
+    is_text = kind == JSON or path.startswith("tile/entries/")  # hashes and Parquet do not compress
     return await run_in_threadpool(made.shrunk) if is_text else made
 
 
 def _large(log: LogFolder, path: str) -> int | None:
-    """A file that is not read at once, open; None for another one. Raises OSError."""
+    """Descriptor of a file that is larger than MAX_WHOLE; None for a smaller one. Raises OSError."""
     descriptor = open_file(log.root, path)
     if os.fstat(descriptor).st_size > MAX_WHOLE:
         return descriptor

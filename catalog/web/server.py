@@ -1,6 +1,6 @@
-"""An HTTP server in this process: one socket, few and short connections, one line where something breaks.
+"""An HTTP server in this process: one socket, few and short connections, one line for each failure.
 
-TLS, many clients and what they may do belong to a reverse proxy before it.
+TLS, many clients and access control belong to a reverse proxy in front of it.
 """
 
 from __future__ import annotations
@@ -20,55 +20,58 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 MAX_CONNECTIONS = 400
-"""Fewer than the files a process may have open where nobody says more."""
+"""Connections at a time: below the usual limit of open files for a process."""
 
 CONNECTION_SECONDS = 30
-"""From when on a connection ends as soon as no answer is due."""
+"""Seconds after which a connection is closed as soon as no response is due."""
 
 GRACE_SECONDS = 10
-"""What is being answered when the server has to end."""
+"""Seconds for pending responses when the server has to stop."""
 
 MAX_HEAD = 16 << 10
-"""Bytes of the head of a request."""
+"""Bytes: request line and headers."""
 
 
 def need_extra(*names: str) -> None:
-    """Raises UsageError where one of the packages that serve is not installed."""
+    """Raises UsageError if one of these packages is not installed."""
     for name in names:
         if find_spec(name) is None:
-            raise UsageError(f"to serve, {name} is needed", "pip install 'ldcat[serve]'")
+            raise UsageError(f"serving needs the package {name}", "pip install 'ldcat[serve]'")
 
 
 def listen(address: str) -> socket.socket:
-    """A socket that listens at HOST:PORT, where port 0 is any; raises UsageError, Unreadable."""
+    """A socket that listens at HOST:PORT; port 0 takes any free port.
+
+    Raises UsageError for an invalid address, Unreadable if the system refuses it.
+    """
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
-        raise UsageError(f"{address!r} is no address to listen at", "HOST:PORT, such as 127.0.0.1:8080 or [::1]:0")
+        raise UsageError(f"{address!r} is not an address to listen at", "HOST:PORT, such as 127.0.0.1:8080 or [::1]:0")
     host = host.removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, int(port)), family=family)
-    except (OSError, UnicodeError) as error:  # UnicodeError: what is no host name
+    except (OSError, UnicodeError) as error:  # UnicodeError: not a host name
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise Unreadable(f"cannot listen at {address}: {reason.lower()}") from error
 
 
 def listening_url(listening: socket.socket) -> str:
-    """Where a socket is reached."""
+    """The URL of a listening socket."""
     host, port = listening.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def serve(app: ASGIApp, listening: socket.socket, *, ready: Callable[[], None]) -> None:
-    """Answer until SIGTERM or SIGINT, and then what was asked already; a second SIGINT ends it at once.
+    """Serve until SIGTERM or SIGINT, and finish pending responses; a second SIGINT stops at once.
 
-    ready: called once connections are taken and signals are heard.
+    ready: called once connections are accepted and signals are handled.
     """
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     class Connection(H11Protocol):
-        """One that does not stay: neither who sends slowly, nor who sends nothing, keeps others out for long."""
+        """A connection of limited duration, so that slow or silent clients do not keep others out."""
 
         _end: asyncio.TimerHandle | None = None
 
@@ -91,7 +94,7 @@ def serve(app: ASGIApp, listening: socket.socket, *, ready: Callable[[], None]) 
     class Server(uvicorn.Server):
         @contextmanager
         def capture_signals(self) -> Generator[None, None, None]:
-            yield  # they are heard below, and not raised again
+            yield  # signals are handled below, and not raised again
 
     config = uvicorn.Config(
         app,

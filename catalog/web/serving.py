@@ -1,6 +1,6 @@
 """The service as a process: Granian on a socket that is opened here, until SIGTERM or SIGINT.
 
-TLS belongs to a reverse proxy before it.
+TLS belongs to a reverse proxy in front of it.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from catalog.web.front import ResponseCache
 from catalog.web.memory import give_back
 
 MAX_CONNECTIONS = 8192
-"""That are answered at a time, where the process may have as many files open; others wait."""
+"""Connections served at a time, if the process may open that many files; others wait."""
 
 _FILES = 128
-"""That the service has open besides."""
+"""Files that the service needs besides connections."""
 
 SILENT_SECONDS = 10
-"""After which a connection ends on which no request came to the end of its head, and one on which none begins."""
+"""Seconds in which a new connection has to send something, and a request has to send all its headers."""
 
 GRACE_SECONDS = 10
-"""For what is being answered when the service has to end; then it ends all the same."""
+"""Seconds for pending responses when the service has to stop; then it stops anyway."""
 
 MAX_BUFFER = 64 << 10
-"""Bytes of the head of a request, and of what is read ahead of its body."""
+"""Bytes: headers of a request, and how much of its body is read ahead."""
 
 
 class _Server(Server):
-    """Granian's own would share its port with whoever opens it too, and not say which one it got: adr 0014."""
+    """Granian's own socket would share its port with other processes and hide which port it got: adr 0014."""
 
     def __init__(self, app: ResponseCache, listening: socket.socket, connections: int) -> None:
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
-            http=HTTPModes.http1,  # on a connection of HTTP/2 nothing would have to be said in time
+            http=HTTPModes.http1,  # there is no timeout for silent HTTP/2 connections
             backlog=MAX_CONNECTIONS,
             backpressure=connections,
             http1_settings=HTTP1Settings(header_read_timeout=1000 * SILENT_SECONDS, max_buffer_size=MAX_BUFFER),
@@ -57,19 +57,19 @@ class _Server(Server):
         self._listening = listening
 
     def _init_shared_socket(self) -> None:
-        holder: Any = SocketHolder  # its stubs do not say what it takes; it closes what it is given
+        holder: Any = SocketHolder  # its stubs lack the arguments; it closes the descriptor
         self._shd = holder(os.dup(self._listening.fileno()), False, MAX_CONNECTIONS)
 
 
 def serve(front: ResponseCache, current: LiveRelease, listening: socket.socket, *, ready: Callable[[], None]) -> None:
-    """Answer until SIGTERM or SIGINT, and then what was asked already; a second one ends it at once.
+    """Serve until SIGTERM or SIGINT, and finish pending responses; a second signal stops at once.
 
-    ready: called once connections are taken and signals are heard.
+    ready: called once connections are accepted and signals are handled.
     """
     connections = _connections()
     listening.listen(MAX_CONNECTIONS)
     listening.setblocking(False)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENT_SECONDS)  # who says nothing costs nothing
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENT_SECONDS)  # silent clients cost nothing
 
     async def run() -> None:
         server = _Server(front, listening, connections)
@@ -98,13 +98,13 @@ def serve(front: ResponseCache, current: LiveRelease, listening: socket.socket, 
 
 
 def _end(front: ResponseCache) -> None:
-    """Whatever still goes on: threads, and whoever reads slowly."""
+    """End the process, even if threads or slow clients are not finished."""
     front.flush()
     os._exit(0)
 
 
 def _connections() -> int:
-    """How many are answered at a time, by the files that this process may have open, which are as many as can be."""
+    """Connections served at a time. The limit of open files of this process is raised as far as allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_CONNECTIONS + _FILES
     allowed = max(soft, wanted if hard == resource.RLIM_INFINITY else min(wanted, hard))

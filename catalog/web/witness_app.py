@@ -1,4 +1,4 @@
-"""The HTTP face of a witness: bytes in, and the answers of catalog/transparency/witness.py out."""
+"""The HTTP interface of a witness (C2SP tlog-witness); catalog/transparency/witness.py has the rules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from catalog.transparency.witness import Answer, Records, Witness
 
 BODY_SECONDS = 10
-"""In which a request has to be there."""
+"""Seconds: time in which a whole request has to arrive."""
 
 _HEADERS = {"X-Content-Type-Options": "nosniff"}
 
@@ -33,7 +33,7 @@ def witness_app(witness: Witness, records: Records, clock: Callable[[], int]) ->
     from catalog.transparency.witness import MAX_REQUEST
 
     async def answered(ask: Callable[[], Answer]) -> Response:
-        """What went wrong here is said here; whoever asked learns only that it did."""
+        """The response of a witness. Errors are logged here; the client learns only that there was one."""
         try:
             answer = await run_in_threadpool(ask)
         except LdcatError as error:
@@ -54,9 +54,9 @@ def witness_app(witness: Witness, records: Records, clock: Callable[[], int]) ->
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _body(request, MAX_REQUEST)
         except TimeoutError:
-            return refused(408, "the request did not come to its end in time")
+            return refused(408, "the request did not arrive in time")
         except ClientDisconnect:
-            return refused(400, "nobody is there")
+            return refused(400, "the client has disconnected")
         if body is None:
             return refused(413, f"a request has at most {MAX_REQUEST} bytes")
         return await answered(lambda: witness.add_checkpoint(body, records, clock()))
@@ -66,7 +66,7 @@ def witness_app(witness: Witness, records: Records, clock: Callable[[], int]) ->
         return await answered(lambda: witness.checkpoint(origin_hash, records))
 
     def refused(status: int, why: str) -> Response:
-        """The rest of the request is not read."""
+        """A response that closes the connection: the rest of the request is not read."""
         return PlainTextResponse(f"{why}\n", status, {**_HEADERS, "Connection": "close"})
 
     app = Starlette(
@@ -80,7 +80,7 @@ def witness_app(witness: Witness, records: Records, clock: Callable[[], int]) ->
 
 
 async def _body(request: Request, at_most: int) -> bytes | None:
-    """None where there are more bytes; raises ClientDisconnect."""
+    """The body; None if it has more than `at_most` bytes. Raises ClientDisconnect."""
     body = bytearray()
     async for part in request.stream():
         body += part

@@ -227,9 +227,9 @@ def test_a_defect_is_one_line(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
-        (("--listen", "127.0.0.1"), 2, "no address to listen at"),
-        (("--listen", ":8080"), 2, "no address to listen at"),
-        (("--listen", "127.0.0.1:65536"), 2, "no address to listen at"),
+        (("--listen", "127.0.0.1"), 2, "not an address to listen at"),
+        (("--listen", ":8080"), 2, "not an address to listen at"),
+        (("--listen", "127.0.0.1:65536"), 2, "not an address to listen at"),
         (("--listen", "a..b:0"), 5, "cannot listen at a..b:0"),
         (("--listen", "192.0.2.1:0"), 5, "cannot listen at 192.0.2.1:0"),
         (("--listen", "127.0.0.1:{busy}"), 5, "cannot listen at 127.0.0.1"),
@@ -266,4 +266,4 @@ def test_without_the_extra(run: Run, folder: Path, monkeypatch: pytest.MonkeyPat
     places = ("--key", f"{folder}/key", "--logs", f"{folder}/logs", "--db", f"{folder}/db", "--listen", "127.0.0.1:0")
     code, out, err = run("witness", "serve", *places, "--create")
     assert (code, out) == (2, "")
-    assert err == f"ldcat: error: to serve, {module} is needed\nldcat: hint: pip install 'ldcat[serve]'\n"
+    assert err == f"ldcat: error: serving needs the package {module}\nldcat: hint: pip install 'ldcat[serve]'\n"

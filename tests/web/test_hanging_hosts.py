@@ -69,7 +69,7 @@ def counted(served: Service, name: str) -> float:
 
 
 def test_serve_says_that_its_host_hangs_and_looks_again(place: Place, tmp_path: Path) -> None:
-    said = "warning: what is published now cannot be seen, and release 1 is served on: 127.0.0.1 hangs: no head of an"
+    said = "warning: the host does not answer; still serving release 1: 127.0.0.1 hangs: no head of an"
     with hosted(place, tmp_path, IMPATIENT + LOOKS) as (moody, served):
         assert counted(served, "ldcat_host_unanswered_total") == 0
         moody.hangs.set()
@@ -82,7 +82,7 @@ def test_serve_says_that_its_host_hangs_and_looks_again(place: Place, tmp_path: 
         assert sum(said in line for line in served.said) == 1
         place.publish(REVOKE)
         moody.hangs.clear()
-        served.until("serves release 2 of")
+        served.until("now serving release 2 of")
         moody.hangs.set()
         served.until(said.replace("release 1", "release 2"))  # another time is said again
 

@@ -57,9 +57,9 @@ def test_whatever_the_proof_is_made_of(
         ("checkpoint", b"example.com/log\n", b"example.com/lox\n", "the checkpoint is of example.com/lox"),
         ("checkpoint", b"\n" + size + b"\n", b"\n%d\n" % (int(size) + 1), "is not right"),
         ("checkpoint", root, b"A" * 43 + b"=", "is not right"),
-        ("checkpoint", "\u2014 w.example".encode(), "\u2014 x.example".encode(), "are not the quorum"),
+        ("checkpoint", "\u2014 w.example".encode(), "\u2014 x.example".encode(), "lacks the witness quorum"),
         ("checkpoint", "\u2014 example.com/log".encode(), "\u2014 example.com/lox".encode(), "no trusted key of"),
-        ("checkpoint", b"\n\n", b"\n", "is no signed note"),
+        ("checkpoint", b"\n\n", b"\n", "is not a signed note"),
         (hashes, two, bytes(64), "do not lead from this row"),
         (entries, digest.encode(), b"0" * 96, "the log does not have this row"),
         (entries, b'"release":2,', b'"release":3,', "do not lead from this row"),
@@ -92,19 +92,19 @@ def put(*path: str | int, to: Any) -> Change:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (put("trust", to=None), "This page came with no keys"),
-        (put("release", to=None), "This catalog is published in no log"),
+        (put("trust", to=None), "This page came without keys"),
+        (put("release", to=None), "This catalog is not published in a log"),
         (put("trust", "expires", to=1), "the trust note that this page came with has expired"),
-        (put("trust", "max_age", to=1), "nobody vouches for this checkpoint any more"),
-        (put("trust", "quorum", to="nobody"), "are not the quorum"),
-        (put("trust", "groups", 0, "threshold", to=2), "are not the quorum"),
+        (put("trust", "max_age", to=1), "this checkpoint is stale"),
+        (put("trust", "quorum", to="nobody"), "lacks the witness quorum"),
+        (put("trust", "groups", 0, "threshold", to=2), "lacks the witness quorum"),
         (put("trust", "logs", to=[]), "no trusted key of example.com/log"),
         (put("trust", "logs", 0, "ed25519", to="A" * 43 + "="), "is not right"),
-        (put("trust", "logs", 0, "ed25519", to=None), "the key of example.com/log is none"),
+        (put("trust", "logs", 0, "ed25519", to=None), "the key of example.com/log is invalid"),
         (put("trust", "logs", 1, "ml_dsa_44", to="A" * 1750 + "=="), "is not right"),
-        (put("trust", "logs", 1, "ml_dsa_44", to="A" * 1748), "the key of example.com/log is none"),
-        (put("trust", "witnesses", 0, "votes", to=False), "are not the quorum"),
-        (put("trust", "groups", 0, "voices", to=[]), "are not the quorum"),
+        (put("trust", "logs", 1, "ml_dsa_44", to="A" * 1748), "the key of example.com/log is invalid"),
+        (put("trust", "witnesses", 0, "votes", to=False), "lacks the witness quorum"),
+        (put("trust", "groups", 0, "voices", to=[]), "lacks the witness quorum"),
         (put("families", to=[]), "the log does not have this row"),
     ],
 )
@@ -140,15 +140,15 @@ def with_kernel(small: BuildResult) -> str:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"append": EVIL}, "a command line that is not the one that was measured"),
-        ({"append": "quiet nr_cpus=2 "}, "a command line that is not the one that was measured"),
-        ({"append": EVIL, "cmdline_sha256": EVIL_HASH}, "not of the table that was measured"),
-        ({"kernel_sha256": OTHER}, "not of the table that was measured"),
-        ({"initrd_sha256": OTHER}, "not of the table that was measured"),
-        ({"kernel_sha256": "<b>mine</b>"}, "a kernel that nobody can have measured"),
-        ({"append": None}, "a kernel that nobody can have measured"),
-        ({"append": "quiet nr_cpus=2\0 evil"}, "a kernel that nobody can have measured"),
-        ({"append": "\ud800"}, "a kernel that nobody can have measured"),
+        ({"append": EVIL}, "a command line that is not the measured one"),
+        ({"append": "quiet nr_cpus=2 "}, "a command line that is not the measured one"),
+        ({"append": EVIL, "cmdline_sha256": EVIL_HASH}, "not in the measured table"),
+        ({"kernel_sha256": OTHER}, "not in the measured table"),
+        ({"initrd_sha256": OTHER}, "not in the measured table"),
+        ({"kernel_sha256": "<b>mine</b>"}, "kernel data that cannot have been measured"),
+        ({"append": None}, "kernel data that cannot have been measured"),
+        ({"append": "quiet nr_cpus=2\0 evil"}, "kernel data that cannot have been measured"),
+        ({"append": "\ud800"}, "kernel data that cannot have been measured"),
     ],
 )
 def test_the_page_shows_no_kernel_and_no_command_line_that_was_not_measured(
@@ -234,7 +234,7 @@ def test_a_range_that_is_none(browser: Browser, lying: tuple[Path, StaticHost], 
     (name,) = (path.name for path in (copy / "range/2").iterdir() if path.name != "index.json")
     data = (copy / "range/2" / name).read_bytes()
     for changed, why in (
-        (data + b"x", "what came is no range"),
+        (data + b"x", "the host's answer is not a range"),
         (data.replace(bytes.fromhex(digest)[:16], bytes.fromhex(digest)[:16] + b"\xff", 1)[: len(data)], None),
         (bytes(200_000), "has more than 131072 bytes"),
         (b"", "No configuration of this catalog has this launch digest"),
@@ -262,7 +262,7 @@ def test_no_row_is_verified_for_a_digest_that_only_begins_as_its_own(
         expect(proof.locator("[role=alert]")).to_contain_text("no configuration has this launch digest")
         said = seen.page.locator("#answer").inner_text()
         assert "listed with this launch digest" in said
-        assert "The list has the first 16 bytes of each digest" in said
+        assert "A range has the first 16 bytes of each digest" in said
         assert seen.page.locator(".proven").count() == 0
 
 
@@ -271,18 +271,18 @@ def test_a_page_that_anybody_on_the_way_may_change(browser: Browser, host: Stati
     with page_of(browser) as seen:
         url = host.url.replace("127.0.0.1", ELSEWHERE)
         proof = verified(seen, url, digest_with(small, technology="sev-snp"))
-        expect(proof).to_contain_text("this browser verifies nothing on a page that came over plain http")
-        expect(seen.page.locator("#answer")).to_contain_text("That kernels are those measured is not verified: this")
+        expect(proof).to_contain_text("this browser cannot verify anything on a page loaded over plain http")
+        expect(seen.page.locator("#answer")).to_contain_text("Kernels are not verified against the measured hashes: ")
 
 
 @pytest.mark.parametrize(
     ("lie", "why"),
     [
-        ({}, "it commits to other revocations"),
-        ({"revocations_count": 0}, "it commits to other revocations"),
-        ({"time": 4_102_444_800}, "its time cannot be"),
-        ({"time": 0}, "its time cannot be"),
-        ({"trust_version": 999}, "its trust version cannot be"),
+        ({}, "its revocations chain does not match"),
+        ({"revocations_count": 0}, "its revocations chain does not match"),
+        ({"time": 4_102_444_800}, "its time is impossible"),
+        ({"time": 0}, "its time is impossible"),
+        ({"trust_version": 999}, "its trust version is impossible"),
     ],
 )
 def test_a_false_release_record_is_refused_by_the_page(

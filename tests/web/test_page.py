@@ -86,9 +86,9 @@ def test_the_page_without_scripts_says_the_same(browser: Browser, served: Servic
 def test_what_is_not_there(seen: Watched) -> None:
     paste(seen, NOWHERE)
     expect(seen.page.locator("#answer h2")).to_have_text("No configuration of this catalog has this launch digest")
-    expect(seen.page.locator("#answer")).to_contain_text("That no row has it is this host's word")
+    expect(seen.page.locator("#answer")).to_contain_text("Only this host's word says that no row has this digest")
     paste(seen, "nonsense")
-    expect(seen.page.locator("#answer [role=alert]")).to_contain_text("this is no launch digest")
+    expect(seen.page.locator("#answer [role=alert]")).to_contain_text("this is not a launch digest")
 
 
 def test_a_proof_is_verified_and_downloaded(
@@ -218,4 +218,4 @@ def test_builds_and_releases_are_walked_through(browser: Browser, url: str) -> N
 def test_a_host_of_files_says_what_it_cannot_do_without_scripts(browser: Browser, host: StaticHost) -> None:
     with page_of(browser, java_script_enabled=False) as seen:
         seen.page.goto(host.url + "index.html")
-        expect(seen.page.locator("noscript p")).to_contain_text("Scripts are off, and this host serves files alone")
+        expect(seen.page.locator("noscript p")).to_contain_text("Scripts are off, and this host serves only files")

@@ -62,17 +62,17 @@ def test_a_batch_is_answered_in_its_order(served: Service, small: BuildResult) -
 @pytest.mark.parametrize(
     ("body", "status", "detail"),
     [
-        (b"", 400, "the batch is none"),
-        (b"[]", 400, "the batch is none"),
-        (b'{"digests": []}', 400, "the batch is none"),
-        (b'{"digests": [1]}', 400, "the batch is none"),
-        (b'{"digests": "00"}', 400, "the batch is none"),
-        (b'{"digests": ["00"], "more": 1}', 400, "the batch is none"),
+        (b"", 400, "invalid batch"),
+        (b"[]", 400, "invalid batch"),
+        (b'{"digests": []}', 400, "invalid batch"),
+        (b'{"digests": [1]}', 400, "invalid batch"),
+        (b'{"digests": "00"}', 400, "invalid batch"),
+        (b'{"digests": ["00"], "more": 1}', 400, "invalid batch"),
         (b'{"digests": ["' + b"0" * 96 + b'", "00"]}', 400, "digest 1: '00' is not a launch digest"),
         (json.dumps({"digests": [NOWHERE] * 1001}).encode(), 400, "a batch has at most 1,000 digests"),
         (b" " * (256 << 10) + b"{}", 413, "a request has at most 262,144 bytes"),
-        (b"[" * 100_000, 400, "the batch is none"),
-        (b"\xff\xfe", 400, "the batch is none"),
+        (b"[" * 100_000, 400, "invalid batch"),
+        (b"\xff\xfe", 400, "invalid batch"),
     ],
 )
 def test_a_batch_that_is_none(served: Service, body: bytes, status: int, detail: str) -> None:
@@ -95,7 +95,7 @@ def test_a_report_that_is_none(served: Service) -> None:
     problem(served, "/v1/report", 400, "is not a launch digest", method="POST", body=b"nonsense")
     problem(served, "/v1/report", 413, "at most 1,048,576 bytes", method="POST", body=bytes((1 << 20) + 1))
     measured = b'{"return": {"data": "' + b"A" * 64 + b'"}}'
-    problem(served, "/v1/report", 422, "without the TIK", method="POST", body=measured)
+    problem(served, "/v1/report", 422, "without its TIK", method="POST", body=measured)
 
 
 def test_a_proof_is_one_that_is_verified(served: Service, published: Place, small: BuildResult) -> None:
@@ -106,7 +106,7 @@ def test_a_proof_is_one_that_is_verified(served: Service, published: Place, smal
         found = verify_bundle(body, trust, now=published.now, seen={}, digest=digest)
         assert found.outcome in (Outcome.MATCH, Outcome.REVOKED)
     problem(served, f"/d/{digest}.proof?row=9999", 404, "rows with this launch digest")
-    problem(served, f"/d/{digest}.proof?row=x", 400, "no number of a row")
+    problem(served, f"/d/{digest}.proof?row=x", 400, "not a number of a row")
     problem(served, f"/d/{NOWHERE}.proof", 404, "the log has 0 rows")
 
 
@@ -146,7 +146,7 @@ def test_the_form_works_without_scripts(served: Service, small: BuildResult) -> 
     assert (status, headers["Location"]) == (303, f"d/{digest}")
     status, _, headers = served.ask("/diff?old=1&new=2")
     assert (status, headers["Location"]) == (303, "diff/1...2")
-    problem(served, "/diff?old=1&new=x", 400, "two releases are compared")
+    problem(served, "/diff?old=1&new=x", 400, "numbers of releases")
     status, body, headers = served.ask("/d?digest=nonsense", headers={"Accept": "text/html,*/*;q=0.1"})
     assert (status, headers["Content-Type"]) == (400, "text/html; charset=utf-8")
     assert b"is not a launch digest" in body
@@ -246,7 +246,7 @@ def test_what_is_not_there(served: Service) -> None:
         assert (status, headers["Content-Type"]) == (400 if path == "/d" else 404, "application/problem+json"), path
         assert (told["status"], told["type"]) == (status, "about:blank")
     problem(served, "/diff/1...9", 404, "has no release 9")
-    problem(served, "/range/fff", 404, "a range is named by")
+    problem(served, "/range/fff", 404, "the name of a range is")
     status, _, headers = served.ask("/v1/lookup")
     assert (status, headers["Allow"]) == (405, "POST")
     assert served.ask("/healthz", method="DELETE")[0] == 405
@@ -268,11 +268,11 @@ def test_a_catalog_of_ones_own(small: BuildResult, tmp_path: Path) -> None:
         digest = snp_digest(small)
         found = own.json(f"/d/{digest}.json")
         assert (found["found"], found["release"]) == (True, None)
-        problem(own, f"/d/{digest}.proof", 404, "published in no log")
-        problem(own, "/checkpoint", 404, "published in no log")
-        problem(own, "/diff/1...2", 404, "published in no log")
+        problem(own, f"/d/{digest}.proof", 404, "not published in a log")
+        problem(own, "/checkpoint", 404, "not published in a log")
+        problem(own, "/diff/1...2", 404, "not published in a log")
         assert own.ask("/range/0/index.json")[0] == 200
-        assert b"published in no log" in own.ask("/releases")[1]
+        assert b"not published in a log" in own.ask("/releases")[1]
         assert own.stop(signal.SIGINT) == 0
 
 
@@ -292,7 +292,7 @@ def test_what_cannot_be_served(run: Run, place: Place, small: BuildResult, tmp_p
     code, _, err = run("serve", str(place.log), "--listen", "127.0.0.1:0")
     assert (code, "nothing says whom to trust" in err) == (2, True)
     code, _, err = run("serve", str(small.folder), "--listen", "nowhere")
-    assert (code, "is no address to listen at" in err) == (2, True)
+    assert (code, "is not an address to listen at" in err) == (2, True)
 
 
 @pytest.mark.parametrize("missing", ["starlette", "granian", "prometheus_client"])
@@ -301,7 +301,7 @@ def test_without_the_extra_it_is_said(run: Run, monkeypatch: pytest.MonkeyPatch,
     code, _, err = run("serve", "--listen", "127.0.0.1:0")
     assert (code, err) == (
         2,
-        f"ldcat: error: to serve, {missing} is needed\nldcat: hint: pip install 'ldcat[serve]'\n",
+        f"ldcat: error: serving needs the package {missing}\nldcat: hint: pip install 'ldcat[serve]'\n",
     )
 
 

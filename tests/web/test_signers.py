@@ -70,8 +70,8 @@ class Case:
 
 
 GOOD = "Verified in this browser"
-STALE = "nobody vouches for this checkpoint any more"
-FEW = "are not the quorum"
+STALE = "this checkpoint is stale"
+FEW = "lacks the witness quorum"
 CASES = {
     "ML-DSA is the only signature of the log": Case(GOOD, "quorum none", (), logs=[PQ_LOG]),
     "ML-DSA is wrong": Case("the signature of example.com/log is not right", "quorum none", (), wrong=PQ_LOG),

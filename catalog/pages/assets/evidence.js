@@ -1,10 +1,10 @@
-// Evidence, told apart as catalog/ask/evidence.py does: nothing of it leaves the browser but the first bits of a digest.
+// Evidence, recognised as catalog/ask/evidence.py does: only the first bits of its digest leave the browser.
 
 const REPORT_SIZE = 1184;
 const MAX_EVIDENCE = 1 << 20;
 const HOST_REQUESTED = 0xffffffff;
 const KNOWN =
-  "known are: a launch digest in hex or base64; an attestation report of 1,184 bytes, raw, in hex or base64, as JSON of " +
+  "accepted are: a launch digest in hex or base64; an attestation report of 1,184 bytes, raw, in hex or base64, as JSON of " +
   "the virtee crates or in an Azure HCL blob; LAUNCH_MEASURE data as QMP or virsh domlaunchsecinfo prints them";
 
 export class Malformed extends Error {}
@@ -15,8 +15,8 @@ export function bytesOfHex(text) {
   return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
-// What these bytes are: { form, digest: hex or null, facts: [[name, value]], notes: [text], measured: whether it is an HMAC,
-// isReport, technologies: those that it can be of; none of them of a bare digest }.
+// What these bytes are: { form, digest: hex or null, facts: [[name, value]], notes: [text], measured: true for an HMAC,
+// isReport, technologies: names of those that the report can be of }. A bare digest has neither of the last two.
 export function sniff(bytes) {
   if (bytes.length > MAX_EVIDENCE) throw new Malformed(`this is larger than ${MAX_EVIDENCE} bytes`);
   const found = binary(bytes);
@@ -25,7 +25,7 @@ export function sniff(bytes) {
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes).trim();
   } catch {
-    throw new Malformed(`this is no launch digest, nor anything else that says what was launched: ${KNOWN}`);
+    throw new Malformed(`this is not a launch digest, nor anything else that says what was launched: ${KNOWN}`);
   }
   if (text.startsWith("{")) return ofJson(text);
   if (text.includes("sev-measurement")) return ofLibvirt(text);
@@ -35,7 +35,7 @@ export function sniff(bytes) {
   }
   const inner = binary(value);
   if (inner) return inner;
-  throw new Malformed(`this is no launch digest, nor anything else that says what was launched: ${KNOWN}`);
+  throw new Malformed(`this is not a launch digest, nor anything else that says what was launched: ${KNOWN}`);
 }
 
 function binary(data) {
@@ -106,7 +106,7 @@ function ofJson(text) {
   throw new Malformed(`this JSON is neither an attestation report nor LAUNCH_MEASURE data: ${KNOWN}`);
 }
 
-// One object, or several one after the other, as a QMP session has them.
+// One object, or several one after the other, as a QMP session prints them.
 function objectsOf(text) {
   const found = [];
   for (const part of text.split(/(?<=\})\s*(?=\{)/)) {
@@ -114,7 +114,7 @@ function objectsOf(text) {
     try {
       value = JSON.parse(part);
     } catch (error) {
-      throw new Malformed(`this looks like JSON, and is none: ${error.message}`);
+      throw new Malformed(`this looks like JSON, but is invalid: ${error.message}`);
     }
     for (const wrapping of ["return", "attestation_report"]) {
       if (value?.[wrapping] && typeof value[wrapping] === "object") value = value[wrapping];
@@ -128,7 +128,7 @@ function ofReportJson(fields) {
   const number = (name, most) => {
     const value = fields[name] ?? 0;
     if (!Number.isInteger(value) || value < 0 || value > most) {
-      throw new Malformed(`the report in JSON has a ${name} that is no number`);
+      throw new Malformed(`the report in JSON has a ${name} that is not a number in range`);
     }
     return value;
   };
@@ -161,7 +161,7 @@ function ofLibvirt(text) {
   return ofMeasurement(decoded(said["sev-measurement"] ?? ""), policy);
 }
 
-// SEV API (55766), LAUNCH_MEASURE: an HMAC under the TIK, which has no place in a page.
+// SEV API (55766), LAUNCH_MEASURE: an HMAC under the TIK, which is never given to a page.
 function ofMeasurement(value, policy) {
   if (value.length !== 32 && value.length !== 48) {
     throw new Malformed("LAUNCH_MEASURE data are 48 bytes in base64: the measurement and the nonce");

@@ -1,37 +1,37 @@
-// A kernel as it is shown, and whether it is the one that was measured: the table of 176 bytes, as docs/launch-digests.md
-// has it, and the command line with its NUL.
+// A kernel as it is shown, and whether it is the one that was measured. The kernel hashes table of 176 bytes is described
+// in docs/launch-digests.md; the command line is hashed with its NUL.
 
 import { bytesOfHex, hexOf } from "./evidence.js";
 
-const TABLE = "06d63894224fc94cb479a793d411fd21"; // GUIDs, as memory has them
+const TABLE = "06d63894224fc94cb479a793d411fd21"; // GUIDs in their little-endian memory layout
 const CMDLINE = "d82dd09720bd944caa78e7714d36ab2a";
 const INITRD = "31f7ba442f3ad74b9af141e29169781d";
 const KERNEL = "3794e74dd2ab7f42b835d5b172d2045b";
-const NOT_PLAIN = /[\p{C}\p{Z}]/u; // but for the blank
+const NOT_PLAIN = /[\p{C}\p{Z}]/u; // the blank is an exception
 
 export class NotMeasured extends Error {}
 
-// Raises NotMeasured where a kernel is not the one of a table, by the SHA-256 of that. Without WebCrypto nothing is verified.
+// Throws NotMeasured if a kernel is not the one of a table. table: its SHA-256 in hex. Without WebCrypto nothing is verified.
 export async function checkKernel(table, kernel) {
   const { name, append, kernel_sha256, initrd_sha256, cmdline_sha256 } = kernel;
   const hashes = [kernel_sha256, initrd_sha256, cmdline_sha256];
   const isText = typeof append === "string" && !/[\0\p{Cs}]/u.test(append);
-  if (!isText || !hashes.every((hash) => /^[0-9a-f]{64}$/.test(hash))) throw refused(name, "a kernel that nobody can have measured");
+  if (!isText || !hashes.every((hash) => /^[0-9a-f]{64}$/.test(hash))) throw refused(name, "kernel data that cannot have been measured");
   if (!globalThis.crypto?.subtle) return;
   const entries = [[CMDLINE, cmdline_sha256], [INITRD, initrd_sha256], [KERNEL, kernel_sha256]];
   const bytes = TABLE + "a800" + entries.map(([guid, hash]) => `${guid}3200${hash}`).join("");
   if ((await sha256(bytesOfHex(bytes.padEnd(2 * 176, "0")))) !== table) {
-    throw refused(name, "a kernel, an initrd or a command line that is not of the table that was measured");
+    throw refused(name, "a kernel, an initrd or a command line that is not in the measured table");
   }
   if ((await sha256(new TextEncoder().encode(`${append}\0`))) !== cmdline_sha256) {
-    throw refused(name, "a command line that is not the one that was measured");
+    throw refused(name, "a command line that is not the measured one");
   }
 }
 
-const refused = (name, what) => new NotMeasured(`This host shows ${what} (${name}): it lies, or whoever published it does.`);
+const refused = (name, what) => new NotMeasured(`This host shows ${what} (${name}): the host or its publisher is lying.`);
 const sha256 = async (bytes) => hexOf(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
 
-// What is checked is what is shown, in the words of the command line. kernel: null where none was measured.
+// The checked values, labelled as on the command line. kernel: null if none was measured.
 export function kernelFacts(kernel) {
   if (kernel === null) return [["kernel hashes", "none"]];
   return [
@@ -42,7 +42,7 @@ export function kernelFacts(kernel) {
   ];
 }
 
-// As Python's repr quotes a text: nothing in it is invisible.
+// Quotes a text as Python's repr does: no character stays invisible.
 export function quoted(text) {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const named = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", [quote]: `\\${quote}` };

@@ -1,5 +1,5 @@
-// The log, verified here: the checkpoint, by who signed it, the inclusion of a row and of the last release, what it revokes.
-// Texts: C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof; RFC 6962.
+// The log, verified here: who signed the checkpoint, the inclusion of a row and of the last release, and revocations.
+// Sources: C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof; RFC 6962.
 
 import { fromBase64, joined, toBase64, utf8 } from "./bytes.js";
 import { hexOf } from "./evidence.js";
@@ -11,28 +11,28 @@ const HASH = 32;
 const MAX_NOTE = 1 << 20;
 const MAX_BUNDLE = WIDTH * (2 + 65535);
 const MAX_REVOCATIONS = 8 << 20;
-const EARLIEST = 1577836800; // 1 January 2020: no release is older
-const MAX_TRUST_STEP = 64; // versions of a trust note that nobody makes between two releases
+const EARLIEST = 1577836800; // seconds since 1970: 1 January 2020; no release is older
+const MAX_TRUST_STEP = 64; // versions: how far the trust note of a release may be ahead of the page's
 const RECORD = ["artifacts", "previous_root", "previous_size", "release", "revocations_chain", "revocations_count",
-  "revocations_sha256", "time", "trust_version", "type"]; // fields of a release record; what another one means, nobody here knows
-const MOST_ASKED = 40; // bundles in which a row is looked for
+  "revocations_sha256", "time", "trust_version", "type"]; // known fields of a release record; others may change its meaning
+const MOST_ASKED = 40; // entry bundles that are fetched to find a row
 
 const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 const leafHash = (entry) => sha256(joined([0], entry));
 const nodeHash = (left, right) => sha256(joined([1], left, right));
 
-// Whether this browser can verify at all: WebCrypto is there for pages that nobody on the way can change.
+// Why this browser cannot verify anything, or null. WebCrypto exists only on pages of a secure context.
 export function cannotVerify() {
   if (globalThis.crypto?.subtle) return null;
-  return "this browser verifies nothing on a page that came over plain http: use https, or ldcat verify-proof";
+  return "this browser cannot verify anything on a page loaded over plain http: use https, or ldcat verify-proof";
 }
 
-// The row of `leaf` in the log of `catalog`: what was verified, and the proof bundle that ldcat verify-proof reads.
+// Verifies that the log of `catalog` has the row `leaf`. Returns what was verified, and the proof bundle for ldcat verify-proof.
 export async function prove(catalog, leaf) {
   const reason = cannotVerify();
   if (reason) throw new NotProven(reason);
   const { trust, release, manifest_sha256: manifest } = catalog.page;
-  if (!trust) throw new NotProven("this page came with no keys to verify its log with");
+  if (!trust) throw new NotProven("this page came without keys to verify its log with");
   const log = await Log.open(catalog.root, release.origin);
   const signers = await signersOf(log, trust);
   const index = await log.find(catalog.page, leaf);
@@ -48,7 +48,7 @@ export async function prove(catalog, leaf) {
   }
   const text = new TextDecoder().decode(revocations);
   const list = JSON.parse(text);
-  if (canonical(list) !== text) throw new NotProven("the revocations are not written in their one form");
+  if (canonical(list) !== text) throw new NotProven("the revocations are not canonical JSON");
   await checkRecord(record, list, trust);
   return {
     origin: log.origin,
@@ -64,21 +64,21 @@ export async function prove(catalog, leaf) {
   };
 }
 
-// What the record of the last release may say, as release_rules.py and verify_proof.py have it.
+// Throws NotProven if the release record breaks a rule of catalog/log/release_rules.py or catalog/prove/verify_proof.py.
 async function checkRecord(record, list, trust) {
   const unknown = Object.keys(record).filter((name) => !RECORD.includes(name));
   if (unknown.length) throw new NotProven(`the last release says more than this page understands: ${unknown.join(", ")}`);
   const isFalse = (what) => new NotProven(`release ${record.release} is false: ${what}`);
-  if (record.time < EARLIEST || record.time > Date.now() / 1000 + MAX_AHEAD) throw isFalse("its time cannot be");
-  if ((record.trust_version ?? 0) > trust.version + MAX_TRUST_STEP) throw isFalse("its trust version cannot be");
-  if (record.revocations_chain === undefined) return; // of ldcat 0.1.0
+  if (record.time < EARLIEST || record.time > Date.now() / 1000 + MAX_AHEAD) throw isFalse("its time is impossible");
+  if ((record.trust_version ?? 0) > trust.version + MAX_TRUST_STEP) throw isFalse("its trust version is impossible");
+  if (record.revocations_chain === undefined) return; // written by ldcat 0.1.0
   let chain = "0".repeat(64);
   for (const { selector, severity, reason } of list) {
     const leaf = canonical({ reason, selector, severity, type: "revoke" });
     chain = hexOf(await sha256(utf8.encode(chain + leaf)));
   }
   if (list.length !== record.revocations_count || chain !== record.revocations_chain) {
-    throw isFalse("it commits to other revocations than it names");
+    throw isFalse("its revocations chain does not match the revocations that it names");
   }
 }
 
@@ -96,19 +96,19 @@ class Log {
   static async open(root, origin) {
     const note = new TextDecoder("utf-8", { fatal: true }).decode(await get(`${root}checkpoint`, MAX_NOTE, "no-cache"));
     const at = note.lastIndexOf("\n\n");
-    if (at < 0 || !note.endsWith("\n")) throw new NotProven("the checkpoint is no signed note");
+    if (at < 0 || !note.endsWith("\n")) throw new NotProven("the checkpoint is not a signed note");
     const signatures = note.slice(at + 2, -1).split("\n").map((line) => {
       const [, name, encoded] = /^\u2014 (\S+) ([A-Za-z0-9+/=]+)$/.exec(line) ?? [];
-      if (!name) throw new NotProven("the checkpoint has a signature that is none");
+      if (!name) throw new NotProven("the checkpoint has an invalid signature line");
       const value = fromBase64(encoded);
       return { name, id: hexOf(value.subarray(0, 4)), value: value.subarray(4) };
     });
     const log = new Log(root, note.slice(0, at + 1), signatures, note);
-    if (log.origin !== origin) throw new NotProven(`the checkpoint is of ${log.origin}, and not of ${origin}`);
+    if (log.origin !== origin) throw new NotProven(`the checkpoint is of ${log.origin}, not of ${origin}`);
     return log;
   }
 
-  // The index of a leaf, looked for where its digest has to be among those of its firmware and kernel hashes.
+  // The index of a leaf. It is searched for in the runs of leaves that have its firmware and kernel hashes.
   async find(page, leaf) {
     const row = JSON.parse(leaf);
     const { firmware_sha256: images, kernel_hashes_sha256: tables } = page.axes;
@@ -121,7 +121,7 @@ class Log {
     throw new NotProven("the log does not have this row");
   }
 
-  // By interpolation: within a run of leaves digests are in order, and evenly spread.
+  // Interpolation search: within a run of leaves, digests are sorted and evenly distributed.
   async #search(leaf, low, high) {
     const wanted = spot(leaf);
     let [least, most] = [0, 1];
@@ -134,7 +134,7 @@ class Log {
       const at = within.indexOf(leaf);
       if (at >= 0) return Math.max(low, begin) + at;
       if (within.some((entry) => isAlike(entry, leaf))) {
-        throw new NotProven("no configuration has this launch digest: that of the row which is listed begins as it does, and ends otherwise");
+        throw new NotProven("no configuration has this launch digest: the digest of the listed row begins alike, but ends differently");
       }
       const [first, last] = [within[0], within[within.length - 1]];
       if (leaf < first) [high, most] = [Math.max(low, begin), spot(first)];
@@ -160,7 +160,7 @@ class Log {
     return entries;
   }
 
-  // The proof of a leaf as text, once it leads to the root of the checkpoint.
+  // The tlog-proof of a leaf as text. Throws NotProven if its hashes do not lead to the root of the checkpoint.
   async inclusion(index, entry) {
     const hashes = await this.#path(index, 0, this.size);
     let found = await leafHash(entry);
@@ -181,7 +181,7 @@ class Log {
     return `${lines.join("\n")}\n\n${this.note}`;
   }
 
-  // RFC 6962, 2.1.1: hashes beside the way from the leaf to the root of the leaves from `low` to `high`, the lowest first.
+  // RFC 6962, 2.1.1: the audit path of a leaf in the tree of the leaves from `low` to `high`, the lowest hash first.
   async #path(index, low, high) {
     if (high - low < 2) return [];
     const split = low + halfOf(high - low);
@@ -198,7 +198,7 @@ class Log {
     return nodeHash(await this.#root(low, split), await this.#root(split, high));
   }
 
-  // The root of the leaves from index * 2^level on, of which there are 2^level.
+  // The root of the 2^level leaves from index * 2^level on.
   async #node(level, index) {
     const within = level % 8;
     const tileLevel = (level - within) / 8;
@@ -218,7 +218,7 @@ class Log {
     return hashes[0];
   }
 
-  // A tile or a bundle; a partial one may be gone once the whole one is there, which begins with it.
+  // A tile or an entry bundle. A partial one may be gone once the full one exists, which begins with it.
   async #wide(level, number, atMost, width) {
     const key = `${level}/${number}`;
     if (!this.tiles.has(key)) {
@@ -233,19 +233,19 @@ class Log {
   }
 }
 
-// The largest power of two that is less than a number, and 1 for 1.
+// The largest power of two below a number; 1 for 1.
 function halfOf(number) {
   let half = 1;
   while (2 * half < number) half *= 2;
   return half;
 }
 
-// Where a leaf is among all digests, from 0 to 1.
+// The position of a leaf's digest among all possible digests, from 0 to 1.
 function spot(leaf) {
   return parseInt(leaf.slice(leaf.indexOf('"launch_digest":"') + 17).slice(0, 12), 16) / 2 ** 48;
 }
 
-// Whether a leaf is of the same row, and its digest begins as that of another leaf: a range tells no more of it.
+// True if two leaves differ only behind the first bytes of their digests, which are all that a range has.
 function isAlike(entry, leaf) {
   const start = leaf.indexOf('"launch_digest":"') + 17;
   const listed = start + 2 * FRAGMENT;
@@ -260,7 +260,7 @@ function tileName(number) {
   return path;
 }
 
-// JSON as canonical_json of records.py writes it: keys sorted, no blanks, ASCII.
+// JSON as canonical_json of catalog/log/records.py writes it: keys sorted, no blanks, ASCII.
 function canonical(value) {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (value === null || typeof value !== "object") {

@@ -1,4 +1,4 @@
-// The page: what is pasted or dropped is read here, and the host is asked for one range of the catalog, no more.
+// The page: evidence that is pasted or dropped is read here; the host is asked for one range of the catalog, no more.
 
 import { Malformed, sniff } from "./evidence.js";
 import { NotMeasured } from "./kernels.js";
@@ -13,8 +13,8 @@ const out = document.querySelector("#answer");
 const root = document.body.dataset.root;
 const CLAIMS = "Names, where a build was published, whether it launches and what it enforces are the publisher's claims: " +
   "no hash proves them.";
-const LISTED = `The list has the first ${FRAGMENT} bytes of each digest; all of it is compared when a row is verified.`;
-const ABOUT_BUILD = "Where this build is from, how it launches, its memory map";
+const LISTED = `A range has the first ${FRAGMENT} bytes of each digest; the whole digest is compared when a row is verified.`;
+const ABOUT_BUILD = "Origin, launchability and memory map of this build";
 let opened = null;
 let asked = 0;
 
@@ -28,7 +28,7 @@ function make(tag, attributes = {}, ...children) {
   return made;
 }
 
-// One line of text, with an escape for each character that does not show itself: as `printable` of matches.py has it.
+// One line of text, with an escape for each invisible character: the same as `printable` of catalog/fast/match_text.py.
 function printable(text) {
   return text.replace(/(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu, (character) => {
     const known = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[character];
@@ -50,7 +50,7 @@ async function answer(bytes) {
     if (![Malformed, NotMeasured, Unreachable].some((kind) => error instanceof kind)) console.error(error);
     return [make("h2", { tabindex: "-1" }, "No answer"), make("p", { class: "warn", role: "alert" }, error.message)];
   });
-  if (number !== asked) return; // another question came meanwhile
+  if (number !== asked) return; // another lookup was started meanwhile
   out.replaceChildren(...shown);
   out.querySelector("h2").focus();
 }
@@ -88,31 +88,31 @@ async function answered(bytes) {
 function asking(catalog) {
   const bits = catalog.prefixBits;
   const rows = Math.round(catalog.page.rows / 2 ** bits).toLocaleString("en");
-  const asked = bits === 0 ? "for all rows of its small catalog, and does not know which of them is meant"
-    : `for the first ${bits} bits of the digest, and does not know which of about ${rows} rows is meant`;
-  return `This host was asked ${asked}. Its answer is its word, until it is verified below.`;
+  const asked = bits === 0 ? "for all rows of its small catalog, and cannot tell which of them you looked up"
+    : `for the rows of the first ${bits} bits of the digest, and cannot tell which of about ${rows} rows you looked up`;
+  return `This host was asked ${asked}. Its answer is only its word until a row is verified below.`;
 }
 
 function stale(until) {
   if (!until || Date.now() / 1000 <= until) return [];
-  return [make("p", { class: "warn" }, "Nobody vouches for this release any more: its publisher may have a newer one.")];
+  return [make("p", { class: "warn" }, "This release is stale: its newest cosignature is older than max-age. Its publisher may have a newer one.")];
 }
 
 function hit() {
-  const told = [make("p", {}, `It says what was launched, not that it can be trusted. ${LISTED} ${CLAIMS}`)];
-  if (cannotVerify()) told.push(make("p", { class: "warn" }, `That kernels are those measured is not verified: ${cannotVerify()}`));
+  const told = [make("p", {}, `A match says what was launched, not that it can be trusted. ${LISTED} ${CLAIMS}`)];
+  if (cannotVerify()) told.push(make("p", { class: "warn" }, `Kernels are not verified against the measured hashes: ${cannotVerify()}`));
   return told;
 }
 
 function missed() {
-  return [make("p", {}, "That no row has it is this host's word. What differs from what was expected, this says: "),
+  return [make("p", {}, "Only this host's word says that no row has this digest. To find out what differs from the expected launch: "),
     commandOf("ldcat explain DIGEST --catalog", catalogUrl())];
 }
 
 function measured() {
   return [
-    make("p", {}, "It is an HMAC under the TIK of the launch: which digest it is of, only who has the TIK can find. " +
-      "A TIK has no place in a page; this asks the same catalog with yours:"),
+    make("p", {}, "It is an HMAC under the TIK of the launch: only somebody who has the TIK can find the digest. " +
+      "Do not give a TIK to a page; this command asks the same catalog and keeps the TIK where it is:"),
     commandOf("ldcat lookup measurement.json --tik tik.bin --catalog", catalogUrl()),
   ];
 }
@@ -122,11 +122,11 @@ function shownMatch(catalog, match, digest, title) {
   if (catalog.page.release && catalog.page.trust) {
     const button = make("button", { type: "button", click: () => verify(catalog, match, digest, proof, button) },
       "Verify that the log has this row");
-    proof.append(button, make("span", { class: "hint" }, " This asks for parts of the log near the row, and so tells which row it is."));
+    proof.append(button, make("span", { class: "hint" }, " This asks for parts of the log near the row, and so shows the host which row it is."));
   } else {
     proof.append(make("p", { class: "hint" }, catalog.page.release
-      ? "This page came with no keys, so that it cannot verify the log."
-      : "This catalog is published in no log, so that nothing proves that it has this row."));
+      ? "This page came without keys, so it cannot verify the log."
+      : "This catalog is not published in a log, so nothing proves that it has this row."));
   }
   return make("section", { class: `match ${match.revoked ?? ""}` }, make("h3", {}, `${title}: ${match.technology}`),
     facts(match.facts), notes(match.notes),
@@ -145,9 +145,9 @@ async function verify(catalog, match, digest, place, button) {
       make("p", { class: "proven" }, make("b", {}, "Verified in this browser: "),
         `row ${proven.index + 1} of ${proven.size} leaves of the log ${proven.origin}, ` +
         `${status ? "" : "not revoked, "}signed by ${proven.signers.join(", ")}; fresh until ${new Date(proven.fresh * 1000).toISOString().slice(0, 19)}Z.`),
-      ...(proven.isNewest ? [] : [make("p", { class: "warn" }, "The log has a newer release than this page: load it anew.")]),
-      make("p", { class: "hint" }, "It was verified by keys that came with this page, so it is as good as where the page is from. " +
-        "Names of builds are this host's word; what the log has are their hashes. The same, by keys of your own: "),
+      ...(proven.isNewest ? [] : [make("p", { class: "warn" }, "The log has a newer release than this page: reload the page.")]),
+      make("p", { class: "hint" }, "The row was verified with keys that came with this page: trust it as much as you trust the host of the page. " +
+        "The log has hashes of builds; their names are only this host's word. To verify with keys of your own: "),
       commandOf(`ldcat verify-proof ${nameOf(digest)} --trust`, "trust.note"),
       make("p", {}, make("a", {
         href: URL.createObjectURL(new Blob([proven.bundle], { type: "application/json" })),
@@ -166,7 +166,7 @@ const catalogUrl = () => new URL(root || ".", document.baseURI).href.replace(/\/
 function tools(digest) {
   return make("p", { class: "tools" },
     make("a", { href: `#d=${digest}` }, "Permalink"), " ",
-    make("span", { class: "hint" }, "what is behind its # is sent to no host"),
+    make("span", { class: "hint" }, "the part after # is sent to no host"),
     commandOf(`ldcat lookup ${digest} --catalog`, catalogUrl()));
 }
 

@@ -1,4 +1,4 @@
-// Rows of the catalog: one file of a range is asked for, and only what is in it is looked at.
+// Rows of the catalog: a lookup fetches the file of one range and looks at nothing else.
 
 import { hexOf } from "./evidence.js";
 import { checkKernel, kernelFacts } from "./kernels.js";
@@ -9,8 +9,8 @@ const MAX_PAGE = 64 << 20;
 
 export class Unreachable extends Error {}
 
-// A file below the page, of at most so many bytes, all of which are there in 30 seconds or not at all. cache:
-// "no-cache" for what may be another the next time.
+// A file below the page, whole and within 30 seconds; else Unreachable is thrown. atMost: bytes. cache: "no-cache" for a
+// file that may change.
 export async function get(path, atMost, cache = "default") {
   const how = { signal: AbortSignal.timeout(30_000), credentials: "omit", redirect: "error", cache };
   try {
@@ -45,7 +45,7 @@ async function bodyOf(response, path, atMost) {
 }
 
 export class Catalog {
-  // page: what page.json says; root: where the log is, relative to the page.
+  // page: page.json; root: the folder of the log, relative to the page.
   constructor(page, root) {
     this.page = page;
     this.root = root;
@@ -55,7 +55,7 @@ export class Catalog {
     return new Catalog(JSON.parse(new TextDecoder().decode(await get(`${root}page.json`, MAX_PAGE, "no-cache"))), root);
   }
 
-  // How many hex digits of how many first bits of a digest name its range.
+  // How many of the first bits of a digest name its range.
   get prefixBits() {
     return this.page.range.prefix_bits;
   }
@@ -66,13 +66,13 @@ export class Catalog {
     return number.toString(16).padStart(Math.ceil(bits / 4) || 1, "0");
   }
 
-  // Every configuration that has a digest, in hex, as `matches`: { technology, facts, notes, row }; and `notes`, on what this
-  // page does not know. Raises NotMeasured for a kernel that is not what its row says: what is shown of a row follows from the
-  // fields of its leaf, but for what the publisher claims.
+  // Every configuration with a digest, in hex, as `matches`: { technology, facts, notes, revoked, record, leaf }; and `notes`
+  // about what this page does not know. Throws NotMeasured for a kernel that does not have the hashes of its row: all that is
+  // shown follows from the leaf, except the publisher's claims.
   async lookup(digest) {
     const { folder, entry_size: size } = this.page.range;
     const data = await get(`${this.root}${folder}${this.rangeOf(digest)}`, MAX_RANGE);
-    if (data.length % size) throw new Unreachable("what came is no range");
+    if (data.length % size) throw new Unreachable("the host's answer is not a range");
     const fragment = digest.slice(0, 2 * FRAGMENT);
     const matches = [];
     const notes = new Set(this.page.notes);
@@ -86,7 +86,7 @@ export class Catalog {
     return { matches: matches.sort((a, b) => compare(a.order, b.order)), notes: [...notes] };
   }
 
-  // The fields of a row as they are written in a leaf, by the number of the row: docs/ranges.md.
+  // The fields of a row as its leaf writes them, from the number of the row: docs/ranges.md.
   #rowOf(number) {
     let left = BigInt(`0x${hexOf(number)}`);
     const row = {};
@@ -99,7 +99,7 @@ export class Catalog {
     return row;
   }
 
-  // What follows from the components of a row, as texts by field; nothing for a fact that they do not have.
+  // The facts that follow from the components of a row: JSON texts by field, without those that the components lack.
   #factsOf(row) {
     const found = {};
     for (const [name, { of, texts }] of Object.entries(this.page.facts)) {
@@ -108,7 +108,7 @@ export class Catalog {
     return found;
   }
 
-  // What people are told beside a value of a row.
+  // The text in parentheses behind a value of a row.
   #detailsOf(name, value) {
     if (name === "vmm") return ` (${this.page.vmm[value]})`;
     return name === "vcpu_signature" ? ` (${this.page.vcpu_types[value] ?? "no name"})` : "";
@@ -149,7 +149,7 @@ export class Catalog {
   }
 }
 
-// Values of texts that are JSON.
+// The values of JSON texts.
 function parsed(texts) {
   return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, JSON.parse(text)]));
 }
@@ -159,7 +159,7 @@ function buildFacts(build, row) {
   return [["firmware", build.name], ["firmware SHA-256", row.firmware_sha256], ...published];
 }
 
-// What revokes a row, or advises against it: the newest that selects it counts, as docs/log.md says.
+// The revocation or deprecation of a row, or null. The newest revoke record that selects the row counts: docs/log.md.
 export function revocationOf(record, revocations) {
   const selects = ({ selector }) => Object.entries(selector).every(([name, value]) => record[name] === value);
   const newest = revocations.findLast(selects);

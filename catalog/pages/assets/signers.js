@@ -1,14 +1,14 @@
-// Who signed a checkpoint: the signatures of its log and of witnesses, the quorum of a policy, and for how long it is fresh.
-// Texts: C2SP signed-note, tlog-cosignature, tlog-policy.
+// Who signed a checkpoint: the signatures of its log and of witnesses, the quorum of a policy, and how long it is fresh.
+// Sources: C2SP signed-note, tlog-cosignature, tlog-policy.
 
 import { fromBase64, joined, utf8 } from "./bytes.js";
 
-export const MAX_AHEAD = 3600; // seconds that clocks may differ
+export const MAX_AHEAD = 3600; // seconds: how far clocks may differ
 const MAX_TIME = 2n ** 63n - 1n;
 
 export class NotProven extends Error {}
 
-// Who signed: the log itself, and a quorum of witnesses. Raises for a signature that is not right.
+// Who signed: the log itself, and a quorum of witnesses. Throws NotProven if either is missing or a signature is invalid.
 export async function signersOf(log, trust) {
   const found = [];
   const without = [];
@@ -28,15 +28,15 @@ export async function signersOf(log, trust) {
   const demanded = trust.log_signatures === "all" ? trust.logs.filter(({ name }) => name === log.origin).length : 1;
   if (ofLog.length < demanded) throw new NotProven(`not all keys of ${log.origin} signed this checkpoint${extra}`);
   if (log.isExtended && found.some(({ key }) => key.ml_dsa_44)) {
-    throw new NotProven("the checkpoint has lines that not all of its signatures cover");
+    throw new NotProven("the checkpoint has extension lines that not all of its signatures cover");
   }
   if (!accepts(trust, votes(found))) {
-    throw new NotProven(`the witnesses that cosigned this checkpoint are not the quorum${extra}`);
+    throw new NotProven(`this checkpoint lacks the witness quorum that the trust note requires${extra}`);
   }
   return found;
 }
 
-// When a key signed, with null where it does not say; raises unless it did. Nothing where this browser cannot tell.
+// { time } of a signature, null for one without a time. Throws NotProven if it is invalid; null without ML-DSA-44 support.
 async function verify(log, key, value) {
   const time = key.timed && value.length > 8 ? new DataView(value.buffer, value.byteOffset).getBigUint64(0) : null;
   const public_ = await importKey(key);
@@ -50,7 +50,7 @@ async function verify(log, key, value) {
   return { time: time === null ? null : Number(time) };
 }
 
-// What a cosigner signs with ML-DSA-44, by tlog-cosignature: name, time, origin, the leaves from 0 on, and their root.
+// The message of an ML-DSA-44 cosignature (tlog-cosignature): name, time, origin, leaf range from 0 on, and root.
 function subtree(log, cosigner, time) {
   const texts = [cosigner, log.origin].map((text) => utf8.encode(text));
   const [name, origin] = texts.map((text) => joined([text.length], text));
@@ -58,8 +58,8 @@ function subtree(log, cosigner, time) {
   return joined(utf8.encode("subtree/v1\n\0"), name, uint64(time ?? 0n), origin, size, log.rootHash);
 }
 
-// Until when its quorum vouches for a checkpoint, in seconds since 1970; raises where that is over. The log's own time says
-// nothing. made: when the release was made by its own word, which counts where no quorum is demanded.
+// How long a checkpoint is fresh, by the cosignatures of its quorum, in seconds since 1970; throws NotProven if it is stale.
+// Times of the log's own keys do not count. made: the time in the release record, which counts if no quorum is required.
 export function freshUntil(signers, made, trust) {
   const now = Date.now() / 1000;
   if (now >= trust.expires) throw new NotProven("the trust note that this page came with has expired");
@@ -69,16 +69,16 @@ export function freshUntil(signers, made, trust) {
   times.sort((one, other) => other - one);
   const newest = times.find((from) => accepts(trust, counted.filter(({ time }) => time >= from)));
   const until = newest + trust.max_age;
-  if (!(now <= until)) throw new NotProven("nobody vouches for this checkpoint any more: it is too old");
+  if (!(now <= until)) throw new NotProven("this checkpoint is stale: its newest cosignature is older than max-age");
   return Math.min(until, trust.expires);
 }
 
-// Cosignatures that count: of witnesses that are no keys of the log, at a time.
+// Cosignatures that count: of witnesses that are not keys of the log, with a time.
 function votes(signers) {
   return signers.filter(({ role, key, time }) => role === "witness" && key.votes && time > 0);
 }
 
-// Whether the quorum is among them; members of a group that are one voice count once.
+// True if the signers meet the quorum; members of a group that share a voice count once.
 function accepts(trust, signers) {
   const enough = new Set(signers.map(({ key }) => key.witness));
   for (const { name, threshold, voices } of trust.groups) {
@@ -87,15 +87,15 @@ function accepts(trust, signers) {
   return trust.quorum === null || enough.has(trust.quorum);
 }
 
-// What verifies with a key; nothing where this browser does not know ML-DSA-44.
+// A CryptoKey that verifies; null for an ML-DSA-44 key if this browser lacks ML-DSA-44. Throws NotProven for other failures.
 async function importKey({ name, ed25519, ml_dsa_44: mlDsa }) {
   const [format, encoded, algorithm] = mlDsa ? ["raw-public", mlDsa, "ML-DSA-44"] : ["raw", ed25519, "Ed25519"];
   try {
     return await crypto.subtle.importKey(format, fromBase64(encoded), algorithm, false, ["verify"]);
   } catch (error) {
-    if (error.name === "DataError") throw new NotProven(`the key of ${name} is none`);
+    if (error.name === "DataError") throw new NotProven(`the key of ${name} is invalid`);
     if (mlDsa) return null;
-    throw new NotProven("this browser knows no Ed25519: a newer one does, or ldcat verify-proof");
+    throw new NotProven("this browser lacks Ed25519: use a newer one, or ldcat verify-proof");
   }
 }
 

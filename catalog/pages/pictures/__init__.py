@@ -1,1 +1,1 @@
-"""Pictures: inline SVG for pages, and what stands for it in a terminal. Their colours are in templates/page.css."""
+"""Pictures: inline SVG for pages, and text for terminals. Their colours are in templates/page.css."""

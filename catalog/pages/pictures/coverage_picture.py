@@ -1,4 +1,4 @@
-"""The coverage matrix of a catalog: which launches it has digests of, and why not of the others."""
+"""The coverage matrix of a catalog: the launches that it has digests of, and why it lacks the others."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _LETTERS = ascii_lowercase + ascii_uppercase
 
 
 def coverage_matrix(found: Coverage) -> Matrix:
-    """As a picture: a letter in an empty cell names the reason."""
+    """The matrix of a coverage: a letter in an empty cell stands for the reason."""
     reasons = found.reasons()
     letters = {reason: _LETTERS[number] if number < len(_LETTERS) else "?" for number, reason in enumerate(reasons)}
     cells = [cell for _, row in found.rows for cell in row]
     rows = sum(cell.rows for cell in cells)
     legend = [("covered", "#", "the catalog has digests")]
     if any(_is_unexpected(cell) for cell in cells):
-        legend.append(("not-expected", "n", "the catalog has digests, and the image is not expected to launch so"))
+        legend.append(("not-expected", "n", "the catalog has digests; the image is not expected to launch this way"))
     legend += [("", letter, reason) for reason, letter in letters.items()]
     return Matrix(
         title="What the catalog has digests of",
@@ -51,5 +51,5 @@ def _cell(image: str, kind: Kind, cell: Covered, letters: Mapping[str, str]) -> 
     vcpus = f" of {as_ranges(cell.vcpus)} vCPUs" if cell.vcpus else ""
     said = f"{image}, {where}: {cell.rows:,} digests{vcpus}"
     if _is_unexpected(cell):
-        return Cell({"not-expected": cell.rows}, "n", f"{said}; it is not expected to launch so")
+        return Cell({"not-expected": cell.rows}, "n", f"{said}; it is not expected to launch this way")
     return Cell({"covered": cell.rows}, "#", said)

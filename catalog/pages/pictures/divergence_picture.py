@@ -1,4 +1,4 @@
-"""Where two launches part: a line that forks at the first launch update which is another one."""
+"""Where two launches diverge: a line that forks at the first launch update that differs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from catalog.explain.divergence import Divergence
 from catalog.pages.pictures import svg
 
 _LINE, _MARGIN, _DOT, _SPREAD = 24, 14, 5, 22
-"""Pixels: from stop to stop, to the first of them, radius of a stop, between the two lines."""
+"""Pixels: from stop to stop, from the edge to the first stop, radius of a stop, between the two lines."""
 
 _NOTHING = "nothing more"
 
 
 def parting_svg(shown: Divergence, name: str) -> str:
-    """The picture for a page. name: unique in it."""
+    """The picture for a page. name: an id that is unique in the page."""
     shared, after = ([stop.text() for stop in stops] for stops in (shown.shared, shown.after))
     ways = {"expected": [stop.text() for stop in shown.expected], "found": [stop.text() for stop in shown.found]}
     said = [f"{side}: {text}" for side, texts in ways.items() for text in texts or [_NOTHING]]
@@ -28,7 +28,7 @@ def parting_svg(shown: Divergence, name: str) -> str:
     end = below + (len(said) + len(after)) * _LINE
     root = svg.picture(
         name,
-        title="Where the two launches part",
+        title="Where the two launches diverge",
         desc=f"{shown.technology}: they share {'; '.join(shared) or 'nothing'}. {'; '.join(shown.reasons)}. "
         f"{'; '.join([*said, *both])}.",
         width=width,
@@ -53,7 +53,7 @@ def parting_svg(shown: Divergence, name: str) -> str:
 
 
 def parting_lines(shown: Divergence) -> Iterator[str]:
-    """For a terminal and for files."""
+    """The same as lines of text, for a terminal and for files."""
     for stop in shown.shared:
         yield f"* {stop.text()}"
     for number, reason in enumerate(shown.reasons):

@@ -1,4 +1,4 @@
-"""The heat map of a diff: which rows of which image changed, and how."""
+"""The heat map of a diff: how rows changed, for each firmware image."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from catalog.diff.row_changes import ADDED, REVOCATIONS, RULE_CHANGED, WITHDRAWN
 from catalog.pages.pictures.matrix import Cell, Head, Matrix
 
 MOST_IMAGES = 200
-"""That are drawn; those that did not change are left out first."""
+"""Images that are drawn; those without changes are left out first."""
 
 _MARKS = {RULE_CHANGED: "!", WITHDRAWN: "-", ADDED: "+", **dict.fromkeys(REVOCATIONS, "x"), UNCHANGED: "."}
-"""The first of these that a cell has is its mark."""
+"""The mark of a cell is that of the first of these changes that it has."""
 
 _MEANINGS = {RULE_CHANGED: "rule changed: the same inputs have another digest", UNCHANGED: "unchanged"}
 
 
 def heat_matrix(heat: Heat, *, whole: bool = True) -> Matrix:
-    """As a picture; images beyond MOST_IMAGES are counted in its description. whole: with those that did not change."""
+    """The matrix of a heat map. Images beyond MOST_IMAGES are only counted, in its description.
+
+    whole: with the images that did not change.
+    """
     changed = [row for row in heat.rows if any(cell.keys() - {UNCHANGED} for cell in row[1])]
     shown = heat.rows if whole and len(heat.rows) <= MOST_IMAGES else changed[:MOST_IMAGES]
     counts: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Matrix: firmware images down, kinds of launches across; a cell says by its colour and its mark what is there."""
+"""Matrix: firmware images down, kinds of launches across; the colour and the mark of a cell say what it has."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ MOST_CHARACTERS = 60
 """Characters of an image's name that are shown."""
 
 _SAYS_NOTHING = (" ", ".", "#")
-"""Marks that are not drawn where there are colours: of what is as it should be."""
+"""Marks of cells that need no attention: they are not drawn where there are colours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Of a column. group: technology and profile, which several columns in a row share. label: of it alone."""
+    """The head of a column.
+
+    group: technology and profile, which adjacent columns can share.
+    label: text of this column alone.
+    """
 
     group: tuple[str, str]
     label: str
@@ -29,9 +33,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """parts: rows by kind, which is a class of the style sheet; none: nothing is there. tip: all of it in words.
+    """A cell of a matrix.
 
-    mark: one character that says the same as the colours; a blank where there is nothing to say.
+    parts: number of rows by kind, which is a class of the style sheet; empty for an empty cell.
+    mark: one character that says the same as the colours; a blank for none.
+    tip: the cell in words.
     """
 
     parts: Mapping[str, int]
@@ -41,7 +47,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """rows: name of each image, and its cells. legend: kinds that occur, with their mark and what they mean."""
+    """A matrix to draw.
+
+    title, desc: for screen readers.
+    heads: of the columns.
+    rows: name of each image, and its cells.
+    legend: kind, mark and meaning of each kind that occurs.
+    """
 
     title: str
     desc: str
@@ -51,7 +63,7 @@ class Matrix:
 
 
 def matrix_svg(shown: Matrix, name: str) -> str:
-    """The picture for a page. name: unique in it."""
+    """The picture for a page. name: an id that is unique in the page."""
     places = _places(shown.heads)
     left = max((svg.text_width(svg.shortened(label, MOST_CHARACTERS)) for label, _ in shown.rows), default=0) + 10
     below = 2 * _LINE + max((svg.text_width(head.label) for head in shown.heads), default=0) + 8
@@ -84,7 +96,7 @@ def matrix_svg(shown: Matrix, name: str) -> str:
 
 
 def column_groups(heads: Sequence[Head]) -> Iterator[tuple[tuple[str, str], int, int]]:
-    """Each group, its first column, and the one after its last."""
+    """Each group, the index of its first column, and the index after its last."""
     first = 0
     for key, members in groupby(heads, key=lambda head: head.group):
         end = first + len(list(members))
@@ -93,7 +105,7 @@ def column_groups(heads: Sequence[Head]) -> Iterator[tuple[tuple[str, str], int,
 
 
 def _places(heads: Sequence[Head]) -> list[float]:
-    """Pixels from the first column to each: groups are as wide as their names."""
+    """Pixels from the first column to each column; a group is at least as wide as its name."""
     places: list[float] = []
     x = 0.0
     for key, first, end in column_groups(heads):
@@ -107,7 +119,7 @@ def _width(names: tuple[str, str]) -> float:
 
 
 def _draw(parent: Element, cell: Cell, x: float, y: float) -> None:
-    """Its parts side by side, each as wide as it is large, but wide enough to be seen."""
+    """Draw the parts of a cell side by side, as wide as their share of its rows, but wide enough to be seen."""
     room = _CELL - 1
     if not cell.parts:
         svg.rect(parent, "nothing", x, y, room, room)

@@ -1,4 +1,4 @@
-"""The memory map of a firmware image: gaps, and ranges that overlap, leap to the eye."""
+"""The memory map of a firmware image; gaps and overlapping ranges stand out."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from catalog.ask.memory_map import Range, Stretch, stretches
 from catalog.pages.pictures import svg
 
 MOST_RANGES = 64
-"""That are drawn; an image that has more is no image that anybody launches."""
+"""Ranges that are drawn; no image that anybody launches has more."""
 
 _LEAST, _GAP, _LINE, _WIDE, _STEP = 22, 20, 15, 150, 14
-"""Pixels: of the smallest range, of a gap, of a line of text; width of a range, and how much less of one in another."""
+"""Pixels: height of the smallest range, of a gap, of a line of text; width of a range, and its decrease per nesting."""
 
 _PAGE = 4096
 
 
 def memory_map_svg(ranges: Sequence[Range], name: str, title: str) -> str:
-    """The picture for a page: high addresses above. ranges: of one image, at most MOST_RANGES. name: unique."""
+    """The picture for a page, high addresses at the top. ranges: of one image, at most MOST_RANGES. name: unique id."""
     shown = stretches(ranges)
     tops: dict[int, float] = {}
     y = float(_LINE)
@@ -53,7 +53,7 @@ def memory_map_svg(ranges: Sequence[Range], name: str, title: str) -> str:
 
 
 def memory_map_lines(ranges: Sequence[Range]) -> Iterator[str]:
-    """For a terminal: each range as a column of blocks, and gaps as what they are; high addresses above."""
+    """Lines for a terminal, high addresses at the top: each range is a column of blocks, each gap a line of its own."""
     lanes = _lanes(ranges)
     for stretch in stretches(ranges):
         drawn = [" "] * (max(lanes) + 1)
@@ -66,7 +66,7 @@ def memory_map_lines(ranges: Sequence[Range]) -> Iterator[str]:
 
 
 def _height(stretch: Stretch, ranges: Sequence[Range]) -> float:
-    """More for larger ones, by orders of magnitude; room for the labels of what begins here."""
+    """Pixels: grows with the logarithm of the size, with room for the labels of the ranges that begin here."""
     if not stretch.within:
         return _GAP
     labels = sum(1 for one in ranges if one.gpa == stretch.gpa)
@@ -74,7 +74,7 @@ def _height(stretch: Stretch, ranges: Sequence[Range]) -> float:
 
 
 def _lanes(ranges: Sequence[Range]) -> list[int]:
-    """How far to the right each is drawn, so that none hides another that begins before it ends."""
+    """The lane of each range, 0 is leftmost: ranges that overlap are in different lanes."""
     lanes: list[int] = []
     for at, one in enumerate(ranges):
         taken = {lane for lane, other in zip(lanes, ranges[:at], strict=True) if other.end > one.gpa}

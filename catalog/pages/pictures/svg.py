@@ -1,4 +1,4 @@
-"""SVG elements that every picture is made of: a title and a description for screen readers, and classes for colours."""
+"""The SVG elements of every picture: title and description for screen readers, and classes for colours."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from catalog.fast.match_text import printable
 
 FONT = 12
-"""Pixels of the text."""
+"""Pixels: font size."""
 
 ADVANCE = 7.3
-"""Pixels that a character of the text takes: it is monospaced."""
+"""Pixels: width of a character of the monospaced text."""
 
 _ELLIPSIS = "\u2026"
 
 
 def picture(name: str, *, title: str, desc: str, width: float, height: float) -> Element:
-    """An empty picture. name: unique in its page. width, height: in pixels, as it is shown where there is room."""
+    """An empty picture.
+
+    name: an id that is unique in its page.
+    title, desc: for screen readers.
+    width, height: pixels; a page with less room shrinks the picture.
+    """
     root = Element(
         "svg",
         {
@@ -36,7 +41,7 @@ def picture(name: str, *, title: str, desc: str, width: float, height: float) ->
 
 
 def group(parent: Element, tip: str | None = None) -> Element:
-    """Elements that belong together. tip: what is shown of them when they are pointed at."""
+    """A group of elements. tip: the tooltip of the group."""
     made = SubElement(parent, "g")
     if tip:
         SubElement(made, "title").text = printable(tip)
@@ -44,7 +49,7 @@ def group(parent: Element, tip: str | None = None) -> Element:
 
 
 def rect(parent: Element, kind: str, x: float, y: float, width: float, height: float) -> None:
-    """kind: a class of the style sheet, as everywhere here."""
+    """A rectangle. kind: a class of the style sheet, as in all functions here."""
     sides = {"x": x, "y": y, "width": width, "height": height}
     SubElement(parent, "rect", {"class": kind, **{name: _number(value) for name, value in sides.items()}})
 
@@ -60,7 +65,7 @@ def dot(parent: Element, kind: str, x: float, y: float, radius: float) -> None:
 
 
 def text(parent: Element, kind: str, x: float, y: float, content: str, *, turned: bool = False) -> None:
-    """A line of text from its base line on. turned: it is read from below."""
+    """A line of text; x, y: the start of its baseline. turned: by 90 degrees, read from the bottom up."""
     place = {"class": kind, "x": _number(x), "y": _number(y)}
     if turned:
         place["transform"] = f"rotate(-90 {_number(x)} {_number(y)})"
@@ -68,12 +73,12 @@ def text(parent: Element, kind: str, x: float, y: float, content: str, *, turned
 
 
 def text_width(content: str) -> float:
-    """Pixels of a line of text."""
+    """Pixels: width of a line of text."""
     return len(printable(content)) * ADVANCE
 
 
 def shortened(content: str, most: int) -> str:
-    """A text of at most so many characters, all printable: what is in its middle is left out."""
+    """A printable text of at most `most` characters; an ellipsis replaces the middle of a longer one."""
     content = printable(content)
     if len(content) <= most:
         return content
@@ -82,7 +87,7 @@ def shortened(content: str, most: int) -> str:
 
 
 def markup(root: Element) -> str:
-    """As it stands in a page."""
+    """The picture as text, to be placed in a page."""
     return tostring(root, encoding="unicode")
 
 
