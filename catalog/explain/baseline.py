@@ -1,4 +1,4 @@
-"""What an explanation starts from: the configuration that is expected, what a catalog has, or the embedded default."""
+"""The baseline of an explanation: the expected configuration, the rows of a catalog, or the embedded default."""
 
 from __future__ import annotations
 
@@ -21,17 +21,25 @@ from catalog.store.catalog import Catalog
 from catalog.store.catalog_axes import read_axes
 
 MAX_FILES = 1000
-"""Files of a folder of kernels or initrds."""
+"""Limit for the files in folders of kernels or initrds."""
 
 EXPECTATION = "expectation"
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What is expected, or what a catalog has: the values of each axis; any of them may be what was launched.
+    """The expected values of each axis; any combination may have been launched.
 
-    source: what says so, for people. kernels: None is a launch without kernel hashes. An axis without values has
-    all that are known.
+    An empty vmms, signatures or vcpus stands for all known values.
+
+    source: where the values come from, for people.
+    technologies: names.
+    firmware: builds.
+    kernels: None is a launch without kernel hashes.
+    vmms: names of VMM profiles.
+    signatures: vCPU signatures.
+    sev_features: 64 bits each.
+    vcpus: vCPU counts.
     """
 
     source: str
@@ -46,9 +54,10 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class KnownInputs:
-    """Everything that may have been launched: of ldcat, of a catalog, and of the user.
+    """All values that may have been launched: those of the user, of a catalog, and those that ship with ldcat.
 
-    firmware, files: of the user, who may mean that they were launched.
+    builds, kernels, profiles: all of them.
+    firmware, files: those of the user, which are likely to have been launched.
     """
 
     builds: Sequence[FirmwareBuild]
@@ -66,23 +75,26 @@ def collect_known(
     initrds: Sequence[Path] = (),
     appends: Sequence[str] = (),
 ) -> KnownInputs:
-    """The user's own first, then the catalog's, then those that ship with ldcat.
+    """The known values: the user's first, then the catalog's, then those that ship with ldcat.
 
-    firmware: names or files. kernels, initrds: files, or folders of them. Raises what reading them does, and
-    UsageError for too many files.
+    firmware: names or files.
+    kernels, initrds: files, or folders of files.
+    appends: command lines.
+
+    Raises UsageError for too many files, Unreadable, and the errors of `named_builds.find_build`.
     """
     own = [] if catalog is None else list(catalog.builds.values())
     builds = {build.name: build for build in (*own, *embedded.builds().values())}
-    asked = [named_builds.find_build(name, builds) for name in firmware]
+    given = [named_builds.find_build(name, builds) for name in firmware]
     files = KernelFiles(_hashed(kernels), _hashed(initrds), appends)
     records = [] if catalog is None else [_kernel_of_row(row[0]) for row in catalog.kernel_hashes.values()]
     records += [kernel_of_record(record) for record in embedded.kernels().values()]
     profiles = {**embedded.profiles(), **({} if catalog is None else catalog.profiles)}
-    return KnownInputs([*asked, *builds.values()], [*files.together(), *records], profiles, asked, files)
+    return KnownInputs([*given, *builds.values()], [*files.together(), *records], profiles, given, files)
 
 
 def baseline_of_files(base: Baseline, known: KnownInputs) -> Baseline | None:
-    """What the user's own firmware and kernels are with all that is near otherwise; None without any of them."""
+    """A baseline with the user's firmware and kernels in place of those of `base`; None if the user gave neither."""
     mine = known.files.together() or known.files.with_parts_of([kernel for kernel in base.kernels if kernel])
     if not known.firmware and not mine:
         return None
@@ -90,7 +102,7 @@ def baseline_of_files(base: Baseline, known: KnownInputs) -> Baseline | None:
 
 
 def expected_baseline(measured: Measured, name: str, append: str | None) -> Baseline:
-    """What is near one expected configuration. name, append: of its kernel; None where that is not known."""
+    """The baseline of one expected configuration. name: of its kernel. append: its command line; None if unknown."""
     config = measured.config
     return Baseline(
         EXPECTATION,
@@ -104,9 +116,12 @@ def expected_baseline(measured: Measured, name: str, append: str | None) -> Base
     )
 
 
-def expectation(said: bytes, known: KnownInputs) -> Baseline:
-    """What is near the configuration that a line of a batch says, or the JSON of a digest; raises as measuring it."""
-    request = parse_request(said)
+def expectation(line: bytes, known: KnownInputs) -> Baseline:
+    """The baseline of one expected configuration. line: a line of a batch, or the JSON of `ldcat measure`.
+
+    Raises the errors of `parse_request` and `Workbench.measure`.
+    """
+    request = parse_request(line)
     measured = Workbench({build.name: build for build in known.builds}).measure(request)
     record = embedded.kernels().get(request.kernel_hashes or "")
     hashes = measured.config.kernel_hashes
@@ -117,7 +132,10 @@ def expectation(said: bytes, known: KnownInputs) -> Baseline:
 
 
 def baseline_of_catalog(catalog: Catalog, technologies: Iterable[str]) -> Baseline:
-    """What a catalog has of some technologies, axis by axis; raises VerificationFailed for a damaged one."""
+    """The baseline of a catalog: all its values on each axis, for some technologies.
+
+    Raises VerificationFailed for a damaged catalog.
+    """
     names = list(technologies)
     groups = read_axes(catalog, names)
     images = {group.firmware for group in groups}
@@ -136,7 +154,7 @@ def baseline_of_catalog(catalog: Catalog, technologies: Iterable[str]) -> Baseli
 
 
 def baseline_of_default(technologies: Iterable[str]) -> Baseline:
-    """What the embedded default spec has: where there is no catalog, and nothing is expected."""
+    """The baseline of the embedded default spec, used if there is neither a catalog nor an expectation."""
     spec = load_spec(None)
     names = [name for name in technologies if name in spec.axes]
     axes = [spec.axes[name] for name in names]
@@ -153,7 +171,7 @@ def baseline_of_default(technologies: Iterable[str]) -> Baseline:
 
 
 def _hashed(paths: Sequence[Path]) -> dict[str, bytes]:
-    """SHA-256 by path of files, and of the files of folders; raises Unreadable, UsageError."""
+    """SHA-256 by path, of files and of the files in folders; raises Unreadable, UsageError for too many files."""
     files: list[Path] = []
     for path in paths:
         try:
@@ -161,12 +179,12 @@ def _hashed(paths: Sequence[Path]) -> dict[str, bytes]:
         except OSError as error:
             raise inputs.unreadable(path, error) from error
     if len(files) > MAX_FILES:
-        raise UsageError(f"{len(files)} files are more than {MAX_FILES}", "give the kernels that may have been booted")
+        raise UsageError(f"{len(files)} files are more than {MAX_FILES}", "give only kernels that may have been booted")
     return {str(file): inputs.hash_file(file, regular=True) for file in files}
 
 
 def _kernel_of_row(row: Mapping[str, bytes | str]) -> Kernel:
-    """A row of a catalog's table of kernel hashes."""
+    """The kernel of a row in a catalog's table of kernel hashes."""
     kernel, initrd, cmdline = (row[name] for name in ("kernel_sha256", "initrd_sha256", "cmdline_sha256"))
     assert isinstance(kernel, bytes) and isinstance(initrd, bytes) and isinstance(cmdline, bytes)  # noqa: S101, PT018
     return Kernel(str(row["name"]), KernelHashes(kernel, initrd, cmdline), str(row["append"]))

@@ -1,4 +1,4 @@
-"""Parting: where two launches part: the launch updates they share, the first one that differs, and by what."""
+"""Divergence: where two launches diverge: the launch updates they share, the first that differs, and why."""
 
 from __future__ import annotations
 
@@ -19,29 +19,35 @@ from catalog.launch.update import LaunchUpdate, UpdateRun
 
 @dataclass(frozen=True, slots=True)
 class UpdateLine:
-    """A launch update. what: for people. gpa: guest-physical address; None where none is measured. times: in a row."""
+    """One or more equal launch updates.
+
+    what: description, for people.
+    gpa: guest-physical address; None if it is not measured.
+    times: how many in a row.
+    """
 
     what: str
     gpa: int | None
     times: int
 
     def text(self) -> str:
-        """What it is, how often, and where."""
+        """Number, description and address, for people."""
         times = f"{self.times} times " if self.times > 1 else ""
         return f"{times}{self.what}" + ("" if self.gpa is None else f" at {self.gpa:#x}")
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """An element of the lists of `Divergence.to_dict`."""
         return {"what": self.what, "gpa": self.gpa, "times": self.times}
 
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """Two launches of one technology.
+    """Two launches of one technology that diverge.
 
-    shared: what both begin with. expected, found: how each goes on from there. after: what both end with, which is
-    measured alike, but onto another digest. reasons: what is different in the first launch update that they do not
-    share, a line each.
+    shared: updates that both begin with.
+    expected, found: the updates of each behind these.
+    after: updates that both end with; they are equal, but extend different digests.
+    reasons: differences in the first update that is not shared, one line each.
     """
 
     technology: str
@@ -52,7 +58,7 @@ class Divergence:
     reasons: Sequence[str]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The member `parting` in the JSON of `ldcat explain`."""
         return {
             "shared": [stop.to_dict() for stop in self.shared],
             "expected": [stop.to_dict() for stop in self.expected],
@@ -63,9 +69,9 @@ class Divergence:
 
 
 def find_divergence(space: SearchSpace, found: Candidate) -> Divergence | None:
-    """Of what is expected, the nearest there is, and what was found.
+    """Where the candidate that was found diverges from the most similar expected configuration.
 
-    None where nothing differs, where the technologies do, and where what is expected cannot launch so.
+    None if they are equal, if their technologies differ, or if the expected one cannot launch.
     """
     expected = _nearest(space, found)
     if expected is None or expected == found:
@@ -78,7 +84,7 @@ def find_divergence(space: SearchSpace, found: Candidate) -> Divergence | None:
 
 
 def _nearest(space: SearchSpace, found: Candidate) -> Candidate | None:
-    """What was found, with the first value that is expected on each axis where it has none of those."""
+    """The candidate that was found, with an expected value on each axis on which it has none."""
     changed: dict[str, Any] = {}
     for name in AXES:
         axis: Axis[Any] = getattr(space, name)
@@ -114,7 +120,7 @@ class _Launch:
         return list(self.technology.update_runs(self.build.component, self.point))
 
     def stops(self, runs: Sequence[UpdateRun], *, vcpus: int = 0) -> Iterator[UpdateLine]:
-        """vcpus: whose VMSAs came before."""
+        """The lines of update runs. vcpus: number of VMSAs before them."""
         for run in runs:
             for update in run.updates:
                 is_vmsa = update.page_type is PageType.VMSA
@@ -146,7 +152,9 @@ def _part(expected: _Launch, found: _Launch) -> Divergence:
                 break
             shared.append(a)
     rest = [chain[len(shared) :] for chain in chains]
-    if same_firmware and all(rest) and rest[0][0].updates == rest[1][0].updates:  # fewer APs, which are all the same
+    if (
+        same_firmware and all(rest) and rest[0][0].updates == rest[1][0].updates
+    ):  # different number of APs, which are all equal
         least = min(side[0].repeat for side in rest)
         shared.append(replace(rest[0][0], repeat=least))
         rest = [_without(side, least) for side in rest]
@@ -166,7 +174,7 @@ def _part(expected: _Launch, found: _Launch) -> Divergence:
 
 
 def _common_end(one: Sequence[UpdateRun], other: Sequence[UpdateRun]) -> list[UpdateRun]:
-    """What both end with: not all of either, where they differ."""
+    """The runs that both end with."""
     count = 0
     while count < min(len(one), len(other)) and one[-1 - count] == other[-1 - count]:
         count += 1
@@ -183,13 +191,13 @@ def _another_firmware(expected: _Launch, found: _Launch) -> str:
 
 
 def _without(runs: Sequence[UpdateRun], times: int) -> list[UpdateRun]:
-    """Runs of which the first one came so many times before."""
+    """The runs without `times` repeats of the first one."""
     first, *others = runs
     return [replace(first, repeat=first.repeat - times), *others] if first.repeat > times else others
 
 
 def _reasons(expected: _Launch, found: _Launch, a: LaunchUpdate | None, b: LaunchUpdate | None) -> list[str]:
-    """What is different in two launch updates; None: there is no more."""
+    """The differences between two launch updates; None: that launch has no more updates."""
     types = {update.page_type for update in (a, b) if update}
     if types == {PageType.VMSA}:
         if a is None or b is None:
@@ -203,8 +211,8 @@ def _reasons(expected: _Launch, found: _Launch, a: LaunchUpdate | None, b: Launc
         if hashes[0] is None or hashes[1] is None:
             words = ["none" if one is None else "some" for one in hashes]
             return [f"kernel hashes: {words[0]} were expected, not {words[1]}"]
-        return [f"kernel hashes: another {part}" for part in differing_parts(hashes[0], hashes[1])]
+        return [f"kernel hashes: different {part}" for part in differing_parts(hashes[0], hashes[1])]
     if a and b and (a.gpa, a.size) == (b.gpa, b.size):
         return [f"page type at {a.gpa:#x}: {a.page_type.name} was expected, not {b.page_type.name}"]
     addresses = [f"{update.gpa:#x}" if update else "nothing" for update in (a, b)]
-    return [f"order: what is at {addresses[0]} was expected next, not at {addresses[1]}"]
+    return [f"order: the update at {addresses[0]} was expected next, not the one at {addresses[1]}"]

@@ -1,4 +1,4 @@
-"""Explain: why a launch digest is not the expected one, or not in a catalog: the inputs with which it is."""
+"""Explain: finds inputs that give a launch digest which is not the expected one, or not in a catalog."""
 
 from __future__ import annotations
 
@@ -37,17 +37,16 @@ from catalog.work.engine import Engine
 from catalog.work.progress import StartProgress
 
 DEFAULT_BUDGET = 500_000_000
-"""Candidates that are tried, about, where nobody says another number."""
+"""Default for the number of candidates that are tried, approximately."""
 
 
 @dataclass(frozen=True, slots=True)
 class DigestTarget:
-    """A launch digest that is known."""
+    """Searches for a known launch digest."""
 
     digest: bytes
 
-    def among(self, digests: Digests, size: int, backend: HashBackend) -> list[int]:  # noqa: ARG002 - it takes none
-        """See Target."""
+    def among(self, digests: Digests, size: int, backend: HashBackend) -> list[int]:  # noqa: ARG002 - hashes nothing
         found, searched = [], bytes(digests) if size == len(self.digest) else b""
         at = searched.find(self.digest)
         while at >= 0:
@@ -57,23 +56,20 @@ class DigestTarget:
         return found
 
     def is_it(self, digest: LaunchDigest) -> bool:
-        """See Target."""
         return digest.value == self.digest
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureTarget:
-    """The launch digest that a launch measurement is of."""
+    """Searches for the launch digest of a launch measurement."""
 
     question: MeasureQuestion
 
     def among(self, digests: Digests, size: int, backend: HashBackend) -> list[int]:  # noqa: ARG002 - all have 32 bytes
-        """See Target."""
         question = self.question
         return scan_launch_measure(question.tik, question.context, question.measurement, digests, backend)
 
     def is_it(self, digest: LaunchDigest) -> bool:
-        """See Target."""
         return self.question.is_of(digest)
 
 
@@ -88,13 +84,17 @@ def explain(
     budget: int,
     start_progress: StartProgress,
 ) -> Explanation:
-    """Search outward for what has the digest, or the launch measurement, of the evidence.
+    """Search for configurations that have the digest, or the launch measurement, of the evidence.
 
-    baselines: from what, one after the other while nothing is found. budget: candidates, about. start_progress:
-    of a progress bar. Raises what `Evidence.technologies` and MeasureQuestion do.
+    baselines: where to start from; the next one is used only if nothing was found.
+    known: values to try on each axis.
+    budget: number of candidates to try, approximately.
+    start_progress: of a progress bar.
+
+    Raises UsageError for a budget below 1, and the errors of `Evidence.technologies` and `MeasureQuestion.of`.
     """
     if budget < 1:
-        raise UsageError(f"a budget of {budget} candidates finds nothing", "give 1 or more")
+        raise UsageError(f"a budget of {budget} candidates is too small", "give 1 or more")
     target: DigestTarget | MeasureTarget
     if data := evidence.measure_data:
         target = MeasureTarget(MeasureQuestion.of(data, proofs.tik or b""))
@@ -120,7 +120,11 @@ def build_search_space(
     only: Sequence[str],
     host: tuple[int, int, int] | None,
 ) -> SearchSpace:
-    """The axes. only: technologies that have digests of that size, or that a policy allows. host: of a report."""
+    """The axes with their values.
+
+    only: names of the technologies that the evidence can belong to.
+    host: CPUID family, model and stepping of the host, from a report.
+    """
     expected = list(near.technologies) or list(only)
     profiles = [profile for profile in known.profiles.values() if set(profile.technologies) & set(only)]
     types = embedded.vcpu_types()
@@ -150,7 +154,7 @@ def build_search_space(
 
 
 def _features(near: Sequence[int], expected: Sequence[str], only: Sequence[str]) -> Axis[int]:
-    """Bits of sev_features beside those that a technology has by default. near: whole numbers."""
+    """sev_features without the default bits of a technology. near: values with these bits."""
     possible = [one for one in map(technology_named, only) if one.measures_vcpus]
     default = possible[0].default_sev_features if possible else 0
     usual = dict.fromkeys(bit for one in possible for bit in one.usual_sev_features)
@@ -166,7 +170,7 @@ def _features(near: Sequence[int], expected: Sequence[str], only: Sequence[str])
 def _by_component(
     near: Sequence[Choice[FirmwareBuild]], others: Sequence[Choice[FirmwareBuild]]
 ) -> Axis[FirmwareBuild]:
-    """Builds with the same bytes are one."""
+    """The axis of firmware; builds with the same bytes are one value."""
     seen: dict[bytes, Choice[FirmwareBuild]] = {}
     for choice in (*near, *others):
         seen.setdefault(choice.value.component.sha256, choice)

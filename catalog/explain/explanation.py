@@ -1,4 +1,4 @@
-"""Explanations: what a search outward found, with the inputs that differ from what is expected, or what it excludes."""
+"""Explanations: the result of a search: inputs that differ from the expected ones, or what the search excludes."""
 
 from __future__ import annotations
 
@@ -16,19 +16,24 @@ from catalog.rows.digest_record import DigestRecord, digest_record
 from catalog.rows.numbers import as_ranges
 
 MOST_AXES = 3
-"""On which a configuration that is tried differs from what is expected."""
+"""Limit for the axes on which a candidate differs from the baseline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """source: what it went outward from. space: what it went through. searched: what came of it."""
+    """One search.
+
+    source: name of its baseline.
+    space: values of the axes.
+    searched: the result.
+    """
 
     source: str
     space: SearchSpace
     searched: SearchResult
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """An element of `searched` in the JSON of `ldcat explain`."""
         return {
             "from": self.source,
             "candidates": self.searched.tried,
@@ -38,15 +43,15 @@ class Search:
         }
 
     def summary(self) -> list[str]:
-        """What nothing was found in, for people."""
+        """Lines that say what was searched without a hit, for people."""
         searched = self.searched
         whole = min((len(stage) for stage in searched.left), default=MOST_AXES + 1)
         lines = [_excluded(self.source, whole)]
         if rest := [stage for stage in searched.done if len(stage) >= whole]:
-            lines.append(f"nor on {_listed([' and '.join(stage) for stage in rest])}")
+            lines.append(f"nothing that differs on {_listed([' and '.join(stage) for stage in rest])} has it either")
         if searched.left:
             lines.append(
-                f"the budget was spent before: {_listed([' and '.join(stage) for stage in searched.left if stage])}"
+                f"not searched within the budget: {_listed([' and '.join(stage) for stage in searched.left if stage])}"
             )
         for name in (name for name in AXES if any(name in measured_axes(one) for one in self.space.possible)):
             axis = self._axis(name)
@@ -60,9 +65,10 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The searches, one after the other; differences are from what the first one went outward from.
+    """The result of `explain`.
 
-    revocations: of the log that the catalog which was asked is published in.
+    searches: in order; differences are from the baseline of the first one.
+    revocations: those of the log in which the catalog is published.
     """
 
     searches: tuple[Search, ...]
@@ -77,7 +83,7 @@ class Explanation:
         return self.searches[0].source
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The JSON of `ldcat explain`."""
         return {
             "found": bool(self.hits),
             "compared_with": self.compared_with,
@@ -86,7 +92,7 @@ class Explanation:
         }
 
     def differences(self, candidate: Candidate) -> list[tuple[str, str, str]]:
-        """Axis, what was expected, and what it is, for each axis on which they differ."""
+        """Axis, expected values and found value, for each axis on which the candidate differs."""
         found = []
         for name in AXES:
             axis: Axis[Any] = getattr(self.searches[0].space, name)
@@ -96,7 +102,7 @@ class Explanation:
         return found
 
     def divergence(self, candidate: Candidate) -> Divergence | None:
-        """Where it parts from what the first search went outward from; None where it does not."""
+        """Where the candidate diverges from the baseline of the first search; None as of `find_divergence`."""
         return find_divergence(self.searches[0].space, candidate)
 
     def _hit(self, candidate: Candidate) -> dict[str, Any]:
@@ -120,14 +126,14 @@ class Explanation:
         }
 
     def _kernel_parts(self, candidate: Candidate) -> list[str]:
-        """Kernel, initrd, command line: those that differ from the nearest of what is expected, if that has any."""
+        """Which of kernel, initrd and command line differ from the most similar expected kernel hashes, if any."""
         found = candidate.kernel_hashes.value
         near = [choice.value for choice in self.searches[0].space.kernel_hashes.near if choice.value]
         return min((differing_parts(found, other) for other in near), key=len, default=[]) if found else []
 
 
 def configuration(candidate: Candidate) -> dict[str, Any]:
-    """A candidate as JSON has it: the fields of `ldcat measure`, and what people call it."""
+    """A candidate in JSON: fields as in `ldcat measure`, with names of build and kernel."""
     build = candidate.firmware.value
     return {
         **candidate.config().to_dict(build.name, candidate.kernel_hashes.label),
@@ -137,13 +143,13 @@ def configuration(candidate: Candidate) -> dict[str, Any]:
 
 
 def record(candidate: Candidate) -> DigestRecord:
-    """The digest record that it would have in a log."""
+    """The digest record that the candidate would have in a log."""
     config = candidate.config()
     return digest_record({**config.row(), "launch_digest": config.digest().value})
 
 
 def candidate_notes(candidate: Candidate) -> list[str]:
-    """What has to be known of a configuration before relying on its digest."""
+    """Notes to read before relying on the digest of a candidate."""
     build, technology = candidate.firmware.value, candidate.technology.value
     recorded = build.launchability(technology)
     enforced = build.component.kernel_hashes_enforced.value
@@ -161,10 +167,10 @@ def _listed(labels: Sequence[str]) -> str:
 
 
 def _excluded(source: str, whole: int) -> str:
-    """whole: on how many axes, less one, everything was tried."""
+    """The line about what was searched completely. whole: everything that differs on fewer axes than this."""
     if whole == 0:
-        return f"not even all of the {source} was tried"
+        return f"the budget was too small even for the {source} alone"
     if whole == 1:
-        return f"nothing of the {source} has this digest"
+        return f"nothing in the {source} has this digest"
     where = ("one axis", "two axes", "three axes")[whole - 2]
     return f"nothing that differs from the {source} on at most {where}, within these values, has this digest"

@@ -1,7 +1,7 @@
-"""Search: configurations are measured by the hundred thousand, stage by stage outward, until one has the digest.
+"""Search: measures configurations by the hundred thousand, stage by stage, until one has the digest.
 
-A stage is what differs from what is near on some axes, and nowhere else. All vCPU counts of a configuration are one
-chain, and chains are hashed side by side. A hit is measured again, update by update, before it is one.
+A stage has far values on some axes and near values on all others. All vCPU counts of a configuration are one chain,
+and chains are hashed side by side. A hit counts only after it was measured again, update by update.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from catalog.rows.launch_config import LaunchConfig
 from catalog.work.engine import Engine
 
 _STEPS = 1 << 19
-"""Steps of chains that are folded at once, about."""
+"""Steps of chains that are folded in one task, approximately."""
 
 _VCPU_AXES = {"vcpus", "vmm", "sev_features", "vcpu_signature"}
 
@@ -37,18 +37,18 @@ _Vcpu = tuple[Choice[VcpuSignature] | None, Choice[int]]
 
 
 class Target(Protocol):
-    """What is looked for: a digest, or the digest of a launch measurement."""
+    """What a search looks for: a launch digest, or the launch digest of a launch measurement."""
 
     def among(self, digests: Digests, size: int, backend: HashBackend) -> list[int]:
-        """Numbers of the digests, of `size` bytes each, that are the one."""
+        """Indexes of the digests that match. digests: concatenated, of `size` bytes each."""
 
     def is_it(self, digest: LaunchDigest) -> bool:
-        """Whether this digest is the one."""
+        """True if this digest matches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A configuration by its choices; those that its technology or profile does not measure are None."""
+    """A configuration as one choice on each axis; None on axes that its technology or profile does not measure."""
 
     technology: Choice[str]
     firmware: Choice[FirmwareBuild]
@@ -59,7 +59,7 @@ class Candidate:
     vcpus: int | None = None
 
     def config(self) -> LaunchConfig:
-        """The launch configuration; of a technology that measures no vCPU without any."""
+        """The launch configuration; without vCPUs under a technology that measures none."""
         technology, firmware, hashes = self.technology.value, self.firmware.value.component, self.kernel_hashes.value
         if self.vmm is None or self.sev_features is None or self.vcpus is None:
             return LaunchConfig(technology, firmware, hashes)
@@ -68,7 +68,7 @@ class Candidate:
         return LaunchConfig(technology, firmware, hashes, self.vmm.value, signature, features, self.vcpus)
 
     def choice(self, axis: str) -> Choice[Any] | None:
-        """What it has on an axis; None where that is not measured."""
+        """The choice on an axis; None if it is not measured."""
         if axis == "vcpus":
             return None if self.vcpus is None else Choice(self.vcpus, str(self.vcpus))
         found: Choice[Any] | None = getattr(self, axis)
@@ -77,7 +77,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is folded and looked through together. digests: made already, where there are no chains."""
+    """Chains that are folded and searched together; or, without chains, `digests` that were already computed."""
 
     technology: str
     chains: Sequence[VcpuChain]
@@ -89,7 +89,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Candidates of one stage, and the task that tries them: a chain or a digest each."""
+    """Candidates of one stage, and the task that tries them: one chain or one digest for each candidate."""
 
     stage: Stage
     candidates: Sequence[Candidate]
@@ -97,13 +97,13 @@ class Batch:
 
     @property
     def tried(self) -> int:
-        """How many digests it has."""
+        """Number of digests in the batch."""
         return len(self.candidates) * (len(self.task.counts) or 1)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """hits: of one stage. done: stages of which everything was tried; left: of which not. tried: candidates."""
+    """hits: all from one stage. done: stages tried completely. left: the other stages. tried: number of candidates."""
 
     hits: tuple[Candidate, ...]
     done: tuple[Stage, ...]
@@ -121,9 +121,9 @@ def search(
     budget: int,
     progress: Callable[[int], None],
 ) -> SearchResult:
-    """Try everything that differs on up to `most` axes until the target is met; at most `budget` candidates, about.
+    """Try all candidates with far values on up to `most` axes until one matches; approximately `budget` at most.
 
-    The nearest hit is taken, with those of its batch.
+    The result has the nearest hit, with the other hits of its batch.
     """
     plan = _Plan(space, target, backend, most=most, budget=budget)
     hits: tuple[Candidate, ...] = ()
@@ -144,7 +144,7 @@ def search(
 
 
 def count_candidates(space: SearchSpace, most: int) -> int:
-    """How many candidates there are, at most."""
+    """Upper bound for the number of candidates."""
     total = 0
     for stage in space.stages(most):
         size = 1
@@ -155,17 +155,17 @@ def count_candidates(space: SearchSpace, most: int) -> int:
 
 
 def try_task(task: Task) -> list[tuple[int, int]]:
-    """Which candidates have the digest: their number, and the number of the count."""
+    """The candidates that match, each as its index and the index of its vCPU count."""
     technology, backend = technology_named(task.technology), task.backend.here()
     among, size = task.target.among, technology.digest_size
     if not task.chains:
         return [(number, 0) for number in among(task.digests, size, backend)]
     folded = technology.fold_chains(task.chains, task.counts, backend)
-    return [(number, count) for number, made in enumerate(folded) for count in among(made, size, backend)]
+    return [(number, count) for number, digests in enumerate(folded) for count in among(digests, size, backend)]
 
 
 def _confirmed(batch: Batch, found: Sequence[tuple[int, int]]) -> Iterator[Candidate]:
-    """The candidates that were found, with their counts, if they are measured to be it."""
+    """The candidates that were found, with their vCPU counts, if measuring them again confirms it."""
     for number, count in found:
         candidate = batch.candidates[number]
         if batch.task.counts:
@@ -182,7 +182,7 @@ def _chain(measurer: Measurer, candidate: Candidate) -> VcpuChain:
 
 @dataclass(slots=True)
 class _Plan:
-    """Makes the batches, one stage after the other. sent: those that are out, by number. done: stages all sent."""
+    """Makes batches, stage by stage. sent: unfinished batches, by number. done: stages that were sent completely."""
 
     space: SearchSpace
     target: Target
@@ -195,7 +195,7 @@ class _Plan:
     _pages: dict[tuple[Any, ...], tuple[LaunchUpdate, LaunchUpdate]] = field(default_factory=dict)
 
     def tasks(self) -> Iterator[Task]:
-        """Until everything is tried, or the budget is spent."""
+        """All tasks, until the budget is spent."""
         for stage in self.space.stages(self.most):
             for batch in self._stage(stage):
                 if self.budget <= 0:
@@ -214,7 +214,7 @@ class _Plan:
                 yield from self._digests(stage, technology)
 
     def _digests(self, stage: Stage, technology: Choice[str]) -> Iterator[Batch]:
-        """Candidates of a technology that measures no vCPU."""
+        """Batches of a technology that measures no vCPU."""
         candidates, digests = [], []
         for firmware in self.space.choices("firmware", stage):
             measurer = Measurer(technology_named(technology.value), firmware.value.component)
@@ -228,7 +228,7 @@ class _Plan:
             yield self._batch(stage, candidates, (), (), b"".join(digests))
 
     def _chains(self, stage: Stage, technology: Choice[str]) -> Iterator[Batch]:
-        """Candidates of a technology that measures vCPUs, with every count of the stage."""
+        """Batches of a technology that measures vCPUs, with every vCPU count of the stage."""
         counts = sorted(choice.value for choice in self.space.choices("vcpus", stage))
         candidates: list[Candidate] = []
         chains: list[VcpuChain] = []
@@ -244,9 +244,9 @@ class _Plan:
             yield self._batch(stage, candidates, chains, counts)
 
     def _launches(self, stage: Stage, technology: Choice[str]) -> Iterator[tuple[Candidate, VcpuChain]]:
-        """Every configuration of a stage, vCPU counts aside, that can launch.
+        """Every configuration of a stage that can launch, without its vCPU count.
 
-        Those with the same vCPUs come together: SEV-ES hashes a page for many chains at once.
+        Those with the same vCPUs come one after the other: SEV-ES hashes a page for many chains at once.
         """
         for vmm in self.space.choices("vmm", stage):
             features = self.space.choices("sev_features", stage)
@@ -262,7 +262,7 @@ class _Plan:
     def _before_vcpus(
         self, stage: Stage, technology: Choice[str], vmm: Choice[VmmProfile], vcpu: _Vcpu
     ) -> Iterator[tuple[Measurer, Candidate, Any]]:
-        """What is launched before the vCPUs, with the state then. vcpu: any, as none of them changes that."""
+        """Launches up to the first vCPU, with their state. vcpu: any one; it does not change the state."""
         for firmware in self.space.choices("firmware", stage):
             measurer = Measurer(technology_named(technology.value), firmware.value.component)
             for kernel_hashes in self.space.choices("kernel_hashes", stage):
@@ -278,7 +278,7 @@ class _Plan:
         return () if "vcpu_signature" in stage else (None,)
 
     def _vmsas(self, measurer: Measurer, candidate: Candidate) -> tuple[LaunchUpdate, LaunchUpdate]:
-        """The launch updates of the BSP and of every other vCPU: the same for all firmware that starts APs alike."""
+        """The launch updates of BSP and AP: the same for all firmware with the same reset vector."""
         vmm, signature, features = candidate.vmm, candidate.vcpu_signature, candidate.sev_features
         technology, reset_vector = candidate.technology.value, measurer.firmware.reset_vector
         key = (technology, reset_vector, vmm and vmm.value, signature and signature.value, features and features.value)

@@ -1,7 +1,7 @@
-"""Space: what may have been launched instead of what was expected, one axis at a time, the likeliest first.
+"""Search space: what may have been launched instead of the expected configuration, axis by axis, the likeliest first.
 
-Each axis has what is near, which is what is expected or what the catalog has, and what is far: everything else that
-occurs in the field or that the user names. A search goes outward from what is near.
+Each axis has near values, which are the expected ones or those of the catalog, and far values: all others that occur in
+practice or that the user names. A search starts from the near values.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from catalog.spec.kernel_record import KernelRecord
 Value = TypeVar("Value")
 
 AXES = ("vcpus", "vmm", "sev_features", "vcpu_signature", "kernel_hashes", "firmware", "technology")
-"""In the order in which they are likely to be what differs."""
+"""Axes, sorted by how likely they are to differ."""
 
 MAX_COUNT = 1024
-"""vCPUs that are tried, from 1 on."""
+"""Highest vCPU count that is tried."""
 
 _HOSTS = (
     ((0x17, 0x01), range(1, 3)),
@@ -36,12 +36,12 @@ _HOSTS = (
     ((0x1A, 0x02), range(3)),
     ((0x1A, 0x11), range(2)),
 )
-"""Family and model, and steppings, of EPYC processors: what -cpu host gives a guest. From Naples to Turin Dense."""
+"""(family, model), steppings of EPYC processors from Naples to Turin Dense: what -cpu host gives a guest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[Value]):
-    """A value of an axis, and what people call it."""
+    """A value of an axis, with its label for people."""
 
     value: Value
     label: str
@@ -49,14 +49,18 @@ class Choice(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class Axis(Generic[Value]):
-    """near: what is expected. far: what else is tried, the likeliest first; nothing of it is near."""
+    """The values of an axis.
+
+    near: expected values.
+    far: other values to try, the likeliest first; disjoint from near.
+    """
 
     near: tuple[Choice[Value], ...]
     far: tuple[Choice[Value], ...]
 
     @classmethod
     def of(cls, near: Iterable[Choice[Value]], others: Iterable[Choice[Value]]) -> Axis[Value]:
-        """Each value once; near where it is both."""
+        """An axis with each value once; a value that is in both is near."""
         first = {choice.value: choice for choice in reversed(list(near))}
         rest: dict[Value, Choice[Value]] = {}
         for choice in others:
@@ -67,9 +71,10 @@ class Axis(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
-    """The axes. sev_features are without the default of the technology, such as SNPActive.
+    """The axes of a search.
 
-    possible: technologies whose digests it can be; another one may be expected, and is not tried.
+    sev_features: without the default bits of the technology, such as SNPActive.
+    possible: technologies that the evidence can belong to; others may be expected, but are not tried.
     """
 
     vcpus: Axis[int]
@@ -82,16 +87,16 @@ class SearchSpace:
     possible: frozenset[str]
 
     def choices(self, axis: str, stage: tuple[str, ...]) -> tuple[Choice[Any], ...]:
-        """What an axis offers where those of a stage differ from what is near."""
+        """The values of an axis in a stage: far if the axis is one of the stage, else near."""
         offered: Axis[Any] = getattr(self, axis)
         chosen = offered.far if axis in stage else offered.near
         return tuple(c for c in chosen if c.value in self.possible) if axis == "technology" else chosen
 
     def stages(self, most: int) -> Iterator[tuple[str, ...]]:
-        """Which axes differ from what is near: none, each one, each two, and so on, the likeliest first.
+        """The stages of a search: sets of axes that have far values, the smallest and likeliest first.
 
-        most: axes, at most. Axes that have nothing far are left out, and stages in which no technology measures all
-        axes that differ.
+        most: limit for the axes of a stage. Left out are axes without far values, and stages in which no technology
+        measures all axes.
         """
         able = [name for name in AXES if getattr(self, name).far]
         for count in range(most + 1):
@@ -104,7 +109,12 @@ class SearchSpace:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What was passed by -kernel, -initrd and -append. append: None where its hash alone is known."""
+    """What was passed by -kernel, -initrd and -append.
+
+    label: for people.
+    hashes: kernel hashes.
+    append: None if only its hash is known.
+    """
 
     label: str
     hashes: KernelHashes
@@ -112,23 +122,23 @@ class Kernel:
 
 
 def measured_axes(technology: str) -> frozenset[str]:
-    """The axes on which launches of a technology differ in their digests."""
+    """The axes that change launch digests of a technology."""
     return technology_named(technology).measured_fields | {"firmware", "technology"}
 
 
 def feature_choices(usual: Sequence[int], default: int) -> list[Choice[int]]:
-    """Every combination of the bits seen in the field, the fewest first; labels are of the whole number."""
+    """Every combination of the usual bits, those with the fewest first; labels show the value with default bits."""
     counts = range(len(usual) + 1)
     return [feature_choice(sum(bits), default) for count in counts for bits in combinations(usual, count)]
 
 
 def feature_choice(extra: int, default: int) -> Choice[int]:
-    """sev_features without those that the technology has by default, as a choice."""
+    """A choice of sev_features. extra: without the default bits."""
     return Choice(extra, f"{extra | default:#x}")
 
 
 def signature_choices(types: VcpuTypes, host: tuple[int, int, int] | None) -> list[Choice[VcpuSignature]]:
-    """That of the host where a report says it, those that have names, and those of EPYC processors."""
+    """vCPU signatures: the host's if a report states it, those that have names, and those of EPYC processors."""
     found = []
     if host:
         family, model, stepping = host
@@ -143,18 +153,18 @@ def signature_choices(types: VcpuTypes, host: tuple[int, int, int] | None) -> li
 
 
 def signature_choice(signature: VcpuSignature, types: VcpuTypes) -> Choice[VcpuSignature]:
-    """A signature with its names."""
+    """A choice of a vCPU signature, labelled with its names."""
     names = types.names(signature)
     return Choice(signature, f"{signature} ({', '.join(names[:2])})" if names else str(signature))
 
 
 def no_kernel() -> Choice[KernelHashes | None]:
-    """The launch that measures no kernel."""
+    """The choice of no kernel hashes."""
     return Choice(None, "none")
 
 
 def kernel_choices(kernels: Sequence[Kernel]) -> Iterator[Choice[KernelHashes | None]]:
-    """Each kernel as it is; then none; then what is often passed or hashed instead of it."""
+    """Each kernel; then none; then frequent variants of each kernel."""
     for kernel in kernels:
         yield Choice(kernel.hashes, kernel.label)
     yield no_kernel()
@@ -175,7 +185,7 @@ def _variants(kernel: Kernel) -> Iterator[Choice[KernelHashes | None]]:
 
 
 def _command_lines(append: str | None) -> Iterator[tuple[str, str]]:
-    """What becomes of a command line on its way: through files, shells and tools that trim."""
+    """Frequent variants of a command line, made by files, shells and tools that trim."""
     yield "", "without a command line"
     if not append:
         return
@@ -191,7 +201,11 @@ def _command_lines(append: str | None) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class KernelFiles:
-    """What the user says that may have been passed: SHA-256 of kernels and initrds by name, and command lines."""
+    """What the user says may have been passed.
+
+    kernels, initrds: SHA-256 by name.
+    appends: command lines.
+    """
 
     kernels: Mapping[str, bytes]
     initrds: Mapping[str, bytes]
@@ -201,11 +215,11 @@ class KernelFiles:
         return bool(self.kernels or self.initrds or self.appends)
 
     def together(self) -> list[Kernel]:
-        """Every combination of them alone; none without a kernel."""
+        """Every combination of the files; empty without a kernel."""
         return _combined(self.kernels, [*self.initrds.items(), None], list(self.appends) or [""])
 
     def with_parts_of(self, bases: Sequence[Kernel]) -> list[Kernel]:
-        """Each of them in place of a part of kernels that are known: what was updated, or mixed up."""
+        """Known kernels with some parts replaced by the files, as after an update or a mix-up."""
         if not self:
             return []
         found = []
@@ -226,14 +240,14 @@ class KernelFiles:
 
 
 def same(one: object, other: object) -> bool:
-    """Whether two values of an axis are measured alike: builds with the same bytes are, whatever their names."""
+    """True if two values of an axis give the same digests: builds are compared by their bytes, not by name."""
     if isinstance(one, FirmwareBuild) and isinstance(other, FirmwareBuild):
         return one.component.sha256 == other.component.sha256
     return one == other
 
 
 def differing_parts(one: KernelHashes, other: KernelHashes) -> list[str]:
-    """Which of the three two kernel hashes tables do not share."""
+    """Which of kernel, initrd and command line differ between two kernel hashes tables."""
     parts = (("kernel", "kernel"), ("initrd", "initrd"), ("command line", "cmdline"))
     return [what for what, name in parts if getattr(one, name) != getattr(other, name)]
 
@@ -252,12 +266,12 @@ def _combined(
 
 
 def kernel_of_record(record: KernelRecord) -> Kernel:
-    """A catalogued kernel."""
+    """The kernel of an embedded record."""
     return Kernel(record.name, record.hashes, record.append)
 
 
 def firmware_choices(near: Sequence[FirmwareBuild], builds: Iterable[FirmwareBuild]) -> list[Choice[FirmwareBuild]]:
-    """Builds, those of the packages of what is near first: OVMF.fd and OVMF_CODE.fd of one package are confused."""
+    """Builds, those from the packages of near builds first: OVMF.fd and OVMF_CODE.fd are easily confused."""
     packages = {(build.origin.package, build.origin.version) for build in near if build.origin}
 
     def is_other(build: FirmwareBuild) -> bool:

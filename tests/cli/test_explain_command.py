@@ -146,7 +146,7 @@ def test_stdin_is_read_once(run: Run, launched: str, monkeypatch: pytest.MonkeyP
         (("--expect", '{"technology":"sev-snp","firmware":"nobody"}'), 2, "nobody"),
         (("--expect", BELIEVED.replace("qemu-kvm-init2", "xen")), 2, "xen"),
         (("--expect", BELIEVED.replace(":4", ":0")), 2, "0 vCPUs"),
-        (("--budget", "0"), 2, "finds nothing"),
+        (("--budget", "0"), 2, "is too small"),
         (("--budget", "many"), 2, "not a number"),
         (("--initrd", "/nowhere"), 5, "/nowhere"),
         (("--kernel", "/nowhere"), 5, "/nowhere"),

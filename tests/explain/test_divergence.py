@@ -44,7 +44,7 @@ FIRST = {
     "vmm": "page type at 0x800000: ZERO was expected, not UNMEASURED",
     "sev_features": "sev_features: 0x1 was expected, not 0x229",
     "vcpu_signature": "rdx: 0xa00f11 was expected, not 0xa10f11",
-    "kernel_hashes": "kernel hashes: another command line",
+    "kernel_hashes": "kernel hashes: different command line",
     "firmware": "firmware SHA-256: 6a3e8f438ad7269f (sid/ovmf-generic/OVMF.fd) was expected, not 3e4fd0b3fe3b2dbe "
     "(sid/ovmf-amdsev/OVMF.amdsev.fd)",
 }
@@ -72,7 +72,7 @@ def test_the_first_difference_is_the_reason(axes: tuple[str, ...]) -> None:
 def test_pages_in_another_order() -> None:
     found = parted({**BELIEVED, "vmm": "ec2-2026"}, believed())
     assert found
-    assert found.reasons == ["order: what is at 0x80e000 was expected next, not at 0x80f000"]
+    assert found.reasons == ["order: the update at 0x80e000 was expected next, not the one at 0x80f000"]
     assert [stop.what for stop in found.shared][-1] == "SNP_SECRETS, 1 SECRETS page"
 
 

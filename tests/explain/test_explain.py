@@ -221,7 +221,7 @@ def test_candidates_that_cannot_be(tmp_path: Path) -> None:
         collect_known(None, firmware=["nowhere"])
     with pytest.raises(MalformedRecord):
         expectation(b"[1]", collect_known(None))
-    with pytest.raises(UsageError, match="finds nothing"):
+    with pytest.raises(UsageError, match="is too small"):
         ask(LaunchDigest(bytes(48)), believed(), budget=0)
 
 
@@ -239,7 +239,7 @@ def test_a_miss_says_what_is_excluded() -> None:
 @pytest.mark.parametrize(
     ("budget", "said"),
     [
-        (1, "nothing of the expectation has this digest"),
+        (1, "nothing in the expectation has this digest"),
         (30_000, "nothing that differs from the expectation on at most one axis, within these values, has this digest"),
         (
             2_000_000,
@@ -253,7 +253,7 @@ def test_a_budget_ends_a_search_and_what_it_cut_off_is_not_excluded(budget: int,
     assert search.searched.left
     assert search.searched.tried <= 2 * budget
     assert search.summary()[0] == said
-    assert "the budget was spent before" in search.summary()[1] + search.summary()[2]
+    assert "not searched within the budget" in search.summary()[1] + search.summary()[2]
     record = search.to_dict()
     every = list(search.space.stages(3))
     assert [*record["excluded"], *record["not_excluded"]] == [list(stage) for stage in every]
