@@ -1,4 +1,4 @@
-"""Axes of two catalogs compared: values that rows of a technology have now, or have no more, whatever the image."""
+"""Compares the axes of two catalogs: values that the rows of a technology gained or lost, over all images."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from catalog.rows.numbers import as_ranges
 from catalog.store.catalog_axes import Axes
 
 AXES = {field.name: field.plural for field in fields.INPUTS if field.name not in ("technology", "firmware_sha256")}
-"""What rows of one image and technology differ in, and how people call it."""
+"""The axes on which rows of one image and technology differ, with their labels."""
 
 _NUMBERS = tuple(field.name for field in fields.AXES)
-"""Those that are no components, which are told by themselves."""
+"""Axes that are not components; changes of components are reported separately."""
 
 
 Values = Mapping[tuple[str, str], Mapping[str, set[Any]]]
-"""By technology and image, the values of each axis."""
+"""The values of each axis, by technology and image."""
 
 
 def axis_changes(old: Values, new: Values) -> Iterator[ComponentChange]:
-    """Of technologies that both have."""
+    """The changes of technologies that both catalogs have."""
     before, after = _of_technologies(old), _of_technologies(new)
     for technology in sorted(before.keys() & after.keys()):
         for axis in _NUMBERS:
@@ -34,7 +34,7 @@ def axis_changes(old: Values, new: Values) -> Iterator[ComponentChange]:
 
 
 def collect_values(axes: Sequence[Axes]) -> Values:
-    """What occurs in a catalog."""
+    """The values that occur in a catalog."""
     found: dict[tuple[str, str], dict[str, set[Any]]] = {}
     for one in axes:
         values = found.setdefault((one.technology, one.firmware), {axis: set() for axis in AXES})
@@ -46,7 +46,7 @@ def collect_values(axes: Sequence[Axes]) -> Values:
 
 
 def listed(axis: str, values: Sequence[str | int | None], kernels: Mapping[str, str]) -> str:
-    """Values of an axis for people. kernels: names of kernel hashes tables by SHA-256."""
+    """Values of an axis as text for people. kernels: names of kernel hashes tables by SHA-256."""
     if axis == "vcpus":
         return as_ranges(sorted(value for value in values if isinstance(value, int)))
     if axis == "kernel_hashes_sha256":
@@ -56,7 +56,7 @@ def listed(axis: str, values: Sequence[str | int | None], kernels: Mapping[str, 
 
 
 def _of_technologies(values: Values) -> Mapping[str, Mapping[str, set[Any]]]:
-    """Of all images of a technology together."""
+    """The values of each axis by technology, over all images."""
     found: dict[str, dict[str, set[Any]]] = {}
     for (technology, _), axes in values.items():
         together = found.setdefault(technology, {axis: set() for axis in AXES})

@@ -1,4 +1,4 @@
-"""Components of two catalogs compared: builds, kernel hashes tables, VMM profiles, vCPU types, and what wrote them."""
+"""Compares the components of two catalogs: builds, kernel hashes, VMM profiles, vCPU types, and the generator."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from catalog.store import manifest
 from catalog.store.catalog import Catalog
 
 _SHORT = 16
-"""Hex digits of a hash that says that something is another, and not what."""
+"""Hex digits of a hash that only shows that something changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComponentChange:
-    """kind, name: of the component. change: added, gone or changed. what: a line about what is another; else empty."""
+    """A change of a component.
+
+    kind, name: of the component.
+    change: added, gone or changed.
+    what: one line about what changed; can be empty.
+    """
 
     kind: str
     name: str
@@ -28,12 +33,12 @@ class ComponentChange:
     what: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """An element of `components` in the JSON of `ldcat diff`."""
         return asdict(self)
 
 
 def component_changes(old: Catalog, new: Catalog) -> list[ComponentChange]:
-    """All of them, by kind and name; raises VerificationFailed, Unreadable, MalformedRecord for a damaged catalog."""
+    """All changes, by kind and name; raises VerificationFailed, Unreadable, MalformedRecord for a damaged catalog."""
     return [
         *_changes("firmware", _builds(old), _builds(new)),
         *_changes("kernel hashes", _tables(old), _tables(new)),
@@ -45,17 +50,17 @@ def component_changes(old: Catalog, new: Catalog) -> list[ComponentChange]:
 
 
 def revocation_changes(old: Sequence[Revocation], new: Sequence[Revocation]) -> list[ComponentChange]:
-    """What a log, or another log, says of rows now, and did not before, or no more."""
+    """Revocations that were added, or that are gone, as in another log."""
     return [
         ComponentChange("revocation", one.meant, change, f"{one.severity}, {one.reason}")
-        for change, said, other in (("gone", old, new), ("added", new, old))
-        for one in said
+        for change, some, other in (("gone", old, new), ("added", new, old))
+        for one in some
         if one not in other
     ]
 
 
 Facts = Mapping[str, Mapping[str, Any]]
-"""By name, what is compared of a component: by what it is called."""
+"""By name of a component, the values that are compared, by label."""
 
 
 def _changes(kind: str, old: Facts, new: Facts) -> Iterator[ComponentChange]:
@@ -82,7 +87,7 @@ def _builds(catalog: Catalog) -> Facts:
 
 
 def _unknown(catalog: Catalog) -> Facts:
-    """Of a technology that this version does not know no more is compared than whether its files are the same."""
+    """Technologies that this version of ldcat does not know: only the hashes of their files are compared."""
     found = {}
     for technology, entry in catalog.manifest.unknown.items():
         files = (item for item in catalog.manifest.files.items() if item[0].startswith(f"{technology}/"))
@@ -93,7 +98,7 @@ def _unknown(catalog: Catalog) -> Facts:
 
 
 def _record(catalog: Catalog, name: str) -> str:
-    """What is known of the same image may change, too: a hash of it says so."""
+    """A hash of the build's record, which can change while the image stays the same."""
     return hashlib.sha256(catalog.builds[name].to_toml().encode()).hexdigest()[:_SHORT]
 
 
@@ -116,7 +121,7 @@ def _profiles(catalog: Catalog) -> Facts:
 
 
 def _shown(name: str, value: Any) -> Any:
-    """Numbers of the parts of a profile in 0x-hex, as its file has them."""
+    """A value of a profile; numbers in its tables are in 0x-hex, as in its file."""
     return f"{value:#x}" if isinstance(value, int) and "." in name else value
 
 

@@ -1,4 +1,4 @@
-"""Diff: what one catalog has that another has not, by why: other inputs, or another rule for the same ones."""
+"""Diff: what changed from one catalog to another: rows with other inputs, or another digest for the same inputs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,21 @@ from catalog.verify.consistency import continuation
 from catalog.work.progress import Progress
 
 CHANGE_COLUMNS = ("change", "technology", *INPUTS, *FACTS, "old_digest", "new_digest", "revocation")
-"""Of a row that differs."""
+"""Columns of a row that differs."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Rows of one image under one technology that changed in one way.
+    """Rows of one image under one technology that changed in the same way.
 
-    names: of the image's builds. rows: how many. values: of each axis, in order. fresh: those of them that the other
-    catalog does not have with this image and technology; alone: whether it has none of it at all.
+    change: added, withdrawn, rule-changed, revoked, deprecated or restored.
+    technology: name.
+    firmware_sha256: SHA-256 of the image, in hex.
+    names: of the builds with this image.
+    rows: number of rows.
+    values: values of each axis, sorted.
+    fresh: those values that the other catalog does not have with this image and technology.
+    alone: true if the other catalog has no rows of this image and technology.
     """
 
     change: str
@@ -44,19 +50,19 @@ class RowGroup:
         """One line about its rows. kernels: names of kernel hashes tables by SHA-256."""
         many = f"{self.rows:,} {'digest' if self.rows == 1 else 'digests'}"
         if self.change == RULE_CHANGED:
-            return f"{many}, of the same inputs"
+            return f"{many} of the same inputs"
         if self.change in REVOCATIONS:
             return f"{many}, {self.change}"
         word = "new" if self.change == ADDED else "gone"
         if self.alone:
-            return f"{many}, all that there {'is' if self.change == ADDED else 'was'} of it"
+            return f"{many}: the other catalog has none of this image and technology"
         if not self.fresh:
-            return f"{many}, combinations that are {word}"
+            return f"{many}: combinations that are {word}"
         parts = (f"{AXES[axis]} {listed(axis, values, kernels)}" for axis, values in self.fresh.items())
         return f"{many}; only {' and '.join(parts)} are {word}"
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """An element of `groups` in the JSON of `ldcat diff`."""
         return {
             "change": self.change,
             "technology": self.technology,
@@ -70,11 +76,17 @@ class RowGroup:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """counts: rows by change, the unchanged ones too. history: how the checkpoints go together, where both have one.
+    """What changed from one catalog to another.
 
-    heat: the same by image and axes. born_revoked: added and rule-changed rows that the new catalog's log revokes, or
-    deprecates. uncompared: technologies of which a catalog keeps distinguished digests only. unknown: those of a later
-    version of ldcat, whose files alone are compared.
+    history: how the two checkpoints are related; None unless both catalogs are published.
+    components: changes of components, axes, revocations and keys.
+    groups: changed rows, by change, technology and image.
+    counts: number of rows by change, unchanged ones included.
+    heat: the counts by image and axes.
+    born_revoked: added and rule-changed rows that the log of the new catalog revokes or deprecates.
+    uncompared: technologies of which one catalog keeps distinguished digests only.
+    unknown: technologies of a later version of ldcat, of which only the files are compared.
+    kernels: names of kernel hashes tables by SHA-256.
     """
 
     history: str | None
@@ -89,20 +101,20 @@ class Diff:
 
     @property
     def same(self) -> bool:
-        """Whether they have the same components and rows."""
+        """True if both have the same components and rows."""
         return not self.components and not self.groups
 
     def why(self) -> str | None:
-        """What may have changed the rule of rows with the same inputs; None where there are none."""
+        """What may have changed digests of the same inputs; None if no digest changed so."""
         if not self.counts[RULE_CHANGED]:
             return None
         rules = [one for one in self.components if one.change == "changed" and one.kind in ("VMM profile", "generator")]
         rules += [one for one in self.components if one.kind == "firmware" and one.what.startswith("record ")]
-        said = "; ".join(f"{one.kind} {one.name}: {one.what}".replace(" :", ":") for one in rules)
-        return said or "nothing that the catalogs say explains it"
+        causes = "; ".join(f"{one.kind} {one.name}: {one.what}".replace(" :", ":") for one in rules)
+        return causes or "nothing in the catalogs explains it"
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it, without the rows."""
+        """The JSON of `ldcat diff`, without the rows."""
         return {
             "same": self.same,
             "history": self.history,
@@ -120,11 +132,13 @@ class Diff:
 def diff(
     old: Catalog, new: Catalog, progress: Progress, trust: Trust | None = None
 ) -> Iterator[tuple[Diff, Iterator[dict[str, Any]]]]:
-    """What differs, and all rows that do, each as JSON has it, to be read while this is open.
+    """The diff, and all changed rows as JSON objects, to be read while the context is open.
 
-    progress: told of rows. trust: whose signatures count, of two releases. Raises VerificationFailed for two
-    checkpoints of one log that do not go together, and for a catalog that is not what its manifest says; Unreadable,
-    MalformedRecord.
+    progress: receives numbers of rows.
+    trust: the keys that count, for two releases.
+
+    Raises VerificationFailed for inconsistent checkpoints of one log, and for a catalog that does not match its
+    manifest; Unreadable, MalformedRecord.
     """
     both = (old.release, new.release) if old.release and new.release else None
     history = continuation(*both) if both else None

@@ -1,4 +1,4 @@
-"""Records on one level: for tables, and to say what of a record is another."""
+"""Flattens nested records, for tables and to compare records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one level, names joined by dots; lists joined by blanks."""
+    """Nested mappings as one mapping, names joined by dots; elements of lists joined by blanks."""
     found: dict[str, Any] = {}
     for name, value in record.items():
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Heat: how many rows of each image changed, by technology, VMM profile and vCPU counts: what a picture shows."""
+"""Heat: how many rows of each image changed, by technology, VMM profile and vCPU counts; drawn as a heat map."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNCHANGED = "unchanged"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Rows of a technology under a profile, with some vCPU counts: from `first` to `last`; None: not measured."""
+    """Rows of a technology under a VMM profile, with vCPU counts from `first` to `last`; None if not measured."""
 
     technology: str
     vmm: str | None
@@ -26,20 +26,25 @@ class Column:
 
     @property
     def counts(self) -> str:
-        """For people; empty where vCPUs are not measured."""
+        """The vCPU counts, for people; empty if vCPUs are not measured."""
         return "" if self.first is None else str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """rows: of each image, in order, for each column how many rows there are of each kind of change; none: empty."""
+    """A heat map: each image with one cell for each column. A cell has numbers of rows by change; it can be empty."""
 
     columns: Sequence[Column]
     rows: Sequence[tuple[Image, Sequence[Mapping[str, int]]]]
 
 
 def heat(connection: Any, axes: Sequence[Axes], catalogs: Sequence[Catalog]) -> Heat:
-    """connection: of `row_changes`. axes: of the new catalog. catalogs: whose names images have, the new one first."""
+    """The heat map of a diff.
+
+    connection: of `row_changes`.
+    axes: those of the new catalog.
+    catalogs: they have the names of the images; the new one is first.
+    """
     changed = connection.execute(
         "SELECT change, technology, firmware_sha256, vmm, vcpus, count(*) FROM changes GROUP BY ALL"
     ).fetchall()
@@ -68,5 +73,5 @@ def heat(connection: Any, axes: Sequence[Axes], catalogs: Sequence[Catalog]) -> 
 
 
 def _bin(count: int) -> int:
-    """1; 2; 3 and 4; 5 to 8; and so on. 0: no vCPU is measured."""
+    """Number of the bin of a vCPU count. Bins are 1; 2; 3 and 4; 5 to 8; and so on. 0 is for "not measured"."""
     return count and (count - 1).bit_length() + 1

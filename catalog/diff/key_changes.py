@@ -1,4 +1,4 @@
-"""Keys of two releases compared: which signed the checkpoint of each, and which trust note its publisher stands by."""
+"""Compares the keys of two releases: who signed each checkpoint, and the version of its publisher's trust note."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from catalog.verify.verify_release import read_checkpoint
 
 
 def key_changes(old: PublishedRelease, new: PublishedRelease, trust: Trust | None) -> Iterator[ComponentChange]:
-    """trust: whose keys count; without it every signature line does, unverified, and it is said so.
+    """Changes of signing keys and of the trust note's version.
 
-    Raises what reading the logs does.
+    trust: its keys count; None takes every signature line, unverified, and the changes say so.
+
+    Raises VerificationFailed, Unreadable or MalformedInput for an invalid log.
     """
     before, after = (_signers(one, trust) for one in (old, new))
     for name in sorted(before ^ after):
@@ -23,12 +25,12 @@ def key_changes(old: PublishedRelease, new: PublishedRelease, trust: Trust | Non
         yield ComponentChange("signing key", name, change, "" if trust else "NOT VERIFIED")
     versions = [read_release_record(one).trust_version for one in (old, new)]
     if versions[0] != versions[1]:
-        told = ["none" if version is None else f"version {version}" for version in versions]
-        yield ComponentChange("trust note", "", "changed", f"{told[0]} is now {told[1]}")
+        names = ["none" if version is None else f"version {version}" for version in versions]
+        yield ComponentChange("trust note", "", "changed", f"{names[0]} is now {names[1]}")
 
 
 def _signers(release: PublishedRelease, trust: Trust | None) -> set[str]:
-    """Name, and id in hex, of each key that signed the checkpoint which its log has now."""
+    """Name and id, in hex, of each key that signed the current checkpoint of the log."""
     note = read_checkpoint(open_log(release))
     if trust is None:
         return {f"{signature.name} {signature.key_id.hex()}" for signature in note.signatures}

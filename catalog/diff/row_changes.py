@@ -1,7 +1,7 @@
-"""Rows of two catalogs compared: which are new, which are gone, and which have the same inputs and another digest.
+"""Compares the rows of two catalogs: which are new, which are gone, and which have another digest for the same inputs.
 
-Parts are sorted by their digests, so that one slice after the other is read, verified and compared, and only what
-differs is kept: memory is bounded whatever the number of rows.
+Parts are sorted by digest, so one slice after the other is read, verified and compared, and only differences are kept:
+memory is bounded for any number of rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from catalog.log.revocation_list import Revocation
 
 INPUTS = tuple(field.name for field in fields.INPUTS if field.name != "technology")
-"""Columns that determine a digest of a technology, besides those that follow from them."""
+"""Columns that determine a digest of a technology."""
 
 FACTS = tuple(field.name for field in fields.FACTS)
 """Columns that follow from a component."""
@@ -32,26 +32,26 @@ ADDED, WITHDRAWN, RULE_CHANGED = "added", "withdrawn", "rule-changed"
 REVOCATIONS = ("revoked", "deprecated", "restored")
 
 _COMPONENTS = tuple(field.name for field in fields.COMPONENTS)
-"""Columns of which few combinations occur: each is a number here."""
+"""Columns with few combinations of values; each combination gets a number here."""
 
 _COLUMNS = ("launch_digest", *INPUTS, *FACTS)
 _ENCODED = [name for name in (*_COMPONENTS, *FACTS) if fields.BY_NAME[name].kind.arrow in ("string", "binary")]
-"""Columns that are read as the dictionaries that they are in a file."""
+"""Columns that are read as dictionaries, as they are stored."""
 
 _AXES = {field.name: "UBIGINT" if field.kind.arrow == "uint64" else "BIGINT" for field in fields.AXES}
-"""The others, and what stands for null there: no signature is above 32 bits; where there is no profile, neither are
-sev_features nor vCPUs.
+"""The other columns that determine a digest, with their SQL types. _NULLS: the values that stand for null. They are
+unambiguous: a signature has at most 32 bits, and without a profile there are neither sev_features nor vCPUs.
 """
 _NULLS = {"vcpu_signature": 1 << 32, "sev_features": 0, "vcpus": 0}
 
 _KEY = ("components", *_AXES)
-"""What determines a digest."""
+"""The columns that determine a digest."""
 
 _MEMORY = "768MiB"
-"""Of DuckDB; what is more is on the disk."""
+"""Memory limit of DuckDB; the rest is on disk."""
 
 _TOGETHER = 4_000_000
-"""Rows of each catalog that are compared by their inputs at once, about: more would not stay in memory."""
+"""Rows of each catalog that are joined by their inputs at once, approximately: more would not fit in memory."""
 
 
 def comparable(old: Catalog, new: Catalog) -> tuple[list[str], list[str]]:
@@ -64,30 +64,35 @@ def comparable(old: Catalog, new: Catalog) -> tuple[list[str], list[str]]:
 
 @contextmanager
 def row_changes(
-    old: Catalog, new: Catalog, said: tuple[Sequence[Revocation], Sequence[Revocation]], progress: Progress
+    old: Catalog, new: Catalog, revocations: tuple[Sequence[Revocation], Sequence[Revocation]], progress: Progress
 ) -> Iterator[Any]:
-    """A DuckDB connection with a view `changes`: change, technology, INPUTS, old_digest, new_digest, revocation.
+    """A DuckDB connection with a view `changes`, of the rows that changed.
 
-    change: added, withdrawn or rule-changed; a digest that there is none of is null. Or revoked, deprecated or
-    restored, of rows that both have, with both digests as they are. revocation: revoked or deprecated, of a row that
-    is so in the new catalog; null of others. said: what a log says at the old one and at the new one. progress: told of
-    rows. Raises VerificationFailed, Unreadable, MalformedRecord for a catalog that is not what its manifest says;
-    DiskFull, OutOfMemory.
+    Columns: change, technology, INPUTS, FACTS, old_digest, new_digest, revocation.
+    change: added or withdrawn, with null for the missing digest; rule-changed; or revoked, deprecated or restored, for
+    rows that both catalogs have.
+    revocation: status of the row in the new catalog: revoked, deprecated or null.
+
+    revocations: the revocations of the log at the old and at the new catalog.
+    progress: receives numbers of rows.
+
+    Raises VerificationFailed, Unreadable, MalformedRecord for a catalog that does not match its manifest; DiskFull,
+    OutOfMemory.
     """
     import duckdb
 
     with scratch_folder() as folder, refused(folder), duckdb.connect(folder / "changes.duckdb") as connection:
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
-        connection.execute("SET force_compression = 'uncompressed'")  # digests are not to be compressed
+        connection.execute("SET force_compression = 'uncompressed'")  # digests do not compress
         connection.execute(_tables())
         combinations = _Combinations()
         for technology in comparable(old, new)[0]:
             for slices in _slices(old, new, technology):
                 before, after = map(combinations.keyed, slices)
-                after = after.append_column("revocation", _severities(slices[1], said[1]))
+                after = after.append_column("revocation", _severities(slices[1], revocations[1]))
                 _keep_differences(connection, (before, after))
-                if said[0] != said[1]:
-                    _keep_revoked(connection, after, _severities(slices[1], said[0]))
+                if revocations[0] != revocations[1]:
+                    _keep_revoked(connection, after, _severities(slices[1], revocations[0]))
                 progress(sum(map(len, slices)))
         combinations.keep(connection)
         _join(connection)
@@ -95,14 +100,14 @@ def row_changes(
 
 
 class _Combinations:
-    """The number of each combination of components, from 0 on, and the facts that follow from it."""
+    """Numbers the combinations of components, from 0 on, and keeps the facts that follow from each."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[Any, ...], int] = {}
         self._facts: dict[int, tuple[Any, ...]] = {}
 
     def keyed(self, rows: pa.Table) -> pa.Table:
-        """launch_digest and _KEY of rows, without nulls."""
+        """The rows as launch_digest and _KEY, without nulls."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -134,7 +139,7 @@ class _Combinations:
         return number
 
     def keep(self, connection: Any) -> None:
-        """As the table `combinations`."""
+        """Write the table `combinations`."""
         if self._numbers:
             none = (None,) * len(FACTS)
             rows = [[number, *values, *self._facts.get(number, none)] for values, number in self._numbers.items()]
@@ -146,7 +151,7 @@ def _tables() -> str:
     axes = ", ".join(f"{name} {kind}" for name, kind in _AXES.items())
     components = ", ".join(f"{name} {fields.BY_NAME[name].kind.sql}" for name in (*_COMPONENTS, *FACTS))
     names = [name for name in INPUTS if name not in _AXES]
-    told = [
+    columns = [
         f"CASE WHEN {f'vcpu_signature = {_NULLS[name]}' if name == 'vcpu_signature' else 'vmm IS NULL'} THEN NULL "
         f"ELSE {name} END AS {name}"
         for name in _AXES
@@ -158,7 +163,7 @@ def _tables() -> str:
         f"CREATE TABLE revoked (change VARCHAR, launch_digest BLOB, components INTEGER, {axes}, revocation VARCHAR); "
         f"CREATE TABLE joined (change VARCHAR, components INTEGER, {axes}, old_digest BLOB, new_digest BLOB, "
         "revocation VARCHAR); "
-        f"CREATE VIEW changes AS SELECT change, technology, {', '.join((*names, *told, *FACTS))}, "
+        f"CREATE VIEW changes AS SELECT change, technology, {', '.join((*names, *columns, *FACTS))}, "
         "old_digest, new_digest, revocation FROM joined JOIN combinations USING (components)"
     )
 
@@ -172,19 +177,19 @@ def _keep_differences(connection: Any, slices: Sequence[pa.Table]) -> None:
         )
 
 
-def _severities(rows: pa.Table, said: Sequence[Revocation]) -> Any:
-    """Of each row; null for those that are live."""
+def _severities(rows: pa.Table, revocations: Sequence[Revocation]) -> Any:
+    """The status of each row: revoked, deprecated, or null."""
     import pyarrow as pa
 
-    if not said:
+    if not revocations:
         return pa.nulls(rows.num_rows, pa.string())
     from catalog.ask.revoked_rows import with_revocations
 
-    return with_revocations(rows, said).column("revocation")
+    return with_revocations(rows, revocations).column("revocation")
 
 
 def _keep_revoked(connection: Any, rows: pa.Table, before: Any) -> None:
-    """rows: keyed, with what is said of them now. before: what was said of them."""
+    """Keep rows whose status changed. rows: keyed, with their status now. before: their status before."""
     connection.register("keyed", rows.append_column("before", before))
     connection.execute(
         "INSERT INTO revoked SELECT coalesce(revocation, 'restored'), * EXCLUDE before FROM keyed "
@@ -193,7 +198,7 @@ def _keep_revoked(connection: Any, rows: pa.Table, before: Any) -> None:
 
 
 def _join(connection: Any) -> None:
-    """Rows of both catalogs by what determines their digests; then what was revoked of rows that both have."""
+    """Join the rows of both catalogs by _KEY, then add the rows of both whose status changed."""
     key = ", ".join(_KEY)
     (most,) = connection.execute(
         "SELECT greatest((SELECT count(*) FROM old_alone), (SELECT count(*) FROM new_alone))"
@@ -215,7 +220,7 @@ def _join(connection: Any) -> None:
 
 
 def _slices(old: Catalog, new: Catalog, technology: str) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """The rows of both, those with digests that begin alike at once."""
+    """The rows of both catalogs in slices; the digests of a slice begin with the same bits."""
     before, after = _Parts(old, technology), _Parts(new, technology)
     count = max(1, len(before.parts), len(after.parts))
     for number in range(count):
@@ -223,7 +228,7 @@ def _slices(old: Catalog, new: Catalog, technology: str) -> Iterator[tuple[pa.Ta
 
 
 class _Parts:
-    """The parts of a technology, of which there are 2**n: each has the digests that begin with n bits."""
+    """The 2**n parts of a technology, each with the digests that begin with the same n bits."""
 
     def __init__(self, catalog: Catalog, technology: str) -> None:
         self._technology = technology
@@ -231,13 +236,13 @@ class _Parts:
         self._loaded: tuple[int, pa.Table] | None = None
 
     def slice(self, number: int, count: int) -> pa.Table:
-        """The rows of one of `count` slices; there are not fewer slices than parts."""
+        """The rows of one of `count` slices; there are at least as many slices as parts."""
         if not self.parts:
             return self._empty()
         each = count // len(self.parts)
         part = number // each
         if self._loaded is None or self._loaded[0] != part:
-            self._loaded = None  # else there were two of them
+            self._loaded = None  # free it before the next one is read
             self._loaded = part, self.parts[part].table(["technology", *_COLUMNS], encoded=_ENCODED)
         table = self._loaded[1]
         if each == 1:
@@ -246,7 +251,7 @@ class _Parts:
         return table.slice(start, end - start)
 
     def _place(self, table: pa.Table, number: int, count: int) -> int:
-        """Of the first row that is not before a slice."""
+        """Index of the first row in or behind a slice."""
         digests = table.column("launch_digest")
         if number == count:
             return len(digests)

@@ -99,9 +99,9 @@ def test_what_is_new_is_said_in_few_words(tmp_path: Path, small: BuildResult) ->
         ("kernel hashes", "mine", "added"),
     ]
     assert lines(found) == [
-        "added sev ('bare.fd',): 1 digest, all that there is of it",
+        "added sev ('bare.fd',): 1 digest: the other catalog has none of this image and technology",
         f"added sev {twins}: 1 digest; only kernel hashes mine are new",
-        "added sev-es ('bare.fd',): 3 digests, all that there is of it",
+        "added sev-es ('bare.fd',): 3 digests: the other catalog has none of this image and technology",
         f"added sev-es {twins}: 3 digests; only kernel hashes mine are new",
         f"added sev-snp {twins}: 30 digests; only kernel hashes mine are new",
     ]
@@ -111,8 +111,8 @@ def test_another_digest_of_the_same_inputs_is_another_rule(small: BuildResult, t
     found, rows = compared(small, forged(small, tmp_path / "silent", {SNP: one_digest}))
     assert (found.counts["rule-changed"], found.counts["added"], found.counts["withdrawn"]) == (1, 0, 0)
     assert [(row["change"], row["new_digest"]) for row in rows] == [("rule-changed", "00" * 48)]
-    assert found.why() == "nothing that the catalogs say explains it"
-    assert lines(found) == ["rule-changed sev-snp ('twin.fd', 'whole.fd'): 1 digest, of the same inputs"]
+    assert found.why() == "nothing in the catalogs explains it"
+    assert lines(found) == ["rule-changed sev-snp ('twin.fd', 'whole.fd'): 1 digest of the same inputs"]
     profile = f"{manifest.VMM_FOLDER}/qemu-kvm-init2.toml"
     said, _ = compared(small, forged(small, tmp_path / "said", {SNP: one_digest, profile: another_profile}))
     assert "VMM profile qemu-kvm-init2: revision " in (said.why() or "")
