@@ -1,1 +1,1 @@
-"""Ask: what a catalog says about evidence, and what can be measured, read or built without one."""
+"""Ask: what a catalog says about evidence, and what can be measured or inspected without a catalog."""

@@ -1,4 +1,4 @@
-"""Answer: what a catalog says of evidence: the configurations, what verifies it, and what has to be known of it."""
+"""Answer: what a catalog says about evidence: matching configurations, verification by certificates, notes."""
 
 from __future__ import annotations
 
@@ -29,9 +29,14 @@ NOT_VERIFIED = "not verified: no certificates are given"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """digest: None where a launch measurement is of none that is known. endorsement: None where there is nothing
-    to verify it by. notes: of the evidence; each match has its own. release: that was asked, of a published catalog.
-    catalog_notes: what this version does not know of the catalog that was asked.
+    """The answer to evidence.
+
+    digest: None for a launch measurement of no known digest.
+    matches: configurations that have the digest.
+    endorsement: verification of a report; None without certificates.
+    notes: about the evidence; each match has notes of its own.
+    release: the release that was asked, if the catalog is published.
+    catalog_notes: about parts of the catalog that this version of ldcat does not know.
     """
 
     evidence: Evidence
@@ -48,11 +53,11 @@ class Answer:
 
     @property
     def refuted(self) -> bool:
-        """Whether certificates were given, and do not endorse the report."""
+        """True if certificates were given that do not endorse the report."""
         return self.endorsement is not None and not self.endorsement.verified
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer as JSON has it; never anything of a TIK."""
+        """The JSON of `ldcat lookup` (docs/lookup.md); it never has anything of a TIK."""
         return {
             "found": bool(self.matches),
             "evidence": self.evidence.form,
@@ -66,17 +71,20 @@ class Answer:
         }
 
     def explained(self, digest: LaunchDigest, count: int) -> Answer:
-        """The same with the digest that was found, and how many configurations have it."""
+        """The same answer, with the digest that was found. count: how many configurations have it."""
         of_measure = [IS_OF] if self.evidence.measure_data else []
         return replace(self, digest=digest, notes=(*self.notes, *of_measure, *shared_by(count)))
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationInputs:
-    """What evidence is verified by. certificates: of a report. now: seconds since 1970. tik: of a launch measurement.
+    """The inputs by which evidence is verified.
 
-    roots: what is trusted besides AMD's roots. debug_digest: what the host says that the launch digest is; no more than
-    a hint.
+    certificates: chain of a report's signing key.
+    roots: root certificates that are trusted besides AMD's.
+    now: seconds since 1970.
+    tik: the TIK of a launch measurement, 16 bytes.
+    debug_digest: the launch digest that the host states; only a hint.
     """
 
     certificates: Sequence[x509.Certificate] = ()
@@ -86,7 +94,7 @@ class VerificationInputs:
     debug_digest: LaunchDigest | None = None
 
     def __repr__(self) -> str:  # never the TIK
-        return f"Proofs({len(self.certificates)} certificates)"
+        return f"VerificationInputs({len(self.certificates)} certificates)"
 
 
 def answer(
@@ -98,13 +106,16 @@ def answer(
     warn: Callable[[str], None],
     tried: Callable[[int], None],
 ) -> Answer:
-    """Look the evidence up. warn: told of a damaged index. tried: told how many digests a measurement was tried on.
+    """Look up evidence in a catalog.
 
-    Raises UsageError for proofs that are not of such evidence, and what reading the catalog does.
+    warn: receives a line about a damaged index.
+    tried: receives how many digests a launch measurement was compared with, part by part.
+
+    Raises UsageError if `proofs` do not fit the evidence, and the errors of `Lookups.lookup`.
     """
     check_verification_inputs(evidence, proofs)
     if data := evidence.measure_data:
-        assert proofs.tik is not None, "check_proofs says so"  # noqa: S101
+        assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
         question = MeasureQuestion.of(data, proofs.tik)
         digest, notes = _digest_of(catalog, question, proofs.debug_digest, backend, tried)
         matches = lookup(catalog, digest, warn=warn) if digest else ()
@@ -121,7 +132,7 @@ def found_answer(
     endorsement: Endorsement | None,
     find: Callable[[LaunchDigest], Sequence[Match]],
 ) -> Answer:
-    """Of a digest or a report, which say it themselves. find: every configuration with a digest."""
+    """The answer to a digest or a report. find: returns every configuration with a digest."""
     digest, report = evidence.digest, evidence.report
     matches = tuple(find(digest))
     if report:
@@ -131,34 +142,37 @@ def found_answer(
 
 
 def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> Answer:
-    """What is said of evidence whatever a catalog has: whether it is verified, and notes. Raises as `answer`."""
+    """The answer to evidence without a catalog: whether it is verified, and notes.
+
+    Raises UsageError if `proofs` do not fit the evidence, MalformedInput for an invalid policy.
+    """
     check_verification_inputs(evidence, proofs)
     if report := evidence.report:
         return Answer(evidence, evidence.digest, (), verified(report, proofs), tuple(report_notes(report)))
     if data := evidence.measure_data:
-        assert proofs.tik is not None, "check_proofs says so"  # noqa: S101
+        assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
         return Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(data, proofs.tik).policy)))
     return Answer(evidence, evidence.digest, (), None, ())
 
 
 def check_verification_inputs(evidence: Evidence, proofs: VerificationInputs) -> None:
-    """Raises UsageError where a proof is not of such evidence, or a launch measurement has no TIK."""
+    """Raises UsageError if an input does not belong to this form of evidence, or a launch measurement has no TIK."""
     if (proofs.certificates or proofs.roots) and not evidence.report:
-        raise UsageError(f"certificates endorse attestation reports, and this is: {evidence.form}")
+        raise UsageError(f"certificates endorse attestation reports, but this is: {evidence.form}")
     if proofs.roots and not proofs.certificates:
         raise UsageError("a root verifies nothing without the certificates below it", "--certs DIR or FILE")
     if evidence.measure_data:
         if proofs.tik is None:
             raise UsageError(
-                "a launch measurement says nothing without the TIK it was made under",
-                "--tik FILE, the TIK or the TEK and TIK of the launch session",
+                "a launch measurement says nothing without its TIK",
+                "--tik FILE: the TIK, or TEK and TIK, of the launch session",
             )
     elif proofs.tik is not None or proofs.debug_digest is not None:
-        raise UsageError(f"a TIK and a debug digest belong to LAUNCH_MEASURE data, and this is: {evidence.form}")
+        raise UsageError(f"a TIK and a debug digest belong to LAUNCH_MEASURE data, but this is: {evidence.form}")
 
 
 def verified(report: AttestationReport, proofs: VerificationInputs) -> Endorsement | None:
-    """What the certificates say of a report; None without any."""
+    """Verify a report by the certificates; None without certificates."""
     if not proofs.certificates:
         return None
     from catalog.abi.endorsement import verify_report
@@ -173,7 +187,7 @@ def _digest_of(
     backend: HashBackend,
     tried: Callable[[int], None],
 ) -> tuple[LaunchDigest | None, list[str]]:
-    """The digest that the measurement is of, and notes; the host's hint first."""
+    """The digest of the measurement, or None, and notes; the host's hint is tried first."""
     notes = sev_policy_notes(question.policy)
     if hint is not None:
         if question.is_of(hint):

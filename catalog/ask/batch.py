@@ -1,4 +1,4 @@
-"""Batch: many launch digests of one technology looked up at once, part by part."""
+"""Batch: looks up many launch digests of one technology at once, part by part."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from catalog.work.engine import processors
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """For each digest asked for: how many rows have it, and, where any has, the ordinal of the first."""
+    """The result of a batch, with one entry for each digest.
+
+    ordinals: ordinal of the first row that has the digest, if any has.
+    times: how many rows have it.
+    """
 
     ordinals: array[int]
     times: array[int]
@@ -26,7 +30,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class BatchIndex:
-    """The index of one technology in memory. Its Parquet parts are read, verified whole and dropped one by one."""
+    """The index of one technology, in memory. Its Parquet parts are read, verified whole and dropped one by one."""
 
     index: Index
     _catalog: Catalog
@@ -35,8 +39,10 @@ class BatchIndex:
 
     @classmethod
     def open(cls, catalog: Catalog, technology: str) -> BatchIndex:
-        """Raises VerificationFailed where the file is not the manifest's, DamagedBlock where it is no index,
-        UsageError where it keeps distinguished digests only.
+        """Read the index of a technology.
+
+        Raises VerificationFailed if the file does not match the manifest, DamagedBlock if it is not an index,
+        UsageError if it has distinguished digests only.
         """
         data = catalog.verified(f"{technology}/{manifest.INDEX}")
         index = Index(VerifiedBytes(data), _no_page)
@@ -45,31 +51,31 @@ class BatchIndex:
         return cls(index, catalog, technology, data)
 
     def find(self, digests: bytes) -> Found:
-        """Look up digests, one after the other as one string; raises as `open`, for the parts.
+        """Look up digests. digests: their bytes, concatenated.
 
-        `index.group_of(ordinal).at(ordinal)` is the configuration of a row; the rare digest that several rows have
-        is for PackedCatalog.lookup.
+        `index.group_of(ordinal).at(ordinal)` is the configuration of a row. Use PackedCatalog.lookup for the rare
+        digest of several rows. Raises VerificationFailed if a part does not match the manifest.
         """
         size = self.index.digest_size
         if len(digests) % size:
-            raise ValueError(f"{len(digests)} bytes are no {size}-byte digests")
+            raise ValueError(f"{len(digests)} bytes are not a multiple of {size}, the size of a digest")
         count = len(digests) // size
         found = Found(array("Q", bytes(8 * count)), array("I", bytes(4 * count)))
         buffer = ScratchBuffer()
-        with ThreadPoolExecutor(processors()) as pool:  # parts are verified and searched without Python's lock
+        with ThreadPoolExecutor(processors()) as pool:  # verifying and searching release Python's lock
             for _ in pool.map(lambda part: self._search(part, digests, found, buffer), self._parts_of(digests)):
                 pass
         return found
 
     def _parts_of(self, digests: bytes) -> list[int]:
-        """The parts that any of the digests can be in, by its first byte."""
-        asked = set(digests[:: self.index.digest_size])
+        """Numbers of the parts that can contain any of the digests, by their first bytes."""
+        wanted = set(digests[:: self.index.digest_size])
         parts = self.index.parts
         firsts = (range(256 * part // parts, (256 * part + 255) // parts + 1) for part in range(parts))
-        return [part for part, first in enumerate(firsts) if not asked.isdisjoint(first)]
+        return [part for part, first in enumerate(firsts) if not wanted.isdisjoint(first)]
 
     def _search(self, number: int, digests: bytes, found: Found, buffer: ScratchBuffer) -> None:
-        """Find the digests that are in one part; no other part writes to their places."""
+        """Find the digests that are in one part; other parts write to other entries of `found`."""
         layout = self.index.layout()
         names = manifest.part_names(self._technology, self.index.parts)
         first_row, first_page = layout.first_rows[number], layout.first_pages[number]

@@ -1,4 +1,4 @@
-"""The builds that can be named: the embedded ones, and those of a catalog."""
+"""The builds that have names: the embedded ones, and those of a catalog."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from catalog.store.catalog import Catalog
 
 
 def builds_with(catalog: Catalog | None) -> Mapping[str, FirmwareBuild]:
-    """Raises UsageError if the catalog has another image under the name of an embedded build, and as reading it."""
+    """Embedded builds and those of a catalog, by name.
+
+    Raises UsageError if the catalog has another image under the name of an embedded build, VerificationFailed for a
+    damaged catalog.
+    """
     if catalog is None:
         return embedded.builds()
     for name, build in catalog.builds.items():
         if name in embedded.builds() and embedded.builds()[name].component != build.component:
             raise UsageError(
-                f"{name} is an embedded build, and another image in the catalog", "measure it by its file or record"
+                f"{name} is an embedded build, but another image in the catalog", "name its file or record instead"
             )
     return {**embedded.builds(), **catalog.builds}

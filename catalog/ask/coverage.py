@@ -1,4 +1,4 @@
-"""Coverage: which rows a catalog has of each image, and why there are none where there are none."""
+"""Coverage: which rows a catalog has of each image, and why it has none of some kinds of launches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ NOT_ASKED_FOR = "the spec of the catalog leaves it out"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Launches of a technology under a profile (None: it measures no vCPU), with or without kernel hashes."""
+    """A kind of launch.
+
+    technology: name.
+    vmm: name of the VMM profile; None for a technology that measures no vCPU.
+    kernel_hashes: with or without them.
+    """
 
     technology: str
     vmm: str | None
@@ -29,9 +34,12 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """rows: how many there are. vcpus: their counts, ascending. reason: why there are none; empty where there are.
+    """The rows of one image and one kind of launch.
 
-    launchable: yes, no or unknown: what is recorded of launching the image under the technology.
+    rows: how many there are.
+    vcpus: their vCPU counts, ascending.
+    reason: why there are none; empty if there are rows.
+    launchable: yes, no or unknown, as recorded for the image and the technology.
     """
 
     rows: int
@@ -42,18 +50,21 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """rows: of each image, in order, its cell of each kind."""
+    """kinds: the columns. rows: each image, in order, with one cell for each kind."""
 
     kinds: Sequence[Kind]
     rows: Sequence[tuple[Image, Sequence[Cell]]]
 
     def reasons(self) -> list[str]:
-        """Each that occurs, once, in the order of the cells."""
+        """Each reason that occurs, once, in the order of the cells."""
         return list(dict.fromkeys(cell.reason for _, cells in self.rows for cell in cells if cell.reason))
 
 
 def coverage(catalog: Catalog) -> Coverage:
-    """By the indexes and the components: no row is read. Raises VerificationFailed for a damaged catalog."""
+    """The coverage of a catalog, from indexes and components: no row is read.
+
+    Raises VerificationFailed for a damaged catalog.
+    """
     count: defaultdict[tuple[str, Kind], int] = defaultdict(int)
     vcpus: defaultdict[tuple[str, Kind], set[int]] = defaultdict(set)
     for axes in read_axes(catalog, catalog.manifest.known):
@@ -80,7 +91,7 @@ def coverage(catalog: Catalog) -> Coverage:
 
 
 class _Reasons:
-    """Why an image has no rows of a kind: the technology refuses it, or nobody asked for it."""
+    """Why an image has no rows of a kind: the technology cannot launch it so, or the spec leaves it out."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._profiles = catalog.profiles
@@ -95,7 +106,7 @@ class _Reasons:
         return refused or NOT_ASKED_FOR
 
     def _point(self, technology: Technology, kind: Kind) -> Point:
-        """Any launch of that kind: what else is measured refuses no image."""
+        """Any launch of that kind: the other measured values never decide whether an image can launch."""
         table = self._table if kind.kernel_hashes else None
         if kind.vmm is None:
             return FirmwarePoint(table)

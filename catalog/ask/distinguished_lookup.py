@@ -1,7 +1,7 @@
-"""Walk: a digest that a catalog does not keep is carried on, one VMSA a vCPU, to one that it does.
+"""Walk: extend a digest that a catalog does not keep by one VMSA after the other, up to a distinguished digest.
 
-Only where the launch digest is the state it is carried on from: SEV-SNP. The walk says how many vCPUs there were at
-the digest asked for; that configuration is then measured, and is a match only if it has that digest.
+This works only if the launch digest is the state that is extended: SEV-SNP. The number of steps gives the vCPU count
+of the digest that is looked up; that configuration is then measured, and is a match only if it has that digest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from catalog.store.catalog import Catalog
 
 
 class Walker:
-    """Walks digests of one technology. Raises DamagedBlock where the index and the components do not fit together."""
+    """Walks digests of one technology. Raises DamagedBlock if index and components do not match."""
 
     def __init__(self, catalog: Catalog, packed: PackedCatalog, technology: str, index: Index) -> None:
         self._catalog = catalog
@@ -32,7 +32,7 @@ class Walker:
         self._index = index
 
     def lookup(self, digest: bytes) -> list[Match]:
-        """Every configuration with that digest: of any vCPU count that leads to a kept one."""
+        """Every configuration with this digest whose walk leads to a kept digest."""
         found: dict[tuple[int, int], list[Match]] = {}
         for update in self._steps():
             state, walked = digest, 0
@@ -53,7 +53,7 @@ class Walker:
         return not int.from_bytes(state[-8:], "big") & ((1 << self._index.distinguished_bits) - 1)
 
     def _steps(self) -> set[LaunchUpdate]:
-        """The launch update of every other vCPU, of each kind that the sweeps have."""
+        """The launch update of an AP, for each combination of reset vector and vCPU in the index."""
         kinds: dict[tuple[int | None, Point], LaunchUpdate] = {}
         for group in self._index.groups():
             for signature in group.signatures or (None,):

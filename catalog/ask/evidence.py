@@ -1,6 +1,6 @@
-"""Evidence: what a guest owner holds, told apart by what it looks like: a digest, a report, a launch measurement.
+"""Evidence of a guest owner, recognised by its form: a launch digest, an attestation report or a launch measurement.
 
-Nothing is guessed: what has the shape of one form is read as that, strictly, and an error says which forms were tried.
+Nothing is guessed: input that has one of the forms is parsed strictly, and an error lists the accepted forms.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from catalog.abi.report_json import is_report_json, report_from_json
 from catalog.errors import MalformedInput, UsageError
 
 MAX_EVIDENCE = 1 << 20
-"""Bytes of a file of evidence."""
+"""Bytes: limit for evidence."""
 
 MAX_OBJECTS = 64
-"""JSON objects one after the other."""
+"""Limit for concatenated JSON objects, as in a QMP session."""
 
 _HCL_MAGIC = b"HCLA"
 _HCL_REPORT_AT = 0x20
@@ -34,16 +34,19 @@ _MEASURED = {"data", "api-major", "api-minor", "build-id", "policy"}
 _HEX = re.compile(rb"(?:0[xX])?((?:[0-9a-fA-F]{2})+)")
 _LIBVIRT_LINE = re.compile(r"\s*(sev-[a-z-]+)\s*:\s*(\S+)\s*")
 _TRIED = (
-    "known are: a launch digest in hex or base64; an attestation report of 1,184 bytes, raw, in hex or base64, as JSON "
-    "of the virtee crates or in an Azure HCL blob; LAUNCH_MEASURE data as QMP or virsh domlaunchsecinfo prints them"
+    "accepted are: a launch digest in hex or base64; an attestation report of 1,184 bytes, raw, in hex or base64, as "
+    "JSON of the virtee crates or in an Azure HCL blob; LAUNCH_MEASURE data as printed by QMP or virsh domlaunchsecinfo"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchMeasureData:
-    """What LAUNCH_MEASURE gave, and what else its HMAC covers: None where the form does not say.
+    """A launch measurement and what else its HMAC covers; None for a field that the input lacks.
 
-    measurement: 32 bytes. nonce: 16 bytes. api_major, api_minor, build_id: of the SEV firmware. policy: u32.
+    measurement: 32 bytes.
+    nonce: 16 bytes.
+    api_major, api_minor, build_id: version of the SEV firmware.
+    policy: guest policy, 32 bits.
     """
 
     measurement: bytes
@@ -54,16 +57,16 @@ class LaunchMeasureData:
     policy: int | None = None
 
     def completed(self, other: Mapping[str, Any]) -> LaunchMeasureData:
-        """With what is said elsewhere; raises MalformedInput where both say something, and not the same."""
+        """The same with fields from elsewhere; raises MalformedInput if a field has two different values."""
         given = {name: value for name, value in other.items() if value is not None}
         for name, value in given.items():
             if getattr(self, name) not in (None, value):
-                raise MalformedInput(f"the launch measurement says another {name.replace('_', ' ')} than is given")
+                raise MalformedInput(f"the launch measurement has another {name.replace('_', ' ')} than the one given")
         return replace(self, **given)
 
     @property
     def missing(self) -> list[str]:
-        """Names of the fields that are still to be said."""
+        """Names of the fields that are still unknown."""
         return [field.name for field in fields(self) if getattr(self, field.name) is None]
 
     def technologies(self) -> list[str]:
@@ -73,7 +76,11 @@ class LaunchMeasureData:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One of the three. form: what it is, for people."""
+    """Evidence of one of the three forms.
+
+    form: name of the form, for people.
+    value: the parsed evidence.
+    """
 
     form: str
     value: LaunchDigest | AttestationReport | LaunchMeasureData
@@ -90,11 +97,11 @@ class Evidence:
     def digest(self) -> LaunchDigest:
         """The launch digest that it states; raises UsageError for a launch measurement, which states none."""
         if isinstance(self.value, LaunchMeasureData):
-            raise UsageError("a launch measurement is of no digest that it says itself", "give a report or a digest")
+            raise UsageError("a launch measurement does not state its launch digest", "give a report or a digest")
         return self.value.measurement if isinstance(self.value, AttestationReport) else self.value
 
     def technologies(self) -> list[str]:
-        """Names of the technologies that it can be of; of a bare digest: all that have digests of its size.
+        """Names of the technologies that it can belong to; for a bare digest, all that have digests of its size.
 
         Raises MalformedInput for a launch measurement with an invalid policy.
         """
@@ -108,10 +115,13 @@ class Evidence:
 
 
 def sniff(data: bytes, *, name: str = "this", with_tik: bool = False) -> Evidence:
-    """What these bytes, or this text, are. with_tik: 32 or 48 bytes are a launch measurement, no digest.
+    """Recognise and parse evidence, raw or as text.
 
-    Raises MalformedInput for what is none of the forms, or one that is broken. It says the name and nothing of the
-    bytes: they may be a key that was given by mistake.
+    name: what errors call the input.
+    with_tik: 32 or 48 bytes are a launch measurement, not a digest.
+
+    Raises MalformedInput for input that has none of the forms, or is invalid. The error has nothing of the input: that
+    may be a key, given by mistake.
     """
     if found := _binary(data):
         return found
@@ -131,7 +141,7 @@ def sniff(data: bytes, *, name: str = "this", with_tik: bool = False) -> Evidenc
 
 
 def _binary(data: bytes) -> Evidence | None:
-    """A report as bytes, in one of the wrappings it comes in."""
+    """A raw report, alone, in a MSG_REPORT_RSP or in an Azure HCL blob; None for other input."""
     if data[:4] == _HCL_MAGIC:
         report = data[_HCL_REPORT_AT : _HCL_REPORT_AT + REPORT_SIZE]
         return Evidence("attestation report in an Azure HCL blob", AttestationReport.parse(report))
@@ -144,7 +154,7 @@ def _binary(data: bytes) -> Evidence | None:
 
 
 def _decoded(text: bytes) -> bytes:
-    """Bytes from hex or base64, as an encoder writes them; none for anything else."""
+    """Bytes from hex or canonical base64; empty for anything else."""
     if match := _HEX.fullmatch(text):
         return bytes.fromhex(match.group(1).decode("ascii"))
     return _from_base64(text)
@@ -159,41 +169,41 @@ def _from_base64(text: bytes) -> bytes:
 
 
 def _json(text: bytes) -> Evidence:
-    """One object, or several one after the other, as a QMP session has them."""
+    """One object, or several concatenated, as in a QMP session."""
     merged: dict[str, Any] = {}
     for value in _json_objects(text):
         for key in _MEASURED & value.keys() & merged.keys():
             if merged[key] != value[key]:
-                raise MalformedInput(f"this JSON says two different things of {key}")
+                raise MalformedInput(f"this JSON has two different values of {key}")
         merged |= value
     if is_report_json(merged):
         return Evidence("attestation report", AttestationReport.parse(report_from_json(merged)))
     if "data" in merged:
         wanted = {name: merged.get(name.replace("_", "-")) for name in ("api_major", "api_minor", "build_id", "policy")}
         if any(value is not None and type(value) is not int for value in wanted.values()):
-            raise MalformedInput("an API version, build id or policy in this JSON is no number")
+            raise MalformedInput("an API version, build id or policy in this JSON is not a number")
         measured = _from_base64(str(merged["data"]).encode("utf-8", "replace"))
         return Evidence("launch measurement", _measure_data(measured).completed(wanted))
     raise MalformedInput("this JSON is neither an attestation report nor LAUNCH_MEASURE data", _TRIED)
 
 
 def _json_objects(text: bytes) -> Iterator[dict[str, Any]]:
-    """The objects, without what they are wrapped in."""
+    """The objects, without the wrappings of QMP and of reports."""
     try:
         decoded, decoder, at, count = text.decode("utf-8"), json.JSONDecoder(object_pairs_hook=_object), 0, 0
         while at < len(decoded):
             value, at = decoder.raw_decode(decoded, at)
             at = _BLANKS.match(decoded, at).end()  # type: ignore[union-attr]  # it always matches
             if (count := count + 1) > MAX_OBJECTS:
-                raise MalformedInput(f"this JSON is more than {MAX_OBJECTS} objects", _TRIED)
+                raise MalformedInput(f"this JSON has more than {MAX_OBJECTS} objects", _TRIED)
             for wrapping in ("return", "attestation_report"):
                 if isinstance(value, dict) and isinstance(value.get(wrapping), dict):
                     value = value[wrapping]
             if not isinstance(value, dict):
-                raise MalformedInput("this JSON is no object", _TRIED)
+                raise MalformedInput("this JSON is not an object", _TRIED)
             yield value
     except (ValueError, RecursionError) as error:  # ValueError: also text that is not UTF-8
-        raise MalformedInput(f"this looks like JSON, and is none: {error}", _TRIED) from error
+        raise MalformedInput(f"this looks like JSON, but is invalid: {error}", _TRIED) from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -204,12 +214,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _libvirt(text: bytes) -> Evidence:
-    """The lines of virsh domlaunchsecinfo, a name and a value each."""
+    """Lines of virsh domlaunchsecinfo, each with a name and a value."""
     lines = (_LIBVIRT_LINE.fullmatch(line) for line in text.decode("utf-8", "replace").splitlines() if line.strip())
-    said = [match.groups() for match in lines if match]
-    found: dict[str, str] = dict(said)  # type: ignore[arg-type]
-    if len(found) < len(said):
-        raise MalformedInput("domlaunchsecinfo says something twice")
+    pairs = [match.groups() for match in lines if match]
+    found: dict[str, str] = dict(pairs)  # type: ignore[arg-type]
+    if len(found) < len(pairs):
+        raise MalformedInput("domlaunchsecinfo has a name twice")
     try:
         numbers = {
             name.replace("-", "_"): int(found[f"sev-{name}"], 10)
@@ -217,13 +227,13 @@ def _libvirt(text: bytes) -> Evidence:
             if f"sev-{name}" in found
         }
     except ValueError as error:
-        raise MalformedInput("an API version, build id or policy of domlaunchsecinfo is no number") from error
+        raise MalformedInput("an API version, build id or policy of domlaunchsecinfo is not a number") from error
     value = _from_base64(found.get("sev-measurement", "").encode("utf-8"))
     return Evidence("launch measurement", _measure_data(value).completed(numbers))
 
 
 def _measure_data(value: bytes) -> LaunchMeasureData:
-    """The measurement and, where it is there, the nonce behind it."""
+    """The measurement and, if present, the nonce behind it."""
     if len(value) not in (MEASUREMENT_SIZE, MEASUREMENT_SIZE + NONCE_SIZE):
         raise MalformedInput("LAUNCH_MEASURE data are 48 bytes in base64: the measurement and the nonce")
     return LaunchMeasureData(value[:MEASUREMENT_SIZE], value[MEASUREMENT_SIZE:] or None)

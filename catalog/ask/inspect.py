@@ -1,4 +1,4 @@
-"""Inspect: what a firmware image is, how it lies in memory, and what it can launch under."""
+"""Inspect: facts of a firmware image, its memory map, and the technologies that can launch it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,21 @@ from catalog.spec import named_builds
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A build, with the image where one was given: a catalogued name has only its component."""
+    """An inspected firmware.
+
+    build: the build with its component.
+    image: the parsed image; None if the build was named, so that only its component is known.
+    """
 
     build: FirmwareBuild
     image: OvmfImage | None
 
     @classmethod
     def of(cls, reference: str, builds: Mapping[str, FirmwareBuild]) -> Inspection:
-        """Of an image file (and its catalogued build, if it is one), or of a build by name or SHA-256."""
+        """Inspect an image file (and its catalogued build, if any), or a build given by name, SHA-256 or record file.
+
+        Raises the errors of `named_builds.find_build` and `named_builds.read_image`.
+        """
         path = Path(reference)
         is_image = path.suffix != ".toml" and reference not in builds and inputs.exists(path)
         if not is_image:
@@ -35,12 +42,12 @@ class Inspection:
         return cls(named_builds.build_of_image(image, reference), image)
 
     def guid_table(self) -> list[dict[str, Any]]:
-        """Entries of the GUID table in the order of its walk, data in hex; empty without an image or a table."""
+        """Entries of the GUID table in the order in which it is read, data in hex; empty without image or table."""
         table = self.image.table if self.image else {}
         return [{"guid": str(guid), "name": NAMES.get(guid), "data": data.hex()} for guid, data in table.items()]
 
     def launches(self) -> dict[str, dict[str, str]]:
-        """For each technology: can it be measured (or the reason it cannot), and is it expected to launch."""
+        """For each technology: whether the build can be measured, or why not, and whether it is expected to launch."""
         return {
             name: {
                 "measurable": "no" if (fault := technology.firmware_blocker(self.build.component)) else "yes",
@@ -53,7 +60,7 @@ class Inspection:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """The inspection as JSON has it: addresses and sizes as numbers, hashes in hex."""
+        """The JSON of `ldcat inspect`: addresses and sizes as numbers, hashes in hex."""
         component, origin = self.build.component, self.build.origin
         return {
             "name": self.build.name,

@@ -1,7 +1,7 @@
-"""Search for a launch measurement: which launch digest of a catalog has it under the owner's TIK.
+"""Search for a launch measurement: which launch digest of a catalog gives it under the owner's TIK.
 
-An HMAC has no index: every SEV or SEV-ES digest is tried. The policy says which of the two; a digest that the host
-gives (its "debug launch digest") is tried first, and is no more than a hint.
+No index helps with an HMAC, so every digest of SEV or of SEV-ES is tried; the policy says which. A digest that the
+host states (its "debug launch digest") is only a hint; `ask/answer.py` tries it first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MeasureQuestion:
-    """A launch measurement with everything it covers but the digest. tik: the owner's key, never shown."""
+    """A launch measurement to search for.
+
+    measurement: the HMAC, 32 bytes.
+    context: everything that the HMAC covers besides the digest.
+    policy: the guest policy.
+    tik: the owner's key, never shown.
+    """
 
     measurement: bytes
     context: MeasureContext
@@ -38,12 +44,12 @@ class MeasureQuestion:
 
     @classmethod
     def of(cls, data: LaunchMeasureData, tik: bytes) -> MeasureQuestion:
-        """Raises UsageError where a field is still missing, MalformedInput for one that cannot be."""
+        """Raises UsageError if a field is missing, MalformedInput if one is invalid."""
         if missing := data.missing:
             options = ", ".join(f"--{name.replace('_', '-')}" for name in missing)
             raise UsageError(
-                f"a launch measurement also covers what is not said: {', '.join(missing).replace('_', ' ')}",
-                f"give {options}; virsh domlaunchsecinfo or QMP query-sev says it",
+                f"the launch measurement also covers values that are missing: {', '.join(missing).replace('_', ' ')}",
+                f"give {options}; virsh domlaunchsecinfo or QMP query-sev prints them",
             )
         context = MeasureContext(
             api_major=data.api_major or 0,
@@ -56,21 +62,23 @@ class MeasureQuestion:
 
     @property
     def technology(self) -> str:
-        """The technology that the policy asks for."""
+        """The technology that the policy demands."""
         return self.policy.technology
 
     def is_of(self, digest: LaunchDigest) -> bool:
-        """Whether the measurement is of this digest; raises MalformedInput for one of SEV-SNP."""
-        made = launch_measurement(self.tik, self.context, digest)
-        return hmac.compare_digest(made, self.measurement)
+        """True if the measurement is of this digest; raises MalformedInput for a digest of SEV-SNP."""
+        computed = launch_measurement(self.tik, self.context, digest)
+        return hmac.compare_digest(computed, self.measurement)
 
 
 def search(
     catalog: Catalog, question: MeasureQuestion, backend: HashBackend, tried: Callable[[int], None]
 ) -> list[LaunchDigest]:
-    """The digests of the catalog with that measurement: one, or none. tried: told how many were, part by part.
+    """The digests of the catalog that give the measurement: one, or none.
 
-    Raises what reading the catalog does.
+    tried: receives how many digests were tried, part by part.
+
+    Raises VerificationFailed for a damaged catalog, Unreadable.
     """
     parts = digest_parts(catalog, question.technology)
     from catalog.files.direct_io import ScratchBuffer  # pyarrow takes long to load
@@ -84,12 +92,12 @@ def search(
         tried(len(candidates) // 32)
         return found
 
-    with ThreadPoolExecutor(processors()) as pool:  # parts are verified and searched without Python's lock
+    with ThreadPoolExecutor(processors()) as pool:  # verifying and searching release Python's lock
         return [LaunchDigest(value) for value in sorted(set().union(*pool.map(search_part, parts)))]
 
 
 def _digests(part: DigestPart, data: memoryview) -> memoryview:
-    """All digests of a Parquet part, one after the other. data: its verified bytes."""
+    """All digests of a Parquet part, concatenated. data: the verified bytes of the part."""
     column = part.table(["launch_digest"], data=data)["launch_digest"].combine_chunks()
     if not len(column):
         return memoryview(b"")

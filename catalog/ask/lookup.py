@@ -1,4 +1,4 @@
-"""Lookup: a launch digest becomes the configurations that have it, all of them."""
+"""Lookup: finds all configurations that have a launch digest."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from catalog.store.digest_parts import digest_parts, find_part
 
 
 def lookup(catalog: Catalog, digest: LaunchDigest, *, warn: Callable[[str], None]) -> tuple[Match, ...]:
-    """Every configuration of the catalog with that digest, as `Lookups` finds them."""
+    """Every configuration of the catalog with this digest; warns and raises as `Lookups`."""
     with closing(Lookups(catalog, warn)) as lookups:
         return lookups.lookup(digest)
 
 
 class Lookups:
-    """A catalog open for lookups, several threads' too; `close` it after use.
+    """A catalog open for lookups, also by several threads; `close` it after use.
 
-    The indexes are asked; where one is damaged, `warn` is told and the Parquet files are. Of a catalog that a host
-    serves in ranges these are, and `warn` is told that nothing proves what is not there. Of any other catalog whose
-    files are fetched one by one the Parquet file of a digest is: to check that an index leads to the rows takes all
-    of them.
+    A lookup reads the indexes; if one is damaged, it calls `warn` and reads the Parquet files instead. If a host serves
+    the catalog in ranges, a lookup reads these, and if no row is found, warns that nothing proves it. From any other
+    catalog whose files are fetched one by one, it reads the Parquet file that can have the digest: to check that an
+    index leads to the rows would take all of them.
     """
 
     def __init__(self, catalog: Catalog, warn: Callable[[str], None]) -> None:
@@ -59,10 +59,10 @@ class Lookups:
             self._give_up(damage)
 
     def lookup(self, digest: LaunchDigest) -> tuple[Match, ...]:
-        """Every configuration with that digest, by technology, firmware and kernel name.
+        """Every configuration with this digest, sorted by technology, firmware and kernel name.
 
-        What the log of a published catalog revokes is said. Raises VerificationFailed where a file is not the one that
-        the manifest names, or shows a kernel or a command line that was not measured.
+        Matches that the log of a published catalog revokes or deprecates say so. Raises VerificationFailed if a file
+        does not match the manifest, or names a kernel or a command line that was not measured.
         """
         matches = self._found(digest)
         for match in matches:
@@ -72,7 +72,7 @@ class Lookups:
 
     @property
     def quick(self) -> bool:
-        """Whether each is a few reads of the indexes, and no walk, file or request."""
+        """True if a lookup takes only a few reads of the indexes: no walk, no whole file, no request."""
         return self._packed is not None and not any(one.distinguished_bits for one in self._packed.indexes.values())
 
     def close(self) -> None:
@@ -84,7 +84,7 @@ class Lookups:
         if self._catalog.ranges:
             rows = list(self._catalog.ranges.rows(digest))
             if not rows:
-                self._warn(f"that no row has it is what {self._catalog.location} says: nothing proves it")
+                self._warn(f"only {self._catalog.location} says that no row has this digest: nothing proves it")
             return tuple(sorted(_matches_of(self._catalog, rows), key=Match.order))
         if packed := self._packed:
             try:
@@ -99,7 +99,7 @@ class Lookups:
         return lookup_in_parquet(self._catalog, digest)
 
     def _in_rows(self, digest: LaunchDigest) -> list[Match]:
-        """Of the technologies that have rows; the others are walked."""
+        """Matches of the technologies that keep rows; those with distinguished digests only are walked."""
         technologies = self._catalog.manifest.known
         return _in_parquet(self._catalog, digest, [name for name, entry in technologies.items() if entry.parts])
 
@@ -108,7 +108,7 @@ class Lookups:
 
 
 def lookup_in_parquet(catalog: Catalog, digest: LaunchDigest) -> tuple[Match, ...]:
-    """As `lookup`, from the Parquet files alone: those the digest would be in are read and verified whole."""
+    """As `lookup`, from the Parquet files alone: the files that can have the digest are read and verified whole."""
     return tuple(sorted(_in_parquet(catalog, digest, catalog.manifest.known), key=Match.order))
 
 
@@ -128,12 +128,12 @@ def _matches_of(catalog: Catalog, rows: Iterable[Mapping[str, Any]]) -> Iterator
 
 
 def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[dict[str, Any]]:
-    """Rows with exactly that digest, from the row groups whose range it falls in."""
+    """Rows with exactly this digest, from the row groups whose range includes it."""
     parts = digest_parts(catalog, technology)
     if not parts:
         raise VerificationFailed(
-            f"the index of {technology} is damaged, and it is all that the catalog has of it",
-            "build the catalog again or fetch it anew",
+            f"the index of {technology} is damaged, and the catalog has no rows of it in Parquet files",
+            "build or fetch the catalog again",
         )
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -144,7 +144,7 @@ def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[d
 
 
 def _matches(catalog: Catalog, row: Mapping[str, Any]) -> Iterator[Match]:
-    """A row for each name its components have."""
+    """One match for each combination of names that the components of the row have."""
     firmware = catalog.firmware.get(row["firmware_sha256"])
     table = row["kernel_hashes_sha256"]
     kernels: list[dict[str, Any]] | list[None] | None = [None] if table is None else catalog.kernel_hashes.get(table)

@@ -1,4 +1,4 @@
-"""Measure on demand: one configuration described by names, hashes and files, or one a line of a batch."""
+"""Measure on demand: a configuration given by names, hashes and files, alone or as a line of a batch."""
 
 from __future__ import annotations
 
@@ -31,9 +31,12 @@ _ANSWER = ("launch_digest", "launchable", "kernel_hashes_enforced", "notes", "er
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A launch digest, what it is of, and what is recorded about launching that build so.
+    """A launch digest and its configuration.
 
-    ignored: axes that were given and that this digest does not depend on.
+    digest: the launch digest.
+    build: the firmware build, with what is recorded about launching it.
+    config: the launch configuration.
+    ignored: axes that were given but that this digest does not depend on.
     """
 
     digest: LaunchDigest
@@ -50,7 +53,7 @@ class Measured:
         return self.build.launchability(self.technology)
 
     def warnings(self) -> list[str]:
-        """What nobody may overlook: a launch that is not expected, kernel hashes that are not enforced."""
+        """Warnings: the build is not expected to launch, or does not enforce kernel hashes, or that is unknown."""
         found = []
         if self.launchable.verdict == "no":
             found.append(f"{self.build.name} is not expected to launch under {self._why()}")
@@ -62,7 +65,7 @@ class Measured:
         return found
 
     def notes(self) -> list[str]:
-        """What is good to know."""
+        """Notes: of less weight than warnings."""
         found = []
         if self.launchable.verdict == "unknown":
             found.append(f"{self.build.name} is not known to launch under {self._why()}")
@@ -75,7 +78,7 @@ class Measured:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """The digest with all its inputs, as JSON has them: the fields of a line of a batch, and more."""
+        """The JSON of `ldcat measure`: the digest, the fields of a line of a batch, and more."""
         return {
             "launch_digest": self.digest.hex(),
             **self.config.to_dict(self.build.name),
@@ -85,14 +88,14 @@ class Measured:
         }
 
     def remarks(self) -> list[str]:
-        """Warnings, notes, and what kernel hashes, or that there are none, say of what is booted."""
-        said = [*self.warnings(), *self.notes()]
+        """Warnings, notes, and what the digest says about the booted kernel."""
+        lines = [*self.warnings(), *self.notes()]
         enforced = self.build.component.kernel_hashes_enforced
         if not self.config.kernel_hashes:
-            said.append(no_kernel_note(self.config.technology))
+            lines.append(no_kernel_note(self.config.technology))
         elif enforced is Enforced.YES:
-            said.append(kernel_note(enforced.value, self.build.origin.version if self.build.origin else None))
-        return list(dict.fromkeys(said))
+            lines.append(kernel_note(enforced.value, self.build.origin.version if self.build.origin else None))
+        return list(dict.fromkeys(lines))
 
     def _why(self) -> str:
         source = f" ({self.launchable.source})" if self.launchable.source else ""
@@ -101,7 +104,7 @@ class Measured:
 
 @dataclass(slots=True)
 class Workbench:
-    """Measures requests one after the other, reading each image and kernel once."""
+    """Measures requests one after the other; each image and kernel is read once. builds: those that have names."""
 
     builds: Mapping[str, FirmwareBuild] = field(default_factory=embedded.builds)
     _found: dict[str, FirmwareBuild] = field(default_factory=dict)
@@ -109,7 +112,11 @@ class Workbench:
     _measurers: dict[tuple[str, FirmwareComponent], Measurer] = field(default_factory=dict)
 
     def measure(self, request: Request) -> Measured:
-        """The launch digest of a request; raises LdcatError for one that cannot be, names nothing, or misfits."""
+        """The launch digest of a request.
+
+        Raises UsageError for a request with contradictory, missing or invalid fields, UnknownName, CannotLaunch,
+        Unreadable, and MalformedInput for invalid images and hashes.
+        """
         technology = technology_named(request.technology)
         build = self._build(request)
         config, ignored = self._config(technology, build, request)
@@ -119,9 +126,9 @@ class Workbench:
         return Measured(self._measurers[key].measure(config.point), build, config, ignored)
 
     def measure_counts(self, request: Request, counts: Sequence[int] | None) -> list[Measured]:
-        """The launch digests of a request for each vCPU count, in the order given; raises as `measure`.
+        """The launch digests of a request for each vCPU count, in the given order; raises the errors of `measure`.
 
-        Each goes on from the one before. A technology that measures no vCPU has one digest for all.
+        Each continues from the state of the one before. A technology that measures no vCPU gives one digest for all.
         """
         some: Sequence[int | None] = counts or [None]
         if not technology_named(request.technology).measures_vcpus:
@@ -129,9 +136,9 @@ class Workbench:
         return [self.measure(msgspec.structs.replace(request, vcpus=count)) for count in some]
 
     def measure_line(self, line: bytes) -> dict[str, Any]:
-        """One line of a batch with its launch digest and what has to be known about it, or with `error`.
+        """One line of a batch, completed by its launch digest and notes, or by `error`.
 
-        Raises nothing: whatever is wrong with a line is its answer.
+        Raises no LdcatError: an error of a line is its result.
         """
         kept: dict[str, Any] = {}
         try:
@@ -160,7 +167,7 @@ class Workbench:
     def _config(
         self, technology: Technology, build: FirmwareBuild, request: Request
     ) -> tuple[LaunchConfig, tuple[str, ...]]:
-        """The launch configuration that is asked for, and what is given that it does not depend on."""
+        """The launch configuration of a request, and the given axes that it does not depend on."""
         hashes = self._kernel_hashes(request)
         if request.vcpus is not None:
             check_vcpus(request.vcpus)
@@ -172,9 +179,9 @@ class Workbench:
             return LaunchConfig(technology.name, build.component, hashes), tuple(ignored)
         if vmm is None:
             names = [name for name, known in embedded.profiles().items() if technology.name in known.technologies]
-            raise UsageError(f"{technology.name} depends on the VMM, and none is given", f"one of: {', '.join(names)}")
+            raise UsageError(f"{technology.name} depends on the VMM, but none is given", f"one of: {', '.join(names)}")
         if request.vcpus is None:
-            raise UsageError(f"{technology.name} measures every vCPU, and no number of vCPUs is given")
+            raise UsageError(f"{technology.name} measures every vCPU, but no number of vCPUs is given")
         features = (
             technology.default_sev_features if request.sev_features is None else parse_number(request.sev_features)
         )
@@ -193,7 +200,7 @@ class Workbench:
         blobs = (request.kernel, request.kernel_sha256, request.initrd, request.initrd_sha256)
         if request.kernel_hashes is not None:
             if any(value is not None for value in (*blobs, request.append, request.cmdline_sha256)):
-                raise UsageError("a kernel hashes name stands for kernel, initrd and command line; give it alone")
+                raise UsageError("a name of kernel hashes stands for kernel, initrd and command line; give it alone")
             if request.kernel_hashes not in embedded.kernels():
                 raise UnknownName("kernel hashes table", request.kernel_hashes, embedded.kernels())
             return embedded.kernels()[request.kernel_hashes].hashes
@@ -201,7 +208,7 @@ class Workbench:
         initrd = self._blob(request.initrd, request.initrd_sha256, "initrd_sha256")
         if kernel is None:
             if initrd is not None or request.append is not None or request.cmdline_sha256 is not None:
-                raise UsageError("initrd and command line are measured with a kernel only, and none is given")
+                raise UsageError("initrd and command line are only measured with a kernel, but none is given")
             return None
         cmdline = hash_cmdline(request.append)
         if request.cmdline_sha256 is not None:
@@ -224,7 +231,7 @@ class Workbench:
 
 
 def _signature(request: Request) -> VcpuSignature | None:
-    """From a name, a number, or both where they agree."""
+    """The vCPU signature from a name, a number, or both; raises UsageError if they differ."""
     named = None if request.vcpu_type is None else embedded.vcpu_types().signature(request.vcpu_type)
     if request.vcpu_signature is None:
         return named

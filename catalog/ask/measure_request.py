@@ -1,4 +1,4 @@
-"""A configuration to measure, as the command line and a line of a batch say it."""
+"""A configuration to measure, as given on the command line or in a line of a batch."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from catalog.rows.numbers import Number
 from catalog.wire import Wire
 
 MAX_LINE = 4 << 20
-"""Bytes of one line of a batch."""
+"""Bytes: limit for one line of a batch."""
 
 MAX_NESTING = 32
-"""Levels of lists and objects in a field that is carried along."""
+"""Limit for nested lists and objects in a field that is only passed through."""
 
 
 class Request(Wire, frozen=True):
-    """One configuration. Fields as in a line of a batch; those a technology does not measure may be null.
+    """One configuration, with the fields of a line of a batch. Fields that the technology does not measure may be null.
 
-    firmware: build name, SHA-256 or path. kernel, initrd: paths; beside kernel_sha256 they are labels that
-    are not read. append: the text of -append. vcpu_signature, sev_features: integers, or text in 0x-hex.
-    The fields after sev_features change nothing: what an answer adds, and what is carried along for the reader.
+    firmware: build name, SHA-256 or path.
+    kernel, initrd: paths; with kernel_sha256 or initrd_sha256 they are only labels, and are not read.
+    append: the text of -append.
+    vcpu_signature, sev_features: integers, or text in 0x-hex.
+    launch_digest to id: not read. The first ones are what an answer adds; the others are passed through.
     """
 
     technology: str
@@ -53,18 +55,18 @@ class Request(Wire, frozen=True):
 
 
 def parse_request(line: bytes) -> Request:
-    """A request from one line of a batch; raises MalformedRecord if it states none."""
+    """The request in one line of a batch; raises MalformedRecord if the line is invalid."""
     return request_from(parse_fields(line))
 
 
 def parse_fields(line: bytes) -> dict[str, Any]:
-    """The fields of one line of a batch, whatever their names. Raises MalformedRecord if it is not a JSON object."""
+    """The fields of one line of a batch, with any names. Raises MalformedRecord if it is not a JSON object."""
     if len(line) > MAX_LINE:
-        raise MalformedRecord(f"a line of more than {MAX_LINE} bytes")
+        raise MalformedRecord(f"the line has more than {MAX_LINE} bytes")
     try:
         fields = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedRecord(f"not a line of JSON: {error}") from error
+        raise MalformedRecord(f"the line is not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise MalformedRecord("not a JSON object")
     values = list(fields.values())
@@ -76,7 +78,7 @@ def parse_fields(line: bytes) -> dict[str, Any]:
 
 
 def request_from(fields: dict[str, Any]) -> Request:
-    """The request that the fields of a line state. Raises MalformedRecord if a field is unknown or missing."""
+    """The request with these fields. Raises MalformedRecord if a field is unknown, missing or invalid."""
     try:
         return msgspec.convert(fields, Request)
     except msgspec.ValidationError as error:

@@ -12,9 +12,12 @@ from catalog.firmware.component import FirmwareComponent
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """gpa: guest-physical address. size: bytes. order: at which place it is launched, from 0, which is the firmware.
+    """A range of guest memory.
 
-    The area for kernel hashes has no place (None): it is part of a page that is launched.
+    gpa: guest-physical address.
+    size: bytes.
+    what: name, for people.
+    order: position in the launch, from 0 for the firmware; None for the kernel hashes area, which is part of a page.
     """
 
     gpa: int
@@ -27,18 +30,18 @@ class Range:
         return self.gpa + self.size
 
     def overlaps(self, other: Range) -> bool:
-        """Whether some memory of both is launched twice."""
+        """True if both ranges are launched and share memory."""
         launched = self.order is not None and other.order is not None
         return launched and self != other and self.gpa < other.end and other.gpa < self.end
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The range in the JSON of `ldcat inspect`: numbers in decimal."""
         return {"gpa": self.gpa, "size": self.size, "what": self.what, "order": self.order}
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Memory in which no range begins or ends: from `gpa` to `end`. within: the indexes of the ranges it is in."""
+    """Memory from `gpa` to `end`, in which no range begins or ends. within: indexes of the ranges that include it."""
 
     gpa: int
     end: int
@@ -46,7 +49,7 @@ class Stretch:
 
 
 def memory_map(component: FirmwareComponent) -> list[Range]:
-    """Ascending: metadata sections, the area for kernel hashes, the firmware."""
+    """The ranges of a component by address: metadata sections, the kernel hashes area, the firmware."""
     ranges = [Range(s.gpa, s.size, s.name, number) for number, s in enumerate(component.sections, 1)]
     if area := component.hashes_area:
         ranges.append(Range(area.gpa, area.size, "kernel hashes area", None))
@@ -55,7 +58,7 @@ def memory_map(component: FirmwareComponent) -> list[Range]:
 
 
 def stretches(ranges: Sequence[Range]) -> list[Stretch]:
-    """From the first range to the last one, descending; one that is in no range is a gap."""
+    """The memory from the last range down to the first; a stretch that is in no range is a gap."""
     bounds = sorted({bound for one in ranges for bound in (one.gpa, one.end)}, reverse=True)
     return [
         Stretch(gpa, end, tuple(i for i, one in enumerate(ranges) if one.gpa <= gpa and end <= one.end))

@@ -1,4 +1,4 @@
-"""Notes on evidence: what a reader has to know of a report or a launch measurement, whatever the catalog says."""
+"""Notes on evidence: what weakens a report or a launch measurement, independent of the catalog."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from catalog.abi.report import HOST_REQUESTED, AttestationReport
 
 
 def report_notes(report: AttestationReport) -> list[str]:
-    """What the report itself says that weakens what it proves."""
+    """Facts in a report that weaken what it proves."""
     notes = []
     if report.policy.debug:
         notes.append("the guest policy allows debugging: the host can read and change the guest's memory")
@@ -23,7 +23,7 @@ def report_notes(report: AttestationReport) -> list[str]:
 
 
 def sev_policy_notes(policy: SevPolicy) -> list[str]:
-    """What the policy of a SEV or SEV-ES guest allows the host."""
+    """What the guest policy of a SEV or SEV-ES guest allows the host to do."""
     notes = []
     if not policy.no_debug:
         notes.append("the guest policy allows debugging: the host can read and change the guest's memory")

@@ -1,4 +1,4 @@
-"""Which rows of a table of launch digests a log revokes or deprecates, as columns of the table."""
+"""Marks the rows of a table of launch digests that a log revokes or deprecates."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from catalog.log.revocation_list import Revocation
 from catalog.rows.fields import BY_NAME
 
 
-def with_revocations(table: pa.Table, said: Sequence[Revocation]) -> pa.Table:
-    """The table with columns revocation and revocation_reason: by the newest that selects a row; null where it is live.
+def with_revocations(table: pa.Table, revocations: Sequence[Revocation]) -> pa.Table:
+    """The table with two more columns, revocation and revocation_reason; null for rows that are neither.
 
-    table: as digest_table.py makes it. said: those of the log, the newest last.
+    The newest revocation that selects a row counts.
+
+    table: as digest_table.py makes it.
+    revocations: the revocations of the log, the newest last.
     """
     newest = pa.nulls(table.num_rows, pa.int32())
-    for number, one in enumerate(said):
-        means = None if one.severity == "restored" else number
-        newest = pc.if_else(_selected(table, one.selector), pa.scalar(means, pa.int32()), newest)
+    for number, one in enumerate(revocations):
+        status = None if one.severity == "restored" else number
+        newest = pc.if_else(_selected(table, one.selector), pa.scalar(status, pa.int32()), newest)
     for name, values in (
-        ("revocation", [one.severity for one in said]),
-        ("revocation_reason", [one.reason for one in said]),
+        ("revocation", [one.severity for one in revocations]),
+        ("revocation_reason", [one.reason for one in revocations]),
     ):
         table = table.append_column(name, pa.array(values, pa.string()).take(newest))
     return table
 
 
 def _selected(table: pa.Table, selector: Mapping[str, str | int | None]) -> Any:
-    """Whether each row has all that the selector says."""
+    """For each row: true if it has all values of the selector."""
     selected = pa.repeat(True, table.num_rows)
     for name, value in selector.items():
         column = table.column(name)
@@ -45,7 +48,7 @@ def _selected(table: pa.Table, selector: Mapping[str, str | int | None]) -> Any:
 
 
 def _as_in(kind: pa.DataType, name: str, text: str | int) -> Any:
-    """The value of a text of a record; None, which equals nothing, for what no such column can have."""
+    """A value of a record in the type of the column; None, which equals nothing, if the column cannot have it."""
     try:
         value = BY_NAME[name].kind.parse(text)
     except ValueError:

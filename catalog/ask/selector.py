@@ -1,4 +1,4 @@
-"""Selectors: which rows a revocation means, from names and numbers as people have them to fields of digest records."""
+"""Selectors of revocations: from names and numbers, as people write them, to fields of digest records."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from catalog.spec import embedded
 from catalog.store.catalog import Catalog
 
 NO_KERNEL = "none"
-"""How people say that no kernel hashes are measured."""
+"""The word for "no kernel hashes are measured"."""
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def build_selector(catalog: Catalog, selected: Mapping[str, Any]) -> dict[str, Value]:
-    """What is given, as fields of digest records.
+    """The selector, as fields of digest records with canonical values.
 
-    selected: by field, as people write it. firmware_sha256, kernel_hashes_sha256: a name that is embedded or that the
-    catalog has, or a SHA-256, which nothing else needs to know; of kernel hashes `none`, too. vcpu_type: a name that
-    stands for a vCPU signature. Raises UnknownName, MalformedInput for an invalid digest, UsageError for a name of two
-    things
+    selected: values by field, as people write them. firmware_sha256 and kernel_hashes_sha256 take an embedded name, a
+    name of the catalog, or any SHA-256; the latter also `none`. vcpu_type: a name of a vCPU signature.
+
+    Raises UnknownName, MalformedInput for an invalid digest, UsageError for an ambiguous name or two signatures.
     """
     signature = _signature(selected.get("vcpu_type"), selected.get("vcpu_signature"))
     given = {**selected, "vcpu_signature": signature and signature.value}
@@ -37,38 +37,38 @@ def build_selector(catalog: Catalog, selected: Mapping[str, Any]) -> dict[str, V
     }
 
 
-def _value(catalog: Catalog, field: Field, said: Any) -> Value:
+def _value(catalog: Catalog, field: Field, value: Any) -> Value:
     """The canonical text of a field."""
     if field is DIGEST:
-        return LaunchDigest.parse(said).hex()
+        return LaunchDigest.parse(value).hex()
     if field.name == "technology":
-        return technology_named(said).name
+        return technology_named(value).name
     if field.name == "firmware_sha256":
         both = ({name: one.component.sha256 for name, one in at.items()} for at in (embedded.builds(), catalog.builds))
-        return _sha256(said, "build", *both)
+        return _sha256(value, "build", *both)
     if field.name == "kernel_hashes_sha256":
         shipped = {name: record.hashes.table_sha256 for name, record in embedded.kernels().items()}
         listed = {row["name"]: table for table, rows in catalog.kernel_hashes.items() for row in rows}
-        return None if said == NO_KERNEL else _sha256(said, "kernel hashes table", shipped, listed)
+        return None if value == NO_KERNEL else _sha256(value, "kernel hashes table", shipped, listed)
     if field.name == "vcpus":
-        check_vcpus(said)
-    text = field.text(said)
+        check_vcpus(value)
+    text = field.text(value)
     return text if isinstance(text, str) else int(text)
 
 
-def _sha256(said: str, what: str, *known: Mapping[str, bytes]) -> str:
-    if _SHA256.fullmatch(said):
-        return said.lower()
-    found = {names[said] for names in known if said in names}
+def _sha256(value: str, what: str, *known: Mapping[str, bytes]) -> str:
+    if _SHA256.fullmatch(value):
+        return value.lower()
+    found = {names[value] for names in known if value in names}
     if not found:
-        raise UnknownName(what, said, {name for names in known for name in names})
+        raise UnknownName(what, value, {name for names in known for name in names})
     if len(found) > 1:
-        raise UsageError(f"{said} is an embedded {what}, and another one in the catalog of the log", "give its SHA-256")
+        raise UsageError(f"{value} is an embedded {what}, but another one in the log's catalog", "give its SHA-256")
     return found.pop().hex()
 
 
 def _signature(vcpu_type: str | None, number: int | None) -> VcpuSignature | None:
-    """From a name, a number, or both where they agree."""
+    """The vCPU signature from a name, a number, or both; raises UsageError if they differ."""
     named = None if vcpu_type is None else embedded.vcpu_types().signature(vcpu_type)
     given = None if number is None else VcpuSignature(number)
     if named is not None and given is not None and named != given:

@@ -1,4 +1,4 @@
-"""VMSA pages: read, built as a VMM makes them, shown with the VMMs that make them, and compared."""
+"""VMSA pages: parse them, build them as a VMM does, find the VMMs that make them, compare them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,21 @@ from catalog.launch.vmsa_updates import SNP_ACTIVE, vmsa_updates
 from catalog.spec import embedded, named_builds
 
 MAX_INPUT = 128 << 10
-"""Bytes of any form of a page that is read; the longest is JSON, where every other unnamed byte is a run."""
+"""Bytes: limit for any form of a page; the longest is JSON in which every other unnamed byte is a run."""
 
 _FORMS = "give the 4096 bytes, their hex digits, or the JSON that ldcat vmsa show prints"
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A launch that makes a page: profile, technology, "bsp" or "ap", and the axes that the page depends on.
+    """A launch that makes a page, with the axes that the page depends on.
 
-    start: 32-bit address. vcpu_signature: None under a profile that does not measure it. sev_features: u64.
+    vmm: VMM profile.
+    technology: name.
+    vcpu: "bsp" or "ap".
+    start: 32-bit address where the vCPU starts.
+    vcpu_signature: None under a profile that does not measure it.
+    sev_features: 64 bits.
     """
 
     vmm: VmmProfile
@@ -40,7 +45,7 @@ class Origin:
     sev_features: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it: numbers in 0x-hex; vcpu_types are the names of the signature."""
+        """The origin in the JSON of `ldcat vmsa show`: numbers in 0x-hex; vcpu_types are names of the signature."""
         signature = self.vcpu_signature
         return {
             "vmm": self.vmm.name,
@@ -61,13 +66,13 @@ class SaveArea:
 
     @classmethod
     def parse(cls, data: bytes, name: str) -> SaveArea:
-        """From 4096 raw bytes, their hex digits (blanks and line ends between bytes), or JSON as `to_dict` gives it.
+        """From 4096 raw bytes, their hex digits (with blanks and line ends between bytes), or JSON as of `to_dict`.
 
-        name: what the data is called in errors. Text holds no zero byte and every page of a launch does, so the form
-        is never in doubt. Raises MalformedInput for what is none of them, or is more than MAX_INPUT bytes.
+        name: what errors call the data. The form is never ambiguous: text has no zero byte, every page of a launch has.
+        Raises MalformedInput for any other form, or more than MAX_INPUT bytes.
         """
         if len(data) > MAX_INPUT:
-            raise MalformedInput(f"{name} is larger than {MAX_INPUT} bytes, which no form of a VMSA is", _FORMS)
+            raise MalformedInput(f"{name} is larger than {MAX_INPUT} bytes, the limit for any form of a VMSA", _FORMS)
         if b"\0" not in data and data.lstrip().startswith(b"{"):
             return cls(page_of_json(data, name))
         page = _unhex(data)
@@ -76,9 +81,9 @@ class SaveArea:
         return cls(page)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it: registers that are not zero, all segments, unnamed bytes; numbers in 0x-hex.
+        """The JSON of `ldcat vmsa show`: nonzero registers, all segments, unnamed bytes; numbers in 0x-hex.
 
-        sha256 and sha384 are of the whole page; the latter is what SEV-SNP measures of it (PAGE_INFO.CONTENTS).
+        sha256 and sha384 hash the whole page; SEV-SNP measures the latter (PAGE_INFO.CONTENTS).
         """
         registers = vmsa.decode(self.page)
         return {
@@ -96,8 +101,8 @@ class SaveArea:
     def origins(self) -> Iterator[Origin]:
         """Every embedded profile that makes exactly this page, for a BSP or else for an AP, by name.
 
-        Where a vCPU starts, its signature and sev_features are taken from the page; a launch that `measure`
-        refuses whatever the firmware makes none.
+        Start address, signature and sev_features are taken from the page. Launches that `measure` refuses with any
+        firmware are left out.
         """
         registers = vmsa.decode(self.page)
         start = registers.segments["cs"].base & 0xFFFF0000 | registers.values["rip"] & 0xFFFF
@@ -119,9 +124,15 @@ class SaveArea:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """The page that is wanted: of the BSP, or of an AP, which starts where a firmware or a number says.
+    """A page to build: of the BSP, or of an AP.
 
-    firmware: build name, SHA-256 or path. sev_features: None is what the technology has by default.
+    technology: name.
+    vmm: name of the VMM profile.
+    ap: of an AP; it starts at the reset vector of a firmware, or at a given address.
+    firmware: build name, SHA-256 or path.
+    reset_vector: 32-bit address.
+    vcpu_type, vcpu_signature: the signature by name, by number, or both.
+    sev_features: None is the default of the technology.
     """
 
     technology: str
@@ -134,10 +145,10 @@ class PageRequest:
     sev_features: int | None = None
 
     def build(self, builds: Mapping[str, FirmwareBuild]) -> tuple[SaveArea, tuple[str, ...]]:
-        """The page byte for byte as `measure` hashes it, and the axes that were given and do not matter to it.
+        """The page, byte for byte as `measure` hashes it, and the given axes that it does not depend on.
 
-        builds: those that can be named. Raises UsageError for a page that no launch has, and what finding and
-        reading the firmware raises.
+        builds: those that have names. Raises UsageError or CannotLaunch for a page that no launch has, UnknownName,
+        and the errors of `named_builds.find_build`.
         """
         technology = technology_named(self.technology)
         point, ignored = self._point(technology)
@@ -151,7 +162,7 @@ class PageRequest:
         names = [name for name, known in embedded.profiles().items() if technology.name in known.technologies]
         one_of = f"one of: {', '.join(names)}"
         if self.vmm is None:
-            raise UsageError(f"{technology.name} depends on the VMM, and none is given", one_of)
+            raise UsageError(f"{technology.name} depends on the VMM, but none is given", one_of)
         vmm = embedded.profile_named(self.vmm)
         if vmm.name not in names:
             raise CannotLaunch(f"{vmm.name} does not launch {technology.name}", one_of)
@@ -160,13 +171,13 @@ class PageRequest:
         point = VcpuPoint(None, vmm, signature if vmm.measures_signature else None, features, 2 if self.ap else 1)
         if (features ^ default) & SNP_ACTIVE:
             raise CannotLaunch(
-                f"sev_features {features:#x} does not go with {technology.name}",
-                "bit 0, SNPActive, is set under sev-snp and only there",
+                f"sev_features {features:#x} is not possible under {technology.name}",
+                "bit 0, SNPActive, is set under sev-snp, and only there",
             )
         return point, () if vmm.measures_signature or signature is None else ("vCPU type",)
 
     def _signature(self) -> VcpuSignature | None:
-        """From a name, a number, or both where they agree."""
+        """The vCPU signature from a name, a number, or both; raises UsageError if they differ."""
         named = None if self.vcpu_type is None else embedded.vcpu_types().signature(self.vcpu_type)
         given = None if self.vcpu_signature is None else VcpuSignature(self.vcpu_signature)
         if named is not None and given is not None and named != given:
@@ -175,7 +186,7 @@ class PageRequest:
 
     def _bsp(self, point: VcpuPoint) -> bytes:
         if self.firmware is not None or self.reset_vector is not None:
-            raise UsageError(f"the BSP starts at {RESET_EIP:#x} whatever the firmware says", "add --ap for an AP")
+            raise UsageError(f"the BSP starts at {RESET_EIP:#x} with any firmware", "add --ap for an AP")
         return _page(point.vmm, RESET_EIP, point.vcpu_signature, point.sev_features, bsp=True)
 
     def _ap(self, technology: Technology, point: VcpuPoint, builds: Mapping[str, FirmwareBuild]) -> bytes:
@@ -191,21 +202,22 @@ class PageRequest:
         if self.reset_vector is not None and self.firmware is None:
             if not 0 < self.reset_vector < 1 << 32:
                 raise UsageError(
-                    f"the reset vector {self.reset_vector:#x} is no address of 32 bits, zero excepted",
-                    "ldcat inspect shows that of a firmware",
+                    f"the reset vector {self.reset_vector:#x} is not a nonzero address of 32 bits",
+                    "ldcat inspect shows the one of a firmware",
                 )
             return _page(point.vmm, self.reset_vector, point.vcpu_signature, point.sev_features, bsp=False)
         raise UsageError(
-            "an AP starts where its firmware says: either that or its reset vector has to be given",
+            "the page of an AP depends on where its firmware lets it start: give the firmware or the reset vector",
             "--firmware NAME|FILE or --reset-vector N",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What two pages have different: a register, a field of a segment, or a range of unnamed bytes.
+    """A difference between two pages.
 
-    a, b: the values as 0x-hex, or the bytes as hex.
+    what: a register, a field of a segment, or a range of unnamed bytes.
+    a, b: the values in 0x-hex, or the bytes in hex.
     """
 
     what: str
@@ -214,7 +226,7 @@ class Difference:
 
 
 def differences(first: SaveArea, second: SaveArea) -> list[Difference]:
-    """All of them: segments, registers, then unnamed bytes, each in the order of the page; none for equal pages."""
+    """All differences: segments, registers, then unnamed bytes, each in page order; empty for equal pages."""
     here, there = _values(first), _values(second)
     found = [
         Difference(name, f"{value:#x}", f"{there[name]:#x}") for name, value in here.items() if value != there[name]
@@ -243,7 +255,7 @@ def _page(vmm: VmmProfile, start: int, signature: VcpuSignature | None, features
 
 
 def _unhex(data: bytes) -> bytes:
-    """The bytes that hex digits stand for; data that is no hex is the bytes themselves."""
+    """The bytes of hex digits; data that is not hex is returned as it is."""
     try:
         return bytes.fromhex(data.decode("ascii"))
     except ValueError:

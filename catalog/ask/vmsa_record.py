@@ -1,4 +1,4 @@
-"""A VMSA page in JSON, as `ldcat vmsa show` prints it and people write it, strictly read."""
+"""A VMSA page in JSON, as `ldcat vmsa show` prints it and as people write it; parsed strictly."""
 
 from __future__ import annotations
 
@@ -27,16 +27,23 @@ class SegmentRecord(Wire, frozen=True):
 
 
 class RunRecord(Wire, frozen=True):
-    """Nonzero bytes that no name covers, in hex, from a byte offset on."""
+    """A run of nonzero bytes that no register covers.
+
+    offset: bytes from the start of the page.
+    data: hex.
+    """
 
     offset: Value
     data: Annotated[str, msgspec.Meta(pattern=r"\A(?:[0-9a-f]{2})+\Z")]
 
 
 class PageRecord(Wire, frozen=True):
-    """A page in JSON. What is not named is zero; the hashes, where given, must be those of the page.
+    """A page in JSON. All other bytes are zero.
 
-    profiles: what an answer adds; it is not read.
+    registers, segments: by name.
+    unnamed: nonzero bytes that no register covers.
+    sha256, sha384: if given, they must be those of the page.
+    profiles: added by `ldcat vmsa show`; not read.
     """
 
     registers: dict[str, Value]
@@ -48,10 +55,10 @@ class PageRecord(Wire, frozen=True):
 
 
 def page_of_json(text: bytes, name: str) -> bytes:
-    """The 4096 bytes a record describes; raises MalformedRecord, beginning with `name`, for anything else.
+    """The 4096 bytes that a record describes. name: what errors call it.
 
-    That is an unknown register or segment, a value that does not fit, unnamed bytes not as `vmsa.unnamed` gives
-    them, or a hash that is not the page's.
+    Raises MalformedRecord for an unknown register or segment, a value that is too large, unnamed bytes that are not as
+    `vmsa.unnamed` gives them, or a hash of another page.
     """
     record = decode_json(text, PageRecord, name)
     page = bytearray(vmsa.encode(_registers(record, name)))
@@ -60,8 +67,8 @@ def page_of_json(text: bytes, name: str) -> bytes:
         page[offset : offset + len(data)] = data
     if len(page) != vmsa.VMSA_SIZE or vmsa.unnamed(page) != runs:
         raise MalformedRecord(
-            f"{name}: unnamed is not the runs of nonzero bytes that no name covers",
-            "each is as long as it can be, and they ascend by offset",
+            f"{name}: unnamed does not list the runs of nonzero bytes that no register covers",
+            "each run is as long as possible, and offsets ascend",
         )
     for algorithm, given, digest in (
         ("sha256", record.sha256, hashlib.sha256(page).digest()),
@@ -69,7 +76,7 @@ def page_of_json(text: bytes, name: str) -> bytes:
     ):
         if given is not None and given != digest.hex():
             raise MalformedRecord(
-                f"{name}: {algorithm} is not that of this page", "where a value was changed, leave the hashes out"
+                f"{name}: {algorithm} is not that of this page", "if you changed a value, leave out the hashes"
             )
     return bytes(page)
 

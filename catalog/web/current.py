@@ -192,17 +192,17 @@ class LiveRelease:
             render.note(f"now serving {release.said() if release else self.served.catalog.manifest.name}")
 
     def _refuse(self, error: Exception) -> None:
-        said = str(error) if isinstance(error, LdcatError) else f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, LdcatError) else f"{type(error).__name__}: {error}"
         release = self.served.catalog.release
         if isinstance(error, NoAnswer) and release:
             self.metrics.unanswered.inc()
             what = f"the host does not answer; still serving release {release.number}"
         else:
-            self.metrics.refused.inc(said != self._refused)
+            self.metrics.refused.inc(reason != self._refused)
             what = "the release that is published now is refused; still serving the one before"
-        if said != self._refused:
-            render.warning(f"{what}: {said}")
-        self._refused, self._again = said, time.monotonic() + ASK_SECONDS
+        if reason != self._refused:
+            render.warning(f"{what}: {reason}")
+        self._refused, self._again = reason, time.monotonic() + ASK_SECONDS
 
     def _is_new(self) -> bool:
         """True if checkpoint, manifest or trust note changed since the last attempt, or if that was refused more than

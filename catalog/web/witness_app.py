@@ -42,8 +42,8 @@ def witness_app(witness: Witness, records: Records, clock: Callable[[], int]) ->
             if short := shortage(error, "an answer"):
                 render.error(short)
             else:
-                said = f"internal error: {type(error).__name__}: {error}"
-                render.problem(said, "this is a defect of ldcat; report it")
+                failure = f"internal error: {type(error).__name__}: {error}"
+                render.problem(failure, "this is a defect of ldcat; report it")
         else:
             headers = {**_HEADERS, "Content-Type": answer.content_type}
             return Response(answer.body, answer.status, headers)

@@ -205,7 +205,7 @@ def test_proofs_of_other_evidence_are_refused(small: BuildResult) -> None:
         (digest, {"tik": TIK}, "belong to LAUNCH_MEASURE"),
         (report, {"tik": TIK}, "belong to LAUNCH_MEASURE"),
         (report, {"debug_digest": LaunchDigest(bytes(32))}, "belong to LAUNCH_MEASURE"),
-        (measured(bytes(32), 1), {}, "without the TIK"),
+        (measured(bytes(32), 1), {}, "without its TIK"),
     ):
         with pytest.raises(UsageError, match=said):
             ask(small, evidence, **proofs)

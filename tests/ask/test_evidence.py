@@ -103,7 +103,7 @@ def test_evidence_says_which_technologies_it_can_be_of(data: bytes, technologies
 
 def test_a_launch_measurement_states_no_digest() -> None:
     assert sniff(REPORT).digest == sniff(DIGEST.hex().encode()).digest == LaunchDigest(DIGEST)
-    with pytest.raises(UsageError, match="no digest that it says itself"):
+    with pytest.raises(UsageError, match="does not state its launch digest"):
         _ = sniff(f'{{"data": "{BLOB}"}}'.encode()).digest
 
 
@@ -127,8 +127,8 @@ def test_what_is_said_twice_has_to_be_the_same() -> None:
         (b"abc", "this is not a launch digest"),
         (b"{}" * 65, "more than 64 objects"),
         (b'{"data": 1, "data": 2}', "a key twice"),
-        (b'{"policy": 1}{"policy": 3}', "two different things of policy"),
-        (b"sev-measurement: A\nsev-policy: 1\nsev-policy: 3\n", "says something twice"),
+        (b'{"policy": 1}{"policy": 3}', "two different values of policy"),
+        (b"sev-measurement: A\nsev-policy: 1\nsev-policy: 3\n", "has a name twice"),
         (b"ab" * 40, "is not a launch digest"),
         (REPORT[:-1], "is not a launch digest"),
         (HCL[:700], "1184 bytes, not 668"),
@@ -138,13 +138,13 @@ def test_what_is_said_twice_has_to_be_the_same() -> None:
         (b'{"return": [1]}', "neither"),
         (b'{"data": "AAAA"}', "48 bytes in base64"),
         (b'{"data": 7}', "48 bytes in base64"),
-        (f'{{"data": "{BLOB}", "policy": "7"}}'.encode(), "is no number"),
+        (f'{{"data": "{BLOB}", "policy": "7"}}'.encode(), "is not a number"),
         (f'{{"data": "{BLOB}"}} {{"x"'.encode(), "looks like JSON"),
-        (f'{{"data": "{BLOB}"}} 7'.encode(), "is no object"),
+        (f'{{"data": "{BLOB}"}} 7'.encode(), "is not an object"),
         (b'{"a":' * 5000, "looks like JSON"),
         (b'{"a": "\xff"}', "looks like JSON"),
         (b"sev-measurement: AAAA", "48 bytes in base64"),
-        (LIBVIRT.replace("40", "forty").encode(), "is no number"),
+        (LIBVIRT.replace("40", "forty").encode(), "is not a number"),
     ],
 )
 def test_what_is_none(data: bytes, said: str) -> None:
@@ -223,7 +223,7 @@ def test_where_a_tik_is_read_from(tmp_path: Path) -> None:
         assert read_tik(path) == bytes(range(size))[-16:]
     for size in (0, 15, 17, 33):
         path.write_bytes(b"secret of mine, none of yours...."[:size])
-        with pytest.raises(MalformedInput, match="is no TIK") as caught:
+        with pytest.raises(MalformedInput, match="is not a TIK") as caught:
             read_tik(path)
         assert "secret" not in str(caught.value) + str(caught.value.hint)
     with pytest.raises(Unreadable):

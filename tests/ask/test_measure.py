@@ -118,8 +118,8 @@ def test_warnings_name_what_nobody_may_overlook() -> None:
         ({"firmware": "trixie/ovmf/OVMF.fd", "kernel_sha256": "00" * 32}, CannotLaunch, "no kernel hashes area"),
         ({"kernel_sha256": "00"}, LdcatError, "kernel_sha256"),
         ({"kernel": "/nowhere"}, LdcatError, "/nowhere"),
-        ({"initrd_sha256": "00" * 32}, UsageError, "with a kernel only"),
-        ({"append": "quiet"}, UsageError, "with a kernel only"),
+        ({"initrd_sha256": "00" * 32}, UsageError, "only measured with a kernel"),
+        ({"append": "quiet"}, UsageError, "only measured with a kernel"),
         ({"kernel_hashes": "nothing"}, UnknownName, "unknown kernel hashes table"),
         ({"kernel_hashes": "debian-12-installer-text", "append": "x"}, UsageError, "give it alone"),
         ({"kernel_hashes": "debian-12-installer-text", "cmdline_sha256": "0"}, UsageError, "give it alone"),
@@ -176,8 +176,8 @@ def test_a_line_in_error_has_no_digest() -> None:
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        (b"garbage", "not a line of JSON"),
-        (b"\xff\xfe", "not a line of JSON"),
+        (b"garbage", "the line is not JSON"),
+        (b"\xff\xfe", "the line is not JSON"),
         (b"[1]", "not a JSON object"),
         (b"null", "not a JSON object"),
         (b"{}", "missing required field"),
@@ -186,8 +186,8 @@ def test_a_line_in_error_has_no_digest() -> None:
         (b'{"technology": "sev", "firmware": "x", "vcpus": "many"}', "$.vcpus"),
         (b'{"technology": "sev", "firmware": "x", "vcpus": true}', "$.vcpus"),
         (b'{"technology": "sev", "firmware": "x", "vcpus": 1e400}', "error"),
-        (b"[" * 100_000, "not a line of JSON"),
-        (b"x" * (MAX_LINE + 1), "a line of more than"),
+        (b"[" * 100_000, "the line is not JSON"),
+        (b"x" * (MAX_LINE + 1), "the line has more than"),
     ],
 )
 def test_a_line_that_is_no_request_is_an_error_line(text: bytes, part: str) -> None:

@@ -113,16 +113,16 @@ def test_what_is_no_page_is_said(data: bytes, part: str) -> None:
         ({"unnamed": [{"offset": "0x420", "data": ""}]}, "$.unnamed"),
         ({"unnamed": [{"offset": "0x420", "data": "0"}]}, "$.unnamed"),
         ({"unnamed": [{"offset": "0x420", "data": "AB"}]}, "$.unnamed"),
-        ({"unnamed": [{"offset": "0xfff", "data": "0101"}]}, "unnamed is not the runs"),
-        ({"unnamed": [{"offset": "0x420", "data": "00"}]}, "unnamed is not the runs"),
-        ({"unnamed": [{"offset": "0x178", "data": "01"}]}, "unnamed is not the runs"),
+        ({"unnamed": [{"offset": "0xfff", "data": "0101"}]}, "unnamed does not list the runs"),
+        ({"unnamed": [{"offset": "0x420", "data": "00"}]}, "unnamed does not list the runs"),
+        ({"unnamed": [{"offset": "0x178", "data": "01"}]}, "unnamed does not list the runs"),
         (
             {"unnamed": [{"offset": "0x420", "data": "01"}, {"offset": "0x421", "data": "01"}]},
-            "unnamed is not the runs",
+            "unnamed does not list the runs",
         ),
         (
             {"unnamed": [{"offset": "0x430", "data": "01"}, {"offset": "0x420", "data": "01"}]},
-            "unnamed is not the runs",
+            "unnamed does not list the runs",
         ),
     ],
 )

@@ -238,7 +238,7 @@ def test_a_catalog_with_another_image_under_an_embedded_name(run: Run, tmp_path:
     assert run("build", str(write_spec(tmp_path, text)), "-o", str(tmp_path / "made"))[0] == 0
     code, out, err = run("measure", AMDSEV, "-t", "sev", "--catalog", str(tmp_path / "made"))
     assert (code, out) == (2, "")
-    assert "is an embedded build, and another image in the catalog" in err
+    assert "is an embedded build, but another image in the catalog" in err
 
 
 def test_measure_for_several_vcpu_counts(run: Run) -> None:

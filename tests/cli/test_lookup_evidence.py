@@ -220,10 +220,10 @@ def test_a_launch_measurement_of_nothing_here(run: Run, blob: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
-        (("--tik", "{tik}"), 2, "also covers what is not said: api major, api minor, build id, policy"),
+        (("--tik", "{tik}"), 2, "also covers values that are missing: api major, api minor, build id, policy"),
         (SAID, 2, "belong to LAUNCH_MEASURE, and this is: launch digest"),
         (("--tik", "/nowhere", *SAID), 5, "/nowhere"),
-        (("--tik", "{report}", *SAID), 3, "is no TIK"),
+        (("--tik", "{report}", *SAID), 3, "is not a TIK"),
         (("--tik", "{tik}", *SAID, "--nonce", "xyz"), 2, "'xyz' is not a nonce"),
         (("--tik", "{tik}", *SAID, "--nonce", "00" * 16), 3, "another nonce"),
         (("--tik", "{tik}", *SAID[:-1], "0x100000000"), 3, "not a 32-bit guest policy"),
@@ -288,7 +288,7 @@ def test_a_key_in_the_arguments_is_refused_and_not_shown(run: Run, blob: str) ->
     for key in (TIK.hex(), base64.b64encode(TIK).decode(), (TIK + TIK).hex()):
         code, out, err = run("lookup", blob, "--tik", key, *SAID)
         assert (code, out) == (2, "")
-        assert "a key has no place in an argument" in err
+        assert "never give a key as an argument" in err
         assert key not in err
 
 

@@ -63,7 +63,7 @@ def test_on_the_command_line(run: Run, place: Place, small: BuildResult, host: H
     code, out, err = run("lookup", str(small.example), *arguments, "-f", "json")
     assert (code, json.loads(out)["release"]["verified"], "nothing proves" in err) == (0, True, False)
     code, _, err = run("lookup", "0" * 96, *arguments)
-    assert (code, f"that no row has it is what {url}/releases/1 says: nothing proves it" in err) == (1, True)
+    assert (code, f"only {url}/releases/1 says that no row has this digest: nothing proves it" in err) == (1, True)
 
 
 def test_what_is_revoked_is_said(run: Run, place: Place, small: BuildResult, tmp_path: Path, host: Host) -> None:

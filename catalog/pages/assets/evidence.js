@@ -5,7 +5,7 @@ const MAX_EVIDENCE = 1 << 20;
 const HOST_REQUESTED = 0xffffffff;
 const KNOWN =
   "accepted are: a launch digest in hex or base64; an attestation report of 1,184 bytes, raw, in hex or base64, as JSON of " +
-  "the virtee crates or in an Azure HCL blob; LAUNCH_MEASURE data as QMP or virsh domlaunchsecinfo prints them";
+  "the virtee crates or in an Azure HCL blob; LAUNCH_MEASURE data as printed by QMP or virsh domlaunchsecinfo";
 
 export class Malformed extends Error {}
 
