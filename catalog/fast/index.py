@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 MAGIC = b"LDCATIDX"
 VERSION = 1
 HEADER = Struct("<8sIIQIIIIQQQQQQQQQQ16s")
-"""Fields: magic, version, digest size, rows, bits of a bucket's number, bits of an ordinal, bytes of an entry,
-distinguished bits, number of groups, offsets of groups, lists, parts, pages, buckets and entries, number of parts,
-chain length, bytes of the file, technology. Little-endian, sizes and offsets in bytes.
-"""
+"""magic, version, digest size, rows, bits of a bucket's number, bits of an ordinal, bytes of an entry, distinguished
+bits, groups, offsets of groups, lists, parts, pages, buckets and entries, parts, chain length, size, technology."""
 
 GROUP = Struct("<QIIIIII")
 PART = Struct("<QQ")
@@ -49,8 +47,7 @@ class Group:
     first: ordinal of its first row.
     firmware, kernel_hashes, vmm: numbers of the components; None: not measured.
     signatures, features, counts: the values, in order; empty: not measured.
-    chain_length: for an index of distinguished digests, ordinals of each sweep, one for every vCPU count from 1 on;
-    else 0.
+    chain_length: of distinguished digests: ordinals of each sweep, one for every vCPU count from 1 on; else 0.
     """
 
     __slots__ = ("chain_length", "counts", "features", "firmware", "first", "kernel_hashes", "signatures", "vmm")

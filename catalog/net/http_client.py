@@ -12,13 +12,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 import h11
 
-from catalog.errors import Unreadable, UsageError
+from catalog.errors import Unreadable
+from catalog.net.host_url import Server, is_loopback
 from catalog.net.resolving import resolved
 from catalog.version import __version__
 
@@ -42,7 +41,6 @@ _CHUNK = 1 << 16
 
 _MOST_ADDRESSES = 8
 """Number of addresses of a host that are tried."""
-_HINT = "https://HOST/PATH, or http://127.0.0.1:PORT/PATH"
 
 
 class NoAnswer(Unreadable):
@@ -51,10 +49,6 @@ class NoAnswer(Unreadable):
 
 class Hangs(NoAnswer):
     """The host was too slow, or silent: the response was not complete in time."""
-
-
-class PlainHttp(UsageError):
-    """A plain http URL of another machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,56 +77,6 @@ class Deadline:
     def ends_within(self, seconds: float) -> bool:
         """Whether at most that many seconds are left."""
         return self.until - time.monotonic() <= seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A host and how to connect to it.
-
-    port: None for the default of the scheme.
-    anywhere: whether plain http to another machine is allowed.
-    """
-
-    https: bool
-    name: str
-    port: int | None
-    anywhere: bool = False
-
-    @classmethod
-    def parse(cls, url: str, *, anywhere: bool = False) -> tuple[Server, str]:
-        """The server and the path, without a slash at the end.
-
-        Raises UsageError for an invalid URL, PlainHttp for http to another machine unless `anywhere`.
-        """
-        if "@" in url:  # the message does not show it: it may contain a password
-            raise UsageError("a URL with a user name or a password is not allowed", _HINT)
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise UsageError(f"{url!r} is not a URL", _HINT) from error
-        name, plain = parts.hostname or "", parts.scheme == "http"
-        if not url.isascii() or not url.isprintable() or " " in url or not name or parts.query or parts.fragment:
-            raise UsageError(f"{url!r} is not a URL of a folder", _HINT)
-        if parts.scheme != "https" and not (plain and (anywhere or _is_loopback(name))):
-            kind = PlainHttp if plain else UsageError
-            raise kind(f"{url} is not allowed: only https is, and http on this machine", _HINT)
-        return cls(not plain, name, port, anywhere), parts.path.rstrip("/")
-
-    @property
-    def url(self) -> str:
-        """The URL of the server, which `parse` takes."""
-        port = "" if self.port is None else f":{self.port}"
-        return f"{'https' if self.https else 'http'}://{self._literal}{port}"
-
-    @property
-    def host(self) -> str:
-        """Value of the Host header."""
-        return self._literal if self.port is None else f"{self._literal}:{self.port}"
-
-    @property
-    def _literal(self) -> str:
-        return f"[{self.name}]" if ":" in self.name else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +177,7 @@ class _Exchange:
         port = (443 if self._server.https else 80) if self._server.port is None else self._server.port
         found = [(family, address) for family, *_, address in resolved(self._server.name, port, self._limit.left())]
         if not self._server.https and not self._server.anywhere:  # "localhost" may resolve to another machine
-            found = [one for one in found if _is_loopback(one[1][0])]
+            found = [one for one in found if is_loopback(one[1][0])]
         return found[:_MOST_ADDRESSES]
 
     def _secured(self, connection: socket.socket) -> ssl.SSLSocket:
@@ -291,13 +235,6 @@ class _Exchange:
             raise NoAnswer(f"{name} does not answer: {ended if self._ended else f'not HTTP: {error}'}") from error
         except (OSError, ValueError) as error:  # ValueError: an invalid host name
             raise NoAnswer(f"{name} does not answer: {_reason(error)}") from error
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 def _joined(response: h11.Response) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from catalog.errors import Unreadable
-from catalog.net.http_client import Deadline, PlainHttp, Server, asked
+from catalog.net.host_url import PlainHttp, Server
+from catalog.net.http_client import Deadline, asked
 
 
 @dataclass(frozen=True, slots=True)

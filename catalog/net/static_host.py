@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from catalog.errors import MalformedInput, Unreadable
-from catalog.net.http_client import Deadline, NoAnswer, Response, Server, asked
+from catalog.net.host_url import Server
+from catalog.net.http_client import Deadline, NoAnswer, Response, asked
 from catalog.net.questions import ASKING_ORIGIN, Answer, Question
 
 _PAUSES = (0.5, 2.0)

@@ -15,8 +15,9 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.technology import Technology, technologies
 from catalog.rows.launch_config import LaunchConfig, VcpuSweep
-from catalog.spec.catalog_spec import NO_KERNEL, Axes, CatalogSpec
+from catalog.spec.catalog_spec import Axes, CatalogSpec
 from catalog.spec.constraints import Configuration
+from catalog.spec.spec_wire import NO_KERNEL
 
 SweepKey = tuple[str, bytes, bytes, str, int, int]
 

@@ -13,7 +13,8 @@ import pytest
 
 from catalog.errors import Unreadable
 from catalog.net import http_client, static_host
-from catalog.net.http_client import Deadline, Hangs, NoAnswer, PlainHttp, Server
+from catalog.net.host_url import PlainHttp, Server
+from catalog.net.http_client import Deadline, Hangs, NoAnswer
 from catalog.net.http_post import post
 from catalog.net.static_host import StaticHost
 from tests.support.cli import Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from catalog.terminal import render
 from catalog.terminal.render import Format
 from catalog.verify.checked_index import check_index_once
 from catalog.verify.opening import open_unpublished
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from catalog.publish.publish import Published
 
 HELP_ORDER = 80
 
@@ -64,7 +67,6 @@ def command(
     from catalog.log.log_folder import LogFolder
     from catalog.publish.key_files import read_keys
     from catalog.publish.publish import publish
-    from catalog.transparency.encoding import to_base64
     from catalog.transparency.note import MAX_NOTE
     from catalog.transparency.trust import read_trust  # cryptography takes long to load
 
@@ -85,6 +87,14 @@ def command(
         lower_trust_version=lower_trust_version,
         now=int(time.time()),
     )
+    _print(log, published, output, quiet=quiet)
+    return 0
+
+
+def _print(log: Path, published: Published, output: Format, *, quiet: bool) -> None:
+    """The new release, and warnings about its rows and about earlier release records."""
+    from catalog.transparency.encoding import to_base64
+
     found = published.checkpoint
     facts = {
         "origin": found.origin,
@@ -104,4 +114,3 @@ def command(
         render.note("the log has every row of this catalog")
     for why in published.false:
         render.warning(f"{why}; this release is right by itself")
-    return 0

@@ -1,0 +1,67 @@
+"""A spec file as it is decoded, strictly: docs/spec.md describes each table and key."""
+
+from __future__ import annotations
+
+from catalog.rows.numbers import Number
+from catalog.spec.constraints import ConstraintWire
+from catalog.wire import Wire
+
+NO_KERNEL = "none"
+"""Name in a spec for a launch without a kernel hashes table."""
+
+
+class FirmwareWire(Wire, frozen=True):
+    """The table [firmware].
+
+    builds: names or globs of embedded builds.
+    files: globs of images or records, relative to the spec.
+    """
+
+    builds: list[str] = []
+    files: list[str] = []
+
+
+class DefineWire(Wire, frozen=True):
+    """A user-defined kernel hashes table. kernel, initrd: paths relative to the spec; or give their SHA-256 in hex."""
+
+    name: str
+    kernel: str | None = None
+    kernel_sha256: str | None = None
+    initrd: str | None = None
+    initrd_sha256: str | None = None
+    append: str = ""
+
+
+class KernelHashesWire(Wire, frozen=True):
+    """The table [kernel_hashes].
+
+    tables: names or globs of embedded and defined tables; "none" is a launch without one.
+    define: user-defined tables.
+    """
+
+    tables: list[str]
+    define: list[DefineWire] = []
+
+
+class AxesWire(Wire, frozen=True):
+    """The axes of one technology. Those that it does not measure stay empty.
+
+    distinguished_bits: keep only digests with so many zero bits at the end, and find the others from these (see
+    docs/index.md); 0: keep every digest.
+    """
+
+    vmm: list[str] = []
+    vcpu_signatures: list[Number] = []
+    sev_features: list[Number] = []
+    vcpus: list[Number] = []
+    distinguished_bits: int = 0
+
+
+class SpecWire(Wire, frozen=True):
+    """A spec file; see docs/spec.md."""
+
+    name: str
+    firmware: FirmwareWire
+    technologies: dict[str, AxesWire]
+    kernel_hashes: KernelHashesWire = KernelHashesWire(tables=[NO_KERNEL])
+    together: list[ConstraintWire] = []
