@@ -66,6 +66,7 @@ class Server:
 
 
 def is_loopback(name: str) -> bool:
+    """Whether a host name or an IP address is this machine's own."""
     try:
         return ip_address(name).is_loopback
     except ValueError:
