@@ -57,7 +57,7 @@ class Answer:
         return self.endorsement is not None and not self.endorsement.verified
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON of `ldcat lookup` (docs/lookup.md); it never has anything of a TIK."""
+        """The JSON of `ldcat lookup` (docs/command-line.md); it never has anything of a TIK."""
         return {
             "found": bool(self.matches),
             "evidence": self.evidence.form,
