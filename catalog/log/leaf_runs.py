@@ -1,8 +1,8 @@
-"""Runs of leaves that begin alike up to their digest: those of one firmware image and one kernel hashes table.
+"""Runs of leaves that are equal up to their digest: those of one firmware image and one kernel hashes table.
 
 A release appends its rows sorted by their leaves, which begin with the firmware, then the table, then the digest.
-Within a run digests are therefore in order, and evenly spread: whoever knows where it begins and ends finds a row by
-its digest with one or two bundles of entries, instead of halving the whole log.
+Within a run the digests are therefore sorted and evenly spread: if one knows where it begins and ends, a row is found
+by its digest with one or two entry bundles, instead of a binary search over the whole log.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ _DIGEST = b',"launch_digest":'
 
 @dataclass(frozen=True, slots=True)
 class LeafRun:
-    """start: what its leaves begin with, up to their digest. first: index of the first one. rows: how many."""
+    """Leaves next to each other that are equal up to their digest.
+
+    start: the text that its leaves begin with, up to their digest.
+    first: index of its first leaf.
+    rows: number of its leaves.
+    """
 
     start: str
     first: int
@@ -26,7 +31,7 @@ class LeafRun:
 
 
 def leaf_runs(reader: LogReader) -> Iterator[LeafRun]:
-    """The runs of each release, the last release first; raises what reading the log does."""
+    """Yield the runs of each release, the last release first. Raises as LogReader.spans and LogReader.entry."""
     for release in reader.spans():
         at, end = release.first, release.end - 1
         while at < end and (start := _start(reader.entry(at))) is not None:
@@ -36,13 +41,13 @@ def leaf_runs(reader: LogReader) -> Iterator[LeafRun]:
 
 
 def _start(leaf: bytes) -> bytes | None:
-    """None for what is no row."""
+    """The text of a leaf up to its digest; None if it is not a digest record."""
     head, found, _ = leaf.partition(_DIGEST)
     return head if found and _ROW in leaf else None
 
 
 def _after(reader: LogReader, start: bytes, low: int, high: int) -> int:
-    """The index behind the last leaf of a run that has one at `low`."""
+    """The index after the last leaf of the run that the leaf at `low` belongs to, at most `high`."""
     step = 1
     while low + step < high and _start(reader.entry(low + step)) == start:
         low, step = low + step, 2 * step

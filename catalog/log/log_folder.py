@@ -1,4 +1,4 @@
-"""The folder of a log: files that never change, and a checkpoint that is exchanged last; one writer at a time."""
+"""The folder of a log: files that never change, and a checkpoint that is replaced last; one writer at a time."""
 
 from __future__ import annotations
 
@@ -23,49 +23,49 @@ CHECKPOINT = "checkpoint"
 REVOCATIONS = "revocations.json"
 _LOCK = ".ldcat-lock"
 _WRITERS = 16
-"""Threads that wait for the disk, each for a file of its own."""
+"""Threads: how many files are written and synced at the same time."""
 
 _AT_ONCE = 16 << 20
-"""Bytes that wait to be written, unless a file alone has more."""
+"""Bytes: how much may wait to be written, unless a single file has more."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogFolder:
-    """A log that is, or will be, in a folder."""
+    """A log in a local folder, which may not exist yet."""
 
     root: Path
 
     @property
     def name(self) -> str:
-        """What people call the place."""
+        """The location of the log, for messages."""
         return str(self.root)
 
     @property
     def is_here(self) -> bool:
-        """Whether all its files are in the folder."""
+        """Whether all its files are local, not at a host."""
         return True
 
     @property
     def is_private(self) -> bool:
-        """Whether it is for this user alone, and not believed where others can write it."""
+        """Whether it belongs to this user alone, and is refused if others can write to it."""
         return False
 
     def read(self, path: str, at_most: int) -> bytes:
-        """As a Store of tiles.py; raises Unreadable for a symbolic link too, which is not followed."""
+        """The bytes of a file. Raises Unreadable, also for a symbolic link, and MalformedInput for a longer file."""
         data = inputs.read_beneath(Files(self.root), path, at_most + 1, private=self.is_private)
         if len(data) > at_most:
             raise MalformedInput(f"{self.root / path} has more than {at_most} bytes")
         return data
 
     def has(self, path: str) -> bool:
-        """Whether there is something at a path, be it a link; raises Unreadable where the system does not say."""
+        """Whether a path exists, also as a link. Raises Unreadable if the system cannot tell."""
         try:
             return there(self.root, path)
         except (OSError, ValueError) as error:
             raise inputs.unreadable(self.root / path, error) from error
 
     def size(self, path: str) -> int | None:
-        """Bytes of a file; None where no regular file is there."""
+        """Size of a file in bytes; None if there is no regular file."""
         try:
             descriptor = open_file(self.root, path)
         except (OSError, ValueError):
@@ -76,13 +76,13 @@ class LogFolder:
             os.close(descriptor)
 
     def checkpoint(self) -> Note | None:
-        """What is published, unverified; None where nothing is."""
+        """The published checkpoint, unverified; None if there is none. Raises Unreadable, MalformedInput."""
         if not self.has(CHECKPOINT):
             return None
         return Note.parse(self.read(CHECKPOINT, MAX_NOTE))
 
     def write(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Each file whole or not at all, synced, and its folders too, when this returns. Raises Unreadable."""
+        """Write files, each whole or not at all; files and folders are synced on return. Raises Unreadable."""
         folders: set[str] = set()
         waiting: deque[tuple[Future[str], int]] = deque()
         held = 0
@@ -98,9 +98,9 @@ class LogFolder:
         self._sync(folders)
 
     def link(self, old: str, new: str, data: bytes) -> bool:
-        """Give a file that is there, and has exactly these bytes, another name, synced; False where that cannot be.
+        """Hard-link an existing file that has exactly these bytes to another name, synced; False if that fails.
 
-        Files of a log never change, so that whoever serves or copies it sees two files.
+        Files of a log never change, so a copy or a server can treat the two names as two files.
         """
         above, _, name = old.rpartition("/")
         inner, _, new_name = new.rpartition("/")
@@ -116,9 +116,9 @@ class LogFolder:
         return True
 
     def clear(self, folder: str = "") -> None:
-        """Remove what was never finished, by a run that was interrupted; or all of a folder below, which is of none.
+        """Remove the temporary files of an interrupted run; or a whole folder below, which belongs to no release.
 
-        Whoever calls this has the lock. Raises Unreadable.
+        The caller holds the lock. Raises Unreadable.
         """
         try:
             if folder and there(self.root, folder):
@@ -131,7 +131,7 @@ class LogFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Alone, as long as this process lives; raises UsageError where another one writes."""
+        """Hold the lock of the only writer. Raises UsageError if another process has it, Unreadable."""
         try:
             with self._opened() as folder:
                 descriptor = open_lock(folder, _LOCK, private=self.is_private)
@@ -150,10 +150,10 @@ class LogFolder:
         return opened(self.root, name, private=self.is_private)
 
     def _sync(self, names: Iterable[str]) -> None:
-        """Folders of these names below the folder of the log, and all that they are in, up to that."""
+        """Sync the folders of these names, and their parents up to the folder of the log. Raises Unreadable."""
         every = {above for name in names for above in _with_parents(name)}
         try:
-            for name in sorted(every, reverse=True):  # what is within before what it is in
+            for name in sorted(every, reverse=True):  # inner folders first
                 with self._opened(name) as folder:
                     sync_folder(folder)
         except OSError as error:
@@ -171,7 +171,7 @@ class LogFolder:
 
 @dataclass(frozen=True, slots=True)
 class StateFolder(LogFolder):
-    """A folder of what this machine remembers: 0700, its files 0600, and not believed where others can write it."""
+    """A folder with state of this machine: mode 0700, files 0600; refused if others can write to it."""
 
     @property
     def is_private(self) -> bool:
@@ -180,16 +180,17 @@ class StateFolder(LogFolder):
 
 @dataclass(frozen=True, slots=True)
 class LastCheckpoint:
-    """The checkpoint of a log that this machine signed, or saw, last: what is older was restored, or is withheld.
+    """The checkpoint of a log that this machine signed or saw last. An older one was restored or is replayed.
 
-    root: folder below which no link is followed to it; that of the file where none is given.
+    path: its file, a signed note.
+    root: folder below which no symbolic link is followed; by default the folder of the file.
     """
 
     path: Path
     root: Path | None = None
 
     def read(self) -> Note | None:
-        """None where there was nothing yet; raises Unreadable, MalformedInput."""
+        """The note; None if there is none yet. Raises Unreadable, MalformedInput."""
         if not self._folder.has(self._name):
             return None
         data = self._folder.read(self._name, MAX_NOTE)
@@ -197,29 +198,29 @@ class LastCheckpoint:
             note = Note.parse(data)
             Checkpoint.parse(note.text)
         except MalformedInput as error:
-            hint = "it was damaged; get it from a backup, or remove it, and what it protects from is not seen once"
-            raise MalformedInput(f"{self.path} is no checkpoint: {error}", hint) from error
+            hint = "it was damaged; restore it from a backup, or remove it: one rollback or fork may then go unnoticed"
+            raise MalformedInput(f"{self.path} is not a checkpoint: {error}", hint) from error
         return note
 
     def checkpoint(self) -> Checkpoint | None:
-        """What the note says, which was verified when it was written; raises as `read`."""
+        """The checkpoint of the note, which was verified when it was written. Raises as `read`."""
         note = self.read()
         return None if note is None else Checkpoint.parse(note.text)
 
     def check_signed_by(self, keys: Sequence[VerifierKey]) -> None:
-        """Raises UntrustedSigner where none of the keys signed it, VerificationFailed for a wrong signature."""
+        """Raises UntrustedSigner if none of the keys signed it, VerificationFailed for a wrong signature."""
         note = self.read()
         try:
             if note:
                 note.verify(keys)
         except UntrustedSigner as error:
             raise UntrustedSigner(
-                f"this machine signed the log {keys[0].name} with other keys before, which {self.path} remembers",
-                "use the key file of before; a new log takes a name that was never signed",
+                f"this machine signed the log {keys[0].name} with other keys before: see {self.path}",
+                "use the earlier key file; for a new log choose a name that was never used",
             ) from error
 
     def write(self, note: Note) -> None:
-        """Of what is signed before it is published; raises Unreadable, and then nothing may be."""
+        """Remember a note; called before it is published. Raises Unreadable: then it must not be published."""
         try:
             self._folder.write([(self._name, bytes(note))])
         except Unreadable as error:
@@ -242,7 +243,7 @@ def _with_parents(name: str) -> Iterator[str]:
 
 
 def _is_same(folder: int, name: str, other_folder: int, other_name: str) -> bool:
-    """Whether two names are of one file."""
+    """Whether two names are links to the same file."""
     try:
         other = os.stat(other_name, dir_fd=other_folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -251,5 +252,5 @@ def _is_same(folder: int, name: str, other_folder: int, other_name: str) -> bool
 
 
 def release_path(number: int) -> str:
-    """Folder of the artifacts of a release, in the log's."""
+    """Folder of the artifacts of a release, relative to that of the log."""
     return f"releases/{number}"

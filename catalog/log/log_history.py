@@ -1,6 +1,6 @@
-"""History: what a log says, read once and verified against its checkpoint: rows, revocations, the last release.
+"""History: rows, revocations and the last release of a log, read once and verified against its checkpoint.
 
-Of a row it keeps 40 bytes: the hash of its leaf, and while it is live, a number that equal inputs have in common.
+It keeps 40 bytes for each row: the hash of its leaf, and, unless it is revoked, a hash of its inputs.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ _inputs = attrgetter(*INPUTS)
 
 
 class History:
-    """What a log has, and what its rows are once the revocations that are to come are there.
+    """The contents of a log, and the state of its rows after the revocations that are about to be added.
 
-    walk: its releases and revocations. selected: of each coming revocation, how many rows it selects, by their severity
-    before it. new_revoked: how many of the new rows are revoked.
+    walk: its releases and revocations.
+    selected: for each coming revocation the number of rows that it selects, by their severity before it.
+    new_revoked: number of the new rows that are revoked.
     """
 
     def __init__(self, walk: LogWalk, said: Sequence[RevokeRecord], coming: Sequence[RevokeRecord]) -> None:
@@ -53,21 +54,21 @@ class History:
 
     @property
     def said(self) -> tuple[RevokeRecord, ...]:
-        """The revocations that the log has."""
+        """The revocations in the log, in its order."""
         return tuple(self.walk.revokes)
 
     @property
     def release(self) -> ReleaseRecord | None:
-        """The last one."""
+        """The last release record; None for an empty log."""
         return self.walk.releases[-1].record if self.walk.releases else None
 
     def check(self) -> None:
-        """Raises MalformedRecord for a log that contradicts itself, UsageError for one that would then."""
+        """Raises MalformedRecord if the log contradicts itself, UsageError if it would with the coming revocations."""
         if why := self._contradiction(()):
             raise UsageError(why, _HINT) if self._coming else MalformedRecord(why)
 
     def new_rows(self, rows: Rows) -> Rows:
-        """Those that are not there yet, sorted, each once; raises UsageError for one that contradicts a live row."""
+        """The rows that the log lacks, sorted, without duplicates. Raises UsageError if one contradicts a live row."""
         if self._hashes:
             hashes = bytearray()
             for leaf in rows.leaves():
@@ -82,7 +83,7 @@ class History:
         return rows
 
     def _add(self, row: DigestRecord) -> bool:
-        """The next row; whether it is live."""
+        """Count the next row; True if it is live, i.e. not revoked."""
         for record, before, selected in zip(self._coming, self._before, self.selected, strict=True):
             if record.selects(row):
                 selected[before.severity(row)] += 1
@@ -94,7 +95,7 @@ class History:
         return self._then.severity(row) != "revoked"
 
     def _contradiction(self, new: Iterable[bytes]) -> str | None:
-        """Two live rows with equal inputs and two digests, named. new: leaves of rows that were added."""
+        """Describe two live rows with equal inputs and different digests, if any. new: leaves of the added rows."""
         numbers = _array(self._live, pa.int64())
         if pc.count_distinct(numbers).as_py() == len(numbers):
             return None
@@ -112,11 +113,11 @@ class History:
 
 
 def read_history(store: Store, checkpoint: Checkpoint, coming: Sequence[RevokeRecord] = (), *, now: int) -> History:
-    """All leaves of a log, each of them hashed; raises VerificationFailed where they are not the checkpoint's.
+    """Read and hash all leaves of a log. Raises VerificationFailed if they are not those of the checkpoint.
 
-    What release records say that does not follow is in `walk.releases`, and hinders nothing: else one false record
-    would be the end of the log. coming: what is to be revoked or restored. now: seconds since 1970. Raises
-    what reading the log does.
+    False statements of release records are listed in `walk.releases` and stop nothing: otherwise one false record
+    would end the log. coming: revoke records that are about to be added. now: seconds since 1970.
+    Raises as LogWalk.
     """
     said: Sequence[RevokeRecord] = said_by_records(store, checkpoint.size)
     history = History(LogWalk(store, checkpoint, now), said, coming)
@@ -126,7 +127,7 @@ def read_history(store: Store, checkpoint: Checkpoint, coming: Sequence[RevokeRe
 
 
 def said_by_records(store: Store, size: int) -> list[RevokeRecord]:
-    """The revoke records that stand before those of releases, by what these say of each other: all, if that is true."""
+    """The revoke records right before each release record, found by previous_size: all of them, if it is true."""
     reader, found = TileReader(store, size), []
     while size:
         records = (parse_record(reader.entries(index // WIDTH)[index % WIDTH]) for index in range(size - 1, -1, -1))
@@ -142,6 +143,6 @@ def said_by_records(store: Store, size: int) -> list[RevokeRecord]:
 
 
 def _array(data: bytearray | array[int], kind: pa.DataType) -> pa.Array:
-    """What stands in memory, as it stands there."""
+    """An Arrow array over this memory, without a copy."""
     size = memoryview(data).nbytes
     return pa.Array.from_buffers(kind, size * 8 // kind.bit_width, [None, pa.py_buffer(data)])

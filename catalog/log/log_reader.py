@@ -1,4 +1,4 @@
-"""The leaves of a log at a checkpoint, verified by their inclusion before anything that they say is used."""
+"""The leaves of a log at a checkpoint. The inclusion of each one is verified before its contents are used."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from catalog.transparency.tiles import WIDTH, Store, TileReader
 
 _RELEASE = b'"type":"release"'
 _KEPT = 64
-"""Bundles of entries that are kept."""
+"""Entry bundles: how many are cached."""
 
 
 def open_log(release: PublishedRelease) -> LogFolder:
-    """The log that a release is of, to be read."""
+    """Open the log of a release for reading."""
     return release.source or LogFolder(Path(release.log))
 
 
 def read_release_record(release: PublishedRelease) -> ReleaseRecord:
-    """What the log says of a release; raises what reading it does."""
+    """The release record of a release. Raises as LogReader.spans."""
     checkpoint = Checkpoint(release.origin, release.size, bytes.fromhex(release.root))
     records = LogReader(open_log(release), checkpoint).releases()
     return next(one for one in records if one.release == release.number)
@@ -35,7 +35,12 @@ def read_release_record(release: PublishedRelease) -> ReleaseRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSpan:
-    """A release, and which leaves are its own: from index `first` up to the one before `end`, which is its record."""
+    """A release and its leaves.
+
+    record: the release record, the leaf at index `end - 1`.
+    first: index of its first leaf.
+    end: index after its last leaf.
+    """
 
     record: ReleaseRecord
     first: int
@@ -43,7 +48,7 @@ class ReleaseSpan:
 
 
 class LogReader:
-    """Tiles and bundles are untrusted; whoever gives the checkpoint has verified who signed it, or says so."""
+    """Reads leaves from untrusted tiles and bundles. The caller has verified who signed the checkpoint."""
 
     def __init__(self, log: Store, checkpoint: Checkpoint) -> None:
         self._reader = TileReader(log, checkpoint.size)
@@ -58,22 +63,22 @@ class LogReader:
 
     @property
     def size(self) -> int:
-        """Leaves of the checkpoint."""
+        """Number of leaves of the checkpoint."""
         return self._checkpoint.size
 
     def leaf(self, index: int) -> bytes:
-        """Raises Unreadable, MalformedInput, VerificationFailed for a leaf that is not in the tree."""
+        """A leaf. Raises Unreadable, MalformedInput, VerificationFailed if it is not in the tree."""
         return self.proof(index)[0]
 
     def proof(self, index: int) -> tuple[bytes, list[bytes]]:
-        """A leaf, and the hashes that lead from it to the root; raises as `leaf`."""
+        """A leaf and its inclusion proof. Raises as `leaf`."""
         leaf, found = self.entry(index), self._checkpoint
         hashes = merkle.inclusion_proof(index, found.size, self._reader.node)
         merkle.verify_inclusion(merkle.leaf_hash(leaf), index, found.size, hashes, found.root)
         return leaf, hashes
 
     def entry(self, index: int) -> bytes:
-        """What the log has at a place, to find something by; `proof` says if it is in the tree. Raises as `leaf`."""
+        """The entry at an index, for searches: only `proof` verifies that it is in the tree. Raises as `leaf`."""
         number, at = divmod(index, WIDTH)
         if number not in self._bundles:
             if len(self._bundles) >= _KEPT:
@@ -81,18 +86,18 @@ class LogReader:
             self._bundles[number] = self._reader.entries(number)
         entry = self._bundles[number][at]
         if merkle.leaf_hash(entry) != self._reader.node(0, index):
-            raise VerificationFailed(f"entry {index} of the log is not the one that its tile is of")
+            raise VerificationFailed(f"entry {index} of the log does not match its tile")
         return entry
 
     def check_follows(self, before: Checkpoint) -> None:
-        """Raises VerificationFailed unless the log begins with that of an earlier checkpoint."""
+        """Raises VerificationFailed unless the checkpoint is consistent with an earlier one."""
         found = self._checkpoint
         if before.size:
             proof = merkle.consistency_proof(before.size, found.size, self._reader.node)
             merkle.verify_consistency(before.size, found.size, proof, before.root, found.root)
 
     def root_at(self, size: int) -> bytes:
-        """The root of the first leaves, so many; raises VerificationFailed for tiles that are not of the checkpoint."""
+        """The root hash of the first `size` leaves. Raises VerificationFailed if tiles differ from the checkpoint."""
         found = self._checkpoint
         prefix = merkle.root_hash(size, self._reader.node)
         if size:
@@ -101,13 +106,13 @@ class LogReader:
         return prefix
 
     def releases(self) -> Iterator[ReleaseRecord]:
-        """The last one first; raises as `spans`."""
+        """The release records, the last one first. Raises as `spans`."""
         return (span.record for span in self.spans())
 
     def spans(self, end: int | None = None) -> Iterator[ReleaseSpan]:
-        """The releases in so many leaves, by default all, the last one first; raises as `span`.
+        """The releases in the first `end` leaves, by default all, the last one first.
 
-        Raises MalformedRecord for an empty log.
+        Raises as `span`, MalformedRecord for an empty log.
         """
         end = self._checkpoint.size if end is None else end
         if not end:
@@ -118,9 +123,9 @@ class LogReader:
             end = found.first
 
     def span(self, end: int) -> ReleaseSpan:
-        """The release that ends with so many leaves; raises as `release`.
+        """The release whose record is leaf `end - 1`. Raises as `release`.
 
-        If its record cannot be right about where the release before ends, that one is looked for, leaf by leaf.
+        If the previous_size of its record cannot be right, the previous release is searched, leaf by leaf.
         """
         record = self.release(end)
         if self.leads_back(record, end):
@@ -129,21 +134,21 @@ class LogReader:
         return ReleaseSpan(record, next((size for size in found if self._release(size - 1)), 0), end)
 
     def release(self, end: int) -> ReleaseRecord:
-        """The record that is the last of so many leaves; raises as `leaf`, FalseRecord if that is no release."""
+        """The release record at leaf `end - 1`. Raises as `leaf`, FalseRecord if it is another record."""
         record = self._release(end - 1)
         if record is None:
-            raise FalseRecord(f"leaf {end - 1} of the log is not the record of a release, as it should be")
+            raise FalseRecord(f"leaf {end - 1} of the log should be a release record and is not")
         return record
 
     def leads_back(self, record: ReleaseRecord, end: int) -> bool:
-        """Whether the record of a release may be right about where the one before ends. end: leaves up to its own."""
+        """Whether a record's previous_size can be the end of the previous release. end: leaves up to the record."""
         first = record.previous_size
         if not first:
             return record.release == 1
         return 0 < first < end and (before := self._release(first - 1)) is not None and before.release < record.release
 
     def read_revokes(self, span: ReleaseSpan) -> list[RevokeRecord]:
-        """What came with a release, the newest last: records right before its own. Raises as `leaf`."""
+        """The revoke records of a release, right before its release record, the newest last. Raises as `leaf`."""
         found: list[RevokeRecord] = []
         for index in range(span.end - 2, span.first - 1, -1):
             if not isinstance(revoke := self._record(index), RevokeRecord):
@@ -152,12 +157,12 @@ class LogReader:
         return found[::-1]
 
     def revokes(self, end: int | None = None) -> list[RevokeRecord]:
-        """Those of the releases in so many leaves, by default all, the newest last; raises as `spans`."""
+        """The revoke records in the first `end` leaves, by default all, the newest last. Raises as `spans`."""
         found = [self.read_revokes(span) for span in self.spans(end)]
         return [revoke for of_release in reversed(found) for revoke in of_release]
 
     def _release(self, index: int) -> ReleaseRecord | None:
-        """The record at an index; None where that is not of a release."""
+        """The release record at an index; None if it is another record."""
         record = self._record(index)
         return record if isinstance(record, ReleaseRecord) else None
 

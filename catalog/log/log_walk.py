@@ -1,4 +1,4 @@
-"""A walk over every leaf of a log, in order: what its release records say is compared with the leaves before them."""
+"""A walk over every leaf of a log, in order, which compares each release record with the leaves before it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ from catalog.transparency.tiles import WIDTH, Store, TileReader
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a walk begins: the log there, of which all is known, and the chain of its revocations."""
+    """Where a walk begins.
+
+    before: the log up to there, already verified.
+    revocations: the hash chain over its revoke records.
+    """
 
     before: Before = field(default_factory=Before)
     revocations: RevocationChain = field(default_factory=RevocationChain)
@@ -33,9 +37,12 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class WalkedRelease:
-    """A release record as it stands in a log. revokes: those that came with it, the newest last.
+    """A release record with what was found about it.
 
-    false: what does not follow, in lines. steps_back: what is odd and may be right.
+    record: the record as it is in the log.
+    revokes: the revoke records that came with it, the newest last.
+    false: statements that do not follow from the leaves, one line each.
+    steps_back: statements that are odd and may be right, one line each.
     """
 
     record: ReleaseRecord
@@ -45,15 +52,16 @@ class WalkedRelease:
 
 
 class LogWalk:
-    """Iterate over it once; then `releases` and `revokes` have what came since `start`, and `before`, `chain` all.
+    """Iterate over it once; then `releases` and `revokes` cover the leaves since `start`, `before` and `chain` all.
 
     unknown: the leaves since `start` that this version does not know.
 
-    A revoke record counts if nothing but others stands between it and the record of its release: whoever reads a
-    release from its end sees the same ones. now: seconds since 1970. rows: whether rows are parsed; else only hashed.
+    A revoke record counts if only other revoke records are between it and its release record, so that a reader who
+    starts at the end of a release sees the same ones. now: seconds since 1970. rows: whether digest records are
+    parsed; otherwise they are only hashed.
 
-    Raises what reading the log does, MalformedRecord for a leaf that is no record, FalseRecord for a log that does not
-    end with a release, and VerificationFailed for entries that are not those of the checkpoint.
+    Raises Unreadable, MalformedInput, MalformedRecord for a leaf that is not a record, FalseRecord for a log that does
+    not end with a release record, and VerificationFailed for entries that are not those of the checkpoint.
     """
 
     def __init__(
@@ -71,20 +79,20 @@ class LogWalk:
         self._rows = rows
 
     def again(self) -> LogWalk:
-        """Another walk over the same leaves."""
+        """A new walk over the same leaves."""
         return LogWalk(self._store, self._checkpoint, self._now, self.start, rows=self._rows)
 
     def whole(self) -> LogWalk:
-        """The same, walked to its end."""
+        """The same walk, iterated to its end."""
         for _ in self:
             pass
         return self
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes, AnyRecord | None]]:
-        """The hash of each leaf, the leaf, and what it says; None for a row that is not parsed."""
+        """Yield each leaf's hash, the leaf, and its record; None for a digest record that is not parsed."""
         tree = merkle.CompactRange.of(self.before.size, self._reader.node)
         if tree.root() != self.before.root:
-            raise VerificationFailed(f"the tiles of the log are not those of its first {self.before.size} leaves")
+            raise VerificationFailed(f"the tiles of the log do not match its first {self.before.size} leaves")
         pending = list[RevokeRecord]()
         first, skipped = divmod(self.before.size, WIDTH)
         for number in range(first, -(-self._checkpoint.size // WIDTH)):
@@ -101,14 +109,14 @@ class LogWalk:
                     self._add(record, pending)
                     pending.clear()
                     self.before = self.before.after(record, tree.size, tree.root())
-                else:  # whatever it is, it is no revocation: those before it are not right before the release
+                else:  # not a revocation, so that those before it are not right before the release record
                     self.unknown.add_record(record.type)
                     pending.clear()
                 yield hashed, leaf, record
         if tree.root() != self._checkpoint.root:
-            raise VerificationFailed("the entries of the log are not those of its checkpoint")
+            raise VerificationFailed("the entries of the log do not match its checkpoint")
         if self.before.size != tree.size:
-            raise FalseRecord(f"leaf {tree.size - 1} of the log is not the record of a release")
+            raise FalseRecord(f"leaf {tree.size - 1} of the log is not a release record")
 
     def _add(self, record: ReleaseRecord, came: list[RevokeRecord]) -> None:
         self.revokes += came

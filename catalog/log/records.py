@@ -1,6 +1,6 @@
-"""Records: what a catalog's log has as leaves, in canonical JSON: keys sorted, no blanks, ASCII, digests in hex.
+"""Records: the leaves of a catalog's log, in canonical JSON: keys sorted, no blanks, ASCII, digests in hex.
 
-A digest record has no time, release or host in it, so that whoever measures the same rows gets the same leaves.
+A digest record contains no time, release or host, so that everyone who computes the same rows gets the same leaves.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ Severity = Literal["revoked", "deprecated", "restored"]
 
 
 class RevokeRecord(Wire, frozen=True):
-    """selector: fields of digest records and their values; all rows that have them. The newest that selects counts."""
+    """Revokes, deprecates or restores rows. Of the revoke records that select a row, the newest counts.
+
+    selector: fields of digest records and their values; selects all rows that have all of them.
+    severity: what becomes of these rows.
+    reason: one line for people.
+    """
 
     type: Literal["revoke"]
     selector: dict[str, str | int | None]
@@ -29,23 +34,28 @@ class RevokeRecord(Wire, frozen=True):
     reason: str
 
     def selects(self, row: DigestRecord) -> bool:
-        """Whether a row has all that the selector says."""
+        """Whether a row has every value of the selector."""
         return all(value_in(row, name) == value for name, value in self.selector.items())
 
     @property
     def meant(self) -> str:
-        """The selector as people read it."""
+        """The selector as text for people."""
         return ", ".join(f"{name} {'none' if value is None else value}" for name, value in self.selector.items())
 
 
 class ReleaseRecord(Wire, frozen=True):
-    """The last leaf of every checkpoint that is published. time: seconds since 1970. artifacts: SHA-256 by path.
+    """The last leaf of every published checkpoint. Documented in docs/log.md.
 
-    revocations_sha256: of the file that lists all revoke records. revocations_count, revocations_chain: the hash chain
-    over these records (revocation_chain.py); releases of ldcat 0.1.0 lack both. previous_*: the checkpoint before; root
-    in hex. trust_version: of the trust note that the publisher stands by; null if none was named yet.
+    release: number of the release; the first one is 1.
+    time: seconds since 1970.
+    artifacts: SHA-256 of each file, in hex, by path.
+    revocations_sha256: of the file that lists all revoke records, in hex.
+    previous_size, previous_root: size and root hash (hex) of the previous checkpoint.
+    trust_version: version of the trust note that the publisher uses; null if none was named yet.
+    revocations_count, revocations_chain: the hash chain over all revoke records (revocation_chain.py); releases of
+    ldcat 0.1.0 lack both.
 
-    All of it but artifacts, time and trust_version follows from the leaves before it: release_rules.py recomputes it.
+    All fields but artifacts, time and trust_version follow from the leaves before it: release_rules.py recomputes them.
     """
 
     type: Literal["release"]
@@ -61,7 +71,7 @@ class ReleaseRecord(Wire, frozen=True):
 
     def __post_init__(self) -> None:
         if (self.revocations_count is UNSET) != (self.revocations_chain is UNSET):
-            raise ValueError("revocations_count and revocations_chain come together")
+            raise ValueError("revocations_count and revocations_chain need each other")
 
 
 class UnknownRecord(msgspec.Struct, frozen=True):
@@ -76,53 +86,53 @@ _TYPES: Mapping[str, type[Record]] = {"digest": DigestRecord, "revoke": RevokeRe
 
 
 def encode_leaf(record: Record) -> bytes:
-    """The bytes that are hashed."""
+    """The leaf of a record: its canonical JSON."""
     return canonical_json(msgspec.to_builtins(record))
 
 
 def canonical_json(value: Any) -> bytes:
-    """Keys sorted, no blanks, ASCII."""
+    """JSON with sorted keys, without blanks, in ASCII."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
 
 
 def is_row(leaf: bytes) -> bool:
-    """Whether a leaf is a digest record, if it is a record at all: the only type that has this field, and no object."""
+    """Whether a leaf that is a record is a digest record: the only type with this text and without inner objects."""
     return b'"type":"digest"' in leaf and leaf.rfind(b"{") == 0
 
 
 def technology_of(row: bytes) -> str:
-    """The technology that a leaf for which `is_row` holds names; empty if it names none."""
+    """The technology in a leaf for which `is_row` holds; empty if it has none."""
     return row.partition(b'"technology":"')[2].partition(b'"')[0].decode("ascii", "replace")
 
 
 def parse_record(leaf: bytes) -> AnyRecord:
-    """A record from exactly its leaf; raises MalformedRecord for what is none, or not canonical."""
+    """Parse a leaf. Raises MalformedRecord if it is not a record, or not in its canonical form."""
     kind = "digest" if is_row(leaf) else decode_json(leaf, UnknownRecord, "leaf").type
     if kind not in _TYPES:
         return _unknown(leaf, kind)
     found: Record = decode_json(leaf, _TYPES[kind], f"{kind} record")
-    plain = leaf.isascii() and b"\x7f" not in leaf  # of which msgspec writes what is canonical, and quickly
+    plain = leaf.isascii() and b"\x7f" not in leaf  # then msgspec writes canonical JSON, and quickly
     if not (plain and msgspec.json.encode(found, order="sorted") == leaf) and encode_leaf(found) != leaf:
-        raise MalformedRecord(f"{kind} record: not written as it is canonical")
+        raise MalformedRecord(f"{kind} record: not in canonical form")
     if isinstance(found, RevokeRecord):
         check_said(found.selector, found.reason, "revoke record")
     return found
 
 
 def parse_row(leaf: bytes) -> DigestRecord:
-    """A digest record from its leaf; raises MalformedRecord for another record, too."""
+    """Parse the leaf of a row. Raises MalformedRecord, also for a record of another type."""
     record = parse_record(leaf)
     if not isinstance(record, DigestRecord):
-        raise MalformedRecord(f"leaf: a {record.type} record is no row")
+        raise MalformedRecord(f"leaf: a {record.type} record, not a digest record")
     return record
 
 
 def _unknown(leaf: bytes, kind: str) -> UnknownRecord:
-    """Of such a leaf no more is known than that it is canonical JSON, as all leaves are."""
+    """A record of an unknown type. Raises MalformedRecord unless it is canonical JSON, as all leaves are."""
     try:
         is_canonical = canonical_json(json.loads(leaf)) == leaf
     except (ValueError, RecursionError):  # a number that is too long for Python, or objects that are too deep
         is_canonical = False
     if not is_canonical:
-        raise MalformedRecord(f"{kind} record: not written as it is canonical")
+        raise MalformedRecord(f"{kind} record: not in canonical form")
     return UnknownRecord(kind)

@@ -1,8 +1,8 @@
-"""What a release record says that follows from the leaves before it, recomputed and compared.
+"""Rules of a release record: what follows from the leaves before it is recomputed and compared.
 
-A record is signed by its publisher and can say anything. Number, revocations, size and root of the checkpoint before
-follow from the leaves exactly; time and trust version do not, and have bounds. What is out of its bounds counts for
-nothing afterwards, so that an honest publisher can always go on, whatever was signed with a stolen key (docs/adr/0016).
+A record is signed by its publisher and can say anything. Number, revocations, size and root of the previous checkpoint
+follow exactly from the leaves; time and trust version do not, and have bounds. A value out of bounds is ignored
+afterwards, so that an honest publisher can always continue, whatever was signed with a stolen key (docs/adr/0016).
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from catalog.transparency.merkle import EMPTY_ROOT
 from catalog.transparency.trust import MAX_AHEAD
 
 EARLIEST = 1_577_836_800
-"""1 January 2020, in seconds since 1970: no release is older than ldcat."""
+"""Seconds since 1970: 1 January 2020. No release can be older than ldcat."""
 
 MAX_TRUST_STEP = 64
-"""Versions by which a trust note may be ahead of the one before: more than anybody makes between two releases."""
+"""Versions: how far a trust note may be ahead of the previous one; more than anybody makes between two releases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """The log before a release. size, root: of its checkpoint. number: the highest of its releases that can be.
+    """The state of a log before a release.
 
-    time: of the last release. trust_version: what the next one is compared with. commits: whether a release committed
-    to its revocations.
+    size, root: of its checkpoint.
+    number: highest release number, among those that are possible.
+    time: of the last release, in seconds since 1970.
+    trust_version: what that of the next release is compared with; 0 if none was named.
+    commits: whether a release committed to its revocations.
     """
 
     size: int = 0
@@ -39,7 +42,7 @@ class Before:
     commits: bool = False
 
     def after(self, record: ReleaseRecord, size: int, root: bytes) -> Before:
-        """The log after a release. size, root: of the checkpoint that the record ends."""
+        """The state after a release. size, root: of the checkpoint whose last leaf is the record."""
         named = None if false_trust_version(record, self) else record.trust_version
         return Before(
             size,
@@ -52,21 +55,21 @@ class Before:
 
 
 def false_claims(record: ReleaseRecord, before: Before, revokes: RevocationChain, now: int) -> Iterator[str]:
-    """A line for each field that is not what follows, or is out of its bounds.
+    """Yield a line for each field that differs from what the leaves say, or is out of bounds.
 
-    revokes: of all revoke records before it. now: seconds since 1970.
+    revokes: the chain over all revoke records before it. now: seconds since 1970.
     """
     if record.release != before.number + 1:
-        yield f"its number is {record.release}, and {before.number + 1} is the next one"
+        yield f"its number is {record.release}, and should be {before.number + 1}"
     if record.previous_size != before.size:
-        yield f"its previous_size is {record.previous_size}, and the checkpoint before has {before.size} leaves"
+        yield f"its previous_size is {record.previous_size}, and the previous checkpoint has {before.size} leaves"
     elif record.previous_root != before.root.hex():
-        yield "its previous_root is not the root of the checkpoint before"
+        yield "its previous_root is not the root of the previous checkpoint"
     committed = RevocationChain.committed(record)
     if committed is None and before.commits:
-        yield "it does not commit to its revocations, and a release before it does"
+        yield "it does not commit to its revocations, and an earlier release does"
     if committed is not None and committed != revokes:
-        same = " others" if committed.count == revokes.count else f" {revokes.count}"
+        same = " different ones" if committed.count == revokes.count else f" {revokes.count}"
         yield f"it commits to {committed.count} revocations, and the log has{same}"
     for why in (false_time(record, now), false_trust_version(record, before)):
         if why:
@@ -74,37 +77,37 @@ def false_claims(record: ReleaseRecord, before: Before, revokes: RevocationChain
 
 
 def false_list(record: ReleaseRecord, revokes: Iterable[RevokeRecord]) -> str | None:
-    """What is wrong with revocations_sha256. revokes: all revoke records before it."""
+    """Why revocations_sha256 is wrong; None if it is right. revokes: all revoke records before it."""
     if hashlib.sha256(revocations_json(revokes)).hexdigest() == record.revocations_sha256:
         return None
-    return "its revocations_sha256 is not of the revocations that are in the log"
+    return "its revocations_sha256 is not the hash of the revocations in the log"
 
 
 def false_time(record: ReleaseRecord, now: int) -> str | None:
-    """Why a time cannot be, at a clock that says `now`. A time that goes back can be: see `steps_back`."""
+    """Why a time is impossible, given the clock; None if it is possible. One that goes back is: see `steps_back`."""
     if record.time > now + MAX_AHEAD:
         return f"its time is {record.time - now} seconds ahead of the clock here"
     if record.time < EARLIEST:
-        return f"its time is {record.time}, before there was any release"
+        return f"its time is {record.time}, before the first release of ldcat"
     return None
 
 
 def false_trust_version(record: ReleaseRecord, before: Before) -> str | None:
-    """Why nobody made that many versions of a trust note."""
+    """Why a trust version is impossible; None if it is possible."""
     if (record.trust_version or 0) <= before.trust_version + MAX_TRUST_STEP:
         return None
-    return f"its trust version is {record.trust_version}, and the one before is {before.trust_version}"
+    return f"its trust version is {record.trust_version}, and the previous one is {before.trust_version}"
 
 
 def steps_back(record: ReleaseRecord, before: Before) -> Iterator[str]:
-    """What is odd and may be right: a time or a trust version that goes back, as after one that was false."""
+    """Yield what is odd and may be right: a time or trust version that goes back, e.g. after a false one."""
     if EARLIEST <= record.time < before.time:
-        yield f"its time is {record.time}, and that of the release before was {before.time}"
+        yield f"its time is {record.time}, and that of the previous release {before.time}"
     if (record.trust_version or 0) < before.trust_version:
-        yield f"its trust version is {record.trust_version}, and that of the release before was {before.trust_version}"
+        yield f"its trust version is {record.trust_version}, and that of the previous release {before.trust_version}"
 
 
 def revocations_json(revokes: Iterable[RevokeRecord]) -> bytes:
-    """revocations.json of a release: selector, severity and reason of each record, in the order of the log."""
+    """The file revocations.json of a release: selector, severity and reason of each record, in log order."""
     listed = [{"selector": r.selector, "severity": r.severity, "reason": r.reason} for r in revokes]
     return canonical_json(listed)

@@ -1,4 +1,4 @@
-"""The list of revocations of a release: what its log takes back of its rows, or advises against, in its order."""
+"""The list of revocations of a release: the rows that its log revokes, deprecates or restores, in log order."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from catalog.log.revocation_text import check_said
 from catalog.wire import Wire, decode_json
 
 MAX_REVOCATIONS = 8 << 20
-"""Bytes of a list of revocations."""
+"""Bytes: the largest list of revocations that is read."""
 
 
 class Revocation(Wire, frozen=True):
-    """An entry of a list. selector: fields of digest records; all rows that have these values."""
+    """An entry of the list.
+
+    selector: fields of digest records and their values; selects all rows that have all of them.
+    severity: what becomes of these rows.
+    reason: one line for people.
+    """
 
     selector: dict[str, str | int | None]
     severity: Severity
@@ -28,48 +33,48 @@ class Revocation(Wire, frozen=True):
 
     @property
     def meant(self) -> str:
-        """The selector as people read it."""
+        """The selector as text for people."""
         return self.record.meant
 
     @property
     def record(self) -> RevokeRecord:
-        """The leaf that it is of, as a record."""
+        """The revoke record that the entry was made from."""
         return RevokeRecord(type="revoke", selector=self.selector, severity=self.severity, reason=self.reason)
 
 
 def parse_revocations(data: bytes) -> Sequence[Revocation]:
-    """The list of a release; raises MalformedRecord, also for what no `ldcat revoke` has written."""
+    """Parse the list of a release. Raises MalformedRecord, also for an entry that `ldcat revoke` cannot write."""
     return checked(decode_json(data, list[Revocation], "revocations"))
 
 
 def checked(said: Sequence[Revocation]) -> Sequence[Revocation]:
-    """The same; raises MalformedRecord for what no `ldcat revoke` has written."""
+    """The same list. Raises MalformedRecord for an entry that `ldcat revoke` cannot write."""
     for number, entry in enumerate(said):
         check_said(entry.selector, entry.reason, f"revocation {number}")
     return said
 
 
 def chain_revocations(listed: Sequence[Revocation]) -> RevocationChain:
-    """The hash chain over a list, as the release records of its log commit to it."""
+    """The hash chain over a list, to compare with the one in a release record."""
     return RevocationChain.of(one.record for one in listed)
 
 
 def check_goes_on(listed: Sequence[Revocation], before: RevocationChain) -> None:
-    """Raises FalseRecord unless a list begins with the one that was seen before, which had that chain."""
+    """Raises FalseRecord unless a list begins with the one that was seen before, whose chain was `before`."""
     if len(listed) < before.count or chain_revocations(listed[: before.count]) != before:
         raise FalseRecord(
             f"{before.count} revocations of this log were seen before, and its list does not begin with them",
-            "a revocation was taken back in silence: rely on nothing of this log until its publisher says why",
+            "a revocation was removed silently: rely on nothing in this log until its publisher explains it",
         )
 
 
 def read_revocations(release: PublishedRelease) -> Sequence[Revocation]:
-    """The list that the last release of a log names; raises Unreadable, VerificationFailed, MalformedRecord."""
+    """The list of the last release of a log. Raises Unreadable, VerificationFailed, MalformedRecord."""
     return _read(release, release.last, release.revocations_sha256)
 
 
 def revocations_at(release: PublishedRelease) -> Sequence[Revocation]:
-    """What the log said when a release was its last one; raises as `read_revocations`, and what reading a log does."""
+    """The list of this release, which may not be the last. Raises as `read_revocations`, `read_release_record`."""
     return _read(release, release.number, read_release_record(release).revocations_sha256)
 
 

@@ -1,6 +1,6 @@
-"""What a revocation may say: its reason is one line to be read, and its selector has values that rows can have.
+"""Rules of a revocation: its reason is one printable line, and its selector has values that rows can have.
 
-`ldcat revoke` asks here what it may write, and whatever is read from a log, a list or a bundle is asked the same.
+The same rules hold for what `ldcat revoke` writes and for what is read from a log, a list or a proof bundle.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from catalog.rows.fields import BY_NAME, RECORD
 Value = str | int | None
 
 MAX_REASON = 500
-"""Characters of a reason."""
+"""Characters: the longest reason."""
 
 _NAMES = {field.name for field in RECORD}
 
-A_REASON = f"a reason is one line of 1 to {MAX_REASON} characters, all of them printable"
+A_REASON = f"a reason is one line of 1 to {MAX_REASON} printable characters"
 
 _NOT_PRINTED = re.compile(
     r"[\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e\u2000-\u200f\u2028-\u202f"
@@ -26,20 +26,21 @@ _NOT_PRINTED = re.compile(
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f\U000f0000-\U000ffffd"
     r"\U00100000-\U0010fffd]"
 )
-"""Controls, formats (bidirectional and of no width, too), surrogates, private use, and spaces other than the plain one.
+"""Control and format characters (also bidirectional and zero-width ones), surrogates, private use, special spaces.
 
-Categories C and Z of Unicode 14 without what was unassigned: a list of its own, because `str.isprintable` differs from
-Python to Python, and two readers of one log have to agree. All that 0.1.0 could publish passes.
+These are the categories C and Z of Unicode 14 without the unassigned characters. It is a fixed list because
+`str.isprintable` depends on the version of Python, and two readers of one log have to agree. All that ldcat 0.1.0
+could publish passes.
 """
 
 
 def is_reason(text: str) -> bool:
-    """Whether it is one line of 1 to MAX_REASON characters, all of them printable."""
+    """Whether a text is one line of 1 to MAX_REASON printable characters."""
     return bool(text.strip(" ")) and len(text) <= MAX_REASON and not _NOT_PRINTED.search(text)
 
 
 def is_value(name: str, value: Value) -> bool:
-    """Whether a row can have a value in a field of digest records."""
+    """Whether a row can have a value in this field of digest records."""
     field = BY_NAME[name]
     if value is None:
         return field.nullable
@@ -51,9 +52,9 @@ def is_value(name: str, value: Value) -> bool:
 
 
 def check_said(selector: Mapping[str, Value], reason: str, what: str) -> None:
-    """Raises MalformedRecord, beginning with `what`, for what no `ldcat revoke` has written."""
+    """Raises MalformedRecord, beginning with `what`, for a revocation that `ldcat revoke` cannot write."""
     if not selector or not selector.keys() <= _NAMES:
-        raise MalformedRecord(f"{what}: the selector has no fields of digest records")
+        raise MalformedRecord(f"{what}: the selector is empty, or has fields that digest records lack")
     for name, value in selector.items():
         if not is_value(name, value):
             raise MalformedRecord(f"{what}: no row has {name} {value!r:.80}")

@@ -1,4 +1,4 @@
-"""Revocations: what the revoke records of a log say of its rows, and how one is made."""
+"""Revocations: which rows of a log are revoked or deprecated, and how a revoke record is made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from catalog.log.revocation_text import A_REASON, Value, is_reason
 from catalog.rows.digest_record import DigestRecord
 
 _NOTHING: Any = object()
-"""What a row has of a field that rows do not have."""
+"""The value of a field that a row does not have."""
 
 
 class Revoking(Protocol):
@@ -39,7 +39,7 @@ class Revocations(Generic[Said]):
             self._newest.setdefault(names, {})[values] = number
 
     def status(self, row: DigestRecord) -> Said | None:
-        """What revokes or deprecates a row; None where nothing does, or it is restored."""
+        """The revocation that revokes or deprecates a row; None if there is none, or the row is restored."""
         newest = -1
         for names, numbers in self._newest.items():
             newest = max(newest, numbers.get(tuple(getattr(row, name, _NOTHING) for name in names), -1))
@@ -47,17 +47,15 @@ class Revocations(Generic[Said]):
         return None if found is None or found.severity == "restored" else found
 
     def severity(self, row: DigestRecord) -> Severity | None:
-        """As `status`."""
+        """The severity of `status`."""
         found = self.status(row)
         return None if found is None else found.severity
 
 
 def new_revocation(selector: Mapping[str, Value], severity: Severity, reason: str) -> RevokeRecord:
-    """A revoke record; raises UsageError for a selector of nothing, or a reason that is not one line to be read."""
+    """Make a revoke record. Raises UsageError for an empty selector, or a reason that is not one printable line."""
     if not selector:
-        raise UsageError(
-            "nothing says which rows are meant", "--digest, --firmware, --vmm ...; all of them have to fit"
-        )
+        raise UsageError("no rows are selected", "give --digest, --firmware, --vmm ...; a row has to match all of them")
     if not is_reason(reason):
         raise UsageError(A_REASON)
     return RevokeRecord(type="revoke", selector=dict(selector), severity=severity, reason=reason)

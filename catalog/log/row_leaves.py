@@ -1,4 +1,4 @@
-"""Rows of a catalog as leaves: canonical JSON, sorted by its bytes, few of them in memory at a time."""
+"""Rows of a catalog as leaves: canonical JSON, sorted by its bytes, with few leaves in memory at a time."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ _BY_NAME = {field.name: field for field in _FIELDS}
 _DIGEST = DIGEST.name
 
 COLUMNS = tuple(field.name for field in _FIELDS)
-"""Columns of launch_digests.parquet that stand in a leaf, in the order in which they do."""
+"""Columns of launch_digests.parquet that a leaf contains, in its order."""
 
 _LEAF = "{" + "".join("%s" for name in COLUMNS if name < "type") + '"type":"digest"'
 _LEAF += "".join("%s" for name in COLUMNS if name > "type") + "}"
 
 _AT_ONCE = 1 << 14
-"""Rows that are texts at the same time."""
+"""Rows: how many are written as text at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows with a number for each value but the digest. texts: by column, what stands in a leaf for each number.
+    """Rows in which every value but the digest is replaced by a number. Sorted, they are in the order of their leaves.
 
-    Numbers are in the order of the texts, so that rows are sorted as their leaves are.
+    table: a digest and the numbers, one row each.
+    texts: by column the text of each number in a leaf; the numbers are in the order of the texts.
     """
 
     table: pa.Table
@@ -40,7 +41,7 @@ class Rows:
 
     @classmethod
     def of(cls, tables: Iterable[pa.Table]) -> Rows:
-        """From tables that have COLUMNS of launch_digests.parquet; raises KeyError, ArrowException for others."""
+        """From tables with the COLUMNS of launch_digests.parquet. Raises KeyError, ArrowException for other tables."""
         known: dict[str, dict[Any, int]] = {name: {None: 0} for name in COLUMNS if name != _DIGEST}
         kinds = {field.name: pa.large_binary() if field is DIGEST else arrow_type(field) for field in _FIELDS}
         schema = pa.schema([(name, kinds[name] if name == _DIGEST else pa.int32()) for name in COLUMNS])
@@ -67,7 +68,7 @@ class Rows:
         return len(self.table)
 
     def sorted(self) -> Rows:
-        """In the order of their leaves, each once."""
+        """The rows in the order of their leaves, without duplicates."""
         order = pc.sort_indices(self.table, sort_keys=[(name, "ascending") for name in COLUMNS])
         table = self.table.take(order).combine_chunks()
         if not len(table):
@@ -78,11 +79,11 @@ class Rows:
         return replace(self, table=table.filter(first))
 
     def filter(self, kept: pa.BooleanArray) -> Rows:
-        """Some of the rows."""
+        """The rows for which `kept` is true."""
         return replace(self, table=self.table.filter(kept))
 
     def leaves(self) -> Iterator[bytes]:
-        """Byte for byte those of `encode_leaf`."""
+        """Yield the leaf of each row, with the same bytes as `encode_leaf`."""
         for batch in self.table.to_batches(max_chunksize=_AT_ONCE):
             columns = []
             for name, column in zip(COLUMNS, batch.columns, strict=True):
@@ -100,7 +101,7 @@ def row_leaves(rows: pa.Table) -> list[bytes]:
 
 
 def _written(field: Field, value: Any) -> str:
-    """A field in a leaf, with the comma between it and the type; nothing for an optional field that is null."""
+    """The text of a field in a leaf, with the comma towards the type; empty for an optional field that is null."""
     if value is None and field.optional:
         return ""
     text = f'"{field.name}":{json.dumps(field.text(value))}'
@@ -112,12 +113,12 @@ def _digest_text(digest: bytes) -> str:
 
 
 def _rank(written: str) -> tuple[bool, str]:
-    """How leaves sort by a field: a comma follows its text, and a leaf that lacks the field has a later key there."""
+    """Sort key of a field's text: a comma follows it, and a leaf without the field has a later key in its place."""
     return not written, written + ","
 
 
 def _numbered(column: pa.ChunkedArray, known: dict[Any, int]) -> pa.Array:
-    """A number for each value, one more for each that is not known yet."""
+    """Replace values by their numbers; a new value gets the next number. known: the numbers, extended here."""
     encoded = column.combine_chunks().dictionary_encode()
     numbers = pa.array([known.setdefault(value, len(known)) for value in encoded.dictionary.to_pylist()], pa.int32())
     return pc.fill_null(pc.take(numbers, encoded.indices), 0)

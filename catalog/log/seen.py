@@ -1,4 +1,4 @@
-"""What was seen of a log: the newest checkpoint that was verified, and the revocations that its list had."""
+"""What this machine saw of a log: the newest verified checkpoint, and the revocations in its list."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from catalog.transparency.checkpoint import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """revocations: the chain of the list, from which later lists go on; None where that was not kept.
+    """What was seen of a log.
 
-    from_leaves: whether every leaf was read for that. commits: whether the release committed to its revocations.
+    checkpoint: the newest one that was verified.
+    revocations: the hash chain of its list, which later lists extend; None if it was not kept.
+    from_leaves: whether every leaf was read to compute it.
+    commits: whether the release committed to its revocations.
     """
 
     checkpoint: Checkpoint

@@ -1,4 +1,4 @@
-"""The revocations that were seen of a log, kept as their hash chain: what a later list has to begin with."""
+"""The hash chain of the revocations that this machine saw in a log; a later list has to begin with them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _LIMIT = 1 << 10
 
 @dataclass(frozen=True, slots=True)
 class SeenRevocations:
-    """A file beside the newest checkpoint that was seen: their chain, whether every leaf was read for it, and whether
-    the release committed to it.
+    """A file beside the newest checkpoint that was seen: the chain, whether every leaf was read, and whether the
+    release committed to it.
     """
 
     path: Path
 
     def read(self) -> tuple[RevocationChain | None, bool, bool]:
-        """None where nothing was kept yet; raises Unreadable, MalformedInput."""
+        """Chain, from_leaves and commits as in Seen; no chain if none was kept. Raises Unreadable, MalformedInput."""
         folder = StateFolder(self.path.parent)
         if not folder.has(self.path.name):
             return None, False, False
         text = folder.read(self.path.name, _LIMIT).decode("ascii", "replace")
         if not (found := _FORMAT.fullmatch(text)):
             raise MalformedInput(
-                f"{self.path} does not say which revocations were seen",
-                "it was damaged; remove it, and a revocation that is taken back now may not be noticed",
+                f"{self.path} is not a record of the revocations that were seen",
+                "it was damaged; remove it: a revocation that is removed from the log now may go unnoticed",
             )
         return RevocationChain(int(found[1]), found[2]), found[3] == "leaves", found[4] == "committed"
 

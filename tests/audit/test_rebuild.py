@@ -142,7 +142,7 @@ def test_an_entry_that_was_exchanged_is_found(publisher: Publisher, small: Build
     found = rebuilt(publisher)
     assert {one.what for one in errors(found)} == {
         "a digest is another one",
-        "the entries of the log are not those of its checkpoint",
+        "the entries of the log do not match its checkpoint",
     }
 
 

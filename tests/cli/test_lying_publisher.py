@@ -272,7 +272,7 @@ def test_a_publisher_is_told_what_was_false(run: Run, revoked: Place, small: Bui
     assert (published.trust_version, published.false) == (3, ())
     sign_release(log, LOG, altered(next_record(log, revoked.now + 2), previous_root="11" * 32), [REVOKE, LATER])
     published = publish(*arguments, now=revoked.now + 3)
-    assert published.false == ("release 6: its previous_root is not the root of the checkpoint before",)
+    assert published.false == ("release 6: its previous_root is not the root of the previous checkpoint",)
     with pytest.raises(UsageError, match="more than 64 versions after 3"):
         publish(*arguments, trust=replace(note, version=68), now=revoked.now + 4)
 

@@ -181,7 +181,7 @@ def test_every_selector_takes_what_it_names(publisher: Publisher, small: BuildRe
 @pytest.mark.parametrize(
     ("severity", "selectors", "reason", "code", "part"),
     [
-        ("revoked", [], "x", 2, "nothing says which rows are meant"),
+        ("revoked", [], "x", 2, "no rows are selected"),
         ("revoked", ["--digest", "xyz"], "x", 3, "not a launch digest"),
         ("revoked", ["--digest", "00" * 48], "x", 2, "no row with launch_digest"),
         ("revoked", ["--firmware", "whole"], "x", 2, "unknown build 'whole'"),

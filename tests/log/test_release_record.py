@@ -59,7 +59,7 @@ def test_an_expired_trust_note_is_not_stood_by(publisher: Publisher, small: Buil
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"release": 1}, "its number is 1, and 2 is the next one"),
+        ({"release": 1}, "its number is 1, and should be 2"),
         ({"release": 3}, "its number is 3"),
         ({"release": 0}, "its number is 0"),
         ({"previous_size": 0}, "its previous_size is 0"),
@@ -93,7 +93,7 @@ def test_a_trust_version_that_goes_back_is_said() -> None:
     log.append([encode_leaf(msgspec.structs.replace(RELEASE, **lower))])
     first, second = read_history(log, log.checkpoint(), now=NOW).walk.releases
     assert (first.steps_back, second.false) == ((), ())
-    assert second.steps_back == ("its trust version is 6, and that of the release before was 7",)
+    assert second.steps_back == ("its trust version is 6, and that of the previous release 7",)
 
 
 def test_a_log_of_0_1_0_follows_from_its_leaves_too() -> None:

@@ -316,9 +316,9 @@ def test_whether_a_release_commits_is_remembered_and_asked_for_from_then_on() ->
 @pytest.mark.parametrize(
     ("record", "why"),
     [
-        ({"time": EARLIEST - 1}, f"its time is {EARLIEST - 1}, before there was any release"),
+        ({"time": EARLIEST - 1}, f"its time is {EARLIEST - 1}, before the first release of ldcat"),
         ({"time": NOW + DAY + MAX_AHEAD + 1}, f"its time is {MAX_AHEAD + 1} seconds ahead of the clock here"),
-        ({"trust_version": 5 + MAX_TRUST_STEP + 1}, "its trust version is 70, and the one before is 5"),
+        ({"trust_version": 5 + MAX_TRUST_STEP + 1}, "its trust version is 70, and the previous one is 5"),
         ({"release": 0}, "its number, or its previous_size, is more than there are leaves"),
         ({"release": -1}, "its number, or its previous_size, is more than there are leaves"),
         ({"release": 7}, "its number, or its previous_size, is more than there are leaves"),
@@ -326,7 +326,7 @@ def test_whether_a_release_commits_is_remembered_and_asked_for_from_then_on() ->
         ({"previous_size": 6}, "its number, or its previous_size, is more than there are leaves"),
         (
             {"trust_version": 70, "previous_size": 6},
-            "its trust version is 70, and the one before is 5; "
+            "its trust version is 70, and the previous one is 5; "
             "its number, or its previous_size, is more than there are leaves",
         ),
     ],

@@ -121,7 +121,7 @@ def test_a_false_last_release_is_refused_whichever_is_asked_for(
     more: dict[str, Any] = {"seen": {}} if verify is verify_release else {}
     log = lying(small, tmp_path, previous_root="00" * 32)
     for number in (None, 1, 2):
-        with pytest.raises(FalseRecord, match="its previous_root is not the root of the checkpoint before"):
+        with pytest.raises(FalseRecord, match="its previous_root is not the root of the previous checkpoint"):
             verify(log, number, ALONE, now=NOW + DAY, **more)
     far = lying(small, tmp_path / "far", trust_version=ALONE.version + 65)
     with pytest.raises(FalseRecord, match="its trust version is 66"):
