@@ -75,7 +75,7 @@ def test_a_release_is_asked(place: Place, small: BuildResult, caplog: pytest.Log
 def test_nothing_is_believed_in_silence(
     place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageError, match="nothing says whom to trust"):
+    with pytest.raises(UsageError, match="no trust note is given"):
         Release.open(place.log)
     with pytest.raises(UsageError, match="the path is empty"):
         Release.open("")

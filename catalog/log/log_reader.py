@@ -58,7 +58,7 @@ class LogReader:
 
     @property
     def unknown(self) -> UnknownLeaves:
-        """Records of types that are not known, among those that were read by now."""
+        """The records read so far whose type this version does not know."""
         return UnknownLeaves(Counter(self._unknown.values()))
 
     @property
@@ -137,7 +137,7 @@ class LogReader:
         """The release record at leaf `end - 1`. Raises as `leaf`, FalseRecord if it is another record."""
         record = self._release(end - 1)
         if record is None:
-            raise FalseRecord(f"leaf {end - 1} of the log should be a release record and is not")
+            raise FalseRecord(f"leaf {end - 1} of the log is not a release record")
         return record
 
     def leads_back(self, record: ReleaseRecord, end: int) -> bool:

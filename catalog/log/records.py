@@ -71,7 +71,7 @@ class ReleaseRecord(Wire, frozen=True):
 
     def __post_init__(self) -> None:
         if (self.revocations_count is UNSET) != (self.revocations_chain is UNSET):
-            raise ValueError("revocations_count and revocations_chain need each other")
+            raise ValueError("revocations_count and revocations_chain have to be given together")
 
 
 class UnknownRecord(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The index of a catalog that somebody else made: checked once before a lookup or a signature stands on it."""
+"""The index of a catalog that somebody else built: checked once, before a lookup or a signature relies on it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from catalog.store.catalog import Catalog
 
 
 def check_index_once(catalog: Catalog) -> None:
-    """Check that the index leads to the rows, unless the catalog was built or checked here before.
+    """Check that the index leads to the rows, unless the catalog was built or checked on this machine before.
 
-    Raises VerificationFailed if it does not, and what reading the catalog does.
+    Raises VerificationFailed if it does not, and as catalog.store.index_check.check_index.
     """
     name = _receipt(catalog)
     if any(kept.know(name) for kept in (receipts(), checked())):
@@ -23,7 +23,7 @@ def check_index_once(catalog: Catalog) -> None:
 
 
 def _receipt(catalog: Catalog) -> str:
-    """Another one if a technology was left out: a later version, which knows it, has to check its index."""
+    """Name of the receipt. It differs if a technology is unknown: a later version, which knows it, has to check it."""
     if not (unknown := sorted(catalog.manifest.unknown)):
         return catalog.manifest_sha256
     return hashlib.sha256("\n".join([catalog.manifest_sha256, *unknown]).encode("ascii")).hexdigest()

@@ -1,6 +1,6 @@
-"""A log that a static host serves, as a folder: files are fetched when needed, and verified before they are kept.
+"""A log on a static host, used as a folder: files are fetched when needed, and verified before they are cached.
 
-Tiles, entries and the checkpoint are asked for each time: who reads them verifies them.
+Tiles, entries and the checkpoint are fetched each time; the reader verifies them.
 """
 
 from __future__ import annotations
@@ -31,13 +31,17 @@ from catalog.verify.notices import Fetching, not_shown
 
 @dataclass(frozen=True, slots=True)
 class HostedLog(LogFolder):
-    """root: folder of the cache for what is fetched of this log."""
+    """A log on a static host.
+
+    root: folder of the cache for the files of this log.
+    host: where the log is served.
+    """
 
     host: StaticHost
 
     @classmethod
     def of(cls, location: HostedLocation) -> HostedLog:
-        """The log at a location; raises Unreadable if there is no folder for a cache."""
+        """The log at a location. Raises Unreadable if no cache folder is available, UsageError for an invalid URL."""
         host = StaticHost.parse(location.url)
         return cls(host_cache(host.url), host)
 
@@ -58,11 +62,11 @@ class HostedLog(LogFolder):
     def open(
         self, release: PublishedRelease, progress: Fetching = not_shown, revocations: bytes | None = None
     ) -> Catalog:
-        """The catalog of a release, whose files are fetched as they are needed, and what the log revokes.
+        """Open the catalog of a release with its revocations. Files are fetched when they are needed.
 
-        revocations: the list of the last release, where it was read already.
-        progress: shows how a file comes: told of its size, gives what is told of how much of it is there. Raises
-        Unreadable, MalformedInput, VerificationFailed for files that are not those of the release.
+        progress: shows how a file is fetched (see notices.py).
+        revocations: the list of the last release, if it was read already.
+        Raises Unreadable, MalformedInput, VerificationFailed for files that are not those of the release.
         """
         folder = f"releases/{release.number}"
         text = self.read(f"{folder}/{manifest.NAME}", inputs.MAX_TEXT_SIZE)
@@ -84,7 +88,7 @@ class HostedLog(LogFolder):
         return replace(Catalog.open_release(release), fetcher=fetch, ranger=ranger)
 
     def _ranges(self, catalog: Catalog, number: int) -> Ranges | None:
-        """None where the host has none, or they are not read: then the index is."""
+        """The ranges of a release; None if the host has none: then the index is read."""
         folder = f"range/{number}"
         try:
             index = self.read(f"{folder}/{INDEX}", MAX_INDEX)
@@ -97,7 +101,7 @@ class HostedLog(LogFolder):
             return
         self._place(path)
         if entry.size > (free := shutil.disk_usage(self.root).free):
-            raise DiskFull(f"{self.name}/{path} has {entry.size:,} bytes, and {self.root} has room for {free:,}")
+            raise DiskFull(f"{self.name}/{path} has {entry.size:,} bytes, and {self.root} has {free:,} free")
         with self.host.opened(path, entry.size + 1) as chunks, progress(entry.size) as told:
             write_verified(self.root / path, _told(chunks, told), size=entry.size, sha256=entry.sha256)
 

@@ -1,4 +1,4 @@
-"""Where a catalog is, as somebody names it: a folder of this machine, or a log that a static host serves."""
+"""The location of a catalog, as a user names it: a local folder, or a log on a static host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from catalog.files.inputs import unreadable
 
 @dataclass(frozen=True, slots=True)
 class HostedLocation:
-    """A log that a static host serves, or one of its releases. url: of the log. number: None for the last release."""
+    """A log on a static host, or one of its releases.
+
+    url: of the log.
+    number: of the release; None for the last one.
+    """
 
     url: str
     number: int | None
@@ -23,11 +27,11 @@ class HostedLocation:
 
 
 CatalogLocation = Path | HostedLocation
-"""A folder is a catalog of one's own, a log or a release of a log: `locate_folder` finds out each time it is opened."""
+"""A folder is a local catalog, a log or a release of a log: `locate_folder` determines it whenever it is opened."""
 
 
 def parse_location(text: str) -> CatalogLocation:
-    """The location that a path or a URL names; raises UsageError for a URL that cannot be fetched."""
+    """The location that a path or URL names. Raises UsageError for a URL that cannot be fetched."""
     if not text.lower().startswith(("https:", "http:")):
         return Path(text)
     from catalog.net.static_host import StaticHost  # http.client takes long to load
@@ -40,9 +44,9 @@ def parse_location(text: str) -> CatalogLocation:
 
 
 def locate_folder(folder: Path) -> FolderLocation:
-    """What a folder is, by its name and by the checkpoint in it.
+    """Determine what a folder is, by its name and the checkpoint in it.
 
-    Raises Unreadable for a folder with the name of a release that is in no log.
+    Raises Unreadable for a folder that has the name of a release and is not in a log.
     """
     try:
         location = locate(str(folder))
@@ -51,12 +55,12 @@ def locate_folder(folder: Path) -> FolderLocation:
         raise unreadable(folder, error) from error
     if not is_there:
         raise Unreadable(
-            f"{folder} has the name of a release, and {location.log} no checkpoint of a log",
-            "get the log anew; or give a catalog of your own another name than releases/N",
+            f"{folder} is named like a release, but {location.log} has no checkpoint of a log",
+            "get the log again; or give your own catalog another name than releases/N",
         )
     return location
 
 
 def is_published(location: CatalogLocation) -> bool:
-    """Whether it is in a log; raises as `locate_folder`."""
+    """Whether a location is in a log. Raises as `locate_folder`."""
     return isinstance(location, HostedLocation) or locate_folder(location).log is not None

@@ -1,6 +1,6 @@
-"""The newest release of a log: verified against what this machine saw of that log before, and remembered.
+"""The newest release of a log: verified, also against what this machine saw of the log before, and remembered.
 
-What is remembered of a folder is what the fast path stands on (docs/adr/0010).
+The fast path relies on what is remembered of a folder (docs/adr/0010).
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ Warn = Callable[[str], None]
 def verify_newest(
     log: LogFolder, number: int | None, trust: bytes, *, now: int, warn: Warn, memory: Remembered | None = None
 ) -> tuple[VerifiedRelease, Note]:
-    """Verify a release, and remember the checkpoint; the newest note that is kept of its log comes with it.
+    """Verify a release and remember its checkpoint. Returns it with the newest note that is kept of its log.
 
-    number: None for the last release. trust: the trust note. now: seconds since 1970. memory: of the folder, which has
-    to be the same log as when it was verified last. Raises as `verify_release` and `verified_against_seen` do.
+    number: of the release; None for the last one.
+    trust: the trust note, as read from its file.
+    now: seconds since 1970.
+    memory: of the folder, which has to be the same log as when it was verified last.
+    Raises as `verify_release`, `verified_against_seen` and `read_trust`.
     """
     from catalog.state.seen_logs import Kept, seen_checkpoints, verified_against_seen  # cryptography takes long to load
     from catalog.transparency.trust import read_trust
@@ -56,9 +59,9 @@ def verify_newest(
 
 
 def verify_once(location: FolderLocation, log: LogFolder, trust: bytes, *, now: int, warn: Warn) -> PublishedRelease:
-    """As `verify_newest`, once for each checkpoint and trust note of a folder; then also its index is checked.
+    """As `verify_newest`, but once for each checkpoint and trust note of a folder. Then the index is checked, too.
 
-    Raises, too, what `check_index_once` does.
+    Raises as `verify_newest` and `check_index_once`.
     """
     memory = Remembered(str(state_folder()), location, trust)
     try:
@@ -71,16 +74,16 @@ def verify_once(location: FolderLocation, log: LogFolder, trust: bytes, *, now: 
     catalog = Catalog.open_release(verified.release)
     check_index_once(catalog)
     remembered = copy(verified.release)
-    if catalog.notes:  # the fast path, or a later version, would not know what was not looked at: it never counts
+    if catalog.notes:  # the fast path, or a later version, could not tell what was not checked: never fresh
         remembered.fresh_until = 0
     _remember(memory, remembered, verified.note, kept, now)
     return verified.release
 
 
 def _remember(memory: Remembered, release: PublishedRelease, verified: Note, kept: Note, now: int) -> None:
-    """Which log the folder is, and the release as long as it is fresh; if it cannot be kept, it is verified again.
+    """Remember which log the folder is, and the release while it is fresh. If that fails, it is verified again.
 
-    verified: the checkpoint. kept: the newest one of the log.
+    verified: the note with the checkpoint. kept: the newest note of the log.
     """
     from catalog.log.log_folder import StateFolder
     from catalog.state.seen_logs import SeenLog
@@ -93,9 +96,9 @@ def _remember(memory: Remembered, release: PublishedRelease, verified: Note, kep
 
 
 def remembered_origin(memory: Remembered) -> str | None:
-    """The log that a folder was when it was verified last; None if it never was.
+    """The origin of the log that a folder was when it was verified last; None if it never was.
 
-    Raises Unreadable if others can write what is remembered.
+    Raises Unreadable if others can write to the file that remembers it.
     """
     try:
         return memory.origin()
@@ -104,7 +107,7 @@ def remembered_origin(memory: Remembered) -> str | None:
 
 
 def another_log(what: str, memory: Remembered) -> VerificationFailed:
-    """The error for a folder that is not the log it was."""
+    """The error for a folder that was another log when it was verified last."""
     return VerificationFailed(
-        f"{what} when it was verified last", f"get it anew; if it is meant to be another, remove {memory.path}"
+        f"{what} when it was verified last", f"get it again; if the change is intended, remove {memory.path}"
     )

@@ -1,4 +1,4 @@
-"""What whoever opens a catalog is told meanwhile: verification itself prints nothing."""
+"""Notices while a catalog is opened: verification itself prints nothing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 Fetching = Callable[[int], AbstractContextManager[Callable[[int], None]]]
-"""Shows how a file is fetched: called with its bytes, it gives what is called with the bytes of each chunk."""
+"""Shows how a file is fetched: called with its size in bytes; what it yields is called with the bytes of each chunk."""
 
 
 def not_shown(size: int) -> AbstractContextManager[Callable[[int], None]]:
-    """No progress."""
+    """Show no progress."""
     del size
     return nullcontext(lambda _: None)
 
@@ -22,7 +22,12 @@ def _not_told(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """warn: told what the user has to know. note: told what was verified. fetching: shows how files are fetched."""
+    """Receivers of notices.
+
+    warn: called with what the user has to know.
+    note: called with what was verified.
+    fetching: shows how files are fetched.
+    """
 
     warn: Callable[[str], None]
     note: Callable[[str], None] = _not_told

@@ -1,7 +1,7 @@
-"""Open a catalog: one's own as it is, a published release after it was verified. All commands and services do it here.
+"""Open a catalog: a local one as it is, a published release after verification. All commands and services do it here.
 
-Which trust note counts, what is compared with what was seen before, what is remembered and what the user is warned of
-is decided below; whoever calls this shows the notices.
+This module decides which trust note counts, what is compared with what was seen before, what is remembered, and what
+the user is warned of. The caller shows the notices.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 
 class Freshness(Enum):
-    """NEWEST: fresh, and not older than what was seen before. PAST: signed once, however long ago that was."""
+    """What is required of a release besides its signatures.
+
+    NEWEST: it is fresh, and not older than what was seen before.
+    PAST: nothing; it may be of any age.
+    """
 
     NEWEST = auto()
     PAST = auto()
@@ -40,11 +44,11 @@ def open_catalog(
     now: int,
     notices: Notices,
 ) -> Catalog:
-    """Open the catalog at a location, verified if it is published in a log. now: seconds since 1970.
+    """Open the catalog at a location; a release of a log is verified. now: seconds since 1970.
 
-    Raises UsageError if nothing says whom to trust, or if there is nothing to verify; Stale, OlderThanSeen,
-    UntrustedSigner, FalseRecord, VerificationFailed for a release that does not verify; Unreadable, MalformedInput for
-    what cannot be read; and as fetching does from a host.
+    Raises UsageError if no trust note is named, or if there is nothing to verify; Stale, OlderThanSeen,
+    UntrustedSigner, FalseRecord, VerificationFailed if verification fails; Unreadable, also for a host that does not
+    answer, and MalformedInput for files that cannot be read.
     """
     folder = None if isinstance(location, HostedLocation) else locate_folder(location)
     if folder and folder.log is None:
@@ -57,10 +61,10 @@ def open_catalog(
 
 
 def open_unpublished(folder: Path) -> Catalog:
-    """Open a catalog to publish it; raises UsageError for a release, which would be signed unverified."""
+    """Open a catalog to publish it. Raises UsageError for a release of a log, which would be signed unverified."""
     if is_published(folder):
         raise UsageError(
-            f"{folder} is published in a log already", "verify it, copy the folder of the release, and publish the copy"
+            f"{folder} is already published in a log", "verify it, copy the folder of the release, and publish the copy"
         )
     return Catalog.open(folder)
 
@@ -78,27 +82,27 @@ def _open_published(
         return _opened(_unverified(log, number, notices), notices)
     file = trust.file_for(location)
     if folder and is_within(str(file), folder):
-        notices.warn(f"{file} is in the folder of the log: whoever writes there says whom you trust")
+        notices.warn(f"{file} is in the folder of the log: whoever can write there decides whom you trust")
     note, revocations = trust.bytes_for(location), None
     if freshness is Freshness.PAST:
         release = _verified_past(log, number, note, now)
     elif folder:
         release = verify_once(folder, log, note, now=now, warn=notices.warn)
-    else:  # each time, because whether the host has something newer is part of the question
+    else:  # each time, because the host may have a newer release
         verified, _ = verify_newest(log, number, note, now=now, warn=notices.warn)
         release, revocations = verified.release, verified.last.revocations_json
     opened = _opened(release, notices, revocations)
     notices.note(release.said())
     if release.newer_trust:
         notices.warn(
-            f"the publisher of {release.origin} stands by version {release.newer_trust} of the trust note: get it "
-            "from whom you got this one"
+            f"the publisher of {release.origin} uses version {release.newer_trust} of the trust note: "
+            "get it from where you got this one"
         )
     return opened
 
 
 def _open_own(folder: FolderLocation, name: str, trust: TrustChoice, notices: Notices) -> Catalog:
-    """A configured trust note is a setting of this machine, so that a catalog of one's own is opened all the same."""
+    """Open a local catalog. A configured trust note is a setting of the machine, so it does not prevent this."""
     if trust.skip or trust.named:
         raise UsageError(
             f"{name} is not published in a log, so there is nothing to verify",
@@ -107,7 +111,7 @@ def _open_own(folder: FolderLocation, name: str, trust: TrustChoice, notices: No
     home = xdg.state_home()
     memory = Remembered(home, folder) if home else None
     if memory and (before := remembered_origin(memory)):
-        raise another_log(f"{name} is no log now, and was {before}", memory)
+        raise another_log(f"{name} is not a log now, and was {before}", memory)
     opened = Catalog.open(Path(name))
     if trust.configured and not receipts().know(opened.manifest_sha256):
         notices.warn(f"{name} is not published in a log, and was not built here: NOT VERIFIED")
@@ -115,7 +119,7 @@ def _open_own(folder: FolderLocation, name: str, trust: TrustChoice, notices: No
 
 
 def _log_at(location: CatalogLocation, folder: FolderLocation | None) -> tuple[LogFolder, int | None]:
-    """The log, and the number of the release that is named; None for the last one."""
+    """The log at a location, and the number of the release; None for the last one."""
     if isinstance(location, HostedLocation):
         from catalog.verify.hosted_log import HostedLog  # cryptography takes long to load
 
@@ -142,7 +146,7 @@ def _verified_past(log: LogFolder, number: int | None, trust: bytes, now: int) -
 
 
 def _opened(release: PublishedRelease, notices: Notices, revocations: bytes | None = None) -> Catalog:
-    """The catalog of a release, whose files are fetched when they are needed if it is at a host."""
+    """Open the catalog of a release. If it is at a host, its files are fetched when they are needed."""
     if release.source is None:
         return Catalog.open_release(release)
     opened: Catalog = release.source.open(release, notices.fetching, revocations)

@@ -1,6 +1,6 @@
-"""Check the last release of a log: its record and its revocations, against the leaves, or as far as a host is asked.
+"""Check the record and the revocations of the last release of a log against the leaves; at a host, against a few.
 
-What this leaves to the word of the publisher, and who checks that, is in docs/adr/0016.
+What is left to trust in the publisher, and who checks it, is in docs/adr/0016.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ from catalog.log.revocation_list import MAX_REVOCATIONS, Revocation, chain_revoc
 from catalog.log.seen import Seen
 from catalog.transparency.checkpoint import Checkpoint
 
-ASK = "ask its publisher why it was signed; ldcat audit says all that is wrong"
+ASK = "ask its publisher why it was signed; ldcat audit lists everything that is wrong"
 
 
 @dataclass(frozen=True, slots=True)
 class LastRelease:
-    """What was checked. revocations_json: the list as it is published. chain: of its revocations.
+    """The last release of a log, checked.
 
-    from_leaves: whether every leaf was read and understood; else chain is what the record commits to. note: what was
-    done without a commitment, as logs of ldcat 0.1.0 have none; else None. unknown: a line for each type of record that
-    was read and is not known.
+    record: its release record.
+    revocations: its list of revocations.
+    revocations_json: the bytes of the list, as published.
+    chain: the hash chain over the revocations.
+    from_leaves: whether every leaf was read and understood; otherwise chain is what the record commits to.
+    note: what was done instead if the record has no commitment, as in logs of ldcat 0.1.0; otherwise None.
+    unknown: a line for each type of record that was read and that this version does not know.
     """
 
     record: ReleaseRecord
@@ -50,12 +54,15 @@ def check_last_release(
     now: int,
     seen: Seen | None = None,
 ) -> LastRelease:
-    """The record that ends a checkpoint, and its revocations.
+    """Check the last release record of a checkpoint, and its revocations.
 
-    Of a log that is here every leaf is read, from the checkpoint on of which that was done before; at a host that would
-    be the whole log: there the record is compared with the one before it. trust_version: of the trust note of whoever
-    asks. now: seconds since 1970. seen: what was verified here before, from which this checkpoint goes on. Raises
-    FalseRecord, VerificationFailed for a list that the record does not name, and what reading the log does.
+    In a local log every leaf is read that was not read before. At a host that would be the whole log, so there the
+    record is compared with the previous one.
+
+    trust_version: version of the client's trust note.
+    now: seconds since 1970.
+    seen: what this machine verified before; the checkpoint is consistent with it.
+    Raises FalseRecord, VerificationFailed for a list that the record does not name, and as LogWalk and LogReader.
     """
     record = reader.release(checkpoint.size)
     asker = Before(trust_version=trust_version)
@@ -75,7 +82,7 @@ def check_last_release(
 
 
 def walked(log: LogFolder, reader: LogReader, checkpoint: Checkpoint, seen: Seen | None, *, now: int) -> LogWalk:
-    """Every leaf that was not read before. now: seconds since 1970; raises as `LogWalk`."""
+    """Read every leaf that was not read before. now: seconds since 1970. Raises as `LogWalk`."""
     start = None
     if seen and seen.from_leaves and seen.revocations and seen.checkpoint.size:
         before = _at(reader, seen.checkpoint.size, reader.release(seen.checkpoint.size).trust_version or 0)
@@ -84,32 +91,32 @@ def walked(log: LogFolder, reader: LogReader, checkpoint: Checkpoint, seen: Seen
 
 
 def check_list(log: LogFolder, record: ReleaseRecord, chain: RevocationChain, *, from_leaves: bool) -> LastRelease:
-    """The revocations of the last release, which have that chain, in their one form; raises as `check_last_release`."""
+    """Check that the list of the last release is canonical and has this chain. Raises as `check_last_release`."""
     data = read_list(log, record)
     listed = parse_revocations(data)
     if chain_revocations(listed) != chain or revocations_json(one.record for one in listed) != data:
         raise FalseRecord(
-            f"the revocations of release {record.release} are not those that are in the log: "
-            f"{len(listed)} are listed, and {chain.count} are there",
+            f"the list of revocations of release {record.release} differs from the log: "
+            f"{len(listed)} are listed, and {chain.count} are in the log",
             ASK,
         )
     note = None
     if RevocationChain.committed(record) is None:
         note = (
-            f"release {record.release} does not commit to its revocations, as ldcat 0.1.0 did not: "
+            f"release {record.release} does not commit to its revocations, like releases of ldcat 0.1.0: "
             "they were read from the leaves"
         )
     return LastRelease(record, tuple(listed), data, chain, from_leaves, note)
 
 
 def check_claims(record: ReleaseRecord, false: Sequence[str]) -> None:
-    """Raises FalseRecord for a record that says what does not follow."""
+    """Raises FalseRecord if `false` has statements of the record that do not follow from the leaves."""
     if false:
         raise FalseRecord(f"release {record.release} is false: {'; '.join(false)}", ASK)
 
 
 def chain_seen(reader: LogReader, seen: Seen) -> RevocationChain:
-    """The chain of the revocations that were seen: what is kept of it, or else what the log had at that checkpoint."""
+    """The chain of the revocations that were seen: the one that was kept, or that of the log at that checkpoint."""
     if seen.revocations is not None or not seen.checkpoint.size:
         return seen.revocations or RevocationChain()
     committed = RevocationChain.committed(reader.release(seen.checkpoint.size))
@@ -117,7 +124,7 @@ def chain_seen(reader: LogReader, seen: Seen) -> RevocationChain:
 
 
 def read_list(log: LogFolder, record: ReleaseRecord) -> bytes:
-    """The list that a record names; raises Unreadable, MalformedInput, VerificationFailed."""
+    """The bytes of the list that a record names. Raises Unreadable, MalformedInput, VerificationFailed."""
     path = f"{release_path(record.release)}/{REVOCATIONS}"
     data = log.read(path, MAX_REVOCATIONS)
     if hashlib.sha256(data).hexdigest() != record.revocations_sha256:
@@ -128,10 +135,10 @@ def read_list(log: LogFolder, record: ReleaseRecord) -> bytes:
 def _false_at_host(
     reader: LogReader, record: ReleaseRecord, chain: RevocationChain, trust_version: int, now: int
 ) -> Iterator[str]:
-    """What is false by the release before. A number may leave some out: which there are, only the leaves say."""
+    """Yield what contradicts the previous release. Release numbers may have gaps: only all leaves would show them."""
     size = record.previous_size
     if not reader.leads_back(record, reader.size):
-        yield f"its previous_size is {size}, where no release ends that could be before number {record.release}"
+        yield f"its previous_size is {size}, and no release that could precede number {record.release} ends there"
         return
     before = _at(reader, size, trust_version) if size else Before(trust_version=trust_version)
     before = replace(before, number=max(before.number, record.release - 1))
@@ -139,7 +146,7 @@ def _false_at_host(
 
 
 def _at(reader: LogReader, size: int, trust_version: int) -> Before:
-    """The log after the release that ends with so many leaves."""
+    """The state of the log after its first `size` leaves, which end with a release record."""
     last = reader.release(size)
     commits = RevocationChain.committed(last) is not None
     number = last.release if 0 < last.release <= size else 0
@@ -147,9 +154,9 @@ def _at(reader: LogReader, size: int, trust_version: int) -> Before:
 
 
 def _chain_at_host(reader: LogReader, record: ReleaseRecord) -> RevocationChain:
-    """The chain that is to be committed to: what the release before commits to, and what came since.
+    """The chain that the record should commit to: that of the previous release, extended by the new revocations.
 
-    If that is not it, or nothing is committed to, it is made of what came with each release.
+    If they differ, or there is no commitment, the chain is computed from the revocations of every release.
     """
     committed, size = RevocationChain.committed(record), record.previous_size
     if committed and size and reader.leads_back(record, reader.size):

@@ -1,6 +1,6 @@
-"""The files of a log by their names: those that its checkpoint implies, and that the manifests of its releases list.
+"""The names of the files of a log: those that its checkpoint implies, and those in the manifests of its releases.
 
-Whoever serves or copies a log gives these away and nothing else, whatever else is in its folder.
+A server or a copy of a log contains these files only, whatever else is in its folder.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from catalog.verify.verify_release import read_checkpoint
 _TILE = re.compile(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 _KEPT = 16
-"""Releases whose names are kept."""
+"""Releases: of how many the names are cached."""
 
 
 class LogFiles:
-    """The files of a log at the checkpoint that a release was verified at; for any number of threads."""
+    """The files of a log at the checkpoint at which a release was verified. Safe for any number of threads."""
 
     def __init__(self, release: PublishedRelease) -> None:
         self._log = open_log(release)
@@ -44,7 +44,7 @@ class LogFiles:
         self._lock = Lock()
 
     def has(self, path: str) -> bool:
-        """Whether the log has a file of that name; False, too, where what says so cannot be read."""
+        """Whether the log has a file of this name. False, too, if the manifest that lists it cannot be read."""
         if path.startswith("tile/"):
             return is_tile(path, self._size)
         releases, _, rest = path.partition("/")
@@ -66,7 +66,7 @@ class LogFiles:
             return self._names[number]
 
     def _read(self, number: int) -> frozenset[str]:
-        """Raises LdcatError where the manifest is not the one that the log names, and for a release that is none."""
+        """The files of a release. Raises LdcatError for an unknown release, or if its manifest is not the one named."""
         record = self._record(number)
         path = f"{release_path(number)}/{manifest.NAME}"
         text = self._log.read(path, inputs.MAX_TEXT_SIZE)
@@ -86,15 +86,15 @@ class LogFiles:
 
 
 def checkpoint_of_release(release: PublishedRelease) -> bytes:
-    """The checkpoint that a release was verified at, as it is published; raises Unreadable where another one is."""
+    """The published checkpoint at which a release was verified. Raises Unreadable if another one is published now."""
     note = read_checkpoint(open_log(release))
     if Checkpoint.parse(note.text).root.hex() != release.root:
-        raise Unreadable("the log has another checkpoint than when it was verified", "look at it again")
+        raise Unreadable("the checkpoint of the log changed after it was verified", "try again")
     return bytes(note)
 
 
 def is_tile(path: str, size: int) -> bool:
-    """Whether a tree of so many leaves has that tile or bundle, or had it when it was smaller."""
+    """Whether a tree of `size` leaves has this tile or entry bundle, or had it when it was smaller."""
     found = _TILE.fullmatch(path)
     if not found:
         return False

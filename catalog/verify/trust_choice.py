@@ -17,8 +17,9 @@ if TYPE_CHECKING:  # cryptography takes long to load
 
 @dataclass(frozen=True, slots=True)
 class TrustChoice:
-    """named: the file that the user names for this catalog.
+    """Which trust note is used.
 
+    named: the file that the user names for this catalog.
     configured: the file that LDCAT_TRUST names, a setting of this machine that says nothing about this catalog.
     skip: use a published release without verifying it.
     """
@@ -29,25 +30,25 @@ class TrustChoice:
 
     @classmethod
     def of_environment(cls, named: Path | None = None, *, skip: bool = False) -> TrustChoice:
-        """With the file that LDCAT_TRUST names."""
+        """A choice whose `configured` is the file in LDCAT_TRUST. named, skip: see the class."""
         configured = os.environ.get("LDCAT_TRUST")
         return cls(named, Path(configured) if configured else None, skip)
 
     def file_for(self, location: object) -> Path:
-        """The file of the trust note; raises UsageError if there is none. location: for the message."""
+        """The file of the trust note. location: for the message. Raises UsageError if no file is named."""
         if file := self.named or self.configured:
             return file
         raise UsageError(
-            f"{location} is published in a log, and nothing says whom to trust",
+            f"{location} is published in a log, and no trust note is given",
             "--trust FILE, the trust note of its publisher; or --insecure-skip-verify",
         )
 
     def bytes_for(self, location: object) -> bytes:
-        """The text of the trust note, unverified; raises as `file_for`, and Unreadable."""
+        """The bytes of the trust note, unverified. Raises as `file_for`, Unreadable, MalformedInput."""
         return read_file(self.file_for(location), limit=MAX_READ, regular=True)
 
     def trust_for(self, location: object) -> Trust:
-        """The trust note; raises as `bytes_for` and as `read_trust` do."""
+        """The trust note. Raises as `bytes_for` and `read_trust`."""
         from catalog.transparency.trust import read_trust  # cryptography takes long to load
 
         return read_trust(self.bytes_for(location))

@@ -1,7 +1,7 @@
-"""Verify a release: a trust note, the checkpoint, its age, what was seen before; then what its last leaves say.
+"""Verify a release: the trust note, the checkpoint, what was seen before, the last release record, freshness.
 
-The release record names the manifest by its hash, and the manifest every file: what is read of the catalog later is
-verified against it as it is read.
+The release record names the manifest by its hash, and the manifest names every file by its hash. Files of the catalog
+are verified against them when they are read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,13 @@ from catalog.verify.release_check import LastRelease, chain_seen, check_last_rel
 
 @dataclass(frozen=True, slots=True)
 class VerifiedRelease:
-    """A release, the signed checkpoint, and the last release of the log as it was checked."""
+    """A verified release.
+
+    release: the release.
+    note: the signed checkpoint, with its signatures.
+    checkpoint: the checkpoint in the note.
+    last: the last release of the log, which was checked.
+    """
 
     release: PublishedRelease
     note: Note
@@ -35,23 +41,26 @@ class VerifiedRelease:
 
     @property
     def seen(self) -> Seen:
-        """The newest of this log, from now on."""
+        """What this machine has now seen of the log."""
         return Seen(self.checkpoint, *self.found)
 
     @property
     def found(self) -> tuple[RevocationChain, bool, bool]:
-        """Of its revocations: their chain, whether every leaf was read, and whether the release commits to it."""
+        """The chain of its revocations, whether every leaf was read, and whether the release commits to the chain."""
         return self.last.chain, self.last.from_leaves, RevocationChain.committed(self.last.record) is not None
 
 
 def verify_release(
     log: LogFolder, number: int | None, trust: Trust, *, now: int, seen: Mapping[str, Seen]
 ) -> VerifiedRelease:
-    """The release of that number, or the last one. now: seconds since 1970. seen: by origin, the newest of each log.
+    """Verify a release of a log.
 
-    Raises VerificationFailed for a trust note that has expired and for a log that is not the one it was,
-    UntrustedSigner, OlderThanSeen, Stale, FalseRecord for a last release that does not follow from its log or takes
-    back a revocation that was seen, and what reading the log does.
+    number: of the release; None for the last one.
+    now: seconds since 1970.
+    seen: what this machine saw of each log before, by origin.
+    Raises VerificationFailed for an expired trust note and for a fork, UntrustedSigner, OlderThanSeen, Stale,
+    FalseRecord for a last release that does not follow from its log or that lacks a revocation that was seen,
+    UsageError for a release that the log does not have, and as LogReader.
     """
     trust.check_expiry(now)
     note = read_checkpoint(log)
@@ -62,7 +71,7 @@ def verify_release(
         if checkpoint.size < before.checkpoint.size:
             raise OlderThanSeen(
                 f"{log.name} has {checkpoint.size} leaves, and {before.checkpoint.size} of this log were seen before",
-                "get the log anew; if it stays so, it was rolled back",
+                "get the log again; if this error remains, it was rolled back",
             )
         reader.check_follows(before.checkpoint)
     last = check_last_release(log, reader, checkpoint, trust_version=trust.version, now=now, seen=before)
@@ -76,7 +85,7 @@ def verify_release(
 
 
 def verify_past_release(log: LogFolder, number: int | None, trust: Trust, *, now: int) -> PublishedRelease:
-    """A release as it was published once: signed and cosigned, and as old as it is. Raises as `verify_release`."""
+    """Verify a release of any age: signed and cosigned, not necessarily fresh. Raises as `verify_release`."""
     trust.check_expiry(now)
     checkpoint, _ = trust.open_checkpoint(read_checkpoint(log))
     reader = LogReader(log, checkpoint)
@@ -87,13 +96,16 @@ def verify_past_release(log: LogFolder, number: int | None, trust: Trust, *, now
 
 
 def unverified_release(log: LogFolder, number: int | None) -> PublishedRelease:
-    """The same of a checkpoint that whoever writes to the folder may have made; raises what reading the log does."""
+    """A release at an unverified checkpoint, which anybody who can write to the log may have made.
+
+    Raises as `release_at`.
+    """
     checkpoint = Checkpoint.parse(read_checkpoint(log).text)
     return release_at(log, number, LogReader(log, checkpoint), checkpoint)
 
 
 def read_checkpoint(log: LogFolder) -> Note:
-    """What is published, unverified; raises Unreadable where nothing is."""
+    """The published checkpoint, unverified. Raises Unreadable, also if there is none, and MalformedInput."""
     note = log.checkpoint()
     if note is None:
         raise Unreadable(f"no log at {log.name}", "ldcat publish makes it")
@@ -109,7 +121,10 @@ def release_at(
     trust_version: int = 0,
     fresh_until: int = 0,
 ) -> PublishedRelease:
-    """A release by what the log says at a checkpoint; raises UsageError for one it does not have, and as `reader`."""
+    """A release of a log at a checkpoint. Raises UsageError if the log does not have it, and as LogReader.
+
+    number: of the release; None for the last one. fresh_until: seconds since 1970.
+    """
     last = next(reader.releases())
     wanted = last if number is None else next((r for r in reader.releases() if r.release == number), None)
     if wanted is None:
@@ -126,7 +141,7 @@ def release_of_record(
     trust_version: int = 0,
     fresh_until: int = 0,
 ) -> PublishedRelease:
-    """The same of a record that is in the log, and the last one."""
+    """The release of a release record of the log. last: the last release record."""
     if manifest.NAME not in wanted.artifacts:
         raise MalformedInput(f"release {wanted.release} of {checkpoint.origin} names no {manifest.NAME}")
     return PublishedRelease(

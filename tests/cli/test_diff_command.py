@@ -67,7 +67,7 @@ def test_releases_of_one_log(run: Run, place: Place, small: BuildResult) -> None
     code, out, err = run("diff", str(place.log / "releases/1"), str(place.log), *trust)
     assert code == 1
     assert out.splitlines()[2:] == [
-        "log   both are of one checkpoint of 75 leaves",
+        "log   both are at the same checkpoint of 75 leaves",
         "  + revocation vcpus 3: deprecated, r",
         "rows  0 added, 0 withdrawn, 0 rule-changed, 72 unchanged, 23 deprecated",
         "  x sev-es  bare.fd: 1 digest, deprecated",
@@ -85,7 +85,7 @@ def test_releases_of_one_log(run: Run, place: Place, small: BuildResult) -> None
     assert "release 1 of example.com/log, whose last one is release 2: verified against version 1" in err
     for _ in range(2):  # that of an older copy is no roll-back
         code, out, _ = run("diff", str(before), str(place.log), *trust)
-        assert (code, "goes on from the old one: 73 of 75 leaves are the same" in out) == (1, True)
+        assert (code, "extends the old one: 73 of 75 leaves are the same" in out) == (1, True)
     assert run("diff", str(place.log), str(before), *trust)[:2] == (9, "")
     code, out, err = run("diff", str(place.log), str(before), "--insecure-skip-verify")
     assert (code, "the old one is later" in out, err.count("NOT VERIFIED")) == (1, True, 2)

@@ -199,7 +199,7 @@ def test_a_folder_stays_the_log_that_was_verified(
     shutil.copytree(log.log / "releases/1", log.log, dirs_exist_ok=True)
     (log.log / "checkpoint").unlink()
     code, out, err = run("lookup", of(small, "sev"), "--catalog", str(log.log))
-    assert (code, out, "is no log now, and was example.com/log" in err) == (4, "", True)
+    assert (code, out, "is not a log now, and was example.com/log" in err) == (4, "", True)
 
 
 def test_the_index_is_checked_again_by_whoever_knows_more(
@@ -395,7 +395,7 @@ def test_a_revocation_before_an_unknown_record_of_its_release_is_not_listed(
 def test_the_last_leaf_is_the_record_of_a_release(run: Run, place: Place, small: BuildResult) -> None:
     append(LogFolder(place.log), LOG, RECORD)
     code, out, err = run("lookup", NOWHERE, *place.asked())
-    assert (code, out, "is not the record of a release" in err) == (11, "", True)
+    assert (code, out, "is not a release record" in err) == (11, "", True)
 
 
 def test_digests_of_the_later_catalog_that_are_known_are_all_found(

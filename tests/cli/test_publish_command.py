@@ -70,7 +70,7 @@ def test_other_keys_than_those_that_signed_before(run: Run, small: BuildResult, 
         code, out, err = run(*publish, "--log", str(tmp_path / log), "--key", str(tmp_path / "now"))
         assert (code, out) == (6, "")
         assert f"this machine signed the log {ORIGIN} with other keys before: see {tmp_path}/state/" in err
-        assert "ldcat: hint: use the key file of before" in err
+        assert "ldcat: hint: use the earlier key file" in err
     assert not (tmp_path / "new").exists()
 
 

@@ -68,9 +68,9 @@ def test_an_expired_trust_note_is_not_stood_by(publisher: Publisher, small: Buil
         ({"time": 0}, "its time is 0"),
         ({"time": NOW + 3601}, "ahead of the clock"),
         ({"trust_version": 7 + 65}, "its trust version is 72"),
-        ({"revocations_sha256": "00" * 32}, "its revocations_sha256 is not of the revocations"),
+        ({"revocations_sha256": "00" * 32}, "its revocations_sha256 is not the hash of the revocations"),
         ({"revocations_count": 1}, "it commits to 1 revocations, and the log has 0"),
-        ({"revocations_chain": "11" * 32}, "it commits to 0 revocations, and the log has others"),
+        ({"revocations_chain": "11" * 32}, "it commits to 0 revocations, and the log has different ones"),
         ({"revocations_count": UNSET, "revocations_chain": UNSET}, "it does not commit"),
     ],
 )
@@ -111,12 +111,12 @@ def test_a_log_of_0_1_0_follows_from_its_leaves_too() -> None:
 
 @pytest.mark.parametrize("changes", [{"revocations_count": UNSET}, {"revocations_chain": UNSET}])
 def test_count_and_chain_come_together(changes: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="come together"):
+    with pytest.raises(ValueError, match="given together"):
         msgspec.structs.replace(RELEASE, **changes)
     for name in ("revocations_count", "revocations_chain"):
         fields = json.loads(encode_leaf(RELEASE))
         del fields[name]
-        with pytest.raises(MalformedRecord, match="come together"):
+        with pytest.raises(MalformedRecord, match="given together"):
             parse_record(canonical_json(fields))
 
 

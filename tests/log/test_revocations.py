@@ -182,7 +182,7 @@ def test_revocations_count_right_before_the_record_of_their_release() -> None:
     history = read_history(bad, bad.checkpoint(), now=NOW)
     assert history.said == ()
     bad.append([row])
-    with pytest.raises(FalseRecord, match="is not the record of a release"):
+    with pytest.raises(FalseRecord, match="is not a release record"):
         read_history(bad, bad.checkpoint(), now=NOW)
 
 

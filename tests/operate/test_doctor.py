@@ -479,7 +479,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     ),
     "the last leaf is no release": (
         lambda place: append(place, b'{"reason":"r","selector":{"vcpus":1},"severity":"revoked","type":"revoke"}'),
-        [("error", "checkpoint", "the last one, is not the record of a release")],
+        [("error", "checkpoint", "the last one, is not a release record")],
     ),
     "the last leaf is no record": (
         lambda place: append(place, b"hello"),

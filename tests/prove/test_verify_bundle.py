@@ -255,7 +255,7 @@ def test_both_leaves_have_to_be_in_the_tree() -> None:
 
 def test_the_status_is_the_last_leaf_and_the_record_of_a_release() -> None:
     bundle = made(behind=[encode_leaf(ROWS[0])])
-    assert answer(bundle) == (Outcome.BAD, "the last leaf of the checkpoint is not the record of a release")
+    assert answer(bundle) == (Outcome.BAD, "the last leaf of the checkpoint is not a release record")
     log_of_more = made(behind=[b"{}"])
     at = log_of_more.status.index - 1
     earlier = made()

@@ -49,7 +49,7 @@ def test_a_release_here_and_one_there(run: Run, place: Place, small: BuildResult
     assert "23 revoked" in out
     again = json.loads(run("diff", str(place.log / "releases/1"), url, *trust, "-f", "json")[1])
     assert (again["counts"]["revoked"], again["new"]["release"]["verified"]) == (23, True)
-    assert again["history"] == "both are of one checkpoint of 75 leaves"
+    assert again["history"] == "both are at the same checkpoint of 75 leaves"
 
 
 def test_what_is_there_is_not_fetched_again(run: Run, place: Place, host: Host, url: str, tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ def endless(handler: BaseHTTPRequestHandler, root: Path) -> None:
         ("releases/1/revocations.json", other_bytes, 4, "is not the list that release 1"),
         ("checkpoint", endless, 3, "has more than"),
         ("checkpoint", other_bytes, 3, ""),
-        ("tile/0/000.p/73", other_bytes, 4, "is not the one that its tile is of"),
-        ("tile/entries/000.p/73", other_bytes, 4, "is not the one that its tile is of"),
+        ("tile/0/000.p/73", other_bytes, 4, "does not match its tile"),
+        ("tile/entries/000.p/73", other_bytes, 4, "does not match its tile"),
     ],
 )
 def test_whatever_a_host_does(
@@ -203,7 +203,7 @@ def test_it_is_asked_again_where_it_is_busy(place: Place, host: Host, url: str) 
 def test_whom_to_trust_and_what_was_seen(run: Run, place: Place, url: str, tmp_path: Path) -> None:
     page = ("--html", str(tmp_path / "page"))
     code, _, err = run("report", url, *page)
-    assert (code, "nothing says whom to trust" in err) == (2, True)
+    assert (code, "no trust note is given" in err) == (2, True)
     code, _, err = run("report", url, *page, "--insecure-skip-verify")
     assert (code, f"whoever wrote to {url}" in err) == (0, True)
     old = {path: path.read_bytes() for path in [place.log / "checkpoint"]}

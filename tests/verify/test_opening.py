@@ -58,7 +58,7 @@ def test_the_named_trust_note_counts_before_the_configured_one(place: Place, tmp
 
 
 def test_a_release_without_a_trust_note_is_refused_or_opened_with_a_warning(place: Place) -> None:
-    with pytest.raises(UsageError, match="nothing says whom to trust"):
+    with pytest.raises(UsageError, match="no trust note is given"):
         opened(place, TrustChoice(), Told())
     told = Told()
     found = opened(place, TrustChoice(place.trust, skip=True), told)
@@ -111,7 +111,7 @@ def test_an_own_catalog_is_opened_as_it_is(small: BuildResult, tmp_path: Path, m
 def test_a_folder_that_was_a_log_is_no_catalog_of_ones_own(place: Place) -> None:
     opened(place, TrustChoice(place.trust), Told())
     (place.log / "checkpoint").unlink()
-    with pytest.raises(VerificationFailed, match="is no log now, and was"):
+    with pytest.raises(VerificationFailed, match="is not a log now, and was"):
         opened(place, TrustChoice(), Told())
 
 
@@ -120,7 +120,7 @@ def test_a_trust_note_that_the_log_brings_is_warned_of(place: Place) -> None:
     inside.write_bytes(place.trust.read_bytes())
     told = Told()
     opened(place, TrustChoice(inside), told)
-    assert told.warnings == [f"{inside} is in the folder of the log: whoever writes there says whom you trust"]
+    assert told.warnings == [f"{inside} is in the folder of the log: whoever can write there decides whom you trust"]
 
 
 def test_one_release_of_a_log_is_opened_by_its_folder(place: Place) -> None:
@@ -137,6 +137,6 @@ def test_one_release_of_a_log_is_opened_by_its_folder(place: Place) -> None:
 
 def test_a_release_is_not_opened_to_be_published(place: Place, small: BuildResult) -> None:
     for folder in (place.log, place.log / "releases/1"):
-        with pytest.raises(UsageError, match="is published in a log already"):
+        with pytest.raises(UsageError, match="is already published in a log"):
             open_unpublished(folder)
     assert open_unpublished(small.folder).release is None

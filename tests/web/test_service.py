@@ -290,7 +290,7 @@ def test_what_cannot_be_served(run: Run, place: Place, small: BuildResult, tmp_p
     code, _, err = run("serve", str(tmp_path / "nothing"), "--listen", "127.0.0.1:0")
     assert (code, "no catalog at" in err) == (5, True)
     code, _, err = run("serve", str(place.log), "--listen", "127.0.0.1:0")
-    assert (code, "nothing says whom to trust" in err) == (2, True)
+    assert (code, "no trust note is given" in err) == (2, True)
     code, _, err = run("serve", str(small.folder), "--listen", "nowhere")
     assert (code, "is not an address to listen at" in err) == (2, True)
 
