@@ -1,1 +1,1 @@
-"""A transparency log by the texts of C2SP and RFC 6962. Nothing here knows what is logged."""
+"""A transparency log as C2SP and RFC 6962 specify it. Nothing here knows what is logged."""

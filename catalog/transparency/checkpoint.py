@@ -1,4 +1,4 @@
-"""Checkpoints (C2SP tlog-checkpoint): which log, how many leaves, which root; the text of a signed note."""
+"""Checkpoints (C2SP tlog-checkpoint): origin, tree size and root hash of a log, as the text of a signed note."""
 
 from __future__ import annotations
 
@@ -11,7 +11,19 @@ from catalog.transparency.merkle import EMPTY_ROOT, HASH_SIZE
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """origin: the log. size: leaves. root: 32 bytes. extensions: further lines, which no witness vouches for."""
+    """The state of a log, which the log signs.
+
+    For example:
+
+        example.com/log
+        20852163
+        CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+
+    origin: the log's identity, 1-255 bytes.
+    size: tree size, the number of leaves.
+    root: root hash, 32 bytes; base64 in the text.
+    extensions: further lines; a witness does not check their contents.
+    """
 
     origin: str
     size: int
@@ -20,7 +32,7 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> Checkpoint:
-        """The text of a note, which somebody has verified or is about to; raises MalformedInput."""
+        """Parse the text of a note; verifying who signed it is up to the caller. Raises MalformedInput."""
         found = cls.claimed(text)
         if not found.size and found.root != EMPTY_ROOT:
             raise MalformedInput("a checkpoint of no leaves has the root of no leaves")
@@ -28,7 +40,7 @@ class Checkpoint:
 
     @classmethod
     def claimed(cls, text: str) -> Checkpoint:
-        """As `parse`, and of no leaves with whatever root too: a witness says who signed that before it refuses it."""
+        """As `parse`, but accepts any root for size 0: a witness first checks who signed it, and then refuses it."""
         lines = text.split("\n")
         if len(lines) < 4 or lines.pop() or not all(lines):
             raise MalformedInput("a checkpoint has an origin, a size and a root, a line each")

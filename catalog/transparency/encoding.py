@@ -1,4 +1,4 @@
-"""Encodings that C2SP texts share: base64 and decimals that have one form, and no other is read."""
+"""Encodings that C2SP formats share: base64 and decimals. Only their canonical form is accepted."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from catalog.errors import MalformedInput
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 MAX_NUMBER = (1 << 63) - 1
 MAX_NAME = 255
-"""Bytes of the name of a key, and of the origin of a log."""
+"""Bytes: the longest name of a key, and the longest origin of a log."""
 
 
 def from_base64(text: str, what: str, size: int | None = None) -> bytes:
-    """Bytes from standard base64 as an encoder writes it, of that size; raises MalformedInput."""
+    """Decode canonical standard base64. size: expected bytes. Raises MalformedInput, also if there are none."""
     try:
         value = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -28,19 +28,19 @@ def from_base64(text: str, what: str, size: int | None = None) -> bytes:
 
 
 def to_base64(value: bytes) -> str:
-    """Standard base64."""
+    """Encode bytes as standard base64."""
     return base64.b64encode(value).decode("ascii")
 
 
 def from_decimal(text: str, what: str) -> int:
-    """A number below 2**63 in ASCII, without zeroes before it; raises MalformedInput."""
+    """Decode an ASCII decimal below 2**63 without leading zeros. Raises MalformedInput."""
     if not _DECIMAL.fullmatch(text) or (value := int(text)) > MAX_NUMBER:
         raise MalformedInput(f"{what} is no number from 0 to 2**63 - 1")
     return value
 
 
 def is_name(name: str) -> bool:
-    """Whether a key or a log can be called so: UTF-8, not empty, no Unicode spaces, no plus, no control characters.
+    """Whether a name is valid for a key or a log: UTF-8, 1-255 bytes, no Unicode spaces, plus or control characters.
 
     Source: signed-note; tlog-cosignature for the length.
     """

@@ -1,6 +1,6 @@
-"""Keys of notes and cosignatures: Ed25519 and ML-DSA-44, as C2SP signed-note and tlog-cosignature write them.
+"""Keys of notes and cosignatures: Ed25519 and ML-DSA-44, as C2SP signed-note and tlog-cosignature define them.
 
-A key is a name, a signature type and a public key; its id follows from the three, and a key with another id is refused.
+A key is a name, a signature type and a public key. Its key ID is computed from them; another key ID is an error.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from catalog.transparency.encoding import MAX_NUMBER, from_base64, is_name, to_b
 KEY_ID_SIZE = 4
 _TIMESTAMP = struct.Struct(">Q")
 TIMESTAMP_SIZE = _TIMESTAMP.size
-"""Bytes of the time before a cosignature."""
+"""Bytes: the big-endian timestamp in front of a cosignature."""
 
 
 class SignatureType(IntEnum):
-    """The byte before a public key. COSIGNATURE_*: over a checkpoint alone, with the time."""
+    """The signature type, a byte in front of a public key. COSIGNATURE_*: of checkpoints only, with a timestamp."""
 
     ED25519 = 0x01
     COSIGNATURE_ED25519 = 0x04
@@ -35,28 +35,33 @@ class SignatureType(IntEnum):
 
     @property
     def public_key_size(self) -> int:
-        """In bytes."""
+        """Size of a public key in bytes."""
         return 1312 if self is SignatureType.COSIGNATURE_ML_DSA_44 else 32
 
     @property
     def title(self) -> str:
-        """For people."""
+        """The name of the type for people."""
         return {0x01: "Ed25519", 0x04: "Ed25519 cosignature", 0x06: "ML-DSA-44 cosignature"}[self]
 
     @property
     def is_timed(self) -> bool:
-        """Whether signatures say when they were made."""
+        """Whether signatures have a timestamp."""
         return self is not SignatureType.ED25519
 
     @property
     def covers_extensions(self) -> bool:
-        """Whether signatures are of every line of a checkpoint; else of origin, size and root alone."""
+        """Whether signatures cover every line of a checkpoint; otherwise they cover origin, size and root only."""
         return self is not SignatureType.COSIGNATURE_ML_DSA_44
 
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """What verifies the signatures of one key. public_key: 32 bytes of Ed25519, 1,312 of ML-DSA-44."""
+    """A key that verifies signatures.
+
+    name: of the key; for a log its origin.
+    type: signature type.
+    public_key: 32 bytes for Ed25519, 1,312 for ML-DSA-44.
+    """
 
     name: str
     type: SignatureType
@@ -70,7 +75,7 @@ class VerifierKey:
 
     @classmethod
     def parse(cls, text: str) -> VerifierKey:
-        """From a vkey: name, hex of the id, base64 of type and key, with plus between them; raises MalformedInput."""
+        """Parse a vkey: NAME+KEY_ID+BASE64, with the ID in hex, and type and key in base64. Raises MalformedInput."""
         name, _, rest = text.partition("+")
         key_id, plus, encoded = rest.partition("+")
         if not plus:
@@ -90,21 +95,22 @@ class VerifierKey:
 
     @property
     def key_id(self) -> bytes:
-        """4 bytes that follow from the rest."""
+        """The key ID: the first 4 bytes of a SHA-256 over name, type and public key."""
         named = self.name.encode() + b"\n" + bytes([self.type]) + self.public_key
         return hashlib.sha256(named).digest()[:KEY_ID_SIZE]
 
     @property
     def pem(self) -> str:
-        """The public key as other programs read it: SubjectPublicKeyInfo in PEM."""
+        """The public key as SubjectPublicKeyInfo in PEM, for other programs."""
         ml_dsa = self.type is SignatureType.COSIGNATURE_ML_DSA_44
         public = (MLDSA44PublicKey if ml_dsa else Ed25519PublicKey).from_public_bytes(self.public_key)
         return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
 
     def verify(self, text: str, signature: bytes) -> int | None:
-        """When the text of a note was signed; None where the signature does not say, 0 where a cosigner would not.
+        """Verify a signature of a note's text. Returns its timestamp in seconds since 1970; None if it has none.
 
-        Raises VerificationFailed for what this key did not sign, MalformedInput for a cosignature of no checkpoint.
+        Raises VerificationFailed for a wrong signature, MalformedInput for a cosignature of a text that is not a
+        checkpoint. A cosignature may have the timestamp 0, which means that its signer states no time.
         """
         timestamp = None
         if self.type.is_timed:
@@ -127,15 +133,19 @@ class VerifierKey:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A verifier key, and what signs a message with the private one, which may be in a device."""
+    """A key that signs.
+
+    key: its verifier key.
+    sign_message: signs a message with the private key, which may be in a device.
+    """
 
     key: VerifierKey
     sign_message: Callable[[bytes], bytes]
 
     def sign(self, text: str, now: int) -> bytes:
-        """What stands behind the key id in a note. now: seconds since 1970.
+        """Sign the text of a note: what follows the key ID in a signature line. now: seconds since 1970.
 
-        Raises UsageError for a cosignature without a time, as 0 says there: a witness makes none (tlog-witness).
+        Raises UsageError for a cosignature at time 0, which would state no time: a witness must not (tlog-witness).
         """
         timestamp = now if self.key.type.is_timed else None
         if timestamp is not None and timestamp <= 0:
@@ -145,9 +155,9 @@ class Signer:
 
 
 def signed_message(kind: SignatureType, name: str, text: str, timestamp: int | None) -> bytes:
-    """The bytes that are signed. name: of the key. timestamp: of a cosignature.
+    """The bytes that are signed. name: of the key. timestamp: of a cosignature, in seconds since 1970.
 
-    Raises MalformedInput where a cosignature is asked for and the text is no checkpoint. Source: tlog-cosignature.
+    Raises MalformedInput for a cosignature of a text that is not a checkpoint. Source: tlog-cosignature.
     """
     if timestamp is None:
         return text.encode()

@@ -1,7 +1,7 @@
-"""The Merkle tree of RFC 6962: hashes, proofs of inclusion and of consistency, made and verified.
+"""The Merkle tree of RFC 6962: hashes, inclusion proofs and consistency proofs, computed and verified.
 
-A node (level, index) is the hash of the leaves from index * 2**level up to (index + 1) * 2**level, all of them there.
-Whoever has these nodes can make every proof. Source: RFC 6962, 2.1; verification as in RFC 9162, 2.1.3.2 and 2.1.4.2.
+A node (level, index) is the hash of the 2**level leaves from index * 2**level on, if the tree has all of them. Every
+proof can be computed from nodes. Source: RFC 6962, 2.1; verification as in RFC 9162, 2.1.3.2 and 2.1.4.2.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from catalog.errors import VerificationFailed
 HASH_SIZE = 32
 EMPTY_ROOT = hashlib.sha256().digest()
 MAX_SIZE = (1 << 63) - 1
-"""Leaves of a log; a tree of so many has 63 levels."""
+"""Leaves: the largest log; its tree has 63 levels."""
 
 MAX_PROOF = 63
-"""Hashes of a proof of inclusion, and of consistency as witnesses take it."""
+"""Hashes: the longest inclusion proof, and the longest consistency proof that a witness accepts."""
 
 ReadNode = Callable[[int, int], bytes]
-"""Level and index of a node; gives its hash."""
+"""Returns the hash of a node, given its level and index."""
 
 
 def leaf_hash(leaf: bytes) -> bytes:
-    """The hash of the bytes of a leaf."""
+    """The Merkle leaf hash of a leaf: SHA-256 over a zero byte and the leaf."""
     return hashlib.sha256(b"\0" + leaf).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of two nodes beside each other."""
+    """The hash of the parent of two nodes: SHA-256 over a byte 1 and both hashes."""
     return hashlib.sha256(b"\1" + left + right).digest()
 
 
 class CompactRange:
-    """A tree that grows, as the roots of the whole subtrees it is made of, the largest first."""
+    """A tree to which leaves are appended, kept as the roots of its perfect subtrees, the largest first."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -43,7 +43,7 @@ class CompactRange:
 
     @classmethod
     def of(cls, size: int, read: ReadNode) -> CompactRange:
-        """The tree of so many leaves, by its nodes."""
+        """The tree with `size` leaves, from its nodes."""
         made, first = cls(), 0
         for level in range(size.bit_length() - 1, -1, -1):
             if size >> level & 1:
@@ -53,7 +53,7 @@ class CompactRange:
         return made
 
     def append(self, leaf: bytes) -> None:
-        """leaf: the hash of the next one."""
+        """Append a leaf. leaf: its hash."""
         made, size = leaf, self.size
         while size & 1:
             made, size = node_hash(self._roots.pop(), made), size >> 1
@@ -61,7 +61,7 @@ class CompactRange:
         self.size += 1
 
     def root(self) -> bytes:
-        """Of all that was appended."""
+        """The root hash of the tree."""
         if not self._roots:
             return EMPTY_ROOT
         *others, made = self._roots
@@ -71,12 +71,12 @@ class CompactRange:
 
 
 def root_hash(size: int, read: ReadNode) -> bytes:
-    """The root of a tree of so many leaves."""
+    """The root hash of the tree with `size` leaves."""
     return _range_hash(0, size, read) if size else EMPTY_ROOT
 
 
 def inclusion_proof(index: int, size: int, read: ReadNode) -> list[bytes]:
-    """From the sibling of the leaf up to the child of the root. index: less than size."""
+    """The inclusion proof of a leaf, from its sibling up to the child of the root. index: less than size."""
     low, high, proof = 0, size, []
     while high - low > 1:
         middle = low + _split(high - low)
@@ -90,7 +90,7 @@ def inclusion_proof(index: int, size: int, read: ReadNode) -> list[bytes]:
 
 
 def siblings_on_the_left(index: int, size: int) -> list[bool]:
-    """Of each hash of a proof of inclusion, in its order, whether it stands to the left of what is made so far."""
+    """For each hash of an inclusion proof, in its order: whether it is the left operand of the next node hash."""
     low, high, sides = 0, size, []
     while high - low > 1:
         middle = low + _split(high - low)
@@ -100,7 +100,7 @@ def siblings_on_the_left(index: int, size: int) -> list[bool]:
 
 
 def consistency_proof(old: int, new: int, read: ReadNode) -> list[bytes]:
-    """That the tree of `new` leaves begins with that of `old`. old: at most new; of 0 and of new it is empty."""
+    """The proof that the tree of `new` leaves is consistent with that of `old` leaves; empty if old is 0 or new."""
     if old in (0, new):
         return []
     low, high, whole, proof = 0, new, True, []
@@ -116,7 +116,7 @@ def consistency_proof(old: int, new: int, read: ReadNode) -> list[bytes]:
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
-    """leaf: its hash. Raises VerificationFailed unless the proof leads from it to the root."""
+    """Raises VerificationFailed unless the proof leads from a leaf to the root. leaf: its hash."""
     _check_hashes(leaf, root, *proof)
     if not 0 <= index < size:
         raise VerificationFailed(f"a tree of {size} leaves has no leaf {index}")
@@ -136,9 +136,9 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 
 def verify_consistency(old: int, new: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> None:
-    """Raises VerificationFailed unless the proof shows that the new tree begins with the old one.
+    """Raises VerificationFailed unless the proof shows that the new tree is consistent with the old one.
 
-    old: at least 1; every tree begins with the empty one, and no proof says so.
+    old: at least 1; every tree is consistent with the empty one, which needs no proof.
     """
     if not 0 < old <= new:
         raise VerificationFailed(f"no proof says that a tree of {new} leaves begins with one of {old}")
@@ -174,7 +174,7 @@ def _check_hashes(*hashes: bytes) -> None:
 
 
 def _range_hash(low: int, high: int, read: ReadNode) -> bytes:
-    """The hash of the leaves from low up to high, which is a subtree of some tree: low is a multiple of its width."""
+    """The hash of the leaves low, ..., high - 1, which form a subtree: low is a multiple of its width."""
     size = high - low
     if size & (size - 1) == 0:
         level = size.bit_length() - 1
@@ -184,5 +184,5 @@ def _range_hash(low: int, high: int, read: ReadNode) -> bytes:
 
 
 def _split(size: int) -> int:
-    """The largest power of two below the size."""
+    """The largest power of two that is less than the size."""
     return 1 << (size - 1).bit_length() - 1

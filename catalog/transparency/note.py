@@ -1,4 +1,4 @@
-"""Signed notes (C2SP signed-note): a text, a blank line, and who signed it. Unverified, the text says nothing."""
+"""Signed notes (C2SP signed-note): a text, a blank line, and signature lines. The text is untrusted until verified."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from catalog.transparency.encoding import from_base64, is_name, to_base64
 from catalog.transparency.keys import KEY_ID_SIZE, VerifierKey
 
 MAX_NOTE = 1 << 20
-"""Bytes of a note."""
+"""Bytes: the largest note that is read."""
 
 MAX_SIGNATURES = 128
-"""The text demands 16; a trust policy may have 32 witnesses with two algorithms each, and more."""
+"""Signatures of one note. C2SP requires at least 16; a trust policy may have 32 witnesses with two algorithms each."""
 
 _DASH = "\N{EM DASH} "
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A line of a note. value: what the key made, behind its id."""
+    """A signature line of a note.
+
+    name: of the key.
+    key_id: 4 bytes.
+    value: the signature itself, without the key ID.
+    """
 
     name: str
     key_id: bytes
@@ -28,7 +33,7 @@ class Signature:
 
     @classmethod
     def parse(cls, line: str) -> Signature:
-        """A line without its newline; raises MalformedInput."""
+        """Parse a line, given without its newline. Raises MalformedInput."""
         name, space, encoded = line.removeprefix(_DASH).partition(" ")
         if not line.startswith(_DASH) or not space or not is_name(name):
             raise MalformedInput("a signature of a note is a dash, the name of a key, and base64")
@@ -43,7 +48,10 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A key that did sign. timestamp: seconds since 1970 of a cosignature, 0 of one without; None of a signature."""
+    """A key whose signature was verified.
+
+    timestamp: of a cosignature, in seconds since 1970, 0 if it states no time; None for a plain signature.
+    """
 
     key: VerifierKey
     timestamp: int | None
@@ -51,14 +59,18 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """text: with its last newline. Nobody may read it before `verify` says who signed it."""
+    """A signed note.
+
+    text: with its last newline. Untrusted until `verify` returns who signed it.
+    signatures: its signature lines, in their order.
+    """
 
     text: str
     signatures: tuple[Signature, ...]
 
     @classmethod
     def parse(cls, data: bytes) -> Note:
-        """Raises MalformedInput for what is not exactly a note."""
+        """Parse a signed note. Raises MalformedInput for any deviation from the format."""
         if len(data) > MAX_NOTE:
             raise MalformedInput(f"a note has at most {MAX_NOTE} bytes")
         try:
@@ -79,15 +91,15 @@ class Note:
         return "\n".join((self.text, *map(str, self.signatures), "")).encode()
 
     def with_signatures(self, more: Iterable[Signature]) -> Note:
-        """With more signatures, each in place of one that the same key made before."""
+        """The note with more signatures. A signature replaces an earlier one of the same key."""
         found = {(signature.name, signature.key_id): signature for signature in (*self.signatures, *more)}
         return Note(self.text, tuple(found.values()))
 
     def verify(self, keys: Sequence[VerifierKey]) -> list[Verified]:
-        """Which of the keys signed. Signatures of other keys are passed over, as the text demands.
+        """Return which of the keys signed. Signatures of unknown keys are ignored, as C2SP requires.
 
-        Raises VerificationFailed when a signature of one of the keys is not right, or there are two of one key, and
-        UntrustedSigner when none of them signed.
+        Raises VerificationFailed if a signature of one of the keys is wrong, or if one key signed twice;
+        UntrustedSigner if none of them signed.
         """
         known = {(key.name, key.key_id): key for key in keys}
         if len(known) < len(set(keys)):
@@ -101,5 +113,5 @@ class Note:
                 raise VerificationFailed(f"{key.name} signed the note twice with one key")
             found[key] = Verified(key, key.verify(self.text, signature.value))
         if not found:
-            raise UntrustedSigner("none of the keys that are trusted signed this note")
+            raise UntrustedSigner("none of the trusted keys signed this note")
         return list(found.values())

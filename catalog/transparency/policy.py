@@ -1,8 +1,8 @@
 """Trust policies (C2SP tlog-policy, a draft): which logs, which witnesses, and how many of these are enough.
 
-Who counts is stricter here than in that text. Keys with one key name are one witness, of whom a group of k takes one
-vote; `all` of witnesses demands every key that is named, so that it can ask one witness for two signatures. A key that
-is a log's, or has the name of one, is never a vote: a log does not vouch for itself.
+Votes are counted more strictly here than in that draft. Keys with the same key name are one witness, which has one vote
+in a group with a threshold; a group `all` of witnesses requires every key in it, so that a policy can require two
+signatures of one witness. A key that belongs to a log, or has its name, never votes: a log cannot be its own witness.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from catalog.transparency.keys import SignatureType, VerifierKey
 from catalog.transparency.note import Verified
 
 MAX_POLICY = 1 << 20
-"""Bytes of a policy."""
+"""Bytes: the largest policy that is read."""
 
 MAX_LINES = 1000
 
@@ -28,10 +28,12 @@ _WITNESS_TYPES = (SignatureType.COSIGNATURE_ED25519, SignatureType.COSIGNATURE_M
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """At least `threshold` of the members, which are witnesses and groups by name.
+    """A group, which is satisfied if at least `threshold` of its voices are.
 
-    voices: the members again; those that could both be reached by keys of one name are together, and count once. In a
-    group of all whose members are witnesses, and no groups, each is by itself.
+    threshold: number of voices.
+    members: names of witnesses and groups.
+    voices: the members, where those that keys of the same name could satisfy are one voice and count once. In a group
+    `all` with witnesses only, each member is a voice of its own.
     """
 
     threshold: int
@@ -41,9 +43,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """logs: whose checkpoints are accepted. witnesses, groups: by name, each below what it is made of.
+    """A trust policy.
 
-    quorum: a name of either, None for none. witness_urls: by name, of those that have one.
+    logs: keys of the logs whose checkpoints are accepted.
+    witnesses: keys by name.
+    groups: by name; each comes after its members.
+    quorum: name of a witness or group; None if no quorum is required.
+    witness_urls: submission prefixes by name, for witnesses that have one.
     """
 
     logs: tuple[VerifierKey, ...]
@@ -54,7 +60,7 @@ class Policy:
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
-        """Raises MalformedInput for what is no policy, naming the line."""
+        """Parse a policy. Raises MalformedInput, naming the line."""
         if len(data) > MAX_POLICY or data.count(b"\n") > MAX_LINES:
             raise MalformedInput(f"a trust policy has at most {MAX_POLICY} bytes and {MAX_LINES} lines")
         if _CONTROL.search(data):
@@ -74,11 +80,11 @@ class Policy:
         return cls(tuple(reader.logs), reader.witnesses, reader.groups, reader.quorum, reader.witness_urls)
 
     def accepts(self, signers: Collection[VerifierKey]) -> bool:
-        """Whether the quorum is among those who signed; that a log signed too is not asked here."""
+        """Whether the signers satisfy the quorum. Does not check that a log signed."""
         return self.quorum is None or self.quorum in self.satisfied(signers)
 
     def satisfied(self, signers: Collection[VerifierKey]) -> set[str]:
-        """Names of the witnesses among those who signed, and of the groups of which enough did."""
+        """Names of the witnesses among the signers, and of the groups that they satisfy."""
         found = {name for name, key in self.witnesses.items() if key in signers and not self.is_of_log(key)}
         for name, group in self.groups.items():
             if sum(not found.isdisjoint(voice) for voice in group.voices) >= group.threshold:
@@ -86,25 +92,25 @@ class Policy:
         return found
 
     def votes(self, signers: Iterable[Verified]) -> list[Verified]:
-        """Cosignatures that count: of witnesses, at a time. One without, which is 0, says nothing of what is newest."""
+        """Cosignatures that count: of witnesses, with a time. Timestamp 0 states no time, so it shows no freshness."""
         witnesses = set(self.witnesses.values())
         return [by for by in signers if by.timestamp and by.key in witnesses and not self.is_of_log(by.key)]
 
     def is_of_log(self, key: VerifierKey) -> bool:
-        """Whether a key is one of a log of this policy, by its public key or by its name."""
+        """Whether a key has the public key or the name of a log of this policy."""
         return any(key.name == log.name or key.public_key == log.public_key for log in self.logs)
 
     def quorum_members(self) -> set[str]:
-        """Names of the quorum and of all that it is made of, groups and witnesses."""
+        """Names of the quorum and of all groups and witnesses in it."""
         found = set() if self.quorum is None else {self.quorum}
-        for name, group in reversed(list(self.groups.items())):  # what a group is made of stands above it
+        for name, group in reversed(list(self.groups.items())):  # members are defined above their group
             if name in found:
                 found.update(group.members)
         return found
 
 
 class _Reader:
-    """What the lines read so far have said."""
+    """Collects the policy line by line."""
 
     def __init__(self) -> None:
         self.logs: list[VerifierKey] = []
@@ -117,7 +123,7 @@ class _Reader:
         self._key_names: dict[str, frozenset[str]] = {}
 
     def read(self, words: list[str]) -> None:
-        """One line that is neither empty nor a comment."""
+        """Read one line, split into words, that is neither empty nor a comment. Raises MalformedInput."""
         keyword, *rest = words
         if keyword == "log" and len(rest) in (1, 2):
             self.logs.append(self._key(rest[0], _LOG_TYPES, self.logs))
@@ -170,7 +176,7 @@ class _Reader:
         return Group(threshold, tuple(members), voices)
 
     def _voices(self, members: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-        """Members by the key names that they rest on: two that share one, directly or through others, are one voice."""
+        """Group members by the key names of their witnesses: two that share one, also indirectly, are one voice."""
         voices: list[tuple[tuple[str, ...], frozenset[str]]] = []
         for member in members:
             together: tuple[str, ...] = (member,)

@@ -1,4 +1,4 @@
-"""Proofs that stand alone (C2SP tlog-proof, a draft): an index, hashes, and the checkpoint they lead to."""
+"""Self-contained proofs (C2SP tlog-proof, a draft): a leaf index, an inclusion proof and its checkpoint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ MAX_TEXT = 2 * MAX_NOTE
 
 @dataclass(frozen=True, slots=True)
 class TlogProof:
-    """index: of the leaf. hashes: from its sibling to the child of the root. extra: nothing here vouches for it."""
+    """A tlog-proof.
+
+    index: of the leaf.
+    hashes: its inclusion proof, from its sibling to the child of the root.
+    checkpoint: the signed checkpoint, unverified.
+    extra: further bytes, which the format does not authenticate; None if there are none.
+    """
 
     index: int
     hashes: tuple[bytes, ...]
@@ -24,7 +30,7 @@ class TlogProof:
 
     @classmethod
     def parse(cls, data: bytes) -> TlogProof:
-        """Raises MalformedInput for what is not exactly a proof."""
+        """Parse a tlog-proof. Raises MalformedInput for any deviation from the format."""
         if len(data) > MAX_TEXT:
             raise MalformedInput(f"a proof has at most {MAX_TEXT} bytes")
         head, blank, note = data.partition(b"\n\n")

@@ -1,7 +1,7 @@
 """Tiles: the hashes and the entries of a log as files that never change (C2SP tlog-tiles).
 
-A tile has up to 256 hashes side by side; those of level 0 are of leaves, each of the next level that of a whole tile
-below. Whoever reads a log reads untrusted bytes: what is made of them is a proof, and that is verified.
+A tile has up to 256 hashes of one level. At level 0 they are leaf hashes; at the next level each is the root of a full
+tile below. Tiles are untrusted: a proof is computed from them, and the proof is verified.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from catalog.transparency.merkle import HASH_SIZE, node_hash
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
 MAX_ENTRY = (1 << 16) - 1
-"""Bytes of an entry."""
+"""Bytes: the longest entry."""
 
 _LENGTH = struct.Struct(">H")
 MAX_BUNDLE = WIDTH * (_LENGTH.size + MAX_ENTRY)
-"""Bytes of a bundle of entries."""
+"""Bytes: the largest entry bundle."""
 
 
 class Store(Protocol):
-    """Where a log is: a folder, a web server, a test."""
+    """Where the files of a log are read: a folder, a web server, a test."""
 
     def read(self, path: str, at_most: int) -> bytes:
-        """The bytes of a file, which are no more than so many; raises Unreadable, MalformedInput for more."""
+        """The bytes of a file. Raises Unreadable, MalformedInput if it has more than `at_most` bytes."""
 
 
 def tile_path(level: int | None, number: int, width: int = WIDTH) -> str:
-    """Path of a tile, or with no level of a bundle of entries. width: fewer than 256 for a partial one."""
+    """Path of a tile; of an entry bundle if level is None. width: less than 256 for a partial one."""
     groups = [f"{number % 1000:03}"]
     while number := number // 1000:
         groups.insert(0, f"x{number % 1000:03}")
@@ -41,7 +41,7 @@ def tile_path(level: int | None, number: int, width: int = WIDTH) -> str:
 
 
 class TileReader:
-    """The nodes of a tree of so many leaves, read from its tiles; each tile once."""
+    """Reads nodes and entries of the tree with `size` leaves from its tiles; each tile is read once."""
 
     def __init__(self, store: Store, size: int) -> None:
         self._store = store
@@ -49,7 +49,7 @@ class TileReader:
         self._tiles: dict[tuple[int, int], bytes] = {}
 
     def node(self, level: int, index: int) -> bytes:
-        """As the proofs of merkle.py read it; raises Unreadable, MalformedInput."""
+        """The hash of a node: a ReadNode of merkle.py. Raises Unreadable, MalformedInput."""
         tile_level, within = divmod(level, HEIGHT)
         number, at = divmod(index << within, WIDTH)
         tile = self.tile(tile_level, number)
@@ -57,14 +57,14 @@ class TileReader:
         return _top(hashes)
 
     def tile(self, level: int, number: int) -> bytes:
-        """The bytes of a tile, as wide as it is in a tree of this size."""
+        """The bytes of a tile, with its width in a tree of this size. Raises Unreadable, MalformedInput."""
         key = (level, number)
         if key not in self._tiles:
             self._tiles[key] = self._read(level, number)
         return self._tiles[key]
 
     def entries(self, number: int) -> list[bytes]:
-        """The entries of a bundle."""
+        """The entries of a bundle. Raises Unreadable, MalformedInput."""
         width = tile_width(self._size, 0, number)
         data, there = _read_wide(self._store, None, number, width, MAX_BUNDLE)
         entries = parse_bundle(data)
@@ -81,7 +81,7 @@ class TileReader:
 
 
 def new_tiles(old_size: int, leaves: Sequence[bytes], old: TileReader) -> Iterator[tuple[str, bytes]]:
-    """Paths and bytes of the tiles that a tree of old_size leaves gets by more, given their hashes. old: its tiles."""
+    """Yield path and bytes of each new tile when leaves are added. leaves: their hashes. old: tiles of the old tree."""
     level, start, hashes = 0, old_size, list(leaves)
     while hashes:
         number, kept = divmod(start, WIDTH)
@@ -98,7 +98,7 @@ def new_tiles(old_size: int, leaves: Sequence[bytes], old: TileReader) -> Iterat
 
 
 def new_bundles(old_size: int, entries: Iterable[bytes], old: TileReader) -> Iterator[tuple[str, bytes]]:
-    """Paths and bytes of the bundles that a log of old_size entries gets by more."""
+    """Yield path and bytes of each new bundle when entries are added to `old_size` entries. old: of the old log."""
     number, kept = divmod(old_size, WIDTH)
     every = chain(old.entries(number) if kept else (), entries)
     while bundle := list(islice(every, WIDTH)):
@@ -107,14 +107,14 @@ def new_bundles(old_size: int, entries: Iterable[bytes], old: TileReader) -> Ite
 
 
 def format_bundle(entries: Sequence[bytes]) -> bytes:
-    """Entries, each behind its length; raises MalformedInput for one of more than 65,535 bytes."""
+    """An entry bundle: each entry after its length, 2 bytes big-endian. Raises MalformedInput above 65,535 bytes."""
     if any(len(entry) > MAX_ENTRY for entry in entries):
         raise MalformedInput(f"an entry of a log has at most {MAX_ENTRY} bytes")
     return b"".join(_LENGTH.pack(len(entry)) + entry for entry in entries)
 
 
 def parse_bundle(data: bytes) -> list[bytes]:
-    """The entries of a bundle; raises MalformedInput for one that is cut, or has more than 256."""
+    """The entries of a bundle. Raises MalformedInput if it is truncated, or has more than 256."""
     entries, at = [], 0
     while at < len(data):
         end = at + _LENGTH.size
@@ -128,7 +128,7 @@ def parse_bundle(data: bytes) -> list[bytes]:
 
 
 def tile_width(size: int, level: int, number: int) -> int:
-    """How many hashes a tile has in a tree of that size; raises MalformedInput for a tile it does not have."""
+    """Number of hashes of a tile in a tree of `size` leaves. Raises MalformedInput if the tree lacks the tile."""
     width = min(WIDTH, (size >> HEIGHT * level) - number * WIDTH)
     if width <= 0 or number < 0:
         raise MalformedInput(f"a tree of {size} leaves has no tile {number} at level {level}")
@@ -136,7 +136,7 @@ def tile_width(size: int, level: int, number: int) -> int:
 
 
 def _read_wide(store: Store, level: int | None, number: int, width: int, at_most: int) -> tuple[bytes, int]:
-    """A tile or bundle and its width: a partial one may be gone once the whole one is there, which begins with it."""
+    """Read a tile or bundle; return it with its width. If a partial one was deleted, the full one is read instead."""
     try:
         return store.read(tile_path(level, number, width), at_most), width
     except Unreadable:
@@ -146,7 +146,7 @@ def _read_wide(store: Store, level: int | None, number: int, width: int, at_most
 
 
 def _top(hashes: Sequence[bytes]) -> bytes:
-    """The root of a whole number of levels of hashes: a power of two of them."""
+    """The root of a perfect tree over these hashes, whose number is a power of two."""
     while len(hashes) > 1:
         hashes = [node_hash(hashes[n], hashes[n + 1]) for n in range(0, len(hashes), 2)]
     return hashes[0]

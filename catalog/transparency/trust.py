@@ -1,6 +1,6 @@
-"""Trust notes: the root keys, the policy they stand for, until when, and how one note is followed by the next.
+"""Trust notes: root keys, a policy that they sign, its expiry, and how one note is followed by the next.
 
-A trust note is a signed note. Its text is a head, a line each, a blank line, and a tlog-policy as it is:
+A trust note is a signed note. Its text has head lines, a blank line, and a tlog-policy, unchanged:
 
     version 3
     expires 1830297600
@@ -9,10 +9,10 @@ A trust note is a signed note. Its text is a head, a line each, a blank line, an
     log-signatures all
     root ROLE VKEY
 
-The line `log-signatures all` may be left out: then one signature of the log is enough.
+Without the optional line `log-signatures all` one signature of the log is enough.
 
-Rotation is that of TUF's root role (The Update Framework, 5.3): the next version is exactly one more, and enough keys
-of the old note and of the new one have signed it.
+Rotation is that of TUF's root role (The Update Framework, 5.3): the version increases by exactly one, and a threshold
+of the old roots and of the new roots has signed the new note.
 """
 
 from __future__ import annotations
@@ -30,17 +30,23 @@ from catalog.transparency.policy import Policy
 MAX_ROOTS = 32
 
 MAX_AHEAD = 3600
-"""Seconds that clocks may differ."""
+"""Seconds: how far clocks may differ."""
 
 _ALL = "log-signatures all"
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """version: from 1 on. expires: seconds since 1970. max_age: seconds a checkpoint stays fresh.
+    """The contents of a trust note.
 
-    threshold: how many of the roots, keys by role, have to sign the next version. all_log_signatures: every key that
-    the policy names of a log has to have signed its checkpoint; else any of them.
+    version: 1 or more.
+    expires: seconds since 1970.
+    max_age: seconds: how long a checkpoint stays fresh.
+    threshold: how many of the roots have to sign a version.
+    roots: keys by role.
+    policy: which logs and witnesses are trusted.
+    policy_text: the policy as written in the note.
+    all_log_signatures: whether every key of a log in the policy has to sign its checkpoints; otherwise any one.
     """
 
     version: int
@@ -54,7 +60,7 @@ class Trust:
 
     @classmethod
     def parse(cls, text: str) -> Trust:
-        """The text of a trust note; raises MalformedInput."""
+        """Parse the text of a trust note. Raises MalformedInput."""
         if any(character < " " and character != "\n" for character in text):
             raise MalformedInput("a trust note, and the policy in it, has no control characters but newlines")
         head, blank, policy_text = text.partition("\n\n")
@@ -83,15 +89,16 @@ class Trust:
         return "\n".join(head) + "\n\n" + self.policy_text
 
     def check_expiry(self, now: int) -> None:
-        """Raises VerificationFailed for a note that has expired. now: seconds since 1970."""
+        """Raises VerificationFailed if the note has expired. now: seconds since 1970."""
         if now >= self.expires:
             raise VerificationFailed("the trust note has expired", "get the next version from whom you got it")
 
     def open_checkpoint(self, note: Note) -> tuple[Checkpoint, list[Verified]]:
-        """The checkpoint of a note that a log of the policy signed under its own name, and a quorum; and who signed.
+        """Verify a signed checkpoint. Returns it with its verified signers.
 
-        Raises MalformedInput, UntrustedSigner, VerificationFailed for a signature that is not right, and for extension
-        lines that not all of them cover.
+        A log of the policy has to have signed it under its own name, and the quorum has to have cosigned it. Raises
+        MalformedInput, UntrustedSigner, VerificationFailed for a wrong signature, and for extension lines that some of
+        the signatures do not cover.
         """
         signers = note.verify(list(dict.fromkeys((*self.policy.logs, *self.policy.witnesses.values()))))
         checkpoint = self._checkpoint_of_log(note, signers)
@@ -105,12 +112,13 @@ class Trust:
                     )
         if not self.policy.accepts([vote.key for vote in self.policy.votes(signers)]):
             raise UntrustedSigner(
-                "the witnesses that cosigned this checkpoint are not the quorum", "ldcat doctor says who is missing"
+                "this checkpoint lacks the witness quorum that your trust note requires",
+                "ldcat doctor says who is missing",
             )
         return checkpoint, signers
 
     def open_uncosigned(self, note: Note) -> Checkpoint:
-        """As `open_checkpoint`, for those whose cosignatures are yet to come: that the log has signed is enough."""
+        """As `open_checkpoint`, but without the quorum, for checkpoints that are still to be cosigned."""
         return self._checkpoint_of_log(note, note.verify(self.policy.logs))
 
     def _checkpoint_of_log(self, note: Note, signers: Sequence[Verified]) -> Checkpoint:
@@ -122,13 +130,12 @@ class Trust:
         return checkpoint
 
     def fresh_until(self, signers: Sequence[Verified], made: int | None, now: int) -> int:
-        """Until when a checkpoint is fresh, in seconds since 1970: max_age after its quorum vouched for it last.
+        """Until when a checkpoint is fresh, in seconds since 1970: max_age after its quorum cosigned it last.
 
-        That is the latest time from which on cosignatures of the policy's witnesses were the quorum; a log's own time
-        says nothing. Where the policy demands no quorum it is the newest of those times, and of `made`: when the last
-        release was made by its own word, None where that is not known. A time that is more than an hour ahead of `now`
-        does not count: else one key that lies would keep an old checkpoint fresh for ever. Raises Stale where no time
-        says anything.
+        That is the latest time such that the cosignatures made at or after it satisfy the quorum; times of the log's
+        own keys do not count. If the policy requires no quorum, it is the newest of the witnesses' times and of `made`,
+        the time in the last release record (None if unknown). Times more than MAX_AHEAD after `now` are ignored:
+        otherwise one key that lies could keep an old checkpoint fresh for ever. Raises Stale if no time is left.
         """
         latest = now + MAX_AHEAD
         times = {vote.key: vote.timestamp or 0 for vote in self.policy.votes(signers)}
@@ -137,23 +144,24 @@ class Trust:
             if self.policy.accepts([key for key, cosigned in times.items() if time <= cosigned <= latest]):
                 return time + self.max_age
         raise Stale(
-            "no quorum vouches for this checkpoint at a time that counts:"
-            f" those that are more than {MAX_AHEAD} seconds ahead count for nothing",
+            "this checkpoint has no quorum of cosignatures with a valid time:"
+            f" times more than {MAX_AHEAD} seconds ahead are ignored",
             "is the clock of this machine behind?",
         )
 
     def check_fresh(self, signers: Sequence[Verified], made: int | None, now: int) -> int:
-        """The same; raises Stale where that time is over."""
+        """As `fresh_until`. Raises Stale also if that time has passed."""
         until = self.fresh_until(signers, made, now)
         if now > until:
             raise Stale(
-                f"nobody vouches for this checkpoint any more: it was fresh until {now - until} seconds ago",
-                "get the log anew, or tell its publisher: ldcat witness ask, every day, keeps it fresh",
+                "this checkpoint is stale: its newest cosignature is older than max-age;"
+                f" it was fresh until {now - until} seconds ago",
+                "get the log again, or tell its publisher: ldcat witness ask, every day, keeps it fresh",
             )
         return until
 
     def check_signed(self, note: Note) -> None:
-        """Raises UntrustedSigner unless enough of the roots signed it, distinct public keys counted."""
+        """Raises UntrustedSigner unless a threshold of the roots signed the note. Distinct public keys are counted."""
         try:
             signers = {verified.key.public_key for verified in note.verify(list(self.roots.values()))}
         except UntrustedSigner:
@@ -168,7 +176,7 @@ class Trust:
 
 
 def read_unsigned(data: bytes) -> Note:
-    """A trust note, with whatever signatures it has, or its text alone; raises MalformedInput."""
+    """Read a trust note without verifying signatures; it may be its text alone. Raises MalformedInput."""
     try:
         note = Note.parse(data)
     except MalformedInput:
@@ -181,9 +189,9 @@ def read_unsigned(data: bytes) -> Note:
 
 
 def sign_trust(note: Note, signers: Sequence[Signer], now: int) -> Note:
-    """The note with signatures more; raises UsageError for keys that sign checkpoints alone.
+    """Add signatures to a trust note. Raises UsageError for keys that can only sign checkpoints.
 
-    The roots of the note before sign the next one too. now: seconds since 1970.
+    The roots of the previous note have to sign the next one too. now: seconds since 1970.
     """
     if any(signer.key.type is not SignatureType.ED25519 for signer in signers):
         raise UsageError("a trust note is signed by Ed25519 keys of notes", "ldcat keygen --for root")
@@ -192,14 +200,20 @@ def sign_trust(note: Note, signers: Sequence[Signer], now: int) -> Note:
 
 
 def open_trust(note: Note) -> Trust:
-    """The trust of a note that its own keys signed: what the first note is, or one that was accepted before."""
+    """Open a note that its own roots signed: the first note, or one that was accepted before.
+
+    Raises MalformedInput, UntrustedSigner, VerificationFailed.
+    """
     trust = Trust.parse(note.text)
     trust.check_signed(note)
     return trust
 
 
 def follow(old: Trust, note: Note) -> Trust:
-    """The trust of the note that comes after; raises VerificationFailed, UntrustedSigner for one that does not."""
+    """Open the next version of a trust note.
+
+    Raises MalformedInput, VerificationFailed for another version, UntrustedSigner if old or new roots are missing.
+    """
     new = Trust.parse(note.text)
     if new.version != old.version + 1:
         raise VerificationFailed(f"version {new.version} of a trust note does not follow version {old.version}")
@@ -233,5 +247,5 @@ def _roots(lines: list[str]) -> dict[str, VerifierKey]:
 
 
 def read_trust(data: bytes) -> Trust:
-    """The trust of a trust note that its own roots signed; raises MalformedInput, VerificationFailed."""
+    """Read a trust note that its own roots signed. Raises MalformedInput, UntrustedSigner, VerificationFailed."""
     return open_trust(Note.parse(data))

@@ -1,7 +1,7 @@
-"""Witnesses (C2SP tlog-witness): who cosigns only what goes on from the checkpoint that was cosigned before.
+"""Witnesses (C2SP tlog-witness), which cosign a checkpoint only if it is consistent with the last one they cosigned.
 
-What a log asks, what a witness answers, and how the log reads that; where records are kept and how bytes travel is for
-others to say. Source: tlog-witness of October 2026; statuses as its text has them, in its order.
+This module has the request of a log, the response of a witness, and how the log reads it. Storage and HTTP are
+elsewhere. Source: tlog-witness of October 2026; checks and statuses are in the order of that specification.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from catalog.transparency.merkle import EMPTY_ROOT, HASH_SIZE, MAX_PROOF, verify
 from catalog.transparency.note import MAX_SIGNATURES, Note, Signature
 
 MAX_REQUEST = 1 << 16
-"""Bytes of a request: 63 hashes and a checkpoint with 16 ML-DSA-44 signatures have less."""
+"""Bytes: the largest request; 63 hashes and a checkpoint with 16 ML-DSA-44 signatures have less."""
 
 MAX_ANSWER = 1 << 16
-"""Bytes of an answer, by the same count."""
+"""Bytes: the largest response, by the same estimate."""
 
 SIZE_TYPE = "text/x.tlog.size"
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -31,7 +31,12 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class AddCheckpoint:
-    """What a log asks. old: leaves of what was cosigned before. proof: of consistency, from there to the note."""
+    """An add-checkpoint request.
+
+    old: tree size of the last checkpoint that the witness cosigned.
+    proof: consistency proof from there to the checkpoint.
+    note: the checkpoint, signed by the log.
+    """
 
     old: int
     proof: tuple[bytes, ...]
@@ -39,7 +44,7 @@ class AddCheckpoint:
 
     @classmethod
     def parse(cls, data: bytes) -> AddCheckpoint:
-        """The body of a request; raises MalformedInput for what is not exactly that."""
+        """Parse the body of a request. Raises MalformedInput for any deviation from the format."""
         if len(data) > MAX_REQUEST:
             raise MalformedInput(f"a request has at most {MAX_REQUEST} bytes")
         head, blank, note = data.partition(b"\n\n")
@@ -62,7 +67,7 @@ class AddCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """status: of HTTP."""
+    """An HTTP response: status, body and content type."""
 
     status: HTTPStatus
     body: bytes
@@ -70,25 +75,32 @@ class Answer:
 
 
 class Records(Protocol):
-    """Where a witness keeps the last checkpoint of each log that it cosigned."""
+    """The storage of a witness: the last checkpoint of each log that it cosigned."""
 
     def latest(self, origin: str) -> Note | None:
-        """None where none was; raises LdcatError where that is not certain."""
+        """The last checkpoint of a log; None if there was none. Raises LdcatError if that is not certain."""
 
     def advance(self, before: Note | None, after: Note) -> bool:
-        """Put a checkpoint in the place of the one before, durably; False where another one is there by now."""
+        """Replace the last checkpoint, durably; False if it is not `before` any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """logs: whose checkpoints are cosigned: their keys by origin. signers: what the witness cosigns with."""
+    """A witness.
+
+    logs: keys of the logs whose checkpoints it cosigns, by origin.
+    signers: the keys that it cosigns with.
+    """
 
     logs: Mapping[str, tuple[VerifierKey, ...]]
     signers: tuple[Signer, ...]
 
     @classmethod
     def of(cls, logs: Iterable[VerifierKey], signers: Sequence[Signer]) -> Witness:
-        """logs: keys whose name is the origin. Raises UsageError for keys that sign without the time, or for none."""
+        """Make a witness. logs: keys whose name is the origin.
+
+        Raises UsageError if there are no logs or signers, or for signers that make no cosignatures.
+        """
         by_origin: dict[str, tuple[VerifierKey, ...]] = {}
         for key in logs:
             by_origin[key.name] = (*by_origin.get(key.name, ()), key)
@@ -99,9 +111,9 @@ class Witness:
         return cls(by_origin, tuple(signers))
 
     def add_checkpoint(self, body: bytes, records: Records, now: int) -> Answer:
-        """The answer to a request; what is cosigned is in the records before. now: seconds since 1970.
+        """Answer an add-checkpoint request. A cosignature is returned only after the checkpoint is stored.
 
-        Raises LdcatError where the records cannot be read or written: then nothing is cosigned.
+        now: seconds since 1970. Raises LdcatError if the records cannot be read or written: nothing is cosigned then.
         """
         try:
             request = AddCheckpoint.parse(body)
@@ -135,7 +147,7 @@ class Witness:
         return Answer(HTTPStatus.OK, "".join(f"{line}\n" for line in cosignatures).encode())
 
     def checkpoint(self, origin_hash: str, records: Records) -> Answer:
-        """The last checkpoint cosigned of a log, for its monitors. origin_hash: SHA-256 of the origin, in hex."""
+        """The last cosigned checkpoint of a log, for monitors. origin_hash: SHA-256 of the origin, in hex."""
         for origin in self.logs:
             if hashlib.sha256(origin.encode()).hexdigest() == origin_hash and (note := records.latest(origin)):
                 return Answer(HTTPStatus.OK, bytes(note))
@@ -143,10 +155,10 @@ class Witness:
 
 
 def parse_cosignatures(body: bytes, text: str, keys: Sequence[VerifierKey]) -> list[Signature]:
-    """What a witness answered: the cosignatures that are of these keys and of exactly this text of a checkpoint.
+    """Read the response of a witness: the cosignatures by these keys on this text of a checkpoint.
 
-    Those of other keys are passed over. Raises MalformedInput, VerificationFailed for one that is not right or says no
-    time, UntrustedSigner for none.
+    Cosignatures of other keys are ignored. Raises MalformedInput, VerificationFailed for a wrong one or one with
+    timestamp 0, UntrustedSigner if there is none.
     """
     try:
         *lines, end = body.decode("utf-8").split("\n")
@@ -164,13 +176,13 @@ def parse_cosignatures(body: bytes, text: str, keys: Sequence[VerifierKey]) -> l
 
 
 def parse_conflict(body: bytes) -> int:
-    """Leaves of the last checkpoint that a witness cosigned, from the body of its 409; raises MalformedInput."""
+    """Tree size of the last checkpoint that a witness cosigned, from the body of a 409. Raises MalformedInput."""
     text = body.decode("ascii", "replace")
     return from_decimal(text.removesuffix("\n") if text.endswith("\n") else "", "the size that the witness says")
 
 
 def _check_follows(old: Checkpoint, new: Checkpoint, proof: Sequence[bytes]) -> None:
-    """Raises VerificationFailed unless the proof shows that the new tree begins with the old one."""
+    """Raises VerificationFailed unless the proof shows that the new tree is consistent with the old one."""
     if not new.size and new.root != EMPTY_ROOT:
         raise VerificationFailed("a checkpoint of no leaves has the root of no leaves")
     if old.size:

@@ -165,7 +165,7 @@ def test_damaged_tiles_are_no_fork(look: Look, place: Place, tmp_path: Path) -> 
 def test_nobody_vouches_for_it_any_more(look: Look, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     look()
     monkeypatch.setattr("time.time", lambda: 1_800_000_000.0 + 86400 * 2)
-    assert "nobody vouches" in look(8)["error"]["message"]
+    assert "is stale" in look(8)["error"]["message"]
     monkeypatch.setattr("time.time", lambda: 1_800_000_000.0 + 10**8)
     assert "expired" in look(4)["error"]["message"]
 

@@ -159,7 +159,7 @@ def test_cosignatures_that_are_too_old_are_said_to_be(run: Run, place: Path, mon
         monkeypatch.setattr("time.time", lambda: later)
         code, _, err = run(*ask)
     assert code == 8
-    assert "nobody vouches for this checkpoint any more" in err
+    assert "this checkpoint is stale" in err
 
 
 def test_who_is_missing(run: Run, small: BuildResult, place: Path) -> None:

@@ -399,7 +399,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
             ("warning", f"{ORIGIN} (ML-DSA-44 cosignature)", "who knows this one alone refuses it"),
             ("warning", "witness w3", "has not cosigned"),
             *[("error", f"w{n}.example (Ed25519 cosignature)", "its time is 24 hours ahead") for n in (1, 2, 4)],
-            ("error", "freshness", "more than 3600 seconds ahead count for nothing"),
+            ("error", "freshness", "more than 3600 seconds ahead are ignored"),
         ],
     ),
     "no cosignature, and the release is old": (

@@ -26,7 +26,7 @@ def test_a_cosignature_with_time_0_is_verified_and_no_vote() -> None:
     assert checkpoint.origin == "example.com/launch-digests"
     assert key in [by.key for by in signers]
     assert key not in [vote.key for vote in Policy.parse(policy.encode()).votes(signers)]
-    with pytest.raises(UntrustedSigner, match="not the quorum"):
+    with pytest.raises(UntrustedSigner, match="lacks the witness quorum"):
         trust_of(policy.replace("quorum both", "quorum notime")).open_checkpoint(note)
 
 
