@@ -1,1 +1,1 @@
-"""Prove: a row and its revocation status, for someone who has neither the log nor the catalog."""
+"""Prove: proof bundles of a row and its revocation status, made, and verified without the log or the catalog."""

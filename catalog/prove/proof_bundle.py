@@ -1,6 +1,6 @@
-"""Proof bundles: what `ldcat prove` writes: a row of a log, its status at the same checkpoint, and all revocations.
+"""Proof bundles, which `ldcat prove` writes: a row of a log, its status at the same checkpoint, and all revocations.
 
-JSON, so that each proof is in it as the C2SP text that it is.
+A bundle is JSON that contains each proof as its C2SP text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from catalog.wire import Wire, decode_json
 
 FORMAT = "ldcat-proof/1"
 MAX_BUNDLE = 16 << 20
-"""Bytes."""
+"""Bytes: the largest bundle that is read."""
 
 
 class _BundleWire(Wire, frozen=True):
@@ -28,7 +28,12 @@ class _BundleWire(Wire, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ProofBundle:
-    """row, status: proofs at one checkpoint, of a digest record and of the release record, which are their extra."""
+    """A proof bundle.
+
+    row: proof of a digest record, with the record as its extra data.
+    status: proof of the last release record at the same checkpoint, with the record as its extra data.
+    revocations: the list of revocations at that checkpoint.
+    """
 
     row: TlogProof
     status: TlogProof
@@ -36,7 +41,7 @@ class ProofBundle:
 
     @classmethod
     def parse(cls, data: bytes) -> ProofBundle:
-        """Raises MalformedInput for what is none."""
+        """Parse a bundle. Raises MalformedInput for any deviation from the format."""
         if len(data) > MAX_BUNDLE:
             raise MalformedInput(f"a proof bundle has at most {MAX_BUNDLE} bytes")
         wire = decode_json(data, _BundleWire, "proof bundle")
@@ -44,9 +49,9 @@ class ProofBundle:
             raise MalformedRecord(f"proof bundle: format {wire.format!r} is not {FORMAT!r}")
         row, status = (TlogProof.parse(text.encode()) for text in (wire.row, wire.status))
         if row.checkpoint != status.checkpoint:
-            raise MalformedInput("the two proofs of the bundle are of two checkpoints")
+            raise MalformedInput("the two proofs of the bundle have different checkpoints")
         if row.extra is None or status.extra is None:
-            raise MalformedInput("a proof of the bundle lacks the leaf that it is of")
+            raise MalformedInput("a proof of the bundle lacks its leaf")
         return cls(row, status, tuple(checked(wire.revocations)))
 
     def __bytes__(self) -> bytes:
@@ -56,12 +61,12 @@ class ProofBundle:
 
     @property
     def revocations_json(self) -> bytes:
-        """The list as it is published."""
+        """The list of revocations, byte for byte as published."""
         return canonical_json([_as_json(entry) for entry in self.revocations])
 
     @property
     def revocations_sha256(self) -> str:
-        """Of the list as it is published."""
+        """SHA-256 of the published list, in hex."""
         return hashlib.sha256(self.revocations_json).hexdigest()
 
 

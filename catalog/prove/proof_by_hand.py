@@ -1,7 +1,7 @@
-"""The same by hand: lines for /bin/sh that verify a proof bundle with coreutils and openssl alone.
+"""Verification by hand: a script for /bin/sh that verifies a proof bundle with coreutils and openssl alone.
 
-Everything they need is in them. Names and leaves are data here: each is quoted, or in base64 where a terminal might
-not show it as it is.
+The script contains everything it needs. Names and leaves are untrusted data: each is quoted, or in base64 if a terminal
+might not show it as it is.
 """
 
 from __future__ import annotations
@@ -31,14 +31,13 @@ sha256() { sha256sum | cut -c 1-64 | tr a-f A-F | basenc --base16 -d; }"""
 
 
 def lines_by_hand(data: bytes, verdict: Verdict) -> list[str]:
-    """A script whose exit code is that of the verdict, where the bundle is what it claims to be.
+    """The lines of a script whose exit code is that of the verdict, if the bundle is what it claims to be.
 
-    data: the bundle. Whose votes make the quorum and the age, and which row is revoked, stands in comments: this is for
-    the reader to judge. Of a bundle in which not everything was verified there is nothing to show: then the script only
-    fails.
+    data: the bundle. Comments say which votes satisfy the quorum and the age, and what is revoked, for the reader to
+    judge. If not everything in the bundle was verified, the script only fails.
     """
     if verdict.newest is None or verdict.checkpoint is None:
-        return ["# not verified: there is nothing to show", f"(exit {verdict.outcome.exit_code})"]
+        return ["# not verified: nothing to show", f"(exit {verdict.outcome.exit_code})"]
     return list(_lines(ProofBundle.parse(data), verdict, verdict.checkpoint))
 
 
@@ -71,11 +70,11 @@ def _lines(bundle: ProofBundle, verdict: Verdict, checkpoint: Checkpoint) -> Ite
 
 
 def _what_it_says(signer: Verified, verdict: Verdict) -> str:
-    """Whether a signature counts for the quorum and the age."""
+    """A comment on whether a signature counts for the quorum and the age."""
     if verdict.policy and signer in verdict.policy.votes([signer]):
         return f"a vote at {signer.timestamp}"
-    return "no vote, and nothing of the age: " + (
-        "it says no time" if signer.timestamp == 0 else "it is the log's own, or not of a witness"
+    return "not a vote, and does not count for the age: " + (
+        "it states no time" if signer.timestamp == 0 else "it is the log's own, or not of a witness"
     )
 
 
@@ -83,9 +82,9 @@ def _age(verdict: Verdict) -> Iterator[str]:
     if verdict.policy is None or verdict.fresh_until is None:
         return
     if verdict.policy.quorum is None:
-        yield as_comment("no quorum is demanded: the age is that of the newest vote, or of the release")
+        yield as_comment("no quorum is required: the age is that of the newest vote, or of the release")
     else:
-        yield as_comment(f"the quorum {verdict.policy.quorum} has to be made of votes that are no older than max-age")
+        yield as_comment(f"the quorum {verdict.policy.quorum} has to be satisfied by votes no older than max-age")
     yield as_comment(f"fresh until {verdict.fresh_until}: date -u -d @{verdict.fresh_until}; it is now: date +%s")
 
 
@@ -125,7 +124,7 @@ def _inclusion(name: str, proof: TlogProof, checkpoint: Checkpoint) -> Iterator[
 
 
 def _print(data: bytes) -> str:
-    """A command that prints these bytes; readable where they are lines of printable ASCII."""
+    """A command that prints these bytes; readable if they are lines of printable ASCII."""
     lines = data.decode("ascii", "replace").split("\n")
     if not all(line.isascii() and line.isprintable() for line in lines):
         return _decode(data)
@@ -139,10 +138,10 @@ def _decode(data: bytes) -> str:
 
 
 def _octal(data: bytes) -> str:
-    """Bytes as printf reads them."""
+    """Bytes as octal escapes for printf."""
     return "".join(f"\\{byte:03o}" for byte in data)
 
 
 def as_comment(text: str) -> str:
-    """A line of a script that says a text, whatever it is, and does nothing, even where a shell keeps a history."""
+    """A comment line with any text, which does nothing, even in a shell with history expansion."""
     return "# " + "".join(c if c.isascii() and c.isprintable() and c != "!" else "?" for c in text)

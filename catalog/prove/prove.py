@@ -1,6 +1,6 @@
-"""Prove: the leaf of a row found in a log, and the bundle that shows it to whoever has neither log nor catalog.
+"""Prove: find the leaf of a row in a log, and make a bundle for somebody who has neither the log nor the catalog.
 
-Rows of a release stand sorted between the release before and its own record, so that a row is found by halving.
+The rows of a release are sorted, between the previous release record and its own, so a binary search finds a row.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from catalog.verify.verify_release import read_checkpoint, release_at
 
 
 class Prover:
-    """Makes proofs at the checkpoint of a log: whoever reads them verifies signatures, this does not."""
+    """Makes proofs at the checkpoint of a log. It verifies no signatures; whoever reads a proof does."""
 
     def __init__(self, log: LogFolder) -> None:
         self._note: Note = read_checkpoint(log)
@@ -36,16 +36,16 @@ class Prover:
 
     @property
     def release(self) -> PublishedRelease:
-        """The last one of the log, unverified."""
+        """The last release of the log, unverified."""
         return self._release
 
     def prove_digest(
         self, digest: LaunchDigest, *, warn: Callable[[str], None], catalog: Catalog | None = None
     ) -> list[ProofBundle]:
-        """A proof for each configuration that a catalog has for a digest; raises as `prove`.
+        """A proof for each configuration that a catalog has for a digest. Raises as `prove`.
 
-        warn: told of a damaged index. catalog: of a release of the log; None: that of the last one, as its record names
-        it.
+        warn: called if the index is damaged.
+        catalog: of a release of the log; None for that of the last release.
         """
         catalog = catalog or Catalog.open_release(self._release)
         leaves = sorted(
@@ -55,7 +55,7 @@ class Prover:
         return [bundle for bundle in found if bundle is not None]
 
     def prove(self, leaf: bytes) -> ProofBundle | None:
-        """The proof of a row, by its leaf; None where the log does not have it. Raises what reading the log does."""
+        """The proof of a row, given its leaf; None if the log does not have it. Raises as LogReader.proof."""
         index = self._find(leaf)
         if index is None:
             return None
@@ -70,7 +70,7 @@ class Prover:
         return TlogProof(index, tuple(hashes), self._note, leaf)
 
     def _find(self, leaf: bytes) -> int | None:
-        """The index of a row, in one of the releases."""
+        """The index of a row in the log; None if no release has it."""
         for release in self._releases:
             low, high = release.first, release.end - 1
             while low < high:
@@ -78,6 +78,6 @@ class Prover:
                 found = self._reader.entry(middle)
                 if found == leaf:
                     return middle
-                is_row = b'"type":"digest"' in found  # rows come first; then what was revoked
+                is_row = b'"type":"digest"' in found  # rows come first, then revoke records
                 low, high = (middle + 1, high) if is_row and found < leaf else (low, middle)
         return None

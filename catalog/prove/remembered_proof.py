@@ -10,7 +10,7 @@ from catalog.transparency.trust import Trust
 
 
 def verified_proof(bundle: bytes, believed: Trust, digest: str | None, *, now: int) -> Verdict:
-    """What a proof bundle says, of a digest in hex if one is given; its checkpoint is remembered.
+    """Verify a proof bundle, and remember its checkpoint. digest: in hex; None for whichever the bundle proves.
 
     now: seconds since 1970. Raises as `verify_bundle` and `verified_against_seen`.
     """

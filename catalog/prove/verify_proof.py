@@ -1,7 +1,7 @@
 """Verify a proof bundle from files alone: a trust note, the time, and the last checkpoint that was seen.
 
-The order is: form, signatures, policy, age, inclusion, and only then what the leaves say, read from the very bytes that
-were hashed. Each answer is one of its own: unknown never looks like bad.
+The order is: format, signatures, policy, age, inclusion, and only then the contents of the leaves, parsed from the very
+bytes that were hashed. Each outcome has its own exit code: unknown never looks like bad.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from catalog.transparency.trust import Trust
 
 
 class Outcome(StrEnum):
-    """What a bundle says of a digest."""
+    """The result of verifying a bundle for a digest (docs/log.md)."""
 
     MATCH = "match"
     REVOKED = "revoked"
@@ -45,7 +45,7 @@ class Outcome(StrEnum):
 
     @property
     def exit_code(self) -> int:
-        """One of its own."""
+        """The process exit code for this outcome (see errors.py)."""
         return _EXIT_CODES[self]
 
 
@@ -63,11 +63,20 @@ _EXIT_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """why: one line. row, release: None where they were not verified. status: what revocations say of the row.
+    """The outcome for a bundle, and what was verified.
 
-    newest, revocations: the note to remember as seen, None if not all was verified, and the chain of its revocations.
-    fresh_until: seconds since 1970; None where it is not fresh, or that was not asked. policy: whose votes make it so.
-    said: what whoever asks has to know, a line each.
+    outcome: the result.
+    why: one line that explains it.
+    checkpoint: of the bundle; None if its signatures were not verified.
+    signers: keys whose signatures were verified.
+    row: the digest record; None if it was not verified.
+    release: the release record; None if it was not verified.
+    status: the revocation that revokes or deprecates the row; None if there is none.
+    newest: the note to remember as seen; None if not everything was verified.
+    fresh_until: seconds since 1970; None if it is not fresh, or was not checked.
+    policy: the policy that decides which signers are votes.
+    revocations: the hash chain over the revocations.
+    said: notes for the user, one line each.
     """
 
     outcome: Outcome
@@ -90,10 +99,11 @@ class Verdict:
 
 
 def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, Seen], digest: str | None) -> Verdict:
-    """now: seconds since 1970. seen: by origin, the newest of each log that was verified here before.
+    """Verify a bundle. Raises VerificationFailed for an expired trust note, and nothing for any bundle.
 
-    digest: in hex, which the bundle is asked about; None asks what it is of. Raises VerificationFailed for a trust note
-    that has expired, and nothing for a bundle, whatever it is.
+    now: seconds since 1970.
+    seen: what this machine verified of each log before, by origin.
+    digest: in hex, the launch digest that the bundle should prove; None for whichever it proves.
     """
     trust.check_expiry(now)
     try:
@@ -110,14 +120,16 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
     if checkpoint.size < size:
         return replace(verdict, outcome=Outcome.OLDER, why=f"a checkpoint of {size} leaves was seen before")
     if checkpoint.size == size and checkpoint.root != root:
-        return replace(verdict, outcome=Outcome.BAD, why="another checkpoint of as many leaves was seen before: a fork")
+        return replace(
+            verdict, outcome=Outcome.BAD, why="a different checkpoint of the same size was seen before: a fork"
+        )
     try:
-        if trust.policy.quorum is not None:  # else the time of the release counts, which is read from its leaf
+        if trust.policy.quorum is not None:  # otherwise the time in the release record counts, which is read later
             trust.check_fresh(signers, None, now)
         row, release = _leaves(bundle, checkpoint)
         said = _check_status(bundle, release, checkpoint, trust, now)
         if said and before.commits:
-            raise FalseRecord(f"release {release.release} commits to no revocations, and one that was seen before did")
+            raise FalseRecord(f"release {release.release} commits to no revocations, and one seen before did")
         until = min(trust.check_fresh(signers, release.time, now), trust.expires)
         check_goes_on(bundle.revocations, before.revocations or RevocationChain())
     except Stale as error:
@@ -139,13 +151,13 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
 
 
 def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord, ReleaseRecord]:
-    """What the two leaves say, once they are included; raises LdcatError."""
+    """The records in the two leaves, after their inclusion is verified. Raises VerificationFailed, MalformedInput."""
     row, status = _included(bundle.row, checkpoint), _included(bundle.status, checkpoint)
     if bundle.status.index != checkpoint.size - 1:
         raise VerificationFailed("the status of the bundle is not the last leaf of the checkpoint")
     release = parse_record(status)
     if not isinstance(release, ReleaseRecord):
-        raise MalformedInput("the last leaf of the checkpoint is not the record of a release")
+        raise MalformedInput("the last leaf of the checkpoint is not a release record")
     if bundle.revocations_sha256 != release.revocations_sha256:
         raise VerificationFailed("the revocations of the bundle are not those of the release")
     return parse_row(row), release
@@ -154,28 +166,28 @@ def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord, 
 def _check_status(
     bundle: ProofBundle, release: ReleaseRecord, checkpoint: Checkpoint, trust: Trust, now: int
 ) -> tuple[str, ...]:
-    """Raises FalseRecord for a release record that cannot be, or another list of revocations; notes.
+    """Check the release record and the list of revocations; return notes. Raises FalseRecord.
 
-    What the leaves before it say is not in a bundle: docs/adr/0016 has what that leaves to the word of the publisher.
+    The leaves before it are not in a bundle: docs/adr/0016 lists what is left to trust in the publisher.
     """
     before = Before(trust_version=trust.version)
     false = [why for why in (false_time(release, now), false_trust_version(release, before)) if why]
     if not 0 < release.release <= checkpoint.size or not 0 <= release.previous_size < checkpoint.size:
-        false.append("its number, or its previous_size, is more than there are leaves")
+        false.append("its number or its previous_size exceeds the number of leaves")
     if false:
         raise FalseRecord(f"release {release.release} is false: {'; '.join(false)}")
     committed = RevocationChain.committed(release)
     if committed is None:
-        return (f"release {release.release} does not commit to its revocations, as ldcat 0.1.0 did not",)
+        return (f"release {release.release} does not commit to its revocations, like releases of ldcat 0.1.0",)
     if chain_revocations(bundle.revocations) != committed:
-        raise FalseRecord(f"the revocations of release {release.release} are not those that it commits to")
+        raise FalseRecord(f"the revocations of release {release.release} differ from those that it commits to")
     return ()
 
 
 def _unknown(row: DigestRecord) -> Iterator[str]:
-    """That the log has a row holds for a technology of a later version, too; what the row means is not known."""
+    """A note if the row's technology is of a later version: the log has the row, but its meaning is unknown."""
     if row.technology not in technologies():
-        yield f"this version of ldcat does not know technology {row.technology!r}: what the row says is not looked at"
+        yield f"this version of ldcat does not know technology {row.technology!r}: the row's fields are not checked"
 
 
 def _included(proof: TlogProof, checkpoint: Checkpoint) -> bytes:
@@ -189,7 +201,7 @@ def _answer(verdict: Verdict, bundle: ProofBundle, digest: str | None) -> Verdic
     row = verdict.row
     assert row is not None, "it was verified"  # noqa: S101
     if digest is not None and digest != row.launch_digest:
-        return replace(verdict, outcome=Outcome.UNKNOWN, why="the proof is of another launch digest")
+        return replace(verdict, outcome=Outcome.UNKNOWN, why="the proof is for another launch digest")
     status = Revocations(bundle.revocations).status(row)
     if status and status.severity == "revoked":
         return replace(verdict, outcome=Outcome.REVOKED, why=status.reason, status=status)
@@ -198,7 +210,7 @@ def _answer(verdict: Verdict, bundle: ProofBundle, digest: str | None) -> Verdic
 
 
 def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
-    """As JSON has it."""
+    """The JSON of `ldcat verify-proof --format json` (docs/command-line.md)."""
     found, policy = verdict.checkpoint, verdict.policy
     votes = policy.votes(verdict.signers) if policy else []
     return {
@@ -219,6 +231,6 @@ def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
 
 
 def to_dict(record: DigestRecord) -> dict[str, Any]:
-    """A record as JSON has it."""
+    """The fields of a digest record, as in its leaf."""
     found: dict[str, Any] = msgspec.to_builtins(record)
     return found

@@ -259,7 +259,7 @@ def test_a_proof_of_an_unknown_technology_says_so(
     code, out, err = run("verify-proof", str(tmp_path / "proof"), "--trust", str(published.trust))
     assert (code, "match" in out) == (0, True)
     assert err == (
-        "ldcat: note: this version of ldcat does not know technology 'tdx': what the row says is not looked at\n"
+        "ldcat: note: this version of ldcat does not know technology 'tdx': the row's fields are not checked\n"
     )
     code, _, err = run("prove", tdx_digest(later), "--log", str(published.log))
     assert (code, WARNED in err) == (1, True)

@@ -117,19 +117,19 @@ def test_the_exit_code_is_that_of_the_verdict(place: Path) -> None:
 
 
 def comments_of(lines: list[str]) -> list[str]:
-    return [line for line in lines if re.match("# (a vote|no vote|no quorum|the quorum|fresh)", line)]
+    return [line for line in lines if re.match("# (a vote|not a vote|no quorum|the quorum|fresh)", line)]
 
 
 def test_age_and_quorum_are_said_as_they_were_counted(place: Path) -> None:
     """The log's own time counts for nothing, nor does a cosignature without one; fresh is what the votes make so."""
     bundle, trust = bundle_of("example.com/log")
     lines = script(bundle, trust)
-    own = "# no vote, and nothing of the age: it is the log's own, or not of a witness"
+    own = "# not a vote, and does not count for the age: it is the log's own, or not of a witness"
     until = trust.fresh_until([Verified(signers_of("example.com/log")[2].key, NOW)], None, NOW)
     assert comments_of(lines) == [
         *[own] * 2,
         f"# a vote at {NOW}",
-        "# the quorum w has to be made of votes that are no older than max-age",
+        "# the quorum w has to be satisfied by votes no older than max-age",
         f"# fresh until {until}: date -u -d @{until}; it is now: date +%s",
     ]
     spare = signer("spare.example", SignatureType.COSIGNATURE_ED25519)
@@ -138,11 +138,11 @@ def test_age_and_quorum_are_said_as_they_were_counted(place: Path) -> None:
     more = ProofBundle(
         replace(bundle.row, checkpoint=note), replace(bundle.status, checkpoint=note), bundle.revocations
     )
-    for quorum, said in (("w", "the quorum w"), ("none", "no quorum is demanded")):
+    for quorum, said in (("w", "the quorum w"), ("none", "no quorum is required")):
         policy = trust.policy_text.replace("quorum w\n", f"witness spare {spare.key}\nquorum {quorum}\n")
         found = Trust.parse(str(trust).replace(trust.policy_text, policy))
         lines = script(more, found)
-        assert "# no vote, and nothing of the age: it says no time" in lines
+        assert "# not a vote, and does not count for the age: it states no time" in lines
         assert any(line.startswith(f"# {said}") for line in lines)
         assert run(lines, place) == 0
     verdict = verdict_to_dict(verify_bundle(bytes(more), found, now=NOW, seen={}, digest=None))
@@ -163,5 +163,5 @@ def test_what_is_not_verified_is_not_shown(place: Path) -> None:
 def test_a_false_commitment_is_not_shown_as_verified(place: Path) -> None:
     bundle, trust = bundle_of("example.com/log", chain="11" * 32)
     lines = script(bundle, trust)
-    assert lines == ["# not verified: there is nothing to show", "(exit 11)"]
+    assert lines == ["# not verified: nothing to show", "(exit 11)"]
     assert run(lines, place) == 11

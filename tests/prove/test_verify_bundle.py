@@ -223,7 +223,7 @@ def test_older_than_seen_and_a_fork_are_told_apart() -> None:
 
     older = f"a checkpoint of {found.size + 1} leaves was seen before"
     assert answer(bundle, seen=seen(size=found.size + 1)) == (Outcome.OLDER, older)
-    fork = "another checkpoint of as many leaves was seen before: a fork"
+    fork = "a different checkpoint of the same size was seen before: a fork"
     assert answer(bundle, seen=seen(root=bytes(32))) == (Outcome.BAD, fork)
     assert answer(bundle, seen=seen(size=found.size - 1, root=bytes(32)))[0] is Outcome.MATCH
     assert answer(bundle, seen=seen())[0] is Outcome.MATCH
@@ -279,14 +279,14 @@ def test_the_list_is_the_one_that_the_release_names() -> None:
 def test_a_list_that_the_release_does_not_commit_to_is_false() -> None:
     assert answer(made(listed=REVOKES[:1])) == (
         Outcome.FALSE,
-        "the revocations of release 1 are not those that it commits to",
+        "the revocations of release 1 differ from those that it commits to",
     )
 
 
 def test_a_release_of_0_1_0_commits_to_nothing_and_that_is_said() -> None:
     verdict = ask(made(revocations_count=UNSET, revocations_chain=UNSET))
     assert verdict.outcome is Outcome.MATCH
-    assert verdict.said == ("release 1 does not commit to its revocations, as ldcat 0.1.0 did not",)
+    assert verdict.said == ("release 1 does not commit to its revocations, like releases of ldcat 0.1.0",)
     assert verdict_to_dict(verdict)["notes"] == list(verdict.said)
 
 
@@ -296,8 +296,8 @@ def test_a_row_of_an_unknown_technology_is_in_the_log_and_that_is_said(monkeypat
     verdict = ask(bundle)
     assert verdict.outcome is Outcome.MATCH
     assert verdict.said == (
-        "release 1 does not commit to its revocations, as ldcat 0.1.0 did not",
-        f"this version of ldcat does not know technology {ROWS[0].technology!r}: what the row says is not looked at",
+        "release 1 does not commit to its revocations, like releases of ldcat 0.1.0",
+        f"this version of ldcat does not know technology {ROWS[0].technology!r}: the row's fields are not checked",
     )
 
 
@@ -309,7 +309,7 @@ def test_whether_a_release_commits_is_remembered_and_asked_for_from_then_on() ->
     assert answer(made(), seen={ORIGIN: Seen(before, commits=True)})[0] is Outcome.MATCH
     assert answer(old, seen={ORIGIN: Seen(before, commits=True)}) == (
         Outcome.FALSE,
-        "release 1 commits to no revocations, and one that was seen before did",
+        "release 1 commits to no revocations, and one seen before did",
     )
 
 
@@ -319,15 +319,15 @@ def test_whether_a_release_commits_is_remembered_and_asked_for_from_then_on() ->
         ({"time": EARLIEST - 1}, f"its time is {EARLIEST - 1}, before the first release of ldcat"),
         ({"time": NOW + DAY + MAX_AHEAD + 1}, f"its time is {MAX_AHEAD + 1} seconds ahead of the clock here"),
         ({"trust_version": 5 + MAX_TRUST_STEP + 1}, "its trust version is 70, and the previous one is 5"),
-        ({"release": 0}, "its number, or its previous_size, is more than there are leaves"),
-        ({"release": -1}, "its number, or its previous_size, is more than there are leaves"),
-        ({"release": 7}, "its number, or its previous_size, is more than there are leaves"),
-        ({"previous_size": -1}, "its number, or its previous_size, is more than there are leaves"),
-        ({"previous_size": 6}, "its number, or its previous_size, is more than there are leaves"),
+        ({"release": 0}, "its number or its previous_size exceeds the number of leaves"),
+        ({"release": -1}, "its number or its previous_size exceeds the number of leaves"),
+        ({"release": 7}, "its number or its previous_size exceeds the number of leaves"),
+        ({"previous_size": -1}, "its number or its previous_size exceeds the number of leaves"),
+        ({"previous_size": 6}, "its number or its previous_size exceeds the number of leaves"),
         (
             {"trust_version": 70, "previous_size": 6},
             "its trust version is 70, and the previous one is 5; "
-            "its number, or its previous_size, is more than there are leaves",
+            "its number or its previous_size exceeds the number of leaves",
         ),
     ],
 )
@@ -372,7 +372,7 @@ def test_another_digest_is_unknown() -> None:
         digest = ROWS[row].launch_digest
         assert answer(made(row=row), digest=digest)[0] is (Outcome.MATCH if row == 0 else Outcome.REVOKED)
         unknown = ask(made(row=row), digest="00" * 48)
-        assert (unknown.outcome, unknown.why) == (Outcome.UNKNOWN, "the proof is of another launch digest")
+        assert (unknown.outcome, unknown.why) == (Outcome.UNKNOWN, "the proof is for another launch digest")
         assert unknown.newest is not None
 
 
