@@ -1,1 +1,1 @@
-"""Publish: a catalog becomes a signed release of a log; keys, cosignatures, witnesses, a folder for a static host."""
+"""Publish: make a catalog a signed release of a log; keys, cosignatures, witnesses, a folder for a static host."""

@@ -1,7 +1,7 @@
-"""Cosign: a key vouches for the checkpoint of a log, if it goes on from the last one that the key vouched for.
+"""Cosign the checkpoint of a log, if it is consistent with the last one that the same key cosigned.
 
-The log has signed it, the proof is made from the log's own tiles, and what is cosigned is remembered before anybody
-sees it. Whoever cosigns again, with a later time, says that the checkpoint is still the newest: a heartbeat.
+The log has signed it, and consistency is verified with the log's own tiles. A cosigned checkpoint is remembered before
+the cosignature is published. A heartbeat is another cosignature with a later time: the checkpoint is still the newest.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ from catalog.transparency.trust import Trust
 
 @dataclass(frozen=True, slots=True)
 class Cosigned:
-    """What stands in the log now. before: what the keys had cosigned last, or None. signed: those that did now.
+    """The result of cosigning.
 
-    time: seconds since 1970 of the newest cosignature of the keys.
+    checkpoint: the published checkpoint.
+    before: the checkpoint that the keys cosigned last; None if there was none.
+    signed: the keys that cosigned now.
+    time: of the newest cosignature of the keys, in seconds since 1970.
     """
 
     checkpoint: Checkpoint
@@ -44,24 +47,29 @@ def cosign(
     only: Checkpoint | None = None,
     now: int,
 ) -> Cosigned:
-    """Add cosignatures to the published checkpoint; one that has them is left alone, but for a heartbeat.
+    """Add cosignatures to the published checkpoint. Without `heartbeat`, existing cosignatures are not renewed.
 
-    signers: keys of one cosigner. states: by origin, what it cosigned last. only: the checkpoint that is meant. now:
-    seconds since 1970. Raises VerificationFailed for a checkpoint that does not go on from the last one, which is then
-    kept with it as evidence; UntrustedSigner for one that no log of the trust note signed; UsageError for keys of
-    something else, for a clock that is behind, and where the checkpoint is not
-    the one that is meant any more.
+    signers: keys of one cosigner.
+    states: what it cosigned last, by origin.
+    heartbeat: whether to cosign again with the time `now`.
+    only: the checkpoint to cosign; None for whichever is published.
+    now: seconds since 1970.
+    Raises VerificationFailed for a checkpoint that is not consistent with the last one; both are kept as evidence.
+    UntrustedSigner for one that no log of the trust note signed; UsageError for keys that make no cosignatures, for
+    a clock that is behind, and if another checkpoint than `only` is published.
     """
     trust.check_expiry(now)
     keys = _keys_of_one(signers)
-    _published(log)  # where nothing is, a lock would make the folder
+    _published(log)  # otherwise the lock would create the folder of a log that is not there
     with log.locked():
         note = _published(log)
         checkpoint = trust.open_uncosigned(note)
         if keys[0].name == checkpoint.origin:
-            raise UsageError("a log does not cosign its own checkpoints", "ldcat keygen --for witness, another name")
+            raise UsageError(
+                "a log does not cosign its own checkpoints", "ldcat keygen --for witness, with another name"
+            )
         if only not in (None, checkpoint):
-            raise UsageError(f"{log.root} has another checkpoint by now", "run it again")
+            raise UsageError(f"the checkpoint of {log.root} has changed", "run the command again")
         state = states[checkpoint.origin]
         last = state.read()
         before = None if last is None else Checkpoint.parse(last.text)
@@ -75,7 +83,7 @@ def cosign(
                 state.write(note)
             return Cosigned(checkpoint, before, (), newest)
         if now < newest:
-            raise UsageError("the clock is behind the time of the last cosignature", "set it; they never go back")
+            raise UsageError("the clock is behind the time of the last cosignature", "set it: times never go back")
         made = [Signature(s.key.name, s.key.key_id, s.sign(note.text, now)) for s in signing]
         cosigned = note.with_signatures(made)
         Note.parse(bytes(cosigned))  # too many signatures could not be read again
@@ -95,13 +103,13 @@ def _keys_of_one(signers: Sequence[Signer]) -> list[VerifierKey]:
     keys = [signer.key for signer in signers]
     if len({key.name for key in keys}) != 1 or any(key.type is SignatureType.ED25519 for key in keys):
         raise UsageError(
-            "a checkpoint is cosigned with keys of cosignatures, all of one name", "ldcat keygen --for witness"
+            "a checkpoint is cosigned with cosignature keys, all of one name", "ldcat keygen --for witness"
         )
     return keys
 
 
 def _times(note: Note, keys: Sequence[VerifierKey]) -> dict[VerifierKey, int]:
-    """When each of the keys cosigned a note, of those that did; not at no time."""
+    """When each of the keys cosigned a note; without cosignatures that state no time."""
     try:
         return {by.key: by.timestamp for by in note.verify(keys) if by.timestamp}
     except UntrustedSigner:
@@ -109,7 +117,7 @@ def _times(note: Note, keys: Sequence[VerifierKey]) -> dict[VerifierKey, int]:
 
 
 def _check_follows(log: LogFolder, last: Note, note: Note, evidence: Path) -> None:
-    """Raises VerificationFailed unless the tiles show that a checkpoint goes on from the last one."""
+    """Raises VerificationFailed unless the tiles show that a checkpoint is consistent with the last one."""
     before, current = Checkpoint.parse(last.text), Checkpoint.parse(note.text)
     try:
         if current.size < before.size:
@@ -119,7 +127,7 @@ def _check_follows(log: LogFolder, last: Note, note: Note, evidence: Path) -> No
             merkle.verify_consistency(before.size, current.size, proof, before.root, current.root)
     except VerificationFailed as error:
         raise VerificationFailed(
-            f"{log.root} does not go on from the checkpoint of {before.size} leaves that was cosigned last: {error}",
-            "a fork, a copy that was restored, or damaged tiles; "
+            f"{log.root} is not consistent with the checkpoint of {before.size} leaves that was cosigned last: {error}",
+            "a fork, a restored copy, or damaged tiles; "
             + fork_evidence.keep({"cosigned.note": bytes(last), "published.note": bytes(note)}, evidence),
         ) from error

@@ -1,4 +1,4 @@
-"""Evidence of a fork: two checkpoints that one log signed, kept where nothing takes their place."""
+"""Evidence of a fork: two checkpoints that one log signed, kept in a file each that is never overwritten."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from catalog.log.log_folder import StateFolder
 
 
 def keep(files: Mapping[str, bytes], evidence: Path) -> str:
-    """Files by name, in a folder that is named by what is in it, for this user alone; says where, or why not."""
+    """Keep files, given by name, in a private folder named by their hash. Returns a text: where, or why not."""
     named = hashlib.sha256(b"".join(files.values())).hexdigest()[:32]
     folder = StateFolder(evidence / named)
     try:

@@ -1,4 +1,4 @@
-"""Private keys in files: PKCS8 in PEM, each behind its verifier key; for nobody but their owner to read."""
+"""Private keys in files: PKCS8 in PEM, each after its verifier key; readable by their owner only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from catalog.files.writer import placed_secret
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
 
 MAX_KEY_FILE = 1 << 16
-"""Bytes of a file of private keys."""
+"""Bytes: the largest file of private keys."""
 
 _END = b"-----END "
 
@@ -36,12 +36,12 @@ class KeyPair:
 
     @property
     def signer(self) -> Signer:
-        """What signs with it."""
+        """A signer with this key."""
         return Signer(self.key, self.private.sign)
 
 
 def new_key(name: str, kind: SignatureType) -> KeyPair:
-    """A key from the system's randomness; raises MalformedInput for what is no name of a key."""
+    """Generate a key. Raises MalformedInput for an invalid name."""
     private: PrivateKey
     if kind is SignatureType.COSIGNATURE_ML_DSA_44:
         private = MLDSA44PrivateKey.generate()
@@ -51,7 +51,7 @@ def new_key(name: str, kind: SignatureType) -> KeyPair:
 
 
 def write_keys(path: Path, pairs: Sequence[KeyPair], passphrase: bytes | None) -> None:
-    """A new file of keys, mode 0600, whole or not at all; raises UsageError where one is there already."""
+    """Write a new key file, mode 0600, whole or not at all. Raises UsageError if it exists already, Unreadable."""
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
         encryption = serialization.BestAvailableEncryption(passphrase)
@@ -71,10 +71,10 @@ def write_keys(path: Path, pairs: Sequence[KeyPair], passphrase: bytes | None) -
 
 
 def read_keys(path: Path, passphrase: bytes | None) -> list[KeyPair]:
-    """Every key of a file; raises Unreadable where others can read it too, MalformedInput, UsageError."""
+    """Read every key of a file. Raises Unreadable, also if others can read it, MalformedInput, UsageError."""
     data = inputs.read_file(path, limit=MAX_KEY_FILE, regular=True)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise Unreadable(f"{path} is a private key, and not its owner's alone", f"chmod 600 {path}")
+        raise Unreadable(f"{path} is a private key, and others can access it", f"chmod 600 {path}")
     found = []
     rest = data
     while rest:
@@ -93,12 +93,12 @@ def _pair(path: Path, line: bytes, pem: bytes, passphrase: bytes | None) -> KeyP
         private = serialization.load_pem_private_key(pem, passphrase)
     except TypeError as error:
         if passphrase:
-            raise UsageError(f"{path} is under no passphrase, and one is given") from error
-        raise UsageError(f"{path} is under a passphrase, and none is given", "--passphrase-file FILE") from error
+            raise UsageError(f"{path} is not encrypted, but a passphrase is given") from error
+        raise UsageError(f"{path} is encrypted, and no passphrase is given", "--passphrase-file FILE") from error
     except (ValueError, UnsupportedAlgorithm, InternalError, MalformedInput) as error:
-        raise MalformedInput(f"{path} has no private keys, or they are under another passphrase") from error
+        raise MalformedInput(f"{path} has no private keys, or the passphrase is wrong") from error
     if not isinstance(private, Ed25519PrivateKey | MLDSA44PrivateKey) or _public(private) != key.public_key:
-        raise MalformedInput(f"{path} has another private key than it says: {key.name}")
+        raise MalformedInput(f"{path}: the private key does not belong to the verifier key {key.name}")
     return KeyPair(key, private)
 
 

@@ -1,7 +1,7 @@
-"""Publish: the rows of a catalog become leaves of a log, and its files the artifacts of a release.
+"""Publish: append the rows of a catalog to a log as leaves, and its files as the artifacts of a release.
 
-Everything is written under names of its own and synced before the checkpoint that counts it is put in its place, so
-that whatever happens the release before stays as it is, and the next run goes on.
+Everything is written under new names and synced before the checkpoint that includes it replaces the old one. So the
+previous release stays intact whatever happens, and the next run continues.
 """
 
 from __future__ import annotations
@@ -34,9 +34,15 @@ from catalog.transparency.trust import MAX_AHEAD, Trust
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What stands in the log now. new_rows: digest records that came with it, and how many of them are revoked by what
-    the log said before. selected: rows that the revocations select which were to come. false: what release records
-    that were there say which does not follow from the log, a line each.
+    """The result of publishing.
+
+    checkpoint: the published checkpoint.
+    release: number of the last release.
+    trust_version: in its release record.
+    new_rows: number of digest records that were added.
+    new_revoked: how many of them earlier revocations revoke.
+    selected: number of rows that the new revocations select.
+    false: statements of earlier release records that do not follow from the log, one line each.
     """
 
     checkpoint: Checkpoint
@@ -60,15 +66,19 @@ def publish(
     lower_trust_version: bool = False,
     now: int,
 ) -> Published:
-    """Append what the log does not have yet, and sign the checkpoint. now: seconds since 1970.
+    """Append what the log does not have yet, and sign the checkpoint.
 
-    signers: of the log, all under its origin. unchanged: the catalog has to be that of the last release. trust: the
-    note that the publisher stands by from now on; None: the one before. lower_trust_version: it may be behind that of
-    the last release, which was never made. Raises UsageError for keys that are not of one log, for a catalog that
-    contradicts live rows, or whose rows are not all in it, for a catalog or a log of a later version of ldcat, for
-    revocations that change nothing, and for a trust note that is not of this log, or out of its bounds;
-    VerificationFailed for a log that is not the one published, and for
-    a trust note that has expired.
+    signers: keys of the log, all named by its origin.
+    state: the checkpoint that this machine signed last.
+    revokes: revoke records to append.
+    unchanged: whether the catalog has to be that of the last release.
+    trust: the trust note that the publisher uses from now on; None for the one in the last release record.
+    lower_trust_version: whether its version may be below that of the last release, which was named by mistake.
+    now: seconds since 1970.
+    Raises UsageError for keys that are not of one log, for a catalog that contradicts live rows or lacks some of its
+    rows, for a catalog or a log of a later version of ldcat, for revocations that change nothing, and for a trust note
+    that is not of this log or out of bounds; VerificationFailed for a log that is not the one published before, and for
+    an expired trust note; and as read_history.
     """
     for name, entry in catalog.manifest.unknown.items():
         raise UsageError(unknown_technology(name, entry.rows, "not published"), NEWER)
@@ -85,20 +95,20 @@ def publish(
         listed = catalog.manifest.to_json()
         artifacts = {manifest.NAME: hashlib.sha256(listed).hexdigest()}
         if unchanged and (not last or last.artifacts != artifacts):
-            raise UsageError("another release was made meanwhile", "run it again")
+            raise UsageError("another release was published in the meantime", "run the command again")
         rows = history.new_rows(Rows.of(()) if unchanged else _rows(catalog))
         selected = sum(found.total() for found in history.selected)
-        if history.said[-len(revokes) :] == tuple(revokes):  # said last, by a run that was interrupted
+        if history.said[-len(revokes) :] == tuple(revokes):  # already appended by an interrupted run
             revokes = ()
         same = last and (last.artifacts, last.trust_version) == (artifacts, trust_version)
         lately_false = any(
             each.false for each in history.walk.releases[-2:]
-        )  # a host's clients compare with one before
+        )  # clients of a host compare with the previous release
         if not rows and not revokes and last and same and not lately_false:
             return Published(old, last.release, trust_version, 0, 0, selected, false)
         _check_revokes(revokes, history)
-        if now < before.time <= now + MAX_AHEAD:  # a time that is further ahead is false, and counts for nothing
-            raise UsageError("the clock is behind the time of the last release", "set it; releases never go back")
+        if now < before.time <= now + MAX_AHEAD:  # a time further ahead is false, and ignored
+            raise UsageError("the clock is behind the time of the last release", "set it: times never go back")
         number = before.number + 1
         said = (*history.said, *revokes)
         revocations, committed = revocations_json(said), RevocationChain.of(said)
@@ -116,10 +126,10 @@ def publish(
         )
         last_leaves = [*map(encode_leaf, revokes), encode_leaf(record)]
         for leaf in last_leaves:
-            parse_record(leaf)  # what nobody can read would be the end of the log
+            parse_record(leaf)  # a leaf that nobody can read would end the log
         folder = release_path(number)
         if all(each.record.release != number for each in history.walk.releases):
-            log.clear(folder)  # of a run that was interrupted: nothing that is published
+            log.clear(folder)  # left by an interrupted run, not published
         log.write(_artifacts(catalog, log, folder, last))
         log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations)])
         new = _append(log, old, chain(rows.leaves(), last_leaves))
@@ -140,15 +150,15 @@ def _origin_of(signers: Sequence[Signer]) -> str:
 def _check_revokes(revokes: Sequence[RevokeRecord], history: History) -> None:
     for record, found in zip(revokes, history.selected, strict=False):
         if not found:
-            raise UsageError(f"the log has no row with {record.meant}", "a row has to fit all that is named")
+            raise UsageError(f"the log has no row with {record.meant}", "a row has to match all of them")
         if record.severity == "restored" and set(found) == {None}:
-            raise UsageError(f"no row with {record.meant} is revoked or deprecated", "nothing is to be restored")
+            raise UsageError(f"no row with {record.meant} is revoked or deprecated", "there is nothing to restore")
 
 
 def _trust_version(
     trust: Trust | None, signers: Sequence[Signer], before: Before, now: int, *, lower: bool
 ) -> int | None:
-    """What the next release stands by."""
+    """The trust version of the next release record; None if no trust note was ever named."""
     named = before.trust_version or None
     if trust is None:
         return named
@@ -156,7 +166,7 @@ def _trust_version(
     for signer in signers:
         if signer.key not in trust.policy.logs:
             key = f"{signer.key.name}+{signer.key.key_id.hex()}"
-            raise UsageError(f"the trust note does not name the key {key}", "its policy needs it as a log")
+            raise UsageError(f"the trust note does not name the key {key}", "its policy needs a log line with this key")
     keys = [signer.key for signer in signers]
     for missing in trust.policy.logs if trust.all_log_signatures else ():
         if missing.name == keys[0].name and missing not in keys:
@@ -166,21 +176,21 @@ def _trust_version(
             )
     if trust.version < before.trust_version and not lower:
         raise UsageError(
-            f"version {trust.version} of the trust note is behind version {named} of the last release",
-            "give the newest one; --lower-trust-version, if nobody ever made the later one",
+            f"version {trust.version} of the trust note is older than version {named} in the last release",
+            "give the newest one; or --lower-trust-version, if the later version never existed",
         )
     if trust.version > before.trust_version + MAX_TRUST_STEP:
         raise UsageError(
             f"version {trust.version} of the trust note is more than {MAX_TRUST_STEP} versions after {named or 0}",
-            "nobody would believe it",
+            "clients would reject it",
         )
     return trust.version
 
 
 def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -> Checkpoint:
-    """The published checkpoint, which is what this machine signed last, or goes on from it; that of no leaves at first.
+    """The published checkpoint, which extends the one that this machine signed last; an empty one for a new log.
 
-    A checkpoint that was signed and not put in its place is put there: its leaves were synced before it was signed.
+    A checkpoint that was signed but not published is published now: its leaves were synced before it was signed.
     """
     nothing = Checkpoint(_origin_of(signers), 0, merkle.EMPTY_ROOT)
     keys = [signer.key for signer in signers]
@@ -200,11 +210,11 @@ def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -
         except Unreadable as error:
             found = f"{current.size:,} leaves of {last.origin}" if published else "no log"
             raise VerificationFailed(
-                f"{log.root} has {found}, and this machine signed {last.size:,} leaves of it: {state.path}",
-                "name the folder of the log, or copy it back from where it is served; it is never begun anew",
+                f"{log.root} has {found}, and this machine signed {last.size:,} leaves of it: see {state.path}",
+                "name the folder of the log, or copy it back from where it is served; a log is never started again",
             ) from error
         if root != last.root:
-            raise VerificationFailed(f"{log.root} is older than what was signed last, and has not its leaves")
+            raise VerificationFailed(f"{log.root} is older than the checkpoint signed last, and has other leaves")
         log.write([(CHECKPOINT, bytes(signed))])
         return last
     proof = merkle.consistency_proof(last.size, current.size, TileReader(log, current.size).node)
@@ -215,7 +225,7 @@ def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -
 def _artifacts(
     catalog: CatalogFiles, log: LogFolder, folder: str, last: ReleaseRecord | None
 ) -> Iterator[tuple[str, bytes]]:
-    """The files of the catalog, but for those that are files of the last release, too: they get another name."""
+    """The files of the catalog to write; those that equal a file of the last release are hard-linked instead."""
     for name in catalog.manifest.files:
         data = catalog.verified(name)
         if not last or not log.link(f"{release_path(last.release)}/{name}", f"{folder}/{name}", data):
@@ -229,13 +239,13 @@ def _rows(catalog: CatalogFiles) -> Rows:
 def _tables(catalog: CatalogFiles) -> Iterator[pa.Table]:
     for name, entry in catalog.manifest.technologies.items():
         if not entry.parts and entry.rows:
-            raise UsageError(f"the catalog keeps distinguished {name} digests only", "publish one that has every row")
+            raise UsageError(f"the catalog has distinguished {name} digests only", "publish one that has every row")
         for part in digest_parts(catalog, name):
             yield from part.groups(COLUMNS)
 
 
 def _append(log: LogFolder, old: Checkpoint, leaves: Iterable[bytes]) -> Checkpoint:
-    """Write tiles and bundles; the checkpoint they are of is read back from them."""
+    """Write tiles and entry bundles; the new checkpoint is computed from the written files."""
     reader = TileReader(log, old.size)
     hashes: list[bytes] = []
 

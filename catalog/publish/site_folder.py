@@ -1,4 +1,4 @@
-"""A site: a log, the ranges of one of its releases, and pages, in a folder that any static host serves."""
+"""A site: a log, the ranges of one of its releases, and pages, in a folder that any static host can serve."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from catalog.transparency.tiles import MAX_BUNDLE, WIDTH, TileReader, tile_path,
 from catalog.work.progress import Progress
 
 RANGES = "range"
-"""Folder of the ranges, below which each release has its own."""
+"""Folder of the ranges, with a folder for each release."""
 
 
 Named = Callable[[str], bool]
 
 Pages = Callable[[RangeIndex], Iterable[tuple[str, bytes]]]
-"""What people look at, as paths and bytes, given the index of the ranges."""
+"""Yields the pages as paths and bytes, given the index of the ranges."""
 
 
 def write_site(
@@ -37,16 +37,19 @@ def write_site(
     progress: Progress,
     pages: Pages,
 ) -> None:
-    """The files of the log, then the ranges of the release of that number, the checkpoint, and pages.
+    """Write the files of the log, the ranges of one release, the checkpoint, and pages, in this order.
 
-    Files that are there already with the same size are of the same log, whose files never change. checkpoint: the one
-    that was verified. named: whether a path is of the log then; nothing else of its folder is copied. progress: told of
-    rows. Raises UsageError where the site would be within the log, or the log within it; Unreadable, MalformedInput for
-    a log that is not whole; what reading the catalog does.
+    Existing files of the same size are kept: files of a log never change.
+    checkpoint: the one that was verified, as a signed note.
+    named: whether a path belongs to the log at that checkpoint; other files in its folder are not copied.
+    number: of the release.
+    progress: called with numbers of rows.
+    Raises UsageError if the site is inside the log or the log inside the site; Unreadable, MalformedInput for a log
+    that is not complete; and as make_ranges.
     """
     source, target = log.resolve(), out.resolve()
     if source == target or source in target.parents or target in source.parents:
-        raise UsageError(f"{out} and {log} are one within the other", "give the site a folder of its own")
+        raise UsageError(f"one of {out} and {log} contains the other", "give the site a folder of its own")
     folder = LogFolder(target)
     with folder.locked():
         folder.clear()
@@ -59,7 +62,7 @@ def write_site(
 
 
 def _ranges(catalog: CatalogFiles, number: int, progress: Progress, index: list[bytes]) -> Iterator[tuple[str, bytes]]:
-    """index: gets what the index file says."""
+    """Yield the files of the ranges. index: receives the bytes of the index file."""
     for name, data in make_ranges(catalog, progress):
         if name == INDEX:
             index.append(data)
@@ -67,7 +70,7 @@ def _ranges(catalog: CatalogFiles, number: int, progress: Progress, index: list[
 
 
 def _check_whole(log: LogFolder, size: int) -> None:
-    """Raises Unreadable, MalformedInput where a tile of a tree of so many leaves, or a bundle, is not there."""
+    """Raises Unreadable, MalformedInput if a tile or an entry bundle of a tree with `size` leaves is missing."""
     reader, level, hashes = TileReader(log, size), 0, size
     for number in range(-(-size // WIDTH)):
         log.read(tile_path(None, number, tile_width(size, 0, number)), MAX_BUNDLE)
@@ -78,7 +81,7 @@ def _check_whole(log: LogFolder, size: int) -> None:
 
 
 def _missing(source: LogFolder, target: LogFolder, named: Named) -> Iterator[tuple[str, bytes]]:
-    """Tiles, entries and releases that are not there yet."""
+    """Yield the tiles, entry bundles and release files that the target lacks. Raises Unreadable."""
     try:
         for name, kind in walk(source.root):
             if kind == "file" and named(name) and (size := source.size(name)) != target.size(name):

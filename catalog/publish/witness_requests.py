@@ -1,8 +1,8 @@
-"""Asking witnesses: the checkpoint of a log goes to each of them, and what they cosign is added to its note.
+"""Witness requests: send the checkpoint of a log to each witness, and add the cosignatures to its note.
 
-A log remembers itself what a witness saw: the checkpoint that it cosigned, or else that of the release before. Where
-that is wrong, the witness says what is right. Where it saw more than there is, or something else, that is an alarm:
-what this log publishes is not what it published before.
+The size that a witness saw last is guessed: that of the published checkpoint if the witness cosigned it, otherwise that
+of the previous one. If the guess is wrong, the witness returns the right size. If the witness saw more leaves than the
+log has, or other ones, that is an alarm: the log does not publish what it published before.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ from catalog.transparency.tiles import WIDTH, TileReader
 from catalog.transparency.witness import MAX_ANSWER, SIZE_TYPE, AddCheckpoint, parse_conflict, parse_cosignatures
 
 Post = Callable[[str, bytes, int], Reply]
-"""Address, body, and how many bytes the answer has at most; raises Unreadable, UsageError."""
+"""Called with address, body, and the most bytes of the response. Raises Unreadable, UsageError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of one address. cosignatures: verified, none where `why` says what went wrong.
+    """The result for one address.
 
-    status: of the last answer; None where there was none. is_alarm: the witness saw a log that does not go on in this.
+    cosignatures: verified; empty if `why` says what went wrong.
+    why: one line; None if the witness cosigned.
+    status: HTTP status of the last response; None if there was none.
+    is_alarm: whether the witness saw a log that is not consistent with this one.
     """
 
     cosignatures: tuple[Signature, ...]
@@ -42,7 +45,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The checkpoint that is published in a log, to be cosigned by the witnesses of a policy."""
+    """The published checkpoint of a log, to be cosigned by the witnesses of a policy."""
 
     log: LogFolder
     policy: Policy
@@ -51,7 +54,7 @@ class Submission:
 
     @classmethod
     def of(cls, log: LogFolder, policy: Policy) -> Submission:
-        """Raises Unreadable where nothing is published, UntrustedSigner where no log of the policy signed it."""
+        """Raises Unreadable if nothing is published, UntrustedSigner if no log of the policy signed it."""
         note = log.checkpoint()
         if note is None:
             raise Unreadable(f"no log at {log.root}", "ldcat publish makes it")
@@ -69,7 +72,7 @@ class Submission:
         return found
 
     def ask(self, address: str, post: Post) -> Asked:
-        """Ask one witness, and once more where it says that it saw something else than was thought."""
+        """Ask one witness, and once more if it returns another size than the guessed one."""
         keys, status = self.addresses[address], None
         try:
             size = self._first_guess(keys)
@@ -80,7 +83,7 @@ class Submission:
                     break
                 size = parse_conflict(reply.body)
                 if size > self.checkpoint.size:
-                    what = f"it cosigned a checkpoint of {size} leaves, and this log has fewer: {self.checkpoint.size}"
+                    what = f"it cosigned a checkpoint of {size} leaves, but this log has only {self.checkpoint.size}"
                     return Asked((), what, status, is_alarm=True)
             if status == HTTPStatus.OK:
                 return Asked(tuple(parse_cosignatures(reply.body, self.note.text, keys)), None, status)
@@ -90,11 +93,11 @@ class Submission:
             return Asked((), str(error), status)
 
     def add(self, cosignatures: Sequence[Signature]) -> Note:
-        """The note with cosignatures more, published; raises VerificationFailed where another one is by now."""
+        """Publish the note with more cosignatures. Raises VerificationFailed if another checkpoint is published now."""
         with self.log.locked():
             now = self.log.checkpoint()
             if now is None or now.text != self.note.text:
-                raise VerificationFailed(f"{self.log.root} has another checkpoint by now", "ask again")
+                raise VerificationFailed(f"the checkpoint of {self.log.root} has changed", "ask again")
             more = now.with_signatures(cosignatures)
             if more != now:
                 Note.parse(bytes(more))  # too many of them could not be read again
@@ -102,15 +105,15 @@ class Submission:
         return more
 
     def signers(self, note: Note) -> dict[VerifierKey, int]:
-        """When each witness of the policy cosigned a note last, of those whose vote counts.
+        """When each witness whose vote counts cosigned a note, in seconds since 1970.
 
-        Raises VerificationFailed for a signature that is not right.
+        Raises VerificationFailed for a wrong signature.
         """
         verified = note.verify([*self.policy.logs, *self.policy.witnesses.values()])
         return {vote.key: vote.timestamp or 0 for vote in self.policy.votes(verified)}
 
     def _post(self, address: str, post: Post, old: int) -> Reply:
-        """Raises VerificationFailed for tiles that are not of the checkpoint: the witness would refuse their proof."""
+        """Raises VerificationFailed for tiles that do not match the checkpoint: the witness would refuse the proof."""
         size, node = self.checkpoint.size, self._reader().node
         proof = merkle.consistency_proof(old, size, node)
         if old:
@@ -120,14 +123,14 @@ class Submission:
         return post(f"{address}/add-checkpoint", bytes(request), MAX_ANSWER)
 
     def _first_guess(self, keys: Sequence[VerifierKey]) -> int:
-        """How many leaves a witness saw, most likely."""
+        """The tree size that the witness most likely saw last."""
         there = {(line.name, line.key_id) for line in self.note.signatures}
         if not self.checkpoint.size or any((key.name, key.key_id) in there for key in keys):
             return self.checkpoint.size
         last = self.checkpoint.size - 1
         record = parse_record(self._reader().entries(last // WIDTH)[last % WIDTH])
         if not isinstance(record, ReleaseRecord):
-            raise MalformedRecord(f"leaf {last} of the log is not the record of a release")
+            raise MalformedRecord(f"leaf {last} of the log is not a release record")
         return max(0, min(record.previous_size, self.checkpoint.size))
 
     def _reader(self) -> TileReader:
@@ -135,29 +138,29 @@ class Submission:
 
 
 def _explained(reply: Reply, origin: str) -> str:
-    """What a status that is not 200 means, and what the witness says of it; its words by tlog-witness."""
+    """What a status other than 200 means by tlog-witness, with the first line of the witness's response."""
     status, type_ = reply.status, reply.content_type
     if status == HTTPStatus.CONFLICT:
-        meaning = "it saw another size, and names one that changes"
+        meaning = "it saw another size, and keeps returning different ones"
         if type_ != SIZE_TYPE:
-            meaning = f"it saw another size, and does not say which: its answer is {type_[:40]}, and not {SIZE_TYPE}"
+            meaning = f"it saw another size, and does not say which: its answer is {type_[:40]}, not {SIZE_TYPE}"
     elif HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         meaning = "redirects are not followed: name the address itself in the policy"
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         meaning = "it cannot answer now: try again later"
     else:
-        meaning = _MEANINGS.get(status, "no answer that a witness has").format(origin=origin)
+        meaning = _MEANINGS.get(status, "tlog-witness has no such answer").format(origin=origin)
     said = _first_line(reply.body)
     return f"it answered {status}: {said}; {meaning}" if said else f"it answered {status}: {meaning}"
 
 
 _MEANINGS: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: "it does not understand the request",
-    HTTPStatus.FORBIDDEN: "it knows no key that signed this, or one differently: tell its operator the log's keys",
+    HTTPStatus.FORBIDDEN: "it does not have the right keys of the log: send them to its operator",
     HTTPStatus.NOT_FOUND: "it does not know the log {origin}, or nothing is at this address: ask its operator",
-    HTTPStatus.REQUEST_TIMEOUT: "the request did not come to its end in time: try again later",
+    HTTPStatus.REQUEST_TIMEOUT: "the request took too long: try again later",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the request is too large for it",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "this log does not go on from what it cosigned before: a fork",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "this log is not consistent with what it cosigned before: a fork",
     HTTPStatus.TOO_MANY_REQUESTS: "it was asked too often: try again later",
 }
 

@@ -1,7 +1,7 @@
-"""The records of a witness in an SQLite database: the last checkpoint of each log, exchanged whole, and never for less.
+"""The records of a witness in an SQLite database: the last checkpoint of each log, replaced atomically by larger ones.
 
-What a witness has forgotten it may cosign a fork of. So a database is made once, and by intent; one that is gone,
-damaged or another program's is refused; and the database itself refuses that a log shrinks or is dropped.
+A witness that forgets a checkpoint may cosign a fork. So a database is created once, and explicitly; a missing, damaged
+or foreign one is an error; and triggers in the database prevent that a log shrinks or is deleted.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
 
 _APPLICATION = 0x6C646377
-"""What SQLite keeps in the file to say whose it is: "ldcw"."""
+"""SQLite's application_id, which tells whose file it is: "ldcw" in ASCII."""
 
 _FORMAT = 1
 _BUSY_SECONDS = 10.0
-"""How long another thread or process is waited for."""
+"""Seconds: how long to wait for another thread or process."""
 
-_HINT = "what a witness has forgotten it may cosign a fork of: no backup will do, begin anew with new keys"
+_HINT = "a witness that forgets a checkpoint may cosign a fork: do not restore a backup, start again with new keys"
 
 _SCHEMA = f"""
 BEGIN EXCLUSIVE;
@@ -48,13 +48,13 @@ COMMIT;
 
 @dataclass(frozen=True, slots=True)
 class WitnessStore:
-    """As Records of witness.py, for any number of threads and processes: each call has a connection of its own."""
+    """The Records of witness.py, for any number of threads and processes: each call has its own connection."""
 
     path: Path
 
     @classmethod
     def create(cls, path: Path) -> WitnessStore:
-        """A new database, whole or not at all; raises UsageError where something is there already, Unreadable."""
+        """Create a database, whole or not at all. Raises UsageError if the path exists already, Unreadable."""
         try:
             with beside(path) as folder:
                 made = folder / "new"
@@ -64,22 +64,22 @@ class WitnessStore:
                     database.executescript(_SCHEMA)
                 put(made, path)  # never over a database that is there
         except FileExistsError as error:
-            raise UsageError(f"{path} is there already", "start without --create") from error
+            raise UsageError(f"{path} exists already", "start without --create") from error
         except (OSError, sqlite3.Error) as error:
             raise inputs.unreadable(path, error) from error
         return cls(path)
 
     @classmethod
     def open(cls, path: Path) -> WitnessStore:
-        """The database that is there; raises Unreadable, MalformedInput for a damaged or foreign one."""
+        """Open an existing database. Raises Unreadable, MalformedInput for a damaged or foreign one."""
         if not inputs.exists(path):
-            raise Unreadable(f"no database of a witness at {path}", f"for a new witness, --create; {_HINT}")
+            raise Unreadable(f"no witness database at {path}", f"for a new witness, --create; {_HINT}")
         inputs.check_regular(path)
         _check_private(path)
         store = cls(path)
         with store._database() as database:
             if _pragma(database, "application_id") != _APPLICATION or _pragma(database, "user_version") != _FORMAT:
-                raise MalformedInput(f"{path} is the database of another program, or of another version", _HINT)
+                raise MalformedInput(f"{path} is a database of another program, or of another version", _HINT)
             if database.execute("PRAGMA integrity_check").fetchone() != ("ok",):
                 raise MalformedInput(f"{path} is damaged", _HINT)
             for (origin,) in database.execute("SELECT origin FROM latest").fetchall():
@@ -98,7 +98,7 @@ class WitnessStore:
         except MalformedInput as error:
             raise MalformedInput(f"{self.path} is damaged: {error}", _HINT) from error
         if (found.origin, found.size, found.root) != (origin, size, root):
-            raise MalformedInput(f"{self.path} is damaged: what it says of {origin} is not one checkpoint", _HINT)
+            raise MalformedInput(f"{self.path} is damaged: its columns and its note of {origin} differ", _HINT)
         return note
 
     def advance(self, before: Note | None, after: Note) -> bool:
@@ -122,11 +122,11 @@ class WitnessStore:
         except sqlite3.OperationalError as error:
             raise shortage(error, str(self.path)) or Unreadable(f"{self.path}: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise MalformedInput(f"{self.path} is no database of a witness, or damaged: {error}", _HINT) from error
+            raise MalformedInput(f"{self.path} is not a witness database, or damaged: {error}", _HINT) from error
 
 
 def _check_private(path: Path) -> None:
-    """Raises Unreadable where others can write what a witness must not forget."""
+    """Raises Unreadable if others can write to the database."""
     try:
         descriptor = open_regular(path)
         try:
@@ -138,8 +138,11 @@ def _check_private(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """EXTRA is FULL, and the folder is synced too when a journal is gone: else a lost journal would undo a commit."""
-    address = f"{path.absolute().as_uri()}?mode=rw"  # never makes a file
+    """A connection with synchronous=EXTRA, which also syncs the folder after a journal is deleted.
+
+    Otherwise a journal that reappears after a crash could undo a commit.
+    """
+    address = f"{path.absolute().as_uri()}?mode=rw"  # never creates a file
     database = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
         database.execute("PRAGMA synchronous = EXTRA")

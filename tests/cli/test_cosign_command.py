@@ -75,7 +75,7 @@ def test_a_fork_is_refused(run: Run, place: Place, key: Path, tmp_path: Path) ->
     code, out, err = run(*asked(place, key, "--heartbeat"))
     assert (code, out) == (4, "")
     assert "ldcat: error: " in err
-    assert "does not go on from" in err
+    assert "is not consistent with" in err
     assert published(place) == fork
     (kept,) = (tmp_path / "state/ldcat/cosigned/evidence").glob("*/published.note")
     assert kept.read_bytes() == bytes(fork)
@@ -97,7 +97,7 @@ def test_each_key_has_a_memory_of_its_own(run: Run, place: Place, key: Path, tmp
         (("--key", "/nowhere"), 5, "/nowhere"),
         (("--log", "{tmp}/nothing"), 5, "no log at"),
         (("--trust", "{tmp}/log/checkpoint"), 3, "trust note"),
-        (("--key", "{tmp}/log.key"), 2, "keys of cosignatures"),
+        (("--key", "{tmp}/log.key"), 2, "cosignature keys"),
     ],
 )
 def test_what_cannot_be(

@@ -264,7 +264,7 @@ def test_a_publisher_is_told_what_was_false(run: Run, revoked: Place, small: Bui
     sign_release(log, LOG, altered(next_record(log, revoked.now + 1), trust_version=64), [REVOKE, LATER])
     revoked.publish()
     note = replace(read_trust(revoked.trust.read_bytes()), version=3)
-    with pytest.raises(UsageError, match="version 3 of the trust note is behind version 64") as caught:
+    with pytest.raises(UsageError, match="version 3 of the trust note is older than version 64") as caught:
         revoked.publish(trust=note)
     assert "--lower-trust-version" in str(caught.value.hint)
     arguments = (Catalog.open(small.folder), log, [LOG], LastCheckpoint(tmp_path / "publisher" / "signed.note"))

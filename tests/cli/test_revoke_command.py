@@ -239,7 +239,7 @@ def test_a_release_says_which_trust_note_it_stands_by(publisher: Publisher, smal
     assert version() == 3
     code, out, err = publisher.publish(small, "--trust", str(place / "trust.1"))
     assert (code, out) == (2, "")
-    assert "version 1 of the trust note is behind version 3" in err
+    assert "version 1 of the trust note is older than version 3" in err
     text = Note.parse((place / "trust.3").read_bytes()).text
     (place / "unsigned").write_bytes(bytes(sign_trust(Note(text, ()), [signer("other.example")], NOW)))
     assert publisher.publish(small, "--trust", str(place / "unsigned"))[0] == 6

@@ -146,7 +146,7 @@ def test_a_fork_is_an_alarm(
         revoke(run, place)
         code, out, err = run(*ask)
         assert code == 12
-        assert "this log does not go on from what it cosigned before: a fork" in out
+        assert "this log is not consistent with what it cosigned before: a fork" in out
         assert "w1, w1-pq saw more of this log, or another history" in err
 
 

@@ -207,7 +207,7 @@ def test_what_breaks_is_said_here_and_not_there(folder: Path, running: Running) 
     )
     code, said = running.stop()
     assert code == 0
-    assert said.startswith(f"ldcat: error: {folder}/db is no database of a witness, or damaged")
+    assert said.startswith(f"ldcat: error: {folder}/db is not a witness database, or damaged")
     assert "Traceback" not in said
 
 
@@ -238,9 +238,9 @@ def test_a_defect_is_one_line(folder: Path) -> None:
         (("--logs", "{tmp}/none"), 2, "no log to witness"),
         (("--key", "{tmp}/log"), 2, "keys of cosignatures"),
         (("--key", "{tmp}/nowhere"), 5, "nowhere"),
-        (("--db", "{tmp}/none", "--create"), 2, "there already"),
-        (("--db", "{tmp}/none"), 3, "no database of a witness, or damaged"),
-        ((), 5, "no database of a witness"),
+        (("--db", "{tmp}/none", "--create"), 2, "exists already"),
+        (("--db", "{tmp}/none"), 3, "is not a witness database, or damaged"),
+        ((), 5, "no witness database"),
     ],
 )
 def test_what_cannot_be(run: Run, folder: Path, arguments: tuple[str, ...], code: int, part: str) -> None:

@@ -38,7 +38,7 @@ def test_a_release_stands_by_a_trust_note_until_the_next_one(publisher: Publishe
     records = [parse_record(leaf) for leaf in publisher.leaves()]
     found = [record for record in records if isinstance(record, ReleaseRecord)]
     assert [(record.release, record.trust_version) for record in found] == [(1, None), (2, 2), (3, 5)]
-    with pytest.raises(UsageError, match="version 4 of the trust note is behind version 5"):
+    with pytest.raises(UsageError, match="version 4 of the trust note is older than version 5"):
         published(publisher, small, trust(4))
 
 

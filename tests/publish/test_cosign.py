@@ -204,7 +204,7 @@ def test_what_does_not_go_on_is_refused_and_kept(
     cosigner.cosign()
     attack(cosigner, small, tmp_path)
     last, published = cosigner.state.read(), cosigner.note
-    with pytest.raises(VerificationFailed, match="does not go on from") as failure:
+    with pytest.raises(VerificationFailed, match="is not consistent with") as failure:
         cosigner.cosign(heartbeat=heartbeat, now=NOW + DAY)
     assert failure.value.exit_code == 4
     assert (cosigner.note, cosigner.state.read()) == (published, last)
@@ -236,13 +236,13 @@ def test_evidence_that_was_half_written_is_completed(cosigner: Cosigner, small: 
     cosigner.cosign()
     as_long(cosigner, small, tmp_path)
     for _ in range(2):
-        with pytest.raises(VerificationFailed, match="does not go on from"):
+        with pytest.raises(VerificationFailed, match="is not consistent with"):
             cosigner.cosign()
     kept = {path: path.read_bytes() for path in cosigner.evidence()}
     assert len(kept) == 2
     for lost in kept:
         lost.unlink()
-        with pytest.raises(VerificationFailed, match="does not go on from"):
+        with pytest.raises(VerificationFailed, match="is not consistent with"):
             cosigner.cosign()
         assert {path: path.read_bytes() for path in cosigner.evidence()} == kept
 
@@ -253,7 +253,7 @@ def test_the_alarm_is_heard_where_evidence_cannot_be_kept(
     cosigner.cosign()
     as_long(cosigner, small, tmp_path)
     (cosigner.place / "evidence").write_text("in the way")
-    with pytest.raises(VerificationFailed, match="does not go on from") as failure:
+    with pytest.raises(VerificationFailed, match="is not consistent with") as failure:
         cosigner.cosign()
     assert "could not be kept" in (failure.value.hint or "")
 
@@ -278,14 +278,14 @@ def test_damaged_tiles_prove_nothing(cosigner: Cosigner, small: BuildResult) -> 
 @pytest.mark.parametrize(
     ("asked", "error", "part"),
     [
-        ({"by": [signer("a")]}, UsageError, "keys of cosignatures"),
+        ({"by": [signer("a")]}, UsageError, "cosignature keys"),
         ({"by": [*KEYS, OTHER]}, UsageError, "all of one name"),
         ({"by": []}, UsageError, "all of one name"),
         ({"by": SIGNERS[1:]}, UsageError, "does not cosign its own"),
-        ({"trust": trusting(signer("example.com/b").key)}, UntrustedSigner, "none of the keys"),
-        ({"trust": trusting(signer(ORIGIN, seed=1).key)}, UntrustedSigner, "none of the keys"),
+        ({"trust": trusting(signer("example.com/b").key)}, UntrustedSigner, "none of the trusted keys"),
+        ({"trust": trusting(signer(ORIGIN, seed=1).key)}, UntrustedSigner, "none of the trusted keys"),
         ({"now": NOW + 300 * DAY}, VerificationFailed, "expired"),
-        ({"only": Checkpoint(ORIGIN, 1, bytes(32))}, UsageError, "another checkpoint by now"),
+        ({"only": Checkpoint(ORIGIN, 1, bytes(32))}, UsageError, "has changed"),
     ],
 )
 def test_what_cannot_be(cosigner: Cosigner, asked: dict[str, Any], error: type[LdcatError], part: str) -> None:

@@ -114,7 +114,7 @@ def test_an_empty_folder_where_this_machine_signed_a_log_is_said_to_be_one(
     shutil.copytree(publisher.log.root, publisher.root / "backup")
     size = publisher.publish(small, now=NOW + 1).checkpoint.size
     shutil.rmtree(publisher.log.root)
-    signed = f"and this machine signed {size} leaves of it: {publisher.state.path}"
+    signed = f"and this machine signed {size} leaves of it: see {publisher.state.path}"
     with pytest.raises(VerificationFailed) as caught:
         publisher.publish(small, now=NOW + 2)
     assert str(caught.value) == f"{publisher.log.root} has no log, {signed}"
