@@ -1,1 +1,1 @@
-"""Audit: every claim of a catalog or a log, recomputed and compared."""
+"""Audit: recompute every claim of a catalog or a log, and compare."""

@@ -1,4 +1,4 @@
-"""Audit: each claim of a catalog or a release checked against the bytes that are there; all findings, not one."""
+"""Audit: check each claim of a catalog or a release against its bytes. All faults are reported, not only the first."""
 
 from __future__ import annotations
 
@@ -9,33 +9,39 @@ from typing import Any
 from catalog.operate.finding import Severity
 
 RULES = {
-    "manifest": "the manifest is written in its one form",
+    "manifest": "the manifest is in its canonical form",
     "file": "each file has the size and the SHA-256 that the manifest says",
-    "tree": "the Merkle tree beside a file is that of the file, and has the digest that the manifest says",
+    "tree": "the Merkle tree of a file is right, and has the digest that the manifest says",
     "link": "there are no symbolic links, which are not followed",
     "unlisted": "there are no files that the manifest does not list",
-    "table": "launch digests are tables of the columns that a catalog has, as many rows as the manifest says",
-    "order": "rows are sorted by their digests, and stand in the part that the first bits of these say",
+    "table": "launch digests are tables with the right columns, and with as many rows as the manifest says",
+    "order": "rows are sorted by their digests, and are in the part that the first bits of their digests determine",
     "component": "rows name components that the catalog has",
-    "names": "what a lookup shows of components is what their records say, byte for byte",
-    "follows": "hashes, columns and counts that follow from others are what follows from these",
-    "unique": "equal inputs have one launch digest, and are there once",
+    "names": "a lookup shows components as their records describe them, byte for byte",
+    "follows": "hashes, columns and counts that follow from other data are right",
+    "unique": "no two rows have equal inputs",
     "index": "the index leads from each digest to the inputs of its row",
-    "digest": "each launch digest is what comes out of its inputs",
-    "profile": "VMM profiles are those that are embedded here",
-    "image": "an image has the component that is recorded of it",
-    "log": "the log is signed, whole, and goes by its rules",
+    "digest": "each launch digest follows from its inputs",
+    "profile": "VMM profiles are those of this version of ldcat",
+    "image": "the component of an image is the one that is recorded",
+    "log": "the log is signed and complete, and follows its rules",
     "record": "release records, and the revocations that they name, follow from the leaves before them",
     "release": "the log names this manifest for the release",
     "leaf": "each row is a leaf of the log",
     "known": "this version of ldcat knows every technology and type of record, and so checks them",
 }
-"""What is claimed, by the name of what finds out."""
+"""The claims, by the name of the rule that checks them. They are listed in docs/audit.md."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditFinding:
-    """rule: of RULES. subject: a file, a component, a row. evidence: one line: what is there instead."""
+    """A claim that does not hold, or may not.
+
+    severity: how bad it is.
+    rule: a key of RULES.
+    subject: a file, a component, a row.
+    evidence: what was found instead, in one line.
+    """
 
     severity: Severity
     rule: str
@@ -44,11 +50,11 @@ class AuditFinding:
 
     @property
     def claim(self) -> str:
-        """What does not hold."""
+        """The claim that does not hold."""
         return RULES[self.rule]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """A finding in the JSON of `ldcat audit` (docs/command-line.md)."""
         return {
             "severity": self.severity.value,
             "rule": self.rule,
@@ -59,20 +65,20 @@ class AuditFinding:
 
 
 def wrong(rule: str, subject: str, evidence: str) -> AuditFinding:
-    """Something that is not what it claims to be."""
+    """A finding about a claim that does not hold: an error."""
     return AuditFinding(Severity.ERROR, rule, subject, evidence)
 
 
 def unchecked(subject: str, why: str) -> AuditFinding:
-    """Something of a later version of ldcat; nothing holds that was not checked."""
+    """A finding about something of a later version of ldcat: an error, because it could not be checked."""
     return wrong("known", subject, f"not checked: {why}")
 
 
 def odd(rule: str, subject: str, evidence: str) -> AuditFinding:
-    """Something that may be right, and somebody should look at."""
+    """A finding about something that may be right, and that somebody should look at: a warning."""
     return AuditFinding(Severity.WARNING, rule, subject, evidence)
 
 
 def holds(findings: Sequence[AuditFinding]) -> bool:
-    """Whether nothing is wrong."""
+    """Whether no finding is an error."""
     return all(finding.severity is not Severity.ERROR for finding in findings)

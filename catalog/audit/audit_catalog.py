@@ -1,4 +1,4 @@
-"""Audit of a whole catalog: files, rows, components, and the digests once more, from what the catalog itself says."""
+"""Audit of a whole catalog: files, rows, components, and digests recomputed from the catalog's own components."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from catalog.work.progress import Progress, StartProgress
 _DIGESTS_NAMED = 20
 
 _RULES = {manifest.NAMES: "names", manifest.INDEX: "index"}
-"""Of files that have a rule of their own, among those that follow from others."""
+"""Rules of derived files; those that are not listed belong to the rule "follows"."""
 
 
 def catalog_findings(
@@ -39,9 +39,11 @@ def catalog_findings(
     backend: HashBackend,
     start_progress: StartProgress,
 ) -> Iterator[AuditFinding]:
-    """All findings. images: builds from image files. remeasure: rows to measure again, of each technology; None: all.
+    """Yield all findings about a catalog.
 
-    start_progress: told of what is done, and of how many rows.
+    images: builds made from image files, to compare with their records.
+    remeasure: number of rows of each technology to measure again; None for all.
+    start_progress: called with the name and the number of rows of each technology.
     """
     yield from file_findings(catalog)
     yield from _guarded("image", _image_findings(catalog, images))
@@ -59,7 +61,7 @@ def catalog_findings(
 def _technology_findings(
     catalog: Catalog, technology: str, chosen: int, engine: Engine, backend: HashBackend, progress: Progress
 ) -> Iterator[AuditFinding]:
-    """Part by part, so that no more than one of them is in memory."""
+    """Audit the rows of a technology part by part, so that only one part is in memory."""
     entry, rows = catalog.manifest.technologies[technology], 0
     of_tables: list[AuditFinding] = []
     with inputs_seen() as seen:
@@ -76,7 +78,7 @@ def _technology_findings(
 
 
 def _guarded(rule: str, findings: Iterator[AuditFinding]) -> Iterator[AuditFinding]:
-    """What cannot be looked at is a finding, too: of what the rest rests on."""
+    """Yield findings; an error that stops the check is a finding, too, of the catalog."""
     try:
         yield from findings
     except LdcatError as failure:
@@ -90,7 +92,7 @@ def _image_findings(catalog: Catalog, images: Sequence[FirmwareBuild]) -> Iterat
         if known is None:
             yield odd("image", image.name, "no build of the catalog is this image")
         elif known.component != image.component:
-            yield wrong("image", image.name, f"what {known.name} records of it is something else")
+            yield wrong("image", image.name, f"the record of {known.name} describes another component")
 
 
 def _digest_findings(
@@ -110,11 +112,11 @@ def _digest_findings(
         elif (others := others + 1) <= _DIGESTS_NAMED:
             yield wrong("digest", found.row.launch_digest, f"its inputs give {found.recomputed}")
     if others > _DIGESTS_NAMED:
-        yield wrong("digest", name, f"and {others - _DIGESTS_NAMED:,} more digests are others")
+        yield wrong("digest", name, f"and {others - _DIGESTS_NAMED:,} more digests are wrong")
 
 
 def _chosen(first: int, count: int, chosen: int, rows: int) -> Sequence[int]:
-    """Of `chosen` rows from all over the table of `rows`, those of a part, which begins with row `first`."""
+    """Rows of a part to measure, if `chosen` of all `rows` are spread evenly. first: number of the part's first row."""
     if chosen >= rows:
         return range(count)
     begin, end = (-(-at * chosen // rows) for at in (first, first + count))

@@ -1,4 +1,4 @@
-"""Audit of the files of a catalog: what the manifest says of each, and what is there besides."""
+"""Audit of the files of a catalog: those in the manifest, and any others."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from catalog.store import manifest
 from catalog.store.catalog import Catalog
 
 _FOREIGN = {"revocations.json"}
-"""Of a release, which is the log's."""
+"""Files in the folder of a release that belong to the log."""
 
 
 def file_findings(catalog: Catalog) -> Iterator[AuditFinding]:
-    """Every file is read whole, one after the other."""
+    """Yield findings about files. Every file is read completely, one after the other."""
     listed = catalog.manifest.files
     text = inputs.read_file_beneath(catalog.files, manifest.NAME, limit=inputs.MAX_TEXT_SIZE)
     if text != catalog.manifest.to_json():
-        yield wrong("manifest", manifest.NAME, "another form of the same JSON")
+        yield wrong("manifest", manifest.NAME, "not the canonical form of its JSON")
     for name in listed:
         try:
             data = catalog.verified(name)
@@ -34,7 +34,7 @@ def file_findings(catalog: Catalog) -> Iterator[AuditFinding]:
         if kind == "link":
             yield wrong("link", name, IS_LINK)
         elif name not in (manifest.NAME, *listed, *(_FOREIGN if catalog.release else ())):
-            yield odd("unlisted", name, "is there")
+            yield odd("unlisted", name, "not in the manifest")
 
 
 def _tree_findings(catalog: Catalog, name: str, data: bytes) -> Iterator[AuditFinding]:
@@ -54,4 +54,4 @@ def _tree_findings(catalog: Catalog, name: str, data: bytes) -> Iterator[AuditFi
         yield wrong("tree", beside.rpartition("/")[2], str(failure))
     else:
         if there != tree:
-            yield wrong("tree", beside, "another tree")
+            yield wrong("tree", beside, "not the tree of the file")

@@ -1,4 +1,4 @@
-"""Audit of a release as a part of its log: who signed, what the leaves say, and whether the rows are among them."""
+"""Audit of a release as part of its log: who signed, whether its records are true, and whether its rows are leaves."""
 
 from __future__ import annotations
 
@@ -31,13 +31,15 @@ from catalog.verify.verify_release import unverified_release
 def log_findings(
     log: LogFolder, number: int | None, trust: Note | None, seen: Mapping[str, LastCheckpoint], now: int
 ) -> Iterator[AuditFinding]:
-    """What is wrong with the log itself. trust: the note that says who has to sign. now: seconds since 1970.
+    """Yield what is wrong with the log itself.
 
-    number: of the release that is audited; None for the last one. seen: by origin, the newest checkpoint that was
-    verified here before.
+    number: of the release that is audited; None for the last one.
+    trust: the trust note; None if none was given.
+    seen: the newest checkpoint of each log that was verified on this machine, by origin.
+    now: seconds since 1970.
     """
     if trust is None:
-        yield odd("log", "checkpoint", "no trust note was given: nobody says who has to sign")
+        yield odd("log", "checkpoint", "no trust note was given: signatures were not checked")
         links = inputs.walked(Files(log.root)) if log.is_here else []
         yield from (wrong("link", name, IS_LINK) for name, kind in links if kind == "link")
     else:
@@ -58,7 +60,7 @@ def log_findings(
 
 
 def _record_findings(releases: Sequence[WalkedRelease], number: int | None) -> Iterator[AuditFinding]:
-    """What release records say that does not follow: an error of the last and of the audited one, which are used."""
+    """Yield false statements of release records: errors in the last and the audited one, which are used."""
     for each in releases:
         used = each is releases[-1] or each.record.release == number
         for why in each.false:
@@ -66,28 +68,28 @@ def _record_findings(releases: Sequence[WalkedRelease], number: int | None) -> I
         for why in each.steps_back:
             yield odd("record", f"release {each.record.release}", why)
         if used and RevocationChain.committed(each.record) is None:
-            what = "it commits to no revocations, as ldcat 0.1.0 did not: its list was compared with the leaves"
+            what = "it commits to no revocations, like releases of ldcat 0.1.0: its list was compared with the leaves"
             yield AuditFinding(Severity.NOTE, "record", f"release {each.record.release}", what)
 
 
 def _seen_findings(log: LogFolder, found: Checkpoint, memory: LastCheckpoint) -> Iterator[AuditFinding]:
-    """A log that was rolled back, or forked."""
+    """Yield a finding if the log was rolled back or forked."""
     before = memory.checkpoint()
     if before is None:
         return
     if before.size > found.size:
-        what = f"it has {found.size} leaves, and {before.size} were seen here before: it was rolled back"
+        what = f"it has {found.size} leaves, and {before.size} were seen before: it was rolled back"
         yield wrong("log", "checkpoint", what)
         return
     try:
         LogReader(log, found).check_follows(before)
     except VerificationFailed as failure:
-        what = f"a fork: it does not go on from the checkpoint of {before.size} leaves that was seen here before"
+        what = f"a fork: it is not consistent with the checkpoint of {before.size} leaves that was seen before"
         yield wrong("log", "checkpoint", f"{what} ({failure})")
 
 
 def find_release(log: LogFolder, number: int | None, findings: list[AuditFinding]) -> PublishedRelease | None:
-    """What the log says of a release; None, and a finding, where it cannot be read."""
+    """Read a release of the log, unverified. If it cannot be read, adds a finding and returns None."""
     try:
         return unverified_release(log, number)
     except LdcatError as failure:
@@ -96,7 +98,7 @@ def find_release(log: LogFolder, number: int | None, findings: list[AuditFinding
 
 
 def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[AuditFinding]:
-    """Rows of the catalog that the log does not have."""
+    """Yield rows of the catalog that the log lacks, and a manifest or list of revocations that it does not name."""
     if catalog.manifest_sha256 != release.manifest_sha256:
         yield wrong("release", "manifest.json", f"its SHA-256 is {catalog.manifest_sha256}")
     try:
@@ -113,10 +115,10 @@ def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[Audit
             try:
                 leaves = row_leaves(read_parquet(catalog, name))
             except (LdcatError, KeyError):
-                continue  # which is a finding of the catalog
+                continue  # the audit of the catalog finds it
             missing = [leaf for leaf in leaves if merkle.leaf_hash(leaf) not in known]
             if missing:
-                yield wrong("leaf", name, f"{len(missing):,} of its rows are in no leaf, such as {missing[0].decode()}")
+                yield wrong("leaf", name, f"{len(missing):,} of its rows are not leaves, e.g. {missing[0].decode()}")
 
 
 def _leaf_hashes(release: PublishedRelease) -> set[bytes]:

@@ -1,4 +1,4 @@
-"""Audit of the rows of a catalog: tables, order, and inputs that are there once."""
+"""Audit of the rows of a catalog: tables, order, components, and inputs that several rows have."""
 
 from __future__ import annotations
 
@@ -19,15 +19,21 @@ from catalog.store.digest_parts import digest_parts
 from catalog.store.duckdb_scratch import refused, scratch_folder
 
 _MEMORY = "1GiB"
-"""Of DuckDB; what is more is on the disk."""
+"""Memory limit of DuckDB, which uses the disk for more."""
 
 _NAMED = 5
-"""Rows of a table that are named, of those that one finding is about."""
+"""Rows: how many a finding names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A Parquet file of a technology that could be read. number: of `count` parts."""
+    """A readable Parquet file of a technology.
+
+    name: its file name.
+    number: which one it is of `count` parts.
+    count: number of parts.
+    table: its rows.
+    """
 
     name: str
     number: int
@@ -36,7 +42,7 @@ class Part:
 
 
 def read_parts(catalog: Catalog, technology: str, findings: list[AuditFinding]) -> Iterator[Part]:
-    """Each part that is a table, and to the findings what is no such table; damaged files are found elsewhere."""
+    """Yield each readable part; faults of tables are added to the findings. audit_files.py finds damaged files."""
     for part in digest_parts(catalog, technology):
         name = part.name
         try:
@@ -54,13 +60,13 @@ def read_parts(catalog: Catalog, technology: str, findings: list[AuditFinding]) 
 
 
 def order_findings(part: Part) -> Iterator[AuditFinding]:
-    """Rows that stand before a row with a lower digest, and rows of another part."""
+    """Yield a finding for rows out of order, and one for rows that belong to another part."""
     digests = part.table["launch_digest"].combine_chunks().cast(pa.binary())
     if len(digests) > 1:
         falls = pc.less(digests[1:], digests[:-1])
         if count := pc.sum(falls).as_py():
             yield wrong(
-                "order", part.name, f"{count:,} rows have a lower digest than the one before: {_rows(falls, 1)}"
+                "order", part.name, f"{count:,} rows have a lower digest than the previous row: {_rows(falls, 1)}"
             )
     low, high = (((number << 64) // part.count) for number in (part.number, part.number + 1))
     outside = pc.less(digests, pa.scalar(low.to_bytes(8, "big"), pa.binary()))
@@ -71,7 +77,7 @@ def order_findings(part: Part) -> Iterator[AuditFinding]:
 
 
 def component_findings(catalog: Catalog, part: Part) -> Iterator[AuditFinding]:
-    """Images, tables and profiles that rows name, and the catalog lacks."""
+    """Yield images, kernel hashes tables and profiles that rows name and the catalog lacks."""
     known: Mapping[str, Any] = {
         "firmware_sha256": catalog.firmware,
         "kernel_hashes_sha256": catalog.kernel_hashes,
@@ -85,20 +91,20 @@ def component_findings(catalog: Catalog, part: Part) -> Iterator[AuditFinding]:
 
 
 class InputsSeen:
-    """The inputs of all rows of a technology, in a database on the disk."""
+    """The inputs of all rows of a technology, in a database on disk."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._made = False
 
     def add(self, part: Part) -> None:
-        """The rows of a part, too."""
+        """Add the rows of a part."""
         self._connection.register("part", part.table.select(["launch_digest", *INPUTS]))
         self._connection.execute("INSERT INTO rows FROM part" if self._made else "CREATE TABLE rows AS FROM part")
         self._made = True
 
     def findings(self, technology: str) -> Iterator[AuditFinding]:
-        """Inputs that several rows have."""
+        """Yield inputs that several rows have."""
         if not self._made:
             return
         inputs = ", ".join(INPUTS)
@@ -109,19 +115,19 @@ class InputsSeen:
         for rows, digests, *values in shared[:_NAMED]:
             yield wrong("unique", f"{technology} {_named(values)}", f"{rows} rows, with {digests} launch digests")
         if len(shared) > _NAMED:
-            yield wrong("unique", technology, f"and {len(shared) - _NAMED:,} more inputs that several rows have")
+            yield wrong("unique", technology, f"and {len(shared) - _NAMED:,} more inputs with several rows")
 
 
 @contextmanager
 def inputs_seen() -> Iterator[InputsSeen]:
-    """Those of no row yet, for a while; raises DiskFull, OutOfMemory, Unreadable."""
+    """An empty temporary InputsSeen. Raises DiskFull, OutOfMemory, Unreadable."""
     with scratch_folder() as folder, refused(folder), duckdb.connect(folder / "inputs.duckdb") as connection:
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         yield InputsSeen(connection)
 
 
 def _rows(mask: Any, more: int = 0) -> str:
-    """The first rows that a mask has."""
+    """The numbers of the first rows that a mask selects."""
     numbers = pc.indices_nonzero(mask)[:_NAMED].to_pylist()
     return "row " + ", ".join(str(number + more) for number in numbers)
 

@@ -1,7 +1,7 @@
-"""Rebuild: every launch digest of a log is recomputed from the components of its releases, and compared.
+"""Rebuild: recompute every launch digest of a log from the components of its releases, and compare.
 
-A row is canonical, so that its leaf is what would be made of the same inputs and the digest that comes out: where all
-digests are equal, the root over the leaves as they are is that of a log that was made anew.
+Leaves are canonical, so a rebuilder with the same inputs and digests makes the same leaves: if all digests are equal,
+the root hash of the log is also that of a log made from scratch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,13 @@ from catalog.work.progress import Progress
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """releases, rows: how many there were."""
+    """The result of a rebuild.
+
+    checkpoint: of the log that was recomputed.
+    releases: number of releases.
+    rows: number of rows.
+    differences: what was found.
+    """
 
     checkpoint: Checkpoint
     releases: int
@@ -39,22 +45,22 @@ class Rebuilt:
 
     @property
     def is_false(self) -> bool:
-        """Whether the last release record says what does not follow from its log."""
+        """Whether the last release record contradicts its log."""
         return any(found.is_false and found.severity is Severity.ERROR for found in self.differences)
 
     @property
     def same(self) -> bool:
-        """Whether nothing speaks against the log."""
+        """Whether no difference is an error."""
         return all(found.severity is not Severity.ERROR for found in self.differences)
 
 
 def rebuild(
     log: LogFolder, checkpoint: Checkpoint, *, now: int, engine: Engine, backend: HashBackend, progress: Progress
 ) -> Rebuilt:
-    """Recompute a log at a checkpoint, release by release, and all that its release records say. progress: of rows.
+    """Recompute the rows of a log at a checkpoint, release by release, and all statements of its release records.
 
-    now: seconds since 1970. Raises what reading the log does, and MalformedRecord for leaves that stand where they may
-    not.
+    now: seconds since 1970. progress: called with numbers of rows. Raises as LogReader and LogWalk, and MalformedRecord
+    for rows that are not sorted at the beginning of their release.
     """
     reader = LogReader(log, checkpoint)
     last, revocations = reader.span(checkpoint.size).record, Revocations(said_by_records(log, checkpoint.size))
@@ -68,7 +74,7 @@ def rebuild(
         try:
             catalog = Catalog.open_release(release_of_record(log, checkpoint, record, last))
             made = Recomputation(catalog, record.release, revocations)
-        except LdcatError as error:  # of its folder: the other releases can be recomputed all the same
+        except LdcatError as error:  # in its folder; the other releases can still be recomputed
             found.append(Difference(Severity.ERROR, record.release, f"cannot be recomputed: {error}", count))
             progress(count)
             continue
@@ -80,15 +86,16 @@ def rebuild(
 
 
 def _unknown_technologies(catalog: Catalog, number: int) -> Iterator[Difference]:
-    """Those of a later version, of which rows may be in no leaf; nobody vouches for what was not recomputed."""
+    """Technologies of a later version, which were not recomputed: an error, so that they are not cosigned."""
     for name, entry in catalog.manifest.unknown.items():
         yield Difference(Severity.ERROR, number, unknown_technology(name, entry.rows, "not recomputed"), 0)
 
 
 def _groups(walk: LogWalk, found: list[Difference]) -> Iterator[dict[Inputs, EqualRows]]:
-    """The rows of each release, once its record was read; entries that are not the checkpoint's go to what is found.
+    """Yield the rows of each release after its record was read. Entries that do not match the checkpoint are added to
+    `found`.
 
-    Raises MalformedRecord for rows that do not stand sorted before the rest, each once.
+    Raises MalformedRecord for rows that are not sorted, or not before the other leaves of their release.
     """
     groups: dict[Inputs, EqualRows] = {}
     before, rest = b"", False
@@ -108,7 +115,7 @@ def _groups(walk: LogWalk, found: list[Difference]) -> Iterator[dict[Inputs, Equ
             rest = True
         elif rest or leaf <= before:
             raise MalformedRecord(
-                f"the rows after {len(walk.releases)} releases are not sorted, each once, before the rest"
+                f"the rows after {len(walk.releases)} releases are not sorted, unique, and before the other leaves"
             )
         else:
             before = leaf

@@ -1,4 +1,4 @@
-"""Recompute: the launch digests of rows once more, from the components that their catalog has, and compared."""
+"""Recompute the launch digests of rows from the components of their catalog, and compare."""
 
 from __future__ import annotations
 
@@ -26,25 +26,30 @@ from catalog.work.engine import Engine
 from catalog.work.progress import Progress
 
 _AT_ONCE = 1 << 18
-"""Steps of chains that are hashed as one task, about."""
+"""Chain steps: about how many are hashed in one task."""
 
 GROUPED = tuple(name for name in INPUTS if name != "vcpus")
-"""What the rows of a sweep have in common."""
+"""Fields that the rows of a sweep have in common: all inputs but the vCPU count."""
 
 Inputs = tuple[Any, ...]
-"""The texts of GROUPED."""
+"""The texts of the fields GROUPED, in this order."""
 
 
 def sweep_inputs(row: DigestRecord) -> Inputs:
-    """What a row has in common with the others of its sweep."""
+    """The inputs that a row has in common with the other rows of its sweep."""
     return tuple(value_in(row, name) for name in GROUPED)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a rebuilder has to say of a release. rows: how many it is about. row, recomputed: of a single one.
+    """A finding of a rebuilder about a release.
 
-    is_false: it is about the record of the release, which says what does not follow from the log.
+    severity: how bad it is.
+    release: number of the release.
+    what: one line.
+    rows: number of rows that it is about.
+    row, recomputed: the row and its recomputed digest in hex, if it is about a single one.
+    is_false: whether it is a statement of the release record that contradicts the log.
     """
 
     severity: Severity
@@ -56,7 +61,7 @@ class Difference:
     is_false: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """A difference in the JSON of `ldcat rebuild` (docs/command-line.md)."""
         return {
             "severity": self.severity.value,
             "release": self.release,
@@ -69,7 +74,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class RecomputeTask:
-    """Sweeps of one technology."""
+    """Sweeps of one technology, to be measured with one hash backend."""
 
     sweeps: Sequence[VcpuSweep]
     backend: HashBackend
@@ -77,7 +82,10 @@ class RecomputeTask:
 
 @dataclass(slots=True)
 class EqualRows:
-    """Rows of one release with the same inputs but the vCPU count: launch digests, by that; two are not forbidden."""
+    """Rows of one release that differ only in the vCPU count. digests: launch digests in hex, by vCPU count.
+
+    There may be several digests for one count.
+    """
 
     digests: dict[int | None, list[str]] = field(default_factory=dict)
 
@@ -99,7 +107,7 @@ def recompute(task: RecomputeTask) -> list[bytes]:
 
 
 class Recomputation:
-    """What the components of a catalog make of its rows. number: of the release, for what is said."""
+    """Recomputes rows from the components of a catalog. number: of the release, for the findings."""
 
     def __init__(self, catalog: Catalog, number: int, revocations: Revocations[RevokeRecord]) -> None:
         self._number = number
@@ -110,10 +118,12 @@ class Recomputation:
     def differences(
         self, groups: Mapping[Inputs, EqualRows], engine: Engine, backend: HashBackend, progress: Progress
     ) -> Iterator[Difference]:
-        """What is not as it should be, of everything that there is."""
+        """Yield every difference between the rows and their recomputed digests."""
         yield from self._foreign_profiles()
         sweeps: list[tuple[Inputs, VcpuSweep]] = []
-        counts: dict[tuple[int | None, ...], tuple[int | None, ...]] = {}  # equal lists are one, to be hashed together
+        counts: dict[
+            tuple[int | None, ...], tuple[int | None, ...]
+        ] = {}  # equal tuples are one object, so that they are hashed together
         for inputs, rows in groups.items():
             order = tuple(sorted(rows.digests, key=lambda count: count or 0))
             try:
@@ -130,25 +140,25 @@ class Recomputation:
                     progress(len(groups[inputs]))
 
     def _foreign_profiles(self) -> Iterator[Difference]:
-        """A profile may have changed since: the release is recomputed with its own."""
+        """Yield profiles that differ from those of this version; the release is recomputed with its own."""
         for name, profile in self._profiles.items():
             known = embedded.profiles().get(name)
             if known is None or known.wire != profile.wire:
-                how = "is unknown here" if known is None else "is another one here"
+                how = "is unknown to this version" if known is None else "differs from that of this version"
                 yield Difference(Severity.WARNING, self._number, f"its VMM profile {name} {how}", 0)
 
     def _sweep(self, inputs: Inputs, vcpus: tuple[int | None, ...]) -> VcpuSweep:
-        """Raises MalformedRecord for components that the release lacks, and for what cannot launch."""
+        """Raises MalformedRecord for components that the release lacks, and for a configuration that cannot launch."""
         row = parse_values(dict(zip(GROUPED, inputs, strict=True)))
         if row["technology"] not in technologies():
-            raise MalformedRecord(f"there is no technology {row['technology']!r}")
+            raise MalformedRecord(f"unknown technology {row['technology']!r}")
         technology = technologies()[row["technology"]]
         sweep = VcpuSweep(self._components.config({**row, "vcpus": None}), vcpus)
         firmware_alone = (row["vmm"], row["vcpu_signature"], row["sev_features"], *vcpus) == (None,) * 4
         for count in (vcpus[0], vcpus[-1]):
             point = sweep.at(count).point
             if not isinstance(point, technology.point_type) or isinstance(point, FirmwarePoint) != firmware_alone:
-                raise MalformedRecord(f"a row of {technology.name} lacks what {technology.name} measures, or has more")
+                raise MalformedRecord(f"a row of {technology.name} has fields too many or too few")
             if reason := technology.launch_blocker(sweep.config.firmware, point):
                 raise MalformedRecord(f"{technology.name} cannot launch it: {reason}")
         return sweep
@@ -166,19 +176,19 @@ class Recomputation:
         row = DigestRecord(type="digest", launch_digest=digest, vcpus=vcpus, **named)
         status = self._revocations.status(row)
         if status and status.severity == "revoked":
-            what = f"a digest that is wrong, and revoked: {status.reason}"
+            what = f"the digest is wrong, and revoked: {status.reason}"
             return Difference(Severity.NOTE, self._number, what, 1, row, recomputed)
-        return Difference(Severity.ERROR, self._number, "a digest is another one", 1, row, recomputed)
+        return Difference(Severity.ERROR, self._number, "the digest is wrong", 1, row, recomputed)
 
 
 def false_components(catalog: Catalog, number: int) -> Iterator[Difference]:
-    """What the catalog of a release shows people, and does not follow. number: of the release."""
+    """Yield derived data of a catalog that do not follow from its components. number: of the release."""
     for derived, fault in all_faults(catalog.components):
         yield Difference(Severity.ERROR, number, f"{derived.file} contradicts the data it is derived from: {fault}", 0)
 
 
 def _chunks(sweeps: Sequence[tuple[Inputs, VcpuSweep]]) -> Iterator[list[tuple[Inputs, VcpuSweep]]]:
-    """Sweeps of one technology, of about as many steps as are hashed at once."""
+    """Split sweeps into chunks of one technology, with about _AT_ONCE steps each."""
     chunk: list[tuple[Inputs, VcpuSweep]] = []
     steps = 0
     for pair in sorted(sweeps, key=lambda pair: tuple(value or "" for value in pair[0])):

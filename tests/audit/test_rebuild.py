@@ -49,13 +49,13 @@ SNP = "sev-snp/launch_digests.parquet"
 @pytest.mark.parametrize(
     ("name", "change", "what", "rows"),
     [
-        (SNP, one_digest, "a digest is another one", 1),
+        (SNP, one_digest, "the digest is wrong", 1),
         (SNP, another_column("firmware_sha256", bytes(32)), "the release has no firmware 0000", 1),
         (SNP, another_column("kernel_hashes_sha256", bytes(32)), "the release has no kernel hashes table 0000", 1),
         (SNP, another_column("vmm", "nobody"), "the release has no VMM profile nobody", 1),
         (SNP, another_column("sev_features", 2), "sev-snp cannot launch it: sev_features 0x2 lacks bit 0", 1),
-        (SNP, another_column("vmm", None), "lacks what sev-snp measures", 1),
-        (SNP, another_column("vcpus", 9), "a digest is another one", 1),
+        (SNP, another_column("vmm", None), "has fields too many or too few", 1),
+        (SNP, another_column("vcpus", 9), "the digest is wrong", 1),
         (manifest.KERNEL_HASHES, without_rows, "the release has no kernel hashes table", None),
         (manifest.FIRMWARE, without_rows, "the release has no firmware", None),
     ],
@@ -97,7 +97,7 @@ def test_a_wrong_digest_that_is_revoked_is_said_and_no_more(
     found = rebuilt(publisher)
     assert found.same
     assert [(one.severity, one.release, one.what) for one in found.differences] == [
-        (Severity.NOTE, 1, "a digest that is wrong, and revoked: measured wrong")
+        (Severity.NOTE, 1, "the digest is wrong, and revoked: measured wrong")
     ]
 
 
@@ -109,7 +109,7 @@ def test_a_profile_that_is_another_one_here_is_a_warning(
     found = rebuilt(publisher)
     assert found.same
     assert [(one.severity, one.what) for one in found.differences] == [
-        (Severity.WARNING, "its VMM profile qemu-kvm-init2 is another one here")
+        (Severity.WARNING, "its VMM profile qemu-kvm-init2 differs from that of this version")
     ]
 
 
@@ -141,7 +141,7 @@ def test_an_entry_that_was_exchanged_is_found(publisher: Publisher, small: Build
     path.write_bytes(path.read_bytes().replace(digest, digest[:-1] + (b"0" if digest[-1:] != b"0" else b"1")))
     found = rebuilt(publisher)
     assert {one.what for one in errors(found)} == {
-        "a digest is another one",
+        "the digest is wrong",
         "the entries of the log do not match its checkpoint",
     }
 
@@ -202,6 +202,6 @@ def test_rows_out_of_order_are_no_release(publisher: Publisher, small: BuildResu
     leaves = publisher.leaves()
     leaves[3], leaves[4] = leaves[4], leaves[3]
     logged(publisher, leaves)
-    with pytest.raises(MalformedRecord, match="are not sorted, each once"):
+    with pytest.raises(MalformedRecord, match="are not sorted, unique"):
         rebuilt(publisher)
     assert encode_leaf(parse_row(leaves[3])) == leaves[3]
