@@ -1,1 +1,1 @@
-"""Operate: is a published log healthy, and what happens to it over time."""
+"""Operate: whether a published log is healthy, and how it changes over time."""

@@ -1,4 +1,4 @@
-"""The doctor: everything that is wrong, or soon will be, with a published log and the trust note it is verified by."""
+"""The doctor: current and upcoming problems of a published log and its trust note."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ from catalog.transparency.trust import Trust
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """checkpoint, release: what is published; None where that cannot be read. signers: whose signatures are right."""
+    """The result of examining a log.
+
+    trust: the trust note that it was examined with.
+    checkpoint: the published checkpoint; None if it cannot be read.
+    release: the last release record; None if it cannot be read.
+    signers: keys of the policy whose signatures are valid.
+    findings: what was found.
+    """
 
     trust: Trust
     checkpoint: Checkpoint | None
@@ -37,9 +44,10 @@ class Examination:
 
 
 def examine(log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoint], *, now: int) -> Examination:
-    """signed: by origin, what this machine signed last of a log. now: seconds since 1970.
+    """Examine a log. Any fault of the log is a finding. Raises MalformedInput for an invalid trust note.
 
-    Raises MalformedInput for a trust note that is none; whatever is wrong with the log is a finding.
+    signed: the checkpoint of each log that this machine signed last, by origin.
+    now: seconds since 1970.
     """
     trust = Trust.parse(trust_note.text)
     findings = [*trust_findings(trust_note, trust, now), *policy_findings(trust.policy)]
@@ -65,7 +73,7 @@ def examine(log: LogFolder, trust_note: Note, signed: Mapping[str, LastCheckpoin
 
 
 def examination_to_dict(found: Examination, host: Sequence[Finding], now: int) -> dict[str, Any]:
-    """As JSON has it. host: findings of the static host, where one was asked."""
+    """The JSON of `ldcat doctor` (docs/command-line.md). host: findings about the static host, if one was checked."""
     findings = (*found.findings, *host)
     checkpoint, release = found.checkpoint, found.release
     return {
@@ -103,13 +111,13 @@ def examination_to_dict(found: Examination, host: Sequence[Finding], now: int) -
 
 
 def _published(log: LogFolder, findings: list[Finding]) -> tuple[Note | None, Checkpoint | None]:
-    """The published checkpoint, unverified; what is wrong with it goes to the findings."""
+    """The published checkpoint, unverified. Faults are added to the findings."""
     try:
         found = log.checkpoint()
         if found is not None:
             return found, Checkpoint.parse(found.text)
     except LdcatError as failure:
-        findings.append(error(CHECKPOINT, str(failure), "restore it; what this machine signed last is remembered"))
+        findings.append(error(CHECKPOINT, str(failure), "restore it; this machine remembers what it signed last"))
         return None, None
     findings.append(error(CHECKPOINT, "nothing is published here", "ldcat publish"))
     return None, None

@@ -1,7 +1,7 @@
-"""What the answers of a static host mean for those who read a log there: status, headers, bytes.
+"""Findings about a static host that serves a log, from the status, headers and bytes of its responses.
 
 Nothing is fetched here. Sources: C2SP tlog-tiles for types, encodings and caching; RFC 9111 (HTTP caching), 4.2, and
-RFC 5861, 3, for how long a cache may answer by itself.
+RFC 5861, 3, for how long a cache may answer without asking the host.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from catalog.transparency.note import Note
 from catalog.transparency.tiles import MAX_BUNDLE, WIDTH, tile_path
 
 _MAX_FRESH = 60
-"""Seconds that a file which changes may be cached; the text says a few."""
+"""Seconds: how long a file that changes may be cached; tlog-tiles recommends a few."""
 
 _MIN_KEPT = 86400
-"""Seconds that a file which never changes should be cached at least."""
+"""Seconds: how long a file that never changes should be cached at least."""
 
 _BEYOND = 1_000_000
-"""How many tiles behind the last one nothing is yet."""
+"""Tiles: offset of a tile that cannot exist yet, which is requested to see how the host answers."""
 
 _MORE = 1024
-"""Bytes that are read of an answer beyond those that are expected."""
+"""Bytes: how much of a response is read beyond the expected size."""
 
 _UPLOAD = "upload the folder again, the checkpoint last"
 _DIRECTIVE = re.compile(r'([^\s=,;"]+)(?:\s*=\s*("[^"]*"|[^\s,]*))?')
@@ -46,7 +46,7 @@ _TYPES = {
 
 
 def questions(log: LogFolder, checkpoint: Checkpoint, release: ReleaseRecord | None) -> Iterator[Question]:
-    """One file of each kind; those that the folder lacks are left out, and one that no log has yet is asked for."""
+    """Yield one file of each kind to request, without those that the folder lacks, and one that cannot exist yet."""
     full, partial = divmod(checkpoint.size, WIDTH)
     asked = [(CHECKPOINT, Kind.CHECKPOINT)]
     if full:
@@ -61,15 +61,16 @@ def questions(log: LogFolder, checkpoint: Checkpoint, release: ReleaseRecord | N
     for path, kind in asked:
         try:
             data = log.read(path, MAX_BUNDLE)
-        except LdcatError:  # which is a finding of the folder
+        except LdcatError:  # the examination of the folder finds it
             continue
         yield Question(path, kind, data)
     yield Question(tile_path(0, full + _BEYOND), Kind.MISSING)
 
 
 def host_findings(asked: Iterator[Question], ask: Callable[[Question], Answer], now: int) -> Iterator[Finding]:
-    """What is wrong with a host, file by file. ask: raises LdcatError where no answer comes; after the first such no
-    more is asked. now: seconds since 1970.
+    """Yield what is wrong with a host, file by file. now: seconds since 1970.
+
+    ask: requests a file. If it raises LdcatError, because the host does not answer, nothing more is requested.
     """
     closed = []
     for question in asked:
@@ -85,7 +86,7 @@ def host_findings(asked: Iterator[Question], ask: Callable[[Question], Answer], 
     if closed:
         yield note(
             f"served {', '.join(closed)}",
-            "no page of another site may read this: no Access-Control-Allow-Origin says so",
+            "pages of other sites cannot read this: there is no Access-Control-Allow-Origin",
             "Access-Control-Allow-Origin: *, for verifiers in a browser",
         )
 
@@ -113,20 +114,24 @@ def _judge_missing(path: str, answer: Answer, now: int) -> Iterator[Finding]:
     if answer.status in (404, 410):
         fresh = _lifetime(answer, now) or 0
         if fresh > _MAX_FRESH:
-            what = f"is missing, as it should be, and caches keep that for {span(fresh)}"
-            yield warning(path, what, "no caching of 404: a tile is missing until it is published")
+            what = f"is missing, as it should be, but caches keep that answer for {span(fresh)}"
+            yield warning(path, what, "do not cache 404: a tile is missing until it is published")
     elif 400 <= answer.status < 500:
-        yield note(path, f"is missing, and answered with status {answer.status}", "404 says what is so")
+        yield note(path, f"is missing, and answered with status {answer.status}", "answer with status 404")
     else:
-        what = f"no log has it, and it is answered with status {answer.status}"
-        yield error(path, what, "404 for files that are not there; no page in their place")
+        what = f"it does not exist, but is answered with status {answer.status}"
+        yield error(path, what, "answer with 404 for files that do not exist, not with a page")
 
 
 def _judge_type(question: Question, answer: Answer) -> Iterator[Finding]:
     wanted, found = _TYPES[question.kind], answer.headers.get("content-type", "")
     if not _media(wanted) <= _media(found):
         say = note if question.kind is Kind.RELEASE else warning
-        yield say(question.subject, f"has the Content-Type {found or 'of nothing'}", f"Content-Type: {wanted}")
+        yield say(
+            question.subject,
+            f"has {f'the Content-Type {found}' if found else 'no Content-Type'}",
+            f"Content-Type: {wanted}",
+        )
 
 
 def _judge_bytes(question: Question, answer: Answer) -> Iterator[Finding]:
@@ -134,17 +139,19 @@ def _judge_bytes(question: Question, answer: Answer) -> Iterator[Finding]:
     if encoding == "gzip" and question.kind is Kind.ENTRIES:
         unpacked = _gunzip(body, len(question.expected) + 1)
         if unpacked is None:
-            yield error(question.subject, "says Content-Encoding: gzip, and is none", "let one place compress, once")
+            yield error(
+                question.subject, "says Content-Encoding: gzip, but is not gzip", "compress it once, in one place"
+            )
             return
         body = unpacked
     elif encoding != "identity":
-        what = f"comes with Content-Encoding: {encoding}, which was not asked for"
-        yield error(question.subject, what, "no compression but of entries: who hashes these bytes hashes others")
+        what = f"comes with Content-Encoding: {encoding}, which was not requested"
+        yield error(question.subject, what, "compress entries only: clients hash the bytes that they get")
         return
     if body == question.expected:
         if encoding == "identity" and question.kind is Kind.ENTRIES:
             yield note(
-                question.subject, "comes as it is, though gzip was asked for", "compress entries: they shrink well"
+                question.subject, "is not compressed, though gzip was requested", "compress entries: they shrink well"
             )
     elif question.kind is Kind.CHECKPOINT:
         yield _other_checkpoint(question, body)
@@ -157,14 +164,14 @@ def _other_checkpoint(question: Question, body: bytes) -> Finding:
         served = Checkpoint.parse(Note.parse(body).text)
         own = Checkpoint.parse(Note.parse(question.expected).text)
     except LdcatError as failure:
-        return error(question.subject, f"is no checkpoint: {failure}", _UPLOAD)
+        return error(question.subject, f"is not a checkpoint: {failure}", _UPLOAD)
     if served == own:
         return warning(question.subject, "has other signatures than the folder's", _UPLOAD)
     if served.size < own.size:
-        what = f"is older than the folder's: {served.size} leaves, and not {own.size}"
-        return error(question.subject, what, f"{_UPLOAD}; where that is done, a cache is in between")
+        what = f"is older than the folder's: {served.size} leaves, not {own.size}"
+        return error(question.subject, what, f"{_UPLOAD}; if that was done, a cache in between keeps the old one")
     if served.size > own.size and served.origin == own.origin:
-        what = f"is newer than the folder's: {served.size} leaves, and not {own.size}"
+        what = f"is newer than the folder's: {served.size} leaves, not {own.size}"
         return error(question.subject, what, "get the newer log before anything is published from this folder")
     return error(
         question.subject, "is of another log, or a fork of the folder's", "publish nothing; find out who signed it"
@@ -175,11 +182,11 @@ def _judge_changing(path: str, answer: Answer, now: int) -> Iterator[Finding]:
     fresh, age = _lifetime(answer, now), _seconds(answer.headers.get("age", "0"))
     advice = "Cache-Control: no-cache"
     if fresh is None:
-        yield warning(path, "says nothing of caching, and caches guess", advice)
+        yield warning(path, "has no caching headers, so caches guess", advice)
     elif fresh > _MAX_FRESH:
-        yield error(path, f"may be cached for {span(fresh)}: that long revocations are not seen", advice)
+        yield error(path, f"may be cached for {span(fresh)}: clients miss revocations for that long", advice)
     if age > _MAX_FRESH:
-        yield error(path, f"comes from a cache that has kept it for {span(age)}", "let no cache in between keep it")
+        yield error(path, f"comes from a cache that has kept it for {span(age)}", "keep it out of caches in between")
     if not answer.headers.keys() & {"etag", "last-modified"}:
         yield note(path, "has no ETag and no Last-Modified: it is sent whole each time", "ETag, or Last-Modified")
 
@@ -187,16 +194,16 @@ def _judge_changing(path: str, answer: Answer, now: int) -> Iterator[Finding]:
 def _judge_lasting(path: str, answer: Answer, now: int) -> Iterator[Finding]:
     fresh, advice = _lifetime(answer, now), "Cache-Control: public, max-age=31536000, immutable"
     if fresh is None:
-        yield warning(path, "says nothing of caching, and never changes", advice)
+        yield warning(path, "has no caching headers, but never changes", advice)
     elif fresh < _MIN_KEPT:
         kept = f"may be cached for {span(fresh)}" if fresh else "may not be cached"
-        yield warning(path, f"{kept}, and never changes", advice)
+        yield warning(path, f"{kept}, but never changes", advice)
     elif "immutable" not in _directives(answer):
-        yield note(path, "is not said to be immutable: browsers ask for it again", advice)
+        yield note(path, "is not marked immutable: browsers request it again", advice)
 
 
 def _lifetime(answer: Answer, now: int) -> int | None:
-    """Seconds that a cache, shared or not, may answer without asking; None where nothing says, and it guesses."""
+    """Seconds that any cache may use a response without asking the host; None if no header says, and caches guess."""
     said = _directives(answer)
     if "no-store" in said or said.get("no-cache") == "":
         return 0
@@ -216,13 +223,13 @@ def _directives(answer: Answer) -> dict[str, str]:
 
 
 def _seconds(text: str) -> int:
-    """A number of seconds as HTTP writes it; 0 for what is none, and no more than caches count."""
+    """Parse delta-seconds of HTTP; 0 if invalid, at most 2**31 (RFC 9111, 1.2.2)."""
     text = text.strip()
     return min(int(text[:11]), 1 << 31) if text.isascii() and text.isdecimal() else 0
 
 
 def _time(text: str) -> int | None:
-    """A date as HTTP writes it, in seconds since 1970; None for what is none."""
+    """Parse an HTTP date: seconds since 1970; None if invalid."""
     try:
         return int(email.utils.parsedate_to_datetime(text).timestamp())
     except (ValueError, OverflowError):
@@ -230,12 +237,12 @@ def _time(text: str) -> int | None:
 
 
 def _media(text: str) -> set[str]:
-    """A content type and its parameters, for comparison."""
+    """A content type and its parameters, normalised for comparison."""
     return {part.strip().lower().replace('"', "") for part in text.split(";") if part.strip()}
 
 
 def _gunzip(data: bytes, at_most: int) -> bytes | None:
-    """What was compressed, and no more of it than that; None for what is not gzip."""
+    """Decompress at most `at_most` bytes; None if it is not gzip."""
     try:
         return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data, at_most)
     except zlib.error:

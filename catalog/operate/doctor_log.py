@@ -1,6 +1,6 @@
-"""What is wrong with the files of a published log, as far as its last leaf, its last release, and what was signed last.
+"""Findings about the files of a published log: its last leaf, its last release, and what this machine signed last.
 
-Few files are read, however large the log: `ldcat publish` reads the whole history, and so does who rebuilds it.
+Few files are read, however large the log is: `ldcat publish` and `ldcat rebuild` read the whole history.
 """
 
 from __future__ import annotations
@@ -31,14 +31,18 @@ _RESTORE = "restore it from another copy of the log, such as the host's"
 
 @dataclass(slots=True)
 class LastLeaf:
-    """The release at the end of a log; None where it cannot be read. findings: why, and what else is wrong there."""
+    """The last leaf of a log.
+
+    release: its release record; None if it cannot be read.
+    findings: why, and what else is wrong there.
+    """
 
     release: ReleaseRecord | None = None
     findings: list[Finding] = field(default_factory=list)
 
 
 def read_last_leaf(log: LogFolder, checkpoint: Checkpoint) -> LastLeaf:
-    """The last leaf, its entry, and the tiles that lead from it to the root."""
+    """Read the last leaf, and verify its entry and the tiles that lead from it to the root."""
     found = LastLeaf()
     last = checkpoint.size - 1
     if last < 0:
@@ -60,7 +64,7 @@ def read_last_leaf(log: LogFolder, checkpoint: Checkpoint) -> LastLeaf:
     try:
         leaf = TileReader(log, checkpoint.size).entries(number)[at]
         if merkle.leaf_hash(leaf) != leaf_hash and (0, number) not in tiles.failed:
-            raise VerificationFailed(f"entry {last} is not the one that its tile is of")
+            raise VerificationFailed(f"entry {last} does not match its tile")
         record = parse_record(leaf)
     except LdcatError as failure:
         found.findings.append(
@@ -70,13 +74,13 @@ def read_last_leaf(log: LogFolder, checkpoint: Checkpoint) -> LastLeaf:
     if isinstance(record, ReleaseRecord):
         found.release = record
     else:
-        what = f"leaf {last}, the last one, is not the record of a release"
+        what = f"leaf {last}, the last one, is not a release record"
         found.findings.append(error(CHECKPOINT, what, "only ldcat publish may sign a checkpoint of this log"))
     return found
 
 
 def release_findings(log: LogFolder, release: ReleaseRecord) -> Iterator[Finding]:
-    """The folder of the release: its manifest, the files that this lists, the revocations."""
+    """Yield findings about the folder of the release: its manifest, the files in the manifest, the revocations."""
     folder = release_path(release.release)
     named = {manifest.NAME: release.artifacts.get(manifest.NAME), REVOCATIONS: release.revocations_sha256}
     for name, sha256 in named.items():
@@ -91,12 +95,15 @@ def release_findings(log: LogFolder, release: ReleaseRecord) -> Iterator[Finding
 
 
 def record_findings(log: LogFolder, checkpoint: Checkpoint, trust: Trust, now: int) -> Iterator[Finding]:
-    """Whether the last release, and its revocations, follow from the leaves; what cannot be read is found elsewhere."""
+    """Yield a finding if the last release record or its revocations do not follow from the leaves.
+
+    Files that cannot be read are found elsewhere.
+    """
     try:
         last = check_last_release(log, LogReader(log, checkpoint), checkpoint, trust_version=trust.version, now=now)
         yield from (note("entries", line, NEWER) for line in last.unknown)
     except FalseRecord as failure:
-        yield error("release record", str(failure), "ldcat publish makes a release that is right")
+        yield error("release record", str(failure), "ldcat publish makes a correct release")
     except LdcatError:
         return
 
@@ -104,11 +111,11 @@ def record_findings(log: LogFolder, checkpoint: Checkpoint, trust: Trust, now: i
 def memory_findings(
     log: LogFolder, published: Checkpoint | None, origin: str, memory: LastCheckpoint
 ) -> Iterator[Finding]:
-    """What this machine signed last of a log, compared with what is published of it."""
+    """Compare what this machine signed last of a log with what is published."""
     try:
         signed = memory.checkpoint()
     except LdcatError as failure:
-        yield error(str(memory.path), str(failure), "ldcat publish refuses to go on; look at what changed the file")
+        yield error(str(memory.path), str(failure), "ldcat publish refuses to continue; find out what changed the file")
         return
     if signed is None or signed == published:
         return
@@ -116,7 +123,7 @@ def memory_findings(
     try:
         if signed.size > size:
             if merkle.root_hash(signed.size, TileReader(log, signed.size).node) != signed.root:
-                raise VerificationFailed("other leaves are there")
+                raise VerificationFailed("the folder has other leaves")
         elif published is not None:
             proof = merkle.consistency_proof(signed.size, size, TileReader(log, size).node)
             merkle.verify_consistency(signed.size, size, proof, signed.root, published.root)
@@ -126,48 +133,48 @@ def memory_findings(
         yield error(origin, what, "publish nothing: find out whether a backup was restored, or who else has the keys")
         return
     except LdcatError as failure:
-        what = f"{signed.size} leaves were signed here last, and the {size} published do not go with them: {failure}"
+        what = f"{signed.size} leaves were signed here last, and the {size} published are not consistent: {failure}"
         yield error(origin, what, "publish nothing: find out whether a backup was restored, or who else has the keys")
         return
     if signed.size > size:
         what = f"{signed.size} leaves were signed here last, and {size} are published"
-        yield error(origin, what, "ldcat publish puts the signed checkpoint in its place")
+        yield error(origin, what, "ldcat publish publishes the signed checkpoint")
     else:
-        what = f"{signed.size} leaves were signed here last, and {size} are published, which go on from them"
-        yield note(origin, what, "nothing, where another machine publishes too")
+        what = f"{signed.size} leaves were signed here last, and {size} are published, which extend them"
+        yield note(origin, what, "nothing, if another machine publishes too")
 
 
 def leftover_findings(log: LogFolder, release: ReleaseRecord | None) -> Iterator[Finding]:
-    """Files of a run that was interrupted, or that is under way; and links, which nobody follows."""
+    """Yield files of a run that was interrupted or is in progress, and symbolic links, which are not followed."""
     if not log.is_here:
         return
     advice = "the next ldcat publish removes it"
     for name, kind in inputs.walked(Files(log.root)):
         if is_partial(name.rpartition("/")[2]):
-            yield note(name, "was being written when a run ended, or is now", advice)
+            yield note(name, "is of an interrupted run, or is being written now", advice)
         elif kind == "link":
-            yield error(name, IS_LINK, "put what it leads to there, or remove it")
+            yield error(name, IS_LINK, "replace it by its target, or remove it")
     following = None if release is None else release_path(release.release + 1)
     if following is not None and log.has(following):
-        yield note(following, "belongs to a release that is not published, or not yet", advice)
+        yield note(following, "is of a release that is not published, or not yet", advice)
 
 
 def _listed_findings(log: LogFolder, folder: str) -> Iterator[Finding]:
-    """By their sizes alone; `ldcat lookup` hashes what it reads."""
+    """Yield files of the manifest whose size is wrong. Nothing is hashed here: `ldcat lookup` hashes what it reads."""
     try:
         found = parse_manifest(log.read(f"{folder}/{manifest.NAME}", inputs.MAX_TEXT_SIZE))
     except LdcatError as failure:
-        yield error(f"{folder}/{manifest.NAME}", str(failure), "build the catalog anew, and publish it")
+        yield error(f"{folder}/{manifest.NAME}", str(failure), "build the catalog again, and publish it")
         return
     for technology, of_it in found.unknown.items():
         yield note(f"{folder}/{technology}", unknown_technology(technology, of_it.rows, "not looked at"), NEWER)
     for name, entry in found.files.items():
         if log.size(f"{folder}/{name}") != entry.size:
-            yield error(f"{folder}/{name}", f"is not there with its {entry.size} bytes", _RESTORE)
+            yield error(f"{folder}/{name}", f"is missing, or does not have {entry.size} bytes", _RESTORE)
 
 
 class _PatientReader(TileReader):
-    """Goes on where a tile cannot be read, with zeros in its place. failed: why, by level and number of the tile."""
+    """Reads zeros for a tile that cannot be read. failed: why, by level and number of the tile."""
 
     def __init__(self, store: Store, size: int) -> None:
         super().__init__(store, size)

@@ -1,4 +1,4 @@
-"""What is wrong, or unwise, with the policy of a trust note: who is no witness, and what its quorum rests on."""
+"""Findings about the policy of a trust note: keys that cannot be witnesses, and what its quorum depends on."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from catalog.operate.finding import Finding, error, note, warning
 from catalog.transparency.policy import Policy
 
-_K_OF_N = "demand k of n witnesses of different operators: two or more, and fewer than there are"
+_K_OF_N = "require k of n witnesses of different operators: two or more, but not all"
 
-_MEANT = "nothing has to be done if that is meant"
+_MEANT = "nothing, if that is intended"
 
 
 def policy_findings(policy: Policy) -> Iterator[Finding]:
-    """Errors are policies that cannot do what they say; `ldcat trust init` refuses these."""
+    """Yield findings about a policy. Errors are policies that cannot work; `ldcat trust init` refuses them."""
     for name, key in policy.witnesses.items():
         if policy.is_of_log(key):
             log = next(log for log in policy.logs if key.name == log.name or key.public_key == log.public_key)
             what = "public key" if key.public_key == log.public_key else "name"
             yield error(
                 f"witness {name}",
-                f"has the {what} of the log {log.name}, which does not vouch for itself: it is never a vote",
+                f"has the {what} of the log {log.name}, which cannot be its own witness: it never votes",
                 "ldcat keygen --for witness, with another name",
             )
     yield from _shared_names(policy)
@@ -29,7 +29,7 @@ def policy_findings(policy: Policy) -> Iterator[Finding]:
 
 
 def _shared_names(policy: Policy) -> Iterator[Finding]:
-    """Groups of which several members rest on keys of one name."""
+    """Yield groups with several members that have keys of the same name."""
     lines: dict[str, set[str]] = {}
     for name, key in policy.witnesses.items():
         lines.setdefault(key.name, set()).add(name)
@@ -42,30 +42,32 @@ def _shared_names(policy: Policy) -> Iterator[Finding]:
                 continue
             there = named & set().union(*sharing)
             listed = " and ".join(witness for witness in policy.witnesses if witness in there)
-            said = f"{listed} are keys of one witness, {key_name}"
+            what = f"{listed} are keys of one witness, {key_name}"
             if len(group.voices) < group.threshold:
-                yield warning(f"group {name}", f"{said}: they count once", "name witnesses of different operators")
+                yield warning(f"group {name}", f"{what}: they count once", "name witnesses of different operators")
             elif len(group.voices) < len(group.members):
-                yield note(f"group {name}", f"{said}: they count once", _MEANT)
+                yield note(f"group {name}", f"{what}: they count once", _MEANT)
             else:
-                yield note(f"group {name}", f"{said}: each has to sign, and they stay one witness", _MEANT)
+                yield note(f"group {name}", f"{what}: each has to sign, but they are still one witness", _MEANT)
 
 
 def _below(policy: Policy, name: str) -> set[str]:
-    """The name, and those of all that it is made of."""
+    """The name of a witness or group, and the names of all its members, at any depth."""
     found = {name}
-    for other, group in reversed(list(policy.groups.items())):  # what a group is made of stands above it
+    for other, group in reversed(list(policy.groups.items())):  # members are defined above their group
         if other in found:
             found.update(group.members)
     return found
 
 
 def _quorum_findings(policy: Policy, quorum: str) -> Iterator[Finding]:
-    """What one witness can do to the quorum, by having a part in it or none."""
+    """Yield findings if the quorum is impossible, or depends on a single witness."""
     subject, keys = f"quorum {quorum}", list(policy.witnesses.values())
     if not policy.accepts(keys):
         yield error(
-            subject, "is not reached even if all cosign: keys of one name are one witness, and a log is none", _K_OF_N
+            subject,
+            "is not reached even if all cosign: keys of one name are one witness, and a log is not a witness",
+            _K_OF_N,
         )
         return
     names = dict.fromkeys(policy.witnesses[name].name for name in policy.witnesses if name in policy.quorum_members())
@@ -74,13 +76,13 @@ def _quorum_findings(policy: Policy, quorum: str) -> Iterator[Finding]:
     if alone:
         yield warning(
             subject,
-            f"is reached by {' alone, or by '.join(alone)} alone: who has its keys can vouch for a fork, and for an old"
+            f"is reached by {' alone, or by '.join(alone)} alone: whoever has its keys can cosign a fork, or an old"
             " checkpoint",
             _K_OF_N,
         )
     if needed:
         yield warning(
             subject,
-            f"is not reached without {', nor without '.join(needed)}: once that is gone, the log goes stale",
+            f"is not reached without {', nor without '.join(needed)}: if it stops, the log becomes stale",
             _K_OF_N,
         )

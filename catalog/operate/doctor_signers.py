@@ -1,7 +1,6 @@
-"""Who signed a checkpoint, and who is missing, by the policy of a trust note; and for how long it is fresh.
+"""Findings about the signatures of a checkpoint: wrong or missing ones, by the trust note's policy, and freshness.
 
-A verifier gives up at the first signature that is wrong. Here each is looked at, and what verifiers say of the whole is
-asked last.
+A verifier stops at the first wrong signature. Here each one is checked, and verification as a whole comes last.
 """
 
 from __future__ import annotations
@@ -22,7 +21,12 @@ _NO_HEARTBEAT = "publish again, or add a heartbeat"
 
 @dataclass(frozen=True, slots=True)
 class Signatures:
-    """Those of a note. right: of known keys. wrong: known keys and what is wrong. unknown: of other keys."""
+    """The signatures of a note.
+
+    right: known keys whose signature is valid.
+    wrong: known keys, and what is wrong with their signature.
+    unknown: signatures of other keys.
+    """
 
     right: tuple[Verified, ...]
     wrong: tuple[tuple[VerifierKey, str], ...]
@@ -30,7 +34,7 @@ class Signatures:
 
     @classmethod
     def of(cls, signed: Note, keys: Sequence[VerifierKey]) -> Signatures:
-        """Each signature by itself; of two by one key the second is wrong, whatever it is."""
+        """Check each signature by itself. The second of two signatures by one key is always wrong."""
         known = {(key.name, key.key_id): key for key in keys}
         right: dict[VerifierKey, Verified] = {}
         wrong: list[tuple[VerifierKey, str]] = []
@@ -49,25 +53,23 @@ class Signatures:
         return cls(tuple(right.values()), tuple(wrong), tuple(unknown))
 
     def wrong_findings(self) -> Iterator[Finding]:
-        """One bad signature of a known key, and verifiers refuse the whole note."""
+        """Yield an error for each wrong signature of a known key: verifiers refuse the whole note for it."""
         for key, why in self.wrong:
-            yield error(
-                named(key), why, "take the line out, or let the key sign again: the whole note is refused for it"
-            )
+            yield error(named(key), why, "remove the line, or sign again: verifiers refuse the whole note for it")
 
 
 def named(key: VerifierKey) -> str:
-    """A key for people: two of one name are told apart by what they sign with."""
+    """The name of a key with its algorithm, to tell keys of the same name apart."""
     return f"{key.name} ({key.type.title})"
 
 
 def policy_keys(trust: Trust) -> list[VerifierKey]:
-    """Logs and witnesses, each once."""
+    """The keys of logs and witnesses of the policy, without duplicates."""
     return list(dict.fromkeys((*trust.policy.logs, *trust.policy.witnesses.values())))
 
 
 def signer_findings(signed: Note, checkpoint: Checkpoint, trust: Trust) -> Iterator[Finding]:
-    """What is wrong or missing among the signatures of a checkpoint."""
+    """Yield what is wrong or missing among the signatures of a checkpoint."""
     signatures = Signatures.of(signed, policy_keys(trust))
     keys = [verified.key for verified in signatures.right]
     found = [
@@ -79,60 +81,64 @@ def signer_findings(signed: Note, checkpoint: Checkpoint, trust: Trust) -> Itera
         trust.open_checkpoint(signed)
     except LdcatError as failure:
         if is_healthy(found):
-            found.append(error("checkpoint", str(failure), "whoever verifies it is refused"))
+            found.append(error("checkpoint", str(failure), "verifiers refuse it"))
     yield from found
     for signature in signatures.unknown:
         yield note(
             f"{signature.name} (key {signature.key_id.hex()})",
-            "signed the checkpoint, and is no key of the policy",
+            "signed the checkpoint, and is not a key of the policy",
             "nothing, or name it in the next trust note",
         )
 
 
 def freshness_findings(signers: Sequence[Verified], made: int | None, trust: Trust, now: int) -> Iterator[Finding]:
-    """made: when the release was made, by its own word; None where that cannot be read. now: seconds since 1970."""
+    """Yield findings about times and freshness.
+
+    made: the time in the last release record; None if it cannot be read.
+    now: seconds since 1970.
+    """
     policy = trust.policy
     votes = policy.votes(signers)
     yield from _time_findings(signers, votes, trust, now)
     if (not votes and made is None) or not policy.accepts([vote.key for vote in votes]):
-        return  # which is a finding already
-    advice = "ldcat witness ask, and ldcat cosign --heartbeat with keys of yours that the quorum has, every day"
+        return  # there is a finding already
+    advice = "ldcat witness ask, and ldcat cosign --heartbeat with your own keys in the quorum, every day"
     if policy.quorum is None:
-        advice = "ldcat cosign --heartbeat signs it anew; let it run every day" if votes else _NO_HEARTBEAT
+        advice = "ldcat cosign --heartbeat renews it; run it every day" if votes else _NO_HEARTBEAT
     try:
         left = trust.fresh_until(signers, made, now) - now
     except Stale as failure:
         yield error("freshness", str(failure), "set the clocks, sign again")
         return
     if left < 0:
-        yield error("freshness", f"the checkpoint went stale {span(left)} ago", advice)
+        yield error("freshness", f"the checkpoint became stale {span(left)} ago", advice)
     elif left < trust.max_age // 4:
         whole = f"{span(left)} of the {span(trust.max_age)} of max-age are left"
-        yield warning("freshness", f"{whole}: nobody cosigns it anew", advice)
+        yield warning("freshness", f"{whole}: it was not cosigned again", advice)
 
 
 def _time_findings(signers: Sequence[Verified], votes: Sequence[Verified], trust: Trust, now: int) -> Iterator[Finding]:
-    """Of each cosigner: whether its time counts."""
+    """Yield a finding for each cosigner whose time does not count."""
     policy = trust.policy
     members = {policy.witnesses[name] for name in policy.quorum_members() if name in policy.witnesses}
     for by in signers:
         age = now - (by.timestamp or 0)
         if by.timestamp == 0:
-            yield note(named(by.key), "cosigned and says no time: that is no vote", "ask it for a cosignature with one")
-        elif by not in votes:
-            continue  # a log's own, which says nothing
-        elif age < -MAX_AHEAD:
-            yield error(
-                named(by.key), f"its time is {span(age)} ahead, and counts for nobody", "set the clocks, sign again"
+            yield note(
+                named(by.key), "cosigned without a time: that is not a vote", "ask it for a cosignature with one"
             )
+        elif by not in votes:
+            continue  # the log's own, whose time does not count
+        elif age < -MAX_AHEAD:
+            yield error(named(by.key), f"its time is {span(age)} ahead, and is ignored", "set the clocks, sign again")
         elif policy.quorum is not None and by.key not in members:
             yield note(
                 named(by.key),
-                "cosigned, and is no member of the quorum: its time keeps nothing fresh",
+                "cosigned, but is not a member of the quorum: its time keeps nothing fresh",
                 "nothing, or make it a member in the next trust note",
             )
         elif age > trust.max_age:
-            yield note(named(by.key), f"signed {span(age)} ago, before max-age", "freshness rests on the others")
+            yield note(named(by.key), f"signed {span(age)} ago, before max-age", "freshness depends on the others")
 
 
 def _log_findings(checkpoint: Checkpoint, trust: Trust, signers: Sequence[VerifierKey]) -> Iterator[Finding]:
@@ -151,7 +157,7 @@ def _log_findings(checkpoint: Checkpoint, trust: Trust, signers: Sequence[Verifi
                 continue
             yield warning(
                 named(key),
-                "did not sign, though another key of the log did: who knows this one alone refuses it",
+                "did not sign, though another key of the log did: clients that know only this key refuse it",
                 _ALL_KEYS,
             )
 
@@ -180,6 +186,6 @@ def _witness_findings(trust: Trust, signers: Sequence[VerifierKey]) -> Iterator[
     if not reached:
         yield error(
             f"quorum {policy.quorum}",
-            "is not reached: whoever has this trust note refuses the checkpoint",
-            "get the cosignatures that are missing",
+            "is not reached: clients with this trust note refuse the checkpoint",
+            "get the missing cosignatures",
         )

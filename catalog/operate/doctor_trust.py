@@ -1,4 +1,4 @@
-"""What is wrong, or soon will be, with a trust note: its signatures, its roots, when it expires, and who names it."""
+"""Findings about a trust note: its signatures, roots and expiry, and the version that the last release names."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from catalog.transparency.note import Note
 from catalog.transparency.trust import Trust
 
 SOON = 60 * 86400
-"""Seconds before it expires from which on it is said."""
+"""Seconds: how long before its expiry there is a warning."""
 
-_NEXT = "sign the next version, and give it to all who have this one"
+_NEXT = "sign the next version, and give it to everybody who has this one"
 
 
 def trust_findings(signed: Note, trust: Trust, now: int) -> Iterator[Finding]:
-    """signed: the note, of which `trust` is the text. now: seconds since 1970."""
+    """Yield findings about a trust note. signed: the note. trust: its contents. now: seconds since 1970."""
     signatures = Signatures.of(signed, list(trust.roots.values()))
     yield from signatures.wrong_findings()
     count = len({signer.key.public_key for signer in signatures.right})
@@ -27,11 +27,13 @@ def trust_findings(signed: Note, trust: Trust, now: int) -> Iterator[Finding]:
         )
     left = trust.expires - now
     if left <= 0:
-        yield error("trust note", f"expired {span(left)} ago: whoever has it refuses everything", _NEXT)
+        yield error("trust note", f"expired {span(left)} ago: clients that have it refuse everything", _NEXT)
     elif left < SOON:
         yield warning("trust note", f"expires in {span(left)}", _NEXT)
     if len(trust.roots) == 1:
-        yield warning("trust note", "has one root key: who has it rules, and nobody can once it is lost", "name more")
+        yield warning(
+            "trust note", "has one root key: its holder decides alone, and if it is lost, nobody can", "name more"
+        )
     elif trust.threshold == len(trust.roots):
         yield warning(
             "trust note",
@@ -41,13 +43,15 @@ def trust_findings(signed: Note, trust: Trust, now: int) -> Iterator[Finding]:
 
 
 def version_findings(release: ReleaseRecord, trust: Trust) -> Iterator[Finding]:
-    """Whether the release stands by this very trust note: from its version users learn that theirs is old."""
+    """Yield a finding if the release names another version of the trust note: users learn from it if theirs is old."""
     subject, named = f"release {release.release}", release.trust_version
     if named is None:
-        yield note(subject, "names no trust note: nobody learns from it that theirs is old", "ldcat publish --trust")
+        yield note(
+            subject, "names no trust note: users do not learn from it that theirs is old", "ldcat publish --trust"
+        )
     elif named < trust.version:
         what = f"names version {named} of the trust note, and this is version {trust.version}"
         yield warning(subject, what, "ldcat publish --trust, with this one")
     elif named > trust.version:
         what = f"names version {named} of the trust note, and this is version {trust.version}: it is old"
-        yield warning(subject, what, "look with the newest one; give it to all who have this")
+        yield warning(subject, what, "use the newest one, and give it to everybody who has this one")

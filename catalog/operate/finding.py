@@ -1,4 +1,4 @@
-"""Findings: what `ldcat doctor` says of a published log, one by one: how bad, of what, what is so, what to do."""
+"""Findings of `ldcat doctor` about a published log: severity, subject, problem and advice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
 class Severity(StrEnum):
-    """error: who verifies the log is refused, or deceived. warning: soon, or by bad luck. note: to be known."""
+    """How bad a finding is.
+
+    ERROR: verification of the log fails, or can be deceived.
+    WARNING: it will, or may under some conditions.
+    NOTE: information.
+    """
 
     ERROR = "error"
     WARNING = "warning"
@@ -19,7 +24,13 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """subject: a key, a file, a part of the trust note. what, advice: a line each, without a stop."""
+    """A finding.
+
+    severity: how bad it is.
+    subject: a key, a file, a part of the trust note.
+    what: the problem, one line without a full stop.
+    advice: what to do, one line without a full stop.
+    """
 
     severity: Severity
     subject: str
@@ -28,27 +39,27 @@ class Finding:
 
 
 def error(subject: str, what: str, advice: str) -> Finding:
-    """What makes verification fail, or lets it be deceived."""
+    """A finding about something that makes verification fail, or lets it be deceived."""
     return Finding(Severity.ERROR, subject, what, advice)
 
 
 def warning(subject: str, what: str, advice: str) -> Finding:
-    """What will be an error, or is one for some."""
+    """A finding about something that will be an error, or is one for some clients."""
     return Finding(Severity.WARNING, subject, what, advice)
 
 
 def note(subject: str, what: str, advice: str) -> Finding:
-    """What is right, and should be known."""
+    """A finding about something that is right, for information."""
     return Finding(Severity.NOTE, subject, what, advice)
 
 
 def is_healthy(findings: Iterable[Finding]) -> bool:
-    """Whether none of them is an error."""
+    """Whether no finding is an error."""
     return all(finding.severity is not Severity.ERROR for finding in findings)
 
 
 def span(seconds: int) -> str:
-    """A time span for people, in the largest unit of which there are two at least."""
+    """A time span for people, in the largest unit of which there are at least two."""
     unit, size = next((pair for pair in _UNITS if abs(seconds) >= 2 * pair[1]), _UNITS[-1])
     count = abs(seconds) // size
     return f"{count} {unit}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Monitor: what a log has become since it was looked at last, and whether it is the same log still."""
+"""Monitor: what changed in a log since the last look, and whether it is consistent with what was seen then."""
 
 from __future__ import annotations
 
@@ -27,12 +27,18 @@ UNCHANGED, NEW, FIRST = "unchanged", "new", "first"
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What a log was found to be. before: the checkpoint it is compared with; None the first time.
+    """The state of a log.
 
-    signers: keys of the policy that signed, with their times. releases: those that are new, the oldest first; at the
-    first look those that say what does not follow from the log.
-    fresh_until: seconds since 1970. last_release: number of the last one. newer_trust: the version that the publisher
-    stands by, where it is a later one; else 0. notes: what this version does not know of the leaves that are new.
+    note: the signed checkpoint.
+    checkpoint: the checkpoint in the note.
+    before: the checkpoint that it was compared with; None at the first look.
+    signers: keys of the policy that signed, with their times.
+    releases: new releases, the oldest first; at the first look only those with false statements.
+    last_release: number of the last release.
+    fresh_until: seconds since 1970.
+    newer_trust: a later version of the trust note that the publisher uses; otherwise 0.
+    seen: what to remember of the log.
+    notes: what this version does not know in the new leaves, one line each.
     """
 
     note: Note
@@ -48,11 +54,11 @@ class Watched:
 
     @property
     def change(self) -> str:
-        """Since it was looked at last, in a word."""
+        """What changed since the last look: FIRST, UNCHANGED or NEW."""
         return FIRST if self.before is None else UNCHANGED if self.before.size == self.checkpoint.size else NEW
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The JSON of `ldcat monitor` (docs/command-line.md)."""
         return {
             "change": self.change,
             "origin": self.checkpoint.origin,
@@ -69,11 +75,11 @@ class Watched:
 
 
 class Forked(VerificationFailed):
-    """Two checkpoints that one log signed, of which the later does not go on from the earlier.
+    """Two checkpoints that one log signed, and that are not consistent.
 
-    files: the evidence, by name. before.note, now.note: both as they were signed. proof.txt, where the trees are not of
-    one size: what the leaves of the later one say that the earlier root would have been, and the consistency proof from
-    that to the later root; a line each, in base64.
+    files: the evidence, by name. before.note and now.note are the signed checkpoints. proof.txt exists if the sizes
+    differ: the root hash that the later tree has at the earlier size, and the consistency proof from it to the later
+    root; one hash a line, in base64.
     """
 
     def __init__(self, message: str, before: Note, now: Note, proof: Sequence[bytes] = ()) -> None:
@@ -83,18 +89,19 @@ class Forked(VerificationFailed):
             self.files["proof.txt"] = "".join(f"{to_base64(value)}\n" for value in proof).encode()
 
     def kept(self, where: str) -> VerificationFailed:
-        """The error to show, once the evidence is kept. where: as fork_evidence.py says it."""
+        """The error to show after the evidence was kept. where: what fork_evidence.keep returned."""
         return VerificationFailed(f"{self}; {where}", self.hint)
 
 
 def watch(log: LogFolder, trust: Trust, notes: Mapping[str, Note], seen: Mapping[str, Seen], *, now: int) -> Watched:
-    """Look once, and read every leaf that came since. notes, seen: by origin, what was watched last.
+    """Look at a log once, and read every leaf since the last look.
 
+    notes, seen: the checkpoint and the state at the last look, by origin.
     now: seconds since 1970.
 
     Raises Forked, OlderThanSeen, Stale, UntrustedSigner, FalseRecord for a last release or a list of revocations that
-    does not follow from the log, VerificationFailed for an expired trust note or tiles that are not those of the
-    checkpoint, and what reading the log does.
+    does not follow from the log, VerificationFailed for an expired trust note or tiles that do not match the
+    checkpoint, Unreadable and MalformedInput.
     """
     trust.check_expiry(now)
     note = read_checkpoint(log)
@@ -125,12 +132,12 @@ def watch(log: LogFolder, trust: Trust, notes: Mapping[str, Note], seen: Mapping
 
 
 def _check_follows(log: LogFolder, note: Note, before: Note) -> None:
-    """Raises Forked, OlderThanSeen; VerificationFailed for tiles that prove nothing."""
+    """Raises Forked, OlderThanSeen; VerificationFailed for tiles that do not match the checkpoint."""
     found, last = Checkpoint.parse(note.text), Checkpoint.parse(before.text)
     if found.size < last.size:
         raise OlderThanSeen(
             f"{log.name} has {found.size:,} leaves, and {last.size:,} were there before",
-            "a copy that was restored, a cache or an attack: look again; if it stays so, it was rolled back",
+            "a restored copy, a cache or an attack: look again; if this remains, the log was rolled back",
         )
     if found.size == last.size:
         if found.root != last.root:
@@ -145,7 +152,7 @@ def _check_follows(log: LogFolder, note: Note, before: Note) -> None:
         merkle.verify_consistency(last.size, found.size, proof, prefix, found.root)
     except VerificationFailed as error:
         raise VerificationFailed(
-            f"the tiles of {log.name} are not those of its checkpoint: {error}",
+            f"the tiles of {log.name} do not match its checkpoint: {error}",
             "look again: somebody may be uploading it",
         ) from error
     if prefix != last.root:

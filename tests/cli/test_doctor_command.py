@@ -101,7 +101,7 @@ def test_a_host_that_is_right(run: Run, place: Path) -> None:
         code, out, err = run(*asked(place), "--url", f"http://127.0.0.1:{port}/logs/", "-f", "json")
     assert (code, err) == (0, "")
     (found,) = json.loads(out)["findings"]
-    assert (found["severity"], found["what"]) == ("note", "comes as it is, though gzip was asked for")
+    assert (found["severity"], found["what"]) == ("note", "is not compressed, though gzip was requested")
 
 
 def test_on_ipv6(run: Run, place: Path) -> None:
@@ -166,13 +166,13 @@ def no_http(handler: BaseHTTPRequestHandler, root: Path) -> None:
 @pytest.mark.parametrize(
     ("serve", "part"),
     [
-        (compressed, "served checkpoint: comes with Content-Encoding: gzip, which was not asked for"),
+        (compressed, "served checkpoint: comes with Content-Encoding: gzip, which was not requested"),
         (moved, "served checkpoint: is redirected (status 302) to http://127.0.0.1:1/logs/checkpoint\\x1b"),
-        (a_page, "served tile/0/x001/x000/000: no log has it, and it is answered with status 200"),
+        (a_page, "served tile/0/x001/x000/000: it does not exist, but is answered with status 200"),
         (cut, "served checkpoint: 127.0.0.1 does not answer: the connection was closed before the end"),
-        (endless, "served checkpoint: is no checkpoint: a note "),
+        (endless, "served checkpoint: is not a checkpoint: a note "),
         (twice, "served checkpoint: may be cached for 60 minutes"),
-        (chunked, "served checkpoint: says nothing of caching, and caches guess"),
+        (chunked, "served checkpoint: has no caching headers, so caches guess"),
         (closed, "served checkpoint: 127.0.0.1 does not answer: "),
         (no_http, "served checkpoint: 127.0.0.1 does not answer: "),
     ],

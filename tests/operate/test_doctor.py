@@ -197,8 +197,8 @@ OTHER_LOG = f"log {signer('example.com/other').key}\nquorum none\n"
 ASIDE = f"{NAMED}group two 2 w1 w2\nquorum w3\n"
 OPTIONAL = f"{NAMED}group two 2 w1 w2 w3\nquorum two\n"
 NESTED = f"{NAMED}group two 2 w1 w2 w3\ngroup all all two daily\nquorum all\n"
-ALONE = ("warning", "quorum w3", "is reached by w3.example alone: who has its keys can vouch for a fork")
-NEEDED = "is not reached without {}: once that is gone, the log goes stale"
+ALONE = ("warning", "quorum w3", "is reached by w3.example alone: whoever has its keys can cosign a fork")
+NEEDED = "is not reached without {}: if it stops, the log becomes stale"
 
 CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] = {
     # signatures
@@ -237,7 +237,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
             ("warning", "quorum w3", NEEDED.format("w3.example")),
             ("note", "witness w1", "the quorum does not need it"),
             ("note", "group two", "1 of its 2 members cosigned"),
-            *[("note", f"w{n}.example (Ed25519 cosignature)", "is no member of the quorum") for n in (2, 4)],
+            *[("note", f"w{n}.example (Ed25519 cosignature)", "is not a member of the quorum") for n in (2, 4)],
         ],
     ),
     "one key of a hybrid log": (
@@ -262,7 +262,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     ),
     "a key that nobody knows": (
         lambda place: place.cosign(STRANGER),
-        [("note", f"stranger.example (key {STRANGER.key.key_id.hex()})", "is no key of the policy")],
+        [("note", f"stranger.example (key {STRANGER.key.key_id.hex()})", "is not a key of the policy")],
     ),
     "a signature that is wrong": (
         lambda place: forge(place, W3),
@@ -288,7 +288,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
         lambda place: place.put(place.note.with_signatures([at_no_time(W3, place.note.text)])),
         [
             ("warning", "witness w3", "has not cosigned"),
-            ("note", "w3.example (Ed25519 cosignature)", "cosigned and says no time: that is no vote"),
+            ("note", "w3.example (Ed25519 cosignature)", "cosigned without a time: that is not a vote"),
         ],
     ),
     # the policy
@@ -297,7 +297,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
         [
             ("note", "group two", "w1 and pq are keys of one witness, w1.example: they count once"),
             ("warning", "witness pq", "has not cosigned"),
-            ("note", "w4.example (Ed25519 cosignature)", "is no member of the quorum"),
+            ("note", "w4.example (Ed25519 cosignature)", "is not a member of the quorum"),
         ],
     ),
     "two keys of one witness in a group of all": (
@@ -309,7 +309,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
         [
             ("warning", "quorum three", NEEDED.format("w1.example, nor without w2.example, nor without w3.example")),
             ("warning", "witness pq", "has not cosigned"),
-            ("note", "w4.example (Ed25519 cosignature)", "is no member of the quorum"),
+            ("note", "w4.example (Ed25519 cosignature)", "is not a member of the quorum"),
         ],
     ),
     "both keys of one witness": (
@@ -318,13 +318,13 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
             (
                 "note",
                 "group two",
-                "w1 and pq are keys of one witness, w1.example: each has to sign, and they stay one witness",
+                "w1 and pq are keys of one witness, w1.example: each has to sign, but they are still one witness",
             ),
             ("warning", "quorum w2", "is reached by w2.example alone"),
             ("warning", "quorum w2", NEEDED.format("w2.example")),
             ("note", "witness pq", "the quorum does not need it"),
             ("note", "group two", "2 of its 3 members cosigned, and 3 have to"),
-            *[("note", f"w{n}.example (Ed25519 cosignature)", "is no member of the quorum") for n in (1, 3, 4)],
+            *[("note", f"w{n}.example (Ed25519 cosignature)", "is not a member of the quorum") for n in (1, 3, 4)],
         ],
     ),
     "a quorum of any one": (
@@ -334,8 +334,8 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     "a witness that is the log": (
         lambda place: another_trust(place, f"{POLICY}witness own {OWN.key}\nwitness alias {ALIAS}\n"),
         [
-            ("error", "witness own", f"has the name of the log {ORIGIN}, which does not vouch for itself"),
-            ("error", "witness alias", f"has the public key of the log {ORIGIN}, which does not vouch for itself"),
+            ("error", "witness own", f"has the name of the log {ORIGIN}, which cannot be its own witness"),
+            ("error", "witness alias", f"has the public key of the log {ORIGIN}, which cannot be its own witness"),
             ("note", "witness own", "has not cosigned"),
             ("note", "witness alias", "has not cosigned"),
         ],
@@ -347,8 +347,8 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
             ("error", "quorum two", "is not reached even if all cosign"),
             ("warning", "witness pq", "has not cosigned"),
             ("error", "group two", "1 of its 1 members cosigned, and 2 have to"),
-            ("error", "quorum two", "is not reached: whoever has this trust note"),
-            *[("note", f"w{n}.example (Ed25519 cosignature)", "is no member of the quorum") for n in (2, 3, 4)],
+            ("error", "quorum two", "is not reached: clients with this trust note"),
+            *[("note", f"w{n}.example (Ed25519 cosignature)", "is not a member of the quorum") for n in (2, 3, 4)],
         ],
     ),
     "signed twice": (sign_twice, [("error", "w1.example (Ed25519 cosignature)", "signed twice with one key")]),
@@ -361,14 +361,14 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
         lambda place: later(place, 10),
         [
             *[("note", f"w{n}.example (Ed25519 cosignature)", "signed 10 days ago") for n in range(1, 5)],
-            ("error", "freshness", "the checkpoint went stale 2 days ago"),
+            ("error", "freshness", "the checkpoint became stale 2 days ago"),
         ],
     ),
     "one cosignature keeps nothing fresh": (
         in_turn(lambda place: later(place, 10), lambda place: place.cosign(HEARTBEAT, now=NOW + 9 * DAY)),
         [
             *[("note", f"w{n}.example (Ed25519 cosignature)", "signed 10 days ago") for n in range(1, 4)],
-            ("error", "freshness", "the checkpoint went stale 2 days ago"),
+            ("error", "freshness", "the checkpoint became stale 2 days ago"),
         ],
     ),
     "the quorum keeps it fresh": (
@@ -384,19 +384,19 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
         [
             *[("note", f"w{n}.example (Ed25519 cosignature)", "signed 10 days ago") for n in range(1, 4)],
             ("note", "w4.example (Ed25519 cosignature)", "its time keeps nothing fresh"),
-            ("error", "freshness", "the checkpoint went stale 2 days ago"),
+            ("error", "freshness", "the checkpoint became stale 2 days ago"),
         ],
     ),
     "a clock that is ahead": (
         lambda place: place.cosign(W1, now=NOW + 2 * DAY),
-        [("error", "w1.example (Ed25519 cosignature)", "its time is 2 days ahead, and counts for nobody")],
+        [("error", "w1.example (Ed25519 cosignature)", "its time is 2 days ahead, and is ignored")],
     ),
     "all clocks are ahead": (
         in_turn(
             lambda place: place.without(HYBRID[1], W3), lambda place: place.cosign(W1, W2, HEARTBEAT, now=NOW + DAY)
         ),
         [
-            ("warning", f"{ORIGIN} (ML-DSA-44 cosignature)", "who knows this one alone refuses it"),
+            ("warning", f"{ORIGIN} (ML-DSA-44 cosignature)", "clients that know only this key refuse it"),
             ("warning", "witness w3", "has not cosigned"),
             *[("error", f"w{n}.example (Ed25519 cosignature)", "its time is 24 hours ahead") for n in (1, 2, 4)],
             ("error", "freshness", "more than 3600 seconds ahead are ignored"),
@@ -475,7 +475,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     ),
     "the last entry is damaged": (
         lambda place: flip(place, "tile/entries/000.p/*", -1),
-        [("error", "tile/entries/000.p/{size}", "is not the one that its tile is of")],
+        [("error", "tile/entries/000.p/{size}", "does not match its tile")],
     ),
     "the last leaf is no release": (
         lambda place: append(place, b'{"reason":"r","selector":{"vcpus":1},"severity":"revoked","type":"revoke"}'),
@@ -499,14 +499,17 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     ),
     "a file of the release is cut": (
         lambda place: (path := place.file("releases/1/sev/*.index")).write_bytes(path.read_bytes()[:-1]),
-        [("error", "releases/1/sev/launch_digests.index", "is not there with its")],
+        [("error", "releases/1/sev/launch_digests.index", "is missing, or does not have")],
     ),
     "files of an interrupted run": (
         in_turn(
             lambda place: (place.log.root / "tile/0/.001.partial").write_bytes(b""),
             lambda place: (place.log.root / "releases/2").mkdir(),
         ),
-        [("note", "tile/0/.001.partial", "was being written"), ("note", "releases/2", "is not published, or not yet")],
+        [
+            ("note", "tile/0/.001.partial", "is of an interrupted run"),
+            ("note", "releases/2", "is not published, or not yet"),
+        ],
     ),
     "the memory is damaged": (
         lambda place: place.state.path.write_text("?"),
@@ -544,7 +547,7 @@ def test_what_was_signed_and_not_published(place: Place, small: BuildResult) -> 
         ("note", "releases/2"),
     ]
     (advice,) = (f.advice for f in place.examine().findings if f.severity is Severity.ERROR)
-    assert advice == "ldcat publish puts the signed checkpoint in its place"
+    assert advice == "ldcat publish publishes the signed checkpoint"
 
 
 def test_a_restored_backup(place: Place, small: BuildResult, tmp_path: Path) -> None:
@@ -566,7 +569,7 @@ def test_a_log_that_another_machine_went_on_with(place: Place, small: BuildResul
     place.state.write(signed_here)
     ((severity, subject, what),) = place.found()
     assert (severity, subject) == ("note", ORIGIN)
-    assert "which go on from them" in what
+    assert "which extend them" in what
 
 
 @pytest.mark.parametrize(
@@ -591,7 +594,7 @@ def test_a_fork_of_what_was_signed_here(place: Place, small: BuildResult, tmp_pa
     place.state.write(other.note)
     ((severity, subject, what),) = place.found()
     assert (severity, subject) == ("error", ORIGIN)
-    assert "do not go with them" in what
+    assert "are not consistent" in what
 
 
 def test_a_text_that_is_no_trust_note(place: Place) -> None:

@@ -171,7 +171,7 @@ CASES: dict[str, tuple[Change, list[tuple[str, str]]]] = {
     ),
     "the checkpoint as caches guess": (
         on(Kind.CHECKPOINT, cache_control=None),
-        [("warning", "says nothing of caching, and caches guess")],
+        [("warning", "has no caching headers, so caches guess")],
     ),
     "the checkpoint until a date": (
         on(Kind.CHECKPOINT, cache_control=None, date=OLD, expires="Thu, 01 Jan 1970 01:00:00 GMT"),
@@ -201,7 +201,7 @@ CASES: dict[str, tuple[Change, list[tuple[str, str]]]] = {
     "the checkpoint, written otherwise": (on(Kind.CHECKPOINT, content_type='Text/Plain;charset="UTF-8"'), []),
     "tiles as text": (
         on(Kind.TILE, content_type=None),
-        [("warning", "has the Content-Type of nothing")] * 2,
+        [("warning", "has no Content-Type")] * 2,
     ),
     "releases as text": (
         on(Kind.RELEASE, content_type="text/plain"),
@@ -209,13 +209,13 @@ CASES: dict[str, tuple[Change, list[tuple[str, str]]]] = {
     ),
     "tiles for an hour": (
         on(Kind.TILE, cache_control="max-age=3600"),
-        [("warning", "may be cached for 60 minutes, and never changes")] * 2,
+        [("warning", "may be cached for 60 minutes, but never changes")] * 2,
     ),
     "tiles never": (on(Kind.TILE, cache_control="no-cache"), [("warning", "may not be cached")] * 2),
-    "tiles as caches guess": (on(Kind.TILE, cache_control=None), [("warning", "says nothing of caching")] * 2),
+    "tiles as caches guess": (on(Kind.TILE, cache_control=None), [("warning", "has no caching headers")] * 2),
     "tiles for a year, perhaps": (
         on(Kind.TILE, cache_control="max-age=31536000"),
-        [("note", "is not said to be immutable")] * 2,
+        [("note", "is not marked immutable")] * 2,
     ),
     "entries never": (on(Kind.ENTRIES, cache_control="no-store"), [("warning", "may not be cached")]),
     "releases for a minute": (
@@ -224,7 +224,7 @@ CASES: dict[str, tuple[Change, list[tuple[str, str]]]] = {
     ),
     "tiles compressed": (
         on(Kind.TILE, content_encoding="gzip"),
-        [("error", "comes with Content-Encoding: gzip, which was not asked for")] * 2,
+        [("error", "comes with Content-Encoding: gzip, which was not requested")] * 2,
     ),
     "tiles, and nothing done to them": (on(Kind.TILE, content_encoding="identity"), []),
     "entries in brotli": (on(Kind.ENTRIES, content_encoding="br"), [("error", "comes with Content-Encoding: br")]),
@@ -232,11 +232,11 @@ CASES: dict[str, tuple[Change, list[tuple[str, str]]]] = {
         lambda question, answer: replace(
             on(Kind.ENTRIES, content_encoding=None)(question, answer), body=question.expected
         ),
-        [("note", "comes as it is, though gzip was asked for")],
+        [("note", "is not compressed, though gzip was requested")],
     ),
     "entries that are no gzip": (
         with_body(Kind.ENTRIES, lambda body: b"plain"),
-        [("error", "says Content-Encoding: gzip, and is none")],
+        [("error", "says Content-Encoding: gzip, but is not gzip")],
     ),
     "entries that are more": (
         with_body(Kind.ENTRIES, lambda body: gzip.compress(bytes(5_000_000))),
@@ -250,7 +250,7 @@ CASES: dict[str, tuple[Change, list[tuple[str, str]]]] = {
     "a tile with more": (with_body(Kind.TILE, lambda body: body + b"\n"), [("error", "has other bytes")] * 2),
     "a page for a checkpoint": (
         with_body(Kind.CHECKPOINT, lambda body: b"<html>"),
-        [("error", "is no checkpoint: a note is")],
+        [("error", "is not a checkpoint: a note is")],
     ),
     "no tiles": (answered(Kind.TILE, 404), [("error", "is answered with status 404")] * 2),
     "a host that fails": (answered(Kind.RELEASE, 500), [("error", "is answered with status 500")] * 2),
@@ -261,22 +261,22 @@ CASES: dict[str, tuple[Change, list[tuple[str, str]]]] = {
     "redirected to nowhere": (answered(Kind.ENTRIES, 302), [("error", "is redirected (status 302) to nowhere")]),
     "a page for what is missing": (
         answered(Kind.MISSING, 200),
-        [("error", "no log has it, and it is answered with status 200")],
+        [("error", "it does not exist, but is answered with status 200")],
     ),
     "missing elsewhere": (answered(Kind.MISSING, 307), [("error", "is redirected")]),
     "missing, in the words of S3": (
         answered(Kind.MISSING, 403),
         [("note", "is missing, and answered with status 403")],
     ),
-    "missing, and the host fails": (answered(Kind.MISSING, 503), [("error", "it is answered with status 503")]),
+    "missing, and the host fails": (answered(Kind.MISSING, 503), [("error", "is answered with status 503")]),
     "missing for ever": (
         answered(Kind.MISSING, 404, **{"cache-control": FOREVER}),
-        [("warning", "caches keep that for 365 days")],
+        [("warning", "caches keep that answer for 365 days")],
     ),
     "missing, and gone": (answered(Kind.MISSING, 410), []),
     "for some pages": (
         on(Kind.RELEASE, access_control_allow_origin="https://example.com"),
-        [("note", "no page of another site may read this")],
+        [("note", "pages of other sites cannot read this")],
     ),
     "for whoever asks": (on(Kind.TILE, access_control_allow_origin="https://ldcat.invalid"), []),
 }
