@@ -101,9 +101,7 @@ def publish(
         if history.said[-len(revokes) :] == tuple(revokes):  # already appended by an interrupted run
             revokes = ()
         same = last and (last.artifacts, last.trust_version) == (artifacts, trust_version)
-        lately_false = any(
-            each.false for each in history.walk.releases[-2:]
-        )  # clients of a host compare with the previous release
+        lately_false = any(each.false for each in history.walk.releases[-2:])  # clients of a host compare these two
         if not rows and not revokes and last and same and not lately_false:
             return Published(old, last.release, trust_version, 0, 0, selected, false)
         _check_revokes(revokes, history)
@@ -111,19 +109,7 @@ def publish(
             raise UsageError("the clock is behind the time of the last release", "set it: times never go back")
         number = before.number + 1
         said = (*history.said, *revokes)
-        revocations, committed = revocations_json(said), RevocationChain.of(said)
-        record = ReleaseRecord(
-            type="release",
-            release=number,
-            time=now,
-            artifacts=artifacts,
-            revocations_sha256=hashlib.sha256(revocations).hexdigest(),
-            revocations_count=committed.count,
-            revocations_chain=committed.value,
-            previous_size=old.size,
-            previous_root=old.root.hex(),
-            trust_version=trust_version,
-        )
+        record = _release_record(number, now, artifacts, said, old, trust_version)
         last_leaves = [*map(encode_leaf, revokes), encode_leaf(record)]
         for leaf in last_leaves:
             parse_record(leaf)  # a leaf that nobody can read would end the log
@@ -131,12 +117,36 @@ def publish(
         if all(each.record.release != number for each in history.walk.releases):
             log.clear(folder)  # left by an interrupted run, not published
         log.write(_artifacts(catalog, log, folder, last))
-        log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations)])
+        log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations_json(said))])
         new = _append(log, old, chain(rows.leaves(), last_leaves))
         signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
         state.write(signed)
         log.write([(CHECKPOINT, bytes(signed))])
         return Published(new, number, trust_version, len(rows), history.new_revoked, selected, false)
+
+
+def _release_record(
+    number: int,
+    now: int,
+    artifacts: dict[str, str],
+    said: Sequence[RevokeRecord],
+    old: Checkpoint,
+    trust_version: int | None,
+) -> ReleaseRecord:
+    """The record of a new release. said: every revoke record of the log, those of this release included."""
+    committed = RevocationChain.of(said)
+    return ReleaseRecord(
+        type="release",
+        release=number,
+        time=now,
+        artifacts=artifacts,
+        revocations_sha256=hashlib.sha256(revocations_json(said)).hexdigest(),
+        revocations_count=committed.count,
+        revocations_chain=committed.value,
+        previous_size=old.size,
+        previous_root=old.root.hex(),
+        trust_version=trust_version,
+    )
 
 
 def _origin_of(signers: Sequence[Signer]) -> str:
