@@ -23,6 +23,8 @@ from tests.support.samples import FEW, ODD, ONLY_SEV, SMALL, UNLIKE, write_input
 
 REAL = Path(__file__).parent / "real"
 
+_FSYNC = os.fsync
+
 os.umask(0o022)  # state that a group can write is not believed, and tests make its folders
 
 settings.register_profile("ldcat", deadline=None, print_blob=True)  # the pure-Python SHA-256 is slow
@@ -39,8 +41,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "durable: about what is on the disk after a crash, so files are synced")
+    pytest.MonkeyPatch().setattr(os, "fsync", _not_synced)
     if _real_is_asked_for(config) and (missing := missing_files()):
         raise pytest.UsageError(f"tests/real: not found in {SHARED} (set LDCAT_SHARED): {', '.join(missing)}")
+
+
+def _not_synced(descriptor: int) -> None:
+    """Instead of fsync, for which tests would wait most of their time; it fails for what is not open, too."""
+    os.fstat(descriptor)
+
+
+@pytest.fixture(autouse=True)
+def _synced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("durable"):
+        monkeypatch.setattr(os, "fsync", _FSYNC)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -15,6 +15,8 @@ import pytest
 from tools.faults.__main__ import planned
 from tools.faults.runner import Call
 
+pytestmark = pytest.mark.durable
+
 SOURCES = Path(__file__).parent.parent / "tools/faults"
 
 PROGRAM = """

@@ -9,6 +9,8 @@ import pytest
 from catalog.errors import DiskFull, Unreadable, UsageError
 from catalog.files.outputs import write_whole
 
+pytestmark = pytest.mark.durable
+
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "page"

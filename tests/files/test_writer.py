@@ -14,6 +14,8 @@ from catalog.log.log_folder import CHECKPOINT, LogFolder, StateFolder
 from catalog.publish.key_files import new_key, read_keys, write_keys
 from catalog.transparency.keys import SignatureType
 
+pytestmark = pytest.mark.durable
+
 OUTSIDE = b"what somebody else keeps"
 
 

@@ -199,6 +199,7 @@ def test_a_log_that_contradicts_itself_is_noticed_until_one_row_is_revoked() -> 
     assert history.selected == [{None: 1}]
 
 
+@pytest.mark.durable
 def test_a_revocation_killed_at_any_moment(publisher: Publisher, small: BuildResult) -> None:
     """kill -9: a checkpoint that is there has all that its release record names, in the order in which it was said."""
     publisher.publish(small)

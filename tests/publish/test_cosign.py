@@ -355,6 +355,7 @@ def test_nobody_publishes_meanwhile(cosigner: Cosigner) -> None:
         cosigner.cosign()
 
 
+@pytest.mark.durable
 def test_a_cosigner_is_killed_at_each_call(cosigner: Cosigner) -> None:
     """kill -9: the checkpoint is always whole, nobody's signature is lost, no time goes back."""
     text = cosigner.note.text

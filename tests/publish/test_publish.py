@@ -188,6 +188,7 @@ def test_whichever_write_fails_the_next_run_goes_on(
     assert sum(b'"release"' in leaf for leaf in publisher.leaves()) == 2
 
 
+@pytest.mark.durable
 def test_a_publisher_is_killed_at_its_calls(publisher: Publisher, small: BuildResult, fewer: BuildResult) -> None:
     """kill -9: what is published is a log, which goes on from the one before, and its release is whole."""
     publisher.publish(fewer)
