@@ -21,6 +21,7 @@ from catalog.cli.commands import witness as command
 from catalog.errors import Unreadable, UsageError
 from catalog.net.http_post import Reply, post
 from tests.support.cli import Run
+from tests.support.hosts import POLL_SECONDS
 from tests.support.witnesses import witness
 
 ORIGIN = "example.com/digests"
@@ -215,7 +216,7 @@ def serving(answer: Callable[[BaseHTTPRequestHandler], object]) -> Iterator[str]
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_SECONDS})
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

@@ -14,6 +14,9 @@ from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, Thread
 from pathlib import Path
 from typing import Any
 
+POLL_SECONDS = 0.01
+"""After which a server sees that it has to end."""
+
 
 @dataclass
 class StaticHost:
@@ -41,7 +44,7 @@ def static_host(folder: Path) -> Iterator[StaticHost]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_SECONDS}, daemon=True).start()
     found.url = f"http://127.0.0.1:{server.server_address[1]}/logs/"
     try:
         yield found
@@ -104,7 +107,7 @@ def serving(
     server = kind(("::1" if kind is Server6 else "127.0.0.1", 0), Handler)
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": POLL_SECONDS})
     thread.start()
     try:
         yield str(server.server_address[1])

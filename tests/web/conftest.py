@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 from catalog.build.builder import BuildResult
 from catalog.cli.main import run as command
 from catalog.log.records import RevokeRecord
-from tests.support.browsers import chromium
+from tests.support.browsers import Watched, chromium, page_of
 from tests.support.hosts import StaticHost, static_host
 from tests.support.published_logs import Place, cosigned_today
 from tests.support.services import Service, service
@@ -37,6 +37,20 @@ def served(published: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def browser() -> Iterator[Browser]:
     with chromium() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Watched]:
+    """One for all tests of a module, of which most take less time than another page of a browser."""
+    with page_of(browser) as found:
+        yield found
+
+
+@pytest.fixture
+def seen(page: Watched) -> Watched:
+    """A page on which nothing was loaded yet."""
+    page.forget()
+    return page
 
 
 @pytest.fixture(scope="module")

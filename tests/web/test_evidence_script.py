@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from playwright.sync_api import Browser
-
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SevPolicy
 from catalog.ask.evidence import LaunchMeasureData, sniff
@@ -14,13 +12,13 @@ from catalog.ask.notes import report_notes, sev_policy_notes
 from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError
 from tests.support.attestation_builder import report_bytes
-from tests.support.browsers import page_of
+from tests.support.browsers import Watched
 from tests.support.catalogs import rows_of
 from tests.support.report_json import as_json
 from tests.support.services import Service
 
 
-def test_evidence_is_read_as_the_command_line_reads_it(browser: Browser, served: Service, small: BuildResult) -> None:
+def test_evidence_is_read_as_the_command_line_reads_it(seen: Watched, served: Service, small: BuildResult) -> None:
     """Both are given the same bytes, and changed ones; what one takes, the other does, with the same digest."""
     digest = bytes.fromhex(next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp"))
     raw = report_bytes(measurement=digest, policy=0x30000)
@@ -56,23 +54,22 @@ def test_evidence_is_read_as_the_command_line_reads_it(browser: Browser, served:
         b'{"return": {"data": "' + b"A" * 64 + b'"}}\n{"return": {"policy": 1}}',
         *(b"sev-measurement: " + b"A" * 64 + b"\nsev-policy: 1\n", b"sev-measurement: AA\n"),
     ]
-    with page_of(browser) as seen:
-        seen.page.goto(f"{served.url}/")
-        script = seen.page.locator("script[type=module]").get_attribute("src")
-        for sample in samples:
-            found = seen.page.evaluate(
-                """async ([module, bytes]) => {
-                    const { sniff } = await import(new URL(module, document.baseURI));
-                    try {
-                        const { digest, notes, measured } = sniff(Uint8Array.from(bytes));
-                        return { digest, notes, measured };
-                    } catch (error) {
-                        return error.message;
-                    }
-                }""",
-                [str(script).replace("page.js", "evidence.js"), list(sample)],
-            )
-            assert found == expected(sample) or (isinstance(found, str) and expected(sample) is None), sample[:80]
+    seen.page.goto(f"{served.url}/")
+    script = seen.page.locator("script[type=module]").get_attribute("src")
+    for sample in samples:
+        found = seen.page.evaluate(
+            """async ([module, bytes]) => {
+                const { sniff } = await import(new URL(module, document.baseURI));
+                try {
+                    const { digest, notes, measured } = sniff(Uint8Array.from(bytes));
+                    return { digest, notes, measured };
+                } catch (error) {
+                    return error.message;
+                }
+            }""",
+            [str(script).replace("page.js", "evidence.js"), list(sample)],
+        )
+        assert found == expected(sample) or (isinstance(found, str) and expected(sample) is None), sample[:80]
 
 
 def expected(sample: bytes) -> dict[str, Any] | None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from catalog.cli.main import run as command
 from catalog.fast.match_text import printable
 from catalog.log.records import RevokeRecord
-from tests.support.browsers import page_of, paste
+from tests.support.browsers import Watched, paste
 from tests.support.hostile import (
     HOSTILE,
     NAME,
@@ -97,37 +97,35 @@ def test_what_is_served_of_a_liars_release_is_data(liar: Service, lying: LyingPl
 
 @pytest.mark.parametrize("where", ["liar", "liars_site"])
 def test_a_browser_shows_a_liars_release_as_data(
-    browser: Browser, lying: LyingPlace, request: pytest.FixtureRequest, where: str
+    seen: Watched, lying: LyingPlace, request: pytest.FixtureRequest, where: str
 ) -> None:
     found = request.getfixturevalue(where)
-    with page_of(browser) as seen:
-        seen.page.goto(found if isinstance(found, str) else f"{found.url}/")
-        for digest, revoked in ((digests(lying, 3)[0], True), (digests(lying, 2)[0], False)):
-            paste(seen, digest)
-            for proof in seen.page.locator(".proof").all():
-                proof.locator("button").click()
-                expect(proof.locator(".proven")).to_contain_text("Verified in this browser")
-                expect(proof).to_contain_text(printable(NAME))
-            shown = seen.page.locator("#answer").inner_text()
-            assert printable(HOSTILE) in shown
-            assert printable(NO_NUL) in shown
-            assert (printable(REASON) in shown) == revoked
-            assert not set(shown) & (UNSEEN - {"\n", "\t"})
-            assert not set(seen.page.content()) & (UNSEEN - {"\n"})
-            assert seen.page.locator("img").count() == 0
-            assert seen.page.title() != "pwned"
-        assert seen.said == []
+    seen.page.goto(found if isinstance(found, str) else f"{found.url}/")
+    for digest, revoked in ((digests(lying, 3)[0], True), (digests(lying, 2)[0], False)):
+        paste(seen, digest)
+        for proof in seen.page.locator(".proof").all():
+            proof.locator("button").click()
+            expect(proof.locator(".proven")).to_contain_text("Verified in this browser")
+            expect(proof).to_contain_text(printable(NAME))
+        shown = seen.page.locator("#answer").inner_text()
+        assert printable(HOSTILE) in shown
+        assert printable(NO_NUL) in shown
+        assert (printable(REASON) in shown) == revoked
+        assert not set(shown) & (UNSEEN - {"\n", "\t"})
+        assert not set(seen.page.content()) & (UNSEEN - {"\n"})
+        assert seen.page.locator("img").count() == 0
+        assert seen.page.title() != "pwned"
+    assert seen.said == []
 
 
 @pytest.mark.parametrize(
     "text", [HOSTILE, NAME, *sorted(UNSEEN), "\ud800", "a\udce9b", "\U0001f600 \u5e7f \u05d0 x\\n"]
 )
-def test_a_browser_escapes_what_the_command_line_does(browser: Browser, liars_site: str, text: str) -> None:
+def test_a_browser_escapes_what_the_command_line_does(seen: Watched, liars_site: str, text: str) -> None:
     """One rule in two languages."""
     script = (Path(__file__).parents[2] / "catalog/pages/assets/page.js").read_text(encoding="utf-8")
     rule = re.search(r"function printable\(text\) \{.*?\n\}\n", script, re.DOTALL)
     assert rule
-    with page_of(browser) as seen:
-        seen.page.goto(liars_site)
-        escaped = "".join(f"\\u{unit:04x}" for unit in memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H"))
-        assert seen.page.evaluate(f'(() => {{ {rule[0]} return printable("{escaped}"); }})()') == printable(text)
+    seen.page.goto(liars_site)
+    escaped = "".join(f"\\u{unit:04x}" for unit in memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H"))
+    assert seen.page.evaluate(f'(() => {{ {rule[0]} return printable("{escaped}"); }})()') == printable(text)

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
 from catalog.build.builder import BuildResult
 from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.transparency.note import Note
-from tests.support.browsers import ELSEWHERE, Watched, page_of
+from tests.support.browsers import ELSEWHERE, Watched
 from tests.support.catalogs import digest_with, rows_of
 from tests.support.forged_releases import altered, next_record, sign_release
 from tests.support.hosts import StaticHost, static_host
@@ -45,7 +45,7 @@ def verified(seen: Watched, url: str, digest: str) -> Locator:
 
 
 def test_whatever_the_proof_is_made_of(
-    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
+    seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
 ) -> None:
     copy, host = lying
     digest = digest_with(small, technology="sev-snp")
@@ -69,13 +69,13 @@ def test_whatever_the_proof_is_made_of(
         data = (site / name).read_bytes()
         assert old in data, name
         (copy / name).write_bytes(data.replace(old, new))
-        with page_of(browser) as seen:
-            proof = verified(seen, host.url, digest).locator("[role=alert]")
-            expect(proof).to_contain_text("NOT VERIFIED: ")
-            assert why in proof.inner_text(), (name, old, proof.inner_text())
+        seen.forget()
+        proof = verified(seen, host.url, digest).locator("[role=alert]")
+        expect(proof).to_contain_text("NOT VERIFIED: ")
+        assert why in proof.inner_text(), (name, old, proof.inner_text())
         (copy / name).write_bytes(data)
-    with page_of(browser) as seen:
-        expect(verified(seen, host.url, digest).locator(".proven")).to_be_visible()
+    seen.forget()
+    expect(verified(seen, host.url, digest).locator(".proven")).to_be_visible()
 
 
 def put(*path: str | int, to: Any) -> Change:
@@ -109,20 +109,19 @@ def put(*path: str | int, to: Any) -> Change:
     ],
 )
 def test_whatever_the_page_came_with(
-    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: BuildResult, change: Change, why: str
+    seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult, change: Change, why: str
 ) -> None:
     copy, host = lying
     data = json.loads((site / "page.json").read_bytes())
     change(data)
     (copy / "page.json").write_text(json.dumps(data))
-    with page_of(browser) as seen:
-        seen.page.goto(f"{host.url}index.html#d={digest_with(small, technology='sev-snp')}")
-        proof = seen.page.locator(".proof").first
-        expect(proof).to_be_visible()
-        if proof.locator("button").count():
-            proof.locator("button").click()
-        expect(proof).to_contain_text(why)
-        assert seen.page.locator(".proven").count() == 0
+    seen.page.goto(f"{host.url}index.html#d={digest_with(small, technology='sev-snp')}")
+    proof = seen.page.locator(".proof").first
+    expect(proof).to_be_visible()
+    if proof.locator("button").count():
+        proof.locator("button").click()
+    expect(proof).to_contain_text(why)
+    assert seen.page.locator(".proven").count() == 0
 
 
 OTHER = hashlib.sha256(b"another kernel").hexdigest()
@@ -152,7 +151,7 @@ def with_kernel(small: BuildResult) -> str:
     ],
 )
 def test_the_page_shows_no_kernel_and_no_command_line_that_was_not_measured(
-    browser: Browser,
+    seen: Watched,
     site: Path,
     lying: tuple[Path, StaticHost],
     small: BuildResult,
@@ -165,16 +164,15 @@ def test_the_page_shows_no_kernel_and_no_command_line_that_was_not_measured(
     ((kernel,),) = data["kernel_hashes"].values()
     kernel.update(changes)
     (copy / "page.json").write_text(json.dumps(data))
-    with page_of(browser) as seen:
-        seen.page.goto(f"{host.url}index.html#d={with_kernel(small)}")
-        expect(seen.page.locator("#answer [role=alert]")).to_contain_text(why)
-        assert seen.page.locator("#answer .match").count() == 0
-        assert "init=/bin/sh" not in seen.page.locator("#answer").inner_text()
-        assert seen.said == []
+    seen.page.goto(f"{host.url}index.html#d={with_kernel(small)}")
+    expect(seen.page.locator("#answer [role=alert]")).to_contain_text(why)
+    assert seen.page.locator("#answer .match").count() == 0
+    assert "init=/bin/sh" not in seen.page.locator("#answer").inner_text()
+    assert seen.said == []
 
 
 def test_the_page_makes_of_a_row_what_it_shows_of_it(
-    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
+    seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
 ) -> None:
     """What stands beside it in page.json says nothing of its image, its profile or its hashes."""
     copy, host = lying
@@ -185,12 +183,11 @@ def test_the_page_makes_of_a_row_what_it_shows_of_it(
     data["no_kernel"] = {"name": "", "facts": [["kernel hashes", "mine"]]}
     (copy / "page.json").write_text(json.dumps(data))
     digest = with_kernel(small)
-    with page_of(browser) as seen:
-        seen.page.goto(f"{host.url}index.html#d={digest}")
-        expect(seen.page.locator("#answer .match").first).to_be_visible()
-        shown = seen.page.locator("#answer").inner_text()
-        assert OTHER not in shown
-        assert "are the publisher's claims" in shown
+    seen.page.goto(f"{host.url}index.html#d={digest}")
+    expect(seen.page.locator("#answer .match").first).to_be_visible()
+    shown = seen.page.locator("#answer").inner_text()
+    assert OTHER not in shown
+    assert "are the publisher's claims" in shown
 
 
 @pytest.mark.parametrize(
@@ -208,27 +205,25 @@ def test_the_page_makes_of_a_row_what_it_shows_of_it(
         "e\u0301 \xe9 \u4e2d \U0001f600",
     ],
 )
-def test_a_command_line_is_quoted_as_on_the_command_line(browser: Browser, host: StaticHost, text: str) -> None:
-    with page_of(browser) as seen:
-        seen.page.goto(f"{host.url}index.html")
-        path = seen.page.evaluate("document.querySelector('script').src.replace(/[^/]*$/, 'kernels.js')")
-        quoted = seen.page.evaluate("([path, text]) => import(path).then((found) => found.quoted(text))", [path, text])
-        assert quoted == repr(text)
+def test_a_command_line_is_quoted_as_on_the_command_line(seen: Watched, host: StaticHost, text: str) -> None:
+    seen.page.goto(f"{host.url}index.html")
+    path = seen.page.evaluate("document.querySelector('script').src.replace(/[^/]*$/, 'kernels.js')")
+    quoted = seen.page.evaluate("([path, text]) => import(path).then((found) => found.quoted(text))", [path, text])
+    assert quoted == repr(text)
 
 
 def test_a_revocation_that_the_page_hides(
-    browser: Browser, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
+    seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
 ) -> None:
     copy, host = lying
     hidden = json.loads((site / "page.json").read_bytes()) | {"revocations": []}
     (copy / "page.json").write_text(json.dumps(hidden))
-    with page_of(browser) as seen:
-        proof = verified(seen, host.url, digest_with(small, vcpus=3))
-        expect(proof.locator("[role=alert]")).to_contain_text("The log says of this row: revoked by its publisher")
-        assert "not revoked" not in proof.inner_text()
+    proof = verified(seen, host.url, digest_with(small, vcpus=3))
+    expect(proof.locator("[role=alert]")).to_contain_text("The log says of this row: revoked by its publisher")
+    assert "not revoked" not in proof.inner_text()
 
 
-def test_a_range_that_is_none(browser: Browser, lying: tuple[Path, StaticHost], small: BuildResult) -> None:
+def test_a_range_that_is_none(seen: Watched, lying: tuple[Path, StaticHost], small: BuildResult) -> None:
     copy, host = lying
     digest = digest_with(small, technology="sev-snp")
     (name,) = (path.name for path in (copy / "range/2").iterdir() if path.name != "index.json")
@@ -240,39 +235,37 @@ def test_a_range_that_is_none(browser: Browser, lying: tuple[Path, StaticHost], 
         (b"", "No configuration of this catalog has this launch digest"),
     ):
         (copy / "range/2" / name).write_bytes(changed)
-        with page_of(browser) as seen:
-            seen.page.goto(f"{host.url}index.html#d={digest}")
-            expect(seen.page.locator("#answer h2")).to_be_focused()
-            assert why is None or why in seen.page.locator("#answer").inner_text()
-            assert seen.said == []
-    (copy / "range/2" / name).unlink()
-    with page_of(browser) as seen:
+        seen.forget()
         seen.page.goto(f"{host.url}index.html#d={digest}")
-        expect(seen.page.locator("#answer [role=alert]")).to_contain_text("cannot be fetched: status 404")
+        expect(seen.page.locator("#answer h2")).to_be_focused()
+        assert why is None or why in seen.page.locator("#answer").inner_text()
+        assert seen.said == []
+    (copy / "range/2" / name).unlink()
+    seen.forget()
+    seen.page.goto(f"{host.url}index.html#d={digest}")
+    expect(seen.page.locator("#answer [role=alert]")).to_contain_text("cannot be fetched: status 404")
 
 
 def test_no_row_is_verified_for_a_digest_that_only_begins_as_its_own(
-    browser: Browser, host: StaticHost, served: Service, small: BuildResult
+    seen: Watched, host: StaticHost, served: Service, small: BuildResult
 ) -> None:
     digest = digest_with(small, technology="sev-snp")
     near = digest[:-1] + f"{int(digest[-1], 16) ^ 1:x}"
     assert served.json(f"/d/{near}.json")["matches"] == []
-    with page_of(browser) as seen:
-        proof = verified(seen, host.url, near)
-        expect(proof.locator("[role=alert]")).to_contain_text("no configuration has this launch digest")
-        said = seen.page.locator("#answer").inner_text()
-        assert "listed with this launch digest" in said
-        assert "A range has the first 16 bytes of each digest" in said
-        assert seen.page.locator(".proven").count() == 0
+    proof = verified(seen, host.url, near)
+    expect(proof.locator("[role=alert]")).to_contain_text("no configuration has this launch digest")
+    said = seen.page.locator("#answer").inner_text()
+    assert "listed with this launch digest" in said
+    assert "A range has the first 16 bytes of each digest" in said
+    assert seen.page.locator(".proven").count() == 0
 
 
-def test_a_page_that_anybody_on_the_way_may_change(browser: Browser, host: StaticHost, small: BuildResult) -> None:
+def test_a_page_that_anybody_on_the_way_may_change(seen: Watched, host: StaticHost, small: BuildResult) -> None:
     """Plain http, and not from this machine: browsers give such a page no WebCrypto."""
-    with page_of(browser) as seen:
-        url = host.url.replace("127.0.0.1", ELSEWHERE)
-        proof = verified(seen, url, digest_with(small, technology="sev-snp"))
-        expect(proof).to_contain_text("this browser cannot verify anything on a page loaded over plain http")
-        expect(seen.page.locator("#answer")).to_contain_text("Kernels are not verified against the measured hashes: ")
+    url = host.url.replace("127.0.0.1", ELSEWHERE)
+    proof = verified(seen, url, digest_with(small, technology="sev-snp"))
+    expect(proof).to_contain_text("this browser cannot verify anything on a page loaded over plain http")
+    expect(seen.page.locator("#answer")).to_contain_text("Kernels are not verified against the measured hashes: ")
 
 
 @pytest.mark.parametrize(
@@ -286,7 +279,7 @@ def test_a_page_that_anybody_on_the_way_may_change(browser: Browser, host: Stati
     ],
 )
 def test_a_false_release_record_is_refused_by_the_page(
-    browser: Browser, lying: tuple[Path, StaticHost], small: BuildResult, lie: dict[str, Any], why: str
+    seen: Watched, lying: tuple[Path, StaticHost], small: BuildResult, lie: dict[str, Any], why: str
 ) -> None:
     """Signed by the log and cosigned by its witness. {}: the list is empty, and the record commits to the true one."""
     copy, host = lying
@@ -300,7 +293,6 @@ def test_a_false_release_record_is_refused_by_the_page(
     note = Note.parse((copy / "checkpoint").read_bytes())
     cosigned = note.with_signatures(signature(by, note.text, now) for by in (PQ_LOG, WITNESS))
     (copy / "checkpoint").write_bytes(bytes(cosigned))
-    with page_of(browser) as seen:
-        proof = verified(seen, host.url, digest_with(small, technology="sev-snp")).locator("[role=alert]")
-        expect(proof).to_contain_text("NOT VERIFIED: ")
-        assert why in proof.inner_text()
+    proof = verified(seen, host.url, digest_with(small, technology="sev-snp")).locator("[role=alert]")
+    expect(proof).to_contain_text("NOT VERIFIED: ")
+    assert why in proof.inner_text()

@@ -34,11 +34,11 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def seen(browser: Browser, url: str) -> Iterator[Watched]:
-    with page_of(browser) as found:
-        found.page.goto(url)
-        yield found
-        assert found.said == []
+def seen(page: Watched, url: str) -> Iterator[Watched]:
+    page.forget()
+    page.page.goto(url)
+    yield page
+    assert page.said == []
 
 
 def test_a_digest_that_is_pasted(seen: Watched, served: Service, small: BuildResult) -> None:
@@ -158,14 +158,14 @@ def drop(seen: Watched, name: str, data: bytes) -> None:
     expect(seen.page.locator("#answer h2")).to_be_focused()
 
 
-def test_a_permalink_is_sent_to_nobody(browser: Browser, url: str, small: BuildResult) -> None:
+def test_a_permalink_is_sent_to_nobody(seen: Watched, url: str, small: BuildResult) -> None:
     digest = digest_with(small, technology="sev-snp")
-    with page_of(browser) as seen:
-        seen.page.goto(f"{url}#d={digest}")
-        expect(seen.page.locator("#answer .match").first).to_be_visible()
-        assert seen.page.locator("#answer .tools a").get_attribute("href") == f"#d={digest}"
-        assert not [path for path in seen.asked if digest[:12] in path.partition("#")[0]]
-        assert seen.said == []
+    seen.forget()
+    seen.page.goto(f"{url}#d={digest}")
+    expect(seen.page.locator("#answer .match").first).to_be_visible()
+    assert seen.page.locator("#answer .tools a").get_attribute("href") == f"#d={digest}"
+    assert seen.asked
+    assert not [path for path in seen.asked if digest[:12] in path.partition("#")[0]]
 
 
 def test_by_keyboard_alone(seen: Watched, small: BuildResult) -> None:
@@ -184,18 +184,18 @@ def test_by_keyboard_alone(seen: Watched, small: BuildResult) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_can_be_read(browser: Browser, url: str, small: BuildResult, scheme: Any) -> None:
+def test_all_text_can_be_read(seen: Watched, url: str, small: BuildResult, scheme: Any) -> None:
     """WCAG AA, 1.4.3: 4.5 to 1, of every text on the page as the browser draws it; 3 to 1 for large ones."""
     digest = digest_with(small, vcpus=3)
-    with page_of(browser, color_scheme=scheme) as seen:
-        for path in ("", "builds.html", "releases.html"):
-            seen.page.goto(url.removesuffix("index.html") + (path or f"index.html#d={digest}"))
-            if not path:
-                expect(seen.page.locator("#answer .match").first).to_be_visible()
-            worst = seen.page.evaluate((Path(__file__).parent / "contrast.js").read_text())
-            assert worst["ratio"] >= 4.5, worst
-            ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
-            assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+    seen.page.emulate_media(color_scheme=scheme)
+    for path in ("", "builds.html", "releases.html"):
+        seen.page.goto(url.removesuffix("index.html") + (path or f"index.html#d={digest}"))
+        if not path:
+            expect(seen.page.locator("#answer .match").first).to_be_visible()
+        worst = seen.page.evaluate((Path(__file__).parent / "contrast.js").read_text())
+        assert worst["ratio"] >= 4.5, worst
+        ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
 
 
 def test_builds_and_releases_are_walked_through(browser: Browser, url: str) -> None:
