@@ -243,8 +243,8 @@ def test_what_cannot_be(
     assert "Traceback" not in err
 
 
-def test_the_tik_is_nowhere_to_be_seen(small: BuildResult, blob: str, tik: str, tmp_path: Path) -> None:
-    """Whatever is asked and whatever goes wrong: not on stdout, not on stderr, not in the arguments of a process."""
+def test_the_tik_is_nowhere_to_be_seen(run: Run, small: BuildResult, blob: str, tik: str, tmp_path: Path) -> None:
+    """Whatever is asked and whatever goes wrong: not on stdout, not on stderr, nor in the arguments of a process."""
     other = tmp_path / "short.bin"
     other.write_bytes(TIK[:15])
     in_hex = tmp_path / "hex"
@@ -257,7 +257,7 @@ def test_the_tik_is_nowhere_to_be_seen(small: BuildResult, blob: str, tik: str, 
         repr(TIK).encode(),
     ]
     shown = b""
-    for arguments in (
+    cases = (
         [blob, "--tik", tik, *SAID],
         [blob, "--tik", tik, *SAID, "-f", "json"],
         [blob, "--tik", tik, *SAID, "-f", "csv"],
@@ -269,7 +269,12 @@ def test_the_tik_is_nowhere_to_be_seen(small: BuildResult, blob: str, tik: str, 
         [tik],
         [tik, "--tik", tik],
         [str(in_hex)],
-    ):
+    )
+    for arguments in cases:
+        _, printed, complained = run("lookup", *arguments)
+        assert printed or complained
+        shown += printed.encode() + complained.encode()
+    for arguments in (cases[1], cases[6]):  # an answer, and a refusal
         command = [sys.executable, "-m", "catalog", "lookup", *arguments]
         environment = {**os.environ, "LDCAT_CATALOG": str(small.folder)}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from catalog.explain.baseline import (
     expectation,
 )
 from catalog.explain.explanation import Explanation
+from catalog.explain.search_space import MAX_COUNT
 from catalog.launch.hashing.backends import PYTHON, HashBackend
 from catalog.store.catalog import Catalog
 from tests.support.attestation_builder import report_bytes
@@ -68,16 +69,22 @@ def test_what_differs_from_what_is_believed_is_named(axes: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize("axes", [axes for count in range(1, 3) for axes in combinations(ES_LAUNCHED, count)])
-def test_so_it_is_with_sev_es_and_its_launch_measurements(axes: tuple[str, ...]) -> None:
+def test_so_it_is_with_sev_es_and_its_launch_measurements(axes: tuple[str, ...], few_counts: int) -> None:
     launched = {**BELIEVED, **ES}
     for axis in axes:
         launched |= ES_LAUNCHED[axis]
+    launched["vcpus"] = min(launched["vcpus"], few_counts)
     if launched["technology"] == "sev":  # measures no vCPU
         axes = tuple(axis for axis in axes if axis in ("technology", "firmware", "kernel_hashes"))
     digest = digest_of(**launched)
     assert differing(ask(digest, believed(**ES))) == set(axes)
     policy = 1 if launched["technology"] == "sev" else 5
     assert differing(ask(measurement_of(digest, policy), believed(**ES))) == set(axes)
+
+
+def test_a_launch_measurement_of_the_most_vcpus() -> None:
+    digest = digest_of(**{**BELIEVED, **ES, "vcpus": MAX_COUNT})
+    assert differing(ask(measurement_of(digest, 5), believed(**ES))) == {"vcpus"}
 
 
 def measurement_of(digest: LaunchDigest, policy: int) -> LaunchMeasureData:
@@ -92,23 +99,23 @@ def test_a_policy_says_which_technology_it_is() -> None:
     assert explanation.searches[0].space.possible == {"sev"}
 
 
-def test_what_differs_from_a_catalog(small: BuildResult) -> None:
+def test_what_differs_from_a_catalog(small: BuildResult, few_counts: int) -> None:
     catalog = Catalog.open(small.folder)
     builds = {build.name: build for build in collect_known(catalog).builds}
     near = baseline_of_catalog(catalog, ["sev-snp"])
     kernel, initrd = (hashlib.sha256(blob).hexdigest() for blob in (b"a kernel", b"an initrd"))
     own = {"firmware": "whole.fd", "kernel_sha256": kernel, "initrd_sha256": initrd, "append": "quiet nr_cpus=2"}
     changed = {**LAUNCHED, "kernel_hashes": {"append": '"quiet nr_cpus=2"'}, "vmm": {"vmm": "gce-v1"}}
-    for axes in ((axis,) for axis in changed), combinations(changed, 2):
-        for chosen in axes:
-            differs: set[str] = set(chosen)
-            launched = {**BELIEVED, **own, "vcpus": 2}
-            for axis in differs:
-                launched |= changed[axis]
-            if launched["vmm"] == "gce-v1":
-                differs -= {"vcpu_signature"}  # it measures that of no vCPU type
-            digest = Workbench(builds).measure(parse_request(line(**launched))).digest
-            assert differing(ask(digest, [near], catalog)) == differs
+    changed["vcpus"] = {"vcpus": few_counts}
+    for chosen in (*((axis,) for axis in changed), *pairwise(changed)):  # above are all pairs
+        differs: set[str] = set(chosen)
+        launched = {**BELIEVED, **own, "vcpus": 2}
+        for axis in differs:
+            launched |= changed[axis]
+        if launched["vmm"] == "gce-v1":
+            differs -= {"vcpu_signature"}  # it measures that of no vCPU type
+        digest = Workbench(builds).measure(parse_request(line(**launched))).digest
+        assert differing(ask(digest, [near], catalog)) == differs
 
 
 def test_a_wholly_other_configuration_that_a_catalog_has_is_compared_with_the_expectation(small: BuildResult) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import CannotLaunch
@@ -54,6 +54,7 @@ def test_measure_all_gives_each_point_with_its_digest(technology: Technology, da
     assert measured == [(point, measure(technology, firmware, point)) for point in chosen]
 
 
+@settings(max_examples=25)  # each of up to 8 points and 4 counts, for each implementation
 @pytest.mark.parametrize("path", sha256_implementations())
 @pytest.mark.parametrize("technology", WITH_VCPUS)
 @given(data=st.data())

@@ -15,7 +15,10 @@ from catalog.log.records import RevokeRecord
 from catalog.publish.publish import publish
 from catalog.store.catalog import Catalog
 from catalog.transparency.checkpoint import Checkpoint
+from catalog.transparency.tiles import WIDTH
+from tests.support.catalogs import build
 from tests.support.logs import LOG, NOW
+from tests.support.samples import write_spec
 
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
 
@@ -30,7 +33,23 @@ class Counting(LogFolder):
         return super().read(path, at_most)
 
 
-@pytest.mark.parametrize("which", ["small", "default"])
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    """Two runs of 12,288 rows each, of which one is in 48 files of the log."""
+    folder = tmp_path_factory.mktemp("long")
+    spec = """
+    name = "long"
+    firmware = { builds = ["sid/ovmf-amdsev/OVMF.amdsev.fd", "sid/ovmf-generic/OVMF.fd"] }
+    [technologies.sev-snp]
+    vmm = ["qemu-kvm-init2"]
+    vcpu_signatures = ["EPYC", "EPYC-Milan", "EPYC-Genoa"]
+    sev_features = [1]
+    vcpus = ["1-4096"]
+    """
+    return build(write_spec(folder, spec), folder / "catalog")
+
+
+@pytest.mark.parametrize("which", ["small", "long"])
 def test_they_are_those_of_the_whole_log(request: pytest.FixtureRequest, tmp_path: Path, which: str) -> None:
     built: BuildResult = request.getfixturevalue(which)
     log, state = Counting(tmp_path / "log"), LastCheckpoint(tmp_path / "signed.note")
@@ -52,6 +71,7 @@ def test_they_are_those_of_the_whole_log(request: pytest.FixtureRequest, tmp_pat
     assert sum(rows for _, _, rows in expected) == checkpoint.size - 3
     bundles = [path for path in log.reads if path.startswith("tile/entries/")]
     assert len(bundles) <= 24 * len(expected)
+    assert which == "small" or len(bundles) < checkpoint.size / WIDTH / 3
 
 
 def test_rows_of_a_family_are_in_the_order_of_their_digests(small: BuildResult, tmp_path: Path) -> None:

@@ -59,23 +59,21 @@ def with_ml_dsa(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = place / "bin"
     folder.mkdir()
     monkeypatch.setenv("OPENSSL", shutil.which("openssl") or "")
-    (folder / "openssl").write_text(f"#!{sys.executable}\n{OPENSSL}")
+    (folder / "openssl").write_text(f"#!{sys.executable} -I\n{OPENSSL}")
     (folder / "openssl").chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
 OPENSSL = """
 import os, sys
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 if sys.argv[1] == "list":
     print("  { 2.16.840.1.101.3.4.3.17, id-ml-dsa-44, ML-DSA-44, MLDSA44 } @ default")
     sys.exit()
 assert sys.argv[2:-1] == "-verify -rawin -pubin -inkey key -sigfile signature -in".split()
-key = load_pem_public_key(open("key", "rb").read())
-if not isinstance(key, MLDSA44PublicKey):
+if len(open("key", "rb").read()) < 1312:  # bytes of a public key of ML-DSA-44: it is another one
     os.execv(os.environ["OPENSSL"], sys.argv)
-key.verify(open("signature", "rb").read(), open(sys.argv[-1], "rb").read())
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+load_pem_public_key(open("key", "rb").read()).verify(open("signature", "rb").read(), open(sys.argv[-1], "rb").read())
 """
 DATA = re.compile(
     r"""[A-Za-z0-9+/]{40,}|"launch_digest":"ab|^printf '%s.n' exa|time 1|153.111|example.com/log$|'.017"""

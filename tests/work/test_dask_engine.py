@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import dask
 import pytest
 from distributed import LocalCluster
 
@@ -27,7 +28,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Depr
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as opened:
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),  # each failure is two more workers to start
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as opened,
+    ):
         yield opened
 
 
