@@ -65,7 +65,7 @@ class Lookups:
         does not match the manifest, or names a kernel or a command line that was not measured.
         """
         matches = self._found(digest)
-        for match in matches:
+        for match in matches if self._catalog.revocations else ():
             if found := self._revocations.status(digest_record(match.row)):
                 match.revocation = (found.severity, found.reason)
         return matches

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+_AXES = tuple(field.name for field in AXES)
+_BESIDE = tuple((field.name, field.kind.text) for field in BESIDE_COMPONENTS)
+
 PROVENANCE = ("distribution", "suite", "package", "version", "package_sha256", "path")
 
 CLAIMED = (
@@ -97,12 +100,12 @@ class Match:
 
     def notes(self) -> list[str]:
         """Notes that a reader needs before relying on this digest. No note says that it can be trusted."""
-        notes = revocation_notes(self.revocation)
+        notes, technology = revocation_notes(self.revocation), self.row["technology"]
         if self.kernel_hashes is None:
-            notes.append(no_kernel_note(self.technology))
+            notes.append(no_kernel_note(technology))
         else:
             notes.append(kernel_note(self.kernel_hashes_enforced, self.firmware["version"]))
-        notes += launch_notes(self.technology, self.launchable, self.launchable_reason)
+        notes += launch_notes(technology, self.launchable, self.launchable_reason)
         if not self.listed:
             notes.append(f"the catalog does not list {self.vcpus} vCPUs: found by adding vCPUs, and measured")
         return notes
@@ -115,40 +118,39 @@ class Match:
 
     def to_dict(self) -> dict[str, Any]:
         """The match in JSON, as docs/command-line.md describes it: hashes in hex, bit fields in 0x-hex."""
+        row = self.row
         shown: dict[str, Any] = {
-            "launch_digest": self.launch_digest.hex(),
-            "technology": self.technology,
+            "launch_digest": row["launch_digest"].hex(),
+            "technology": row["technology"],
             "firmware": self._firmware(),
             "kernel_hashes": self._kernel_hashes(),
             "kernel_hashes_enforced": self.kernel_hashes_enforced,
         }
-        beside: dict[str, tuple[str, Any]] = {
-            "vmm": ("vmm_title", self.vmm_title),
-            "vcpus": ("listed", self.listed),
-            "vcpu_signature": ("vcpu_types", list(self.vcpu_types)),
-        }
-        for field in BESIDE_COMPONENTS:
-            shown[field.name] = field.text(self.row[field.name])
-            if field.name in beside:
-                name, value = beside[field.name]
-                shown[name] = value
-        return shown | {
-            "launchable": self.launchable,
-            "launchable_reason": self.launchable_reason,
-            "launchable_source": self.launchable_source,
-            "revocation": self.revocation and dict(zip(("severity", "reason"), self.revocation, strict=True)),
-            "notes": self.notes(),
-        }
+        for name, text in _BESIDE:
+            value = row[name]
+            shown[name] = None if value is None else text(value)
+            if name == "vmm":
+                shown["vmm_title"] = self.vmm_title
+            elif name == "vcpus":
+                shown["listed"] = self.listed
+            elif name == "vcpu_signature":
+                shown["vcpu_types"] = list(self.vcpu_types)
+        shown["launchable"] = self.launchable
+        shown["launchable_reason"] = self.launchable_reason
+        shown["launchable_source"] = self.launchable_source
+        shown["revocation"] = self.revocation and dict(zip(("severity", "reason"), self.revocation, strict=True))
+        shown["notes"] = self.notes()
+        return shown
 
     def order(self) -> tuple[str | int, ...]:
         """Sort key of matches: technology, firmware name, kernel name, VMM profile, then the axes."""
-        numbers = (self.row[field.name] for field in AXES)
+        row = self.row
         return (
-            self.technology,
+            row["technology"],
             self.firmware["name"],
             self.kernel_hashes["name"] if self.kernel_hashes else "",
-            self.row["vmm"] or "",
-            *(-1 if number is None else number for number in numbers),
+            row["vmm"] or "",
+            *[-1 if row[name] is None else row[name] for name in _AXES],
         )
 
     def _firmware(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ MANIFEST_LIMIT = 64 << 20
 
 _FORMAT = b'\n  "format": "ldcat-catalog/2",\n'
 _NAMES = "components/names"
+_KINDS = {"firmware": IMAGES, "kernel_hashes": TABLES, "vmm": PROFILES}
 _INDEX = "/launch_digests.index"
 
 
@@ -123,13 +124,20 @@ class PackedCatalog:
         if group.vmm is not None:
             vmm, title = self._names.record(PROFILES, group.vmm)
         kernels = [None] if group.kernel_hashes is None else self._kernels(group.kernel_hashes)
-        axes: dict[str, Any] = {"vmm": vmm, "vcpu_signature": signature, "sev_features": features, "vcpus": vcpus}
-        axes |= {"launch_digest": digest, "technology": technology, **self._facts(group)}
+        values = {
+            "launch_digest": digest,
+            "technology": technology,
+            "vmm": vmm,
+            "vcpu_signature": signature,
+            "sev_features": features,
+            "vcpus": vcpus,
+            **self._facts(group),
+        }
         for firmware, launchable in self._builds(group.firmware, technology):
             for kernel in kernels:
                 table = kernel and kernel["table_sha256"]
                 yield Match(
-                    {**axes, "firmware_sha256": firmware["sha256"], "kernel_hashes_sha256": table},
+                    {**values, "firmware_sha256": firmware["sha256"], "kernel_hashes_sha256": table},
                     firmware=firmware,
                     kernel_hashes=kernel,
                     vmm_title=title,
@@ -141,10 +149,8 @@ class PackedCatalog:
     def _facts(self, group: Group) -> dict[str, Any]:
         """The facts of a group's components; None for a fact that the catalog does not have."""
         found: dict[str, Any] = {}
-        numbers = {"firmware": (IMAGES, group.firmware), "kernel_hashes": (TABLES, group.kernel_hashes)}
-        numbers["vmm"] = (PROFILES, group.vmm)
         for fact in FACTS:
-            kind, number = numbers[fact.component or ""]
+            kind, number = _KINDS[fact.component or ""], getattr(group, fact.component or "")
             text = None if number is None else self._names.facts(kind, number).get(fact.name)
             found[fact.name] = None if text is None else fact.kind.parse(text if fact.kind.is_text else int(text))
         return found
