@@ -67,15 +67,15 @@ def _launch_measurement(folder: Path) -> Found:
     context = MeasureContext(1, 55, 40, POLICY, NONCE)
     measurement = launch_measurement(TIK, context, LaunchDigest(column[len(column) // 2].as_py()))
     (folder.with_suffix(".tik")).write_bytes(TIK)
-    said = ["--api-major", "1", "--api-minor", "55", "--build-id", "40", "--policy", str(POLICY)]
-    asked = [base64.b64encode(measurement + NONCE).decode(), "--tik", str(folder.with_suffix(".tik")), *said]
-    seconds, reply = _median(["lookup", *asked, "--catalog", str(folder)], ROUNDS)
+    facts = ["--api-major", "1", "--api-minor", "55", "--build-id", "40", "--policy", str(POLICY)]
+    arguments = [base64.b64encode(measurement + NONCE).decode(), "--tik", str(folder.with_suffix(".tik")), *facts]
+    seconds, reply = _median(["lookup", *arguments, "--catalog", str(folder)], ROUNDS)
     assert reply["matches"], "a launch measurement of the catalog is found"  # noqa: S101
     return Found("a launch measurement among SEV-ES rows", entry.rows, seconds)
 
 
-def _explain(what: str, folder: Path, asked: list[str], rounds: int = ROUNDS) -> Found:
-    seconds, reply = _median(["explain", *asked, "--catalog", str(folder)], rounds)
+def _explain(what: str, folder: Path, arguments: list[str], rounds: int = ROUNDS) -> Found:
+    seconds, reply = _median(["explain", *arguments, "--catalog", str(folder)], rounds)
     return Found(what, sum(search["candidates"] for search in reply["searched"]), seconds)
 
 

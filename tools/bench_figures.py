@@ -120,9 +120,9 @@ def sample_digests(version: Version, inputs: Inputs) -> None:
     sample = f"USING SAMPLE {SAMPLED_DIGESTS} ROWS"
     query = f"SELECT launch_digest FROM launch_digests WHERE technology = 'sev-snp' {sample}"  # noqa: S608
     for name in ("default", "large"):
-        said = version.run("sql", query, "--catalog", version.folder / name, "-f", "csv").decode().split()[1:]
-        random.Random(1).shuffle(said)
-        (inputs.folder / name).write_text("\n".join(said))
+        sampled = version.run("sql", query, "--catalog", version.folder / name, "-f", "csv").decode().split()[1:]
+        random.Random(1).shuffle(sampled)
+        (inputs.folder / name).write_text("\n".join(sampled))
 
 
 def figures(inputs: Inputs) -> list[Figure]:

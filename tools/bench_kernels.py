@@ -1,4 +1,4 @@
-"""How fast each implementation of the hashes is, beside hashlib and beside sev-snp-measure."""
+"""How fast each hash implementation is, compared with hashlib and sev-snp-measure."""
 
 from __future__ import annotations
 

@@ -53,16 +53,16 @@ def rate(load: Load, command: Sequence[str], environment: dict[str, str], log: P
     """
     with _served(command, environment, log) as port:
         connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
-        started, asked = time.perf_counter(), 0
+        started, sent = time.perf_counter(), 0
         while (seconds := time.perf_counter() - started) < SECONDS:
             for connection in connections:
-                connection.sendall(load.requests[asked % len(load.requests)])
-                asked += 1
+                connection.sendall(load.requests[sent % len(load.requests)])
+                sent += 1
             for connection in connections:
                 _read_answer(connection, load.answer)
         for connection in connections:
             connection.close()
-    return asked * load.each / seconds
+    return sent * load.each / seconds
 
 
 def report(digest: bytes) -> bytes:
@@ -107,7 +107,7 @@ def _served(command: Sequence[str], environment: dict[str, str], log: Path) -> I
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     listening = [*command, "--listen", f"127.0.0.1:{port}"]
-    with log.open("wb") as said, subprocess.Popen(listening, stderr=said, env=environment) as server:
+    with log.open("wb") as stderr_file, subprocess.Popen(listening, stderr=stderr_file, env=environment) as server:
         try:
             _wait_until_ready(port, server, log)
             yield port

@@ -44,13 +44,13 @@ def lookups(folder: Path) -> Lookups:
     packed = PackedCatalog(str(folder), hashlib.sha256)
     index = packed.indexes[TECHNOLOGY]
 
-    def configurations(asked: list[bytes]) -> None:
-        for digest in asked:
+    def configurations(digests: list[bytes]) -> None:
+        for digest in digests:
             for ordinal in index.find(digest):
                 index.group_of(ordinal).at(ordinal)
 
-    def names(asked: list[bytes]) -> None:
-        for digest in asked:
+    def names(digests: list[bytes]) -> None:
+        for digest in digests:
             packed.lookup(digest)
 
     batch = BatchIndex.open(catalog, TECHNOLOGY)

@@ -154,12 +154,12 @@ def _site_lines(folder: Path, large: Path) -> list[str]:
 def _cost(host: StaticHost, release: Release, digests: list[str]) -> tuple[int, int, float]:
     most, largest, taken = 0, 0, []
     for digest in digests:
-        host.asked.clear()
+        host.requests.clear()
         started = time.perf_counter()
         if not release.lookup(digest):
             raise SystemExit(f"bench: {digest} is not found")
         taken.append(1000 * (time.perf_counter() - started))
-        most, largest = max(most, len(host.asked)), max(largest, sum(size for _, size in host.asked))
+        most, largest = max(most, len(host.requests)), max(largest, sum(size for _, size in host.requests))
     return most, largest, sorted(taken)[len(taken) // 2]
 
 

@@ -178,7 +178,7 @@ def _chain(
 
 def _line(name: x509.Name) -> str:
     """The product line that the name of an ASK, ASVK or ARK ends with."""
-    return (_name_of(name) or "").rpartition("-")[2]
+    return (_common_name(name) or "").rpartition("-")[2]
 
 
 def _platform(report: AttestationReport, leaf: x509.Certificate, key: str) -> Iterator[Finding]:
@@ -205,8 +205,8 @@ def _platform(report: AttestationReport, leaf: x509.Certificate, key: str) -> It
         yield _chip(report, _hardware_id(leaf))
     else:
         provider = _extension(leaf, _PROVIDER, _IA5_STRING)
-        said = provider.decode("ascii", "replace") if provider else None
-        yield Finding("provider", said is not None, f"the VLEK was loaded by {said or 'nobody it names'}")
+        named = provider.decode("ascii", "replace") if provider else None
+        yield Finding("provider", named is not None, f"the VLEK was loaded by {named or 'nobody it names'}")
 
 
 def _chip(report: AttestationReport, hardware_id: bytes | None) -> Finding:
@@ -284,9 +284,9 @@ def _extension(certificate: x509.Certificate, oid: str, tag: int | None) -> byte
 
 
 def _name(certificate: x509.Certificate) -> str | None:
-    return _name_of(certificate.subject)
+    return _common_name(certificate.subject)
 
 
-def _name_of(name: x509.Name) -> str | None:
+def _common_name(name: x509.Name) -> str | None:
     common = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return str(common[0].value) if common else None

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SnpPolicy, named_bits
-from catalog.abi.tcb import Product, TcbVersion, product_of
+from catalog.abi.tcb import Product, TcbVersion, find_product
 from catalog.errors import MalformedInput
 
 REPORT_SIZE = 1184
@@ -21,7 +21,7 @@ VERSIONS = range(2, 6)
 SIGNING_KEYS = {0: "VCEK", 1: "VLEK", 7: "none"}
 ECDSA_P384_SHA384 = 1
 HOST_REQUESTED = 0xFFFFFFFF
-"""The VMPL of a report that the host asked for."""
+"""The VMPL in a report that the host requested."""
 
 _PLATFORM_BITS = {
     "smt_enabled": 0,
@@ -129,7 +129,7 @@ class AttestationReport:
             raise MalformedInput(f"the report's VMPL is {vmpl}, and there are 0 to 3")
         cpuid = (raw[0x188], raw[0x189], raw[0x18A]) if version >= 3 else None
         chip_id = raw[0x1A0:0x1E0]
-        product = product_of(*cpuid[:2]) if cpuid else None
+        product = find_product(*cpuid[:2]) if cpuid else None
         packs_fmc = product.packs_fmc if product else _looks_like_turin(cpuid, chip_id)
         policy = _number(raw, 0x08, 8)
         return cls(
@@ -171,7 +171,7 @@ class AttestationReport:
     @property
     def product(self) -> Product | None:
         """The product of the processor; None if the report does not name it, or it is unknown to ldcat."""
-        return product_of(*self.cpuid[:2]) if self.cpuid else None
+        return find_product(*self.cpuid[:2]) if self.cpuid else None
 
     def to_dict(self) -> dict[str, Any]:
         """The report in JSON: bytes in hex, bits by name."""

@@ -36,7 +36,7 @@ _MODELS = (
 )
 
 
-def product_of(family: int, model: int) -> Product | None:
+def find_product(family: int, model: int) -> Product | None:
     """The product of a processor by its CPUID family and model, extended parts included; None: unknown to ldcat.
 
     Bergamo and Siena, family 0x19 model 0xA0 and up, have Genoa's certificates. Source: virtee/sev src/lib.rs.

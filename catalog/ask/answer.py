@@ -117,7 +117,7 @@ def answer(
     if data := evidence.measure_data:
         assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
         question = MeasureQuestion.of(data, proofs.tik)
-        digest, notes = _digest_of(catalog, question, proofs.debug_digest, backend, tried)
+        digest, notes = _find_measured(catalog, question, proofs.debug_digest, backend, tried)
         matches = lookup(catalog, digest, warn=warn) if digest else ()
         of_question = tuple(match for match in matches if match.technology == question.technology)
         all_notes = _all_notes(notes, of_question)
@@ -180,7 +180,7 @@ def verified(report: AttestationReport, proofs: VerificationInputs) -> Endorseme
     return verify_report(report, proofs.certificates, proofs.now, proofs.roots)
 
 
-def _digest_of(
+def _find_measured(
     catalog: Catalog,
     question: MeasureQuestion,
     hint: LaunchDigest | None,
@@ -190,7 +190,7 @@ def _digest_of(
     """The digest of the measurement, or None, and notes; the host's hint is tried first."""
     notes = sev_policy_notes(question.policy)
     if hint is not None:
-        if question.is_of(hint):
+        if question.matches(hint):
             return hint, [*notes, "the measurement is of the digest that the host gave, under this TIK"]
         notes.append("the measurement is not of the digest that the host gave, which is ignored")
     for found in search(catalog, question, backend, tried):

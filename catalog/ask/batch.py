@@ -63,11 +63,11 @@ class BatchIndex:
         found = Found(array("Q", bytes(8 * count)), array("I", bytes(4 * count)))
         buffer = ScratchBuffer()
         with ThreadPoolExecutor(processors()) as pool:  # verifying and searching release Python's lock
-            for _ in pool.map(lambda part: self._search(part, digests, found, buffer), self._parts_of(digests)):
+            for _ in pool.map(lambda part: self._search(part, digests, found, buffer), self._candidate_parts(digests)):
                 pass
         return found
 
-    def _parts_of(self, digests: bytes) -> list[int]:
+    def _candidate_parts(self, digests: bytes) -> list[int]:
         """Numbers of the parts that can contain any of the digests, by their first bytes."""
         wanted = set(digests[:: self.index.digest_size])
         parts = self.index.parts

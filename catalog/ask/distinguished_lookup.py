@@ -1,4 +1,4 @@
-"""Walk: extend a digest that a catalog does not keep by one VMSA after the other, up to a distinguished digest.
+"""Find a digest that a catalog does not keep: extend it VMSA by VMSA until a distinguished digest is reached.
 
 This works only if the launch digest is the state that is extended: SEV-SNP. The number of steps gives the vCPU count
 of the digest that is looked up; that configuration is then measured, and is a match only if it has that digest.

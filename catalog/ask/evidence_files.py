@@ -53,7 +53,7 @@ def read_bounded(name: str, stdin: BinaryIO, at_most: int) -> bytes:
     return data
 
 
-def read_asked_digest(given: str, stdin: BinaryIO) -> str:
+def read_digest(given: str, stdin: BinaryIO) -> str:
     """The launch digest of a digest or a report, in hex.
 
     Raises the errors of `read_evidence`, UsageError for a launch measurement.

@@ -65,7 +65,7 @@ class MeasureQuestion:
         """The technology that the policy demands."""
         return self.policy.technology
 
-    def is_of(self, digest: LaunchDigest) -> bool:
+    def matches(self, digest: LaunchDigest) -> bool:
         """True if the measurement is of this digest; raises MalformedInput for a digest of SEV-SNP."""
         computed = launch_measurement(self.tik, self.context, digest)
         return hmac.compare_digest(computed, self.measurement)

@@ -85,7 +85,7 @@ class Lookups:
             rows = list(self._catalog.ranges.rows(digest))
             if not rows:
                 self._warn(f"only {self._catalog.location} says that no row has this digest: nothing proves it")
-            return tuple(sorted(_matches_of(self._catalog, rows), key=Match.order))
+            return tuple(sorted(_all_matches(self._catalog, rows), key=Match.order))
         if packed := self._packed:
             try:
                 found = self._in_rows(digest) if self._catalog.fetcher else packed.lookup(digest.value)
@@ -119,10 +119,10 @@ def _in_parquet(catalog: Catalog, digest: LaunchDigest, technologies: Iterable[s
         if catalog.manifest.technologies[technology].digest_size == len(digest.value)
         for row in _rows(catalog, technology, digest)
     )
-    return list(_matches_of(catalog, rows))
+    return list(_all_matches(catalog, rows))
 
 
-def _matches_of(catalog: Catalog, rows: Iterable[Mapping[str, Any]]) -> Iterator[Match]:
+def _all_matches(catalog: Catalog, rows: Iterable[Mapping[str, Any]]) -> Iterator[Match]:
     for row in rows:
         yield from _matches(catalog, row)
 

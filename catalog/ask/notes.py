@@ -14,7 +14,7 @@ def report_notes(report: AttestationReport) -> list[str]:
     if report.policy.migrate_ma:
         notes.append("the guest policy allows a migration agent, which can move the guest and has its secrets")
     if report.vmpl == HOST_REQUESTED:
-        notes.append("the host asked for this report, no software of the guest did")
+        notes.append("this report was requested by the host, not by software in the guest")
     elif report.vmpl:
         notes.append(
             f"the report is of VMPL {report.vmpl}: something else, at VMPL 0, can be between it and the launch"

@@ -13,7 +13,7 @@ from catalog.audit.recompute import Difference, EqualRows, Inputs, Recomputation
 from catalog.errors import LdcatError, MalformedRecord, VerificationFailed
 from catalog.launch.hashing.backends import HashBackend
 from catalog.log.log_folder import LogFolder
-from catalog.log.log_history import said_by_records
+from catalog.log.log_history import revokes_by_records
 from catalog.log.log_reader import LogReader
 from catalog.log.log_walk import LogWalk
 from catalog.log.records import ReleaseRecord
@@ -63,7 +63,7 @@ def rebuild(
     for rows that are not sorted at the beginning of their release.
     """
     reader = LogReader(log, checkpoint)
-    last, revocations = reader.span(checkpoint.size).record, Revocations(said_by_records(log, checkpoint.size))
+    last, revocations = reader.span(checkpoint.size).record, Revocations(revokes_by_records(log, checkpoint.size))
     walk, rows, found = LogWalk(log, checkpoint, now), 0, list[Difference]()
     for groups in _groups(walk, found):
         each = walk.releases[-1]

@@ -71,10 +71,10 @@ def check_room(folder: Path, needed: int) -> None:
         return
     if total and needed > free:  # some file systems hold nothing at all
         raise DiskFull(
-            f"the catalog needs about {_said(needed)} in {folder}, and {_said(free)} are free",
+            f"the catalog needs about {_readable(needed)} in {folder}, and {_readable(free)} are free",
             "name a folder on a larger disk with --out, or list fewer values in the spec",
         )
 
 
-def _said(size: int) -> str:
+def _readable(size: int) -> str:
     return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"

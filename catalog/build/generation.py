@@ -184,7 +184,7 @@ def _chunks(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBa
 
     Sweeps with the same VMSAs are in the same group: SEV-ES hashes a page for many chains at once.
     """
-    numbers = sorted(numbers, key=lambda number: _vcpu_of(sweeps[number]))
+    numbers = sorted(numbers, key=lambda number: _vcpu_values(sweeps[number]))
     low, high = _CHUNK
     all_rows = sum(sweeps[number].vcpus[-1] or 1 for number in numbers)
     limit = min(max(low, all_rows // 512), high) if backend.compiled else _CHUNK_IN_PYTHON
@@ -199,7 +199,7 @@ def _chunks(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBa
         yield sorted(numbers[start:])
 
 
-def _vcpu_of(sweep: VcpuSweep) -> tuple[str, int, int]:
+def _vcpu_values(sweep: VcpuSweep) -> tuple[str, int, int]:
     signature = sweep.config.vcpu_signature
     return (
         sweep.config.vmm.name if sweep.config.vmm else "",

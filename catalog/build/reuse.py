@@ -44,7 +44,7 @@ class Previous:
         self._open: list[VerifiedFile] = []
         self._folder = folder
         self._technology = technology
-        self._manifest = _manifest_of(folder, receipts)
+        self._manifest = _read_manifest(folder, receipts)
         try:
             self._parts = self._part_files()
             file = self._file(f"{technology}/{manifest.INDEX}")
@@ -57,7 +57,7 @@ class Previous:
             self._numbers = array("I")
             sample: dict[tuple[int, ...], list[tuple[int, int]]] = defaultdict(list)
             for group in self._index.groups():
-                found = _sweeps_of(group, names, places, sweeps)
+                found = _renumber(group, names, places, sweeps)
                 self._starts.extend(group.first + n * (len(group.counts) or 1) for n in range(len(found)))
                 self._numbers.extend(found)
                 kept = [n for n, number in enumerate(found) if number != NONE]
@@ -116,7 +116,7 @@ class Previous:
         return file
 
 
-def _manifest_of(folder: Path, receipts: Receipts) -> Manifest:
+def _read_manifest(folder: Path, receipts: Receipts) -> Manifest:
     try:
         text = read_file(folder / manifest.NAME, limit=MAX_TEXT_SIZE, regular=True)
         found = parse_manifest(text)
@@ -139,7 +139,7 @@ def _key(sweep: VcpuSweep) -> Key:
     )
 
 
-def _sweeps_of(group: Group, names: Names, places: dict[Key, int], sweeps: Sequence[VcpuSweep]) -> list[int]:
+def _renumber(group: Group, names: Names, places: dict[Key, int], sweeps: Sequence[VcpuSweep]) -> list[int]:
     """For each sweep of a group its number in this build; NONE if it is not part of it or has other vCPU counts."""
     image = names.record(IMAGES, group.firmware)[0] or ""
     table = None if group.kernel_hashes is None else names.record(TABLES, group.kernel_hashes)[0]

@@ -195,7 +195,7 @@ def _report_facts(report: AttestationReport) -> list[tuple[str, object]]:
         ("version", report.version),
         ("launch digest", report.measurement.hex()),
         ("policy", f"{report.policy_bits:#x} ({', '.join(policy) or 'nothing allowed'})"),
-        ("VMPL", "asked for by the host" if report.vmpl == HOST_REQUESTED else report.vmpl),
+        ("VMPL", "requested by the host" if report.vmpl == HOST_REQUESTED else report.vmpl),
         ("guest SVN", report.guest_svn),
         ("REPORT_DATA", report.report_data.hex()),
         ("HOST_DATA", report.host_data.hex()),

@@ -52,7 +52,7 @@ def component_changes(old: Catalog, new: Catalog) -> list[ComponentChange]:
 def revocation_changes(old: Sequence[Revocation], new: Sequence[Revocation]) -> list[ComponentChange]:
     """Revocations that were added, or that are gone, as in another log."""
     return [
-        ComponentChange("revocation", one.meant, change, f"{one.severity}, {one.reason}")
+        ComponentChange("revocation", one.selector_text, change, f"{one.severity}, {one.reason}")
         for change, some, other in (("gone", old, new), ("added", new, old))
         for one in some
         if one not in other

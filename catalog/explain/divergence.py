@@ -160,7 +160,7 @@ def _part(expected: _Launch, found: _Launch) -> Divergence:
         rest = [_without(side, least) for side in rest]
     after = _common_end(*rest)
     own = [side[: len(side) - len(after)] for side in rest]
-    vcpus = _vcpus_of(shared)
+    vcpus = _count_vcpus(shared)
     stops = [list(side.stops(some, vcpus=vcpus)) for side, some in zip((expected, found), own, strict=True)]
     firsts = [side[0].updates[0] if side else None for side in own]
     return Divergence(
@@ -168,7 +168,7 @@ def _part(expected: _Launch, found: _Launch) -> Divergence:
         shared=[found.firmware(), *found.stops(shared)] if same_firmware else [],
         expected=stops[0] if same_firmware else [expected.firmware(), *stops[0]],
         found=stops[1] if same_firmware else [found.firmware(), *stops[1]],
-        after=list(found.stops(after, vcpus=vcpus + _vcpus_of(own[1]))),
+        after=list(found.stops(after, vcpus=vcpus + _count_vcpus(own[1]))),
         reasons=_reasons(expected, found, *firsts) if same_firmware else [_another_firmware(expected, found)],
     )
 
@@ -181,7 +181,7 @@ def _common_end(one: Sequence[UpdateRun], other: Sequence[UpdateRun]) -> list[Up
     return list(one[len(one) - count :])
 
 
-def _vcpus_of(runs: Sequence[UpdateRun]) -> int:
+def _count_vcpus(runs: Sequence[UpdateRun]) -> int:
     return sum(one.repeat for one in runs for update in one.updates if update.page_type is PageType.VMSA)
 
 

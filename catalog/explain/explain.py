@@ -70,7 +70,7 @@ class MeasureTarget:
         return scan_launch_measure(question.tik, question.context, question.measurement, digests, backend)
 
     def is_it(self, digest: LaunchDigest) -> bool:
-        return self.question.is_of(digest)
+        return self.question.matches(digest)
 
 
 def explain(

@@ -66,14 +66,14 @@ class Names:
     def record(self, kind: int, number: int) -> list[str | None]:
         """The strings of a record, without its facts."""
         strings = self._strings(kind, number)
-        return strings[1 + 2 * _count_of(strings) :] if self._has_facts and kind != TYPES else strings
+        return strings[1 + 2 * _count_facts(strings) :] if self._has_facts and kind != TYPES else strings
 
     def facts(self, kind: int, number: int) -> dict[str, str | None]:
         """The facts of a component by name, as text; empty in a file of version 1."""
         if not self._has_facts:
             return {}
         strings = self._strings(kind, number)
-        end = 1 + 2 * _count_of(strings)
+        end = 1 + 2 * _count_facts(strings)
         return {name or "": text for name, text in zip(strings[1:end:2], strings[2:end:2], strict=True)}
 
     def _strings(self, kind: int, number: int) -> list[str | None]:
@@ -92,7 +92,7 @@ class Names:
         return record
 
 
-def _count_of(strings: list[str | None]) -> int:
+def _count_facts(strings: list[str | None]) -> int:
     """The number of facts at the start of a record; raises DamagedBlock if it is invalid."""
     count = strings[0] if strings else None
     if count is None or len(count) > 2 or not count.isdecimal() or 1 + 2 * int(count) > len(strings):

@@ -23,10 +23,10 @@ _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET")
 
 def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
     """What to print on stdout and stderr, and the exit code; None: take the full path."""
-    asked = _plain(arguments)
-    if asked is None or any(os.environ.get(name) for name in _OTHERWISE):
+    request = _plain(arguments)
+    if request is None or any(os.environ.get(name) for name in _OTHERWISE):
         return None
-    digest, folder, trust, quiet = asked
+    digest, folder, trust, quiet = request
     release = None
     try:
         location = locate(folder)
@@ -55,7 +55,7 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
     except (DamagedBlock, FalseNames):
         return None
     out = "".join(f"{printable(line)}\n" for line in match_lines(matches))
-    notes = [release.said()] if release else []
+    notes = [release.summary()] if release else []
     notes += [] if matches else [not_found(digest)]
     return out, "" if quiet else "".join(f"ldcat: note: {printable(note)}\n" for note in notes), 0 if matches else 1
 

@@ -104,7 +104,7 @@ class PublishedRelease:
         """Path, below the log, of the list of revocations as of the release with this number."""
         return f"releases/{number}/revocations.json"
 
-    def said(self) -> str:
+    def summary(self) -> str:
         """A summary for people: release, log, and how it was verified."""
         newer = f", whose last one is release {self.last}" if self.last > self.number else ""
         how = (

@@ -39,12 +39,12 @@ class History:
     new_revoked: number of the new rows that are revoked.
     """
 
-    def __init__(self, walk: LogWalk, said: Sequence[RevokeRecord], coming: Sequence[RevokeRecord]) -> None:
+    def __init__(self, walk: LogWalk, revokes: Sequence[RevokeRecord], coming: Sequence[RevokeRecord]) -> None:
         self.walk = walk
         self.selected: list[Counter[Severity | None]] = [Counter() for _ in coming]
         self.new_revoked = 0
         self._coming = coming
-        *self._before, self._then = (Revocations((*said, *coming[:count])) for count in range(len(coming) + 1))
+        *self._before, self._then = (Revocations((*revokes, *coming[:count])) for count in range(len(coming) + 1))
         self._hashes = bytearray()
         self._live = array("q")
         for hashed, _, record in walk:
@@ -53,7 +53,7 @@ class History:
                 self._add(record)
 
     @property
-    def said(self) -> tuple[RevokeRecord, ...]:
+    def revokes(self) -> tuple[RevokeRecord, ...]:
         """The revocations in the log, in its order."""
         return tuple(self.walk.revokes)
 
@@ -119,14 +119,14 @@ def read_history(store: Store, checkpoint: Checkpoint, coming: Sequence[RevokeRe
     would end the log. coming: revoke records that are about to be added. now: seconds since 1970.
     Raises as LogWalk.
     """
-    said: Sequence[RevokeRecord] = said_by_records(store, checkpoint.size)
-    history = History(LogWalk(store, checkpoint, now), said, coming)
-    if history.said != tuple(said):
-        history = History(LogWalk(store, checkpoint, now), history.said, coming)
+    revokes: Sequence[RevokeRecord] = revokes_by_records(store, checkpoint.size)
+    history = History(LogWalk(store, checkpoint, now), revokes, coming)
+    if history.revokes != tuple(revokes):
+        history = History(LogWalk(store, checkpoint, now), history.revokes, coming)
     return history
 
 
-def said_by_records(store: Store, size: int) -> list[RevokeRecord]:
+def revokes_by_records(store: Store, size: int) -> list[RevokeRecord]:
     """The revoke records right before each release record, found by previous_size: all of them, if it is true."""
     reader, found = TileReader(store, size), []
     while size:

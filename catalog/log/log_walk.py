@@ -12,7 +12,7 @@ from catalog.log.records import (
     RevokeRecord,
     is_row,
     parse_record,
-    technology_of,
+    read_technology,
 )
 from catalog.log.release_rules import Before, false_claims, false_list, steps_back
 from catalog.log.revocation_chain import RevocationChain
@@ -101,7 +101,7 @@ class LogWalk:
                 tree.append(hashed)
                 record = parse_record(leaf) if self._rows or not is_row(leaf) else None
                 if record is None or isinstance(record, DigestRecord):
-                    self.unknown.add_row(technology_of(leaf))
+                    self.unknown.add_row(read_technology(leaf))
                     pending.clear()
                 elif isinstance(record, RevokeRecord):
                     pending.append(record)

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from catalog.errors import MalformedRecord
-from catalog.log.revocation_text import check_said
+from catalog.log.revocation_text import check_revocation
 from catalog.rows.digest_record import DigestRecord, value_in
 from catalog.wire import Wire, decode_json
 
@@ -38,7 +38,7 @@ class RevokeRecord(Wire, frozen=True):
         return all(value_in(row, name) == value for name, value in self.selector.items())
 
     @property
-    def meant(self) -> str:
+    def selector_text(self) -> str:
         """The selector as text for people."""
         return ", ".join(f"{name} {'none' if value is None else value}" for name, value in self.selector.items())
 
@@ -100,7 +100,7 @@ def is_row(leaf: bytes) -> bool:
     return b'"type":"digest"' in leaf and leaf.rfind(b"{") == 0
 
 
-def technology_of(row: bytes) -> str:
+def read_technology(row: bytes) -> str:
     """The technology in a leaf for which `is_row` holds; empty if it has none."""
     return row.partition(b'"technology":"')[2].partition(b'"')[0].decode("ascii", "replace")
 
@@ -115,7 +115,7 @@ def parse_record(leaf: bytes) -> AnyRecord:
     if not (plain and msgspec.json.encode(found, order="sorted") == leaf) and encode_leaf(found) != leaf:
         raise MalformedRecord(f"{kind} record: not in canonical form")
     if isinstance(found, RevokeRecord):
-        check_said(found.selector, found.reason, "revoke record")
+        check_revocation(found.selector, found.reason, "revoke record")
     return found
 
 

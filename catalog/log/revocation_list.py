@@ -12,7 +12,7 @@ from catalog.files import inputs
 from catalog.log.log_reader import read_release_record
 from catalog.log.records import RevokeRecord, Severity
 from catalog.log.revocation_chain import RevocationChain
-from catalog.log.revocation_text import check_said
+from catalog.log.revocation_text import check_revocation
 from catalog.wire import Wire, decode_json
 
 MAX_REVOCATIONS = 8 << 20
@@ -32,9 +32,9 @@ class Revocation(Wire, frozen=True):
     reason: str
 
     @property
-    def meant(self) -> str:
+    def selector_text(self) -> str:
         """The selector as text for people."""
-        return self.record.meant
+        return self.record.selector_text
 
     @property
     def record(self) -> RevokeRecord:
@@ -47,11 +47,11 @@ def parse_revocations(data: bytes) -> Sequence[Revocation]:
     return checked(decode_json(data, list[Revocation], "revocations"))
 
 
-def checked(said: Sequence[Revocation]) -> Sequence[Revocation]:
+def checked(entries: Sequence[Revocation]) -> Sequence[Revocation]:
     """The same list. Raises MalformedRecord for an entry that `ldcat revoke` cannot write."""
-    for number, entry in enumerate(said):
-        check_said(entry.selector, entry.reason, f"revocation {number}")
-    return said
+    for number, entry in enumerate(entries):
+        check_revocation(entry.selector, entry.reason, f"revocation {number}")
+    return entries
 
 
 def chain_revocations(listed: Sequence[Revocation]) -> RevocationChain:

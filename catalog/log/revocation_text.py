@@ -51,12 +51,12 @@ def is_value(name: str, value: Value) -> bool:
     return is_reason(value) if field.kind.pattern is None else re.fullmatch(field.kind.pattern, value) is not None
 
 
-def check_said(selector: Mapping[str, Value], reason: str, what: str) -> None:
+def check_revocation(selector: Mapping[str, Value], reason: str, what: str) -> None:
     """Raises MalformedRecord, beginning with `what`, for a revocation that `ldcat revoke` cannot write."""
     if not selector or not selector.keys() <= _NAMES:
         raise MalformedRecord(f"{what}: the selector is empty, or has fields that digest records lack")
     for name, value in selector.items():
         if not is_value(name, value):
-            raise MalformedRecord(f"{what}: no row has {name} {value!r:.80}")
+            raise MalformedRecord(f"{what}: a digest record cannot have {name} {value!r:.80}")
     if not is_reason(reason):
         raise MalformedRecord(f"{what}: {A_REASON}")

@@ -24,26 +24,26 @@ class Revoking(Protocol):
     def severity(self) -> Severity: ...
 
 
-Said = TypeVar("Said", bound=Revoking)
+AnyRevocation = TypeVar("AnyRevocation", bound=Revoking)
 
 
-class Revocations(Generic[Said]):
+class Revocations(Generic[AnyRevocation]):
     """Revocations in the order of their log: of those that select a row, the newest counts."""
 
-    def __init__(self, said: Iterable[Said]) -> None:
-        self._said = tuple(said)
+    def __init__(self, revocations: Iterable[AnyRevocation]) -> None:
+        self._revocations = tuple(revocations)
         self._newest: dict[tuple[str, ...], dict[tuple[Value, ...], int]] = {}
-        for number, one in enumerate(self._said):
+        for number, one in enumerate(self._revocations):
             names = tuple(sorted(one.selector))
             values = tuple(one.selector[name] for name in names)
             self._newest.setdefault(names, {})[values] = number
 
-    def status(self, row: DigestRecord) -> Said | None:
+    def status(self, row: DigestRecord) -> AnyRevocation | None:
         """The revocation that revokes or deprecates a row; None if there is none, or the row is restored."""
         newest = -1
         for names, numbers in self._newest.items():
             newest = max(newest, numbers.get(tuple(getattr(row, name, _NOTHING) for name in names), -1))
-        found = self._said[newest] if newest >= 0 else None
+        found = self._revocations[newest] if newest >= 0 else None
         return None if found is None or found.severity == "restored" else found
 
     def severity(self, row: DigestRecord) -> Severity | None:

@@ -84,7 +84,7 @@ class Response:
     """A response whose body is still to be read.
 
     headers: by name in lower case; the values of a repeated header are joined by ", ".
-    chunks: of the body; raises as `asked`.
+    chunks: of the body; raises as `send_request`.
     """
 
     status: int
@@ -93,7 +93,7 @@ class Response:
 
 
 @contextmanager
-def asked(
+def send_request(
     server: Server,
     method: str,
     path: str,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from catalog.errors import Unreadable
 from catalog.net.host_url import PlainHttp, Server
-from catalog.net.http_client import Deadline, asked
+from catalog.net.http_client import Deadline, send_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def post(url: str, body: bytes, at_most: int, *, allow_http: bool = False, deadl
     except PlainHttp as error:
         raise PlainHttp(f"{error}; --allow-http allows it") from error
     headers = {"Accept-Encoding": "identity", "Content-Type": "text/plain; charset=utf-8"}
-    with asked(server, "POST", path or "/", headers, body, at_most=at_most + 1, deadline=deadline) as response:
+    with send_request(server, "POST", path or "/", headers, body, at_most=at_most + 1, deadline=deadline) as response:
         data = b"".join(response.chunks)
     if len(data) > at_most:
         raise Unreadable(f"the answer has more than {at_most} bytes")

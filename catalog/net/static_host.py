@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from catalog.errors import MalformedInput, Unreadable
 from catalog.net.host_url import Server
-from catalog.net.http_client import Deadline, NoAnswer, Response, asked
+from catalog.net.http_client import Deadline, NoAnswer, Response, send_request
 from catalog.net.questions import ASKING_ORIGIN, Answer, Question
 
 _PAUSES = (0.5, 2.0)
@@ -95,4 +95,4 @@ class StaticHost:
         more: Mapping[str, str] | None = None,
     ) -> AbstractContextManager[Response]:
         headers = {"Accept-Encoding": encodings, **(more or {})}
-        return asked(self.server, "GET", f"{self.prefix}/{path}", headers, at_most=at_most, deadline=deadline)
+        return send_request(self.server, "GET", f"{self.prefix}/{path}", headers, at_most=at_most, deadline=deadline)

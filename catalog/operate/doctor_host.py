@@ -48,17 +48,17 @@ _TYPES = {
 def questions(log: LogFolder, checkpoint: Checkpoint, release: ReleaseRecord | None) -> Iterator[Question]:
     """Yield one file of each kind to request, without those that the folder lacks, and one that cannot exist yet."""
     full, partial = divmod(checkpoint.size, WIDTH)
-    asked = [(CHECKPOINT, Kind.CHECKPOINT)]
+    paths = [(CHECKPOINT, Kind.CHECKPOINT)]
     if full:
-        asked.append((tile_path(0, 0), Kind.TILE))
+        paths.append((tile_path(0, 0), Kind.TILE))
     if partial:
-        asked.append((tile_path(0, full, partial), Kind.TILE))
+        paths.append((tile_path(0, full, partial), Kind.TILE))
     if checkpoint.size:
-        asked.append((tile_path(None, full, partial) if partial else tile_path(None, full - 1), Kind.ENTRIES))
+        paths.append((tile_path(None, full, partial) if partial else tile_path(None, full - 1), Kind.ENTRIES))
     if release:
         folder = release_path(release.release)
-        asked += [(f"{folder}/{name}", Kind.RELEASE) for name in (manifest.NAME, REVOCATIONS)]
-    for path, kind in asked:
+        paths += [(f"{folder}/{name}", Kind.RELEASE) for name in (manifest.NAME, REVOCATIONS)]
+    for path, kind in paths:
         try:
             data = log.read(path, MAX_BUNDLE)
         except LdcatError:  # the examination of the folder finds it
@@ -67,13 +67,13 @@ def questions(log: LogFolder, checkpoint: Checkpoint, release: ReleaseRecord | N
     yield Question(tile_path(0, full + _BEYOND), Kind.MISSING)
 
 
-def host_findings(asked: Iterator[Question], ask: Callable[[Question], Answer], now: int) -> Iterator[Finding]:
+def host_findings(requests: Iterator[Question], ask: Callable[[Question], Answer], now: int) -> Iterator[Finding]:
     """Yield what is wrong with a host, file by file. now: seconds since 1970.
 
     ask: requests a file. If it raises LdcatError, because the host does not answer, nothing more is requested.
     """
     closed = []
-    for question in asked:
+    for question in requests:
         try:
             answer = ask(question)
         except LdcatError as failure:
@@ -204,12 +204,12 @@ def _judge_lasting(path: str, answer: Answer, now: int) -> Iterator[Finding]:
 
 def _lifetime(answer: Answer, now: int) -> int | None:
     """Seconds that any cache may use a response without asking the host; None if no header says, and caches guess."""
-    said = _directives(answer)
-    if "no-store" in said or said.get("no-cache") == "":
+    directives = _directives(answer)
+    if "no-store" in directives or directives.get("no-cache") == "":
         return 0
-    ages = [_seconds(said[name]) for name in ("max-age", "s-maxage") if name in said]
+    ages = [_seconds(directives[name]) for name in ("max-age", "s-maxage") if name in directives]
     if ages:
-        return max(ages) + _seconds(said.get("stale-while-revalidate", "0"))
+        return max(ages) + _seconds(directives.get("stale-while-revalidate", "0"))
     if "expires" not in answer.headers:
         return None
     date = _time(answer.headers.get("date", ""))

@@ -125,7 +125,7 @@ def watch(log: LogFolder, trust: Trust, notes: Mapping[str, Note], seen: Mapping
         releases=walk.releases if last else [one for one in walk.releases if one.false],
         last_release=newest.release,
         fresh_until=min(trust.check_fresh(signers, newest.time, now), trust.expires),
-        newer_trust=said if (said := newest.trust_version or 0) > trust.version else 0,
+        newer_trust=version if (version := newest.trust_version or 0) > trust.version else 0,
         seen=Seen(checkpoint, found.chain, True, RevocationChain.committed(newest) is not None),
         notes=walk.unknown.lines("not looked at"),
     )

@@ -76,7 +76,7 @@ class Verdict:
     fresh_until: seconds since 1970; None if it is not fresh, or was not checked.
     policy: the policy that decides which signers are votes.
     revocations: the hash chain over the revocations.
-    said: notes for the user, one line each.
+    notes: notes for the user, one line each.
     """
 
     outcome: Outcome
@@ -90,7 +90,7 @@ class Verdict:
     fresh_until: int | None = None
     policy: Policy | None = None
     revocations: RevocationChain = field(default_factory=RevocationChain)
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def commits(self) -> bool:
@@ -127,8 +127,8 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
         if trust.policy.quorum is not None:  # otherwise the time in the release record counts, which is read later
             trust.check_fresh(signers, None, now)
         row, release = _leaves(bundle, checkpoint)
-        said = _check_status(bundle, release, checkpoint, trust, now)
-        if said and before.commits:
+        notes = _check_status(bundle, release, checkpoint, trust, now)
+        if notes and before.commits:
             raise FalseRecord(f"release {release.release} commits to no revocations, and one seen before did")
         until = min(trust.check_fresh(signers, release.time, now), trust.expires)
         check_goes_on(bundle.revocations, before.revocations or RevocationChain())
@@ -145,7 +145,7 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
         newest=note,
         revocations=chain_revocations(bundle.revocations),
         fresh_until=until,
-        said=(*said, *_unknown(row)),
+        notes=(*notes, *_unknown(row)),
     )
     return _answer(found, bundle, digest)
 
@@ -226,7 +226,7 @@ def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
         "release": verdict.release and verdict.release.release,
         "row": verdict.row and to_dict(verdict.row),
         "revocation": verdict.status and msgspec.to_builtins(verdict.status),
-        "notes": list(verdict.said),
+        "notes": list(verdict.notes),
     }
 
 

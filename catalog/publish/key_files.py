@@ -65,7 +65,7 @@ def write_keys(path: Path, pairs: Sequence[KeyPair], passphrase: bytes | None) -
         finally:
             os.close(folder)
     except FileExistsError as error:
-        raise UsageError(f"{path} is there already", "a key is never overwritten") from error
+        raise UsageError(f"{path} already exists", "a key is never overwritten") from error
     except OSError as error:
         raise inputs.unreadable(path, error) from error
 

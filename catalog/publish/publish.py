@@ -98,7 +98,7 @@ def publish(
             raise UsageError("another release was published in the meantime", "run the command again")
         rows = history.new_rows(Rows.of(()) if unchanged else _rows(catalog))
         selected = sum(found.total() for found in history.selected)
-        if history.said[-len(revokes) :] == tuple(revokes):  # already appended by an interrupted run
+        if history.revokes[-len(revokes) :] == tuple(revokes):  # already appended by an interrupted run
             revokes = ()
         same = last and (last.artifacts, last.trust_version) == (artifacts, trust_version)
         lately_false = any(each.false for each in history.walk.releases[-2:])  # clients of a host compare these two
@@ -108,8 +108,8 @@ def publish(
         if now < before.time <= now + MAX_AHEAD:  # a time further ahead is false, and ignored
             raise UsageError("the clock is behind the time of the last release", "set it: times never go back")
         number = before.number + 1
-        said = (*history.said, *revokes)
-        record = _release_record(number, now, artifacts, said, old, trust_version)
+        all_revokes = (*history.revokes, *revokes)
+        record = _release_record(number, now, artifacts, all_revokes, old, trust_version)
         last_leaves = [*map(encode_leaf, revokes), encode_leaf(record)]
         for leaf in last_leaves:
             parse_record(leaf)  # a leaf that nobody can read would end the log
@@ -117,7 +117,7 @@ def publish(
         if all(each.record.release != number for each in history.walk.releases):
             log.clear(folder)  # left by an interrupted run, not published
         log.write(_artifacts(catalog, log, folder, last))
-        log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations_json(said))])
+        log.write([(f"{folder}/{manifest.NAME}", listed), (f"{folder}/{REVOCATIONS}", revocations_json(all_revokes))])
         new = _append(log, old, chain(rows.leaves(), last_leaves))
         signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
         state.write(signed)
@@ -129,18 +129,18 @@ def _release_record(
     number: int,
     now: int,
     artifacts: dict[str, str],
-    said: Sequence[RevokeRecord],
+    all_revokes: Sequence[RevokeRecord],
     old: Checkpoint,
     trust_version: int | None,
 ) -> ReleaseRecord:
-    """The record of a new release. said: every revoke record of the log, those of this release included."""
-    committed = RevocationChain.of(said)
+    """The record of a new release. all_revokes: every revoke record of the log, those of this release included."""
+    committed = RevocationChain.of(all_revokes)
     return ReleaseRecord(
         type="release",
         release=number,
         time=now,
         artifacts=artifacts,
-        revocations_sha256=hashlib.sha256(revocations_json(said)).hexdigest(),
+        revocations_sha256=hashlib.sha256(revocations_json(all_revokes)).hexdigest(),
         revocations_count=committed.count,
         revocations_chain=committed.value,
         previous_size=old.size,
@@ -149,7 +149,7 @@ def _release_record(
     )
 
 
-def _origin_of(signers: Sequence[Signer]) -> str:
+def _find_origin(signers: Sequence[Signer]) -> str:
     names = {signer.key.name for signer in signers}
     kinds = {signer.key.type for signer in signers}
     if len(names) != 1 or not kinds <= {SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44}:
@@ -160,9 +160,11 @@ def _origin_of(signers: Sequence[Signer]) -> str:
 def _check_revokes(revokes: Sequence[RevokeRecord], history: History) -> None:
     for record, found in zip(revokes, history.selected, strict=False):
         if not found:
-            raise UsageError(f"the log has no row with {record.meant}", "a row has to match all of them")
+            raise UsageError(f"the log has no row with {record.selector_text}", "a row has to match all of them")
         if record.severity == "restored" and set(found) == {None}:
-            raise UsageError(f"no row with {record.meant} is revoked or deprecated", "there is nothing to restore")
+            raise UsageError(
+                f"no row with {record.selector_text} is revoked or deprecated", "there is nothing to restore"
+            )
 
 
 def _trust_version(
@@ -202,7 +204,7 @@ def _settled(log: LogFolder, signers: Sequence[Signer], state: LastCheckpoint) -
 
     A checkpoint that was signed but not published is published now: its leaves were synced before it was signed.
     """
-    nothing = Checkpoint(_origin_of(signers), 0, merkle.EMPTY_ROOT)
+    nothing = Checkpoint(_find_origin(signers), 0, merkle.EMPTY_ROOT)
     keys = [signer.key for signer in signers]
     published, signed = log.checkpoint(), state.read()
     for note in (published, signed):

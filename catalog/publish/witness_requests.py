@@ -28,7 +28,7 @@ Post = Callable[[str, bytes, int], Reply]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WitnessResult:
     """The result for one address.
 
     cosignatures: verified; empty if `why` says what went wrong.
@@ -71,7 +71,7 @@ class Submission:
             found.setdefault(url.removesuffix("/"), []).append(self.policy.witnesses[name])
         return found
 
-    def ask(self, address: str, post: Post) -> Asked:
+    def ask(self, address: str, post: Post) -> WitnessResult:
         """Ask one witness, and once more if it returns another size than the guessed one."""
         keys, status = self.addresses[address], None
         try:
@@ -84,13 +84,13 @@ class Submission:
                 size = parse_conflict(reply.body)
                 if size > self.checkpoint.size:
                     what = f"it cosigned a checkpoint of {size} leaves, but this log has only {self.checkpoint.size}"
-                    return Asked((), what, status, is_alarm=True)
+                    return WitnessResult((), what, status, is_alarm=True)
             if status == HTTPStatus.OK:
-                return Asked(tuple(parse_cosignatures(reply.body, self.note.text, keys)), None, status)
+                return WitnessResult(tuple(parse_cosignatures(reply.body, self.note.text, keys)), None, status)
             is_alarm = status == HTTPStatus.UNPROCESSABLE_ENTITY
-            return Asked((), _explained(reply, self.checkpoint.origin), status, is_alarm)
+            return WitnessResult((), _explained(reply, self.checkpoint.origin), status, is_alarm)
         except LdcatError as error:
-            return Asked((), str(error), status)
+            return WitnessResult((), str(error), status)
 
     def add(self, cosignatures: Sequence[Signature]) -> Note:
         """Publish the note with more cosignatures. Raises VerificationFailed if another checkpoint is published now."""
@@ -150,8 +150,8 @@ def _explained(reply: Reply, origin: str) -> str:
         meaning = "it cannot answer now: try again later"
     else:
         meaning = _MEANINGS.get(status, "tlog-witness has no such answer").format(origin=origin)
-    said = _first_line(reply.body)
-    return f"it answered {status}: {said}; {meaning}" if said else f"it answered {status}: {meaning}"
+    reason = _first_line(reply.body)
+    return f"it answered {status}: {reason}; {meaning}" if reason else f"it answered {status}: {meaning}"
 
 
 _MEANINGS: dict[int, str] = {

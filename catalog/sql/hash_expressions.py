@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.sql.hash_spellings import is_canonical
-from catalog.sql.parsed_sql import BLOB_TYPES, TEXT_TYPES, Node, arguments, function_name, is_cast, nodes_of, text_of
+from catalog.sql.parsed_sql import (
+    BLOB_TYPES,
+    TEXT_TYPES,
+    Node,
+    arguments,
+    function_name,
+    is_cast,
+    literal_text,
+    walk_nodes,
+)
 
 _WHOLE = {"lower", "lcase", "upper", "ucase", "trim", "hex", "to_hex", "unhex", "from_hex", "ldcat_hash", "ldcat_bytes"}
 _WHOLE |= {"coalesce", "ifnull", "nullif", "min", "max", "any_value", "arbitrary", "first", "last", "mode"}
@@ -51,7 +60,7 @@ class HashExpressions:
         if kind == "COLUMN_REF":
             return self._names.get(node["column_names"][-1].lower())
         if kind == "CONSTANT":
-            text = text_of(node) or ""
+            text = literal_text(node) or ""
             return frozenset({len(text)}) if is_canonical(text) else None
         if kind == "CAST":
             return self.whole(node["child"]) if is_cast(node, BLOB_TYPES | TEXT_TYPES) else None
@@ -84,7 +93,7 @@ def _sizes(column: str) -> Sizes:
 
 def _named(statement: Any) -> Iterator[tuple[str, Node]]:
     """Expressions to which a statement gives names."""
-    for node in nodes_of(statement):
+    for node in walk_nodes(statement):
         for item in node.get("select_list", ()):
             yield item.get("alias", ""), item
         for names, query in _renamed(node):

@@ -13,7 +13,16 @@ from typing import Any
 from catalog.errors import UsageError
 from catalog.sql.hash_expressions import Columns, HashExpressions, Sizes, is_of_literals
 from catalog.sql.hash_spellings import are_digits, canonical_hash, digits, is_canonical
-from catalog.sql.parsed_sql import BLOB_TYPES, Node, ParsedSql, become, function_name, is_cast, literal_of, text_of
+from catalog.sql.parsed_sql import (
+    BLOB_TYPES,
+    Node,
+    ParsedSql,
+    become,
+    find_literal,
+    function_name,
+    is_cast,
+    literal_text,
+)
 
 MACROS = (
     "CREATE MACRO ldcat_text(x) AS lower(CASE WHEN typeof(x) = 'BLOB' THEN system.main.hex(x) "
@@ -112,7 +121,7 @@ class HashLiterals:
         if name in _REPLACE:
             return
         arguments[0]["expression"] = self._sql.call("ldcat_hash", arguments[0]["expression"])
-        text, literal = text_of(arguments[1]["expression"]), literal_of(arguments[1]["expression"])
+        text, literal = literal_text(arguments[1]["expression"]), find_literal(arguments[1]["expression"])
         if name in _REGEX:
             if len(arguments) == 2:
                 arguments.append({**arguments[1], "expression": self._sql.text("i")})
@@ -129,11 +138,11 @@ class HashLiterals:
             for column in zip(*(node["arguments"] for node in nodes), strict=False):
                 self._compare([(argument, "expression") for argument in column], equality)
             return
-        wholes = [(node, sizes) for node in nodes if literal_of(node) is None and (sizes := self._hashes.whole(node))]
-        texts = [(literal, text) for node in nodes if (text := text_of(node)) and (literal := literal_of(node))]
+        wholes = [(node, sizes) for node in nodes if find_literal(node) is None and (sizes := self._hashes.whole(node))]
+        texts = [(literal, text) for node in nodes if (text := literal_text(node)) and (literal := find_literal(node))]
         if wholes:
             for node in nodes:
-                _check(literal_of(node), *wholes[0], equality)
+                _check(find_literal(node), *wholes[0], equality)
         elif equality and texts and any(map(self._hashes.part, nodes)):
             if not all(are_digits(text) for _, text in texts):
                 return
@@ -142,7 +151,7 @@ class HashLiterals:
         elif not any(is_canonical(text) for _, text in texts):
             return
         for container, key in slots:
-            if literal_of(container[key]) is None:
+            if find_literal(container[key]) is None:
                 container[key] = self._sql.call("ldcat_hash", container[key])
 
 

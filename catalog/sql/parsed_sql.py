@@ -72,12 +72,12 @@ class ParsedSql:
         return made
 
 
-def nodes_of(part: Any) -> Iterator[Node]:
+def walk_nodes(part: Any) -> Iterator[Node]:
     """A part of a statement and all that is in it."""
     if isinstance(part, dict):
         yield part
     for one in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
-        yield from nodes_of(one)
+        yield from walk_nodes(one)
 
 
 def become(node: Node, other: Node) -> None:
@@ -107,14 +107,14 @@ def is_cast(node: Node, types: frozenset[str]) -> bool:
     return node.get("class") == "CAST" and str(node["type_expr"].get("type_name", "")).lower() in types
 
 
-def literal_of(node: Node) -> Node | None:
+def find_literal(node: Node) -> Node | None:
     """Kind and text of the literal that an expression is, or that it casts to a text or a BLOB."""
     while is_cast(node, BLOB_TYPES | TEXT_TYPES):
         node = node["child"]
     return node["literal"] if node.get("class") == "CONSTANT" else None
 
 
-def text_of(node: Node) -> str | None:
+def literal_text(node: Node) -> str | None:
     """Of an expression that is a text literal; None for any other."""
-    literal = literal_of(node)
+    literal = find_literal(node)
     return str(literal["text"]) if literal and literal["kind"] == "STRING" else None

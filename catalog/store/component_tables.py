@@ -66,7 +66,7 @@ _WERE_TEXT = ("kernel_package_sha256", "initrd_package_sha256")
 """Hashes that older catalogs have in lower-case hex; their other hashes are of fixed length."""
 
 
-def rows_of(table: pa.Table, name: str) -> list[dict[str, Any]]:
+def read_rows(table: pa.Table, name: str) -> list[dict[str, Any]]:
     """The rows of a component file, with hashes as bytes; raises MalformedRecord for another table or a short hash."""
     schema = SCHEMAS[name]
     if not (table.schema.equals(schema) or table.schema.equals(_older(schema))):

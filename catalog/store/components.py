@@ -89,9 +89,9 @@ class Components:
             raise MalformedRecord(f"{name} is not UTF-8 text") from error
 
     def _rows(self, name: str) -> list[Row]:
-        from catalog.store.component_tables import rows_of
+        from catalog.store.component_tables import read_rows
 
-        return rows_of(read_parquet(self._files, name), name)
+        return read_rows(read_parquet(self._files, name), name)
 
 
 def _kernel(row: Row) -> KernelRecord:

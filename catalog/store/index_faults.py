@@ -167,7 +167,7 @@ class _Groups:
             if group.first != firsts[-1] or group.first + group.rows > index.rows:
                 raise DamagedBlock("its groups are not consecutive")
             firsts.append(group.first + group.rows)
-            for name, value in zip(_COMPONENTS, _components_of(group, names), strict=True):
+            for name, value in zip(_COMPONENTS, _find_components(group, names), strict=True):
                 components[name].append(value)
             for name, listed in zip(_AXES, (group.signatures, group.features, group.counts), strict=True):
                 if listed not in places[name]:
@@ -223,7 +223,7 @@ class _Groups:
         return pa.array(found, pa.uint32())
 
 
-def _components_of(group: Group, names: Names) -> tuple[bytes, bytes | None, str | None]:
+def _find_components(group: Group, names: Names) -> tuple[bytes, bytes | None, str | None]:
     """Image, kernel hashes table and VMM profile of a group; raises DamagedBlock for a component without a hash."""
     try:
         return (

@@ -34,20 +34,20 @@ class Searched:
     digest_size: int
 
 
-def find_rows(asked: bytes, searched: Searched, found: array[int], times: array[int]) -> None:
+def find_rows(digests: bytes, searched: Searched, found: array[int], times: array[int]) -> None:
     """Search for digests in this part. Raises DamagedBlock if the index is damaged.
 
-    asked: the digests, one after the other.
+    digests: the digests, one after the other.
     found, times: filled for each digest in this part: ordinal of its first row, and number of its rows. Others stay as
     they are.
     """
-    count = len(asked) // searched.digest_size
+    count = len(digests) // searched.digest_size
     if row_records.lib is None:
-        _find_in_python(asked, searched, found, times)
+        _find_in_python(digests, searched, found, times)
         return
     index = memoryview(searched.index)
     damaged = row_records.lib.ldcat_find_rows(
-        row_records.ffi.from_buffer("uint8_t[]", asked),
+        row_records.ffi.from_buffer("uint8_t[]", digests),
         count,
         searched.digest_size,
         row_records.ffi.from_buffer("uint8_t[]", index[searched.layout.bucket_at :]),
@@ -71,7 +71,7 @@ def find_rows(asked: bytes, searched: Searched, found: array[int], times: array[
         raise DamagedBlock("the index has an invalid bucket or page")
 
 
-def _find_in_python(asked: bytes, searched: Searched, found: array[int], times: array[int]) -> None:
+def _find_in_python(digests: bytes, searched: Searched, found: array[int], times: array[int]) -> None:
     """By binary search over the sorted digests of the part, without the buckets of the index."""
     size = searched.digest_size
 
@@ -81,7 +81,7 @@ def _find_in_python(asked: bytes, searched: Searched, found: array[int], times: 
         return bytes(searched.part[start : start + size])
 
     for number in range(len(times)):
-        digest = asked[number * size : (number + 1) * size]
+        digest = digests[number * size : (number + 1) * size]
         if first_bits(digest, searched.bits) != searched.number:
             continue
         low = bisect_left(range(searched.rows), digest, key=digest_at)

@@ -191,7 +191,7 @@ class _Reader:
 
     def _set_quorum(self, name: str) -> None:
         if self.has_quorum:
-            raise MalformedInput("the quorum is said twice")
+            raise MalformedInput("the quorum is given twice")
         if name != "none" and name not in self.witnesses and name not in self.groups:
             raise MalformedInput(f"no witness or group {name!r} is defined above")
         self.quorum, self.has_quorum = None if name == "none" else name, True

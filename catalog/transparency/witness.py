@@ -129,7 +129,7 @@ class Witness:
         if request.old > new.size:
             return _refusal(HTTPStatus.BAD_REQUEST, "the old size is larger than that of the checkpoint")
         before = records.latest(new.origin)
-        old = _checkpoint_of(before, new.origin)
+        old = _parse_checkpoint(before, new.origin)
         if request.old != old.size:
             return _conflict(old)
         try:
@@ -143,7 +143,7 @@ class Witness:
         known = {(by.key.name, by.key.key_id) for by in signed}
         of_log = [line for line in request.note.signatures if (line.name, line.key_id) in known]
         if not records.advance(before, Note(request.note.text, (*of_log, *cosignatures))):
-            return _conflict(_checkpoint_of(records.latest(new.origin), new.origin))
+            return _conflict(_parse_checkpoint(records.latest(new.origin), new.origin))
         return Answer(HTTPStatus.OK, "".join(f"{line}\n" for line in cosignatures).encode())
 
     def checkpoint(self, origin_hash: str, records: Records) -> Answer:
@@ -191,7 +191,7 @@ def _check_follows(old: Checkpoint, new: Checkpoint, proof: Sequence[bytes]) -> 
         raise VerificationFailed("that a tree begins with no leaves needs no proof")
 
 
-def _checkpoint_of(note: Note | None, origin: str) -> Checkpoint:
+def _parse_checkpoint(note: Note | None, origin: str) -> Checkpoint:
     return Checkpoint(origin, 0, EMPTY_ROOT) if note is None else Checkpoint.parse(note.text)
 
 

@@ -102,8 +102,8 @@ class HostedLog(LogFolder):
         self._place(path)
         if entry.size > (free := shutil.disk_usage(self.root).free):
             raise DiskFull(f"{self.name}/{path} has {entry.size:,} bytes, and {self.root} has {free:,} free")
-        with self.host.opened(path, entry.size + 1) as chunks, progress(entry.size) as told:
-            write_verified(self.root / path, _told(chunks, told), size=entry.size, sha256=entry.sha256)
+        with self.host.opened(path, entry.size + 1) as chunks, progress(entry.size) as report:
+            write_verified(self.root / path, _counted(chunks, report), size=entry.size, sha256=entry.sha256)
 
     def _place(self, path: str) -> None:
         try:
@@ -120,7 +120,7 @@ class HostedLog(LogFolder):
             return False
 
 
-def _told(chunks: Iterator[bytes], told: Callable[[int], None]) -> Iterator[bytes]:
+def _counted(chunks: Iterator[bytes], report: Callable[[int], None]) -> Iterator[bytes]:
     for chunk in chunks:
         yield chunk
-        told(len(chunk))
+        report(len(chunk))

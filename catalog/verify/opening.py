@@ -92,7 +92,7 @@ def _open_published(
         verified, _ = verify_newest(log, number, note, now=now, warn=notices.warn)
         release, revocations = verified.release, verified.last.revocations_json
     opened = _opened(release, notices, revocations)
-    notices.note(release.said())
+    notices.note(release.summary())
     if release.newer_trust:
         notices.warn(
             f"the publisher of {release.origin} uses version {release.newer_trust} of the trust note: "
@@ -134,7 +134,7 @@ def _unverified(log: LogFolder, number: int | None, notices: Notices) -> Publish
     from catalog.verify.verify_release import unverified_release  # cryptography takes long to load
 
     release = unverified_release(log, number)
-    notices.warn(f"{release.said()}: whoever wrote to {log.name} may have made it, and may hide what is newer")
+    notices.warn(f"{release.summary()}: whoever wrote to {log.name} may have made it, and may hide what is newer")
     return release
 
 

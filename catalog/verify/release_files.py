@@ -52,11 +52,11 @@ class LogFiles:
         if releases != "releases" or not is_number(number) or f"{int(number)}" != number:
             return False
         try:
-            return name in self._names_of(int(number))
+            return name in self._list_names(int(number))
         except LdcatError:
             return name in (manifest.NAME, REVOCATIONS) and 1 <= int(number) <= self._last
 
-    def _names_of(self, number: int) -> frozenset[str]:
+    def _list_names(self, number: int) -> frozenset[str]:
         with self._lock:
             if number not in self._names:
                 self._names[number] = self._read(number)

@@ -189,7 +189,7 @@ class LiveRelease:
             return
         if self.served.tag != before.tag:
             release = self.served.catalog.release
-            render.note(f"now serving {release.said() if release else self.served.catalog.manifest.name}")
+            render.note(f"now serving {release.summary() if release else self.served.catalog.manifest.name}")
 
     def _refuse(self, error: Exception) -> None:
         reason = str(error) if isinstance(error, LdcatError) else f"{type(error).__name__}: {error}"

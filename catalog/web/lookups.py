@@ -25,7 +25,7 @@ from catalog.web.current import OpenRelease
 from catalog.web.openapi import MAX_BATCH
 from catalog.web.other_hosts import read_of_log
 from catalog.web.problems import Problem, make_problem
-from catalog.web.replies import ASK_AGAIN, HTML, JSON, Reply, json_bytes, told
+from catalog.web.replies import ASK_AGAIN, HTML, JSON, Reply, json_bytes, uncached_json
 
 if TYPE_CHECKING:
     from catalog.ask.answer import Answer
@@ -36,7 +36,7 @@ MAX_BATCH_BODY = 256 << 10
 _bodies = Bodies()
 
 
-async def asked(request: Request, served: OpenRelease) -> Response:
+async def digest_redirect(request: Request, served: OpenRelease) -> Response:
     """`/d?digest=DIGEST`, the form on the lookup page if scripts are off: redirects to the page of the digest."""
     del served
     return RedirectResponse(f"d/{_digest(request.query_params.get('digest', '')).hex()}", 303)
@@ -88,7 +88,7 @@ async def batch(request: Request, served: OpenRelease) -> Response:
         answers.append({"launch_digest": digest.hex(), "found": bool(matches), "matches": matches})
         await asyncio.sleep(0)  # let other requests run
     release = served.catalog.release
-    return told(
+    return uncached_json(
         {
             "release": release and release.to_dict(),
             "claims": CLAIMED,
@@ -104,14 +104,14 @@ async def report(request: Request, served: OpenRelease) -> Response:
     try:
         evidence = await run_in_threadpool(sniff, body)
     except MalformedInput as error:
-        raise make_problem(error, asked=True) from error
+        raise make_problem(error, from_request=True) from error
     if evidence.measure_data:
         raise Problem(
             422,
             "a launch measurement says nothing without its TIK, which must not be sent to a service",
             "ldcat lookup FILE --tik FILE --catalog URL, which sends no TIK",
         )
-    return told((await run_in_threadpool(served.answer, evidence)).to_dict())
+    return uncached_json((await run_in_threadpool(served.answer, evidence)).to_dict())
 
 
 async def _answer(digest: LaunchDigest, served: OpenRelease) -> Answer:

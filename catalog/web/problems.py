@@ -48,10 +48,13 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
 
-def make_problem(error: LdcatError, *, asked: bool) -> Problem:
-    """The problem of an error. asked: the request can be at fault; else the error is logged here and not sent."""
+def make_problem(error: LdcatError, *, from_request: bool) -> Problem:
+    """The problem of an error.
+
+    from_request: the request can be at fault; otherwise the error is logged and its text not sent.
+    """
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-    if asked and status == 400:
+    if from_request and status == 400:
         return Problem(400, str(error), error.hint)
     if isinstance(error, Stale):
         return Problem(503, str(error), error.hint, {"Retry-After": "60"})

@@ -77,6 +77,6 @@ def json_bytes(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).replace("\x7f", "\\u007f").encode("ascii")
 
 
-def told(value: Any) -> Response:
+def uncached_json(value: Any) -> Response:
     """A JSON response that must not be cached."""
     return Response(json_bytes(value), headers={"Cache-Control": "no-store"}, media_type=JSON)

@@ -19,7 +19,7 @@ from catalog.web.current import OpenRelease
 from catalog.web.front import App, Receive, Scope, Send
 from catalog.web.openapi import openapi
 from catalog.web.problems import Problem, make_problem, respond
-from catalog.web.replies import JSON, Reply, told
+from catalog.web.replies import JSON, Reply, uncached_json
 
 Answered = Callable[[Request, OpenRelease], Awaitable[Reply | Response]]
 
@@ -35,7 +35,7 @@ def routes(metrics: counted.Metrics) -> App:
         return Response(metrics.text(), headers={"Cache-Control": "no-store"}, media_type=counted.CONTENT_TYPE)
 
     table: list[tuple[str, Answered, str]] = [
-        ("/d", lookups.asked, "GET"),
+        ("/d", lookups.digest_redirect, "GET"),
         ("/d/{digest}.json", lookups.digest_json, "GET"),
         ("/d/{digest}.proof", lookups.digest_proof, "GET"),
         ("/d/{digest}", lookups.digest_page, "GET"),
@@ -74,12 +74,12 @@ def _endpoint(route: str, answered: Answered) -> Callable[[Request], Awaitable[R
         except Problem as problem:
             return respond(request, problem)
         except LdcatError as error:
-            return respond(request, make_problem(error, asked=False))
+            return respond(request, make_problem(error, from_request=False))
         except ClientDisconnect:
             return respond(request, Problem(400, "the client has disconnected"))
         except Exception as error:
             if short := shortage(error, "an answer"):
-                return respond(request, make_problem(short, asked=False))
+                return respond(request, make_problem(short, from_request=False))
             render.problem(f"internal error: {type(error).__name__}: {error}", "this is a defect of ldcat; report it")
             return respond(request, Problem(500, "the service cannot answer now"))
         if isinstance(reply, Response):
@@ -121,7 +121,7 @@ async def _openapi(request: Request, served: OpenRelease) -> Reply:
 
 async def _health(request: Request, served: OpenRelease) -> Response:
     del request, served
-    return told({"status": "ok"})
+    return uncached_json({"status": "ok"})
 
 
 async def _ready(request: Request, served: OpenRelease) -> Response:
@@ -130,4 +130,4 @@ async def _ready(request: Request, served: OpenRelease) -> Response:
     served.check_fresh()
     release = served.catalog.release
     verified = bool(release and release.trust_version)
-    return told({"status": "ready", "verified": verified, "release": release.number if release else None})
+    return uncached_json({"status": "ready", "verified": verified, "release": release.number if release else None})

@@ -13,7 +13,7 @@ from omne_attest import vectors
 from catalog.abi.guest_policy import SevPolicy, SnpPolicy
 from catalog.abi.report import REPORT_SIZE, AttestationReport
 from catalog.abi.report_json import is_report_json, report_from_json
-from catalog.abi.tcb import GENOA, MILAN, TURIN, VENICE, Product, TcbVersion, product_of
+from catalog.abi.tcb import GENOA, MILAN, TURIN, VENICE, Product, TcbVersion, find_product
 from catalog.errors import MalformedInput
 from tests.support.attestation_builder import CHIP, TCB, report_bytes, signed
 from tests.support.report_json import as_json
@@ -78,7 +78,7 @@ def test_the_first_and_the_last_model_of_each_product(
     family: int, models: tuple[int, ...], product: Product | None
 ) -> None:
     """virtee/sev src/lib.rs, Generation::identify_cpu, at the ends of its ranges, and beside them."""
-    assert {product_of(family, model) for model in models} == {product}
+    assert {find_product(family, model) for model in models} == {product}
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_a_report_has_no_rows_of_another_technology_with_digests_of_its_size(sma
 def test_who_asked_for_a_report(small: BuildResult) -> None:
     raw = report_bytes(vmpl=0xFFFFFFFF)
     reply = ask(small, Evidence("attestation report", AttestationReport.parse(raw)))
-    assert reply.notes == ("the host asked for this report, no software of the guest did",)
+    assert reply.notes == ("this report was requested by the host, not by software in the guest",)
 
 
 def test_what_the_policy_of_sev_allows_is_said(small: BuildResult) -> None:

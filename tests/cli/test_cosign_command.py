@@ -38,7 +38,7 @@ def published(place: Place) -> Note:
 def test_a_heartbeat_makes_a_stale_log_fresh(
     run: Run, place: Place, key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lookup = ("lookup", NOWHERE, *place.asked())
+    lookup = ("lookup", NOWHERE, *place.options())
     assert run(*lookup)[0] == 1
     for day in (2, 4):
         for clock in ("time.time", "catalog.fast.plain_lookup.time"):

@@ -184,11 +184,11 @@ def test_text_of_a_log_is_data_in_every_output(run: Run, lying: LyingPlace, home
     with serving(lying.log) as port:
         url = f"http://127.0.0.1:{port}/logs"
         for formats, expected, arguments in (
-            (("table", "json", "jsonl", "csv"), 0, ("lookup", digest, *lying.asked())),
-            (("table", "json", "jsonl", "csv"), 7, ("lookup", revoked, *lying.asked())),
-            (("table", "json"), 7, ("explain", revoked, *lying.asked(), "-q", "--budget", "100")),
-            (("table", "json", "csv"), 0, ("sql", "FROM revocations", *lying.asked())),
-            (("table", "json"), 0, ("inspect", HOSTILE, *lying.asked())),
+            (("table", "json", "jsonl", "csv"), 0, ("lookup", digest, *lying.options())),
+            (("table", "json", "jsonl", "csv"), 7, ("lookup", revoked, *lying.options())),
+            (("table", "json"), 7, ("explain", revoked, *lying.options(), "-q", "--budget", "100")),
+            (("table", "json", "csv"), 0, ("sql", "FROM revocations", *lying.options())),
+            (("table", "json"), 0, ("inspect", HOSTILE, *lying.options())),
             (("table", "json"), 1, ("diff", f"{lying.log}/releases/1", str(lying.log), *trust)),
             (("table", "json", "sarif"), None, ("audit", str(lying.log), *trust, "--remeasure", "1", "-q")),
             (("table", "json"), None, ("rebuild", "--log", str(lying.log), *trust, "-q")),
@@ -213,7 +213,7 @@ def test_text_of_a_log_is_data_in_every_output(run: Run, lying: LyingPlace, home
 
 def test_the_quick_way_shows_what_the_whole_way_does(run: Run, lying: LyingPlace, home: Path) -> None:
     digest = digest_in(lying.catalog)
-    code, out, err = run("lookup", digest, *lying.asked())
+    code, out, err = run("lookup", digest, *lying.options())
     assert code == 0
     catalog = run("lookup", digest, "--catalog", str(lying.catalog))
     quick = plain_lookup([digest, "--catalog", str(lying.catalog)])
@@ -275,7 +275,7 @@ def test_text_of_a_release_is_data_in_every_page_and_picture(
         ("report", str(lying.catalog)),
         ("diff", str(small.folder), str(lying.catalog), "-q"),
         ("diff", f"{lying.log}/releases/1", str(lying.log), *trust),
-        ("explain", digest_in(lying.catalog), *lying.asked(), "-q", "--budget", "100"),
+        ("explain", digest_in(lying.catalog), *lying.options(), "-q", "--budget", "100"),
     ):
         assert run(*arguments, "--html", str(made))[0] in (0, 1)
         texts.append(made.read_text("utf-8"))
@@ -302,10 +302,10 @@ def test_a_reason_that_revoke_refuses_is_refused_by_every_reader(
     with serving(place.log) as port:
         assert run("monitor", f"http://127.0.0.1:{port}/logs", *trust)[0] == 0
         with monkeypatch.context() as patch:
-            patch.setattr(records, "check_said", lambda *_: None)
+            patch.setattr(records, "check_revocation", lambda *_: None)
             place.publish(record)
         for arguments in (
-            ("lookup", digest_in(lies), *place.asked()),
+            ("lookup", digest_in(lies), *place.options()),
             ("diff", f"{place.log}/releases/1", str(place.log), *trust),
             ("rebuild", *log, *trust),
             ("prove", digest_in(lies), *log),

@@ -181,11 +181,11 @@ def test_a_published_release_is_verified_and_never_remembered(run: Run, publishe
     """Else the fast path would answer in silence, or a later version would rely on an index that nobody checked."""
     digest = of(later, "sev-snp")
     for _ in range(2):
-        code, _, err = run("lookup", digest, *published.asked())
+        code, _, err = run("lookup", digest, *published.options())
         assert (code, err) == (0, SAID + WARNED)
-        assert plain_lookup([digest, *published.asked()]) is None
+        assert plain_lookup([digest, *published.options()]) is None
     with later_version():
-        code, _, err = run("lookup", of(later, NAME), *published.asked())
+        code, _, err = run("lookup", of(later, NAME), *published.options())
         assert (code, err) == (0, SAID)
 
 
@@ -195,7 +195,7 @@ def test_a_folder_stays_the_log_that_was_verified(
 ) -> None:
     """That is remembered, though the release is not: without its checkpoint it is no catalog of one's own."""
     log: Place = request.getfixturevalue(what)
-    assert run("lookup", of(small, "sev"), *log.asked())[0] == 0
+    assert run("lookup", of(small, "sev"), *log.options())[0] == 0
     shutil.copytree(log.log / "releases/1", log.log, dirs_exist_ok=True)
     (log.log / "checkpoint").unlink()
     code, out, err = run("lookup", of(small, "sev"), "--catalog", str(log.log))
@@ -210,9 +210,9 @@ def test_the_index_is_checked_again_by_whoever_knows_more(
         "catalog.store.index_check.check_index", lambda catalog: checked.append(sorted(catalog.manifest.known))
     )
     for _ in range(2):
-        assert run("lookup", of(later, "sev"), *published.asked())[0] == 0
+        assert run("lookup", of(later, "sev"), *published.options())[0] == 0
     with later_version():
-        assert run("lookup", of(later, "sev"), *published.asked())[0] == 0
+        assert run("lookup", of(later, "sev"), *published.options())[0] == 0
     assert checked == [["sev", "sev-es", "sev-snp"], ["sev", "sev-es", "sev-snp", NAME]]
 
 
@@ -344,13 +344,13 @@ def test_a_log_with_an_unknown_record_is_answered_with_a_warning_each_time(
 ) -> None:
     digest, warned = of(small, "sev-snp"), f"ldcat: warning: {NOT_CONSIDERED}\n"
     for _ in range(2):
-        code, _, err = run("lookup", digest, *recorded.asked())
+        code, _, err = run("lookup", digest, *recorded.options())
         assert (code, err.endswith(warned)) == (0, True)
-        assert plain_lookup([digest, *recorded.asked()]) is None
-    record = json.loads(run("lookup", digest, *recorded.asked(), "-f", "json")[1])
+        assert plain_lookup([digest, *recorded.options()]) is None
+    record = json.loads(run("lookup", digest, *recorded.options(), "-f", "json")[1])
     assert record["notes"][-1] == NOT_CONSIDERED
     for command in (("sql", "SELECT 1"), ("explain", digest)):
-        code, _, err = run(*command, *recorded.asked())
+        code, _, err = run(*command, *recorded.options())
         assert (code, warned in err) == (0, True)
     with Release.open(recorded.log, recorded.trust):
         assert caplog.messages == [NOT_CONSIDERED]
@@ -371,7 +371,7 @@ def test_a_log_with_an_unknown_record_is_answered_with_a_warning_each_time(
 def test_what_was_revoked_before_an_unknown_record_stays_revoked(run: Run, place: Place, small: BuildResult) -> None:
     place.publish(REVOKE)
     publish_record(LogFolder(place.log), LOG, place.now + 1, REVOKE)
-    code, out, err = run("lookup", of(small, "sev-snp"), *place.asked())
+    code, out, err = run("lookup", of(small, "sev-snp"), *place.options())
     assert (code, "  ! revoked by its publisher: a key leaked\n" in out, NOT_CONSIDERED in err) == (7, True, True)
     with static_host(place.log) as host:
         at_host = ("--catalog", host.url.rstrip("/"), "--trust", str(place.trust))
@@ -387,14 +387,14 @@ def test_a_revocation_before_an_unknown_record_of_its_release_is_not_listed(
     sign_release(log, LOG, next_record(log, place.now + 1, listed), listed, encode_leaf(REVOKE), RECORD)
     with static_host(place.log) as host:
         at_host = ("--catalog", host.url.rstrip("/"), "--trust", str(place.trust))
-        for asked in (place.asked(), at_host):
+        for asked in (place.options(), at_host):
             found, _, err = run("lookup", of(small, "sev-snp"), *asked)
             assert (found, NOT_CONSIDERED in err) == (code, code == 0)
 
 
 def test_the_last_leaf_is_the_record_of_a_release(run: Run, place: Place, small: BuildResult) -> None:
     append(LogFolder(place.log), LOG, RECORD)
-    code, out, err = run("lookup", NOWHERE, *place.asked())
+    code, out, err = run("lookup", NOWHERE, *place.options())
     assert (code, out, "is not a release record" in err) == (11, "", True)
 
 

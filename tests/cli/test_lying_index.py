@@ -80,12 +80,12 @@ def test_no_lookup_of_a_release_shows_what_its_row_does_not_have(
             ("report", str(found.log), "--html", str(tmp_path / "page")),
             ("site", str(found.log), "-o", str(tmp_path / "site")),
         ):
-            asked = found.asked() if command[0] not in ("report", "site") else ("--trust", str(found.trust))
+            asked = found.options() if command[0] not in ("report", "site") else ("--trust", str(found.trust))
             code, out, err = run(*command, *asked)
             assert (code, out) == (4, ""), (command, err)
             assert "index of" in err
             assert "does not match its rows" in err
-        assert plain_lookup([digest, *found.asked()]) is None
+        assert plain_lookup([digest, *found.options()]) is None
         with pytest.raises(VerificationFailed, match="does not match its rows"):
             Release.open(found.log, found.trust)
 
@@ -112,7 +112,7 @@ def test_a_lookup_at_a_host_shows_what_the_row_has(
         trust = ("--trust", str(found.trust))
         code, out, err = run("lookup", digest, "--catalog", url, *trust, "-f", "json")
         assert (code, json.loads(out)["matches"]) == (0, right), err
-        assert not [path for path in host.asked if path.endswith(manifest.INDEX) and "releases" in path]
+        assert not [path for path in host.requests if path.endswith(manifest.INDEX) and "releases" in path]
         with Release.open(url, found.trust) as opened:
             assert [match.to_dict() for match in opened.lookup(digest)] == right
 
@@ -130,7 +130,7 @@ def test_no_revocation_is_evaded_by_an_index(
         "kernel_hashes_sha256": first["kernel_hashes"]["table_sha256"],
     }
     found.publish(RevokeRecord(type="revoke", selector=selector, severity="revoked", reason="a leak"))
-    assert run("lookup", digest, *found.asked())[0] == 4
+    assert run("lookup", digest, *found.options())[0] == 4
     with serving(found.log, host) as port:
         url = f"http://127.0.0.1:{port}/logs"
         code, out, _ = run("lookup", digest, "--catalog", url, "--trust", str(found.trust))
@@ -154,19 +154,19 @@ def test_an_index_is_checked_once_for_each_manifest(
     run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest, sha256 = with_kernel(small), Catalog.open(small.folder).manifest_sha256
-    assert run("lookup", digest, *place.asked())[0] == 0
+    assert run("lookup", digest, *place.options())[0] == 0
     assert checked().know(sha256)
     assert not receipts().know(sha256)
     monkeypatch.setattr("catalog.store.index_check.index_faults", lambda _: iter(["checked again"]))
     place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad"))
-    assert run("lookup", digest, *place.asked())[0] in (0, 7)
+    assert run("lookup", digest, *place.options())[0] in (0, 7)
     folder = checked().folder
     assert folder is not None
     (folder / sha256).unlink()
     place.publish(RevokeRecord(type="revoke", selector={"vcpus": 2}, severity="revoked", reason="bad"))
-    assert run("lookup", digest, *place.asked())[0] == 4
+    assert run("lookup", digest, *place.options())[0] == 4
     receipts().keep(sha256)
-    assert run("lookup", digest, *place.asked())[0] in (0, 7)
+    assert run("lookup", digest, *place.options())[0] in (0, 7)
 
 
 def test_nobody_signs_the_index_of_others_that_lies(run: Run, small: BuildResult, tmp_path: Path, place: Place) -> None:

@@ -79,8 +79,8 @@ def revoked(place: Place) -> Place:
 def tools(run: Run, place: Place, digest: str, tmp_path: Path, *, cosigns: bool = False) -> Iterator[tuple[str, int]]:
     """Each tool that verifies a log, and its exit code. cosigns: whether rebuild should."""
     trust = ("--trust", str(place.trust))
-    yield "lookup", run("lookup", digest, *place.asked())[0]
-    yield "sql", run("sql", "SELECT 1", *place.asked())[0]
+    yield "lookup", run("lookup", digest, *place.options())[0]
+    yield "sql", run("sql", "SELECT 1", *place.options())[0]
     with serving(place.log) as port:
         url = f"http://127.0.0.1:{port}/logs"
         yield "lookup at a host", run("lookup", digest, "--catalog", url, *trust)[0]
@@ -159,7 +159,7 @@ def test_a_revocation_among_rows_counts_for_nothing(
     found = dict(tools(run, revoked, digest_of(small), tmp_path))
     assert {found[name] for name in ("lookup", "lookup at a host", "monitor", "sql", "doctor")} == {0, 7}
     revoked.publish()
-    assert run("lookup", digest_of(small), *revoked.asked())[0] == 7
+    assert run("lookup", digest_of(small), *revoked.options())[0] == 7
 
 
 @pytest.mark.parametrize("ahead", [3600, 7200, 40_000])

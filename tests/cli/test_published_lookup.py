@@ -34,16 +34,16 @@ def test_it_is_verified_once_and_then_quickly(
     run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = digest_of(small)
-    assert plain_lookup([digest, *place.asked()]) is None
-    code, out, err = run("lookup", digest, *place.asked())
+    assert plain_lookup([digest, *place.options()]) is None
+    code, out, err = run("lookup", digest, *place.options())
     assert (code, err) == (0, SAID)
-    assert plain_lookup([digest, *place.asked()]) == (out, err, code)
-    assert plain_lookup([digest, "-q", *place.asked()]) == (out, "", code)
+    assert plain_lookup([digest, *place.options()]) == (out, err, code)
+    assert plain_lookup([digest, "-q", *place.options()]) == (out, "", code)
     monkeypatch.setattr(verify_release, "verify_release", None)  # the full path does not verify again either
-    assert run("lookup", digest, *place.asked()) == (code, out, err)
-    code, out, err = run("lookup", NOWHERE, *place.asked())
+    assert run("lookup", digest, *place.options()) == (code, out, err)
+    code, out, err = run("lookup", NOWHERE, *place.options())
     assert code == 1
-    assert plain_lookup([NOWHERE, *place.asked()]) == (out, err, code)
+    assert plain_lookup([NOWHERE, *place.options()]) == (out, err, code)
     assert err.startswith(SAID)
 
 
@@ -66,7 +66,7 @@ def test_the_trust_note_of_the_environment(
 
 
 def test_it_says_in_json_what_was_verified(run: Run, place: Place, small: BuildResult) -> None:
-    code, out, _ = run("lookup", digest_of(small), *place.asked(), "-f", "json")
+    code, out, _ = run("lookup", digest_of(small), *place.options(), "-f", "json")
     release = json.loads(out)["release"]
     assert (code, release["verified"], release["release"], release["trust_version"]) == (0, True, 1, 1)
     assert release["fresh_until"] == place.now + 86400
@@ -74,27 +74,27 @@ def test_it_says_in_json_what_was_verified(run: Run, place: Place, small: BuildR
 
 def test_what_is_revoked_is_found_with_a_code_of_its_own(run: Run, place: Place, small: BuildResult) -> None:
     digest = digest_of(small)
-    assert run("lookup", digest, *place.asked())[0] == 0
+    assert run("lookup", digest, *place.options())[0] == 0
     place.publish(
         RevokeRecord(type="revoke", selector={"launch_digest": digest}, severity="revoked", reason="a key leaked")
     )
-    assert plain_lookup([digest, *place.asked()]) is None
-    code, out, _ = run("lookup", digest, *place.asked())
+    assert plain_lookup([digest, *place.options()]) is None
+    code, out, _ = run("lookup", digest, *place.options())
     assert code == 7
     assert "  ! revoked by its publisher: a key leaked\n" in out
-    assert plain_lookup([digest, *place.asked()]) is None
-    record = json.loads(run("lookup", digest, *place.asked(), "-f", "json")[1])
+    assert plain_lookup([digest, *place.options()]) is None
+    record = json.loads(run("lookup", digest, *place.options(), "-f", "json")[1])
     assert record["matches"][0]["revocation"] == {"severity": "revoked", "reason": "a key leaked"}
-    code, out, _ = run("explain", digest, *place.asked(), "-f", "json")
+    code, out, _ = run("explain", digest, *place.options(), "-f", "json")
     assert code == 7
     assert json.loads(out)["explanations"][0]["revocation"]["reason"] == "a key leaked"
-    code, out, err = run("sql", "SELECT severity, reason, selector FROM revocations", *place.asked(), "-f", "csv")
+    code, out, err = run("sql", "SELECT severity, reason, selector FROM revocations", *place.options(), "-f", "csv")
     assert (code, out.splitlines()[1]) == (0, f'revoked,a key leaked,"{{""launch_digest"":""{digest}""}}"')
     assert "warning: the log revokes or deprecates some rows" in err
     counted = "SELECT revocation, revocation_reason, count(*) FROM {} GROUP BY ALL ORDER BY ALL"
     rows = sum(entry.rows for entry in small.manifest.technologies.values())
     for view, live, revoked in (("launch_digests", rows - 1, 1), ("configurations", "", "")):
-        code, out, _ = run("sql", counted.format(view), *place.asked(), "-f", "csv")
+        code, out, _ = run("sql", counted.format(view), *place.options(), "-f", "csv")
         assert code == 0
         assert f"revoked,a key leaked,{revoked}" in out
         assert f"\n,,{live}" in out
@@ -140,12 +140,12 @@ def test_each_refusal_is_one_of_its_own(
     digest = digest_of(small)
     shutil.copytree(place.log, place.log.with_name("before"))
     if damage == "stale":
-        assert run("lookup", digest, *place.asked())[0] == 0
+        assert run("lookup", digest, *place.options())[0] == 0
         monkeypatch.setattr("time.time", lambda: place.now + 86401.0)
         monkeypatch.setattr("catalog.fast.plain_lookup.time", lambda: place.now + 86401.0)
     elif damage == "older":
         place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="deprecated", reason="r"))
-        assert run("lookup", digest, *place.asked())[0] == 0
+        assert run("lookup", digest, *place.options())[0] == 0
         shutil.rmtree(place.log)
         place.log.with_name("before").rename(place.log)
     elif damage == "signer":
@@ -159,8 +159,8 @@ def test_each_refusal_is_one_of_its_own(
     else:
         place.trust.write_bytes(bytes(signed(place.trust.read_text().split("\n\n\N{EM DASH}")[0] + "\n", signer("x"))))
     for command in (("lookup", digest), ("explain", digest)):
-        assert plain_lookup([digest, *place.asked()]) is None
-        found, out, err = run(*command, *place.asked())
+        assert plain_lookup([digest, *place.options()]) is None
+        found, out, err = run(*command, *place.options())
         assert (found, out) == (code, "")
         assert part in err
 
@@ -172,7 +172,7 @@ def test_whoever_takes_the_checkpoint_away_makes_no_plain_catalog_of_it(
     for folder in (place.log, release):
         assert run("lookup", digest, "--catalog", str(folder), "--trust", str(place.trust))[0] == 0
     (place.log / "manifest.json").write_bytes((release / "manifest.json").read_bytes())
-    assert run("lookup", digest, *place.asked())[0] == 0  # it is a log all the same
+    assert run("lookup", digest, *place.options())[0] == 0  # it is a log all the same
     shutil.copytree(release, place.log, dirs_exist_ok=True)
     (place.log / "checkpoint").unlink()
     for options in ((), ("--trust", str(place.trust)), ("--insecure-skip-verify",)):
@@ -190,13 +190,13 @@ def test_whoever_takes_the_checkpoint_away_makes_no_plain_catalog_of_it(
 
 
 def test_a_folder_that_is_another_log_now(run: Run, place: Place, small: BuildResult) -> None:
-    assert run("lookup", digest_of(small), *place.asked())[0] == 0
+    assert run("lookup", digest_of(small), *place.options())[0] == 0
     other = signer("example.com/other")
     shutil.rmtree(place.log)
     memory = LastCheckpoint(place.log.with_name("other.note"))
     publish(Catalog.open(small.folder), LogFolder(place.log), [other], memory, now=place.now)
     place.trust.write_bytes(bytes(trust_note(f"log {LOG.key}\nlog {other.key}\nquorum none\n")))
-    code, out, err = run("lookup", digest_of(small), *place.asked())
+    code, out, err = run("lookup", digest_of(small), *place.options())
     assert (code, out) == (4, "")
     assert "is the log example.com/other now, and was example.com/log" in err
 
@@ -204,20 +204,20 @@ def test_a_folder_that_is_another_log_now(run: Run, place: Place, small: BuildRe
 def test_builds_of_a_release_are_named_once_it_is_verified(run: Run, place: Place, small: BuildResult) -> None:
     name = min(Catalog.open(small.folder).builds)
     assert run("inspect", name, "--catalog", str(place.log))[0] == 2
-    code, out, err = run("inspect", name, *place.asked(), "-f", "json")
+    code, out, err = run("inspect", name, *place.options(), "-f", "json")
     assert (code, json.loads(out)["name"], err) == (0, name, SAID)
     sev = ("-t", "sev")
     assert run("measure", name, *sev, "--catalog", str(place.log))[:2] == (2, "")
-    assert run("measure", name, *sev, *place.asked(), "-q")[0] == 0
+    assert run("measure", name, *sev, *place.options(), "-q")[0] == 0
     assert "nothing to verify" in run("inspect", name, "--trust", str(place.trust))[2]
     path = place.log / "releases/1/components/firmware.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     for command in (("inspect", name), ("measure", name, *sev)):
-        assert run(*command, *place.asked())[:2] == (4, "")
+        assert run(*command, *place.options())[:2] == (4, "")
 
 
 def test_a_release_is_no_database_and_not_published_again(run: Run, place: Place, tmp_path: Path) -> None:
-    code, _, err = run("sql", "--database", str(tmp_path / "views.duckdb"), *place.asked())
+    code, _, err = run("sql", "--database", str(tmp_path / "views.duckdb"), *place.options())
     assert (code, "--database is not for a published release" in err) == (2, True)
     assert not (tmp_path / "views.duckdb").exists()
     key = tmp_path / "other.key"
@@ -239,9 +239,9 @@ def test_a_later_trust_note_and_one_that_the_log_brings(run: Run, place: Place, 
         assert (quick is None) is (trust == inside)
     place.publish(trust=replace(read_trust(place.trust.read_bytes()), version=4))
     for _ in range(2):
-        code, _, err = run("lookup", digest, *place.asked(), "-q")
+        code, _, err = run("lookup", digest, *place.options(), "-q")
         assert (code, "uses version 4 of the trust note" in err) == (0, True)
-        assert plain_lookup([digest, *place.asked()]) is None
+        assert plain_lookup([digest, *place.options()]) is None
 
 
 def test_what_is_seen_is_kept_or_nothing_is_believed(
@@ -251,16 +251,16 @@ def test_what_is_seen_is_kept_or_nothing_is_believed(
     state.mkdir(parents=True)
     (state / "verified").write_bytes(b"")  # no folder: it is verified each time, and that is all
     for _ in range(2):
-        assert run("lookup", digest, *place.asked())[::2] == (0, SAID)
-        assert plain_lookup([digest, *place.asked()]) is None
+        assert run("lookup", digest, *place.options())[::2] == (0, SAID)
+        assert plain_lookup([digest, *place.options()]) is None
     seen = state / "seen/example.com%2Flog.note"
     seen.write_bytes(b"damaged")
-    code, out, err = run("lookup", digest, *place.asked())
+    code, out, err = run("lookup", digest, *place.options())
     assert (code, out) == (3, "")
     assert f"{seen} is not a checkpoint" in err
     shutil.rmtree(state / "seen")
     (state / "seen").write_bytes(b"")
-    code, out, err = run("lookup", digest, *place.asked())
+    code, out, err = run("lookup", digest, *place.options())
     assert (code, out) == (5, "")
     assert "XDG_STATE_HOME" in err
 
@@ -269,16 +269,16 @@ def test_no_home_is_not_the_current_folder(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = digest_of(small)
-    assert run("lookup", digest, *place.asked())[0] == 0
-    assert plain_lookup([digest, *place.asked()]) is not None
+    assert run("lookup", digest, *place.options())[0] == 0
+    assert plain_lookup([digest, *place.options()]) is not None
     monkeypatch.chdir(tmp_path)
     for variable in ("XDG_STATE_HOME", "XDG_DATA_HOME", "HOME"):
         monkeypatch.setenv(variable, "here")
     for folder in ("here", "here/.local/share"):
         shutil.copytree(small.folder, tmp_path / folder / "ldcat/catalog")
-    assert plain_lookup([digest, *place.asked()]) is None
+    assert plain_lookup([digest, *place.options()]) is None
     assert plain_lookup([digest]) is None
-    for options in ((), place.asked()):
+    for options in ((), place.options()):
         code, out, err = run("lookup", digest, *options)
         assert (code, out, "there is no home folder" in err) == (5, "", True)
 

@@ -94,7 +94,7 @@ def test_state_that_has_no_room_is_said(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("catalog.files.writer.os.fsync", full)
-    code, out, err = run("lookup", digest_of(small), *place.asked())
+    code, out, err = run("lookup", digest_of(small), *place.options())
     assert (code, out) == (5, "")
     assert "hint: free some space" in err
     assert "defect" not in err

@@ -49,12 +49,12 @@ def test_a_lookup_costs_one_request(place: Place, small: BuildResult, host: Host
     rows = rows_of(small)
     with Release.open(url, place.trust) as release, Release.open(small.folder) as own:
         for digest in {*rows.values(), bytes(48), bytes(32)}:
-            host.asked.clear()
+            host.requests.clear()
             found = [match.to_dict() for match in release.lookup(digest)]
             assert found == [match.to_dict() for match in own.lookup(digest)]
-            assert len(host.asked) == 1
-            assert host.asked[0].startswith("range/1/")
-    fetched = {path.partition("1/")[2] for path in host.asked}
+            assert len(host.requests) == 1
+            assert host.requests[0].startswith("range/1/")
+    fetched = {path.partition("1/")[2] for path in host.requests}
     assert not [name for name in fetched if "launch_digests" in name]
 
 

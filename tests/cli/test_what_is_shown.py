@@ -120,11 +120,11 @@ def test_no_signature_makes_another_command_line_true(
     false = forged(small, tmp_path / "lie", {manifest.NAMES: NAMES_LIE["another command line"]})
     place = Place(tmp_path / "place", false, 1_800_000_000)
     for _ in range(2):
-        code, out, err = run("lookup", digest, *place.asked())
+        code, out, err = run("lookup", digest, *place.options())
         assert (code, out) == (4, "")
         assert f"{place.log}/releases/1: {manifest.NAMES} contradicts the data it is derived from" in err
-        assert plain_lookup([digest, *place.asked()]) is None
-    assert plain_lookup(["0" * 96, *place.asked()]) is not None  # it was verified, and remembered
+        assert plain_lookup([digest, *place.options()]) is None
+    assert plain_lookup(["0" * 96, *place.options()]) is not None  # it was verified, and remembered
     code, out, _ = run("audit", str(place.log), "--trust", str(place.trust), "-f", "json", "-q")
     found = [one for one in json.loads(out)["findings"] if one["severity"] == "error"]
     assert code == 1

@@ -32,7 +32,7 @@ def test_a_copy_of_a_log_is_asked_without_any_network(
     monkeypatch.setattr(socket, "socket", connected)
     monkeypatch.setattr(socket, "getaddrinfo", connected)
     for more in ((), ("--format", "json")):
-        assert run("lookup", digest_of(small), *place.asked(), *more)[0] == 0
+        assert run("lookup", digest_of(small), *place.options(), *more)[0] == 0
 
 
 def test_a_host_can_keep_an_old_release_until_max_age_and_no_longer(

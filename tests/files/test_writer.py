@@ -229,7 +229,7 @@ def test_a_key_has_no_name_until_it_is_whole(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "fsync", looking)
     write_keys(tmp_path / "key", [new_key("example.com/log", SignatureType.ED25519)], None)
     assert names == [[], ["key"]]
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_keys(tmp_path / "key", [new_key("example.com/log", SignatureType.ED25519)], None)
 
 

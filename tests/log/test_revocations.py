@@ -178,9 +178,9 @@ def test_revocations_count_right_before_the_record_of_their_release() -> None:
     good, bad = MemoryLog(), MemoryLog()
     good.append([row, record, release])
     bad.append([record, row, release])
-    assert [found.severity for found in read_history(good, good.checkpoint(), now=NOW).said] == ["revoked"]
+    assert [found.severity for found in read_history(good, good.checkpoint(), now=NOW).revokes] == ["revoked"]
     history = read_history(bad, bad.checkpoint(), now=NOW)
-    assert history.said == ()
+    assert history.revokes == ()
     bad.append([row])
     with pytest.raises(FalseRecord, match="is not a release record"):
         read_history(bad, bad.checkpoint(), now=NOW)
@@ -212,8 +212,8 @@ def test_a_revocation_killed_at_any_moment(publisher: Publisher, small: BuildRes
         assert history.release is not None
         listed = (publisher.log.root / f"releases/{history.release.release}/revocations.json").read_bytes()
         assert hashlib.sha256(listed).hexdigest() == history.release.revocations_sha256
-        assert [entry["reason"] for entry in json.loads(listed)] == [record.reason for record in history.said]
-        said.append(len(history.said))
+        assert [entry["reason"] for entry in json.loads(listed)] == [record.reason for record in history.revokes]
+        said.append(len(history.revokes))
         if not killed:
             break
     assert number > 10

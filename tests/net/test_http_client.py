@@ -171,12 +171,12 @@ def test_what_is_asked_again_is_within_one_deadline(monkeypatch: pytest.MonkeyPa
     with dripping(b"", b"") as host:
         with pytest.raises(Hangs):
             in_time(lambda: StaticHost.parse(host.url).read("file", 1000), host.let_go)
-        assert 1 < len(host.asked) < 8  # each of which takes a quarter of the whole
+        assert 1 < len(host.requests) < 8  # each of which takes a quarter of the whole
     monkeypatch.setattr(static_host, "_PAUSES", (0.5, 2.0))
     with dripping(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", b"") as host:
         with pytest.raises(Unreadable, match="status 503"):
             in_time(lambda: StaticHost.parse(host.url).read("file", 1000), host.let_go)
-        assert len(host.asked) == 1  # there is no time for a pause
+        assert len(host.requests) == 1  # there is no time for a pause
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"])
@@ -187,7 +187,7 @@ def test_no_proxy_of_the_environment_is_asked(ask: Ask, monkeypatch: pytest.Monk
         monkeypatch.setenv(variable, proxy.url)
         with dripping(OK + b"Content-Length: 4\r\n\r\nhere", b"") as host:
             assert in_time(lambda: ask(host.url), host.let_go, proxy.let_go) == b"here"
-        assert proxy.asked == []
+        assert proxy.requests == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -197,7 +197,7 @@ def test_no_redirection_is_followed(status: int) -> None:
         with pytest.raises(Unreadable, match="a redirection to /other, which is not followed"):
             StaticHost.parse(host.url).read("file", 1000)
         assert post(f"{host.url}/file", b"asked", 1000).status == status
-    assert [request.split(b" ")[1] for request in host.asked] == [b"/file", b"/file"]
+    assert [request.split(b" ")[1] for request in host.requests] == [b"/file", b"/file"]
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1/", "http://example.com/", "http://127.0.0.1.example.com/"])
@@ -230,7 +230,7 @@ def test_what_is_sent() -> None:
     with dripping(OK + b"Content-Length: 0\r\n\r\n", b"") as host:
         StaticHost.parse(f"{host.url}/logs/").read("a/file", 10)
         post(f"{host.url}/w/add-checkpoint", b"asked", 10)
-    get, posted = ([line.lower() for line in request.decode().split("\r\n")] for request in host.asked)
+    get, posted = ([line.lower() for line in request.decode().split("\r\n")] for request in host.requests)
     assert get[0] == "get /logs/a/file http/1.1"
     assert {f"host: 127.0.0.1:{host.port}", "accept-encoding: identity", "connection: close"} <= set(get)
     assert posted[0] == "post /w/add-checkpoint http/1.1"
@@ -240,7 +240,7 @@ def test_what_is_sent() -> None:
 def test_a_deadline_that_is_over() -> None:
     with dripping(OK + b"Content-Length: 0\r\n\r\n", b"") as host, pytest.raises(Hangs):
         post(host.url, b"asked", 10, deadline=Deadline.after(0))
-    assert host.asked == []
+    assert host.requests == []
 
 
 @pytest.mark.parametrize("what", DRIPS)

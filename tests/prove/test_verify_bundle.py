@@ -141,7 +141,7 @@ def test_a_match_says_all_that_was_verified() -> None:
     assert verdict.fresh_until == NOW + 7 * DAY
     assert verdict.policy == by.policy
     assert verdict.revocations == RevocationChain.of(REVOKES)
-    assert verdict.said == ()
+    assert verdict.notes == ()
 
 
 def test_a_verdict_as_json_has_it() -> None:
@@ -286,8 +286,8 @@ def test_a_list_that_the_release_does_not_commit_to_is_false() -> None:
 def test_a_release_of_0_1_0_commits_to_nothing_and_that_is_said() -> None:
     verdict = ask(made(revocations_count=UNSET, revocations_chain=UNSET))
     assert verdict.outcome is Outcome.MATCH
-    assert verdict.said == ("release 1 does not commit to its revocations, like releases of ldcat 0.1.0",)
-    assert verdict_to_dict(verdict)["notes"] == list(verdict.said)
+    assert verdict.notes == ("release 1 does not commit to its revocations, like releases of ldcat 0.1.0",)
+    assert verdict_to_dict(verdict)["notes"] == list(verdict.notes)
 
 
 def test_a_row_of_an_unknown_technology_is_in_the_log_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +295,7 @@ def test_a_row_of_an_unknown_technology_is_in_the_log_and_that_is_said(monkeypat
     monkeypatch.delitem(technologies(), ROWS[0].technology)
     verdict = ask(bundle)
     assert verdict.outcome is Outcome.MATCH
-    assert verdict.said == (
+    assert verdict.notes == (
         "release 1 does not commit to its revocations, like releases of ldcat 0.1.0",
         f"this version of ldcat does not know technology {ROWS[0].technology!r}: the row's fields are not checked",
     )

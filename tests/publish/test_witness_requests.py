@@ -12,7 +12,7 @@ from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedInput, Unreadable, UntrustedSigner, UsageError, VerificationFailed
 from catalog.log.log_folder import CHECKPOINT, LogFolder
 from catalog.net.http_post import Reply
-from catalog.publish.witness_requests import Asked, Submission
+from catalog.publish.witness_requests import Submission, WitnessResult
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.note import Note
@@ -45,12 +45,12 @@ class Internet:
     """Witnesses by address; what they were asked."""
 
     now: int = NOW
-    asked: list[tuple[str, AddCheckpoint]] = field(default_factory=list)
+    requests: list[tuple[str, AddCheckpoint]] = field(default_factory=list)
     records: dict[str, Memory] = field(default_factory=lambda: {HOME_ONE: Memory(), HOME_TWO: Memory()})
 
     def post(self, url: str, body: bytes, at_most: int) -> Reply:
         address = url.removesuffix("/add-checkpoint")
-        self.asked.append((address, AddCheckpoint.parse(body)))
+        self.requests.append((address, AddCheckpoint.parse(body)))
         witness = Witness.of([by.key for by in SIGNERS], ONE if address == HOME_ONE else TWO)
         answer = witness.add_checkpoint(body, self.records[address], self.now)
         assert len(answer.body) <= at_most
@@ -58,8 +58,8 @@ class Internet:
 
     def old_sizes(self) -> list[int]:
         """Since this was asked last."""
-        sizes = [request.old for _, request in self.asked]
-        self.asked.clear()
+        sizes = [request.old for _, request in self.requests]
+        self.requests.clear()
         return sizes
 
 
@@ -68,11 +68,11 @@ def internet() -> Internet:
     return Internet()
 
 
-def ask(log: LogFolder, internet: Internet, *addresses: str) -> dict[str, Asked]:
+def ask(log: LogFolder, internet: Internet, *addresses: str) -> dict[str, WitnessResult]:
     """Ask, and publish what is cosigned."""
     submission = Submission.of(log, POLICY)
     found = {address: submission.ask(address, internet.post) for address in addresses or submission.addresses}
-    submission.add([line for asked in found.values() for line in asked.cosignatures])
+    submission.add([line for result in found.values() for line in result.cosignatures])
     return found
 
 
@@ -90,7 +90,7 @@ def test_every_witness_is_asked_once(
     publisher: Publisher, small: BuildResult, fewer: BuildResult, internet: Internet
 ) -> None:
     first = publisher.publish(fewer).checkpoint
-    assert all(asked.why is None for asked in ask(publisher.log, internet).values())
+    assert all(result.why is None for result in ask(publisher.log, internet).values())
     assert cosigners(publisher.log) == {"one": NOW, "one-pq": NOW, "two": NOW}
     assert internet.old_sizes() == [0, 0]
     publisher.publish(small, now=NOW + 1)
@@ -107,7 +107,7 @@ def test_asking_again_makes_it_fresh(publisher: Publisher, small: BuildResult, i
     internet.old_sizes()
     internet.now += 60
     ask(publisher.log, internet, HOME_TWO)
-    assert {line.name for _, request in internet.asked for line in request.note.signatures} == {ORIGIN}
+    assert {line.name for _, request in internet.requests for line in request.note.signatures} == {ORIGIN}
     assert internet.old_sizes() == [size]
     assert cosigners(publisher.log) == {"one": NOW, "one-pq": NOW, "two": NOW + 60}
 
@@ -124,7 +124,7 @@ def test_a_witness_that_saw_something_else_says_so(
     internet.records[HOME_ONE].notes.clear()  # of which this log knows nothing
     found = ask(publisher.log, internet)
     assert internet.old_sizes() == [first.size, 0, first.size, 0]
-    assert [asked.why for asked in found.values()] == [None, None]
+    assert [result.why for result in found.values()] == [None, None]
 
 
 def test_a_log_that_is_older_than_a_witness_knows(
@@ -136,15 +136,15 @@ def test_a_log_that_is_older_than_a_witness_knows(
     ask(publisher.log, internet)
     (publisher.log.root / CHECKPOINT).write_bytes(old)
     found = ask(publisher.log, internet)
-    assert all("this log has only" in str(asked.why) and not asked.cosignatures for asked in found.values())
-    assert [(asked.status, asked.is_alarm) for asked in found.values()] == [(409, True)] * 2
+    assert all("this log has only" in str(result.why) and not result.cosignatures for result in found.values())
+    assert [(result.status, result.is_alarm) for result in found.values()] == [(409, True)] * 2
     other = Publisher(tmp_path / "fork")
     other.publish(fewer)
     other.publish(small, now=NOW + 2)
     assert cosigners(other.log) == {}
     forked = ask(other.log, internet)
-    assert all(asked.why and not asked.cosignatures for asked in forked.values())
-    assert [(asked.status, asked.is_alarm) for asked in forked.values()] == [(422, True)] * 2
+    assert all(result.why and not result.cosignatures for result in forked.values())
+    assert [(result.status, result.is_alarm) for result in forked.values()] == [(422, True)] * 2
 
 
 @pytest.mark.parametrize(
@@ -176,16 +176,16 @@ def test_every_status_is_explained(
     publisher: Publisher, small: BuildResult, reply: Reply, said: str, is_alarm: bool
 ) -> None:
     publisher.publish(small)
-    asked = Submission.of(publisher.log, POLICY).ask(HOME_TWO, lambda url, body, at_most: reply)
-    assert (asked.cosignatures, asked.status, asked.is_alarm) == ((), reply.status, is_alarm)
-    assert said in str(asked.why)
+    result = Submission.of(publisher.log, POLICY).ask(HOME_TWO, lambda url, body, at_most: reply)
+    assert (result.cosignatures, result.status, result.is_alarm) == ((), reply.status, is_alarm)
+    assert said in str(result.why)
 
 
 def test_a_rollback_that_is_said_the_second_time_is_an_alarm(publisher: Publisher, small: BuildResult) -> None:
     publisher.publish(small)
     answers = [Reply(409, "text/x.tlog.size", b"0\n"), Reply(409, "text/x.tlog.size", b"99999\n")]
-    asked = Submission.of(publisher.log, POLICY).ask(HOME_TWO, lambda url, body, at_most: answers.pop(0))
-    assert asked.is_alarm
+    result = Submission.of(publisher.log, POLICY).ask(HOME_TWO, lambda url, body, at_most: answers.pop(0))
+    assert result.is_alarm
 
 
 def test_damaged_tiles_are_no_alarm(
@@ -198,8 +198,8 @@ def test_damaged_tiles_are_no_alarm(
     internet.old_sizes()
     (tile,) = publisher.log.root.glob(f"tile/0/000.p/{Submission.of(publisher.log, POLICY).checkpoint.size}")
     tile.write_bytes(bytes(len(tile.read_bytes())))
-    asked = Submission.of(publisher.log, POLICY).ask(HOME_ONE, internet.post)
-    assert (asked.cosignatures, asked.status, asked.is_alarm) == ((), None, False)
+    result = Submission.of(publisher.log, POLICY).ask(HOME_ONE, internet.post)
+    assert (result.cosignatures, result.status, result.is_alarm) == ((), None, False)
     assert internet.old_sizes() == []
 
 
@@ -243,12 +243,12 @@ def test_what_a_witness_answers_is_not_believed(
             raise answer
         return answer(submission)
 
-    asked = submission.ask(HOME_TWO, post)
-    assert asked.cosignatures == ()
-    assert asked.why
-    assert len(asked.why) < 300
+    result = submission.ask(HOME_TWO, post)
+    assert result.cosignatures == ()
+    assert result.why
+    assert len(result.why) < 300
     assert posts <= 2
-    submission.add(asked.cosignatures)
+    submission.add(result.cosignatures)
     assert cosigners(publisher.log) == {}
 
 
@@ -302,11 +302,11 @@ def test_a_log_that_is_none_of_releases(tmp_path: Path, internet: Internet) -> N
     log = LogFolder(tmp_path)
     text = str(Checkpoint(ORIGIN, 1, bytes(32)))
     log.write([(CHECKPOINT, bytes(signed(text, *SIGNERS)))])
-    asked = Submission.of(log, POLICY).ask(HOME_ONE, internet.post)
-    assert "tile/entries/000" in str(asked.why)
+    result = Submission.of(log, POLICY).ask(HOME_ONE, internet.post)
+    assert "tile/entries/000" in str(result.why)
     log.write([("tile/entries/000.p/1", b"\0\2{}")])
-    asked = Submission.of(log, POLICY).ask(HOME_ONE, internet.post)
-    assert asked.why
+    result = Submission.of(log, POLICY).ask(HOME_ONE, internet.post)
+    assert result.why
     log.write([(CHECKPOINT, b"nothing\n")])
     with pytest.raises(MalformedInput):
         Submission.of(log, POLICY)

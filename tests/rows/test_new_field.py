@@ -276,7 +276,7 @@ def test_a_host_of_files_gives_it_to_programs_and_to_the_page(
     with static_host(copy.folder / "site") as host:
         shown = copy.run("lookup", digest, "--catalog", host.url, "--trust", "trust.note")
         assert re.search(rf"^  {LABEL} +{VALUE}$", shown, re.MULTILINE)
-        assert any(path.startswith("range/") for path, _ in host.asked)
+        assert any(path.startswith("range/") for path, _ in host.requests)
         with page_of(browser) as seen:
             seen.page.goto(f"{host.url}index.html")
             seen.page.fill("#digest", digest)
@@ -287,4 +287,4 @@ def test_a_host_of_files_gives_it_to_programs_and_to_the_page(
             assert dict(zip(names, values, strict=True))[LABEL] == str(VALUE)
             facts.get_by_role("button").first.click()  # the proof of the row in the log
             expect(facts).to_contain_text("verified")
-            assert seen.said == []
+            assert seen.errors == []

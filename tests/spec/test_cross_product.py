@@ -21,12 +21,12 @@ only = { vcpus = [2] }
 """
 
 
-def product_of(folder: Path, text: str) -> CrossProduct:
+def find_product(folder: Path, text: str) -> CrossProduct:
     return cross_product(load_spec(write_spec(folder, text)))
 
 
 def test_every_digest_is_that_of_the_definition(inputs: Path) -> None:
-    product = product_of(inputs, SMALL + NR_CPUS)
+    product = find_product(inputs, SMALL + NR_CPUS)
     for name, technology in technologies().items():
         sweeps = [sweep for sweep in product.sweeps if sweep.config.technology == name]
         for backend in (REFERENCE, choose()):
@@ -53,7 +53,7 @@ def test_a_sample_of_the_default_is_that_of_the_definition() -> None:
 
 
 def test_what_a_technology_refuses_is_counted_with_the_reason(inputs: Path) -> None:
-    left_out = {(o.technology, o.firmware, o.reason): o.points for o in product_of(inputs, SMALL).left_out}
+    left_out = {(o.technology, o.firmware, o.reason): o.points for o in find_product(inputs, SMALL).left_out}
     no_area = "this build has no kernel hashes area, so the kernel would not be measured"
     assert left_out == {
         ("sev", "bare.fd", no_area): 1,
@@ -64,7 +64,7 @@ def test_what_a_technology_refuses_is_counted_with_the_reason(inputs: Path) -> N
 
 
 def test_rows_and_points_left_out_make_the_whole_product(inputs: Path) -> None:
-    product = product_of(inputs, SMALL)
+    product = find_product(inputs, SMALL)
     builds, tables = 3, 2
     whole = builds * tables * (1 + 1 * 1 * 1 * 3 + (2 * 2 + 1) * 2 * 3)
     twin = tables * (1 + 3 + 30)  # the same bytes under another name: each row once
@@ -72,13 +72,13 @@ def test_rows_and_points_left_out_make_the_whole_product(inputs: Path) -> None:
 
 
 def test_two_names_for_the_same_bytes_make_each_row_once(inputs: Path) -> None:
-    product = product_of(inputs, SMALL)
+    product = find_product(inputs, SMALL)
     assert len({f.config.firmware.sha256 for f in product.sweeps}) == 2
     assert len(set(product.sweeps)) == len(product.sweeps)
 
 
 def test_a_command_line_with_nr_cpus_goes_with_that_many_vcpus_only(inputs: Path) -> None:
-    product = product_of(inputs, SMALL + NR_CPUS)
+    product = find_product(inputs, SMALL + NR_CPUS)
     with_kernel = [f for f in product.sweeps if f.config.kernel_hashes]
     assert {f.vcpus for f in with_kernel if f.config.vmm} == {(2,)}
     assert {f.vcpus for f in product.sweeps if f.config.vmm and not f.config.kernel_hashes} == {(1, 2, 3)}
@@ -88,7 +88,7 @@ def test_a_command_line_with_nr_cpus_goes_with_that_many_vcpus_only(inputs: Path
 
 
 def test_a_constraint_leaves_alone_what_a_launch_does_not_measure(inputs: Path) -> None:
-    product = product_of(inputs, SMALL + NR_CPUS)
+    product = find_product(inputs, SMALL + NR_CPUS)
     assert [f.vcpus for f in product.sweeps if f.config.technology == "sev" and f.config.kernel_hashes] == [(None,)]
 
 
@@ -109,7 +109,7 @@ def test_constraints_take_away_what_they_say(
     inputs: Path, when: str, only: str, qemu: set[tuple[int, ...]], ec2: set[tuple[int, ...]]
 ) -> None:
     rule = f"\n[[together]]\nwhen = {{ {when} }}\nonly = {{ {only} }}\n"
-    sweeps = product_of(inputs, SMALL.replace('"twin.fd", ', "") + rule).sweeps
+    sweeps = find_product(inputs, SMALL.replace('"twin.fd", ', "") + rule).sweeps
     snp = [(f.config.vmm.name, f.vcpus) for f in sweeps if f.config.technology == "sev-snp" and f.config.vmm]
     assert {counts for name, counts in snp if name.startswith("qemu")} == qemu
     assert {counts for name, counts in snp if name.startswith("ec2")} == ec2
@@ -120,5 +120,5 @@ def test_the_order_of_a_spec_does_not_matter(inputs: Path) -> None:
     turned = turned.replace('["none", "mine"]', '["mine", "none"]').replace("[1, 0x21]", "[0x21, 1]")
     turned = turned.replace('["ec2-2026", "qemu-kvm-init2", "qemu-kvm-legacy"]', '["qemu-kvm-*", "ec2-2026"]')
     turned = turned.replace('["EPYC-Milan", 0xa10f10]', '[0xa10f10, "EPYC-Milan-v2"]')
-    first, second = product_of(inputs, SMALL), product_of(inputs, turned)
+    first, second = find_product(inputs, SMALL), find_product(inputs, turned)
     assert first == second

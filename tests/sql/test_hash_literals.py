@@ -30,7 +30,7 @@ def escaped(value: str) -> str:
 
 
 SPEC = """
-name = "asked"
+name = "hashes"
 firmware = { builds = ["bookworm/ovmf/OVMF_CODE_4M.fd", "sid/ovmf-amdsev/OVMF.amdsev.fd"] }
 kernel_hashes = { tables = ["none", "debian-12-installer-text"] }
 [technologies.sev]
@@ -141,12 +141,12 @@ class Column:
     value: str
     times: int
 
-    def asked(self, form: str, spelling: str) -> str:
+    def query(self, form: str, spelling: str) -> str:
         return FORMS[form].format(view=self.view, column=self.name, value=SPELLINGS[spelling](self.value))
 
 
 @dataclass(frozen=True)
-class Asked:
+class HashColumns:
     views: Views
     columns: list[Column]
 
@@ -156,18 +156,18 @@ class Asked:
     def is_found(self, column: Column, form: str, spelling: str) -> bool | None:
         """Whether the rows are found; None for an error."""
         try:
-            rows = self.answer(column.asked(form, spelling))
+            rows = self.answer(column.query(form, spelling))
         except UsageError:
             return None
         return form == "explain" or rows == [(column.times,)] or (form in SETS and rows == [(1,)])
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+def hashes(tmp_path_factory: pytest.TempPathFactory) -> HashColumns:
     """A catalog in which each hash column of each view has values; the columns are found by what is in them."""
-    folder = tmp_path_factory.mktemp("asked")
+    folder = tmp_path_factory.mktemp("hashes")
     views = Views.of(Catalog.open(build(write_spec(folder, SPEC), folder / "catalog").folder))
-    found, columns = Asked(views, []), list[Column]()
+    found, columns = HashColumns(views, []), list[Column]()
     for (view,) in found.answer("SHOW TABLES"):
         for name, *_ in found.answer(f"DESCRIBE {view}"):
             counted = found.answer(
@@ -176,38 +176,42 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
             if counted and all(HASH.fullmatch(str(value)) for value, _ in counted):
                 value, times = counted[len(counted) // 2]
                 columns.append(Column(str(view), str(name), str(value), int(str(times))))
-    return Asked(views, columns)
+    return HashColumns(views, columns)
 
 
-def test_all_hash_columns_are_found_and_are_text(asked: Asked) -> None:
-    found = {(column.view, column.name) for column in asked.columns}
+def test_all_hash_columns_are_found_and_are_text(hashes: HashColumns) -> None:
+    found = {(column.view, column.name) for column in hashes.columns}
     expected = {("configurations", "launch_digest"), ("firmware", "sha384"), ("kernel_hashes", "kernel_package_sha256")}
     expected |= {("launch_digests_sev_es", "ap_vmsa_sha256"), ("launch_digests", "launch_digest")}
     assert expected <= found
-    assert {column.name for column in asked.columns} == asked.views.columns.hashes
-    kinds = asked.answer("SELECT DISTINCT column_name, data_type FROM duckdb_columns() WHERE NOT internal")
-    assert {kind for name, kind in kinds if name in asked.views.columns.hashes} == {"VARCHAR"}
+    assert {column.name for column in hashes.columns} == hashes.views.columns.hashes
+    kinds = hashes.answer("SELECT DISTINCT column_name, data_type FROM duckdb_columns() WHERE NOT internal")
+    assert {kind for name, kind in kinds if name in hashes.views.columns.hashes} == {"VARCHAR"}
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_spelling_finds_a_digest_or_is_an_error(asked: Asked, form: str) -> None:
-    column = next(one for one in asked.columns if (one.view, one.name) == ("launch_digests", "launch_digest"))
+def test_every_spelling_finds_a_digest_or_is_an_error(hashes: HashColumns, form: str) -> None:
+    column = next(one for one in hashes.columns if (one.view, one.name) == ("launch_digests", "launch_digest"))
     spellings = [spelling for spelling in SPELLINGS if form not in NOT_SELECT or spelling not in EXPRESSIONS]
-    answers = {spelling: asked.is_found(column, form, spelling) for spelling in spellings}
+    answers = {spelling: hashes.is_found(column, form, spelling) for spelling in spellings}
     assert [spelling for spelling, answer in answers.items() if answer is False] == []
 
 
-def test_every_hash_column_is_found_in_every_spelling(asked: Asked) -> None:
+def test_every_hash_column_is_found_in_every_spelling(hashes: HashColumns) -> None:
     answers = {
-        (column, spelling): asked.is_found(column, "=", spelling) for column in asked.columns for spelling in SPELLINGS
+        (column, spelling): hashes.is_found(column, "=", spelling)
+        for column in hashes.columns
+        for spelling in SPELLINGS
+        for column in hashes.columns
+        for spelling in SPELLINGS
     }
     assert [case for case, answer in answers.items() if answer is False] == []
 
 
-def test_every_hash_column_is_found_in_every_query(asked: Asked) -> None:
-    names = {column.name: column for column in asked.columns}
+def test_every_hash_column_is_found_in_every_query(hashes: HashColumns) -> None:
+    names = {column.name: column for column in hashes.columns}
     answers = {
-        (column, form): asked.is_found(column, form, ("upper", "0x", "blob literal")[(number + at) % 3])
+        (column, form): hashes.is_found(column, form, ("upper", "0x", "blob literal")[(number + at) % 3])
         for number, column in enumerate(names.values())
         for at, form in enumerate(FORMS)
     }
@@ -218,36 +222,36 @@ NO_HASHES = ["abc", "", "x", "8c1f", "g" * 64, "0" * 63, "0" * 65, "0x" + "0" * 
 
 
 @pytest.mark.parametrize("text", NO_HASHES)
-def test_what_is_no_hash_is_not_compared_with_one(asked: Asked, text: str) -> None:
+def test_what_is_no_hash_is_not_compared_with_one(hashes: HashColumns, text: str) -> None:
     views = (("launch_digests", "launch_digest"), ("configurations", "launch_digest"), ("firmware", "sha384"))
     for view, column in views:
         for form in ("{} = {}", "{1} <> {0}", "{} IN ('{hash}', {})", "lower({}) = {}", "({}, 1) = ({}, 1)"):
             condition = form.format(column, f"'{text}'", hash="0" * 96)
             with pytest.raises(UsageError, match="can never be") as caught:
-                asked.answer(f"SELECT count(*) FROM {view} WHERE {condition}")
+                hashes.answer(f"SELECT count(*) FROM {view} WHERE {condition}")
             assert "64 or 96 hex digits" in str(caught.value.hint)
     with pytest.raises(UsageError, match="it is compared with"):
-        asked.answer(f"SELECT * FROM (SELECT sha256 AS it FROM firmware) WHERE it = '{text}'")
+        hashes.answer(f"SELECT * FROM (SELECT sha256 AS it FROM firmware) WHERE it = '{text}'")
 
 
 @pytest.mark.parametrize(
     "condition", ["sha256 = '{96}'", "sha384 = '{64}'", "sha256 = 5", "sha256 = x'00'", "sha384 = 1.5"]
 )
-def test_a_hash_of_another_length_is_not_compared(asked: Asked, condition: str) -> None:
+def test_a_hash_of_another_length_is_not_compared(hashes: HashColumns, condition: str) -> None:
     written = condition.replace("{96}", "0" * 96).replace("{64}", "0" * 64)
     with pytest.raises(UsageError, match="can never be"):
-        asked.answer(f"SELECT count(*) FROM firmware WHERE {written}")
+        hashes.answer(f"SELECT count(*) FROM firmware WHERE {written}")
 
 
-def test_a_digest_that_is_not_there(asked: Asked) -> None:
+def test_a_digest_that_is_not_there(hashes: HashColumns) -> None:
     for view in ("launch_digests", "launch_digests_sev", "launch_digests_sev_snp", "configurations"):
         for size in (64, 96):
-            assert asked.answer(f"SELECT count(*) FROM {view} WHERE launch_digest = '{'0' * size}'") == [(0,)]
-    assert asked.answer("SELECT count(*) FROM firmware WHERE sha256 = NULL OR sha256 IN (NULL)") == [(0,)]
+            assert hashes.answer(f"SELECT count(*) FROM {view} WHERE launch_digest = '{'0' * size}'") == [(0,)]
+    assert hashes.answer("SELECT count(*) FROM firmware WHERE sha256 = NULL OR sha256 IN (NULL)") == [(0,)]
 
 
-def test_views_join_by_their_hashes(asked: Asked) -> None:
-    (total,) = asked.answer("SELECT count(*) FROM launch_digests")
+def test_views_join_by_their_hashes(hashes: HashColumns) -> None:
+    (total,) = hashes.answer("SELECT count(*) FROM launch_digests")
     for join in (
         "launch_digests d JOIN firmware f ON d.firmware_sha256 = f.sha256",
         "launch_digests JOIN configurations USING (launch_digest, technology)",
@@ -257,11 +261,11 @@ def test_views_join_by_their_hashes(asked: Asked) -> None:
         "configurations c WHERE launch_digest IN (SELECT hex(launch_digest) FROM launch_digests)",
         "launch_digests d WHERE d.firmware_sha256 = ANY (SELECT unhex(sha256) FROM firmware)",
     ):
-        assert asked.answer(f"SELECT count(*) FROM {join}") == [total], join
+        assert hashes.answer(f"SELECT count(*) FROM {join}") == [total], join
 
 
-def test_a_part_of_a_hash(asked: Asked) -> None:
-    value = next(column.value for column in asked.columns if column.view == "configurations")
+def test_a_part_of_a_hash(hashes: HashColumns) -> None:
+    value = next(column.value for column in hashes.columns if column.view == "configurations")
     for spelled in (value[:8], value[:8].upper(), f"0x{value[:8]}", f"0X{value[:8].upper()}"):
         for condition in (
             *(
@@ -273,24 +277,24 @@ def test_a_part_of_a_hash(asked: Asked) -> None:
             f"launch_digest BETWEEN '{spelled}' AND '{spelled}f'",
             f"launch_digest >= '{spelled}' AND NOT launch_digest > '{spelled}f'",
         ):
-            assert asked.answer(f"SELECT DISTINCT launch_digest FROM configurations WHERE {condition}") == [(value,)]
+            assert hashes.answer(f"SELECT DISTINCT launch_digest FROM configurations WHERE {condition}") == [(value,)]
     for spelled in (value[:8], value[:8].upper()):
         for condition in (
             *(f"left(launch_digest, 8) = '{spelled}'", f"upper(launch_digest[1:8]) IN ('{spelled}')"),
             *(f"regexp_matches(launch_digest, '^{spelled}')", f"launch_digest SIMILAR TO '{spelled}.*'"),
         ):
-            assert asked.answer(f"SELECT DISTINCT launch_digest FROM configurations WHERE {condition}") == [(value,)]
+            assert hashes.answer(f"SELECT DISTINCT launch_digest FROM configurations WHERE {condition}") == [(value,)]
     for condition in (
         "launch_digest LIKE '%xyz%'",
         "contains(launch_digest, 'z')",
         "launch_digest BETWEEN 'a' AND 'z'",
     ):
         with pytest.raises(UsageError, match="can never be"):
-            asked.answer(f"SELECT count(*) FROM launch_digests WHERE {condition}")
+            hashes.answer(f"SELECT count(*) FROM launch_digests WHERE {condition}")
 
 
-def test_what_worked_when_hashes_were_blobs(asked: Asked) -> None:
-    value = next(column.value for column in asked.columns if column.view == "firmware" and column.name == "sha384")
+def test_what_worked_when_hashes_were_blobs(hashes: HashColumns) -> None:
+    value = next(column.value for column in hashes.columns if column.view == "firmware" and column.name == "sha384")
     data = bytes.fromhex(value)
     for expression, expected in (
         *(("hex(sha384)", value.upper()), ("to_hex(sha384)", value.upper()), ("lower(hex(sha384))", value)),
@@ -298,40 +302,40 @@ def test_what_worked_when_hashes_were_blobs(asked: Asked) -> None:
         *(("base64(sha384)", b64encode(data).decode()), ("sha256(sha384)", hashlib.sha256(data).hexdigest())),
         *(("hex(size)", None), ("hex(NULL)", None), ("hex(unhex('0a'))", "0A")),
     ):
-        ((found,),) = asked.answer(f"SELECT {expression} FROM firmware WHERE hex(sha384) = '{value.upper()}'")
+        ((found,),) = hashes.answer(f"SELECT {expression} FROM firmware WHERE hex(sha384) = '{value.upper()}'")
         assert found == expected or expected is None, expression
 
 
-def test_other_text_stays_as_it_is(asked: Asked) -> None:
+def test_other_text_stays_as_it_is(hashes: HashColumns) -> None:
     upper = "AB" * 32
     rows = f"(VALUES ('root={upper}'), ('{upper}x')) t(append)"
-    assert asked.answer(f"SELECT count(*) FROM {rows} WHERE contains(append, '{upper}')") == [(2,)]
-    assert asked.answer(f"SELECT count(*) FROM {rows} WHERE append LIKE '%{upper}x'") == [(1,)]
-    assert asked.answer(f"SELECT count(*) FROM {rows} WHERE append = 'root={upper}'") == [(1,)]
-    assert asked.answer(f"SELECT replace(append, '{upper}', '') FROM {rows} ORDER BY 1") == [("root=",), ("x",)]
-    assert asked.answer("SELECT count(*) FROM firmware WHERE left(name, 3) = 'SID' OR size = 5") == [(0,)]
+    assert hashes.answer(f"SELECT count(*) FROM {rows} WHERE contains(append, '{upper}')") == [(2,)]
+    assert hashes.answer(f"SELECT count(*) FROM {rows} WHERE append LIKE '%{upper}x'") == [(1,)]
+    assert hashes.answer(f"SELECT count(*) FROM {rows} WHERE append = 'root={upper}'") == [(1,)]
+    assert hashes.answer(f"SELECT replace(append, '{upper}', '') FROM {rows} ORDER BY 1") == [("root=",), ("x",)]
+    assert hashes.answer("SELECT count(*) FROM firmware WHERE left(name, 3) = 'SID' OR size = 5") == [(0,)]
 
 
-def test_columns_have_the_names_that_were_written(asked: Asked) -> None:
+def test_columns_have_the_names_that_were_written(hashes: HashColumns) -> None:
     value = "AB" * 32
-    columns, _ = asked.views.run(f"SELECT sha256 = '{value}', sha256 IN ('0x{value}') AS found FROM firmware")
+    columns, _ = hashes.views.run(f"SELECT sha256 = '{value}', sha256 IN ('0x{value}') AS found FROM firmware")
     assert columns == [f"(sha256 = '{value}')", "found"]
 
 
-def test_statements_that_are_not_parsed(asked: Asked) -> None:
+def test_statements_that_are_not_parsed(hashes: HashColumns) -> None:
     value = "AB" * 32
     for statement in (
         *(f"EXPLAIN SELECT * FROM firmware WHERE sha256 = '{value}'", f"CREATE TABLE t AS SELECT $${value}$$ AS x"),
         *(f"EXPLAIN FROM firmware WHERE \"sha256\" = unhex('{value.lower()}')", f"SET VARIABLE x = '0x{value}'"),
     ):
         with pytest.raises(UsageError, match="in SELECT statements only") as caught:
-            asked.answer(statement)
+            hashes.answer(statement)
         assert value.lower() in str(caught.value.hint) or "lower-case hex" in str(caught.value.hint)
-    assert asked.answer("PIVOT (SELECT technology AS t FROM launchable) ON t USING count(*)")
-    assert asked.answer(f"SET VARIABLE x = '{value.lower()}'; SELECT getvariable('x')") == [(value.lower(),)]
+    assert hashes.answer("PIVOT (SELECT technology AS t FROM launchable) ON t USING count(*)")
+    assert hashes.answer(f"SET VARIABLE x = '{value.lower()}'; SELECT getvariable('x')") == [(value.lower(),)]
 
 
-def test_a_query_so_deep_that_only_duckdb_reads_it(asked: Asked) -> None:
-    assert asked.answer(f"SELECT {'1 + ' * 600} 1") == [(601,)]
+def test_a_query_so_deep_that_only_duckdb_reads_it(hashes: HashColumns) -> None:
+    assert hashes.answer(f"SELECT {'1 + ' * 600} 1") == [(601,)]
     with pytest.raises(UsageError, match="in SELECT statements only"):
-        asked.answer(f"SELECT {'1 + ' * 600} 1 FROM firmware WHERE sha256 = '{'AB' * 32}'")
+        hashes.answer(f"SELECT {'1 + ' * 600} 1 FROM firmware WHERE sha256 = '{'AB' * 32}'")

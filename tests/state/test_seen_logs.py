@@ -191,14 +191,14 @@ def test_who_holds_a_lock_is_named(
     monkeypatch.setattr(seen_module, "LOCK_SECONDS", 0.05)
     lock = SeenLog("seen", ORIGIN).path.with_suffix(".lock")
     with held(lock) as holder:
-        code, out, err = run("lookup", digest_of(small), *place.asked())
+        code, out, err = run("lookup", digest_of(small), *place.options())
         assert (code, out) == (5, "")
         assert f"process {holder} writes what was seen of {ORIGIN}, and does not finish" in err
         assert str(lock) in err
         assert run("lookup", digest_of(small), "--catalog", str(other), "--trust", str(place.trust))[0] == 0
-    assert run("lookup", digest_of(small), *place.asked())[0] == 0
+    assert run("lookup", digest_of(small), *place.options())[0] == 0
     with held(lock):  # what is seen already is not written
-        assert run("explain", digest_of(small), *place.asked())[0] == 0
+        assert run("explain", digest_of(small), *place.options())[0] == 0
 
 
 def test_two_copies_of_a_log_are_not_cosigned_at_once(
@@ -220,6 +220,6 @@ def test_a_lock_that_cannot_be_made(run: Run, place: Place, small: BuildResult, 
     lock = SeenLog("seen", ORIGIN).path.with_suffix(".lock")
     lock.parent.mkdir(parents=True)
     lock.symlink_to(tmp_path / "elsewhere")
-    code, out, err = run("lookup", digest_of(small), *place.asked())
+    code, out, err = run("lookup", digest_of(small), *place.options())
     assert (code, out, "XDG_STATE_HOME" in err) == (5, "", True)
     assert not (tmp_path / "elsewhere").exists()

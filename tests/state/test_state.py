@@ -26,13 +26,13 @@ def test_what_a_lookup_remembers_is_of_its_user_alone(
     before = os.umask(umask)
     try:
         for _ in range(2):
-            assert run("lookup", digest_of(small), *place.asked())[0] == 0
+            assert run("lookup", digest_of(small), *place.options())[0] == 0
     finally:
         os.umask(before)
     state = tmp_path / "state/ldcat"
     for path in (state, *state.rglob("*")):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
-    assert plain_lookup([digest_of(small), *place.asked()]) is not None
+    assert plain_lookup([digest_of(small), *place.options()]) is not None
 
 
 @pytest.mark.parametrize("mode", [0o020, 0o002])
@@ -40,7 +40,7 @@ def test_what_a_lookup_remembers_is_of_its_user_alone(
 def test_a_lookup_does_not_believe_state_that_others_can_write(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, name: str, mode: int
 ) -> None:
-    asked = (digest_of(small), *place.asked())
+    asked = (digest_of(small), *place.options())
     assert run("lookup", *asked)[0] == 0
     state = tmp_path / "state/ldcat"
     (path,) = state.glob(name) if name else (state,)
@@ -59,7 +59,7 @@ def test_a_lookup_does_not_believe_state_of_another_user(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Where tests may not give a file away, whoever asks is another user than the one who was."""
-    asked = (digest_of(small), *place.asked())
+    asked = (digest_of(small), *place.options())
     assert run("lookup", *asked)[0] == 0
     state = tmp_path / "state/ldcat"
     (path,) = state.glob(name) if name else (state,)
@@ -78,7 +78,7 @@ def test_a_lookup_does_not_believe_state_of_another_user(
 def test_state_is_not_read_or_written_through_a_link(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, name: str
 ) -> None:
-    asked = (digest_of(small), *place.asked())
+    asked = (digest_of(small), *place.options())
     assert run("lookup", *asked)[0] == 0
     folder = tmp_path / "state/ldcat" / name
     folder.rename(tmp_path / "elsewhere")

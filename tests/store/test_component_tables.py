@@ -14,7 +14,7 @@ from catalog.errors import MalformedRecord
 from catalog.spec.kernel_record import KernelRecord
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
-from catalog.store.component_tables import SCHEMAS, rows_of
+from catalog.store.component_tables import SCHEMAS, read_rows
 from tests.support.catalogs import build
 from tests.support.forged_catalogs import Change, forged, in_rows
 from tests.support.samples import write_spec
@@ -115,7 +115,7 @@ def test_a_table_of_other_columns(small: BuildResult) -> None:
     table = pq.read_table(small.folder / manifest.FIRMWARE)
     for other in (table.drop_columns(["size"]), table.rename_columns([f"a{name}" for name in table.column_names])):
         with pytest.raises(MalformedRecord, match="has other columns than a file of this name must have"):
-            rows_of(other, manifest.FIRMWARE)
+            read_rows(other, manifest.FIRMWARE)
 
 
 def test_the_package_of_a_kernel_has_a_hash() -> None:

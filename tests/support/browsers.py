@@ -44,25 +44,25 @@ def page_of(browser: Browser, **how: Any) -> Iterator[Watched]:
 
 
 class Watched:
-    """asked: paths of what it loaded. said: what went wrong in it. Nothing is taken from a cache."""
+    """requests: addresses of what it loaded. errors: of its console and scripts. Nothing is taken from a cache."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         network = page.context.new_cdp_session(page)
         network.send("Network.enable")
         network.send("Network.setCacheDisabled", {"cacheDisabled": True})
-        self.asked: list[str] = []
-        self.said: list[str] = []
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def forget(self) -> None:
         """As if nothing had been loaded yet."""
         self.page.goto("about:blank")
         self.page.emulate_media(color_scheme="light")
-        self.asked.clear()
-        self.said.clear()
+        self.requests.clear()
+        self.errors.clear()
 
 
 def paste(seen: Watched, text: str) -> None:

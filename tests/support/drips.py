@@ -39,10 +39,10 @@ DRIPS: dict[str, tuple[bytes, bytes]] = {
 
 @dataclass
 class Dripping:
-    """One that listens at `port`. asked: the requests, as they came. let_go: once it shall end."""
+    """One that listens at `port`. requests: as they came. let_go: once it shall end."""
 
     port: int
-    asked: list[bytes] = field(default_factory=list)
+    requests: list[bytes] = field(default_factory=list)
     let_go: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -81,7 +81,7 @@ def dripping(at_once: bytes, then: bytes, *, hears: bool = True) -> Iterator[Dri
 def _drip(found: Dripping, connection: socket.socket, at_once: bytes, then: bytes, hears: bool) -> None:
     with connection, suppress(OSError):
         if hears:
-            found.asked.append(connection.recv(1 << 16))
+            found.requests.append(connection.recv(1 << 16))
         connection.sendall(at_once)
         for byte in _again(then):
             if found.let_go.wait(_PACE):
@@ -97,9 +97,9 @@ def _again(then: bytes) -> Iterable[bytes]:
 def in_time(ask: Callable[[], T], *let_go: threading.Event) -> T:
     """What it gives or raises; fails where it does not end, and lets others go then, so that the test does."""
     with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(ask)
+        answer = threads.submit(ask)
         try:
-            return asked.result(SECONDS)
+            return answer.result(SECONDS)
         finally:
             for event in let_go:
                 event.set()

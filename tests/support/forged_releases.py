@@ -27,7 +27,7 @@ def next_record(log: LogFolder, now: int, said: Sequence[RevokeRecord] | None = 
     old = checkpoint_of(log)
     history = read_history(log, old, now=now)
     assert history.release is not None
-    listed = history.said if said is None else said
+    listed = history.revokes if said is None else said
     chain = RevocationChain.of(listed)
     return msgspec.structs.replace(
         history.release,

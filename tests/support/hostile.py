@@ -125,7 +125,7 @@ class LyingPlace:
         (self.log / "checkpoint.new").write_bytes(bytes(cosigned))
         (self.log / "checkpoint.new").rename(self.log / "checkpoint")
 
-    def asked(self) -> tuple[str, ...]:
+    def options(self) -> tuple[str, ...]:
         return ("--catalog", str(self.log), "--trust", str(self.trust))
 
 

@@ -20,10 +20,10 @@ POLL_SECONDS = 0.01
 
 @dataclass
 class StaticHost:
-    """One that serves a folder at `url`. asked: each path, and how many bytes were sent for it."""
+    """One that serves a folder at `url`. requests: each path, and how many bytes were sent for it."""
 
     url: str = ""
-    asked: list[tuple[str, int]] = field(default_factory=list)
+    requests: list[tuple[str, int]] = field(default_factory=list)
 
 
 @contextmanager
@@ -37,10 +37,10 @@ def static_host(folder: Path) -> Iterator[StaticHost]:
 
         def copyfile(self, source: Any, outputfile: Any) -> None:
             data = source.read()
-            found.asked.append((self.path.removeprefix("/logs/"), len(data)))
+            found.requests.append((self.path.removeprefix("/logs/"), len(data)))
             outputfile.write(data)
 
-        def log_message(self, *said: object) -> None:
+        def log_message(self, *message: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
@@ -118,20 +118,20 @@ def serving(
 
 
 class Host:
-    """Serves a log as a static host does, unless `odd` says otherwise of a path; asked: what was asked for."""
+    """Serves a log as a static host does, unless `odd` says otherwise of a path; requests: paths."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.odd: dict[str, Serve] = {}
 
     def __call__(self, handler: BaseHTTPRequestHandler, root: Path) -> None:
         path = handler.path.removeprefix("/logs/")
-        self.asked.append(path)
+        self.requests.append(path)
         self.odd.get(path, right)(handler, root)
 
 
 def at_once(count: int, ask: Callable[[], None]) -> None:
     """Several threads; raises what one of them does."""
     with ThreadPoolExecutor(count) as threads:
-        for asked in [threads.submit(ask) for _ in range(count)]:
-            asked.result()
+        for future in [threads.submit(ask) for _ in range(count)]:
+            future.result()

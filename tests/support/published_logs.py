@@ -103,7 +103,7 @@ class Place:
         (self.log / "checkpoint.new").write_bytes(bytes(note.with_signatures([signature(by, note.text, self.now)])))
         (self.log / "checkpoint.new").rename(self.log / CHECKPOINT)
 
-    def asked(self) -> tuple[str, ...]:
+    def options(self) -> tuple[str, ...]:
         """The options of a command that asks it."""
         return ("--catalog", str(self.log), "--trust", str(self.trust))
 

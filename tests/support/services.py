@@ -25,11 +25,11 @@ SECONDS = 30
 
 @dataclass
 class Service:
-    """One that answers at `url`. said: lines of its stderr."""
+    """One that answers at `url`. log_lines: lines of its stderr."""
 
     process: subprocess.Popen[str]
     url: str
-    said: list[str] = field(default_factory=list)
+    log_lines: list[str] = field(default_factory=list)
 
     def ask(
         self, path: str, *, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -62,9 +62,9 @@ class Service:
     def until(self, what: str) -> None:
         """Wait until it has said something."""
         end = time.monotonic() + SECONDS
-        while not any(what in line for line in self.said):
-            assert time.monotonic() < end, (what, self.said)
-            assert self.process.poll() is None, self.said
+        while not any(what in line for line in self.log_lines):
+            assert time.monotonic() < end, (what, self.log_lines)
+            assert self.process.poll() is None, self.log_lines
             time.sleep(0.02)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -93,7 +93,7 @@ def service(home: Path, *arguments: str | Path, prelude: str = "") -> Iterator[S
         reader.start()
         try:
             found.until("serves at ")
-            found.url = next(line for line in found.said if "serves at " in line).split()[-1]
+            found.url = next(line for line in found.log_lines if "serves at " in line).split()[-1]
             yield found
         finally:
             process.kill()
@@ -103,7 +103,7 @@ def service(home: Path, *arguments: str | Path, prelude: str = "") -> Iterator[S
 def _read(found: Service) -> None:
     assert found.process.stderr is not None
     for line in found.process.stderr:
-        found.said.append(line.rstrip("\n"))
+        found.log_lines.append(line.rstrip("\n"))
 
 
 @contextmanager

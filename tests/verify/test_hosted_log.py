@@ -55,18 +55,18 @@ def test_a_release_here_and_one_there(run: Run, place: Place, small: BuildResult
 def test_what_is_there_is_not_fetched_again(run: Run, place: Place, host: Host, url: str, tmp_path: Path) -> None:
     arguments = ("report", url, "--html", str(tmp_path / "page"), "--trust", str(place.trust))
     assert run(*arguments)[0] == 0
-    assert len(set(host.asked)) == len(host.asked) > 15
-    host.asked.clear()
+    assert len(set(host.requests)) == len(host.requests) > 15
+    host.requests.clear()
     assert run(*arguments)[0] == 0
-    assert sorted(path for path in host.asked if "releases" in path) == [
+    assert sorted(path for path in host.requests if "releases" in path) == [
         "releases/1/manifest.json",
         "releases/1/revocations.json",
     ]
     part = cached(tmp_path, url) / "releases/1/sev-snp/launch_digests.index"
     part.write_bytes(part.read_bytes()[:-1] + b"?")
-    host.asked.clear()
+    host.requests.clear()
     assert run(*arguments)[0] == 0
-    assert [path for path in host.asked if "sev-snp" in path] == ["releases/1/sev-snp/launch_digests.index"]
+    assert [path for path in host.requests if "sev-snp" in path] == ["releases/1/sev-snp/launch_digests.index"]
 
 
 def test_no_more_is_fetched_than_is_needed(
@@ -76,8 +76,8 @@ def test_no_more_is_fetched_than_is_needed(
     trust = ("--catalog", url, "--trust", str(place.trust))
 
     def fetched() -> set[str]:
-        names = {path.removeprefix("releases/1/") for path in host.asked if path.startswith("releases/1/")}
-        host.asked.clear()
+        names = {path.removeprefix("releases/1/") for path in host.requests if path.startswith("releases/1/")}
+        host.requests.clear()
         return names - {"manifest.json", "revocations.json"}
 
     assert run("inspect", "whole.fd", *trust)[0] == 0
@@ -191,10 +191,10 @@ def test_it_is_asked_again_where_it_is_busy(place: Place, host: Host, url: str) 
     host.odd["checkpoint"] = lambda handler, root: answer(handler, 503, b"never")
     with pytest.raises(Unreadable, match="status 503"):
         there.read("checkpoint", 1 << 20)
-    assert host.asked.count("checkpoint") == 6
+    assert host.requests.count("checkpoint") == 6
     with pytest.raises(Unreadable, match="status 404"):
         there.read("nothing", 10)
-    assert host.asked.count("nothing") == 1
+    assert host.requests.count("nothing") == 1
     host.odd.clear()
     with pytest.raises(MalformedInput, match="more than 10 bytes"):
         there.read("checkpoint", 10)

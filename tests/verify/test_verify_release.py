@@ -78,7 +78,7 @@ def test_what_is_revoked_is_said_of_old_releases_too(published: Publisher, small
         matches = find(release, digest)
         assert {match.revocation for match in matches} == {("revoked", "a leak")}
         assert all("revoked by its publisher: a leak" in match.notes() for match in matches)
-        assert ("whose last one is release 3" in release.said()) is (number in (1, 2))
+        assert ("whose last one is release 3" in release.summary()) is (number in (1, 2))
     published.publish(small, revoke("restored", technology="sev-snp"), now=NOW + 3)
     assert find(verify(published, 1).release, digest)[0].revocation is None
     with pytest.raises(UsageError, match="no release 9"):

@@ -79,7 +79,7 @@ def test_serve_says_that_its_host_hangs_and_looks_again(place: Place, tmp_path: 
         assert served.json("/readyz") == {"status": "ready", "verified": True, "release": 1}
         assert counted(served, "ldcat_host_unanswered_total") >= 1
         assert counted(served, "ldcat_releases_refused_total") == 0
-        assert sum(said in line for line in served.said) == 1
+        assert sum(said in line for line in served.log_lines) == 1
         place.publish(REVOKE)
         moody.hangs.clear()
         served.until("now serving release 2 of")
@@ -164,6 +164,6 @@ def test_the_page_gives_a_host_up_that_drips(browser: Browser, site: Path, small
             seen.page.goto(f"http://127.0.0.1:{port}/index.html#d={digest}")
             alert = seen.page.locator("#answer [role=alert]")
             expect(alert).to_contain_text("page.json cannot be fetched: ")
-            assert seen.said == []
+            assert seen.errors == []
         finally:
             ended.set()

@@ -192,7 +192,7 @@ def test_an_address_that_is_none(served: Service, path: str) -> None:
     status = int(head.split(b" ")[1])
     assert 400 <= status < 500 or path == "/diff/1...%31", head
     assert b"root:" not in body
-    assert not any("internal error" in line or "Traceback" in line for line in served.said)
+    assert not any("internal error" in line or "Traceback" in line for line in served.log_lines)
 
 
 def test_a_link_in_the_log_is_not_followed(tmp_path: Path, small: BuildResult) -> None:

@@ -91,7 +91,7 @@ def test_what_is_served_of_a_liars_release_is_data(liar: Service, lying: LyingPl
                     assert {HOSTILE, NO_NUL} <= set(texts_of(json.loads(text)))
     assert said > 3
     assert any(path.startswith("/diff/") for path in seen)
-    for line in liar.said:
+    for line in liar.log_lines:
         check_shown(line)
 
 
@@ -115,7 +115,7 @@ def test_a_browser_shows_a_liars_release_as_data(
         assert not set(seen.page.content()) & (UNSEEN - {"\n"})
         assert seen.page.locator("img").count() == 0
         assert seen.page.title() != "pwned"
-    assert seen.said == []
+    assert seen.errors == []
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_the_page_shows_no_kernel_and_no_command_line_that_was_not_measured(
     expect(seen.page.locator("#answer [role=alert]")).to_contain_text(why)
     assert seen.page.locator("#answer .match").count() == 0
     assert "init=/bin/sh" not in seen.page.locator("#answer").inner_text()
-    assert seen.said == []
+    assert seen.errors == []
 
 
 def test_the_page_makes_of_a_row_what_it_shows_of_it(
@@ -239,7 +239,7 @@ def test_a_range_that_is_none(seen: Watched, lying: tuple[Path, StaticHost], sma
         seen.page.goto(f"{host.url}index.html#d={digest}")
         expect(seen.page.locator("#answer h2")).to_be_focused()
         assert why is None or why in seen.page.locator("#answer").inner_text()
-        assert seen.said == []
+        assert seen.errors == []
     (copy / "range/2" / name).unlink()
     seen.forget()
     seen.page.goto(f"{host.url}index.html#d={digest}")

@@ -38,5 +38,5 @@ def test_schemathesis_finds_nothing(served: Service, small: BuildResult, tmp_pat
     found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=300)
     assert found.returncode == 0, "\n".join(line[:400] for line in found.stdout.splitlines()) + found.stderr[-2000:]
     assert "No issues found" in found.stdout
-    assert not any("internal error" in line for line in served.said)
+    assert not any("internal error" in line for line in served.log_lines)
     assert ROOT.is_dir()

@@ -38,13 +38,13 @@ def seen(page: Watched, url: str) -> Iterator[Watched]:
     page.forget()
     page.page.goto(url)
     yield page
-    assert page.said == []
+    assert page.errors == []
 
 
 def test_a_digest_that_is_pasted(seen: Watched, served: Service, small: BuildResult) -> None:
     """Every match, with the facts and notes that the service gives where no script runs."""
     for digest in (digest_with(small), digest_with(small, technology="sev-snp"), digest_with(small, vcpus=3)):
-        seen.asked.clear()
+        seen.requests.clear()
         paste(seen, f"  0x{digest.upper()}\n")
         expected = served.json(f"/d/{digest}.json")["matches"]
         matches = seen.page.locator("#answer .match")
@@ -59,9 +59,9 @@ def test_a_digest_that_is_pasted(seen: Watched, served: Service, small: BuildRes
             assert facts["launchable"] == match["launchable"]
             assert facts.get("vCPUs", "None") == str(match["vcpus"])
             assert facts.get("sev_features") == match["sev_features"]
-        asked = [path for path in seen.asked if not path.endswith((".js", ".css", "page.json"))]
+        asked = [path for path in seen.requests if not path.endswith((".js", ".css", "page.json"))]
         assert len(asked) <= 1, asked
-        assert not [path for path in seen.asked if digest[:12] in path.lower()]
+        assert not [path for path in seen.requests if digest[:12] in path.lower()]
 
 
 def test_the_page_without_scripts_says_the_same(browser: Browser, served: Service, small: BuildResult) -> None:
@@ -80,7 +80,7 @@ def test_the_page_without_scripts_says_the_same(browser: Browser, served: Servic
             )
         said = other.page.locator("h1").inner_text()  # the service compared all of the digest, the page 16 bytes of it
         assert said == one.page.locator("#answer h2").inner_text().replace("are listed with", "have")
-        assert one.said + other.said == []
+        assert one.errors + other.errors == []
 
 
 def test_what_is_not_there(seen: Watched) -> None:
@@ -134,13 +134,13 @@ def test_a_report_is_read_here(seen: Watched, small: BuildResult, tmp_path: Path
 
 def test_a_launch_measurement_is_read_here(seen: Watched) -> None:
     data = json.dumps({"return": {"data": "A" * 64, "policy": 1, "api-major": 1, "api-minor": 55, "build-id": 8}})
-    before = len(seen.asked)
+    before = len(seen.requests)
     drop(seen, "measure.json", data.encode())
     shown = seen.page.locator("#answer")
     expect(shown.locator("h2")).to_have_text("A launch measurement")
     expect(shown).to_contain_text("allows other guests to share its memory key")
     expect(shown).to_contain_text("ldcat lookup measurement.json --tik tik.bin --catalog http://127.0.0.1:")
-    assert len(seen.asked) == before
+    assert len(seen.requests) == before
 
 
 def drop(seen: Watched, name: str, data: bytes) -> None:
@@ -164,8 +164,8 @@ def test_a_permalink_is_sent_to_nobody(seen: Watched, url: str, small: BuildResu
     seen.page.goto(f"{url}#d={digest}")
     expect(seen.page.locator("#answer .match").first).to_be_visible()
     assert seen.page.locator("#answer .tools a").get_attribute("href") == f"#d={digest}"
-    assert seen.asked
-    assert not [path for path in seen.asked if digest[:12] in path.partition("#")[0]]
+    assert seen.requests
+    assert not [path for path in seen.requests if digest[:12] in path.partition("#")[0]]
 
 
 def test_by_keyboard_alone(seen: Watched, small: BuildResult) -> None:
@@ -212,7 +212,7 @@ def test_builds_and_releases_are_walked_through(browser: Browser, url: str) -> N
         assert seen.page.url.endswith("/diff/1...2.html")
         seen.page.click("nav >> text=Lookup")
         expect(seen.page.locator("#digest")).to_be_visible()
-        assert seen.said == []
+        assert seen.errors == []
 
 
 def test_a_host_of_files_says_what_it_cannot_do_without_scripts(browser: Browser, host: StaticHost) -> None:

@@ -88,7 +88,7 @@ def test_a_report_is_answered_whatever_it_comes_in(served: Service, small: Build
         assert (status, found["found"], found["launch_digest"]) == (200, True, digest)
         assert found["notes"][0].startswith("the guest policy allows debugging")
         assert found["verification"]["verified"] is False
-    assert all(raw[0x1A0:0x1E0].hex() not in line for line in served.said)
+    assert all(raw[0x1A0:0x1E0].hex() not in line for line in served.log_lines)
 
 
 def test_a_report_that_is_none(served: Service) -> None:
@@ -221,7 +221,7 @@ def test_the_log_of_requests_does_not_say_what_was_asked_about(served: Service, 
     served.until("GET /healthz 200")
     served.until("GET /d/{digest}.json 200")
     served.until("GET unknown 404")
-    assert not [line for line in served.said if digest[:8] in line]
+    assert not [line for line in served.log_lines if digest[:8] in line]
 
 
 def test_it_counts_for_prometheus(served: Service) -> None:
@@ -312,7 +312,7 @@ def test_two_do_not_share_an_address(served: Service, small: BuildResult, run: R
 
 def test_what_is_wrong_here_is_said_here(capsys: pytest.CaptureFixture[str]) -> None:
     for error, status in ((Unreadable("/secret: gone"), 503), (MalformedInput("bad"), 500), (LdcatError("odd"), 500)):
-        problem = make_problem(error, asked=False)
+        problem = make_problem(error, from_request=False)
         assert (problem.status, problem.detail) == (status, "the service cannot answer now")
         assert capsys.readouterr().err == f"ldcat: error: {error}\n"
-    assert make_problem(MalformedInput("bad"), asked=True).detail == "bad"
+    assert make_problem(MalformedInput("bad"), from_request=True).detail == "bad"

@@ -91,7 +91,7 @@ def test_one_that_does_not_verify_is_refused(place: Place, tmp_path: Path) -> No
         (place.log / "checkpoint").write_bytes(checkpoint)
         place.publish(REVOKE)
         served.until("now serving release 2 of")
-        assert sum("is refused" in line for line in served.said) <= 2
+        assert sum("is refused" in line for line in served.log_lines) <= 2
 
 
 def test_one_whose_files_are_damaged_is_refused(place: Place, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_what_was_asked_is_answered_before_it_ends(place: Place, tmp_path: Path)
             served.until("held")
             assert served.stop(number) == 0
             assert asking.result(SECONDS)[0] == 200
-            assert "stopped" in served.said
+            assert "stopped" in served.log_lines
 
 
 def test_it_ends_whatever_still_goes_on(place: Place, tmp_path: Path) -> None:

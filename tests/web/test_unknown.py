@@ -73,7 +73,7 @@ def pasted(browser: Browser, url: str, digest: str) -> Iterator[Watched]:
         seen.page.keyboard.press("Enter")
         expect(seen.page.locator("#answer h2")).to_be_focused()
         yield seen
-        assert seen.said == []
+        assert seen.errors == []
 
 
 def test_the_service_answers_of_what_it_knows(served: Service, later: BuildResult) -> None:
@@ -145,10 +145,10 @@ def test_the_page_verifies_nothing_that_ends_with_what_it_does_not_know(
     (site / "checkpoint").write_bytes((place.log / "checkpoint").read_bytes())
     (site / "releases/2").mkdir()
     (site / "releases/2/revocations.json").write_text("[]")
-    said = "says more than this page understands: withdrawn" if more == "field" else "is not the record of a release"
+    said = "says more than this page understands: withdrawn" if more == "field" else "is not a release record"
     with static_host(site) as host, page_of(browser) as seen:
         seen.page.goto(f"{host.url}index.html#d={known}")
         seen.page.locator(".proof button").first.click()
         expect(seen.page.locator("#answer [role=alert]")).to_contain_text("NOT VERIFIED")
         expect(seen.page.locator("#answer [role=alert]")).to_contain_text(said)
-        assert seen.said == []
+        assert seen.errors == []

@@ -141,4 +141,4 @@ def _lines(watched: Watched, url: str, now: int) -> Iterator[str]:
         yield f"  + release {release.record.release}, manifest {manifest}"
         yield from (f"    ! false, and corrected by a later release: {why}" for why in release.false)
         yield from (f"    ! {why}" for why in release.steps_back)
-        yield from (f"    x {one.severity}: {one.meant}: {one.reason}" for one in release.revokes)
+        yield from (f"    x {one.severity}: {one.selector_text}: {one.reason}" for one in release.revokes)

@@ -61,8 +61,8 @@ def command(
     """Publish a catalog as a new release of a log: append the rows that are new, and sign the checkpoint.
 
     If it is interrupted, the last release stays intact, and the next run continues. A log that is older than what this
-    machine signed last is refused. So is a catalog that has another digest for a configuration of the log, that says
-    something about its components which does not follow from them, or whose index does not lead to its rows.
+    machine signed last is refused. So is a catalog that has another digest for a configuration of the log, whose
+    components contradict the measured files, or whose index disagrees with its rows.
     """
     from catalog.log.log_folder import LogFolder
     from catalog.publish.key_files import read_keys

@@ -90,7 +90,7 @@ def _print(log: Path, published: Published, record: RevokeRecord, output: Format
     if output is Format.JSON:
         render.json_document(facts)
     else:
-        shown = facts | {"selector": record.meant}
+        shown = facts | {"selector": record.selector_text}
         render.facts([fact for fact in shown.items() if fact[1] is not None], title=str(log))
     for why in published.false:
         render.warning(f"{why}; this release is right by itself")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.ask.evidence_files import read_asked_digest, read_bounded
+from catalog.ask.evidence_files import read_bounded, read_digest
 from catalog.cli.options import TableFormatOption, named_path, require
 from catalog.prove.remembered_proof import verified_proof
 from catalog.terminal import render
@@ -55,7 +55,7 @@ def command(
 
     require(output, Format.TABLE, *([] if show else [Format.JSON]))
     note = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_BUNDLE))
-    digest = None if report is None else read_asked_digest(report, sys.stdin.buffer)
+    digest = None if report is None else read_digest(report, sys.stdin.buffer)
     data = read_bounded(file, sys.stdin.buffer, MAX_BUNDLE)
     verdict = verified_proof(data, note, digest, now=int(time.time()))
     record = verdict_to_dict(verdict)
@@ -64,7 +64,7 @@ def command(
     else:
         for text in _lines(record):
             render.line(as_comment(text) if show else text)
-    for text in verdict.said:
+    for text in verdict.notes:
         render.note(text)
     if show:
         for text in lines_by_hand(data, verdict):

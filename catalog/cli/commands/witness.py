@@ -19,7 +19,7 @@ from catalog.terminal import render
 from catalog.terminal.render import Format
 
 if TYPE_CHECKING:  # cryptography takes long to load
-    from catalog.publish.witness_requests import Asked, Submission
+    from catalog.publish.witness_requests import Submission, WitnessResult
     from catalog.transparency.keys import VerifierKey
 
 HELP_ORDER = 230
@@ -136,7 +136,7 @@ def ask(
     return 0
 
 
-def _ask_all(submission: Submission, *, allow_http: bool) -> dict[str, Asked]:
+def _ask_all(submission: Submission, *, allow_http: bool) -> dict[str, WitnessResult]:
     """The answers of all witnesses, by address. They are asked at the same time and with one deadline, so that none
     waits for another that hangs.
     """
@@ -151,15 +151,15 @@ def _ask_all(submission: Submission, *, allow_http: bool) -> dict[str, Asked]:
 
 
 def _rows(
-    submission: Submission, answers: Mapping[str, Asked], signers: Mapping[VerifierKey, int]
+    submission: Submission, answers: Mapping[str, WitnessResult], signers: Mapping[VerifierKey, int]
 ) -> list[dict[str, object]]:
     """Each witness of the policy, and the result of asking it: `witnesses` in JSON, see docs/command-line.md."""
-    from catalog.publish.witness_requests import Asked
+    from catalog.publish.witness_requests import WitnessResult
 
     rows: list[dict[str, object]] = []
     for name, key in submission.policy.witnesses.items():
         address = submission.policy.witness_urls.get(name, "").removesuffix("/")
-        answer = answers[address] if address else Asked((), "no address")
+        answer = answers[address] if address else WitnessResult((), "no address")
         is_new = (key.name, key.key_id) in {(line.name, line.key_id) for line in answer.cosignatures}
         rows.append(
             {

@@ -1,4 +1,4 @@
-/* SHA-256 over several lanes, side by side in vector registers: one chain alone waits for itself.
+/* SHA-256 over several lanes, side by side in vector registers: the latency of one chain is hidden by the others.
  *
  * Included once for each implementation, with these defined: WIDTH, lanes in one register; REGISTERS, how many are
  * interleaved; TARGET, the instructions it may use; NAME, what sets its functions apart.

@@ -1,4 +1,4 @@
-/* SHA-256 with the SHA extensions of x86: six chains side by side, because one alone waits for itself. */
+/* SHA-256 with the SHA extensions of x86: six chains side by side, to hide the latency of each. */
 #include <immintrin.h>
 
 #define NI_LANES 6

@@ -73,7 +73,7 @@ function report(form, { version, guestSvn, policy, vmpl, reportData, measurement
   if ((policy >> 18n) & 1n) {
     notes.push("the guest policy allows a migration agent, which can move the guest and has its secrets");
   }
-  if (vmpl === HOST_REQUESTED) notes.push("the host asked for this report, no software of the guest did");
+  if (vmpl === HOST_REQUESTED) notes.push("this report was requested by the host, not by software in the guest");
   else if (vmpl) {
     notes.push(`the report is of VMPL ${vmpl}: something else, at VMPL 0, can be between it and the launch`);
   }
@@ -84,7 +84,7 @@ function report(form, { version, guestSvn, policy, vmpl, reportData, measurement
       ["version", `${version}`],
       ["launch digest", hexOf(measurement)],
       ["policy", `0x${policy.toString(16)}`],
-      ["VMPL", vmpl === HOST_REQUESTED ? "asked for by the host" : `${vmpl}`],
+      ["VMPL", vmpl === HOST_REQUESTED ? "requested by the host" : `${vmpl}`],
       ["guest SVN", `${guestSvn}`],
       ["REPORT_DATA", hexOf(reportData)],
       ["HOST_DATA", hexOf(hostData)],

@@ -40,7 +40,7 @@ export async function prove(catalog, leaf) {
   const last = await log.entry(log.size - 1);
   const status = await log.inclusion(log.size - 1, last);
   const record = JSON.parse(new TextDecoder().decode(last));
-  if (record.type !== "release") throw new NotProven("the last leaf of the log is not the record of a release");
+  if (record.type !== "release") throw new NotProven("the last leaf of the log is not a release record");
   const fresh = freshUntil(signers, record.time, trust);
   const revocations = await get(`${log.root}releases/${record.release}/revocations.json`, MAX_REVOCATIONS);
   if (hexOf(await sha256(revocations)) !== record.revocations_sha256) {

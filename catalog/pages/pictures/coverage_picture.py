@@ -49,7 +49,7 @@ def _cell(image: str, kind: Kind, cell: Covered, letters: Mapping[str, str]) -> 
     if not cell.rows:
         return Cell({}, letters[cell.reason], f"{image}, {where}: none, because {cell.reason}")
     vcpus = f" of {as_ranges(cell.vcpus)} vCPUs" if cell.vcpus else ""
-    said = f"{image}, {where}: {cell.rows:,} digests{vcpus}"
+    text = f"{image}, {where}: {cell.rows:,} digests{vcpus}"
     if _is_unexpected(cell):
-        return Cell({"not-expected": cell.rows}, "n", f"{said}; it is not expected to launch this way")
-    return Cell({"covered": cell.rows}, "#", said)
+        return Cell({"not-expected": cell.rows}, "n", f"{text}; it is not expected to launch this way")
+    return Cell({"covered": cell.rows}, "#", text)

@@ -18,24 +18,24 @@ def parting_svg(shown: Divergence, name: str) -> str:
     """The picture for a page. name: an id that is unique in the page."""
     shared, after = ([stop.text() for stop in stops] for stops in (shown.shared, shown.after))
     ways = {"expected": [stop.text() for stop in shown.expected], "found": [stop.text() for stop in shown.found]}
-    said = [f"{side}: {text}" for side, texts in ways.items() for text in texts or [_NOTHING]]
+    beginnings = [f"{side}: {text}" for side, texts in ways.items() for text in texts or [_NOTHING]]
     lines = {"expected": float(_MARGIN), "found": float(_MARGIN + _SPREAD)}
     labels = lines["found"] + _SPREAD
     both = [f"both: {text}" for text in after]
-    width = labels + max(map(svg.text_width, (*shared, *shown.reasons, *said, *both))) + _MARGIN
+    width = labels + max(map(svg.text_width, (*shared, *shown.reasons, *beginnings, *both))) + _MARGIN
     fork = _MARGIN + len(shared) * _LINE
     below = fork + len(shown.reasons) * _LINE
-    end = below + (len(said) + len(after)) * _LINE
+    end = below + (len(beginnings) + len(after)) * _LINE
     root = svg.picture(
         name,
         title="Where the two launches diverge",
         desc=f"{shown.technology}: they share {'; '.join(shared) or 'nothing'}. {'; '.join(shown.reasons)}. "
-        f"{'; '.join([*said, *both])}.",
+        f"{'; '.join([*beginnings, *both])}.",
         width=width,
         height=end,
     )
     svg.path(root, "line shared", [(lines["expected"], _MARGIN), (lines["expected"], fork)])
-    last = {"expected": len(ways["expected"]) - 1, "found": len(said) - 1}
+    last = {"expected": len(ways["expected"]) - 1, "found": len(beginnings) - 1}
     for side, x in lines.items():
         bottom = end - _LINE if after else below + max(last[side], 0) * _LINE
         svg.path(root, f"line {side}", [(lines["expected"], fork), (x, fork + x - lines["expected"]), (x, bottom)])
@@ -44,10 +44,10 @@ def parting_svg(shown: Divergence, name: str) -> str:
     svg.dot(root, "fork", lines["expected"], fork, _DOT + 2)
     for number, reason in enumerate(shown.reasons):
         svg.text(root, "strong", labels, fork + number * _LINE + 4, reason)
-    for number, text in enumerate(said):
+    for number, text in enumerate(beginnings):
         side = text.partition(":")[0]
         _stop(root, side, [lines[side]], below + number * _LINE, labels, text)
-    for number, text in enumerate(both, len(said)):
+    for number, text in enumerate(both, len(beginnings)):
         _stop(root, "shared", lines.values(), below + number * _LINE, labels, text)
     return svg.markup(root)
 

@@ -29,11 +29,11 @@ def heat_matrix(heat: Heat, *, whole: bool = True) -> Matrix:
     for _, cells in heat.rows:
         for cell in cells:
             counts.update(cell)
-    said = ", ".join(f"{counts[kind]:,} {kind}" for kind in _MARKS if counts[kind])
+    summary = ", ".join(f"{counts[kind]:,} {kind}" for kind in _MARKS if counts[kind])
     left_out = len(heat.rows) - len(shown)
     return Matrix(
         title="What changed, by firmware image, VMM profile and vCPU count",
-        desc=f"{len(heat.rows):,} images, of which {len(changed):,} changed. Launch digests: {said or 'none'}."
+        desc=f"{len(heat.rows):,} images, of which {len(changed):,} changed. Launch digests: {summary or 'none'}."
         + (f" {left_out:,} images are not drawn." if left_out else ""),
         heads=[Head((one.technology, one.vmm or ""), one.counts) for one in heat.columns],
         rows=[
@@ -48,7 +48,9 @@ def _cell(image: str, column: Column, counts: Mapping[str, int]) -> Cell:
     parts = {kind: counts[kind] for kind in reversed(_MARKS) if counts.get(kind)}
     where = " ".join(part for part in (column.technology, column.vmm) if part)
     vcpus = f", {column.counts} vCPUs" if column.counts else ""
-    said = ", ".join(f"{rows:,} {kind}" for kind, rows in parts.items()) or "no digests"
+    text = ", ".join(f"{rows:,} {kind}" for kind, rows in parts.items()) or "no digests"
     return Cell(
-        parts, next((mark for kind, mark in _MARKS.items() if kind in parts), " "), f"{image}, {where}{vcpus}: {said}"
+        parts,
+        next((mark for kind, mark in _MARKS.items() if kind in parts), " "),
+        f"{image}, {where}{vcpus}: {text}",
     )
