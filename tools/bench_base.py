@@ -76,13 +76,13 @@ def compared(
     """Take every figure of both versions in each of several rounds, and not one version after the other.
 
     Within a round the versions alternate, first one and then the other first, so that a machine that becomes slower
-    does so for both. Short commands are run several times a round, and their median is the value of the round.
+    does so for both. Short commands, and figures that vary, are taken several times a round; their median is the value of the round.
     """
     say("warming up")
     counts = []
     for figure in taken:
         first = max(figure.sample(version) for version in (base, head))
-        counts.append(_samples(first) if figure.unit == "ms" else 1)
+        counts.append(_samples(first) if figure.unit == "ms" else figure.least)
     values: list[dict[Version, list[float]]] = [{base: [], head: []} for _ in taken]
     for number in range(ROUNDS):
         say(f"round {number + 1} of {ROUNDS}")
