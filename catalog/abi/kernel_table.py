@@ -21,14 +21,22 @@ INITRD_GUID = bytes.fromhex("31f7ba442f3ad74b9af141e29169781d")  # 44baf731-3a2f
 KERNEL_GUID = bytes.fromhex("3794e74dd2ab7f42b835d5b172d2045b")  # 4de79437-abd2-427f-b835-d5b172d2045b
 """GUIDs of the table and its entries in the order of bytes that memory holds (little-endian fields)."""
 
+_ENTRY_LENGTH = pack("<H", 18 + 32)  # GUID and length, 18 bytes, are included
+_TABLE_LENGTH = pack("<H", 18 + 3 * (18 + 32))
+_PADDING = bytes(TABLE_SIZE - (18 + 3 * (18 + 32)))
+
 
 def table_bytes(kernel: bytes, initrd: bytes, cmdline: bytes) -> bytes:
     """The 176 bytes that a VMM writes at the start of the kernel hashes area, from three SHA-256 values of 32 bytes."""
-    entries = b"".join(
-        guid + pack("<H", 18 + len(sha256)) + sha256
-        for guid, sha256 in ((CMDLINE_GUID, cmdline), (INITRD_GUID, initrd), (KERNEL_GUID, kernel))
+    return b"".join(
+        (
+            *(TABLE_GUID, _TABLE_LENGTH),
+            *(CMDLINE_GUID, _ENTRY_LENGTH, cmdline),
+            *(INITRD_GUID, _ENTRY_LENGTH, initrd),
+            *(KERNEL_GUID, _ENTRY_LENGTH, kernel),
+            _PADDING,
+        )
     )
-    return (TABLE_GUID + pack("<H", 18 + len(entries)) + entries).ljust(TABLE_SIZE, b"\0")
 
 
 def table_fault(row: Mapping[str, Any], sha256: Callable[[bytes], Any]) -> str | None:

@@ -14,6 +14,9 @@ _BESIDE = tuple((field.name, field.kind.text) for field in BESIDE_COMPONENTS)
 
 PROVENANCE = ("distribution", "suite", "package", "version", "package_sha256", "path")
 
+_FIRMWARE = ("name", "sha256", "sha384", "size", *PROVENANCE)
+_KERNEL_HASHES = ("name", "table_sha256", "kernel_sha256", "initrd_sha256", "cmdline_sha256", "append")
+
 CLAIMED = (
     "firmware.name",
     "firmware.sha384",
@@ -122,8 +125,8 @@ class Match:
         shown: dict[str, Any] = {
             "launch_digest": row["launch_digest"].hex(),
             "technology": row["technology"],
-            "firmware": self._firmware(),
-            "kernel_hashes": self._kernel_hashes(),
+            "firmware": _in_json(self.firmware, _FIRMWARE),
+            "kernel_hashes": self.kernel_hashes and _in_json(self.kernel_hashes, _KERNEL_HASHES),
             "kernel_hashes_enforced": self.kernel_hashes_enforced,
         }
         for name, text in _BESIDE:
@@ -152,29 +155,6 @@ class Match:
             row["vmm"] or "",
             *[-1 if row[name] is None else row[name] for name in _AXES],
         )
-
-    def _firmware(self) -> dict[str, Any]:
-        firmware = self.firmware
-        return {
-            "name": firmware["name"],
-            "sha256": firmware["sha256"].hex(),
-            "sha384": firmware["sha384"].hex(),
-            "size": firmware["size"],
-            **{name: _hex(firmware[name]) for name in PROVENANCE},
-        }
-
-    def _kernel_hashes(self) -> dict[str, Any] | None:
-        kernel = self.kernel_hashes
-        if kernel is None:
-            return None
-        return {
-            "name": kernel["name"],
-            "table_sha256": kernel["table_sha256"].hex(),
-            "kernel_sha256": kernel["kernel_sha256"].hex(),
-            "initrd_sha256": kernel["initrd_sha256"].hex(),
-            "cmdline_sha256": kernel["cmdline_sha256"].hex(),
-            "append": kernel["append"],
-        }
 
 
 def verifier_halts(version: str | None) -> bool:
@@ -235,5 +215,5 @@ def kernel_note(enforced: str, version: str | None) -> str:
     return "kernel hashes are measured; whether this firmware enforces them is unknown"
 
 
-def _hex(value: Any) -> Any:
-    return value.hex() if isinstance(value, bytes) else value
+def _in_json(component: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: value.hex() if isinstance(value := component[name], bytes) else value for name in names}

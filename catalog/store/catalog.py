@@ -97,7 +97,7 @@ class Catalog:
         """Where it is, for messages: the folder, or the location of the release."""
         return self.release.location if self.release else str(self.folder)
 
-    @property
+    @cached_property
     def notes(self) -> tuple[str, ...]:
         """What this version does not know of the catalog, and of the log that it is published in; a line each."""
         unknown = self.manifest.unknown.items()
