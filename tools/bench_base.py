@@ -76,7 +76,8 @@ def compared(
     """Take every figure of both versions in each of several rounds, and not one version after the other.
 
     Within a round the versions alternate, first one and then the other first, so that a machine that becomes slower
-    does so for both. Short commands, and figures that vary, are taken several times a round; their median is the value of the round.
+    does so for both. Short commands, and figures that vary, are taken several times a round, and the median is the
+    value of the round.
     """
     say("warming up")
     counts = []
