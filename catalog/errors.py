@@ -14,6 +14,7 @@
     │   ├── FalseRecord        11  a signed record or list that does not follow from the leaves of its log
     │   └── WitnessRefused     12  witnesses saw more of a log than it has, or another history
     ├── Unreadable              5  a file or folder that cannot be read or written
+    │   ├── NotThere            5  a file that does not exist
     │   └── DiskFull            5  no space for a file: the disk, a quota, the largest size of a file
     └── OutOfMemory            13  not enough memory
 
@@ -119,6 +120,10 @@ class Unreadable(LdcatError):
     """A file or folder that cannot be read or written."""
 
     exit_code = 5
+
+
+class NotThere(Unreadable):
+    """A file that does not exist: in its folder, or at a host (status 404 or 410)."""
 
 
 class DiskFull(Unreadable):

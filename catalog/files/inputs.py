@@ -9,7 +9,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.errors import LdcatError, Unreadable, shortage
+from catalog.errors import LdcatError, NotThere, Unreadable, shortage
 from catalog.fast.beneath import IS_LINK, Files, Linked, Shared
 from catalog.fast.verity import open_regular
 
@@ -119,7 +119,7 @@ def _opened(path: Path, *, regular: bool) -> BufferedReader:
 
 
 def unreadable(path: Path, error: Exception) -> LdcatError:
-    """The error to raise for a path that the system refuses: DiskFull, OutOfMemory or Unreadable, with its message."""
+    """The error to raise for a path that the system refuses: DiskFull, OutOfMemory, NotThere or Unreadable."""
     if short := shortage(error, str(path)):
         return short
     if isinstance(error, Linked):
@@ -129,5 +129,6 @@ def unreadable(path: Path, error: Exception) -> LdcatError:
             f"{error.filename} is part of ldcat's state and is not trusted: {error.strerror}",
             f"check that nobody changed it, then: chmod go-w {error.filename}",
         )
+    kind = NotThere if isinstance(error, FileNotFoundError) else Unreadable
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return Unreadable(f"{path}: {reason.lower()}")
+    return kind(f"{path}: {reason.lower()}")

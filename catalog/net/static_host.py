@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from catalog.errors import MalformedInput, Unreadable
+from catalog.errors import MalformedInput, NotThere, Unreadable
 from catalog.net.host_url import Server
 from catalog.net.http_client import Deadline, NoAnswer, Response, send_request
 from catalog.net.questions import ASKING_ORIGIN, Answer, Question
@@ -18,10 +18,6 @@ _PAUSES = (0.5, 2.0)
 
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses for which a request is repeated."""
-
-
-class NotThere(Unreadable):
-    """The host has no such file (status 404 or 410)."""
 
 
 @dataclass(frozen=True, slots=True)

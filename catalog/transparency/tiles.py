@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Protocol
 
-from catalog.errors import MalformedInput, Unreadable
+from catalog.errors import MalformedInput, NotThere
 from catalog.transparency.merkle import HASH_SIZE, node_hash
 
 HEIGHT = 8
@@ -28,7 +28,7 @@ class Store(Protocol):
     """Where the files of a log are read: a folder, a web server, a test."""
 
     def read(self, path: str, at_most: int) -> bytes:
-        """The bytes of a file. Raises Unreadable, MalformedInput if it has more than `at_most` bytes."""
+        """The bytes of a file. Raises NotThere, Unreadable, MalformedInput if it has more than `at_most` bytes."""
 
 
 def tile_path(level: int | None, number: int, width: int = WIDTH) -> str:
@@ -139,7 +139,7 @@ def _read_wide(store: Store, level: int | None, number: int, width: int, at_most
     """Read a tile or bundle; return it with its width. If a partial one was deleted, the full one is read instead."""
     try:
         return store.read(tile_path(level, number, width), at_most), width
-    except Unreadable:
+    except NotThere:
         if width == WIDTH:
             raise
         return store.read(tile_path(level, number), at_most), WIDTH

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from catalog.errors import DiskFull, Unreadable
+from catalog.errors import DiskFull, NotThere, Unreadable
 from catalog.fast.published import PublishedRelease
 from catalog.files import inputs
 from catalog.files.outputs import write_verified, write_whole
 from catalog.files.writer import opened
 from catalog.log.log_folder import CHECKPOINT, LogFolder
 from catalog.log.revocation_list import MAX_REVOCATIONS
-from catalog.net.static_host import NotThere, StaticHost
+from catalog.net.static_host import StaticHost
 from catalog.state.folders import host_cache
 from catalog.store import manifest
 from catalog.store.catalog import Catalog

@@ -36,20 +36,27 @@ def ask(request: pytest.FixtureRequest) -> Ask:
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(static_host, "_PAUSES", ())
-    monkeypatch.setattr(http_client, "HEAD_SECONDS", 0.2)
-    monkeypatch.setattr(http_client, "WHOLE_SECONDS", 0.4)
-    monkeypatch.setattr(http_client, "SLOWEST", 1 << 40)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For hosts that hang. Any other host is given the usual time: a busy machine may need it."""
+    monkeypatch.setattr(http_client, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(http_client, "WHOLE_SECONDS", 0.4)
+    monkeypatch.setattr(http_client, "SLOWEST", 1 << 40)
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("what", DRIPS)
 def test_no_host_that_drips_is_waited_for_beyond_the_deadline(ask: Ask, what: str) -> None:
     with dripping(*DRIPS[what]) as host, pytest.raises(Hangs, match=r"127.0.0.1 hangs: no (whole|head of an) answer"):
         in_time(lambda: ask(host.url), host.let_go)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("at_once", "then"),
     [(b"", b""), (b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03", b"\x00")],
@@ -60,7 +67,8 @@ def test_no_tls_handshake_is_waited_for_beyond_the_deadline(ask: Ask, at_once: b
         in_time(lambda: ask(f"https://127.0.0.1:{host.port}"), host.let_go)
 
 
-def test_a_request_that_nobody_takes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("impatient")
+def test_a_request_that_nobody_takes_is_not_waited_for() -> None:
     with dripping(b"", b"", hears=False) as host, pytest.raises(Hangs):
         in_time(lambda: post(host.url, bytes(32 << 20), 1000), host.let_go)
 
@@ -88,6 +96,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
     found.let_go.set()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_resolver_that_hangs_is_not_waited_for_and_stops_no_other(ask: Ask, resolver: Resolver) -> None:
     with serving(Path(), right_here) as port:
         url = f"https://slow.example:{port}"
@@ -165,6 +174,7 @@ def test_no_more_is_waited_for_than_is_read() -> None:
         in_time(lambda: post(host.url, b"asked", 1000), host.let_go)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_what_is_asked_again_is_within_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(static_host, "_PAUSES", (0.0,) * 1000)
     monkeypatch.setattr(http_client, "HEAD_SECONDS", 0.1)
@@ -243,6 +253,7 @@ def test_a_deadline_that_is_over() -> None:
     assert host.requests == []
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("what", DRIPS)
 def test_monitor_says_that_its_host_hangs(run: Run, place: Place, what: str) -> None:
     with dripping(*DRIPS[what]) as host:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from catalog.errors import LdcatError, Unreadable
+from catalog.errors import LdcatError, NotThere
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import VerifierKey
@@ -32,7 +32,7 @@ class Folder:
         try:
             data = (self.root / path).read_bytes()
         except OSError as error:
-            raise Unreadable(path) from error
+            raise NotThere(path) from error
         assert len(data) <= at_most
         return data
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from catalog.errors import MalformedInput, Unreadable
+from catalog.errors import MalformedInput, NotThere
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey, signed_message
@@ -76,7 +76,7 @@ class MemoryLog:
 
     def read(self, path: str, at_most: int) -> bytes:
         if path not in self.files:
-            raise Unreadable(path)
+            raise NotThere(path)
         if len(self.files[path]) > at_most:
             raise MalformedInput(path)
         return self.files[path]

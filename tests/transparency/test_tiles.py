@@ -82,6 +82,19 @@ def test_a_whole_tile_stands_in_for_a_partial_one() -> None:
         TileReader(log, 100).tile(0, 0)
 
 
+def test_a_host_that_does_not_answer_is_not_asked_for_the_whole_tile() -> None:
+    class Hanging(MemoryLog):
+        def read(self, path: str, at_most: int) -> bytes:
+            del at_most
+            requests.append(path)
+            raise Unreadable("no answer")
+
+    requests: list[str] = []
+    with pytest.raises(Unreadable, match="no answer"):
+        TileReader(Hanging(), 100).tile(0, 0)
+    assert requests == ["tile/0/000.p/100"]
+
+
 @pytest.mark.parametrize("data", [b"", bytes(31), bytes(32 * 99), bytes(32 * 101)])
 def test_tiles_of_another_size_are_refused(data: bytes) -> None:
     log = MemoryLog()

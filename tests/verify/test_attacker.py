@@ -28,6 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from catalog.errors import (
     FalseRecord,
     LdcatError,
+    NotThere,
     OlderThanSeen,
     Stale,
     Unreadable,
@@ -151,8 +152,10 @@ class Host(LogFolder):
 
     def read(self, path: str, at_most: int) -> bytes:
         self.left[0] -= 1
-        if self.left[0] < 0 or path not in self.files:
+        if self.left[0] < 0:
             raise Unreadable("no whole answer in time")
+        if path not in self.files:
+            raise NotThere(path)
         return self.files[path]
 
     def checkpoint(self) -> Note | None:
