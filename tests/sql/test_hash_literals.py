@@ -202,8 +202,6 @@ def test_every_hash_column_is_found_in_every_spelling(hashes: HashColumns) -> No
         (column, spelling): hashes.is_found(column, "=", spelling)
         for column in hashes.columns
         for spelling in SPELLINGS
-        for column in hashes.columns
-        for spelling in SPELLINGS
     }
     assert [case for case, answer in answers.items() if answer is False] == []
 
