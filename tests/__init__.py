@@ -1,1 +1,1 @@
-"""Tests, in rooms that mirror those of catalog/."""
+"""Tests, in folders that mirror those of catalog/."""

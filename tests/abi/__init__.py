@@ -1,1 +1,1 @@
-"""Tests of the room abi."""
+"""Tests of catalog/abi/."""

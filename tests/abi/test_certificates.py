@@ -1,4 +1,4 @@
-"""Certificates: PEM, DER, and the table that a host hands to its guest."""
+"""Certificates: parsing of PEM, DER and the certificate table that a host hands to its guest."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_pem_and_der() -> None:
 
 
 @pytest.mark.parametrize("little_endian", [True, False])
-def test_a_table(little_endian: bool) -> None:
+def test_a_certificate_table(little_endian: bool) -> None:
     entries = {VCEK: vectors.vcek(), ASK: vectors.ask(), ARK: vectors.ark(), EXTRA: b"no certificate"}
     table = certificate_table({g.bytes_le if little_endian else g.bytes: der for g, der in entries.items()})
     found = parse_certificates(table.ljust(0x4000, b"\0"))
@@ -48,7 +48,7 @@ def test_a_table(little_endian: bool) -> None:
         (struct.pack("<16sII", EXTRA.bytes, 0, 0) * 70, "neither"),
     ],
 )
-def test_what_is_none(data: bytes, said: str) -> None:
+def test_input_without_certificates_is_refused(data: bytes, said: str) -> None:
     with pytest.raises(MalformedInput, match=said):
         parse_certificates(data)
 
@@ -57,18 +57,18 @@ def test_what_is_none(data: bytes, said: str) -> None:
     ("part", "instead"),
     [
         (bytes.fromhex("a003020102"), bytes.fromhex("a003020109")),  # version 10
-        (bytes.fromhex("06052b81040022"), bytes.fromhex("06052b8104007f")),  # a curve that nobody has defined
+        (bytes.fromhex("06052b81040022"), bytes.fromhex("06052b8104007f")),  # an undefined curve
         (b"\x0c\x08SEV-VCEK", b"\x0c\x08\xffEV-VCEK"),  # a subject that is not UTF-8
     ],
 )
-def test_what_is_read_late_is_refused_at_once(part: bytes, instead: bytes) -> None:
+def test_fields_that_are_parsed_lazily_are_checked_at_once(part: bytes, instead: bytes) -> None:
     der = chain().all[0].public_bytes(Encoding.DER)
     assert part in der
     with pytest.raises(MalformedInput, match="neither"):
         parse_certificates(der.replace(part, instead))
 
 
-def test_a_table_without_an_end() -> None:
+def test_a_table_without_an_end_is_read() -> None:
     table = certificate_table({VCEK.bytes: vectors.vcek()})
     endless = struct.pack("<16sII", VCEK.bytes, len(table), 0) + struct.pack("<16sII", EXTRA.bytes, 0, 0) * 70
     with pytest.raises(MalformedInput):
@@ -80,7 +80,7 @@ def test_a_table_without_an_end() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_whatever_the_bytes_only_our_errors(data: bytes) -> None:
+def test_arbitrary_bytes_raise_only_ldcat_errors(data: bytes) -> None:
     for text in (data, VCEK.bytes + data, b"-----BEGIN CERTIFICATE-----" + data):
         with pytest.raises(MalformedInput):
             parse_certificates(text)

@@ -1,4 +1,4 @@
-"""LaunchDigest: every form in which a digest is written, and what is none."""
+"""LaunchDigest: every accepted text form of a digest, and what is refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_other_lengths_are_refused(value: bytes) -> None:
 
 
 @given(st.text(max_size=70))
-def test_any_text_is_a_digest_or_refused(text: str) -> None:
+def test_arbitrary_text_is_parsed_or_refused(text: str) -> None:
     try:
         digest = LaunchDigest.parse(text)
     except MalformedInput:
@@ -53,11 +53,11 @@ def test_any_text_is_a_digest_or_refused(text: str) -> None:
         "!!" * 32,
         "é" * 64,
         "ab" * 31,
-        "0x" + "ab" * 31,  # 64 characters that would be base64 of 48 bytes, but are hex cut short
+        "0x" + "ab" * 31,  # 64 characters that would be base64 of 48 bytes, but are truncated hex
         "ab" * 16 + "\n" + "ab" * 16,
         base64.b64encode(bytes(31)).decode(),
         base64.b64encode(bytes(32)).decode().rstrip("="),
-        base64.b64encode(bytes(32)).decode().replace("A=", "B="),  # bits behind the last byte are not zero
+        base64.b64encode(bytes(32)).decode().replace("A=", "B="),  # padding bits after the last byte are not zero
         base64.urlsafe_b64encode(b"\xff" * 32).decode(),
     ],
 )
@@ -67,11 +67,11 @@ def test_near_misses_are_refused(text: str) -> None:
     assert "96" in str(caught.value.hint)
 
 
-def test_64_hex_digits_are_hex_although_base64_of_48_bytes_is_as_long() -> None:
+def test_64_hex_digits_are_hex_and_not_base64_of_48_bytes() -> None:
     assert LaunchDigest.parse("ab" * 32).value == b"\xab" * 32
 
 
-def test_a_long_text_is_shown_cut() -> None:
+def test_a_long_text_is_truncated_in_the_error() -> None:
     with pytest.raises(MalformedInput) as caught:
         LaunchDigest.parse("x" * 10_000)
     assert str(caught.value) == f"'{'x' * 21}...' is not a launch digest"

@@ -1,6 +1,6 @@
-"""Endorsement: the signature of a report, and what its VCEK or VLEK says of the platform.
+"""Endorsement: the signature of a report, and what its VCEK or VLEK states about the platform.
 
-Each check has a case here that nothing else refuses. The chain has a file of its own.
+Each check has a case here that only this check fails. The certificate chain is in test_endorsement_chain.py.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TURIN_REPORT: dict[str, Any] = {"cpuid": (0x1A, 2, 1), "tcb": TURIN_TCB, "chip":
 TURIN_CHAIN: dict[str, Any] = {"product": "Turin", "stepping": "", "tcb": TURIN, "chip": CHIP[:8]}
 
 
-def test_a_real_report_with_amds_chain() -> None:
+def test_a_real_report_is_verified_with_amds_chain() -> None:
     certificates = [
         found for der in (vectors.vcek(), vectors.ask(), vectors.ark()) for found in parse_certificates(der)
     ]
@@ -69,7 +69,7 @@ def test_a_real_report_with_amds_chain() -> None:
         pytest.param({}, {"leaf": {"extensions": {SPL["microcode"]: der(2, b"\0\xd5")}}}, id="a number of two bytes"),
     ],
 )
-def test_what_is_endorsed(report: dict[str, Any], changes: dict[str, Any]) -> None:
+def test_reports_that_match_their_certificate_are_endorsed(report: dict[str, Any], changes: dict[str, Any]) -> None:
     endorsement = judged(signed(report_bytes(**report)), chain(**changes))
     assert failed(endorsement) == []
     assert endorsement.verified
@@ -121,7 +121,7 @@ def test_a_report_of_another_platform_is_not_endorsed(
     assert not endorsement.verified
 
 
-def test_each_part_of_the_tcb_is_said_by_its_name() -> None:
+def test_each_tcb_component_is_reported_by_name() -> None:
     endorsement = judged(signed(report_bytes()), chain())
     assert [finding.detail for finding in findings_of(endorsement, "TCB")] == [
         "bootloader: reported 4, certified 4",
@@ -131,7 +131,7 @@ def test_each_part_of_the_tcb_is_said_by_its_name() -> None:
     ]
 
 
-def test_what_decides_nothing_is_said() -> None:
+def test_undecided_checks_are_reported() -> None:
     endorsement = judged(signed(report_bytes(chip=bytes(64))), chain())
     undecided = {finding.check: finding.detail for finding in endorsement.findings if finding.passed is None}
     assert undecided == {
@@ -145,14 +145,14 @@ def test_what_decides_nothing_is_said() -> None:
     assert provider.detail == "the VLEK was loaded by cloud.example"
 
 
-def test_a_product_that_is_not_said_is_said_to_be_missing() -> None:
+def test_a_missing_product_name_is_reported() -> None:
     endorsement = judged(signed(report_bytes()), chain(stepping=None))
     assert [(f.passed, f.detail) for f in findings_of(endorsement, "product")] == [
         (False, "the VCEK does not say of which product it is")
     ]
 
 
-def test_the_signature_is_of_everything_before_it() -> None:
+def test_the_signature_covers_everything_before_it() -> None:
     good, made = signed(report_bytes(version=5)), chain()
     assert not failed(judged(good, made))
     for at in (0x04, 0x50, 0x90, 0x207):
@@ -161,7 +161,7 @@ def test_the_signature_is_of_everything_before_it() -> None:
         assert failed(judged(bytes(changed), made)) == ["signature"]
 
 
-def test_signatures_that_are_none() -> None:
+def test_invalid_signatures_are_refused() -> None:
     good, made = signed(report_bytes()), chain()
     for changed in (
         report_bytes(),
@@ -184,7 +184,7 @@ def test_signatures_that_are_none() -> None:
     assert leaf_key("leaf") is not leaf_key("another")
 
 
-def test_a_key_that_is_not_of_the_curve_has_signed_nothing() -> None:
+def test_a_key_on_another_curve_does_not_verify() -> None:
     for key in (ca_key("leaf"), ec.generate_private_key(ec.SECP256R1())):
         assert failed(judged(signed(report_bytes()), chain(leaf={"key": key}))) == ["signature"]
     other = ec.generate_private_key(ec.BrainpoolP384R1())
@@ -192,7 +192,7 @@ def test_a_key_that_is_not_of_the_curve_has_signed_nothing() -> None:
     assert failed(judged(by_other, chain(leaf={"key": other}))) == ["signature"]
 
 
-def test_a_report_is_endorsed_by_the_key_that_it_names() -> None:
+def test_a_report_is_endorsed_only_by_the_type_of_key_that_it_names() -> None:
     for info, key, other in ((1 << 2, "VLEK", "VCEK"), (0, "VCEK", "VLEK")):
         endorsement = judged(signed(report_bytes(key_info=info)), chain(key=other))
         assert [(f.check, f.passed) for f in endorsement.findings] == [("signature", False)]
@@ -200,14 +200,14 @@ def test_a_report_is_endorsed_by_the_key_that_it_names() -> None:
         assert (endorsement.root, endorsement.trusted_by) == (None, None)
 
 
-def test_of_several_certificates_the_one_that_signed_counts() -> None:
+def test_the_certificate_that_signed_is_found_among_several() -> None:
     made, other = chain(), chain(chip=CHIP[::-1], leaf={"key": leaf_key("another")})
     report = AttestationReport.parse(signed(report_bytes()))
     for leaves in ([other.leaf, made.leaf], [made.leaf, other.leaf]):
         assert verify_report(report, [*leaves, made.ask, made.ark], NOW, [made.ark]).verified
 
 
-def test_all_that_fails_and_not_the_first_alone() -> None:
+def test_every_failed_check_is_reported() -> None:
     made = chain(days=20, tcb={**TCB, "tee": 9}, chip=CHIP[::-1], leaf={"signer": "another"})
     endorsement = judged(signed(report_bytes(), "another"), made)
     assert failed(endorsement) == ["TCB", "chain", "chip", "signature", "validity"]
@@ -218,7 +218,7 @@ def _signed_with(digest: hashes.HashAlgorithm, report: bytes, key: ec.EllipticCu
     return report[:SIGNED_SIZE] + (r.to_bytes(72, "little") + s.to_bytes(72, "little")).ljust(512, b"\0")
 
 
-def test_names_that_are_not_ascii_are_shown_all_the_same() -> None:
+def test_names_that_are_not_ascii_are_shown() -> None:
     odd = der(0x16, b"Milan\xff-B0")
     product, _ = findings_of(judged(signed(report_bytes()), chain(leaf={"extensions": {"2": odd}})), "product")
     assert (product.passed, product.detail) == (False, "the VCEK is of Milan\ufffd-B0, issued for Milan")

@@ -1,4 +1,4 @@
-"""Endorsement: the chain of a report and its root. What the host brought verifies nothing by itself."""
+"""Endorsement: the certificate chain of a report. A root that came from the host verifies nothing by itself."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ DAY = 86400
 
 
 def one(where: str, **other: Any) -> dict[str, Any]:
-    """What is other in one certificate of a chain."""
+    """Changes to one certificate, as arguments of `chain`."""
     return {where: other}
 
 
@@ -45,7 +45,7 @@ def by(certificates: list[x509.Certificate], *roots: x509.Certificate) -> Endors
 
 
 def table_of(made: Chain) -> list[x509.Certificate]:
-    """The chain as a host hands it to its guest with a report."""
+    """The chain as the certificate table that a host hands to its guest."""
     ders = [certificate.public_bytes(Encoding.DER) for certificate in made.all]
     return parse_certificates(certificate_table(dict(zip((VCEK_GUID, ASK_GUID, ARK_GUID), ders, strict=True))))
 
@@ -58,7 +58,7 @@ def test_a_root_that_the_host_brought_verifies_nothing() -> None:
     assert (endorsement.root, endorsement.trusted_by) == (None, None)
 
 
-def test_a_root_that_is_given_verifies_wherever_the_chain_came_from() -> None:
+def test_a_given_root_verifies_a_chain_from_any_source() -> None:
     made = chain()
     for certificates in (table_of(made), [made.leaf, made.ask]):
         endorsement = by(certificates, made.ark)
@@ -67,7 +67,7 @@ def test_a_root_that_is_given_verifies_wherever_the_chain_came_from() -> None:
         assert "none of AMD's known here, and given as a root" in findings_of(endorsement, "root")[0].detail
 
 
-def test_a_root_of_amds_is_known_by_its_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_amds_roots_are_recognised_by_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     made = chain()
     monkeypatch.setattr(endorsement_module, "AMD_ROOTS", {made.ark.fingerprint(hashes.SHA256()).hex(): "Milan"})
     endorsement = by(table_of(made))
@@ -78,16 +78,16 @@ def test_a_root_of_amds_is_known_by_its_fingerprint(monkeypatch: pytest.MonkeyPa
     assert (broken.root, broken.trusted_by) == (None, None)
 
 
-def test_amds_roots_are_three() -> None:
+def test_there_are_three_amd_roots() -> None:
     assert sorted(AMD_ROOTS.values()) == ["Genoa", "Milan", "Turin"]
     assert all(len(bytes.fromhex(fingerprint)) == 32 for fingerprint in AMD_ROOTS)
 
 
-def test_a_root_with_the_name_and_the_key_of_one_that_is_given_is_another() -> None:
+def test_a_certificate_with_the_name_and_key_of_a_root_is_not_that_root() -> None:
     made, again = chain(), chain()
     assert made.ark.public_key() == again.ark.public_key()
     assert not by([made.leaf, made.ask, made.ark, again.ark]).verified
-    assert by([made.leaf, made.ask, again.ark], made.ark).verified  # it has signed the ASK, too
+    assert by([made.leaf, made.ask, again.ark], made.ark).verified  # it has also signed the ASK
     other = chain(ark={"key": ca_key("another"), "signer": "another"}).ark
     assert failed(by(made.all, other)) == ["root"]
 
@@ -104,22 +104,22 @@ def test_a_root_with_the_name_and_the_key_of_one_that_is_given_is_another() -> N
         pytest.param({"issuer_organization": "Another"}, id="issuer of that name in another organization"),
     ],
 )
-def test_a_certificate_that_its_issuer_has_not_signed_as_amd_signs(where: str, other: dict[str, Any]) -> None:
+def test_other_signature_algorithms_than_amds_are_refused(where: str, other: dict[str, Any]) -> None:
     for report, key in ((GOOD, "VCEK"), (signed(report_bytes(**VLEK)), "VLEK")):
         assert failed(judged(report, chain(key=key, **one(where, **other)))) == ["chain"]
 
 
 @pytest.mark.parametrize("where", ["ask", "ark"])
 @pytest.mark.parametrize("ca", [False, None])
-def test_an_issuer_that_may_not_sign_has_issued_nothing(where: str, ca: bool | None) -> None:
+def test_an_issuer_that_is_no_ca_is_refused(where: str, ca: bool | None) -> None:
     assert failed(judged(GOOD, chain(**one(where, ca=ca)))) == ["chain"]
 
 
-def test_an_issuer_whose_key_is_not_rsa_has_issued_nothing() -> None:
+def test_an_issuer_whose_key_is_not_rsa_is_refused() -> None:
     assert failed(judged(GOOD, chain(ask={"key": leaf_key("ask")}))) == ["chain"]
 
 
-def test_an_issuer_without_a_name_is_none() -> None:
+def test_an_issuer_without_a_name_is_refused() -> None:
     made = chain(leaf={"issuer": "", "signer": "SEV-Milan"})
     nameless = certificate("", issuer="ARK-Milan", key=ca_key("SEV-Milan"), ca=True)
     report = AttestationReport.parse(GOOD)
@@ -137,10 +137,8 @@ def test_an_issuer_without_a_name_is_none() -> None:
         pytest.param("VCEK", {"issuer": "ARK-Milan"}, None, id="VCEK by an ARK"),
     ],
 )
-def test_each_certificate_is_issued_by_the_one_above_it(
-    key: str, leaf: dict[str, Any], ask: dict[str, Any] | None
-) -> None:
-    """By name, although whoever is named has signed."""
+def test_each_certificate_names_the_right_issuer(key: str, leaf: dict[str, Any], ask: dict[str, Any] | None) -> None:
+    """The issuer's name has to match even if the named issuer did sign."""
     others = [chain(), chain(key="VLEK"), chain(product="Genoa")]
     made = chain(key=key, leaf=leaf, ask=ask)
     report = AttestationReport.parse(signed(report_bytes(key_info=4 if key == "VLEK" else 0)))
@@ -157,7 +155,7 @@ def test_every_certificate_is_valid_from_its_first_to_its_last_second(where: str
         assert failed(judged(GOOD, made, now)) == fails
 
 
-def test_validity_is_said_of_each_certificate() -> None:
+def test_validity_is_reported_for_each_certificate() -> None:
     details = [finding.detail for finding in findings_of(judged(GOOD, chain()), "validity")]
     assert details == [
         "the VCEK is valid from 2026-05-02 to 2027-05-02",
@@ -166,7 +164,7 @@ def test_validity_is_said_of_each_certificate() -> None:
     ]
 
 
-def test_a_whole_chain_is_said_link_by_link() -> None:
+def test_a_complete_chain_is_reported_link_by_link() -> None:
     for report, key, middle, name in (
         (GOOD, "VCEK", "ASK", "SEV-Milan"),
         (signed(report_bytes(**VLEK)), "VLEK", "ASVK", "SEV-VLEK-Milan"),
@@ -178,7 +176,7 @@ def test_a_whole_chain_is_said_link_by_link() -> None:
         ]
 
 
-def test_a_broken_link_hides_nothing_above_it() -> None:
+def test_links_above_a_broken_one_are_still_reported() -> None:
     changed: tuple[dict[str, Any], ...] = ({"leaf": {"signer": "another"}}, {"ask": {"ca": False}})
     for changes in changed:
         endorsement = judged(GOOD, chain(**changes))
@@ -195,7 +193,7 @@ def test_a_broken_link_hides_nothing_above_it() -> None:
     assert len(findings_of(elsewhere, "validity")) == 3
 
 
-def test_of_several_issuers_of_one_name_the_one_that_signed_counts() -> None:
+def test_the_issuer_that_signed_is_found_among_several_of_one_name() -> None:
     made, other = chain(), chain(ask={"key": ca_key("another"), "days": 20})
     for middle in ([other.ask, made.ask], [made.ask, other.ask]):
         assert by([made.leaf, *middle, made.ark], made.ark).verified
@@ -204,7 +202,7 @@ def test_of_several_issuers_of_one_name_the_one_that_signed_counts() -> None:
 @pytest.mark.parametrize(
     ("missing", "said"), [(0, "VCEK certificate"), (1, "issued by an ASK: none"), (2, "issued by an ARK: none")]
 )
-def test_certificates_that_are_missing(missing: int, said: str) -> None:
+def test_missing_certificates_are_reported(missing: int, said: str) -> None:
     certificates = chain().all
     del certificates[missing]
     endorsement = by(certificates)
@@ -213,7 +211,7 @@ def test_certificates_that_are_missing(missing: int, said: str) -> None:
     assert not findings_of(endorsement, "root")
 
 
-def test_a_root_is_an_ark_that_is_signed_by_itself() -> None:
+def test_a_root_is_a_self_signed_ark() -> None:
     made = chain()
     check_root(made.ark)
     for below in (made.leaf, made.ask):
@@ -228,19 +226,19 @@ def test_a_root_is_an_ark_that_is_signed_by_itself() -> None:
 
 
 @pytest.mark.parametrize("ark", [{"signer": "another"}, {"salt": 32}, {"salt": None}])
-def test_it_is_said_how_a_root_is_signed(ark: dict[str, Any]) -> None:
+def test_a_root_with_another_signature_algorithm_is_refused(ark: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="no signature of its own key by RSASSA-PSS, SHA-384 and a salt of 48 bytes"):
         check_root(chain(ark=ark).ark)
 
 
-def test_of_a_chain_that_has_expired_it_is_still_said_whose_it_is() -> None:
+def test_an_expired_chain_is_still_reported_link_by_link() -> None:
     made = chain(leaf={"days": 20})
     endorsement = by(made.all, made.ark)
     assert failed(endorsement) == ["validity"]
     assert endorsement.trusted_by == "given"
 
 
-def test_of_several_issuers_that_signed_nothing_the_one_with_the_name_is_looked_at() -> None:
+def test_if_no_issuer_signed_the_one_with_the_right_name_is_reported() -> None:
     made = chain(leaf={"signer": "another"})
     elsewhere = chain(ask={"organization": "Another", "days": 20})
     details = [finding.detail for finding in by([made.leaf, elsewhere.ask, made.ask, made.ark]).findings]

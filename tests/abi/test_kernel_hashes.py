@@ -1,4 +1,4 @@
-"""KernelHashes: the table against the one sev-snp-measure makes, and what is no kernel hash."""
+"""KernelHashes: the table compared with sev-snp-measure's, and which values are refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     append=st.none() | COMMAND_LINES,
     offset=st.integers(0, PAGE_SIZE - TABLE_SIZE),
 )
-def test_table_and_page_are_those_of_the_peer(
+def test_table_and_page_match_sev_snp_measure(
     folder: Path, kernel: bytes, initrd: bytes | None, append: str | None, offset: int
 ) -> None:
     (folder / "kernel").write_bytes(kernel)
@@ -44,18 +44,18 @@ def test_table_and_page_are_those_of_the_peer(
     assert ours.table_sha256 == hashlib.sha256(peer.construct_table()).digest()
 
 
-def test_no_command_line_is_the_empty_one_and_nothing_is_trimmed() -> None:
+def test_a_missing_command_line_is_hashed_as_empty_and_nothing_is_trimmed() -> None:
     assert hash_cmdline(None) == hash_cmdline("") == hashlib.sha256(b"\0").digest()
     assert hash_cmdline(" x ") == hashlib.sha256(b" x \0").digest()
     assert hash_cmdline("x\n") != hash_cmdline("x")
 
 
-def test_bytes_of_an_argument_that_are_not_utf8_are_hashed_as_they_are() -> None:
+def test_argument_bytes_that_are_not_utf8_are_hashed_unchanged() -> None:
     assert hash_cmdline(b"a\xffb".decode("utf-8", "surrogateescape")) == hashlib.sha256(b"a\xffb\0").digest()
 
 
 @pytest.mark.parametrize(("append", "reason"), [("a\0b", "NUL"), ("a\ud800", "UTF-8")])
-def test_what_is_no_command_line_is_refused(append: str, reason: str) -> None:
+def test_invalid_command_lines_are_refused(append: str, reason: str) -> None:
     with pytest.raises(MalformedInput, match=reason):
         hash_cmdline(append)
 
@@ -68,6 +68,6 @@ def test_a_hash_of_another_length_is_refused(field: str) -> None:
 
 
 @pytest.mark.parametrize("offset", [-1, PAGE_SIZE - TABLE_SIZE + 1])
-def test_a_table_that_does_not_fit_its_page_is_a_defect_of_the_caller(offset: int) -> None:
+def test_a_table_that_does_not_fit_its_page_is_a_programming_error(offset: int) -> None:
     with pytest.raises(ValueError, match="does not fit"):
         KernelHashes.of(kernel=bytes(32)).page(offset)

@@ -1,4 +1,4 @@
-"""The table's layout: GUIDs as memory has them, and hashes that are not those of what is shown are told."""
+"""The kernel hashes table: layout and GUIDs, and texts whose hash differs from the one in the table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from catalog.fast.packed import light_sha256
         ("KERNEL_GUID", "4de79437-abd2-427f-b835-d5b172d2045b"),
     ],
 )
-def test_guids_are_in_the_order_of_memory(name: str, guid: str) -> None:
+def test_guids_have_the_byte_order_of_memory(name: str, guid: str) -> None:
     assert getattr(kernel_table, name) == UUID(guid).bytes_le
 
 
@@ -41,22 +41,22 @@ def row(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("sha256", [hashlib.sha256, light_sha256()])
-def test_what_follows_has_no_fault(sha256: Any) -> None:
+def test_consistent_texts_have_no_fault(sha256: Any) -> None:
     assert table_fault(row(), sha256) is None
     assert cmdline_fault(row(), sha256) is None
 
 
 @pytest.mark.parametrize("name", ["table_sha256", "kernel_sha256", "initrd_sha256", "cmdline_sha256"])
 @pytest.mark.parametrize("value", [b"\1" * 32, bytes(31), b""])
-def test_a_hash_that_is_another_one_is_told(name: str, value: bytes) -> None:
+def test_a_hash_that_differs_from_the_table_is_reported(name: str, value: bytes) -> None:
     assert "'mine': the table SHA-256 is not that of" in str(table_fault(row(**{name: value}), hashlib.sha256))
     if name == "cmdline_sha256":
         assert "'mine': cmdline_sha256 is not" in str(cmdline_fault(row(cmdline_sha256=value), hashlib.sha256))
 
 
 @pytest.mark.parametrize("text", [None, "", "quiet", "quiet \N{SNOWMAN} ", "quiet \N{SNOWMAN}\0", "\ud800"])
-def test_a_command_line_that_is_another_one_is_told(text: str | None) -> None:
+def test_a_command_line_with_another_hash_is_reported(text: str | None) -> None:
     assert "'mine': cmdline_sha256 is not" in str(cmdline_fault(row(append=text), hashlib.sha256))
     of_it = hashlib.sha256(f"{text}\0".encode("utf-8", "replace")).digest()
-    if text and "\0" in text:  # which no kernel gets
+    if text and "\0" in text:  # never part of a command line
         assert cmdline_fault(row(append=text, cmdline_sha256=of_it), hashlib.sha256)

@@ -1,4 +1,4 @@
-"""PAGE_INFO: each page type against another implementation, field by field, and a published fold."""
+"""PAGE_INFO: each page type compared with sev-snp-measure, each field, and a published chain of pages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GPAS = st.integers(0, (1 << 52) - 1).map(lambda gpa: gpa & ~0xFFF)
 
 
 @given(DIGESTS, GPAS, st.binary(max_size=40))
-def test_each_page_type_is_folded_as_by_the_peer(seed: bytes, gpa: int, start: bytes) -> None:
+def test_each_page_type_matches_sev_snp_measure(seed: bytes, gpa: int, start: bytes) -> None:
     page = start.ljust(PAGE_SIZE, b"\0")
     peer_calls: dict[PageType, Callable[[Any], None]] = {
         PageType.NORMAL: lambda peer: peer.update_normal_pages(gpa, page),
@@ -45,7 +45,7 @@ def test_each_page_type_is_folded_as_by_the_peer(seed: bytes, gpa: int, start: b
 
 
 @given(DIGESTS, st.binary(max_size=40))
-def test_a_vmsa_page_is_folded_as_by_the_peer(seed: bytes, start: bytes) -> None:
+def test_a_vmsa_page_matches_sev_snp_measure(seed: bytes, start: bytes) -> None:
     page = start.ljust(PAGE_SIZE, b"\0")
     peer = GCTX(seed)
     peer.update_vmsa_page(page)
@@ -53,14 +53,14 @@ def test_a_vmsa_page_is_folded_as_by_the_peer(seed: bytes, start: bytes) -> None
 
 
 def test_the_fields_of_page_info_are_those_of_the_specification() -> None:
-    # SEV-SNP ABI (56860) 8.17.2, table 67: 0x70 bytes, of which the tail leaves out the 48 of DIGEST_CUR
+    # SEV-SNP ABI (56860) 8.17.2, table 67: 0x70 bytes; `tail` leaves out the 48 of DIGEST_CUR
     tail = page_info_tail(PageType.CPUID, 0x80E000)
     assert tail == bytes(48) + struct.pack("<HBB", 0x70, 6, 0) + bytes(4) + struct.pack("<Q", 0x80E000)
     assert fold(INITIAL_DIGEST, tail) == hashlib.sha384(INITIAL_DIGEST + tail).digest()
 
 
 @given(DIGESTS, GPAS, st.integers(0, 3))
-def test_pages_are_folded_one_after_the_other(seed: bytes, gpa: int, count: int) -> None:
+def test_pages_are_chained_in_order(seed: bytes, gpa: int, count: int) -> None:
     data = b"".join(bytes([number]) * PAGE_SIZE for number in range(count))
     expected = seed
     for number in range(count):
@@ -69,8 +69,8 @@ def test_pages_are_folded_one_after_the_other(seed: bytes, gpa: int, count: int)
     assert fold_pages(seed, PageType.NORMAL, gpa, data) == expected
 
 
-def test_the_fold_of_gce_tcb_verifier() -> None:
-    # google/gce-tcb-verifier 74582c07, sev: three pages of a fake image with a mark at either end
+def test_a_chain_of_gce_tcb_verifier_is_reproduced() -> None:
+    # google/gce-tcb-verifier 74582c07, sev: three pages of a fake image, marked at both ends
     data = bytearray(3 * PAGE_SIZE)
     data[:16] = data[-16:] = b"LGTM" * 4
     expected = "cba1cd767c33b30f96271837dbbae4081a945464a5af397b9b0336b5d8759ee88cc6b62c05d915c4424a9ac5747437d4"

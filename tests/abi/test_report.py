@@ -1,4 +1,4 @@
-"""Attestation reports: every version read strictly, and put together again from the JSON of the virtee crates."""
+"""Attestation reports: strict parsing of every version, and conversion from the JSON of the virtee crates."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_real_report() -> None:
 
 
 @pytest.mark.parametrize("version", [2, 3, 4, 5])
-def test_every_version(version: int) -> None:
+def test_every_version_is_parsed(version: int) -> None:
     raw = bytearray(report_bytes(version=version))
     if version >= 5:
         raw[0x1F8:0x208] = (3).to_bytes(8, "little") + (7).to_bytes(8, "little")
@@ -53,7 +53,7 @@ def test_every_version(version: int) -> None:
         {"version": 2, "chip": CHIP[:8].ljust(64, b"\0")},
     ],
 )
-def test_since_turin_the_tcb_is_packed_another_way(changes: dict[str, Any]) -> None:
+def test_turin_reports_pack_the_tcb_differently(changes: dict[str, Any]) -> None:
     report = AttestationReport.parse(report_bytes(tcb=TURIN_TCB, **changes))
     assert report.reported_tcb == TcbVersion(1, 2, 3, 4, 5)
     assert report.reported_tcb.pack() == TURIN_TCB
@@ -77,7 +77,7 @@ def test_since_turin_the_tcb_is_packed_another_way(changes: dict[str, Any]) -> N
 def test_the_first_and_the_last_model_of_each_product(
     family: int, models: tuple[int, ...], product: Product | None
 ) -> None:
-    """virtee/sev src/lib.rs, Generation::identify_cpu, at the ends of its ranges, and beside them."""
+    """The ranges of virtee/sev src/lib.rs, Generation::identify_cpu: both ends of each, and the models next to them."""
     assert {find_product(family, model) for model in models} == {product}
 
 
@@ -104,7 +104,7 @@ def test_the_first_and_the_last_model_of_each_product(
         (0x49F, 1, 3, "0x330 to 0x49f"),
     ],
 )
-def test_what_is_reserved_is_refused_by_name(at: int, value: int, version: int, said: str) -> None:
+def test_reserved_bits_are_refused_by_name(at: int, value: int, version: int, said: str) -> None:
     raw = bytearray(report_bytes(version=version))
     raw[at] = value
     with pytest.raises(MalformedInput, match=said):
@@ -118,7 +118,7 @@ def test_another_length_is_refused(size: int) -> None:
 
 
 @given(st.binary(min_size=REPORT_SIZE, max_size=REPORT_SIZE))
-def test_whatever_the_bytes_only_our_errors(raw: bytes) -> None:
+def test_arbitrary_bytes_raise_only_ldcat_errors(raw: bytes) -> None:
     for version in range(7):
         try:
             report = AttestationReport.parse(bytes([version, 0, 0, 0]) + raw[4:])
@@ -132,7 +132,7 @@ def test_whatever_the_bytes_only_our_errors(raw: bytes) -> None:
     ("version", "old", "changes"),
     [(2, True, {}), (2, False, {}), (3, False, {}), (5, False, {"cpuid": (0x1A, 2, 1), "tcb": TURIN_TCB})],
 )
-def test_json_of_the_virtee_crates_is_the_report_it_was(
+def test_json_of_the_virtee_crates_gives_the_report(
     version: int, old: bool, changes: dict[str, Any], hexadecimal: bool
 ) -> None:
     raw = signed(report_bytes(version=version, **changes))
@@ -163,14 +163,14 @@ def test_json_of_the_virtee_crates_is_the_report_it_was(
         ("measurements", "00", "unknown field 'measurements'"),
     ],
 )
-def test_json_that_is_no_report(name: str, value: object, said: str) -> None:
+def test_json_that_is_not_a_report_is_refused(name: str, value: object, said: str) -> None:
     fields = as_json(signed(report_bytes()), hexadecimal=True, old=False)
     with pytest.raises(MalformedInput, match=said):
         report_from_json({**fields, name: value})
 
 
-def test_json_knows_one_kind_of_number() -> None:
-    """Some encoders write 3.0 for 3; nobody writes 3.5."""
+def test_integers_may_be_written_as_floats_in_json() -> None:
+    """Some encoders write 3.0 for 3; none writes 3.5."""
     raw = report_bytes()
     fields = as_json(raw, hexadecimal=True, old=False)
     floats = {name: float(value) if type(value) is int else value for name, value in fields.items()}
@@ -179,7 +179,7 @@ def test_json_knows_one_kind_of_number() -> None:
         report_from_json({**fields, "vmpl": 0.5})
 
 
-def test_json_that_lacks_a_field() -> None:
+def test_json_without_a_field_is_refused() -> None:
     fields = as_json(signed(report_bytes()), hexadecimal=True, old=False)
     for name in ("chip_id", "launch_tcb"):
         with pytest.raises(MalformedInput, match=f"has no {name}"):

@@ -1,4 +1,4 @@
-"""Resumable SHA-256: both implementations by the same tests, against hashlib."""
+"""Resumable SHA-256: the same tests on both implementations, against hashlib."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from catalog.errors import MalformedInput
 
 @pytest.fixture(params=list(sha256.implementations()), scope="module")
 def compress(request: pytest.FixtureRequest) -> Iterator[Callable[[bytes, bytes], bytes]]:
-    """Each compression function in turn, in place of the one in use."""
+    """Each compression function in turn, patched in."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sha256, "compress", sha256.implementations()[request.param])
         yield sha256.compress
 
 
 @given(st.binary(max_size=700), st.lists(st.integers(0, 700), max_size=4))
-def test_any_split_gives_the_hash_of_hashlib(
+def test_any_split_gives_the_same_hash_as_hashlib(
     compress: Callable[[bytes, bytes], bytes], data: bytes, cuts: list[int]
 ) -> None:
     state, at = Sha256State(), 0
@@ -39,7 +39,7 @@ def test_any_split_gives_the_hash_of_hashlib(
 
 
 @pytest.mark.parametrize("length", [0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 4096])
-def test_every_padding_is_right(compress: Callable[[bytes, bytes], bytes], length: int) -> None:
+def test_every_padding_length(compress: Callable[[bytes, bytes], bytes], length: int) -> None:
     data = bytes(range(256)) * 16
     assert Sha256State().update(data[:length]).digest() == hashlib.sha256(data[:length]).digest()
 
@@ -57,14 +57,14 @@ def test_implementations_agree_from_any_midstate(midstate: bytes, blocks: int) -
     assert len(results) == 1
 
 
-def test_a_published_midstate_is_carried_on_from(compress: Callable[[bytes, bytes], bytes]) -> None:
+def test_hashing_resumes_from_a_published_midstate(compress: Callable[[bytes, bytes], bytes]) -> None:
     page = b"firmware" * 512
     midstate = Sha256State().update(page).midstate
     resumed = Sha256State(midstate, b"", len(page)).update(b"VMSA")
     assert resumed.digest() == hashlib.sha256(page + b"VMSA").digest()
 
 
-def test_the_compiled_helper_is_first_where_it_is_importable() -> None:
+def test_the_compiled_helper_is_preferred_if_it_can_be_imported() -> None:
     compiled = importlib.util.find_spec("catalog.abi._sha256") is not None
     module = _fresh_copy()
     assert list(module.implementations()) == (["compiled", "pure Python"] if compiled else ["pure Python"])
@@ -73,7 +73,7 @@ def test_the_compiled_helper_is_first_where_it_is_importable() -> None:
 
 
 def test_without_the_compiled_helper_pure_python_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "catalog.abi._sha256", None)  # what an import then finds is ImportError
+    monkeypatch.setitem(sys.modules, "catalog.abi._sha256", None)  # makes an import raise ImportError
     module = _fresh_copy()
     assert list(module.implementations()) == ["pure Python"]
     assert module.in_use == "pure Python"
@@ -90,14 +90,14 @@ def test_without_the_compiled_helper_pure_python_is_used(monkeypatch: pytest.Mon
         {"length": -64},
     ],
 )
-def test_a_state_whose_parts_disagree_is_refused(fields: dict[str, bytes | int]) -> None:
+def test_an_inconsistent_state_is_refused(fields: dict[str, bytes | int]) -> None:
     with pytest.raises(MalformedInput, match="disagree"):
         Sha256State(**fields)  # type: ignore[arg-type]
 
 
 @given(root=st.integers(0, 1 << 40), beside=st.integers(-1, 1))
-def test_cube_roots_are_exact_where_floats_round(root: int, beside: int) -> None:
-    """Every round constant rests on them."""
+def test_cube_roots_are_exact_even_if_floats_would_round(root: int, beside: int) -> None:
+    """The round constants are computed from them."""
     number = max(0, root**3 + beside)
     found = sha256._integer_cube_root(number)
     assert found**3 <= number < (found + 1) ** 3
@@ -109,13 +109,13 @@ def _fresh_copy() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, spec.name, module)  # dataclasses look their module up
+        patch.setitem(sys.modules, spec.name, module)  # dataclasses looks up the module
         spec.loader.exec_module(module)
     return module
 
 
 class _StandIn:
-    """What the C code does, by the pure-Python function, behind the same cffi buffers."""
+    """A stand-in for the C code: the pure-Python function behind the same cffi buffers."""
 
     def __init__(self, ffi: cffi.FFI) -> None:
         self.ffi = ffi
@@ -126,7 +126,7 @@ class _StandIn:
 
 
 def test_the_calling_convention_of_the_compiled_helper(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no compiler is, the helper's Python side is tested all the same."""
+    """Tests the Python side of the helper on machines without a compiler, too."""
     ffi = cffi.FFI()
     monkeypatch.setattr(sha256, "ffi", ffi, raising=False)
     monkeypatch.setattr(sha256, "lib", _StandIn(ffi))

@@ -1,4 +1,4 @@
-"""VcpuSignature: family, model and stepping as CPUID packs them."""
+"""VcpuSignature: family, model and stepping in the encoding of CPUID."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog.errors import UsageError
 
 
 @given(family=st.integers(0, 270), model=st.integers(0, 255), stepping=st.integers(0, 15))
-def test_packing_is_that_of_the_peer_and_is_read_back(family: int, model: int, stepping: int) -> None:
+def test_packing_matches_sev_snp_measure_and_round_trips(family: int, model: int, stepping: int) -> None:
     signature = VcpuSignature.of(family=family, model=model, stepping=stepping)
     assert signature.value == cpu_sig(family, model, stepping)
     assert (signature.family, signature.model, signature.stepping) == (family, model, stepping)
@@ -37,14 +37,14 @@ def test_known_signatures(family: int, model: int, stepping: int, value: int) ->
 @pytest.mark.parametrize(
     ("value", "family", "model"),
     [
-        (0x00F00E12, 14, 1),  # what an old family has above is reserved
+        (0x00F00E12, 14, 1),  # the upper bits of an old family are reserved
         (0x0FF00E12, 14, 1),
         (0x00000F12, 15, 1),
         (0x00100F12, 16, 1),
         (0x0FFF0FF2, 270, 255),
     ],
 )
-def test_the_extended_family_counts_for_base_family_15_alone(value: int, family: int, model: int) -> None:
+def test_the_extended_family_applies_to_base_family_15_only(value: int, family: int, model: int) -> None:
     """AMD APM volume 3, CPUID Fn0000_0001_EAX."""
     assert (VcpuSignature(value).family, VcpuSignature(value).model) == (family, model)
 

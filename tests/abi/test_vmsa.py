@@ -1,4 +1,4 @@
-"""VMSA: every offset against another implementation's layout, and whole pages seen on hardware's side."""
+"""VMSA: every offset compared with sev-snp-measure's layout, and complete pages compared with captured ones."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ WIDTHS = {"B": 1, "H": 2, "I": 4, "Q": 8}
 
 
 @pytest.mark.parametrize("name", sorted(vmsa.REGISTERS))
-def test_a_register_lies_where_the_peer_has_it(name: str) -> None:
+def test_register_offsets_match_sev_snp_measure(name: str) -> None:
     offset, width = vmsa.REGISTERS[name]
     field = getattr(SevEsSaveArea, name)
     assert (offset, WIDTHS[width]) == (field.offset, field.size)
 
 
 @pytest.mark.parametrize("name", sorted(vmsa.SEGMENTS))
-def test_a_segment_lies_where_the_peer_has_it(name: str) -> None:
+def test_segment_offsets_match_sev_snp_measure(name: str) -> None:
     assert vmsa.SEGMENTS[name] == getattr(SevEsSaveArea, name).offset
 
 
@@ -31,7 +31,7 @@ def test_a_segment_lies_where_the_peer_has_it(name: str) -> None:
     name=st.sampled_from(sorted(vmsa.SEGMENTS)),
     fields=st.tuples(*(st.integers(0, 2**bits - 1) for bits in (16, 16, 32, 64))),
 )
-def test_a_segment_is_encoded_little_endian_and_alone(name: str, fields: tuple[int, int, int, int]) -> None:
+def test_a_segment_is_little_endian_and_changes_no_other_byte(name: str, fields: tuple[int, int, int, int]) -> None:
     page = vmsa.encode(vmsa.Registers({name: vmsa.Segment(*fields)}, {}))
     offset = vmsa.SEGMENTS[name]
     assert len(page) == vmsa.VMSA_SIZE
@@ -40,7 +40,7 @@ def test_a_segment_is_encoded_little_endian_and_alone(name: str, fields: tuple[i
 
 
 @given(st.data())
-def test_a_register_is_encoded_little_endian_and_alone(data: st.DataObject) -> None:
+def test_a_register_is_little_endian_and_changes_no_other_byte(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(vmsa.REGISTERS)))
     offset, letter = vmsa.REGISTERS[name]
     width = WIDTHS[letter]
@@ -67,7 +67,7 @@ def test_the_start_address_is_split_between_cs_and_rip(eip: int) -> None:
         (0x0080B004, "bcee5cb289f72882da17abd8dca5e8a7e9f8e2033e7ad96b4db0ab1a383a6487"),
     ],
 )
-def test_pages_of_sevctl(eip: int, sha256: str) -> None:
+def test_pages_match_those_of_sevctl(eip: int, sha256: str) -> None:
     flat = {name: vmsa.Segment(attrib=0x93, limit=0xFFFF) for name in ("es", "ss", "ds", "fs", "gs")}
     tables = {name: vmsa.Segment(limit=0xFFFF) for name in ("gdtr", "idtr")}
     others = {
@@ -81,7 +81,7 @@ def test_pages_of_sevctl(eip: int, sha256: str) -> None:
     assert hashlib.sha256(page).hexdigest() == sha256
 
 
-def test_a_name_that_is_no_register_and_a_value_too_wide_are_errors_of_their_kind() -> None:
+def test_unknown_registers_and_values_that_are_too_wide_raise() -> None:
     with pytest.raises(KeyError):
         vmsa.encode(vmsa.Registers({}, {"eax": 1}))
     with pytest.raises(struct.error):

@@ -1,4 +1,4 @@
-"""VMSA, read back: every name is found again, and what no name covers is listed byte by byte."""
+"""Decoding of VMSA pages: every named field round-trips, and bytes outside of any field are listed."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SEGMENTS = st.fixed_dictionaries(
 
 
 @given(st.builds(vmsa.Registers, SEGMENTS, REGISTERS))
-def test_what_was_encoded_is_decoded(registers: vmsa.Registers) -> None:
+def test_encoded_registers_are_decoded(registers: vmsa.Registers) -> None:
     page = vmsa.encode(registers)
     assert vmsa.decode(page) == registers
     assert vmsa.unnamed(page) == []
 
 
 @given(VMSA_PAGES)
-def test_a_page_is_its_names_and_its_unnamed_bytes(page: bytes) -> None:
+def test_a_page_consists_of_its_fields_and_its_unnamed_bytes(page: bytes) -> None:
     runs = vmsa.unnamed(page)
     named = vmsa.encode(vmsa.decode(page))
     assert (named == page) == (not runs)
@@ -43,7 +43,7 @@ def test_a_page_is_its_names_and_its_unnamed_bytes(page: bytes) -> None:
     assert starts == sorted(starts)
 
 
-def test_zero_registers_and_segments_are_there_too() -> None:
+def test_registers_and_segments_of_zero_are_decoded() -> None:
     registers = vmsa.decode(bytes(vmsa.VMSA_SIZE))
     assert registers.segments == dict.fromkeys(vmsa.SEGMENTS, vmsa.Segment())
     assert registers.values == dict.fromkeys(vmsa.REGISTERS, 0)
@@ -52,14 +52,14 @@ def test_zero_registers_and_segments_are_there_too() -> None:
 @pytest.mark.parametrize(
     ("offset", "runs"),
     [
-        (0xC9, [(0xC9, b"\xff")]),  # vmpl and cpl follow
+        (0xC9, [(0xC9, b"\xff")]),  # followed by vmpl and cpl
         (0xCA, [(0xCC, b"\xff\xff")]),
-        (0x412, [(0x412, b"\xff\xff\xff\xff")]),  # x87_fcw lies before
+        (0x412, [(0x412, b"\xff\xff\xff\xff")]),  # preceded by x87_fcw
         (0x46E, [(0x46E, b"\xff\xff\xff\xff")]),
         (0xFFC, [(0xFFC, b"\xff\xff\xff\xff")]),
     ],
 )
-def test_unnamed_bytes_end_where_a_name_begins(offset: int, runs: list[tuple[int, bytes]]) -> None:
+def test_unnamed_bytes_end_where_a_field_begins(offset: int, runs: list[tuple[int, bytes]]) -> None:
     page = bytearray(vmsa.VMSA_SIZE)
     page[offset : offset + 4] = b"\xff" * 4
     if offset == 0xC9:
@@ -68,7 +68,7 @@ def test_unnamed_bytes_end_where_a_name_begins(offset: int, runs: list[tuple[int
 
 
 @pytest.mark.parametrize("size", [0, 1, 4095, 4097, 8192])
-def test_another_length_is_no_page(size: int) -> None:
+def test_a_page_of_another_length_is_refused(size: int) -> None:
     with pytest.raises(MalformedInput, match=f"a VMSA is 4096 bytes, not {size}") as caught:
         vmsa.decode(bytes(size))
     assert caught.value.exit_code == 3

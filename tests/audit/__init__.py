@@ -1,1 +1,1 @@
-"""Tests of the room audit."""
+"""Tests of catalog/audit/."""

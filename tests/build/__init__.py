@@ -1,1 +1,1 @@
-"""Tests of the room build."""
+"""Tests of catalog/build/."""

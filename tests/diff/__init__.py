@@ -1,1 +1,1 @@
-"""Tests of the room diff."""
+"""Tests of catalog/diff/."""

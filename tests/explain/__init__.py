@@ -1,1 +1,1 @@
-"""Tests of the room explain."""
+"""Tests of catalog/explain/."""

@@ -1,1 +1,1 @@
-"""Tests of the room fast."""
+"""Tests of catalog/fast/."""

@@ -1,1 +1,1 @@
-"""Tests of the room files."""
+"""Tests of catalog/files/."""

@@ -1,1 +1,1 @@
-"""Tests of the room firmware."""
+"""Tests of catalog/firmware/."""

@@ -1,4 +1,4 @@
-"""Whether kernel hashes are enforced: yes, no, unknown; and bounded work on streams that lie."""
+"""Whether kernel hashes are enforced: yes, no or unknown; and bounded work on malicious streams."""
 
 from __future__ import annotations
 
@@ -34,36 +34,36 @@ def test_a_volume_with_the_verifier_enforces_and_one_without_does_not() -> None:
     assert verdict(packed_volume(WITHOUT)) is Enforced.NO
 
 
-def test_without_a_compressed_volume_nothing_is_known() -> None:
+def test_without_a_compressed_volume_the_answer_is_unknown() -> None:
     assert verdict(b"") is Enforced.UNKNOWN
-    assert verdict(KERNEL_ENTRY.bytes_le) is Enforced.UNKNOWN  # outside of any volume it says nothing
+    assert verdict(KERNEL_ENTRY.bytes_le) is Enforced.UNKNOWN  # outside of a volume it proves nothing
     assert kernel_hashes_enforced(b"") is Enforced.UNKNOWN
 
 
 @given(size=st.integers(16, 3 * CHUNK), data=st.data())
-def test_the_verifier_is_found_wherever_it_lies(size: int, data: st.DataObject) -> None:
+def test_the_verifier_is_found_at_any_offset(size: int, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, size - 16))
     volume = packed_volume(volume_contents(verifier=True, size=size, at=at))
     assert verdict(volume, pages=8) is Enforced.YES
 
 
 @pytest.mark.parametrize("at", [CHUNK - 16, CHUNK - 15, CHUNK - 8, CHUNK - 1, CHUNK, 2 * CHUNK - 7])
-def test_the_verifier_is_found_across_the_parts_it_is_unpacked_in(at: int) -> None:
+def test_the_verifier_is_found_across_chunk_boundaries(at: int) -> None:
     volume = packed_volume(volume_contents(verifier=True, size=3 * CHUNK, at=at))
     assert verdict(volume, pages=8) is Enforced.YES
 
 
-def test_all_volumes_are_looked_at() -> None:
+def test_all_volumes_are_searched() -> None:
     assert verdict(packed_volume(WITHOUT) + packed_volume(WITH)) is Enforced.YES
     assert verdict(packed_volume(WITHOUT) + packed_volume(WITHOUT)) is Enforced.NO
     assert verdict(packed_volume(WITHOUT) + packed_volume(WITH, cut=400)) is Enforced.UNKNOWN
 
 
-def test_the_bare_guid_is_passed_over() -> None:
+def test_the_guid_without_a_header_is_ignored() -> None:
     in_code = b"\xb8\x00\x00\x01" + LZMA_SECTION.bytes_le + b"\xc3"
     assert verdict(in_code + packed_volume(WITH)) is Enforced.YES
     assert verdict(in_code) is Enforced.UNKNOWN
-    assert kernel_hashes_enforced(LZMA_SECTION.bytes_le) is Enforced.UNKNOWN  # no room for a header before it
+    assert kernel_hashes_enforced(LZMA_SECTION.bytes_le) is Enforced.UNKNOWN  # no room for a header in front of it
     assert kernel_hashes_enforced(b"\x02" + LZMA_SECTION.bytes_le) is Enforced.UNKNOWN
 
 
@@ -87,7 +87,7 @@ def test_the_bare_guid_is_passed_over() -> None:
         packed_volume(WITH, claimed_size=EXPANSION_LIMIT * 2 * PAGE + 1),
     ],
 )
-def test_a_volume_that_lies_or_is_cut_is_unknown(volume: bytes) -> None:
+def test_a_malformed_or_truncated_volume_is_unknown(volume: bytes) -> None:
     assert verdict(volume) is Enforced.UNKNOWN
 
 
@@ -99,15 +99,15 @@ def test_a_damaged_stream_never_raises(data: st.DataObject) -> None:
     assert verdict(bytes(volume)) in set(Enforced)
 
 
-def test_zeros_for_a_stream_are_unknown() -> None:
+def test_a_stream_of_zeros_is_unknown() -> None:
     volume = bytearray(packed_volume(WITHOUT))
     volume[24 + 13 :] = b"\xff" * (len(volume) - 37)
     assert verdict(bytes(volume)) is Enforced.UNKNOWN
 
 
 @pytest.mark.parametrize("dictionary", [0, 1, 1 << 20, 0xFFFFFFFF])
-def test_the_dictionary_of_the_header_costs_nothing(dictionary: int) -> None:
-    """A header may claim 4 GiB: memory follows from what is unpacked."""
+def test_the_dictionary_size_of_the_header_allocates_nothing(dictionary: int) -> None:
+    """A header may claim 4 GiB; memory use depends only on what is unpacked."""
     image = build_ovmf(pages=16, volume=packed_volume(WITH, dictionary=dictionary))
     tracemalloc.start()
     try:
@@ -117,7 +117,7 @@ def test_the_dictionary_of_the_header_costs_nothing(dictionary: int) -> None:
         tracemalloc.stop()
 
 
-def test_a_stream_may_unpack_to_the_limit_within_a_bounded_memory() -> None:
+def test_unpacking_up_to_the_limit_takes_bounded_memory() -> None:
     image_size = 64 * PAGE
     volume = packed_volume(bytes(EXPANSION_LIMIT * image_size))
     image = build_ovmf(pages=64, volume=volume)
@@ -131,7 +131,7 @@ def test_a_stream_may_unpack_to_the_limit_within_a_bounded_memory() -> None:
 
 
 def test_many_sections_of_one_stream_cost_no_more_than_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unpacking is bounded for all volumes together, so that no image makes it a work without end."""
+    """The limit applies to all volumes together, so that no image takes unbounded work."""
     contents = bytes(60 * 4096)
     image = build_ovmf(pages=16, volume=packed_volume(contents) * 8)
     unpacked: list[int] = []
@@ -148,7 +148,7 @@ def test_many_sections_of_one_stream_cost_no_more_than_one_image(monkeypatch: py
 
 
 def test_sections_inside_a_section_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else nested headers would make the work grow with the square of the image."""
+    """Otherwise, nested headers would make the work quadratic in the size of the image."""
     seen: list[int] = []
 
     def looked_at(packed: bytes, _: bytes, *, limit: int) -> Enforced:
@@ -164,7 +164,7 @@ def test_sections_inside_a_section_are_not_looked_at(monkeypatch: pytest.MonkeyP
     assert len(seen) == 200 * len(header) // 2048 + 1
 
 
-def test_a_stream_that_unpacks_to_nothing_says_nothing() -> None:
+def test_a_stream_that_unpacks_to_nothing_is_unknown() -> None:
     packed = b"\x5d" + bytes(12)
     section = (24 + len(packed)).to_bytes(3, "little") + b"\x02" + blob_verifier.LZMA_SECTION
     section += (24).to_bytes(2, "little") + bytes(2) + packed

@@ -1,4 +1,4 @@
-"""FirmwareBuild: the record as text and back, and errors that name the path of what is wrong."""
+"""FirmwareBuild: reading and writing records, and errors that name the path of the invalid value."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def test_a_record_is_read_back_as_it_was_written(build: FirmwareBuild) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=30))
-def test_any_text_is_written_so_that_it_is_read_back(text: str) -> None:
+def test_arbitrary_text_round_trips(text: str) -> None:
     build = FirmwareBuild(text, BARE, None, {"sev": LaunchableWire(verdict="no", reason=text, source=text)})
     assert FirmwareBuild.parse(build.to_toml()) == build
 
 
-def test_launchability_is_unknown_where_nothing_is_recorded() -> None:
+def test_launchability_is_unknown_unless_recorded() -> None:
     assert BUILD.launchability("sev-snp").verdict == "yes"
     assert BUILD.launchability("sev-es") is NOT_RECORDED
     assert NOT_RECORDED.verdict == "unknown"
@@ -85,7 +85,7 @@ def test_launchability_is_unknown_where_nothing_is_recorded() -> None:
         ("[component]", "[component", ["firmware record:"]),
     ],
 )
-def test_a_wrong_record_names_the_path(right: str, wrong: str, parts: list[str]) -> None:
+def test_the_error_names_the_path_of_the_invalid_value(right: str, wrong: str, parts: list[str]) -> None:
     assert right in TEXT
     with pytest.raises(MalformedRecord) as caught:
         FirmwareBuild.parse(TEXT.replace(right, wrong, 1))
@@ -108,7 +108,7 @@ def test_a_wrong_record_names_the_path(right: str, wrong: str, parts: list[str])
     ],
 )
 def test_a_number_that_no_image_can_hold_is_refused(right: str, wrong: str) -> None:
-    """Each is 32 bits in an image; a wider one in a record would be measured as if it were cut, or not at all."""
+    """Images hold 32 bits for each; a wider number in a record would be truncated when it is measured, or fail."""
     assert right in TEXT
     with pytest.raises(MalformedRecord):
         FirmwareBuild.parse(TEXT.replace(right, wrong, 1))

@@ -1,4 +1,4 @@
-"""FirmwareComponent: what an image is reduced to, and which facts cannot belong together."""
+"""FirmwareComponent: the facts that an image is reduced to, and which combinations are inconsistent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ IMAGE = build_ovmf(
 FIRMWARE = FirmwareComponent.from_image(OvmfImage.parse(IMAGE))
 
 
-def test_facts_are_those_of_the_image() -> None:
+def test_facts_match_the_image() -> None:
     assert FIRMWARE.sha256 == hashlib.sha256(IMAGE).digest()
     assert FIRMWARE.sha384 == hashlib.sha384(IMAGE).digest()
     assert FIRMWARE.size == len(IMAGE)
@@ -45,13 +45,13 @@ def test_facts_are_those_of_the_image() -> None:
     assert FIRMWARE.snp_baseline == fold_pages(INITIAL_DIGEST, PageType.NORMAL, FIRMWARE.gpa, IMAGE)
 
 
-def test_the_midstate_carries_on_to_the_hash_of_anything_longer() -> None:
+def test_the_midstate_extends_to_the_hash_of_longer_data() -> None:
     tail = b"what the VMM adds"
     assert FIRMWARE.sha256_state.digest() == FIRMWARE.sha256
     assert FIRMWARE.sha256_state.update(tail).digest() == hashlib.sha256(IMAGE + tail).digest()
 
 
-def test_equal_images_are_equal_components_and_one_more_page_is_another() -> None:
+def test_components_are_equal_only_for_equal_images() -> None:
     assert FirmwareComponent.from_image(OvmfImage.parse(IMAGE)) == FIRMWARE
     longer = FirmwareComponent.from_image(OvmfImage.parse(bytes(PAGE) + IMAGE))
     assert longer.snp_baseline != FIRMWARE.snp_baseline
@@ -78,7 +78,7 @@ def test_the_metadata_fault_follows_from_the_sections() -> None:
         ({"snp_baseline": bytes(32)}, "a hash is not of its proper length"),
     ],
 )
-def test_facts_that_disagree_are_refused(fields: dict[str, Any], reason: str) -> None:
+def test_inconsistent_facts_are_refused(fields: dict[str, Any], reason: str) -> None:
     with pytest.raises(MalformedRecord, match=reason):
         replace(FIRMWARE, **fields)
 

@@ -1,4 +1,4 @@
-"""The GUID footer table: what is read from it, and every way in which it can be broken."""
+"""The GUID table: which entries are read, and every way in which the table can be broken."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENTRIES = st.dictionaries(st.uuids().filter(lambda guid: guid != FOOTER), st.bin
 
 
 @given(ENTRIES, st.integers(0, 99))
-def test_entries_are_read_in_the_order_of_the_walk(entries: dict[UUID, bytes], seed: int) -> None:
+def test_entries_are_read_from_the_footer_backwards(entries: dict[UUID, bytes], seed: int) -> None:
     order = list(entries)
     image = build_ovmf(pages=1, seed=seed, reset_vector=None, extra=entries, order=order)
     read = guid_table.read_guid_table(image)
@@ -68,7 +68,7 @@ def test_a_broken_table_is_refused(broken: Broken, reason: str) -> None:
         guid_table.read_guid_table(build_ovmf(pages=1, broken=broken))
 
 
-def test_a_table_may_begin_with_the_image() -> None:
+def test_a_table_may_begin_at_the_start_of_the_image() -> None:
     size = PAGE - 32
     image = build_ovmf(pages=1, reset_vector=None, extra={TDX_METADATA: bytes(size - 36)})
     assert image[:18] == bytes(18)
@@ -87,7 +87,7 @@ def test_a_standalone_reset_block_of_another_length_is_refused() -> None:
         guid_table.read_standalone_reset_block(image)
 
 
-def test_an_image_that_is_all_reset_block_is_read() -> None:
+def test_an_image_of_only_a_reset_block_is_read() -> None:
     block = struct.pack("<IH", 5, 22) + RESET_BLOCK.bytes_le
     assert guid_table.read_standalone_reset_block(block + bytes(32)) == 5
     assert guid_table.read_standalone_reset_block(block[1:] + bytes(32)) is None

@@ -1,4 +1,4 @@
-"""Metadata that is whole but cannot launch under SNP: readable, SEV and SEV-ES measurable, SNP refused."""
+"""Metadata that can be read but not launched under SNP: SEV and SEV-ES are measured, SNP is refused."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ FAULTS: list[tuple[str, tuple[Section, ...], Area | None, str]] = [
 @pytest.mark.parametrize(
     ("sections", "area", "reason"), [fault[1:] for fault in FAULTS], ids=[fault[0] for fault in FAULTS]
 )
-def test_a_fault_leaves_the_image_readable_and_refuses_snp_alone(
-    sections: tuple[Section, ...], area: Area | None, reason: str
-) -> None:
+def test_a_fault_refuses_only_snp(sections: tuple[Section, ...], area: Area | None, reason: str) -> None:
     image = OvmfImage.parse(build_ovmf(pages=4, hashes_area=area, sections=sections))
     assert image.sections == sections
     firmware = FirmwareComponent.from_image(image)
@@ -65,7 +63,7 @@ def test_a_fault_leaves_the_image_readable_and_refuses_snp_alone(
 
 
 @pytest.mark.parametrize("area", [AMDSEV_AREA, None, Area(0x810000, PAGE), Area(0x810FFF, 1)])
-def test_published_layouts_are_without_fault(area: Area | None) -> None:
+def test_published_layouts_have_no_fault(area: Area | None) -> None:
     assert metadata_fault(AMDSEV_SECTIONS, image_gpa=0xFFC00000, hashes_area=area) is None
 
 
@@ -74,7 +72,7 @@ def test_a_section_may_end_where_the_firmware_begins() -> None:
     assert metadata_fault(touching, image_gpa=0xFFC00000, hashes_area=None) is None
 
 
-def test_secrets_of_several_pages_are_whole() -> None:
+def test_secrets_of_several_pages_are_no_fault() -> None:
     secrets = (Section(0x80D000, 0x3000, 2),)
     assert metadata_fault(secrets, image_gpa=0xFFC00000, hashes_area=None) is None
 

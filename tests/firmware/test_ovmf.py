@@ -1,4 +1,4 @@
-"""OvmfImage: what is read from whole images, and which structure is refused for what reason."""
+"""OvmfImage: what is read from valid images, and the reason with which each broken structure is refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.firmware_builder import (
 
 @pytest.mark.parametrize("pages", [1, 2, 16])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_whole_image_is_read(pages: int, seed: int) -> None:
+def test_a_valid_image_is_read(pages: int, seed: int) -> None:
     data = build_ovmf(
         pages=pages,
         seed=seed,
@@ -47,15 +47,15 @@ def test_an_image_with_an_empty_table_has_nothing() -> None:
     assert (image.reset_vector, image.hashes_area, image.sections, dict(image.table)) == (None, None, (), {})
 
 
-def test_a_hashes_area_at_zero_says_that_there_is_none() -> None:
+def test_a_hashes_area_at_zero_means_that_there_is_none() -> None:
     assert OvmfImage.parse(build_ovmf(hashes_area=Area(0, 0))).hashes_area is None
 
 
-def test_metadata_without_sections_is_whole() -> None:
+def test_metadata_without_sections_is_valid() -> None:
     assert OvmfImage.parse(build_ovmf(sections=())).sections == ()
 
 
-def test_an_image_of_2020_has_its_reset_vector_alone() -> None:
+def test_an_image_of_2020_has_only_a_reset_vector() -> None:
     image = OvmfImage.parse(build_ovmf(standalone_reset_block=True, reset_vector=0x80B000))
     assert (image.reset_vector, image.hashes_area, image.sections, image.table) == (0x80B000, None, (), {})
 
@@ -67,19 +67,19 @@ def test_section_names_and_text() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, PAGE - 1, PAGE + 1, 2 * PAGE - 32])
-def test_what_is_not_whole_pages_is_refused(size: int) -> None:
+def test_a_length_that_is_no_multiple_of_the_page_size_is_refused(size: int) -> None:
     data = build_ovmf(pages=2)
     with pytest.raises(MalformedFirmware, match=f"{size} bytes are not whole pages"):
         OvmfImage.parse(data[len(data) - size :])
 
 
-def test_more_than_any_vmm_maps_is_refused() -> None:
+def test_an_image_that_no_vmm_could_map_is_refused() -> None:
     with pytest.raises(MalformedFirmware, match="more than a firmware image"):
         OvmfImage.parse(bytes(MAX_IMAGE_SIZE + PAGE))
 
 
 @pytest.mark.parametrize("data", [bytes(PAGE), b"\xff" * PAGE, build_ovmf(pages=2)[:PAGE]])
-def test_what_is_no_ovmf_image_is_refused_with_a_hint(data: bytes) -> None:
+def test_other_files_are_refused_with_a_hint(data: bytes) -> None:
     with pytest.raises(MalformedFirmware, match="no OVMF image") as caught:
         OvmfImage.parse(data)
     assert "VARS" in str(caught.value.hint)
@@ -123,7 +123,7 @@ RIGHT_LENGTH = 16 + 12 * len(AMDSEV_SECTIONS)
         (Broken(metadata_length=RIGHT_LENGTH - 1), f"7 sections do not make {RIGHT_LENGTH - 1} bytes"),
         (Broken(metadata_count=8), f"8 sections do not make {RIGHT_LENGTH} bytes"),
         (Broken(metadata_count=0), f"0 sections do not make {RIGHT_LENGTH} bytes"),
-        # 12 * count overflows 32 bits to the right length: in C it would pass
+        # 12 * count overflows 32 bits to the right length: C code would accept it
         (Broken(metadata_count=7 + (1 << 30)), f"{7 + (1 << 30)} sections do not make"),
         (Broken(metadata_count=0xFFFFFFFF), "4294967295 sections do not make"),
     ],
@@ -133,7 +133,7 @@ def test_broken_metadata_is_refused(broken: Broken, reason: str) -> None:
         OvmfImage.parse(build_ovmf(sections=AMDSEV_SECTIONS, broken=broken))
 
 
-def test_metadata_cut_by_the_end_of_the_image_is_refused() -> None:
+def test_truncated_metadata_is_refused() -> None:
     image = bytearray(build_ovmf(sections=()))
     image[-20:-4] = struct.pack("<4sIII", b"ASEV", 16 + 12, 1, 1)
     where = bytes(image).index(METADATA.bytes_le) - 6

@@ -1,1 +1,1 @@
-"""Tests of the room launch."""
+"""Tests of catalog/launch/."""

@@ -1,4 +1,4 @@
-"""The compiled hashing code: every implementation that runs here, against hashlib and hmac on random input."""
+"""The compiled hashing code: every implementation available here, against hashlib and hmac on random input."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHA256 = [name for name in sha256_implementations() if name != PYTHON]
 SHA384 = [name for name in sha384_implementations() if name != PYTHON]
 COUNTS = st.lists(st.integers(1, 12), min_size=1, max_size=5, unique=True).map(sorted)
 LANES = st.integers(1, 70)
-"""More than the 64 lanes that the widest implementation takes at once, twice over."""
+"""Up to more than the 64 lanes of the widest implementation."""
 
 
 def by_hashlib_256(prefix: bytes, bsp: bytes, ap: bytes, counts: Sequence[int]) -> bytes:
@@ -52,7 +52,7 @@ def by_hashlib_384(digest: bytes, bsp: bytes, ap: bytes, counts: Sequence[int]) 
 @example(lanes=33, carried=48, counts=[1, 2, 3], seed=0)
 @example(lanes=1, carried=55, counts=[2], seed=0)
 @example(lanes=1, carried=56, counts=[2], seed=0)
-def test_sha256_chains_are_those_of_hashlib(name: str, lanes: int, carried: int, counts: list[int], seed: int) -> None:
+def test_sha256_chains_match_hashlib(name: str, lanes: int, carried: int, counts: list[int], seed: int) -> None:
     source = random.Random(seed)
     bsp, ap = source.randbytes(4096), source.randbytes(4096)
     prefixes = [source.randbytes(64 * source.randrange(3) + carried) for _ in range(lanes)]
@@ -62,8 +62,8 @@ def test_sha256_chains_are_those_of_hashlib(name: str, lanes: int, carried: int,
 
 
 @pytest.mark.parametrize("name", SHA256)
-def test_the_length_of_a_large_message_is_all_there(name: str) -> None:
-    """Lengths of 2**29 bytes and more reach the upper word of the padding."""
+def test_the_padding_holds_the_length_of_a_large_message(name: str) -> None:
+    """Lengths of 2**29 bytes and more reach the upper word of the length in the padding."""
     state = Sha256State(bytes(32), b"", 1 << 40)
     (expected,) = {bytes(state.update(bytes(4096)).digest())}
     assert compiled.sha256_chains(name, [state], bytes(4096), bytes(4096), [1]) == expected
@@ -71,7 +71,7 @@ def test_the_length_of_a_large_message_is_all_there(name: str) -> None:
 
 @pytest.mark.parametrize("name", SHA256)
 @given(pages=st.integers(0, 70), seed=st.integers(0, 2**32))
-def test_sha256_pages_are_those_of_hashlib(name: str, pages: int, seed: int) -> None:
+def test_sha256_pages_match_hashlib(name: str, pages: int, seed: int) -> None:
     data = random.Random(seed).randbytes(4096 * pages)
     expected = b"".join(hashlib.sha256(data[at : at + 4096]).digest() for at in range(0, len(data), 4096))
     assert compiled.sha256_pages(name, data) == expected
@@ -80,7 +80,7 @@ def test_sha256_pages_are_those_of_hashlib(name: str, pages: int, seed: int) -> 
 @pytest.mark.parametrize("name", SHA384)
 @given(lanes=LANES, counts=COUNTS, seed=st.integers(0, 2**32))
 @example(lanes=17, counts=[1, 2, 3], seed=0)
-def test_sha384_chains_are_those_of_hashlib(name: str, lanes: int, counts: list[int], seed: int) -> None:
+def test_sha384_chains_match_hashlib(name: str, lanes: int, counts: list[int], seed: int) -> None:
     source = random.Random(seed)
     digests = [source.randbytes(48) for _ in range(lanes)]
     bsp, ap = ([source.randbytes(64) for _ in range(lanes)] for _ in range(2))
@@ -96,14 +96,12 @@ def test_sha384_chains_are_those_of_hashlib(name: str, lanes: int, counts: list[
     policy=st.integers(0, 0xFFFFFFFF),
     seed=st.integers(0, 2**32),
 )
-def test_a_scan_finds_what_hmac_says(
-    name: str, candidates: int, wanted: int, tik: bytes, policy: int, seed: int
-) -> None:
+def test_a_scan_matches_hmac(name: str, candidates: int, wanted: int, tik: bytes, policy: int, seed: int) -> None:
     source = random.Random(seed)
     context = MeasureContext(1, 55, 0xFF, policy, source.randbytes(16))
     digests = [source.randbytes(32) for _ in range(candidates)]
     if digests and wanted < candidates:
-        digests[source.randrange(candidates)] = digests[wanted]  # one digest may be there twice
+        digests[source.randrange(candidates)] = digests[wanted]  # the same digest may occur twice
     chosen = digests[wanted] if wanted < candidates else bytes(32)
     message = b"\x04\x01\x37\xff" + policy.to_bytes(4, "little") + chosen + context.nonce
     measurement = hmac.digest(tik, message, hashlib.sha256)
@@ -113,7 +111,7 @@ def test_a_scan_finds_what_hmac_says(
 
 
 @pytest.mark.parametrize("name", SHA256)
-def test_a_scan_names_every_hit(name: str) -> None:
+def test_a_scan_returns_every_hit(name: str) -> None:
     context = MeasureContext(0, 0, 0, 0, bytes(16))
     measurement = launch_measurement(bytes(16), context, LaunchDigest(bytes(32)))
     found = scan_launch_measure(bytes(16), context, measurement, bytes(32 * 1500), HashBackend(name, PYTHON))
@@ -144,7 +142,7 @@ def test_a_scan_refuses_parts_of_a_wrong_length(
         ((0, 0, 0, 0, bytes(15)), "nonce of 16 bytes, not 15"),
     ],
 )
-def test_what_is_measured_beside_the_digest_is_in_its_range(
+def test_fields_of_a_launch_measurement_are_range_checked(
     fields: tuple[int, int, int, int, bytes], message: str
 ) -> None:
     with pytest.raises(MalformedInput, match=message):
@@ -157,12 +155,12 @@ def test_an_snp_digest_has_no_launch_measurement() -> None:
 
 
 @pytest.mark.parametrize("counts", [[], [0, 1], [2, 2], [3, 1]])
-def test_counts_that_do_not_ascend_never_reach_the_compiled_code(counts: list[int]) -> None:
+def test_counts_that_do_not_ascend_are_refused(counts: list[int]) -> None:
     with pytest.raises(ValueError, match="ascend"):
         compiled.sha256_chains("portable", [Sha256State()], bytes(4096), bytes(4096), counts)
 
 
-def test_parts_of_a_wrong_length_never_reach_the_compiled_code() -> None:
+def test_parts_of_a_wrong_length_are_refused() -> None:
     page, tail, counts = bytes(4096), bytes(64), [1]
     unlike = [Sha256State(), Sha256State().update(b"a")]
     with pytest.raises(ValueError, match="one length"):
@@ -180,12 +178,12 @@ def test_parts_of_a_wrong_length_never_reach_the_compiled_code() -> None:
 
 
 @pytest.mark.skipif(not SHA384, reason="nothing is compiled")
-def test_an_implementation_that_a_hash_lacks_is_an_error_of_the_caller() -> None:
+def test_an_implementation_that_a_hash_lacks_is_a_programming_error() -> None:
     with pytest.raises(ValueError, match="cannot run that implementation"):
         compiled.sha384_chains("sha-ni", [bytes(48)], [bytes(64)], [bytes(64)], [1])
 
 
-def test_no_memory_is_said_as_python_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_raises_memory_error(monkeypatch: pytest.MonkeyPatch) -> None:
     class Lib:
         LDCAT_DONE, LDCAT_NO_MEMORY = 0, 2
 
@@ -207,7 +205,7 @@ def test_the_best_implementation_is_the_first(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(("halves", "first"), [(0, "avx512"), (1, "sha-ni")])
-def test_where_512_bits_are_two_halves_sha_extensions_come_first(
+def test_sha_extensions_come_first_if_512_bit_operations_are_split(
     monkeypatch: pytest.MonkeyPatch, halves: int, first: str
 ) -> None:
     class Lib:
@@ -221,13 +219,13 @@ def test_where_512_bits_are_two_halves_sha_extensions_come_first(
     assert sha384_implementations()[0] == "avx512"
 
 
-def test_an_implementation_of_another_machine_is_replaced_by_the_best_here() -> None:
+def test_an_unavailable_implementation_is_replaced_by_the_best_one() -> None:
     assert choose().here() == choose()
     assert REFERENCE.here() == REFERENCE
     assert HashBackend("amx", "amx").here() == choose()
 
 
-def test_without_the_extension_the_module_is_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extension_the_reference_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "catalog.launch.hashing._hashing", None)
     spec = importlib.util.spec_from_file_location("backends_without_compiler", backends.__file__)
     assert spec is not None
@@ -239,7 +237,7 @@ def test_without_the_extension_the_module_is_the_reference(monkeypatch: pytest.M
     assert str(module.choose()) == str(REFERENCE)
 
 
-def test_without_compiled_code_the_reference_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_compiled_code_only_the_reference_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "lib", None)
     assert choose() == REFERENCE
     assert str(choose()) == "SHA-256 chains: python, SHA-384 chains: python"

@@ -1,4 +1,4 @@
-"""The fast path gives the digests of the definition: `measure_all` and `Measurer` against `measure`."""
+"""`measure_all` and `Measurer` give the same digests as `measure`, which defines them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIRMWARES = images().map(lambda data: FirmwareComponent.from_image(OvmfImage.par
 
 
 def defined(technology: Technology, firmware: FirmwareComponent, point: Point) -> str:
-    """The digest by definition, or why there is none."""
+    """The digest by `measure`, or why the point cannot launch."""
     try:
         return measure(technology, firmware, point).hex()
     except CannotLaunch as error:
@@ -33,7 +33,7 @@ def defined(technology: Technology, firmware: FirmwareComponent, point: Point) -
 
 @pytest.mark.parametrize("technology", ALL)
 @given(data=st.data())
-def test_a_measurer_gives_the_digests_of_the_definition(technology: Technology, data: st.DataObject) -> None:
+def test_a_measurer_gives_the_same_digests_as_measure(technology: Technology, data: st.DataObject) -> None:
     firmware = data.draw(FIRMWARES)
     measurer = Measurer(technology, firmware)
     for point in data.draw(st.lists(points(technology), max_size=12)):
@@ -58,7 +58,7 @@ def test_measure_all_gives_each_point_with_its_digest(technology: Technology, da
 @pytest.mark.parametrize("path", sha256_implementations())
 @pytest.mark.parametrize("technology", WITH_VCPUS)
 @given(data=st.data())
-def test_chains_give_the_digests_of_the_definition(technology: Technology, path: str, data: st.DataObject) -> None:
+def test_chains_give_the_same_digests_as_measure(technology: Technology, path: str, data: st.DataObject) -> None:
     firmware = data.draw(FIRMWARES)
     launchable = points(technology).filter(lambda point: technology.launch_blocker(firmware, point) is None)
     chosen = data.draw(st.lists(launchable, min_size=1, max_size=8))
@@ -75,7 +75,7 @@ def test_chains_give_the_digests_of_the_definition(technology: Technology, path:
 
 @pytest.mark.parametrize("technology", ALL)
 @given(data=st.data())
-def test_a_measurer_of_an_old_image_gives_the_digests_of_the_definition(
+def test_a_measurer_of_an_old_image_gives_the_same_digests_as_measure(
     technology: Technology, data: st.DataObject
 ) -> None:
     image = build_ovmf(standalone_reset_block=True, seed=data.draw(st.integers(0, 3)))
@@ -88,7 +88,7 @@ def test_a_measurer_of_an_old_image_gives_the_digests_of_the_definition(
 
 @pytest.mark.parametrize("technology", ALL)
 def test_points_of_every_technology_can_be_launched(technology: Technology) -> None:
-    """The comparisons above are not empty: a point that is not refused is found at once."""
+    """The comparisons above are not vacuous: a point that can launch is found at once."""
     found: list[Point] = []
 
     @given(FIRMWARES, points(technology))

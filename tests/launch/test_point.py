@@ -1,4 +1,4 @@
-"""Points: which configurations can be put into words at all."""
+"""Points: which launch configurations can be constructed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_features_are_64_bits(features: int) -> None:
     assert point(sev_features=(1 << 64) - 1)
 
 
-def test_the_signature_is_given_where_it_is_measured_and_there_alone() -> None:
+def test_the_signature_is_given_if_and_only_if_it_is_measured() -> None:
     with pytest.raises(UsageError, match="measures the vCPU signature, and none is given") as caught:
         point(vcpu_signature=None)
     assert "--vcpu-type" in str(caught.value.hint)
@@ -50,6 +50,6 @@ def test_the_signature_is_given_where_it_is_measured_and_there_alone() -> None:
     assert point(vmm=PROFILES["gce-v1"], vcpu_signature=None)
 
 
-def test_points_are_values() -> None:
+def test_points_compare_by_value() -> None:
     assert point() == point()
     assert len({point(), point(), point(vcpus=2), FirmwarePoint(None), FirmwarePoint(HASHES)}) == 4

@@ -1,4 +1,4 @@
-"""VmmProfile: the files of data/vmm/, and a wrong file is refused by the path of what is wrong."""
+"""VmmProfile: the files of data/vmm/, and errors that name the path of the invalid value."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ QEMU = (DATA / "vmm" / "qemu-kvm-init2.toml").read_text(encoding="utf-8")
 EC2 = (DATA / "vmm" / "ec2-2026.toml").read_text(encoding="utf-8")
 
 PEER_PAGES = {
-    # profile: VMM of sev-snp-measure 0.0.13, and what an older version of it has different
+    # profile: VMM of sev-snp-measure 0.0.13, and how an older version of it differs
     "qemu-kvm-init2": (VMMType.QEMU, {}),
-    "qemu-kvm-legacy": (VMMType.QEMU, {"mxcsr": 0, "x87_fcw": 0}),  # as up to 0.0.9
-    "qemu-amdese-2022": (VMMType.QEMU, {"mxcsr": 0, "x87_fcw": 0}),  # as up to 0.0.4
+    "qemu-kvm-legacy": (VMMType.QEMU, {"mxcsr": 0, "x87_fcw": 0}),  # up to 0.0.9
+    "qemu-amdese-2022": (VMMType.QEMU, {"mxcsr": 0, "x87_fcw": 0}),  # up to 0.0.4
     "ec2-2026": (VMMType.ec2, {}),
-    "ec2-2023": (VMMType.ec2, {"rdx": 0}),  # as 0.0.6 to 0.0.12
+    "ec2-2023": (VMMType.ec2, {"rdx": 0}),  # 0.0.6 to 0.0.12
     "gce-v1": (VMMType.gce, {}),
 }
 
 
 @pytest.mark.parametrize("name", sorted(PROFILES))
-def test_a_profile_of_the_data_folder_is_whole(name: str) -> None:
+def test_a_profile_of_the_data_folder_is_complete(name: str) -> None:
     profile = PROFILES[name]
     assert profile.name == name
     assert profile.wire.title
@@ -44,7 +44,7 @@ def test_a_profile_of_the_data_folder_is_whole(name: str) -> None:
     assert profile.text == (DATA / "vmm" / f"{name}.toml").read_text(encoding="utf-8")
 
 
-def test_every_profile_of_the_specification_is_there() -> None:
+def test_every_specified_profile_exists() -> None:
     assert set(PROFILES) == set(PEER_PAGES)
     assert {name for name, profile in PROFILES.items() if not profile.measures_signature} == {
         "ec2-2023",
@@ -58,7 +58,7 @@ def test_every_profile_of_the_specification_is_there() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PROFILES))
-def test_pages_are_those_of_the_peer(name: str) -> None:
+def test_vmsa_pages_match_sev_snp_measure(name: str) -> None:
     vmm, older = PEER_PAGES[name]
     signature = EPYC if PROFILES[name].measures_signature else VcpuSignature(0)
     for eip in (RESET_EIP, 0x0080B004):
@@ -71,7 +71,7 @@ def test_pages_are_those_of_the_peer(name: str) -> None:
             assert len(page) == ctypes.sizeof(area)
 
 
-def test_page_types_and_order_of_the_specification() -> None:
+def test_page_types_and_order_are_as_specified() -> None:
     orders = {name: profile.snp for name, profile in PROFILES.items()}
     assert all(order and order.vmsa_gpa == 0xFFFFFFFFF000 for order in orders.values())
     after = {name for name, order in orders.items() if order and order.hashes_after_firmware}
@@ -115,7 +115,7 @@ def test_page_types_and_order_of_the_specification() -> None:
         ("[vmsa.segments]", "[vmsa.segments", ["VMM profile:"]),
     ],
 )
-def test_a_wrong_profile_names_the_path(right: str, wrong: str, parts: list[str]) -> None:
+def test_the_error_names_the_path_of_the_invalid_value(right: str, wrong: str, parts: list[str]) -> None:
     assert right in QEMU
     with pytest.raises(MalformedRecord) as caught:
         VmmProfile.parse(QEMU.replace(right, wrong, 1))
@@ -130,26 +130,26 @@ def test_a_wrong_profile_names_the_path(right: str, wrong: str, parts: list[str]
         (QEMU, "vmsa_gpa = 0xfffffffff000", "vmsa_gpa = -4096"),
         (QEMU, "vmsa_gpa = 0xfffffffff000", "vmsa_gpa = 0x1_0000_0000_0000_0000"),
         (QEMU, "[vmsa.registers]", '[vmsa.registers]\ncpl = "vcpu-signature"'),
-        (EC2, "attrib = 0x9b", "attrib = 0x1009b"),  # of the APs: the BSP has a cs of its own
+        (EC2, "attrib = 0x9b", "attrib = 0x1009b"),  # of the APs: the BSP has its own cs
         (QEMU, 'CPUID = "CPUID"', 'CPUID = "NORMAL"'),
         (QEMU, 'SNP_SEC_MEM = "ZERO"', 'SNP_SEC_MEM = "NORMAL"'),
         (QEMU, 'SVSM_CAA = "ZERO"', 'SVSM_CAA = "VMSA"'),
     ],
 )
-def test_what_could_not_be_measured_is_refused_when_it_is_read(text: str, right: str, wrong: str) -> None:
-    """No value is too wide for its field, and no contents are asked for where there are none."""
+def test_values_that_could_not_be_measured_are_refused_when_parsed(text: str, right: str, wrong: str) -> None:
+    """No value is too wide for its field, and no page without contents gets a type that needs them."""
     assert right in text
     with pytest.raises(MalformedRecord):
         VmmProfile.parse(text.replace(right, wrong, 1))
 
 
 @pytest.mark.parametrize("value", ["[" * 20_000, "1" * 5_000], ids=["deep", "long"])
-def test_text_beyond_what_the_decoder_takes_is_refused(value: str) -> None:
+def test_text_that_exceeds_limits_of_the_decoder_is_refused(value: str) -> None:
     with pytest.raises(MalformedRecord):
         VmmProfile.parse(f"revision = {value}")
 
 
-def test_a_profile_without_snp_launches_sev_es_alone() -> None:
+def test_a_profile_without_snp_launches_only_sev_es() -> None:
     text = QEMU[: QEMU.index("[snp]")].replace('"sev-es", "sev-snp"', '"sev-es"')
     profile = VmmProfile.parse(text)
     assert profile.snp is None
@@ -158,12 +158,12 @@ def test_a_profile_without_snp_launches_sev_es_alone() -> None:
         VmmProfile.parse(text.replace('"sev-es"', '"sev-snp"'))
 
 
-def test_profiles_are_equal_to_themselves_alone() -> None:
+def test_profiles_compare_by_identity() -> None:
     assert VmmProfile.parse(QEMU) != VmmProfile.parse(QEMU)
 
 
 @given(st.integers(0, 0xFFFFFFFF), st.integers(0, 0xFFFFFFFF), st.integers(0, 2**64 - 1), st.booleans())
-def test_an_update_holds_the_page(eip: int, signature: int, features: int, bsp: bool) -> None:
+def test_an_update_contains_the_vmsa_page(eip: int, signature: int, features: int, bsp: bool) -> None:
     profile, vcpu = PROFILES["qemu-kvm-init2"], VcpuSignature(signature)
     update = profile.vmsa_update(eip, vcpu, features, bsp=bsp, gpa=0x1000)
     assert (update.page_type, update.gpa, update.size) == (PageType.VMSA, 0x1000, 4096)
@@ -173,6 +173,6 @@ def test_an_update_holds_the_page(eip: int, signature: int, features: int, bsp: 
 
 
 @pytest.mark.parametrize("register", ["rip", "sev_features"])
-def test_what_follows_from_the_launch_is_not_given(register: str) -> None:
+def test_registers_that_the_launch_determines_are_refused(register: str) -> None:
     with pytest.raises(MalformedRecord, match=f"{register} follows from the launch"):
         VmmProfile.parse(QEMU.replace("[vmsa.registers]", f"[vmsa.registers]\n{register} = 1"))

@@ -1,4 +1,4 @@
-"""SEV and SEV-ES: the SHA-256 of everything in launch order, written out by hand; and what cannot launch."""
+"""SEV and SEV-ES: the SHA-256 of everything in launch order, written out by hand; and what cannot be launched."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_hashes_of_the_pages_that_are_measured() -> None:
     assert vmsa_page_hashes(firmware, point) == (hashlib.sha256(bsp).digest(), hashlib.sha256(ap).digest())
 
 
-def test_the_two_initialisations_differ() -> None:
+def test_the_two_init_commands_differ() -> None:
     _, firmware = component()
     digests = {measure(SEV_ES, firmware, a_point(SEV_ES, vmm=PROFILES[f"qemu-kvm-{i}"])) for i in ("legacy", "init2")}
     assert len(digests) == 2
@@ -82,21 +82,21 @@ def test_the_two_initialisations_differ() -> None:
         (Area(0x810C00, TABLE_SIZE - 1), "area is 175 bytes, less than its table's 176"),
     ],
 )
-def test_a_table_without_room_for_it_cannot_launch(technology: object, area: Area | None, reason: str) -> None:
+def test_an_area_too_small_for_the_table_cannot_launch(technology: object, area: Area | None, reason: str) -> None:
     _, firmware = component(hashes_area=area)
     with pytest.raises(CannotLaunch, match=reason):
         measure(technology, firmware, a_point(technology, kernel_hashes=HASHES))  # type: ignore[arg-type]
     assert measure(technology, firmware, a_point(technology))  # type: ignore[arg-type]
 
 
-def test_an_area_of_just_a_table_is_enough() -> None:
+def test_an_area_of_exactly_the_size_of_the_table_is_enough() -> None:
     data, firmware = component(hashes_area=Area(0x810C00, TABLE_SIZE))
     expected = hashlib.sha256(data + HASHES.table()).digest()
     assert measure(SEV, firmware, a_point(SEV, kernel_hashes=HASHES)).value == expected
 
 
 @pytest.mark.parametrize("technology", [SEV, SEV_ES])
-def test_a_table_may_end_where_the_firmware_begins(technology: object) -> None:
+def test_a_table_may_end_at_the_start_of_the_firmware(technology: object) -> None:
     begin = (1 << 32) - 3 * PAGE
     point = a_point(technology, kernel_hashes=HASHES)  # type: ignore[arg-type]
     _, firmware = component(hashes_area=Area(begin - TABLE_SIZE, TABLE_SIZE))
@@ -120,7 +120,7 @@ def test_sev_es_needs_a_reset_vector(reset_vector: int | None, reason: str) -> N
         vmsa_updates(firmware, point, gpa=0)  # type: ignore[arg-type]
 
 
-def test_sev_es_refuses_what_belongs_to_snp() -> None:
+def test_sev_es_refuses_features_of_snp() -> None:
     _, firmware = component()
     with pytest.raises(CannotLaunch, match="ec2-2026 does not launch sev-es"):
         measure(SEV_ES, firmware, a_point(SEV_ES, vmm=PROFILES["ec2-2026"], vcpu_signature=None))

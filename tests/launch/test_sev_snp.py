@@ -1,4 +1,4 @@
-"""SEV-SNP: the chain of pages in launch order, written out by hand for each order; and what cannot launch."""
+"""SEV-SNP: the chain of pages in launch order, written out by hand for each order; and what cannot be launched."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Page = tuple[int, int, bytes | None]
 
 
 def chain(pages: Iterable[Page]) -> bytes:
-    """SEV-SNP ABI 8.17.2, in the shortest words."""
+    """The hash chain of SEV-SNP ABI 8.17.2."""
     digest = bytes(48)
     for page_type, gpa, contents in pages:
         hashed = bytes(48) if contents is None else hashlib.sha384(contents).digest()
@@ -75,7 +75,7 @@ COMMON = [section_pages(SECRET, SECRETS), section_pages(CAA, ZERO)]
 @pytest.mark.parametrize("with_kernel", [False, True])
 @pytest.mark.parametrize("vcpus", [1, 3])
 @pytest.mark.parametrize("name", ["qemu-kvm-init2", "qemu-kvm-legacy", "gce-v1"])
-def test_sections_in_the_order_of_the_file(name: str, vcpus: int, with_kernel: bool) -> None:
+def test_sections_are_launched_in_the_order_of_the_file(name: str, vcpus: int, with_kernel: bool) -> None:
     memory = section_pages(MEMORY, UNMEASURED if name == "gce-v1" else ZERO)
     hashes = HASHED if with_kernel else UNHASHED
     pages = [*image_pages(), *memory, *section_pages(CPUID_PAGE, CPUID), *COMMON[0], *hashes, *COMMON[1]]
@@ -84,13 +84,13 @@ def test_sections_in_the_order_of_the_file(name: str, vcpus: int, with_kernel: b
 
 
 @pytest.mark.parametrize("name", ["ec2-2023", "ec2-2026"])
-def test_ec2_has_cpuid_last(name: str) -> None:
+def test_ec2_launches_cpuid_last(name: str) -> None:
     pages = [*image_pages(), *section_pages(MEMORY, ZERO), *COMMON[0], *HASHED, *COMMON[1]]
     expected = chain(pages + section_pages(CPUID_PAGE, CPUID) + vcpu_pages(PROFILES[name], 2))
     assert measured(name, kernel_hashes=HASHES) == expected
 
 
-def test_trees_of_2022_have_the_hashes_before_the_sections() -> None:
+def test_amdese_2022_launches_the_hashes_before_the_sections() -> None:
     image = build_ovmf(pages=3, hashes_area=AMDSEV_AREA, sections=(MEMORY, SECRET, CPUID_PAGE))
     firmware = FirmwareComponent.from_image(OvmfImage.parse(image))
     sections = [*section_pages(MEMORY, ZERO), *COMMON[0], *section_pages(CPUID_PAGE, CPUID)]
@@ -100,12 +100,12 @@ def test_trees_of_2022_have_the_hashes_before_the_sections() -> None:
     assert measured("qemu-amdese-2022", firmware) == chain([*image_pages(image), *sections, *vcpus])
 
 
-def test_the_baseline_stands_for_the_image() -> None:
+def test_the_baseline_replaces_the_image() -> None:
     other = replace(FIRMWARE, snp_baseline=chain(image_pages(IMAGE[PAGE:])))
     assert measured("qemu-kvm-init2", other) != measured("qemu-kvm-init2")
 
 
-def test_an_update_of_measured_pages_is_folded_page_by_page() -> None:
+def test_an_update_of_measured_pages_is_hashed_page_by_page() -> None:
     from catalog.abi.page_info import PageType
     from catalog.launch.update import LaunchUpdate
 
@@ -148,7 +148,9 @@ def component(sections: tuple[Section, ...] | None, **chosen: object) -> Firmwar
         ),
     ],
 )
-def test_what_cannot_launch(firmware: FirmwareComponent, name: str, chosen: dict[str, object], reason: str) -> None:
+def test_configurations_that_cannot_launch_are_refused(
+    firmware: FirmwareComponent, name: str, chosen: dict[str, object], reason: str
+) -> None:
     with pytest.raises(CannotLaunch, match=reason):
         measured(name, firmware, **chosen)
 
@@ -158,14 +160,14 @@ def test_a_table_at_the_very_end_of_a_page_launches() -> None:
     assert measured("qemu-amdese-2022", firmware, kernel_hashes=HASHES)
 
 
-def test_a_profile_that_launches_sev_es_alone_is_refused() -> None:
+def test_a_profile_without_snp_is_refused() -> None:
     text = (DATA / "vmm" / "qemu-kvm-init2.toml").read_text(encoding="utf-8")
     profile = VmmProfile.parse(text[: text.index("[snp]")].replace('"sev-es", "sev-snp"', '"sev-es"'))
     with pytest.raises(CannotLaunch, match="qemu-kvm-init2 does not launch sev-snp"):
         measure(SNP, FIRMWARE, a_point(SNP, vmm=profile))
 
 
-def test_a_hashes_page_that_a_section_launches_too_is_refused() -> None:
+def test_a_hashes_page_inside_a_section_is_refused() -> None:
     sections = (Section(0x800000, 0x10000, SectionType.SNP_SEC_MEM), Section(0x810000, 0x1000, SectionType.CPUID))
     image = build_ovmf(hashes_area=Area(0x80FC00, 0x400), sections=sections)
     firmware = FirmwareComponent.from_image(OvmfImage.parse(image))
@@ -174,7 +176,7 @@ def test_a_hashes_page_that_a_section_launches_too_is_refused() -> None:
         measure(technologies()["sev-snp"], firmware, point)
 
 
-def test_a_hashes_area_in_the_firmware_is_refused() -> None:
+def test_a_hashes_area_inside_the_firmware_is_refused() -> None:
     image = build_ovmf(hashes_area=Area(0xFFFFF800, 0x400))
     firmware = FirmwareComponent.from_image(OvmfImage.parse(image))
     with pytest.raises(CannotLaunch, match="would lie in the firmware"):

@@ -1,4 +1,4 @@
-"""Technologies: discovery, names, and what they share; the Measurer in the orders that could mislead it."""
+"""Technologies: discovery, names and common rules; and the Measurer on sequences of points."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_technologies_are_found_in_their_folder_in_the_order_of_names() -> None:
         assert technology_named(name) is technology
 
 
-def test_an_unknown_technology_is_answered_with_the_nearest() -> None:
+def test_an_unknown_technology_suggests_the_nearest_name() -> None:
     with pytest.raises(UnknownName, match="unknown technology 'snp'") as caught:
         technology_named("snp")
     assert "sev-snp" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("technology", ALL)
-def test_what_can_launch_is_not_refused(technology: Technology) -> None:
+def test_configurations_that_can_launch_have_no_blocker(technology: Technology) -> None:
     assert technology.firmware_blocker(FIRMWARE) is None
     assert technology.launch_blocker(FIRMWARE, a_point(technology, kernel_hashes=HASHES)) is None
 
@@ -49,7 +49,7 @@ def test_a_build_without_an_area_takes_no_hashes(technology: Technology) -> None
         Measurer(technology, BARE).measure(a_point(technology, kernel_hashes=HASHES))
 
 
-def test_a_measurer_goes_on_after_a_point_that_cannot_launch() -> None:
+def test_a_measurer_can_be_used_after_a_point_that_cannot_launch() -> None:
     technology = technologies()["sev-es"]
     measurer = Measurer(technology, FIRMWARE)
     points = [a_point(technology, vcpus=count) for count in (3, 4)]
@@ -80,7 +80,7 @@ def test_the_largest_guest_and_back() -> None:
 
 
 def test_each_further_vcpu_costs_one_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The prefix is shared: 200 counts of one guest extend by the pages of the largest alone."""
+    """The prefix is shared: 200 counts of one guest hash as many pages as the largest guest has."""
     technology = technologies()["sev-snp"]
     extended = 0
     extend = technology.extend
@@ -97,7 +97,7 @@ def test_each_further_vcpu_costs_one_page(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("technology", ALL)
-def test_a_technology_judges_no_other_bit_of_sev_features_than_it_says(technology: Technology) -> None:
+def test_launch_blockers_depend_only_on_the_declared_sev_features(technology: Technology) -> None:
     if technology.point_type is FirmwarePoint:
         assert technology.judged_features == 0
         return

@@ -1,4 +1,4 @@
-"""What a technology has without a word about it: it measures the firmware alone."""
+"""The defaults of `Technology`: without any override only the firmware is measured."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIRMWARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(hashes_area=A
 
 
 class Plain(Technology):
-    """As short as a technology can be."""
+    """The shortest possible technology."""
 
     name = "plain"
     title = "Plain"
@@ -39,9 +39,9 @@ class Plain(Technology):
 
 
 class WithVcpus(Plain):
-    """The contents of every VMSA are measured, too."""
+    """Also measures the contents of every VMSA."""
 
-    name = "sev-es"  # VMM profiles launch that
+    name = "sev-es"  # the VMM profiles support this name
     point_type = VcpuPoint
 
     def update_runs(self, firmware: FirmwareComponent, point: VcpuPoint) -> Iterator[UpdateRun]:
@@ -51,7 +51,7 @@ class WithVcpus(Plain):
         return hashlib.sha384(state + update.data).digest()
 
 
-def test_the_firmware_alone_is_measured() -> None:
+def test_only_the_firmware_is_measured() -> None:
     plain = Plain()
     assert measure(plain, FIRMWARE, FirmwarePoint(None)).value == FIRMWARE.sha384
     assert not plain.measures_vcpus
@@ -59,12 +59,12 @@ def test_the_firmware_alone_is_measured() -> None:
     assert plain.firmware_blocker(FIRMWARE) is None
 
 
-def test_what_is_not_measured_is_refused() -> None:
+def test_fields_that_are_not_measured_are_refused() -> None:
     with pytest.raises(CannotLaunch, match="plain cannot launch this: plain measures no kernel hashes"):
         measure(Plain(), FIRMWARE, FirmwarePoint(HASHES))
 
 
-def test_chains_are_folded_one_after_the_other() -> None:
+def test_chains_are_hashed_one_after_the_other() -> None:
     technology, counts = WithVcpus(), (1, 2, 5)
     point = a_point(technology)
     assert isinstance(point, VcpuPoint)
@@ -74,23 +74,23 @@ def test_chains_are_folded_one_after_the_other() -> None:
     assert technology.measured_fields == {"vmm", "vcpu_signature", "sev_features", "vcpus"}
 
 
-def test_a_vmm_that_does_not_launch_it_is_named() -> None:
+def test_a_vmm_that_does_not_support_it_is_named() -> None:
     technology = WithVcpus()
     technology.name = "other"  # type: ignore[misc]
     assert technology.launch_blocker(FIRMWARE, a_point(technology)) == "qemu-kvm-init2 does not launch other"
 
 
-def test_updates_that_it_cannot_fold_are_a_defect_of_it() -> None:
+def test_a_technology_without_extend_raises_not_implemented() -> None:
     with pytest.raises(NotImplementedError, match="plain does not say how it folds launch updates"):
         Plain().extend(b"", None)  # type: ignore[arg-type]
 
 
-def test_technologies_share_a_size() -> None:
+def test_technologies_are_found_by_digest_size() -> None:
     assert technologies_of_size(32) == ["sev", "sev-es"]
     assert technologies_of_size(48) == ["sev-snp"]
     assert technologies_of_size(64) == []
 
 
-def test_the_fast_path_knows_which_take_kernel_hashes() -> None:
-    """It reads names alone; of a technology that it does not know it says what is true of all."""
+def test_the_fast_path_lists_only_technologies_that_take_kernel_hashes() -> None:
+    """It reads names only; for a technology that it does not know it prints what holds for all."""
     assert set(TAKING_KERNEL_HASHES) <= {name for name, known in technologies().items() if known.takes_kernel_hashes}

@@ -1,4 +1,4 @@
-"""VcpuTypes: the file of names against the peer's table, and names that are none."""
+"""VcpuTypes: the file of names compared with sev-snp-measure's table, and invalid names."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ TEXT = (DATA / "vcpu_types.toml").read_text(encoding="utf-8")
 TYPES = VcpuTypes.parse(TEXT)
 
 
-def test_every_name_of_the_peer_has_its_signature() -> None:
+def test_every_name_of_sev_snp_measure_has_its_signature() -> None:
     assert {name: TYPES.signature(name).value for name in CPU_SIGS} == CPU_SIGS
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    # QEMU 10.2, target/i386/cpu.c: names that the peer does not have
+    # QEMU 10.2, target/i386/cpu.c: names that sev-snp-measure does not have
     [("EPYC-v5", 0x800F12), ("EPYC-Genoa-v3", 0xA10F10), ("EPYC-Turin-v2", 0xB00F00), ("Dhyana-v2", 0x900F01)],
 )
-def test_names_of_qemu_beyond_those(name: str, value: int) -> None:
+def test_further_names_of_qemu(name: str, value: int) -> None:
     assert TYPES.signature(name).value == value
 
 
@@ -39,7 +39,7 @@ def test_versions_never_change_the_signature() -> None:
             assert TYPES.signature(base) == signature
 
 
-def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(UnknownName, match="unknown vCPU type 'EPYC-Millan'") as caught:
         TYPES.signature("EPYC-Millan")
     assert "EPYC-Milan" in str(caught.value.hint)
@@ -56,7 +56,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         ("stepping = 2", "stepping = 16", "stepping 16 is not between 0 and 15"),
     ],
 )
-def test_a_wrong_file_is_refused(right: str, wrong: str, part: str) -> None:
+def test_an_invalid_file_is_refused(right: str, wrong: str, part: str) -> None:
     assert right in TEXT
     with pytest.raises(LdcatError) as caught:
         VcpuTypes.parse(TEXT.replace(right, wrong, 1))

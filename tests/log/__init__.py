@@ -1,1 +1,1 @@
-"""Tests of the room log."""
+"""Tests of catalog/log/."""

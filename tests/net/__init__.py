@@ -1,1 +1,1 @@
-"""Tests of the room net."""
+"""Tests of catalog/net/."""

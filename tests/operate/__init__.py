@@ -1,1 +1,1 @@
-"""Tests of the room operate."""
+"""Tests of catalog/operate/."""

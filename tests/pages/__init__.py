@@ -1,1 +1,1 @@
-"""Tests of the room pages."""
+"""Tests of catalog/pages/."""

@@ -1,1 +1,1 @@
-"""Tests of the room prove."""
+"""Tests of catalog/prove/."""

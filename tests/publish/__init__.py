@@ -1,1 +1,1 @@
-"""Tests of the room publish."""
+"""Tests of catalog/publish/."""

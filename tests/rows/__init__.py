@@ -1,1 +1,1 @@
-"""Tests of the room rows."""
+"""Tests of catalog/rows/."""

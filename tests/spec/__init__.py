@@ -1,1 +1,1 @@
-"""Tests of the room spec."""
+"""Tests of catalog/spec/."""

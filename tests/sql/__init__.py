@@ -1,1 +1,1 @@
-"""Tests of the room ask."""
+"""Tests of catalog/sql/."""

@@ -1,1 +1,1 @@
-"""Tests of the room state."""
+"""Tests of catalog/state/."""

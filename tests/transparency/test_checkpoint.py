@@ -1,4 +1,4 @@
-"""Checkpoints and proofs that stand alone: one form each."""
+"""Checkpoints and self-contained proofs: each has exactly one valid encoding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT = f"example.com/log\n20852163\n{ROOT}\n"
 EMPTY = base64.b64encode(merkle.EMPTY_ROOT).decode()
 
 
-def test_what_is_written_is_read() -> None:
+def test_checkpoints_round_trip() -> None:
     for text in (TEXT, f"{TEXT}an extension\nand one more\n", f"o\n0\n{EMPTY}\n"):
         assert str(Checkpoint.parse(text)) == text
     assert Checkpoint.parse(TEXT) == Checkpoint("example.com/log", 20852163, bytes(range(32)))
@@ -51,7 +51,7 @@ def test_what_is_written_is_read() -> None:
         TEXT.replace(ROOT, " " + ROOT),
     ],
 )
-def test_what_is_no_checkpoint(text: str) -> None:
+def test_invalid_checkpoints_are_refused(text: str) -> None:
     with pytest.raises(MalformedInput):
         Checkpoint.parse(text)
 
@@ -70,7 +70,7 @@ def proof_of(log: MemoryLog, index: int, extra: bytes | None = None) -> TlogProo
     return TlogProof(index, tuple(hashes), note, extra)
 
 
-def test_a_proof_stands_alone(log: MemoryLog) -> None:
+def test_a_proof_is_self_contained(log: MemoryLog) -> None:
     for index, extra in ((0, None), (999, b"the entry"), (512, bytes(1000))):
         proof = proof_of(log, index, extra)
         again = TlogProof.parse(bytes(proof))
@@ -101,7 +101,7 @@ def test_a_proof_stands_alone(log: MemoryLog) -> None:
         lambda data: bytes(1 << 22),
     ],
 )
-def test_what_is_no_proof(log: MemoryLog, change: Callable[[bytes], bytes]) -> None:
+def test_invalid_proofs_are_refused(log: MemoryLog, change: Callable[[bytes], bytes]) -> None:
     data = bytes(proof_of(log, 7, b"e"))
     assert TlogProof.parse(data)
     assert change(data) != data
@@ -112,6 +112,6 @@ def test_what_is_no_proof(log: MemoryLog, change: Callable[[bytes], bytes]) -> N
 def test_a_proof_with_two_witnesses_is_small(log: MemoryLog) -> None:
     witnesses = [signer(f"witness.example/{n}", SignatureType.COSIGNATURE_ED25519) for n in (1, 2)]
     note = signed(str(log.checkpoint()), signer("example.com/log"), *witnesses)
-    hashes = tuple(bytes(32) for _ in range(20))  # of a million leaves
+    hashes = tuple(bytes(32) for _ in range(20))  # as many as in a tree of a million leaves
     assert len(bytes(TlogProof(7, hashes, note, bytes(400)))) < 2000
     assert Note.parse(bytes(note)) == note

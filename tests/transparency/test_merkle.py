@@ -1,4 +1,4 @@
-"""The tree against its definition, and proofs: all that are right verify, and nothing that is changed does."""
+"""The Merkle tree compared with its definition, and proofs: correct ones verify, and changed ones do not."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ LEAVES = [b"%d" % number for number in range(300)]
 
 
 def read(level: int, index: int) -> bytes:
-    """A node, by the definition."""
+    """A node of the tree, computed by the definition."""
     return naive_root(LEAVES[index << level : (index + 1) << level])
 
 
-def test_roots_are_those_of_the_definition() -> None:
+def test_roots_match_the_definition() -> None:
     for size in range(len(LEAVES) + 1):
         assert merkle.root_hash(size, read) == naive_root(LEAVES[:size])
 
 
 @given(st.data())
-def test_every_leaf_is_included(data: st.DataObject) -> None:
+def test_every_leaf_has_an_inclusion_proof(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, len(LEAVES)))
     index = data.draw(st.integers(0, size - 1))
     proof, root, leaf = merkle.inclusion_proof(index, size, read), naive_root(LEAVES[:size]), read(0, index)
@@ -45,7 +45,7 @@ def test_every_leaf_is_included(data: st.DataObject) -> None:
 
 
 @given(st.data())
-def test_every_tree_begins_with_those_before(data: st.DataObject) -> None:
+def test_every_tree_is_consistent_with_smaller_ones(data: st.DataObject) -> None:
     new = data.draw(st.integers(1, len(LEAVES)))
     old = data.draw(st.integers(1, new))
     proof = merkle.consistency_proof(old, new, read)
@@ -74,7 +74,7 @@ def flipped(value: bytes) -> bytes:
 
 
 def changes(proof: list[bytes]) -> st.SearchStrategy[list[bytes]]:
-    """A proof of as many hashes that is another, or one that is too long."""
+    """A changed proof with as many hashes, or one that is too long."""
     if not proof:
         return st.just([bytes(32)])
     at = st.integers(0, len(proof) - 1)
@@ -82,7 +82,7 @@ def changes(proof: list[bytes]) -> st.SearchStrategy[list[bytes]]:
     return one | st.permutations(proof).filter(lambda other: other != proof) if len(proof) > 1 else one
 
 
-def test_the_root_of_a_tree_that_grows() -> None:
+def test_the_root_of_a_growing_tree() -> None:
     leaves = [str(n).encode() for n in range(300)]
     tree = merkle.CompactRange()
     for count, leaf in enumerate(leaves):

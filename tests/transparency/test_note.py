@@ -1,4 +1,4 @@
-"""Signed notes: what is written is read, the examples of C2SP verify, and nothing that is not exactly a note is one."""
+"""Signed notes: notes round-trip, the examples of C2SP verify, and anything that is not exactly a note is refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXAMPLE = """This is an example message.
 
 — example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=
 """
-"""Of C2SP signed-note."""
+"""The example of C2SP signed-note."""
 
 
 def test_the_example_of_the_specification() -> None:
@@ -37,10 +37,10 @@ def test_the_example_of_the_specification() -> None:
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_what_is_signed_is_verified(kind: SignatureType) -> None:
+def test_signatures_verify(kind: SignatureType) -> None:
     by = signer("example.com/log", kind)
     note = Note.parse(bytes(signed(CHECKPOINT, by)))
-    assert note == signed(CHECKPOINT, by) or kind is SignatureType.COSIGNATURE_ML_DSA_44  # these are made at random
+    assert note == signed(CHECKPOINT, by) or kind is SignatureType.COSIGNATURE_ML_DSA_44  # randomised
     (found,) = note.verify([by.key])
     assert (found.key, found.timestamp) == (by.key, NOW if kind.is_timed else None)
     other = Note(CHECKPOINT.replace("\n1\n", "\n2\n"), note.signatures)
@@ -51,7 +51,7 @@ def test_what_is_signed_is_verified(kind: SignatureType) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.is_timed])
-def test_a_cosignature_says_when_and_of_what(kind: SignatureType) -> None:
+def test_a_cosignature_covers_the_time_and_the_text(kind: SignatureType) -> None:
     by = signer("example.com/witness", kind)
     made = signature(by, CHECKPOINT)
     later = made.value[:7] + bytes([made.value[7] + 1]) + made.value[8:]
@@ -63,7 +63,7 @@ def test_a_cosignature_says_when_and_of_what(kind: SignatureType) -> None:
         by.sign("no checkpoint\n", NOW)
 
 
-def test_the_name_is_signed_with_ml_dsa() -> None:
+def test_ml_dsa_signatures_cover_the_name_of_the_key() -> None:
     by = signer("example.com/a", SignatureType.COSIGNATURE_ML_DSA_44)
     other = VerifierKey("example.com/b", by.key.type, by.key.public_key)
     with pytest.raises(VerificationFailed):
@@ -72,7 +72,7 @@ def test_the_name_is_signed_with_ml_dsa() -> None:
         signer("x" * 256, SignatureType.COSIGNATURE_ML_DSA_44)
 
 
-def test_signatures_of_others_are_passed_over() -> None:
+def test_signatures_by_unknown_keys_are_ignored() -> None:
     ours, theirs = signer("example.com/ours"), signer("example.com/theirs")
     note = signed(TEXT, theirs, ours)
     assert [found.key for found in note.verify([ours.key])] == [ours.key]
@@ -93,8 +93,8 @@ def test_one_wrong_signature_of_a_known_key_refuses_the_whole_note() -> None:
         signed(TEXT, first, first).verify([first.key])
 
 
-def test_two_keys_with_one_name_and_one_id_verify_nothing() -> None:
-    """Whoever found the second one could else be taken for the first, or hide its signature."""
+def test_keys_with_the_same_name_and_id_verify_nothing() -> None:
+    """Otherwise, a colliding second key could be taken for the first, or hide its signature."""
     first, second = (
         VerifierKey("example.com/log", SignatureType.ED25519, hashlib.sha256(b"%d" % number).digest())
         for number in (7160, 12277)
@@ -106,13 +106,13 @@ def test_two_keys_with_one_name_and_one_id_verify_nothing() -> None:
     assert signed(TEXT, other).verify([first, first, other.key])
 
 
-def test_a_key_signs_again_in_place_of_what_it_signed_before() -> None:
+def test_a_new_signature_replaces_the_old_one_of_the_same_key() -> None:
     by, other = signer("example.com/w", SignatureType.COSIGNATURE_ED25519), signer("example.com/log")
     note = signed(CHECKPOINT, by, other).with_signatures([signature(by, CHECKPOINT, NOW + 60)])
     assert [found.timestamp for found in note.verify([by.key, other.key])] == [NOW + 60, None]
 
 
-def test_many_signatures() -> None:
+def test_a_note_has_at_most_128_signatures() -> None:
     by = signer("example.com/log")
     fillers = [signer(f"example.com/{number}") for number in range(MAX_SIGNATURES)]
     for count in (17, MAX_SIGNATURES):
@@ -154,7 +154,7 @@ GOOD = bytes(signed("text\n", signer("example.com/log")))
         b"a" * (MAX_NOTE + 1),
     ],
 )
-def test_what_is_no_note(data: bytes) -> None:
+def test_invalid_notes_are_refused(data: bytes) -> None:
     assert Note.parse(GOOD)
     with pytest.raises(MalformedInput):
         Note.parse(data)
@@ -174,13 +174,13 @@ def test_what_is_no_note(data: bytes) -> None:
         ("a+00000000+", "base64"),
     ],
 )
-def test_what_is_no_verifier_key(text: str, said: str) -> None:
+def test_invalid_verifier_keys_are_refused(text: str, said: str) -> None:
     with pytest.raises(MalformedInput, match=said):
         VerifierKey.parse(text)
 
 
 @given(st.text(min_size=1).filter(lambda text: all(c == "\n" or c >= " " for c in text)))
-def test_any_text_is_signed_and_read(text: str) -> None:
+def test_arbitrary_text_is_signed_and_parsed(text: str) -> None:
     by = signer("example.com/log")
     try:
         (text + "\n").encode()
@@ -192,7 +192,7 @@ def test_any_text_is_signed_and_read(text: str) -> None:
 
 
 @given(st.integers(0, len(EXAMPLE.encode()) - 1), st.integers(1, 255))
-def test_every_changed_byte_is_noticed(at: int, change: int) -> None:
+def test_every_changed_byte_is_detected(at: int, change: int) -> None:
     data = bytearray(EXAMPLE.encode())
     data[at] ^= change
     with pytest.raises(LdcatError):
@@ -200,7 +200,7 @@ def test_every_changed_byte_is_noticed(at: int, change: int) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_whatever_the_bytes_only_our_errors(data: bytes) -> None:
+def test_arbitrary_bytes_raise_only_ldcat_errors(data: bytes) -> None:
     for note in (data, b"text\n\n" + "— ".encode() + data):
         with contextlib.suppress(MalformedInput):
             Note.parse(note)

@@ -1,4 +1,4 @@
-"""Trust policies: the quorum of the specification's example, and lines that no policy has."""
+"""Trust policies: the quorum of the specification's example, and lines that are refused."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_other_quorums() -> None:
     assert not every.accepts([KEYS["X1"], KEYS["Y1"]])
 
 
-def test_names_are_octets() -> None:
+def test_names_are_compared_as_bytes() -> None:
     policy = Policy.parse(b"witness \xe2\x84\xaa %s\nwitness \xff %s\nquorum \xff\n" % (
         str(KEYS["X1"]).encode(), str(KEYS["X2"]).encode()))  # fmt: skip
     assert policy.accepts([KEYS["X2"]])
@@ -102,13 +102,13 @@ SAME_KEY = signer("X1.example", SignatureType.COSIGNATURE_ED25519)
         ("\n" * 1001 + "quorum none\n", "1000 lines"),
     ],
 )
-def test_what_is_no_policy(text: str, said: str) -> None:
+def test_invalid_policies_are_refused(text: str, said: str) -> None:
     with pytest.raises(MalformedInput, match=said):
         Policy.parse(text.encode())
 
 
 @given(st.binary(max_size=100), st.integers(0, len(EXAMPLE)))
-def test_whatever_the_bytes_only_our_errors(data: bytes, at: int) -> None:
+def test_arbitrary_bytes_raise_only_ldcat_errors(data: bytes, at: int) -> None:
     with contextlib.suppress(MalformedInput):
         Policy.parse(EXAMPLE.encode()[:at] + data + EXAMPLE.encode()[at:])
 
@@ -141,8 +141,8 @@ def test_two_keys_of_one_witness_are_one_vote(
 
 
 @given(st.data())
-def test_one_cosignature_more_never_takes_the_quorum_away(data: st.DataObject) -> None:
-    """Keys of three names, in groups of groups: else whoever adds a cosignature could spoil a note."""
+def test_a_further_cosignature_never_breaks_the_quorum(data: st.DataObject) -> None:
+    """For keys of three names, in nested groups. Otherwise, anybody could invalidate a note by adding a cosignature."""
     names = [f"w{number}" for number in range(6)]
     keys = [signer(f"{number % 3}.example", SignatureType.COSIGNATURE_ED25519, number).key for number in range(6)]
     order = data.draw(st.permutations(names))
@@ -158,8 +158,8 @@ def test_one_cosignature_more_never_takes_the_quorum_away(data: st.DataObject) -
         assert len({key.name for key in some}) >= thresholds[1]
 
 
-def test_a_log_is_no_witness_of_its_own() -> None:
-    """Neither by its public key under another name, nor by another key under its name."""
+def test_a_log_is_not_its_own_witness() -> None:
+    """Neither its public key under another name nor another key under its name counts as a witness."""
     alias = VerifierKey("w.example", SignatureType.COSIGNATURE_ED25519, LOG.public_key)
     same_name = signer(LOG.name, SignatureType.COSIGNATURE_ED25519, 7).key
     for key in (alias, same_name, HYBRID):
@@ -171,7 +171,7 @@ def test_a_log_is_no_witness_of_its_own() -> None:
     assert [vote.key for vote in policy.votes([Verified(alias, 2), Verified(ONE, 1), Verified(TWO, 1)])] == [ONE]
 
 
-def test_a_thousand_groups_in_each_other() -> None:
+def test_a_thousand_nested_groups() -> None:
     (name, key), *_ = KEYS.items()
     chain = [f"group g{n} all {f'g{n - 1}' if n else name}\n" for n in range(990)]
     policy = Policy.parse(f"log {LOG}\nwitness {name} {key}\n{''.join(chain)}quorum g989\n".encode())

@@ -1,4 +1,4 @@
-"""Tiles: written bit by bit they are those of the whole; read, they are believed by nobody."""
+"""Tiles: written in steps they are the same as written at once; when read, they are verified."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.logs import MemoryLog, naive_root
         (None, 273, 112, "tile/entries/273.p/112"),
     ],
 )
-def test_paths_are_those_of_the_specification(level: int | None, number: int, width: int, path: str) -> None:
+def test_paths_match_the_specification(level: int | None, number: int, width: int, path: str) -> None:
     assert tile_path(level, number, width) == path
 
 
@@ -41,7 +41,7 @@ def entries(start: int, count: int) -> list[bytes]:
 
 @settings(max_examples=30)
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=5))
-def test_bit_by_bit_and_at_once(counts: list[int]) -> None:
+def test_tiles_written_in_steps_are_the_same_as_written_at_once(counts: list[int]) -> None:
     steps, whole = MemoryLog(), MemoryLog()
     for count in counts:
         steps.append(entries(steps.size, count))
@@ -55,7 +55,7 @@ def test_bit_by_bit_and_at_once(counts: list[int]) -> None:
     merkle.verify_consistency(old, new, proof, naive_root(entries(0, old)), steps.checkpoint().root)
 
 
-def test_70000_leaves_are_the_tiles_that_the_specification_counts() -> None:
+def test_70000_leaves_give_the_tiles_listed_in_the_specification() -> None:
     log = MemoryLog()
     log.append([b""] * 70_000)
     names = [path.removeprefix("tile/") for path in log.files]
@@ -68,7 +68,7 @@ def test_70000_leaves_are_the_tiles_that_the_specification_counts() -> None:
     assert sum(name.startswith("1/") for name in names) == 2
 
 
-def test_a_whole_tile_stands_in_for_a_partial_one() -> None:
+def test_a_full_tile_replaces_a_missing_partial_one() -> None:
     log = MemoryLog()
     log.append(entries(0, 100))
     old = log.checkpoint()
@@ -82,7 +82,7 @@ def test_a_whole_tile_stands_in_for_a_partial_one() -> None:
         TileReader(log, 100).tile(0, 0)
 
 
-def test_a_host_that_does_not_answer_is_not_asked_for_the_whole_tile() -> None:
+def test_the_full_tile_is_not_requested_if_the_host_does_not_answer() -> None:
     class Hanging(MemoryLog):
         def read(self, path: str, at_most: int) -> bytes:
             del at_most
@@ -104,7 +104,7 @@ def test_tiles_of_another_size_are_refused(data: bytes) -> None:
         log.reader.node(0, 5)
 
 
-def test_what_a_tree_does_not_have_is_not_asked_for() -> None:
+def test_tiles_outside_of_the_tree_are_not_requested() -> None:
     log = MemoryLog()
     log.append(entries(0, 100))
     for level, number in ((0, 1), (1, 0), (0, -1), (5, 0)):
@@ -130,7 +130,7 @@ def test_a_forged_tile_proves_nothing(forged: bytes) -> None:
 
 
 @given(st.lists(st.binary(max_size=40), max_size=20))
-def test_bundles(found: list[bytes]) -> None:
+def test_entry_bundles_round_trip(found: list[bytes]) -> None:
     data = format_bundle(found)
     assert parse_bundle(data) == found
     for cut in range(1, min(len(data), 3)):
@@ -138,7 +138,7 @@ def test_bundles(found: list[bytes]) -> None:
             parse_bundle(data + b"\xff" * cut)
 
 
-def test_what_is_no_bundle() -> None:
+def test_invalid_entry_bundles_are_refused() -> None:
     assert parse_bundle(format_bundle([bytes(MAX_ENTRY)])) == [bytes(MAX_ENTRY)]
     with pytest.raises(MalformedInput, match="65535"):
         format_bundle([bytes(MAX_ENTRY + 1)])

@@ -1,4 +1,4 @@
-"""Trust notes: what one says, and that only the old and the new roots together make the next."""
+"""Trust notes: their contents, and rotation, which takes the signatures of both the old and the new roots."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def trust(version: int = 1, threshold: int = 2, roots: Sequence[Signer] = ROOTS[
     return Trust.parse(text(version, threshold, roots))
 
 
-def test_what_is_written_is_read() -> None:
+def test_trust_notes_round_trip() -> None:
     found = trust()
     assert str(found) == text()
     assert (found.version, found.expires, found.max_age, found.threshold) == (1, NOW, 259200, 2)
@@ -50,7 +50,7 @@ def test_a_first_note_is_signed_by_its_own_roots() -> None:
         open_trust(Note(text(), signed(text(2), *ROOTS[:2]).signatures))
 
 
-def test_the_next_note_is_signed_by_the_old_roots_and_the_new() -> None:
+def test_the_next_note_is_signed_by_the_old_and_the_new_roots() -> None:
     new = text(2, 2, ROOTS[2:])
     for signers, follows in (
         (ROOTS[:4], True),
@@ -69,7 +69,7 @@ def test_the_next_note_is_signed_by_the_old_roots_and_the_new() -> None:
 
 
 @pytest.mark.parametrize("version", [1, 3, 4])
-def test_no_version_is_left_out_or_comes_back(version: int) -> None:
+def test_versions_are_neither_skipped_nor_repeated(version: int) -> None:
     with pytest.raises(VerificationFailed, match="does not follow"):
         follow(trust(), signed(text(version), *ROOTS[:3]))
 
@@ -101,7 +101,7 @@ def test_one_key_under_two_names_counts_once() -> None:
         {"root 0": f"root a {str(ROOTS[0].key)[:-1]}"},
     ],
 )
-def test_what_is_no_trust_note(changes: dict[str, str]) -> None:
+def test_invalid_trust_notes_are_refused(changes: dict[str, str]) -> None:
     with pytest.raises(MalformedInput):
         Trust.parse(text(changes=changes))
 
@@ -109,18 +109,18 @@ def test_what_is_no_trust_note(changes: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "broken", ["", "version 1\n", text().replace("\n\n", "\n"), text().partition("\n\n")[0] + "\n\nquorum none\n"]
 )
-def test_what_lacks_a_part(broken: str) -> None:
+def test_incomplete_trust_notes_are_refused(broken: str) -> None:
     with pytest.raises(LdcatError):
         Trust.parse(broken)
 
 
-def test_there_are_not_too_many_roots() -> None:
+def test_the_number_of_roots_is_limited() -> None:
     lines = "".join(f"root r{n} {signer(f'r.example/{n}').key}\n" for n in range(33))
     with pytest.raises(MalformedInput, match="at most 32"):
         Trust.parse(f"version 1\nexpires 1\nmax-age 1\nthreshold 1\n{lines}\n{POLICY}")
 
 
-def test_a_checkpoint_is_opened_for_a_log_under_its_own_name_and_a_quorum() -> None:
+def test_a_checkpoint_needs_the_signature_of_its_log_and_the_quorum() -> None:
     log = signer("example.com/log")
     one, other = (signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in (1, 2))
     found = Trust.parse(text().replace("quorum none\n", f"witness w1 {one.key}\nwitness w2 {other.key}\nquorum w1\n"))
@@ -141,7 +141,7 @@ MADE = Checkpoint("example.com/log", 0, EMPTY_ROOT)
 
 
 def of(policy: str, all_log_signatures: bool = False) -> Trust:
-    """A trust with this quorum over a hybrid log, three witnesses, a second key of the first, and a heartbeat."""
+    """A trust note with this quorum, a hybrid log, three witnesses, a second key of the first one, and a heartbeat."""
     named = {"w1": W1, "w1-pq": W1_PQ, "w2": W2, "w3": W3, "daily": HEARTBEAT}
     lines = [f"log {LOG.key}", f"log {PQ_LOG.key}", *(f"witness {name} {by.key}" for name, by in named.items())]
     head = text().partition("\n\n")[0]
@@ -154,7 +154,7 @@ TWO = "group two 2 w1 w2 w3\nquorum two"
 
 
 def said(**times: int) -> list[Verified]:
-    """Who signed when, since NOW."""
+    """Verified signatures of the log and of each key, with times relative to NOW."""
     keys = {"log": PQ_LOG.key, "w1": W1.key, "pq": W1_PQ.key, "w2": W2.key, "w3": W3.key, "daily": HEARTBEAT.key}
     return [Verified(LOG.key, None), *(Verified(keys[name], NOW + time) for name, time in times.items())]
 
@@ -177,14 +177,14 @@ def said(**times: int) -> list[Verified]:
         ("quorum none", {"daily": 3}, None, 3),
     ],
 )
-def test_freshness_is_the_quorums(quorum: str, times: dict[str, int], made: int | None, newest: int) -> None:
-    """One cosigner, the log's own signature, or a heartbeat outside the quorum keep no old checkpoint fresh."""
+def test_freshness_is_decided_by_the_quorum(quorum: str, times: dict[str, int], made: int | None, newest: int) -> None:
+    """No single cosigner, log signature or heartbeat outside of the quorum keeps an old checkpoint fresh."""
     found, released = of(quorum), None if made is None else NOW + made
     assert found.fresh_until(said(**times), released, NOW) == NOW + newest + MAX_AGE
 
 
 def test_a_checkpoint_is_stale_once_its_quorum_is_older_than_max_age() -> None:
-    """Whatever one witness, a heartbeat outside the quorum, the log or the release say after that."""
+    """Later signatures of one witness, of a heartbeat outside of the quorum or of the log make no difference."""
     found, signers = of(TWO), said(w1=5, w2=7, w3=MAX_AGE, daily=MAX_AGE, log=MAX_AGE)
     until = NOW + 7 + MAX_AGE
     assert found.check_fresh(signers, until, until) == until
@@ -203,15 +203,15 @@ def test_a_checkpoint_is_stale_once_its_quorum_is_older_than_max_age() -> None:
         ("quorum none", {"daily": -NOW, "log": 0}, 1 << 62),
     ],
 )
-def test_a_time_that_is_ahead_or_none_keeps_nothing_fresh(quorum: str, times: dict[str, int], made: int) -> None:
+def test_future_and_missing_times_do_not_count_for_freshness(quorum: str, times: dict[str, int], made: int) -> None:
     with pytest.raises(Stale, match="are ignored"):
         of(quorum).fresh_until(said(**times), NOW + made, NOW)
     with pytest.raises(Stale, match="are ignored"):  # of a clock that was never set
         of(quorum).check_fresh(said(w1=0, w2=0, daily=0), NOW, 100)
 
 
-def test_a_cosignature_with_time_0_is_verified_and_no_vote() -> None:
-    """tlog-cosignature allows it where a cosigner does not say that it saw nothing larger."""
+def test_a_cosignature_with_time_0_is_verified_but_is_no_vote() -> None:
+    """tlog-cosignature allows it for a cosigner that does not state that it saw nothing larger."""
     found, text_of = of("quorum w1"), str(MADE)
     without = at_no_time(W1_PQ, text_of)
     note = signed(text_of, LOG, W1).with_signatures([without])
@@ -230,7 +230,7 @@ def test_a_cosignature_with_time_0_is_verified_and_no_vote() -> None:
         W1.sign(text_of, 0)
 
 
-def test_a_trust_note_can_demand_all_signatures_of_the_log() -> None:
+def test_a_trust_note_can_require_all_signatures_of_the_log() -> None:
     either, every = of("quorum w1"), of("quorum w1", all_log_signatures=True)
     assert not either.all_log_signatures
     assert Trust.parse(str(every)) == every
@@ -242,7 +242,7 @@ def test_a_trust_note_can_demand_all_signatures_of_the_log() -> None:
         assert either.open_checkpoint(one)[0] == MADE
         with pytest.raises(UntrustedSigner, match="demands all signatures of"):
             every.open_checkpoint(one)
-        assert every.open_uncosigned(one) == MADE  # a fork is one by either signature
+        assert every.open_uncosigned(one) == MADE  # a signature by either key proves a fork
     for line in ("log-signatures any", "log-signatures", "log-signatures  all"):
         with pytest.raises(MalformedInput):
             Trust.parse(str(every).replace("log-signatures all", line))
@@ -263,6 +263,6 @@ def test_extension_lines_that_a_signature_does_not_cover_are_refused() -> None:
 
 
 @pytest.mark.parametrize("policy", ["log\t{}\nquorum none\n", "#\r\nlog {}\nquorum none\n"])
-def test_what_could_not_be_signed_as_a_note_is_no_trust_note(policy: str) -> None:
+def test_text_that_cannot_be_a_signed_note_is_refused(policy: str) -> None:
     with pytest.raises(MalformedInput, match="control characters"):
         Trust.parse(text().replace(POLICY, policy.format(signer("example.com/log").key)))

@@ -1,4 +1,4 @@
-"""Witnesses: each status as the text has it, in its order, and never two cosignatures that contradict each other."""
+"""Witnesses: each status code, the order of the checks, and that no two cosignatures contradict each other."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def ask(memory: Memory, asked: AddCheckpoint | bytes, by: Witness = FAST, now: i
 
 @pytest.fixture
 def memory() -> Memory:
-    """Of a witness that cosigned ten leaves."""
+    """The records of a witness that cosigned a tree of ten leaves."""
     memory = Memory()
     assert ask(memory, request(0, 10)).status == 200
     return memory
 
 
-def test_what_goes_on_is_cosigned_with_every_key() -> None:
+def test_a_consistent_checkpoint_is_cosigned_with_every_key() -> None:
     memory = Memory()
     for old, new in ((0, 0), (0, 3), (3, 3), (3, 10), (10, 24), (24, 24)):
         asked = request(old, new, by=(LOG, LOG_ML_DSA, STRANGER))
@@ -101,7 +101,7 @@ def test_what_goes_on_is_cosigned_with_every_key() -> None:
         lambda data: data + bytes(MAX_REQUEST),
     ],
 )
-def test_400_for_what_is_no_request(memory: Memory, change: Callable[[bytes], bytes]) -> None:
+def test_400_for_an_invalid_request(memory: Memory, change: Callable[[bytes], bytes]) -> None:
     data = bytes(request(10, 24))
     assert change(data) != data
     before = dict(memory.notes)
@@ -110,27 +110,27 @@ def test_400_for_what_is_no_request(memory: Memory, change: Callable[[bytes], by
     assert ask(memory, data).status == 200
 
 
-def test_63_hashes_are_a_request(memory: Memory) -> None:
+def test_63_hashes_are_accepted_in_a_request(memory: Memory) -> None:
     data = bytes(request(10, 24)).replace(
         b"old 10\n", b"old 10\n" + (b"A" * 43 + b"=\n") * (63 - len(proof(0, 10, 24)))
     )
     assert ask(memory, data).status == 422
 
 
-def test_404_for_a_log_that_is_not_known(memory: Memory) -> None:
+def test_404_for_an_unknown_log(memory: Memory) -> None:
     text = checkpoint(24).replace(ORIGIN, "example.com/other")
-    for by in (STRANGER, LOG):  # whoever signed it
+    for by in (STRANGER, LOG):  # by whoever it is signed
         assert ask(memory, AddCheckpoint(10, (), signed(text, by))).status == 404
 
 
-def test_403_for_what_no_known_key_signed(memory: Memory) -> None:
+def test_403_without_a_signature_by_a_known_key(memory: Memory) -> None:
     good = request(10, 24, by=(LOG, LOG_ML_DSA))
     other = signature(LOG, checkpoint(23))
     for lines in (
         (signature(STRANGER, good.note.text),),
         (signature(ED25519, good.note.text),),
         (other,),
-        (other, good.note.signatures[1]),  # one is right, and one is not
+        (other, good.note.signatures[1]),  # one is valid, and one is not
         (good.note.signatures[0], replace(good.note.signatures[1], value=bytes(2428))),
         (good.note.signatures[0], good.note.signatures[0]),
     ):
@@ -139,13 +139,13 @@ def test_403_for_what_no_known_key_signed(memory: Memory) -> None:
     assert ask(memory, good, WITNESS).status == 200
 
 
-def test_403_for_what_the_key_of_another_log_signed(memory: Memory) -> None:
+def test_403_for_a_signature_by_the_key_of_another_log(memory: Memory) -> None:
     both = Witness.of([LOG.key, STRANGER.key], [ED25519])
     assert ask(memory, request(10, 24, by=(STRANGER,)), both).status == 403
     elsewhere = checkpoint(24).replace(ORIGIN, STRANGER.key.name)
     assert ask(memory, AddCheckpoint(0, (), signed(elsewhere, LOG)), both).status == 403
     assert ask(memory, AddCheckpoint(0, (), signed(elsewhere, STRANGER)), both).status == 200
-    assert ask(memory, request(10, 24), both).status == 200  # each log has a record of its own
+    assert ask(memory, request(10, 24), both).status == 200  # each log has its own record
 
 
 def test_400_for_an_old_size_above_the_new(memory: Memory) -> None:
@@ -153,7 +153,7 @@ def test_400_for_an_old_size_above_the_new(memory: Memory) -> None:
     assert ask(memory, request(11, 10)).status == 400
 
 
-def test_409_says_the_size(memory: Memory) -> None:
+def test_409_returns_the_size(memory: Memory) -> None:
     for old, new in ((0, 10), (0, 24), (9, 10), (11, 24)):
         answer = ask(memory, request(old, new))
         assert (answer.status, answer.body, answer.content_type) == (409, b"10\n", "text/x.tlog.size")
@@ -161,7 +161,7 @@ def test_409_says_the_size(memory: Memory) -> None:
     assert ask(Memory(), request(3, 10)).body == b"0\n"
 
 
-def test_422_for_what_does_not_go_on(memory: Memory) -> None:
+def test_422_for_an_inconsistent_checkpoint(memory: Memory) -> None:
     good = request(10, 24)
     for bad in (
         replace(good, proof=()),
@@ -178,17 +178,17 @@ def test_422_for_what_does_not_go_on(memory: Memory) -> None:
 
 
 @pytest.mark.parametrize("by", [LOG, LOG_ML_DSA])
-def test_422_for_no_leaves_with_a_root(memory: Memory, by: Signer) -> None:
+def test_422_for_an_empty_tree_with_another_root(memory: Memory, by: Signer) -> None:
     text = checkpoint(0).replace(to_base64(merkle.EMPTY_ROOT), to_base64(bytes(32)))
     asked = AddCheckpoint(0, (), signed(text, by))
     assert ask(Memory(), asked, WITNESS).status == 422
-    assert ask(memory, asked, WITNESS).status == 409  # which comes first
+    assert ask(memory, asked, WITNESS).status == 409  # checked first
     forged = replace(asked, note=Note(text, (signature(by, checkpoint(1)),)))
     assert ask(Memory(), forged, WITNESS).status == 403
     assert ask(Memory(), replace(asked, note=Note(text.replace(ORIGIN, "x"), forged.note.signatures))).status == 404
 
 
-def test_the_first_thing_that_is_wrong_is_said(memory: Memory) -> None:
+def test_the_first_failed_check_is_reported(memory: Memory) -> None:
     """Each request has one fault less than the one before."""
     unsigned = (signature(STRANGER, checkpoint(24)),)
     fork = request(10, 24, tree=1)
@@ -204,8 +204,8 @@ def test_the_first_thing_that_is_wrong_is_said(memory: Memory) -> None:
         assert ask(memory, asked).status == status
 
 
-def test_who_comes_second_is_told_the_new_size(memory: Memory) -> None:
-    """Two requests that were both right when they were looked at: the record never goes back."""
+def test_the_later_of_two_concurrent_requests_gets_the_new_size(memory: Memory) -> None:
+    """Two requests that were both valid when they were checked: the record never goes back."""
 
     class Racing(Memory):
         def advance(self, before: Note | None, after: Note) -> bool:
@@ -222,7 +222,7 @@ def test_who_comes_second_is_told_the_new_size(memory: Memory) -> None:
         assert (answer.status, answer.body) == (409, b"24\n")
 
 
-def test_what_cannot_be_kept_is_not_cosigned(memory: Memory) -> None:
+def test_nothing_is_cosigned_if_the_record_cannot_be_stored(memory: Memory) -> None:
     class Full(Memory):
         def advance(self, before: Note | None, after: Note) -> bool:
             raise Unreadable("the disk is full")
@@ -233,7 +233,7 @@ def test_what_cannot_be_kept_is_not_cosigned(memory: Memory) -> None:
 
 @pytest.mark.parametrize("by", [FAST, WITNESS])
 def test_a_witness_without_a_clock_cosigns_nothing(memory: Memory, by: Witness) -> None:
-    """Time 0 would say that it saw something, and not when: tlog-witness forbids it."""
+    """tlog-witness forbids time 0, which would state that the witness saw something, but not when."""
     before = dict(memory.notes)
     with pytest.raises(UsageError, match="says no time"):
         ask(memory, request(10, 24), by, now=0)
@@ -241,7 +241,7 @@ def test_a_witness_without_a_clock_cosigns_nothing(memory: Memory, by: Witness) 
     assert ask(memory, request(10, 24), by, now=1).status == 200
 
 
-def test_monitors_get_the_last_checkpoint(memory: Memory) -> None:
+def test_monitors_get_the_latest_checkpoint(memory: Memory) -> None:
     origin_hash = hashlib.sha256(ORIGIN.encode()).hexdigest()
     answer = FAST.checkpoint(origin_hash, memory)
     assert answer.status == 200
@@ -251,13 +251,13 @@ def test_monitors_get_the_last_checkpoint(memory: Memory) -> None:
         assert FAST.checkpoint(asked, records).status == 404
 
 
-def test_keys_that_cannot_witness() -> None:
+def test_keys_that_are_not_for_cosignatures_are_refused() -> None:
     for logs, signers in (([], [ED25519]), ([LOG.key], []), ([LOG.key], [ED25519, STRANGER])):
         with pytest.raises(UsageError):
             Witness.of(logs, signers)
 
 
-def test_what_a_log_reads_of_an_answer(memory: Memory) -> None:
+def test_a_log_parses_only_valid_cosignatures(memory: Memory) -> None:
     asked = request(10, 24)
     body = ask(memory, asked, Witness.of([LOG.key], [ED25519, ML_DSA, signer("v.example", ED25519.key.type)])).body
     only = parse_cosignatures(body, asked.note.text, [ML_DSA.key])
@@ -283,12 +283,12 @@ def test_what_a_log_reads_of_an_answer(memory: Memory) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"\n", b"10", b"10\n\n", b" 10\n", b"010\n", b"-1\n", b"1e3\n", b"\xff\n", b"9" * 99]
 )
-def test_what_is_no_size(body: bytes) -> None:
+def test_invalid_sizes_are_refused(body: bytes) -> None:
     with pytest.raises(MalformedInput):
         parse_conflict(body)
 
 
-def test_what_is_written_is_read() -> None:
+def test_requests_round_trip() -> None:
     for old, new in ((0, 0), (0, 5), (5, 24)):
         assert AddCheckpoint.parse(bytes(request(old, new))) == request(old, new)
 
@@ -299,20 +299,20 @@ sizes = st.integers(0, SIZES)
 @given(
     st.lists(
         st.tuples(
-            st.one_of(st.none(), sizes),  # the old size; none: the one that is right
+            st.one_of(st.none(), sizes),  # the old size; None: the correct one
             sizes,
-            st.sampled_from((0, 0, 0, 1)),  # of which log the checkpoint is
-            st.sampled_from((0, 0, 0, 1)),  # and the proof
+            st.sampled_from((0, 0, 0, 1)),  # which log the checkpoint belongs to
+            st.sampled_from((0, 0, 0, 1)),  # which log the proof belongs to
             st.sampled_from(("right", "right", "right", "cut", "longer", "changed", "unsigned")),
         ),
         min_size=1,
         max_size=12,
     )
 )
-def test_whatever_is_asked_nothing_cosigned_contradicts_another(
+def test_no_sequence_of_requests_gets_contradictory_cosignatures(
     steps: list[tuple[int | None, int, int, int, str]],
 ) -> None:
-    """What is answered is what a witness of leaves, not hashes, would answer."""
+    """Each answer is what a witness that keeps leaves instead of hashes would answer."""
     memory, cosigned, size = Memory(), list[tuple[int, bytes]](), 0
     for said, new, tree, proof_of, fault in steps:
         old = size if said is None else said
@@ -341,7 +341,7 @@ def test_whatever_is_asked_nothing_cosigned_contradicts_another(
 
 
 @given(st.binary(max_size=300))
-def test_whatever_the_bytes_there_is_an_answer(data: bytes) -> None:
+def test_arbitrary_bytes_get_an_answer(data: bytes) -> None:
     memory = Memory()
     assert ask(memory, data).status == 400
     assert ask(memory, b"old 0\n\n" + data).status in (400, 404)

@@ -1,1 +1,1 @@
-"""Tests of the room verify."""
+"""Tests of catalog/verify/."""

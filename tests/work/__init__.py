@@ -1,1 +1,1 @@
-"""Tests of the room work."""
+"""Tests of catalog/work/."""
