@@ -1,4 +1,4 @@
-"""The packed index: it gives what the Parquet files give, for every row, and nothing else, whatever happened to it."""
+"""The packed index: it gives exactly the rows of the Parquet files, and damage to it never changes an answer."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def agrees(built: BuildResult, digests: list[tuple[str, bytes]]) -> None:
     packed.close()
 
 
-def test_every_row_is_found_as_parquet_has_it(small: BuildResult, parted: BuildResult) -> None:
+def test_every_row_is_found_as_in_parquet(small: BuildResult, parted: BuildResult) -> None:
     agrees(small, all_digests(small))
     agrees(parted, all_digests(parted))
 
 
-def test_a_sample_of_the_default_is_found_as_parquet_has_it(default: BuildResult) -> None:
+def test_a_sample_of_the_default_catalog_is_found_as_in_parquet(default: BuildResult) -> None:
     agrees(default, random.Random(3).sample(all_digests(default), 12))
 
 
-def test_parts_hold_the_rows_in_order(small: BuildResult, parted: BuildResult) -> None:
+def test_parts_contain_the_rows_in_order(small: BuildResult, parted: BuildResult) -> None:
     assert parted.manifest.technologies["sev-snp"].parts > 4
     digests = [digest for technology, digest in all_digests(parted) if technology == "sev-snp"]
     assert digests == sorted(digests)
@@ -52,7 +52,7 @@ def test_parts_hold_the_rows_in_order(small: BuildResult, parted: BuildResult) -
 
 
 @pytest.mark.parametrize("size", [32, 48])
-def test_nothing_near_a_row_is_found(default: BuildResult, size: int) -> None:
+def test_digests_that_differ_in_a_few_bits_are_not_found(default: BuildResult, size: int) -> None:
     packed = PackedCatalog(str(default.folder), light_sha256())
     chance = random.Random(size)
     sorted_rows = [digest for _, digest in all_digests(default) if len(digest) == size]
@@ -74,8 +74,10 @@ READ = ["components/names", "sev-snp/launch_digests.index", "sev-es/launch_diges
 
 
 @pytest.mark.parametrize("name", READ)
-def test_a_damaged_index_is_told_and_parquet_is_read(default: BuildResult, tmp_path: Path, name: str) -> None:
-    """A changed bit is told where it is met, another length always; the answer is the same."""
+def test_a_damaged_index_is_reported_and_parquet_is_read_instead(
+    default: BuildResult, tmp_path: Path, name: str
+) -> None:
+    """A changed bit is detected where it is read, another file length always; the answer stays the same."""
     folder = tmp_path / "copy"
     shutil.copytree(default.folder, folder)
     chance = random.Random(name)
@@ -102,7 +104,7 @@ def test_a_damaged_index_is_told_and_parquet_is_read(default: BuildResult, tmp_p
     assert len(told) == 1
 
 
-def test_where_both_are_damaged_nothing_is_answered(parted: BuildResult, copy: Path) -> None:
+def test_if_index_and_parquet_are_damaged_there_is_no_answer(parted: BuildResult, copy: Path) -> None:
     (technology, digest) = all_digests(parted)[-1]
     names_of_parts = part_names(technology, parted.manifest.technologies[technology].parts)
     for name in names_of_parts:
@@ -113,8 +115,8 @@ def test_where_both_are_damaged_nothing_is_answered(parted: BuildResult, copy: P
     assert len(told) == 1
 
 
-def test_indexes_of_two_technologies_are_not_exchanged(copy: Path) -> None:
-    """Even where the manifest says so: each index says of which technology it is."""
+def test_the_index_of_another_technology_is_refused(copy: Path) -> None:
+    """Even if the manifest names them so: each index states its technology."""
     text = (copy / "manifest.json").read_text()
     for suffix in ("", ".merkle"):
         first, second = (copy / f"{name}/launch_digests.index{suffix}" for name in ("sev", "sev-es"))
@@ -147,9 +149,7 @@ def test_indexes_of_two_technologies_are_not_exchanged(copy: Path) -> None:
         ("\n  }\n}\n", "\n  ", "not formatted as ldcat formats it"),
     ],
 )
-def test_a_manifest_that_says_something_else_is_gone_the_whole_way_for(
-    copy: Path, old: str, new: str, message: str
-) -> None:
+def test_the_full_path_is_taken_if_the_manifest_differs(copy: Path, old: str, new: str, message: str) -> None:
     path = copy / "manifest.json"
     text = path.read_text(encoding="utf-8")
     assert old in text
@@ -160,7 +160,7 @@ def test_a_manifest_that_says_something_else_is_gone_the_whole_way_for(
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "components/names", "sev-snp/launch_digests.index"])
-def test_a_pipe_is_not_waited_for(copy: Path, name: str) -> None:
+def test_a_pipe_does_not_block(copy: Path, name: str) -> None:
     (copy / name).unlink()
     os.mkfifo(copy / name)
     with pytest.raises(DamagedBlock, match="not a regular file"):
@@ -176,8 +176,8 @@ def test_without_a_manifest_there_is_no_index(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["sev-snp/launch_digests.index", "sev/launch_digests.index", "components/names"])
-def test_an_index_whose_verified_bytes_are_nonsense_is_damaged_and_nothing_else(parted: BuildResult, name: str) -> None:
-    """One who signs nonsense gets no crash, no endless loop and no memory."""
+def test_a_signed_index_of_nonsense_is_reported_as_damaged(parted: BuildResult, name: str) -> None:
+    """Signing nonsense causes no crash, no endless loop and no excessive memory use."""
     whole = (parted.folder / name).read_bytes()
     chance = random.Random(name)
     digests = [digest for _, digest in all_digests(parted)]
@@ -203,7 +203,7 @@ def test_an_index_whose_verified_bytes_are_nonsense_is_damaged_and_nothing_else(
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_a_batch_finds_what_one_by_one_is_found(
+def test_a_batch_finds_the_same_as_single_lookups(
     parted: BuildResult, compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not compiled:
@@ -229,7 +229,7 @@ def test_a_batch_finds_what_one_by_one_is_found(
     packed.close()
 
 
-def test_a_batch_reads_nothing_that_is_damaged(parted: BuildResult, copy: Path) -> None:
+def test_a_batch_refuses_damaged_parts(parted: BuildResult, copy: Path) -> None:
     (technology, digest) = all_digests(parted)[-1]
     part = copy / part_names(technology, parted.manifest.technologies[technology].parts)[-1]
     part.write_bytes(part.read_bytes()[:-1])
@@ -237,7 +237,7 @@ def test_a_batch_reads_nothing_that_is_damaged(parted: BuildResult, copy: Path) 
     with pytest.raises(VerificationFailed):
         batch.find(digest)
     elsewhere = min(digest for name, digest in all_digests(parted) if name == technology)
-    assert batch.find(elsewhere).times[0] >= 1  # parts that nobody asks for are not read
+    assert batch.find(elsewhere).times[0] >= 1  # parts that are not needed are not read
     (copy / technology / "launch_digests.index").write_bytes(b"")
     with pytest.raises(VerificationFailed):
         BatchIndex.open(Catalog.open(copy), technology)

@@ -1,4 +1,4 @@
-"""The fast path of `ldcat lookup`: the same answers as the full path, and nothing loaded for them."""
+"""The fast path of `ldcat lookup`: the same answers as the full path, without loading further modules."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("more", [[], ["-q"], ["--quiet"]])
 @pytest.mark.parametrize("technology", ["sev", "sev-es", "sev-snp"])
-def test_it_says_what_the_whole_way_says(
+def test_it_prints_what_the_full_path_prints(
     small: BuildResult, capsys: pytest.CaptureFixture[str], technology: str, more: list[str]
 ) -> None:
     hit = digest_of(small, technology)
@@ -68,7 +68,7 @@ def test_the_catalog_of_the_environment_and_the_default_one(
         ["  {:.94}"],
     ],
 )
-def test_whatever_is_not_plain_goes_the_whole_way(
+def test_other_arguments_take_the_full_path(
     small: BuildResult, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LDCAT_CATALOG", str(small.folder))
@@ -78,14 +78,14 @@ def test_whatever_is_not_plain_goes_the_whole_way(
 
 
 @pytest.mark.parametrize("name", ["LDCAT_FORMAT", "LDCAT_QUIET"])
-def test_a_variable_that_changes_the_answer_goes_the_whole_way(
+def test_a_variable_that_changes_the_answer_takes_the_full_path(
     small: BuildResult, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "1")
     assert plain_lookup([digest_of(small), "--catalog", str(small.folder)]) is None
 
 
-def test_a_damaged_index_goes_the_whole_way_which_tells(small: BuildResult, tmp_path: Path) -> None:
+def test_a_damaged_index_takes_the_full_path_which_reports_it(small: BuildResult, tmp_path: Path) -> None:
     shutil.copytree(small.folder, tmp_path / "copy")
     (tmp_path / "copy/sev-snp/launch_digests.index").write_bytes(b"")
     command = [sys.executable, "-m", "catalog", "lookup", digest_of(small), "--catalog", str(tmp_path / "copy")]
@@ -103,7 +103,7 @@ main()
 """
 
 
-def test_nothing_is_loaded_for_it(small: BuildResult) -> None:
+def test_it_loads_no_heavy_module(small: BuildResult) -> None:
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n" + LOADED]
     arguments = ["lookup", digest_of(small), "--catalog", str(small.folder)]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
@@ -125,7 +125,7 @@ def test_nothing_is_loaded_for_it(small: BuildResult) -> None:
         assert f"'{heavy}'" not in loaded
 
 
-def test_a_reader_that_has_gone(small: BuildResult) -> None:
+def test_a_closed_pipe(small: BuildResult) -> None:
     command = [sys.executable, "-m", "catalog", "lookup", digest_of(small), "--catalog", str(small.folder)]
     read, write = os.pipe()
     os.close(read)
@@ -135,14 +135,14 @@ def test_a_reader_that_has_gone(small: BuildResult) -> None:
 
 
 def test_a_full_disk_behind_standard_error(small: BuildResult) -> None:
-    """The exit code still says that there is none."""
+    """The exit code is still that of a digest that is not found."""
     command = [sys.executable, "-m", "catalog", "lookup", "0" * 96, "--catalog", str(small.folder)]
     with Path("/dev/full").open("wb") as full:
         assert subprocess.run(command, cwd=ROOT, stderr=full, check=False).returncode == 1
 
 
 def test_the_script_builds_with_processes_too(tmp_path: Path) -> None:
-    """Worker processes load the script again, and must not run it."""
+    """Worker processes load the script again and must not run the command."""
     spec = write_spec(tmp_path, ONE_ROW)
     command = [sys.executable, str(ROOT / "bin/ldcat"), "build", str(spec), "-o", str(tmp_path / "catalog"), "-q"]
     environment = {**os.environ, "LDCAT_HASH_BACKEND": "python", "PYTHONPATH": str(ROOT)}

@@ -1,4 +1,4 @@
-"""The fast path and the full path give one answer, text, notes and exit code, of every kind of catalog."""
+"""The fast path and the full path give the same text, notes and exit code for every kind of catalog."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOW = 1_800_000_000
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="revoked", reason="one is too few")
 DEPRECATE = RevokeRecord(type="revoke", selector={"vcpus": 2}, severity="deprecated", reason="two is enough")
 BARE = ["0" * 64, "f" * 96]
-"""Digests that no catalog has."""
+"""Digests that are in no catalog."""
 
 LINES = (
     SMALL.replace('append = "quiet nr_cpus=2"', 'append = ""').replace('initrd = "initrd.img"\n', "")
@@ -60,7 +60,7 @@ SPECS = {
     "distinguished": DISTINGUISHED,
 }
 FAST = ("own", "one technology", "command lines", "no rows")
-"""Those that the fast path answers alone."""
+"""Kinds of catalogs for which the fast path always answers itself."""
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +74,7 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def catalogs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], BuildResult]:
-    """A catalog of each kind, built when it is asked for."""
+    """A catalog of each kind, built on first use."""
     made: dict[str, BuildResult] = {}
 
     def of(kind: str) -> BuildResult:
@@ -90,7 +90,7 @@ def catalogs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], BuildR
 
 
 def digests_of(built: BuildResult) -> list[str]:
-    """A few of each technology, and some that it has not; of the unknown technology, too."""
+    """Some digests of each technology, also of the unknown one, and some that are not in the catalog."""
     with later_version():
         every = all_digests(built)
     some = [every[at][1].hex() for at in range(0, len(every), max(1, len(every) // 12))]
@@ -99,11 +99,11 @@ def digests_of(built: BuildResult) -> list[str]:
 
 
 class Compared:
-    """Asks both paths; answered: how often the fast one answered by itself."""
+    """Compares both paths. answered: how often the fast path answered itself."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.answered = 0
-        self.asked = 0
+        self.total = 0
         self.codes: set[int] = set()
         self._capsys = capsys
 
@@ -120,12 +120,12 @@ class Compared:
                 fast = plain_lookup(arguments)
                 assert fast in (None, full), arguments
                 self.answered += fast is not None
-                self.asked += 1
+                self.total += 1
                 self.codes.add(full[2])
 
     @property
     def always(self) -> bool:
-        return self.answered == self.asked
+        return self.answered == self.total
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ Catalogs = Callable[[str], BuildResult]
 
 
 @pytest.mark.parametrize("kind", SPECS)
-def test_of_a_catalog_of_ones_own(kind: str, catalogs: Catalogs, compared: Compared) -> None:
+def test_own_catalog(kind: str, catalogs: Catalogs, compared: Compared) -> None:
     built = catalogs(kind)
     compared.ask(digests_of(built), "--catalog", str(built.folder))
     if kind in FAST:
@@ -145,8 +145,8 @@ def test_of_a_catalog_of_ones_own(kind: str, catalogs: Catalogs, compared: Compa
     assert compared.codes == ({1} if kind == "no rows" else {0, 1})
 
 
-def test_of_a_catalog_of_a_later_version(catalogs: Catalogs, compared: Compared) -> None:
-    """The full path says that a technology is not searched, so the fast one leaves the answer to it."""
+def test_catalog_of_a_later_version(catalogs: Catalogs, compared: Compared) -> None:
+    """The full path notes that a technology is not searched, so the fast path leaves the answer to it."""
     built = catalogs("later")
     compared.ask(digests_of(built), "--catalog", str(built.folder))
     assert compared.answered == 0
@@ -155,7 +155,7 @@ def test_of_a_catalog_of_a_later_version(catalogs: Catalogs, compared: Compared)
         assert compared.full([BARE[0], "--catalog", str(built.folder), "-q"]) == ("", "", 1)
 
 
-def test_by_a_link_and_by_a_relative_path(
+def test_link_and_relative_path(
     catalogs: Catalogs, compared: Compared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = catalogs("own")
@@ -214,8 +214,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_of_a_damaged_catalog(damage: str, catalogs: Catalogs, compared: Compared, tmp_path: Path) -> None:
-    """What the fast path does not trust it leaves to the full one, and no damage changes an answer."""
+def test_damaged_catalog(damage: str, catalogs: Catalogs, compared: Compared, tmp_path: Path) -> None:
+    """The fast path leaves what it cannot verify to the full path, and no damage changes an answer."""
     built, copy = catalogs("own"), tmp_path / "copy"
     shutil.copytree(built.folder, copy)
     DAMAGES[damage](copy)
@@ -227,13 +227,13 @@ def test_of_a_damaged_catalog(damage: str, catalogs: Catalogs, compared: Compare
         assert code > 1 or (out, code) == (whole[digest][0], whole[digest][2])
 
 
-def asked(place: Place, *more: str) -> tuple[str, ...]:
-    """The options that ask a log, or a release below it."""
+def options_for(place: Place, *more: str) -> tuple[str, ...]:
+    """The options for a lookup in a log, or in a release below it."""
     return ("--catalog", str(place.log.joinpath(*more)), "--trust", str(place.trust))
 
 
-def standing_by(place: Place, version: int) -> Trust:
-    """The trust note in another version."""
+def trust_of_version(place: Place, version: int) -> Trust:
+    """The trust note with another version number."""
     return replace(read_trust(place.trust.read_bytes()), version=version)
 
 
@@ -242,40 +242,40 @@ def published(catalogs: Catalogs, tmp_path: Path) -> Place:
     return Place(tmp_path, catalogs("own"), NOW)
 
 
-def test_of_a_published_release(
+def test_published_release(
     published: Place, catalogs: Catalogs, compared: Compared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the second time on the fast path answers, of the log and of a release by its folder."""
+    """From the second lookup on the fast path answers, for the log and for a release given by its folder."""
     digests = digests_of(catalogs("own"))
     for place in ((), ("releases", "1")):
-        compared.full([BARE[0], *asked(published, *place)])
-        compared.ask(digests, *asked(published, *place))
+        compared.full([BARE[0], *options_for(published, *place)])
+        compared.ask(digests, *options_for(published, *place))
     assert compared.always
     monkeypatch.setenv("LDCAT_TRUST", str(published.trust))
     compared.ask(digests[:3], "--catalog", str(published.log))
     assert compared.always
     compared.ask(digests[:3], "--catalog", str(catalogs("own").folder))  # which was neither verified nor built here
-    assert compared.asked - compared.answered == 6
+    assert compared.total - compared.answered == 6
     receipts().keep(Catalog.open(catalogs("own").folder).manifest_sha256)
     compared.ask(digests[:3], "--catalog", str(catalogs("own").folder))
 
 
-def test_of_an_older_release_of_a_log(published: Place, catalogs: Catalogs, compared: Compared) -> None:
-    published.publish(trust=standing_by(published, 1))
-    compared.full([BARE[0], *asked(published, "releases", "1")])
-    compared.ask(digests_of(catalogs("own")), *asked(published, "releases", "1"))
+def test_older_release_of_a_log(published: Place, catalogs: Catalogs, compared: Compared) -> None:
+    published.publish(trust=trust_of_version(published, 1))
+    compared.full([BARE[0], *options_for(published, "releases", "1")])
+    compared.ask(digests_of(catalogs("own")), *options_for(published, "releases", "1"))
     assert compared.always
 
 
 @pytest.mark.parametrize("why", ["revoked", "newer trust", "unverified", "stale", "unknown record", "no log any more"])
-def test_of_a_release_that_more_is_to_be_said_of(
+def test_release_that_needs_notes(
     why: str, published: Place, catalogs: Catalogs, compared: Compared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = asked(published)
+    options = options_for(published)
     if why == "revoked":
         published.publish(REVOKE, DEPRECATE)
     elif why == "newer trust":
-        published.publish(trust=standing_by(published, 3))
+        published.publish(trust=trust_of_version(published, 3))
     elif why == "unknown record":
         publish_record(LogFolder(published.log), LOG, NOW + 9)
     elif why == "unverified":
@@ -292,16 +292,16 @@ def test_of_a_release_that_more_is_to_be_said_of(
     assert compared.codes == expected.get(why, {0, 1})
 
 
-def test_of_a_later_catalog_that_is_published(catalogs: Catalogs, compared: Compared, tmp_path: Path) -> None:
+def test_published_catalog_of_a_later_version(catalogs: Catalogs, compared: Compared, tmp_path: Path) -> None:
     with later_version():
         published = Place(tmp_path / "later", catalogs("later"), NOW)
-    compared.full([BARE[0], *asked(published)])
-    compared.ask(digests_of(catalogs("later")), *asked(published))
+    compared.full([BARE[0], *options_for(published)])
+    compared.ask(digests_of(catalogs("later")), *options_for(published))
     assert (compared.answered, compared.codes) == (0, {0, 1})
 
 
-def test_of_a_host(compared: Compared) -> None:
-    """The fast path asks none."""
+def test_host(compared: Compared) -> None:
+    """The fast path does not use the network."""
     for name in ("http://127.0.0.1:1/logs", "HTTPS://host.invalid"):
         assert plain_lookup([BARE[0], "--catalog", name]) is None
     assert compared.full([BARE[0], "--catalog", "http://127.0.0.1:1/logs", "-q"])[::2] == ("", 2)

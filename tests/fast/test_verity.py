@@ -1,4 +1,4 @@
-"""Merkle trees: those of fs-verity, and that no byte is given out that was not verified."""
+"""Merkle trees of files: they are those of fs-verity, and unverified bytes are never returned."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def contents_of(size: int) -> bytes:
 
 
 def written(folder: Path, data: bytes) -> tuple[Path, bytes]:
-    """A file and its tree, and its digest."""
+    """A file with its tree, and its digest."""
     path = folder / "file"
     root, tree = merkle_tree(leaf_hashes([data], hashlib.sha256), hashlib.sha256)
     path.write_bytes(data)
@@ -31,17 +31,17 @@ def written(folder: Path, data: bytes) -> tuple[Path, bytes]:
 @pytest.mark.parametrize(
     ("size", "digest"),
     [
-        # what `fsverity digest` 1.5 says of the same files
+        # the output of `fsverity digest` 1.5 for the same files
         (0, "3d248ca542a24fc62d1c43b916eae5016878e2533c88238480b26128a1f1af95"),
         (4096, "babc284ee4ffe7f449377fbf6692715b43aec7bc39c094a95878904d34bac97e"),
     ],
 )
-def test_the_digest_is_that_of_fs_verity(tmp_path: Path, size: int, digest: str) -> None:
+def test_the_digest_matches_fs_verity(tmp_path: Path, size: int, digest: str) -> None:
     assert written(tmp_path, bytes(size))[1].hex() == digest
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_range_is_read_as_it_is(tmp_path: Path, size: int) -> None:
+def test_every_range_is_read_correctly(tmp_path: Path, size: int) -> None:
     data = contents_of(size)
     path, digest = written(tmp_path, data)
     chance = random.Random(1)
@@ -58,7 +58,7 @@ def test_every_range_is_read_as_it_is(tmp_path: Path, size: int) -> None:
 
 
 @given(size=st.integers(1, 700_000), seed=st.integers(0, 2**32))
-def test_a_changed_bit_is_never_given_out(tmp_path_factory: pytest.TempPathFactory, size: int, seed: int) -> None:
+def test_changed_bytes_are_never_returned(tmp_path_factory: pytest.TempPathFactory, size: int, seed: int) -> None:
     chance = random.Random(seed)
     data = contents_of(size)
     path, digest = written(tmp_path_factory.mktemp("verity"), data)
@@ -103,7 +103,7 @@ def test_a_file_of_another_length_or_without_tree_is_damaged(tmp_path: Path, siz
         VerifiedFile(path, digest, size, hashlib.sha256)
 
 
-def test_a_file_that_becomes_shorter_is_damaged_and_no_signal(tmp_path: Path) -> None:
+def test_a_file_that_is_truncated_meanwhile_is_damaged_without_sigbus(tmp_path: Path) -> None:
     data = contents_of(100_000)
     path, digest = written(tmp_path, data)
     file = VerifiedFile(path, digest, len(data), hashlib.sha256)

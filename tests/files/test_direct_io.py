@@ -1,4 +1,4 @@
-"""Files past the page cache and memory that is used again: nothing is lost, and every file system will do."""
+"""Direct I/O and reused buffers: no bytes are lost, on any file system."""
 
 import os
 import random
@@ -18,9 +18,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("size", [0, 1, ALIGNED - 1, ALIGNED, ALIGNED + 1, 5 * ALIGNED, 300_000])
-def test_a_file_has_the_bytes_of_the_memory(tmp_path: Path, size: int) -> None:
+def test_a_file_contains_the_bytes_of_the_buffer(tmp_path: Path, size: int) -> None:
     path, memory = tmp_path / "file", ScratchBuffer().of(300_000 + ALIGNED)
-    path.write_bytes(bytes(400_000))  # what was there is gone
+    path.write_bytes(bytes(400_000))  # the old contents are gone
     data = random.Random(size).randbytes(size)
     memory[:size] = data
     memory[size : size + 100] = b"x" * 100  # left by an earlier use
@@ -29,7 +29,7 @@ def test_a_file_has_the_bytes_of_the_memory(tmp_path: Path, size: int) -> None:
 
 
 @pytest.mark.parametrize("total", [0, 1, ALIGNED, 2 * ALIGNED, 2 * ALIGNED + 1, 100_000])
-def test_what_is_appended_is_taken(tmp_path: Path, total: int) -> None:
+def test_appended_bytes_are_returned(tmp_path: Path, total: int) -> None:
     chance, appended = random.Random(total), Appended(tmp_path / "file", 2 * ALIGNED)
     data = chance.randbytes(total)
     at = 0
@@ -43,7 +43,7 @@ def test_what_is_appended_is_taken(tmp_path: Path, total: int) -> None:
     assert not (tmp_path / "file").exists()
 
 
-def test_threads_may_append(tmp_path: Path) -> None:
+def test_several_threads_may_append(tmp_path: Path) -> None:
     appended = Appended(tmp_path / "file", ALIGNED)
     pieces = [bytes([number]) * 1000 for number in range(200)]
     with ThreadPoolExecutor(8) as pool:
@@ -52,7 +52,7 @@ def test_threads_may_append(tmp_path: Path) -> None:
     assert sorted(taken[at : at + 1000] for at in range(0, len(taken), 1000)) == pieces
 
 
-def test_a_file_that_became_shorter_is_an_error(tmp_path: Path) -> None:
+def test_a_truncated_file_is_an_error(tmp_path: Path) -> None:
     appended = Appended(tmp_path / "file", ALIGNED)
     appended.append(memoryview(bytes(5 * ALIGNED)))
     os.truncate(tmp_path / "file", 2 * ALIGNED)
@@ -60,7 +60,7 @@ def test_a_file_that_became_shorter_is_an_error(tmp_path: Path) -> None:
         appended.take()
 
 
-def test_each_thread_has_its_room() -> None:
+def test_each_thread_has_its_own_buffer() -> None:
     room = ScratchBuffer()
     mine = room.of(10)
     mine[:] = b"mine......"

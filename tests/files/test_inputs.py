@@ -1,4 +1,4 @@
-"""Files of a catalog or a log: nothing but regular files is opened, and nothing else is waited for."""
+"""Files of a catalog or a log: only regular files are opened, and nothing else blocks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from catalog.files.inputs import hash_file, read_beneath, read_file, read_into, 
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link to a pipe"])
-def test_what_is_no_regular_file_is_never_waited_for(tmp_path: Path, kind: str) -> None:
+def test_other_files_than_regular_ones_are_refused_without_blocking(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file"
     if kind == "folder":
         path.mkdir()
@@ -32,7 +32,7 @@ def test_what_is_no_regular_file_is_never_waited_for(tmp_path: Path, kind: str) 
             read()
 
 
-def test_a_pipe_that_somebody_names_is_read() -> None:
+def test_a_pipe_named_by_the_user_is_read() -> None:
     reading, writing = os.pipe()
     os.write(writing, b"firmware")
     os.close(writing)

@@ -1,4 +1,4 @@
-"""Outputs: a file is whole, or it is what it was."""
+"""Output files: a write either completes or leaves the old file unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog.files.outputs import write_whole
 pytestmark = pytest.mark.durable
 
 
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_written_completely_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "page"
     write_whole(path, b"one")
     write_whole(path, b"two")
@@ -28,7 +28,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_is_no_place_for_a_file(tmp_path: Path) -> None:
+def test_invalid_output_paths_are_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "file")
     with pytest.raises(UsageError, match="link is a symbolic link"):
         write_whole(tmp_path / "link", b"")

@@ -1,4 +1,4 @@
-"""The one writer: a file is whole in its place or not there, no link is followed, and nothing is left behind."""
+"""The file writer: files appear complete or not at all, no link is followed, and no temporary file is left behind."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_a_log_is_not_written_through_a_link(tmp_path: Path, outside: Path) -> N
     assert {path.name: path.read_bytes() for path in outside.iterdir()} == {"file": OUTSIDE}
 
 
-def test_the_folder_that_people_name_may_be_a_link(tmp_path: Path, outside: Path) -> None:
+def test_the_folder_named_by_the_user_may_be_a_link(tmp_path: Path, outside: Path) -> None:
     (tmp_path / "log").symlink_to(outside)
     log = LogFolder(tmp_path / "log")
     log.write([("tile/0/000", b"1")])
     assert log.read("tile/0/000", 1) == (outside / "tile/0/000").read_bytes() == b"1"
 
 
-def test_what_a_crash_left_in_a_log_is_removed_links_and_not_what_they_lead_to(tmp_path: Path, outside: Path) -> None:
+def test_leftovers_of_a_crash_are_removed_without_following_links(tmp_path: Path, outside: Path) -> None:
     log = LogFolder(tmp_path / "log")
     log.write([("tile/0/000", b"1")])
     (log.root / "tile/0" / writer.partial_name()).write_bytes(b"half")
@@ -90,7 +90,7 @@ def test_no_name_leads_out_of_a_folder(tmp_path: Path, outside: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o002, 0o077, 0o777])
-def test_state_is_of_its_user_alone_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+def test_state_is_private_to_the_user_for_every_umask(tmp_path: Path, umask: int) -> None:
     (tmp_path / "home").mkdir()
     before = os.umask(umask)
     try:
@@ -107,7 +107,7 @@ def test_state_is_of_its_user_alone_whatever_the_umask(tmp_path: Path, umask: in
 
 @pytest.mark.parametrize("mode", [0o020, 0o002])
 @pytest.mark.parametrize("name", ["", "one.note"])
-def test_state_that_others_can_write_is_not_believed(tmp_path: Path, name: str, mode: int) -> None:
+def test_state_that_others_can_write_is_not_used(tmp_path: Path, name: str, mode: int) -> None:
     state = StateFolder(tmp_path / "seen")
     state.write([("one.note", b"1")])
     changed = tmp_path / "seen" / name
@@ -123,18 +123,18 @@ def test_state_that_others_can_write_is_not_believed(tmp_path: Path, name: str, 
     assert state.read("one.note", 1) == b"1"
 
 
-def test_state_of_another_user_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_state_of_another_user_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = StateFolder(tmp_path / "seen")
     state.write([("one.note", b"1")])
     monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)
     if os.getuid() == 0:
-        assert state.read("one.note", 1) == b"1"  # root's is believed
+        assert state.read("one.note", 1) == b"1"  # state of root is accepted
         os.chown(tmp_path / "seen/one.note", 3_999_999, -1)
     with pytest.raises(Unreadable, match="not trusted: belongs to user"):
         state.read("one.note", 1)
 
 
-def test_the_folder_that_a_new_one_is_in_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_parent_of_a_new_folder_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
     fsync = os.fsync
 
@@ -150,7 +150,7 @@ def test_the_folder_that_a_new_one_is_in_is_synced(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("number", [28, 122, 27])
 @pytest.mark.parametrize("call", ["fsync", "rename", "mkdir"])
-def test_where_there_is_no_room_nothing_is_half_written(
+def test_a_full_disk_leaves_no_partial_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
     log = LogFolder(tmp_path / "log")
@@ -170,7 +170,7 @@ def test_where_there_is_no_room_nothing_is_half_written(
 
 
 class Stopped(BaseException):
-    """As KeyboardInterrupt, at any point."""
+    """Like KeyboardInterrupt: may be raised anywhere."""
 
 
 CALLS = ("open", "fchmod", "fsync", "link", "rename", "close")
@@ -178,10 +178,10 @@ CALLS = ("open", "fchmod", "fsync", "link", "rename", "close")
 
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), OSError(5, "I/O error"), Stopped()])
 @pytest.mark.parametrize("unnamed", [True, False])
-def test_keygen_that_fails_anywhere_leaves_no_other_private_key_behind(
+def test_a_failed_keygen_leaves_no_stray_private_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unnamed: bool, failure: BaseException
 ) -> None:
-    """Each call of the system fails once: there is no key at all then, or one under the name that was asked for."""
+    """Each system call fails once: afterwards there is no key, or one under the requested name."""
     if not unnamed:
         monkeypatch.setattr(writer, "_unnamed", lambda folder: None)
     pairs = [new_key("example.com/log", SignatureType.ED25519)]
@@ -213,7 +213,7 @@ def test_keygen_that_fails_anywhere_leaves_no_other_private_key_behind(
     assert failed >= 4
 
 
-def test_a_key_has_no_name_until_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_file_has_no_name_until_it_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fsync, names = os.fsync, []
 
     def looking(descriptor: int) -> None:
@@ -233,7 +233,7 @@ def test_a_key_has_no_name_until_it_is_whole(tmp_path: Path, monkeypatch: pytest
         write_keys(tmp_path / "key", [new_key("example.com/log", SignatureType.ED25519)], None)
 
 
-def test_check_private_says_what_is_wrong(tmp_path: Path) -> None:
+def test_check_private_reports_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "file").chmod(0o666)
     tmp_path.chmod(0o700)

@@ -1,4 +1,4 @@
-"""Families: the rows of each firmware and table of a log, found by a few reads, as reading all of it finds them."""
+"""Runs of leaves with one firmware and one kernel hashes table, found by few reads, as by reading the whole log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", 
 
 
 class Counting(LogFolder):
-    """Remembers what was read of it."""
+    """Records which files are read."""
 
     reads: set[str] = set()
 
@@ -35,7 +35,7 @@ class Counting(LogFolder):
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
-    """Two runs of 12,288 rows each, of which one is in 48 files of the log."""
+    """Two runs of 12,288 rows; each is in 48 entry bundles of the log."""
     folder = tmp_path_factory.mktemp("long")
     spec = """
     name = "long"
@@ -50,7 +50,9 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
 
 
 @pytest.mark.parametrize("which", ["small", "long"])
-def test_they_are_those_of_the_whole_log(request: pytest.FixtureRequest, tmp_path: Path, which: str) -> None:
+def test_runs_match_those_found_by_reading_the_whole_log(
+    request: pytest.FixtureRequest, tmp_path: Path, which: str
+) -> None:
     built: BuildResult = request.getfixturevalue(which)
     log, state = Counting(tmp_path / "log"), LastCheckpoint(tmp_path / "signed.note")
     publish(Catalog.open(built.folder), log, [LOG], state, now=NOW)
@@ -74,7 +76,7 @@ def test_they_are_those_of_the_whole_log(request: pytest.FixtureRequest, tmp_pat
     assert which == "small" or len(bundles) < checkpoint.size / WIDTH / 3
 
 
-def test_rows_of_a_family_are_in_the_order_of_their_digests(small: BuildResult, tmp_path: Path) -> None:
+def test_rows_of_a_run_are_sorted_by_digest(small: BuildResult, tmp_path: Path) -> None:
     log, state = LogFolder(tmp_path / "log"), LastCheckpoint(tmp_path / "signed.note")
     publish(Catalog.open(small.folder), log, [LOG], state, now=NOW)
     note = log.checkpoint()

@@ -1,4 +1,4 @@
-"""Release records: what never goes back, and the trust note that a publisher stands by."""
+"""Release records: values that never decrease, and the version of the trust note that the publisher names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def published(by: Publisher, built: BuildResult, note: Trust | None, now: int = 
     return publish(Catalog.open(built.folder), by.log, SIGNERS, by.state, trust=note, now=now)
 
 
-def test_a_release_stands_by_a_trust_note_until_the_next_one(publisher: Publisher, small: BuildResult) -> None:
+def test_the_trust_note_version_is_kept_until_a_newer_one_is_named(publisher: Publisher, small: BuildResult) -> None:
     notes = (None, trust(2), None, trust(2), trust(5))
     assert [published(publisher, small, note).trust_version for note in notes] == [None, 2, 2, 2, 5]
     records = [parse_record(leaf) for leaf in publisher.leaves()]
@@ -43,7 +43,7 @@ def test_a_release_stands_by_a_trust_note_until_the_next_one(publisher: Publishe
 
 
 @pytest.mark.parametrize("keys", [[SIGNERS[0].key], [signer("example.com/other").key], [signer(ORIGIN, seed=1).key]])
-def test_a_trust_note_names_every_key_of_the_log(
+def test_the_trust_note_must_name_every_key_of_the_log(
     publisher: Publisher, small: BuildResult, keys: list[VerifierKey]
 ) -> None:
     with pytest.raises(UsageError, match="does not name the key"):
@@ -51,7 +51,7 @@ def test_a_trust_note_names_every_key_of_the_log(
     assert publisher.log.checkpoint() is None
 
 
-def test_an_expired_trust_note_is_not_stood_by(publisher: Publisher, small: BuildResult) -> None:
+def test_an_expired_trust_note_is_refused(publisher: Publisher, small: BuildResult) -> None:
     with pytest.raises(VerificationFailed, match="expired"):
         published(publisher, small, trust(1, expires=NOW))
 
@@ -74,7 +74,7 @@ def test_an_expired_trust_note_is_not_stood_by(publisher: Publisher, small: Buil
         ({"revocations_count": UNSET, "revocations_chain": UNSET}, "it does not commit"),
     ],
 )
-def test_what_a_release_record_says_is_recomputed_from_the_leaves(changes: dict[str, object], said: str) -> None:
+def test_a_release_record_is_recomputed_from_the_leaves(changes: dict[str, object], said: str) -> None:
     first = encode_leaf(RELEASE)
     log = MemoryLog()
     log.append([first])
@@ -86,7 +86,7 @@ def test_what_a_release_record_says_is_recomputed_from_the_leaves(changes: dict[
     assert said in why
 
 
-def test_a_trust_version_that_goes_back_is_said() -> None:
+def test_a_decreasing_trust_version_is_reported() -> None:
     log = MemoryLog()
     log.append([encode_leaf(RELEASE)])
     lower = {"release": 2, "previous_size": 1, "previous_root": log.checkpoint().root.hex(), "trust_version": 6}
@@ -96,8 +96,8 @@ def test_a_trust_version_that_goes_back_is_said() -> None:
     assert second.steps_back == ("its trust version is 6, and that of the previous release 7",)
 
 
-def test_a_log_of_0_1_0_follows_from_its_leaves_too() -> None:
-    """Without a commitment, until a release makes one; from then on each does."""
+def test_release_records_of_a_log_of_0_1_0_match_its_leaves() -> None:
+    """Without a commitment, until a release makes one; every later release has it."""
     old = msgspec.structs.replace(RELEASE, revocations_count=UNSET, revocations_chain=UNSET)
     assert b"revocations_c" not in encode_leaf(old)
     log = MemoryLog()
@@ -110,7 +110,7 @@ def test_a_log_of_0_1_0_follows_from_its_leaves_too() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"revocations_count": UNSET}, {"revocations_chain": UNSET}])
-def test_count_and_chain_come_together(changes: dict[str, object]) -> None:
+def test_count_and_chain_are_given_together(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="given together"):
         msgspec.structs.replace(RELEASE, **changes)
     for name in ("revocations_count", "revocations_chain"):
@@ -121,7 +121,7 @@ def test_count_and_chain_come_together(changes: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("version", [0, -1, 1 << 53, "1", 1.0, True])
-def test_what_is_no_trust_version(version: object) -> None:
+def test_invalid_trust_versions_are_refused(version: object) -> None:
     fields = json.loads(encode_leaf(RELEASE))
     with pytest.raises(MalformedRecord):
         parse_record(canonical_json(fields | {"trust_version": version}))
@@ -130,8 +130,8 @@ def test_what_is_no_trust_version(version: object) -> None:
         parse_record(canonical_json(fields))
 
 
-def test_a_record_has_one_form_whatever_its_text_says() -> None:
-    """Of a row here: what a reason may say is less."""
+def test_a_record_has_exactly_one_encoding_for_every_text() -> None:
+    """For a row; the text of a reason is more restricted."""
     row = DigestRecord(
         type="digest",
         launch_digest="ab" * 48,

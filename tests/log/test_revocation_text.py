@@ -1,4 +1,4 @@
-"""What a revocation may say: `ldcat revoke` and every reader of leaves, lists and bundles ask the same."""
+"""The text of revocations: `ldcat revoke` and every reader of leaves, lists and bundles accept the same."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ READERS = pytest.mark.parametrize("read", [as_leaf, as_list, as_bundle])
 
 @READERS
 @pytest.mark.parametrize("reason", BAD_REASONS)
-def test_a_reason_that_revoke_refuses_is_refused_by_whoever_reads_it(
+def test_a_reason_that_revoke_refuses_is_refused_by_every_reader(
     read: Callable[[dict[str, Any]], object], reason: str
 ) -> None:
     with pytest.raises(MalformedRecord, match="a reason is one line of 1 to 500 characters"):
@@ -92,21 +92,23 @@ def test_a_reason_that_revoke_refuses_is_refused_by_whoever_reads_it(
 
 
 @READERS
-def test_a_reason_with_half_a_character_is_refused(read: Callable[[dict[str, Any]], object]) -> None:
+def test_a_reason_with_a_lone_surrogate_is_refused(read: Callable[[dict[str, Any]], object]) -> None:
     with pytest.raises(MalformedRecord):
         read({"selector": {"vcpus": 3}, "severity": "revoked", "reason": "a\udce9b"})
 
 
 @READERS
 @pytest.mark.parametrize("reason", GOOD_REASONS)
-def test_a_reason_that_revoke_takes_is_taken(read: Callable[[dict[str, Any]], object], reason: str) -> None:
+def test_a_reason_that_revoke_accepts_is_accepted_by_every_reader(
+    read: Callable[[dict[str, Any]], object], reason: str
+) -> None:
     assert read({"selector": {"vcpus": 3}, "severity": "revoked", "reason": reason})
     assert new_revocation({"vcpus": 3}, "revoked", reason).reason == reason
 
 
 @READERS
 @pytest.mark.parametrize("selector", BAD_SELECTORS)
-def test_a_selector_of_what_no_row_has_is_refused(
+def test_a_selector_with_an_impossible_value_is_refused(
     read: Callable[[dict[str, Any]], object], selector: dict[str, Any]
 ) -> None:
     with pytest.raises(MalformedRecord, match=r"a digest record cannot have|has fields that digest records lack"):
@@ -115,16 +117,16 @@ def test_a_selector_of_what_no_row_has_is_refused(
 
 @READERS
 @pytest.mark.parametrize("selector", GOOD_SELECTORS)
-def test_a_selector_of_what_a_row_can_have_is_taken(
+def test_a_selector_with_a_possible_value_is_accepted(
     read: Callable[[dict[str, Any]], object], selector: dict[str, Any]
 ) -> None:
     assert read({"selector": selector, "severity": "revoked", "reason": "bad"})
 
 
-def test_all_reasons_of_0_1_0_are_taken_and_nothing_that_drives_or_turns() -> None:
-    """It published what its Python took for printable; every Python since 3.11 agrees on those of Unicode 14."""
+def test_all_reasons_of_0_1_0_are_accepted_without_control_or_bidi_characters() -> None:
+    """0.1.0 published what its Python considered printable; all versions of Python since 3.11 agree for Unicode 14."""
     for character in map(chr, range(0x110000)):
         if character.isprintable():
             assert is_reason(f"a{character}"), hex(ord(character))
-        elif unicodedata.category(character) != "Cn":  # some of which are printable in a later Unicode
+        elif unicodedata.category(character) != "Cn":  # some of which are printable in a later Unicode version
             assert not is_reason(f"a{character}") or unicodedata.unidata_version > "14.0.0", hex(ord(character))

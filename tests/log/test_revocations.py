@@ -1,4 +1,4 @@
-"""Revocations: the newest that selects a row counts, each changes something, and none makes a log contradict itself."""
+"""Revocations: the newest one that selects a row counts, each one changes something, and none contradicts the log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.published_logs import Publisher
 from tests.support.records import RELEASE, leaves_of
 
 WRONG = {"launch_digest": bytes(32).hex()}
-"""The digest that `one_digest` puts into a catalog."""
+"""The digest that `one_digest` writes into a catalog."""
 
 
 def revoke(severity: Any, **selector: Value) -> RevokeRecord:
@@ -64,7 +64,7 @@ SELECTORS = st.fixed_dictionaries(
 
 
 @given(st.lists(st.tuples(SELECTORS, st.sampled_from(["revoked", "deprecated", "restored"]))))
-def test_the_newest_that_selects_counts(said: list[tuple[dict[str, Value], Any]]) -> None:
+def test_the_newest_revocation_that_selects_a_row_counts(said: list[tuple[dict[str, Value], Any]]) -> None:
     records = [revoke(severity, **selector) for selector, severity in said]
     expected = None
     for record in records:
@@ -75,13 +75,13 @@ def test_the_newest_that_selects_counts(said: list[tuple[dict[str, Value], Any]]
 
 
 @pytest.mark.parametrize("reason", ["", " ", "two\nlines", "bell\a", "\udce9", "\u202e", "x" * (MAX_REASON + 1)])
-def test_what_is_no_reason(reason: str) -> None:
+def test_invalid_reasons_are_refused(reason: str) -> None:
     with pytest.raises(UsageError, match="a reason is one line"):
         new_revocation({"vcpus": 1}, "revoked", reason)
     assert new_revocation({"vcpus": 1}, "revoked", "x" * MAX_REASON).reason
 
 
-def test_revocations_are_releases_of_the_same_catalog_and_stay_in_order(
+def test_revocations_are_releases_of_the_same_catalog_and_keep_their_order(
     publisher: Publisher, small: BuildResult
 ) -> None:
     first = publisher.publish(small)
@@ -110,7 +110,7 @@ def test_revocations_are_releases_of_the_same_catalog_and_stay_in_order(
         ("restored", {"technology": "sev"}, "is revoked or deprecated"),
     ],
 )
-def test_what_changes_nothing_is_refused(
+def test_a_revocation_without_effect_is_refused(
     publisher: Publisher, small: BuildResult, severity: str, selector: dict[str, Value], said: str
 ) -> None:
     before = publisher.publish(small).checkpoint
@@ -129,8 +129,10 @@ def test_a_revocation_of_another_catalog_is_refused(
         revoked(publisher, fewer, NOW, "revoked", technology="sev")
 
 
-def test_what_was_said_last_is_not_said_again(publisher: Publisher, small: BuildResult, writes: list[int]) -> None:
-    """A run that has signed and was interrupted is gone on with by the same command."""
+def test_an_interrupted_revocation_is_not_appended_twice(
+    publisher: Publisher, small: BuildResult, writes: list[int]
+) -> None:
+    """An interrupted run that has already signed is completed by the same command."""
     publisher.publish(small)
     writes[0] = 10**6
     revoked(publisher, small, NOW + 1, "revoked", technology="sev")
@@ -162,7 +164,7 @@ def test_a_wrong_digest_cannot_be_restored_beside_the_right_one(
     assert revoked(publisher, small, NOW + 4, "restored", **WRONG).selected == 1
 
 
-def test_rows_that_are_revoked_as_they_come_are_counted(
+def test_new_rows_that_are_already_revoked_are_counted(
     publisher: Publisher, small: BuildResult, fewer: BuildResult
 ) -> None:
     publisher.publish(fewer)
@@ -173,7 +175,7 @@ def test_rows_that_are_revoked_as_they_come_are_counted(
     assert 0 < published.new_revoked == expected < published.new_rows
 
 
-def test_revocations_count_right_before_the_record_of_their_release() -> None:
+def test_only_revocations_directly_before_their_release_record_count() -> None:
     row, record, release = encode_leaf(ROW), encode_leaf(revoke("revoked", vcpus=2)), encode_leaf(RELEASE)
     good, bad = MemoryLog(), MemoryLog()
     good.append([row, record, release])
@@ -186,7 +188,7 @@ def test_revocations_count_right_before_the_record_of_their_release() -> None:
         read_history(bad, bad.checkpoint(), now=NOW)
 
 
-def test_a_log_that_contradicts_itself_is_noticed_until_one_row_is_revoked() -> None:
+def test_contradicting_rows_are_reported_until_one_is_revoked() -> None:
     other = msgspec.structs.replace(ROW, launch_digest="ab")
     log = MemoryLog()
     log.append([encode_leaf(ROW), encode_leaf(other), encode_leaf(RELEASE)])
@@ -200,8 +202,8 @@ def test_a_log_that_contradicts_itself_is_noticed_until_one_row_is_revoked() -> 
 
 
 @pytest.mark.durable
-def test_a_revocation_killed_at_any_moment(publisher: Publisher, small: BuildResult) -> None:
-    """kill -9: a checkpoint that is there has all that its release record names, in the order in which it was said."""
+def test_a_revocation_killed_at_any_time(publisher: Publisher, small: BuildResult) -> None:
+    """kill -9: a published checkpoint has all that its release record names, in the order of the commands."""
     publisher.publish(small)
     said = list[int]()
     for number in count():
@@ -217,6 +219,6 @@ def test_a_revocation_killed_at_any_moment(publisher: Publisher, small: BuildRes
         if not killed:
             break
     assert number > 10
-    assert said[0] == 0 < said[-1] < number  # some were killed before they were published, and not all
+    assert said[0] == 0 < said[-1] < number  # some were killed before they published, and some after
     revoked(publisher, small, NOW + 99, "revoked", technology="sev")
     Catalog.open(publisher.log.root / "releases/2").verify()

@@ -1,4 +1,4 @@
-"""Rows as leaves: whatever the tables, those of `encode_leaf`, sorted by their bytes."""
+"""Leaves of rows: for every table they are those of `encode_leaf`, sorted by their bytes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def leaf(row: dict[str, Any]) -> bytes:
 
 
 @given(st.lists(ROW, max_size=30), st.integers(0, 30), st.data())
-def test_leaves_are_those_of_records_and_sorted_by_their_bytes(
+def test_leaves_match_encode_leaf_and_are_sorted_by_their_bytes(
     rows: list[dict[str, Any]], cut: int, data: st.DataObject
 ) -> None:
     shorter = [row | {"launch_digest": row["launch_digest"][:32]} for row in rows[cut:]]
@@ -53,7 +53,7 @@ def test_no_rows() -> None:
 
 
 @pytest.mark.parametrize("name", COLUMNS)
-def test_what_is_no_table_of_launch_digests(name: str) -> None:
+def test_tables_with_other_columns_are_refused(name: str) -> None:
     good = row_table([])
     with pytest.raises(KeyError):
         Rows.of([good.drop_columns([name])])

@@ -1,4 +1,4 @@
-"""A new field of a row is one entry in catalog/rows/fields.py: in a copy that has two more, everything shows them."""
+"""A new field of a row is one entry in catalog/rows/fields.py: every output of a changed copy has it."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ FIELDS = """    Field(
         optional=True,
     ),
 """
-"""Facts of a VMM profile and of an image, as CONTRIBUTING.md describes them; the second is the first key of a leaf."""
+"""A fact of the VMM profile, and one of the image, which is the first key of a leaf; as in CONTRIBUTING.md."""
 
 LABEL, VALUE = "VMM revision", 1001
 
 
 @dataclass(frozen=True)
 class Copy:
-    """The program with one more field, and a folder to work in."""
+    """A copy of the program with additional fields, and a folder to work in."""
 
     folder: Path
     environment: dict[str, str]
@@ -83,7 +83,7 @@ class Copy:
 
 
 def copied(folder: Path) -> None:
-    """The package and its data, with one field more in its table."""
+    """The package and its data, with additional fields in the table."""
     for name in ("catalog", "data"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     table = folder / "catalog/rows/fields.py"
@@ -103,7 +103,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 @pytest.fixture(scope="module")
 def log(copy: Copy) -> Path:
-    """A log of two releases, the first one of fewer rows, and of the trust note beside it."""
+    """A log of two releases, the first one with fewer rows, and its trust note."""
     keys = {}
     for name, use in (("log", "log"), ("a", "root"), ("b", "root")):
         made = copy.run("keygen", f"{name}.example", "--for", use, "--algorithm", "ed25519", "-o", f"{name}.key")
@@ -130,12 +130,12 @@ def trusted(log: Path) -> tuple[str | Path, ...]:
     return ("--catalog", log, "--trust", "trust.note")
 
 
-def test_lookups_show_it_on_every_path(copy: Copy, log: Path, digest: str) -> None:
+def test_lookups_show_the_field_on_every_path(copy: Copy, log: Path, digest: str) -> None:
     first = copy.run("lookup", digest, *trusted(log))
     program = (
         "import sys; from catalog.fast.plain_lookup import plain_lookup; print(plain_lookup(sys.argv[1:])[0], end='')"
     )
-    again = copy.python(program, digest, *trusted(log))  # what was verified is remembered
+    again = copy.python(program, digest, *trusted(log))  # the verification is remembered
     assert first == again
     assert re.search(rf"^  {LABEL} +{VALUE}$", first, re.MULTILINE)
     assert re.search(rf"^  {LABEL} +{VALUE}$", copy.run("lookup", digest, "--catalog", "all"), re.MULTILINE)
@@ -147,7 +147,7 @@ def test_lookups_show_it_on_every_path(copy: Copy, log: Path, digest: str) -> No
     assert match["vmm_revision"] is None
 
 
-def test_the_index_and_the_rows_give_the_same(copy: Copy, log: Path, digest: str) -> None:
+def test_the_index_and_the_rows_agree(copy: Copy, log: Path, digest: str) -> None:
     (copy.folder / "damaged").mkdir()
     shutil.copytree(copy.folder / "all", copy.folder / "damaged/all")
     index = copy.folder / "damaged/all/sev-snp/launch_digests.index"
@@ -155,7 +155,7 @@ def test_the_index_and_the_rows_give_the_same(copy: Copy, log: Path, digest: str
     assert copy.run("lookup", digest, "--catalog", "damaged/all") == copy.run("lookup", digest, "--catalog", "all")
 
 
-def test_the_python_api_shows_it(copy: Copy, log: Path, digest: str) -> None:
+def test_the_python_api_shows_the_field(copy: Copy, log: Path, digest: str) -> None:
     program = (
         "from catalog import Release\n"
         f"with Release.open({str(log)!r}, trust='trust.note') as release:\n"
@@ -164,7 +164,7 @@ def test_the_python_api_shows_it(copy: Copy, log: Path, digest: str) -> None:
     assert set(copy.python(program).split()) == {str(VALUE)}
 
 
-def test_leaves_have_it_and_proofs_verify(copy: Copy, log: Path, digest: str) -> None:
+def test_leaves_have_the_field_and_proofs_verify(copy: Copy, log: Path, digest: str) -> None:
     bundle = copy.run("prove", digest, "--log", log).splitlines()[0].encode()
     (copy.folder / "bundle.json").write_bytes(bundle)
     verdict = copy.json("verify-proof", "bundle.json", "--trust", "trust.note")
@@ -175,13 +175,13 @@ def test_leaves_have_it_and_proofs_verify(copy: Copy, log: Path, digest: str) ->
     assert all(b'"vmm_revision":null' not in data for data in entries)
 
 
-def test_sql_has_it_in_every_view_of_rows(copy: Copy, log: Path) -> None:
+def test_sql_has_the_field_in_every_view_of_rows(copy: Copy, log: Path) -> None:
     for view in ("launch_digests", "launch_digests_sev_snp", "configurations"):
         query = f"SELECT DISTINCT vmm_revision FROM {view} WHERE vmm IS NOT NULL"
         assert copy.json("sql", query, *trusted(log)) == [{"vmm_revision": VALUE}]
 
 
-def test_measure_and_explain_show_it(copy: Copy, log: Path, digest: str) -> None:
+def test_measure_and_explain_show_the_field(copy: Copy, log: Path, digest: str) -> None:
     asked = ["whole.fd", "--technology", "sev-snp", "--vmm", "qemu-kvm-init2", "--vcpus", "2"]
     asked += ["--vcpu-type", "EPYC-Milan"]
     assert copy.json("measure", *asked)["vmm_revision"] == VALUE
@@ -190,21 +190,21 @@ def test_measure_and_explain_show_it(copy: Copy, log: Path, digest: str) -> None
     assert re.search(rf"^  {LABEL} +{VALUE}$", copy.run("explain", digest, *trusted(log)), re.MULTILINE)
 
 
-def test_diff_shows_it_of_each_row(copy: Copy, log: Path) -> None:
+def test_diff_shows_the_field_of_each_row(copy: Copy, log: Path) -> None:
     changed = copy.json("diff", log / "releases/1", log / "releases/2", "--trust", "trust.note", code=1)
     rows = [row for row in changed["rows"] if row["vmm"] == "ec2-2026"]
     assert rows
     assert {row["vmm_revision"] for row in rows} == {VALUE}
 
 
-def test_audits_recompute_it(copy: Copy, log: Path) -> None:
+def test_audits_recompute_the_field(copy: Copy, log: Path) -> None:
     copy.run("audit", "all")
     copy.run("audit", log, "--trust", "trust.note")
     copy.run("rebuild", "--log", log, "--trust", "trust.note")
 
 
-def test_an_audit_finds_it_if_it_is_false(copy: Copy, log: Path) -> None:
-    """In the Parquet files of a catalog whose other columns are right."""
+def test_an_audit_finds_a_false_value(copy: Copy, log: Path) -> None:
+    """In Parquet files in which only this column is false."""
     shutil.copytree(copy.folder / "all", copy.folder / "false/all")
     program = (
         "import pyarrow as pa, pyarrow.parquet as pq, hashlib, json\n"
@@ -225,7 +225,7 @@ def test_an_audit_finds_it_if_it_is_false(copy: Copy, log: Path) -> None:
     assert "vmm_revision: not what its inputs give" in copy.run("audit", "false/all", code=1)
 
 
-def test_rows_are_revoked_by_it(copy: Copy, log: Path, digest: str) -> None:
+def test_rows_are_revoked_by_the_field(copy: Copy, log: Path, digest: str) -> None:
     shutil.copytree(log, copy.folder / "other/log")
     environment = {**copy.environment, "XDG_STATE_HOME": str(copy.folder / "other/state")}
     shutil.copytree(copy.folder / "state", copy.folder / "other/state")
@@ -250,7 +250,7 @@ def served(copy: Copy, log: Path) -> Iterator[str]:
             process.communicate(timeout=30)
 
 
-def test_the_service_and_its_openapi_have_it(copy: Copy, log: Path, digest: str) -> None:
+def test_the_service_and_its_openapi_description_have_the_field(copy: Copy, log: Path, digest: str) -> None:
     import urllib.request
 
     with served(copy, log) as url:
@@ -269,7 +269,7 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
-def test_a_host_of_files_gives_it_to_programs_and_to_the_page(
+def test_a_static_host_serves_the_field_to_programs_and_to_the_page(
     copy: Copy, log: Path, digest: str, browser: Browser
 ) -> None:
     copy.run("site", log, "-o", "site", "--trust", "trust.note")
@@ -285,6 +285,6 @@ def test_a_host_of_files_gives_it_to_programs_and_to_the_page(
             facts = seen.page.locator("#answer .match").first
             names, values = facts.locator("dt").all_inner_texts(), facts.locator("dd").all_inner_texts()
             assert dict(zip(names, values, strict=True))[LABEL] == str(VALUE)
-            facts.get_by_role("button").first.click()  # the proof of the row in the log
+            facts.get_by_role("button").first.click()  # the inclusion proof of the row
             expect(facts).to_contain_text("verified")
             assert seen.errors == []

@@ -1,4 +1,4 @@
-"""Specs that are right: what they select, and what each way to write a thing means."""
+"""Valid specs: what they select, and what each notation means."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def test_a_kernel_without_initrd_and_command_line(inputs: Path) -> None:
     assert made.append == ""
 
 
-def test_defined_tables_need_not_be_listed_and_embedded_ones_may(inputs: Path) -> None:
+def test_defined_tables_are_selected_without_listing_them(inputs: Path) -> None:
     spec = load(inputs, SMALL.replace('tables = ["none", "mine"]', 'tables = ["debian-12-*"]'))
     wanted = sorted(["mine", *(name for name in embedded.kernels() if name.startswith("debian-12-"))])
     assert sorted(kernel.name for kernel in spec.kernels if kernel) == wanted
     assert None not in spec.kernels
 
 
-def test_without_kernel_hashes_the_launch_has_none(tmp_path: Path) -> None:
+def test_without_a_kernel_hashes_section_there_are_no_tables(tmp_path: Path) -> None:
     text = 'name = "x"\nfirmware = { builds = ["*"] }\ntechnologies = { sev = {} }\n'
     assert load(tmp_path, text).kernels == (None,)
 
@@ -107,9 +107,7 @@ def test_without_kernel_hashes_the_launch_has_none(tmp_path: Path) -> None:
         ("10489617", "33, 1, 33", '1, "2-3"'),
     ],
 )
-def test_axes_hold_each_value_once_in_ascending_order(
-    tmp_path: Path, signatures: str, features: str, vcpus: str
-) -> None:
+def test_axes_are_sorted_without_duplicates(tmp_path: Path, signatures: str, features: str, vcpus: str) -> None:
     head = 'name = "x"\nfirmware = { builds = ["*"] }\n'
     axes = load(tmp_path, head + SNP.format(signatures=signatures, features=features, vcpus=vcpus)).axes["sev-snp"]
     assert [signature.value for signature in axes.vcpu_signatures] == [0xA00F11]
@@ -117,13 +115,13 @@ def test_axes_hold_each_value_once_in_ascending_order(
     assert axes.vcpus == (1, 2, 3)
 
 
-def test_profiles_that_measure_no_signature_need_none(tmp_path: Path) -> None:
+def test_signatures_are_optional_if_no_profile_measures_them(tmp_path: Path) -> None:
     text = SNP.replace("qemu-kvm-init2", "ec2-2026").format(signatures="", features="1", vcpus="1")
     axes = load(tmp_path, 'name = "x"\nfirmware = { builds = ["*"] }\n' + text).axes["sev-snp"]
     assert axes.vcpu_signatures == ()
 
 
-def test_constraints_are_read(tmp_path: Path) -> None:
+def test_constraints_are_parsed(tmp_path: Path) -> None:
     text = """
     name = "x"
     firmware = { builds = ["*"] }
@@ -147,12 +145,12 @@ def test_globs_may_overlap(inputs: Path) -> None:
     assert names(load(inputs, text)) == ["bare.fd", "twin.fd", "whole.fd"]
 
 
-def test_a_path_of_this_machine_is_no_name(inputs: Path) -> None:
+def test_a_local_path_is_not_a_build_name(inputs: Path) -> None:
     text = f'name = "x"\nfirmware = {{ files = ["{inputs}/w*.fd"] }}\ntechnologies = {{ sev = {{}} }}\n'
     assert names(load(inputs, text)) == ["whole.fd"]
 
 
-def test_a_record_stands_for_its_image(inputs: Path) -> None:
+def test_a_record_replaces_its_image(inputs: Path) -> None:
     text = 'name = "x"\nfirmware = { files = ["bare.fd"] }\ntechnologies = { sev = {} }\n'
     (build,) = load(inputs, text).builds
     (inputs / "bare.toml").write_text(build.to_toml())

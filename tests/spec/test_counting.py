@@ -1,4 +1,4 @@
-"""A build says how many rows and how much room a spec asks for before it makes any of them."""
+"""A build computes how many rows and how much disk space a spec needs before it makes any of them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def selector(fields: dict[str, str]) -> str:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(st.lists(st.tuples(SELECTORS, SELECTORS), max_size=4))
-def test_rows_are_counted_as_they_are_made(inputs: Path, rules: list[tuple[dict[str, str], dict[str, str]]]) -> None:
+def test_the_count_matches_the_rows_that_are_built(
+    inputs: Path, rules: list[tuple[dict[str, str], dict[str, str]]]
+) -> None:
     text = SMALL.replace("sev_features = [0]", "sev_features = [0, 1, 4]").replace("[1, 0x21]", "[0, 1, 5, 0x21]")
     for when, only in rules:
         text += f"\n[[together]]\nwhen = {selector(when)}\nonly = {selector(only)}\n"
@@ -69,12 +71,12 @@ def test_rows_are_counted_as_they_are_made(inputs: Path, rules: list[tuple[dict[
         assert count.last == max([1, *(sweep.vcpus[-1] or 1 for sweep in sweeps)])
 
 
-def test_the_default_is_counted_as_it_is_made() -> None:
+def test_the_count_matches_the_default_catalog() -> None:
     spec = load_spec(None)
     assert sum(count.rows for count in count_rows(spec).values()) == cross_product(spec).rows
 
 
-def test_a_spec_of_a_trillion_rows_is_refused_before_any_is_made(
+def test_a_spec_of_a_trillion_rows_is_refused_before_the_build(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("catalog.build.builder.cross_product", lambda _: pytest.fail("it was made"))
@@ -89,11 +91,11 @@ def test_a_spec_of_a_trillion_rows_is_refused_before_any_is_made(
     assert code == 2
     assert error == "ldcat: error: the spec asks for 1,647,771,373,836 rows, which are more than 200,000,000"
     assert hint.endswith("--max-rows 1647771373836")
-    assert peak < 64 << 20  # an axis is in memory, and no product of two
+    assert peak < 64 << 20  # the axes are in memory, but no product of two of them
     assert not out.exists()
 
 
-def test_max_rows_is_how_many_rows_a_catalog_may_have(
+def test_max_rows_limits_the_rows_of_a_catalog(
     inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = write_spec(inputs, SMALL)
@@ -106,7 +108,7 @@ def test_max_rows_is_how_many_rows_a_catalog_may_have(
     assert run([*command, "--max-rows", str(rows)]) == 0
 
 
-def test_a_build_that_the_disk_has_no_room_for_is_refused_before_it_starts(
+def test_a_build_without_enough_disk_space_is_refused_at_the_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec, out = write_spec(tmp_path, HUGE), tmp_path / "not/yet/there"
@@ -118,7 +120,7 @@ def test_a_build_that_the_disk_has_no_room_for_is_refused_before_it_starts(
     assert not (tmp_path / "not").exists()
 
 
-def test_the_room_is_that_of_the_file_system_it_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_free_space_of_the_target_file_system_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     usage = namedtuple("usage", "total used free")
 
@@ -139,9 +141,11 @@ def test_the_room_is_that_of_the_file_system_it_is_written_to(tmp_path: Path, mo
 
 @pytest.mark.parametrize(
     ("signatures", "features", "vcpus"),
-    [(1, 1, 3000), (30, 30, 30), (150, 450, 1)],  # few VMSAs, some, and more than a row group has rows
+    [(1, 1, 3000), (30, 30, 30), (150, 450, 1)],  # few VMSAs, some, and more than there are rows in a row group
 )
-def test_the_room_is_what_the_catalog_takes(tmp_path: Path, signatures: int, features: int, vcpus: int) -> None:
+def test_the_estimate_is_close_to_the_size_of_the_catalog(
+    tmp_path: Path, signatures: int, features: int, vcpus: int
+) -> None:
     text = f"""
 name = "room"
 firmware = {{ builds = ["sid/ovmf-amdsev/OVMF.amdsev.fd"] }}
@@ -159,19 +163,19 @@ vcpus = ["1-{vcpus}"]
     assert taken - besides < room_needed(loaded, count_rows(loaded)) - besides < 1.5 * taken
 
 
-def test_of_distinguished_digests_few_take_room(inputs: Path) -> None:
+def test_only_distinguished_digests_take_space(inputs: Path) -> None:
     text = SMALL.replace("[technologies.sev-snp]", "[technologies.sev-snp]\ndistinguished_bits = 16")
     spec = load_spec(write_spec(inputs, text))
     counts = {"sev-snp": Count(rows=1 << 32, sweeps=1 << 20, last=4096, vmsas=1 << 10)}
     assert room_needed(spec, counts) < 100 * ((1 << 16) + (1 << 20))
 
 
-def test_a_range_that_is_listed_a_million_times_is_one(inputs: Path) -> None:
+def test_a_range_listed_a_million_times_counts_once(inputs: Path) -> None:
     text = SMALL.replace('vcpus = ["1-3"]', f"vcpus = {['1-4096'] * 100_000}")
     assert load_spec(write_spec(inputs, text)).axes["sev-es"].vcpus == tuple(range(1, 4097))
 
 
-def test_a_spec_has_a_thousand_constraints_at_most(inputs: Path) -> None:
+def test_a_spec_has_at_most_a_thousand_constraints(inputs: Path) -> None:
     rule = '\n[[together]]\nwhen = { vcpus = ["1-4096"] }\nonly = {}\n'
     with pytest.raises(UsageError, match="1,001 constraints are more than 1,000"):
         load_spec(write_spec(inputs, SMALL + 1001 * rule))

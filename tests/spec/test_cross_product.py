@@ -1,4 +1,4 @@
-"""The cross product: what is in it, what is left out and why, and that speed changes no digest."""
+"""The cross product: what it contains, what is left out and why, and that the fast path gives the same digests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def find_product(folder: Path, text: str) -> CrossProduct:
     return cross_product(load_spec(write_spec(folder, text)))
 
 
-def test_every_digest_is_that_of_the_definition(inputs: Path) -> None:
+def test_every_digest_matches_measure(inputs: Path) -> None:
     product = find_product(inputs, SMALL + NR_CPUS)
     for name, technology in technologies().items():
         sweeps = [sweep for sweep in product.sweeps if sweep.config.technology == name]
@@ -40,19 +40,19 @@ def test_every_digest_is_that_of_the_definition(inputs: Path) -> None:
                 assert made[number] == b"".join(expected)
 
 
-def test_a_sample_of_the_default_is_that_of_the_definition() -> None:
+def test_a_sample_of_the_default_catalog_matches_measure() -> None:
     spec = load_spec(None)
     product = cross_product(spec)
     chance = random.Random(20221)
     for sweep in chance.sample(product.sweeps, 25):
         (batch,) = measure_sweeps([sweep], [0], choose())
-        number = chance.randrange(min(len(sweep.vcpus), 24))  # pure Python takes 3 ms a VMSA
+        number = chance.randrange(min(len(sweep.vcpus), 24))  # pure Python takes 3 ms for each VMSA
         technology = technologies()[sweep.config.technology]
         expected = measure(technology, sweep.config.firmware, sweep.at(sweep.vcpus[number]).point).value
         assert batch.digests[number * len(expected) :][: len(expected)] == expected
 
 
-def test_what_a_technology_refuses_is_counted_with_the_reason(inputs: Path) -> None:
+def test_points_that_cannot_launch_are_counted_with_the_reason(inputs: Path) -> None:
     left_out = {(o.technology, o.firmware, o.reason): o.points for o in find_product(inputs, SMALL).left_out}
     no_area = "this build has no kernel hashes area, so the kernel would not be measured"
     assert left_out == {
@@ -63,7 +63,7 @@ def test_what_a_technology_refuses_is_counted_with_the_reason(inputs: Path) -> N
     }
 
 
-def test_rows_and_points_left_out_make_the_whole_product(inputs: Path) -> None:
+def test_rows_and_omitted_points_add_up_to_the_whole_product(inputs: Path) -> None:
     product = find_product(inputs, SMALL)
     builds, tables = 3, 2
     whole = builds * tables * (1 + 1 * 1 * 1 * 3 + (2 * 2 + 1) * 2 * 3)
@@ -71,13 +71,13 @@ def test_rows_and_points_left_out_make_the_whole_product(inputs: Path) -> None:
     assert product.rows + sum(o.points for o in product.left_out) + twin == whole
 
 
-def test_two_names_for_the_same_bytes_make_each_row_once(inputs: Path) -> None:
+def test_two_names_of_the_same_image_do_not_duplicate_rows(inputs: Path) -> None:
     product = find_product(inputs, SMALL)
     assert len({f.config.firmware.sha256 for f in product.sweeps}) == 2
     assert len(set(product.sweeps)) == len(product.sweeps)
 
 
-def test_a_command_line_with_nr_cpus_goes_with_that_many_vcpus_only(inputs: Path) -> None:
+def test_a_command_line_with_nr_cpus_is_combined_with_that_vcpu_count_only(inputs: Path) -> None:
     product = find_product(inputs, SMALL + NR_CPUS)
     with_kernel = [f for f in product.sweeps if f.config.kernel_hashes]
     assert {f.vcpus for f in with_kernel if f.config.vmm} == {(2,)}
@@ -87,7 +87,7 @@ def test_a_command_line_with_nr_cpus_goes_with_that_many_vcpus_only(inputs: Path
     assert sum(o.points for o in counted if o.technology == "sev-snp") == 3 * 10 * 2
 
 
-def test_a_constraint_leaves_alone_what_a_launch_does_not_measure(inputs: Path) -> None:
+def test_a_constraint_ignores_fields_that_a_launch_does_not_measure(inputs: Path) -> None:
     product = find_product(inputs, SMALL + NR_CPUS)
     assert [f.vcpus for f in product.sweeps if f.config.technology == "sev" and f.config.kernel_hashes] == [(None,)]
 
@@ -105,7 +105,7 @@ ALL, TWO, ONE = (1, 2, 3), (1, 2), (1,)
         ('technology = ["sev-es"]', "vcpus = [1]", {ALL}, {ALL}),
     ],
 )
-def test_constraints_take_away_what_they_say(
+def test_constraints_remove_the_named_rows(
     inputs: Path, when: str, only: str, qemu: set[tuple[int, ...]], ec2: set[tuple[int, ...]]
 ) -> None:
     rule = f"\n[[together]]\nwhen = {{ {when} }}\nonly = {{ {only} }}\n"

@@ -1,4 +1,4 @@
-"""Specs that are wrong: each error names the key, the name or the file at fault."""
+"""Invalid specs: each error names the key, the name or the file at fault."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_error_names_what_is_wrong(
         assert part in str(caught.value)
 
 
-def test_unknown_names_come_with_the_nearest(inputs: Path) -> None:
+def test_unknown_names_suggest_the_nearest(inputs: Path) -> None:
     with pytest.raises(UnknownName) as caught:
         load_spec(write_spec(inputs, SMALL.replace('"qemu-kvm-legacy"', '"qemu-kvm-legazy"', 1)))
     assert caught.value.hint is not None
@@ -78,7 +78,7 @@ def test_empty_and_broken_specs_are_refused(inputs: Path, text: str, part: str) 
     assert part in str(caught.value).lower()
 
 
-def test_a_spec_that_cannot_be_read(tmp_path: Path) -> None:
+def test_an_unreadable_spec(tmp_path: Path) -> None:
     with pytest.raises(Unreadable):
         load_spec(tmp_path / "nowhere.toml")
     (tmp_path / "latin.toml").write_bytes(b'name = "caf\xe9"')
@@ -107,14 +107,14 @@ def test_a_constraint_that_cannot_hold_is_refused(inputs: Path, rule: str, part:
     assert part in str(caught.value)
 
 
-def test_two_builds_with_one_name(inputs: Path) -> None:
+def test_two_builds_with_the_same_name_are_refused(inputs: Path) -> None:
     (inputs / "record.toml").write_text(embedded.builds()["bullseye/ovmf/OVMF.fd"].to_toml())
     text = 'name = "x"\nfirmware = { builds = ["bullseye/*"], files = ["record.toml"] }\ntechnologies = { sev = {} }\n'
     with pytest.raises(UsageError, match="two builds"):
         load_spec(write_spec(inputs, text))
 
 
-def test_one_image_with_two_sets_of_facts(inputs: Path) -> None:
+def test_one_image_with_contradicting_facts_is_refused(inputs: Path) -> None:
     text = 'name = "x"\nfirmware = { files = ["bare.fd", "record.toml"] }\ntechnologies = { sev = {} }\n'
     record = build_of_file(inputs / "bare.fd", "other").to_toml()
     (inputs / "record.toml").write_text(record.replace("reset_vector = 0x80b004", "reset_vector = 0x80b008"))
@@ -122,7 +122,7 @@ def test_one_image_with_two_sets_of_facts(inputs: Path) -> None:
         load_spec(write_spec(inputs, text))
 
 
-def test_a_record_that_contradicts_an_embedded_one(inputs: Path) -> None:
+def test_a_record_that_contradicts_an_embedded_one_is_refused(inputs: Path) -> None:
     record = embedded.builds()["bullseye/ovmf/OVMF.fd"].to_toml()
     (inputs / "record.toml").write_text(record.replace("0x80b000", "0x80b004").replace("bullseye/", "other/"))
     text = 'name = "x"\nfirmware = { files = ["record.toml"] }\ntechnologies = { sev = {} }\n'
@@ -130,6 +130,6 @@ def test_a_record_that_contradicts_an_embedded_one(inputs: Path) -> None:
         load_spec(write_spec(inputs, text))
 
 
-def test_names_of_tables_of_ones_own_are_no_globs(inputs: Path) -> None:
+def test_names_of_defined_tables_are_not_globs(inputs: Path) -> None:
     text = SMALL.replace('"mine"', '"mine [2]*"')
     assert [kernel and kernel.name for kernel in load_spec(write_spec(inputs, text)).kernels] == [None, "mine [2]*"]

@@ -1,4 +1,4 @@
-"""Hash literals in SQL: every spelling of a value that is there finds it or is an error, in every view."""
+"""Hash literals in SQL: in every view, every spelling of an existing value finds it or is an error."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ SPELLINGS = {
     "escapes": lambda value: f"E'0x{value.upper()}'",
     "number": lambda value: f"0x{value}",
 }
-"""Of a value in lower-case hex, as an SQL expression."""
+"""Spellings of a value in lower-case hex, as an SQL expression."""
 
 FORMS = {
     "=": "SELECT count(*) FROM {view} WHERE {column} = {value}",
@@ -123,18 +123,18 @@ FORMS = {
 """Queries that count the rows with a value."""
 
 NOT_SELECT = {"explain", "pivot", "macro"}
-"""Those with a statement that DuckDB does not give as JSON."""
+"""Forms with a statement that DuckDB does not return as JSON."""
 
 EXPRESSIONS = {"function", "pieces"}
-"""Spellings that are no literals."""
+"""Spellings that are not literals."""
 
 SETS = {"intersect", "aggregate"}
-"""Those that count each value once."""
+"""Forms that count each value once."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of hashes. value: one that is there, times: in so many rows."""
+    """A column of hashes. value: one that occurs in it, times: in how many rows."""
 
     view: str
     name: str
@@ -164,7 +164,7 @@ class HashColumns:
 
 @pytest.fixture(scope="module")
 def hashes(tmp_path_factory: pytest.TempPathFactory) -> HashColumns:
-    """A catalog in which each hash column of each view has values; the columns are found by what is in them."""
+    """A catalog with values in each hash column of each view; the columns are found by their contents."""
     folder = tmp_path_factory.mktemp("hashes")
     views = Views.of(Catalog.open(build(write_spec(folder, SPEC), folder / "catalog").folder))
     found, columns = HashColumns(views, []), list[Column]()
@@ -220,7 +220,7 @@ NO_HASHES = ["abc", "", "x", "8c1f", "g" * 64, "0" * 63, "0" * 65, "0x" + "0" * 
 
 
 @pytest.mark.parametrize("text", NO_HASHES)
-def test_what_is_no_hash_is_not_compared_with_one(hashes: HashColumns, text: str) -> None:
+def test_comparing_a_hash_with_other_text_is_an_error(hashes: HashColumns, text: str) -> None:
     views = (("launch_digests", "launch_digest"), ("configurations", "launch_digest"), ("firmware", "sha384"))
     for view, column in views:
         for form in ("{} = {}", "{1} <> {0}", "{} IN ('{hash}', {})", "lower({}) = {}", "({}, 1) = ({}, 1)"):
@@ -235,13 +235,13 @@ def test_what_is_no_hash_is_not_compared_with_one(hashes: HashColumns, text: str
 @pytest.mark.parametrize(
     "condition", ["sha256 = '{96}'", "sha384 = '{64}'", "sha256 = 5", "sha256 = x'00'", "sha384 = 1.5"]
 )
-def test_a_hash_of_another_length_is_not_compared(hashes: HashColumns, condition: str) -> None:
+def test_comparing_a_hash_with_one_of_another_length_is_an_error(hashes: HashColumns, condition: str) -> None:
     written = condition.replace("{96}", "0" * 96).replace("{64}", "0" * 64)
     with pytest.raises(UsageError, match="can never be"):
         hashes.answer(f"SELECT count(*) FROM firmware WHERE {written}")
 
 
-def test_a_digest_that_is_not_there(hashes: HashColumns) -> None:
+def test_an_unknown_digest_gives_no_rows(hashes: HashColumns) -> None:
     for view in ("launch_digests", "launch_digests_sev", "launch_digests_sev_snp", "configurations"):
         for size in (64, 96):
             assert hashes.answer(f"SELECT count(*) FROM {view} WHERE launch_digest = '{'0' * size}'") == [(0,)]
@@ -262,7 +262,7 @@ def test_views_join_by_their_hashes(hashes: HashColumns) -> None:
         assert hashes.answer(f"SELECT count(*) FROM {join}") == [total], join
 
 
-def test_a_part_of_a_hash(hashes: HashColumns) -> None:
+def test_prefixes_of_hashes_are_matched(hashes: HashColumns) -> None:
     value = next(column.value for column in hashes.columns if column.view == "configurations")
     for spelled in (value[:8], value[:8].upper(), f"0x{value[:8]}", f"0X{value[:8].upper()}"):
         for condition in (
@@ -291,7 +291,7 @@ def test_a_part_of_a_hash(hashes: HashColumns) -> None:
             hashes.answer(f"SELECT count(*) FROM launch_digests WHERE {condition}")
 
 
-def test_what_worked_when_hashes_were_blobs(hashes: HashColumns) -> None:
+def test_queries_for_blob_columns_still_work(hashes: HashColumns) -> None:
     value = next(column.value for column in hashes.columns if column.view == "firmware" and column.name == "sha384")
     data = bytes.fromhex(value)
     for expression, expected in (
@@ -304,7 +304,7 @@ def test_what_worked_when_hashes_were_blobs(hashes: HashColumns) -> None:
         assert found == expected or expected is None, expression
 
 
-def test_other_text_stays_as_it_is(hashes: HashColumns) -> None:
+def test_other_text_is_unchanged(hashes: HashColumns) -> None:
     upper = "AB" * 32
     rows = f"(VALUES ('root={upper}'), ('{upper}x')) t(append)"
     assert hashes.answer(f"SELECT count(*) FROM {rows} WHERE contains(append, '{upper}')") == [(2,)]
@@ -314,13 +314,13 @@ def test_other_text_stays_as_it_is(hashes: HashColumns) -> None:
     assert hashes.answer("SELECT count(*) FROM firmware WHERE left(name, 3) = 'SID' OR size = 5") == [(0,)]
 
 
-def test_columns_have_the_names_that_were_written(hashes: HashColumns) -> None:
+def test_column_names_are_those_of_the_query(hashes: HashColumns) -> None:
     value = "AB" * 32
     columns, _ = hashes.views.run(f"SELECT sha256 = '{value}', sha256 IN ('0x{value}') AS found FROM firmware")
     assert columns == [f"(sha256 = '{value}')", "found"]
 
 
-def test_statements_that_are_not_parsed(hashes: HashColumns) -> None:
+def test_hash_literals_in_statements_that_are_not_parsed_are_refused(hashes: HashColumns) -> None:
     value = "AB" * 32
     for statement in (
         *(f"EXPLAIN SELECT * FROM firmware WHERE sha256 = '{value}'", f"CREATE TABLE t AS SELECT $${value}$$ AS x"),
@@ -333,7 +333,7 @@ def test_statements_that_are_not_parsed(hashes: HashColumns) -> None:
     assert hashes.answer(f"SET VARIABLE x = '{value.lower()}'; SELECT getvariable('x')") == [(value.lower(),)]
 
 
-def test_a_query_so_deep_that_only_duckdb_reads_it(hashes: HashColumns) -> None:
+def test_a_query_nested_too_deeply_for_the_parser(hashes: HashColumns) -> None:
     assert hashes.answer(f"SELECT {'1 + ' * 600} 1") == [(601,)]
     with pytest.raises(UsageError, match="in SELECT statements only"):
         hashes.answer(f"SELECT {'1 + ' * 600} 1 FROM firmware WHERE sha256 = '{'AB' * 32}'")

@@ -1,4 +1,4 @@
-"""SQL: views over a catalog, and nothing else within reach."""
+"""SQL: the views over a catalog, and that queries reach nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ask(built: BuildResult, query: str) -> list[tuple[object, ...]]:
     return list(run_query(Catalog.open(built.folder), query)[1])
 
 
-def test_views_hold_every_row(small: BuildResult) -> None:
+def test_views_contain_every_row(small: BuildResult) -> None:
     total = sum(entry.rows for entry in small.manifest.technologies.values())
     assert ask(small, "SELECT count(*) FROM launch_digests") == [(total,)]
     twin = (
@@ -110,7 +110,7 @@ def test_a_catalog_without_any_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("query", ["\udcff", "SELECT INTERVAL '2000000000 months'"])
-def test_a_query_or_value_that_python_has_no_form_for(small: BuildResult, query: str) -> None:
+def test_queries_and_values_that_python_cannot_represent(small: BuildResult, query: str) -> None:
     with pytest.raises(UsageError, match="query: "):
         ask(small, query)
 

@@ -1,4 +1,4 @@
-"""What was seen of a log: no lock while a host is asked, and no older checkpoint in the place of a newer one."""
+"""Checkpoints seen of a log: no lock is held during network requests, and older ones replace no newer one."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from tests.support.trust_notes import trust_note
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
 OTHER = signer("example.com/other")
 SECONDS = 60
-"""Until which something has to have happened that takes milliseconds, or never would."""
+"""Timeout for what takes milliseconds or never happens."""
 
 
 class Hanging:
-    """A host that answers nothing until it is let go. asked: once somebody waits for it."""
+    """A host that does not answer until it is released. asked: set once a request waits."""
 
     def __init__(self) -> None:
         self.asked, self.let_go = threading.Event(), threading.Event()
@@ -52,7 +52,7 @@ class Hanging:
 
 @pytest.fixture
 def other(place: Place, small: BuildResult, tmp_path: Path) -> Path:
-    """Another log in the same trust note: its folder."""
+    """The folder of a second log in the same trust note."""
     publish(
         Catalog.open(small.folder),
         LogFolder(tmp_path / "other"),
@@ -66,7 +66,7 @@ def other(place: Place, small: BuildResult, tmp_path: Path) -> Path:
 
 @contextmanager
 def waiting_for_a_host(place: Place, folder: Path) -> Iterator[Future[Release]]:
-    """A verification that does not end until this does, as its host does not answer."""
+    """A verification that waits for a host until the context ends."""
     hanging = Hanging()
     with serving(folder, hanging) as port, ThreadPoolExecutor(1) as threads:
         verification = threads.submit(Release.open, f"http://127.0.0.1:{port}/logs", place.trust)
@@ -79,7 +79,7 @@ def waiting_for_a_host(place: Place, folder: Path) -> Iterator[Future[Release]]:
 
 
 @pytest.mark.parametrize("of", ["the same log", "another log"])
-def test_a_host_that_hangs_stops_no_other_verification(
+def test_a_hanging_host_does_not_block_other_verifications(
     run: Run, place: Place, small: BuildResult, other: Path, monkeypatch: pytest.MonkeyPatch, of: str, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -93,7 +93,7 @@ def test_a_host_that_hangs_stops_no_other_verification(
     waiting.result(SECONDS).close()
 
 
-def test_a_monitor_whose_host_hangs_stops_no_other(
+def test_a_monitor_with_a_hanging_host_does_not_block_others(
     run: Run, place: Place, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -110,10 +110,10 @@ def test_a_monitor_whose_host_hangs_stops_no_other(
         assert first.result(SECONDS)[0] == 0
 
 
-def test_a_slow_verification_never_puts_an_older_checkpoint_back(
+def test_a_slow_verification_does_not_restore_an_older_checkpoint(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was asked first, of an old copy, and comes to its end after another one has seen a newer checkpoint."""
+    """It began with an old copy and ends after another verification has seen a newer checkpoint."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     shutil.copytree(place.log, tmp_path / "old")
     place.publish(REVOKE)
@@ -136,14 +136,14 @@ def notes() -> list[Kept]:
     return [Kept(signed(str(Checkpoint(ORIGIN, size, bytes([size]) * 32)), LOG)) for size in (1, 2, 3)]
 
 
-def test_what_was_exchanged_meanwhile_is_verified_against(place: Place) -> None:
+def test_a_checkpoint_seen_meanwhile_is_verified_against(place: Place) -> None:
     first, second, third = notes()
     log, told = SeenLog("seen", ORIGIN), []
 
     def verify(seen: Mapping[str, Kept]) -> tuple[int, Kept]:
         told.append(seen.get(ORIGIN))
         if told[-1] is None:
-            log.commit(None, first)  # by another process, while this one asks the host
+            log.commit(None, first)  # by another process, while this one waits for the host
         elif told[-1] == first:
             log.commit(first, second)
         return len(told), third
@@ -153,7 +153,7 @@ def test_what_was_exchanged_meanwhile_is_verified_against(place: Place) -> None:
     assert log.read() == third
 
 
-def test_whoever_always_comes_too_late_is_told_so(place: Place) -> None:
+def test_giving_up_after_repeated_changes_is_an_error(place: Place) -> None:
     found = notes()
     log, count = SeenLog("seen", ORIGIN), 0
 
@@ -171,7 +171,7 @@ def test_whoever_always_comes_too_late_is_told_so(place: Place) -> None:
 
 @contextmanager
 def held(path: Path) -> Iterator[int]:
-    """A process that holds a lock and does not let go: its number."""
+    """A process that holds a lock: its process id."""
     script = (
         "import sys; from pathlib import Path; from catalog.state.seen_logs import locked\n"
         "with locked(Path(sys.argv[1]), 'it'): print(flush=True); sys.stdin.read()"
@@ -185,7 +185,7 @@ def held(path: Path) -> Iterator[int]:
     assert process.returncode == 0
 
 
-def test_who_holds_a_lock_is_named(
+def test_the_process_that_holds_a_lock_is_named(
     run: Run, place: Place, small: BuildResult, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seen_module, "LOCK_SECONDS", 0.05)
@@ -197,7 +197,7 @@ def test_who_holds_a_lock_is_named(
         assert str(lock) in err
         assert run("lookup", digest_of(small), "--catalog", str(other), "--trust", str(place.trust))[0] == 0
     assert run("lookup", digest_of(small), *place.options())[0] == 0
-    with held(lock):  # what is seen already is not written
+    with held(lock):  # a checkpoint that was already seen is not written
         assert run("explain", digest_of(small), *place.options())[0] == 0
 
 
@@ -216,7 +216,7 @@ def test_two_copies_of_a_log_are_not_cosigned_at_once(
     assert run(*cosign)[0] == 0
 
 
-def test_a_lock_that_cannot_be_made(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_created(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     lock = SeenLog("seen", ORIGIN).path.with_suffix(".lock")
     lock.parent.mkdir(parents=True)
     lock.symlink_to(tmp_path / "elsewhere")

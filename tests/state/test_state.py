@@ -1,4 +1,4 @@
-"""State of this user: 0700 and 0600 whatever the umask, and believed where nobody else can write it; quickly too."""
+"""State of the user: modes 0700 and 0600 for every umask; state that others can write is not used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BELIEVED = ("", "seen", "verified", "seen/*.note", "verified/*")
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o002, 0o077])
-def test_what_a_lookup_remembers_is_of_its_user_alone(
+def test_state_of_a_lookup_is_private_to_the_user(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, umask: int
 ) -> None:
     before = os.umask(umask)
@@ -37,7 +37,7 @@ def test_what_a_lookup_remembers_is_of_its_user_alone(
 
 @pytest.mark.parametrize("mode", [0o020, 0o002])
 @pytest.mark.parametrize("name", BELIEVED)
-def test_a_lookup_does_not_believe_state_that_others_can_write(
+def test_a_lookup_does_not_use_state_that_others_can_write(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, name: str, mode: int
 ) -> None:
     asked = (digest_of(small), *place.options())
@@ -55,10 +55,10 @@ def test_a_lookup_does_not_believe_state_that_others_can_write(
 
 
 @pytest.mark.parametrize("name", BELIEVED)
-def test_a_lookup_does_not_believe_state_of_another_user(
+def test_a_lookup_does_not_use_state_of_another_user(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Where tests may not give a file away, whoever asks is another user than the one who was."""
+    """Where tests cannot change the owner of a file, the user id of the process is patched instead."""
     asked = (digest_of(small), *place.options())
     assert run("lookup", *asked)[0] == 0
     state = tmp_path / "state/ldcat"
@@ -91,7 +91,7 @@ def test_state_is_not_read_or_written_through_a_link(
     assert {path: path.read_bytes() for path in (tmp_path / "elsewhere").iterdir()} == before
 
 
-def test_a_receipt_that_others_could_write_is_not_believed(tmp_path: Path) -> None:
+def test_a_receipt_that_others_could_write_is_not_used(tmp_path: Path) -> None:
     receipts = Receipts(tmp_path / "ldcat/built")
     receipts.keep("ab" * 32)
     assert receipts.know("ab" * 32)
@@ -102,7 +102,7 @@ def test_a_receipt_that_others_could_write_is_not_believed(tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "ldcat/built").iterdir()] == ["ab" * 32]
 
 
-def test_the_database_of_a_witness_is_of_its_user_alone(tmp_path: Path) -> None:
+def test_the_database_of_a_witness_is_private_to_the_user(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         store = WitnessStore.create(tmp_path / "w.db")

@@ -1,4 +1,4 @@
-"""The component tables: hashes of one type, so that files join, and those of older catalogs are read as well."""
+"""The component tables: hash columns have one type, so that files can be joined; older catalogs can still be read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
 
 
 def older(name: str) -> Change:
-    """Writes a table as catalogs had it: hashes of fixed length, and those of kernel packages as text."""
+    """Writes a table with the older types: fixed-length hashes, and those of kernel packages as text."""
 
     def changed(path: Path) -> None:
         table = pq.read_table(path)
@@ -73,7 +73,7 @@ def test_the_files_of_a_catalog_join_in_arrow(small: BuildResult) -> None:
     assert set(joined["append"].to_pylist()) == {None, "quiet nr_cpus=2"}
 
 
-def test_a_catalog_with_the_older_types_is_the_same_catalog(built: BuildResult, tmp_path: Path) -> None:
+def test_a_catalog_with_the_older_types_is_read_the_same_way(built: BuildResult, tmp_path: Path) -> None:
     folder = forged(built, tmp_path / "older", {name: older(name) for name in TABLES}).folder
     was, now = Catalog.open(folder), Catalog.open(built.folder)
     was.verify()
@@ -95,13 +95,15 @@ def test_a_catalog_with_the_older_types_is_the_same_catalog(built: BuildResult, 
         (manifest.KERNEL_HASHES, "kernel_package_sha256", bytes(33)),
     ],
 )
-def test_a_hash_of_another_length(built: BuildResult, tmp_path: Path, file: str, column: str, value: bytes) -> None:
+def test_a_hash_of_another_length_is_refused(
+    built: BuildResult, tmp_path: Path, file: str, column: str, value: bytes
+) -> None:
     folder = forged(built, tmp_path / "short", {file: in_rows(lambda row: row.update({column: value}))}).folder
     with pytest.raises(MalformedRecord, match=f"{file}: {column}: a hash of {len(value)} bytes"):
         Catalog.open(folder).verify()
 
 
-def test_a_text_that_is_no_hash_in_an_older_catalog(built: BuildResult, tmp_path: Path) -> None:
+def test_text_that_is_no_hash_is_refused_in_an_older_catalog(built: BuildResult, tmp_path: Path) -> None:
     def changed(path: Path) -> None:
         older(manifest.KERNEL_HASHES)(path)
         in_rows(lambda row: row.update(kernel_package_sha256="AB"))(path)
@@ -111,7 +113,7 @@ def test_a_text_that_is_no_hash_in_an_older_catalog(built: BuildResult, tmp_path
         Catalog.open(folder).verify()
 
 
-def test_a_table_of_other_columns(small: BuildResult) -> None:
+def test_a_table_with_other_columns_is_refused(small: BuildResult) -> None:
     table = pq.read_table(small.folder / manifest.FIRMWARE)
     for other in (table.drop_columns(["size"]), table.rename_columns([f"a{name}" for name in table.column_names])):
         with pytest.raises(MalformedRecord, match="has other columns than a file of this name must have"):

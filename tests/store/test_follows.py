@@ -1,4 +1,4 @@
-"""What follows from what: a lie about any of it, under a manifest that was made anew, is named by whoever looks."""
+"""Derived data: every false value, under a manifest with matching hashes, is found by audits, rebuilds and builds."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
         {"sev/launch_digests.index": elsewhere(1)},
     ],
 }
-"""By file and name of each entry of FOLLOWS: one lie each, and everything else as it follows from that."""
+"""By file and name of each entry of FOLLOWS: false values, with everything else derived from them."""
 
 CASES = [
     pytest.param(derived, changes, id=f"{derived.name}-{number}")
@@ -146,11 +146,11 @@ CASES = [
 ]
 
 
-def test_every_entry_of_the_list_is_lied_about() -> None:
+def test_every_entry_of_the_list_has_a_case() -> None:
     assert [(derived.file, derived.name) for derived in FOLLOWS] == list(LIES)
 
 
-def test_what_is_right_has_no_faults(small: BuildResult, default: BuildResult) -> None:
+def test_a_correct_catalog_has_no_faults(small: BuildResult, default: BuildResult) -> None:
     for built in (small, default):
         assert list(all_faults(Catalog.open(built.folder).components)) == []
 
@@ -173,7 +173,7 @@ class Opened:
 
 
 @pytest.mark.parametrize(("derived", "changes"), CASES)
-def test_audit_names_whatever_does_not_follow(
+def test_audit_names_every_value_that_is_not_derived_correctly(
     run: Run, small: BuildResult, tmp_path: Path, derived: Derived, changes: dict[str, Change]
 ) -> None:
     forged(small, tmp_path / "lie", changes)
@@ -184,12 +184,12 @@ def test_audit_names_whatever_does_not_follow(
     named = [(one["rule"], one["subject"]) for one in json.loads(out)["findings"] if one["severity"] == "error"]
     rule = {manifest.NAMES: "names", manifest.INDEX: "index"}.get(derived.file, "follows")
     assert code == 1
-    # what no catalog is opened with is named where the manifest is read
+    # if no catalog can be opened with it, the finding names the manifest
     assert (rule, derived.file) in named or named == [("manifest", manifest.NAME)]
 
 
 @pytest.mark.parametrize(("derived", "changes"), [(one, LIES[one.file, one.name][0]) for one in FOLLOWS])
-def test_a_rebuilder_vouches_for_nothing_that_does_not_follow(
+def test_rebuild_does_not_cosign_false_derived_data(
     publisher: Publisher, small: BuildResult, tmp_path: Path, derived: Derived, changes: dict[str, Change]
 ) -> None:
     if derived.name == "digest_size":
@@ -202,10 +202,10 @@ def test_a_rebuilder_vouches_for_nothing_that_does_not_follow(
     assert any("contradicts the data" in one.what or "cannot be recomputed" in one.what for one in found.differences)
 
 
-def test_a_build_puts_nothing_in_its_place_that_does_not_follow(
+def test_a_build_does_not_replace_a_catalog_with_false_derived_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where memory or a disk fails between what was measured and what is written."""
+    """As after a memory or disk error between measuring and writing."""
     spec = write_spec(write_inputs(tmp_path / "inputs"), SMALL)
     before = contents(build(spec, tmp_path / "catalog").folder)
 
@@ -220,8 +220,8 @@ def test_a_build_puts_nothing_in_its_place_that_does_not_follow(
     assert [path.name for path in tmp_path.iterdir() if "ldcat" in path.name] == []
 
 
-def test_names_are_checked_under_the_version_they_have(small: BuildResult, tmp_path: Path) -> None:
-    """Whose bytes are made as that version made them, or nobody says that they follow."""
+def test_names_are_checked_by_their_own_format_version(small: BuildResult, tmp_path: Path) -> None:
+    """The bytes are compared with those that the same version would write; unknown versions are reported."""
 
     def newer(path: Path) -> None:
         data = path.read_bytes()
@@ -243,21 +243,21 @@ def test_names_are_checked_under_the_version_they_have(small: BuildResult, tmp_p
         (manifest.FIRMWARE, None, "has other columns than a file of this name must have"),
     ],
 )
-def test_a_component_file_of_another_form_is_malformed(
+def test_a_component_file_in_another_format_is_malformed(
     small: BuildResult, tmp_path: Path, name: str, data: bytes | None, why: str
 ) -> None:
     def other(path: Path) -> None:
         path.write_bytes((small.folder / manifest.LAUNCHABLE).read_bytes() if data is None else data)
 
-    rows = in_manifest(lambda text: text["files"][name].update(rows=9))  # as the other table has
+    rows = in_manifest(lambda text: text["files"][name].update(rows=9))  # as many as the other table has
     forged(small, tmp_path / "copy", {name: other} | ({manifest.NAME: rows} if data is None else {}))
     with pytest.raises(MalformedRecord, match=f"{name} {why}"):
         Catalog.open(tmp_path / "copy").check_components()
     assert f"{name} {why}" in [fault for _, fault in all_faults(Catalog.open(tmp_path / "copy").components)]
 
 
-def test_damage_is_said_to_be_damage(small: BuildResult, tmp_path: Path) -> None:
-    """And names that are none of any form are a fault as any other."""
+def test_damage_is_reported_as_damage(small: BuildResult, tmp_path: Path) -> None:
+    """Names in an invalid encoding are a fault like any other."""
     shutil.copytree(small.folder, tmp_path / "copy")
     Catalog.open(tmp_path / "copy").check_components()
     (tmp_path / "copy" / manifest.NAMES).write_bytes(b"damaged")
@@ -275,14 +275,14 @@ def test_damage_is_said_to_be_damage(small: BuildResult, tmp_path: Path) -> None
         Catalog.open(tmp_path / "nonsense").check_components()
 
 
-def test_a_long_text_is_told_in_short(small: BuildResult, tmp_path: Path) -> None:
+def test_a_long_text_is_shortened(small: BuildResult, tmp_path: Path) -> None:
     forged(small, tmp_path / "lie", {manifest.NAMES: put(1, "x" * 10_000)})
     ((_, fault),) = all_faults(Catalog.open(tmp_path / "lie").components)
     assert len(fault) < 500
     assert "x' and more instead of 'mine'" in fault
 
 
-def test_faults_are_counted_and_not_all_listed(small: BuildResult, tmp_path: Path) -> None:
+def test_many_faults_are_counted_instead_of_listed(small: BuildResult, tmp_path: Path) -> None:
     def all_rows(path: Path) -> None:
         for _ in range(9):
             in_rows(lambda row: row.update(reason="x"), which=lambda row: row["reason"] != "x")(path)

@@ -1,4 +1,4 @@
-"""The index compared with the rows: every field of it that a lookup reads, changed under a manifest made anew."""
+"""The index compared with the rows: every field that a lookup reads, changed under a manifest with matching hashes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def header(path: Path) -> dict[str, int]:
 
 
 def number(at: str, change: Any, nth: int = 0) -> Change:
-    """A number of 8 bytes in one of the tables."""
+    """Changes one 8-byte number in one of the tables."""
 
     def changed(path: Path) -> None:
         data, place = bytearray(path.read_bytes()), header(path)[at] + 8 * nth
@@ -71,22 +71,22 @@ LIES: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("change", LIES.values(), ids=LIES)
-def test_no_field_of_an_index_leads_elsewhere_unseen(small: BuildResult, tmp_path: Path, change: Change) -> None:
+def test_every_changed_field_of_an_index_is_found(small: BuildResult, tmp_path: Path, change: Change) -> None:
     forged(small, tmp_path / "lie", {INDEX: change})
     found = faults(tmp_path / "lie")
     assert found
     assert all(one.startswith("sev-snp/") and "\n" not in one for one in found)
 
 
-def test_what_is_right_has_no_faults(
+def test_a_correct_index_has_no_faults(
     small: BuildResult, default: BuildResult, parted: BuildResult, few_kept: BuildResult
 ) -> None:
-    """In one part and in many, and where there are no rows to compare an index with."""
+    """For one part and for many, and for an index without rows."""
     for built in (small, default, parted, few_kept):
         assert faults(built.folder) == []
 
 
-def test_a_row_is_named(small: BuildResult, tmp_path: Path) -> None:
+def test_the_fault_names_the_row(small: BuildResult, tmp_path: Path) -> None:
     forged(small, tmp_path / "lie", {"sev-snp/launch_digests.parquet": in_rows(lambda row: row.update(vcpus=9))})
     said = "row 0: the index leads from its digest to other inputs (wrong rows: 1)"
     assert f"sev-snp/launch_digests.parquet: {said}" in faults(tmp_path / "lie")

@@ -1,4 +1,4 @@
-"""Parquet: a footer is believed no further than the manifest and the size of the file go, whoever reads it."""
+"""Parquet: no reader trusts a footer beyond what the manifest and the size of the file allow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.forged_catalogs import forged
 SNP = "sev-snp/launch_digests.parquet"
 MANY = 20_000_000
 I64 = b"\x16"
-"""Of the next field of a structure, in Thrift's compact form."""
+"""Header of the next 64-bit integer of a structure, in Thrift's compact protocol."""
 
 
 def varint(number: int) -> bytes:
@@ -36,7 +36,7 @@ def varint(number: int) -> bytes:
 
 
 def promises(path: Path) -> None:
-    """The footer counts 20 million rows; nothing else of the file is changed."""
+    """The footer claims 20 million rows; the rest of the file is unchanged."""
     data = path.read_bytes()
     size = int.from_bytes(data[-8:-4], "little")
     body, footer = data[: -8 - size], data[-8 - size : -8]
@@ -47,7 +47,7 @@ def promises(path: Path) -> None:
 
 
 def larger_manifest(path: Path, name: str) -> None:
-    """Of a publisher who lies there, too."""
+    """Makes the manifest claim as many rows."""
     text = manifest.parse_manifest(path.read_bytes())
     entry = msgspec.structs.replace(text.files[name], rows=MANY)
     technologies = {
@@ -71,7 +71,7 @@ def lying(request: pytest.FixtureRequest, small: BuildResult, tmp_path: Path) ->
 
 
 def taken() -> int:
-    """Bytes that Arrow had at once, at most."""
+    """The most bytes that Arrow allocated at any time."""
     return int(pa.default_memory_pool().max_memory())
 
 
@@ -85,7 +85,7 @@ def test_a_footer_that_promises_20_million_rows_takes_no_memory(lying: Callable[
 
 @pytest.mark.parametrize("name", [SNP, manifest.FIRMWARE])
 @pytest.mark.parametrize("command", ["lookup", "sql", "diff", "audit", "database", "publish"])
-def test_no_command_believes_such_a_footer(
+def test_every_command_refuses_such_a_footer(
     run: Run, small: BuildResult, lying: Callable[[str], Path], tmp_path: Path, command: str, name: str
 ) -> None:
     folder, before = lying(name), taken()
@@ -107,7 +107,7 @@ def test_no_command_believes_such_a_footer(
     assert not [*tmp_path.glob("log/checkpoint"), *tmp_path.glob("x.duckdb")]
 
 
-def test_what_catalogs_have_is_read(default: BuildResult, small: BuildResult) -> None:
+def test_the_files_of_real_catalogs_are_read(default: BuildResult, small: BuildResult) -> None:
     for built in (default, small):
         catalog = Catalog.open(built.folder)
         for name in catalog.manifest.files:
@@ -115,7 +115,7 @@ def test_what_catalogs_have_is_read(default: BuildResult, small: BuildResult) ->
                 assert len(read_parquet(catalog, name)) == catalog.manifest.files[name].rows
 
 
-def test_a_column_that_would_become_far_larger_is_refused(tmp_path: Path) -> None:
+def test_a_column_that_would_expand_too_far_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"a": ["0" * (200 << 20)]}), path, compression="zstd", use_dictionary=False)
     entry = manifest.FileEntry(sha256="", size=path.stat().st_size, rows=1)

@@ -1,4 +1,4 @@
-"""Ranges: every row is in the file of its digest, as it is; what is no file of ranges is refused."""
+"""Range files: every row is in the file of its digest, unchanged; invalid range files are refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def written(built: BuildResult) -> dict[str, bytes]:
 
 
 def listed(built: BuildResult) -> list[tuple[Any, ...]]:
-    """Digest and inputs of each row, as the catalog has them."""
+    """Digest and inputs of each row, from the catalog."""
 
     def plain(value: Any) -> Any:
         return value.hex() if isinstance(value, bytes) else value
@@ -34,7 +34,7 @@ def listed(built: BuildResult) -> list[tuple[Any, ...]]:
 
 
 def found(files: dict[str, bytes], digests: set[bytes]) -> list[tuple[Any, ...]]:
-    """The same, as the ranges have it."""
+    """Digest and inputs of each row, from the range files."""
     index = RangeIndex.parse(files[INDEX])
     return sorted(
         (digest, *(str(row[axis]) for axis in AXES))
@@ -58,12 +58,12 @@ def test_every_row_is_in_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not index.find(files[index.name(bytes(48))], bytes(48))
 
 
-def test_files_of_the_default_catalog_hide_which_row_is_meant(default: BuildResult) -> None:
+def test_range_files_of_the_default_catalog_hide_which_row_is_requested(default: BuildResult) -> None:
     files = written(default)
     index = RangeIndex.parse(files.pop(INDEX))
     sizes = [len(data) for data in files.values()]
     assert max(sizes) <= MOST
-    assert min(sizes) >= 257 * index.entry_size  # the one that is asked about, and 2**8 others
+    assert min(sizes) >= 257 * index.entry_size  # the requested one, and 2**8 others
     assert sum(sizes) == index.entry_size * sum(entry.rows for entry in default.manifest.technologies.values())
 
 
@@ -77,7 +77,7 @@ def test_distinguished_digests_cannot_be_listed(tmp_path: Path) -> None:
         written(built)
 
 
-def test_what_is_no_file_of_ranges(small: BuildResult) -> None:
+def test_invalid_range_files_are_refused(small: BuildResult) -> None:
     files = written(small)
     text = json.loads(files[INDEX])
     index = RangeIndex.parse(files[INDEX])
@@ -102,7 +102,7 @@ def test_what_is_no_file_of_ranges(small: BuildResult) -> None:
 
 
 @given(st.binary(max_size=200), st.binary(min_size=48, max_size=48))
-def test_any_bytes_are_read_or_refused(data: bytes, digest: bytes) -> None:
+def test_arbitrary_bytes_are_parsed_or_refused(data: bytes, digest: bytes) -> None:
     index = RangeIndex(
         manifest_sha256="",
         prefix_bits=0,

@@ -1,4 +1,4 @@
-"""Rows: the compiled code and the Python code split, sort and pack the same way."""
+"""Row records: the C code and the Python code split, sort and pack them the same way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def in_python() -> Iterator[None]:
 
 
 def batches_of(seed: int, digest_size: int, few: bool) -> list[Batch]:
-    """Batches of several sweeps and steps; `few`: digests that often begin with the same bits, or are equal."""
+    """Batches of several sweeps and steps. few: many digests are equal or share a prefix."""
     chance = random.Random(seed)
     made, first = [], 0
     for _ in range(chance.randint(1, 3)):
@@ -38,7 +38,7 @@ def batches_of(seed: int, digest_size: int, few: bool) -> list[Batch]:
 
 
 @given(seed=st.integers(0, 2**32), digest_size=st.sampled_from([32, 48]), bits=st.integers(0, 5), few=st.booleans())
-def test_both_ways_give_the_same(seed: int, digest_size: int, bits: int, few: bool) -> None:
+def test_c_and_python_give_the_same_columns(seed: int, digest_size: int, bits: int, few: bool) -> None:
     batches = batches_of(seed, digest_size, few)
     shards = [bytes(shard) for shard in split(batches, bits)]
     with in_python():
@@ -61,7 +61,7 @@ def cut(shard: bytes, digest_size: int) -> list[bytes]:
 
 
 def check(columns: row_records.Columns, shard: bytes, digest_size: int, keying: Keying, number: int, bits: int) -> None:
-    """Against what the columns should be by their description."""
+    """Compares the columns with their description."""
     ordered = sorted(cut(shard, digest_size))
     assert bytes(columns.digests) == b"".join(record[:digest_size] for record in ordered)
     assert all(first_bits(record, bits) == number for record in ordered)
@@ -77,7 +77,7 @@ def check(columns: row_records.Columns, shard: bytes, digest_size: int, keying: 
     assert len(columns.buckets) == 1 << (keying.bucket_bits - bits)
 
 
-def test_no_memory_is_said_as_python_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_raises_memory_error(monkeypatch: pytest.MonkeyPatch) -> None:
     class Lib:
         @staticmethod
         def ldcat_sorted_columns(*_: object) -> int:

@@ -1,4 +1,4 @@
-"""A real Dask cluster of two workers: the bytes of the local engine, also when one of them is killed."""
+"""A real Dask cluster of two workers: the same bytes as the local engine, also if a worker is killed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::Depr
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),  # each failure is two more workers to start
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),  # each failure starts two more workers
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as opened,
     ):
         yield opened
