@@ -1,4 +1,4 @@
-"""A catalog on disk: its files, their bytes, and that nothing half-written ever stands there."""
+"""A catalog on disk: its files and their bytes, and that an incomplete catalog never takes its place."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_equal_digests_of_different_configurations_are_all_kept(tmp_path: Path) 
     assert [row["vmm"] for row in rows] == ["qemu-amdese-2022", "qemu-kvm-legacy"]
 
 
-def test_the_manifest_names_every_file_as_it_is(small: BuildResult) -> None:
+def test_the_manifest_has_the_hash_of_every_file(small: BuildResult) -> None:
     listed = json.loads((small.folder / "manifest.json").read_bytes())["files"]
     found = {str(p.relative_to(small.folder)) for p in small.folder.rglob("*") if p.is_file()}
     assert found == {*listed, "manifest.json"}
@@ -116,7 +116,7 @@ def test_a_catalog_is_replaced_by_a_new_one(inputs: Path, tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_local_databases_go_on(inputs: Path, tmp_path: Path) -> None:
+def test_local_databases_are_kept(inputs: Path, tmp_path: Path) -> None:
     folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
     (folder / "catalog.duckdb").write_bytes(b"views and notes of mine")
     (folder / "catalog.duckdb.wal").write_bytes(b"more")
@@ -127,7 +127,7 @@ def test_local_databases_go_on(inputs: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["components/App.tsx", "sev/notes.txt", "manifest.json", ".git/config"])
-def test_a_folder_that_looks_like_a_catalog_is_left_alone(inputs: Path, tmp_path: Path, name: str) -> None:
+def test_a_folder_that_looks_like_a_catalog_is_not_replaced(inputs: Path, tmp_path: Path, name: str) -> None:
     path = tmp_path / "project" / name
     path.parent.mkdir(parents=True)
     path.write_text("mine")
@@ -136,7 +136,7 @@ def test_a_folder_that_looks_like_a_catalog_is_left_alone(inputs: Path, tmp_path
     assert path.read_text() == "mine"
 
 
-def test_a_file_that_came_into_a_catalog_is_not_deleted(inputs: Path, tmp_path: Path) -> None:
+def test_a_foreign_file_in_a_catalog_is_not_deleted(inputs: Path, tmp_path: Path) -> None:
     folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
     (folder / "components/mine.txt").write_text("mine")
     with pytest.raises(UsageError, match=r"components/mine\.txt"):
@@ -144,7 +144,7 @@ def test_a_file_that_came_into_a_catalog_is_not_deleted(inputs: Path, tmp_path: 
     assert (folder / "components/mine.txt").read_text() == "mine"
 
 
-def test_folders_beside_it_are_not_taken_over(inputs: Path, tmp_path: Path) -> None:
+def test_folders_next_to_the_catalog_are_not_taken_over(inputs: Path, tmp_path: Path) -> None:
     spec = write_spec(inputs, ONE_ROW)
     (tmp_path / "victim").mkdir()
     (tmp_path / "victim/data").write_text("mine")
@@ -161,7 +161,7 @@ def test_folders_beside_it_are_not_taken_over(inputs: Path, tmp_path: Path) -> N
     assert (tmp_path / ".one.ldcat-previous/data").read_text() == "mine"
 
 
-def test_the_root_of_all_folders_is_no_catalog(inputs: Path) -> None:
+def test_the_root_folder_cannot_be_a_catalog(inputs: Path) -> None:
     with pytest.raises(UsageError, match="cannot be a catalog"):
         build(write_spec(inputs, ONE_ROW), Path("/"))
 
@@ -170,13 +170,13 @@ def test_a_folder_whose_name_is_not_utf_8(inputs: Path, tmp_path: Path) -> None:
     assert (build(write_spec(inputs, ONE_ROW), tmp_path / "o\udcff").folder / "manifest.json").is_file()
 
 
-def test_a_mount_point_is_refused_before_anything_is_measured(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mount_point_is_refused_before_the_build_starts(inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os.path, "ismount", lambda _: True)
     with pytest.raises(UsageError, match="is a mount point"):
         build(write_spec(inputs, ONE_ROW), inputs)
 
 
-def test_the_order_of_a_spec_changes_no_byte(inputs: Path, tmp_path: Path) -> None:
+def test_the_order_of_a_spec_does_not_matter(inputs: Path, tmp_path: Path) -> None:
     rules = ["[[together]]\nwhen = { vcpus = [3] }\nonly = { sev_features = [1, 0] }\n"]
     rules.append('[[together]]\nwhen = { vmm = ["ec2-*", "gce-*"] }\nonly = { vcpus = ["1-2"] }\n')
     turned = SMALL.replace('["whole.fd", "twin.fd", "bare.fd"]', '["twin.fd", "bare.fd", "whole.fd"]')
@@ -186,7 +186,7 @@ def test_the_order_of_a_spec_changes_no_byte(inputs: Path, tmp_path: Path) -> No
     assert contents(first.folder) == contents(second.folder)
 
 
-def test_a_folder_with_anything_else_is_left_alone(inputs: Path, tmp_path: Path) -> None:
+def test_a_folder_with_other_contents_is_not_replaced(inputs: Path, tmp_path: Path) -> None:
     folder = tmp_path / "home"
     folder.mkdir()
     (folder / "thesis.txt").write_text("dear")
@@ -198,9 +198,7 @@ def test_a_folder_with_anything_else_is_left_alone(inputs: Path, tmp_path: Path)
         build(inputs / "spec.toml", folder / "thesis.txt")
 
 
-def test_an_error_leaves_the_catalog_that_was_there(
-    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_leaves_the_old_catalog(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
     before = contents(tmp_path / "catalog")
     write_spec(inputs, SMALL)
@@ -211,7 +209,7 @@ def test_an_error_leaves_the_catalog_that_was_there(
     assert [p.name for p in tmp_path.iterdir() if "partial" in p.name or "previous" in p.name] == []
 
 
-def test_a_crash_between_the_two_renames_is_made_good(inputs: Path, tmp_path: Path) -> None:
+def test_a_crash_between_the_two_renames_is_repaired(inputs: Path, tmp_path: Path) -> None:
     folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
     before = contents(folder)
     folder.rename(tmp_path / ".catalog.ldcat-previous")
@@ -220,7 +218,7 @@ def test_a_crash_between_the_two_renames_is_made_good(inputs: Path, tmp_path: Pa
     assert contents(folder) == before
 
 
-def test_a_folder_half_removed_is_removed_by_the_next_build(inputs: Path, tmp_path: Path) -> None:
+def test_a_partially_removed_folder_is_removed_by_the_next_build(inputs: Path, tmp_path: Path) -> None:
     folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
     previous = tmp_path / ".catalog.ldcat-previous"
     shutil.copytree(folder, previous)
@@ -230,7 +228,7 @@ def test_a_folder_half_removed_is_removed_by_the_next_build(inputs: Path, tmp_pa
     assert not previous.exists()
 
 
-def test_the_manifest_goes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_manifest_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone: list[str] = []
     for name in ("a", "manifest.json", "z"):
         (tmp_path / "old" / name).parent.mkdir(exist_ok=True)
@@ -295,19 +293,19 @@ for _ in range(2000):
 
 
 def children(parent: int) -> list[int]:
-    """Processes whose parent that is."""
+    """The child processes of a process."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
                 found.append(int(path.parent.name))
-        except OSError:  # ended meanwhile
+        except OSError:  # has ended meanwhile
             continue
     return found
 
 
-def test_rows_that_were_on_the_disk_go_to_other_processes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without compiled code rows are sorted in processes, to which no view of memory can be sent."""
+def test_rows_from_disk_are_sent_to_worker_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without compiled code rows are sorted in processes, which cannot receive memory views."""
     monkeypatch.setattr(generation, "_HELD", 1 << 16)
     spec = write_spec(
         tmp_path,
@@ -320,10 +318,10 @@ def test_rows_that_were_on_the_disk_go_to_other_processes_too(tmp_path: Path, mo
 
 @pytest.mark.parametrize("backend", ["", "python"])
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_build_that_is_killed_leaves_no_half_catalog(
+def test_a_killed_build_leaves_no_partial_catalog(
     by: signal.Signals, backend: str, inputs: Path, tmp_path: Path
 ) -> None:
-    """As its components are written, and as its rows are made: in threads, or in processes if nothing is compiled."""
+    """While components are written and while rows are made: in threads, or in processes without compiled code."""
     spec = write_spec(tmp_path, ENDLESS, "endless.toml")
     folder = build(write_spec(inputs, ONE_ROW), tmp_path / "catalog").folder
     before = contents(folder)
@@ -347,14 +345,14 @@ def test_a_build_that_is_killed_leaves_no_half_catalog(
         assert process.returncode != 0
         assert contents(folder) == before
         for pid in workers:
-            until(partial(_ended, pid))  # none outlives its build
+            until(partial(_ended, pid))  # no worker outlives its build
     build(inputs / "spec.toml", folder)
     assert contents(folder) == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def _made_since(begun: int, path: Path) -> bool:
-    """And not left behind by a build that was killed before."""
+    """Whether this build made the path, and not one that was killed earlier."""
     return path.exists() and path.stat().st_mtime_ns > begun
 
 

@@ -1,4 +1,4 @@
-"""Golden digests: no rule changes for equal inputs unless the changelog says so, under "Digests changed"."""
+"""Golden digests: equal inputs give equal digests, unless the changelog names the change under "Digests changed"."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ GOLDEN = Path(__file__).with_name("golden.toml")
 CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"
 
 
-def said() -> str:
-    """The hash in the newest section "Digests changed"."""
+def changelog_hash() -> str:
+    """The hash in the newest section "Digests changed" of the changelog."""
     section = CHANGELOG.read_text(encoding="utf-8").split("### Digests changed\n")[1].split("\n## ")[0]
     (found,) = re.findall(r"[Gg]olden digests: `([0-9a-f]{64})`", section)
     return str(found)
 
 
-def test_digests_change_with_a_word_in_the_changelog_alone(tmp_path: Path) -> None:
+def test_digests_change_only_with_a_changelog_entry(tmp_path: Path) -> None:
     built = build(GOLDEN, tmp_path / "catalog")
     leaves = [
         leaf
@@ -33,4 +33,6 @@ def test_digests_change_with_a_word_in_the_changelog_alone(tmp_path: Path) -> No
     ]
     assert len(leaves) > 300
     made = hashlib.sha256(b"\n".join(sorted(leaves))).hexdigest()
-    assert made == said(), f"digests changed for equal inputs: the changelog has to say which; golden digests: {made}"
+    assert made == changelog_hash(), (
+        f"digests changed for equal inputs: the changelog has to say which; golden digests: {made}"
+    )

@@ -1,4 +1,4 @@
-"""Reuse: what the catalog that stands there has is not hashed again, and changes no byte of the new one."""
+"""Reuse: digests of the existing catalog are not hashed again, and the new catalog has the same bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Hash = Callable[[Sequence[VcpuSweep], Sequence[int], HashBackend], list[row_reco
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[VcpuSweep]:
-    """The sweeps that are hashed."""
+    """Collects the sweeps that are hashed."""
     seen: list[VcpuSweep] = []
     whole: Hash = measuring.measure_sweeps
 
@@ -53,7 +53,7 @@ def test_only_a_new_build_is_hashed(
         whole = {sweep.config.firmware.sha256 for sweep in hashed[-1:]}
         hashed.clear()
         built = build(write_spec(inputs, SMALL), folder)
-    assert [sweep.config.technology for sweep in hashed] == ["sev", "sev-es"]  # all that bare.fd can launch under
+    assert [sweep.config.technology for sweep in hashed] == ["sev", "sev-es"]  # bare.fd has no SNP
     assert not {sweep.config.firmware.sha256 for sweep in hashed} & whole
     assert built.reused == sum(entry.rows for entry in built.manifest.technologies.values()) - 1 - 3
     assert contents(folder) == contents(fresh.folder)
@@ -79,7 +79,7 @@ def test_nothing_new_means_nothing_hashed(inputs: Path, tmp_path: Path, hashed: 
     assert contents(folder) == before
 
 
-def test_less_is_taken_where_less_is_asked_for(inputs: Path, tmp_path: Path, hashed: list[VcpuSweep]) -> None:
+def test_only_the_needed_rows_are_reused(inputs: Path, tmp_path: Path, hashed: list[VcpuSweep]) -> None:
     expected = contents(build(write_spec(inputs, WITHOUT_BARE), tmp_path / "fresh").folder)
     folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
     hashed.clear()
@@ -95,7 +95,7 @@ def other_generator(folder: Path) -> None:
 
 
 def not_built_here(folder: Path) -> None:
-    """As one that was fetched, or changed with its manifest: it agrees with itself."""
+    """Makes the catalog look fetched, or changed together with its manifest: it is consistent with itself."""
     shutil.rmtree(folder.parent / "receipts")
 
 
@@ -119,7 +119,7 @@ def damage(name: str, at: int) -> Callable[[Path], None]:
         damage("components/names", 20),
     ],
 )
-def test_a_catalog_that_cannot_be_used_is_not(
+def test_an_unusable_catalog_is_not_reused(
     inputs: Path, tmp_path: Path, small: BuildResult, change: Callable[[Path], None]
 ) -> None:
     folder = build(write_spec(inputs, SMALL), tmp_path / "catalog").folder
@@ -129,7 +129,7 @@ def test_a_catalog_that_cannot_be_used_is_not(
     assert contents(folder) == contents(small.folder)
 
 
-def test_digests_that_are_not_those_of_this_program_are_not_built_on(
+def test_digests_of_another_program_are_not_reused(
     inputs: Path, tmp_path: Path, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole: Hash = measuring.measure_sweeps
@@ -147,7 +147,7 @@ def test_digests_that_are_not_those_of_this_program_are_not_built_on(
     assert contents(folder) == contents(small.folder)
 
 
-def test_receipts_that_cannot_be_kept_change_nothing(tmp_path: Path) -> None:
+def test_receipts_that_cannot_be_written_are_ignored(tmp_path: Path) -> None:
     nowhere = tmp_path / "file"
     nowhere.write_bytes(b"")
     for receipts in (Receipts(None), Receipts(nowhere / "folder")):

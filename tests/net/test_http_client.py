@@ -1,4 +1,4 @@
-"""The HTTP client: one deadline whatever drips, bounds on what comes before the body, and nowhere else than asked."""
+"""The HTTP client: one deadline for slow hosts, limits on what precedes the body, and no unrequested host."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Ask = Callable[[str], bytes]
 
 @pytest.fixture(params=["GET", "POST"])
 def ask(request: pytest.FixtureRequest) -> Ask:
-    """Each way of asking: a file of at most 1000 bytes, and a witness."""
+    """Each kind of request: GET of a file of at most 1000 bytes, and POST to a witness."""
 
     def get(url: str) -> bytes:
         return StaticHost.parse(url).read("file", 1000)
@@ -43,7 +43,7 @@ def asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For hosts that hang. Any other host is given the usual time: a busy machine may need it."""
+    """Short timeouts for hosts that hang; other tests keep the usual ones, which busy machines may need."""
     monkeypatch.setattr(http_client, "HEAD_SECONDS", 0.2)
     monkeypatch.setattr(http_client, "WHOLE_SECONDS", 0.4)
     monkeypatch.setattr(http_client, "SLOWEST", 1 << 40)
@@ -51,7 +51,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("what", DRIPS)
-def test_no_host_that_drips_is_waited_for_beyond_the_deadline(ask: Ask, what: str) -> None:
+def test_a_slow_host_is_abandoned_at_the_deadline(ask: Ask, what: str) -> None:
     with dripping(*DRIPS[what]) as host, pytest.raises(Hangs, match=r"127.0.0.1 hangs: no (whole|head of an) answer"):
         in_time(lambda: ask(host.url), host.let_go)
 
@@ -62,19 +62,19 @@ def test_no_host_that_drips_is_waited_for_beyond_the_deadline(ask: Ask, what: st
     [(b"", b""), (b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03", b"\x00")],
     ids=["silence", "a server hello"],
 )
-def test_no_tls_handshake_is_waited_for_beyond_the_deadline(ask: Ask, at_once: bytes, then: bytes) -> None:
+def test_a_slow_tls_handshake_is_abandoned_at_the_deadline(ask: Ask, at_once: bytes, then: bytes) -> None:
     with dripping(at_once, then, hears=False) as host, pytest.raises(Hangs, match="no head of an answer"):
         in_time(lambda: ask(f"https://127.0.0.1:{host.port}"), host.let_go)
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_request_that_nobody_takes_is_not_waited_for() -> None:
+def test_a_host_that_does_not_read_the_request_is_abandoned() -> None:
     with dripping(b"", b"", hears=False) as host, pytest.raises(Hangs):
         in_time(lambda: post(host.url, bytes(32 << 20), 1000), host.let_go)
 
 
 class Resolver:
-    """Never answers for slow.example until it is let go."""
+    """Never answers for slow.example until it is released."""
 
     def __init__(self) -> None:
         self.let_go, self.asked = threading.Event(), 0
@@ -97,14 +97,14 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_resolver_that_hangs_is_not_waited_for_and_stops_no_other(ask: Ask, resolver: Resolver) -> None:
+def test_a_hanging_resolver_is_abandoned_and_does_not_block_others(ask: Ask, resolver: Resolver) -> None:
     with serving(Path(), right_here) as port:
         url = f"https://slow.example:{port}"
         for _ in range(3):
             with pytest.raises(Hangs, match=r"slow\.example hangs: no head of an answer in 0\.2 seconds"):
                 in_time(lambda: ask(url), resolver.let_go if resolver.asked > 1 else threading.Event())
             resolver_threads = [one for one in threading.enumerate() if one.name == "resolve slow.example"]
-            assert len(resolver_threads) == resolver.asked == 1  # the next one waits for the same
+            assert len(resolver_threads) == resolver.asked == 1  # the next one waits for the same lookup
         assert StaticHost.parse(f"http://127.0.0.1:{port}").read("file", 1000) == b"here"
 
 
@@ -138,7 +138,7 @@ LARGE = b"X: " + b"x" * http_client.MAX_HEAD + b"\r\n"
         (CHUNKED + b"1\r\n.\r\n0\r\n" + LARGE * 2, "not HTTP"),
     ],
 )
-def test_what_comes_before_and_between_the_bytes_of_a_body_is_bounded(ask: Ask, said: bytes, part: str) -> None:
+def test_heads_and_chunk_headers_are_limited(ask: Ask, said: bytes, part: str) -> None:
     with dripping(said, b"") as host, pytest.raises(NoAnswer, match=f"127.0.0.1 does not answer: .*({part})"):
         in_time(lambda: ask(host.url), host.let_go)
 
@@ -146,7 +146,7 @@ def test_what_comes_before_and_between_the_bytes_of_a_body_is_bounded(ask: Ask, 
 @pytest.mark.parametrize(
     "cut", [b"", b"HTTP/1.1 2", OK, OK + b"Content-Length: 9\r\n\r\n12345678", CHUNKED + b"9\r\n1"]
 )
-def test_an_answer_that_is_cut(cut: bytes) -> None:
+def test_a_truncated_answer(cut: bytes) -> None:
     def serve(handler: Any, root: Path) -> None:
         handler.wfile.write(cut)
 
@@ -163,25 +163,25 @@ def test_an_answer_that_is_cut(cut: bytes) -> None:
         (OK + b"X: " + b"x" * 60_000 + b"\r\nContent-Length: 0\r\n\r\n", b""),
     ],
 )
-def test_what_is_right_is_read(ask: Ask, said: bytes, body: bytes) -> None:
+def test_valid_answers_are_read(ask: Ask, said: bytes, body: bytes) -> None:
     with dripping(said, b"") as host:
         assert in_time(lambda: ask(host.url), host.let_go) == body
 
 
-def test_no_more_is_waited_for_than_is_read() -> None:
-    """A host that goes on sending is left once there are more bytes than may be."""
+def test_reading_stops_at_the_limit() -> None:
+    """The connection to a host that keeps sending is closed once there are more bytes than allowed."""
     with dripping(OK + b"\r\n" + bytes(1001), b".") as host, pytest.raises(Unreadable, match="more than 1000 bytes"):
         in_time(lambda: post(host.url, b"asked", 1000), host.let_go)
 
 
 @pytest.mark.usefixtures("impatient")
-def test_what_is_asked_again_is_within_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retries_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(static_host, "_PAUSES", (0.0,) * 1000)
     monkeypatch.setattr(http_client, "HEAD_SECONDS", 0.1)
     with dripping(b"", b"") as host:
         with pytest.raises(Hangs):
             in_time(lambda: StaticHost.parse(host.url).read("file", 1000), host.let_go)
-        assert 1 < len(host.requests) < 8  # each of which takes a quarter of the whole
+        assert 1 < len(host.requests) < 8  # each of which takes a quarter of the total time
     monkeypatch.setattr(static_host, "_PAUSES", (0.5, 2.0))
     with dripping(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", b"") as host:
         with pytest.raises(Unreadable, match="status 503"):
@@ -190,7 +190,7 @@ def test_what_is_asked_again_is_within_one_deadline(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"])
-def test_no_proxy_of_the_environment_is_asked(ask: Ask, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+def test_proxies_of_the_environment_are_ignored(ask: Ask, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with dripping(OK + b"Content-Length: 5\r\n\r\nproxy", b"") as proxy:
@@ -201,7 +201,7 @@ def test_no_proxy_of_the_environment_is_asked(ask: Ask, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirection_is_followed(status: int) -> None:
+def test_redirects_are_not_followed(status: int) -> None:
     said = b"HTTP/1.1 %d Elsewhere\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n" % status
     with dripping(said, b"") as host:
         with pytest.raises(Unreadable, match="a redirection to /other, which is not followed"):
@@ -218,7 +218,7 @@ def test_plain_http_does_not_leave_this_machine(ask: Ask, resolver: Resolver, ur
     assert resolver.asked == 0
 
 
-def test_localhost_is_this_machine_whatever_a_resolver_says(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_localhost_is_not_resolved(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **how: found)
     with pytest.raises(NoAnswer, match="localhost does not answer: that is not this machine"):
@@ -236,7 +236,7 @@ def test_the_next_address_is_tried(ask: Ask, monkeypatch: pytest.MonkeyPatch) ->
         assert in_time(lambda: ask(f"http://localhost:{host.port}"), host.let_go) == b"here"
 
 
-def test_what_is_sent() -> None:
+def test_the_request_that_is_sent() -> None:
     with dripping(OK + b"Content-Length: 0\r\n\r\n", b"") as host:
         StaticHost.parse(f"{host.url}/logs/").read("a/file", 10)
         post(f"{host.url}/w/add-checkpoint", b"asked", 10)
@@ -247,7 +247,7 @@ def test_what_is_sent() -> None:
     assert {"content-type: text/plain; charset=utf-8", "content-length: 5"} <= set(posted)
 
 
-def test_a_deadline_that_is_over() -> None:
+def test_an_expired_deadline() -> None:
     with dripping(OK + b"Content-Length: 0\r\n\r\n", b"") as host, pytest.raises(Hangs):
         post(host.url, b"asked", 10, deadline=Deadline.after(0))
     assert host.requests == []
@@ -255,7 +255,7 @@ def test_a_deadline_that_is_over() -> None:
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("what", DRIPS)
-def test_monitor_says_that_its_host_hangs(run: Run, place: Place, what: str) -> None:
+def test_monitor_reports_a_hanging_host(run: Run, place: Place, what: str) -> None:
     with dripping(*DRIPS[what]) as host:
         look = ("monitor", host.url, "--trust", str(place.trust), "-f", "json")
         code, out, err = in_time(lambda: run(*look), host.let_go)

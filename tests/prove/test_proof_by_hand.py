@@ -1,4 +1,4 @@
-"""The lines of `verify-proof --show`, run: they succeed for what is right, and fail for each part that is changed."""
+"""The commands of `verify-proof --show`, executed: they succeed for a valid proof, and fail for each changed part."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.logs import NOW, at_no_time, signer
 from tests.support.proof_bundles import DIGEST, bundle_of, signers_of
 
 NASTY = "';touch${IFS}pwned;'$(touch${IFS}pwned)`touch${IFS}pwned`\\%s\"!!\u202e&|#"
-"""An origin: no blanks, no plus, and everything else."""
+"""An origin with every character that is allowed: no spaces and no plus."""
 
 SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell)]
 
@@ -35,7 +35,7 @@ def script(bundle: ProofBundle, trust: Trust, digest: str | None = None, now: in
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the lines run: mktemp makes its folders there."""
+    """The folder in which mktemp makes its folders."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     return tmp_path
 
@@ -49,13 +49,13 @@ def run(lines: Sequence[str], place: Path, shell: str = "sh") -> int:
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("origin", ["example.com/log", NASTY])
 @pytest.mark.parametrize("index", [0, 3, 5])
-def test_what_is_right_succeeds(place: Path, shell: str, origin: str, index: int) -> None:
+def test_a_valid_proof_succeeds(place: Path, shell: str, origin: str, index: int) -> None:
     bundle, trust = bundle_of(origin, index)
     assert run(script(bundle, trust), place, shell) == 0
 
 
 def with_ml_dsa(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An openssl that verifies ML-DSA-44, as those from 3.5 on do: with the library that we use, not with our code."""
+    """An openssl that verifies ML-DSA-44 like version 3.5, by means of the cryptography library."""
     folder = place / "bin"
     folder.mkdir()
     monkeypatch.setenv("OPENSSL", shutil.which("openssl") or "")
@@ -81,8 +81,8 @@ DATA = re.compile(
 
 
 @pytest.mark.parametrize("ml_dsa", [False, True])
-def test_whatever_is_changed_fails(place: Path, monkeypatch: pytest.MonkeyPatch, ml_dsa: bool) -> None:
-    """Each piece of data, and each step of the way up, by itself; of ML-DSA where openssl knows it."""
+def test_every_change_fails(place: Path, monkeypatch: pytest.MonkeyPatch, ml_dsa: bool) -> None:
+    """Each piece of data and each step up the tree; of ML-DSA only if openssl supports it."""
     lines = script(*bundle_of("example.com/log", index=5))
     last = next(n for n, line in enumerate(lines) if line == "fi")
     first = max(n for n, line in enumerate(lines[:last]) if line.startswith("# signature"))
@@ -103,11 +103,11 @@ def test_whatever_is_changed_fails(place: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 def places(line: str) -> list[int]:
-    """Where a character can be exchanged: in the middle of each piece of data."""
+    """Where to exchange a character: in the middle of each piece of data."""
     return [(piece.start() + piece.end()) // 2 for piece in DATA.finditer(line)]
 
 
-def test_the_exit_code_is_that_of_the_verdict(place: Path) -> None:
+def test_the_exit_code_matches_the_verdict(place: Path) -> None:
     bundle, trust = bundle_of("example.com/log")
     assert run(script(bundle, trust, DIGEST), place) == 0
     assert run(script(bundle, trust, "00" * 32), place) == 1
@@ -118,8 +118,8 @@ def comments_of(lines: list[str]) -> list[str]:
     return [line for line in lines if re.match("# (a vote|not a vote|no quorum|the quorum|fresh)", line)]
 
 
-def test_age_and_quorum_are_said_as_they_were_counted(place: Path) -> None:
-    """The log's own time counts for nothing, nor does a cosignature without one; fresh is what the votes make so."""
+def test_age_and_quorum_are_printed_as_counted(place: Path) -> None:
+    """The log's own time does not count, nor does a cosignature without a time; the votes decide freshness."""
     bundle, trust = bundle_of("example.com/log")
     lines = script(bundle, trust)
     own = "# not a vote, and does not count for the age: it is the log's own, or not of a witness"
@@ -150,7 +150,7 @@ def test_age_and_quorum_are_said_as_they_were_counted(place: Path) -> None:
     ]
 
 
-def test_what_is_not_verified_is_not_shown(place: Path) -> None:
+def test_an_unverified_proof_is_not_shown(place: Path) -> None:
     bundle, trust = bundle_of(NASTY)
     other = bundle_of("example.com/log")[1]
     for lines, code in ((script(bundle, other), 6), (script(bundle, trust, now=NOW + 8 * 86400), 8)):
@@ -158,7 +158,7 @@ def test_what_is_not_verified_is_not_shown(place: Path) -> None:
         assert run(lines, place) == code
 
 
-def test_a_false_commitment_is_not_shown_as_verified(place: Path) -> None:
+def test_a_false_commitment_is_not_shown(place: Path) -> None:
     bundle, trust = bundle_of("example.com/log", chain="11" * 32)
     lines = script(bundle, trust)
     assert lines == ["# not verified: nothing to show", "(exit 11)"]

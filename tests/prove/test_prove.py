@@ -1,4 +1,4 @@
-"""Proof bundles: each row of a log is proved, each answer is one of its own, and nothing that is changed is a match."""
+"""Proof bundles: each row of a log has a proof, each outcome occurs, and no changed bundle is a match."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def cosigned(bundle: ProofBundle, *signers: Any, now: int = NOW) -> ProofBundle:
     return replace(bundle, row=replace(bundle.row, checkpoint=more), status=replace(bundle.status, checkpoint=more))
 
 
-def test_every_row_is_proved(log: LogFolder) -> None:
+def test_every_row_has_a_proof(log: LogFolder) -> None:
     prover = Prover(log)
     for leaf in rows(log):
         found = prover.prove(leaf)
@@ -70,7 +70,7 @@ def test_every_row_is_proved(log: LogFolder) -> None:
         assert ProofBundle.parse(bytes(found)) == found
 
 
-def test_every_configuration_of_a_digest_is_proved(log: LogFolder) -> None:
+def test_every_configuration_of_a_digest_has_a_proof(log: LogFolder) -> None:
     leaf = next(leaf for leaf in rows(log) if b'"sev-snp"' in leaf)
     digest = LaunchDigest.parse(parse_row(leaf).launch_digest)
     bundles = Prover(log).prove_digest(digest, warn=pytest.fail)
@@ -79,7 +79,7 @@ def test_every_configuration_of_a_digest_is_proved(log: LogFolder) -> None:
     assert Prover(log).prove_digest(LaunchDigest(bytes(48)), warn=pytest.fail) == []
 
 
-def test_what_a_log_does_not_have(log: LogFolder, tmp_path: Path) -> None:
+def test_a_digest_that_is_not_in_the_log_has_no_proof(log: LogFolder, tmp_path: Path) -> None:
     prover = Prover(log)
     for leaf in rows(log)[::7]:
         for other in (leaf.replace(b'"digest"', b'"digesu"'), leaf + b" ", b"", b"~"):
@@ -88,11 +88,11 @@ def test_what_a_log_does_not_have(log: LogFolder, tmp_path: Path) -> None:
         Prover(LogFolder(tmp_path))
 
 
-def test_another_digest_is_unknown_and_not_bad(bundle: ProofBundle) -> None:
+def test_another_digest_is_unknown(bundle: ProofBundle) -> None:
     assert ask(bundle, digest="00" * 48).outcome is Outcome.UNKNOWN
 
 
-def test_what_is_revoked_is_said(small: BuildResult, tmp_path: Path) -> None:
+def test_revoked_rows_are_reported(small: BuildResult, tmp_path: Path) -> None:
     leaves = rows(published_log(small, tmp_path / "first"))
     leaf = leaves[40]
     digest, other = (parse_row(each).launch_digest for each in (leaf, leaves[41]))
@@ -119,19 +119,19 @@ def test_what_is_revoked_is_said(small: BuildResult, tmp_path: Path) -> None:
         assert ask(hidden).outcome is Outcome.BAD
 
 
-def test_what_is_old_is_stale(bundle: ProofBundle) -> None:
+def test_an_old_bundle_is_stale(bundle: ProofBundle) -> None:
     assert ask(bundle, now=NOW + 8 * DAY).outcome is Outcome.STALE
     fresh = cosigned(bundle, *WITNESSES, now=NOW + 7 * DAY)
     assert ask(fresh, WITNESSED, now=NOW + 8 * DAY).outcome is Outcome.MATCH
     assert ask(cosigned(bundle, *WITNESSES), WITNESSED, now=NOW + 8 * DAY).outcome is Outcome.STALE
     lying = cosigned(bundle, *WITNESSES, now=NOW + 100 * DAY)
     assert ask(lying, WITNESSED, now=NOW + DAY).outcome is Outcome.STALE
-    assert ask(lying, now=NOW + DAY).outcome is Outcome.MATCH  # whose cosignatures nobody asks for
+    assert ask(lying, now=NOW + DAY).outcome is Outcome.MATCH  # whose cosignatures are not required
     with pytest.raises(VerificationFailed, match="expired"):
         ask(bundle, now=NOW + 300 * DAY)
 
 
-def test_what_is_older_than_seen_and_what_is_a_fork(bundle: ProofBundle) -> None:
+def test_older_than_seen_and_forks(bundle: ProofBundle) -> None:
     found = Checkpoint.parse(bundle.row.checkpoint.text)
     for before, outcome in (
         (found, Outcome.MATCH),
@@ -143,7 +143,7 @@ def test_what_is_older_than_seen_and_what_is_a_fork(bundle: ProofBundle) -> None
         assert ask(bundle, seen={"example.com/other": Seen(before)}).outcome is Outcome.MATCH
 
 
-def test_a_quorum_is_demanded(bundle: ProofBundle) -> None:
+def test_the_quorum_is_required(bundle: ProofBundle) -> None:
     assert ask(bundle, WITNESSED).outcome is Outcome.UNTRUSTED
     assert ask(cosigned(bundle, WITNESSES[0]), WITNESSED).outcome is Outcome.UNTRUSTED
     verdict = ask(cosigned(bundle, *WITNESSES), WITNESSED)
@@ -152,7 +152,7 @@ def test_a_quorum_is_demanded(bundle: ProofBundle) -> None:
     assert len(bytes(cosigned(bundle, *WITNESSES).row)) < 2000
 
 
-def test_the_log_has_to_be_trusted_itself(bundle: ProofBundle) -> None:
+def test_the_log_itself_has_to_be_trusted(bundle: ProofBundle) -> None:
     other = signer("example.com/other")
     assert ask(bundle, trust_of(f"log {other.key}\nquorum none\n")).outcome is Outcome.UNTRUSTED
     text = bundle.row.checkpoint.text
@@ -165,7 +165,7 @@ def test_the_log_has_to_be_trusted_itself(bundle: ProofBundle) -> None:
     assert ask(bare, WITNESSED).outcome is Outcome.UNTRUSTED
 
 
-def test_what_is_not_verified_is_not_shown(bundle: ProofBundle) -> None:
+def test_unverified_data_is_not_shown(bundle: ProofBundle) -> None:
     for verdict in (ask(bundle, WITNESSED), ask(bundle, now=NOW + 8 * DAY), ask(b"{}")):
         record = verdict_to_dict(verdict)
         assert record["row"] is None or verdict.outcome is Outcome.STALE
@@ -184,7 +184,7 @@ def test_no_changed_byte_is_a_match(bundle: ProofBundle, data: st.DataObject) ->
 
 
 @pytest.mark.parametrize("field", ["row", "status"])
-def test_what_is_no_bundle(bundle: ProofBundle, field: str) -> None:
+def test_invalid_bundles_are_refused(bundle: ProofBundle, field: str) -> None:
     wire = json.loads(bytes(bundle))
     index = f"index {getattr(bundle, field).index}\n"
     for change in (
@@ -205,11 +205,11 @@ def test_what_is_no_bundle(bundle: ProofBundle, field: str) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_whatever_the_bytes_there_is_an_answer(data: bytes) -> None:
+def test_arbitrary_bytes_get_an_answer(data: bytes) -> None:
     assert ask(data).outcome is Outcome.BAD
 
 
-def test_a_damaged_log_proves_nothing(small: BuildResult, tmp_path: Path) -> None:
+def test_a_damaged_log_gives_no_proof(small: BuildResult, tmp_path: Path) -> None:
     log = published_log(small, tmp_path)
     leaves = rows(log)
     for pattern in ("tile/0/000.p/*", "tile/entries/000.p/*"):

@@ -1,4 +1,4 @@
-"""Verifying a bundle: each check has a log that fails it alone, and each answer says all that it has to."""
+"""Verification of a bundle: each check has a log that only this check fails, and each answer is complete."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def made(
     listed: Sequence[RevokeRecord] | None = None,
     **record: Any,
 ) -> ProofBundle:
-    """A bundle of a log whose last release says what is right, but for `record`. behind: leaves after it."""
+    """A bundle of a log whose last release record is correct except for `record`. behind: leaves after it."""
     before = [*map(encode_leaf, ROWS), *map(encode_leaf, revokes)]
     chain = RevocationChain.of(revokes)
     listed = revokes if listed is None else listed
@@ -127,7 +127,7 @@ def test_each_outcome_has_its_name_and_its_exit_code() -> None:
     }
 
 
-def test_a_match_says_all_that_was_verified() -> None:
+def test_a_match_has_all_that_was_verified() -> None:
     bundle, by = made(signers=(LOG, WITNESS)), trust(quorum=True)
     verdict = ask(bundle, by)
     assert (verdict.outcome, verdict.why) == (Outcome.MATCH, "the log has this row")
@@ -144,7 +144,7 @@ def test_a_match_says_all_that_was_verified() -> None:
     assert verdict.notes == ()
 
 
-def test_a_verdict_as_json_has_it() -> None:
+def test_a_verdict_as_json() -> None:
     bundle, by = made(row=2, signers=(LOG, WITNESS, OTHER_WITNESS)), trust(quorum=True)
     checkpoint = checkpoint_of(bundle)
     assert verdict_to_dict(ask(bundle, by)) == {
@@ -180,19 +180,19 @@ def test_a_verdict_as_json_has_it() -> None:
     }
 
 
-def test_a_trust_note_that_has_expired_verifies_nothing() -> None:
+def test_an_expired_trust_note_verifies_nothing() -> None:
     with pytest.raises(VerificationFailed, match="expired"):
         ask(made(), now=EXPIRES)
     assert answer(made(at=EXPIRES, signers=(LOG, WITNESS)), trust(quorum=True), now=EXPIRES - 1)[0] is Outcome.MATCH
 
 
-def test_it_is_fresh_until_whatever_ends_first() -> None:
+def test_freshness_ends_with_max_age_or_the_trust_note() -> None:
     assert ask(made()).fresh_until == NOW + 7 * DAY
     assert ask(made(), trust(expires=NOW + 2 * DAY)).fresh_until == NOW + 2 * DAY
 
 
-def test_freshness_is_the_quorums_where_there_is_one() -> None:
-    """Even if the release is young; without one the release counts, which is read from its leaf."""
+def test_freshness_is_decided_by_the_quorum_if_there_is_one() -> None:
+    """Even if the release is recent; without a quorum the time of the release counts, which its leaf has."""
     bundle = made(signers=(LOG, WITNESS), at=NOW - 8 * DAY)
     outcome, why = answer(bundle, trust(quorum=True))
     assert outcome is Outcome.STALE
@@ -203,18 +203,18 @@ def test_freshness_is_the_quorums_where_there_is_one() -> None:
     assert answer(made(), now=NOW + 7 * DAY + 1)[0] is Outcome.STALE
 
 
-def test_a_stale_quorum_is_told_before_what_the_leaves_say() -> None:
+def test_a_stale_quorum_is_reported_before_the_leaves_are_checked() -> None:
     bundle = made(signers=(LOG, WITNESS), at=NOW - 8 * DAY)
     broken = replace(bundle, row=replace(bundle.row, index=1))
     assert answer(broken, trust(quorum=True))[0] is Outcome.STALE
 
 
-def test_who_signed_is_said_where_the_quorum_is_not_reached() -> None:
+def test_signers_are_listed_if_the_quorum_is_missing() -> None:
     outcome, why = answer(made(), trust(quorum=True))
     assert (outcome, "lacks the witness quorum" in why) == (Outcome.UNTRUSTED, True)
 
 
-def test_older_than_seen_and_a_fork_are_told_apart() -> None:
+def test_older_than_seen_and_a_fork_have_different_outcomes() -> None:
     bundle = made()
     found = checkpoint_of(bundle)
 
@@ -232,7 +232,7 @@ def test_older_than_seen_and_a_fork_are_told_apart() -> None:
         assert verdict.policy is not None
 
 
-def test_a_revocation_that_was_seen_is_not_taken_back() -> None:
+def test_a_revocation_that_was_seen_cannot_be_removed() -> None:
     before = replace(checkpoint_of(made()), size=1)
     for revokes in ((), REVOKES[:1], REVOKES[::-1]):
         outcome, why = answer(made(revokes), seen={ORIGIN: Seen(before, RevocationChain.of(REVOKES))})
@@ -253,7 +253,7 @@ def test_both_leaves_have_to_be_in_the_tree() -> None:
         assert (outcome, why != "") == (Outcome.BAD, True)
 
 
-def test_the_status_is_the_last_leaf_and_the_record_of_a_release() -> None:
+def test_the_status_must_be_the_last_leaf_and_a_release_record() -> None:
     bundle = made(behind=[encode_leaf(ROWS[0])])
     assert answer(bundle) == (Outcome.BAD, "the last leaf of the checkpoint is not a release record")
     log_of_more = made(behind=[b"{}"])
@@ -267,11 +267,11 @@ def test_the_status_is_the_last_leaf_and_the_record_of_a_release() -> None:
     assert answer(moved) == (Outcome.BAD, "the status of the bundle is not the last leaf of the checkpoint")
 
 
-def test_the_row_is_the_record_of_a_row() -> None:
+def test_the_row_must_be_a_digest_record() -> None:
     assert answer(made(row=3))[0] is Outcome.BAD
 
 
-def test_the_list_is_the_one_that_the_release_names() -> None:
+def test_the_list_must_match_the_hash_in_the_release_record() -> None:
     hidden = replace(made(), revocations=())
     assert answer(hidden) == (Outcome.BAD, "the revocations of the bundle are not those of the release")
 
@@ -283,14 +283,14 @@ def test_a_list_that_the_release_does_not_commit_to_is_false() -> None:
     )
 
 
-def test_a_release_of_0_1_0_commits_to_nothing_and_that_is_said() -> None:
+def test_a_release_of_0_1_0_without_commitment_is_noted() -> None:
     verdict = ask(made(revocations_count=UNSET, revocations_chain=UNSET))
     assert verdict.outcome is Outcome.MATCH
     assert verdict.notes == ("release 1 does not commit to its revocations, like releases of ldcat 0.1.0",)
     assert verdict_to_dict(verdict)["notes"] == list(verdict.notes)
 
 
-def test_a_row_of_an_unknown_technology_is_in_the_log_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_of_an_unknown_technology_is_verified_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = made(revocations_count=UNSET, revocations_chain=UNSET)
     monkeypatch.delitem(technologies(), ROWS[0].technology)
     verdict = ask(bundle)
@@ -301,7 +301,7 @@ def test_a_row_of_an_unknown_technology_is_in_the_log_and_that_is_said(monkeypat
     )
 
 
-def test_whether_a_release_commits_is_remembered_and_asked_for_from_then_on() -> None:
+def test_once_a_release_has_a_commitment_later_ones_need_it() -> None:
     old = made(revocations_count=UNSET, revocations_chain=UNSET)
     assert (ask(made()).commits, ask(old).commits, ask(made(), now=NOW + 8 * DAY).commits) == (True, False, False)
     before = replace(checkpoint_of(old), size=1)
@@ -331,7 +331,7 @@ def test_whether_a_release_commits_is_remembered_and_asked_for_from_then_on() ->
         ),
     ],
 )
-def test_what_a_release_cannot_say_is_false(record: dict[str, Any], why: str) -> None:
+def test_impossible_values_of_a_release_record_are_false(record: dict[str, Any], why: str) -> None:
     number = record.get("release", 1)
     verdict = ask(made(**record))
     assert (verdict.outcome, verdict.why) == (Outcome.FALSE, f"release {number} is false: {why}")
@@ -349,11 +349,11 @@ def test_what_a_release_cannot_say_is_false(record: dict[str, Any], why: str) ->
         {"previous_size": 5},
     ],
 )
-def test_what_a_release_can_just_say_is_no_lie(record: dict[str, Any]) -> None:
+def test_extreme_possible_values_of_a_release_record_are_accepted(record: dict[str, Any]) -> None:
     assert ask(made(signers=(LOG, WITNESS), **record), trust(quorum=True)).outcome is Outcome.MATCH
 
 
-def test_a_row_that_is_revoked_says_so_with_the_reason() -> None:
+def test_a_revoked_row_is_reported_with_the_reason() -> None:
     verdict = ask(made(row=1))
     assert (verdict.outcome, verdict.why) == (Outcome.REVOKED, "is bad")
     assert verdict.status is not None
@@ -376,7 +376,7 @@ def test_another_digest_is_unknown() -> None:
         assert unknown.newest is not None
 
 
-def test_a_trust_note_is_signed_by_its_own_roots() -> None:
+def test_a_trust_note_must_be_signed_by_its_own_roots() -> None:
     by = trust()
     assert read_trust(bytes(signed(str(by), ROOT))) == by
     with pytest.raises(VerificationFailed):

@@ -1,4 +1,4 @@
-"""Cosigning: only what goes on from the last one, remembered first; no signature of others is lost, ever."""
+"""Cosigning: only checkpoints consistent with the last one, recorded first; signatures of others are never lost."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Cosigner:
         )
 
     def times(self, note: Note | None = None) -> dict[VerifierKey, int | None]:
-        """When each key cosigned what is published; the log's own signatures are right, too."""
+        """When each key cosigned the published checkpoint; checks the log's own signatures, too."""
         found = note or self.note
         assert {by.key for by in found.verify([by.key for by in SIGNERS])} == {by.key for by in SIGNERS}
         return {by.key: by.timestamp for by in found.verify([by.key for by in KEYS])}
@@ -86,7 +86,7 @@ def test_both_keys_cosign_what_the_log_signed(cosigner: Cosigner) -> None:
     assert cosigner.state.read() == cosigner.note
 
 
-def test_what_has_the_cosignature_is_left_alone(cosigner: Cosigner) -> None:
+def test_a_cosigned_checkpoint_is_not_cosigned_again(cosigner: Cosigner) -> None:
     cosigner.cosign()
     before = (cosigner.publisher.log.root / CHECKPOINT).read_bytes()
     again = cosigner.cosign(now=NOW + DAY)
@@ -94,7 +94,7 @@ def test_what_has_the_cosignature_is_left_alone(cosigner: Cosigner) -> None:
     assert (cosigner.publisher.log.root / CHECKPOINT).read_bytes() == before
 
 
-def test_a_heartbeat_cosigns_again_and_never_goes_back(cosigner: Cosigner) -> None:
+def test_a_heartbeat_cosigns_again_with_a_later_time(cosigner: Cosigner) -> None:
     cosigner.cosign()
     cosigner.cosign(heartbeat=True, now=NOW + DAY)
     assert cosigner.times() == {by.key: NOW + DAY for by in KEYS}
@@ -106,7 +106,7 @@ def test_a_heartbeat_cosigns_again_and_never_goes_back(cosigner: Cosigner) -> No
 
 
 @pytest.mark.parametrize("lost", ["state", "cosignatures"])
-def test_time_does_not_go_back_where_only_one_remembers(cosigner: Cosigner, lost: str) -> None:
+def test_time_does_not_go_back_if_only_one_key_has_a_record(cosigner: Cosigner, lost: str) -> None:
     bare = cosigner.note
     cosigner.cosign(now=NOW + DAY)
     if lost == "state":
@@ -117,7 +117,7 @@ def test_time_does_not_go_back_where_only_one_remembers(cosigner: Cosigner, lost
         cosigner.cosign(heartbeat=True, now=NOW)
 
 
-def test_cosignatures_that_were_not_published_are_made_again(cosigner: Cosigner) -> None:
+def test_unpublished_cosignatures_are_made_again(cosigner: Cosigner) -> None:
     bare = cosigner.note
     cosigner.cosign()
     cosigner.publisher.log.write([(CHECKPOINT, bytes(bare))])
@@ -125,20 +125,20 @@ def test_cosignatures_that_were_not_published_are_made_again(cosigner: Cosigner)
     assert cosigner.times() == {by.key: NOW + 1 for by in KEYS}
 
 
-def test_a_key_that_comes_later_cosigns_alone(cosigner: Cosigner) -> None:
+def test_only_a_key_added_later_cosigns(cosigner: Cosigner) -> None:
     cosigner.cosign(by=KEYS[:1])
     assert cosigner.cosign(now=NOW + 1).signed == (KEYS[1].key,)
     assert cosigner.times() == {KEYS[0].key: NOW, KEYS[1].key: NOW + 1}
 
 
-def test_what_was_cosigned_elsewhere_is_remembered(cosigner: Cosigner) -> None:
+def test_cosignatures_made_elsewhere_are_recorded(cosigner: Cosigner) -> None:
     cosigner.cosign()
     cosigner.state.path.unlink()
     assert cosigner.cosign().signed == ()
     assert cosigner.state.read() == cosigner.note
 
 
-def test_cosignatures_of_others_stay(cosigner: Cosigner, small: BuildResult) -> None:
+def test_cosignatures_of_others_are_kept(cosigner: Cosigner, small: BuildResult) -> None:
     more = cosigner.note.with_signatures([signature(OTHER, cosigner.note.text)])
     cosigner.publisher.log.write([(CHECKPOINT, bytes(more))])
     cosigner.cosign()
@@ -146,7 +146,7 @@ def test_cosignatures_of_others_stay(cosigner: Cosigner, small: BuildResult) -> 
     assert cosigner.note.signatures[: len(more.signatures)] == more.signatures
 
 
-def test_no_quorum_is_asked_of_those_who_make_it(cosigner: Cosigner) -> None:
+def test_cosigning_does_not_require_the_quorum(cosigner: Cosigner) -> None:
     quorum = trusting(*(by.key for by in SIGNERS), quorum="w")
     with pytest.raises(UntrustedSigner):
         quorum.open_checkpoint(cosigner.note)
@@ -161,7 +161,7 @@ def test_publishing_nothing_new_keeps_cosignatures(cosigner: Cosigner, fewer: Bu
     assert cosigner.note == before
 
 
-def test_a_later_release_is_cosigned_that_goes_on(cosigner: Cosigner, small: BuildResult) -> None:
+def test_a_later_consistent_release_is_cosigned(cosigner: Cosigner, small: BuildResult) -> None:
     first = cosigner.cosign().checkpoint
     cosigner.publisher.publish(small, now=NOW + 1)
     cosigned = cosigner.cosign(now=NOW + 2)
@@ -171,7 +171,7 @@ def test_a_later_release_is_cosigned_that_goes_on(cosigner: Cosigner, small: Bui
 
 
 def forked(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
-    """Another history that the same keys signed, longer than the one cosigned."""
+    """Another history signed by the same keys, longer than the cosigned one."""
     other = Publisher(tmp_path / "forked")
     other.publish(small, now=NOW + 1)
     shutil.rmtree(cosigner.publisher.log.root)
@@ -179,13 +179,13 @@ def forked(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
 
 
 def as_long(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
-    """Another root of as many leaves."""
+    """Another root hash for the same size."""
     text = str(replace(cosigner.publisher.checkpoint(), root=bytes(32)))
     cosigner.publisher.log.write([(CHECKPOINT, bytes(signed(text, *SIGNERS)))])
 
 
 def rolled_back(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
-    """What was published before."""
+    """The checkpoint that was published before."""
     before = cosigner.note
     cosigner.publisher.publish(small, now=NOW + 1)
     cosigner.cosign(now=NOW + 1)
@@ -194,7 +194,7 @@ def rolled_back(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("attack", [forked, as_long, rolled_back])
 @pytest.mark.parametrize("heartbeat", [False, True])
-def test_what_does_not_go_on_is_refused_and_kept(
+def test_an_inconsistent_checkpoint_is_refused_and_kept_as_evidence(
     cosigner: Cosigner,
     small: BuildResult,
     tmp_path: Path,
@@ -213,14 +213,12 @@ def test_what_does_not_go_on_is_refused_and_kept(
     assert str(cosigner.evidence()[0].parent) in (failure.value.hint or "")
 
 
-def test_evidence_never_takes_the_place_of_other_evidence(
-    cosigner: Cosigner, small: BuildResult, tmp_path: Path
-) -> None:
+def test_evidence_never_replaces_other_evidence(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
     cosigner.cosign()
     kept: dict[Path, bytes] = {}
     for root in (bytes(32), bytes(32), b"\1" * 32):
         text = str(replace(cosigner.publisher.checkpoint(), root=root))
-        note = signed(text, SIGNERS[0])  # the other key signs with chance
+        note = signed(text, SIGNERS[0])  # signatures of the other key are randomised
         cosigner.publisher.log.write([(CHECKPOINT, bytes(note.with_signatures([signature(SIGNERS[1], text)])))])
         with pytest.raises(VerificationFailed):
             cosigner.cosign(now=NOW + DAY)
@@ -232,7 +230,7 @@ def test_evidence_never_takes_the_place_of_other_evidence(
     assert len({data for path, data in kept.items() if path.name == "published.note"}) >= 2
 
 
-def test_evidence_that_was_half_written_is_completed(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
+def test_incomplete_evidence_is_completed(cosigner: Cosigner, small: BuildResult, tmp_path: Path) -> None:
     cosigner.cosign()
     as_long(cosigner, small, tmp_path)
     for _ in range(2):
@@ -247,7 +245,7 @@ def test_evidence_that_was_half_written_is_completed(cosigner: Cosigner, small: 
         assert {path: path.read_bytes() for path in cosigner.evidence()} == kept
 
 
-def test_the_alarm_is_heard_where_evidence_cannot_be_kept(
+def test_a_fork_is_reported_even_if_evidence_cannot_be_written(
     cosigner: Cosigner, small: BuildResult, tmp_path: Path
 ) -> None:
     cosigner.cosign()
@@ -258,7 +256,7 @@ def test_the_alarm_is_heard_where_evidence_cannot_be_kept(
     assert "could not be kept" in (failure.value.hint or "")
 
 
-def test_damaged_tiles_prove_nothing(cosigner: Cosigner, small: BuildResult) -> None:
+def test_damaged_tiles_are_not_a_fork(cosigner: Cosigner, small: BuildResult) -> None:
     cosigner.cosign()
     cosigner.publisher.publish(small, now=NOW + 1)
     before = cosigner.note
@@ -288,7 +286,9 @@ def test_damaged_tiles_prove_nothing(cosigner: Cosigner, small: BuildResult) -> 
         ({"only": Checkpoint(ORIGIN, 1, bytes(32))}, UsageError, "has changed"),
     ],
 )
-def test_what_cannot_be(cosigner: Cosigner, asked: dict[str, Any], error: type[LdcatError], part: str) -> None:
+def test_invalid_requests_are_refused(
+    cosigner: Cosigner, asked: dict[str, Any], error: type[LdcatError], part: str
+) -> None:
     before = cosigner.note
     with pytest.raises(error, match=part):
         cosigner.cosign(**asked)
@@ -296,20 +296,20 @@ def test_what_cannot_be(cosigner: Cosigner, asked: dict[str, Any], error: type[L
     assert cosigner.state.read() is None
 
 
-def test_one_name_of_a_log_does_not_vouch_for_another(cosigner: Cosigner) -> None:
+def test_a_checkpoint_needs_a_signature_under_its_own_origin(cosigner: Cosigner) -> None:
     other = signer("example.com/b")
     cosigner.publisher.log.write([(CHECKPOINT, bytes(signed(cosigner.note.text, other)))])
     with pytest.raises(UntrustedSigner, match="no trusted log of the name"):
         cosigner.cosign(trust=trusting(*(by.key for by in SIGNERS), other.key))
 
 
-def test_a_folder_without_a_log_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_log_folder_is_not_created(tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="no log at"):
         cosign(LogFolder(tmp_path / "none"), KEYS, {}, TRUST, now=NOW)
     assert not (tmp_path / "none").exists()
 
 
-def test_a_false_cosignature_under_the_own_name_is_not_passed_over(cosigner: Cosigner) -> None:
+def test_an_invalid_cosignature_under_the_own_name_is_refused(cosigner: Cosigner) -> None:
     false = signature(KEYS[0], str(replace(cosigner.publisher.checkpoint(), size=1)))
     more = cosigner.note.with_signatures([false])
     cosigner.publisher.log.write([(CHECKPOINT, bytes(more))])
@@ -317,7 +317,7 @@ def test_a_false_cosignature_under_the_own_name_is_not_passed_over(cosigner: Cos
         cosigner.cosign()
 
 
-def test_more_signatures_than_can_be_read_are_not_written(cosigner: Cosigner) -> None:
+def test_the_maximum_number_of_signatures_is_not_exceeded(cosigner: Cosigner) -> None:
     left = MAX_SIGNATURES - len(cosigner.note.signatures)
     full = cosigner.note.with_signatures(Signature(f"x{n}", b"abcd", b"x") for n in range(left))
     cosigner.publisher.log.write([(CHECKPOINT, bytes(full))])
@@ -326,7 +326,7 @@ def test_more_signatures_than_can_be_read_are_not_written(cosigner: Cosigner) ->
     assert (cosigner.note, cosigner.state.read()) == (full, None)
 
 
-def test_what_cannot_be_remembered_is_not_published(cosigner: Cosigner) -> None:
+def test_nothing_is_published_if_it_cannot_be_recorded(cosigner: Cosigner) -> None:
     cosigner.place.write_text("in the way")
     before = cosigner.note
     with pytest.raises(Unreadable, match="cannot be remembered"):
@@ -334,7 +334,7 @@ def test_what_cannot_be_remembered_is_not_published(cosigner: Cosigner) -> None:
     assert cosigner.note == before
 
 
-def test_it_is_remembered_before_it_is_published(cosigner: Cosigner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cosignature_is_recorded_before_it_is_published(cosigner: Cosigner, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(folder: LogFolder, files: Any) -> None:
         if folder == cosigner.publisher.log:
             raise Unreadable("the disk has gone")
@@ -350,14 +350,14 @@ def test_it_is_remembered_before_it_is_published(cosigner: Cosigner, monkeypatch
     assert len(cosigner.times(remembered)) == 2
 
 
-def test_nobody_publishes_meanwhile(cosigner: Cosigner) -> None:
+def test_the_log_is_locked_while_cosigning(cosigner: Cosigner) -> None:
     with cosigner.publisher.log.locked(), pytest.raises(UsageError, match="another process"):
         cosigner.cosign()
 
 
 @pytest.mark.durable
-def test_a_cosigner_is_killed_at_each_call(cosigner: Cosigner) -> None:
-    """kill -9: the checkpoint is always whole, nobody's signature is lost, no time goes back."""
+def test_a_cosigner_killed_at_each_system_call(cosigner: Cosigner) -> None:
+    """kill -9: the checkpoint is always complete, no signature is lost, and no time decreases."""
     text = cosigner.note.text
     cosigner.publisher.log.write([(CHECKPOINT, bytes(cosigner.note.with_signatures([signature(OTHER, text)])))])
     others = cosigner.note.signatures
@@ -376,6 +376,6 @@ def test_a_cosigner_is_killed_at_each_call(cosigner: Cosigner) -> None:
         if not killed:
             break
     assert call > 20
-    assert len(moments) > 2  # some were killed when they had published, and before they had begun
+    assert len(moments) > 2  # some were killed after they had published, and some before they had begun
     cosigner.cosign(heartbeat=True, now=NOW + 1000)
     assert set(cosigner.times().values()) == {NOW + 1000}

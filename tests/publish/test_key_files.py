@@ -1,4 +1,4 @@
-"""Private keys in files: theirs alone who made them, under a passphrase or not, never overwritten and never shown."""
+"""Private key files: private to their owner, with or without a passphrase, never overwritten and never printed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pairs() -> list[KeyPair]:
 
 
 @pytest.mark.parametrize("passphrase", [None, b"correct horse"])
-def test_what_is_written_is_read(tmp_path: Path, pairs: list[KeyPair], passphrase: bytes | None) -> None:
+def test_keys_round_trip(tmp_path: Path, pairs: list[KeyPair], passphrase: bytes | None) -> None:
     path = tmp_path / "log.key"
     write_keys(path, pairs, passphrase)
     assert path.stat().st_mode & 0o777 == 0o600
@@ -65,7 +65,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, pairs: list[KeyPa
             read_keys(path, None)
 
 
-def test_what_is_no_file_of_keys(tmp_path: Path, pairs: list[KeyPair]) -> None:
+def test_invalid_key_files_are_refused(tmp_path: Path, pairs: list[KeyPair]) -> None:
     path = tmp_path / "log.key"
     write_keys(path, pairs[:2], None)
     good = path.read_bytes()
@@ -78,8 +78,8 @@ def test_what_is_no_file_of_keys(tmp_path: Path, pairs: list[KeyPair]) -> None:
         good.replace(b"PRIVATE", b"PUBLIC"),
         good.split(b"\n", 1)[1],
         good.replace(str(first).encode(), str(second).encode()),
-        good.replace(b"AQAwBQYDK2Vw", b"AQAwBQYDK3Vw"),  # an algorithm that nobody knows
-        good.replace(b"AQAwBQYDK2Vw", b"AQAwBQYDK2Vv"),  # X448, of which OpenSSL says that it has another length
+        good.replace(b"AQAwBQYDK2Vw", b"AQAwBQYDK3Vw"),  # an unknown algorithm
+        good.replace(b"AQAwBQYDK2Vw", b"AQAwBQYDK2Vv"),  # X448, for which OpenSSL reports another length
         bytes(1 << 17),
     ):
         assert data != good

@@ -1,4 +1,4 @@
-"""Publishing: rows become leaves once, in one order; nothing that happens breaks the log or forks it."""
+"""Publishing: rows become leaves once, in a fixed order; no error or crash damages or forks the log."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.support.published_logs import Publisher
 from tests.support.records import leaves_of
 
 
-def test_a_release_is_its_rows_and_what_it_is_of(publisher: Publisher, small: BuildResult) -> None:
+def test_a_release_has_the_rows_and_the_files_of_the_catalog(publisher: Publisher, small: BuildResult) -> None:
     published = publisher.publish(small)
     *rows, last = publisher.leaves()
     assert rows == sorted(leaves_of(small))
@@ -50,7 +50,7 @@ def test_a_release_is_its_rows_and_what_it_is_of(publisher: Publisher, small: Bu
     assert published.new_rows == len(rows)
 
 
-def test_what_is_there_is_not_published_again(publisher: Publisher, small: BuildResult) -> None:
+def test_an_unchanged_catalog_is_not_published_again(publisher: Publisher, small: BuildResult) -> None:
     first = publisher.publish(small)
     before = publisher.log.checkpoint()
     again = publisher.publish(small, now=NOW + 1)
@@ -58,7 +58,7 @@ def test_what_is_there_is_not_published_again(publisher: Publisher, small: Build
     assert publisher.log.checkpoint() == before
 
 
-def test_only_what_is_new_is_appended(publisher: Publisher, small: BuildResult, fewer: BuildResult) -> None:
+def test_only_new_rows_are_appended(publisher: Publisher, small: BuildResult, fewer: BuildResult) -> None:
     first = publisher.publish(fewer).checkpoint
     second = publisher.publish(small, now=NOW + 60).checkpoint
     leaves = publisher.leaves()
@@ -72,7 +72,7 @@ def test_only_what_is_new_is_appended(publisher: Publisher, small: BuildResult, 
     merkle.verify_consistency(first.size, second.size, proof, first.root, second.root)
 
 
-def test_two_machines_make_the_same_leaves(small: BuildResult, tmp_path: Path) -> None:
+def test_two_machines_publish_the_same_leaves(small: BuildResult, tmp_path: Path) -> None:
     one, other = Publisher(tmp_path / "one"), Publisher(tmp_path / "other")
     one.publish(small)
     other.publish(small, now=NOW + 99)
@@ -107,7 +107,7 @@ def test_a_restored_backup_does_not_fork_the_log(publisher: Publisher, small: Bu
         publisher.publish(small, now=NOW + 2)
 
 
-def test_an_empty_folder_where_this_machine_signed_a_log_is_said_to_be_one(
+def test_an_empty_folder_of_a_log_that_was_signed_here_is_refused(
     publisher: Publisher, small: BuildResult, fewer: BuildResult
 ) -> None:
     publisher.publish(fewer)
@@ -161,14 +161,14 @@ def test_one_publisher_at_a_time(publisher: Publisher, small: BuildResult) -> No
         publisher.publish(small)
 
 
-def test_what_cannot_be_remembered_is_not_published(publisher: Publisher, small: BuildResult) -> None:
+def test_nothing_is_published_if_it_cannot_be_recorded(publisher: Publisher, small: BuildResult) -> None:
     (publisher.root / "publisher").write_text("in the way")
     with pytest.raises(Unreadable, match="cannot be remembered"):
         publisher.publish(small)
     assert publisher.log.checkpoint() is None
 
 
-def test_whichever_write_fails_the_next_run_goes_on(
+def test_after_any_failed_write_the_next_run_continues(
     publisher: Publisher, small: BuildResult, fewer: BuildResult, writes: list[int]
 ) -> None:
     first = publisher.publish(fewer).checkpoint
@@ -189,8 +189,8 @@ def test_whichever_write_fails_the_next_run_goes_on(
 
 
 @pytest.mark.durable
-def test_a_publisher_is_killed_at_its_calls(publisher: Publisher, small: BuildResult, fewer: BuildResult) -> None:
-    """kill -9: what is published is a log, which goes on from the one before, and its release is whole."""
+def test_a_publisher_killed_at_its_system_calls(publisher: Publisher, small: BuildResult, fewer: BuildResult) -> None:
+    """kill -9: a published checkpoint is consistent with the one before, and its release is complete."""
     publisher.publish(fewer)
     last, sizes = publisher.checkpoint(), set[int]()
     for number in count(1):
@@ -226,12 +226,12 @@ def test_a_publisher_is_killed_at_its_calls(publisher: Publisher, small: BuildRe
         b"\xff",
     ],
 )
-def test_what_is_no_record(leaf: bytes) -> None:
+def test_invalid_records_are_refused(leaf: bytes) -> None:
     with pytest.raises(MalformedRecord):
         parse_record(leaf)
 
 
-def test_rows_are_written_as_records_are(small: BuildResult) -> None:
+def test_rows_are_encoded_like_records(small: BuildResult) -> None:
     for path in small.folder.glob("*/launch_digests*.parquet"):
         for leaf in row_leaves(pq.read_table(path)):
             assert canonical_json(json.loads(leaf)) == leaf == encode_leaf(parse_row(leaf))
@@ -239,7 +239,7 @@ def test_rows_are_written_as_records_are(small: BuildResult) -> None:
     assert parse_record(encode_leaf(revoke)) == revoke
 
 
-def test_what_the_release_before_has_too_is_one_file_under_two_names(
+def test_files_of_the_previous_release_are_hard_linked(
     publisher: Publisher, small: BuildResult, fewer: BuildResult
 ) -> None:
     publisher.publish(fewer)
@@ -256,7 +256,7 @@ def test_what_the_release_before_has_too_is_one_file_under_two_names(
     assert (first / "sev/launch_digests.parquet").samefile(second / "sev/launch_digests.parquet")
 
 
-def test_where_there_are_no_links_files_are_written_twice(
+def test_files_are_copied_if_links_are_not_supported(
     publisher: Publisher, small: BuildResult, fewer: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(*_: object, **__: object) -> None:
@@ -269,7 +269,7 @@ def test_where_there_are_no_links_files_are_written_twice(
     assert (publisher.log.root / "releases/2" / name).read_bytes() == (small.folder / name).read_bytes()
 
 
-def test_a_damaged_file_of_the_release_before_does_not_get_into_the_next(
+def test_a_damaged_file_of_the_previous_release_is_not_linked(
     publisher: Publisher, small: BuildResult, fewer: BuildResult
 ) -> None:
     publisher.publish(fewer)

@@ -1,4 +1,4 @@
-"""Whoever builds a spec gets the same leaves, and so the same root: whatever the machine, its clock, its settings."""
+"""Everybody who builds a spec gets the same leaves and the same root, independent of machine, clock and settings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CLOCK = f"import time\nright = time.time\ntime.time = lambda: right() + {LATER}\
 
 @dataclass(frozen=True)
 class Machine:
-    """How a process is started. settings: of its environment. arguments: of `ldcat build`."""
+    """How a process is started. settings: environment variables. arguments: of `ldcat build`."""
 
     settings: dict[str, str]
     arguments: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ MACHINES = {
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A folder for each machine with the catalog that it built, and the log that it published, by the command line."""
+    """By machine, a folder with the catalog that it built and the log that it published, on the command line."""
     folders = {name: tmp_path_factory.mktemp(name) for name in MACHINES}
     key = folders["usual"] / "key"
     subprocess.run(_ldcat("keygen", "example.com/log", "-o", str(key)), check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
@@ -105,14 +105,16 @@ def release(log: LogFolder) -> ReleaseRecord:
 
 
 def published(built: BuildResult, folder: Path) -> tuple[Checkpoint, list[bytes]]:
-    """The checkpoint and the rows of a log that has nothing but this catalog, published at one time."""
+    """The checkpoint and the rows of a new log of this catalog, published at a fixed time."""
     log, state = LogFolder(folder / "log"), LastCheckpoint(folder / "signed.note")
     return publish(Catalog.open(built.folder), log, [SIGNER], state, now=NOW).checkpoint, leaves(log)[:-1]
 
 
 @pytest.mark.parametrize("name", [name for name in MACHINES if name != "usual"])
-def test_machines_agree(places: dict[str, Path], small: BuildResult, tmp_path: Path, name: str) -> None:
-    """Rows and artifacts are the same; the release record says when."""
+def test_all_machines_publish_the_same_rows(
+    places: dict[str, Path], small: BuildResult, tmp_path: Path, name: str
+) -> None:
+    """Rows and artifacts are the same; only the release record has the time."""
     usual, other = (LogFolder(places[each] / "log") for each in ("usual", name))
     assert naive_root(leaves(usual)[:-1]) == naive_root(leaves(other)[:-1])
     assert len(leaves(usual)) == sum(entry.rows for entry in small.manifest.technologies.values()) + 1
@@ -126,16 +128,18 @@ def replace_time(record: ReleaseRecord) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", MACHINES)
-def test_one_time_is_one_checkpoint(places: dict[str, Path], small: BuildResult, tmp_path: Path, name: str) -> None:
+def test_equal_times_give_equal_checkpoints(
+    places: dict[str, Path], small: BuildResult, tmp_path: Path, name: str
+) -> None:
     there = replace(small, folder=places[name] / "catalog")
     assert published(there, tmp_path / name) == published(small, tmp_path / "here")
 
 
 @pytest.mark.parametrize(("rows_per_part", "row_group"), [(16, 1 << 16), (1 << 21, 16), (32, 5)])
-def test_other_parts_and_row_groups(
+def test_other_parts_and_row_groups_give_the_same_rows(
     small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_per_part: int, row_group: int
 ) -> None:
-    """The files are others, and with them the release record; the rows are not."""
+    """The files differ, and so does the release record; the rows do not."""
     monkeypatch.setattr(generation, "ROWS_PER_PART", rows_per_part)
     for module in (digest_table, index_writer):
         monkeypatch.setattr(module, "ROW_GROUP", row_group)

@@ -1,4 +1,4 @@
-"""Asking witnesses: one request where all is as it should be, one more where not, and no cosignature unverified."""
+"""Requests to witnesses: one if nothing is unusual, one more if the size differs, and no unverified cosignature."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ HOME_ONE, HOME_TWO = "http://w1.example", "http://w2.example/prefix"
 
 @dataclass
 class Internet:
-    """Witnesses by address; what they were asked."""
+    """Witnesses by address, and the requests that they received."""
 
     now: int = NOW
     requests: list[tuple[str, AddCheckpoint]] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Internet:
         return Reply(answer.status, answer.content_type.partition(";")[0], answer.body)
 
     def old_sizes(self) -> list[int]:
-        """Since this was asked last."""
+        """Old sizes of the requests since the last call."""
         sizes = [request.old for _, request in self.requests]
         self.requests.clear()
         return sizes
@@ -69,7 +69,7 @@ def internet() -> Internet:
 
 
 def ask(log: LogFolder, internet: Internet, *addresses: str) -> dict[str, WitnessResult]:
-    """Ask, and publish what is cosigned."""
+    """Asks the witnesses and publishes their cosignatures."""
     submission = Submission.of(log, POLICY)
     found = {address: submission.ask(address, internet.post) for address in addresses or submission.addresses}
     submission.add([line for result in found.values() for line in result.cosignatures])
@@ -77,7 +77,7 @@ def ask(log: LogFolder, internet: Internet, *addresses: str) -> dict[str, Witnes
 
 
 def cosigners(log: LogFolder) -> dict[str, int | None]:
-    """Who cosigned what is published, by the name in the policy, and when."""
+    """Who cosigned the published checkpoint, by name in the policy, and when."""
     note = log.checkpoint()
     assert note is not None
     names = {key: name for name, key in POLICY.witnesses.items()}
@@ -101,7 +101,7 @@ def test_every_witness_is_asked_once(
     assert POLICY.accepts(Submission.of(publisher.log, POLICY).signers(publisher.log.checkpoint() or Note("", ())))
 
 
-def test_asking_again_makes_it_fresh(publisher: Publisher, small: BuildResult, internet: Internet) -> None:
+def test_asking_again_renews_the_cosignatures(publisher: Publisher, small: BuildResult, internet: Internet) -> None:
     size = publisher.publish(small).checkpoint.size
     ask(publisher.log, internet)
     internet.old_sizes()
@@ -112,22 +112,22 @@ def test_asking_again_makes_it_fresh(publisher: Publisher, small: BuildResult, i
     assert cosigners(publisher.log) == {"one": NOW, "one-pq": NOW, "two": NOW + 60}
 
 
-def test_a_witness_that_saw_something_else_says_so(
+def test_a_witness_that_saw_another_history_reports_it(
     publisher: Publisher, small: BuildResult, fewer: BuildResult, internet: Internet
 ) -> None:
     publisher.publish(small)
     ask(publisher.log, internet, HOME_ONE)
-    first = publisher.publish(fewer, now=NOW + 1).checkpoint  # a release record more
+    first = publisher.publish(fewer, now=NOW + 1).checkpoint  # one release record more
     ask(publisher.log, internet, HOME_ONE)
     publisher.publish(small, now=NOW + 2)
     internet.old_sizes()
-    internet.records[HOME_ONE].notes.clear()  # of which this log knows nothing
+    internet.records[HOME_ONE].notes.clear()  # which this log does not have
     found = ask(publisher.log, internet)
     assert internet.old_sizes() == [first.size, 0, first.size, 0]
     assert [result.why for result in found.values()] == [None, None]
 
 
-def test_a_log_that_is_older_than_a_witness_knows(
+def test_a_log_older_than_the_record_of_a_witness(
     publisher: Publisher, small: BuildResult, fewer: BuildResult, internet: Internet, tmp_path: Path
 ) -> None:
     publisher.publish(small)
@@ -181,17 +181,17 @@ def test_every_status_is_explained(
     assert said in str(result.why)
 
 
-def test_a_rollback_that_is_said_the_second_time_is_an_alarm(publisher: Publisher, small: BuildResult) -> None:
+def test_a_rollback_reported_in_the_second_answer_is_an_alarm(publisher: Publisher, small: BuildResult) -> None:
     publisher.publish(small)
     answers = [Reply(409, "text/x.tlog.size", b"0\n"), Reply(409, "text/x.tlog.size", b"99999\n")]
     result = Submission.of(publisher.log, POLICY).ask(HOME_TWO, lambda url, body, at_most: answers.pop(0))
     assert result.is_alarm
 
 
-def test_damaged_tiles_are_no_alarm(
+def test_damaged_tiles_are_not_an_alarm(
     publisher: Publisher, small: BuildResult, fewer: BuildResult, internet: Internet
 ) -> None:
-    """The proof that they would make is not sent: a witness could only call it a fork."""
+    """A proof made from them is not sent, since a witness could only take it for a fork."""
     publisher.publish(fewer)
     ask(publisher.log, internet)
     publisher.publish(small, now=NOW + 1)
@@ -223,14 +223,14 @@ def lie(*by: Signer, text: str | None = None) -> Callable[[Submission], Reply]:
         lambda _: Reply(200, "text/html", b"<html>welcome</html>"),
         lambda _: Reply(307, "text/plain", b"elsewhere\n"),
         lambda _: Reply(409, "text/plain", b"0\n"),
-        lambda _: Reply(409, "text/x.tlog.size", b"0\n"),  # and again
+        lambda _: Reply(409, "text/x.tlog.size", b"0\n"),  # a second time
         lambda _: Reply(409, "text/x.tlog.size", b"00\n"),
         lambda _: Reply(409, "text/x.tlog.size", b"9223372036854775807\n"),
         lambda _: Reply(500, "text/plain", b"\xff" * 1000),
         LdcatError("nobody answers"),
     ],
 )
-def test_what_a_witness_answers_is_not_believed(
+def test_answers_of_witnesses_are_verified(
     publisher: Publisher, small: BuildResult, answer: Callable[[Submission], Reply] | LdcatError
 ) -> None:
     publisher.publish(small)
@@ -252,7 +252,7 @@ def test_what_a_witness_answers_is_not_believed(
     assert cosigners(publisher.log) == {}
 
 
-def test_cosignatures_survive_a_publisher_with_nothing_new(
+def test_cosignatures_are_kept_if_nothing_new_is_published(
     publisher: Publisher, small: BuildResult, internet: Internet
 ) -> None:
     publisher.publish(small)
@@ -263,7 +263,7 @@ def test_cosignatures_survive_a_publisher_with_nothing_new(
     assert len(cosigners(publisher.log)) == 3
 
 
-def test_what_was_published_meanwhile_stays(
+def test_a_checkpoint_published_meanwhile_is_kept(
     publisher: Publisher, small: BuildResult, fewer: BuildResult, internet: Internet
 ) -> None:
     publisher.publish(fewer)
@@ -278,7 +278,7 @@ def test_what_was_published_meanwhile_stays(
     assert publisher.log.checkpoint() == before
 
 
-def test_cosignatures_that_came_meanwhile_stay(publisher: Publisher, small: BuildResult, internet: Internet) -> None:
+def test_cosignatures_added_meanwhile_are_kept(publisher: Publisher, small: BuildResult, internet: Internet) -> None:
     publisher.publish(small)
     submission = Submission.of(publisher.log, POLICY)
     lines = submission.ask(HOME_ONE, internet.post).cosignatures
@@ -287,9 +287,7 @@ def test_cosignatures_that_came_meanwhile_stay(publisher: Publisher, small: Buil
     assert set(cosigners(publisher.log)) == {"one", "one-pq", "two"}
 
 
-def test_only_a_log_of_the_policy_is_taken_to_witnesses(
-    publisher: Publisher, small: BuildResult, tmp_path: Path
-) -> None:
+def test_only_logs_of_the_policy_are_submitted(publisher: Publisher, small: BuildResult, tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match="no log at"):
         Submission.of(LogFolder(tmp_path), POLICY)
     publisher.publish(small)
@@ -298,7 +296,7 @@ def test_only_a_log_of_the_policy_is_taken_to_witnesses(
             Submission.of(publisher.log, Policy.parse(text.encode()))
 
 
-def test_a_log_that_is_none_of_releases(tmp_path: Path, internet: Internet) -> None:
+def test_a_log_without_releases(tmp_path: Path, internet: Internet) -> None:
     log = LogFolder(tmp_path)
     text = str(Checkpoint(ORIGIN, 1, bytes(32)))
     log.write([(CHECKPOINT, bytes(signed(text, *SIGNERS)))])

@@ -1,4 +1,4 @@
-"""The records of a witness: exchanged whole, never for less, by whichever thread or process, whatever ends it."""
+"""Records of a witness: exchanged atomically, never for a smaller size, with concurrent processes and after crashes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> WitnessStore:
     return WitnessStore.create(tmp_path / "witness.db")
 
 
-def test_what_is_kept_is_there_when_it_is_opened_again(store: WitnessStore) -> None:
+def test_records_persist(store: WitnessStore) -> None:
     assert store.latest(ORIGIN) is None
     assert store.advance(None, note(3))
     assert store.advance(note(3), note(3))
@@ -51,7 +51,7 @@ def test_what_is_kept_is_there_when_it_is_opened_again(store: WitnessStore) -> N
     assert list(store.path.parent.iterdir()) == [store.path]
 
 
-def test_only_what_is_there_is_exchanged(store: WitnessStore) -> None:
+def test_a_record_is_exchanged_only_for_the_current_one(store: WitnessStore) -> None:
     assert not store.advance(note(3), note(4))
     assert store.advance(None, note(3))
     for before in (None, note(2), note(4), note(3, fork=1)):
@@ -74,7 +74,7 @@ STEPS = 60
 
 
 def climb(path: Path, worker: int) -> list[int]:
-    """Sizes that this worker won: each time one more than what is there, in its own name."""
+    """Sizes that this worker recorded: each step adds one leaf, in its own fork."""
     store, won = WitnessStore.open(path), list[int]()
     while True:
         before = store.latest(ORIGIN)
@@ -86,7 +86,7 @@ def climb(path: Path, worker: int) -> list[int]:
 
 
 @pytest.mark.parametrize("processes", [False, True])
-def test_each_step_is_taken_once(store: WitnessStore, processes: bool) -> None:
+def test_each_size_is_recorded_once(store: WitnessStore, processes: bool) -> None:
     pool = ProcessPoolExecutor(3, get_context("spawn")) if processes else ThreadPoolExecutor(8)
     with pool:
         won = list(pool.map(climb, [store.path] * 8, range(8)))
@@ -95,8 +95,8 @@ def test_each_step_is_taken_once(store: WitnessStore, processes: bool) -> None:
     assert store.latest(ORIGIN) == note(STEPS, fork=last)
 
 
-def test_killed_at_any_moment(store: WitnessStore) -> None:
-    """kill -9, forty times, while it writes on: what was said to be kept is there, and the next process goes on."""
+def test_killed_at_any_time(store: WitnessStore) -> None:
+    """kill -9, forty times while it writes: every confirmed record is there, and the next process continues."""
     said = 0
     for number in range(40):
         reading, writing = os.pipe()
@@ -111,7 +111,7 @@ def test_killed_at_any_moment(store: WitnessStore) -> None:
             finally:
                 os._exit(1)
         os.close(writing)
-        first = b"".join(os.read(reading, SEEN.size) for _ in range(1 + number % 4))  # it has begun, and is not done
+        first = b"".join(os.read(reading, SEEN.size) for _ in range(1 + number % 4))  # it was working
         os.kill(child, signal.SIGKILL)
         assert os.waitpid(child, 0)[1] == signal.SIGKILL
         rest = first + os.read(reading, 1 << 16)
@@ -119,7 +119,7 @@ def test_killed_at_any_moment(store: WitnessStore) -> None:
         (last,) = SEEN.unpack(rest[-SEEN.size :])
         assert last > said
         said = size_of(WitnessStore.open(store.path))
-        assert said in (last, last + 1)  # kept, and killed before it could say so
+        assert said in (last, last + 1)  # recorded, and killed before the confirmation
         assert store.latest(ORIGIN) == note(said)
     assert store.advance(note(said), note(said + 1))
 
@@ -169,7 +169,7 @@ def overwritten(path: Path) -> None:
         lambda path: path.write_bytes(path.read_bytes()[:4096]),
     ],
 )
-def test_a_database_that_is_not_its_own_is_refused(store: WitnessStore, damage: Callable[[Path], object]) -> None:
+def test_a_foreign_database_is_refused(store: WitnessStore, damage: Callable[[Path], object]) -> None:
     assert store.advance(None, note(3))
     damage(store.path)
     with pytest.raises(MalformedInput, match=str(store.path)) as raised:
@@ -177,7 +177,7 @@ def test_a_database_that_is_not_its_own_is_refused(store: WitnessStore, damage: 
     assert "may cosign a fork" in str(raised.value.hint)
 
 
-def test_what_is_damaged_while_it_is_in_use(store: WitnessStore) -> None:
+def test_a_database_damaged_while_in_use(store: WitnessStore) -> None:
     assert store.advance(None, note(3))
     store.path.write_bytes(b"no database at all\n" * 300)
     for call in (lambda: store.latest(ORIGIN), lambda: store.advance(note(3), note(4))):
@@ -189,7 +189,7 @@ def test_what_is_damaged_while_it_is_in_use(store: WitnessStore) -> None:
     assert not store.path.exists()
 
 
-def test_a_database_is_made_by_intent(store: WitnessStore, tmp_path: Path) -> None:
+def test_a_database_is_created_only_on_request(store: WitnessStore, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists already"):
         WitnessStore.create(store.path)
     for path in (tmp_path / "gone.db", tmp_path / "no folder" / "gone.db"):

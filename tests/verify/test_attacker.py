@@ -1,11 +1,12 @@
-"""A publisher, three witnesses of whom two have to cosign, two clients; and an attacker who brings them everything.
+"""A model of publisher, witnesses, clients and an attacker who replays and combines everything that was published.
 
-The attacker keeps every checkpoint, cosignature, proof and trust note there ever was, serves any of them at any time,
-puts parts of them together, damages them, hangs in the middle of an answer, and has stolen one thing: the key of the
-log, of one witness with two keys, of all witnesses, of one root, or nothing. Who has the log's key can append to the
-log, and nothing here hinders that: all see it. What he cannot is to show anyone another history.
+There are three witnesses, of which two have to cosign, and two clients. The attacker keeps every checkpoint,
+cosignature, proof and trust note, serves any of them at any time, combines and damages them, hangs in the middle of an
+answer, and has stolen one thing: the key of the log, of one witness with two keys, of all witnesses, of one root, or
+nothing. With the log's key the attacker can append to the log, and no check here prevents that: everybody sees it. The
+attacker cannot show anyone another history.
 
-The publisher lies, too: in release records and in lists of revocations, under signatures that are right and cosigned.
+The publisher lies, too: in release records and in lists of revocations, with valid signatures and cosignatures.
 """
 
 from __future__ import annotations
@@ -57,31 +58,32 @@ from tests.support.trust_notes import trust_text
 COUNTERFEIT = signer(ORIGIN, seed=1)
 WITNESSES = [signer(f"w{n}.example", SignatureType.COSIGNATURE_ED25519) for n in range(3)]
 SECOND = signer("w0.example", SignatureType.COSIGNATURE_ED25519, seed=1)
-"""Another key of the first witness, whom the policy has as a witness of its own."""
+"""A second key of the first witness, listed in the policy as a separate witness."""
 
 OWN = signer(ORIGIN, SignatureType.COSIGNATURE_ED25519)
-"""A key of cosignatures that the log has itself, and the policy has as a witness."""
+"""A cosignature key of the log itself, listed in the policy as a witness."""
 
 ROOTS = [signer(f"root.example/{n}") for n in range(40)]
 HOUR = 3600
 MAX_AGE = 7 * DAY
 COSIGNERS = (*WITNESSES, SECOND, OWN)
 STOLEN = {"log": (4,), "witness": (0, 3), "witnesses": (0, 1, 2, 3)}
-"""Who cosigns for the attacker, by what he has stolen."""
+"""Whose cosignatures the attacker can make, by what was stolen."""
 
 LIES = ("list", "commitment", "time", "trust version", "previous")
-"""Of a release: it names a shorter list than it commits to; it commits to a shorter list; a time or a trust version
-that cannot be; another root of the checkpoint before."""
+"""What is false in a release: it lists fewer revocations than it commits to; it commits to fewer revocations; an
+impossible time or trust version; another root for the checkpoint before.
+"""
 
 ANSWERS = (Outcome.MATCH, Outcome.REVOKED, Outcome.UNKNOWN)
-"""Of a bundle in which everything is verified."""
+"""Outcomes for a bundle in which everything is verified."""
 
 
 STEPS = 40
-"""Of one walk."""
+"""Steps of one walk."""
 
 MOST_STEPS = 20_000
-"""In which everything has to have happened."""
+"""Steps after which everything in REACHED must have happened."""
 
 REACHED = {
     *(outcome.value for outcome in Outcome),
@@ -91,11 +93,11 @@ REACHED = {
     *("forged trust note: UntrustedSigner", "forged trust note: VerificationFailed"),
     *("a quorum of one: untrusted-signer", "lied: false-record", "host: hangs", "host: FalseRecord", "host: verified"),
 }
-"""What has to happen in a run, so that it shows something."""
+"""What has to happen in a run, so that it is not vacuous."""
 
 
 def text_of_version(version: int, log: Signer = LOG, first: int | None = None) -> str:
-    """first: of its three roots; else each version has two roots of the one before."""
+    """A trust note: version 1 has the first three roots, each later one keeps two roots of its predecessor."""
     witnesses = "".join(f"witness w{n} {by.key}\n" for n, by in enumerate(COSIGNERS))
     policy = f"log {log.key}\n{witnesses}group two 2 w0 w1 w2 w3 w4\nquorum two\n"
     roots = ROOTS[first or version :][:3]
@@ -119,9 +121,9 @@ def row(number: int) -> DigestRecord:
 
 @dataclass
 class Head:
-    """A checkpoint of a history. cosignatures: by witness, each with its time, all there ever were.
+    """A checkpoint of a history. cosignatures: all that were ever made, by witness, with their times.
 
-    revokes: those of its leaves. listed: what its release names. lie: what is false of it, a key of LIES.
+    revokes: those among its leaves. listed: those its release lists. lie: what is false in it, a key of LIES.
     """
 
     checkpoint: Checkpoint
@@ -134,13 +136,13 @@ class Head:
 
     @property
     def committed(self) -> tuple[RevokeRecord, ...]:
-        """What the chain of its release is of."""
+        """The revocations that its release commits to."""
         return self.revokes if self.lie == "list" else self.listed
 
 
 @dataclass(frozen=True, slots=True)
 class Host(LogFolder):
-    """Files of a log, of which so many are given before it hangs. left: how many, and below 0 once it does."""
+    """Files of a log; it hangs after `left` more files, and `left` is below 0 from then on."""
 
     files: Mapping[str, bytes]
     here: bool
@@ -164,7 +166,7 @@ class Host(LogFolder):
 
 @dataclass
 class History:
-    """Leaves of a log, and its heads."""
+    """Leaves of a log, and its checkpoints."""
 
     leaves: list[bytes] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
@@ -177,7 +179,7 @@ class History:
         now: int,
         lie: str | None = None,
     ) -> Head:
-        """As publish.py appends one. revokes: all there are, of which those after `rows` are new. lie: of LIES."""
+        """Appends a release like publish.py. revokes: all so far, those after `rows` are new. lie: a key of LIES."""
         listed = tuple(revokes[:-1]) if lie in ("list", "commitment") else tuple(revokes)
         known = self.heads[-1].revokes if self.heads else ()
         committed = RevocationChain.of(revokes if lie == "list" else listed)
@@ -212,7 +214,7 @@ class History:
         return TlogProof(index, tuple(hashes), note, self.leaves[index])
 
     def files(self, head: Head, note: Note) -> dict[str, bytes]:
-        """What a host of the log has at a head, as far as it is read."""
+        """The files that a host of the log has at a checkpoint, as far as they are read."""
         memory = MemoryLog()
         memory.append(self.leaves[: head.checkpoint.size])
         path = f"releases/{self.heads.index(head) + 1}/revocations.json"
@@ -226,7 +228,7 @@ class History:
 
 @dataclass
 class Witness:
-    """Cosigns what goes on from what it cosigned last."""
+    """Cosigns checkpoints that are consistent with the last one it cosigned."""
 
     number: int
     last: Checkpoint | None = None
@@ -248,12 +250,12 @@ class Witness:
 
 @dataclass
 class Client:
-    """What a guest owner has: a trust note, and the newest checkpoint that was verified."""
+    """The state of a guest owner: a trust note, and the newest verified checkpoint."""
 
     trust: Trust
     seen: dict[str, Seen] = field(default_factory=dict)
     listed: tuple[RevokeRecord, ...] = ()
-    """The list of the newest checkpoint that was verified."""
+    """The revocations listed at the newest verified checkpoint."""
 
     def sees(self, head: Head) -> None:
         self.seen[ORIGIN] = Seen(head.checkpoint, RevocationChain.of(head.listed))
@@ -262,7 +264,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Offer:
-    """A whole bundle of one head, with cosignatures of the attacker's choice: witness and time of each."""
+    """A complete bundle at one checkpoint, with cosignatures of the attacker's choice: witness and time of each."""
 
     bundle: ProofBundle
     head: Head
@@ -270,7 +272,7 @@ class Offer:
 
 
 class Attack(RuleBasedStateMachine):
-    """What each rule does is in its name; `_ask` has what must never be."""
+    """The name of each rule says what it does; `_ask` checks the invariants."""
 
     reached: ClassVar[Counter[str]] = Counter()
 
@@ -286,7 +288,7 @@ class Attack(RuleBasedStateMachine):
         self.clients = [Client(open_trust(self.notes[0])) for _ in range(2)]
         self._publish(3, [], [0, 1, 2])
 
-    # Those who are honest.
+    # Honest parties.
 
     @rule(rows=st.integers(0, 3), data=st.data(), order=st.permutations([0, 1, 2]))
     def publish(self, rows: int, data: st.DataObject, order: list[int]) -> None:
@@ -308,7 +310,7 @@ class Attack(RuleBasedStateMachine):
         here=st.booleans(),
     )
     def lie(self, data: st.DataObject, client: int, lie: str, order: list[int], here: bool) -> None:
-        """The publisher does, with the keys that are right; witnesses cosign it: they see sizes and roots."""
+        """The publisher lies, with valid keys; witnesses cosign it, since they see sizes and roots only."""
         self.now += HOUR
         revoke = RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="revoked", reason="to be hidden")
         self._publish(0, [revoke] if data.draw(st.booleans()) else [], order, lie)
@@ -318,7 +320,7 @@ class Attack(RuleBasedStateMachine):
         self._ask_host(offer, self.honest, self.clients[client], here, 1000)
 
     def _publish(self, rows: int, revokes: list[RevokeRecord], order: list[int], lie: str | None = None) -> None:
-        """The log asks witnesses until two have cosigned: the third may be left behind."""
+        """The log asks witnesses until two have cosigned; the third may fall behind."""
         numbers = range(self.rows + 1, self.rows + rows + 1)
         self.rows += rows
         known = self.honest.heads[-1].revokes if self.honest.heads else ()
@@ -346,7 +348,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(keep=st.floats(0, 1), rows=st.integers(0, 2), hide=st.booleans())
     def fork(self, keep: float, rows: int, hide: bool) -> None:
-        """Another history: part of the honest one, rows that nobody measured, and perhaps no revocations."""
+        """Another history: part of the honest one, rows that nobody measured, and maybe no revocations."""
         by = LOG if self.stolen == "log" else COUNTERFEIT
         newest = self.honest.heads[-1]
         forked = History(self.honest.leaves[: int(keep * (newest.checkpoint.size - 1))])
@@ -376,7 +378,7 @@ class Attack(RuleBasedStateMachine):
     @rule(data=st.data(), client=st.integers(0, 1))
     @precondition(lambda self: self.stolen in ("log", "witness"))
     def be_a_quorum_of_one(self, data: st.DataObject, client: int) -> None:
-        """With two keys of one witness, or with a key of the log's own that the policy has as a witness."""
+        """With two keys of one witness, or with a key of the log itself that the policy lists as a witness."""
         history, head = self._draw_head(data)
         self._cosign_with_stolen_keys(head, self.now)
         own = replace(head, cosignatures=[made for made in head.cosignatures if made[0] in STOLEN[self.stolen]])
@@ -386,12 +388,12 @@ class Attack(RuleBasedStateMachine):
 
     @rule(data=st.data(), client=st.integers(0, 1), here=st.booleans(), patience=st.integers(0, 20))
     def ask_a_host(self, data: st.DataObject, client: int, here: bool, patience: int) -> None:
-        """Of the log of any head."""
+        """Of the log at any checkpoint."""
         history, head = self._draw_head(data)
         self._ask_host(self._offer(data, history, head, every=True), history, self.clients[client], here, patience)
 
     def _ask_host(self, offer: Offer, history: History, client: Client, here: bool, patience: int) -> None:
-        """One that hangs after so many files; and then one that does not."""
+        """First a host that hangs after so many files, then one that does not."""
         head, note = offer.head, offer.bundle.row.checkpoint
         for left in (patience, 1000):
             host = Host(Path("/nowhere"), history.files(head, note), here, [left])
@@ -419,7 +421,7 @@ class Attack(RuleBasedStateMachine):
         last = history.heads[at - 1] if at else None
         came = head.revokes[len(last.revokes) if last else 0 :]
         hidden = head.listed != head.revokes
-        if hidden and not here and last and head.lie == "commitment":  # on the word of the publisher, twice
+        if hidden and not here and last and head.lie == "commitment":  # twice, on the word of the publisher
             hidden = (*last.committed, *came) != head.listed
         if hidden or head.lie in ("time", "trust version") or (head.lie == "previous"):
             return FalseRecord
@@ -429,7 +431,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(data=st.data(), client=st.integers(0, 1), other=st.booleans())
     def serve(self, data: st.DataObject, client: int, other: bool) -> None:
-        """Anything whole, of any time: then the answer is known exactly."""
+        """Any complete bundle of any time; the expected answer is known exactly."""
         offer = self._draw_offer(data)
         self._serve(offer, self.clients[client], other, "whole")
 
@@ -440,7 +442,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(data=st.data(), client=st.integers(0, 1))
     def roll_back(self, data: st.DataObject, client: int) -> None:
-        """First what is right, and then what was right before."""
+        """First the current checkpoint, then an earlier one."""
         for head in (self.honest.heads[-1], data.draw(st.sampled_from(self.honest.heads))):
             self._serve(self._offer(data, self.honest, head, every=True), self.clients[client], False, "rolled back")
 
@@ -466,7 +468,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(data=st.data(), client=st.integers(0, 1))
     def serve_what_stands_elsewhere(self, data: st.DataObject, client: int) -> None:
-        """Right proofs of other leaves: an older release as the status, with its revocations; or no row as the row."""
+        """Valid proofs of the wrong leaves: an older release as the status, or another leaf as the row."""
         head = self.honest.heads[-1]
         old = data.draw(st.sampled_from(self.honest.heads))
         bundle = self._offer(data, self.honest, head, every=True).bundle
@@ -497,7 +499,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(data=st.data(), client=st.integers(0, 1))
     def bring_a_trust_note(self, data: st.DataObject, client: int) -> None:
-        """Any that there was: only the next one is followed."""
+        """Any published version; only the next one is accepted."""
         note, asked = data.draw(st.sampled_from(self.notes)), self.clients[client]
         before = asked.trust
         try:
@@ -511,7 +513,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(client=st.integers(0, 1), own=st.integers(0, 3), skip=st.integers(-1, 2))
     def bring_a_forged_trust_note(self, client: int, own: int, skip: int) -> None:
-        """With the attacker's log, signed by his keys, and a root that he may have stolen."""
+        """With the attacker's log, signed by the attacker's keys and by a root that may be stolen."""
         before = self.clients[client].trust
         text = text_of_version(before.version + skip or 1, COUNTERFEIT, 35 if own else None)
         keys = ROOTS[35 : 35 + own] + ([ROOTS[before.version + 1]] if self.stolen == "root" else [ROOTS[39]])
@@ -522,7 +524,7 @@ class Attack(RuleBasedStateMachine):
         else:
             raise AssertionError("a forged trust note was followed")
 
-    # What must be, and never be.
+    # Invariants.
 
     def _serve(self, offer: Offer, client: Client, other: bool, kind: str) -> None:
         expected = self._expected(offer, client, other)
@@ -540,7 +542,7 @@ class Attack(RuleBasedStateMachine):
         if seen and offer.head.checkpoint.size < seen.checkpoint.size:
             return Outcome.OLDER
         counted = sorted(max(said) for times in voices.values() if (said := [t for t in times if t <= self.now + HOUR]))
-        if len(counted) < 2 or self.now > counted[-2] + MAX_AGE:  # two have to vouch for it
+        if len(counted) < 2 or self.now > counted[-2] + MAX_AGE:  # two witnesses have to cosign
             return Outcome.STALE
         if self._is_false(offer.head, client):
             return Outcome.FALSE
@@ -550,7 +552,7 @@ class Attack(RuleBasedStateMachine):
         return Outcome.REVOKED if is_revoked(offer.bundle.row.extra, offer.head.listed) else Outcome.MATCH
 
     def _is_false(self, head: Head, client: Client) -> bool:
-        """Whether a bundle shows it: not what only the leaves before would."""
+        """Whether the bundle itself shows that it is false, without the leaves before."""
         visible = head.lie in ("time", "trust version") or head.listed != head.committed
         return visible or not self._goes_on(head, client)
 
@@ -584,7 +586,7 @@ class Attack(RuleBasedStateMachine):
             assert client.seen.get(ORIGIN) == before
         return verdict
 
-    # What the attacker has to choose from.
+    # What the attacker can choose from.
 
     def _draw_head(self, data: st.DataObject) -> tuple[History, Head]:
         history = data.draw(st.sampled_from([self.honest, self.honest, *self.forks]))
@@ -594,7 +596,7 @@ class Attack(RuleBasedStateMachine):
         return self._offer(data, *self._draw_head(data), every=data.draw(st.booleans()))
 
     def _offer(self, data: st.DataObject, history: History, head: Head, *, every: bool) -> Offer:
-        """every: the newest cosignature of each witness; else any, or none, of each."""
+        """every: the newest cosignature of each witness; otherwise, any or none of each."""
         chosen: dict[int, tuple[int, Signature]] = {}
         for number in range(len(COSIGNERS)):
             made = [(time, found) for by, time, found in head.cosignatures if by == number]
@@ -614,14 +616,14 @@ def revocations_of(head: Head) -> tuple[Revocation, ...]:
 
 
 def is_revoked(leaf: bytes, revokes: Sequence[RevokeRecord]) -> bool:
-    """By the words of records.py: the newest that selects counts."""
+    """By the rule of catalog/log: the newest revocation that selects the row counts."""
     said: dict[str, Any] = json.loads(leaf)
     selecting = [each for each in revokes if each.selector.items() <= said.items()]
     return bool(selecting) and selecting[-1].severity == "revoked"
 
 
 def test_what_an_attacker_can_do(pytestconfig: pytest.Config) -> None:
-    """For --attacker-steps, and then until everything in REACHED has happened: the same walks in every run."""
+    """Runs --attacker-steps, and then until everything in REACHED has happened; the walks are the same in every run."""
     Attack.reached.clear()
     wanted = pytestconfig.getoption("attacker_steps")
     walks = settings(

@@ -1,4 +1,4 @@
-"""Releases of a static host: fetched once, verified before anything of them is used, whatever the host does."""
+"""Releases on a static host: fetched once, and verified before use, whatever the host answers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def cached(tmp_path: Path, url: str) -> Path:
     return tmp_path / "cache/ldcat/hosts" / quote(url, safe="")
 
 
-def test_a_release_here_and_one_there(run: Run, place: Place, small: BuildResult, host: Host, url: str) -> None:
+def test_a_local_release_is_compared_with_a_hosted_one(
+    run: Run, place: Place, small: BuildResult, host: Host, url: str
+) -> None:
     trust = ("--trust", str(place.trust))
     assert run("diff", str(small.folder), url, *trust)[0] == 0
     assert run("diff", url, str(small.folder), *trust)[0] == 0
@@ -52,7 +54,7 @@ def test_a_release_here_and_one_there(run: Run, place: Place, small: BuildResult
     assert again["history"] == "both are at the same checkpoint of 75 leaves"
 
 
-def test_what_is_there_is_not_fetched_again(run: Run, place: Place, host: Host, url: str, tmp_path: Path) -> None:
+def test_cached_files_are_not_fetched_again(run: Run, place: Place, host: Host, url: str, tmp_path: Path) -> None:
     arguments = ("report", url, "--html", str(tmp_path / "page"), "--trust", str(place.trust))
     assert run(*arguments)[0] == 0
     assert len(set(host.requests)) == len(host.requests) > 15
@@ -69,10 +71,10 @@ def test_what_is_there_is_not_fetched_again(run: Run, place: Place, host: Host, 
     assert [path for path in host.requests if "sev-snp" in path] == ["releases/1/sev-snp/launch_digests.index"]
 
 
-def test_no_more_is_fetched_than_is_needed(
+def test_only_needed_files_are_fetched(
     run: Run, place: Place, small: BuildResult, host: Host, url: str, tmp_path: Path
 ) -> None:
-    """And every command that takes a catalog takes a URL."""
+    """For every command that takes a catalog."""
     trust = ("--catalog", url, "--trust", str(place.trust))
 
     def fetched() -> set[str]:
@@ -96,7 +98,7 @@ def test_no_more_is_fetched_than_is_needed(
     assert run("explain", str(small.example), *trust, "--budget", "1000")[0] == 0
 
 
-def test_the_environment_may_name_a_url(
+def test_the_environment_variable_may_be_a_url(
     run: Run, place: Place, small: BuildResult, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LDCAT_CATALOG", url)
@@ -159,7 +161,7 @@ def endless(handler: BaseHTTPRequestHandler, root: Path) -> None:
         ("tile/entries/000.p/73", other_bytes, 4, "does not match its tile"),
     ],
 )
-def test_whatever_a_host_does(
+def test_answers_of_a_misbehaving_host_are_refused(
     run: Run, place: Place, host: Host, url: str, tmp_path: Path, path: str, serve: Serve, code: int, part: str
 ) -> None:
     host.odd[path] = serve
@@ -170,10 +172,10 @@ def test_whatever_a_host_does(
     assert not page.exists()
     assert not [file for file in cached(tmp_path, url).rglob("*") if "partial" in file.name]
     host.odd.clear()
-    assert run(*arguments)[0] == 0  # nothing of it is left
+    assert run(*arguments)[0] == 0  # no temporary file is left
 
 
-def test_it_is_asked_again_where_it_is_busy(place: Place, host: Host, url: str) -> None:
+def test_a_busy_host_is_asked_again(place: Place, host: Host, url: str) -> None:
     count = 0
 
     def busy(handler: BaseHTTPRequestHandler, root: Path) -> None:
@@ -200,7 +202,7 @@ def test_it_is_asked_again_where_it_is_busy(place: Place, host: Host, url: str) 
         there.read("checkpoint", 10)
 
 
-def test_whom_to_trust_and_what_was_seen(run: Run, place: Place, url: str, tmp_path: Path) -> None:
+def test_trust_note_and_rollback_checks_apply_to_a_host(run: Run, place: Place, url: str, tmp_path: Path) -> None:
     page = ("--html", str(tmp_path / "page"))
     code, _, err = run("report", url, *page)
     assert (code, "no trust note is given" in err) == (2, True)
@@ -215,8 +217,8 @@ def test_whom_to_trust_and_what_was_seen(run: Run, place: Place, url: str, tmp_p
     assert run("report", f"{url}/releases/7", *page, "--trust", str(place.trust))[0] == 9
 
 
-def test_several_at_once(place: Place, url: str, tmp_path: Path) -> None:
-    """Each file is whole for whoever reads it."""
+def test_concurrent_fetches(place: Place, url: str, tmp_path: Path) -> None:
+    """Each file is complete for every reader."""
 
     def fetch() -> None:
         log = HostedLog.of(HostedLocation(url, None))
@@ -225,13 +227,13 @@ def test_several_at_once(place: Place, url: str, tmp_path: Path) -> None:
     at_once(6, fetch)
 
 
-def test_what_a_place_is() -> None:
+def test_locations_are_parsed() -> None:
     assert named_location("a/folder") == Path("a/folder")
     assert named_location("https.d") == Path("https.d")
     for text, number in (("https://example.com/logs/", None), ("https://example.com/logs/releases/12", 12)):
         assert named_location(text) == HostedLocation("https://example.com/logs", number)
     assert str(named_location("HTTPS://example.com:8443/releases/1/")) == "https://example.com:8443/releases/1"
-    many = "9" * 5000  # which is no number that Python reads
+    many = "9" * 5000  # more digits than Python converts
     assert named_location(f"https://example.com/releases/{many}") == HostedLocation(
         f"https://example.com/releases/{many}", None
     )
@@ -242,7 +244,7 @@ def test_what_a_place_is() -> None:
             named_location(text)
 
 
-def test_no_home_and_a_cache_that_cannot_be(
+def test_without_a_home_folder_or_with_an_unusable_cache(
     run: Run, place: Place, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ("report", url, "--html", str(tmp_path / "page"), "--trust", str(place.trust))
@@ -257,7 +259,7 @@ def test_no_home_and_a_cache_that_cannot_be(
     ["../../../../evil", "/evil", "a/../../evil", "..", ".hidden", "a//b", "a/", "", "a\\b", "a\nb", "manifest.json"],
 )
 def test_no_file_is_written_anywhere_else(place: Place, url: str, host: Host, tmp_path: Path, name: str) -> None:
-    """Whoever believes a host unverified gets files of its choice, and those in the cache alone."""
+    """A host that is used without verification supplies any files it likes, but only to the cache."""
 
     def forged(handler: BaseHTTPRequestHandler, root: Path) -> None:
         answer(handler, 200, data)
@@ -268,7 +270,7 @@ def test_no_file_is_written_anywhere_else(place: Place, url: str, host: Host, tm
     host.odd["releases/1/manifest.json"] = forged
     log = HostedLog.of(HostedLocation(url, None))
     release = unverified_release(log, None)
-    release.manifest_sha256 = sha256(data).hexdigest()  # as a log of the host's own says it
+    release.manifest_sha256 = sha256(data).hexdigest()  # the origin that the host's own log names
     with pytest.raises(MalformedRecord):
         log.open(release)
     files = [path for path in cached(tmp_path, url).rglob("*") if path.is_file()]

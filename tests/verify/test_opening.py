@@ -1,4 +1,4 @@
-"""One function opens every catalog: what is verified, refused, remembered and said, without a command line."""
+"""The function that opens every catalog: what is verified, refused, remembered and reported, without a command line."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_named_and_a_configured_trust_note_both_verify_a_release(place: Place)
         assert (found.release.trust_version, found.release.fresh_until) == (1, place.now + 86400)
 
 
-def test_the_named_trust_note_counts_before_the_configured_one(place: Place, tmp_path: Path) -> None:
+def test_the_named_trust_note_takes_precedence_over_the_configured_one(place: Place, tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"nobody")
     assert opened(place, TrustChoice(place.trust, tmp_path / "other"), Told()).release
 
@@ -68,7 +68,7 @@ def test_a_release_without_a_trust_note_is_refused_or_opened_with_a_warning(plac
     assert ["NOT VERIFIED" in text for text in told.warnings] == [True]
 
 
-def test_an_old_release_is_opened_as_a_past_one_alone(place: Place, small: BuildResult) -> None:
+def test_an_old_release_is_opened_only_as_a_past_one(place: Place, small: BuildResult) -> None:
     assert opened(place, TrustChoice(place.trust), Told()).release
     with pytest.raises(Stale):
         opened(place, TrustChoice(place.trust), Told(), later=86_401)
@@ -78,7 +78,7 @@ def test_an_old_release_is_opened_as_a_past_one_alone(place: Place, small: Build
     assert (past.release.fresh_until, len(told.notes)) == (0, 1)
 
 
-def test_what_was_verified_is_remembered_until_it_is_stale(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verification_is_remembered_until_the_release_is_stale(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     trust = TrustChoice(place.trust)
     opened(place, trust, Told())
     monkeypatch.setattr("catalog.verify.verify_release.verify_release", None)
@@ -92,7 +92,9 @@ def test_a_past_release_is_not_remembered_as_the_newest(place: Place, tmp_path: 
     assert not (tmp_path / "state").exists()
 
 
-def test_an_own_catalog_is_opened_as_it_is(small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_own_catalog_is_opened_without_verification(
+    small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for choice in (TrustChoice(Path("trust")), SKIP):
         with pytest.raises(UsageError, match="there is nothing to verify"):
@@ -108,14 +110,14 @@ def test_an_own_catalog_is_opened_as_it_is(small: BuildResult, tmp_path: Path, m
     assert told == Told()
 
 
-def test_a_folder_that_was_a_log_is_no_catalog_of_ones_own(place: Place) -> None:
+def test_a_folder_that_was_a_log_is_not_opened_as_an_own_catalog(place: Place) -> None:
     opened(place, TrustChoice(place.trust), Told())
     (place.log / "checkpoint").unlink()
     with pytest.raises(VerificationFailed, match="is not a log now, and was"):
         opened(place, TrustChoice(), Told())
 
 
-def test_a_trust_note_that_the_log_brings_is_warned_of(place: Place) -> None:
+def test_a_trust_note_inside_the_log_causes_a_warning(place: Place) -> None:
     inside = place.log / "trust.note"
     inside.write_bytes(place.trust.read_bytes())
     told = Told()

@@ -1,4 +1,4 @@
-"""Verifying a release: each check has a log that fails it alone, and the release says all that was verified."""
+"""Verification of a release: each check has a log that only this check fails, and the result has all verified facts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ REVOKE = revoke("revoked", "is bad", vcpus=3)
 
 @pytest.fixture(scope="module")
 def log(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Publisher:
-    """Two releases, the second of which revokes something."""
+    """Two releases, the second of which revokes a row."""
     found = Publisher(tmp_path_factory.mktemp("log"), [LOG])
     found.publish(small)
     found.publish(small, REVOKE, now=NOW + 1)
@@ -49,13 +49,13 @@ def log(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Publish
 
 
 def lying(small: BuildResult, folder: Path, **changes: Any) -> LogFolder:
-    """A log whose second release says something else."""
+    """A log whose second release is signed with other contents."""
     log = published_log(small, folder)
     sign_release(log, LOG, altered(next_record(log, NOW + 1), **changes), ())
     return log
 
 
-def test_a_release_says_all_that_was_verified(log: Publisher) -> None:
+def test_a_release_has_all_that_was_verified(log: Publisher) -> None:
     checkpoint = Checkpoint.parse(log.note.text)
     verified = verify_release(log.log, 1, ALONE, now=NOW + DAY, seen={})
     release = verified.release
@@ -74,12 +74,12 @@ def test_a_release_says_all_that_was_verified(log: Publisher) -> None:
     assert verified.found == (RevocationChain.of([REVOKE]), True, True)
 
 
-def test_a_release_is_fresh_no_longer_than_the_trust_note_counts(log: Publisher) -> None:
+def test_a_release_is_fresh_no_longer_than_the_trust_note_is_valid(log: Publisher) -> None:
     soon = replace(ALONE, expires=NOW + 2 * DAY)
     assert verify_release(log.log, None, soon, now=NOW + DAY, seen={}).release.fresh_until == NOW + 2 * DAY
 
 
-def test_a_newer_trust_note_is_said_by_whoever_knows_an_older_one(small: BuildResult, tmp_path: Path) -> None:
+def test_a_newer_trust_note_is_reported(small: BuildResult, tmp_path: Path) -> None:
     log = lying(small, tmp_path, trust_version=2)
     for version, newer in ((1, 2), (2, 0), (3, 0)):
         by = replace(ALONE, version=version)
@@ -89,7 +89,7 @@ def test_a_newer_trust_note_is_said_by_whoever_knows_an_older_one(small: BuildRe
     assert verify_release(without, None, ALONE, now=NOW + DAY, seen={}).release.newer_trust == 0
 
 
-def test_what_was_seen_is_not_gone_behind(log: Publisher) -> None:
+def test_a_checkpoint_older_than_seen_is_refused(log: Publisher) -> None:
     checkpoint = Checkpoint.parse(log.note.text)
 
     def verify(origin: str = ORIGIN, **changes: Any) -> object:
@@ -105,7 +105,7 @@ def test_what_was_seen_is_not_gone_behind(log: Publisher) -> None:
     assert verify("example.com/other", size=checkpoint.size + 1)
 
 
-def test_a_revocation_that_was_seen_is_still_in_the_list(log: Publisher) -> None:
+def test_a_revocation_that_was_seen_must_stay_in_the_list(log: Publisher) -> None:
     first = verify_release(log.log, 1, ALONE, now=NOW + DAY, seen={})
     before = Seen(first.checkpoint, RevocationChain.of([REVOKE]))
     assert verify_release(log.log, None, ALONE, now=NOW + DAY, seen={ORIGIN: before})
@@ -115,9 +115,7 @@ def test_a_revocation_that_was_seen_is_still_in_the_list(log: Publisher) -> None
 
 
 @pytest.mark.parametrize("verify", [verify_release, verify_past_release])
-def test_a_false_last_release_is_refused_whichever_is_asked_for(
-    small: BuildResult, tmp_path: Path, verify: Any
-) -> None:
+def test_a_false_last_release_refuses_every_release(small: BuildResult, tmp_path: Path, verify: Any) -> None:
     more: dict[str, Any] = {"seen": {}} if verify is verify_release else {}
     log = lying(small, tmp_path, previous_root="00" * 32)
     for number in (None, 1, 2):
@@ -131,7 +129,7 @@ def test_a_false_last_release_is_refused_whichever_is_asked_for(
         verify(ahead, None, ALONE, now=NOW + DAY, **more)
 
 
-def test_a_past_release_is_verified_though_nobody_vouches_for_it_any_more(log: Publisher) -> None:
+def test_a_past_release_is_verified_although_it_is_stale(log: Publisher) -> None:
     late = NOW + 100 * DAY
     release = verify_past_release(log.log, 1, ALONE, now=late)
     assert (release.number, release.last, release.trust_version, release.fresh_until) == (1, 2, ALONE.version, 0)
@@ -141,7 +139,7 @@ def test_a_past_release_is_verified_though_nobody_vouches_for_it_any_more(log: P
         verify_past_release(log.log, 3, ALONE, now=late)
 
 
-def test_a_release_that_nobody_verified_says_so(log: Publisher) -> None:
+def test_an_unverified_release_is_marked_as_such(log: Publisher) -> None:
     release = unverified_release(log.log, 1)
     assert (release.number, release.last) == (1, 2)
     assert (release.trust_version, release.newer_trust, release.fresh_until) == (0, 0, 0)
@@ -155,14 +153,14 @@ def test_a_release_that_nobody_verified_says_so(log: Publisher) -> None:
         assert (found.number, found.trust_version, found.newer_trust, found.fresh_until) == (2, 0, 0, 0)
 
 
-def test_a_release_names_its_manifest(small: BuildResult, tmp_path: Path) -> None:
+def test_a_release_has_the_hash_of_its_manifest(small: BuildResult, tmp_path: Path) -> None:
     log = lying(small, tmp_path, artifacts={"other.json": "00" * 32})
     with pytest.raises(MalformedInput, match=r"release 2 of example\.com/log names no manifest\.json"):
         verify_release(log, None, ALONE, now=NOW + DAY, seen={})
     assert unverified_release(log, 1).number == 1
 
 
-def test_leaves_that_were_read_before_are_not_read_again(log: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaves_are_read_only_once(log: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
     starts = []
     whole = LogWalk.whole
 
@@ -177,26 +175,26 @@ def test_leaves_that_were_read_before_are_not_read_again(log: Publisher, monkeyp
 
 
 class Elsewhere(LogFolder):
-    """A log whose files are asked for one by one."""
+    """A log that is read like a remote one, file by file."""
 
     @property
     def is_here(self) -> bool:
         return False
 
 
-def test_files_that_are_elsewhere_are_asked_for_there(log: Publisher) -> None:
+def test_a_remote_log_is_read_file_by_file(log: Publisher) -> None:
     there = Elsewhere(log.log.root)
     verified = verify_release(there, None, ALONE, now=NOW + DAY, seen={})
     assert verified.release.source is there
     assert verified.found == (RevocationChain.of([REVOKE]), False, True)
 
 
-def test_what_was_verified_is_what_is_seen_from_now_on(log: Publisher) -> None:
+def test_the_verified_state_is_what_will_have_been_seen(log: Publisher) -> None:
     verified = verify_release(log.log, 1, ALONE, now=NOW + DAY, seen={})
     assert verified.seen == Seen(verified.checkpoint, RevocationChain.of([REVOKE]), True, True)
 
 
-def test_a_release_of_0_1_0_commits_to_nothing(small: BuildResult, tmp_path: Path) -> None:
+def test_a_release_of_0_1_0_has_no_commitment(small: BuildResult, tmp_path: Path) -> None:
     made = published_log(small, tmp_path)
     checkpoint = Checkpoint.parse(read_checkpoint(made).text)
     reader = TileReader(made, checkpoint.size)
@@ -216,8 +214,8 @@ def test_a_release_of_0_1_0_commits_to_nothing(small: BuildResult, tmp_path: Pat
     assert verified.last.note
 
 
-def test_records_that_are_not_known_are_noted_and_read_again(small: BuildResult, tmp_path: Path) -> None:
-    """What was seen does not count as read: the next time every leaf is read again, and noted again."""
+def test_unknown_records_are_noted_each_time(small: BuildResult, tmp_path: Path) -> None:
+    """Such a log is not remembered as read: the next verification reads every leaf and notes the record again."""
     made = published_log(small, tmp_path)
     assert verify_release(made, None, ALONE, now=NOW + DAY, seen={}).release.notes == ()
     publish_record(made, LOG, NOW + 1)

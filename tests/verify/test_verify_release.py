@@ -1,4 +1,4 @@
-"""Releases are verified whole or not believed: signatures, age, what was seen before, what the log says of itself."""
+"""Releases are verified completely or refused: signatures, age, what was seen before, and consistency with the log."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def published(small: BuildResult, tmp_path: Path) -> Publisher:
     return found
 
 
-def test_a_release_is_what_its_log_says(published: Publisher, small: BuildResult) -> None:
+def test_a_verified_release_matches_its_log(published: Publisher, small: BuildResult) -> None:
     release = verify(published).release
     assert (release.origin, release.number, release.last, release.trust_version) == (ORIGIN, 1, 1, ALONE.version)
     assert release.fresh_until == NOW + ALONE.max_age
@@ -69,7 +69,7 @@ def test_a_release_is_what_its_log_says(published: Publisher, small: BuildResult
     assert not unverified_release(published.log, None).trust_version
 
 
-def test_what_is_revoked_is_said_of_old_releases_too(published: Publisher, small: BuildResult) -> None:
+def test_revocations_apply_to_old_releases_too(published: Publisher, small: BuildResult) -> None:
     digest = digest_of(small)
     published.publish(small, revoke("deprecated", "an old one", launch_digest=digest.hex()), now=NOW + 1)
     published.publish(small, revoke("revoked", "a leak", launch_digest=digest.hex()), now=NOW + 2)
@@ -85,7 +85,7 @@ def test_what_is_revoked_is_said_of_old_releases_too(published: Publisher, small
         verify(published, 9)
 
 
-def test_who_signed_counts(published: Publisher) -> None:
+def test_only_signatures_of_trusted_keys_count(published: Publisher) -> None:
     with pytest.raises(UntrustedSigner, match="quorum"):
         verify(published, trust=WITNESSED)
     text = published.note.text
@@ -99,7 +99,7 @@ def test_who_signed_counts(published: Publisher) -> None:
         verify(published)
 
 
-def test_what_nobody_vouches_for_any_more_is_stale(published: Publisher) -> None:
+def test_a_release_is_stale_after_max_age(published: Publisher) -> None:
     until = NOW + ALONE.max_age
     assert verify(published, now=until)
     with pytest.raises(Stale, match="fresh until 1 seconds ago"):
@@ -114,7 +114,7 @@ def test_what_nobody_vouches_for_any_more_is_stale(published: Publisher) -> None
         verify(published, now=ALONE.expires)
 
 
-def test_it_never_goes_back_and_never_forks(published: Publisher, small: BuildResult, tmp_path: Path) -> None:
+def test_older_checkpoints_and_forks_are_refused(published: Publisher, small: BuildResult, tmp_path: Path) -> None:
     before = Publisher(tmp_path / "before", [LOG])
     shutil.copytree(published.log.root, before.log.root)
     old = Checkpoint.parse(published.note.text)
@@ -131,7 +131,7 @@ def test_it_never_goes_back_and_never_forks(published: Publisher, small: BuildRe
 @pytest.mark.parametrize(
     "path", ["tile/0/*/*", "tile/entries/*/*", "releases/1/manifest.json", "releases/1/revocations.json", CHECKPOINT]
 )
-def test_no_changed_byte_is_believed(published: Publisher, small: BuildResult, path: str) -> None:
+def test_no_changed_byte_is_accepted(published: Publisher, small: BuildResult, path: str) -> None:
     digest = digest_of(small)
     (found,) = published.log.root.glob(path)
     good = found.read_bytes()
@@ -142,14 +142,14 @@ def test_no_changed_byte_is_believed(published: Publisher, small: BuildResult, p
             matches = find(release, digest)
         except LdcatError:
             continue
-        assert path.startswith("tile")  # a hash or an entry that this lookup had no need of
+        assert path.startswith("tile")  # a hash or an entry that this lookup did not need
         assert {match.launch_digest for match in matches} == {digest}
     found.unlink()
     with pytest.raises(LdcatError):
         find(verify(published).release, digest)
 
 
-def test_a_later_trust_note_is_spoken_of(small: BuildResult, tmp_path: Path) -> None:
+def test_a_newer_trust_note_of_the_publisher_is_reported(small: BuildResult, tmp_path: Path) -> None:
     found = Publisher(tmp_path, [LOG])
     later = replace(ALONE, version=3)
     publish(Catalog.open(small.folder), found.log, [LOG], found.state, trust=later, now=NOW)
@@ -159,7 +159,7 @@ def test_a_later_trust_note_is_spoken_of(small: BuildResult, tmp_path: Path) -> 
     assert unverified_release(found.log, None).newer_trust == 0
 
 
-def test_a_folder_that_is_no_log(small: BuildResult, tmp_path: Path, published: Publisher) -> None:
+def test_locations_of_logs_and_releases(small: BuildResult, tmp_path: Path, published: Publisher) -> None:
     with pytest.raises(Unreadable, match="no log at"):
         verify_release(LogFolder(tmp_path / "nowhere"), None, ALONE, now=NOW, seen={})
     root = published.log.root
@@ -179,7 +179,7 @@ def test_a_folder_that_is_no_log(small: BuildResult, tmp_path: Path, published: 
         (f"{root}/releases", None, None),
         (f"{small.folder}", None, None),
         (f"{tmp_path}/nowhere", None, None),
-        (f"{tmp_path}/nowhere/releases/7", tmp_path / "nowhere", 7),  # whose checkpoint somebody took away
+        (f"{tmp_path}/nowhere/releases/7", tmp_path / "nowhere", 7),  # whose checkpoint was removed
     ):
         place = locate(folder)
         assert (place.log, place.number) == (log and str(log), number)
@@ -191,7 +191,7 @@ def test_a_folder_that_is_no_log(small: BuildResult, tmp_path: Path, published: 
 
 @pytest.fixture
 def memory(published: Publisher, tmp_path: Path) -> tuple[Remembered, bytes, Path]:
-    """What was verified of a log, kept; the text, and the file of the newest checkpoint seen."""
+    """A remembered verification of a log, its text, and the file of the newest checkpoint seen."""
     kept, seen = Remembered(str(tmp_path), locate(str(published.log.root)), b"trust"), tmp_path / "seen.note"
     seen.write_bytes(bytes(published.note))
     text = kept.text(verify(published).release, bytes(published.note), (str(seen), seen.read_bytes()), NOW - 9)
@@ -200,7 +200,7 @@ def memory(published: Publisher, tmp_path: Path) -> tuple[Remembered, bytes, Pat
     return kept, text, seen
 
 
-def test_what_was_verified_counts_until_something_is_new(
+def test_a_remembered_verification_is_used_until_something_changes(
     published: Publisher, memory: tuple[Remembered, bytes, Path], tmp_path: Path
 ) -> None:
     kept, text, seen = memory
@@ -210,7 +210,7 @@ def test_what_was_verified_counts_until_something_is_new(
     assert release.to_dict() == verify(published).release.to_dict()
     assert kept.release(until) is None
     assert kept.release(NOW - 9) is not None
-    assert kept.release(NOW - 10) is None  # the clock has gone back
+    assert kept.release(NOW - 10) is None  # the clock was set back
     assert Remembered(str(tmp_path), locate(log), b"other").release(NOW) is None
     assert Remembered(str(tmp_path), locate(log + "/releases/1"), b"trust").release(NOW) is None
     assert Remembered(str(tmp_path), locate(log)).origin() == kept.origin() == ORIGIN
@@ -229,8 +229,8 @@ def test_what_was_verified_counts_until_something_is_new(
 
 
 @pytest.mark.parametrize("quorum", ["none", "w"])
-def test_a_log_keeps_itself_fresh_by_no_time_of_its_own(small: BuildResult, tmp_path: Path, quorum: str) -> None:
-    """Whoever has its ML-DSA-44 key may sign again whenever, and so may a heartbeat outside of a quorum."""
+def test_a_log_cannot_keep_itself_fresh(small: BuildResult, tmp_path: Path, quorum: str) -> None:
+    """The holder of its ML-DSA-44 key can sign again at any time, and so can a heartbeat outside of the quorum."""
     found = Publisher(tmp_path, [LOG])
     by, witness = signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44), WITNESSES[0]
     heartbeat = signer("daily.example", SignatureType.COSIGNATURE_ED25519)
@@ -251,8 +251,8 @@ def test_a_log_keeps_itself_fresh_by_no_time_of_its_own(small: BuildResult, tmp_
             verify(found, trust=daily, now=until + 1)
 
 
-def test_a_quorum_of_one_is_as_good_as_its_key(small: BuildResult, tmp_path: Path) -> None:
-    """Its thief keeps what is old fresh, and of two of three he does not: which is why doctor warns of it."""
+def test_a_quorum_of_one_is_only_as_safe_as_its_key(small: BuildResult, tmp_path: Path) -> None:
+    """A stolen key keeps an old checkpoint fresh, which a quorum of two of three prevents; doctor warns of it."""
     found = Publisher(tmp_path, [LOG])
     found.publish(small)
     one, two, three = (signer(f"q{n}.example", SignatureType.COSIGNATURE_ED25519) for n in range(3))
@@ -269,7 +269,7 @@ def test_a_quorum_of_one_is_as_good_as_its_key(small: BuildResult, tmp_path: Pat
 
 
 def test_a_remembered_verification_ends_when_the_trust_note_expires(published: Publisher, tmp_path: Path) -> None:
-    """However fresh the checkpoint is."""
+    """Even if the checkpoint is fresh."""
     expires = NOW + 2 * DAY
     release = verify(published, trust=replace(ALONE, expires=expires)).release
     assert release.fresh_until == expires < NOW + ALONE.max_age
