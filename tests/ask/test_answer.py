@@ -1,4 +1,4 @@
-"""Answers: reports and launch measurements find the rows of a catalog, and say what has to be known of both."""
+"""Answers to reports and launch measurements: the rows of a catalog that match, and the notes about both."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def parted(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
 
 
 def digests(built: BuildResult, technology: str) -> list[bytes]:
-    """All digests of a technology, each once."""
+    """All digests of a technology, without duplicates."""
     names = sorted((built.folder / technology).glob("*.parquet"))
     return sorted({value.as_py() for name in names for value in pq.read_table(name)["launch_digest"]})
 
 
 def measured(digest: bytes, policy: int, nonce: bytes = bytes(16), tik: bytes = TIK) -> Evidence:
-    """A launch measurement of a digest, with all that it covers."""
+    """A launch measurement of a digest, with everything that it covers."""
     context = MeasureContext(**CONTEXT, policy=policy, nonce=nonce)
     measurement = launch_measurement(tik, context, LaunchDigest(digest))
     return Evidence("launch measurement", LaunchMeasureData(measurement, nonce, **CONTEXT, policy=policy))
@@ -71,7 +71,7 @@ def test_every_digest_is_found_by_its_measurement(
         assert "the measurement is of this digest, under this TIK" in reply.notes
 
 
-def test_another_policy_nonce_or_key_is_another_measurement(parted: BuildResult) -> None:
+def test_the_measurement_depends_on_policy_nonce_and_key(parted: BuildResult) -> None:
     digest = digests(parted, "sev")[0]
     good = measured(digest, 0x01)
     assert isinstance(good.value, LaunchMeasureData)
@@ -83,7 +83,7 @@ def test_another_policy_nonce_or_key_is_another_measurement(parted: BuildResult)
     assert ask(parted, good, tik=bytes(16)).digest is None
 
 
-def test_the_digest_that_a_host_gives_is_no_more_than_a_hint(parted: BuildResult) -> None:
+def test_the_digest_given_by_the_host_is_only_a_hint(parted: BuildResult) -> None:
     known, unknown = digests(parted, "sev")[0], random.Random(1).randbytes(32)
     reply = ask(parted, measured(known, 1), tik=TIK, debug_digest=LaunchDigest(known))
     assert "the measurement is of the digest that the host gave, under this TIK" in reply.notes
@@ -97,7 +97,7 @@ def test_the_digest_that_a_host_gives_is_no_more_than_a_hint(parted: BuildResult
         ask(parted, measured(known, 1), tik=TIK, debug_digest=LaunchDigest(bytes(48)))
 
 
-def test_a_technology_that_the_catalog_lacks_has_no_digest(
+def test_a_technology_that_is_not_in_the_catalog_has_no_digest(
     parted: BuildResult, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("snp")
@@ -108,8 +108,8 @@ def test_a_technology_that_the_catalog_lacks_has_no_digest(
     assert ask(built, measured(digests(parted, "sev")[0], 1), tik=TIK).digest is None
 
 
-def test_a_report_has_no_rows_of_another_technology_with_digests_as_long(small: BuildResult) -> None:
-    """A launch digest of its own, which is the same bytes, has them."""
+def test_a_report_matches_only_rows_of_sev_snp(small: BuildResult) -> None:
+    """A bare launch digest of the same bytes matches rows of both."""
     catalog = Catalog.open(small.folder)
     digest = LaunchDigest(digests(small, "sev-snp")[0])
     own = lookup(catalog, digest, warn=pytest.fail)
@@ -133,7 +133,7 @@ def replaced(match: Match, **fields: str) -> Match:
     )
 
 
-def test_reports_find_the_rows_of_their_measurement(small: BuildResult) -> None:
+def test_reports_match_the_rows_of_their_measurement(small: BuildResult) -> None:
     digest = digests(small, "sev-snp")[0]
     raw = signed(report_bytes(measurement=digest, policy=0xE0000, vmpl=2))
     evidence = Evidence("attestation report", AttestationReport.parse(raw))
@@ -154,7 +154,7 @@ def test_reports_find_the_rows_of_their_measurement(small: BuildResult) -> None:
     assert refuted.matches
 
 
-def test_a_report_has_no_rows_of_another_technology_with_digests_of_its_size(small: BuildResult) -> None:
+def test_a_report_does_not_match_another_technology_with_digests_of_its_size(small: BuildResult) -> None:
     digest = LaunchDigest(digests(small, "sev-snp")[0])
     catalog = Catalog.open(small.folder)
     rows, others = (list(lookup(catalog, digest, warn=pytest.fail)) for _ in range(2))
@@ -165,13 +165,13 @@ def test_a_report_has_no_rows_of_another_technology_with_digests_of_its_size(sma
     assert found_answer(catalog, Evidence("x", digest), None, lambda _: [*others, *rows]).matches == (*others, *rows)
 
 
-def test_who_asked_for_a_report(small: BuildResult) -> None:
+def test_a_report_requested_by_the_host_is_noted(small: BuildResult) -> None:
     raw = report_bytes(vmpl=0xFFFFFFFF)
     reply = ask(small, Evidence("attestation report", AttestationReport.parse(raw)))
     assert reply.notes == ("this report was requested by the host, not by software in the guest",)
 
 
-def test_what_the_policy_of_sev_allows_is_said(small: BuildResult) -> None:
+def test_the_permissions_of_a_sev_policy_are_noted(small: BuildResult) -> None:
     digest = digests(small, "sev")[0]
     notes = ask(small, measured(digest, 0), tik=TIK).notes
     assert [part for part in ("debugging", "memory key", "sent to another") if any(part in note for note in notes)] == [
@@ -184,7 +184,7 @@ def test_what_the_policy_of_sev_allows_is_said(small: BuildResult) -> None:
         ask(small, measured(digest, 0x41), tik=TIK)
 
 
-def test_a_digest_that_several_configurations_share_is_said_to_be(small: BuildResult) -> None:
+def test_a_digest_shared_by_several_configurations_is_noted(small: BuildResult) -> None:
     shared = 0
     for digest in digests(small, "sev-snp"):
         reply = ask(small, Evidence("launch digest", LaunchDigest(digest)))
@@ -195,7 +195,7 @@ def test_a_digest_that_several_configurations_share_is_said_to_be(small: BuildRe
     assert shared
 
 
-def test_proofs_of_other_evidence_are_refused(small: BuildResult) -> None:
+def test_verification_inputs_for_other_evidence_are_refused(small: BuildResult) -> None:
     digest = Evidence("launch digest", LaunchDigest(bytes(32)))
     report = Evidence("attestation report", AttestationReport.parse(report_bytes()))
     for evidence, proofs, said in (
@@ -215,7 +215,7 @@ def test_proofs_of_other_evidence_are_refused(small: BuildResult) -> None:
     assert "--nonce, --api-minor, --build-id, --policy" in str(caught.value.hint)
 
 
-def test_a_tik_is_in_no_representation() -> None:
+def test_a_tik_is_in_no_repr() -> None:
     value = measured(bytes(32), 1).value
     assert isinstance(value, LaunchMeasureData)
     question = MeasureQuestion.of(value, TIK)
@@ -225,7 +225,7 @@ def test_a_tik_is_in_no_representation() -> None:
     assert hmac.compare_digest(question.tik, TIK)
 
 
-def test_which_verifiers_halt() -> None:
+def test_versions_whose_blob_verifier_halts() -> None:
     assert [
         verifier_halts(version) for version in ("2024.08-1", "2026.08+ds-2", "2024.05-2", "2022.11-6", "", None)
     ] == [

@@ -1,4 +1,4 @@
-"""Coverage and heat: cells add up to the rows there are, and what is empty says why."""
+"""Coverage and heat: the cells add up to all rows, and empty cells have a reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.samples import SMALL
 SNP = ("sev-snp", "qemu-kvm-init2")
 
 
-def test_every_row_is_in_a_cell_and_every_empty_cell_says_why(small: BuildResult) -> None:
+def test_every_row_is_in_a_cell_and_every_empty_cell_has_a_reason(small: BuildResult) -> None:
     found = coverage(Catalog.open(small.folder))
     kinds = list(found.kinds)
     cells = {image.label: dict(zip(kinds, row, strict=True)) for image, row in found.rows}
@@ -30,7 +30,7 @@ def test_every_row_is_in_a_cell_and_every_empty_cell_says_why(small: BuildResult
     assert found.reasons() == list(dict.fromkeys(found.reasons()))
 
 
-def test_what_the_spec_leaves_out_is_not_refused(tmp_path: Path) -> None:
+def test_cells_that_the_spec_omits_are_marked_as_such(tmp_path: Path) -> None:
     only = '\n[[together]]\nwhen = { vmm = ["ec2-2026"] }\nonly = { kernel_hashes = ["none"] }\n'
     only += '[[together]]\nwhen = { technology = ["sev"] }\nonly = { firmware = ["bare.fd"] }\n'
     found = coverage(Catalog.open(made(tmp_path, SMALL + only).folder))
@@ -52,7 +52,7 @@ def test_heat_adds_up(small: BuildResult, tmp_path: Path) -> None:
         assert counts == {kind: rows for kind, rows in found.counts.items() if rows}
 
 
-def test_columns_are_of_vcpu_counts_by_powers_of_two(tmp_path: Path) -> None:
+def test_columns_group_vcpu_counts_by_powers_of_two(tmp_path: Path) -> None:
     counts = [1, 2, 3, 4, 5, 8, 9, 16, 17, 255, 256, 257, 4096]
     old, new = (
         made(

@@ -1,4 +1,4 @@
-"""Distinguished points: what a catalog that keeps few digests says is what one that keeps all of them says."""
+"""Distinguished digests: a catalog that keeps few digests answers like one that keeps all of them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def snp_digests(built: BuildResult) -> list[bytes]:
     return [digest for technology, digest in all_digests(built) if technology == "sev-snp"]
 
 
-def test_every_row_is_found_though_few_are_kept(all_kept: BuildResult, few_kept: BuildResult) -> None:
+def test_every_row_is_found_although_few_are_kept(all_kept: BuildResult, few_kept: BuildResult) -> None:
     packed = PackedCatalog(str(few_kept.folder), light_sha256())
     kept = packed.indexes["sev-snp"].rows
     packed.close()
@@ -57,7 +57,7 @@ def test_every_row_is_found_though_few_are_kept(all_kept: BuildResult, few_kept:
         assert found(few_kept, digest) == found(all_kept, digest) != []
 
 
-def test_counts_that_the_catalog_does_not_list_are_found_and_said_to_be_so(
+def test_vcpu_counts_outside_of_the_catalog_are_found_with_a_note(
     all_kept: BuildResult, few_kept: BuildResult, tmp_path: Path
 ) -> None:
     spec = write_spec(write_inputs(tmp_path / "inputs"), LONGER.replace('"1-40", 45', '"1-50"'))
@@ -75,20 +75,20 @@ def test_counts_that_the_catalog_does_not_list_are_found_and_said_to_be_so(
     assert {41, 42, 43, 44} < set(counts)
 
 
-def test_what_is_not_there_is_not_found(few_kept: BuildResult) -> None:
+def test_an_unknown_digest_is_not_found(few_kept: BuildResult) -> None:
     for digest in (bytes(48), b"\xff" * 48, bytes(47) + b"\x01", b"\x01" + bytes(47)):
         assert found(few_kept, digest) == []
     assert found(few_kept, bytes(32)) == []
 
 
 def test_a_hit_is_measured(few_kept: BuildResult, all_kept: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An index that leads to a row is not believed: what is found has the digest that was asked for, or is none."""
+    """The index is not trusted: a row that it leads to is measured, and must have the requested digest."""
     monkeypatch.setattr(Index, "find", lambda self, digest: [0, 1, 5] if self.distinguished_bits else [])
     assert found(few_kept, b"\x01" * 48) == []
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_however_it_is_built_the_bytes_are_the_same(
+def test_every_engine_builds_the_same_bytes(
     few_kept: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: bool
 ) -> None:
     monkeypatch.setattr(generation, "_CHUNK_IN_PYTHON", 50)
@@ -102,7 +102,7 @@ def test_however_it_is_built_the_bytes_are_the_same(
     assert contents(again.folder) == contents(few_kept.folder)
 
 
-def test_from_few_to_all_and_back(few_kept: BuildResult, all_kept: BuildResult, tmp_path: Path) -> None:
+def test_rebuilding_with_all_digests_and_back(few_kept: BuildResult, all_kept: BuildResult, tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path / "inputs")
     folder = build(write_spec(inputs, FEW + ODD), tmp_path / "catalog").folder
     build(write_spec(inputs, LONGER + ODD), folder)
@@ -122,12 +122,12 @@ def test_a_damaged_index_has_nothing_to_fall_back_on(
     assert len(told) == 1
 
 
-def test_the_quick_way_leaves_walking_to_the_whole_one(few_kept: BuildResult) -> None:
+def test_the_fast_path_leaves_distinguished_digests_to_the_full_path(few_kept: BuildResult) -> None:
     assert plain_lookup(["0" * 96, "--catalog", str(few_kept.folder)]) is None
     assert plain_lookup(["0" * 64, "--catalog", str(few_kept.folder)]) is not None
 
 
-def test_sql_and_batches_are_for_digests_that_are_kept(few_kept: BuildResult, tmp_path: Path) -> None:
+def test_sql_and_batches_use_only_digests_that_are_kept(few_kept: BuildResult, tmp_path: Path) -> None:
     catalog = Catalog.open(few_kept.folder)
     kept = sum(few_kept.manifest.technologies[name].rows for name in ("sev", "sev-es"))
     query = "SELECT count(*) FROM launch_digests_sev_snp UNION ALL SELECT count(*) FROM launch_digests"
@@ -147,7 +147,7 @@ def test_sql_and_batches_are_for_digests_that_are_kept(few_kept: BuildResult, tm
         ("[technologies.sev-snp]", "distinguished_bits = 2\n[technologies.sev-snp]", "is not a state"),
     ],
 )
-def test_a_spec_that_cannot_be_kept_so(inputs: Path, old: str, new: str, message: str) -> None:
+def test_invalid_distinguished_bits_are_refused(inputs: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(MalformedRecord) as error:
         load_spec(write_spec(inputs, FEW.replace(old, new)))
     assert message in f"{error.value} {error.value.hint}"

@@ -1,4 +1,4 @@
-"""Evidence: every form a guest owner may hold is told apart, and whatever else comes is an error of ours."""
+"""Evidence: every form that a guest owner may have is recognised, and any other input raises an LdcatError."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ sev-policy     : 7
         json.dumps({"attestation_report": as_json(REPORT, hexadecimal=True, old=False), "cert_chain": None}).encode(),
     ],
 )
-def test_reports(data: bytes) -> None:
+def test_reports_are_recognised(data: bytes) -> None:
     report = sniff(data).value
     assert isinstance(report, AttestationReport)
     assert report.raw == REPORT
@@ -59,7 +59,7 @@ def test_reports(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [32, 48])
-def test_digests(size: int) -> None:
+def test_digests_are_recognised(size: int) -> None:
     value = DIGEST[:size]
     for text in (value.hex(), f"0x{value.hex()}", f" {value.hex().upper()}\n", base64.b64encode(value).decode()):
         assert sniff(text.encode()).value == LaunchDigest(value)
@@ -79,7 +79,7 @@ def test_digests(size: int) -> None:
         (LIBVIRT.splitlines()[0], None),
     ],
 )
-def test_launch_measurements(data: str, numbers: tuple[int, ...] | None) -> None:
+def test_launch_measurements_are_recognised(data: str, numbers: tuple[int, ...] | None) -> None:
     value = sniff(data.encode()).value
     assert value == LaunchMeasureData(MEASUREMENT, NONCE, *(numbers or (None,) * 4))
     assert isinstance(value, LaunchMeasureData)
@@ -97,23 +97,23 @@ def test_launch_measurements(data: str, numbers: tuple[int, ...] | None) -> None
         (f'{{"data": "{BLOB}", "policy": 7}}'.encode(), ["sev-es"]),
     ],
 )
-def test_evidence_says_which_technologies_it_can_be_of(data: bytes, technologies: list[str]) -> None:
+def test_evidence_has_its_possible_technologies(data: bytes, technologies: list[str]) -> None:
     assert sniff(data).technologies() == technologies
 
 
-def test_a_launch_measurement_states_no_digest() -> None:
+def test_a_launch_measurement_has_no_digest() -> None:
     assert sniff(REPORT).digest == sniff(DIGEST.hex().encode()).digest == LaunchDigest(DIGEST)
     with pytest.raises(UsageError, match="does not state its launch digest"):
         _ = sniff(f'{{"data": "{BLOB}"}}'.encode()).digest
 
 
-def test_bare_base64_is_a_measurement_where_there_is_a_tik() -> None:
+def test_bare_base64_is_a_measurement_if_a_tik_is_given() -> None:
     assert sniff(BLOB.encode()).value == LaunchDigest(MEASUREMENT + NONCE)
     assert sniff(BLOB.encode(), with_tik=True).value == LaunchMeasureData(MEASUREMENT, NONCE)
     assert sniff(MEASUREMENT.hex().encode(), with_tik=True).value == LaunchMeasureData(MEASUREMENT)
 
 
-def test_what_is_said_twice_has_to_be_the_same() -> None:
+def test_contradicting_values_are_refused() -> None:
     data = LaunchMeasureData(MEASUREMENT, NONCE, policy=7)
     assert data.completed({"policy": 7, "build_id": 3, "api_major": None}).build_id == 3
     with pytest.raises(MalformedInput, match="another policy"):
@@ -147,13 +147,13 @@ def test_what_is_said_twice_has_to_be_the_same() -> None:
         (LIBVIRT.replace("40", "forty").encode(), "is not a number"),
     ],
 )
-def test_what_is_none(data: bytes, said: str) -> None:
+def test_other_input_is_refused(data: bytes, said: str) -> None:
     with pytest.raises(MalformedInput, match=said):
         sniff(data)
 
 
 @given(st.binary(max_size=400), st.booleans())
-def test_whatever_the_bytes_only_our_errors(data: bytes, with_tik: bool) -> None:
+def test_arbitrary_bytes_raise_only_ldcat_errors(data: bytes, with_tik: bool) -> None:
     for text in (data, b"HCLA" + data, b"{" + data, b"sev-measurement:" + data, data.hex().encode()):
         with contextlib.suppress(MalformedInput):
             sniff(text, with_tik=with_tik)
@@ -167,14 +167,14 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(sorted(as_json(REPORT, hexadecimal=True, old=False))), JSON)
-def test_whatever_the_json_only_our_errors(name: str, value: object) -> None:
+def test_arbitrary_json_raises_only_ldcat_errors(name: str, value: object) -> None:
     fields = {**as_json(REPORT, hexadecimal=True, old=False), name: value}
     for text in (fields, {"data": value}, {"return": value}, {"attestation_report": fields}):
         with contextlib.suppress(MalformedInput):
             sniff(json.dumps(text).encode())
 
 
-def test_where_evidence_is_read_from(tmp_path: Path) -> None:
+def test_evidence_is_read_from_files_and_standard_input(tmp_path: Path) -> None:
     path = tmp_path / "report.bin"
     path.write_bytes(REPORT)
     assert isinstance(read_evidence(str(path), io.BytesIO()).value, AttestationReport)
@@ -194,7 +194,7 @@ def test_where_evidence_is_read_from(tmp_path: Path) -> None:
         read_evidence(str(tmp_path), io.BytesIO())
 
 
-def test_where_certificates_are_read_from(tmp_path: Path) -> None:
+def test_certificates_are_read_from_files_and_folders(tmp_path: Path) -> None:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     made = chain()
@@ -216,7 +216,7 @@ def test_where_certificates_are_read_from(tmp_path: Path) -> None:
         read_certificates(tmp_path / "empty")
 
 
-def test_where_a_tik_is_read_from(tmp_path: Path) -> None:
+def test_a_tik_is_read_from_files(tmp_path: Path) -> None:
     path = tmp_path / "tik.bin"
     for size in (16, 32):
         path.write_bytes(bytes(range(size)))

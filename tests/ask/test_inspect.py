@@ -1,4 +1,4 @@
-"""Inspect: an image and its component tell the same, and what is wrong is named."""
+"""Inspect: an image and its component give the same facts, and problems are named."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from catalog.spec import embedded
 from tests.support.firmware_builder import build_ovmf
 
 
-def test_an_image_of_ones_own(inputs: Path) -> None:
+def test_a_local_image(inputs: Path) -> None:
     record = json.loads(json.dumps(Inspection.of(str(inputs / "whole.fd"), embedded.builds()).to_dict()))
     assert record["origin"] is None
     assert record["kernel_hashes"] == "supported"
@@ -31,14 +31,14 @@ def test_the_memory_map_is_ascending_and_ends_at_4_gib(inputs: Path) -> None:
     assert orders == list(range(len(orders)))
 
 
-def test_why_it_cannot_launch(inputs: Path) -> None:
+def test_the_reason_why_it_cannot_launch(inputs: Path) -> None:
     launches = Inspection.of(str(inputs / "bare.fd"), embedded.builds()).launches()
     assert launches["sev-snp"]["measurable"] == "no"
     assert launches["sev-snp"]["fault"] == "the image has no SEV metadata"
     assert launches["sev"]["measurable"] == "yes"
 
 
-def test_a_stand_alone_reset_block_is_named(tmp_path: Path) -> None:
+def test_a_standalone_reset_block_is_named(tmp_path: Path) -> None:
     (tmp_path / "old.fd").write_bytes(build_ovmf(standalone_reset_block=True))
     record = Inspection.of(str(tmp_path / "old.fd"), embedded.builds()).to_dict()
     assert record["standalone_reset_block"] is True
@@ -54,7 +54,7 @@ def test_every_catalogued_build_can_be_inspected(name: str) -> None:
         assert launch["measurable"] == "yes" or launch["launchable"] == "no", technology
 
 
-def test_what_is_no_image(inputs: Path) -> None:
+def test_other_files_are_refused(inputs: Path) -> None:
     with pytest.raises(MalformedFirmware):
         Inspection.of(str(inputs / "vmlinuz"), embedded.builds())
     with pytest.raises(UnknownName):

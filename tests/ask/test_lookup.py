@@ -1,4 +1,4 @@
-"""Lookup: all configurations of a digest, and never a false one, whatever happened to the files."""
+"""Lookup: all configurations of a digest and never a wrong one, even if files are damaged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rows(built: BuildResult, technology: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("technology", ["sev", "sev-es", "sev-snp"])
-def test_every_row_is_found_as_it_is(small: BuildResult, technology: str) -> None:
+def test_every_row_is_found_with_its_configuration(small: BuildResult, technology: str) -> None:
     catalog = Catalog.open(small.folder)
     for row in rows(small, technology):
         digest = row["launch_digest"]
@@ -57,7 +57,7 @@ def test_builds_with_the_same_bytes_are_both_named(small: BuildResult) -> None:
     assert names == ["twin.fd", "whole.fd"]
 
 
-def test_a_digest_that_is_not_there_is_not_found(small: BuildResult) -> None:
+def test_an_unknown_digest_is_not_found(small: BuildResult) -> None:
     catalog = Catalog.open(small.folder)
     for size in (32, 48):
         assert lookup(catalog, LaunchDigest(bytes(size)), warn=pytest.fail) == ()
@@ -90,7 +90,7 @@ def test_the_json_form_has_the_documented_fields(small: BuildResult) -> None:
     assert record["launchable"] == "unknown"
 
 
-def test_what_is_not_measured_is_null(small: BuildResult) -> None:
+def test_fields_that_are_not_measured_are_null(small: BuildResult) -> None:
     catalog = Catalog.open(small.folder)
     (row, *_) = rows(small, "sev")
     digest = row["launch_digest"]
@@ -100,7 +100,7 @@ def test_what_is_not_measured_is_null(small: BuildResult) -> None:
     assert record["vcpu_types"] == []
 
 
-def test_notes_say_what_matters_and_never_that_it_is_trusted(default: BuildResult) -> None:
+def test_notes_warn_and_never_claim_trust(default: BuildResult) -> None:
     catalog = Catalog.open(default.folder)
     wanted = {
         ("sid/ovmf-amdsev/OVMF.amdsev.fd", True): "carries the verifier",
@@ -194,7 +194,7 @@ def test_no_catalog(tmp_path: Path) -> None:
         Catalog.open(tmp_path)
 
 
-def test_a_catalog_of_one_technology_answers_for_the_others(tmp_path: Path) -> None:
+def test_a_catalog_without_rows_of_a_technology(tmp_path: Path) -> None:
     text = 'name = "x"\nfirmware = { builds = ["bullseye/*"] }\ntechnologies = { sev-snp = '
     text += '{ vmm = ["gce-v1"], sev_features = [1], vcpus = [1] }, sev = {} }\n'
     catalog = Catalog.open(build(write_spec(tmp_path, text), tmp_path / "catalog").folder)
@@ -202,8 +202,8 @@ def test_a_catalog_of_one_technology_answers_for_the_others(tmp_path: Path) -> N
     assert lookup(catalog, LaunchDigest(bytes(48)), warn=pytest.fail) == ()
 
 
-def test_a_table_of_something_else_is_refused(small: BuildResult, copy: Path) -> None:
-    """A manifest that agrees with its files says nothing about what is in them."""
+def test_a_table_with_other_columns_is_refused(small: BuildResult, copy: Path) -> None:
+    """A manifest that is consistent with its files does not show what they contain."""
     name = "sev/launch_digests.parquet"
     data = (copy / "components/firmware.parquet").read_bytes()
     (copy / name).write_bytes(data)

@@ -1,4 +1,4 @@
-"""Measure on demand: from names, hashes and files, alone and in batches."""
+"""Measure: digests from names, hashes and files, one by one and in batches."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def digest(**fields: Any) -> str:
     return Workbench().measure(Request(**{**SNP, **fields})).digest.hex()
 
 
-def test_a_build_by_name_and_by_hash_is_the_same() -> None:
+def test_a_build_by_name_and_by_hash_gives_the_same_digest() -> None:
     sha256 = "3e4fd0b3fe3b2dbe481c3d9e99418a034174f26cbe1f55aa212b0f18c12d2d6f"
     assert digest() == digest(firmware=sha256) == digest(firmware=sha256.upper(), firmware_sha256=sha256)
 
 
-def test_ways_to_say_the_same_configuration() -> None:
+def test_equivalent_requests_give_the_same_digest() -> None:
     same = {
         digest(),
         digest(vcpu_type=None, vcpu_signature="0xa00f11"),
@@ -72,7 +72,7 @@ def test_kernels_by_file_by_hash_and_by_name(inputs: Path) -> None:
     )
 
 
-def test_what_does_not_matter_is_named() -> None:
+def test_ignored_fields_are_named() -> None:
     sev = Workbench().measure(Request(technology="sev", firmware=SNP["firmware"], vcpus=4, vcpu_type="EPYC"))
     assert sev.ignored == ("vcpus", "vCPU type")
     ec2 = Workbench().measure(Request(**{**SNP, "vmm": "ec2-2026"}))
@@ -80,7 +80,7 @@ def test_what_does_not_matter_is_named() -> None:
     assert ec2.digest.hex() == digest(vmm="ec2-2026", vcpu_type=None)
 
 
-def test_warnings_name_what_nobody_may_overlook() -> None:
+def test_warnings_of_a_measurement() -> None:
     generic = {**SNP, "firmware": "sid/ovmf-generic/OVMF_CODE_4M.fd", "kernel_hashes": "debian-12-installer-text"}
     first, second = Workbench().measure(Request(**generic)).warnings()
     assert "is not expected to launch under sev-snp" in first
@@ -128,13 +128,15 @@ def test_warnings_name_what_nobody_may_overlook() -> None:
         ({"kernel_sha256": "00" * 32, "append": "a", "cmdline_sha256": "00" * 32}, UsageError, "cmdline_sha256"),
     ],
 )
-def test_what_cannot_be_measured_is_said(fields: dict[str, Any], error: type[LdcatError], part: str) -> None:
+def test_requests_that_cannot_be_measured_are_refused(
+    fields: dict[str, Any], error: type[LdcatError], part: str
+) -> None:
     with pytest.raises(error) as caught:
         digest(**fields)
     assert part in str(caught.value)
 
 
-def test_sev_es_of_an_image_whose_reset_address_is_zero() -> None:
+def test_sev_es_with_an_image_whose_reset_vector_is_zero() -> None:
     with pytest.raises(CannotLaunch, match="reset address is zero"):
         digest(technology="sev-es", vmm="qemu-kvm-legacy", firmware="bullseye/ovmf/OVMF_CODE_4M.fd")
 
@@ -143,7 +145,7 @@ def line(**fields: Any) -> dict[str, Any]:
     return Workbench().measure_line(json.dumps({**SNP, **fields}).encode())
 
 
-def test_a_line_comes_back_as_it_was_with_its_digest() -> None:
+def test_a_line_is_returned_with_its_digest() -> None:
     answer = line(source="somewhere", id=[1, {"x": None}], note="mine", launch_digest="wrong", kernel=None)
     added = ["launch_digest", "launchable", "kernel_hashes_enforced", "notes"]
     assert list(answer) == [*SNP, "source", "id", "note", "kernel", *added]
@@ -153,14 +155,14 @@ def test_a_line_comes_back_as_it_was_with_its_digest() -> None:
     assert [answer[name] for name in added[1:]] == ["yes", "yes", [no_kernel]]
 
 
-def test_an_answer_is_a_request_again() -> None:
+def test_an_answer_is_a_valid_request() -> None:
     answer = line()
     assert Workbench().measure_line(json.dumps(answer).encode()) == answer
     wrong = line(vcpus=0)
     assert Workbench().measure_line(json.dumps({"line": 1, **wrong, "vcpus": 2}).encode()) == answer
 
 
-def test_a_line_says_what_nobody_may_overlook() -> None:
+def test_an_answer_line_has_the_warnings() -> None:
     answer = line(firmware="sid/ovmf-generic/OVMF.fd", kernel_hashes="debian-12-installer-text")
     assert answer["kernel_hashes_enforced"] == "no"
     assert any("does not enforce kernel hashes" in note for note in answer["notes"])
@@ -190,13 +192,13 @@ def test_a_line_in_error_has_no_digest() -> None:
         (b"x" * (MAX_LINE + 1), "the line has more than"),
     ],
 )
-def test_a_line_that_is_no_request_is_an_error_line(text: bytes, part: str) -> None:
+def test_an_invalid_line_gives_an_error_line(text: bytes, part: str) -> None:
     answer = Workbench().measure_line(text)
     assert "launch_digest" not in answer
     assert part in json.dumps(answer)
 
 
-def test_an_image_of_a_catalogued_build_is_that_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_of_a_known_build_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = whole_image()
     (tmp_path / "mine.fd").write_bytes(image)
     component = FirmwareComponent.from_image(OvmfImage.parse(image))
@@ -206,7 +208,7 @@ def test_an_image_of_a_catalogued_build_is_that_build(tmp_path: Path, monkeypatc
     assert (measured.build.name, measured.launchable.verdict) == (recorded.name, "no")
 
 
-def test_a_name_that_is_another_file_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_name_that_is_also_a_different_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "sid/ovmf-amdsev/OVMF.amdsev.fd"
     path.parent.mkdir(parents=True)
@@ -227,7 +229,7 @@ def test_builds_of_a_catalog_and_records_need_no_image(small: BuildResult, tmp_p
     assert from_catalog == from_record == from_image
 
 
-def test_all_inputs_stand_beside_a_digest() -> None:
+def test_a_result_has_all_inputs() -> None:
     record = Workbench().measure(Request(**SNP, kernel_hashes="debian-12-installer-text")).to_dict()
     again = {name: value for name, value in record.items() if name != "notes"}
     assert Workbench().measure(msgspec.convert(again, Request)).digest.hex() == record["launch_digest"]
@@ -240,7 +242,7 @@ def test_a_record_that_contradicts_an_embedded_one_is_refused(tmp_path: Path) ->
         digest(firmware=str(tmp_path / "other.toml"))
 
 
-def test_records_with_other_facts_are_measured_as_they_say(inputs: Path, tmp_path: Path) -> None:
+def test_records_are_measured_with_their_own_facts(inputs: Path, tmp_path: Path) -> None:
     record = build_of_file(inputs / "whole.fd").to_toml()
     (tmp_path / "other.toml").write_text(record.replace("0x80b004", "0x80b008"))
     bench = Workbench()
@@ -249,6 +251,6 @@ def test_records_with_other_facts_are_measured_as_they_say(inputs: Path, tmp_pat
     assert first != second
 
 
-def test_what_is_carried_along_has_a_depth() -> None:
+def test_the_depth_of_an_id_is_limited() -> None:
     nested = b'{"technology": "sev", "firmware": "x", "id": ' + b"[" * 900 + b"]" * 900 + b"}"
     assert "nested more than" in Workbench().measure_line(nested)["error"]

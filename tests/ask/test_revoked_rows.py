@@ -1,4 +1,4 @@
-"""Columns of a table that say what is revoked: the same as what is said of each row by itself."""
+"""The revocation columns of a table: the same status as for each row by itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ODD = st.sampled_from([None, "", "0x1", "0X1", "0x01", "0x00000001", 1, 2, -1, 1
 
 
 @given(rows=st.lists(ROW, min_size=1, max_size=9), data=st.data())
-def test_columns_say_what_is_said_of_each_row(rows: list[dict[str, Any]], data: st.DataObject) -> None:
+def test_columns_match_the_status_of_each_row(rows: list[dict[str, Any]], data: st.DataObject) -> None:
     records = [parse_row(leaf) for leaf in row_leaves(row_table(rows))]
     said = []
     for number in range(data.draw(st.integers(0, 4))):

@@ -1,4 +1,4 @@
-"""VMSA pages: built as `measure` hashes them, recognised, compared, and written."""
+"""VMSA pages: built as `measure` hashes them, recognised, compared and written."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def built(request: PageRequest) -> SaveArea:
 
 @given(st.data())
 @settings(max_examples=60)
-def test_a_page_is_what_measure_hashes(data: st.DataObject) -> None:
+def test_a_built_page_is_the_one_that_measure_hashes(data: st.DataObject) -> None:
     technology = technology_named(data.draw(st.sampled_from(["sev-es", "sev-snp"])))
     image, point = data.draw(images()), data.draw(points(technology))
     assert isinstance(point, VcpuPoint)
@@ -74,22 +74,22 @@ def test_a_page_is_what_measure_hashes(data: st.DataObject) -> None:
         origin = next(o for o in area.origins() if o.vmm.name == point.vmm.name)
         assert (origin.technology, origin.vcpu_signature) == (technology.name, signature)
         assert origin.sev_features == point.sev_features
-        assert origin.vcpu in vcpus  # an AP that starts at the reset vector of x86 can be as a BSP
+        assert origin.vcpu in vcpus  # an AP that starts at the x86 reset vector can be the same as a BSP
 
 
-def test_a_catalog_has_the_sha_256_that_is_shown() -> None:
+def test_a_catalog_has_the_sha256_of_the_page() -> None:
     shown = built(AP).to_dict()
     assert shown["sha256"] == hashlib.sha256(built(AP).page).hexdigest()
     assert shown["sha384"] == hashlib.sha384(built(AP).page).hexdigest()
 
 
-def test_sev_features_are_the_technology_s_by_default() -> None:
+def test_sev_features_default_to_those_of_the_technology() -> None:
     assert vmsa.decode(built(BSP).page).values["sev_features"] == 1
     assert vmsa.decode(built(replace(BSP, technology="sev-es")).page).values["sev_features"] == 0
     assert vmsa.decode(built(replace(BSP, sev_features=0x21)).page).values["sev_features"] == 0x21
 
 
-def test_what_does_not_matter_is_named() -> None:
+def test_ignored_fields_are_named() -> None:
     area, ignored = replace(BSP, vmm="gce-v1").build({})
     assert ignored == ("vCPU type",)
     assert replace(BSP, vmm="gce-v1", vcpu_type=None).build({}) == (area, ())
@@ -130,7 +130,7 @@ def test_what_does_not_matter_is_named() -> None:
         (replace(AP, vmm="qemu-amdese-2022"), CannotLaunch, "does not know metadata sections of type SVSM_CAA"),
     ],
 )
-def test_a_page_that_no_launch_has_is_refused(request_: PageRequest, error: type[LdcatError], part: str) -> None:
+def test_requests_for_impossible_pages_are_refused(request_: PageRequest, error: type[LdcatError], part: str) -> None:
     with pytest.raises(error) as caught:
         built(request_)
     assert part in str(caught.value)
@@ -148,7 +148,7 @@ def origins(area: SaveArea) -> list[tuple[str, str, str, int]]:
     return [(o.vmm.name, o.technology, o.vcpu, o.start) for o in area.origins()]
 
 
-def test_profiles_with_the_same_page_are_all_named() -> None:
+def test_all_profiles_with_the_same_page_are_named() -> None:
     legacy = built(replace(BSP, vmm="qemu-kvm-legacy"))
     names = ["qemu-amdese-2022", "qemu-kvm-legacy"]
     assert origins(legacy) == [(name, "sev-snp", "bsp", RESET_EIP) for name in names]
@@ -156,7 +156,7 @@ def test_profiles_with_the_same_page_are_all_named() -> None:
     assert origins(es) == [("qemu-kvm-legacy", "sev-es", "bsp", RESET_EIP)]
 
 
-def test_an_ap_is_told_from_a_bsp() -> None:
+def test_an_ap_is_distinguished_from_a_bsp() -> None:
     assert origins(built(AP)) == [("qemu-kvm-init2", "sev-snp", "ap", 0x80B004)]
     odd = PageRequest(technology="sev-snp", vmm="ec2-2023", ap=True, reset_vector=RESET_EIP)
     assert origins(built(odd)) == [("ec2-2023", "sev-snp", "ap", RESET_EIP)]
@@ -177,15 +177,15 @@ def changed(area: SaveArea, **values: int) -> SaveArea:
         {"sev_features": 1 << 63 | 1, "cr4": 0},
     ],
 )
-def test_no_profile_makes_another_page(values: dict[str, int]) -> None:
+def test_a_changed_page_has_no_origin(values: dict[str, int]) -> None:
     assert origins(changed(built(BSP), **values)) == []
     assert SaveArea(bytes(4096)).to_dict()["profiles"] == []
 
 
-def test_pages_of_no_launch_have_no_origin() -> None:
+def test_impossible_pages_have_no_origin() -> None:
     gce = built(PageRequest(technology="sev-snp", vmm="gce-v1"))
     assert origins(gce) == [("gce-v1", "sev-snp", "bsp", RESET_EIP)]
-    assert origins(changed(gce, sev_features=0)) == []  # that were SEV-ES
+    assert origins(changed(gce, sev_features=0)) == []  # this would be SEV-ES
     at_zero = embedded.profile_named("gce-v1").vmsa_page(0, VcpuSignature(0), 1, bsp=False)
     assert origins(SaveArea(at_zero)) == []
     unnamed = bytearray(gce.page)

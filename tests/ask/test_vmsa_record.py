@@ -1,4 +1,4 @@
-"""VMSA pages in every form that is read: each gives back the page, and what is none is refused."""
+"""VMSA pages in every form that is accepted: each gives the page, and other input is refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read(record: dict[str, Any]) -> SaveArea:
 
 
 @given(VMSA_PAGES)
-def test_every_form_reads_back_as_the_page(page: bytes) -> None:
+def test_every_form_gives_the_page(page: bytes) -> None:
     area = SaveArea(page)
     digits = page.hex()
     lines = "\n".join(digits[at : at + 60] for at in range(0, len(digits), 60)) + "\n"
@@ -33,7 +33,7 @@ def test_every_form_reads_back_as_the_page(page: bytes) -> None:
         assert SaveArea.parse(page, "x") == area
 
 
-def test_the_longest_json_is_read() -> None:
+def test_the_longest_json_is_accepted() -> None:
     area = SaveArea(bytes(at % 2 for at in range(vmsa.VMSA_SIZE)))
     text = json.dumps(area.to_dict(), indent=2).encode()
     assert MAX_INPUT // 2 < len(text) < MAX_INPUT
@@ -41,7 +41,7 @@ def test_the_longest_json_is_read() -> None:
 
 
 @given(st.binary(max_size=200) | st.text().map(str.encode) | st.binary(max_size=40).map(lambda b: b"{" + b))
-def test_any_bytes_are_a_page_or_an_error(data: bytes) -> None:
+def test_arbitrary_bytes_are_a_page_or_an_error(data: bytes) -> None:
     with pytest.raises(MalformedInput) as caught:
         SaveArea.parse(data, "some file")
     assert str(caught.value).startswith("some file")
@@ -60,11 +60,11 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(st.fixed_dictionaries({"registers": VALUES, "segments": VALUES}, optional={"unnamed": VALUES, "sha384": VALUES}))
-def test_any_json_is_a_page_or_an_error(record: dict[str, Any]) -> None:
+def test_arbitrary_json_is_a_page_or_an_error(record: dict[str, Any]) -> None:
     try:
         area = read(record)
     except MalformedInput as error:
-        assert str(error).startswith("page.json")  # noqa: PT017 - a page is as good
+        assert str(error).startswith("page.json")  # noqa: PT017 - a page is also fine
     else:
         assert read(area.to_dict()) == area
 
@@ -75,7 +75,7 @@ def test_any_json_is_a_page_or_an_error(record: dict[str, Any]) -> None:
         (b"", "a VMSA is 4096 bytes, not 0"),
         (bytes(4095), "a VMSA is 4096 bytes, not 4095"),
         (bytes(4097), "a VMSA is 4096 bytes, not 4097"),
-        (b"00" * 2048, "a VMSA is 4096 bytes, not 2048"),  # 4096 digits are no page
+        (b"00" * 2048, "a VMSA is 4096 bytes, not 2048"),  # 4096 digits are too few for a page
         (b"0" * 8191, "a VMSA is 4096 bytes, not 8191"),
         (b"x" * (MAX_INPUT + 1), f"is larger than {MAX_INPUT} bytes"),
         (b"{", "input data was truncated"),
@@ -84,7 +84,7 @@ def test_any_json_is_a_page_or_an_error(record: dict[str, Any]) -> None:
         (b'{"registers": {}, "segments": {}, "vmm": 1}', "unknown field `vmm`"),
     ],
 )
-def test_what_is_no_page_is_said(data: bytes, part: str) -> None:
+def test_other_input_is_refused_with_the_reason(data: bytes, part: str) -> None:
     with pytest.raises(MalformedInput) as caught:
         SaveArea.parse(data, "page")
     assert part in str(caught.value)
@@ -126,7 +126,7 @@ def test_what_is_no_page_is_said(data: bytes, part: str) -> None:
         ),
     ],
 )
-def test_a_record_that_is_not_exactly_one_is_refused(fields: dict[str, Any], part: str) -> None:
+def test_inexact_records_are_refused(fields: dict[str, Any], part: str) -> None:
     with pytest.raises(MalformedRecord) as caught:
         read({"registers": {}, "segments": {}, **fields})
     assert part in str(caught.value)

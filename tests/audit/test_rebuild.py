@@ -1,4 +1,4 @@
-"""Rebuilding: an honest log comes out the same, and whatever is forged in one is found, all of it."""
+"""Rebuild: an honest log is reproduced, and every forgery in a log is found."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def errors(found: Rebuilt) -> list[Difference]:
 
 
 @pytest.mark.parametrize("backend", [None, REFERENCE], ids=["compiled", "python"])
-def test_an_honest_log_comes_out_the_same(
+def test_an_honest_log_is_reproduced(
     publisher: Publisher, small: BuildResult, fewer: BuildResult, backend: HashBackend | None
 ) -> None:
     publisher.publish(fewer)
@@ -60,7 +60,7 @@ SNP = "sev-snp/launch_digests.parquet"
         (manifest.FIRMWARE, without_rows, "the release has no firmware", None),
     ],
 )
-def test_whatever_is_forged_is_found(
+def test_every_forgery_is_found(
     publisher: Publisher,
     small: BuildResult,
     tmp_path: Path,
@@ -82,10 +82,10 @@ def test_whatever_is_forged_is_found(
     json.dumps([one.to_dict() for one in found.differences])
 
 
-def test_a_wrong_digest_that_is_revoked_is_said_and_no_more(
+def test_a_wrong_digest_that_is_revoked_is_only_a_note(
     publisher: Publisher, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("catalog.store.follows.FOLLOWS", FOLLOWS[:-1])  # its index is not made anew
+    monkeypatch.setattr("catalog.store.follows.FOLLOWS", FOLLOWS[:-1])  # its index is not rebuilt
     wrong = forged(small, tmp_path / "forged", {SEV: one_digest})
     publisher.publish(wrong)
     assert not rebuilt(publisher).same
@@ -101,7 +101,7 @@ def test_a_wrong_digest_that_is_revoked_is_said_and_no_more(
     ]
 
 
-def test_a_profile_that_is_another_one_here_is_a_warning(
+def test_a_profile_that_differs_from_the_local_one_is_a_warning(
     publisher: Publisher, small: BuildResult, tmp_path: Path
 ) -> None:
     name = f"{manifest.VMM_FOLDER}/qemu-kvm-init2.toml"
@@ -113,7 +113,7 @@ def test_a_profile_that_is_another_one_here_is_a_warning(
     ]
 
 
-def test_releases_that_were_changed_afterwards_are_all_named(
+def test_all_releases_changed_afterwards_are_named(
     publisher: Publisher, small: BuildResult, fewer: BuildResult
 ) -> None:
     publisher.publish(fewer)
@@ -122,7 +122,7 @@ def test_releases_that_were_changed_afterwards_are_all_named(
     assert rebuilt(publisher).same
     path = publisher.log.root / "releases/1" / manifest.FIRMWARE
     data = path.read_bytes()
-    path.unlink()  # which the next release has, too
+    path.unlink()  # which the next release also has
     path.write_bytes(data[:-1] + b"\0")
     (publisher.log.root / "releases/2" / manifest.NAME).unlink()
     found = rebuilt(publisher)
@@ -133,7 +133,7 @@ def test_releases_that_were_changed_afterwards_are_all_named(
         assert part in one.what
 
 
-def test_an_entry_that_was_exchanged_is_found(publisher: Publisher, small: BuildResult) -> None:
+def test_a_replaced_entry_is_found(publisher: Publisher, small: BuildResult) -> None:
     publisher.publish(small)
     (path,) = publisher.log.root.glob("tile/entries/000.p/*")
     first = parse_record(publisher.leaves()[0])
@@ -146,8 +146,8 @@ def test_an_entry_that_was_exchanged_is_found(publisher: Publisher, small: Build
     }
 
 
-def logged(publisher: Publisher, leaves: list[bytes]) -> None:
-    """Other leaves, under a checkpoint that the log's own keys signed."""
+def write_leaves(publisher: Publisher, leaves: list[bytes]) -> None:
+    """Writes other leaves, under a checkpoint signed with the log's own keys."""
     shutil.rmtree(publisher.log.root / "tile")
     reader = TileReader(publisher.log, 0)
     publisher.log.write(new_bundles(0, leaves, reader))
@@ -178,7 +178,7 @@ def logged(publisher: Publisher, leaves: list[bytes]) -> None:
         ("sev", {"vmm": "qemu-kvm-legacy", "sev_features": "0x0", "vcpus": 1}),
     ],
 )
-def test_a_row_that_is_not_written_as_what_is_measured_is_found(
+def test_a_row_in_another_notation_is_found(
     publisher: Publisher, small: BuildResult, technology: str, changes: dict[str, object]
 ) -> None:
     publisher.publish(small)
@@ -190,18 +190,18 @@ def test_a_row_that_is_not_written_as_what_is_measured_is_found(
         and (technology == "sev" or (b'"sev_features":"0x1"' in leaf and b'"vcpu_signature":"0x00a00f11"' in leaf))
     )
     rows[at] = canonical_json(json.loads(rows[at]) | changes)
-    logged(publisher, [*sorted(rows), release])
+    write_leaves(publisher, [*sorted(rows), release])
     found = errors(rebuilt(publisher))
     assert len(found) == 1
-    assert found[0].rows == (3 if technology == "sev-snp" and "vcpus" in changes else 1)  # with those it stands among
+    assert found[0].rows == (3 if technology == "sev-snp" and "vcpus" in changes else 1)  # with the leaves next to them
     assert "cannot be recomputed" in found[0].what
 
 
-def test_rows_out_of_order_are_no_release(publisher: Publisher, small: BuildResult) -> None:
+def test_rows_out_of_order_are_refused(publisher: Publisher, small: BuildResult) -> None:
     publisher.publish(small)
     leaves = publisher.leaves()
     leaves[3], leaves[4] = leaves[4], leaves[3]
-    logged(publisher, leaves)
+    write_leaves(publisher, leaves)
     with pytest.raises(MalformedRecord, match="are not sorted, unique"):
         rebuilt(publisher)
     assert encode_leaf(parse_row(leaves[3])) == leaves[3]

@@ -1,4 +1,4 @@
-"""Diff: every row that differs and no other, told apart by why, and said in few words."""
+"""Diff: exactly the rows that differ, each with its kind of change, and a short summary."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SNP = "sev-snp/launch_digests.parquet"
 
 
 def expected(old: Rows, new: Rows) -> list[dict[str, Any]]:
-    """By definition."""
+    """The expected changes, by definition."""
 
     def changes() -> Iterator[tuple[Any, ...]]:
         for inputs in {*old, *new}:
@@ -49,14 +49,14 @@ def lines(found: Diff) -> list[str]:
     return sorted(f"{one.change} {one.technology} {one.names}: {one.summary(found.kernels)}" for one in found.groups)
 
 
-def test_nothing_differs(small: BuildResult) -> None:
+def test_equal_catalogs_have_no_differences(small: BuildResult) -> None:
     found, rows = compared(small, small)
     assert (found.same, rows, found.components, found.groups, found.why()) == (True, [], [], [], None)
     assert {name: count for name, count in found.counts.items() if count} == {"unchanged": len(rows_of(small))}
 
 
 @pytest.mark.parametrize(("old_part", "new_part"), [(1 << 21, 1 << 21), (1 << 21, 8), (8, 1 << 21), (16, 4)])
-def test_every_row_that_differs_and_no_other(
+def test_exactly_the_rows_that_differ(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old_part: int, new_part: int
 ) -> None:
     monkeypatch.setattr(generation, "ROWS_PER_PART", old_part)
@@ -79,7 +79,7 @@ def test_every_row_that_differs_and_no_other(
     assert (parts[0] == parts[1]) is (old_part == new_part)
 
 
-def test_what_is_new_is_said_in_few_words(tmp_path: Path, small: BuildResult) -> None:
+def test_added_rows_are_summarised(tmp_path: Path, small: BuildResult) -> None:
     before, snp = SMALL.split("[technologies.sev-snp]")
     wider = f"{before}[technologies.sev-snp]" + snp.replace('"1-3"', '"1-3", "5-8"')
     found, _ = compared(small, made(tmp_path / "wider", wider))
@@ -107,7 +107,7 @@ def test_what_is_new_is_said_in_few_words(tmp_path: Path, small: BuildResult) ->
     ]
 
 
-def test_another_digest_of_the_same_inputs_is_another_rule(small: BuildResult, tmp_path: Path) -> None:
+def test_another_digest_for_the_same_inputs_is_a_changed_rule(small: BuildResult, tmp_path: Path) -> None:
     found, rows = compared(small, forged(small, tmp_path / "silent", {SNP: one_digest}))
     assert (found.counts["rule-changed"], found.counts["added"], found.counts["withdrawn"]) == (1, 0, 0)
     assert [(row["change"], row["new_digest"]) for row in rows] == [("rule-changed", "00" * 48)]
@@ -119,7 +119,7 @@ def test_another_digest_of_the_same_inputs_is_another_rule(small: BuildResult, t
     assert [(one.kind, one.change) for one in said.components] == [("VMM profile", "changed")]
 
 
-def test_another_image_under_the_same_name_is_no_other_rule(tmp_path: Path, small: BuildResult) -> None:
+def test_another_image_under_the_same_name_is_not_a_changed_rule(tmp_path: Path, small: BuildResult) -> None:
     image = write_inputs(tmp_path / "other")
     (image / "bare.fd").write_bytes(bare_image(seed=9))
     found, _ = compared(small, build(write_spec(image, SMALL), tmp_path / "catalog"))
@@ -135,7 +135,7 @@ def test_distinguished_digests_are_not_compared(small: BuildResult, tmp_path: Pa
     assert (found.uncompared, rows) == (["sev-snp"], [])
 
 
-def test_damage_is_no_difference(small: BuildResult, tmp_path: Path) -> None:
+def test_damage_is_an_error_and_not_a_difference(small: BuildResult, tmp_path: Path) -> None:
     copy = forged(small, tmp_path / "copy", {})
     path = copy.folder / SNP
     path.write_bytes(path.read_bytes()[:-1] + b"?")

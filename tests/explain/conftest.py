@@ -1,4 +1,4 @@
-"""What the tests of explain share."""
+"""Fixtures of the tests of explain."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ import pytest
 
 @pytest.fixture
 def few_counts(monkeypatch: pytest.MonkeyPatch) -> int:
-    """The most vCPUs that are tried: for every other candidate a chain of hashes is as long as there are vCPUs."""
+    """Limits the vCPU counts that are tried: every candidate takes a chain of as many hashes as there are vCPUs."""
     monkeypatch.setattr("catalog.explain.explain.MAX_COUNT", 64)
     return 64

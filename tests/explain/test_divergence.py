@@ -1,4 +1,4 @@
-"""Parting: every launch update is a stop, the first that differs is where the lines fork, and the reason names it."""
+"""Divergence: every launch update is listed, the paths split at the first that differs, and the reason is named."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from catalog.store.catalog import Catalog
 from tests.support.explanations import BELIEVED, ES, ES_LAUNCHED, LAUNCHED, ask, believed, digest_of, line
 
 
-def parted(launched: dict[str, Any], baselines: list[Baseline]) -> Divergence | None:
-    """Of the only explanation; checks that its stops are the launch updates."""
+def divergence_of(launched: dict[str, Any], baselines: list[Baseline]) -> Divergence | None:
+    """The divergence of the only explanation; checks that it lists every launch update."""
     explanation = ask(digest_of(**launched), baselines)
     (candidate,) = explanation.hits
     found = explanation.divergence(candidate)
@@ -31,7 +31,7 @@ def parted(launched: dict[str, Any], baselines: list[Baseline]) -> Divergence | 
             candidate.firmware.value.component, candidate.config().point
         )
         updates = sum(len(run.updates) * run.repeat for run in runs)
-        assert times(found.shared) + times(found.found) + times(found.after) == updates + 1  # and the firmware
+        assert times(found.shared) + times(found.found) + times(found.after) == updates + 1  # plus the firmware
     return found
 
 
@@ -49,7 +49,7 @@ FIRST = {
     "(sid/ovmf-amdsev/OVMF.amdsev.fd)",
 }
 ORDER = ("firmware", "vmm", "kernel_hashes", "vcpu_signature", "sev_features", "vcpus")
-"""Of what is launched."""
+"""The fields in the order of the launch."""
 
 
 @pytest.mark.parametrize("axes", [axes for count in range(3) for axes in combinations(LAUNCHED, count)])
@@ -57,55 +57,55 @@ def test_the_first_difference_is_the_reason(axes: tuple[str, ...]) -> None:
     launched = dict(BELIEVED)
     for axis in axes:
         launched |= {"vmm": "gce-v1"} if axis == "vmm" else LAUNCHED[axis]
-    found = parted(launched, believed())
+    found = divergence_of(launched, believed())
     if not axes:
         assert found is None
         return
     assert found is not None
     first = min(axes, key=ORDER.index)
     assert found.reasons[0] == FIRST[first]
-    also = {"vcpu_signature", "sev_features"} <= set(axes)  # both are in one page
+    also = {"vcpu_signature", "sev_features"} <= set(axes)  # both are in the same page
     assert len(found.reasons) == 1 + also
     assert bool(found.shared) == (first != "firmware")
 
 
 def test_pages_in_another_order() -> None:
-    found = parted({**BELIEVED, "vmm": "ec2-2026"}, believed())
+    found = divergence_of({**BELIEVED, "vmm": "ec2-2026"}, believed())
     assert found
     assert found.reasons == ["order: the update at 0x80e000 was expected next, not the one at 0x80f000"]
     assert [stop.what for stop in found.shared][-1] == "SNP_SECRETS, 1 SECRETS page"
 
 
 def test_fewer_vcpus_and_more() -> None:
-    more = parted({**BELIEVED, "vcpus": 7}, believed())
+    more = divergence_of({**BELIEVED, "vcpus": 7}, believed())
     assert more
     assert (more.expected, [stop.text() for stop in more.found]) == ([], ["3 times VMSA of an AP"])
-    fewer = parted({**BELIEVED, "vcpus": 1}, believed())
+    fewer = divergence_of({**BELIEVED, "vcpus": 1}, believed())
     assert fewer
     assert ([stop.text() for stop in fewer.expected], fewer.found) == (["3 times VMSA of an AP"], [])
     assert fewer.shared[-1].text() == "VMSA of the BSP"
 
 
-def test_what_both_end_with_is_said_once() -> None:
-    found = parted({**BELIEVED, **LAUNCHED["kernel_hashes"]}, believed())
+def test_a_common_end_is_listed_once() -> None:
+    found = divergence_of({**BELIEVED, **LAUNCHED["kernel_hashes"]}, believed())
     assert found
     assert [stop.text() for stop in found.after] == ["VMSA of the BSP", "3 times VMSA of an AP"]
     assert [stop.text() for stop in found.expected] == [stop.text() for stop in found.found]
 
 
-def test_no_kernel_where_one_was_expected() -> None:
+def test_a_missing_kernel() -> None:
     none = dict.fromkeys(("kernel_sha256", "initrd_sha256", "append"))
-    found = parted({**BELIEVED, **none}, believed())
+    found = divergence_of({**BELIEVED, **none}, believed())
     assert found
     assert found.reasons == ["kernel hashes: some were expected, not none"]
     assert found.found[0].what == "SNP_KERNEL_HASHES, 1 ZERO page"
 
 
 @pytest.mark.parametrize("axis", ES_LAUNCHED)
-def test_sev_es_measures_no_address(axis: str, few_counts: int) -> None:
+def test_sev_es_does_not_measure_addresses(axis: str, few_counts: int) -> None:
     launched = {**BELIEVED, **ES, **ES_LAUNCHED[axis]}
     launched["vcpus"] = min(launched["vcpus"], few_counts)
-    found = parted(launched, believed(**ES))
+    found = divergence_of(launched, believed(**ES))
     if axis == "technology":
         assert found is None
         return
@@ -116,8 +116,8 @@ def test_sev_es_measures_no_address(axis: str, few_counts: int) -> None:
         assert "mxcsr: 0x0 was expected, not 0x1f80" in found.reasons
 
 
-def test_another_name_of_the_same_image_is_no_difference(small: BuildResult) -> None:
-    """Of near images the one with the same bytes is what was expected, not the first."""
+def test_another_name_of_the_same_image_is_not_a_difference(small: BuildResult) -> None:
+    """Of several baselines the image with the same bytes is the expected one, not the first."""
     catalog = Catalog.open(small.folder)
     known = collect_known(catalog)
     builds = {build.name: build for build in known.builds}

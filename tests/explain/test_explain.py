@@ -1,4 +1,4 @@
-"""Explain: whatever differs from what is expected, on one axis or on two, is found and named, and nothing else is."""
+"""Explain: a difference from the expectation on one or two axes is found and named, and no other difference is."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ DIFFERS = "nothing that differs from the expectation on at most {}, within these
 
 
 def differing(explanation: Explanation) -> set[str]:
-    """The axes on which what was found differs from what was believed."""
+    """The axes on which the configuration found differs from the expected one."""
     (hit,) = explanation.to_dict()["explanations"]
     return {difference["axis"] for difference in hit["differs"]}
 
 
 @pytest.mark.parametrize("axes", [axes for count in range(3) for axes in combinations(LAUNCHED, count)])
-def test_what_differs_from_what_is_believed_is_named(axes: tuple[str, ...]) -> None:
+def test_differences_from_the_expectation_are_named(axes: tuple[str, ...]) -> None:
     launched = dict(BELIEVED)
     for axis in axes:
         launched |= LAUNCHED[axis]
-    if launched["vmm"].startswith("ec2"):  # measures the signature of no vCPU type
+    if launched["vmm"].startswith("ec2"):  # does not measure the vCPU signature
         axes = tuple(axis for axis in axes if axis != "vcpu_signature")
     explanation = ask(digest_of(**launched), believed())
     assert differing(explanation) == set(axes)
@@ -69,12 +69,12 @@ def test_what_differs_from_what_is_believed_is_named(axes: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize("axes", [axes for count in range(1, 3) for axes in combinations(ES_LAUNCHED, count)])
-def test_so_it_is_with_sev_es_and_its_launch_measurements(axes: tuple[str, ...], few_counts: int) -> None:
+def test_differences_are_named_for_sev_es_and_launch_measurements(axes: tuple[str, ...], few_counts: int) -> None:
     launched = {**BELIEVED, **ES}
     for axis in axes:
         launched |= ES_LAUNCHED[axis]
     launched["vcpus"] = min(launched["vcpus"], few_counts)
-    if launched["technology"] == "sev":  # measures no vCPU
+    if launched["technology"] == "sev":  # does not measure vCPUs
         axes = tuple(axis for axis in axes if axis in ("technology", "firmware", "kernel_hashes"))
     digest = digest_of(**launched)
     assert differing(ask(digest, believed(**ES))) == set(axes)
@@ -92,14 +92,14 @@ def measurement_of(digest: LaunchDigest, policy: int) -> LaunchMeasureData:
     return LaunchMeasureData(launch_measurement(TIK, context, digest), bytes(16), 1, 55, 40, policy)
 
 
-def test_a_policy_says_which_technology_it_is() -> None:
+def test_the_policy_decides_the_technology() -> None:
     digest = digest_of(**{**BELIEVED, **ES})
     explanation = ask(measurement_of(digest, 1), believed(**ES), budget=1000)
-    assert not explanation.hits  # the digest is of SEV-ES, and the policy of a guest without
+    assert not explanation.hits  # the digest is of SEV-ES, and the policy of a guest without it
     assert explanation.searches[0].space.possible == {"sev"}
 
 
-def test_what_differs_from_a_catalog(small: BuildResult, few_counts: int) -> None:
+def test_differences_from_a_catalog_are_named(small: BuildResult, few_counts: int) -> None:
     catalog = Catalog.open(small.folder)
     builds = {build.name: build for build in collect_known(catalog).builds}
     near = baseline_of_catalog(catalog, ["sev-snp"])
@@ -107,18 +107,18 @@ def test_what_differs_from_a_catalog(small: BuildResult, few_counts: int) -> Non
     own = {"firmware": "whole.fd", "kernel_sha256": kernel, "initrd_sha256": initrd, "append": "quiet nr_cpus=2"}
     changed = {**LAUNCHED, "kernel_hashes": {"append": '"quiet nr_cpus=2"'}, "vmm": {"vmm": "gce-v1"}}
     changed["vcpus"] = {"vcpus": few_counts}
-    for chosen in (*((axis,) for axis in changed), *pairwise(changed)):  # above are all pairs
+    for chosen in (*((axis,) for axis in changed), *pairwise(changed)):  # all further combinations are pairs
         differs: set[str] = set(chosen)
         launched = {**BELIEVED, **own, "vcpus": 2}
         for axis in differs:
             launched |= changed[axis]
         if launched["vmm"] == "gce-v1":
-            differs -= {"vcpu_signature"}  # it measures that of no vCPU type
+            differs -= {"vcpu_signature"}  # does not measure the vCPU signature
         digest = Workbench(builds).measure(parse_request(line(**launched))).digest
         assert differing(ask(digest, [near], catalog)) == differs
 
 
-def test_a_wholly_other_configuration_that_a_catalog_has_is_compared_with_the_expectation(small: BuildResult) -> None:
+def test_a_different_row_of_the_catalog_is_compared_with_the_expectation(small: BuildResult) -> None:
     catalog = Catalog.open(small.folder)
     near = baseline_of_catalog(catalog, ["sev", "sev-es"])
     fields = {"technology": "sev-es", "firmware": "whole.fd", "vmm": "qemu-kvm-legacy", "vcpus": 2}
@@ -152,7 +152,7 @@ def test_the_host_that_a_report_names_is_tried_first() -> None:
     assert not ask(digest_of(**odd), believed(), budget=10_000).hits
 
 
-def test_candidates_of_the_user(tmp_path: Path) -> None:
+def test_candidates_given_by_the_user(tmp_path: Path) -> None:
     (tmp_path / "mine.fd").write_bytes(whole_image(seed=77))
     (tmp_path / "kernels").mkdir()
     for name in ("one", "two"):
@@ -204,7 +204,7 @@ def test_one_part_of_a_kernel_is_named(tmp_path: Path) -> None:
     assert parts_of(alone) == ["initrd"]
 
 
-def test_files_that_are_given_are_near(small: BuildResult, tmp_path: Path) -> None:
+def test_given_files_are_tried_first(small: BuildResult, tmp_path: Path) -> None:
     (tmp_path / "mine.fd").write_bytes(whole_image(seed=78))
     (tmp_path / "vmlinuz").write_bytes(b"vmlinuz")
     catalog = Catalog.open(small.folder)
@@ -221,7 +221,7 @@ def test_files_that_are_given_are_near(small: BuildResult, tmp_path: Path) -> No
     assert baseline_of_files(base, collect_known(catalog)) is None
 
 
-def test_candidates_that_cannot_be(tmp_path: Path) -> None:
+def test_invalid_candidates_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Unreadable):
         collect_known(None, kernels=[tmp_path / "none"])
     with pytest.raises(UnknownName):
@@ -232,7 +232,7 @@ def test_candidates_that_cannot_be(tmp_path: Path) -> None:
         ask(LaunchDigest(bytes(48)), believed(), budget=0)
 
 
-def test_a_miss_says_what_is_excluded() -> None:
+def test_a_miss_lists_what_is_excluded() -> None:
     near = believed()
     missed = ask(LaunchDigest(bytes(48)), near)
     (search,) = missed.searches
@@ -254,7 +254,7 @@ def test_a_miss_says_what_is_excluded() -> None:
         ),
     ],
 )
-def test_a_budget_ends_a_search_and_what_it_cut_off_is_not_excluded(budget: int, said: str) -> None:
+def test_the_budget_ends_a_search_and_the_rest_is_not_excluded(budget: int, said: str) -> None:
     missed = ask(LaunchDigest(bytes(48)), believed(), budget=budget)
     (search,) = missed.searches
     assert search.searched.left

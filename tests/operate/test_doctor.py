@@ -1,4 +1,4 @@
-"""The doctor over files: a healthy log has no findings, and each thing that can be wrong is made to happen."""
+"""Doctor on local files: a healthy log has no findings, and every problem is provoked."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def trust_note(
 
 @dataclass
 class Place:
-    """A published log, the state of the machine that signed it, a trust note, and how late it is."""
+    """A published log, the state of the machine that signed it, a trust note, and the time since it was published."""
 
     root: Path
     trust: Note
@@ -144,7 +144,7 @@ def test_a_healthy_log_has_no_findings(healthy: Place) -> None:
 
 
 def forge(place: Place, by: Signer) -> None:
-    """A signature of that key that is of another text."""
+    """Adds a signature by that key that is valid for another text only."""
     wrong = signature(by, str(Checkpoint(ORIGIN, 0, merkle.EMPTY_ROOT)))
     place.put(place.note.with_signatures([wrong]))
 
@@ -161,7 +161,7 @@ def flip(place: Place, pattern: str, at: int = 40) -> None:
 
 
 def append(place: Place, leaf: bytes) -> None:
-    """Another leaf at the end, with tiles and a checkpoint that everybody signed."""
+    """Appends a leaf, with tiles and a checkpoint that all keys signed."""
     old = Checkpoint.parse(place.note.text)
     reader = TileReader(place.log, old.size)
     place.log.write(list(new_bundles(old.size, [leaf], reader)))
@@ -534,11 +534,11 @@ def test_each_finding(place: Place, name: str) -> None:
     ]
     for (*_, what), (*_, part) in zip(found, expected, strict=True):
         assert part in what
-    if is_healthy(place.examine().findings):  # then who verifies is not refused
+    if is_healthy(place.examine().findings):  # otherwise, verification would be refused
         verify_release(place.log, None, open_trust(place.trust), now=place.now, seen={})
 
 
-def test_what_was_signed_and_not_published(place: Place, small: BuildResult) -> None:
+def test_a_signed_checkpoint_that_is_not_published(place: Place, small: BuildResult) -> None:
     before = place.note
     place.publish(small, REVOKE, now=NOW + 60)
     place.put(before)
@@ -561,7 +561,7 @@ def test_a_restored_backup(place: Place, small: BuildResult, tmp_path: Path) -> 
     assert found.advice.startswith("publish nothing")
 
 
-def test_a_log_that_another_machine_went_on_with(place: Place, small: BuildResult) -> None:
+def test_a_log_continued_by_another_machine(place: Place, small: BuildResult) -> None:
     signed_here = place.state.read()
     place.publish(small, REVOKE, now=NOW + 60)
     place.cosign(W1, W2, W3, HEARTBEAT)
@@ -597,12 +597,12 @@ def test_a_fork_of_what_was_signed_here(place: Place, small: BuildResult, tmp_pa
     assert "are not consistent" in what
 
 
-def test_a_text_that_is_no_trust_note(place: Place) -> None:
+def test_an_invalid_trust_note(place: Place) -> None:
     with pytest.raises(MalformedInput):
         examine(place.log, place.note, {}, now=NOW)
 
 
-def test_a_checkpoint_of_nothing(place: Place) -> None:
+def test_an_empty_log(place: Place) -> None:
     empty = Checkpoint(ORIGIN, 0, merkle.EMPTY_ROOT)
     place.put(signed(str(empty), *HYBRID, W1, W2, W3, HEARTBEAT))
     place.state.path.unlink()

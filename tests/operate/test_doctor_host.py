@@ -1,4 +1,4 @@
-"""What the answers of a static host mean: one that is right has no findings, and each header that is wrong has one."""
+"""Doctor on a static host: a correct host has no findings, and each wrong answer and header has one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Change = Callable[[Question, Answer], Answer]
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> LogFolder:
-    """A log with whole tiles and partial ones."""
+    """A log with full and partial tiles."""
     folder = tmp_path_factory.mktemp("log")
     spec = write_spec(write_inputs(folder / "inputs"), SMALL.replace('"1-3"', '"1-16"'))
     built = build(spec, folder / "catalog")
@@ -61,7 +61,7 @@ def asked(log: LogFolder) -> list[Question]:
 
 
 def right(question: Question) -> Answer:
-    """As a host should answer."""
+    """The answer of a correct host."""
     headers = {"access-control-allow-origin": "*", "etag": '"1"', "cache-control": FOREVER}
     body = question.expected
     if question.kind is Kind.MISSING:
@@ -84,7 +84,7 @@ def found_in(asked: list[Question], change: Change) -> list[tuple[str, str, str]
     return [(f.severity.value, f.subject, f.what) for f in host_findings(iter(asked), ask, NOW)]
 
 
-def test_one_file_of_each_kind_is_asked_for(log: LogFolder, asked: list[Question]) -> None:
+def test_one_file_of_each_kind_is_requested(log: LogFolder, asked: list[Question]) -> None:
     checkpoint, _ = published(log)
     full, partial = divmod(checkpoint.size, 256)
     assert full
@@ -105,7 +105,7 @@ def test_one_file_of_each_kind_is_asked_for(log: LogFolder, asked: list[Question
     assert {question.encodings for question in asked if question.kind is not Kind.ENTRIES} == {"identity"}
 
 
-def test_files_that_the_folder_lacks_are_not_asked_for(small: BuildResult, tmp_path: Path) -> None:
+def test_files_missing_in_the_folder_are_not_requested(small: BuildResult, tmp_path: Path) -> None:
     log = LogFolder(tmp_path / "log")
     publish(Catalog.open(small.folder), log, KEYS, LastCheckpoint(tmp_path / "signed"), now=NOW)
     (log.root / "releases/1/manifest.json").unlink()
@@ -115,12 +115,12 @@ def test_files_that_the_folder_lacks_are_not_asked_for(small: BuildResult, tmp_p
     assert Kind.RELEASE not in [question.kind for question in questions(log, checkpoint, None)]
 
 
-def test_a_host_that_is_right_has_no_findings(asked: list[Question]) -> None:
+def test_a_correct_host_has_no_findings(asked: list[Question]) -> None:
     assert found_in(asked, lambda question, answer: answer) == []
 
 
 def on(kind: Kind, **headers: str | None) -> Change:
-    """Headers that are changed, or with None left out, where files of that kind are answered."""
+    """Changes headers of answers for files of a kind; None removes a header."""
 
     def change(question: Question, answer: Answer) -> Answer:
         if question.kind is not kind:
@@ -312,7 +312,7 @@ def test_another_checkpoint(log: LogFolder, asked: list[Question]) -> None:
     assert (said, what) == ("warning", "has other signatures than the folder's")
 
 
-def test_a_host_that_does_not_answer_is_asked_once(asked: list[Question]) -> None:
+def test_a_host_that_does_not_answer_is_asked_only_once(asked: list[Question]) -> None:
     tried = []
 
     def ask(question: Question) -> Answer:
@@ -325,7 +325,7 @@ def test_a_host_that_does_not_answer_is_asked_once(asked: list[Question]) -> Non
     assert len(tried) == 1
 
 
-def test_who_may_read_is_said_once_for_all(asked: list[Question]) -> None:
+def test_a_missing_cors_header_is_reported_once(asked: list[Question]) -> None:
     found = found_in(
         asked,
         lambda question, answer: replace(
@@ -346,7 +346,7 @@ HEADERS = st.sampled_from(
 
 
 @given(st.sampled_from(list(Kind)), st.integers(100, 599), st.dictionaries(HEADERS, WORDS), st.binary(max_size=40))
-def test_whatever_a_host_answers(kind: Kind, status: int, headers: dict[str, str], body: bytes) -> None:
+def test_arbitrary_answers_of_a_host(kind: Kind, status: int, headers: dict[str, str], body: bytes) -> None:
     question = Question("some/file", kind, b"expected")
     found = list(host_findings(iter([question]), lambda _: Answer(status, headers, body), NOW))
     wrong = status != 200 or body != b"expected"

@@ -1,4 +1,4 @@
-"""Pages: whole, self-contained, the same each time; names from outside are text in them, and nothing else."""
+"""HTML pages: complete, self-contained and reproducible; names from outside appear only as text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VOID = {"meta", "br", "img", "hr", "input", "link"}
 
 
 class Page(HTMLParser):
-    """What a browser would read of a page: every element is closed, and nothing is loaded."""
+    """Parses a page like a browser: every element is closed, and nothing is loaded."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def said(page: Page) -> str:
 
 @pytest.fixture
 def odd(tmp_path: Path) -> BuildResult:
-    """A catalog whose names are markup."""
+    """A catalog whose names are HTML markup."""
     folder = write_inputs(tmp_path / "odd")
     (folder / "<script>alert(1)<b>&amp;.fd").write_bytes(whole_image(seed=7))
     spec = SMALL.replace('"bare.fd"', '"*.fd"').replace('name = "small"', 'name = "<b>\\"small\\"</b>"')
@@ -104,7 +104,7 @@ def test_names_are_text(run: Run, small: BuildResult, odd: BuildResult, tmp_path
         page = checked(path)
         assert "<script>alert(1)<b>&amp;.fd" in page.text
         assert '<b>"small"</b>' in page.text
-        assert "b" in page.tags  # of tiles
+        assert "b" in page.tags  # only of tiles
         assert "img" not in page.tags
 
 
@@ -121,10 +121,10 @@ def test_a_report(run: Run, small: BuildResult, tmp_path: Path) -> None:
         "60 sev-snp",
     ):
         assert part in said(page), part
-    assert page.text.count("Memory map of") == 2  # whole.fd and twin.fd are one
+    assert page.text.count("Memory map of") == 2  # whole.fd and twin.fd are the same
 
 
-def test_a_release_says_if_it_was_verified_and_what_is_revoked(run: Run, place: Place, tmp_path: Path) -> None:
+def test_a_release_page_shows_verification_and_revocations(run: Run, place: Place, tmp_path: Path) -> None:
     place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="<i>bad</i>"))
     path = tmp_path / "report.html"
     assert run("report", str(place.log), "--html", str(path), "--trust", str(place.trust))[0] == 0
@@ -162,7 +162,7 @@ def test_an_explanation(run: Run, small: BuildResult, tmp_path: Path) -> None:
     assert "Nothing was found" in checked(path).text
 
 
-def test_no_page_where_there_is_none(run: Run, small: BuildResult, tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written(run: Run, small: BuildResult, tmp_path: Path) -> None:
     assert run("report", str(small.folder))[0] == 2
     code, _, err = run("report", str(small.folder), "--html", str(tmp_path / "nowhere/page"))
     assert (code, "no such file or directory" in err) == (5, True)

@@ -1,4 +1,4 @@
-"""Pictures: well-formed, described, in colours that can be told apart; in a terminal the same in halves of blocks."""
+"""Pictures: well-formed, described, with colours of sufficient contrast; and the same in a terminal."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HEAT = Heat(
 
 
 def parsed(svg: str) -> ElementTree.Element:
-    """Checked as every picture is."""
+    """Parses a picture and checks what holds for every picture."""
     root = ElementTree.fromstring(svg)
     title, desc = root[0], root[1]
     assert (root.tag, title.tag, desc.tag, root.get("role")) == (f"{SVG}svg", f"{SVG}title", f"{SVG}desc", "img")
@@ -78,7 +78,7 @@ def test_a_heat_map() -> None:
     assert "one, sev-snp b, 1 vCPUs: no digests" in tips(root)
     shown = texts(root)
     assert {"sev", "sev-es", "sev-snp", "a", "b", "one", "two, <&>", "02", "same", "1", "2"} <= set(shown)
-    assert [shown.count(mark) for mark in "!-+x"] == [2, 2, 3, 2]  # of which one each is in the legend
+    assert [shown.count(mark) for mark in "!-+x"] == [2, 2, 3, 2]  # one of each is in the legend
     assert "4 images, of which 3 changed. Launch digests: 1 rule-changed, 1 withdrawn, 6 added" in str(root[1].text)
     (part,) = [
         group for group in root.iter(f"{SVG}g") if group[0].text == "one, sev-es a, 2 vCPUs: 1 unchanged, 3 added"
@@ -87,13 +87,13 @@ def test_a_heat_map() -> None:
     assert widths == {"cell unchanged": 4, "cell added": 12}
 
 
-def test_the_smallest_share_is_seen() -> None:
+def test_the_smallest_share_is_visible() -> None:
     heat = Heat([Column("sev", None, None, None)], [(Image("00", ("one",)), [{"unchanged": 1_000_000, "added": 1}])])
     root = parsed(matrix_svg(heat_matrix(heat), "heat"))
     assert min(float(rect.attrib["width"]) for rect in root.iter(f"{SVG}rect")) >= 2
 
 
-def test_of_many_images_those_that_changed_are_drawn() -> None:
+def test_of_many_images_only_changed_ones_are_drawn() -> None:
     same = [(Image(f"{n:04x}", ()), [{"unchanged": 1}]) for n in range(MOST_IMAGES)]
     heat = Heat([Column("sev", None, None, None)], [*same, (Image("ffff", ("new",)), [{"added": 1}])])
     shown = heat_matrix(heat)
@@ -162,7 +162,7 @@ def test_a_memory_map() -> None:
     assert "0x0000810c00 ██ kernel hashes area, 1 KiB" in shown
 
 
-def test_what_overlaps_and_what_has_no_size_leaps_to_the_eye() -> None:
+def test_overlaps_and_empty_ranges_are_highlighted() -> None:
     ranges = [
         Range(0, 0, "SVSM_CAA", 3),
         Range(0x1000, 0x3000, "one", 1),
@@ -202,7 +202,7 @@ def test_any_memory_map_is_drawn(ranges: list[Range]) -> None:
     assert len(list(memory_map_lines(ranges))) < 2 * len(ranges)
 
 
-def test_where_two_launches_part() -> None:
+def test_the_divergence_of_two_launches() -> None:
     stop = UpdateLine("VMSA of an AP", None, 3)
     shown = Divergence(
         "sev-snp", [UpdateLine("firmware f", 0xFFC00000, 1)], [], [stop], [], ["vCPUs: 4 were expected, not 7"]
@@ -228,7 +228,7 @@ def test_where_two_launches_part() -> None:
 
 
 def themes() -> list[dict[str, str]]:
-    """Colours by name, of light, dark and print."""
+    """Colours by name, for light, dark and print."""
     return [
         dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
         for block in re.findall(r":root \{(.*?)\}", CSS, re.DOTALL)
@@ -236,7 +236,7 @@ def themes() -> list[dict[str, str]]:
 
 
 def contrast(one: str, other: str) -> float:
-    """Source: WCAG 2.2, definitions of relative luminance and contrast ratio."""
+    """WCAG 2.2, definitions of relative luminance and contrast ratio."""
 
     def luminance(colour: str) -> float:
         parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
@@ -257,7 +257,7 @@ def test_colours_have_the_contrast_of_wcag_aa(theme: dict[str, str]) -> None:
             assert contrast(theme[text], theme[ground]) >= 4.5, (text, ground)
     for kind in KINDS:
         assert contrast(theme["mark"], theme[kind]) >= 4.5, kind
-        assert contrast(theme[kind], theme["ground"]) >= 4.5, kind  # names of changes are written in it
+        assert contrast(theme[kind], theme["ground"]) >= 4.5, kind  # kinds of changes are written on it
     for shape in ("firmware", "section", "area"):
         assert contrast(theme[shape], theme["ground"]) >= 3, shape
     assert len({theme[kind] for kind in KINDS}) == len(KINDS)
