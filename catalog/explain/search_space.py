@@ -190,7 +190,7 @@ def _command_lines(append: str | None) -> Iterator[tuple[str, str]]:
     if not append:
         return
     yield append + "\n", "the command line with a newline at the end"
-    yield append + " ", "the command line with a blank at the end"
+    yield append + " ", "the command line with a space at the end"
     yield " " + append, "the command line with a blank before it"
     yield append.strip(), "the command line without blanks around it"
     yield " ".join(append.split()), "the command line with single blanks"

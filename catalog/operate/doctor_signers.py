@@ -170,9 +170,12 @@ def _witness_findings(trust: Trust, signers: Sequence[VerifierKey]) -> Iterator[
         if name not in satisfied:
             say = warning if name in members else note
             why = "" if name in members else ", and the quorum does not need it"
-            yield say(
-                f"witness {name}", f"has not cosigned with {named(key)}{why}", "ldcat witness ask gets its cosignature"
+            how = (
+                "ldcat witness ask gets its cosignature"
+                if name in policy.witness_urls
+                else "its owner runs ldcat cosign"
             )
+            yield say(f"witness {name}", f"has not cosigned with {named(key)}{why}", how)
     for name, group in policy.groups.items():
         if name not in satisfied:
             missing = [member for member in group.members if member not in satisfied]

@@ -44,6 +44,8 @@ class ProofBundle:
         """Parse a bundle. Raises MalformedInput for any deviation from the format."""
         if len(data) > MAX_BUNDLE:
             raise MalformedInput(f"a proof bundle has at most {MAX_BUNDLE} bytes")
+        if b"\n" in data.rstrip(b"\n"):
+            raise MalformedInput("more than one line: a proof bundle is one", "verify the lines one at a time")
         wire = decode_json(data, _BundleWire, "proof bundle")
         if wire.format != FORMAT:
             raise MalformedRecord(f"proof bundle: format {wire.format!r} is not {FORMAT!r}")

@@ -60,7 +60,7 @@ def test_the_hint_names_the_command_that_helps(run: Run, arguments: tuple[str, .
         (("inspect", "nobody"), 2, "unknown build"),
         (("sql",), 2, "give a query"),
         (("sql", "nonsense"), 2, "query: parser error"),
-        (("build", "/nowhere.toml"), 2, "a spec needs a folder for its catalog"),
+        (("build", "/nowhere.toml"), 5, "/nowhere.toml"),
         (("build", "/nowhere.toml", "-o", "/nowhere"), 5, "/nowhere.toml"),
         (("build", "-o", "/etc/hostname"), 2, "is a file, not a folder"),
         (("build", "-o", "/etc"), 2, "is not part of a catalog"),
@@ -177,3 +177,10 @@ def test_no_option_takes_the_empty_path(run: Run, tmp_path: Path, monkeypatch: p
     for command in (("publish", "--log", "", "--key", "k"), ("keygen", "example.com/log", "-o", "")):
         assert run(*command)[:2] == (2, "")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_spec_needs_a_folder(run: Run, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.toml"
+    spec.write_text('name = "x"\nfirmware = { builds = ["*"] }\n[technologies.sev]\n')
+    code, _, err = run("build", str(spec))
+    assert (code, "a spec needs a folder for its catalog" in err, "--out DIR" in err) == (2, True, True)

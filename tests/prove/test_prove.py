@@ -202,6 +202,8 @@ def test_invalid_bundles_are_refused(bundle: ProofBundle, field: str) -> None:
         assert ask(json.dumps(change).encode()).outcome is Outcome.BAD
     with pytest.raises(LdcatError):
         ProofBundle.parse(bytes(17 << 20))
+    with pytest.raises(MalformedInput, match="more than one line"):
+        ProofBundle.parse(b"{}\n{}\n")
 
 
 @given(st.binary(max_size=200))

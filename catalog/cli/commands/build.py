@@ -44,7 +44,7 @@ def command(
             parser=named_path,
             metavar="DIR",
             envvar="LDCAT_OUT",
-            help="Folder to write, whole or not at all; if not given, that of the default catalog.",
+            help="Folder to write, whole or not at all. Required with SPEC; else that of the default catalog.",
         ),
     ] = None,
     processes: Annotated[
@@ -80,11 +80,11 @@ def command(
     from catalog.build.builder import build_catalog
     from catalog.spec.catalog_spec import load_spec
 
+    backend = hash_backend()
+    loaded = load_spec(spec)
     if spec is not None and out is None:
         raise UsageError("a spec needs a folder for its catalog", "name it with --out DIR")
     folder = out or default_catalog()
-    backend = hash_backend()
-    loaded = load_spec(spec)
     with render.progress(quiet=quiet) as begin, _engine(engine, scheduler, processes, backend) as opened:
         built = build_catalog(
             loaded, folder, engine=opened, backend=backend, receipts=receipts(), start_progress=begin, max_rows=max_rows
@@ -96,7 +96,7 @@ def command(
         if built.reused:
             render.note(f"{built.reused:,} of them were in the replaced catalog; the others are new")
         left_out = sum(entry.points for entry in built.manifest.left_out)
-        render.note(f"{left_out:,} points of the cross product are left out; manifest.json says which and why")
+        render.note(f"{left_out:,} combinations were left out; manifest.json says which and why")
         if built.example:
             place = "" if out is None else f" --catalog {shlex.quote(str(out))}"
             render.note(f"try: {shlex.quote(invocation())} lookup {built.example}{place}")

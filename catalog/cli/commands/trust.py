@@ -62,9 +62,9 @@ def init(
 ) -> int:
     """Print the text of a new trust note, to be signed with `ldcat trust sign`.
 
-    A threshold of all root keys is refused: after the loss of one key no next version could be signed. So is a policy
-    that cannot be met, or that names a key of the log as a witness. A policy that one witness alone can meet is a
-    warning.
+    A threshold of all of several root keys is refused: after the loss of one key no next version could be signed. So is
+    a policy that cannot be met, or that names a key of the log as a witness. A policy that one witness alone can meet
+    is a warning.
     """
     from catalog.transparency.policy import Policy
     from catalog.transparency.trust import Trust
