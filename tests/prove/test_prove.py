@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from catalog.abi.digest import LaunchDigest
 from catalog.build.builder import BuildResult
-from catalog.errors import LdcatError, Unreadable, VerificationFailed
+from catalog.errors import LdcatError, MalformedInput, Unreadable, VerificationFailed
 from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord, parse_row
 from catalog.log.seen import Seen
