@@ -211,16 +211,17 @@ def test_no_release_is_made_while_a_place_is_to_be_filled_in(tmp_path: Path) -> 
     for name in release.READ:
         shutil.copy(ROOT / name, tmp_path / name)
     found = list(release.places(tmp_path))
-    assert [re.sub(r":\d+:.*", "", place) for place in found] == ["SECURITY.md", "pyproject.toml"]
-    assert all("PUBLISHER: fill in before release: " in place for place in found)
+    assert [re.sub(r":\d+:.*", "", place) for place in found] == ["SECURITY.md", "CHANGELOG.md", "pyproject.toml"]
+    assert all("PUBLISHER: fill in before release: " in place or "(unreleased)" in place for place in found)
     refused = subprocess.run(
         [sys.executable, "-m", "tools.release", str(tmp_path / "dist")], cwd=ROOT, capture_output=True, text=True
     )
     assert (refused.returncode, all(place in refused.stderr for place in found)) == (1, True)
     assert not (tmp_path / "dist").exists()
-    for name in ("SECURITY.md", "pyproject.toml"):
+    for name in release.READ:
         text = (tmp_path / name).read_text()
-        (tmp_path / name).write_text(text.replace("PUBLISHER: fill in before release: ", ""))
+        filled = text.replace("PUBLISHER: fill in before release: ", "").replace("(unreleased)", "(2026-12-01)")
+        (tmp_path / name).write_text(filled)
     assert list(release.places(tmp_path)) == []
 
 

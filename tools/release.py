@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tools.sbom import LOCK, ROOT, sbom
 
-PLACE = "PUBLISHER:"
-"""Marks what nobody but the publisher of a release can fill in."""
+PLACES = ("PUBLISHER:", "(unreleased)")
+"""Mark what the publisher of a release has to fill in: names and addresses, and the date in the changelog."""
 
 READ = ("SECURITY.md", "README.md", "CHANGELOG.md", "pyproject.toml")
 
@@ -27,7 +27,7 @@ def places(root: Path) -> Iterator[str]:
     """File, line and text of each place that is to be filled in yet."""
     for name in READ:
         for number, line in enumerate((root / name).read_text(encoding="utf-8").splitlines(), 1):
-            if PLACE in line:
+            if any(place in line for place in PLACES):
                 yield f"{name}:{number}: {line.strip()}"
 
 

@@ -13,6 +13,7 @@ import pytest
 from catalog.abi import sha256
 from catalog.build.builder import BuildResult
 from catalog.launch.hashing.backends import choose
+from catalog.version import __version__
 from tests.support.cli import AMDSEV, SNP, Run
 from tests.support.samples import SMALL, whole_image, write_spec
 
@@ -26,7 +27,7 @@ def digest(small: BuildResult) -> str:
 
 
 def test_version(run: Run) -> None:
-    expected = f"ldcat 0.1.0 (SHA-256 midstates: {sha256.in_use}; {choose()})\n"
+    expected = f"ldcat {__version__} (SHA-256 midstates: {sha256.in_use}; {choose()})\n"
     assert run("--version") == (0, expected, "")
 
 
