@@ -77,7 +77,7 @@ def _open_published(
     now: int,
     notices: Notices,
 ) -> Catalog:
-    log, number = _log_at(location, folder)
+    log, number = log_at(location, folder)
     if trust.skip:
         return _opened(_unverified(log, number, notices), notices)
     file = trust.file_for(location)
@@ -118,7 +118,7 @@ def _open_own(folder: FolderLocation, name: str, trust: TrustChoice, notices: No
     return opened
 
 
-def _log_at(location: CatalogLocation, folder: FolderLocation | None) -> tuple[LogFolder, int | None]:
+def log_at(location: CatalogLocation, folder: FolderLocation | None) -> tuple[LogFolder, int | None]:
     """The log at a location, and the number of the release; None for the last one."""
     if isinstance(location, HostedLocation):
         from catalog.verify.hosted_log import HostedLog  # cryptography takes long to load

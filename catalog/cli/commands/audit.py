@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,20 +19,15 @@ from catalog.cli.options import (
     require,
 )
 from catalog.cli.sarif import sarif
-from catalog.errors import LdcatError, Unreadable, UsageError
+from catalog.errors import UsageError
 from catalog.files.inputs import read_file
 from catalog.spec.named_builds import build_of_file
-from catalog.state.folders import remembered
-from catalog.store.catalog import Catalog
 from catalog.terminal import render
 from catalog.terminal.render import Format
-from catalog.verify.location import CatalogLocation, HostedLocation, locate_folder
 from catalog.work.engine import local_engine, processors
 
 if TYPE_CHECKING:  # these take long to import
     from catalog.audit.audit import AuditFinding
-    from catalog.fast.published import PublishedRelease
-    from catalog.log.log_folder import LogFolder
 
 HELP_ORDER = 150
 
@@ -83,14 +77,14 @@ def command(
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.SARIF)
     from catalog.audit.audit import RULES, holds
+    from catalog.audit.audit_opening import open_for_audit
+    from catalog.transparency.trust import read_unsigned
 
     images = [build_of_file(path) for path in firmware or ()]
     rows = _remeasured(remeasure)
-    log, number, own = _located(folder)
     found: list[AuditFinding] = []
-    release = None if log is None else _release(log, number, trust, found)
-    whole_log = log is not None and number is None  # then its last release is audited, if there is one
-    catalog = None if whole_log and not release else _catalog(log, release, own, found)
+    note = None if trust is None else read_unsigned(read_file(trust, limit=_MAX_TRUST, regular=True))
+    catalog = open_for_audit(folder, note, found, now=int(time.time()))
     if catalog:
         from catalog.audit.audit_catalog import catalog_findings
 
@@ -112,59 +106,6 @@ def command(
         for text in _lines(found):
             render.line(text)
     return 0 if holds(found) else 1
-
-
-def _located(location: CatalogLocation) -> tuple[LogFolder | None, int | None, Path]:
-    """The log, or None; the number of the release, or None for the last one; and the folder of the catalog."""
-    if isinstance(location, HostedLocation):
-        from catalog.verify.hosted_log import HostedLog  # cryptography takes long to load
-
-        hosted = HostedLog.of(location)
-        return hosted, location.number, hosted.root
-    folder = locate_folder(location)
-    if folder.log is None:
-        return None, None, Path(folder.path)
-    from catalog.log.log_folder import LogFolder
-
-    return LogFolder(Path(folder.log)), folder.number, Path(folder.path)
-
-
-def _release(
-    log: LogFolder, number: int | None, trust: Path | None, found: list[AuditFinding]
-) -> PublishedRelease | None:
-    from catalog.audit.audit_release import find_release, log_findings
-    from catalog.transparency.trust import Trust, read_unsigned
-
-    note = None if trust is None else read_unsigned(read_file(trust, limit=_MAX_TRUST, regular=True))
-    origins = {key.name for key in Trust.parse(note.text).policy.logs} if note else ()
-    seen = {origin: remembered("seen", origin) for origin in origins}
-    found += log_findings(log, number, note, seen, int(time.time()))
-    return find_release(log, number, found)
-
-
-def _catalog(
-    log: LogFolder | None, release: PublishedRelease | None, own: Path, found: list[AuditFinding]
-) -> Catalog | None:
-    """The catalog in the folder, even if the log names another one, which is a finding; None if it cannot be opened.
-
-    Raises Unreadable if the folder is not of a log and has no catalog.
-    """
-    from catalog.audit.audit import wrong
-    from catalog.audit.audit_release import leaf_findings
-
-    try:
-        if release and release.source:
-            catalog: Catalog = release.source.open(release)
-        else:
-            catalog = replace(Catalog.open(release.files if release else own), release=release)
-    except LdcatError as failure:
-        if log is None and isinstance(failure, Unreadable):  # not a catalog at all
-            raise
-        found.append(wrong("manifest", "manifest.json", str(failure)))
-        return None
-    if release:
-        found += leaf_findings(release, catalog)
-    return catalog
 
 
 def _lines(found: list[AuditFinding]) -> Iterator[str]:
