@@ -1,4 +1,4 @@
-"""`ldcat audit`: every kind of damage gives a finding that names it, and what is right gives none."""
+"""`ldcat audit`: every kind of damage gives a finding that names it, and an intact catalog or log gives none."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def flipped(path: Path) -> None:
     data = bytearray(path.read_bytes())
     if data:
         data[len(data) // 2] ^= 1
-    path.unlink()  # which may be a file of another release, too
+    path.unlink()  # which may also be a file of another release
     path.write_bytes(data or b"?")
 
 
@@ -69,7 +69,7 @@ def longer(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b" ")
 
 
-def test_what_is_right_has_no_findings(run: Run, small: BuildResult, place: Place, tmp_path: Path) -> None:
+def test_intact_catalogs_and_logs_have_no_findings(run: Run, small: BuildResult, place: Place, tmp_path: Path) -> None:
     assert audit(run, small.folder) == (0, [])
     assert run("audit", str(small.folder))[:2] == (0, "every claim holds\n")
     (tmp_path / "own.fd").write_bytes(whole_image())
@@ -79,7 +79,7 @@ def test_what_is_right_has_no_findings(run: Run, small: BuildResult, place: Plac
     assert (code, [(one["rule"], one["severity"]) for one in found]) == (0, [("image", "warning")])
     for folder in (place.log, place.log / "releases/1"):
         code, found = audit(run, folder, "--trust", place.trust)
-        assert (code, {one["rule"] for one in found}) == (0, {"log"})  # of keys and roots that there are few of
+        assert (code, {one["rule"] for one in found}) == (0, {"log"})  # these samples have few keys and roots
     code, found = audit(run, place.log)
     assert (code, [one["evidence"] for one in found]) == (
         0,
@@ -116,7 +116,7 @@ def test_a_flipped_bit_in_each_file_names_it(run: Run, small: BuildResult, tmp_p
         ({f"{manifest.VMM_FOLDER}/qemu-kvm-init2.toml": another_profile}, {"profile"}),
     ],
 )
-def test_a_forgery_under_a_manifest_of_its_own(
+def test_a_forgery_under_a_matching_manifest(
     run: Run, small: BuildResult, tmp_path: Path, damages: dict[str, Damage], rules: set[str]
 ) -> None:
     forged(small, tmp_path / "copy", damages, trees=False)
@@ -127,7 +127,7 @@ def test_a_forgery_under_a_manifest_of_its_own(
         assert one["claim"] == RULES[one["rule"]]
 
 
-def test_what_is_beside_the_files(run: Run, small: BuildResult, tmp_path: Path) -> None:
+def test_foreign_files(run: Run, small: BuildResult, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(small.folder, copy)
     names = [manifest.FIRMWARE, manifest.KERNEL_HASHES]
@@ -154,7 +154,7 @@ def test_what_is_beside_the_files(run: Run, small: BuildResult, tmp_path: Path) 
 
 
 def logs(place: Place) -> Iterator[tuple[str, Damage, str]]:
-    """What is done to a log, to which file, and which part of a finding names it."""
+    """By kind of damage of a log: how it is made, to which file, and what the finding contains."""
     yield "checkpoint", flipped, ""
     for path in sorted(place.log.glob("tile/**/*")):
         if path.is_file():
@@ -199,7 +199,7 @@ def test_a_log_that_was_rolled_back_or_forked_and_a_row_that_is_no_leaf(
     assert {"release", "leaf", "digest"} <= {one["rule"] for one in found}
 
 
-def test_what_is_no_error_leaves_every_claim(run: Run, place: Place) -> None:
+def test_notes_and_warnings_do_not_fail_a_claim(run: Run, place: Place) -> None:
     code, out, _ = run("audit", str(place.log))
     assert code == 0
     assert out.startswith("warnings\n  checkpoint: no trust note was given")
@@ -209,7 +209,7 @@ def test_what_is_no_error_leaves_every_claim(run: Run, place: Place) -> None:
     assert (code, "claimed:" in notes, notes.endswith("\nevery claim that was checked holds\n")) == (0, False, True)
 
 
-def test_for_those_who_review_software(run: Run, small: BuildResult, tmp_path: Path) -> None:
+def test_findings_as_sarif(run: Run, small: BuildResult, tmp_path: Path) -> None:
     forged(small, tmp_path / "copy", {SNP: one_digest})
     code, out, _ = run("audit", str(tmp_path / "copy"), "-f", "sarif")
     (made,) = json.loads(out)["runs"]

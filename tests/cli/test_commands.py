@@ -1,4 +1,4 @@
-"""What the commands print when all is well: data on stdout, the rest on stderr, in every format."""
+"""The output of the commands if nothing fails: data on stdout, messages on stderr, in every format."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_hash_backend_can_be_chosen(run: Run, monkeypatch: pytest.MonkeyPatc
         (["--engine", "abacus"], "invalid value for '--engine'"),
     ],
 )
-def test_engines_that_cannot_be(run: Run, tmp_path: Path, options: list[str], message: str) -> None:
+def test_invalid_engine_options_are_refused(run: Run, tmp_path: Path, options: list[str], message: str) -> None:
     code, out, err = run("build", "--out", str(tmp_path / "catalog"), *options)
     assert (code, out) == (2, "")
     assert err.startswith(f"ldcat: error: {message}")
@@ -82,7 +82,7 @@ def test_measure_in_other_formats(run: Run) -> None:
     assert hexed in run("measure", AMDSEV, *SNP, "--vcpus", "4", "--format", "table")[1]
 
 
-def test_what_must_be_known_is_on_stderr(run: Run) -> None:
+def test_notes_and_warnings_are_on_stderr(run: Run) -> None:
     flash = ("measure", "trixie/ovmf/OVMF_CODE_4M.fd", *SNP, "--vcpus", "1")
     code, out, err = run(*flash)
     assert (code, len(out)) == (0, 97)
@@ -93,7 +93,7 @@ def test_what_must_be_known_is_on_stderr(run: Run) -> None:
     assert run(*unknown, "--quiet")[2] == ""
 
 
-def test_a_file_of_ones_own(run: Run, inputs: Path) -> None:
+def test_a_local_file(run: Run, inputs: Path) -> None:
     code, out, err = run("measure", str(inputs / "whole.fd"), *SNP, "--vcpus", "1", "--kernel", str(inputs / "vmlinuz"))
     assert (code, len(out)) == (0, 97)
     assert "whole.fd is not known to launch under sev-snp: nobody has recorded it for this build" in err
@@ -195,7 +195,7 @@ def test_without_a_terminal_there_are_no_escape_codes(run: Run, digest: str) -> 
         assert "\x1b" not in run(*arguments)[1]
 
 
-def test_a_table_of_many_rows_says_that_there_are_more(run: Run) -> None:
+def test_a_long_table_is_truncated_with_a_note(run: Run) -> None:
     code, out, err = run("sql", "FROM range(1500)")
     assert code == 0
     assert " 999 " in out
@@ -204,7 +204,7 @@ def test_a_table_of_many_rows_says_that_there_are_more(run: Run) -> None:
     assert run("sql", "FROM range(1000)")[2] == ""
 
 
-def test_json_is_json_whatever_the_query(run: Run) -> None:
+def test_the_result_of_every_query_is_valid_json(run: Run) -> None:
     query = "SELECT 'nan'::DOUBLE AS a, [1, 2] AS b, {'x': DATE '2026-01-02'} AS c, 1.5::DECIMAL(3, 1) AS d"
     (record,) = json.loads(run("sql", query, "-f", "json")[1], parse_constant=lambda _: 1 / 0)
     assert record == {"a": "nan", "b": [1, 2], "c": {"x": "2026-01-02"}, "d": "1.5"}
@@ -226,7 +226,7 @@ def test_options_of_a_configuration_do_not_go_with_a_batch(run: Run, tmp_path: P
         assert run("measure", "--batch", str(tmp_path / "batch"), *option)[0] == 2
 
 
-def test_two_columns_with_one_name_are_no_json(run: Run) -> None:
+def test_two_columns_with_the_same_name_cannot_be_json(run: Run) -> None:
     assert run("sql", "SELECT 1 AS a, 2 AS a", "-f", "jsonl")[0] == 2
     assert run("sql", "SELECT 1 AS a, 2 AS a", "-f", "csv")[1] == "a,a\n1,2\n"
 

@@ -1,4 +1,4 @@
-"""`ldcat cosign`: a stale log is fresh again after a heartbeat; a fork is refused with exit code 4."""
+"""`ldcat cosign`: a heartbeat makes a stale log fresh again; a fork is refused with exit code 4."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BEAT = "example.com/heartbeat"
 
 @pytest.fixture
 def key(run: Run, place: Place, tmp_path: Path) -> Path:
-    """Keys of a heartbeat that the trust note names as witnesses; a checkpoint is fresh for a day."""
+    """Keys for heartbeats, which the trust note lists as witnesses; max-age is one day."""
     keys = run("keygen", BEAT, "--for", "witness", "-o", str(tmp_path / "key"))[1].splitlines()
     witnesses = "".join(f"witness w{number} {key}\n" for number, key in enumerate(keys))
     place.trust.write_bytes(bytes(trust_note(f"log {LOG.key}\n{witnesses}quorum none\n", max_age=DAY)))
@@ -54,7 +54,7 @@ def test_a_heartbeat_makes_a_stale_log_fresh(
         assert run(*lookup)[0] == 1
 
 
-def test_what_is_cosigned_is_said(run: Run, place: Place, key: Path) -> None:
+def test_the_cosigned_checkpoint_is_printed(run: Run, place: Place, key: Path) -> None:
     code, out, err = run(*asked(place, key))
     assert (code, err) == (0, "")
     assert f"cosigner    {BEAT}\n" in out
@@ -82,7 +82,7 @@ def test_a_fork_is_refused(run: Run, place: Place, key: Path, tmp_path: Path) ->
     assert str(kept.parent) in err
 
 
-def test_each_key_has_a_memory_of_its_own(run: Run, place: Place, key: Path, tmp_path: Path) -> None:
+def test_each_cosigner_has_its_own_record(run: Run, place: Place, key: Path, tmp_path: Path) -> None:
     other = run("keygen", "w.example", "--for", "witness", "-o", str(tmp_path / "other"))[1].splitlines()
     run(*asked(place, key))
     facts = json.loads(run(*asked(place, tmp_path / "other", "-f", "json"))[1])
@@ -100,7 +100,7 @@ def test_each_key_has_a_memory_of_its_own(run: Run, place: Place, key: Path, tmp
         (("--key", "{tmp}/log.key"), 2, "cosignature keys"),
     ],
 )
-def test_what_cannot_be(
+def test_invalid_arguments_are_refused(
     run: Run, place: Place, key: Path, tmp_path: Path, more: tuple[str, ...], code: int, part: str
 ) -> None:
     run("keygen", "example.com/log", "-o", str(tmp_path / "log.key"))

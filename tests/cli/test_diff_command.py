@@ -1,4 +1,4 @@
-"""`ldcat diff`: for people and for programs; of releases, with what their log says of the two."""
+"""`ldcat diff`: as text and as JSON; for releases, with the history in their log."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from tests.support.samples import SMALL
 
 @pytest.fixture
 def wider(tmp_path: Path) -> BuildResult:
-    """With four vCPUs under SEV-ES, too."""
+    """A catalog with four vCPUs under SEV-ES, too."""
     return made(tmp_path / "wider", SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1-4"]', 1))
 
 
-def test_for_people_and_for_programs(run: Run, small: BuildResult, wider: BuildResult) -> None:
+def test_output_in_every_format(run: Run, small: BuildResult, wider: BuildResult) -> None:
     arguments = ("diff", str(small.folder), str(wider.folder))
     code, out, err = run(*arguments)
     assert (code, err) == (1, "")
@@ -83,7 +83,7 @@ def test_releases_of_one_log(run: Run, place: Place, small: BuildResult) -> None
     code, out, _ = run("diff", str(place.log), str(place.log / "releases/1"), *trust)
     assert (code, "  - revocation vcpus 3: deprecated, r\n" in out, ", 23 restored\n" in out) == (1, True, True)
     assert "release 1 of example.com/log, whose last one is release 2: verified against version 1" in err
-    for _ in range(2):  # that of an older copy is no roll-back
+    for _ in range(2):  # an older copy's is not a roll-back
         code, out, _ = run("diff", str(before), str(place.log), *trust)
         assert (code, "extends the old one: 73 of 75 leaves are the same" in out) == (1, True)
     assert run("diff", str(place.log), str(before), *trust)[:2] == (9, "")
@@ -98,7 +98,7 @@ def test_releases_of_one_log(run: Run, place: Place, small: BuildResult) -> None
     assert "nothing to verify" in run("diff", str(small.folder), str(small.folder), *trust)[2]
 
 
-def test_a_fork_is_no_difference(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
+def test_a_fork_is_an_error(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     other = place.log.with_name("other")
     shutil.copytree(place.log, other)
     place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="deprecated", reason="r"))
@@ -111,7 +111,7 @@ def test_a_fork_is_no_difference(run: Run, place: Place, small: BuildResult, tmp
     assert "keep both folders" in err
 
 
-def test_keys_that_came_and_went(run: Run, place: Place) -> None:
+def test_added_and_removed_keys(run: Run, place: Place) -> None:
     before = place.log.with_name("before")
     shutil.copytree(place.log, before)
     witness = signer("witness.example", SignatureType.COSIGNATURE_ML_DSA_44)
@@ -132,7 +132,7 @@ def test_keys_that_came_and_went(run: Run, place: Place) -> None:
     assert "  + signing key somebody.example 00000000: NOT VERIFIED" in out.splitlines()
 
 
-def test_the_trust_note_that_the_publisher_stands_by(run: Run, place: Place) -> None:
+def test_a_new_trust_note_version_is_listed(run: Run, place: Place) -> None:
     place.publish(
         RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="r"),
         trust=open_trust(Note.parse(place.trust.read_bytes())),
@@ -141,8 +141,8 @@ def test_the_trust_note_that_the_publisher_stands_by(run: Run, place: Place) -> 
     assert "  ~ trust note: none is now version 1" in out.splitlines()
 
 
-def test_what_is_revoked_when_it_comes(run: Run, place: Place, wider: BuildResult) -> None:
-    """A selector takes rows that are published later, too."""
+def test_added_rows_that_are_already_revoked(run: Run, place: Place, wider: BuildResult) -> None:
+    """A selector also applies to rows that are published later."""
     place.publish(RevokeRecord(type="revoke", selector={"technology": "sev-es"}, severity="revoked", reason="r"))
     after = Place(place.log.parent, wider, place.now)
     arguments = ("diff", str(after.log / "releases/1"), str(after.log), "--trust", str(after.trust))

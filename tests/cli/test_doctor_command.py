@@ -1,4 +1,4 @@
-"""`ldcat doctor` on the command line, and against a server of this machine that answers as it is told."""
+"""`ldcat doctor` on the command line, and against a local server whose answers the tests decide."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ORIGIN = "example.com/digests"
 
 @pytest.fixture(scope="module")
 def healthy(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a log, the state of the machine that published it, and a trust note; not to be changed."""
+    """A folder with a log, the state of the machine that published it, and a trust note; must not be changed."""
     folder, now = tmp_path_factory.mktemp("healthy"), int(time.time())
     keys = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]
     roots = [signer(f"root.example/{role}") for role in "abc"]
@@ -55,7 +55,7 @@ def healthy(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture
 def place(healthy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it."""
+    """A copy of `healthy`."""
     shutil.copytree(healthy, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path
@@ -77,7 +77,7 @@ def test_a_healthy_log(run: Run, place: Path) -> None:
     assert [signer["algorithm"] for signer in record["signers"]] == ["Ed25519", "ML-DSA-44 cosignature"]
 
 
-def test_all_findings_grouped_by_how_bad_they_are(run: Run, place: Path) -> None:
+def test_findings_are_grouped_by_severity(run: Run, place: Path) -> None:
     (place / "trust").write_text((place / "text").read_text())
     (place / "log/releases/1/revocations.json").unlink()
     (place / "log/tile/.0.partial").touch()
@@ -96,7 +96,7 @@ def test_all_findings_grouped_by_how_bad_they_are(run: Run, place: Path) -> None
     assert {name for finding in found for name in finding} == {"severity", "subject", "what", "advice"}
 
 
-def test_a_host_that_is_right(run: Run, place: Path) -> None:
+def test_a_correct_host(run: Run, place: Path) -> None:
     with serving(place / "log") as port:
         code, out, err = run(*asked(place), "--url", f"http://127.0.0.1:{port}/logs/", "-f", "json")
     assert (code, err) == (0, "")
@@ -177,15 +177,15 @@ def no_http(handler: BaseHTTPRequestHandler, root: Path) -> None:
         (no_http, "served checkpoint: 127.0.0.1 does not answer: "),
     ],
 )
-def test_a_host_that_is_not(run: Run, place: Path, serve: Serve, part: str) -> None:
+def test_a_wrong_host(run: Run, place: Path, serve: Serve, part: str) -> None:
     with serving(place / "log", serve) as port:
         code, out, err = run(*asked(place), "--url", f"http://127.0.0.1:{port}/logs")
     assert (code, err) == (1, "")
     assert part in out
 
 
-def test_a_host_that_keeps_one_waiting(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which is not waited for without end."""
+def test_a_slow_host(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is abandoned after a timeout."""
     monkeypatch.setattr(http_client, "HEAD_SECONDS", 0.05)
     ended = threading.Event()
 
@@ -199,9 +199,9 @@ def test_a_host_that_keeps_one_waiting(run: Run, place: Path, monkeypatch: pytes
     assert "served checkpoint: 127.0.0.1 hangs: no head of an answer in 0.05 seconds" in out
 
 
-def test_nobody_there(run: Run, place: Path) -> None:
+def test_no_server(run: Run, place: Path) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and does not listen
+        taken.bind(("127.0.0.1", 0))  # bound, but not listening
         code, out, err = run(*asked(place), "--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
     assert (code, err) == (1, "")
     assert "served checkpoint: 127.0.0.1 does not answer: connection refused" in out
@@ -233,7 +233,7 @@ def test_https(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch, known: bo
     assert ("certificate verify failed" in out) is not known
 
 
-def test_a_folder_without_a_checkpoint_is_compared_with_nothing(run: Run, place: Path) -> None:
+def test_a_folder_without_a_checkpoint_is_not_compared(run: Run, place: Path) -> None:
     (place / "log/checkpoint").unlink()
     code, out, _ = run(*asked(place), "--url", "http://127.0.0.1:1")
     assert code == 1
@@ -264,7 +264,7 @@ def test_a_folder_without_a_checkpoint_is_compared_with_nothing(run: Run, place:
         (("--url", "https://exämple.com/"), 2, "not a URL of a folder"),
     ],
 )
-def test_what_cannot_be(run: Run, place: Path, arguments: tuple[str, ...], code: int, part: str) -> None:
+def test_invalid_arguments_are_refused(run: Run, place: Path, arguments: tuple[str, ...], code: int, part: str) -> None:
     whole = arguments if "--log" in arguments else (*asked(place)[1:], *arguments)
     got, out, err = run("doctor", *(argument.format(tmp=place) for argument in whole))
     assert (got, out) == (code, "")

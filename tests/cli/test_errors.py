@@ -1,4 +1,4 @@
-"""What goes wrong becomes one line, a hint and the right exit code; never a traceback."""
+"""Errors: one line, a hint and the right exit code; never a traceback."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_catalog_that_was_changed(run: Run, small: BuildResult, tmp_path: Path
     assert "is not the file its manifest names" in err
 
 
-def test_an_internal_error_is_said_to_be_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_reported_as_such(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog.ask.answer.lookup", lambda *_, warn: 1 / 0)
     code, out, err = run("lookup", NOWHERE)
     assert (code, out) == (70, "")
@@ -100,7 +100,7 @@ def test_an_internal_error_is_said_to_be_one(run: Run, monkeypatch: pytest.Monke
     assert "Traceback" not in err
 
 
-def test_names_from_outside_cannot_drive_the_terminal(run: Run) -> None:
+def test_names_from_outside_cannot_control_the_terminal(run: Run) -> None:
     code, _, err = run("measure", "evil\x1b[31m\nldcat: note: all is well\r", "-t", "sev")
     assert code == 2
     assert err.splitlines()[0] == (
@@ -108,13 +108,13 @@ def test_names_from_outside_cannot_drive_the_terminal(run: Run) -> None:
     )
 
 
-def test_invalid_utf_8_is_no_reason_to_fall_over(run: Run) -> None:
+def test_invalid_utf_8_is_handled(run: Run) -> None:
     code, _, err = run("measure", "caf\udce9", "-t", "sev")
     assert code == 2
     assert err.isascii()
 
 
-def test_the_tree_in_the_docstring_is_the_tree(run: Run) -> None:
+def test_the_docstring_shows_the_tree_of_errors(run: Run) -> None:
     drawn = dict(re.findall(r"(\w+) +(\d+)  ", errors.__doc__ or ""))
     found = {LdcatError}
     while more := {sub for cls in found for sub in cls.__subclasses__()} - found:
@@ -140,7 +140,7 @@ def test_every_command_has_help(run: Run, command: str) -> None:
     assert f"Usage: ldcat {command}" in out
 
 
-def test_a_path_the_system_does_not_let_us_see(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_without_permission(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, *_: str, **__: bool) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -161,8 +161,8 @@ def test_no_home_at_all(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "ldcat: hint: set XDG_DATA_HOME" in err
 
 
-def test_no_option_takes_the_empty_path(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which would be the current folder: of a shell whose variable is not set."""
+def test_no_option_accepts_an_empty_path(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty path would mean the current folder; it comes from unset shell variables."""
 
     def unguarded(command: Any, name: str) -> Iterator[str]:
         for inner, each in getattr(command, "commands", {}).items():

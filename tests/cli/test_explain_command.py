@@ -1,4 +1,4 @@
-"""`ldcat explain`: what people and programs read; what cannot be asked; and the TIK, which is nowhere to be seen."""
+"""`ldcat explain`: text and JSON output, invalid arguments, and that the TIK is never printed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BUDGET = ("--budget", "20000")
 
 @pytest.fixture
 def launched(run: Run) -> str:
-    """A digest of the believed configuration, with more vCPUs and other features."""
+    """A digest of the expected configuration, with more vCPUs and other features."""
     return run("measure", AMDSEV, *SNP, "--vcpus", "9", "--sev-features", "0x21")[1].strip()
 
 
@@ -41,13 +41,13 @@ def tik(tmp_path: Path) -> str:
 
 @pytest.fixture
 def blob(run: Run) -> str:
-    """A launch measurement of SEV."""
+    """A launch measurement under SEV."""
     digest = LaunchDigest.parse(run("measure", AMDSEV, "-t", "sev")[1].strip())
     measurement = launch_measurement(TIK, MeasureContext(1, 40, 55, 1, NONCE), digest)
     return base64.b64encode(measurement + NONCE).decode()
 
 
-def test_what_differs_is_said(run: Run, launched: str, tmp_path: Path) -> None:
+def test_differences_are_printed(run: Run, launched: str, tmp_path: Path) -> None:
     code, out, err = run("explain", launched, "--expect", BELIEVED)
     assert (code, err) == (0, "")
     assert out.startswith(f"explanation 1: sev-snp\n  launch digest     {launched}\n")
@@ -65,7 +65,7 @@ def test_what_differs_is_said(run: Run, launched: str, tmp_path: Path) -> None:
     assert (hit["launch_digest"], hit["vcpus"], hit["sev_features"]) == (launched, 9, "0x21")
 
 
-def test_the_answer_is_an_expectation_again(run: Run, launched: str) -> None:
+def test_an_answer_is_a_valid_expectation(run: Run, launched: str) -> None:
     measured = run("measure", AMDSEV, *SNP, "--vcpus", "9", "--sev-features", "0x21", "-f", "json")[1]
     out = run("explain", launched, "--expect", measured)[1]
     assert "  = nothing differs from the expectation\n" in out
@@ -76,7 +76,7 @@ def test_a_digest_of_the_catalog(run: Run, small: BuildResult) -> None:
     assert "  = nothing differs from the catalog\n" in run("explain", digest)[1]
 
 
-def test_several_configurations_are_said(run: Run, small: BuildResult) -> None:
+def test_several_configurations_are_listed(run: Run, small: BuildResult) -> None:
     rows = pq.read_table(small.folder / "sev/launch_digests.parquet").to_pylist()
     twice = next(row["launch_digest"] for row in rows if row["kernel_hashes_sha256"] is None)
     measured = run("explain", twice.hex(), "-f", "json")[1]
@@ -126,7 +126,7 @@ def test_a_launch_measurement(run: Run, blob: str, tik: str) -> None:
     assert "the measurement is of this digest, under this TIK" in document["notes"]
 
 
-def test_stdin_is_read_once(run: Run, launched: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_is_read_only_once(run: Run, launched: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(BELIEVED.encode())))
     assert run("explain", launched, "--expect", "-")[0] == 0
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(launched.encode())))
@@ -155,7 +155,7 @@ def test_stdin_is_read_once(run: Run, launched: str, monkeypatch: pytest.MonkeyP
         (("--tik", "/etc/hostname"), 3, "TIK"),
     ],
 )
-def test_what_cannot_be(run: Run, arguments: tuple[str, ...], code: int, part: str) -> None:
+def test_invalid_arguments_are_refused(run: Run, arguments: tuple[str, ...], code: int, part: str) -> None:
     got, out, err = run("explain", NOWHERE, *arguments)
     assert (got, out) == (code, "")
     assert err.startswith("ldcat: error: ")
@@ -164,7 +164,7 @@ def test_what_cannot_be(run: Run, arguments: tuple[str, ...], code: int, part: s
     assert "internal error" not in err
 
 
-def test_a_damaged_catalog_explains_nothing(run: Run, small: BuildResult, tmp_path: Path) -> None:
+def test_a_damaged_catalog_is_refused(run: Run, small: BuildResult, tmp_path: Path) -> None:
     shutil.copytree(small.folder, tmp_path / "copy")
     index = tmp_path / "copy/sev-snp/launch_digests.index"
     index.write_bytes(index.read_bytes()[:-1] + b"x")
@@ -181,7 +181,7 @@ def test_too_many_files(run: Run, tmp_path: Path) -> None:
     assert "1001 files are more than 1000" in err
 
 
-def test_the_tik_is_nowhere_to_be_seen(run: Run, blob: str, tik: str) -> None:
+def test_the_tik_is_never_printed(run: Run, blob: str, tik: str) -> None:
     shown = b""
     for arguments in ([], ["-f", "json"], ["--expect", BELIEVED], ["--budget", "1"], ["--expect", "{"]):
         _, out, err = run("explain", blob, "--tik", tik, *SAID, *arguments)

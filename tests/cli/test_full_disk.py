@@ -1,4 +1,4 @@
-"""No room for what a command writes: an error of its own, and nothing half-written that is said to be whole."""
+"""Full disks: a distinct error for every command, and no incomplete file that looks complete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LDCAT = [sys.executable, "-m", "catalog"]
 
 
 def ended(folder: Path, room: int, *arguments: str, unbuffered: bool = False) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of a command that has so many bytes of room for each file."""
+    """Exit code, stdout and stderr of a command that may write this many bytes to each file."""
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1" if unbuffered else ""}
     with (folder / "stdout").open("wb") as out:
         done = subprocess.run(
@@ -36,9 +36,7 @@ def ended(folder: Path, room: int, *arguments: str, unbuffered: bool = False) ->
 
 
 @pytest.mark.parametrize("command", [("audit",), ("diff", "")])
-def test_a_disk_that_is_full_is_said_with_its_folder(
-    small: BuildResult, tmp_path: Path, command: tuple[str, ...]
-) -> None:
+def test_a_full_disk_is_reported_with_its_folder(small: BuildResult, tmp_path: Path, command: tuple[str, ...]) -> None:
     code, out, said = ended(tmp_path, 5000, command[0], *[str(small.folder)] * len(command))
     assert (code, out) == (5, ""), said
     error, hint = said.splitlines()
@@ -49,7 +47,7 @@ def test_a_disk_that_is_full_is_said_with_its_folder(
 
 
 @pytest.mark.parametrize("failure", [duckdb.IOException, duckdb.TransactionException, duckdb.FatalException])
-def test_a_disk_that_breaks_is_no_defect_of_ldcat(
+def test_an_io_error_is_not_an_internal_error(
     run: Run, small: BuildResult, monkeypatch: pytest.MonkeyPatch, failure: type[duckdb.Error]
 ) -> None:
     def broken(*_: object) -> None:
@@ -65,8 +63,8 @@ def test_a_disk_that_breaks_is_no_defect_of_ldcat(
 @pytest.mark.parametrize(
     "room", [1 << 10, 1 << 12, 10_000, 12_289, 1 << 14, 20_000, 1 << 15, 1 << 16, 1 << 18, 1 << 20]
 )
-def test_a_database_is_whole_or_an_error(small: BuildResult, tmp_path: Path, room: int) -> None:
-    """DuckDB says nothing of what fails while a database is closed."""
+def test_a_database_is_complete_or_an_error(small: BuildResult, tmp_path: Path, room: int) -> None:
+    """DuckDB reports no error that occurs while a database is closed."""
     path = tmp_path / "views.duckdb"
     code, _, said = ended(tmp_path, room, "sql", "--catalog", str(small.folder), "--database", str(path))
     assert path.exists() == (code == 0), said
@@ -80,12 +78,10 @@ def test_a_database_is_whole_or_an_error(small: BuildResult, tmp_path: Path, roo
 
 @pytest.mark.parametrize("unbuffered", [False, True])
 @pytest.mark.parametrize("more", [(), ("--format", "json")])
-def test_what_is_printed_is_whole_or_an_error(
+def test_output_is_complete_or_an_error(
     small: BuildResult, tmp_path: Path, more: tuple[str, ...], unbuffered: bool
 ) -> None:
-    """The system writes what it has room for, and says nothing: where Python does not buffer it goes on as if that
-    were all.
-    """
+    """The system writes as much as fits without an error; unbuffered, Python would take that for all."""
     asked = ("lookup", str(small.example), "--catalog", str(small.folder), *more)
     code, whole, _ = ended(tmp_path, 1 << 20, *asked, unbuffered=unbuffered)
     assert (code, len(whole) > 100) == (0, True)

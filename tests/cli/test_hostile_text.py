@@ -1,7 +1,7 @@
 """Text from a release is data: one hostile text in every field, through every command and every output.
 
-A lying publisher made the release around it. What people see of it shows itself, and drives, turns and forges nothing;
-what programs read has it exactly.
+The release comes from a lying publisher. Output for people shows the text escaped, without control characters,
+bidirectional overrides or forged lines; output for programs has it unchanged.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ SAID = printable(HOSTILE)
 
 @pytest.fixture(scope="module")
 def lies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A catalog of its own."""
+    """The catalog by itself."""
     return liars_catalog(tmp_path_factory.mktemp("lies"))
 
 
 @pytest.fixture(scope="module")
 def lying(lies: Path, tmp_path_factory: pytest.TempPathFactory) -> LyingPlace:
-    """The same, published in a log that revokes a part of it."""
+    """The catalog, published in a log that revokes some of its rows."""
     place = LyingPlace(tmp_path_factory.mktemp("lying"), lies)
     place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason=REASON))
     return place
@@ -67,7 +67,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(params=[False, True], ids=["pipe", "terminal"])
 def terminal(request: pytest.FixtureRequest, run: Run, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether stdout is one: of a kind without colours, so that no escape sequence is ours."""
+    """Whether stdout is a terminal: one without colours, so that ldcat writes no escape sequences."""
     if request.param:
         monkeypatch.setenv("TERM", "dumb")
         monkeypatch.setattr(type(sys.stdout), "isatty", lambda self: self is sys.stdout)
@@ -75,7 +75,7 @@ def terminal(request: pytest.FixtureRequest, run: Run, monkeypatch: pytest.Monke
 
 
 def digest_in(catalog: Path, technology: str = "sev-snp", vcpus: int | None = 2) -> str:
-    """Of a row of the image with hostile names."""
+    """The digest of a row of the image with hostile names."""
     rows = pq.read_table(catalog / technology / "launch_digests.parquet").to_pylist()
     images = pq.read_table(catalog / "components/firmware.parquet").to_pylist()
     (image,) = [row["sha256"] for row in images if row["name"] == HOSTILE]
@@ -89,7 +89,7 @@ def digest_in(catalog: Path, technology: str = "sev-snp", vcpus: int | None = 2)
 
 
 def queries() -> list[tuple[str, ...]]:
-    """Of a catalog, where it stands for {catalog}."""
+    """Commands that query a catalog; {catalog} is replaced by its location."""
     asked = ("--catalog", "{catalog}")
     tables = ("firmware", "launchable", "kernel_hashes", "configurations")
     return [
@@ -128,10 +128,10 @@ FORMATS = {
     "diff": ("table", "json", "jsonl", "csv"),
     "audit": ("table", "json", "jsonl", "sarif"),
 }
-"""Of the commands that have some."""
+"""Output formats of the commands that have several."""
 
 FOR_PROGRAMS = {"csv", "toml"}
-"""Formats that have texts as they are, in a pipe."""
+"""Formats that have texts unchanged in a pipe."""
 
 
 def outputs(arguments: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -142,7 +142,7 @@ def outputs(arguments: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]
 
 
 def check(output: str, out: str, err: str, terminal: bool) -> list[Any]:
-    """What people see shows itself, and what programs read is whole; JSON values that came."""
+    """Checks that output for people is escaped and output for programs is complete; returns the JSON values in it."""
     check_shown(err)
     if terminal or output not in FOR_PROGRAMS:
         check_shown(out)
@@ -155,7 +155,7 @@ def check(output: str, out: str, err: str, terminal: bool) -> list[Any]:
 def test_text_of_a_catalog_is_data_in_every_output(
     run: Run, small: BuildResult, lies: Path, home: Path, terminal: bool, query: tuple[str, ...]
 ) -> None:
-    """Each of these shows the hostile text in some form."""
+    """Each of these commands prints the hostile text in some form."""
     known = {"catalog": str(lies), "digest": digest_in(lies), "small": str(small.folder), "html": str(home / "page")}
     known["image"] = str(lies.parent / "whole.fd")
     for name, value in known.items():
@@ -211,7 +211,7 @@ def test_text_of_a_log_is_data_in_every_output(run: Run, lying: LyingPlace, home
                     assert printable(REASON) in out
 
 
-def test_the_quick_way_shows_what_the_whole_way_does(run: Run, lying: LyingPlace, home: Path) -> None:
+def test_the_fast_path_prints_the_same_as_the_full_path(run: Run, lying: LyingPlace, home: Path) -> None:
     digest = digest_in(lying.catalog)
     code, out, err = run("lookup", digest, *lying.options())
     assert code == 0
@@ -224,7 +224,7 @@ def test_the_quick_way_shows_what_the_whole_way_does(run: Run, lying: LyingPlace
     assert SAID in quick[0]
 
 
-def test_a_shown_proof_is_a_script_that_does_nothing_else(run: Run, lying: LyingPlace, home: Path) -> None:
+def test_the_script_of_a_shown_proof_runs_no_other_command(run: Run, lying: LyingPlace, home: Path) -> None:
     _, out, _ = run("prove", digest_in(lying.catalog), "--log", str(lying.log))
     (home / "bundle").write_text(out)
     code, script, err = run("verify-proof", str(home / "bundle"), "--trust", str(lying.trust), "--show")
@@ -245,7 +245,7 @@ def test_a_shown_proof_is_a_script_that_does_nothing_else(run: Run, lying: Lying
 
 
 class Read(HTMLParser):
-    """A page as a browser reads it. tags: how often each comes. text: with every value of an attribute."""
+    """An HTML page as a browser reads it. tags: how often each occurs. text: includes the values of attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -295,7 +295,7 @@ def test_text_of_a_release_is_data_in_every_page_and_picture(
 def test_a_reason_that_revoke_refuses_is_refused_by_every_reader(
     run: Run, lies: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A liar's log has it all the same."""
+    """A lying publisher's log may have it all the same."""
     record = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad\x1b[2J\n\u202eFORGED")
     place = LyingPlace(home, lies)
     trust, log = ("--trust", str(place.trust)), ("--log", str(place.log))
@@ -320,7 +320,7 @@ def test_a_reason_that_revoke_refuses_is_refused_by_every_reader(
             check_shown(out + err)
 
 
-def test_names_from_the_command_line_are_data_too(run: Run, lies: Path, home: Path) -> None:
+def test_names_from_the_command_line_are_data(run: Run, lies: Path, home: Path) -> None:
     odd = home / NO_NUL.replace("/", "")[:60]
     odd.write_bytes(b"no digest")
     surrogate = "caf\udce9\x9b"

@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment is one line and exit code 130; SIGTERM is what the shell expects of it."""
+"""Interrupts: Ctrl-C at any moment prints one line and exits with 130; SIGTERM ends a command as shells expect."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ program = compile(open(script).read(), script, "exec")
 sys.settrace(count)
 exec(program, {"__name__": "__main__"})
 """
-"""Runs a script, interrupted at its call of that number, or as it exits; or never: then it says how many there are."""
+"""Runs a script and interrupts it at the call with this number, or as it exits; or prints the number of calls."""
 
 
 def interrupted_at(call: int | str, script: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -68,7 +68,7 @@ def checked(call: int | str, script: str, *arguments: str) -> None:
 
 
 @pytest.mark.parametrize("script", ["bin/ldcat", "catalog/__main__.py"])
-def test_an_interrupt_of_a_plain_lookup_is_one_line(small: BuildResult, script: str) -> None:
+def test_an_interrupted_plain_lookup_prints_one_line(small: BuildResult, script: str) -> None:
     arguments = ("lookup", str(small.example), "--catalog", str(small.folder), "--quiet")
     total = calls_of(script, *arguments)
     assert total > 500
@@ -77,7 +77,7 @@ def test_an_interrupt_of_a_plain_lookup_is_one_line(small: BuildResult, script: 
     checked("exit", script, *arguments)
 
 
-def test_an_interrupt_of_any_other_command_is_one_line(small: BuildResult) -> None:
+def test_any_other_interrupted_command_prints_one_line(small: BuildResult) -> None:
     commands = (
         ("lookup", str(small.example), "--catalog", str(small.folder), "--format", "json", "--quiet"),
         ("measure", AMDSEV, "-t", "sev"),
@@ -117,11 +117,11 @@ if os.environ.get("LDCAT_TEST_PARENT") and os.getpid() != int(os.environ["LDCAT_
 else:
     os.environ["LDCAT_TEST_PARENT"] = str(os.getpid())
 """
-"""A sitecustomize.py: the worker processes of a build interrupt all of it as they start."""
+"""A sitecustomize.py: the workers of a build interrupt the whole build as they start."""
 
 
 @pytest.mark.parametrize("call", [1, 500, 5000])
-def test_an_interrupt_while_workers_start_is_one_line(tmp_path: Path, call: int) -> None:
+def test_an_interrupt_while_workers_start_prints_one_line(tmp_path: Path, call: int) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site/sitecustomize.py").write_text(WORKER_AT_CALL)
     spec = write_spec(tmp_path, ENDLESS)
@@ -141,7 +141,7 @@ def test_an_interrupt_while_workers_start_is_one_line(tmp_path: Path, call: int)
     assert not (tmp_path / "catalog").exists()
 
 
-def test_what_a_shell_runs_in_the_background_hears_no_interrupt() -> None:
+def test_background_commands_of_a_shell_ignore_interrupts() -> None:
     command = [sys.executable, "-c", AT_CALL, "700", str(ROOT / "bin/ldcat"), "measure", AMDSEV, "-t", "sev"]
     done = subprocess.run(
         command,
@@ -158,7 +158,7 @@ def test_sigterm_ends_a_build_as_a_shell_expects(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "catalog", "build", str(spec), "-o", out, "--processes", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stderr is not None
-        process.stderr.readline()  # it measures now
+        process.stderr.readline()  # it is measuring now
         process.send_signal(signal.SIGTERM)
         rest = process.stderr.read()
     assert process.returncode == -signal.SIGTERM

@@ -1,4 +1,4 @@
-"""Catalogs and logs of a later version of ldcat: what is known is answered, the rest is said (ADR 25)."""
+"""Catalogs and logs of a later version of ldcat: known data is used, unknown data is noted (ADR 25)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def later(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
 
 @pytest.fixture
 def published(later: BuildResult, tmp_path: Path, place: Place) -> Place:
-    """The later catalog in a log."""
+    """The later catalog, published in a log."""
     folder = tmp_path / "published"
     folder.mkdir()
     with later_version():
@@ -53,7 +53,7 @@ def published(later: BuildResult, tmp_path: Path, place: Place) -> Place:
 
 @pytest.fixture
 def recorded(place: Place) -> Place:
-    """A log of what is known, and one record that is not."""
+    """A log of this version, with one unknown record."""
     place.now += 1
     publish_record(LogFolder(place.log), LOG, place.now)
     return place
@@ -68,12 +68,14 @@ def tdx_digest(built: BuildResult) -> str:
         return of(built, NAME)
 
 
-def test_a_technology_is_a_file_of_its_name() -> None:
-    """By which the fast path knows, without loading them, which there are."""
+def test_each_technology_is_in_a_file_of_its_name() -> None:
+    """The fast path finds the known technologies by these names, without loading them."""
     assert known_technologies() == set(technologies())
 
 
-def test_a_lookup_answers_of_what_it_knows(run: Run, later: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lookup_searches_the_known_technologies(
+    run: Run, later: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = ("--catalog", str(later.folder))
     for technology in ("sev", "sev-es", "sev-snp"):
         digest = of(later, technology)
@@ -91,9 +93,7 @@ def test_a_lookup_answers_of_what_it_knows(run: Run, later: BuildResult, monkeyp
         assert run("lookup", of(later, NAME), *asked)[::2] == (0, "")
 
 
-def test_a_damaged_index_is_read_around_where_a_technology_is_unknown(
-    run: Run, later: BuildResult, tmp_path: Path
-) -> None:
+def test_a_damaged_index_is_bypassed_if_a_technology_is_unknown(run: Run, later: BuildResult, tmp_path: Path) -> None:
     shutil.copytree(later.folder, tmp_path / "copy")
     (tmp_path / "copy/sev-snp/launch_digests.index").write_bytes(b"")
     digest = of(later, "sev-snp")
@@ -103,7 +103,7 @@ def test_a_damaged_index_is_read_around_where_a_technology_is_unknown(
 
 
 def test_the_files_of_an_unknown_technology_are_not_opened(run: Run, later: BuildResult, tmp_path: Path) -> None:
-    """A later version may write them otherwise."""
+    """A later version may write them in another format."""
     shutil.copytree(later.folder, tmp_path / "copy")
     for file in (tmp_path / "copy" / NAME).iterdir():
         file.write_bytes(b"of another format")
@@ -111,19 +111,19 @@ def test_the_files_of_an_unknown_technology_are_not_opened(run: Run, later: Buil
         assert run(*command, "--catalog", str(tmp_path / "copy"))[0] == 0
 
 
-def test_sql_has_the_rows_that_are_known(run: Run, later: BuildResult, small: BuildResult) -> None:
+def test_sql_has_the_known_rows(run: Run, later: BuildResult, small: BuildResult) -> None:
     counted = "SELECT count(*) AS rows, count(DISTINCT technology) AS technologies FROM launch_digests"
     code, out, err = run("sql", counted, "--catalog", str(later.folder), "-f", "json")
     rows = sum(entry.rows for entry in small.manifest.technologies.values())
     assert (code, json.loads(out), err) == (0, [{"rows": rows, "technologies": 3}], WARNED)
 
 
-def test_a_database_has_the_rows_that_are_known(run: Run, later: BuildResult, tmp_path: Path) -> None:
+def test_a_database_has_the_known_rows(run: Run, later: BuildResult, tmp_path: Path) -> None:
     code, _, err = run("sql", "--database", str(tmp_path / "views.duckdb"), "--catalog", str(later.folder))
     assert (code, err) == (0, WARNED)
 
 
-def test_a_catalog_of_nothing_that_is_known_is_empty(run: Run, later: BuildResult, tmp_path: Path) -> None:
+def test_a_catalog_of_unknown_technologies_is_empty(run: Run, later: BuildResult, tmp_path: Path) -> None:
     asked = ("--catalog", str(later_catalog(tmp_path, ALONE).folder))
     code, out, err = run("sql", "SELECT count(*) AS rows FROM launch_digests", *asked, "-f", "json")
     assert (code, json.loads(out), err) == (0, [{"rows": 0}], WARNED)
@@ -132,7 +132,7 @@ def test_a_catalog_of_nothing_that_is_known_is_empty(run: Run, later: BuildResul
     assert run("explain", of(later, "sev-snp"), *asked, "--budget", "10")[0] in (0, 1, 2)
 
 
-def test_explain_and_report_say_so(run: Run, later: BuildResult, tmp_path: Path) -> None:
+def test_explain_and_report_have_a_note(run: Run, later: BuildResult, tmp_path: Path) -> None:
     asked = ("--catalog", str(later.folder))
     code, out, err = run("explain", of(later, "sev"), *asked, "-f", "json")
     assert (code, err, json.loads(out)["notes"]) == (0, WARNED, [NOT_SEARCHED])
@@ -162,7 +162,7 @@ def test_a_diff_compares_the_files_of_an_unknown_technology(
     assert f"~ unknown technology {NAME}: files" in out
 
 
-def test_an_audit_does_not_say_that_all_holds(run: Run, later: BuildResult, published: Place) -> None:
+def test_an_audit_does_not_succeed(run: Run, later: BuildResult, published: Place) -> None:
     code, out, _ = run("audit", str(later.folder), "-f", "json")
     found = json.loads(out)
     assert (code, found["holds"]) == (1, False)
@@ -177,8 +177,8 @@ def test_an_audit_does_not_say_that_all_holds(run: Run, later: BuildResult, publ
     assert {one["subject"] for one in errors} == {NAME, "entries"}
 
 
-def test_a_published_release_is_verified_and_never_remembered(run: Run, published: Place, later: BuildResult) -> None:
-    """Else the fast path would answer in silence, or a later version would rely on an index that nobody checked."""
+def test_a_published_release_is_verified_each_time(run: Run, published: Place, later: BuildResult) -> None:
+    """Otherwise, the fast path would omit the note, or a later version would use an index that was never checked."""
     digest = of(later, "sev-snp")
     for _ in range(2):
         code, _, err = run("lookup", digest, *published.options())
@@ -190,10 +190,10 @@ def test_a_published_release_is_verified_and_never_remembered(run: Run, publishe
 
 
 @pytest.mark.parametrize("what", ["published", "recorded"])
-def test_a_folder_stays_the_log_that_was_verified(
+def test_the_log_of_a_folder_is_remembered(
     run: Run, request: pytest.FixtureRequest, small: BuildResult, what: str
 ) -> None:
-    """That is remembered, though the release is not: without its checkpoint it is no catalog of one's own."""
+    """The log is remembered even if the release is not: without its checkpoint it is not opened as an own catalog."""
     log: Place = request.getfixturevalue(what)
     assert run("lookup", of(small, "sev"), *log.options())[0] == 0
     shutil.copytree(log.log / "releases/1", log.log, dirs_exist_ok=True)
@@ -202,7 +202,7 @@ def test_a_folder_stays_the_log_that_was_verified(
     assert (code, out, "is not a log now, and was example.com/log" in err) == (4, "", True)
 
 
-def test_the_index_is_checked_again_by_whoever_knows_more(
+def test_a_later_version_checks_the_index_again(
     run: Run, published: Place, later: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked: list[list[str]] = []
@@ -216,8 +216,8 @@ def test_the_index_is_checked_again_by_whoever_knows_more(
     assert checked == [["sev", "sev-es", "sev-snp"], ["sev", "sev-es", "sev-snp", NAME]]
 
 
-def test_at_a_host_what_is_known_is_found(run: Run, published: Place, later: BuildResult, tmp_path: Path) -> None:
-    """By the files of the release, and by ranges that the later version made."""
+def test_a_lookup_at_a_host_finds_known_rows(run: Run, published: Place, later: BuildResult, tmp_path: Path) -> None:
+    """By the files of the release, and by the range files of the later version."""
     trust = ("--trust", str(published.trust))
     with later_version():
         assert run("site", str(published.log), "-o", str(tmp_path / "logs"), *trust)[0] == 0
@@ -232,7 +232,7 @@ def test_at_a_host_what_is_known_is_found(run: Run, published: Place, later: Bui
             assert WARNED in err
 
 
-def test_a_site_lists_the_rows_that_are_known(run: Run, published: Place, later: BuildResult, tmp_path: Path) -> None:
+def test_a_site_lists_the_known_rows(run: Run, published: Place, later: BuildResult, tmp_path: Path) -> None:
     trust = ("--trust", str(published.trust))
     code, _, err = run("site", str(published.log), "-o", str(tmp_path / "out"), *trust)
     assert (code, err) == (0, SAID + WARNED)
@@ -249,7 +249,7 @@ def test_the_python_api_warns(published: Place, later: BuildResult, caplog: pyte
         assert release.lookup(tdx_digest(later)) == ()
 
 
-def test_a_proof_of_an_unknown_technology_says_so(
+def test_a_proof_of_an_unknown_technology_has_a_note(
     run: Run, published: Place, later: BuildResult, tmp_path: Path
 ) -> None:
     with later_version():
@@ -279,10 +279,10 @@ def test_publish_refuses_a_later_catalog(run: Run, later: BuildResult, keys: dic
 
 
 @pytest.mark.parametrize("what", ["published", "recorded"])
-def test_nobody_signs_what_is_not_known(
+def test_unknown_data_is_not_signed(
     run: Run, request: pytest.FixtureRequest, small: BuildResult, keys: dict[str, str], tmp_path: Path, what: str
 ) -> None:
-    """publish, revoke and rebuild --cosign leave the log as it is; cosign says no more than that it is consistent."""
+    """publish, revoke and rebuild --cosign leave the log unchanged; cosign states only that it is consistent."""
     log: Place = request.getfixturevalue(what)
     before = (log.log / "checkpoint").read_bytes()
     with pytest.raises(Exception, match="this version of ldcat does not know") as refused:
@@ -299,7 +299,7 @@ def test_nobody_signs_what_is_not_known(
     assert run("cosign", "--log", str(log.log), "--key", keys["witness"], *trust)[0] == 0
 
 
-def test_doctor_and_monitor_note_it(run: Run, published: Place) -> None:
+def test_doctor_and_monitor_have_a_note(run: Run, published: Place) -> None:
     trust = ("--trust", str(published.trust))
     code, out, _ = run("doctor", "--log", str(published.log), *trust, "-f", "json")
     notes = [one for one in json.loads(out)["findings"] if "does not know technology" in one["what"]]
@@ -310,7 +310,7 @@ def test_doctor_and_monitor_note_it(run: Run, published: Place) -> None:
     assert (code, json.loads(out)["notes"], err) == (0, [line], f"ldcat: warning: {line}\n")
 
 
-def test_a_record_of_a_later_version_is_no_row_whatever_is_in_it() -> None:
+def test_a_record_of_a_later_version_is_never_a_row() -> None:
     assert parse_record(RECORD) == UnknownRecord("endorse")
 
 
@@ -333,7 +333,7 @@ def test_a_record_of_a_later_version_is_no_row_whatever_is_in_it() -> None:
         b'{"type":"release","more":1}',
     ],
 )
-def test_what_is_not_canonical_is_no_record(leaf: bytes) -> None:
+def test_a_leaf_that_is_not_canonical_is_refused(leaf: bytes) -> None:
     with pytest.raises(Exception, match=r"leaf: |record: ") as refused:
         parse_record(leaf)
     assert type(refused.value).__name__ == "MalformedRecord"
@@ -368,7 +368,7 @@ def test_a_log_with_an_unknown_record_is_answered_with_a_warning_each_time(
     assert (code, [one["evidence"] for one in errors]) == (1, [f"not checked: {NOT_CONSIDERED}"])
 
 
-def test_what_was_revoked_before_an_unknown_record_stays_revoked(run: Run, place: Place, small: BuildResult) -> None:
+def test_revocations_before_an_unknown_record_still_count(run: Run, place: Place, small: BuildResult) -> None:
     place.publish(REVOKE)
     publish_record(LogFolder(place.log), LOG, place.now + 1, REVOKE)
     code, out, err = run("lookup", of(small, "sev-snp"), *place.options())
@@ -382,7 +382,7 @@ def test_what_was_revoked_before_an_unknown_record_stays_revoked(run: Run, place
 def test_a_revocation_before_an_unknown_record_of_its_release_is_not_listed(
     run: Run, place: Place, small: BuildResult, listed: tuple[RevokeRecord, ...], code: int
 ) -> None:
-    """As one among rows, it counts for nothing, for those who read every leaf and those who read the last ones."""
+    """Among rows it has no effect, both for readers of every leaf and for readers of the last ones."""
     log = LogFolder(place.log)
     sign_release(log, LOG, next_record(log, place.now + 1, listed), listed, encode_leaf(REVOKE), RECORD)
     with static_host(place.log) as host:
@@ -398,10 +398,8 @@ def test_the_last_leaf_is_the_record_of_a_release(run: Run, place: Place, small:
     assert (code, out, "is not a release record" in err) == (11, "", True)
 
 
-def test_digests_of_the_later_catalog_that_are_known_are_all_found(
-    run: Run, later: BuildResult, small: BuildResult
-) -> None:
-    """The components of the two are the same, and so are rows."""
+def test_all_known_digests_of_the_later_catalog_are_found(run: Run, later: BuildResult, small: BuildResult) -> None:
+    """The two catalogs have the same components, and some rows in common."""
     assert Catalog.open(later.folder).manifest.known.keys() == small.manifest.technologies.keys()
     found = {(name, digest) for name, digest in all_digests(small)}
     with later_version():

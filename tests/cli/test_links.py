@@ -1,4 +1,4 @@
-"""Links in a log: the folder that people name may be one, and below it none is followed, whoever reads."""
+"""Symbolic links in a log: the folder named by the user may be one; below it none is followed by any reader."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.support.published_logs import Place
 FOLLOWED = "is a symbolic link, which is not followed"
 
 
-def exchanged(path: Path, kept: Path) -> None:
-    """A link to the same bytes, elsewhere."""
+def replace_by_link(path: Path, kept: Path) -> None:
+    """Replaces a file by a link to the same bytes elsewhere."""
     path.rename(kept)
     path.symlink_to(kept)
 
@@ -42,7 +42,7 @@ def test_a_lookup_follows_no_link_in_a_log(
     asked = (digest_of(small), "--catalog", str(place.log), "--trust", str(place.trust))
     assert run("lookup", *asked)[0] == 0
     assert plain_lookup(list(asked)) is not None
-    exchanged(place.log / name, tmp_path / "elsewhere")
+    replace_by_link(place.log / name, tmp_path / "elsewhere")
     shutil.rmtree(tmp_path / "state", ignore_errors=True)
     assert plain_lookup(list(asked)) is None
     for folder in (place.log, place.log / "releases/1", f"{place.log}/releases/1/."):
@@ -55,23 +55,23 @@ def test_a_lookup_follows_no_link_in_a_log(
 def test_an_index_that_is_a_link_is_not_used(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, name: str
 ) -> None:
-    """Not even before it was checked, when nothing is read in its place."""
+    """Not even before the check of the index, when the full path is not taken."""
     path = place.log / "releases/1" / name
     asked = (digest_of(small), "--catalog", str(place.log), "--trust", str(place.trust))
-    exchanged(path, tmp_path / "elsewhere")
+    replace_by_link(path, tmp_path / "elsewhere")
     code, out, err = run("lookup", *asked)
     assert (code, out, plain_lookup(list(asked))) == (5, "", None)
     assert f"{path} {FOLLOWED}" in err
     path.unlink()
     (tmp_path / "elsewhere").rename(path)
     assert run("lookup", *asked)[0] == 0
-    exchanged(path, tmp_path / "elsewhere")
+    replace_by_link(path, tmp_path / "elsewhere")
     code, _, err = run("lookup", *asked)
     assert (code, plain_lookup(list(asked))) == (0, None)
     assert f"so the Parquet files are read: {path}: {FOLLOWED}" in err
 
 
-def test_the_folder_that_is_named_may_be_a_link(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
+def test_the_named_folder_may_be_a_link(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     (tmp_path / "named").symlink_to(place.log)
     for folder in ("named", "named/releases/1", "named/releases/1/"):
         code, _, err = run("lookup", digest_of(small), "--catalog", str(tmp_path / folder), "--trust", str(place.trust))
@@ -80,7 +80,7 @@ def test_the_folder_that_is_named_may_be_a_link(run: Run, place: Place, small: B
 
 @pytest.mark.parametrize("name", ["tile/entries", "releases/1/components/names", "releases/1"])
 def test_audit_and_doctor_name_each_link(run: Run, place: Place, tmp_path: Path, name: str) -> None:
-    exchanged(place.log / name, tmp_path / "elsewhere")
+    replace_by_link(place.log / name, tmp_path / "elsewhere")
     trust = ("--trust", str(place.trust))
     for arguments in (("audit", str(place.log), *trust, "-q"), ("audit", str(place.log), "-q")):
         code, out, _ = run(*arguments, "--format", "json")
@@ -92,14 +92,14 @@ def test_audit_and_doctor_name_each_link(run: Run, place: Place, tmp_path: Path,
     assert (code, found) == (1, [("error", name)])
 
 
-def test_audit_names_a_link_in_a_catalog_of_ones_own(run: Run, small: BuildResult, tmp_path: Path) -> None:
+def test_audit_names_a_link_in_an_own_catalog(run: Run, small: BuildResult, tmp_path: Path) -> None:
     shutil.copytree(small.folder, tmp_path / "copy")
     (tmp_path / "copy/more").symlink_to("manifest.json")
     code, out, _ = run("audit", str(tmp_path / "copy"), "-q", "--format", "json")
     assert (code, [(one["rule"], one["subject"]) for one in json.loads(out)["findings"]]) == (1, [("link", "more")])
 
 
-def test_a_site_has_nothing_of_the_folder_but_what_the_log_names(run: Run, place: Place, tmp_path: Path) -> None:
+def test_a_site_has_only_the_files_that_the_log_names(run: Run, place: Place, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(b"a secret")
     for name in ("releases/1/key.pem", "releases/1/components/key.pem", "releases/7/manifest.json", "tile/0/999"):
@@ -139,7 +139,7 @@ def test_the_database_is_not_written_through_a_link(run: Run, small: BuildResult
     assert sorted(path.name for path in tmp_path.glob("*duckdb*")) == ["x.duckdb"]
 
 
-def test_what_a_crash_left_is_said_and_removed_by_the_next_publish(
+def test_leftovers_of_a_crash_are_reported_and_removed_by_the_next_publish(
     run: Run, place: Place, small: BuildResult, tmp_path: Path
 ) -> None:
     names = [".ldcat-0123456789abcdef.partial", "tile/0/.000.partial", "releases/2/components/names"]

@@ -1,4 +1,4 @@
-"""`ldcat lookup` of what guest owners hold: reports, launch measurements; and the TIK, which is nowhere to be seen."""
+"""`ldcat lookup` of attestation reports and launch measurements; and that the TIK is never printed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SAID = ("--api-major", "1", "--api-minor", "40", "--build-id", "55", "--policy",
 
 @pytest.fixture
 def certificates(tmp_path: Path) -> str:
-    """A folder with a chain."""
+    """A folder with a certificate chain."""
     folder = tmp_path / "certificates"
     folder.mkdir()
     for name, certificate in zip(("vcek", "ask", "ark"), MADE.all, strict=True):
@@ -49,7 +49,7 @@ def certificates(tmp_path: Path) -> str:
 
 @pytest.fixture
 def root(tmp_path: Path) -> str:
-    """Its ARK, in a file of its own."""
+    """The ARK of the chain, in its own file."""
     path = tmp_path / "root.pem"
     path.write_bytes(MADE.ark.public_bytes(Encoding.PEM))
     return str(path)
@@ -73,7 +73,7 @@ def tik(tmp_path: Path) -> str:
 
 @pytest.fixture
 def blob(small: BuildResult) -> str:
-    """A launch measurement of a SEV row, as QEMU gives it."""
+    """A launch measurement of a SEV row, as QEMU returns it."""
     digest = pq.read_table(small.folder / "sev/launch_digests.parquet")["launch_digest"][0].as_py()
     measurement = launch_measurement(TIK, MeasureContext(1, 40, 55, 1, NONCE), LaunchDigest(digest))
     return base64.b64encode(measurement + NONCE).decode()
@@ -90,7 +90,7 @@ def test_a_report_is_not_verified_without_certificates(run: Run, report: str) ->
     assert "trusted" not in out.replace("never that it can be trusted", "")
 
 
-def test_a_report_that_is_verified(run: Run, report: str, certificates: str, root: str) -> None:
+def test_a_verified_report(run: Run, report: str, certificates: str, root: str) -> None:
     code, out, err = run("lookup", report, "--certs", certificates, "--root", root)
     assert (code, err) == (0, "")
     assert "  verified with the certificates and the root given\n" in out
@@ -102,7 +102,7 @@ def test_a_report_that_is_verified(run: Run, report: str, certificates: str, roo
 def test_a_root_that_the_host_brought_verifies_nothing(
     run: Run, report: str, certificates: str, tmp_path: Path, command: str
 ) -> None:
-    """Neither in a folder that --certs names, nor in the certificate table that came with the report."""
+    """Neither in a folder given with --certs, nor in the certificate table of the report."""
     table = tmp_path / "table.bin"
     table.write_bytes(
         certificate_table(dict(zip(GUIDS, (cert.public_bytes(Encoding.DER) for cert in MADE.all), strict=True)))
@@ -117,21 +117,21 @@ def test_a_root_that_the_host_brought_verifies_nothing(
         assert (record["verified"], record["root"], record["root_trusted_by"]) == (False, None, None)
 
 
-def test_a_root_completes_a_chain_that_has_none(run: Run, report: str, certificates: str, root: str) -> None:
+def test_a_root_completes_a_chain_without_one(run: Run, report: str, certificates: str, root: str) -> None:
     (Path(certificates) / "ark.der").unlink()
     assert run("lookup", report, "--certs", certificates)[0] == 4
     assert run("lookup", report, "--certs", certificates, "--root", root)[0] == 0
 
 
 @pytest.mark.parametrize("name", ["vcek", "ask"])
-def test_a_root_is_an_ark_and_nothing_else(run: Run, report: str, certificates: str, name: str) -> None:
+def test_a_root_must_be_an_ark(run: Run, report: str, certificates: str, name: str) -> None:
     for given in (f"{certificates}/{name}.der", certificates):
         code, out, err = run("lookup", report, "--certs", certificates, "--root", given)
         assert (code, out) == (2, "")
         assert err.startswith("ldcat: error: a root is an ARK, and a certificate given as one is 'SEV-")
 
 
-def test_a_root_that_is_not_signed_by_itself_is_none(run: Run, report: str, certificates: str, tmp_path: Path) -> None:
+def test_a_root_must_be_self_signed(run: Run, report: str, certificates: str, tmp_path: Path) -> None:
     other = tmp_path / "ark.der"
     other.write_bytes(chain(ark={"signer": "another"}).ark.public_bytes(Encoding.DER))
     code, out, err = run("lookup", report, "--certs", certificates, "--root", str(other))
@@ -139,7 +139,7 @@ def test_a_root_that_is_not_signed_by_itself_is_none(run: Run, report: str, cert
     assert "a root is signed by itself, and 'ARK-Milan' is not" in err
 
 
-def test_a_root_of_the_environment_is_for_reports_with_certificates(
+def test_a_root_from_the_environment_is_used_only_with_certificates(
     run: Run, report: str, certificates: str, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LDCAT_ROOT", root)
@@ -151,7 +151,7 @@ def test_a_root_of_the_environment_is_for_reports_with_certificates(
     assert "certificates endorse attestation reports" in run("lookup", "00" * 32, "--root", root)[2]
 
 
-def test_a_report_that_is_refuted_is_answered_all_the_same(run: Run, report: str, certificates: str) -> None:
+def test_a_report_that_fails_verification_is_still_looked_up(run: Run, report: str, certificates: str) -> None:
     raw = bytearray(Path(report).read_bytes())
     raw[0x50] ^= 1
     Path(report).write_bytes(raw)
@@ -163,7 +163,7 @@ def test_a_report_that_is_refuted_is_answered_all_the_same(run: Run, report: str
     assert err.startswith("ldcat: error: the certificates do not endorse this report\n")
 
 
-def test_verification_is_said_in_every_format(run: Run, report: str, certificates: str) -> None:
+def test_the_verification_is_in_every_format(run: Run, report: str, certificates: str) -> None:
     for output in ("table", "json", "jsonl", "csv"):
         _, out, err = run("lookup", report, "-f", output)
         assert "not verified: no certificates are given" in out + err
@@ -172,7 +172,7 @@ def test_verification_is_said_in_every_format(run: Run, report: str, certificate
         assert "not given as a root" in out + err
 
 
-def test_certificates_of_the_environment_are_for_reports(
+def test_certificates_from_the_environment_are_used_only_for_reports(
     run: Run, report: str, certificates: str, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LDCAT_CERTS", certificates)
@@ -181,7 +181,7 @@ def test_certificates_of_the_environment_are_for_reports(
     assert run("lookup", "00" * 32, "-f", "json")[0] == 1
 
 
-def test_notes_are_said_in_every_format(run: Run, small: BuildResult, tmp_path: Path) -> None:
+def test_notes_are_in_every_format(run: Run, small: BuildResult, tmp_path: Path) -> None:
     digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py()
     path = tmp_path / "debug.bin"
     path.write_bytes(report_bytes(measurement=digest, policy=0xB0000))
@@ -208,7 +208,7 @@ def test_a_launch_measurement(run: Run, blob: str, tik: str, tmp_path: Path) -> 
     assert "the host gave, under this TIK" in run("lookup", blob, "--tik", tik, *SAID, *hint)[1]
 
 
-def test_a_launch_measurement_of_nothing_here(run: Run, blob: str, tmp_path: Path) -> None:
+def test_a_launch_measurement_without_a_match(run: Run, blob: str, tmp_path: Path) -> None:
     other = tmp_path / "other.bin"
     other.write_bytes(bytes(32))
     code, out, err = run("lookup", blob, "--tik", str(other), *SAID)
@@ -232,7 +232,7 @@ def test_a_launch_measurement_of_nothing_here(run: Run, blob: str, tmp_path: Pat
         (("--certs", "/nowhere"), 5, "/nowhere"),
     ],
 )
-def test_what_cannot_be(
+def test_invalid_arguments_are_refused(
     run: Run, blob: str, tik: str, report: str, certificates: str, arguments: tuple[str, ...], code: int, part: str
 ) -> None:
     given = [argument.format(tik=tik, report=report, certificates=certificates) for argument in arguments]
@@ -243,8 +243,8 @@ def test_what_cannot_be(
     assert "Traceback" not in err
 
 
-def test_the_tik_is_nowhere_to_be_seen(run: Run, small: BuildResult, blob: str, tik: str, tmp_path: Path) -> None:
-    """Whatever is asked and whatever goes wrong: not on stdout, not on stderr, nor in the arguments of a process."""
+def test_the_tik_is_never_printed(run: Run, small: BuildResult, blob: str, tik: str, tmp_path: Path) -> None:
+    """With every format and every error: not on stdout, not on stderr, nor in the arguments of a process."""
     other = tmp_path / "short.bin"
     other.write_bytes(TIK[:15])
     in_hex = tmp_path / "hex"
@@ -298,7 +298,7 @@ def test_a_key_in_the_arguments_is_refused_and_not_shown(run: Run, blob: str) ->
 
 
 def watch(process: subprocess.Popen[bytes], seen: list[bytes]) -> None:
-    """What ps would show of a process while it runs."""
+    """Collects what ps would show of a process while it runs."""
     while process.poll() is None:
         for name in ("cmdline", "environ"):
             try:

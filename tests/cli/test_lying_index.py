@@ -1,4 +1,4 @@
-"""No lookup shows a kernel that the row does not have, and no revocation is evaded by an index, whatever was signed."""
+"""A signed but false index: no lookup shows a kernel that the row does not have, and no revocation is evaded."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ Lie = Callable[[dict[str, Change]], Place]
 
 
 @pytest.fixture
-def lied(place: Place, small: BuildResult, tmp_path: Path) -> Lie:
-    """A log whose publisher signed a lie, and the trust note of it."""
+def publish_lie(place: Place, small: BuildResult, tmp_path: Path) -> Lie:
+    """Publishes a log with false files under a valid signature; returns it with its trust note."""
 
     def published(changes: dict[str, Change]) -> Place:
         (tmp_path / "lie").mkdir()
@@ -66,11 +66,11 @@ def lied(place: Place, small: BuildResult, tmp_path: Path) -> Lie:
 
 
 @pytest.mark.parametrize("changes", [*LIES.values(), *HIDDEN.values()], ids=[*LIES, *HIDDEN])
-def test_no_lookup_of_a_release_shows_what_its_row_does_not_have(
-    run: Run, lied: Lie, small: BuildResult, changes: dict[str, Change], tmp_path: Path
+def test_no_lookup_in_a_release_shows_facts_of_another_row(
+    run: Run, publish_lie: Lie, small: BuildResult, changes: dict[str, Change], tmp_path: Path
 ) -> None:
-    """In none of its forms, and not the second time either."""
-    found, digest = lied(changes), with_kernel(small)
+    """In no output format, and not at the second lookup either."""
+    found, digest = publish_lie(changes), with_kernel(small)
     for _ in range(2):
         for command in (
             ("lookup", digest),
@@ -91,10 +91,10 @@ def test_no_lookup_of_a_release_shows_what_its_row_does_not_have(
 
 
 @pytest.mark.parametrize("changes", LIES.values(), ids=LIES)
-def test_nothing_is_served_that_its_row_does_not_have(
-    run: Run, lied: Lie, changes: dict[str, Change], tmp_path: Path
+def test_serve_shows_no_facts_of_another_row(
+    run: Run, publish_lie: Lie, changes: dict[str, Change], tmp_path: Path
 ) -> None:
-    found = lied(changes)
+    found = publish_lie(changes)
     code, _, err = run("serve", str(found.log), "--trust", str(found.trust), "--listen", "127.0.0.1:0")
     assert (code, "does not match its rows" in err) == (4, True)
     with pytest.raises(VerificationFailed, match="does not match its rows"):
@@ -102,10 +102,10 @@ def test_nothing_is_served_that_its_row_does_not_have(
 
 
 @pytest.mark.parametrize("changes", LIES.values(), ids=LIES)
-def test_a_lookup_at_a_host_shows_what_the_row_has(
-    run: Run, lied: Lie, small: BuildResult, host: Host, changes: dict[str, Change]
+def test_a_lookup_at_a_host_shows_the_facts_of_the_row(
+    run: Run, publish_lie: Lie, small: BuildResult, host: Host, changes: dict[str, Change]
 ) -> None:
-    found, digest = lied(changes), with_kernel(small)
+    found, digest = publish_lie(changes), with_kernel(small)
     right = json.loads(run("lookup", digest, "--catalog", str(small.folder), "-f", "json")[1])["matches"]
     with serving(found.log, host) as port:
         url = f"http://127.0.0.1:{port}/logs"
@@ -118,11 +118,11 @@ def test_a_lookup_at_a_host_shows_what_the_row_has(
 
 
 @pytest.mark.parametrize("changes", LIES.values(), ids=LIES)
-def test_no_revocation_is_evaded_by_an_index(
-    run: Run, lied: Lie, small: BuildResult, host: Host, changes: dict[str, Change]
+def test_a_false_index_evades_no_revocation(
+    run: Run, publish_lie: Lie, small: BuildResult, host: Host, changes: dict[str, Change]
 ) -> None:
-    """Of a kernel, by its table, and of a firmware."""
-    found, digest = lied(changes), with_kernel(small)
+    """Of a kernel by its table, and of a firmware."""
+    found, digest = publish_lie(changes), with_kernel(small)
     first = json.loads(run("lookup", digest, "--catalog", str(small.folder), "-f", "json")[1])["matches"][0]
     selector = {
         "technology": "sev-snp",
@@ -137,8 +137,8 @@ def test_no_revocation_is_evaded_by_an_index(
     assert (code, "revoked by its publisher: a leak" in out) == (7, True)
 
 
-def test_a_manifest_in_which_lines_say_something_else_is_refused(small: BuildResult, tmp_path: Path) -> None:
-    """Of two entries the fast path would read the first, and whoever parses JSON the second."""
+def test_a_manifest_with_duplicate_entries_is_refused(small: BuildResult, tmp_path: Path) -> None:
+    """Of two entries with one name, the fast path would read the first and a JSON parser the second."""
     fake = forged(small, tmp_path / "twice", {})
     path = fake.folder / manifest.NAME
     text = path.read_text()
@@ -150,7 +150,7 @@ def test_a_manifest_in_which_lines_say_something_else_is_refused(small: BuildRes
         check_index(Catalog.open(fake.folder))
 
 
-def test_an_index_is_checked_once_for_each_manifest(
+def test_an_index_is_checked_once_per_manifest(
     run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest, sha256 = with_kernel(small), Catalog.open(small.folder).manifest_sha256
@@ -169,7 +169,9 @@ def test_an_index_is_checked_once_for_each_manifest(
     assert run("lookup", digest, *place.options())[0] in (0, 7)
 
 
-def test_nobody_signs_the_index_of_others_that_lies(run: Run, small: BuildResult, tmp_path: Path, place: Place) -> None:
+def test_publish_refuses_a_false_index_made_elsewhere(
+    run: Run, small: BuildResult, tmp_path: Path, place: Place
+) -> None:
     forged(small, tmp_path / "fake", LIES["another kernel"])
     key = tmp_path / "key"
     assert run("keygen", "example.com/other", "-o", str(key))[0] == 0

@@ -1,4 +1,4 @@
-"""What a signed release says follows from its leaves: a publisher who signs a lie is found out by every tool."""
+"""A lying publisher: signed release records that do not match the leaves are found by every tool."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ LISTS: dict[str, tuple[RevokeRecord, ...]] = {
 
 
 def reused(log: LogFolder, now: int, number: int) -> ReleaseRecord:
-    """A record that has the number of an older release, and says that nothing was published since the one before it."""
+    """A record with the number of an older release, which claims that nothing was published since its predecessor."""
     record = next_record(log, now, ())
     checkpoint = checkpoint_of(log)
     spans = list(LogReader(log, checkpoint).spans())
@@ -70,14 +70,14 @@ def reused(log: LogFolder, now: int, number: int) -> ReleaseRecord:
 
 @pytest.fixture
 def revoked(place: Place) -> Place:
-    """Three releases, of which the second and the third revoke something."""
+    """Three releases; the second and the third revoke rows."""
     place.publish(REVOKE)
     place.publish(LATER)
     return place
 
 
 def tools(run: Run, place: Place, digest: str, tmp_path: Path, *, cosigns: bool = False) -> Iterator[tuple[str, int]]:
-    """Each tool that verifies a log, and its exit code. cosigns: whether rebuild should."""
+    """Each tool that verifies a log, with its exit code. cosigns: whether rebuild should cosign."""
     trust = ("--trust", str(place.trust))
     yield "lookup", run("lookup", digest, *place.options())[0]
     yield "sql", run("sql", "SELECT 1", *place.options())[0]
@@ -107,7 +107,7 @@ def test_a_false_release_record_is_refused_by_every_tool(
     sign_release(log, LOG, record, [REVOKE, LATER])
     found = dict(tools(run, revoked, digest_of(small), tmp_path))
     if lie == "a number left out":
-        found.pop("lookup at a host")  # which reads no older releases
+        found.pop("lookup at a host")  # it does not read older releases
     assert found == dict.fromkeys(found, FALSE)
 
 
@@ -116,7 +116,7 @@ def test_a_false_release_record_is_refused_by_every_tool(
 def test_a_revocation_that_is_in_the_log_cannot_be_hidden(
     run: Run, revoked: Place, small: BuildResult, tmp_path: Path, lie: str, committed: bool
 ) -> None:
-    """committed: the release record commits to the false list; else to the true one, and names the false one."""
+    """committed: the release record commits to the false list; otherwise, it commits to the true one."""
     log, listed = LogFolder(revoked.log), LISTS[lie]
     record, honest = next_record(log, revoked.now + 1, listed), next_record(log, revoked.now + 1)
     if not committed:
@@ -130,7 +130,7 @@ def test_a_revocation_that_is_in_the_log_cannot_be_hidden(
 def test_a_revocation_cannot_be_hidden_behind_the_number_of_another_release(
     run: Run, revoked: Place, small: BuildResult, tmp_path: Path, number: int
 ) -> None:
-    """All that the record says of the log before it follows, if releases in between are passed over."""
+    """All that the record states about the log is true if releases in between are skipped."""
     log = LogFolder(revoked.log)
     shutil.rmtree(log.root / f"releases/{number}")
     sign_release(log, LOG, reused(log, revoked.now + 1, number), ())
@@ -140,17 +140,15 @@ def test_a_revocation_cannot_be_hidden_behind_the_number_of_another_release(
     revoked.publish()
     revoked.publish()
     revoked.publish()
-    assert next_record(log, revoked.now).release == 6  # one more was made, for clients of a host, and no other
+    assert next_record(log, revoked.now).release == 6  # only an extra one, for clients of a host
     (tmp_path / "key").unlink()
     found = dict(tools(run, revoked, digest_of(small), tmp_path, cosigns=True))
     assert {found[name] for name in ("lookup", "lookup at a host")} == {7}
-    assert (log.root / "releases/3/revocations.json").read_bytes() != b"[]"  # what was published stays
+    assert (log.root / "releases/3/revocations.json").read_bytes() != b"[]"  # the published log is unchanged
 
 
-def test_a_revocation_among_rows_counts_for_nothing(
-    run: Run, revoked: Place, small: BuildResult, tmp_path: Path
-) -> None:
-    """Else whoever reads releases from their ends would see others than who reads every leaf, for good."""
+def test_a_revocation_among_rows_has_no_effect(run: Run, revoked: Place, small: BuildResult, tmp_path: Path) -> None:
+    """Otherwise, readers that start at the end of a release would disagree for good with readers of every leaf."""
     log = LogFolder(revoked.log)
     row = next(leaf for leaf in leaves_of(log) if b'"type":"digest"' in leaf)
     hidden = RevokeRecord(type="revoke", selector={"vcpus": 2}, severity="revoked", reason="among rows")
@@ -163,10 +161,10 @@ def test_a_revocation_among_rows_counts_for_nothing(
 
 
 @pytest.mark.parametrize("ahead", [3600, 7200, 40_000])
-def test_a_time_ahead_makes_no_later_release_false(
+def test_a_future_time_does_not_make_later_releases_false(
     run: Run, revoked: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
 ) -> None:
-    """Neither at once, nor when that time comes."""
+    """Neither at once nor when that time has come."""
     log, now = LogFolder(revoked.log), revoked.now + 1
     sign_release(log, LOG, altered(next_record(log, now), time=now + ahead), [REVOKE, LATER])
     revoked.now = now + (3600 if ahead == 3600 else 0)
@@ -181,10 +179,10 @@ def test_a_time_ahead_makes_no_later_release_false(
         assert found == dict.fromkeys(found, 0) | {"lookup": 7, "lookup at a host": 7}
 
 
-def test_what_was_seen_counts_without_what_was_kept_of_it(
+def test_a_seen_checkpoint_counts_without_its_revocation_list(
     run: Run, revoked: Place, small: BuildResult, tmp_path: Path
 ) -> None:
-    """As ldcat 0.1.0 leaves it: the checkpoint alone."""
+    """Like the state of ldcat 0.1.0, which has the checkpoint only."""
     log, digest = LogFolder(revoked.log), digest_of(small)
     with serving(revoked.log) as port:
         asked = ("lookup", digest, "--catalog", f"http://127.0.0.1:{port}/logs", "--trust", str(revoked.trust))
@@ -197,7 +195,9 @@ def test_what_was_seen_counts_without_what_was_kept_of_it(
 
 
 @pytest.mark.parametrize("form", ["indented", "twice"])
-def test_a_list_has_one_form(run: Run, revoked: Place, small: BuildResult, tmp_path: Path, form: str) -> None:
+def test_a_list_has_exactly_one_encoding(
+    run: Run, revoked: Place, small: BuildResult, tmp_path: Path, form: str
+) -> None:
     log = LogFolder(revoked.log)
     right = revocations_json([REVOKE, LATER])
     other = {
@@ -214,17 +214,17 @@ def test_a_list_has_one_form(run: Run, revoked: Place, small: BuildResult, tmp_p
 def test_a_revocation_cannot_be_hidden_by_a_second_lie(
     run: Run, revoked: Place, small: BuildResult, tmp_path: Path
 ) -> None:
-    """Two releases in a row commit to an empty list: from the last to the one before nothing is wrong."""
+    """Two consecutive releases commit to an empty list: between the last two nothing contradicts."""
     log = LogFolder(revoked.log)
     for later in (1, 2):
         sign_release(log, LOG, next_record(log, revoked.now + later, ()), ())
     found = dict(tools(run, revoked, digest_of(small), tmp_path))
     word = found.pop("lookup at a host")
     assert found == dict.fromkeys(found, FALSE)
-    assert word == 0  # docs/adr/0016: a client that reads no older release has this on the word of the publisher
+    assert word == 0  # docs/adr/0016: a client that reads no older release relies on the publisher
 
 
-def test_whoever_saw_a_revocation_refuses_a_list_without_it(
+def test_a_client_that_saw_a_revocation_refuses_a_list_without_it(
     run: Run, revoked: Place, small: BuildResult, tmp_path: Path
 ) -> None:
     digest, bundle = digest_of(small), tmp_path / "bundle"
@@ -244,10 +244,10 @@ def test_whoever_saw_a_revocation_refuses_a_list_without_it(
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_an_honest_publisher_can_always_go_on(
+def test_an_honest_publisher_can_always_continue(
     run: Run, revoked: Place, small: BuildResult, tmp_path: Path, lie: str
 ) -> None:
-    """Whatever was signed with a stolen key: the next release is right, and every tool believes it."""
+    """Whatever was signed with a stolen key: the next release is correct, and every tool accepts it."""
     log = LogFolder(revoked.log)
     sign_release(log, LOG, LIES[lie](next_record(log, revoked.now + 1)), [REVOKE, LATER])
     revoked.publish()
@@ -256,10 +256,10 @@ def test_an_honest_publisher_can_always_go_on(
     assert found == dict.fromkeys(found, 0) | {"lookup": 7, "lookup at a host": 7}
     out = run("audit", str(revoked.log), "--trust", str(revoked.trust), "--remeasure", "0", "-f", "json")[1]
     said = [one for one in json.loads(out)["findings"] if one["rule"] == "record"]
-    assert {one["severity"] for one in said} == {"warning"}  # what was false once stays to be seen
+    assert {one["severity"] for one in said} == {"warning"}  # a false record of the past is still reported
 
 
-def test_a_publisher_is_told_what_was_false(run: Run, revoked: Place, small: BuildResult, tmp_path: Path) -> None:
+def test_publish_reports_false_records(run: Run, revoked: Place, small: BuildResult, tmp_path: Path) -> None:
     log = LogFolder(revoked.log)
     sign_release(log, LOG, altered(next_record(log, revoked.now + 1), trust_version=64), [REVOKE, LATER])
     revoked.publish()
@@ -278,7 +278,7 @@ def test_a_publisher_is_told_what_was_false(run: Run, revoked: Place, small: Bui
 
 
 def test_logs_of_0_1_0_stay_verifiable(run: Run, revoked: Place, small: BuildResult, tmp_path: Path) -> None:
-    """Their releases commit to nothing: the list is compared with the leaves, and a note says so."""
+    """Their releases have no commitment: the list is compared with the leaves, with a note."""
     log, digest = LogFolder(revoked.log), digest_of(small)
     old = {"revocations_count": UNSET, "revocations_chain": UNSET}
     shutil.rmtree(log.root)
@@ -313,10 +313,10 @@ def test_logs_of_0_1_0_stay_verifiable(run: Run, revoked: Place, small: BuildRes
     assert found == dict.fromkeys(found, 0) | {"lookup": 7, "lookup at a host": 7}
 
 
-def test_a_policy_can_demand_the_cosignature_of_a_rebuilder(
+def test_a_policy_can_require_the_cosignature_of_a_rebuilder(
     run: Run, revoked: Place, small: BuildResult, tmp_path: Path
 ) -> None:
-    """A lie that a fresh client would have on the word of the publisher never reaches the quorum."""
+    """A lie that a new client would accept on the word of the publisher does not reach the quorum."""
     key, digest, log = tmp_path / "rebuilder", digest_of(small), LogFolder(revoked.log)
     made = run("keygen", "rebuilder.example", "--for", "witness", "-o", str(key), "--algorithm", "ed25519")[1]
     policy = f"log {LOG.key}\nwitness rebuilder {made.strip()}\nquorum rebuilder\n"
@@ -330,6 +330,6 @@ def test_a_policy_can_demand_the_cosignature_of_a_rebuilder(
         assert run(*asked)[0] == 7
         for later in (1, 2):
             sign_release(log, LOG, next_record(log, revoked.now + later, ()), ())
-        shutil.rmtree(tmp_path / "state/ldcat/seen")  # as a client that sees the log for the first time
+        shutil.rmtree(tmp_path / "state/ldcat/seen")  # like a client that sees the log for the first time
         assert run(*rebuild)[0] == FALSE
         assert run(*asked)[0] == 6

@@ -1,4 +1,4 @@
-"""`ldcat monitor`: what is new of a host's log; a fork leaves evidence; each failure has a code of its own."""
+"""`ldcat monitor`: changes of a hosted log; a fork is kept as evidence; each failure has its own exit code."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def url(place: Place) -> Iterator[str]:
-    """Where a host serves the log's folder."""
+    """The URL of a host that serves the log's folder."""
     with serving(place.log) as port:
         yield f"http://127.0.0.1:{port}/logs"
 
 
 class Look:
-    """Look once, as cron does."""
+    """Runs the monitor once, like a cron job."""
 
     def __init__(self, run: Run, place: Place, url: str) -> None:
         self._run, self._place, self._url = run, place, url
@@ -65,7 +65,7 @@ def look(run: Run, place: Place, url: str) -> Look:
 
 
 def other_log(place: Place, small: BuildResult, folder: Path) -> Place:
-    """Another log of the same name and key, whose first release was made at another time."""
+    """Another log with the same name and key, whose first release was made at another time."""
     folder.mkdir()
     return Place(folder, small, place.now + 7)
 
@@ -75,7 +75,7 @@ def replace_with(place: Place, other: Place) -> None:
     shutil.copytree(other.log, place.log)
 
 
-def test_what_is_new_is_said_once(look: Look, place: Place, run: Run, url: str) -> None:
+def test_a_change_is_reported_once(look: Look, place: Place, run: Run, url: str) -> None:
     first = look()
     assert (first["change"], first["size_before"], first["last_release"], first["releases"]) == ("first", None, 1, [])
     assert (first["origin"], first["url"], first["signers"]) == (ORIGIN, url, [{"name": ORIGIN, "time": None}])
@@ -106,16 +106,16 @@ def evidence_of(error: dict[str, Any]) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_two_checkpoints_of_one_size(look: Look, place: Place, small: BuildResult, tmp_path: Path) -> None:
+def test_two_checkpoints_of_the_same_size(look: Look, place: Place, small: BuildResult, tmp_path: Path) -> None:
     look()
     before = (place.log / "checkpoint").read_bytes()
     replace_with(place, other_log(place, small, tmp_path / "other"))
-    for _ in range(2):  # it stays so
+    for _ in range(2):  # and each time after
         files = evidence_of(look(4, "--evidence", str(tmp_path / "evidence"))["error"])
         assert files == {"before.note": before, "now.note": (place.log / "checkpoint").read_bytes()}
     assert len(list((tmp_path / "evidence").iterdir())) == 1
     checkpoints = []
-    for name in ("before.note", "now.note"):  # anyone who has the key of the log sees it
+    for name in ("before.note", "now.note"):  # everybody with the log's key can verify it
         note = Note.parse(files[name])
         note.verify([LOG.key])
         checkpoints.append(Checkpoint.parse(note.text))
@@ -123,7 +123,7 @@ def test_two_checkpoints_of_one_size(look: Look, place: Place, small: BuildResul
     assert checkpoints[0].root != checkpoints[1].root
 
 
-def test_a_later_checkpoint_that_does_not_go_on(look: Look, place: Place, small: BuildResult, tmp_path: Path) -> None:
+def test_a_later_inconsistent_checkpoint(look: Look, place: Place, small: BuildResult, tmp_path: Path) -> None:
     look()
     other = other_log(place, small, tmp_path / "other")
     other.publish(REVOKE)
@@ -132,12 +132,12 @@ def test_a_later_checkpoint_that_does_not_go_on(look: Look, place: Place, small:
     before, now = (Checkpoint.parse(Note.parse(files[name]).text) for name in ("before.note", "now.note"))
     prefix, *proof = map(base64.b64decode, files["proof.txt"].split())
     merkle.verify_consistency(before.size, now.size, proof, prefix, now.root)
-    assert prefix != before.root  # so nothing makes the earlier one a part of the later one
+    assert prefix != before.root  # so no tile makes the earlier tree a part of the later one
     with pytest.raises(VerificationFailed):
         merkle.verify_consistency(before.size, now.size, proof, before.root, now.root)
 
 
-def test_a_log_that_was_rolled_back_and_one_that_comes_again(look: Look, place: Place, tmp_path: Path) -> None:
+def test_a_log_that_is_rolled_back_and_then_restored(look: Look, place: Place, tmp_path: Path) -> None:
     shutil.copytree(place.log, tmp_path / "old")
     place.publish(REVOKE)
     newer = look()
@@ -149,7 +149,7 @@ def test_a_log_that_was_rolled_back_and_one_that_comes_again(look: Look, place: 
     assert (look()["change"], look()["size"]) == ("unchanged", newer["size"])
 
 
-def test_damaged_tiles_are_no_fork(look: Look, place: Place, tmp_path: Path) -> None:
+def test_damaged_tiles_are_not_a_fork(look: Look, place: Place, tmp_path: Path) -> None:
     look()
     place.publish(REVOKE)
     for tile in (place.log / "tile/0").rglob("*"):
@@ -162,7 +162,7 @@ def test_damaged_tiles_are_no_fork(look: Look, place: Place, tmp_path: Path) -> 
     assert not (tmp_path / "evidence").exists()
 
 
-def test_nobody_vouches_for_it_any_more(look: Look, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stale_checkpoint(look: Look, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     look()
     monkeypatch.setattr("time.time", lambda: 1_800_000_000.0 + 86400 * 2)
     assert "is stale" in look(8)["error"]["message"]
@@ -170,7 +170,7 @@ def test_nobody_vouches_for_it_any_more(look: Look, place: Place, monkeypatch: p
     assert "expired" in look(4)["error"]["message"]
 
 
-def test_signed_by_somebody_else(look: Look, place: Place) -> None:
+def test_a_checkpoint_signed_by_another_key(look: Look, place: Place) -> None:
     note = Note.parse((place.log / "checkpoint").read_bytes())
     (place.log / "checkpoint").write_bytes(bytes(Note(note.text, ())) + "— nobody.example AAAAAAAA\n".encode())
     look(6)
@@ -180,8 +180,10 @@ def test_signed_by_somebody_else(look: Look, place: Place) -> None:
     assert "status 404" in look(5)["error"]["message"]
 
 
-def test_a_fork_counts_before_the_quorum_does(look: Look, place: Place, small: BuildResult, tmp_path: Path) -> None:
-    """Else whoever shows a fork only has to take the witnesses away."""
+def test_a_fork_is_detected_before_the_quorum_is_checked(
+    look: Look, place: Place, small: BuildResult, tmp_path: Path
+) -> None:
+    """Otherwise, a fork could be hidden by removing the cosignatures."""
     look()
     head = place.trust.read_text().partition("\n\n")[0]
     witness = signer("witness.example", SignatureType.COSIGNATURE_ML_DSA_44)
@@ -193,7 +195,7 @@ def test_a_fork_counts_before_the_quorum_does(look: Look, place: Place, small: B
     look(6)
 
 
-def test_again_and_again(
+def test_repeated_monitoring(
     run: Run, place: Place, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     slept = []
@@ -225,7 +227,9 @@ def test_again_and_again(
         (("http://127.0.0.1:9/logs", "--every", "soon"), 2, "is not a number"),
     ],
 )
-def test_what_cannot_be(run: Run, place: Place, arguments: tuple[str, ...], code: int, part: str) -> None:
+def test_invalid_arguments_are_refused(
+    run: Run, place: Place, arguments: tuple[str, ...], code: int, part: str
+) -> None:
     found, _, err = run("monitor", *arguments, "--trust", str(place.trust))
     assert (found, part in err) == (code, True), err
     assert "secret" not in err

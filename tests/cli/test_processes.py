@@ -44,7 +44,7 @@ def test_build_catalog_py_is_ldcat_build(tmp_path: Path) -> None:
     assert (tmp_path / "made/manifest.json").is_file()
 
 
-def test_the_default_catalog_has_its_place(tmp_path: Path) -> None:
+def test_the_default_location_of_the_catalog(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
     environment.pop("LDCAT_CATALOG", None)
     done = subprocess.run([*LDCAT, "lookup", "0" * 64], env=environment, capture_output=True, text=True, cwd=ROOT)
@@ -53,7 +53,7 @@ def test_the_default_catalog_has_its_place(tmp_path: Path) -> None:
     assert "ldcat: hint: make one with: ldcat build" in done.stderr
 
 
-def test_a_reader_that_goes_away(small: BuildResult) -> None:
+def test_a_closed_pipe(small: BuildResult) -> None:
     command = [*LDCAT, "sql", "FROM configurations", "--catalog", str(small.folder), "--format", "jsonl"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None
@@ -62,7 +62,7 @@ def test_a_reader_that_goes_away(small: BuildResult) -> None:
         process.stdout.close()
         errors = process.stderr.read()
     assert errors == b""
-    assert process.returncode in (0, 141)  # 0 where all of it was in the pipe already
+    assert process.returncode in (0, 141)  # 0 if all of it fitted into the pipe
 
 
 @pytest.mark.parametrize("backend", ["", "python"])
@@ -79,7 +79,7 @@ def test_an_interrupt_is_exit_code_130(tmp_path: Path, backend: str) -> None:
         preexec_fn=hear_interrupts,
     ) as process:
         assert process.stderr is not None
-        process.stderr.readline()  # "ldcat: N launch digests": it measures now
+        process.stderr.readline()  # "ldcat: N launch digests": it is measuring now
         until((tmp_path / ".catalog.ldcat-partial/sev-snp-spill").exists)
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
@@ -88,7 +88,7 @@ def test_an_interrupt_is_exit_code_130(tmp_path: Path, backend: str) -> None:
     assert list(tmp_path.iterdir()) == [spec]
 
 
-def test_colours_are_for_terminals_that_want_them(small: BuildResult) -> None:
+def test_colours_are_used_only_on_terminals_that_support_them(small: BuildResult) -> None:
     command = [*LDCAT, "sql", "FROM firmware", "--catalog", str(small.folder)]
     environment = {**os.environ, "NO_COLOR": "1", "FORCE_COLOR": ""}
     done = subprocess.run(command, env=environment, check=True, capture_output=True, cwd=ROOT)
@@ -99,7 +99,7 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byt
     return subprocess.run([*LDCAT, *arguments], env={**os.environ, **environment}, capture_output=True, cwd=ROOT)
 
 
-def test_a_terminal_without_the_characters(small: BuildResult) -> None:
+def test_a_terminal_without_unicode(small: BuildResult) -> None:
     done = _run("sql", "SELECT 'é' AS e", "-f", "csv", "--catalog", str(small.folder), PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stdout) == (0, b"e\n\\xe9\n")
 
@@ -134,7 +134,7 @@ def test_closed_streams_change_no_exit_code(small: BuildResult, tmp_path: Path) 
         assert (done.returncode, b"Traceback" in done.stderr) == (code, False), command
 
 
-def test_a_command_loads_what_it_needs() -> None:
+def test_a_command_loads_only_what_it_needs() -> None:
     modules = {path.stem.replace("_", "-") for path in (ROOT / "catalog/cli/commands").glob("[a-z]*.py")}
     assert modules == set(main.command_names())
     program = (

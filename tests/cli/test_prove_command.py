@@ -1,4 +1,4 @@
-"""`ldcat prove`, `verify-proof` and `trust`: a guest owner checks a digest with a proof and a trust note alone."""
+"""`ldcat prove`, `verify-proof` and `trust`: checking a digest with only a proof and a trust note."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def test_from_a_digest_to_a_match(run: Run, place: Path, digest: str) -> None:
     assert run("verify-proof", str(place / "bad"), *verify[2:])[0] == 4
 
 
-def test_the_same_by_hand(run: Run, place: Path, digest: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything on stdout is a script, with the verdict as a comment in it."""
+def test_verification_by_hand(run: Run, place: Path, digest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All output is a script, with the verdict as a comment."""
     monkeypatch.setenv("TMPDIR", str(place))
     (place / "proof").write_text(run("prove", digest, "--log", str(place / "log"))[1].splitlines()[0] + "\n")
     verify = ("verify-proof", str(place / "proof"), "--trust", str(place / "trust.1"), "--show")
@@ -81,7 +81,7 @@ def test_the_same_by_hand(run: Run, place: Path, digest: str, monkeypatch: pytes
     assert (code, out) == (2, "")
 
 
-def test_a_digest_that_the_log_lacks(run: Run, place: Path) -> None:
+def test_a_digest_that_is_not_in_the_log(run: Run, place: Path) -> None:
     code, out, err = run("prove", NOWHERE, "--log", str(place / "log"))
     assert (code, out) == (1, "")
     assert err.startswith("ldcat: note: no configuration")
@@ -110,7 +110,7 @@ def test_trust_notes(run: Run, place: Path) -> None:
         (("trust", "show", "{tmp}/log/checkpoint"), 3, "trust note"),
     ],
 )
-def test_what_cannot_be(run: Run, place: Path, arguments: tuple[str, ...], code: int, part: str) -> None:
+def test_invalid_arguments_are_refused(run: Run, place: Path, arguments: tuple[str, ...], code: int, part: str) -> None:
     got, out, err = run(*(argument.format(tmp=place) for argument in arguments))
     assert (got, out) == (code, "")
     assert part in err

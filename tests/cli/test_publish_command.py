@@ -1,4 +1,4 @@
-"""`ldcat keygen` and `ldcat publish`: from a catalog to a signed log on the command line."""
+"""`ldcat keygen` and `ldcat publish`: from a catalog to a signed log, on the command line."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_catalog_is_published(run: Run, small: BuildResult, tmp_path: Path) ->
     assert "correct horse" not in out + err
 
 
-def test_other_keys_than_those_that_signed_before(run: Run, small: BuildResult, tmp_path: Path) -> None:
+def test_other_keys_than_those_of_the_log(run: Run, small: BuildResult, tmp_path: Path) -> None:
     for name in ("before", "now"):
         run("keygen", ORIGIN, "-o", str(tmp_path / name), "--algorithm", "ed25519")
     publish = ("publish", str(small.folder))
@@ -90,7 +90,7 @@ def test_other_keys_than_those_that_signed_before(run: Run, small: BuildResult, 
         (("publish", "{catalog}", "--log", "{tmp}/log", "--key", "{tmp}/key", "-f", "csv"), 2, "csv"),
     ],
 )
-def test_what_cannot_be(
+def test_invalid_arguments_are_refused(
     run: Run, small: BuildResult, tmp_path: Path, arguments: tuple[str, ...], code: int, part: str
 ) -> None:
     (tmp_path / "empty").touch(0o644)

@@ -1,4 +1,4 @@
-"""`lookup`, `explain` and `sql` on a published release: verified once, said, and never believed in silence."""
+"""`lookup`, `explain` and `sql` on a published release: verified once, or used with a warning."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.trust_notes import trust_note
 SAID = "ldcat: note: release 1 of example.com/log: verified against version 1 of the trust note\n"
 
 
-def test_it_is_verified_once_and_then_quickly(
+def test_the_first_lookup_verifies_and_later_ones_take_the_fast_path(
     run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = digest_of(small)
@@ -39,7 +39,7 @@ def test_it_is_verified_once_and_then_quickly(
     assert (code, err) == (0, SAID)
     assert plain_lookup([digest, *place.options()]) == (out, err, code)
     assert plain_lookup([digest, "-q", *place.options()]) == (out, "", code)
-    monkeypatch.setattr(verify_release, "verify_release", None)  # the full path does not verify again either
+    monkeypatch.setattr(verify_release, "verify_release", None)  # the full path does not verify it again either
     assert run("lookup", digest, *place.options()) == (code, out, err)
     code, out, err = run("lookup", NOWHERE, *place.options())
     assert code == 1
@@ -47,7 +47,7 @@ def test_it_is_verified_once_and_then_quickly(
     assert err.startswith(SAID)
 
 
-def test_the_trust_note_of_the_environment(
+def test_the_trust_note_from_the_environment(
     run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LDCAT_TRUST", str(place.trust))
@@ -55,24 +55,24 @@ def test_the_trust_note_of_the_environment(
     found = run("lookup", digest, "--catalog", str(place.log))
     assert found[0] == 0
     assert plain_lookup([digest, "--catalog", str(place.log)]) == (found[1], found[2], 0)
-    assert plain_lookup([digest, "--catalog", str(small.folder)]) is None  # which it says nothing of
+    assert plain_lookup([digest, "--catalog", str(small.folder)]) is None  # which does not apply to this catalog
     code, _, err = run("lookup", digest, "--catalog", str(small.folder), "-q")
     assert (code, "was not built here: NOT VERIFIED" in err) == (0, True)
     receipts().keep(Catalog.open(small.folder).manifest_sha256)
     code, _, err = run("lookup", digest, "--catalog", str(small.folder))
     assert (code, err) == (0, "")
     code, _, err = run("lookup", digest, "--catalog", str(small.folder), "--trust", str(place.trust))
-    assert (code, "nothing to verify" in err) == (2, True)  # the same file, asked for
+    assert (code, "nothing to verify" in err) == (2, True)  # the same file, given explicitly
 
 
-def test_it_says_in_json_what_was_verified(run: Run, place: Place, small: BuildResult) -> None:
+def test_json_has_what_was_verified(run: Run, place: Place, small: BuildResult) -> None:
     code, out, _ = run("lookup", digest_of(small), *place.options(), "-f", "json")
     release = json.loads(out)["release"]
     assert (code, release["verified"], release["release"], release["trust_version"]) == (0, True, 1, 1)
     assert release["fresh_until"] == place.now + 86400
 
 
-def test_what_is_revoked_is_found_with_a_code_of_its_own(run: Run, place: Place, small: BuildResult) -> None:
+def test_a_revoked_row_is_found_with_its_own_exit_code(run: Run, place: Place, small: BuildResult) -> None:
     digest = digest_of(small)
     assert run("lookup", digest, *place.options())[0] == 0
     place.publish(
@@ -100,7 +100,7 @@ def test_what_is_revoked_is_found_with_a_code_of_its_own(run: Run, place: Place,
         assert f"\n,,{live}" in out
 
 
-def test_nothing_is_believed_in_silence(run: Run, place: Place, small: BuildResult) -> None:
+def test_an_unverified_release_is_refused_or_warned_about(run: Run, place: Place, small: BuildResult) -> None:
     digest = digest_of(small)
     for folder in (place.log, place.log / "releases/1"):
         for command in (("lookup", digest), ("explain", digest), ("sql", "SELECT 1")):
@@ -116,7 +116,7 @@ def test_nothing_is_believed_in_silence(run: Run, place: Place, small: BuildResu
     assert (record["release"]["verified"], record["release"]["trust_version"]) == (False, None)
 
 
-def test_what_is_not_published_is_not_verified_in_vain(run: Run, place: Place, small: BuildResult) -> None:
+def test_an_unpublished_catalog_cannot_be_verified(run: Run, place: Place, small: BuildResult) -> None:
     for option in (("--trust", str(place.trust)), ("--insecure-skip-verify",)):
         code, _, err = run("lookup", digest_of(small), "--catalog", str(small.folder), *option)
         assert code == 2
@@ -134,7 +134,7 @@ def test_what_is_not_published_is_not_verified_in_vain(run: Run, place: Place, s
         ("root", 6, "0 of 1 root keys signed this trust note"),
     ],
 )
-def test_each_refusal_is_one_of_its_own(
+def test_each_refusal_has_its_own_exit_code(
     run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch, damage: str, code: int, part: str
 ) -> None:
     digest = digest_of(small)
@@ -165,14 +165,14 @@ def test_each_refusal_is_one_of_its_own(
         assert part in err
 
 
-def test_whoever_takes_the_checkpoint_away_makes_no_plain_catalog_of_it(
+def test_a_log_without_its_checkpoint_is_not_opened_as_an_own_catalog(
     run: Run, place: Place, small: BuildResult
 ) -> None:
     digest, release = digest_of(small), place.log / "releases/1"
     for folder in (place.log, release):
         assert run("lookup", digest, "--catalog", str(folder), "--trust", str(place.trust))[0] == 0
     (place.log / "manifest.json").write_bytes((release / "manifest.json").read_bytes())
-    assert run("lookup", digest, *place.options())[0] == 0  # it is a log all the same
+    assert run("lookup", digest, *place.options())[0] == 0  # it is still a log
     shutil.copytree(release, place.log, dirs_exist_ok=True)
     (place.log / "checkpoint").unlink()
     for options in ((), ("--trust", str(place.trust)), ("--insecure-skip-verify",)):
@@ -189,7 +189,7 @@ def test_whoever_takes_the_checkpoint_away_makes_no_plain_catalog_of_it(
     assert plain_lookup([digest, "--catalog", str(place.log)]) is not None
 
 
-def test_a_folder_that_is_another_log_now(run: Run, place: Place, small: BuildResult) -> None:
+def test_a_folder_whose_log_was_replaced(run: Run, place: Place, small: BuildResult) -> None:
     assert run("lookup", digest_of(small), *place.options())[0] == 0
     other = signer("example.com/other")
     shutil.rmtree(place.log)
@@ -201,7 +201,7 @@ def test_a_folder_that_is_another_log_now(run: Run, place: Place, small: BuildRe
     assert "is the log example.com/other now, and was example.com/log" in err
 
 
-def test_builds_of_a_release_are_named_once_it_is_verified(run: Run, place: Place, small: BuildResult) -> None:
+def test_builds_of_a_release_are_available_once_it_is_verified(run: Run, place: Place, small: BuildResult) -> None:
     name = min(Catalog.open(small.folder).builds)
     assert run("inspect", name, "--catalog", str(place.log))[0] == 2
     code, out, err = run("inspect", name, *place.options(), "-f", "json")
@@ -216,7 +216,7 @@ def test_builds_of_a_release_are_named_once_it_is_verified(run: Run, place: Plac
         assert run(*command, *place.options())[:2] == (4, "")
 
 
-def test_a_release_is_no_database_and_not_published_again(run: Run, place: Place, tmp_path: Path) -> None:
+def test_a_release_gets_no_database_and_cannot_be_published(run: Run, place: Place, tmp_path: Path) -> None:
     code, _, err = run("sql", "--database", str(tmp_path / "views.duckdb"), *place.options())
     assert (code, "--database is not for a published release" in err) == (2, True)
     assert not (tmp_path / "views.duckdb").exists()
@@ -229,7 +229,7 @@ def test_a_release_is_no_database_and_not_published_again(run: Run, place: Place
     assert not (tmp_path / "other").exists()
 
 
-def test_a_later_trust_note_and_one_that_the_log_brings(run: Run, place: Place, small: BuildResult) -> None:
+def test_a_newer_trust_note_and_one_inside_the_log(run: Run, place: Place, small: BuildResult) -> None:
     digest, inside = digest_of(small), place.log / "trust.note"
     inside.write_bytes(place.trust.read_bytes())
     for trust in (inside, place.trust):
@@ -244,12 +244,12 @@ def test_a_later_trust_note_and_one_that_the_log_brings(run: Run, place: Place, 
         assert plain_lookup([digest, *place.options()]) is None
 
 
-def test_what_is_seen_is_kept_or_nothing_is_believed(
+def test_a_release_is_refused_if_the_seen_checkpoint_cannot_be_stored(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest, state = digest_of(small), tmp_path / "state/ldcat"
     state.mkdir(parents=True)
-    (state / "verified").write_bytes(b"")  # no folder: it is verified each time, and that is all
+    (state / "verified").write_bytes(b"")  # no folder for state: it is verified each time
     for _ in range(2):
         assert run("lookup", digest, *place.options())[::2] == (0, SAID)
         assert plain_lookup([digest, *place.options()]) is None
@@ -265,7 +265,7 @@ def test_what_is_seen_is_kept_or_nothing_is_believed(
     assert "XDG_STATE_HOME" in err
 
 
-def test_no_home_is_not_the_current_folder(
+def test_without_a_home_folder_the_current_one_is_not_used(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = digest_of(small)
@@ -283,7 +283,7 @@ def test_no_home_is_not_the_current_folder(
         assert (code, out, "there is no home folder" in err) == (5, "", True)
 
 
-def test_a_current_folder_that_is_gone(
+def test_a_deleted_current_folder(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "gone").mkdir()
@@ -295,7 +295,7 @@ def test_a_current_folder_that_is_gone(
     monkeypatch.chdir(tmp_path)
 
 
-def test_lookups_at_once_remember_the_newest(place: Place, small: BuildResult) -> None:
+def test_concurrent_lookups_remember_the_newest_checkpoint(place: Place, small: BuildResult) -> None:
     digest = digest_of(small)
     before = place.log.with_name("before")
     shutil.copytree(place.log, before)

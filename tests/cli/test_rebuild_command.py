@@ -1,4 +1,4 @@
-"""`ldcat rebuild`: recompute a log and vouch for it, on the command line."""
+"""`ldcat rebuild`: recomputing a log and cosigning it, on the command line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def asked(place: Place, *more: str) -> tuple[str, ...]:
     return ("rebuild", "--log", str(place.log), "--trust", str(place.trust), *more)
 
 
-def test_it_is_recomputed_and_then_cosigned(run: Run, place: Place, tmp_path: Path) -> None:
+def test_a_log_is_recomputed_and_then_cosigned(run: Run, place: Place, tmp_path: Path) -> None:
     keys = run("keygen", "rebuilder.example", "--for", "witness", "-o", str(tmp_path / "key"))[1].splitlines()
     before = (place.log / "checkpoint").read_bytes()
     code, out, err = run(*asked(place))
@@ -35,7 +35,7 @@ def test_it_is_recomputed_and_then_cosigned(run: Run, place: Place, tmp_path: Pa
     assert bytes(note).startswith(before)
 
 
-def test_what_differs_is_not_cosigned(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
+def test_a_log_with_differences_is_not_cosigned(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     run("keygen", "rebuilder.example", "--for", "witness", "-o", str(tmp_path / "key"))
     wrong = forged(small, tmp_path / "forged", {SEV: one_digest})
     other = Place(tmp_path / "other", wrong, 1_800_000_000)
@@ -55,7 +55,7 @@ def test_what_differs_is_not_cosigned(run: Run, place: Place, small: BuildResult
         (("--cosign", "--key", "/nowhere"), 5, "/nowhere"),
     ],
 )
-def test_what_cannot_be(run: Run, place: Place, more: tuple[str, ...], code: int, part: str) -> None:
+def test_invalid_arguments_are_refused(run: Run, place: Place, more: tuple[str, ...], code: int, part: str) -> None:
     found, out, err = run(*asked(place, *more))
     assert (found, out) == (code, "")
     assert part in err

@@ -1,4 +1,4 @@
-"""`ldcat revoke`: what a publisher takes back is said by proofs; a wrong digest gives way to the right one."""
+"""`ldcat revoke`: revocations appear in proofs, and a wrong digest can be replaced by the right one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ORIGIN = "example.com/digests"
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the keys of a log and a trust note, versions 1 to 3; nothing is published yet."""
+    """A folder with the keys of a log and versions 1 to 3 of a trust note; nothing is published yet."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     pair = new_key(ORIGIN, SignatureType.ED25519)
     write_keys(tmp_path / "key", [pair], None)
@@ -40,7 +40,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Publisher:
-    """Runs commands on the log of a place."""
+    """Runs commands that publish to the log."""
 
     def __init__(self, run: Run, place: Path) -> None:
         self._run = run
@@ -55,13 +55,13 @@ class Publisher:
         return self._run("revoke", *self._own, "--severity", severity, "--reason", reason, *selectors, "-f", "json")
 
     def rows(self, *selectors: str) -> int:
-        """How many rows a deprecation takes."""
+        """The number of rows that a deprecation selects."""
         code, out, err = self.revoke("deprecated", *selectors)
         assert (code, err) == (0, "")
         return int(json.loads(out)["rows"])
 
     def proved(self, digest: str) -> list[dict[str, Any]]:
-        """What each proof of a digest says."""
+        """The outcome of each proof of a digest."""
         found = []
         for line in self._run("prove", digest, "--log", str(self._place / "log"))[1].splitlines():
             (self._place / "proof").write_text(line + "\n")
@@ -79,16 +79,14 @@ def publisher(run: Run, place: Path) -> Publisher:
 
 @pytest.fixture
 def digest(small: BuildResult) -> str:
-    """Of one configuration alone, with 3 vCPUs."""
+    """A digest of exactly one configuration, with 3 vCPUs."""
     for row in pq.read_table(small.folder / "sev-snp/launch_digests.parquet").to_pylist():
         if row["vcpus"] == 3 and row["kernel_hashes_sha256"]:
             return str(row["launch_digest"].hex())
     raise AssertionError
 
 
-def test_a_proof_says_what_is_revoked_and_what_is_restored(
-    publisher: Publisher, small: BuildResult, digest: str
-) -> None:
+def test_a_proof_has_revocations_and_restorations(publisher: Publisher, small: BuildResult, digest: str) -> None:
     publisher.publish(small)
     assert [(found["code"], found["outcome"]) for found in publisher.proved(digest)] == [(0, "match")]
     code, out, err = publisher.revoke("revoked", "--digest", digest, reason="measured with a wrong table")
@@ -107,7 +105,7 @@ def test_a_proof_says_what_is_revoked_and_what_is_restored(
     assert found["release"] == 4
 
 
-def test_a_wrong_digest_gives_way_to_the_right_one(publisher: Publisher, tmp_path: Path) -> None:
+def test_a_wrong_digest_is_revoked_and_replaced(publisher: Publisher, tmp_path: Path) -> None:
     record = build_of_image(OvmfImage.parse(whole_image()), "whole.fd").to_toml()
     baseline = record.split('snp_baseline = "')[1][:96]
     wrong_text = record.replace(baseline, "00" * 48)
@@ -142,7 +140,7 @@ def test_a_wrong_digest_gives_way_to_the_right_one(publisher: Publisher, tmp_pat
     assert "two launch digests" in err
 
 
-def test_every_selector_takes_what_it_names(publisher: Publisher, small: BuildResult) -> None:
+def test_every_selector_selects_the_named_rows(publisher: Publisher, small: BuildResult) -> None:
     publisher.publish(small)
     rows = [
         row
@@ -201,7 +199,7 @@ def test_every_selector_takes_what_it_names(publisher: Publisher, small: BuildRe
         ("revoked", ["--vcpus", "2"], "a\nb", 2, "a reason is one line"),
     ],
 )
-def test_what_cannot_be(
+def test_invalid_arguments_are_refused(
     publisher: Publisher,
     small: BuildResult,
     place: Path,
@@ -220,13 +218,13 @@ def test_what_cannot_be(
     assert (place / "log/checkpoint").read_bytes() == before
 
 
-def test_there_has_to_be_a_log(publisher: Publisher, run: Run, place: Path) -> None:
+def test_revoke_needs_a_log(publisher: Publisher, run: Run, place: Path) -> None:
     code, out, err = publisher.revoke("revoked", "--vcpus", "1")
     assert (code, out) == (5, "")
     assert "no log at" in err
 
 
-def test_a_release_says_which_trust_note_it_stands_by(publisher: Publisher, small: BuildResult, place: Path) -> None:
+def test_a_release_has_the_version_of_the_trust_note(publisher: Publisher, small: BuildResult, place: Path) -> None:
     def version(*more: str) -> Any:
         code, out, err = publisher.publish(small, *more)
         assert (code, err.replace("ldcat: note: the log has every row of this catalog\n", "")) == (0, "")

@@ -1,4 +1,4 @@
-"""Shortages: no room on the disk, and no memory, are errors of their own, of every command, and never a defect."""
+"""Shortages: every command reports a full disk or exhausted memory with its own error, never as an internal one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def limited(*arguments: str, cwd: Path, **limits: int) -> subprocess.CompletedProcess[str]:
-    """A command line in a process of its own, under limits of the system."""
+    """Runs a command line in its own process, under resource limits."""
 
     def limit() -> None:
         for name, value in limits.items():
@@ -39,7 +39,7 @@ def limited(*arguments: str, cwd: Path, **limits: int) -> subprocess.CompletedPr
 
 
 @pytest.mark.parametrize("size", [0, 1 << 12, 1 << 13])
-def test_a_database_that_has_no_room_says_so_and_the_old_one_stays(
+def test_a_database_without_space_is_an_error_and_the_old_one_stays(
     small: BuildResult, tmp_path: Path, size: int
 ) -> None:
     (tmp_path / "old.duckdb").write_bytes(b"an old one")
@@ -52,7 +52,7 @@ def test_a_database_that_has_no_room_says_so_and_the_old_one_stays(
 
 
 @pytest.mark.parametrize("size", [0, 1 << 9, 1 << 12])
-def test_a_build_that_has_no_room_says_so_and_leaves_nothing(small: BuildResult, tmp_path: Path, size: int) -> None:
+def test_a_build_without_space_is_an_error_and_leaves_nothing(small: BuildResult, tmp_path: Path, size: int) -> None:
     arguments = ("build", str(small.folder.parent / "spec.toml"), "-o", "catalog", "-q", "--processes", "1")
     found = limited(*arguments, cwd=tmp_path, FSIZE=size)
     assert (found.returncode, found.stdout) == (5, ""), found.stderr
@@ -60,7 +60,7 @@ def test_a_build_that_has_no_room_says_so_and_leaves_nothing(small: BuildResult,
     assert not [path.name for path in tmp_path.iterdir() if path.name != "state"]
 
 
-def test_a_publish_that_has_no_room_says_so_and_publishes_nothing(small: BuildResult, tmp_path: Path) -> None:
+def test_a_publish_without_space_is_an_error_and_publishes_nothing(small: BuildResult, tmp_path: Path) -> None:
     assert limited("keygen", "example.com/log", "-o", "key", cwd=tmp_path).returncode == 0
     arguments = ("publish", str(small.folder), "--log", "log", "--key", "key")
     found = limited(*arguments, cwd=tmp_path, FSIZE=1 << 12)
@@ -71,14 +71,14 @@ def test_a_publish_that_has_no_room_says_so_and_publishes_nothing(small: BuildRe
     assert limited(*arguments, cwd=tmp_path).returncode == 0
 
 
-def test_keygen_that_has_no_room_leaves_no_key(tmp_path: Path) -> None:
+def test_keygen_without_space_leaves_no_key(tmp_path: Path) -> None:
     found = limited("keygen", "example.com/log", "-o", "key", cwd=tmp_path, FSIZE=100)
     assert (found.returncode, found.stdout) == (5, "")
     assert found.stderr.startswith("ldcat: error: key: the file would exceed the largest file size\n")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_device_is_no_defect(run: Run, small: BuildResult, tmp_path: Path) -> None:
+def test_a_full_device_is_not_an_internal_error(run: Run, small: BuildResult, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "catalog", "lookup", digest_of(small), "--catalog", str(small.folder)]
     for more in ([], ["--format", "json"]):
         with Path("/dev/full").open("wb") as full:
@@ -87,7 +87,7 @@ def test_a_full_device_is_no_defect(run: Run, small: BuildResult, tmp_path: Path
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_state_that_has_no_room_is_said(
+def test_state_without_space_is_reported(
     run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def full(*_: object) -> None:
@@ -117,7 +117,7 @@ def test_state_that_has_no_room_is_said(
         (duckdb.IOException("another"), 70),
     ],
 )
-def test_wherever_a_shortage_comes_up_it_is_no_defect(
+def test_shortages_from_any_library_have_their_own_error(
     run: Run, small: BuildResult, monkeypatch: pytest.MonkeyPatch, failure: Exception, code: int
 ) -> None:
     def failing(*_: object) -> None:
@@ -131,9 +131,9 @@ def test_wherever_a_shortage_comes_up_it_is_no_defect(
         assert "hint: " in err
 
 
-def test_a_query_that_needs_too_much_says_so(run: Run, small: BuildResult) -> None:
+def test_a_query_that_needs_too_much_memory_is_an_error(run: Run, small: BuildResult) -> None:
     query = "SET memory_limit='20MB'"
-    assert run("sql", query, "--catalog", str(small.folder))[0] == 2  # nobody may say how much
+    assert run("sql", query, "--catalog", str(small.folder))[0] == 2  # the limit cannot be changed by a query
     found = limited(
         "sql",
         "SELECT list(repeat('x', 100000) || range) FROM range(10000000)",
@@ -147,8 +147,10 @@ def test_a_query_that_needs_too_much_says_so(run: Run, small: BuildResult) -> No
 
 
 @pytest.mark.parametrize("command", [("lookup",), ("audit",), ("sql", "FROM configurations")])
-def test_memory_that_is_out_is_never_a_defect(small: BuildResult, tmp_path: Path, command: tuple[str, ...]) -> None:
-    """Less and less of it: each time there is an answer, or it is said."""
+def test_exhausted_memory_is_never_an_internal_error(
+    small: BuildResult, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """With less and less memory: each time there is an answer or this error."""
     arguments = {
         "lookup": ("lookup", digest_of(small), "--format", "json", "--catalog", str(small.folder)),
         "audit": ("audit", str(small.folder), "-q"),

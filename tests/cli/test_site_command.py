@@ -1,4 +1,4 @@
-"""`ldcat site`: a folder of files from which a lookup costs one request, and believes nothing that the host says."""
+"""`ldcat site`: static files that allow a lookup with one request, without trust in the host."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_on_the_command_line(run: Run, place: Place, small: BuildResult, host: H
     assert (code, f"only {url}/releases/1 says that no row has this digest: nothing proves it" in err) == (1, True)
 
 
-def test_what_is_revoked_is_said(run: Run, place: Place, small: BuildResult, tmp_path: Path, host: Host) -> None:
+def test_revoked_rows_are_reported(run: Run, place: Place, small: BuildResult, tmp_path: Path, host: Host) -> None:
     place.publish(REVOKE)
     site = tmp_path / "again"
     assert run("site", str(place.log), "-o", str(site), "--trust", str(place.trust))[0] == 0
@@ -76,7 +76,7 @@ def test_what_is_revoked_is_said(run: Run, place: Place, small: BuildResult, tmp
         assert release.prove(digest)
 
 
-def test_a_host_that_lies_is_not_believed(place: Place, small: BuildResult, site: Path, url: str) -> None:
+def test_a_lying_host_is_detected(place: Place, small: BuildResult, site: Path, url: str) -> None:
     digest = next(digest for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp")
     index = RangeIndex.parse((site / "range/1" / INDEX).read_bytes())
     file = site / "range/1" / index.name(digest)
@@ -99,19 +99,17 @@ def test_a_host_that_lies_is_not_believed(place: Place, small: BuildResult, site
         Release.open(url, place.trust)
 
 
-def test_a_digest_that_begins_as_one_of_a_range_is_not_found_and_no_fault_of_the_host(
-    run: Run, place: Place, small: BuildResult, url: str
-) -> None:
+def test_a_digest_with_the_prefix_of_another_is_not_found(run: Run, place: Place, small: BuildResult, url: str) -> None:
     digest = next(digest for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp")
     last = digest[:-1] + bytes([digest[-1] ^ 1])
-    for near in (digest[:FRAGMENT] + bytes(32), last, digest[:32]):  # the last one as long as those of sev
+    for near in (digest[:FRAGMENT] + bytes(32), last, digest[:32]):  # the last one has the length of SEV digests
         with Release.open(url, place.trust) as release:
             assert release.lookup(near) == ()
         code, _, err = run("lookup", near.hex(), "--catalog", url, "--trust", str(place.trust))
         assert (code, "nothing proves it" in err, "wrong" in err) == (1, True, False)
 
 
-def test_a_site_is_completed_with_each_release(run: Run, place: Place, site: Path) -> None:
+def test_a_site_is_updated_with_each_release(run: Run, place: Place, site: Path) -> None:
     before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
     place.publish(REVOKE)
     assert run("site", str(place.log), "-o", str(site), "--trust", str(place.trust))[0] == 0
@@ -122,7 +120,7 @@ def test_a_site_is_completed_with_each_release(run: Run, place: Place, site: Pat
     assert not [path for path in site.rglob("*") if "partial" in path.name]
 
 
-def test_what_cannot_be(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
+def test_sites_that_cannot_be_written(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     trust = ("--trust", str(place.trust))
     code, _, err = run("site", str(small.folder), "-o", str(tmp_path / "site"))
     assert (code, "is not published in a log" in err) == (2, True)
@@ -132,7 +130,7 @@ def test_what_cannot_be(run: Run, place: Place, small: BuildResult, tmp_path: Pa
     (tmp_path / "file").write_text("")
     assert run("site", str(place.log), "-o", str(tmp_path / "file"), *trust)[0] == 5
     assert run("site", str(place.log), "-o", str(tmp_path / "site"))[0] == 2
-    for level in ("0", "entries"):  # what was verified before is remembered, and still has to be there
+    for level in ("0", "entries"):  # an earlier verification is remembered, but the files must still be there
         part, site = place.log / f"tile/{level}/000.p/73", tmp_path / f"without-{level}"
         part.rename(tmp_path / "part")
         code, _, err = run("site", str(place.log), "-o", str(site), *trust)
@@ -144,7 +142,7 @@ def test_what_cannot_be(run: Run, place: Place, small: BuildResult, tmp_path: Pa
     assert not (tmp_path / "new/checkpoint").exists()
 
 
-def test_an_audit_and_a_proof_of_what_a_host_serves(
+def test_audit_and_proof_of_a_hosted_log(
     run: Run, place: Place, small: BuildResult, site: Path, url: str, tmp_path: Path
 ) -> None:
     trust = ("--trust", str(place.trust))
@@ -185,7 +183,7 @@ def test_the_pages_of_a_site(run: Run, place: Place, site: Path) -> None:
     assert "1...2.html" in {path.name for path in (site / "diff").iterdir()}
 
 
-def test_a_site_that_nobody_verified_says_so(run: Run, place: Place, tmp_path: Path) -> None:
+def test_an_unverified_site_says_so(run: Run, place: Place, tmp_path: Path) -> None:
     site = tmp_path / "unverified"
     assert run("site", str(place.log), "-o", str(site), "--insecure-skip-verify")[0] == 0
     assert json.loads((site / "page.json").read_bytes())["trust"] is None
@@ -193,7 +191,7 @@ def test_a_site_that_nobody_verified_says_so(run: Run, place: Place, tmp_path: P
         assert "NOT VERIFIED" in (site / name).read_text()
 
 
-def test_a_change_that_cannot_be_read_leaves_the_site_without_it(run: Run, place: Place, tmp_path: Path) -> None:
+def test_a_site_omits_changes_that_cannot_be_read(run: Run, place: Place, tmp_path: Path) -> None:
     place.publish(REVOKE)
     shutil.rmtree(place.log / "releases/1")
     site = tmp_path / "out"

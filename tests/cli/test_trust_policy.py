@@ -1,4 +1,4 @@
-"""`ldcat trust init` and `rotate` say what a policy cannot do and rests on; and notes that demand all signatures."""
+"""`ldcat trust init` and `rotate`: impossible policies, notes about quorums, and notes that require all signatures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def init(run: Run, folder: Path, lines: str, *more: str) -> tuple[int, str, str]
         (f"{WITNESSES}witness a {ALIAS}\nquorum w1", f"witness a: has the public key of the log {ORIGIN}"),
     ],
 )
-def test_a_policy_that_cannot_be_met_is_no_trust_note(run: Run, tmp_path: Path, lines: str, said: str) -> None:
+def test_a_policy_that_cannot_be_satisfied_is_refused(run: Run, tmp_path: Path, lines: str, said: str) -> None:
     code, out, err = init(run, tmp_path, lines)
     assert (code, out) == (2, "")
     assert err.startswith(f"ldcat: error: the policy: {said}")
@@ -51,7 +51,7 @@ def test_a_policy_that_cannot_be_met_is_no_trust_note(run: Run, tmp_path: Path, 
 
 
 def signed(run: Run, folder: Path, text: str) -> tuple[int, Path]:
-    """A trust note of a text, signed by a root of its own, in whose place it is put."""
+    """A trust note with this text, in which its root key is replaced by a new one that signs it."""
     pair = new_key("root.example", SignatureType.ED25519)
     write_keys(folder / "root", [pair], None)
     (folder / "text").write_text(text.replace(str(signer("root.example").key), str(pair.key)))
@@ -80,7 +80,7 @@ def signed(run: Run, folder: Path, text: str) -> tuple[int, Path]:
         ),
     ],
 )
-def test_it_is_said_what_a_quorum_rests_on(run: Run, tmp_path: Path, lines: str, said: list[str]) -> None:
+def test_weak_quorums_are_noted(run: Run, tmp_path: Path, lines: str, said: list[str]) -> None:
     code, out, err = init(run, tmp_path, f"{WITNESSES}{lines}")
     assert (code, out.startswith("version 1\n")) == (0, True)
     assert len(err.splitlines()) == len(said)
@@ -88,7 +88,7 @@ def test_it_is_said_what_a_quorum_rests_on(run: Run, tmp_path: Path, lines: str,
         assert part in line
 
 
-def test_a_trust_note_demands_all_signatures_of_its_log(run: Run, small: BuildResult, tmp_path: Path) -> None:
+def test_a_trust_note_requires_all_signatures_of_its_log(run: Run, small: BuildResult, tmp_path: Path) -> None:
     pairs = [new_key(ORIGIN, kind) for kind in (SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44)]
     logs = "".join(f"log {pair.key}\n" for pair in pairs) + "quorum none"
     either, every = init(run, tmp_path, logs)[1], init(run, tmp_path, logs, "--log-signatures", "all")[1]
@@ -138,5 +138,5 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ((1 << 63) - 1, f"{(1 << 63) - 1} seconds after 1970"),
     ],
 )
-def test_whatever_the_time_it_can_be_said(seconds: int, said: str) -> None:
+def test_every_time_can_be_printed(seconds: int, said: str) -> None:
     assert moment(seconds) == said

@@ -1,4 +1,4 @@
-"""`ldcat trust rotate`: root keys, policy and terms change from one version to the next, signed by enough of both."""
+"""`ldcat trust rotate`: new roots, policy and terms in the next version, signed by enough old and new roots."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Signed = Callable[[str, str], Path]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the private keys of five roots, a policy, and version 1: two of a, b and c."""
+    """A folder with the private keys of five roots, a policy, and version 1, which needs two of a, b and c."""
     made = tmp_path_factory.mktemp("roots")
     pairs = {role: new_key(f"root.example/{role}", SignatureType.ED25519) for role in (*ROLES, "log")}
     for role, pair in pairs.items():
@@ -48,7 +48,7 @@ def keys(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def signed(run: Run, folder: Path, tmp_path: Path) -> Signed:
-    """Writes a text, signed by some of the roots."""
+    """Writes a text as a trust note signed by some of the roots."""
 
     def sign(text: str, roles: str) -> Path:
         path = tmp_path / f"{text.split()[1]}-{roles}.note"
@@ -66,19 +66,19 @@ def trust(path: Path) -> Trust:
     return Trust.parse(Note.parse(path.read_bytes()).text)
 
 
-def test_what_is_not_named_stays_as_it_is(run: Run, first: Path) -> None:
+def test_unnamed_parts_are_kept(run: Run, first: Path) -> None:
     code, out, err = run("trust", "rotate", str(first))
     assert (code, err) == (0, "")
     assert out == Note.parse(first.read_bytes()).text.replace("version 1", "version 2")
 
 
-def test_one_root_goes_and_one_comes(run: Run, first: Path, keys: dict[str, str], signed: Signed) -> None:
+def test_one_root_is_replaced(run: Run, first: Path, keys: dict[str, str], signed: Signed) -> None:
     text = run("trust", "rotate", str(first), "--drop", "a", "--root", f"d={keys['d']}", "--days", "365")[1]
     assert [line.split()[1] for line in text.splitlines() if line.startswith("root ")] == ["b", "c", "d"]
     second = signed(text, "abd")
     assert run("trust", "check", str(first), str(second))[:2] == (0, "version 2 follows version 1\n")
     assert trust(second).expires > trust(first).expires
-    for roles in ("ad", "ab", "cd", "bd"):  # not two of the old ones, or not two of the new ones
+    for roles in ("ad", "ab", "cd", "bd"):  # not two of the old roots, or not two of the new ones
         code, out, err = run("trust", "check", str(first), str(signed(text, roles)))
         assert (code, out) == (6, "")
         assert "root keys signed this trust note, and 2 have to" in err
@@ -91,7 +91,7 @@ def test_one_root_goes_and_one_comes(run: Run, first: Path, keys: dict[str, str]
     assert "version 3 of a trust note does not follow version 1" in err
 
 
-def test_a_key_is_exchanged_and_the_threshold_raised(
+def test_a_key_is_replaced_and_the_threshold_raised(
     run: Run, first: Path, keys: dict[str, str], signed: Signed
 ) -> None:
     more = [part for role in "de" for part in ("--root", f"{role}={keys[role]}")]
@@ -135,7 +135,7 @@ def test_another_policy(run: Run, first: Path, folder: Path, tmp_path: Path, sig
         (("{folder}/policy",), 3, "a note is"),
     ],
 )
-def test_what_cannot_be(
+def test_invalid_arguments_are_refused(
     run: Run,
     first: Path,
     folder: Path,

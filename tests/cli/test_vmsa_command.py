@@ -1,4 +1,4 @@
-"""`ldcat vmsa`: what its commands print, in every format, and what goes wrong in one line."""
+"""`ldcat vmsa`: the output of its commands in every format, and errors in one line."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_build_prints_hex_or_writes_a_file(run: Run, page: Path) -> None:
         assert run(*BSP[:-2], *same)[1] == run(*BSP)[1]
 
 
-def test_an_ap_starts_where_its_firmware_says(run: Run) -> None:
+def test_an_ap_starts_at_the_reset_vector_of_its_firmware(run: Run) -> None:
     expected = run(*AP)
     assert expected[0] == 0
     assert run(*BSP, "--ap", "--reset-vector", "0x80b004") == expected
@@ -58,14 +58,14 @@ def test_a_build_of_a_catalog_can_be_named(run: Run) -> None:
     assert run(*BSP, "--catalog", "/nowhere")[0] == 0  # a BSP needs no firmware
 
 
-def test_the_technology_decides_sev_features(run: Run) -> None:
+def test_the_technology_determines_the_default_of_sev_features(run: Run) -> None:
     pages = [json.loads(run(*BSP, "-t", name, "-f", "json")[1])["registers"] for name in ("sev-es", "sev-snp")]
     assert [registers.get("sev_features") for registers in pages] == [None, "0x1"]
     changed = json.loads(run(*BSP, "--sev-features", "0x21", "-f", "json")[1])
     assert changed["registers"]["sev_features"] == "0x21"
 
 
-def test_what_does_not_matter_is_noted(run: Run) -> None:
+def test_ignored_options_are_noted(run: Run) -> None:
     other = ("vmsa", "build", "--vmm", "gce-v1", "--vcpu-type", "EPYC")
     code, out, err = run(*other)
     assert (code, err) == (0, "ldcat: note: this page does not depend on: vCPU type\n")
@@ -84,7 +84,7 @@ def test_show_reads_every_form(run: Run, page: Path, tmp_path: Path, monkeypatch
         assert run("vmsa", "show", "-", "--format", "hex")[1].encode() == forms["hex"]
 
 
-def test_show_for_people(run: Run, page: Path, tmp_path: Path) -> None:
+def test_show_as_text(run: Run, page: Path, tmp_path: Path) -> None:
     code, out, err = run("vmsa", "show", str(page))
     assert (code, err) == (0, "")
     assert run(*BSP, "-f", "table") == (code, out, err)
@@ -104,7 +104,7 @@ def test_show_for_people(run: Run, page: Path, tmp_path: Path) -> None:
     assert "made by" not in out
 
 
-def test_show_of_nothing_and_of_a_signature_without_a_name(run: Run, tmp_path: Path) -> None:
+def test_show_of_an_empty_page_and_of_a_signature_without_a_name(run: Run, tmp_path: Path) -> None:
     (tmp_path / "zero").write_bytes(bytes(4096))
     code, out, err = run("vmsa", "show", str(tmp_path / "zero"))
     assert (code, err) == (0, "")

@@ -1,4 +1,4 @@
-"""Nobody is shown a kernel or a command line that was not measured, whatever the publisher signed."""
+"""Whatever the publisher signed, no output shows a kernel or a command line that was not measured."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ OTHER = hashlib.sha256(b"another kernel")
 
 
 def of_table(place: int, text: str) -> Change:
-    """A field of the first kernel hashes table in the file of names: name, three hashes, command line."""
+    """Changes a field of the first kernel hashes table in the file of names: name, three hashes, command line."""
     return in_names(TABLES, lambda record: record.__setitem__(place, text))
 
 
 def evil_command_line(record: list[str | None]) -> None:
-    """With its right hash, so that it is the table that differs."""
+    """With its own hash, so that the hash of the table is what differs."""
     record[4], record[5] = hashlib.sha256(EVIL.encode() + b"\0").hexdigest(), EVIL
 
 
@@ -69,10 +69,10 @@ def refused(answer: tuple[int, str, str], place: object, file: str) -> None:
 
 
 @pytest.mark.parametrize("change", NAMES_LIE.values(), ids=NAMES_LIE)
-def test_no_lookup_shows_a_kernel_or_a_command_line_that_was_not_measured(
+def test_no_lookup_shows_an_unmeasured_kernel_or_command_line(
     run: Run, small: BuildResult, tmp_path: Path, change: Change
 ) -> None:
-    """Not the fast path, not the full path in any format, not the API; and not with a warning either."""
+    """Not on the fast path, nor on the full path in any format, nor in the API; not even with a warning."""
     digest, folder = with_kernel(small), tmp_path / "lie"
     forged(small, folder, {manifest.NAMES: change})
     assert plain_lookup([digest, "--catalog", str(small.folder)]) is not None
@@ -84,11 +84,11 @@ def test_no_lookup_shows_a_kernel_or_a_command_line_that_was_not_measured(
     with pytest.raises(VerificationFailed, match="contradicts the data"):
         OpenRelease.of(Catalog.open(folder), None, None)
     without = digest_by_kernel(small, "sev", kernel=False)
-    assert plain_lookup([without, "--catalog", str(folder)]) is not None  # which shows no kernel
+    assert plain_lookup([without, "--catalog", str(folder)]) is not None  # it does not show a kernel
 
 
 @pytest.mark.parametrize("change", ROWS_LIE.values(), ids=ROWS_LIE)
-def test_nothing_that_is_read_from_parquet_shows_a_kernel_that_was_not_measured(
+def test_no_command_on_parquet_files_shows_an_unmeasured_kernel(
     run: Run, small: BuildResult, tmp_path: Path, change: Change
 ) -> None:
     digest, folder = with_kernel(small), tmp_path / "lie"
@@ -109,10 +109,10 @@ def test_nothing_that_is_read_from_parquet_shows_a_kernel_that_was_not_measured(
     assert [path.name for path in tmp_path.iterdir()] == ["lie"]
 
 
-def test_no_signature_makes_another_command_line_true(
+def test_a_signed_false_command_line_is_not_shown(
     run: Run, publisher: Publisher, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One command line in `names`, for people, and another one in Parquet, for auditors: signed, logged, fresh."""
+    """Another command line in `names`, for people, than in Parquet, for auditors: signed, logged and fresh."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
     monkeypatch.setattr("catalog.fast.plain_lookup.time", lambda: 1_800_000_100.0)
@@ -137,10 +137,8 @@ def test_no_signature_makes_another_command_line_true(
     assert manifest.NAMES in out
 
 
-def test_a_build_that_is_renamed_for_people_alone_is_an_error_of_the_audit(
-    run: Run, small: BuildResult, tmp_path: Path
-) -> None:
-    """A lookup cannot know it, and says whose word a name is."""
+def test_audit_finds_a_build_renamed_in_names_only(run: Run, small: BuildResult, tmp_path: Path) -> None:
+    """A lookup cannot detect it, and marks names as claims."""
     digest, folder = with_kernel(small), tmp_path / "lie"
     rename = in_names(IMAGES, lambda record: record.__setitem__(5, "trusted.fd"))
     forged(small, folder, {manifest.NAMES: rename})
@@ -152,17 +150,17 @@ def test_a_build_that_is_renamed_for_people_alone_is_an_error_of_the_audit(
     assert run("lookup", digest, "--catalog", str(folder))[0] == 0
 
 
-def test_no_host_of_ranges_shows_another_command_line(
+def test_no_lookup_at_a_host_shows_a_false_command_line(
     run: Run, small: BuildResult, tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a release that a publisher signed so."""
+    """For a release that a publisher signed like this."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
     false = forged(small, tmp_path / "lie", {manifest.KERNEL_HASHES: ROWS_LIE["another command line"]})
     place = Place(tmp_path / "place", false, 1_800_000_000)
     honest = Place(tmp_path / "honest", small, 1_800_000_000)
     assert run("site", str(honest.log), "-o", str(tmp_path / "site"), "--trust", str(honest.trust), "-q")[0] == 0
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another state"))  # two logs with one key
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another state"))  # two logs with the same key
     made = ("site", str(place.log), "-o", str(tmp_path / "false"), "--trust", str(place.trust), "-q")
     refused(run(*made), f"{place.log}/releases/1", manifest.KERNEL_HASHES)
     index = json.loads((tmp_path / "site/range/1/index.json").read_bytes())
@@ -178,7 +176,7 @@ def test_no_host_of_ranges_shows_another_command_line(
         refused(answer, f"{url}/releases/1", manifest.KERNEL_HASHES)
 
 
-def test_what_is_published_by_mistake_is_refused_before_it_is_signed(
+def test_publish_refuses_inconsistent_names(
     run: Run, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -191,8 +189,8 @@ def test_what_is_published_by_mistake_is_refused_before_it_is_signed(
     assert not (tmp_path / "log").exists()
 
 
-def test_what_follows_from_no_hash_is_shown_as_a_claim(run: Run, small: BuildResult) -> None:
-    """Once for an answer, in the fast path as in the whole one; and every field is named that is one."""
+def test_facts_that_follow_from_no_hash_are_shown_as_claims(run: Run, small: BuildResult) -> None:
+    """Once for an answer, on the fast path as on the full path; every claimed field is named."""
     digest = digest_by_kernel(small, "sev-snp", kernel=True)
     code, out, _ = run("lookup", digest)
     assert code == 0
@@ -217,7 +215,7 @@ def test_what_follows_from_no_hash_is_shown_as_a_claim(run: Run, small: BuildRes
     assert json.loads(run("lookup", "0" * 96, "-f", "json")[1])["claims"] == []
 
 
-def test_pages_say_what_is_claimed(run: Run, small: BuildResult, tmp_path: Path) -> None:
+def test_pages_mark_claims(run: Run, small: BuildResult, tmp_path: Path) -> None:
     assert run("report", str(small.folder), "--html", str(tmp_path / "report.html"))[0] == 0
     catalog = Catalog.open(small.folder)
     image = next(iter(image_pages(catalog).values()))("../").decode()

@@ -1,4 +1,4 @@
-"""Cells of the table "who can do what" of docs/trust.md that no other test shows."""
+"""Cells of the table "Who can do what" of docs/trust.md that no other test covers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ROOT = Path(__file__).parent.parent.parent
 REVOKE = RevokeRecord(type="revoke", selector={"technology": "sev-snp"}, severity="revoked", reason="a leak")
 
 
-def test_a_copy_of_a_log_is_asked_without_any_network(
+def test_a_lookup_in_a_copy_of_a_log_uses_no_network(
     run: Run, place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither the publisher nor anybody else learns what was looked up."""
+    """Neither the publisher nor anybody else learns which digest was looked up."""
 
     def connected(*_: object, **__: object) -> None:
         raise AssertionError("a socket was made")
@@ -35,10 +35,10 @@ def test_a_copy_of_a_log_is_asked_without_any_network(
         assert run("lookup", digest_of(small), *place.options(), *more)[0] == 0
 
 
-def test_a_host_can_keep_an_old_release_until_max_age_and_no_longer(
+def test_a_host_can_serve_an_old_release_only_until_max_age(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From a client that never saw the log: one that did refuses it at once."""
+    """From a client that never saw the log; one that saw it refuses the old release at once."""
     monkeypatch.setattr(static_host, "_PAUSES", ())
     digest, trust, old = digest_of(small), ("--trust", str(place.trust)), tmp_path / "old"
     shutil.copytree(place.log, old)
@@ -56,7 +56,7 @@ def test_a_host_can_keep_an_old_release_until_max_age_and_no_longer(
         assert run("lookup", digest, *withheld, *trust)[0] == 9
 
 
-def test_each_cell_of_the_table_names_tests_that_are_there() -> None:
+def test_every_test_named_in_the_table_exists() -> None:
     page = (ROOT / "docs/trust.md").read_text(encoding="utf-8").partition("## Who can do what\n")[2]
     tests = re.findall(r"^(\d+)\. `(tests/[a-z_/]+\.py)::(test_\w+)`$", page, re.MULTILINE)
     assert [int(number) for number, _, _ in tests] == list(range(1, len(tests) + 1))

@@ -1,4 +1,4 @@
-"""`ldcat witness ask`: a publisher asks real witnesses, and a guest owner's policy accepts what comes of it."""
+"""`ldcat witness ask`: a publisher asks real witnesses, and a guest owner's policy accepts the result."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def place(run: Run, small: BuildResult, tmp_path: Path) -> Path:
-    """A folder with a log, two witnesses' keys, and a root key."""
+    """A folder with a log, the keys of two witnesses, and a root key."""
     logs = run("keygen", ORIGIN, "-o", f"{tmp_path}/log.key")[1].splitlines()
     (tmp_path / "root.v").write_text(run("keygen", "root.example", "-o", f"{tmp_path}/root.key", "--for", "root")[1])
     for name in ("w1", "w2"):
@@ -57,7 +57,7 @@ def revoke(run: Run, place: Path) -> None:
 
 
 def trust(run: Run, place: Path, **urls: str) -> tuple[str, str]:
-    """A trust note by which both witnesses have to cosign; the options for it."""
+    """Writes a trust note that requires both witnesses; returns its options."""
     lines = [line for line in (place / "w1/logs").read_text().splitlines() if line.startswith("log ")]
     for name in ("w1", "w2"):
         for suffix, key in zip(("", "-pq"), (place / name / "vkeys").read_text().split(), strict=True):
@@ -72,7 +72,7 @@ def trust(run: Run, place: Path, **urls: str) -> tuple[str, str]:
 
 
 def verdict(run: Run, small: BuildResult, place: Path) -> str:
-    """What a guest owner learns of a digest of the log."""
+    """The outcome for a guest owner who verifies a digest of the log."""
     digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py().hex()
     proofs = run("prove", digest, "--log", f"{place}/log", "-q")[1].splitlines()
     (place / "proof").write_text(proofs[0] + "\n")
@@ -92,11 +92,11 @@ def test_a_quorum_of_two_witnesses(run: Run, small: BuildResult, place: Path) ->
             [name, "cosigned"] for name in ("w1", "w1-pq", "w2", "w2-pq")
         ]
         assert verdict(run, small, place) == "match"
-        publish(run, small, place)  # with nothing new
+        publish(run, small, place)  # with no new row
         assert verdict(run, small, place) == "match"
         assert second.stop()[0] == 0
         code, out, err = run(*ask, "-f", "json")
-        assert (code, err) == (0, "")  # the cosignatures of before are there
+        assert (code, err) == (0, "")  # the earlier cosignatures are still there
         shown = json.loads(out)["witnesses"]
         assert [row["cosigned"] for row in shown] == [True] * 4
         assert [row["why"] and row["why"].endswith("connection refused") for row in shown] == [None, None, True, True]
@@ -107,7 +107,7 @@ def test_a_quorum_of_two_witnesses(run: Run, small: BuildResult, place: Path) ->
 
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_a_log_that_was_rolled_back_is_an_alarm(run: Run, small: BuildResult, place: Path, output: str) -> None:
-    """Whatever cosignatures the old checkpoint has: the witnesses have just said that they saw more."""
+    """Even if the old checkpoint has cosignatures: the witnesses report a larger size."""
     with witness(place / "w1", "--create") as first, witness(place / "w2", "--create") as second:
         ask = ("witness", "ask", "--log", f"{place}/log", *trust(run, place, w1=first.url, w2=second.url))
         assert run(*ask)[0] == 0
@@ -117,7 +117,7 @@ def test_a_log_that_was_rolled_back_is_an_alarm(run: Run, small: BuildResult, pl
         shutil.rmtree(place / "log")
         (place / "backup").rename(place / "log")
         before = (place / "log/checkpoint").read_bytes()
-        assert verdict(run, small, place) == "match"  # which clients that saw nothing newer believe
+        assert verdict(run, small, place) == "match"  # which clients that saw nothing newer accept
         code, out, err = run(*ask, "-f", output)
         assert code == 12
         assert err.startswith(
@@ -141,7 +141,7 @@ def test_a_fork_is_an_alarm(
         assert run(*ask)[0] == 6  # w2 has no address
         shutil.rmtree(place / "log")
         shutil.rmtree(tmp_path / "state")
-        later = time.time() + 5  # else the first release might be the same again, and no fork
+        later = time.time() + 5  # otherwise, the first release could be the same, and not a fork
         monkeypatch.setattr("time.time", lambda: later)
         publish(run, small, place)
         revoke(run, place)
@@ -151,7 +151,7 @@ def test_a_fork_is_an_alarm(
         assert "w1, w1-pq saw more of this log, or another history" in err
 
 
-def test_cosignatures_that_are_too_old_are_said_to_be(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cosignatures_that_are_too_old_are_reported(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with witness(place / "w1", "--create") as first, witness(place / "w2", "--create") as second:
         ask = ("witness", "ask", "--log", f"{place}/log", *trust(run, place, w1=first.url, w2=second.url))
         assert run(*ask)[0] == 0
@@ -163,7 +163,7 @@ def test_cosignatures_that_are_too_old_are_said_to_be(run: Run, place: Path, mon
     assert "this checkpoint is stale" in err
 
 
-def test_who_is_missing(run: Run, small: BuildResult, place: Path) -> None:
+def test_missing_witnesses_are_listed(run: Run, small: BuildResult, place: Path) -> None:
     with witness(place / "w1", "--create") as first:
         by = trust(run, place, w1=first.url)
         code, out, err = run("witness", "ask", "--log", f"{place}/log", *by)
@@ -173,7 +173,7 @@ def test_who_is_missing(run: Run, small: BuildResult, place: Path) -> None:
     assert verdict(run, small, place) == "untrusted-signer"
 
 
-def test_who_does_not_answer_in_time(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_witness_that_does_not_answer_in_time(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "ANSWER_SECONDS", 0.2)
     done = threading.Event()
     with serving(lambda handler: done.wait()) as url:
@@ -195,7 +195,7 @@ def test_who_does_not_answer_in_time(run: Run, place: Path, monkeypatch: pytest.
         (("--log", "{tmp}/log", "--trust", "{tmp}/trust", "-f", "csv"), 2, "csv"),
     ],
 )
-def test_what_cannot_be(run: Run, place: Path, arguments: tuple[str, ...], code: int, part: str) -> None:
+def test_invalid_arguments_are_refused(run: Run, place: Path, arguments: tuple[str, ...], code: int, part: str) -> None:
     trust(run, place)
     got, out, err = run("witness", "ask", *(argument.format(tmp=place) for argument in arguments))
     assert (got, out) == (code, "")
@@ -205,7 +205,7 @@ def test_what_cannot_be(run: Run, place: Path, arguments: tuple[str, ...], code:
 
 @contextmanager
 def serving(answer: Callable[[BaseHTTPRequestHandler], object]) -> Iterator[str]:
-    """An HTTP server of which a test says what it does with a POST."""
+    """An HTTP server whose answer to a POST the test decides."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -237,13 +237,13 @@ def say(status: int, body: bytes, **headers: str) -> Callable[[BaseHTTPRequestHa
 
 
 @pytest.mark.parametrize("status", [200, 201, 404, 409, 500])
-def test_an_answer_is_an_answer_whatever_its_status(status: int) -> None:
+def test_answers_with_any_status_are_read(status: int) -> None:
     with serving(say(status, b"12\n", **{"Content-Type": "text/x.tlog.size; charset=x"})) as url:
         assert post(f"{url}/p", b"asked", 3) == Reply(status, "text/x.tlog.size", b"12\n")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed(status: int) -> None:
+def test_redirects_are_not_followed(status: int) -> None:
     asked: list[str] = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -268,17 +268,17 @@ NO_ADDRESSES = [
 
 
 @pytest.mark.parametrize("url", NO_ADDRESSES)
-def test_what_is_no_address(url: str) -> None:
+def test_invalid_addresses_are_refused(url: str) -> None:
     with pytest.raises(UsageError):
         post(url, b"asked", 4)
 
 
-def test_where_nobody_is() -> None:
+def test_no_server() -> None:
     with pytest.raises(Unreadable, match=r"127\.0\.0\.1 does not answer: connection refused"):
         post("http://127.0.0.1:1/", b"asked", 4)
 
 
-def test_plain_http_leaves_this_machine_only_where_an_option_says_so(
+def test_plain_http_leaves_this_machine_only_with_an_option(
     run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = socket.getaddrinfo

@@ -1,4 +1,4 @@
-"""`ldcat witness serve`: a process that many ask at once, that some misuse, and that is ended in every way."""
+"""`ldcat witness serve`: concurrent requests, misuse, and every way to end the process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def keys(pairs: list[KeyPair]) -> list[VerifierKey]:
 
 @pytest.fixture
 def folder(tmp_path: Path, pairs: list[KeyPair]) -> Path:
-    """Of a witness that was never started."""
+    """The folder of a witness that was never started."""
     write_keys(tmp_path / "key", pairs, None)
     (tmp_path / "logs").write_text(f"log {LOG.key}\nquorum none\n")
     return tmp_path
@@ -53,7 +53,7 @@ def running(folder: Path) -> Iterator[Running]:
         yield found
 
 
-def test_what_is_asked_is_answered_and_remembered(folder: Path, keys: list[VerifierKey]) -> None:
+def test_requests_are_answered_and_recorded(folder: Path, keys: list[VerifierKey]) -> None:
     with witness(folder, "--create") as running:
         assert running.request("GET", f"/{HASH}/checkpoint")[0] == 404
         asked = request(0, 10)
@@ -77,8 +77,8 @@ def test_what_is_asked_is_answered_and_remembered(folder: Path, keys: list[Verif
         assert again.stop(signal.SIGINT) == (0, "")
 
 
-def test_many_ask_at_once(running: Running, keys: list[VerifierKey]) -> None:
-    """Eight ask for both forks of a log: what is cosigned is of one of them, and each step was taken once."""
+def test_concurrent_requests(running: Running, keys: list[VerifierKey]) -> None:
+    """Eight clients submit both forks of a log: only one fork is cosigned, and each size once."""
     cosigned: list[tuple[int, int, int]] = []
 
     def climb(number: int) -> None:
@@ -104,12 +104,12 @@ def test_many_ask_at_once(running: Running, keys: list[VerifierKey]) -> None:
     assert grown[-1][1] == SIZES
 
 
-def test_killed_at_any_moment(folder: Path) -> None:
-    """kill -9 of the server under way: what it cosigned, the next one knows."""
+def test_killed_at_any_time(folder: Path) -> None:
+    """kill -9 of the server during requests: the next process has a record of everything that was cosigned."""
     answered = [0]
     for number in range(3):
         with witness(folder, *(() if number else ("--create",))) as running:
-            size = int(running.add_checkpoint(bytes(request(23, SIZES)))[1])  # which it never is
+            size = int(running.add_checkpoint(bytes(request(23, SIZES)))[1])  # it never is
             assert size in (answered[-1], answered[-1] + 1)
             some = threading.Event()
 
@@ -140,7 +140,7 @@ def send(running: Running, data: bytes) -> socket.socket:
 HEAD = b"POST /add-checkpoint HTTP/1.1\r\nHost: w\r\n"
 
 
-def test_who_misuses_it_keeps_nobody_out(running: Running) -> None:
+def test_misuse_does_not_block_other_clients(running: Running) -> None:
     slow = [
         HEAD,
         HEAD + b"Content-Length: 100\r\n\r\nold",
@@ -150,7 +150,7 @@ def test_who_misuses_it_keeps_nobody_out(running: Running) -> None:
     ]
     waiting = [send(running, data) for data in slow * 20]
     for data, status in (
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc" + bytes(500), b"400"),  # as a TLS client begins
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc" + bytes(500), b"400"),  # the start of a TLS handshake
         (b"GET / HTTP/1.1\r\n" + b"X: " + b"x" * (1 << 17) + b"\r\n\r\n", b"400"),
         (b"nonsense\r\n\r\n", b"400"),
         (HEAD + b"Content-Length: -1\r\n\r\n", b"400"),
@@ -171,7 +171,7 @@ def test_who_misuses_it_keeps_nobody_out(running: Running) -> None:
     assert running.stop() == (0, "")
 
 
-def test_who_is_slow_is_sent_away(folder: Path) -> None:
+def test_slow_clients_are_disconnected(folder: Path) -> None:
     shorter = (
         "from catalog.web import server, witness_app\nserver.CONNECTION_SECONDS = 0.3; witness_app.BODY_SECONDS = 0.2\n"
     )
@@ -180,24 +180,24 @@ def test_who_is_slow_is_sent_away(folder: Path) -> None:
             assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
         for data in (b"", b"P", HEAD, b"GET /x HTTP/1.1\r\nHost: w\r\n\r\n"):
             with send(running, data) as connection:
-                while connection.recv(1000):  # until it is closed
+                while connection.recv(1000):  # until the server closes it
                     pass
         assert running.stop() == (0, "")
 
 
-def test_there_are_only_so_many_connections(folder: Path) -> None:
+def test_the_number_of_connections_is_limited(folder: Path) -> None:
     asking = b"GET /x HTTP/1.1\r\nHost: w\r\n\r\n"
     with witness(folder, "--create", prelude="from catalog.web import server\nserver.MAX_CONNECTIONS = 2") as running:
         with send(running, b"P"), send(running, b"P"), suppress(ConnectionResetError), send(running, asking) as third:
             assert third.recv(100) == b""
         answer = b""
-        while not answer:  # until it is noticed that the two have gone
+        while not answer:  # until the server notices that two have closed
             with suppress(OSError), send(running, asking) as connection:
                 answer = connection.recv(100)
         assert answer.startswith(b"HTTP/1.1 404 ")
 
 
-def test_what_breaks_is_said_here_and_not_there(folder: Path, running: Running) -> None:
+def test_failures_are_logged_and_not_sent_to_clients(folder: Path, running: Running) -> None:
     assert running.add_checkpoint(bytes(request(0, 10)))[0] == 200
     (folder / "db").write_bytes(b"no database at all\n" * 300)
     assert running.add_checkpoint(bytes(request(10, 24))) == (
@@ -211,7 +211,7 @@ def test_what_breaks_is_said_here_and_not_there(folder: Path, running: Running) 
     assert "Traceback" not in said
 
 
-def test_a_defect_is_one_line(folder: Path) -> None:
+def test_an_internal_error_is_one_line(folder: Path) -> None:
     broken = (
         "from catalog.transparency.witness import Witness\n"
         "Witness.add_checkpoint = lambda *arguments: 1 / 0  # type: ignore\n"
@@ -243,7 +243,9 @@ def test_a_defect_is_one_line(folder: Path) -> None:
         ((), 5, "no witness database"),
     ],
 )
-def test_what_cannot_be(run: Run, folder: Path, arguments: tuple[str, ...], code: int, part: str) -> None:
+def test_invalid_arguments_are_refused(
+    run: Run, folder: Path, arguments: tuple[str, ...], code: int, part: str
+) -> None:
     (folder / "none").write_text("quorum none\n")
     write_keys(folder / "log", [new_key(ORIGIN, SignatureType.ED25519)], None)
     given = {"--key": "{tmp}/key", "--logs": "{tmp}/logs", "--db": "{tmp}/db", "--listen": "127.0.0.1:0"}
