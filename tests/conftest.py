@@ -1,4 +1,4 @@
-"""What all tests share: the option --real, how hypothesis runs, and fixtures of several rooms."""
+"""Shared by all tests: the option --real, the settings of hypothesis, and fixtures of several folders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REAL = Path(__file__).parent / "real"
 
 _FSYNC = os.fsync
 
-os.umask(0o022)  # state that a group can write is not believed, and tests make its folders
+os.umask(0o022)  # state that a group can write is refused, and tests create its folders
 
 settings.register_profile("ldcat", deadline=None, print_blob=True)  # the pure-Python SHA-256 is slow
 settings.load_profile("ldcat")
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _not_synced(descriptor: int) -> None:
-    """Instead of fsync, for which tests would wait most of their time; it fails for what is not open, too."""
+    """Replaces fsync, which would take most of the time of the tests; it also fails for files that are not open."""
     os.fstat(descriptor)
 
 
@@ -65,44 +65,44 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave tests/real out unless it is asked for; None lets pytest decide about everything else."""
+    """Leave tests/real out unless it is requested; None leaves every other decision to pytest."""
     return True if collection_path == REAL and not _real_is_asked_for(config) else None
 
 
 def _real_is_asked_for(config: pytest.Config) -> bool:
-    """By the option, or by a path in tests/real."""
+    """Whether tests/real is requested: by the option, or by a path in it."""
     paths = (Path(argument.split("::")[0]).resolve() for argument in config.args)
     return bool(config.getoption("--real")) or any(path.is_relative_to(REAL) for path in paths)
 
 
 @pytest.fixture
 def inputs(tmp_path: Path) -> Path:
-    """A folder with the files that samples.SMALL names."""
+    """A folder with the files named in samples.SMALL."""
     return write_inputs(tmp_path / "inputs")
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
-    """The catalog of samples.SMALL, its inputs beside it; not to be changed."""
+    """The catalog of samples.SMALL, with its inputs next to it; must not be changed."""
     folder = write_inputs(tmp_path_factory.mktemp("small"))
     return build(write_spec(folder, SMALL), folder / "catalog")
 
 
 @pytest.fixture(scope="session")
 def default(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
-    """The catalog of the embedded default; not to be changed."""
+    """The embedded default catalog; must not be changed."""
     return build(None, tmp_path_factory.mktemp("default") / "catalog", processes=2)
 
 
 @pytest.fixture(scope="session")
 def fewer(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
-    """The SEV rows of the small catalog alone; not to be changed."""
+    """Only the SEV rows of the small catalog; must not be changed."""
     return made(tmp_path_factory.mktemp("fewer"), ONLY_SEV)
 
 
 @pytest.fixture(scope="session")
 def parted(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
-    """The catalog of samples.SMALL in many parts, row groups and buckets, as large ones are; not to be changed."""
+    """The catalog of samples.SMALL in many parts, row groups and buckets, like a large one; must not be changed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(generation, "ROWS_PER_PART", 8)
         patch.setattr(generation, "_CHUNK", (20, 40))
@@ -112,13 +112,13 @@ def parted(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
 
 @pytest.fixture(scope="session")
 def few_kept(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
-    """A catalog that keeps only distinguished points; not to be changed."""
+    """A catalog that keeps only distinguished digests; must not be changed."""
     return made(tmp_path_factory.mktemp("few"), FEW + ODD)
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], small: BuildResult, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run one command line on the small catalog; gives exit code, stdout and stderr."""
+    """Run one command line on the small catalog; returns exit code, stdout and stderr."""
     monkeypatch.setenv("LDCAT_CATALOG", str(small.folder))
 
     def run_line(*arguments: str) -> tuple[int, str, str]:
@@ -131,7 +131,7 @@ def run(capsys: pytest.CaptureFixture[str], small: BuildResult, monkeypatch: pyt
 
 @pytest.fixture
 def place(small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """A log of the small catalog, to be changed, and commands that are run on the day it was published."""
+    """A log of the small catalog, which may be changed, with commands run on the day of its publication."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("LDCAT_CATALOG", raising=False)
     monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
@@ -141,13 +141,13 @@ def place(small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def publisher(tmp_path: Path) -> Publisher:
-    """Of a log that is empty yet."""
+    """A publisher whose log is still empty."""
     return Publisher(tmp_path)
 
 
 @pytest.fixture
 def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many files may still be written, in a list of one."""
+    """The number of files that may still be written, in a list of one."""
     left = [1 << 30]
     write_one = LogFolder._write_one
 
@@ -163,7 +163,7 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
-    """One of static files that a test can make odd, asked again without a pause and with a cache of its own."""
+    """A static host whose answers a test can change, asked again without a pause and with its own cache."""
     monkeypatch.setattr(static_host, "_PAUSES", (0.0, 0.0))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return Host()

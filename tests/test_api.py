@@ -1,4 +1,4 @@
-"""The Python API: what docs/python.md shows runs; nothing is believed that the command line would not believe."""
+"""The Python API: the examples of docs/python.md run, and the same data is trusted as on the command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", 
 
 
 def digest_of(built: BuildResult, vcpus: int = 2) -> str:
-    """Of one configuration, under SEV-SNP and with kernel hashes."""
+    """The digest of one configuration, under SEV-SNP and with kernel hashes."""
     rows = rows_of(built).items()
     found = (digest for row, digest in rows if row[0] == "sev-snp" and row[2] and row[-1] == vcpus)
     return min(found).hex()
@@ -50,7 +50,7 @@ def test_the_examples_run(
         names["release"].close()
 
 
-def test_a_release_is_asked(place: Place, small: BuildResult, caplog: pytest.LogCaptureFixture) -> None:
+def test_lookups_in_a_release(place: Place, small: BuildResult, caplog: pytest.LogCaptureFixture) -> None:
     with Release.open(place.log, place.trust) as release:
         assert (release.origin, release.number, release.verified) == ("example.com/log", 1, True)
         assert release.place == f"{place.log}/releases/1"
@@ -72,7 +72,7 @@ def test_a_release_is_asked(place: Place, small: BuildResult, caplog: pytest.Log
     assert not caplog.records
 
 
-def test_nothing_is_believed_in_silence(
+def test_an_unverified_release_is_refused_or_warned_about(
     place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match="no trust note is given"):
@@ -95,7 +95,7 @@ def test_nothing_is_believed_in_silence(
         Release.open(place.log, place.trust)
 
 
-def test_what_is_revoked_is_said_and_what_is_stale_is_not_asked(
+def test_revoked_rows_are_marked_and_stale_releases_refused(
     place: Place, small: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.publish(REVOKE)
@@ -127,7 +127,7 @@ def test_proofs(place: Place, small: BuildResult) -> None:
         verify_proof(bundles[0], place.trust.with_name("nowhere"))
 
 
-def test_of_a_host(place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hosted_release(place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with serving(place.log) as port, Release.open(f"http://127.0.0.1:{port}/logs", place.trust) as release:
         assert release.place == f"http://127.0.0.1:{port}/logs/releases/1"
@@ -136,7 +136,7 @@ def test_of_a_host(place: Place, small: BuildResult, tmp_path: Path, monkeypatch
     assert verify_proof(bundle, place.trust).outcome == "match"
 
 
-def test_several_threads_ask(small: BuildResult) -> None:
+def test_concurrent_lookups(small: BuildResult) -> None:
     digest = digest_of(small)
     with Release.open(small.folder) as release:
         expected = [match.to_dict() for match in release.lookup(digest)]
@@ -148,7 +148,7 @@ def test_several_threads_ask(small: BuildResult) -> None:
         at_once(4, ask)
 
 
-def test_a_lookup_loads_little(small: BuildResult, place: Place) -> None:
+def test_a_lookup_loads_few_modules(small: BuildResult, place: Place) -> None:
     program = (
         "import sys; from catalog import Release; release = Release.open(sys.argv[1], *sys.argv[3:]); "
         "assert release.lookup(sys.argv[2]); "
@@ -161,7 +161,7 @@ def test_a_lookup_loads_little(small: BuildResult, place: Place) -> None:
         assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-def test_what_the_package_has() -> None:
+def test_public_names_of_the_package() -> None:
     assert {name: getattr(catalog, name).__module__ for name in ("Release", "verify_proof")} == {
         "Release": "catalog.api",
         "verify_proof": "catalog.api",

@@ -1,4 +1,4 @@
-"""`make bench BASE=COMMIT`: the order of its samples, the ratio of a figure, and the verdict."""
+"""`make bench BASE=COMMIT`: the order of its samples, the ratio of each figure, and the verdict."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_half_the_time_is_twice_the_speed() -> None:
     assert milliseconds([20, 20, 20], [10, 10, 10]).ratio == 2
 
 
-def test_half_as_many_a_second_is_half_the_speed() -> None:
+def test_half_as_many_per_second_is_half_the_speed() -> None:
     assert Comparison("ldcat build", "build", "rows/s", (20, 20, 20), (10, 10, 10)).ratio == 0.5
 
 
@@ -32,12 +32,12 @@ def test_values_of_one_round_are_compared_with_each_other() -> None:
     assert found.ratios == [1, 1, 1, 1, 1]
 
 
-def test_one_disturbed_round_does_not_count() -> None:
+def test_one_disturbed_round_is_ignored() -> None:
     assert milliseconds([10, 10, 10, 10, 10], [10, 10, 900, 10, 10]).ratio == 1
 
 
 @pytest.mark.parametrize("group", ["lookup", "build", "service"])
-def test_what_is_below_the_limit_is_named(group: str) -> None:
+def test_figures_below_the_limit_are_named(group: str) -> None:
     at_the_limit, below = milliseconds([LIMIT], [1], group), milliseconds([0.89], [1], group)
     assert not at_the_limit.too_slow
     assert below.too_slow
@@ -56,7 +56,7 @@ def test_the_table_has_medians_ratio_and_spread() -> None:
     assert lines[2] == "| ldcat lookup | ms | 10.0 | 12.0 | 1.00 | 0.50 to 2.00 |"
 
 
-def test_the_versions_alternate_and_each_is_first_as_often() -> None:
+def test_the_versions_alternate_and_each_is_first_equally_often() -> None:
     asked: list[str] = []
 
     def sample(version: Version) -> float:
@@ -67,7 +67,7 @@ def test_the_versions_alternate_and_each_is_first_as_often() -> None:
     assert found.ratios == [2] * ROUNDS
     pairs = list(zip(asked[::2], asked[1::2], strict=True))
     assert set(pairs) == {("1111111", "2222222"), ("2222222", "1111111")}
-    measured = Counter(pairs[1:])  # the first pair warms up
+    measured = Counter(pairs[1:])  # the first pair is the warm-up
     assert abs(measured["1111111", "2222222"] - measured["2222222", "1111111"]) <= 1
     assert len(pairs) > 1 + ROUNDS, "a short command is run several times a round"
 

@@ -1,4 +1,4 @@
-"""The records of data/: that each is canonical, whole and consistent."""
+"""The records of data/: canonical, complete and consistent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IMPOSSIBLE: Mapping[str, Callable[[FirmwareComponent], bool]] = {
     "sev-es": lambda component: not component.reset_vector,
     "sev-snp": lambda component: component.metadata_fault is not None,
 }
-"""Which components cannot be launched under a technology, whatever the VMM."""
+"""For each technology, whether no VMM can launch a component under it."""
 
 
 def stem(file: Path) -> str:
@@ -45,13 +45,13 @@ class TestFirmwareRecord:
     def test_is_canonical_text(self, file: Path) -> None:
         assert build_of(file).to_toml() == file.read_text(encoding="utf-8")
 
-    def test_is_named_as_its_file_and_its_origin(self, file: Path) -> None:
+    def test_is_named_after_its_file_and_its_origin(self, file: Path) -> None:
         build = build_of(file)
         assert build.origin is not None
         assert build.name.replace("/", "_") == stem(file)
         assert build.name == f"{build.origin.suite}/{build.origin.package}/{Path(build.origin.path).name}"
 
-    def test_says_of_each_technology_whether_it_launches(self, file: Path) -> None:
+    def test_has_launchability_for_each_technology(self, file: Path) -> None:
         launchable = build_of(file).launchable
         assert set(launchable) == TECHNOLOGIES
         for said in launchable.values():
@@ -60,13 +60,13 @@ class TestFirmwareRecord:
             assert not said.reason.endswith(".")
             assert "\n" not in said.reason
 
-    def test_says_no_where_the_image_cannot_launch(self, file: Path) -> None:
+    def test_has_no_for_technologies_that_cannot_launch_the_image(self, file: Path) -> None:
         build = build_of(file)
         for technology, impossible in IMPOSSIBLE.items():
             if impossible(build.component):
                 assert build.launchability(technology).verdict == "no"
 
-    def test_source_names_the_package_it_speaks_of(self, file: Path) -> None:
+    def test_source_names_its_package(self, file: Path) -> None:
         build = build_of(file)
         assert build.origin is not None
         for said in build.launchable.values():
@@ -80,7 +80,7 @@ def test_no_two_firmware_records_are_the_same_image() -> None:
     assert len({build.component.sha256 for build in builds}) == len(builds)
 
 
-def test_records_of_one_package_name_the_same_package() -> None:
+def test_records_of_one_package_have_the_same_source() -> None:
     hashes: dict[Package, set[str]] = {}
     for one in read_records():
         hashes.setdefault(one.package, set()).add(one.package_sha256)
@@ -98,10 +98,10 @@ def test_only_one_build_launches_everywhere() -> None:
 
 @pytest.mark.parametrize("file", KERNELS, ids=stem)
 class TestKernelRecord:
-    def test_parses_and_is_named_as_its_file(self, file: Path) -> None:
+    def test_parses_and_is_named_after_its_file(self, file: Path) -> None:
         assert kernel_of(file).name == stem(file)
 
-    def test_every_blob_says_where_it_was_published(self, file: Path) -> None:
+    def test_every_blob_has_its_place_of_publication(self, file: Path) -> None:
         wire = kernel_of(file).wire
         for blob in filter(None, (wire.kernel, wire.initrd)):
             assert None not in [getattr(blob, name) for name in blob.__struct_fields__]

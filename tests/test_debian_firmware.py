@@ -1,4 +1,4 @@
-"""The command that checks the records of data/ against packages, on synthetic ones."""
+"""The command that checks the records of data/ against packages, on synthetic packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tools import debian_firmware
 from tools.debian_firmware import Outcome, Published, check, firmware_images, read_records
 from tools.debian_packages import Fetched, Mirror, Package
 
-# The command, on synthetic packages: `fetch` gives a folder of files as an unpacked package.
+# Synthetic packages: `fetch` returns a folder of files like an unpacked package.
 
 IMAGE = build_ovmf(hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS)
 OTHER_IMAGE = build_ovmf(seed=1, hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS)
@@ -70,7 +70,7 @@ def data_folder(tmp_path: Path, build: FirmwareBuild = BUILD, kernel: str = KERN
 
 
 class Archive:
-    """Packages by the files they hold; `fetch` unpacks one, or raises or withholds it as told."""
+    """Packages by the files they contain; `fetch` unpacks one, or raises, or returns none, as configured."""
 
     def __init__(
         self, folder: Path, packages: Mapping[Package, Mapping[str, bytes]], sha256: str = PACKAGE_SHA256
@@ -120,7 +120,7 @@ def test_every_differing_field_of_an_image_is_a_mismatch(tmp_path: Path) -> None
     assert list(outcome.lines())[-1] == "total: 1 agree, 4 mismatch"
 
 
-def test_structure_that_differs_is_shown_in_words(tmp_path: Path) -> None:
+def test_structure_that_differs_is_described(tmp_path: Path) -> None:
     bare = build_ovmf(reset_vector=0x80B000, sections=AMDSEV_SECTIONS[:1])
     outcome = checked(tmp_path, {**WHOLE, FIRMWARE_PACKAGE: {IMAGE_PATH: bare}})
     sections = next(line for line in outcome.mismatches if " sections is " in line)
@@ -137,7 +137,7 @@ def test_a_kernel_that_differs_is_a_mismatch(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_that_is_no_ovmf_is_a_mismatch_with_the_parsers_words(tmp_path: Path) -> None:
+def test_a_file_that_is_no_ovmf_is_a_mismatch_with_the_parser_error(tmp_path: Path) -> None:
     outcome = checked(tmp_path, {**WHOLE, FIRMWARE_PACKAGE: {IMAGE_PATH: b"short"}})
     with pytest.raises(MalformedFirmware) as raised:
         OvmfImage.parse(b"short")
@@ -149,7 +149,7 @@ def test_a_missing_file_is_a_mismatch(tmp_path: Path) -> None:
     assert outcome.mismatches == ["a-kernel kernel: /boot/vmlinuz is no regular file of trixie linux-image 2"]
 
 
-def test_a_symlink_does_not_stand_for_the_file(tmp_path: Path) -> None:
+def test_a_symlink_does_not_replace_the_file(tmp_path: Path) -> None:
     archive = Archive(tmp_path, {**WHOLE, KERNEL_PACKAGE: {"/boot/other": KERNEL}})
 
     def fetch(package: Package) -> Fetched | None:
@@ -175,19 +175,19 @@ def test_another_package_under_the_same_version_is_a_mismatch(tmp_path: Path) ->
     assert not outcome.written
 
 
-def test_a_package_that_is_gone_is_reported_and_no_failure(tmp_path: Path) -> None:
+def test_a_missing_package_is_reported_without_failure(tmp_path: Path) -> None:
     outcome = checked(tmp_path, {KERNEL_PACKAGE: {"/boot/vmlinuz": KERNEL}})
     assert list(outcome.lines()) == ["gone: trixie ovmf 1 (1 records not checked)", "total: 1 agree, 1 gone"]
     assert outcome.exit_code == 0
 
 
-def test_nothing_checked_is_no_success(tmp_path: Path) -> None:
+def test_checking_nothing_is_not_a_success(tmp_path: Path) -> None:
     outcome = checked(tmp_path, {})
     assert list(outcome.lines())[-1] == "total: 0 agree, 2 gone"
     assert outcome.exit_code == Unreadable.exit_code
 
 
-def test_a_package_that_cannot_be_fetched_leaves_the_others_checked(tmp_path: Path) -> None:
+def test_other_packages_are_checked_if_one_cannot_be_fetched(tmp_path: Path) -> None:
     archive = Archive(tmp_path, WHOLE)
 
     def fetch(package: Package) -> Fetched | None:
@@ -215,7 +215,7 @@ def test_images_without_a_record_are_reported(tmp_path: Path) -> None:
     assert outcome.exit_code == 0
 
 
-def test_a_symlink_is_no_image_of_its_own(tmp_path: Path) -> None:
+def test_a_symlink_is_not_an_image_without_a_record(tmp_path: Path) -> None:
     (tmp_path / "OVMF.fd").write_bytes(IMAGE)
     (tmp_path / "OVMF.ms.fd").symlink_to("OVMF.fd")
     assert firmware_images(tmp_path) == {"/OVMF.fd"}
@@ -232,7 +232,7 @@ def test_a_package_of_several_records_is_fetched_once(tmp_path: Path) -> None:
     assert not outcome.unrecorded
 
 
-def test_write_makes_the_component_that_of_the_image_and_keeps_the_rest(tmp_path: Path) -> None:
+def test_write_updates_only_the_component(tmp_path: Path) -> None:
     data = data_folder(tmp_path)
     archive = Archive(tmp_path, {**WHOLE, FIRMWARE_PACKAGE: {IMAGE_PATH: OTHER_IMAGE}})
     outcome = check(read_records(data), archive.fetch, write=True)
@@ -242,21 +242,21 @@ def test_write_makes_the_component_that_of_the_image_and_keeps_the_rest(tmp_path
     assert written == replace(BUILD, component=FirmwareComponent.from_image(OvmfImage.parse(OTHER_IMAGE)))
 
 
-def test_write_leaves_a_record_that_agrees_alone(tmp_path: Path) -> None:
+def test_write_does_not_change_a_matching_record(tmp_path: Path) -> None:
     data = data_folder(tmp_path)
     outcome = check(read_records(data), Archive(tmp_path, WHOLE).fetch, write=True)
     assert not outcome.written
     assert len(outcome.agree) == 2
 
 
-def test_files_of_ones_own_and_of_other_distributions_are_not_fetched(tmp_path: Path) -> None:
+def test_local_files_and_other_distributions_are_not_fetched(tmp_path: Path) -> None:
     own_kernel = f'name = "own"\n\n[kernel]\nsha256 = "{"0" * 64}"\n'
     assert read_records(data_folder(tmp_path / "a", replace(BUILD, origin=None), own_kernel)) == []
     other = replace(BUILD, origin=origin_of(distribution="other"))
     assert read_records(data_folder(tmp_path / "b", other, own_kernel)) == []
 
 
-def test_half_an_origin_is_refused(tmp_path: Path) -> None:
+def test_an_incomplete_origin_is_refused(tmp_path: Path) -> None:
     text = KERNEL_TEXT.replace('path = "/boot/vmlinuz"\n', "")
     with pytest.raises(MalformedRecord, match="a-kernel kernel: suite, package"):
         read_records(data_folder(tmp_path, kernel=text))
@@ -298,7 +298,7 @@ def test_the_command_leaves_nothing_behind_when_it_is_interrupted(
     assert not works[0].exists()
 
 
-def test_the_command_says_what_to_do_where_there_is_no_apt(
+def test_the_command_has_a_hint_if_apt_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -309,7 +309,7 @@ def test_the_command_says_what_to_do_where_there_is_no_apt(
 
 
 def use_fake_mirror(monkeypatch: pytest.MonkeyPatch, records: list[Published], archive: Archive) -> list[Path]:
-    """Let the command check `records` against `archive`; returns where its work folder will be listed."""
+    """Make the command check `records` against `archive`; returns where its work folder will appear."""
     works: list[Path] = []
 
     class FakeMirror(Mirror):

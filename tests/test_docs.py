@@ -1,4 +1,4 @@
-"""Every ```console block of README.md and docs/ is run, and shows what comes out."""
+"""Every ```console block of README.md and docs/ is run, and has to show the actual output."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def examples() -> Iterator[tuple[str, int, str, list[str]]]:
 
 
 def pattern(lines: list[str]) -> str:
-    """Lines as a regular expression: `...` at the end of a line is any rest, alone it is any lines."""
+    """Lines as a regular expression: `...` at the end of a line is any rest, on its own line it is any lines."""
     parts = []
     for line in lines:
         if line == "...":
@@ -47,7 +47,7 @@ def pattern(lines: list[str]) -> str:
 
 @pytest.fixture(scope="session")
 def two_catalogs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with before and after, of which the latter has a build and vCPU counts more."""
+    """A folder with the catalogs before and after; the latter has one more build and more vCPU counts."""
     folder = tmp_path_factory.mktemp("two")
     for name, builds, last in (
         ("before", '"sid/ovmf-amdsev/*"', 8),
@@ -68,7 +68,7 @@ def test_the_readme_has_examples() -> None:
 
 
 @pytest.mark.parametrize(("page", "code", "command", "shown"), list(examples()))
-def test_an_example_shows_what_comes_out(
+def test_an_example_shows_the_actual_output(
     default: BuildResult, two_catalogs: Path, tmp_path: Path, page: str, code: int, command: str, shown: list[str]
 ) -> None:
     assert re.match(r"(?:printf '.*' \| )?ldcat ", command), f"{page}: {command}"
@@ -102,7 +102,7 @@ def test_the_example_of_a_spec_builds(tmp_path: Path) -> None:
     assert {sweep.vcpus for sweep in own} == {(2,), (4,)}
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_are_valid() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,4 +1,4 @@
-"""Pages that list things list all of them: commands, options, exit codes, variables, rooms, decisions, pages."""
+"""Pages with lists are complete: commands, options, exit codes, variables, folders, decisions, pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMAND_LINE = (DOCS / "command-line.md").read_text(encoding="utf-8")
 
 
 def leaves_of(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every command that does something, by its full name, such as `trust init`."""
+    """Every command without subcommands, by its full name, such as `trust init`."""
     if not (below := getattr(command, "commands", None)):
         yield name, command
         return
@@ -59,7 +59,7 @@ def test_every_command_has_a_section_with_every_option(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_section_has_no_option_that_the_command_lacks(name: str) -> None:
-    """Tables and lists of options alone: a sentence may speak of another command's option."""
+    """Only in tables and lists of options: a sentence may mention another command's option."""
     listed = re.findall(r"^\| (.*?) \|", SECTIONS[name], re.MULTILINE)
     listed += re.findall(r"^(?:Also|Options?): (.*)$", SECTIONS[name], re.MULTILINE)
     words = {word for line in listed for word in re.findall(r"`(?:-\w`, `)?(--[a-z0-9-]+)", line)}
@@ -86,7 +86,7 @@ def test_every_environment_variable_is_documented() -> None:
 
 
 def exit_codes() -> set[int]:
-    """Of every error, and those that no error has: success, no, revoked, interrupted, a closed pipe."""
+    """Exit codes of all errors, and those without an error: success, no, revoked, interrupted, a closed pipe."""
     found, classes = {0, 1, 7, 130, 141}, [errors.LdcatError]
     while classes:
         one = classes.pop()
@@ -101,21 +101,21 @@ def test_every_exit_code_is_documented() -> None:
     assert set(map(int, listed)) == exit_codes()
 
 
-def test_every_room_is_on_the_map() -> None:
-    """By its own name in the first column of the table, and folders within rooms anywhere on the page."""
+def test_every_folder_is_on_the_map() -> None:
+    """Folders are in the first column of the table, subfolders anywhere on the page."""
     rooms = {path.parent.relative_to(ROOT / "catalog") for path in (ROOT / "catalog").rglob("__init__.py")} - {Path()}
     table = set(re.findall(r"^\| `([a-z_]+)/` \|", ARCHITECTURE, re.MULTILINE))
     assert {str(room) for room in rooms if len(room.parts) == 1} <= table
     assert {str(room) for room in rooms if f"`{room}/`" not in ARCHITECTURE} == set()
 
 
-def test_every_path_on_the_map_is_there() -> None:
+def test_every_path_on_the_map_exists() -> None:
     paths = set(re.findall(r"(?<![\w./(-])(?:[a-z_]+/)+(?:[a-z_]+\.[a-z]+)?|(?<![\w./(-])[a-z_]+\.py\b", ARCHITECTURE))
     assert len(paths) > 60
     assert {path for path in paths if not any((base / path).exists() for base in (ROOT, ROOT / "catalog"))} == set()
 
 
-def test_rooms_stand_in_the_order_in_which_they_may_be_imported() -> None:
+def test_folders_are_listed_in_the_order_of_their_layers() -> None:
     contract = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\nlayers = [\n")[2].partition("\n]")[0]
     layer = {
         room: number
@@ -127,7 +127,7 @@ def test_rooms_stand_in_the_order_in_which_they_may_be_imported() -> None:
     assert listed == sorted(listed, key=layer.__getitem__)
 
 
-def test_every_decision_says_its_status_and_date_and_is_listed() -> None:
+def test_every_decision_has_status_and_date_and_is_listed() -> None:
     listed = (DOCS / "adr/README.md").read_text(encoding="utf-8")
     for page in sorted((DOCS / "adr").glob("[0-9]*.md")):
         title, _, text = page.read_text(encoding="utf-8").partition("\n")

@@ -1,4 +1,4 @@
-"""`make faults`: its faults are where they are said to be, and nowhere else."""
+"""`make faults`: faults are injected at the right calls, and nowhere else."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ended(library: Path, folder: Path, at: int, kind: str) -> tuple[int, list[str], list[str], str]:
-    """Exit code, what was written each time, the calls that were counted, and stderr."""
+    """Exit code, the results of all writes, the counted calls, and stderr."""
     (folder / "below").mkdir()
     settings = {"BELOW": str(folder / "below"), "REPORT": str(folder / "report"), "AT": str(at), "KIND": kind}
     environment = {**os.environ, **{f"FAULTS_{name}": value for name, value in settings.items()}}
@@ -66,7 +66,7 @@ def test_a_call_fails(library: Path, tmp_path: Path, at: int, kind: str, said: s
     assert not (tmp_path / "below/placed").exists()
 
 
-def test_less_is_written(library: Path, tmp_path: Path) -> None:
+def test_a_short_write(library: Path, tmp_path: Path) -> None:
     assert ended(library, tmp_path, 2, "short")[:2] == (0, ["5", "10"])
     assert (tmp_path / "below/placed").read_bytes() == b"01234"
 
@@ -82,7 +82,9 @@ def test_less_is_written(library: Path, tmp_path: Path) -> None:
         (5, "after", {"placed": b"0123456789"}),
     ],
 )
-def test_a_process_ends_there(library: Path, tmp_path: Path, at: int, kind: str, left: dict[str, bytes]) -> None:
+def test_a_process_is_killed_at_a_call(
+    library: Path, tmp_path: Path, at: int, kind: str, left: dict[str, bytes]
+) -> None:
     code, _, calls, _ = ended(library, tmp_path, at, kind)
     assert (code, calls) == (-signal.SIGKILL, CALLS[:at])
     assert {path.name: path.read_bytes() for path in (tmp_path / "below").iterdir()} == left

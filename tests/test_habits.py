@@ -1,4 +1,4 @@
-"""What a newcomer relies on: `make help`, the hooks of pre-commit, and pages that say how to contribute."""
+"""Conventions for contributors: `make help`, the pre-commit hooks, and the pages about contributing."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def test_make_help_lists_every_target() -> None:
     assert all(len(line.split()) > 2 for line in said.splitlines())
 
 
-def test_the_hooks_run_what_make_check_runs() -> None:
+def test_the_hooks_run_the_same_as_make_check() -> None:
     (recipe,) = re.findall(r"^check:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     hooks = re.findall(r"^ +entry: (.*)$", (ROOT / ".pre-commit-config.yaml").read_text(), re.MULTILINE)
     assert [line.strip().replace("$(BIN)/", ".venv/bin/") for line in recipe.splitlines()] == hooks
 
 
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
-def test_links_of_the_pages_beside_the_readme_lead_somewhere(name: str) -> None:
+def test_links_of_the_pages_next_to_the_readme_are_valid(name: str) -> None:
     page = (ROOT / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)[)#]", page):
         assert (ROOT / target).exists(), f"{name}: {target}"

@@ -1,4 +1,4 @@
-"""The layout of the house: a room is small, a file name says which one is meant, and no test stands on another one."""
+"""The layout of the repository: the size of folders, unique file names, and independent test modules."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ROOT = Path(__file__).parent.parent
 MOST_FILES = 22
 
 
-def test_no_room_has_more_files_than_one_can_read_at_a_glance() -> None:
+def test_no_folder_has_too_many_files() -> None:
     rooms = Counter(path.parent for path in (ROOT / "catalog").rglob("*.py") if path.name != "__init__.py")
     commands = ROOT / "catalog" / "cli" / "commands"
     assert {str(room): count for room, count in rooms.items() if count > MOST_FILES and room != commands} == {}
 
 
-def test_no_file_name_is_there_twice_but_a_command_beside_its_room() -> None:
+def test_file_names_are_unique_except_for_commands() -> None:
     names = Counter(
         path.name
         for path in (ROOT / "catalog").rglob("*.py")
@@ -30,7 +30,7 @@ def test_no_file_name_is_there_twice_but_a_command_beside_its_room() -> None:
 
 
 def test_no_test_module_imports_another() -> None:
-    """What tests share is in tests/support/, and its fixtures in a conftest.py: a test can be moved, and run alone."""
+    """Shared code is in tests/support/, fixtures in a conftest.py: a test module can be moved, and run on its own."""
     imported = [
         f"{path.relative_to(ROOT)}: {name}"
         for path in (ROOT / "tests").rglob("*.py")
@@ -41,8 +41,8 @@ def test_no_test_module_imports_another() -> None:
     assert imported == []
 
 
-def test_pytest_leaves_no_folder_of_tests_out(pytestconfig: pytest.Config) -> None:
-    """Its default leaves out every folder of the name build."""
+def test_pytest_collects_every_folder_of_tests(pytestconfig: pytest.Config) -> None:
+    """Its default excludes every folder of the name build."""
     left_out = pytestconfig.getini("norecursedirs")
     folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
     assert len(folders) > 10

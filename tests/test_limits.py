@@ -1,4 +1,4 @@
-"""`make check` names each function and file that is too long."""
+"""`make check` reports each function and file that is too long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutants are small changes, each named; and what is listed as equivalent is there, with a reason."""
+"""Mutants are single small changes with a name; each one listed as equivalent exists and has a reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def changes(source: str) -> list[str]:
     return [one.change for one in mutants(textwrap.dedent(source))]
 
 
-def test_each_check_is_changed_and_no_text_for_people() -> None:
+def test_checks_are_mutated_and_messages_are_not() -> None:
     assert changes(SOURCE) == [
         "3 -> 4",
         "3 -> 2",
@@ -51,11 +51,11 @@ def test_a_mutant_is_the_module_with_one_change() -> None:
         compile(one.source, "mutant", "exec")
 
 
-def test_two_changes_that_read_the_same_are_told_apart() -> None:
+def test_equal_changes_in_different_places_have_different_names() -> None:
     assert changes("a = b[0] + c[0]")[-2:] == ["0 -> 1", "0 -> 1 (2)"]
 
 
-def test_what_is_listed_as_equivalent_is_there_and_has_a_reason() -> None:
+def test_every_listed_equivalent_mutant_exists_and_has_a_reason() -> None:
     keys = {(room, one.key) for room in ROOMS for one in mutants((ROOT / room).read_text())}
     found = listed()
     assert len({(one.room, one.key) for one in found}) == len(found)
@@ -64,7 +64,7 @@ def test_what_is_listed_as_equivalent_is_there_and_has_a_reason() -> None:
         assert len(one.why) > 20, one
 
 
-def test_every_room_has_the_tests_that_are_run_on_it() -> None:
+def test_every_mutated_module_has_its_tests() -> None:
     assert set(ROOMS) == {
         "catalog/abi/endorsement.py",
         "catalog/prove/verify_proof.py",

@@ -1,4 +1,4 @@
-"""The wheel: everything in it, built where no C compiler is, and the command it installs."""
+"""The wheel: its contents, builds without a C compiler, and the command that it installs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_package_is_listed() -> None:
 
 @pytest.fixture(scope="module")
 def installed_without_compiler(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel as a machine without a C compiler builds it, unpacked into a folder."""
+    """The wheel as built on a machine without a C compiler, unpacked into a folder."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
@@ -59,7 +59,7 @@ build_meta.build_wheel(out)
 
 
 def built_in(source: Path, umask: int, when: int) -> dict[str, bytes]:
-    """The sdist and the wheel of a checkout in a folder, made under a umask at a time."""
+    """The sdist and the wheel of a checkout in a folder, built with a given umask and time."""
     source.mkdir(parents=True)
     for name in SHIPPED:
         if (ROOT / name).is_dir():
@@ -78,7 +78,7 @@ def built_in(source: Path, umask: int, when: int) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
-def test_two_builds_are_the_same_bytes_wherever_they_are_made(tmp_path: Path) -> None:
+def test_builds_are_reproducible(tmp_path: Path) -> None:
     one = built_in(tmp_path / "a/source", 0o022, 10**9)
     other = built_in(tmp_path / "b/in another folder/source", 0o077, 1_700_000_001)
     assert sorted(name.rpartition(".")[2] for name in one) == ["gz", "whl"]
@@ -114,20 +114,20 @@ def test_without_a_compiler_the_digests_are_the_same(installed_without_compiler:
     assert _run(installed_without_compiler, *arguments, *vcpus) == here.stdout
 
 
-def test_the_wheel_holds_all_data(installed_without_compiler: Path) -> None:
+def test_the_wheel_contains_all_data(installed_without_compiler: Path) -> None:
     package = installed_without_compiler / "catalog"
     shipped = {path.relative_to(package) for path in package.rglob("*.toml")}
     assert shipped == {path.relative_to(ROOT) for path in (ROOT / "data").rglob("*.toml")}
 
 
-def test_the_wheel_holds_what_pages_are_made_of(installed_without_compiler: Path) -> None:
+def test_the_wheel_contains_templates_and_scripts(installed_without_compiler: Path) -> None:
     for folder in (Path("catalog/pages/templates"), Path("catalog/pages/assets")):
         shipped = {path.name for path in (installed_without_compiler / folder).iterdir()} - {"__pycache__"}
         assert shipped == {path.name for path in (ROOT / folder).iterdir()} - {"__pycache__"}
 
 
 def locked(name: str) -> dict[str, list[str]]:
-    """The packages of a lock, each with the version it is pinned to and its hashes."""
+    """The packages of a lock file, each with its pinned version and its hashes."""
     found: dict[str, list[str]] = {}
     for entry in re.sub(r"\\\n\s*", "", (ROOT / "docs/deploy" / name).read_text()).splitlines():
         if entry and not entry.startswith("#"):
@@ -137,7 +137,7 @@ def locked(name: str) -> dict[str, list[str]]:
     return found
 
 
-def test_the_image_is_made_of_what_the_lock_names_by_hash() -> None:
+def test_the_image_is_built_from_the_lock_file() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["serve"]
     for name, requirements in (
@@ -147,7 +147,7 @@ def test_the_image_is_made_of_what_the_lock_names_by_hash() -> None:
         pinned = locked(name)
         for requirement in map(Requirement, requirements):
             assert requirement.specifier.contains(pinned[requirement.name][0]), f"{name}: make lock ({requirement})"
-        assert "//" not in (ROOT / "docs/deploy" / name).read_text()  # of no host in particular
+        assert "//" not in (ROOT / "docs/deploy" / name).read_text()  # of no particular host
 
 
 def steps_of_the_image() -> list[list[str]]:
@@ -167,7 +167,7 @@ def test_nothing_is_installed_into_the_image_without_its_hash() -> None:
             assert "--no-index" in command
 
 
-def test_no_base_image_is_invented() -> None:
+def test_the_base_image_is_a_placeholder() -> None:
     steps = steps_of_the_image()
     assert [step for step in steps if step[0] == "FROM"] == [
         ["FROM", "${BASE}@${BASE_DIGEST} AS build"],
@@ -175,12 +175,12 @@ def test_no_base_image_is_invented() -> None:
     ]
     given = dict(step[1].split("=") for step in steps if step[0] == "ARG")
     assert given == {"BASE": "build-arg-BASE-is-missing", "BASE_DIGEST": "build-arg-BASE_DIGEST-is-missing"}
-    # the name has a capital, and the digest no hash function: no engine takes them for a reference
+    # the name has a capital letter, and the digest no hash function: no engine accepts them as a reference
     assert given["BASE"] != given["BASE"].lower()
     assert ":" not in given["BASE_DIGEST"]
 
 
-def test_no_engine_builds_the_image_on_nothing() -> None:
+def test_no_engine_builds_the_image_from_the_placeholder() -> None:
     engine = shutil.which("buildah") or shutil.which("podman")
     if engine is None:
         pytest.skip("neither buildah nor podman is installed")
@@ -191,7 +191,7 @@ def test_no_engine_builds_the_image_on_nothing() -> None:
     assert "invalid reference format" in done.stderr
 
 
-def test_the_sbom_has_what_the_lock_has_and_is_the_same_each_time() -> None:
+def test_the_sbom_matches_the_lock_file_and_is_reproducible() -> None:
     made = sbom(LOCK)
     assert sbom(LOCK) == made
     document = json.loads(made)
@@ -207,7 +207,7 @@ def test_the_sbom_has_what_the_lock_has_and_is_the_same_each_time() -> None:
     }
 
 
-def test_no_release_is_made_while_a_place_is_to_be_filled_in(tmp_path: Path) -> None:
+def test_no_release_is_made_while_placeholders_are_left(tmp_path: Path) -> None:
     for name in release.READ:
         shutil.copy(ROOT / name, tmp_path / name)
     found = list(release.places(tmp_path))
@@ -225,7 +225,7 @@ def test_no_release_is_made_while_a_place_is_to_be_filled_in(tmp_path: Path) -> 
     assert list(release.places(tmp_path)) == []
 
 
-def test_the_security_policy_says_what_it_has_to() -> None:
+def test_the_security_policy_is_complete() -> None:
     text = (ROOT / "SECURITY.md").read_text()
     assert re.findall(r"^## (.*)", text, re.MULTILINE) == [
         "Reporting",
@@ -235,5 +235,5 @@ def test_the_security_policy_says_what_it_has_to() -> None:
     ]
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (ROOT / target).exists(), target
-    assert "@" not in text  # no address is invented
+    assert "@" not in text  # no address is made up
     assert "http" not in text

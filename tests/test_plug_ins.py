@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md promises: a technology, a VMM profile and a command are one new file each, and no edit."""
+"""As CONTRIBUTING.md promises, a technology, a VMM profile and a command each take one new file and no edit."""
 
 from __future__ import annotations
 
@@ -169,8 +169,8 @@ def test_a_technology_is_one_file(tmp_path: Path) -> None:
     assert NO_KERNEL not in {launch["sev-snp"]["no_kernel_note"] for launch in launches}
 
 
-def test_of_a_technology_that_measures_no_vcpu_no_axis_of_vcpus_is_searched(tmp_path: Path) -> None:
-    """Nor one of kernel hashes, but where another technology with digests of that size has it."""
+def test_explain_searches_no_vcpu_axis_for_a_technology_without_vcpus(tmp_path: Path) -> None:
+    """Nor is one of kernel hashes, unless another technology with digests of that size has it."""
     spec = TOY_SPEC.partition("[technologies.sev-snp]")[0].replace('"none", "mine"', '"none"')
     write_spec(write_inputs(tmp_path), spec)
     copy = Copy.with_files(tmp_path / "copy", {"catalog/launch/technologies/toy.py": TECHNOLOGY.lstrip()})

@@ -154,7 +154,7 @@ def test_foreign_files(run: Run, small: BuildResult, tmp_path: Path) -> None:
 
 
 def logs(place: Place) -> Iterator[tuple[str, Damage, str]]:
-    """By kind of damage of a log: how it is made, to which file, and what the finding contains."""
+    """Ways to damage a log: the change, the file that is changed, and what the finding contains."""
     yield "checkpoint", flipped, ""
     for path in sorted(place.log.glob("tile/**/*")):
         if path.is_file():

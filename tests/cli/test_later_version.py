@@ -217,7 +217,7 @@ def test_a_later_version_checks_the_index_again(
 
 
 def test_a_lookup_at_a_host_finds_known_rows(run: Run, published: Place, later: BuildResult, tmp_path: Path) -> None:
-    """By the files of the release, and by the range files of the later version."""
+    """With the files of the release, and with the range files of the later version."""
     trust = ("--trust", str(published.trust))
     with later_version():
         assert run("site", str(published.log), "-o", str(tmp_path / "logs"), *trust)[0] == 0

@@ -30,7 +30,7 @@ GUIDS = [
         "c0b406a4-a803-4952-9743-3fb6014cd0ae",
     )
 ]
-"""Of the VCEK, the ASK and the ARK in a certificate table."""
+"""GUIDs of the VCEK, the ASK and the ARK in a certificate table."""
 
 TIK = b"0123456789abcdef"
 NONCE = bytes(range(16))
@@ -244,7 +244,7 @@ def test_invalid_arguments_are_refused(
 
 
 def test_the_tik_is_never_printed(run: Run, small: BuildResult, blob: str, tik: str, tmp_path: Path) -> None:
-    """With every format and every error: not on stdout, not on stderr, nor in the arguments of a process."""
+    """It is not on stdout, on stderr or in the arguments of a process, in any format and after any error."""
     other = tmp_path / "short.bin"
     other.write_bytes(TIK[:15])
     in_hex = tmp_path / "hex"

@@ -69,7 +69,7 @@ def publish_lie(place: Place, small: BuildResult, tmp_path: Path) -> Lie:
 def test_no_lookup_in_a_release_shows_facts_of_another_row(
     run: Run, publish_lie: Lie, small: BuildResult, changes: dict[str, Change], tmp_path: Path
 ) -> None:
-    """In no output format, and not at the second lookup either."""
+    """In every output format, also at the second lookup."""
     found, digest = publish_lie(changes), with_kernel(small)
     for _ in range(2):
         for command in (
@@ -121,7 +121,7 @@ def test_a_lookup_at_a_host_shows_the_facts_of_the_row(
 def test_a_false_index_evades_no_revocation(
     run: Run, publish_lie: Lie, small: BuildResult, host: Host, changes: dict[str, Change]
 ) -> None:
-    """Of a kernel by its table, and of a firmware."""
+    """The revocations select a kernel hashes table and a firmware."""
     found, digest = publish_lie(changes), with_kernel(small)
     first = json.loads(run("lookup", digest, "--catalog", str(small.folder), "-f", "json")[1])["matches"][0]
     selector = {
@@ -138,7 +138,7 @@ def test_a_false_index_evades_no_revocation(
 
 
 def test_a_manifest_with_duplicate_entries_is_refused(small: BuildResult, tmp_path: Path) -> None:
-    """Of two entries with one name, the fast path would read the first and a JSON parser the second."""
+    """The fast path would read the first of two entries with one name, and a JSON parser the second."""
     fake = forged(small, tmp_path / "twice", {})
     path = fake.folder / manifest.NAME
     text = path.read_text()

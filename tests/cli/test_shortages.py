@@ -150,7 +150,7 @@ def test_a_query_that_needs_too_much_memory_is_an_error(run: Run, small: BuildRe
 def test_exhausted_memory_is_never_an_internal_error(
     small: BuildResult, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    """With less and less memory: each time there is an answer or this error."""
+    """Memory is reduced step by step: each time there is an answer or this error."""
     arguments = {
         "lookup": ("lookup", digest_of(small), "--format", "json", "--catalog", str(small.folder)),
         "audit": ("audit", str(small.folder), "-q"),

@@ -41,7 +41,7 @@ def of_table(place: int, text: str) -> Change:
 
 
 def evil_command_line(record: list[str | None]) -> None:
-    """With its own hash, so that the hash of the table is what differs."""
+    """Replaces the command line and its hash, so that only the hash of the table differs."""
     record[4], record[5] = hashlib.sha256(EVIL.encode() + b"\0").hexdigest(), EVIL
 
 
@@ -153,7 +153,7 @@ def test_audit_finds_a_build_renamed_in_names_only(run: Run, small: BuildResult,
 def test_no_lookup_at_a_host_shows_a_false_command_line(
     run: Run, small: BuildResult, tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For a release that a publisher signed like this."""
+    """The publisher signed the release with these range files."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
     false = forged(small, tmp_path / "lie", {manifest.KERNEL_HASHES: ROWS_LIE["another command line"]})

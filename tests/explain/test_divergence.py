@@ -117,7 +117,7 @@ def test_sev_es_does_not_measure_addresses(axis: str, few_counts: int) -> None:
 
 
 def test_another_name_of_the_same_image_is_not_a_difference(small: BuildResult) -> None:
-    """Of several baselines the image with the same bytes is the expected one, not the first."""
+    """The baseline whose image has the same bytes is the expected one, even if it is not the first."""
     catalog = Catalog.open(small.folder)
     known = collect_known(catalog)
     builds = {build.name: build for build in known.builds}

@@ -1,1 +1,1 @@
-"""Every parser of input fuzzed: under atheris with `make fuzz`, and shortly with `make test`."""
+"""Fuzzing of every input parser: with atheris by `make fuzz`, and briefly by `make test`."""

@@ -1,8 +1,8 @@
-"""Fuzz every parser of input with atheris: nothing but the project's own errors may come out.
+"""Fuzz every input parser with atheris: only the project's own errors may be raised.
 
     python -m tests.fuzz.fuzz_inputs [TARGET ...] [--seconds N]
 
-atheris never returns, so that each target runs in a process of its own; exit code 1 where one fails.
+atheris never returns, so each target runs in its own process; exit code 1 if one fails.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from functools import partial
 from pathlib import Path
 
 MIN_EXECUTIONS = 50
-"""Fewer, and a target was not fuzzed: its seeds alone are up to 20."""
+"""With fewer executions a target was not really fuzzed: it can have 20 seeds."""
 
 START_SECONDS = 120
-"""Allowed besides for the start, which makes keys and instruments everything, and for one last slow input."""
+"""Additional time for the start, which makes keys and instruments the code, and for one last slow input."""
 
 
 def fuzz(name: str, seconds: int, folder: Path) -> None:
-    """Fuzz one target in this process, which ends here."""
+    """Fuzz one target in this process, which ends afterwards."""
     import atheris
 
     with atheris.instrument_imports(include=["catalog", "tomllib"]):  # before anything else imports them
-        importlib.import_module("tomllib")  # which msgspec does later
+        importlib.import_module("tomllib")  # msgspec imports it later
         targets = importlib.import_module("tests.fuzz.targets")
     parse, corpus = targets.TARGETS[name].parse, folder / "corpus"
     corpus.mkdir()
@@ -54,7 +54,7 @@ def fuzz(name: str, seconds: int, folder: Path) -> None:
 
 
 def run(name: str, seconds: int) -> bool:
-    """Fuzz one target in a process of its own, and say how it went."""
+    """Fuzz one target in its own process, and report the result."""
     with tempfile.TemporaryDirectory() as made:
         command = [sys.executable, "-m", "tests.fuzz.fuzz_inputs", name, "--seconds", str(seconds), "--folder", made]
         try:
@@ -89,11 +89,11 @@ def _say(text: str) -> None:
 
 
 def main() -> int:
-    """Every target that is named, or all; one process for each processor."""
+    """Fuzz the named targets, or all; one process per processor."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.fuzz_inputs")
     parser.add_argument("targets", metavar="TARGET", nargs="*")
     parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)  # this process is one that `run` has started
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)  # this process was started by `run`
     given = parser.parse_args()
     if given.folder:
         fuzz(given.targets[0], given.seconds, given.folder)

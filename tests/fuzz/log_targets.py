@@ -1,4 +1,4 @@
-"""Parsers of what a log, a witness or a publisher says; what is signed or hashed is accepted in one form alone."""
+"""Parsers of data from logs, witnesses and publishers; signed or hashed data has exactly one accepted encoding."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ REVOKED = Revocation(selector={"vcpus": 3}, severity="revoked", reason="a reason
 
 @cache
 def _leaf(data: bytes) -> bytes:
-    """Of a type that is not known no more is known than that it is canonical."""
+    """A leaf of an unknown type only has to be canonical."""
     record = parse_record(data)
     return canonical_json(json.loads(data)) if isinstance(record, UnknownRecord) else encode_leaf(record)
 
 
 def _bundle() -> ProofBundle:
-    """Of a log of one release with one row."""
+    """A proof bundle of a log with one release and one row."""
     release = ReleaseRecord(
         type="release",
         release=1,
@@ -105,7 +105,7 @@ def _bundle() -> ProofBundle:
 
 
 def _one_form(parse: Callable[[bytes], bytes]) -> Callable[[bytes], None]:
-    """What a parser takes is what it would write."""
+    """Everything a parser accepts is what it would write."""
 
     def parsed(data: bytes) -> None:
         assert parse(data) == data
@@ -114,7 +114,7 @@ def _one_form(parse: Callable[[bytes], bytes]) -> Callable[[bytes], None]:
 
 
 def _text(data: bytes) -> str:
-    """Strictly, as notes and lines of keys are decoded."""
+    """Decodes strictly, like notes and lines of keys."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -127,7 +127,7 @@ def _trust(data: bytes) -> None:
 
 
 def _verdict(data: bytes) -> None:
-    """No bundle raises anything, and none but the one that was made is a match."""
+    """No bundle raises an error, and only the original one is a match."""
     verdict = verify_bundle(data, Trust.parse(TRUST), now=NOW, seen={}, digest=None)
     verdict_to_dict(verdict)
     if verdict.outcome is Outcome.MATCH:
@@ -171,7 +171,7 @@ def _memories() -> list[bytes]:
 
 
 def _keys(data: bytes) -> None:
-    with tempfile.NamedTemporaryFile() as file:  # for its owner alone
+    with tempfile.NamedTemporaryFile() as file:  # private to its owner
         file.write(data)
         file.flush()
         read_keys(Path(file.name), None)

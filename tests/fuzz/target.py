@@ -1,4 +1,4 @@
-"""What is fuzzed: a parser as a function of bytes, and seeds that it accepts."""
+"""A fuzz target: a parser as a function of bytes, and seeds that it accepts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Target(NamedTuple):
-    """parse: calls a parser. seeds: what it accepts."""
+    """parse: calls the parser. seeds: inputs that it accepts."""
 
     parse: Callable[[bytes], object]
     seeds: Callable[[], list[bytes]]

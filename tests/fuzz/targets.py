@@ -1,4 +1,4 @@
-"""Every parser of input as a function of bytes, with seeds that it accepts; it may raise LdcatError alone."""
+"""Every input parser as a function of bytes, with seeds that it accepts; it may raise only LdcatError."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _policy(data: bytes) -> object:
 
 
 def _image(data: bytes) -> object:
-    """Filled up to whole pages: else most mutations would be refused for their length."""
+    """Padded to whole pages; otherwise, most mutations would be refused for their length."""
     return FirmwareComponent.from_image(OvmfImage.parse(bytes(-len(data) % 4096) + data))
 
 
@@ -132,7 +132,7 @@ def _numbers(data: bytes) -> None:
 
 
 def _of_the_quick_way(parse: Callable[[bytes], None]) -> Callable[[bytes], None]:
-    """There a damaged block is no error yet: the full path is gone then."""
+    """On the fast path a damaged block is not yet an error: the full path is taken."""
 
     def parsed(data: bytes) -> None:
         try:
@@ -172,7 +172,7 @@ def _names(data: bytes) -> None:
 
 @contextmanager
 def _no_files() -> Iterator[None]:
-    """Files that an input names are not there: a fuzzer reads nothing of the machine."""
+    """Files named by an input do not exist: a fuzzer reads no files of the machine."""
     refused = mock.Mock(side_effect=Unreadable("not read"))
     there = mock.patch.multiple(inputs, read_start=refused, hash_file=refused, exists=lambda _: False)
     with there, mock.patch("glob.glob", return_value=[]):
@@ -239,7 +239,7 @@ def _manifests() -> list[bytes]:
 
 
 def _indexes() -> list[bytes]:
-    """With digests of zeros, which is what the entries nobody has written say."""
+    """With digests of zeros, as in entries that were never written."""
     found = []
     for rows, bits in ((2, 0), (4, 2)):
         group = Group(

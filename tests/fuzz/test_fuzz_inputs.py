@@ -1,4 +1,4 @@
-"""Every parser of input, over its seeds and over seeds that are changed a little: nothing but LdcatError comes out."""
+"""Every input parser, on its seeds and on slightly changed seeds: only LdcatError is raised."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.fuzz.targets import TARGETS
 
 @cache
 def seeds(name: str) -> list[bytes]:
-    """Made once: certificates need keys."""
+    """Made once, since certificates need keys."""
     return TARGETS[name].seeds()
 
 
 @st.composite
 def changes(draw: st.DrawFn) -> list[tuple[str, float, bytes]]:
-    """What is done to a seed, at which part of its length, and with which bytes."""
+    """How a seed is changed, at which fraction of its length, and with which bytes."""
     kind = st.sampled_from(["cut", "flip", "insert"])
     one = st.tuples(kind, st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=8))
     return draw(st.lists(one, min_size=1, max_size=4))
@@ -50,7 +50,7 @@ def test_every_seed_is_accepted(name: str) -> None:
 @pytest.mark.parametrize("name", TARGETS)
 @given(data=st.data(), made=changes())
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-def test_nothing_but_our_own_errors(name: str, data: st.DataObject, made: list[tuple[str, float, bytes]]) -> None:
+def test_only_ldcat_errors_are_raised(name: str, data: st.DataObject, made: list[tuple[str, float, bytes]]) -> None:
     seed = data.draw(st.integers(0, len(seeds(name)) - 1))
     with contextlib.suppress(LdcatError):
         TARGETS[name].parse(changed(seeds(name)[seed], made))

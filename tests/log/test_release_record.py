@@ -131,7 +131,7 @@ def test_invalid_trust_versions_are_refused(version: object) -> None:
 
 
 def test_a_record_has_exactly_one_encoding_for_every_text() -> None:
-    """For a row; the text of a reason is more restricted."""
+    """The record is a row; reasons of revocations are more restricted."""
     row = DigestRecord(
         type="digest",
         launch_digest="ab" * 48,

@@ -1,6 +1,6 @@
-"""Go's sumdb as a process: the program of go_sumdb, built with Debian's packages, installed where that can be.
+"""Go's sumdb as a process: the program in go_sumdb, built with Debian's packages, which are installed if possible.
 
-LDCAT_REQUIRE_ORACLES=1 makes an error of what would be skipped.
+With LDCAT_REQUIRE_ORACLES=1 missing programs are errors instead of skipped tests.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ GOPATH = Path("/usr/share/gocode")
 
 @dataclass(frozen=True)
 class Sumdb:
-    """The program, built."""
+    """The compiled program."""
 
     program: Path
 
     def ask(self, questions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        """An answer to each question, whose error is empty where there is none; bytes are given and taken as such."""
+        """The answer to each question, with an error that is empty if there is none; bytes are encoded and decoded."""
         lines = "".join(json.dumps(question, default=_to_base64) + "\n" for question in questions)
         done = subprocess.run([self.program], input=lines, check=True, capture_output=True, text=True, encoding="utf-8")
         answers = [json.loads(line) for line in done.stdout.splitlines()]
@@ -84,7 +84,7 @@ def _to_base64(value: bytes) -> str:
 
 
 def _decoded(answer: dict[str, Any]) -> dict[str, Any]:
-    """nil is empty."""
+    """nil becomes empty."""
     return {
         **answer,
         "signers": answer["signers"] or [],

@@ -1,5 +1,5 @@
-"""Against Go's golang.org/x/mod/sumdb: it accepts what we publish and prove, we accept what it makes, and each change
-is refused by both; and where its rules are not those of C2SP.
+"""Against Go's golang.org/x/mod/sumdb: each accepts what the other publishes and proves, and both refuse each change;
+and where its rules differ from those of C2SP.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def log(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> tuple[L
 
 @pytest.fixture(scope="module")
 def bundles(log: tuple[LogFolder, list[Checkpoint]]) -> list[ProofBundle]:
-    """Of every row."""
+    """Proof bundles of every row."""
     folder, checkpoints = log
     found = [Prover(folder).prove(leaf) for leaf in entries(folder, checkpoints[-1].size) if b'"digest"' in leaf]
     assert len(found) > 40
@@ -82,7 +82,7 @@ def opened(note: bytes, *keys: str) -> Question:
 
 
 def ours_accepts(question: Question) -> bool:
-    """What our code says to a question that Go is asked."""
+    """Our answer to a question that Go is asked."""
     try:
         if question["op"] == "open":
             Note.parse(question["note"]).verify([VerifierKey.parse(key) for key in question["keys"]])
@@ -101,7 +101,7 @@ def ours_accepts(question: Question) -> bool:
 # What we make.
 
 
-def test_a_published_checkpoint(sumdb: Sumdb, log: tuple[LogFolder, list[Checkpoint]]) -> None:
+def test_a_published_checkpoint_is_accepted(sumdb: Sumdb, log: tuple[LogFolder, list[Checkpoint]]) -> None:
     folder, checkpoints = log
     note = cosigned(folder)
     (answer,) = sumdb.ask([opened(bytes(note))])
@@ -123,12 +123,12 @@ def test_a_changed_checkpoint_is_refused_by_both(sumdb: Sumdb, log: tuple[LogFol
 
 
 def same_but_for_slack(changed: bytes, data: bytes) -> bool:
-    """Whether only those bits of base64 differ that stand for nothing."""
+    """Whether the only changed bits are unused padding bits of base64."""
     was, now = (base64.b64decode(note.rpartition(b" ")[2]) for note in (data, changed))
     return changed.startswith(data[:-4]) and was == now
 
 
-def test_every_row_is_included(sumdb: Sumdb, bundles: list[ProofBundle]) -> None:
+def test_inclusion_proofs_of_every_row_are_accepted(sumdb: Sumdb, bundles: list[ProofBundle]) -> None:
     found = [proof for bundle in bundles for proof in (bundle.row, bundle.status)]
     heads = sumdb.ask(opened(bytes(proof.checkpoint), str(LOG.key)) for proof in found)
     questions = [
@@ -139,7 +139,7 @@ def test_every_row_is_included(sumdb: Sumdb, bundles: list[ProofBundle]) -> None
     assert sumdb.accepts(questions) == [True] * len(questions)
 
 
-def test_a_changed_proof_of_inclusion_is_refused_by_both(sumdb: Sumdb, bundles: list[ProofBundle]) -> None:
+def test_a_changed_inclusion_proof_is_refused_by_both(sumdb: Sumdb, bundles: list[ProofBundle]) -> None:
     for proof in (bundles[5].row, bundles[5].status):
         checkpoint = Checkpoint.parse(proof.checkpoint.text)
         good = {"op": "inclusion", "hashes": list(proof.hashes), "index": proof.index, "leaf": proof.extra}
@@ -149,11 +149,13 @@ def test_a_changed_proof_of_inclusion_is_refused_by_both(sumdb: Sumdb, bundles: 
         assert accepted == [ours_accepts(question) for question in questions]
         assert accepted[0]
         for question, yes in zip(questions, accepted, strict=True):
-            # The path of a leaf is the same in trees of several sizes: it is the signature that says which.
+            # The path of a leaf is the same in trees of several sizes; the signature states the size.
             assert not yes or question == good | {"size": question["size"]}
 
 
-def test_releases_go_on_from_each_other(sumdb: Sumdb, log: tuple[LogFolder, list[Checkpoint]]) -> None:
+def test_consistency_proofs_between_releases_are_accepted(
+    sumdb: Sumdb, log: tuple[LogFolder, list[Checkpoint]]
+) -> None:
     folder, checkpoints = log
     questions = []
     for n, new in enumerate(checkpoints):
@@ -182,7 +184,7 @@ def test_every_pair_of_sizes_is_consistent(sumdb: Sumdb) -> None:
     assert sumdb.accepts(questions) == [True] * len(questions)
 
 
-def test_entries_have_the_root(sumdb: Sumdb, log: tuple[LogFolder, list[Checkpoint]]) -> None:
+def test_entries_give_the_root(sumdb: Sumdb, log: tuple[LogFolder, list[Checkpoint]]) -> None:
     folder, checkpoints = log
     leaves = entries(folder, checkpoints[-1].size)
     asked = [{"op": "prove-inclusion", "leaves": leaves, "size": each.size, "index": 0} for each in checkpoints]
@@ -211,7 +213,7 @@ def written(leaves: list[bytes]) -> MemoryLog:
     return memory
 
 
-def test_its_proofs_are_ours(sumdb: Sumdb) -> None:
+def test_its_proofs_match_ours(sumdb: Sumdb) -> None:
     node = written(LEAVES[:33]).reader.node
     for size in (1, 2, 7, 8, 33):
         root = merkle.root_hash(size, node)
@@ -227,15 +229,15 @@ def test_its_proofs_are_ours(sumdb: Sumdb) -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), [(0, 1), (0, 255), (0, 256), (255, 257), (256, 513), (300, 600), (511, 512)])
-def test_its_tiles_are_ours(sumdb: Sumdb, old: int, new: int) -> None:
+def test_its_tiles_match_ours(sumdb: Sumdb, old: int, new: int) -> None:
     (answer,) = sumdb.ask([{"op": "tiles", "leaves": LEAVES[:new], "old_size": old}])
     hashes = [merkle.leaf_hash(leaf) for leaf in LEAVES[old:new]]
     made = dict(new_tiles(old, hashes, TileReader(written(LEAVES[:old]), old)))
     assert made.items() <= answer["tiles"].items()
-    assert all(".p/" in path for path in answer["tiles"].keys() - made.keys())  # widths that it passed on its way
+    assert all(".p/" in path for path in answer["tiles"].keys() - made.keys())  # sizes in between
 
 
-def test_a_head_that_it_signs(sumdb: Sumdb) -> None:
+def test_its_signed_tree_head_is_accepted(sumdb: Sumdb) -> None:
     secret, key = go_secret("go.example/log")
     (answer,) = sumdb.ask([{"op": "sign", "secret": secret, "text": "go.example/log", "leaves": LEAVES}])
     note = Note.parse(answer["note"])
@@ -247,7 +249,7 @@ def test_a_head_that_it_signs(sumdb: Sumdb) -> None:
         replace(note, text=note.text.replace("600", "601")).verify([key])
 
 
-def test_a_text_that_it_signs(sumdb: Sumdb) -> None:
+def test_its_signed_notes_are_accepted(sumdb: Sumdb) -> None:
     secret, key = go_secret("go.example/key")
     for text in ("ein Text\n\nmit leerer Zeile\n", "\n", "\N{SNOWMAN}\n— a b\n"):
         (answer,) = sumdb.ask([{"op": "sign", "secret": secret, "text": text}])
@@ -256,18 +258,18 @@ def test_a_text_that_it_signs(sumdb: Sumdb) -> None:
 
 
 def go_secret(name: str) -> tuple[str, VerifierKey]:
-    """A key of the tests as Go keeps it."""
+    """A key of the tests in Go's format."""
     key = signer(name).key
     seed = hashlib.sha256(f"{name} 0".encode()).digest()
     encoded = to_base64(bytes([key.type]) + seed)
     return f"PRIVATE+KEY+{name}+{key.key_id.hex()}+{encoded}", key
 
 
-# Where sumdb has other rules than C2SP.
+# Where sumdb's rules differ from those of C2SP.
 
 
-def test_it_takes_what_c2sp_refuses(sumdb: Sumdb) -> None:
-    """Base64 of two forms, two signatures of one key, of which it reads the first, ids in capitals."""
+def test_it_accepts_notes_that_c2sp_refuses(sumdb: Sumdb) -> None:
+    """Two forms of base64, two signatures by one key, of which it reads the first, and key ids in capitals."""
     data = bytes(signed("example.com/log\n1\n" + to_base64(bytes(32)) + "\n", LOG))
     line = data.rpartition(b"\n\n")[2]
     capitals = "+".join(part.upper() if n == 1 else part for n, part in enumerate(str(LOG.key).split("+")))
@@ -281,8 +283,8 @@ def test_it_takes_what_c2sp_refuses(sumdb: Sumdb) -> None:
     assert not any(map(ours_accepts, questions))
 
 
-def test_it_refuses_what_c2sp_takes(sumdb: Sumdb) -> None:
-    """Keys of ML-DSA-44, and more than 100 signatures."""
+def test_it_refuses_notes_that_c2sp_accepts(sumdb: Sumdb) -> None:
+    """ML-DSA-44 keys, and more than 100 signatures."""
     note = signed("example.com/log\n1\n" + to_base64(bytes(32)) + "\n", LOG, POST_QUANTUM)
     crowd = [signer(f"crowd.example/{n}") for n in range(100)]
     questions = [
@@ -294,15 +296,15 @@ def test_it_refuses_what_c2sp_takes(sumdb: Sumdb) -> None:
 
 
 def test_an_empty_tree_may_have_any_root(sumdb: Sumdb) -> None:
-    """Its own has zeros, where RFC 6962 has the hash of nothing."""
+    """Its own has zeros, while RFC 6962 specifies the hash of the empty string."""
     (answer,) = sumdb.ask([opened(bytes(signed(f"{ORIGIN}\n0\n{to_base64(bytes(32))}\n", LOG)))])
     assert (answer["error"], answer["size"], answer["root"]) == ("", 0, bytes(32))
     with pytest.raises(MalformedInput, match="the root of no leaves"):
         Checkpoint.parse(answer["text"])
 
 
-def test_its_log_has_a_name_that_c2sp_has_not(sumdb: Sumdb) -> None:
-    """With blanks in it: the note is one, and no checkpoint."""
+def test_it_accepts_log_names_that_c2sp_refuses(sumdb: Sumdb) -> None:
+    """A name with spaces: it is a valid note, but no valid checkpoint."""
     secret, key = go_secret("sum.example.org")
     (answer,) = sumdb.ask([{"op": "sign", "secret": secret, "text": "go.sum database tree", "leaves": LEAVES[:9]}])
     note = Note.parse(answer["note"])
@@ -312,7 +314,7 @@ def test_its_log_has_a_name_that_c2sp_has_not(sumdb: Sumdb) -> None:
 
 
 def changes(good: Question, *numbers: str) -> Iterator[Question]:
-    """Each bit of each hash and of the leaf, each number, and the order and number of hashes."""
+    """Changes each bit of each hash and of the leaf, each number, and the order and number of hashes."""
     proof = good["hashes"]
     for name in ("root", "old_root", "leaf"):
         for value in flipped(good.get(name, b"")):

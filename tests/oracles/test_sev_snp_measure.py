@@ -1,6 +1,6 @@
-"""Against sev-snp-measure 0.0.13, in process, on random launches; and where it is known to be wrong.
+"""Against sev-snp-measure 0.0.13, in process, on random launches; and its known errors.
 
-Profiles that are not its own are those of its older versions, and rest on vectors made by these (tests/real):
+Profiles that it does not have are those of its older versions, tested with vectors made by these (tests/real):
 qemu-kvm-legacy is 0.0.9 and before, ec2-2023 is 0.0.6 to 0.0.12, qemu-amdese-2022 is 0.0.2 to 0.0.4.
 """
 
@@ -39,7 +39,7 @@ COMMAND_LINES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), m
 
 @dataclass(frozen=True)
 class Kernel:
-    """A direct boot: the files' contents and the command line; None where there is none."""
+    """A direct boot: contents of the files and the command line; None if there is none."""
 
     kernel: bytes
     initrd: bytes | None
@@ -56,7 +56,7 @@ KERNELS = st.none() | st.builds(
 
 
 class Peer:
-    """sev-snp-measure on bytes: it reads files alone."""
+    """sev-snp-measure on bytes: it reads files only."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -101,7 +101,7 @@ def reduced(image: bytes) -> FirmwareComponent:
     return FirmwareComponent.from_image(OvmfImage.parse(image))
 
 
-def test_the_peer_is_the_version_whose_faults_are_known() -> None:
+def test_the_installed_version_is_the_one_with_the_known_errors() -> None:
     assert version("sev-snp-measure") == "0.0.13"
 
 
@@ -162,7 +162,7 @@ def test_sev_snp(
 
 
 @given(image=images())
-def test_the_firmware_alone_under_snp(peer: Peer, image: bytes) -> None:
+def test_only_the_firmware_under_snp(peer: Peer, image: bytes) -> None:
     assert reduced(image).snp_baseline == calc_snp_ovmf_hash(peer.write("firmware", image))
 
 
@@ -180,7 +180,7 @@ def _both_refuse(
         measure(technologies()[technology], firmware, point)
 
 
-# Where the peer is known to be wrong: it prints a digest that no launch has, or none where there is one.
+# Known errors of sev-snp-measure: it prints a digest that no launch has, or none for a possible launch.
 
 WHOLE = build_ovmf(hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS)
 KERNEL = Kernel(b"kernel", None, None)
@@ -208,8 +208,8 @@ def test_the_peer_measures_sections_without_size(peer: Peer) -> None:
         measure(SNP, reduced(image), a_point(SNP))
 
 
-def test_the_peer_measures_one_page_of_secrets_whatever_their_size(peer: Peer) -> None:
-    """QEMU and the code of GCE hand over every page of the section, and so each is measured."""
+def test_the_peer_measures_one_page_of_secrets_for_every_size(peer: Peer) -> None:
+    """QEMU and the code of GCE pass every page of the section, so that each is measured."""
     image = build_ovmf(pages=1, sections=(Section(0x80D000, 3 * PAGE, 2),))
     digests = []
     for pages in (1, 3):
@@ -225,8 +225,8 @@ def test_the_peer_measures_one_page_of_secrets_whatever_their_size(peer: Peer) -
 
 
 @pytest.mark.parametrize("vcpus", [1, 3])
-def test_the_peer_has_sev_es_with_the_fpu_state_of_init2_alone(peer: Peer, vcpus: int) -> None:
-    """KVM_SEV_ES_INIT, which QEMU takes by default, leaves the FPU registers zero."""
+def test_the_peer_has_only_the_fpu_state_of_init2_for_sev_es(peer: Peer, vcpus: int) -> None:
+    """KVM_SEV_ES_INIT, QEMU's default, leaves the FPU registers zero."""
     point = a_point(SEV_ES, vmm=PROFILES["qemu-kvm-legacy"], vcpus=vcpus)
     ours = measure(SEV_ES, reduced(WHOLE), point).value
     assert ours != peer.measure("sev-es", WHOLE, vcpus=vcpus)
@@ -250,8 +250,8 @@ def test_the_peer_measures_any_file_as_firmware(peer: Peer, data: bytes) -> None
         OvmfImage.parse(data)
 
 
-def test_the_peer_measures_a_table_where_there_is_no_room_for_it(peer: Peer) -> None:
-    """QEMU refuses an area of less than 176 bytes, and base 0, which says that the build takes no hashes."""
+def test_the_peer_measures_a_table_that_does_not_fit(peer: Peer) -> None:
+    """QEMU refuses an area of less than 176 bytes, and base 0, which means that the build has no area."""
     image = build_ovmf(hashes_area=Area(0x810C00, 16), sections=AMDSEV_SECTIONS)
     for technology in technologies().values():
         assert peer.measure(technology.name, image, kernel=KERNEL)

@@ -58,7 +58,7 @@ MACHINES = {
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """By machine, a folder with the catalog that it built and the log that it published, on the command line."""
+    """A folder for each machine, with the catalog that it built and the log that it published."""
     folders = {name: tmp_path_factory.mktemp(name) for name in MACHINES}
     key = folders["usual"] / "key"
     subprocess.run(_ldcat("keygen", "example.com/log", "-o", str(key)), check=True, stdout=subprocess.DEVNULL, cwd=ROOT)

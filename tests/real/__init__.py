@@ -1,1 +1,1 @@
-"""Tests on published firmware and the vectors of other projects; collected with --real alone."""
+"""Tests on published firmware and on vectors of other projects; collected only with --real."""

@@ -1,4 +1,4 @@
-"""The folder of vectors, fixtures and firmware that tests/real reads; it is no part of the project."""
+"""The folder of vectors, fixtures and firmware for tests/real; it is not part of the project."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ FIXTURES = SHARED / "fixtures"
 WILD = SHARED / "vectors" / "wild"
 EXCHANGE_REPORTS = SHARED / "vectors" / "exchange" / "reports"
 VIRT_QEMU_SEV_VALIDATE = shutil.which("virt-qemu-sev-validate") or ""
-"""Of Debian's libvirt-clients-qemu."""
+"""From Debian's libvirt-clients-qemu."""
 
 
 def missing_files() -> list[str]:
-    """What tests/real needs and does not find, by its path in the folder."""
+    """The files that tests/real needs and does not find, by their paths in the folder."""
     needed = (DEBIAN_ROWS, PEER_VECTORS, FIRMWARE_INDEX, FIXTURES, WILD, EXCHANGE_REPORTS)
     missing = [str(path.relative_to(SHARED)) for path in needed if not path.exists()]
     return missing if VIRT_QEMU_SEV_VALIDATE else [*missing, "the program virt-qemu-sev-validate"]

@@ -1,4 +1,4 @@
-"""Notes that other implementations of C2SP cosigned, under the policies of ldcat."""
+"""Notes cosigned by other C2SP implementations, under ldcat's policies."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.trust_notes import trust_of
 INTEROP = SHARED / "vectors/interop"
 
 
-def test_a_cosignature_with_time_0_is_verified_and_no_vote() -> None:
-    """Of transparency-dev/formats: the note is read, and its log and witnesses still count."""
+def test_a_cosignature_with_time_0_is_verified_but_is_no_vote() -> None:
+    """From transparency-dev/formats: the note is parsed, and its log and witnesses still count."""
     key = VerifierKey.parse((INTEROP / "formats-mldsa-timestamp-zero.vkey").read_text().strip())
     note = Note.parse((INTEROP / "formats-mldsa-timestamp-zero.note").read_bytes())
     (found,) = note.verify([key])
@@ -31,7 +31,7 @@ def test_a_cosignature_with_time_0_is_verified_and_no_vote() -> None:
 
 
 @pytest.mark.parametrize("name", ["policy.tlog-policy", "policy-ed25519.tlog-policy"])
-def test_who_cosigned_elsewhere_is_the_quorum(name: str) -> None:
+def test_witnesses_of_other_implementations_form_the_quorum(name: str) -> None:
     note = Note.parse((INTEROP / "ldcat-checkpoint-4-cosignatures.note").read_bytes())
     trust = trust_of((INTEROP / name).read_text())
     checkpoint, signers = trust.open_checkpoint(note)

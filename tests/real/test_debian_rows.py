@@ -1,6 +1,6 @@
 """1,283 launch digests of published Debian images, made by sev-snp-measure 0.0.9, 0.0.12 and 0.0.13.
 
-Each from the image itself and from its record in data/firmware/, which stands for the image.
+Each is computed from the image itself and from its record in data/firmware/.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def point(technology: Technology, row: Row) -> Point:
     return VcpuPoint(kernel_hashes(row), PROFILES[row["vmm"]], signature, features, row["vcpus"])
 
 
-def test_the_rows_are_all_there() -> None:
+def test_all_rows_are_present() -> None:
     assert Counter(row["technology"] for row in rows()) == {"sev": 12, "sev-es": 417, "sev-snp": 854}
     assert len(rows()) == 1283
     profiles = {row["vmm"] for row in rows() if row["vmm"]}
@@ -92,7 +92,7 @@ def test_every_row_is_measured(components: Components) -> None:
 
 
 @pytest.mark.parametrize("components", [from_images, from_records])
-def test_a_sample_is_measured_by_definition(components: Components) -> None:
+def test_a_sample_is_measured_with_measure(components: Components) -> None:
     for row in rows()[::7]:
         technology = technologies()[row["technology"]]
         digest = measure(technology, components()[row["firmware"]], point(technology, row))
@@ -100,7 +100,7 @@ def test_a_sample_is_measured_by_definition(components: Components) -> None:
 
 
 def test_a_sample_is_measured_in_pure_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SEV and SEV-ES alone carry SHA-256 midstates on; one whole image is reduced besides."""
+    """Only SEV and SEV-ES resume SHA-256 midstates; one complete image is also reduced."""
     monkeypatch.setattr(sha256, "compress", sha256.compress_in_python)
     few = [row for row in rows() if row["technology"] == "sev" or (row["technology"] == "sev-es" and row["vcpus"] <= 8)]
     sample = few[::4]
@@ -119,7 +119,7 @@ def test_an_image_is_reduced_in_pure_python(monkeypatch: pytest.MonkeyPatch) -> 
     assert FirmwareComponent.from_image(OvmfImage.parse(data)) == compiled
 
 
-def test_records_are_what_the_images_are_reduced_to() -> None:
+def test_records_match_the_reduced_images() -> None:
     records = from_records()
     for key, component in from_images().items():
         assert records[key] == component, key

@@ -1,4 +1,4 @@
-"""The default catalog holds every row of the Debian vectors, each as the configuration it was made of."""
+"""The default catalog has every row of the Debian vectors, with the right configuration."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_every_vector_is_found(default: BuildResult) -> None:
     assert [row for row in rows if row["launch_digest"] not in held] == []
 
 
-def test_a_vector_is_found_as_what_it_is(default: BuildResult) -> None:
+def test_a_vector_is_found_with_its_configuration(default: BuildResult) -> None:
     catalog = Catalog.open(default.folder)
     text = (SHARED / "vectors/debian_launch_digests.jsonl").read_text()
     for row in [json.loads(line) for line in text.splitlines()][::60]:

@@ -1,4 +1,4 @@
-"""Reports of real platforms, with AMD's certificates; and one with a certificate table that somebody else made."""
+"""Reports of real platforms with AMD's certificates, and one with a certificate table made by somebody else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def judged(report: bytes, certificates: list[x509.Certificate], *roots: x509.Cer
     return verify_report(AttestationReport.parse(report[:REPORT_SIZE]), certificates, NOW, roots)
 
 
-def test_reports_of_real_platforms_are_verified_by_amds_root_alone() -> None:
+def test_reports_of_real_platforms_are_verified_only_by_amds_root() -> None:
     chain = parse_certificates((WILD / "dstack_chain_vcek_ask_ark.pem").read_bytes())
     vcek = parse_certificates((WILD / "oak_milan_oc_release_vcek.der").read_bytes())
     for name, certificates in (

@@ -1,4 +1,4 @@
-"""The vectors in the test suites of other projects, kind by kind."""
+"""The vectors in the test suites of other projects, by kind."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def vectors() -> list[dict[str, Any]]:
 
 
 def of_kind(kind: str) -> Iterable[Any]:
-    """A parameter for each vector of a kind, by its id."""
+    """A pytest parameter for each vector of a kind, with its id."""
     assert COUNTS[kind]
     return [pytest.param(v["inputs"], v["expected"], id=v["id"]) for v in vectors() if v["kind"] == kind]
 
 
 def file_sha256(blob: str) -> bytes:
-    """Of a kernel or initrd as vectors write it: empty, or its contents in hex."""
+    """Hash of a kernel or initrd as vectors write it: empty, or its contents in hex."""
     contents = b"" if blob == "empty-file" else bytes.fromhex(blob.removeprefix("hex:"))
     return hashlib.sha256(contents).digest()
 
@@ -69,7 +69,7 @@ def kernel_hashes(inputs: Inputs) -> KernelHashes | None:
 
 def profile(inputs: Inputs) -> VmmProfile:
     if inputs.get("page_order") == "hashes-first":
-        assert inputs["vmsa_profile"] == "qemu-kvm-legacy"  # the same registers, another order of pages
+        assert inputs["vmsa_profile"] == "qemu-kvm-legacy"  # the same registers, but another order of pages
         return PROFILES["qemu-amdese-2022"]
     return PROFILES[inputs.get("vmsa_profile", "qemu-kvm-init2")]
 
@@ -85,7 +85,7 @@ def point(technology: Technology, inputs: Inputs, hashes: KernelHashes | None) -
 
 
 def component(inputs: Inputs) -> FirmwareComponent:
-    """From the image, or from facts alone; an ovmf_hash stands for the image's pages."""
+    """From the image, or from facts only; an ovmf_hash replaces the pages of the image."""
     if inputs["firmware"] is None:
         sections = tuple(Section(int(gpa, 16), int(size, 16), kind) for gpa, size, kind in inputs["metadata"])
         data = build_ovmf(sections=sections, reset_vector=int(inputs["ap_reset_eip"], 16))
@@ -97,7 +97,7 @@ def component(inputs: Inputs) -> FirmwareComponent:
     return firmware
 
 
-def test_every_vector_is_of_a_kind_that_is_run_here() -> None:
+def test_every_kind_of_vector_is_run() -> None:
     assert Counter(vector["kind"] for vector in vectors()) == COUNTS
     assert len({vector["id"] for vector in vectors()}) == sum(COUNTS.values()) == 53
 
@@ -107,7 +107,7 @@ def test_launch_digest(inputs: Inputs, expected: str) -> None:
     technology = technologies()[MODES[inputs["mode"]]]
     firmware, hashes = component(inputs), kernel_hashes(inputs)
     if inputs.get("strict_kernel_section") is False:
-        # sev-snp-measure 0.0.5 left a kernel out silently: refused here, and its digest is that without one
+        # sev-snp-measure 0.0.5 silently omitted a kernel: refused here, and its digest is that without a kernel
         with pytest.raises(CannotLaunch, match="no kernel hashes section, so the kernel would not be measured"):
             measure(technology, firmware, point(technology, inputs, hashes))
         hashes = None

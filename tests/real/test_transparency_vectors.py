@@ -1,4 +1,4 @@
-"""The published vectors of Merkle proofs, and a log of 16 checkpoints with its tiles."""
+"""Published vectors of Merkle proofs, and a log of 16 checkpoints with its tiles."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_consistency(path: Path) -> None:
 
 
 def checkpoint(size: int) -> Checkpoint:
-    """A checkpoint of the log, its signature verified."""
+    """A checkpoint of the log, with verified signature."""
     key = VerifierKey.parse((LOG / "public-key.txt").read_text().strip())
     note = Note.parse((LOG / f"checkpoint.{size}").read_bytes())
     assert [verified.key for verified in note.verify([key])] == [key]

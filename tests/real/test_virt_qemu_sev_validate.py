@@ -1,7 +1,7 @@
-"""Against virt-qemu-sev-validate of libvirt, run as the program it is; the modules for a libvirt connection are empty.
+"""Against virt-qemu-sev-validate of libvirt, run as a program; the modules for a libvirt connection are stubs.
 
-It says whether a launch measurement is of a configuration; `ldcat lookup` says of which one it is. Both have to agree
-on every measurement of a grid, and on every one that is changed.
+It tells whether a launch measurement is of a given configuration; `ldcat lookup` finds the configuration. Both have to
+agree on every measurement of a grid, and on every changed one.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Grid:
     component: FirmwareComponent
 
     def blob(self, launch: Launch, nonce: bytes, *, changed: bool = False) -> str:
-        """The base64 that QEMU gives, or one with a bit of the measurement changed."""
+        """The base64 that QEMU returns, or one with a changed bit in the measurement."""
         name = "sev" if launch.vcpus is None else "sev-es"
         digest = measure(technologies()[name], self.component, launch.point)
         measurement = bytearray(launch_measurement(TIK, launch.context(nonce), digest))
@@ -106,7 +106,7 @@ class Grid:
         return base64.b64encode(bytes(measurement) + nonce).decode()
 
     def theirs(self, launch: Launch, blob: str) -> bool:
-        """Whether virt-qemu-sev-validate finds the measurement to be of that launch."""
+        """Whether virt-qemu-sev-validate accepts the measurement for that launch."""
         command = [sys.executable, VIRT_QEMU_SEV_VALIDATE, "--measurement", blob, "--tk", str(self.folder / "tk.bin")]
         for option, number in zip(("--api-major", "--api-minor", "--build-id"), launch.firmware, strict=True):
             command += [option, str(number)]
@@ -132,7 +132,7 @@ class Grid:
         return done.returncode == 0
 
     def ours(self, launch: Launch, blob: str) -> list[tuple[int | None, str]]:
-        """What the catalog says: vCPUs and kernel hashes of each configuration found."""
+        """vCPUs and kernel hashes of each configuration that the catalog has for it."""
         numbers = zip(("api-major", "api-minor", "build-id", "policy"), (*launch.firmware, launch.policy), strict=True)
         lines = [f"sev-measurement: {blob}", *(f"sev-{name:<9}: {number}" for name, number in numbers)]
         evidence = sniff("\n".join(lines).encode(), with_tik=True)
@@ -169,7 +169,7 @@ def test_both_agree(grid: Grid, number: int) -> None:
 
 
 @pytest.mark.parametrize("number", range(0, len(LAUNCHES), 4))
-def test_what_ours_finds_theirs_confirms_and_no_other(grid: Grid, number: int) -> None:
+def test_only_configurations_found_by_ours_are_confirmed_by_theirs(grid: Grid, number: int) -> None:
     launch, nonce = LAUNCHES[number], bytes([number]) * 16
     blob = grid.blob(launch, nonce)
     same = [other for other in LAUNCHES if (other.policy, other.firmware) == (launch.policy, launch.firmware)]

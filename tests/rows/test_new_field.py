@@ -204,7 +204,7 @@ def test_audits_recompute_the_field(copy: Copy, log: Path) -> None:
 
 
 def test_an_audit_finds_a_false_value(copy: Copy, log: Path) -> None:
-    """In Parquet files in which only this column is false."""
+    """Only this column of the Parquet files is false."""
     shutil.copytree(copy.folder / "all", copy.folder / "false/all")
     program = (
         "import pyarrow as pa, pyarrow.parquet as pq, hashlib, json\n"

@@ -137,7 +137,7 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
         {"sev/launch_digests.index": elsewhere(1)},
     ],
 }
-"""By file and name of each entry of FOLLOWS: false values, with everything else derived from them."""
+"""False values for each entry of FOLLOWS, by its file and name; everything else is derived from them."""
 
 CASES = [
     pytest.param(derived, changes, id=f"{derived.name}-{number}")
@@ -205,7 +205,7 @@ def test_rebuild_does_not_cosign_false_derived_data(
 def test_a_build_does_not_replace_a_catalog_with_false_derived_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a memory or disk error between measuring and writing."""
+    """Simulates a memory or disk error between measuring and writing."""
     spec = write_spec(write_inputs(tmp_path / "inputs"), SMALL)
     before = contents(build(spec, tmp_path / "catalog").folder)
 

@@ -81,7 +81,7 @@ def test_every_changed_field_of_an_index_is_found(small: BuildResult, tmp_path: 
 def test_a_correct_index_has_no_faults(
     small: BuildResult, default: BuildResult, parted: BuildResult, few_kept: BuildResult
 ) -> None:
-    """For one part and for many, and for an index without rows."""
+    """The catalogs have one part, many parts, and no rows."""
     for built in (small, default, parted, few_kept):
         assert faults(built.folder) == []
 

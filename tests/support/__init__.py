@@ -1,1 +1,1 @@
-"""What several tests share: builders, fixtures, hosts and hostile input."""
+"""Shared by several tests: builders, fixtures, hosts and hostile input."""

@@ -1,4 +1,4 @@
-"""Attestation reports and certificates that endorse them, made for tests: AMD's names and extensions, other keys."""
+"""Attestation reports, and certificates that endorse them: with AMD's names and extensions, but other keys."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def report_bytes(
 
 @cache
 def ca_key(name: str) -> rsa.RSAPrivateKey:
-    """One key for each name: they take long to make."""
+    """One key for each name, cached since RSA keys take long to make."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -86,9 +86,9 @@ def chain(
     ask: Mapping[str, Any] | None = None,
     ark: Mapping[str, Any] | None = None,
 ) -> Chain:
-    """A whole chain. leaf, ask, ark: what else is other in one certificate, as `certificate` takes it.
+    """A complete chain. leaf, ask, ark: changes to one certificate, as arguments of `certificate`.
 
-    extensions of the leaf: by OID behind AMD's, besides what is right; None: it has none.
+    extensions of the leaf: by OID below AMD's, in addition to the right ones; None removes one.
     """
     middle = f"SEV-{product}" if key == "VCEK" else f"SEV-VLEK-{product}"
     root = f"ARK-{product}"
@@ -120,7 +120,7 @@ def signed(report: bytes, name: str = "leaf") -> bytes:
 
 
 def certificate_table(entries: Mapping[bytes, bytes]) -> bytes:
-    """Certificates by GUID, as a host hands them to its guest."""
+    """Certificates by GUID, in the format in which a host hands them to its guest."""
     offset = 24 * (len(entries) + 1)
     header, body = b"", b""
     for guid, der in entries.items():
@@ -135,7 +135,7 @@ def der(tag: int, value: bytes) -> bytes:
 
 
 def ia5(text: str) -> bytes:
-    """As AMD's extensions have text."""
+    """A text as in AMD's extensions, an IA5String."""
     return der(0x16, text.encode("ascii"))
 
 
@@ -155,10 +155,10 @@ def certificate(
     issuer_organization: str = "Advanced Micro Devices",
     extensions: Mapping[str, bytes | None] | None = None,
 ) -> x509.Certificate:
-    """name, issuer: common names; empty for none. key: its own. signer: name of the CA key that signs, if another's.
+    """name, issuer: common names; empty for none. key: its own key. signer: name of another CA key that signs.
 
-    since, days: days before NOW from which it is valid, and for how many. ca: None for no constraints. salt: of PSS;
-    None for PKCS #1 1.5.
+    since: days before NOW when its validity begins; days: for how long. ca: None for no basic constraints. salt: length
+    for PSS; None for PKCS #1 1.5.
     """
     start = datetime.fromtimestamp(NOW, UTC) - timedelta(days=since)
     builder = (

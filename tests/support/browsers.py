@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ELSEWHERE = "catalog.example"
-"""A name of this machine that browsers take for another one."""
+"""A name of this machine that browsers do not recognise as local."""
 
 _FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -22,7 +22,7 @@ _FLAGS = (
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Skips where there is none, unless LDCAT_REQUIRE_ORACLES says that it has to be there."""
+    """Skips without Chromium, unless LDCAT_REQUIRE_ORACLES requires it."""
     found = shutil.which("chromium")
     if found is None:
         (pytest.fail if os.environ.get("LDCAT_REQUIRE_ORACLES") else pytest.skip)("chromium is not installed")
@@ -34,7 +34,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def page_of(browser: Browser, **how: Any) -> Iterator[Watched]:
-    """A page in a profile of its own, watched."""
+    """A page in its own profile, with its requests and errors recorded."""
     context = browser.new_context(**how)
     context.set_default_timeout(15_000)
     try:
@@ -44,7 +44,7 @@ def page_of(browser: Browser, **how: Any) -> Iterator[Watched]:
 
 
 class Watched:
-    """requests: addresses of what it loaded. errors: of its console and scripts. Nothing is taken from a cache."""
+    """requests: URLs that it loaded. errors: of its console and scripts. Nothing is taken from a cache."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -58,7 +58,7 @@ class Watched:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def forget(self) -> None:
-        """As if nothing had been loaded yet."""
+        """Reset the records and the page, as if nothing had been loaded."""
         self.page.goto("about:blank")
         self.page.emulate_media(color_scheme="light")
         self.requests.clear()

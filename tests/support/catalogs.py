@@ -1,4 +1,4 @@
-"""Catalogs that a test builds, and what is in them."""
+"""Catalogs that tests build, and their contents."""
 
 from __future__ import annotations
 
@@ -63,18 +63,18 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def made(folder: Path, spec: str) -> BuildResult:
-    """The catalog of a spec over the files that samples.SMALL names."""
+    """The catalog of a spec over the files named in samples.SMALL."""
     return build(write_spec(write_inputs(folder / "inputs"), spec), folder / "catalog")
 
 
 def compared(old: BuildResult, new: BuildResult) -> tuple[Diff, list[dict[str, Any]]]:
-    """Their difference, and its rows."""
+    """The differences of two catalogs, and their rows."""
     with diff(Catalog.open(old.folder), Catalog.open(new.folder), lambda _: None) as (found, rows):
         return found, list(rows)
 
 
 def rows_of(built: BuildResult) -> Rows:
-    """Digests by technology and inputs."""
+    """Launch digests by technology and inputs."""
     found: Rows = {}
     for technology, entry in built.manifest.technologies.items():
         for name in manifest.part_names(technology, entry.parts):
@@ -84,7 +84,7 @@ def rows_of(built: BuildResult) -> Rows:
 
 
 def all_digests(built: BuildResult) -> list[tuple[str, bytes]]:
-    """With the technology of each."""
+    """All launch digests, with their technologies."""
     found = []
     for technology, entry in built.manifest.technologies.items():
         for name in part_names(technology, entry.parts):
@@ -94,12 +94,12 @@ def all_digests(built: BuildResult) -> list[tuple[str, bytes]]:
 
 
 def digest_of(built: BuildResult, technology: str = "sev-snp") -> str:
-    """Of its first row."""
+    """The launch digest of its first row."""
     return next(digest.hex() for name, digest in all_digests(built) if name == technology)
 
 
 def digest_by_kernel(built: BuildResult, technology: str, *, kernel: bool) -> str:
-    """A digest all of whose rows have a kernel, or none."""
+    """A digest whose rows all have a kernel, or of which none has one."""
     catalog = Catalog.open(built.folder)
     for name, digest in all_digests(built):
         found = lookup_in_parquet(catalog, LaunchDigest(digest)) if name == technology else ()
@@ -113,7 +113,7 @@ def with_kernel(built: BuildResult) -> str:
 
 
 def digest_with(small: BuildResult, **wanted: Any) -> str:
-    """A launch digest of a row with these inputs: technology, vcpus."""
+    """The launch digest of a row with these inputs: technology, vcpus."""
     return min(
         digest.hex()
         for inputs, digest in rows_of(small).items()

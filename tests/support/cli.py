@@ -1,4 +1,4 @@
-"""A command line that is run in this process, and arguments that many of them share."""
+"""Running a command line in this process, and arguments that many tests share."""
 
 from __future__ import annotations
 

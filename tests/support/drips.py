@@ -1,4 +1,4 @@
-"""Servers that keep whoever asks them waiting: what comes is right, a byte at a time, and never ends."""
+"""Servers that never finish an answer: what they send is valid, one byte at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 SECONDS = 60
-"""Until which something has to have happened that takes a second, or never would."""
+"""Timeout for what takes a second or never happens."""
 
 _PACE = 0.005
 """Seconds from byte to byte."""
@@ -34,12 +34,12 @@ DRIPS: dict[str, tuple[bytes, bytes]] = {
     "small chunks": (CHUNKED, b"1\r\n.\r\n"),
     "trailers": (CHUNKED + b"1\r\n.\r\n0\r\n", b"X: y\r\n"),
 }
-"""By what drips: what comes at once, and what then comes byte by byte, again and again."""
+"""Kinds of slow answers: the bytes sent at once, and those then sent one by one, repeatedly."""
 
 
 @dataclass
 class Dripping:
-    """One that listens at `port`. requests: as they came. let_go: once it shall end."""
+    """A server that listens on `port`. requests: those received. let_go: set to end it."""
 
     port: int
     requests: list[bytes] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Dripping:
 
 @contextmanager
 def dripping(at_once: bytes, then: bytes, *, hears: bool = True) -> Iterator[Dripping]:
-    """hears: reads a request first."""
+    """hears: reads a request before it answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         found = Dripping(listening.getsockname()[1])
         waiting: list[threading.Thread] = []
@@ -95,7 +95,7 @@ def _again(then: bytes) -> Iterable[bytes]:
 
 
 def in_time(ask: Callable[[], T], *let_go: threading.Event) -> T:
-    """What it gives or raises; fails where it does not end, and lets others go then, so that the test does."""
+    """The result of a call; fails if it does not end in time. Always sets the events, so that the call does end."""
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(ask)
         try:

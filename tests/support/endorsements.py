@@ -1,4 +1,4 @@
-"""The verdict on a report, for tests of its chain: which checks failed, and what was found by one of them."""
+"""The verification result of a report, for tests of its chain: which checks failed, and the findings of one check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VLEK: dict[str, Any] = {"key_info": 1 << 2}
 
 
 def judged(raw: bytes, made: Chain, now: float = NOW) -> Endorsement:
-    """By the chain, whose ARK is given as a root."""
+    """Verified with the chain, whose ARK is given as a root."""
     return verify_report(AttestationReport.parse(raw), made.all, now, [made.ark])
 
 

@@ -1,4 +1,4 @@
-"""What explain says of a digest, asked as the command does."""
+"""The result of explain for a digest, obtained in the same way as by the command."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ LAUNCHED: dict[str, dict[str, Any]] = {
     "kernel_hashes": {"append": "console=ttyS0 ro\n"},
     "firmware": {"firmware": "sid/ovmf-amdsev/OVMF.amdsev.fd"},
 }
-"""What is launched instead, axis by axis."""
+"""What is launched instead of the expectation, by axis."""
 
 ES = {"technology": "sev-es", "sev_features": 0, "vmm": "qemu-kvm-legacy"}
 

@@ -1,4 +1,4 @@
-"""OVMF-like images for tests: every structure the parser reads, whole or broken in one chosen place."""
+"""OVMF-like images for tests: with every structure that the parser reads, intact or broken in a chosen place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KERNEL_ENTRY = UUID("4de79437-abd2-427f-b835-d5b172d2045b")
 PAGE = 4096
 RESET_VECTOR = 0x80B004
 VOLUME_AT = 0x48
-"""Where the builder puts a packed volume; an odd distance from any page."""
+"""Where the builder puts a packed volume; not aligned to a page."""
 
 AMDSEV_AREA = Area(0x810C00, 0x400)
 AMDSEV_SECTIONS = (
@@ -39,7 +39,7 @@ AMDSEV_SECTIONS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """Values written in place of the right ones; the defaults leave everything right."""
+    """Values written instead of the right ones; by default everything is right."""
 
     table_length: int | None = None
     entry_lengths: Mapping[UUID, int] = field(default_factory=dict)
@@ -69,10 +69,10 @@ def build_ovmf(
     volume: bytes = b"",
     broken: Broken = WHOLE,
 ) -> bytes:
-    """An image of `pages` pages: filler from `seed`, a reset vector, and what is asked for between.
+    """An image of `pages` pages: filler from `seed`, a reset vector, and the requested structures.
 
     None leaves an entry out of the GUID table; hashes_area may have base 0. order: GUIDs from the footer
-    towards the start, else shuffled by `seed`. standalone_reset_block: edk2 2020, no table at all.
+    towards the start, otherwise shuffled by `seed`. standalone_reset_block: as in edk2 2020, without a table.
     """
     chance = random.Random(seed)
     image = bytearray(chance.randbytes(pages * PAGE))
@@ -118,9 +118,9 @@ def packed_volume(
     section_size: int | None = None,
     data_offset: int = 24,
 ) -> bytes:
-    """A GUID-defined section that holds `contents` as LZMA_ALONE, as edk2 packs it; each field may lie.
+    """A GUID-defined section with `contents` as LZMA_ALONE, packed like edk2 does; each field may be false.
 
-    cut: bytes taken off the end of the packed stream.
+    cut: bytes removed from the end of the packed stream.
     """
     stream = bytearray(lzma.compress(contents, format=lzma.FORMAT_ALONE, preset=0))
     stream[5:13] = struct.pack("<Q", len(contents) if claimed_size is None else claimed_size)
@@ -135,7 +135,7 @@ def packed_volume(
 
 
 def volume_contents(*, verifier: bool, size: int = 3000, at: int = 1234, seed: int = 0) -> bytes:
-    """What a compressed volume holds: filler, and the blob verifier's kernel GUID at `at` where it is linked."""
+    """Contents of a compressed volume: filler, and the blob verifier's kernel GUID at `at` if it is linked."""
     contents = bytearray((random.Random(seed).randbytes(257) * (size // 257 + 1))[:size])
     if verifier:
         contents[at : at + 16] = KERNEL_ENTRY.bytes_le

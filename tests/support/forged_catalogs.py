@@ -1,4 +1,4 @@
-"""A publisher who lies: files of a catalog changed, and every hash, tree and count over them made anew."""
+"""Forged catalogs: files are changed, and every hash, hash tree and count over them is recomputed."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Records = list[list[list[str | None]]]
 
 
 def forged(built: BuildResult, folder: Path, changes: Mapping[str, Change], *, trees: bool = True) -> BuildResult:
-    """changes: by the name of the file; the manifest's own is made last, of its JSON. trees: made anew, too."""
+    """changes: by file name; the manifest's own change is made last, to its JSON. trees: recompute hash trees."""
     shutil.copytree(built.folder, folder)
     text = json.loads((folder / manifest.NAME).read_bytes())
     for name, change in changes.items():
         if name == manifest.NAME:
             continue
         change(folder / name)
-        if name not in text["files"]:  # another name for it
+        if name not in text["files"]:  # a hard link to a listed file
             continue
         entry = manifest.file_entry(folder / name)
         text["files"][name] |= {"sha256": entry.sha256, "size": entry.size}
@@ -49,7 +49,7 @@ def forged(built: BuildResult, folder: Path, changes: Mapping[str, Change], *, t
 
 
 def in_names(kind: int, change: Callable[[list[str | None]], None]) -> Change:
-    """Changes the first record of a kind that has more than its key."""
+    """Changes the first record of a kind in the file of names."""
 
     def changed(path: Path) -> None:
         names = Names(VerifiedBytes(path.read_bytes()))
@@ -63,7 +63,7 @@ def in_names(kind: int, change: Callable[[list[str | None]], None]) -> Change:
 
 
 def in_groups(change: Callable[[list[list[int]]], object]) -> Change:
-    """Changes the groups of an index: first ordinal, firmware, kernel hashes, VMM and places of three lists."""
+    """Changes the groups of an index: first ordinal, firmware, kernel hashes, VMM and offsets of three lists."""
 
     def changed(path: Path) -> None:
         data = bytearray(path.read_bytes())
@@ -78,7 +78,7 @@ def in_groups(change: Callable[[list[list[int]]], object]) -> Change:
 
 
 def elsewhere(field: int) -> Change:
-    """Every group leads to what the next one with another value has in a field, or to what none of them has."""
+    """Every group gets the next other value of a field that occurs in the index, or one that none has."""
 
     def change(groups: list[list[int]]) -> None:
         values = sorted({group[field] for group in groups})
@@ -90,7 +90,7 @@ def elsewhere(field: int) -> Change:
 
 
 def in_rows(change: Callable[[dict[str, Any]], object], *, which: Callable[[dict[str, Any]], object] = bool) -> Change:
-    """Changes the first row of a Parquet file that is meant."""
+    """Changes the first matching row of a Parquet file."""
 
     def changed(path: Path) -> None:
         schema = pq.read_schema(path)
@@ -111,7 +111,7 @@ def in_manifest(change: Callable[[dict[str, Any]], object]) -> Change:
 
 
 def replaced(old: str, new: str) -> Change:
-    """In a text file, which has to have the old words."""
+    """Replaces text in a text file, which must contain the old text."""
 
     def changed(path: Path) -> None:
         text = path.read_text(encoding="utf-8")
@@ -122,19 +122,19 @@ def replaced(old: str, new: str) -> Change:
 
 
 def write(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
-    """In as many row groups as before, without what Arrow keeps of its own."""
+    """Keeps the number of row groups, without the schema that Arrow stores."""
     pq.write_table(pa.Table.from_pylist(list(rows), schema), path, store_schema=False)
 
 
 def one_digest(path: Path) -> None:
-    """One digest, which nothing else is, is another."""
+    """Overwrites a digest with zeros."""
     rows = pq.read_table(path).to_pylist()
     digest = next(row["launch_digest"] for row in rows if row["kernel_hashes_sha256"])
     path.write_bytes(path.read_bytes().replace(digest, bytes(len(digest))))
 
 
 def another_column(name: str, value: object) -> Change:
-    """A column of the first row is something else."""
+    """Gives a column of the first row another value."""
 
     def change(path: Path) -> None:
         table = pq.read_table(path)

@@ -1,4 +1,4 @@
-"""A publisher who lies: signs, with the right key of the log, a release record or a list that does not follow."""
+"""A lying publisher: signs, with the key of the log, a release record or a list that does not match the leaves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.logs import signed
 
 
 def next_record(log: LogFolder, now: int, said: Sequence[RevokeRecord] | None = None) -> ReleaseRecord:
-    """What an honest release of the same catalog would say; said: of these revocations alone."""
+    """The record of an honest next release of the same catalog; said: with only these revocations."""
     old = checkpoint_of(log)
     history = read_history(log, old, now=now)
     assert history.release is not None
@@ -44,19 +44,19 @@ def next_record(log: LogFolder, now: int, said: Sequence[RevokeRecord] | None = 
 def sign_release(
     log: LogFolder, by: Signer, record: ReleaseRecord, listed: Sequence[RevokeRecord], *leaves: bytes
 ) -> None:
-    """Publish a record whatever it says, behind more leaves, with a list of revocations, and the files of before."""
+    """Publish any record after further leaves, with a list of revocations and the files of the previous release."""
     old = checkpoint_of(log)
     last = read_history(log, old, now=record.time).release
     assert last is not None
     folder = log.root / f"releases/{record.release}"
     shutil.copytree(log.root / f"releases/{last.release}", folder)
-    (folder / "revocations.json").unlink()  # another name of the file of the release before
+    (folder / "revocations.json").unlink()  # a hard link to the file of the previous release
     (folder / "revocations.json").write_bytes(revocations_json(listed))
     append(log, by, *leaves, encode_leaf(record))
 
 
 def append(log: LogFolder, by: Signer, *leaves: bytes) -> None:
-    """Leaves at the end of a log, and a checkpoint of them."""
+    """Append leaves to a log, and publish a checkpoint of them."""
     old = checkpoint_of(log)
     reader = TileReader(log, old.size)
     log.write([*new_bundles(old.size, leaves, reader), *new_tiles(old.size, [*map(merkle.leaf_hash, leaves)], reader)])
@@ -72,7 +72,7 @@ def checkpoint_of(log: LogFolder) -> Checkpoint:
 
 
 def altered(record: ReleaseRecord, **changes: Any) -> ReleaseRecord:
-    """The record with one thing that is false."""
+    """The record with changed fields."""
     return msgspec.structs.replace(record, **changes)
 
 
@@ -84,5 +84,5 @@ def leaves_of(log: LogFolder) -> list[bytes]:
 
 
 def altered_row(leaf: bytes) -> DigestRecord:
-    """A row of other inputs."""
+    """A row with other inputs."""
     return msgspec.structs.replace(parse_row(leaf), launch_digest="ab" * 48, vcpus=77)

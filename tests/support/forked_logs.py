@@ -1,4 +1,4 @@
-"""A log with two histories that part at one size, what it asks of a witness, and what may be cosigned of it."""
+"""A log with two histories that fork at one size, requests to a witness for it, and what may be cosigned."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SIZES = 24
 FORKED_AT = 7
 
 TREES = [[b"leaf %d of %d" % (n, fork if n >= FORKED_AT else 0) for n in range(SIZES)] for fork in (0, 1)]
-"""Two logs that are one up to seven leaves."""
+"""Two logs that share their first seven leaves."""
 
 
 @dataclass
 class Memory:
-    """Records in a dict."""
+    """Records of a witness in a dict."""
 
     notes: dict[str, Note] = field(default_factory=dict)
 
@@ -59,5 +59,5 @@ def request(old: int, new: int, tree: int = 0, by: tuple[Signer, ...] = (LOG,)) 
 
 
 def consistent(cosigned: list[tuple[int, bytes]]) -> bool:
-    """Whether one of the two logs, or both, has every one of these checkpoints."""
+    """Whether all of these checkpoints belong to one of the two logs."""
     return any(all(root(tree, size) == made for size, made in cosigned) for tree in (0, 1))

@@ -1,4 +1,4 @@
-"""Text that a liar may put into a release, a release that is made around it, and what may never be seen of it."""
+"""Text that a lying publisher may put into a release, such a release, and what may never be shown of it."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ UNSEEN = frozenset(
     "\x00\x07\x08\t\n\r\x1b\x7f\x85\x9b\u00a0\u00ad\u034f\u061c\u200b\u200e\u200f\u202e\u2028\u2066\u2069\u3164\ufe0f\ufeff"
     "\U000e0041\U000e0100"
 )
-"""Characters that drive a terminal, end a line, turn the order of text, or do not show."""
+"""Characters that control a terminal, end a line, change the text direction, or are invisible."""
 
 _MARKUP = "</script></title><img src=x onerror=\"document.title='pwned'\">{{7*7}}"
 _SHELL = "'\"`touch${IFS}pwned`$(touch${IFS}pwned);touch${IFS}pwned;!!%s\\"
 
 HOSTILE = "\x1b[2J\x1b]0;t\x07" + "".join(sorted(UNSEEN)) + f"FORGED\nFORGED\r\nFORGED\u2028{_MARKUP} {_SHELL} \u00e9"
 NO_NUL = HOSTILE.replace("\0", "")
-"""For a command line, which ends with one."""
+"""For a command line, whose arguments end at a NUL."""
 
 NAME = "evil/\x9b\u202e\u2066\u200b\u3164\ufe0f\U000e0041FORGED'\"`touch${IFS}pwned`$(touch${IFS}pwned)!!\\"
-"""For keys and logs, whose names have no spaces, no plus and no ASCII controls."""
+"""For names of keys and logs, which have no spaces, no plus and no ASCII controls."""
 
 REASON = f"{_MARKUP} {_SHELL} \u00e9\ufe0f\u3164"
-"""For what can be revoked: the worst that `ldcat revoke` takes."""
+"""For reasons of revocations: the worst text that `ldcat revoke` accepts."""
 
 LOG = signer(NAME)
 PQ_LOG = signer(NAME, SignatureType.COSIGNATURE_ML_DSA_44)
@@ -69,12 +69,12 @@ vcpus = ["1-3"]
 
 
 def quoted(text: str) -> str:
-    """In TOML."""
+    """As a TOML string."""
     return '"' + "".join(f"\\U{ord(character):08x}" for character in text) + '"'
 
 
 def liars_catalog(folder: Path) -> Path:
-    """A catalog in which every text that may be any is hostile, and all else is right."""
+    """A catalog in which every free text is hostile, and everything else is right."""
     write_inputs(folder)
     record = embedded.builds()["sid/ovmf-amdsev/OVMF.amdsev.fd"].to_toml().splitlines()
     free = ("name", "distribution", "suite", "package", "version", "path", "reason", "source")
@@ -104,7 +104,7 @@ def _titled(profile: VmmProfile) -> VmmProfile:
 
 
 class LyingPlace:
-    """A folder with the log of a liar, and a trust note of somebody who believes it."""
+    """A folder with the log of a lying publisher, and a trust note of somebody who trusts it."""
 
     def __init__(self, folder: Path, catalog: Path) -> None:
         self.log, self.trust, self.now = folder / "log", folder / "trust.note", int(time.time()) - 1000
@@ -130,7 +130,7 @@ class LyingPlace:
 
 
 def check_shown(text: str) -> None:
-    """Nothing that does not show itself came, and no line that somebody forged."""
+    """Checks that the output has no invisible or control character, and no forged line."""
     came = set(text) & (UNSEEN - {"\n"})
     assert not came, [hex(ord(character)) for character in sorted(came)]
     assert not [line for line in text.split("\n") if line.lstrip().startswith("FORGED")]

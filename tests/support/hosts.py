@@ -1,4 +1,4 @@
-"""A host of static files, such as a bucket or a file server is."""
+"""Static file hosts, such as a bucket or a file server."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 POLL_SECONDS = 0.01
-"""After which a server sees that it has to end."""
+"""Interval in which a server checks whether it has to end."""
 
 
 @dataclass
 class StaticHost:
-    """One that serves a folder at `url`. requests: each path, and how many bytes were sent for it."""
+    """A host that serves a folder at `url`. requests: each path, with the number of bytes sent for it."""
 
     url: str = ""
     requests: list[tuple[str, int]] = field(default_factory=list)
@@ -28,7 +28,7 @@ class StaticHost:
 
 @contextmanager
 def static_host(folder: Path) -> Iterator[StaticHost]:
-    """Below /logs/."""
+    """Serves the folder below /logs/."""
     found = StaticHost()
 
     class Handler(SimpleHTTPRequestHandler):
@@ -59,7 +59,7 @@ Serve = Callable[[BaseHTTPRequestHandler, Path], None]
 
 
 def right(handler: BaseHTTPRequestHandler, root: Path) -> None:
-    """As a static host should answer."""
+    """The answer of a correct static host."""
     path = root / handler.path.removeprefix("/logs/")
     if not handler.path.startswith("/logs/") or not path.is_file():
         return answer(handler, 404, b"not here")
@@ -81,7 +81,7 @@ def answer(handler: BaseHTTPRequestHandler, status: int, body: bytes, headers: d
 
 
 class Server(ThreadingHTTPServer):
-    """What goes wrong with a connection is the client's to say."""
+    """Connection errors are left for the client to report."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         pass
@@ -95,7 +95,7 @@ class Server6(Server):
 def serving(
     root: Path, serve: Serve = right, *, tls: ssl.SSLContext | None = None, kind: type[Server] = Server
 ) -> Iterator[str]:
-    """The port of a server for as long as it is needed."""
+    """The port of a server, which ends with the context."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -118,7 +118,7 @@ def serving(
 
 
 class Host:
-    """Serves a log as a static host does, unless `odd` says otherwise of a path; requests: paths."""
+    """Serves a log like a static host, except for paths in `odd`. requests: paths."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []
@@ -131,7 +131,7 @@ class Host:
 
 
 def at_once(count: int, ask: Callable[[], None]) -> None:
-    """Several threads; raises what one of them does."""
+    """Runs several threads; raises an exception of any of them."""
     with ThreadPoolExecutor(count) as threads:
         for future in [threads.submit(ask) for _ in range(count)]:
             future.result()

@@ -1,4 +1,4 @@
-"""Work that is killed at one of its calls of the file system: no clock says when, and no call is left out by chance."""
+"""Processes killed at one of their file system calls: independent of time, and so that every call is covered."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _CALLS = frozenset(
     {"open", "write", "pwrite", "fsync", "truncate", "ftruncate", "rename", "replace", "link", "symlink", "chmod"}
     | {"fchmod", "mkdir", "rmdir", "remove", "unlink", "flock"}
 )
-"""Functions in C that change what is on a disk, by their names."""
+"""Functions in C that change files, by their names."""
 
 
 def killed_at(call: int, work: Callable[[], object]) -> bool:
-    """Whether `work`, in a process of its own, came to its call of that number, from 0, and was killed before it."""
+    """Whether `work`, in its own process, reached its call with this number, from 0, and was killed before it."""
     child = os.fork()
     if not child:
         _die_at(call)

@@ -1,4 +1,4 @@
-"""A later version of ldcat: it knows a technology more, and writes records that this version does not know."""
+"""A later version of ldcat, which knows one more technology and writes records that this version does not know."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ vcpus = ["1-3"]
 """
 
 LATER = SMALL + _TABLE
-"""SMALL, and 6 rows of the technology."""
+"""SMALL, and 6 rows of the new technology."""
 
 ALONE = SMALL.split("[technologies.sev]")[0] + _TABLE
-"""These rows alone."""
+"""Only the 6 rows of the new technology."""
 
 NOT_SEARCHED = f"this version of ldcat does not know technology '{NAME}': its {ROWS} rows are not searched"
 
 RECORD = b'{"said":{"launch_digest":"00","type":"digest"},"type":"endorse"}'
-"""A leaf of a later version; within it is what looks like a row."""
+"""A leaf of a later version, which contains what looks like a row."""
 
 NOT_CONSIDERED = (
     "this version of ldcat does not know records of type 'endorse' and ignores them (in the log: 1), also those about "
@@ -53,7 +53,7 @@ NOT_CONSIDERED = (
 
 
 class Tdx(SevSnp):
-    """Not TDX: it launches what SEV-SNP does, and has other digests."""
+    """Not the real TDX: it launches the same updates as SEV-SNP, and has other digests."""
 
     name = NAME
     title = "a technology to come"
@@ -71,14 +71,14 @@ class Tdx(SevSnp):
 
 @contextmanager
 def later_version() -> Iterator[None]:
-    """What is done in it is done by the later version."""
+    """Everything in the context is done by the later version."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(technologies(), NAME, Tdx())
         yield
 
 
 def later_catalog(folder: Path, spec: str = LATER) -> BuildResult:
-    """A catalog that the later version built."""
+    """A catalog built by the later version."""
     write_inputs(folder)
     with later_version():
         return build(write_spec(folder, spec), folder / "catalog")

@@ -1,4 +1,4 @@
-"""Logs in memory, keys that are made, and the tree by the definition of RFC 6962, for the tests of transparency."""
+"""Logs in memory, test keys, and the Merkle tree by the definition of RFC 6962, for tests of transparency."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def signature(by: Signer, text: str, now: int = NOW) -> Signature:
 
 
 def at_no_time(by: Signer, text: str) -> Signature:
-    """A cosignature that says no time, which a witness of ours does not make."""
+    """A cosignature without a time, which ldcat's witness never makes."""
     value = by.sign_message(signed_message(by.key.type, by.key.name, text, 0))
     return Signature(by.key.name, by.key.key_id, bytes(8) + value)
 
@@ -56,7 +56,7 @@ def signed(text: str, *signers: Signer, now: int = NOW) -> Note:
 
 
 def naive_root(leaves: Sequence[bytes]) -> bytes:
-    """MTH of RFC 6962, 2.1, as it stands there."""
+    """MTH of RFC 6962, 2.1, literally."""
     if not leaves:
         return hashlib.sha256().digest()
     if len(leaves) == 1:

@@ -1,4 +1,4 @@
-"""A copy of the package with files of one's own in it, and the commands it runs."""
+"""A copy of the package with additional files, and the commands run with it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ json.dump(done, sys.stdout)
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a command did."""
+    """The result of a command."""
 
     code: int | None
     out: str
@@ -54,16 +54,16 @@ class Copy:
 
     @classmethod
     def with_files(cls, root: Path, files: Mapping[str, str]) -> Copy:
-        """The package as it is, and new files, by path: none takes the place of one that is there."""
+        """A copy with new files, by path; none replaces an existing file."""
         for name in ("catalog", "data"):
-            shutil.copytree(ROOT / name, root / name)  # with what is compiled already
+            shutil.copytree(ROOT / name, root / name)  # including the compiled modules
         for path, text in files.items():
             with (root / path).open("x", encoding="utf-8") as file:
                 file.write(text)
         return cls(root)
 
     def run(self, *steps: Sequence[object]) -> list[Done]:
-        """Run commands one after the other, in one process; `plain-lookup` is a lookup on the fast path alone."""
+        """Runs commands one after the other in one process; `plain-lookup` is a lookup on the fast path only."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LDCAT_")}
         home = str(self.root.parent)
         environment |= {"PYTHONPATH": str(self.root), "HOME": home, "COLUMNS": "200"}

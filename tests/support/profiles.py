@@ -1,4 +1,4 @@
-"""The profiles of data/vmm/, and one plain point of each technology, for the tests of several rooms."""
+"""The profiles of data/vmm/, and a simple point for each technology."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HASHES = KernelHashes.of(kernel=b"k" * 32, append="console=ttyS0")
 
 
 def a_point(technology: Technology, **chosen: Any) -> Point:
-    """A point of the technology's own type: defaults for the fields it has and `chosen` does not name."""
+    """A point of the technology's own type: `chosen`, with defaults for its other fields."""
     defaults: dict[str, Any] = {
         "kernel_hashes": None,
         "vmm": PROFILES["qemu-kvm-init2"],

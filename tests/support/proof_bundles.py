@@ -1,4 +1,4 @@
-"""Proofs of rows that are no digests of anything, in a log in memory, under keys with odd names."""
+"""Proof bundles of made-up rows, in a log in memory, under keys with unusual names."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def signers_of(origin: str) -> list[Signer]:
 def bundle_of(
     origin: str, index: int = 2, severity: Severity = "deprecated", chain: str | None = None
 ) -> tuple[ProofBundle, Trust]:
-    """chain: what the release commits to, where that is not the chain of its list."""
+    """chain: what the release commits to, if it is not the chain of its list."""
     revocation = Revocation(
         selector={"technology": "sev"}, severity=severity, reason="it's \\n $(touch pwned) \u00e4!!"
     )

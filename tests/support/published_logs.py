@@ -1,4 +1,4 @@
-"""Published logs: a folder with releases, the keys that sign it, and a trust note that names them."""
+"""Published logs: a folder with releases, the keys that sign it, and a trust note with these keys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.trust_notes import trust_note
 
 @dataclass
 class Publisher:
-    """A log, who signs it, and the state of the machine that publishes to it."""
+    """A log, its keys, and the state of the machine that publishes to it."""
 
     root: Path
     signers: Sequence[Signer] = tuple(SIGNERS)
@@ -47,7 +47,7 @@ class Publisher:
         return found
 
     def put(self, note: Note) -> None:
-        """Instead of the checkpoint."""
+        """Replaces the checkpoint."""
         (self.log.root / CHECKPOINT).write_bytes(bytes(note))
 
     def publish(
@@ -57,7 +57,7 @@ class Publisher:
         return publish(catalog, self.log, self.signers, self.state, revokes=revokes, trust=trust, now=now)
 
     def checkpoint(self) -> Checkpoint:
-        """What is published, its signatures verified."""
+        """The published checkpoint, with verified signatures."""
         note, keys = self.note, {by.key for by in self.signers}
         assert {found.key for found in note.verify(list(keys))} == keys
         return Checkpoint.parse(note.text)
@@ -69,9 +69,9 @@ class Publisher:
 
 
 class Place:
-    """A log that commands and services are asked about, and a trust note. now: when its last release was made.
+    """A log for commands and services, and a trust note. now: the time of its last release.
 
-    witness: cosigns each release, and the trust note wants that.
+    witness: cosigns each release, and the trust note requires it.
     """
 
     def __init__(
@@ -98,13 +98,13 @@ class Place:
             self.cosign(self._witness)
 
     def cosign(self, by: Signer = WITNESS) -> None:
-        """As a witness does, which has seen the log grow."""
+        """Cosigns like a witness that has seen the log grow."""
         note = self._publisher.note
         (self.log / "checkpoint.new").write_bytes(bytes(note.with_signatures([signature(by, note.text, self.now)])))
         (self.log / "checkpoint.new").rename(self.log / CHECKPOINT)
 
     def options(self) -> tuple[str, ...]:
-        """The options of a command that asks it."""
+        """Options that make a command use the log."""
         return ("--catalog", str(self.log), "--trust", str(self.trust))
 
 
@@ -125,7 +125,7 @@ def published_log(built: BuildResult, folder: Path, *revokes: RevokeRecord) -> L
 
 
 def rebuilt(publisher: Publisher, backend: HashBackend | None = None) -> Rebuilt:
-    """What a rebuilder finds in the last release."""
+    """The result of rebuilding the last release."""
     chosen, counted = backend or choose(), list[int]()
     with local_engine(2, threads=True) as engine:
         found = rebuild(

@@ -1,4 +1,4 @@
-"""Records of a log, and the leaves of a catalog by their definition."""
+"""Records of a log, and the leaves of a catalog by definition."""
 
 from __future__ import annotations
 

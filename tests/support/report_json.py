@@ -1,4 +1,4 @@
-"""Attestation reports as JSON, as the tools of others serialise them."""
+"""Attestation reports as JSON, in the formats of other tools."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BYTES = {
 
 
 def as_json(raw: bytes, *, hexadecimal: bool, old: bool) -> dict[str, Any]:
-    """A report as virtee/sev serialises it: of today, or as before version 6."""
+    """The JSON of virtee/sev: its current format, or the one before version 6."""
 
     def data(at: int, size: int) -> object:
         return raw[at : at + size].hex() if hexadecimal else list(raw[at : at + size])

@@ -50,7 +50,7 @@ vcpu_signatures = {[0x800F00 + 16 * number for number in range(64)]}
 sev_features = {[1 + 4 * number for number in range(128)]}
 vcpus = ["1-4096"]
 """
-"""33,554,432 rows: of a build that does not end by itself before it is ended."""
+"""33,554,432 rows: a build that runs until it is stopped."""
 
 ONE_ROW = """
 name = "one"
@@ -60,18 +60,18 @@ technologies = { sev = {} }
 
 
 def whole_image(seed: int = 1, *, verifier: bool = True) -> bytes:
-    """An image that launches under everything, with or without the verifier that enforces kernel hashes."""
+    """An image that launches under every technology, with or without the verifier that enforces kernel hashes."""
     volume = packed_volume(volume_contents(verifier=verifier))
     return build_ovmf(pages=4, seed=seed, hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS, volume=volume)
 
 
 def bare_image(seed: int = 2) -> bytes:
-    """An image with a reset vector and nothing else: SEV and SEV-ES without kernel hashes."""
+    """An image with only a reset vector: SEV and SEV-ES without kernel hashes."""
     return build_ovmf(seed=seed)
 
 
 def write_inputs(folder: Path) -> Path:
-    """The files that SMALL names, in `folder`."""
+    """Writes the files named in SMALL to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "whole.fd").write_bytes(whole_image())
     (folder / "twin.fd").write_bytes(whole_image())
@@ -88,7 +88,7 @@ def write_spec(folder: Path, text: str, name: str = "spec.toml") -> Path:
 
 
 def hear_interrupts() -> None:
-    """Of a process that is started: where these tests run in the background of a shell, SIGINT is not heard."""
+    """For a new process: handles SIGINT even if the tests run in the background of a shell, which ignores it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -97,7 +97,7 @@ UNLIKE = """
 when = { kernel_hashes = ["mine"], vcpu_signatures = [0xa10f10] }
 only = { vcpus = [1, 3] }
 """
-"""Families that are no whole product any more."""
+"""Constraints after which the rows are no longer a full product."""
 
 BITS = 3
 
@@ -110,6 +110,6 @@ ODD = """
 when = { kernel_hashes = ["mine"] }
 only = { vcpus = [2, 7, 33] }
 """
-"""Counts that leave gaps, and families with different ones."""
+"""vCPU counts with gaps, which differ between configurations."""
 
 ONLY_SEV = SMALL.split("[technologies.sev-es]")[0]

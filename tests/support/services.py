@@ -1,4 +1,4 @@
-"""`ldcat serve` as a process, for tests that ask it over HTTP; and the log that it serves."""
+"""`ldcat serve` as a process, for tests over HTTP; and the log that it serves."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 30
-"""No test waits for these to pass: a server that hangs fails by them."""
+"""Timeout after which a hanging server fails a test; no test waits for it to pass."""
 
 
 @dataclass
 class Service:
-    """One that answers at `url`. log_lines: lines of its stderr."""
+    """A service that answers at `url`. log_lines: lines of its stderr."""
 
     process: subprocess.Popen[str]
     url: str
@@ -34,7 +34,7 @@ class Service:
     def ask(
         self, path: str, *, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, bytes, http.client.HTTPMessage]:
-        """Status, body, headers."""
+        """Status, body and headers of an answer."""
         connection = self.connection()
         try:
             connection.request(method, path, body, dict(headers or {}))
@@ -44,7 +44,7 @@ class Service:
             connection.close()
 
     def json(self, path: str, value: Any = None) -> Any:
-        """What is answered with 200; value: posted."""
+        """The JSON of an answer with status 200; value: posted as JSON."""
         body = None if value is None else json.dumps(value).encode()
         status, text, headers = self.ask(path, method="POST" if body else "GET", body=body)
         assert (status, headers["Content-Type"]) == (200, "application/json"), text
@@ -60,7 +60,7 @@ class Service:
         return parts.hostname or "", parts.port or 0
 
     def until(self, what: str) -> None:
-        """Wait until it has said something."""
+        """Wait until a line of its stderr contains a text."""
         end = time.monotonic() + SECONDS
         while not any(what in line for line in self.log_lines):
             assert time.monotonic() < end, (what, self.log_lines)
@@ -68,14 +68,14 @@ class Service:
             time.sleep(0.02)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Its exit code."""
+        """Stop the service; returns its exit code."""
         self.process.send_signal(number)
         return self.process.wait(SECONDS)
 
 
 @contextmanager
 def service(home: Path, *arguments: str | Path, prelude: str = "") -> Iterator[Service]:
-    """home: where it keeps what it remembers. prelude: Python to run before."""
+    """home: where it keeps its state. prelude: Python code to run before it starts."""
     program = f"{prelude}\nfrom catalog.cli.main import main\nif __name__ == '__main__': main()"
     command = [sys.executable, "-c", program, "serve", "--listen", "127.0.0.1:0", *map(str, arguments)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LDCAT_")}
@@ -114,7 +114,7 @@ def connected(served: Service, sent: bytes = b"") -> Iterator[socket.socket]:
 
 
 def resident(served: Service) -> int:
-    """Bytes."""
+    """Resident memory in bytes."""
     for line in Path(f"/proc/{served.process.pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) << 10

@@ -1,4 +1,4 @@
-"""Random images, and random points of any technology, for the tests that compare two ways of measuring."""
+"""Random images, and random points of any technology, for tests that compare two ways of measuring."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MORE_FEATURES = st.sampled_from([0, 0x20, 0x200])
 
 @st.composite
 def layouts(draw: st.DrawFn, *, secrets_pages: int = 3) -> tuple[tuple[Section, ...], Area | None]:
-    """SEV metadata without fault, in random order of the file, and a kernel hashes area that goes with it."""
+    """Valid SEV metadata, in random file order, and a kernel hashes area that fits it."""
     kinds = draw(st.lists(st.sampled_from([1, 2, 3, 4, 1]), min_size=1, max_size=6))
     if draw(st.booleans()):
         kinds.append(SectionType.SNP_KERNEL_HASHES)
@@ -61,9 +61,9 @@ def images(draw: st.DrawFn, *, secrets_pages: int = 3) -> bytes:
 
 @st.composite
 def points(draw: st.DrawFn, technology: Technology) -> Point:
-    """A point of the technology's own type, from few values: neighbours often share a prefix.
+    """A point of the technology's own type, from few values, so that neighbours often share a prefix.
 
-    A point type with a field that is not named here needs a strategy for it.
+    A point type with a field that is not listed here needs a strategy for it.
     """
     vmm = draw(st.sampled_from(sorted(n for n, p in PROFILES.items() if technology.name in p.technologies) or [""]))
     strategies: dict[str, st.SearchStrategy[Any]] = {
@@ -81,7 +81,7 @@ def points(draw: st.DrawFn, technology: Technology) -> Point:
 VMSA_PAGES = st.integers(0, 1 << 32).map(lambda seed: Random(seed).randbytes(vmsa.VMSA_SIZE)) | st.dictionaries(
     st.integers(0, vmsa.VMSA_SIZE - 1), st.integers(0, 255)
 ).map(lambda some: bytes(some.get(at, 0) for at in range(vmsa.VMSA_SIZE)))
-"""Pages full of anything, and pages that are zero but for a few bytes."""
+"""Pages of random bytes, and pages that are zero except for a few bytes."""
 
 ROW_HASH = st.sampled_from([bytes(32), b"\1" * 32, b"\xff" * 32])
 

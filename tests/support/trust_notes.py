@@ -1,4 +1,4 @@
-"""Trust notes: their text, with a head that is the same but for what a test is about, and their signatures."""
+"""Trust notes: text with a default head that tests change in parts, and signatures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def trust_text(
     roots: Sequence[Signer] = (ROOT,),
     demands_all: bool = False,
 ) -> str:
-    """Of a policy. roots: named a, b, c and so on. demands_all: signatures of the log."""
+    """The text with a policy. roots: named a, b, c and so on. demands_all: requires all signatures of the log."""
     head = f"version {version}\nexpires {expires}\nmax-age {max_age}\nthreshold {threshold}\n"
     head += "log-signatures all\n" if demands_all else ""
     named = "".join(f"root {name} {root.key}\n" for name, root in zip(ascii_lowercase, roots, strict=False))
@@ -33,12 +33,12 @@ def trust_text(
 
 
 def trust_of(policy: str, **head: Any) -> Trust:
-    """head: as trust_text takes it."""
+    """head: arguments of trust_text."""
     return Trust.parse(trust_text(policy, **head))
 
 
 def trust_note(policy: str, signers: Sequence[Signer] = (ROOT,), **head: Any) -> Note:
-    """head: as trust_text takes it."""
+    """head: arguments of trust_text."""
     return signed(trust_text(policy, **head), *signers)
 
 

@@ -1,4 +1,4 @@
-"""Waiting for what another process or thread does: until it is done, however slow the machine is."""
+"""Waiting for another process or thread until it has done something, however slow the machine is."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 
 SECONDS = 60
-"""No test waits for these to pass: what never happens fails by them."""
+"""Timeout after which a test fails; no test waits for it to pass."""
 
 _PAUSE = 0.005
 
 
 def until(happened: Callable[[], object]) -> None:
-    """Look again and again; fails if it never happens."""
+    """Check repeatedly; fails if it never happens."""
     end = time.monotonic() + SECONDS
     while not happened():
         assert time.monotonic() < end, "it never happened"

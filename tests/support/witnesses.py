@@ -1,4 +1,4 @@
-"""`ldcat witness serve` as a process, for tests that ask it over HTTP."""
+"""`ldcat witness serve` as a process, for tests over HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 30
-"""No test waits for these to pass: a server that hangs fails by them."""
+"""Timeout after which a hanging server fails a test; no test waits for it to pass."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Running:
     url: str
 
     def request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes, str]:
-        """Status, body, content type."""
+        """Status, body and content type of an answer."""
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=SECONDS)
         try:
@@ -39,7 +39,7 @@ class Running:
         return self.request("POST", "/add-checkpoint", body)
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Exit code, and what it said after its first line."""
+        """Stop the witness; returns its exit code and its output after the first line."""
         self.process.send_signal(number)
         _, said = self.process.communicate(timeout=SECONDS)
         return self.process.returncode, said
@@ -47,7 +47,7 @@ class Running:
 
 @contextmanager
 def witness(folder: Path, *arguments: str, prelude: str = "") -> Iterator[Running]:
-    """Serve with the keys `key`, the policy `logs` and the database `db` of a folder. prelude: Python to run before."""
+    """Serve with `key`, the policy `logs` and the database `db` in a folder. prelude: Python code to run before."""
     program = f"{prelude}\nfrom catalog.cli.main import main\nmain()"
     places = ("--key", f"{folder}/key", "--logs", f"{folder}/logs", "--db", f"{folder}/db")
     command = [sys.executable, "-c", program, "witness", "serve", *places, "--listen", "127.0.0.1:0", *arguments]

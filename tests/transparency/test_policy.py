@@ -142,7 +142,7 @@ def test_two_keys_of_one_witness_are_one_vote(
 
 @given(st.data())
 def test_a_further_cosignature_never_breaks_the_quorum(data: st.DataObject) -> None:
-    """For keys of three names, in nested groups. Otherwise, anybody could invalidate a note by adding a cosignature."""
+    """The keys have three names and are in nested groups. Otherwise, a further cosignature could invalidate a note."""
     names = [f"w{number}" for number in range(6)]
     keys = [signer(f"{number % 3}.example", SignatureType.COSIGNATURE_ED25519, number).key for number in range(6)]
     order = data.draw(st.permutations(names))

@@ -378,7 +378,7 @@ class Attack(RuleBasedStateMachine):
     @rule(data=st.data(), client=st.integers(0, 1))
     @precondition(lambda self: self.stolen in ("log", "witness"))
     def be_a_quorum_of_one(self, data: st.DataObject, client: int) -> None:
-        """With two keys of one witness, or with a key of the log itself that the policy lists as a witness."""
+        """Cosigns with two keys of one witness, or with a key of the log itself that the policy lists as a witness."""
         history, head = self._draw_head(data)
         self._cosign_with_stolen_keys(head, self.now)
         own = replace(head, cosignatures=[made for made in head.cosignatures if made[0] in STOLEN[self.stolen]])
@@ -388,7 +388,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(data=st.data(), client=st.integers(0, 1), here=st.booleans(), patience=st.integers(0, 20))
     def ask_a_host(self, data: st.DataObject, client: int, here: bool, patience: int) -> None:
-        """Of the log at any checkpoint."""
+        """Verifies a release on a host that serves the log at any checkpoint."""
         history, head = self._draw_head(data)
         self._ask_host(self._offer(data, history, head, every=True), history, self.clients[client], here, patience)
 
@@ -513,7 +513,7 @@ class Attack(RuleBasedStateMachine):
 
     @rule(client=st.integers(0, 1), own=st.integers(0, 3), skip=st.integers(-1, 2))
     def bring_a_forged_trust_note(self, client: int, own: int, skip: int) -> None:
-        """With the attacker's log, signed by the attacker's keys and by a root that may be stolen."""
+        """It names the attacker's log, and is signed by the attacker's keys and by a root that may be stolen."""
         before = self.clients[client].trust
         text = text_of_version(before.version + skip or 1, COUNTERFEIT, 35 if own else None)
         keys = ROOTS[35 : 35 + own] + ([ROOTS[before.version + 1]] if self.stolen == "root" else [ROOTS[39]])

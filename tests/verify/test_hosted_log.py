@@ -74,7 +74,7 @@ def test_cached_files_are_not_fetched_again(run: Run, place: Place, host: Host, 
 def test_only_needed_files_are_fetched(
     run: Run, place: Place, small: BuildResult, host: Host, url: str, tmp_path: Path
 ) -> None:
-    """For every command that takes a catalog."""
+    """Every command that takes a catalog accepts a URL."""
     trust = ("--catalog", url, "--trust", str(place.trust))
 
     def fetched() -> set[str]:

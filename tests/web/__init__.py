@@ -1,1 +1,1 @@
-"""The service, the site and their page, asked over HTTP and looked at with a browser."""
+"""Tests of catalog/web/ and of the page: over HTTP and in a browser."""

@@ -1,4 +1,4 @@
-"""A log, a service of it and a site of it, which many tests ask and none changes."""
+"""A log, a service and a site of it, which many tests use and none changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", 
 
 @pytest.fixture(scope="module")
 def published(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """Two releases, the second one of which revokes something."""
+    """A log of two releases; the second revokes rows."""
     place = cosigned_today(tmp_path_factory.mktemp("published"), small)
     place.publish(REVOKE)
     return place
@@ -41,7 +41,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Watched]:
-    """One for all tests of a module, of which most take less time than another page of a browser."""
+    """One page for all tests of a module: opening a page takes longer than most of them."""
     with page_of(browser) as found:
         yield found
 
@@ -70,7 +70,7 @@ def host(site: Path) -> Iterator[StaticHost]:
 
 @pytest.fixture
 def place(published: Place, tmp_path: Path, small: BuildResult) -> Place:
-    """A log of one's own."""
+    """A log that the test may change."""
     del published
     folder = tmp_path / "own"
     folder.mkdir()

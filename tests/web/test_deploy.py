@@ -1,4 +1,4 @@
-"""The unit and the container file of docs/deploy: as far as they can be run without systemd and without an engine."""
+"""The unit and the container file of docs/deploy, as far as they can be tested without systemd and container engine."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ DEPLOY = ROOT / "docs/deploy"
 UNIT = DEPLOY / "ldcat-serve.service"
 
 
-def test_the_unit_is_one(tmp_path: Path) -> None:
-    """With a program where it expects it."""
+def test_the_unit_is_valid(tmp_path: Path) -> None:
+    """systemd-analyze finds a program at the path that the unit names."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
     unit = tmp_path / UNIT.name
@@ -48,7 +48,7 @@ def test_the_unit_is_confined() -> None:
     assert unit["CapabilityBoundingSet"] == ""
 
 
-def test_the_image_runs_as_nobody_and_its_arguments_are_understood(place: Place, tmp_path: Path) -> None:
+def test_the_image_runs_as_nobody_with_valid_arguments(place: Place, tmp_path: Path) -> None:
     lines = re.sub(r"\\\n\s*", "", (DEPLOY / "Containerfile").read_text()).splitlines()
     steps = [line.split(" ", 1) for line in lines if line and not line.startswith("#")]
     second = steps[max(at for at, step in enumerate(steps) if step[0] == "FROM") :]
@@ -65,7 +65,7 @@ def test_the_image_runs_as_nobody_and_its_arguments_are_understood(place: Place,
 
 @contextmanager
 def proxied(folder: Path, upstream: tuple[str, int]) -> Iterator[str]:
-    """The host and port of nginx with the configuration of docs/deploy, its names filled in."""
+    """The host and port of nginx with the configuration of docs/deploy, with the placeholders filled in."""
     if shutil.which("nginx") is None:
         if os.environ.get("LDCAT_REQUIRE_ORACLES"):
             pytest.fail("nginx is not installed")
@@ -87,7 +87,7 @@ def proxied(folder: Path, upstream: tuple[str, int]) -> Iterator[str]:
         ("/etc/ldcat/tls/CERTIFICATE.pem", str(folder / "certificate.pem")),
         ("/etc/ldcat/tls/KEY.pem", str(folder / "key.pem")),
         ("/var/log/nginx", str(folder)),
-        ("rate=2r/s", "rate=1r/m"),  # so that the test is not about time
+        ("rate=2r/s", "rate=1r/m"),  # so that the test does not depend on time
         ("127.0.0.1:8080", "{}:{}".format(*upstream)),
     ):
         assert name in text
@@ -124,7 +124,7 @@ def test_the_proxy_has_limits_for_each_client(place: Place, tmp_path: Path) -> N
             try:
                 assert ask("/readyz") == 200
                 break
-            except ConnectionRefusedError:  # it does not listen yet
+            except ConnectionRefusedError:  # it is not listening yet
                 assert time.monotonic() < end
         digest = "0" * 96
         assert ask(f"/d/{digest}.json") == 200
@@ -164,7 +164,7 @@ except OSError:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up what it has")
-def test_it_serves_as_nobody_below_a_root_that_is_read_only(small: BuildResult, tmp_path: Path) -> None:
+def test_it_serves_as_nobody_with_a_read_only_root(small: BuildResult, tmp_path: Path) -> None:
     place_folder, home = tmp_path / "place", tmp_path / "home"
     place_folder.mkdir()
     home.mkdir()
@@ -182,7 +182,7 @@ def test_it_serves_as_nobody_below_a_root_that_is_read_only(small: BuildResult, 
             if ":\t" in line
         )
         assert status["NoNewPrivs"] == "1"
-        if nobody:  # else Python itself can be read by root alone
+        if nobody:  # otherwise, only root could read Python itself
             assert (status["Uid"].split()[0], int(status["CapEff"], 16)) == ("65532", 0)
         digest = next(digest.hex() for digest in rows_of(small).values())
         assert served.json(f"/d/{digest}.json")["found"]

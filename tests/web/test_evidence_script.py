@@ -1,4 +1,4 @@
-"""The script that reads evidence in a browser, against the one that reads it on the command line."""
+"""The script that parses evidence in the browser, compared with the parser of the command line."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.support.report_json import as_json
 from tests.support.services import Service
 
 
-def test_evidence_is_read_as_the_command_line_reads_it(seen: Watched, served: Service, small: BuildResult) -> None:
-    """Both are given the same bytes, and changed ones; what one takes, the other does, with the same digest."""
+def test_evidence_is_parsed_as_on_the_command_line(seen: Watched, served: Service, small: BuildResult) -> None:
+    """Both get the same original and mutated bytes, and accept the same inputs with the same digest."""
     digest = bytes.fromhex(next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp"))
     raw = report_bytes(measurement=digest, policy=0x30000)
     samples = [
@@ -73,7 +73,7 @@ def test_evidence_is_read_as_the_command_line_reads_it(seen: Watched, served: Se
 
 
 def expected(sample: bytes) -> dict[str, Any] | None:
-    """None where it is refused."""
+    """The expected digest; None if the input is refused."""
     try:
         value = sniff(sample).value
     except LdcatError:

@@ -1,4 +1,4 @@
-"""A host that hangs: the service says so and serves on, nobody else waits for it, and the page gives up in time."""
+"""Hanging hosts: the service reports it and keeps serving, other clients are not delayed, and the page gives up."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PATIENT = "from catalog.net import http_client\nhttp_client.HEAD_SECONDS = 600\n
 
 
 class Moody:
-    """A host that is right, and drips a header for ever while `hangs` is set. waiting: how many wait for it."""
+    """A correct host, which drips a header forever while `hangs` is set. waiting: released once per waiting request."""
 
     def __init__(self) -> None:
         self.hangs, self.ended = threading.Event(), threading.Event()
@@ -68,7 +68,7 @@ def counted(served: Service, name: str) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
 
-def test_serve_says_that_its_host_hangs_and_looks_again(place: Place, tmp_path: Path) -> None:
+def test_serve_reports_a_hanging_host_and_retries(place: Place, tmp_path: Path) -> None:
     said = "warning: the host does not answer; still serving release 1: 127.0.0.1 hangs: no head of an"
     with hosted(place, tmp_path, IMPATIENT + LOOKS) as (moody, served):
         assert counted(served, "ldcat_host_unanswered_total") == 0
@@ -84,10 +84,12 @@ def test_serve_says_that_its_host_hangs_and_looks_again(place: Place, tmp_path: 
         moody.hangs.clear()
         served.until("now serving release 2 of")
         moody.hangs.set()
-        served.until(said.replace("release 1", "release 2"))  # another time is said again
+        served.until(said.replace("release 1", "release 2"))  # another time is reported again
 
 
-def test_a_host_that_hangs_stops_no_answer_that_needs_it_not(place: Place, small: BuildResult, tmp_path: Path) -> None:
+def test_a_hanging_host_does_not_delay_answers_that_do_not_need_it(
+    place: Place, small: BuildResult, tmp_path: Path
+) -> None:
     digest = min(digest.hex() for digest in rows_of(small).values())
     size = Note.parse((place.log / "checkpoint").read_bytes()).text.split("\n")[1]
     with hosted(place, tmp_path, PATIENT) as (moody, served), ThreadPoolExecutor(64) as threads:
@@ -104,7 +106,7 @@ def test_a_host_that_hangs_stops_no_answer_that_needs_it_not(place: Place, small
         assert statuses <= {200, 503}
 
 
-def test_whoever_needs_a_host_that_hangs_is_told_so(place: Place, small: BuildResult, tmp_path: Path) -> None:
+def test_requests_that_need_a_hanging_host_get_an_error(place: Place, small: BuildResult, tmp_path: Path) -> None:
     digest = min(digest.hex() for digest in rows_of(small).values())
     size = Note.parse((place.log / "checkpoint").read_bytes()).text.split("\n")[1]
     with hosted(place, tmp_path, IMPATIENT) as (moody, served):
@@ -117,7 +119,7 @@ def test_whoever_needs_a_host_that_hangs_is_told_so(place: Place, small: BuildRe
         assert served.ask(f"/tile/0/000.p/{size}")[0] == 200
 
 
-def test_a_service_whose_host_hangs_ends_when_it_is_told_to(place: Place, tmp_path: Path) -> None:
+def test_a_service_with_a_hanging_host_can_be_stopped(place: Place, tmp_path: Path) -> None:
     quick = "from catalog.web import current, serving\nserving.GRACE_SECONDS = 0.2\n"
     with hosted(place, tmp_path, PATIENT + quick + LOOKS) as (moody, served):
         moody.hangs.set()
@@ -125,7 +127,7 @@ def test_a_service_whose_host_hangs_ends_when_it_is_told_to(place: Place, tmp_pa
         assert served.stop() == 0
 
 
-def test_serve_does_not_begin_with_a_host_that_hangs(
+def test_serve_does_not_start_with_a_hanging_host(
     run: Run, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -139,8 +141,8 @@ def test_serve_does_not_begin_with_a_host_that_hangs(
 
 
 @pytest.mark.parametrize("what", ["silence", "headers", "body"])
-def test_the_page_gives_a_host_up_that_drips(browser: Browser, site: Path, small: BuildResult, what: str) -> None:
-    """Its 30 seconds are of head and body together; here they are one."""
+def test_the_page_gives_up_on_a_slow_host(browser: Browser, site: Path, small: BuildResult, what: str) -> None:
+    """Its 30 seconds include head and body; this test uses one second."""
     digest = min(digest.hex() for digest in rows_of(small).values())
     at_once, then = DRIPS[what]
     ended = threading.Event()

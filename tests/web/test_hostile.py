@@ -1,4 +1,4 @@
-"""Clients that mean no good: each is refused or let go, and everybody else is answered meanwhile."""
+"""Malicious clients: each is refused or disconnected, and all others are answered meanwhile."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.support.services import SECONDS, Service, connected, resident, servic
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 SOON = 2.0
-"""Seconds in which others are answered, on a machine that has more to do."""
+"""Seconds within which others are answered, on a busy machine."""
 
 
 def received(connection: socket.socket) -> bytes:
-    """Until the other side ends it."""
+    """Everything received until the other side closes the connection."""
     found = b""
     try:
         while part := connection.recv(1 << 16):
@@ -39,7 +39,7 @@ def others_are_answered(served: Service) -> None:
 
 @pytest.fixture(scope="module")
 def impatient(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that waits shortly."""
+    """A service with short timeouts."""
     prelude = (
         "from catalog.web import bodies, serving\n"
         "bodies.BODY_SECONDS = 0.5; bodies.MAX_HELD = 4 << 20\nserving.SILENT_SECONDS = 1\nserving.GRACE_SECONDS = 1"
@@ -49,7 +49,7 @@ def impatient(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.mark.parametrize("said", [b"", b"G", GET, GET + b"\r\n", GET + b"X-Long: "])
-def test_a_thousand_connections_that_say_nothing_more(impatient: Service, said: bytes) -> None:
+def test_a_thousand_silent_connections(impatient: Service, said: bytes) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096) if hard == -1 else min(max(soft, 4096), hard), hard))
     with ExitStack() as kept:
@@ -60,7 +60,7 @@ def test_a_thousand_connections_that_say_nothing_more(impatient: Service, said: 
     others_are_answered(impatient)
 
 
-def test_where_few_files_may_be_open_others_wait_and_are_answered(small: BuildResult, tmp_path: Path) -> None:
+def test_with_few_file_descriptors_others_wait_and_are_answered(small: BuildResult, tmp_path: Path) -> None:
     prelude = (
         "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))\n"
         "from catalog.web import serving\nserving.SILENT_SECONDS = 1"
@@ -75,14 +75,14 @@ def test_where_few_files_may_be_open_others_wait_and_are_answered(small: BuildRe
 @pytest.mark.parametrize(
     "said", [b"G", GET, GET + b"\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, *bytes(5)])]
 )
-def test_a_connection_that_is_silent_ends(impatient: Service, said: bytes) -> None:
+def test_a_silent_connection_is_closed(impatient: Service, said: bytes) -> None:
     with connected(impatient, said) as connection:
         begun = time.monotonic()
         received(connection)
         assert time.monotonic() - begun < SECONDS / 2
 
 
-def test_a_body_that_comes_slowly(impatient: Service) -> None:
+def test_a_slow_body(impatient: Service) -> None:
     head = b"POST /v1/report HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
     with connected(impatient, head) as connection:
         others_are_answered(impatient)
@@ -104,14 +104,14 @@ def test_a_body_that_is_too_large(impatient: Service, head: bytes) -> None:
             connection.sendall(b"POST /v1/report HTTP/1.1\r\nHost: x\r\n" + head)
             for _ in range(40 if b"chunked" in head else 0):
                 connection.sendall(b"10000\r\n" + bytes(0x10000) + b"\r\n")
-        except ConnectionError:  # it is not read to its end
+        except ConnectionError:  # it is not read to the end
             pass
         found = received(connection)
-    assert found == b"" or found.startswith((b"HTTP/1.1 413 ", b"HTTP/1.1 408 "))  # where it was too slow, too
+    assert found == b"" or found.startswith((b"HTTP/1.1 413 ", b"HTTP/1.1 408 "))  # or it was too slow
     others_are_answered(impatient)
 
 
-def test_many_bodies_at_once_hold_little(impatient: Service) -> None:
+def test_many_concurrent_bodies_take_little_memory(impatient: Service) -> None:
     head = b"POST /v1/report HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n"
     with ExitStack() as kept:
         many = [kept.enter_context(connected(impatient)) for _ in range(12)]
@@ -139,7 +139,7 @@ def test_many_bodies_at_once_hold_little(impatient: Service) -> None:
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 100,
     ],
 )
-def test_what_is_no_request(impatient: Service, said: bytes) -> None:
+def test_invalid_requests_are_refused(impatient: Service, said: bytes) -> None:
     with connected(impatient) as connection:
         with suppress(ConnectionError):
             connection.sendall(said)
@@ -185,7 +185,7 @@ def test_what_is_no_request(impatient: Service, said: bytes) -> None:
         "/\xff",
     ],
 )
-def test_an_address_that_is_none(served: Service, path: str) -> None:
+def test_invalid_paths(served: Service, path: str) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode("latin-1")
     with connected(served, request) as connection:
         head, _, body = received(connection).partition(b"\r\n\r\n")
@@ -208,14 +208,14 @@ def test_a_link_in_the_log_is_not_followed(tmp_path: Path, small: BuildResult) -
         assert found.ask("/releases/1/link")[0] == 404
 
 
-def test_whoever_reads_slowly_keeps_nobody_waiting(impatient: Service) -> None:
+def test_a_slow_reader_does_not_delay_others(impatient: Service) -> None:
     with ExitStack() as kept:
         for _ in range(50):
             kept.enter_context(connected(impatient, b"GET /builds HTTP/1.1\r\nHost: x\r\n\r\n" * 20))
         others_are_answered(impatient)
 
 
-def test_memory_is_bounded_whatever_is_asked_for(impatient: Service) -> None:
+def test_memory_is_bounded_for_every_request(impatient: Service) -> None:
     before = resident(impatient)
     connection = impatient.connection()
     for number in range(3000):

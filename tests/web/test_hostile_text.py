@@ -1,4 +1,4 @@
-"""Text from a release is data: what a service and a host of files give of a liar's release, and what browsers show."""
+"""Text from a release is data: what a service and a static host serve of a lying publisher's release."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def lying(tmp_path_factory: pytest.TempPathFactory) -> LyingPlace:
 
 @pytest.fixture(scope="module")
 def liar(lying: LyingPlace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service that a liar runs, or believes."""
+    """A service of the lying publisher's release."""
     with service(tmp_path_factory.mktemp("home"), lying.log, "--trust", lying.trust) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def liars_site(lying: LyingPlace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The same as files."""
+    """The same release as a site."""
     folder = tmp_path_factory.mktemp("site") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder.parent / "state"))
@@ -56,7 +56,7 @@ def liars_site(lying: LyingPlace, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def digests(lying: LyingPlace, vcpus: int | None = None) -> list[str]:
-    """Of rows with kernel hashes, all of whose names are hostile."""
+    """Digests of rows with kernel hashes, all of whose names are hostile."""
     rows = pq.read_table(lying.catalog / "sev-snp/launch_digests.parquet").to_pylist()
     wanted = [row for row in rows if row["kernel_hashes_sha256"] and row["vcpus"] == (vcpus or row["vcpus"])]
     return sorted(row["launch_digest"].hex() for row in wanted)
@@ -122,7 +122,7 @@ def test_a_browser_shows_a_liars_release_as_data(
     "text", [HOSTILE, NAME, *sorted(UNSEEN), "\ud800", "a\udce9b", "\U0001f600 \u5e7f \u05d0 x\\n"]
 )
 def test_a_browser_escapes_what_the_command_line_does(seen: Watched, liars_site: str, text: str) -> None:
-    """One rule in two languages."""
+    """The same rule in two languages."""
     script = (Path(__file__).parents[2] / "catalog/pages/assets/page.js").read_text(encoding="utf-8")
     rule = re.search(r"function printable\(text\) \{.*?\n\}\n", script, re.DOTALL)
     assert rule

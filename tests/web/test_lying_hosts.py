@@ -1,4 +1,4 @@
-"""A host that lies about its log, or comes with other keys, is found out by the browser when it has to prove."""
+"""A host that lies about its log or serves other keys: the browser finds it out when it verifies a proof."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def lying(site: Path, tmp_path: Path) -> Iterator[tuple[Path, StaticHost]]:
 
 
 def verified(seen: Watched, url: str, digest: str) -> Locator:
-    """What is said of the proof of the first match."""
+    """The result of verifying the proof of the first match."""
     seen.page.goto(f"{url}index.html#d={digest}")
     proof = seen.page.locator(".proof").first
     proof.locator("button").click()
     return proof
 
 
-def test_whatever_the_proof_is_made_of(
+def test_every_false_part_of_a_proof_is_found(
     seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
 ) -> None:
     copy, host = lying
@@ -108,7 +108,7 @@ def put(*path: str | int, to: Any) -> Change:
         (put("families", to=[]), "the log does not have this row"),
     ],
 )
-def test_whatever_the_page_came_with(
+def test_every_false_part_of_the_page_data_is_found(
     seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult, change: Change, why: str
 ) -> None:
     copy, host = lying
@@ -150,7 +150,7 @@ def with_kernel(small: BuildResult) -> str:
         ({"append": "\ud800"}, "kernel data that cannot have been measured"),
     ],
 )
-def test_the_page_shows_no_kernel_and_no_command_line_that_was_not_measured(
+def test_the_page_shows_no_unmeasured_kernel_or_command_line(
     seen: Watched,
     site: Path,
     lying: tuple[Path, StaticHost],
@@ -158,7 +158,7 @@ def test_the_page_shows_no_kernel_and_no_command_line_that_was_not_measured(
     changes: dict[str, str | None],
     why: str,
 ) -> None:
-    """Before anybody asks for a proof; rows without a kernel are shown."""
+    """Before a proof is requested; rows without a kernel are shown."""
     copy, host = lying
     data = json.loads((site / "page.json").read_bytes())
     ((kernel,),) = data["kernel_hashes"].values()
@@ -171,10 +171,10 @@ def test_the_page_shows_no_kernel_and_no_command_line_that_was_not_measured(
     assert seen.errors == []
 
 
-def test_the_page_makes_of_a_row_what_it_shows_of_it(
+def test_the_page_derives_facts_from_the_row(
     seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
 ) -> None:
-    """What stands beside it in page.json says nothing of its image, its profile or its hashes."""
+    """What page.json has next to a row does not determine its image, profile or hashes."""
     copy, host = lying
     data = json.loads((site / "page.json").read_bytes())
     for builds in data["firmware"].values():
@@ -212,7 +212,7 @@ def test_a_command_line_is_quoted_as_on_the_command_line(seen: Watched, host: St
     assert quoted == repr(text)
 
 
-def test_a_revocation_that_the_page_hides(
+def test_a_revocation_hidden_by_the_page_is_found(
     seen: Watched, site: Path, lying: tuple[Path, StaticHost], small: BuildResult
 ) -> None:
     copy, host = lying
@@ -223,7 +223,7 @@ def test_a_revocation_that_the_page_hides(
     assert "not revoked" not in proof.inner_text()
 
 
-def test_a_range_that_is_none(seen: Watched, lying: tuple[Path, StaticHost], small: BuildResult) -> None:
+def test_invalid_range_files(seen: Watched, lying: tuple[Path, StaticHost], small: BuildResult) -> None:
     copy, host = lying
     digest = digest_with(small, technology="sev-snp")
     (name,) = (path.name for path in (copy / "range/2").iterdir() if path.name != "index.json")
@@ -246,7 +246,7 @@ def test_a_range_that_is_none(seen: Watched, lying: tuple[Path, StaticHost], sma
     expect(seen.page.locator("#answer [role=alert]")).to_contain_text("cannot be fetched: status 404")
 
 
-def test_no_row_is_verified_for_a_digest_that_only_begins_as_its_own(
+def test_no_row_is_verified_for_another_digest_with_the_same_prefix(
     seen: Watched, host: StaticHost, served: Service, small: BuildResult
 ) -> None:
     digest = digest_with(small, technology="sev-snp")
@@ -260,8 +260,8 @@ def test_no_row_is_verified_for_a_digest_that_only_begins_as_its_own(
     assert seen.page.locator(".proven").count() == 0
 
 
-def test_a_page_that_anybody_on_the_way_may_change(seen: Watched, host: StaticHost, small: BuildResult) -> None:
-    """Plain http, and not from this machine: browsers give such a page no WebCrypto."""
+def test_a_page_over_plain_http_does_not_verify(seen: Watched, host: StaticHost, small: BuildResult) -> None:
+    """Over plain http from another machine browsers offer no WebCrypto."""
     url = host.url.replace("127.0.0.1", ELSEWHERE)
     proof = verified(seen, url, digest_with(small, technology="sev-snp"))
     expect(proof).to_contain_text("this browser cannot verify anything on a page loaded over plain http")

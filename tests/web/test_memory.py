@@ -1,4 +1,4 @@
-"""What an attack made a service need is given back, and not kept for the next one."""
+"""Memory that a service used during an attack is released afterwards."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from catalog.build.builder import BuildResult
 from tests.support.services import Service, connected, resident, service
 
 SECONDS = 60
-"""In which it has to be given back."""
+"""Seconds within which it has to be released."""
 
 MOST = 1.2
-"""Times what the service had before."""
+"""Factor over the memory that the service had before."""
 
 
 def heads_without_an_end(served: Service) -> None:
@@ -56,7 +56,7 @@ ATTACKS: tuple[Callable[[Service], None], ...] = (
 )
 
 
-def test_memory_goes_back_after_an_attack(small: BuildResult, tmp_path: Path) -> None:
+def test_memory_is_released_after_an_attack(small: BuildResult, tmp_path: Path) -> None:
     with service(tmp_path, small.folder, prelude="from catalog.web import memory\nmemory.SECONDS = 2") as served:
         for number in range(100):
             assert served.ask(f"/d/{number:096x}")[0] == 200
@@ -69,5 +69,5 @@ def test_memory_goes_back_after_an_attack(small: BuildResult, tmp_path: Path) ->
         end = time.monotonic() + SECONDS
         while (now := resident(served)) > MOST * before:
             assert time.monotonic() < end, f"{before:,} bytes became {during:,}, and {now:,} are left"
-            time.sleep(0.2)  # until it is given back, or the test fails
+            time.sleep(0.2)  # until it is released, or the test fails
         assert served.ask("/healthz")[0] == 200

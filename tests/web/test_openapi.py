@@ -1,4 +1,4 @@
-"""What the service says of itself is so: schemathesis asks it everything that its own description allows, and more."""
+"""The service conforms to its OpenAPI description: schemathesis sends all that it allows, and more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.catalogs import rows_of
 from tests.support.services import ROOT, Service
 
 
-def test_every_address_of_it_is_described(served: Service) -> None:
+def test_every_path_is_described(served: Service) -> None:
     described = json.loads(served.ask("/openapi.json")[1])
     assert described == openapi()
     for path in ("/builds", "/releases", "/healthz", "/readyz", "/metrics", "/openapi.json", "/checkpoint"):
@@ -27,7 +27,7 @@ def test_every_address_of_it_is_described(served: Service) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_schemathesis_finds_nothing(served: Service, small: BuildResult, tmp_path: Path, seed: int) -> None:
-    """Positive and negative data, all checks; with digests that are there, too."""
+    """Valid and invalid data, with all checks; also with digests that exist."""
     digest = next(digest.hex() for digest in rows_of(small).values())
     described = json.loads(served.ask("/openapi.json")[1])
     for path in ("/d/{digest}.json", "/d/{digest}", "/d/{digest}.proof"):

@@ -1,4 +1,4 @@
-"""The page in a real browser: from a host of files and from the service alike, with scripts and without."""
+"""The page in a real browser: from a static host and from the service, with and without scripts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHIP = bytes(range(7, 71))
 
 @pytest.fixture(params=["served", "static"])
 def url(request: pytest.FixtureRequest) -> str:
-    """Of the page, once from each."""
+    """URL of the page, once on each."""
     if request.param == "served":
         served: Service = request.getfixturevalue("served")
         return f"{served.url}/"
@@ -41,8 +41,8 @@ def seen(page: Watched, url: str) -> Iterator[Watched]:
     assert page.errors == []
 
 
-def test_a_digest_that_is_pasted(seen: Watched, served: Service, small: BuildResult) -> None:
-    """Every match, with the facts and notes that the service gives where no script runs."""
+def test_a_pasted_digest(seen: Watched, served: Service, small: BuildResult) -> None:
+    """Every match, with the facts and notes that the service gives without scripts."""
     for digest in (digest_with(small), digest_with(small, technology="sev-snp"), digest_with(small, vcpus=3)):
         seen.requests.clear()
         paste(seen, f"  0x{digest.upper()}\n")
@@ -64,7 +64,7 @@ def test_a_digest_that_is_pasted(seen: Watched, served: Service, small: BuildRes
         assert not [path for path in seen.requests if digest[:12] in path.lower()]
 
 
-def test_the_page_without_scripts_says_the_same(browser: Browser, served: Service, small: BuildResult) -> None:
+def test_the_page_without_scripts_shows_the_same(browser: Browser, served: Service, small: BuildResult) -> None:
     digest = digest_with(small, vcpus=3)
     with page_of(browser) as one, page_of(browser, java_script_enabled=False) as other:
         one.page.goto(f"{served.url}/")
@@ -78,12 +78,12 @@ def test_the_page_without_scripts_says_the_same(browser: Browser, served: Servic
                 other.page.locator(f".match {part}").all_inner_texts()
                 == one.page.locator(f".match {part}").all_inner_texts()
             )
-        said = other.page.locator("h1").inner_text()  # the service compared all of the digest, the page 16 bytes of it
+        said = other.page.locator("h1").inner_text()  # the service compared the whole digest, the page 16 bytes of it
         assert said == one.page.locator("#answer h2").inner_text().replace("are listed with", "have")
         assert one.errors + other.errors == []
 
 
-def test_what_is_not_there(seen: Watched) -> None:
+def test_an_unknown_digest(seen: Watched) -> None:
     paste(seen, NOWHERE)
     expect(seen.page.locator("#answer h2")).to_have_text("No configuration of this catalog has this launch digest")
     expect(seen.page.locator("#answer")).to_contain_text("Only this host's word says that no row has this digest")
@@ -112,7 +112,7 @@ def test_a_proof_is_verified_and_downloaded(
         assert found.outcome == (Outcome.REVOKED if vcpus == 3 else Outcome.MATCH), found.why
 
 
-def test_a_report_is_read_here(seen: Watched, small: BuildResult, tmp_path: Path) -> None:
+def test_a_report_is_parsed_in_the_browser(seen: Watched, small: BuildResult, tmp_path: Path) -> None:
     digest = digest_with(small, technology="sev-snp")
     raw = report_bytes(measurement=bytes.fromhex(digest), policy=0xB0000, vmpl=1, chip=CHIP)
     (tmp_path / "report.bin").write_bytes(raw)
@@ -132,7 +132,7 @@ def test_a_report_is_read_here(seen: Watched, small: BuildResult, tmp_path: Path
         assert CHIP.hex()[:12] not in line
 
 
-def test_a_launch_measurement_is_read_here(seen: Watched) -> None:
+def test_a_launch_measurement_is_parsed_in_the_browser(seen: Watched) -> None:
     data = json.dumps({"return": {"data": "A" * 64, "policy": 1, "api-major": 1, "api-minor": 55, "build-id": 8}})
     before = len(seen.requests)
     drop(seen, "measure.json", data.encode())
@@ -144,7 +144,7 @@ def test_a_launch_measurement_is_read_here(seen: Watched) -> None:
 
 
 def drop(seen: Watched, name: str, data: bytes) -> None:
-    """As a person drops a file on the page."""
+    """Drops a file on the page."""
     seen.page.evaluate(
         """([name, bytes]) => {
             const dropped = new DataTransfer();
@@ -158,7 +158,7 @@ def drop(seen: Watched, name: str, data: bytes) -> None:
     expect(seen.page.locator("#answer h2")).to_be_focused()
 
 
-def test_a_permalink_is_sent_to_nobody(seen: Watched, url: str, small: BuildResult) -> None:
+def test_the_digest_of_a_permalink_is_not_sent(seen: Watched, url: str, small: BuildResult) -> None:
     digest = digest_with(small, technology="sev-snp")
     seen.forget()
     seen.page.goto(f"{url}#d={digest}")
@@ -168,7 +168,7 @@ def test_a_permalink_is_sent_to_nobody(seen: Watched, url: str, small: BuildResu
     assert not [path for path in seen.requests if digest[:12] in path.partition("#")[0]]
 
 
-def test_by_keyboard_alone(seen: Watched, small: BuildResult) -> None:
+def test_the_page_with_only_the_keyboard(seen: Watched, small: BuildResult) -> None:
     expect(seen.page.locator("#digest")).to_be_focused()
     seen.page.keyboard.type(digest_with(small))
     seen.page.keyboard.press("Tab")
@@ -184,8 +184,8 @@ def test_by_keyboard_alone(seen: Watched, small: BuildResult) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_can_be_read(seen: Watched, url: str, small: BuildResult, scheme: Any) -> None:
-    """WCAG AA, 1.4.3: 4.5 to 1, of every text on the page as the browser draws it; 3 to 1 for large ones."""
+def test_all_text_has_enough_contrast(seen: Watched, url: str, small: BuildResult, scheme: Any) -> None:
+    """WCAG AA, 1.4.3: contrast of at least 4.5 to 1 for every text on the rendered page, 3 to 1 for large text."""
     digest = digest_with(small, vcpus=3)
     seen.page.emulate_media(color_scheme=scheme)
     for path in ("", "builds.html", "releases.html"):
@@ -198,7 +198,7 @@ def test_all_text_can_be_read(seen: Watched, url: str, small: BuildResult, schem
         assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
 
 
-def test_builds_and_releases_are_walked_through(browser: Browser, url: str) -> None:
+def test_navigation_through_builds_and_releases(browser: Browser, url: str) -> None:
     with page_of(browser, java_script_enabled=False) as seen:
         seen.page.goto(url)
         seen.page.click("nav >> text=Builds")
@@ -215,7 +215,7 @@ def test_builds_and_releases_are_walked_through(browser: Browser, url: str) -> N
         assert seen.errors == []
 
 
-def test_a_host_of_files_says_what_it_cannot_do_without_scripts(browser: Browser, host: StaticHost) -> None:
+def test_a_static_host_names_what_needs_scripts(browser: Browser, host: StaticHost) -> None:
     with page_of(browser, java_script_enabled=False) as seen:
         seen.page.goto(host.url + "index.html")
         expect(seen.page.locator("noscript p")).to_contain_text("Scripts are off, and this host serves only files")

@@ -1,4 +1,4 @@
-"""Ranges that a service makes for itself: those of a site, kept for the next start, removed when nobody reads them."""
+"""Range files made by a service: the same as those of a site, kept for the next start, and removed if unused."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from catalog.web.ranges_made import ranges_for
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where they are kept."""
+    """The folder in which they are kept."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "ldcat/ranges"
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-def test_they_are_those_of_the_catalog(small: BuildResult, folder: Path, elsewhere: bool) -> None:
+def test_range_files_match_those_of_a_site(small: BuildResult, folder: Path, elsewhere: bool) -> None:
     catalog = Catalog.open(small.folder)
     told: list[int] = []
     with closing(ranges_for(catalog, None if elsewhere else lambda what, rows: told.append)) as made:
@@ -37,7 +37,7 @@ def test_they_are_those_of_the_catalog(small: BuildResult, folder: Path, elsewhe
     assert told == []
 
 
-def test_the_oldest_that_nobody_reads_are_removed(small: BuildResult, folder: Path) -> None:
+def test_the_oldest_unused_range_files_are_removed(small: BuildResult, folder: Path) -> None:
     catalog = Catalog.open(small.folder)
     made = ranges_for(catalog, lambda what, rows: lambda _: None)
     for number in range(6):
@@ -57,7 +57,7 @@ def test_the_oldest_that_nobody_reads_are_removed(small: BuildResult, folder: Pa
     assert {path.name for path in folder.iterdir()} == kept
 
 
-def test_what_is_in_the_way_is_said(small: BuildResult, folder: Path) -> None:
+def test_obstacles_are_reported(small: BuildResult, folder: Path) -> None:
     catalog = Catalog.open(small.folder)
     folder.mkdir(parents=True)
     (folder / catalog.manifest_sha256).write_bytes(b"")

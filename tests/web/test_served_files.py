@@ -1,4 +1,4 @@
-"""What a service gives away: files that the log names, and nothing else of its folder, whoever put it there."""
+"""Files that a service serves: those that the log names, and no other file in its folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECRET = b"a secret that is longer than any of the smaller files, so that none o
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, small: BuildResult) -> Place:
-    """Two releases, with secrets in their folder, under names that are asked for, and through links."""
+    """A log of two releases whose folder also contains secrets, under names that are requested and behind links."""
     folder = tmp_path_factory.mktemp("served")
     made = cosigned_today(folder, small)
     made.publish(REVOKE)
@@ -32,7 +32,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, small: BuildResult) -> Place
 
 @pytest.fixture(scope="module", params=["whole", "as it is read"])
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, place: Place) -> Iterator[Service]:
-    """Files are read whole, or sent as they are read."""
+    """Once with files read completely, and once with files sent while they are read."""
     size = 1 << 20 if request.param == "whole" else 10
     prelude = f"import catalog.web.served_files as files; files.MAX_WHOLE = {size}"
     home = tmp_path_factory.mktemp("home")
@@ -81,7 +81,7 @@ def test_files_that_the_log_names_are_served(served: Service, place: Place) -> N
         "range/2/key.pem",
     ],
 )
-def test_a_secret_in_the_folder_of_a_log_is_not_served(served: Service, place: Place, name: str) -> None:
+def test_secrets_in_the_folder_of_a_log_are_not_served(served: Service, place: Place, name: str) -> None:
     path = place.log / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(SECRET)
@@ -95,7 +95,7 @@ def test_a_secret_in_the_folder_of_a_log_is_not_served(served: Service, place: P
 @pytest.mark.parametrize("name", ["manifest.json", "revocations.json", "components/names", "link.json"])
 def test_a_link_to_a_file_is_not_followed(served: Service, place: Place, name: str, tmp_path: Path) -> None:
     path = place.log / "releases/2" / name
-    with exchanged(path, tmp_path / "kept", place.log.parent / "outside/file"):
+    with replaced_by_link(path, tmp_path / "kept", place.log.parent / "outside/file"):
         status, body, _ = served.ask(f"/releases/2/{name}?again")
         assert (status, SECRET in body) == (404, False)
 
@@ -103,7 +103,7 @@ def test_a_link_to_a_file_is_not_followed(served: Service, place: Place, name: s
 def test_a_link_to_a_tile_is_not_followed(served: Service, place: Place, tmp_path: Path) -> None:
     for kind in ("0", "entries"):
         name = f"tile/{kind}/000.p/{leaves(served)}"
-        with exchanged(place.log / name, tmp_path / "kept", place.log.parent / "outside/file"):
+        with replaced_by_link(place.log / name, tmp_path / "kept", place.log.parent / "outside/file"):
             status, body, _ = served.ask(f"/{name}?again")
             assert (status, SECRET in body) == (404, False)
 
@@ -121,14 +121,14 @@ def test_a_link_to_a_folder_is_not_followed(served: Service, place: Place, folde
     for name in names:
         (outside / name).parent.mkdir(parents=True, exist_ok=True)
         (outside / name).write_bytes(SECRET)
-    with exchanged(place.log / folder, tmp_path / "kept", outside):
+    with replaced_by_link(place.log / folder, tmp_path / "kept", outside):
         for name in names:
             status, body, _ = served.ask(f"/{folder}/{name}?again")
             assert (status, SECRET in body) == (404, False)
 
 
-class exchanged:  # noqa: N801 - it is used as a function
-    """A link in the place of a file or folder, for a while."""
+class replaced_by_link:  # noqa: N801 - used like a function
+    """Replaces a file or folder by a link for a while."""
 
     def __init__(self, path: Path, kept: Path, target: Path) -> None:
         self.path, self.kept, self.target = path, kept, target
@@ -144,7 +144,7 @@ class exchanged:  # noqa: N801 - it is used as a function
             self.kept.rename(self.path)
 
 
-def test_a_large_file_is_gone_on_with_from_where_it_broke_off(tmp_path: Path, place: Place, small: BuildResult) -> None:
+def test_a_download_can_be_resumed(tmp_path: Path, place: Place, small: BuildResult) -> None:
     prelude = "import catalog.web.served_files as files; files.MAX_WHOLE = 10"
     name = "releases/2/components/names"
     whole = (place.log / name).read_bytes()
@@ -164,7 +164,7 @@ def test_a_large_file_is_gone_on_with_from_where_it_broke_off(tmp_path: Path, pl
         assert found.ask(f"/{name}", headers=same)[:2] == (206, whole[5:])
 
 
-def test_tiles_are_those_of_trees_up_to_the_size() -> None:
+def test_only_tiles_of_trees_up_to_the_size_are_served() -> None:
     size = 256 * 256 + 300
     for level, number, width in (
         (0, 0, 256),

@@ -1,4 +1,4 @@
-"""`ldcat serve`: what it answers is what the command line says, and how it answers is how the web wants it."""
+"""`ldcat serve`: the same answers as on the command line, with the right HTTP behaviour."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ def test_a_batch_is_answered_in_its_order(served: Service, small: BuildResult) -
         (b"\xff\xfe", 400, "invalid batch"),
     ],
 )
-def test_a_batch_that_is_none(served: Service, body: bytes, status: int, detail: str) -> None:
+def test_invalid_batches(served: Service, body: bytes, status: int, detail: str) -> None:
     problem(served, "/v1/lookup", status, detail, method="POST", body=body)
 
 
-def test_a_report_is_answered_whatever_it_comes_in(served: Service, small: BuildResult) -> None:
+def test_a_report_is_answered_in_every_encoding(served: Service, small: BuildResult) -> None:
     digest = snp_digest(small)
     raw = report_bytes(measurement=bytes.fromhex(digest), policy=0xB0000)
     for body in (raw, raw.hex().encode()):
@@ -91,14 +91,14 @@ def test_a_report_is_answered_whatever_it_comes_in(served: Service, small: Build
     assert all(raw[0x1A0:0x1E0].hex() not in line for line in served.log_lines)
 
 
-def test_a_report_that_is_none(served: Service) -> None:
+def test_invalid_reports(served: Service) -> None:
     problem(served, "/v1/report", 400, "is not a launch digest", method="POST", body=b"nonsense")
     problem(served, "/v1/report", 413, "at most 1,048,576 bytes", method="POST", body=bytes((1 << 20) + 1))
     measured = b'{"return": {"data": "' + b"A" * 64 + b'"}}'
     problem(served, "/v1/report", 422, "without its TIK", method="POST", body=measured)
 
 
-def test_a_proof_is_one_that_is_verified(served: Service, published: Place, small: BuildResult) -> None:
+def test_a_served_proof_verifies(served: Service, published: Place, small: BuildResult) -> None:
     trust = read_trust(published.trust.read_bytes())
     for digest in digests(small)[:10]:
         status, body, headers = served.ask(f"/d/{digest}.proof")
@@ -110,7 +110,7 @@ def test_a_proof_is_one_that_is_verified(served: Service, published: Place, smal
     problem(served, f"/d/{NOWHERE}.proof", 404, "the log has 0 rows")
 
 
-def test_it_serves_the_log_that_the_command_line_asks(
+def test_the_command_line_can_use_the_served_log(
     served: Service, published: Place, small: BuildResult, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -126,7 +126,7 @@ def test_it_serves_the_log_that_the_command_line_asks(
     assert run("audit", served.url, "--trust", str(published.trust))[0] == 0
 
 
-def test_pages_are_there_without_their_endings_too(served: Service, small: BuildResult) -> None:
+def test_pages_are_served_without_their_extension(served: Service, small: BuildResult) -> None:
     for path in ("/", "/index.html", "/builds", "/builds.html", "/releases", "/releases.html", "/diff/1...2"):
         status, body, headers = served.ask(path)
         assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8"), path
@@ -152,10 +152,10 @@ def test_the_form_works_without_scripts(served: Service, small: BuildResult) -> 
     assert b"is not a launch digest" in body
 
 
-def test_what_is_known_is_not_sent_again(served: Service, small: BuildResult) -> None:
+def test_conditional_requests(served: Service, small: BuildResult) -> None:
     digest = snp_digest(small)
     for path in (f"/d/{digest}.json", f"/d/{digest}", "/", "/builds", "/checkpoint", "/openapi.json", "/page.json"):
-        for _ in range(2):  # made, and given again
+        for _ in range(2):  # made, and then sent again
             status, body, headers = served.ask(path)
             assert (status, headers["Cache-Control"]) == (200, "no-cache"), path
             assert headers["Content-Length"] == str(len(body))
@@ -171,7 +171,7 @@ def test_what_is_known_is_not_sent_again(served: Service, small: BuildResult) ->
         assert (status, headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable"), path
 
 
-def test_what_shrinks_is_sent_so_to_whoever_takes_it(served: Service) -> None:
+def test_compressible_answers_are_compressed_if_accepted(served: Service) -> None:
     takes = {"Accept-Encoding": "br, gzip"}
     size = int(served.ask("/checkpoint")[1].split(b"\n")[1])
     for path in ("/builds", "/openapi.json", f"/tile/entries/000.p/{size}", "/diff/1...2"):
@@ -189,13 +189,13 @@ def test_what_shrinks_is_sent_so_to_whoever_takes_it(served: Service) -> None:
 
 
 def style(served: Service) -> str:
-    """The address of the style sheet."""
+    """The URL of the style sheet."""
     found = re.search(rb'href="(assets/[0-9a-f]{16}/page\.css)"', served.ask("/")[1])
     assert found
     return f"/{found.group(1).decode()}"
 
 
-def test_every_answer_is_for_any_page_and_pages_run_nothing(served: Service) -> None:
+def test_security_headers(served: Service) -> None:
     for path, method in (("/", "GET"), ("/nothing", "GET"), (f"/d/{NOWHERE}.json", "GET"), ("/v1/lookup", "POST")):
         _, _, headers = served.ask(path, method=method)
         assert headers["Access-Control-Allow-Origin"] == "*"
@@ -212,7 +212,7 @@ def test_every_answer_is_for_any_page_and_pages_run_nothing(served: Service) -> 
     assert (status, headers["Access-Control-Allow-Methods"]) == (204, "GET, HEAD, POST")
 
 
-def test_the_log_of_requests_does_not_say_what_was_asked_about(served: Service, small: BuildResult) -> None:
+def test_the_request_log_has_no_digests(served: Service, small: BuildResult) -> None:
     digest = digests(small)[3]
     served.ask(f"/d/{digest}.json?why={digest}")
     served.ask(f"/{digest}")
@@ -224,7 +224,7 @@ def test_the_log_of_requests_does_not_say_what_was_asked_about(served: Service, 
     assert not [line for line in served.log_lines if digest[:8] in line]
 
 
-def test_it_counts_for_prometheus(served: Service) -> None:
+def test_prometheus_metrics(served: Service) -> None:
     served.ask("/healthz")
     status, body, headers = served.ask("/metrics")
     assert (status, headers["Content-Type"].startswith("text/plain; version=0.0.4")) == (200, True)
@@ -234,12 +234,12 @@ def test_it_counts_for_prometheus(served: Service) -> None:
     assert re.search(r'^ldcat_request_seconds_bucket{le="0.001",route="/healthz"} ', text, re.MULTILINE)
 
 
-def test_it_says_how_it_is(served: Service) -> None:
+def test_health_checks(served: Service) -> None:
     assert served.json("/healthz") == {"status": "ok"}
     assert served.json("/readyz") == {"status": "ready", "verified": True, "release": 2}
 
 
-def test_what_is_not_there(served: Service) -> None:
+def test_not_found(served: Service) -> None:
     for path in ("/nothing", "/d", "/d/", "/builds/nothing", "/diff/1..2", "/diff/01...2", "/range/2/zz", "/range/9/0"):
         status, body, headers = served.ask(path)
         told = json.loads(body)
@@ -262,7 +262,7 @@ def problem(
     assert detail in told["detail"]
 
 
-def test_a_catalog_of_ones_own(small: BuildResult, tmp_path: Path) -> None:
+def test_an_own_catalog(small: BuildResult, tmp_path: Path) -> None:
     with service(tmp_path, small.folder) as own:
         assert own.json("/readyz") == {"status": "ready", "verified": False, "release": None}
         digest = snp_digest(small)
@@ -276,8 +276,8 @@ def test_a_catalog_of_ones_own(small: BuildResult, tmp_path: Path) -> None:
         assert own.stop(signal.SIGINT) == 0
 
 
-def test_one_that_a_host_serves(served: Service, published: Place, small: BuildResult, tmp_path: Path) -> None:
-    """A service of a service: nothing of it is believed that is not verified."""
+def test_a_hosted_log(served: Service, published: Place, small: BuildResult, tmp_path: Path) -> None:
+    """A service of a hosted log: it serves only what it verified."""
     with service(tmp_path, served.url, "--trust", published.trust) as mirror:
         digest = snp_digest(small)
         assert mirror.json("/readyz")["release"] == 2
@@ -286,7 +286,7 @@ def test_one_that_a_host_serves(served: Service, published: Place, small: BuildR
             assert mirror.ask(path)[:2] == served.ask(path)[:2]
 
 
-def test_what_cannot_be_served(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
+def test_catalogs_that_cannot_be_served(run: Run, place: Place, small: BuildResult, tmp_path: Path) -> None:
     code, _, err = run("serve", str(tmp_path / "nothing"), "--listen", "127.0.0.1:0")
     assert (code, "no catalog at" in err) == (5, True)
     code, _, err = run("serve", str(place.log), "--listen", "127.0.0.1:0")
@@ -296,7 +296,7 @@ def test_what_cannot_be_served(run: Run, place: Place, small: BuildResult, tmp_p
 
 
 @pytest.mark.parametrize("missing", ["starlette", "granian", "prometheus_client"])
-def test_without_the_extra_it_is_said(run: Run, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_the_missing_extra_is_named(run: Run, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setattr("catalog.web.server.find_spec", lambda name: None if name == missing else name)
     code, _, err = run("serve", "--listen", "127.0.0.1:0")
     assert (code, err) == (
@@ -305,12 +305,12 @@ def test_without_the_extra_it_is_said(run: Run, monkeypatch: pytest.MonkeyPatch,
     )
 
 
-def test_two_do_not_share_an_address(served: Service, small: BuildResult, run: Run) -> None:
+def test_two_services_cannot_share_an_address(served: Service, small: BuildResult, run: Run) -> None:
     code, _, err = run("serve", str(small.folder), "--listen", ":".join(map(str, served.address)))
     assert (code, "address already in use" in err) == (5, True)
 
 
-def test_what_is_wrong_here_is_said_here(capsys: pytest.CaptureFixture[str]) -> None:
+def test_internal_problems_are_logged_and_not_sent_to_clients(capsys: pytest.CaptureFixture[str]) -> None:
     for error, status in ((Unreadable("/secret: gone"), 503), (MalformedInput("bad"), 500), (LdcatError("odd"), 500)):
         problem = make_problem(error, from_request=False)
         assert (problem.status, problem.detail) == (status, "the service cannot answer now")

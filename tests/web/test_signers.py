@@ -1,4 +1,4 @@
-"""Who signed counts in the browser as it does on the command line: both are asked about the same notes and policies."""
+"""Whose signatures count: the browser and the command line give the same verdict for the same notes and policies."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DAYS = 86400
 
 @dataclass
 class Case:
-    """A note of the published checkpoint, and a policy. times: by signer, in seconds from now; None: it says none."""
+    """A note of the published checkpoint, and a policy. times: by signer, in seconds from now; None: without a time."""
 
     said: str
     quorum: str
@@ -107,7 +107,7 @@ def copy(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
 
 
 def put(site: Path, folder: Path, case: Case, now: int) -> tuple[Note, Trust]:
-    """The note and the policy of a case, in the copy of the site."""
+    """Puts the note and the policy of a case into the copy of the site."""
     text = Note.parse((site / "checkpoint").read_bytes()).text + case.extension
     note, trust = case.note(text, now), case.trust(now)
     (folder / "checkpoint").write_bytes(bytes(note))
@@ -127,7 +127,7 @@ def verified(browser: Browser, url: str, digest: str, script: str = "") -> Itera
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_page_believes_whom_the_command_line_believes(
+def test_the_page_accepts_the_same_signers_as_the_command_line(
     browser: Browser, site: Path, copy: tuple[Path, StaticHost], published: Place, small: BuildResult, name: str
 ) -> None:
     case, (folder, host) = CASES[name], copy
@@ -155,7 +155,7 @@ def test_the_page_believes_whom_the_command_line_believes(
         (Case("", "quorum w1", [(W1, 0)]), GOOD),
     ],
 )
-def test_a_browser_that_knows_no_ml_dsa_says_so(
+def test_a_browser_without_ml_dsa_says_so(
     browser: Browser,
     site: Path,
     copy: tuple[Path, StaticHost],

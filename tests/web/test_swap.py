@@ -1,4 +1,4 @@
-"""A release that is published beside the one that is served: taken up without a dropped request, or refused."""
+"""A new release next to the served one: taken over without a dropped request, or refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.waiting import until
 from tests.web.conftest import REVOKE
 
 ANSWERS = 40
-"""Of one release, to four that ask."""
+"""Answers from one release, to four concurrent clients."""
 
 FAST = "from catalog.web import current\ncurrent.LOOK_SECONDS = 0.1"
 
@@ -36,14 +36,14 @@ def wait_for(answers: threading.Semaphore, count: int) -> None:
         assert answers.acquire(timeout=SECONDS)
 
 
-def test_nobody_notices_but_by_the_answer(place: Place, small: BuildResult, tmp_path: Path) -> None:
+def test_a_new_release_drops_no_request(place: Place, small: BuildResult, tmp_path: Path) -> None:
     digest = next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[-1] == 3)
     others = sorted({digest.hex() for digest in rows_of(small).values()})
     with running(place, tmp_path) as served, ThreadPoolExecutor(4) as threads:
         ended, answered = threading.Event(), {1: threading.Semaphore(0), 2: threading.Semaphore(0)}
 
         def ask(number: int) -> list[int]:
-            """Releases that answered, in order."""
+            """The releases that answered, in order."""
             connection, found = served.connection(), []
             while not ended.is_set():
                 wanted = others[number * 7919 % len(others)] if number % 2 else digest
@@ -77,7 +77,7 @@ def test_nobody_notices_but_by_the_answer(place: Place, small: BuildResult, tmp_
         assert served.json("/readyz")["release"] == 2
 
 
-def test_one_that_does_not_verify_is_refused(place: Place, tmp_path: Path) -> None:
+def test_a_release_that_does_not_verify_is_refused(place: Place, tmp_path: Path) -> None:
     with running(place, tmp_path) as served:
         checkpoint = (place.log / "checkpoint").read_bytes()
         root = served.json("/d/" + "0" * 96 + ".json")["release"]["root"]
@@ -94,7 +94,7 @@ def test_one_that_does_not_verify_is_refused(place: Place, tmp_path: Path) -> No
         assert sum("is refused" in line for line in served.log_lines) <= 2
 
 
-def test_one_whose_files_are_damaged_is_refused(place: Place, tmp_path: Path) -> None:
+def test_a_release_with_damaged_files_is_refused(place: Place, tmp_path: Path) -> None:
     with running(place, tmp_path) as served:
         folder = place.log / "releases/2"
         folder.mkdir()
@@ -107,7 +107,7 @@ def test_one_whose_files_are_damaged_is_refused(place: Place, tmp_path: Path) ->
         assert served.ask("/builds")[1] == before
 
 
-def test_an_older_one_is_refused(place: Place, tmp_path: Path) -> None:
+def test_an_older_release_is_refused(place: Place, tmp_path: Path) -> None:
     checkpoint = (place.log / "checkpoint").read_bytes()
     place.publish(REVOKE)
     with running(place, tmp_path) as served:
@@ -139,7 +139,7 @@ def _refused(served: Service, path: str) -> bool:
     return served.ask(path)[0] != 200
 
 
-def test_a_catalog_that_is_built_again_takes_over(small: BuildResult, tmp_path: Path) -> None:
+def test_a_rebuilt_catalog_is_taken_over(small: BuildResult, tmp_path: Path) -> None:
     folder = tmp_path / "catalog"
     shutil.copytree(small.folder, folder)
     with service(tmp_path, folder, prelude=FAST) as served:
@@ -170,10 +170,10 @@ def stopped(server):
     told.set()
 views.answer_page, serving._Server.stop = held, stopped
 """
-"""An answer that is held until the service was told to end, or for ever."""
+"""An answer that is held until the service was told to end, or forever."""
 
 
-def test_what_was_asked_is_answered_before_it_ends(place: Place, tmp_path: Path) -> None:
+def test_pending_requests_are_answered_before_the_end(place: Place, tmp_path: Path) -> None:
     held = HELD.format(grace=SECONDS, until="told.wait()")
     for number in (signal.SIGTERM, signal.SIGINT):
         with running(place, tmp_path / str(number), held) as served, ThreadPoolExecutor(1) as threads:
@@ -184,7 +184,7 @@ def test_what_was_asked_is_answered_before_it_ends(place: Place, tmp_path: Path)
             assert "stopped" in served.log_lines
 
 
-def test_it_ends_whatever_still_goes_on(place: Place, tmp_path: Path) -> None:
+def test_it_ends_despite_hanging_requests(place: Place, tmp_path: Path) -> None:
     for signals, grace in (((signal.SIGTERM,), 0.2), ((signal.SIGINT, signal.SIGINT), 1000)):
         held = HELD.format(grace=grace, until="threading.Event().wait()")
         with running(place, tmp_path / str(len(signals)), held) as served, served_connection(served) as asked:

@@ -1,4 +1,4 @@
-"""The service and the page of this version, over a log of a later one: what is known, and a note of the rest."""
+"""The service and the page of this version over a log of a later one: known data is shown, the rest is noted."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def site_of(place: Place, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def served(published_later: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Over the site of the later version, whose ranges have its rows, too."""
+    """A service over the site of the later version, whose range files have its rows, too."""
     folder = tmp_path_factory.mktemp("site") / "logs"
     with later_version():
         site_of(published_later, folder)
@@ -60,7 +60,7 @@ def served(published_later: Place, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def digests(later: BuildResult) -> tuple[str, str]:
-    """A known one and an unknown one."""
+    """A known and an unknown digest."""
     with later_version():
         found = {name: digest.hex() for name, digest in all_digests(later)}
     return found["sev-snp"], found[NAME]
@@ -76,7 +76,7 @@ def pasted(browser: Browser, url: str, digest: str) -> Iterator[Watched]:
         assert seen.errors == []
 
 
-def test_the_service_answers_of_what_it_knows(served: Service, later: BuildResult) -> None:
+def test_the_service_answers_for_known_technologies(served: Service, later: BuildResult) -> None:
     known, unknown = digests(later)
     for digest, found in ((known, True), (unknown, False)):
         answer = served.json(f"/d/{digest}.json")
@@ -87,7 +87,7 @@ def test_the_service_answers_of_what_it_knows(served: Service, later: BuildResul
     served.until(f"ldcat: warning: {NOT_SEARCHED}")
 
 
-def test_the_page_shows_what_it_knows(browser: Browser, served: Service, later: BuildResult) -> None:
+def test_the_page_shows_known_technologies(browser: Browser, served: Service, later: BuildResult) -> None:
     known, unknown = digests(later)
     for seen in pasted(browser, f"{served.url}/", known):
         expect(seen.page.locator("#answer .match").first).to_contain_text("sev-snp")
@@ -100,7 +100,7 @@ def test_the_page_shows_what_it_knows(browser: Browser, served: Service, later: 
         expect(seen.page.locator("#answer")).to_contain_text("a row of technology tdx, which this page does not know")
 
 
-def test_a_site_of_this_version_says_what_it_does_not_list(
+def test_a_site_of_this_version_names_what_it_does_not_list(
     browser: Browser, published_later: Place, later: BuildResult, tmp_path: Path
 ) -> None:
     known, unknown = digests(later)
@@ -127,13 +127,13 @@ def test_a_row_is_verified_in_a_log_with_an_unknown_record(
 
 
 def record_with_more(place: Place) -> bytes:
-    """A field that only a later version knows: what it says, and of which rows, nobody here can tell."""
+    """A record with an additional field of a later version, whose effect this version cannot know."""
     record: dict[str, Any] = json.loads(encode_leaf(next_record(LogFolder(place.log), place.now + 1)))
     return canonical_json({**record, "withdrawn": []})
 
 
 @pytest.mark.parametrize("more", ["field", "record"])
-def test_the_page_verifies_nothing_that_ends_with_what_it_does_not_know(
+def test_the_page_verifies_no_log_that_ends_with_an_unknown_record(
     browser: Browser, place: Place, later: BuildResult, tmp_path: Path, more: str
 ) -> None:
     known, _ = digests(later)
