@@ -13,11 +13,11 @@ from catalog.fast.folder_location import FolderLocation, is_within, locate
 from catalog.fast.match_text import match_lines, not_found, printable
 from catalog.fast.names import FalseNames
 from catalog.fast.packed import PackedCatalog, light_sha256
-from catalog.fast.published import NO_REVOCATIONS, PublishedRelease, Remembered, read_bounded
+from catalog.fast.published import PublishedRelease, Remembered, read_bounded
 from catalog.fast.verity import DamagedBlock
 from catalog.fast.xdg import data_home, state_home
 
-_OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET")
+_OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET", "LDCAT_HASH_BACKEND", "LDCAT_KERNELS")
 """Environment variables that need the full path."""
 
 
@@ -76,7 +76,8 @@ def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:
             return None
         else:
             digests.append(argument)
-    if not given["--catalog"] or len(digests) != 1 or len(digests[0]) not in (64, 96):
+    is_url = given["--catalog"].lower().startswith(("https:", "http:"))  # as in verify/location.py
+    if is_url or not given["--catalog"] or len(digests) != 1 or len(digests[0]) not in (64, 96):
         return None
     try:
         digest = bytes.fromhex(digests[0])
@@ -92,7 +93,7 @@ def _verified_before(location: FolderLocation, trust: str) -> PublishedRelease |
     if note is None or state is None or is_within(trust, location):
         return None
     found = Remembered(state, location, note).release(time())
-    return found if found and found.revocations_sha256 == NO_REVOCATIONS and not found.newer_trust else None
+    return found if found and found.revokes_nothing() and not found.newer_trust else None
 
 
 def _was_verified(location: FolderLocation) -> bool:

@@ -104,6 +104,10 @@ class PublishedRelease:
         """Path, below the log, of the list of revocations as of the release with this number."""
         return f"releases/{number}/revocations.json"
 
+    def revokes_nothing(self) -> bool:
+        """Whether the newest list of revocations is empty, and still is in the log."""
+        return self.revocations_sha256 == NO_REVOCATIONS and _read_below(self.log, self.revocations(self.last)) == b"[]"
+
     def summary(self) -> str:
         """A summary for people: release, log, and how it was verified."""
         newer = f", whose last one is release {self.last}" if self.last > self.number else ""

@@ -300,6 +300,43 @@ def test_published_catalog_of_a_later_version(catalogs: Catalogs, compared: Comp
     assert (compared.answered, compared.codes) == (0, {0, 1})
 
 
+@pytest.mark.parametrize("how", ["missing", "empty", "changed", "link"])
+def test_list_of_revocations_that_is_not_as_verified(
+    how: str, published: Place, catalogs: Catalogs, compared: Compared
+) -> None:
+    options = options_for(published)
+    compared.full([BARE[0], *options])
+    path = published.log / "releases/1/revocations.json"
+    path.unlink()
+    if how == "link":
+        path.symlink_to(path.with_name("manifest.json"))
+    elif how != "missing":
+        path.write_bytes(b"" if how == "empty" else b"[] ")
+    compared.ask(digests_of(catalogs("own"))[:2], *options)
+    assert compared.answered == 0
+    assert compared.codes <= {4, 5}
+
+
+@pytest.mark.parametrize("name", ["LDCAT_HASH_BACKEND", "LDCAT_KERNELS"])
+def test_invalid_hash_backend(
+    name: str, catalogs: Catalogs, compared: Compared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "bogus")
+    compared.ask(digests_of(catalogs("own"))[:1], "--catalog", str(catalogs("own").folder))
+    assert compared.codes == {2}
+
+
+@pytest.mark.parametrize("scheme", ["http", "HTTPS"])
+def test_folder_with_the_name_of_a_host(
+    scheme: str, catalogs: Catalogs, compared: Compared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A URL names a host, even if there is a folder of that name."""
+    shutil.copytree(catalogs("own").folder, tmp_path / f"{scheme}:/127.0.0.1:1/c")
+    monkeypatch.chdir(tmp_path)
+    compared.ask(digests_of(catalogs("own"))[:1], "--catalog", f"{scheme}://127.0.0.1:1/c")
+    assert (compared.answered, compared.codes) == (0, {2})
+
+
 def test_host(compared: Compared) -> None:
     """The fast path does not use the network."""
     for name in ("http://127.0.0.1:1/logs", "HTTPS://host.invalid"):
