@@ -235,3 +235,44 @@ def test_a_command_is_one_file(tmp_path: Path, damaged: bool) -> None:
         0,
         [("sev-snp", 1), ("sev-snp", 2)],
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (('name = "toy"', 'name = "sev"'), "'sev' is the name of another technology"),
+        (('name = "toy"', 'name = "TOY_1"'), "'TOY_1', 48 bytes: not a technology"),
+        (("digest_size = 48", "digest_size = 64"), "'toy', 64 bytes: not a technology"),
+    ],
+)
+def test_an_invalid_technology_is_refused_before_it_measures(
+    tmp_path: Path, change: tuple[str, str], part: str
+) -> None:
+    path = "catalog/launch/technologies/toy.py"
+    copy = Copy.with_files(tmp_path / "copy", {path: TECHNOLOGY.lstrip().replace(*change)})
+    [measured] = copy.run(("measure", "sid/ovmf-amdsev/OVMF.amdsev.fd", "-t", "sev"))
+    assert (measured.code, measured.out) == (70, "")
+    assert f"toy.py: {part}" in measured.err
+
+
+def test_a_module_with_an_underscore_is_no_plug_in(tmp_path: Path) -> None:
+    files = [f"catalog/{folder}/_shared.py" for folder in ("launch/technologies", "cli/commands")]
+    copy = Copy.with_files(tmp_path / "copy", dict.fromkeys(files, '"""Shared code."""\n'))
+    helped, measured = copy.run(("--help",), ("measure", "sid/ovmf-amdsev/OVMF.amdsev.fd", "-t", "sev"))
+    assert (helped.code, measured.code, "shared" in helped.out) == (0, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [("name = 3\n", "VMM profile"), (None, "another record is named 'qemu-kvm-init2'")],
+    ids=["invalid", "same name"],
+)
+def test_an_error_in_a_profile_names_its_file(tmp_path: Path, text: str | None, part: str) -> None:
+    profile = text or (ROOT / "data/vmm/qemu-kvm-init2.toml").read_text(encoding="utf-8")
+    copy = Copy.with_files(tmp_path / "copy", {"data/vmm/zz.toml": profile})
+    [measured] = copy.run(
+        ("measure", "sid/ovmf-amdsev/OVMF.amdsev.fd", "-t", "sev-snp", "--vmm", "qemu-kvm-init2", "--vcpus", 1)
+    )
+    assert (measured.code, measured.out) == (3, "")
+    assert measured.err.startswith("ldcat: error: data/vmm/zz.toml: ")
+    assert part in measured.err

@@ -28,8 +28,12 @@ _LAST = 1 << 20
 
 
 def command_names() -> list[str]:
-    """Every command by name, sorted: one for each module in commands/. No module is imported."""
-    return [info.name.replace("_", "-") for info in pkgutil.iter_modules(commands.__path__)]
+    """Every command by name, sorted: one for each module in commands/, but for those with a leading underscore.
+
+    No module is imported.
+    """
+    names = (info.name for info in pkgutil.iter_modules(commands.__path__))
+    return [name.replace("_", "-") for name in names if not name.startswith("_")]
 
 
 def make_app(names: Iterable[str] | None = None) -> typer.Typer:

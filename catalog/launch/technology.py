@@ -7,6 +7,7 @@ that a point shares with the one before: the firmware, the metadata, the kernel 
 from __future__ import annotations
 
 import pkgutil
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
@@ -22,6 +23,8 @@ from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.kernel_hashes_area import hashes_area_blocker
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.update import LaunchUpdate, UpdateRun
+
+_NAME = re.compile("[a-z0-9-]{1,32}")
 
 
 class Technology(ABC):
@@ -177,12 +180,22 @@ def measure_all(
 
 @cache
 def technologies() -> Mapping[str, Technology]:
-    """Every technology by name: the TECHNOLOGY of each module in the folder technologies/."""
+    """Every technology by name: the TECHNOLOGY of each module in the folder technologies/.
+
+    Raises TypeError if a module has an invalid name or digest size, or the name of another one.
+    """
     from catalog.launch import technologies as folder
 
-    modules = (import_module(f"{folder.__name__}.{info.name}") for info in pkgutil.iter_modules(folder.__path__))
-    found: list[Technology] = [module.TECHNOLOGY for module in modules]
-    return {technology.name: technology for technology in sorted(found, key=lambda t: t.name)}
+    names = (info.name for info in pkgutil.iter_modules(folder.__path__) if not info.name.startswith("_"))
+    found: dict[str, Technology] = {}
+    for module in names:
+        technology = import_module(f"{folder.__name__}.{module}").TECHNOLOGY
+        if _NAME.fullmatch(technology.name) is None or technology.digest_size not in (32, 48):
+            raise TypeError(f"{module}.py: {technology.name!r}, {technology.digest_size} bytes: not a technology")
+        if technology.name in found:
+            raise TypeError(f"{module}.py: {technology.name!r} is the name of another technology")
+        found[technology.name] = technology
+    return dict(sorted(found.items()))
 
 
 def technologies_of_size(digest_size: int) -> list[str]:

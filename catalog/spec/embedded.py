@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from catalog.errors import MalformedRecord, UnknownName
+from catalog.errors import LdcatError, MalformedRecord, UnknownName
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.profile import VmmProfile
 from catalog.launch.vcpu_types import VcpuTypes
@@ -27,19 +27,19 @@ def data_folder() -> Path:
 @cache
 def builds() -> Mapping[str, FirmwareBuild]:
     """Every embedded build by name."""
-    return _by_name(FirmwareBuild.parse(text) for text in _records("firmware"))
+    return _by_name("firmware", FirmwareBuild.parse)
 
 
 @cache
 def kernels() -> Mapping[str, KernelRecord]:
     """Every embedded kernel hashes record by name."""
-    return _by_name(KernelRecord.parse(text) for text in _records("kernel_hashes"))
+    return _by_name("kernel_hashes", KernelRecord.parse)
 
 
 @cache
 def profiles() -> Mapping[str, VmmProfile]:
     """Every VMM profile by name."""
-    return _by_name(VmmProfile.parse(text) for text in _records("vmm"))
+    return _by_name("vmm", VmmProfile.parse)
 
 
 @cache
@@ -65,15 +65,15 @@ def profile_named(name: str) -> VmmProfile:
     return profiles()[name]
 
 
-def _records(folder: str) -> Iterator[str]:
-    for path in sorted((data_folder() / folder).glob("*.toml")):
-        yield path.read_text(encoding="utf-8")
-
-
-def _by_name(records: Iterator[_Named]) -> Mapping[str, _Named]:
+def _by_name(folder: str, parse: Callable[[str], _Named]) -> Mapping[str, _Named]:
+    """The records of a folder of data/. Raises MalformedRecord, with the name of the file."""
     by_name: dict[str, _Named] = {}
-    for record in records:
+    for path in sorted((data_folder() / folder).glob("*.toml")):
+        try:
+            record = parse(path.read_text(encoding="utf-8"))
+        except LdcatError as error:
+            raise MalformedRecord(f"data/{folder}/{path.name}: {error}", error.hint) from error
         if record.name in by_name:
-            raise MalformedRecord(f"two embedded records are named {record.name!r}")
+            raise MalformedRecord(f"data/{folder}/{path.name}: another record is named {record.name!r}")
         by_name[record.name] = record
     return by_name
