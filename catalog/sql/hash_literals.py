@@ -70,7 +70,7 @@ class HashLiterals:
         """Rewrite what is not rewritten from the inside; whether the node is such."""
         if node.get("class") in ("FUNCTION", "CAST") and is_of_literals(node):
             return self._fold(node)
-        if function_name(node) in _LIKE | _GLOB | _SEARCH | _REGEX | _REPLACE:
+        if function_name(node) in _LIKE | _GLOB | _SEARCH | _REGEX | _REPLACE and len(node["arguments"]) > 1:
             self._rewrite_search(node)
             return True
         return False

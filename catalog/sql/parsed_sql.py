@@ -91,7 +91,9 @@ def function_name(node: Node) -> str:
     """Of a function, or of an operator that is one; nothing for any other expression."""
     if node.get("class") in ("FUNCTION", "WINDOW"):
         return str(node["function_name"]).lower()
-    return {"OPERATOR_COALESCE": "coalesce", "ARRAY_SLICE": "array_slice"}.get(node.get("type", ""), "")
+    if node.get("class") != "OPERATOR":  # other nodes have other types: a sample has a node
+        return ""
+    return {"OPERATOR_COALESCE": "coalesce", "ARRAY_SLICE": "array_slice"}.get(node["type"], "")
 
 
 def arguments(node: Node) -> list[Node]:

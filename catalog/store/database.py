@@ -80,8 +80,8 @@ def create_joins(connection: Any, catalog: Manifest, *, published: bool = False)
     for name in ("hex", "to_hex"):
         connection.execute(_HEX.format(name=name))
     status = ", d.revocation, d.revocation_reason" if published else ""
-    union = " UNION ALL ".join(f"SELECT * FROM {view}" for view in _digest_views(catalog)) or NO_ROWS  # noqa: S608
-    connection.execute(f"CREATE VIEW launch_digests AS {union}")
+    union = " UNION ALL ".join(f"SELECT * FROM {view}" for view in _digest_views(catalog))  # noqa: S608
+    connection.execute(f"CREATE VIEW launch_digests AS {union or _no_rows_as_text(connection, published)}")
     connection.execute(f"CREATE VIEW configurations AS {CONFIGURATIONS.format(status=status)}")
 
 
@@ -110,8 +110,7 @@ def _create_views(connection: Any, catalog: Manifest, folder: Path) -> None:
 
     for view, names in plain_views(catalog).items():
         if not names:
-            text = hashes_as_text(connection.sql(NO_ROWS).to_arrow_table().schema)
-            connection.execute(f"CREATE VIEW {view} AS SELECT {text} FROM ({NO_ROWS})")  # noqa: S608
+            connection.execute(f"CREATE VIEW {view} AS {_no_rows_as_text(connection)}")
             continue
         for name in names:
             with parquet_errors(name):
@@ -121,6 +120,13 @@ def _create_views(connection: Any, catalog: Manifest, folder: Path) -> None:
         text = hashes_as_text(pq.read_schema(folder / names[0]))
         connection.execute(f"CREATE VIEW {view} AS SELECT {text} FROM read_parquet([{quoted}])")  # noqa: S608
     create_joins(connection, catalog)
+
+
+def _no_rows_as_text(connection: Any, published: bool = False) -> str:
+    """An empty view of rows, with the columns of those that have some."""
+    columns = hashes_as_text(connection.sql(NO_ROWS).to_arrow_table().schema)
+    status = ", NULL::VARCHAR AS revocation, NULL::VARCHAR AS revocation_reason" if published else ""
+    return f"SELECT {columns}{status} FROM ({NO_ROWS})"  # noqa: S608
 
 
 def digest_view(technology: str) -> str:

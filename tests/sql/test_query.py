@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.errors import Unreadable, UsageError
 from catalog.sql.query import run_query
 from catalog.store.catalog import Catalog
-from catalog.store.database import write_database
+from catalog.store.database import create_joins, write_database
 from tests.support.catalogs import build, contents
 from tests.support.samples import write_spec
 
@@ -118,3 +119,27 @@ def test_queries_and_values_that_python_cannot_represent(small: BuildResult, que
 def test_an_empty_query(small: BuildResult) -> None:
     with pytest.raises(UsageError, match="empty"):
         ask(small, "")
+
+
+@pytest.mark.parametrize("sample", ["USING SAMPLE 100%", "USING SAMPLE reservoir(5 ROWS)", "TABLESAMPLE system(100%)"])
+def test_a_query_for_a_sample(small: BuildResult, sample: str) -> None:
+    assert len(ask(small, f"SELECT * FROM firmware {sample}")) == len(ask(small, "FROM firmware"))
+
+
+@pytest.mark.parametrize("call", ["starts_with()", "replace()", "contains(sha256)", "regexp_matches(sha256)", "left()"])
+def test_functions_with_too_few_arguments(small: BuildResult, call: str) -> None:
+    with pytest.raises(UsageError, match="query: Binder Error"):
+        ask(small, f"SELECT {call} FROM firmware")
+
+
+def test_a_release_without_any_technology_that_is_known(small: BuildResult) -> None:
+    later = msgspec.structs.replace(small.manifest, technologies={})
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE firmware (name VARCHAR, package VARCHAR, version VARCHAR, sha256 VARCHAR)")
+        connection.execute("ALTER TABLE firmware ADD COLUMN kernel_hashes_enforced VARCHAR")
+        connection.execute("CREATE TABLE kernel_hashes (name VARCHAR, append VARCHAR, table_sha256 VARCHAR)")
+        connection.execute("CREATE TABLE launchable (firmware VARCHAR, technology VARCHAR, verdict VARCHAR)")
+        create_joins(connection, later, published=True)
+        columns = connection.sql("SELECT launch_digest, revocation, revocation_reason FROM configurations")
+        assert {str(kind) for kind in columns.types} == {"VARCHAR"}
+        assert columns.fetchall() == []
