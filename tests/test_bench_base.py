@@ -57,15 +57,15 @@ def test_the_table_has_medians_ratio_and_spread() -> None:
 
 
 def test_the_versions_alternate_and_each_is_first_equally_often() -> None:
-    asked: list[str] = []
+    taken: list[str] = []
 
     def sample(version: Version) -> float:
-        asked.append(version.name)
+        taken.append(version.name)
         return 200 if version is BASE else 100
 
     (found,) = compared([Figure("ldcat lookup", "lookup", "ms", sample)], BASE, HEAD)
     assert found.ratios == [2] * ROUNDS
-    pairs = list(zip(asked[::2], asked[1::2], strict=True))
+    pairs = list(zip(taken[::2], taken[1::2], strict=True))
     assert set(pairs) == {("1111111", "2222222"), ("2222222", "1111111")}
     measured = Counter(pairs[1:])  # the first pair is the warm-up
     assert abs(measured["1111111", "2222222"] - measured["2222222", "1111111"]) <= 1
@@ -73,14 +73,14 @@ def test_the_versions_alternate_and_each_is_first_equally_often() -> None:
 
 
 def test_every_figure_is_taken_in_a_round_before_the_next_round() -> None:
-    asked: list[str] = []
+    taken: list[str] = []
 
     def figure(name: str) -> Figure:
         def sample(_: Version) -> float:
-            asked.append(name)
+            taken.append(name)
             return 1
 
         return Figure(name, "build", "rows/s", sample)
 
     compared([figure("a"), figure("b")], BASE, HEAD)
-    assert asked == ["a", "a", "b", "b"] * (1 + ROUNDS)
+    assert taken == ["a", "a", "b", "b"] * (1 + ROUNDS)

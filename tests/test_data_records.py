@@ -54,11 +54,11 @@ class TestFirmwareRecord:
     def test_has_launchability_for_each_technology(self, file: Path) -> None:
         launchable = build_of(file).launchable
         assert set(launchable) == TECHNOLOGIES
-        for said in launchable.values():
-            assert said.source
-            assert said.reason[0].islower() or said.reason.startswith(("pflash", "SEV"))
-            assert not said.reason.endswith(".")
-            assert "\n" not in said.reason
+        for entry in launchable.values():
+            assert entry.source
+            assert entry.reason[0].islower() or entry.reason.startswith(("pflash", "SEV"))
+            assert not entry.reason.endswith(".")
+            assert "\n" not in entry.reason
 
     def test_has_no_for_technologies_that_cannot_launch_the_image(self, file: Path) -> None:
         build = build_of(file)
@@ -69,9 +69,9 @@ class TestFirmwareRecord:
     def test_source_names_its_package(self, file: Path) -> None:
         build = build_of(file)
         assert build.origin is not None
-        for said in build.launchable.values():
-            if "README" in said.source or ".json" in said.source:
-                assert f"{build.origin.package} {build.origin.version}, " in said.source
+        for entry in build.launchable.values():
+            if "README" in entry.source or ".json" in entry.source:
+                assert f"{build.origin.package} {build.origin.version}, " in entry.source
 
 
 def test_no_two_firmware_records_are_the_same_image() -> None:
@@ -91,7 +91,7 @@ def test_only_one_build_launches_everywhere() -> None:
     everywhere = [
         build.name
         for build in map(build_of, FIRMWARE)
-        if {said.verdict for said in build.launchable.values()} == {"yes"}
+        if {entry.verdict for entry in build.launchable.values()} == {"yes"}
     ]
     assert everywhere == ["sid/ovmf-amdsev/OVMF.amdsev.fd"]
 

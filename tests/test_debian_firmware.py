@@ -108,8 +108,8 @@ def test_records_that_agree(tmp_path: Path) -> None:
 def test_every_differing_field_of_an_image_is_a_mismatch(tmp_path: Path) -> None:
     component = FirmwareComponent.from_image(OvmfImage.parse(OTHER_IMAGE))
     outcome = checked(tmp_path, {**WHOLE, FIRMWARE_PACKAGE: {IMAGE_PATH: OTHER_IMAGE}})
-    said = BUILD.component.sha256.hex()
-    assert outcome.mismatches[0] == (f"trixie/ovmf/OVMF.fd: sha256 is {said}, the image's {component.sha256.hex()}")
+    recorded = BUILD.component.sha256.hex()
+    assert outcome.mismatches[0] == (f"trixie/ovmf/OVMF.fd: sha256 is {recorded}, the image's {component.sha256.hex()}")
     assert [line.split()[1] for line in outcome.mismatches] == [
         "sha256",
         "sha384",
@@ -263,7 +263,7 @@ def test_an_incomplete_origin_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("packages", "code", "said"),
+    ("packages", "code", "line"),
     [
         (WHOLE, 0, "no suite: bullseye is on none of the sites\ntotal: 2 agree\n"),
         ({KERNEL_PACKAGE: {"/boot/vmlinuz": b"another"}}, 1, "mismatch: a-kernel kernel: sha256 is "),
@@ -273,7 +273,7 @@ def test_an_incomplete_origin_is_refused(tmp_path: Path) -> None:
 def test_the_command_prints_its_report(
     packages: Mapping[Package, Mapping[str, bytes]],
     code: int,
-    said: str,
+    line: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -281,7 +281,7 @@ def test_the_command_prints_its_report(
     records = read_records(data_folder(tmp_path))
     works = use_fake_mirror(monkeypatch, records, Archive(tmp_path, packages))
     assert debian_firmware.main(["--site", "a site"]) == code
-    assert said in capsys.readouterr().out
+    assert line in capsys.readouterr().out
     assert not works[0].exists()
 
 

@@ -58,11 +58,13 @@ def test_only_calls_below_a_folder_are_counted(library: Path, tmp_path: Path) ->
     assert ended(library, tmp_path, 0, "") == (0, ["10", "10"], CALLS, "")
 
 
-@pytest.mark.parametrize(("at", "kind", "said"), [(1, "28", "No space left"), (3, "5", "Input/output"), (5, "30", "")])
-def test_a_call_fails(library: Path, tmp_path: Path, at: int, kind: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("at", "kind", "message"), [(1, "28", "No space left"), (3, "5", "Input/output"), (5, "30", "")]
+)
+def test_a_call_fails(library: Path, tmp_path: Path, at: int, kind: str, message: str) -> None:
     code, _, calls, err = ended(library, tmp_path, at, kind)
     assert (code, calls) == (1, CALLS[:at])
-    assert said in err.splitlines()[-1]
+    assert message in err.splitlines()[-1]
     assert not (tmp_path / "below/placed").exists()
 
 

@@ -16,9 +16,9 @@ ROOT = Path(__file__).parent.parent
 def test_make_help_lists_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (targets,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
-    said = subprocess.run(["make", "--silent", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    assert {line.split()[0] for line in said.splitlines()} == set(targets.split())
-    assert all(len(line.split()) > 2 for line in said.splitlines())
+    out = subprocess.run(["make", "--silent", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert {line.split()[0] for line in out.splitlines()} == set(targets.split())
+    assert all(len(line.split()) > 2 for line in out.splitlines())
 
 
 def test_the_hooks_run_the_same_as_make_check() -> None:

@@ -126,11 +126,11 @@ def test_a_technology_is_one_file(tmp_path: Path) -> None:
     assert (refused.code, refused.err) == (2, "ldcat: error: toy cannot launch this: toy measures no kernel hashes\n")
     assert re.search(r"toy +│ yes", inspected.out)
 
-    asked = (digest, "--catalog", "digests")
+    arguments = (digest, "--catalog", "digests")
     quick, slow, explained, unknown, audited, counted, diffed, page = copy.run(
-        ("plain-lookup", *asked),
-        ("lookup", *asked, "-f", "json"),
-        ("explain", *asked),
+        ("plain-lookup", *arguments),
+        ("lookup", *arguments, "-f", "json"),
+        ("explain", *arguments),
         ("explain", UNKNOWN, "--catalog", "digests", "--budget", 1000),
         ("audit", "digests"),
         ("sql", "--catalog", "digests", COUNTED, "-f", "csv"),

@@ -37,7 +37,7 @@ def test_a_certificate_table(little_endian: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "neither"),
         (b"x" * 500, "neither"),
@@ -48,8 +48,8 @@ def test_a_certificate_table(little_endian: bool) -> None:
         (struct.pack("<16sII", EXTRA.bytes, 0, 0) * 70, "neither"),
     ],
 )
-def test_input_without_certificates_is_refused(data: bytes, said: str) -> None:
-    with pytest.raises(MalformedInput, match=said):
+def test_input_without_certificates_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(MalformedInput, match=message):
         parse_certificates(data)
 
 

@@ -200,14 +200,14 @@ def test_the_issuer_that_signed_is_found_among_several_of_one_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"), [(0, "VCEK certificate"), (1, "issued by an ASK: none"), (2, "issued by an ARK: none")]
+    ("missing", "detail"), [(0, "VCEK certificate"), (1, "issued by an ASK: none"), (2, "issued by an ARK: none")]
 )
-def test_missing_certificates_are_reported(missing: int, said: str) -> None:
+def test_missing_certificates_are_reported(missing: int, detail: str) -> None:
     certificates = chain().all
     del certificates[missing]
     endorsement = by(certificates)
     assert not endorsement.verified
-    assert any(said in finding.detail for finding in endorsement.findings if finding.passed is False)
+    assert any(detail in finding.detail for finding in endorsement.findings if finding.passed is False)
     assert not findings_of(endorsement, "root")
 
 

@@ -82,7 +82,7 @@ def test_the_first_and_the_last_model_of_each_product(
 
 
 @pytest.mark.parametrize(
-    ("at", "value", "version", "said"),
+    ("at", "value", "version", "message"),
     [
         (0x00, 1, 3, "version 1"),
         (0x00, 6, 3, "version 6"),
@@ -104,10 +104,10 @@ def test_the_first_and_the_last_model_of_each_product(
         (0x49F, 1, 3, "0x330 to 0x49f"),
     ],
 )
-def test_reserved_bits_are_refused_by_name(at: int, value: int, version: int, said: str) -> None:
+def test_reserved_bits_are_refused_by_name(at: int, value: int, version: int, message: str) -> None:
     raw = bytearray(report_bytes(version=version))
     raw[at] = value
-    with pytest.raises(MalformedInput, match=said):
+    with pytest.raises(MalformedInput, match=message):
         AttestationReport.parse(bytes(raw))
 
 
@@ -143,7 +143,7 @@ def test_json_of_the_virtee_crates_gives_the_report(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("version", None, "version that is no number"),
         ("guest_svn", -1, "guest_svn that is no number"),
@@ -163,9 +163,9 @@ def test_json_of_the_virtee_crates_gives_the_report(
         ("measurements", "00", "unknown field 'measurements'"),
     ],
 )
-def test_json_that_is_not_a_report_is_refused(name: str, value: object, said: str) -> None:
+def test_json_that_is_not_a_report_is_refused(name: str, value: object, message: str) -> None:
     fields = as_json(signed(report_bytes()), hexadecimal=True, old=False)
-    with pytest.raises(MalformedInput, match=said):
+    with pytest.raises(MalformedInput, match=message):
         report_from_json({**fields, name: value})
 
 
@@ -197,8 +197,8 @@ def test_sev_policies() -> None:
     )
     assert policy.to_dict()["es"]
     assert (policy.technology, SevPolicy.parse(1).technology) == ("sev-es", "sev")
-    for wrong, said in ((0x40, "reserved bits set: 6"), (1 << 32, "32-bit"), (-1, "32-bit")):
-        with pytest.raises(MalformedInput, match=said):
+    for wrong, message in ((0x40, "reserved bits set: 6"), (1 << 32, "32-bit"), (-1, "32-bit")):
+        with pytest.raises(MalformedInput, match=message):
             SevPolicy.parse(wrong)
 
 
@@ -206,6 +206,6 @@ def test_snp_policies() -> None:
     policy = SnpPolicy.parse(0x3001F)
     assert (policy.abi_minor, policy.abi_major, policy.smt, policy.debug) == (0x1F, 0, True, False)
     assert policy.to_dict()["smt"]
-    for wrong, said in ((0x10000, "lacks bit 17"), (1 << 64, "64-bit"), (-1, "64-bit"), (1 << 63 | 1 << 17, "63")):
-        with pytest.raises(MalformedInput, match=said):
+    for wrong, message in ((0x10000, "lacks bit 17"), (1 << 64, "64-bit"), (-1, "64-bit"), (1 << 63 | 1 << 17, "63")):
+        with pytest.raises(MalformedInput, match=message):
             SnpPolicy.parse(wrong)

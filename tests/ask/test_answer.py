@@ -188,17 +188,17 @@ def test_a_digest_shared_by_several_configurations_is_noted(small: BuildResult) 
     shared = 0
     for digest in digests(small, "sev-snp"):
         reply = ask(small, Evidence("launch digest", LaunchDigest(digest)))
-        said = [note for note in reply.notes if "configurations have this digest" in note]
-        assert len(said) == (len(reply.matches) > 1)
+        notes = [note for note in reply.notes if "configurations have this digest" in note]
+        assert len(notes) == (len(reply.matches) > 1)
         assert reply.to_dict()["notes"] == list(reply.notes)
-        shared += len(said)
+        shared += len(notes)
     assert shared
 
 
 def test_verification_inputs_for_other_evidence_are_refused(small: BuildResult) -> None:
     digest = Evidence("launch digest", LaunchDigest(bytes(32)))
     report = Evidence("attestation report", AttestationReport.parse(report_bytes()))
-    for evidence, proofs, said in (
+    for evidence, proofs, message in (
         (digest, {"certificates": chain().all}, "certificates endorse attestation reports"),
         (digest, {"roots": [chain().ark]}, "certificates endorse attestation reports"),
         (report, {"roots": [chain().ark]}, "a root verifies nothing without the certificates below it"),
@@ -207,7 +207,7 @@ def test_verification_inputs_for_other_evidence_are_refused(small: BuildResult) 
         (report, {"debug_digest": LaunchDigest(bytes(32))}, "belong to LAUNCH_MEASURE"),
         (measured(bytes(32), 1), {}, "without its TIK"),
     ):
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=message):
             ask(small, evidence, **proofs)
     half = Evidence("launch measurement", LaunchMeasureData(bytes(32), api_major=1))
     with pytest.raises(UsageError, match="nonce, api minor, build id, policy") as caught:

@@ -116,10 +116,10 @@ def test_a_damaged_index_has_nothing_to_fall_back_on(
 ) -> None:
     shutil.copytree(few_kept.folder, tmp_path / "copy")
     (tmp_path / "copy/sev-snp/launch_digests.index").write_bytes(b"")
-    told: list[str] = []
+    warnings: list[str] = []
     with pytest.raises(VerificationFailed, match="the catalog has no rows of it"):
-        lookup(Catalog.open(tmp_path / "copy"), LaunchDigest(snp_digests(all_kept)[0]), warn=told.append)
-    assert len(told) == 1
+        lookup(Catalog.open(tmp_path / "copy"), LaunchDigest(snp_digests(all_kept)[0]), warn=warnings.append)
+    assert len(warnings) == 1
 
 
 def test_the_fast_path_leaves_distinguished_digests_to_the_full_path(few_kept: BuildResult) -> None:

@@ -121,7 +121,7 @@ def test_contradicting_values_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "this is not a launch digest"),
         (b"abc", "this is not a launch digest"),
@@ -147,8 +147,8 @@ def test_contradicting_values_are_refused() -> None:
         (LIBVIRT.replace("40", "forty").encode(), "is not a number"),
     ],
 )
-def test_other_input_is_refused(data: bytes, said: str) -> None:
-    with pytest.raises(MalformedInput, match=said):
+def test_other_input_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(MalformedInput, match=message):
         sniff(data)
 
 
@@ -187,9 +187,9 @@ def test_evidence_is_read_from_files_and_standard_input(tmp_path: Path) -> None:
     with pytest.raises(MalformedInput, match="is not a launch digest"):
         read_evidence("\udcff", io.BytesIO())
     path.write_bytes(bytes(MAX_EVIDENCE + 1))
-    for asked in ("-", str(path)):
+    for source in ("-", str(path)):
         with pytest.raises(Unreadable, match="larger than"):
-            read_evidence(asked, io.BytesIO(bytes(MAX_EVIDENCE + 1)))
+            read_evidence(source, io.BytesIO(bytes(MAX_EVIDENCE + 1)))
     with pytest.raises(LdcatError):
         read_evidence(str(tmp_path), io.BytesIO())
 

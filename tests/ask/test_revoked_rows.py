@@ -21,15 +21,15 @@ ODD = st.sampled_from([None, "", "0x1", "0X1", "0x01", "0x00000001", 1, 2, -1, 1
 @given(rows=st.lists(ROW, min_size=1, max_size=9), data=st.data())
 def test_columns_match_the_status_of_each_row(rows: list[dict[str, Any]], data: st.DataObject) -> None:
     records = [parse_row(leaf) for leaf in row_leaves(row_table(rows))]
-    said = []
+    revocations = []
     for number in range(data.draw(st.integers(0, 4))):
-        meant = data.draw(st.sampled_from(records))
+        selected = data.draw(st.sampled_from(records))
         names = data.draw(st.sets(st.sampled_from(["launch_digest", *INPUTS]), min_size=1, max_size=3))
-        selector = {name: data.draw(st.just(getattr(meant, name)) | ODD) for name in sorted(names)}
+        selector = {name: data.draw(st.just(getattr(selected, name)) | ODD) for name in sorted(names)}
         severity: Severity = data.draw(st.sampled_from(["revoked", "deprecated", "restored"]))
-        said.append(Revocation(selector=selector, severity=severity, reason=f"reason {number}"))
-    found = with_revocations(row_table(rows), said)
-    statuses = [Revocations(said).status(record) for record in records]
+        revocations.append(Revocation(selector=selector, severity=severity, reason=f"reason {number}"))
+    found = with_revocations(row_table(rows), revocations)
+    statuses = [Revocations(revocations).status(record) for record in records]
     assert found["revocation"].to_pylist() == [status and status.severity for status in statuses]
     assert found["revocation_reason"].to_pylist() == [status and status.reason for status in statuses]
     assert found.drop_columns(["revocation", "revocation_reason"]).equals(row_table(rows))

@@ -223,7 +223,7 @@ def test_differences_are_named_in_the_order_of_the_page() -> None:
 
 
 @given(VMSA_PAGES, VMSA_PAGES)
-def test_pages_without_differences_are_equal(a: bytes, b: bytes) -> None:
+def test_equal_pages_have_no_differences(a: bytes, b: bytes) -> None:
     first, second = SaveArea(a), SaveArea(b)
     found = differences(first, second)
     assert (not found) == (a == b)

@@ -178,7 +178,7 @@ def test_damage_of_a_log(run: Run, place: Place, tmp_path: Path) -> None:
         assert any(part in f"{one['subject']} {one['evidence']}" for one in found if one["severity"] == "error"), name
 
 
-def test_a_log_that_was_rolled_back_or_forked_and_a_row_that_is_no_leaf(
+def test_a_rollback_a_fork_and_a_row_that_is_not_in_the_log(
     run: Run, place: Place, small: BuildResult, tmp_path: Path
 ) -> None:
     before = tmp_path / "before"
@@ -199,7 +199,7 @@ def test_a_log_that_was_rolled_back_or_forked_and_a_row_that_is_no_leaf(
     assert {"release", "leaf", "digest"} <= {one["rule"] for one in found}
 
 
-def test_notes_and_warnings_do_not_fail_a_claim(run: Run, place: Place) -> None:
+def test_warnings_and_notes_do_not_fail_the_audit(run: Run, place: Place) -> None:
     code, out, _ = run("audit", str(place.log))
     assert code == 0
     assert out.startswith("warnings\n  checkpoint: no trust note was given")

@@ -27,7 +27,7 @@ def key(run: Run, place: Place, tmp_path: Path) -> Path:
     return tmp_path / "key"
 
 
-def asked(place: Place, key: Path, *more: str) -> tuple[str, ...]:
+def cosign_arguments(place: Place, key: Path, *more: str) -> tuple[str, ...]:
     return ("cosign", "--log", str(place.log), "--trust", str(place.trust), "--key", str(key), *more)
 
 
@@ -44,7 +44,7 @@ def test_a_heartbeat_makes_a_stale_log_fresh(
         for clock in ("time.time", "catalog.fast.plain_lookup.time"):
             monkeypatch.setattr(clock, lambda day=day: float(place.now + day * DAY))
         assert run(*lookup)[0] == 8
-        code, out, err = run(*asked(place, key, "--heartbeat", "-f", "json"))
+        code, out, err = run(*cosign_arguments(place, key, "--heartbeat", "-f", "json"))
         assert (code, err) == (0, "")
         found = Checkpoint.parse(published(place).text)
         facts = json.loads(out)
@@ -55,24 +55,24 @@ def test_a_heartbeat_makes_a_stale_log_fresh(
 
 
 def test_the_cosigned_checkpoint_is_printed(run: Run, place: Place, key: Path) -> None:
-    code, out, err = run(*asked(place, key))
+    code, out, err = run(*cosign_arguments(place, key))
     assert (code, err) == (0, "")
     assert f"cosigner    {BEAT}\n" in out
     assert "previous_size" not in out
     before = published(place)
-    code, out, err = run(*asked(place, key))
+    code, out, err = run(*cosign_arguments(place, key))
     assert (code, err) == (0, "ldcat: note: it was cosigned already; --heartbeat cosigns it again\n")
-    assert run(*asked(place, key, "--quiet"))[2] == ""
+    assert run(*cosign_arguments(place, key, "--quiet"))[2] == ""
     assert published(place) == before
     assert "PRIVATE" not in out + err
 
 
 def test_a_fork_is_refused(run: Run, place: Place, key: Path, tmp_path: Path) -> None:
-    run(*asked(place, key))
+    run(*cosign_arguments(place, key))
     found = Checkpoint.parse(published(place).text)
     fork = signed(str(Checkpoint(found.origin, found.size, bytes(32))), LOG)
     (place.log / "checkpoint").write_bytes(bytes(fork))
-    code, out, err = run(*asked(place, key, "--heartbeat"))
+    code, out, err = run(*cosign_arguments(place, key, "--heartbeat"))
     assert (code, out) == (4, "")
     assert "ldcat: error: " in err
     assert "is not consistent with" in err
@@ -84,8 +84,8 @@ def test_a_fork_is_refused(run: Run, place: Place, key: Path, tmp_path: Path) ->
 
 def test_each_cosigner_has_its_own_record(run: Run, place: Place, key: Path, tmp_path: Path) -> None:
     other = run("keygen", "w.example", "--for", "witness", "-o", str(tmp_path / "other"))[1].splitlines()
-    run(*asked(place, key))
-    facts = json.loads(run(*asked(place, tmp_path / "other", "-f", "json"))[1])
+    run(*cosign_arguments(place, key))
+    facts = json.loads(run(*cosign_arguments(place, tmp_path / "other", "-f", "json"))[1])
     assert (facts["cosigner"], facts["previous_size"], facts["signatures"]) == ("w.example", None, 2)
     assert len(published(place).verify(list(map(VerifierKey.parse, other)))) == 2
 
@@ -105,7 +105,7 @@ def test_invalid_arguments_are_refused(
 ) -> None:
     run("keygen", "example.com/log", "-o", str(tmp_path / "log.key"))
     before = published(place)
-    got, out, err = run(*asked(place, key, *(argument.format(tmp=tmp_path) for argument in more)))
+    got, out, err = run(*cosign_arguments(place, key, *(argument.format(tmp=tmp_path) for argument in more)))
     assert (got, out) == (code, "")
     assert part in err
     assert published(place) == before

@@ -61,16 +61,16 @@ def place(healthy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path
 
 
-def asked(place: Path) -> tuple[str, ...]:
+def doctor_arguments(place: Path) -> tuple[str, ...]:
     return ("doctor", "--log", str(place / "log"), "--trust", str(place / "trust"))
 
 
 def test_a_healthy_log(run: Run, place: Path) -> None:
-    code, out, err = run(*asked(place))
+    code, out, err = run(*doctor_arguments(place))
     assert (code, err) == (0, "")
     assert out.splitlines()[-1] == "nothing is wrong"
     assert f"signed by   {ORIGIN} (Ed25519)" in out
-    code, out, err = run(*asked(place), "-f", "json")
+    code, out, err = run(*doctor_arguments(place), "-f", "json")
     assert (code, err) == (0, "")
     record = json.loads(out)
     assert (record["healthy"], record["findings"]) == (True, [])
@@ -81,7 +81,7 @@ def test_findings_are_grouped_by_severity(run: Run, place: Path) -> None:
     (place / "trust").write_text((place / "text").read_text())
     (place / "log/releases/1/revocations.json").unlink()
     (place / "log/tile/.0.partial").touch()
-    code, out, err = run(*asked(place))
+    code, out, err = run(*doctor_arguments(place))
     assert (code, err) == (1, "")
     lines = out.splitlines()
     assert lines[lines.index("errors") + 1] == "  trust note: 0 of its own root keys signed it, and 1 have to"
@@ -89,7 +89,7 @@ def test_findings_are_grouped_by_severity(run: Run, place: Path) -> None:
     assert lines[lines.index("errors") + 3].startswith("  releases/1/revocations.json: ")
     assert lines[lines.index("notes") + 1].startswith("  tile/.0.partial: ")
     assert "warnings" not in lines
-    code, out, _ = run(*asked(place), "-f", "json")
+    code, out, _ = run(*doctor_arguments(place), "-f", "json")
     assert code == 1
     found = json.loads(out)["findings"]
     assert [finding["severity"] for finding in found] == ["error", "error", "note"]
@@ -98,7 +98,7 @@ def test_findings_are_grouped_by_severity(run: Run, place: Path) -> None:
 
 def test_a_correct_host(run: Run, place: Path) -> None:
     with serving(place / "log") as port:
-        code, out, err = run(*asked(place), "--url", f"http://127.0.0.1:{port}/logs/", "-f", "json")
+        code, out, err = run(*doctor_arguments(place), "--url", f"http://127.0.0.1:{port}/logs/", "-f", "json")
     assert (code, err) == (0, "")
     (found,) = json.loads(out)["findings"]
     assert (found["severity"], found["what"]) == ("note", "is not compressed, though gzip was requested")
@@ -107,7 +107,7 @@ def test_a_correct_host(run: Run, place: Path) -> None:
 def test_on_ipv6(run: Run, place: Path) -> None:
     try:
         with serving(place / "log", kind=Server6) as port:
-            code, out, _ = run(*asked(place), "--url", f"http://[::1]:{port}/logs")
+            code, out, _ = run(*doctor_arguments(place), "--url", f"http://[::1]:{port}/logs")
     except OSError as error:
         pytest.skip(f"there is no IPv6 here: {error}")
     assert code == 0
@@ -179,7 +179,7 @@ def no_http(handler: BaseHTTPRequestHandler, root: Path) -> None:
 )
 def test_a_wrong_host(run: Run, place: Path, serve: Serve, part: str) -> None:
     with serving(place / "log", serve) as port:
-        code, out, err = run(*asked(place), "--url", f"http://127.0.0.1:{port}/logs")
+        code, out, err = run(*doctor_arguments(place), "--url", f"http://127.0.0.1:{port}/logs")
     assert (code, err) == (1, "")
     assert part in out
 
@@ -193,7 +193,7 @@ def test_a_slow_host(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ended.wait()
 
     with serving(place / "log", silent) as port:
-        code, out, _ = run(*asked(place), "--url", f"http://127.0.0.1:{port}")
+        code, out, _ = run(*doctor_arguments(place), "--url", f"http://127.0.0.1:{port}")
         ended.set()
     assert code == 1
     assert "served checkpoint: 127.0.0.1 hangs: no head of an answer in 0.05 seconds" in out
@@ -202,7 +202,7 @@ def test_a_slow_host(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_no_server(run: Run, place: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but not listening
-        code, out, err = run(*asked(place), "--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        code, out, err = run(*doctor_arguments(place), "--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
     assert (code, err) == (1, "")
     assert "served checkpoint: 127.0.0.1 does not answer: connection refused" in out
 
@@ -227,7 +227,7 @@ def test_https(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch, known: bo
     if known:
         monkeypatch.setenv("SSL_CERT_FILE", str(place / "tls.pem"))
     with serving(place / "log", tls=tls) as port:
-        code, out, err = run(*asked(place), "--url", f"https://127.0.0.1:{port}/logs")
+        code, out, err = run(*doctor_arguments(place), "--url", f"https://127.0.0.1:{port}/logs")
     assert (code, err) == (0 if known else 1, "")
     assert ("127.0.0.1 does not answer: " in out) is not known
     assert ("certificate verify failed" in out) is not known
@@ -235,7 +235,7 @@ def test_https(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch, known: bo
 
 def test_a_folder_without_a_checkpoint_is_not_compared(run: Run, place: Path) -> None:
     (place / "log/checkpoint").unlink()
-    code, out, _ = run(*asked(place), "--url", "http://127.0.0.1:1")
+    code, out, _ = run(*doctor_arguments(place), "--url", "http://127.0.0.1:1")
     assert code == 1
     assert "host: was not checked" in out
 
@@ -265,7 +265,7 @@ def test_a_folder_without_a_checkpoint_is_not_compared(run: Run, place: Path) ->
     ],
 )
 def test_invalid_arguments_are_refused(run: Run, place: Path, arguments: tuple[str, ...], code: int, part: str) -> None:
-    whole = arguments if "--log" in arguments else (*asked(place)[1:], *arguments)
+    whole = arguments if "--log" in arguments else (*doctor_arguments(place)[1:], *arguments)
     got, out, err = run("doctor", *(argument.format(tmp=place) for argument in whole))
     assert (got, out) == (code, "")
     assert part in err

@@ -168,8 +168,8 @@ def test_no_option_accepts_an_empty_path(run: Run, tmp_path: Path, monkeypatch: 
         for inner, each in getattr(command, "commands", {}).items():
             yield from unguarded(each, f"{name} {inner}")
         for parameter in command.params:
-            said = getattr(parameter, "type_descriptor", None)
-            if said and said.annotation is Path and not said.parameter_info.parser:
+            descriptor = getattr(parameter, "type_descriptor", None)
+            if descriptor and descriptor.annotation is Path and not descriptor.parameter_info.parser:
                 yield f"{name} {parameter.name}"
 
     assert sorted(unguarded(typer.main.get_command(main.make_app()), "ldcat")) == []

@@ -37,9 +37,9 @@ def ended(folder: Path, room: int, *arguments: str, unbuffered: bool = False) ->
 
 @pytest.mark.parametrize("command", [("audit",), ("diff", "")])
 def test_a_full_disk_is_reported_with_its_folder(small: BuildResult, tmp_path: Path, command: tuple[str, ...]) -> None:
-    code, out, said = ended(tmp_path, 5000, command[0], *[str(small.folder)] * len(command))
-    assert (code, out) == (5, ""), said
-    error, hint = said.splitlines()
+    code, out, err = ended(tmp_path, 5000, command[0], *[str(small.folder)] * len(command))
+    assert (code, out) == (5, ""), err
+    error, hint = err.splitlines()
     assert error.startswith(f"ldcat: error: {tmp_path}/ldcat-")
     assert error.endswith(": the file would exceed the largest file size")
     assert hint.startswith("ldcat: hint: free some space")
@@ -54,10 +54,10 @@ def test_an_io_error_is_not_an_internal_error(
         raise failure('IO Error: Could not write file "x": Input/output error\nand more')
 
     monkeypatch.setattr(InputsSeen, "add", broken)
-    code, out, said = run("audit", str(small.folder), "-q")
+    code, out, err = run("audit", str(small.folder), "-q")
     assert (code, out) == (5, "")
-    assert said.startswith("ldcat: error: ")
-    assert said.endswith(': io error: could not write file "x": input/output error\n')
+    assert err.startswith("ldcat: error: ")
+    assert err.endswith(': io error: could not write file "x": input/output error\n')
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_an_io_error_is_not_an_internal_error(
 def test_a_database_is_complete_or_an_error(small: BuildResult, tmp_path: Path, room: int) -> None:
     """DuckDB reports no error that occurs while a database is closed."""
     path = tmp_path / "views.duckdb"
-    code, _, said = ended(tmp_path, room, "sql", "--catalog", str(small.folder), "--database", str(path))
-    assert path.exists() == (code == 0), said
+    code, _, err = ended(tmp_path, room, "sql", "--catalog", str(small.folder), "--database", str(path))
+    assert path.exists() == (code == 0), err
     if code:
-        assert (code, said.count("ldcat: error: ")) == (5, 1)
+        assert (code, err.count("ldcat: error: ")) == (5, 1)
     else:
         with duckdb.connect(path, read_only=True) as connection:
             counted = connection.execute("SELECT count(*) FROM launch_digests").fetchall()
@@ -82,10 +82,10 @@ def test_output_is_complete_or_an_error(
     small: BuildResult, tmp_path: Path, more: tuple[str, ...], unbuffered: bool
 ) -> None:
     """The system writes as much as fits without an error; unbuffered, Python would take that for all."""
-    asked = ("lookup", str(small.example), "--catalog", str(small.folder), *more)
-    code, whole, _ = ended(tmp_path, 1 << 20, *asked, unbuffered=unbuffered)
+    arguments = ("lookup", str(small.example), "--catalog", str(small.folder), *more)
+    code, whole, _ = ended(tmp_path, 1 << 20, *arguments, unbuffered=unbuffered)
     assert (code, len(whole) > 100) == (0, True)
-    code, part, said = ended(tmp_path, 100, *asked, unbuffered=unbuffered)
+    code, part, err = ended(tmp_path, 100, *arguments, unbuffered=unbuffered)
     assert part == whole[:100]
-    assert code == 5, said
-    assert said.startswith("ldcat: error: cannot write: file too large")
+    assert code == 5, err
+    assert err.startswith("ldcat: error: cannot write: file too large")

@@ -90,16 +90,16 @@ def digest_in(catalog: Path, technology: str = "sev-snp", vcpus: int | None = 2)
 
 def queries() -> list[tuple[str, ...]]:
     """Commands that query a catalog; {catalog} is replaced by its location."""
-    asked = ("--catalog", "{catalog}")
+    options = ("--catalog", "{catalog}")
     tables = ("firmware", "launchable", "kernel_hashes", "configurations")
     return [
-        ("lookup", "{digest}", *asked),
-        ("explain", "{digest}", *asked, "-q", "--budget", "100"),
-        *(("sql", f"SELECT * FROM {name} LIMIT 3", *asked) for name in tables),
-        ("sql", "PIVOT launchable ON reason USING count(*)", *asked),
-        ("sql", "SELECT [name], {'a': name} FROM firmware", *asked),
-        ("inspect", HOSTILE, *asked),
-        ("measure", HOSTILE, "-t", "sev", *asked, "-q"),
+        ("lookup", "{digest}", *options),
+        ("explain", "{digest}", *options, "-q", "--budget", "100"),
+        *(("sql", f"SELECT * FROM {name} LIMIT 3", *options) for name in tables),
+        ("sql", "PIVOT launchable ON reason USING count(*)", *options),
+        ("sql", "SELECT [name], {'a': name} FROM firmware", *options),
+        ("inspect", HOSTILE, *options),
+        ("measure", HOSTILE, "-t", "sev", *options, "-q"),
         (
             "measure",
             HOSTILE,
@@ -111,7 +111,7 @@ def queries() -> list[tuple[str, ...]]:
             "EPYC-Milan",
             "--vcpus",
             "1-2",
-            *asked,
+            *options,
         ),
         ("diff", "{small}", "{catalog}", "-q"),
         ("audit", "{catalog}", "--firmware", "{image}", "-q"),
@@ -279,8 +279,8 @@ def test_text_of_a_release_is_data_in_every_page_and_picture(
     ):
         assert run(*arguments, "--html", str(made))[0] in (0, 1)
         texts.append(made.read_text("utf-8"))
-    said = [text for text in texts if SAID[:20] in Read(text).text]
-    assert len(said) > 5
+    shown = [text for text in texts if SAID[:20] in Read(text).text]
+    assert len(shown) > 5
     for text in texts:
         page = Read(text)
         assert not set(page.text) & (UNSEEN - {"\n"})

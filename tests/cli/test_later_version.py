@@ -76,21 +76,21 @@ def test_each_technology_is_in_a_file_of_its_name() -> None:
 def test_a_lookup_searches_the_known_technologies(
     run: Run, later: BuildResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = ("--catalog", str(later.folder))
+    options = ("--catalog", str(later.folder))
     for technology in ("sev", "sev-es", "sev-snp"):
         digest = of(later, technology)
-        assert plain_lookup([digest, *asked]) is None
-        code, out, err = run("lookup", digest, *asked, "-q")
+        assert plain_lookup([digest, *options]) is None
+        code, out, err = run("lookup", digest, *options, "-q")
         assert (code, err) == (0, WARNED)
         assert out.startswith("match 1 of ")
-        record = json.loads(run("lookup", digest, *asked, "-f", "json")[1])
+        record = json.loads(run("lookup", digest, *options, "-f", "json")[1])
         assert record["notes"][-1] == NOT_SEARCHED
         assert {match["technology"] for match in record["matches"]} == {technology}
-    code, out, err = run("lookup", tdx_digest(later), *asked)
+    code, out, err = run("lookup", tdx_digest(later), *options)
     assert (code, out) == (1, "")
     assert err.startswith(WARNED)
     with later_version():
-        assert run("lookup", of(later, NAME), *asked)[::2] == (0, "")
+        assert run("lookup", of(later, NAME), *options)[::2] == (0, "")
 
 
 def test_a_damaged_index_is_bypassed_if_a_technology_is_unknown(run: Run, later: BuildResult, tmp_path: Path) -> None:
@@ -124,17 +124,17 @@ def test_a_database_has_the_known_rows(run: Run, later: BuildResult, tmp_path: P
 
 
 def test_a_catalog_of_unknown_technologies_is_empty(run: Run, later: BuildResult, tmp_path: Path) -> None:
-    asked = ("--catalog", str(later_catalog(tmp_path, ALONE).folder))
-    code, out, err = run("sql", "SELECT count(*) AS rows FROM launch_digests", *asked, "-f", "json")
+    options = ("--catalog", str(later_catalog(tmp_path, ALONE).folder))
+    code, out, err = run("sql", "SELECT count(*) AS rows FROM launch_digests", *options, "-f", "json")
     assert (code, json.loads(out), err) == (0, [{"rows": 0}], WARNED)
     for digest in (of(later, "sev"), of(later, "sev-snp")):
-        assert run("lookup", digest, *asked)[0] == 1
-    assert run("explain", of(later, "sev-snp"), *asked, "--budget", "10")[0] in (0, 1, 2)
+        assert run("lookup", digest, *options)[0] == 1
+    assert run("explain", of(later, "sev-snp"), *options, "--budget", "10")[0] in (0, 1, 2)
 
 
 def test_explain_and_report_have_a_note(run: Run, later: BuildResult, tmp_path: Path) -> None:
-    asked = ("--catalog", str(later.folder))
-    code, out, err = run("explain", of(later, "sev"), *asked, "-f", "json")
+    options = ("--catalog", str(later.folder))
+    code, out, err = run("explain", of(later, "sev"), *options, "-f", "json")
     assert (code, err, json.loads(out)["notes"]) == (0, WARNED, [NOT_SEARCHED])
     code, _, err = run("report", str(later.folder), "--html", str(tmp_path / "report.html"))
     assert (code, err) == (0, WARNED)
@@ -387,8 +387,8 @@ def test_a_revocation_before_an_unknown_record_of_its_release_is_not_listed(
     sign_release(log, LOG, next_record(log, place.now + 1, listed), listed, encode_leaf(REVOKE), RECORD)
     with static_host(place.log) as host:
         at_host = ("--catalog", host.url.rstrip("/"), "--trust", str(place.trust))
-        for asked in (place.options(), at_host):
-            found, _, err = run("lookup", of(small, "sev-snp"), *asked)
+        for options in (place.options(), at_host):
+            found, _, err = run("lookup", of(small, "sev-snp"), *options)
             assert (found, NOT_CONSIDERED in err) == (code, code == 0)
 
 

@@ -39,14 +39,16 @@ def replace_by_link(path: Path, kept: Path) -> None:
 def test_a_lookup_follows_no_link_in_a_log(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, name: str
 ) -> None:
-    asked = (digest_of(small), "--catalog", str(place.log), "--trust", str(place.trust))
-    assert run("lookup", *asked)[0] == 0
-    assert plain_lookup(list(asked)) is not None
+    arguments = (digest_of(small), "--catalog", str(place.log), "--trust", str(place.trust))
+    assert run("lookup", *arguments)[0] == 0
+    assert plain_lookup(list(arguments)) is not None
     replace_by_link(place.log / name, tmp_path / "elsewhere")
     shutil.rmtree(tmp_path / "state", ignore_errors=True)
-    assert plain_lookup(list(asked)) is None
+    assert plain_lookup(list(arguments)) is None
     for folder in (place.log, place.log / "releases/1", f"{place.log}/releases/1/."):
-        code, out, err = run("lookup", asked[0], "--catalog", str(folder), "--trust", str(place.trust), "-f", "json")
+        code, out, err = run(
+            "lookup", arguments[0], "--catalog", str(folder), "--trust", str(place.trust), "-f", "json"
+        )
         assert (code, out) == (5, ""), err
         assert f"{place.log}/{name} {FOLLOWED}" in err
 
@@ -57,17 +59,17 @@ def test_an_index_that_is_a_link_is_not_used(
 ) -> None:
     """Not even before the check of the index, when the full path is not taken."""
     path = place.log / "releases/1" / name
-    asked = (digest_of(small), "--catalog", str(place.log), "--trust", str(place.trust))
+    arguments = (digest_of(small), "--catalog", str(place.log), "--trust", str(place.trust))
     replace_by_link(path, tmp_path / "elsewhere")
-    code, out, err = run("lookup", *asked)
-    assert (code, out, plain_lookup(list(asked))) == (5, "", None)
+    code, out, err = run("lookup", *arguments)
+    assert (code, out, plain_lookup(list(arguments))) == (5, "", None)
     assert f"{path} {FOLLOWED}" in err
     path.unlink()
     (tmp_path / "elsewhere").rename(path)
-    assert run("lookup", *asked)[0] == 0
+    assert run("lookup", *arguments)[0] == 0
     replace_by_link(path, tmp_path / "elsewhere")
-    code, _, err = run("lookup", *asked)
-    assert (code, plain_lookup(list(asked))) == (0, None)
+    code, _, err = run("lookup", *arguments)
+    assert (code, plain_lookup(list(arguments))) == (0, None)
     assert f"so the Parquet files are read: {path}: {FOLLOWED}" in err
 
 
@@ -147,8 +149,8 @@ def test_leftovers_of_a_crash_are_reported_and_removed_by_the_next_publish(
         (place.log / name).parent.mkdir(parents=True, exist_ok=True)
         (place.log / name).write_bytes(b"half")
     _, out, _ = run("doctor", "--log", str(place.log), "--trust", str(place.trust), "--format", "json")
-    said = {one["subject"] for one in json.loads(out)["findings"] if one["severity"] == "note"}
-    assert {*names[:2], "releases/2"} <= said
+    subjects = {one["subject"] for one in json.loads(out)["findings"] if one["severity"] == "note"}
+    assert {*names[:2], "releases/2"} <= subjects
     (place.log / "releases/2/more").write_bytes(b"of another catalog")
     place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="three"))
     assert not [name for name in (*names[:2], "releases/2/more") if LogFolder(place.log).has(name)]

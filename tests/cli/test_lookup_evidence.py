@@ -196,8 +196,8 @@ def test_a_launch_measurement(run: Run, blob: str, tik: str, tmp_path: Path) -> 
     assert "the measurement is of this digest, under this TIK" in out
     assert "match 1 of" in out
     path = tmp_path / "qmp.json"
-    said = '"api-major": 1, "api-minor": 40, "build-id": 55, "policy": 1'
-    path.write_text(f'{{"return": {{{said}}}}} {{"return": {{"data": "{blob}"}}}}')
+    fields = '"api-major": 1, "api-minor": 40, "build-id": 55, "policy": 1'
+    path.write_text(f'{{"return": {{{fields}}}}} {{"return": {{"data": "{blob}"}}}}')
     reply = json.loads(run("lookup", str(path), "--tik", tik, "-f", "json")[1])
     assert reply["found"]
     assert reply["evidence"] == "launch measurement"

@@ -80,8 +80,8 @@ def test_no_lookup_in_a_release_shows_facts_of_another_row(
             ("report", str(found.log), "--html", str(tmp_path / "page")),
             ("site", str(found.log), "-o", str(tmp_path / "site")),
         ):
-            asked = found.options() if command[0] not in ("report", "site") else ("--trust", str(found.trust))
-            code, out, err = run(*command, *asked)
+            options = found.options() if command[0] not in ("report", "site") else ("--trust", str(found.trust))
+            code, out, err = run(*command, *options)
             assert (code, out) == (4, ""), (command, err)
             assert "index of" in err
             assert "does not match its rows" in err
@@ -175,7 +175,7 @@ def test_publish_refuses_a_false_index_made_elsewhere(
     forged(small, tmp_path / "fake", LIES["another kernel"])
     key = tmp_path / "key"
     assert run("keygen", "example.com/other", "-o", str(key))[0] == 0
-    asked = ("publish", str(tmp_path / "fake"), "--log", str(tmp_path / "new"), "--key", str(key))
-    code, _, err = run(*asked)
+    arguments = ("publish", str(tmp_path / "fake"), "--log", str(tmp_path / "new"), "--key", str(key))
+    code, _, err = run(*arguments)
     assert (code, "does not match its rows" in err) == (4, True)
     assert not (tmp_path / "new/checkpoint").exists()

@@ -185,13 +185,13 @@ def test_a_seen_checkpoint_counts_without_its_revocation_list(
     """Like the state of ldcat 0.1.0, which has the checkpoint only."""
     log, digest = LogFolder(revoked.log), digest_of(small)
     with serving(revoked.log) as port:
-        asked = ("lookup", digest, "--catalog", f"http://127.0.0.1:{port}/logs", "--trust", str(revoked.trust))
-        assert run(*asked)[0] == 7
+        lookup = ("lookup", digest, "--catalog", f"http://127.0.0.1:{port}/logs", "--trust", str(revoked.trust))
+        assert run(*lookup)[0] == 7
         (kept,) = (tmp_path / "state/ldcat/seen").glob("*.revocations")
         kept.unlink()
         for later in (1, 2):
             sign_release(log, LOG, next_record(log, revoked.now + later, ()), ())
-        assert run(*asked)[0] == FALSE
+        assert run(*lookup)[0] == FALSE
 
 
 @pytest.mark.parametrize("form", ["indented", "twice"])
@@ -228,18 +228,18 @@ def test_a_client_that_saw_a_revocation_refuses_a_list_without_it(
     run: Run, revoked: Place, small: BuildResult, tmp_path: Path
 ) -> None:
     digest, bundle = digest_of(small), tmp_path / "bundle"
-    asked = ("--trust", str(revoked.trust))
+    trust = ("--trust", str(revoked.trust))
     with serving(revoked.log) as port:
         url = f"http://127.0.0.1:{port}/logs"
-        assert run("lookup", digest, "--catalog", url, *asked)[0] == 7
+        assert run("lookup", digest, "--catalog", url, *trust)[0] == 7
         log = LogFolder(revoked.log)
         for later in (1, 2):
             sign_release(log, LOG, next_record(log, revoked.now + later, ()), ())
         bundle.write_bytes(bytes(Prover(log).prove_digest(LaunchDigest.parse(digest), warn=pytest.fail)[0]))
-        code, _, err = run("lookup", digest, "--catalog", url, *asked)
+        code, _, err = run("lookup", digest, "--catalog", url, *trust)
         assert code == FALSE
         assert "2 revocations of this log were seen before" in err
-    code, out, _ = run("verify-proof", str(bundle), *asked, "-f", "json")
+    code, out, _ = run("verify-proof", str(bundle), *trust, "-f", "json")
     assert (code, json.loads(out)["outcome"]) == (FALSE, "false-record")
 
 
@@ -255,8 +255,8 @@ def test_an_honest_publisher_can_always_continue(
     found = dict(tools(run, revoked, digest_of(small), tmp_path, cosigns=True))
     assert found == dict.fromkeys(found, 0) | {"lookup": 7, "lookup at a host": 7}
     out = run("audit", str(revoked.log), "--trust", str(revoked.trust), "--remeasure", "0", "-f", "json")[1]
-    said = [one for one in json.loads(out)["findings"] if one["rule"] == "record"]
-    assert {one["severity"] for one in said} == {"warning"}  # a false record of the past is still reported
+    findings = [one for one in json.loads(out)["findings"] if one["rule"] == "record"]
+    assert {one["severity"] for one in findings} == {"warning"}  # a false record of the past is still reported
 
 
 def test_publish_reports_false_records(run: Run, revoked: Place, small: BuildResult, tmp_path: Path) -> None:
@@ -324,12 +324,12 @@ def test_a_policy_can_require_the_cosignature_of_a_rebuilder(
     rebuild = ("rebuild", "--log", str(log.root), "--trust", str(revoked.trust), "--cosign", "--key", str(key))
     with serving(revoked.log) as port:
         url = f"http://127.0.0.1:{port}/logs"
-        asked = ("lookup", digest, "--catalog", url, "--trust", str(revoked.trust))
-        assert run(*asked)[0] == 6
+        lookup = ("lookup", digest, "--catalog", url, "--trust", str(revoked.trust))
+        assert run(*lookup)[0] == 6
         assert run(*rebuild)[0] == 0
-        assert run(*asked)[0] == 7
+        assert run(*lookup)[0] == 7
         for later in (1, 2):
             sign_release(log, LOG, next_record(log, revoked.now + later, ()), ())
         shutil.rmtree(tmp_path / "state/ldcat/seen")  # like a client that sees the log for the first time
         assert run(*rebuild)[0] == FALSE
-        assert run(*asked)[0] == 6
+        assert run(*lookup)[0] == 6

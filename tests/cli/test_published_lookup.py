@@ -302,8 +302,8 @@ def test_concurrent_lookups_remember_the_newest_checkpoint(place: Place, small: 
     place.publish(RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="deprecated", reason="r"))
     script = f"import time; time.time = lambda: {place.now}; from catalog.__main__ import main; main()"
     command = [sys.executable, "-c", script, "lookup", digest, "-q", "--trust", str(place.trust), "--catalog"]
-    asked = [str(place.log), str(before)] * 3
-    running = [subprocess.Popen([*command, folder], stdout=subprocess.DEVNULL) for folder in asked]
+    folders = [str(place.log), str(before)] * 3
+    running = [subprocess.Popen([*command, folder], stdout=subprocess.DEVNULL) for folder in folders]
     codes = [process.wait() for process in running]
     assert set(codes[::2]) == {0}
     assert set(codes[1::2]) <= {0, 9}

@@ -15,18 +15,18 @@ from tests.support.forged_catalogs import SEV, forged, one_digest
 from tests.support.published_logs import Place
 
 
-def asked(place: Place, *more: str) -> tuple[str, ...]:
+def rebuild_arguments(place: Place, *more: str) -> tuple[str, ...]:
     return ("rebuild", "--log", str(place.log), "--trust", str(place.trust), *more)
 
 
 def test_a_log_is_recomputed_and_then_cosigned(run: Run, place: Place, tmp_path: Path) -> None:
     keys = run("keygen", "rebuilder.example", "--for", "witness", "-o", str(tmp_path / "key"))[1].splitlines()
     before = (place.log / "checkpoint").read_bytes()
-    code, out, err = run(*asked(place))
+    code, out, err = run(*rebuild_arguments(place))
     assert (code, err) == (0, "")
     assert "every launch digest was recomputed, and is the same" in out
     assert (place.log / "checkpoint").read_bytes() == before
-    code, out, err = run(*asked(place, "--cosign", "--key", str(tmp_path / "key"), "-f", "json"))
+    code, out, err = run(*rebuild_arguments(place, "--cosign", "--key", str(tmp_path / "key"), "-f", "json"))
     record = json.loads(out)
     assert (code, err, record["same"], record["differences"]) == (0, "", True, [])
     assert record["cosigned"]["signatures"] == 2
@@ -40,7 +40,7 @@ def test_a_log_with_differences_is_not_cosigned(run: Run, place: Place, small: B
     wrong = forged(small, tmp_path / "forged", {SEV: one_digest})
     other = Place(tmp_path / "other", wrong, 1_800_000_000)
     before = (other.log / "checkpoint").read_bytes()
-    code, out, err = run(*asked(other, "--cosign", "--key", str(tmp_path / "key")))
+    code, out, err = run(*rebuild_arguments(other, "--cosign", "--key", str(tmp_path / "key")))
     assert code == 4
     assert f"launch_digest {bytes(32).hex()}" in out
     assert "error: the log differs from what was recomputed" in err
@@ -56,6 +56,6 @@ def test_a_log_with_differences_is_not_cosigned(run: Run, place: Place, small: B
     ],
 )
 def test_invalid_arguments_are_refused(run: Run, place: Place, more: tuple[str, ...], code: int, part: str) -> None:
-    found, out, err = run(*asked(place, *more))
+    found, out, err = run(*rebuild_arguments(place, *more))
     assert (found, out) == (code, "")
     assert part in err

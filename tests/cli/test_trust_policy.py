@@ -30,7 +30,7 @@ def init(run: Run, folder: Path, lines: str, *more: str) -> tuple[int, str, str]
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         (f"{WITNESSES}group two 2 w1 pq\nquorum two", "quorum two: is not reached even if all cosign"),
         (f"{WITNESSES}group three 3 w1 pq w2\nquorum three", "quorum three: is not reached even if all cosign"),
@@ -38,16 +38,16 @@ def init(run: Run, folder: Path, lines: str, *more: str) -> tuple[int, str, str]
         (f"{WITNESSES}witness a {ALIAS}\nquorum w1", f"witness a: has the public key of the log {ORIGIN}"),
     ],
 )
-def test_a_policy_that_cannot_be_satisfied_is_refused(run: Run, tmp_path: Path, lines: str, said: str) -> None:
+def test_a_policy_that_cannot_be_satisfied_is_refused(run: Run, tmp_path: Path, lines: str, message: str) -> None:
     code, out, err = init(run, tmp_path, lines)
     assert (code, out) == (2, "")
-    assert err.startswith(f"ldcat: error: the policy: {said}")
+    assert err.startswith(f"ldcat: error: the policy: {message}")
     _, first, _ = init(run, tmp_path, f"log {LOG}\nquorum none")
     code, note = signed(run, tmp_path, first)
     (tmp_path / "policy").write_text(f"{lines}\n")
     code, out, err = run("trust", "rotate", str(note), "--policy", str(tmp_path / "policy"))
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
 
 
 def signed(run: Run, folder: Path, text: str) -> tuple[int, Path]:
@@ -62,7 +62,7 @@ def signed(run: Run, folder: Path, text: str) -> tuple[int, Path]:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "notes"),
     [
         ("group two 2 w1 w2 w3\nquorum two", []),
         ("group w1s any w1 pq\ngroup two 2 w1s w2 w3\nquorum two", []),
@@ -80,11 +80,11 @@ def signed(run: Run, folder: Path, text: str) -> tuple[int, Path]:
         ),
     ],
 )
-def test_weak_quorums_are_noted(run: Run, tmp_path: Path, lines: str, said: list[str]) -> None:
+def test_weak_quorums_are_noted(run: Run, tmp_path: Path, lines: str, notes: list[str]) -> None:
     code, out, err = init(run, tmp_path, f"{WITNESSES}{lines}")
     assert (code, out.startswith("version 1\n")) == (0, True)
-    assert len(err.splitlines()) == len(said)
-    for line, part in zip(err.splitlines(), said, strict=True):
+    assert len(err.splitlines()) == len(notes)
+    for line, part in zip(err.splitlines(), notes, strict=True):
         assert part in line
 
 
@@ -130,7 +130,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (NOW, "2027-01-15 08:00:00 UTC"),
         (0, "1970-01-01 00:00:00 UTC"),
@@ -138,5 +138,5 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ((1 << 63) - 1, f"{(1 << 63) - 1} seconds after 1970"),
     ],
 )
-def test_every_time_can_be_printed(seconds: int, said: str) -> None:
-    assert moment(seconds) == said
+def test_every_time_can_be_printed(seconds: int, text: str) -> None:
+    assert moment(seconds) == text

@@ -95,11 +95,11 @@ def test_no_command_on_parquet_files_shows_an_unmeasured_kernel(
     forged(small, folder, {manifest.KERNEL_HASHES: change})
     with pytest.raises(VerificationFailed, match="contradicts the data"):
         lookup_in_parquet(Catalog.open(folder), LaunchDigest.parse(digest))
-    asked = ("--catalog", str(folder))
+    options = ("--catalog", str(folder))
     commands: tuple[tuple[str, ...], ...] = (
-        ("sql", "SELECT append FROM kernel_hashes", *asked),
-        ("sql", "--database", str(tmp_path / "views.duckdb"), *asked),
-        ("explain", digest, *asked),
+        ("sql", "SELECT append FROM kernel_hashes", *options),
+        ("sql", "--database", str(tmp_path / "views.duckdb"), *options),
+        ("explain", digest, *options),
         ("report", str(folder), "--html", str(tmp_path / "report.html")),
         ("diff", str(small.folder), str(folder)),
         ("diff", str(folder), str(small.folder), "--html", str(tmp_path / "diff.html")),
@@ -153,7 +153,7 @@ def test_audit_finds_a_build_renamed_in_names_only(run: Run, small: BuildResult,
 def test_no_lookup_at_a_host_shows_a_false_command_line(
     run: Run, small: BuildResult, tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The publisher signed the release with these range files."""
+    """The release is signed with a false command line; its range files are those of an honest one."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr("time.time", lambda: 1_800_000_100.0)
     false = forged(small, tmp_path / "lie", {manifest.KERNEL_HASHES: ROWS_LIE["another command line"]})

@@ -52,8 +52,8 @@ def publish(run: Run, built: BuildResult, place: Path) -> None:
 
 
 def revoke(run: Run, place: Path) -> None:
-    said = ("--severity", "deprecated", "--reason", "old", "--vcpus", "1")
-    assert run("revoke", "--log", f"{place}/log", "--key", f"{place}/log.key", *said)[0] == 0
+    options = ("--severity", "deprecated", "--reason", "old", "--vcpus", "1")
+    assert run("revoke", "--log", f"{place}/log", "--key", f"{place}/log.key", *options)[0] == 0
 
 
 def trust(run: Run, place: Path, **urls: str) -> tuple[str, str]:
@@ -244,15 +244,15 @@ def test_answers_with_any_status_are_read(status: int) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(status: int) -> None:
-    asked: list[str] = []
+    paths: list[str] = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        asked.append(handler.path)
+        paths.append(handler.path)
         say(status, b"", Location="/q")(handler)
 
     with serving(answer) as url:
         assert post(f"{url}/p", b"asked", 3).status == status
-    assert asked == ["/p"]
+    assert paths == ["/p"]
 
 
 @pytest.mark.parametrize("status", [200, 500])

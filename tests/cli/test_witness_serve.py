@@ -56,17 +56,17 @@ def running(folder: Path) -> Iterator[Running]:
 def test_requests_are_answered_and_recorded(folder: Path, keys: list[VerifierKey]) -> None:
     with witness(folder, "--create") as running:
         assert running.request("GET", f"/{HASH}/checkpoint")[0] == 404
-        asked = request(0, 10)
-        status, body, kind = running.add_checkpoint(bytes(asked))
+        sent = request(0, 10)
+        status, body, kind = running.add_checkpoint(bytes(sent))
         assert (status, kind) == (200, "text/plain; charset=utf-8")
-        assert len(parse_cosignatures(body, asked.note.text, keys)) == 2
+        assert len(parse_cosignatures(body, sent.note.text, keys)) == 2
         assert running.add_checkpoint(bytes(request(0, 24))) == (409, b"10\n", "text/x.tlog.size")
         assert running.add_checkpoint(bytes(request(10, 24, tree=1)))[0] == 422
         assert running.add_checkpoint(bytes(request(24, 10)))[0] == 400
         assert running.add_checkpoint(bytes(request(10, 24)).replace(b"example.com/log\n", b"x\n"))[0] == 404
         assert running.add_checkpoint(bytes(request(10, 24)).replace(b"\n24\n", b"\n23\n"))[0] == 403
         assert running.request("GET", "/add-checkpoint")[0] == 405
-        assert running.request("POST", "/add-checkpoint/", bytes(asked))[0] == 404
+        assert running.request("POST", "/add-checkpoint/", bytes(sent))[0] == 404
         status, body, _ = running.request("GET", f"/{HASH}/checkpoint")
         assert status == 200
         assert len(Note.parse(body).verify([LOG.key, *keys])) == 3
@@ -85,13 +85,13 @@ def test_concurrent_requests(running: Running, keys: list[VerifierKey]) -> None:
         tree, old = number % 2, 0
         for new in range(1, SIZES + 1):
             while old <= new:
-                asked = request(old, new, tree)
-                status, body, _ = running.add_checkpoint(bytes(asked))
+                sent = request(old, new, tree)
+                status, body, _ = running.add_checkpoint(bytes(sent))
                 if status == 409:
                     old = int(body)
                     continue
                 if status == 200:
-                    assert parse_cosignatures(body, asked.note.text, keys)
+                    assert parse_cosignatures(body, sent.note.text, keys)
                     cosigned.append((old, new, tree))
                     old = new
                 break
@@ -115,11 +115,11 @@ def test_killed_at_any_time(folder: Path) -> None:
 
             def climb(running: Running = running, size: int = size, some: threading.Event = some) -> None:
                 with suppress(OSError, HTTPException):
-                    for asked in range(1000):
+                    for attempt in range(1000):
                         new = min(size + 1, SIZES - 2)
                         assert running.add_checkpoint(bytes(request(size, new)))[0] == 200
                         answered.append(size := new)
-                        if asked == 2:
+                        if attempt == 2:
                             some.set()
 
             thread = threading.Thread(target=climb)
@@ -205,10 +205,10 @@ def test_failures_are_logged_and_not_sent_to_clients(folder: Path, running: Runn
         b"the witness cannot answer now\n",
         "text/plain; charset=utf-8",
     )
-    code, said = running.stop()
+    code, err = running.stop()
     assert code == 0
-    assert said.startswith(f"ldcat: error: {folder}/db is not a witness database, or damaged")
-    assert "Traceback" not in said
+    assert err.startswith(f"ldcat: error: {folder}/db is not a witness database, or damaged")
+    assert "Traceback" not in err
 
 
 def test_an_internal_error_is_one_line(folder: Path) -> None:
@@ -218,10 +218,10 @@ def test_an_internal_error_is_one_line(folder: Path) -> None:
     )
     with witness(folder, "--create", prelude=broken) as running:
         assert running.add_checkpoint(bytes(request(0, 10)))[:2] == (500, b"the witness cannot answer now\n")
-        code, said = running.stop()
+        code, err = running.stop()
     assert code == 0
-    assert said.splitlines()[0] == "ldcat: error: internal error: ZeroDivisionError: division by zero"
-    assert len(said.splitlines()) == 2
+    assert err.splitlines()[0] == "ldcat: error: internal error: ZeroDivisionError: division by zero"
+    assert len(err.splitlines()) == 2
 
 
 @pytest.mark.parametrize(

@@ -114,9 +114,9 @@ def test_another_digest_for_the_same_inputs_is_a_changed_rule(small: BuildResult
     assert found.why() == "nothing in the catalogs explains it"
     assert lines(found) == ["rule-changed sev-snp ('twin.fd', 'whole.fd'): 1 digest of the same inputs"]
     profile = f"{manifest.VMM_FOLDER}/qemu-kvm-init2.toml"
-    said, _ = compared(small, forged(small, tmp_path / "said", {SNP: one_digest, profile: another_profile}))
-    assert "VMM profile qemu-kvm-init2: revision " in (said.why() or "")
-    assert [(one.kind, one.change) for one in said.components] == [("VMM profile", "changed")]
+    explained, _ = compared(small, forged(small, tmp_path / "said", {SNP: one_digest, profile: another_profile}))
+    assert "VMM profile qemu-kvm-init2: revision " in (explained.why() or "")
+    assert [(one.kind, one.change) for one in explained.components] == [("VMM profile", "changed")]
 
 
 def test_another_image_under_the_same_name_is_not_a_changed_rule(tmp_path: Path, small: BuildResult) -> None:

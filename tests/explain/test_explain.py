@@ -244,7 +244,7 @@ def test_a_miss_lists_what_is_excluded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("budget", "said"),
+    ("budget", "summary"),
     [
         (1, "nothing in the expectation has this digest"),
         (30_000, "nothing that differs from the expectation on at most one axis, within these values, has this digest"),
@@ -254,12 +254,12 @@ def test_a_miss_lists_what_is_excluded() -> None:
         ),
     ],
 )
-def test_the_budget_ends_a_search_and_the_rest_is_not_excluded(budget: int, said: str) -> None:
+def test_the_budget_ends_a_search_and_the_rest_is_not_excluded(budget: int, summary: str) -> None:
     missed = ask(LaunchDigest(bytes(48)), believed(), budget=budget)
     (search,) = missed.searches
     assert search.searched.left
     assert search.searched.tried <= 2 * budget
-    assert search.summary()[0] == said
+    assert search.summary()[0] == summary
     assert "not searched within the budget" in search.summary()[1] + search.summary()[2]
     record = search.to_dict()
     every = list(search.space.stages(3))

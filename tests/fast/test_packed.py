@@ -94,14 +94,14 @@ def test_a_damaged_index_is_reported_and_parquet_is_read_instead(
     longer = [] if name.endswith(".merkle") else [(whole + b"\0", {1})]
     for data, times in [*changed, *shorter, *longer, (b"", {1}), (bytes(len(whole)), {1})]:
         (folder / name).write_bytes(data)
-        told: list[str] = []
-        assert [match.to_dict() for match in lookup(catalog, digest, warn=told.append)] == expected
-        assert len(told) in times
-        assert all("so the Parquet files are read" in text for text in told)
+        warnings: list[str] = []
+        assert [match.to_dict() for match in lookup(catalog, digest, warn=warnings.append)] == expected
+        assert len(warnings) in times
+        assert all("so the Parquet files are read" in text for text in warnings)
     (folder / name).unlink()
-    told = []
-    lookup(catalog, digest, warn=told.append)
-    assert len(told) == 1
+    warnings = []
+    lookup(catalog, digest, warn=warnings.append)
+    assert len(warnings) == 1
 
 
 def test_if_index_and_parquet_are_damaged_there_is_no_answer(parted: BuildResult, copy: Path) -> None:
@@ -109,10 +109,10 @@ def test_if_index_and_parquet_are_damaged_there_is_no_answer(parted: BuildResult
     names_of_parts = part_names(technology, parted.manifest.technologies[technology].parts)
     for name in names_of_parts:
         (copy / name).write_bytes((copy / name).read_bytes()[:-1])
-    told: list[str] = []
+    warnings: list[str] = []
     with pytest.raises(VerificationFailed, match="is not the file its manifest names"):
-        lookup(Catalog.open(copy), LaunchDigest(digest), warn=told.append)
-    assert len(told) == 1
+        lookup(Catalog.open(copy), LaunchDigest(digest), warn=warnings.append)
+    assert len(warnings) == 1
 
 
 def test_the_index_of_another_technology_is_refused(copy: Path) -> None:
@@ -213,12 +213,12 @@ def test_a_batch_finds_the_same_as_single_lookups(
     chance = random.Random(4)
     for technology, entry in parted.manifest.technologies.items():
         held = [digest for name, digest in all_digests(parted) if name == technology]
-        asked = [*held, *held[:3], *(chance.randbytes(entry.digest_size) for _ in range(50))]
-        asked += [digest[:-1] + bytes([digest[-1] ^ 1]) for digest in held]
-        chance.shuffle(asked)
+        digests = [*held, *held[:3], *(chance.randbytes(entry.digest_size) for _ in range(50))]
+        digests += [digest[:-1] + bytes([digest[-1] ^ 1]) for digest in held]
+        chance.shuffle(digests)
         batch = BatchIndex.open(catalog, technology)
-        found = batch.find(b"".join(asked))
-        one_by_one = [packed.indexes[technology].find(digest) for digest in asked]
+        found = batch.find(b"".join(digests))
+        one_by_one = [packed.indexes[technology].find(digest) for digest in digests]
         assert list(found.times) == [len(ordinals) for ordinals in one_by_one]
         assert [n for n, times in zip(found.ordinals, found.times, strict=True) if times] == [
             ordinals[0] for ordinals in one_by_one if ordinals

@@ -1,7 +1,7 @@
 /* Every compiled implementation on random lane counts, lengths and counts, in buffers of exactly the stated size.
  *
- * Built with the address and undefined-behaviour sanitizers by `make sanitize`. Each result is compared with one
- * chain at a time through the portable one, which tests/launch/test_hash_backends.py compares with hashlib.
+ * Built with the address and undefined-behaviour sanitizers by `make sanitize`. Each result is compared with
+ * the portable implementation on single chains, which tests/launch/test_hash_backends.py compares with hashlib.
  */
 #include <stdio.h>
 #include <stdlib.h>

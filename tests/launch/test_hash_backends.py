@@ -32,7 +32,7 @@ SHA256 = [name for name in sha256_implementations() if name != PYTHON]
 SHA384 = [name for name in sha384_implementations() if name != PYTHON]
 COUNTS = st.lists(st.integers(1, 12), min_size=1, max_size=5, unique=True).map(sorted)
 LANES = st.integers(1, 70)
-"""Up to more than the 64 lanes of the widest implementation."""
+"""Numbers of chains: up to more than the 64 lanes of the widest implementation."""
 
 
 def by_hashlib_256(prefix: bytes, bsp: bytes, ap: bytes, counts: Sequence[int]) -> bytes:

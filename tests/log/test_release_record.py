@@ -57,7 +57,7 @@ def test_an_expired_trust_note_is_refused(publisher: Publisher, small: BuildResu
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"release": 1}, "its number is 1, and should be 2"),
         ({"release": 3}, "its number is 3"),
@@ -74,7 +74,7 @@ def test_an_expired_trust_note_is_refused(publisher: Publisher, small: BuildResu
         ({"revocations_count": UNSET, "revocations_chain": UNSET}, "it does not commit"),
     ],
 )
-def test_a_release_record_is_recomputed_from_the_leaves(changes: dict[str, object], said: str) -> None:
+def test_a_release_record_is_recomputed_from_the_leaves(changes: dict[str, object], message: str) -> None:
     first = encode_leaf(RELEASE)
     log = MemoryLog()
     log.append([first])
@@ -83,7 +83,7 @@ def test_a_release_record_is_recomputed_from_the_leaves(changes: dict[str, objec
     (before, false) = read_history(log, log.checkpoint(), now=NOW).walk.releases
     assert before.false == ()
     (why,) = false.false
-    assert said in why
+    assert message in why
 
 
 def test_a_decreasing_trust_version_is_reported() -> None:

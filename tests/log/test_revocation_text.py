@@ -64,17 +64,17 @@ GOOD_SELECTORS: list[dict[str, Any]] = [
 ]
 
 
-def as_leaf(said: dict[str, Any]) -> object:
-    return parse_record(canonical_json({"type": "revoke", **said}))
+def as_leaf(fields: dict[str, Any]) -> object:
+    return parse_record(canonical_json({"type": "revoke", **fields}))
 
 
-def as_list(said: dict[str, Any]) -> object:
-    return parse_revocations(canonical_json([said]))
+def as_list(fields: dict[str, Any]) -> object:
+    return parse_revocations(canonical_json([fields]))
 
 
-def as_bundle(said: dict[str, Any]) -> object:
+def as_bundle(fields: dict[str, Any]) -> object:
     bundle, _ = bundle_of("example.com/log")
-    return ProofBundle.parse(canonical_json({**json.loads(bytes(bundle)), "revocations": [said]}))
+    return ProofBundle.parse(canonical_json({**json.loads(bytes(bundle)), "revocations": [fields]}))
 
 
 READERS = pytest.mark.parametrize("read", [as_leaf, as_list, as_bundle])

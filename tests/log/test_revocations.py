@@ -64,8 +64,8 @@ SELECTORS = st.fixed_dictionaries(
 
 
 @given(st.lists(st.tuples(SELECTORS, st.sampled_from(["revoked", "deprecated", "restored"]))))
-def test_the_newest_revocation_that_selects_a_row_counts(said: list[tuple[dict[str, Value], Any]]) -> None:
-    records = [revoke(severity, **selector) for selector, severity in said]
+def test_the_newest_revocation_that_selects_a_row_counts(revocations: list[tuple[dict[str, Value], Any]]) -> None:
+    records = [revoke(severity, **selector) for selector, severity in revocations]
     expected = None
     for record in records:
         if all(getattr(ROW, name) == value for name, value in record.selector.items()):
@@ -101,7 +101,7 @@ def test_revocations_are_releases_of_the_same_catalog_and_keep_their_order(
 
 
 @pytest.mark.parametrize(
-    ("severity", "selector", "said"),
+    ("severity", "selector", "message"),
     [
         ("revoked", {"vcpus": 9}, "no row with vcpus 9"),
         ("revoked", {"technology": "sev", "vcpus": 1}, "no row with technology sev, vcpus 1"),
@@ -111,10 +111,10 @@ def test_revocations_are_releases_of_the_same_catalog_and_keep_their_order(
     ],
 )
 def test_a_revocation_without_effect_is_refused(
-    publisher: Publisher, small: BuildResult, severity: str, selector: dict[str, Value], said: str
+    publisher: Publisher, small: BuildResult, severity: str, selector: dict[str, Value], message: str
 ) -> None:
     before = publisher.publish(small).checkpoint
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         revoked(publisher, small, NOW + 1, severity, **selector)
     assert publisher.checkpoint() == before
 
@@ -205,7 +205,7 @@ def test_contradicting_rows_are_reported_until_one_is_revoked() -> None:
 def test_a_revocation_killed_at_any_time(publisher: Publisher, small: BuildResult) -> None:
     """kill -9: a published checkpoint has all that its release record names, in the order of the commands."""
     publisher.publish(small)
-    said = list[int]()
+    counts = list[int]()
     for number in count():
         severity = ("revoked", "deprecated")[number % 2]
         work = partial(revoked, publisher, small, NOW + number, severity, technology="sev-snp", vcpus=1 + number % 3)
@@ -215,10 +215,10 @@ def test_a_revocation_killed_at_any_time(publisher: Publisher, small: BuildResul
         listed = (publisher.log.root / f"releases/{history.release.release}/revocations.json").read_bytes()
         assert hashlib.sha256(listed).hexdigest() == history.release.revocations_sha256
         assert [entry["reason"] for entry in json.loads(listed)] == [record.reason for record in history.revokes]
-        said.append(len(history.revokes))
+        counts.append(len(history.revokes))
         if not killed:
             break
     assert number > 10
-    assert said[0] == 0 < said[-1] < number  # some were killed before they published, and some after
+    assert counts[0] == 0 < counts[-1] < number  # some were killed before they published, and some after
     revoked(publisher, small, NOW + 99, "revoked", technology="sev")
     Catalog.open(publisher.log.root / "releases/2").verify()

@@ -116,7 +116,7 @@ LARGE = b"X: " + b"x" * http_client.MAX_HEAD + b"\r\n"
 
 
 @pytest.mark.parametrize(
-    ("said", "part"),
+    ("answer", "part"),
     [
         (OK + LARGE + b"\r\nbody", "the head of the answer has more than 65536 bytes"),
         (OK + LARGE * 2, "the head of the answer has more than 65536 bytes"),
@@ -138,8 +138,8 @@ LARGE = b"X: " + b"x" * http_client.MAX_HEAD + b"\r\n"
         (CHUNKED + b"1\r\n.\r\n0\r\n" + LARGE * 2, "not HTTP"),
     ],
 )
-def test_heads_and_chunk_headers_are_limited(ask: Ask, said: bytes, part: str) -> None:
-    with dripping(said, b"") as host, pytest.raises(NoAnswer, match=f"127.0.0.1 does not answer: .*({part})"):
+def test_heads_and_chunk_headers_are_limited(ask: Ask, answer: bytes, part: str) -> None:
+    with dripping(answer, b"") as host, pytest.raises(NoAnswer, match=f"127.0.0.1 does not answer: .*({part})"):
         in_time(lambda: ask(host.url), host.let_go)
 
 
@@ -155,7 +155,7 @@ def test_a_truncated_answer(cut: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "body"),
+    ("answer", "body"),
     [
         (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 16 + OK + b"Content-Length: 4\r\n\r\nhere", b"here"),
         (CHUNKED + b"2;x=y\r\nhe\r\n2\r\nre\r\n0\r\nX: y\r\n\r\n", b"here"),
@@ -163,8 +163,8 @@ def test_a_truncated_answer(cut: bytes) -> None:
         (OK + b"X: " + b"x" * 60_000 + b"\r\nContent-Length: 0\r\n\r\n", b""),
     ],
 )
-def test_valid_answers_are_read(ask: Ask, said: bytes, body: bytes) -> None:
-    with dripping(said, b"") as host:
+def test_valid_answers_are_read(ask: Ask, answer: bytes, body: bytes) -> None:
+    with dripping(answer, b"") as host:
         assert in_time(lambda: ask(host.url), host.let_go) == body
 
 
@@ -202,8 +202,8 @@ def test_proxies_of_the_environment_are_ignored(ask: Ask, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(status: int) -> None:
-    said = b"HTTP/1.1 %d Elsewhere\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n" % status
-    with dripping(said, b"") as host:
+    answer = b"HTTP/1.1 %d Elsewhere\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n" % status
+    with dripping(answer, b"") as host:
         with pytest.raises(Unreadable, match="a redirection to /other, which is not followed"):
             StaticHost.parse(host.url).read("file", 1000)
         assert post(f"{host.url}/file", b"asked", 1000).status == status
@@ -220,7 +220,7 @@ def test_plain_http_does_not_leave_this_machine(ask: Ask, resolver: Resolver, ur
 
 def test_localhost_is_not_resolved(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **how: found)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **how: found)
     with pytest.raises(NoAnswer, match="localhost does not answer: that is not this machine"):
         ask("http://localhost")
 

@@ -583,8 +583,8 @@ def test_the_trust_note_that_a_release_names(
     named = None if version is None else open_trust(trust_note(version=version))
     publish(Catalog.open(small.folder), place.log, HYBRID, state, trust=named, now=NOW)
     place.cosign(W1, W2, W3, HEARTBEAT)
-    ((said, subject, what),) = place.found()
-    assert (said, subject) == (severity, "release 1")
+    ((found, subject, what),) = place.found()
+    assert (found, subject) == (severity, "release 1")
     assert part in what
 
 
@@ -621,7 +621,7 @@ def test_a_checkpoint_beyond_all_tiles_is_answered(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (0, "0 seconds"),
         (1, "1 second"),
@@ -631,5 +631,5 @@ def test_a_checkpoint_beyond_all_tiles_is_answered(place: Place) -> None:
         (172800, "2 days"),
     ],
 )
-def test_time_spans(seconds: int, said: str) -> None:
-    assert span(seconds) == said
+def test_time_spans(seconds: int, text: str) -> None:
+    assert span(seconds) == text

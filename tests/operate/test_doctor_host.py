@@ -56,7 +56,7 @@ def published(log: LogFolder) -> tuple[Checkpoint, ReleaseRecord]:
 
 
 @pytest.fixture(scope="module")
-def asked(log: LogFolder) -> list[Question]:
+def all_questions(log: LogFolder) -> list[Question]:
     return list(questions(log, *published(log)))
 
 
@@ -77,19 +77,19 @@ def right(question: Question) -> Answer:
     return Answer(200, headers, body)
 
 
-def found_in(asked: list[Question], change: Change) -> list[tuple[str, str, str]]:
+def found_in(all_questions: list[Question], change: Change) -> list[tuple[str, str, str]]:
     def ask(question: Question) -> Answer:
         return change(question, right(question))
 
-    return [(f.severity.value, f.subject, f.what) for f in host_findings(iter(asked), ask, NOW)]
+    return [(f.severity.value, f.subject, f.what) for f in host_findings(iter(all_questions), ask, NOW)]
 
 
-def test_one_file_of_each_kind_is_requested(log: LogFolder, asked: list[Question]) -> None:
+def test_one_file_of_each_kind_is_requested(log: LogFolder, all_questions: list[Question]) -> None:
     checkpoint, _ = published(log)
     full, partial = divmod(checkpoint.size, 256)
     assert full
     assert partial
-    assert [(question.path, question.kind) for question in asked] == [
+    assert [(question.path, question.kind) for question in all_questions] == [
         ("checkpoint", "checkpoint"),
         ("tile/0/000", "tile"),
         (f"tile/0/{full:03}.p/{partial}", "tile"),
@@ -98,11 +98,11 @@ def test_one_file_of_each_kind_is_requested(log: LogFolder, asked: list[Question
         ("releases/1/revocations.json", "release"),
         (f"tile/0/x001/x000/{full:03}", "missing"),
     ]
-    for question in asked[:-1]:
+    for question in all_questions[:-1]:
         assert question.expected == (log.root / question.path).read_bytes()
         assert len(question.expected) < question.at_most < len(question.expected) + 5000
-    assert [question.encodings for question in asked if question.kind is Kind.ENTRIES] == ["gzip, identity"]
-    assert {question.encodings for question in asked if question.kind is not Kind.ENTRIES} == {"identity"}
+    assert [question.encodings for question in all_questions if question.kind is Kind.ENTRIES] == ["gzip, identity"]
+    assert {question.encodings for question in all_questions if question.kind is not Kind.ENTRIES} == {"identity"}
 
 
 def test_files_missing_in_the_folder_are_not_requested(small: BuildResult, tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_files_missing_in_the_folder_are_not_requested(small: BuildResult, tmp_p
     assert Kind.RELEASE not in [question.kind for question in questions(log, checkpoint, None)]
 
 
-def test_a_correct_host_has_no_findings(asked: list[Question]) -> None:
-    assert found_in(asked, lambda question, answer: answer) == []
+def test_a_correct_host_has_no_findings(all_questions: list[Question]) -> None:
+    assert found_in(all_questions, lambda question, answer: answer) == []
 
 
 def on(kind: Kind, **headers: str | None) -> Change:
@@ -125,8 +125,8 @@ def on(kind: Kind, **headers: str | None) -> Change:
     def change(question: Question, answer: Answer) -> Answer:
         if question.kind is not kind:
             return answer
-        said = {**answer.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return replace(answer, headers={name: value for name, value in said.items() if value is not None})
+        merged = {**answer.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return replace(answer, headers={name: value for name, value in merged.items() if value is not None})
 
     return change
 
@@ -283,9 +283,9 @@ CASES: dict[str, tuple[Change, list[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_finding(asked: list[Question], name: str) -> None:
+def test_each_finding(all_questions: list[Question], name: str) -> None:
     change, expected = CASES[name]
-    found = found_in(asked, change)
+    found = found_in(all_questions, change)
     assert [severity for severity, *_ in found] == [severity for severity, _ in expected]
     for (*_, what), (_, part) in zip(found, expected, strict=True):
         assert part in what
@@ -297,7 +297,7 @@ def served(text: str, *, extra: bool = False) -> Change:
     return with_body(Kind.CHECKPOINT, lambda body: bytes(more if extra else note))
 
 
-def test_another_checkpoint(log: LogFolder, asked: list[Question]) -> None:
+def test_another_checkpoint(log: LogFolder, all_questions: list[Question]) -> None:
     own, _ = published(log)
     for other, severity, part in (
         (replace(own, size=own.size - 1), "error", "is older than the folder's"),
@@ -305,36 +305,36 @@ def test_another_checkpoint(log: LogFolder, asked: list[Question]) -> None:
         (replace(own, root=EMPTY_ROOT), "error", "a fork of the folder's"),
         (replace(own, origin="example.com/other", size=own.size + 1), "error", "is of another log"),
     ):
-        ((said, subject, what),) = found_in(asked, served(str(other)))
-        assert (said, subject) == (severity, "served checkpoint")
+        ((found, subject, what),) = found_in(all_questions, served(str(other)))
+        assert (found, subject) == (severity, "served checkpoint")
         assert part in what
-    ((said, _, what),) = found_in(asked, served(str(own), extra=True))
-    assert (said, what) == ("warning", "has other signatures than the folder's")
+    ((found, _, what),) = found_in(all_questions, served(str(own), extra=True))
+    assert (found, what) == ("warning", "has other signatures than the folder's")
 
 
-def test_a_host_that_does_not_answer_is_asked_only_once(asked: list[Question]) -> None:
+def test_a_host_that_does_not_answer_is_asked_only_once(all_questions: list[Question]) -> None:
     tried = []
 
     def ask(question: Question) -> Answer:
         tried.append(question)
         raise Unreadable("127.0.0.1 does not answer: connection refused")
 
-    found: Iterator[Finding] = host_findings(iter(asked), ask, NOW)
+    found: Iterator[Finding] = host_findings(iter(all_questions), ask, NOW)
     ((severity, what),) = [(finding.severity.value, finding.what) for finding in found]
     assert (severity, what) == ("error", "127.0.0.1 does not answer: connection refused")
     assert len(tried) == 1
 
 
-def test_a_missing_cors_header_is_reported_once(asked: list[Question]) -> None:
+def test_a_missing_cors_header_is_reported_once(all_questions: list[Question]) -> None:
     found = found_in(
-        asked,
+        all_questions,
         lambda question, answer: replace(
             answer, headers={k: v for k, v in answer.headers.items() if k != "access-control-allow-origin"}
         ),
     )
     ((severity, subject, _),) = found
     assert severity == "note"
-    assert subject == "served " + ", ".join(question.path for question in asked[:-1])
+    assert subject == "served " + ", ".join(question.path for question in all_questions[:-1])
 
 
 WORDS = st.text(max_size=20) | st.sampled_from(

@@ -98,7 +98,7 @@ def ours_accepts(question: Question) -> bool:
     return True
 
 
-# What we make.
+# What ldcat makes.
 
 
 def test_a_published_checkpoint_is_accepted(sumdb: Sumdb, log: tuple[LogFolder, list[Checkpoint]]) -> None:
@@ -187,20 +187,20 @@ def test_every_pair_of_sizes_is_consistent(sumdb: Sumdb) -> None:
 def test_entries_give_the_root(sumdb: Sumdb, log: tuple[LogFolder, list[Checkpoint]]) -> None:
     folder, checkpoints = log
     leaves = entries(folder, checkpoints[-1].size)
-    asked = [{"op": "prove-inclusion", "leaves": leaves, "size": each.size, "index": 0} for each in checkpoints]
-    assert [answer["root"] for answer in sumdb.ask(asked)] == [each.root for each in checkpoints]
+    questions = [{"op": "prove-inclusion", "leaves": leaves, "size": each.size, "index": 0} for each in checkpoints]
+    assert [answer["root"] for answer in sumdb.ask(questions)] == [each.root for each in checkpoints]
 
 
 def test_tiles_are_read(sumdb: Sumdb, log: tuple[LogFolder, list[Checkpoint]]) -> None:
     folder, checkpoints = log
     found = checkpoints[-1]
-    asked = {"op": "read-tiles", "folder": str(folder.root), "size": found.size, "root": found.root}
+    question = {"op": "read-tiles", "folder": str(folder.root), "size": found.size, "root": found.root}
     node = TileReader(folder, found.size).node
-    answers = sumdb.ask(asked | {"index": index} for index in range(found.size))
+    answers = sumdb.ask(question | {"index": index} for index in range(found.size))
     for index, answer in enumerate(answers):
         assert (answer["error"], answer["root"]) == ("", found.root)
         assert answer["hashes"] == merkle.inclusion_proof(index, found.size, node)
-    (answer,) = sumdb.ask([asked | {"root": bytes(32)}])
+    (answer,) = sumdb.ask([question | {"root": bytes(32)}])
     assert answer["error"]
 
 

@@ -66,7 +66,7 @@ def checked(path: Path) -> Page:
     return page
 
 
-def said(page: Page) -> str:
+def visible_text(page: Page) -> str:
     return " ".join(page.text.split())
 
 
@@ -87,14 +87,14 @@ def test_a_diff(run: Run, small: BuildResult, tmp_path: Path) -> None:
     assert run(*arguments, "-f", "json")[0] == 1
     page = checked(path)
     assert {"svg", "table"} <= page.tags
-    assert "3 added" in said(page)
-    assert "2 digests; only vCPU counts 4 are new" in said(page)
-    assert f"ldcat diff {small.folder} {wider.folder} --format jsonl" in said(page)
+    assert "3 added" in visible_text(page)
+    assert "2 digests; only vCPU counts 4 are new" in visible_text(page)
+    assert f"ldcat diff {small.folder} {wider.folder} --format jsonl" in visible_text(page)
     before = path.read_bytes()
     run(*arguments)
     assert path.read_bytes() == before
     assert run("diff", str(small.folder), str(small.folder), "--html", str(path))[0] == 0
-    assert "Nothing differs" in said(checked(path))
+    assert "Nothing differs" in visible_text(checked(path))
 
 
 def test_names_are_text(run: Run, small: BuildResult, odd: BuildResult, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_report(run: Run, small: BuildResult, tmp_path: Path) -> None:
         "quiet nr_cpus=2",
         "60 sev-snp",
     ):
-        assert part in said(page), part
+        assert part in visible_text(page), part
     assert page.text.count("Memory map of") == 2  # whole.fd and twin.fd are the same
 
 
@@ -130,14 +130,14 @@ def test_a_release_page_shows_verification_and_revocations(run: Run, place: Plac
     assert run("report", str(place.log), "--html", str(path), "--trust", str(place.trust))[0] == 0
     verified = checked(path)
     assert "NOT VERIFIED" not in verified.text
-    assert "against version 1 of the trust note" in said(verified)
-    assert "vcpus 3 <i>bad</i>" in said(verified)
+    assert "against version 1 of the trust note" in visible_text(verified)
+    assert "vcpus 3 <i>bad</i>" in visible_text(verified)
     assert run("report", str(place.log), "--html", str(path), "--insecure-skip-verify")[0] == 0
     assert "NOT VERIFIED" in checked(path).text
     assert run("report", str(place.log), "--html", str(path))[0] == 2
     trust = ("--trust", str(place.trust))
     run("diff", str(place.log / "releases/1"), str(place.log), *trust, "--html", str(path))
-    assert re.search(r"[0-9]+ revoked", said(checked(path)))
+    assert re.search(r"[0-9]+ revoked", visible_text(checked(path)))
 
 
 def test_an_explanation(run: Run, small: BuildResult, tmp_path: Path) -> None:

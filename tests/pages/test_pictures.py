@@ -145,8 +145,8 @@ def test_a_coverage_matrix() -> None:
     assert [mark for _, mark, _ in shown.legend] == ["#", "n", "a", "b"]
     root = parsed(matrix_svg(shown, "coverage"))
     assert "two, sev-snp p, with kernel hashes: none, because it has no metadata" in tips(root)
-    said = "one, sev-snp p, with kernel hashes: 4 digests of 1-3, 5 vCPUs; it is not expected to launch this way"
-    assert said in tips(root)
+    tip = "one, sev-snp p, with kernel hashes: 4 digests of 1-3, 5 vCPUs; it is not expected to launch this way"
+    assert tip in tips(root)
     assert "5 launch digests in 2 of 4 cells" in str(root[1].text)
     assert lines(shown, colours=False)[1:3] == ["one  # n", "two  a b"]
 

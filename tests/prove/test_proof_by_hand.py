@@ -136,12 +136,12 @@ def test_age_and_quorum_are_printed_as_counted(place: Path) -> None:
     more = ProofBundle(
         replace(bundle.row, checkpoint=note), replace(bundle.status, checkpoint=note), bundle.revocations
     )
-    for quorum, said in (("w", "the quorum w"), ("none", "no quorum is required")):
+    for quorum, comment in (("w", "the quorum w"), ("none", "no quorum is required")):
         policy = trust.policy_text.replace("quorum w\n", f"witness spare {spare.key}\nquorum {quorum}\n")
         found = Trust.parse(str(trust).replace(trust.policy_text, policy))
         lines = script(more, found)
         assert "# not a vote, and does not count for the age: it states no time" in lines
-        assert any(line.startswith(f"# {said}") for line in lines)
+        assert any(line.startswith(f"# {comment}") for line in lines)
         assert run(lines, place) == 0
     verdict = verdict_to_dict(verify_bundle(bytes(more), found, now=NOW, seen={}, digest=None))
     assert [(one["name"], one["votes"]) for one in verdict["signers"]][2:] == [

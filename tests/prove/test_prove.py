@@ -50,8 +50,8 @@ def bundle(log: LogFolder) -> ProofBundle:
 
 
 def ask(data: bytes | ProofBundle, by: Trust = ALONE, **changes: Any) -> Verdict:
-    asked: dict[str, Any] = {"now": NOW + DAY, "seen": {}, "digest": None} | changes
-    return verify_bundle(bytes(data), by, **asked)
+    options: dict[str, Any] = {"now": NOW + DAY, "seen": {}, "digest": None} | changes
+    return verify_bundle(bytes(data), by, **options)
 
 
 def cosigned(bundle: ProofBundle, *signers: Any, now: int = NOW) -> ProofBundle:

@@ -100,8 +100,8 @@ def proof(log: MemoryLog, index: int, note: Note, leaves: Sequence[bytes]) -> Tl
 
 
 def ask(bundle: ProofBundle, by: Trust | None = None, **changes: Any) -> Verdict:
-    asked: dict[str, Any] = {"now": NOW + DAY, "seen": {}, "digest": None} | changes
-    return verify_bundle(bytes(bundle), by or trust(), **asked)
+    options: dict[str, Any] = {"now": NOW + DAY, "seen": {}, "digest": None} | changes
+    return verify_bundle(bytes(bundle), by or trust(), **options)
 
 
 def answer(bundle: ProofBundle, by: Trust | None = None, **changes: Any) -> tuple[Outcome, str]:

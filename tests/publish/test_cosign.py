@@ -55,9 +55,9 @@ class Cosigner:
         assert note is not None
         return note
 
-    def cosign(self, *, by: list[Signer] = KEYS, trust: Trust = TRUST, now: int = NOW, **asked: Any) -> Cosigned:
+    def cosign(self, *, by: list[Signer] = KEYS, trust: Trust = TRUST, now: int = NOW, **options: Any) -> Cosigned:
         return cosign(
-            self.publisher.log, by, {ORIGIN: self.state, "example.com/b": self.state}, trust, now=now, **asked
+            self.publisher.log, by, {ORIGIN: self.state, "example.com/b": self.state}, trust, now=now, **options
         )
 
     def times(self, note: Note | None = None) -> dict[VerifierKey, int | None]:
@@ -106,7 +106,7 @@ def test_a_heartbeat_cosigns_again_with_a_later_time(cosigner: Cosigner) -> None
 
 
 @pytest.mark.parametrize("lost", ["state", "cosignatures"])
-def test_time_does_not_go_back_if_only_one_key_has_a_record(cosigner: Cosigner, lost: str) -> None:
+def test_time_does_not_go_back_if_the_state_or_the_cosignatures_are_lost(cosigner: Cosigner, lost: str) -> None:
     bare = cosigner.note
     cosigner.cosign(now=NOW + DAY)
     if lost == "state":
@@ -274,7 +274,7 @@ def test_damaged_tiles_are_not_a_fork(cosigner: Cosigner, small: BuildResult) ->
 
 
 @pytest.mark.parametrize(
-    ("asked", "error", "part"),
+    ("options", "error", "part"),
     [
         ({"by": [signer("a")]}, UsageError, "cosignature keys"),
         ({"by": [*KEYS, OTHER]}, UsageError, "all of one name"),
@@ -287,11 +287,11 @@ def test_damaged_tiles_are_not_a_fork(cosigner: Cosigner, small: BuildResult) ->
     ],
 )
 def test_invalid_requests_are_refused(
-    cosigner: Cosigner, asked: dict[str, Any], error: type[LdcatError], part: str
+    cosigner: Cosigner, options: dict[str, Any], error: type[LdcatError], part: str
 ) -> None:
     before = cosigner.note
     with pytest.raises(error, match=part):
-        cosigner.cosign(**asked)
+        cosigner.cosign(**options)
     assert cosigner.note == before
     assert cosigner.state.read() is None
 

@@ -148,7 +148,7 @@ def test_a_log_older_than_the_record_of_a_witness(
 
 
 @pytest.mark.parametrize(
-    ("reply", "said", "is_alarm"),
+    ("reply", "message", "is_alarm"),
     [
         (Reply(400, "text/plain", b"old?\n"), "it answered 400: old?; it does not understand the request", False),
         (Reply(403, "text/plain", b"no\n"), "it does not have the right keys of the log", False),
@@ -173,12 +173,12 @@ def test_a_log_older_than_the_record_of_a_witness(
     ],
 )
 def test_every_status_is_explained(
-    publisher: Publisher, small: BuildResult, reply: Reply, said: str, is_alarm: bool
+    publisher: Publisher, small: BuildResult, reply: Reply, message: str, is_alarm: bool
 ) -> None:
     publisher.publish(small)
     result = Submission.of(publisher.log, POLICY).ask(HOME_TWO, lambda url, body, at_most: reply)
     assert (result.cosignatures, result.status, result.is_alarm) == ((), reply.status, is_alarm)
-    assert said in str(result.why)
+    assert message in str(result.why)
 
 
 def test_a_rollback_reported_in_the_second_answer_is_an_alarm(publisher: Publisher, small: BuildResult) -> None:

@@ -97,7 +97,7 @@ def test_each_size_is_recorded_once(store: WitnessStore, processes: bool) -> Non
 
 def test_killed_at_any_time(store: WitnessStore) -> None:
     """kill -9, forty times while it writes: every confirmed record is there, and the next process continues."""
-    said = 0
+    confirmed = 0
     for number in range(40):
         reading, writing = os.pipe()
         child = os.fork()
@@ -117,11 +117,11 @@ def test_killed_at_any_time(store: WitnessStore) -> None:
         rest = first + os.read(reading, 1 << 16)
         os.close(reading)
         (last,) = SEEN.unpack(rest[-SEEN.size :])
-        assert last > said
-        said = size_of(WitnessStore.open(store.path))
-        assert said in (last, last + 1)  # recorded, and killed before the confirmation
-        assert store.latest(ORIGIN) == note(said)
-    assert store.advance(note(said), note(said + 1))
+        assert last > confirmed
+        confirmed = size_of(WitnessStore.open(store.path))
+        assert confirmed in (last, last + 1)  # recorded, and killed before the confirmation
+        assert store.latest(ORIGIN) == note(confirmed)
+    assert store.advance(note(confirmed), note(confirmed + 1))
 
 
 def foreign(path: Path) -> None:

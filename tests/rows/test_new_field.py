@@ -182,9 +182,9 @@ def test_sql_has_the_field_in_every_view_of_rows(copy: Copy, log: Path) -> None:
 
 
 def test_measure_and_explain_show_the_field(copy: Copy, log: Path, digest: str) -> None:
-    asked = ["whole.fd", "--technology", "sev-snp", "--vmm", "qemu-kvm-init2", "--vcpus", "2"]
-    asked += ["--vcpu-type", "EPYC-Milan"]
-    assert copy.json("measure", *asked)["vmm_revision"] == VALUE
+    arguments = ["whole.fd", "--technology", "sev-snp", "--vmm", "qemu-kvm-init2", "--vcpus", "2"]
+    arguments += ["--vcpu-type", "EPYC-Milan"]
+    assert copy.json("measure", *arguments)["vmm_revision"] == VALUE
     found = copy.json("explain", digest, *trusted(log))["explanations"]
     assert {one["vmm_revision"] for one in found} == {VALUE}
     assert re.search(rf"^  {LABEL} +{VALUE}$", copy.run("explain", digest, *trusted(log)), re.MULTILINE)
@@ -230,8 +230,8 @@ def test_rows_are_revoked_by_the_field(copy: Copy, log: Path, digest: str) -> No
     environment = {**copy.environment, "XDG_STATE_HOME": str(copy.folder / "other/state")}
     shutil.copytree(copy.folder / "state", copy.folder / "other/state")
     other = Copy(copy.folder, environment)
-    said = ["--reason", "test", "--severity", "revoked", "--vmm-revision", str(VALUE)]
-    other.run("revoke", "--log", "other/log", "--key", "log.key", *said)
+    options = ["--reason", "test", "--severity", "revoked", "--vmm-revision", str(VALUE)]
+    other.run("revoke", "--log", "other/log", "--key", "log.key", *options)
     assert "revoked by its publisher: test" in other.run("lookup", digest, *trusted(Path("other/log")), code=7)
 
 

@@ -121,11 +121,11 @@ def test_a_build_without_enough_disk_space_is_refused_at_the_start(
 
 
 def test_the_free_space_of_the_target_file_system_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    paths = []
     usage = namedtuple("usage", "total used free")
 
     def disk_usage(path: Path) -> usage:
-        asked.append(path)
+        paths.append(path)
         return usage(1 << 60, 0, free.pop())
 
     monkeypatch.setattr(shutil, "disk_usage", disk_usage)
@@ -136,7 +136,7 @@ def test_the_free_space_of_the_target_file_system_counts(tmp_path: Path, monkeyp
     free = [needed, needed - 1]
     command = ["build", str(spec), "--out", str(tmp_path / "link/catalog")]
     assert (run(command), run(command)) == (5, 0)
-    assert asked == [tmp_path / "elsewhere"] * 2
+    assert paths == [tmp_path / "elsewhere"] * 2
 
 
 @pytest.mark.parametrize(

@@ -138,18 +138,18 @@ def notes() -> list[Kept]:
 
 def test_a_checkpoint_seen_meanwhile_is_verified_against(place: Place) -> None:
     first, second, third = notes()
-    log, told = SeenLog("seen", ORIGIN), []
+    log, given = SeenLog("seen", ORIGIN), []
 
     def verify(seen: Mapping[str, Kept]) -> tuple[int, Kept]:
-        told.append(seen.get(ORIGIN))
-        if told[-1] is None:
+        given.append(seen.get(ORIGIN))
+        if given[-1] is None:
             log.commit(None, first)  # by another process, while this one waits for the host
-        elif told[-1] == first:
+        elif given[-1] == first:
             log.commit(first, second)
-        return len(told), third
+        return len(given), third
 
     assert verified_against_seen([ORIGIN], verify) == (3, third.note)
-    assert told == [None, first, second]
+    assert given == [None, first, second]
     assert log.read() == third
 
 

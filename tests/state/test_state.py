@@ -40,18 +40,18 @@ def test_state_of_a_lookup_is_private_to_the_user(
 def test_a_lookup_does_not_use_state_that_others_can_write(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, name: str, mode: int
 ) -> None:
-    asked = (digest_of(small), *place.options())
-    assert run("lookup", *asked)[0] == 0
+    arguments = (digest_of(small), *place.options())
+    assert run("lookup", *arguments)[0] == 0
     state = tmp_path / "state/ldcat"
     (path,) = state.glob(name) if name else (state,)
     path.chmod(path.stat().st_mode | mode)
-    assert plain_lookup(list(asked)) is None
-    code, out, err = run("lookup", *asked)
+    assert plain_lookup(list(arguments)) is None
+    code, out, err = run("lookup", *arguments)
     assert (code, out) == (5, "")
     assert f"ldcat: error: {path} is part of ldcat's state and is not trusted: others can write it\n" in err
     assert f"chmod go-w {path}\n" in err
     path.chmod(path.stat().st_mode & ~mode)
-    assert plain_lookup(list(asked)) is not None
+    assert plain_lookup(list(arguments)) is not None
 
 
 @pytest.mark.parametrize("name", BELIEVED)
@@ -59,8 +59,8 @@ def test_a_lookup_does_not_use_state_of_another_user(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Where tests cannot change the owner of a file, the user id of the process is patched instead."""
-    asked = (digest_of(small), *place.options())
-    assert run("lookup", *asked)[0] == 0
+    arguments = (digest_of(small), *place.options())
+    assert run("lookup", *arguments)[0] == 0
     state = tmp_path / "state/ldcat"
     (path,) = state.glob(name) if name else (state,)
     if os.getuid() == 0:
@@ -68,8 +68,8 @@ def test_a_lookup_does_not_use_state_of_another_user(
     else:
         monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)
         path = state
-    assert plain_lookup(list(asked)) is None
-    code, out, err = run("lookup", *asked)
+    assert plain_lookup(list(arguments)) is None
+    code, out, err = run("lookup", *arguments)
     assert (code, out) == (5, "")
     assert f"{path} is part of ldcat's state and is not trusted: belongs to user " in err
 
@@ -78,14 +78,14 @@ def test_a_lookup_does_not_use_state_of_another_user(
 def test_state_is_not_read_or_written_through_a_link(
     run: Run, place: Place, small: BuildResult, tmp_path: Path, name: str
 ) -> None:
-    asked = (digest_of(small), *place.options())
-    assert run("lookup", *asked)[0] == 0
+    arguments = (digest_of(small), *place.options())
+    assert run("lookup", *arguments)[0] == 0
     folder = tmp_path / "state/ldcat" / name
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")
     before = {path: path.read_bytes() for path in (tmp_path / "elsewhere").iterdir()}
-    assert plain_lookup(list(asked)) is None
-    code, _, err = run("lookup", *asked)
+    assert plain_lookup(list(arguments)) is None
+    code, _, err = run("lookup", *arguments)
     if name == "seen":
         assert (code, f"{folder} is a symbolic link" in err) == (5, True)
     assert {path: path.read_bytes() for path in (tmp_path / "elsewhere").iterdir()} == before

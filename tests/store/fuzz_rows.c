@@ -1,7 +1,7 @@
-/* Rows split, sorted, renumbered and found again, in buffers of exactly the size they are said to have.
+/* Rows are split, sorted, renumbered and looked up, in buffers of exactly the stated size.
  *
- * Built with the address and undefined-behaviour sanitizers by `make sanitize`. Indexes are damaged at random: what is
- * looked up in them may not be found, and nothing beside them is read. Results are those of the standard library's
+ * Built with the address and undefined-behaviour sanitizers by `make sanitize`. Indexes are damaged at random:
+ * lookups in them may find nothing, but never read out of bounds. Results are compared with the standard library's
  * sort; tests/store/test_row_records.py compares them with the Python reference.
  */
 #include <stdio.h>

@@ -88,8 +88,8 @@ def test_a_correct_index_has_no_faults(
 
 def test_the_fault_names_the_row(small: BuildResult, tmp_path: Path) -> None:
     forged(small, tmp_path / "lie", {"sev-snp/launch_digests.parquet": in_rows(lambda row: row.update(vcpus=9))})
-    said = "row 0: the index leads from its digest to other inputs (wrong rows: 1)"
-    assert f"sev-snp/launch_digests.parquet: {said}" in faults(tmp_path / "lie")
+    message = "row 0: the index leads from its digest to other inputs (wrong rows: 1)"
+    assert f"sev-snp/launch_digests.parquet: {message}" in faults(tmp_path / "lie")
 
 
 def test_every_part_is_compared(parted: BuildResult, tmp_path: Path) -> None:

@@ -54,8 +54,8 @@ def larger_manifest(path: Path, name: str) -> None:
         key: msgspec.structs.replace(value, rows=MANY) if name.startswith(f"{key}/") else value
         for key, value in text.technologies.items()
     }
-    told = msgspec.structs.replace(text, files={**text.files, name: entry}, technologies=technologies)
-    path.write_bytes(told.to_json())
+    larger = msgspec.structs.replace(text, files={**text.files, name: entry}, technologies=technologies)
+    path.write_bytes(larger.to_json())
 
 
 @pytest.fixture(params=[False, True], ids=["footer", "footer and manifest"])
@@ -91,7 +91,7 @@ def test_every_command_refuses_such_a_footer(
     folder, before = lying(name), taken()
     if command == "lookup":
         (folder / "sev-snp/launch_digests.index").write_bytes(b"damaged, so that Parquet is read")
-    asked = {
+    arguments = {
         "lookup": ("lookup", digest_of(small), "--catalog", str(folder)),
         "sql": ("sql", "FROM configurations", "--catalog", str(folder)),
         "diff": ("diff", str(folder), str(small.folder)),
@@ -101,7 +101,7 @@ def test_every_command_refuses_such_a_footer(
     }[command]
     if command == "publish":
         assert run("keygen", "example.com/log", "-o", str(tmp_path / "key"))[0] == 0
-    code, _, err = run(*asked)
+    code, _, err = run(*arguments)
     assert code not in (0, 70), err
     assert taken() - before < 64 << 20
     assert not [*tmp_path.glob("log/checkpoint"), *tmp_path.glob("x.duckdb")]

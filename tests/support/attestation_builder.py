@@ -181,5 +181,5 @@ def certificate(
 
 
 def _amd_name(name: str, organization: str) -> x509.Name:
-    said = x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organization)
-    return x509.Name([said, *([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)] if name else [])])
+    organization_attribute = x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organization)
+    return x509.Name([organization_attribute, *([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)] if name else [])])

@@ -38,8 +38,8 @@ def forged(built: BuildResult, folder: Path, changes: Mapping[str, Change], *, t
         if trees and "fsverity" in text["files"][name] and text["files"][name]["fsverity"]:
             made = manifest.verity_entries(folder, name, manifest.read_chunks(folder / name), choose())
             for other, of_tree in made.items():
-                said = {"sha256": of_tree.sha256, "size": of_tree.size, "fsverity": of_tree.fsverity}
-                text["files"][other] |= said
+                fields = {"sha256": of_tree.sha256, "size": of_tree.size, "fsverity": of_tree.fsverity}
+                text["files"][other] |= fields
     path = folder / manifest.NAME
     path.write_text(json.dumps(text))
     if manifest.NAME in changes:

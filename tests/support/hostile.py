@@ -89,12 +89,12 @@ def liars_catalog(folder: Path) -> Path:
         patch.setattr(embedded, "vcpu_types_text", lambda: types)
         built = build(spec, folder / "catalog")
     path = built.folder / manifest.NAME
-    said = json.loads(path.read_bytes())
-    said["generator"] = HOSTILE
-    for left_out in said["left_out"]:
+    fields = json.loads(path.read_bytes())
+    fields["generator"] = HOSTILE
+    for left_out in fields["left_out"]:
         left_out["reason"] = HOSTILE
-    assert said["left_out"]
-    path.write_bytes(manifest.parse_manifest(json.dumps(said).encode()).to_json())
+    assert fields["left_out"]
+    path.write_bytes(manifest.parse_manifest(json.dumps(fields).encode()).to_json())
     return built.folder
 
 

@@ -41,8 +41,8 @@ class Running:
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Stop the witness; returns its exit code and its output after the first line."""
         self.process.send_signal(number)
-        _, said = self.process.communicate(timeout=SECONDS)
-        return self.process.returncode, said
+        _, err = self.process.communicate(timeout=SECONDS)
+        return self.process.returncode, err
 
 
 @contextmanager

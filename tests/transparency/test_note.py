@@ -161,7 +161,7 @@ def test_invalid_notes_are_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "a name, an id"),
         (EXAMPLE_KEY.replace("530d903a", "530d903b"), "has the id"),
@@ -174,8 +174,8 @@ def test_invalid_notes_are_refused(data: bytes) -> None:
         ("a+00000000+", "base64"),
     ],
 )
-def test_invalid_verifier_keys_are_refused(text: str, said: str) -> None:
-    with pytest.raises(MalformedInput, match=said):
+def test_invalid_verifier_keys_are_refused(text: str, message: str) -> None:
+    with pytest.raises(MalformedInput, match=message):
         VerifierKey.parse(text)
 
 

@@ -68,7 +68,7 @@ SAME_KEY = signer("X1.example", SignatureType.COSIGNATURE_ED25519)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "no quorum"),
         (f"log {LOG}\n", "no quorum"),
@@ -102,8 +102,8 @@ SAME_KEY = signer("X1.example", SignatureType.COSIGNATURE_ED25519)
         ("\n" * 1001 + "quorum none\n", "1000 lines"),
     ],
 )
-def test_invalid_policies_are_refused(text: str, said: str) -> None:
-    with pytest.raises(MalformedInput, match=said):
+def test_invalid_policies_are_refused(text: str, message: str) -> None:
+    with pytest.raises(MalformedInput, match=message):
         Policy.parse(text.encode())
 
 

@@ -140,7 +140,7 @@ MAX_AGE = 259200
 MADE = Checkpoint("example.com/log", 0, EMPTY_ROOT)
 
 
-def of(policy: str, all_log_signatures: bool = False) -> Trust:
+def trust_with(policy: str, all_log_signatures: bool = False) -> Trust:
     """A trust note with this quorum, a hybrid log, three witnesses, a second key of the first one, and a heartbeat."""
     named = {"w1": W1, "w1-pq": W1_PQ, "w2": W2, "w3": W3, "daily": HEARTBEAT}
     lines = [f"log {LOG.key}", f"log {PQ_LOG.key}", *(f"witness {name} {by.key}" for name, by in named.items())]
@@ -153,7 +153,7 @@ def of(policy: str, all_log_signatures: bool = False) -> Trust:
 TWO = "group two 2 w1 w2 w3\nquorum two"
 
 
-def said(**times: int) -> list[Verified]:
+def verified_at(**times: int) -> list[Verified]:
     """Verified signatures of the log and of each key, with times relative to NOW."""
     keys = {"log": PQ_LOG.key, "w1": W1.key, "pq": W1_PQ.key, "w2": W2.key, "w3": W3.key, "daily": HEARTBEAT.key}
     return [Verified(LOG.key, None), *(Verified(keys[name], NOW + time) for name, time in times.items())]
@@ -179,18 +179,18 @@ def said(**times: int) -> list[Verified]:
 )
 def test_freshness_is_decided_by_the_quorum(quorum: str, times: dict[str, int], made: int | None, newest: int) -> None:
     """No single cosigner, log signature or heartbeat outside of the quorum keeps an old checkpoint fresh."""
-    found, released = of(quorum), None if made is None else NOW + made
-    assert found.fresh_until(said(**times), released, NOW) == NOW + newest + MAX_AGE
+    found, released = trust_with(quorum), None if made is None else NOW + made
+    assert found.fresh_until(verified_at(**times), released, NOW) == NOW + newest + MAX_AGE
 
 
 def test_a_checkpoint_is_stale_once_its_quorum_is_older_than_max_age() -> None:
     """Later signatures of one witness, of a heartbeat outside of the quorum or of the log make no difference."""
-    found, signers = of(TWO), said(w1=5, w2=7, w3=MAX_AGE, daily=MAX_AGE, log=MAX_AGE)
+    found, signers = trust_with(TWO), verified_at(w1=5, w2=7, w3=MAX_AGE, daily=MAX_AGE, log=MAX_AGE)
     until = NOW + 7 + MAX_AGE
     assert found.check_fresh(signers, until, until) == until
     with pytest.raises(Stale, match="fresh until 1 seconds ago"):
         found.check_fresh(signers, until, until + 1)
-    assert found.check_fresh(said(w1=MAX_AGE, w3=MAX_AGE), 0, until + 1) == NOW + 2 * MAX_AGE
+    assert found.check_fresh(verified_at(w1=MAX_AGE, w3=MAX_AGE), 0, until + 1) == NOW + 2 * MAX_AGE
 
 
 @pytest.mark.parametrize(
@@ -205,21 +205,21 @@ def test_a_checkpoint_is_stale_once_its_quorum_is_older_than_max_age() -> None:
 )
 def test_future_and_missing_times_do_not_count_for_freshness(quorum: str, times: dict[str, int], made: int) -> None:
     with pytest.raises(Stale, match="are ignored"):
-        of(quorum).fresh_until(said(**times), NOW + made, NOW)
+        trust_with(quorum).fresh_until(verified_at(**times), NOW + made, NOW)
     with pytest.raises(Stale, match="are ignored"):  # of a clock that was never set
-        of(quorum).check_fresh(said(w1=0, w2=0, daily=0), NOW, 100)
+        trust_with(quorum).check_fresh(verified_at(w1=0, w2=0, daily=0), NOW, 100)
 
 
 def test_a_cosignature_with_time_0_is_verified_but_is_no_vote() -> None:
     """tlog-cosignature allows it for a cosigner that does not state that it saw nothing larger."""
-    found, text_of = of("quorum w1"), str(MADE)
+    found, text_of = trust_with("quorum w1"), str(MADE)
     without = at_no_time(W1_PQ, text_of)
     note = signed(text_of, LOG, W1).with_signatures([without])
     checkpoint, signers = found.open_checkpoint(note)
     assert checkpoint == MADE
     assert [by.timestamp for by in signers] == [None, NOW, 0]
     for by in (W1, W1_PQ):
-        alone = of("quorum w1" if by is W1 else "quorum w1-pq")
+        alone = trust_with("quorum w1" if by is W1 else "quorum w1-pq")
         with pytest.raises(UntrustedSigner, match="lacks the witness quorum"):
             alone.open_checkpoint(signed(text_of, LOG).with_signatures([at_no_time(by, text_of)]))
         assert alone.open_checkpoint(signed(text_of, LOG, by))
@@ -231,7 +231,7 @@ def test_a_cosignature_with_time_0_is_verified_but_is_no_vote() -> None:
 
 
 def test_a_trust_note_can_require_all_signatures_of_the_log() -> None:
-    either, every = of("quorum w1"), of("quorum w1", all_log_signatures=True)
+    either, every = trust_with("quorum w1"), trust_with("quorum w1", all_log_signatures=True)
     assert not either.all_log_signatures
     assert Trust.parse(str(every)) == every
     assert str(every).replace("log-signatures all\n", "") == str(either)
@@ -252,7 +252,7 @@ def test_a_trust_note_can_require_all_signatures_of_the_log() -> None:
 
 def test_extension_lines_that_a_signature_does_not_cover_are_refused() -> None:
     extended = Checkpoint("example.com/log", 0, EMPTY_ROOT, ("more",))
-    found = of("quorum w1")
+    found = trust_with("quorum w1")
     assert found.open_checkpoint(signed(str(extended), LOG, W1))[0] == extended
     for signers in ((PQ_LOG, W1), (LOG, PQ_LOG, W1), (LOG, W1, W1_PQ)):
         with pytest.raises(VerificationFailed, match="extension lines"):

@@ -43,8 +43,8 @@ WITNESS = Witness.of([LOG.key, LOG_ML_DSA.key], [ED25519, ML_DSA])
 FAST = Witness.of([LOG.key], [ED25519])
 
 
-def ask(memory: Memory, asked: AddCheckpoint | bytes, by: Witness = FAST, now: int = NOW) -> Answer:
-    return by.add_checkpoint(bytes(asked), memory, now)
+def ask(memory: Memory, body: AddCheckpoint | bytes, by: Witness = FAST, now: int = NOW) -> Answer:
+    return by.add_checkpoint(bytes(body), memory, now)
 
 
 @pytest.fixture
@@ -58,19 +58,19 @@ def memory() -> Memory:
 def test_a_consistent_checkpoint_is_cosigned_with_every_key() -> None:
     memory = Memory()
     for old, new in ((0, 0), (0, 3), (3, 3), (3, 10), (10, 24), (24, 24)):
-        asked = request(old, new, by=(LOG, LOG_ML_DSA, STRANGER))
-        answer = ask(memory, asked, WITNESS, now=NOW + new)
+        sent = request(old, new, by=(LOG, LOG_ML_DSA, STRANGER))
+        answer = ask(memory, sent, WITNESS, now=NOW + new)
         assert (answer.status, answer.content_type) == (200, "text/plain; charset=utf-8")
         assert answer.body.startswith("\u2014 w.example ".encode())
         assert answer.body.endswith(b"\n")
-        lines = parse_cosignatures(answer.body, asked.note.text, [ED25519.key, ML_DSA.key])
-        verified = Note(asked.note.text, tuple(lines)).verify([ED25519.key, ML_DSA.key])
+        lines = parse_cosignatures(answer.body, sent.note.text, [ED25519.key, ML_DSA.key])
+        verified = Note(sent.note.text, tuple(lines)).verify([ED25519.key, ML_DSA.key])
         assert [(by.key, by.timestamp) for by in verified] == [(ED25519.key, NOW + new), (ML_DSA.key, NOW + new)]
         kept = memory.latest(ORIGIN)
         assert kept is not None
         names = [(line.name, line.key_id) for line in kept.signatures]
         assert names == [(by.key.name, by.key.key_id) for by in (LOG, LOG_ML_DSA, ED25519, ML_DSA)]  # no stranger
-        assert kept.text == asked.note.text
+        assert kept.text == sent.note.text
 
 
 @pytest.mark.parametrize(
@@ -180,19 +180,19 @@ def test_422_for_an_inconsistent_checkpoint(memory: Memory) -> None:
 @pytest.mark.parametrize("by", [LOG, LOG_ML_DSA])
 def test_422_for_an_empty_tree_with_another_root(memory: Memory, by: Signer) -> None:
     text = checkpoint(0).replace(to_base64(merkle.EMPTY_ROOT), to_base64(bytes(32)))
-    asked = AddCheckpoint(0, (), signed(text, by))
-    assert ask(Memory(), asked, WITNESS).status == 422
-    assert ask(memory, asked, WITNESS).status == 409  # checked first
-    forged = replace(asked, note=Note(text, (signature(by, checkpoint(1)),)))
+    sent = AddCheckpoint(0, (), signed(text, by))
+    assert ask(Memory(), sent, WITNESS).status == 422
+    assert ask(memory, sent, WITNESS).status == 409  # checked first
+    forged = replace(sent, note=Note(text, (signature(by, checkpoint(1)),)))
     assert ask(Memory(), forged, WITNESS).status == 403
-    assert ask(Memory(), replace(asked, note=Note(text.replace(ORIGIN, "x"), forged.note.signatures))).status == 404
+    assert ask(Memory(), replace(sent, note=Note(text.replace(ORIGIN, "x"), forged.note.signatures))).status == 404
 
 
 def test_the_first_failed_check_is_reported(memory: Memory) -> None:
     """Each request has one fault less than the one before."""
     unsigned = (signature(STRANGER, checkpoint(24)),)
     fork = request(10, 24, tree=1)
-    for asked, status in (
+    for sent, status in (
         (bytes(AddCheckpoint(30, (), Note("example.com/other\n24\n", unsigned))), 400),
         (AddCheckpoint(30, (), Note(checkpoint(24).replace(ORIGIN, "example.com/other"), unsigned)), 404),
         (AddCheckpoint(30, (), Note(checkpoint(24), unsigned)), 403),
@@ -201,7 +201,7 @@ def test_the_first_failed_check_is_reported(memory: Memory) -> None:
         (AddCheckpoint(10, (), fork.note), 422),
         (request(10, 24), 200),
     ):
-        assert ask(memory, asked).status == status
+        assert ask(memory, sent).status == status
 
 
 def test_the_later_of_two_concurrent_requests_gets_the_new_size(memory: Memory) -> None:
@@ -247,8 +247,8 @@ def test_monitors_get_the_latest_checkpoint(memory: Memory) -> None:
     assert answer.status == 200
     assert {by.key for by in Note.parse(answer.body).verify([LOG.key, ED25519.key])} == {LOG.key, ED25519.key}
     assert Note.parse(answer.body).text == checkpoint(10)
-    for asked, records in ((origin_hash, Memory()), (origin_hash.upper(), memory), ("00" * 32, memory), ("", memory)):
-        assert FAST.checkpoint(asked, records).status == 404
+    for path, records in ((origin_hash, Memory()), (origin_hash.upper(), memory), ("00" * 32, memory), ("", memory)):
+        assert FAST.checkpoint(path, records).status == 404
 
 
 def test_keys_that_are_not_for_cosignatures_are_refused() -> None:
@@ -258,12 +258,12 @@ def test_keys_that_are_not_for_cosignatures_are_refused() -> None:
 
 
 def test_a_log_parses_only_valid_cosignatures(memory: Memory) -> None:
-    asked = request(10, 24)
-    body = ask(memory, asked, Witness.of([LOG.key], [ED25519, ML_DSA, signer("v.example", ED25519.key.type)])).body
-    only = parse_cosignatures(body, asked.note.text, [ML_DSA.key])
+    sent = request(10, 24)
+    body = ask(memory, sent, Witness.of([LOG.key], [ED25519, ML_DSA, signer("v.example", ED25519.key.type)])).body
+    only = parse_cosignatures(body, sent.note.text, [ML_DSA.key])
     assert [line.key_id for line in only] == [ML_DSA.key.key_id]
     with pytest.raises(UntrustedSigner):
-        parse_cosignatures(body, asked.note.text, [STRANGER.key])
+        parse_cosignatures(body, sent.note.text, [STRANGER.key])
     with pytest.raises(VerificationFailed):
         parse_cosignatures(body, checkpoint(23), [ED25519.key])
     for bad in (
@@ -274,10 +274,10 @@ def test_a_log_parses_only_valid_cosignatures(memory: Memory) -> None:
         b"\n" + body,
         b"\xff\n",
         body * 60,
-        asked.note.text.encode() + body,
+        sent.note.text.encode() + body,
     ):
         with pytest.raises(MalformedInput):
-            parse_cosignatures(bad, asked.note.text, [ED25519.key])
+            parse_cosignatures(bad, sent.note.text, [ED25519.key])
 
 
 @pytest.mark.parametrize(
@@ -314,14 +314,14 @@ def test_no_sequence_of_requests_gets_contradictory_cosignatures(
 ) -> None:
     """Each answer is what a witness that keeps leaves instead of hashes would answer."""
     memory, cosigned, size = Memory(), list[tuple[int, bytes]](), 0
-    for said, new, tree, proof_of, fault in steps:
-        old = size if said is None else said
+    for old_size, new, tree, proof_of, fault in steps:
+        old = size if old_size is None else old_size
         hashes = proof(proof_of, old, new) if old <= new else ()
         hashes = {"cut": hashes[:-1], "longer": (*hashes, bytes(32)), "changed": tuple(h[::-1] for h in hashes)}.get(
             fault, hashes
         )
-        asked = AddCheckpoint(old, hashes, signed(checkpoint(new, tree), STRANGER if fault == "unsigned" else LOG))
-        answer = ask(memory, asked)
+        sent = AddCheckpoint(old, hashes, signed(checkpoint(new, tree), STRANGER if fault == "unsigned" else LOG))
+        answer = ask(memory, sent)
         if fault == "unsigned":
             expected = 403
         elif old > new:

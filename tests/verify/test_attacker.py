@@ -500,15 +500,15 @@ class Attack(RuleBasedStateMachine):
     @rule(data=st.data(), client=st.integers(0, 1))
     def bring_a_trust_note(self, data: st.DataObject, client: int) -> None:
         """Any published version; only the next one is accepted."""
-        note, asked = data.draw(st.sampled_from(self.notes)), self.clients[client]
-        before = asked.trust
+        note, chosen = data.draw(st.sampled_from(self.notes)), self.clients[client]
+        before = chosen.trust
         try:
-            asked.trust = follow(before, note)
+            chosen.trust = follow(before, note)
         except VerificationFailed:
             assert Trust.parse(note.text).version != before.version + 1
             self.reached["trust note refused"] += 1
         else:
-            assert asked.trust.version == before.version + 1
+            assert chosen.trust.version == before.version + 1
             self.reached["trust note followed"] += 1
 
     @rule(client=st.integers(0, 1), own=st.integers(0, 3), skip=st.integers(-1, 2))
@@ -541,7 +541,7 @@ class Attack(RuleBasedStateMachine):
         seen = client.seen.get(ORIGIN)
         if seen and offer.head.checkpoint.size < seen.checkpoint.size:
             return Outcome.OLDER
-        counted = sorted(max(said) for times in voices.values() if (said := [t for t in times if t <= self.now + HOUR]))
+        counted = sorted(max(past) for times in voices.values() if (past := [t for t in times if t <= self.now + HOUR]))
         if len(counted) < 2 or self.now > counted[-2] + MAX_AGE:  # two witnesses have to cosign
             return Outcome.STALE
         if self._is_false(offer.head, client):
@@ -617,8 +617,8 @@ def revocations_of(head: Head) -> tuple[Revocation, ...]:
 
 def is_revoked(leaf: bytes, revokes: Sequence[RevokeRecord]) -> bool:
     """By the rule of catalog/log: the newest revocation that selects the row counts."""
-    said: dict[str, Any] = json.loads(leaf)
-    selecting = [each for each in revokes if each.selector.items() <= said.items()]
+    fields: dict[str, Any] = json.loads(leaf)
+    selecting = [each for each in revokes if each.selector.items() <= fields.items()]
     return bool(selecting) and selecting[-1].severity == "revoked"
 
 

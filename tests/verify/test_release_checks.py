@@ -189,7 +189,7 @@ def test_a_remote_log_is_read_file_by_file(log: Publisher) -> None:
     assert verified.found == (RevocationChain.of([REVOKE]), False, True)
 
 
-def test_the_verified_state_is_what_will_have_been_seen(log: Publisher) -> None:
+def test_the_verified_state_is_the_new_seen_state(log: Publisher) -> None:
     verified = verify_release(log.log, 1, ALONE, now=NOW + DAY, seen={})
     assert verified.seen == Seen(verified.checkpoint, RevocationChain.of([REVOKE]), True, True)
 

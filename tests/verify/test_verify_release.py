@@ -41,8 +41,8 @@ from tests.support.trust_notes import ALONE, WITNESSED, WITNESSES
 
 
 def verify(published: Publisher, number: int | None = None, **changes: Any) -> VerifiedRelease:
-    asked: dict[str, Any] = {"trust": ALONE, "now": NOW + DAY, "seen": {}} | changes
-    return verify_release(published.log, number, asked.pop("trust"), **asked)
+    options: dict[str, Any] = {"trust": ALONE, "now": NOW + DAY, "seen": {}} | changes
+    return verify_release(published.log, number, options.pop("trust"), **options)
 
 
 def find(release: PublishedRelease, digest: bytes) -> tuple[Match, ...]:

@@ -1,4 +1,4 @@
-// The text of a page that is hardest to read, and its contrast: WCAG 2.2, relative luminance and contrast ratio.
+// The text of a page with the lowest contrast, and its ratio: WCAG 2.2, relative luminance and contrast ratio.
 () => {
   const parse = (text) => text.match(/[0-9.]+/g).map(Number);
   const light = (colour) => {

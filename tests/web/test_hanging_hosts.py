@@ -69,22 +69,22 @@ def counted(served: Service, name: str) -> float:
 
 
 def test_serve_reports_a_hanging_host_and_retries(place: Place, tmp_path: Path) -> None:
-    said = "warning: the host does not answer; still serving release 1: 127.0.0.1 hangs: no head of an"
+    warning = "warning: the host does not answer; still serving release 1: 127.0.0.1 hangs: no head of an"
     with hosted(place, tmp_path, IMPATIENT + LOOKS) as (moody, served):
         assert counted(served, "ldcat_host_unanswered_total") == 0
         moody.hangs.set()
-        served.until(said)
+        served.until(warning)
         for _ in range(3):
             assert moody.waiting.acquire(timeout=SECONDS)  # it is asked again
         assert served.json("/readyz") == {"status": "ready", "verified": True, "release": 1}
         assert counted(served, "ldcat_host_unanswered_total") >= 1
         assert counted(served, "ldcat_releases_refused_total") == 0
-        assert sum(said in line for line in served.log_lines) == 1
+        assert sum(warning in line for line in served.log_lines) == 1
         place.publish(REVOKE)
         moody.hangs.clear()
         served.until("now serving release 2 of")
         moody.hangs.set()
-        served.until(said.replace("release 1", "release 2"))  # another time is reported again
+        served.until(warning.replace("release 1", "release 2"))  # another time is reported again
 
 
 def test_a_hanging_host_does_not_delay_answers_that_do_not_need_it(
@@ -102,7 +102,7 @@ def test_a_hanging_host_does_not_delay_answers_that_do_not_need_it(
                 assert served.ask(path)[0] == 200
         finally:
             moody.hangs.clear()
-        statuses = {asked.result(SECONDS)[0] for asked in asking}
+        statuses = {answer.result(SECONDS)[0] for answer in asking}
         assert statuses <= {200, 503}
 
 

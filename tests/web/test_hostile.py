@@ -48,13 +48,13 @@ def impatient(small: BuildResult, tmp_path_factory: pytest.TempPathFactory) -> I
         yield found
 
 
-@pytest.mark.parametrize("said", [b"", b"G", GET, GET + b"\r\n", GET + b"X-Long: "])
-def test_a_thousand_silent_connections(impatient: Service, said: bytes) -> None:
+@pytest.mark.parametrize("sent", [b"", b"G", GET, GET + b"\r\n", GET + b"X-Long: "])
+def test_a_thousand_silent_connections(impatient: Service, sent: bytes) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096) if hard == -1 else min(max(soft, 4096), hard), hard))
     with ExitStack() as kept:
         for _ in range(1000):
-            kept.enter_context(connected(impatient, said))
+            kept.enter_context(connected(impatient, sent))
         for _ in range(5):
             others_are_answered(impatient)
     others_are_answered(impatient)
@@ -73,10 +73,10 @@ def test_with_few_file_descriptors_others_wait_and_are_answered(small: BuildResu
 
 
 @pytest.mark.parametrize(
-    "said", [b"G", GET, GET + b"\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, *bytes(5)])]
+    "sent", [b"G", GET, GET + b"\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, *bytes(5)])]
 )
-def test_a_silent_connection_is_closed(impatient: Service, said: bytes) -> None:
-    with connected(impatient, said) as connection:
+def test_a_silent_connection_is_closed(impatient: Service, sent: bytes) -> None:
+    with connected(impatient, sent) as connection:
         begun = time.monotonic()
         received(connection)
         assert time.monotonic() - begun < SECONDS / 2
@@ -125,7 +125,7 @@ def test_many_concurrent_bodies_take_little_memory(impatient: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "sent",
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
         b"GET / HTTP/9.9\r\n\r\n",
@@ -139,10 +139,10 @@ def test_many_concurrent_bodies_take_little_memory(impatient: Service) -> None:
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 100,
     ],
 )
-def test_invalid_requests_are_refused(impatient: Service, said: bytes) -> None:
+def test_invalid_requests_are_refused(impatient: Service, sent: bytes) -> None:
     with connected(impatient) as connection:
         with suppress(ConnectionError):
-            connection.sendall(said)
+            connection.sendall(sent)
         found = received(connection)
     assert b" 200 " not in found[:20]
     others_are_answered(impatient)

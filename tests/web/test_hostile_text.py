@@ -62,14 +62,14 @@ def digests(lying: LyingPlace, vcpus: int | None = None) -> list[str]:
     return sorted(row["launch_digest"].hex() for row in wanted)
 
 
-def test_what_is_served_of_a_liars_release_is_data(liar: Service, lying: LyingPlace) -> None:
-    asked, seen = ["/"], set()
+def test_a_liars_release_is_served_as_data(liar: Service, lying: LyingPlace) -> None:
+    paths, seen = ["/"], set()
     for digest in (digests(lying, 3)[0], digests(lying, 2)[0]):
-        asked += [f"/d/{digest}", f"/d/{digest}.json", f"/d/{digest}.proof"]
-    asked += ["/page.json", "/d/%1b%5b2J%e2%80%ae.json", "/openapi.json"]
-    said = 0
-    while asked:
-        path = asked.pop()
+        paths += [f"/d/{digest}", f"/d/{digest}.json", f"/d/{digest}.proof"]
+    paths += ["/page.json", "/d/%1b%5b2J%e2%80%ae.json", "/openapi.json"]
+    shown = 0
+    while paths:
+        path = paths.pop()
         if path in seen:
             continue
         seen.add(path)
@@ -80,8 +80,8 @@ def test_what_is_served_of_a_liars_release_is_data(liar: Service, lying: LyingPl
             if kind == "text/html":
                 check_shown(text)
                 assert "<img" not in text
-                said += printable(HOSTILE)[:20] in text
-                asked += [
+                shown += printable(HOSTILE)[:20] in text
+                paths += [
                     f"/{found.removeprefix('../')}" for found in re.findall(r'href="((?:\.\./)?[^"]*\.html)"', text)
                 ]
             elif kind.endswith("json"):
@@ -89,7 +89,7 @@ def test_what_is_served_of_a_liars_release_is_data(liar: Service, lying: LyingPl
                 check_shown(text)
                 if path == f"/d/{digests(lying, 2)[0]}.json":
                     assert {HOSTILE, NO_NUL} <= set(texts_of(json.loads(text)))
-    assert said > 3
+    assert shown > 3
     assert any(path.startswith("/diff/") for path in seen)
     for line in liar.log_lines:
         check_shown(line)

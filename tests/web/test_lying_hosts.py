@@ -254,9 +254,9 @@ def test_no_row_is_verified_for_another_digest_with_the_same_prefix(
     assert served.json(f"/d/{near}.json")["matches"] == []
     proof = verified(seen, host.url, near)
     expect(proof.locator("[role=alert]")).to_contain_text("no configuration has this launch digest")
-    said = seen.page.locator("#answer").inner_text()
-    assert "listed with this launch digest" in said
-    assert "A range has the first 16 bytes of each digest" in said
+    text = seen.page.locator("#answer").inner_text()
+    assert "listed with this launch digest" in text
+    assert "A range has the first 16 bytes of each digest" in text
     assert seen.page.locator(".proven").count() == 0
 
 

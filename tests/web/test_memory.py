@@ -29,7 +29,7 @@ def bodies_without_an_end(served: Service) -> None:
     head = b"POST /v1/report HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n"
     with ExitStack() as kept:
         for _ in range(100):
-            with suppress(OSError):  # others send much already
+            with suppress(OSError):  # others already send much
                 kept.enter_context(connected(served)).sendall(head + bytes(899_999))
         assert served.ask("/healthz")[0] == 200
 

@@ -59,8 +59,8 @@ def test_a_pasted_digest(seen: Watched, served: Service, small: BuildResult) -> 
             assert facts["launchable"] == match["launchable"]
             assert facts.get("vCPUs", "None") == str(match["vcpus"])
             assert facts.get("sev_features") == match["sev_features"]
-        asked = [path for path in seen.requests if not path.endswith((".js", ".css", "page.json"))]
-        assert len(asked) <= 1, asked
+        requested = [path for path in seen.requests if not path.endswith((".js", ".css", "page.json"))]
+        assert len(requested) <= 1, requested
         assert not [path for path in seen.requests if digest[:12] in path.lower()]
 
 
@@ -78,8 +78,10 @@ def test_the_page_without_scripts_shows_the_same(browser: Browser, served: Servi
                 other.page.locator(f".match {part}").all_inner_texts()
                 == one.page.locator(f".match {part}").all_inner_texts()
             )
-        said = other.page.locator("h1").inner_text()  # the service compared the whole digest, the page 16 bytes of it
-        assert said == one.page.locator("#answer h2").inner_text().replace("are listed with", "have")
+        heading = other.page.locator(
+            "h1"
+        ).inner_text()  # the service compared the whole digest, the page 16 bytes of it
+        assert heading == one.page.locator("#answer h2").inner_text().replace("are listed with", "have")
         assert one.errors + other.errors == []
 
 

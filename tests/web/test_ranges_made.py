@@ -26,15 +26,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_range_files_match_those_of_a_site(small: BuildResult, folder: Path, elsewhere: bool) -> None:
     catalog = Catalog.open(small.folder)
-    told: list[int] = []
-    with closing(ranges_for(catalog, None if elsewhere else lambda what, rows: told.append)) as made:
+    progress: list[int] = []
+    with closing(ranges_for(catalog, None if elsewhere else lambda what, rows: progress.append)) as made:
         expected = dict(make_ranges(catalog, lambda _: None))
         assert {name: made.read(name) for name in expected} == expected
-    assert (bool(told), made.index.manifest_sha256) == (not elsewhere, catalog.manifest_sha256)
+    assert (bool(progress), made.index.manifest_sha256) == (not elsewhere, catalog.manifest_sha256)
     assert [path.name for path in folder.iterdir()] == [catalog.manifest_sha256]
-    told.clear()
-    ranges_for(catalog, lambda what, rows: told.append).close()
-    assert told == []
+    progress.clear()
+    ranges_for(catalog, lambda what, rows: progress.append).close()
+    assert progress == []
 
 
 def test_the_oldest_unused_range_files_are_removed(small: BuildResult, folder: Path) -> None:

@@ -151,13 +151,13 @@ def test_a_download_can_be_resumed(tmp_path: Path, place: Place, small: BuildRes
     with service(tmp_path, place.log, "--trust", place.trust, prelude=prelude) as found:
         _, _, headers = found.ask(f"/{name}")
         size = len(whole)
-        for asked, at, end in (("5-", 5, size), ("0-0", 0, 1), (f"7-{size + 9}", 7, size)):
-            status, body, said = found.ask(f"/{name}", headers={"Range": f"bytes={asked}"})
-            assert (status, body, said["Content-Range"]) == (206, whole[at:end], f"bytes {at}-{end - 1}/{size}")
-        for asked in ("9-7", "-5", "x", "0-1,3-4"):
-            assert found.ask(f"/{name}", headers={"Range": f"bytes={asked}"})[:2] == (200, whole)
-        status, body, said = found.ask(f"/{name}", headers={"Range": f"bytes={size}-"})
-        assert (status, body, said["Content-Range"]) == (416, b"", f"bytes */{size}")
+        for span, at, end in (("5-", 5, size), ("0-0", 0, 1), (f"7-{size + 9}", 7, size)):
+            status, body, sent = found.ask(f"/{name}", headers={"Range": f"bytes={span}"})
+            assert (status, body, sent["Content-Range"]) == (206, whole[at:end], f"bytes {at}-{end - 1}/{size}")
+        for span in ("9-7", "-5", "x", "0-1,3-4"):
+            assert found.ask(f"/{name}", headers={"Range": f"bytes={span}"})[:2] == (200, whole)
+        status, body, sent = found.ask(f"/{name}", headers={"Range": f"bytes={size}-"})
+        assert (status, body, sent["Content-Range"]) == (416, b"", f"bytes */{size}")
         other = {"Range": "bytes=5-", "If-Range": '"other"'}
         assert found.ask(f"/{name}", headers=other)[:2] == (200, whole)
         same = {"Range": "bytes=5-", "If-Range": headers["ETag"]}

@@ -40,8 +40,8 @@ def test_a_digest_is_answered_as_on_the_command_line(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     for digest in [*digests(small)[:20], NOWHERE, "0" * 64]:
-        asked = ("--catalog", str(published.log), "--trust", str(published.trust), "-f", "json")
-        expected = json.loads(run("lookup", digest, *asked)[1])
+        options = ("--catalog", str(published.log), "--trust", str(published.trust), "-f", "json")
+        expected = json.loads(run("lookup", digest, *options)[1])
         for spelled in (digest, digest.upper(), f"0x{digest}"):
             assert served.json(f"/d/{spelled}.json") == expected
         msgspec.convert(expected, LookupAnswer)
@@ -115,9 +115,9 @@ def test_the_command_line_can_use_the_served_log(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    asked = ("--catalog", served.url, "--trust", str(published.trust), "-f", "json")
+    options = ("--catalog", served.url, "--trust", str(published.trust), "-f", "json")
     for digest in (snp_digest(small), NOWHERE):
-        code, out, _ = run("lookup", digest, *asked)
+        code, out, _ = run("lookup", digest, *options)
         assert json.loads(out)["matches"] == served.json(f"/d/{digest}.json")["matches"]
         assert code == (1 if digest == NOWHERE else 0)
     with Release.open(served.url, published.trust) as release:
@@ -207,8 +207,8 @@ def test_security_headers(served: Service) -> None:
         policy = headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
         assert "unsafe" not in policy
-    asked = {"Origin": "https://broker.example", "Access-Control-Request-Method": "POST"}
-    status, _, headers = served.ask("/v1/lookup", method="OPTIONS", headers=asked)
+    preflight = {"Origin": "https://broker.example", "Access-Control-Request-Method": "POST"}
+    status, _, headers = served.ask("/v1/lookup", method="OPTIONS", headers=preflight)
     assert (status, headers["Access-Control-Allow-Methods"]) == (204, "GET, HEAD, POST")
 
 
@@ -242,9 +242,9 @@ def test_health_checks(served: Service) -> None:
 def test_not_found(served: Service) -> None:
     for path in ("/nothing", "/d", "/d/", "/builds/nothing", "/diff/1..2", "/diff/01...2", "/range/2/zz", "/range/9/0"):
         status, body, headers = served.ask(path)
-        told = json.loads(body)
+        details = json.loads(body)
         assert (status, headers["Content-Type"]) == (400 if path == "/d" else 404, "application/problem+json"), path
-        assert (told["status"], told["type"]) == (status, "about:blank")
+        assert (details["status"], details["type"]) == (status, "about:blank")
     problem(served, "/diff/1...9", 404, "has no release 9")
     problem(served, "/range/fff", 404, "the name of a range is")
     status, _, headers = served.ask("/v1/lookup")
@@ -257,9 +257,9 @@ def problem(
 ) -> None:
     found, text, headers = served.ask(path, method=method, body=body)
     assert (found, headers["Content-Type"]) == (status, "application/problem+json"), text
-    told = json.loads(text)
-    assert told["status"] == status
-    assert detail in told["detail"]
+    details = json.loads(text)
+    assert details["status"] == status
+    assert detail in details["detail"]
 
 
 def test_an_own_catalog(small: BuildResult, tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_the_page_accepts_the_same_signers_as_the_command_line(
 
 
 @pytest.mark.parametrize(
-    ("case", "said"),
+    ("case", "message"),
     [
         (Case("", "quorum none", (), logs=[PQ_LOG]), f"cannot verify the ML-DSA-44 signatures of {ORIGIN}"),
         (Case("", "quorum pq", [(W1_PQ, 0)]), f"cannot verify the ML-DSA-44 signatures of {ORIGIN}, w1.example"),
@@ -162,9 +162,9 @@ def test_a_browser_without_ml_dsa_says_so(
     published: Place,
     small: BuildResult,
     case: Case,
-    said: str,
+    message: str,
 ) -> None:
     folder, host = copy
     put(site, folder, case, published.now)
     for proof in verified(browser, host.url, digest_with(small, technology="sev-snp"), NO_ML_DSA):
-        expect(proof).to_contain_text(said)
+        expect(proof).to_contain_text(message)

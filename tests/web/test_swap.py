@@ -187,8 +187,8 @@ def test_pending_requests_are_answered_before_the_end(place: Place, tmp_path: Pa
 def test_it_ends_despite_hanging_requests(place: Place, tmp_path: Path) -> None:
     for signals, grace in (((signal.SIGTERM,), 0.2), ((signal.SIGINT, signal.SIGINT), 1000)):
         held = HELD.format(grace=grace, until="threading.Event().wait()")
-        with running(place, tmp_path / str(len(signals)), held) as served, served_connection(served) as asked:
-            asked.sendall(b"GET /d/" + b"0" * 96 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        with running(place, tmp_path / str(len(signals)), held) as served, served_connection(served) as pending:
+            pending.sendall(b"GET /d/" + b"0" * 96 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
             served.until("held")
             for number in signals[:-1]:
                 served.process.send_signal(number)

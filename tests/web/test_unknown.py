@@ -145,10 +145,10 @@ def test_the_page_verifies_no_log_that_ends_with_an_unknown_record(
     (site / "checkpoint").write_bytes((place.log / "checkpoint").read_bytes())
     (site / "releases/2").mkdir()
     (site / "releases/2/revocations.json").write_text("[]")
-    said = "says more than this page understands: withdrawn" if more == "field" else "is not a release record"
+    message = "says more than this page understands: withdrawn" if more == "field" else "is not a release record"
     with static_host(site) as host, page_of(browser) as seen:
         seen.page.goto(f"{host.url}index.html#d={known}")
         seen.page.locator(".proof button").first.click()
         expect(seen.page.locator("#answer [role=alert]")).to_contain_text("NOT VERIFIED")
-        expect(seen.page.locator("#answer [role=alert]")).to_contain_text(said)
+        expect(seen.page.locator("#answer [role=alert]")).to_contain_text(message)
         assert seen.errors == []

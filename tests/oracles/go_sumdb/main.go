@@ -1,4 +1,4 @@
-// Answers questions about notes and logs with golang.org/x/mod/sumdb alone: a line of JSON in, a line of JSON out.
+// Answers questions about notes and logs with only golang.org/x/mod/sumdb: a line of JSON in, a line of JSON out.
 package main
 
 import (
@@ -100,7 +100,7 @@ func reply(asked question) (answer, error) {
 	return answer{}, errors.New("no such op: " + asked.Op)
 }
 
-// openNote opens a note, and the checkpoint in it: tlog reads those of one log alone, so the origin is exchanged.
+// openNote opens a note and the checkpoint in it: tlog parses those of one log only, so the origin is replaced.
 func openNote(asked question) (answer, error) {
 	var known []note.Verifier
 	for _, key := range asked.Keys {
@@ -125,7 +125,7 @@ func openNote(asked question) (answer, error) {
 	return said, err
 }
 
-// newVerifier takes what note takes, and cosignatures of Ed25519, which note leaves to others.
+// newVerifier accepts the keys that note accepts, and Ed25519 cosignature keys, for which note has no verifier.
 func newVerifier(key string) (note.Verifier, error) {
 	parts := strings.SplitN(key, "+", 3)
 	raw, err := base64.StdEncoding.DecodeString(parts[len(parts)-1])
@@ -148,7 +148,7 @@ type cosigner struct {
 func (c *cosigner) Name() string    { return c.name }
 func (c *cosigner) KeyHash() uint32 { return c.id }
 
-// Verify as C2SP tlog-cosignature says.
+// Verify implements C2SP tlog-cosignature.
 func (c *cosigner) Verify(text, signature []byte) bool {
 	if len(signature) != 8+ed25519.SignatureSize {
 		return false
@@ -163,7 +163,7 @@ func signNote(asked question) (answer, error) {
 		return answer{}, err
 	}
 	text := asked.Text
-	if len(asked.Leaves) > 0 { // then the text is an origin, and the head of this log is signed under it
+	if len(asked.Leaves) > 0 { // the text is an origin, under which the head of this log is signed
 		size := int64(len(asked.Leaves))
 		root, err := tlog.TreeHash(size, newLog(asked.Leaves))
 		if err != nil {
@@ -192,7 +192,7 @@ func checkConsistency(asked question) error {
 	return tlog.CheckTree(proof, asked.Size, hash(asked.Root), asked.OldSize, hash(asked.OldRoot))
 }
 
-// prove gives the root of the first leaves of a log, and the proof at their number that the op asks for.
+// prove returns the root of the first leaves of a log, and the proof of the op for that size.
 func prove(asked question, log tlog.HashReader) (said answer, err error) {
 	root, err := tlog.TreeHash(asked.Size, log)
 	if err != nil {
@@ -211,7 +211,7 @@ func prove(asked question, log tlog.HashReader) (said answer, err error) {
 	return said, err
 }
 
-// tiles writes those of a log that goes on from its first OldSize leaves.
+// tiles writes the tiles of a log that grows from its first OldSize leaves.
 func tiles(asked question) (answer, error) {
 	said := answer{Tiles: map[string][]byte{}}
 	log := newLog(asked.Leaves)
@@ -225,12 +225,12 @@ func tiles(asked question) (answer, error) {
 	return said, nil
 }
 
-// tilePath is as C2SP tlog-tiles has it, where the height is 8 and not said.
+// tilePath is the path of C2SP tlog-tiles, which has a fixed height of 8 and does not name it.
 func tilePath(tile tlog.Tile) string {
 	return strings.Replace(tile.Path(), fmt.Sprintf("tile/%d/", tileHeight), "tile/", 1)
 }
 
-// A folder of a log, whose tiles are read.
+// A reader of the tiles in the folder of a log.
 type folder string
 
 func (f folder) Height() int                             { return tileHeight }
@@ -248,7 +248,7 @@ func (f folder) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	return read, nil
 }
 
-// newLog has the hashes that a log stores.
+// newLog returns the hashes that a log stores.
 func newLog(leaves [][]byte) tlog.HashReader {
 	var stored []tlog.Hash
 	read := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
@@ -271,7 +271,7 @@ func newLog(leaves [][]byte) tlog.HashReader {
 	return read
 }
 
-// hashes of a proof; none of them, and none of the others, may be cut: tlog's have a fixed size.
+// hashes converts the hashes of a proof; each has to be complete, as tlog's have a fixed size.
 func hashes(proof [][]byte, others ...[]byte) ([]tlog.Hash, error) {
 	var found []tlog.Hash
 	for _, value := range append(append([][]byte{}, proof...), others...) {
