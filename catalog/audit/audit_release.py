@@ -15,12 +15,11 @@ from catalog.log.log_reader import LogReader, open_log
 from catalog.log.log_walk import WalkedRelease
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import revocations_at
-from catalog.log.row_leaves import row_leaves
+from catalog.log.row_leaves import COLUMNS, row_leaves
 from catalog.operate.doctor import examine
 from catalog.operate.finding import Severity
 from catalog.store.catalog import Catalog
-from catalog.store.manifest import part_names
-from catalog.store.parquet import read_parquet
+from catalog.store.digest_parts import digest_parts
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
@@ -110,15 +109,17 @@ def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[Audit
     except LdcatError as failure:
         yield wrong("leaf", "log", str(failure))
         return
-    for technology, entry in catalog.manifest.known.items():
-        for name in part_names(technology, entry.parts):
+    for technology in catalog.manifest.known:
+        for part in digest_parts(catalog, technology):
             try:
-                leaves = row_leaves(read_parquet(catalog, name))
-            except (LdcatError, KeyError):
-                continue  # the audit of the catalog finds it
+                leaves = row_leaves(part.table(COLUMNS))
+            except LdcatError as failure:
+                yield wrong("leaf", part.name, f"its rows were not compared with the leaves: {failure}")
+                continue
             missing = [leaf for leaf in leaves if merkle.leaf_hash(leaf) not in known]
             if missing:
-                yield wrong("leaf", name, f"{len(missing):,} of its rows are not leaves, e.g. {missing[0].decode()}")
+                what = f"{len(missing):,} of its rows are not leaves, e.g. {missing[0].decode()}"
+                yield wrong("leaf", part.name, what)
 
 
 def _leaf_hashes(release: PublishedRelease) -> set[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,9 @@ _NEW = "new.duckdb"
 _STORAGE: dict[str, Any] = {"storage_compatibility_version": "v1.4.0"}
 """The oldest DuckDB that opens the file."""
 
-NO_ROWS = f"SELECT {', '.join(f'NULL::{field.kind.sql} AS {field.name}' for field in COLUMNS)} WHERE false"
+_NULLS = {field.name: f"NULL::{field.kind.sql} AS {field.name}" for field in COLUMNS}
+
+NO_ROWS = f"SELECT {', '.join(_NULLS.values())} WHERE false"
 """An empty view: for a technology of which the catalog keeps distinguished digests only."""
 
 
@@ -117,8 +120,11 @@ def _create_views(connection: Any, catalog: Manifest, folder: Path) -> None:
                 check_footer(pq.read_metadata(folder / name), catalog.files[name], name)
         paths = (str((folder / name).resolve()).replace("'", "''") for name in names)
         quoted = ", ".join(f"'{path}'" for path in paths)
-        text = hashes_as_text(pq.read_schema(folder / names[0]))
-        connection.execute(f"CREATE VIEW {view} AS SELECT {text} FROM read_parquet([{quoted}])")  # noqa: S608
+        schema = pq.read_schema(folder / names[0])
+        rows = f"read_parquet([{quoted}])"
+        if view in _digest_views(catalog):
+            rows = f"(SELECT {_every_column(schema.names)} FROM {rows})"  # noqa: S608
+        connection.execute(f"CREATE VIEW {view} AS SELECT {hashes_as_text(schema)} FROM {rows}")  # noqa: S608
     create_joins(connection, catalog)
 
 
@@ -127,6 +133,11 @@ def _no_rows_as_text(connection: Any, published: bool = False) -> str:
     columns = hashes_as_text(connection.sql(NO_ROWS).to_arrow_table().schema)
     status = ", NULL::VARCHAR AS revocation, NULL::VARCHAR AS revocation_reason" if published else ""
     return f"SELECT {columns}{status} FROM ({NO_ROWS})"  # noqa: S608
+
+
+def _every_column(names: Sequence[str]) -> str:
+    """The select list of a file of launch digests: null for the optional columns that an older catalog lacks."""
+    return ", ".join(name if name in names else null for name, null in _NULLS.items())
 
 
 def digest_view(technology: str) -> str:

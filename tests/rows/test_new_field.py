@@ -101,8 +101,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     return Copy(folder, {**kept, **homes, "PYTHONPATH": str(folder), "COLUMNS": "200"})
 
 
-@pytest.fixture(scope="module")
-def log(copy: Copy) -> Path:
+def log_of(copy: Copy) -> Path:
     """A log of two releases, the first one with fewer rows, and its trust note."""
     keys = {}
     for name, use in (("log", "log"), ("a", "root"), ("b", "root")):
@@ -118,6 +117,24 @@ def log(copy: Copy) -> Path:
         copy.run("build", "spec.toml", "-o", name, "--quiet")
         copy.run("publish", name, "--log", "log", "--key", "log.key", "--quiet")
     return copy.folder / "log"
+
+
+@pytest.fixture(scope="module")
+def log(copy: Copy) -> Path:
+    return log_of(copy)
+
+
+@pytest.fixture(scope="module")
+def older(copy: Copy) -> Copy:
+    """The copy, in a folder with a log and catalogs from before the fields; `more` has rows that the log lacks."""
+    folder = copy.folder / "older"
+    write_inputs(folder)
+    environment = {**copy.environment, "XDG_STATE_HOME": str(folder / "state")}
+    before = Copy(folder, {**environment, "PYTHONPATH": str(ROOT)})
+    log_of(before)
+    write_spec(folder, "1-4".join(SMALL.rsplit("1-3", 1)), "more.toml")
+    before.run("build", "more.toml", "-o", "more", "--quiet")
+    return Copy(folder, environment)
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +240,39 @@ def test_an_audit_finds_a_false_value(copy: Copy, log: Path) -> None:
     )
     copy.python(program)
     assert "vmm_revision: not what its inputs give" in copy.run("audit", "false/all", code=1)
+
+
+def test_an_audit_of_a_log_from_before_the_field(older: Copy) -> None:
+    """It compares the rows with the leaves: both lack the fields."""
+    trust = ("--trust", "trust.note")
+    older.run("audit", "log", *trust)
+    shutil.copytree(older.folder / "log", older.folder / "other")
+    shutil.rmtree(older.folder / "other/releases/2")
+    shutil.copytree(older.folder / "more", older.folder / "other/releases/2")
+    found = older.json("audit", "other", *trust, code=1)["findings"]
+    (leaf,) = (one for one in found if one["rule"] == "leaf")
+    assert leaf["subject"] == "sev-snp/launch_digests.parquet"
+    assert re.fullmatch(r'\d+ of its rows are not leaves, e\.g\. \{.*"vcpus":4,.*\}', leaf["evidence"])
+    part = older.folder / "other/releases/2" / leaf["subject"]
+    part.write_bytes(b"\0" * part.stat().st_size)
+    found = older.json("audit", "other", *trust, code=1)["findings"]
+    (leaf,) = (one for one in found if one["rule"] == "leaf")
+    assert leaf["evidence"].startswith("its rows were not compared with the leaves: ")
+    assert leaf["evidence"].endswith("launch_digests.parquet is not the file its manifest names")
+
+
+def test_sql_has_nulls_for_a_catalog_from_before_the_field(older: Copy) -> None:
+    query = "SELECT count(*) AS rows, count(vmm_revision) AS known, typeof(any_value(firmware_bytes)) AS type FROM "
+    older.run("sql", "--catalog", "all", "--database", "views.duckdb")
+    program = (
+        "import duckdb, sys\n"
+        "found = duckdb.connect(sys.argv[1], read_only=True).execute(sys.argv[2])\n"
+        "print(dict(zip([column[0] for column in found.description], found.fetchone())))\n"
+    )
+    for view in ("launch_digests", "launch_digests_sev_snp", "configurations"):
+        (asked,) = older.json("sql", query + view, "--catalog", "all")
+        assert (asked["rows"] > 0, asked["known"]) == (True, 0)
+        assert older.python(program, "views.duckdb", query + view).strip() == str(asked)
 
 
 def test_rows_are_revoked_by_the_field(copy: Copy, log: Path, digest: str) -> None:
