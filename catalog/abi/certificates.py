@@ -82,4 +82,4 @@ def _entries(table: bytes) -> Iterator[bytes]:
             raise MalformedInput(f"entry {number} of the certificate table is not inside it")
         if guid in _GUIDS:
             yield table[offset : offset + length]
-    raise MalformedInput("the certificate table does not end")
+    raise MalformedInput("the certificate table has no entry of zeros at its end")

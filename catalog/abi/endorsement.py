@@ -118,17 +118,16 @@ def check_root(certificate: x509.Certificate) -> None:
     name = _name(certificate) or ""
     if not name.startswith("ARK-"):
         raise UsageError(
-            f"a root is an ARK, and a certificate given as one is {name!r}",
-            "give ARK-Milan, ARK-Genoa ... alone: of AMD's cert_chain it is the last certificate",
+            f"--root must be an ARK certificate, got {name!r}",
+            "in AMD's cert_chain the ARK is the last certificate",
         )
     if not _may_sign(certificate):
-        raise UsageError(f"a root is a certificate authority, and {name!r} is not: basicConstraints do not say so")
-    not_by_itself = f"a root is signed by itself, and {name!r} is not:"
+        raise UsageError(f"{name!r} is not a CA certificate (basicConstraints)")
     if certificate.subject != certificate.issuer:
-        raise UsageError(f"{not_by_itself} another one issued it, by the name of its issuer")
+        raise UsageError(f"{name!r} is not self-signed: issuer and subject differ")
     if not _has_issued(certificate, certificate):
         raise UsageError(
-            f"{not_by_itself} it has no signature of its own key by RSASSA-PSS, SHA-384 and a salt of 48 bytes"
+            f"{name!r} has no valid RSASSA-PSS self-signature", "needed are SHA-384 and a salt of 48 bytes"
         )
 
 
@@ -187,7 +186,7 @@ def _platform(report: AttestationReport, leaf: x509.Certificate, key: str) -> It
     issuer = _line(leaf.issuer)
     line = product.partition("-")[0]
     if not line:
-        yield Finding("product", False, f"the {key} does not say of which product it is")
+        yield Finding("product", False, f"the {key} names no product")
     else:
         yield Finding("product", line == issuer, f"the {key} is of {product}, issued for {issuer or 'none'}")
     if line and report.product:
@@ -206,14 +205,15 @@ def _platform(report: AttestationReport, leaf: x509.Certificate, key: str) -> It
     else:
         provider = _extension(leaf, _PROVIDER, _IA5_STRING)
         named = provider.decode("ascii", "replace") if provider else None
-        yield Finding("provider", named is not None, f"the VLEK was loaded by {named or 'nobody it names'}")
+        what = f"the VLEK was loaded by {named}" if named else "the VLEK names no provider"
+        yield Finding("provider", named is not None, what)
 
 
 def _chip(report: AttestationReport, hardware_id: bytes | None) -> Finding:
     if hardware_id is None:
-        return Finding("chip", False, "the VCEK does not say of which chip it is")
+        return Finding("chip", False, "the VCEK has no hardware ID")
     if not any(report.chip_id):
-        return Finding("chip", None, "the report does not say of which chip it is: the platform masks it")
+        return Finding("chip", None, "the report has no chip ID: the platform masks it")
     known = len(hardware_id) in _HARDWARE_ID_SIZES
     same = known and report.chip_id == hardware_id.ljust(len(report.chip_id), b"\0")
     return Finding("chip", same, f"the report is {'' if same else 'not '}of the chip that the VCEK is of")

@@ -27,7 +27,7 @@ class KernelHashes:
 
     def __post_init__(self) -> None:
         if {len(self.kernel), len(self.initrd), len(self.cmdline)} != {32}:
-            raise MalformedInput("kernel hashes are three SHA-256 values of 32 bytes")
+            raise MalformedInput("a kernel hash does not have 32 bytes")
 
     @classmethod
     def of(cls, *, kernel: bytes, initrd: bytes | None = None, append: str | None = None) -> KernelHashes:
@@ -58,8 +58,8 @@ def hash_cmdline(append: str | None) -> bytes:
     """SHA-256 of the command line as the guest gets it: UTF-8, with one NUL at the end."""
     text = append or ""
     if "\0" in text:
-        raise MalformedInput("a kernel command line cannot hold a NUL")
+        raise MalformedInput("the kernel command line contains a NUL byte")
     try:
         return hashlib.sha256(text.encode("utf-8", "surrogateescape") + b"\0").digest()
     except UnicodeEncodeError as error:
-        raise MalformedInput("a kernel command line must be UTF-8 text") from error
+        raise MalformedInput("the kernel command line is not UTF-8") from error

@@ -36,7 +36,7 @@ class MeasureContext:
 
     def __post_init__(self) -> None:
         if not all(0 <= byte <= 0xFF for byte in (self.api_major, self.api_minor, self.build_id)):
-            raise MalformedInput("API version and build of the SEV firmware are one byte each")
+            raise MalformedInput("a number of the SEV API version or build is not between 0 and 255")
         if not 0 <= self.policy <= 0xFFFFFFFF:
             raise MalformedInput(f"{self.policy:#x} is not a 32-bit guest policy")
         if len(self.nonce) != NONCE_SIZE:
@@ -57,5 +57,5 @@ def launch_measurement(tik: bytes, context: MeasureContext, digest: LaunchDigest
     """The 32-byte launch measurement of a digest; raises MalformedInput if that is not a SEV or SEV-ES digest."""
     check_tik(tik)
     if len(digest.value) != SEV_DIGEST_SIZE:
-        raise MalformedInput("LAUNCH_MEASURE is of SEV and SEV-ES: their launch digests have 32 bytes")
+        raise MalformedInput("LAUNCH_MEASURE needs a 32-byte digest (SEV or SEV-ES)")
     return hmac.digest(tik, context.before_digest() + digest.value + context.nonce, "sha256")

@@ -118,7 +118,7 @@ class AttestationReport:
         version = _number(raw, 0, 4)
         if version not in VERSIONS:
             raise MalformedInput(
-                f"attestation report of version {version}", f"known are {VERSIONS.start} to {VERSIONS.stop - 1}"
+                f"unknown attestation report version {version}", f"known are {VERSIONS.start} to {VERSIONS.stop - 1}"
             )
         _check_reserved(raw, version)
         keys = _number(raw, 0x48, 4)
@@ -126,7 +126,7 @@ class AttestationReport:
             raise MalformedInput(f"the report's key information {keys:#x} has reserved bits or an unknown signing key")
         vmpl = _number(raw, 0x30, 4)
         if vmpl > 3 and vmpl != HOST_REQUESTED:
-            raise MalformedInput(f"the report's VMPL is {vmpl}, and there are 0 to 3")
+            raise MalformedInput(f"invalid VMPL {vmpl} (0 to 3)")
         cpuid = (raw[0x188], raw[0x189], raw[0x18A]) if version >= 3 else None
         chip_id = raw[0x1A0:0x1E0]
         product = find_product(*cpuid[:2]) if cpuid else None
@@ -223,8 +223,7 @@ def _check_reserved(raw: bytes, version: int) -> None:
     for start, end in sorted(ranges):
         if any(raw[start:end]):
             raise MalformedInput(
-                f"the attestation report of version {version} is not zero from {start:#x} to {end - 1:#x}, "
-                "which is reserved"
+                f"reserved bytes {start:#x} to {end - 1:#x} of the version {version} report are not zero"
             )
 
 

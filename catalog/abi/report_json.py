@@ -98,7 +98,7 @@ def _put_number(raw: bytearray, value: Any, at: int, size: int, name: str) -> No
     if isinstance(value, float) and value.is_integer():  # JSON knows one kind of number
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 8 * size:
-        raise MalformedInput(f"the report in JSON has a {name} that is no number of {8 * size} bits")
+        raise MalformedInput(f"field {name} of the report is not an unsigned number of {8 * size} bits")
     raw[at : at + size] = value.to_bytes(size, "little")
 
 
@@ -108,7 +108,7 @@ def _put_bytes(raw: bytearray, value: Any, at: int, size: int, name: str) -> Non
     except (ValueError, TypeError):
         data = b""
     if len(data) != size:
-        raise MalformedInput(f"the report in JSON has a {name} that is not {size} bytes, as hex or a list of numbers")
+        raise MalformedInput(f"field {name} of the report is not {size} bytes, as hex or a list of numbers")
     raw[at : at + size] = data
 
 
@@ -122,11 +122,12 @@ def _tcb(value: Any, name: str) -> bytes:
         _put_number(packed, parts[part], at, 1, f"{name}.{part}")
     reserved = parts.get("_reserved") or []
     if not isinstance(reserved, list) or any(reserved):
-        raise MalformedInput(f"the report in JSON has a {name} whose reserved bytes are not zero")
+        raise MalformedInput(f"reserved bytes in field {name} of the report are not zero")
     return TcbVersion(fmc, *packed).pack()
 
 
 def _object(value: Any, name: str, needed: set[str], optional: set[str] | None = None) -> Mapping[str, Any]:
     if not isinstance(value, dict) or not needed <= value.keys() <= needed | (optional or set()):
-        raise MalformedInput(f"the report in JSON has a {name} without, or with more than, {', '.join(sorted(needed))}")
+        also = f" and may have: {', '.join(sorted(optional))}" if optional else ""
+        raise MalformedInput(f"field {name} of the report must have exactly: {', '.join(sorted(needed))}{also}")
     return value

@@ -158,17 +158,17 @@ def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> An
 def check_verification_inputs(evidence: Evidence, proofs: VerificationInputs) -> None:
     """Raises UsageError if an input does not belong to this form of evidence, or a launch measurement has no TIK."""
     if (proofs.certificates or proofs.roots) and not evidence.report:
-        raise UsageError(f"certificates endorse attestation reports, but this is: {evidence.form}")
+        raise UsageError(f"certificates are only for an attestation report, but this is: {evidence.form}")
     if proofs.roots and not proofs.certificates:
-        raise UsageError("a root verifies nothing without the certificates below it", "--certs DIR or FILE")
+        raise UsageError("--root is given without the certificates below it", "--certs DIR or FILE")
     if evidence.measure_data:
         if proofs.tik is None:
             raise UsageError(
-                "a launch measurement says nothing without its TIK",
+                "a launch measurement needs its TIK",
                 "--tik FILE: the TIK, or TEK and TIK, of the launch session",
             )
     elif proofs.tik is not None or proofs.debug_digest is not None:
-        raise UsageError(f"a TIK and a debug digest belong to LAUNCH_MEASURE data, but this is: {evidence.form}")
+        raise UsageError(f"a TIK and a debug digest are only for LAUNCH_MEASURE data, but this is: {evidence.form}")
 
 
 def verified(report: AttestationReport, proofs: VerificationInputs) -> Endorsement | None:

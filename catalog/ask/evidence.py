@@ -137,7 +137,7 @@ def sniff(data: bytes, *, name: str = "this", with_tik: bool = False) -> Evidenc
         return Evidence("launch digest", LaunchDigest(value))
     if found := _binary(value):
         return found
-    raise MalformedInput(f"{name} is not a launch digest, nor anything else that says what was launched", _TRIED)
+    raise MalformedInput(f"{name} is not a launch digest, an attestation report or LAUNCH_MEASURE data", _TRIED)
 
 
 def _binary(data: bytes) -> Evidence | None:
@@ -235,5 +235,7 @@ def _libvirt(text: bytes) -> Evidence:
 def _measure_data(value: bytes) -> LaunchMeasureData:
     """The measurement and, if present, the nonce behind it."""
     if len(value) not in (MEASUREMENT_SIZE, MEASUREMENT_SIZE + NONCE_SIZE):
-        raise MalformedInput("LAUNCH_MEASURE data are 48 bytes in base64: the measurement and the nonce")
+        raise MalformedInput(
+            "the launch measurement is not 32 or 48 bytes in base64: a measurement, or one with its nonce"
+        )
     return LaunchMeasureData(value[:MEASUREMENT_SIZE], value[MEASUREMENT_SIZE:] or None)

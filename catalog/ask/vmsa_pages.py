@@ -207,7 +207,7 @@ class PageRequest:
                 )
             return _page(point.vmm, self.reset_vector, point.vcpu_signature, point.sev_features, bsp=False)
         raise UsageError(
-            "the page of an AP depends on where its firmware lets it start: give the firmware or the reset vector",
+            "the page of an AP needs a firmware or a reset vector, and none is given",
             "--firmware NAME|FILE or --reset-vector N",
         )
 

@@ -102,7 +102,7 @@ class FirmwareBuild:
             unhex(wire.origin.package_sha256, 32, f"firmware record {wire.name!r}: package_sha256")
         for technology in wire.launchable:
             if not _BARE_KEY.fullmatch(technology):
-                raise MalformedRecord(f"firmware record {wire.name!r}: launchable: {technology!r} is no technology")
+                raise MalformedRecord(f"firmware record {wire.name!r}: launchable: invalid technology {technology!r}")
         return cls(wire.name, _component(wire.component, wire.name), wire.origin, wire.launchable)
 
     def launchability(self, technology: str) -> LaunchableWire:

@@ -50,9 +50,9 @@ class FirmwareComponent:
 
     def __post_init__(self) -> None:
         if not 0 < self.size <= MAX_IMAGE_SIZE or self.size % PAGE_SIZE:
-            raise MalformedRecord(f"firmware component: size {self.size} is not that of an image")
+            raise MalformedRecord(f"firmware component: invalid size {self.size}")
         if [len(h) for h in (self.sha256, self.sha384, self.snp_baseline)] != [32, 48, 48]:
-            raise MalformedRecord("firmware component: a hash is not of its proper length")
+            raise MalformedRecord("firmware component: a hash has the wrong length")
         if self.sha256_state.digest() != self.sha256:
             raise MalformedRecord("firmware component: sha256 does not follow from sha256_midstate and size")
         fault = metadata_fault(self.sections, image_gpa=self.gpa, hashes_area=self.hashes_area)

@@ -27,7 +27,7 @@ def scan_launch_measure(
     """
     check_tik(tik)
     if len(measurement) != MEASUREMENT_SIZE or len(candidates) % SEV_DIGEST_SIZE:
-        raise MalformedInput("a launch measurement and each candidate have 32 bytes")
+        raise MalformedInput("a launch measurement or a candidate does not have 32 bytes")
     if backend.sha256 == PYTHON:
         digests = (bytes(candidates[n : n + 32]) for n in range(0, len(candidates), 32))
         made = (launch_measurement(tik, context, LaunchDigest(digest)) for digest in digests)

@@ -98,17 +98,21 @@ class VmmProfile:
         wire = decode_toml(text, ProfileWire, "VMM profile")
         if derived := {"rip", "sev_features"} & wire.vmsa.registers.keys():
             raise MalformedRecord(
-                f"VMM profile {wire.name!r}: {min(derived)} follows from the launch, and is not given"
+                f"VMM profile {wire.name!r}: {min(derived)} must not be set: it is derived from the launch"
             )
         try:
             snp = _snp_rules(wire.snp) if wire.snp else None
             profile = cls(wire, text, snp)
             for bsp in (True, False):
                 profile.vmsa_page(RESET_EIP, VcpuSignature(0xFFFFFFFF), 0, bsp=bsp)
-        except (KeyError, struct.error) as error:
-            raise MalformedRecord(f"VMM profile {wire.name!r}: {error} is not known or does not fit") from error
+        except KeyError as error:
+            raise MalformedRecord(
+                f"VMM profile {wire.name!r}: unknown or missing register, segment or section {error}"
+            ) from error
+        except struct.error as error:
+            raise MalformedRecord(f"VMM profile {wire.name!r}: a value does not fit its field: {error}") from error
         if ("sev-snp" in wire.technologies) != (snp is not None):
-            raise MalformedRecord(f"VMM profile {wire.name!r}: sev-snp and the table [snp] go together")
+            raise MalformedRecord(f"VMM profile {wire.name!r}: the table [snp] and technology sev-snp need each other")
         return profile
 
     @property

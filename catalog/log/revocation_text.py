@@ -18,7 +18,7 @@ MAX_REASON = 500
 
 _NAMES = {field.name for field in RECORD}
 
-A_REASON = f"a reason is one line of 1 to {MAX_REASON} characters, all of them printable"
+INVALID_REASON = f"the reason is not one line of 1 to {MAX_REASON} printable characters"
 
 _NOT_PRINTED = re.compile(
     r"[\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e\u2000-\u200f\u2028-\u202f"
@@ -59,4 +59,4 @@ def check_revocation(selector: Mapping[str, Value], reason: str, what: str) -> N
         if not is_value(name, value):
             raise MalformedRecord(f"{what}: a digest record cannot have {name} {value!r:.80}")
     if not is_reason(reason):
-        raise MalformedRecord(f"{what}: {A_REASON}")
+        raise MalformedRecord(f"{what}: {INVALID_REASON}")

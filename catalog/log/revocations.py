@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from catalog.errors import UsageError
 from catalog.log.records import RevokeRecord, Severity
-from catalog.log.revocation_text import A_REASON, Value, is_reason
+from catalog.log.revocation_text import INVALID_REASON, Value, is_reason
 from catalog.rows.digest_record import DigestRecord
 
 _NOTHING: Any = object()
@@ -57,5 +57,5 @@ def new_revocation(selector: Mapping[str, Value], severity: Severity, reason: st
     if not selector:
         raise UsageError("no rows are selected", "give --digest, --firmware, --vmm ...; a row has to match all of them")
     if not is_reason(reason):
-        raise UsageError(A_REASON)
+        raise UsageError(INVALID_REASON)
     return RevokeRecord(type="revoke", selector=dict(selector), severity=severity, reason=reason)

@@ -35,7 +35,7 @@ class Server:
         Raises UsageError for an invalid URL, PlainHttp for http to another machine unless `anywhere`.
         """
         if "@" in url:  # the message does not show it: it may contain a password
-            raise UsageError("a URL with a user name or a password is not allowed", _HINT)
+            raise UsageError("the URL contains a user name or a password", _HINT)
         try:
             parts = urlsplit(url)
             port = parts.port

@@ -77,9 +77,9 @@ class StaticHost:
             where = response.headers.get("location", "")
             to = f", a redirection to {where}, which is not followed" if 300 <= response.status < 400 else ""
             kind = NotThere if response.status in (404, 410) else Unreadable
-            raise kind(f"{self.url}/{path} is answered with status {response.status}{to}")
+            raise kind(f"{self.url}/{path}: HTTP status {response.status}{to}")
         if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
-            raise Unreadable(f"{self.url}/{path} comes compressed, which was not asked for")
+            raise Unreadable(f"{self.url}/{path}: unrequested Content-Encoding")
 
     def _response(
         self,

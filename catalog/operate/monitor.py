@@ -136,12 +136,14 @@ def _check_follows(log: LogFolder, note: Note, before: Note) -> None:
     found, last = Checkpoint.parse(note.text), Checkpoint.parse(before.text)
     if found.size < last.size:
         raise OlderThanSeen(
-            f"{log.name} has {found.size:,} leaves, and {last.size:,} were there before",
+            f"{log.name}: the tree size went back from {last.size:,} to {found.size:,}",
             "a restored copy, a cache or an attack: look again; if this remains, the log was rolled back",
         )
     if found.size == last.size:
         if found.root != last.root:
-            raise Forked(f"a fork: two checkpoints of {found.size:,} leaves of {found.origin}", before, note)
+            raise Forked(
+                f"fork of {found.origin}: two checkpoints of size {found.size:,} have different roots", before, note
+            )
         return
     if not last.size:
         return
@@ -157,7 +159,7 @@ def _check_follows(log: LogFolder, note: Note, before: Note) -> None:
         ) from error
     if prefix != last.root:
         raise Forked(
-            f"a fork: {found.size:,} leaves of {found.origin} do not begin with the {last.size:,} that it had before",
+            f"fork of {found.origin}: sizes {last.size:,} and {found.size:,} are not consistent",
             before,
             note,
             [prefix, *proof],

@@ -43,7 +43,7 @@ class ProofBundle:
     def parse(cls, data: bytes) -> ProofBundle:
         """Parse a bundle. Raises MalformedInput for any deviation from the format."""
         if len(data) > MAX_BUNDLE:
-            raise MalformedInput(f"a proof bundle has at most {MAX_BUNDLE} bytes")
+            raise MalformedInput(f"the proof bundle has more than {MAX_BUNDLE} bytes")
         if b"\n" in data.rstrip(b"\n"):
             raise MalformedInput("more than one line: a proof bundle is one", "verify the lines one at a time")
         wire = decode_json(data, _BundleWire, "proof bundle")

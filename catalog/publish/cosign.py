@@ -66,7 +66,7 @@ def cosign(
         checkpoint = trust.open_uncosigned(note)
         if keys[0].name == checkpoint.origin:
             raise UsageError(
-                "a log does not cosign its own checkpoints", "ldcat keygen --for witness, with another name"
+                f"the key {keys[0].name} has the name of the log", "ldcat keygen --for witness, with another name"
             )
         if only not in (None, checkpoint):
             raise UsageError(f"the checkpoint of {log.root} has changed", "run the command again")
@@ -102,9 +102,7 @@ def _published(log: LogFolder) -> Note:
 def _keys_of_one(signers: Sequence[Signer]) -> list[VerifierKey]:
     keys = [signer.key for signer in signers]
     if len({key.name for key in keys}) != 1 or any(key.type is SignatureType.ED25519 for key in keys):
-        raise UsageError(
-            "a checkpoint is cosigned with cosignature keys, all of one name", "ldcat keygen --for witness"
-        )
+        raise UsageError("the keys are not cosignature keys of one name", "ldcat keygen --for witness")
     return keys
 
 

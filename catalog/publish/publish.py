@@ -153,7 +153,7 @@ def _find_origin(signers: Sequence[Signer]) -> str:
     names = {signer.key.name for signer in signers}
     kinds = {signer.key.type for signer in signers}
     if len(names) != 1 or not kinds <= {SignatureType.ED25519, SignatureType.COSIGNATURE_ML_DSA_44}:
-        raise UsageError("a log is signed by keys of its own name", "ldcat keygen makes them for a log")
+        raise UsageError("the keys are not signing keys of one log", "ldcat keygen makes them for a log")
     return names.pop()
 
 

@@ -117,9 +117,9 @@ class Constraint:
                 named = {name for name in group if matches(selector.names.get(field, ["*"]), name)}
                 if named and named != set(group):
                     raise MalformedRecord(
-                        f"a constraint separates {min(named)!r} from {min(set(group) - named)!r}, "
-                        "which are the same bytes",
-                        "a launch digest cannot distinguish them either",
+                        f"a constraint treats {min(named)!r} and {min(set(group) - named)!r} differently, "
+                        "but they are the same image",
+                        "name both: they have the same launch digests",
                     )
         return rule
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
+from catalog.errors import MalformedFirmware, MalformedRecord, UnknownName, Unreadable, UsageError
 from catalog.files.inputs import exists, hash_file, read_file, read_text
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
@@ -15,8 +15,11 @@ from catalog.spec import embedded
 
 
 def read_image(path: Path) -> OvmfImage:
-    """Read and parse an image; raises Unreadable or MalformedFirmware."""
-    return OvmfImage.parse(read_file(path, limit=MAX_IMAGE_SIZE))
+    """Read and parse an image; raises Unreadable or MalformedFirmware, which names the file."""
+    try:
+        return OvmfImage.parse(read_file(path, limit=MAX_IMAGE_SIZE))
+    except MalformedFirmware as error:
+        raise MalformedFirmware(f"{path}: {error}", error.hint) from error
 
 
 def build_of_file(path: Path, name: str | None = None) -> FirmwareBuild:

@@ -179,9 +179,9 @@ def _rewrite_literal(node: Node) -> None:
 
 
 def _no_hash(text: str, column: Mapping[str, Any]) -> UsageError:
-    name = column.get("column_names", ["a hash"])[-1]
+    name = f"column {column['column_names'][-1]}" if "column_names" in column else "this column"
     shown = text if len(text) <= 100 else f"{text[:100]}..."
     return UsageError(
-        f"query: {name} is compared with {shown!r}, which it can never be",
+        f"query: {shown!r} is not a hash of {name}",
         "a hash has 64 or 96 hex digits in quotes, in any case, after 0x or not; for a part of one write LIKE '8c1f%'",
     )

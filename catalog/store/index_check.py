@@ -9,6 +9,8 @@ from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.index_faults import index_faults
 
+_HINT = "this is not damage: the catalog was published this way; ldcat audit lists everything that is wrong"
+
 
 def check_index(catalog: Catalog) -> None:
     """Raises VerificationFailed if the index would give a digest other inputs than those of its row.
@@ -17,9 +19,9 @@ def check_index(catalog: Catalog) -> None:
     `Catalog.verified`. Takes one to two seconds for the default catalog.
     """
     if hashlib.sha256(catalog.manifest.to_json()).hexdigest() != catalog.manifest_sha256:
-        raise catalog.false(manifest.NAME, "it is another form of the same JSON")
+        raise VerificationFailed(f"{catalog.location}: {manifest.NAME} is not in canonical form", _HINT)
     for fault in index_faults(catalog.components):
         raise VerificationFailed(
             f"the index of {catalog.location} does not match its rows: {fault}",
-            "this is not damage: the catalog was published this way; ldcat audit lists everything that is wrong",
+            _HINT,
         )

@@ -35,7 +35,7 @@ class Checkpoint:
         """Parse the text of a note; verifying who signed it is up to the caller. Raises MalformedInput."""
         found = cls.claimed(text)
         if not found.size and found.root != EMPTY_ROOT:
-            raise MalformedInput("a checkpoint of no leaves has the root of no leaves")
+            raise MalformedInput("the root of a checkpoint of size 0 must be the empty-tree hash")
         return found
 
     @classmethod
@@ -43,10 +43,10 @@ class Checkpoint:
         """As `parse`, but accepts any root for size 0: a witness first checks who signed it, and then refuses it."""
         lines = text.split("\n")
         if len(lines) < 4 or lines.pop() or not all(lines):
-            raise MalformedInput("a checkpoint has an origin, a size and a root, a line each")
+            raise MalformedInput("the checkpoint is not lines of an origin, a size and a root")
         origin, size, root, *extensions = lines
         if not is_name(origin):
-            raise MalformedInput("the origin of a checkpoint is no name of a log")
+            raise MalformedInput("the origin of the checkpoint is not a valid log name")
         return cls(
             origin,
             from_decimal(size, "the size of the checkpoint"),

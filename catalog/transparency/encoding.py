@@ -21,7 +21,7 @@ def from_base64(text: str, what: str, size: int | None = None) -> bytes:
     except (binascii.Error, ValueError):
         value = b""
     if not value or base64.b64encode(value).decode("ascii") != text:
-        raise MalformedInput(f"{what} is not base64 as it is written")
+        raise MalformedInput(f"{what} is not canonical base64")
     if size is not None and len(value) != size:
         raise MalformedInput(f"{what} has {len(value)} bytes, not {size}")
     return value
@@ -35,7 +35,7 @@ def to_base64(value: bytes) -> str:
 def from_decimal(text: str, what: str) -> int:
     """Decode an ASCII decimal below 2**63 without leading zeros. Raises MalformedInput."""
     if not _DECIMAL.fullmatch(text) or (value := int(text)) > MAX_NUMBER:
-        raise MalformedInput(f"{what} is no number from 0 to 2**63 - 1")
+        raise MalformedInput(f"{what} is not a number from 0 to 2**63 - 1")
     return value
 
 

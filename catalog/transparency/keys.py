@@ -69,7 +69,7 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         if not is_name(self.name):
-            raise MalformedInput(f"{self.name!r} is no name of a key", "no blanks, no plus, 1 to 255 bytes")
+            raise MalformedInput(f"invalid key name {self.name!r}", "no blanks, no plus, 1 to 255 bytes")
         if len(self.public_key) != self.type.public_key_size:
             raise MalformedInput(f"the public key of {self.name} has {len(self.public_key)} bytes")
 
@@ -79,7 +79,7 @@ class VerifierKey:
         name, _, rest = text.partition("+")
         key_id, plus, encoded = rest.partition("+")
         if not plus:
-            raise MalformedInput("a verifier key is a name, an id and base64, with + between them")
+            raise MalformedInput(f"{text[:100]!r} is not a verifier key", "NAME+ID+BASE64, as ldcat keygen prints it")
         value = from_base64(encoded, f"the verifier key of {name!r}")
         try:
             kind = SignatureType(value[0])
@@ -127,7 +127,7 @@ class VerifierKey:
             else:
                 Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
         except (InvalidSignature, ValueError) as error:
-            raise VerificationFailed(f"the signature of {self.name} is not of this text") from error
+            raise VerificationFailed(f"the signature of {self.name} does not match the text") from error
         return timestamp
 
 
@@ -149,7 +149,7 @@ class Signer:
         """
         timestamp = now if self.key.type.is_timed else None
         if timestamp is not None and timestamp <= 0:
-            raise UsageError("the clock of this machine says no time to cosign at", "set it")
+            raise UsageError("the system clock is at or before 1970", "set it")
         signature = self.sign_message(signed_message(self.key.type, self.key.name, text, timestamp))
         return signature if timestamp is None else _TIMESTAMP.pack(timestamp) + signature
 

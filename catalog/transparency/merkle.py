@@ -141,7 +141,7 @@ def verify_consistency(old: int, new: int, proof: Sequence[bytes], old_root: byt
     old: at least 1; every tree is consistent with the empty one, which needs no proof.
     """
     if not 0 < old <= new:
-        raise VerificationFailed(f"no proof says that a tree of {new} leaves begins with one of {old}")
+        raise VerificationFailed(f"no consistency proof exists from size {old} to the smaller size {new}")
     if old == new:
         if proof or old_root != new_root:
             raise VerificationFailed(f"two trees of {new} leaves are not the same")

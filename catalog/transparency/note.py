@@ -18,6 +18,10 @@ MAX_SIGNATURES = 128
 _DASH = "\N{EM DASH} "
 
 
+class Unsigned(MalformedInput):
+    """A text without signature lines."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """A signature line of a note.
@@ -36,7 +40,7 @@ class Signature:
         """Parse a line, given without its newline. Raises MalformedInput."""
         name, space, encoded = line.removeprefix(_DASH).partition(" ")
         if not line.startswith(_DASH) or not space or not is_name(name):
-            raise MalformedInput("a signature of a note is a dash, the name of a key, and base64")
+            raise MalformedInput("a signature line of the note is not a dash, a key name and base64")
         value = from_base64(encoded, f"the signature of {name}")
         if len(value) <= KEY_ID_SIZE:
             raise MalformedInput(f"the signature of {name} is too short")
@@ -72,19 +76,21 @@ class Note:
     def parse(cls, data: bytes) -> Note:
         """Parse a signed note. Raises MalformedInput for any deviation from the format."""
         if len(data) > MAX_NOTE:
-            raise MalformedInput(f"a note has at most {MAX_NOTE} bytes")
+            raise MalformedInput(f"the note has more than {MAX_NOTE} bytes")
         try:
             whole = data.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise MalformedInput("a note is UTF-8, and this is not") from error
+            raise MalformedInput("the note is not UTF-8") from error
         if any(character < " " and character != "\n" for character in whole):
-            raise MalformedInput("a note has no control characters")
+            raise MalformedInput("the note contains control characters")
         text, blank, below = whole.rpartition("\n\n")
-        if not blank or not below.endswith("\n"):
-            raise MalformedInput("a note is a text, a blank line, and signatures")
+        if not blank or not any(line.startswith(_DASH) for line in below.split("\n")):
+            raise Unsigned("the note has no signatures")
+        if not below.endswith("\n"):
+            raise MalformedInput("the last line of the note has no newline")
         lines = below[:-1].split("\n")
         if len(lines) > MAX_SIGNATURES:
-            raise MalformedInput(f"a note has at most {MAX_SIGNATURES} signatures")
+            raise MalformedInput(f"the note has more than {MAX_SIGNATURES} signatures")
         return cls(text + "\n", tuple(Signature.parse(line) for line in lines))
 
     def __bytes__(self) -> bytes:
@@ -113,5 +119,6 @@ class Note:
                 raise VerificationFailed(f"{key.name} signed the note twice with one key")
             found[key] = Verified(key, key.verify(self.text, signature.value))
         if not found:
-            raise UntrustedSigner("none of the trusted keys signed this note")
+            names = ", ".join(dict.fromkeys(key.name for key in keys))
+            raise UntrustedSigner(f"not signed by any trusted key of {names or 'an empty list'}")
         return list(found.values())

@@ -62,11 +62,11 @@ class Policy:
     def parse(cls, data: bytes) -> Policy:
         """Parse a policy. Raises MalformedInput, naming the line."""
         if len(data) > MAX_POLICY or data.count(b"\n") > MAX_LINES:
-            raise MalformedInput(f"a trust policy has at most {MAX_POLICY} bytes and {MAX_LINES} lines")
+            raise MalformedInput(f"the trust policy has more than {MAX_POLICY} bytes or {MAX_LINES} lines")
         if _CONTROL.search(data):
-            raise MalformedInput("a trust policy has no control characters but tab and newline")
+            raise MalformedInput("the trust policy contains control characters")
         if data and not data.endswith(b"\n"):
-            raise MalformedInput("the last line of the trust policy does not end")
+            raise MalformedInput("the last line of the trust policy has no newline")
         reader = _Reader()
         for number, raw in enumerate(data.decode("utf-8", "surrogateescape").split("\n"), 1):
             words = _BLANKS.split(raw.strip(" \t"))
@@ -76,7 +76,7 @@ class Policy:
                 except MalformedInput as error:
                     raise MalformedInput(f"line {number} of the trust policy: {error}", error.hint) from error
         if not reader.has_quorum:
-            raise MalformedInput("the trust policy says no quorum", "quorum NAME, or quorum none")
+            raise MalformedInput("no quorum line in the trust policy", "quorum NAME, or quorum none")
         return cls(tuple(reader.logs), reader.witnesses, reader.groups, reader.quorum, reader.witness_urls)
 
     def accepts(self, signers: Collection[VerifierKey]) -> bool:
@@ -140,7 +140,7 @@ class _Reader:
         elif keyword == "quorum" and len(rest) == 1:
             self._set_quorum(rest[0])
         else:
-            raise MalformedInput("no line that a trust policy has")
+            raise MalformedInput("unknown line")
 
     def _key(self, text: str, types: tuple[SignatureType, ...], known: list[VerifierKey]) -> VerifierKey:
         key = VerifierKey.parse(text)
@@ -150,7 +150,7 @@ class _Reader:
                 f"the {key.type.title} key of {key.name} cannot be a {whose}'s", f"ldcat keygen --for {whose} makes one"
             )
         if any(key.public_key == other.public_key for other in known):
-            raise MalformedInput("a public key comes twice")
+            raise MalformedInput("duplicate public key")
         return key
 
     def _new_name(self, name: str) -> str:
@@ -167,7 +167,7 @@ class _Reader:
             self._members.add(member)
         named = {"any": 1, "all": len(members)}
         if how_many not in named and not re.fullmatch(r"[1-9][0-9]{0,3}", how_many):
-            raise MalformedInput(f"{how_many!r} is neither any, nor all, nor a number")
+            raise MalformedInput(f"the threshold must be any, all or a number, got {how_many!r}")
         threshold = named.get(how_many) or int(how_many)
         if threshold > len(members):
             raise MalformedInput(f"a group of {len(members)} cannot reach {threshold}")
@@ -191,7 +191,7 @@ class _Reader:
 
     def _set_quorum(self, name: str) -> None:
         if self.has_quorum:
-            raise MalformedInput("the quorum is given twice")
+            raise MalformedInput("second quorum line")
         if name != "none" and name not in self.witnesses and name not in self.groups:
             raise MalformedInput(f"no witness or group {name!r} is defined above")
         self.quorum, self.has_quorum = None if name == "none" else name, True

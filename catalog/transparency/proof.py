@@ -32,22 +32,24 @@ class TlogProof:
     def parse(cls, data: bytes) -> TlogProof:
         """Parse a tlog-proof. Raises MalformedInput for any deviation from the format."""
         if len(data) > MAX_TEXT:
-            raise MalformedInput(f"a proof has at most {MAX_TEXT} bytes")
+            raise MalformedInput(f"the proof has more than {MAX_TEXT} bytes")
         head, blank, note = data.partition(b"\n\n")
         try:
             first, *lines = head.decode("ascii").split("\n")
         except UnicodeDecodeError as error:
-            raise MalformedInput("a proof is ASCII before its checkpoint") from error
-        if not blank or first != HEADER:
-            raise MalformedInput(f"a proof begins with {HEADER} and ends with a checkpoint")
+            raise MalformedInput("the proof is not ASCII before its checkpoint") from error
+        if first != HEADER:
+            raise MalformedInput(f"the first line of the proof is not {HEADER}")
+        if not blank:
+            raise MalformedInput("the proof has no checkpoint")
         extra = None
         if lines and lines[0].startswith("extra "):
             extra = from_base64(lines.pop(0).removeprefix("extra "), "the extra data of the proof")
         if not lines or not lines[0].startswith("index "):
-            raise MalformedInput("a proof says the index of its leaf")
+            raise MalformedInput("the proof has no index line")
         index = from_decimal(lines.pop(0).removeprefix("index "), "the index of the proof")
         if len(lines) > MAX_PROOF:
-            raise MalformedInput(f"a proof has at most {MAX_PROOF} hashes")
+            raise MalformedInput(f"the proof has more than {MAX_PROOF} hashes")
         hashes = tuple(from_base64(line, "a hash of the proof", HASH_SIZE) for line in lines)
         return cls(index, hashes, Note.parse(note), extra)
 

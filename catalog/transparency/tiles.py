@@ -109,7 +109,7 @@ def new_bundles(old_size: int, entries: Iterable[bytes], old: TileReader) -> Ite
 def format_bundle(entries: Sequence[bytes]) -> bytes:
     """An entry bundle: each entry after its length, 2 bytes big-endian. Raises MalformedInput above 65,535 bytes."""
     if any(len(entry) > MAX_ENTRY for entry in entries):
-        raise MalformedInput(f"an entry of a log has at most {MAX_ENTRY} bytes")
+        raise MalformedInput(f"an entry has more than {MAX_ENTRY} bytes")
     return b"".join(_LENGTH.pack(len(entry)) + entry for entry in entries)
 
 

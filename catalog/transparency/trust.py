@@ -24,7 +24,7 @@ from catalog.errors import MalformedInput, Stale, UntrustedSigner, UsageError, V
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.encoding import from_decimal
 from catalog.transparency.keys import SignatureType, Signer, VerifierKey
-from catalog.transparency.note import Note, Signature, Verified
+from catalog.transparency.note import Note, Signature, Unsigned, Verified
 from catalog.transparency.policy import Policy
 
 MAX_ROOTS = 32
@@ -62,11 +62,11 @@ class Trust:
     def parse(cls, text: str) -> Trust:
         """Parse the text of a trust note. Raises MalformedInput."""
         if any(character < " " and character != "\n" for character in text):
-            raise MalformedInput("a trust note, and the policy in it, has no control characters but newlines")
+            raise MalformedInput("the trust note contains control characters")
         head, blank, policy_text = text.partition("\n\n")
         lines = head.split("\n")
         if not blank or len(lines) < 5:
-            raise MalformedInput("a trust note has a head, a blank line and a trust policy")
+            raise MalformedInput("the trust note is not a head of 5 lines or more, a blank line and a trust policy")
         version, expires, max_age, threshold = (
             _number(line, name)
             for line, name in zip(lines, ("version", "expires", "max-age", "threshold"), strict=False)
@@ -75,7 +75,8 @@ class Trust:
         roots = _roots(lines[5 if demands_all else 4 :])
         if not version or not max_age or not 1 <= threshold <= len(roots):
             raise MalformedInput(
-                f"{threshold} of {len(roots)} root keys, version {version}, max-age {max_age}: not all can be"
+                "threshold, version or max-age out of range: "
+                f"threshold {threshold} of {len(roots)} root keys, version {version}, max-age {max_age}"
             )
         policy = Policy.parse(policy_text.encode("utf-8", "surrogateescape"))
         if not policy.logs:
@@ -183,9 +184,17 @@ def read_unsigned(data: bytes) -> Note:
         try:
             note = Note(data.decode("utf-8"), ())
         except UnicodeDecodeError as error:
-            raise MalformedInput("a trust note is UTF-8, and this is not") from error
+            raise MalformedInput("the trust note is not UTF-8") from error
     Trust.parse(note.text)
     return note
+
+
+def parse_signed(data: bytes) -> Note:
+    """Read a trust note that has signatures, without verifying them. Raises MalformedInput."""
+    try:
+        return Note.parse(data)
+    except Unsigned as error:
+        raise MalformedInput("the trust note has no signatures", "ldcat trust sign adds one") from error
 
 
 def sign_trust(note: Note, signers: Sequence[Signer], now: int) -> Note:
@@ -194,7 +203,7 @@ def sign_trust(note: Note, signers: Sequence[Signer], now: int) -> Note:
     The roots of the previous note have to sign the next one too. now: seconds since 1970.
     """
     if any(signer.key.type is not SignatureType.ED25519 for signer in signers):
-        raise UsageError("a trust note is signed by Ed25519 keys of notes", "ldcat keygen --for root")
+        raise UsageError("root keys must be Ed25519 note keys", "ldcat keygen --for root")
     made = [Signature(signer.key.name, signer.key.key_id, signer.sign(note.text, now)) for signer in signers]
     return note.with_signatures(made)
 
@@ -225,7 +234,7 @@ def follow(old: Trust, note: Note) -> Trust:
 def _number(line: str, name: str) -> int:
     keyword, _, value = line.partition(" ")
     if keyword != name:
-        raise MalformedInput(f"a trust note has a line {name!r} where this has {keyword!r}")
+        raise MalformedInput(f"the trust note: expected line {name!r}, found {keyword!r}")
     return from_decimal(value, f"{name} of the trust note")
 
 
@@ -234,18 +243,18 @@ def _roots(lines: list[str]) -> dict[str, VerifierKey]:
     for line in lines:
         words = line.split(" ")
         if len(words) != 3 or words[0] != "root" or not words[1] or words[1] in found:
-            raise MalformedInput("a root of a trust note is: root, a role of its own, a verifier key")
+            raise MalformedInput("a root line of the trust note is not: root ROLE VKEY, or repeats a role")
         key = VerifierKey.parse(words[2])
         if key.type is not SignatureType.ED25519:
-            raise MalformedInput("a trust note is no checkpoint: its roots are Ed25519 keys of notes")
+            raise MalformedInput("root keys must be Ed25519 note keys")
         if any(key.public_key == other.public_key for other in found.values()):
-            raise MalformedInput("a root key comes twice")
+            raise MalformedInput("duplicate root key")
         found[words[1]] = key
     if len(found) > MAX_ROOTS:
-        raise MalformedInput(f"a trust note has at most {MAX_ROOTS} roots")
+        raise MalformedInput(f"the trust note has more than {MAX_ROOTS} roots")
     return found
 
 
 def read_trust(data: bytes) -> Trust:
     """Read a trust note that its own roots signed. Raises MalformedInput, UntrustedSigner, VerificationFailed."""
-    return open_trust(Note.parse(data))
+    return open_trust(parse_signed(data))

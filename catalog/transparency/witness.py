@@ -46,17 +46,19 @@ class AddCheckpoint:
     def parse(cls, data: bytes) -> AddCheckpoint:
         """Parse the body of a request. Raises MalformedInput for any deviation from the format."""
         if len(data) > MAX_REQUEST:
-            raise MalformedInput(f"a request has at most {MAX_REQUEST} bytes")
+            raise MalformedInput(f"the request has more than {MAX_REQUEST} bytes")
         head, blank, note = data.partition(b"\n\n")
         try:
             first, *lines = head.decode("ascii").split("\n")
         except UnicodeDecodeError as error:
-            raise MalformedInput("a request is ASCII before its checkpoint") from error
+            raise MalformedInput("the request is not ASCII before its checkpoint") from error
         keyword, space, old = first.partition(" ")
-        if not blank or keyword != "old" or not space:
-            raise MalformedInput("a request has a line 'old SIZE', a proof, an empty line and a checkpoint")
+        if keyword != "old" or not space:
+            raise MalformedInput("the request has no line 'old SIZE'")
+        if not blank:
+            raise MalformedInput("the request has no checkpoint")
         if len(lines) > MAX_PROOF:
-            raise MalformedInput(f"a request has at most {MAX_PROOF} hashes")
+            raise MalformedInput(f"the request has more than {MAX_PROOF} hashes")
         proof = tuple(from_base64(line, "a hash of the proof", HASH_SIZE) for line in lines)
         return cls(from_decimal(old, "the old size"), proof, Note.parse(note))
 
@@ -107,7 +109,9 @@ class Witness:
         if not by_origin:
             raise UsageError("there is no log to witness", "a line: log VKEY")
         if not signers or any(signer.key.type is SignatureType.ED25519 for signer in signers):
-            raise UsageError("a witness signs with keys of cosignatures", "ldcat keygen --for witness makes them")
+            raise UsageError(
+                "the keys of the witness are not cosignature keys", "ldcat keygen --for witness makes them"
+            )
         return cls(by_origin, tuple(signers))
 
     def add_checkpoint(self, body: bytes, records: Records, now: int) -> Answer:
@@ -163,14 +167,14 @@ def parse_cosignatures(body: bytes, text: str, keys: Sequence[VerifierKey]) -> l
     try:
         *lines, end = body.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
-        raise MalformedInput("the answer of a witness is UTF-8, and this is not") from error
+        raise MalformedInput("the response of the witness is not UTF-8") from error
     if end or not lines or len(lines) > MAX_SIGNATURES:
-        raise MalformedInput(f"the answer of a witness is 1 to {MAX_SIGNATURES} lines, each of them a signature")
+        raise MalformedInput(f"the response of the witness is not 1 to {MAX_SIGNATURES} signature lines")
     note = Note(text, tuple(map(Signature.parse, lines)))
     verified = note.verify(keys)
     for by in verified:
         if not by.timestamp:
-            raise VerificationFailed(f"the cosignature of {by.key.name} says no time, which a witness must")
+            raise VerificationFailed(f"{by.key.name} returned a cosignature with timestamp 0")
     right = {(by.key.name, by.key.key_id) for by in verified}
     return [line for line in note.signatures if (line.name, line.key_id) in right]
 
@@ -184,11 +188,11 @@ def parse_conflict(body: bytes) -> int:
 def _check_follows(old: Checkpoint, new: Checkpoint, proof: Sequence[bytes]) -> None:
     """Raises VerificationFailed unless the proof shows that the new tree is consistent with the old one."""
     if not new.size and new.root != EMPTY_ROOT:
-        raise VerificationFailed("a checkpoint of no leaves has the root of no leaves")
+        raise VerificationFailed("the root of a checkpoint of size 0 must be the empty-tree hash")
     if old.size:
         verify_consistency(old.size, new.size, proof, old.root, new.root)
     elif proof:
-        raise VerificationFailed("that a tree begins with no leaves needs no proof")
+        raise VerificationFailed("the consistency proof from size 0 must be empty")
 
 
 def _parse_checkpoint(note: Note | None, origin: str) -> Checkpoint:

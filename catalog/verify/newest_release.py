@@ -49,7 +49,7 @@ def verify_newest(
         verified = verify_release(log, number, believed, now=now, seen=seen_checkpoints(kept))
         origin = verified.release.origin
         if memory and (before := remembered_origin(memory)) not in (None, origin):
-            raise another_log(f"{log.name} is the log {origin} now, and was {before}", memory)
+            raise another_log(f"{log.name} is now log {origin}; it was log {before}", memory)
         return verified, Kept(verified.note, *verified.found)
 
     verified, kept = verified_against_seen({log.name for log in believed.policy.logs}, verify)

@@ -33,9 +33,9 @@ class Bodies:
                     body += part
                     self._held += len(part)
                     if len(body) > at_most:
-                        raise Problem(413, f"a request has at most {at_most:,} bytes", None, _CLOSE)
+                        raise Problem(413, f"the request has more than {at_most:,} bytes", None, _CLOSE)
                     if self._held > MAX_HELD:
-                        raise Problem(503, "others send too much data now", None, {**_CLOSE, "Retry-After": "10"})
+                        raise Problem(503, "server busy: too many request bodies in flight", "try again", _BUSY)
         except TimeoutError as error:
             raise Problem(408, "the request did not arrive in time", None, _CLOSE) from error
         finally:
@@ -44,3 +44,4 @@ class Bodies:
 
 
 _CLOSE = {"Connection": "close"}
+_BUSY = {**_CLOSE, "Retry-After": "10"}

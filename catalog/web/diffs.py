@@ -34,7 +34,7 @@ class Diffs:
         pair = request.path_params["pair"].removesuffix(".html")
         old, dots, new = pair.partition("...")
         if not dots or not is_number(old) or not is_number(new) or pair != f"{int(old)}...{int(new)}":
-            raise Problem(404, "the address of a diff has the numbers of two releases", "/diff/1...2")
+            raise Problem(404, "the address does not name two releases", "/diff/1...2")
         if served.catalog.release is None:
             raise Problem(404, "this catalog is not published in a log, so there is nothing to compare it with here")
         key = served.tag, pair

@@ -81,7 +81,7 @@ async def batch(request: Request, served: OpenRelease) -> Response:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"invalid batch: {error}", 'a batch is {"digests": [...]}, at most 1,000') from error
     if len(wanted) > MAX_BATCH:
-        raise Problem(400, f"a batch has at most {MAX_BATCH:,} digests, and this one {len(wanted):,}")
+        raise Problem(400, f"the batch has {len(wanted):,} digests, more than {MAX_BATCH:,}")
     answers = []
     for digest in [_digest(text, f"digest {number}: ") for number, text in enumerate(wanted)]:
         matches = [match.to_dict() for match in (await _answer(digest, served)).matches]
@@ -108,7 +108,7 @@ async def report(request: Request, served: OpenRelease) -> Response:
     if evidence.measure_data:
         raise Problem(
             422,
-            "a launch measurement says nothing without its TIK, which must not be sent to a service",
+            "a launch measurement needs its TIK, which must not be sent to a service",
             "ldcat lookup FILE --tik FILE --catalog URL, which sends no TIK",
         )
     return uncached_json((await run_in_threadpool(served.answer, evidence)).to_dict())

@@ -66,7 +66,7 @@ async def _range(name: str, served: OpenRelease, route: str, caching: str) -> Re
     if not known and name != INDEX:
         raise Problem(
             404,
-            f"the name of a range is the first {index.prefix_bits} bits of a digest, as a number",
+            f"no range has this name, which is the first {index.prefix_bits} bits of a digest",
             f"{len(index.file(0))} hex digits, from {index.file(0)} to {index.file((1 << index.prefix_bits) - 1)}",
         )
     data = await read_of_log(served.catalog.release, served.ranges.read, name)

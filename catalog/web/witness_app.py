@@ -58,7 +58,7 @@ def witness_app(witness: Witness, records: Records, clock: Callable[[], int]) ->
         except ClientDisconnect:
             return refused(400, "the client has disconnected")
         if body is None:
-            return refused(413, f"a request has at most {MAX_REQUEST} bytes")
+            return refused(413, f"the request has more than {MAX_REQUEST} bytes")
         return await answered(lambda: witness.add_checkpoint(body, records, clock()))
 
     async def checkpoint(request: Request) -> Response:

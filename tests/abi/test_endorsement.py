@@ -135,7 +135,7 @@ def test_undecided_checks_are_reported() -> None:
     endorsement = judged(signed(report_bytes(chip=bytes(64))), chain())
     undecided = {finding.check: finding.detail for finding in endorsement.findings if finding.passed is None}
     assert undecided == {
-        "chip": "the report does not say of which chip it is: the platform masks it",
+        "chip": "the report has no chip ID: the platform masks it",
         "revocation": "not looked up",
     }
     (product, reported) = findings_of(judged(signed(report_bytes()), chain()), "product")
@@ -147,9 +147,7 @@ def test_undecided_checks_are_reported() -> None:
 
 def test_a_missing_product_name_is_reported() -> None:
     endorsement = judged(signed(report_bytes()), chain(stepping=None))
-    assert [(f.passed, f.detail) for f in findings_of(endorsement, "product")] == [
-        (False, "the VCEK does not say of which product it is")
-    ]
+    assert [(f.passed, f.detail) for f in findings_of(endorsement, "product")] == [(False, "the VCEK names no product")]
 
 
 def test_the_signature_covers_everything_before_it() -> None:

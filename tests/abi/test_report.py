@@ -88,7 +88,7 @@ def test_the_first_and_the_last_model_of_each_product(
         (0x00, 6, 3, "version 6"),
         (0x08 + 2, 0x01, 3, "bit 17"),
         (0x08 + 3, 0x04, 3, "reserved bits set: 26"),
-        (0x30, 4, 3, "VMPL is 4"),
+        (0x30, 4, 3, "invalid VMPL 4"),
         (0x39 + 2, 1, 3, "reserved bytes"),
         (0x40, 0x40, 3, "reserved bits set: 6"),
         (0x48, 0x20, 3, "key information"),
@@ -145,21 +145,21 @@ def test_json_of_the_virtee_crates_gives_the_report(
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("version", None, "version that is no number"),
-        ("guest_svn", -1, "guest_svn that is no number"),
-        ("guest_svn", True, "guest_svn that is no number"),
-        ("cpuid_step", 256, "cpuid_step that is no number of 8 bits"),
-        ("measurement", "00", "measurement that is not 48 bytes"),
-        ("measurement", [1] * 47 + [256], "measurement that is not 48 bytes"),
-        ("measurement", ["a"] * 48, "measurement that is not 48 bytes"),
-        ("chip_id", {}, "chip_id that is not 64 bytes"),
-        ("current_tcb", 7, "current_tcb without"),
-        ("current_tcb", {**TCB, "x": 1}, "current_tcb without, or with more"),
+        ("version", None, "field version of the report is not an unsigned number"),
+        ("guest_svn", -1, "field guest_svn of the report is not an unsigned number"),
+        ("guest_svn", True, "field guest_svn of the report is not an unsigned number"),
+        ("cpuid_step", 256, "field cpuid_step of the report is not an unsigned number of 8 bits"),
+        ("measurement", "00", "field measurement of the report is not 48 bytes"),
+        ("measurement", [1] * 47 + [256], "field measurement of the report is not 48 bytes"),
+        ("measurement", ["a"] * 48, "field measurement of the report is not 48 bytes"),
+        ("chip_id", {}, "field chip_id of the report is not 64 bytes"),
+        ("current_tcb", 7, "field current_tcb of the report must have exactly"),
+        ("current_tcb", {**TCB, "x": 1}, "field current_tcb of the report must have exactly"),
         ("current_tcb", {**TCB, "fmc": 300}, "current_tcb.fmc"),
         ("current_tcb", {**TCB, "_reserved": [1]}, "reserved bytes"),
         ("current_tcb", {**TCB, "_reserved": 1}, "reserved bytes"),
-        ("current", {"major": 1}, "current without"),
-        ("signature", {"r": "00"}, "signature without"),
+        ("current", {"major": 1}, "field current of the report must have exactly: build, major, minor"),
+        ("signature", {"r": "00"}, "field signature of the report must have exactly: r, s and may have: _reserved"),
         ("measurements", "00", "unknown field 'measurements'"),
     ],
 )
@@ -175,7 +175,7 @@ def test_integers_may_be_written_as_floats_in_json() -> None:
     fields = as_json(raw, hexadecimal=True, old=False)
     floats = {name: float(value) if type(value) is int else value for name, value in fields.items()}
     assert report_from_json(floats) == raw
-    with pytest.raises(MalformedInput, match="vmpl that is no number of 32 bits"):
+    with pytest.raises(MalformedInput, match="field vmpl of the report is not an unsigned number of 32 bits"):
         report_from_json({**fields, "vmpl": 0.5})
 
 

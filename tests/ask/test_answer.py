@@ -93,7 +93,7 @@ def test_the_digest_given_by_the_host_is_only_a_hint(parted: BuildResult) -> Non
     assert "the measurement is not of the digest that the host gave, which is ignored" in reply.notes
     reply = ask(parted, measured(unknown, 1), tik=TIK, debug_digest=LaunchDigest(unknown))
     assert (reply.digest, reply.matches) == (LaunchDigest(unknown), ())
-    with pytest.raises(MalformedInput, match="32 bytes"):
+    with pytest.raises(MalformedInput, match="needs a 32-byte digest"):
         ask(parted, measured(known, 1), tik=TIK, debug_digest=LaunchDigest(bytes(48)))
 
 
@@ -199,13 +199,13 @@ def test_verification_inputs_for_other_evidence_are_refused(small: BuildResult) 
     digest = Evidence("launch digest", LaunchDigest(bytes(32)))
     report = Evidence("attestation report", AttestationReport.parse(report_bytes()))
     for evidence, proofs, message in (
-        (digest, {"certificates": chain().all}, "certificates endorse attestation reports"),
-        (digest, {"roots": [chain().ark]}, "certificates endorse attestation reports"),
-        (report, {"roots": [chain().ark]}, "a root verifies nothing without the certificates below it"),
-        (digest, {"tik": TIK}, "belong to LAUNCH_MEASURE"),
-        (report, {"tik": TIK}, "belong to LAUNCH_MEASURE"),
-        (report, {"debug_digest": LaunchDigest(bytes(32))}, "belong to LAUNCH_MEASURE"),
-        (measured(bytes(32), 1), {}, "without its TIK"),
+        (digest, {"certificates": chain().all}, "certificates are only for an attestation report"),
+        (digest, {"roots": [chain().ark]}, "certificates are only for an attestation report"),
+        (report, {"roots": [chain().ark]}, "--root is given without the certificates below it"),
+        (digest, {"tik": TIK}, "are only for LAUNCH_MEASURE"),
+        (report, {"tik": TIK}, "are only for LAUNCH_MEASURE"),
+        (report, {"debug_digest": LaunchDigest(bytes(32))}, "are only for LAUNCH_MEASURE"),
+        (measured(bytes(32), 1), {}, "needs its TIK"),
     ):
         with pytest.raises(UsageError, match=message):
             ask(small, evidence, **proofs)

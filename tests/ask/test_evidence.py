@@ -132,7 +132,7 @@ def test_contradicting_values_are_refused() -> None:
         (b"ab" * 40, "is not a launch digest"),
         (REPORT[:-1], "is not a launch digest"),
         (HCL[:700], "1184 bytes, not 668"),
-        (b"\x09" + REPORT[1:], "version 9"),
+        (b"\x09" + REPORT[1:], "unknown attestation report version 9"),
         (b"{}", "neither an attestation report nor"),
         (b"[1]", "is not a launch digest"),
         (b'{"return": [1]}', "neither"),

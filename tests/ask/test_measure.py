@@ -124,7 +124,7 @@ def test_warnings_of_a_measurement() -> None:
         ({"kernel_hashes": "debian-12-installer-text", "append": "x"}, UsageError, "give it alone"),
         ({"kernel_hashes": "debian-12-installer-text", "cmdline_sha256": "0"}, UsageError, "give it alone"),
         ({"kernel": ""}, UsageError, "kernel is an empty path"),
-        ({"kernel_sha256": "00" * 32, "append": "a\0b"}, LdcatError, "cannot hold a NUL"),
+        ({"kernel_sha256": "00" * 32, "append": "a\0b"}, LdcatError, "contains a NUL byte"),
         ({"kernel_sha256": "00" * 32, "append": "a", "cmdline_sha256": "00" * 32}, UsageError, "cmdline_sha256"),
     ],
 )

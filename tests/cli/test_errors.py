@@ -46,7 +46,7 @@ def test_the_hint_names_the_command_that_helps(run: Run, arguments: tuple[str, .
         (("measure", AMDSEV, *SNP, "--vcpus", "1", "--vcpu-family", "25"), 2, "go together"),
         (("measure", "bookworm/ovmf/OVMF_CODE_4M.fd", *SNP, "--vcpus", "1"), 2, "no SEV metadata"),
         (("measure", "trixie/ovmf/OVMF.fd", "-t", "sev", "--kernel-sha256", "0" * 64), 2, "no kernel hashes area"),
-        (("measure", AMDSEV, "--batch", "-"), 2, "--batch takes everything from its lines"),
+        (("measure", AMDSEV, "--batch", "-"), 2, "--batch and another input are given"),
         (("measure", "--batch", "/nowhere"), 5, "/nowhere"),
         (("measure", "/nowhere.fd", "-t", "sev"), 5, "/nowhere.fd: no such file or directory"),
         (("measure", "/etc/hostname", "-t", "sev"), 3, "not whole pages"),

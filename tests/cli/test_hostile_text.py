@@ -316,7 +316,7 @@ def test_a_reason_that_revoke_refuses_is_refused_by_every_reader(
         ):
             code, out, err = run(*arguments)
             assert code, arguments
-            assert "a reason is one line of 1 to 500 characters" in out + err, arguments
+            assert "the reason is not one line of 1 to 500 printable characters" in out + err, arguments
             check_shown(out + err)
 
 

@@ -102,7 +102,7 @@ def test_trust_notes(run: Run, place: Path) -> None:
         (("prove", NOWHERE, "--log", "{tmp}"), 5, "no log at"),
         (("prove", "xyz", "--log", "{tmp}/log"), 3, "not a launch digest"),
         (("verify-proof", "{tmp}/nowhere", "--trust", "{tmp}/trust.1"), 5, "nowhere"),
-        (("verify-proof", "{tmp}/policy", "--trust", "{tmp}/policy"), 3, "a note is"),
+        (("verify-proof", "{tmp}/policy", "--trust", "{tmp}/policy"), 3, "the trust note has no signatures"),
         (("trust", "init", "--policy", "{tmp}/policy", "--root", "a", "--threshold", "1"), 2, "is not a root key"),
         (("trust", "init", "--policy", "{tmp}/policy", "--root", "a=b", "--threshold", "1"), 3, "verifier key"),
         (("trust", "sign", "{tmp}/policy", "--key", "{tmp}/a"), 3, "trust note"),

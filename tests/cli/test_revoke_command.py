@@ -195,8 +195,8 @@ def test_every_selector_selects_the_named_rows(publisher: Publisher, small: Buil
         ("revoked", ["--sev-features", "-1"], "x", 2, "no row with sev_features -0x1"),
         ("restored", ["--vcpus", "2"], "x", 2, "is revoked or deprecated"),
         ("perhaps", ["--vcpus", "2"], "x", 2, "perhaps"),
-        ("revoked", ["--vcpus", "2"], "", 2, "a reason is one line"),
-        ("revoked", ["--vcpus", "2"], "a\nb", 2, "a reason is one line"),
+        ("revoked", ["--vcpus", "2"], "", 2, "the reason is not one line"),
+        ("revoked", ["--vcpus", "2"], "a\nb", 2, "the reason is not one line"),
     ],
 )
 def test_invalid_arguments_are_refused(

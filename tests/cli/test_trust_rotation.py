@@ -126,13 +126,13 @@ def test_another_policy(run: Run, first: Path, folder: Path, tmp_path: Path, sig
         (("{first}", "--days", "0"), 2, "expired already"),
         (("{first}", "--days", "-1"), 2, "expired already"),
         (("{first}", "--max-age", "0"), 3, "max-age 0"),
-        (("{first}", "--root", "d={a}"), 3, "a root key comes twice"),
+        (("{first}", "--root", "d={a}"), 3, "duplicate root key"),
         (("{first}", "--root", "d={d}", "--root", "d={e}"), 2, "two root keys have the same role"),
         (("{first}", "--root", "d"), 2, "is not a root key"),
         (("{first}", "--policy", "{tmp}/nowhere"), 5, "nowhere"),
         (("{first}", "--policy", "{first}"), 3, "trust policy"),
         (("{unsigned}",), 6, "1 of 3 root keys signed this trust note, and 2 have to; missing: b, c"),
-        (("{folder}/policy",), 3, "a note is"),
+        (("{folder}/policy",), 3, "the trust note has no signatures"),
     ],
 )
 def test_invalid_arguments_are_refused(

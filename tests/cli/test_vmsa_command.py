@@ -157,7 +157,7 @@ def test_diff(run: Run, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (("vmsa", "build"), 2, "sev-snp depends on the VMM"),
         (("vmsa", "build", "--vmm", "qemu-kvm-init2"), 2, "measures the vCPU signature"),
         ((*BSP, "--firmware", AMDSEV), 2, "the BSP starts at 0xfffffff0"),
-        ((*BSP, "--ap"), 2, "the page of an AP depends on where"),
+        ((*BSP, "--ap"), 2, "the page of an AP needs a firmware or a reset vector"),
         ((*BSP, "--ap", "--reset-vector", "two"), 2, "'two' is not a number"),
         ((*BSP, "--ap", "--reset-vector", "-1"), 2, "-0x1 is not a nonzero address"),
         ((*BSP, "--vcpu-family", "25"), 2, "go together"),

@@ -191,7 +191,7 @@ def test_a_witness_that_does_not_answer_in_time(run: Run, place: Path, monkeypat
     [
         (("--log", "{tmp}/nowhere", "--trust", "{tmp}/trust"), 5, "no log at"),
         (("--log", "{tmp}/log", "--trust", "{tmp}/nowhere"), 5, "nowhere"),
-        (("--log", "{tmp}/log", "--trust", "{tmp}/text"), 3, "a note is"),
+        (("--log", "{tmp}/log", "--trust", "{tmp}/text"), 3, "the trust note has no signatures"),
         (("--log", "{tmp}/log", "--trust", "{tmp}/trust", "-f", "csv"), 2, "csv"),
     ],
 )

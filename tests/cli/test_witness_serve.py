@@ -236,7 +236,7 @@ def test_an_internal_error_is_one_line(folder: Path) -> None:
         (("--logs", "{tmp}/nowhere"), 5, "nowhere"),
         (("--logs", "{tmp}/key"), 3, "trust policy"),
         (("--logs", "{tmp}/none"), 2, "no log to witness"),
-        (("--key", "{tmp}/log"), 2, "keys of cosignatures"),
+        (("--key", "{tmp}/log"), 2, "not cosignature keys"),
         (("--key", "{tmp}/nowhere"), 5, "nowhere"),
         (("--db", "{tmp}/none", "--create"), 2, "exists already"),
         (("--db", "{tmp}/none"), 3, "is not a witness database, or damaged"),

@@ -66,16 +66,16 @@ def test_the_metadata_fault_follows_from_the_sections() -> None:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"size": 0}, "size 0 is not that of an image"),
-        ({"size": -PAGE}, "size -4096 is not"),
-        ({"size": PAGE + 1}, "size 4097 is not"),
-        ({"size": MAX_IMAGE_SIZE + PAGE}, "is not that of an image"),
+        ({"size": 0}, "invalid size 0"),
+        ({"size": -PAGE}, "invalid size -4096"),
+        ({"size": PAGE + 1}, "invalid size 4097"),
+        ({"size": MAX_IMAGE_SIZE + PAGE}, "invalid size"),
         ({"size": 5 * PAGE}, "sha256 does not follow from sha256_midstate and size"),
         ({"sha256": bytes(32)}, "sha256 does not follow"),
         ({"sha256_midstate": bytes(32)}, "sha256 does not follow"),
-        ({"sha256": bytes(31)}, "a hash is not of its proper length"),
-        ({"sha384": bytes(47)}, "a hash is not of its proper length"),
-        ({"snp_baseline": bytes(32)}, "a hash is not of its proper length"),
+        ({"sha256": bytes(31)}, "a hash has the wrong length"),
+        ({"sha384": bytes(47)}, "a hash has the wrong length"),
+        ({"snp_baseline": bytes(32)}, "a hash has the wrong length"),
     ],
 )
 def test_inconsistent_facts_are_refused(fields: dict[str, Any], reason: str) -> None:

@@ -122,8 +122,8 @@ def test_a_scan_returns_every_hit(name: str) -> None:
     ("tik", "measurement", "candidates", "message"),
     [
         (b"secret", bytes(32), bytes(32), "a TIK has 16 bytes, not 6"),
-        (bytes(16), bytes(31), bytes(32), "each candidate have 32 bytes"),
-        (bytes(16), bytes(32), bytes(33), "each candidate have 32 bytes"),
+        (bytes(16), bytes(31), bytes(32), "does not have 32 bytes"),
+        (bytes(16), bytes(32), bytes(33), "does not have 32 bytes"),
     ],
 )
 def test_a_scan_refuses_parts_of_a_wrong_length(
@@ -136,8 +136,8 @@ def test_a_scan_refuses_parts_of_a_wrong_length(
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ((256, 0, 0, 0, bytes(16)), "one byte each"),
-        ((0, 0, -1, 0, bytes(16)), "one byte each"),
+        ((256, 0, 0, 0, bytes(16)), "not between 0 and 255"),
+        ((0, 0, -1, 0, bytes(16)), "not between 0 and 255"),
         ((0, 0, 0, 1 << 32, bytes(16)), "not a 32-bit guest policy"),
         ((0, 0, 0, 0, bytes(15)), "nonce of 16 bytes, not 15"),
     ],
@@ -150,7 +150,7 @@ def test_fields_of_a_launch_measurement_are_range_checked(
 
 
 def test_an_snp_digest_has_no_launch_measurement() -> None:
-    with pytest.raises(MalformedInput, match="have 32 bytes"):
+    with pytest.raises(MalformedInput, match="needs a 32-byte digest"):
         launch_measurement(bytes(16), MeasureContext(0, 0, 0, 0, bytes(16)), LaunchDigest(bytes(48)))
 
 

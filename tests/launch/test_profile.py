@@ -104,14 +104,14 @@ def test_page_types_and_order_are_as_specified() -> None:
         ('rdx = "vcpu-signature"', 'rdx = "vcpu"', ["vcpu", "$.vmsa.registers"]),
         ('cpuid = "in-place"', 'cpuid = "first"', ["first", "$.snp.cpuid"]),
         ('kernel_hashes = "in-section"', "", ["missing required field `kernel_hashes`", "$.snp"]),
-        ("[vmsa.registers]", "[vmsa.registers]\neax = 1", ["'qemu-kvm-init2'", "'eax' is not known"]),
-        ("es = { attrib", "xs = { attrib", ["'qemu-kvm-init2'", "'xs' is not known"]),
+        ("[vmsa.registers]", "[vmsa.registers]\neax = 1", ["'qemu-kvm-init2'", "section 'eax'"]),
+        ("es = { attrib", "xs = { attrib", ["'qemu-kvm-init2'", "section 'xs'"]),
         ("cs = { selector", "# cs = { selector", ["'qemu-kvm-init2'", "'cs'"]),
-        ("mxcsr = 0x1f80", "mxcsr = 0x1_0000_0000", ["'qemu-kvm-init2'", "does not fit"]),
-        ("mxcsr = 0x1f80", "mxcsr = -1", ["'qemu-kvm-init2'", "does not fit"]),
-        ('SVSM_CAA = "ZERO"', 'SVSM_AAC = "ZERO"', ["'qemu-kvm-init2'", "'SVSM_AAC' is not known"]),
+        ("mxcsr = 0x1f80", "mxcsr = 0x1_0000_0000", ["'qemu-kvm-init2'", "a value does not fit its field"]),
+        ("mxcsr = 0x1f80", "mxcsr = -1", ["'qemu-kvm-init2'", "a value does not fit its field"]),
+        ('SVSM_CAA = "ZERO"', 'SVSM_AAC = "ZERO"', ["'qemu-kvm-init2'", "section 'SVSM_AAC'"]),
         ('SVSM_CAA = "ZERO"', 'SVSM_CAA = "ONE"', ["'ONE'", "$.snp.page_types"]),
-        ('"sev-es", "sev-snp"', '"sev-es"', ["sev-snp and the table [snp] go together"]),
+        ('"sev-es", "sev-snp"', '"sev-es"', ["the table [snp] and technology sev-snp need each other"]),
         ("[vmsa.segments]", "[vmsa.segments", ["VMM profile:"]),
     ],
 )
@@ -154,7 +154,7 @@ def test_a_profile_without_snp_launches_only_sev_es() -> None:
     profile = VmmProfile.parse(text)
     assert profile.snp is None
     assert profile.technologies == ["sev-es"]
-    with pytest.raises(MalformedRecord, match="go together"):
+    with pytest.raises(MalformedRecord, match="need each other"):
         VmmProfile.parse(text.replace('"sev-es"', '"sev-snp"'))
 
 
@@ -174,5 +174,5 @@ def test_an_update_contains_the_vmsa_page(eip: int, signature: int, features: in
 
 @pytest.mark.parametrize("register", ["rip", "sev_features"])
 def test_registers_that_the_launch_determines_are_refused(register: str) -> None:
-    with pytest.raises(MalformedRecord, match=f"{register} follows from the launch"):
+    with pytest.raises(MalformedRecord, match=f"{register} must not be set"):
         VmmProfile.parse(QEMU.replace("[vmsa.registers]", f"[vmsa.registers]\n{register} = 1"))

@@ -85,9 +85,9 @@ READERS = pytest.mark.parametrize("read", [as_leaf, as_list, as_bundle])
 def test_a_reason_that_revoke_refuses_is_refused_by_every_reader(
     read: Callable[[dict[str, Any]], object], reason: str
 ) -> None:
-    with pytest.raises(MalformedRecord, match="a reason is one line of 1 to 500 characters"):
+    with pytest.raises(MalformedRecord, match="the reason is not one line of 1 to 500 printable characters"):
         read({"selector": {"vcpus": 3}, "severity": "revoked", "reason": reason})
-    with pytest.raises(UsageError, match="a reason is one line"):
+    with pytest.raises(UsageError, match="the reason is not one line"):
         new_revocation({"vcpus": 3}, "revoked", reason)
 
 

@@ -267,15 +267,15 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     "a signature that is wrong": (
         lambda place: forge(place, W3),
         [
-            ("error", "w3.example (Ed25519 cosignature)", "is not of this text"),
+            ("error", "w3.example (Ed25519 cosignature)", "does not match the text"),
             ("warning", "witness w3", "has not cosigned"),
         ],
     ),
     "two that are wrong": (
         in_turn(lambda place: forge(place, W3), lambda place: forge(place, HYBRID[1])),
         [
-            ("error", f"{ORIGIN} (ML-DSA-44 cosignature)", "is not of this text"),
-            ("error", "w3.example (Ed25519 cosignature)", "is not of this text"),
+            ("error", f"{ORIGIN} (ML-DSA-44 cosignature)", "does not match the text"),
+            ("error", "w3.example (Ed25519 cosignature)", "does not match the text"),
             ("warning", f"{ORIGIN} (ML-DSA-44 cosignature)", "did not sign"),
             ("warning", "witness w3", "has not cosigned"),
         ],
@@ -429,7 +429,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     ),
     "a wrong signature of a root": (
         lambda place: setattr(place, "trust", place.trust.with_signatures([signature(ROOTS[0], "another text\n")])),
-        [("error", "root.example/a (Ed25519)", "is not of this text")],
+        [("error", "root.example/a (Ed25519)", "does not match the text")],
     ),
     "a threshold of all": (
         lambda place: setattr(place, "trust", trust_note(threshold=3)),
@@ -454,7 +454,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     "a checkpoint that is none": (
         lambda place: (place.log.root / "checkpoint").write_text("<html>"),
         [
-            ("error", "checkpoint", "a note is a text, a blank line, and signatures"),
+            ("error", "checkpoint", "the note has no signatures"),
             ("error", ORIGIN, "leaves were signed here last, and 0 are published"),
         ],
     ),
@@ -513,7 +513,7 @@ CASES: dict[str, tuple[Callable[[Place], object], list[tuple[str, str, str]]]] =
     ),
     "the memory is damaged": (
         lambda place: place.state.path.write_text("?"),
-        [("error", "{state}", "a note is a text, a blank line, and signatures")],
+        [("error", "{state}", "the note has no signatures")],
     ),
     "published elsewhere": (
         lambda place: place.state.path.unlink(),

@@ -250,7 +250,7 @@ CASES: dict[str, tuple[Change, list[tuple[str, str]]]] = {
     "a tile with more": (with_body(Kind.TILE, lambda body: body + b"\n"), [("error", "has other bytes")] * 2),
     "a page for a checkpoint": (
         with_body(Kind.CHECKPOINT, lambda body: b"<html>"),
-        [("error", "is not a checkpoint: a note is")],
+        [("error", "is not a checkpoint: the note has no signatures")],
     ),
     "no tiles": (answered(Kind.TILE, 404), [("error", "is answered with status 404")] * 2),
     "a host that fails": (answered(Kind.RELEASE, 500), [("error", "is answered with status 500")] * 2),

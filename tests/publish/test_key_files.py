@@ -35,7 +35,7 @@ def test_keys_round_trip(tmp_path: Path, pairs: list[KeyPair], passphrase: bytes
 def test_a_key_is_never_overwritten(tmp_path: Path, pairs: list[KeyPair]) -> None:
     path = tmp_path / "log.key"
     path.write_bytes(b"mine")
-    with pytest.raises(UsageError, match="there already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_keys(path, pairs, None)
     assert path.read_bytes() == b"mine"
     assert [p.name for p in tmp_path.iterdir()] == ["log.key"]

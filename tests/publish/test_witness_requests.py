@@ -156,7 +156,7 @@ def test_a_log_older_than_the_record_of_a_witness(
         (Reply(409, "text/plain", b"0\n"), "does not say which: its answer is text/plain", False),
         (Reply(409, "text/x.tlog.size", b"0\n"), "it saw another size, and keeps returning different ones", False),
         (Reply(409, "text/x.tlog.size", b"12345\n"), "of 12345 leaves, but this log has only", True),
-        (Reply(409, "text/x.tlog.size", b"-1\n"), "is no number from 0 to", False),
+        (Reply(409, "text/x.tlog.size", b"-1\n"), "is not a number from 0 to", False),
         (Reply(413, "text/plain", b""), "the request is too large for it", False),
         (
             Reply(422, "text/plain", b"a fork\n"),

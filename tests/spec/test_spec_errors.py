@@ -98,7 +98,10 @@ def test_an_unreadable_spec(tmp_path: Path) -> None:
         ('when = { vcpu_signatures = ["EPYK"] }\nonly = {}', "unknown vCPU type 'EPYK'"),
         ("when = { vcpus = [0] }\nonly = {}", "cannot have 0 vCPUs"),
         ('when = { firmwares = ["*"] }\nonly = {}', "unknown field `firmwares`"),
-        ('when = { firmware = ["twin.fd"] }\nonly = { vcpus = [1] }', "'twin.fd' from 'whole.fd', which are the same"),
+        (
+            'when = { firmware = ["twin.fd"] }\nonly = { vcpus = [1] }',
+            "'twin.fd' and 'whole.fd' differently, but they are the same image",
+        ),
     ],
 )
 def test_a_constraint_that_cannot_hold_is_refused(inputs: Path, rule: str, part: str) -> None:

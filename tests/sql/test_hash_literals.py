@@ -225,10 +225,10 @@ def test_comparing_a_hash_with_other_text_is_an_error(hashes: HashColumns, text:
     for view, column in views:
         for form in ("{} = {}", "{1} <> {0}", "{} IN ('{hash}', {})", "lower({}) = {}", "({}, 1) = ({}, 1)"):
             condition = form.format(column, f"'{text}'", hash="0" * 96)
-            with pytest.raises(UsageError, match="can never be") as caught:
+            with pytest.raises(UsageError, match="is not a hash of") as caught:
                 hashes.answer(f"SELECT count(*) FROM {view} WHERE {condition}")
             assert "64 or 96 hex digits" in str(caught.value.hint)
-    with pytest.raises(UsageError, match="it is compared with"):
+    with pytest.raises(UsageError, match="is not a hash of column"):
         hashes.answer(f"SELECT * FROM (SELECT sha256 AS it FROM firmware) WHERE it = '{text}'")
 
 
@@ -237,7 +237,7 @@ def test_comparing_a_hash_with_other_text_is_an_error(hashes: HashColumns, text:
 )
 def test_comparing_a_hash_with_one_of_another_length_is_an_error(hashes: HashColumns, condition: str) -> None:
     written = condition.replace("{96}", "0" * 96).replace("{64}", "0" * 64)
-    with pytest.raises(UsageError, match="can never be"):
+    with pytest.raises(UsageError, match="is not a hash of"):
         hashes.answer(f"SELECT count(*) FROM firmware WHERE {written}")
 
 
@@ -287,7 +287,7 @@ def test_prefixes_of_hashes_are_matched(hashes: HashColumns) -> None:
         "contains(launch_digest, 'z')",
         "launch_digest BETWEEN 'a' AND 'z'",
     ):
-        with pytest.raises(UsageError, match="can never be"):
+        with pytest.raises(UsageError, match="is not a hash of"):
             hashes.answer(f"SELECT count(*) FROM launch_digests WHERE {condition}")
 
 

@@ -77,7 +77,7 @@ def test_versions_are_neither_skipped_nor_repeated(version: int) -> None:
 def test_one_key_under_two_names_counts_once() -> None:
     first = ROOTS[0]
     alias = Signer(VerifierKey("other.example", SignatureType.ED25519, first.key.public_key), first.sign_message)
-    with pytest.raises(MalformedInput, match="comes twice"):
+    with pytest.raises(MalformedInput, match="duplicate"):
         trust(roots=[first, alias, ROOTS[1]])
 
 
@@ -116,7 +116,7 @@ def test_incomplete_trust_notes_are_refused(broken: str) -> None:
 
 def test_the_number_of_roots_is_limited() -> None:
     lines = "".join(f"root r{n} {signer(f'r.example/{n}').key}\n" for n in range(33))
-    with pytest.raises(MalformedInput, match="at most 32"):
+    with pytest.raises(MalformedInput, match="more than 32"):
         Trust.parse(f"version 1\nexpires 1\nmax-age 1\nthreshold 1\n{lines}\n{POLICY}")
 
 
@@ -224,9 +224,9 @@ def test_a_cosignature_with_time_0_is_verified_but_is_no_vote() -> None:
             alone.open_checkpoint(signed(text_of, LOG).with_signatures([at_no_time(by, text_of)]))
         assert alone.open_checkpoint(signed(text_of, LOG, by))
     wrong = Signature(without.name, without.key_id, without.value[:-1] + bytes([without.value[-1] ^ 1]))
-    with pytest.raises(VerificationFailed, match="is not of this text"):
+    with pytest.raises(VerificationFailed, match="does not match the text"):
         found.open_checkpoint(signed(text_of, LOG, W1).with_signatures([wrong]))
-    with pytest.raises(UsageError, match="says no time"):
+    with pytest.raises(UsageError, match="at or before 1970"):
         W1.sign(text_of, 0)
 
 

@@ -69,8 +69,8 @@ def test_a_batch_is_answered_in_its_order(served: Service, small: BuildResult) -
         (b'{"digests": "00"}', 400, "invalid batch"),
         (b'{"digests": ["00"], "more": 1}', 400, "invalid batch"),
         (b'{"digests": ["' + b"0" * 96 + b'", "00"]}', 400, "digest 1: '00' is not a launch digest"),
-        (json.dumps({"digests": [NOWHERE] * 1001}).encode(), 400, "a batch has at most 1,000 digests"),
-        (b" " * (256 << 10) + b"{}", 413, "a request has at most 262,144 bytes"),
+        (json.dumps({"digests": [NOWHERE] * 1001}).encode(), 400, "the batch has 1,001 digests, more than 1,000"),
+        (b" " * (256 << 10) + b"{}", 413, "the request has more than 262,144 bytes"),
         (b"[" * 100_000, 400, "invalid batch"),
         (b"\xff\xfe", 400, "invalid batch"),
     ],
@@ -93,9 +93,9 @@ def test_a_report_is_answered_in_every_encoding(served: Service, small: BuildRes
 
 def test_invalid_reports(served: Service) -> None:
     problem(served, "/v1/report", 400, "is not a launch digest", method="POST", body=b"nonsense")
-    problem(served, "/v1/report", 413, "at most 1,048,576 bytes", method="POST", body=bytes((1 << 20) + 1))
+    problem(served, "/v1/report", 413, "more than 1,048,576 bytes", method="POST", body=bytes((1 << 20) + 1))
     measured = b'{"return": {"data": "' + b"A" * 64 + b'"}}'
-    problem(served, "/v1/report", 422, "without its TIK", method="POST", body=measured)
+    problem(served, "/v1/report", 422, "needs its TIK", method="POST", body=measured)
 
 
 def test_a_served_proof_verifies(served: Service, published: Place, small: BuildResult) -> None:
@@ -246,7 +246,7 @@ def test_not_found(served: Service) -> None:
         assert (status, headers["Content-Type"]) == (400 if path == "/d" else 404, "application/problem+json"), path
         assert (details["status"], details["type"]) == (status, "about:blank")
     problem(served, "/diff/1...9", 404, "has no release 9")
-    problem(served, "/range/fff", 404, "the name of a range is")
+    problem(served, "/range/fff", 404, "no range has this name")
     status, _, headers = served.ask("/v1/lookup")
     assert (status, headers["Allow"]) == (405, "POST")
     assert served.ask("/healthz", method="DELETE")[0] == 405

@@ -64,7 +64,7 @@ def command(
         Algorithm.HYBRID: [ed25519, SignatureType.COSIGNATURE_ML_DSA_44],
     }[algorithm or (Algorithm.ED25519 if role is Role.ROOT else Algorithm.HYBRID)]
     if role is Role.ROOT and kinds != [SignatureType.ED25519]:
-        raise UsageError("ML-DSA-44 signs only checkpoints, not trust notes", "--algorithm ed25519")
+        raise UsageError("a root key cannot be ML-DSA-44: such keys sign only checkpoints", "--algorithm ed25519")
     pairs = [new_key(name, kind) for kind in kinds]
     write_keys(out, pairs, read_passphrase(passphrase))
     for pair in pairs:

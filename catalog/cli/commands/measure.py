@@ -89,7 +89,7 @@ def command(
     ] = None,
     quiet: QuietOption = False,
 ) -> int:
-    """Compute the launch digest of one configuration, or of one for each of several numbers of vCPUs.
+    """Compute launch digests of a configuration, for one or more vCPU counts.
 
     From an image, or from a catalogued build without its file. A configuration that cannot launch has no digest. A
     warning on stderr says so if a configuration is not expected to launch.
@@ -98,7 +98,7 @@ def command(
     vcpu = (vmm, vcpus, vcpu_type, vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping, sev_features)
     if batch is not None:
         if any(value is not None for value in (firmware, technology, *blobs, *vcpu)):
-            raise UsageError("--batch takes everything from its lines", "give only --batch FILE")
+            raise UsageError("--batch and another input are given", "give only --batch FILE")
         return _measure_batch(Workbench(known_builds(catalog, trust, skip=skip_verify, quiet=quiet)), batch)
     numbers = None if vcpus is None else sorted(parse_counts(vcpus.split(",")))
     if output is not None:

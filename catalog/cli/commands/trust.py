@@ -170,11 +170,10 @@ def show(note: NoteArgument, output: TableFormatOption = Format.TABLE) -> int:
 @app.command("check")
 def check(old: NoteArgument, new: Annotated[str, typer.Argument(metavar="NOTE", help="Its next version.")]) -> int:
     """Verify that a trust note follows another: the next version, signed by enough roots of both."""
-    from catalog.transparency.note import Note
-    from catalog.transparency.trust import follow, read_trust
+    from catalog.transparency.trust import follow, parse_signed, read_trust
 
     before = read_trust(read_bounded(old, sys.stdin.buffer, MAX_TRUST))
-    after = follow(before, Note.parse(read_bounded(new, sys.stdin.buffer, MAX_TRUST)))
+    after = follow(before, parse_signed(read_bounded(new, sys.stdin.buffer, MAX_TRUST)))
     render.line(f"version {after.version} follows version {before.version}")
     return 0
 

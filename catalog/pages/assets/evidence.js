@@ -25,7 +25,7 @@ export function sniff(bytes) {
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes).trim();
   } catch {
-    throw new Malformed(`this is not a launch digest, nor anything else that says what was launched: ${KNOWN}`);
+    throw new Malformed(`this is not a launch digest, an attestation report or LAUNCH_MEASURE data: ${KNOWN}`);
   }
   if (text.startsWith("{")) return ofJson(text);
   if (text.includes("sev-measurement")) return ofLibvirt(text);
@@ -35,7 +35,7 @@ export function sniff(bytes) {
   }
   const inner = binary(value);
   if (inner) return inner;
-  throw new Malformed(`this is not a launch digest, nor anything else that says what was launched: ${KNOWN}`);
+  throw new Malformed(`this is not a launch digest, an attestation report or LAUNCH_MEASURE data: ${KNOWN}`);
 }
 
 function binary(data) {
@@ -54,7 +54,7 @@ function ofReport(raw, form) {
   if (raw.length !== REPORT_SIZE) throw new Malformed(`an attestation report has ${REPORT_SIZE} bytes, not ${raw.length}`);
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   const version = view.getUint32(0, true);
-  if (version < 2 || version > 5) throw new Malformed(`attestation report of version ${version}: known are 2 to 5`);
+  if (version < 2 || version > 5) throw new Malformed(`unknown attestation report version ${version}: known are 2 to 5`);
   return report(form, {
     version,
     guestSvn: view.getUint32(4, true),
@@ -67,7 +67,7 @@ function ofReport(raw, form) {
 }
 
 function report(form, { version, guestSvn, policy, vmpl, reportData, measurement, hostData }) {
-  if (vmpl > 3 && vmpl !== HOST_REQUESTED) throw new Malformed(`the report's VMPL is ${vmpl}, and there are 0 to 3`);
+  if (vmpl > 3 && vmpl !== HOST_REQUESTED) throw new Malformed(`invalid VMPL ${vmpl} (0 to 3)`);
   const notes = [];
   if ((policy >> 19n) & 1n) notes.push("the guest policy allows debugging: the host can read and change the guest's memory");
   if ((policy >> 18n) & 1n) {
@@ -128,7 +128,7 @@ function ofReportJson(fields) {
   const number = (name, most) => {
     const value = fields[name] ?? 0;
     if (!Number.isInteger(value) || value < 0 || value > most) {
-      throw new Malformed(`the report in JSON has a ${name} that is not a number in range`);
+      throw new Malformed(`field ${name} of the report is not a number in range`);
     }
     return value;
   };
@@ -138,12 +138,12 @@ function ofReportJson(fields) {
     const isList = Array.isArray(value) && value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte < 256);
     const found = isHex ? bytesOfHex(value) : Uint8Array.from(isList ? value : []);
     if (found.length !== size) {
-      throw new Malformed(`the report in JSON has a ${name} that is not ${size} bytes, as hex or a list of numbers`);
+      throw new Malformed(`field ${name} of the report is not ${size} bytes, as hex or a list of numbers`);
     }
     return found;
   };
   const version = number("version", HOST_REQUESTED);
-  if (version < 2 || version > 5) throw new Malformed(`attestation report of version ${version}: known are 2 to 5`);
+  if (version < 2 || version > 5) throw new Malformed(`unknown attestation report version ${version}: known are 2 to 5`);
   return report("attestation report", {
     version,
     guestSvn: number("guest_svn", HOST_REQUESTED),
@@ -164,7 +164,7 @@ function ofLibvirt(text) {
 // SEV API (55766), LAUNCH_MEASURE: an HMAC under the TIK, which is never given to a page.
 function ofMeasurement(value, policy) {
   if (value.length !== 32 && value.length !== 48) {
-    throw new Malformed("LAUNCH_MEASURE data are 48 bytes in base64: the measurement and the nonce");
+    throw new Malformed("the launch measurement is not 32 or 48 bytes in base64: a measurement, or one with its nonce");
   }
   const facts = [["measurement", hexOf(value.subarray(0, 32))]];
   if (value.length === 48) facts.push(["nonce", hexOf(value.subarray(32))]);
