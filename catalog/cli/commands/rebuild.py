@@ -97,7 +97,9 @@ def command(
     if rebuilt.is_false:
         raise FalseRecord("the last release record does not follow from the log", "see what differs above")
     if not rebuilt.same:
-        raise VerificationFailed("the log differs from what was recomputed", "see what differs above")
+        raise VerificationFailed(
+            "not all of the log was recomputed with the same result", "see above what differs or was left out"
+        )
     return 0
 
 
