@@ -150,8 +150,8 @@ def verify_proof(bundle: bytes, trust: str | os.PathLike[str], *, digest: str | 
     An invalid bundle is an outcome, not an error. Raises VerificationFailed, UntrustedSigner or MalformedInput for a
     trust note that is expired or invalid, Unreadable if it or the state folder cannot be read.
     """
-    believed = TrustChoice(Path(trust)).trust_for("the proof")
-    return verified_proof(bundle, believed, None if digest is None else _digest(digest).hex(), now=int(time.time()))
+    trust_note = TrustChoice(Path(trust)).trust_for("the proof")
+    return verified_proof(bundle, trust_note, None if digest is None else _digest(digest).hex(), now=int(time.time()))
 
 
 def _digest(digest: str | bytes) -> LaunchDigest:

@@ -117,11 +117,7 @@ def test_every_path_on_the_map_exists() -> None:
 
 def test_folders_are_listed_in_the_order_of_their_layers() -> None:
     contract = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("\nlayers = [\n")[2].partition("\n]")[0]
-    layer = {
-        room: number
-        for number, line in enumerate(contract.splitlines())
-        for room in re.findall(r"catalog\.([a-z_]+)", line)
-    }
+    layer = {room: number for number, line in enumerate(contract.splitlines()) for room in re.findall(r"[a-z_]+", line)}
     listed = re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \|", ARCHITECTURE.partition("Outside the package")[0], re.MULTILINE)
     assert set(listed) == set(layer)
     assert listed == sorted(listed, key=layer.__getitem__)

@@ -50,7 +50,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """kinds: the columns. rows: each image, in order, with one cell for each kind."""
+    """The coverage of a catalog as a table.
+
+    kinds: the columns.
+    rows: each image, in order, with one cell for each kind.
+    """
 
     kinds: Sequence[Kind]
     rows: Sequence[tuple[Image, Sequence[Cell]]]

@@ -83,7 +83,7 @@ def ldcat(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
-    interrupts.hear()
+    interrupts.install_sigint_handler()
     try:  # os._exit, after everything is flushed: Arrow's threads would abort Python's orderly shutdown
         os._exit(_run_and_flush(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
@@ -158,7 +158,7 @@ def _finished(app: typer.Typer, arguments: Sequence[str]) -> object:
     try:
         return app(args=list(arguments), prog_name="ldcat", standalone_mode=False)
     finally:
-        if interrupts.heard():
+        if interrupts.was_interrupted():
             raise KeyboardInterrupt
 
 
@@ -178,7 +178,7 @@ def _command_line(arguments: Sequence[str]) -> str:
 
 
 def _interrupted() -> int:
-    interrupts.hear_no_more()
+    interrupts.exit_silently_on_sigint()
     render.problem("interrupted", None)
     return interrupts.EXIT_CODE
 

@@ -9,7 +9,7 @@ from typing import Any
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.page_info import PAGE_SIZE, PageType
 from catalog.ask.vmsa_pages import SaveArea, differences
-from catalog.explain.search import Candidate
+from catalog.explain.candidate import Candidate
 from catalog.explain.search_space import AXES, Axis, SearchSpace, differing_parts, same
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.point import Point

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from catalog.explain.candidate import Candidate
 from catalog.explain.divergence import Divergence, find_divergence
-from catalog.explain.search import Candidate, SearchResult
+from catalog.explain.search import SearchResult
 from catalog.explain.search_space import AXES, Axis, SearchSpace, differing_parts, measured_axes, same
 from catalog.fast.match import kernel_note, launch_notes, no_kernel_note, revocation_notes
 from catalog.log.revocation_list import Revocation

@@ -13,18 +13,16 @@ from itertools import product
 from typing import Any, Protocol
 
 from catalog.abi.digest import LaunchDigest
-from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import CannotLaunch
+from catalog.explain.candidate import Candidate
 from catalog.explain.search_space import AXES, Choice, SearchSpace
-from catalog.firmware.build import FirmwareBuild
 from catalog.launch.chain import Digests, VcpuChain
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.point import FirmwarePoint, VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Measurer, technology_named
 from catalog.launch.update import LaunchUpdate
-from catalog.rows.launch_config import LaunchConfig
 from catalog.work.engine import Engine
 
 _STEPS = 1 << 19
@@ -44,35 +42,6 @@ class Target(Protocol):
 
     def is_it(self, digest: LaunchDigest) -> bool:
         """True if this digest matches."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A configuration as one choice on each axis; None on axes that its technology or profile does not measure."""
-
-    technology: Choice[str]
-    firmware: Choice[FirmwareBuild]
-    kernel_hashes: Choice[KernelHashes | None]
-    vmm: Choice[VmmProfile] | None = None
-    vcpu_signature: Choice[VcpuSignature] | None = None
-    sev_features: Choice[int] | None = None
-    vcpus: int | None = None
-
-    def config(self) -> LaunchConfig:
-        """The launch configuration; without vCPUs under a technology that measures none."""
-        technology, firmware, hashes = self.technology.value, self.firmware.value.component, self.kernel_hashes.value
-        if self.vmm is None or self.sev_features is None or self.vcpus is None:
-            return LaunchConfig(technology, firmware, hashes)
-        signature = self.vcpu_signature.value if self.vcpu_signature else None
-        features = self.sev_features.value | technology_named(technology).default_sev_features
-        return LaunchConfig(technology, firmware, hashes, self.vmm.value, signature, features, self.vcpus)
-
-    def choice(self, axis: str) -> Choice[Any] | None:
-        """The choice on an axis; None if it is not measured."""
-        if axis == "vcpus":
-            return None if self.vcpus is None else Choice(self.vcpus, str(self.vcpus))
-        found: Choice[Any] | None = getattr(self, axis)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +72,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """hits: all from one stage. done: stages tried completely. left: the other stages. tried: number of candidates."""
+    """What a search found.
+
+    hits: all from one stage.
+    done: stages tried completely.
+    left: the other stages.
+    tried: number of candidates.
+    """
 
     hits: tuple[Candidate, ...]
     done: tuple[Stage, ...]
@@ -182,7 +157,11 @@ def _chain(measurer: Measurer, candidate: Candidate) -> VcpuChain:
 
 @dataclass(slots=True)
 class _Plan:
-    """Makes batches, stage by stage. sent: unfinished batches, by number. done: stages that were sent completely."""
+    """Makes batches, stage by stage.
+
+    sent: unfinished batches, by number.
+    done: stages that were sent completely.
+    """
 
     space: SearchSpace
     target: Target

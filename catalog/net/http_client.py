@@ -53,7 +53,11 @@ class Hangs(NoAnswer):
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A point in time. seconds: how long it was ahead at first. until: the time, on the monotonic clock."""
+    """A point in time.
+
+    seconds: how long it was ahead at first.
+    until: the time, on the monotonic clock.
+    """
 
     seconds: float
     until: float

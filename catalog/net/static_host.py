@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from catalog.errors import MalformedInput, NotThere, Unreadable
 from catalog.net.host_url import Server
 from catalog.net.http_client import Deadline, NoAnswer, Response, send_request
-from catalog.net.questions import ASKING_ORIGIN, Answer, Question
+from catalog.net.probes import PROBE_ORIGIN, Probe, ProbeResponse
 
 _PAUSES = (0.5, 2.0)
 """Seconds before the second and the third request, if nothing came or the host is busy."""
@@ -37,11 +37,11 @@ class StaticHost:
         """URL of the folder, which `parse` takes."""
         return f"{self.server.url}{self.prefix}"
 
-    def ask(self, question: Question) -> Answer:
+    def send(self, probe: Probe) -> ProbeResponse:
         """Send one request; raises NoAnswer if there is no response or it is not HTTP."""
-        encodings, more = question.encodings, {"Origin": ASKING_ORIGIN}
-        with self._response(question.path, question.at_most, encodings=encodings, more=more) as response:
-            return Answer(response.status, response.headers, b"".join(response.chunks))
+        encodings, more = probe.encodings, {"Origin": PROBE_ORIGIN}
+        with self._response(probe.path, probe.at_most, encodings=encodings, more=more) as response:
+            return ProbeResponse(response.status, response.headers, b"".join(response.chunks))
 
     def read(self, path: str, at_most: int) -> bytes:
         """The bytes of a file; raises Unreadable, NotThere if it is missing, MalformedInput if it is larger.

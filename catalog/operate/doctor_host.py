@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from catalog.errors import LdcatError
 from catalog.log.log_folder import CHECKPOINT, REVOCATIONS, LogFolder, release_path
 from catalog.log.records import ReleaseRecord
-from catalog.net.questions import ASKING_ORIGIN, Answer, Kind, Question
+from catalog.net.probes import PROBE_ORIGIN, FileKind, Probe, ProbeResponse
 from catalog.operate.finding import Finding, error, note, span, warning
 from catalog.store import manifest
 from catalog.transparency.checkpoint import Checkpoint
@@ -38,51 +38,53 @@ _DIRECTIVE = re.compile(r'([^\s=,;"]+)(?:\s*=\s*("[^"]*"|[^\s,]*))?')
 
 
 _TYPES = {
-    Kind.CHECKPOINT: "text/plain; charset=utf-8",
-    Kind.TILE: "application/octet-stream",
-    Kind.ENTRIES: "application/octet-stream",
-    Kind.RELEASE: "application/json",
+    FileKind.CHECKPOINT: "text/plain; charset=utf-8",
+    FileKind.TILE: "application/octet-stream",
+    FileKind.ENTRIES: "application/octet-stream",
+    FileKind.RELEASE: "application/json",
 }
 
 
-def questions(log: LogFolder, checkpoint: Checkpoint, release: ReleaseRecord | None) -> Iterator[Question]:
+def probes(log: LogFolder, checkpoint: Checkpoint, release: ReleaseRecord | None) -> Iterator[Probe]:
     """Yield one file of each kind to request, without those that the folder lacks, and one that cannot exist yet."""
     full, partial = divmod(checkpoint.size, WIDTH)
-    paths = [(CHECKPOINT, Kind.CHECKPOINT)]
+    paths = [(CHECKPOINT, FileKind.CHECKPOINT)]
     if full:
-        paths.append((tile_path(0, 0), Kind.TILE))
+        paths.append((tile_path(0, 0), FileKind.TILE))
     if partial:
-        paths.append((tile_path(0, full, partial), Kind.TILE))
+        paths.append((tile_path(0, full, partial), FileKind.TILE))
     if checkpoint.size:
-        paths.append((tile_path(None, full, partial) if partial else tile_path(None, full - 1), Kind.ENTRIES))
+        paths.append((tile_path(None, full, partial) if partial else tile_path(None, full - 1), FileKind.ENTRIES))
     if release:
         folder = release_path(release.release)
-        paths += [(f"{folder}/{name}", Kind.RELEASE) for name in (manifest.NAME, REVOCATIONS)]
+        paths += [(f"{folder}/{name}", FileKind.RELEASE) for name in (manifest.NAME, REVOCATIONS)]
     for path, kind in paths:
         try:
             data = log.read(path, MAX_BUNDLE)
         except LdcatError:  # the examination of the folder finds it
             continue
-        yield Question(path, kind, data)
-    yield Question(tile_path(0, full + _BEYOND), Kind.MISSING)
+        yield Probe(path, kind, data)
+    yield Probe(tile_path(0, full + _BEYOND), FileKind.MISSING)
 
 
-def host_findings(requests: Iterator[Question], ask: Callable[[Question], Answer], now: int) -> Iterator[Finding]:
-    """Yield what is wrong with a host, file by file. now: seconds since 1970.
+def host_findings(requests: Iterator[Probe], send: Callable[[Probe], ProbeResponse], now: int) -> Iterator[Finding]:
+    """Yield what is wrong with a host, file by file.
 
-    ask: requests a file. If it raises LdcatError, because the host does not answer, nothing more is requested.
+    requests: the probes to send.
+    now: seconds since 1970.
+    send: requests a file. If it raises LdcatError, because the host does not answer, nothing more is requested.
     """
     closed = []
-    for question in requests:
+    for probe in requests:
         try:
-            answer = ask(question)
+            response = send(probe)
         except LdcatError as failure:
-            yield error(question.subject, str(failure), "look at the host, its name and its certificate")
+            yield error(probe.subject, str(failure), "look at the host, its name and its certificate")
             return
-        yield from _judge(question, answer, now)
-        readers = answer.headers.get("access-control-allow-origin")
-        if answer.status == 200 and question.kind is not Kind.MISSING and readers not in ("*", ASKING_ORIGIN):
-            closed.append(question.path)
+        yield from _judge(probe, response, now)
+        readers = response.headers.get("access-control-allow-origin")
+        if response.status == 200 and probe.kind is not FileKind.MISSING and readers not in ("*", PROBE_ORIGIN):
+            closed.append(probe.path)
     if closed:
         yield note(
             f"served {', '.join(closed)}",
@@ -91,95 +93,93 @@ def host_findings(requests: Iterator[Question], ask: Callable[[Question], Answer
         )
 
 
-def _judge(question: Question, answer: Answer, now: int) -> Iterator[Finding]:
-    path, status = question.subject, answer.status
+def _judge(probe: Probe, response: ProbeResponse, now: int) -> Iterator[Finding]:
+    path, status = probe.subject, response.status
     if 300 <= status < 400:
-        where = answer.headers.get("location", "nowhere")
+        where = response.headers.get("location", "nowhere")
         yield error(path, f"is redirected (status {status}) to {where}", "serve it here: verifiers may not follow")
-    elif question.kind is Kind.MISSING:
-        yield from _judge_missing(path, answer, now)
+    elif probe.kind is FileKind.MISSING:
+        yield from _judge_missing(path, response, now)
     elif status != 200:
         yield error(path, f"is answered with status {status}", _UPLOAD)
     else:
-        yield from _judge_type(question, answer)
-        yield from _judge_bytes(question, answer)
+        yield from _judge_type(probe, response)
+        yield from _judge_bytes(probe, response)
         yield from (
-            _judge_changing(path, answer, now)
-            if question.kind is Kind.CHECKPOINT
-            else _judge_lasting(path, answer, now)
+            _judge_changing(path, response, now)
+            if probe.kind is FileKind.CHECKPOINT
+            else _judge_lasting(path, response, now)
         )
 
 
-def _judge_missing(path: str, answer: Answer, now: int) -> Iterator[Finding]:
-    if answer.status in (404, 410):
-        fresh = _lifetime(answer, now) or 0
+def _judge_missing(path: str, response: ProbeResponse, now: int) -> Iterator[Finding]:
+    if response.status in (404, 410):
+        fresh = _lifetime(response, now) or 0
         if fresh > _MAX_FRESH:
             what = f"is missing, as it should be, but caches keep that answer for {span(fresh)}"
             yield warning(path, what, "do not cache 404: a tile is missing until it is published")
-    elif 400 <= answer.status < 500:
-        yield note(path, f"is missing, and answered with status {answer.status}", "answer with status 404")
+    elif 400 <= response.status < 500:
+        yield note(path, f"is missing, and answered with status {response.status}", "answer with status 404")
     else:
-        what = f"it does not exist, but is answered with status {answer.status}"
+        what = f"it does not exist, but is answered with status {response.status}"
         yield error(path, what, "answer with 404 for files that do not exist, not with a page")
 
 
-def _judge_type(question: Question, answer: Answer) -> Iterator[Finding]:
-    wanted, found = _TYPES[question.kind], answer.headers.get("content-type", "")
+def _judge_type(probe: Probe, response: ProbeResponse) -> Iterator[Finding]:
+    wanted, found = _TYPES[probe.kind], response.headers.get("content-type", "")
     if not _media(wanted) <= _media(found):
-        say = note if question.kind is Kind.RELEASE else warning
+        say = note if probe.kind is FileKind.RELEASE else warning
         yield say(
-            question.subject,
+            probe.subject,
             f"has {f'the Content-Type {found}' if found else 'no Content-Type'}",
             f"Content-Type: {wanted}",
         )
 
 
-def _judge_bytes(question: Question, answer: Answer) -> Iterator[Finding]:
-    encoding, body = answer.headers.get("content-encoding", "identity").strip().lower(), answer.body
-    if encoding == "gzip" and question.kind is Kind.ENTRIES:
-        unpacked = _gunzip(body, len(question.expected) + 1)
+def _judge_bytes(probe: Probe, response: ProbeResponse) -> Iterator[Finding]:
+    encoding, body = response.headers.get("content-encoding", "identity").strip().lower(), response.body
+    if encoding == "gzip" and probe.kind is FileKind.ENTRIES:
+        unpacked = _gunzip(body, len(probe.expected) + 1)
         if unpacked is None:
-            yield error(
-                question.subject, "says Content-Encoding: gzip, but is not gzip", "compress it once, in one place"
-            )
+            yield error(probe.subject, "says Content-Encoding: gzip, but is not gzip", "compress it once, in one place")
             return
         body = unpacked
     elif encoding != "identity":
         what = f"comes with Content-Encoding: {encoding}, which was not requested"
-        yield error(question.subject, what, "compress entries only: clients hash the bytes that they get")
+        yield error(probe.subject, what, "compress entries only: clients hash the bytes that they get")
         return
-    if body == question.expected:
-        if encoding == "identity" and question.kind is Kind.ENTRIES:
+    if body == probe.expected:
+        if encoding == "identity" and probe.kind is FileKind.ENTRIES:
             yield note(
-                question.subject, "is not compressed, though gzip was requested", "compress entries: they shrink well"
+                probe.subject, "is not compressed, though gzip was requested", "compress entries: they shrink well"
             )
-    elif question.kind is Kind.CHECKPOINT:
-        yield _other_checkpoint(question, body)
+    elif probe.kind is FileKind.CHECKPOINT:
+        yield _other_checkpoint(probe, body)
     else:
-        yield error(question.subject, "has other bytes than the folder", _UPLOAD)
+        yield error(probe.subject, "has other bytes than the folder", _UPLOAD)
 
 
-def _other_checkpoint(question: Question, body: bytes) -> Finding:
+def _other_checkpoint(probe: Probe, body: bytes) -> Finding:
     try:
         served = Checkpoint.parse(Note.parse(body).text)
-        own = Checkpoint.parse(Note.parse(question.expected).text)
+        own = Checkpoint.parse(Note.parse(probe.expected).text)
     except LdcatError as failure:
-        return error(question.subject, f"is not a checkpoint: {failure}", _UPLOAD)
+        return error(probe.subject, f"is not a checkpoint: {failure}", _UPLOAD)
     if served == own:
-        return warning(question.subject, "has other signatures than the folder's", _UPLOAD)
+        return warning(probe.subject, "has other signatures than the folder's", _UPLOAD)
     if served.size < own.size:
         what = f"is older than the folder's: {served.size} leaves, not {own.size}"
-        return error(question.subject, what, f"{_UPLOAD}; if that was done, a cache in between keeps the old one")
+        return error(probe.subject, what, f"{_UPLOAD}; if that was done, a cache in between keeps the old one")
     if served.size > own.size and served.origin == own.origin:
         what = f"is newer than the folder's: {served.size} leaves, not {own.size}"
-        return error(question.subject, what, "get the newer log before anything is published from this folder")
+        return error(probe.subject, what, "get the newer log before anything is published from this folder")
     return error(
-        question.subject, "is of another log, or a fork of the folder's", "publish nothing; find out who signed it"
+        probe.subject, "is of another log, or a fork of the folder's", "publish nothing; find out who signed it"
     )
 
 
-def _judge_changing(path: str, answer: Answer, now: int) -> Iterator[Finding]:
-    fresh, age = _lifetime(answer, now), _seconds(answer.headers.get("age", "0"))
+def _judge_changing(path: str, response: ProbeResponse, now: int) -> Iterator[Finding]:
+    fresh, age = _lifetime(response, now), _seconds(response.headers.get("age", "0"))
     advice = "Cache-Control: no-cache"
     if fresh is None:
         yield warning(path, "has no caching headers, so caches guess", advice)
@@ -187,38 +187,38 @@ def _judge_changing(path: str, answer: Answer, now: int) -> Iterator[Finding]:
         yield error(path, f"may be cached for {span(fresh)}: clients miss revocations for that long", advice)
     if age > _MAX_FRESH:
         yield error(path, f"comes from a cache that has kept it for {span(age)}", "keep it out of caches in between")
-    if not answer.headers.keys() & {"etag", "last-modified"}:
+    if not response.headers.keys() & {"etag", "last-modified"}:
         yield note(path, "has no ETag and no Last-Modified: it is sent whole each time", "ETag, or Last-Modified")
 
 
-def _judge_lasting(path: str, answer: Answer, now: int) -> Iterator[Finding]:
-    fresh, advice = _lifetime(answer, now), "Cache-Control: public, max-age=31536000, immutable"
+def _judge_lasting(path: str, response: ProbeResponse, now: int) -> Iterator[Finding]:
+    fresh, advice = _lifetime(response, now), "Cache-Control: public, max-age=31536000, immutable"
     if fresh is None:
         yield warning(path, "has no caching headers, but never changes", advice)
     elif fresh < _MIN_KEPT:
         kept = f"may be cached for {span(fresh)}" if fresh else "may not be cached"
         yield warning(path, f"{kept}, but never changes", advice)
-    elif "immutable" not in _directives(answer):
+    elif "immutable" not in _directives(response):
         yield note(path, "is not marked immutable: browsers request it again", advice)
 
 
-def _lifetime(answer: Answer, now: int) -> int | None:
+def _lifetime(response: ProbeResponse, now: int) -> int | None:
     """Seconds that any cache may use a response without asking the host; None if no header says, and caches guess."""
-    directives = _directives(answer)
+    directives = _directives(response)
     if "no-store" in directives or directives.get("no-cache") == "":
         return 0
     ages = [_seconds(directives[name]) for name in ("max-age", "s-maxage") if name in directives]
     if ages:
         return max(ages) + _seconds(directives.get("stale-while-revalidate", "0"))
-    if "expires" not in answer.headers:
+    if "expires" not in response.headers:
         return None
-    date = _time(answer.headers.get("date", ""))
-    expires = _time(answer.headers["expires"])
+    date = _time(response.headers.get("date", ""))
+    expires = _time(response.headers["expires"])
     return 0 if expires is None else max(0, expires - (now if date is None else date))
 
 
-def _directives(answer: Answer) -> dict[str, str]:
-    found = _DIRECTIVE.findall(answer.headers.get("cache-control", ""))
+def _directives(response: ProbeResponse) -> dict[str, str]:
+    found = _DIRECTIVE.findall(response.headers.get("cache-control", ""))
     return {name.lower(): value.strip('"') for name, value in found}
 
 

@@ -17,7 +17,12 @@ _NEXT = "sign the next version, and give it to everybody who has this one"
 
 
 def trust_findings(signed: Note, trust: Trust, now: int) -> Iterator[Finding]:
-    """Yield findings about a trust note. signed: the note. trust: its contents. now: seconds since 1970."""
+    """Yield findings about a trust note.
+
+    signed: the note.
+    trust: its contents.
+    now: seconds since 1970.
+    """
     signatures = Signatures.of(signed, list(trust.roots.values()))
     yield from signatures.wrong_findings()
     count = len({signer.key.public_key for signer in signatures.right})

@@ -9,15 +9,15 @@ from catalog.state.seen_logs import Kept, seen_checkpoints, verified_against_see
 from catalog.transparency.trust import Trust
 
 
-def verified_proof(bundle: bytes, believed: Trust, digest: str | None, *, now: int) -> Verdict:
+def verified_proof(bundle: bytes, trust: Trust, digest: str | None, *, now: int) -> Verdict:
     """Verify a proof bundle, and remember its checkpoint. digest: in hex; None for whichever the bundle proves.
 
     now: seconds since 1970. Raises as `verify_bundle` and `verified_against_seen`.
     """
 
     def verify(kept: Mapping[str, Kept]) -> tuple[Verdict, Kept | None]:
-        verdict = verify_bundle(bundle, believed, now=now, seen=seen_checkpoints(kept), digest=digest)
+        verdict = verify_bundle(bundle, trust, now=now, seen=seen_checkpoints(kept), digest=digest)
         return verdict, Kept(verdict.newest, verdict.revocations, commits=verdict.commits) if verdict.newest else None
 
-    verdict, _ = verified_against_seen({log.name for log in believed.policy.logs}, verify)
+    verdict, _ = verified_against_seen({log.name for log in trust.policy.logs}, verify)
     return verdict

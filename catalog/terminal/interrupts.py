@@ -17,20 +17,20 @@ EXIT_CODE = 130
 _LINE = b"ldcat: error: interrupted\n"
 
 
-def hear() -> None:
-    """From now on the first SIGINT raises KeyboardInterrupt."""
+def install_sigint_handler() -> None:
+    """Install a handler by which the first SIGINT raises KeyboardInterrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         return
     signal.signal(signal.SIGINT, _unwind)
-    sys.unraisablehook = _heard_again
+    sys.unraisablehook = _reraise_in_main
 
 
-def heard() -> bool:
+def was_interrupted() -> bool:
     """Whether KeyboardInterrupt was raised."""
     return signal.getsignal(signal.SIGINT) is _end
 
 
-def hear_no_more() -> None:
+def exit_silently_on_sigint() -> None:
     """From now on SIGINT ends the process and prints nothing, because the caller reports the interrupt."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda *_: os._exit(EXIT_CODE))
@@ -46,7 +46,7 @@ def _end(*_: object) -> None:
     os._exit(EXIT_CODE)
 
 
-def _heard_again(raised: sys.UnraisableHookArgs) -> None:
+def _reraise_in_main(raised: sys.UnraisableHookArgs) -> None:
     """Python drops an exception that a finalizer or callback raises; a KeyboardInterrupt is raised again afterwards."""
     if issubclass(raised.exc_type, KeyboardInterrupt):
         signal.signal(signal.SIGINT, _unwind)

@@ -43,16 +43,16 @@ def verify_newest(
     from catalog.transparency.trust import read_trust
     from catalog.verify.verify_release import verify_release
 
-    believed = read_trust(trust)
+    trust_note = read_trust(trust)
 
     def verify(kept: Mapping[str, Kept]) -> tuple[VerifiedRelease, Kept]:
-        verified = verify_release(log, number, believed, now=now, seen=seen_checkpoints(kept))
+        verified = verify_release(log, number, trust_note, now=now, seen=seen_checkpoints(kept))
         origin = verified.release.origin
         if memory and (before := remembered_origin(memory)) not in (None, origin):
             raise another_log(f"{log.name} is now log {origin}; it was log {before}", memory)
         return verified, Kept(verified.note, *verified.found)
 
-    verified, kept = verified_against_seen({log.name for log in believed.policy.logs}, verify)
+    verified, kept = verified_against_seen({log.name for log in trust_note.policy.logs}, verify)
     if verified.last.note:
         warn(verified.last.note)
     return verified, kept or verified.note

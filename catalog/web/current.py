@@ -163,8 +163,8 @@ class LiveRelease:
         self._tried = self._signs()
         location = self.location or default_catalog()
         opened = open_catalog(location, self.trust, now=int(time.time()), notices=notices(quiet=quiet))
-        believed = self.trust.trust_for(location) if opened.release and not self.trust.skip else None
-        served = OpenRelease.of(opened, believed, start_progress)
+        trust = self.trust.trust_for(location) if opened.release and not self.trust.skip else None
+        served = OpenRelease.of(opened, trust, start_progress)
         self.served, self._refused = served, ""
         self.metrics.serves(opened.release)
 

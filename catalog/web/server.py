@@ -1,4 +1,4 @@
-"""An HTTP server in this process: one socket, few and short connections, one line for each failure.
+"""The HTTP server of a witness, Uvicorn in this process: one socket, short connections, one line for each failure.
 
 TLS, many clients and access control belong to a reverse proxy in front of it.
 """
@@ -62,8 +62,8 @@ def listening_url(listening: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def serve(app: ASGIApp, listening: socket.socket, *, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT, and finish pending responses; a second SIGINT stops at once.
+def run_uvicorn(app: ASGIApp, listening: socket.socket, *, ready: Callable[[], None]) -> None:
+    """Run the witness in Uvicorn until SIGTERM or SIGINT, and finish pending responses; a second SIGINT stops at once.
 
     ready: called once connections are accepted and signals are handled.
     """

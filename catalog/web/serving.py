@@ -1,4 +1,4 @@
-"""The service as a process: Granian on a socket that is opened here, until SIGTERM or SIGINT.
+"""The HTTP server of the lookup service: Granian on a socket that is opened here, until SIGTERM or SIGINT.
 
 TLS belongs to a reverse proxy in front of it.
 """
@@ -61,8 +61,10 @@ class _Server(Server):
         self._shd = holder(os.dup(self._listening.fileno()), False, MAX_CONNECTIONS)
 
 
-def serve(front: ResponseCache, current: LiveRelease, listening: socket.socket, *, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT, and finish pending responses; a second signal stops at once.
+def run_granian(
+    front: ResponseCache, current: LiveRelease, listening: socket.socket, *, ready: Callable[[], None]
+) -> None:
+    """Run the service in Granian until SIGTERM or SIGINT, and finish pending responses; a second signal stops at once.
 
     ready: called once connections are accepted and signals are handled.
     """

@@ -15,8 +15,8 @@ from catalog.build.builder import BuildResult
 from catalog.errors import Unreadable
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.records import ReleaseRecord, parse_record
-from catalog.net.questions import Answer, Kind, Question
-from catalog.operate.doctor_host import host_findings, questions
+from catalog.net.probes import FileKind, Probe, ProbeResponse
+from catalog.operate.doctor_host import host_findings, probes
 from catalog.operate.finding import Finding, is_healthy
 from catalog.publish.publish import publish
 from catalog.store.catalog import Catalog
@@ -32,7 +32,7 @@ KEYS = [signer(ORIGIN), signer(ORIGIN, SignatureType.COSIGNATURE_ML_DSA_44)]
 FOREVER = "public, max-age=31536000, immutable"
 OLD = "Thu, 01 Jan 1970 00:00:00 GMT"
 
-Change = Callable[[Question, Answer], Answer]
+Change = Callable[[Probe, ProbeResponse], ProbeResponse]
 
 
 @pytest.fixture(scope="module")
@@ -56,40 +56,40 @@ def published(log: LogFolder) -> tuple[Checkpoint, ReleaseRecord]:
 
 
 @pytest.fixture(scope="module")
-def all_questions(log: LogFolder) -> list[Question]:
-    return list(questions(log, *published(log)))
+def all_probes(log: LogFolder) -> list[Probe]:
+    return list(probes(log, *published(log)))
 
 
-def right(question: Question) -> Answer:
+def right(probe: Probe) -> ProbeResponse:
     """The answer of a correct host."""
     headers = {"access-control-allow-origin": "*", "etag": '"1"', "cache-control": FOREVER}
-    body = question.expected
-    if question.kind is Kind.MISSING:
-        return Answer(404, {}, b"not here")
-    if question.kind is Kind.CHECKPOINT:
+    body = probe.expected
+    if probe.kind is FileKind.MISSING:
+        return ProbeResponse(404, {}, b"not here")
+    if probe.kind is FileKind.CHECKPOINT:
         headers |= {"content-type": "text/plain; charset=utf-8", "cache-control": "no-cache"}
-    elif question.kind is Kind.RELEASE:
+    elif probe.kind is FileKind.RELEASE:
         headers["content-type"] = "application/json"
     else:
         headers["content-type"] = "application/octet-stream"
-    if question.kind is Kind.ENTRIES:
+    if probe.kind is FileKind.ENTRIES:
         headers["content-encoding"], body = "gzip", gzip.compress(body)
-    return Answer(200, headers, body)
+    return ProbeResponse(200, headers, body)
 
 
-def found_in(all_questions: list[Question], change: Change) -> list[tuple[str, str, str]]:
-    def ask(question: Question) -> Answer:
-        return change(question, right(question))
+def found_in(all_probes: list[Probe], change: Change) -> list[tuple[str, str, str]]:
+    def ask(probe: Probe) -> ProbeResponse:
+        return change(probe, right(probe))
 
-    return [(f.severity.value, f.subject, f.what) for f in host_findings(iter(all_questions), ask, NOW)]
+    return [(f.severity.value, f.subject, f.what) for f in host_findings(iter(all_probes), ask, NOW)]
 
 
-def test_one_file_of_each_kind_is_requested(log: LogFolder, all_questions: list[Question]) -> None:
+def test_one_file_of_each_kind_is_requested(log: LogFolder, all_probes: list[Probe]) -> None:
     checkpoint, _ = published(log)
     full, partial = divmod(checkpoint.size, 256)
     assert full
     assert partial
-    assert [(question.path, question.kind) for question in all_questions] == [
+    assert [(probe.path, probe.kind) for probe in all_probes] == [
         ("checkpoint", "checkpoint"),
         ("tile/0/000", "tile"),
         (f"tile/0/{full:03}.p/{partial}", "tile"),
@@ -98,11 +98,11 @@ def test_one_file_of_each_kind_is_requested(log: LogFolder, all_questions: list[
         ("releases/1/revocations.json", "release"),
         (f"tile/0/x001/x000/{full:03}", "missing"),
     ]
-    for question in all_questions[:-1]:
-        assert question.expected == (log.root / question.path).read_bytes()
-        assert len(question.expected) < question.at_most < len(question.expected) + 5000
-    assert [question.encodings for question in all_questions if question.kind is Kind.ENTRIES] == ["gzip, identity"]
-    assert {question.encodings for question in all_questions if question.kind is not Kind.ENTRIES} == {"identity"}
+    for probe in all_probes[:-1]:
+        assert probe.expected == (log.root / probe.path).read_bytes()
+        assert len(probe.expected) < probe.at_most < len(probe.expected) + 5000
+    assert [probe.encodings for probe in all_probes if probe.kind is FileKind.ENTRIES] == ["gzip, identity"]
+    assert {probe.encodings for probe in all_probes if probe.kind is not FileKind.ENTRIES} == {"identity"}
 
 
 def test_files_missing_in_the_folder_are_not_requested(small: BuildResult, tmp_path: Path) -> None:
@@ -110,182 +110,185 @@ def test_files_missing_in_the_folder_are_not_requested(small: BuildResult, tmp_p
     publish(Catalog.open(small.folder), log, KEYS, LastCheckpoint(tmp_path / "signed"), now=NOW)
     (log.root / "releases/1/manifest.json").unlink()
     checkpoint, release = published(log)
-    kinds = [question.kind for question in questions(log, checkpoint, release)]
-    assert kinds == [Kind.CHECKPOINT, Kind.TILE, Kind.ENTRIES, Kind.RELEASE, Kind.MISSING]
-    assert Kind.RELEASE not in [question.kind for question in questions(log, checkpoint, None)]
+    kinds = [probe.kind for probe in probes(log, checkpoint, release)]
+    assert kinds == [FileKind.CHECKPOINT, FileKind.TILE, FileKind.ENTRIES, FileKind.RELEASE, FileKind.MISSING]
+    assert FileKind.RELEASE not in [probe.kind for probe in probes(log, checkpoint, None)]
 
 
-def test_a_correct_host_has_no_findings(all_questions: list[Question]) -> None:
-    assert found_in(all_questions, lambda question, answer: answer) == []
+def test_a_correct_host_has_no_findings(all_probes: list[Probe]) -> None:
+    assert found_in(all_probes, lambda probe, response: response) == []
 
 
-def on(kind: Kind, **headers: str | None) -> Change:
+def on(kind: FileKind, **headers: str | None) -> Change:
     """Changes headers of answers for files of a kind; None removes a header."""
 
-    def change(question: Question, answer: Answer) -> Answer:
-        if question.kind is not kind:
-            return answer
-        merged = {**answer.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return replace(answer, headers={name: value for name, value in merged.items() if value is not None})
+    def change(probe: Probe, response: ProbeResponse) -> ProbeResponse:
+        if probe.kind is not kind:
+            return response
+        merged = {**response.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return replace(response, headers={name: value for name, value in merged.items() if value is not None})
 
     return change
 
 
-def answered(kind: Kind, status: int, **headers: str) -> Change:
-    def change(question: Question, answer: Answer) -> Answer:
-        return Answer(status, headers, b"<html>") if question.kind is kind else answer
+def answered(kind: FileKind, status: int, **headers: str) -> Change:
+    def change(probe: Probe, response: ProbeResponse) -> ProbeResponse:
+        return ProbeResponse(status, headers, b"<html>") if probe.kind is kind else response
 
     return change
 
 
-def with_body(kind: Kind, body: Callable[[bytes], bytes]) -> Change:
-    def change(question: Question, answer: Answer) -> Answer:
-        return replace(answer, body=body(answer.body)) if question.kind is kind else answer
+def with_body(kind: FileKind, body: Callable[[bytes], bytes]) -> Change:
+    def change(probe: Probe, response: ProbeResponse) -> ProbeResponse:
+        return replace(response, body=body(response.body)) if probe.kind is kind else response
 
     return change
 
 
 CASES: dict[str, tuple[Change, list[tuple[str, str]]]] = {
     "the checkpoint for a day": (
-        on(Kind.CHECKPOINT, cache_control="max-age=86400"),
+        on(FileKind.CHECKPOINT, cache_control="max-age=86400"),
         [("error", "may be cached for 24 hours")],
     ),
-    "the checkpoint for ever": (on(Kind.CHECKPOINT, cache_control=FOREVER), [("error", "may be cached for 365 days")]),
-    "the checkpoint for a minute": (on(Kind.CHECKPOINT, cache_control="Max-Age = 60"), []),
+    "the checkpoint for ever": (
+        on(FileKind.CHECKPOINT, cache_control=FOREVER),
+        [("error", "may be cached for 365 days")],
+    ),
+    "the checkpoint for a minute": (on(FileKind.CHECKPOINT, cache_control="Max-Age = 60"), []),
     "the checkpoint in shared caches": (
-        on(Kind.CHECKPOINT, cache_control="max-age=5, s-maxage=600"),
+        on(FileKind.CHECKPOINT, cache_control="max-age=5, s-maxage=600"),
         [("error", "may be cached for 10 minutes")],
     ),
     "the checkpoint while it is asked for anew": (
-        on(Kind.CHECKPOINT, cache_control="max-age=5, stale-while-revalidate=595"),
+        on(FileKind.CHECKPOINT, cache_control="max-age=5, stale-while-revalidate=595"),
         [("error", "may be cached for 10 minutes")],
     ),
-    "the checkpoint never": (on(Kind.CHECKPOINT, cache_control="no-store"), []),
+    "the checkpoint never": (on(FileKind.CHECKPOINT, cache_control="no-store"), []),
     "a header of the checkpoint only": (
-        on(Kind.CHECKPOINT, cache_control='no-cache="set-cookie", max-age=300'),
+        on(FileKind.CHECKPOINT, cache_control='no-cache="set-cookie", max-age=300'),
         [("error", "may be cached for 5 minutes")],
     ),
     "more seconds than there are": (
-        on(Kind.CHECKPOINT, cache_control=f"max-age={'9' * 5000}"),
+        on(FileKind.CHECKPOINT, cache_control=f"max-age={'9' * 5000}"),
         [("error", "may be cached for 24855 days")],
     ),
     "the checkpoint as caches guess": (
-        on(Kind.CHECKPOINT, cache_control=None),
+        on(FileKind.CHECKPOINT, cache_control=None),
         [("warning", "has no caching headers, so caches guess")],
     ),
     "the checkpoint until a date": (
-        on(Kind.CHECKPOINT, cache_control=None, date=OLD, expires="Thu, 01 Jan 1970 01:00:00 GMT"),
+        on(FileKind.CHECKPOINT, cache_control=None, date=OLD, expires="Thu, 01 Jan 1970 01:00:00 GMT"),
         [("error", "may be cached for 60 minutes")],
     ),
-    "the checkpoint until a date that is past": (on(Kind.CHECKPOINT, cache_control=None, expires=OLD), []),
-    "the checkpoint until no date": (on(Kind.CHECKPOINT, cache_control=None, expires="0"), []),
+    "the checkpoint until a date that is past": (on(FileKind.CHECKPOINT, cache_control=None, expires=OLD), []),
+    "the checkpoint until no date": (on(FileKind.CHECKPOINT, cache_control=None, expires="0"), []),
     "a date, and no word of now": (
-        on(Kind.CHECKPOINT, cache_control=None, expires="Wed, 13 Jan 2027 08:00:00 GMT", date="now"),
+        on(FileKind.CHECKPOINT, cache_control=None, expires="Wed, 13 Jan 2027 08:00:00 GMT", date="now"),
         [],
     ),
     "a cache in between": (
-        on(Kind.CHECKPOINT, age="7200"),
+        on(FileKind.CHECKPOINT, age="7200"),
         [("error", "comes from a cache that has kept it for 2 hours")],
     ),
-    "an age that is none": (on(Kind.CHECKPOINT, age="old"), []),
-    "the checkpoint without a validator": (on(Kind.CHECKPOINT, etag=None), [("note", "has no ETag")]),
-    "the checkpoint with a date": (on(Kind.CHECKPOINT, etag=None, last_modified=OLD), []),
+    "an age that is none": (on(FileKind.CHECKPOINT, age="old"), []),
+    "the checkpoint without a validator": (on(FileKind.CHECKPOINT, etag=None), [("note", "has no ETag")]),
+    "the checkpoint with a date": (on(FileKind.CHECKPOINT, etag=None, last_modified=OLD), []),
     "the checkpoint as bytes": (
-        on(Kind.CHECKPOINT, content_type="application/octet-stream"),
+        on(FileKind.CHECKPOINT, content_type="application/octet-stream"),
         [("warning", "has the Content-Type application/octet-stream")],
     ),
     "the checkpoint in some charset": (
-        on(Kind.CHECKPOINT, content_type="text/plain"),
+        on(FileKind.CHECKPOINT, content_type="text/plain"),
         [("warning", "has the Content-Type text/plain")],
     ),
-    "the checkpoint, written otherwise": (on(Kind.CHECKPOINT, content_type='Text/Plain;charset="UTF-8"'), []),
+    "the checkpoint, written otherwise": (on(FileKind.CHECKPOINT, content_type='Text/Plain;charset="UTF-8"'), []),
     "tiles as text": (
-        on(Kind.TILE, content_type=None),
+        on(FileKind.TILE, content_type=None),
         [("warning", "has no Content-Type")] * 2,
     ),
     "releases as text": (
-        on(Kind.RELEASE, content_type="text/plain"),
+        on(FileKind.RELEASE, content_type="text/plain"),
         [("note", "has the Content-Type text/plain")] * 2,
     ),
     "tiles for an hour": (
-        on(Kind.TILE, cache_control="max-age=3600"),
+        on(FileKind.TILE, cache_control="max-age=3600"),
         [("warning", "may be cached for 60 minutes, but never changes")] * 2,
     ),
-    "tiles never": (on(Kind.TILE, cache_control="no-cache"), [("warning", "may not be cached")] * 2),
-    "tiles as caches guess": (on(Kind.TILE, cache_control=None), [("warning", "has no caching headers")] * 2),
+    "tiles never": (on(FileKind.TILE, cache_control="no-cache"), [("warning", "may not be cached")] * 2),
+    "tiles as caches guess": (on(FileKind.TILE, cache_control=None), [("warning", "has no caching headers")] * 2),
     "tiles for a year, perhaps": (
-        on(Kind.TILE, cache_control="max-age=31536000"),
+        on(FileKind.TILE, cache_control="max-age=31536000"),
         [("note", "is not marked immutable")] * 2,
     ),
-    "entries never": (on(Kind.ENTRIES, cache_control="no-store"), [("warning", "may not be cached")]),
+    "entries never": (on(FileKind.ENTRIES, cache_control="no-store"), [("warning", "may not be cached")]),
     "releases for a minute": (
-        on(Kind.RELEASE, cache_control="max-age=60"),
+        on(FileKind.RELEASE, cache_control="max-age=60"),
         [("warning", "may be cached for 60 seconds")] * 2,
     ),
     "tiles compressed": (
-        on(Kind.TILE, content_encoding="gzip"),
+        on(FileKind.TILE, content_encoding="gzip"),
         [("error", "comes with Content-Encoding: gzip, which was not requested")] * 2,
     ),
-    "tiles, and nothing done to them": (on(Kind.TILE, content_encoding="identity"), []),
-    "entries in brotli": (on(Kind.ENTRIES, content_encoding="br"), [("error", "comes with Content-Encoding: br")]),
+    "tiles, and nothing done to them": (on(FileKind.TILE, content_encoding="identity"), []),
+    "entries in brotli": (on(FileKind.ENTRIES, content_encoding="br"), [("error", "comes with Content-Encoding: br")]),
     "entries as they are": (
-        lambda question, answer: replace(
-            on(Kind.ENTRIES, content_encoding=None)(question, answer), body=question.expected
+        lambda probe, response: replace(
+            on(FileKind.ENTRIES, content_encoding=None)(probe, response), body=probe.expected
         ),
         [("note", "is not compressed, though gzip was requested")],
     ),
     "entries that are no gzip": (
-        with_body(Kind.ENTRIES, lambda body: b"plain"),
+        with_body(FileKind.ENTRIES, lambda body: b"plain"),
         [("error", "says Content-Encoding: gzip, but is not gzip")],
     ),
     "entries that are more": (
-        with_body(Kind.ENTRIES, lambda body: gzip.compress(bytes(5_000_000))),
+        with_body(FileKind.ENTRIES, lambda body: gzip.compress(bytes(5_000_000))),
         [("error", "has other bytes than the folder")],
     ),
-    "entries that are cut": (with_body(Kind.ENTRIES, lambda body: body[:-30]), [("error", "has other bytes")]),
+    "entries that are cut": (with_body(FileKind.ENTRIES, lambda body: body[:-30]), [("error", "has other bytes")]),
     "a tile that differs": (
-        with_body(Kind.TILE, lambda body: bytes(32) + body[32:]),
+        with_body(FileKind.TILE, lambda body: bytes(32) + body[32:]),
         [("error", "has other bytes than the folder")] * 2,
     ),
-    "a tile with more": (with_body(Kind.TILE, lambda body: body + b"\n"), [("error", "has other bytes")] * 2),
+    "a tile with more": (with_body(FileKind.TILE, lambda body: body + b"\n"), [("error", "has other bytes")] * 2),
     "a page for a checkpoint": (
-        with_body(Kind.CHECKPOINT, lambda body: b"<html>"),
+        with_body(FileKind.CHECKPOINT, lambda body: b"<html>"),
         [("error", "is not a checkpoint: the note has no signatures")],
     ),
-    "no tiles": (answered(Kind.TILE, 404), [("error", "is answered with status 404")] * 2),
-    "a host that fails": (answered(Kind.RELEASE, 500), [("error", "is answered with status 500")] * 2),
+    "no tiles": (answered(FileKind.TILE, 404), [("error", "is answered with status 404")] * 2),
+    "a host that fails": (answered(FileKind.RELEASE, 500), [("error", "is answered with status 500")] * 2),
     "redirected": (
-        answered(Kind.CHECKPOINT, 301, location="https://cdn.example/c"),
+        answered(FileKind.CHECKPOINT, 301, location="https://cdn.example/c"),
         [("error", "is redirected (status 301) to https://cdn.example/c")],
     ),
-    "redirected to nowhere": (answered(Kind.ENTRIES, 302), [("error", "is redirected (status 302) to nowhere")]),
+    "redirected to nowhere": (answered(FileKind.ENTRIES, 302), [("error", "is redirected (status 302) to nowhere")]),
     "a page for what is missing": (
-        answered(Kind.MISSING, 200),
+        answered(FileKind.MISSING, 200),
         [("error", "it does not exist, but is answered with status 200")],
     ),
-    "missing elsewhere": (answered(Kind.MISSING, 307), [("error", "is redirected")]),
+    "missing elsewhere": (answered(FileKind.MISSING, 307), [("error", "is redirected")]),
     "missing, in the words of S3": (
-        answered(Kind.MISSING, 403),
+        answered(FileKind.MISSING, 403),
         [("note", "is missing, and answered with status 403")],
     ),
-    "missing, and the host fails": (answered(Kind.MISSING, 503), [("error", "is answered with status 503")]),
+    "missing, and the host fails": (answered(FileKind.MISSING, 503), [("error", "is answered with status 503")]),
     "missing for ever": (
-        answered(Kind.MISSING, 404, **{"cache-control": FOREVER}),
+        answered(FileKind.MISSING, 404, **{"cache-control": FOREVER}),
         [("warning", "caches keep that answer for 365 days")],
     ),
-    "missing, and gone": (answered(Kind.MISSING, 410), []),
+    "missing, and gone": (answered(FileKind.MISSING, 410), []),
     "for some pages": (
-        on(Kind.RELEASE, access_control_allow_origin="https://example.com"),
+        on(FileKind.RELEASE, access_control_allow_origin="https://example.com"),
         [("note", "pages of other sites cannot read this")],
     ),
-    "for whoever asks": (on(Kind.TILE, access_control_allow_origin="https://ldcat.invalid"), []),
+    "for whoever asks": (on(FileKind.TILE, access_control_allow_origin="https://ldcat.invalid"), []),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_finding(all_questions: list[Question], name: str) -> None:
+def test_each_finding(all_probes: list[Probe], name: str) -> None:
     change, expected = CASES[name]
-    found = found_in(all_questions, change)
+    found = found_in(all_probes, change)
     assert [severity for severity, *_ in found] == [severity for severity, _ in expected]
     for (*_, what), (_, part) in zip(found, expected, strict=True):
         assert part in what
@@ -294,10 +297,10 @@ def test_each_finding(all_questions: list[Question], name: str) -> None:
 def served(text: str, *, extra: bool = False) -> Change:
     note = signed(text, *KEYS)
     more = note.with_signatures([signature(signer("w", SignatureType.COSIGNATURE_ED25519), text)])
-    return with_body(Kind.CHECKPOINT, lambda body: bytes(more if extra else note))
+    return with_body(FileKind.CHECKPOINT, lambda body: bytes(more if extra else note))
 
 
-def test_another_checkpoint(log: LogFolder, all_questions: list[Question]) -> None:
+def test_another_checkpoint(log: LogFolder, all_probes: list[Probe]) -> None:
     own, _ = published(log)
     for other, severity, part in (
         (replace(own, size=own.size - 1), "error", "is older than the folder's"),
@@ -305,36 +308,36 @@ def test_another_checkpoint(log: LogFolder, all_questions: list[Question]) -> No
         (replace(own, root=EMPTY_ROOT), "error", "a fork of the folder's"),
         (replace(own, origin="example.com/other", size=own.size + 1), "error", "is of another log"),
     ):
-        ((found, subject, what),) = found_in(all_questions, served(str(other)))
+        ((found, subject, what),) = found_in(all_probes, served(str(other)))
         assert (found, subject) == (severity, "served checkpoint")
         assert part in what
-    ((found, _, what),) = found_in(all_questions, served(str(own), extra=True))
+    ((found, _, what),) = found_in(all_probes, served(str(own), extra=True))
     assert (found, what) == ("warning", "has other signatures than the folder's")
 
 
-def test_a_host_that_does_not_answer_is_asked_only_once(all_questions: list[Question]) -> None:
+def test_a_host_that_does_not_answer_is_asked_only_once(all_probes: list[Probe]) -> None:
     tried = []
 
-    def ask(question: Question) -> Answer:
-        tried.append(question)
+    def ask(probe: Probe) -> ProbeResponse:
+        tried.append(probe)
         raise Unreadable("127.0.0.1 does not answer: connection refused")
 
-    found: Iterator[Finding] = host_findings(iter(all_questions), ask, NOW)
+    found: Iterator[Finding] = host_findings(iter(all_probes), ask, NOW)
     ((severity, what),) = [(finding.severity.value, finding.what) for finding in found]
     assert (severity, what) == ("error", "127.0.0.1 does not answer: connection refused")
     assert len(tried) == 1
 
 
-def test_a_missing_cors_header_is_reported_once(all_questions: list[Question]) -> None:
+def test_a_missing_cors_header_is_reported_once(all_probes: list[Probe]) -> None:
     found = found_in(
-        all_questions,
-        lambda question, answer: replace(
-            answer, headers={k: v for k, v in answer.headers.items() if k != "access-control-allow-origin"}
+        all_probes,
+        lambda probe, response: replace(
+            response, headers={k: v for k, v in response.headers.items() if k != "access-control-allow-origin"}
         ),
     )
     ((severity, subject, _),) = found
     assert severity == "note"
-    assert subject == "served " + ", ".join(question.path for question in all_questions[:-1])
+    assert subject == "served " + ", ".join(probe.path for probe in all_probes[:-1])
 
 
 WORDS = st.text(max_size=20) | st.sampled_from(
@@ -345,9 +348,9 @@ HEADERS = st.sampled_from(
 )
 
 
-@given(st.sampled_from(list(Kind)), st.integers(100, 599), st.dictionaries(HEADERS, WORDS), st.binary(max_size=40))
-def test_arbitrary_answers_of_a_host(kind: Kind, status: int, headers: dict[str, str], body: bytes) -> None:
-    question = Question("some/file", kind, b"expected")
-    found = list(host_findings(iter([question]), lambda _: Answer(status, headers, body), NOW))
+@given(st.sampled_from(list(FileKind)), st.integers(100, 599), st.dictionaries(HEADERS, WORDS), st.binary(max_size=40))
+def test_arbitrary_answers_of_a_host(kind: FileKind, status: int, headers: dict[str, str], body: bytes) -> None:
+    probe = Probe("some/file", kind, b"expected")
+    found = list(host_findings(iter([probe]), lambda _: ProbeResponse(status, headers, body), NOW))
     wrong = status != 200 or body != b"expected"
-    assert not is_healthy(found) or not wrong or (kind is Kind.MISSING and 400 <= status < 500)
+    assert not is_healthy(found) or not wrong or (kind is FileKind.MISSING and 400 <= status < 500)

@@ -36,7 +36,7 @@ def command(
             help="Private keys, made by `ldcat keygen --for witness`.",
         ),
     ],
-    trust: LogTrustOption,
+    trust_file: LogTrustOption,
     heartbeat: Annotated[
         bool,
         typer.Option("--heartbeat", help="Cosign again, with the current time: the checkpoint is still the newest."),
@@ -55,9 +55,9 @@ def command(
     from catalog.transparency.trust import read_trust  # cryptography takes long to load
 
     require(output, Format.TABLE, Format.JSON)
-    believed = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_READ))
+    trust = read_trust(read_bounded(str(trust_file), sys.stdin.buffer, MAX_READ))
     pairs = cosigner_keys(key, passphrase)
-    cosigned = cosign_now(LogFolder(log), pairs, believed, heartbeat=heartbeat)
+    cosigned = cosign_now(LogFolder(log), pairs, trust, heartbeat=heartbeat)
     facts = cosigned_facts(cosigned, pairs[0].key.name)
     if output is Format.JSON:
         render.json_document(facts)

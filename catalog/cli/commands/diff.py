@@ -47,7 +47,7 @@ def command(
         Any,
         typer.Argument(parser=named_location, metavar="NEW", help="New catalog or release, likewise."),
     ],
-    trust: TrustOption = None,
+    trust_file: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     html: HtmlOption = None,
     output: TableFormatOption = Format.TABLE,
@@ -63,16 +63,16 @@ def command(
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     published = [is_published(one) for one in (old, new)]
     before, after = (
-        open_named(location, trust, skip=skip_verify, quiet=quiet, freshness=freshness)
+        open_named(location, trust_file, skip=skip_verify, quiet=quiet, freshness=freshness)
         if itself or not any(published)  # the latter: so that --trust is refused, as there is nothing to verify
         else open_named(location, None, skip=False, quiet=quiet)
         for location, itself, freshness in zip((old, new), published, (Freshness.PAST, Freshness.NEWEST), strict=True)
     )
-    believed = None if skip_verify or not all(published) else TrustChoice.of_environment(trust).trust_for(old)
+    trust = None if skip_verify or not all(published) else TrustChoice.of_environment(trust_file).trust_for(old)
     with ExitStack() as kept:
         with render.progress(quiet=quiet, plain=False) as begin:
             rows = before.manifest.rows + after.manifest.rows
-            found, changed = kept.enter_context(diff(before, after, begin("compared", rows), believed))
+            found, changed = kept.enter_context(diff(before, after, begin("compared", rows), trust))
         if html:
             from catalog.pages.html import write_diff
 

@@ -77,13 +77,13 @@ def command(
 
 
 def _ask(host: StaticHost, log: LogFolder, found: Examination, now: int) -> Iterator[Finding]:
-    from catalog.operate.doctor_host import host_findings, questions
+    from catalog.operate.doctor_host import host_findings, probes
     from catalog.operate.finding import note
 
     if found.checkpoint is None:
         yield note("host", "was not checked: the folder has no checkpoint to compare with", "repair the folder first")
     else:
-        yield from host_findings(questions(log, found.checkpoint, found.release), host.ask, now)
+        yield from host_findings(probes(log, found.checkpoint, found.release), host.send, now)
 
 
 def _lines(record: dict[str, Any], title: str) -> Iterator[str]:

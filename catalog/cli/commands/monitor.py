@@ -29,7 +29,7 @@ HELP_ORDER = 180
 
 def command(
     url: Annotated[str, typer.Argument(metavar="URL", help="URL of the log on a static host, https://HOST/PATH.")],
-    trust: LogTrustOption,
+    trust_file: LogTrustOption,
     evidence: Annotated[
         Path | None,
         typer.Option(
@@ -63,10 +63,10 @@ def command(
     log = HostedLog.of(HostedLocation(url, None))
     kept = evidence or state_folder() / "watched" / "evidence"
     while True:
-        believed = read_trust(read_file(trust, limit=MAX_READ, regular=True))
+        trust = read_trust(read_file(trust_file, limit=MAX_READ, regular=True))
         now = int(time.time())
         try:
-            watched = _look(log, believed, kept, now)
+            watched = _look(log, trust, kept, now)
         except LdcatError as failure:
             _say_failure(failure, log.name, now, output)
             if every is None:
@@ -79,7 +79,7 @@ def command(
         time.sleep(max(1, every))
 
 
-def _look(log: LogFolder, believed: Trust, evidence: Path, now: int) -> Watched:
+def _look(log: LogFolder, trust: Trust, evidence: Path, now: int) -> Watched:
     """Check the log once, and remember its state if it is valid.
 
     now: seconds since 1970. Raises as `watch` and `verified_against_seen`; Forked with the folder of the evidence.
@@ -89,14 +89,12 @@ def _look(log: LogFolder, believed: Trust, evidence: Path, now: int) -> Watched:
     from catalog.state.seen_logs import Kept, seen_checkpoints, verified_against_seen
 
     def verify(kept: Mapping[str, Kept]) -> tuple[Watched, Kept]:
-        watched = watch(
-            log, believed, {origin: one.note for origin, one in kept.items()}, seen_checkpoints(kept), now=now
-        )
+        watched = watch(log, trust, {origin: one.note for origin, one in kept.items()}, seen_checkpoints(kept), now=now)
         found = watched.seen
         return watched, Kept(watched.note, found.revocations, found.from_leaves, found.commits)
 
     try:
-        watched, _ = verified_against_seen({key.name for key in believed.policy.logs}, verify, "watched")
+        watched, _ = verified_against_seen({key.name for key in trust.policy.logs}, verify, "watched")
     except Forked as fork:
         raise fork.kept(fork_evidence.keep(fork.files, evidence)) from fork
     return watched

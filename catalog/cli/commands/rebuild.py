@@ -35,7 +35,7 @@ MAX_SHOWN = 20
 
 def command(
     log: LogOption,
-    trust: LogTrustOption,
+    trust_file: LogTrustOption,
     cosign: Annotated[bool, typer.Option("--cosign", help="Cosign the checkpoint if everything is the same.")] = False,
     key: Annotated[
         Path | None,
@@ -66,11 +66,11 @@ def command(
     require(output, Format.TABLE, Format.JSON)
     if cosign and key is None:
         raise UsageError("--cosign needs a key", "--key FILE, made by ldcat keygen --for witness")
-    believed = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_READ))
-    believed.check_expiry(int(time.time()))
+    trust = read_trust(read_bounded(str(trust_file), sys.stdin.buffer, MAX_READ))
+    trust.check_expiry(int(time.time()))
     pairs = cosigner_keys(key, passphrase) if cosign and key else []
     folder, backend = LogFolder(log), hash_backend()
-    checkpoint = believed.open_uncosigned(read_checkpoint(folder))
+    checkpoint = trust.open_uncosigned(read_checkpoint(folder))
     with (
         render.progress(quiet=quiet, plain=False) as begin,
         local_engine(processors(), threads=backend.compiled) as engine,
@@ -78,7 +78,7 @@ def command(
         progress = begin("rebuilt", checkpoint.size)
         now = int(time.time())
         rebuilt = rebuild(folder, checkpoint, now=now, engine=engine, backend=backend, progress=progress)
-    cosigned = cosign_now(folder, pairs, believed, only=checkpoint) if pairs and rebuilt.same else None
+    cosigned = cosign_now(folder, pairs, trust, only=checkpoint) if pairs and rebuilt.same else None
     record = {
         "origin": checkpoint.origin,
         "size": checkpoint.size,

@@ -46,7 +46,7 @@ def command(
     from catalog.web.front import ResponseCache
     from catalog.web.metrics import Metrics
     from catalog.web.routes import routes
-    from catalog.web.serving import serve
+    from catalog.web.serving import run_granian
 
     metrics = Metrics()
     current = LiveRelease(release, TrustChoice.of_environment(trust, skip=skip_verify), metrics)
@@ -55,5 +55,5 @@ def command(
             current.open(begin, quiet=quiet)
         front = ResponseCache(routes(metrics), current, metrics, log=not quiet)
         ready = f"serves at {server.listening_url(listening)}"
-        serve(front, current, listening, ready=lambda: None if quiet else render.note(ready))
+        run_granian(front, current, listening, ready=lambda: None if quiet else render.note(ready))
     return 0

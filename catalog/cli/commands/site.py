@@ -23,7 +23,7 @@ def command(
     out: Annotated[
         Path, typer.Option("--out", "-o", parser=named_path, metavar="DIR", help="Folder to make or to update.")
     ],
-    trust: TrustOption = None,
+    trust_file: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -38,10 +38,10 @@ def command(
     from catalog.publish.site_folder import write_site  # pyarrow takes long to load
     from catalog.verify.release_files import LogFiles, checkpoint_of_release
 
-    opened = open_named(release, trust, skip=skip_verify, quiet=quiet)
+    opened = open_named(release, trust_file, skip=skip_verify, quiet=quiet)
     if opened.release is None:
         raise UsageError(f"{release} is not published in a log", "ldcat publish CATALOG --log DIR publishes it")
-    believed = None if skip_verify else TrustChoice.of_environment(trust).trust_for(release)
+    trust = None if skip_verify else TrustChoice.of_environment(trust_file).trust_for(release)
     with render.progress(quiet=quiet, plain=False) as begin:
         write_site(
             opened,
@@ -51,6 +51,6 @@ def command(
             named=LogFiles(opened.release).has,
             number=opened.release.number,
             progress=begin("listed", opened.manifest.rows),
-            pages=lambda index: site_pages(opened, index, believed, out, render.warning),
+            pages=lambda index: site_pages(opened, index, trust, out, render.warning),
         )
     render.exact(str(out))

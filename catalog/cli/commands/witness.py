@@ -85,17 +85,21 @@ def serve(
         names = ", ".join(dict.fromkeys(signer.key.name for signer in witness.signers))
         ready = f"{names} witnesses {', '.join(witness.logs)} at {server.listening_url(listening)}"
         web = witness_app(witness, store, lambda: int(time.time()))
-        server.serve(web, listening, ready=lambda: render.note(ready))
+        server.run_uvicorn(web, listening, ready=lambda: render.note(ready))
     return 0
 
 
 @app.command("ask")
 def ask(
     log: LogOption,
-    trust: Annotated[
+    trust_file: Annotated[
         Path,
         typer.Option(
-            parser=named_path, metavar="FILE", envvar="LDCAT_TRUST", help="Trust note whose policy names the witnesses."
+            "--trust",
+            parser=named_path,
+            metavar="FILE",
+            envvar="LDCAT_TRUST",
+            help="Trust note whose policy names the witnesses.",
         ),
     ],
     allow_http: Annotated[
@@ -115,9 +119,9 @@ def ask(
     from catalog.transparency.trust import read_trust
 
     require(output, Format.TABLE, Format.JSON)
-    believed = read_trust(read_bounded(str(trust), sys.stdin.buffer, MAX_NOTE))
-    believed.check_expiry(int(time.time()))
-    submission = Submission.of(LogFolder(log), believed.policy)
+    trust = read_trust(read_bounded(str(trust_file), sys.stdin.buffer, MAX_NOTE))
+    trust.check_expiry(int(time.time()))
+    submission = Submission.of(LogFolder(log), trust.policy)
     answers = _ask_all(submission, allow_http=allow_http)
     note = submission.add([line for answer in answers.values() for line in answer.cosignatures])
     signers = submission.signers(note)
@@ -128,11 +132,11 @@ def ask(
             f"{', '.join(alarmed)} saw more of this log, or another history: it was rolled back or forked",
             "publish nothing more: find out whether a backup was restored, or who else has the keys of the log",
         )
-    if not believed.policy.accepts(signers):
-        missing = [name for name, key in believed.policy.witnesses.items() if key not in signers]
+    if not trust.policy.accepts(signers):
+        missing = [name for name, key in trust.policy.witnesses.items() if key not in signers]
         raise UntrustedSigner(f"the quorum is not reached: not cosigned by {', '.join(missing)}", "ask again later")
-    if believed.policy.quorum is not None:
-        believed.check_fresh([Verified(key, at) for key, at in signers.items()], None, int(time.time()))
+    if trust.policy.quorum is not None:
+        trust.check_fresh([Verified(key, at) for key, at in signers.items()], None, int(time.time()))
     return 0
 
 

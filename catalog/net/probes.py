@@ -1,4 +1,4 @@
-"""Requests to a static host, one for each file of a log that `ldcat doctor` checks, and the responses as received."""
+"""Probes of a static host: one request for each file of a log that `ldcat doctor` checks, and its response."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-ASKING_ORIGIN = "https://ldcat.invalid"
+PROBE_ORIGIN = "https://ldcat.invalid"
 """Origin header of requests: some hosts send Access-Control-Allow-Origin only to requests that have one."""
 
 _MORE = 1024
 """Bytes of a response that are read beyond the expected ones."""
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """The kinds of files of a log that a host may treat differently; MISSING is a file that no log has."""
 
     CHECKPOINT = "checkpoint"
@@ -24,11 +24,16 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A request for one file. path: below the URL. expected: the bytes that the folder has there."""
+class Probe:
+    """A request for one file.
+
+    path: below the URL.
+    kind: what the file is.
+    expected: the bytes that the folder has there.
+    """
 
     path: str
-    kind: Kind
+    kind: FileKind
     expected: bytes = b""
 
     @property
@@ -44,12 +49,17 @@ class Question:
     @property
     def encodings(self) -> str:
         """Value of the Accept-Encoding header: entries may come compressed."""
-        return "gzip, identity" if self.kind is Kind.ENTRIES else "identity"
+        return "gzip, identity" if self.kind is FileKind.ENTRIES else "identity"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A response. headers: by name in lower case; the values of a repeated header are joined by ", "."""
+class ProbeResponse:
+    """A response, as received.
+
+    status: the HTTP status.
+    headers: by name in lower case; the values of a repeated header are joined by ", ".
+    body: up to `Probe.at_most` bytes.
+    """
 
     status: int
     headers: Mapping[str, str]
