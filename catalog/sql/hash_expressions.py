@@ -18,9 +18,9 @@ from catalog.sql.parsed_sql import (
     walk_nodes,
 )
 
-_WHOLE = {"lower", "lcase", "upper", "ucase", "trim", "hex", "to_hex", "unhex", "from_hex", "ldcat_hash", "ldcat_bytes"}
-_WHOLE |= {"coalesce", "ifnull", "nullif", "min", "max", "any_value", "arbitrary", "first", "last", "mode"}
-_WHOLE |= {"first_value", "last_value", "nth_value", "lag", "lead"}
+WHOLE = {"lower", "lcase", "upper", "ucase", "trim", "hex", "to_hex", "unhex", "from_hex", "ldcat_hash", "ldcat_bytes"}
+WHOLE |= {"coalesce", "ifnull", "nullif", "min", "max", "any_value", "arbitrary", "first", "last", "mode"}
+WHOLE |= {"first_value", "last_value", "nth_value", "lag", "lead"}
 """Functions that give a hash for a hash, if in another spelling."""
 
 _PART = {"left", "right", "substr", "substring", "||", "concat", "array_slice"}
@@ -49,7 +49,7 @@ class HashExpressions:
         count = 0
         while len(self._names) > count:
             count = len(self._names)
-            for name, expression in _named(statement):
+            for name, expression in named_expressions(statement):
                 sizes = self.whole(expression)
                 if name and sizes and name.lower() not in columns.others:
                     self._names.setdefault(name.lower(), sizes)
@@ -67,13 +67,13 @@ class HashExpressions:
         if kind == "SUBQUERY" and node["subquery_type"] == "SCALAR":
             items = node["subquery"]["node"].get("select_list", ())
             return self.whole(items[0]) if len(items) == 1 else None
-        if function_name(node) in _WHOLE:
+        if function_name(node) in WHOLE:
             return next(filter(None, map(self.whole, arguments(node))), None)
         return None
 
     def part(self, node: Node) -> bool:
         """Whether an expression is made of a hash: digits of it, or text around it."""
-        made = function_name(node) in _PART | _WHOLE
+        made = function_name(node) in _PART | WHOLE
         return made and any(self.whole(argument) or self.part(argument) for argument in arguments(node))
 
 
@@ -91,7 +91,7 @@ def _sizes(column: str) -> Sizes:
     return frozenset({64} if column.endswith("sha256") else {96} if column.endswith("sha384") else {64, 96})
 
 
-def _named(statement: Any) -> Iterator[tuple[str, Node]]:
+def named_expressions(statement: Any) -> Iterator[tuple[str, Node]]:
     """Expressions to which a statement gives names."""
     for node in walk_nodes(statement):
         for item in node.get("select_list", ()):

@@ -10,11 +10,12 @@ from catalog.errors import LdcatError, UsageError, shortage
 from catalog.log.records import canonical_json
 from catalog.rows.fields import COLUMNS, DIGEST
 from catalog.rows.kinds import Hash
+from catalog.sql import bit_literals
 from catalog.sql.hash_expressions import Columns
 from catalog.sql.hash_literals import MACROS
 from catalog.sql.statements import execute
 from catalog.store.catalog import Catalog
-from catalog.store.database import NO_ROWS, create_joins, digest_view, hash_columns, hashes_as_text, plain_views
+from catalog.store.database import NO_ROWS, columns_as_text, create_joins, digest_view, hash_columns, plain_views
 from catalog.store.digest_parts import digest_parts
 from catalog.store.parquet import read_parquet
 
@@ -55,11 +56,11 @@ class Views:
         try:
             for view, table in _tables(catalog, connection):
                 hashes.update(hash_columns(table.schema))
-                connection.from_arrow(table).project(hashes_as_text(table.schema)).create_view(view)
+                connection.from_arrow(table).project(columns_as_text(view, table.schema)).create_view(view)
             if catalog.release:
                 connection.from_arrow(_revocations(catalog)).create_view("revocations")
             create_joins(connection, catalog.manifest, published=catalog.release is not None)
-            for macro in MACROS:
+            for macro in (*MACROS, *bit_literals.MACROS):
                 connection.execute(macro)
             found = connection.execute("SELECT column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
         except duckdb.Error as error:

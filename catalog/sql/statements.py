@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from catalog.errors import UsageError
+from catalog.sql.bit_literals import BitLiterals, mentioned, refuse_other_spelling
 from catalog.sql.hash_expressions import Columns
 from catalog.sql.hash_literals import HashLiterals
 from catalog.sql.hash_spellings import canonical_hash
@@ -57,6 +58,7 @@ def _rewritten(sql: ParsedSql, text: str, columns: Columns) -> Node | None:
         return None
     written = json.dumps(parsed)
     HashLiterals(columns, sql, parsed).rewrite()
+    BitLiterals(columns.others, sql, parsed).rewrite()
     return None if json.dumps(parsed) == written else parsed
 
 
@@ -82,6 +84,7 @@ def _refuse_other_spellings(text: str, columns: Columns) -> None:
         if kind != duckdb.token_type.string_const:
             continue
         body = re.sub(r"^[ex]?['$]+|['$]+$", "", token, flags=re.IGNORECASE)
+        refuse_other_spelling(body, mentioned(text))
         if (hash_text := canonical_hash(body)) and token != f"'{hash_text}'":
             raise UsageError(
                 f"query: the hash {body} is read in SELECT statements only",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from catalog.store.parquet import check_footer, parquet_errors
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SHOWN = ",\n       ".join(f"{field.kind.sql_text(f'd.{field.name}')} AS {field.name}" for field in BESIDE_COMPONENTS)
+_SHOWN = ",\n       ".join(f"d.{field.name}" for field in BESIDE_COMPONENTS)
 
 CONFIGURATIONS = f"""
 SELECT d.launch_digest, d.technology, f.name AS firmware,
@@ -39,14 +38,15 @@ THEN upper(x::VARCHAR) ELSE system.main.hex(x) END
 """
 """hex() of a hash column, which is text: its digits, as they were when it was a BLOB (docs/adr/0024)."""
 
+_ROWS = "launch_digests"
+"""The view of all rows; the names of those of the technologies begin with it."""
+
 _NEW = "new.duckdb"
 
 _STORAGE: dict[str, Any] = {"storage_compatibility_version": "v1.4.0"}
 """The oldest DuckDB that opens the file."""
 
-_NULLS = {field.name: f"NULL::{field.kind.sql} AS {field.name}" for field in COLUMNS}
-
-NO_ROWS = f"SELECT {', '.join(_NULLS.values())} WHERE false"
+NO_ROWS = f"SELECT {', '.join(f'NULL::{field.kind.sql} AS {field.name}' for field in COLUMNS)} WHERE false"
 """An empty view: for a technology of which the catalog keeps distinguished digests only."""
 
 
@@ -68,8 +68,18 @@ def hash_columns(schema: pa.Schema) -> list[str]:
     return [name for name, kind in values.items() if pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind)]
 
 
-def hashes_as_text(schema: pa.Schema) -> str:
-    """The select list of a view of a file: its columns, with hashes as lower-case hex, as every view has them."""
+def columns_as_text(view: str, schema: pa.Schema) -> str:
+    """The select list of a view of a file: hashes are lower-case hex and bit fields 0x-hex, as every view has them.
+
+    Rows have null in the optional columns that an older catalog lacks.
+    """
+    if view.startswith(_ROWS):
+        columns = {
+            field.name: field.kind.sql_text(field.name if field.name in schema.names else f"NULL::{field.kind.sql}")
+            for field in COLUMNS
+        }
+        shown = [f"{text} AS {name}" for name, text in columns.items()]
+        return ", ".join([*shown, *(name for name in schema.names if name not in columns)])
     quoted = ('"{}"'.format(name.replace('"', '""')) for name in hash_columns(schema))
     made = ", ".join(f"{DIGEST.kind.sql_text(name)} AS {name}" for name in quoted)
     return f"* REPLACE ({made})" if made else "*"
@@ -120,29 +130,21 @@ def _create_views(connection: Any, catalog: Manifest, folder: Path) -> None:
                 check_footer(pq.read_metadata(folder / name), catalog.files[name], name)
         paths = (str((folder / name).resolve()).replace("'", "''") for name in names)
         quoted = ", ".join(f"'{path}'" for path in paths)
-        schema = pq.read_schema(folder / names[0])
-        rows = f"read_parquet([{quoted}])"
-        if view in _digest_views(catalog):
-            rows = f"(SELECT {_every_column(schema.names)} FROM {rows})"  # noqa: S608
-        connection.execute(f"CREATE VIEW {view} AS SELECT {hashes_as_text(schema)} FROM {rows}")  # noqa: S608
+        text = columns_as_text(view, pq.read_schema(folder / names[0]))
+        connection.execute(f"CREATE VIEW {view} AS SELECT {text} FROM read_parquet([{quoted}])")  # noqa: S608
     create_joins(connection, catalog)
 
 
 def _no_rows_as_text(connection: Any, published: bool = False) -> str:
     """An empty view of rows, with the columns of those that have some."""
-    columns = hashes_as_text(connection.sql(NO_ROWS).to_arrow_table().schema)
+    columns = columns_as_text(_ROWS, connection.sql(NO_ROWS).to_arrow_table().schema)
     status = ", NULL::VARCHAR AS revocation, NULL::VARCHAR AS revocation_reason" if published else ""
     return f"SELECT {columns}{status} FROM ({NO_ROWS})"  # noqa: S608
 
 
-def _every_column(names: Sequence[str]) -> str:
-    """The select list of a file of launch digests: null for the optional columns that an older catalog lacks."""
-    return ", ".join(name if name in names else null for name, null in _NULLS.items())
-
-
 def digest_view(technology: str) -> str:
     """Name of the view of the rows of a technology."""
-    return f"launch_digests_{technology.replace('-', '_')}"
+    return f"{_ROWS}_{technology.replace('-', '_')}"
 
 
 def _digest_views(catalog: Manifest) -> dict[str, list[str]]:
