@@ -116,7 +116,7 @@ class DigestTable:
 def _facts(sweep: VcpuSweep, pages: dict[Hashable, tuple[bytes | None, bytes | None]]) -> dict[str, Any]:
     """The values of _SWEEP_FIELDS for a sweep. pages: cache of the hashes of VMSA pages."""
     config = sweep.config
-    key = (config.firmware.reset_vector, config.vmm, config.vcpu_signature, config.sev_features)
+    key = (config.firmware.reset_vector, config.vmm, *config.sweep_axes())
     if key not in pages:
         point = sweep.at(sweep.vcpus[0]).point
         pages[key] = vmsa_page_hashes(config.firmware, point) if isinstance(point, VcpuPoint) else (None, None)

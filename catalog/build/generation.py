@@ -199,10 +199,6 @@ def _chunks(sweeps: Sequence[VcpuSweep], numbers: Sequence[int], backend: HashBa
         yield sorted(numbers[start:])
 
 
-def _vcpu_values(sweep: VcpuSweep) -> tuple[str, int, int]:
-    signature = sweep.config.vcpu_signature
-    return (
-        sweep.config.vmm.name if sweep.config.vmm else "",
-        signature.value if signature else 0,
-        sweep.config.sev_features or 0,
-    )
+def _vcpu_values(sweep: VcpuSweep) -> tuple[str | int, ...]:
+    name = sweep.config.vmm.name if sweep.config.vmm else ""
+    return name, *[value or 0 for value in sweep.config.sweep_axes()]

@@ -28,8 +28,8 @@ from catalog.store.manifest import Manifest, parse_manifest
 from catalog.store.row_records import NONE, Buffer
 from catalog.version import __version__
 
-Key = tuple[str, str | None, str | None, int | None, int | None]
-"""Image and kernel hashes table by SHA-256 in hex, VMM profile by name, vCPU signature, sev_features."""
+Key = tuple[str | int | None, ...]
+"""As LaunchConfig.sweep_inputs, hashes in hex."""
 
 
 class Previous:
@@ -130,13 +130,7 @@ def _read_manifest(folder: Path, receipts: Receipts) -> Manifest:
 
 
 def _key(sweep: VcpuSweep) -> Key:
-    return (
-        sweep.config.firmware.sha256.hex(),
-        sweep.config.kernel_hashes.table_sha256.hex() if sweep.config.kernel_hashes else None,
-        sweep.config.vmm.name if sweep.config.vmm else None,
-        sweep.config.vcpu_signature.value if sweep.config.vcpu_signature else None,
-        sweep.config.sev_features,
-    )
+    return tuple([one.hex() if isinstance(one, bytes) else one for one in sweep.config.sweep_inputs()])
 
 
 def _renumber(group: Group, names: Names, places: dict[Key, int], sweeps: Sequence[VcpuSweep]) -> list[int]:

@@ -15,7 +15,10 @@ from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import measure, technology_named
 from catalog.launch.vmsa_updates import vmsa_page_hashes
-from catalog.rows.fields import BESIDE_COMPONENTS, COLUMNS, DIGEST
+from catalog.rows.fields import AXES, BESIDE_COMPONENTS, COLUMNS, DIGEST, INPUTS
+
+_SWEEP_AXES = tuple(field for field in AXES if field.name != "vcpus")
+_SWEEP_INPUTS = tuple(field for field in INPUTS if field.name not in ("technology", "vcpus"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,14 @@ class LaunchConfig:
             return None, None
         bsp, ap = vmsa_page_hashes(self.firmware, point)
         return bsp, None if self.vcpus == 1 else ap
+
+    def sweep_axes(self) -> tuple[Any, ...]:
+        """The values of all axes but the vCPU count: with the profile they determine the registers of a VMSA."""
+        return tuple([field.value(self) for field in _SWEEP_AXES])
+
+    def sweep_inputs(self) -> tuple[Any, ...]:
+        """The values of all inputs but technology and vCPU count: they tell the sweeps of a technology apart."""
+        return tuple([field.value(self) for field in _SWEEP_INPUTS])
 
     def row(self) -> dict[str, Any]:
         """The row without its launch digest: values by column."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from catalog.errors import LdcatError, MalformedRecord
-from catalog.rows.fields import COLUMNS, FACT, FACTS
+from catalog.rows.fields import COLUMNS, FACT, FACTS, INPUTS
 from catalog.rows.launch_config import LaunchComponents
 from catalog.store.components import Components
 from catalog.store.digest_parts import DigestPart, digest_parts
@@ -15,7 +15,8 @@ _FOLLOW = tuple(field for field in COLUMNS if field.role == FACT)
 FOLLOW = tuple(field.name for field in _FOLLOW)
 _FROM = tuple(
     dict.fromkeys(
-        ["technology", "firmware_sha256", "vmm", "vcpu_signature", "sev_features"] + [fact.input_name for fact in FACTS]
+        [field.name for field in INPUTS if field.name not in ("kernel_hashes_sha256", "vcpus")]
+        + [fact.input_name for fact in FACTS]
     )
 )
 
