@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _AXES = tuple(field.name for field in AXES)
-_BESIDE = tuple((field.name, field.kind.text) for field in BESIDE_COMPONENTS)
+_BESIDE = tuple((field.name, field.kind.text, field.beside) for field in BESIDE_COMPONENTS)
 
 PROVENANCE = ("distribution", "suite", "package", "version", "package_sha256", "path")
 
@@ -129,15 +129,12 @@ class Match:
             "kernel_hashes": self.kernel_hashes and _in_json(self.kernel_hashes, _KERNEL_HASHES),
             "kernel_hashes_enforced": self.kernel_hashes_enforced,
         }
-        for name, text in _BESIDE:
+        for name, text, beside in _BESIDE:
             value = row[name]
             shown[name] = None if value is None else text(value)
-            if name == "vmm":
-                shown["vmm_title"] = self.vmm_title
-            elif name == "vcpus":
-                shown["listed"] = self.listed
-            elif name == "vcpu_signature":
-                shown["vcpu_types"] = list(self.vcpu_types)
+            if beside:
+                more = getattr(self, beside)
+                shown[beside] = list(more) if isinstance(more, tuple) else more
         shown["launchable"] = self.launchable
         shown["launchable_reason"] = self.launchable_reason
         shown["launchable_source"] = self.launchable_source

@@ -32,10 +32,12 @@ class Field:
     nullable: whether it may be null.
     in_leaf: whether it is in the leaves of a log and in JSON, and not only in Parquet.
     component: for a fact in leaves, the one component that it follows from: firmware, kernel_hashes or vmm.
+    beside: name of the key that follows it in the JSON of a match, an attribute of Match.
     optional: whether rows of older catalogs lack it. A leaf then omits the key; it is not null.
     """
 
     __slots__ = (
+        "beside",
         "component",
         "in_leaf",
         "kind",
@@ -62,6 +64,7 @@ class Field:
         nullable: bool = True,
         in_leaf: bool = True,
         component: str | None = None,
+        beside: str | None = None,
         optional: bool = False,
     ) -> None:
         self.name = name
@@ -74,6 +77,7 @@ class Field:
         self.nullable = nullable
         self.in_leaf = in_leaf
         self.component = component
+        self.beside = beside
         self.optional = optional
 
     def value(self, config: Any) -> Any:
@@ -135,6 +139,7 @@ FIELDS = (
         label="VMM profile",
         plural="VMM profiles",
         role=COMPONENT,
+        beside="vmm_title",
     ),
     Field(
         "vcpus",
@@ -144,6 +149,7 @@ FIELDS = (
         label="vCPUs",
         plural="vCPU counts",
         role=AXIS,
+        beside="listed",
     ),
     Field(
         "vcpu_signature",
@@ -153,6 +159,7 @@ FIELDS = (
         label="vCPU signature",
         plural="vCPU signatures",
         role=AXIS,
+        beside="vcpu_types",
     ),
     Field(
         "sev_features",

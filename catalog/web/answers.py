@@ -11,15 +11,15 @@ from catalog.wire import Wire
 
 Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$")]
 
-_BESIDE = {"vmm": ("vmm_title", str | None), "vcpus": ("listed", bool), "vcpu_signature": ("vcpu_types", list[str])}
-"""The JSON member, with its type, that follows a field of a row."""
+_BESIDE = {"vmm_title": str | None, "listed": bool, "vcpu_types": list[str]}
+"""The types of JSON members that follow a field of a row."""
 
 
 def _members(field: Field) -> list[tuple[str, Any]]:
     """The JSON members of a field of a row."""
     kind = str if field.kind.is_text else int
     own = (field.name, Annotated[kind | None, msgspec.Meta(description=field.meaning)])
-    return [own, _BESIDE[field.name]] if field.name in _BESIDE else [own]
+    return [own, (field.beside, _BESIDE[field.beside])] if field.beside else [own]
 
 
 class Batch(Wire, frozen=True):
