@@ -58,7 +58,7 @@ class Hash(Kind):
         return value
 
     def sql_text(self, column: str) -> str:
-        return f"lower(hex({column}))"
+        return f"lower(hex({column})) COLLATE NOCASE"  # docs/adr/0038
 
 
 class Count(Kind):

@@ -65,7 +65,9 @@ class BitLiterals:
         while len(self._names) > count:
             count = len(self._names)
             for name, expression in named_expressions(statement):
-                if name and name.lower() not in others and (field := self._whole(expression)):
+                if not name or expression is None or name.lower() in others:
+                    continue
+                if field := self._whole(expression):
                     self._names.setdefault(name.lower(), field)
 
     def rewrite(self) -> None:
@@ -73,7 +75,9 @@ class BitLiterals:
         if not mentioned(json.dumps(self._statement)):
             return
         for name, expression in list(named_expressions(self._statement)):
-            if (field := BITS.get(name.lower())) and (number := _literal_number(expression)) is not None:
+            if (field := BITS.get(name.lower())) is None or expression is None:
+                continue
+            if (number := _literal_number(expression)) is not None:
                 become(expression, self._sql.text(_text(field, number)))
         self._rewrite(self._statement)
         columns = mentioned(json.dumps(self._statement))

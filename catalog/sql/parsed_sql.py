@@ -15,6 +15,8 @@ Node = dict[str, Any]
 BLOB_TYPES = frozenset({"blob", "bytea", "binary", "varbinary"})
 TEXT_TYPES = frozenset({"varchar", "text", "string", "char", "bpchar", "nvarchar"})
 
+_OPERATORS = {"OPERATOR_COALESCE": "coalesce", "ARRAY_SLICE": "array_slice", "ARRAY_EXTRACT": "array_extract"}
+
 
 @dataclass(frozen=True)
 class ParsedSql:
@@ -47,15 +49,22 @@ class ParsedSql:
             return None
         return value
 
+    def macros(self) -> set[str]:
+        """Names of the macros that earlier statements made."""
+        made = "SELECT lower(function_name) FROM duckdb_functions() WHERE NOT internal"
+        return {name for (name,) in self.connection.execute(made).fetchall()}
+
     def text(self, value: str) -> Node:
         """The literal."""
         made: Node = self._made("SELECT 'x'")["statements"][0]["node"]["select_list"][0]
         return made | {"literal": {"kind": "STRING", "text": value}}
 
-    def call(self, function: str, argument: Node) -> Node:
-        """A function of one argument."""
-        made: Node = self._made(f"SELECT {function}(1)")["statements"][0]["node"]["select_list"][0]
-        made["arguments"][0]["expression"] = argument
+    def call(self, function: str, *values: Node) -> Node:
+        """A function of some arguments."""
+        text = f"SELECT {function}({', '.join('1' for _ in values)})"
+        made: Node = self._made(text)["statements"][0]["node"]["select_list"][0]
+        for argument, value in zip(made["arguments"], values, strict=True):
+            argument["expression"] = value
         return made
 
     def call_of_columns(self, function: str, query: Node) -> Node:
@@ -93,7 +102,7 @@ def function_name(node: Node) -> str:
         return str(node["function_name"]).lower()
     if node.get("class") != "OPERATOR":  # other nodes have other types: a sample has a node
         return ""
-    return {"OPERATOR_COALESCE": "coalesce", "ARRAY_SLICE": "array_slice"}.get(node["type"], "")
+    return _OPERATORS.get(node["type"], "")
 
 
 def arguments(node: Node) -> list[Node]:

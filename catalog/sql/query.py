@@ -12,7 +12,7 @@ from catalog.rows.fields import COLUMNS, DIGEST
 from catalog.rows.kinds import Hash
 from catalog.sql import bit_literals
 from catalog.sql.hash_expressions import Columns
-from catalog.sql.hash_literals import MACROS
+from catalog.sql.hash_macros import MACROS
 from catalog.sql.statements import execute
 from catalog.store.catalog import Catalog
 from catalog.store.database import NO_ROWS, columns_as_text, create_joins, digest_view, hash_columns, plain_views
@@ -62,10 +62,13 @@ class Views:
             create_joins(connection, catalog.manifest, published=catalog.release is not None)
             for macro in (*MACROS, *bit_literals.MACROS):
                 connection.execute(macro)
-            found = connection.execute("SELECT column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+            found = connection.execute(
+                "SELECT lower(table_name), lower(column_name) FROM duckdb_columns() WHERE NOT internal"
+            ).fetchall()
         except duckdb.Error as error:
             raise _refused(error) from error
-        return cls(connection, Columns(frozenset(hashes), frozenset(name for (name,) in found) - hashes))
+        views, names = map(frozenset, zip(*found, strict=True))
+        return cls(connection, Columns(views, frozenset(hashes), names - hashes))
 
     def run(self, query: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
         """As `run_query`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from catalog.errors import UsageError
@@ -15,7 +16,7 @@ from catalog.sql.bit_literals import BitLiterals, mentioned, refuse_other_spelli
 from catalog.sql.hash_expressions import Columns
 from catalog.sql.hash_literals import HashLiterals
 from catalog.sql.hash_spellings import canonical_hash
-from catalog.sql.parsed_sql import Node, ParsedSql
+from catalog.sql.parsed_sql import Node, ParsedSql, walk_nodes
 
 _BLOBS = {"unhex", "from_hex", "blob", "bytea", "binary", "varbinary"}
 """Words of a statement that makes a BLOB, which equals no text."""
@@ -57,9 +58,19 @@ def _rewritten(sql: ParsedSql, text: str, columns: Columns) -> Node | None:
         _refuse_other_spellings(text, columns)
         return None
     written = json.dumps(parsed)
-    HashLiterals(columns, sql, parsed).rewrite()
+    HashLiterals(_with_tables(sql.connection, parsed, columns), sql, parsed).rewrite()
     BitLiterals(columns.others, sql, parsed).rewrite()
     return None if json.dumps(parsed) == written else parsed
+
+
+def _with_tables(connection: Any, parsed: Node, columns: Columns) -> Columns:
+    """The columns of the tables that an earlier statement made may have the names of hashes, and be none."""
+    tables = {one["table_name"].lower() for one in walk_nodes(parsed) if one.get("type") == "BASE_TABLE"}
+    if not tables - columns.views:
+        return columns
+    made = "SELECT lower(column_name) FROM duckdb_columns() WHERE NOT internal AND list_contains($1, lower(table_name))"
+    found = connection.execute(made, [sorted(tables - columns.views)]).fetchall()
+    return replace(columns, others=columns.others | {name for (name,) in found})
 
 
 def _names(connection: Any, text: str) -> list[str]:
@@ -85,12 +96,18 @@ def _refuse_other_spellings(text: str, columns: Columns) -> None:
             continue
         body = re.sub(r"^[ex]?['$]+|['$]+$", "", token, flags=re.IGNORECASE)
         refuse_other_spelling(body, mentioned(text))
-        if (hash_text := canonical_hash(body)) and token != f"'{hash_text}'":
+        is_blob = token[:1] in ("x", "X")
+        if (hash_text := canonical_hash(body)) and (is_blob or body.lower() != hash_text):
             raise UsageError(
                 f"query: the hash {body} is read in SELECT statements only",
                 f"in other statements write it as hash columns have it: '{hash_text}'",
             )
-    if words & columns.hashes and words & _BLOBS:
+        if words & columns.hashes and body.lower() in ("0x", "\\x"):
+            raise UsageError(
+                f"query: {body} before a hash is read in SELECT statements only",
+                "in other statements write hashes as hash columns have them: hex digits alone",
+            )
+    if words & _BLOBS and (words & columns.hashes or "execute" in words):
         raise UsageError(
             "query: a BLOB is compared with a hash in SELECT statements only", "hash columns are text: lower-case hex"
         )

@@ -33,8 +33,9 @@ LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
 
 
 _HEX = """
-CREATE MACRO {name}(x) AS CASE WHEN regexp_full_match(x::VARCHAR, '[0-9a-f]{{64}}|[0-9a-f]{{96}}')
-THEN upper(x::VARCHAR) ELSE system.main.hex(x) END
+CREATE MACRO {name}(x) AS CASE WHEN CASE WHEN true THEN 'A' ELSE x::VARCHAR END = 'a'
+AND regexp_full_match(x::VARCHAR, '[0-9a-f]{{64}}|[0-9a-f]{{96}}')
+THEN upper(x::VARCHAR) ELSE system.main.hex(x) END COLLATE NOCASE
 """
 """hex() of a hash column, which is text: its digits, as they were when it was a BLOB (docs/adr/0024)."""
 

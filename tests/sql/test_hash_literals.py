@@ -323,12 +323,17 @@ def test_column_names_are_those_of_the_query(hashes: HashColumns) -> None:
 def test_hash_literals_in_statements_that_are_not_parsed_are_refused(hashes: HashColumns) -> None:
     value = "AB" * 32
     for statement in (
-        *(f"EXPLAIN SELECT * FROM firmware WHERE sha256 = '{value}'", f"CREATE TABLE t AS SELECT $${value}$$ AS x"),
+        *(f"EXPLAIN SELECT * FROM firmware WHERE sha256 = '0x{value}'", f"CREATE TABLE t AS SELECT $$0X{value}$$ AS x"),
         *(f"EXPLAIN FROM firmware WHERE \"sha256\" = unhex('{value.lower()}')", f"SET VARIABLE x = '0x{value}'"),
+        *(
+            f"EXPLAIN FROM firmware WHERE sha256 = x'{value}'",
+            f"EXPLAIN FROM firmware WHERE sha256 = '0x' || '{value}'",
+        ),
+        f"PREPARE p AS FROM firmware WHERE sha256 = $1; EXECUTE p(unhex('{value}'))",
     ):
         with pytest.raises(UsageError, match="in SELECT statements only") as caught:
             hashes.answer(statement)
-        assert value.lower() in str(caught.value.hint) or "lower-case hex" in str(caught.value.hint)
+        assert value.lower() in str(caught.value.hint) or "hex" in str(caught.value.hint)
     assert hashes.answer("PIVOT (SELECT technology AS t FROM launchable) ON t USING count(*)")
     assert hashes.answer(f"SET VARIABLE x = '{value.lower()}'; SELECT getvariable('x')") == [(value.lower(),)]
 
@@ -336,4 +341,4 @@ def test_hash_literals_in_statements_that_are_not_parsed_are_refused(hashes: Has
 def test_a_query_nested_too_deeply_for_the_parser(hashes: HashColumns) -> None:
     assert hashes.answer(f"SELECT {'1 + ' * 600} 1") == [(601,)]
     with pytest.raises(UsageError, match="in SELECT statements only"):
-        hashes.answer(f"SELECT {'1 + ' * 600} 1 FROM firmware WHERE sha256 = '{'AB' * 32}'")
+        hashes.answer(f"SELECT {'1 + ' * 600} 1 FROM firmware WHERE sha256 = '0x{'AB' * 32}'")
