@@ -1,7 +1,7 @@
 """The statements of a query, run in their order by DuckDB; hash literals may be in any spelling (hash_literals.py).
 
 DuckDB gives SELECT statements as JSON and no others. Others, as EXPLAIN, PIVOT and CREATE TEMP TABLE, run as they are,
-if every hash in them is in the form that hash columns have.
+if every hash in them is hex digits, in any case, as the collation ignores it.
 """
 
 from __future__ import annotations
