@@ -1,1 +1,1 @@
-"""Tests of catalog/work/."""
+"""Tests of the room `work`."""
