@@ -52,8 +52,10 @@ def table_fault(row: Mapping[str, Any], sha256: Callable[[bytes], Any]) -> str |
 
 
 def cmdline_fault(row: Mapping[str, Any], sha256: Callable[[bytes], Any]) -> str | None:
-    """Why cmdline_sha256 of a row is not the hash of its command line, `append`; None if it is."""
+    """Why cmdline_sha256 of a row is not the hash of its command line, `append`; None if it is, or if that is null."""
     text = row["append"]
+    if text is None:
+        return None
     plain = isinstance(text, str) and "\0" not in text
     if plain and sha256(text.encode("utf-8", "surrogatepass") + b"\0").digest() == row["cmdline_sha256"]:
         return None

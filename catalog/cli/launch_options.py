@@ -26,6 +26,14 @@ InitrdHashOption = Annotated[
 AppendOption = Annotated[
     str | None, typer.Option(metavar="TEXT", help="Kernel command line, taken as it is.", rich_help_panel=_KERNEL)
 ]
+AppendSha256Option = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HEX",
+        help="SHA-256 of the command line and its NUL, instead of the command line.",
+        rich_help_panel=_KERNEL,
+    ),
+]
 KernelHashesOption = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Catalogued kernel, initrd and command line.", rich_help_panel=_KERNEL),

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from catalog.diff.flat import flat
+from catalog.fast.match_text import command_line
 from catalog.log.revocation_list import Revocation
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
@@ -104,7 +105,7 @@ def _record(catalog: Catalog, name: str) -> str:
 
 def _tables(catalog: Catalog) -> Facts:
     return {
-        row["name"]: {"SHA-256": table.hex(), "command line": repr(row["append"])}
+        row["name"]: {"SHA-256": table.hex(), "command line": command_line(row)}
         for table, rows in catalog.kernel_hashes.items()
         for row in rows
     }

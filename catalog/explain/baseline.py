@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
@@ -183,8 +184,7 @@ def _hashed(paths: Sequence[Path]) -> dict[str, bytes]:
     return {str(file): inputs.hash_file(file, regular=True) for file in files}
 
 
-def _kernel_of_row(row: Mapping[str, bytes | str]) -> Kernel:
+def _kernel_of_row(row: Mapping[str, Any]) -> Kernel:
     """The kernel of a row in a catalog's table of kernel hashes."""
-    kernel, initrd, cmdline = (row[name] for name in ("kernel_sha256", "initrd_sha256", "cmdline_sha256"))
-    assert isinstance(kernel, bytes) and isinstance(initrd, bytes) and isinstance(cmdline, bytes)  # noqa: S101, PT018
-    return Kernel(str(row["name"]), KernelHashes(kernel, initrd, cmdline), str(row["append"]))
+    hashes = KernelHashes(row["kernel_sha256"], row["initrd_sha256"], row["cmdline_sha256"])
+    return Kernel(row["name"], hashes, row["append"])

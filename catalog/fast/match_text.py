@@ -93,8 +93,15 @@ def kernel_facts(kernel: Mapping[str, Any] | None) -> list[tuple[str, object]]:
         ("kernel hashes", kernel["name"]),
         ("kernel SHA-256", kernel["kernel_sha256"].hex()),
         ("initrd SHA-256", kernel["initrd_sha256"].hex()),
-        ("command line", repr(kernel["append"])),
+        ("command line", command_line(kernel)),
     ]
+
+
+def command_line(kernel: Mapping[str, Any]) -> str:
+    """The command line of a kernel hashes table, quoted; or its hash if that is all that is known."""
+    if kernel["append"] is None:
+        return f"not known; its SHA-256 is {kernel['cmdline_sha256'].hex()}"
+    return repr(kernel["append"])
 
 
 def match_facts(match: Match) -> list[tuple[str, object]]:

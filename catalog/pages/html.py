@@ -16,7 +16,7 @@ from catalog.diff.diff import Diff
 from catalog.diff.row_changes import ADDED, RULE_CHANGED, WITHDRAWN
 from catalog.explain.divergence import Divergence
 from catalog.fast.match import CLAIMS
-from catalog.fast.match_text import printable
+from catalog.fast.match_text import command_line, printable
 from catalog.files.outputs import write_whole
 from catalog.pages.assets import assets_folder
 from catalog.pages.pictures.divergence_picture import parting_svg
@@ -214,7 +214,7 @@ def _kernel(row: Mapping[str, Any]) -> dict[str, Any]:
         ("table SHA-256", row["table_sha256"].hex()),
         ("kernel SHA-256", row["kernel_sha256"].hex()),
         ("initrd SHA-256", row["initrd_sha256"].hex()),
-        ("command line", repr(row["append"])),
+        ("command line", command_line(row)),
     ]
     return {"name": row["name"], "facts": facts}
 

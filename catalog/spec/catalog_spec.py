@@ -200,7 +200,8 @@ def _defined(wire: DefineWire, folder: Path) -> KernelRecord:
     initrd = _blob(wire.initrd, wire.initrd_sha256, folder, f"initrd of {wire.name!r}")
     if kernel is None:
         raise MalformedRecord(f"kernel hashes {wire.name!r}: no kernel", "give kernel (a file) or kernel_sha256")
-    return KernelRecord.of(KernelWire(name=wire.name, kernel=kernel, initrd=initrd, append=wire.append))
+    command_line = {"append": wire.append, "append_sha256": wire.append_sha256}
+    return KernelRecord.of(KernelWire(name=wire.name, kernel=kernel, initrd=initrd, **command_line))
 
 
 def _blob(path: str | None, sha256: str | None, folder: Path, what: str) -> BlobWire | None:

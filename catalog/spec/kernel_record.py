@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog.abi.kernel_hashes import KernelHashes
+from catalog.errors import MalformedRecord
 from catalog.wire import Wire, decode_toml, unhex
 
 
@@ -21,21 +22,27 @@ class BlobWire(Wire, frozen=True):
 
 
 class KernelWire(Wire, frozen=True):
-    """A file of data/kernel_hashes/: the three inputs of a kernel hashes table. initrd: None if none is passed."""
+    """A file of data/kernel_hashes/: the three inputs of a kernel hashes table.
+
+    initrd: None if none is passed.
+    append: the command line; neither it nor append_sha256: an empty one.
+    append_sha256: if only its hash is known: SHA-256 of the command line and its NUL, in hex.
+    """
 
     name: str
     kernel: BlobWire
     initrd: BlobWire | None = None
-    append: str = ""
+    append: str | None = None
+    append_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class KernelRecord:
-    """A named kernel hashes table. append: the text of -append, without a NUL."""
+    """A named kernel hashes table. append: the text of -append, without a NUL; None if only its hash is known."""
 
     name: str
     hashes: KernelHashes
-    append: str
+    append: str | None
     wire: KernelWire
 
     @classmethod
@@ -53,4 +60,9 @@ class KernelRecord:
             if blob and blob.package_sha256 is not None:
                 unhex(blob.package_sha256, 32, f"{what}: {file}.package_sha256")
         hashes = KernelHashes.of(kernel=kernel, initrd=initrd, append=wire.append)
-        return cls(wire.name, hashes, wire.append, wire)
+        if wire.append_sha256 is None:
+            return cls(wire.name, hashes, wire.append or "", wire)
+        cmdline = unhex(wire.append_sha256, 32, f"{what}: append_sha256")
+        if wire.append is not None and hashes.cmdline != cmdline:
+            raise MalformedRecord(f"{what}: append does not have the SHA-256 append_sha256")
+        return cls(wire.name, replace(hashes, cmdline=cmdline), wire.append, wire)

@@ -22,14 +22,19 @@ class FirmwareWire(Wire, frozen=True):
 
 
 class DefineWire(Wire, frozen=True):
-    """A user-defined kernel hashes table. kernel, initrd: paths relative to the spec; or give their SHA-256 in hex."""
+    """A user-defined kernel hashes table.
+
+    kernel, initrd: paths relative to the spec; or give their SHA-256 in hex.
+    append, append_sha256: as in a record of data/kernel_hashes/.
+    """
 
     name: str
     kernel: str | None = None
     kernel_sha256: str | None = None
     initrd: str | None = None
     initrd_sha256: str | None = None
-    append: str = ""
+    append: str | None = None
+    append_sha256: str | None = None
 
 
 class KernelHashesWire(Wire, frozen=True):

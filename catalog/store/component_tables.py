@@ -48,7 +48,7 @@ KERNEL_HASHES = pa.schema(
         pa.field("kernel_sha256", HASH, nullable=False),
         pa.field("initrd_sha256", HASH, nullable=False),
         pa.field("cmdline_sha256", HASH, nullable=False),
-        pa.field("append", pa.string(), nullable=False),
+        pa.field("append", pa.string()),
         *(
             pa.field(f"{blob}_{name}", HASH if name == "package_sha256" else pa.string())
             for blob in ("kernel", "initrd")
@@ -56,7 +56,11 @@ KERNEL_HASHES = pa.schema(
         ),
     ]
 )
-"""One row for each kernel hashes table; without an initrd, initrd_sha256 is the hash of the empty file."""
+"""One row for each kernel hashes table.
+
+Without an initrd, initrd_sha256 is the hash of the empty file. append is null if only the hash of the command line is
+known.
+"""
 
 
 SCHEMAS = {manifest.FIRMWARE: FIRMWARE, manifest.LAUNCHABLE: LAUNCHABLE, manifest.KERNEL_HASHES: KERNEL_HASHES}
@@ -67,10 +71,16 @@ _WERE_TEXT = ("kernel_package_sha256", "initrd_package_sha256")
 
 
 def read_rows(table: pa.Table, name: str) -> list[dict[str, Any]]:
-    """The rows of a component file, with hashes as bytes; raises MalformedRecord for another table or a short hash."""
+    """The rows of a component file, with hashes as bytes.
+
+    Raises MalformedRecord for another table, a short hash, or a null that may not be.
+    """
     schema = SCHEMAS[name]
-    if not (table.schema.equals(schema) or table.schema.equals(_older(schema))):
+    if _nullable(table.schema) not in (_nullable(schema), _nullable(_older(schema))):
         raise MalformedRecord(f"{name} has other columns than a file of this name must have")
+    for field in schema:
+        if not field.nullable and table[field.name].null_count:
+            raise MalformedRecord(f"{name}: {field.name}: null in a row")
     rows: list[dict[str, Any]] = table.to_pylist()
     for column in (field.name for field in schema if field.type == HASH):
         size = _hash_size(column)
@@ -80,6 +90,11 @@ def read_rows(table: pa.Table, name: str) -> list[dict[str, Any]]:
             if row[column] is not None and len(row[column]) != size:
                 raise MalformedRecord(f"{name}: {column}: a hash of {len(row[column])} bytes")
     return rows
+
+
+def _nullable(schema: pa.Schema) -> pa.Schema:
+    """A schema whose columns may all be null: older catalogs say so of fewer columns."""
+    return pa.schema([field.with_nullable(True) for field in schema])
 
 
 def _older(schema: pa.Schema) -> pa.Schema:

@@ -102,7 +102,9 @@ def _kernel(row: Row) -> KernelRecord:
         for blob in ("kernel", "initrd")
     }
     hashes = KernelHashes(row["kernel_sha256"], row["initrd_sha256"], row["cmdline_sha256"])
-    return KernelRecord(row["name"], hashes, row["append"], KernelWire(name=row["name"], append=row["append"], **blobs))
+    append_sha256 = None if row["append"] is not None else row["cmdline_sha256"].hex()
+    wire = KernelWire(row["name"], append=row["append"], append_sha256=append_sha256, **blobs)
+    return KernelRecord(row["name"], hashes, row["append"], wire)
 
 
 def _text(value: str | bytes | None) -> str | None:

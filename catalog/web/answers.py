@@ -55,7 +55,7 @@ class KernelHashesAnswer(msgspec.Struct):
     kernel_sha256: Hex
     initrd_sha256: Hex
     cmdline_sha256: Hex
-    append: str
+    append: str | None
 
 
 class RevocationAnswer(msgspec.Struct):

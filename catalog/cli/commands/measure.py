@@ -15,6 +15,7 @@ from catalog.ask.measure_request import MAX_LINE, Request
 from catalog.cli.catalogs import known_builds
 from catalog.cli.launch_options import (
     AppendOption,
+    AppendSha256Option,
     InitrdHashOption,
     InitrdOption,
     KernelHashesOption,
@@ -61,6 +62,7 @@ def command(
     initrd: InitrdOption = None,
     initrd_sha256: InitrdHashOption = None,
     append: AppendOption = None,
+    append_sha256: AppendSha256Option = None,
     kernel_hashes: KernelHashesOption = None,
     vmm: VmmOption = None,
     vcpus: VcpusOption = None,
@@ -94,7 +96,7 @@ def command(
     From an image, or from a catalogued build without its file. A configuration that cannot launch has no digest. A
     warning on stderr says so if a configuration is not expected to launch.
     """
-    blobs = (kernel, kernel_sha256, initrd, initrd_sha256, append, kernel_hashes)
+    blobs = (kernel, kernel_sha256, initrd, initrd_sha256, append, append_sha256, kernel_hashes)
     vcpu = (vmm, vcpus, vcpu_type, vcpu_signature, vcpu_family, vcpu_model, vcpu_stepping, sev_features)
     if batch is not None:
         if any(value is not None for value in (firmware, technology, *blobs, *vcpu)):
@@ -111,6 +113,7 @@ def command(
         initrd=initrd,
         initrd_sha256=initrd_sha256,
         append=append,
+        cmdline_sha256=append_sha256,
         kernel_hashes=kernel_hashes,
         vmm=vmm,
         vcpu_type=vcpu_type,

@@ -15,7 +15,7 @@ export class NotMeasured extends Error {}
 export async function checkKernel(table, kernel) {
   const { name, append, kernel_sha256, initrd_sha256, cmdline_sha256 } = kernel;
   const hashes = [kernel_sha256, initrd_sha256, cmdline_sha256];
-  const isText = typeof append === "string" && !/[\0\p{Cs}]/u.test(append);
+  const isText = append === null || (typeof append === "string" && !/[\0\p{Cs}]/u.test(append));
   if (!isText || !hashes.every((hash) => /^[0-9a-f]{64}$/.test(hash))) throw refused(name, "kernel data that cannot have been measured");
   if (!globalThis.crypto?.subtle) return;
   const entries = [[CMDLINE, cmdline_sha256], [INITRD, initrd_sha256], [KERNEL, kernel_sha256]];
@@ -23,7 +23,7 @@ export async function checkKernel(table, kernel) {
   if ((await sha256(bytesOfHex(bytes.padEnd(2 * 176, "0")))) !== table) {
     throw refused(name, "a kernel, an initrd or a command line that is not in the measured table");
   }
-  if ((await sha256(new TextEncoder().encode(`${append}\0`))) !== cmdline_sha256) {
+  if (append !== null && (await sha256(new TextEncoder().encode(`${append}\0`))) !== cmdline_sha256) {
     throw refused(name, "a command line that is not the measured one");
   }
 }
@@ -38,7 +38,7 @@ export function kernelFacts(kernel) {
     ["kernel hashes", kernel.name],
     ["kernel SHA-256", kernel.kernel_sha256],
     ["initrd SHA-256", kernel.initrd_sha256],
-    ["command line", quoted(kernel.append)],
+    ["command line", kernel.append === null ? `not known; its SHA-256 is ${kernel.cmdline_sha256}` : quoted(kernel.append)],
   ];
 }
 
