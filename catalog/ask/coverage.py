@@ -76,7 +76,7 @@ def coverage(catalog: Catalog) -> Coverage:
         count[place] += axes.rows
         vcpus[place].update(axes.counts)
     kinds = sorted({kind for _, kind in count}, key=lambda kind: (kind.technology, kind.vmm or "", kind.kernel_hashes))
-    builds = {build.component.sha256.hex(): build for build in catalog.builds.values()}
+    builds = {build.component.key.hex(): build for build in catalog.builds.values()}
     why = _Reasons(catalog)
     found = []
     for image in images((sha256.hex() for sha256 in catalog.firmware), [catalog]):

@@ -65,11 +65,11 @@ class Inspection:
         return {
             "name": self.build.name,
             "origin": None if origin is None else {f: getattr(origin, f) for f in origin.__struct_fields__},
-            "sha256": component.sha256.hex(),
-            "sha384": component.sha384.hex(),
+            "sha256": _hex(component.sha256),
+            "sha384": _hex(component.sha384),
             "size": component.size,
             "gpa": component.gpa,
-            "end": FOUR_GIB,
+            "end": FOUR_GIB if component.size else None,
             "reset_vector": component.reset_vector,
             "standalone_reset_block": self._standalone_reset_block(),
             "hashes_area": component.hashes_area
@@ -78,7 +78,7 @@ class Inspection:
             "kernel_hashes_enforced": component.kernel_hashes_enforced.value,
             "guid_table": self.guid_table(),
             "sections": [{"gpa": s.gpa, "size": s.size, "type": s.name} for s in component.sections],
-            "sha256_midstate": component.sha256_midstate.hex(),
+            "sha256_midstate": _hex(component.sha256_midstate),
             "snp_baseline": component.snp_baseline.hex(),
             "memory_map": [one.to_dict() for one in memory_map(component)],
             "launches": self.launches(),
@@ -86,3 +86,7 @@ class Inspection:
 
     def _standalone_reset_block(self) -> bool | None:
         return None if self.image is None else not self.image.table
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()

@@ -159,9 +159,10 @@ class Workbench:
         if request.firmware not in self._found:
             self._found[request.firmware] = named_builds.find_build(request.firmware, self.builds)
         build = self._found[request.firmware]
-        sha256 = build.component.sha256.hex()
+        sha256 = None if build.component.sha256 is None else build.component.sha256.hex()
         if request.firmware_sha256 is not None and request.firmware_sha256.lower() != sha256:
-            raise UsageError(f"{request.firmware} has SHA-256 {sha256}, not the firmware_sha256 given")
+            known = f"has SHA-256 {sha256}" if sha256 else "has no known SHA-256"
+            raise UsageError(f"{request.firmware} {known}, not the firmware_sha256 given")
         return build
 
     def _config(

@@ -49,11 +49,15 @@ class Stretch:
 
 
 def memory_map(component: FirmwareComponent) -> list[Range]:
-    """The ranges of a component by address: metadata sections, the kernel hashes area, the firmware."""
+    """The ranges of a component by address: metadata sections, the kernel hashes area, and the firmware.
+
+    The firmware is left out if its size is not known.
+    """
     ranges = [Range(s.gpa, s.size, s.name, number) for number, s in enumerate(component.sections, 1)]
-    if area := component.hashes_area:
+    if (area := component.hashes_area) and area.size is not None:
         ranges.append(Range(area.gpa, area.size, "kernel hashes area", None))
-    ranges.append(Range(component.gpa, component.size, "firmware", 0))
+    if component.gpa is not None and component.size is not None:
+        ranges.append(Range(component.gpa, component.size, "firmware", 0))
     return sorted(ranges, key=lambda one: (one.gpa, -one.size))
 
 

@@ -44,7 +44,7 @@ def _value(catalog: Catalog, field: Field, value: Any) -> Value:
     if field.name == "technology":
         return technology_named(value).name
     if field.name == "firmware_sha256":
-        both = ({name: one.component.sha256 for name, one in at.items()} for at in (embedded.builds(), catalog.builds))
+        both = ({name: one.component.key for name, one in at.items()} for at in (embedded.builds(), catalog.builds))
         return _sha256(value, "build", *both)
     if field.name == "kernel_hashes_sha256":
         shipped = {name: record.hashes.table_sha256 for name, record in embedded.kernels().items()}

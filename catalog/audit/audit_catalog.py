@@ -86,9 +86,9 @@ def _guarded(rule: str, findings: Iterator[AuditFinding]) -> Iterator[AuditFindi
 
 
 def _image_findings(catalog: Catalog, images: Sequence[FirmwareBuild]) -> Iterator[AuditFinding]:
-    by_image = {build.component.sha256: build for build in catalog.builds.values()}
+    by_image = {build.component.key: build for build in catalog.builds.values()}
     for image in images:
-        known = by_image.get(image.component.sha256)
+        known = by_image.get(image.component.key)
         if known is None:
             yield odd("image", image.name, "no build of the catalog is this image")
         elif known.component != image.component:

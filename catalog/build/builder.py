@@ -118,12 +118,12 @@ def _check(written: _Written) -> None:
 def _example(spec: CatalogSpec, product: CrossProduct) -> str | None:
     """A digest that users are likely to see: of a build known to launch, under the profile with the most rows."""
     known = {
-        (technology, build.component.sha256)
+        (technology, build.component.key)
         for build in spec.builds
         for technology in spec.axes
         if build.launchability(technology).verdict == "yes"
     }
-    sweeps = [f for f in product.sweeps if (f.config.technology, f.config.firmware.sha256) in known] or product.sweeps
+    sweeps = [f for f in product.sweeps if (f.config.technology, f.config.firmware.key) in known] or product.sweeps
     rows = Counter[tuple[str, str]]()
     for sweep in sweeps:
         rows[sweep.config.technology, sweep.config.vmm.name if sweep.config.vmm else ""] += len(sweep.vcpus)

@@ -54,7 +54,7 @@ def group_sweeps(sweeps: Sequence[VcpuSweep], starts: Sequence[int], numbers: Nu
             first = run[0][0]
             yield Group(
                 first=run[0][1],
-                firmware=numbers.images[first.config.firmware.sha256],
+                firmware=numbers.images[first.config.firmware.key],
                 kernel_hashes=numbers.tables[first.config.kernel_hashes.table_sha256]
                 if first.config.kernel_hashes
                 else None,
@@ -129,7 +129,7 @@ class IndexWriter:
 
 def _component_key(sweep: VcpuSweep) -> tuple[bytes, bytes, str]:
     table = sweep.config.kernel_hashes.table_sha256 if sweep.config.kernel_hashes else b""
-    return sweep.config.firmware.sha256, table, sweep.config.vmm.name if sweep.config.vmm else ""
+    return sweep.config.firmware.key, table, sweep.config.vmm.name if sweep.config.vmm else ""
 
 
 def _pack_groups(groups: Sequence[Group]) -> tuple[bytes, bytes]:

@@ -79,7 +79,7 @@ def _builds(catalog: Catalog) -> Facts:
     origins = {row["name"]: row for rows in catalog.firmware.values() for row in rows}
     return {
         name: {
-            "SHA-256": build.component.sha256.hex(),
+            "SHA-256": build.component.key.hex(),
             "version": origins[name]["version"],
             "record": _record(catalog, name),
         }

@@ -145,7 +145,7 @@ def baseline_of_catalog(catalog: Catalog, technologies: Iterable[str]) -> Baseli
     return Baseline(
         "catalog",
         [name for name in names if name in catalog.manifest.technologies],
-        [build for build in catalog.builds.values() if build.component.sha256.hex() in images],
+        [build for build in catalog.builds.values() if build.component.key.hex() in images],
         [None if table is None else rows[table] for table in sorted(tables, key=lambda table: table or "")],
         vmms=sorted({group.vmm for group in groups if group.vmm is not None}),
         signatures=sorted({VcpuSignature(value) for group in groups for value in group.signatures}),

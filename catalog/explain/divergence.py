@@ -145,7 +145,7 @@ class _Launch:
 def _part(expected: _Launch, found: _Launch) -> Divergence:
     chains = [side.update_runs() for side in (expected, found)]
     shared: list[UpdateRun] = []
-    same_firmware = expected.build.component.sha256 == found.build.component.sha256
+    same_firmware = expected.build.component.key == found.build.component.key
     if same_firmware:
         for a, b in zip(*chains, strict=False):
             if a != b:
@@ -186,7 +186,7 @@ def _count_vcpus(runs: Sequence[UpdateRun]) -> int:
 
 
 def _another_firmware(expected: _Launch, found: _Launch) -> str:
-    images = [f"{side.build.component.sha256.hex()[:16]} ({side.build.name})" for side in (expected, found)]
+    images = [f"{side.build.component.key.hex()[:16]} ({side.build.name})" for side in (expected, found)]
     return f"firmware SHA-256: {images[0]} was expected, not {images[1]}"
 
 

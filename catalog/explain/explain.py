@@ -173,8 +173,8 @@ def _by_component(
     """The axis of firmware; builds with the same bytes are one value."""
     seen: dict[bytes, Choice[FirmwareBuild]] = {}
     for choice in (*near, *others):
-        seen.setdefault(choice.value.component.sha256, choice)
-    first = {choice.value.component.sha256 for choice in near}
+        seen.setdefault(choice.value.component.key, choice)
+    first = {choice.value.component.key for choice in near}
     return Axis(
         tuple(choice for sha256, choice in seen.items() if sha256 in first),
         tuple(choice for sha256, choice in seen.items() if sha256 not in first),

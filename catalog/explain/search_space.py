@@ -242,7 +242,7 @@ class KernelFiles:
 def same(one: object, other: object) -> bool:
     """True if two values of an axis give the same digests: builds are compared by their bytes, not by name."""
     if isinstance(one, FirmwareBuild) and isinstance(other, FirmwareBuild):
-        return one.component.sha256 == other.component.sha256
+        return one.component.key == other.component.key
     return one == other
 
 

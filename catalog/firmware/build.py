@@ -37,10 +37,10 @@ class LaunchableWire(Wire, frozen=True):
 
 
 class AreaWire(Wire, frozen=True):
-    """A range of guest-physical memory."""
+    """The kernel hashes area. size: None if it is not known."""
 
     gpa: U32
-    size: U32
+    size: U32 | None = None
 
 
 class SectionWire(Wire, frozen=True):
@@ -52,14 +52,14 @@ class SectionWire(Wire, frozen=True):
 
 
 class ComponentWire(Wire, frozen=True):
-    """A FirmwareComponent in TOML; hashes in lower-case hex."""
+    """A FirmwareComponent in TOML; hashes in lower-case hex. What a record lacks is not known."""
 
-    sha256: str
-    sha384: str
-    size: U32
-    sha256_midstate: str
     snp_baseline: str
-    kernel_hashes_enforced: Verdict
+    kernel_hashes_enforced: Verdict = "unknown"
+    sha256: str | None = None
+    sha384: str | None = None
+    size: U32 | None = None
+    sha256_midstate: str | None = None
     reset_vector: U32 | None = None
     hashes_area: AreaWire | None = None
     sections: list[SectionWire] = []
@@ -117,16 +117,17 @@ class FirmwareBuild:
             lines += ["", "[origin]"]
             lines += [f"{field} = {_text(getattr(self.origin, field))}" for field in OriginWire.__struct_fields__]
         lines += ["", "[component]"]
-        lines += [f'sha256 = "{component.sha256.hex()}"', f'sha384 = "{component.sha384.hex()}"']
-        lines += [f"size = {component.size}"]
+        lines += _hash_line("sha256", component.sha256) + _hash_line("sha384", component.sha384)
+        lines += [] if component.size is None else [f"size = {component.size}"]
         if component.reset_vector is not None:
             lines.append(f"reset_vector = {component.reset_vector:#x}")
         if area := component.hashes_area:
-            lines.append(f"hashes_area = {{ gpa = {area.gpa:#x}, size = {area.size:#x} }}")
+            size = "" if area.size is None else f", size = {area.size:#x}"
+            lines.append(f"hashes_area = {{ gpa = {area.gpa:#x}{size} }}")
         if component.sections:
             lines += ["sections = [", *(f"    {_section_line(s)}," for s in component.sections), "]"]
-        lines += [f'sha256_midstate = "{component.sha256_midstate.hex()}"']
-        lines += [f'snp_baseline = "{component.snp_baseline.hex()}"']
+        lines += _hash_line("sha256_midstate", component.sha256_midstate)
+        lines += _hash_line("snp_baseline", component.snp_baseline)
         lines += [f'kernel_hashes_enforced = "{component.kernel_hashes_enforced.value}"']
         for technology, launchable in sorted(self.launchable.items()):
             lines += ["", f"[launchable.{technology}]"]
@@ -137,16 +138,24 @@ class FirmwareBuild:
 def _component(wire: ComponentWire, name: str) -> FirmwareComponent:
     what = f"firmware record {name!r}"
     return FirmwareComponent(
-        sha256=unhex(wire.sha256, 32, f"{what}: sha256"),
-        sha384=unhex(wire.sha384, 48, f"{what}: sha384"),
+        sha256=_hash(wire.sha256, 32, f"{what}: sha256"),
+        sha384=_hash(wire.sha384, 48, f"{what}: sha384"),
         size=wire.size,
         reset_vector=wire.reset_vector,
         hashes_area=Area(wire.hashes_area.gpa, wire.hashes_area.size) if wire.hashes_area else None,
         sections=tuple(Section(s.gpa, s.size, _section_type(s.type, what)) for s in wire.sections),
-        sha256_midstate=unhex(wire.sha256_midstate, 32, f"{what}: sha256_midstate"),
+        sha256_midstate=_hash(wire.sha256_midstate, 32, f"{what}: sha256_midstate"),
         snp_baseline=unhex(wire.snp_baseline, 48, f"{what}: snp_baseline"),
         kernel_hashes_enforced=Enforced(wire.kernel_hashes_enforced),
     )
+
+
+def _hash(text: str | None, size: int, what: str) -> bytes | None:
+    return None if text is None else unhex(text, size, what)
+
+
+def _hash_line(name: str, value: bytes | None) -> list[str]:
+    return [] if value is None else [f'{name} = "{value.hex()}"']
 
 
 def _section_type(kind: str | int, what: str) -> int:

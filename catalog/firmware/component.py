@@ -1,13 +1,13 @@
-"""FirmwareComponent: an image reduced to the facts from which every launch digest can be computed.
+"""FirmwareComponent: an image reduced to the facts from which its launch digests can be computed.
 
 A few hundred bytes that a catalog can publish: with them the digest for any kernel, VMSA and vCPU count can be computed
-without the image.
+without the image. Platforms publish less: the SNP state after the image, which is enough for SEV-SNP alone.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from catalog.abi.page_info import INITIAL_DIGEST, PageType, fold_pages
 from catalog.abi.sha256 import Sha256State
@@ -26,36 +26,38 @@ from catalog.firmware.ovmf import (
 
 @dataclass(frozen=True, slots=True)
 class FirmwareComponent:
-    """What a launch needs of one firmware image.
+    """What a launch needs of one firmware image. None: not known.
 
     sha256, sha384: of the file, 32 and 48 bytes.
     size: bytes, whole pages.
-    reset_vector, hashes_area, sections: as in OvmfImage.
+    reset_vector, hashes_area, sections: as in OvmfImage; here None is known: the image has none.
     sha256_midstate: SHA-256 state after the image, 32 bytes; no bytes are carried, because pages are whole blocks.
-    snp_baseline: SNP launch digest after the pages of the image, 48 bytes.
+    snp_baseline: SNP launch digest after the pages of the image, 48 bytes. It covers their contents and addresses, so
+    no two images have the same.
     kernel_hashes_enforced: whether the firmware refuses a kernel that differs from the measured one.
     metadata_fault: why the SEV metadata cannot launch under SNP, or None; follows from the other fields.
     """
 
-    sha256: bytes
-    sha384: bytes
-    size: int
+    sha256: bytes | None
+    sha384: bytes | None
+    size: int | None
     reset_vector: int | None
     hashes_area: Area | None
     sections: tuple[Section, ...]
-    sha256_midstate: bytes
+    sha256_midstate: bytes | None
     snp_baseline: bytes
     kernel_hashes_enforced: Enforced
     metadata_fault: str | None = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not 0 < self.size <= MAX_IMAGE_SIZE or self.size % PAGE_SIZE:
+        if self.size is not None and (not 0 < self.size <= MAX_IMAGE_SIZE or self.size % PAGE_SIZE):
             raise MalformedRecord(f"firmware component: invalid size {self.size}")
-        if [len(h) for h in (self.sha256, self.sha384, self.snp_baseline)] != [32, 48, 48]:
+        lengths = [None if one is None else len(one) for one in (self.sha256, self.sha384, self.snp_baseline)]
+        if lengths[0] not in (None, 32) or lengths[1] not in (None, 48) or lengths[2] != 48:
             raise MalformedRecord("firmware component: a hash has the wrong length")
-        if self.sha256_state.digest() != self.sha256:
+        if self.sha256_midstate is not None and self.sha256_state.digest() != self.sha256:
             raise MalformedRecord("firmware component: sha256 does not follow from sha256_midstate and size")
-        fault = metadata_fault(self.sections, image_gpa=self.gpa, hashes_area=self.hashes_area)
+        fault = metadata_fault(self.sections, image_gpa=self.gpa or FOUR_GIB, hashes_area=self.hashes_area)
         object.__setattr__(self, "metadata_fault", fault)
 
     @classmethod
@@ -74,11 +76,31 @@ class FirmwareComponent:
         )
 
     @property
-    def gpa(self) -> int:
+    def key(self) -> bytes:
+        """What identifies the component: SHA-256 of the file if it is known, otherwise the SNP baseline."""
+        return self.sha256 or self.snp_baseline
+
+    def agrees_with(self, other: FirmwareComponent) -> bool:
+        """Whether every fact that this component knows is the same in another one."""
+        names = (one.name for one in fields(self) if one.compare and one.name != "kernel_hashes_enforced")
+        pairs = [(getattr(self, name), getattr(other, name)) for name in names]
+        enforced = self.kernel_hashes_enforced
+        return enforced in (Enforced.UNKNOWN, other.kernel_hashes_enforced) and all(
+            own is None or own == others for own, others in pairs
+        )
+
+    @property
+    def gpa(self) -> int | None:
         """Guest-physical address of the first byte: the image ends at 4 GiB."""
-        return FOUR_GIB - self.size
+        return None if self.size is None else FOUR_GIB - self.size
 
     @property
     def sha256_state(self) -> Sha256State:
-        """The SHA-256 in progress after the image, with which SEV and SEV-ES launches begin."""
+        """The SHA-256 in progress after the image, with which SEV and SEV-ES launches begin.
+
+        Raises MalformedRecord if the midstate is known and the size is not; a launch without a midstate is refused
+        before.
+        """
+        if self.sha256_midstate is None or self.size is None:
+            raise MalformedRecord("firmware component: sha256_midstate says nothing without the size")
         return Sha256State(self.sha256_midstate, b"", self.size)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from uuid import UUID
 
+from catalog.abi.kernel_table import TABLE_SIZE
 from catalog.errors import MalformedFirmware
 from catalog.firmware import guid_table
 
@@ -62,10 +63,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A range of guest-physical memory: address and size in bytes."""
+    """The kernel hashes area: guest-physical address and size in bytes. size: None if it is not known."""
 
     gpa: int
-    size: int
+    size: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ def _section_fault(section: Section, image_gpa: int) -> str | None:
 
 
 def _lies_in(area: Area, page: Section) -> bool:
-    return page.gpa <= area.gpa and area.gpa + area.size <= page.end
+    return page.gpa <= area.gpa and area.gpa + (area.size or TABLE_SIZE) <= page.end
 
 
 def _u32s(table: Mapping[UUID, bytes], guid: UUID, count: int) -> tuple[int, ...] | None:

@@ -27,6 +27,11 @@ class ContentsHash(Technology):
     digest_size = SEV_DIGEST_SIZE
     takes_kernel_hashes = True
 
+    def firmware_blocker(self, firmware: FirmwareComponent) -> str | None:
+        if firmware.sha256_midstate is None:
+            return "the SHA-256 state after the image is not known, only what SEV-SNP needs"
+        return None
+
     def baseline(self, firmware: FirmwareComponent) -> Sha256State:
         return firmware.sha256_state
 

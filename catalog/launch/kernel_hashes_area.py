@@ -13,8 +13,8 @@ def hashes_area_blocker(firmware: FirmwareComponent) -> str | None:
     """
     if firmware.hashes_area is None:
         return "this build has no kernel hashes area, so the kernel would not be measured"
-    if firmware.hashes_area.size < TABLE_SIZE:
+    if firmware.hashes_area.size is not None and firmware.hashes_area.size < TABLE_SIZE:
         return f"the kernel hashes area is {firmware.hashes_area.size} bytes, less than its table's {TABLE_SIZE}"
-    if firmware.hashes_area.gpa + TABLE_SIZE > firmware.gpa:
+    if firmware.gpa is not None and firmware.hashes_area.gpa + TABLE_SIZE > firmware.gpa:
         return f"the kernel hashes table at {firmware.hashes_area.gpa:#x} would lie in the firmware"
     return None

@@ -11,7 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -132,8 +132,11 @@ class Measurer:
     def __init__(self, technology: Technology, firmware: FirmwareComponent) -> None:
         self.technology = technology
         self.firmware = firmware
-        self._baseline = technology.baseline(firmware)
         self._trail: list[tuple[UpdateRun, Any]] = []
+
+    @cached_property
+    def _baseline(self) -> Any:
+        return self.technology.baseline(self.firmware)
 
     def measure(self, point: Point) -> LaunchDigest:
         """As the function `measure`; raises CannotLaunch."""

@@ -200,7 +200,7 @@ def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "origin": f"{origin.package} {origin.version} ({origin.suite})" if origin else "",
-        "sha256": component.sha256.hex(),
+        "sha256": component.key.hex(),
         "kernel_hashes": "has an area" if component.hashes_area else "none",
         "enforced": component.kernel_hashes_enforced.value if component.hashes_area else "",
         "launchable": ", ".join(

@@ -77,7 +77,7 @@ def image_pages(catalog: Catalog) -> Mapping[str, Callable[[str], bytes]]:
         rows[place] = rows.get(place, 0) + axes.rows
     by_image: dict[str, list[str]] = {}
     for name, build in sorted(catalog.builds.items()):
-        by_image.setdefault(build.component.sha256.hex(), []).append(name)
+        by_image.setdefault(build.component.key.hex(), []).append(name)
     return {sha256: partial(_image_page, catalog, sha256, names, rows) for sha256, names in by_image.items()}
 
 
@@ -97,7 +97,7 @@ def _image_page(
         title=", ".join(names),
         image=[
             ("SHA-256", sha256),
-            ("SHA-384", component.sha384.hex()),
+            ("SHA-384", component.sha384.hex() if component.sha384 else "not known"),
             ("size", f"{component.size:,} bytes"),
             ("kernel hashes", "has an area" if component.hashes_area else "none"),
             ("enforced", component.kernel_hashes_enforced.value if component.hashes_area else "no"),

@@ -76,7 +76,7 @@ class LaunchConfig:
         return {
             "technology": self.technology,
             "firmware": firmware,
-            "firmware_sha256": self.firmware.sha256.hex(),
+            "firmware_sha256": self.firmware.sha256 and self.firmware.sha256.hex(),
             **({} if kernel_hashes is None else {"kernel_hashes": kernel_hashes}),
             "kernel_sha256": hashes and hashes.kernel.hex(),
             "initrd_sha256": hashes and hashes.initrd.hex(),

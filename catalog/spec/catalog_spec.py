@@ -129,7 +129,7 @@ def _names(builds: Sequence[FirmwareBuild], kernels: Sequence[KernelRecord | Non
     """Names that constraints may use: everything embedded, and what the spec adds."""
     images: dict[bytes, set[str]] = {}
     for build in builds:
-        images.setdefault(build.component.sha256, set()).add(build.name)
+        images.setdefault(build.component.key, set()).add(build.name)
     tables: dict[bytes, set[str]] = {}
     for kernel in kernels:
         if kernel:
@@ -167,9 +167,15 @@ def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
         builds.append(named_builds.build_of_file(folder / path, Path(path).name if Path(path).is_absolute() else path))
     if not builds:
         raise MalformedRecord("the spec selects no firmware", "name builds or files under [firmware]")
-    facts = {build.component.sha256: build.component for build in builds}
     for build in builds:
-        if facts[build.component.sha256] != build.component:
+        if None in (build.component.sha256, build.component.sha384, build.component.size):
+            hint = "ldcat measure RECORD.toml computes its digests"
+            raise UsageError(
+                f"{build.name}: a catalog needs SHA-256, SHA-384 and size of an image, which are not known", hint
+            )
+    facts = {build.component.key: build.component for build in builds}
+    for build in builds:
+        if facts[build.component.key] != build.component:
             raise MalformedRecord(f"{build.name}: another build has the same SHA-256 and other facts")
     names = [build.name for build in builds]
     if twice := {name for name in names if names.count(name) > 1}:

@@ -62,7 +62,7 @@ def check_rows(counts: Iterable[Count], most: int) -> None:
 
 
 def _count(spec: CatalogSpec, technology: Technology, axes: Axes, selectors: Sequence[Selector]) -> Count:
-    images = {build.component.sha256: build for build in spec.builds}  # a constraint never separates their names
+    images = {build.component.key: build for build in spec.builds}  # a constraint never separates their names
     tables = {kernel.hashes.table_sha256 if kernel else b"": kernel for kernel in spec.kernels}
     kernels = _alike(tables.values(), lambda kernel: (kernel is None, _named(selectors, kernel)))
     signatures = _alike(axes.vcpu_signatures, _among([selector.vcpu_signatures for selector in selectors]))

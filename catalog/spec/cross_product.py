@@ -112,7 +112,7 @@ def _sort_key(sweep: VcpuSweep) -> SweepKey:
     """Neighbours share the longest prefix: firmware, kernel hashes, profile, then the VMSA."""
     return (
         sweep.config.technology,
-        sweep.config.firmware.sha256,
+        sweep.config.firmware.key,
         sweep.config.kernel_hashes.table_sha256 if sweep.config.kernel_hashes else b"",
         sweep.config.vmm.name if sweep.config.vmm else "",
         -1 if sweep.config.vcpu_signature is None else sweep.config.vcpu_signature.value,

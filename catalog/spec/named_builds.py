@@ -37,12 +37,15 @@ def build_of_file(path: Path, name: str | None = None) -> FirmwareBuild:
 def build_of_record(text: str) -> FirmwareBuild:
     """A build from its record; raises MalformedRecord if it is invalid or contradicts an embedded record of its image.
 
-    Facts about other images cannot be checked without the images.
+    A record that knows fewer facts of such an image gets the others from the embedded record. Facts about other images
+    cannot be checked without the images.
     """
     build = FirmwareBuild.parse(text)
     for known in embedded.builds().values():
-        if known.component.sha256 == build.component.sha256 and known.component != build.component:
-            raise MalformedRecord(f"the record of {build.name} contradicts {known.name}, which has the same image")
+        if known.component.key == build.component.key or known.component.snp_baseline == build.component.snp_baseline:
+            if not build.component.agrees_with(known.component):
+                raise MalformedRecord(f"the record of {build.name} contradicts {known.name}, which has the same image")
+            return replace(build, component=known.component)
     return build
 
 
@@ -74,7 +77,7 @@ def find_build(reference: str, builds: Mapping[str, FirmwareBuild]) -> FirmwareB
         return build
     wanted = reference.lower()
     for build in builds.values():
-        if build.component.sha256.hex() == wanted:
+        if build.component.key.hex() == wanted:
             return build
     if exists(path) or reference.startswith(("/", "./", "../")):
         return build_of_file(path)

@@ -196,7 +196,7 @@ class Catalog:
     @cached_property
     def launch_components(self) -> LaunchComponents:
         """The components of the rows, from which every row can be measured again."""
-        images = {build.component.sha256: build.component for build in self.builds.values()}
+        images = {build.component.key: build.component for build in self.builds.values()}
         tables = {bytes.fromhex(sha256): hashes for sha256, hashes in self.tables.items()}
         return LaunchComponents(images, tables, self.profiles)
 

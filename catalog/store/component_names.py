@@ -53,7 +53,7 @@ def component_names(
         raise MalformedRecord(f"version {version} of the component names is unknown to this ldcat")
     images, tables = defaultdict(list), defaultdict(list)
     for build in builds:
-        images[build.component.sha256].append(build)
+        images[build.component.key].append(build)
     for kernel in kernels:
         tables[kernel.hashes.table_sha256].append(kernel)
     named = {profile.name: profile for profile in profiles}
@@ -102,7 +102,8 @@ def _image(sha256: bytes, builds: Sequence[FirmwareBuild], technologies: Sequenc
     record: Record = [sha256.hex(), str(len(technologies)), *technologies]
     for build in sorted(builds, key=lambda build: build.name):
         component = build.component
-        record += [build.name, component.sha384.hex(), str(component.size), component.kernel_hashes_enforced.value]
+        sha384 = None if component.sha384 is None else component.sha384.hex()
+        record += [build.name, sha384, str(component.size), component.kernel_hashes_enforced.value]
         record += [getattr(build.origin, name, None) for name in _ORIGIN]
         for technology in technologies:
             found = build.launchability(technology)

@@ -27,7 +27,7 @@ def fact_faults(components: Components) -> Iterator[str]:
     Invalid parts, and rows with a component that the catalog lacks, are reported by other checks.
     """
     known = LaunchComponents(
-        {build.component.sha256: build.component for build in components.builds},
+        {build.component.key: build.component for build in components.builds},
         {kernel.hashes.table_sha256: kernel.hashes for kernel in components.kernels},
         {profile.name: profile for profile in components.profiles.values()},
     )

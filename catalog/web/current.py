@@ -261,7 +261,7 @@ def _pages(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> dict[str
     found |= {"/releases": releases, "/releases.html": releases}
     images = views.image_pages(catalog)
     for name, build in catalog.builds.items():
-        found[f"/builds/{name}"] = _image(images[build.component.sha256.hex()]("../" * (1 + name.count("/"))))
+        found[f"/builds/{name}"] = _image(images[build.component.key.hex()]("../" * (1 + name.count("/"))))
     for sha256, made in images.items():
         found[f"/builds/{sha256}"] = found[f"/builds/{sha256}.html"] = _image(made("../"))
     data = page_data.page_data(catalog, index, trust)

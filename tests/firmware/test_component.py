@@ -86,3 +86,32 @@ def test_inconsistent_facts_are_refused(fields: dict[str, Any], reason: str) -> 
 def test_a_midstate_of_another_length_is_refused() -> None:
     with pytest.raises(LdcatError, match="not a SHA-256 state"):
         replace(FIRMWARE, sha256_midstate=bytes(31))
+
+
+IN_PART = replace(FIRMWARE, sha256=None, sha384=None, size=None, sha256_midstate=None)
+"""What platforms publish: the SNP state after the image, and its metadata."""
+
+
+def test_a_component_that_is_known_in_part_has_the_key_of_its_snp_state() -> None:
+    assert (FIRMWARE.key, IN_PART.key) == (FIRMWARE.sha256, FIRMWARE.snp_baseline)
+    assert (IN_PART.gpa, IN_PART.metadata_fault) == (None, None)
+    with pytest.raises(MalformedRecord, match="sha256_midstate says nothing without the size"):
+        replace(FIRMWARE, size=None)
+    with pytest.raises(MalformedRecord, match="sha256 does not follow"):
+        replace(FIRMWARE, sha256=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "agrees"),
+    [
+        ({}, True),
+        ({"sha256": FIRMWARE.sha256}, True),
+        ({"kernel_hashes_enforced": Enforced.UNKNOWN}, True),
+        ({"sha256": bytes(32)}, False),
+        ({"sections": ()}, False),
+        ({"kernel_hashes_enforced": Enforced.NO}, False),
+        ({"reset_vector": 0x80B004 + 4}, False),
+    ],
+)
+def test_a_component_agrees_with_one_that_knows_more(change: dict[str, Any], agrees: bool) -> None:
+    assert replace(IN_PART, **change).agrees_with(FIRMWARE) is agrees

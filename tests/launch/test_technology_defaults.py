@@ -32,7 +32,7 @@ class Plain(Technology):
     digest_size = 48
 
     def baseline(self, firmware: FirmwareComponent) -> bytes:
-        return firmware.sha384
+        return firmware.snp_baseline
 
     def finish(self, state: bytes) -> LaunchDigest:
         return LaunchDigest(state)

@@ -15,6 +15,8 @@ from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_li
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
+_NOT_KNOWN = "not known"
+
 HELP_ORDER = 30
 
 
@@ -81,14 +83,15 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
     if origin:
         shown.append(("published in", f"{origin['package']} {origin['version']} ({origin['suite']}), {origin['path']}"))
     shown += [
-        ("SHA-256", record["sha256"]),
-        ("SHA-384", record["sha384"]),
-        ("size", f"{record['size']:,} bytes, {record['size'] // 4096} pages"),
+        ("SHA-256", record["sha256"] or _NOT_KNOWN),
+        ("SHA-384", record["sha384"] or _NOT_KNOWN),
+        ("size", f"{record['size']:,} bytes, {record['size'] // 4096} pages" if record["size"] else _NOT_KNOWN),
+        ("SNP baseline", record["snp_baseline"]),
         ("SEV-ES reset vector", "none" if vector is None else f"{vector:#x}"),
     ]
     if record["standalone_reset_block"]:
         shown.append(("", "from a stand-alone reset block: the image is older than the GUID table"))
-    shown.append(("kernel hashes area", f"{area['gpa']:#x}+{area['size']:#x}" if area else "none"))
+    shown.append(("kernel hashes area", _area(area) if area else "none"))
     shown.append(("kernel hashes", record["kernel_hashes"]))
     enforced = record["kernel_hashes_enforced"]
     careful = (
@@ -96,6 +99,10 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
     )
     shown.append(("kernel hashes enforced", enforced + careful))
     return shown
+
+
+def _area(area: dict[str, Any]) -> str:
+    return f"{area['gpa']:#x}" + (", size not known" if area["size"] is None else f"+{area['size']:#x}")
 
 
 def _range(entry: dict[str, Any]) -> tuple[object, ...]:

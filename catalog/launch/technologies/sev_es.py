@@ -27,10 +27,10 @@ class SevEs(ContentsHash):
         yield from vmsa_runs(firmware, point, gpa=_NO_GPA)
 
     def firmware_blocker(self, firmware: FirmwareComponent) -> str | None:
-        return reset_vector_blocker(firmware)
+        return super().firmware_blocker(firmware) or reset_vector_blocker(firmware)
 
     def launch_blocker(self, firmware: FirmwareComponent, point: VcpuPoint) -> str | None:
-        if reason := reset_vector_blocker(firmware) or self.vmm_blocker(point):
+        if reason := self.firmware_blocker(firmware) or self.vmm_blocker(point):
             return reason
         if point.sev_features & SNP_ACTIVE:
             return f"sev_features {point.sev_features:#x} has bit 0, SNPActive, which is for sev-snp"

@@ -1,0 +1,83 @@
+"""Firmware of which a platform publishes only what SEV-SNP needs: measured, shown, and nothing about it invented."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.ovmf import OvmfImage
+from tests.support.cli import AMDSEV, SNP, Run
+from tests.support.samples import whole_image, write_spec
+
+LAUNCH = (*SNP, "--vcpus", "2", "-q")
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    """A record of whole_image that knows no hash, size or SHA-256 state of the file."""
+    whole = FirmwareComponent.from_image(OvmfImage.parse(whole_image()))
+    assert whole.hashes_area
+    known = replace(whole, sha256=None, sha384=None, size=None, sha256_midstate=None)
+    known = replace(known, hashes_area=replace(whole.hashes_area, size=None))
+    path = tmp_path / "published.toml"
+    path.write_text(FirmwareBuild("published", known, None, {}).to_toml())
+    return path
+
+
+def test_a_record_is_written_and_read_with_what_it_knows(record: Path) -> None:
+    text = record.read_text()
+    assert not {"sha256", "sha384", "size", "sha256_midstate"} & {
+        line.partition(" = ")[0] for line in text.splitlines()
+    }
+    assert FirmwareBuild.parse(text).to_toml() == text
+
+
+def test_snp_digests_are_those_of_the_image(run: Run, record: Path, tmp_path: Path) -> None:
+    (tmp_path / "whole.fd").write_bytes(whole_image())
+    for more in ((), ("--kernel-sha256", "11" * 32, "--append", "quiet")):
+        image = run("measure", str(tmp_path / "whole.fd"), *LAUNCH, *more)
+        assert image[0] == 0
+        assert run("measure", str(record), *LAUNCH, *more)[:2] == image[:2]
+
+
+@pytest.mark.parametrize("launch", [("-t", "sev"), ("-t", "sev-es", "--vmm", "qemu-kvm-legacy", "--vcpus", "1")])
+def test_other_technologies_are_refused_with_the_reason(run: Run, record: Path, launch: tuple[str, ...]) -> None:
+    code, out, err = run("measure", str(record), *launch, *(("--vcpu-type", "EPYC") if len(launch) > 2 else ()))
+    assert (code, out) == (2, "")
+    assert "the SHA-256 state after the image is not known, only what SEV-SNP needs" in err
+
+
+def test_inspect_says_what_is_not_known(run: Run, record: Path) -> None:
+    code, out, _ = run("inspect", str(record))
+    assert code == 0
+    assert out.count("not known") == 6  # two hashes, the size, the size of the area, why not SEV and SEV-ES
+    shown = json.loads(run("inspect", str(record), "-f", "json")[1])
+    unknown = {name for name in ("sha256", "sha384", "size", "gpa", "end", "sha256_midstate") if shown[name] is None}
+    assert unknown == {"sha256", "sha384", "size", "gpa", "end", "sha256_midstate"}
+    assert shown["hashes_area"]["size"] is None
+    assert [shown["launches"][name]["measurable"] for name in ("sev", "sev-es", "sev-snp")] == ["no", "no", "yes"]
+    assert run("inspect", str(record), "-f", "toml")[1].rstrip() == record.read_text().rstrip()
+
+
+def test_a_record_of_a_known_image_is_joined_or_refused(run: Run, tmp_path: Path) -> None:
+    known = FirmwareBuild.parse(run("inspect", AMDSEV, "-f", "toml")[1]).component
+    in_part = replace(known, sha256=None, sha384=None, size=None, sha256_midstate=None)
+    path = tmp_path / "known.toml"
+    path.write_text(FirmwareBuild("mine", in_part, None, {}).to_toml())
+    assert json.loads(run("inspect", str(path), "-f", "json")[1])["sha256"] == known.key.hex()
+    path.write_text(FirmwareBuild("mine", replace(in_part, reset_vector=0x80B000), None, {}).to_toml())
+    code, _, err = run("inspect", str(path))
+    assert (code, f"contradicts {AMDSEV}" in err) == (3, True)
+
+
+def test_a_catalog_does_not_take_it(run: Run, record: Path, tmp_path: Path) -> None:
+    spec = f'name = "x"\nfirmware = {{ files = ["{record.name}"] }}\n[technologies.sev-snp]\nvmm = ["qemu-kvm-init2"]\n'
+    spec += 'vcpu_signatures = ["EPYC"]\nsev_features = [1]\nvcpus = [1]\n'
+    code, _, err = run("build", str(write_spec(tmp_path, spec)), "-o", str(tmp_path / "out"))
+    assert (code, "published: a catalog needs SHA-256, SHA-384 and size" in err) == (2, True)
+    assert not (tmp_path / "out").exists()
