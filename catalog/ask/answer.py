@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import AttestationReport
-from catalog.ask.evidence import Evidence
+from catalog.ask.evidence import HCL_FORM, Evidence
 from catalog.ask.launch_measure_search import MeasureQuestion, search
 from catalog.ask.lookup import lookup
-from catalog.ask.notes import report_notes, sev_policy_notes
+from catalog.ask.notes import FIRMWARE_NOT_PUBLIC, report_notes, sev_policy_notes
 from catalog.errors import UsageError
 from catalog.fast.match import CLAIMED, Match, shared_by, shared_digest
 from catalog.fast.published import PublishedRelease
@@ -137,7 +137,10 @@ def found_answer(
     matches = tuple(find(digest))
     if report:
         matches = tuple(match for match in matches if match.technology == report.TECHNOLOGY)
-    notes = _all_notes(report_notes(report) if report else [], matches)
+    of_report = report_notes(report) if report else []
+    if evidence.form == HCL_FORM and not matches:
+        of_report.append(FIRMWARE_NOT_PUBLIC)
+    notes = _all_notes(of_report, matches)
     return Answer(evidence, digest, matches, endorsement, notes, catalog.release, catalog.notes)
 
 

@@ -26,6 +26,9 @@ MAX_EVIDENCE = 1 << 20
 MAX_OBJECTS = 64
 """Limit for concatenated JSON objects, as in a QMP session."""
 
+HCL_FORM = "attestation report in an Azure HCL blob"
+"""Form of a report that an Azure confidential VM has in its vTPM."""
+
 _HCL_MAGIC = b"HCLA"
 _HCL_REPORT_AT = 0x20
 _RESPONSE_REPORT_AT = 0x20
@@ -144,7 +147,7 @@ def _binary(data: bytes) -> Evidence | None:
     """A raw report, alone, in a MSG_REPORT_RSP or in an Azure HCL blob; None for other input."""
     if data[:4] == _HCL_MAGIC:
         report = data[_HCL_REPORT_AT : _HCL_REPORT_AT + REPORT_SIZE]
-        return Evidence("attestation report in an Azure HCL blob", AttestationReport.parse(report))
+        return Evidence(HCL_FORM, AttestationReport.parse(report))
     if len(data) >= _RESPONSE_REPORT_AT + REPORT_SIZE and data[:8] == bytes(4) + REPORT_SIZE.to_bytes(4, "little"):
         report = data[_RESPONSE_REPORT_AT : _RESPONSE_REPORT_AT + REPORT_SIZE]
         return Evidence("attestation report in a MSG_REPORT_RSP", AttestationReport.parse(report))

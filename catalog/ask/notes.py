@@ -22,6 +22,12 @@ def report_notes(report: AttestationReport) -> list[str]:
     return notes
 
 
+FIRMWARE_NOT_PUBLIC = (
+    "the report is of an Azure confidential VM: Microsoft publishes neither its firmware nor its launch digests, "
+    "so no search can find the configuration"
+)
+
+
 def sev_policy_notes(policy: SevPolicy) -> list[str]:
     """What the guest policy of a SEV or SEV-ES guest allows the host to do."""
     notes = []

@@ -33,12 +33,10 @@ def exit_code(severities: Sequence[str | None]) -> int:
     return 1 if not severities else 7 if all(severity == "revoked" for severity in severities) else 0
 
 
-def not_found(digest: bytes) -> str:
-    """The note if a catalog has no configuration with a digest."""
-    return (
-        f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}; "
-        "ldcat explain searches further"
-    )
+def not_found(digest: bytes, *, can_search: bool = True) -> str:
+    """The note if a catalog has no configuration with a digest. can_search: whether a search may find one."""
+    note = f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}"
+    return f"{note}; ldcat explain searches further" if can_search else note
 
 
 def fact_lines(pairs: Sequence[tuple[str, object]], *, title: str) -> Iterator[str]:

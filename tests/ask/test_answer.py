@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import random
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,9 +13,10 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.report import AttestationReport
 from catalog.ask.answer import Answer, VerificationInputs, answer, found_answer
-from catalog.ask.evidence import Evidence, LaunchMeasureData
+from catalog.ask.evidence import Evidence, LaunchMeasureData, sniff
 from catalog.ask.launch_measure_search import MeasureQuestion
 from catalog.ask.lookup import lookup
+from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
 from catalog.build import generation
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedInput, UsageError
@@ -23,6 +25,7 @@ from catalog.launch.hashing.backends import PYTHON, HashBackend, choose
 from catalog.store.catalog import Catalog
 from tests.support.attestation_builder import NOW, chain, report_bytes, signed
 from tests.support.catalogs import build
+from tests.support.cli import Run
 from tests.support.samples import SMALL, write_inputs, write_spec
 
 TIK = bytes(range(200, 216))
@@ -169,6 +172,16 @@ def test_a_report_requested_by_the_host_is_noted(small: BuildResult) -> None:
     raw = report_bytes(vmpl=0xFFFFFFFF)
     reply = ask(small, Evidence("attestation report", AttestationReport.parse(raw)))
     assert reply.notes == ("this report was requested by the host, not by software in the guest",)
+
+
+def test_a_report_of_azure_that_no_row_has_sends_nobody_to_search(small: BuildResult, run: Run, tmp_path: Path) -> None:
+    unknown = sniff(b"HCLA" + bytes(28) + report_bytes())
+    assert FIRMWARE_NOT_PUBLIC in ask(small, unknown).notes
+    (tmp_path / "hcl.bin").write_bytes(b"HCLA" + bytes(28) + report_bytes())
+    code, out, err = run("lookup", str(tmp_path / "hcl.bin"), "--catalog", str(small.folder))
+    assert (code, FIRMWARE_NOT_PUBLIC in out + err, "ldcat explain" in err) == (1, True, False)
+    known = report_bytes(measurement=digests(small, "sev-snp")[0])
+    assert FIRMWARE_NOT_PUBLIC not in ask(small, sniff(b"HCLA" + bytes(28) + known)).notes
 
 
 def test_the_permissions_of_a_sev_policy_are_noted(small: BuildResult) -> None:

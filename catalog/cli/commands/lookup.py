@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog.ask.answer import Answer, answer
+from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
 from catalog.cli.catalogs import open_named
 from catalog.cli.evidence_options import (
     ApiMajorOption,
@@ -80,7 +81,8 @@ def command(
     reply = answer(opened, found, proofs, hash_backend(), warn=render.warning, tried=lambda _: None)
     _print(reply, output)
     if not reply.matches and not quiet:
-        render.note(not_found(reply.digest.value) if reply.digest else _NO_DIGEST)
+        can_search = FIRMWARE_NOT_PUBLIC not in reply.notes
+        render.note(not_found(reply.digest.value, can_search=can_search) if reply.digest else _NO_DIGEST)
     if reply.refuted:
         raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
     return exit_code([match.revocation and match.revocation[0] for match in reply.matches])

@@ -3,6 +3,7 @@
 const REPORT_SIZE = 1184;
 const MAX_EVIDENCE = 1 << 20;
 const HOST_REQUESTED = 0xffffffff;
+const HCL_FORM = "attestation report in an Azure HCL blob";
 const KNOWN =
   "accepted are: a launch digest in hex or base64; an attestation report of 1,184 bytes, raw, in hex or base64, as JSON of " +
   "the virtee crates or in an Azure HCL blob; LAUNCH_MEASURE data as printed by QMP or virsh domlaunchsecinfo";
@@ -40,7 +41,7 @@ export function sniff(bytes) {
 
 function binary(data) {
   if (hexOf(data.subarray(0, 4)) === "48434c41") {
-    return ofReport(data.subarray(0x20, 0x20 + REPORT_SIZE), "attestation report in an Azure HCL blob");
+    return ofReport(data.subarray(0x20, 0x20 + REPORT_SIZE), HCL_FORM);
   }
   if (data.length >= 0x20 + REPORT_SIZE && hexOf(data.subarray(0, 8)) === "00000000a0040000") {
     return ofReport(data.subarray(0x20, 0x20 + REPORT_SIZE), "attestation report in a MSG_REPORT_RSP");
@@ -79,6 +80,7 @@ function report(form, { version, guestSvn, policy, vmpl, reportData, measurement
   }
   return {
     form,
+    isOfAzure: form === HCL_FORM,
     digest: hexOf(measurement),
     facts: [
       ["version", `${version}`],

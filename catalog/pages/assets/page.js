@@ -77,7 +77,7 @@ async function answered(bytes) {
     make("p", { class: "note" }, asking(catalog)),
     ...stale(catalog.page.release?.fresh_until),
     ...unknown.map((text) => make("p", { class: "warn" }, text)),
-    ...(found.length ? hit() : missed()),
+    ...(found.length ? hit() : missed(evidence)),
     ...found.map((match, at) => shownMatch(catalog, match, digest, `match ${at + 1} of ${found.length}`)),
     ...(found.length > 1 ? [make("p", { class: "warn" },
       `${found.length} configurations have this digest: it does not say which of them was launched`)] : []),
@@ -104,7 +104,9 @@ function hit() {
   return told;
 }
 
-function missed() {
+function missed(evidence) {
+  if (evidence.isOfAzure) return [make("p", {}, "Only this host's word says that no row has this digest. The report is of an Azure " +
+    "confidential VM: Microsoft publishes neither its firmware nor its launch digests, so no search can find the configuration.")];
   return [make("p", {}, "Only this host's word says that no row has this digest. To find out what differs from the expected launch: "),
     commandOf("ldcat explain DIGEST --catalog", catalogUrl())];
 }
