@@ -9,6 +9,7 @@ from typing import Any
 
 from catalog.ask.memory_map import memory_map
 from catalog.files import inputs
+from catalog.firmware.blob_verifier import Enforced, kernel_hashes_enforcement
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.guid_table import NAMES
 from catalog.firmware.ovmf import FOUR_GIB, OvmfImage
@@ -46,6 +47,14 @@ class Inspection:
         table = self.image.table if self.image else {}
         return [{"guid": str(guid), "name": NAMES.get(guid), "data": data.hex()} for guid, data in table.items()]
 
+    def why_enforcement_is_unknown(self) -> str | None:
+        """Why it is not known whether kernel hashes are enforced; None if it is known."""
+        if self.build.component.kernel_hashes_enforced is not Enforced.UNKNOWN:
+            return None
+        if self.image is None:
+            return "the record says so; only the image tells why"
+        return kernel_hashes_enforcement(self.image.data).why_unknown
+
     def launches(self) -> dict[str, dict[str, str]]:
         """For each technology: whether the build can be measured, or why not, and whether it is expected to launch."""
         return {
@@ -76,6 +85,7 @@ class Inspection:
             and {"gpa": component.hashes_area.gpa, "size": component.hashes_area.size},
             "kernel_hashes": hashes_area_blocker(component) or "supported",
             "kernel_hashes_enforced": component.kernel_hashes_enforced.value,
+            "kernel_hashes_enforced_reason": self.why_enforcement_is_unknown(),
             "guid_table": self.guid_table(),
             "sections": [{"gpa": s.gpa, "size": s.size, "type": s.name} for s in component.sections],
             "sha256_midstate": _hex(component.sha256_midstate),

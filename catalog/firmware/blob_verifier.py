@@ -1,31 +1,19 @@
 """Whether a build enforces kernel hashes: whether the blob verifier is linked into its compressed volume.
 
-Since 2025 edk2 advertises the kernel hashes area in builds with BlobVerifierLibNull, too: then the launch digest covers
-the hashes, but the firmware boots any kernel that the host passes.
-Source: edk2 OvmfPkg/AmdSev/BlobVerifierLibSevHashes (the kernel entry GUID is in its code);
-PI specification volume 3, EFI_GUID_DEFINED_SECTION; edk2 MdeModulePkg/Library/LzmaCustomDecompressLib.
+A build may advertise the kernel hashes area and link BlobVerifierLibNull: then the launch digest covers the hashes, but
+the firmware boots any kernel that the host passes. AMD's OvmfX64 debug build did so in 2022, all generic builds of edk2
+do so since 2025.
+Source: edk2 OvmfPkg/AmdSev/BlobVerifierLibSevHashes (the kernel entry GUID is in its code).
 """
 
 from __future__ import annotations
 
-import lzma
-from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
-from uuid import UUID
 
 from catalog.abi.kernel_table import KERNEL_GUID
-
-LZMA_SECTION = UUID("ee4e5898-3914-4259-9d6e-dc7bd79403cf").bytes_le
-
-EXPANSION_LIMIT = 8
-"""Volumes that state to unpack to more than this many times the size of the image, in total, are not unpacked.
-
-Published images of 2 MiB unpack to 13 MiB.
-"""
-
-_GUID_DEFINED = 0x02
-_CHUNK = 1 << 16
-_LZMA_HEADER_SIZE = 13
+from catalog.errors import MalformedFirmware
+from catalog.firmware.lzma_sections import UNPACKED_LIMIT, lzma_sections, unpack, unpacked_size
 
 
 class Enforced(StrEnum):
@@ -36,62 +24,39 @@ class Enforced(StrEnum):
     UNKNOWN = "unknown"
 
 
-def kernel_hashes_enforced(image: bytes) -> Enforced:
+@dataclass(frozen=True, slots=True)
+class Enforcement:
+    """What an image says about enforcing kernel hashes.
+
+    enforced: YES means that a verifier is linked, not that it works (edk2 before pull request 5769 did not halt on an
+        invalid blob).
+    why_unknown: why UNKNOWN; None otherwise.
+    """
+
+    enforced: Enforced
+    why_unknown: str | None = None
+
+
+def kernel_hashes_enforcement(image: bytes) -> Enforcement:
     """YES if a compressed volume holds the verifier, NO if all volumes unpack and none holds it, else UNKNOWN.
 
-    Memory is limited to EXPANSION_LIMIT times the size of the image. YES means that a verifier is linked, not that it
-    works (edk2 before pull request 5769 did not halt on an invalid blob).
+    Takes the memory of the decoder, at most DICTIONARY_LIMIT, and unpacks at most UNPACKED_LIMIT bytes.
     """
-    answer, left = Enforced.UNKNOWN, EXPANSION_LIMIT * len(image)
-    for packed in _lzma_sections(image):
-        answer = _unpacks_to(packed, KERNEL_GUID, limit=left)
-        if answer is not Enforced.NO:
-            return answer
-        left -= _unpacked_size(packed)
-    return answer
+    found, left = Enforcement(Enforced.UNKNOWN, "the image has no LZMA-compressed volume"), UNPACKED_LIMIT
+    for packed in lzma_sections(image):
+        try:
+            if _unpacks_to(packed, KERNEL_GUID, limit=left):
+                return Enforcement(Enforced.YES)
+        except MalformedFirmware as error:
+            return Enforcement(Enforced.UNKNOWN, str(error))
+        found, left = Enforcement(Enforced.NO), left - unpacked_size(packed)
+    return found
 
 
-def _lzma_sections(image: bytes) -> Iterator[bytes]:
-    """Contents of every GUID-defined section that is LZMA-compressed; the GUID alone also occurs in code.
-
-    Sections do not overlap, so no byte of a hostile image is unpacked twice.
-    """
-    after = 0
-    while (at := image.find(LZMA_SECTION, after)) >= 0:
-        start, after = at - 4, at + 1
-        if start < 0 or image[at - 1] != _GUID_DEFINED:
-            continue
-        size = int.from_bytes(image[start : start + 3], "little")
-        data_offset = int.from_bytes(image[at + 16 : at + 18], "little")
-        if 4 + 20 <= data_offset < size <= len(image) - start:
-            after = start + size
-            yield image[start + data_offset : after]
-
-
-def _unpacked_size(packed: bytes) -> int:
-    """Bytes of the unpacked data, as stated by an LZMA_ALONE stream."""
-    return int.from_bytes(packed[5:_LZMA_HEADER_SIZE], "little")
-
-
-def _unpacks_to(packed: bytes, needle: bytes, *, limit: int) -> Enforced:
-    """Whether an LZMA_ALONE stream of at most `limit` bytes unpacked holds `needle`; UNKNOWN if it is damaged."""
-    unpacked_size = _unpacked_size(packed)
-    if len(packed) < _LZMA_HEADER_SIZE or packed[0] >= 9 * 5 * 5 or not 0 < unpacked_size <= limit:
-        return Enforced.UNKNOWN
-    literal_bits = {"lc": packed[0] % 9, "lp": packed[0] // 9 % 5, "pb": packed[0] // 45}
-    # a dictionary never needs to be larger than the unpacked data, whatever the header states
-    filters = [{"id": lzma.FILTER_LZMA1, "dict_size": max(4096, unpacked_size), **literal_bits}]
-    tail, left, chunk = b"", unpacked_size, packed[_LZMA_HEADER_SIZE:]
-    found = Enforced.NO
-    try:
-        unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
-        while left:
-            part = unpacker.decompress(chunk, min(_CHUNK, left))
-            if not part:
-                return Enforced.UNKNOWN
-            if needle in tail + part:
-                found = Enforced.YES
-            tail, left, chunk = (tail + part)[-len(needle) :], left - len(part), b""
-    except (lzma.LZMAError, ValueError, EOFError):
-        return Enforced.UNKNOWN
+def _unpacks_to(packed: bytes, needle: bytes, *, limit: int) -> bool:
+    """Whether an LZMA_ALONE stream holds `needle`; raises MalformedFirmware as `unpack`."""
+    tail, found = b"", False
+    for part in unpack(packed, limit=limit):
+        found = found or needle in tail + part
+        tail = (tail + part)[1 - len(needle) :]
     return found

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from catalog.abi.page_info import INITIAL_DIGEST, PageType, fold_pages
 from catalog.abi.sha256 import Sha256State
 from catalog.errors import MalformedRecord
-from catalog.firmware.blob_verifier import Enforced, kernel_hashes_enforced
+from catalog.firmware.blob_verifier import Enforced, kernel_hashes_enforcement
 from catalog.firmware.ovmf import (
     FOUR_GIB,
     MAX_IMAGE_SIZE,
@@ -72,7 +72,7 @@ class FirmwareComponent:
             sections=image.sections,
             sha256_midstate=Sha256State().update(image.data).midstate,
             snp_baseline=fold_pages(INITIAL_DIGEST, PageType.NORMAL, image.gpa, image.data),
-            kernel_hashes_enforced=kernel_hashes_enforced(image.data),
+            kernel_hashes_enforced=kernel_hashes_enforcement(image.data).enforced,
         )
 
     @property

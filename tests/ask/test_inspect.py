@@ -10,7 +10,7 @@ import pytest
 from catalog.ask.inspect import Inspection
 from catalog.errors import MalformedFirmware, UnknownName
 from catalog.spec import embedded
-from tests.support.firmware_builder import build_ovmf
+from tests.support.firmware_builder import build_ovmf, packed_volume
 
 
 def test_a_local_image(inputs: Path) -> None:
@@ -59,3 +59,17 @@ def test_other_files_are_refused(inputs: Path) -> None:
         Inspection.of(str(inputs / "vmlinuz"), embedded.builds())
     with pytest.raises(UnknownName):
         Inspection.of("nowhere", embedded.builds())
+
+
+def test_why_it_is_unknown_whether_kernel_hashes_are_enforced(inputs: Path, tmp_path: Path) -> None:
+    volume = packed_volume(b"no verifier", claimed_size=80_000_000)
+    (tmp_path / "large.fd").write_bytes(build_ovmf(volume=volume))
+    image = Inspection.of(str(tmp_path / "large.fd"), embedded.builds())
+    record = image.to_dict()
+    assert record["kernel_hashes_enforced"] == "unknown"
+    assert "states to unpack to 80,000,000 bytes" in record["kernel_hashes_enforced_reason"]
+    (tmp_path / "large.toml").write_text(image.build.to_toml())
+    of_record = Inspection.of(str(tmp_path / "large.toml"), embedded.builds()).to_dict()
+    assert of_record["kernel_hashes_enforced_reason"] == "the record says so; only the image tells why"
+    known = Inspection.of(str(inputs / "whole.fd"), embedded.builds()).to_dict()
+    assert known["kernel_hashes_enforced_reason"] is None

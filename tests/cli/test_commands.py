@@ -153,6 +153,7 @@ def test_inspect(run: Run, inputs: Path) -> None:
         assert part in out
     assert json.loads(run("inspect", AMDSEV, "--format", "json")[1])["name"] == AMDSEV
     assert "give the file to see it" in run("inspect", AMDSEV)[1]
+    assert "image has no LZMA-compressed volume" in run("inspect", str(inputs / "bare.fd"))[1]
 
 
 def test_sql_in_every_format(run: Run) -> None:

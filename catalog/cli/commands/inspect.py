@@ -93,11 +93,13 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
         shown.append(("", "from a stand-alone reset block: the image is older than the GUID table"))
     shown.append(("kernel hashes area", _area(area) if area else "none"))
     shown.append(("kernel hashes", record["kernel_hashes"]))
-    enforced = record["kernel_hashes_enforced"]
+    enforced, why = record["kernel_hashes_enforced"], record["kernel_hashes_enforced_reason"]
     careful = (
         "" if enforced == "yes" or not area else ": with kernel hashes too, it may boot any kernel the host passes"
     )
     shown.append(("kernel hashes enforced", enforced + careful))
+    if why:
+        shown.append(("why that is unknown", why))
     return shown
 
 
