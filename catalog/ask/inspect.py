@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from catalog.files import inputs
 from catalog.firmware.blob_verifier import Enforced, kernel_hashes_enforcement
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.guid_table import NAMES
+from catalog.firmware.known_tail import KnownTail, known_tails, variable_store_size
 from catalog.firmware.ovmf import FOUR_GIB, OvmfImage
 from catalog.launch.kernel_hashes_area import hashes_area_blocker
 from catalog.launch.technology import technologies
@@ -24,10 +25,12 @@ class Inspection:
 
     build: the build with its component.
     image: the parsed image; None if the build was named, so that only its component is known.
+    tails: the known images that an unknown image ends with.
     """
 
     build: FirmwareBuild
     image: OvmfImage | None
+    tails: Sequence[KnownTail] = ()
 
     @classmethod
     def of(cls, reference: str, builds: Mapping[str, FirmwareBuild]) -> Inspection:
@@ -40,7 +43,9 @@ class Inspection:
         if not is_image:
             return cls(named_builds.find_build(reference, builds), None)
         image = named_builds.read_image(path)
-        return cls(named_builds.build_of_image(image, reference), image)
+        build = named_builds.build_of_image(image, reference)
+        is_known = any(known.component.sha256 == build.component.sha256 for known in builds.values())
+        return cls(build, image, () if is_known else known_tails(image.data, builds.values()))
 
     def guid_table(self) -> list[dict[str, Any]]:
         """Entries of the GUID table in the order in which it is read, data in hex; empty without image or table."""
@@ -86,6 +91,8 @@ class Inspection:
             "kernel_hashes": hashes_area_blocker(component) or "supported",
             "kernel_hashes_enforced": component.kernel_hashes_enforced.value,
             "kernel_hashes_enforced_reason": self.why_enforcement_is_unknown(),
+            "variable_store_size": variable_store_size(self.image.data) if self.image else None,
+            "known_tails": [{"size": tail.size, "builds": list(tail.builds)} for tail in self.tails],
             "guid_table": self.guid_table(),
             "sections": [{"gpa": s.gpa, "size": s.size, "type": s.name} for s in component.sections],
             "sha256_midstate": _hex(component.sha256_midstate),

@@ -9,8 +9,11 @@ import pytest
 
 from catalog.ask.inspect import Inspection
 from catalog.errors import MalformedFirmware, UnknownName
+from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.ovmf import OvmfImage
 from catalog.spec import embedded
-from tests.support.firmware_builder import build_ovmf, packed_volume
+from tests.support.firmware_builder import PAGE, build_ovmf, packed_volume, variable_store
 
 
 def test_a_local_image(inputs: Path) -> None:
@@ -73,3 +76,23 @@ def test_why_it_is_unknown_whether_kernel_hashes_are_enforced(inputs: Path, tmp_
     assert of_record["kernel_hashes_enforced_reason"] == "the record says so; only the image tells why"
     known = Inspection.of(str(inputs / "whole.fd"), embedded.builds()).to_dict()
     assert known["kernel_hashes_enforced_reason"] is None
+
+
+def test_a_known_image_at_the_end_of_an_unknown_one(tmp_path: Path) -> None:
+    code, store = build_ovmf(pages=2, seed=7), variable_store(PAGE)
+    known = FirmwareBuild("code", FirmwareComponent.from_image(OvmfImage.parse(code)), None, {})
+    (tmp_path / "combined.fd").write_bytes(store + code)
+    record = Inspection.of(str(tmp_path / "combined.fd"), {"code": known}).to_dict()
+    assert record["variable_store_size"] == PAGE
+    assert record["known_tails"] == [{"size": 2 * PAGE, "builds": ["code"]}]
+
+
+def test_a_known_image_is_not_compared_with_others(tmp_path: Path) -> None:
+    code = build_ovmf(pages=2, seed=7)
+    images = {"code": code, "combined": variable_store(PAGE) + code}
+    builds = {
+        name: FirmwareBuild(name, FirmwareComponent.from_image(OvmfImage.parse(image)), None, {})
+        for name, image in images.items()
+    }
+    (tmp_path / "combined.fd").write_bytes(images["combined"])
+    assert Inspection.of(str(tmp_path / "combined.fd"), builds).to_dict()["known_tails"] == []

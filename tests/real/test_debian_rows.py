@@ -21,6 +21,7 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.known_tail import KnownTail, known_tails, variable_store_size
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.technology import Measurer, Technology, measure, technologies
@@ -129,6 +130,24 @@ def test_the_linked_verifier_is_found_in_the_one_build_that_has_it() -> None:
     enforced = {key: component.kernel_hashes_enforced.value for key, component in from_images().items()}
     assert [key for key, answer in enforced.items() if answer == "yes"] == ["sid/ovmf-amdsev/OVMF.amdsev.fd"]
     assert set(enforced.values()) == {"yes", "no"}
+
+
+@pytest.mark.parametrize(
+    ("combined", "code"),
+    [
+        ("bullseye/ovmf/OVMF.fd", "bullseye/ovmf/OVMF_CODE.fd"),
+        ("bookworm/ovmf/OVMF.fd", "bookworm/ovmf/OVMF_CODE.fd"),
+        ("trixie/ovmf/OVMF.fd", "trixie/ovmf/OVMF_CODE_4M.fd"),
+        ("sid/ovmf-generic/OVMF.fd", "sid/ovmf-generic/OVMF_CODE_4M.fd"),
+    ],
+)
+def test_a_combined_image_with_another_variable_store_has_known_code(combined: str, code: str) -> None:
+    builds = [FirmwareBuild(name, component, None, {}) for name, component in from_records().items()]
+    image = bytearray(lzma.decompress((SHARED / "firmware" / f"{combined.replace('/', '_')}.xz").read_bytes()))
+    image[0x100] ^= 1
+    size = from_records()[code].size
+    assert known_tails(bytes(image), builds) == [KnownTail(size, (code,))]
+    assert variable_store_size(bytes(image)) == len(image) - size
 
 
 def test_names_of_vcpu_types_in_the_rows_have_their_signatures() -> None:

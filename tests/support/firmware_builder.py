@@ -17,6 +17,7 @@ HASHES_AREA = UUID("7255371f-3a3b-4b04-927b-1da6efa8d454")
 METADATA = UUID("dc886566-984a-4798-a75e-5585a7bf67cc")
 TDX_METADATA = UUID("e47a6535-984a-4798-865e-4685a7bf8ec2")
 LZMA_SECTION = UUID("ee4e5898-3914-4259-9d6e-dc7bd79403cf")
+NV_DATA = UUID("fff12b8d-7696-4c8b-a985-2747075b4f50")
 KERNEL_ENTRY = UUID("4de79437-abd2-427f-b835-d5b172d2045b")
 
 PAGE = 4096
@@ -132,6 +133,12 @@ def packed_volume(
     size = 24 + len(packed) if section_size is None else section_size
     header = size.to_bytes(3, "little") + bytes([section_type]) + LZMA_SECTION.bytes_le
     return header + struct.pack("<HH", data_offset, 1) + packed
+
+
+def variable_store(size: int) -> bytes:
+    """A volume of variables of `size` bytes, as combined images begin with: its header, and erased flash."""
+    header = bytes(16) + NV_DATA.bytes_le + struct.pack("<Q", size) + b"_FVH" + bytes(12)
+    return header + b"\xff" * (size - len(header))
 
 
 def volume_contents(*, verifier: bool, size: int = 3000, at: int = 1234, seed: int = 0) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -91,6 +91,7 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
     ]
     if record["standalone_reset_block"]:
         shown.append(("", "from a stand-alone reset block: the image is older than the GUID table"))
+    shown += _tails(record)
     shown.append(("kernel hashes area", _area(area) if area else "none"))
     shown.append(("kernel hashes", record["kernel_hashes"]))
     enforced, why = record["kernel_hashes_enforced"], record["kernel_hashes_enforced_reason"]
@@ -105,6 +106,15 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
 
 def _area(area: dict[str, Any]) -> str:
     return f"{area['gpa']:#x}" + (", size not known" if area["size"] is None else f"+{area['size']:#x}")
+
+
+def _tails(record: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """A line for each known image that the image ends with."""
+    for tail in record["known_tails"]:
+        before = record["size"] - tail["size"]
+        what = "a variable store" if before == record["variable_store_size"] else "not known"
+        names = ", ".join(tail["builds"])
+        yield "known code", f"the last {tail['size']:,} bytes are {names}; the {before:,} bytes before them are {what}"
 
 
 def _range(entry: dict[str, Any]) -> tuple[object, ...]:
