@@ -9,7 +9,7 @@ import pytest
 
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
-from catalog.spec.kernel_record import KernelRecord
+from catalog.firmware.kernel_record import KernelRecord
 from tools.debian_firmware import DATA, read_records
 from tools.debian_packages import Package
 

@@ -18,8 +18,8 @@ from typing import Protocol
 from catalog.errors import LdcatError, MalformedRecord, Unreadable
 from catalog.firmware.build import FirmwareBuild, OriginWire
 from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.kernel_record import BlobWire, KernelRecord
 from catalog.firmware.ovmf import OvmfImage
-from catalog.spec.kernel_record import BlobWire, KernelRecord
 from tools.debian_packages import Fetched, Mirror, Package, configured_sites
 
 DATA = Path(__file__).resolve().parent.parent / "data"

@@ -14,10 +14,10 @@ from typing import Any, Generic, TypeVar
 from catalog.abi.kernel_hashes import NO_INITRD, KernelHashes, hash_cmdline
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.kernel_record import KernelRecord
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
-from catalog.spec.kernel_record import KernelRecord
 
 Value = TypeVar("Value")
 

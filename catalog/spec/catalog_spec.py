@@ -16,13 +16,13 @@ from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
 from catalog.fast.index import MAX_DISTINGUISHED_BITS
 from catalog.files import inputs
 from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.kernel_record import BlobWire, KernelRecord, KernelWire
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.rows.numbers import parse_counts, parse_number
 from catalog.spec import embedded, named_builds
 from catalog.spec.constraints import Constraint, Names, matches, signatures
-from catalog.spec.kernel_record import BlobWire, KernelRecord, KernelWire
 from catalog.spec.spec_wire import NO_KERNEL, AxesWire, DefineWire, FirmwareWire, KernelHashesWire, SpecWire
 from catalog.wire import decode_json, decode_toml
 

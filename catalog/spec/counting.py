@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from catalog.errors import UsageError
+from catalog.firmware.kernel_record import KernelRecord
 from catalog.launch.point import VcpuPoint
 from catalog.launch.technology import Technology, technologies
 from catalog.launch.vmsa_updates import vmsa_page_hashes
 from catalog.spec.catalog_spec import Axes, CatalogSpec
 from catalog.spec.constraints import Selector, matches
 from catalog.spec.cross_product import kept_counts, variants
-from catalog.spec.kernel_record import KernelRecord
 from catalog.spec.spec_wire import NO_KERNEL
 
 MAX_ROWS = 200_000_000

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from catalog.errors import LdcatError, MalformedRecord, UnknownName
 from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.kernel_record import KernelRecord
 from catalog.launch.profile import VmmProfile
 from catalog.launch.vcpu_types import VcpuTypes
-from catalog.spec.kernel_record import KernelRecord
 
 _Named = TypeVar("_Named", FirmwareBuild, KernelRecord, VmmProfile)
 

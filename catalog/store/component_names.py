@@ -10,10 +10,10 @@ from typing import Any
 from catalog.errors import MalformedRecord
 from catalog.fast.names import VERSION, WITH_FACTS, pack_names
 from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.kernel_record import KernelRecord
 from catalog.launch.profile import VmmProfile
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.rows.fields import BY_NAME, FACTS
-from catalog.spec.kernel_record import KernelRecord
 
 Record = list[str | None]
 

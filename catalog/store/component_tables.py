@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from catalog.errors import MalformedRecord
 from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.kernel_record import BlobWire, KernelRecord
 from catalog.rows.arrow import HASH
-from catalog.spec.kernel_record import BlobWire, KernelRecord
 from catalog.store import manifest
 from catalog.wire import unhex
 

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.errors import MalformedRecord
 from catalog.firmware.build import FirmwareBuild, OriginWire
+from catalog.firmware.kernel_record import BlobWire, KernelRecord, KernelWire
 from catalog.launch.profile import VmmProfile
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.spec import named_builds
-from catalog.spec.kernel_record import BlobWire, KernelRecord, KernelWire
 from catalog.store import manifest
 from catalog.store.manifest import Manifest
 from catalog.store.parquet import read_parquet

@@ -34,13 +34,13 @@ from catalog.fast.verity import DamagedBlock, VerifiedBytes
 from catalog.files import inputs
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.kernel_record import KernelRecord
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.profile import VmmProfile
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.rows.numbers import parse_counts, parse_number
 from catalog.spec import embedded
 from catalog.spec.catalog_spec import load_spec
-from catalog.spec.kernel_record import KernelRecord
 from catalog.store import manifest
 from tests.fuzz.log_targets import LOG_TARGETS
 from tests.fuzz.target import Target

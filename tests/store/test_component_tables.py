@@ -11,7 +11,7 @@ import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord
-from catalog.spec.kernel_record import KernelRecord
+from catalog.firmware.kernel_record import KernelRecord
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.component_tables import SCHEMAS, read_rows
