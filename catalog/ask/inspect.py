@@ -9,11 +9,12 @@ from typing import Any
 
 from catalog.ask.memory_map import memory_map
 from catalog.files import inputs
-from catalog.firmware.blob_verifier import Enforced, kernel_hashes_enforcement
+from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.guid_table import NAMES
 from catalog.firmware.known_tail import KnownTail, known_tails, variable_store_size
 from catalog.firmware.ovmf import FOUR_GIB, OvmfImage
+from catalog.firmware.volume_contents import read_volumes
 from catalog.launch.kernel_hashes_area import hashes_area_blocker
 from catalog.launch.technology import technologies
 from catalog.spec import named_builds
@@ -58,7 +59,7 @@ class Inspection:
             return None
         if self.image is None:
             return "the record says so; only the image tells why"
-        return kernel_hashes_enforcement(self.image.data).why_unknown
+        return read_volumes(self.image.data).enforcement.why_unknown
 
     def launches(self) -> dict[str, dict[str, str]]:
         """For each technology: whether the build can be measured, or why not, and whether it is expected to launch."""
@@ -82,6 +83,7 @@ class Inspection:
             "sha256": _hex(component.sha256),
             "sha384": _hex(component.sha384),
             "size": component.size,
+            "firmware_version": component.firmware_version,
             "gpa": component.gpa,
             "end": FOUR_GIB if component.size else None,
             "reset_vector": component.reset_vector,

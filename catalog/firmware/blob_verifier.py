@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from catalog.abi.kernel_table import KERNEL_GUID
-from catalog.errors import MalformedFirmware
-from catalog.firmware.lzma_sections import UNPACKED_LIMIT, lzma_sections, unpack, unpacked_size
 
 
 class Enforced(StrEnum):
@@ -37,26 +35,14 @@ class Enforcement:
     why_unknown: str | None = None
 
 
-def kernel_hashes_enforcement(image: bytes) -> Enforcement:
-    """YES if a compressed volume holds the verifier, NO if all volumes unpack and none holds it, else UNKNOWN.
+@dataclass(slots=True)
+class VerifierSearch:
+    """Searches the contents of a firmware volume, given part by part, for the blob verifier."""
 
-    Takes the memory of the decoder, at most DICTIONARY_LIMIT, and unpacks at most UNPACKED_LIMIT bytes.
-    """
-    found, left = Enforcement(Enforced.UNKNOWN, "the image has no LZMA-compressed volume"), UNPACKED_LIMIT
-    for packed in lzma_sections(image):
-        try:
-            if _unpacks_to(packed, KERNEL_GUID, limit=left):
-                return Enforcement(Enforced.YES)
-        except MalformedFirmware as error:
-            return Enforcement(Enforced.UNKNOWN, str(error))
-        found, left = Enforcement(Enforced.NO), left - unpacked_size(packed)
-    return found
+    found: bool = False
+    _tail: bytes = b""
 
-
-def _unpacks_to(packed: bytes, needle: bytes, *, limit: int) -> bool:
-    """Whether an LZMA_ALONE stream holds `needle`; raises MalformedFirmware as `unpack`."""
-    tail, found = b"", False
-    for part in unpack(packed, limit=limit):
-        found = found or needle in tail + part
-        tail = (tail + part)[1 - len(needle) :]
-    return found
+    def feed(self, part: bytes) -> None:
+        """Take the next part of the contents."""
+        self.found = self.found or KERNEL_GUID in self._tail + part
+        self._tail = (self._tail + part)[1 - len(KERNEL_GUID) :]

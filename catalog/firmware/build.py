@@ -60,6 +60,7 @@ class ComponentWire(Wire, frozen=True):
     sha384: str | None = None
     size: U32 | None = None
     sha256_midstate: str | None = None
+    firmware_version: str | None = None
     reset_vector: U32 | None = None
     hashes_area: AreaWire | None = None
     sections: list[SectionWire] = []
@@ -129,6 +130,8 @@ class FirmwareBuild:
         lines += _hash_line("sha256_midstate", component.sha256_midstate)
         lines += _hash_line("snp_baseline", component.snp_baseline)
         lines += [f'kernel_hashes_enforced = "{component.kernel_hashes_enforced.value}"']
+        if component.firmware_version is not None:
+            lines += [f"firmware_version = {_text(component.firmware_version)}"]
         for technology, launchable in sorted(self.launchable.items()):
             lines += ["", f"[launchable.{technology}]"]
             lines += [f"{f} = {_text(getattr(launchable, f))}" for f in LaunchableWire.__struct_fields__]
@@ -147,6 +150,7 @@ def _component(wire: ComponentWire, name: str) -> FirmwareComponent:
         sha256_midstate=_hash(wire.sha256_midstate, 32, f"{what}: sha256_midstate"),
         snp_baseline=unhex(wire.snp_baseline, 48, f"{what}: snp_baseline"),
         kernel_hashes_enforced=Enforced(wire.kernel_hashes_enforced),
+        firmware_version=wire.firmware_version,
     )
 
 

@@ -7,12 +7,14 @@ without the image. Platforms publish less: the SNP state after the image, which 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field, fields
 
 from catalog.abi.page_info import INITIAL_DIGEST, PageType, fold_pages
 from catalog.abi.sha256 import Sha256State
 from catalog.errors import MalformedRecord
-from catalog.firmware.blob_verifier import Enforced, kernel_hashes_enforcement
+from catalog.firmware.blob_verifier import Enforced
+from catalog.firmware.firmware_version import TEXT_PATTERN
 from catalog.firmware.ovmf import (
     FOUR_GIB,
     MAX_IMAGE_SIZE,
@@ -22,6 +24,7 @@ from catalog.firmware.ovmf import (
     Section,
     metadata_fault,
 )
+from catalog.firmware.volume_contents import read_volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class FirmwareComponent:
     snp_baseline: SNP launch digest after the pages of the image, 48 bytes. It covers their contents and addresses, so
     no two images have the same.
     kernel_hashes_enforced: whether the firmware refuses a kernel that differs from the measured one.
+    firmware_version: what the firmware calls itself; None if it is not known. No digest depends on it, and components
+        that differ in it alone are equal.
     metadata_fault: why the SEV metadata cannot launch under SNP, or None; follows from the other fields.
     """
 
@@ -47,6 +52,7 @@ class FirmwareComponent:
     sha256_midstate: bytes | None
     snp_baseline: bytes
     kernel_hashes_enforced: Enforced
+    firmware_version: str | None = field(default=None, compare=False)
     metadata_fault: str | None = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -57,12 +63,15 @@ class FirmwareComponent:
             raise MalformedRecord("firmware component: a hash has the wrong length")
         if self.sha256_midstate is not None and self.sha256_state.digest() != self.sha256:
             raise MalformedRecord("firmware component: sha256 does not follow from sha256_midstate and size")
+        if self.firmware_version is not None and not re.fullmatch(TEXT_PATTERN, self.firmware_version):
+            raise MalformedRecord("firmware component: firmware_version is not 3 to 127 printable ASCII characters")
         fault = metadata_fault(self.sections, image_gpa=self.gpa or FOUR_GIB, hashes_area=self.hashes_area)
         object.__setattr__(self, "metadata_fault", fault)
 
     @classmethod
     def from_image(cls, image: OvmfImage) -> FirmwareComponent:
         """Reduce an image; takes one SHA-256, two SHA-384 and one unpacking of its volume."""
+        volumes = read_volumes(image.data)
         return cls(
             sha256=hashlib.sha256(image.data).digest(),
             sha384=hashlib.sha384(image.data).digest(),
@@ -72,7 +81,8 @@ class FirmwareComponent:
             sections=image.sections,
             sha256_midstate=Sha256State().update(image.data).midstate,
             snp_baseline=fold_pages(INITIAL_DIGEST, PageType.NORMAL, image.gpa, image.data),
-            kernel_hashes_enforced=kernel_hashes_enforcement(image.data).enforced,
+            kernel_hashes_enforced=volumes.enforcement.enforced,
+            firmware_version=volumes.firmware_version,
         )
 
     @property
@@ -81,13 +91,12 @@ class FirmwareComponent:
         return self.sha256 or self.snp_baseline
 
     def agrees_with(self, other: FirmwareComponent) -> bool:
-        """Whether every fact that this component knows is the same in another one."""
+        """Whether every fact that this component knows is the same in another one, which may not know the version."""
         names = (one.name for one in fields(self) if one.compare and one.name != "kernel_hashes_enforced")
         pairs = [(getattr(self, name), getattr(other, name)) for name in names]
-        enforced = self.kernel_hashes_enforced
-        return enforced in (Enforced.UNKNOWN, other.kernel_hashes_enforced) and all(
-            own is None or own == others for own, others in pairs
-        )
+        same_version = None in (versions := {self.firmware_version, other.firmware_version}) or len(versions) == 1
+        same_verdict = self.kernel_hashes_enforced in (Enforced.UNKNOWN, other.kernel_hashes_enforced)
+        return same_version and same_verdict and all(own is None or own == others for own, others in pairs)
 
     @property
     def gpa(self) -> int | None:

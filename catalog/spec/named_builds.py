@@ -45,7 +45,8 @@ def build_of_record(text: str) -> FirmwareBuild:
         if known.component.key == build.component.key or known.component.snp_baseline == build.component.snp_baseline:
             if not build.component.agrees_with(known.component):
                 raise MalformedRecord(f"the record of {build.name} contradicts {known.name}, which has the same image")
-            return replace(build, component=known.component)
+            version = known.component.firmware_version or build.component.firmware_version
+            return replace(build, component=replace(known.component, firmware_version=version))
     return build
 
 

@@ -32,6 +32,11 @@ LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
 """Every row with the names of its components; what most queries read. status: further columns."""
 
 
+_FIRMWARE_VERSION = (
+    """nullif(regexp_extract(record, '(?m)^firmware_version = "([^"\\n]*)"$', 1), '') AS firmware_version"""
+)
+"""A column of the view of builds that follows from their records: a line of its own in the canonical text."""
+
 _HEX = """
 CREATE MACRO {name}(x) AS CASE WHEN CASE WHEN true THEN 'A' ELSE x::VARCHAR END = 'a'
 AND regexp_full_match(x::VARCHAR, '[0-9a-f]{{64}}|[0-9a-f]{{96}}')
@@ -83,7 +88,8 @@ def columns_as_text(view: str, schema: pa.Schema) -> str:
         return ", ".join([*shown, *(name for name in schema.names if name not in columns)])
     quoted = ('"{}"'.format(name.replace('"', '""')) for name in hash_columns(schema))
     made = ", ".join(f"{DIGEST.kind.sql_text(name)} AS {name}" for name in quoted)
-    return f"* REPLACE ({made})" if made else "*"
+    columns = f"* REPLACE ({made})" if made else "*"
+    return f"{columns}, {_FIRMWARE_VERSION}" if "record" in schema.names else columns
 
 
 def create_joins(connection: Any, catalog: Manifest, *, published: bool = False) -> None:

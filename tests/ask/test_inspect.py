@@ -14,6 +14,7 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.spec import embedded
 from tests.support.firmware_builder import PAGE, build_ovmf, packed_volume, variable_store
+from tests.support.module_builder import VERSION, volume_with_version
 
 
 def test_a_local_image(inputs: Path) -> None:
@@ -24,6 +25,14 @@ def test_a_local_image(inputs: Path) -> None:
     assert {entry["name"] for entry in record["guid_table"]} >= {"SEV-ES reset block", "SEV metadata pointer"}
     assert [launch["measurable"] for launch in record["launches"].values()] == ["yes"] * 3
     assert {launch["launchable"] for launch in record["launches"].values()} == {"unknown"}
+
+
+def test_the_version_of_an_image_is_in_its_record(tmp_path: Path) -> None:
+    (tmp_path / "new.fd").write_bytes(build_ovmf(volume=packed_volume(volume_with_version())))
+    image = Inspection.of(str(tmp_path / "new.fd"), embedded.builds())
+    assert image.to_dict()["firmware_version"] == VERSION
+    (tmp_path / "new.toml").write_text(image.build.to_toml())
+    assert Inspection.of(str(tmp_path / "new.toml"), embedded.builds()).to_dict()["firmware_version"] == VERSION
 
 
 def test_the_memory_map_is_ascending_and_ends_at_4_gib(inputs: Path) -> None:

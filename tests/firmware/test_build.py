@@ -39,6 +39,7 @@ TEXT = BUILD.to_toml()
         FirmwareBuild("a", BARE, None, {}),
         replace(BUILD, component=replace(FIRMWARE, sections=(Section(0x800000, 0x1000, 0x77),))),
         replace(BUILD, component=replace(BARE, reset_vector=0)),
+        replace(BUILD, component=replace(BARE, firmware_version="edk2-20230301gitf80f052277c8-1.fc38")),
     ],
 )
 def test_a_record_is_read_back_as_it_was_written(build: FirmwareBuild) -> None:
@@ -46,7 +47,14 @@ def test_a_record_is_read_back_as_it_was_written(build: FirmwareBuild) -> None:
     read = FirmwareBuild.parse(text)
     assert read == build
     assert read.component.metadata_fault == build.component.metadata_fault
+    assert read.component.firmware_version == build.component.firmware_version
     assert read.to_toml() == text
+
+
+@pytest.mark.parametrize("version", ["", "ab", "x" * 128, "caf\\u00e9", "a\\nb c", 'a\\"bc', "a\\\\bc"])
+def test_a_version_that_no_image_can_have_is_refused(version: str) -> None:
+    with pytest.raises(MalformedRecord, match="firmware_version is not 3 to 127 printable ASCII characters"):
+        FirmwareBuild.parse(TEXT.replace("[launchable.sev]", f'firmware_version = "{version}"\n[launchable.sev]', 1))
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=30))

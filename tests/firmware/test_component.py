@@ -22,6 +22,7 @@ from tests.support.firmware_builder import (
     packed_volume,
     volume_contents,
 )
+from tests.support.module_builder import VERSION, volume_with_version
 
 IMAGE = build_ovmf(
     pages=4,
@@ -30,6 +31,17 @@ IMAGE = build_ovmf(
     volume=packed_volume(volume_contents(verifier=True)),
 )
 FIRMWARE = FirmwareComponent.from_image(OvmfImage.parse(IMAGE))
+
+
+def test_components_that_differ_in_their_version_alone_are_equal() -> None:
+    image = build_ovmf(pages=4, volume=packed_volume(volume_with_version()))
+    component = FirmwareComponent.from_image(OvmfImage.parse(image))
+    assert component.firmware_version == VERSION
+    unknown = replace(component, firmware_version=None)
+    assert unknown == component
+    assert hash(unknown) == hash(component)
+    assert unknown.agrees_with(component)
+    assert not replace(component, firmware_version="another").agrees_with(component)
 
 
 def test_facts_match_the_image() -> None:
@@ -41,6 +53,7 @@ def test_facts_match_the_image() -> None:
     assert FIRMWARE.hashes_area == AMDSEV_AREA
     assert FIRMWARE.sections == AMDSEV_SECTIONS
     assert FIRMWARE.kernel_hashes_enforced is Enforced.YES
+    assert FIRMWARE.firmware_version is None
     assert FIRMWARE.metadata_fault is None
     assert FIRMWARE.snp_baseline == fold_pages(INITIAL_DIGEST, PageType.NORMAL, FIRMWARE.gpa, IMAGE)
 

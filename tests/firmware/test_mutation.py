@@ -24,6 +24,7 @@ from tests.support.firmware_builder import (
     packed_volume,
     volume_contents,
 )
+from tests.support.module_builder import volume_with_version
 from tests.support.profiles import HASHES, a_point
 
 SMALL = packed_volume(volume_contents(verifier=True))
@@ -34,6 +35,7 @@ SEEDS = [
     build_ovmf(pages=2, standalone_reset_block=True),
     build_ovmf(pages=2, hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS, volume=SMALL),
     build_ovmf(pages=4, sections=AMDSEV_SECTIONS, volume=packed_volume(bytes(8 * 4 * PAGE))),
+    build_ovmf(pages=4, volume=packed_volume(volume_with_version())),
 ]
 """Whole images with every structure there is; the one-page ones are what other projects use as fixtures."""
 

@@ -45,7 +45,8 @@ from catalog.store import manifest
 from tests.fuzz.log_targets import LOG_TARGETS
 from tests.fuzz.target import Target
 from tests.support.attestation_builder import NOW, certificate_table, chain, report_bytes, signed
-from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
+from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf, packed_volume
+from tests.support.module_builder import volume_with_version
 from tests.support.report_json import as_json
 from tests.support.samples import ONE_ROW, SMALL, whole_image
 
@@ -214,7 +215,8 @@ def _pages() -> list[bytes]:
 
 def _images() -> list[bytes]:
     old = build_ovmf(pages=1, standalone_reset_block=True)
-    return [old, build_ovmf(pages=1, hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS), whole_image()]
+    with_version = build_ovmf(pages=1, volume=packed_volume(volume_with_version()))
+    return [old, build_ovmf(pages=1, hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS), with_version, whole_image()]
 
 
 def _lines() -> list[bytes]:

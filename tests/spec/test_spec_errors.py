@@ -125,6 +125,17 @@ def test_one_image_with_contradicting_facts_is_refused(inputs: Path) -> None:
         load_spec(write_spec(inputs, text))
 
 
+def test_a_record_may_leave_out_the_version_but_not_contradict_it(inputs: Path) -> None:
+    record = embedded.builds()["trixie/ovmf/OVMF.fd"].to_toml().replace("trixie/", "other/")
+    version = 'firmware_version = "2025.02-8+deb13u1"'
+    text = 'name = "x"\nfirmware = { files = ["record.toml"] }\ntechnologies = { sev = {} }\n'
+    (inputs / "record.toml").write_text(record.replace(version, ""))
+    load_spec(write_spec(inputs, text))
+    (inputs / "record.toml").write_text(record.replace(version, 'firmware_version = "2025.02-9"'))
+    with pytest.raises(MalformedRecord, match="contradicts trixie"):
+        load_spec(write_spec(inputs, text))
+
+
 def test_a_record_that_contradicts_an_embedded_one_is_refused(inputs: Path) -> None:
     record = embedded.builds()["bullseye/ovmf/OVMF.fd"].to_toml()
     (inputs / "record.toml").write_text(record.replace("0x80b000", "0x80b004").replace("bullseye/", "other/"))

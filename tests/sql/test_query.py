@@ -96,6 +96,14 @@ def test_a_database_is_for_duckdb_1_4_and_has_hashes_as_text(small: BuildResult,
         assert connection.execute("FROM firmware ORDER BY name").fetchall() == text
 
 
+def test_the_version_of_a_firmware_is_a_column_of_its_view(tmp_path: Path) -> None:
+    builds = '["bookworm/ovmf/OVMF.fd", "sid/ovmf-amdsev/*"]'
+    text = f'name = "x"\nfirmware = {{ builds = {builds} }}\ntechnologies = {{ sev = {{}} }}\n'
+    built = build(write_spec(tmp_path, text), tmp_path / "catalog")
+    rows = ask(built, "SELECT name, firmware_version FROM firmware ORDER BY name")
+    assert rows == [("bookworm/ovmf/OVMF.fd", None), ("sid/ovmf-amdsev/OVMF.amdsev.fd", "2026.08+ds-2")]
+
+
 def test_a_database_that_cannot_be_written(small: BuildResult, tmp_path: Path) -> None:
     with pytest.raises(Unreadable):
         write_database(small.manifest, small.folder, tmp_path / "nowhere" / "x.duckdb")

@@ -87,6 +87,7 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
         ("SHA-384", record["sha384"] or _NOT_KNOWN),
         ("size", f"{record['size']:,} bytes, {record['size'] // 4096} pages" if record["size"] else _NOT_KNOWN),
         ("SNP baseline", record["snp_baseline"]),
+        ("firmware version", record["firmware_version"] or _NOT_KNOWN),
         ("SEV-ES reset vector", "none" if vector is None else f"{vector:#x}"),
     ]
     if record["standalone_reset_block"]:

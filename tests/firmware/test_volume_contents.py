@@ -1,4 +1,4 @@
-"""Whether kernel hashes are enforced: yes, no, or unknown and why."""
+"""What the volumes of an image say: whether kernel hashes are enforced, or why that is unknown; the version."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.firmware.blob_verifier import Enforced, Enforcement, kernel_hashes_enforcement
+from catalog.firmware.blob_verifier import Enforced, Enforcement
 from catalog.firmware.lzma_sections import UNPACKED_LIMIT
+from catalog.firmware.volume_contents import read_volumes
 from tests.support.firmware_builder import KERNEL_ENTRY, build_ovmf, packed_volume, volume_contents
+from tests.support.module_builder import VERSION, smbios_platform_dxe, ui_app, volume_with_version
 
 CHUNK = 1 << 16
 MIB = 1 << 20
@@ -18,7 +20,7 @@ YES, NO = Enforcement(Enforced.YES), Enforcement(Enforced.NO)
 
 
 def verdict(volume: bytes, *, pages: int = 2) -> Enforcement:
-    return kernel_hashes_enforcement(build_ovmf(pages=pages, volume=volume))
+    return read_volumes(build_ovmf(pages=pages, volume=volume)).enforcement
 
 
 def unknown(reason: str) -> Enforcement:
@@ -34,7 +36,7 @@ def test_without_a_compressed_volume_nothing_is_known() -> None:
     no_volume = unknown("the image has no LZMA-compressed volume")
     assert verdict(b"") == no_volume
     assert verdict(KERNEL_ENTRY.bytes_le) == no_volume  # outside of any volume it says nothing
-    assert kernel_hashes_enforcement(b"") == no_volume
+    assert read_volumes(b"").enforcement == no_volume
 
 
 @given(size=st.integers(16, 3 * CHUNK), data=st.data())
@@ -60,7 +62,7 @@ def test_all_volumes_are_looked_at() -> None:
 def test_how_many_times_the_image_a_volume_unpacks_to_does_not_matter(times: int) -> None:
     """Images of 1,966,080 bytes from edk2's master of 2025 and 2026 unpack to 16,056,464 bytes, 8.2 times as much."""
     image = build_ovmf(pages=16, volume=packed_volume(bytes(times * 16 * 4096)))
-    assert kernel_hashes_enforcement(image) == NO
+    assert read_volumes(image).enforcement == NO
 
 
 def test_all_volumes_of_an_image_share_one_limit() -> None:
@@ -78,3 +80,18 @@ def test_a_damaged_stream_never_raises(data: st.DataObject) -> None:
     volume[at] ^= data.draw(st.integers(1, 255))
     found = verdict(bytes(volume))
     assert (found.why_unknown is not None) == (found.enforced is Enforced.UNKNOWN)
+
+
+def test_the_version_is_that_of_all_volumes_together() -> None:
+    def version(*volumes: bytes) -> str | None:
+        return read_volumes(build_ovmf(volume=b"".join(map(packed_volume, volumes)))).firmware_version
+
+    assert version(volume_with_version()) == VERSION
+    assert version(smbios_platform_dxe(), ui_app()) == VERSION
+    assert version(smbios_platform_dxe()) is None
+    assert version() is None
+
+
+def test_an_image_with_a_damaged_volume_has_no_version() -> None:
+    volume = packed_volume(volume_with_version()) + packed_volume(WITHOUT, cut=400)
+    assert read_volumes(build_ovmf(volume=volume)).firmware_version is None

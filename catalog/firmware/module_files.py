@@ -1,0 +1,58 @@
+"""Modules of a firmware volume: found by file GUID in contents that come part by part.
+
+Source: PI specification volume 3, EFI_FFS_FILE_HEADER and its header checksum.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+MODULE_LIMIT = 4 << 20
+"""Bytes of the largest module that is looked at. Those of OVMF have at most 1 MiB."""
+
+_HEADER_SIZE = 24
+_DRIVER, _APPLICATION = 0x07, 0x09
+_FILE_CHECKSUM_AT, _STATE_AT = 17, 23  # not part of the header's checksum
+
+
+@dataclass(slots=True)
+class ModuleFinder:
+    """Finds drivers and applications by file GUID. At most MODULE_LIMIT and one part are kept in memory.
+
+    guids: file GUIDs of the modules.
+    """
+
+    guids: Iterable[UUID]
+    _pattern: re.Pattern[bytes] = field(init=False)
+    _window: bytearray = field(init=False, default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self._pattern = re.compile(b"|".join(re.escape(guid.bytes_le) for guid in self.guids))
+
+    def feed(self, part: bytes) -> Iterator[tuple[UUID, bytes]]:
+        """GUID and whole file of every module that ends in this part, headers included, in order."""
+        self._window += part
+        while (found := self._next_header()) is not None:
+            start, size = found
+            if len(self._window) < start + size:
+                del self._window[:start]
+                return
+            module = bytes(self._window[start : start + size])
+            del self._window[: start + size]
+            yield UUID(bytes_le=module[:16]), module
+        del self._window[: max(0, len(self._window) - _HEADER_SIZE + 1)]
+
+    def _next_header(self) -> tuple[int, int] | None:
+        """Offset and file size of the first complete header; a GUID without one is a reference to the module."""
+        for match in self._pattern.finditer(self._window):
+            header = self._window[match.start() : match.start() + _HEADER_SIZE]
+            if len(header) < _HEADER_SIZE:
+                return None
+            size = int.from_bytes(header[20:23], "little")
+            checksum = sum(header) - header[_FILE_CHECKSUM_AT] - header[_STATE_AT]
+            if header[18] in (_DRIVER, _APPLICATION) and checksum % 256 == 0 and _HEADER_SIZE < size <= MODULE_LIMIT:
+                return match.start(), size
+        return None
