@@ -12,7 +12,6 @@ from uuid import UUID
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.utils import CryptographyDeprecationWarning
 
 from catalog.errors import MalformedInput
 
@@ -45,7 +44,7 @@ def parse_certificates(data: bytes) -> list[x509.Certificate]:
     """Every certificate of a file: PEM, one in DER, or a certificate table; raises MalformedInput for anything else."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # a VCEK has the serial number 0
+            warnings.simplefilter("ignore")  # a VCEK has the serial number 0; a malformed name is only warned of
             found = _certificates(data)
             for certificate in found:
                 _read_whole(certificate)

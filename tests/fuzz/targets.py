@@ -42,6 +42,7 @@ from catalog.rows.numbers import parse_counts, parse_number
 from catalog.spec import embedded
 from catalog.spec.catalog_spec import load_spec
 from catalog.store import manifest
+from tests.fuzz.import_targets import IMPORT_TARGETS
 from tests.fuzz.log_targets import LOG_TARGETS
 from tests.fuzz.target import Target
 from tests.support.attestation_builder import NOW, certificate_table, chain, report_bytes, signed
@@ -283,4 +284,5 @@ TARGETS = {
     "batch-line": Target(_line, _lines),
     "numbers": Target(_numbers, lambda: [b"1-64 0x7 0b11 4096"]),
     **LOG_TARGETS,
+    **IMPORT_TARGETS,
 }

@@ -1,0 +1,121 @@
+"""dstack's measurement.snp.cbor, bare or with its checksum file in the JSON document of an attestation.
+
+The file is bound to an image by the image's sha256sum.txt, which has to name it once, with its SHA-256.
+Source: Dstack-TEE/dstack, dstack-types/src/lib.rs (SevOsImageMeasurement, verify_measurement_material).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import msgspec
+
+from catalog.errors import MalformedRecord, VerificationFailed
+from catalog.firmware.ovmf import Section
+from catalog.imports import cbor
+from catalog.imports.component_facts import FirmwareFacts, HashesArea, KernelFacts
+from catalog.imports.documents import Document, Form, Given
+from catalog.imports.imported import Imported
+from catalog.imports.strict_json import as_record, check_count, unbase64
+from catalog.wire import U32, Wire
+
+NAME = "dstack"
+FILE_NAME = "measurement.snp.cbor"
+VERSION = 3
+
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](\S+)")
+
+
+class SectionItem(Wire, frozen=True):
+    """A SEV metadata section."""
+
+    gpa: U32
+    size: U32
+    type: U32
+
+
+class Measurement(Wire, frozen=True):
+    """The CBOR map. Hashes are bytes."""
+
+    version: int
+    cmdline: str
+    ovmf_hash: bytes
+    kernel_hash: bytes
+    initrd_hash: bytes
+    hashes_table_gpa: U32
+    reset_eip: U32
+    ovmf_sections: list[SectionItem]
+
+
+class Attached(Wire, frozen=True):
+    """The JSON document: both files in base64, and how one guest was launched with them."""
+
+    checksum_file: str
+    measurement: str
+    vcpus: U32
+    vcpu_type: str | None = None
+    guest_features: int = msgspec.field(default=1)
+
+
+def recognizes(document: Document) -> bool:
+    """Whether it is a CBOR map with `ovmf_hash`, or an object with `checksum_file` and `measurement`."""
+    if document.data[:1] and 0xA0 <= document.data[0] < 0xBC:
+        return b"ovmf_hash" in document.data and b"kernel_hash" in document.data
+    return isinstance(document.json, dict) and {"checksum_file", "measurement"} <= set(document.json)
+
+
+def parse(document: Document, given: Given) -> Imported:
+    """The facts; raises MalformedRecord, and VerificationFailed if a checksum file names other bytes."""
+    if document.json is None:
+        return _imported(document, document.data, given.checksums, ())
+    wire = as_record(document.json, Attached, NAME)
+    checksums = unbase64(wire.checksum_file, f"{NAME}: $.checksum_file")
+    kind = wire.vcpu_type or "a type that is not said"
+    launch = f"launched with {wire.vcpus} vCPUs, {kind}, sev_features {wire.guest_features:#x}"
+    return _imported(document, unbase64(wire.measurement, f"{NAME}: $.measurement"), checksums, (launch,))
+
+
+def _imported(document: Document, measurement: bytes, checksums: bytes | None, notes: tuple[str, ...]) -> Imported:
+    if checksums is None:
+        notes += ("not compared with a checksum file: none is given",)
+    else:
+        image = _check_listed(measurement, checksums)
+        notes += (f"named by the checksum file of image {image.hex()}",)
+    what = f"{NAME}: {FILE_NAME}"
+    wire = as_record(cbor.decode(measurement, what), Measurement, what)
+    if wire.version != VERSION:
+        raise MalformedRecord(f"{what}: $.version: {wire.version} is not {VERSION}")
+    check_count(len(wire.ovmf_sections), f"{what}: $.ovmf_sections")
+    firmware = FirmwareFacts(
+        snp_baseline=wire.ovmf_hash,
+        sections=tuple(Section(item.gpa, item.size, item.type) for item in wire.ovmf_sections),
+        reset_vector=wire.reset_eip,
+        hashes_area=HashesArea(wire.hashes_table_gpa),
+    )
+    kernel = KernelFacts(wire.kernel_hash, initrd_sha256=wire.initrd_hash, append=wire.cmdline)
+    return Imported(NAME, document.sha256, firmware=(firmware,), kernels=(kernel,), notes=notes)
+
+
+def _check_listed(measurement: bytes, checksums: bytes) -> bytes:
+    """SHA-256 of the checksum file, which identifies the image; raises VerificationFailed unless it names the bytes."""
+    what = f"{NAME}: checksum file"
+    try:
+        lines = [line for line in checksums.decode("utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise MalformedRecord(f"{what}: not UTF-8 text") from error
+    named = []
+    for number, line in enumerate(lines, start=1):
+        match = _LINE.fullmatch(line)
+        if not match:
+            raise MalformedRecord(f"{what}: line {number} is not a SHA-256 and a file name")
+        if match.group(2) == FILE_NAME:
+            named.append(match.group(1))
+    if len(named) != 1:
+        raise MalformedRecord(f"{what}: it names {FILE_NAME} {len(named)} times, not once")
+    if named[0] != hashlib.sha256(measurement).hexdigest():
+        raise VerificationFailed(f"{what}: it names other bytes as {FILE_NAME}")
+    return hashlib.sha256(checksums).digest()
+
+
+FORM = Form(NAME, "dstack measurement.snp.cbor", recognizes, parse)

@@ -1,0 +1,86 @@
+"""What an import is written as: files by name, each with its bytes; and the same facts as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from catalog.firmware.ovmf import Section
+from catalog.imports.component_facts import FirmwareFacts, HashesArea, KernelFacts
+from catalog.imports.endorsed_facts import Base, Claims, EndorsedDigest, Endorser
+from catalog.imports.import_toml import import_toml, kernel_toml, toml_text
+from catalog.imports.imported import Imported
+
+DOCUMENTS = "documents"
+"""Folder of the documents that endorse something, each named by its SHA-256."""
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_NAME = 120
+
+
+def import_files(imported: Imported, data: bytes) -> dict[str, bytes]:
+    """The files of an import by name, components named.
+
+    A firmware or kernel of which everything is known has a record of its own, as in data/firmware and
+    data/kernel_hashes. All that is known in part, endorsed digests and bases are in one import record. A document that
+    endorses something is kept as it is.
+    """
+    found: dict[str, bytes] = {}
+    for firmware in imported.firmware:
+        if firmware.build is not None:
+            found[_file_name(firmware.build.name)] = _said(imported) + firmware.build.to_toml().encode()
+    for kernel in imported.kernels:
+        if kernel.is_whole:
+            found[_file_name(kernel.name or imported.form)] = _said(imported) + kernel_toml(kernel).encode()
+    partly = any(one.build is None for one in imported.firmware) or not all(one.is_whole for one in imported.kernels)
+    if partly or imported.endorsed or imported.bases:
+        found[_file_name(f"{imported.form}-{imported.document_sha256.hex()[:12]}")] = import_toml(imported).encode()
+    if imported.endorsed and hashlib.sha256(data).digest() == imported.document_sha256:
+        found[f"{DOCUMENTS}/{imported.document_sha256.hex()}"] = data
+    return found
+
+
+def _said(imported: Imported) -> bytes:
+    """A comment that says where a record is from, for which its format has no key."""
+    by = f", published by {toml_text(imported.origin)}" if imported.origin else ""
+    return f"# from {imported.form} document {imported.document_sha256.hex()}{by}\n".encode()
+
+
+def _file_name(name: str) -> str:
+    return f"{_NOT_IN_NAMES.sub('_', name)[:_LONGEST_NAME].lstrip('.') or 'unnamed'}.toml"
+
+
+def to_dict(imported: Imported) -> dict[str, Any]:
+    """All facts as JSON: hashes in lower-case hex, null for what is not known."""
+    return {
+        "form": imported.form,
+        "document_sha256": imported.document_sha256.hex(),
+        "checked": imported.checked,
+        "origin": imported.origin,
+        "document_time": imported.document_time,
+        "certificate_until": imported.certificate_until,
+        "firmware": [_plain(one, without="build") for one in imported.firmware],
+        "kernels": [_plain(one, without="record") for one in imported.kernels],
+        "endorsed": [_plain(one) for one in imported.endorsed],
+        "bases": [_plain(one) for one in imported.bases],
+        "notes": list(imported.notes),
+    }
+
+
+_JSON_NAMES: Mapping[str, str] = {"digest": "launch_digest", "kind": "type"}
+
+
+def _plain(value: Any, *, without: str | None = None) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Section):
+        return {"gpa": value.gpa, "size": value.size, "type": value.name}
+    if isinstance(value, FirmwareFacts | KernelFacts | HashesArea | EndorsedDigest | Endorser | Claims | Base):
+        names = [one.name for one in fields(value) if one.name != without]
+        return {_JSON_NAMES.get(name, name): _plain(getattr(value, name)) for name in names}
+    return value
