@@ -216,6 +216,34 @@ def test_a_vmm_profile_is_one_file(tmp_path: Path) -> None:
     assert "acme-2026" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+FORMAT = '''
+"""Lines of launch digests, for a test."""
+
+from catalog.imports.documents import Form
+from catalog.imports.endorsed_facts import EndorsedDigest, Endorser
+from catalog.imports.imported import Imported
+
+
+def parse(document, given):
+    digest = bytes.fromhex(document.text.split()[1])
+    return Imported("lines", document.sha256, endorsed=(EndorsedDigest(digest, "sev-snp", Endorser("lines")),))
+
+
+FORM = Form("lines", "lines of digests", lambda document: document.data.startswith(b"digest "), parse)
+'''
+
+
+def test_a_format_of_documents_is_one_file(tmp_path: Path) -> None:
+    copy = Copy.with_files(tmp_path / "copy", {"catalog/imports/formats/lines.py": FORMAT.lstrip()})
+    (tmp_path / "digests").write_text(f"digest {'5a' * 48}\n")
+    read, written = copy.run(
+        ("import", "digests", "-f", "json"), ("import", "digests", "--origin", "https://example", "-o", "records")
+    )
+    assert (read.code, read.record["documents"][0]["form"]) == (0, "lines")
+    assert written.code == 0
+    assert sorted(path.name[:6] for path in (tmp_path / "records").iterdir()) == ["docume", "lines-"]
+
+
 @pytest.mark.parametrize("damaged", [False, True])
 def test_a_command_is_one_file(tmp_path: Path, damaged: bool) -> None:
     write_spec(write_inputs(tmp_path), PROFILE_SPEC.replace('"acme-2026", ', ""))

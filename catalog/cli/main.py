@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import BufferedWriter, RawIOBase, TextIOWrapper
+from keyword import iskeyword
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -33,7 +34,13 @@ def command_names() -> list[str]:
     No module is imported.
     """
     names = (info.name for info in pkgutil.iter_modules(commands.__path__))
-    return [name.replace("_", "-") for name in names if not name.startswith("_")]
+    return [name.rstrip("_").replace("_", "-") for name in names if not name.startswith("_")]
+
+
+def _module_name(command: str) -> str:
+    """Where a command is: a word that Python reserves, such as import, has an underscore after it."""
+    name = command.replace("-", "_")
+    return f"{commands.__name__}.{name}_" if iskeyword(name) else f"{commands.__name__}.{name}"
 
 
 def make_app(names: Iterable[str] | None = None) -> typer.Typer:
@@ -55,7 +62,7 @@ def make_app(names: Iterable[str] | None = None) -> typer.Typer:
     )
     app.callback()(ldcat)
     wanted = command_names() if names is None else names
-    modules = {name: import_module(f"{commands.__name__}.{name.replace('-', '_')}") for name in wanted}
+    modules = {name: import_module(_module_name(name)) for name in wanted}
     for name, module in sorted(modules.items(), key=lambda item: getattr(item[1], "HELP_ORDER", _LAST)):  # stable
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name)

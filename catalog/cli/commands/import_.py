@@ -1,0 +1,200 @@
+"""`ldcat import`: read what others publish about launches, and write it as records."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from catalog.cli.options import TableFormatOption, named_path, require
+from catalog.errors import LdcatError, UsageError
+from catalog.files.inputs import MAX_TEXT_SIZE, exists, read_file, read_start, unreadable
+from catalog.files.outputs import write_whole
+from catalog.files.writer import made_folders
+from catalog.terminal import render
+from catalog.terminal.render import Format
+
+if TYPE_CHECKING:
+    from catalog.imports.documents import Given
+    from catalog.imports.imported import Imported
+
+HELP_ORDER = 75
+
+
+def _some_text(text: str) -> str:
+    """Parser of an option; raises typer.BadParameter for an empty text."""
+    if not text:
+        raise typer.BadParameter("the text is empty")
+    return text
+
+
+def command(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Documents, whose formats are found by their contents; - reads stdin."),
+    ],
+    origin: Annotated[
+        str | None,
+        typer.Option(parser=_some_text, metavar="TEXT", help="Publisher of the documents: a URL, with commit or date."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(parser=_some_text, metavar="NAME", help="Name of the components; their own names come after it."),
+    ] = None,
+    root: Annotated[
+        list[Path] | None,
+        typer.Option(
+            parser=named_path, metavar="FILE", help="Root certificate, or public key, to trust; may be given again."
+        ),
+    ] = None,
+    feed: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The only feed to accept, of documents that have one.")
+    ] = None,
+    checksums: Annotated[
+        Path | None,
+        typer.Option(parser=named_path, metavar="FILE", help="The sha256sum.txt of a dstack image: it names the file."),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", parser=named_path, metavar="FOLDER", help="Write records to this folder."),
+    ] = None,
+    output: TableFormatOption = Format.TABLE,
+) -> None:
+    """Read documents that others publish about launches: firmware, kernels, endorsed launch digests.
+
+    Prints what was read, who says so and how it was checked, and writes it as TOML records with --output. Nothing that
+    a document does not say is filled in.
+    """
+    from catalog.imports.import_files import import_files, to_dict  # cryptography takes long to load
+
+    require(output, Format.TABLE, Format.JSON)
+    if files.count("-") > 1:
+        raise UsageError("stdin can be read only once", "give the others as files")
+    given = _given(root or [], feed, checksums)
+    read = [(file, *_read(file, given, origin, name)) for file in files]
+    written: list[Path] = []
+    if folder is not None:
+        _check_endorsers(imported for _, _, imported in read)
+        written = _write(folder, [import_files(imported, data) for _, data, imported in read])
+    if output is Format.JSON:
+        documents = [{"file": file, **to_dict(imported)} for file, _, imported in read]
+        render.json_document({"documents": documents, "written": [str(path) for path in written]})
+        return
+    for file, _, imported in read:
+        _print(file, imported)
+    for path in written:
+        render.exact(str(path))
+
+
+def _given(roots: Sequence[Path], feed: str | None, checksums: Path | None) -> Given:
+    from catalog.imports.chains import parse_trusted
+    from catalog.imports.documents import Given
+
+    listed = None if checksums is None else read_file(checksums, limit=MAX_TEXT_SIZE)
+    given = Given(int(time.time()), feed=feed, checksums=listed)
+    for path in roots:
+        data = read_file(path, limit=MAX_TEXT_SIZE)
+        try:
+            given = parse_trusted(data, given)
+        except LdcatError as error:
+            raise type(error)(f"{path}: {error}", error.hint) from error
+    return given
+
+
+def _read(file: str, given: Given, origin: str | None, name: str | None) -> tuple[bytes, Imported]:
+    """The bytes of a document, and what it says; an error names the file."""
+    from catalog.imports.documents import MAX_DOCUMENT, read_document
+
+    if file == "-":
+        try:
+            data = sys.stdin.buffer.read(MAX_DOCUMENT + 1)
+        except (OSError, ValueError) as error:
+            raise unreadable(Path(file), error) from error
+    else:
+        data = read_file(Path(file), limit=MAX_DOCUMENT)
+    try:
+        return data, read_document(data, given).said_by(origin).named(name)
+    except LdcatError as error:
+        raise type(error)(f"{file}: {error}", error.hint) from error
+
+
+def _check_endorsers(read: Iterable[Imported]) -> None:
+    for imported in read:
+        if any(one.endorser.id is None for one in imported.endorsed):
+            raise UsageError(
+                f"the {imported.form} document does not say whose it is, and an endorsed digest needs to",
+                "name the publisher with --origin",
+            )
+
+
+def _write(folder: Path, sets: Iterable[dict[str, bytes]]) -> list[Path]:
+    """Write the files of all documents, after checking that none contradicts another or one that is there."""
+    wanted: dict[str, bytes] = {}
+    for files in sets:
+        for name, data in files.items():
+            if wanted.setdefault(name, data) != data:
+                raise UsageError(f"two components would be written to {name}", "import one at a time, with --name")
+    for name, data in wanted.items():
+        if exists(folder / name) and read_start(folder / name, len(data) + 1, regular=True) != data:
+            raise UsageError(f"{folder / name} is there with other contents", "give another --name, or remove it")
+    for name, data in wanted.items():
+        path = folder / name
+        try:
+            made_folders(path.parent)
+        except OSError as error:
+            raise unreadable(path.parent, error) from error
+        write_whole(path, data)
+    return [folder / name for name in wanted]
+
+
+def _print(file: str, imported: Imported) -> None:
+    checked = "signature verified" if imported.checked == "signature" else "not signed: nothing vouches for it"
+    facts = [
+        ("form", imported.form),
+        ("SHA-256", imported.document_sha256.hex()),
+        ("checked", checked),
+        ("published by", imported.origin or "not said"),
+        *(("note", note) for note in imported.notes),
+    ]
+    render.facts(facts, title=file)
+    if imported.firmware:
+        images = [
+            (one.name, one.known_by, one.identity.hex(), _known(one, "name", "build")) for one in imported.firmware
+        ]
+        render.table(("firmware", "known by", "hash", "all that is known"), images)
+    if imported.kernels:
+        kernels = [(one.name, one.kernel_sha256.hex(), _known(one, "name", "record")) for one in imported.kernels]
+        render.table(("kernel", "SHA-256", "all that is known"), kernels)
+    if imported.endorsed:
+        columns = ("endorsed launch digest", "technology", "by", "feed", "SVN", "claims")
+        render.table(columns, [_endorsed(one) for one in imported.endorsed])
+    if imported.bases:
+        render.table(
+            ("base of more vCPUs", "technology", "vCPUs", "AP reset vector"),
+            [(one.digest.hex(), one.technology, one.vcpus, _hex(one.reset_vector)) for one in imported.bases],
+        )
+
+
+def _known(facts: Any, *without: str) -> str:
+    names = [name for name in facts.__slots__ if name not in without]
+    return ", ".join(name for name in names if getattr(facts, name) not in (None, ()))
+
+
+def _endorsed(one: Any) -> tuple[object, ...]:
+    by = one.endorser
+    claims = [f"{name} {_shown(name, value)}" for name, value in one.claims.given().items()]
+    return one.digest.hex(), one.technology, by.id or "not said", by.feed, by.svn, ", ".join(claims)
+
+
+def _shown(name: str, value: object) -> str:
+    if isinstance(value, bytes):
+        return f"{value.hex()[:12]}..."
+    return f"{value:#x}" if isinstance(value, int) and name in ("policy", "reset_vector") else str(value)
+
+
+def _hex(value: int | None) -> str:
+    return "not known" if value is None else f"{value:#x}"

@@ -1,0 +1,170 @@
+"""`ldcat import`: what it prints and writes, and what it refuses without writing anything."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from catalog.firmware.kernel_record import KernelRecord
+from catalog.imports.import_record import parse_import
+from tests.support import published_documents as made
+from tests.support.cli import Run
+from tests.support.published_documents import DIGEST
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Documents of several formats, and the root of what is signed."""
+    data = made.dstack()
+    documents = {
+        "measurement.snp.cbor": data,
+        "sha256sum.txt": made.checksums(data),
+        "manifest.json": made.as_json(made.c8s()),
+        "contrast.json": made.contrast_manifest(),
+        "uvm.cose": made.uvm(),
+        "root.pem": made.pem(made.root()),
+    }
+    for name, content in documents.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def test_a_table_says_what_was_read_by_whom_and_how_checked(run: Run, folder: Path) -> None:
+    root = ("--root", str(folder / "root.pem"))
+    code, out, err = run("import", str(folder / "uvm.cose"), *root, "--origin", "Microsoft")
+    assert (code, err) == (0, "")
+    for text in (
+        "azure-uvm",
+        "signature verified",
+        "published by  Microsoft",
+        "signed 2026-03-01 by a certificate",
+    ):
+        assert text in out
+    assert DIGEST in out
+    assert made.did() in out
+
+
+def test_components_and_bases_have_tables_of_their_own(run: Run, folder: Path) -> None:
+    code, out, _ = run("import", str(folder / "measurement.snp.cbor"), str(folder / "contrast.json"))
+    assert code == 0
+    assert "not signed: nothing vouches for it" in out
+    assert "dstack/5a5a5a5a5a5a" in out
+    assert "snp_baseline, sections, reset_vector, hashes_area" in out
+    assert "kernel_sha256, initrd_sha256, append" in out
+    assert "base of more vCPUs" in out
+    assert "vcpus 1, product Milan, policy 0x3001f, reset_vector 0x80b004" in out
+
+
+def test_json_has_every_document(run: Run, folder: Path) -> None:
+    files = [str(folder / name) for name in ("measurement.snp.cbor", "manifest.json")]
+    code, out, err = run("import", *files, "--name", "mine", "-f", "json")
+    shown = json.loads(out)
+    assert (code, err, shown["written"]) == (0, "", [])
+    first, second = shown["documents"]
+    assert (first["file"], first["form"], first["firmware"][0]["name"]) == (files[0], "dstack", "mine")
+    assert [one["claims"]["vcpus"] for one in second["endorsed"]] == [1, 2]
+
+
+def test_records_are_written_once_and_are_what_specs_take(run: Run, folder: Path) -> None:
+    arguments = (
+        "import",
+        *(str(folder / name) for name in ("measurement.snp.cbor", "manifest.json")),
+        *("--checksums", str(folder / "sha256sum.txt"), "--origin", "https://example", "--name", "mine"),
+        *("-o", str(folder / "new" / "records")),
+    )
+    code, out, err = run(*arguments)
+    assert (code, err) == (0, "")
+    written = [line for line in out.splitlines() if line.startswith(str(folder / "new"))]
+    assert sorted(written) == sorted(str(path) for path in (folder / "new").rglob("*") if path.is_file())
+    assert len(written) == 4
+    kernel = KernelRecord.parse((folder / "new/records/mine.toml").read_text())
+    assert kernel.append == "console=ttyS0 quiet"
+    manifest = parse_import(next((folder / "new/records").glob("c8s-manifest-*.toml")).read_text())
+    assert {one.endorser.id for one in manifest.endorsed} == {"https://example"}
+    kept = folder / "new/records/documents" / manifest.document_sha256.hex()
+    assert kept.read_bytes() == (folder / "manifest.json").read_bytes()
+    before = {path: path.stat().st_ino for path in (folder / "new").rglob("*.toml")}
+    assert run(*arguments)[:2] == (code, out)
+    assert set(before) == set((folder / "new").rglob("*.toml"))
+
+
+def test_a_document_is_read_from_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(made.go_metadata())))
+    code, out, _ = run("import", "-", "-f", "json")
+    assert (code, json.loads(out)["documents"][0]["form"]) == (0, "sev-snp-measure-go")
+
+
+def test_standard_input_that_cannot_be_read_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.TextIOWrapper(io.BytesIO())
+    closed.close()
+    monkeypatch.setattr(sys, "stdin", type("Stdin", (), {"buffer": closed}))
+    code, _, err = run("import", "-")
+    assert (code, err.startswith("ldcat: error: -: ")) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("uvm.cose",), 6, "uvm.cose: azure-uvm: the issuer is did:x509:0:sha256:"),
+        (("uvm.cose", "--root", "root.pem", "--feed", "Other"), 4, "the feed is 'ContainerPlat-AMD-UVM', not 'Other'"),
+        (("uvm.cose", "--root", "sha256sum.txt"), 3, "sha256sum.txt: neither certificates in PEM or DER"),
+        (("sha256sum.txt",), 3, "sha256sum.txt: a document of no known format"),
+        (("nothing",), 5, "nothing: no such file or directory"),
+        (("measurement.snp.cbor", "--checksums", "manifest.json"), 3, "checksum file: line 1"),
+        (("manifest.json", "-o", "new"), 2, "the c8s-manifest document does not say whose it is"),
+        (("measurement.snp.cbor", "--name", ""), 2, "invalid value for '--name'"),
+        (("manifest.json", "--origin", "", "-o", "new"), 2, "invalid value for '--origin'"),
+        (("-", "-"), 2, "stdin can be read only once"),
+        (("manifest.json", "-f", "csv"), 2, "this command has no format csv"),
+    ],
+)
+def test_what_is_refused_is_said_in_a_line_and_nothing_is_written(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    monkeypatch.chdir(folder)
+    got, out, err = run("import", *arguments)
+    assert (got, out) == (code, "")
+    assert err.startswith("ldcat: error: ")
+    assert message in err
+    assert not (folder / "new").exists()
+
+
+def test_one_bad_document_of_several_stops_all_of_them(run: Run, folder: Path) -> None:
+    files = [str(folder / name) for name in ("manifest.json", "sha256sum.txt")]
+    assert run("import", *files, "--origin", "x", "-o", str(folder / "new"))[0] == 3
+    assert not (folder / "new").exists()
+
+
+def test_a_file_with_other_contents_is_never_replaced(run: Run, folder: Path) -> None:
+    (folder / "new").mkdir()
+    (folder / "new" / "mine.toml").write_text("other")
+    arguments = ("import", str(folder / "measurement.snp.cbor"), "--name", "mine", "-o", str(folder / "new"))
+    code, _, err = run(*arguments)
+    assert (code, "mine.toml is there with other contents" in err) == (2, True)
+    assert [path.name for path in (folder / "new").iterdir()] == ["mine.toml"]
+    (folder / "new" / "mine.toml").write_text("other" * 10_000)
+    assert run(*arguments)[0] == 2
+
+
+def test_two_components_of_one_name_are_refused(run: Run, folder: Path) -> None:
+    (folder / "other").write_bytes(made.dstack(kernel_hash=b"\x99" * 32))
+    files = [str(folder / name) for name in ("measurement.snp.cbor", "other")]
+    code, _, err = run("import", *files, "--name", "mine", "-o", str(folder / "new"))
+    assert (code, "two components would be written to mine.toml" in err) == (2, True)
+    assert not (folder / "new").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(run: Run, folder: Path) -> None:
+    arguments = ("import", str(folder / "measurement.snp.cbor"), "-o", str(folder / "uvm.cose" / "new"))
+    code, _, err = run(*arguments)
+    assert (code, "uvm.cose" in err) == (5, True)
+
+
+def test_text_of_a_document_is_made_printable(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(made.rvps_message({"measurement\x1b[2J": [DIGEST]}))
+    code, out, _ = run("import", str(tmp_path / "x"))
+    assert (code, "\x1b" in out, "measurement\\x1b[2J" in out) == (0, False, True)
