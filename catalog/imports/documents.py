@@ -17,7 +17,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509 import Certificate
 
-from catalog.errors import MalformedRecord
+from catalog.errors import MalformedRecord, VerificationFailed
 from catalog.imports import strict_json
 from catalog.imports.imported import Imported
 
@@ -32,7 +32,7 @@ class Given:
     now: seconds since 1970; says whether a certificate has expired, and decides nothing.
     roots: certificates that a chain may end in.
     keys: public keys, for signatures without a chain.
-    feed: the only feed that is accepted, or None for any.
+    feed: the only feed that is accepted of endorsers that have feeds, or None for any.
     checksums: a file of sha256sum that names the document, or None.
     """
 
@@ -116,6 +116,14 @@ def read_document(data: bytes, given: Given) -> Imported:
         if form.recognizes(document):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of oddities in certificates, which decide nothing
-                return form.parse(document, given)
+                imported = form.parse(document, given)
+            _check_feed(imported, given.feed)
+            return imported
     titles = ", ".join(form.title for form in forms().values())
     raise MalformedRecord("a document of no known format", f"known: {titles}")
+
+
+def _check_feed(imported: Imported, feed: str | None) -> None:
+    for one in imported.endorsed:
+        if feed is not None and one.endorser.feed not in (None, feed):
+            raise VerificationFailed(f"{imported.form}: the feed is {one.endorser.feed!r}, not {feed!r}")

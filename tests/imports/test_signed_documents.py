@@ -89,6 +89,8 @@ def test_an_issuer_may_pin_a_certificate_below_the_root() -> None:
 def test_another_feed_is_refused_if_one_is_asked_for() -> None:
     assert read_document(made.uvm(), trusted(feed=made.FEED)).endorsed
     refused(made.uvm(feed="Other"), VerificationFailed, "the feed is 'Other', not 'Con", trusted(feed=made.FEED))
+    refused(made.rvps_file("measurement"), VerificationFailed, "the feed is 'measurement'", trusted(feed=made.FEED))
+    assert read_document(made.gce(), trusted(feed=made.FEED)).endorsed
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from catalog.abi.kernel_hashes import KernelHashes
+from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import LdcatError, MalformedRecord, VerificationFailed
+from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.ovmf import Area, OvmfImage
 from catalog.imports.chains import parse_trusted
+from catalog.imports.component_facts import KernelFacts
 from catalog.imports.documents import Given, read_document
 from catalog.imports.imported import Imported
+from catalog.launch.point import VcpuPoint
+from catalog.launch.technology import Measurer, technology_named
+from catalog.spec import embedded
 from tests.real.shared import EXCHANGE, WILD
+from tests.support.firmware_builder import build_ovmf
 
 NOW = int(datetime(2026, 11, 29, tzinfo=UTC).timestamp())
 GIVEN = Given(NOW)
@@ -29,6 +40,13 @@ def read(path: Path, given: Given = GIVEN) -> Imported:
 
 def digests(imported: Imported) -> list[str]:
     return [one.digest.hex() for one in imported.endorsed]
+
+
+def published(name: str) -> dict[str, Any]:
+    """An entry of the corpus."""
+    lines = map(json.loads, (WILD / "corpus.jsonl").read_text().splitlines())
+    found: dict[str, Any] = next(one for one in lines if one["id"] == name)
+    return found
 
 
 def with_root(name: str) -> Given:
@@ -124,6 +142,41 @@ def test_metadata_of_aws_images_is_read_as_it_was_published() -> None:
         assert firmware.snp_baseline is not None
         assert firmware.snp_baseline.hex() == one["OVMFHash"]
         assert firmware.hashes_area is None
+
+
+def launched(imported: Imported, kernel: KernelFacts, append: str, vcpus: int) -> str:
+    """The launch digest under QEMU of imported facts: an image of our own lends what SEV-SNP does not need."""
+    [facts] = imported.firmware
+    assert facts.sections is not None
+    assert facts.hashes_area is not None
+    assert facts.snp_baseline is not None
+    area = Area(facts.hashes_area.gpa, 0x400)
+    component = replace(
+        FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(pages=1))),
+        snp_baseline=facts.snp_baseline,
+        sections=facts.sections,
+        reset_vector=facts.reset_vector,
+        hashes_area=area,
+    )
+    hashes = KernelHashes.of(kernel=kernel.kernel_sha256, initrd=kernel.initrd_sha256, append=append)
+    point = VcpuPoint(hashes, embedded.profile_named("qemu-kvm-init2"), VcpuSignature(0x800F12), 1, vcpus)
+    return Measurer(technology_named("sev-snp"), component).measure(point).hex()
+
+
+def test_a_launch_of_dstack_on_hardware_has_the_digest_of_its_imported_facts() -> None:
+    imported = read(IMPORTS / "dstack/measurement.snp.cbor")
+    [kernel] = imported.kernels
+    assert kernel.append is not None
+    assert launched(imported, kernel, kernel.append, 2) == published("dstack-01")["launch_digest"]
+
+
+def test_a_launch_of_secretvm_on_hardware_has_the_digest_of_its_imported_facts() -> None:
+    imported = read(IMPORTS / "secretvm/sev.json")
+    known = published("secretvm-01")
+    [kernel] = [one for one in imported.kernels if one.name == "prod/v0.0.25"]
+    append = known["configuration"]["cmdline"]
+    assert set(kernel.append_words) <= set(append.split())
+    assert launched(imported, kernel, append, 1) == known["launch_digest"]
 
 
 def test_secretvm_has_22_releases_of_one_image() -> None:

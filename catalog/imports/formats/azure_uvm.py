@@ -57,8 +57,6 @@ def parse(document: Document, given: Given) -> Imported:
     if issuer != MICROSOFT:
         check_root(chain[-1], given, f"{NAME}: the issuer is {issuer}, not Microsoft", "give its root with --root")
     message.verify(chain[0].public_key(), NAME)
-    if given.feed not in (None, feed):
-        raise VerificationFailed(f"{NAME}: the feed is {feed!r}, not {given.feed!r}")
     return Imported(
         NAME,
         document.sha256,
