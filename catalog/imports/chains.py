@@ -46,9 +46,12 @@ def parse_chain(ders: Sequence[bytes], what: str) -> list[x509.Certificate]:
     if not 1 <= len(ders) <= MOST_CERTIFICATES:
         raise MalformedRecord(f"{what}: {len(ders)} certificates, not 1 to {MOST_CERTIFICATES}")
     try:
-        return [one for der in ders for one in parse_certificates(der)]
+        chain = [one for data in ders for one in parse_certificates(data)]
     except MalformedInput as error:
         raise MalformedRecord(f"{what}: a certificate is malformed") from error
+    if [der(one) for one in chain] != list(ders):
+        raise MalformedRecord(f"{what}: a certificate is not in DER")
+    return chain
 
 
 def verify_chain(chain: Sequence[x509.Certificate], at: int, what: str) -> None:
@@ -66,8 +69,11 @@ def verify_chain(chain: Sequence[x509.Certificate], at: int, what: str) -> None:
                 f"it is valid from {day(start)} to {day(end)}"
             )
         if below:
+            signed = chain[below - 1]
             _check_may_sign(certificate, below - 1, what)
-            _check_issued(chain[below - 1], certificate, what)
+            if not _is_issued(signed, certificate):
+                by = f"the certificate of {subject(signed)!r} is not signed by {subject(certificate)!r}"
+                raise VerificationFailed(f"{what}: {by}")
 
 
 def check_root(root: x509.Certificate, given: Given, what: str, hint: str) -> None:
@@ -77,11 +83,14 @@ def check_root(root: x509.Certificate, given: Given, what: str, hint: str) -> No
 
 
 def rooted(leaf: x509.Certificate, given: Given, what: str, hint: str) -> list[x509.Certificate]:
-    """A certificate and the given root that its issuer names; raises UntrustedSigner if there is none."""
-    for root in given.roots:
-        if root.subject == leaf.issuer:
-            return [leaf, root]
-    raise UntrustedSigner(f"{what}: no root certificate is given that issued {subject(leaf)!r}", hint)
+    """A certificate and the given root that its issuer names, of several the one that signed it.
+
+    Raises UntrustedSigner if there is none of that name.
+    """
+    named = [root for root in given.roots if root.subject == leaf.issuer]
+    if not named:
+        raise UntrustedSigner(f"{what}: no root certificate is given that issued {subject(leaf)!r}", hint)
+    return [leaf, next((root for root in named if _is_issued(leaf, root)), named[0])]
 
 
 def check_did(did: str, chain: Sequence[x509.Certificate], what: str) -> None:
@@ -147,10 +156,10 @@ def _check_may_sign(certificate: x509.Certificate, below: int, what: str) -> Non
         raise VerificationFailed(f"{what}: {subject(certificate)!r} may not sign certificates")
 
 
-def _check_issued(certificate: x509.Certificate, issuer: x509.Certificate, what: str) -> None:
+def _is_issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether a certificate names its issuer and is signed by it."""
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise VerificationFailed(
-            f"{what}: the certificate of {subject(certificate)!r} is not signed by {subject(issuer)!r}"
-        ) from error
+    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return True

@@ -9,7 +9,7 @@ import hashlib
 import pkgutil
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import import_module
 from typing import Any
@@ -85,12 +85,14 @@ class Form:
     title: whose format it is, for people.
     recognizes: whether a document is of this format, by what is in it; it must not raise.
     parse: the facts; raises MalformedRecord, and VerificationFailed or UntrustedSigner for a signature.
+    has_checksums: whether a checksum file names such documents.
     """
 
     name: str
     title: str
     recognizes: Callable[[Document], bool]
     parse: Callable[[Document, Given], Imported]
+    has_checksums: bool = False
 
 
 @cache
@@ -118,7 +120,9 @@ def read_document(data: bytes, given: Given) -> Imported:
                 warnings.simplefilter("ignore")  # of oddities in certificates, which decide nothing
                 imported = form.parse(document, given)
             _check_feed(imported, given.feed)
-            return imported
+            if given.checksums is None or form.has_checksums:
+                return imported
+            return replace(imported, notes=(*imported.notes, "the checksum file is not used: it is dstack's"))
     titles = ", ".join(form.title for form in forms().values())
     raise MalformedRecord("a document of no known format", f"known: {titles}")
 

@@ -52,9 +52,14 @@ class Imported:
     def named(self, name: str | None) -> Imported:
         """The same with a name for every component: its own below `name`, or else one made of its form and hash."""
         several = sum(one.name is None for one in self.firmware) > 1
-        firmware = [replace(one, name=_name(one.name, name, self.form, one.identity, several)) for one in self.firmware]
+        firmware = [_renamed(one, _name(one.name, name, self.form, one.identity, several)) for one in self.firmware]
         kernels = [replace(one, name=_name(one.name, name, self.form, one.kernel_sha256)) for one in self.kernels]
         return replace(self, firmware=tuple(firmware), kernels=tuple(kernels))
+
+
+def _renamed(facts: FirmwareFacts, name: str) -> FirmwareFacts:
+    """The same image by another name, its whole record too."""
+    return replace(facts, name=name, build=replace(facts.build, name=name) if facts.build else None)
 
 
 def _by(endorser: Endorser, origin: str) -> Endorser:

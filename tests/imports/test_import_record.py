@@ -189,6 +189,9 @@ def test_a_whole_record_is_written_as_it_is_everywhere_else() -> None:
     [(name, written)] = import_files(read_document(data, GIVEN).named(None), data).items()
     assert FirmwareBuild.parse(written.decode()) == build
     assert name == f"{build.name.replace('/', '_')}.toml"
+    [(name, renamed)] = import_files(read_document(data, GIVEN).named("mine"), data).items()
+    assert FirmwareBuild.parse(renamed.decode()) == replace(build, name=f"mine/{build.name}")
+    assert name == f"mine_{build.name.replace('/', '_')}.toml"
     path = next((embedded.data_folder() / "kernel_hashes").glob("*installer*.toml"))
     imported = read_document(path.read_bytes(), GIVEN).named(None).said_by('a "b"\n')
     [(_, kernel)] = import_files(imported, path.read_bytes()).items()

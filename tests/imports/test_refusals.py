@@ -79,6 +79,11 @@ def test_a_checksum_file_that_names_other_bytes_is_refused() -> None:
         read_document(made.dstack_attached(listed=made.checksums(b"other")), GIVEN)
 
 
+def test_a_checksum_file_that_is_not_used_is_noted() -> None:
+    what = Given(NOW, checksums=made.checksums(b""))
+    assert read_document(made.go_metadata(), what).notes == ("the checksum file is not used: it is dstack's",)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

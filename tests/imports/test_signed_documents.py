@@ -103,6 +103,7 @@ def test_another_feed_is_refused_if_one_is_asked_for() -> None:
         ({"signingtime": Tagged(1, -1)}, "signingtime: no time"),
         ({"signingtime": Tagged(1, True)}, "signingtime: no time"),
         ({"without": [33]}, "x5chain: 0 certificates"),
+        ({"h33": made.pem(made.root()) * 2}, "x5chain: a certificate is not in DER"),
         ({"h33": b"no certificate"}, "x5chain: a certificate is malformed"),
         ({"h33": [7]}, "x5chain: no certificates"),
         ({"h2": ["iss"]}, "critical headers"),
@@ -209,6 +210,19 @@ def test_an_old_endorsement_needs_no_provenance() -> None:
 )
 def test_a_gce_endorsement_that_is_not_right_is_refused(data: Any, error: type[LdcatError], message: str) -> None:
     refused(data(), error, message)
+
+
+def test_of_several_roots_of_one_name_the_one_that_signed_counts() -> None:
+    other = certificate("test root", "test root", ca=True, public=made.corim_key().public_key())
+    for roots in ((other, made.root()), (made.root(), other)):
+        assert read_document(made.gce(), trusted(*roots)).checked == "signature"
+    refused(made.gce(), VerificationFailed, "'test signer' is not signed by 'test root'", trusted(other))
+
+
+def test_a_certificate_of_gce_that_is_not_one_in_der_is_refused() -> None:
+    two = made.pem(made.root()) * 2
+    data = made.field(1, made.field(4, two) + made.field(1, made.field(1, SIGNED))) + made.field(2, b"x")
+    refused(data, MalformedRecord, "certificate: a certificate is not in DER")
 
 
 def test_without_the_root_a_gce_endorsement_is_refused_with_its_address() -> None:

@@ -118,4 +118,4 @@ def _check_listed(measurement: bytes, checksums: bytes) -> bytes:
     return hashlib.sha256(checksums).digest()
 
 
-FORM = Form(NAME, "dstack measurement.snp.cbor", recognizes, parse)
+FORM = Form(NAME, "dstack measurement.snp.cbor", recognizes, parse, has_checksums=True)
