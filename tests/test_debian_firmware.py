@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from catalog.errors import MalformedFirmware, MalformedRecord, Unreadable
@@ -15,8 +16,9 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
 from tools import debian_firmware
-from tools.debian_firmware import Outcome, Published, check, firmware_images, read_records
+from tools.debian_firmware import Outcome, check, firmware_images
 from tools.debian_packages import Fetched, Mirror, Package
+from tools.debian_records import Published, read_records
 
 # Synthetic packages: `fetch` returns a folder of files like an unpacked package.
 
@@ -38,6 +40,10 @@ def origin_of(path: str = IMAGE_PATH, distribution: str = "debian") -> OriginWir
         package_sha256=PACKAGE_SHA256,
         path=path,
     )
+
+
+def replace_origin(**changes: str) -> OriginWire:
+    return msgspec.structs.replace(origin_of(), **changes)
 
 
 BUILD = FirmwareBuild(
@@ -76,13 +82,14 @@ class Archive:
         self, folder: Path, packages: Mapping[Package, Mapping[str, bytes]], sha256: str = PACKAGE_SHA256
     ) -> None:
         self.folder, self.packages, self.sha256 = folder, packages, sha256
+        self.roots: dict[Package, Path] = {}
         self.fetched: list[Package] = []
 
     def fetch(self, package: Package) -> Fetched | None:
         self.fetched.append(package)
         if package not in self.packages:
             return None
-        root = self.folder / package.name
+        root = self.roots.get(package, self.folder / package.name)
         root.mkdir()
         for path, data in self.packages[package].items():
             file = root / path.lstrip("/")
@@ -164,7 +171,8 @@ def test_a_symlink_does_not_replace_the_file(tmp_path: Path) -> None:
 
 def test_another_package_under_the_same_version_is_a_mismatch(tmp_path: Path) -> None:
     archive = Archive(tmp_path, WHOLE, sha256="00" * 32)
-    outcome = check(read_records(data_folder(tmp_path)), archive.fetch, write=True)
+    data = data_folder(tmp_path)
+    outcome = check(read_records(data), archive.fetch, write_to=data / "firmware")
     assert outcome.mismatches == [
         f"{title}: package_sha256 is {PACKAGE_SHA256}, that of {package} {'00' * 32}"
         for title, package in (
@@ -215,6 +223,34 @@ def test_images_without_a_record_are_reported(tmp_path: Path) -> None:
     assert outcome.exit_code == 0
 
 
+NEW_PACKAGE = Package("trixie-security", "ovmf", "2")
+SAME_PACKAGE = replace(FIRMWARE_PACKAGE, suite="forky")
+
+
+def test_packages_that_no_record_names_are_looked_at(tmp_path: Path) -> None:
+    archive = Archive(tmp_path, {**WHOLE, NEW_PACKAGE: {"/usr/share/ovmf/OVMF.fd": OTHER_IMAGE, "/x.fd": b"short"}})
+    archive.roots[NEW_PACKAGE] = tmp_path / "new"
+    outcome = check(read_records(data_folder(tmp_path)), archive.fetch, others=[SAME_PACKAGE, NEW_PACKAGE, NEW_PACKAGE])
+    assert archive.fetched == [KERNEL_PACKAGE, FIRMWARE_PACKAGE, NEW_PACKAGE]
+    assert outcome.unrecorded == ["trixie-security ovmf 2: /usr/share/ovmf/OVMF.fd", "trixie-security ovmf 2: /x.fd"]
+    assert outcome.exit_code == 0
+
+
+def test_write_adds_a_record_for_an_image_that_has_none(tmp_path: Path) -> None:
+    data = data_folder(tmp_path)
+    archive = Archive(tmp_path, {**WHOLE, NEW_PACKAGE: {"/usr/share/ovmf/OVMF.fd": OTHER_IMAGE, "/x.fd": b"short"}})
+    archive.roots[NEW_PACKAGE] = tmp_path / "new"
+    outcome = check(read_records(data), archive.fetch, others=[NEW_PACKAGE], write_to=data / "firmware")
+    assert outcome.added == ["trixie-security/ovmf/OVMF.fd: say whether it launches"]
+    (refused,) = outcome.unrecorded
+    assert refused.startswith("trixie-security ovmf 2: /x.fd (")
+    file = data / "firmware" / "trixie-security_ovmf_OVMF.fd.toml"
+    added = FirmwareBuild.parse(file.read_text(encoding="utf-8"))
+    assert added.component == FirmwareComponent.from_image(OvmfImage.parse(OTHER_IMAGE))
+    assert added.origin == replace_origin(suite="trixie-security", version="2")
+    assert added.launchable == {}
+
+
 def test_a_symlink_is_not_an_image_without_a_record(tmp_path: Path) -> None:
     (tmp_path / "OVMF.fd").write_bytes(IMAGE)
     (tmp_path / "OVMF.ms.fd").symlink_to("OVMF.fd")
@@ -235,7 +271,7 @@ def test_a_package_of_several_records_is_fetched_once(tmp_path: Path) -> None:
 def test_write_updates_only_the_component(tmp_path: Path) -> None:
     data = data_folder(tmp_path)
     archive = Archive(tmp_path, {**WHOLE, FIRMWARE_PACKAGE: {IMAGE_PATH: OTHER_IMAGE}})
-    outcome = check(read_records(data), archive.fetch, write=True)
+    outcome = check(read_records(data), archive.fetch, write_to=data / "firmware")
     assert list(outcome.lines()) == ["written: trixie/ovmf/OVMF.fd", "total: 1 agree, 1 written"]
     assert outcome.exit_code == 0
     written = FirmwareBuild.parse((data / "firmware" / "OVMF.toml").read_text(encoding="utf-8"))
@@ -244,7 +280,7 @@ def test_write_updates_only_the_component(tmp_path: Path) -> None:
 
 def test_write_does_not_change_a_matching_record(tmp_path: Path) -> None:
     data = data_folder(tmp_path)
-    outcome = check(read_records(data), Archive(tmp_path, WHOLE).fetch, write=True)
+    outcome = check(read_records(data), Archive(tmp_path, WHOLE).fetch, write_to=data / "firmware")
     assert not outcome.written
     assert len(outcome.agree) == 2
 
@@ -265,10 +301,15 @@ def test_an_incomplete_origin_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("packages", "code", "line"),
     [
-        (WHOLE, 0, "no suite: bullseye is on none of the sites\ntotal: 2 agree\n"),
+        (
+            WHOLE,
+            Unreadable.exit_code,
+            "no suite: bullseye is on none of the sites\n"
+            "failed: forky: apt cannot (is the network up?)\ntotal: 2 agree, 1 failed\n",
+        ),
         ({KERNEL_PACKAGE: {"/boot/vmlinuz": b"another"}}, 1, "mismatch: a-kernel kernel: sha256 is "),
     ],
-    ids=["agree", "mismatch"],
+    ids=["a suite cannot be read", "mismatch"],
 )
 def test_the_command_prints_its_report(
     packages: Mapping[Package, Mapping[str, bytes]],
@@ -308,6 +349,25 @@ def test_the_command_has_a_hint_if_apt_is_missing(
     )
 
 
+APT_CACHE = """#!/bin/sh
+case "$2" in
+    pkgnames) printf '%s\\n' ovmf-b ovmf-a ;;
+    madison) printf '%s | %s | a site trixie/main amd64 Packages\\n' "$4" 1.0-2 "$4" 1.0-1 "$3" 2 ;;
+esac
+"""
+
+
+def test_the_packages_of_a_suite_are_those_that_apt_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("apt-get", "#!/bin/sh\n"), ("apt-cache", APT_CACHE)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    mirror = Mirror(["a site"], tmp_path / "work", absent={"gone"})
+    expected = [("ovmf-a", "1.0-2"), ("ovmf-a", "1.0-1"), ("ovmf-b", "2")]
+    assert mirror.packages("trixie", "ovmf") == [Package("trixie", name, version) for name, version in expected]
+    assert mirror.packages("gone", "ovmf") == []
+
+
 def use_fake_mirror(monkeypatch: pytest.MonkeyPatch, records: list[Published], archive: Archive) -> list[Path]:
     """Make the command check `records` against `archive`; returns where its work folder will appear."""
     works: list[Path] = []
@@ -320,6 +380,11 @@ def use_fake_mirror(monkeypatch: pytest.MonkeyPatch, records: list[Published], a
 
         def fetch(self, package: Package) -> Fetched | None:
             return archive.fetch(package)
+
+        def packages(self, suite: str, prefix: str) -> list[Package]:
+            if suite == "forky":
+                raise Unreadable("apt cannot", "is the network up?")
+            return [FIRMWARE_PACKAGE, Package(suite, "ovmf-ia32", "1")] if suite == FIRMWARE_PACKAGE.suite else []
 
     monkeypatch.setattr(debian_firmware, "Mirror", FakeMirror)
     monkeypatch.setattr(debian_firmware, "read_records", lambda: records)

@@ -1,112 +1,31 @@
 """Fetches the Debian packages that data/ names and checks that its records and the published files agree.
 
-Run as `python -m tools.debian_firmware [--write]`. Exit code 0: everything a mirror still has agrees;
-1: something differs; 5: something could not be fetched. Firmware stays in a temporary folder.
+Packages and images that no record names are reported. Run as `python -m tools.debian_firmware [--write]`. Exit code 0:
+everything a mirror still has agrees; 1: something differs; 5: something could not be fetched. Firmware stays in a
+temporary folder.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
-from catalog.errors import LdcatError, MalformedRecord, Unreadable
-from catalog.firmware.build import FirmwareBuild, OriginWire
-from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.kernel_record import BlobWire, KernelRecord
-from catalog.firmware.ovmf import OvmfImage
+from catalog.errors import LdcatError, Unreadable
 from tools.debian_packages import Fetched, Mirror, Package, configured_sites
+from tools.debian_records import DATA, Published, new_record, read_records
 
-DATA = Path(__file__).resolve().parent.parent / "data"
-DISTRIBUTION = "debian"
+RELEASES = ("bullseye", "bookworm", "trixie")
+SUITES = (*RELEASES, *(f"{release}-security" for release in RELEASES), "sid", "forky")
+"""Suites in which packages of firmware are looked for; forky has most of its packages from sid."""
+
+PREFIX, OTHER_ARCHITECTURE = "ovmf", "ovmf-ia32"
+"""How names of firmware packages begin, and the one whose images are 32-bit: no SEV guest runs them."""
 
 Fetch = Callable[[Package], Fetched | None]
-
-
-class Published(Protocol):
-    """A record, or a part of one, that stands for one file of a package."""
-
-    @property
-    def title(self) -> str: ...
-    @property
-    def package(self) -> Package: ...
-    @property
-    def package_sha256(self) -> str: ...
-    @property
-    def path(self) -> str: ...
-
-    def differences(self, data: bytes) -> list[str]:
-        """What the record says otherwise than the bytes of the file."""
-
-    def rewrite(self, data: bytes) -> bool:
-        """Make the record say what the file's bytes do; False where there is nothing to change."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedFirmware:
-    """The record of a firmware build, read from `file`."""
-
-    file: Path
-    build: FirmwareBuild
-    origin: OriginWire
-
-    @property
-    def title(self) -> str:
-        return self.build.name
-
-    @property
-    def package(self) -> Package:
-        return Package(self.origin.suite, self.origin.package, self.origin.version)
-
-    @property
-    def package_sha256(self) -> str:
-        return self.origin.package_sha256
-
-    @property
-    def path(self) -> str:
-        return self.origin.path
-
-    def differences(self, data: bytes) -> list[str]:
-        """Every field of the component that does not follow from the image."""
-        image = FirmwareComponent.from_image(OvmfImage.parse(data))
-        pairs = [
-            (f.name, getattr(self.build.component, f.name), getattr(image, f.name))
-            for f in fields(FirmwareComponent)
-            if f.init
-        ]
-        return [f"{name} is {_show(a)}, the image's {_show(b)}" for name, a, b in pairs if a != b]
-
-    def rewrite(self, data: bytes) -> bool:
-        """Write the image's component; origin and launchability stay as they are."""
-        component = FirmwareComponent.from_image(OvmfImage.parse(data))
-        text = replace(self.build, component=component).to_toml()
-        if text == self.file.read_text(encoding="utf-8"):
-            return False
-        self.file.write_text(text, encoding="utf-8")
-        return True
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedBlob:
-    """The kernel or the initrd of a kernel hashes record."""
-
-    title: str
-    package: Package
-    package_sha256: str
-    path: str
-    sha256: str
-
-    def differences(self, data: bytes) -> list[str]:
-        sha256 = hashlib.sha256(data).hexdigest()
-        return [] if sha256 == self.sha256 else [f"sha256 is {self.sha256}, the file's {sha256}"]
-
-    def rewrite(self, data: bytes) -> bool:  # noqa: ARG002  a record made of hashes is written by its author
-        return False
 
 
 @dataclass(slots=True)
@@ -118,12 +37,14 @@ class Outcome:
     gone: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
         """The report, a summary last."""
         kinds = {
             "written": self.written,
+            "added": self.added,
             "gone": self.gone,
             "unrecorded": self.unrecorded,
             "failed": self.failures,
@@ -142,33 +63,27 @@ class Outcome:
         """
         if self.mismatches:
             return 1
-        return 0 if (self.agree or self.written) and not self.failures else Unreadable.exit_code
+        return 0 if (self.agree or self.written or self.added) and not self.failures else Unreadable.exit_code
 
 
-def read_records(data: Path = DATA) -> list[Published]:
-    """Every file that the records of `data` name with a Debian package; raises MalformedRecord."""
-    published: list[Published] = []
-    for file in sorted((data / "firmware").glob("*.toml")):
-        build = FirmwareBuild.parse(_text(file))
-        if build.origin and build.origin.distribution == DISTRIBUTION:
-            published.append(PublishedFirmware(file, build, build.origin))
-    for file in sorted((data / "kernel_hashes").glob("*.toml")):
-        wire = KernelRecord.parse(_text(file)).wire
-        for part, blob in (("kernel", wire.kernel), ("initrd", wire.initrd)):
-            if blob and blob.distribution == DISTRIBUTION:
-                published.append(_published_blob(f"{wire.name} {part}", blob))
-    return published
-
-
-def check(published: Iterable[Published], fetch: Fetch, *, write: bool = False) -> Outcome:
+def check(
+    published: Iterable[Published], fetch: Fetch, *, others: Iterable[Package] = (), write_to: Path | None = None
+) -> Outcome:
     """Compare every record with what `fetch` gives for its package, a package at a time.
 
-    With `write`, firmware records are made to agree with their images, unless the package is another.
+    others: packages that may have images without a record; a version that is named before, in any suite, is left out.
+    write_to: the folder of firmware records, to make them agree with their images unless the package is another, and to
+        add those of images that have none.
     """
     outcome = Outcome()
     by_package: dict[Package, list[Published]] = {}
     for one in published:
         by_package.setdefault(one.package, []).append(one)
+    named = {(package.name, package.version) for package in by_package}
+    for package in others:
+        if (package.name, package.version) not in named:
+            named.add((package.name, package.version))
+            by_package[package] = []
     for package, group in sorted(by_package.items()):
         try:
             fetched = fetch(package)
@@ -179,10 +94,11 @@ def check(published: Iterable[Published], fetch: Fetch, *, write: bool = False) 
             outcome.gone.append(f"{package} ({len(group)} records not checked)")
             continue
         for one in group:
-            _check_one(one, fetched, outcome, write=write)
-        recorded = {one.path for one in group}
-        outcome.unrecorded += [f"{package}: {path}" for path in firmware_images(fetched.root) - recorded]
+            _check_one(one, fetched, outcome, write=write_to is not None)
+        for path in firmware_images(fetched.root) - {one.path for one in group}:
+            _note_unrecorded(package, fetched, path, outcome, write_to)
     outcome.unrecorded.sort()
+    outcome.added.sort()
     return outcome
 
 
@@ -198,14 +114,21 @@ def firmware_images(root: Path) -> set[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.debian_firmware", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="make firmware records agree with their images")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="make firmware records agree with their images, and add those of images without one",
+    )
     parser.add_argument("--site", help="URL of a Debian mirror, in place of those of apt's configuration")
     options = parser.parse_args(arguments)
     try:
         sites = [options.site] if options.site else configured_sites()
         with tempfile.TemporaryDirectory(prefix="debian-firmware-") as work:
             mirror = Mirror(sites, Path(work))
-            outcome = check(read_records(), mirror.fetch, write=options.write)
+            others, failures = _other_packages(mirror)
+            write_to = DATA / "firmware" if options.write else None
+            outcome = check(read_records(), mirror.fetch, others=others, write_to=write_to)
+            outcome.failures += failures
     except LdcatError as error:
         sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
         return error.exit_code
@@ -241,26 +164,28 @@ def _check_one(one: Published, fetched: Fetched, outcome: Outcome, *, write: boo
         outcome.agree.append(one.title)
 
 
-def _published_blob(title: str, blob: BlobWire) -> PublishedBlob:
-    if not (blob.suite and blob.package and blob.version and blob.package_sha256 and blob.path):
-        raise MalformedRecord(f"{title}: suite, package, version, package_sha256 and path go together")
-    package = Package(blob.suite, blob.package, blob.version)
-    return PublishedBlob(title, package, blob.package_sha256, blob.path, blob.sha256)
+def _other_packages(mirror: Mirror) -> tuple[list[Package], list[str]]:
+    """The packages of 64-bit firmware in SUITES, and a line for each suite that cannot be read."""
+    packages, failures = [], []
+    for suite in SUITES:
+        try:
+            packages += [found for found in mirror.packages(suite, PREFIX) if found.name != OTHER_ARCHITECTURE]
+        except Unreadable as error:
+            failures.append(f"{suite}: {error}" + (f" ({error.hint})" if error.hint else ""))
+    return packages, failures
 
 
-def _show(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, tuple):
-        return " ".join(map(str, value)) or "none"
-    return f"{value:#x}" if isinstance(value, int) else str(value)
-
-
-def _text(file: Path) -> str:
+def _note_unrecorded(package: Package, fetched: Fetched, path: str, outcome: Outcome, write_to: Path | None) -> None:
+    """Report an image without a record, or add its record to the folder `write_to`."""
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{file.name} cannot be read: {error}") from error
+        if write_to is not None:
+            build = new_record(package, fetched, path)
+            (write_to / f"{build.name.replace('/', '_')}.toml").write_text(build.to_toml(), encoding="utf-8")
+            outcome.added.append(f"{build.name}: say whether it launches")
+            return
+        outcome.unrecorded.append(f"{package}: {path}")
+    except LdcatError as error:
+        outcome.unrecorded.append(f"{package}: {path} ({error})")
 
 
 if __name__ == "__main__":

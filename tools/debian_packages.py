@@ -2,7 +2,7 @@
 
 The sites are those of the machine's own apt configuration, and so are proxies and credentials. Nothing of
 the machine's apt is changed, and no root is needed.
-Source: apt.conf(5), sources.list(5), apt-get(8) indextargets; dpkg-deb(1).
+Source: apt.conf(5), sources.list(5), apt-get(8) indextargets, apt-cache(8) pkgnames and madison; dpkg-deb(1).
 """
 
 from __future__ import annotations
@@ -81,6 +81,19 @@ class Mirror:
             sha256 = hashlib.file_digest(deb, "sha256").hexdigest()
         files[0].unlink()
         return Fetched(sha256, root)
+
+    def packages(self, suite: str, prefix: str) -> list[Package]:
+        """Every package of a suite whose name begins with `prefix`, at each version; none where no site has the suite.
+
+        Raises Unreadable for a suite whose signature does not hold.
+        """
+        config = self._configuration(suite)
+        if config is None:
+            return []
+        names = _run("apt-cache", f"--config-file={config}", "pkgnames", prefix).stdout.split()
+        listed = _run("apt-cache", f"--config-file={config}", "madison", *names).stdout if names else ""
+        fields = [[part.strip() for part in line.split("|")] for line in listed.splitlines()]
+        return [Package(suite, name, version) for name, version, _ in fields]
 
     def _configuration(self, suite: str) -> Path | None:
         if suite in self.absent:

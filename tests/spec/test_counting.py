@@ -81,6 +81,8 @@ def test_a_spec_of_a_trillion_rows_is_refused_before_the_build(
 ) -> None:
     monkeypatch.setattr("catalog.build.builder.cross_product", lambda _: pytest.fail("it was made"))
     spec, out = write_spec(tmp_path, HUGE), tmp_path / "catalog"
+    rows = sum(count.rows for count in count_rows(load_spec(spec)).values())
+    assert rows > 10**12
     tracemalloc.start()
     try:
         code = run(["build", str(spec), "--out", str(out)])
@@ -89,8 +91,8 @@ def test_a_spec_of_a_trillion_rows_is_refused_before_the_build(
         tracemalloc.stop()
     error, hint = capsys.readouterr().err.splitlines()
     assert code == 2
-    assert error == "ldcat: error: the spec asks for 1,647,771,373,836 rows, which are more than 200,000,000"
-    assert hint.endswith("--max-rows 1647771373836")
+    assert error == f"ldcat: error: the spec asks for {rows:,} rows, which are more than 200,000,000"
+    assert hint.endswith(f"--max-rows {rows}")
     assert peak < 64 << 20  # the axes are in memory, but no product of two of them
     assert not out.exists()
 
