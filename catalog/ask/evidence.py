@@ -143,6 +143,34 @@ def sniff(data: bytes, *, name: str = "this", with_tik: bool = False) -> Evidenc
     raise MalformedInput(f"{name} is not a launch digest, an attestation report or LAUNCH_MEASURE data", _TRIED)
 
 
+def sniff_digests(data: bytes, name: str) -> list[LaunchDigest]:
+    """The launch digests of a text that has one a line, blank lines left out; or the one of a report.
+
+    name: what errors call the input.
+
+    Raises MalformedInput, which names the line, and UsageError for a launch measurement.
+    """
+    texts = data.decode("latin-1").splitlines()
+    lines = [(number, text) for number, text in enumerate(texts, 1) if text.strip()]
+    if len(lines) < 2 or not stated_digest(lines[0][1]):
+        return [sniff(data, name=f"what {name} holds").digest]
+    found = []
+    for number, text in lines:
+        digest = stated_digest(text)
+        if digest is None:
+            raise MalformedInput(f"{name}, line {number}, is not a launch digest", "write one digest a line")
+        found.append(digest)
+    return found
+
+
+def stated_digest(text: str) -> LaunchDigest | None:
+    """The launch digest that a text is; None for another text."""
+    try:
+        return LaunchDigest.parse(text)
+    except MalformedInput:
+        return None
+
+
 def _binary(data: bytes) -> Evidence | None:
     """A raw report, alone, in a MSG_REPORT_RSP or in an Azure HCL blob; None for other input."""
     if data[:4] == _HCL_MAGIC:

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import TIK_SIZE
-from catalog.ask.evidence import MAX_EVIDENCE, Evidence, sniff
+from catalog.ask.evidence import MAX_EVIDENCE, Evidence, sniff, sniff_digests, stated_digest
 from catalog.errors import MalformedInput, Unreadable, UsageError
 from catalog.files import inputs
 
@@ -59,6 +60,18 @@ def read_digest(given: str, stdin: BinaryIO) -> str:
     Raises the errors of `read_evidence`, UsageError for a launch measurement.
     """
     return read_evidence(given, stdin).digest.hex()
+
+
+def read_digests(given: str, stdin: BinaryIO) -> list[LaunchDigest]:
+    """Launch digests from stdin if `given` is "-", else from the text itself, else from the file of that name.
+
+    Stdin and a file hold digests, one a line, or a report; blank lines are left out. Raises MalformedInput, which names
+    the line, Unreadable, and UsageError for a launch measurement.
+    """
+    if given != "-" and (stated_digest(given) or not given.strip() or not inputs.exists(Path(given))):
+        return [read_evidence(given, stdin).digest]
+    data = read_bounded(given, stdin, MAX_EVIDENCE)
+    return sniff_digests(data, "stdin" if given == "-" else given)
 
 
 def read_expectation(given: str, stdin: BinaryIO) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from catalog.explain.candidate import Candidate
@@ -11,6 +11,7 @@ from catalog.explain.divergence import Divergence, find_divergence
 from catalog.explain.search import SearchResult
 from catalog.explain.search_space import AXES, Axis, SearchSpace, differing_parts, measured_axes, same
 from catalog.fast.match import kernel_note, launch_notes, no_kernel_note, revocation_notes
+from catalog.launch.technology import technology_named
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
 from catalog.rows.digest_record import DigestRecord, digest_record
@@ -121,10 +122,22 @@ class Explanation:
             "launch_digest": digest,
             **configuration(candidate),
             "differs": differs,
+            "related": self._related(candidate),
             "parting": parted and parted.to_dict(),
             "revocation": found and {"severity": found.severity, "reason": found.reason},
             "notes": [*revocation_notes(revocation), *candidate_notes(candidate)],
         }
+
+    def _related(self, candidate: Candidate) -> dict[str, Any] | None:
+        """The same launch with the nearest expected number of vCPUs, if nothing else differs and its chain goes on."""
+        differing = [axis for axis, *_ in self.differences(candidate)]
+        found = candidate.vcpus
+        if found is None or differing != ["vcpus"] or not technology_named(candidate.technology.value).digest_is_state:
+            return None
+        counts = [choice.value for choice in self.searches[0].space.vcpus.near]
+        nearest = min(counts, key=lambda count: (count > found, abs(count - found)))
+        digest = replace(candidate, vcpus=nearest).config().digest()
+        return {"launch_digest": digest.hex(), "vcpus": nearest, "more_vcpus": found - nearest}
 
     def _kernel_parts(self, candidate: Candidate) -> list[str]:
         """Which of kernel, initrd and command line differ from the most similar expected kernel hashes, if any."""

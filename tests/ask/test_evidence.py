@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import AttestationReport
-from catalog.ask.evidence import MAX_EVIDENCE, LaunchMeasureData, sniff
-from catalog.ask.evidence_files import read_certificates, read_evidence, read_tik
+from catalog.ask.evidence import MAX_EVIDENCE, LaunchMeasureData, sniff, sniff_digests
+from catalog.ask.evidence_files import read_certificates, read_digests, read_evidence, read_tik
 from catalog.errors import LdcatError, MalformedInput, Unreadable, UsageError
 from tests.support.attestation_builder import chain, report_bytes, signed
 from tests.support.report_json import as_json
@@ -228,3 +228,50 @@ def test_a_tik_is_read_from_files(tmp_path: Path) -> None:
         assert "secret" not in str(caught.value) + str(caught.value.hint)
     with pytest.raises(Unreadable):
         read_tik(tmp_path / "nothing")
+
+
+def test_a_list_of_digests_is_one_a_line() -> None:
+    other = bytes(range(1, 49))
+    text = f"\n{DIGEST.hex()}\r\n\n 0x{other.hex().upper()}\t\n{base64.b64encode(DIGEST).decode()}"
+    assert sniff_digests(text.encode(), "it") == [LaunchDigest(DIGEST), LaunchDigest(other), LaunchDigest(DIGEST)]
+    assert sniff_digests(DIGEST.hex().encode(), "it") == [LaunchDigest(DIGEST)]
+    assert sniff_digests(REPORT, "it") == sniff_digests(HCL, "it") == [LaunchDigest(DIGEST)]
+    wrapped = b"\n".join(REPORT.hex().encode()[at : at + 60] for at in range(0, 2368, 60))
+    assert sniff_digests(wrapped, "it") == [LaunchDigest(DIGEST)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"{DIGEST.hex()}\n\n{DIGEST.hex()[1:]}\n", "it, line 3, is not a launch digest"),
+        (f"{DIGEST.hex()}\n# note\n", "it, line 2, is not a launch digest"),
+        (f"{DIGEST.hex()}\n{REPORT.hex()}\n", "it, line 2, is not a launch digest"),
+        (f"x\n{DIGEST.hex()}\n", "what it holds is not a launch digest"),
+        ("", "what it holds is not a launch digest"),
+    ],
+)
+def test_a_line_that_is_no_digest_is_named(text: str, message: str) -> None:
+    with pytest.raises(MalformedInput, match=message):
+        sniff_digests(text.encode(), "it")
+
+
+def test_a_launch_measurement_is_not_in_a_list_of_digests() -> None:
+    with pytest.raises(UsageError, match="does not state its launch digest"):
+        sniff_digests(LIBVIRT.encode(), "it")
+
+
+def test_digests_are_text_before_they_are_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = bytes(48).hex()
+    Path(DIGEST.hex()).write_text(f"{other}\n{other}\n")
+    Path("listed").write_text(f"{other}\n{other}\n")
+    assert read_digests(DIGEST.hex(), io.BytesIO()) == [LaunchDigest(DIGEST)]
+    assert read_digests("listed", io.BytesIO()) == [LaunchDigest(bytes(48))] * 2
+    assert read_digests("-", io.BytesIO(other.encode())) == [LaunchDigest(bytes(48))]
+    for absent in ("nothing", "\udcff", ""):
+        with pytest.raises(MalformedInput):
+            read_digests(absent, io.BytesIO())
+    Path("large").write_bytes(b"\n" * (MAX_EVIDENCE + 1))
+    for asked in ("large", "-"):
+        with pytest.raises(Unreadable, match="larger"):
+            read_digests(asked, io.BytesIO(bytes(MAX_EVIDENCE + 1)))

@@ -65,6 +65,31 @@ def test_differences_are_printed(run: Run, launched: str, tmp_path: Path) -> Non
     assert (hit["launch_digest"], hit["vcpus"], hit["sev_features"]) == (launched, 9, "0x21")
 
 
+def test_a_launch_with_another_number_of_vcpus_is_named_beside_the_expected_one(run: Run) -> None:
+    rows = json.loads(run("measure", AMDSEV, *SNP, "--vcpus", "1,4,9", "-f", "json")[1])["launch_digests"]
+    fewer, expected, more = (row["launch_digest"] for row in rows)
+    for digest, change, words in ((fewer, -3, "3 fewer"), (more, 5, "5 more")):
+        assert (
+            f"\n  = the launch with 4 vCPUs, {expected}, with {words}\n"
+            in run("explain", digest, "--expect", BELIEVED)[1]
+        )
+        (hit,) = json.loads(run("explain", digest, "--expect", BELIEVED, "-f", "json")[1])["explanations"]
+        assert hit["related"] == {"launch_digest": expected, "vcpus": 4, "more_vcpus": change}
+    (hit,) = json.loads(run("explain", expected, "--expect", BELIEVED, "-f", "json")[1])["explanations"]
+    assert hit["related"] is None
+
+
+def test_no_launch_is_related_to_it_if_more_differs_or_its_digest_is_no_state(run: Run, launched: str) -> None:
+    (hit,) = json.loads(run("explain", launched, "--expect", BELIEVED, "-f", "json")[1])["explanations"]
+    assert hit["related"] is None
+    of_es = ("-t", "sev-es", "--vmm", "qemu-kvm-legacy", "--vcpu-type", "EPYC")
+    digest = run("measure", AMDSEV, *of_es, "--vcpus", "9")[1].strip()
+    believed = BELIEVED.replace("sev-snp", "sev-es").replace("init2", "legacy")
+    (hit,) = json.loads(run("explain", digest, "--expect", believed, "-f", "json")[1])["explanations"]
+    assert [one["axis"] for one in hit["differs"]] == ["vcpus"]
+    assert hit["related"] is None
+
+
 def test_an_answer_is_a_valid_expectation(run: Run, launched: str) -> None:
     measured = run("measure", AMDSEV, *SNP, "--vcpus", "9", "--sev-features", "0x21", "-f", "json")[1]
     out = run("explain", launched, "--expect", measured)[1]

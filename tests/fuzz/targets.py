@@ -21,7 +21,7 @@ from catalog.abi.guest_policy import SevPolicy, SnpPolicy
 from catalog.abi.report import AttestationReport
 from catalog.abi.report_json import report_from_json
 from catalog.abi.vcpu import VcpuSignature
-from catalog.ask.evidence import sniff
+from catalog.ask.evidence import sniff, sniff_digests
 from catalog.ask.measure import Workbench
 from catalog.ask.measure_request import parse_request
 from catalog.ask.vmsa_pages import SaveArea
@@ -265,6 +265,7 @@ def _records(folder: str) -> Callable[[], list[bytes]]:
 
 TARGETS = {
     "evidence": Target(_evidence, _held),
+    "digest-list": Target(lambda data: sniff_digests(data, "it"), lambda: [f"{HEX}\n\n0x{HEX}\n".encode(), REPORT]),
     "report": Target(lambda data: AttestationReport.parse(data).to_dict(), _reports),
     "report-json": Target(_report_json, _reports_in_json),
     "certificates": Target(parse_certificates, _certificates),

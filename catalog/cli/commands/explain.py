@@ -240,6 +240,9 @@ def _lines(reply: Answer, explanation: Explanation, hits: Hits) -> Iterator[str]
             parts = f" ({', '.join(difference['parts'])})" if difference.get("parts") else ""
             found = f"{difference['axis']}{parts}: {difference['found']}"
             yield f"  * {found}; {other}: {difference['expected']}"
+        if related := hit["related"]:
+            more = f"{abs(related['more_vcpus'])} {'more' if related['more_vcpus'] > 0 else 'fewer'}"
+            yield f"  = the launch with {related['vcpus']} vCPUs, {related['launch_digest']}, with {more}"
         if parted:
             yield "  where they part"
             yield from (f"    {text}" for text in parting_lines(parted))
