@@ -90,4 +90,4 @@ def chains_of(steps: Iterable[Step], pages: Iterable[ApPage]) -> list[Chain]:
                 step = following[members[-1].digest]
                 members.append(Member(step.larger, members[-1].more + step.more))
             chains.append(Chain(by_tail[tail], tuple(members)))
-    return sorted(chains, key=lambda chain: (-len(chain.members), chain.members[0].digest))
+    return sorted(chains, key=lambda chain: (-len(chain.members), chain.members[0].digest, chain.page.tail))

@@ -14,6 +14,7 @@ from catalog.relate import relate as module
 from catalog.relate.relate import Related, relate
 from catalog.spec import embedded
 from catalog.work.engine import local_engine
+from catalog.work.progress import Progress
 
 ADDRESS = 0x80B004
 """A reset address that most embedded builds have."""
@@ -58,7 +59,7 @@ def related(
     chosen = backend or choose()
     done = [] if done is None else done
 
-    def start(_: str, total: int) -> object:
+    def start(_: str, total: int) -> Progress:
         if begun is not None:
             begun.append(total)
         return done.append
@@ -70,5 +71,5 @@ def related(
             upper_halves=upper_halves,
             engine=engine,
             backend=chosen,
-            start_progress=start,  # type: ignore[arg-type]
+            start_progress=start,
         )
