@@ -12,8 +12,9 @@ from catalog.files import inputs
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.guid_table import NAMES
-from catalog.firmware.known_tail import KnownTail, known_tails, variable_store_size
+from catalog.firmware.known_tail import KnownTail, known_tails
 from catalog.firmware.ovmf import FOUR_GIB, OvmfImage
+from catalog.firmware.variable_store import variable_store_size
 from catalog.firmware.volume_contents import read_volumes
 from catalog.launch.kernel_hashes_area import hashes_area_blocker
 from catalog.launch.technology import technologies
@@ -26,7 +27,7 @@ class Inspection:
 
     build: the build with its component.
     image: the parsed image; None if the build was named, so that only its component is known.
-    tails: the known images that an unknown image ends with.
+    tails: what is known of the end of an unknown image.
     """
 
     build: FirmwareBuild
@@ -94,7 +95,10 @@ class Inspection:
             "kernel_hashes_enforced": component.kernel_hashes_enforced.value,
             "kernel_hashes_enforced_reason": self.why_enforcement_is_unknown(),
             "variable_store_size": variable_store_size(self.image.data) if self.image else None,
-            "known_tails": [{"size": tail.size, "builds": list(tail.builds)} for tail in self.tails],
+            "code": component.code and {"size": component.code.size, "sha256": component.code.sha256.hex()},
+            "known_tails": [
+                {"size": tail.size, "builds": list(tail.builds), "code_of": list(tail.code_of)} for tail in self.tails
+            ],
             "guid_table": self.guid_table(),
             "sections": [{"gpa": s.gpa, "size": s.size, "type": s.name} for s in component.sections],
             "sha256_midstate": _hex(component.sha256_midstate),

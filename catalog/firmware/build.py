@@ -12,6 +12,7 @@ from catalog.errors import MalformedRecord
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import Area, Section, SectionType
+from catalog.firmware.variable_store import Code
 from catalog.wire import U32, Wire, decode_toml, unhex
 
 Verdict = Literal["yes", "no", "unknown"]
@@ -51,6 +52,13 @@ class SectionWire(Wire, frozen=True):
     type: str | U32
 
 
+class CodeWire(Wire, frozen=True):
+    """What follows the variable store of a combined image: bytes, and SHA-256 in lower-case hex."""
+
+    size: U32
+    sha256: str
+
+
 class ComponentWire(Wire, frozen=True):
     """A FirmwareComponent in TOML; hashes in lower-case hex. What a record lacks is not known."""
 
@@ -61,6 +69,7 @@ class ComponentWire(Wire, frozen=True):
     size: U32 | None = None
     sha256_midstate: str | None = None
     firmware_version: str | None = None
+    code: CodeWire | None = None
     reset_vector: U32 | None = None
     hashes_area: AreaWire | None = None
     sections: list[SectionWire] = []
@@ -132,6 +141,8 @@ class FirmwareBuild:
         lines += [f'kernel_hashes_enforced = "{component.kernel_hashes_enforced.value}"']
         if component.firmware_version is not None:
             lines += [f"firmware_version = {_text(component.firmware_version)}"]
+        if code := component.code:
+            lines += [f'code = {{ size = {code.size}, sha256 = "{code.sha256.hex()}" }}']
         for technology, launchable in sorted(self.launchable.items()):
             lines += ["", f"[launchable.{technology}]"]
             lines += [f"{f} = {_text(getattr(launchable, f))}" for f in LaunchableWire.__struct_fields__]
@@ -151,6 +162,7 @@ def _component(wire: ComponentWire, name: str) -> FirmwareComponent:
         snp_baseline=unhex(wire.snp_baseline, 48, f"{what}: snp_baseline"),
         kernel_hashes_enforced=Enforced(wire.kernel_hashes_enforced),
         firmware_version=wire.firmware_version,
+        code=Code(wire.code.size, unhex(wire.code.sha256, 32, f"{what}: code: sha256")) if wire.code else None,
     )
 
 

@@ -24,6 +24,7 @@ from catalog.firmware.ovmf import (
     Section,
     metadata_fault,
 )
+from catalog.firmware.variable_store import Code, code_of
 from catalog.firmware.volume_contents import read_volumes
 
 
@@ -38,8 +39,9 @@ class FirmwareComponent:
     snp_baseline: SNP launch digest after the pages of the image, 48 bytes. It covers their contents and addresses, so
     no two images have the same.
     kernel_hashes_enforced: whether the firmware refuses a kernel that differs from the measured one.
-    firmware_version: what the firmware calls itself; None if it is not known. No digest depends on it, and components
-        that differ in it alone are equal.
+    firmware_version: what the firmware calls itself; None if it is not known.
+    code: what follows the variable store of a combined image; None for another image, or if it is not known.
+        No digest depends on these two, and components that differ in them alone are equal.
     metadata_fault: why the SEV metadata cannot launch under SNP, or None; follows from the other fields.
     """
 
@@ -53,6 +55,7 @@ class FirmwareComponent:
     snp_baseline: bytes
     kernel_hashes_enforced: Enforced
     firmware_version: str | None = field(default=None, compare=False)
+    code: Code | None = field(default=None, compare=False)
     metadata_fault: str | None = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -65,12 +68,14 @@ class FirmwareComponent:
             raise MalformedRecord("firmware component: sha256 does not follow from sha256_midstate and size")
         if self.firmware_version is not None and not re.fullmatch(TEXT_PATTERN, self.firmware_version):
             raise MalformedRecord("firmware component: firmware_version is not 3 to 127 printable ASCII characters")
+        if self.code and not (0 < self.code.size < (self.size or 0) and len(self.code.sha256) == 32):
+            raise MalformedRecord(f"firmware component: code of {self.code.size} bytes is not the end of the image")
         fault = metadata_fault(self.sections, image_gpa=self.gpa or FOUR_GIB, hashes_area=self.hashes_area)
         object.__setattr__(self, "metadata_fault", fault)
 
     @classmethod
     def from_image(cls, image: OvmfImage) -> FirmwareComponent:
-        """Reduce an image; takes one SHA-256, two SHA-384 and one unpacking of its volume."""
+        """Reduce an image; takes two SHA-256, two SHA-384 and one unpacking of its volume."""
         volumes = read_volumes(image.data)
         return cls(
             sha256=hashlib.sha256(image.data).digest(),
@@ -83,6 +88,7 @@ class FirmwareComponent:
             snp_baseline=fold_pages(INITIAL_DIGEST, PageType.NORMAL, image.gpa, image.data),
             kernel_hashes_enforced=volumes.enforcement.enforced,
             firmware_version=volumes.firmware_version,
+            code=code_of(image.data),
         )
 
     @property
@@ -91,12 +97,16 @@ class FirmwareComponent:
         return self.sha256 or self.snp_baseline
 
     def agrees_with(self, other: FirmwareComponent) -> bool:
-        """Whether every fact that this component knows is the same in another one, which may not know the version."""
-        names = (one.name for one in fields(self) if one.compare and one.name != "kernel_hashes_enforced")
-        pairs = [(getattr(self, name), getattr(other, name)) for name in names]
-        same_version = None in (versions := {self.firmware_version, other.firmware_version}) or len(versions) == 1
-        same_verdict = self.kernel_hashes_enforced in (Enforced.UNKNOWN, other.kernel_hashes_enforced)
-        return same_version and same_verdict and all(own is None or own == others for own, others in pairs)
+        """Whether every fact that this component knows is the same in another one.
+
+        The other one may lack facts that no digest depends on.
+        """
+        for one in fields(self):
+            own, others = getattr(self, one.name), getattr(other, one.name)
+            is_unknown = own in (None, Enforced.UNKNOWN) or (others is None and not one.compare)
+            if one.init and not is_unknown and own != others:
+                return False
+        return True
 
     @property
     def gpa(self) -> int | None:

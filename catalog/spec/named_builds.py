@@ -46,7 +46,8 @@ def build_of_record(text: str) -> FirmwareBuild:
             if not build.component.agrees_with(known.component):
                 raise MalformedRecord(f"the record of {build.name} contradicts {known.name}, which has the same image")
             version = known.component.firmware_version or build.component.firmware_version
-            return replace(build, component=replace(known.component, firmware_version=version))
+            code = known.component.code or build.component.code
+            return replace(build, component=replace(known.component, firmware_version=version, code=code))
     return build
 
 

@@ -12,6 +12,7 @@ from catalog.errors import MalformedRecord
 from catalog.firmware.build import NOT_RECORDED, FirmwareBuild, LaunchableWire, OriginWire
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage, Section
+from catalog.firmware.variable_store import Code
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
 
 FIRMWARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS)))
@@ -40,6 +41,7 @@ TEXT = BUILD.to_toml()
         replace(BUILD, component=replace(FIRMWARE, sections=(Section(0x800000, 0x1000, 0x77),))),
         replace(BUILD, component=replace(BARE, reset_vector=0)),
         replace(BUILD, component=replace(BARE, firmware_version="edk2-20230301gitf80f052277c8-1.fc38")),
+        replace(BUILD, component=replace(BARE, code=Code(4096, bytes(range(32))))),
     ],
 )
 def test_a_record_is_read_back_as_it_was_written(build: FirmwareBuild) -> None:
@@ -48,6 +50,7 @@ def test_a_record_is_read_back_as_it_was_written(build: FirmwareBuild) -> None:
     assert read == build
     assert read.component.metadata_fault == build.component.metadata_fault
     assert read.component.firmware_version == build.component.firmware_version
+    assert read.component.code == build.component.code
     assert read.to_toml() == text
 
 
@@ -55,6 +58,19 @@ def test_a_record_is_read_back_as_it_was_written(build: FirmwareBuild) -> None:
 def test_a_version_that_no_image_can_have_is_refused(version: str) -> None:
     with pytest.raises(MalformedRecord, match="firmware_version is not 3 to 127 printable ASCII characters"):
         FirmwareBuild.parse(TEXT.replace("[launchable.sev]", f'firmware_version = "{version}"\n[launchable.sev]', 1))
+
+
+@pytest.mark.parametrize("size", [0, BARE.size, BARE.size + 1])
+def test_code_of_a_size_that_no_combined_image_has_is_refused(size: int) -> None:
+    with pytest.raises(MalformedRecord, match=f"code of {size} bytes is not the end of the image"):
+        replace(BARE, code=Code(size, bytes(32)))
+
+
+def test_a_hash_of_the_code_that_is_none_is_refused() -> None:
+    with pytest.raises(MalformedRecord, match="code: sha256"):
+        FirmwareBuild.parse(TEXT.replace("[launchable.sev]", 'code = { size = 1, sha256 = "0" }\n[launchable.sev]', 1))
+    with pytest.raises(MalformedRecord, match="is not the end of the image"):
+        replace(BARE, code=Code(1, b"short"))
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=30))

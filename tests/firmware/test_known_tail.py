@@ -1,4 +1,4 @@
-"""Unknown images that end with a known one: which, how much of them, and whether the rest is a variable store."""
+"""Unknown images that end with something known: a known image, or the code of one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from catalog.firmware import known_tail
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.known_tail import KnownTail, known_tails, variable_store_size
+from catalog.firmware.known_tail import KnownTail, known_tails
 from catalog.firmware.ovmf import OvmfImage
 from tests.support.firmware_builder import PAGE, build_ovmf, variable_store
 
@@ -20,24 +20,27 @@ def build(name: str, image: bytes) -> FirmwareBuild:
 
 
 BUILDS = [build("code", CODE), build("combined", STORE + CODE), build("other", build_ovmf(pages=4, seed=1))]
+CODE_TAIL = KnownTail(4 * PAGE, ("code",), ("combined",))
 
 
 def test_a_known_image_at_the_end_is_found_by_its_hash() -> None:
-    assert known_tails(bytes(PAGE) + CODE, BUILDS) == [KnownTail(4 * PAGE, ("code",))]
+    assert known_tails(bytes(PAGE) + CODE, BUILDS) == [CODE_TAIL]
     assert known_tails(CODE + bytes(PAGE), BUILDS) == []
     changed = bytearray(bytes(PAGE) + CODE)
     changed[PAGE] ^= 1
     assert known_tails(bytes(changed), BUILDS) == []
 
 
+def test_the_code_of_a_combined_image_is_known_under_another_variable_store() -> None:
+    changed = STORE[:-1] + b"x" + CODE
+    assert known_tails(changed, BUILDS[1:]) == [KnownTail(4 * PAGE, (), ("combined",))]
+    assert known_tails(CODE, BUILDS[1:]) == [KnownTail(4 * PAGE, (), ("combined",))]
+
+
 def test_the_longest_tail_comes_first_and_all_its_names_are_given() -> None:
     builds = [build("z", CODE), *BUILDS]
-    expected = [KnownTail(6 * PAGE, ("combined",)), KnownTail(4 * PAGE, ("code", "z"))]
+    expected = [KnownTail(6 * PAGE, ("combined",), ()), KnownTail(4 * PAGE, ("code", "z"), ("combined",))]
     assert known_tails(bytes(PAGE) + STORE + CODE, builds) == expected
-
-
-def test_an_image_is_no_tail_of_itself() -> None:
-    assert known_tails(CODE, BUILDS) == []
 
 
 def test_a_bounded_number_of_bytes_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,30 +48,6 @@ def test_a_bounded_number_of_bytes_is_hashed(monkeypatch: pytest.MonkeyPatch) ->
     builds = [*BUILDS[:1], build("38", build_ovmf(pages=38)), build("39", build_ovmf(pages=39))]
     image = bytes(46 * PAGE) + CODE
     monkeypatch.setattr(known_tail, "HASHED_LIMIT", 81 * PAGE)
-    assert known_tails(image, builds) == [KnownTail(4 * PAGE, ("code",))]
+    assert known_tails(image, builds) == [KnownTail(4 * PAGE, ("code",), ())]
     monkeypatch.setattr(known_tail, "HASHED_LIMIT", 80 * PAGE)
     assert known_tails(image, builds) == []
-
-
-def test_the_variable_store_is_what_its_volume_header_says() -> None:
-    assert variable_store_size(STORE + CODE) == 2 * PAGE
-    assert variable_store_size(CODE) is None
-    assert variable_store_size(STORE) is None  # nothing follows: no combined image
-    assert variable_store_size(b"") is None
-
-
-@pytest.mark.parametrize(
-    ("at", "value"),
-    [
-        (0x10, bytes(16)),
-        (0x28, b"_FVX"),
-        (0x20, bytes(8)),
-        (0x20, (0x37).to_bytes(8, "little")),
-        (0x20, len(STORE + CODE).to_bytes(8, "little")),
-        (0x20, b"\xff" * 8),
-    ],
-)
-def test_a_header_with_a_wrong_field_is_no_variable_store(at: int, value: bytes) -> None:
-    image = bytearray(STORE + CODE)
-    image[at : at + len(value)] = value
-    assert variable_store_size(bytes(image)) is None

@@ -21,8 +21,9 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.known_tail import KnownTail, known_tails, variable_store_size
+from catalog.firmware.known_tail import KnownTail, known_tails
 from catalog.firmware.ovmf import OvmfImage
+from catalog.firmware.variable_store import Code, variable_store_size
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.technology import Measurer, Technology, measure, technologies
 from catalog.launch.vcpu_types import VcpuTypes
@@ -143,11 +144,21 @@ def test_the_linked_verifier_is_found_in_the_one_build_that_has_it() -> None:
 )
 def test_a_combined_image_with_another_variable_store_has_known_code(combined: str, code: str) -> None:
     builds = [FirmwareBuild(name, component, None, {}) for name, component in from_records().items()]
+    assert from_records()[combined].code == Code(from_records()[code].size, from_records()[code].sha256)
     image = bytearray(lzma.decompress((SHARED / "firmware" / f"{combined.replace('/', '_')}.xz").read_bytes()))
     image[0x100] ^= 1
     size = from_records()[code].size
-    assert known_tails(bytes(image), builds) == [KnownTail(size, (code,))]
+    assert known_tails(bytes(image), builds) == [KnownTail(size, (code,), (combined,))]
     assert variable_store_size(bytes(image)) == len(image) - size
+
+
+def test_the_amdsev_image_with_another_variable_store_has_known_code() -> None:
+    """No package has a CODE image of it: its record has the hash of its code."""
+    name = "sid/ovmf-amdsev/OVMF.amdsev.fd"
+    builds = [FirmwareBuild(key, component, None, {}) for key, component in from_records().items()]
+    image = bytearray(lzma.decompress((SHARED / "firmware" / f"{name.replace('/', '_')}.xz").read_bytes()))
+    image[0x100] ^= 1
+    assert known_tails(bytes(image), builds) == [KnownTail(3653632, (), (name,))]
 
 
 def test_names_of_vcpu_types_in_the_rows_have_their_signatures() -> None:

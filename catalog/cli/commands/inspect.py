@@ -110,12 +110,13 @@ def _area(area: dict[str, Any]) -> str:
 
 
 def _tails(record: dict[str, Any]) -> Iterator[tuple[str, object]]:
-    """A line for each known image that the image ends with."""
+    """A line for each end of the image that is known."""
     for tail in record["known_tails"]:
         before = record["size"] - tail["size"]
         what = "a variable store" if before == record["variable_store_size"] else "not known"
-        names = ", ".join(tail["builds"])
-        yield "known code", f"the last {tail['size']:,} bytes are {names}; the {before:,} bytes before them are {what}"
+        known = [*tail["builds"], *(f"the code of {name}" for name in tail["code_of"])]
+        rest = f"; the {before:,} bytes before them are {what}" if before else ""
+        yield "known code", f"the last {tail['size']:,} bytes are {', '.join(known)}{rest}"
 
 
 def _range(entry: dict[str, Any]) -> tuple[object, ...]:
