@@ -48,6 +48,7 @@ def known_tails(image: bytes, builds: Iterable[FirmwareBuild]) -> list[KnownTail
 def _parts(build: FirmwareBuild) -> Iterator[tuple[int, bytes, bool]]:
     """Size and SHA-256 of an image and of its code, and whether it is the code."""
     component = build.component
-    yield component.size, component.sha256, False
+    if component.size is not None and component.sha256 is not None:
+        yield component.size, component.sha256, False
     if component.code:
         yield component.code.size, component.code.sha256, True

@@ -88,8 +88,8 @@ def columns_as_text(view: str, schema: pa.Schema) -> str:
         return ", ".join([*shown, *(name for name in schema.names if name not in columns)])
     quoted = ('"{}"'.format(name.replace('"', '""')) for name in hash_columns(schema))
     made = ", ".join(f"{DIGEST.kind.sql_text(name)} AS {name}" for name in quoted)
-    columns = f"* REPLACE ({made})" if made else "*"
-    return f"{columns}, {_FIRMWARE_VERSION}" if "record" in schema.names else columns
+    selected = f"* REPLACE ({made})" if made else "*"
+    return f"{selected}, {_FIRMWARE_VERSION}" if "record" in schema.names else selected
 
 
 def create_joins(connection: Any, catalog: Manifest, *, published: bool = False) -> None:

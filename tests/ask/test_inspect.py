@@ -94,7 +94,7 @@ def test_a_known_image_at_the_end_of_an_unknown_one(tmp_path: Path) -> None:
     record = Inspection.of(str(tmp_path / "combined.fd"), {"code": known}).to_dict()
     assert record["variable_store_size"] == PAGE
     assert record["known_tails"] == [{"size": 2 * PAGE, "builds": ["code"], "code_of": []}]
-    assert record["code"] == {"size": 2 * PAGE, "sha256": known.component.sha256.hex()}
+    assert record["code"] == {"size": 2 * PAGE, "sha256": known.component.key.hex()}
 
 
 def test_a_known_image_is_not_compared_with_others(tmp_path: Path) -> None:

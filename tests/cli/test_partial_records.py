@@ -55,7 +55,7 @@ def test_other_technologies_are_refused_with_the_reason(run: Run, record: Path, 
 def test_inspect_says_what_is_not_known(run: Run, record: Path) -> None:
     code, out, _ = run("inspect", str(record))
     assert code == 0
-    assert out.count("not known") == 6  # two hashes, the size, the size of the area, why not SEV and SEV-ES
+    assert out.count("not known") == 7  # two hashes, size, version, the size of the area, why not SEV and SEV-ES
     shown = json.loads(run("inspect", str(record), "-f", "json")[1])
     unknown = {name for name in ("sha256", "sha384", "size", "gpa", "end", "sha256_midstate") if shown[name] is None}
     assert unknown == {"sha256", "sha384", "size", "gpa", "end", "sha256_midstate"}

@@ -16,7 +16,8 @@ from catalog.firmware.variable_store import Code
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
 
 FIRMWARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(hashes_area=AMDSEV_AREA, sections=AMDSEV_SECTIONS)))
-BARE = FirmwareComponent.from_image(OvmfImage.parse(build_ovmf(reset_vector=None)))
+BARE_IMAGE = build_ovmf(reset_vector=None)
+BARE = FirmwareComponent.from_image(OvmfImage.parse(BARE_IMAGE))
 ORIGIN = OriginWire(
     distribution="debian",
     suite="sid",
@@ -60,7 +61,7 @@ def test_a_version_that_no_image_can_have_is_refused(version: str) -> None:
         FirmwareBuild.parse(TEXT.replace("[launchable.sev]", f'firmware_version = "{version}"\n[launchable.sev]', 1))
 
 
-@pytest.mark.parametrize("size", [0, BARE.size, BARE.size + 1])
+@pytest.mark.parametrize("size", [0, len(BARE_IMAGE), len(BARE_IMAGE) + 1])
 def test_code_of_a_size_that_no_combined_image_has_is_refused(size: int) -> None:
     with pytest.raises(MalformedRecord, match=f"code of {size} bytes is not the end of the image"):
         replace(BARE, code=Code(size, bytes(32)))

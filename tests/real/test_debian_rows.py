@@ -144,10 +144,12 @@ def test_the_linked_verifier_is_found_in_the_one_build_that_has_it() -> None:
 )
 def test_a_combined_image_with_another_variable_store_has_known_code(combined: str, code: str) -> None:
     builds = [FirmwareBuild(name, component, None, {}) for name, component in from_records().items()]
-    assert from_records()[combined].code == Code(from_records()[code].size, from_records()[code].sha256)
+    size, sha256 = from_records()[code].size, from_records()[code].sha256
+    assert size is not None
+    assert sha256 is not None
+    assert from_records()[combined].code == Code(size, sha256)
     image = bytearray(lzma.decompress((SHARED / "firmware" / f"{combined.replace('/', '_')}.xz").read_bytes()))
     image[0x100] ^= 1
-    size = from_records()[code].size
     assert known_tails(bytes(image), builds) == [KnownTail(size, (code,), (combined,))]
     assert variable_store_size(bytes(image)) == len(image) - size
 

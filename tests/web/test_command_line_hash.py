@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, expect
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord
 from catalog.fast.plain_lookup import plain_lookup
-from catalog.spec.kernel_record import KernelRecord
+from catalog.firmware.kernel_record import KernelRecord
 from catalog.store.component_tables import read_rows
 from tests.support.browsers import page_of, paste
 from tests.support.catalogs import build, rows_of, with_kernel
