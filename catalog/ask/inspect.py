@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from catalog.ask.memory_map import memory_map
@@ -19,6 +18,7 @@ from catalog.firmware.volume_contents import read_volumes
 from catalog.launch.kernel_hashes_area import hashes_area_blocker
 from catalog.launch.technology import technologies
 from catalog.spec import named_builds
+from catalog.spec.image_files import read_image, split_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,16 @@ class Inspection:
     def of(cls, reference: str, builds: Mapping[str, FirmwareBuild]) -> Inspection:
         """Inspect an image file (and its catalogued build, if any), or a build given by name, SHA-256 or record file.
 
-        Raises the errors of `named_builds.find_build` and `named_builds.read_image`.
+        Raises the errors of `named_builds.find_build` and `image_files.read_image`.
         """
-        path = Path(reference)
+        path, _ = split_reference(reference)
         is_image = path.suffix != ".toml" and reference not in builds and inputs.exists(path)
         if not is_image:
             return cls(named_builds.find_build(reference, builds), None)
-        image = named_builds.read_image(path)
-        build = named_builds.build_of_image(image, reference)
+        file = read_image(reference)
+        build = named_builds.build_of_image(file.image, reference, file.notes)
         is_known = any(known.component.sha256 == build.component.sha256 for known in builds.values())
-        return cls(build, image, () if is_known else known_tails(image.data, builds.values()))
+        return cls(build, file.image, () if is_known else known_tails(file.image.data, builds.values()))
 
     def guid_table(self) -> list[dict[str, Any]]:
         """Entries of the GUID table in the order in which it is read, data in hex; empty without image or table."""
@@ -105,6 +105,7 @@ class Inspection:
             "snp_baseline": component.snp_baseline.hex(),
             "memory_map": [one.to_dict() for one in memory_map(component)],
             "launches": self.launches(),
+            "notes": list(self.build.notes),
         }
 
     def _standalone_reset_block(self) -> bool | None:

@@ -66,7 +66,7 @@ class Measured:
 
     def notes(self) -> list[str]:
         """Notes: of less weight than warnings."""
-        found = []
+        found = list(self.build.notes)
         if self.launchable.verdict == "unknown":
             found.append(f"{self.build.name} is not known to launch under {self._why()}")
         if self.ignored:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from catalog.ask.builds import builds_with
@@ -11,6 +11,7 @@ from catalog.errors import UsageError
 from catalog.firmware.build import FirmwareBuild
 from catalog.state.folders import default_catalog
 from catalog.store.catalog import Catalog
+from catalog.terminal import render
 from catalog.terminal.shown_notices import notices
 from catalog.verify.location import CatalogLocation
 from catalog.verify.opening import Freshness, open_catalog
@@ -42,3 +43,9 @@ def known_builds(
     if location is None and (trust or skip):
         raise UsageError("there is nothing to verify without --catalog", "the embedded builds are part of ldcat")
     return builds_with(None if location is None else open_named(location, trust, skip=skip, quiet=quiet))
+
+
+def print_image_notes(builds: Iterable[FirmwareBuild], *, quiet: bool) -> None:
+    """Print, unless `quiet`, how the images of builds were read, and what speaks against their launch."""
+    for text in () if quiet else (text for build in builds for text in build.notes):
+        render.note(text)

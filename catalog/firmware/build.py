@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from catalog.errors import MalformedRecord
@@ -97,12 +97,14 @@ class FirmwareBuild:
 
     origin: where it was published; None for a local file.
     launchable: launchability by technology name.
+    notes: how its image was read and what is odd about it, for people; empty if it was not read.
     """
 
     name: str
     component: FirmwareComponent
     origin: OriginWire | None
     launchable: Mapping[str, LaunchableWire]
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def parse(cls, text: str) -> FirmwareBuild:

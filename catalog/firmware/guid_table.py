@@ -17,6 +17,7 @@ SEV_SECRET_AREA = UUID("4c2eb361-7d9b-4cc3-8081-127c90d3d294")
 SEV_METADATA = UUID("dc886566-984a-4798-a75e-5585a7bf67cc")
 TDX_METADATA = UUID("e47a6535-984a-4798-865e-4685a7bf8ec2")
 IGVM_METADATA = UUID("784fa70e-3176-4677-8a20-04b68699e374")
+SVSM_INFO = UUID("a789a612-0597-4c4b-a49f-cbb1fe9d1ddd")
 
 NAMES = {
     SEV_ES_RESET_BLOCK: "SEV-ES reset block",
@@ -25,6 +26,7 @@ NAMES = {
     SEV_METADATA: "SEV metadata pointer",
     TDX_METADATA: "TDX metadata pointer",
     IGVM_METADATA: "IGVM metadata pointer",
+    SVSM_INFO: "SVSM info",
 }
 
 END_GAP = 32
@@ -33,15 +35,21 @@ END_GAP = 32
 _TRAILER_SIZE = 18  # u16 length and GUID, after the data of each entry
 
 
+def has_footer(image: bytes) -> bool:
+    """Whether the GUID of the footer is where a table ends."""
+    end = len(image) - END_GAP
+    return end >= _TRAILER_SIZE and image[end - 16 : end] == FOOTER.bytes_le
+
+
 def read_guid_table(image: bytes) -> Mapping[UUID, bytes] | None:
     """Data of each entry by GUID, in the order of the walk; None if the image has no footer.
 
     Raises MalformedFirmware for a table longer than the image, an entry length below 18 or beyond the table, bytes left
     over, and a GUID that occurs twice (readers differ in which of the two they use).
     """
-    end = len(image) - END_GAP
-    if end < _TRAILER_SIZE or image[end - 16 : end] != FOOTER.bytes_le:
+    if not has_footer(image):
         return None
+    end = len(image) - END_GAP
     total = _u16(image, end - _TRAILER_SIZE)
     if total < _TRAILER_SIZE:
         raise MalformedFirmware(f"GUID table: length {total} is less than its own footer's 18 bytes")

@@ -2,7 +2,7 @@
 
 A broken structure is refused here. Well-formed metadata that cannot launch under SNP is kept as it is, so that SEV and
 SEV-ES can still be measured; `metadata_fault` gives the reason.
-Source: edk2 OvmfPkg/ResetVector/X64/OvmfSevMetadata.asm; QEMU hw/i386/pc_sysfw.c.
+Source: edk2 OvmfPkg/ResetVector/X64/OvmfSevMetadata.asm, Ia16/ResetVectorVtf0.asm; QEMU hw/i386/pc_sysfw.c.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from uuid import UUID
 from catalog.abi.kernel_table import TABLE_SIZE
 from catalog.errors import MalformedFirmware
 from catalog.firmware import guid_table
+from catalog.firmware.foreign_files import Foreign, foreign_firmware, foreign_format
+from catalog.firmware.volumes import begins_with_volume
 
 PAGE_SIZE = 4096
 FOUR_GIB = 1 << 32
@@ -24,6 +26,10 @@ FOUR_GIB = 1 << 32
 MAX_IMAGE_SIZE = 64 << 20
 """Bytes. QEMU maps 8 MiB of firmware below 4 GiB by default; nobody publishes an image near this size."""
 
+RESET_VECTOR_AT = 20
+"""Bytes from the end of the signature of edk2's reset vector, just below the 16 bytes at 0xfffffff0."""
+
+_RESET_VECTOR_SIGNATURE = b"VTF\0"
 _HEADER = struct.Struct("<4sIII")
 _SECTION = struct.Struct("<III")
 
@@ -73,7 +79,7 @@ class Area:
 class OvmfImage:
     """An OVMF image as it is mapped for launch: it ends at 4 GiB.
 
-    table: GUID table entries; empty for images with the old stand-alone reset block.
+    table: GUID table entries; empty for images of edk2 before stable202011.
     reset_vector: EIP of an AP, from the SEV-ES reset block; None without one.
     hashes_area: None if the build takes no kernel hashes.
     sections: SEV metadata in file order; empty without metadata.
@@ -92,20 +98,26 @@ class OvmfImage:
 
     @classmethod
     def parse(cls, data: bytes) -> OvmfImage:
-        """Read an image; raises MalformedFirmware if its structure is broken or it is not an OVMF image."""
+        """Read an image; raises MalformedFirmware if its structure is broken or it is not an OVMF image.
+
+        An image has a GUID table; or, in edk2 before stable202011, a firmware volume and a reset vector without one.
+        """
+        if foreign := foreign_format(data):
+            raise _not_an_image(foreign)
         if not data or len(data) % PAGE_SIZE:
             raise MalformedFirmware(f"{len(data)} bytes are not whole pages of 4096 bytes")
         if len(data) > MAX_IMAGE_SIZE:
             raise MalformedFirmware(f"{len(data)} bytes are more than a firmware image of 64 MiB")
         table = guid_table.read_guid_table(data)
         if table is None:
-            reset_vector = guid_table.read_standalone_reset_block(data)
-            if reset_vector is None:
+            if foreign := foreign_firmware(data):
+                raise _not_an_image(foreign)
+            if not ends_as_image(data):
                 raise MalformedFirmware(
-                    "no OVMF image: neither a GUID table nor an SEV-ES reset block ends 32 bytes before its end",
-                    "a VARS file and images older than edk2 2020 carry neither; give the CODE or combined file",
+                    "no OVMF image: it has no GUID table, nor a firmware volume at its start and a reset vector",
+                    "give the CODE or combined file of OVMF, not VARS, complete and unchanged",
                 )
-            return cls(data, {}, reset_vector, None, ())
+            return cls(data, {}, guid_table.read_standalone_reset_block(data), None, ())
         return cls(
             data,
             table,
@@ -113,6 +125,17 @@ class OvmfImage:
             _hashes_area(table),
             _sections(data, table),
         )
+
+
+def ends_as_image(data: bytes) -> bool:
+    """Whether `data` has what tells an image from other files: a GUID table, or a volume and edk2's reset vector."""
+    if guid_table.has_footer(data):
+        return True
+    return begins_with_volume(data) and data[-RESET_VECTOR_AT:][:4] == _RESET_VECTOR_SIGNATURE
+
+
+def _not_an_image(foreign: Foreign) -> MalformedFirmware:
+    return MalformedFirmware(f"no OVMF image, but {foreign.what}", foreign.hint)
 
 
 def metadata_fault(sections: Sequence[Section], *, image_gpa: int, hashes_area: Area | None) -> str | None:

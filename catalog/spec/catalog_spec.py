@@ -158,13 +158,13 @@ def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
     builds = _selected("build", wire.builds, embedded.builds())
     found: set[str] = set()
     for pattern in wire.files:
-        paths = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207 - may be absolute
+        paths = _matching(pattern, folder)
         if not paths:
             raise Unreadable(f"no firmware file matches {pattern!r} in {folder.resolve()}")
         found |= set(paths)
     # the name is written to the catalog, where an absolute path of this machine does not belong
     for path in sorted(found):
-        builds.append(named_builds.build_of_file(folder / path, Path(path).name if Path(path).is_absolute() else path))
+        builds.append(named_builds.build_of_file(folder / path, _name_of(path)))
     if not builds:
         raise MalformedRecord("the spec selects no firmware", "name builds or files under [firmware]")
     for build in builds:
@@ -181,6 +181,20 @@ def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"two builds of the spec have the name {min(twice)!r}")
     return tuple(sorted(builds, key=lambda build: build.name))
+
+
+def _matching(pattern: str, folder: Path) -> list[str]:
+    """The files of a glob; or of PACKAGE:PATH, if no file has such a name, where PACKAGE is a glob."""
+    paths = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207 - may be absolute
+    package, colon, path = pattern.partition(":")
+    if paths or not colon:
+        return paths
+    return [f"{found}:{path}" for found in glob.glob(package, root_dir=folder, recursive=True)]  # noqa: PTH207
+
+
+def _name_of(path: str) -> str:
+    package, colon, inner = path.partition(":")
+    return f"{Path(package).name}{colon}{inner}" if Path(path).is_absolute() else path
 
 
 def _kernels(wire: KernelHashesWire, folder: Path) -> tuple[KernelRecord | None, ...]:

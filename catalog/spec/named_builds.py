@@ -6,31 +6,28 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from catalog.errors import MalformedFirmware, MalformedRecord, UnknownName, Unreadable, UsageError
-from catalog.files.inputs import exists, hash_file, read_file, read_text
+from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
+from catalog.files.inputs import exists, hash_file, read_text
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
-from catalog.firmware.ovmf import MAX_IMAGE_SIZE, OvmfImage
+from catalog.firmware.ovmf import OvmfImage
 from catalog.spec import embedded
-
-
-def read_image(path: Path) -> OvmfImage:
-    """Read and parse an image; raises Unreadable or MalformedFirmware, which names the file."""
-    try:
-        return OvmfImage.parse(read_file(path, limit=MAX_IMAGE_SIZE))
-    except MalformedFirmware as error:
-        raise MalformedFirmware(f"{path}: {error}", error.hint) from error
+from catalog.spec.image_files import read_image, split_reference
 
 
 def build_of_file(path: Path, name: str | None = None) -> FirmwareBuild:
     """A build from an image, or from a record (a file ending in .toml) without the image.
 
-    name: of the build, for an image; its path by default. An image of an embedded build gets that build's origin and
-    launchability. Raises Unreadable, MalformedFirmware or MalformedRecord.
+    path: of a record, or FILE or PACKAGE:PATH of an image.
+    name: of the build, for an image; its path by default.
+
+    An image of an embedded build gets that build's origin and launchability. Raises MalformedRecord and the errors of
+    `read_image`.
     """
     if path.suffix == ".toml":
         return build_of_record(read_text(path))
-    build = build_of_image(read_image(path), str(path))
+    file = read_image(str(path))
+    build = build_of_image(file.image, str(path), file.notes)
     return build if name is None else replace(build, name=name)
 
 
@@ -51,19 +48,19 @@ def build_of_record(text: str) -> FirmwareBuild:
     return build
 
 
-def build_of_image(image: OvmfImage, name: str) -> FirmwareBuild:
+def build_of_image(image: OvmfImage, name: str, notes: tuple[str, ...] = ()) -> FirmwareBuild:
     """The embedded build of an image if there is one, else a build of that name; raises Unreadable for a bad name."""
     if any(0xD800 <= ord(character) <= 0xDFFF for character in name):
         raise Unreadable(f"{name!r} is not a UTF-8 name", "rename the file")
     component = FirmwareComponent.from_image(image)
     for build in embedded.builds().values():
         if build.component == component:
-            return build
-    return FirmwareBuild(name, component, None, {})
+            return replace(build, notes=notes)
+    return FirmwareBuild(name, component, None, {}, notes)
 
 
 def find_build(reference: str, builds: Mapping[str, FirmwareBuild]) -> FirmwareBuild:
-    """The build with a name, a SHA-256 in hex, or the path of an image or record, tried in this order.
+    """The build with a name, a SHA-256 in hex, or the path of an image or record (as `read_image`), in this order.
 
     Raises UnknownName if it is none of these, UsageError if it is both a name and a file with other contents, and as
     `build_of_file`.
@@ -81,6 +78,6 @@ def find_build(reference: str, builds: Mapping[str, FirmwareBuild]) -> FirmwareB
     for build in builds.values():
         if build.component.key.hex() == wanted:
             return build
-    if exists(path) or reference.startswith(("/", "./", "../")):
+    if exists(split_reference(reference)[0]) or reference.startswith(("/", "./", "../")):
         return build_of_file(path)
     raise UnknownName("build or firmware file", reference, builds)

@@ -42,6 +42,7 @@ from catalog.rows.numbers import parse_counts, parse_number
 from catalog.spec import embedded
 from catalog.spec.catalog_spec import load_spec
 from catalog.store import manifest
+from tests.fuzz.container_targets import CONTAINER_TARGETS
 from tests.fuzz.import_targets import IMPORT_TARGETS
 from tests.fuzz.log_targets import LOG_TARGETS
 from tests.fuzz.target import Target
@@ -284,6 +285,7 @@ TARGETS = {
     "names": Target(_names, lambda: [pack_names([[["a", None]], [["b"], []], [["c", "d"]], []])]),
     "batch-line": Target(_line, _lines),
     "numbers": Target(_numbers, lambda: [b"1-64 0x7 0b11 4096"]),
+    **CONTAINER_TARGETS,
     **LOG_TARGETS,
     **IMPORT_TARGETS,
 }

@@ -73,7 +73,8 @@ def build_ovmf(
     """An image of `pages` pages: filler from `seed`, a reset vector, and the requested structures.
 
     None leaves an entry out of the GUID table; hashes_area may have base 0. order: GUIDs from the footer
-    towards the start, otherwise shuffled by `seed`. standalone_reset_block: as in edk2 2020, without a table.
+    towards the start, otherwise shuffled by `seed`. standalone_reset_block: edk2 2020, no table at all, but the signatures
+    of a firmware volume and of the reset vector.
     """
     chance = random.Random(seed)
     image = bytearray(chance.randbytes(pages * PAGE))
@@ -81,6 +82,7 @@ def build_ovmf(
     if volume:
         image[VOLUME_AT : VOLUME_AT + len(volume)] = volume
     if standalone_reset_block:
+        image[0x28:0x2C], image[-20:-16] = b"_FVH", b"VTF\0"
         _place(image, 32, struct.pack("<IH", reset_vector or 0, broken.standalone_length) + RESET_BLOCK.bytes_le)
         return bytes(image)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from catalog.cli.catalogs import print_image_notes
 from catalog.cli.options import (
     QuietOption,
     ReleaseArgument,
@@ -81,6 +82,7 @@ def command(
     from catalog.transparency.trust import read_unsigned
 
     images = [build_of_file(path) for path in firmware or ()]
+    print_image_notes(images, quiet=quiet)
     rows = _remeasured(remeasure)
     found: list[AuditFinding] = []
     note = None if trust is None else read_unsigned(read_file(trust, limit=_MAX_TRUST, regular=True))

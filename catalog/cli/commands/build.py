@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from catalog.cli.catalogs import print_image_notes
 from catalog.cli.options import QuietOption, hash_backend, invocation, named_path, number_option
 from catalog.errors import UsageError
 from catalog.spec.counting import MAX_ROWS
@@ -85,6 +86,7 @@ def command(
     if spec is not None and out is None:
         raise UsageError("a spec needs a folder for its catalog", "name it with --out DIR")
     folder = out or default_catalog()
+    print_image_notes(loaded.builds, quiet=quiet)
     with render.progress(quiet=quiet) as begin, _engine(engine, scheduler, processes, backend) as opened:
         built = build_catalog(
             loaded, folder, engine=opened, backend=backend, receipts=receipts(), start_progress=begin, max_rows=max_rows

@@ -13,7 +13,7 @@ import typer
 from catalog.ask.answer import Answer, VerificationInputs, answer_without_catalog
 from catalog.ask.evidence import Evidence
 from catalog.ask.evidence_files import read_expectation
-from catalog.cli.catalogs import open_named
+from catalog.cli.catalogs import open_named, print_image_notes
 from catalog.cli.evidence_options import (
     ApiMajorOption,
     ApiMinorOption,
@@ -156,6 +156,7 @@ def command(
     known = collect_known(
         opened, firmware=firmware or (), kernels=kernel or (), initrds=initrd or (), appends=append or ()
     )
+    print_image_notes(known.firmware, quiet=quiet)
     baselines = _baselines(opened, found.technologies(), known, expect)
     explanation = _explained(found, baselines, known, proofs, budget, quiet=quiet)
     if opened:

@@ -9,7 +9,7 @@ import typer
 
 from catalog.ask.inspect import Inspection
 from catalog.ask.memory_map import Range, memory_map
-from catalog.cli.catalogs import known_builds
+from catalog.cli.catalogs import known_builds, print_image_notes
 from catalog.cli.options import BuildsOption, QuietOption, SkipVerifyOption, TableFormatOption, TrustOption, require
 from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_lines
 from catalog.terminal import render
@@ -23,7 +23,9 @@ HELP_ORDER = 30
 def command(
     firmware: Annotated[
         str,
-        typer.Argument(metavar="FILE|NAME", help="Image or record file, or a catalogued build by name or SHA-256."),
+        typer.Argument(
+            metavar="FILE|NAME", help="Image file, PACKAGE:PATH, record, or catalogued build by name or SHA-256."
+        ),
     ],
     catalog: BuildsOption = None,
     trust: TrustOption = None,
@@ -38,6 +40,7 @@ def command(
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.TOML)
     inspection = Inspection.of(firmware, known_builds(catalog, trust, skip=skip_verify, quiet=quiet))
     record = inspection.to_dict()
+    print_image_notes([inspection.build], quiet=quiet)
     if output is Format.TOML:
         render.exact(inspection.build.to_toml().rstrip())
         return

@@ -51,7 +51,9 @@ HELP_ORDER = 20
 def command(
     firmware: Annotated[
         str | None,
-        typer.Argument(metavar="FIRMWARE", help="Image or record file, or a catalogued build by name or SHA-256."),
+        typer.Argument(
+            metavar="FIRMWARE", help="Image file, PACKAGE:PATH, record, or catalogued build by name or SHA-256."
+        ),
     ] = None,
     technology: Annotated[
         str | None,

@@ -1,0 +1,1 @@
+"""Firmware images as they are distributed: compressed, in disk images, in packages. Bytes in, bytes out."""

@@ -1,0 +1,55 @@
+"""Notes on an image: what speaks against its launch under AMD SEV although it has a GUID table.
+
+Sources: QEMU hw/i386/x86-common.c (x86_bios_rom_init), hw/i386/pc_sysfw.c; COCONUT-SVSM (SVSM info GUID);
+OvmfPkg of Hygon's edk2 (CSV GUIDs).
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from catalog.firmware.guid_table import SEV_METADATA, SVSM_INFO, TDX_METADATA
+from catalog.firmware.machine import X86_64, machine_name, machine_of
+from catalog.firmware.ovmf import OvmfImage
+from catalog.firmware.volumes import begins_with_volume
+
+FLASH_LIMIT = 16 << 20
+"""Bytes: the most that QEMU maps as flash, with max-fw-size; without it 8 MiB."""
+
+_BIOS_UNIT = 64 << 10
+_CSV_TIME_LOW = (0x1B4C70E6, 0x9A5D926F)
+"""The first field of the GUIDs of Hygon's builds; no published source of the whole GUIDs is known."""
+
+
+def image_notes(image: OvmfImage) -> list[str]:
+    """What a launch of the image meets, for people; empty for images as edk2 builds them for x86-64."""
+    return [*_kind_notes(image), *_mapping_notes(image.data)]
+
+
+def _kind_notes(image: OvmfImage) -> list[str]:
+    found = []
+    if SVSM_INFO in image.table:
+        found.append("it is an SVSM (COCONUT-SVSM), not the firmware of a guest: no VMM maps it as one")
+    if any(_is_of_csv(guid) for guid in image.table):
+        found.append("it is built for Hygon CSV; ldcat computes digests of AMD SEV alone")
+    if TDX_METADATA in image.table and SEV_METADATA not in image.table:
+        found.append("it has TDX metadata and no SEV metadata")
+    machine = machine_of(image.data)
+    if machine not in (None, X86_64):
+        found.append(f"it is firmware for {machine_name(machine)}, and a SEV guest needs x86-64")
+    return found
+
+
+def _mapping_notes(image: bytes) -> list[str]:
+    size, found = len(image), []
+    if not begins_with_volume(image):
+        found.append("it does not begin with a firmware volume, as every OVMF image does: it may be a part of one")
+    if size % _BIOS_UNIT:
+        found.append(f"{size} bytes are not a multiple of 64 KiB: QEMU maps them as flash, not with -bios")
+    if size > FLASH_LIMIT:
+        found.append(f"{size} bytes are more than the 16 MiB that QEMU maps at most")
+    return found
+
+
+def _is_of_csv(guid: UUID) -> bool:
+    return guid.time_low in _CSV_TIME_LOW
