@@ -31,6 +31,8 @@ LISTED = Path(__file__).with_suffix(".toml")
 COPIED = ("bin", "catalog", "data", "tests", "docs", "pyproject.toml", "README.md")
 ROOMS = {
     "catalog/abi/endorsement.py": ("tests/abi/test_endorsement.py", "tests/abi/test_endorsement_chain.py"),
+    "catalog/imports/chains.py": ("tests/imports/test_signed_documents.py",),
+    "catalog/imports/cose_sign1.py": ("tests/imports/test_signed_documents.py", "tests/imports/test_cbor.py"),
     "catalog/prove/verify_proof.py": ("tests/prove/test_verify_bundle.py", "tests/prove/test_prove.py"),
     "catalog/verify/verify_release.py": ("tests/verify/test_release_checks.py", "tests/verify/test_verify_release.py"),
 }

@@ -101,7 +101,7 @@ def check_did(did: str, chain: Sequence[x509.Certificate], what: str) -> None:
     match = _DID.fullmatch(did)
     if not match:
         raise MalformedRecord(f"{what}: {did[:80]!r} is no did:x509 with sha256 and one eku")
-    fingerprints = [base64.urlsafe_b64encode(hashlib.sha256(der(one)).digest()).rstrip(b"=") for one in chain[1:]]
+    fingerprints = [base64.urlsafe_b64encode(hashlib.sha256(der(one)).digest()).removesuffix(b"=") for one in chain[1:]]
     if match.group(1).encode() not in fingerprints:
         raise VerificationFailed(f"{what}: the issuer {did} is none of the certificates that it was signed with")
     try:

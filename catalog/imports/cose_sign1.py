@@ -73,7 +73,7 @@ class Sign1:
         algorithm = self.protected.get(ALGORITHM)
         try:
             self._verify(key, algorithm)
-        except (InvalidSignature, UnsupportedAlgorithm, ValueError) as error:
+        except (InvalidSignature, UnsupportedAlgorithm) as error:
             raise VerificationFailed(f"{what}: the signature is not of this document and key") from error
         except _OtherKey as error:
             raise VerificationFailed(f"{what}: algorithm {algorithm!r} does not go with the key") from error

@@ -37,16 +37,23 @@ def import_files(imported: Imported, data: bytes) -> dict[str, bytes]:
             found[_file_name(kernel.name or imported.form)] = _said(imported) + kernel_toml(kernel).encode()
     partly = any(one.build is None for one in imported.firmware) or not all(one.is_whole for one in imported.kernels)
     if partly or imported.endorsed or imported.bases:
-        found[_file_name(f"{imported.form}-{imported.document_sha256.hex()[:12]}")] = import_toml(imported).encode()
+        record = import_toml(imported).encode()
+        found[_file_name(f"{imported.form}-{_hash(imported, record).hex()[:12]}")] = record
     if imported.endorsed and hashlib.sha256(data).digest() == imported.document_sha256:
         found[f"{DOCUMENTS}/{imported.document_sha256.hex()}"] = data
     return found
 
 
+def _hash(imported: Imported, record: bytes) -> bytes:
+    """What names a record: the SHA-256 of its document, or its own if there is no document."""
+    return imported.document_sha256 or hashlib.sha256(record).digest()
+
+
 def _said(imported: Imported) -> bytes:
     """A comment that says where a record is from, for which its format has no key."""
     by = f", published by {toml_text(imported.origin)}" if imported.origin else ""
-    return f"# from {imported.form} document {imported.document_sha256.hex()}{by}\n".encode()
+    document = f" document {imported.document_sha256.hex()}" if imported.document_sha256 else ""
+    return f"# from {imported.form}{document}{by}\n".encode()
 
 
 def _file_name(name: str) -> str:
@@ -57,8 +64,9 @@ def to_dict(imported: Imported) -> dict[str, Any]:
     """All facts as JSON: hashes in lower-case hex, null for what is not known."""
     return {
         "form": imported.form,
-        "document_sha256": imported.document_sha256.hex(),
+        "document_sha256": _plain(imported.document_sha256),
         "checked": imported.checked,
+        "recorded": imported.recorded,
         "origin": imported.origin,
         "document_time": imported.document_time,
         "certificate_until": imported.certificate_until,

@@ -25,14 +25,16 @@ def parse_import(text: str) -> Imported:
         raise MalformedRecord(f"{_WHAT}: {sum(counts)} entries, not 1 to {MOST_ITEMS}")
     if not _FORM.fullmatch(wire.document.form):
         raise MalformedRecord(f"{_WHAT}: $.document.form: {wire.document.form[:24]!r} is no name of a format")
-    sha256 = unhex(wire.document.sha256, 32, f"{_WHAT}: $.document.sha256")
+    said = wire.document
+    if said.sha256 is None and (said.origin is None or said.checked != "none"):
+        raise MalformedRecord(f"{_WHAT}: $.document: without sha256 it has an origin, and nothing was checked")
     return Imported(
-        form=wire.document.form,
-        document_sha256=sha256,
-        checked=wire.document.checked,
-        document_time=wire.document.time,
-        certificate_until=wire.document.certificate_until,
-        origin=wire.document.origin,
+        form=said.form,
+        document_sha256=_hash(said.sha256, 32, f"{_WHAT}: $.document.sha256"),
+        checked=said.checked,
+        document_time=said.time,
+        certificate_until=said.certificate_until,
+        origin=said.origin,
         firmware=tuple(_firmware(one, f"{_WHAT}: $.firmware[{at}]") for at, one in enumerate(wire.firmware)),
         kernels=tuple(_kernel(one, f"{_WHAT}: $.kernel[{at}]") for at, one in enumerate(wire.kernel)),
         endorsed=tuple(_endorsed(one, f"{_WHAT}: $.endorsed[{at}]") for at, one in enumerate(wire.endorsed)),

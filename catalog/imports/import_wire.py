@@ -14,11 +14,14 @@ FORMAT = "ldcat-import/1"
 
 
 class DocumentWire(Wire, frozen=True):
-    """The document that was imported. origin: who published it. time, certificate_until: seconds since 1970."""
+    """The document that was imported, by its hash; or only `origin`, where values were published without one.
+
+    time, certificate_until: seconds since 1970.
+    """
 
     form: str
-    sha256: str
     checked: Checked
+    sha256: str | None = None
     origin: str | None = None
     time: int | None = None
     certificate_until: int | None = None

@@ -20,14 +20,16 @@ class Imported:
     """What one document says.
 
     form: name of its format.
-    document_sha256: of its bytes.
+    document_sha256: of its bytes; None for values that were collected from a publication, without a document.
     document_time: when it was made or signed, by its own word.
     certificate_until: end of validity of the signer's certificate.
+    origin: who published it, and where.
     notes: sentences for the reader, without a full stop.
+    recorded: whether this was read from an import record, so that `checked` is what the record says of the document.
     """
 
     form: str
-    document_sha256: bytes
+    document_sha256: bytes | None
     checked: Checked = "none"
     document_time: int | None = None
     certificate_until: int | None = None
@@ -37,6 +39,7 @@ class Imported:
     endorsed: tuple[EndorsedDigest, ...] = ()
     bases: tuple[Base, ...] = ()
     notes: tuple[str, ...] = ()
+    recorded: bool = False
 
     def said_by(self, origin: str | None) -> Imported:
         """The same, published by `origin`: the endorser's id where the document names none. None changes nothing."""

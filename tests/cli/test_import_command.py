@@ -85,6 +85,7 @@ def test_records_are_written_once_and_are_what_specs_take(run: Run, folder: Path
     assert kernel.append == "console=ttyS0 quiet"
     manifest = parse_import(next((folder / "new/records").glob("c8s-manifest-*.toml")).read_text())
     assert {one.endorser.id for one in manifest.endorsed} == {"https://example"}
+    assert manifest.document_sha256 is not None
     kept = folder / "new/records/documents" / manifest.document_sha256.hex()
     assert kept.read_bytes() == (folder / "manifest.json").read_bytes()
     before = {path: path.stat().st_ino for path in (folder / "new").rglob("*.toml")}
@@ -162,6 +163,26 @@ def test_a_folder_that_cannot_be_made_is_an_error(run: Run, folder: Path) -> Non
     arguments = ("import", str(folder / "measurement.snp.cbor"), "-o", str(folder / "uvm.cose" / "new"))
     code, _, err = run(*arguments)
     assert (code, "uvm.cose" in err) == (5, True)
+
+
+def test_a_list_without_a_document_says_so(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "list.toml").write_text(
+        f"""format = "ldcat-import/1"
+[document]
+form = "published-list"
+checked = "none"
+origin = "https://example at abc"
+[[endorsed]]
+launch_digest = "{DIGEST}"
+technology = "sev-snp"
+endorser = {{ scheme = "published-list", id = "https://example" }}
+"""
+    )
+    code, out, _ = run("import", str(tmp_path / "list.toml"))
+    assert code == 0
+    assert "document      not kept" in out
+    assert "checked       not now: the record says 'none'" in out
+    assert "published by  https://example at abc" in out
 
 
 def test_text_of_a_document_is_made_printable(run: Run, tmp_path: Path) -> None:

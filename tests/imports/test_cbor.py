@@ -88,9 +88,16 @@ def test_the_number_of_items_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
         decode(made.cbor([Tagged(1, 1)] * 5), "x")
 
 
-def test_a_message_of_another_tag_is_no_cose_sign1() -> None:
+@pytest.mark.parametrize("value", [Tagged(17, []), 18, [18]])
+def test_a_message_of_another_tag_is_no_cose_sign1(value: Any) -> None:
     with pytest.raises(MalformedRecord, match="x: no COSE_Sign1"):
-        Sign1.parse(made.cbor(Tagged(17, [])), "x")
+        Sign1.parse(made.cbor(value), "x")
+
+
+@pytest.mark.parametrize("value", [7, None, [], [b"", {}, b""], [b"", {}, b"", b"", b""], [b"", [], b"", b""]])
+def test_a_cose_sign1_has_four_parts(value: Any) -> None:
+    with pytest.raises(MalformedRecord, match="x: a COSE_Sign1 is protected and unprotected headers"):
+        Sign1.parse(made.cbor(Tagged(18, value)), "x")
 
 
 def test_what_cose_signs_is_an_array_of_a_text_and_bytes() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +15,16 @@ from catalog.errors import MalformedRecord
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.kernel_record import KernelRecord
 from catalog.firmware.ovmf import Section
+from catalog.imports import import_wire
 from catalog.imports.component_facts import FirmwareFacts, HashesArea, KernelFacts
-from catalog.imports.documents import read_document
+from catalog.imports.documents import forms, read_document
 from catalog.imports.endorsed_facts import Base, Claims, EndorsedDigest, Endorser
 from catalog.imports.import_files import import_files, to_dict
 from catalog.imports.import_record import parse_import
 from catalog.imports.import_toml import import_toml, kernel_toml
 from catalog.imports.imported import Imported
 from catalog.spec import embedded
+from catalog.wire import Wire
 from tests.support import published_documents as made
 from tests.support.published_documents import DIGEST, GIVEN
 
@@ -78,6 +81,8 @@ BASES = st.builds(
     vmm=maybe(TEXT),
     sev_features=maybe(st.integers(0, (1 << 64) - 1)),
 )
+SOME_BASES = st.lists(BASES, min_size=1).map(tuple)
+PUBLISHED = st.builds(Imported, st.just("published-list"), st.none(), origin=TEXT, bases=SOME_BASES)
 IMPORTS = st.builds(
     Imported,
     form=st.sampled_from(["dstack", "azure-uvm"]),
@@ -93,7 +98,7 @@ IMPORTS = st.builds(
 )
 
 
-@given(IMPORTS)
+@given(IMPORTS | PUBLISHED)
 def test_what_is_written_is_read_back(imported: Imported) -> None:
     text = import_toml(imported)
     assert parse_import(text) == imported
@@ -128,6 +133,22 @@ def test_a_record_written_by_hand_is_read() -> None:
     imported = parse_import(RECORD + FIRMWARE_TABLE + ENDORSED_TABLE + BASE_TABLE + "vcpus = 2\n")
     assert [one.snp_baseline for one in imported.firmware] == [bytes.fromhex(DIGEST)]
     assert (imported.endorsed[0].claims, imported.bases[0].vcpus) == (Claims(), 2)
+
+
+def test_values_that_were_published_without_a_document_have_an_origin() -> None:
+    head = 'format = "ldcat-import/1"\n[document]\nform = "published-list"\nchecked = "none"\n'
+    origin = 'origin = "https://example/list at abc, 2026-03-01"\n'
+    data = (head + origin + ENDORSED_TABLE).encode()
+    imported = read_document(data, GIVEN)
+    assert (imported.document_sha256, to_dict(imported)["document_sha256"]) == (None, None)
+    [(name, record)] = import_files(imported, data).items()
+    assert name == f"published-list-{hashlib.sha256(record).hexdigest()[:12]}.toml"
+    whole = replace(imported, endorsed=(), kernels=(KernelFacts(b"\1" * 32, "k", b"\2" * 32, append=""),))
+    [kernel] = import_files(whole, b"").values()
+    assert kernel.startswith(b'# from published-list, published by "https://example/list at abc')
+    for broken in (head, head.replace("none", "signature") + origin):
+        with pytest.raises(MalformedRecord, match=r"\$.document: without sha256 it has an origin"):
+            parse_import(broken + ENDORSED_TABLE)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +226,8 @@ def test_an_import_record_is_imported_without_its_document() -> None:
     [record, document] = files
     assert (files[document], document.split("/")[0]) == (data, "documents")
     again = read_document(files[record], GIVEN)
-    assert again.notes == ("read from an import record of a document of form 'azure-uvm', which is not checked again",)
+    assert again.notes == ("read from an import record, and its document is not checked again",)
+    assert (again.checked, again.recorded) == ("signature", True)
     assert import_files(again.named(None), files[record]) == {record: files[record]}
 
 
@@ -226,3 +248,14 @@ def test_json_has_null_for_what_is_not_known() -> None:
     assert firmware["sections"][0] == {"gpa": 0x800000, "size": 0x9000, "type": "SNP_SEC_MEM"}
     [endorsed] = to_dict(read_document(made.uvm(), made.trusted()))["endorsed"]
     assert (endorsed["launch_digest"], endorsed["endorser"]["svn"], endorsed["claims"]["vcpus"]) == (DIGEST, 100, None)
+
+
+def test_the_page_has_every_key_and_every_format() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "import.md").read_text(encoding="utf-8")
+    record = page.partition("```toml")[2].partition("```")[0]
+    wires = [one for one in vars(import_wire).values() if isinstance(one, type) and issubclass(one, Wire)]
+    tables = {"document", "firmware", "kernel", "endorsed", "base"}
+    keys = {key for wire in wires for key in wire.__struct_fields__} - tables
+    assert len(keys) > 30
+    assert [key for key in sorted(keys) if f"{key} = " not in record] == []
+    assert [name for name in forms() if f"\n| `{name}` |" not in page] == []

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import LdcatError, MalformedInput, MalformedRecord, UntrustedSigner, VerificationFailed
-from catalog.imports.cbor import Tagged
+from catalog.imports.cbor import Tagged, decode
 from catalog.imports.chains import parse_trusted
 from catalog.imports.documents import Given, read_document
 from catalog.imports.endorsed_facts import Claims, Endorser
@@ -71,9 +75,10 @@ def test_an_issuer_is_trusted_by_its_root_alone() -> None:
         (lambda: made.uvm(signingtime=Tagged(1, SIGNED - days(2))), "valid from 2026-02-28 to 2026-03-02"),
         (lambda: made.uvm(made.uvm_chain(signer="test root")), "'test signer' is not signed by 'test CA'"),
         (lambda: made.uvm((made.uvm_chain()[0], made.root())), "'test signer' is not signed by 'test root'"),
-        (lambda: made.uvm(h1=-37), "the signature is not of this document and key"),
+        (lambda: made.uvm(key="test CA"), "the signature is not of this document and key"),
         (lambda: made.uvm(h1=-35), "algorithm -35 does not go with the key"),
         (lambda: made.uvm(h1="PS384"), "algorithm 'PS384' does not go with the key"),
+        (lambda: made.uvm(h1=[-38]), ".-38. does not go with the key"),
     ],
 )
 def test_a_uvm_document_of_another_issuer_time_or_key_is_refused(data: Any, message: str) -> None:
@@ -106,6 +111,7 @@ def test_another_feed_is_refused_if_one_is_asked_for() -> None:
         ({"h33": made.pem(made.root()) * 2}, "x5chain: a certificate is not in DER"),
         ({"h33": b"no certificate"}, "x5chain: a certificate is malformed"),
         ({"h33": [7]}, "x5chain: no certificates"),
+        ({"h33": 7}, "x5chain: no certificates"),
         ({"h2": ["iss"]}, "critical headers"),
         ({"h3": "text/plain"}, "not application/json"),
         ({"iss": "did:web:x"}, "no did:x509"),
@@ -131,6 +137,30 @@ def test_a_chain_has_a_bounded_length_and_only_authorities_sign() -> None:
     refused(made.uvm((leaf, middle, short)), VerificationFailed, "'test root' may not sign", trusted(short))
     expired = certificate("test root", "test root", ca=True, end=SIGNED - 1)
     refused(made.uvm((leaf, middle, expired)), VerificationFailed, "certificate of test root was not valid")
+
+
+def test_a_chain_of_five_certificates_that_are_valid_for_one_second_is_verified() -> None:
+    between = [certificate(f"c{number}", f"c{number + 1}", ca=True, start=SIGNED, end=SIGNED) for number in (1, 2)]
+    above = certificate("c3", "test root", ca=True, start=SIGNED, end=SIGNED)
+    leaf = certificate("test signer", "c1", ca=False, eku=made.EKU, start=SIGNED, end=SIGNED)
+    data = made.uvm((leaf, *between, above, made.root()))
+    assert read_document(data, replace(trusted(), now=SIGNED)).notes[0].endswith("that is valid until 2026-03-01")
+    assert read_document(data, replace(trusted(), now=SIGNED + 1)).notes[0].endswith("that expired 2026-03-01")
+
+
+def test_a_chain_of_keys_or_algorithms_that_cannot_sign_is_refused() -> None:
+    leaf, _, top = made.uvm_chain()
+    agreement = certificate("test CA", "test root", ca=True, public=x25519.X25519PrivateKey.generate().public_key())
+    refused(made.uvm((leaf, agreement, top)), VerificationFailed, "'test signer' is not signed by 'test CA'")
+    sha256_rsa = bytes.fromhex("2a864886f70d01010b")
+    odd = made.der(leaf).replace(sha256_rsa, sha256_rsa[:-1] + b"\x7f")
+    chain = [odd, *(made.der(one) for one in made.uvm_chain()[1:])]
+    refused(made.uvm(h33=chain, without=[34]), VerificationFailed, "'test signer' is not signed by 'test CA'")
+
+
+def test_a_certificate_without_a_common_name_is_named_whole() -> None:
+    leaf = certificate("nobody", "other", ca=False, attribute=NameOID.ORGANIZATION_NAME)
+    refused(made.gce(leaf=leaf), UntrustedSigner, "that issued 'O=nobody'")
 
 
 def test_a_root_without_extensions_may_not_sign() -> None:
@@ -190,6 +220,8 @@ def test_an_old_endorsement_needs_no_provenance() -> None:
         ),
         (lambda: made.gce(commit=b""), MalformedRecord, "neither a change nor a commit"),
         (lambda: made.gce(snp=b""), MalformedRecord, "endorses no SEV-SNP launch"),
+        (lambda: made.gce(time=1 << 40), VerificationFailed, "signed, 1099511627776 seconds after 1970"),
+        (lambda: made.gce(time=1 << 58), VerificationFailed, "signed, 288230376151711744 seconds after"),
         (
             lambda: made.gce(time=1 << 63),
             VerificationFailed,
@@ -276,10 +308,45 @@ def test_a_corim_is_verified_by_a_chain_to_a_root_that_is_given() -> None:
     refused(timeless, MalformedRecord, "no time for which they could be verified")
 
 
-def test_ed25519_signs_too() -> None:
-    key = ed25519.Ed25519PrivateKey.generate()
-    data = made.sign1({1: -8, 3: "application/rim+cbor", 8: made.cbor({0: {0: "x"}})}, made.corim(), key)
-    assert read_document(data, corim_given(key)).checked == "signature"
+KEYS: dict[int, Any] = {
+    -7: ec.generate_private_key(ec.SECP256R1()),
+    -8: ed25519.Ed25519PrivateKey.generate(),
+    -35: made.corim_key(),
+    -36: ec.generate_private_key(ec.SECP521R1()),
+    -37: ca_key("test signer"),
+    -38: ca_key("test signer"),
+    -39: ca_key("test signer"),
+}
+"""By COSE algorithm (RFC 9053, 2.1 and 2.2; RFC 8230, 2)."""
+
+
+def signed_by(algorithm: int, key: Any) -> bytes:
+    return made.sign1({1: algorithm, 3: "application/rim+cbor", 8: made.cbor({0: {0: "x"}})}, made.corim(), key)
+
+
+@pytest.mark.parametrize("algorithm", KEYS)
+def test_each_algorithm_signs_with_its_own_kind_of_key(algorithm: int) -> None:
+    key, what = KEYS[algorithm], corim_given(KEYS[algorithm])
+    data = signed_by(algorithm, key)
+    assert read_document(data, what).checked == "signature"
+    refused(data[:-1] + bytes([data[-1] ^ 1]), VerificationFailed, "not of this document and key", what)
+    refused(signed_by(algorithm + 1000, key), VerificationFailed, "does not go with", what)
+    for other, others in KEYS.items():
+        if other != algorithm and (other > -37 or algorithm > -37):  # one RSA key goes with three of them
+            refused(signed_by(other, others), VerificationFailed, "does not go with", what)
+
+
+def test_a_short_rsa_key_signs_nothing() -> None:
+    short = rsa.generate_private_key(public_exponent=65537, key_size=2047)
+    refused(signed_by(-38, short), VerificationFailed, "does not go with the key", corim_given(short))
+
+
+@pytest.mark.parametrize(("algorithm", "size"), [(-7, 32), (-35, 48), (-36, 66)])
+def test_a_signature_of_an_elliptic_curve_has_two_halves(algorithm: int, size: int) -> None:
+    parts = decode(signed_by(algorithm, KEYS[algorithm]), "x").value
+    for wrong in (parts[3] + b"\0", parts[3][:-1], b"\0" * size + parts[3]):
+        data = made.cbor(Tagged(18, [*parts[:3], wrong]))
+        refused(data, VerificationFailed, "not of this document and key", corim_given(KEYS[algorithm]))
 
 
 @pytest.mark.parametrize(
@@ -342,7 +409,25 @@ def test_a_signature_of_another_length_is_refused() -> None:
     refused(shorter, VerificationFailed, "not of this document and key", corim_given())
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
+def test_certificates_and_keys_are_trusted_beside_those_that_are() -> None:
+    first, second = made.root(), certificate("x", "x", ca=True)
+    both = parse_trusted(made.der(second), parse_trusted(made.pem(first), GIVEN))
+    assert (both.roots, both.keys, both.now) == ((first, second), (), NOW)
+    keys = [one.public_key() for one in (made.corim_key(), KEYS[-7])]
+    mixed = parse_trusted(made.key_pem(KEYS[-7]), parse_trusted(made.key_pem(made.corim_key()), both))
+    assert (mixed.roots, list(mixed.keys)) == ((first, second), keys)
+
+
+def unknown_key() -> bytes:
+    """A public key of a kind that nobody has."""
+    body = KEYS[-8].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    text = base64.b64encode(body.replace(bytes.fromhex("2b6570"), bytes.fromhex("2b6501"))).decode()
+    return f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n".encode()
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"x", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", unknown_key()]
+)
 def test_what_is_neither_certificate_nor_key_is_no_root(data: bytes) -> None:
     with pytest.raises(MalformedInput):
         parse_trusted(data, GIVEN)

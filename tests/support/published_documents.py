@@ -90,11 +90,15 @@ def certificate(
     may_sign: bool | None = None,
     signer: str | None = None,
     public: Any = None,
+    attribute: x509.ObjectIdentifier = x509.NameOID.COMMON_NAME,
 ) -> x509.Certificate:
-    """A certificate; keys are by name. signer: whose key signs it, if not the issuer's."""
+    """A certificate; keys are by name. signer: whose key signs it, if not the issuer's.
+
+    attribute: what kind of name the subject has.
+    """
     made = (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
+        .subject_name(x509.Name([x509.NameAttribute(attribute, name)]))
         .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
         .public_key(public or ca_key(name).public_key())
         .serial_number(7)
@@ -174,19 +178,34 @@ def trusted(*roots: x509.Certificate, **given: Any) -> Given:
     return Given(NOW, roots=roots or (root(),), **given)
 
 
+_HASHES: dict[Any, Any] = {
+    -7: hashes.SHA256(),
+    -35: hashes.SHA384(),
+    -36: hashes.SHA512(),
+    -37: hashes.SHA256(),
+    -38: hashes.SHA384(),
+    -39: hashes.SHA512(),
+}
+"""By COSE algorithm."""
+
+
 def sign1(
     protected: Mapping[Any, Any], payload: bytes, key: Any, unprotected: Mapping[Any, Any] | None = None
 ) -> bytes:
-    """A COSE_Sign1, PS384 with an RSA key, ES384 with a key of P-384."""
+    """A COSE_Sign1, with the hash of its protected algorithm, or SHA-384 if it is none that is known."""
     header = cbor(dict(protected))
     signed = encode_signed("Signature1", header, b"", payload)
+    algorithm = protected.get(1)
+    hashed = _HASHES.get(algorithm if isinstance(algorithm, int) else None, hashes.SHA384())
     if isinstance(key, rsa.RSAPrivateKey):
-        signature = key.sign(signed, padding.PSS(padding.MGF1(hashes.SHA384()), 48), hashes.SHA384())
+        pss = padding.PSS(padding.MGF1(hashed), hashed.digest_size)
+        signature = key.sign(signed, pss, hashed)
     elif isinstance(key, ed25519.Ed25519PrivateKey):
         signature = key.sign(signed)
     else:
-        r, s = decode_dss_signature(key.sign(signed, ec.ECDSA(hashes.SHA384())))
-        signature = r.to_bytes(48, "big") + s.to_bytes(48, "big")
+        r, s = decode_dss_signature(key.sign(signed, ec.ECDSA(hashed)))
+        size = (key.curve.key_size + 7) // 8
+        signature = r.to_bytes(size, "big") + s.to_bytes(size, "big")
     return cbor(Tagged(18, [header, unprotected or {}, payload, signature]))
 
 
@@ -196,6 +215,7 @@ def uvm(
     payload: Mapping[str, Any] | None = None,
     unprotected: Mapping[Any, Any] | None = None,
     without: Sequence[Any] = (),
+    key: str = "test signer",
     **headers: Any,
 ) -> bytes:
     """UVM reference info. headers: protected headers to replace; their numbers come as `h33`."""
@@ -213,7 +233,7 @@ def uvm(
     said = payload or {"x-ms-sevsnpvm-guestsvn": "100", "x-ms-sevsnpvm-launchmeasurement": DIGEST}
     kept = {name: value for name, value in protected.items() if name not in without}
     timestamp = {"timestamp": b"token"} if unprotected is None else unprotected
-    return sign1(kept, as_json(said), ca_key("test signer"), timestamp)
+    return sign1(kept, as_json(said), ca_key(key), timestamp)
 
 
 def gce(

@@ -153,9 +153,11 @@ def _write(folder: Path, sets: Iterable[dict[str, bytes]]) -> list[Path]:
 
 def _print(file: str, imported: Imported) -> None:
     checked = "signature verified" if imported.checked == "signature" else "not signed: nothing vouches for it"
+    if imported.recorded:
+        checked = f"not now: the record says {imported.checked!r}"
     facts = [
         ("form", imported.form),
-        ("SHA-256", imported.document_sha256.hex()),
+        ("document", imported.document_sha256.hex() if imported.document_sha256 else "not kept"),
         ("checked", checked),
         ("published by", imported.origin or "not said"),
         *(("note", note) for note in imported.notes),

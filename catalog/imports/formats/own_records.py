@@ -27,9 +27,8 @@ def parse(document: Document, _given: Given) -> Imported:
     """The facts; raises MalformedRecord."""
     text = document.text or ""
     if _KINDS[2] in text:
-        imported = parse_import(text)
-        note = f"read from an import record of a document of form {imported.form!r}, which is not checked again"
-        return replace(imported, notes=(note,))
+        note = "read from an import record, and its document is not checked again"
+        return replace(parse_import(text), notes=(note,), recorded=True)
     if "\n[component]" in f"\n{text}":
         return Imported(NAME, document.sha256, firmware=(FirmwareFacts.of(FirmwareBuild.parse(text)),))
     return Imported(NAME, document.sha256, kernels=(KernelFacts.of(KernelRecord.parse(text)),))
