@@ -160,6 +160,6 @@ def _is_issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether a certificate names its issuer and is signed by it."""
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+    except (InvalidSignature, ValueError, TypeError):
         return False
     return True

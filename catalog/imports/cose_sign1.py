@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -73,7 +73,7 @@ class Sign1:
         algorithm = self.protected.get(ALGORITHM)
         try:
             self._verify(key, algorithm)
-        except (InvalidSignature, UnsupportedAlgorithm) as error:
+        except InvalidSignature as error:
             raise VerificationFailed(f"{what}: the signature is not of this document and key") from error
         except _OtherKey as error:
             raise VerificationFailed(f"{what}: algorithm {algorithm!r} does not go with the key") from error
