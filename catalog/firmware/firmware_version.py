@@ -9,6 +9,7 @@ Source: edk2 pull request 3745; OvmfPkg/SmbiosPlatformDxe/SmbiosPlatformDxe.c; M
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -20,8 +21,9 @@ UI_APP = UUID("462caa21-7614-4503-836e-8ab6f4662331")
 TEXT_PATTERN = r"[ !#-\[\]-~]{3,127}"
 """Printable ASCII without quotation mark and backslash. edk2 itself takes less than 3 characters for no version."""
 
-STRINGS_LIMIT = 4096
-"""Strings of one module; UiApp of published images refers to 75. With more, the version is not known."""
+REFERENCES_LIMIT = 1 << 16
+"""Instructions that may refer to a string, in all modules; published images have about 630. With more, the version is
+not known."""
 
 _NO_VERSION = "unknown"  # what SmbiosPlatformDxe says for a string that the build did not set
 
@@ -36,30 +38,31 @@ class VersionSearch:
     """Searches the contents of firmware volumes, given part by part, for the firmware's version."""
 
     _finder: ModuleFinder = field(default_factory=lambda: ModuleFinder((SMBIOS_PLATFORM_DXE, UI_APP)))
+    _references: int = 0
     _strings: dict[UUID, set[str]] = field(default_factory=lambda: {SMBIOS_PLATFORM_DXE: set(), UI_APP: set()})
 
     def feed(self, part: bytes) -> None:
         """Take the next part of the contents."""
         for guid, module in self._finder.feed(part):
-            _add_strings(module, self._strings[guid])
+            self._strings[guid].update(self._strings_of(module))
 
     def version(self) -> str | None:
         """The version, of TEXT_PATTERN; None if the modules have no string in common, or more than one."""
-        if max(map(len, self._strings.values())) > STRINGS_LIMIT:
+        if self._finder.gave_up or self._references > REFERENCES_LIMIT:
             return None
         common = set.intersection(*self._strings.values()) - {_NO_VERSION}
         return common.pop() if len(common) == 1 else None
 
+    def _strings_of(self, module: bytes) -> Iterator[str]:
+        """The UTF-16 strings that the code of a module refers to, until REFERENCES_LIMIT references were followed.
 
-def _add_strings(module: bytes, strings: set[str]) -> None:
-    """Add the UTF-16 strings that the code of a module refers to, until there are more than STRINGS_LIMIT.
-
-    Offsets in the file stand for addresses: edk2's GenFw makes images in which they differ by a constant.
-    """
-    for load in _LOAD_ADDRESS.finditer(module):
-        displacement = int.from_bytes(module[load.end() : load.end() + 4], "little", signed=True)
-        at = load.end() + 4 + displacement
-        if at >= 0 and (found := _STRING.match(module, at)):
-            strings.add(found[1].decode("utf-16-le"))
-            if len(strings) > STRINGS_LIMIT:
+        Offsets in the file stand for addresses: edk2's GenFw makes images in which they differ by a constant.
+        """
+        for load in _LOAD_ADDRESS.finditer(module):
+            self._references += 1
+            if self._references > REFERENCES_LIMIT:
                 return
+            displacement = int.from_bytes(module[load.end() : load.end() + 4], "little", signed=True)
+            at = load.end() + 4 + displacement
+            if at >= 0 and (found := _STRING.match(module, at)):
+                yield found[1].decode("utf-16-le")

@@ -13,6 +13,9 @@ from uuid import UUID
 MODULE_LIMIT = 4 << 20
 """Bytes of the largest module that is looked at. Those of OVMF have at most 1 MiB."""
 
+TRIES_LIMIT = 4096
+"""Places that are tried as a header before the search ends. Published images have the GUIDs of two modules 5 times."""
+
 _HEADER_SIZE = 24
 _DRIVER, _APPLICATION = 0x07, 0x09
 _FILE_CHECKSUM_AT, _STATE_AT = 17, 23  # not part of the header's checksum
@@ -23,9 +26,12 @@ class ModuleFinder:
     """Finds drivers and applications by file GUID. At most MODULE_LIMIT and one part are kept in memory.
 
     guids: file GUIDs of the modules.
+    gave_up: whether there were more than TRIES_LIMIT places to try; nothing is found from then on.
     """
 
     guids: Iterable[UUID]
+    gave_up: bool = field(init=False, default=False)
+    _tries: int = field(init=False, default=0)
     _pattern: re.Pattern[bytes] = field(init=False)
     _window: bytearray = field(init=False, default_factory=bytearray)
 
@@ -34,6 +40,8 @@ class ModuleFinder:
 
     def feed(self, part: bytes) -> Iterator[tuple[UUID, bytes]]:
         """GUID and whole file of every module that ends in this part, headers included, in order."""
+        if self.gave_up:
+            return
         self._window += part
         while (found := self._next_header()) is not None:
             start, size = found
@@ -48,6 +56,10 @@ class ModuleFinder:
     def _next_header(self) -> tuple[int, int] | None:
         """Offset and file size of the first complete header; a GUID without one is a reference to the module."""
         for match in self._pattern.finditer(self._window):
+            self._tries += 1
+            if self._tries > TRIES_LIMIT:
+                self.gave_up = True
+                return None
             header = self._window[match.start() : match.start() + _HEADER_SIZE]
             if len(header) < _HEADER_SIZE:
                 return None

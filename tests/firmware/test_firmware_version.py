@@ -77,11 +77,15 @@ def test_all_copies_of_a_module_count() -> None:
     assert version(smbios_platform_dxe() + smbios_platform_dxe("2.0") + ui_app(VERSION, "2.0")) is None
 
 
-def test_a_module_with_too_many_strings_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(firmware_version, "STRINGS_LIMIT", 4)
-    assert version(smbios_platform_dxe() + ui_app()) is None  # SmbiosPlatformDxe has 5
-    monkeypatch.setattr(firmware_version, "STRINGS_LIMIT", 5)
+def test_modules_with_too_many_references_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firmware_version, "REFERENCES_LIMIT", 6)
+    assert version(smbios_platform_dxe() + ui_app()) is None  # the first has 5, the second 2
+    monkeypatch.setattr(firmware_version, "REFERENCES_LIMIT", 7)
     assert version(smbios_platform_dxe() + ui_app()) == VERSION
+
+
+def test_the_guid_of_a_module_everywhere_says_nothing() -> None:
+    assert version(smbios_platform_dxe() + ui_app() + UI_APP.bytes_le * 5000) is None
 
 
 @given(st.data())

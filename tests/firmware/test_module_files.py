@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.firmware.module_files import MODULE_LIMIT, ModuleFinder
+from catalog.firmware.module_files import MODULE_LIMIT, TRIES_LIMIT, ModuleFinder
 from tests.support.module_builder import APPLICATION, module
 
 ONE, OTHER = UUID(int=0x1111_2222), UUID(int=0x3333_4444_5555)
@@ -51,6 +51,14 @@ def test_a_module_of_no_possible_size_is_passed_over(size: int) -> None:
 
 def test_a_module_that_never_ends_is_not_given() -> None:
     assert found(module(ONE, b"text", size=MODULE_LIMIT) + bytes(1000)) == []
+
+
+def test_the_search_ends_after_a_number_of_places() -> None:
+    for places, expected in ((TRIES_LIMIT - 1, [(ONE, MODULES[0])]), (TRIES_LIMIT, [])):
+        finder = ModuleFinder((ONE,))
+        assert list(finder.feed(ONE.bytes_le * places + MODULES[0])) == expected
+        assert finder.gave_up == (not expected)
+    assert list(finder.feed(MODULES[0])) == []
 
 
 def test_at_most_one_module_and_one_part_are_kept() -> None:
