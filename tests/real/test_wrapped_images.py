@@ -39,7 +39,7 @@ def test_a_known_image_is_known_in_every_form(form: str, tmp_path: Path) -> None
     entry = ENTRIES[0]
     (tmp_path / "wrapped").write_bytes(FORMS[form](image(entry)))
     build = build_of_file(tmp_path / "wrapped")
-    assert (build.name, build.component.sha256.hex()) == (entry["key"], entry["sha256"])
+    assert (build.name, build.component.key.hex()) == (entry["key"], entry["sha256"])
     assert "read as" in build.notes[0]
 
 

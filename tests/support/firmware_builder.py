@@ -73,8 +73,8 @@ def build_ovmf(
     """An image of `pages` pages: filler from `seed`, a reset vector, and the requested structures.
 
     None leaves an entry out of the GUID table; hashes_area may have base 0. order: GUIDs from the footer
-    towards the start, otherwise shuffled by `seed`. standalone_reset_block: edk2 2020, no table at all, but the signatures
-    of a firmware volume and of the reset vector.
+    towards the start, otherwise shuffled by `seed`. standalone_reset_block: edk2 2020, no table at all, but the
+    signatures of a firmware volume and of the reset vector.
     """
     chance = random.Random(seed)
     image = bytearray(chance.randbytes(pages * PAGE))
