@@ -135,7 +135,7 @@ def test_closed_streams_change_no_exit_code(small: BuildResult, tmp_path: Path) 
 
 
 def test_a_command_loads_only_what_it_needs() -> None:
-    modules = {path.stem.replace("_", "-") for path in (ROOT / "catalog/cli/commands").glob("[a-z]*.py")}
+    modules = {path.stem.rstrip("_").replace("_", "-") for path in (ROOT / "catalog/cli/commands").glob("[a-z]*.py")}
     assert modules == set(main.command_names())
     program = (
         "import sys; from catalog.cli import main; code = main.run(sys.argv[1:]); "

@@ -140,7 +140,8 @@ def _endorsed(corim: Any, by: str | None) -> tuple[EndorsedDigest, ...]:
         if not isinstance(raw, bytes):
             raise MalformedRecord(f"{what}: no bytes")
         triples = _map(_map(decode(raw, what), what).get(_TRIPLES), f"{what}: triples")
-        for number, triple in enumerate(triples.get(_REFERENCE, [])):
+        reference = _list(triples[_REFERENCE], f"{what}: reference triples") if _REFERENCE in triples else []
+        for number, triple in enumerate(reference):
             path = f"{what}: reference triple {number}"
             for digest, svn, policy in _measured(triple, path):
                 found[EndorsedDigest(digest, "sev-snp", Endorser(NAME, by, svn=svn), Claims(policy=policy))] = None
