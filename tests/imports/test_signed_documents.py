@@ -276,7 +276,10 @@ def test_a_corim_names_its_entity_and_is_not_signed() -> None:
         (ONE, Endorser("corim", "https://publisher.example", svn=4), Claims(policy=0x30000)),
         (TWO, Endorser("corim", "https://publisher.example"), Claims()),
     ]
-    assert imported.checked == "none"
+    assert (imported.checked, imported.notes) == ("none", ())
+    until = {0: Tagged(1, SIGNED), 1: Tagged(1, NOW)}
+    assert read_document(made.corim(f4=until), GIVEN).notes == ("the document counts until 2026-11-01",)
+    assert read_document(made.corim(f4={0: Tagged(1, SIGNED)}), GIVEN).notes == ()
     assert read_document(made.corim(f5=None), GIVEN).endorsed[0].endorser.id is None
     assert read_document(made.corim(f5=[{0: "a name"}]), GIVEN).endorsed[0].endorser.id == "a name"
 
@@ -359,6 +362,8 @@ def test_a_signature_of_an_elliptic_curve_has_two_halves(algorithm: int, size: i
         (lambda: made.corim(f1=[Tagged(505, b"")]), "tag 0: not tagged 506"),
         (lambda: made.corim(f1=[Tagged(506, "x")]), "tag 0: no bytes"),
         (lambda: made.corim(f5=7), "entities: no list"),
+        (lambda: made.corim(f4=7), "validity: no map"),
+        (lambda: made.corim(f4={1: 7}), "validity: not tagged 1"),
         (lambda: made.corim(f5=[{0: ""}]), "entity: no name"),
         (lambda: made.corim(7), "reference triple 0: no list"),
         (lambda: made.corim(f1=[Tagged(506, made.cbor({4: {0: 7}}))]), "reference triples: no list with an entry"),

@@ -20,7 +20,8 @@ PLAIN: list[Any] = [None, True, 7, -1, 1 << 63, "", "x", [], [7], [[]], {}, {"a"
 IN_CBOR: list[Any] = [*PLAIN, b"", b"x", {0: 7}, Tagged(1, 7), Tagged(560, b"x"), Tagged(506, b"\x07")]
 
 POLICY, SVN = {0: 2, 1: {4: Tagged(560, bytes(8))}}, {0: 1, 1: {1: Tagged(553, 4)}}
-CORIM = made.corim(made.triple(bytes.fromhex(made.DIGEST), extra=[POLICY, SVN]))
+TRIPLE = made.triple(bytes.fromhex(made.DIGEST), extra=[POLICY, SVN])
+CORIM = made.corim(TRIPLE, f4={0: Tagged(1, made.SIGNED), 1: Tagged(1, made.NOW)})
 JSON = {
     "go": made.go_metadata(),
     "dstack": made.dstack_attached(),

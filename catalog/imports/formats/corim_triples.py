@@ -29,7 +29,7 @@ PROFILE = "tag:amd.com,2024:snp-corim-profile"
 _CORIM, _COMID, _URI, _TIME, _OID, _BYTES, _SVN, _MIN_SVN = 501, 506, 32, 1, 111, 560, 552, 553
 """CBOR tags."""
 
-_TAGS, _PROFILE, _ENTITIES = 1, 3, 5
+_TAGS, _PROFILE, _VALIDITY, _ENTITIES = 1, 3, 4, 5
 _TRIPLES, _REFERENCE = 4, 0
 _CLASS, _INSTANCE = 0, 1
 _MEASUREMENT, _GUEST_SVN, _POLICY = 641, 1, 2
@@ -54,7 +54,8 @@ def parse(document: Document, given: Given) -> Imported:
     """The endorsed digests; raises MalformedRecord, UntrustedSigner without key or root, VerificationFailed."""
     if document.data.startswith(b"\xd9\x01\xf5"):
         corim = decode(document.data, NAME)
-        return Imported(NAME, document.sha256, endorsed=_endorsed(corim, _entity(corim.value)))
+        endorsed = _endorsed(corim, _entity(corim.value))
+        return Imported(NAME, document.sha256, endorsed=endorsed, notes=_validity(corim))
     message = Sign1.parse(document.data, NAME)
     if message.protected.get(CONTENT_TYPE) != _MEDIA_TYPE:
         raise MalformedRecord(f"{NAME}: the payload is not {_MEDIA_TYPE}")
@@ -63,14 +64,15 @@ def parse(document: Document, given: Given) -> Imported:
     if start is not None and end is not None:
         notes.append(f"the signature counts from {day(start)} to {day(end)}")
     corim = decode(message.payload, f"{NAME}: payload")
+    endorsed = _endorsed(corim, signer)
     return Imported(
         NAME,
         document.sha256,
         checked="signature",
         document_time=start,
         certificate_until=until,
-        endorsed=_endorsed(corim, signer),
-        notes=tuple(notes),
+        endorsed=endorsed,
+        notes=(*notes, *_validity(corim)),
     )
 
 
@@ -111,6 +113,14 @@ def _meta(message: Sign1) -> tuple[str | None, int | None, int | None]:
     validity_map = _map(meta.get(1, {}), f"{what}: validity")
     start, end = (_time(validity_map.get(key), f"{what}: validity") for key in (0, 1))
     return _party(_map(meta.get(0), f"{what}: signer"), f"{what}: signer"), start, end
+
+
+def _validity(corim: Any) -> tuple[str, ...]:
+    """A note of the end of validity, if the CoRIM has one."""
+    if _VALIDITY not in corim.value:
+        return ()
+    end = _time(_map(corim.value[_VALIDITY], f"{NAME}: validity").get(1), f"{NAME}: validity")
+    return (f"the document counts until {day(end)}",) if end is not None else ()
 
 
 def _entity(corim: Any) -> str | None:
