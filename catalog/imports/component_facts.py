@@ -8,21 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from catalog.errors import MalformedRecord
+from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild
+from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.kernel_record import KernelRecord
-from catalog.firmware.ovmf import MAX_IMAGE_SIZE, Section
+from catalog.firmware.ovmf import MAX_IMAGE_SIZE, PAGE_SIZE, Area, Section
 from catalog.imports.fact_checks import U32_LIMIT, check_hash, check_number, check_text
 
 MOST_SECTIONS = 64
 """Sections of one image; real ones have at most 8."""
-
-
-@dataclass(frozen=True, slots=True)
-class HashesArea:
-    """Where the VMM writes the kernel hashes table. size: None if only the address is published."""
-
-    gpa: int
-    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +28,8 @@ class FirmwareFacts:
     snp_baseline: SNP launch digest after the pages of the image, 48 bytes; other tools call it the OVMF hash.
     sections: SEV metadata in launch order.
     reset_vector: EIP of an AP.
-    build: the whole record, if every fact of one is known; all other fields then agree with it.
+    hashes_area: where the VMM writes the kernel hashes table; its size may be unknown.
+    build: the record, if the facts are from one; all other fields then agree with it.
     """
 
     name: str | None = None
@@ -44,7 +39,7 @@ class FirmwareFacts:
     snp_baseline: bytes | None = None
     sections: tuple[Section, ...] | None = None
     reset_vector: int | None = None
-    hashes_area: HashesArea | None = None
+    hashes_area: Area | None = None
     build: FirmwareBuild | None = None
 
     def __post_init__(self) -> None:
@@ -54,8 +49,8 @@ class FirmwareFacts:
         check_hash(self.snp_baseline, 48, "firmware: snp_baseline")
         if not (self.sha256 or self.sha384 or self.snp_baseline):
             raise MalformedRecord("firmware: it has neither sha256, sha384 nor snp_baseline, so nothing identifies it")
-        if self.size is not None and not 0 < self.size <= MAX_IMAGE_SIZE:
-            raise MalformedRecord(f"firmware: size {self.size} is not that of an image")
+        if self.size is not None and (not 0 < self.size <= MAX_IMAGE_SIZE or self.size % PAGE_SIZE):
+            raise MalformedRecord(f"firmware: invalid size {self.size}")
         if self.sections is not None and len(self.sections) > MOST_SECTIONS:
             raise MalformedRecord(f"firmware: {len(self.sections)} sections are more than {MOST_SECTIONS}")
         for section in self.sections or ():
@@ -69,9 +64,8 @@ class FirmwareFacts:
 
     @classmethod
     def of(cls, build: FirmwareBuild) -> FirmwareFacts:
-        """All facts of a whole record."""
+        """All facts of a record."""
         component = build.component
-        area = component.hashes_area
         return cls(
             name=build.name,
             sha256=component.sha256,
@@ -80,9 +74,29 @@ class FirmwareFacts:
             snp_baseline=component.snp_baseline,
             sections=component.sections,
             reset_vector=component.reset_vector,
-            hashes_area=HashesArea(area.gpa, area.size) if area else None,
+            hashes_area=component.hashes_area,
             build=build,
         )
+
+    def record(self) -> FirmwareBuild | None:
+        """The firmware record of what is known; None without a name, or if no SEV-SNP digest follows from it.
+
+        Raises MalformedRecord for a size that no image has.
+        """
+        if self.build or self.name is None or self.snp_baseline is None or self.sections is None:
+            return self.build
+        component = FirmwareComponent(
+            sha256=self.sha256,
+            sha384=self.sha384,
+            size=self.size,
+            reset_vector=self.reset_vector,
+            hashes_area=self.hashes_area,
+            sections=self.sections,
+            sha256_midstate=None,
+            snp_baseline=self.snp_baseline,
+            kernel_hashes_enforced=Enforced.UNKNOWN,
+        )
+        return FirmwareBuild(self.name, component, None, {})
 
     @property
     def known_by(self) -> str:
@@ -130,9 +144,10 @@ class KernelFacts:
     def of(cls, record: KernelRecord) -> KernelFacts:
         """All facts of a whole record; without an initrd, the hash of the empty file, which is then measured."""
         hashes = record.hashes
-        return cls(hashes.kernel, record.name, hashes.initrd, append=record.append, record=record)
+        append_sha256 = hashes.cmdline if record.append is None else None
+        return cls(hashes.kernel, record.name, hashes.initrd, record.append, append_sha256, record=record)
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything is known that a kernel hashes table is made of, and the text of the command line."""
-        return self.initrd_sha256 is not None and self.append is not None
+        """Whether everything is known that a kernel hashes table is made of."""
+        return self.initrd_sha256 is not None and (self.append is not None or self.append_sha256 is not None)

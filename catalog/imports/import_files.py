@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from catalog.firmware.ovmf import Section
-from catalog.imports.component_facts import FirmwareFacts, HashesArea, KernelFacts
+from catalog.firmware.ovmf import Area, Section
+from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.endorsed_facts import Base, Claims, EndorsedDigest, Endorser
 from catalog.imports.import_toml import import_toml, kernel_toml, toml_text
 from catalog.imports.imported import Imported
+
+FIRMWARE, KERNELS = "firmware", "kernel_hashes"
+"""Folders of records, as in data/."""
 
 DOCUMENTS = "documents"
 """Folder of the documents that endorse something, each named by its SHA-256."""
@@ -24,18 +27,19 @@ _LONGEST_NAME = 120
 def import_files(imported: Imported, data: bytes) -> dict[str, bytes]:
     """The files of an import by name, components named.
 
-    A firmware or kernel of which everything is known has a record of its own, as in data/firmware and
-    data/kernel_hashes. All that is known in part, endorsed digests and bases are in one import record. A document that
-    endorses something is kept as it is.
+    A firmware from which SEV-SNP digests follow, and a kernel whose hashes are all known, have records of their own, as
+    in data/firmware and data/kernel_hashes. Other components, endorsed digests and bases are in one import record. A
+    document that endorses something is kept as it is.
     """
     found: dict[str, bytes] = {}
     for firmware in imported.firmware:
-        if firmware.build is not None:
-            found[_file_name(firmware.build.name)] = _said(imported) + firmware.build.to_toml().encode()
+        if build := firmware.record():
+            found[f"{FIRMWARE}/{_file_name(build.name)}"] = _said(imported) + build.to_toml().encode()
     for kernel in imported.kernels:
         if kernel.is_whole:
-            found[_file_name(kernel.name or imported.form)] = _said(imported) + kernel_toml(kernel).encode()
-    partly = any(one.build is None for one in imported.firmware) or not all(one.is_whole for one in imported.kernels)
+            name = _file_name(kernel.name or imported.form)
+            found[f"{KERNELS}/{name}"] = _said(imported) + kernel_toml(kernel).encode()
+    partly = any(one.record() is None for one in imported.firmware) or not all(one.is_whole for one in imported.kernels)
     if partly or imported.endorsed or imported.bases:
         record = import_toml(imported).encode()
         found[_file_name(f"{imported.form}-{_hash(imported, record).hex()[:12]}")] = record
@@ -88,7 +92,7 @@ def _plain(value: Any, *, without: str | None = None) -> Any:
         return [_plain(one) for one in value]
     if isinstance(value, Section):
         return {"gpa": value.gpa, "size": value.size, "type": value.name}
-    if isinstance(value, FirmwareFacts | KernelFacts | HashesArea | EndorsedDigest | Endorser | Claims | Base):
+    if isinstance(value, FirmwareFacts | KernelFacts | Area | EndorsedDigest | Endorser | Claims | Base):
         names = [one.name for one in fields(value) if one.name != without]
         return {_JSON_NAMES.get(name, name): _plain(getattr(value, name)) for name in names}
     return value

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from catalog.errors import MalformedRecord
-from catalog.firmware.ovmf import Section, SectionType
-from catalog.imports.component_facts import FirmwareFacts, HashesArea, KernelFacts
+from catalog.firmware.ovmf import Area, Section, SectionType
+from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.endorsed_facts import Base, Claims, EndorsedDigest, Endorser
 from catalog.imports.import_wire import BaseWire, EndorsedWire, EndorserWire, FirmwareWire, ImportWire, KernelWire
 from catalog.imports.imported import Imported
@@ -54,7 +54,7 @@ def _firmware(wire: FirmwareWire, path: str) -> FirmwareFacts:
         snp_baseline=_hash(wire.snp_baseline, 48, f"{path}.snp_baseline"),
         sections=sections,
         reset_vector=wire.reset_vector,
-        hashes_area=HashesArea(wire.hashes_area.gpa, wire.hashes_area.size) if wire.hashes_area else None,
+        hashes_area=Area(wire.hashes_area.gpa, wire.hashes_area.size) if wire.hashes_area else None,
     )
 
 

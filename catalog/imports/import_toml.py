@@ -21,7 +21,7 @@ def import_toml(imported: Imported) -> str:
     """
     lines = [f"format = {toml_text(FORMAT)}", "", "[document]", *_document_lines(imported)]
     for firmware in imported.firmware:
-        if firmware.build is None:
+        if firmware.record() is None:
             lines += ["", "[[firmware]]", *_firmware_lines(firmware)]
     for kernel in imported.kernels:
         if not kernel.is_whole:
@@ -38,7 +38,7 @@ def import_toml(imported: Imported) -> str:
 
 def kernel_toml(facts: KernelFacts) -> str:
     """The text of a kernel record, of facts that are whole and named: `KernelRecord.parse` reads it."""
-    lines = [*_pairs({"name": facts.name, "append": facts.append})]
+    lines = [*_pairs({"name": facts.name, "append": facts.append, "append_sha256": facts.append_sha256})]
     lines += ["", "[kernel]", *_blob_lines(facts.kernel_sha256, facts.record.wire.kernel if facts.record else None)]
     if facts.initrd_sha256 not in (None, NO_INITRD):
         lines += ["", "[initrd]", *_blob_lines(facts.initrd_sha256, facts.record.wire.initrd if facts.record else None)]

@@ -12,7 +12,7 @@ import pytest
 from catalog.firmware.kernel_record import KernelRecord
 from catalog.imports.import_record import parse_import
 from tests.support import published_documents as made
-from tests.support.cli import Run
+from tests.support.cli import SNP, Run
 from tests.support.published_documents import DIGEST
 
 
@@ -81,8 +81,11 @@ def test_records_are_written_once_and_are_what_specs_take(run: Run, folder: Path
     written = [line for line in out.splitlines() if line.startswith(str(folder / "new"))]
     assert sorted(written) == sorted(str(path) for path in (folder / "new").rglob("*") if path.is_file())
     assert len(written) == 4
-    kernel = KernelRecord.parse((folder / "new/records/mine.toml").read_text())
+    kernel = KernelRecord.parse((folder / "new/records/kernel_hashes/mine.toml").read_text())
     assert kernel.append == "console=ttyS0 quiet"
+    firmware = str(folder / "new/records/firmware/mine.toml")
+    measured = run("measure", firmware, *SNP, "--vcpus", "1", "-q")
+    assert (measured[0], len(measured[1].strip())) == (0, 96)
     manifest = parse_import(next((folder / "new/records").glob("c8s-manifest-*.toml")).read_text())
     assert {one.endorser.id for one in manifest.endorsed} == {"https://example"}
     assert manifest.document_sha256 is not None
@@ -141,13 +144,14 @@ def test_one_bad_document_of_several_stops_all_of_them(run: Run, folder: Path) -
 
 
 def test_a_file_with_other_contents_is_never_replaced(run: Run, folder: Path) -> None:
-    (folder / "new").mkdir()
-    (folder / "new" / "mine.toml").write_text("other")
+    existing = folder / "new" / "kernel_hashes" / "mine.toml"
+    existing.parent.mkdir(parents=True)
+    existing.write_text("other")
     arguments = ("import", str(folder / "measurement.snp.cbor"), "--name", "mine", "-o", str(folder / "new"))
     code, _, err = run(*arguments)
     assert (code, "mine.toml is there with other contents" in err) == (2, True)
-    assert [path.name for path in (folder / "new").iterdir()] == ["mine.toml"]
-    (folder / "new" / "mine.toml").write_text("other" * 10_000)
+    assert [path for path in (folder / "new").rglob("*") if path.is_file()] == [existing]
+    existing.write_text("other" * 10_000)
     assert run(*arguments)[0] == 2
 
 
@@ -155,7 +159,7 @@ def test_two_components_of_one_name_are_refused(run: Run, folder: Path) -> None:
     (folder / "other").write_bytes(made.dstack(kernel_hash=b"\x99" * 32))
     files = [str(folder / name) for name in ("measurement.snp.cbor", "other")]
     code, _, err = run("import", *files, "--name", "mine", "-o", str(folder / "new"))
-    assert (code, "two components would be written to mine.toml" in err) == (2, True)
+    assert (code, "two components would be written to " in err) == (2, True)
     assert not (folder / "new").exists()
 
 

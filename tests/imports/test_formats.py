@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from catalog.errors import MalformedRecord
-from catalog.firmware.ovmf import Section
-from catalog.imports.component_facts import FirmwareFacts, HashesArea, KernelFacts
+from catalog.firmware.ovmf import Area, Section
+from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import forms, read_document
 from catalog.imports.endorsed_facts import Base, Claims, Endorser
 from catalog.imports.imported import Imported
@@ -50,7 +50,7 @@ def test_metadata_of_sev_snp_measure_go_is_an_image_without_its_file() -> None:
 def test_dstack_says_image_kernel_initrd_and_command_line() -> None:
     imported = read(made.dstack())
     firmware = FirmwareFacts(
-        snp_baseline=ONE, sections=SECTIONS, reset_vector=0x80B004, hashes_area=HashesArea(0x810C00)
+        snp_baseline=ONE, sections=SECTIONS, reset_vector=0x80B004, hashes_area=Area(0x810C00, None)
     )
     assert imported.firmware == (firmware,)
     assert imported.kernels == (KernelFacts(KERNEL, initrd_sha256=INITRD, append="console=ttyS0 quiet"),)

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from catalog.errors import MalformedRecord
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.kernel_record import KernelRecord
-from catalog.firmware.ovmf import Section
+from catalog.firmware.ovmf import Area, Section
 from catalog.imports import import_wire
-from catalog.imports.component_facts import FirmwareFacts, HashesArea, KernelFacts
+from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import forms, read_document
 from catalog.imports.endorsed_facts import Base, Claims, EndorsedDigest, Endorser
 from catalog.imports.import_files import import_files, to_dict
@@ -43,11 +43,11 @@ FIRMWARE = st.builds(
     name=maybe(TEXT),
     sha256=maybe(SHORT),
     sha384=maybe(LONG),
-    size=maybe(st.integers(1, 1 << 26)),
+    size=maybe(st.integers(1, 1 << 14).map(lambda pages: pages << 12)),
     snp_baseline=LONG,
     sections=maybe(SECTIONS),
     reset_vector=maybe(U32),
-    hashes_area=maybe(st.builds(HashesArea, U32, maybe(U32))),
+    hashes_area=maybe(st.builds(Area, U32, maybe(U32))),
 )
 KERNELS = st.builds(KernelFacts, SHORT, maybe(TEXT), maybe(SHORT)) | st.builds(
     KernelFacts, SHORT, append_words=st.lists(TEXT, min_size=1, max_size=2).map(tuple)
@@ -100,8 +100,13 @@ IMPORTS = st.builds(
 
 @given(IMPORTS | PUBLISHED)
 def test_what_is_written_is_read_back(imported: Imported) -> None:
+    """What has a record of its own is not in the import record."""
+    firmware = tuple(one for one in imported.firmware if one.record() is None)
+    kernels = tuple(one for one in imported.kernels if not one.is_whole)
+    expected = replace(imported, firmware=firmware, kernels=kernels)
+    assume(firmware or kernels or imported.endorsed or imported.bases)
     text = import_toml(imported)
-    assert parse_import(text) == imported
+    assert parse_import(text) == expected
     assert import_toml(parse_import(text)) == text
 
 
@@ -158,8 +163,8 @@ def test_values_that_were_published_without_a_document_have_an_origin() -> None:
         (RECORD.replace("/1", "/2") + FIRMWARE_TABLE, "invalid enum value 'ldcat-import/2'"),
         (RECORD.replace('"x"', '"../x"') + FIRMWARE_TABLE, r"\$.document.form: '../x' is no name of a format"),
         (RECORD.replace("none", "maybe") + FIRMWARE_TABLE, "invalid enum value 'maybe'"),
-        (RECORD + FIRMWARE_TABLE + "size = 0\n", "size 0 is not that of an image"),
-        (RECORD + FIRMWARE_TABLE + "size = 0x5000000\n", "is not that of an image"),
+        (RECORD + FIRMWARE_TABLE + "size = 0\n", "invalid size 0"),
+        (RECORD + FIRMWARE_TABLE + "size = 0x5000000\n", "invalid size 83886080"),
         (RECORD + FIRMWARE_TABLE + "weight = 1\n", "unknown field `weight`"),
         (RECORD + FIRMWARE_TABLE + 'sha256 = "AB"\n', r"\$.firmware\[0\].sha256: 'AB'"),
         (RECORD + FIRMWARE_TABLE + 'sections = [{ gpa = 0, size = 1, type = "X" }]\n', "unknown section type 'X'"),
@@ -209,10 +214,10 @@ def test_a_whole_record_is_written_as_it_is_everywhere_else() -> None:
     data = build.to_toml().encode()
     [(name, written)] = import_files(read_document(data, GIVEN).named(None), data).items()
     assert FirmwareBuild.parse(written.decode()) == build
-    assert name == f"{build.name.replace('/', '_')}.toml"
+    assert name == f"firmware/{build.name.replace('/', '_')}.toml"
     [(name, renamed)] = import_files(read_document(data, GIVEN).named("mine"), data).items()
     assert FirmwareBuild.parse(renamed.decode()) == replace(build, name=f"mine/{build.name}")
-    assert name == f"mine_{build.name.replace('/', '_')}.toml"
+    assert name == f"firmware/mine_{build.name.replace('/', '_')}.toml"
     path = next((embedded.data_folder() / "kernel_hashes").glob("*installer*.toml"))
     imported = read_document(path.read_bytes(), GIVEN).named(None).said_by('a "b"\n')
     [(_, kernel)] = import_files(imported, path.read_bytes()).items()
@@ -236,8 +241,8 @@ def test_names_of_files_hold_nothing_but_plain_characters() -> None:
     dots = replace(facts, name="...")
     imported = Imported("x", b"\3" * 32, kernels=(facts, dots))
     names = list(import_files(imported, b""))
-    assert names[0].startswith("_.._etc_2Jxxx"), names
-    assert (len(names[0]) <= 125, names[1]) == (True, "unnamed.toml")
+    assert names[0].startswith("kernel_hashes/_.._etc_2Jxxx"), names
+    assert (len(names[0].rpartition("/")[2]) <= 125, names[1]) == (True, "kernel_hashes/unnamed.toml")
 
 
 def test_json_has_null_for_what_is_not_known() -> None:

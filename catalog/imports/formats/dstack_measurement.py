@@ -12,9 +12,9 @@ import re
 import msgspec
 
 from catalog.errors import MalformedRecord, VerificationFailed
-from catalog.firmware.ovmf import Section
+from catalog.firmware.ovmf import Area, Section
 from catalog.imports import cbor
-from catalog.imports.component_facts import FirmwareFacts, HashesArea, KernelFacts
+from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import Document, Form, Given
 from catalog.imports.imported import Imported
 from catalog.imports.strict_json import as_record, check_count, unbase64
@@ -91,7 +91,7 @@ def _imported(document: Document, measurement: bytes, checksums: bytes | None, n
         snp_baseline=wire.ovmf_hash,
         sections=tuple(Section(item.gpa, item.size, item.type) for item in wire.ovmf_sections),
         reset_vector=wire.reset_eip,
-        hashes_area=HashesArea(wire.hashes_table_gpa),
+        hashes_area=Area(wire.hashes_table_gpa, None),
     )
     kernel = KernelFacts(wire.kernel_hash, initrd_sha256=wire.initrd_hash, append=wire.cmdline)
     return Imported(NAME, document.sha256, firmware=(firmware,), kernels=(kernel,), notes=notes)

@@ -7,8 +7,8 @@ Source: scrtlabs/secretvm-verify, artifacts_registry/sev.json; node/src/workload
 from __future__ import annotations
 
 from catalog.errors import MalformedRecord
-from catalog.firmware.ovmf import Section
-from catalog.imports.component_facts import FirmwareFacts, HashesArea, KernelFacts
+from catalog.firmware.ovmf import Area, Section
+from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import Document, Form, Given
 from catalog.imports.imported import Imported
 from catalog.imports.strict_json import as_record, check_count
@@ -70,7 +70,7 @@ def _firmware(row: Row, path: str) -> FirmwareFacts:
         snp_baseline=unhex(row.ovmf_hash, 48, f"{path}.ovmf_hash"),
         sections=tuple(Section(item.gpa, item.size, item.section_type) for item in row.ovmf_sections),
         reset_vector=row.sev_es_reset_eip,
-        hashes_area=HashesArea(row.sev_hashes_table_gpa),
+        hashes_area=Area(row.sev_hashes_table_gpa, None),
     )
 
 
