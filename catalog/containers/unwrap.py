@@ -20,7 +20,7 @@ MAX_SEARCHED = 16 << 20
 """Bytes: larger files of a package are not looked at, unless one is named. No published image of OVMF is so large."""
 
 MAX_LINKS = 8
-_LISTED = 40
+_LISTED, _COMPARED = 40, 1000
 _FIRMWARE_NAMES = (".fd", ".bin", ".raw", ".qcow2", ".vmdk", ".igvm", ".efi")
 
 
@@ -114,7 +114,7 @@ def _taken_out(one: Package, data: bytes, file: str, wanted: str | None, budget:
                     return path, _contents(member, MAX_IMAGE_SIZE)
                 break
         if found is None or found.link is None:
-            raise UnknownName(f"file in {file}", path, names)
+            raise UnknownName(f"file in {file}", path, names[:_COMPARED])
         path = posixpath.normpath(posixpath.join("/", posixpath.dirname(path), found.link)).lstrip("/")
     raise MalformedFirmware(f"{wanted} is a link of more than {MAX_LINKS} steps")
 

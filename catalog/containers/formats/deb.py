@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Callable, Iterator
 
-from catalog.containers.container import MAX_MEMBERS, Member, Package
+from catalog.containers.container import Member, Package
 from catalog.containers.reading import Reader
+from catalog.containers.tar_archive import tar_members
 from catalog.errors import MalformedFirmware
 from catalog.firmware.foreign_files import DEB
 
 _AR_MAGIC_SIZE = 8
 _AR_HEADER_SIZE = 60
-_TAR_ERRORS = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError, RecursionError)
 
 
 class Deb(Package):
@@ -23,36 +22,7 @@ class Deb(Package):
     command = "dpkg-deb --extract FILE folder"
 
     def members(self, data: bytes, unpack: Callable[[memoryview], Iterator[bytes]]) -> Iterator[Member]:
-        reader = Reader(unpack(_data_archive(data)))
-        try:
-            with tarfile.open(fileobj=reader, mode="r|") as archive:  # type: ignore[call-overload]
-                for count, entry in enumerate(archive):
-                    if count >= MAX_MEMBERS:
-                        raise MalformedFirmware(f"it has more than {MAX_MEMBERS:,} files")
-                    archive.members = []  # else tarfile keeps all
-                    if entry.isreg() or entry.islnk() or entry.issym():
-                        yield _member(archive, entry)
-        except _TAR_ERRORS as error:
-            raise _damaged(error) from error
-
-
-def _member(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Member:
-    def read() -> bytes:
-        if entry.issparse():
-            raise MalformedFirmware(f"{entry.name} is a sparse file, which is not read")
-        try:
-            file = archive.extractfile(entry)
-            return b"" if file is None else file.read()
-        except _TAR_ERRORS as error:
-            raise _damaged(error) from error
-
-    path = entry.name.removeprefix("./").lstrip("/")
-    target = None if entry.isreg() else f"/{entry.linkname.removeprefix('./')}" if entry.islnk() else entry.linkname
-    return Member(path, entry.size, target, read)
-
-
-def _damaged(error: BaseException) -> MalformedFirmware:
-    return MalformedFirmware(f"its archive of files is damaged: {error}")
+        return tar_members(Reader(unpack(_data_archive(data))))
 
 
 def _data_archive(data: bytes) -> memoryview:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from catalog.containers.container import MAX_MEMBERS, Member, Package
-from catalog.containers.reading import Reader
+from catalog.containers.reading import Contents, Reader
 from catalog.errors import MalformedFirmware
 from catalog.firmware.foreign_files import RPM
-from catalog.firmware.ovmf import MAX_IMAGE_SIZE
 
 _LEAD_SIZE = 96
 _HEADER_MAGIC = b"\x8e\xad\xe8"
@@ -31,11 +30,11 @@ class Rpm(Package):
         payload = _header_end(data, signature_end + -signature_end % 8)
         reader = Reader(unpack(memoryview(data)[payload:]))
         for _ in range(MAX_MEMBERS):
-            member, left = _next_member(reader)
+            member, contents = _next_member(reader)
             if member is None:
                 return
             yield member
-            reader.skip(left())
+            contents.skip()
         raise MalformedFirmware(f"it has more than {MAX_MEMBERS:,} files")
 
 
@@ -47,8 +46,8 @@ def _header_end(data: bytes, at: int) -> int:
     return at + 16 + 16 * entries + store
 
 
-def _next_member(reader: Reader) -> tuple[Member | None, Callable[[], int]]:
-    """The next file, or None at the end of the archive; and how many bytes of it have not been read yet."""
+def _next_member(reader: Reader) -> tuple[Member | None, Contents]:
+    """The next file, or None at the end of the archive; and its contents."""
     header = reader.read(_CPIO_HEADER_SIZE)
     if header.startswith(_STRIPPED):
         raise MalformedFirmware("its archive of files is of the form for large files (07070X), which is not read")
@@ -64,22 +63,14 @@ def _next_member(reader: Reader) -> tuple[Member | None, Callable[[], int]]:
     name = reader.read(name_size)[:-1].decode("utf-8", "surrogateescape")
     reader.skip(-(_CPIO_HEADER_SIZE + name_size) % 4)
     if name == "TRAILER!!!":
-        return None, lambda: 0
-    left = size
-
-    def read() -> bytes:
-        nonlocal left
-        contents = reader.read(min(size, MAX_IMAGE_SIZE))
-        left -= len(contents)
-        if len(contents) < min(size, MAX_IMAGE_SIZE):
-            raise MalformedFirmware("its archive of files ends too early")
-        return contents
-
-    is_link = mode & _KIND == _SYMLINK
-    link = read().decode("utf-8", "surrogateescape") if is_link and size <= _MAX_NAME else None
+        return None, Contents(reader, 0, 4)
+    contents = Contents(reader, size, 4)
     path = name.removeprefix("./").lstrip("/")
-    regular = mode & _KIND == _REGULAR
-    return Member(path, size if regular else 0, link, read if regular else bytes), lambda: left + -size % 4
+    if mode & _KIND == _SYMLINK and size <= _MAX_NAME:
+        return Member(path, 0, contents.read().decode("utf-8", "surrogateescape"), bytes), contents
+    if mode & _KIND == _REGULAR:
+        return Member(path, size, None, contents.read), contents
+    return Member(path, 0, None, bytes), contents
 
 
 FORMAT = Rpm()
