@@ -145,14 +145,18 @@ class PageRequest:
     sev_features: int | None = None
 
     def build(self, builds: Mapping[str, FirmwareBuild]) -> tuple[SaveArea, tuple[str, ...]]:
-        """The page, byte for byte as `measure` hashes it, and the given axes that it does not depend on.
+        """The page, byte for byte as `measure` hashes it, and notes: on the image, and on axes without an effect.
 
         builds: those that have names. Raises UsageError or CannotLaunch for a page that no launch has, UnknownName,
         and the errors of `named_builds.find_build`.
         """
         technology = technology_named(self.technology)
         point, ignored = self._point(technology)
-        return SaveArea(self._ap(technology, point, builds) if self.ap else self._bsp(point)), ignored
+        notes = (f"this page does not depend on: {', '.join(ignored)}",) if ignored else ()
+        if not self.ap:
+            return SaveArea(self._bsp(point)), notes
+        page, on_image = self._ap(technology, point, builds)
+        return SaveArea(page), (*on_image, *notes)
 
     def _point(self, technology: Technology) -> tuple[VcpuPoint, tuple[str, ...]]:
         default = technology.default_sev_features
@@ -189,7 +193,10 @@ class PageRequest:
             raise UsageError(f"the BSP starts at {RESET_EIP:#x} with any firmware", "add --ap for an AP")
         return _page(point.vmm, RESET_EIP, point.vcpu_signature, point.sev_features, bsp=True)
 
-    def _ap(self, technology: Technology, point: VcpuPoint, builds: Mapping[str, FirmwareBuild]) -> bytes:
+    def _ap(
+        self, technology: Technology, point: VcpuPoint, builds: Mapping[str, FirmwareBuild]
+    ) -> tuple[bytes, tuple[str, ...]]:
+        """The page of an AP, and the notes on the image that its reset vector is from."""
         if self.firmware is not None and self.reset_vector is None:
             build = named_builds.find_build(self.firmware, builds)
             if reason := technology.launch_blocker(build.component, point):
@@ -198,14 +205,14 @@ class PageRequest:
                     "--reset-vector N makes the page without a firmware",
                 )
             _, ap = vmsa_updates(build.component, point, gpa=0)
-            return ap.data
+            return ap.data, build.notes
         if self.reset_vector is not None and self.firmware is None:
             if not 0 < self.reset_vector < 1 << 32:
                 raise UsageError(
                     f"the reset vector {self.reset_vector:#x} is not a nonzero address of 32 bits",
                     "ldcat inspect shows the one of a firmware",
                 )
-            return _page(point.vmm, self.reset_vector, point.vcpu_signature, point.sev_features, bsp=False)
+            return _page(point.vmm, self.reset_vector, point.vcpu_signature, point.sev_features, bsp=False), ()
         raise UsageError(
             "the page of an AP needs a firmware or a reset vector, and none is given",
             "--firmware NAME|FILE or --reset-vector N",

@@ -65,7 +65,7 @@ def test_inspect_says_what_it_unwrapped_and_shows_the_raw_image(raw: Path, tmp_p
     assert run("inspect", reference, "--quiet")[2] == ""
 
 
-def test_build_audit_and_explain_say_what_they_unwrapped(tmp_path: Path, run: Run) -> None:
+def test_build_audit_vmsa_and_explain_say_what_they_unwrapped(tmp_path: Path, run: Run) -> None:
     (tmp_path / "o.qcow2").write_bytes(WRAPPED["qcow2"])
     spec = write_spec(tmp_path, """
 name = "wrapped"
@@ -79,6 +79,7 @@ technologies = { sev = {} }
     code, _, err = run("audit", catalog, "--firmware", image)
     assert code == 0
     assert note in err
+    assert note in run("vmsa", "build", "--vmm", "ec2-2026", "--ap", "--firmware", image)[2]
     digest = run("measure", image, "-t", "sev")[1].strip()
     assert note in run("explain", digest, "--catalog", catalog, "--firmware", image)[2]
 

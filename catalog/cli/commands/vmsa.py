@@ -113,14 +113,14 @@ def build(
         sev_features=sev_features,
     )
     builds = {} if firmware is None else known_builds(catalog, trust, skip=skip_verify, quiet=quiet)
-    area, ignored = request.build(builds)
+    area, notes = request.build(builds)
     if target is None:
         _print(area, output)
     else:
         write_whole(target, area.page)
         render.exact(str(target))
-    if ignored and not quiet:
-        render.note(f"this page does not depend on: {', '.join(ignored)}")
+    for text in () if quiet else notes:
+        render.note(text)
 
 
 @app.command("diff")
