@@ -77,9 +77,9 @@ def foreign_format(data: bytes) -> Foreign | None:
     if data.startswith(b"\x7fELF"):
         machine = int.from_bytes(data[18:20], "big" if data[5:6] == b"\2" else "little")
         return Foreign(f"an ELF file for {_ELF_MACHINES.get(machine, 'another machine')}", _GIVE_OVMF)
-    if data.startswith(b"MZ"):
-        return _KERNEL if data[0x202:0x206] == b"HdrS" else Foreign("a PE file", _GIVE_OVMF)
-    return None
+    if data[0x202:0x206] == b"HdrS":
+        return _KERNEL
+    return Foreign("a PE file", _GIVE_OVMF) if data.startswith(b"MZ") else None
 
 
 def foreign_firmware(data: bytes) -> Foreign | None:

@@ -1,7 +1,7 @@
 """Notes on an image: what speaks against its launch under AMD SEV although it has a GUID table.
 
 Sources: QEMU hw/i386/x86-common.c (x86_bios_rom_init), hw/i386/pc_sysfw.c; COCONUT-SVSM (SVSM info GUID);
-OvmfPkg of Hygon's edk2 (CSV GUIDs).
+Linux arch/x86/kernel/csv-shared.c of Hygon (CSV3_SECURE_CALL_GUID).
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ FLASH_LIMIT = 16 << 20
 
 _BIOS_UNIT = 64 << 10
 _CSV_TIME_LOW = (0x1B4C70E6, 0x9A5D926F)
-"""The first field of the GUIDs of Hygon's builds; no published source of the whole GUIDs is known."""
+"""The first field of the GUIDs in builds for Hygon CSV.
+
+The second is CSV3_SECURE_CALL_GUID, 9a5d926f-2fa5-ceba-ab21-6b275d5556a5; no source of the whole first one was found.
+"""
 
 
 def image_notes(image: OvmfImage) -> list[str]:

@@ -36,6 +36,7 @@ def at(offset: int, magic: bytes) -> bytes:
         (elf(22, ">"), "an ELF file for another machine"),
         (pe_image(X86_64), "a PE file"),
         (b"MZ".ljust(0x202, b"\0") + b"HdrS", "a Linux kernel"),
+        (at(0x202, b"HdrS"), "a Linux kernel"),
         (b"# Disk DescriptorFile\n", "the descriptor of a vmdk disk image"),
         (b"COWD", "VMware ESX"),
         (b"vhdxfile", "a VHDX disk image"),

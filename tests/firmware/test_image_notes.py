@@ -41,7 +41,7 @@ def test_an_image_as_edk2_builds_it_has_no_note() -> None:
         (with_volume(build_ovmf(sections=AMDSEV_SECTIONS, extra={SVSM_INFO: bytes(32)})), "it is an SVSM"),
         (with_volume(build_ovmf(extra={TDX_METADATA: struct.pack("<I", 64)})), "TDX metadata and no SEV metadata"),
         (with_volume(build_ovmf(extra={UUID(int=0x1B4C70E6 << 96 | 7): b""})), "Hygon CSV"),
-        (with_volume(build_ovmf(extra={UUID(int=0x9A5D926F << 96 | 7): b""})), "Hygon CSV"),
+        (with_volume(build_ovmf(extra={UUID("9a5d926f-2fa5-ceba-ab21-6b275d5556a5"): b""})), "Hygon CSV"),
     ],
 )
 def test_what_speaks_against_a_launch_is_said(image: bytes, note: str) -> None:
