@@ -1,4 +1,4 @@
-"""Unwraps a firmware image: layer by layer, in bounded memory and time, until it is in no known format any more."""
+"""Unwraps a firmware image, layer by layer, in bounded memory and time, until a raw image is left."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def unwrap(data: bytes, file: str, wanted: str | None = None) -> Unwrapped:
 
     file: the name of the file, for messages. wanted: path of a file in a package; None if only one file is an image.
     Raises MalformedFirmware if a format is damaged, too large or not read, with a command that unwraps FILE;
-    UsageError if a package has several images, or is none although a path is given; UnknownName for an unknown path.
+    UsageError if a package has several images, or if a path is given but there is no package; UnknownName for a path
+    that the package lacks.
     """
     budget = Budget()
     layers: list[str] = []

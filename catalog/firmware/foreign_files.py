@@ -1,4 +1,4 @@
-"""What a file is that is no OVMF image: each format by its name, so that it is never measured as it lies.
+"""Names what a file is if it is not an OVMF image, so that it is never measured as it lies.
 
 Sources: igvm_defs (IGVM_FIXED_HEADER); ELF and PE/COFF headers; Linux Documentation/arch/x86/boot.rst; Intel TDX
 Virtual Firmware Design Guide (TDVF metadata). Formats that are unwrapped are in catalog/containers/formats/.
@@ -64,7 +64,7 @@ _TDVF_POINTER = 0x20
 
 
 def foreign_format(data: bytes) -> Foreign | None:
-    """The format of a file that is recognised by its first bytes, or None. Such a file is never an image."""
+    """The format of a file by its signature, or None. A file of such a format is never an image."""
     for magic, foreign in _BY_MAGIC:
         if data.startswith(magic):
             return foreign

@@ -114,7 +114,7 @@ class OvmfImage:
                 raise _not_an_image(foreign)
             if not ends_as_image(data):
                 raise MalformedFirmware(
-                    "no OVMF image: it has no GUID table, nor a firmware volume at its start and a reset vector",
+                    "not an OVMF image: it has no GUID table, nor a firmware volume at its start and a reset vector",
                     "give the CODE or combined file of OVMF, not VARS, complete and unchanged",
                 )
             return cls(data, {}, guid_table.read_standalone_reset_block(data), None, ())
@@ -135,7 +135,7 @@ def ends_as_image(data: bytes) -> bool:
 
 
 def _not_an_image(foreign: Foreign) -> MalformedFirmware:
-    return MalformedFirmware(f"no OVMF image, but {foreign.what}", foreign.hint)
+    return MalformedFirmware(f"not an OVMF image, but {foreign.what}", foreign.hint)
 
 
 def metadata_fault(sections: Sequence[Section], *, image_gpa: int, hashes_area: Area | None) -> str | None:

@@ -74,7 +74,7 @@ def files(image: bytes, volume: Volume) -> Iterator[bytes]:
 
 
 def _volume(image: bytes, start: int) -> Volume | None:
-    """The volume whose header is at `start`; None if it is none."""
+    """The volume whose header is at `start`; None if there is no valid header."""
     if start + _HEADER.size > len(image):
         return None
     filesystem, length, _, _, header_size, _, extension = _HEADER.unpack_from(image, start)

@@ -82,7 +82,7 @@ def test_a_vhd_of_fixed_size_is_known_by_its_footer() -> None:
     ],
 )
 def test_firmware_that_is_no_image_for_x86_64_is_named(data: bytes, what: str) -> None:
-    with pytest.raises(MalformedFirmware, match=f"^no OVMF image, but {what}$"):
+    with pytest.raises(MalformedFirmware, match=f"^not an OVMF image, but {what}$"):
         OvmfImage.parse(data)
 
 
@@ -106,7 +106,7 @@ def test_tdx_firmware_without_a_guid_table_is_named() -> None:
     ],
 )
 def test_what_cannot_be_named_is_refused_with_a_hint(data: bytes) -> None:
-    with pytest.raises(MalformedFirmware, match="no OVMF image: it has no GUID table") as raised:
+    with pytest.raises(MalformedFirmware, match="not an OVMF image: it has no GUID table") as raised:
         OvmfImage.parse(data)
     assert "VARS" in str(raised.value.hint)
 
