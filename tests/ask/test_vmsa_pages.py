@@ -89,7 +89,7 @@ def test_sev_features_default_to_those_of_the_technology() -> None:
     assert vmsa.decode(built(replace(BSP, sev_features=0x21)).page).values["sev_features"] == 0x21
 
 
-def test_what_does_not_matter_is_named() -> None:
+def test_fields_that_do_not_matter_are_noted() -> None:
     area, notes = replace(BSP, vmm="gce-v1").build({})
     assert notes == ("this page does not depend on: vCPU type",)
     assert replace(BSP, vmm="gce-v1", vcpu_type=None).build({}) == (area, ())
