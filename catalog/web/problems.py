@@ -29,6 +29,10 @@ _STATUS = (
 """HTTP status by error. The text of a 503 or 500 is logged here, and not sent to the client, unless it is Stale."""
 
 
+NOTHING_THERE = "there is nothing at this address"
+"""Detail of a 404 for an address without a route or a file."""
+
+
 class Problem(Exception):
     """A request that fails.
 

@@ -18,12 +18,12 @@ from catalog.web import metrics as counted
 from catalog.web.current import OpenRelease
 from catalog.web.front import App, Receive, Scope, Send
 from catalog.web.openapi import openapi
-from catalog.web.problems import Problem, make_problem, respond
+from catalog.web.problems import NOTHING_THERE, Problem, make_problem, respond
 from catalog.web.replies import JSON, Reply, uncached_json
 
 Answered = Callable[[Request, OpenRelease], Awaitable[Reply | Response]]
 
-_NO_ROUTE = {404: "there is nothing at this address", 405: "this address does not support this method"}
+_NO_ROUTE = {404: NOTHING_THERE, 405: "this address does not support this method"}
 
 
 def routes(metrics: counted.Metrics) -> App:
@@ -108,7 +108,7 @@ async def _page(request: Request, served: OpenRelease) -> Reply:
     """What neither front nor routes answer: a page with a query or by another method, or an unknown address."""
     found = served.pages.get(request.scope["path"])
     if found is None:
-        raise Problem(404, "there is nothing at this address")
+        raise Problem(404, NOTHING_THERE)
     if request.method not in ("GET", "HEAD"):
         raise Problem(405, _NO_ROUTE[405], None, {"Allow": "GET, HEAD"})
     return found

@@ -17,7 +17,7 @@ from catalog.store.ranges import INDEX
 from catalog.web.current import OpenRelease
 from catalog.web.open_files import OpenFile
 from catalog.web.other_hosts import read_of_log
-from catalog.web.problems import Problem
+from catalog.web.problems import NOTHING_THERE, Problem
 from catalog.web.replies import ASK_AGAIN, BYTES, FIXED, JSON, TEXT, Reply
 
 MAX_WHOLE = 1 << 20
@@ -77,14 +77,14 @@ async def _of_log(path: str, served: OpenRelease, route: str) -> Reply | Respons
     """A file of the log that never changes; no other file of the folder is served."""
     release, files = served.catalog.release, served.files
     if release is None or files is None or not await run_in_threadpool(files.has, path):
-        raise Problem(404, "there is nothing at this address")
+        raise Problem(404, NOTHING_THERE)
     log, kind = open_log(release), JSON if path.endswith(".json") else BYTES
     try:
         if log.is_here and (large := await run_in_threadpool(_large, log, path)) is not None:
             return OpenFile(large, {"Cache-Control": FIXED}, kind)
         made = Reply(route, await read_of_log(release, log.read, path, MAX_FETCHED), kind, FIXED)
     except (Unreadable, OSError) as error:
-        raise Problem(404, "there is nothing at this address") from error
+        raise Problem(404, NOTHING_THERE) from error
     is_text = kind == JSON or path.startswith("tile/entries/")  # hashes and Parquet do not compress
     return await run_in_threadpool(made.shrunk) if is_text else made
 
