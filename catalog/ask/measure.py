@@ -19,6 +19,7 @@ from catalog.files import inputs
 from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild, LaunchableWire
 from catalog.firmware.component import FirmwareComponent
+from catalog.firmware.kernel_record import KernelRecord
 from catalog.launch.point import check_vcpus
 from catalog.launch.technology import Measurer, Technology, technology_named
 from catalog.rows.launch_config import LaunchConfig
@@ -202,6 +203,8 @@ class Workbench:
         if request.kernel_hashes is not None:
             if any(value is not None for value in (*blobs, request.append, request.cmdline_sha256)):
                 raise UsageError("a name of kernel hashes stands for kernel, initrd and command line; give it alone")
+            if request.kernel_hashes.endswith(".toml"):
+                return KernelRecord.parse(inputs.read_text(Path(request.kernel_hashes))).hashes
             if request.kernel_hashes not in embedded.kernels():
                 raise UnknownName("kernel hashes table", request.kernel_hashes, embedded.kernels())
             return embedded.kernels()[request.kernel_hashes].hashes

@@ -36,7 +36,11 @@ AppendSha256Option = Annotated[
 ]
 KernelHashesOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Catalogued kernel, initrd and command line.", rich_help_panel=_KERNEL),
+    typer.Option(
+        metavar="NAME|RECORD.toml",
+        help="Catalogued kernel, initrd and command line, or a kernel record.",
+        rich_help_panel=_KERNEL,
+    ),
 ]
 VmmOption = Annotated[
     str | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -198,21 +198,29 @@ def _name_of(path: str) -> str:
 
 
 def _kernels(wire: KernelHashesWire, folder: Path) -> tuple[KernelRecord | None, ...]:
-    known = dict(embedded.kernels())
-    for defined in wire.define:
-        if defined.name in known or defined.name == NO_KERNEL:
-            raise UsageError(f"the kernel hashes name {defined.name!r} is taken")
-        known[defined.name] = _defined(defined, folder)
-    own = sorted((known[defined.name] for defined in wire.define), key=lambda kernel: kernel.name)
-    named = [
-        pattern for pattern in wire.tables if pattern != NO_KERNEL and pattern not in {kernel.name for kernel in own}
-    ]
+    own: dict[str, KernelRecord] = {}
+    for record in (*(_defined(defined, folder) for defined in wire.define), *_kernel_files(wire.files, folder)):
+        if record.name in embedded.kernels() or record.name in own or record.name == NO_KERNEL:
+            raise UsageError(f"the kernel hashes name {record.name!r} is taken")
+        own[record.name] = record
+    named = [pattern for pattern in wire.tables if pattern != NO_KERNEL and pattern not in own]
     tables: list[KernelRecord | None] = [None] if NO_KERNEL in wire.tables else []
-    tables += own
+    tables += [own[name] for name in sorted(own)]
     tables += _selected("kernel hashes table", named, embedded.kernels())
     if not tables:
         raise MalformedRecord("the spec selects no kernel hashes", 'name tables, or "none", under [kernel_hashes]')
     return tuple(tables)
+
+
+def _kernel_files(patterns: Sequence[str], folder: Path) -> Iterator[KernelRecord]:
+    """The kernel records that any pattern matches, each once."""
+    found: set[str] = set()
+    for pattern in patterns:
+        if not (paths := _matching(pattern, folder)):
+            raise Unreadable(f"no kernel record matches {pattern!r} in {folder.resolve()}")
+        found |= set(paths)
+    for path in sorted(found):
+        yield KernelRecord.parse(inputs.read_text(folder / path))
 
 
 def _defined(wire: DefineWire, folder: Path) -> KernelRecord:

@@ -41,10 +41,12 @@ class KernelHashesWire(Wire, frozen=True):
     """The table [kernel_hashes].
 
     tables: names or globs of embedded and defined tables; "none" is a launch without one.
+    files: globs of kernel records, relative to the spec.
     define: user-defined tables.
     """
 
-    tables: list[str]
+    tables: list[str] = []
+    files: list[str] = []
     define: list[DefineWire] = []
 
 

@@ -12,7 +12,7 @@ import pytest
 from catalog.firmware.kernel_record import KernelRecord
 from catalog.imports.import_record import parse_import
 from tests.support import published_documents as made
-from tests.support.cli import SNP, Run
+from tests.support.cli import AMDSEV, SNP, Run
 from tests.support.published_documents import DIGEST
 
 
@@ -193,3 +193,66 @@ def test_text_of_a_document_is_made_printable(run: Run, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(made.rvps_message({"measurement\x1b[2J": [DIGEST]}))
     code, out, _ = run("import", str(tmp_path / "x"))
     assert (code, "\x1b" in out, "measurement\\x1b[2J" in out) == (0, False, True)
+
+
+SPEC = f"""
+name = "imported"
+firmware = {{ builds = ["{AMDSEV}"] }}
+
+[kernel_hashes]
+files = ["got/kernel_hashes/*.toml"]
+
+[technologies.sev-snp]
+vmm = ["qemu-kvm-init2"]
+vcpu_signatures = ["EPYC"]
+sev_features = [1]
+vcpus = [2]
+"""
+TAKEN = """
+[[kernel_hashes.define]]
+name = "mine"
+kernel_sha256 = "1111111111111111111111111111111111111111111111111111111111111111"
+"""
+
+
+@pytest.fixture
+def imported(run: Run, folder: Path, tmp_path: Path) -> Path:
+    """A kernel record of what dstack publishes, beside its firmware record."""
+    assert run("import", str(folder / "measurement.snp.cbor"), "--name", "mine", "-o", str(tmp_path / "got"))[0] == 0
+    return tmp_path / "got/kernel_hashes/mine.toml"
+
+
+def test_imported_records_are_measured(run: Run, imported: Path) -> None:
+    kernel = KernelRecord.parse(imported.read_text()).hashes
+    launch = (str(imported.parents[1] / "firmware/mine.toml"), *SNP, "--vcpus", "2", "-q")
+    hashes = ("--kernel-sha256", kernel.kernel.hex(), "--initrd-sha256", kernel.initrd.hex())
+    expected = run("measure", *launch, *hashes, "--append-sha256", kernel.cmdline.hex())
+    assert expected[0] == 0
+    assert run("measure", *launch, "--kernel-hashes", str(imported))[:2] == expected[:2]
+
+
+def test_an_imported_kernel_is_built_into_a_catalog(run: Run, imported: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.toml"
+    spec.write_text(SPEC)
+    assert run("build", str(spec), "-o", str(tmp_path / "out"), "-q")[0] == 0
+    digest = run("measure", AMDSEV, *SNP, "--vcpus", "2", "--kernel-hashes", str(imported), "-q")[1].strip()
+    code, out, _ = run("lookup", digest, "--catalog", str(tmp_path / "out"))
+    assert (code, "kernel hashes     mine\n" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "message"),
+    [
+        (SPEC.replace("*.toml", "*.none"), 5, "no kernel record matches 'got/kernel_hashes/*.none'"),
+        (SPEC + TAKEN, 2, "the kernel hashes name 'mine' is taken"),
+        (SPEC.replace("kernel_hashes/*", "firmware/*"), 3, "kernel hashes record"),
+    ],
+    ids=["no file", "two of one name", "another record"],
+)
+def test_a_kernel_record_that_a_spec_cannot_take_is_refused(
+    run: Run, imported: Path, tmp_path: Path, spec: str, code: int, message: str
+) -> None:
+    (tmp_path / "spec.toml").write_text(spec)
+    found, _, err = run("build", str(tmp_path / "spec.toml"), "-o", str(tmp_path / "out"), "-q")
+    assert (found, message in err) == (code, True), err
+    assert not (tmp_path / "out").exists()
