@@ -68,7 +68,7 @@ class FirmwareComponent:
             raise MalformedRecord("firmware component: sha256 does not follow from sha256_midstate and size")
         if self.firmware_version is not None and not re.fullmatch(TEXT_PATTERN, self.firmware_version):
             raise MalformedRecord("firmware component: firmware_version is not 3 to 127 printable ASCII characters")
-        if self.code and not (0 < self.code.size < (self.size or 0) and len(self.code.sha256) == 32):
+        if self.code and not (0 < self.code.size < (self.size or MAX_IMAGE_SIZE) and len(self.code.sha256) == 32):
             raise MalformedRecord(f"firmware component: code of {self.code.size} bytes is not the end of the image")
         fault = metadata_fault(self.sections, image_gpa=self.gpa or FOUR_GIB, hashes_area=self.hashes_area)
         object.__setattr__(self, "metadata_fault", fault)

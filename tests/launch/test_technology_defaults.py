@@ -53,7 +53,7 @@ class WithVcpus(Plain):
 
 def test_only_the_firmware_is_measured() -> None:
     plain = Plain()
-    assert measure(plain, FIRMWARE, FirmwarePoint(None)).value == FIRMWARE.sha384
+    assert measure(plain, FIRMWARE, FirmwarePoint(None)).value == FIRMWARE.snp_baseline
     assert not plain.measures_vcpus
     assert plain.measured_fields == frozenset()
     assert plain.firmware_blocker(FIRMWARE) is None

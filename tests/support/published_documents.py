@@ -405,6 +405,6 @@ def document(data: bytes) -> Document:
 
 def import_records() -> list[bytes]:
     """Our own TOML of some of these documents."""
-    documents = (dstack(), uvm(), as_json([secretvm_row()]), contrast_manifest())
+    documents = (as_json(c8s()), uvm(), as_json([secretvm_row()]), contrast_manifest())
     read = [read_document(data, trusted()) for data in documents]
     return [import_toml(imported.said_by("x").named("x")).encode() for imported in read]

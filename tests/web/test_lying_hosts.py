@@ -145,7 +145,7 @@ def with_kernel(small: BuildResult) -> str:
         ({"kernel_sha256": OTHER}, "not in the measured table"),
         ({"initrd_sha256": OTHER}, "not in the measured table"),
         ({"kernel_sha256": "<b>mine</b>"}, "kernel data that cannot have been measured"),
-        ({"append": None}, "kernel data that cannot have been measured"),
+        ({"append": 3}, "kernel data that cannot have been measured"),
         ({"append": "quiet nr_cpus=2\0 evil"}, "kernel data that cannot have been measured"),
         ({"append": "\ud800"}, "kernel data that cannot have been measured"),
     ],
@@ -155,7 +155,7 @@ def test_the_page_shows_no_unmeasured_kernel_or_command_line(
     site: Path,
     lying: tuple[Path, StaticHost],
     small: BuildResult,
-    changes: dict[str, str | None],
+    changes: dict[str, str | int],
     why: str,
 ) -> None:
     """Before a proof is requested; rows without a kernel are shown."""
