@@ -183,16 +183,20 @@ def measure_all(
 
 @cache
 def technologies() -> Mapping[str, Technology]:
-    """Every technology by name: the TECHNOLOGY of each module in the folder technologies/.
-
-    Raises TypeError if a module has an invalid name or digest size, or the name of another one.
-    """
+    """Every technology by name: the TECHNOLOGY of each module in the folder technologies/. Raises as `by_name`."""
     from catalog.launch import technologies as folder
 
     names = (info.name for info in pkgutil.iter_modules(folder.__path__) if not info.name.startswith("_"))
+    return by_name((name, import_module(f"{folder.__name__}.{name}").TECHNOLOGY) for name in names)
+
+
+def by_name(modules: Iterable[tuple[str, Technology]]) -> Mapping[str, Technology]:
+    """Technologies by name, sorted. modules: the name of the module of each, for errors.
+
+    Raises TypeError if one has an invalid name or digest size, or the name of another one.
+    """
     found: dict[str, Technology] = {}
-    for module in names:
-        technology = import_module(f"{folder.__name__}.{module}").TECHNOLOGY
+    for module, technology in modules:
         if _NAME.fullmatch(technology.name) is None or technology.digest_size not in (32, 48):
             raise TypeError(f"{module}.py: {technology.name!r}, {technology.digest_size} bytes: not a technology")
         if technology.name in found:

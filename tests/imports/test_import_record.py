@@ -140,6 +140,12 @@ def test_a_record_written_by_hand_is_read() -> None:
     assert (imported.endorsed[0].claims, imported.bases[0].vcpus) == (Claims(), 2)
 
 
+def test_a_section_of_an_unknown_type_is_read_by_its_number() -> None:
+    sections = 'sections = [{ gpa = 0x1000, size = 0x1000, type = 0x63 }, { gpa = 0, size = 0x1000, type = "CPUID" }]\n'
+    [firmware] = parse_import(RECORD + FIRMWARE_TABLE + sections).firmware
+    assert firmware.sections == (Section(0x1000, 0x1000, 0x63), Section(0, 0x1000, 3))
+
+
 def test_values_that_were_published_without_a_document_have_an_origin() -> None:
     head = 'format = "ldcat-import/1"\n[document]\nform = "published-list"\nchecked = "none"\n'
     origin = 'origin = "https://example/list at abc, 2026-03-01"\n'

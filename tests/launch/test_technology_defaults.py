@@ -15,7 +15,7 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.hashing.backends import choose
 from catalog.launch.point import FirmwarePoint, VcpuPoint
-from catalog.launch.technology import Measurer, Technology, measure, technologies, technologies_of_size
+from catalog.launch.technology import Measurer, Technology, by_name, measure, technologies, technologies_of_size
 from catalog.launch.update import LaunchUpdate, UpdateRun
 from catalog.launch.vmsa_updates import vmsa_runs
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf
@@ -94,3 +94,24 @@ def test_technologies_are_found_by_digest_size() -> None:
 def test_the_fast_path_lists_only_technologies_that_take_kernel_hashes() -> None:
     """It reads names only; for a technology that it does not know it prints what holds for all."""
     assert set(TAKING_KERNEL_HASHES) <= {name for name, known in technologies().items() if known.takes_kernel_hashes}
+
+
+class Odd(Plain):
+    """A technology whose name and size are set in the test."""
+
+    def __init__(self, name: str, digest_size: int = 48) -> None:
+        self.name, self.digest_size = name, digest_size  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (Odd("TOY"), "odd.py: 'TOY', 48 bytes: not a technology"),
+        (Odd("toy", 64), "odd.py: 'toy', 64 bytes: not a technology"),
+        (Odd("plain"), "odd.py: 'plain' is the name of another technology"),
+    ],
+)
+def test_an_invalid_technology_is_refused(made: Technology, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        by_name([("plain", Plain()), ("odd", made)])
+    assert list(by_name([("zeta", Odd("zeta")), ("plain", Plain())])) == ["plain", "zeta"]
