@@ -124,10 +124,10 @@ class FirmwareBuild:
     def to_toml(self) -> str:
         """The canonical text of the record: `parse` of it gives the same build."""
         component = self.component
-        lines = [f"name = {_text(self.name)}"]
+        lines = [f"name = {toml_text(self.name)}"]
         if self.origin:
             lines += ["", "[origin]"]
-            lines += [f"{field} = {_text(getattr(self.origin, field))}" for field in OriginWire.__struct_fields__]
+            lines += [f"{field} = {toml_text(getattr(self.origin, field))}" for field in OriginWire.__struct_fields__]
         lines += ["", "[component]"]
         lines += _hash_line("sha256", component.sha256) + _hash_line("sha384", component.sha384)
         lines += [] if component.size is None else [f"size = {component.size}"]
@@ -137,17 +137,17 @@ class FirmwareBuild:
             size = "" if area.size is None else f", size = {area.size:#x}"
             lines.append(f"hashes_area = {{ gpa = {area.gpa:#x}{size} }}")
         if component.sections:
-            lines += ["sections = [", *(f"    {_section_line(s)}," for s in component.sections), "]"]
+            lines += ["sections = [", *(f"    {section_line(s)}," for s in component.sections), "]"]
         lines += _hash_line("sha256_midstate", component.sha256_midstate)
         lines += _hash_line("snp_baseline", component.snp_baseline)
         lines += [f'kernel_hashes_enforced = "{component.kernel_hashes_enforced.value}"']
         if component.firmware_version is not None:
-            lines += [f"firmware_version = {_text(component.firmware_version)}"]
+            lines += [f"firmware_version = {toml_text(component.firmware_version)}"]
         if code := component.code:
             lines += [f'code = {{ size = {code.size}, sha256 = "{code.sha256.hex()}" }}']
         for technology, launchable in sorted(self.launchable.items()):
             lines += ["", f"[launchable.{technology}]"]
-            lines += [f"{f} = {_text(getattr(launchable, f))}" for f in LaunchableWire.__struct_fields__]
+            lines += [f"{f} = {toml_text(getattr(launchable, f))}" for f in LaunchableWire.__struct_fields__]
         return "\n".join(lines) + "\n"
 
 
@@ -159,7 +159,7 @@ def _component(wire: ComponentWire, name: str) -> FirmwareComponent:
         size=wire.size,
         reset_vector=wire.reset_vector,
         hashes_area=Area(wire.hashes_area.gpa, wire.hashes_area.size) if wire.hashes_area else None,
-        sections=tuple(Section(s.gpa, s.size, _section_type(s.type, what)) for s in wire.sections),
+        sections=tuple(Section(s.gpa, s.size, section_type(s.type, what)) for s in wire.sections),
         sha256_midstate=_hash(wire.sha256_midstate, 32, f"{what}: sha256_midstate"),
         snp_baseline=unhex(wire.snp_baseline, 48, f"{what}: snp_baseline"),
         kernel_hashes_enforced=Enforced(wire.kernel_hashes_enforced),
@@ -176,20 +176,22 @@ def _hash_line(name: str, value: bytes | None) -> list[str]:
     return [] if value is None else [f'{name} = "{value.hex()}"']
 
 
-def _section_type(kind: str | int, what: str) -> int:
+def section_type(kind: str | int, what: str) -> int:
+    """The type of a metadata section from its name, or its number; raises MalformedRecord for an unknown name."""
     if isinstance(kind, int):
         return kind
     if kind not in SectionType.__members__:
-        raise MalformedRecord(f"{what}: unknown section type {kind!r}")
+        raise MalformedRecord(f"{what}: unknown section type {kind[:24]!r}")
     return SectionType[kind]
 
 
-def _section_line(section: Section) -> str:
+def section_line(section: Section) -> str:
+    """A metadata section as an inline table of TOML."""
     known = section.kind in SectionType.__members__.values()
-    kind = _text(section.name) if known else f"{section.kind:#x}"
+    kind = toml_text(section.name) if known else f"{section.kind:#x}"
     return f"{{ gpa = {section.gpa:#x}, size = {section.size:#x}, type = {kind} }}"
 
 
-def _text(value: str) -> str:
+def toml_text(value: str) -> str:
     """A TOML basic string: as in JSON, but with DEL escaped, and characters above it as they are."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from uuid import UUID
 
-_NV_DATA = UUID("fff12b8d-7696-4c8b-a985-2747075b4f50").bytes_le
+from catalog.firmware.volumes import VARIABLE_STORE, begins_with_volume
+
 _VOLUME_HEADER_SIZE = 0x38
 
 
@@ -27,7 +27,7 @@ def variable_store_size(image: bytes) -> int | None:
 
     A header that states less than itself, or the whole image, is none.
     """
-    if len(image) < _VOLUME_HEADER_SIZE or image[0x10:0x20] != _NV_DATA or image[0x28:0x2C] != b"_FVH":
+    if len(image) < _VOLUME_HEADER_SIZE or image[0x10:0x20] != VARIABLE_STORE.bytes_le or not begins_with_volume(image):
         return None
     size = int.from_bytes(image[0x20:0x28], "little")
     return size if _VOLUME_HEADER_SIZE <= size < len(image) else None

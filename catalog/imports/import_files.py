@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from catalog.firmware.build import toml_text
 from catalog.firmware.ovmf import Area, Section
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.endorsed_facts import Base, Claims, EndorsedDigest, Endorser
-from catalog.imports.import_toml import import_toml, kernel_toml, toml_text
+from catalog.imports.import_toml import import_toml, kernel_toml
 from catalog.imports.imported import Imported
 
 FIRMWARE, KERNELS = "firmware", "kernel_hashes"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from catalog.errors import MalformedRecord
-from catalog.firmware.ovmf import Area, Section, SectionType
+from catalog.firmware.build import section_type
+from catalog.firmware.ovmf import Area, Section
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.endorsed_facts import Base, Claims, EndorsedDigest, Endorser
 from catalog.imports.import_wire import BaseWire, EndorsedWire, EndorserWire, FirmwareWire, ImportWire, KernelWire
@@ -45,7 +46,9 @@ def parse_import(text: str) -> Imported:
 def _firmware(wire: FirmwareWire, path: str) -> FirmwareFacts:
     sections = None
     if wire.sections is not None:
-        sections = tuple(Section(one.gpa, one.size, _type(one.type, path)) for one in wire.sections)
+        sections = tuple(
+            Section(one.gpa, one.size, section_type(one.type, f"{path}.sections")) for one in wire.sections
+        )
     return FirmwareFacts(
         name=wire.name,
         sha256=_hash(wire.sha256, 32, f"{path}.sha256"),
@@ -56,14 +59,6 @@ def _firmware(wire: FirmwareWire, path: str) -> FirmwareFacts:
         reset_vector=wire.reset_vector,
         hashes_area=Area(wire.hashes_area.gpa, wire.hashes_area.size) if wire.hashes_area else None,
     )
-
-
-def _type(kind: str | int, path: str) -> int:
-    if isinstance(kind, int):
-        return kind
-    if kind not in SectionType.__members__:
-        raise MalformedRecord(f"{path}.sections: unknown section type {kind[:24]!r}")
-    return SectionType[kind]
 
 
 def _kernel(wire: KernelWire, path: str) -> KernelFacts:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from catalog.abi.kernel_hashes import NO_INITRD
+from catalog.firmware.build import section_line, toml_text
 from catalog.firmware.kernel_record import BlobWire
-from catalog.firmware.ovmf import SectionType
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.endorsed_facts import Base, EndorsedDigest
 from catalog.imports.import_wire import FORMAT
@@ -78,10 +77,7 @@ def _firmware_lines(facts: FirmwareFacts) -> Iterator[str]:
     yield from _pairs({"snp_baseline": facts.snp_baseline})
     if facts.sections is not None:
         yield "sections = ["
-        for section in facts.sections:
-            known = section.kind in SectionType.__members__.values()
-            kind = toml_text(section.name) if known else f"{section.kind:#x}"
-            yield f"    {{ gpa = {section.gpa:#x}, size = {section.size:#x}, type = {kind} }},"
+        yield from (f"    {section_line(section)}," for section in facts.sections)
         yield "]"
 
 
@@ -108,8 +104,3 @@ def _pairs(values: dict[str, object]) -> Iterator[str]:
             yield f"{name} = {value:#x}" if name in _IN_HEX else f"{name} = {value}"
         elif isinstance(value, str):
             yield f"{name} = {toml_text(value)}"
-
-
-def toml_text(value: str) -> str:
-    """A TOML basic string: as in JSON, but with DEL escaped, and characters above it as they are."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
