@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import mmap
 import os
 from collections.abc import Iterable
 from typing import ClassVar
@@ -166,6 +167,16 @@ def shortage(error: BaseException, what: str) -> DiskFull | OutOfMemory | None:
     if full:
         return DiskFull(f"{what}: {full}", "free some space, or get a larger quota; nothing half-written is used")
     is_out = isinstance(error, MemoryError) or number == errno.ENOMEM or type(error).__name__ in _OUT
+    is_out |= isinstance(error, SystemError) and _is_exhausted()
     if is_out or (isinstance(error, RuntimeError | ImportError) and any(words in message for words in _OUT_IN_WORDS)):
         return OutOfMemory(f"{what}: out of memory", "give this process more memory, or request less at once")
     return None
+
+
+def _is_exhausted() -> bool:
+    """Whether no 16 MiB can be had. Near that limit CPython sometimes raises SystemError instead of MemoryError."""
+    try:
+        mmap.mmap(-1, 1 << 24).close()
+    except OSError:
+        return True
+    return False

@@ -146,6 +146,17 @@ def test_a_query_that_needs_too_much_memory_is_an_error(run: Run, small: BuildRe
     assert "the query: out of memory" in found.stderr
 
 
+def test_a_system_error_is_a_shortage_only_if_no_memory_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    unexplained = SystemError("error return without exception set")
+    assert shortage(unexplained, "x") is None
+
+    def exhausted(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr("catalog.errors.mmap.mmap", exhausted)
+    assert isinstance(shortage(unexplained, "x"), OutOfMemory)
+
+
 @pytest.mark.parametrize("command", [("lookup",), ("audit",), ("sql", "FROM configurations")])
 def test_exhausted_memory_is_never_an_internal_error(
     small: BuildResult, tmp_path: Path, command: tuple[str, ...]
