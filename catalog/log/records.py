@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from catalog.errors import MalformedRecord
 from catalog.log.revocation_text import check_revocation
 from catalog.rows.digest_record import DigestRecord, value_in
+from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.wire import Wire, decode_json
 
 Severity = Literal["revoked", "deprecated", "restored"]
@@ -80,9 +81,14 @@ class UnknownRecord(msgspec.Struct, frozen=True):
     type: Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z0-9-]{0,31}\Z")]
 
 
-Record = DigestRecord | RevokeRecord | ReleaseRecord
+Record = DigestRecord | EndorsedRecord | RevokeRecord | ReleaseRecord
 AnyRecord: TypeAlias = Record | UnknownRecord
-_TYPES: Mapping[str, type[Record]] = {"digest": DigestRecord, "revoke": RevokeRecord, "release": ReleaseRecord}
+_TYPES: Mapping[str, type[Record]] = {
+    "digest": DigestRecord,
+    "endorsed": EndorsedRecord,
+    "revoke": RevokeRecord,
+    "release": ReleaseRecord,
+}
 
 
 def encode_leaf(record: Record) -> bytes:
@@ -124,6 +130,14 @@ def parse_row(leaf: bytes) -> DigestRecord:
     record = parse_record(leaf)
     if not isinstance(record, DigestRecord):
         raise MalformedRecord(f"leaf: a {record.type} record, not a digest record")
+    return record
+
+
+def parse_endorsed(leaf: bytes) -> EndorsedRecord:
+    """Parse the leaf of an endorsed digest. Raises MalformedRecord, also for a record of another type."""
+    record = parse_record(leaf)
+    if not isinstance(record, EndorsedRecord):
+        raise MalformedRecord(f"leaf: a {record.type} record, not an endorsed digest")
     return record
 
 

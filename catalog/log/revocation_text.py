@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from catalog.errors import MalformedRecord
 from catalog.rows.fields import BY_NAME, RECORD
+from catalog.rows.printed_line import is_printed_line
 
 Value = str | int | None
 
@@ -20,23 +21,10 @@ _NAMES = {field.name for field in RECORD}
 
 INVALID_REASON = f"the reason is not one line of 1 to {MAX_REASON} printable characters"
 
-_NOT_PRINTED = re.compile(
-    r"[\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e\u2000-\u200f\u2028-\u202f"
-    r"\u205f-\u2064\u2066-\u206f\u3000\ud800-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438"
-    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f\U000f0000-\U000ffffd"
-    r"\U00100000-\U0010fffd]"
-)
-"""Control and format characters (also bidirectional and zero-width ones), surrogates, private use, special spaces.
-
-These are the categories C and Z of Unicode 14 without the unassigned characters. It is a fixed list because
-`str.isprintable` depends on the version of Python, and two readers of one log have to agree. All that ldcat 0.1.0
-could publish passes.
-"""
-
 
 def is_reason(text: str) -> bool:
     """Whether a text is one line of 1 to MAX_REASON printable characters."""
-    return bool(text.strip(" ")) and len(text) <= MAX_REASON and not _NOT_PRINTED.search(text)
+    return is_printed_line(text, MAX_REASON)
 
 
 def is_value(name: str, value: Value) -> bool:

@@ -9,9 +9,10 @@ from catalog.errors import UsageError
 from catalog.log.records import RevokeRecord, Severity
 from catalog.log.revocation_text import INVALID_REASON, Value, is_reason
 from catalog.rows.digest_record import DigestRecord
+from catalog.rows.endorsed_record import EndorsedRecord
 
 _NOTHING: Any = object()
-"""The value of a field that a row does not have."""
+"""The value of a field that a row, or an endorsed digest, does not have: no selector has it."""
 
 
 class Revoking(Protocol):
@@ -38,15 +39,15 @@ class Revocations(Generic[AnyRevocation]):
             values = tuple(one.selector[name] for name in names)
             self._newest.setdefault(names, {})[values] = number
 
-    def status(self, row: DigestRecord) -> AnyRevocation | None:
-        """The revocation that revokes or deprecates a row; None if there is none, or the row is restored."""
+    def status(self, row: DigestRecord | EndorsedRecord) -> AnyRevocation | None:
+        """What revokes or deprecates a row or an endorsed digest; None if nothing does, or it is restored."""
         newest = -1
         for names, numbers in self._newest.items():
             newest = max(newest, numbers.get(tuple(getattr(row, name, _NOTHING) for name in names), -1))
         found = self._revocations[newest] if newest >= 0 else None
         return None if found is None or found.severity == "restored" else found
 
-    def severity(self, row: DigestRecord) -> Severity | None:
+    def severity(self, row: DigestRecord | EndorsedRecord) -> Severity | None:
         """The severity of `status`."""
         found = self.status(row)
         return None if found is None else found.severity

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from catalog.fast.published import PublishedRelease
     from catalog.files.direct_io import ScratchBuffer
     from catalog.log.revocation_list import Revocation
+    from catalog.store.endorsements import Endorsements
 
 
 class RowSource(Protocol):
@@ -142,6 +143,13 @@ class Catalog:
         from catalog.log.revocation_list import read_revocations
 
         return read_revocations(self.release)
+
+    @cached_property
+    def endorsements(self) -> Endorsements:
+        """The launch digests that somebody endorses, and which of these are revoked. Raises as `read_endorsements`."""
+        from catalog.store.endorsements import read_endorsements
+
+        return read_endorsements(self, self.revocations)
 
     @cached_property
     def ranges(self) -> RowSource | None:

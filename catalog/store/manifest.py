@@ -30,6 +30,10 @@ VCPU_TYPES = "components/vcpu_types.toml"
 SPEC = "components/spec.json"
 VMM_FOLDER = "components/vmm"
 
+ENDORSED_FOLDER = "endorsements"
+ENDORSED = f"{ENDORSED_FOLDER}/endorsed.jsonl"
+"""Endorsed digests, if the catalog has any. Beside it are the documents that say so, each named by its SHA-256."""
+
 
 _CHUNK = 1 << 20
 

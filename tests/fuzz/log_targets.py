@@ -26,6 +26,7 @@ from catalog.prove.verify_proof import Outcome, verdict_to_dict, verify_bundle
 from catalog.publish.key_files import new_key, read_keys, write_keys
 from catalog.rows.digest_record import DigestRecord
 from catalog.store import ranges
+from catalog.store.endorsements import endorsements_file, parse_endorsements
 from catalog.store.ranges import RangeIndex
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -38,6 +39,7 @@ from catalog.transparency.trust import Trust, read_unsigned
 from catalog.transparency.witness import AddCheckpoint, parse_conflict, parse_cosignatures
 from catalog.verify.location import parse_location
 from tests.fuzz.target import Target
+from tests.support.endorsed_digests import endorsed, listed
 from tests.support.logs import LOG, NOW, MemoryLog, signature, signed, signer
 from tests.support.trust_notes import ROOT, trust_text
 
@@ -191,7 +193,11 @@ def _requests() -> list[bytes]:
 
 def _records() -> list[bytes]:
     revoke = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="restored", reason="a reason")
-    return [_bundle().row.extra or b"", _bundle().status.extra or b"", encode_leaf(revoke)]
+    return [
+        _bundle().row.extra or b"",
+        _bundle().status.extra or b"",
+        *map(encode_leaf, (revoke, endorsed(), listed())),
+    ]
 
 
 def _checkpoint() -> bytes:
@@ -233,6 +239,10 @@ LOG_TARGETS = {
     "private-keys": Target(_keys, _key_files),
     "remembered": Target(_remembered, _memories),
     "place": Target(lambda data: parse_location(_text(data)), lambda: [b"https://a.example:8443/b/releases/12"]),
+    "endorsements": Target(
+        _one_form(lambda data: endorsements_file(parse_endorsements(data))),
+        lambda: [endorsements_file((endorsed(), listed()))],
+    ),
     "range-index": Target(_range_index, lambda: [bytes(RANGES)]),
     "range": Target(lambda data: RANGES.find(data, bytes(48)), lambda: [bytes(2 * RANGES.entry_size)]),
 }
