@@ -193,11 +193,8 @@ def _requests() -> list[bytes]:
 
 def _records() -> list[bytes]:
     revoke = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="restored", reason="a reason")
-    return [
-        _bundle().row.extra or b"",
-        _bundle().status.extra or b"",
-        *map(encode_leaf, (revoke, endorsed(), listed())),
-    ]
+    others = [encode_leaf(revoke), encode_leaf(endorsed()), encode_leaf(listed())]
+    return [_bundle().row.extra or b"", _bundle().status.extra or b"", *others]
 
 
 def _checkpoint() -> bytes:
