@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from catalog.abi.vcpu import VcpuSignature
-from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
+from catalog.errors import MalformedRecord, UsageError
 from catalog.fast.index import MAX_DISTINGUISHED_BITS
 from catalog.files import inputs
 from catalog.firmware.build import FirmwareBuild
-from catalog.firmware.kernel_record import BlobWire, KernelRecord, KernelWire
+from catalog.firmware.kernel_record import KernelRecord
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
 from catalog.rows.numbers import parse_counts, parse_number
 from catalog.spec import embedded, named_builds
-from catalog.spec.constraints import Constraint, Names, matches, signatures
-from catalog.spec.spec_wire import NO_KERNEL, AxesWire, DefineWire, FirmwareWire, KernelHashesWire, SpecWire
+from catalog.spec.constraints import Constraint, Names, signatures
+from catalog.spec.selecting import matching_files, selected
+from catalog.spec.spec_kernels import read_kernels
+from catalog.spec.spec_wire import NO_KERNEL, AxesWire, FirmwareWire, ImportsWire, SpecWire
 from catalog.wire import decode_json, decode_toml
+
+if TYPE_CHECKING:
+    from catalog.imports.endorsed_facts import Base
+    from catalog.rows.endorsed_record import EndorsedRecord
 
 MAX_CONSTRAINTS = 1000
 """Most constraints of one spec; each may list thousands of values."""
@@ -50,6 +55,7 @@ class CatalogSpec:
 
     text: the spec as canonical JSON, which does not depend on the order in which it was written.
     kernels: None is a launch without a kernel hashes table.
+    endorsed, documents, bases: as in SpecImports; empty for the spec of a catalog, which keeps them in other files.
     """
 
     name: str
@@ -58,6 +64,9 @@ class CatalogSpec:
     kernels: tuple[KernelRecord | None, ...]
     axes: Mapping[str, Axes]
     constraints: tuple[Constraint, ...]
+    endorsed: tuple[EndorsedRecord, ...] = ()
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+    bases: tuple[Base, ...] = ()
 
 
 def load_spec(path: Path | None) -> CatalogSpec:
@@ -74,7 +83,7 @@ def load_spec(path: Path | None) -> CatalogSpec:
         )
     types = embedded.vcpu_types()
     builds = _builds(wire.firmware, folder)
-    kernels = _kernels(wire.kernel_hashes, folder)
+    kernels = read_kernels(wire.kernel_hashes, folder)
     names = _names(builds, kernels)
     if not wire.technologies:
         raise MalformedRecord(f"spec {wire.name!r} names no technology", "add a table such as [technologies.sev-snp]")
@@ -85,6 +94,7 @@ def load_spec(path: Path | None) -> CatalogSpec:
         kernels=kernels,
         axes=_all_axes(wire, embedded.profiles(), types),
         constraints=tuple(Constraint.of(rule, types, names) for rule in wire.together),
+        **_imports(wire.imports, folder),
     )
 
 
@@ -143,25 +153,11 @@ def _names(builds: Sequence[FirmwareBuild], kernels: Sequence[KernelRecord | Non
     return Names(by_kind, same)
 
 
-_Record = TypeVar("_Record", FirmwareBuild, KernelRecord, VmmProfile)
-
-
-def _selected(kind: str, patterns: Sequence[str], known: Mapping[str, _Record]) -> list[_Record]:
-    """Records that match any pattern; raises UnknownName for a pattern that matches none."""
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in known):
-            raise UnknownName(kind, pattern, known)
-    return [record for name, record in sorted(known.items()) if matches(patterns, name)]
-
-
 def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
-    builds = _selected("build", wire.builds, embedded.builds())
+    builds = selected("build", wire.builds, embedded.builds())
     found: set[str] = set()
     for pattern in wire.files:
-        paths = _matching(pattern, folder)
-        if not paths:
-            raise Unreadable(f"no firmware file matches {pattern!r} in {folder.resolve()}")
-        found |= set(paths)
+        found |= set(matching_files(pattern, folder, "firmware file"))
     # the name is written to the catalog, where an absolute path of this machine does not belong
     for path in sorted(found):
         builds.append(named_builds.build_of_file(folder / path, _name_of(path)))
@@ -183,61 +179,18 @@ def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
     return tuple(sorted(builds, key=lambda build: build.name))
 
 
-def _matching(pattern: str, folder: Path) -> list[str]:
-    """The files of a glob; or of PACKAGE:PATH, if no file has such a name, where PACKAGE is a glob."""
-    paths = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207 - may be absolute
-    package, colon, path = pattern.partition(":")
-    if paths or not colon:
-        return paths
-    return [f"{found}:{path}" for found in glob.glob(package, root_dir=folder, recursive=True)]  # noqa: PTH207
-
-
 def _name_of(path: str) -> str:
     package, colon, inner = path.partition(":")
     return f"{Path(package).name}{colon}{inner}" if Path(path).is_absolute() else path
 
 
-def _kernels(wire: KernelHashesWire, folder: Path) -> tuple[KernelRecord | None, ...]:
-    own: dict[str, KernelRecord] = {}
-    for record in (*(_defined(defined, folder) for defined in wire.define), *_kernel_files(wire.files, folder)):
-        if record.name in embedded.kernels() or record.name in own or record.name == NO_KERNEL:
-            raise UsageError(f"the kernel hashes name {record.name!r} is taken")
-        own[record.name] = record
-    named = [pattern for pattern in wire.tables if pattern != NO_KERNEL and pattern not in own]
-    tables: list[KernelRecord | None] = [None] if NO_KERNEL in wire.tables else []
-    tables += [own[name] for name in sorted(own)]
-    tables += _selected("kernel hashes table", named, embedded.kernels())
-    if not tables:
-        raise MalformedRecord("the spec selects no kernel hashes", 'name tables, or "none", under [kernel_hashes]')
-    return tuple(tables)
+def _imports(wire: ImportsWire | UnsetType, folder: Path) -> dict[str, Any]:
+    if wire is UNSET:
+        return {}
+    from catalog.spec.spec_imports import load_imports  # cryptography takes long to load
 
-
-def _kernel_files(patterns: Sequence[str], folder: Path) -> Iterator[KernelRecord]:
-    """The kernel records that any pattern matches, each once."""
-    found: set[str] = set()
-    for pattern in patterns:
-        if not (paths := _matching(pattern, folder)):
-            raise Unreadable(f"no kernel record matches {pattern!r} in {folder.resolve()}")
-        found |= set(paths)
-    for path in sorted(found):
-        yield KernelRecord.parse(inputs.read_text(folder / path))
-
-
-def _defined(wire: DefineWire, folder: Path) -> KernelRecord:
-    kernel = _blob(wire.kernel, wire.kernel_sha256, folder, f"kernel of {wire.name!r}")
-    initrd = _blob(wire.initrd, wire.initrd_sha256, folder, f"initrd of {wire.name!r}")
-    if kernel is None:
-        raise MalformedRecord(f"kernel hashes {wire.name!r}: no kernel", "give kernel (a file) or kernel_sha256")
-    command_line = {"append": wire.append, "append_sha256": wire.append_sha256}
-    return KernelRecord.of(KernelWire(name=wire.name, kernel=kernel, initrd=initrd, **command_line))
-
-
-def _blob(path: str | None, sha256: str | None, folder: Path, what: str) -> BlobWire | None:
-    if path is not None and sha256 is not None:
-        raise MalformedRecord(f"{what}: give a file or its SHA-256, not both")
-    if path is not None:
-        return BlobWire(sha256=inputs.hash_file(folder / path).hex())
-    return None if sha256 is None else BlobWire(sha256=sha256)
+    found = load_imports(wire, folder)
+    return {"endorsed": found.endorsed, "documents": found.documents, "bases": found.bases}
 
 
 def _all_axes(wire: SpecWire, profiles: Mapping[str, VmmProfile], types: VcpuTypes) -> Mapping[str, Axes]:
@@ -247,7 +200,7 @@ def _all_axes(wire: SpecWire, profiles: Mapping[str, VmmProfile], types: VcpuTyp
 def _axes(technology: str, wire: AxesWire, profiles: Mapping[str, VmmProfile], types: VcpuTypes) -> Axes:
     where = f"technologies.{technology}"
     axes = Axes(
-        vmm=tuple(_selected("VMM profile", wire.vmm, profiles)),
+        vmm=tuple(selected("VMM profile", wire.vmm, profiles)),
         vcpu_signatures=tuple(sorted(signatures(wire.vcpu_signatures, types))),
         sev_features=tuple(sorted({parse_number(value) for value in wire.sev_features})),
         vcpus=tuple(sorted(parse_counts(wire.vcpus))),

@@ -58,6 +58,24 @@ def default_spec_text() -> str:
     return (data_folder() / "catalog.toml").read_text(encoding="utf-8")
 
 
+@cache
+def fleets() -> Mapping[str, Path]:
+    """The import records of every embedded fleet by name: data/fleets/NAME.toml."""
+    folder = data_folder() / "fleets"
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.toml"))}
+
+
+def fleet_roots() -> list[Path]:
+    """Root certificates and keys, up to which the signatures of documents of fleets are verified."""
+    return sorted((data_folder() / "fleets" / "roots").glob("*"))
+
+
+def data_name(path: Path) -> str | None:
+    """The name of an embedded file for messages, such as data/fleets/NAME.toml; None for any other file."""
+    folder = data_folder()
+    return f"data/{path.relative_to(folder).as_posix()}" if path.is_relative_to(folder) else None
+
+
 def profile_named(name: str) -> VmmProfile:
     """The VMM profile of that name; raises UnknownName."""
     if name not in profiles():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET, UnsetType
+
 from catalog.rows.numbers import Number
 from catalog.spec.constraints import ConstraintWire
 from catalog.wire import Wire
@@ -50,6 +52,19 @@ class KernelHashesWire(Wire, frozen=True):
     define: list[DefineWire] = []
 
 
+class ImportsWire(Wire, frozen=True):
+    """The table [imports].
+
+    fleets: names or globs of embedded fleets.
+    files: globs of import records, relative to the spec; their documents are in the folder documents/ beside each.
+    roots: globs of root certificates and public keys, relative to the spec, for the signatures of documents.
+    """
+
+    fleets: list[str] = []
+    files: list[str] = []
+    roots: list[str] = []
+
+
 class AxesWire(Wire, frozen=True):
     """The axes of one technology. Those that it does not measure stay empty.
 
@@ -71,4 +86,5 @@ class SpecWire(Wire, frozen=True):
     firmware: FirmwareWire
     technologies: dict[str, AxesWire]
     kernel_hashes: KernelHashesWire = KernelHashesWire(tables=[NO_KERNEL])
+    imports: ImportsWire | UnsetType = UNSET
     together: list[ConstraintWire] = []
