@@ -16,6 +16,8 @@ from catalog.build.builder import BuildResult
 from catalog.spec.catalog_spec import load_spec
 from catalog.spec.cross_product import cross_product
 from tests.support.catalogs import build
+from tests.support.endorsed_digests import write_import
+from tests.support.published_documents import gce
 from tests.support.samples import whole_image, write_spec
 
 ROOT = Path(__file__).parent.parent
@@ -95,7 +97,11 @@ def test_the_example_of_a_spec_builds(tmp_path: Path) -> None:
     for name, data in {"images/mine.fd": whole_image(), "web/vmlinuz": b"kernel", "web/initrd": b"initrd"}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
-    product = cross_product(load_spec(write_spec(tmp_path, example)))
+    write_import(tmp_path / "imports", gce())
+    (tmp_path / "imports/root.pem").rename(tmp_path / "imports/gce-root.pem")
+    spec = load_spec(write_spec(tmp_path, example))
+    assert {one.endorser_scheme for one in spec.endorsed} == {"gce-endorsement"}
+    product = cross_product(spec)
     assert {sweep.config.technology for sweep in product.sweeps} == {"sev-snp"}
     kernel = hashlib.sha256(b"kernel").digest()
     own = [f for f in product.sweeps if f.config.kernel_hashes and f.config.kernel_hashes.kernel == kernel]

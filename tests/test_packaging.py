@@ -116,8 +116,8 @@ def test_without_a_compiler_the_digests_are_the_same(installed_without_compiler:
 
 def test_the_wheel_contains_all_data(installed_without_compiler: Path) -> None:
     package = installed_without_compiler / "catalog"
-    shipped = {path.relative_to(package) for path in package.rglob("*.toml")}
-    assert shipped == {path.relative_to(ROOT) for path in (ROOT / "data").rglob("*.toml")}
+    shipped = {path.relative_to(package) for path in (package / "data").rglob("*") if path.is_file()}
+    assert shipped == {path.relative_to(ROOT) for path in (ROOT / "data").rglob("*") if path.is_file()}
 
 
 def test_the_wheel_contains_templates_and_scripts(installed_without_compiler: Path) -> None:

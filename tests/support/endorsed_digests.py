@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from catalog.imports.documents import read_document
+from catalog.imports.import_files import import_files
 from catalog.rows.endorsed_record import EndorsedRecord
+from tests.support.published_documents import pem, root, trusted
 
 SNP_DIGEST = "5a" * 48
 DOCUMENT = "d0" * 32
@@ -37,3 +41,28 @@ def listed(digest: str = SNP_DIGEST, **changed: Any) -> EndorsedRecord:
     nothing = {"document_sha256": None, "document_time": None, "checked": "none", "certificate_until": None}
     by = {"scheme": "published-list", "id": "https://a.example/list", "feed": None, "svn": None}
     return endorsed(digest, **(nothing | by | {"claims": {}} | changed))
+
+
+def write_import(folder: Path, data: bytes, *, origin: str | None = None) -> Path:
+    """Write a document and its records as `ldcat import -o` does, and the root that it is signed under; the record."""
+    imported = read_document(data, trusted()).said_by(origin).named(None)
+    files = import_files(imported, data) | {"root.pem": pem(root())}
+    for name, contents in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(contents)
+    (record,) = (name for name in files if name.startswith(imported.form))
+    return folder / record
+
+
+def import_list(
+    *digests: str, scheme: str = "published-list", origin: str = "https://a.example/list", **keys: str
+) -> str:
+    """The text of an import record of values whose document is not kept. keys: more of each digest, as TOML."""
+    more = "".join(f"{name} = {value}\n" for name, value in keys.items())
+    head = f'format = "ldcat-import/1"\n[document]\nform = "{scheme}"\nchecked = "none"\norigin = "{origin}"\n'
+    return head + "".join(
+        f'[[endorsed]]\nlaunch_digest = "{digest}"\ntechnology = "sev-snp"\n'
+        f'endorser = {{ scheme = "{scheme}", id = "{origin}" }}\n{more}'
+        for digest in digests
+    )
