@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.build import FirmwareBuild
+from catalog.launch.launchability import launchability
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import Technology, technology_named
@@ -39,7 +40,7 @@ class Cell:
     rows: how many there are.
     vcpus: their vCPU counts, ascending.
     reason: why there are none; empty if there are rows.
-    launchable: yes, no or unknown, as recorded for the image and the technology.
+    launchable: yes, no or unknown, for the image, the technology and the VMM.
     """
 
     rows: int
@@ -86,7 +87,9 @@ def coverage(catalog: Catalog) -> Coverage:
                 rows=count.get((image.sha256, kind), 0),
                 vcpus=tuple(sorted(vcpus.get((image.sha256, kind), ()))),
                 reason="" if (image.sha256, kind) in count else why.of(build, kind),
-                launchable=build.launchability(kind.technology).verdict,
+                launchable=launchability(
+                    build, kind.technology, catalog.profiles[kind.vmm] if kind.vmm else None
+                ).verdict,
             )
             for kind in kinds
         ]

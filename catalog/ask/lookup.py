@@ -17,6 +17,7 @@ from catalog.fast.names import FalseNames
 from catalog.fast.packed import PackedCatalog
 from catalog.fast.verity import DamagedBlock
 from catalog.firmware.build import NOT_RECORDED
+from catalog.launch.hosted import hosted_verdict
 from catalog.log.revocations import Revocations
 from catalog.rows.digest_record import digest_record
 from catalog.rows.fields import RECORD
@@ -155,11 +156,12 @@ def _matches(catalog: Catalog, row: Mapping[str, Any]) -> Iterator[Match]:
     recorded = {"verdict": NOT_RECORDED.verdict, "reason": NOT_RECORDED.reason, "source": NOT_RECORDED.source}
     for build, kernel in itertools.product(firmware, kernels):
         launchable = catalog.launchable.get((build["name"], row["technology"]), recorded)
+        hosted = vmm and hosted_verdict(vmm, catalog.profiles[vmm].wire.hosted, build["distribution"])
         yield Match(
             {field.name: row[field.name] for field in RECORD},
             firmware=build,
             kernel_hashes=kernel,
             vmm_title=vmm and catalog.profiles[vmm].wire.title,
             vcpu_types=() if signature is None else catalog.vcpu_types.names(VcpuSignature(signature)),
-            launchable=(launchable["verdict"], launchable["reason"], launchable["source"]),
+            launchable=hosted or (launchable["verdict"], launchable["reason"], launchable["source"]),
         )

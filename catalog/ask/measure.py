@@ -20,6 +20,7 @@ from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild, LaunchableWire
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.kernel_record import KernelRecord
+from catalog.launch.launchability import launchability
 from catalog.launch.point import check_vcpus
 from catalog.launch.technology import Measurer, Technology, technology_named
 from catalog.rows.launch_config import LaunchConfig
@@ -51,7 +52,7 @@ class Measured:
 
     @property
     def launchable(self) -> LaunchableWire:
-        return self.build.launchability(self.technology)
+        return launchability(self.build, self.technology, self.config.vmm)
 
     def warnings(self) -> list[str]:
         """Warnings: the build is not expected to launch, or does not enforce kernel hashes, or that is unknown."""

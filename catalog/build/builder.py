@@ -123,7 +123,8 @@ def _example(spec: CatalogSpec, product: CrossProduct) -> str | None:
         for technology in spec.axes
         if build.launchability(technology).verdict == "yes"
     }
-    sweeps = [f for f in product.sweeps if (f.config.technology, f.config.firmware.key) in known] or product.sweeps
+    own = [f for f in product.sweeps if not (f.config.vmm and f.config.vmm.wire.hosted)]
+    sweeps = [f for f in own if (f.config.technology, f.config.firmware.key) in known] or product.sweeps
     rows = Counter[tuple[str, str]]()
     for sweep in sweeps:
         rows[sweep.config.technology, sweep.config.vmm.name if sweep.config.vmm else ""] += len(sweep.vcpus)

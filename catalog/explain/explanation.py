@@ -11,6 +11,7 @@ from catalog.explain.divergence import Divergence, find_divergence
 from catalog.explain.search import SearchResult
 from catalog.explain.search_space import AXES, Axis, SearchSpace, differing_parts, measured_axes, same
 from catalog.fast.match import kernel_note, launch_notes, no_kernel_note, revocation_notes
+from catalog.launch.launchability import launchability
 from catalog.launch.technology import technology_named
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
@@ -152,7 +153,7 @@ def configuration(candidate: Candidate) -> dict[str, Any]:
     return {
         **candidate.config().to_dict(build.name, candidate.kernel_hashes.label),
         "kernel_hashes_enforced": build.component.kernel_hashes_enforced.value,
-        "launchable": build.launchability(candidate.technology.value).verdict,
+        "launchable": launchability(build, candidate.technology.value, candidate.config().vmm).verdict,
     }
 
 
@@ -165,7 +166,7 @@ def record(candidate: Candidate) -> DigestRecord:
 def candidate_notes(candidate: Candidate) -> list[str]:
     """Notes to read before relying on the digest of a candidate."""
     build, technology = candidate.firmware.value, candidate.technology.value
-    recorded = build.launchability(technology)
+    recorded = launchability(build, technology, candidate.config().vmm)
     enforced = build.component.kernel_hashes_enforced.value
     version = build.origin.version if build.origin else None
     measured = candidate.kernel_hashes.value is not None

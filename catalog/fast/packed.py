@@ -10,6 +10,7 @@ from catalog.fast.index import Index
 from catalog.fast.match import PROVENANCE, Match
 from catalog.fast.names import IMAGES, PROFILES, TABLES, TYPES, FalseNames, Names
 from catalog.fast.verity import SUFFIX, DamagedBlock, VerifiedFile
+from catalog.launch.hosted import hosted_verdict
 from catalog.rows.fields import FACTS
 
 TYPE_CHECKING = False
@@ -118,11 +119,10 @@ class PackedCatalog:
 
     def _named(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool) -> Iterator[Match]:
         signature, features, vcpus = row
-        vmm = title = None
         if len({group.vmm is None, features is None, vcpus is None}) != 1:
             raise DamagedBlock("the index has a group that lacks an axis")
-        if group.vmm is not None:
-            vmm, title = self._names.record(PROFILES, group.vmm)
+        named = (None, None) if group.vmm is None else tuple(self._names.record(PROFILES, group.vmm))
+        vmm, title, hosted = (*named, None)[:3]
         kernels = [None] if group.kernel_hashes is None else self._kernels(group.kernel_hashes)
         values = {
             "launch_digest": digest,
@@ -133,16 +133,16 @@ class PackedCatalog:
             "vcpus": vcpus,
             **self._facts(group),
         }
-        for firmware, launchable in self._builds(group.firmware, technology):
+        for firmware, recorded in self._builds(group.firmware, technology):
+            values["firmware_sha256"] = firmware["sha256"]
             for kernel in kernels:
-                table = kernel and kernel["table_sha256"]
                 yield Match(
-                    {**values, "firmware_sha256": firmware["sha256"], "kernel_hashes_sha256": table},
+                    {**values, "kernel_hashes_sha256": kernel and kernel["table_sha256"]},
                     firmware=firmware,
                     kernel_hashes=kernel,
                     vmm_title=title,
                     vcpu_types=() if signature is None else self._vcpu_types(signature),
-                    launchable=launchable,
+                    launchable=hosted_verdict(vmm, hosted, firmware["distribution"]) or recorded,
                     listed=listed,
                 )
 

@@ -56,7 +56,7 @@ class SnpWire(Wire, frozen=True):
 
 
 class ProfileWire(Wire, frozen=True):
-    """A file of data/vmm/."""
+    """A file of data/vmm/. hosted: the platform that alone runs this VMM, and launches its own firmware only."""
 
     name: str
     title: str
@@ -66,6 +66,7 @@ class ProfileWire(Wire, frozen=True):
     evidence: list[str]
     vmsa: VmsaWire
     snp: SnpWire | None = None
+    hosted: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from catalog.abi.vcpu import VcpuSignature
 from catalog.fast.match import kernel_note, launch_notes, no_kernel_note
 from catalog.fast.match_text import firmware_facts
+from catalog.launch.hosted import hosted_verdict
+from catalog.launch.profile import VmmProfile
 from catalog.log.leaf_runs import leaf_runs
 from catalog.log.log_reader import LogReader, open_log
 from catalog.log.records import parse_row
@@ -58,6 +60,7 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes
             sha256.hex(): [_kernel(row) for row in rows] for sha256, rows in catalog.kernel_hashes.items()
         },
         "vmm": {name: profile.wire.title for name, profile in catalog.profiles.items()},
+        "hosted": {name: _hosted(profile) for name, profile in catalog.profiles.items() if profile.wire.hosted},
         "vcpu_types": {
             BY_NAME["vcpu_signature"].text(value): ", ".join(names)
             for value in index.axes["vcpu_signature"]
@@ -85,10 +88,18 @@ def _build(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
         }
     return {
         "name": row["name"],
+        "distribution": row["distribution"],
         "published_in": dict(firmware_facts(row)).get("published in"),
         "kernel_note": kernel_note(enforced, version),
         "launch": launch,
     }
+
+
+def _hosted(profile: VmmProfile) -> dict[str, Any]:
+    """The platform that runs a hosted VMM, and what is said of builds that are not its own."""
+    verdict, reason, _ = hosted_verdict(profile.name, profile.wire.hosted, None) or ("", "", "")
+    notes = {technology: launch_notes(technology, verdict, reason) for technology in profile.technologies}
+    return {"distribution": profile.wire.hosted, "launchable": verdict, "notes": notes}
 
 
 def _kernel(row: dict[str, Any]) -> dict[str, str]:

@@ -59,7 +59,7 @@ class Views:
                 connection.from_arrow(table).project(columns_as_text(view, table.schema)).create_view(view)
             if catalog.release:
                 connection.from_arrow(_revocations(catalog)).create_view("revocations")
-            create_joins(connection, catalog.manifest, published=catalog.release is not None)
+            create_joins(connection, catalog.manifest, catalog.profiles.values(), published=catalog.release is not None)
             for macro in (*MACROS, *bit_literals.MACROS):
                 connection.execute(macro)
             found = connection.execute(

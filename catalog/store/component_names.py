@@ -68,7 +68,7 @@ def component_names(
     records: tuple[dict[Any, Record], ...] = (
         {sha256: _image(sha256, images[sha256], names) for sha256 in images},
         {sha256: _table(sha256, tables[sha256]) for sha256 in tables},
-        {name: [name, named[name].wire.title] for name in named},
+        {name: _profile(named[name]) for name in named},
     )
     file = pack_names(
         [
@@ -109,6 +109,11 @@ def _image(sha256: bytes, builds: Sequence[FirmwareBuild], technologies: Sequenc
             found = build.launchability(technology)
             record += [found.verdict, found.reason, found.source]
     return record
+
+
+def _profile(profile: VmmProfile) -> Record:
+    hosted = profile.wire.hosted
+    return [profile.name, profile.wire.title, *([] if hosted is None else [hosted])]
 
 
 def _table(sha256: bytes, kernels: Sequence[KernelRecord]) -> Record:

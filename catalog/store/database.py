@@ -15,7 +15,12 @@ from catalog.store.manifest import Manifest
 from catalog.store.parquet import check_footer, parquet_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyarrow as pa
+
+    from catalog.launch.profile import VmmProfile
+    from catalog.store.catalog import Catalog
 
 _SHOWN = ",\n       ".join(f"d.{field.name}" for field in BESIDE_COMPONENTS)
 
@@ -23,13 +28,16 @@ CONFIGURATIONS = f"""
 SELECT d.launch_digest, d.technology, f.name AS firmware,
        f.package, f.version AS package_version, k.name AS kernel_hashes, k.append,
        f.kernel_hashes_enforced, {_SHOWN},
-       l.verdict AS launchable{{status}}
+       {{launchable}} AS launchable{{status}}
 FROM launch_digests d
 JOIN firmware f ON f.sha256 = d.firmware_sha256
 LEFT JOIN kernel_hashes k ON k.table_sha256 = d.kernel_hashes_sha256
 LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
 """  # noqa: S608 - names of our own
-"""Every row with the names of its components; what most queries read. status: further columns."""
+"""Every row with the names of its components; what most queries read.
+
+launchable: an expression of the verdict. status: further columns.
+"""
 
 
 _FIRMWARE_VERSION = (
@@ -92,9 +100,12 @@ def columns_as_text(view: str, schema: pa.Schema) -> str:
     return f"{selected}, {_FIRMWARE_VERSION}" if "record" in schema.names else selected
 
 
-def create_joins(connection: Any, catalog: Manifest, *, published: bool = False) -> None:
+def create_joins(
+    connection: Any, catalog: Manifest, profiles: Iterable[VmmProfile], *, published: bool = False
+) -> None:
     """Create the views launch_digests and configurations over those of `plain_views`, and the macro hex.
 
+    profiles: of the catalog.
     published: whether the rows have the columns of revocations (ask/revoked_rows.py).
     """
     for name in ("hex", "to_hex"):
@@ -102,11 +113,24 @@ def create_joins(connection: Any, catalog: Manifest, *, published: bool = False)
     status = ", d.revocation, d.revocation_reason" if published else ""
     union = " UNION ALL ".join(f"SELECT * FROM {view}" for view in _digest_views(catalog))  # noqa: S608
     connection.execute(f"CREATE VIEW launch_digests AS {union or _no_rows_as_text(connection, published)}")
-    connection.execute(f"CREATE VIEW configurations AS {CONFIGURATIONS.format(status=status)}")
+    view = CONFIGURATIONS.format(status=status, launchable=_launchable(profiles))
+    connection.execute(f"CREATE VIEW configurations AS {view}")
 
 
-def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
-    """Write a DuckDB file with views over the Parquet files of a catalog in `folder`, by absolute path.
+def _launchable(profiles: Iterable[VmmProfile]) -> str:
+    """The verdict of a row as SQL: the recorded one, unless its VMM is hosted and launches other firmware."""
+    hosted = [(quoted(profile.name), quoted(profile.wire.hosted)) for profile in profiles if profile.wire.hosted]
+    cases = "".join(f"WHEN d.vmm = {vmm} AND f.distribution IS DISTINCT FROM {by} THEN 'no' " for vmm, by in hosted)
+    return f"CASE {cases}ELSE l.verdict END" if cases else "l.verdict"
+
+
+def quoted(text: str) -> str:
+    """A text as a literal of SQL."""
+    return "'{}'".format(text.replace("'", "''"))
+
+
+def write_database(catalog: Catalog, path: Path) -> None:
+    """Write a DuckDB file with views over the Parquet files of a catalog, by absolute path.
 
     Raises UsageError if there is a file already, Unreadable if the system refuses, MalformedRecord for a file that is
     not Parquet.
@@ -116,7 +140,7 @@ def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
     try:
         with beside(path) as made:
             with refused(path), duckdb.connect(made / _NEW, config=_STORAGE) as connection:
-                _create_views(connection, catalog, folder)
+                _create_views(connection, catalog)
                 connection.execute("CHECKPOINT")  # an error while it closes would be lost
             put(made / _NEW, path)
     except FileExistsError as error:
@@ -125,21 +149,21 @@ def write_database(catalog: Manifest, folder: Path, path: Path) -> None:
         raise unreadable(path, error) from error
 
 
-def _create_views(connection: Any, catalog: Manifest, folder: Path) -> None:
+def _create_views(connection: Any, catalog: Catalog) -> None:
     import pyarrow.parquet as pq
 
-    for view, names in plain_views(catalog).items():
+    folder = catalog.folder
+    for view, names in plain_views(catalog.manifest).items():
         if not names:
             connection.execute(f"CREATE VIEW {view} AS {_no_rows_as_text(connection)}")
             continue
         for name in names:
             with parquet_errors(name):
-                check_footer(pq.read_metadata(folder / name), catalog.files[name], name)
-        paths = (str((folder / name).resolve()).replace("'", "''") for name in names)
-        quoted = ", ".join(f"'{path}'" for path in paths)
+                check_footer(pq.read_metadata(folder / name), catalog.manifest.files[name], name)
+        paths = ", ".join(quoted(str((folder / name).resolve())) for name in names)
         text = columns_as_text(view, pq.read_schema(folder / names[0]))
-        connection.execute(f"CREATE VIEW {view} AS SELECT {text} FROM read_parquet([{quoted}])")  # noqa: S608
-    create_joins(connection, catalog)
+        connection.execute(f"CREATE VIEW {view} AS SELECT {text} FROM read_parquet([{paths}])")  # noqa: S608
+    create_joins(connection, catalog.manifest, catalog.profiles.values())
 
 
 def _no_rows_as_text(connection: Any, published: bool = False) -> str:

@@ -132,7 +132,7 @@ def test_sql_and_batches_use_only_digests_that_are_kept(few_kept: BuildResult, t
     kept = sum(few_kept.manifest.technologies[name].rows for name in ("sev", "sev-es"))
     query = "SELECT count(*) FROM launch_digests_sev_snp UNION ALL SELECT count(*) FROM launch_digests"
     assert list(run_query(catalog, query)[1]) == [(0,), (kept,)]
-    write_database(catalog.manifest, catalog.folder, tmp_path / "x.duckdb")
+    write_database(catalog, tmp_path / "x.duckdb")
     with duckdb.connect(tmp_path / "x.duckdb") as connection:
         assert connection.execute(query).fetchall() == [(0,), (kept,)]
     with pytest.raises(UsageError, match="keeps distinguished digests of sev-snp only"):

@@ -1,8 +1,10 @@
-"""The default catalog has every row of the Debian vectors, with the right configuration."""
+"""The default catalog has every row of the Debian vectors but those of EC2 and GCE, which launch no Debian image."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -24,21 +26,30 @@ def as_vector(match: Match) -> tuple[object, ...]:
     )
 
 
-def test_every_vector_is_found(default: BuildResult) -> None:
+def vectors() -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in (SHARED / "vectors/debian_launch_digests.jsonl").read_text().splitlines()]
+    assert len(rows) == 1283
+    return rows
+
+
+def is_hosted(row: Mapping[str, Any]) -> bool:
+    return row["vmm"] in {"ec2-2023", "ec2-2026", "gce-v1"}
+
+
+def test_every_vector_is_found(default: BuildResult) -> None:
     held = {
         digest.hex()
         for name in default.manifest.technologies
         for digest in pq.read_table(default.folder / name / "launch_digests.parquet")["launch_digest"].to_pylist()
     }
-    assert len(rows) == 1283
-    assert [row for row in rows if row["launch_digest"] not in held] == []
+    missing = [row for row in vectors() if row["launch_digest"] not in held]
+    assert missing == [row for row in vectors() if is_hosted(row)]
+    assert len(missing) == 303
 
 
 def test_a_vector_is_found_with_its_configuration(default: BuildResult) -> None:
     catalog = Catalog.open(default.folder)
-    text = (SHARED / "vectors/debian_launch_digests.jsonl").read_text()
-    for row in [json.loads(line) for line in text.splitlines()][::60]:
+    for row in [row for row in vectors() if not is_hosted(row)][::50]:
         matches = lookup(catalog, LaunchDigest.parse(row["launch_digest"]), warn=pytest.fail)
         expected = (
             *(row["technology"], row["firmware"], row["vmm"], row["vcpus"]),

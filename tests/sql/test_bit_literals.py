@@ -149,7 +149,7 @@ def test_views_join_by_their_bit_fields(views: Views) -> None:
 
 
 def test_a_database_has_the_same_text(small: BuildResult, tmp_path: Path, cases: list[Case]) -> None:
-    write_database(small.manifest, small.folder, tmp_path / "views.duckdb")
+    write_database(Catalog.open(small.folder), tmp_path / "views.duckdb")
     with duckdb.connect(tmp_path / "views.duckdb", read_only=True) as connection:
         for case in cases:
             for value in (f"'{case.text}'", int(case.text, 16)):

@@ -148,7 +148,7 @@ def test_a_query_finds_a_digest(asked: Asked, query: str) -> None:
 
 
 def test_duckdb_on_the_database_gives_the_same(asked: Asked, small: BuildResult, tmp_path: Path) -> None:
-    write_database(small.manifest, small.folder, tmp_path / "views.duckdb")
+    write_database(Catalog.open(small.folder), tmp_path / "views.duckdb")
     with duckdb.connect(tmp_path / "views.duckdb", read_only=True) as connection:
         for condition in (
             *("launch_digest IN ('<U>')", "launch_digest LIKE '<U8>%'", "hex(launch_digest) = '<D>'"),

@@ -72,19 +72,19 @@ def test_a_query_that_fails_in_the_middle(small: BuildResult) -> None:
 def test_a_database_of_views_is_written_on_request(small: BuildResult, tmp_path: Path) -> None:
     before = contents(small.folder)
     path = tmp_path / "it's mine.duckdb"
-    write_database(small.manifest, small.folder, path)
+    write_database(Catalog.open(small.folder), path)
     with duckdb.connect(path, read_only=True) as connection:
         rows = connection.execute("SELECT count(*) FROM configurations WHERE technology = 'sev'").fetchall()
     assert rows == [(len(ask(small, "FROM configurations WHERE technology = 'sev'")),)]
     assert contents(small.folder) == before
     with pytest.raises(UsageError, match="already exists"):
-        write_database(small.manifest, small.folder, path)
+        write_database(Catalog.open(small.folder), path)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_database_is_for_duckdb_1_4_and_has_hashes_as_text(small: BuildResult, tmp_path: Path) -> None:
     path = tmp_path / "views.duckdb"
-    write_database(small.manifest, small.folder, path)
+    write_database(Catalog.open(small.folder), path)
     ((digest,),) = ask(small, "SELECT launch_digest FROM launch_digests_sev LIMIT 1")
     with duckdb.connect(path, read_only=True) as connection:
         tags = connection.execute("SELECT tags FROM duckdb_databases() WHERE database_name = 'views'").fetchone()
@@ -106,7 +106,7 @@ def test_the_version_of_a_firmware_is_a_column_of_its_view(tmp_path: Path) -> No
 
 def test_a_database_that_cannot_be_written(small: BuildResult, tmp_path: Path) -> None:
     with pytest.raises(Unreadable):
-        write_database(small.manifest, small.folder, tmp_path / "nowhere" / "x.duckdb")
+        write_database(Catalog.open(small.folder), tmp_path / "nowhere" / "x.duckdb")
 
 
 def test_a_catalog_without_any_row(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_release_without_any_technology_that_is_known(small: BuildResult) -> N
         connection.execute("ALTER TABLE firmware ADD COLUMN kernel_hashes_enforced VARCHAR")
         connection.execute("CREATE TABLE kernel_hashes (name VARCHAR, append VARCHAR, table_sha256 VARCHAR)")
         connection.execute("CREATE TABLE launchable (firmware VARCHAR, technology VARCHAR, verdict VARCHAR)")
-        create_joins(connection, later, published=True)
+        create_joins(connection, later, (), published=True)
         columns = connection.sql("SELECT launch_digest, revocation, revocation_reason FROM configurations")
         assert {str(kind) for kind in columns.types} == {"VARCHAR"}
         assert columns.fetchall() == []

@@ -43,7 +43,8 @@ def seen(page: Watched, url: str) -> Iterator[Watched]:
 
 def test_a_pasted_digest(seen: Watched, served: Service, small: BuildResult) -> None:
     """Every match, with the facts and notes that the service gives without scripts."""
-    for digest in (digest_with(small), digest_with(small, technology="sev-snp"), digest_with(small, vcpus=3)):
+    snp = digest_with(small, technology="sev-snp")
+    for digest in (digest_with(small), snp, digest_with(small, vmm="ec2-2026"), digest_with(small, vcpus=3)):
         seen.requests.clear()
         paste(seen, f"  0x{digest.upper()}\n")
         expected = served.json(f"/d/{digest}.json")["matches"]

@@ -59,7 +59,7 @@ def command(
                 "ldcat sql QUERY verifies the release, and --format csv exports its rows",
             )
         opened.verify()
-        write_database(opened.manifest, opened.folder, database)
+        write_database(opened, database)
         render.exact(str(database))
         return
     columns, rows = run_query(opened, query or "")

@@ -114,6 +114,13 @@ export class Catalog {
     return name === "vcpu_signature" ? ` (${this.page.vcpu_types[value] ?? "no name"})` : "";
   }
 
+  // Whether a build is expected to launch as a row says, with notes: a hosted VMM launches the builds of its platform only.
+  #launchOf(build, row) {
+    const launch = build.launch[row.technology], hosted = this.page.hosted[row.vmm];
+    if (!hosted || hosted.distribution === build.distribution) return launch;
+    return { ...launch, launchable: hosted.launchable, notes: hosted.notes[row.technology] };
+  }
+
   async #matches(digest, inputs) {
     const known = parsed(inputs);
     const texts = { ...inputs, ...this.#factsOf(known) };
@@ -129,7 +136,7 @@ export class Catalog {
       const measured = row.kernel_hashes_sha256 !== null;
       for (const kernel of measured ? this.page.kernel_hashes[row.kernel_hashes_sha256] : [null]) {
         if (kernel) await checkKernel(row.kernel_hashes_sha256, kernel);
-        const launch = build.launch[row.technology];
+        const launch = this.#launchOf(build, row);
         found.push({
           technology: row.technology,
           facts: [...buildFacts(build, row), ...kernelFacts(kernel), ...shown, ["launchable", launch.launchable]],
