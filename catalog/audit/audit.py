@@ -19,6 +19,7 @@ RULES = {
     "component": "rows name components that the catalog has",
     "names": "a lookup shows components as their records describe them, byte for byte",
     "follows": "hashes, columns and counts that follow from other data are right",
+    "endorsed": "endorsed digests are as their documents say, and no endorser contradicts itself",
     "unique": "no two rows have equal inputs",
     "index": "the index leads from each digest to the inputs of its row",
     "digest": "each launch digest follows from its inputs",

@@ -26,7 +26,7 @@ from catalog.work.progress import Progress, StartProgress
 
 _DIGESTS_NAMED = 20
 
-_RULES = {manifest.NAMES: "names", manifest.INDEX: "index"}
+_RULES = {manifest.NAMES: "names", manifest.INDEX: "index", manifest.ENDORSED: "endorsed"}
 """Rules of derived files; those that are not listed belong to the rule "follows"."""
 
 

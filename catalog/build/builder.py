@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog.build.endorsed_files import write_endorsed
 from catalog.build.measuring import measure_row
 from catalog.errors import LdcatError, VerificationFailed
 from catalog.files.folder import written_whole
@@ -68,6 +69,7 @@ def build_catalog(
     with written_whole(folder, foreign=_foreign, kept=_databases, last=manifest.NAME) as partial:
         product = cross_product(spec)
         files, numbers = _write_components(partial, spec, backend)
+        files |= write_endorsed(partial, spec)
         with ThreadPoolExecutor(engine.writers) as pool:
             from catalog.build.digest_files import BuildResources, write_digests
 

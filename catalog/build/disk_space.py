@@ -29,13 +29,16 @@ _ROW_GROUP_BYTES = 16 << 10
 _BESIDES = 1 << 20
 """Bytes: the files without rows, which are components, names and manifest."""
 
+_ENDORSED = 1 << 10
+"""Bytes of an endorsed digest."""
+
 
 def room_needed(spec: CatalogSpec, counts: Mapping[str, Count]) -> int:
     """About the most bytes that a build has on disk at a time, without the catalog that it replaces.
 
     The rows of a technology are spilled until all are hashed; the spill of a shard is removed when its part is written.
     """
-    written, most = _BESIDES, _BESIDES
+    written = most = _BESIDES + sum(map(len, spec.documents.values())) + _ENDORSED * len(spec.endorsed)
     for name in sorted(counts):
         count, bits, size = counts[name], spec.axes[name].distinguished_bits, technologies()[name].digest_size
         rows = (count.rows >> bits) + count.sweeps if bits else count.rows

@@ -6,7 +6,7 @@ Hashes are lower-case hex and bit fields 0x-hex, as in the records of rows; what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -193,12 +193,19 @@ class EndorsedRecord(Wire, frozen=True):
         by = self.endorser
         return (self.launch_digest, self.technology, by.scheme, by.id, by.feed, by.svn)
 
-    def contradictions(self, other: EndorsedRecord) -> Iterator[str]:
-        """Names of the claims that both make, with different values, and that a digest determines."""
+
+def contradictions(records: Iterable[EndorsedRecord]) -> Iterator[tuple[EndorsedRecord, EndorsedRecord, str]]:
+    """Pairs of records of one endorser about one digest, with a claim that the digest determines and they differ in.
+
+    Each record is compared with the first one that makes the claim.
+    """
+    first: dict[tuple[object, ...], EndorsedRecord] = {}
+    for record in records:
         for name in DETERMINED:
-            mine, theirs = getattr(self.claims, name), getattr(other.claims, name)
-            if UNSET not in (mine, theirs) and mine != theirs:
-                yield name
+            if (value := getattr(record.claims, name)) is not UNSET:
+                other = first.setdefault((*record.key, name), record)
+                if getattr(other.claims, name) != value:
+                    yield other, record, name
 
 
 def _check(kind: Kind, text: str, what: str) -> None:

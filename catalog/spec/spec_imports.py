@@ -19,7 +19,7 @@ from catalog.imports.endorsed_facts import Base
 from catalog.imports.import_files import DOCUMENTS
 from catalog.imports.import_record import parse_import
 from catalog.imports.imported import Imported
-from catalog.rows.endorsed_record import EndorsedRecord
+from catalog.rows.endorsed_record import EndorsedRecord, contradictions
 from catalog.spec import embedded
 from catalog.spec.selecting import matching_files
 from catalog.spec.spec_wire import ImportsWire
@@ -144,13 +144,8 @@ _OF_DOCUMENT = ("form", "checked", "document_time", "certificate_until")
 
 def _check_agreement(sources: Mapping[EndorsedRecord, str]) -> None:
     """Raises MalformedRecord if two records of one endorser about one digest contradict each other."""
-    by_key: dict[tuple[object, ...], list[EndorsedRecord]] = {}
-    for record in sources:
-        for other in by_key.setdefault(record.key, []):
-            if names := list(other.contradictions(record)):
-                raise MalformedRecord(
-                    f"{sources[other]} and {sources[record]} contradict each other about {record.launch_digest}: "
-                    f"{', '.join(names)}",
-                    "one endorser cannot mean both: leave out the wrong one",
-                )
-        by_key[record.key].append(record)
+    for one, other, name in contradictions(sources):
+        raise MalformedRecord(
+            f"{sources[one]} and {sources[other]} contradict each other about {one.launch_digest}: {name}",
+            "one endorser cannot mean both: leave out the wrong one",
+        )

@@ -15,7 +15,15 @@ from catalog.sql.hash_expressions import Columns
 from catalog.sql.hash_macros import MACROS
 from catalog.sql.statements import execute
 from catalog.store.catalog import Catalog
-from catalog.store.database import NO_ROWS, columns_as_text, create_joins, digest_view, hash_columns, plain_views
+from catalog.store.database import (
+    NO_ROWS,
+    columns_as_text,
+    create_endorsements,
+    create_joins,
+    digest_view,
+    hash_columns,
+    plain_views,
+)
 from catalog.store.digest_parts import digest_parts
 from catalog.store.parquet import read_parquet
 
@@ -50,6 +58,8 @@ class Views:
         """Read the catalog; raises what that does."""
         import duckdb
 
+        from catalog.store.endorsement_table import endorsement_table
+
         _ = catalog.firmware, catalog.launchable, catalog.kernel_hashes  # which are checked when they are read
         connection = duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"})
         hashes = set[str]()
@@ -57,6 +67,9 @@ class Views:
             for view, table in _tables(catalog, connection):
                 hashes.update(hash_columns(table.schema))
                 connection.from_arrow(table).project(columns_as_text(view, table.schema)).create_view(view)
+            endorsed = endorsement_table(catalog.endorsements, published=catalog.release is not None)
+            hashes.update(hash_columns(endorsed.schema))
+            create_endorsements(connection, endorsed)
             if catalog.release:
                 connection.from_arrow(_revocations(catalog)).create_view("revocations")
             create_joins(connection, catalog.manifest, catalog.profiles.values(), published=catalog.release is not None)

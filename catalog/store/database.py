@@ -55,6 +55,9 @@ THEN upper(x::VARCHAR) ELSE system.main.hex(x) END COLLATE NOCASE
 _ROWS = "launch_digests"
 """The view of all rows; the names of those of the technologies begin with it."""
 
+ENDORSEMENTS = "endorsements"
+"""The view of endorsed digests, which is empty for a catalog without any."""
+
 _NEW = "new.duckdb"
 
 _STORAGE: dict[str, Any] = {"storage_compatibility_version": "v1.4.0"}
@@ -100,6 +103,15 @@ def columns_as_text(view: str, schema: pa.Schema) -> str:
     return f"{selected}, {_FIRMWARE_VERSION}" if "record" in schema.names else selected
 
 
+def create_endorsements(connection: Any, table: pa.Table, *, stored: bool = False) -> None:
+    """Create the view of endorsed digests; `stored`: as a table, because no file that DuckDB reads has them.
+
+    table: of endorsement_table.py.
+    """
+    shown = connection.from_arrow(table).project(columns_as_text(ENDORSEMENTS, table.schema))
+    shown.create(ENDORSEMENTS) if stored else shown.create_view(ENDORSEMENTS)
+
+
 def create_joins(
     connection: Any, catalog: Manifest, profiles: Iterable[VmmProfile], *, published: bool = False
 ) -> None:
@@ -130,17 +142,22 @@ def quoted(text: str) -> str:
 
 
 def write_database(catalog: Catalog, path: Path) -> None:
-    """Write a DuckDB file with views over the Parquet files of a catalog, by absolute path.
+    """Write a DuckDB file with views over the Parquet files of a catalog, by absolute path, and a copy of its
+    endorsed digests.
 
     Raises UsageError if there is a file already, Unreadable if the system refuses, MalformedRecord for a file that is
     not Parquet.
     """
     import duckdb
 
+    from catalog.store.endorsement_table import endorsement_table
+
     try:
         with beside(path) as made:
             with refused(path), duckdb.connect(made / _NEW, config=_STORAGE) as connection:
                 _create_views(connection, catalog)
+                table = endorsement_table(catalog.endorsements, published=False)
+                create_endorsements(connection, table, stored=True)
                 connection.execute("CHECKPOINT")  # an error while it closes would be lost
             put(made / _NEW, path)
     except FileExistsError as error:

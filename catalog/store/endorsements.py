@@ -15,7 +15,8 @@ from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.store import manifest
-from catalog.store.manifest import CatalogFiles, Manifest
+from catalog.store.manifest import Manifest
+from catalog.store.parquet import TableFiles
 
 MAX_ENDORSED = 32 << 20
 """Bytes of the file of endorsed digests; one has about 700."""
@@ -44,7 +45,7 @@ class Endorsements:
         return self.revocations.status(record)
 
 
-def read_endorsements(catalog: CatalogFiles, revocations: Sequence[Revocation] = ()) -> Endorsements:
+def read_endorsements(catalog: TableFiles, revocations: Sequence[Revocation] = ()) -> Endorsements:
     """The endorsed digests of a catalog; none if it has no such file.
 
     revocations: of the log that it is published in, the newest last.

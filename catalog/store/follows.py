@@ -19,11 +19,13 @@ from catalog.errors import LdcatError
 from catalog.fast.names import Names
 from catalog.fast.verity import DamagedBlock, VerifiedBytes
 from catalog.launch.technology import technology_named
+from catalog.rows.endorsed_record import contradictions
 from catalog.spec.catalog_spec import parse_spec
 from catalog.spec.cross_product import cross_product
 from catalog.store import manifest
 from catalog.store.component_names import component_names
 from catalog.store.components import Components
+from catalog.store.endorsements import read_endorsements
 from catalog.store.fact_columns import FOLLOW, fact_faults
 from catalog.store.index_faults import index_faults
 
@@ -165,6 +167,12 @@ def _rows(components: Components) -> Faults:
             yield f"{name}: {stated} rows, and it has {len(rows):,}"
 
 
+def _endorsed(components: Components) -> Faults:
+    """Raises MalformedRecord for another form."""
+    for one, _, name in contradictions(read_endorsements(components).records):
+        yield f"{one.launch_digest}: two records of {_short(one.endorser_id)} contradict each other in {name}"
+
+
 def _digest_sizes(components: Components) -> Faults:
     for name, entry in components.manifest.known.items():
         if entry.digest_size != technology_named(name).digest_size:
@@ -212,6 +220,7 @@ FOLLOWS = (
     Derived("the name of each file", manifest.VMM_FOLDER, "the profile in it", _profile_names),
     Derived("every byte", manifest.NAMES, "all other components", _names),
     Derived("rows of the component tables", manifest.NAME, "these", _rows),
+    Derived("every line", manifest.ENDORSED, "the rules of endorsed digests", _endorsed),
     Derived("digest_size", manifest.NAME, "the technology", _digest_sizes),
     Derived("name, technologies, rows, left_out", manifest.NAME, "spec and components", _spec, large=True),
     Derived(", ".join(FOLLOW), "launch_digests*.parquet", "inputs of the row", fact_faults, large=True),

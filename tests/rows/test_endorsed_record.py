@@ -11,7 +11,7 @@ from catalog.errors import MalformedRecord
 from catalog.imports.endorsed_facts import Claims, EndorsedDigest, Endorser
 from catalog.imports.imported import Imported
 from catalog.log.records import canonical_json, encode_leaf, is_row, parse_endorsed, parse_record
-from catalog.rows.endorsed_record import EndorsedRecord
+from catalog.rows.endorsed_record import EndorsedRecord, contradictions
 from tests.support.endorsed_digests import DOCUMENT, FIRMWARE, SNP_DIGEST, endorsed, listed
 from tests.support.records import RELEASE
 
@@ -140,6 +140,7 @@ def test_only_claims_that_a_digest_determines_contradict_each_other() -> None:
     one = endorsed(claims={"vcpus": 4, "policy": "0x30000", "product": "Milan"})
     same = endorsed(claims={"policy": "0x70000", "product": "Genoa", "firmware_sha256": FIRMWARE})
     other = endorsed(claims={"vcpus": 5, "firmware_sha256": FIRMWARE})
-    assert list(one.contradictions(same)) == []
-    assert list(one.contradictions(other)) == ["vcpus"]
+    assert list(contradictions([one, same])) == []
+    assert list(contradictions([one, same, other])) == [(one, other, "vcpus")]
+    assert list(contradictions([one, endorsed(svn=8, claims={"vcpus": 5})])) == []
     assert one.key == other.key != endorsed(svn=8).key

@@ -13,6 +13,7 @@ from catalog.errors import UsageError
 from catalog.sql.query import Views
 from catalog.store.catalog import Catalog
 from tests.support.catalogs import build
+from tests.support.endorsed_digests import write_page
 from tests.support.samples import write_spec
 from tests.support.sql_comparisons import COMPARISONS
 
@@ -45,6 +46,8 @@ vmm = ["ec2-2026", "qemu-kvm-init2"]
 vcpu_signatures = ["EPYC-Milan"]
 sev_features = [1]
 vcpus = ["1-3"]
+[imports]
+files = ["wiki.toml"]
 """
 
 SPELLINGS = {
@@ -143,6 +146,9 @@ class HashColumns:
 def hashes(tmp_path_factory: pytest.TempPathFactory) -> HashColumns:
     """A catalog with values in each hash column of each view; the columns are found by their contents."""
     folder = tmp_path_factory.mktemp("hashes")
+    sizes = {"firmware_sha256": 32, "firmware_sha384": 48, "kernel_sha256": 32, "initrd_sha256": 32, "igvm_sha256": 32}
+    claims = ", ".join(f'{name} = "{bytes([n]).hex() * size}"' for n, (name, size) in enumerate(sizes.items(), 1))
+    write_page(folder, "5b" * 48, claims=f"{{ {claims} }}")
     views = Views.of(Catalog.open(build(write_spec(folder, SPEC), folder / "catalog").folder))
     found, columns = HashColumns(views, []), list[Column]()
     for (view,) in found.answer("SHOW TABLES"):

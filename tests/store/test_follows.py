@@ -20,9 +20,11 @@ from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.component_names import component_names
 from catalog.store.components import Components
+from catalog.store.endorsements import endorsements_file
 from catalog.store.follows import FOLLOWS, Derived, all_faults
 from tests.support.catalogs import build, contents
 from tests.support.cli import Run
+from tests.support.endorsed_digests import endorsed, listed
 from tests.support.forged_catalogs import Change, elsewhere, forged, in_manifest, in_names, in_rows, replaced, write
 from tests.support.published_logs import Publisher, rebuilt
 from tests.support.samples import SMALL, write_inputs, write_spec
@@ -57,6 +59,21 @@ def one_type_less(path: Path) -> None:
 
 def longer(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"\0")
+
+
+CONTRADICTORY = endorsements_file([listed(claims={"vcpus": 1}), listed(claims={"vcpus": 2})])
+
+
+def with_endorsed(data: bytes) -> dict[str, Change]:
+    """A file of endorsed digests, which the catalog did not have."""
+    entry = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "rows": data.count(b"\n")}
+
+    def put_file(path: Path) -> None:
+        path.parent.mkdir()
+        path.write_bytes(data)
+
+    listed_file = in_manifest(lambda text: text["files"].update({manifest.ENDORSED: entry}))
+    return {manifest.ENDORSED: put_file, manifest.NAME: listed_file}
 
 
 LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
@@ -112,6 +129,12 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
     (manifest.NAME, "rows of the component tables"): [
         {manifest.NAME: in_manifest(partial(more_rows, name))}
         for name in (manifest.FIRMWARE, manifest.LAUNCHABLE, manifest.KERNEL_HASHES)
+    ],
+    (manifest.ENDORSED, "every line"): [
+        with_endorsed(CONTRADICTORY),
+        with_endorsed(endorsements_file([endorsed()])),
+        with_endorsed(b"".join(CONTRADICTORY.splitlines(keepends=True)[::-1])),
+        with_endorsed(CONTRADICTORY.replace(b'"sev-snp"', b'"sev"')),
     ],
     (manifest.NAME, "digest_size"): [
         {manifest.NAME: in_manifest(lambda text: text["technologies"]["sev"].update(digest_size=48))}
@@ -182,7 +205,8 @@ def test_audit_names_every_value_that_is_not_derived_correctly(
     assert all("\n" not in fault for _, fault in found)
     code, out, _ = run("audit", str(tmp_path / "lie"), "-f", "json", "-q")
     named = [(one["rule"], one["subject"]) for one in json.loads(out)["findings"] if one["severity"] == "error"]
-    rule = {manifest.NAMES: "names", manifest.INDEX: "index"}.get(derived.file, "follows")
+    rules = {manifest.NAMES: "names", manifest.INDEX: "index", manifest.ENDORSED: "endorsed"}
+    rule = rules.get(derived.file, "follows")
     assert code == 1
     # if no catalog can be opened with it, the finding names the manifest
     assert (rule, derived.file) in named or named == [("manifest", manifest.NAME)]

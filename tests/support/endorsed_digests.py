@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,21 @@ def write_import(folder: Path, data: bytes, *, origin: str | None = None) -> Pat
     return folder / record
 
 
-def import_list(
-    *digests: str, scheme: str = "published-list", origin: str = "https://a.example/list", **keys: str
-) -> str:
+PAGE = b"a page that ldcat cannot read"
+ORIGIN = "https://a.example/list"
+
+
+def write_page(folder: Path, *digests: str, **keys: str) -> Path:
+    """Write a page, and a record of values that somebody typed from it; the record. keys: as for `import_list`."""
+    sha256 = hashlib.sha256(PAGE).hexdigest()
+    (folder / "documents").mkdir(parents=True, exist_ok=True)
+    (folder / "documents" / sha256).write_bytes(PAGE)
+    text = import_list(*digests, scheme="wiki", **keys)
+    (folder / "wiki.toml").write_text(text.replace("[document]", f'[document]\nsha256 = "{sha256}"'))
+    return folder / "wiki.toml"
+
+
+def import_list(*digests: str, scheme: str = "published-list", origin: str = ORIGIN, **keys: str) -> str:
     """The text of an import record of values whose document is not kept. keys: more of each digest, as TOML."""
     more = "".join(f"{name} = {value}\n" for name, value in keys.items())
     head = f'format = "ldcat-import/1"\n[document]\nform = "{scheme}"\nchecked = "none"\norigin = "{origin}"\n'

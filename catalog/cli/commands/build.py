@@ -15,6 +15,7 @@ from catalog.cli.options import QuietOption, hash_backend, invocation, named_pat
 from catalog.errors import UsageError
 from catalog.spec.counting import MAX_ROWS
 from catalog.state.folders import default_catalog, receipts
+from catalog.store import manifest
 from catalog.terminal import render
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ def command(
     if not quiet:
         for name, entry in built.manifest.technologies.items():
             render.note(f"{name}: {entry.rows:,} launch digests")
+        if endorsed := built.manifest.files.get(manifest.ENDORSED):
+            render.note(f"{endorsed.rows:,} endorsed digests")
         if built.reused:
             render.note(f"{built.reused:,} of them were in the replaced catalog; the others are new")
         left_out = sum(entry.points for entry in built.manifest.left_out)
