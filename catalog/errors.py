@@ -18,8 +18,8 @@
     │   └── DiskFull            5  no space for a file: the disk, a quota, the largest size of a file
     └── OutOfMemory            13  not enough memory
 
-Exit code 0 is yes (found, equal), 1 is no (not found, a batch line in error), 7 is yes and revoked, 70 is an internal
-error: any other exception that reaches the top is a defect.
+Exit code 0 is yes (found, equal), 1 is no (not found, a batch line in error), 7 is yes and revoked, 10 is endorsed or
+inferred alone, 70 is an internal error: any other exception that reaches the top is a defect.
 """
 
 from __future__ import annotations

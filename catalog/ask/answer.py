@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from catalog.abi.digest import LaunchDigest
+from catalog.abi.digest import SNP_DIGEST_SIZE, LaunchDigest
 from catalog.abi.report import AttestationReport
 from catalog.ask.evidence import HCL_FORM, Evidence
+from catalog.ask.found_endorsements import (
+    FoundEndorsement,
+    MinSvn,
+    endorsers,
+    found_endorsement,
+    is_reported,
+    known_digests,
+)
 from catalog.ask.launch_measure_search import MeasureQuestion, search
-from catalog.ask.lookup import lookup
+from catalog.ask.lookup import Lookups
 from catalog.ask.notes import FIRMWARE_NOT_PUBLIC, report_notes, sev_policy_notes
-from catalog.errors import UsageError
+from catalog.ask.related_digests import NOT_RELATED, RelatedDigests, related_digests
+from catalog.ask.verification import VerificationInputs, check_verification_inputs, verification_dict, verified
 from catalog.fast.match import CLAIMED, Match, shared_by, shared_digest
+from catalog.fast.match_text import ENDORSED, NOT_FOUND, REVOKED, exit_code
 from catalog.fast.published import PublishedRelease
 from catalog.launch.hashing.backends import HashBackend
 from catalog.store.catalog import Catalog
 
 if TYPE_CHECKING:  # cryptography takes long to load
-    from cryptography import x509
-
     from catalog.abi.endorsement import Endorsement
 
 IS_OF = "the measurement is of this digest, under this TIK"
-NOT_VERIFIED = "not verified: no certificates are given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,13 @@ class Answer:
     """The answer to evidence.
 
     digest: None for a launch measurement of no known digest.
-    matches: configurations that have the digest.
+    matches: configurations that have the digest, and whose firmware is known.
+    inferred: rows that have the digest and were folded from a published one: their firmware is not known.
+    endorsements: who endorses the digest, and what is claimed.
+    reported: where the digest was seen; nobody endorses it there.
+    related: known digests of which it is the same launch with another number of vCPUs; searched only if nothing else
+    says what the digest is.
+    asked: the endorsers of the catalog, short.
     endorsement: verification of a report; None without certificates.
     notes: about the evidence; each match has notes of its own.
     release: the release that was asked, if the catalog is published.
@@ -46,6 +60,26 @@ class Answer:
     notes: tuple[str, ...]
     release: PublishedRelease | None = None
     catalog_notes: tuple[str, ...] = ()
+    inferred: tuple[Match, ...] = ()
+    endorsements: tuple[FoundEndorsement, ...] = ()
+    reported: tuple[FoundEndorsement, ...] = ()
+    related: RelatedDigests = NOT_RELATED
+    asked: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of a lookup: 0 a known configuration, 10 endorsed or inferred alone, 1 neither.
+
+        7 if all that was found is revoked, or if --min-svn refuses every endorsement of a feed.
+        """
+        refused = {one.record.endorser.feed for one in self.endorsements if one.refused}
+        if refused - {one.record.endorser.feed for one in self.endorsements if not one.refused}:
+            return REVOKED
+        if self.matches:
+            return exit_code([match.revocation and match.revocation[0] for match in self.matches])
+        severities = [match.revocation and match.revocation[0] for match in self.inferred]
+        found = exit_code([*severities, *(one.severity for one in self.endorsements)])
+        return ENDORSED if found == 0 else found
 
     @property
     def report(self) -> AttestationReport | None:
@@ -56,6 +90,16 @@ class Answer:
         """True if certificates were given that do not endorse the report."""
         return self.endorsement is not None and not self.endorsement.verified
 
+    def found_dict(self) -> dict[str, Any]:
+        """What the catalog has of the digest, in JSON: an answer of a batch."""
+        return {
+            "found": bool(self.matches),
+            "matches": [match.to_dict() for match in self.matches],
+            "inferred": [row.to_dict() for row in self.inferred],
+            "endorsements": [one.to_dict() for one in self.endorsements],
+            "reported": [one.to_dict() for one in self.reported],
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON of `ldcat lookup` (docs/command-line.md); it never has anything of a TIK."""
         return {
@@ -63,38 +107,26 @@ class Answer:
             "evidence": self.evidence.form,
             "launch_digest": self.digest and self.digest.hex(),
             "report": self.report and self.report.to_dict(),
-            "verification": self.report and _verification(self.endorsement),
+            "verification": self.report and verification_dict(self.endorsement),
             "notes": [*self.notes, *self.catalog_notes],
             "release": self.release and self.release.to_dict(),
-            "claims": list(CLAIMED) if self.matches else [],
-            "matches": [match.to_dict() for match in self.matches],
+            "claims": [*(CLAIMED if self.matches else ()), *(["endorsements.claims"] if self.endorsements else ())],
+            **self.found_dict(),
+            "related": [one.to_dict() for one in self.related.relations],
         }
+
+    def parts(self) -> Iterator[dict[str, Any]]:
+        """Everything that is known of the digest, one object each: matches, then others with a `type`."""
+        yield from (match.to_dict() for match in self.matches)
+        yield from ({"type": "inferred", **row.to_dict()} for row in self.inferred)
+        yield from ({"type": "endorsed", **one.to_dict()} for one in self.endorsements)
+        yield from ({"type": "reported", **one.to_dict()} for one in self.reported)
+        yield from ({"type": "related", **one.to_dict()} for one in self.related.relations)
 
     def explained(self, digest: LaunchDigest, count: int) -> Answer:
         """The same answer, with the digest that was found. count: how many configurations have it."""
         of_measure = [IS_OF] if self.evidence.measure_data else []
         return replace(self, digest=digest, notes=(*self.notes, *of_measure, *shared_by(count)))
-
-
-@dataclass(frozen=True, slots=True)
-class VerificationInputs:
-    """The inputs by which evidence is verified.
-
-    certificates: chain of a report's signing key.
-    roots: root certificates that are trusted besides AMD's.
-    now: seconds since 1970.
-    tik: the TIK of a launch measurement, 16 bytes.
-    debug_digest: the launch digest that the host states; only a hint.
-    """
-
-    certificates: Sequence[x509.Certificate] = ()
-    roots: Sequence[x509.Certificate] = ()
-    now: float = 0
-    tik: bytes | None = None
-    debug_digest: LaunchDigest | None = None
-
-    def __repr__(self) -> str:  # never the TIK
-        return f"VerificationInputs({len(self.certificates)} certificates)"
 
 
 def answer(
@@ -114,16 +146,16 @@ def answer(
     Raises UsageError if `proofs` do not fit the evidence, and the errors of `Lookups.lookup`.
     """
     check_verification_inputs(evidence, proofs)
-    if data := evidence.measure_data:
-        assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
-        question = MeasureQuestion.of(data, proofs.tik)
-        digest, notes = _find_measured(catalog, question, proofs.debug_digest, backend, tried)
-        matches = lookup(catalog, digest, warn=warn) if digest else ()
-        of_question = tuple(match for match in matches if match.technology == question.technology)
-        all_notes = _all_notes(notes, of_question)
-        return Answer(evidence, digest, of_question, None, all_notes, catalog.release, catalog.notes)
-    endorsement = verified(evidence.report, proofs) if evidence.report else None
-    return found_answer(catalog, evidence, endorsement, lambda digest: lookup(catalog, digest, warn=warn))
+    with closing(Lookups(catalog, warn)) as lookups:
+        if data := evidence.measure_data:
+            assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
+            question = MeasureQuestion.of(data, proofs.tik)
+            digest, notes = _find_measured(catalog, question, proofs.debug_digest, backend, tried)
+            about = Answer(evidence, digest, (), None, tuple(notes), catalog.release, catalog.notes)
+            return _found(catalog, about, question.technology, lookups.lookup, proofs.min_svn) if digest else about
+        verification = verified(evidence.report, proofs) if evidence.report else None
+        reply = found_answer(catalog, evidence, verification, lookups.lookup, proofs.min_svn)
+        return related_answer(reply, lookups, backend)
 
 
 def found_answer(
@@ -131,17 +163,64 @@ def found_answer(
     evidence: Evidence,
     endorsement: Endorsement | None,
     find: Callable[[LaunchDigest], Sequence[Match]],
+    min_svn: MinSvn | None = None,
 ) -> Answer:
-    """The answer to a digest or a report. find: returns every configuration with a digest."""
-    digest, report = evidence.digest, evidence.report
-    matches = tuple(find(digest))
-    if report:
-        matches = tuple(match for match in matches if match.technology == report.TECHNOLOGY)
-    of_report = report_notes(report) if report else []
-    if evidence.form == HCL_FORM and not matches:
-        of_report.append(FIRMWARE_NOT_PUBLIC)
-    notes = _all_notes(of_report, matches)
-    return Answer(evidence, digest, matches, endorsement, notes, catalog.release, catalog.notes)
+    """The answer to a digest or a report, without related digests.
+
+    find: returns every row with a digest.
+    min_svn: as for VerificationInputs.
+    """
+    report = evidence.report
+    notes = report_notes(report) if report else []
+    about = Answer(evidence, evidence.digest, (), endorsement, tuple(notes), catalog.release, catalog.notes)
+    reply = _found(catalog, about, report.TECHNOLOGY if report else None, find, min_svn or {})
+    if evidence.form == HCL_FORM and reply.exit_code == NOT_FOUND:
+        return replace(reply, notes=(*reply.notes, FIRMWARE_NOT_PUBLIC))
+    return reply
+
+
+def related_answer(reply: Answer, lookups: Lookups, backend: HashBackend) -> Answer:
+    """The same answer; if nothing says what an SEV-SNP digest is, with the digests that it is related to."""
+    digest, catalog = reply.digest, lookups.catalog
+    if reply.exit_code != NOT_FOUND or digest is None or len(digest.value) != SNP_DIGEST_SIZE:
+        return reply
+    known = known_digests(catalog.endorsements)
+    return replace(reply, related=related_digests(digest.value, known, lookups, backend))
+
+
+def endorsed_answer(catalog: Catalog, reply: Answer, backend: HashBackend, *, searched: bool) -> Answer:
+    """An answer with endorsements of its digest, but without rows. searched: also with related digests."""
+    if reply.digest is None or reply.evidence.measure_data:
+        return reply
+    found = _found(catalog, reply, reply.report.TECHNOLOGY if reply.report else None, lambda _: (), {})
+    if not searched:
+        return found
+    with closing(Lookups(catalog, lambda _: None)) as lookups:
+        return related_answer(found, lookups, backend)
+
+
+def _found(
+    catalog: Catalog,
+    about: Answer,
+    technology: str | None,
+    find: Callable[[LaunchDigest], Sequence[Match]],
+    min_svn: MinSvn,
+) -> Answer:
+    """An answer with what the catalog has of its digest. technology: of the evidence; None for any."""
+    assert about.digest is not None, "callers have one"  # noqa: S101
+    rows = [row for row in find(about.digest) if technology in (None, row.technology)]
+    records = [one for one in catalog.endorsements.of(about.digest.value) if technology in (None, one.technology)]
+    found = [found_endorsement(one, catalog.endorsements, rows, min_svn) for one in records]
+    matches = tuple(row for row in rows if not row.inferred)
+    return replace(
+        about,
+        matches=matches,
+        inferred=tuple(row for row in rows if row.inferred),
+        endorsements=tuple(one for one in found if not is_reported(one.record)),
+        reported=tuple(one for one in found if is_reported(one.record)),
+        asked=tuple(endorsers(catalog.endorsements.records, len(about.digest.value))),
+        notes=(*about.notes, *shared_digest(matches)),
+    )
 
 
 def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> Answer:
@@ -156,31 +235,6 @@ def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> An
         assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
         return Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(data, proofs.tik).policy)))
     return Answer(evidence, evidence.digest, (), None, ())
-
-
-def check_verification_inputs(evidence: Evidence, proofs: VerificationInputs) -> None:
-    """Raises UsageError if an input does not belong to this form of evidence, or a launch measurement has no TIK."""
-    if (proofs.certificates or proofs.roots) and not evidence.report:
-        raise UsageError(f"certificates are only for an attestation report, but this is: {evidence.form}")
-    if proofs.roots and not proofs.certificates:
-        raise UsageError("--root is given without the certificates below it", "--certs DIR or FILE")
-    if evidence.measure_data:
-        if proofs.tik is None:
-            raise UsageError(
-                "a launch measurement needs its TIK",
-                "--tik FILE: the TIK, or TEK and TIK, of the launch session",
-            )
-    elif proofs.tik is not None or proofs.debug_digest is not None:
-        raise UsageError(f"a TIK and a debug digest are only for LAUNCH_MEASURE data, but this is: {evidence.form}")
-
-
-def verified(report: AttestationReport, proofs: VerificationInputs) -> Endorsement | None:
-    """Verify a report by the certificates; None without certificates."""
-    if not proofs.certificates:
-        return None
-    from catalog.abi.endorsement import verify_report
-
-    return verify_report(report, proofs.certificates, proofs.now, proofs.roots)
 
 
 def _find_measured(
@@ -199,24 +253,3 @@ def _find_measured(
     for found in search(catalog, question, backend, tried):
         return found, [*notes, IS_OF]
     return None, notes
-
-
-def _all_notes(notes: Sequence[str], matches: Sequence[Match]) -> tuple[str, ...]:
-    return (*notes, *shared_digest(matches))
-
-
-def _verification(endorsement: Endorsement | None) -> dict[str, Any]:
-    if endorsement is None:
-        return {
-            "verified": False,
-            "root": None,
-            "root_trusted_by": None,
-            "findings": [{"check": "signature", "passed": None, "detail": NOT_VERIFIED}],
-        }
-    findings = [{"check": f.check, "passed": f.passed, "detail": f.detail} for f in endorsement.findings]
-    return {
-        "verified": endorsement.verified,
-        "root": endorsement.root,
-        "root_trusted_by": endorsement.trusted_by,
-        "findings": findings,
-    }

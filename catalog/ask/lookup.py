@@ -42,7 +42,7 @@ class Lookups:
     """
 
     def __init__(self, catalog: Catalog, warn: Callable[[str], None]) -> None:
-        self._catalog = catalog
+        self.catalog = catalog
         self._warn = warn
         self._revocations = Revocations(catalog.revocations)
         self._packed: PackedCatalog | None = None
@@ -66,10 +66,17 @@ class Lookups:
         does not match the manifest, or names a kernel or a command line that was not measured.
         """
         matches = self._found(digest)
-        for match in matches if self._catalog.revocations else ():
+        for match in matches if self.catalog.revocations else ():
             if found := self._revocations.status(digest_record(match.row)):
                 match.revocation = (found.severity, found.reason)
         return matches
+
+    def lists(self, digest: bytes) -> bool:
+        """Whether an index has a digest: `quick` and cheap, for many digests of which hardly any is there."""
+        try:
+            return any(index.find(digest) for index in self._packed.indexes.values()) if self._packed else False
+        except DamagedBlock:
+            return False  # a lookup warns, and reads the Parquet files
 
     @property
     def quick(self) -> bool:
@@ -82,27 +89,27 @@ class Lookups:
             self._packed.close()
 
     def _found(self, digest: LaunchDigest) -> tuple[Match, ...]:
-        if self._catalog.ranges:
-            rows = list(self._catalog.ranges.rows(digest))
+        if self.catalog.ranges:
+            rows = list(self.catalog.ranges.rows(digest))
             if not rows:
-                self._warn(f"only {self._catalog.location} says that no row has this digest: nothing proves it")
-            return tuple(sorted(_all_matches(self._catalog, rows), key=Match.order))
+                self._warn(f"only {self.catalog.location} says that no row has this digest: nothing proves it")
+            return tuple(sorted(_all_matches(self.catalog, rows), key=Match.order))
         if packed := self._packed:
             try:
-                found = self._in_rows(digest) if self._catalog.fetcher else packed.lookup(digest.value)
+                found = self._in_rows(digest) if self.catalog.fetcher else packed.lookup(digest.value)
                 for technology, index in packed.distinguished(digest.value).items():
-                    found += Walker(self._catalog, packed, technology, index).lookup(digest.value)
+                    found += Walker(self.catalog, packed, technology, index).lookup(digest.value)
                 return tuple(sorted(found, key=Match.order))
             except FalseNames as false:
-                raise self._catalog.false(manifest.NAMES, str(false)) from false
+                raise self.catalog.false(manifest.NAMES, str(false)) from false
             except DamagedBlock as damage:
                 self._give_up(damage)
-        return lookup_in_parquet(self._catalog, digest)
+        return lookup_in_parquet(self.catalog, digest)
 
     def _in_rows(self, digest: LaunchDigest) -> list[Match]:
         """Matches of the technologies that keep rows; those with distinguished digests only are walked."""
-        technologies = self._catalog.manifest.known
-        return _in_parquet(self._catalog, digest, [name for name, entry in technologies.items() if entry.parts])
+        technologies = self.catalog.manifest.known
+        return _in_parquet(self.catalog, digest, [name for name, entry in technologies.items() if entry.parts])
 
     def _give_up(self, damage: DamagedBlock) -> None:
         self._warn(f"the index cannot be used, so the Parquet files are read: {damage}")

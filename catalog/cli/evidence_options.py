@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +13,20 @@ import typer
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import HOST_REQUESTED, AttestationReport
-from catalog.ask.answer import NOT_VERIFIED, Answer, VerificationInputs
+from catalog.ask.answer import Answer
+from catalog.ask.answer_text import closing_notes, told
 from catalog.ask.evidence import Evidence
 from catalog.ask.evidence_files import read_certificates, read_evidence, read_roots, read_tik
+from catalog.ask.verification import NOT_VERIFIED, VerificationInputs
 from catalog.cli.options import named_path, number_option
 from catalog.errors import UsageError
 from catalog.fast.match import shared_digest
 from catalog.fast.match_text import fact_lines, match_lines
+from catalog.rows.numbers import parse_number
 
 _REPORT = "Attestation reports (SEV-SNP)"
 _MEASURE = "Launch measurements (SEV and SEV-ES)"
+_ENDORSEMENTS = "Endorsed digests"
 
 EvidenceArgument = Annotated[
     str,
@@ -111,6 +115,14 @@ DebugDigestOption = Annotated[
         metavar="DIGEST", help="Launch digest according to the host: a hint, tried first.", rich_help_panel=_MEASURE
     ),
 ]
+MinSvnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FEED=N",
+        help="Refuse endorsements of this feed with an SVN below N, or without one. May be repeated.",
+        rich_help_panel=_ENDORSEMENTS,
+    ),
+]
 
 
 def gather(
@@ -125,6 +137,7 @@ def gather(
     build_id: int | None,
     policy: int | None,
     debug_digest: str | None,
+    min_svn: Sequence[str] = (),
 ) -> tuple[Evidence, VerificationInputs]:
     """The evidence, completed by the options, and what verifies it. argument: a digest, a file or `-`.
 
@@ -149,14 +162,23 @@ def gather(
         now=time.time(),
         tik=read_tik(tik) if tik else None,
         debug_digest=None if debug_digest is None else LaunchDigest.parse(debug_digest),
+        min_svn=dict(map(_least_svn, min_svn)),
     )
     return evidence, proofs
 
 
-def answer_lines(answer: Answer) -> Iterator[str]:
-    """The evidence, its verification and notes, then the matches."""
+def answer_lines(answer: Answer, now: float) -> Iterator[str]:
+    """The evidence, its verification and notes, the matches, then everything else that is known of the digest."""
     yield from evidence_lines(answer)
     yield from match_lines(answer.matches)
+    yield from told_lines(answer, now)
+
+
+def told_lines(answer: Answer, now: float) -> Iterator[str]:
+    """What is known of the digest besides matches."""
+    for part in told(answer, now):
+        yield from part.lines()
+    yield from (f"! {note}" for note in closing_notes(answer))
 
 
 def evidence_lines(answer: Answer) -> Iterator[str]:
@@ -211,3 +233,12 @@ def _nonce(text: str) -> bytes:
         return bytes.fromhex(text.removeprefix("0x"))
     except ValueError as error:
         raise UsageError(f"{text!r} is not a nonce", "give 32 hex digits") from error
+
+
+def _least_svn(text: str) -> tuple[str, int]:
+    """Feed and least SVN of `--min-svn FEED=N`; the feed may contain `=`."""
+    feed, _, number = text.rpartition("=")
+    least = parse_number(number)
+    if not feed or least < 0:
+        raise UsageError(f"{text[:80]!r} is not FEED=N", "such as --min-svn ContainerPlat-AMD-UVM=100")
+    return feed, least

@@ -97,6 +97,11 @@ class Match:
         raise AttributeError(name)
 
     @property
+    def inferred(self) -> bool:
+        """Whether its digest was folded from a published one: the firmware is not known then."""
+        return self.row.get("base_digest") is not None
+
+    @property
     def kernel_hashes_enforced(self) -> str:
         """Whether this firmware refuses a kernel that differs from the measured one: yes, no or unknown."""
         return str(self.firmware["kernel_hashes_enforced"])

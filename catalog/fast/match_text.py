@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from catalog.fast.match import Match
 
 
+NOT_FOUND, REVOKED, ENDORSED = 1, 7, 10
+"""Exit codes of a lookup besides 0: nothing found; found and revoked; endorsed or inferred alone."""
+
+
 def match_lines(matches: Sequence[Match]) -> Iterator[str]:
     """The lines for some matches: for each a title, its facts and its notes; then the notes on all of them."""
     for number, match in enumerate(matches, 1):
@@ -30,13 +34,17 @@ def exit_code(severities: Sequence[str | None]) -> int:
 
     severities: of the revocation of each match; None: not revoked.
     """
-    return 1 if not severities else 7 if all(severity == "revoked" for severity in severities) else 0
+    return NOT_FOUND if not severities else REVOKED if all(one == "revoked" for one in severities) else 0
 
 
-def not_found(digest: bytes, *, can_search: bool = True) -> str:
-    """The note if a catalog has no configuration with a digest. can_search: whether a search may find one."""
-    note = f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}"
-    return f"{note}; ldcat explain searches further" if can_search else note
+def not_found(digest: bytes, *more: str, can_search: bool = True) -> str:
+    """The note if a catalog has no configuration with a digest.
+
+    more: what else is not so.
+    can_search: whether a search may find one.
+    """
+    parts = (f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}", *more)
+    return "; ".join(parts) + ("; ldcat explain searches further" if can_search else "")
 
 
 def fact_lines(pairs: Sequence[tuple[str, object]], *, title: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ import os
 from catalog.abi.kernel_table import cmdline_fault, table_fault
 from catalog.fast.beneath import Files
 from catalog.fast.index import Index
+from catalog.fast.manifest_lines import listed_file, listed_technologies, lists_file, read_manifest
 from catalog.fast.match import PROVENANCE, Match
 from catalog.fast.names import IMAGES, PROFILES, TABLES, TYPES, FalseNames, Names
 from catalog.fast.verity import SUFFIX, DamagedBlock, VerifiedFile
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
     from catalog.fast.index import Group, Row
 
-MANIFEST_LIMIT = 64 << 20
-"""Bytes: most of a manifest."""
-
-_FORMAT = b'\n  "format": "ldcat-catalog/2",\n'
 _NAMES = "components/names"
 _KINDS = {"firmware": IMAGES, "kernel_hashes": TABLES, "vmm": PROFILES}
 _INDEX = "/launch_digests.index"
+_ENDORSED = "endorsements/endorsed.jsonl"
+
+ENDORSED_LIMIT = 4 << 20
+"""Bytes: most of the endorsed digests that the fast path reads."""
 
 
 def light_sha256() -> Callable[[bytes], Any]:
@@ -69,12 +70,12 @@ class PackedCatalog:
         self._builds_known: dict[tuple[int, str], list[tuple[Mapping[str, Any], tuple[str, str, str]]]] = {}
         self._kernels_known: dict[int, list[Mapping[str, Any]]] = {}
         self._types_known: dict[int, tuple[str, ...]] = {}
-        self._manifest = _read_manifest(files)
+        self._manifest = read_manifest(files)
         if manifest_sha256 not in (None, sha256(self._manifest).hexdigest()):
             raise DamagedBlock(f"{files.path}/manifest.json is not the expected manifest")
         try:
             self._names = Names(self._file(_NAMES))
-            listed = _technologies(self._manifest)
+            listed = listed_technologies(self._manifest)
             self.unknown = [] if technologies is None else [name for name in listed if name not in technologies]
             self.indexes = {name: self._index(name, one) for name, one in listed.items() if name not in self.unknown}
         except BaseException:
@@ -97,6 +98,23 @@ class PackedCatalog:
                 found += self.matches(digest, technology, group, group.at(ordinal))
         found.sort(key=Match.order)
         return found
+
+    def endorsed(self) -> bytes:
+        """The leaves of the endorsed digests, one a line; empty if the catalog has none."""
+        if not lists_file(self._manifest, _ENDORSED):
+            return b""
+        sha256, size = listed_file(self._manifest, _ENDORSED, "sha256")
+        try:
+            file = self._files.open(_ENDORSED)
+            try:
+                leaves = os.read(file, size + 1) if size <= ENDORSED_LIMIT else b""
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise DamagedBlock(f"{error.filename or _ENDORSED}: {(error.strerror or str(error)).lower()}") from error
+        if self._sha256(leaves).digest() != sha256:
+            raise DamagedBlock(f"{_ENDORSED} is not the file its manifest names")
+        return leaves
 
     def distinguished(self, digest: bytes) -> dict[str, Index]:
         """The indexes that keep distinguished digests only, for digests of this length: see distinguished_lookup.py."""
@@ -242,59 +260,10 @@ class PackedCatalog:
         return self._parts[key]
 
     def _file(self, name: str) -> VerifiedFile:
-        digest, size = _entry(self._manifest, name)
+        digest, size = listed_file(self._manifest, name)
         if self._need:
             self._need(name)
             self._need(name + SUFFIX)
         file = VerifiedFile(name, digest, size, self._sha256, self._files)
         self._open.append(file)
         return file
-
-
-def _read_manifest(files: Files) -> bytes:
-    """The text of a manifest. It has to be formatted as `ldcat build` writes it, to be read line by line."""
-    path = f"{files.path}/manifest.json"
-    try:
-        file = files.open("manifest.json")
-        try:
-            size = os.fstat(file).st_size
-            text = os.read(file, size) if size <= MANIFEST_LIMIT else b""
-        finally:
-            os.close(file)
-    except OSError as error:
-        raise DamagedBlock(f"{error.filename or path}: {(error.strerror or str(error)).lower()}") from error
-    if _FORMAT not in text:
-        raise DamagedBlock(f"{path} is not a manifest of this format")
-    return text
-
-
-def _technologies(manifest: bytes) -> dict[str, tuple[int, int]]:
-    """Digest size and number of parts by technology.
-
-    Strings in JSON hold no raw newline, so a line cannot be part of a string. A manifest that is formatted differently
-    takes the full path.
-    """
-    start = manifest.find(b'\n  "technologies": {\n')
-    end = manifest.find(b"\n  }\n}\n", start)
-    if not manifest.startswith(b'{\n  "files": {\n') or start < 0 or end != len(manifest) - 7:
-        raise DamagedBlock("the manifest is not formatted as ldcat formats it")
-    lines = manifest[start + 1 : end].decode("utf-8", "replace").splitlines()[1:]
-    found = {}
-    for at in range(0, len(lines), 5):
-        try:
-            name, size, parts, _, _ = (line.strip().rstrip(",") for line in lines[at : at + 5])
-            found[name[1:-4]] = (int(size.removeprefix('"digest_size": ')), int(parts.removeprefix('"parts": ')))
-        except ValueError as error:
-            raise DamagedBlock("the manifest is not formatted as ldcat formats it") from error
-    return found
-
-
-def _entry(manifest: bytes, name: str) -> tuple[bytes, int]:
-    """fs-verity digest and size of a file, from its lines in the manifest."""
-    start = manifest.find(f'\n    "{name}": {{\n'.encode())
-    lines = manifest[start + 1 : manifest.find(b"}", start)].decode("utf-8", "replace").splitlines()[1:]
-    try:
-        fields = dict(line.strip().rstrip(",").split(": ", 1) for line in lines if ": " in line)
-        return bytes.fromhex(fields['"fsverity"'].strip('"')), int(fields['"size"'])
-    except (KeyError, ValueError) as error:
-        raise DamagedBlock(f"the manifest does not say how {name} is verified") from error

@@ -17,6 +17,12 @@ from catalog.fast.published import PublishedRelease, Remembered, read_bounded
 from catalog.fast.verity import DamagedBlock
 from catalog.fast.xdg import data_home, state_home
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from catalog.fast.match import Match
+
+_SNP_DIGEST_SIZE = 48
+
 _OTHERWISE = ("LDCAT_FORMAT", "LDCAT_QUIET", "LDCAT_HASH_BACKEND", "LDCAT_KERNELS")
 """Environment variables that need the full path."""
 
@@ -50,6 +56,8 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
             if packed.unknown or packed.distinguished(digest):  # the full path notes an unknown technology
                 return None
             matches = packed.lookup(digest)
+            if _has_more(digest, matches, packed.endorsed()):
+                return None
         finally:
             packed.close()
     except (DamagedBlock, FalseNames):
@@ -58,6 +66,16 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
     notes = [release.summary()] if release else []
     notes += [] if matches else [not_found(digest)]
     return out, "" if quiet else "".join(f"ldcat: note: {printable(note)}\n" for note in notes), 0 if matches else 1
+
+
+def _has_more(digest: bytes, matches: list[Match], endorsed: bytes) -> bool:
+    """Whether the full path says more about a digest: endorsements, inferred rows, related digests.
+
+    endorsed: leaves of the endorsed digests, one a line.
+    """
+    if matches:
+        return digest.hex().encode() in endorsed or any(match.inferred for match in matches)
+    return len(digest) == _SNP_DIGEST_SIZE or endorsed.count(b'"technology":"sev-snp"') < endorsed.count(b"\n")
 
 
 def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:

@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_publ
 
 from catalog.abi.certificates import parse_certificates
 from catalog.errors import MalformedInput, MalformedRecord, UntrustedSigner, VerificationFailed
+from catalog.imports.dates import day
 from catalog.imports.documents import Given
 
 MOST_CERTIFICATES = 5
@@ -126,14 +126,6 @@ def subject(certificate: x509.Certificate) -> str:
 def validity(certificate: x509.Certificate) -> tuple[int, int]:
     """From when to when a certificate is valid, seconds since 1970."""
     return int(certificate.not_valid_before_utc.timestamp()), int(certificate.not_valid_after_utc.timestamp())
-
-
-def day(seconds: int) -> str:
-    """The date of a time, such as 2023-04-20."""
-    try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
-    except (OverflowError, OSError, ValueError):
-        return f"{seconds} seconds after 1970"
 
 
 def signing_note(at: int, certificate: x509.Certificate, now: int) -> str:

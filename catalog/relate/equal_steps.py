@@ -91,7 +91,7 @@ def equal_steps(
     found = []
     for at in range(0, len(chains), chains_at_once):
         some = chains[at : at + chains_at_once]
-        digests = memoryview(_extended(some, most, backend))
+        digests = memoryview(extended(some, most, backend))
         firsts = digests.cast("Q")[:: SNP_DIGEST_SIZE // 8]
         if words.isdisjoint(firsts):
             continue
@@ -108,7 +108,7 @@ def equal_steps(
     return found
 
 
-def _extended(chains: Sequence[tuple[bytes, bytes]], most: int, backend: HashBackend) -> Digests:
+def extended(chains: Sequence[tuple[bytes, bytes]], most: int, backend: HashBackend) -> Digests:
     """Each start extended 1 to `most` times by the page with the tail beside it: 48 bytes each, chain by chain."""
     if backend.sha384 != PYTHON:
         starts, tails = zip(*chains, strict=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from catalog.launch.hashing.backends import PYTHON, HashBackend
 from catalog.launch.point import MAX_VCPUS
-from catalog.relate.ap_pages import ApPage, known_pages, likely_pages
+from catalog.relate.ap_pages import ApPage, ap_pages, known_pages, known_reset_addresses, likely_pages, usual_features
 from catalog.relate.equal_steps import equal_steps
 from catalog.relate.related_chains import inference, page_dict, short
 
@@ -19,8 +19,11 @@ MOST = 511
 _LEAST = 64
 """How many more vCPUs are tried with each page at least."""
 
-_STEPS = {"avx512": 3_000_000, "avx2": 1_500_000, "portable": 700_000, PYTHON: 150_000}
-"""Extensions of known digests in about a quarter of a second, by the implementation that hashes them."""
+MAX_ADDRESSES = 8
+"""Limit for reset addresses that are tried besides the known ones."""
+
+_STEPS = {"avx512": 1_500_000, "avx2": 750_000, "portable": 350_000, PYTHON: 75_000}
+"""Extensions of known digests in about an eighth of a second, by the implementation that hashes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +90,35 @@ class KnownRelations:
     complete: bool
 
 
-def relate_to_known(digest: bytes, known: Collection[KnownDigest], backend: HashBackend) -> KnownRelations:
+def pages_of(addresses: Collection[int]) -> tuple[tuple[ApPage, ...], tuple[ApPage, ...]]:
+    """All AP pages that are tried, and the likely ones, which have the default sev_features.
+
+    addresses: reset addresses besides the known ones, the likeliest first; those beyond MAX_ADDRESSES are left out.
+    """
+    features = usual_features()
+    more = list(islice((one for one in dict.fromkeys(addresses) if one not in known_reset_addresses()), MAX_ADDRESSES))
+    return (*known_pages(), *ap_pages(more, features)), (*likely_pages(), *ap_pages(more, features[:1]))
+
+
+def relate_to_known(
+    digest: bytes, known: Collection[KnownDigest], backend: HashBackend, addresses: Collection[int] = ()
+) -> KnownRelations:
     """Whether an unknown launch digest is a known one with more vCPUs, or with fewer, by any known AP page.
 
-    The work is bounded: half a second on one processor, whatever is known. digest: 48 bytes.
+    The work is bounded, whatever is known: about a quarter of a second on one processor.
+
+    digest: 48 bytes.
+    addresses: as for `pages_of`.
     """
     if not known:
         return KnownRelations((), 0, complete=True)
-    pages = {page.tail: page for page in known_pages()}
+    every, likely = pages_of(addresses)
+    pages = {page.tail: page for page in every}
     found = []
     for step in equal_steps([(digest, tail) for tail in pages], MOST, {one.digest for one in known}, backend):
         found += [KnownRelation(one, -step.more, pages[step.tail]) for one in known if one.digest == step.larger]
     budget = _STEPS[backend.sha384]
-    usual = known_pages() if len(known) * len(pages) * MOST <= budget else likely_pages()
+    usual = every if len(known) * len(pages) * MOST <= budget else likely
     chains = list(islice(_chains(known, usual), budget // _LEAST + 1))
     complete = len(usual) == len(pages) and len(chains) <= budget // _LEAST
     most = max(_LEAST, min(MOST, budget // len(chains)))

@@ -62,9 +62,13 @@ def inference(digest: bytes, of: str, more: int, page: ApPage) -> str:
     of: the other one, for people.
     more: how many vCPUs more `digest` has; negative: fewer.
     """
+    return f"inferred: {short(digest)} is {of} with {more_vcpus(more)} (AP page of {page})"
+
+
+def more_vcpus(more: int) -> str:
+    """How many vCPUs more, or if negative fewer."""
     count = abs(more)
-    vcpus = f"{count} {'more' if more > 0 else 'fewer'} {'vCPU' if count == 1 else 'vCPUs'}"
-    return f"inferred: {short(digest)} is {of} with {vcpus} (AP page of {page})"
+    return f"{count} {'more' if more > 0 else 'fewer'} {'vCPU' if count == 1 else 'vCPUs'}"
 
 
 def short(digest: bytes) -> str:

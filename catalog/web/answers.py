@@ -87,6 +87,72 @@ MatchAnswer = msgspec.defstruct(
 )
 
 
+class EndorserAnswer(msgspec.Struct):
+    """Who endorses a digest. scheme: the form of the document. svn: security version number of what is endorsed."""
+
+    scheme: str
+    id: str
+    feed: str | None
+    svn: int | None
+
+
+class EndorsementAnswer(msgspec.Struct):
+    """An endorsement of the launch digest, or a place where it was reported.
+
+    claims: what the endorser says about the launch; it follows from no hash.
+    document_sha256: of the document that says so; null if only its values are kept.
+    document_time, certificate_until: seconds since 1970.
+    checked: whether the publisher of the catalog verified a signature of the document.
+    agrees, contradicts: names of the claims that the rows with this digest have, too, and of those that none has.
+    """
+
+    launch_digest: Hex
+    technology: str
+    endorser: EndorserAnswer
+    claims: dict[str, str | int]
+    document_sha256: Hex | None
+    document_time: int | None
+    checked: Literal["signature", "none"]
+    certificate_until: int | None
+    origin: str | None
+    agrees: list[str]
+    contradicts: list[str]
+    refused: None
+    revocation: RevocationAnswer | None
+
+
+class PageOriginAnswer(msgspec.Struct):
+    """What makes an AP page. vcpu_signature: null if the VMM does not measure it."""
+
+    vmm: str
+    reset_address: str
+    vcpu_signature: str | None
+    vcpu_types: list[str]
+    sev_features: str
+
+
+class ApPageAnswer(msgspec.Struct):
+    """The VMSA page of an AP: SHA-384 of its contents, and everything that makes it."""
+
+    contents_sha384: Hex
+    made_by: list[PageOriginAnswer]
+
+
+class RelatedAnswer(msgspec.Struct):
+    """A known digest of which the one that was looked up is the same launch with another number of vCPUs.
+
+    label: what is known about it.
+    more_vcpus: vCPUs that the unknown digest has more; negative: fewer.
+    vcpus: of the unknown digest; null if that is not known.
+    """
+
+    launch_digest: Hex
+    label: str
+    more_vcpus: int
+    vcpus: int | None
+    ap_page: ApPageAnswer
+
+
 class ReleaseAnswer(msgspec.Struct):
     """The release that answered. fresh_until: seconds since 1970."""
 
@@ -105,6 +171,10 @@ class LookupAnswer(msgspec.Struct):
     """The answer to a digest, or to a report that has it.
 
     found: true if any configuration has the digest.
+    inferred: rows with the digest that were folded from a published one: the firmware is not known.
+    endorsements: who endorses the digest.
+    reported: where the digest was seen, and nobody endorses it.
+    related: searched if nothing else says what the digest is.
     claims: names of the fields of each match that are claims of the publisher: no hash of the row proves them.
     """
 
@@ -117,14 +187,21 @@ class LookupAnswer(msgspec.Struct):
     release: ReleaseAnswer | None
     claims: list[str]
     matches: list[MatchAnswer]  # type: ignore[valid-type]
+    inferred: list[MatchAnswer]  # type: ignore[valid-type]
+    endorsements: list[EndorsementAnswer]
+    reported: list[EndorsementAnswer]
+    related: list[RelatedAnswer]
 
 
 class OneOfBatch(msgspec.Struct):
-    """The answer to one digest of a batch."""
+    """The answer to one digest of a batch: as LookupAnswer, without related digests, which are not searched."""
 
     launch_digest: Hex
     found: bool
     matches: list[MatchAnswer]  # type: ignore[valid-type]
+    inferred: list[MatchAnswer]  # type: ignore[valid-type]
+    endorsements: list[EndorsementAnswer]
+    reported: list[EndorsementAnswer]
 
 
 class BatchAnswer(msgspec.Struct):

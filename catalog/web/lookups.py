@@ -84,8 +84,7 @@ async def batch(request: Request, served: OpenRelease) -> Response:
         raise Problem(400, f"the batch has {len(wanted):,} digests, more than {MAX_BATCH:,}")
     answers = []
     for digest in [_digest(text, f"digest {number}: ") for number, text in enumerate(wanted)]:
-        matches = [match.to_dict() for match in (await _answer(digest, served)).matches]
-        answers.append({"launch_digest": digest.hex(), "found": bool(matches), "matches": matches})
+        answers.append({"launch_digest": digest.hex(), **(await _answer(digest, served)).found_dict()})
         await asyncio.sleep(0)  # let other requests run
     release = served.catalog.release
     return uncached_json(

@@ -124,7 +124,7 @@ def test_a_signed_false_command_line_is_not_shown(
         assert (code, out) == (4, "")
         assert f"{place.log}/releases/1: {manifest.NAMES} contradicts the data it is derived from" in err
         assert plain_lookup([digest, *place.options()]) is None
-    assert plain_lookup(["0" * 96, *place.options()]) is not None  # it was verified, and remembered
+    assert plain_lookup(["0" * 64, *place.options()]) is not None  # it was verified, and remembered
     code, out, _ = run("audit", str(place.log), "--trust", str(place.trust), "-f", "json", "-q")
     found = [one for one in json.loads(out)["findings"] if one["severity"] == "error"]
     assert code == 1

@@ -35,7 +35,8 @@ def test_it_prints_what_the_full_path_prints(
         arguments = [digest, "--catalog", str(small.folder), *more]
         code = run(["lookup", *arguments])
         printed = capsys.readouterr()
-        assert plain_lookup(arguments) == (printed.out, printed.err, code)
+        searched = technology == "sev-snp" and code == 1  # among related digests
+        assert plain_lookup(arguments) == (None if searched else (printed.out, printed.err, code))
 
 
 def test_the_catalog_of_the_environment_and_the_default_one(

@@ -27,7 +27,7 @@ from catalog.ask.measure_request import parse_request
 from catalog.ask.vmsa_pages import SaveArea
 from catalog.build.index_writer import IndexWriter, choose_keying
 from catalog.errors import LdcatError, MalformedInput, Unreadable
-from catalog.fast import packed
+from catalog.fast import manifest_lines
 from catalog.fast.index import Group, Index
 from catalog.fast.names import Names, pack_names
 from catalog.fast.verity import DamagedBlock, VerifiedBytes
@@ -148,8 +148,8 @@ def _of_the_quick_way(parse: Callable[[bytes], None]) -> Callable[[bytes], None]
 
 @_of_the_quick_way
 def _manifest_lines(data: bytes) -> None:
-    for name in packed._technologies(data):
-        packed._entry(data, f"{name}/{manifest.INDEX}")
+    for name in manifest_lines.listed_technologies(data):
+        manifest_lines.listed_file(data, f"{name}/{manifest.INDEX}")
 
 
 @_of_the_quick_way

@@ -19,8 +19,9 @@ import pytest
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.vcpu import VcpuSignature
-from catalog.ask.answer import VerificationInputs, answer
+from catalog.ask.answer import answer
 from catalog.ask.evidence import sniff
+from catalog.ask.verification import VerificationInputs
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.hashing.backends import choose

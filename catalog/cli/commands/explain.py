@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.ask.answer import Answer, VerificationInputs, answer_without_catalog
+from catalog.ask.answer import Answer, answer_without_catalog, endorsed_answer
 from catalog.ask.evidence import Evidence
 from catalog.ask.evidence_files import read_expectation
+from catalog.ask.verification import VerificationInputs
 from catalog.cli.catalogs import open_named, print_image_notes
 from catalog.cli.evidence_options import (
     ApiMajorOption,
@@ -26,6 +27,7 @@ from catalog.cli.evidence_options import (
     TikOption,
     evidence_lines,
     gather,
+    told_lines,
 )
 from catalog.cli.options import (
     CatalogOption,
@@ -161,6 +163,7 @@ def command(
     explanation = _explained(found, baselines, known, proofs, budget, quiet=quiet)
     if opened:
         reply = replace(reply, release=opened.release, catalog_notes=opened.notes)
+        reply = endorsed_answer(opened, reply, hash_backend(), searched=not explanation.hits)
         explanation = replace(explanation, revocations=opened.revocations)
     if explanation.hits:
         reply = reply.explained(explanation.hits[0].config().digest(), len(explanation.hits))
@@ -171,7 +174,7 @@ def command(
     if output is Format.JSON:
         render.json_document({**_about(reply), **record})
     else:
-        for text in _lines(reply, explanation, hits):
+        for text in _lines(reply, proofs.now, explanation, hits):
             render.line(text)
     if reply.refuted:
         raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
@@ -222,14 +225,15 @@ def _write_page(html: Path, reply: Answer, explanation: Explanation, hits: Hits)
 
 
 def _about(reply: Answer) -> dict[str, Any]:
-    """The JSON about the evidence: that of `ldcat lookup` without `found`, `claims` and `matches`."""
+    """The JSON about the evidence: that of `ldcat lookup` without what is said about rows."""
     about = reply.to_dict()
-    del about["found"], about["claims"], about["matches"]
+    del about["found"], about["claims"], about["matches"], about["inferred"]
     return about
 
 
-def _lines(reply: Answer, explanation: Explanation, hits: Hits) -> Iterator[str]:
+def _lines(reply: Answer, now: float, explanation: Explanation, hits: Hits) -> Iterator[str]:
     yield from evidence_lines(reply)
+    yield from told_lines(reply, now)
     compared_with = explanation.compared_with
     for number, (hit, parted) in enumerate(hits, 1):
         title = f"explanation {number}: {hit['technology']}"

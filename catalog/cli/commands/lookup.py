@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.ask.answer import Answer, answer
-from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
+from catalog.ask.answer_text import miss_note, told
 from catalog.cli.catalogs import open_named
 from catalog.cli.evidence_options import (
     ApiMajorOption,
@@ -12,6 +12,7 @@ from catalog.cli.evidence_options import (
     CertsOption,
     DebugDigestOption,
     EvidenceArgument,
+    MinSvnOption,
     NonceOption,
     PolicyOption,
     RootOption,
@@ -32,7 +33,7 @@ from catalog.cli.options import (
 from catalog.diff.flat import flat
 from catalog.errors import VerificationFailed
 from catalog.fast.match import Match
-from catalog.fast.match_text import exit_code, not_found
+from catalog.fast.match_text import NOT_FOUND
 from catalog.terminal import render
 from catalog.terminal.render import Format
 
@@ -51,6 +52,7 @@ def command(
     build_id: BuildIdOption = None,
     policy: PolicyOption = None,
     debug_digest: DebugDigestOption = None,
+    min_svn: MinSvnOption = None,
     trust: TrustOption = None,
     skip_verify: SkipVerifyOption = False,
     output: TableFormatOption = Format.TABLE,
@@ -60,9 +62,10 @@ def command(
 
     A report is verified if certificates are given. A launch measurement is compared with every SEV or SEV-ES digest, as
     its policy says. A published release is verified against a trust note first, once for each checkpoint. A match says
-    what was launched, never that it can be trusted. Exit code 0 if there is a match, 1 if there is none, 7 if every
-    match is revoked, 4 if the certificates do not endorse a report; for a published release also 6 untrusted signer,
-    8 stale, 9 older than a checkpoint seen before, 11 signed record that contradicts its own log.
+    what was launched, never that it can be trusted. Exit code 0 if there is a match, 10 if the digest is only endorsed
+    or inferred, 1 if there is neither, 7 if everything found is revoked or --min-svn refuses it, 4 if the certificates
+    do not endorse a report; for a published release also 6 untrusted signer, 8 stale, 9 older than a checkpoint seen
+    before, 11 signed record that contradicts its own log.
     """
     require(output, Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)
     found, proofs = gather(
@@ -76,37 +79,37 @@ def command(
         build_id=build_id,
         policy=policy,
         debug_digest=debug_digest,
+        min_svn=min_svn or (),
     )
     opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
     reply = answer(opened, found, proofs, hash_backend(), warn=render.warning, tried=lambda _: None)
-    _print(reply, output)
-    if not reply.matches and not quiet:
-        can_search = FIRMWARE_NOT_PUBLIC not in reply.notes
-        render.note(not_found(reply.digest.value, can_search=can_search) if reply.digest else _NO_DIGEST)
+    _print(reply, output, proofs.now)
+    if reply.exit_code == NOT_FOUND and not quiet:
+        render.note(miss_note(reply))
     if reply.refuted:
         raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
-    return exit_code([match.revocation and match.revocation[0] for match in reply.matches])
+    return reply.exit_code
 
 
-_NO_DIGEST = "no launch digest of this catalog gives this measurement under this TIK; ldcat explain searches further"
-
-
-def _print(reply: Answer, output: Format) -> None:
+def _print(reply: Answer, output: Format, now: float) -> None:
     if output is Format.JSON:
         render.json_document(reply.to_dict())
     elif output is Format.JSONL:
-        render.json_lines(match.to_dict() for match in reply.matches)
+        render.json_lines(reply.parts())
     elif output is Format.CSV:
         rows = [flat(_with_kernel(match)) for match in reply.matches]
         render.csv_rows(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
     else:
-        for text in answer_lines(reply):
+        for text in answer_lines(reply, now):
             render.line(text)
-    if output in (Format.JSONL, Format.CSV):  # these contain only the matches
+    if output in (Format.JSONL, Format.CSV):  # these do not contain what is said about the evidence
         for text in verification_lines(reply):
             render.warning(text.strip())
         for note in reply.notes:
             render.warning(note)
+    if output is Format.CSV:  # nor this anything but matches
+        for part in told(reply, now):
+            render.warning(part.title)
 
 
 def _with_kernel(match: Match) -> dict[str, object]:

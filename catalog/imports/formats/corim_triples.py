@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from catalog.errors import MalformedRecord, UntrustedSigner, VerificationFailed
 from catalog.imports.cbor import Tagged, decode
-from catalog.imports.chains import check_root, day, parse_chain, signing_note, validity, verify_chain
+from catalog.imports.chains import check_root, parse_chain, signing_note, validity, verify_chain
 from catalog.imports.cose_sign1 import CONTENT_TYPE, Sign1
+from catalog.imports.dates import day
 from catalog.imports.documents import Document, Form, Given
 from catalog.imports.endorsed_facts import Claims, EndorsedDigest, Endorser
 from catalog.imports.imported import Imported

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from catalog.errors import MalformedRecord, VerificationFailed
-from catalog.imports.chains import day, der, parse_chain, rooted, signing_note, validity, verify_chain
+from catalog.imports.chains import der, parse_chain, rooted, signing_note, validity, verify_chain
+from catalog.imports.dates import day
 from catalog.imports.documents import Document, Form, Given
 from catalog.imports.endorsed_facts import Claims, EndorsedDigest, Endorser
 from catalog.imports.imported import Imported

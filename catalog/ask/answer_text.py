@@ -1,0 +1,152 @@
+"""What an answer says besides its matches, as text for people: the same in terminal and page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from catalog.ask.answer import Answer
+from catalog.ask.found_endorsements import FoundEndorsement, endorser, is_reported
+from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
+from catalog.fast.match import revocation_notes, shared_by
+from catalog.fast.match_text import fact_lines, match_facts, not_found
+from catalog.imports.dates import day
+from catalog.relate.known_digests import KnownRelation
+from catalog.relate.related_chains import RESTS_ON, more_vcpus, short
+
+Facts = list[tuple[str, object]]
+
+VERIFIED_BY = (
+    "what an endorser claims follows from no hash; signatures were verified by whoever made this catalog: "
+    "ldcat import verifies a document again"
+)
+
+MOST_NAMES = 8
+"""How many endorsers are named."""
+
+_NO_DIGEST = "no launch digest of this catalog gives this measurement under this TIK; ldcat explain searches further"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A part of an answer. facts: names and values. notes: sentences."""
+
+    title: str
+    facts: Facts
+    notes: tuple[str, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        """As `ldcat lookup` prints it."""
+        yield from fact_lines(self.facts, title=self.title)
+        for note in self.notes:
+            yield f"  ! {note}"
+
+
+def told(answer: Answer, now: float) -> Iterator[Told]:
+    """What an answer says besides its matches: inferred rows, endorsements, reports of the digest, and relations.
+
+    now: seconds since 1970.
+    """
+    for number, row in enumerate(answer.inferred, 1):
+        title = f"inferred {number} of {len(answer.inferred)}, firmware not known: {row.technology}"
+        yield Told(title, match_facts(row), tuple(row.notes()))
+    for one in (*answer.endorsements, *answer.reported):
+        yield Told(
+            endorsement_title(one, now),
+            [("configuration", _configuration(answer)), *_claims(one), *_source(one)],
+            (*_notes(one), *revocation_notes(one.revocation)),
+        )
+    if answer.digest:
+        yield from _related(answer.digest.value, answer.related.relations)
+
+
+def _related(digest: bytes, relations: Sequence[KnownRelation]) -> Iterator[Told]:
+    """The nearest known digest for each AP page, and how many others there are. relations: the nearest first."""
+    by_page: dict[bytes, list[KnownRelation]] = {}
+    for one in relations:
+        by_page.setdefault(one.page.tail, []).append(one)
+    for nearest, *others in by_page.values():
+        facts: Facts = [("known digest", nearest.known.digest.hex()), ("which is", nearest.known.label)]
+        if nearest.vcpus is not None:
+            facts.append(("inferred", f"{nearest.vcpus} vCPUs"))
+        facts.append(("by AP page", nearest.page))
+        if others:
+            facts.append(("also", f"related to {len(others)} more known digests: --format json has them"))
+        yield Told(f"related  {short(digest)}  is {short(nearest.known.digest)} with {more_vcpus(nearest.more)}", facts)
+
+
+def closing_notes(answer: Answer) -> Iterator[str]:
+    """Sentences about all that `told` gives."""
+    yield from shared_by(len(answer.inferred))
+    if answer.endorsements:
+        yield VERIFIED_BY
+    if answer.related.relations:
+        yield RESTS_ON
+
+
+def miss_note(reply: Answer) -> str:
+    """One line for an answer without rows and endorsements."""
+    if reply.digest is None:
+        return _NO_DIGEST
+    said = []
+    if reply.asked:
+        names = reply.asked[:MOST_NAMES]
+        more = len(reply.asked) - len(names)
+        said.append(f"none of its endorsers endorses it ({', '.join(names)}{f' and {more} more' if more else ''})")
+    if reply.related.tried and not reply.related.relations:
+        said.append(f"it is not related to {reply.related.tried}")
+    return not_found(reply.digest.value, *said, can_search=FIRMWARE_NOT_PUBLIC not in reply.notes)
+
+
+def endorsement_title(one: FoundEndorsement, now: float) -> str:
+    """The first line: who endorses a digest, since when, and how that was checked.
+
+    now: seconds since 1970.
+    """
+    record = one.record
+    digest = short(bytes.fromhex(record.launch_digest))
+    if is_reported(record):
+        return f"reported  {digest}  seen in {record.origin}; nobody endorses it"
+    parts = [f"by {endorser(record)}"]
+    if record.endorser.svn is not None:
+        parts.append(f"SVN {record.endorser.svn}")
+    if record.document_time is not None:
+        parts.append(f"{'signed' if record.checked == 'signature' else 'of'} {day(record.document_time)}")
+    checks = ["signature verified" if record.checked == "signature" else "no signature verified"]
+    if (until := record.certificate_until) is not None:
+        checks.append(f"certificate {'expired' if until < now else 'valid until'} {day(until)}")
+    return f"endorsed  {digest}  {', '.join(parts)} ({'; '.join(checks)})"
+
+
+def _configuration(answer: Answer) -> str:
+    if answer.matches:
+        return "known: it is that of the match above"
+    if answer.inferred:
+        return "inferred, as above: the firmware is not known"
+    return "unknown: no catalogued firmware gives this digest"
+
+
+def _claims(one: FoundEndorsement) -> Facts:
+    """What the endorser claims, and which of it the configuration has, too."""
+    claimed = ", ".join(f"{name} {value}" for name, value in one.record.claims.given().items())
+    nothing = "nothing but the digest" + ("" if one.record.endorser.svn is None else " and its SVN")
+    agrees = [("agrees", ", ".join(one.agrees))] if one.agrees else []
+    return [("claimed", claimed or nothing), *agrees]
+
+
+def _source(one: FoundEndorsement) -> Facts:
+    """Where it was published, and which document says so."""
+    record = one.record
+    shown: Facts = []
+    if record.origin not in (None, record.endorser.id) and not is_reported(record):
+        shown.append(("source", record.origin))
+    document = record.document_sha256
+    return [*shown, ("document", "not kept" if document is None else f"SHA-256 {document}")]
+
+
+def _notes(one: FoundEndorsement) -> Iterator[str]:
+    claims = one.record.claims.given()
+    for name in one.contradicts:
+        yield f"CONTRADICTS the configuration: it is claimed that {name} is {claims[name]}"
+    if one.refused:
+        yield f"refused: {one.refused}"

@@ -1,0 +1,137 @@
+"""Endorsements of a launch digest that is looked up: who endorses it, what is claimed, and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from catalog.fast.match import Match
+from catalog.relate.ap_pages import TECHNOLOGY
+from catalog.relate.known_digests import KnownDigest
+from catalog.rows.endorsed_record import EndorsedRecord
+from catalog.store.endorsements import Endorsements
+
+REPORTED = "reported"
+"""Scheme of a digest that was seen in public, and that nobody endorses."""
+
+MinSvn = Mapping[str, int]
+"""The least SVN that is accepted, by feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEndorsement:
+    """An endorsement, or for the scheme `reported` a place where the digest was seen.
+
+    revocation: severity and reason, if the log of the catalog revokes or deprecates it.
+    refused: why --min-svn refuses it; None if it does not.
+    agrees, contradicts: names of the claims that are those of the rows with this digest, and of those that no row has.
+    """
+
+    record: EndorsedRecord
+    revocation: tuple[str, str] | None = None
+    refused: str | None = None
+    agrees: tuple[str, ...] = ()
+    contradicts: tuple[str, ...] = ()
+
+    @property
+    def severity(self) -> str | None:
+        """`revoked` also if it is refused: it counts for nothing then."""
+        return "revoked" if self.refused else self.revocation and self.revocation[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """An element of `endorsements` or `reported` in JSON."""
+        shown: dict[str, Any] = msgspec.to_builtins(self.record)
+        del shown["type"]
+        return {
+            **shown,
+            "agrees": list(self.agrees),
+            "contradicts": list(self.contradicts),
+            "refused": self.refused,
+            "revocation": self.revocation and dict(zip(("severity", "reason"), self.revocation, strict=True)),
+        }
+
+
+def found_endorsement(
+    record: EndorsedRecord, endorsements: Endorsements, rows: Sequence[Match], min_svn: MinSvn
+) -> FoundEndorsement:
+    """An endorsement with what speaks for and against it.
+
+    endorsements: those of the catalog.
+    rows: those of the same digest.
+    """
+    status = endorsements.revocation(record)
+    agrees, contradicts = compare_claims(record, rows)
+    revocation = (status.severity, status.reason) if status else None
+    return FoundEndorsement(record, revocation, _too_old(record, min_svn), agrees, contradicts)
+
+
+def compare_claims(record: EndorsedRecord, matches: Sequence[Match]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the claims that a row has too, and of those that no row has although each has another value."""
+    agrees, contradicts = [], []
+    for name, claimed in record.claims.given().items():
+        values = [value for match in matches if (value := _value(match, name)) is not None]
+        if claimed in values:
+            agrees.append(name)
+        elif values and len(values) == len(matches):
+            contradicts.append(name)
+    return tuple(agrees), tuple(contradicts)
+
+
+def _value(match: Match, claim: str) -> Any:
+    """What a row says about a claim, as it is in JSON; None if it says nothing."""
+    if claim == "vcpus":
+        return match.row["vcpus"]
+    value = None
+    if claim in ("firmware_sha256", "firmware_sha384") and not match.inferred:
+        value = match.firmware[claim.removeprefix("firmware_")]
+    elif claim in ("kernel_sha256", "initrd_sha256") and match.kernel_hashes:
+        value = match.kernel_hashes[claim]
+    return value and value.hex()
+
+
+def _too_old(record: EndorsedRecord, min_svn: MinSvn) -> str | None:
+    feed, svn = record.endorser.feed, record.endorser.svn
+    least = None if feed is None else min_svn.get(feed)
+    if least is None or (svn is not None and svn >= least):
+        return None
+    has = "no SVN" if svn is None else f"SVN {svn}"
+    return f"this endorsement of the feed {feed} has {has}, and {least} is the least that --min-svn accepts"
+
+
+def known_digests(endorsements: Endorsements) -> list[KnownDigest]:
+    """The endorsed and reported digests of SEV-SNP, with what is said about them."""
+    found = []
+    for record in endorsements.records:
+        if record.technology == TECHNOLOGY:
+            status = endorsements.revocation(record)
+            vcpus = record.facts.claims.vcpus
+            label = f"seen in {record.origin}" if is_reported(record) else f"endorsed by {endorser(record)}"
+            label += "" if vcpus is None else f", for {vcpus} {'vCPU' if vcpus == 1 else 'vCPUs'}"
+            label += "" if status is None else f" ({status.severity} by the publisher of the catalog: {status.reason})"
+            found.append(KnownDigest(bytes.fromhex(record.launch_digest), label, vcpus))
+    return found
+
+
+def is_reported(record: EndorsedRecord) -> bool:
+    """Whether nobody endorses the digest, and it was only seen in public."""
+    return record.endorser.scheme == REPORTED
+
+
+def endorser(record: EndorsedRecord) -> str:
+    """Who endorses a digest, for people: id and feed."""
+    by = record.endorser
+    return f"{by.id}, feed {by.feed}" if by.feed else by.id
+
+
+def endorsers(records: Iterable[EndorsedRecord], digest_size: int) -> list[str]:
+    """The endorsers of digests of some size, short, each once. digest_size: bytes."""
+    of_size = (one for one in records if len(one.launch_digest) == 2 * digest_size and not is_reported(one))
+    return sorted({_short(one) for one in of_size})
+
+
+def _short(record: EndorsedRecord) -> str:
+    by = record.endorser
+    return by.feed or by.id.removeprefix("https://").split(" ")[0].split("@")[0][:40]

@@ -1,0 +1,86 @@
+"""Verification: the inputs by which evidence is verified, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.report import AttestationReport
+from catalog.ask.evidence import Evidence
+from catalog.ask.found_endorsements import MinSvn
+from catalog.errors import UsageError
+
+if TYPE_CHECKING:  # cryptography takes long to load
+    from cryptography import x509
+
+    from catalog.abi.endorsement import Endorsement
+
+NOT_VERIFIED = "not verified: no certificates are given"
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationInputs:
+    """The inputs by which evidence is verified.
+
+    certificates: chain of a report's signing key.
+    roots: root certificates that are trusted besides AMD's.
+    now: seconds since 1970.
+    tik: the TIK of a launch measurement, 16 bytes.
+    debug_digest: the launch digest that the host states; only a hint.
+    min_svn: the least SVN by feed: endorsements with a lower one, or with none, are refused.
+    """
+
+    certificates: Sequence[x509.Certificate] = ()
+    roots: Sequence[x509.Certificate] = ()
+    now: float = 0
+    tik: bytes | None = None
+    debug_digest: LaunchDigest | None = None
+    min_svn: MinSvn = field(default_factory=dict)
+
+    def __repr__(self) -> str:  # never the TIK
+        return f"VerificationInputs({len(self.certificates)} certificates)"
+
+
+def check_verification_inputs(evidence: Evidence, proofs: VerificationInputs) -> None:
+    """Raises UsageError if an input does not belong to this form of evidence, or a launch measurement has no TIK."""
+    if (proofs.certificates or proofs.roots) and not evidence.report:
+        raise UsageError(f"certificates are only for an attestation report, but this is: {evidence.form}")
+    if proofs.roots and not proofs.certificates:
+        raise UsageError("--root is given without the certificates below it", "--certs DIR or FILE")
+    if evidence.measure_data:
+        if proofs.tik is None:
+            raise UsageError(
+                "a launch measurement needs its TIK",
+                "--tik FILE: the TIK, or TEK and TIK, of the launch session",
+            )
+    elif proofs.tik is not None or proofs.debug_digest is not None:
+        raise UsageError(f"a TIK and a debug digest are only for LAUNCH_MEASURE data, but this is: {evidence.form}")
+
+
+def verified(report: AttestationReport, proofs: VerificationInputs) -> Endorsement | None:
+    """Verify a report by the certificates; None without certificates."""
+    if not proofs.certificates:
+        return None
+    from catalog.abi.endorsement import verify_report
+
+    return verify_report(report, proofs.certificates, proofs.now, proofs.roots)
+
+
+def verification_dict(endorsement: Endorsement | None) -> dict[str, Any]:
+    """`verification` of a report in JSON; None: without certificates."""
+    if endorsement is None:
+        return {
+            "verified": False,
+            "root": None,
+            "root_trusted_by": None,
+            "findings": [{"check": "signature", "passed": None, "detail": NOT_VERIFIED}],
+        }
+    findings = [{"check": f.check, "passed": f.passed, "detail": f.detail} for f in endorsement.findings]
+    return {
+        "verified": endorsement.verified,
+        "root": endorsement.root,
+        "root_trusted_by": endorsement.trusted_by,
+        "findings": findings,
+    }

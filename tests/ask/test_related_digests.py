@@ -1,0 +1,165 @@
+"""A digest that nothing else is known of is related to endorsed and reported digests, and to rows with more vCPUs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from catalog.abi.digest import LaunchDigest
+from catalog.ask import related_digests as module
+from catalog.ask.answer import Answer, answer
+from catalog.ask.answer_text import told
+from catalog.ask.evidence import Evidence
+from catalog.ask.lookup import Lookups, lookup
+from catalog.ask.related_digests import MOST_FEWER, related_digests
+from catalog.ask.verification import VerificationInputs
+from catalog.build.builder import BuildResult
+from catalog.fast.match import Match
+from catalog.launch.hashing.backends import REFERENCE, choose
+from catalog.relate.known_digests import pages_of
+from catalog.store.catalog import Catalog
+from tests.support.catalogs import build, rows_of
+from tests.support.endorsed_catalogs import with_endorsed
+from tests.support.endorsed_digests import listed
+from tests.support.firmware_builder import build_ovmf
+from tests.support.samples import SMALL, write_inputs, write_spec
+from tests.support.vcpu_chains import ap_tail, extended, random_digest
+
+GCE = ap_tail("gce-v1")
+PUBLISHED = random_digest(5)
+GAPS = SMALL.replace('vcpus = ["1-3"]', 'vcpus = ["1", "3", "66", "131"]')
+
+
+def ask(folder: Path, digest: bytes) -> Answer:
+    evidence = Evidence("launch digest", LaunchDigest(digest))
+    given = VerificationInputs(now=0)
+    return answer(Catalog.open(folder), evidence, given, choose(), warn=pytest.fail, tried=lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def gaps(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    """A catalog that lists few numbers of vCPUs."""
+    folder = tmp_path_factory.mktemp("gaps")
+    return build(write_spec(write_inputs(folder / "inputs"), GAPS), folder / "catalog")
+
+
+def snp_rows(built: BuildResult, vcpus: int) -> list[bytes]:
+    return [digest for inputs, digest in rows_of(built).items() if inputs[0] == "sev-snp" and inputs[-1] == vcpus]
+
+
+@pytest.mark.parametrize(("scheme", "label"), [("published-list", "endorsed by "), ("reported", "seen in ")])
+def test_a_published_digest_with_more_vcpus(small: BuildResult, tmp_path: Path, scheme: str, label: str) -> None:
+    where = "https://a.example/list"
+    record = listed(PUBLISHED.hex(), scheme=scheme, origin=where, claims={"vcpus": 2})
+    folder = with_endorsed(small, tmp_path / "catalog", [record]).folder
+    digest = extended(PUBLISHED, GCE, 6)
+    reply = ask(folder, digest)
+    assert (reply.exit_code, reply.matches, reply.endorsements, reply.reported) == (1, (), (), ())
+    (found,) = reply.to_dict()["related"]
+    assert found.pop("ap_page")["made_by"][0]["vmm"] == "gce-v1"
+    assert found == {
+        "launch_digest": PUBLISHED.hex(),
+        "label": f"{label}{where}, for 2 vCPUs",
+        "more_vcpus": 6,
+        "vcpus": 8,
+    }
+    assert [list(part.lines()) for part in told(reply, 0)] == [
+        [
+            f"related  {digest.hex()[:16]}...  is {PUBLISHED.hex()[:16]}... with 6 more vCPUs",
+            f"  known digest  {PUBLISHED.hex()}",
+            f"  which is      {label}{where}, for 2 vCPUs",
+            "  inferred      8 vCPUs",
+            "  by AP page    gce-v1, reset address 0x80b004, sev_features 0x1",
+        ]
+    ]
+
+
+def test_the_nearest_of_a_chain_is_shown_and_the_others_are_counted(small: BuildResult, tmp_path: Path) -> None:
+    records = [listed(extended(PUBLISHED, GCE, steps).hex()) for steps in (0, 4, 9)]
+    folder = with_endorsed(small, tmp_path / "catalog", records).folder
+    reply = ask(folder, extended(PUBLISHED, GCE, 3))
+    assert [one.more for one in reply.related.relations] == [-1, 3]
+    (part,) = told(reply, 0)
+    assert part.title.endswith("with 1 fewer vCPU")
+    assert ("also", "related to 1 more known digests: --format json has them") in part.facts
+    assert "inferred" not in dict(part.facts)
+
+
+def with_fewer(built: BuildResult, vcpus: int) -> tuple[LaunchDigest, Match]:
+    """The digest of a row of 66 vCPUs, but with fewer; and the row."""
+    catalog = Catalog.open(built.folder)
+    (match, *_) = lookup(catalog, LaunchDigest(snp_rows(built, 66)[0]), warn=pytest.fail)
+    return catalog.launch_components.config({**match.row, "vcpus": vcpus}).digest(), match
+
+
+@pytest.mark.parametrize("fewer", [1, 62])
+def test_a_row_with_more_vcpus(gaps: BuildResult, fewer: int) -> None:
+    digest, match = with_fewer(gaps, 66 - fewer)
+    reply = ask(gaps.folder, digest.value)
+    assert (reply.exit_code, reply.matches) == (1, ())
+    found, *others = reply.related.relations
+    assert (found.more, found.vcpus, found.known.digest) == (-fewer, 66 - fewer, match.launch_digest)
+    assert {(one.more, one.known.digest) for one in others} <= {(-fewer, match.launch_digest)}  # twins have names of it
+    label = found.known.label
+    assert label.startswith("catalogued as ")
+    assert label.endswith(f"{match.vmm} with 66 vCPUs")
+
+
+def test_a_row_is_related_as_far_as_is_tried(gaps: BuildResult) -> None:
+    """Rows are of 1, 3, 66 and 131 vCPUs."""
+    assert MOST_FEWER == 64
+    for vcpus, nearest in ((2, [-1]), (67, [-64]), (132, [])):
+        relations = ask(gaps.folder, with_fewer(gaps, vcpus)[0].value).related.relations
+        assert [one.more for one in relations][:1] == nearest
+    assert ask(gaps.folder, snp_rows(gaps, 66)[0]).related.tried == ""
+
+
+def test_all_pages_are_tried_unless_there_are_many_rows(gaps: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = Catalog.open(gaps.folder)
+    tried: list[int] = []
+
+    def rows_with_more(_: bytes, pages: Sequence[object], *__: object) -> list[object]:
+        tried.append(len(pages))
+        return []
+
+    monkeypatch.setattr(module, "_rows_with_more", rows_with_more)
+    lookups = Lookups(catalog, pytest.fail)
+    for many in (catalog.manifest.rows + 1, catalog.manifest.rows):
+        monkeypatch.setattr(module, "MANY_ROWS", many)
+        related_digests(random_digest(1), [], lookups, REFERENCE)
+    every, likely = pages_of(())
+    assert tried == [len(every), len(likely)]
+
+
+def test_nothing_is_searched_for_a_sev_digest(gaps: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "relate_to_known", None)
+    reply = ask(gaps.folder, bytes(32))
+    assert (reply.exit_code, reply.related.tried) == (1, "")
+    assert ask(gaps.folder, snp_rows(gaps, 3)[0]).exit_code == 0
+
+
+def test_a_damaged_index_is_not_searched(gaps: BuildResult, tmp_path: Path) -> None:
+    """A lookup warns of it, and reads the Parquet files."""
+    copy = tmp_path / "copy"
+    shutil.copytree(gaps.folder, copy)
+    (copy / "sev-snp/launch_digests.index").write_bytes(b"")
+    evidence, warned = Evidence("launch digest", LaunchDigest(random_digest(1))), list[str]()
+    given = VerificationInputs(now=0)
+    reply = answer(Catalog.open(copy), evidence, given, choose(), warn=warned.append, tried=lambda _: None)
+    assert (reply.exit_code, reply.related.relations, reply.related.tried) == (1, (), "")
+    assert len(warned) == 1
+
+
+def test_reset_addresses_of_the_catalog_are_known(tmp_path: Path) -> None:
+    """A build of one's own has its own address, by which endorsed digests are related, too."""
+    address = 0x123450
+    inputs = write_inputs(tmp_path / "inputs")
+    image = build_ovmf(reset_vector=address)
+    (inputs / "bare.fd").write_bytes(image)
+    built = build(write_spec(inputs, SMALL), tmp_path / "catalog")
+    folder = with_endorsed(built, tmp_path / "endorsed", [listed(PUBLISHED.hex())]).folder
+    reply = ask(folder, extended(PUBLISHED, ap_tail("gce-v1", address=address), 2))
+    assert [one.more for one in reply.related.relations] == [2]

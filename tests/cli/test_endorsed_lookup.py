@@ -1,0 +1,157 @@
+"""`ldcat lookup` and `explain` in a catalog with endorsed digests: text, formats, --min-svn, and both paths."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from catalog.build.builder import BuildResult
+from catalog.fast import packed
+from catalog.fast.plain_lookup import plain_lookup
+from tests.support.catalogs import digest_of
+from tests.support.cli import NOWHERE, Run
+from tests.support.endorsed_catalogs import DOCUMENT_SHA256, with_endorsed
+from tests.support.endorsed_digests import SNP_DIGEST, endorsed, listed
+from tests.support.forged_catalogs import forged
+from tests.support.vcpu_chains import ap_tail, extended
+
+REPORTED, BASE = "77" * 48, "0b" * 48
+RELATED = extended(bytes.fromhex(BASE), ap_tail("gce-v1"), 2).hex()
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("LDCAT_FORMAT", "LDCAT_QUIET", "LDCAT_CATALOG", "LDCAT_TRUST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def catalog(small: BuildResult, tmp_path: Path) -> BuildResult:
+    """Has an endorsed, a reported and a base digest, and an endorsed one that is a row, too."""
+    records = [
+        endorsed(document_sha256=DOCUMENT_SHA256),
+        listed(REPORTED, scheme="reported"),
+        listed(BASE, claims={"vcpus": 2}),
+        endorsed(digest_of(small), document_sha256=DOCUMENT_SHA256),
+    ]
+    return with_endorsed(small, tmp_path / "catalog", records)
+
+
+def options(catalog: BuildResult) -> tuple[str, ...]:
+    return ("--catalog", str(catalog.folder))
+
+
+@pytest.mark.parametrize(
+    ("digest", "code", "key"),
+    [(SNP_DIGEST, 10, "endorsements"), (REPORTED, 1, "reported"), (RELATED, 1, "related"), (NOWHERE, 1, "")],
+)
+def test_each_kind_in_each_format(run: Run, catalog: BuildResult, digest: str, code: int, key: str) -> None:
+    kinds = {"endorsements": "endorsed", "reported": "reported", "related": "related"}
+    got, out, err = run("lookup", digest, *options(catalog))
+    assert got == code
+    assert out.startswith(f"{kinds[key]}  {digest[:16]}...  ") if key else out == ""
+    assert ("no configuration of this catalog has" in err) == (code == 1)
+    assert (" it is not related to 4 endorsed or reported digests (" in err) == (key in ("reported", ""))
+    got, out, _ = run("lookup", digest, *options(catalog), "-f", "json", "-q")
+    record = json.loads(out)
+    assert (got, record["found"]) == (code, False)
+    assert [name for name in kinds if record[name]] == ([key] if key else [])
+    got, out, _ = run("lookup", digest, *options(catalog), "-f", "jsonl", "-q")
+    assert (got, [json.loads(line)["type"] for line in out.splitlines()]) == (code, [kinds[key]] if key else [])
+    got, out, err = run("lookup", digest, *options(catalog), "-f", "csv", "-q")
+    assert (got, out.strip()) == (code, "")
+    assert err.startswith(f"ldcat: warning: {kinds[key]}  {digest[:16]}...") if key else err == ""
+
+
+def test_the_fast_path_leaves_to_the_full_path_what_it_cannot_say(
+    run: Run, catalog: BuildResult, small: BuildResult
+) -> None:
+    rows = {digest_of(catalog, technology) for technology in ("sev", "sev-es")}
+    for digest in (*rows, "0" * 64):
+        code, out, err = run("lookup", digest, *options(catalog))
+        assert plain_lookup([digest, *options(catalog)]) == (out, err, code)
+    for digest in (SNP_DIGEST, REPORTED, RELATED, NOWHERE, digest_of(small)):
+        assert plain_lookup([digest, *options(catalog)]) is None
+    assert plain_lookup([digest_of(small), *options(small)]) is not None
+
+
+def test_a_sev_miss_is_answered_fast_only_if_nobody_endorses_sev_digests(
+    run: Run, small: BuildResult, tmp_path: Path
+) -> None:
+    built = with_endorsed(small, tmp_path / "catalog", [listed("77" * 32, technology="sev")])
+    code, _, err = run("lookup", "0" * 64, *options(built))
+    assert (code, "none of its endorsers endorses it (a.example/list);" in err) == (1, True)
+    assert plain_lookup(["0" * 64, *options(built)]) is None
+    assert run("lookup", "77" * 32, *options(built))[0] == 10
+
+
+def test_damaged_and_large_files_are_left_to_the_full_path(
+    run: Run, catalog: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = digest_of(catalog, "sev")
+    assert plain_lookup([row, *options(catalog)]) is not None
+    monkeypatch.setattr(packed, "ENDORSED_LIMIT", 10)
+    assert plain_lookup([row, *options(catalog)]) is None
+    monkeypatch.undo()
+    path = catalog.folder / "endorsements/endorsed.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"a feed", b"b feed"))
+    assert plain_lookup([row, *options(catalog)]) is None
+    code, out, err = run("lookup", row, *options(catalog))
+    assert (code, out, "is not the file its manifest names" in err) == (4, "", True)
+    path.unlink()
+    assert plain_lookup([row, *options(catalog)]) is None
+    assert run("lookup", row, *options(catalog))[0] == 5
+
+
+def test_a_match_has_its_endorsement_below_it(run: Run, catalog: BuildResult, small: BuildResult) -> None:
+    digest = digest_of(small)
+    code, out, err = run("lookup", digest, *options(catalog))
+    plain = plain_lookup([digest, *options(small)])
+    assert plain
+    assert (code, err, out.startswith(plain[0])) == (0, "", True)
+    assert out[len(plain[0]) :].startswith(f"endorsed  {digest[:16]}...  by did:x509:0, feed a feed, SVN 7")
+    assert "CONTRADICTS the configuration: it is claimed that firmware_sha256 is f1f1" in out
+    code, out, err = run("lookup", digest, *options(catalog), "-f", "csv")
+    assert (code, len(out.splitlines())) == (0, len(plain[0].split("match ")))
+    assert f"ldcat: warning: endorsed  {digest[:16]}..." in err
+
+
+@pytest.mark.parametrize(("least", "code"), [("a feed=7", 10), ("a feed=0x8", 7), ("another=8", 10)])
+def test_min_svn(run: Run, catalog: BuildResult, least: str, code: int) -> None:
+    got, out, err = run("lookup", SNP_DIGEST, *options(catalog), "--min-svn", least)
+    assert (got, err) == (code, "")
+    assert ("refused: this endorsement of the feed a feed has SVN 7, and 8 is the least" in out) == (code == 7)
+    digest = digest_of(catalog)
+    assert run("lookup", digest, *options(catalog), "--min-svn", least, "-q")[0] == (7 if code == 7 else 0)
+
+
+@pytest.mark.parametrize("text", ["a feed", "=7", "a feed=x", "a feed=-1", "a feed="])
+def test_an_invalid_min_svn(run: Run, catalog: BuildResult, text: str) -> None:
+    code, out, err = run("lookup", SNP_DIGEST, *options(catalog), "--min-svn", text)
+    assert (code, out) == (2, "")
+    assert err.startswith("ldcat: error: ")
+
+
+def test_explain_says_the_same_of_the_digest(run: Run, catalog: BuildResult) -> None:
+    for digest, key in ((SNP_DIGEST, "endorsements"), (REPORTED, "reported"), (RELATED, "related")):
+        _, told, _ = run("lookup", digest, *options(catalog), "-q")
+        code, out, _ = run("explain", digest, *options(catalog), "--budget", "10", "-q")
+        assert (code, out.startswith(told)) == (1, True)
+        _, out, _ = run("explain", digest, *options(catalog), "--budget", "10", "-q", "-f", "json")
+        assert json.loads(out)[key]
+
+
+def test_what_a_publisher_writes_is_printable(run: Run, small: BuildResult, tmp_path: Path) -> None:
+    """A leaf is refused if it is not one line of printable characters, so that nothing in it controls a terminal."""
+    built = with_endorsed(small, tmp_path / "catalog", [listed()])
+
+    def hostile(path: Path) -> None:
+        path.write_bytes(path.read_bytes().replace(b"a.example/list", b"a.example/\\u001b["))
+
+    false = forged(built, tmp_path / "false", {"endorsements/endorsed.jsonl": hostile})
+    code, out, err = run("lookup", SNP_DIGEST, *options(false))
+    assert (code, out) == (3, "")
+    assert "\x1b" not in err
