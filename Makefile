@@ -7,7 +7,7 @@ SOURCES := pyproject.toml setup.py catalog/__init__.py $(wildcard catalog/*/*.[c
 HASHING := catalog/launch/hashing
 COVERED := abi firmware launch imports
 
-.PHONY: catalog help test test-real check sanitize fuzz faults firmware bench mutants lock sbom dist clean
+.PHONY: catalog help test test-real check sanitize fuzz faults firmware wild bench mutants lock sbom dist clean
 
 catalog: $(VENV)/.installed  ## build the default catalog and print a lookup to try
 	$(BIN)/ldcat build
@@ -64,6 +64,9 @@ firmware: $(VENV)/.installed  ## fetch the published images with apt, and compar
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command 'make lock'
+
+wild: $(VENV)/.installed  ## look up the public digests of LDCAT_SHARED in the default catalog, by platform
+	$(BIN)/python -m tools.wild
 
 lock: $(VENV)/.installed-release  ## update the versions and hashes of the packages in the service's image
 	$(LOCK) --upgrade --extra serve --output-file docs/deploy/requirements.txt pyproject.toml
