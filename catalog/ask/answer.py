@@ -44,8 +44,8 @@ class Answer:
     inferred: rows that have the digest and were folded from a published one: their firmware is not known.
     endorsements: who endorses the digest, and what is claimed.
     reported: where the digest was seen; nobody endorses it there.
-    related: known digests of which it is the same launch with another number of vCPUs; searched only if nothing else
-    says what the digest is.
+    related: known digests of which it is the same launch with another number of vCPUs; searched only if no row has
+    the digest.
     asked: the endorsers of the catalog, short.
     endorsement: verification of a report; None without certificates.
     notes: about the evidence; each match has notes of its own.
@@ -180,9 +180,12 @@ def found_answer(
 
 
 def related_answer(reply: Answer, lookups: Lookups, backend: HashBackend) -> Answer:
-    """The same answer; if nothing says what an SEV-SNP digest is, with the digests that it is related to."""
+    """The same answer; if no row has an SEV-SNP digest, with the digests that it is related to.
+
+    Also for one that is endorsed: who endorses a digest need not say for how many vCPUs.
+    """
     digest, catalog = reply.digest, lookups.catalog
-    if reply.exit_code != NOT_FOUND or digest is None or len(digest.value) != SNP_DIGEST_SIZE:
+    if reply.matches or reply.inferred or digest is None or len(digest.value) != SNP_DIGEST_SIZE:
         return reply
     known = known_digests(catalog.endorsements)
     return replace(reply, related=related_digests(digest.value, known, lookups, backend))

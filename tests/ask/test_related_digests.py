@@ -88,6 +88,17 @@ def test_the_nearest_of_a_chain_is_shown_and_the_others_are_counted(small: Build
     assert "inferred" not in dict(part.facts)
 
 
+def test_an_endorsed_digest_is_related_to_another(small: BuildResult, tmp_path: Path) -> None:
+    """Its endorser may not say for how many vCPUs it is."""
+    few, many = PUBLISHED, extended(PUBLISHED, GCE, 4)
+    folder = with_endorsed(small, tmp_path / "catalog", [listed(digest.hex()) for digest in (few, many)]).folder
+    for digest, other, more in ((few, many, -4), (many, few, 4)):
+        reply = ask(folder, digest)
+        (found,) = reply.related.relations
+        assert (reply.exit_code, len(reply.endorsements)) == (10, 1)
+        assert (found.known.digest, found.more, found.vcpus) == (other, more, None)
+
+
 def with_fewer(built: BuildResult, vcpus: int) -> tuple[LaunchDigest, Match]:
     """The digest of a row of 66 vCPUs, but with fewer; and the row."""
     catalog = Catalog.open(built.folder)
