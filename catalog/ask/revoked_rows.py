@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.log.revocation_list import Revocation
+from catalog.rows.endorsed_record import SELECTABLE
 from catalog.rows.fields import BY_NAME
 
 
@@ -36,6 +37,8 @@ def _selected(table: pa.Table, selector: Mapping[str, str | int | None]) -> Any:
     """For each row: true if it has all values of the selector."""
     selected = pa.repeat(True, table.num_rows)
     for name, value in selector.items():
+        if name in SELECTABLE:  # no row has it
+            return pa.repeat(False, table.num_rows)
         column = table.column(name)
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)

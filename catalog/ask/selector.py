@@ -1,4 +1,4 @@
-"""Selectors of revocations: from names and numbers, as people write them, to fields of digest records."""
+"""Selectors of revocations: from names and numbers, as people write them, to fields of records."""
 
 from __future__ import annotations
 
@@ -12,29 +12,45 @@ from catalog.errors import UnknownName, UsageError
 from catalog.launch.point import check_vcpus
 from catalog.launch.technology import technology_named
 from catalog.log.revocation_text import Value
+from catalog.rows.endorsed_record import SELECTABLE
 from catalog.rows.fields import DIGEST, RECORD, Field
+from catalog.rows.numbers import parse_number
 from catalog.spec import embedded
 from catalog.store.catalog import Catalog
 
-NO_KERNEL = "none"
-"""The word for "no kernel hashes are measured"."""
+NONE = "none"
+"""The word for null: no kernel hashes are measured, or a document does not say it."""
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def build_selector(catalog: Catalog, selected: Mapping[str, Any]) -> dict[str, Value]:
-    """The selector, as fields of digest records with canonical values.
+    """The selector, as fields of digest records and of endorsed digests with canonical values.
 
     selected: values by field, as people write them. firmware_sha256 and kernel_hashes_sha256 take an embedded name, a
-    name of the catalog, or any SHA-256; the latter also `none`. vcpu_type: a name of a vCPU signature.
+    name of the catalog, or any SHA-256; the latter also `none`. vcpu_type: a name of a vCPU signature. Fields of
+    endorsed digests are text, and may be `none`.
 
     Raises UnknownName, MalformedInput for an invalid digest, UsageError for an ambiguous name or two signatures.
     """
     signature = _signature(selected.get("vcpu_type"), selected.get("vcpu_signature"))
     given = {**selected, "vcpu_signature": signature and signature.value}
-    return {
+    of_rows = {
         field.name: _value(catalog, field, given[field.name]) for field in RECORD if given.get(field.name) is not None
     }
+    return of_rows | {name: _of_endorsed(name, given[name]) for name in SELECTABLE if given.get(name) is not None}
+
+
+def _of_endorsed(name: str, text: str) -> Value:
+    """The canonical value of a field of endorsed digests; raises UsageError for one that none can have."""
+    value: Value = None if text == NONE else text
+    if name == "endorser_svn" and value is not None:
+        value = parse_number(text)
+    if name == "document_sha256" and value is not None:
+        value = text.lower()
+    if not SELECTABLE[name](value):
+        raise UsageError(f"no endorsed digest can have {name} {text!r:.80}")
+    return value
 
 
 def _value(catalog: Catalog, field: Field, value: Any) -> Value:
@@ -49,7 +65,7 @@ def _value(catalog: Catalog, field: Field, value: Any) -> Value:
     if field.name == "kernel_hashes_sha256":
         shipped = {name: record.hashes.table_sha256 for name, record in embedded.kernels().items()}
         listed = {row["name"]: table for table, rows in catalog.kernel_hashes.items() for row in rows}
-        return None if value == NO_KERNEL else _sha256(value, "kernel hashes table", shipped, listed)
+        return None if value == NONE else _sha256(value, "kernel hashes table", shipped, listed)
     if field.name == "vcpus":
         check_vcpus(value)
     text = field.text(value)

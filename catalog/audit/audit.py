@@ -28,7 +28,7 @@ RULES = {
     "log": "the log is signed and complete, and follows its rules",
     "record": "release records, and the revocations that they name, follow from the leaves before them",
     "release": "the log names this manifest for the release",
-    "leaf": "each row is a leaf of the log",
+    "leaf": "each row and each endorsed digest is a leaf of the log",
     "known": "this version of ldcat knows every technology and type of record, and so checks them",
 }
 """The claims, by the name of the rule that checks them. They are listed in docs/audit.md."""

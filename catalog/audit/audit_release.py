@@ -9,17 +9,21 @@ from catalog.errors import LdcatError, VerificationFailed
 from catalog.fast.beneath import IS_LINK, Files
 from catalog.fast.published import PublishedRelease
 from catalog.files import inputs
+from catalog.log.leaf_search import endorsed_leaves
 from catalog.log.log_folder import LastCheckpoint, LogFolder
 from catalog.log.log_history import read_history
 from catalog.log.log_reader import LogReader, open_log
 from catalog.log.log_walk import WalkedRelease
+from catalog.log.records import encode_leaf
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import revocations_at
 from catalog.log.row_leaves import COLUMNS, row_leaves
 from catalog.operate.doctor import examine
 from catalog.operate.finding import Severity
+from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import digest_parts
+from catalog.store.endorsements import read_endorsements
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note
@@ -109,6 +113,7 @@ def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[Audit
     except LdcatError as failure:
         yield wrong("leaf", "log", str(failure))
         return
+    yield from _endorsed_findings(release, catalog, known)
     for technology in catalog.manifest.known:
         for part in digest_parts(catalog, technology):
             try:
@@ -120,6 +125,25 @@ def leaf_findings(release: PublishedRelease, catalog: Catalog) -> Iterator[Audit
             if missing:
                 what = f"{len(missing):,} of its rows are not leaves, e.g. {missing[0].decode()}"
                 yield wrong("leaf", part.name, what)
+
+
+def _endorsed_findings(release: PublishedRelease, catalog: Catalog, known: set[bytes]) -> Iterator[AuditFinding]:
+    """Yield endorsed digests that the log lacks, and those of the release that the catalog lacks."""
+    reader = LogReader(open_log(release), Checkpoint(release.origin, release.size, bytes.fromhex(release.root)))
+    try:
+        listed = [encode_leaf(record) for record in read_endorsements(catalog).records]
+        span = next(span for span in reader.spans() if span.record.release == release.number)
+        added = list(endorsed_leaves(reader, span))
+    except LdcatError as failure:
+        yield wrong("leaf", manifest.ENDORSED, f"its lines were not compared with the leaves: {failure}")
+        return
+    if missing := [leaf for leaf in listed if merkle.leaf_hash(leaf) not in known]:
+        yield wrong(
+            "leaf", manifest.ENDORSED, f"{len(missing):,} of its lines are not leaves, e.g. {missing[0].decode()}"
+        )
+    if missing := sorted(set(added) - set(listed)):
+        what = f"it lacks {len(missing):,} endorsed digests of the release, e.g. {missing[0].decode()}"
+        yield wrong("leaf", manifest.ENDORSED, what)
 
 
 def _leaf_hashes(release: PublishedRelease) -> set[bytes]:

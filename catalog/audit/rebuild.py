@@ -6,12 +6,13 @@ the root hash of the log is also that of a log made from scratch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.audit.recompute import Difference, EqualRows, Inputs, Recomputation, false_components, sweep_inputs
 from catalog.errors import LdcatError, MalformedRecord, VerificationFailed
 from catalog.launch.hashing.backends import HashBackend
+from catalog.log.leaf_search import OTHER, ROW, leaf_place
 from catalog.log.log_folder import LogFolder
 from catalog.log.log_history import revokes_by_records
 from catalog.log.log_reader import LogReader
@@ -20,8 +21,10 @@ from catalog.log.records import ReleaseRecord
 from catalog.log.revocations import Revocations
 from catalog.operate.finding import Severity
 from catalog.rows.digest_record import DigestRecord
+from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.rows.unknown import unknown_technology
 from catalog.store.catalog import Catalog
+from catalog.store.endorsements import read_endorsements
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.verify.verify_release import release_of_record
 from catalog.work.engine import Engine
@@ -60,12 +63,12 @@ def rebuild(
     """Recompute the rows of a log at a checkpoint, release by release, and all statements of its release records.
 
     now: seconds since 1970. progress: called with numbers of rows. Raises as LogReader and LogWalk, and MalformedRecord
-    for rows that are not sorted at the beginning of their release.
+    for rows and endorsed digests that are not sorted at the beginning of their release.
     """
     reader = LogReader(log, checkpoint)
     last, revocations = reader.span(checkpoint.size).record, Revocations(revokes_by_records(log, checkpoint.size))
     walk, rows, found = LogWalk(log, checkpoint, now), 0, list[Difference]()
-    for groups in _groups(walk, found):
+    for groups, endorsed in _groups(walk, found):
         each = walk.releases[-1]
         record, count = each.record, sum(map(len, groups.values()))
         rows += count
@@ -81,6 +84,7 @@ def rebuild(
         found += made.differences(groups, engine, backend, progress)
         found += false_components(catalog, record.release)
         found += _unknown_technologies(catalog, record.release)
+        found += _unlisted_endorsed(catalog, record.release, endorsed)
     found += [Difference(Severity.ERROR, last.release, line, 0) for line in walk.unknown.record_lines()]
     return Rebuilt(checkpoint, len(walk.releases), rows, tuple(found))
 
@@ -91,14 +95,28 @@ def _unknown_technologies(catalog: Catalog, number: int) -> Iterator[Difference]
         yield Difference(Severity.ERROR, number, unknown_technology(name, entry.rows, "not recomputed"), 0)
 
 
-def _groups(walk: LogWalk, found: list[Difference]) -> Iterator[dict[Inputs, EqualRows]]:
-    """Yield the rows of each release after its record was read. Entries that do not match the checkpoint are added to
-    `found`.
+def _unlisted_endorsed(catalog: Catalog, number: int, endorsed: Sequence[EndorsedRecord]) -> Iterator[Difference]:
+    """Endorsed digests of a release that its catalog does not have: nobody could check them."""
+    try:
+        listed = set(read_endorsements(catalog).records)
+    except LdcatError as error:
+        yield Difference(Severity.ERROR, number, f"its endorsed digests cannot be compared: {error}", 0)
+        return
+    for record in endorsed:
+        if record not in listed:
+            what = f"the catalog does not have the endorsed digest {record.launch_digest} of {record.endorser_id}"
+            yield Difference(Severity.ERROR, number, what, 0)
 
-    Raises MalformedRecord for rows that are not sorted, or not before the other leaves of their release.
+
+def _groups(walk: LogWalk, found: list[Difference]) -> Iterator[tuple[dict[Inputs, EqualRows], list[EndorsedRecord]]]:
+    """Yield rows and endorsed digests of each release after its record was read. Entries that do not match the
+    checkpoint are added to `found`.
+
+    Raises MalformedRecord for leaves in another order than this: sorted rows, sorted endorsed digests, all others.
     """
     groups: dict[Inputs, EqualRows] = {}
-    before, rest = b"", False
+    endorsed: list[EndorsedRecord] = []
+    before = (ROW, b"")
     leaves = iter(walk)
     while True:
         try:
@@ -109,15 +127,17 @@ def _groups(walk: LogWalk, found: list[Difference]) -> Iterator[dict[Inputs, Equ
             found.append(Difference(Severity.ERROR, walk.releases[-1].record.release, str(error), 0))
             return
         if isinstance(record, ReleaseRecord):
-            yield groups
-            groups, before, rest = {}, b"", False
-        elif not isinstance(record, DigestRecord):
-            rest = True
-        elif rest or leaf <= before:
+            yield groups, endorsed
+            groups, endorsed, before = {}, [], (ROW, b"")
+            continue
+        place = leaf_place(leaf)
+        if place != OTHER and (place, leaf) <= before:
+            what = "rows" if place == ROW else "endorsed digests"
             raise MalformedRecord(
-                f"the rows after {len(walk.releases)} releases are not sorted, unique, and before the other leaves"
+                f"the {what} after {len(walk.releases)} releases are not sorted, unique, and before the other leaves"
             )
-        else:
-            before = leaf
-            inputs = sweep_inputs(record)
-            groups.setdefault(inputs, EqualRows()).add(record)
+        before = (place, leaf)
+        if isinstance(record, EndorsedRecord):
+            endorsed.append(record)
+        elif isinstance(record, DigestRecord):
+            groups.setdefault(sweep_inputs(record), EqualRows()).add(record)

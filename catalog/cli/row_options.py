@@ -1,4 +1,4 @@
-"""Options that select rows by their fields: one for each field of a digest record, and --vcpu-type."""
+"""Options that select rows and endorsed digests by their fields: one for each field of a record, and --vcpu-type."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from catalog.cli.options import number_option
 from catalog.rows.fields import RECORD, Field
 
-PANEL = "Rows to select: those that fit all of these options"
+PANEL = "Rows and endorsed digests to select: those that fit all of these options"
 
 _SPECIAL: dict[str, tuple[tuple[str, ...], str | None, str]] = {
     "launch_digest": (("--digest",), "DIGEST", "Launch digest in hex or base64."),
@@ -30,6 +30,15 @@ _SPECIAL: dict[str, tuple[tuple[str, ...], str | None, str]] = {
 }
 """By field: options, metavar and help, if they differ from the name and the meaning of the field."""
 
+_ENDORSED = (
+    ("endorser_scheme", "--endorser-scheme", "NAME", "Endorsed digests: form of the document."),
+    ("endorser_id", "--endorser", "ID", "Endorsed digests: who endorses, as a lookup shows it."),
+    ("endorser_feed", "--endorser-feed", "NAME|none", "Endorsed digests: feed of the endorser."),
+    ("endorser_svn", "--endorser-svn", "N|none", "Endorsed digests: security version number."),
+    ("document_sha256", "--document", "SHA256|none", "Endorsed digests: SHA-256 of the document."),
+)
+"""Fields of endorsed digests that no row has: name, option, metavar, help."""
+
 _VCPU_TYPE = ("vcpu_type", "--vcpu-type", "NAME", "vCPU model, as QEMU names it.")
 
 
@@ -43,6 +52,7 @@ def with_row_options(command: Callable[..., int]) -> Callable[..., int]:
     name, option, metavar, text = _VCPU_TYPE
     place = next(n for n, one in enumerate(options) if one.name == "vcpu_signature")
     options.insert(place, _of_text(name, (option,), metavar, text))
+    options += [_of_text(name, (option,), metavar, text) for name, option, metavar, text in _ENDORSED]
     names = [one.name for one in options]
 
     @wraps(command)

@@ -1,6 +1,7 @@
 """History: rows, revocations and the last release of a log, read once and verified against its checkpoint.
 
-It keeps 40 bytes for each row: the hash of its leaf, and, unless it is revoked, a hash of its inputs.
+It keeps 40 bytes for each row: the hash of its leaf, and, unless it is revoked, a hash of its inputs. Endorsed digests,
+which are few, are kept whole.
 """
 
 from __future__ import annotations
@@ -16,10 +17,19 @@ import pyarrow.compute as pc
 
 from catalog.errors import MalformedRecord, UsageError
 from catalog.log.log_walk import LogWalk
-from catalog.log.records import ReleaseRecord, RevokeRecord, Severity, parse_record, parse_row
+from catalog.log.records import (
+    ReleaseRecord,
+    RevokeRecord,
+    Severity,
+    encode_leaf,
+    parse_endorsed,
+    parse_record,
+    parse_row,
+)
 from catalog.log.revocations import Revocations
 from catalog.log.row_leaves import Rows
 from catalog.rows.digest_record import INPUTS, DigestRecord
+from catalog.rows.endorsed_record import EndorsedRecord, contradictions
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import WIDTH, Store, TileReader
@@ -35,8 +45,9 @@ class History:
     """The contents of a log, and the state of its rows after the revocations that are about to be added.
 
     walk: its releases and revocations.
-    selected: for each coming revocation the number of rows that it selects, by their severity before it.
-    new_revoked: number of the new rows that are revoked.
+    selected: for each coming revocation the number of rows and endorsed digests that it selects, by their severity
+    before it.
+    new_revoked: number of the new rows and endorsed digests that are revoked.
     """
 
     def __init__(self, walk: LogWalk, revokes: Sequence[RevokeRecord], coming: Sequence[RevokeRecord]) -> None:
@@ -47,10 +58,15 @@ class History:
         *self._before, self._then = (Revocations((*revokes, *coming[:count])) for count in range(len(coming) + 1))
         self._hashes = bytearray()
         self._live = array("q")
+        self._endorsed: set[bytes] = set()
+        self._live_endorsed: list[EndorsedRecord] = []
         for hashed, _, record in walk:
             if isinstance(record, DigestRecord):
                 self._hashes += hashed
                 self._add(record)
+            elif isinstance(record, EndorsedRecord):
+                self._endorsed.add(hashed)
+                self._add_endorsed(record)
 
     @property
     def revokes(self) -> tuple[RevokeRecord, ...]:
@@ -64,7 +80,7 @@ class History:
 
     def check(self) -> None:
         """Raises MalformedRecord if the log contradicts itself, UsageError if it would with the coming revocations."""
-        if why := self._contradiction(()):
+        if why := self._contradiction(()) or self._endorsed_contradiction():
             raise UsageError(why, _HINT) if self._coming else MalformedRecord(why)
 
     def new_rows(self, rows: Rows) -> Rows:
@@ -82,17 +98,45 @@ class History:
             raise UsageError(why, _HINT)
         return rows
 
+    def new_endorsed(self, records: Iterable[EndorsedRecord]) -> list[EndorsedRecord]:
+        """The endorsed digests that the log lacks, in the order of their leaves.
+
+        Raises UsageError if one contradicts a live one of the same endorser.
+        """
+        leaves = sorted({encode_leaf(record) for record in records})
+        found = [parse_endorsed(leaf) for leaf in leaves if merkle.leaf_hash(leaf) not in self._endorsed]
+        for record in found:
+            self.new_revoked += not self._add_endorsed(record)
+        if why := self._endorsed_contradiction():
+            raise UsageError(why, _HINT)
+        return found
+
     def _add(self, row: DigestRecord) -> bool:
         """Count the next row; True if it is live, i.e. not revoked."""
-        for record, before, selected in zip(self._coming, self._before, self.selected, strict=True):
-            if record.selects(row):
-                selected[before.severity(row)] += 1
-        if live := self._is_live(row):
+        if live := self._count(row):
             self._live.append(hash(_inputs(row)))
         return live
 
-    def _is_live(self, row: DigestRecord) -> bool:
-        return self._then.severity(row) != "revoked"
+    def _add_endorsed(self, record: EndorsedRecord) -> bool:
+        """As `_add`, for an endorsed digest."""
+        if live := self._count(record):
+            self._live_endorsed.append(record)
+        return live
+
+    def _count(self, record: DigestRecord | EndorsedRecord) -> bool:
+        for coming, before, selected in zip(self._coming, self._before, self.selected, strict=True):
+            if coming.selects(record):
+                selected[before.severity(record)] += 1
+        return self._is_live(record)
+
+    def _is_live(self, record: DigestRecord | EndorsedRecord) -> bool:
+        return self._then.severity(record) != "revoked"
+
+    def _endorsed_contradiction(self) -> str | None:
+        """Describe two live endorsed digests of one endorser that contradict each other, if any."""
+        for one, _, name in contradictions(self._live_endorsed):
+            return f"two records of {one.endorser_id} about {one.launch_digest} contradict each other in {name}"
+        return None
 
     def _contradiction(self, new: Iterable[bytes]) -> str | None:
         """Describe two live rows with equal inputs and different digests, if any. new: leaves of the added rows."""

@@ -17,6 +17,7 @@ from catalog.log.records import (
 from catalog.log.release_rules import Before, false_claims, false_list, steps_back
 from catalog.log.revocation_chain import RevocationChain
 from catalog.rows.digest_record import DigestRecord
+from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.rows.unknown import UnknownLeaves
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -102,6 +103,9 @@ class LogWalk:
                 record = parse_record(leaf) if self._rows or not is_row(leaf) else None
                 if record is None or isinstance(record, DigestRecord):
                     self.unknown.add_row(read_technology(leaf))
+                    pending.clear()
+                elif isinstance(record, EndorsedRecord):
+                    self.unknown.add_row(record.technology)
                     pending.clear()
                 elif isinstance(record, RevokeRecord):
                     pending.append(record)

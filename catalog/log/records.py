@@ -14,18 +14,29 @@ from msgspec import UNSET, UnsetType
 
 from catalog.errors import MalformedRecord
 from catalog.log.revocation_text import check_revocation
-from catalog.rows.digest_record import DigestRecord, value_in
+from catalog.rows.digest_record import DigestRecord
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.wire import Wire, decode_json
 
 Severity = Literal["revoked", "deprecated", "restored"]
 
 
-class RevokeRecord(Wire, frozen=True):
-    """Revokes, deprecates or restores rows. Of the revoke records that select a row, the newest counts.
+_ABSENT: Any = object()
+"""The value of a field that a record does not have: no selector has it."""
 
-    selector: fields of digest records and their values; selects all rows that have all of them.
-    severity: what becomes of these rows.
+
+def selectable_value(record: DigestRecord | EndorsedRecord, name: str) -> Any:
+    """The value of a field that a selector names; null is None, also of an optional field that the record lacks."""
+    value = getattr(record, name, _ABSENT)
+    return None if value is UNSET else value
+
+
+class RevokeRecord(Wire, frozen=True):
+    """Revokes, deprecates or restores rows and endorsed digests. Of those that select one, the newest counts.
+
+    selector: fields and their values; selects all rows and endorsed digests that have all of these fields with these
+    values.
+    severity: what becomes of them.
     reason: one line for people.
     """
 
@@ -34,9 +45,9 @@ class RevokeRecord(Wire, frozen=True):
     severity: Severity
     reason: str
 
-    def selects(self, row: DigestRecord) -> bool:
-        """Whether a row has every value of the selector."""
-        return all(value_in(row, name) == value for name, value in self.selector.items())
+    def selects(self, record: DigestRecord | EndorsedRecord) -> bool:
+        """Whether a row or an endorsed digest has every field of the selector, with its value."""
+        return all(selectable_value(record, name) == value for name, value in self.selector.items())
 
     @property
     def selector_text(self) -> str:
@@ -104,6 +115,11 @@ def canonical_json(value: Any) -> bytes:
 def is_row(leaf: bytes) -> bool:
     """Whether a leaf that is a record is a digest record: the only type with this text and without inner objects."""
     return b'"type":"digest"' in leaf and leaf.rfind(b"{") == 0
+
+
+def is_endorsed(leaf: bytes) -> bool:
+    """Whether a leaf that is a record is an endorsed digest: the type is the last of its keys."""
+    return leaf.endswith(b'"type":"endorsed"}')
 
 
 def read_technology(row: bytes) -> str:

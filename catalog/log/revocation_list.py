@@ -22,8 +22,8 @@ MAX_REVOCATIONS = 8 << 20
 class Revocation(Wire, frozen=True):
     """An entry of the list.
 
-    selector: fields of digest records and their values; selects all rows that have all of them.
-    severity: what becomes of these rows.
+    selector: as in RevokeRecord.
+    severity: what becomes of the selected rows and endorsed digests.
     reason: one line for people.
     """
 

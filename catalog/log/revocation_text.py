@@ -1,4 +1,4 @@
-"""Rules of a revocation: its reason is one printable line, and its selector has values that rows can have.
+"""Rules of a revocation: its reason is one printable line, and its selector has values that records can have.
 
 The same rules hold for what `ldcat revoke` writes and for what is read from a log, a list or a proof bundle.
 """
@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from catalog.errors import MalformedRecord
+from catalog.rows.endorsed_record import SELECTABLE
 from catalog.rows.fields import BY_NAME, RECORD
 from catalog.rows.printed_line import is_printed_line
 
@@ -17,7 +18,7 @@ Value = str | int | None
 MAX_REASON = 500
 """Characters: the longest reason."""
 
-_NAMES = {field.name for field in RECORD}
+_NAMES = {field.name for field in RECORD} | SELECTABLE.keys()
 
 INVALID_REASON = f"the reason is not one line of 1 to {MAX_REASON} printable characters"
 
@@ -28,7 +29,9 @@ def is_reason(text: str) -> bool:
 
 
 def is_value(name: str, value: Value) -> bool:
-    """Whether a row can have a value in this field of digest records."""
+    """Whether a row, or an endorsed digest, can have a value in this field."""
+    if name not in BY_NAME:
+        return SELECTABLE[name](value)
     field = BY_NAME[name]
     if value is None:
         return field.nullable
@@ -42,9 +45,9 @@ def is_value(name: str, value: Value) -> bool:
 def check_revocation(selector: Mapping[str, Value], reason: str, what: str) -> None:
     """Raises MalformedRecord, beginning with `what`, for a revocation that `ldcat revoke` cannot write."""
     if not selector or not selector.keys() <= _NAMES:
-        raise MalformedRecord(f"{what}: the selector is empty, or has fields that digest records lack")
+        raise MalformedRecord(f"{what}: the selector is empty, or has fields that no record has")
     for name, value in selector.items():
         if not is_value(name, value):
-            raise MalformedRecord(f"{what}: a digest record cannot have {name} {value!r:.80}")
+            raise MalformedRecord(f"{what}: no record can have {name} {value!r:.80}")
     if not is_reason(reason):
         raise MalformedRecord(f"{what}: {INVALID_REASON}")

@@ -1,18 +1,15 @@
-"""Revocations: which rows of a log are revoked or deprecated, and how a revoke record is made."""
+"""Revocations: which records of a log are revoked or deprecated, and how a revoke record is made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from catalog.errors import UsageError
-from catalog.log.records import RevokeRecord, Severity
+from catalog.log.records import RevokeRecord, Severity, selectable_value
 from catalog.log.revocation_text import INVALID_REASON, Value, is_reason
 from catalog.rows.digest_record import DigestRecord
 from catalog.rows.endorsed_record import EndorsedRecord
-
-_NOTHING: Any = object()
-"""The value of a field that a row, or an endorsed digest, does not have: no selector has it."""
 
 
 class Revoking(Protocol):
@@ -43,7 +40,7 @@ class Revocations(Generic[AnyRevocation]):
         """What revokes or deprecates a row or an endorsed digest; None if nothing does, or it is restored."""
         newest = -1
         for names, numbers in self._newest.items():
-            newest = max(newest, numbers.get(tuple(getattr(row, name, _NOTHING) for name in names), -1))
+            newest = max(newest, numbers.get(tuple(selectable_value(row, name) for name in names), -1))
         found = self._revocations[newest] if newest >= 0 else None
         return None if found is None or found.severity == "restored" else found
 
@@ -56,7 +53,7 @@ class Revocations(Generic[AnyRevocation]):
 def new_revocation(selector: Mapping[str, Value], severity: Severity, reason: str) -> RevokeRecord:
     """Make a revoke record. Raises UsageError for an empty selector, or a reason that is not one printable line."""
     if not selector:
-        raise UsageError("no rows are selected", "give --digest, --firmware, --vmm ...; a row has to match all of them")
+        raise UsageError("nothing is selected", "give --digest, --firmware, --vmm ...; a row has to match all of them")
     if not is_reason(reason):
         raise UsageError(INVALID_REASON)
     return RevokeRecord(type="revoke", selector=dict(selector), severity=severity, reason=reason)

@@ -1,6 +1,6 @@
 """Prove: find the leaf of a row in a log, and make a bundle for somebody who has neither the log nor the catalog.
 
-The rows of a release are sorted, between the previous release record and its own, so a binary search finds a row.
+A digest may have several records: a row for each configuration, and one for each endorsement.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import cached_property
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.lookup import lookup
 from catalog.fast.published import PublishedRelease
+from catalog.log.leaf_search import find_leaf
 from catalog.log.log_folder import LogFolder
 from catalog.log.log_reader import LogReader
 from catalog.log.records import encode_leaf
@@ -42,7 +43,7 @@ class Prover:
     def prove_digest(
         self, digest: LaunchDigest, *, warn: Callable[[str], None], catalog: Catalog | None = None
     ) -> list[ProofBundle]:
-        """A proof for each configuration that a catalog has for a digest. Raises as `prove`.
+        """A proof for each configuration that a catalog has for a digest, then for each endorsement. Raises as `prove`.
 
         warn: called if the index is damaged.
         catalog: of a release of the log; None for that of the last release.
@@ -51,11 +52,15 @@ class Prover:
         leaves = sorted(
             {encode_leaf(digest_record(match.row)) for match in lookup(catalog, digest, warn=warn) if match.listed}
         )
-        found = map(self.prove, leaves)
+        endorsed = sorted(map(encode_leaf, catalog.endorsements.of(digest.value)))
+        found = map(self.prove, (*leaves, *endorsed))
         return [bundle for bundle in found if bundle is not None]
 
     def prove(self, leaf: bytes) -> ProofBundle | None:
-        """The proof of a row, given its leaf; None if the log does not have it. Raises as LogReader.proof."""
+        """The proof of a row or an endorsed digest, given its leaf; None if the log does not have it.
+
+        Raises as LogReader.proof.
+        """
         index = self._find(leaf)
         if index is None:
             return None
@@ -70,14 +75,6 @@ class Prover:
         return TlogProof(index, tuple(hashes), self._note, leaf)
 
     def _find(self, leaf: bytes) -> int | None:
-        """The index of a row in the log; None if no release has it."""
-        for release in self._releases:
-            low, high = release.first, release.end - 1
-            while low < high:
-                middle = (low + high) // 2
-                found = self._reader.entry(middle)
-                if found == leaf:
-                    return middle
-                is_row = b'"type":"digest"' in found  # rows come first, then revoke records
-                low, high = (middle + 1, high) if is_row and found < leaf else (low, middle)
-        return None
+        """The index of a row or an endorsed digest in the log; None if no release has it."""
+        found = (find_leaf(self._reader, release, leaf) for release in self._releases)
+        return next((index for index in found if index is not None), None)

@@ -15,7 +15,7 @@ import msgspec
 
 from catalog.errors import FalseRecord, LdcatError, MalformedInput, Stale, UntrustedSigner, VerificationFailed
 from catalog.launch.technology import technologies
-from catalog.log.records import ReleaseRecord, parse_record, parse_row
+from catalog.log.records import ReleaseRecord, is_endorsed, parse_endorsed, parse_record, parse_row
 from catalog.log.release_rules import Before, false_time, false_trust_version
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation, chain_revocations, check_goes_on
@@ -23,6 +23,7 @@ from catalog.log.revocations import Revocations
 from catalog.log.seen import Seen
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.rows.digest_record import DigestRecord
+from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.note import Note, Verified
@@ -42,6 +43,7 @@ class Outcome(StrEnum):
     UNTRUSTED = "untrusted-signer"
     BAD = "bad-proof"
     FALSE = "false-record"
+    ENDORSED = "endorsed"
 
     @property
     def exit_code(self) -> int:
@@ -58,6 +60,7 @@ _EXIT_CODES = {
     Outcome.STALE: 8,
     Outcome.OLDER: 9,
     Outcome.FALSE: 11,
+    Outcome.ENDORSED: 10,
 }
 
 
@@ -69,7 +72,7 @@ class Verdict:
     why: one line that explains it.
     checkpoint: of the bundle; None if its signatures were not verified.
     signers: keys whose signatures were verified.
-    row: the digest record; None if it was not verified.
+    row: the digest record, or the endorsed digest; None if it was not verified.
     release: the release record; None if it was not verified.
     status: the revocation that revokes or deprecates the row; None if there is none.
     newest: the note to remember as seen; None if not everything was verified.
@@ -83,7 +86,7 @@ class Verdict:
     why: str
     checkpoint: Checkpoint | None = None
     signers: tuple[Verified, ...] = ()
-    row: DigestRecord | None = None
+    row: DigestRecord | EndorsedRecord | None = None
     release: ReleaseRecord | None = None
     status: Revocation | None = None
     newest: Note | None = None
@@ -150,7 +153,7 @@ def verify_bundle(data: bytes, trust: Trust, *, now: int, seen: Mapping[str, See
     return _answer(found, bundle, digest)
 
 
-def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord, ReleaseRecord]:
+def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord | EndorsedRecord, ReleaseRecord]:
     """The records in the two leaves, after their inclusion is verified. Raises VerificationFailed, MalformedInput."""
     row, status = _included(bundle.row, checkpoint), _included(bundle.status, checkpoint)
     if bundle.status.index != checkpoint.size - 1:
@@ -160,7 +163,7 @@ def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord, 
         raise MalformedInput("the last leaf of the checkpoint is not a release record")
     if bundle.revocations_sha256 != release.revocations_sha256:
         raise VerificationFailed("the revocations of the bundle are not those of the release")
-    return parse_row(row), release
+    return (parse_endorsed if is_endorsed(row) else parse_row)(row), release
 
 
 def _check_status(
@@ -184,7 +187,7 @@ def _check_status(
     return ()
 
 
-def _unknown(row: DigestRecord) -> Iterator[str]:
+def _unknown(row: DigestRecord | EndorsedRecord) -> Iterator[str]:
     """A note if the row's technology is of a later version: the log has the row, but its meaning is unknown."""
     if row.technology not in technologies():
         yield f"this version of ldcat does not know technology {row.technology!r}: the row's fields are not checked"
@@ -205,8 +208,13 @@ def _answer(verdict: Verdict, bundle: ProofBundle, digest: str | None) -> Verdic
     status = Revocations(bundle.revocations).status(row)
     if status and status.severity == "revoked":
         return replace(verdict, outcome=Outcome.REVOKED, why=status.reason, status=status)
-    why = "the log has this row" if status is None else f"the log has this row, which is deprecated: {status.reason}"
-    return replace(verdict, why=why, status=status)
+    what, outcome = "this row", Outcome.MATCH
+    if isinstance(row, EndorsedRecord):
+        what, outcome = "this endorsed digest without a known configuration", Outcome.ENDORSED
+        if row.endorser_scheme == REPORTED:
+            what, outcome = "a report of this digest, which nobody endorses", Outcome.UNKNOWN
+    why = f"the log has {what}" + (f", which is deprecated: {status.reason}" if status else "")
+    return replace(verdict, outcome=outcome, why=why, status=status)
 
 
 def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
@@ -230,7 +238,7 @@ def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def to_dict(record: DigestRecord) -> dict[str, Any]:
-    """The fields of a digest record, as in its leaf."""
+def to_dict(record: DigestRecord | EndorsedRecord) -> dict[str, Any]:
+    """The fields of a record, as in its leaf."""
     found: dict[str, Any] = msgspec.to_builtins(record)
     return found

@@ -1,4 +1,4 @@
-"""Publish: append the rows of a catalog to a log as leaves, and its files as the artifacts of a release.
+"""Publish: append rows and endorsed digests of a catalog to a log, and its files as the artifacts of a release.
 
 Everything is written under new names and synced before the checkpoint that includes it replaces the old one. So the
 previous release stays intact whatever happens, and the next run continues.
@@ -23,6 +23,7 @@ from catalog.log.row_leaves import COLUMNS, Rows
 from catalog.rows.unknown import NEWER, unknown_technology
 from catalog.store import manifest
 from catalog.store.digest_parts import digest_parts
+from catalog.store.endorsements import read_endorsements
 from catalog.store.manifest import CatalogFiles
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -39,9 +40,9 @@ class Published:
     checkpoint: the published checkpoint.
     release: number of the last release.
     trust_version: in its release record.
-    new_rows: number of digest records that were added.
+    new_rows, new_endorsed: number of digest records and of endorsed digests that were added.
     new_revoked: how many of them earlier revocations revoke.
-    selected: number of rows that the new revocations select.
+    selected: number of rows and endorsed digests that the new revocations select.
     false: statements of earlier release records that do not follow from the log, one line each.
     """
 
@@ -49,6 +50,7 @@ class Published:
     release: int
     trust_version: int | None
     new_rows: int
+    new_endorsed: int
     new_revoked: int
     selected: int
     false: tuple[str, ...]
@@ -97,20 +99,21 @@ def publish(
         if unchanged and (not last or last.artifacts != artifacts):
             raise UsageError("another release was published in the meantime", "run the command again")
         rows = history.new_rows(Rows.of(()) if unchanged else _rows(catalog))
+        endorsed = history.new_endorsed(() if unchanged else read_endorsements(catalog).records)
         selected = sum(found.total() for found in history.selected)
         if history.revokes[-len(revokes) :] == tuple(revokes):  # already appended by an interrupted run
             revokes = ()
         same = last and (last.artifacts, last.trust_version) == (artifacts, trust_version)
         lately_false = any(each.false for each in history.walk.releases[-2:])  # clients of a host compare these two
-        if not rows and not revokes and last and same and not lately_false:
-            return Published(old, last.release, trust_version, 0, 0, selected, false)
+        if not rows and not endorsed and not revokes and last and same and not lately_false:
+            return Published(old, last.release, trust_version, 0, 0, 0, selected, false)
         _check_revokes(revokes, history)
         if now < before.time <= now + MAX_AHEAD:  # a time further ahead is false, and ignored
             raise UsageError("the clock is behind the time of the last release", "set it: times never go back")
         number = before.number + 1
         all_revokes = (*history.revokes, *revokes)
         record = _release_record(number, now, artifacts, all_revokes, old, trust_version)
-        last_leaves = [*map(encode_leaf, revokes), encode_leaf(record)]
+        last_leaves = [*map(encode_leaf, endorsed), *map(encode_leaf, revokes), encode_leaf(record)]
         for leaf in last_leaves:
             parse_record(leaf)  # a leaf that nobody can read would end the log
         folder = release_path(number)
@@ -122,7 +125,8 @@ def publish(
         signed = Note(str(new), tuple(Signature(s.key.name, s.key.key_id, s.sign(str(new), now)) for s in signers))
         state.write(signed)
         log.write([(CHECKPOINT, bytes(signed))])
-        return Published(new, number, trust_version, len(rows), history.new_revoked, selected, false)
+        added = (len(rows), len(endorsed), history.new_revoked)
+        return Published(new, number, trust_version, *added, selected, false)
 
 
 def _release_record(
@@ -160,10 +164,12 @@ def _find_origin(signers: Sequence[Signer]) -> str:
 def _check_revokes(revokes: Sequence[RevokeRecord], history: History) -> None:
     for record, found in zip(revokes, history.selected, strict=False):
         if not found:
-            raise UsageError(f"the log has no row with {record.selector_text}", "a row has to match all of them")
+            raise UsageError(
+                f"the log has no row or endorsed digest with {record.selector_text}", "one has to match all of them"
+            )
         if record.severity == "restored" and set(found) == {None}:
             raise UsageError(
-                f"no row with {record.selector_text} is revoked or deprecated", "there is nothing to restore"
+                f"nothing with {record.selector_text} is revoked or deprecated", "there is nothing to restore"
             )
 
 

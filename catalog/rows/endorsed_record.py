@@ -6,7 +6,7 @@ Hashes are lower-case hex and bit fields 0x-hex, as in the records of rows; what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -28,10 +28,15 @@ if TYPE_CHECKING:
 Time = Annotated[int, msgspec.Meta(gt=0, lt=1 << 40)]
 """Seconds since 1970."""
 
-Svn = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+REPORTED = "reported"
+"""Scheme of a digest that nobody endorses: it was seen in public documents or tests."""
+
+_SVN_LIMIT = 1 << 53
+Svn = Annotated[int, msgspec.Meta(ge=0, lt=_SVN_LIMIT)]
 """A security version number, which every reader of JSON can represent."""
 
 _SCHEME = "[a-z0-9][a-z0-9-]{0,39}"
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 _CLAIMED: dict[str, Kind] = {
     "policy": Bits(64),
@@ -56,10 +61,24 @@ DETERMINED = (
 """Claims of which a launch digest allows one value. It covers neither the guest policy nor the product."""
 
 
+def _is_line(value: object) -> bool:
+    return isinstance(value, str) and is_printed_line(value, LONGEST_TEXT)
+
+
+SELECTABLE: dict[str, Callable[[object], bool]] = {
+    "endorser_scheme": lambda value: isinstance(value, str) and re.fullmatch(_SCHEME, value) is not None,
+    "endorser_id": _is_line,
+    "endorser_feed": lambda value: value is None or _is_line(value),
+    "endorser_svn": lambda value: value is None or (type(value) is int and 0 <= value < _SVN_LIMIT),
+    "document_sha256": lambda value: value is None or (isinstance(value, str) and bool(_SHA256.fullmatch(value))),
+}
+"""Fields of an endorsed digest that a revocation can name, beside launch_digest and technology, and their values."""
+
+
 class EndorserFields(Wire, frozen=True):
     """Who endorses a digest.
 
-    scheme: the form of the document; `reported`: nobody endorses the digest, it was only seen in public.
+    scheme: the form of the document; REPORTED if nobody endorses the digest.
     id: a did:x509, the SHA-256 of a root certificate or key, or a URL.
     feed: which of the endorser's series the document belongs to.
     svn: security version number of what is endorsed.

@@ -40,7 +40,7 @@ class UnknownLeaves:
         _count(self.types, kind)
 
     def add_row(self, technology: str) -> None:
-        """Count a row if its technology is unknown."""
+        """Count a row, or an endorsed digest, if its technology is unknown."""
         if technology not in technologies():
             _count(self.technologies, technology)
 

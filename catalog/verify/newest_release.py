@@ -61,7 +61,7 @@ def verify_newest(
 def verify_once(location: FolderLocation, log: LogFolder, trust: bytes, *, now: int, warn: Warn) -> PublishedRelease:
     """As `verify_newest`, but once for each checkpoint and trust note of a folder. Then the index is checked, too.
 
-    Raises as `verify_newest` and `check_index_once`.
+    Raises as `verify_newest`, `check_index_once` and `check_endorsed`.
     """
     memory = Remembered(str(state_folder()), location, trust)
     try:
@@ -70,9 +70,12 @@ def verify_once(location: FolderLocation, log: LogFolder, trust: bytes, *, now: 
         raise unreadable(Path(memory.path), error) from error
     if before:
         return before
+    from catalog.verify.checked_endorsed import check_endorsed  # cryptography takes long to load
+
     verified, kept = verify_newest(log, location.number, trust, now=now, warn=warn, memory=memory)
     catalog = Catalog.open_release(verified.release)
     check_index_once(catalog)
+    check_endorsed(catalog, verified.release)
     remembered = copy(verified.release)
     if catalog.notes:  # the fast path, or a later version, could not tell what was not checked: never fresh
         remembered.fresh_until = 0

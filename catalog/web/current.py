@@ -26,6 +26,7 @@ from catalog.store.catalog import Catalog
 from catalog.store.ranges import RangeIndex
 from catalog.terminal import render
 from catalog.terminal.shown_notices import notices
+from catalog.verify.checked_endorsed import check_endorsed
 from catalog.verify.checked_index import check_index_once
 from catalog.verify.location import CatalogLocation, HostedLocation
 from catalog.verify.opening import open_catalog
@@ -87,6 +88,8 @@ class OpenRelease:
             catalog.need(name)
         catalog.check_components()
         check_index_once(catalog)
+        if catalog.release:
+            check_endorsed(catalog, catalog.release)
         with ExitStack() as opened:
             ranges = ranges_for(catalog, start_progress)
             opened.callback(ranges.close)

@@ -103,8 +103,8 @@ def test_revocations_are_releases_of_the_same_catalog_and_keep_their_order(
 @pytest.mark.parametrize(
     ("severity", "selector", "message"),
     [
-        ("revoked", {"vcpus": 9}, "no row with vcpus 9"),
-        ("revoked", {"technology": "sev", "vcpus": 1}, "no row with technology sev, vcpus 1"),
+        ("revoked", {"vcpus": 9}, "no row or endorsed digest with vcpus 9"),
+        ("revoked", {"technology": "sev", "vcpus": 1}, "no row or endorsed digest with technology sev, vcpus 1"),
         ("deprecated", {"launch_digest": "ff" * 48}, "no row"),
         ("restored", {"vmm": "nobody"}, "no row"),
         ("restored", {"technology": "sev"}, "is revoked or deprecated"),

@@ -124,6 +124,7 @@ def test_each_outcome_has_its_name_and_its_exit_code() -> None:
         "stale": 8,
         "older-than-seen": 9,
         "false-record": 11,
+        "endorsed": 10,
     }
 
 

@@ -24,7 +24,7 @@ from catalog.store.endorsements import endorsements_file
 from catalog.store.follows import FOLLOWS, Derived, all_faults
 from tests.support.catalogs import build, contents
 from tests.support.cli import Run
-from tests.support.endorsed_digests import endorsed, listed
+from tests.support.endorsed_digests import endorsed, listed, with_endorsed
 from tests.support.forged_catalogs import Change, elsewhere, forged, in_manifest, in_names, in_rows, replaced, write
 from tests.support.published_logs import Publisher, rebuilt
 from tests.support.samples import SMALL, write_inputs, write_spec
@@ -62,18 +62,6 @@ def longer(path: Path) -> None:
 
 
 CONTRADICTORY = endorsements_file([listed(claims={"vcpus": 1}), listed(claims={"vcpus": 2})])
-
-
-def with_endorsed(data: bytes) -> dict[str, Change]:
-    """A file of endorsed digests, which the catalog did not have."""
-    entry = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "rows": data.count(b"\n")}
-
-    def put_file(path: Path) -> None:
-        path.parent.mkdir()
-        path.write_bytes(data)
-
-    listed_file = in_manifest(lambda text: text["files"].update({manifest.ENDORSED: entry}))
-    return {manifest.ENDORSED: put_file, manifest.NAME: listed_file}
 
 
 LIES: dict[tuple[str, str], list[dict[str, Change]]] = {

@@ -11,6 +11,8 @@ import msgspec
 from catalog.imports.documents import read_document
 from catalog.imports.import_files import import_files
 from catalog.rows.endorsed_record import EndorsedRecord
+from catalog.store import manifest
+from tests.support.forged_catalogs import Change, in_manifest
 from tests.support.published_documents import pem, root, trusted
 
 SNP_DIGEST = "5a" * 48
@@ -42,6 +44,18 @@ def listed(digest: str = SNP_DIGEST, **changed: Any) -> EndorsedRecord:
     nothing = {"document_sha256": None, "document_time": None, "checked": "none", "certificate_until": None}
     by = {"scheme": "published-list", "id": "https://a.example/list", "feed": None, "svn": None}
     return endorsed(digest, **(nothing | by | {"claims": {}} | changed))
+
+
+def with_endorsed(data: bytes) -> dict[str, Change]:
+    """A file of endorsed digests, which the catalog did not have."""
+    entry = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "rows": data.count(b"\n")}
+
+    def put_file(path: Path) -> None:
+        path.parent.mkdir()
+        path.write_bytes(data)
+
+    listed_file = in_manifest(lambda text: text["files"].update({manifest.ENDORSED: entry}))
+    return {manifest.ENDORSED: put_file, manifest.NAME: listed_file}
 
 
 def write_import(folder: Path, data: bytes, *, origin: str | None = None) -> Path:

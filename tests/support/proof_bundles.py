@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from catalog.log.records import ReleaseRecord, Severity, canonical_json, encode_leaf
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.rows.digest_record import DigestRecord
+from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.transparency import merkle
 from catalog.transparency.keys import SignatureType, Signer
 from catalog.transparency.proof import TlogProof
@@ -43,9 +45,13 @@ def signers_of(origin: str) -> list[Signer]:
 
 
 def bundle_of(
-    origin: str, index: int = 2, severity: Severity = "deprecated", chain: str | None = None
+    origin: str,
+    index: int = 2,
+    severity: Severity = "deprecated",
+    chain: str | None = None,
+    endorsed: Sequence[EndorsedRecord] = (),
 ) -> tuple[ProofBundle, Trust]:
-    """chain: what the release commits to, if it is not the chain of its list."""
+    """chain: what the release commits to, if it is not the chain of its list. endorsed: leaves after the rows."""
     revocation = Revocation(
         selector={"technology": "sev"}, severity=severity, reason="it's \\n $(touch pwned) \u00e4!!"
     )
@@ -62,7 +68,7 @@ def bundle_of(
         previous_root=merkle.EMPTY_ROOT.hex(),
         trust_version=None,
     )
-    leaves = [*map(encode_leaf, ROWS), encode_leaf(release)]
+    leaves = [*map(encode_leaf, ROWS), *map(encode_leaf, endorsed), encode_leaf(release)]
     log = MemoryLog()
     log.append(leaves)
     signers = signers_of(origin)

@@ -24,9 +24,9 @@ def command(
     ],
     quiet: QuietOption = False,
 ) -> int:
-    """Prove that a log has a launch digest: print a proof bundle for each row that has it.
+    """Prove that a log has a launch digest: print a proof bundle for each row that has it, then for each endorsement.
 
-    A bundle is one line of JSON: the row, its status at the checkpoint, all revocations, and the proofs as C2SP
+    A bundle is one line of JSON: the record, its status at the checkpoint, all revocations, and the proofs as C2SP
     tlog-proof texts. `ldcat verify-proof` verifies it with nothing but a trust note. Exit code 1 if the log does not
     have the digest.
     """
@@ -55,5 +55,5 @@ def command(
     for bundle in bundles:
         render.exact(bytes(bundle).decode("ascii").rstrip("\n"))
     if len(bundles) > 1 and not quiet:
-        render.note(f"{len(bundles)} configurations have this digest: one bundle a line")
+        render.note(f"{len(bundles)} records of the log have this digest: one bundle a line")
     return 0

@@ -100,6 +100,7 @@ def _print(log: Path, published: Published, output: Format, *, quiet: bool) -> N
         "origin": found.origin,
         "release": published.release,
         "new_rows": published.new_rows,
+        "new_endorsed": published.new_endorsed,
         "trust_version": published.trust_version,
         "size": found.size,
         "root": to_base64(found.root),
@@ -109,8 +110,9 @@ def _print(log: Path, published: Published, output: Format, *, quiet: bool) -> N
     else:
         render.facts([fact for fact in facts.items() if fact[1] is not None], title=str(log))
     if published.new_revoked:
-        render.warning(f"{published.new_revoked} of the new rows are revoked already, by a revocation in the log")
-    if not published.new_rows and not quiet:
+        new = "new rows and endorsed digests" if published.new_endorsed else "new rows"
+        render.warning(f"{published.new_revoked} of the {new} are revoked already, by a revocation in the log")
+    if not published.new_rows and not published.new_endorsed and not quiet:
         render.note("the log has every row of this catalog")
     for why in published.false:
         render.warning(f"{why}; this release is right by itself")

@@ -1,4 +1,4 @@
-"""`ldcat revoke`: revoke, deprecate or restore rows of a log, in a new release."""
+"""`ldcat revoke`: revoke, deprecate or restore rows and endorsed digests of a log, in a new release."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def command(
     *,
     selected: dict[str, Any],
 ) -> int:
-    """Revoke, deprecate or restore rows, in a new release.
+    """Revoke, deprecate or restore rows and endorsed digests, in a new release.
 
     The new release has the same catalog, and nothing is deleted. The newest record that selects a row counts, also for
     rows that are published later. To correct a wrong digest, revoke it by --digest, then publish the right one.
