@@ -9,6 +9,7 @@ from typing import Any
 
 from catalog.diff.axis_changes import AXES, Values, axis_changes, collect_values, listed
 from catalog.diff.component_changes import ComponentChange, component_changes, revocation_changes
+from catalog.diff.endorsement_changes import EndorsementChange, endorsement_changes
 from catalog.diff.heat import UNCHANGED, Heat, heat
 from catalog.diff.key_changes import key_changes
 from catalog.diff.row_changes import ADDED, FACTS, INPUTS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, comparable, row_changes
@@ -80,6 +81,7 @@ class Diff:
 
     history: how the two checkpoints are related; None unless both catalogs are published.
     components: changes of components, axes, revocations and keys.
+    endorsements: changes of endorsed digests.
     groups: changed rows, by change, technology and image.
     counts: number of rows by change, unchanged ones included.
     heat: the counts by image and axes.
@@ -91,6 +93,7 @@ class Diff:
 
     history: str | None
     components: Sequence[ComponentChange]
+    endorsements: Sequence[EndorsementChange]
     groups: Sequence[RowGroup]
     counts: Mapping[str, int]
     heat: Heat
@@ -101,8 +104,8 @@ class Diff:
 
     @property
     def same(self) -> bool:
-        """True if both have the same components and rows."""
-        return not self.components and not self.groups
+        """True if both have the same components, endorsed digests and rows."""
+        return not self.components and not self.endorsements and not self.groups
 
     def why(self) -> str | None:
         """What may have changed digests of the same inputs; None if no digest changed so."""
@@ -122,6 +125,7 @@ class Diff:
             "born_revoked": self.born_revoked,
             "rule_changed_because": self.why(),
             "components": [one.to_dict() for one in self.components],
+            "endorsements": [one.to_dict() for one in self.endorsements],
             "groups": [group.to_dict() for group in self.groups],
             "uncompared": list(self.uncompared),
             "unknown_technologies": list(self.unknown),
@@ -145,6 +149,7 @@ def diff(
     before, after = (revocations_at(one.release) if one.release else () for one in (old, new))
     components = [*component_changes(old, new), *revocation_changes(before, after)]
     components += key_changes(*both, trust) if both else ()
+    endorsements = list(endorsement_changes(old, new, (before, after)))
     compared, uncompared = comparable(old, new)
     axes = [read_axes(one, compared) for one in (old, new)]
     values = [collect_values(one) for one in axes]
@@ -159,6 +164,7 @@ def diff(
         found = Diff(
             history=history,
             components=components,
+            endorsements=endorsements,
             groups=groups,
             counts=counts,
             heat=heat(connection, axes[1], (new, old)),

@@ -53,7 +53,7 @@ def command(
     output: TableFormatOption = Format.TABLE,
     quiet: QuietOption = False,
 ) -> int:
-    """Compare two catalogs or releases: their components, and every row.
+    """Compare two catalogs or releases: their components, endorsed digests, and every row.
 
     Rows are added, withdrawn or rule-changed. A rule-changed row has the same inputs and another launch digest: no
     firmware changed, but a VMM profile or the generator did. The table groups rows; jsonl and csv have every row that
@@ -109,6 +109,8 @@ def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
     for change in found.components:
         text = f"{change.kind} {change.name}".rstrip() + (f": {change.what}" if change.what else "")
         yield f"  {_MARKS[change.change]} {text}"
+    for endorsement in found.endorsements:
+        yield f"  {_MARKS[endorsement.change]} endorsed {endorsement.summary()}"
     counts = [f"{count:,} {name}" for name, count in found.counts.items() if count or name not in REVOCATIONS]
     yield f"rows  {', '.join(counts)}"
     if found.born_revoked:
