@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from catalog.errors import OlderThanSeen, VerificationFailed
 from catalog.log.log_folder import LogFolder
@@ -12,6 +14,8 @@ from catalog.log.log_reader import LogReader
 from catalog.log.log_walk import WalkedRelease
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.seen import Seen
+from catalog.operate.listed_endorsements import EndorsementsSince, endorsements_since
+from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.store import manifest
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -38,6 +42,7 @@ class Watched:
     fresh_until: seconds since 1970.
     newer_trust: a later version of the trust note that the publisher uses; otherwise 0.
     seen: what to remember of the log.
+    endorsements: endorsed digests that were added and withdrawn since the last look.
     notes: what this version does not know in the new leaves, one line each.
     """
 
@@ -50,6 +55,7 @@ class Watched:
     fresh_until: int
     newer_trust: int
     seen: Seen
+    endorsements: EndorsementsSince = field(default_factory=EndorsementsSince)
     notes: Sequence[str] = ()
 
     @property
@@ -67,6 +73,10 @@ class Watched:
             "size_before": self.before and self.before.size,
             "last_release": self.last_release,
             "releases": [_release_to_dict(one) for one in self.releases],
+            "endorsements": {
+                "added": [_endorsed_to_dict(one) for one in self.endorsements.added],
+                "withdrawn": [_endorsed_to_dict(one) for one in self.endorsements.withdrawn],
+            },
             "signers": [{"name": one.key.name, "time": one.timestamp} for one in self.signers],
             "fresh_until": self.fresh_until,
             "newer_trust_version": self.newer_trust or None,
@@ -99,9 +109,9 @@ def watch(log: LogFolder, trust: Trust, notes: Mapping[str, Note], seen: Mapping
     notes, seen: the checkpoint and the state at the last look, by origin.
     now: seconds since 1970.
 
-    Raises Forked, OlderThanSeen, Stale, UntrustedSigner, FalseRecord for a last release or a list of revocations that
-    does not follow from the log, VerificationFailed for an expired trust note or tiles that do not match the
-    checkpoint, Unreadable and MalformedInput.
+    Raises Forked, OlderThanSeen, Stale, UntrustedSigner, FalseRecord for a last release, a list of revocations, or
+    endorsed digests that do not follow from the log, VerificationFailed for an expired trust note or tiles that do not
+    match the checkpoint, Unreadable and MalformedInput.
     """
     trust.check_expiry(now)
     note = read_checkpoint(log)
@@ -127,6 +137,7 @@ def watch(log: LogFolder, trust: Trust, notes: Mapping[str, Note], seen: Mapping
         fresh_until=min(trust.check_fresh(signers, newest.time, now), trust.expires),
         newer_trust=version if (version := newest.trust_version or 0) > trust.version else 0,
         seen=Seen(checkpoint, found.chain, True, RevocationChain.committed(newest) is not None),
+        endorsements=endorsements_since(log, reader, newest, reader.release(last.size) if last and last.size else None),
         notes=walk.unknown.lines("not looked at"),
     )
 
@@ -164,6 +175,12 @@ def _check_follows(log: LogFolder, note: Note, before: Note) -> None:
             note,
             [prefix, *proof],
         )
+
+
+def _endorsed_to_dict(record: EndorsedRecord) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(record)
+    del found["type"]
+    return found
 
 
 def _release_to_dict(one: WalkedRelease) -> dict[str, Any]:

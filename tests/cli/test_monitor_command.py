@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -13,13 +14,19 @@ import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.errors import VerificationFailed
-from catalog.log.records import RevokeRecord
+from catalog.log.log_folder import LogFolder
+from catalog.log.records import RevokeRecord, encode_leaf
 from catalog.net import static_host
+from catalog.rows.endorsed_record import EndorsedRecord
+from catalog.store.endorsements import endorsements_file
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType
 from catalog.transparency.note import Note
 from tests.support.cli import Run
+from tests.support.endorsed_digests import listed, with_endorsed
+from tests.support.forged_catalogs import forged
+from tests.support.forged_releases import altered, next_record, sign_release
 from tests.support.hosts import serving
 from tests.support.logs import LOG, ORIGIN, signed, signer
 from tests.support.published_logs import Place
@@ -234,3 +241,54 @@ def test_invalid_arguments_are_refused(
     assert (found, part in err) == (code, True), err
     assert "secret" not in err
     assert run("monitor", arguments[0])[0] == 2
+
+
+FIRST, SECOND = listed(svn=1), listed(svn=2)
+
+
+def with_list(built: BuildResult, folder: Path, *records: EndorsedRecord) -> BuildResult:
+    return forged(built, folder, with_endorsed(endorsements_file(records)))
+
+
+def test_endorsed_digests_are_listed_when_they_come_and_go(
+    look: Look, place: Place, small: BuildResult, tmp_path: Path, run: Run, url: str
+) -> None:
+    assert look()["endorsements"] == {"added": [], "withdrawn": []}
+    place.publish(built=with_list(small, tmp_path / "one", FIRST))
+    found = look()["endorsements"]
+    assert [one["endorser"]["svn"] for one in found["added"]] == [1]
+    place.publish(built=with_list(small, tmp_path / "two", SECOND))
+    code, out, _ = run("monitor", url, "--trust", str(place.trust))
+    assert code == 0
+    assert [line for line in out.splitlines() if "endorsed" in line] == [
+        f"  {mark} endorsed {FIRST.launch_digest} by https://a.example/list" for mark in "+-"
+    ]
+    place.publish(built=with_list(small, tmp_path / "three", FIRST, SECOND))  # an earlier leaf again
+    assert [one["endorser"]["svn"] for one in look()["endorsements"]["added"]] == [1]
+
+
+def test_an_endorsed_digest_that_the_catalog_of_its_release_lacks(look: Look, place: Place) -> None:
+    look()
+    log = LogFolder(place.log)
+    sign_release(log, LOG, next_record(log, place.now), (), encode_leaf(FIRST))
+    assert "its catalog lacks an endorsed digest of the log" in look(11)["error"]["message"]
+
+
+def test_an_endorsed_digest_that_is_only_in_the_catalog(
+    look: Look, place: Place, small: BuildResult, tmp_path: Path
+) -> None:
+    look()
+    log, lie = LogFolder(place.log), with_list(small, tmp_path / "lie", FIRST)
+    text = (lie.folder / "manifest.json").read_bytes()
+    named = {"manifest.json": hashlib.sha256(text).hexdigest()}
+    sign_release(log, LOG, altered(next_record(log, place.now), artifacts=named), ())
+    folder = place.log / "releases/2"
+    (folder / "manifest.json").unlink()
+    (folder / "manifest.json").write_bytes(text)
+    assert look(5)["change"] is None  # the file is missing
+    shutil.copytree(lie.folder / "endorsements", folder / "endorsements")
+    assert "its catalog has an endorsed digest that the log lacks" in look(11)["error"]["message"]
+    (folder / "endorsements/endorsed.jsonl").write_bytes(endorsements_file([SECOND]))
+    assert "is not the file its manifest names" in look(4)["error"]["message"]
+    (folder / "manifest.json").write_bytes(text + b" ")
+    assert "is not the one that release 2 names" in look(4)["error"]["message"]

@@ -140,3 +140,5 @@ def _lines(watched: Watched, url: str, now: int) -> Iterator[str]:
         yield from (f"    ! false, and corrected by a later release: {why}" for why in release.false)
         yield from (f"    ! {why}" for why in release.steps_back)
         yield from (f"    x {one.severity}: {one.selector_text}: {one.reason}" for one in release.revokes)
+    for mark, records in (("+", watched.endorsements.added), ("-", watched.endorsements.withdrawn)):
+        yield from (f"  {mark} endorsed {one.launch_digest} by {one.endorser_id}" for one in records)
