@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from catalog.verify.opening import open_catalog
 from catalog.verify.trust_choice import TrustChoice
 
 if TYPE_CHECKING:
+    from catalog.ask.answer import Answer
     from catalog.prove.verify_proof import Verdict
 
 _log = logging.getLogger("ldcat")
@@ -95,13 +97,33 @@ class Release:
         return self._catalog.release.fresh_until if self._catalog.release and self.verified else None
 
     def lookup(self, digest: str | bytes) -> tuple[Match, ...]:
-        """Every configuration that has this launch digest. `revocation` of a match says if it is revoked or deprecated.
+        """Every known configuration with a launch digest. `revocation` of a match: whether it is revoked or deprecated.
 
         digest: 32 or 48 bytes, or their text in hex, 0x-hex or base64. Raises MalformedInput for anything else, Stale
         after `fresh_until`, VerificationFailed for a damaged catalog.
         """
         self._check_fresh()
-        return self._lookups.lookup(_digest(digest))
+        return tuple(row for row in self._lookups.lookup(_digest(digest)) if not row.inferred)
+
+    def answer(self, digest: str | bytes, *, related: bool = False, min_svn: Mapping[str, int] | None = None) -> Answer:
+        """All that the release says about a launch digest, as `ldcat lookup` does.
+
+        `matches` of the answer are what `lookup` returns; `inferred`, `endorsements`, `reported` and `related` are what
+        else is known, and `exit_code` that of the command. `to_dict()` is the JSON.
+
+        related: also search related digests if nothing else is known: this takes some tenths of a second.
+        min_svn: the least SVN by feed: endorsements with a lower one, or with none, are refused.
+
+        Raises as `lookup`.
+        """
+        from catalog.ask.answer import found_answer, related_answer
+        from catalog.ask.evidence import Evidence
+        from catalog.launch.hashing.backends import choose
+
+        self._check_fresh()
+        evidence = Evidence("launch digest", _digest(digest))
+        found = found_answer(self._catalog, evidence, None, self._lookups.lookup, min_svn)
+        return related_answer(found, self._lookups, choose()) if related else found
 
     def prove(self, digest: str | bytes) -> tuple[bytes, ...]:
         """A proof bundle for each configuration that has a launch digest, as `ldcat prove` prints it.

@@ -17,8 +17,11 @@ from catalog.build.builder import BuildResult
 from catalog.errors import MalformedInput, OlderThanSeen, Stale, Unreadable, UntrustedSigner, UsageError
 from catalog.log.records import RevokeRecord
 from tests.support.catalogs import rows_of
+from tests.support.endorsed_catalogs import with_endorsed
+from tests.support.endorsed_digests import listed
 from tests.support.hosts import at_once, serving
 from tests.support.published_logs import Place
+from tests.support.vcpu_chains import ap_tail, extended
 
 ROOT = Path(__file__).parent.parent
 REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", reason="bad")
@@ -169,3 +172,18 @@ def test_public_names_of_the_package() -> None:
     assert sorted(catalog.__all__) == ["Release", "__version__", "verify_proof"]
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         catalog.Nothing  # noqa: B018
+
+
+def test_an_answer_has_what_a_lookup_leaves_out(small: BuildResult, tmp_path: Path) -> None:
+    base = "0b" * 48
+    digest = extended(bytes.fromhex(base), ap_tail("gce-v1"), 2)
+    built = with_endorsed(small, tmp_path / "catalog", [listed(base, feed="a feed", svn=3)])
+    with Release.open(built.folder) as release:
+        assert release.lookup(base) == ()
+        answer = release.answer(base)
+        assert (answer.exit_code, [one.record.endorser.svn for one in answer.endorsements]) == (10, [3])
+        assert release.answer(base, min_svn={"a feed": 4}).exit_code == 7
+        assert release.answer(digest).to_dict()["related"] == []
+        assert [one.more for one in release.answer(digest, related=True).related.relations] == [2]
+        row = digest_of(small)
+        assert release.answer(row).matches[0].row == release.lookup(row)[0].row

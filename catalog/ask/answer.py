@@ -90,6 +90,12 @@ class Answer:
         """True if certificates were given that do not endorse the report."""
         return self.endorsement is not None and not self.endorsement.verified
 
+    @property
+    def may_be_related(self) -> bool:
+        """Whether it is worth searching related digests: no row has this SEV-SNP digest."""
+        is_snp = self.digest is not None and len(self.digest.value) == SNP_DIGEST_SIZE
+        return is_snp and not self.matches and not self.inferred
+
     def found_dict(self) -> dict[str, Any]:
         """What the catalog has of the digest, in JSON: an answer of a batch."""
         return {
@@ -184,11 +190,10 @@ def related_answer(reply: Answer, lookups: Lookups, backend: HashBackend) -> Ans
 
     Also for one that is endorsed: who endorses a digest need not say for how many vCPUs.
     """
-    digest, catalog = reply.digest, lookups.catalog
-    if reply.matches or reply.inferred or digest is None or len(digest.value) != SNP_DIGEST_SIZE:
+    if not reply.may_be_related or reply.digest is None:
         return reply
-    known = known_digests(catalog.endorsements)
-    return replace(reply, related=related_digests(digest.value, known, lookups, backend))
+    known = known_digests(lookups.catalog.endorsements)
+    return replace(reply, related=related_digests(reply.digest.value, known, lookups, backend))
 
 
 def endorsed_answer(catalog: Catalog, reply: Answer, backend: HashBackend, *, searched: bool) -> Answer:

@@ -16,9 +16,9 @@ from catalog.relate.related_chains import RESTS_ON, more_vcpus, short
 
 Facts = list[tuple[str, object]]
 
+ENDORSED_CLAIMS = "what an endorser claims follows from no hash"
 VERIFIED_BY = (
-    "what an endorser claims follows from no hash; signatures were verified by whoever made this catalog: "
-    "ldcat import verifies a document again"
+    "a signature was verified by whoever made this catalog, which keeps the document: ldcat import verifies it again"
 )
 
 MOST_NAMES = 8
@@ -79,6 +79,8 @@ def closing_notes(answer: Answer) -> Iterator[str]:
     """Sentences about all that `told` gives."""
     yield from shared_by(len(answer.inferred))
     if answer.endorsements:
+        yield ENDORSED_CLAIMS
+    if any(one.record.checked == "signature" for one in answer.endorsements):
         yield VERIFIED_BY
     if answer.related.relations:
         yield RESTS_ON
@@ -92,7 +94,7 @@ def miss_note(reply: Answer) -> str:
     if reply.asked:
         names = reply.asked[:MOST_NAMES]
         more = len(reply.asked) - len(names)
-        said.append(f"none of its endorsers endorses it ({', '.join(names)}{f' and {more} more' if more else ''})")
+        said.append(f"no endorser in it endorses it ({', '.join(names)}{f' and {more} more' if more else ''})")
     if reply.related.tried and not reply.related.relations:
         said.append(f"it is not related to {reply.related.tried}")
     return not_found(reply.digest.value, *said, can_search=FIRMWARE_NOT_PUBLIC not in reply.notes)

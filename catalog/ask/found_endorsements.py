@@ -133,5 +133,7 @@ def endorsers(records: Iterable[EndorsedRecord], digest_size: int) -> list[str]:
 
 
 def _short(record: EndorsedRecord) -> str:
+    """A feed of an endorser without an address; of an address, what comes before the file: host, owner, repository."""
     by = record.endorser
-    return by.feed or by.id.removeprefix("https://").split(" ")[0].split("@")[0][:40]
+    _, is_address, place = by.id.partition("://")
+    return "/".join(place.split("/")[:3]) if is_address else by.feed or by.id

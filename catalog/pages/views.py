@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 
 from catalog.ask.answer import Answer
+from catalog.ask.answer_text import closing_notes, miss_note, told
 from catalog.ask.coverage import coverage
 from catalog.ask.memory_map import memory_map
-from catalog.fast.match_text import match_facts
+from catalog.fast.match_text import NOT_FOUND, match_facts
 from catalog.log.log_reader import LogReader, open_log
 from catalog.pages.html import describe_side, drawn_map, page, page_title, report_page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
@@ -36,11 +37,11 @@ def lookup_page(catalog: Catalog, index: RangeIndex, *, served: bool) -> bytes:
     )
 
 
-def answer_page(catalog: Catalog, answer: Answer, root: str) -> bytes:
-    """The page of a launch digest: its matches, or that there are none."""
+def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> bytes:
+    """The page of a launch digest: its matches, and what else is known of it. now: seconds since 1970."""
     digest, count = answer.digest, len(answer.matches)
     assert digest is not None, "it is what was asked"  # noqa: S101
-    titles = {0: "No configuration has this launch digest", 1: "One configuration has this launch digest"}
+    titles = {0: _title_without_match(answer), 1: "One configuration has this launch digest"}
     return page(
         "answer.html",
         root,
@@ -60,8 +61,19 @@ def answer_page(catalog: Catalog, answer: Answer, root: str) -> bytes:
             }
             for match in answer.matches
         ],
+        told=[{"title": part.title, "facts": part.facts, "notes": part.notes} for part in told(answer, now)],
+        closing=list(closing_notes(answer)),
+        missed=miss_note(answer) if answer.exit_code == NOT_FOUND else "",
         proof=catalog.release is not None and count > 0,
     )
+
+
+def _title_without_match(answer: Answer) -> str:
+    if answer.inferred:
+        return "This launch digest follows from a published one; its firmware is not known"
+    if answer.endorsements:
+        return "This launch digest is endorsed; its configuration is not known"
+    return "No configuration has this launch digest"
 
 
 def builds_page(catalog: Catalog) -> bytes:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.abi.digest import LaunchDigest
-from catalog.ask.answer import Answer, found_answer
+from catalog.ask.answer import Answer, found_answer, related_answer
 from catalog.ask.evidence import Evidence
 from catalog.ask.lookup import Lookups
 from catalog.errors import LdcatError, Stale
+from catalog.launch.hashing.backends import choose
 from catalog.log.log_folder import CHECKPOINT
 from catalog.log.log_reader import open_log
 from catalog.net.http_client import NoAnswer
@@ -114,13 +115,20 @@ class OpenRelease:
             raise Stale(why, "its publisher may have a newer one")
 
     def answer(self, evidence: Evidence) -> Answer:
-        """The answer to a digest or a report; raises Stale, and VerificationFailed for a damaged catalog."""
+        """The answer to a digest or a report, without related digests.
+
+        Raises Stale, and VerificationFailed for a damaged catalog.
+        """
         self.check_fresh()
         return found_answer(self.catalog, evidence, None, self.lookups.lookup)
 
     def answer_digest(self, digest: LaunchDigest) -> Answer:
         """The answer to a digest; raises the errors of `answer`."""
         return self.answer(Evidence("launch digest", digest))
+
+    def relate(self, answer: Answer) -> Answer:
+        """An answer with the digests that its digest is related to: computes for some tenths of a second."""
+        return related_answer(answer, self.lookups, choose())
 
     def keep(self, key: str, reply: Reply) -> None:
         """Cache a response; above MAX_KEPT bytes, the oldest ones are dropped."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 MAX_BATCH_BODY = 256 << 10
 """Bytes: the body of a batch."""
 
+BUSY = "related digests were not searched, because the service does so for another request: ask again"
+
 _bodies = Bodies()
+_relating = asyncio.Lock()
 
 
 async def digest_redirect(request: Request, served: OpenRelease) -> Response:
@@ -42,18 +47,17 @@ async def digest_redirect(request: Request, served: OpenRelease) -> Response:
     return RedirectResponse(f"d/{_digest(request.query_params.get('digest', '')).hex()}", 303)
 
 
-async def digest_page(request: Request, served: OpenRelease) -> Reply:
+async def digest_page(request: Request, served: OpenRelease) -> Reply | Response:
     """The answer to a digest as a page."""
-    answer = await _answer(_digest(request.path_params["digest"]), served)
-    return Reply(
-        "/d/{digest}", await run_in_threadpool(views.answer_page, served.catalog, answer, "../"), HTML
-    ).shrunk()
+    answer, is_whole = await _related(await _answer(_digest(request.path_params["digest"]), served), served)
+    page = await run_in_threadpool(views.answer_page, served.catalog, answer, "../", time.time())
+    return _reply(page, HTML, is_whole=is_whole)
 
 
-async def digest_json(request: Request, served: OpenRelease) -> Reply:
+async def digest_json(request: Request, served: OpenRelease) -> Reply | Response:
     """The answer to a digest as JSON."""
-    answer = await _answer(_digest(request.path_params["digest"]), served)
-    return Reply("/d/{digest}.json", json_bytes(answer.to_dict()), JSON).shrunk()
+    answer, is_whole = await _related(await _answer(_digest(request.path_params["digest"]), served), served)
+    return _reply(json_bytes(answer.to_dict()), JSON, is_whole=is_whole)
 
 
 async def digest_proof(request: Request, served: OpenRelease) -> Response:
@@ -110,7 +114,8 @@ async def report(request: Request, served: OpenRelease) -> Response:
             "a launch measurement needs its TIK, which must not be sent to a service",
             "ldcat lookup FILE --tik FILE --catalog URL, which sends no TIK",
         )
-    return uncached_json((await run_in_threadpool(served.answer, evidence)).to_dict())
+    answer, _ = await _related(await run_in_threadpool(served.answer, evidence), served)
+    return uncached_json(answer.to_dict())
 
 
 async def _answer(digest: LaunchDigest, served: OpenRelease) -> Answer:
@@ -118,6 +123,26 @@ async def _answer(digest: LaunchDigest, served: OpenRelease) -> Answer:
     if served.lookups.quick:
         return served.answer_digest(digest)
     return await run_in_threadpool(served.answer_digest, digest)
+
+
+async def _related(answer: Answer, served: OpenRelease) -> tuple[Answer, bool]:
+    """The answer with related digests, and whether it is whole: they are searched for one request at a time.
+
+    Otherwise anybody could keep all processors busy by looking up digests that do not exist.
+    """
+    if not answer.may_be_related:
+        return answer, True
+    if _relating.locked():
+        return replace(answer, notes=(*answer.notes, BUSY)), False
+    async with _relating:
+        return await run_in_threadpool(served.relate, answer), True
+
+
+def _reply(body: bytes, content_type: str, *, is_whole: bool) -> Reply | Response:
+    """A response that is cached, unless another request can get more."""
+    if is_whole:
+        return Reply("/d/{digest}" + (".json" if content_type == JSON else ""), body, content_type).shrunk()
+    return Response(body, headers={"Cache-Control": "no-store"}, media_type=content_type)
 
 
 def _proved(served: OpenRelease, release: PublishedRelease, digest: LaunchDigest) -> list[bytes]:

@@ -97,8 +97,9 @@ def test_a_digest_that_is_only_endorsed(ask: Asks) -> None:
         f"  claimed        vcpus 4, policy 0x30000, firmware_sha256 {'f1' * 32}",
         "  source         https://a.example",
         f"  document       SHA-256 {DOCUMENT_SHA256}",
-        "! what an endorser claims follows from no hash; signatures were verified by whoever made this catalog: ldcat "
-        "import verifies a document again",
+        "! what an endorser claims follows from no hash",
+        "! a signature was verified by whoever made this catalog, which keeps the document: ldcat import verifies it "
+        "again",
     ]
     assert "certificate valid until 2023-11-14)" in shown(reply, 1_700_000_000)[0]
 
@@ -227,8 +228,10 @@ def test_a_miss_says_who_was_asked(ask: Asks) -> None:
     assert miss_note(ask("00" * 32, kept())) == (
         f"no configuration of this catalog has the 32-byte launch digest {'00' * 32}; ldcat explain searches further"
     )
-    reply = ask("00" * 48, kept(), listed(UNSEEN, id="https://github.com/a/b@c0ffee d"), listed(scheme="reported"))
-    assert "; none of its endorsers endorses it (a feed, github.com/a/b); it is not related to 3 endorsed or " in (
+    reply = ask(
+        "00" * 48, kept(), listed(UNSEEN, id="https://github.com/a/b/blob/c0ffee/d.json"), listed(scheme="reported")
+    )
+    assert "; no endorser in it endorses it (a feed, github.com/a/b); it is not related to 3 endorsed or " in (
         miss_note(reply)
     )
     many = [kept(f"{number:096x}", feed=f"feed {number}") for number in range(1, MOST_NAMES + 3)]

@@ -221,7 +221,7 @@ def test_pages_mark_claims(run: Run, small: BuildResult, tmp_path: Path) -> None
     image = next(iter(image_pages(catalog).values()))("../").decode()
     digest = LaunchDigest.parse(digest_by_kernel(small, "sev-snp", kernel=True))
     found = found_answer(catalog, Evidence("launch digest", digest), None, lambda _: lookup_in_parquet(catalog, digest))
-    answer = answer_page(catalog, found, "../").decode()
+    answer = answer_page(catalog, found, "../", 0).decode()
     for page in ((tmp_path / "report.html").read_text(), image, answer):
         assert CLAIMS[1:] in html.unescape(page)
     assert f'CLAIMS = "{CLAIMS[0].upper()}{CLAIMS[1:60]}' in assets()["page.js"].decode()
