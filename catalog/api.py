@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ from catalog.verify.trust_choice import TrustChoice
 
 if TYPE_CHECKING:
     from catalog.ask.answer import Answer
+    from catalog.ask.related_digests import Relating
     from catalog.prove.verify_proof import Verdict
 
 _log = logging.getLogger("ldcat")
@@ -118,12 +120,18 @@ class Release:
         """
         from catalog.ask.answer import found_answer, related_answer
         from catalog.ask.evidence import Evidence
-        from catalog.launch.hashing.backends import choose
 
         self._check_fresh()
         evidence = Evidence("launch digest", _digest(digest))
         found = found_answer(self._catalog, evidence, None, self._lookups.lookup, min_svn)
-        return related_answer(found, self._lookups, choose()) if related else found
+        return related_answer(found, self._relating) if related else found
+
+    @cached_property
+    def _relating(self) -> Relating:
+        from catalog.ask.related_digests import Relating
+        from catalog.launch.hashing.backends import choose
+
+        return Relating(self._lookups, choose())
 
     def prove(self, digest: str | bytes) -> tuple[bytes, ...]:
         """A proof bundle for each configuration that has a launch digest, as `ldcat prove` prints it.

@@ -16,12 +16,11 @@ from catalog.ask.found_endorsements import (
     endorsers,
     found_endorsement,
     is_reported,
-    known_digests,
 )
 from catalog.ask.launch_measure_search import MeasureQuestion, search
 from catalog.ask.lookup import Lookups
 from catalog.ask.notes import FIRMWARE_NOT_PUBLIC, report_notes, sev_policy_notes
-from catalog.ask.related_digests import NOT_RELATED, RelatedDigests, related_digests
+from catalog.ask.related_digests import NOT_RELATED, RelatedDigests, Relating
 from catalog.ask.verification import VerificationInputs, check_verification_inputs, verification_dict, verified
 from catalog.fast.match import CLAIMED, Match, shared_by, shared_digest
 from catalog.fast.match_text import ENDORSED, NOT_FOUND, REVOKED, exit_code
@@ -161,7 +160,7 @@ def answer(
             return _found(catalog, about, question.technology, lookups.lookup, proofs.min_svn) if digest else about
         verification = verified(evidence.report, proofs) if evidence.report else None
         reply = found_answer(catalog, evidence, verification, lookups.lookup, proofs.min_svn)
-        return related_answer(reply, lookups, backend)
+        return related_answer(reply, Relating(lookups, backend))
 
 
 def found_answer(
@@ -185,15 +184,14 @@ def found_answer(
     return reply
 
 
-def related_answer(reply: Answer, lookups: Lookups, backend: HashBackend) -> Answer:
+def related_answer(reply: Answer, relating: Relating) -> Answer:
     """The same answer; if no row has an SEV-SNP digest, with the digests that it is related to.
 
     Also for one that is endorsed: who endorses a digest need not say for how many vCPUs.
     """
     if not reply.may_be_related or reply.digest is None:
         return reply
-    known = known_digests(lookups.catalog.endorsements)
-    return replace(reply, related=related_digests(reply.digest.value, known, lookups, backend))
+    return replace(reply, related=relating.related(reply.digest.value))
 
 
 def endorsed_answer(catalog: Catalog, reply: Answer, backend: HashBackend, *, searched: bool) -> Answer:
@@ -204,7 +202,7 @@ def endorsed_answer(catalog: Catalog, reply: Answer, backend: HashBackend, *, se
     if not searched:
         return found
     with closing(Lookups(catalog, lambda _: None)) as lookups:
-        return related_answer(found, lookups, backend)
+        return related_answer(found, Relating(lookups, backend))
 
 
 def _found(

@@ -50,14 +50,19 @@ def told(answer: Answer, now: float) -> Iterator[Told]:
     for number, row in enumerate(answer.inferred, 1):
         title = f"inferred {number} of {len(answer.inferred)}, firmware not known: {row.technology}"
         yield Told(title, match_facts(row), tuple(row.notes()))
+    yield from told_endorsements(answer, now)
+    if answer.digest:
+        yield from _related(answer.digest.value, answer.related.relations)
+
+
+def told_endorsements(answer: Answer, now: float) -> Iterator[Told]:
+    """Who endorses the digest, and where it was seen. now: seconds since 1970."""
     for one in (*answer.endorsements, *answer.reported):
         yield Told(
             endorsement_title(one, now),
             [("configuration", _configuration(answer)), *_claims(one), *_source(one)],
             (*_notes(one), *revocation_notes(one.revocation)),
         )
-    if answer.digest:
-        yield from _related(answer.digest.value, answer.related.relations)
 
 
 def _related(digest: bytes, relations: Sequence[KnownRelation]) -> Iterator[Told]:
@@ -78,12 +83,17 @@ def _related(digest: bytes, relations: Sequence[KnownRelation]) -> Iterator[Told
 def closing_notes(answer: Answer) -> Iterator[str]:
     """Sentences about all that `told` gives."""
     yield from shared_by(len(answer.inferred))
+    yield from endorsement_notes(answer)
+    if answer.related.relations:
+        yield RESTS_ON
+
+
+def endorsement_notes(answer: Answer) -> Iterator[str]:
+    """Sentences about all that `told_endorsements` gives."""
     if answer.endorsements:
         yield ENDORSED_CLAIMS
     if any(one.record.checked == "signature" for one in answer.endorsements):
         yield VERIFIED_BY
-    if answer.related.relations:
-        yield RESTS_ON
 
 
 def miss_note(reply: Answer) -> str:

@@ -7,27 +7,35 @@ is compared with those that are endorsed or reported, in both directions, and wi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 
 from catalog.abi.digest import SNP_DIGEST_SIZE, LaunchDigest
+from catalog.abi.vcpu import VcpuSignature
+from catalog.ask.found_endorsements import known_digests
 from catalog.ask.lookup import Lookups
 from catalog.fast.match import Match
 from catalog.launch.hashing.backends import HashBackend
-from catalog.relate.ap_pages import ApPage
+from catalog.relate.ap_pages import TECHNOLOGY, ApPage, PageOrigin, pages_made_by
 from catalog.relate.equal_steps import extended
-from catalog.relate.known_digests import MOST, KnownDigest, KnownRelation, pages_of, relate_to_known
+from catalog.relate.known_digests import MOST, KnownDigest, KnownRelation, relate_to_known
+from catalog.store.catalog_axes import Axes, read_axes
 
-MOST_FEWER = 64
+MOST_FEWER = 255
 """How many fewer vCPUs than a row are tried."""
 
-MANY_ROWS = 1 << 20
-"""Rows of a catalog from which on only likely AP pages are tried: each probe reads another block of its index."""
+MAX_PAGES = 1000
+"""Limit for the AP pages of the rows of a catalog."""
+
+PROBES = 10_000
+"""How many digests are looked up in the index, approximately: each takes some microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class RelatedDigests:
-    """The result of `related_digests`.
+    """The result of a search.
 
     relations: the nearest first.
     tried: one line for people.
@@ -41,46 +49,78 @@ NOT_RELATED = RelatedDigests()
 """Nothing was searched."""
 
 
-def related_digests(
-    digest: bytes, known: Collection[KnownDigest], lookups: Lookups, backend: HashBackend
-) -> RelatedDigests:
-    """Whether an unknown SEV-SNP launch digest is a known one, or a row, with another number of vCPUs.
+class Relating:
+    """Searches related digests in a catalog. What does not depend on the digest is computed once, and kept."""
 
-    The work is bounded: less than half a second on one processor, however large the catalog is.
+    def __init__(self, lookups: Lookups, backend: HashBackend) -> None:
+        self._lookups = lookups
+        self._catalog = lookups.catalog
+        self._backend = backend
 
-    known: endorsed and reported digests.
-    """
-    addresses = _reset_addresses(lookups)
-    found = relate_to_known(digest, known, backend, addresses)
-    tried = []
-    if known:
-        pages = "" if found.complete else ", the likeliest AP pages only"
-        tried.append(
-            f"{len(known):,} endorsed or reported digests (up to {found.most} more or {MOST} fewer vCPUs{pages})"
-        )
-    relations = found.relations
-    if lookups.quick:
-        every, likely = pages_of(addresses)
-        few = lookups.catalog.manifest.rows < MANY_ROWS
-        relations += tuple(_rows_with_more(digest, every if few else likely, lookups, backend))
-        tried.append(f"rows of the catalog (up to {MOST_FEWER} fewer vCPUs)")
-    nearest = sorted(relations, key=lambda one: abs(one.more))
-    return RelatedDigests(tuple(nearest), " and ".join(tried))
+    def related(self, digest: bytes) -> RelatedDigests:
+        """Whether an unknown SEV-SNP launch digest is a known one, or a row, with another number of vCPUs.
 
+        The work is bounded: some tenths of a second on one processor, however large the catalog is.
 
-def _rows_with_more(
-    digest: bytes, pages: Sequence[ApPage], lookups: Lookups, backend: HashBackend
-) -> Iterator[KnownRelation]:
-    """For each AP page the nearest row that is the digest with more vCPUs."""
-    digests = memoryview(extended([(digest, page.tail) for page in pages], MOST_FEWER, backend))
-    for number, page in enumerate(pages):
-        for fewer in range(1, MOST_FEWER + 1):
-            at = SNP_DIGEST_SIZE * (MOST_FEWER * number + fewer - 1)
-            larger = bytes(digests[at : at + SNP_DIGEST_SIZE])
-            if lookups.lists(larger):
-                for row in lookups.lookup(LaunchDigest(larger)):
-                    yield KnownRelation(KnownDigest(larger, _label(row), row.vcpus, row.vmm), -fewer, page)
-                break
+        digest: 48 bytes. Raises VerificationFailed for a damaged catalog.
+        """
+        found = relate_to_known(digest, self._known, self._backend, self._addresses)
+        relations, tried = [*found.relations], []
+        if self._known:
+            pages = "" if found.complete else ", the likeliest AP pages only"
+            counts = f"up to {found.most} more or {MOST} fewer vCPUs{pages}"
+            tried.append(f"{len(self._known):,} endorsed or reported digests ({counts})")
+        if self._row_pages:
+            fewer = max(1, min(MOST_FEWER, PROBES // len(self._row_pages)))
+            relations += self._rows_with_more(digest, fewer)
+            tried.append(f"rows of the catalog (up to {fewer} fewer vCPUs)")
+        relations.sort(key=lambda one: abs(one.more))
+        return RelatedDigests(tuple(relations), " and ".join(tried))
+
+    @cached_property
+    def _known(self) -> list[KnownDigest]:
+        return known_digests(self._catalog.endorsements)
+
+    @cached_property
+    def _addresses(self) -> list[int]:
+        """Reset addresses of the builds of a catalog whose files are on this machine, the most frequent first."""
+        builds = self._catalog.builds.values() if self._lookups.quick else ()
+        found = Counter(build.component.reset_vector for build in builds)
+        return [address for address, _ in found.most_common() if address]
+
+    @cached_property
+    def _row_pages(self) -> list[ApPage]:
+        """The AP pages of the rows; none if a lookup is not quick."""
+        axes = read_axes(self._catalog, [TECHNOLOGY]) if self._lookups.quick else ()
+        origins = dict.fromkeys(origin for one in axes for origin in self._origins(one))
+        return list(islice(pages_made_by(origins, self._catalog.profiles), MAX_PAGES))
+
+    def _origins(self, axes: Axes) -> Iterator[PageOrigin]:
+        """What makes the AP pages of a block of rows."""
+        profile, address = self._catalog.profiles.get(axes.vmm or ""), self._reset_vectors.get(axes.firmware)
+        if profile is None or address is None:
+            return
+        for features in axes.features:
+            for signature in axes.signatures if profile.measures_signature else [None]:
+                yield PageOrigin(
+                    profile.name, None if signature is None else VcpuSignature(signature), features, address
+                )
+
+    @cached_property
+    def _reset_vectors(self) -> dict[str, int | None]:
+        return {build.component.key.hex(): build.component.reset_vector for build in self._catalog.builds.values()}
+
+    def _rows_with_more(self, digest: bytes, fewer: int) -> Iterator[KnownRelation]:
+        """For each AP page the nearest row that is the digest with more vCPUs. fewer: how many more are tried."""
+        digests = memoryview(extended([(digest, page.tail) for page in self._row_pages], fewer, self._backend))
+        for number, page in enumerate(self._row_pages):
+            for more in range(1, fewer + 1):
+                at = SNP_DIGEST_SIZE * (fewer * number + more - 1)
+                larger = bytes(digests[at : at + SNP_DIGEST_SIZE])
+                if self._lookups.lists(larger):
+                    for row in self._lookups.lookup(LaunchDigest(larger)):
+                        yield KnownRelation(KnownDigest(larger, _label(row), row.vcpus, row.vmm), -more, page)
+                    break
 
 
 def _label(row: Match) -> str:
@@ -89,11 +129,3 @@ def _label(row: Match) -> str:
     if row.kernel_hashes:
         names.append(row.kernel_hashes["name"])
     return f"catalogued as {', '.join([*names, row.vmm])} with {row.vcpus} {'vCPU' if row.vcpus == 1 else 'vCPUs'}"
-
-
-def _reset_addresses(lookups: Lookups) -> list[int]:
-    """Reset addresses of the builds of a catalog whose files are on this machine, the most frequent first."""
-    if not lookups.quick:
-        return []
-    addresses = (build.component.reset_vector for build in lookups.catalog.builds.values())
-    return [address for address, _ in Counter(one for one in addresses if one).most_common()]

@@ -8,9 +8,15 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
+from catalog.ask.answer import found_answer
+from catalog.ask.answer_text import endorsement_notes, told_endorsements
+from catalog.ask.evidence import Evidence
+from catalog.ask.lookup import Lookups
 from catalog.fast.match import kernel_note, launch_notes, no_kernel_note
 from catalog.fast.match_text import firmware_facts
 from catalog.launch.hosted import hosted_verdict
@@ -30,11 +36,12 @@ if TYPE_CHECKING:  # cryptography takes long to load
 NAME = "page.json"
 
 
-def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes:
+def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None, now: float) -> bytes:
     """page.json of a catalog, as JSON in UTF-8.
 
     index: of the ranges of the catalog.
     trust: the trust note by which browsers verify the log; None if they cannot.
+    now: seconds since 1970.
 
     Raises VerificationFailed, Unreadable or MalformedRecord for a damaged catalog or log.
     """
@@ -69,10 +76,28 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> bytes
         "revocations": [
             {"selector": one.selector, "severity": one.severity, "reason": one.reason} for one in catalog.revocations
         ],
+        "endorsed": _endorsed(catalog, now),
         "trust": trust and trust_data(trust),
         "families": _families(catalog, index),
     }
     return json.dumps(found, separators=(",", ":")).encode()
+
+
+def _endorsed(catalog: Catalog, now: float) -> dict[str, dict[str, Any]]:
+    """What is told of each digest that is endorsed or was reported, by the digest in hex."""
+    found = {}
+    with closing(Lookups(catalog, lambda _: None)) as lookups:
+        for text in dict.fromkeys(record.launch_digest for record in catalog.endorsements.records):
+            answer = found_answer(catalog, Evidence("launch digest", LaunchDigest.parse(text)), None, lookups.lookup)
+            found[text] = {
+                "is_endorsed": bool(answer.endorsements),
+                "told": [
+                    {"title": one.title, "facts": [[name, str(value)] for name, value in one.facts], "notes": one.notes}
+                    for one in told_endorsements(answer, now)
+                ],
+                "notes": list(endorsement_notes(answer)),
+            }
+    return found
 
 
 def _build(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:

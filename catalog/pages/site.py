@@ -20,12 +20,13 @@ DIFFS = "diff"
 
 
 def site_pages(
-    catalog: Catalog, index: RangeIndex, trust: Trust | None, out: Path, warn: Callable[[str], None]
+    catalog: Catalog, index: RangeIndex, trust: Trust | None, out: Path, now: float, warn: Callable[[str], None]
 ) -> Iterator[tuple[str, bytes]]:
     """Relative path and contents of each page; pages with links come after the pages they link to.
 
     out: the folder of the site; pages of older diffs in it stay.
     trust: the trust note by which browsers verify the log; None if there is none.
+    now: seconds since 1970.
     warn: receives the reason if a page cannot be made.
     """
     for name, data in assets().items():
@@ -36,7 +37,7 @@ def site_pages(
     diffs = {path.stem for path in (out / DIFFS).glob("*.html")}
     yield from _newest_change(catalog, diffs, warn)
     yield "releases.html", views.releases_page(catalog, sorted(diffs), served=False)
-    yield page_data.NAME, page_data.page_data(catalog, index, trust)
+    yield page_data.NAME, page_data.page_data(catalog, index, trust, now)
     yield "index.html", views.lookup_page(catalog, index, served=False)
 
 

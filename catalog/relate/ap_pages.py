@@ -6,7 +6,7 @@ for n + k vCPUs is that for n vCPUs, extended k times by the AP page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -14,6 +14,7 @@ from typing import Any
 
 from catalog.abi.page_info import PageType, contents_digest, page_info_tail
 from catalog.abi.vcpu import VcpuSignature
+from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.spec import embedded
 
@@ -127,6 +128,18 @@ def known_pages() -> tuple[ApPage, ...]:
 def likely_pages() -> tuple[ApPage, ...]:
     """Those of `known_pages` with the default sev_features."""
     return tuple(ap_pages(known_reset_addresses(), usual_features()[:1]))
+
+
+def pages_made_by(origins: Iterable[PageOrigin], profiles: Mapping[str, VmmProfile]) -> Iterator[ApPage]:
+    """Each AP page that some origins make, once. profiles: by name, with those of all origins."""
+    found: dict[bytes, tuple[PageOrigin, ...]] = {}
+    for origin in origins:
+        if (snp := profiles[origin.vmm].snp) is not None:
+            signature = origin.vcpu_signature or VcpuSignature(0)
+            contents = profiles[origin.vmm].vmsa_page(origin.reset_address, signature, origin.sev_features, bsp=False)
+            tail = page_info_tail(PageType.VMSA, snp.vmsa_gpa, contents_digest(contents))
+            found[tail] = (*found.get(tail, ()), origin)
+    return (ApPage(tail, made_by) for tail, made_by in found.items())
 
 
 def page_forms(upper_half: int) -> list[PageForm]:

@@ -14,6 +14,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import Answer, found_answer, related_answer
 from catalog.ask.evidence import Evidence
 from catalog.ask.lookup import Lookups
+from catalog.ask.related_digests import Relating
 from catalog.errors import LdcatError, Stale
 from catalog.launch.hashing.backends import choose
 from catalog.log.log_folder import CHECKPOINT
@@ -71,6 +72,7 @@ class OpenRelease:
     trust: Trust | None
     ranges: ServedRanges
     lookups: Lookups
+    relating: Relating
     tag: str
     pages: dict[str, Reply]
     checkpoint: bytes
@@ -99,7 +101,8 @@ class OpenRelease:
             checkpoint = checkpoint_of_release(catalog.release) if catalog.release else b""
             pages = _pages(catalog, ranges.index, trust)
             files = LogFiles(catalog.release) if catalog.release else None
-            made = cls(catalog, trust, ranges, lookups, _tag(catalog), pages, checkpoint, files)
+            relating = Relating(lookups, choose())
+            made = cls(catalog, trust, ranges, lookups, relating, _tag(catalog), pages, checkpoint, files)
             weakref.finalize(made, opened.pop_all().close)
         return made
 
@@ -128,7 +131,7 @@ class OpenRelease:
 
     def relate(self, answer: Answer) -> Answer:
         """An answer with the digests that its digest is related to: computes for some tenths of a second."""
-        return related_answer(answer, self.lookups, choose())
+        return related_answer(answer, self.relating)
 
     def keep(self, key: str, reply: Reply) -> None:
         """Cache a response; above MAX_KEPT bytes, the oldest ones are dropped."""
@@ -275,7 +278,7 @@ def _pages(catalog: Catalog, index: RangeIndex, trust: Trust | None) -> dict[str
         found[f"/builds/{name}"] = _image(images[build.component.key.hex()]("../" * (1 + name.count("/"))))
     for sha256, made in images.items():
         found[f"/builds/{sha256}"] = found[f"/builds/{sha256}.html"] = _image(made("../"))
-    data = page_data.page_data(catalog, index, trust)
+    data = page_data.page_data(catalog, index, trust, time.time())
     found[f"/{page_data.NAME}"] = Reply("/page.json", data, JSON)
     return {path: reply.shrunk() for path, reply in found.items()}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,11 @@ from catalog.ask.answer import Answer, answer
 from catalog.ask.answer_text import told
 from catalog.ask.evidence import Evidence
 from catalog.ask.lookup import Lookups, lookup
-from catalog.ask.related_digests import MOST_FEWER, related_digests
+from catalog.ask.related_digests import MOST_FEWER, Relating
 from catalog.ask.verification import VerificationInputs
 from catalog.build.builder import BuildResult
 from catalog.fast.match import Match
 from catalog.launch.hashing.backends import REFERENCE, choose
-from catalog.relate.known_digests import pages_of
 from catalog.store.catalog import Catalog
 from tests.support.catalogs import build, rows_of
 from tests.support.endorsed_catalogs import with_endorsed
@@ -119,34 +117,42 @@ def test_a_row_with_more_vcpus(gaps: BuildResult, fewer: int) -> None:
     assert label.endswith(f"{match.vmm} with 66 vCPUs")
 
 
-def test_a_row_is_related_as_far_as_is_tried(gaps: BuildResult) -> None:
+def test_a_row_is_related_as_far_as_is_tried(gaps: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are of 1, 3, 66 and 131 vCPUs."""
-    assert MOST_FEWER == 64
+    assert MOST_FEWER == 255
+    monkeypatch.setattr(module, "MOST_FEWER", 64)
     for vcpus, nearest in ((2, [-1]), (67, [-64]), (132, [])):
         relations = ask(gaps.folder, with_fewer(gaps, vcpus)[0].value).related.relations
         assert [one.more for one in relations][:1] == nearest
     assert ask(gaps.folder, snp_rows(gaps, 66)[0]).related.tried == ""
 
 
-def test_all_pages_are_tried_unless_there_are_many_rows(gaps: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_index_is_probed_a_bounded_number_of_times(gaps: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog = Catalog.open(gaps.folder)
-    tried: list[int] = []
+    probed = list[bytes]()
 
-    def rows_with_more(_: bytes, pages: Sequence[object], *__: object) -> list[object]:
-        tried.append(len(pages))
-        return []
+    def lists(_: Lookups, digest: bytes) -> bool:
+        probed.append(digest)
+        return False
 
-    monkeypatch.setattr(module, "_rows_with_more", rows_with_more)
-    lookups = Lookups(catalog, pytest.fail)
-    for many in (catalog.manifest.rows + 1, catalog.manifest.rows):
-        monkeypatch.setattr(module, "MANY_ROWS", many)
-        related_digests(random_digest(1), [], lookups, REFERENCE)
-    every, likely = pages_of(())
-    assert tried == [len(every), len(likely)]
+    monkeypatch.setattr(Lookups, "lists", lists)
+    relating = Relating(Lookups(catalog, pytest.fail), REFERENCE)
+    assert relating.related(random_digest(1)).tried == "rows of the catalog (up to 255 fewer vCPUs)"
+    pages = len(probed) // 255
+    assert len(probed) == 255 * pages
+    probed.clear()
+    monkeypatch.setattr(module, "PROBES", 4 * pages)
+    assert relating.related(random_digest(1)).tried == "rows of the catalog (up to 4 fewer vCPUs)"
+    assert len(probed) == 4 * pages
+    probed.clear()
+    monkeypatch.setattr(module, "MAX_PAGES", 2)
+    monkeypatch.setattr(module, "PROBES", 1)
+    assert Relating(Lookups(catalog, pytest.fail), REFERENCE).related(random_digest(1)).relations == ()
+    assert len(probed) == 2
 
 
 def test_nothing_is_searched_for_a_sev_digest(gaps: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "relate_to_known", None)
+    monkeypatch.setattr(Relating, "related", None)
     reply = ask(gaps.folder, bytes(32))
     assert (reply.exit_code, reply.related.tried) == (1, "")
     assert ask(gaps.folder, snp_rows(gaps, 3)[0]).exit_code == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from playwright.sync_api import Browser
 from starlette.responses import Response
 
 from catalog.abi.digest import LaunchDigest
@@ -19,6 +20,7 @@ from catalog.web import lookups
 from catalog.web.answers import BatchAnswer, LookupAnswer
 from catalog.web.current import OpenRelease
 from tests.support.attestation_builder import report_bytes
+from tests.support.browsers import page_of, paste
 from tests.support.catalogs import digest_of
 from tests.support.cli import NOWHERE, Run
 from tests.support.endorsed_catalogs import DOCUMENT_SHA256, with_endorsed
@@ -119,3 +121,31 @@ def test_a_catalog_with_false_endorsements_is_not_served(catalog: BuildResult, t
     code, _, err = run("serve", str(false.folder), "--listen", "127.0.0.1:0")
     assert code != 0
     assert err.startswith("ldcat: error: ")
+
+
+def test_the_lookup_page_has_the_texts_of_the_command_line(
+    served: Service, catalog: BuildResult, run: Run, browser: Browser
+) -> None:
+    with page_of(browser) as seen:
+        seen.page.goto(f"{served.url}/")
+        for digest, title in (
+            (SNP_DIGEST, "This launch digest is endorsed; its configuration is not known"),
+            (REPORTED, "No configuration of this catalog has this launch digest"),
+            (digest_of(catalog), ""),
+        ):
+            paste(seen, digest)
+            answer = seen.page.locator("#answer")
+            assert title in answer.locator("h2").inner_text()
+            shown = answer.locator(".match").last
+            text = run("lookup", digest, "--catalog", str(catalog.folder), "-q")[1]
+            *_, first = (line for line in text.splitlines() if line.startswith(("endorsed", "reported")))
+            told = text[text.index(first) :].splitlines()
+            assert shown.locator("h3").text_content() == first
+            facts = zip(shown.locator("dt").all_inner_texts(), shown.locator("dd").all_inner_texts(), strict=True)
+            width = max(map(len, shown.locator("dt").all_inner_texts()))
+            notes = shown.locator(".notes li").all_inner_texts()
+            closing = answer.locator("p.note").all_inner_texts()[1:]
+            lines = [*(f"  {name:<{width}}  {value}" for name, value in facts), *(f"  ! {note}" for note in notes)]
+            assert [*lines, *(f"! {note}" for note in closing)] == told[1:]
+        requested = [path for path in seen.requests if SNP_DIGEST[:12] in path]
+        assert (requested, seen.errors) == ([], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,6 @@ def command(
             named=LogFiles(opened.release).has,
             number=opened.release.number,
             progress=begin("listed", opened.manifest.rows),
-            pages=lambda index: site_pages(opened, index, trust, out, render.warning),
+            pages=lambda index: site_pages(opened, index, trust, out, time.time(), render.warning),
         )
     render.exact(str(out))

@@ -14,6 +14,7 @@ const root = document.body.dataset.root;
 const CLAIMS = "Names, where a build was published, whether it launches and what it enforces are the publisher's claims: " +
   "no hash proves them.";
 const LISTED = `A range has the first ${FRAGMENT} bytes of each digest; the whole digest is compared when a row is verified.`;
+const ENDORSED = "Only this host's word says who endorses it, and that no row has this digest. The command line verifies the catalog:";
 const ABOUT_BUILD = "Origin, launchability and memory map of this build";
 let opened = null;
 let asked = 0;
@@ -67,7 +68,8 @@ async function answered(bytes) {
   const { matches, notes: unknown } = await catalog.lookup(digest);
   const found = evidence.technologies ? matches.filter(({ technology }) => evidence.technologies.includes(technology)) : matches;
   history.replaceState(null, "", `#d=${digest}`);
-  const title = found.length === 0 ? "No configuration of this catalog has this launch digest"
+  const endorsed = Object.hasOwn(catalog.page.endorsed, digest) ? catalog.page.endorsed[digest] : null;
+  const title = found.length === 0 ? withoutMatch(endorsed)
     : found.length === 1 ? "One configuration is listed with this launch digest"
     : `${found.length} configurations are listed with this launch digest`;
   return [
@@ -77,12 +79,20 @@ async function answered(bytes) {
     make("p", { class: "note" }, asking(catalog)),
     ...stale(catalog.page.release?.fresh_until),
     ...unknown.map((text) => make("p", { class: "warn" }, text)),
-    ...(found.length ? hit() : missed(evidence)),
+    ...(found.length ? hit() : endorsed?.is_endorsed ? [make("p", {}, ENDORSED)] : missed(evidence)),
     ...found.map((match, at) => shownMatch(catalog, match, digest, `match ${at + 1} of ${found.length}`)),
     ...(found.length > 1 ? [make("p", { class: "warn" },
       `${found.length} configurations have this digest: it does not say which of them was launched`)] : []),
+    ...(endorsed?.told ?? []).map((one) =>
+      make("section", { class: "match" }, make("h3", {}, one.title), facts(one.facts), notes(one.notes))),
+    ...(endorsed?.notes ?? []).map((text) => make("p", { class: "note" }, text)),
     tools(digest),
   ];
+}
+
+function withoutMatch(endorsed) {
+  return endorsed?.is_endorsed ? "This launch digest is endorsed; its configuration is not known"
+    : "No configuration of this catalog has this launch digest";
 }
 
 function asking(catalog) {
