@@ -36,6 +36,12 @@ _BLANKS = re.compile(r"\s*")
 _MEASURED = {"data", "api-major", "api-minor", "build-id", "policy"}
 _HEX = re.compile(rb"(?:0[xX])?((?:[0-9a-fA-F]{2})+)")
 _LIBVIRT_LINE = re.compile(r"\s*(sev-[a-z-]+)\s*:\s*(\S+)\s*")
+_TDX_TYPE = 0x81
+_TDX_QUOTE_VERSIONS = (4, 5)
+_TDX_QUOTE_SIZE = 48 + 584
+"""Bytes: header and report body of version 4, which is the shortest."""
+
+_TDX = "{} is of Intel TDX, on a platform without public firmware: ldcat knows launch digests of AMD SEV only"
 _TRIED = (
     "accepted are: a launch digest in hex or base64; an attestation report of 1,184 bytes, raw, in hex or base64, as "
     "JSON of the virtee crates or in an Azure HCL blob; LAUNCH_MEASURE data as printed by QMP or virsh domlaunchsecinfo"
@@ -172,8 +178,16 @@ def stated_digest(text: str) -> LaunchDigest | None:
 
 
 def _binary(data: bytes) -> Evidence | None:
-    """A raw report, alone, in a MSG_REPORT_RSP or in an Azure HCL blob; None for other input."""
+    """A raw report, alone, in a MSG_REPORT_RSP or in an Azure HCL blob; None for other input.
+
+    Raises MalformedInput for an invalid report, and for one of Intel TDX. Source of its types: Intel TDX module ABI,
+    REPORTTYPE; Intel TDX DCAP Quoting Library API, appendix 3 (quote header: version, key type, TEE type).
+    """
+    if _is_tdx_quote(data):
+        raise MalformedInput(_TDX.format("this quote"))
     if data[:4] == _HCL_MAGIC:
+        if data[_HCL_REPORT_AT : _HCL_REPORT_AT + 1] == bytes([_TDX_TYPE]):
+            raise MalformedInput(_TDX.format("the report in this Azure HCL blob"))
         report = data[_HCL_REPORT_AT : _HCL_REPORT_AT + REPORT_SIZE]
         return Evidence(HCL_FORM, AttestationReport.parse(report))
     if len(data) >= _RESPONSE_REPORT_AT + REPORT_SIZE and data[:8] == bytes(4) + REPORT_SIZE.to_bytes(4, "little"):
@@ -182,6 +196,11 @@ def _binary(data: bytes) -> Evidence | None:
     if len(data) == REPORT_SIZE and data[1:4] == bytes(3):  # a version; no text has such bytes
         return Evidence("attestation report", AttestationReport.parse(data))
     return None
+
+
+def _is_tdx_quote(data: bytes) -> bool:
+    version, tee_type = int.from_bytes(data[:2], "little"), int.from_bytes(data[4:8], "little")
+    return len(data) >= _TDX_QUOTE_SIZE and version in _TDX_QUOTE_VERSIONS and tee_type == _TDX_TYPE
 
 
 def _decoded(text: bytes) -> bytes:

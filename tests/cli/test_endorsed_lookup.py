@@ -10,11 +10,13 @@ import pytest
 from catalog.build.builder import BuildResult
 from catalog.fast import packed
 from catalog.fast.plain_lookup import plain_lookup
+from catalog.log.records import RevokeRecord, Severity
 from tests.support.catalogs import digest_of
 from tests.support.cli import NOWHERE, Run
 from tests.support.endorsed_catalogs import DOCUMENT_SHA256, with_endorsed
 from tests.support.endorsed_digests import SNP_DIGEST, endorsed, listed
 from tests.support.forged_catalogs import forged
+from tests.support.published_logs import Place
 from tests.support.vcpu_chains import ap_tail, extended
 
 REPORTED, BASE = "77" * 48, "0b" * 48
@@ -155,3 +157,32 @@ def test_what_a_publisher_writes_is_printable(run: Run, small: BuildResult, tmp_
     code, out, err = run("lookup", SNP_DIGEST, *options(false))
     assert (code, out) == (3, "")
     assert "\x1b" not in err
+
+
+def revoke(severity: Severity, **selector: str | int | None) -> RevokeRecord:
+    return RevokeRecord(type="revoke", selector=selector, severity=severity, reason="a reason")
+
+
+def test_a_published_log_revokes_endorsements(
+    run: Run, catalog: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_800_000_000
+    monkeypatch.setattr("time.time", lambda: now + 100.0)
+    monkeypatch.setattr("catalog.fast.plain_lookup.time", lambda: now + 100.0)
+    place = Place(tmp_path / "place", catalog, now)
+    row = digest_of(catalog, "sev")
+    for digest, code in ((SNP_DIGEST, 10), (REPORTED, 1), (row, 0)):
+        assert run("lookup", digest, *place.options())[0] == code
+    plain = plain_lookup([row, *place.options()])
+    assert plain == (*run("lookup", row, *place.options())[1:], 0)
+    assert plain_lookup([SNP_DIGEST, *place.options()]) is None
+    for severity, code in (("deprecated", 10), ("revoked", 7), ("restored", 10)):
+        place.publish(revoke(severity, launch_digest=SNP_DIGEST))  # type: ignore[arg-type]
+        got, out, _ = run("lookup", SNP_DIGEST, *place.options())
+        assert (got, f"  ! {severity} by its publisher: a reason" in out) == (code, severity != "restored")
+        _, out, _ = run("lookup", SNP_DIGEST, *place.options(), "-f", "json")
+        status = {"severity": severity, "reason": "a reason"}
+        assert json.loads(out)["endorsements"][0]["revocation"] == (None if severity == "restored" else status)
+    place.publish(revoke("revoked", launch_digest=BASE))
+    _, out, _ = run("lookup", RELATED, *place.options())
+    assert ", for 2 vCPUs (revoked by the publisher of the catalog: a reason)" in out

@@ -24,6 +24,7 @@ def test_evidence_is_parsed_as_on_the_command_line(seen: Watched, served: Servic
     raw = report_bytes(measurement=digest, policy=0x30000)
     samples = [
         *(raw, raw.hex().encode(), b"0x" + raw.hex().upper().encode(), b"HCLA" + bytes(28) + raw + b"more"),
+        *(b"\4\0\2\0\x81\0\0\0" + bytes(624), b"HCLA" + bytes(28) + b"\x81" + bytes(1183)),
         *(bytes(4) + (1184).to_bytes(4, "little") + bytes(24) + raw, raw[:-1], b"\x09" + raw[1:], bytes(1184)),
         *(
             digest.hex().encode(),

@@ -4,6 +4,8 @@ const REPORT_SIZE = 1184;
 const MAX_EVIDENCE = 1 << 20;
 const HOST_REQUESTED = 0xffffffff;
 const HCL_FORM = "attestation report in an Azure HCL blob";
+const TDX_QUOTE_SIZE = 48 + 584;
+const TDX = "is of Intel TDX, on a platform without public firmware: ldcat knows launch digests of AMD SEV only";
 const KNOWN =
   "accepted are: a launch digest in hex or base64; an attestation report of 1,184 bytes, raw, in hex or base64, as JSON of " +
   "the virtee crates or in an Azure HCL blob; LAUNCH_MEASURE data as printed by QMP or virsh domlaunchsecinfo";
@@ -40,7 +42,10 @@ export function sniff(bytes) {
 }
 
 function binary(data) {
+  const head = hexOf(data.subarray(0, 8));
+  if (data.length >= TDX_QUOTE_SIZE && /^0[45]00....81000000$/.test(head)) throw new Malformed(`this quote ${TDX}`);
   if (hexOf(data.subarray(0, 4)) === "48434c41") {
+    if (data[0x20] === 0x81) throw new Malformed(`the report in this Azure HCL blob ${TDX}`);
     return ofReport(data.subarray(0x20, 0x20 + REPORT_SIZE), HCL_FORM);
   }
   if (data.length >= 0x20 + REPORT_SIZE && hexOf(data.subarray(0, 8)) === "00000000a0040000") {
