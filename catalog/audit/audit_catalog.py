@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from catalog.audit.audit import AuditFinding, odd, unchecked, wrong
+from catalog.audit.audit_endorsed import endorsed_findings
 from catalog.audit.audit_files import file_findings
 from catalog.audit.audit_rows import component_findings, inputs_seen, order_findings, read_parts
 from catalog.audit.recompute import EqualRows, Inputs, Recomputation, sweep_inputs
@@ -47,8 +48,12 @@ def catalog_findings(
     """
     yield from file_findings(catalog)
     yield from _guarded("image", _image_findings(catalog, images))
+    malformed = set()
     for derived, fault in all_faults(catalog.components):
+        malformed.add(derived.file)
         yield wrong(_RULES.get(derived.file, "follows"), derived.file, fault)
+    if manifest.ENDORSED not in malformed:
+        yield from _guarded("endorsed", endorsed_findings(catalog))
     for technology, entry in catalog.manifest.unknown.items():
         what = "not recomputed, nor is their index compared, nor the spec of the catalog"
         yield unchecked(technology, unknown_technology(technology, entry.rows, what))
