@@ -1,4 +1,4 @@
-"""Known digests: relates one unknown launch digest to those that somebody catalogued or endorsed, in half a second."""
+"""Known digests: relates one unknown launch digest to those that somebody catalogued or endorsed, in bounded work."""
 
 from __future__ import annotations
 
