@@ -216,7 +216,7 @@ def _found(
     assert about.digest is not None, "callers have one"  # noqa: S101
     rows = [row for row in find(about.digest) if technology in (None, row.technology)]
     records = [one for one in catalog.endorsements.of(about.digest.value) if technology in (None, one.technology)]
-    found = [found_endorsement(one, catalog.endorsements, rows, min_svn) for one in records]
+    found = [found_endorsement(one, catalog, rows, min_svn) for one in records]
     matches = tuple(row for row in rows if not row.inferred)
     return replace(
         about,

@@ -160,5 +160,8 @@ def _notes(one: FoundEndorsement) -> Iterator[str]:
     claims = one.record.claims.given()
     for name in one.contradicts:
         yield f"CONTRADICTS the configuration: it is claimed that {name} is {claims[name]}"
+    if one.firmware:
+        names = ", ".join(one.firmware)
+        yield f"CONTRADICTED by the catalog: the firmware that is claimed is {names}, and no row of it has this digest"
     if one.refused:
         yield f"refused: {one.refused}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from catalog.fast.match import Match
 from catalog.relate.ap_pages import TECHNOLOGY
 from catalog.relate.known_digests import KnownDigest
 from catalog.rows.endorsed_record import EndorsedRecord
+from catalog.store.catalog import Catalog
 from catalog.store.endorsements import Endorsements
 
 REPORTED = "reported"
@@ -28,6 +29,7 @@ class FoundEndorsement:
     revocation: severity and reason, if the log of the catalog revokes or deprecates it.
     refused: why --min-svn refuses it; None if it does not.
     agrees, contradicts: names of the claims that are those of the rows with this digest, and of those that no row has.
+    firmware: names of the catalogued builds that it claims, although no row has the digest.
     """
 
     record: EndorsedRecord
@@ -35,6 +37,7 @@ class FoundEndorsement:
     refused: str | None = None
     agrees: tuple[str, ...] = ()
     contradicts: tuple[str, ...] = ()
+    firmware: tuple[str, ...] = ()
 
     @property
     def severity(self) -> str | None:
@@ -49,23 +52,31 @@ class FoundEndorsement:
             **shown,
             "agrees": list(self.agrees),
             "contradicts": list(self.contradicts),
+            "claimed_firmware": list(self.firmware),
             "refused": self.refused,
             "revocation": self.revocation and dict(zip(("severity", "reason"), self.revocation, strict=True)),
         }
 
 
 def found_endorsement(
-    record: EndorsedRecord, endorsements: Endorsements, rows: Sequence[Match], min_svn: MinSvn
+    record: EndorsedRecord, catalog: Catalog, rows: Sequence[Match], min_svn: MinSvn
 ) -> FoundEndorsement:
-    """An endorsement with what speaks for and against it.
-
-    endorsements: those of the catalog.
-    rows: those of the same digest.
-    """
-    status = endorsements.revocation(record)
+    """An endorsement with what speaks for and against it. rows: those of the same digest."""
+    status = catalog.endorsements.revocation(record)
     agrees, contradicts = compare_claims(record, rows)
     revocation = (status.severity, status.reason) if status else None
-    return FoundEndorsement(record, revocation, _too_old(record, min_svn), agrees, contradicts)
+    firmware = () if rows else tuple(_claimed_builds(record, catalog))
+    return FoundEndorsement(record, revocation, _too_old(record, min_svn), agrees, contradicts, firmware)
+
+
+def _claimed_builds(record: EndorsedRecord, catalog: Catalog) -> Iterator[str]:
+    """Names of the builds of a catalog with the firmware hashes that are claimed; none if none is."""
+    claims = record.claims.given()
+    given = {name: claims[f"firmware_{name}"] for name in ("sha256", "sha384") if f"firmware_{name}" in claims}
+    for name, build in catalog.builds.items() if given else ():
+        known = {name: getattr(build.component, name) for name in given}
+        if all(value is not None and value.hex() == given[name] for name, value in known.items()):
+            yield name
 
 
 def compare_claims(record: EndorsedRecord, matches: Sequence[Match]) -> tuple[tuple[str, ...], tuple[str, ...]]:

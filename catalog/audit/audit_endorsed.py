@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from catalog.ask.recomputed_endorsements import recompute_endorsements
 from catalog.audit.audit import AuditFinding, odd, wrong
+from catalog.audit.recomputed_endorsements import recompute_endorsements
 from catalog.errors import LdcatError, UntrustedSigner
 from catalog.files.inputs import MAX_TEXT_SIZE, read_file
 from catalog.imports.chains import parse_trusted

@@ -104,6 +104,7 @@ class EndorsementAnswer(msgspec.Struct):
     document_time, certificate_until: seconds since 1970.
     checked: whether the publisher of the catalog verified a signature of the document.
     agrees, contradicts: names of the claims that the rows with this digest have, too, and of those that none has.
+    claimed_firmware: names of the catalogued builds that are claimed, although no row has the digest.
     """
 
     launch_digest: Hex
@@ -117,6 +118,7 @@ class EndorsementAnswer(msgspec.Struct):
     origin: str | None
     agrees: list[str]
     contradicts: list[str]
+    claimed_firmware: list[str]
     refused: None
     revocation: RevocationAnswer | None
 

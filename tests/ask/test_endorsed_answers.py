@@ -86,6 +86,7 @@ def test_a_digest_that_is_only_endorsed(ask: Asks) -> None:
             "origin": "https://a.example",
             "agrees": [],
             "contradicts": [],
+            "claimed_firmware": [],
             "refused": None,
             "revocation": None,
         }
@@ -172,6 +173,24 @@ def test_claims_about_a_kernel_are_compared_where_one_was_measured(ask: Asks, sm
     assert (one.agrees, one.contradicts) == ((), ())
 
 
+def test_a_known_firmware_that_does_not_give_the_digest_is_said(ask: Asks, small: BuildResult) -> None:
+    match, *_ = ask(digest_of(small)).matches
+    names = {"sha256": match.firmware["sha256"].hex(), "sha384": match.firmware["sha384"].hex()}
+    for claims, found in (
+        ({"firmware_sha256": names["sha256"]}, True),
+        ({f"firmware_{name}": value for name, value in names.items()}, True),
+        ({"firmware_sha256": names["sha256"], "firmware_sha384": "00" * 48}, False),
+        ({"vcpus": 1}, False),
+    ):
+        reply = ask(SNP_DIGEST, kept(claims=claims))
+        (one,) = reply.endorsements
+        assert (reply.exit_code, match.firmware["name"] in one.firmware) == (10, found)
+        says = (
+            f"  ! CONTRADICTED by the catalog: the firmware that is claimed is {', '.join(one.firmware)}, "
+        )
+        assert any(line.startswith(says) for line in shown(reply)) == found
+
+
 FEED = {"a feed": 8}
 
 
@@ -254,9 +273,13 @@ def revocation(severity: Severity, **selector: str) -> Revocation:
         ([revocation("revoked", launch_digest=SNP_DIGEST), revocation("restored", technology="sev-snp")], None),
     ],
 )
-def test_the_log_says_what_is_revoked(revocations: list[Revocation], found: tuple[str, str] | None) -> None:
+def test_the_log_says_what_is_revoked(
+    small: BuildResult, revocations: list[Revocation], found: tuple[str, str] | None
+) -> None:
     every = Endorsements((kept(),), Revocations(revocations))
-    assert found_endorsement(kept(), every, [], {}).revocation == found
+    catalog = Catalog.open(small.folder)
+    catalog.__dict__["endorsements"] = every
+    assert found_endorsement(kept(), catalog, [], {}).revocation == found
     (known,) = known_digests(every)
     says = found and f"({found[0]} by the publisher of the catalog: a reason)"
     assert known.label == "endorsed by did:x509:0, feed a feed, for 4 vCPUs" + (f" {says}" if says else "")

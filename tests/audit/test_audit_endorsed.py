@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from catalog.ask.recomputed_endorsements import recompute_endorsements
 from catalog.audit.audit_endorsed import endorsed_findings
+from catalog.audit.recomputed_endorsements import recompute_endorsements
 from catalog.build.builder import BuildResult
 from catalog.operate.finding import Severity
 from catalog.rows.endorsed_record import EndorsedRecord
