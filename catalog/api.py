@@ -174,8 +174,8 @@ def verify_proof(bundle: bytes, trust: str | os.PathLike[str], *, digest: str | 
 
     digest: the launch digest that the proof has to be about.
 
-    `outcome` of the verdict is match, revoked, unknown, stale, older-than-seen, untrusted-signer, bad-proof or
-    false-record; `row` has the inputs if they were verified. The newest checkpoint is remembered.
+    `outcome` of the verdict is match, endorsed, revoked, unknown, stale, older-than-seen, untrusted-signer, bad-proof
+    or false-record; `row` has the inputs if they were verified. The newest checkpoint is remembered.
 
     An invalid bundle is an outcome, not an error. Raises VerificationFailed, UntrustedSigner or MalformedInput for a
     trust note that is expired or invalid, Unreadable if it or the state folder cannot be read.

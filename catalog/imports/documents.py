@@ -19,10 +19,7 @@ from cryptography.x509 import Certificate
 
 from catalog.errors import MalformedRecord, VerificationFailed
 from catalog.imports import strict_json
-from catalog.imports.imported import Imported
-
-MAX_DOCUMENT = 4 << 20
-"""Bytes of a document; the largest known ones have 30 KB."""
+from catalog.imports.imported import MAX_DOCUMENT, Imported
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from typing import Literal
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.endorsed_facts import Base, EndorsedDigest, Endorser
 
+MAX_DOCUMENT = 4 << 20
+"""Bytes of a document; the largest known ones have 30 KB."""
+
 Checked = Literal["signature", "none"]
 """How a document was checked: its signature was verified up to a key that the reader trusts, or nothing was."""
 

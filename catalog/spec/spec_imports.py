@@ -14,11 +14,11 @@ from pathlib import Path
 from catalog.errors import LdcatError, MalformedRecord, UnknownName, Unreadable, UntrustedSigner, UsageError
 from catalog.files import inputs
 from catalog.imports.chains import parse_trusted
-from catalog.imports.documents import MAX_DOCUMENT, Given, forms, read_document
+from catalog.imports.documents import Given, forms, read_document
 from catalog.imports.endorsed_facts import Base
 from catalog.imports.import_files import DOCUMENTS
 from catalog.imports.import_record import parse_import
-from catalog.imports.imported import Imported
+from catalog.imports.imported import MAX_DOCUMENT, Imported
 from catalog.rows.endorsed_record import EndorsedRecord, contradictions
 from catalog.spec import embedded
 from catalog.spec.selecting import matching_files

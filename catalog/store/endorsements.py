@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from catalog.errors import MalformedRecord
+from catalog.imports.imported import MAX_DOCUMENT
 from catalog.log.records import encode_leaf, parse_endorsed
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
@@ -97,3 +98,5 @@ def _check_documents(records: Iterable[EndorsedRecord], listed: Manifest) -> Non
     for name in sorted(there):
         if listed.files[name].sha256 != name.rpartition("/")[2]:
             raise MalformedRecord(f"{manifest.NAME}: {name} is not named by its SHA-256")
+        if listed.files[name].size > MAX_DOCUMENT:
+            raise MalformedRecord(f"{manifest.NAME}: {name} has more than {MAX_DOCUMENT:,} bytes")

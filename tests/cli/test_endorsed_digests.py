@@ -104,6 +104,9 @@ def test_from_a_document_to_a_revoked_endorsement(place: Place) -> None:
     assert len(proofs) == 2
     proven = [place.verify(proof, code=10)["row"] for proof in proofs]
     assert {row["endorser"]["id"] for row in proven} == {did(), "https://a.example/list"}
+    shown = [place("verify-proof", proof, *place.trust, code=10) for proof in proofs]
+    assert sum("endorser.svn" in text for text in shown) == 1
+    assert "{" not in "".join(shown)
     other = place.prove(OTHER)[0]
     assert place.verify(other, code=1)["outcome"] == "unknown"
 

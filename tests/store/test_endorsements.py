@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from catalog.errors import MalformedRecord
+from catalog.imports.imported import MAX_DOCUMENT
 from catalog.log.records import encode_leaf
 from catalog.log.revocation_list import Revocation
 from catalog.store import endorsements, manifest
@@ -28,6 +29,7 @@ class Files:
     rows: int | None = 3
     documents: dict[str, str] = field(default_factory=lambda: {document_name(DOCUMENT): DOCUMENT})
     size: int | None = None
+    document_size: int = 1
     manifest_sha256 = ""
 
     @property
@@ -35,7 +37,7 @@ class Files:
         sha256 = hashlib.sha256(self.data).hexdigest()
         size = len(self.data) if self.size is None else self.size
         files = {manifest.ENDORSED: FileEntry(sha256=sha256, size=size, rows=self.rows)}
-        files |= {name: FileEntry(sha256=of, size=1) for name, of in self.documents.items()}
+        files |= {name: FileEntry(sha256=of, size=self.document_size) for name, of in self.documents.items()}
         return msgspec.structs.replace(EMPTY, files=files)
 
     def verified(self, name: str) -> bytes:
@@ -107,6 +109,7 @@ def test_a_file_in_another_form_is_refused(data: bytes, why: str) -> None:
         (replace(WHOLE, documents={**WHOLE.documents, "endorsements/x": "ab" * 32}), "nothing names"),
         (replace(WHOLE, documents={document_name(DOCUMENT): "ab" * 32}), "not named by its SHA-256"),
         (replace(WHOLE, size=endorsements.MAX_ENDORSED + 1), "more than"),
+        (replace(WHOLE, document_size=MAX_DOCUMENT + 1), f"{DOCUMENT} has more than 4,194,304 bytes"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(files: Files, why: str) -> None:

@@ -107,7 +107,8 @@ def _given(roots: Sequence[Path], feed: str | None, checksums: Path | None) -> G
 
 def _read(file: str, given: Given, origin: str | None, name: str | None) -> tuple[bytes, Imported]:
     """The bytes of a document, and what it says; an error names the file."""
-    from catalog.imports.documents import MAX_DOCUMENT, read_document
+    from catalog.imports.documents import read_document
+    from catalog.imports.imported import MAX_DOCUMENT
 
     if file == "-":
         try:
