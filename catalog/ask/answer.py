@@ -96,9 +96,8 @@ class Answer:
         return is_snp and not self.matches and not self.inferred
 
     def found_dict(self) -> dict[str, Any]:
-        """What the catalog has of the digest, in JSON: an answer of a batch."""
+        """What the catalog has of the digest, in JSON."""
         return {
-            "found": bool(self.matches),
             "matches": [match.to_dict() for match in self.matches],
             "inferred": [row.to_dict() for row in self.inferred],
             "endorsements": [one.to_dict() for one in self.endorsements],

@@ -42,25 +42,29 @@ class Told:
             yield f"  ! {note}"
 
 
-def told(answer: Answer, now: float) -> Iterator[Told]:
+def told(answer: Answer, now: float, configuration: str | None = None) -> Iterator[Told]:
     """What an answer says besides its matches: inferred rows, endorsements, reports of the digest, and relations.
 
-    now: seconds since 1970.
+    now, configuration: as for `told_endorsements`.
     """
     for number, row in enumerate(answer.inferred, 1):
         title = f"inferred {number} of {len(answer.inferred)}, firmware not known: {row.technology}"
         yield Told(title, match_facts(row), tuple(row.notes()))
-    yield from told_endorsements(answer, now)
+    yield from told_endorsements(answer, now, configuration)
     if answer.digest:
         yield from _related(answer.digest.value, answer.related.relations)
 
 
-def told_endorsements(answer: Answer, now: float) -> Iterator[Told]:
-    """Who endorses the digest, and where it was seen. now: seconds since 1970."""
+def told_endorsements(answer: Answer, now: float, configuration: str | None = None) -> Iterator[Told]:
+    """Who endorses the digest, and where it was seen.
+
+    now: seconds since 1970.
+    configuration: what is known of it; None: what the answer says.
+    """
     for one in (*answer.endorsements, *answer.reported):
         yield Told(
             endorsement_title(one, now),
-            [("configuration", _configuration(answer)), *_claims(one), *_source(one)],
+            [("configuration", configuration or _configuration(answer)), *_claims(one), *_source(one)],
             (*_notes(one), *revocation_notes(one.revocation)),
         )
 

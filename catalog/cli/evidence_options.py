@@ -174,9 +174,9 @@ def answer_lines(answer: Answer, now: float) -> Iterator[str]:
     yield from told_lines(answer, now)
 
 
-def told_lines(answer: Answer, now: float) -> Iterator[str]:
-    """What is known of the digest besides matches."""
-    for part in told(answer, now):
+def told_lines(answer: Answer, now: float, configuration: str | None = None) -> Iterator[str]:
+    """What is known of the digest besides matches. now, configuration: as for `told_endorsements`."""
+    for part in told(answer, now, configuration):
         yield from part.lines()
     yield from (f"! {note}" for note in closing_notes(answer))
 

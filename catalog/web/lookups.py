@@ -88,7 +88,8 @@ async def batch(request: Request, served: OpenRelease) -> Response:
         raise Problem(400, f"the batch has {len(wanted):,} digests, more than {MAX_BATCH:,}")
     answers = []
     for digest in [_digest(text, f"digest {number}: ") for number, text in enumerate(wanted)]:
-        answers.append({"launch_digest": digest.hex(), **(await _answer(digest, served)).found_dict()})
+        answer = await _answer(digest, served)
+        answers.append({"launch_digest": digest.hex(), "found": bool(answer.matches), **answer.found_dict()})
         await asyncio.sleep(0)  # let other requests run
     release = served.catalog.release
     return uncached_json(

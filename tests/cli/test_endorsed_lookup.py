@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -137,13 +138,26 @@ def test_an_invalid_min_svn(run: Run, catalog: BuildResult, text: str) -> None:
     assert err.startswith("ldcat: error: ")
 
 
-def test_explain_says_the_same_of_the_digest(run: Run, catalog: BuildResult) -> None:
+def test_explain_says_the_same_of_the_digest(run: Run, catalog: BuildResult, tmp_path: Path) -> None:
     for digest, key in ((SNP_DIGEST, "endorsements"), (REPORTED, "reported"), (RELATED, "related")):
         _, told, _ = run("lookup", digest, *options(catalog), "-q")
         code, out, _ = run("explain", digest, *options(catalog), "--budget", "10", "-q")
         assert (code, out.startswith(told)) == (1, True)
-        _, out, _ = run("explain", digest, *options(catalog), "--budget", "10", "-q", "-f", "json")
+        html = tmp_path / f"{key}.html"
+        arguments = ("--budget", "10", "-q", "-f", "json", "--html", str(html))
+        _, out, _ = run("explain", digest, *options(catalog), *arguments)
+        assert told.splitlines()[0] in unescape(html.read_text())
         assert json.loads(out)[key]
+
+
+def test_an_explained_digest_has_a_known_configuration(run: Run, catalog: BuildResult) -> None:
+    digest = digest_of(catalog)
+    code, out, _ = run("explain", digest, *options(catalog), "-q")
+    assert (code, "  configuration  explained below\n" in out, "unknown: no catalogued firmware" in out) == (
+        0,
+        True,
+        False,
+    )
 
 
 def test_what_a_publisher_writes_is_printable(run: Run, small: BuildResult, tmp_path: Path) -> None:

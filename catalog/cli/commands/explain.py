@@ -69,6 +69,8 @@ HELP_ORDER = 50
 Hits = Sequence[tuple[dict[str, Any], Divergence | None]]
 """Explanations as JSON, each with its divergence from the expected launch, or None."""
 
+_EXPLAINED = "explained below"
+
 _CANDIDATES = "Candidates to try, in addition to the known ones"
 
 FirmwareOption = Annotated[
@@ -170,7 +172,7 @@ def command(
     record = explanation.to_dict()
     hits = list(zip(record["explanations"], map(explanation.divergence, explanation.hits), strict=True))
     if html:
-        _write_page(html, reply, explanation, hits)
+        _write_page(html, reply, proofs.now, explanation, hits)
     if output is Format.JSON:
         render.json_document({**_about(reply), **record})
     else:
@@ -212,13 +214,13 @@ def _explained(
         )
 
 
-def _write_page(html: Path, reply: Answer, explanation: Explanation, hits: Hits) -> None:
+def _write_page(html: Path, reply: Answer, now: float, explanation: Explanation, hits: Hits) -> None:
     from catalog.pages.html import write_explanation
 
     write_explanation(
         html,
         explanation.compared_with,
-        evidence=list(evidence_lines(reply)),
+        evidence=[*evidence_lines(reply), *told_lines(reply, now, _EXPLAINED if hits else None)],
         shown=[({**hit, "facts": _facts(hit)}, parted) for hit, parted in hits],
         searched=list(_searched(explanation)),
     )
@@ -233,7 +235,7 @@ def _about(reply: Answer) -> dict[str, Any]:
 
 def _lines(reply: Answer, now: float, explanation: Explanation, hits: Hits) -> Iterator[str]:
     yield from evidence_lines(reply)
-    yield from told_lines(reply, now)
+    yield from told_lines(reply, now, _EXPLAINED if hits else None)
     compared_with = explanation.compared_with
     for number, (hit, parted) in enumerate(hits, 1):
         title = f"explanation {number}: {hit['technology']}"
