@@ -144,7 +144,6 @@ def endorsers(records: Iterable[EndorsedRecord], digest_size: int) -> list[str]:
 
 
 def _short(record: EndorsedRecord) -> str:
-    """A feed of an endorser without an address; of an address, what comes before the file: host, owner, repository."""
+    """The feed of an endorser; without one, what comes before the file in an address: host, owner, repository."""
     by = record.endorser
-    _, is_address, place = by.id.partition("://")
-    return "/".join(place.split("/")[:3]) if is_address else by.feed or by.id
+    return by.feed or "/".join(by.id.split(" ")[0].rpartition("://")[2].split("/")[:3])

@@ -246,7 +246,7 @@ def test_a_miss_says_who_was_asked(ask: Asks) -> None:
         f"no configuration of this catalog has the 32-byte launch digest {'00' * 32}; ldcat explain searches further"
     )
     reply = ask(
-        "00" * 48, kept(), listed(UNSEEN, id="https://github.com/a/b/blob/c0ffee/d.json"), listed(scheme="reported")
+        "00" * 48, kept(), listed(UNSEEN, id="https://github.com/a/b at c0ffee, d.json"), listed(scheme="reported")
     )
     assert "; no endorser in it endorses it (a feed, github.com/a/b); it is not related to 3 endorsed or " in (
         miss_note(reply)
