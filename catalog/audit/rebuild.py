@@ -38,12 +38,14 @@ class Rebuilt:
     checkpoint: of the log that was recomputed.
     releases: number of releases.
     rows: number of rows.
+    endorsed: number of endorsed digests, which nobody can recompute.
     differences: what was found.
     """
 
     checkpoint: Checkpoint
     releases: int
     rows: int
+    endorsed: int
     differences: tuple[Difference, ...]
 
     @property
@@ -67,11 +69,12 @@ def rebuild(
     """
     reader = LogReader(log, checkpoint)
     last, revocations = reader.span(checkpoint.size).record, Revocations(revokes_by_records(log, checkpoint.size))
-    walk, rows, found = LogWalk(log, checkpoint, now), 0, list[Difference]()
+    walk, rows, listed, found = LogWalk(log, checkpoint, now), 0, 0, list[Difference]()
     for groups, endorsed in _groups(walk, found):
         each = walk.releases[-1]
         record, count = each.record, sum(map(len, groups.values()))
         rows += count
+        listed += len(endorsed)
         severity = Severity.ERROR if each.record == last else Severity.WARNING
         found += [Difference(severity, record.release, why, 0, is_false=True) for why in each.false]
         try:
@@ -86,7 +89,7 @@ def rebuild(
         found += _unknown_technologies(catalog, record.release)
         found += _unlisted_endorsed(catalog, record.release, endorsed)
     found += [Difference(Severity.ERROR, last.release, line, 0) for line in walk.unknown.record_lines()]
-    return Rebuilt(checkpoint, len(walk.releases), rows, tuple(found))
+    return Rebuilt(checkpoint, len(walk.releases), rows, listed, tuple(found))
 
 
 def _unknown_technologies(catalog: Catalog, number: int) -> Iterator[Difference]:

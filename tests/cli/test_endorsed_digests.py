@@ -131,7 +131,9 @@ def test_diff_audit_rebuild_and_sql(place: Place) -> None:
     assert [(one["severity"], one["rule"]) for one in findings if one["rule"] == "endorsed"] == [
         ("note", "endorsed")  # the root of the tests does not ship with ldcat
     ]
-    assert place.json("rebuild", "--log", place.log, *place.trust)["same"]
+    rebuilt = place.json("rebuild", "--log", place.log, *place.trust)
+    assert (rebuilt["same"], rebuilt["rows"], rebuilt["endorsed"]) == (True, 1, 3)
+    assert "endorsed digests follow from nothing" in place("rebuild", "--log", place.log, *place.trust)
     query = "SELECT checked FROM endorsements WHERE launch_digest = '0x{}' ORDER BY ALL"
     out = place("sql", query.format(DIGEST.upper()), "--catalog", place.log, *place.trust, "--format", "csv")
     assert out.split() == ["checked", "none", "signature"]

@@ -85,6 +85,7 @@ def command(
         "root": checkpoint.root.hex(),
         "releases": rebuilt.releases,
         "rows": rebuilt.rows,
+        "endorsed": rebuilt.endorsed,
         "same": rebuilt.same,
         "differences": [found.to_dict() for found in rebuilt.differences],
         "cosigned": cosigned and cosigned_facts(cosigned, pairs[0].key.name),
@@ -104,7 +105,7 @@ def command(
 
 
 def _lines(record: dict[str, Any]) -> Iterator[str]:
-    facts = [(name, record[name]) for name in ("size", "root", "releases", "rows")]
+    facts = [(name, record[name]) for name in ("size", "root", "releases", "rows", "endorsed")]
     yield from fact_lines(facts, title=record["origin"])
     found = record["differences"]
     for difference in found[:MAX_SHOWN]:
@@ -120,5 +121,7 @@ def _lines(record: dict[str, Any]) -> Iterator[str]:
         yield f"  and {len(found) - MAX_SHOWN:,} more, which --format json prints"
     if record["same"]:
         yield "  every launch digest was recomputed, and is the same"
+        if record["endorsed"]:
+            yield "  endorsed digests follow from nothing: they are those of the catalogs of their releases"
     if record["cosigned"]:
         yield f"  cosigned by {record['cosigned']['cosigner']}"
