@@ -16,7 +16,7 @@ from catalog import Release, verify_proof
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedInput, OlderThanSeen, Stale, Unreadable, UntrustedSigner, UsageError
 from catalog.log.records import RevokeRecord
-from tests.support.catalogs import rows_of
+from tests.support.catalogs import PLACES, rows_of
 from tests.support.endorsed_catalogs import with_endorsed
 from tests.support.endorsed_digests import listed
 from tests.support.hosts import at_once, serving
@@ -30,7 +30,11 @@ REVOKE = RevokeRecord(type="revoke", selector={"vcpus": 3}, severity="revoked", 
 def digest_of(built: BuildResult, vcpus: int = 2) -> str:
     """The digest of one configuration, under SEV-SNP and with kernel hashes."""
     rows = rows_of(built).items()
-    found = (digest for row, digest in rows if row[0] == "sev-snp" and row[2] and row[-1] == vcpus)
+    found = (
+        digest
+        for row, digest in rows
+        if row[0] == "sev-snp" and row[PLACES["kernel_hashes_sha256"]] and row[-1] == vcpus
+    )
     return min(found).hex()
 
 

@@ -66,27 +66,29 @@ class Coverage:
 
 
 def coverage(catalog: Catalog) -> Coverage:
-    """The coverage of a catalog, from indexes and components: no row is read.
+    """The coverage of a catalog, from indexes and components: no row is read. Rows that follow from bases are left out.
 
     Raises VerificationFailed for a damaged catalog.
     """
     count: defaultdict[tuple[str, Kind], int] = defaultdict(int)
     vcpus: defaultdict[tuple[str, Kind], set[int]] = defaultdict(set)
     for axes in read_axes(catalog, catalog.manifest.known):
-        place = axes.firmware, Kind(axes.technology, axes.vmm, axes.kernel_hashes is not None)
+        if axes.is_base:
+            continue
+        place = axes.identity, Kind(axes.technology, axes.vmm, axes.kernel_hashes is not None)
         count[place] += axes.rows
         vcpus[place].update(axes.counts)
     kinds = sorted({kind for _, kind in count}, key=lambda kind: (kind.technology, kind.vmm or "", kind.kernel_hashes))
     builds = {build.component.key.hex(): build for build in catalog.builds.values()}
     why = _Reasons(catalog)
     found = []
-    for image in images((sha256.hex() for sha256 in catalog.firmware), [catalog]):
-        build = builds[image.sha256]
+    for image in images((key.hex() for key in catalog.firmware), [catalog]):
+        build = builds[image.key]
         cells = [
             Cell(
-                rows=count.get((image.sha256, kind), 0),
-                vcpus=tuple(sorted(vcpus.get((image.sha256, kind), ()))),
-                reason="" if (image.sha256, kind) in count else why.of(build, kind),
+                rows=count.get((image.key, kind), 0),
+                vcpus=tuple(sorted(vcpus.get((image.key, kind), ()))),
+                reason="" if (image.key, kind) in count else why.of(build, kind),
                 launchable=launchability(
                     build, kind.technology, catalog.profiles[kind.vmm] if kind.vmm else None
                 ).verdict,

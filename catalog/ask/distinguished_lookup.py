@@ -12,12 +12,13 @@ from catalog.build.distinguished import REACH
 from catalog.errors import CannotLaunch, LdcatError
 from catalog.fast.index import Group, Index
 from catalog.fast.match import Match
-from catalog.fast.names import IMAGES, PROFILES, TABLES
+from catalog.fast.names import PROFILES, TABLES
 from catalog.fast.packed import PackedCatalog
 from catalog.fast.verity import DamagedBlock
 from catalog.launch.point import MAX_VCPUS, Point, VcpuPoint
 from catalog.launch.technology import technology_named
 from catalog.launch.update import LaunchUpdate
+from catalog.rows.fields import IDENTITY
 from catalog.rows.launch_config import LaunchConfig
 from catalog.store.catalog import Catalog
 
@@ -59,9 +60,9 @@ class Walker:
             for signature in group.signatures or (None,):
                 for features in group.features or (None,):
                     config = replace(self._config(group, signature, features, 2), kernel_hashes=None)
-                    kind = (config.firmware.reset_vector, config.point)
+                    kind = (config.image.reset_vector, config.point)
                     if kind not in kinds:
-                        *_, others = self._technology.update_runs(config.firmware, config.point)
+                        *_, others = self._technology.update_runs(config.image, config.point)
                         (kinds[kind],) = others.updates
         return set(kinds.values())
 
@@ -75,10 +76,11 @@ class Walker:
     def _config(self, group: Group, signature: int | None, features: int | None, vcpus: int) -> LaunchConfig:
         """The launch configuration of a row, from the components that the catalog has."""
         table = None if group.kernel_hashes is None else self._packed.component(TABLES, group.kernel_hashes)
+        identity = dict(zip(IDENTITY, self._packed.identity(group), strict=True))
+        hashes = {**identity, "kernel_hashes_sha256": table}
         row = {
             "technology": self._technology.name,
-            "firmware_sha256": bytes.fromhex(self._packed.component(IMAGES, group.firmware)),
-            "kernel_hashes_sha256": None if table is None else bytes.fromhex(table),
+            **{name: None if value is None else bytes.fromhex(value) for name, value in hashes.items()},
             "vmm": None if group.vmm is None else self._packed.component(PROFILES, group.vmm),
             "vcpu_signature": signature,
             "sev_features": features,

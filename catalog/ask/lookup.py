@@ -17,10 +17,11 @@ from catalog.fast.names import FalseNames
 from catalog.fast.packed import PackedCatalog
 from catalog.fast.verity import DamagedBlock
 from catalog.firmware.build import NOT_RECORDED
+from catalog.imports.endorsed_facts import Base
 from catalog.launch.hosted import hosted_verdict
 from catalog.log.revocations import Revocations
 from catalog.rows.digest_record import digest_record
-from catalog.rows.fields import RECORD
+from catalog.rows.fields import RECORD, identity
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.digest_parts import digest_parts, find_part
@@ -153,22 +154,31 @@ def _rows(catalog: Catalog, technology: str, digest: LaunchDigest) -> Iterator[d
 
 def _matches(catalog: Catalog, row: Mapping[str, Any]) -> Iterator[Match]:
     """One match for each combination of names that the components of the row have."""
-    firmware = catalog.firmware.get(row["firmware_sha256"])
-    table = row["kernel_hashes_sha256"]
-    kernels: list[dict[str, Any]] | list[None] | None = [None] if table is None else catalog.kernel_hashes.get(table)
-    vmm = row["vmm"]
-    if firmware is None or kernels is None or (vmm is not None and vmm not in catalog.profiles):
+    signature, vmm, table = row["vcpu_signature"], row["vmm"], row["kernel_hashes_sha256"]
+    shown: dict[str, Any] = {
+        "vmm_title": vmm and catalog.profiles[vmm].wire.title if vmm in catalog.profiles else None,
+        "vcpu_types": () if signature is None else catalog.vcpu_types.names(VcpuSignature(signature)),
+    }
+    values = {field.name: row[field.name] for field in RECORD}
+    bases, firmware = catalog.bases.get(row["base_digest"], []), catalog.firmware.get(identity(row), [])
+    kernels: list[Any] = [None] if table is None else catalog.kernel_hashes.get(table, [])
+    if not (bases or (firmware and kernels)) or (vmm is not None and vmm not in catalog.profiles):
         raise MalformedRecord("the catalog has a row whose components it does not list")
-    signature = row["vcpu_signature"]
+    for base in bases:
+        yield Match(values, base=shown_base(base), **shown)
     recorded = {"verdict": NOT_RECORDED.verdict, "reason": NOT_RECORDED.reason, "source": NOT_RECORDED.source}
-    for build, kernel in itertools.product(firmware, kernels):
-        launchable = catalog.launchable.get((build["name"], row["technology"]), recorded)
+    for build, kernel in () if bases else itertools.product(firmware, kernels):
+        found = catalog.launchable.get((build["name"], row["technology"]), recorded)
         hosted = vmm and hosted_verdict(vmm, catalog.profiles[vmm].wire.hosted, build["distribution"])
-        yield Match(
-            {field.name: row[field.name] for field in RECORD},
-            firmware=build,
-            kernel_hashes=kernel,
-            vmm_title=vmm and catalog.profiles[vmm].wire.title,
-            vcpu_types=() if signature is None else catalog.vcpu_types.names(VcpuSignature(signature)),
-            launchable=hosted or (launchable["verdict"], launchable["reason"], launchable["source"]),
-        )
+        launchable = hosted or (found["verdict"], found["reason"], found["source"])
+        yield Match(values, firmware=build, kernel_hashes=kernel, launchable=launchable, **shown)
+
+
+def shown_base(base: Base) -> Mapping[str, Any]:
+    """A base as Match has it."""
+    return {
+        "name": base.label,
+        "launch_digest": base.digest,
+        "vcpus": base.vcpus,
+        "endorser": {name: getattr(base.endorser, name) for name in ("scheme", "id", "feed", "svn")},
+    }

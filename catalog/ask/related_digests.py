@@ -97,7 +97,7 @@ class Relating:
 
     def _origins(self, axes: Axes) -> Iterator[PageOrigin]:
         """What makes the AP pages of a block of rows."""
-        profile, address = self._catalog.profiles.get(axes.vmm or ""), self._reset_vectors.get(axes.firmware)
+        profile, address = self._catalog.profiles.get(axes.vmm or ""), self._reset_vectors.get(axes.identity)
         if profile is None or address is None:
             return
         for features in axes.features:
@@ -108,7 +108,8 @@ class Relating:
 
     @cached_property
     def _reset_vectors(self) -> dict[str, int | None]:
-        return {build.component.key.hex(): build.component.reset_vector for build in self._catalog.builds.values()}
+        images = {build.component.key.hex(): build.component.reset_vector for build in self._catalog.builds.values()}
+        return images | {base.digest.hex(): base.reset_vector for base in self._catalog.components.bases}
 
     def _rows_with_more(self, digest: bytes, fewer: int) -> Iterator[KnownRelation]:
         """For each AP page the nearest row that is the digest with more vCPUs. fewer: how many more are tried."""
@@ -125,7 +126,7 @@ class Relating:
 
 def _label(row: Match) -> str:
     """What a row says about its digest."""
-    names = [row.base["name"]] if row.inferred else [row.firmware["name"]]
+    names = [row.base["name"]] if row.base else [row.firmware["name"]]
     if row.kernel_hashes:
         names.append(row.kernel_hashes["name"])
     return f"catalogued as {', '.join([*names, row.vmm])} with {row.vcpus} {'vCPU' if row.vcpus == 1 else 'vCPUs'}"

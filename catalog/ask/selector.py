@@ -22,14 +22,18 @@ NONE = "none"
 """The word for null: no kernel hashes are measured, or a document does not say it."""
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_DIGITS = 96
+_SNP_DIGEST = re.compile(rf"[0-9a-fA-F]{{{_DIGITS}}}")
+"""An SNP baseline, or the launch digest of a base."""
 
 
 def build_selector(catalog: Catalog, selected: Mapping[str, Any]) -> dict[str, Value]:
     """The selector, as fields of digest records and of endorsed digests with canonical values.
 
     selected: values by field, as people write them. firmware_sha256 and kernel_hashes_sha256 take an embedded name, a
-    name of the catalog, or any SHA-256; the latter also `none`. vcpu_type: a name of a vCPU signature. Fields of
-    endorsed digests are text, and may be `none`.
+    name of the catalog, or any SHA-256; the former also the SNP baseline of an image whose SHA-256 is not known, which
+    then is the field of the selector; the latter also `none`. base_digest: name of a base, or any launch digest.
+    vcpu_type: a name of a vCPU signature. Fields of endorsed digests are text, and may be `none`.
 
     Raises UnknownName, MalformedInput for an invalid digest, UsageError for an ambiguous name or two signatures.
     """
@@ -38,6 +42,9 @@ def build_selector(catalog: Catalog, selected: Mapping[str, Any]) -> dict[str, V
     of_rows = {
         field.name: _value(catalog, field, given[field.name]) for field in RECORD if given.get(field.name) is not None
     }
+    image = of_rows.get("firmware_sha256")
+    if isinstance(image, str) and len(image) == _DIGITS:
+        of_rows["firmware_snp_baseline"] = of_rows.pop("firmware_sha256")
     return of_rows | {name: _of_endorsed(name, given[name]) for name in SELECTABLE if given.get(name) is not None}
 
 
@@ -61,19 +68,22 @@ def _value(catalog: Catalog, field: Field, value: Any) -> Value:
         return technology_named(value).name
     if field.name == "firmware_sha256":
         both = ({name: one.component.key for name, one in at.items()} for at in (embedded.builds(), catalog.builds))
-        return _sha256(value, "build", *both)
+        return _hash(value, "build", *both)
+    if field.name == "base_digest":
+        return _hash(value, "base", {base.label: one for one, bases in catalog.bases.items() for base in bases})
     if field.name == "kernel_hashes_sha256":
         shipped = {name: record.hashes.table_sha256 for name, record in embedded.kernels().items()}
         listed = {row["name"]: table for table, rows in catalog.kernel_hashes.items() for row in rows}
-        return None if value == NONE else _sha256(value, "kernel hashes table", shipped, listed)
+        return None if value == NONE else _hash(value, "kernel hashes table", shipped, listed)
     if field.name == "vcpus":
         check_vcpus(value)
     text = field.text(value)
     return text if isinstance(text, str) else int(text)
 
 
-def _sha256(value: str, what: str, *known: Mapping[str, bytes]) -> str:
-    if _SHA256.fullmatch(value):
+def _hash(value: str, what: str, *known: Mapping[str, bytes]) -> str:
+    forms = {"build": (_SHA256, _SNP_DIGEST), "base": (_SNP_DIGEST,)}.get(what, (_SHA256,))
+    if any(form.fullmatch(value) for form in forms):
         return value.lower()
     found = {names[value] for names in known if value in names}
     if not found:

@@ -91,12 +91,13 @@ def _guarded(rule: str, findings: Iterator[AuditFinding]) -> Iterator[AuditFindi
 
 
 def _image_findings(catalog: Catalog, images: Sequence[FirmwareBuild]) -> Iterator[AuditFinding]:
-    by_image = {build.component.key: build for build in catalog.builds.values()}
+    by_hash = {build.component.key: build for build in catalog.builds.values()}
+    by_baseline = {build.component.snp_baseline: build for build in catalog.builds.values()}
     for image in images:
-        known = by_image.get(image.component.key)
+        known = by_hash.get(image.component.key) or by_baseline.get(image.component.snp_baseline)
         if known is None:
             yield odd("image", image.name, "no build of the catalog is this image")
-        elif known.component != image.component:
+        elif not known.component.agrees_with(image.component):
             yield wrong("image", image.name, f"the record of {known.name} describes another component")
 
 

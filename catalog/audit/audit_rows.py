@@ -77,9 +77,11 @@ def order_findings(part: Part) -> Iterator[AuditFinding]:
 
 
 def component_findings(catalog: Catalog, part: Part) -> Iterator[AuditFinding]:
-    """Yield images, kernel hashes tables and profiles that rows name and the catalog lacks."""
+    """Yield images, bases, kernel hashes tables and profiles that rows name and the catalog lacks."""
     known: Mapping[str, Any] = {
         "firmware_sha256": catalog.firmware,
+        "firmware_snp_baseline": catalog.firmware,
+        "base_digest": catalog.bases,
         "kernel_hashes_sha256": catalog.kernel_hashes,
         "vmm": catalog.profiles,
     }

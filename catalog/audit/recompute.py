@@ -156,10 +156,12 @@ class Recomputation:
         sweep = VcpuSweep(self._components.config({**row, "vcpus": None}), vcpus)
         firmware_alone = (row["vmm"], row["vcpu_signature"], row["sev_features"], *vcpus) == (None,) * 4
         for count in (vcpus[0], vcpus[-1]):
-            point = sweep.at(count).point
-            if not isinstance(point, technology.point_type) or isinstance(point, FirmwarePoint) != firmware_alone:
+            config = sweep.at(count)
+            if not isinstance(config.point, technology.point_type) or (
+                isinstance(config.point, FirmwarePoint) != firmware_alone
+            ):
                 raise MalformedRecord(f"a row of {technology.name} has fields too many or too few")
-            if reason := technology.launch_blocker(sweep.config.firmware, point):
+            if reason := config.blocker:
                 raise MalformedRecord(f"{technology.name} cannot launch it: {reason}")
         return sweep
 

@@ -126,7 +126,7 @@ def _example(spec: CatalogSpec, product: CrossProduct) -> str | None:
         if build.launchability(technology).verdict == "yes"
     }
     own = [f for f in product.sweeps if not (f.config.vmm and f.config.vmm.wire.hosted)]
-    sweeps = [f for f in own if (f.config.technology, f.config.firmware.key) in known] or product.sweeps
+    sweeps = [f for f in own if (f.config.technology, f.config.key) in known] or product.sweeps
     rows = Counter[tuple[str, str]]()
     for sweep in sweeps:
         rows[sweep.config.technology, sweep.config.vmm.name if sweep.config.vmm else ""] += len(sweep.vcpus)
@@ -165,8 +165,12 @@ def _write_components(folder: Path, spec: CatalogSpec, backend: HashBackend) -> 
         manifest.LAUNCHABLE: (component_tables.launchable_table(spec.builds, spec.axes), "firmware"),
         manifest.KERNEL_HASHES: (component_tables.kernel_hashes_table(kernels), "name"),
     }
+    bases = [base.facts for base in spec.bases]
+    if bases:
+        tables[manifest.BASES] = (component_tables.bases_table(bases), "name")
     texts = {manifest.VCPU_TYPES: embedded.vcpu_types_text(), manifest.SPEC: spec.text}
     used = {vmm.name: vmm for axes in spec.axes.values() for vmm in axes.vmm}
+    used |= {base.vmm.name: base.vmm for base in spec.bases if base.vmm}
     texts |= {f"{manifest.VMM_FOLDER}/{name}.toml": vmm.text for name, vmm in used.items()}
     (folder / manifest.VMM_FOLDER).mkdir(parents=True)
     files = {}
@@ -177,7 +181,7 @@ def _write_components(folder: Path, spec: CatalogSpec, backend: HashBackend) -> 
         (folder / name).write_bytes(text.encode("utf-8"))
         files[name] = manifest.file_entry(folder / name)
     types = VcpuTypes.parse(embedded.vcpu_types_text())
-    numbers, names = component_names(spec.builds, kernels, used.values(), types, spec.axes)
+    numbers, names = component_names(spec.builds, kernels, used.values(), types, spec.axes, bases)
     (folder / manifest.NAMES).write_bytes(names)
     chunks = manifest.read_chunks(folder / manifest.NAMES)
     return files | manifest.verity_entries(folder, manifest.NAMES, chunks, backend), numbers

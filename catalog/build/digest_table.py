@@ -49,13 +49,17 @@ class DigestTable:
     """The column values of each sweep of a technology, from which the columns of any rows are made."""
 
     def __init__(self, technology: str, digest_size: int, sweeps: Sequence[VcpuSweep]) -> None:
-        self.schema = digest_schema(technology, digest_size)
         self._digest_size = digest_size
         pages: dict[Hashable, tuple[bytes | None, bytes | None]] = {}
         facts = [_facts(sweep, pages) for sweep in sweeps]
+        lacking = {
+            field.name for field in _SWEEP_FIELDS if field.optional and all(row[field.name] is None for row in facts)
+        }
+        self.schema = digest_schema(technology, digest_size, lacking)
         self._columns = {
             field.name: _encoded([row[field.name] for row in facts], self.schema.field(field.name).type)
             for field in _SWEEP_FIELDS
+            if field.name not in lacking
         }
         lists = {id(sweep.vcpus): sweep.vcpus for sweep in sweeps}  # thousands of sweeps share a long list
         starts = dict(zip(lists, itertools.accumulate(map(len, lists.values()), initial=0), strict=False))
@@ -91,7 +95,7 @@ class DigestTable:
                 data_page_size=ROW_GROUP * self._digest_size,
                 max_rows_per_page=ROW_GROUP,
                 compression="NONE",  # dictionary codes of random rows: zstd saves one byte in two hundred
-                use_dictionary=[field.name for field in COLUMNS if field is not DIGEST],
+                use_dictionary=[name for name in self.schema.names if name != DIGEST.name],
                 write_statistics=["launch_digest"],
                 store_schema=False,
                 sorting_columns=[pq.SortingColumn(0)],
@@ -116,12 +120,19 @@ class DigestTable:
 def _facts(sweep: VcpuSweep, pages: dict[Hashable, tuple[bytes | None, bytes | None]]) -> dict[str, Any]:
     """The values of _SWEEP_FIELDS for a sweep. pages: cache of the hashes of VMSA pages."""
     config = sweep.config
-    key = (config.firmware.reset_vector, config.vmm, *config.sweep_axes())
+    key = (config.base or config.image.reset_vector, config.vmm, *config.sweep_axes())
     if key not in pages:
-        point = sweep.at(sweep.vcpus[0]).point
-        pages[key] = vmsa_page_hashes(config.firmware, point) if isinstance(point, VcpuPoint) else (None, None)
+        pages[key] = _page_hashes(sweep)
     made = dict(zip(("bsp_vmsa_sha256", "ap_vmsa_sha256"), pages[key], strict=True))
     return {field.name: made[field.name] if field.name in made else field.value(config) for field in _SWEEP_FIELDS}
+
+
+def _page_hashes(sweep: VcpuSweep) -> tuple[bytes | None, bytes | None]:
+    """SHA-256 of the VMSA page of the BSP, and of an AP even if there is only one vCPU; None: not measured or known."""
+    config = sweep.at(sweep.vcpus[0])
+    if config.base or not isinstance(config.point, VcpuPoint):
+        return config.vmsa_page_hashes()
+    return vmsa_page_hashes(config.image, config.point)
 
 
 def _encoded(values: Sequence[Any], kind: pa.DataType) -> tuple[pa.Array, pa.Array]:

@@ -54,7 +54,7 @@ def group_sweeps(sweeps: Sequence[VcpuSweep], starts: Sequence[int], numbers: Nu
             first = run[0][0]
             yield Group(
                 first=run[0][1],
-                firmware=numbers.images[first.config.firmware.key],
+                firmware=(numbers.bases if first.config.base else numbers.images)[first.config.key],
                 kernel_hashes=numbers.tables[first.config.kernel_hashes.table_sha256]
                 if first.config.kernel_hashes
                 else None,
@@ -127,9 +127,10 @@ class IndexWriter:
             view, offset = view[written:], offset + written
 
 
-def _component_key(sweep: VcpuSweep) -> tuple[bytes, bytes, str]:
-    table = sweep.config.kernel_hashes.table_sha256 if sweep.config.kernel_hashes else b""
-    return sweep.config.firmware.key, table, sweep.config.vmm.name if sweep.config.vmm else ""
+def _component_key(sweep: VcpuSweep) -> tuple[bool, bytes, bytes, str]:
+    config = sweep.config
+    table = config.kernel_hashes.table_sha256 if config.kernel_hashes else b""
+    return config.base is None, config.key, table, config.vmm.name if config.vmm else ""
 
 
 def _pack_groups(groups: Sequence[Group]) -> tuple[bytes, bytes]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from catalog.build.measuring import measure_last
 from catalog.errors import LdcatError
 from catalog.fast.index import Group, Index
-from catalog.fast.names import IMAGES, PROFILES, TABLES, Names
+from catalog.fast.names import PROFILES, TABLES, Names
 from catalog.fast.verity import DamagedBlock, VerifiedFile
 from catalog.files.inputs import MAX_TEXT_SIZE, read_file
 from catalog.launch.hashing.backends import HashBackend
@@ -135,12 +135,12 @@ def _key(sweep: VcpuSweep) -> Key:
 
 def _renumber(group: Group, names: Names, places: dict[Key, int], sweeps: Sequence[VcpuSweep]) -> list[int]:
     """For each sweep of a group its number in this build; NONE if it is not part of it or has other vCPU counts."""
-    image = names.record(IMAGES, group.firmware)[0] or ""
+    identity = names.identity(group.firmware)
     table = None if group.kernel_hashes is None else names.record(TABLES, group.kernel_hashes)[0]
     vmm = None if group.vmm is None else names.record(PROFILES, group.vmm)[0]
     counts = group.counts or (None,)
     variants = itertools.product(group.signatures or (None,), group.features or (None,))
-    numbers = (places.get((image, table, vmm, signature, features), NONE) for signature, features in variants)
+    numbers = (places.get((*identity, table, vmm, signature, features), NONE) for signature, features in variants)
     return [number if number != NONE and sweeps[number].vcpus == counts else NONE for number in numbers]
 
 

@@ -17,7 +17,12 @@ PANEL = "Rows and endorsed digests to select: those that fit all of these option
 _SPECIAL: dict[str, tuple[tuple[str, ...], str | None, str]] = {
     "launch_digest": (("--digest",), "DIGEST", "Launch digest in hex or base64."),
     "technology": (("--technology", "-t"), None, "Technology: sev, sev-es or sev-snp."),
-    "firmware_sha256": (("--firmware",), "NAME|SHA256", "Firmware: name of a build, or SHA-256 of the image."),
+    "firmware_sha256": (
+        ("--firmware",),
+        "NAME|HASH",
+        "Firmware: name of a build, SHA-256 of the image, or its SNP baseline if the SHA-256 is not known.",
+    ),
+    "base_digest": (("--base",), "NAME|DIGEST", "Base that rows follow from: its name, or its launch digest."),
     "kernel_hashes_sha256": (
         ("--kernel-hashes",),
         "NAME|SHA256|none",
@@ -48,7 +53,7 @@ def with_row_options(command: Callable[..., int]) -> Callable[..., int]:
     selected: by name of the field, or "vcpu_type"; options that are not given are left out.
     """
     hints = get_type_hints(command, include_extras=True)
-    options = [_parameter(field) for field in RECORD]
+    options = [_parameter(field) for field in RECORD if field.name != "firmware_snp_baseline"]  # --firmware takes it
     name, option, metavar, text = _VCPU_TYPE
     place = next(n for n, one in enumerate(options) if one.name == "vcpu_signature")
     options.insert(place, _of_text(name, (option,), metavar, text))

@@ -10,15 +10,15 @@ from catalog.rows import fields
 from catalog.rows.numbers import as_ranges
 from catalog.store.catalog_axes import Axes
 
-AXES = {field.name: field.plural for field in fields.INPUTS if field.name not in ("technology", "firmware_sha256")}
-"""The axes on which rows of one image and technology differ, with their labels."""
+AXES = {field.name: field.plural for field in fields.INPUTS if field.name not in ("technology", *fields.IDENTITY)}
+"""The axes on which rows of one image, or base, and technology differ, with their labels."""
 
 _NUMBERS = tuple(field.name for field in fields.AXES)
 """Axes that are not components; changes of components are reported separately."""
 
 
 Values = Mapping[tuple[str, str], Mapping[str, set[Any]]]
-"""The values of each axis, by technology and image."""
+"""The values of each axis, by technology and by what identifies the image or the base, in hex."""
 
 
 def axis_changes(old: Values, new: Values) -> Iterator[ComponentChange]:
@@ -37,7 +37,7 @@ def collect_values(axes: Sequence[Axes]) -> Values:
     """The values that occur in a catalog."""
     found: dict[tuple[str, str], dict[str, set[Any]]] = {}
     for one in axes:
-        values = found.setdefault((one.technology, one.firmware), {axis: set() for axis in AXES})
+        values = found.setdefault((one.technology, one.identity), {axis: set() for axis in AXES})
         values["kernel_hashes_sha256"].add(one.kernel_hashes)
         values["vmm"].add(one.vmm)
         for axis, some in zip(_NUMBERS, (one.signatures, one.features, one.counts), strict=True):

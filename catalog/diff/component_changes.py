@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 
 from catalog.diff.flat import flat
-from catalog.fast.match_text import command_line
+from catalog.fast.match import endorser_text
+from catalog.fast.match_text import NOT_KNOWN, command_line
+from catalog.imports.endorsed_facts import Endorser
 from catalog.log.revocation_list import Revocation
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
@@ -42,6 +44,7 @@ def component_changes(old: Catalog, new: Catalog) -> list[ComponentChange]:
     """All changes, by kind and name; raises VerificationFailed, Unreadable, MalformedRecord for a damaged catalog."""
     return [
         *_changes("firmware", _builds(old), _builds(new)),
+        *_changes("base", _bases(old), _bases(new)),
         *_changes("kernel hashes", _tables(old), _tables(new)),
         *_changes("VMM profile", _profiles(old), _profiles(new)),
         *_changes("vCPU types", *({"": {"SHA-256": _sha256(one, manifest.VCPU_TYPES)}} for one in (old, new))),
@@ -79,12 +82,31 @@ def _builds(catalog: Catalog) -> Facts:
     origins = {row["name"]: row for rows in catalog.firmware.values() for row in rows}
     return {
         name: {
-            "SHA-256": build.component.key.hex(),
+            "SHA-256": build.component.sha256.hex() if build.component.sha256 else NOT_KNOWN,
+            "SNP baseline": build.component.snp_baseline.hex(),
             "version": origins[name]["version"],
             "record": _record(catalog, name),
         }
         for name, build in catalog.builds.items()
     }
+
+
+def _bases(catalog: Catalog) -> Facts:
+    return {
+        base.label: {
+            name.replace("_", " "): NOT_KNOWN if (value := getattr(base, name)) is None else _shown_fact(value)
+            for name in ("digest", "vcpus", "vmm", "vcpu_type", "reset_vector", "sev_features", "product", "endorser")
+        }
+        for bases in catalog.bases.values()
+        for base in bases
+    }
+
+
+def _shown_fact(value: Any) -> str:
+    """A fact of a base: hashes in hex, an endorser as a lookup shows it."""
+    if isinstance(value, Endorser):
+        return endorser_text(asdict(value))
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _unknown(catalog: Catalog) -> Facts:

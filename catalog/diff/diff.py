@@ -14,6 +14,7 @@ from catalog.diff.heat import UNCHANGED, Heat, heat
 from catalog.diff.key_changes import key_changes
 from catalog.diff.row_changes import ADDED, FACTS, INPUTS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, comparable, row_changes
 from catalog.log.revocation_list import revocations_at
+from catalog.rows.fields import IDENTITY
 from catalog.store.catalog import Catalog
 from catalog.store.catalog_axes import read_axes
 from catalog.transparency.trust import Trust
@@ -26,12 +27,12 @@ CHANGE_COLUMNS = ("change", "technology", *INPUTS, *FACTS, "old_digest", "new_di
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Rows of one image under one technology that changed in the same way.
+    """Rows of one image, or of one base, under one technology that changed in the same way.
 
     change: added, withdrawn, rule-changed, revoked, deprecated or restored.
     technology: name.
-    firmware_sha256: SHA-256 of the image, in hex.
-    names: of the builds with this image.
+    identity: what identifies the image or the base, in hex, by the name of its field.
+    names: of the builds with this image, or of the base.
     rows: number of rows.
     values: values of each axis, sorted.
     fresh: those values that the other catalog does not have with this image and technology.
@@ -40,12 +41,17 @@ class RowGroup:
 
     change: str
     technology: str
-    firmware_sha256: str
+    identity: Mapping[str, str]
     names: tuple[str, ...]
     rows: int
     values: Mapping[str, Sequence[str | int | None]]
     fresh: Mapping[str, Sequence[str | int | None]]
     alone: bool
+
+    @property
+    def label(self) -> str:
+        """Its names, or what identifies it if it has none."""
+        return ", ".join(self.names) or "".join(self.identity.values())
 
     def summary(self, kernels: Mapping[str, str]) -> str:
         """One line about its rows. kernels: names of kernel hashes tables by SHA-256."""
@@ -68,7 +74,8 @@ class RowGroup:
             "change": self.change,
             "technology": self.technology,
             "firmware": list(self.names),
-            "firmware_sha256": self.firmware_sha256,
+            "firmware_sha256": None,
+            **self.identity,
             "rows": self.rows,
             "values": {axis: list(values) for axis, values in self.values.items()},
             "only_in_one": {axis: list(values) for axis, values in self.fresh.items()},
@@ -184,19 +191,21 @@ def _born_revoked(connection: Any) -> int:
 
 def _groups(connection: Any, old: Catalog, new: Catalog, values_of_both: Sequence[Values]) -> list[RowGroup]:
     columns = ", ".join(f"list(DISTINCT {axis})" for axis in AXES)
+    kind, identity = "change, technology", ", ".join(IDENTITY)
     found = connection.execute(
-        f"SELECT change, technology, firmware_sha256, count(*), {columns} FROM changes "  # noqa: S608 - ours
-        "GROUP BY change, technology, firmware_sha256 ORDER BY change, technology, firmware_sha256"
+        f"SELECT {kind}, {identity}, count(*), {columns} FROM changes "  # noqa: S608 - ours
+        f"GROUP BY {kind}, {identity} ORDER BY {kind}, {identity}"
     ).fetchall()
     has = dict(zip((ADDED, WITHDRAWN), values_of_both, strict=True))
     names = [_names(catalog) for catalog in (new, old)]
     groups = []
-    for change, technology, firmware, rows, *lists in found:
+    for change, technology, sha256, baseline, base, rows, *lists in found:
+        key = sha256 or baseline or base
         values = {
             axis: sorted(map(_plain, listed), key=lambda value: (value is not None, value))
             for axis, listed in zip(AXES, lists, strict=True)
         }
-        other = has.get(change, {}).get((technology, firmware.hex()))
+        other = has.get(change, {}).get((technology, key.hex()))
         fresh = {
             axis: [value for value in values[axis] if value not in other[axis]] for axis in AXES if other is not None
         }
@@ -204,15 +213,17 @@ def _groups(connection: Any, old: Catalog, new: Catalog, values_of_both: Sequenc
             RowGroup(
                 change=change,
                 technology=technology,
-                firmware_sha256=firmware.hex(),
-                names=names[0].get(firmware) or names[1].get(firmware, ()),
+                identity={
+                    name: value.hex() for name, value in zip(IDENTITY, (sha256, baseline, base), strict=True) if value
+                },
+                names=names[0].get(key) or names[1].get(key, ()),
                 rows=rows,
                 values=values,
                 fresh={axis: found for axis, found in fresh.items() if found},
                 alone=other is None,
             )
         )
-    return sorted(groups, key=lambda group: (group.change, group.technology, group.names, group.firmware_sha256))
+    return sorted(groups, key=lambda group: (group.change, group.technology, group.names, group.label))
 
 
 def _rows(connection: Any) -> Iterator[dict[str, Any]]:
@@ -227,7 +238,8 @@ def _plain(value: Any) -> Any:
 
 
 def _names(catalog: Catalog) -> Mapping[bytes, tuple[str, ...]]:
-    return {image: tuple(row["name"] for row in rows) for image, rows in catalog.firmware.items()}
+    builds = {image: tuple(row["name"] for row in rows) for image, rows in catalog.firmware.items()}
+    return builds | {digest: tuple(base.label for base in bases) for digest, bases in catalog.bases.items()}
 
 
 def _kernel_names(*catalogs: Catalog) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.diff.row_changes import WITHDRAWN
+from catalog.diff.row_changes import IDENTITY, WITHDRAWN
 from catalog.store.catalog import Catalog
 from catalog.store.catalog_axes import Axes
 from catalog.store.images import Image, images
@@ -46,16 +46,16 @@ def heat(connection: Any, axes: Sequence[Axes], catalogs: Sequence[Catalog]) -> 
     catalogs: they have the names of the images; the new one is first.
     """
     changed = connection.execute(
-        "SELECT change, technology, firmware_sha256, vmm, vcpus, count(*) FROM changes GROUP BY ALL"
+        f"SELECT change, technology, {IDENTITY}, vmm, vcpus, count(*) FROM changes GROUP BY ALL"  # noqa: S608 - ours
     ).fetchall()
     cells: defaultdict[tuple[str, str, str | None, int], Counter[str]] = defaultdict(Counter)
     ends: dict[tuple[str, str | None, int], set[int]] = {}
     for one in axes:
         for count in one.counts or (0,):
-            cells[one.firmware, one.technology, one.vmm, _bin(count)][UNCHANGED] += one.each
+            cells[one.identity, one.technology, one.vmm, _bin(count)][UNCHANGED] += one.each
             ends.setdefault((one.technology, one.vmm, _bin(count)), set()).add(count)
-    for change, technology, firmware, vmm, count, many in changed:
-        cell = cells[firmware.hex(), technology, vmm, _bin(count or 0)]
+    for change, technology, key, vmm, count, many in changed:
+        cell = cells[key.hex(), technology, vmm, _bin(count or 0)]
         cell[change] += many
         if change != WITHDRAWN:
             cell[UNCHANGED] -= many
@@ -66,8 +66,8 @@ def heat(connection: Any, axes: Sequence[Axes], catalogs: Sequence[Catalog]) -> 
         for technology, vmm, number in places
     ]
     rows = [
-        (image, [+cells.get((image.sha256, *place), Counter()) for place in places])
-        for image in images({sha256 for sha256, *_ in cells}, catalogs)
+        (image, [+cells.get((image.key, *place), Counter()) for place in places])
+        for image in images({key for key, *_ in cells}, catalogs)
     ]
     return Heat(columns, rows)
 

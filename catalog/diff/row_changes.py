@@ -28,6 +28,9 @@ INPUTS = tuple(field.name for field in fields.INPUTS if field.name != "technolog
 FACTS = tuple(field.name for field in fields.FACTS)
 """Columns that follow from a component."""
 
+IDENTITY = f"coalesce({', '.join(fields.IDENTITY)})"
+"""An SQL expression for what identifies the image or the base of a row."""
+
 ADDED, WITHDRAWN, RULE_CHANGED = "added", "withdrawn", "rule-changed"
 REVOCATIONS = ("revoked", "deprecated", "restored")
 

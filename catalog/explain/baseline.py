@@ -138,8 +138,8 @@ def baseline_of_catalog(catalog: Catalog, technologies: Iterable[str]) -> Baseli
     Raises VerificationFailed for a damaged catalog.
     """
     names = list(technologies)
-    groups = read_axes(catalog, names)
-    images = {group.firmware for group in groups}
+    groups = [group for group in read_axes(catalog, names) if not group.is_base]
+    images = {group.identity for group in groups}
     tables = {group.kernel_hashes for group in groups}
     rows = {sha256.hex(): _kernel_of_row(rows[0]) for sha256, rows in catalog.kernel_hashes.items()}
     return Baseline(

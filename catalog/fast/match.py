@@ -14,12 +14,14 @@ _BESIDE = tuple((field.name, field.kind.text, field.beside) for field in BESIDE_
 
 PROVENANCE = ("distribution", "suite", "package", "version", "package_sha256", "path")
 
-_FIRMWARE = ("name", "sha256", "sha384", "size", *PROVENANCE)
+_FIRMWARE = ("name", "sha256", "sha384", "size", "snp_baseline", "firmware_version", *PROVENANCE)
+_BASE = ("name", "launch_digest", "vcpus", "endorser")
 _KERNEL_HASHES = ("name", "table_sha256", "kernel_sha256", "initrd_sha256", "cmdline_sha256", "append")
 
 CLAIMED = (
     "firmware.name",
     "firmware.sha384",
+    "firmware.firmware_version",
     *(f"firmware.{name}" for name in PROVENANCE),
     "kernel_hashes.name",
     "kernel_hashes_enforced",
@@ -47,8 +49,10 @@ class Match:
     """One configuration with the digest of a lookup.
 
     row: values of the fields of a digest record, by name; None: not measured.
-    firmware: name, sha256, sha384, size, kernel_hashes_enforced and PROVENANCE of the build.
+    firmware: name, sha256, sha384, size, snp_baseline, firmware_version, kernel_hashes_enforced and PROVENANCE of the
+        build; a fact that is not known is None. Empty for a row that follows from a base.
     kernel_hashes: name, append and hashes, or None.
+    base: name, launch_digest, vcpus and endorser of the base that the row follows from, or None.
     vmm_title: title of the VMM profile.
     vcpu_types: names of the vCPU signature.
     launchable: verdict, reason and source.
@@ -57,6 +61,7 @@ class Match:
     """
 
     __slots__ = (
+        "base",
         "firmware",
         "kernel_hashes",
         "launchable",
@@ -73,18 +78,20 @@ class Match:
         self,
         row: Mapping[str, Any],
         *,
-        firmware: Mapping[str, Any],
-        kernel_hashes: Mapping[str, Any] | None,
+        firmware: Mapping[str, Any] | None = None,
+        kernel_hashes: Mapping[str, Any] | None = None,
+        base: Mapping[str, Any] | None = None,
         vmm_title: str | None,
         vcpu_types: tuple[str, ...],
-        launchable: tuple[str, str, str],
+        launchable: tuple[str, str, str] = ("unknown", "", ""),
         listed: bool = True,
         revocation: tuple[str, str] | None = None,
     ) -> None:
         self.row = row
+        self.base = base
         self.listed = listed
         self.revocation = revocation
-        self.firmware = firmware
+        self.firmware = firmware or {}
         self.kernel_hashes = kernel_hashes
         self.vmm_title = vmm_title
         self.vcpu_types = vcpu_types
@@ -98,17 +105,19 @@ class Match:
 
     @property
     def inferred(self) -> bool:
-        """Whether its digest was folded from a published one: the firmware is not known then."""
+        """Whether the row follows from a base: a published digest, of which the firmware is not known."""
         return self.row.get("base_digest") is not None
 
     @property
     def kernel_hashes_enforced(self) -> str:
         """Whether this firmware refuses a kernel that differs from the measured one: yes, no or unknown."""
-        return str(self.firmware["kernel_hashes_enforced"])
+        return str(self.firmware.get("kernel_hashes_enforced", "unknown"))
 
     def notes(self) -> list[str]:
         """Notes that a reader needs before relying on this digest. No note says that it can be trusted."""
         notes, technology = revocation_notes(self.revocation), self.row["technology"]
+        if self.base:
+            return [*notes, inferred_note(self.base)]
         if self.kernel_hashes is None:
             notes.append(no_kernel_note(technology))
         else:
@@ -127,32 +136,33 @@ class Match:
     def to_dict(self) -> dict[str, Any]:
         """The match in JSON, as docs/command-line.md describes it: hashes in hex, bit fields in 0x-hex."""
         row = self.row
-        shown: dict[str, Any] = {
-            "launch_digest": row["launch_digest"].hex(),
-            "technology": row["technology"],
-            "firmware": _in_json(self.firmware, _FIRMWARE),
-            "kernel_hashes": self.kernel_hashes and _in_json(self.kernel_hashes, _KERNEL_HASHES),
-            "kernel_hashes_enforced": self.kernel_hashes_enforced,
-        }
+        shown: dict[str, Any] = {"launch_digest": row["launch_digest"].hex(), "technology": row["technology"]}
+        if self.base:
+            shown["base"] = _in_json(self.base, _BASE)
+        else:
+            shown["firmware"] = _in_json(self.firmware, _FIRMWARE)
+            shown["kernel_hashes"] = self.kernel_hashes and _in_json(self.kernel_hashes, _KERNEL_HASHES)
+            shown["kernel_hashes_enforced"] = self.kernel_hashes_enforced
         for name, text, beside in _BESIDE:
             value = row[name]
             shown[name] = None if value is None else text(value)
             if beside:
                 more = getattr(self, beside)
                 shown[beside] = list(more) if isinstance(more, tuple) else more
-        shown["launchable"] = self.launchable
-        shown["launchable_reason"] = self.launchable_reason
-        shown["launchable_source"] = self.launchable_source
+        if not self.base:
+            shown["launchable"] = self.launchable
+            shown["launchable_reason"] = self.launchable_reason
+            shown["launchable_source"] = self.launchable_source
         shown["revocation"] = self.revocation and dict(zip(("severity", "reason"), self.revocation, strict=True))
         shown["notes"] = self.notes()
         return shown
 
     def order(self) -> tuple[str | int, ...]:
-        """Sort key of matches: technology, firmware name, kernel name, VMM profile, then the axes."""
+        """Sort key of matches: technology, name of firmware or base, kernel name, VMM profile, then the axes."""
         row = self.row
         return (
             row["technology"],
-            self.firmware["name"],
+            self.base["name"] if self.base else self.firmware["name"],
             self.kernel_hashes["name"] if self.kernel_hashes else "",
             row["vmm"] or "",
             *[-1 if row[name] is None else row[name] for name in _AXES],
@@ -183,6 +193,24 @@ def launch_notes(technology: str, launchable: str, reason: str) -> list[str]:
         return []
     expected = "is not expected to launch" if launchable == "no" else "is not known to launch"
     return [f"this build {expected} under {technology}: {reason}"]
+
+
+def endorser_text(endorser: Mapping[str, Any]) -> str:
+    """Who endorses a launch digest, for people, such as `azure-uvm, did:x509:..., feed F, SVN 100`."""
+    feed, svn = endorser["feed"], endorser["svn"]
+    parts = (endorser["scheme"], endorser["id"], feed and f"feed {feed}", None if svn is None else f"SVN {svn}")
+    return ", ".join(part for part in parts if part)
+
+
+def inferred_note(base: Mapping[str, Any]) -> str:
+    """The note for a row that follows from a base. base: as in Match."""
+    count = f"{base['vcpus']} vCPU" + ("" if base["vcpus"] == 1 else "s")
+    by = base["endorser"]
+    whose = f"nobody endorses it; seen in {by['id']}" if by["scheme"] == "reported" else endorser_text(by)
+    return (
+        f"inferred, firmware not known: it follows from the launch digest {base['launch_digest'].hex()} for {count} "
+        f"({whose}); whoever knows one digest can compute those with more vCPUs"
+    )
 
 
 def revocation_notes(revocation: tuple[str, str] | None) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.fast.match import CLAIMS, shared_digest
+from catalog.fast.match import CLAIMS, endorser_text, shared_digest
 from catalog.rows.fields import BESIDE_COMPONENTS
 
 TYPE_CHECKING = False
@@ -83,12 +83,34 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+NOT_KNOWN = "not known"
+
+
 def firmware_facts(firmware: Mapping[str, Any]) -> list[tuple[str, object]]:
-    """Names and values for a build: name, SHA-256, and the package it was published in."""
-    shown: list[tuple[str, object]] = [("firmware", firmware["name"]), ("firmware SHA-256", firmware["sha256"].hex())]
+    """Names and values for a build: name, SHA-256 or what else identifies it, own version, and its package."""
+    sha256 = firmware["sha256"]
+    shown: list[tuple[str, object]] = [
+        ("firmware", firmware["name"]),
+        ("firmware SHA-256", sha256.hex() if sha256 else NOT_KNOWN),
+    ]
+    if sha256 is None:
+        shown.append(("firmware SNP baseline", firmware["snp_baseline"].hex()))
+    if firmware["firmware_version"]:
+        shown.append(("firmware version", firmware["firmware_version"]))
     if firmware["package"]:
         shown.append(("published in", f"{firmware['package']} {firmware['version']} ({firmware['suite']})"))
     return shown
+
+
+def base_facts(base: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Names and values for the base that a row follows from: nothing is known of its firmware and kernel."""
+    return [
+        ("firmware", NOT_KNOWN),
+        ("follows from", base["name"]),
+        ("base launch digest", base["launch_digest"].hex()),
+        ("base vCPUs", base["vcpus"]),
+        ("base endorser", endorser_text(base["endorser"])),
+    ]
 
 
 def kernel_facts(kernel: Mapping[str, Any] | None) -> list[tuple[str, object]]:
@@ -112,10 +134,9 @@ def command_line(kernel: Mapping[str, Any]) -> str:
 
 def match_facts(match: Match) -> list[tuple[str, object]]:
     """Names and values for a match, in the order in which they are shown."""
-    shown = firmware_facts(match.firmware) + kernel_facts(match.kernel_hashes)
+    shown = base_facts(match.base) if match.base else firmware_facts(match.firmware) + kernel_facts(match.kernel_hashes)
     for field in BESIDE_COMPONENTS:
         if (value := match.row[field.name]) is not None:
             details = match.details(field.name)
             shown.append((field.label, field.text(value) if details is None else f"{field.text(value)} ({details})"))
-    shown.append(("launchable", match.launchable))
-    return shown
+    return shown if match.base else [*shown, ("launchable", match.launchable)]

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 
-from catalog.abi.kernel_table import cmdline_fault, table_fault
 from catalog.fast.beneath import Files
 from catalog.fast.index import Index
 from catalog.fast.manifest_lines import listed_file, listed_technologies, lists_file, read_manifest
-from catalog.fast.match import PROVENANCE, Match
-from catalog.fast.names import IMAGES, PROFILES, TABLES, TYPES, FalseNames, Names
+from catalog.fast.match import Match
+from catalog.fast.names import IMAGES, PROFILES, TABLES, Names
 from catalog.fast.verity import SUFFIX, DamagedBlock, VerifiedFile
 from catalog.launch.hosted import hosted_verdict
 from catalog.rows.fields import FACTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator
     from typing import Any
 
     from catalog.fast.index import Group, Row
@@ -67,9 +66,7 @@ class PackedCatalog:
         self._sha256 = sha256
         self._open: list[VerifiedFile] = []
         self._parts: dict[tuple[str, int], VerifiedFile] = {}
-        self._builds_known: dict[tuple[int, str], list[tuple[Mapping[str, Any], tuple[str, str, str]]]] = {}
-        self._kernels_known: dict[int, list[Mapping[str, Any]]] = {}
-        self._types_known: dict[int, tuple[str, ...]] = {}
+        self._known: dict[tuple[Any, ...], Any] = {}
         self._manifest = read_manifest(files)
         if manifest_sha256 not in (None, sha256(self._manifest).hexdigest()):
             raise DamagedBlock(f"{files.path}/manifest.json is not the expected manifest")
@@ -125,8 +122,12 @@ class PackedCatalog:
         }
 
     def component(self, kind: int, number: int) -> str:
-        """A component by its number in an index: SHA-256 in hex of an image or a table, or name of a profile."""
+        """A component by its number in an index: SHA-256 in hex of a table, or name of a profile."""
         return self._names.record(kind, number)[0] or ""
+
+    def identity(self, group: Group) -> tuple[str | None, str | None, str | None]:
+        """What identifies the image or the base of a group, as `Names.identity`."""
+        return self._names.identity(group.firmware)
 
     def matches(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool = True) -> list[Match]:
         """The matches of a row: one for each combination of names of its components. row: from Group.at."""
@@ -137,32 +138,51 @@ class PackedCatalog:
 
     def _named(self, digest: bytes, technology: str, group: Group, row: Row, *, listed: bool) -> Iterator[Match]:
         signature, features, vcpus = row
+        names = self._names
         if len({group.vmm is None, features is None, vcpus is None}) != 1:
             raise DamagedBlock("the index has a group that lacks an axis")
-        named = (None, None) if group.vmm is None else tuple(self._names.record(PROFILES, group.vmm))
+        named = (None, None) if group.vmm is None else tuple(names.record(PROFILES, group.vmm))
         vmm, title, hosted = (*named, None)[:3]
-        kernels = [None] if group.kernel_hashes is None else self._kernels(group.kernel_hashes)
         values = {
             "launch_digest": digest,
             "technology": technology,
+            "firmware_sha256": None,
+            "firmware_snp_baseline": None,
+            "base_digest": None,
+            "kernel_hashes_sha256": None,
             "vmm": vmm,
             "vcpu_signature": signature,
             "sev_features": features,
             "vcpus": vcpus,
-            **self._facts(group),
         }
-        for firmware, recorded in self._builds(group.firmware, technology):
+        shown: dict[str, Any] = {
+            "vmm_title": title,
+            "vcpu_types": () if signature is None else self._once(names.vcpu_types, signature),
+            "listed": listed,
+        }
+        base = names.base_number(group.firmware)
+        if base is not None:
+            facts = {fact.name: None for fact in FACTS}
+            for one in names.bases(base):
+                yield Match({**values, **facts, "base_digest": one["launch_digest"]}, base=one, **shown)
+            return
+        values |= self._facts(group)
+        number = group.kernel_hashes
+        kernels = [None] if number is None else self._once(names.kernels, number, self._sha256)
+        for firmware, recorded in self._once(_builds, names, group.firmware, technology):
             values["firmware_sha256"] = firmware["sha256"]
+            values["firmware_snp_baseline"] = None if firmware["sha256"] else firmware["snp_baseline"]
+            launchable = hosted_verdict(vmm, hosted, firmware["distribution"]) or recorded
             for kernel in kernels:
-                yield Match(
-                    {**values, "kernel_hashes_sha256": kernel and kernel["table_sha256"]},
-                    firmware=firmware,
-                    kernel_hashes=kernel,
-                    vmm_title=title,
-                    vcpu_types=() if signature is None else self._vcpu_types(signature),
-                    launchable=hosted_verdict(vmm, hosted, firmware["distribution"]) or recorded,
-                    listed=listed,
-                )
+                row_of = {**values, "kernel_hashes_sha256": kernel and kernel["table_sha256"]}
+                yield Match(row_of, firmware=firmware, kernel_hashes=kernel, launchable=launchable, **shown)
+
+    def _once(self, read: Callable[..., Any], *arguments: Any) -> Any:
+        """What a function reads from the names, kept for the next lookup."""
+        key = (read, *arguments)
+        if key not in self._known:
+            self._known[key] = read(*arguments)
+        return self._known[key]
 
     def _facts(self, group: Group) -> dict[str, Any]:
         """The facts of a group's components; None for a fact that the catalog does not have."""
@@ -172,72 +192,6 @@ class PackedCatalog:
             text = None if number is None else self._names.facts(kind, number).get(fact.name)
             found[fact.name] = None if text is None else fact.kind.parse(text if fact.kind.is_text else int(text))
         return found
-
-    def _builds(self, image: int, technology: str) -> list[tuple[Mapping[str, Any], tuple[str, str, str]]]:
-        """The builds of an image, each with its launchability: verdict, reason and source."""
-        if (image, technology) not in self._builds_known:
-            self._builds_known[image, technology] = list(self._read_builds(image, technology))
-        return self._builds_known[image, technology]
-
-    def _read_builds(self, image: int, technology: str) -> Iterator[tuple[Mapping[str, Any], tuple[str, str, str]]]:
-        sha256, count, *rest = self._names.record(IMAGES, image)
-        technologies, rest = rest[: int(count or 0)], rest[int(count or 0) :]
-        width = 4 + len(PROVENANCE) + 3 * len(technologies)
-        at = 4 + len(PROVENANCE) + 3 * technologies.index(technology)
-        for start in range(0, len(rest), width):
-            build = rest[start : start + width]
-            name, sha384, size, enforced = (text or "" for text in build[:4])
-            provenance: dict[str, Any] = dict(zip(PROVENANCE, build[4:], strict=False))
-            if provenance["package_sha256"] is not None:
-                provenance["package_sha256"] = bytes.fromhex(provenance["package_sha256"])
-            firmware: dict[str, Any] = {
-                "name": name,
-                "sha256": bytes.fromhex(sha256 or ""),
-                "sha384": bytes.fromhex(sha384),
-            }
-            firmware |= {"size": int(size), "kernel_hashes_enforced": enforced, **provenance}
-            verdict, reason, source = (text or "" for text in build[at : at + 3])
-            yield firmware, (verdict, reason, source)
-
-    def _kernels(self, table: int) -> Sequence[Mapping[str, Any]]:
-        """The records of a kernel hashes table, one for each of its names."""
-        if table not in self._kernels_known:
-            self._kernels_known[table] = self._read_kernels(table)
-        return self._kernels_known[table]
-
-    def _read_kernels(self, table: int) -> list[Mapping[str, Any]]:
-        table_sha256, *rest = self._names.record(TABLES, table)
-        fields = ("kernel_sha256", "initrd_sha256", "cmdline_sha256")
-        found: list[Mapping[str, Any]] = [
-            {
-                "name": rest[at],
-                "table_sha256": bytes.fromhex(table_sha256 or ""),
-                **{name: bytes.fromhex(rest[at + n] or "") for n, name in enumerate(fields, 1)},
-                "append": rest[at + 4],
-            }
-            for at in range(0, len(rest), 5)
-        ]
-        for row in found:
-            if fault := table_fault(row, self._sha256) or cmdline_fault(row, self._sha256):
-                raise FalseNames(fault)
-        return found
-
-    def _vcpu_types(self, signature: int) -> tuple[str, ...]:
-        """All names of a vCPU signature."""
-        if signature not in self._types_known:
-            self._types_known[signature] = self._read_vcpu_types(signature)
-        return self._types_known[signature]
-
-    def _read_vcpu_types(self, signature: int) -> tuple[str, ...]:
-        """The names of a vCPU signature, by binary search over the sorted records."""
-        low, high = 0, self._names.counts[TYPES]
-        while low < high:
-            middle = (low + high) // 2
-            value, *names = self._names.record(TYPES, middle)
-            if int(value or 0) == signature:
-                return tuple(name or "" for name in names)
-            low, high = (middle + 1, high) if int(value or 0) < signature else (low, middle)
-        return ()
 
     def _index(self, technology: str, expected: tuple[int, int]) -> Index:
         name = technology + _INDEX
@@ -267,3 +221,7 @@ class PackedCatalog:
         file = VerifiedFile(name, digest, size, self._sha256, self._files)
         self._open.append(file)
         return file
+
+
+def _builds(names: Names, image: int, technology: str) -> list[Any]:
+    return list(names.builds(image, technology))

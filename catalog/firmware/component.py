@@ -104,9 +104,23 @@ class FirmwareComponent:
         for one in fields(self):
             own, others = getattr(self, one.name), getattr(other, one.name)
             is_unknown = own in (None, Enforced.UNKNOWN) or (others is None and not one.compare)
-            if one.init and not is_unknown and own != others:
+            if one.init and not is_unknown and own != others and not _is_whole(others, own):
                 return False
         return True
+
+    def joined(self, other: FirmwareComponent) -> FirmwareComponent:
+        """All facts that one of two components of the same image knows.
+
+        Raises MalformedRecord if they contradict each other; facts that no digest depends on may differ.
+        """
+        found = {}
+        for one in fields(self):
+            if one.init:
+                own, others = getattr(self, one.name), getattr(other, one.name)
+                if one.compare and not _agree(own, others):
+                    raise MalformedRecord(f"{one.name} differs")
+                found[one.name] = others if _lacks(own) and not _lacks(others) else own
+        return FirmwareComponent(**found)
 
     @property
     def gpa(self) -> int | None:
@@ -123,3 +137,20 @@ class FirmwareComponent:
         if self.sha256_midstate is None or self.size is None:
             raise MalformedRecord("firmware component: sha256_midstate says nothing without the size")
         return Sha256State(self.sha256_midstate, b"", self.size)
+
+
+def _lacks(fact: object) -> bool:
+    """Whether a fact is not known, or an area whose size is not."""
+    return fact in (None, Enforced.UNKNOWN) or (isinstance(fact, Area) and fact.size is None)
+
+
+def _agree(one: object, other: object) -> bool:
+    """Whether two facts can be true of one image."""
+    if one == other or None in (one, other) or Enforced.UNKNOWN in (one, other):
+        return True
+    return _is_whole(one, other) or _is_whole(other, one)
+
+
+def _is_whole(area: object, part: object) -> bool:
+    """Whether the second is the first area without its size."""
+    return isinstance(area, Area) and isinstance(part, Area) and part == Area(area.gpa, None)

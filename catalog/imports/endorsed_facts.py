@@ -104,6 +104,7 @@ class Base:
     vcpus: of the launch with this digest.
     reset_vector: EIP of an AP.
     vmm: name of a VMM profile.
+    name: for people; made of the digest if none is given. Bases that differ in it alone are equal.
     """
 
     digest: bytes
@@ -115,11 +116,17 @@ class Base:
     vcpu_type: str | None = None
     vmm: str | None = None
     sev_features: int | None = None
+    name: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         check_digest(self.digest, self.technology, "base")
         check_vcpus(self.vcpus, "base: vcpus")
         check_number(self.reset_vector, U32_LIMIT, "base: reset_vector")
-        for name in ("product", "vcpu_type", "vmm"):
+        for name in ("product", "vcpu_type", "vmm", "name"):
             check_text(getattr(self, name), f"base: {name}")
         check_number(self.sev_features, U64_LIMIT, "base: sev_features")
+
+    @property
+    def label(self) -> str:
+        """Its name, or `base-` and the first 16 hex digits of its digest."""
+        return self.name or f"base-{self.digest.hex()[:16]}"

@@ -95,6 +95,7 @@ def _base(wire: BaseWire, path: str) -> Base:
         vcpu_type=wire.vcpu_type,
         vmm=wire.vmm,
         sev_features=wire.sev_features,
+        name=wire.name,
     )
 
 

@@ -31,7 +31,7 @@ def import_toml(imported: Imported) -> str:
             lines.append(f"claims = {{ {', '.join(claims)} }}")
     for base in imported.bases:
         facts = {name: getattr(base, name) for name in _BASE_FACTS}
-        lines += ["", "[[base]]", *_digest_lines(base), *_pairs(facts)]
+        lines += ["", "[[base]]", *_pairs({"name": base.name}), *_digest_lines(base), *_pairs(facts)]
     return "\n".join(lines) + "\n"
 
 

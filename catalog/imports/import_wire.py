@@ -106,6 +106,7 @@ class BaseWire(Wire, frozen=True):
     technology: str
     endorser: EndorserWire
     vcpus: int
+    name: str | None = None
     reset_vector: int | None = None
     product: str | None = None
     vcpu_type: str | None = None

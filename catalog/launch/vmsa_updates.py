@@ -9,7 +9,7 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import CannotLaunch
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.point import VcpuPoint
-from catalog.launch.profile import RESET_EIP
+from catalog.launch.profile import RESET_EIP, VmmProfile
 from catalog.launch.update import LaunchUpdate, UpdateRun
 
 SNP_ACTIVE = 1 << 0
@@ -33,8 +33,14 @@ def vmsa_updates(firmware: FirmwareComponent, point: VcpuPoint, *, gpa: int) -> 
         raise CannotLaunch(reset_vector_blocker(firmware) or "")
     signature = point.vcpu_signature or _UNMEASURED
     bsp = point.vmm.vmsa_update(RESET_EIP, signature, point.sev_features, bsp=True, gpa=gpa)
-    ap = point.vmm.vmsa_update(firmware.reset_vector, signature, point.sev_features, bsp=False, gpa=gpa)
-    return bsp, ap
+    return bsp, ap_update(point.vmm, firmware.reset_vector, signature, point.sev_features, gpa=gpa)
+
+
+def ap_update(
+    vmm: VmmProfile, reset_vector: int, signature: VcpuSignature | None, sev_features: int, *, gpa: int
+) -> LaunchUpdate:
+    """The launch update of each AP. reset_vector: its EIP. signature: None if the profile does not measure it."""
+    return vmm.vmsa_update(reset_vector, signature or _UNMEASURED, sev_features, bsp=False, gpa=gpa)
 
 
 def vmsa_page_hashes(firmware: FirmwareComponent, point: VcpuPoint) -> tuple[bytes, bytes]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from catalog.errors import MalformedRecord
 from catalog.rows.endorsed_record import SELECTABLE
-from catalog.rows.fields import BY_NAME, RECORD
+from catalog.rows.fields import BY_NAME, IDENTITY, RECORD
 from catalog.rows.printed_line import is_printed_line
 
 Value = str | int | None
@@ -33,8 +33,8 @@ def is_value(name: str, value: Value) -> bool:
     if name not in BY_NAME:
         return SELECTABLE[name](value)
     field = BY_NAME[name]
-    if value is None:
-        return field.nullable
+    if value is None:  # in the other fields it means "not known", which selects nothing in particular
+        return field.nullable and not field.optional and name not in IDENTITY
     if not field.kind.is_text:
         return isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if not isinstance(value, str):

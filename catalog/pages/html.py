@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,10 @@ from catalog.ask.memory_map import Range, memory_map
 from catalog.diff.diff import Diff
 from catalog.diff.row_changes import ADDED, RULE_CHANGED, WITHDRAWN
 from catalog.explain.divergence import Divergence
-from catalog.fast.match import CLAIMS
-from catalog.fast.match_text import command_line, printable
+from catalog.fast.match import CLAIMS, endorser_text
+from catalog.fast.match_text import NOT_KNOWN, command_line, printable
 from catalog.files.outputs import write_whole
+from catalog.imports.endorsed_facts import Base
 from catalog.pages.assets import assets_folder
 from catalog.pages.pictures.divergence_picture import parting_svg
 from catalog.pages.pictures.heat_picture import heat_matrix
@@ -82,6 +84,7 @@ def report_page(catalog: Catalog, covered: Matrix, root: str | None = None) -> b
         revocations=catalog.revocations,
         coverage=_markup(matrix_svg(covered, "coverage")),
         builds=[build_facts(catalog, name) for name in sorted(catalog.builds)],
+        bases=[_base(base) for bases in catalog.bases.values() for base in bases],
         maps=[
             {"names": names, "ranges": len(ranges), "svg": drawn_map(ranges, number, names)}
             for number, (ranges, names) in enumerate(by_map.items())
@@ -200,13 +203,27 @@ def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "origin": f"{origin.package} {origin.version} ({origin.suite})" if origin else "",
-        "sha256": component.key.hex(),
+        "sha256": component.sha256.hex() if component.sha256 else NOT_KNOWN,
+        "key": component.key.hex(),
         "kernel_hashes": "has an area" if component.hashes_area else "none",
         "enforced": component.kernel_hashes_enforced.value if component.hashes_area else "",
         "launchable": ", ".join(
             f"{technology} {build.launchability(technology).verdict}" for technology in catalog.manifest.known
         ),
     }
+
+
+def _base(base: Base) -> dict[str, Any]:
+    facts: list[tuple[str, object]] = [
+        ("launch digest", base.digest.hex()),
+        ("vCPUs", base.vcpus),
+        ("endorser", endorser_text(asdict(base.endorser))),
+        ("VMM profile", base.vmm or NOT_KNOWN),
+        ("vCPU type", base.vcpu_type or "none given"),
+        ("reset address", NOT_KNOWN if base.reset_vector is None else f"{base.reset_vector:#x}"),
+        ("sev_features", NOT_KNOWN if base.sev_features is None else f"{base.sev_features:#x}"),
+    ]
+    return {"name": base.label, "facts": facts}
 
 
 def _kernel(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,15 +16,17 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.answer import found_answer
 from catalog.ask.answer_text import endorsement_notes, told_endorsements
 from catalog.ask.evidence import Evidence
-from catalog.ask.lookup import Lookups
-from catalog.fast.match import kernel_note, launch_notes, no_kernel_note
+from catalog.ask.lookup import Lookups, shown_base
+from catalog.fast.match import endorser_text, inferred_note, kernel_note, launch_notes, no_kernel_note
 from catalog.fast.match_text import firmware_facts
+from catalog.imports.endorsed_facts import Base
 from catalog.launch.hosted import hosted_verdict
 from catalog.launch.profile import VmmProfile
 from catalog.log.leaf_runs import leaf_runs
 from catalog.log.log_reader import LogReader, open_log
 from catalog.log.records import parse_row
-from catalog.rows.fields import BESIDE_COMPONENTS, BY_NAME, FACTS
+from catalog.rows.digest_record import value_in
+from catalog.rows.fields import BESIDE_COMPONENTS, BY_NAME, FACTS, IDENTITY, INPUTS
 from catalog.store.catalog import Catalog
 from catalog.store.ranges import RangeIndex
 from catalog.transparency.checkpoint import Checkpoint
@@ -47,7 +49,7 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None, now: flo
     """
     release, technologies = catalog.release, catalog.manifest.known
     found: dict[str, Any] = {
-        "format": "ldcat-page/2",
+        "format": "ldcat-page/3",
         "name": catalog.manifest.name,
         "manifest_sha256": catalog.manifest_sha256,
         "rows": catalog.manifest.rows,
@@ -62,7 +64,8 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None, now: flo
         "axes": {name: [_text(name, value) for value in values] for name, values in index.axes.items()},
         "facts": _facts(catalog, index),
         "fields": [{"name": field.name, "label": field.label} for field in BESIDE_COMPONENTS],
-        "firmware": {sha256.hex(): [_build(catalog, row) for row in rows] for sha256, rows in catalog.firmware.items()},
+        "firmware": {key.hex(): [_build(catalog, row) for row in rows] for key, rows in catalog.firmware.items()},
+        "bases": {digest.hex(): [_base(base) for base in bases] for digest, bases in catalog.bases.items()},
         "kernel_hashes": {
             sha256.hex(): [_kernel(row) for row in rows] for sha256, rows in catalog.kernel_hashes.items()
         },
@@ -114,6 +117,7 @@ def _build(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": row["name"],
         "distribution": row["distribution"],
+        "firmware_version": row["firmware_version"],
         "published_in": dict(firmware_facts(row)).get("published in"),
         "kernel_note": kernel_note(enforced, version),
         "launch": launch,
@@ -125,6 +129,17 @@ def _hosted(profile: VmmProfile) -> dict[str, Any]:
     verdict, reason, _ = hosted_verdict(profile.name, profile.wire.hosted, None) or ("", "", "")
     notes = {technology: launch_notes(technology, verdict, reason) for technology in profile.technologies}
     return {"distribution": profile.wire.hosted, "launchable": verdict, "notes": notes}
+
+
+def _base(base: Base) -> dict[str, Any]:
+    """What a browser shows of a row that follows from a base, beside the launch digest of the base."""
+    shown = shown_base(base)
+    return {
+        "name": base.label,
+        "vcpus": base.vcpus,
+        "endorser": endorser_text(shown["endorser"]),
+        "note": inferred_note(shown),
+    }
 
 
 def _kernel(row: dict[str, Any]) -> dict[str, str]:
@@ -140,16 +155,16 @@ def _text(name: str, value: Any) -> str:
 
 
 def _facts(catalog: Catalog, index: RangeIndex) -> dict[str, dict[str, Any]]:
-    """For each fact of the rows: the field that names its component, and its JSON text by the value of that field."""
+    """For each fact of the rows: the fields that name its component, and its JSON text by the first one of them."""
     known = catalog.launch_components
     components: dict[str, Mapping[Any, Any]] = {
-        "firmware": {sha256.hex(): image for sha256, image in known.firmware.items()},
+        "firmware": {key.hex(): image for key, image in known.firmware.items()},
         "kernel_hashes": {sha256.hex(): hashes for sha256, hashes in known.kernel_hashes.items()},
         "vmm": known.vmm,
     }
     return {
         fact.name: {
-            "of": fact.input_name,
+            "of": fact.input_names,
             "texts": {
                 key: json.dumps(fact.text(value))
                 for key, component in components[str(fact.component)].items()
@@ -161,22 +176,28 @@ def _facts(catalog: Catalog, index: RangeIndex) -> dict[str, dict[str, Any]]:
     }
 
 
-def _families(catalog: Catalog, index: RangeIndex) -> list[list[int]]:
-    """Runs of leaves: positions of firmware and kernel hashes table on their axes, first leaf, number of leaves."""
+_RUN_AXES = [field.name for field in INPUTS if field.name in (*IDENTITY, "kernel_hashes_sha256")]
+"""The fields that are equal in a run of leaves: those that come before the digest."""
+
+
+def _families(catalog: Catalog, index: RangeIndex) -> dict[str, Any]:
+    """Runs of leaves.
+
+    axes: the fields that are equal in a run.
+    runs: for each the positions of their values on these axes, its first leaf, and its number of leaves.
+    """
     release = catalog.release
     if release is None:
-        return []
-    images, tables = (
-        {value: place for place, value in enumerate(index.axes[name])}
-        for name in ("firmware_sha256", "kernel_hashes_sha256")
-    )
+        return {"axes": _RUN_AXES, "runs": []}
+    places = [{value: place for place, value in enumerate(index.axes[name])} for name in _RUN_AXES]
     reader = LogReader(open_log(release), Checkpoint(release.origin, release.size, bytes.fromhex(release.root)))
     found = []
     for run in leaf_runs(reader):
         row = parse_row(reader.entry(run.first))
-        if row.firmware_sha256 in images and row.kernel_hashes_sha256 in tables:
-            found.append([images[row.firmware_sha256], tables[row.kernel_hashes_sha256], run.first, run.rows])
-    return found
+        values = [value_in(row, name) for name in _RUN_AXES]
+        if all(value in on_axis for value, on_axis in zip(values, places, strict=True)):
+            found.append([*(at[value] for value, at in zip(values, places, strict=True)), run.first, run.rows])
+    return {"axes": _RUN_AXES, "runs": found}
 
 
 def trust_data(trust: Trust) -> dict[str, Any]:

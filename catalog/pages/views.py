@@ -11,10 +11,11 @@ from catalog.ask.answer import Answer
 from catalog.ask.answer_text import closing_notes, miss_note, told
 from catalog.ask.coverage import coverage
 from catalog.ask.memory_map import memory_map
-from catalog.fast.match_text import NOT_FOUND, match_facts
+from catalog.fast.match_text import NOT_FOUND, NOT_KNOWN, match_facts
 from catalog.log.log_reader import LogReader, open_log
 from catalog.pages.html import describe_side, drawn_map, page, page_title, report_page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
+from catalog.rows.fields import identity
 from catalog.store.catalog import Catalog
 from catalog.store.catalog_axes import read_axes
 from catalog.store.ranges import RangeIndex
@@ -55,7 +56,7 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
             {
                 "technology": match.technology,
                 "facts": match_facts(match),
-                "firmware": match.firmware["sha256"].hex(),
+                "firmware": None if match.inferred else identity(match.row).hex(),
                 "notes": match.notes(),
                 "revoked": match.revocation[0] if match.revocation else "",
             }
@@ -82,35 +83,37 @@ def builds_page(catalog: Catalog) -> bytes:
 
 
 def image_pages(catalog: Catalog) -> Mapping[str, Callable[[str], bytes]]:
-    """By SHA-256 of an image in hex: a function that makes its page, given the root of the page."""
+    """By what identifies an image, in hex: a function that makes its page, given the root of the page."""
     rows: dict[tuple[str, str], int] = {}
     for axes in read_axes(catalog, catalog.manifest.known):
-        place = axes.firmware, axes.technology
+        place = axes.identity, axes.technology
         rows[place] = rows.get(place, 0) + axes.rows
     by_image: dict[str, list[str]] = {}
     for name, build in sorted(catalog.builds.items()):
         by_image.setdefault(build.component.key.hex(), []).append(name)
-    return {sha256: partial(_image_page, catalog, sha256, names, rows) for sha256, names in by_image.items()}
+    return {key: partial(_image_page, catalog, key, names, rows) for key, names in by_image.items()}
 
 
 def _image_page(
-    catalog: Catalog, sha256: str, names: Sequence[str], rows: Mapping[tuple[str, str], int], root: str
+    catalog: Catalog, key: str, names: Sequence[str], rows: Mapping[tuple[str, str], int], root: str
 ) -> bytes:
     component = catalog.builds[names[0]].component
     ranges = memory_map(component)
     launch = []
     for technology in catalog.manifest.known:
         known = catalog.builds[names[0]].launchability(technology)
-        counted = f"{rows.get((sha256, technology), 0):,}"
+        counted = f"{rows.get((key, technology), 0):,}"
         launch.append({"technology": technology, "rows": counted, **_known(known)})
     return page(
         "image.html",
         root,
         title=", ".join(names),
         image=[
-            ("SHA-256", sha256),
-            ("SHA-384", component.sha384.hex() if component.sha384 else "not known"),
-            ("size", f"{component.size:,} bytes"),
+            ("SHA-256", component.sha256.hex() if component.sha256 else NOT_KNOWN),
+            ("SHA-384", component.sha384.hex() if component.sha384 else NOT_KNOWN),
+            ("SNP baseline", component.snp_baseline.hex()),
+            ("size", f"{component.size:,} bytes" if component.size else NOT_KNOWN),
+            ("firmware version", component.firmware_version or NOT_KNOWN),
             ("kernel hashes", "has an area" if component.hashes_area else "none"),
             ("enforced", component.kernel_hashes_enforced.value if component.hashes_area else "no"),
         ],

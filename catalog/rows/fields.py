@@ -33,7 +33,7 @@ class Field:
     in_leaf: whether it is in the leaves of a log and in JSON, and not only in Parquet.
     component: for a fact in leaves, the one component that it follows from: firmware, kernel_hashes or vmm.
     beside: name of the key that follows it in the JSON of a match, an attribute of Match.
-    optional: whether rows of older catalogs lack it. A leaf then omits the key; it is not null.
+    optional: whether some rows lack it, such as those of older catalogs. A leaf then omits the key; it is not null.
     """
 
     __slots__ = (
@@ -92,9 +92,18 @@ class Field:
         return None if value is None else self.kind.text(value)
 
     @property
-    def input_name(self) -> str:
-        """For a fact with a component: the name of the field that identifies the component."""
-        return str(self.component) if self.component == "vmm" else f"{self.component}_sha256"
+    def input_names(self) -> tuple[str, ...]:
+        """For a fact with a component: the fields that identify the component; the first one that is not null does."""
+        if self.component == "firmware":
+            return FIRMWARE_KEYS
+        return (str(self.component) if self.component == "vmm" else f"{self.component}_sha256",)
+
+
+FIRMWARE_KEYS = ("firmware_sha256", "firmware_snp_baseline")
+"""The fields that identify a firmware image: a row has the strongest one that is known (docs/adr/0039)."""
+
+IDENTITY = (*FIRMWARE_KEYS, "base_digest")
+"""The fields that identify what a launch begins with, an image or a base: every row has exactly one of them."""
 
 
 FIELDS = (
@@ -117,11 +126,28 @@ FIELDS = (
     Field(
         "firmware_sha256",
         Hash(32),
-        "SHA-256 of the firmware image.",
-        of=lambda config: config.firmware.sha256,
+        "SHA-256 of the firmware image; null: it is not known.",
+        of=lambda config: config.firmware and config.firmware.sha256,
         label="firmware SHA-256",
         role=COMPONENT,
-        nullable=False,
+    ),
+    Field(
+        "firmware_snp_baseline",
+        Hash(48),
+        "SEV-SNP launch digest after the firmware image; only in rows of an image whose SHA-256 is not known.",
+        of=lambda config: config.firmware and (None if config.firmware.sha256 else config.firmware.snp_baseline),
+        label="firmware SNP baseline",
+        role=COMPONENT,
+        optional=True,
+    ),
+    Field(
+        "base_digest",
+        Hash(48),
+        "Launch digest of the base that the row follows from; firmware and kernel are then null, which is not known.",
+        of=lambda config: config.base and config.base.facts.digest,
+        label="base launch digest",
+        role=COMPONENT,
+        optional=True,
     ),
     Field(
         "kernel_hashes_sha256",
@@ -210,11 +236,14 @@ FACTS = tuple(field for field in RECORD if field.role == FACT)
 
 
 BESIDE_COMPONENTS = tuple(
-    field
-    for field in RECORD
-    if field.role and field.name not in ("technology", "firmware_sha256", "kernel_hashes_sha256")
+    field for field in RECORD if field.role and field.name not in ("technology", *IDENTITY, "kernel_hashes_sha256")
 )
-"""Fields that answers show as they are. For the image and the kernel hashes table they show more than the hash."""
+"""Fields that answers show as they are. For image, base and kernel hashes table they show more than the hash."""
+
+
+def identity(values: Mapping[str, Any]) -> Any:
+    """What identifies the image, or the base, that the launch of a row begins with. values: by field name."""
+    return next((value for name in IDENTITY if (value := values.get(name)) is not None), None)
 
 
 def record_texts(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,9 +19,12 @@ from catalog.firmware.kernel_record import KernelRecord
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
+from catalog.rows.launch_base import LaunchBase
 from catalog.rows.numbers import parse_counts, parse_number
 from catalog.spec import embedded, named_builds
+from catalog.spec.bases import spec_bases
 from catalog.spec.constraints import Constraint, Names, signatures
+from catalog.spec.joined_builds import joined_builds
 from catalog.spec.selecting import matching_files, selected
 from catalog.spec.spec_kernels import read_kernels
 from catalog.spec.spec_wire import NO_KERNEL, AxesWire, FirmwareWire, ImportsWire, SpecWire
@@ -55,7 +58,8 @@ class CatalogSpec:
 
     text: the spec as canonical JSON, which does not depend on the order in which it was written.
     kernels: None is a launch without a kernel hashes table.
-    endorsed, documents, bases: as in SpecImports; empty for the spec of a catalog, which keeps them in other files.
+    endorsed, documents: as in SpecImports; empty for the spec of a catalog, which keeps them in other files.
+    bases: published launch digests, each with its own VMM; of the axes they take the vCPU counts alone.
     """
 
     name: str
@@ -66,7 +70,7 @@ class CatalogSpec:
     constraints: tuple[Constraint, ...]
     endorsed: tuple[EndorsedRecord, ...] = ()
     documents: Mapping[str, bytes] = field(default_factory=dict)
-    bases: tuple[Base, ...] = ()
+    bases: tuple[LaunchBase, ...] = ()
 
 
 def load_spec(path: Path | None) -> CatalogSpec:
@@ -104,6 +108,7 @@ def parse_spec(
     kernels: Sequence[KernelRecord],
     profiles: Mapping[str, VmmProfile],
     types: VcpuTypes,
+    bases: Sequence[Base] = (),
 ) -> CatalogSpec:
     """The spec that a catalog was built from, with the catalog's own components.
 
@@ -119,6 +124,7 @@ def parse_spec(
         kernels=(*without, *kernels),
         axes=_all_axes(wire, profiles, types),
         constraints=tuple(Constraint.of(rule, types, names) for rule in wire.together),
+        bases=spec_bases(bases, profiles, types),
     )
 
 
@@ -163,16 +169,7 @@ def _builds(wire: FirmwareWire, folder: Path) -> tuple[FirmwareBuild, ...]:
         builds.append(named_builds.build_of_file(folder / path, _name_of(path)))
     if not builds:
         raise MalformedRecord("the spec selects no firmware", "name builds or files under [firmware]")
-    for build in builds:
-        if None in (build.component.sha256, build.component.sha384, build.component.size):
-            hint = "ldcat measure RECORD.toml computes its digests"
-            raise UsageError(
-                f"{build.name}: a catalog needs SHA-256, SHA-384 and size of an image, which are not known", hint
-            )
-    facts = {build.component.key: build.component for build in builds}
-    for build in builds:
-        if facts[build.component.key] != build.component:
-            raise MalformedRecord(f"{build.name}: another build has the same SHA-256 and other facts")
+    builds = joined_builds(builds)
     names = [build.name for build in builds]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"two builds of the spec have the name {min(twice)!r}")
@@ -190,7 +187,8 @@ def _imports(wire: ImportsWire | UnsetType, folder: Path) -> dict[str, Any]:
     from catalog.spec.spec_imports import load_imports  # cryptography takes long to load
 
     found = load_imports(wire, folder)
-    return {"endorsed": found.endorsed, "documents": found.documents, "bases": found.bases}
+    bases = spec_bases(found.bases, embedded.profiles(), embedded.vcpu_types())
+    return {"endorsed": found.endorsed, "documents": found.documents, "bases": bases}
 
 
 def _all_axes(wire: SpecWire, profiles: Mapping[str, VmmProfile], types: VcpuTypes) -> Mapping[str, Axes]:

@@ -37,11 +37,11 @@ class ConstraintWire(Wire, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A point without its vCPU count, by the names of its components; None: not measured."""
+    """A point without its vCPU count, by the names of its components; None: not measured, or not known."""
 
     technology: str
-    firmware: str
-    kernel_hashes: str
+    firmware: str | None
+    kernel_hashes: str | None
     vmm: str | None
     vcpu_signature: VcpuSignature | None
     sev_features: int | None

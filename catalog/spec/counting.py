@@ -15,7 +15,7 @@ from catalog.launch.technology import Technology, technologies
 from catalog.launch.vmsa_updates import vmsa_page_hashes
 from catalog.spec.catalog_spec import Axes, CatalogSpec
 from catalog.spec.constraints import Selector, matches
-from catalog.spec.cross_product import kept_counts, variants
+from catalog.spec.cross_product import base_sweeps, kept_base_counts, kept_counts, variants
 from catalog.spec.spec_wire import NO_KERNEL
 
 MAX_ROWS = 200_000_000
@@ -76,7 +76,7 @@ def _count(spec: CatalogSpec, technology: Technology, axes: Axes, selectors: Seq
         name, hashes = (kernel.name, kernel.hashes) if kernel else (NO_KERNEL, None)
         for sweep in variants(technology, few, build.component, hashes):
             kept = kept_counts(spec, sweep, build.name, name, Counter())
-            if not kept or technology.launch_blocker(sweep.config.firmware, sweep.at(sweep.vcpus[0]).point):
+            if not kept or technology.launch_blocker(build.component, sweep.at(sweep.vcpus[0]).point):
                 continue
             vmsas = len(signatures[sweep.config.vcpu_signature]) if sweep.config.vcpu_signature else 1
             vmsas *= len(features[sweep.config.sev_features]) if sweep.config.sev_features is not None else 1
@@ -87,6 +87,12 @@ def _count(spec: CatalogSpec, technology: Technology, axes: Axes, selectors: Seq
             point = sweep.at(sweep.vcpus[0]).point
             if isinstance(point, VcpuPoint):
                 pages[vmsa_page_hashes(build.component, point)] = vmsas
+    for base, sweep in base_sweeps(spec):
+        kept, why = kept_base_counts(spec, base, sweep, Counter())
+        if sweep.config.technology == technology.name and not why:
+            sweeps, rows = sweeps + 1, rows + len(kept)
+            last = max([last, *(vcpus for vcpus in kept if vcpus)])
+            pages[base.ap_page_hash(), b""] = 1
     return Count(rows, sweeps, last, sum(pages.values()))
 
 

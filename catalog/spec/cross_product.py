@@ -14,19 +14,20 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.technology import Technology, technologies
+from catalog.rows.launch_base import LaunchBase
 from catalog.rows.launch_config import LaunchConfig, VcpuSweep
 from catalog.spec.catalog_spec import Axes, CatalogSpec
 from catalog.spec.constraints import Configuration
 from catalog.spec.spec_wire import NO_KERNEL
 
-SweepKey = tuple[str, bytes, bytes, str, int, int]
+SweepKey = tuple[str, bool, bytes, bytes, str, int, int]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class LeftOut:
     """Points of the cross product that are not in the catalog.
 
-    technology, firmware: name of each.
+    technology, firmware: name of each; of the base, for points that follow from one.
     reason: in words; it is part of the manifest.
     points: how many.
     """
@@ -61,7 +62,7 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
             kernel_name = kernel.name if kernel else NO_KERNEL
             for sweep in variants(technology, axes, build.component, hashes):
                 kept = kept_counts(spec, sweep, build.name, kernel_name, left_out)
-                reason = technology.launch_blocker(sweep.config.firmware, sweep.at(sweep.vcpus[0]).point)
+                reason = technology.launch_blocker(build.component, sweep.at(sweep.vcpus[0]).point)
                 if reason:
                     left_out[name, build.name, reason] += len(kept)
                 elif kept:  # two names for the same bytes give each row only once
@@ -70,6 +71,12 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
                     if same and same.vcpus != kept:
                         kept = tuple(sorted({*kept, *same.vcpus}, key=lambda count: count or 0))
                     sweeps[key] = replace(sweep, vcpus=lists.setdefault(kept, kept))
+    for base, sweep in base_sweeps(spec):
+        kept, why = kept_base_counts(spec, base, sweep, left_out)
+        if why:
+            left_out[sweep.config.technology, base.facts.label, why] += len(kept)
+        elif kept:
+            sweeps[_sort_key(sweep)] = replace(sweep, vcpus=lists.setdefault(kept, kept))
     reasons = tuple(sorted(LeftOut(*why, points) for why, points in left_out.items() if points))
     return CrossProduct(tuple(sweeps[key] for key in sorted(sweeps)), reasons)
 
@@ -88,13 +95,34 @@ def variants(
             yield VcpuSweep(config, axes.vcpus)
 
 
+def base_sweeps(spec: CatalogSpec) -> Iterator[tuple[LaunchBase, VcpuSweep]]:
+    """The sweep that continues each base, at the counts of the spec above its own; whether it can launch or not.
+
+    Bases with one launch digest have the same facts, and one sweep.
+    """
+    for base in {base.facts.digest: base for base in spec.bases}.values():
+        axes = spec.axes.get(base.facts.technology)
+        counts: tuple[int | None, ...] = tuple(n for n in axes.vcpus if n > base.facts.vcpus) if axes else ()
+        if counts:
+            yield base, VcpuSweep(LaunchConfig.continuing(base), counts)
+
+
+def kept_base_counts(
+    spec: CatalogSpec, base: LaunchBase, sweep: VcpuSweep, left_out: Counter[tuple[str, str, str]]
+) -> tuple[tuple[int | None, ...], str | None]:
+    """vCPU counts that no constraint takes away, and why no row has them, or None."""
+    distinguished = spec.axes[sweep.config.technology].distinguished_bits
+    why = "the spec keeps distinguished digests only" if distinguished else base.blocker
+    return kept_counts(spec, sweep, base.facts.label, None, left_out), why
+
+
 def kept_counts(
-    spec: CatalogSpec, sweep: VcpuSweep, build: str, kernel: str, left_out: Counter[tuple[str, str, str]]
+    spec: CatalogSpec, sweep: VcpuSweep, name: str, kernel: str | None, left_out: Counter[tuple[str, str, str]]
 ) -> tuple[int | None, ...]:
-    """vCPU counts that no constraint of the spec takes away."""
+    """vCPU counts that no constraint of the spec takes away. name: of the build, or of the base."""
     configuration = Configuration(
         technology=sweep.config.technology,
-        firmware=build,
+        firmware=None if sweep.config.base else name,
         kernel_hashes=kernel,
         vmm=sweep.config.vmm.name if sweep.config.vmm else None,
         vcpu_signature=sweep.config.vcpu_signature,
@@ -103,16 +131,17 @@ def kept_counts(
     kept = sweep.vcpus
     for rule in spec.constraints:
         within = rule.keeps(configuration, kept)
-        left_out[sweep.config.technology, build, f"the spec: {rule.text}"] += len(kept) - len(within)
+        left_out[sweep.config.technology, name, f"the spec: {rule.text}"] += len(kept) - len(within)
         kept = within
     return kept
 
 
 def _sort_key(sweep: VcpuSweep) -> SweepKey:
-    """Neighbours share the longest prefix: firmware, kernel hashes, profile, then the VMSA."""
+    """Neighbours share the longest prefix: firmware, kernel hashes, profile, then the VMSA. Bases come last."""
     return (
         sweep.config.technology,
-        sweep.config.firmware.key,
+        sweep.config.base is not None,
+        sweep.config.key,
         sweep.config.kernel_hashes.table_sha256 if sweep.config.kernel_hashes else b"",
         sweep.config.vmm.name if sweep.config.vmm else "",
         -1 if sweep.config.vcpu_signature is None else sweep.config.vcpu_signature.value,

@@ -16,12 +16,12 @@ from catalog.sql.hash_macros import MACROS
 from catalog.sql.statements import execute
 from catalog.store.catalog import Catalog
 from catalog.store.database import (
-    NO_ROWS,
     columns_as_text,
     create_endorsements,
     create_joins,
     digest_view,
     hash_columns,
+    nothing,
     plain_views,
 )
 from catalog.store.digest_parts import digest_parts
@@ -60,7 +60,12 @@ class Views:
 
         from catalog.store.endorsement_table import endorsement_table
 
-        _ = catalog.firmware, catalog.launchable, catalog.kernel_hashes  # which are checked when they are read
+        _ = (
+            catalog.firmware,
+            catalog.launchable,
+            catalog.kernel_hashes,
+            catalog.bases,
+        )  # which are checked when they are read
         connection = duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"})
         hashes = set[str]()
         try:
@@ -105,11 +110,12 @@ def _tables(catalog: Catalog, connection: Any) -> Iterator[tuple[str, pa.Table]]
     technologies = {digest_view(technology): technology for technology in catalog.manifest.known}
     for view, names in plain_views(catalog.manifest).items():
         if view not in technologies:
-            yield view, pa.concat_tables([read_parquet(catalog, name) for name in names])
-            continue
-        parts = [part.table(encoded=_ENCODED) for part in digest_parts(catalog, technologies[view])]
-        table = pa.concat_tables(parts) if parts else connection.sql(NO_ROWS).to_arrow_table()
-        yield view, with_revocations(table, catalog.revocations) if catalog.release else table
+            parts = [read_parquet(catalog, name) for name in names]
+        else:
+            parts = [part.table(encoded=_ENCODED) for part in digest_parts(catalog, technologies[view])]
+        table = pa.concat_tables(parts) if parts else connection.sql(nothing(view)).to_arrow_table()
+        is_marked = view in technologies and catalog.release is not None
+        yield view, with_revocations(table, catalog.revocations) if is_marked else table
 
 
 def _revocations(catalog: Catalog) -> pa.Table:

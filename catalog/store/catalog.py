@@ -15,6 +15,7 @@ from catalog.errors import MalformedRecord, Unreadable, VerificationFailed
 from catalog.fast.beneath import Files
 from catalog.files import inputs
 from catalog.firmware.build import FirmwareBuild
+from catalog.imports.endorsed_facts import Base
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
@@ -175,9 +176,21 @@ class Catalog:
 
     @cached_property
     def firmware(self) -> Mapping[bytes, list[dict[str, Any]]]:
-        """Rows of the firmware table by SHA-256 of the image; several builds may have the same image."""
+        """Rows of the firmware table by what identifies the image: its SHA-256, or the SNP baseline if that is unknown.
+
+        Several builds may have the same image.
+        """
         self._check_follows(manifest.FIRMWARE)
-        return _grouped(self.components.firmware, "sha256")
+        return _grouped(self.components.firmware, "sha256", "snp_baseline")
+
+    @cached_property
+    def bases(self) -> Mapping[bytes, list[Base]]:
+        """The bases by their launch digest; several publishers may have the same."""
+        self._check_follows(manifest.BASES)
+        grouped: dict[bytes, list[Base]] = {}
+        for base in self.components.bases:
+            grouped.setdefault(base.digest, []).append(base)
+        return grouped
 
     @cached_property
     def builds(self) -> Mapping[str, FirmwareBuild]:
@@ -206,7 +219,8 @@ class Catalog:
         """The components of the rows, from which every row can be measured again."""
         images = {build.component.key: build.component for build in self.builds.values()}
         tables = {bytes.fromhex(sha256): hashes for sha256, hashes in self.tables.items()}
-        return LaunchComponents(images, tables, self.profiles)
+        _ = self.bases  # which are checked when they are read
+        return LaunchComponents(images, tables, self.profiles, self.components.launch_bases)
 
     @cached_property
     def launchable(self) -> Mapping[tuple[str, str], dict[str, Any]]:
@@ -244,8 +258,9 @@ class Catalog:
             )
 
 
-def _grouped(rows: Iterable[dict[str, Any]], key: str) -> Mapping[bytes, list[dict[str, Any]]]:
+def _grouped(rows: Iterable[dict[str, Any]], *keys: str) -> Mapping[bytes, list[dict[str, Any]]]:
+    """The rows by the first of some columns that is not null."""
     grouped: dict[bytes, list[dict[str, Any]]] = {}
     for row in rows:
-        grouped.setdefault(row[key], []).append(row)
+        grouped.setdefault(next(row[key] for key in keys if row[key] is not None), []).append(row)
     return grouped

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from catalog.errors import VerificationFailed
-from catalog.fast.names import IMAGES, PROFILES, TABLES
+from catalog.fast.names import PROFILES, TABLES
 from catalog.fast.packed import PackedCatalog
 from catalog.fast.verity import DamagedBlock
 from catalog.store.catalog import Catalog
@@ -17,14 +17,16 @@ from catalog.store.catalog import Catalog
 class Axes:
     """A block of rows of one technology: every signature with every sev_features with every vCPU count.
 
-    firmware: SHA-256 of the image, in hex.
+    identity: what identifies the image or the base, in hex: a SHA-256, or an SNP launch digest.
+    is_base: whether it is a base.
     kernel_hashes: SHA-256 of the table, in hex; None: no table.
     vmm: name of the profile; None: not measured.
     signatures, features, counts: values of each axis; empty: not measured.
     """
 
     technology: str
-    firmware: str
+    identity: str
+    is_base: bool
     kernel_hashes: str | None
     vmm: str | None
     signatures: tuple[int, ...]
@@ -57,9 +59,11 @@ def read_axes(catalog: Catalog, technologies: Iterable[str]) -> list[Axes]:
             for name in technologies:
                 for group in packed.indexes[name].groups() if name in packed.indexes else ():
                     table, profile = group.kernel_hashes, group.vmm
+                    *image, base = packed.identity(group)
                     axes = Axes(
                         technology=name,
-                        firmware=packed.component(IMAGES, group.firmware),
+                        identity=base or next((key for key in image if key), ""),
+                        is_base=base is not None,
                         kernel_hashes=None if table is None else packed.component(TABLES, table),
                         vmm=None if profile is None else packed.component(PROFILES, profile),
                         signatures=group.signatures,

@@ -9,8 +9,10 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.errors import MalformedRecord
 from catalog.firmware.build import FirmwareBuild, OriginWire
 from catalog.firmware.kernel_record import BlobWire, KernelRecord, KernelWire
+from catalog.imports.endorsed_facts import Base
 from catalog.launch.profile import VmmProfile
 from catalog.launch.vcpu_types import VcpuTypes
+from catalog.rows.launch_base import LaunchBase
 from catalog.spec import named_builds
 from catalog.store import manifest
 from catalog.store.manifest import Manifest
@@ -71,6 +73,21 @@ class Components:
     def kernels(self) -> list[KernelRecord]:
         """The same rows as records."""
         return [_kernel(row) for row in self.kernel_hashes]
+
+    @cached_property
+    def bases(self) -> list[Base]:
+        """The bases, in the order of the rows; empty if the catalog has none."""
+        if manifest.BASES not in self.manifest.files:
+            return []
+        from catalog.store.component_tables import base_of
+
+        return [base_of(row) for row in self._rows(manifest.BASES)]
+
+    @cached_property
+    def launch_bases(self) -> dict[bytes, LaunchBase]:
+        """The bases by their launch digest; raises UnknownName for a VMM profile or vCPU type that is not there."""
+        profiles = {profile.name: profile for profile in self.profiles.values()}
+        return {base.digest: LaunchBase.of(base, profiles, self.vcpu_types) for base in self.bases}
 
     @cached_property
     def profiles(self) -> dict[str, VmmProfile]:

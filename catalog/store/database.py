@@ -9,6 +9,7 @@ from catalog.errors import UsageError
 from catalog.files.inputs import unreadable
 from catalog.files.writer import beside, put
 from catalog.rows.fields import BESIDE_COMPONENTS, COLUMNS, DIGEST
+from catalog.rows.kinds import Bits
 from catalog.store import manifest
 from catalog.store.duckdb_scratch import refused
 from catalog.store.manifest import Manifest
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
 _SHOWN = ",\n       ".join(f"d.{field.name}" for field in BESIDE_COMPONENTS)
 
 CONFIGURATIONS = f"""
-SELECT d.launch_digest, d.technology, f.name AS firmware,
+SELECT d.launch_digest, d.technology, f.name AS firmware, f.firmware_version, b.name AS base,
        f.package, f.version AS package_version, k.name AS kernel_hashes, k.append,
        f.kernel_hashes_enforced, {_SHOWN},
        {{launchable}} AS launchable{{status}}
 FROM launch_digests d
-JOIN firmware f ON f.sha256 = d.firmware_sha256
+LEFT JOIN firmware f ON coalesce(f.sha256, f.snp_baseline) = coalesce(d.firmware_sha256, d.firmware_snp_baseline)
+LEFT JOIN bases b ON b.launch_digest = d.base_digest
 LEFT JOIN kernel_hashes k ON k.table_sha256 = d.kernel_hashes_sha256
 LEFT JOIN launchable l ON l.firmware = f.name AND l.technology = d.technology
 """  # noqa: S608 - names of our own
@@ -40,10 +42,11 @@ launchable: an expression of the verdict. status: further columns.
 """
 
 
-_FIRMWARE_VERSION = (
-    """nullif(regexp_extract(record, '(?m)^firmware_version = "([^"\\n]*)"$', 1), '') AS firmware_version"""
-)
-"""A column of the view of builds that follows from their records: a line of its own in the canonical text."""
+_RECORD_COLUMNS = {
+    "snp_baseline": """regexp_extract(record, '(?m)^snp_baseline = "([^"\\n]*)"$', 1) COLLATE NOCASE""",
+    "firmware_version": """nullif(regexp_extract(record, '(?m)^firmware_version = "([^"\\n]*)"$', 1), '')""",
+}
+"""Columns of builds that older catalogs lack: each follows from a line of its own in the text of the record."""
 
 _HEX = """
 CREATE MACRO {name}(x) AS CASE WHEN CASE WHEN true THEN 'A' ELSE x::VARCHAR END = 'a'
@@ -67,12 +70,31 @@ NO_ROWS = f"SELECT {', '.join(f'NULL::{field.kind.sql} AS {field.name}' for fiel
 """An empty view: for a technology of which the catalog keeps distinguished digests only."""
 
 
+BASES = "bases"
+"""The view of bases."""
+
+NO_BASES = """
+SELECT NULL::VARCHAR AS name, NULL::BLOB AS launch_digest, NULL::VARCHAR AS technology, NULL::USMALLINT AS vcpus,
+       NULL::UINTEGER AS reset_vector, NULL::VARCHAR AS product, NULL::VARCHAR AS vcpu_type, NULL::VARCHAR AS vmm,
+       NULL::UBIGINT AS sev_features, NULL::VARCHAR AS endorser_scheme, NULL::VARCHAR AS endorser_id,
+       NULL::VARCHAR AS endorser_feed, NULL::UBIGINT AS endorser_svn WHERE false
+"""
+"""An empty view of bases, with the columns of the table BASES of component_tables.py."""
+
+_IN_HEX = {"reset_vector": Bits(32), "sev_features": Bits(64)}
+"""Columns of bases that are bit fields, or addresses."""
+
+
 def plain_views(catalog: Manifest) -> dict[str, list[str]]:
-    """The views that read files of the catalog directly: name of the view to names of the files."""
+    """The views that read files of the catalog directly: name of the view to names of the files.
+
+    Without a file: `NO_ROWS`, or `NO_BASES` for the view of bases.
+    """
     return _digest_views(catalog) | {
         "firmware": [manifest.FIRMWARE],
         "launchable": [manifest.LAUNCHABLE],
         "kernel_hashes": [manifest.KERNEL_HASHES],
+        BASES: [manifest.BASES] if manifest.BASES in catalog.files else [],
     }
 
 
@@ -98,9 +120,13 @@ def columns_as_text(view: str, schema: pa.Schema) -> str:
         shown = [f"{text} AS {name}" for name, text in columns.items()]
         return ", ".join([*shown, *(name for name in schema.names if name not in columns)])
     quoted = ('"{}"'.format(name.replace('"', '""')) for name in hash_columns(schema))
-    made = ", ".join(f"{DIGEST.kind.sql_text(name)} AS {name}" for name in quoted)
-    selected = f"* REPLACE ({made})" if made else "*"
-    return f"{selected}, {_FIRMWARE_VERSION}" if "record" in schema.names else selected
+    made = [f"{DIGEST.kind.sql_text(name)} AS {name}" for name in quoted]
+    made += [f"{kind.sql_text(name)} AS {name}" for name, kind in _IN_HEX.items() if view == BASES]
+    selected = f"* REPLACE ({', '.join(made)})" if made else "*"
+    if "record" in schema.names:
+        lacking = (name for name in _RECORD_COLUMNS if name not in schema.names)
+        selected = ", ".join([selected, *(f"{_RECORD_COLUMNS[name]} AS {name}" for name in lacking)])
+    return selected
 
 
 def create_endorsements(connection: Any, table: pa.Table, *, stored: bool = False) -> None:
@@ -124,16 +150,19 @@ def create_joins(
         connection.execute(_HEX.format(name=name))
     status = ", d.revocation, d.revocation_reason" if published else ""
     union = " UNION ALL ".join(f"SELECT * FROM {view}" for view in _digest_views(catalog))  # noqa: S608
-    connection.execute(f"CREATE VIEW launch_digests AS {union or _no_rows_as_text(connection, published)}")
+    connection.execute(f"CREATE VIEW launch_digests AS {union or _nothing_as_text(connection, _ROWS, published)}")
     view = CONFIGURATIONS.format(status=status, launchable=_launchable(profiles))
     connection.execute(f"CREATE VIEW configurations AS {view}")
 
 
 def _launchable(profiles: Iterable[VmmProfile]) -> str:
-    """The verdict of a row as SQL: the recorded one, unless its VMM is hosted and launches other firmware."""
+    """The verdict of a row as SQL: the recorded one, unless its VMM is hosted and launches other firmware.
+
+    Null for a row that follows from a base: its firmware is not known.
+    """
     hosted = [(quoted(profile.name), quoted(profile.wire.hosted)) for profile in profiles if profile.wire.hosted]
     cases = "".join(f"WHEN d.vmm = {vmm} AND f.distribution IS DISTINCT FROM {by} THEN 'no' " for vmm, by in hosted)
-    return f"CASE {cases}ELSE l.verdict END" if cases else "l.verdict"
+    return f"CASE WHEN f.name IS NULL THEN NULL {cases}ELSE l.verdict END" if cases else "l.verdict"
 
 
 def quoted(text: str) -> str:
@@ -172,7 +201,7 @@ def _create_views(connection: Any, catalog: Catalog) -> None:
     folder = catalog.folder
     for view, names in plain_views(catalog.manifest).items():
         if not names:
-            connection.execute(f"CREATE VIEW {view} AS {_no_rows_as_text(connection)}")
+            connection.execute(f"CREATE VIEW {view} AS {_nothing_as_text(connection, view)}")
             continue
         for name in names:
             with parquet_errors(name):
@@ -183,11 +212,16 @@ def _create_views(connection: Any, catalog: Catalog) -> None:
     create_joins(connection, catalog.manifest, catalog.profiles.values())
 
 
-def _no_rows_as_text(connection: Any, published: bool = False) -> str:
-    """An empty view of rows, with the columns of those that have some."""
-    columns = columns_as_text(_ROWS, connection.sql(NO_ROWS).to_arrow_table().schema)
+def nothing(view: str) -> str:
+    """A query without rows, for a view that no file is there for."""
+    return NO_BASES if view == BASES else NO_ROWS
+
+
+def _nothing_as_text(connection: Any, view: str, published: bool = False) -> str:
+    """An empty view, with the columns of one that has rows."""
+    columns = columns_as_text(view, connection.sql(nothing(view)).to_arrow_table().schema)
     status = ", NULL::VARCHAR AS revocation, NULL::VARCHAR AS revocation_reason" if published else ""
-    return f"SELECT {columns}{status} FROM ({NO_ROWS})"  # noqa: S608
+    return f"SELECT {columns}{status} FROM ({nothing(view)})"  # noqa: S608
 
 
 def digest_view(technology: str) -> str:

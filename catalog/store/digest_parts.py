@@ -51,7 +51,7 @@ class DigestPart:
         with parquet_errors(self.name, _WHAT):
             file = self._open(found)
             if encoded:
-                file = open_parquet(self.files, self.name, found, read_dictionary=list(encoded))
+                file = open_parquet(self.files, self.name, found, read_dictionary=self._there(file, encoded))
             return complete(file.read(self._there(file, columns), use_threads=False), columns)
 
     def groups(self, columns: Sequence[str] = EVERY, *, digest: bytes | None = None) -> Iterator[pa.Table]:

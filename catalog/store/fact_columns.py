@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from catalog.errors import LdcatError, MalformedRecord
-from catalog.rows.fields import COLUMNS, FACT, FACTS, INPUTS
+from catalog.rows.fields import COLUMNS, FACT, FACTS, INPUTS, identity
 from catalog.rows.launch_config import LaunchComponents
 from catalog.store.components import Components
 from catalog.store.digest_parts import DigestPart, digest_parts
@@ -16,7 +16,7 @@ FOLLOW = tuple(field.name for field in _FOLLOW)
 _FROM = tuple(
     dict.fromkeys(
         [field.name for field in INPUTS if field.name not in ("kernel_hashes_sha256", "vcpus")]
-        + [fact.input_name for fact in FACTS]
+        + [name for fact in FACTS for name in fact.input_names]
     )
 )
 
@@ -30,12 +30,13 @@ def fact_faults(components: Components) -> Iterator[str]:
         {build.component.key: build.component for build in components.builds},
         {kernel.hashes.table_sha256: kernel.hashes for kernel in components.kernels},
         {profile.name: profile for profile in components.profiles.values()},
+        components.launch_bases,
     )
     for technology in components.manifest.known:
         for part in digest_parts(components, technology):
             for row in _combinations(part):
                 if names := _false(row, known):
-                    which = f"{row['firmware_sha256'].hex()[:16]}, {row['vmm']}"
+                    which = f"{identity(row).hex()[:16]}, {row['vmm']}"
                     yield f"{part.name}: {which}: {names}: not what its inputs give"
 
 

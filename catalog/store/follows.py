@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 from typing import Any
 
@@ -18,6 +18,7 @@ from catalog.abi.kernel_table import cmdline_fault, table_fault
 from catalog.errors import LdcatError
 from catalog.fast.names import Names
 from catalog.fast.verity import DamagedBlock, VerifiedBytes
+from catalog.imports.endorsed_facts import Base
 from catalog.launch.technology import technology_named
 from catalog.rows.endorsed_record import contradictions
 from catalog.spec.catalog_spec import parse_spec
@@ -35,7 +36,7 @@ _NAMED = 5
 _SHOWN = 200
 """Most characters of a text in a message."""
 
-_KINDS = ("images", "kernel hashes tables", "VMM profiles", "vCPU types")
+_KINDS = ("images", "kernel hashes tables", "VMM profiles", "vCPU types", "bases")
 
 Faults = Iterator[str]
 
@@ -94,10 +95,11 @@ def _command_line(components: Components) -> Faults:
 
 
 def _columns(components: Components) -> Faults:
-    from catalog.store.component_tables import firmware_row
+    from catalog.store.component_tables import SINCE_PARTS, firmware_row
 
+    lacking = {name for name in SINCE_PARTS if all(row[name] is None for row in components.firmware)}
     for row, build in zip(components.firmware, components.builds, strict=True):
-        made = {**firmware_row(build), "record": row["record"]}
+        made = {**firmware_row(build), "record": row["record"], **dict.fromkeys(lacking)}
         if other := [name for name, value in made.items() if row[name] != value]:
             yield f"{row['name']!r}: {', '.join(other)}: not what its record says"
     for name, count in Counter(row["name"] for row in components.firmware).items():
@@ -120,6 +122,18 @@ def _profile_names(components: Components) -> Faults:
             yield f"{file} is the profile {profile.name!r}"
 
 
+def _bases(components: Components) -> Faults:
+    """Bases with one digest have the same facts, and each has a name of its own."""
+    first: dict[bytes, Base] = {}
+    for base in components.bases:
+        known = first.setdefault(base.digest, base)
+        if replace(base, name=None, endorser=known.endorser) != replace(known, name=None):
+            yield f"{base.label!r}: other facts than those of {known.label!r}, which has the same launch digest"
+    for name, count in Counter(base.label for base in components.bases).items():
+        if count > 1:
+            yield f"{name!r}: {count} bases have this name"
+
+
 def _names(components: Components) -> Faults:
     """The component names, compared byte for byte, in the version that the file has."""
     data = components.verified(manifest.NAMES)
@@ -129,6 +143,7 @@ def _names(components: Components) -> Faults:
         components.profiles.values(),
         components.vcpu_types,
         components.manifest.technologies,
+        components.bases,
         int.from_bytes(data[8:12], "little"),
     )
     if data != made:
@@ -140,7 +155,7 @@ def _names(components: Components) -> Faults:
 
 def _first_difference(there: Names, made: Names) -> str:
     """The first difference between two files of component names, in words."""
-    for kind, what in enumerate(_KINDS):
+    for kind, what in enumerate(_KINDS[: len(made.counts)]):
         if there.counts[kind] != made.counts[kind]:
             return f"{there.counts[kind]:,} {what}, and the components have {made.counts[kind]:,}"
         for number in range(made.counts[kind]):
@@ -161,6 +176,7 @@ def _rows(components: Components) -> Faults:
         (manifest.FIRMWARE, components.firmware),
         (manifest.LAUNCHABLE, components.launchable),
         (manifest.KERNEL_HASHES, components.kernel_hashes),
+        *([(manifest.BASES, components.bases)] if manifest.BASES in components.manifest.files else []),
     )
     for name, rows in tables:
         if (stated := components.manifest.files[name].rows) != len(rows):
@@ -189,7 +205,7 @@ def _spec(components: Components) -> Faults:
         return
     text = components.verified(manifest.SPEC)
     profiles = {profile.name: profile for profile in components.profiles.values()}
-    spec = parse_spec(text, components.builds, components.kernels, profiles, components.vcpu_types)
+    spec = parse_spec(text, components.builds, components.kernels, profiles, components.vcpu_types, components.bases)
     if spec.name != stated.name:
         yield f"the name {stated.name!r}, and the spec is {spec.name!r}"
     if set(spec.axes) != set(stated.technologies):
@@ -217,6 +233,7 @@ FOLLOWS = (
     Derived("cmdline_sha256", manifest.KERNEL_HASHES, "append", _command_line),
     Derived("every other column", manifest.FIRMWARE, "record", _columns),
     Derived("every row", manifest.LAUNCHABLE, "the records of builds", _launchable),
+    Derived("facts of equal digests, names", manifest.BASES, "the other bases", _bases),
     Derived("the name of each file", manifest.VMM_FOLDER, "the profile in it", _profile_names),
     Derived("every byte", manifest.NAMES, "all other components", _names),
     Derived("rows of the component tables", manifest.NAME, "these", _rows),

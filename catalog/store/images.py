@@ -1,4 +1,4 @@
-"""Names of firmware images, for people."""
+"""Names of firmware images and bases, for people."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ from catalog.store.catalog import Catalog
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A firmware image. sha256: hex. names: those of its builds."""
+    """A firmware image, or a base. key: what identifies it, in hex. names: those of its builds, or of the base."""
 
-    sha256: str
+    key: str
     names: tuple[str, ...]
 
     @property
     def label(self) -> str:
-        """Its names, or its SHA-256 if it has none."""
-        return ", ".join(self.names) or self.sha256
+        """Its names, or its key if it has none."""
+        return ", ".join(self.names) or self.key
 
 
 def images(wanted: Iterable[str], catalogs: Sequence[Catalog]) -> list[Image]:
-    """The images with these SHA-256 in hex, ordered by name. Names are from the first catalog that has the image."""
+    """The images and bases with these keys, ordered by name. Names are from the first catalog that has the key."""
     found = []
-    for sha256 in wanted:
-        known = (catalog.firmware.get(bytes.fromhex(sha256)) for catalog in catalogs)
-        rows = next((rows for rows in known if rows), [])
-        found.append(Image(sha256, tuple(sorted(row["name"] for row in rows))))
+    for key in wanted:
+        known = (_names(catalog, bytes.fromhex(key)) for catalog in catalogs)
+        found.append(Image(key, next((names for names in known if names), ())))
     return sorted(found, key=lambda image: (not image.names, image.label))
+
+
+def _names(catalog: Catalog, key: bytes) -> tuple[str, ...]:
+    """The names of an image or a base, in order; none if the catalog does not have it."""
+    builds = (row["name"] for row in catalog.firmware.get(key, ()))
+    return tuple(sorted([*builds, *(base.label for base in catalog.bases.get(key, ()))]))

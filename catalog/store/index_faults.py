@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.fast import verity
 from catalog.fast.index import ROW_GROUP, Group, Index
-from catalog.fast.names import IMAGES, PROFILES, TABLES, Names
+from catalog.fast.names import PROFILES, TABLES, Names
 from catalog.fast.verity import DamagedBlock, VerifiedBytes
 from catalog.launch.technology import technology_named
 from catalog.rows.fields import AXES, COMPONENTS
@@ -223,12 +223,12 @@ class _Groups:
         return pa.array(found, pa.uint32())
 
 
-def _find_components(group: Group, names: Names) -> tuple[bytes, bytes | None, str | None]:
-    """Image, kernel hashes table and VMM profile of a group; raises DamagedBlock for a component without a hash."""
+def _find_components(group: Group, names: Names) -> tuple[bytes | str | None, ...]:
+    """The values of _COMPONENTS of a group; raises DamagedBlock for a component without a hash."""
     try:
+        table = None if group.kernel_hashes is None else names.record(TABLES, group.kernel_hashes)[0] or ""
         return (
-            bytes.fromhex(names.record(IMAGES, group.firmware)[0] or ""),
-            None if group.kernel_hashes is None else bytes.fromhex(names.record(TABLES, group.kernel_hashes)[0] or ""),
+            *(None if one is None else bytes.fromhex(one) for one in (*names.identity(group.firmware), table)),
             None if group.vmm is None else names.record(PROFILES, group.vmm)[0],
         )
     except (ValueError, LookupError) as error:

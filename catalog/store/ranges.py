@@ -26,6 +26,10 @@ FORMAT = "ldcat-range/1"
 AXES = tuple(field.name for field in INPUTS)
 """Inputs of a row, in the order in which they make up its number, the most significant first."""
 
+_OPTIONAL = [field.name for field in INPUTS if field.optional]
+_LACKING: list[Any] = [None]
+"""The values of an optional axis that index.json leaves out: no row has one."""
+
 INDEX = "index.json"
 
 _FACTS = [fact.name for fact in FACTS]
@@ -53,19 +57,20 @@ if TYPE_CHECKING:
     _Index = Any
 else:
 
-    def _values(field: Field) -> Any:
+    def _axis(field: Field) -> Any:
         kind = (
             str
             if field.kind.arrow in ("string", "binary")
             else {"uint16": U16, "uint32": U32}.get(field.kind.arrow, int)
         )
-        return list[kind | None] if field.nullable else list[kind]
+        listed = list[kind | None] if field.nullable else list[kind]
+        return (field.name, listed | msgspec.UnsetType, msgspec.UNSET) if field.optional else (field.name, listed)
 
     _Index = msgspec.defstruct(
         "RangeIndex",
         [
             *(("format", str), ("manifest_sha256", str), ("prefix_bits", int), ("entry_size", int)),
-            *((field.name, _values(field)) for field in INPUTS),
+            *sorted(map(_axis, INPUTS), key=len),  # those with a default come last
             ("facts", list[str], msgspec.field(default_factory=list)),
         ],
         bases=(Wire,),
@@ -98,7 +103,7 @@ class RangeIndex:
         read = decode_json(data, _Index, INDEX)
         if read.format != FORMAT:
             raise MalformedRecord(f"{INDEX}: format {read.format!r} is not {FORMAT!r}")
-        axes = {name: getattr(read, name) for name in AXES}
+        axes = {name: _LACKING if (values := getattr(read, name)) is msgspec.UNSET else values for name in AXES}
         found = cls(read.manifest_sha256, read.prefix_bits, read.entry_size, axes, tuple(read.facts))
         if not 0 <= found.prefix_bits <= 32 or found.entry_size != FRAGMENT + number_size(axes.values()):
             raise MalformedRecord(f"{INDEX}: entries of {found.entry_size} bytes do not fit its axes")
@@ -112,7 +117,7 @@ class RangeIndex:
             prefix_bits=self.prefix_bits,
             entry_size=self.entry_size,
             facts=list(self.facts),
-            **self.axes,
+            **{name: values for name, values in self.axes.items() if name not in _OPTIONAL or list(values) != _LACKING},
         )
         return msgspec.json.format(msgspec.json.encode(wire), indent=0)
 

@@ -29,22 +29,48 @@ class Batch(Wire, frozen=True):
 
 
 class FirmwareAnswer(msgspec.Struct):
-    """The build of a match.
+    """The build of a match. null: not known.
 
     size: bytes.
+    snp_baseline: SEV-SNP launch digest after the image.
+    firmware_version: what the firmware calls itself.
     distribution to path: where the build was published; null if that is not recorded.
     """
 
     name: str
-    sha256: Hex
-    sha384: Hex
-    size: int
+    sha256: Hex | None
+    sha384: Hex | None
+    size: int | None
+    snp_baseline: Hex | None
+    firmware_version: str | None
     distribution: str | None
     suite: str | None
     package: str | None
     version: str | None
     package_sha256: Hex | None
     path: str | None
+
+
+class EndorserAnswer(msgspec.Struct):
+    """Who endorses a launch digest; null: not said.
+
+    scheme: the form of the document.
+    svn: security version number of what is endorsed.
+    """
+
+    scheme: str
+    id: str | None
+    feed: str | None
+    svn: int | None
+
+
+class BaseAnswer(msgspec.Struct):
+    """The base that a row follows from: a published launch digest, and its number of vCPUs."""
+
+    name: str
+    launch_digest: Hex
+    vcpus: int
+    endorser: EndorserAnswer
 
 
 class KernelHashesAnswer(msgspec.Struct):
@@ -87,13 +113,18 @@ MatchAnswer = msgspec.defstruct(
 )
 
 
-class EndorserAnswer(msgspec.Struct):
-    """Who endorses a digest. scheme: the form of the document. svn: security version number of what is endorsed."""
-
-    scheme: str
-    id: str
-    feed: str | None
-    svn: int | None
+InferredAnswer = msgspec.defstruct(
+    "InferredAnswer",
+    [
+        ("launch_digest", Hex),
+        ("technology", str),
+        ("base", BaseAnswer),
+        *(member for field in BESIDE_COMPONENTS for member in _members(field)),
+        ("revocation", RevocationAnswer | None),
+        ("notes", list[str]),
+    ],
+    namespace={"__doc__": "A launch that follows from a base and has the launch digest; its firmware is not known."},
+)
 
 
 class EndorsementAnswer(msgspec.Struct):
@@ -173,7 +204,7 @@ class LookupAnswer(msgspec.Struct):
     """The answer to a digest, or to a report that has it.
 
     found: true if any configuration has the digest.
-    inferred: rows with the digest that were folded from a published one: the firmware is not known.
+    inferred: rows with the digest that follow from a base: the firmware is not known.
     endorsements: who endorses the digest.
     reported: where the digest was seen, and nobody endorses it.
     related: searched if nothing else says what the digest is.
@@ -189,7 +220,7 @@ class LookupAnswer(msgspec.Struct):
     release: ReleaseAnswer | None
     claims: list[str]
     matches: list[MatchAnswer]  # type: ignore[valid-type]
-    inferred: list[MatchAnswer]  # type: ignore[valid-type]
+    inferred: list[InferredAnswer]  # type: ignore[valid-type]
     endorsements: list[EndorsementAnswer]
     reported: list[EndorsementAnswer]
     related: list[RelatedAnswer]
@@ -201,7 +232,7 @@ class OneOfBatch(msgspec.Struct):
     launch_digest: Hex
     found: bool
     matches: list[MatchAnswer]  # type: ignore[valid-type]
-    inferred: list[MatchAnswer]  # type: ignore[valid-type]
+    inferred: list[InferredAnswer]  # type: ignore[valid-type]
     endorsements: list[EndorsementAnswer]
     reported: list[EndorsementAnswer]
 

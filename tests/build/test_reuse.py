@@ -50,11 +50,11 @@ def test_only_a_new_build_is_hashed(
             patch.setattr(row_records, "lib", None)
         fresh = build(write_spec(inputs, SMALL), tmp_path / "fresh")
         folder = build(write_spec(inputs, WITHOUT_BARE), tmp_path / "catalog").folder
-        whole = {sweep.config.firmware.sha256 for sweep in hashed[-1:]}
+        whole = {sweep.config.image.sha256 for sweep in hashed[-1:]}
         hashed.clear()
         built = build(write_spec(inputs, SMALL), folder)
     assert [sweep.config.technology for sweep in hashed] == ["sev", "sev-es"]  # bare.fd has no SNP
-    assert not {sweep.config.firmware.sha256 for sweep in hashed} & whole
+    assert not {sweep.config.image.sha256 for sweep in hashed} & whole
     assert built.reused == sum(entry.rows for entry in built.manifest.technologies.values()) - 1 - 3
     assert contents(folder) == contents(fresh.folder)
 

@@ -75,9 +75,11 @@ def test_a_record_of_a_known_image_is_joined_or_refused(run: Run, tmp_path: Path
     assert (code, f"contradicts {AMDSEV}" in err) == (3, True)
 
 
-def test_a_catalog_does_not_take_it(run: Run, record: Path, tmp_path: Path) -> None:
+def test_a_catalog_takes_it(run: Run, record: Path, tmp_path: Path) -> None:
     spec = f'name = "x"\nfirmware = {{ files = ["{record.name}"] }}\n[technologies.sev-snp]\nvmm = ["qemu-kvm-init2"]\n'
-    spec += 'vcpu_signatures = ["EPYC"]\nsev_features = [1]\nvcpus = [1]\n'
-    code, _, err = run("build", str(write_spec(tmp_path, spec)), "-o", str(tmp_path / "out"))
-    assert (code, "published: a catalog needs SHA-256, SHA-384 and size" in err) == (2, True)
-    assert not (tmp_path / "out").exists()
+    spec += 'vcpu_signatures = ["EPYC"]\nsev_features = [1]\nvcpus = [2]\n'
+    assert run("build", str(write_spec(tmp_path, spec)), "-o", str(tmp_path / "out"), "-q")[0] == 0
+    launch_digest = run("measure", str(record), *LAUNCH)[1].strip()
+    code, out, _ = run("lookup", launch_digest, "--catalog", str(tmp_path / "out"), "-f", "json")
+    (match,) = json.loads(out)["matches"]
+    assert (code, match["firmware"]["name"], match["firmware"]["sha256"]) == (0, "published", None)

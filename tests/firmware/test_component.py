@@ -128,3 +128,52 @@ def test_a_component_that_is_known_in_part_has_the_key_of_its_snp_state() -> Non
 )
 def test_a_component_agrees_with_one_that_knows_more(change: dict[str, Any], agrees: bool) -> None:
     assert replace(IN_PART, **change).agrees_with(FIRMWARE) is agrees
+
+
+AREA_ALONE = replace(AMDSEV_AREA, size=None)
+
+
+def test_an_area_without_its_size_agrees_with_the_whole_one() -> None:
+    part = replace(IN_PART, hashes_area=AREA_ALONE)
+    assert part.agrees_with(FIRMWARE)
+    assert not FIRMWARE.agrees_with(part)
+    assert not replace(part, hashes_area=replace(AREA_ALONE, gpa=0x1000)).agrees_with(FIRMWARE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({}, {}),
+        ({"sha256": FIRMWARE.sha256}, {"size": FIRMWARE.size}),
+        ({"hashes_area": AREA_ALONE}, {}),
+        ({"kernel_hashes_enforced": Enforced.UNKNOWN}, {"sha384": FIRMWARE.sha384}),
+        ({"reset_vector": None}, {"firmware_version": "another"}),
+    ],
+)
+def test_components_of_one_image_are_joined(one: dict[str, Any], other: dict[str, Any]) -> None:
+    parts = replace(IN_PART, **one), replace(IN_PART, **other)
+    for first, second in (parts, parts[::-1]):
+        joined = first.joined(second)
+        assert joined == replace(IN_PART, **{name: value for name, value in {**one, **other}.items() if name in HASHES})
+        assert joined.firmware_version == (first.firmware_version or second.firmware_version)
+        assert joined.joined(FIRMWARE) == FIRMWARE.joined(joined) == FIRMWARE
+
+
+HASHES = ("sha256", "sha384", "size")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("reset_vector", 0x80B008),
+        ("sections", ()),
+        ("hashes_area", replace(AMDSEV_AREA, size=AMDSEV_AREA.gpa)),
+        ("hashes_area", replace(AREA_ALONE, gpa=0x1000)),
+        ("kernel_hashes_enforced", Enforced.NO),
+        ("snp_baseline", bytes(48)),
+    ],
+)
+def test_components_that_contradict_each_other_are_not_joined(name: str, value: Any) -> None:
+    for first, second in ((IN_PART, replace(IN_PART, **{name: value})), (replace(IN_PART, **{name: value}), IN_PART)):
+        with pytest.raises(MalformedRecord, match=f"{name} differs"):
+            first.joined(second)

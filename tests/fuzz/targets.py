@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import itertools
 import json
 import tempfile
@@ -29,7 +30,7 @@ from catalog.build.index_writer import IndexWriter, choose_keying
 from catalog.errors import LdcatError, MalformedInput, Unreadable
 from catalog.fast import manifest_lines
 from catalog.fast.index import Group, Index
-from catalog.fast.names import Names, pack_names
+from catalog.fast.names import WITH_BASES, FalseNames, Names, pack_names
 from catalog.fast.verity import DamagedBlock, VerifiedBytes
 from catalog.files import inputs
 from catalog.firmware.build import FirmwareBuild
@@ -168,9 +169,28 @@ def _index(data: bytes) -> None:
 @_of_the_quick_way
 def _names(data: bytes) -> None:
     names = Names(VerifiedBytes(data))
-    for kind in range(4):
+    for kind in range(len(names.counts)):
         for record in range(min(names.counts[kind], 4)):
             names.record(kind, record)
+    readers: tuple[Callable[[int], object], ...] = (
+        names.identity,
+        lambda number: list(names.builds(number, "sev")),
+        lambda number: names.kernels(number, hashlib.sha256),
+        lambda number: list(names.bases(number)),
+        names.vcpu_types,
+    )
+    for read, number in itertools.product(readers, range(4)):
+        with suppress(DamagedBlock, FalseNames, ValueError, LookupError):
+            read(number)
+
+
+def _name_files() -> list[bytes]:
+    image = ["ab" * 32, "1", "sev", "a.fd", None, None, "no", None, "cd" * 48, None, *[None] * 6, "yes", "", ""]
+    base = ["ef" * 48, "base", "1", "contrast", None, None, "7"]
+    return [
+        pack_names([[["a", None]], [["b"], []], [["c", "d"]], []]),
+        pack_names([[image], [["01" * 32]], [["c", "d"]], [["1", "EPYC"]], [base]], WITH_BASES),
+    ]
 
 
 @contextmanager
@@ -282,7 +302,7 @@ TARGETS = {
     "manifest": Target(manifest.parse_manifest, _manifests),
     "manifest-lines": Target(_manifest_lines, _manifests),
     "index": Target(_index, _indexes),
-    "names": Target(_names, lambda: [pack_names([[["a", None]], [["b"], []], [["c", "d"]], []])]),
+    "names": Target(_names, _name_files),
     "batch-line": Target(_line, _lines),
     "numbers": Target(_numbers, lambda: [b"1-64 0x7 0b11 4096"]),
     **CONTAINER_TARGETS,

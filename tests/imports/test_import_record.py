@@ -80,6 +80,7 @@ BASES = st.builds(
     vcpu_type=maybe(TEXT),
     vmm=maybe(TEXT),
     sev_features=maybe(st.integers(0, (1 << 64) - 1)),
+    name=maybe(TEXT),
 )
 SOME_BASES = st.lists(BASES, min_size=1).map(tuple)
 PUBLISHED = st.builds(Imported, st.just("published-list"), st.none(), origin=TEXT, bases=SOME_BASES)
@@ -107,6 +108,7 @@ def test_what_is_written_is_read_back(imported: Imported) -> None:
     assume(firmware or kernels or imported.endorsed or imported.bases)
     text = import_toml(imported)
     assert parse_import(text) == expected
+    assert [base.name for base in parse_import(text).bases] == [base.name for base in imported.bases]
     assert import_toml(parse_import(text)) == text
 
 

@@ -16,14 +16,16 @@ from tests.support.strategies import ROW, row_table
 
 
 def leaf(row: dict[str, Any]) -> bytes:
-    kernel, signature, features = row["kernel_hashes_sha256"], row["vcpu_signature"], row["sev_features"]
+    signature, features = row["vcpu_signature"], row["sev_features"]
+    hashes = {name: row[name] and row[name].hex() for name in ("firmware_sha256", "kernel_hashes_sha256")}
+    optional = {name: row[name].hex() for name in ("firmware_snp_baseline", "base_digest") if row[name] is not None}
     return encode_leaf(
         DigestRecord(
             type="digest",
             launch_digest=row["launch_digest"].hex(),
             technology=row["technology"],
-            firmware_sha256=row["firmware_sha256"].hex(),
-            kernel_hashes_sha256=None if kernel is None else kernel.hex(),
+            **hashes,
+            **optional,
             vmm=row["vmm"],
             vcpus=row["vcpus"],
             vcpu_signature=None if signature is None else f"{signature:#010x}",

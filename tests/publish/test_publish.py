@@ -24,7 +24,8 @@ from catalog.log.records import (
     parse_record,
     parse_row,
 )
-from catalog.log.row_leaves import row_leaves
+from catalog.log.row_leaves import COLUMNS, row_leaves
+from catalog.rows.arrow import complete
 from catalog.store import manifest
 from catalog.transparency import merkle
 from catalog.transparency.tiles import TileReader
@@ -233,7 +234,7 @@ def test_invalid_records_are_refused(leaf: bytes) -> None:
 
 def test_rows_are_encoded_like_records(small: BuildResult) -> None:
     for path in small.folder.glob("*/launch_digests*.parquet"):
-        for leaf in row_leaves(pq.read_table(path)):
+        for leaf in row_leaves(complete(pq.read_table(path), COLUMNS)):
             assert canonical_json(json.loads(leaf)) == leaf == encode_leaf(parse_row(leaf))
     revoke = RevokeRecord(type="revoke", selector={"vcpus": 1}, severity="deprecated", reason="weiß")
     assert parse_record(encode_leaf(revoke)) == revoke

@@ -36,7 +36,7 @@ def test_every_digest_matches_measure(inputs: Path) -> None:
                 made |= {n: bytes(batch.digests[at * size :][:size]) for at, n in enumerate(batch.sweeps)}
             assert sorted(made) == list(range(len(sweeps)))
             for number, sweep in enumerate(sweeps):
-                expected = [measure(technology, sweep.config.firmware, sweep.at(n).point).value for n in sweep.vcpus]
+                expected = [measure(technology, sweep.config.image, sweep.at(n).point).value for n in sweep.vcpus]
                 assert made[number] == b"".join(expected)
 
 
@@ -48,7 +48,7 @@ def test_a_sample_of_the_default_catalog_matches_measure() -> None:
         (batch,) = measure_sweeps([sweep], [0], choose())
         number = chance.randrange(min(len(sweep.vcpus), 24))  # pure Python takes 3 ms for each VMSA
         technology = technologies()[sweep.config.technology]
-        expected = measure(technology, sweep.config.firmware, sweep.at(sweep.vcpus[number]).point).value
+        expected = measure(technology, sweep.config.image, sweep.at(sweep.vcpus[number]).point).value
         assert batch.digests[number * len(expected) :][: len(expected)] == expected
 
 
@@ -73,7 +73,7 @@ def test_rows_and_omitted_points_add_up_to_the_whole_product(inputs: Path) -> No
 
 def test_two_names_of_the_same_image_do_not_duplicate_rows(inputs: Path) -> None:
     product = find_product(inputs, SMALL)
-    assert len({f.config.firmware.sha256 for f in product.sweeps}) == 2
+    assert len({f.config.image.sha256 for f in product.sweeps}) == 2
     assert len(set(product.sweeps)) == len(product.sweeps)
 
 

@@ -121,7 +121,7 @@ def test_one_image_with_contradicting_facts_is_refused(inputs: Path) -> None:
     text = 'name = "x"\nfirmware = { files = ["bare.fd", "record.toml"] }\ntechnologies = { sev = {} }\n'
     record = build_of_file(inputs / "bare.fd", "other").to_toml()
     (inputs / "record.toml").write_text(record.replace("reset_vector = 0x80b004", "reset_vector = 0x80b008"))
-    with pytest.raises(MalformedRecord, match="same SHA-256 and other facts"):
+    with pytest.raises(MalformedRecord, match="another build of the same image has other facts: reset_vector differs"):
         load_spec(write_spec(inputs, text))
 
 

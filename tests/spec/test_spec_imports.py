@@ -78,7 +78,7 @@ def test_values_without_a_document(tmp_path: Path) -> None:
 def test_bases_are_taken_with_and_without_their_document(tmp_path: Path) -> None:
     path = write_import(tmp_path / "in", contrast_manifest(), origin="https://c.example")
     (base,) = loaded(tmp_path, IMPORTS).bases
-    assert (base.digest.hex(), base.reset_vector) == (DIGEST, 0x80B004)
+    assert (base.facts.digest.hex(), base.facts.reset_vector) == (DIGEST, 0x80B004)
     text = path.read_text()
     path.write_text(text[: text.index("[[endorsed]]")] + text[text.index("[[base]]") :])
     assert loaded(tmp_path, IMPORTS).bases == (base,)

@@ -167,7 +167,8 @@ def test_all_hash_columns_are_found_and_are_text(hashes: HashColumns) -> None:
     expected = {("configurations", "launch_digest"), ("firmware", "sha384"), ("kernel_hashes", "kernel_package_sha256")}
     expected |= {("launch_digests_sev_es", "ap_vmsa_sha256"), ("launch_digests", "launch_digest")}
     assert expected <= found
-    assert {column.name for column in hashes.columns} == hashes.views.columns.hashes
+    null_in_every_row = {"base_digest", "firmware_snp_baseline"}
+    assert {column.name for column in hashes.columns} == hashes.views.columns.hashes - null_in_every_row
     kinds = hashes.answer("SELECT DISTINCT column_name, data_type FROM duckdb_columns() WHERE NOT internal")
     assert {kind for name, kind in kinds if name in hashes.views.columns.hashes} == {"VARCHAR"}
 

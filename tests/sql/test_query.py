@@ -144,7 +144,9 @@ def test_a_release_without_any_technology_that_is_known(small: BuildResult) -> N
     later = msgspec.structs.replace(small.manifest, technologies={})
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE firmware (name VARCHAR, package VARCHAR, version VARCHAR, sha256 VARCHAR)")
-        connection.execute("ALTER TABLE firmware ADD COLUMN kernel_hashes_enforced VARCHAR")
+        for column in ("kernel_hashes_enforced", "snp_baseline", "firmware_version"):
+            connection.execute(f"ALTER TABLE firmware ADD COLUMN {column} VARCHAR")
+        connection.execute("CREATE TABLE bases (name VARCHAR, launch_digest VARCHAR)")
         connection.execute("CREATE TABLE kernel_hashes (name VARCHAR, append VARCHAR, table_sha256 VARCHAR)")
         connection.execute("CREATE TABLE launchable (firmware VARCHAR, technology VARCHAR, verdict VARCHAR)")
         create_joins(connection, later, (), published=True)

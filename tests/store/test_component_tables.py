@@ -44,7 +44,7 @@ def older(name: str) -> Change:
             if field.name in ("kernel_package_sha256", "initrd_package_sha256"):
                 column = pa.array([value and value.hex() for value in column.to_pylist()], pa.string())
             elif field.type == pa.binary():
-                column = column.cast(pa.binary(48 if field.name == "sha384" else 32))
+                column = column.cast(pa.binary(48 if field.name in ("sha384", "snp_baseline") else 32))
             table = table.set_column(number, field.with_type(column.type), column)
         assert not table.schema.equals(SCHEMAS[name])
         pq.write_table(table, path, store_schema=False)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,9 +18,11 @@ from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError, MalformedRecord, Unreadable, VerificationFailed
 from catalog.fast.names import IMAGES, PROFILES, TABLES, TYPES, Names, pack_names
 from catalog.fast.verity import VerifiedBytes
+from catalog.imports.endorsed_facts import Base, Endorser
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from catalog.store.component_names import component_names
+from catalog.store.component_tables import bases_table, write_parquet
 from catalog.store.components import Components
 from catalog.store.endorsements import endorsements_file
 from catalog.store.follows import FOLLOWS, Derived, all_faults
@@ -46,6 +50,21 @@ def more_rows(name: str, text: dict[str, Any]) -> None:
     text["files"][name].update(rows=8)
 
 
+def bases_that(**changes: Any) -> Change:
+    """Writes a table of two bases with one launch digest; the second one differs."""
+
+    def change(path: Path) -> None:
+        base = Base(bytes(48), "sev-snp", Endorser("contrast"), 1, name="a")
+        write_parquet(bases_table([base, replace(base, **{"name": "b", **changes})]), path, sorted_by="name")
+
+    return change
+
+
+def listed_bases(path: Path) -> None:
+    entry = msgspec.to_builtins(manifest.file_entry(path.parent / manifest.BASES, 2))
+    in_manifest(lambda text: text["files"].update({manifest.BASES: entry}))(path)
+
+
 def first_row_twice(path: Path) -> None:
     rows = pq.read_table(path).to_pylist()
     write(path, [rows[0], *rows], pq.read_schema(path))
@@ -54,7 +73,7 @@ def first_row_twice(path: Path) -> None:
 def one_type_less(path: Path) -> None:
     names = Names(VerifiedBytes(path.read_bytes()))
     kinds = [[names.record(kind, n) for n in range(count)] for kind, count in enumerate(names.counts)]
-    path.write_bytes(pack_names([*kinds[:TYPES], kinds[TYPES][:-1]]))
+    path.write_bytes(pack_names([*kinds[:TYPES], kinds[TYPES][:-1], *kinds[TYPES + 1 :]], names.version))
 
 
 def longer(path: Path) -> None:
@@ -83,6 +102,8 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
             "sha256": OTHER,
             "sha384": bytes(48),
             "size": 7 * 4096,
+            "snp_baseline": bytes(48),
+            "firmware_version": "2026.08",
             "distribution": "debian",
             "suite": "sid",
             "package": "ovmf",
@@ -96,6 +117,10 @@ LIES: dict[tuple[str, str], list[dict[str, Change]]] = {
     (manifest.LAUNCHABLE, "every row"): [
         {manifest.LAUNCHABLE: named(**{name: value})}
         for name, value in {"verdict": "yes", "reason": "it boots", "source": "me", "technology": "tdx"}.items()
+    ],
+    (manifest.BASES, "facts of equal digests, names"): [
+        {manifest.BASES: bases_that(vcpus=2), manifest.NAME: listed_bases},
+        {manifest.BASES: bases_that(name="a"), manifest.NAME: listed_bases},
     ],
     (manifest.VMM_FOLDER, "the name of each file"): [
         {PROFILE: replaced('name = "qemu-kvm-init2"', 'name = "qemu-kvm-init3"')}
@@ -238,12 +263,12 @@ def test_names_are_checked_by_their_own_format_version(small: BuildResult, tmp_p
 
     def newer(path: Path) -> None:
         data = path.read_bytes()
-        path.write_bytes(data[:8] + (3).to_bytes(4, "little") + data[12:])
+        path.write_bytes(data[:8] + (9).to_bytes(4, "little") + data[12:])
 
     forged(small, tmp_path / "newer", {manifest.NAMES: newer})
     found = [one for one in all_faults(Catalog.open(tmp_path / "newer").components) if one[0].file == manifest.NAMES]
     assert [(one.file, fault) for one, fault in found] == [
-        (manifest.NAMES, "version 3 of the component names is unknown to this ldcat")
+        (manifest.NAMES, "version 9 of the component names is unknown to this ldcat")
     ]
 
 

@@ -79,7 +79,7 @@ def rows_of(built: BuildResult) -> Rows:
     for technology, entry in built.manifest.technologies.items():
         for name in manifest.part_names(technology, entry.parts):
             for row in pq.read_table(built.folder / name).to_pylist():
-                found[technology, *(row[column] for column in INPUTS)] = row["launch_digest"]
+                found[technology, *(row.get(column) for column in INPUTS)] = row["launch_digest"]
     return found
 
 
@@ -112,14 +112,14 @@ def with_kernel(built: BuildResult) -> str:
     return digest_by_kernel(built, "sev-snp", kernel=True)
 
 
-_PLACES = {"technology": 0, "vmm": 3, "vcpus": -1}
-"""Where rows_of has the inputs that a test may ask for."""
+PLACES = {name: place for place, name in enumerate(("technology", *INPUTS))}
+"""Where rows_of has each input."""
 
 
 def digest_with(small: BuildResult, **wanted: Any) -> str:
-    """The least launch digest of rows with these inputs: technology, vmm, vcpus."""
+    """The least launch digest of rows with these inputs."""
     return min(
         digest.hex()
         for inputs, digest in rows_of(small).items()
-        if all(inputs[at] == wanted.get(name, inputs[at]) for name, at in _PLACES.items())
+        if all(inputs[PLACES[name]] == value for name, value in wanted.items())
     )

@@ -57,7 +57,7 @@ def in_names(kind: int, change: Callable[[list[str | None]], None]) -> Change:
             [list(names.record(of, number)) for number in range(count)] for of, count in enumerate(names.counts)
         ]
         change(kinds[kind][0])
-        path.write_bytes(pack_names(kinds))
+        path.write_bytes(pack_names(kinds, names.version))
 
     return changed
 

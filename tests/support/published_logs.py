@@ -103,6 +103,10 @@ class Place:
         (self.log / "checkpoint.new").write_bytes(bytes(note.with_signatures([signature(by, note.text, self.now)])))
         (self.log / "checkpoint.new").rename(self.log / CHECKPOINT)
 
+    def leaves(self) -> list[bytes]:
+        """The leaves of the log."""
+        return self._publisher.leaves()
+
     def options(self) -> tuple[str, ...]:
         """Options that make a command use the log."""
         return ("--catalog", str(self.log), "--trust", str(self.trust))

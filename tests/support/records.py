@@ -31,11 +31,13 @@ def leaves_of(built: BuildResult) -> list[bytes]:
     for path in built.folder.glob("*/launch_digests*.parquet"):
         for row in pq.read_table(path).to_pylist():
             signature, features = row["vcpu_signature"], row["sev_features"]
+            optional = {name: row[name].hex() for name in ("firmware_snp_baseline", "base_digest") if row.get(name)}
             record = DigestRecord(
                 type="digest",
                 launch_digest=row["launch_digest"].hex(),
                 technology=row["technology"],
-                firmware_sha256=row["firmware_sha256"].hex(),
+                firmware_sha256=row["firmware_sha256"] and row["firmware_sha256"].hex(),
+                **optional,
                 kernel_hashes_sha256=row["kernel_hashes_sha256"] and row["kernel_hashes_sha256"].hex(),
                 vmm=row["vmm"],
                 vcpus=row["vcpus"],

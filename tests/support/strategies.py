@@ -91,7 +91,9 @@ ROW = st.fixed_dictionaries(
     {
         "launch_digest": st.sampled_from([bytes(48), bytes(47) + b"\1", b"\xff" * 48]),
         "technology": st.sampled_from(["sev", "sev-snp"]),
-        "firmware_sha256": ROW_HASH,
+        "firmware_sha256": st.none() | ROW_HASH,
+        "firmware_snp_baseline": st.none() | st.sampled_from([bytes(48), b"\1" * 48]),
+        "base_digest": st.none() | st.just(b"\1" * 48),
         "kernel_hashes_sha256": st.none() | ROW_HASH,
         "vmm": st.none() | st.sampled_from(["a", "a b", "ä", 'quo"te', "\\", "~"]),
         "bsp_vmsa_sha256": st.none(),

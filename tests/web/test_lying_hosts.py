@@ -18,7 +18,7 @@ from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord
 from catalog.transparency.note import Note
 from tests.support.browsers import ELSEWHERE, Watched
-from tests.support.catalogs import digest_with, rows_of
+from tests.support.catalogs import PLACES, digest_with, rows_of
 from tests.support.forged_releases import altered, next_record, sign_release
 from tests.support.hosts import StaticHost, static_host
 from tests.support.logs import LOG, PQ_LOG, WITNESS, signature
@@ -105,7 +105,7 @@ def put(*path: str | int, to: Any) -> Change:
         (put("trust", "logs", 1, "ml_dsa_44", to="A" * 1748), "the key of example.com/log is invalid"),
         (put("trust", "witnesses", 0, "votes", to=False), "lacks the witness quorum"),
         (put("trust", "groups", 0, "voices", to=[]), "lacks the witness quorum"),
-        (put("families", to=[]), "the log does not have this row"),
+        (put("families", "runs", to=[]), "the log does not have this row"),
     ],
 )
 def test_every_false_part_of_the_page_data_is_found(
@@ -132,7 +132,9 @@ EVIL_HASH = hashlib.sha256(EVIL.encode() + b"\0").hexdigest()
 def with_kernel(small: BuildResult) -> str:
     """A digest all of whose rows have a kernel."""
     return next(
-        digest.hex() for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp" and inputs[2] is not None
+        digest.hex()
+        for inputs, digest in rows_of(small).items()
+        if inputs[0] == "sev-snp" and inputs[PLACES["kernel_hashes_sha256"]] is not None
     )
 
 

@@ -116,8 +116,7 @@ def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
     if found.born_revoked:
         yield f"  x {found.born_revoked:,} of the added and rule-changed rows are revoked or deprecated already"
     for group in found.groups:
-        names = ", ".join(group.names) or group.firmware_sha256
-        yield f"  {_MARKS[group.change]} {group.technology}  {names}: {group.summary(found.kernels)}"
+        yield f"  {_MARKS[group.change]} {group.technology}  {group.label}: {group.summary(found.kernels)}"
     if why := found.why():
         yield f"rule  {why}"
     for technology in found.uncompared:

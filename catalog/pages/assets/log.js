@@ -108,13 +108,13 @@ class Log {
     return log;
   }
 
-  // The index of a leaf. It is searched for in the runs of leaves that have its firmware and kernel hashes.
+  // The index of a leaf. It is searched for in the runs of leaves that have its firmware or base, and its kernel hashes.
   async find(page, leaf) {
     const row = JSON.parse(leaf);
-    const { firmware_sha256: images, kernel_hashes_sha256: tables } = page.axes;
-    for (const [firmware, table, first, rows] of page.families) {
-      if (JSON.stringify(row.firmware_sha256) !== images[firmware]) continue;
-      if (JSON.stringify(row.kernel_hashes_sha256) !== tables[table]) continue;
+    const { axes, runs } = page.families;
+    for (const [...run] of runs) {
+      const [first, rows] = run.splice(axes.length);
+      if (axes.some((name, at) => JSON.stringify(row[name] ?? null) !== page.axes[name][run[at]])) continue;
       const index = await this.#search(leaf, first, first + rows);
       if (index !== null) return index;
     }

@@ -69,9 +69,12 @@ async function answered(bytes) {
   const found = evidence.technologies ? matches.filter(({ technology }) => evidence.technologies.includes(technology)) : matches;
   history.replaceState(null, "", `#d=${digest}`);
   const endorsed = Object.hasOwn(catalog.page.endorsed, digest) ? catalog.page.endorsed[digest] : null;
+  const known = found.filter(({ image }) => image !== null);
+  const inferred = found.filter(({ image }) => image === null);
   const title = found.length === 0 ? withoutMatch(endorsed)
-    : found.length === 1 ? "One configuration is listed with this launch digest"
-    : `${found.length} configurations are listed with this launch digest`;
+    : known.length === 0 ? "This launch digest follows from a published one; its firmware is not known"
+    : known.length === 1 ? "One configuration is listed with this launch digest"
+    : `${known.length} configurations are listed with this launch digest`;
   return [
     make("h2", { tabindex: "-1" }, title),
     make("p", { class: "digest mono" }, digest),
@@ -80,9 +83,10 @@ async function answered(bytes) {
     ...stale(catalog.page.release?.fresh_until),
     ...unknown.map((text) => make("p", { class: "warn" }, text)),
     ...(found.length ? hit() : endorsed?.is_endorsed ? [make("p", {}, ENDORSED)] : missed(evidence)),
-    ...found.map((match, at) => shownMatch(catalog, match, digest, `match ${at + 1} of ${found.length}`)),
-    ...(found.length > 1 ? [make("p", { class: "warn" },
-      `${found.length} configurations have this digest: it does not say which of them was launched`)] : []),
+    ...known.map((match, at) => shownMatch(catalog, match, digest, `match ${at + 1} of ${known.length}`)),
+    ...inferred.map((row, at) => shownMatch(catalog, row, digest, `inferred ${at + 1} of ${inferred.length}, firmware not known`)),
+    ...[known, inferred].filter((rows) => rows.length > 1).map((rows) => make("p", { class: "warn" },
+      `${rows.length} configurations have this digest: it does not say which of them was launched`)),
     ...(endorsed?.told ?? []).map((one) =>
       make("section", { class: "match" }, make("h3", {}, one.title), facts(one.facts), notes(one.notes))),
     ...(endorsed?.notes ?? []).map((text) => make("p", { class: "note" }, text)),
@@ -142,7 +146,7 @@ function shownMatch(catalog, match, digest, title) {
   }
   return make("section", { class: `match ${match.revoked ?? ""}` }, make("h3", {}, `${title}: ${match.technology}`),
     facts(match.facts), notes(match.notes),
-    make("p", {}, make("a", { href: `${root}builds/${match.record.firmware_sha256}.html` }, ABOUT_BUILD)), proof);
+    match.image ? make("p", {}, make("a", { href: `${root}builds/${match.image}.html` }, ABOUT_BUILD)) : "", proof);
 }
 
 async function verify(catalog, match, digest, place, button) {

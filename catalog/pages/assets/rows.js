@@ -66,7 +66,7 @@ export class Catalog {
     return number.toString(16).padStart(Math.ceil(bits / 4) || 1, "0");
   }
 
-  // Every configuration with a digest, in hex, as `matches`: { technology, facts, notes, revoked, record, leaf }; and `notes`
+  // Every row with a digest, in hex, as `matches`: { technology, facts, notes, revoked, record, image, leaf }; and `notes`
   // about what this page does not know. Throws NotMeasured for a kernel that does not have the hashes of its row: all that is
   // shown follows from the leaf, except the publisher's claims.
   async lookup(digest) {
@@ -103,7 +103,8 @@ export class Catalog {
   #factsOf(row) {
     const found = {};
     for (const [name, { of, texts }] of Object.entries(this.page.facts)) {
-      if (Object.hasOwn(texts, row[of])) found[name] = texts[row[of]];
+      const key = of.map((field) => row[field]).find((value) => value !== null);
+      if (Object.hasOwn(texts, key)) found[name] = texts[key];
     }
     return found;
   }
@@ -132,24 +133,27 @@ export class Catalog {
     const record = { ...row, launch_digest: digest };
     const revoked = revocationOf(record, this.page.revocations);
     const found = [];
-    for (const build of this.page.firmware[row.firmware_sha256]) {
+    const show = (name, kernel, facts, notes) => found.push({
+      technology: row.technology,
+      facts,
+      notes: [...(revoked ? [`${revoked.severity} by its publisher: ${revoked.reason}`] : []), ...notes],
+      revoked: revoked?.severity ?? null,
+      order: [row.technology, name, kernel?.name ?? "", row.vmm ?? "", row.vcpu_signature ?? "", row.sev_features, row.vcpus],
+      record,
+      image: row.firmware_sha256 ?? row.firmware_snp_baseline, // null: it is inferred, and its firmware is not known
+      leaf: leafOf(texts, digest),
+    });
+    if (row.base_digest !== null) {
+      for (const base of this.page.bases[row.base_digest]) show(base.name, null, [...baseFacts(base, row), ...shown], [base.note]);
+      return found;
+    }
+    for (const build of this.page.firmware[row.firmware_sha256 ?? row.firmware_snp_baseline]) {
       const measured = row.kernel_hashes_sha256 !== null;
       for (const kernel of measured ? this.page.kernel_hashes[row.kernel_hashes_sha256] : [null]) {
         if (kernel) await checkKernel(row.kernel_hashes_sha256, kernel);
         const launch = this.#launchOf(build, row);
-        found.push({
-          technology: row.technology,
-          facts: [...buildFacts(build, row), ...kernelFacts(kernel), ...shown, ["launchable", launch.launchable]],
-          notes: [
-            ...(revoked ? [`${revoked.severity} by its publisher: ${revoked.reason}`] : []),
-            measured ? build.kernel_note : launch.no_kernel_note,
-            ...launch.notes,
-          ],
-          revoked: revoked?.severity ?? null,
-          order: [row.technology, build.name, kernel?.name ?? "", row.vmm ?? "", row.vcpu_signature ?? "", row.sev_features, row.vcpus],
-          record,
-          leaf: leafOf(texts, digest),
-        });
+        show(build.name, kernel, [...buildFacts(build, row), ...kernelFacts(kernel), ...shown, ["launchable", launch.launchable]],
+          [measured ? build.kernel_note : launch.no_kernel_note, ...launch.notes]);
       }
     }
     return found;
@@ -161,9 +165,19 @@ function parsed(texts) {
   return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, JSON.parse(text)]));
 }
 
+const NOT_KNOWN = "not known"; // the same as in catalog/fast/match_text.py, as the names of these facts
+
 function buildFacts(build, row) {
-  const published = build.published_in === null ? [] : [["published in", build.published_in]];
-  return [["firmware", build.name], ["firmware SHA-256", row.firmware_sha256], ...published];
+  const hash = row.firmware_sha256 === null
+    ? [["firmware SHA-256", NOT_KNOWN], ["firmware SNP baseline", row.firmware_snp_baseline]]
+    : [["firmware SHA-256", row.firmware_sha256]];
+  const given = [["firmware version", build.firmware_version], ["published in", build.published_in]];
+  return [["firmware", build.name], ...hash, ...given.filter(([, value]) => value !== null)];
+}
+
+function baseFacts(base, row) {
+  return [["firmware", NOT_KNOWN], ["follows from", base.name], ["base launch digest", row.base_digest],
+    ["base vCPUs", `${base.vcpus}`], ["base endorser", base.endorser]];
 }
 
 // The revocation or deprecation of a row, or null. The newest revoke record that selects the row counts: docs/log.md.
@@ -173,9 +187,12 @@ export function revocationOf(record, revocations) {
   return newest && newest.severity !== "restored" ? newest : null;
 }
 
+const OPTIONAL = ["base_digest", "firmware_snp_baseline"]; // fields that a leaf leaves out if they are null
+
 // The leaf of a row: canonical JSON, keys sorted.
 function leafOf(texts, digest) {
-  const all = { ...texts, launch_digest: `"${digest}"`, type: '"digest"' };
+  const given = Object.entries(texts).filter(([name, text]) => text !== "null" || !OPTIONAL.includes(name));
+  const all = { ...Object.fromEntries(given), launch_digest: `"${digest}"`, type: '"digest"' };
   return `{${Object.keys(all).sort().map((name) => `"${name}":${all[name]}`).join(",")}}`;
 }
 
