@@ -70,7 +70,7 @@ def endorsements_since(
     added = [record for record in new if record not in known]
     for why in _disagreements(reader, new, added):
         raise FalseRecord(
-            f"release {newest.release}: {why}", "its publisher shows you what nobody else can check; ask why"
+            f"release {newest.release}: {why}", "ask its publisher why; ldcat audit lists everything that is wrong"
         )
     kept = set(new)
     withdrawn = tuple(record for record in old if record not in kept)

@@ -27,5 +27,5 @@ def check_endorsed(catalog: Catalog, release: PublishedRelease) -> None:
         raise FalseRecord(
             f"release {release.number} of {release.origin} has {len(listed)} endorsed digests that are not in the log, "
             f"e.g. {min(listed).decode()}",
-            "its publisher shows you what nobody else can check; ldcat audit lists everything that is wrong",
+            "whoever follows the leaves does not see them; ldcat audit lists everything that is wrong",
         )

@@ -49,6 +49,11 @@ def test_the_same_spec_gives_the_same_bytes(folder: Path, tmp_path: Path) -> Non
     assert contents(tmp_path / "again") == contents(folder / "catalog")
 
 
+def test_rows_are_reused_when_only_endorsements_change(folder: Path, tmp_path: Path) -> None:
+    build(write_spec(tmp_path, ONE_ROW), tmp_path / "catalog")
+    assert build(folder / "spec.toml", tmp_path / "catalog").reused == 1
+
+
 def test_a_catalog_without_endorsed_digests_has_no_file_for_them(folder: Path, tmp_path: Path) -> None:
     build(folder / "spec.toml", tmp_path / "catalog")
     build(write_spec(tmp_path, ONE_ROW), tmp_path / "catalog")

@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from catalog.errors import LdcatError, MalformedRecord, UnknownName, Unreadable, UntrustedSigner, VerificationFailed
-from catalog.spec import embedded
+from catalog.errors import (
+    LdcatError,
+    MalformedRecord,
+    UnknownName,
+    Unreadable,
+    UntrustedSigner,
+    UsageError,
+    VerificationFailed,
+)
+from catalog.spec import embedded, spec_imports
 from catalog.spec.catalog_spec import CatalogSpec, load_spec
 from tests.support.attestation_builder import ca_key
 from tests.support.endorsed_digests import SNP_DIGEST, import_list, write_import
@@ -196,6 +204,14 @@ def test_a_pattern_without_files_is_refused(tmp_path: Path) -> None:
     write_import(tmp_path / "in", uvm())
     assert "no root certificate matches" in refused(tmp_path, Unreadable, IMPORTS + 'roots = ["none.pem"]\n')
     assert "unknown fleet 'moon'" in refused(tmp_path, UnknownName, '[imports]\nfleets = ["moon"]\n')
+
+
+def test_too_many_records_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spec_imports, "MOST_RECORDS", 1)
+    write_import(tmp_path / "in", uvm())
+    assert len(loaded(tmp_path).endorsed) == 1
+    write_import(tmp_path / "in", gce())
+    assert "2 import records are more than 1" in refused(tmp_path, UsageError)
 
 
 def test_a_root_that_is_no_certificate_is_refused_with_its_name(tmp_path: Path) -> None:
