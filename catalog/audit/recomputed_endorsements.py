@@ -21,7 +21,10 @@ from catalog.store.digest_parts import row_tables
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_COLUMNS = ("launch_digest", "firmware_sha256", "kernel_hashes_sha256", "vmm", "vcpus")
+_IMAGE = ("firmware_sha256", "firmware_snp_baseline")
+"""The columns of which one identifies the image of a row."""
+
+_COLUMNS = ("launch_digest", *_IMAGE, "kernel_hashes_sha256", "vmm", "vcpus")
 
 Row = Mapping[str, Any]
 
@@ -99,20 +102,19 @@ class _Wanted:
         for row in self._candidates(table):
             for one in self.by_digest.get(row["launch_digest"], ()):
                 one.same.append(row)
-            for one, claims in self._by_point.get((row["firmware_sha256"], row["vcpus"]), ()):
+            image = next((row[name] for name in _IMAGE if row[name] is not None), b"")
+            for one, claims in self._by_point.get((image, row["vcpus"]), ()):
                 if self._has_kernel(row, claims):
                     one.compared.append(row)
 
     def _claimed_images(self, technology: str, claims: Claims) -> frozenset[bytes]:
-        """The catalogued images that have every firmware hash that is claimed, by SHA-256; none if none is claimed."""
+        """Keys of the catalogued images that have every firmware hash that is claimed; none if none is claimed."""
         hashes = {"sha256": claims.firmware_sha256, "sha384": claims.firmware_sha384}
         given = {name: value for name, value in hashes.items() if value is not None}
         if not given or (claims.vcpus is None and technologies()[technology].measures_vcpus):
             return frozenset()
         return frozenset(
-            one.sha256
-            for one in self._components
-            if one.sha256 is not None and all(getattr(one, name) == value for name, value in given.items())
+            one.key for one in self._components if all(getattr(one, name) == value for name, value in given.items())
         )
 
     def _candidates(self, table: pa.Table) -> Iterator[Row]:
@@ -124,7 +126,7 @@ class _Wanted:
             column = table[name].combine_chunks()
             return pc.is_in(column, value_set=pa.array(list(dict.fromkeys(values)), column.type))
 
-        of_image = among("firmware_sha256", (image for image, _ in self._by_point))
+        of_image = pc.or_(*(among(name, (image for image, _ in self._by_point)) for name in _IMAGE))
         of_point = pc.and_(of_image, among("vcpus", (vcpus for _, vcpus in self._by_point)))
         yield from table.filter(pc.or_(among("launch_digest", self.by_digest), of_point)).to_pylist()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from catalog.audit.audit_endorsed import endorsed_findings
 from catalog.audit.recomputed_endorsements import recompute_endorsements
 from catalog.build.builder import BuildResult
+from catalog.firmware.build import FirmwareBuild
 from catalog.operate.finding import Severity
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.spec import embedded
@@ -17,8 +19,10 @@ from catalog.store.catalog import Catalog
 from catalog.store.endorsements import document_name, endorsements_file
 from tests.support.catalogs import build
 from tests.support.cli import Run
-from tests.support.endorsed_digests import endorsed, listed, with_endorsed, write_import, write_page
+from tests.support.endorsed_digests import endorsed, import_list, listed, with_endorsed, write_import, write_page
 from tests.support.forged_catalogs import forged, in_manifest
+from tests.support.partly_known import PART, TRUE_IMAGE
+from tests.support.partly_known import digest as digest_of
 from tests.support.published_documents import DIGEST, as_json, c8s, gce, pem, root, uvm
 from tests.support.samples import INITRD, KERNEL, ONE_ROW, whole_image, write_spec
 
@@ -171,6 +175,26 @@ def test_what_the_catalog_does_not_list_contradicts_nothing(
     small: BuildResult, tmp_path: Path, claims: dict[str, object]
 ) -> None:
     assert found(with_list(small, tmp_path / "list", claiming(DIGEST, **claims))) == []
+
+
+def test_firmware_that_is_known_by_another_hash_than_that_of_its_rows(tmp_path: Path) -> None:
+    """Its rows are named by the SNP baseline, and its SHA-384 is known, as that of an endorsement."""
+    known = replace(PART, sha384=hashlib.sha384(TRUE_IMAGE).digest())
+    (tmp_path / "known.toml").write_text(FirmwareBuild("known", known, None, {}).to_toml())
+    (tmp_path / "in").mkdir()
+    claims = f'{{ vcpus = 2, firmware_sha384 = "{known.sha384.hex() if known.sha384 else ""}" }}'
+    (tmp_path / "in/list.toml").write_text(import_list(DIGEST, digest_of(TRUE_IMAGE, 2), claims=claims))
+    spec = (
+        'name = "known"\nfirmware = { files = ["known.toml"] }\nimports = { files = ["in/list.toml"] }\n'
+        '[technologies.sev-snp]\nvmm = ["qemu-kvm-init2"]\nvcpu_signatures = ["EPYC"]\n'
+        "sev_features = [1]\nvcpus = [2]\n"
+    )
+    catalog = Catalog.open(build(write_spec(tmp_path, spec), tmp_path / "catalog").folder)
+    made = recompute_endorsements(catalog, catalog.endorsements.records)
+    assert {one.record.launch_digest: (one.agrees, one.firmware, len(one.compared)) for one in made} == {
+        DIGEST: (False, ("known",), 1),
+        digest_of(TRUE_IMAGE, 2): (True, ("known",), 1),
+    }
 
 
 def test_the_kernel_that_is_named_narrows_what_is_compared(small: BuildResult, tmp_path: Path) -> None:
