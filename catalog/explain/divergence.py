@@ -186,8 +186,11 @@ def _count_vcpus(runs: Sequence[UpdateRun]) -> int:
 
 
 def _another_firmware(expected: _Launch, found: _Launch) -> str:
-    images = [f"{side.build.component.key.hex()[:16]} ({side.build.name})" for side in (expected, found)]
-    return f"firmware SHA-256: {images[0]} was expected, not {images[1]}"
+    builds = (expected.build, found.build)
+    key = "SNP baseline" if any(build.component.sha256 is None for build in builds) else "SHA-256"
+    hashes = (build.component.snp_baseline if key != "SHA-256" else build.component.key for build in builds)
+    images = [f"{one.hex()[:16]} ({build.name})" for one, build in zip(hashes, builds, strict=True)]
+    return f"firmware {key}: {images[0]} was expected, not {images[1]}"
 
 
 def _without(runs: Sequence[UpdateRun], times: int) -> list[UpdateRun]:

@@ -65,7 +65,7 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
         told=[{"title": part.title, "facts": part.facts, "notes": part.notes} for part in told(answer, now)],
         closing=list(closing_notes(answer)),
         missed=miss_note(answer) if answer.exit_code == NOT_FOUND else "",
-        proof=catalog.release is not None and count > 0,
+        proof=catalog.release is not None and bool(answer.matches or answer.inferred),
     )
 
 

@@ -1,7 +1,8 @@
 """Verify a proof bundle from files alone: a trust note, the time, and the last checkpoint that was seen.
 
 The order is: format, signatures, policy, age, inclusion, and only then the contents of the leaves, parsed from the very
-bytes that were hashed. Each outcome has its own exit code: unknown never looks like bad.
+bytes that were hashed. Each outcome has its own exit code, and unknown never looks like bad; endorsed and inferred
+share theirs, because no configuration is known.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from catalog.log.revocation_list import Revocation, chain_revocations, check_goe
 from catalog.log.revocations import Revocations
 from catalog.log.seen import Seen
 from catalog.prove.proof_bundle import ProofBundle
-from catalog.rows.digest_record import DigestRecord
+from catalog.rows.digest_record import DigestRecord, value_in
 from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
@@ -44,6 +45,7 @@ class Outcome(StrEnum):
     BAD = "bad-proof"
     FALSE = "false-record"
     ENDORSED = "endorsed"
+    INFERRED = "inferred"
 
     @property
     def exit_code(self) -> int:
@@ -61,6 +63,7 @@ _EXIT_CODES = {
     Outcome.OLDER: 9,
     Outcome.FALSE: 11,
     Outcome.ENDORSED: 10,
+    Outcome.INFERRED: 10,
 }
 
 
@@ -208,13 +211,20 @@ def _answer(verdict: Verdict, bundle: ProofBundle, digest: str | None) -> Verdic
     status = Revocations(bundle.revocations).status(row)
     if status and status.severity == "revoked":
         return replace(verdict, outcome=Outcome.REVOKED, why=status.reason, status=status)
-    what, outcome = "this row", Outcome.MATCH
-    if isinstance(row, EndorsedRecord):
-        what, outcome = "this endorsed digest without a known configuration", Outcome.ENDORSED
-        if row.endorser_scheme == REPORTED:
-            what, outcome = "a report of this digest, which nobody endorses", Outcome.UNKNOWN
+    what, outcome = _judged(row)
     why = f"the log has {what}" + (f", which is deprecated: {status.reason}" if status else "")
     return replace(verdict, outcome=outcome, why=why, status=status)
+
+
+def _judged(row: DigestRecord | EndorsedRecord) -> tuple[str, Outcome]:
+    """What a record that is not revoked says of its digest."""
+    if isinstance(row, EndorsedRecord):
+        if row.endorser_scheme == REPORTED:
+            return "a report of this digest, which nobody endorses", Outcome.UNKNOWN
+        return "this endorsed digest without a known configuration", Outcome.ENDORSED
+    if value_in(row, "base_digest") is not None:
+        return "this row, which follows from another launch digest: its firmware is not known", Outcome.INFERRED
+    return "this row", Outcome.MATCH
 
 
 def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:

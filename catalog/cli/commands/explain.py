@@ -55,7 +55,7 @@ from catalog.explain.baseline import (
 from catalog.explain.divergence import Divergence
 from catalog.explain.explain import DEFAULT_BUDGET, explain
 from catalog.explain.explanation import Explanation
-from catalog.fast.match_text import exit_code, fact_lines
+from catalog.fast.match_text import NOT_KNOWN, exit_code, fact_lines
 from catalog.pages.pictures.divergence_picture import parting_lines
 from catalog.rows.fields import BESIDE_COMPONENTS
 from catalog.state.folders import default_catalog
@@ -267,7 +267,7 @@ def _searched(explanation: Explanation) -> Iterator[str]:
 
 def _facts(hit: dict[str, Any]) -> list[tuple[str, object]]:
     shown: list[tuple[str, object]] = [("launch digest", hit["launch_digest"]), ("firmware", hit["firmware"])]
-    shown.append(("firmware SHA-256", hit["firmware_sha256"]))
+    shown.append(("firmware SHA-256", hit["firmware_sha256"] or NOT_KNOWN))
     shown.append(("kernel hashes", hit["kernel_hashes"]))
     blobs = (("kernel", "kernel"), ("initrd", "initrd"), ("command line", "cmdline"))
     shown += [(f"{name} SHA-256", hit[f"{key}_sha256"]) for name, key in blobs if hit[f"{key}_sha256"]]
