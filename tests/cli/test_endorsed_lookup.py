@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from html import unescape
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.support.cli import NOWHERE, Run
 from tests.support.endorsed_catalogs import DOCUMENT_SHA256, with_endorsed
 from tests.support.endorsed_digests import SNP_DIGEST, endorsed, listed
 from tests.support.forged_catalogs import forged
+from tests.support.hosts import static_host
 from tests.support.published_logs import Place
 from tests.support.vcpu_chains import ap_tail, extended
 
@@ -200,3 +202,28 @@ def test_a_published_log_revokes_endorsements(
     place.publish(revoke("revoked", launch_digest=BASE))
     _, out, _ = run("lookup", RELATED, *place.options())
     assert ", for 2 vCPUs (revoked by the publisher of the catalog: a reason)" in out
+
+
+def test_a_catalog_on_a_host_has_its_endorsements(
+    run: Run, catalog: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of endorsed digests is fetched once; a digest is neither sent nor needs a document."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    place, site = Place(tmp_path / "place", catalog, int(time.time())), tmp_path / "site"
+    assert run("site", str(place.log), "-o", str(site), "--trust", str(place.trust), "-q")[0] == 0
+    with static_host(site) as host:
+        arguments = ("--catalog", host.url.rstrip("/"), "--trust", str(place.trust), "-q")
+        for digest, code, word in (
+            (SNP_DIGEST, 10, "endorsed"),
+            (REPORTED, 1, "reported"),
+            (RELATED, 1, "related"),
+            (digest_of(catalog), 0, "match"),
+            (NOWHERE, 1, ""),
+        ):
+            got, out, _ = run("lookup", digest, *arguments)
+            assert (got, out.startswith(word), bool(out)) == (code, True, bool(word))
+        fetched = [path for path, _ in host.requests]
+        assert sum(path.endswith("endorsements/endorsed.jsonl") for path in fetched) == 1
+        assert not [path for path in fetched if DOCUMENT_SHA256 in path or SNP_DIGEST[:12] in path]
+    text = json.loads((site / "page.json").read_text())["endorsed"]
+    assert set(text) == {SNP_DIGEST, REPORTED, BASE, digest_of(catalog)}
