@@ -31,6 +31,15 @@ from catalog.store.catalog import Catalog
 if TYPE_CHECKING:  # cryptography takes long to load
     from catalog.abi.endorsement import Endorsement
 
+CLAIMED_OF_INFERRED = tuple(
+    f"inferred.{name}"
+    for name in ("base.name", "base.vcpus", "base.endorser", "vcpus", "vmm_title", "vcpu_types", "notes")
+)
+"""As CLAIMED. The vCPUs of a row that follows from a base rest on those that its publisher states."""
+
+CLAIMED_OF_ENDORSED = ("endorsements.endorser", "endorsements.claims")
+"""As CLAIMED."""
+
 IS_OF = "the measurement is of this digest, under this TIK"
 
 
@@ -114,10 +123,15 @@ class Answer:
             "verification": self.report and verification_dict(self.endorsement),
             "notes": [*self.notes, *self.catalog_notes],
             "release": self.release and self.release.to_dict(),
-            "claims": [*(CLAIMED if self.matches else ()), *(["endorsements.claims"] if self.endorsements else ())],
+            "claims": self._claims(),
             **self.found_dict(),
             "related": [one.to_dict() for one in self.related.relations],
         }
+
+    def _claims(self) -> list[str]:
+        """Names of the fields that follow from no hash."""
+        of_rows = [*(CLAIMED if self.matches else ()), *(CLAIMED_OF_INFERRED if self.inferred else ())]
+        return [*of_rows, *(CLAIMED_OF_ENDORSED if self.endorsements else ())]
 
     def parts(self) -> Iterator[dict[str, Any]]:
         """Everything that is known of the digest, one object each: matches, then others with a `type`."""

@@ -12,7 +12,7 @@ from catalog.fast.match import revocation_notes, shared_by
 from catalog.fast.match_text import fact_lines, match_facts, not_found
 from catalog.imports.dates import day
 from catalog.relate.known_digests import KnownRelation
-from catalog.relate.related_chains import RESTS_ON, more_vcpus, short
+from catalog.relate.related_chains import RESTS_ON, count_vcpus, more_vcpus, short
 
 Facts = list[tuple[str, object]]
 
@@ -77,10 +77,10 @@ def _related(digest: bytes, relations: Sequence[KnownRelation]) -> Iterator[Told
     for nearest, *others in by_page.values():
         facts: Facts = [("known digest", nearest.known.digest.hex()), ("which is", nearest.known.label)]
         if nearest.vcpus is not None:
-            facts.append(("inferred", f"{nearest.vcpus} vCPUs"))
+            facts.append(("inferred", count_vcpus(nearest.vcpus)))
         facts.append(("by AP page", nearest.page))
         if others:
-            facts.append(("also", f"related to {len(others)} more known digests: --format json has them"))
+            facts.append(("others", f"{len(others)} known digests of the same launch: --format json has them"))
         yield Told(f"related  {short(digest)}  is {short(nearest.known.digest)} with {more_vcpus(nearest.more)}", facts)
 
 

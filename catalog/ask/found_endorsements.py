@@ -11,6 +11,7 @@ import msgspec
 from catalog.fast.match import Match
 from catalog.relate.ap_pages import TECHNOLOGY
 from catalog.relate.known_digests import KnownDigest
+from catalog.relate.related_chains import count_vcpus
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.store.catalog import Catalog
 from catalog.store.endorsements import Endorsements
@@ -120,7 +121,7 @@ def known_digests(endorsements: Endorsements) -> list[KnownDigest]:
             status = endorsements.revocation(record)
             vcpus = record.facts.claims.vcpus
             label = f"seen in {record.origin}" if is_reported(record) else f"endorsed by {endorser(record)}"
-            label += "" if vcpus is None else f", for {vcpus} {'vCPU' if vcpus == 1 else 'vCPUs'}"
+            label += "" if vcpus is None else f", for {count_vcpus(vcpus)}"
             label += "" if status is None else f" ({status.severity} by the publisher of the catalog: {status.reason})"
             found.append(KnownDigest(bytes.fromhex(record.launch_digest), label, vcpus))
     return found

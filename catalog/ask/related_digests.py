@@ -1,7 +1,8 @@
 """Related digests: what an unknown SEV-SNP launch digest is, relative to the digests that a catalog knows.
 
 A digest with n vCPUs is extended by the VMSA page of an AP to that with n + 1 (docs/relate.md). So the unknown digest
-is compared with those that are endorsed or reported, in both directions, and with rows that have more vCPUs.
+is compared with those that somebody published (endorsed, reported, bases), in both directions, and with rows that have
+more vCPUs.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from catalog.launch.hashing.backends import HashBackend
 from catalog.relate.ap_pages import TECHNOLOGY, ApPage, PageOrigin, pages_made_by
 from catalog.relate.equal_steps import extended
 from catalog.relate.known_digests import MOST, KnownDigest, KnownRelation, relate_to_known
+from catalog.relate.related_chains import count_vcpus
 from catalog.store.catalog_axes import Axes, read_axes
 
 MOST_FEWER = 255
@@ -69,7 +71,7 @@ class Relating:
         if self._known:
             pages = "" if found.complete else ", the likeliest AP pages only"
             counts = f"up to {found.most} more or {MOST} fewer vCPUs{pages}"
-            tried.append(f"{len(self._known):,} endorsed or reported digests ({counts})")
+            tried.append(f"{len(self._known):,} published digests ({counts})")
         if self._row_pages:
             fewer = max(1, min(MOST_FEWER, PROBES // len(self._row_pages)))
             relations += self._rows_with_more(digest, fewer)
@@ -79,7 +81,14 @@ class Relating:
 
     @cached_property
     def _known(self) -> list[KnownDigest]:
-        return known_digests(self._catalog.endorsements)
+        """Endorsed and reported digests, and the bases of a catalog whose files are on this machine."""
+        found = known_digests(self._catalog.endorsements)
+        said = {one.digest for one in found}
+        for base in self._catalog.components.bases if self._lookups.quick else ():
+            if base.digest not in said:
+                label = f"the base {base.label}, for {count_vcpus(base.vcpus)}"
+                found.append(KnownDigest(base.digest, label, base.vcpus, base.vmm))
+        return found
 
     @cached_property
     def _addresses(self) -> list[int]:
@@ -129,4 +138,4 @@ def _label(row: Match) -> str:
     names = [row.base["name"]] if row.base else [row.firmware["name"]]
     if row.kernel_hashes:
         names.append(row.kernel_hashes["name"])
-    return f"catalogued as {', '.join([*names, row.vmm])} with {row.vcpus} {'vCPU' if row.vcpus == 1 else 'vCPUs'}"
+    return f"catalogued as {', '.join([*names, row.vmm])} with {count_vcpus(row.vcpus)}"

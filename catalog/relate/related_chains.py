@@ -67,8 +67,12 @@ def inference(digest: bytes, of: str, more: int, page: ApPage) -> str:
 
 def more_vcpus(more: int) -> str:
     """How many vCPUs more, or if negative fewer."""
-    count = abs(more)
-    return f"{count} {'more' if more > 0 else 'fewer'} {'vCPU' if count == 1 else 'vCPUs'}"
+    return count_vcpus(abs(more), "more " if more > 0 else "fewer ")
+
+
+def count_vcpus(count: int, kind: str = "") -> str:
+    """A number of vCPUs, such as `1 vCPU` or `2 more vCPUs`. kind: a word and a blank."""
+    return f"{count} {kind}vCPU{'' if count == 1 else 's'}"
 
 
 def short(digest: bytes) -> str:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from catalog.abi.digest import LaunchDigest
+from catalog.ask.answer import CLAIMED_OF_ENDORSED, CLAIMED_OF_INFERRED
 from catalog.ask.evidence import MAX_EVIDENCE, sniff
 from catalog.errors import MalformedInput
 from catalog.fast.folder_location import is_number
@@ -95,7 +96,7 @@ async def batch(request: Request, served: OpenRelease) -> Response:
     return uncached_json(
         {
             "release": release and release.to_dict(),
-            "claims": CLAIMED,
+            "claims": [*CLAIMED, *CLAIMED_OF_INFERRED, *CLAIMED_OF_ENDORSED],
             "notes": served.catalog.notes,
             "answers": answers,
         }

@@ -69,10 +69,10 @@ def shown(reply: Answer, now: float = NOW) -> list[str]:
 def test_a_digest_that_is_only_endorsed(ask: Asks) -> None:
     reply = ask(SNP_DIGEST, kept(), kept(UNSEEN))
     assert (reply.exit_code, reply.matches, reply.related.relations) == (10, (), ())
-    assert reply.related.tried.startswith("2 endorsed or reported digests")
+    assert reply.related.tried.startswith("2 published digests")
     record = reply.to_dict()
     assert (record["found"], record["matches"], record["reported"]) == (False, [], [])
-    assert record["claims"] == ["endorsements.claims"]
+    assert record["claims"] == ["endorsements.endorser", "endorsements.claims"]
     assert record["endorsements"] == [
         {
             "launch_digest": SNP_DIGEST,
@@ -248,7 +248,7 @@ def test_a_miss_says_who_was_asked(ask: Asks) -> None:
     reply = ask(
         "00" * 48, kept(), listed(UNSEEN, id="https://github.com/a/b at c0ffee, d.json"), listed(scheme="reported")
     )
-    assert "; no endorser in it endorses it (a feed, github.com/a/b); it is not related to 3 endorsed or " in (
+    assert "; no endorser in it endorses it (a feed, github.com/a/b); it is not related to 3 published digests" in (
         miss_note(reply)
     )
     many = [kept(f"{number:096x}", feed=f"feed {number}") for number in range(1, MOST_NAMES + 3)]

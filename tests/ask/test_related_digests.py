@@ -23,6 +23,7 @@ from tests.support.catalogs import build, rows_of
 from tests.support.endorsed_catalogs import with_endorsed
 from tests.support.endorsed_digests import listed
 from tests.support.firmware_builder import build_ovmf
+from tests.support.partly_known import BASE_IMAGE, digest, write_partly_known
 from tests.support.samples import SMALL, write_inputs, write_spec
 from tests.support.vcpu_chains import ap_tail, extended, random_digest
 
@@ -82,19 +83,34 @@ def test_the_nearest_of_a_chain_is_shown_and_the_others_are_counted(small: Build
     assert [one.more for one in reply.related.relations] == [-1, 3]
     (part,) = told(reply, 0)
     assert part.title.endswith("with 1 fewer vCPU")
-    assert ("also", "related to 1 more known digests: --format json has them") in part.facts
+    assert ("others", "1 known digests of the same launch: --format json has them") in part.facts
     assert "inferred" not in dict(part.facts)
 
 
 def test_an_endorsed_digest_is_related_to_another(small: BuildResult, tmp_path: Path) -> None:
     """Its endorser may not say for how many vCPUs it is."""
     few, many = PUBLISHED, extended(PUBLISHED, GCE, 4)
-    folder = with_endorsed(small, tmp_path / "catalog", [listed(digest.hex()) for digest in (few, many)]).folder
-    for digest, other, more in ((few, many, -4), (many, few, 4)):
-        reply = ask(folder, digest)
+    folder = with_endorsed(small, tmp_path / "catalog", [listed(one.hex()) for one in (few, many)]).folder
+    for one, other, more in ((few, many, -4), (many, few, 4)):
+        reply = ask(folder, one)
         (found,) = reply.related.relations
         assert (reply.exit_code, len(reply.endorsements)) == (10, 1)
         assert (found.known.digest, found.more, found.vcpus) == (other, more, None)
+
+
+def test_a_base_that_nobody_endorses_is_known(tmp_path: Path) -> None:
+    """Rows with up to 4 vCPUs follow from it, and are shown as inferred: others are related to it."""
+    built = build(write_partly_known(tmp_path), tmp_path / "catalog")
+    row = ask(built.folder, bytes.fromhex(digest(BASE_IMAGE, 4)))
+    assert (row.exit_code, row.matches, [one.vcpus for one in row.inferred], row.related.tried) == (10, (), [4], "")
+    assert "inferred.base.name" in row.to_dict()["claims"]
+    reply = ask(built.folder, bytes.fromhex(digest(BASE_IMAGE, 9)))
+    (found,) = reply.related.relations
+    assert (reply.exit_code, found.more, found.vcpus) == (1, 7, 9)
+    assert (found.known.label, found.known.vmm) == ("the base contrast/v1, for 2 vCPUs", "qemu-kvm-init2")
+    assert reply.related.tried.startswith("1 published digests (")
+    fewer = ask(built.folder, bytes.fromhex(digest(BASE_IMAGE, 1))).related.relations
+    assert [(one.more, one.known.label.partition(" ")[0]) for one in fewer] == [(-1, "the"), (-2, "catalogued")]
 
 
 def with_fewer(built: BuildResult, vcpus: int) -> tuple[LaunchDigest, Match]:

@@ -59,7 +59,7 @@ def test_each_kind_in_each_format(run: Run, catalog: BuildResult, digest: str, c
     assert got == code
     assert out.startswith(f"{kinds[key]}  {digest[:16]}...  ") if key else out == ""
     assert ("no configuration of this catalog has" in err) == (code == 1)
-    assert (" it is not related to 4 endorsed or reported digests (" in err) == (key in ("reported", ""))
+    assert (" it is not related to 4 published digests (" in err) == (key in ("reported", ""))
     got, out, _ = run("lookup", digest, *options(catalog), "-f", "json", "-q")
     record = json.loads(out)
     assert (got, record["found"]) == (code, False)
