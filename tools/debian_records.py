@@ -51,11 +51,11 @@ class PublishedFirmware:
 
     @property
     def package(self) -> Package:
-        return Package(self.origin.suite, self.origin.package, self.origin.version)
+        return Package(self.origin.suite or "", self.origin.package, self.origin.version)
 
     @property
     def package_sha256(self) -> str:
-        return self.origin.package_sha256
+        return self.origin.package_sha256 or ""
 
     @property
     def path(self) -> str:

@@ -98,7 +98,8 @@ def firmware_facts(firmware: Mapping[str, Any]) -> list[tuple[str, object]]:
     if firmware["firmware_version"]:
         shown.append(("firmware version", firmware["firmware_version"]))
     if firmware["package"]:
-        shown.append(("published in", f"{firmware['package']} {firmware['version']} ({firmware['suite']})"))
+        suite = f" ({firmware['suite']})" if firmware["suite"] else ""
+        shown.append(("published in", f"{firmware['package']} {firmware['version']}{suite}"))
     return shown
 
 

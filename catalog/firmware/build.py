@@ -18,15 +18,24 @@ from catalog.wire import U32, Wire, decode_toml, unhex
 Verdict = Literal["yes", "no", "unknown"]
 
 
-class OriginWire(Wire, frozen=True):
-    """Where the image was published: a file `path` in a package of a distribution's suite."""
+class OriginWire(Wire, frozen=True, kw_only=True):
+    """Where the image, or what is known of it, was published.
+
+    A file `path` in a package of a distribution's suite; or in a repository `package` of a platform, at a commit
+    `version`, without suite and package_sha256.
+    """
 
     distribution: str
-    suite: str
+    suite: str | None = None
     package: str
     version: str
-    package_sha256: str
+    package_sha256: str | None = None
     path: str
+
+    @property
+    def text(self) -> str:
+        """The package and its version, for people."""
+        return f"{self.package} {self.version}" + (f" ({self.suite})" if self.suite else "")
 
 
 class LaunchableWire(Wire, frozen=True):
@@ -110,7 +119,7 @@ class FirmwareBuild:
     def parse(cls, text: str) -> FirmwareBuild:
         """Read a record; raises MalformedRecord naming the path of the wrong key."""
         wire = decode_toml(text, BuildWire, "firmware record")
-        if wire.origin:
+        if wire.origin and wire.origin.package_sha256 is not None:
             unhex(wire.origin.package_sha256, 32, f"firmware record {wire.name!r}: package_sha256")
         for technology in wire.launchable:
             if not _BARE_KEY.fullmatch(technology):
@@ -127,7 +136,8 @@ class FirmwareBuild:
         lines = [f"name = {toml_text(self.name)}"]
         if self.origin:
             lines += ["", "[origin]"]
-            lines += [f"{field} = {toml_text(getattr(self.origin, field))}" for field in OriginWire.__struct_fields__]
+            origin = ((field, getattr(self.origin, field)) for field in OriginWire.__struct_fields__)
+            lines += [f"{field} = {toml_text(text)}" for field, text in origin if text is not None]
         lines += ["", "[component]"]
         lines += _hash_line("sha256", component.sha256) + _hash_line("sha384", component.sha384)
         lines += [] if component.size is None else [f"size = {component.size}"]

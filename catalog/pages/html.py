@@ -202,7 +202,7 @@ def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
     component, origin = build.component, build.origin
     return {
         "name": name,
-        "origin": f"{origin.package} {origin.version} ({origin.suite})" if origin else "",
+        "origin": origin.text if origin else "",
         "sha256": component.sha256.hex() if component.sha256 else NOT_KNOWN,
         "key": component.key.hex(),
         "kernel_hashes": "has an area" if component.hashes_area else "none",

@@ -180,7 +180,7 @@ def _origin(catalog: Catalog, name: str) -> list[tuple[str, object]]:
     if origin is None:
         return [("published in", "not recorded")]
     return [
-        ("published in", f"{origin.package} {origin.version} ({origin.distribution} {origin.suite})"),
-        ("package SHA-256", origin.package_sha256),
+        ("published in", f"{origin.text}, {origin.distribution}"),
+        ("package SHA-256", origin.package_sha256 or NOT_KNOWN),
         ("path", origin.path),
     ]

@@ -228,7 +228,7 @@ def firmware_row(build: FirmwareBuild) -> dict[str, Any]:
         "snp_baseline": component.snp_baseline,
         "firmware_version": component.firmware_version,
         **{name: getattr(origin, name, None) for name in _BLOB_FIELDS},
-        "package_sha256": bytes.fromhex(origin.package_sha256) if origin else None,
+        "package_sha256": bytes.fromhex(origin.package_sha256) if origin and origin.package_sha256 else None,
         "kernel_hashes_enforced": component.kernel_hashes_enforced.value,
         "record": build.to_toml(),
     }

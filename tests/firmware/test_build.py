@@ -92,7 +92,7 @@ def test_launchability_is_unknown_unless_recorded() -> None:
         ('name = "debian/amdsev"', "name = 3", ["expected `str`", "$.name"]),
         ('name = "debian/amdsev"', 'title = "x"', ["unknown field `title`"]),
         ('suite = "sid"', 'suit = "sid"', ["unknown field `suit`", "$.origin"]),
-        ('suite = "sid"', "", ["missing required field `suite`", "$.origin"]),
+        ('distribution = "debian"', "", ["missing required field `distribution`", "$.origin"]),
         ("gpa = 0x800000", 'gpa = "0x800000"', ["$.component.sections[0].gpa"]),
         ("gpa = 0x810c00", "gpb = 0x810c00", ["unknown field `gpb`", "$.component.hashes_area"]),
         ('verdict = "yes"', 'verdict = "perhaps"', ["perhaps", "$.launchable"]),
