@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -37,11 +37,8 @@ class ConstraintWire(Wire, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A point without its vCPU count, by the names of its components; None: not measured, or not known."""
+    """A point without its vCPU count and the names of its technology and components; None: not measured."""
 
-    technology: str
-    firmware: str | None
-    kernel_hashes: str | None
     vmm: str | None
     vcpu_signature: VcpuSignature | None
     sev_features: int | None
@@ -79,13 +76,18 @@ class Selector:
             vcpus=None if wire.vcpus is None else parse_counts(wire.vcpus),
         )
 
+    def without(self, fields: Collection[str]) -> Selector:
+        """The same selector, without what it asks of names of some fields."""
+        return replace(self, names={field: value for field, value in self.names.items() if field not in fields})
+
     def selects(self, configuration: Configuration, *, unmeasured: bool) -> bool:
-        """Whether every field but vcpus matches. unmeasured: the answer for a field that is not measured."""
+        """Whether every field but vcpus matches. unmeasured: the answer for a field that is not measured.
+
+        For a selector of `of_names`: of the names only the VMM's is left.
+        """
+        patterns, vmm = self.names.get("vmm"), configuration.vmm
         return (
-            all(
-                unmeasured if (name := getattr(configuration, field)) is None else matches(patterns, name)
-                for field, patterns in self.names.items()
-            )
+            (patterns is None or (unmeasured if vmm is None else matches(patterns, vmm)))
             and among(self.vcpu_signatures, configuration.vcpu_signature, unmeasured=unmeasured)
             and among(self.sev_features, configuration.sev_features, unmeasured=unmeasured)
         )
@@ -93,11 +95,16 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A constraint. text: its text in the `left_out` reasons of a manifest."""
+    """A constraint.
+
+    text: its text in the `left_out` reasons of a manifest.
+    refuses: whether names that are decided already keep `only` from selecting anything.
+    """
 
     text: str
     when: Selector
     only: Selector
+    refuses: bool = False
 
     @classmethod
     def of(cls, wire: ConstraintWire, types: VcpuTypes, names: Names) -> Constraint:
@@ -123,11 +130,23 @@ class Constraint:
                     )
         return rule
 
-    def keeps(self, configuration: Configuration, vcpus: Iterable[int | None]) -> tuple[int | None, ...]:
+    def of_names(self, names: Mapping[str, str | None]) -> Constraint | None:
+        """What this constraint still asks of configurations with these names, by field; None if it selects none."""
+        for field, name in names.items():
+            patterns = self.when.names.get(field)
+            if patterns is not None and (name is None or not matches(patterns, name)):
+                return None
+        given = [(self.only.names.get(field, ["*"]), name) for field, name in names.items() if name is not None]
+        refuses = not all(matches(patterns, name) for patterns, name in given)
+        return replace(self, when=self.when.without(names), only=self.only.without(names), refuses=refuses)
+
+    def keeps(self, configuration: Configuration, vcpus: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The vCPU counts of a configuration that this constraint keeps."""
         if not self.when.selects(configuration, unmeasured=False):
-            return tuple(vcpus)
-        goes = self.only.selects(configuration, unmeasured=True)
+            return vcpus
+        goes = not self.refuses and self.only.selects(configuration, unmeasured=True)
+        if self.when.vcpus is None and not (goes and self.only.vcpus):
+            return vcpus if goes else ()
         return tuple(
             n
             for n in vcpus

@@ -15,7 +15,7 @@ from catalog.launch.technology import Technology, technologies
 from catalog.launch.vmsa_updates import vmsa_page_hashes
 from catalog.spec.catalog_spec import Axes, CatalogSpec
 from catalog.spec.constraints import Selector, matches
-from catalog.spec.cross_product import base_sweeps, kept_base_counts, kept_counts, variants
+from catalog.spec.cross_product import base_sweeps, kept_base_counts, kept_counts, rules_of, variants
 from catalog.spec.spec_wire import NO_KERNEL
 
 MAX_ROWS = 200_000_000
@@ -74,8 +74,9 @@ def _count(spec: CatalogSpec, technology: Technology, axes: Axes, selectors: Seq
     pages: dict[tuple[bytes, bytes], int] = {}
     for build, (kernel, same_kernels) in itertools.product(images.values(), kernels.items()):
         name, hashes = (kernel.name, kernel.hashes) if kernel else (NO_KERNEL, None)
+        rules = rules_of(spec, technology.name, build.name, name)
         for sweep in variants(technology, few, build.component, hashes):
-            kept = kept_counts(spec, sweep, build.name, name, Counter())
+            kept = kept_counts(rules, sweep, build.name, Counter())
             if not kept or technology.launch_blocker(build.component, sweep.at(sweep.vcpus[0]).point):
                 continue
             vmsas = len(signatures[sweep.config.vcpu_signature]) if sweep.config.vcpu_signature else 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from catalog.abi.kernel_hashes import KernelHashes
@@ -17,7 +17,7 @@ from catalog.launch.technology import Technology, technologies
 from catalog.rows.launch_base import LaunchBase
 from catalog.rows.launch_config import LaunchConfig, VcpuSweep
 from catalog.spec.catalog_spec import Axes, CatalogSpec
-from catalog.spec.constraints import Configuration
+from catalog.spec.constraints import Configuration, Constraint
 from catalog.spec.spec_wire import NO_KERNEL
 
 SweepKey = tuple[str, bool, bytes, bytes, str, int, int]
@@ -60,12 +60,15 @@ def cross_product(spec: CatalogSpec) -> CrossProduct:
         for build, kernel in itertools.product(spec.builds, spec.kernels):
             hashes = kernel.hashes if kernel else None
             kernel_name = kernel.name if kernel else NO_KERNEL
+            rules = rules_of(spec, name, build.name, kernel_name)
             for sweep in variants(technology, axes, build.component, hashes):
-                kept = kept_counts(spec, sweep, build.name, kernel_name, left_out)
+                kept = kept_counts(rules, sweep, build.name, left_out)
+                if not kept:
+                    continue
                 reason = technology.launch_blocker(build.component, sweep.at(sweep.vcpus[0]).point)
                 if reason:
                     left_out[name, build.name, reason] += len(kept)
-                elif kept:  # two names for the same bytes give each row only once
+                else:  # two names for the same bytes give each row only once
                     key = _sort_key(sweep)
                     same = sweeps.get(key)
                     if same and same.vcpus != kept:
@@ -113,23 +116,27 @@ def kept_base_counts(
     """vCPU counts that no constraint takes away, and why no row has them, or None."""
     distinguished = spec.axes[sweep.config.technology].distinguished_bits
     why = "the spec keeps distinguished digests only" if distinguished else base.blocker
-    return kept_counts(spec, sweep, base.facts.label, None, left_out), why
+    rules = rules_of(spec, sweep.config.technology, None, None)
+    return kept_counts(rules, sweep, base.facts.label, left_out), why
+
+
+def rules_of(spec: CatalogSpec, technology: str, firmware: str | None, kernel: str | None) -> list[Constraint]:
+    """What the constraints of a spec ask of configurations with these names; None: not known."""
+    names = {"technology": technology, "firmware": firmware, "kernel_hashes": kernel}
+    return [rule for constraint in spec.constraints if (rule := constraint.of_names(names))]
 
 
 def kept_counts(
-    spec: CatalogSpec, sweep: VcpuSweep, name: str, kernel: str | None, left_out: Counter[tuple[str, str, str]]
+    rules: Sequence[Constraint], sweep: VcpuSweep, name: str, left_out: Counter[tuple[str, str, str]]
 ) -> tuple[int | None, ...]:
-    """vCPU counts that no constraint of the spec takes away. name: of the build, or of the base."""
+    """vCPU counts that no constraint takes away. rules: of `rules_of`. name: of the build, or of the base."""
     configuration = Configuration(
-        technology=sweep.config.technology,
-        firmware=None if sweep.config.base else name,
-        kernel_hashes=kernel,
         vmm=sweep.config.vmm.name if sweep.config.vmm else None,
         vcpu_signature=sweep.config.vcpu_signature,
         sev_features=sweep.config.sev_features,
     )
     kept = sweep.vcpus
-    for rule in spec.constraints:
+    for rule in rules:
         within = rule.keeps(configuration, kept)
         left_out[sweep.config.technology, name, f"the spec: {rule.text}"] += len(kept) - len(within)
         kept = within
