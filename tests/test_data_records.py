@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.kernel_record import KernelRecord
+from catalog.launch.launchability import launchability
+from tests.support.profiles import PROFILES
 from tools.debian_packages import Package
 from tools.debian_records import DATA, read_records
 
@@ -36,19 +41,72 @@ def kernel_of(file: Path) -> KernelRecord:
     return KernelRecord.parse(file.read_text(encoding="utf-8"))
 
 
-def test_there_are_31_firmware_records_and_4_kernel_records() -> None:
-    assert (len(FIRMWARE), len(KERNELS)) == (31, 4)
+def distribution(file: Path) -> str:
+    origin = build_of(file).origin
+    return origin.distribution if origin else ""
+
+
+DEBIAN = [file for file in FIRMWARE if distribution(file) == "debian"]
+PLATFORMS = [file for file in FIRMWARE if file not in DEBIAN]
+
+
+def test_there_are_records_of_debian_and_of_platforms() -> None:
+    assert Counter(map(distribution, FIRMWARE)) == {
+        "debian": 31,
+        "aws-ec2": 2,
+        "dstack": 1,
+        "hyperbeam": 1,
+        "secretvm": 1,
+    }
+    assert Counter(kernel_of(file).wire.kernel.distribution for file in KERNELS) == {
+        "debian": 4,
+        "dstack": 1,
+        "hyperbeam": 8,
+        "secretvm": 1,
+    }
 
 
 @pytest.mark.parametrize("file", FIRMWARE, ids=stem)
-class TestFirmwareRecord:
-    def test_is_canonical_text(self, file: Path) -> None:
-        assert build_of(file).to_toml() == file.read_text(encoding="utf-8")
+def test_a_firmware_record_is_canonical_text(file: Path) -> None:
+    assert build_of(file).to_toml() == file.read_text(encoding="utf-8")
+    assert build_of(file).name.replace("/", "_") == stem(file)
 
+
+@pytest.mark.parametrize("file", PLATFORMS, ids=stem)
+class TestFirmwareOfAPlatform:
+    def test_is_named_after_its_platform_and_says_where_it_was_published(self, file: Path) -> None:
+        build = build_of(file)
+        assert build.origin is not None
+        assert build.name.startswith(f"{build.origin.distribution}/")
+        assert re.fullmatch("[0-9a-f]{40}", build.origin.version)
+        assert (build.origin.suite, build.origin.package_sha256) == (None, None)
+
+    def test_knows_what_sev_snp_needs_and_no_file_hash(self, file: Path) -> None:
+        component = build_of(file).component
+        assert (component.sha256, component.sha384, component.size, component.sha256_midstate) == (None,) * 4
+        assert component.reset_vector == 0x80B004
+        assert component.sections
+        assert component.kernel_hashes_enforced is Enforced.UNKNOWN
+
+    def test_says_what_was_launched_with_it(self, file: Path) -> None:
+        launchable = build_of(file).launchable
+        assert set(launchable) == {"sev-snp"}
+        assert launchable["sev-snp"].source
+
+    def test_only_amazons_builds_are_of_a_hosted_vmm(self, file: Path) -> None:
+        build = build_of(file)
+        verdicts = {name: launchability(build, "sev-snp", profile).verdict for name, profile in PROFILES.items()}
+        hosted = {name for name, profile in PROFILES.items() if profile.wire.hosted == distribution(file)}
+        assert hosted == ({"ec2-2023", "ec2-2026"} if distribution(file) == "aws-ec2" else set())
+        assert all(verdicts[name] == build.launchability("sev-snp").verdict for name in hosted)
+        assert verdicts["gce-v1"] == "no"
+
+
+@pytest.mark.parametrize("file", DEBIAN, ids=stem)
+class TestFirmwareOfDebian:
     def test_is_named_after_its_file_and_its_origin(self, file: Path) -> None:
         build = build_of(file)
         assert build.origin is not None
-        assert build.name.replace("/", "_") == stem(file)
         assert build.name == f"{build.origin.suite}/{build.origin.package}/{Path(build.origin.path).name}"
 
     def test_has_launchability_for_each_technology(self, file: Path) -> None:
@@ -77,7 +135,7 @@ class TestFirmwareRecord:
 def test_no_two_firmware_records_are_the_same_image() -> None:
     builds = [build_of(file) for file in FIRMWARE]
     assert len({build.name for build in builds}) == len(builds)
-    assert len({build.component.sha256 for build in builds}) == len(builds)
+    assert len({build.component.key for build in builds}) == len(builds)
 
 
 def test_records_of_one_package_have_the_same_source() -> None:
@@ -90,7 +148,7 @@ def test_records_of_one_package_have_the_same_source() -> None:
 def test_only_one_build_launches_everywhere() -> None:
     everywhere = [
         build.name
-        for build in map(build_of, FIRMWARE)
+        for build in map(build_of, DEBIAN)
         if {entry.verdict for entry in build.launchable.values()} == {"yes"}
     ]
     assert everywhere == ["sid/ovmf-amdsev/OVMF.amdsev.fd"]
@@ -99,9 +157,13 @@ def test_only_one_build_launches_everywhere() -> None:
 @pytest.mark.parametrize("file", KERNELS, ids=stem)
 class TestKernelRecord:
     def test_parses_and_is_named_after_its_file(self, file: Path) -> None:
-        assert kernel_of(file).name == stem(file)
+        assert kernel_of(file).name.replace("/", "_") == stem(file)
 
     def test_every_blob_has_its_place_of_publication(self, file: Path) -> None:
         wire = kernel_of(file).wire
         for blob in filter(None, (wire.kernel, wire.initrd)):
-            assert None not in [getattr(blob, name) for name in blob.__struct_fields__]
+            expected = blob.__struct_fields__
+            if blob.distribution != "debian":
+                expected = ("sha256", "distribution", "package", "version", "path")
+            given = [name for name in blob.__struct_fields__ if getattr(blob, name) is not None]
+            assert tuple(given) == tuple(expected)

@@ -30,6 +30,9 @@ class Toy(Technology):
     title = "Toy TD"
     digest_size = 48
 
+    def firmware_blocker(self, firmware: FirmwareComponent) -> str | None:
+        return None if firmware.sha384 else "the SHA-384 of the image is not known"
+
     def baseline(self, firmware: FirmwareComponent) -> bytes:
         return hashlib.sha384(b"toy" + firmware.sha384).digest()
 

@@ -62,6 +62,10 @@ def test_every_catalogued_build_can_be_inspected(name: str) -> None:
     record = Inspection.of(name, embedded.builds()).to_dict()
     assert record["name"] == name
     assert record["standalone_reset_block"] is None
+    if record["sha256"] is None:
+        measurable = {technology: launch["measurable"] for technology, launch in record["launches"].items()}
+        assert measurable == {"sev": "no", "sev-es": "no", "sev-snp": "yes"}
+        return
     for technology, launch in record["launches"].items():
         assert launch["measurable"] == "yes" or launch["launchable"] == "no", technology
 
