@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from catalog.log.revocation_list import Revocation
 from catalog.rows.endorsed_record import SELECTABLE
-from catalog.rows.fields import BY_NAME
+from catalog.rows.fields import BY_NAME, UNKNOWN_OF_BASES
 
 
 def with_revocations(table: pa.Table, revocations: Sequence[Revocation]) -> pa.Table:
@@ -39,6 +39,8 @@ def _selected(table: pa.Table, selector: Mapping[str, str | int | None]) -> Any:
     for name, value in selector.items():
         if name in SELECTABLE:  # no row has it
             return pa.repeat(False, table.num_rows)
+        if name in UNKNOWN_OF_BASES:
+            selected = pc.and_(selected, pc.is_null(table.column("base_digest")))
         column = table.column(name)
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)

@@ -16,17 +16,23 @@ from catalog.errors import MalformedRecord
 from catalog.log.revocation_text import check_revocation
 from catalog.rows.digest_record import DigestRecord
 from catalog.rows.endorsed_record import EndorsedRecord
+from catalog.rows.fields import UNKNOWN_OF_BASES
 from catalog.wire import Wire, decode_json
 
 Severity = Literal["revoked", "deprecated", "restored"]
 
 
 _ABSENT: Any = object()
-"""The value of a field that a record does not have: no selector has it."""
+"""The value of a field that a record does not have, or that is not known of it: no selector has it."""
 
 
 def selectable_value(record: DigestRecord | EndorsedRecord, name: str) -> Any:
-    """The value of a field that a selector names; null is None, also of an optional field that the record lacks."""
+    """The value of a field that a selector names; null is None, also of an optional field that the record lacks.
+
+    Null of a row's kernel hashes says that none are measured, except where the row follows from a base.
+    """
+    if name in UNKNOWN_OF_BASES and getattr(record, "base_digest", UNSET) is not UNSET:
+        return _ABSENT
     value = getattr(record, name, _ABSENT)
     return None if value is UNSET else value
 

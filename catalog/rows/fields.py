@@ -105,6 +105,9 @@ FIRMWARE_KEYS = ("firmware_sha256", "firmware_snp_baseline")
 IDENTITY = (*FIRMWARE_KEYS, "base_digest")
 """The fields that identify what a launch begins with, an image or a base: every row has exactly one of them."""
 
+UNKNOWN_OF_BASES = (*FIRMWARE_KEYS, "kernel_hashes_sha256")
+"""The fields that are null in a row that follows from a base, because nobody knows them."""
+
 
 FIELDS = (
     Field(
@@ -152,7 +155,7 @@ FIELDS = (
     Field(
         "kernel_hashes_sha256",
         Hash(32),
-        "SHA-256 of the kernel hashes table of 176 bytes; null: no kernel hashes are measured.",
+        "SHA-256 of the kernel hashes table of 176 bytes; null: no kernel hashes are measured, or, with base_digest, it is not known.",
         of=lambda config: config.kernel_hashes and config.kernel_hashes.table_sha256,
         label="kernel hashes",
         role=COMPONENT,

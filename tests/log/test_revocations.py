@@ -74,6 +74,17 @@ def test_the_newest_revocation_that_selects_a_row_counts(revocations: list[tuple
     assert Revocations(records).status(ROW) == expected
 
 
+def test_no_selector_has_what_is_not_known_of_a_row_that_follows_from_a_base() -> None:
+    """Null of its kernel hashes does not say that none were measured."""
+    follows = msgspec.structs.replace(ROW, firmware_sha256=None, base_digest="dd")
+    record = revoke("revoked", kernel_hashes_sha256=None)
+    assert record.selects(ROW)
+    assert Revocations([record]).status(ROW) == record
+    assert not record.selects(follows)
+    assert Revocations([record]).status(follows) is None
+    assert revoke("revoked", base_digest="dd", vcpus=2).selects(follows)
+
+
 @pytest.mark.parametrize("reason", ["", " ", "two\nlines", "bell\a", "\udce9", "\u202e", "x" * (MAX_REASON + 1)])
 def test_invalid_reasons_are_refused(reason: str) -> None:
     with pytest.raises(UsageError, match="the reason is not one line"):

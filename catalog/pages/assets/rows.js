@@ -182,7 +182,9 @@ function baseFacts(base, row) {
 
 // The revocation or deprecation of a row, or null. The newest revoke record that selects the row counts: docs/log.md.
 export function revocationOf(record, revocations) {
-  const selects = ({ selector }) => Object.entries(selector).every(([name, value]) => record[name] === value);
+  const isKnown = (name) => name !== "kernel_hashes_sha256" || !record.base_digest; // null is "not known" there
+  const selects = ({ selector }) =>
+    Object.entries(selector).every(([name, value]) => record[name] === value && isKnown(name));
   const newest = revocations.findLast(selects);
   return newest && newest.severity !== "restored" ? newest : null;
 }
