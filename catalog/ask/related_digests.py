@@ -107,7 +107,7 @@ class Relating:
     def _origins(self, axes: Axes) -> Iterator[PageOrigin]:
         """What makes the AP pages of a block of rows."""
         profile, address = self._catalog.profiles.get(axes.vmm or ""), self._reset_vectors.get(axes.identity)
-        if profile is None or address is None:
+        if profile is None or profile.snp is None or address is None:
             return
         for features in axes.features:
             for signature in axes.signatures if profile.measures_signature else [None]:

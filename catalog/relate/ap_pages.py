@@ -80,9 +80,9 @@ class ApPage:
 
 @dataclass(frozen=True, slots=True)
 class PageForm:
-    """AP pages that differ in the lower half of their reset address only.
+    """An AP page; or AP pages that differ in the lower half of their reset address only.
 
-    page: 4096 bytes, of the reset address whose lower half is zero.
+    page: 4096 bytes; of several, the one whose lower half is zero.
     gpa: guest-physical address under which the page is measured.
     """
 
@@ -110,12 +110,8 @@ def ap_pages(addresses: Sequence[int], features: Sequence[int]) -> list[ApPage]:
     addresses: reset addresses.
     features: values of sev_features.
     """
-    found: dict[bytes, tuple[PageOrigin, ...]] = {}
-    for one, address in product(features, addresses):
-        for contents, gpa, origin in _pages(address, one):
-            tail = page_info_tail(PageType.VMSA, gpa, contents_digest(contents))
-            found[tail] = (*found.get(tail, ()), origin)
-    return [ApPage(tail, origins) for tail, origins in found.items()]
+    origins = (origin for one, address in product(features, addresses) for origin in _origins(address, one))
+    return list(pages_made_by(origins, embedded.profiles()))
 
 
 @cache
@@ -131,14 +127,12 @@ def likely_pages() -> tuple[ApPage, ...]:
 
 
 def pages_made_by(origins: Iterable[PageOrigin], profiles: Mapping[str, VmmProfile]) -> Iterator[ApPage]:
-    """Each AP page that some origins make, once. profiles: by name, with those of all origins."""
+    """Each AP page that some origins make, once. profiles: by name, with those of all origins, which launch SEV-SNP."""
     found: dict[bytes, tuple[PageOrigin, ...]] = {}
     for origin in origins:
-        if (snp := profiles[origin.vmm].snp) is not None:
-            signature = origin.vcpu_signature or VcpuSignature(0)
-            contents = profiles[origin.vmm].vmsa_page(origin.reset_address, signature, origin.sev_features, bsp=False)
-            tail = page_info_tail(PageType.VMSA, snp.vmsa_gpa, contents_digest(contents))
-            found[tail] = (*found.get(tail, ()), origin)
+        form = _form(origin, profiles)
+        tail = page_info_tail(PageType.VMSA, form.gpa, contents_digest(form.page))
+        found[tail] = (*found.get(tail, ()), origin)
     return (ApPage(tail, made_by) for tail, made_by in found.items())
 
 
@@ -148,15 +142,23 @@ def page_forms(upper_half: int) -> list[PageForm]:
     upper_half: of the reset address, a multiple of 65,536.
     """
     default = technology_named(TECHNOLOGY).default_sev_features
-    return list(dict.fromkeys(PageForm(contents, gpa) for contents, gpa, _ in _pages(upper_half, default)))
+    return list(dict.fromkeys(_form(origin, embedded.profiles()) for origin in _origins(upper_half, default)))
 
 
-def _pages(address: int, features: int) -> Iterator[tuple[bytes, int, PageOrigin]]:
-    """Contents, guest-physical address and origin of each AP page; those that depend on no vCPU signature first."""
+def _form(origin: PageOrigin, profiles: Mapping[str, VmmProfile]) -> PageForm:
+    """The page that an origin makes."""
+    profile = profiles[origin.vmm]
+    assert profile.snp is not None, "callers leave other profiles out"  # noqa: S101
+    signature = origin.vcpu_signature or VcpuSignature(0)
+    page = profile.vmsa_page(origin.reset_address, signature, origin.sev_features, bsp=False)
+    return PageForm(page, profile.snp.vmsa_gpa)
+
+
+def _origins(address: int, features: int) -> Iterator[PageOrigin]:
+    """Everything that makes an AP page with a reset address and sev_features; what measures no vCPU signature first."""
     named = list(dict.fromkeys(embedded.vcpu_types().by_name.values()))
     for profile in sorted(embedded.profiles().values(), key=lambda one: one.measures_signature):  # stable
         if profile.snp is None:
             continue
         for signature in named if profile.measures_signature else [None]:
-            contents = profile.vmsa_page(address, signature or VcpuSignature(0), features, bsp=False)
-            yield contents, profile.snp.vmsa_gpa, PageOrigin(profile.name, signature, features, address)
+            yield PageOrigin(profile.name, signature, features, address)
