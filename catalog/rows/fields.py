@@ -155,7 +155,8 @@ FIELDS = (
     Field(
         "kernel_hashes_sha256",
         Hash(32),
-        "SHA-256 of the kernel hashes table of 176 bytes; null: no kernel hashes are measured, or, with base_digest, it is not known.",
+        "SHA-256 of the kernel hashes table of 176 bytes; null: no kernel hashes are measured, or none are known, in a "
+        "row with base_digest.",
         of=lambda config: config.kernel_hashes and config.kernel_hashes.table_sha256,
         label="kernel hashes",
         role=COMPONENT,
