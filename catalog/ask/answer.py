@@ -54,7 +54,7 @@ class Answer:
     reported: where the digest was seen; nobody endorses it there.
     related: known digests of which it is the same launch with another number of vCPUs; searched only if no row has
     the digest.
-    asked: the endorsers of the catalog, short.
+    asked: the endorsers of the catalog, short; empty if a row has the digest.
     endorsement: verification of a report; None without certificates.
     notes: about the evidence; each match has notes of its own.
     release: the release that was asked, if the catalog is published.
@@ -237,7 +237,7 @@ def _found(
         inferred=tuple(row for row in rows if row.inferred),
         endorsements=tuple(one for one in found if not is_reported(one.record)),
         reported=tuple(one for one in found if is_reported(one.record)),
-        asked=tuple(endorsers(catalog.endorsements.records, len(about.digest.value))),
+        asked=() if rows else tuple(endorsers(catalog.endorsements.records, len(about.digest.value))),
         notes=(*about.notes, *shared_digest(matches)),
     )
 
