@@ -98,9 +98,13 @@ def firmware_facts(firmware: Mapping[str, Any]) -> list[tuple[str, object]]:
     if firmware["firmware_version"]:
         shown.append(("firmware version", firmware["firmware_version"]))
     if firmware["package"]:
-        suite = f" ({firmware['suite']})" if firmware["suite"] else ""
-        shown.append(("published in", f"{firmware['package']} {firmware['version']}{suite}"))
+        shown.append(("published in", published_in(firmware)))
     return shown
+
+
+def published_in(origin: Mapping[str, Any]) -> str:
+    """The package of a build, or the repository of a platform, with version and suite. origin: with `PROVENANCE`."""
+    return f"{origin['package']} {origin['version']}" + (f" ({origin['suite']})" if origin["suite"] else "")
 
 
 def base_facts(base: Mapping[str, Any]) -> list[tuple[str, object]]:

@@ -32,11 +32,6 @@ class OriginWire(Wire, frozen=True, kw_only=True):
     package_sha256: str | None = None
     path: str
 
-    @property
-    def text(self) -> str:
-        """The package and its version, for people."""
-        return f"{self.package} {self.version}" + (f" ({self.suite})" if self.suite else "")
-
 
 class LaunchableWire(Wire, frozen=True):
     """Whether a guest is expected to launch with a build under a technology, the reason, and its source."""

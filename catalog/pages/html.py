@@ -12,12 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from catalog.ask.memory_map import Range, memory_map
 from catalog.diff.diff import Diff
 from catalog.diff.row_changes import ADDED, RULE_CHANGED, WITHDRAWN
 from catalog.explain.divergence import Divergence
 from catalog.fast.match import CLAIMS, endorser_text
-from catalog.fast.match_text import NOT_KNOWN, command_line, printable
+from catalog.fast.match_text import NOT_KNOWN, command_line, printable, published_in
 from catalog.files.outputs import write_whole
 from catalog.imports.endorsed_facts import Base
 from catalog.pages.assets import assets_folder
@@ -202,7 +204,7 @@ def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
     component, origin = build.component, build.origin
     return {
         "name": name,
-        "origin": origin.text if origin else "",
+        "origin": published_in(msgspec.structs.asdict(origin)) if origin else "",
         "sha256": component.sha256.hex() if component.sha256 else NOT_KNOWN,
         "key": component.key.hex(),
         "kernel_hashes": "has an area" if component.hashes_area else "none",

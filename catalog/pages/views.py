@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from catalog.ask.answer import Answer
 from catalog.ask.answer_text import closing_notes, miss_note, told
 from catalog.ask.coverage import coverage
 from catalog.ask.memory_map import memory_map
-from catalog.fast.match_text import NOT_FOUND, NOT_KNOWN, match_facts
+from catalog.fast.match_text import NOT_FOUND, NOT_KNOWN, match_facts, published_in
 from catalog.log.log_reader import LogReader, open_log
 from catalog.pages.html import describe_side, drawn_map, page, page_title, report_page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
@@ -180,7 +182,7 @@ def _origin(catalog: Catalog, name: str) -> list[tuple[str, object]]:
     if origin is None:
         return [("published in", "not recorded")]
     return [
-        ("published in", f"{origin.text}, {origin.distribution}"),
+        ("published in", f"{published_in(msgspec.structs.asdict(origin))}, {origin.distribution}"),
         ("package SHA-256", origin.package_sha256 or NOT_KNOWN),
         ("path", origin.path),
     ]

@@ -9,6 +9,7 @@ import pytest
 
 from catalog.ask.inspect import Inspection
 from catalog.errors import MalformedFirmware, UnknownName
+from catalog.fast.match_text import published_in
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
@@ -110,3 +111,11 @@ def test_a_known_image_is_not_compared_with_others(tmp_path: Path) -> None:
     }
     (tmp_path / "combined.fd").write_bytes(images["combined"])
     assert Inspection.of(str(tmp_path / "combined.fd"), builds).to_dict()["known_tails"] == []
+
+
+def test_a_platforms_build_was_published_in_a_repository() -> None:
+    origin = Inspection.of("aws-ec2/ovmf_img_2", embedded.builds()).to_dict()["origin"]
+    text = published_in(origin)
+    assert text == "virtee/sev-snp-measure-go 74f52d54c814364d04b64cc96d9b696e2697addc"
+    debian = Inspection.of("sid/ovmf-amdsev/OVMF.amdsev.fd", embedded.builds()).to_dict()["origin"]
+    assert published_in(debian) == "ovmf-amdsev 2026.08+ds-2 (sid)"

@@ -11,6 +11,7 @@ from catalog.ask.inspect import Inspection
 from catalog.ask.memory_map import Range, memory_map
 from catalog.cli.catalogs import known_builds, print_image_notes
 from catalog.cli.options import BuildsOption, QuietOption, SkipVerifyOption, TableFormatOption, TrustOption, require
+from catalog.fast.match_text import published_in
 from catalog.pages.pictures.memory_map_picture import MOST_RANGES, memory_map_lines
 from catalog.terminal import render
 from catalog.terminal.render import Format
@@ -84,7 +85,7 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
     origin, vector, area = record["origin"], record["reset_vector"], record["hashes_area"]
     shown: list[tuple[str, object]] = []
     if origin:
-        shown.append(("published in", f"{origin['package']} {origin['version']} ({origin['suite']}), {origin['path']}"))
+        shown.append(("published in", f"{published_in(origin)}, {origin['path']}"))
     shown += [
         ("SHA-256", record["sha256"] or _NOT_KNOWN),
         ("SHA-384", record["sha384"] or _NOT_KNOWN),
