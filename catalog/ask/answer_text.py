@@ -80,7 +80,8 @@ def _related(digest: bytes, relations: Sequence[KnownRelation]) -> Iterator[Told
             facts.append(("inferred", count_vcpus(nearest.vcpus)))
         facts.append(("by AP page", nearest.page))
         if others:
-            facts.append(("others", f"{len(others)} known digests of the same launch: --format json has them"))
+            digests = "1 more known digest" if len(others) == 1 else f"{len(others)} more known digests"
+            facts.append(("others", f"{digests} of the same launch: --format json has more"))
         yield Told(f"related  {short(digest)}  is {short(nearest.known.digest)} with {more_vcpus(nearest.more)}", facts)
 
 

@@ -83,7 +83,7 @@ def test_the_nearest_of_a_chain_is_shown_and_the_others_are_counted(small: Build
     assert [one.more for one in reply.related.relations] == [-1, 3]
     (part,) = told(reply, 0)
     assert part.title.endswith("with 1 fewer vCPU")
-    assert ("others", "1 known digests of the same launch: --format json has them") in part.facts
+    assert ("others", "1 more known digest of the same launch: --format json has more") in part.facts
     assert "inferred" not in dict(part.facts)
 
 
