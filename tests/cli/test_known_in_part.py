@@ -13,6 +13,7 @@ import pytest
 from catalog.ask.selector import build_selector
 from catalog.build.builder import BuildResult
 from catalog.fast.plain_lookup import plain_lookup
+from catalog.launch.hashing.backends import REFERENCE
 from catalog.log.records import RevokeRecord
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
@@ -299,6 +300,21 @@ def test_a_build_is_the_same_with_and_without_reuse(built: BuildResult, tmp_path
     again = build(spec, tmp_path / "catalog")
     assert again.reused == sum(entry.rows for entry in again.manifest.technologies.values())
     assert again.manifest == first.manifest == built.manifest
+
+
+def test_other_processes_build_the_same(built: BuildResult, tmp_path: Path) -> None:
+    made = build(write_partly_known(tmp_path), tmp_path / "catalog", processes=2, backend=REFERENCE)
+    assert made.manifest == built.manifest
+
+
+def test_rows_of_a_base_with_other_facts_are_not_reused(tmp_path: Path) -> None:
+    spec = write_partly_known(tmp_path)
+    build(spec, tmp_path / "catalog")
+    (tmp_path / "imports/contrast.toml").write_text(BASE_RECORD.replace("0x80b004", "0x80b008"))
+    again = build(spec, tmp_path / "catalog")
+    fresh = build(spec, tmp_path / "fresh")
+    assert again.manifest == fresh.manifest
+    assert again.reused == 2  # SEV
 
 
 def test_a_known_file_hash_joins_what_was_known_in_part(tmp_path: Path) -> None:
