@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from catalog.errors import MalformedRecord
 from catalog.imports.imported import MAX_DOCUMENT
 from catalog.log.records import encode_leaf, parse_endorsed
-from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.store import manifest
 from catalog.store.manifest import Manifest
 from catalog.store.parquet import TableFiles
+
+if TYPE_CHECKING:  # it loads cryptography
+    from catalog.log.revocation_list import Revocation
 
 MAX_ENDORSED = 32 << 20
 """Bytes of the file of endorsed digests; one has about 700."""
