@@ -249,7 +249,8 @@ def _lines() -> list[bytes]:
 
 def _specs() -> list[bytes]:
     defined = DEFINED + "".join(SMALL.partition("[technologies.sev]")[1:])
-    return [text.encode() for text in (ONE_ROW, defined + TOGETHER, embedded.default_spec_text())]
+    without_files = embedded.default_spec_text().replace('fleets = ["*"]', "fleets = []")
+    return [text.encode() for text in (ONE_ROW, defined + TOGETHER, without_files)]
 
 
 def _manifests() -> list[bytes]:
