@@ -167,6 +167,6 @@ def _notes(one: FoundEndorsement) -> Iterator[str]:
         yield f"CONTRADICTS the configuration: it is claimed that {name} is {claims[name]}"
     if one.firmware:
         names = ", ".join(one.firmware)
-        yield f"DIFFERS from what is computed: the firmware that is claimed is {names}, and none of its rows has this digest"
+        yield f"DIFFERS from what is computed: the claimed firmware is {names}, and none of its rows has this digest"
     if one.refused:
         yield f"refused: {one.refused}"

@@ -185,7 +185,7 @@ def test_a_known_firmware_that_does_not_give_the_digest_is_said(ask: Asks, small
         reply = ask(SNP_DIGEST, kept(claims=claims))
         (one,) = reply.endorsements
         assert (reply.exit_code, match.firmware["name"] in one.firmware) == (10, found)
-        says = f"  ! DIFFERS from what is computed: the firmware that is claimed is {', '.join(one.firmware)}, "
+        says = f"  ! DIFFERS from what is computed: the claimed firmware is {', '.join(one.firmware)}, "
         assert any(line.startswith(says) for line in shown(reply)) == found
 
 
