@@ -13,7 +13,6 @@ from catalog.ask.evidence import HCL_FORM, Evidence
 from catalog.ask.found_endorsements import (
     FoundEndorsement,
     MinSvn,
-    endorsers,
     found_endorsement,
     is_reported,
 )
@@ -237,7 +236,7 @@ def _found(
         inferred=tuple(row for row in rows if row.inferred),
         endorsements=tuple(one for one in found if not is_reported(one.record)),
         reported=tuple(one for one in found if is_reported(one.record)),
-        asked=() if rows else tuple(endorsers(catalog.endorsements.records, len(about.digest.value))),
+        asked=() if rows else catalog.endorsements.endorsers(len(about.digest.value)),
         notes=(*about.notes, *shared_digest(matches)),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,9 @@ from catalog.fast.match import Match
 from catalog.relate.ap_pages import TECHNOLOGY
 from catalog.relate.known_digests import KnownDigest
 from catalog.relate.related_chains import count_vcpus
-from catalog.rows.endorsed_record import EndorsedRecord
+from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
 from catalog.store.catalog import Catalog
 from catalog.store.endorsements import Endorsements
-
-REPORTED = "reported"
-"""Scheme of a digest that was seen in public, and that nobody endorses."""
 
 MinSvn = Mapping[str, int]
 """The least SVN that is accepted, by feed."""
@@ -136,15 +133,3 @@ def endorser(record: EndorsedRecord) -> str:
     """Who endorses a digest, for people: id and feed."""
     by = record.endorser
     return f"{by.id}, feed {by.feed}" if by.feed else by.id
-
-
-def endorsers(records: Iterable[EndorsedRecord], digest_size: int) -> list[str]:
-    """The endorsers of digests of some size, short, each once. digest_size: bytes."""
-    of_size = (one for one in records if len(one.launch_digest) == 2 * digest_size and not is_reported(one))
-    return sorted({_short(one) for one in of_size})
-
-
-def _short(record: EndorsedRecord) -> str:
-    """The feed of an endorser; without one, what comes before the file in an address: host, owner, repository."""
-    by = record.endorser
-    return by.feed or "/".join(by.id.split(" ")[0].rpartition("://")[2].split("/")[:3])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from catalog.errors import MalformedRecord
 from catalog.imports.imported import MAX_DOCUMENT
 from catalog.log.records import encode_leaf, parse_endorsed
 from catalog.log.revocations import Revocations
-from catalog.rows.endorsed_record import EndorsedRecord
+from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
 from catalog.store import manifest
 from catalog.store.manifest import Manifest
 from catalog.store.parquet import TableFiles
@@ -43,6 +44,19 @@ class Endorsements:
     def of(self, digest: bytes) -> tuple[EndorsedRecord, ...]:
         """Every endorsement of a launch digest."""
         return tuple(self._by_digest.get(digest.hex(), ()))
+
+    def endorsers(self, digest_size: int) -> tuple[str, ...]:
+        """The endorsers of digests of some size, short, each once and in order. digest_size: bytes."""
+        return self._endorsers.get(digest_size, ())
+
+    @cached_property
+    def _endorsers(self) -> Mapping[int, tuple[str, ...]]:
+        """Kept, because every miss of a batch names them."""
+        found: dict[int, set[str]] = {}
+        for record in self.records:
+            if record.endorser_scheme != REPORTED:
+                found.setdefault(len(record.launch_digest) // 2, set()).add(_short(record))
+        return {size: tuple(sorted(names)) for size, names in found.items()}
 
     def revocation(self, record: EndorsedRecord) -> Revocation | None:
         """What revokes or deprecates an endorsement in the log of the catalog; None if nothing does."""
@@ -90,6 +104,12 @@ def endorsements_file(records: Iterable[EndorsedRecord]) -> bytes:
 def document_name(sha256: str) -> str:
     """The file of a document in a catalog. sha256: of its bytes, in hex."""
     return f"{manifest.ENDORSED_FOLDER}/{sha256}"
+
+
+def _short(record: EndorsedRecord) -> str:
+    """The feed of an endorser; without one, what comes before the file in an address: host, owner, repository."""
+    by = record.endorser
+    return by.feed or "/".join(by.id.split(" ")[0].rpartition("://")[2].split("/")[:3])
 
 
 def _check_documents(records: Iterable[EndorsedRecord], listed: Manifest) -> None:

@@ -13,7 +13,13 @@ from catalog.imports.imported import MAX_DOCUMENT
 from catalog.log.records import encode_leaf
 from catalog.log.revocation_list import Revocation
 from catalog.store import endorsements, manifest
-from catalog.store.endorsements import document_name, endorsements_file, parse_endorsements, read_endorsements
+from catalog.store.endorsements import (
+    Endorsements,
+    document_name,
+    endorsements_file,
+    parse_endorsements,
+    read_endorsements,
+)
 from catalog.store.manifest import FileEntry, Manifest
 from tests.support.endorsed_digests import DOCUMENT, SNP_DIGEST, endorsed, listed
 
@@ -53,6 +59,14 @@ def test_what_is_written_is_read() -> None:
     assert set(found.records) == set(RECORDS)
     assert set(found.of(bytes.fromhex(SNP_DIGEST))) == set(RECORDS[:2])
     assert found.of(bytes(48)) == ()
+
+
+def test_the_endorsers_of_a_size_of_digest_are_named_once() -> None:
+    """And computed once: a batch of misses names them for each."""
+    found = Endorsements((*RECORDS, listed("78" * 48), listed("79" * 48, scheme="reported", id="https://seen.example")))
+    assert found.endorsers(48) == ("a feed", "a.example/list")
+    assert found.endorsers(48) is found.endorsers(48)
+    assert (found.endorsers(32), found.endorsers(20)) == (("a.example/list",), ())
 
 
 def test_a_record_that_is_given_twice_is_written_once() -> None:
