@@ -66,8 +66,14 @@ def listed_file(manifest: bytes, name: str, by: str = "fsverity") -> tuple[bytes
 
 
 def lists_file(manifest: bytes, name: str) -> bool:
-    """Whether a manifest lists a file."""
-    return _first_line(name) in manifest
+    """Whether a manifest lists a file; raises DamagedBlock if it may do so otherwise than in one line of its own.
+
+    A parser of JSON would find the name in any form: indented otherwise, with escapes, or twice.
+    """
+    named = manifest.count(f'"{name}"'.encode())
+    if named > 1 or b"\\u" in manifest or b"\\/" in manifest or named != manifest.count(_first_line(name)):
+        raise DamagedBlock("the manifest is not formatted as ldcat formats it")
+    return named == 1
 
 
 def _first_line(name: str) -> bytes:

@@ -111,6 +111,27 @@ def test_damaged_and_large_files_are_left_to_the_full_path(
     assert run("lookup", row, *options(catalog))[0] == 5
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('\n    "endorsements/endorsed', '\n     "endorsements/endorsed'),
+        ("endorsements/endorsed", "endorsements\\/endorsed"),
+        ("endorsements/endorsed", "endorsements/\\u0065ndorsed"),
+        ('"endorsements/endorsed.jsonl": {', '"endorsements/endorsed.jsonl": {}, "endorsements/endorsed.jsonl": {'),
+    ],
+)
+def test_a_manifest_hides_no_endorsed_digests_from_the_fast_path(
+    run: Run, catalog: BuildResult, small: BuildResult, old: str, new: str
+) -> None:
+    digest, path = digest_of(small), catalog.folder / "manifest.json"
+    text = path.read_text()
+    path.write_text(text.replace(old, new))
+    assert path.read_text() != text
+    assert plain_lookup([digest, *options(catalog)]) is None
+    code, out, _ = run("lookup", digest, *options(catalog))
+    assert code == 3 or "endorsed  " in out
+
+
 def test_a_match_has_its_endorsement_below_it(run: Run, catalog: BuildResult, small: BuildResult) -> None:
     digest = digest_of(small)
     code, out, err = run("lookup", digest, *options(catalog))
