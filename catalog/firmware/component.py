@@ -97,16 +97,21 @@ class FirmwareComponent:
         return self.sha256 or self.snp_baseline
 
     def agrees_with(self, other: FirmwareComponent) -> bool:
-        """Whether every fact that this component knows is the same in another one.
+        """Whether every fact that this component knows is the same in another one."""
+        return not self.contradictions(other)
+
+    def contradictions(self, other: FirmwareComponent) -> list[str]:
+        """Names of the facts that this component knows and that are not the same in another one.
 
         The other one may lack facts that no digest depends on.
         """
+        names = []
         for one in fields(self):
             own, others = getattr(self, one.name), getattr(other, one.name)
             is_unknown = own in (None, Enforced.UNKNOWN) or (others is None and not one.compare)
             if one.init and not is_unknown and own != others and not _is_whole(others, own):
-                return False
-        return True
+                names.append(one.name)
+        return names
 
     def joined(self, other: FirmwareComponent) -> FirmwareComponent:
         """All facts that one of two components of the same image knows.

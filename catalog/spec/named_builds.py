@@ -40,8 +40,9 @@ def build_of_record(text: str) -> FirmwareBuild:
     build = FirmwareBuild.parse(text)
     for known in embedded.builds().values():
         if known.component.key == build.component.key or known.component.snp_baseline == build.component.snp_baseline:
-            if not build.component.agrees_with(known.component):
-                raise MalformedRecord(f"the record of {build.name} contradicts {known.name}, which has the same image")
+            if found := build.component.contradictions(known.component):
+                where = f"the record of {build.name} contradicts {known.name}, which has the same image"
+                raise MalformedRecord(f"{where}: {', '.join(found)}")
             version = known.component.firmware_version or build.component.firmware_version
             code = known.component.code or build.component.code
             return replace(build, component=replace(known.component, firmware_version=version, code=code))

@@ -140,6 +140,10 @@ def test_an_area_without_its_size_agrees_with_the_whole_one() -> None:
     assert not replace(part, hashes_area=replace(AREA_ALONE, gpa=0x1000)).agrees_with(FIRMWARE)
 
 
+def test_every_fact_that_contradicts_another_component_is_named() -> None:
+    assert replace(IN_PART, sections=(), reset_vector=0x1000).contradictions(FIRMWARE) == ["reset_vector", "sections"]
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -132,7 +132,7 @@ def test_a_record_may_leave_out_the_version_but_not_contradict_it(inputs: Path) 
     (inputs / "record.toml").write_text(record.replace(version, ""))
     load_spec(write_spec(inputs, text))
     (inputs / "record.toml").write_text(record.replace(version, 'firmware_version = "2025.02-9"'))
-    with pytest.raises(MalformedRecord, match="contradicts trixie"):
+    with pytest.raises(MalformedRecord, match=r"contradicts trixie.*: firmware_version$"):
         load_spec(write_spec(inputs, text))
 
 
@@ -140,7 +140,7 @@ def test_a_record_that_contradicts_an_embedded_one_is_refused(inputs: Path) -> N
     record = embedded.builds()["bullseye/ovmf/OVMF.fd"].to_toml()
     (inputs / "record.toml").write_text(record.replace("0x80b000", "0x80b004").replace("bullseye/", "other/"))
     text = 'name = "x"\nfirmware = { files = ["record.toml"] }\ntechnologies = { sev = {} }\n'
-    with pytest.raises(MalformedRecord, match="contradicts bullseye"):
+    with pytest.raises(MalformedRecord, match=r"contradicts bullseye.*: reset_vector$"):
         load_spec(write_spec(inputs, text))
 
 
