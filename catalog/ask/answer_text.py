@@ -79,8 +79,8 @@ def _related(digest: bytes, relations: Sequence[KnownRelation]) -> Iterator[Told
         if nearest.vcpus is not None:
             facts.append(("inferred", count_vcpus(nearest.vcpus)))
         facts.append(("by AP page", nearest.page))
-        if others:
-            digests = "1 more known digest" if len(others) == 1 else f"{len(others)} more known digests"
+        if more := len({one.known.digest for one in others} - {nearest.known.digest}):
+            digests = "1 more known digest" if more == 1 else f"{more} more known digests"
             facts.append(("others", f"{digests} of the same launch: --format json has more"))
         yield Told(f"related  {short(digest)}  is {short(nearest.known.digest)} with {more_vcpus(nearest.more)}", facts)
 

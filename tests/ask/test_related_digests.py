@@ -120,6 +120,16 @@ def with_fewer(built: BuildResult, vcpus: int) -> tuple[LaunchDigest, Match]:
     return catalog.launch_components.config({**match.row, "vcpus": vcpus}).digest(), match
 
 
+def test_a_digest_of_a_row_that_is_endorsed_too_is_counted_once(gaps: BuildResult, tmp_path: Path) -> None:
+    digest, match = with_fewer(gaps, 65)
+    record = listed(match.launch_digest.hex(), claims={"vcpus": 66})
+    reply = ask(with_endorsed(gaps, tmp_path / "catalog", [record]).folder, digest.value)
+    assert len(reply.related.relations) > 1
+    assert {one.known.digest for one in reply.related.relations} == {match.launch_digest}
+    (part,) = told(reply, 0)
+    assert "others" not in dict(part.facts)
+
+
 @pytest.mark.parametrize("fewer", [1, 62])
 def test_a_row_with_more_vcpus(gaps: BuildResult, fewer: int) -> None:
     digest, match = with_fewer(gaps, 66 - fewer)
