@@ -215,7 +215,7 @@ def inferred_note(base: Mapping[str, Any]) -> str:
 
 def revocation_notes(revocation: tuple[str, str] | None) -> list[str]:
     """A note if a log revokes or deprecates a row. revocation: severity and reason."""
-    return [] if revocation is None else ["{} by its publisher: {}".format(*revocation)]
+    return [] if revocation is None else ["{} by the publisher of this log: {}".format(*revocation)]
 
 
 def no_kernel_note(technology: str) -> str:

@@ -216,7 +216,7 @@ def test_a_published_log_revokes_endorsements(
     for severity, code in (("deprecated", 10), ("revoked", 7), ("restored", 10)):
         place.publish(revoke(severity, launch_digest=SNP_DIGEST))  # type: ignore[arg-type]
         got, out, _ = run("lookup", SNP_DIGEST, *place.options())
-        assert (got, f"  ! {severity} by its publisher: a reason" in out) == (code, severity != "restored")
+        assert (got, f"  ! {severity} by the publisher of this log: a reason" in out) == (code, severity != "restored")
         _, out, _ = run("lookup", SNP_DIGEST, *place.options(), "-f", "json")
         status = {"severity": severity, "reason": "a reason"}
         assert json.loads(out)["endorsements"][0]["revocation"] == (None if severity == "restored" else status)

@@ -266,7 +266,7 @@ def test_rows_are_revoked_by_what_identifies_them(
     for launch_digest in revoked:
         (match,) = asked.matches(launch_digest)
         assert match["revocation"] == {"severity": "revoked", "reason": "a reason"}
-        assert match["notes"][0] == "revoked by its publisher: a reason"
+        assert match["notes"][0] == "revoked by the publisher of this log: a reason"
     for launch_digest in others:
         (match,) = asked.matches(launch_digest)
         assert match["revocation"] is None

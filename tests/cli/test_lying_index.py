@@ -134,7 +134,7 @@ def test_a_false_index_evades_no_revocation(
     with serving(found.log, host) as port:
         url = f"http://127.0.0.1:{port}/logs"
         code, out, _ = run("lookup", digest, "--catalog", url, "--trust", str(found.trust))
-    assert (code, "revoked by its publisher: a leak" in out) == (7, True)
+    assert (code, "revoked by the publisher of this log: a leak" in out) == (7, True)
 
 
 def test_a_manifest_with_duplicate_entries_is_refused(small: BuildResult, tmp_path: Path) -> None:

@@ -282,7 +282,8 @@ def test_rows_are_revoked_by_the_field(copy: Copy, log: Path, digest: str) -> No
     other = Copy(copy.folder, environment)
     options = ["--reason", "test", "--severity", "revoked", "--vmm-revision", str(VALUE)]
     other.run("revoke", "--log", "other/log", "--key", "log.key", *options)
-    assert "revoked by its publisher: test" in other.run("lookup", digest, *trusted(Path("other/log")), code=7)
+    out = other.run("lookup", digest, *trusted(Path("other/log")), code=7)
+    assert "revoked by the publisher of this log: test" in out
 
 
 @contextmanager

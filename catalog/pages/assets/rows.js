@@ -136,7 +136,7 @@ export class Catalog {
     const show = (name, kernel, facts, notes) => found.push({
       technology: row.technology,
       facts,
-      notes: [...(revoked ? [`${revoked.severity} by its publisher: ${revoked.reason}`] : []), ...notes],
+      notes: [...(revoked ? [`${revoked.severity} by the publisher of this log: ${revoked.reason}`] : []), ...notes],
       revoked: revoked?.severity ?? null,
       order: [row.technology, name, kernel?.name ?? "", row.vmm ?? "", row.vcpu_signature ?? "", row.sev_features, row.vcpus],
       record,
