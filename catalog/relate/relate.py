@@ -152,7 +152,7 @@ def _checked(digests: Sequence[LaunchDigest]) -> tuple[bytes, ...]:
             )
     values = tuple(dict.fromkeys(digest.value for digest in digests))
     if len(values) < 2:
-        raise UsageError("a launch digest is related to another one", "give two or more that differ")
+        raise UsageError("fewer than two different launch digests are given", "give two or more")
     if len(values) > MAX_DIGESTS:
         raise UsageError(f"{len(values):,} launch digests are more than {MAX_DIGESTS:,}", "give fewer at a time")
     return values

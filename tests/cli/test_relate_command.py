@@ -93,7 +93,7 @@ def test_what_is_refused(run: Run, tmp_path: Path) -> None:
     listed = tmp_path / "digests"
     listed.write_text(f"{BASE.hex()}\n{AHEAD.hex()}\nhello\n")
     for arguments, code, message in (
-        ((BASE.hex(),), 2, "a launch digest is related to another one"),
+        ((BASE.hex(),), 2, "fewer than two different launch digests are given"),
         ((BASE.hex(), "00" * 32), 2, "0000000000000000... is a launch digest of SEV or SEV-ES"),
         ((BASE.hex(), "abcd"), 3, "'abcd' is not a launch digest"),
         ((BASE.hex(), str(tmp_path / "none.txt")), 5, "no such file"),

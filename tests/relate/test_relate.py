@@ -154,8 +154,8 @@ def test_progress_comes_to_what_was_announced() -> None:
 @pytest.mark.parametrize(
     ("digests", "most", "halves", "message"),
     [
-        ([bytes(48)], None, (), "is related to another one"),
-        ([bytes(48), bytes(48)], None, (), "is related to another one"),
+        ([bytes(48)], None, (), "fewer than two different launch digests"),
+        ([bytes(48), bytes(48)], None, (), "fewer than two different launch digests"),
         ([bytes(48), bytes(32)], None, (), "0000000000000000... is a launch digest of SEV or SEV-ES"),
         ([bytes([n] * 48) for n in range(4)], None, (), "4 launch digests are more than 3"),
         ([bytes(48), bytes([1] * 48)], 0, (), "0 more vCPUs cannot be tried"),
