@@ -95,7 +95,7 @@ def _questions() -> dict[str, Any]:
     return {
         "/v1/lookup": {
             "post": {
-                **_get(f"Look up to {MAX_BATCH:,} digests up", [], _json("BatchAnswer"), 400, 408, 413, 503),
+                **_get(f"Look up at most {MAX_BATCH:,} digests", [], _json("BatchAnswer"), 400, 408, 413, 503),
                 "requestBody": {
                     "required": True,
                     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Batch"}}},

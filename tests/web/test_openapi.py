@@ -18,6 +18,7 @@ from tests.support.services import ROOT, Service
 def test_every_path_is_described(served: Service) -> None:
     described = json.loads(served.ask("/openapi.json")[1])
     assert described == openapi()
+    assert described["paths"]["/v1/lookup"]["post"]["summary"] == "Look up at most 1,000 digests"
     for path in ("/builds", "/releases", "/healthz", "/readyz", "/metrics", "/openapi.json", "/checkpoint"):
         status, _, headers = served.ask(path)
         assert status == 200
