@@ -15,6 +15,7 @@ from catalog.ask.found_endorsements import (
     MinSvn,
     found_endorsement,
     is_reported,
+    resting_on_base,
 )
 from catalog.ask.launch_measure_search import MeasureQuestion, search
 from catalog.ask.lookup import Lookups
@@ -79,8 +80,9 @@ class Answer:
 
         7 if all that was found is revoked, or if --min-svn refuses every endorsement of a feed.
         """
-        refused = {one.record.endorser.feed for one in self.endorsements if one.refused}
-        if refused - {one.record.endorser.feed for one in self.endorsements if not one.refused}:
+        feeds = [(one.refused, one.record.endorser.feed) for one in self.endorsements]
+        feeds += [(row.refused, row.base["endorser"]["feed"]) for row in self.inferred if row.base]
+        if {feed for refused, feed in feeds if refused} - {feed for refused, feed in feeds if not refused}:
             return REVOKED
         if self.matches:
             return exit_code([match.revocation and match.revocation[0] for match in self.matches])
@@ -233,7 +235,7 @@ def _found(
     return replace(
         about,
         matches=matches,
-        inferred=tuple(row for row in rows if row.inferred),
+        inferred=tuple(resting_on_base(row, catalog.endorsements, min_svn) for row in rows if row.inferred),
         endorsements=tuple(one for one in found if not is_reported(one.record)),
         reported=tuple(one for one in found if is_reported(one.record)),
         asked=() if rows else catalog.endorsements.endorsers(len(about.digest.value)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +65,23 @@ def found_endorsement(
     agrees, contradicts = compare_claims(record, rows)
     revocation = (status.severity, status.reason) if status else None
     firmware = () if rows else tuple(_claimed_builds(record, catalog))
-    return FoundEndorsement(record, revocation, _too_old(record, min_svn), agrees, contradicts, firmware)
+    refused = _too_old(record.endorser.feed, record.endorser.svn, min_svn)
+    return FoundEndorsement(record, revocation, refused, agrees, contradicts, firmware)
+
+
+def resting_on_base(row: Match, endorsements: Endorsements, min_svn: MinSvn) -> Match:
+    """An inferred row with what speaks against the endorsement of its base: the row rests on that.
+
+    The row is revoked or deprecated if that endorsement is.
+    """
+    assert row.base is not None, "callers have inferred rows"  # noqa: S101
+    found, by = copy(row), row.base["endorser"]
+    found.refused = _too_old(by["feed"], by["svn"], min_svn)
+    of_base = [one for one in endorsements.of(row.base["launch_digest"]) if msgspec.to_builtins(one.endorser) == by]
+    for status in map(endorsements.revocation, of_base):
+        if found.revocation is None and status is not None:
+            found.revocation = (status.severity, f"{status.reason} (the endorsement of its base)")
+    return found
 
 
 def _claimed_builds(record: EndorsedRecord, catalog: Catalog) -> Iterator[str]:
@@ -101,8 +118,7 @@ def _value(match: Match, claim: str) -> Any:
     return value and value.hex()
 
 
-def _too_old(record: EndorsedRecord, min_svn: MinSvn) -> str | None:
-    feed, svn = record.endorser.feed, record.endorser.svn
+def _too_old(feed: str | None, svn: int | None, min_svn: MinSvn) -> str | None:
     least = None if feed is None else min_svn.get(feed)
     if least is None or (svn is not None and svn >= least):
         return None

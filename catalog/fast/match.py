@@ -57,7 +57,9 @@ class Match:
     vcpu_types: names of the vCPU signature.
     launchable: verdict, reason and source.
     listed: whether the catalog lists the vCPU count; if not, it was found from a distinguished digest.
-    revocation: severity and reason, if the log of the catalog revokes or deprecates the row.
+    revocation: severity and reason, if the log of the catalog revokes or deprecates the row, or the endorsement of its
+        base.
+    refused: why --min-svn refuses the endorsement of its base; None if it does not.
     """
 
     __slots__ = (
@@ -68,6 +70,7 @@ class Match:
         "launchable_reason",
         "launchable_source",
         "listed",
+        "refused",
         "revocation",
         "row",
         "vcpu_types",
@@ -91,6 +94,7 @@ class Match:
         self.base = base
         self.listed = listed
         self.revocation = revocation
+        self.refused: str | None = None
         self.firmware = firmware or {}
         self.kernel_hashes = kernel_hashes
         self.vmm_title = vmm_title
@@ -117,7 +121,7 @@ class Match:
         """Notes that a reader needs before relying on this digest. No note says that it can be trusted."""
         notes, technology = revocation_notes(self.revocation), self.row["technology"]
         if self.base:
-            return [*notes, inferred_note(self.base)]
+            return [*notes, *([f"refused: {self.refused}"] if self.refused else []), inferred_note(self.base)]
         if self.kernel_hashes is None:
             notes.append(no_kernel_note(technology))
         else:
@@ -149,7 +153,9 @@ class Match:
             if beside:
                 more = getattr(self, beside)
                 shown[beside] = list(more) if isinstance(more, tuple) else more
-        if not self.base:
+        if self.base:
+            shown["refused"] = self.refused
+        else:
             shown["launchable"] = self.launchable
             shown["launchable_reason"] = self.launchable_reason
             shown["launchable_source"] = self.launchable_source

@@ -120,6 +120,7 @@ InferredAnswer = msgspec.defstruct(
         ("technology", str),
         ("base", BaseAnswer),
         *(member for field in BESIDE_COMPONENTS for member in _members(field)),
+        ("refused", str | None),
         ("revocation", RevocationAnswer | None),
         ("notes", list[str]),
     ],
