@@ -101,6 +101,12 @@ def test_every_exit_code_is_documented() -> None:
     assert set(map(int, listed)) == exit_codes()
 
 
+def test_every_exit_code_of_an_answer_is_in_the_help() -> None:
+    """Those that a shell has for signals are on the page alone."""
+    epilog = str(make_app([]).info.epilog)
+    assert set(map(int, re.findall(r"\b(\d+) ", epilog))) == exit_codes() - {130, 141}
+
+
 def test_every_folder_is_on_the_map() -> None:
     """Folders are in the first column of the table, subfolders anywhere on the page."""
     rooms = {path.parent.relative_to(ROOT / "catalog") for path in (ROOT / "catalog").rglob("__init__.py")} - {Path()}

@@ -57,8 +57,9 @@ def make_app(names: Iterable[str] | None = None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog="Exit codes: 0 yes (found, equal), 1 no (not found, a batch line in error), 2 usage error or a "
         "configuration that cannot launch, 3 malformed input, 4 verification failed, 5 cannot read or write, "
-        "6 untrusted signer, 7 revoked, 8 stale, 9 older than a checkpoint seen before, 11 signed record that "
-        "contradicts its own log, 12 refused by a witness that saw more, 13 out of memory, 70 internal error.",
+        "6 untrusted signer, 7 revoked, 8 stale, 9 older than a checkpoint seen before, 10 endorsed or inferred "
+        "alone, 11 signed record that contradicts its own log, 12 refused by a witness that saw more, 13 out of "
+        "memory, 70 internal error.",
     )
     app.callback()(ldcat)
     wanted = command_names() if names is None else names

@@ -87,6 +87,15 @@ def test_the_nearest_of_a_chain_is_shown_and_the_others_are_counted(small: Build
     assert "inferred" not in dict(part.facts)
 
 
+def test_all_that_is_known_of_the_nearest_is_said(small: BuildResult, tmp_path: Path) -> None:
+    places = ["https://a.example", "https://b.example"]
+    records = [listed(PUBLISHED.hex(), id=place) for place in places]
+    reply = ask(with_endorsed(small, tmp_path / "catalog", records).folder, extended(PUBLISHED, GCE, 2))
+    (part,) = told(reply, 0)
+    assert dict(part.facts)["which is"] == "; ".join(f"endorsed by {place}" for place in places)
+    assert "others" not in dict(part.facts)
+
+
 def test_an_endorsed_digest_is_related_to_another(small: BuildResult, tmp_path: Path) -> None:
     """Its endorser may not say for how many vCPUs it is."""
     few, many = PUBLISHED, extended(PUBLISHED, GCE, 4)

@@ -97,7 +97,7 @@ def command(
         for name, entry in built.manifest.technologies.items():
             render.note(f"{name}: {entry.rows:,} launch digests")
         if endorsed := built.manifest.files.get(manifest.ENDORSED):
-            render.note(f"{endorsed.rows:,} endorsed digests")
+            render.note(f"{endorsed.rows:,} endorsed {'digest' if endorsed.rows == 1 else 'digests'}")
         if built.reused:
             render.note(f"{built.reused:,} of them were in the replaced catalog; the others are new")
         left_out = sum(entry.points for entry in built.manifest.left_out)
