@@ -102,6 +102,7 @@ def _trusted(paths: Sequence[Path]) -> Given:
 
 def _taken_in(path: Path, given: Given) -> tuple[Imported, bytes | None]:
     """What a record says, after it was compared with its document; and the document, if there is one."""
+    inputs.check_regular(path)
     said = parse_import(inputs.read_text(path))
     if said.document_sha256 is None:
         return said, None
@@ -112,7 +113,7 @@ def _taken_in(path: Path, given: Given) -> tuple[Imported, bytes | None]:
     if not inputs.exists(document):
         hint = f"ldcat import -o writes it to {DOCUMENTS}/{sha256}; values alone have no sha256 and an origin"
         raise Unreadable(f"its document is not there: {document}", hint)
-    data = inputs.read_file(document, limit=MAX_DOCUMENT)
+    data = inputs.read_file(document, limit=MAX_DOCUMENT, regular=True)
     if hashlib.sha256(data).digest() != said.document_sha256:
         raise MalformedRecord(f"{document} is not the document of that SHA-256", "import the document again")
     _check_record(said, _read(data, said, given))
@@ -122,6 +123,12 @@ def _taken_in(path: Path, given: Given) -> tuple[Imported, bytes | None]:
 def _read(data: bytes, said: Imported, given: Given) -> Imported:
     """What a document says, now that it is read and verified again."""
     if said.form not in forms():  # typed by somebody from a document that ldcat cannot read
+        for endorsed in said.endorsed:
+            if (scheme := endorsed.endorser.scheme) in forms():
+                raise MalformedRecord(
+                    f"an endorser has the scheme {scheme!r}, and the document is of the form {said.form!r}",
+                    "the scheme of an endorser is the form of its document",
+                )
         return replace(said, checked="none", certificate_until=None)
     try:
         return read_document(data, given).said_by(said.origin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from catalog.errors import (
 from catalog.spec import embedded, spec_imports
 from catalog.spec.catalog_spec import CatalogSpec, load_spec
 from tests.support.attestation_builder import ca_key
-from tests.support.endorsed_digests import SNP_DIGEST, import_list, write_import
+from tests.support.endorsed_digests import SNP_DIGEST, import_list, write_import, write_page
 from tests.support.published_documents import (
     DIGEST,
     FEED,
@@ -120,6 +121,24 @@ def test_contradicting_claims_are_refused_with_both_files(tmp_path: Path) -> Non
     assert f"contradict each other about {DIGEST}: vcpus" in why
     assert one.name in why
     assert other.name in why
+
+
+@pytest.mark.parametrize("what", ["documents/*", "*.toml"])
+def test_a_pipe_does_not_block(tmp_path: Path, what: str) -> None:
+    write_import(tmp_path / "in", uvm())
+    path = next((tmp_path / "in").glob(what))
+    path.unlink()
+    os.mkfifo(path)
+    assert "not a regular file" in refused(tmp_path, Unreadable)
+
+
+def test_an_endorser_whose_documents_ldcat_reads_has_such_a_document(tmp_path: Path) -> None:
+    """Else an audit would refuse the catalog, because the document is of no known format."""
+    path = write_page(tmp_path / "in", DIGEST)
+    assert loaded(tmp_path, IMPORTS).documents
+    path.write_text(path.read_text().replace('{ scheme = "wiki"', '{ scheme = "azure-uvm"'))
+    why = refused(tmp_path, MalformedRecord, IMPORTS)
+    assert "has the scheme 'azure-uvm', and the document is of the form 'wiki'" in why
 
 
 def test_a_document_that_is_missing_is_refused(tmp_path: Path) -> None:
