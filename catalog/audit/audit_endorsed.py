@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 
 from catalog.audit.audit import AuditFinding, odd, wrong
 from catalog.audit.recomputed_endorsements import recompute_endorsements
@@ -10,6 +11,9 @@ from catalog.errors import LdcatError, UntrustedSigner
 from catalog.files.inputs import MAX_TEXT_SIZE, read_file
 from catalog.imports.chains import parse_trusted
 from catalog.imports.documents import Given, forms, read_document
+from catalog.imports.endorsed_facts import EndorsedDigest
+from catalog.imports.imported import Imported
+from catalog.launch.technology import technologies
 from catalog.operate.finding import Severity
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.spec import embedded
@@ -35,33 +39,52 @@ def endorsed_findings(catalog: Catalog) -> Iterator[AuditFinding]:
 def _document_findings(
     catalog: Catalog, sha256: str, records: Sequence[EndorsedRecord], given: Given
 ) -> Iterator[AuditFinding]:
-    """Yield what differs from a document, which is read and verified again."""
+    """Yield what differs from a document, which is read and verified again.
+
+    One whose signer nobody vouches for is compared all the same: who signed it is all that stays open.
+    """
     name = document_name(sha256)
-    read = [record for record in records if record.endorser_scheme in forms()]
     for record in records:
-        if record not in read and record.checked != "none":
+        if record.endorser_scheme not in forms() and record.checked != "none":
             what = f"{record.launch_digest} is called signed, and ldcat reads no {record.endorser_scheme} documents"
             yield wrong("endorsed", name, what)
+    read = [record for record in records if record.endorser_scheme in forms()]
     if not read:
         return
+    data = catalog.verified(name)
     try:
-        document = read_document(catalog.verified(name), given)
-        said = {
-            EndorsedRecord.of(document.said_by(origin), endorsed)
-            for origin in {record.origin for record in read}
-            for endorsed in document.said_by(origin).endorsed
-        }
-    except UntrustedSigner as failure:
-        what = f"its signature was not verified again: {failure}"
-        yield AuditFinding(Severity.NOTE, "endorsed", name, what)
-        return
+        try:
+            document = read_document(data, given)
+        except UntrustedSigner as failure:
+            what = f"its signature was not verified again: {failure}"
+            yield AuditFinding(Severity.NOTE, "endorsed", name, what)
+            document = read_document(data, replace(given, untrusted=True))
     except LdcatError as failure:
         yield wrong("endorsed", name, str(failure))
         return
+    said = set(document.endorsed)
     for record in read:
-        if record not in said:
+        if not _is_said(record, document, said):
             what = f"it says other than the record of {record.launch_digest} by {record.endorser_id}"
             yield wrong("endorsed", name, what)
+
+
+def _is_said(record: EndorsedRecord, document: Imported, said: Container[EndorsedDigest]) -> bool:
+    """Whether a document says what a record says. said: its endorsed digests.
+
+    One that names no endorser is its origin's, or has a signature and may be anybody's.
+    """
+    if record.technology not in technologies():
+        return False
+    facts = record.facts
+    unnamed = replace(facts, endorser=replace(facts.endorser, id=None))
+    may_be_unnamed = document.checked == "signature" or record.endorser_id == record.origin
+    if facts not in said and not (may_be_unnamed and unnamed in said):
+        return False
+    return all(getattr(record, name) == getattr(document, name) for name in _OF_DOCUMENT)
+
+
+_OF_DOCUMENT = ("checked", "document_time", "certificate_until")
 
 
 def _row_findings(catalog: Catalog, records: Sequence[EndorsedRecord]) -> Iterator[AuditFinding]:

@@ -77,17 +77,20 @@ def verify_chain(chain: Sequence[x509.Certificate], at: int, what: str) -> None:
 
 
 def check_root(root: x509.Certificate, given: Given, what: str, hint: str) -> None:
-    """Raises UntrustedSigner unless the reader gave this root."""
-    if root not in given.roots:
+    """Raises UntrustedSigner unless the reader gave this root, or reads what is not trusted."""
+    if root not in given.roots and not given.untrusted:
         raise UntrustedSigner(f"{what}: its root certificate {subject(root)!r} is not one that is trusted", hint)
 
 
 def rooted(leaf: x509.Certificate, given: Given, what: str, hint: str) -> list[x509.Certificate]:
     """A certificate and the given root that its issuer names, of several the one that signed it.
 
-    Raises UntrustedSigner if there is none of that name.
+    Raises UntrustedSigner if there is none of that name; if the reader reads what is not trusted, the certificate is
+    alone then.
     """
     named = [root for root in given.roots if root.subject == leaf.issuer]
+    if not named and given.untrusted:
+        return [leaf]
     if not named:
         raise UntrustedSigner(f"{what}: no root certificate is given that issued {subject(leaf)!r}", hint)
     return [leaf, next((root for root in named if _is_issued(leaf, root)), named[0])]

@@ -31,6 +31,8 @@ class Given:
     keys: public keys, for signatures without a chain.
     feed: the only feed that is accepted of endorsers that have feeds, or None for any.
     checksums: a file of sha256sum that names the document, or None.
+    untrusted: read also what nobody that the reader trusts vouches for, only to see what it says. A root, or a key,
+        that is not there is not looked for; its endorser may have no id then.
     """
 
     now: int
@@ -38,6 +40,7 @@ class Given:
     keys: tuple[PublicKeyTypes, ...] = ()
     feed: str | None = None
     checksums: bytes | None = None
+    untrusted: bool = False
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,18 @@ def with_list(built: BuildResult, folder: Path, *records: EndorsedRecord) -> Pat
     return forged(built, folder, with_endorsed(endorsements_file(records))).folder
 
 
+def with_other(built: BuildResult, folder: Path, right: bytes, wrong: bytes) -> Path:
+    """A catalog that lists something else once."""
+    data = (built.folder / "endorsements/endorsed.jsonl").read_bytes()
+    assert right in data
+    lines = sorted(data.replace(right, wrong, 1).splitlines(keepends=True))
+
+    def change(path: Path) -> None:
+        path.write_bytes(b"".join(lines))
+
+    return forged(built, folder, {"endorsements/endorsed.jsonl": change}).folder
+
+
 @pytest.fixture
 def trusting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The root of the tests is among those that ship with ldcat."""
@@ -68,6 +80,27 @@ def test_a_document_of_an_unknown_root_is_noted(signed: BuildResult) -> None:
     assert all("its signature was not verified again" in evidence for _, _, evidence in notes)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (b'"vcpus":1', b'"vcpus":8'),
+        (b'"svn":100', b'"svn":101'),
+        (b'"id":"did:x509:0:sha256:', b'"id":"did:x509:1:sha256:'),
+        (b'"launch_digest":"5a', b'"launch_digest":"5b'),
+        (b'"checked":"signature"', b'"checked":"none"'),
+        (b'"document_time":1', b'"document_time":2'),
+    ],
+)
+def test_a_document_of_an_unknown_root_is_compared_all_the_same(
+    signed: BuildResult, tmp_path: Path, right: bytes, wrong: bytes
+) -> None:
+    """Else a publisher could call anything signed, with a document that nobody can verify."""
+    lie = with_other(signed, tmp_path / "lie", right, wrong)
+    errors = [evidence for severity, _, evidence in found(lie) if severity is Severity.ERROR]
+    assert errors
+    assert all("it says other than the record of" in evidence for evidence in errors)
+
+
 @pytest.mark.usefixtures("trusting")
 @pytest.mark.parametrize(
     ("right", "wrong", "why"),
@@ -81,15 +114,7 @@ def test_a_document_of_an_unknown_root_is_noted(signed: BuildResult) -> None:
 def test_a_record_that_its_document_does_not_say(
     signed: BuildResult, tmp_path: Path, right: bytes, wrong: bytes, why: str
 ) -> None:
-    data = (signed.folder / "endorsements/endorsed.jsonl").read_bytes()
-    assert right in data
-    lines = sorted(data.replace(right, wrong, 1).splitlines(keepends=True))
-
-    def change(path: Path) -> None:
-        path.write_bytes(b"".join(lines))
-
-    lie = forged(signed, tmp_path / "lie", {"endorsements/endorsed.jsonl": change})
-    ((severity, subject, evidence), *_) = found(lie.folder)
+    ((severity, subject, evidence), *_) = found(with_other(signed, tmp_path / "lie", right, wrong))
     assert severity is Severity.ERROR
     assert subject.startswith("endorsements/")
     assert why in evidence

@@ -311,6 +311,25 @@ def test_a_corim_is_verified_by_a_chain_to_a_root_that_is_given() -> None:
     refused(timeless, MalformedRecord, "no time for which they could be verified")
 
 
+def test_what_nobody_vouches_for_can_be_read_without_a_root() -> None:
+    """It says the same; only GCE's documents do not name their endorser themselves."""
+    chain = [made.der(one) for one in made.uvm_chain()]
+    by_chain = made.signed_corim(key=ca_key("test signer"), h1=-38, h33=chain)
+    untrusted = replace(GIVEN, untrusted=True)
+    for data, what in (
+        (made.uvm(), trusted()),
+        (made.gce(), trusted()),
+        (made.signed_corim(), corim_given()),
+        (by_chain, trusted()),
+    ):
+        said, found = read_document(data, what), read_document(data, untrusted)
+        by = [one.endorser.id for one in found.endorsed]
+        assert by == [None if one.endorser.scheme == "gce-endorsement" else one.endorser.id for one in said.endorsed]
+        assert found.said_by(said.endorsed[0].endorser.id).endorsed == said.endorsed
+        assert (found.document_time, found.certificate_until) == (said.document_time, said.certificate_until)
+    refused(made.uvm()[:-1] + b"\0", VerificationFailed, "not of this document and key", untrusted)
+
+
 KEYS: dict[int, Any] = {
     -7: ec.generate_private_key(ec.SECP256R1()),
     -8: ed25519.Ed25519PrivateKey.generate(),

@@ -55,8 +55,8 @@ def parse(document: Document, given: Given) -> Imported:
         raise MalformedRecord(f"{NAME}: of {day(time)}, and names neither a change nor a commit")
     if not golden.data(7):
         raise MalformedRecord(f"{NAME}: it endorses no SEV-SNP launch", "endorsements of TDX are not read")
-    root = hashlib.sha256(der(chain[-1])).hexdigest()
-    endorsed = _endorsed(Message(golden.data(7), _SEV_SNP, f"{NAME}: sev_snp"), golden.data(5), f"sha256:{root}")
+    root = f"sha256:{hashlib.sha256(der(chain[-1])).hexdigest()}" if len(chain) > 1 else None
+    endorsed = _endorsed(Message(golden.data(7), _SEV_SNP, f"{NAME}: sev_snp"), golden.data(5), root)
     return Imported(
         NAME,
         document.sha256,
@@ -77,8 +77,8 @@ def _check_signature(key: object, signature: bytes, golden: bytes) -> None:
         raise VerificationFailed(f"{NAME}: the signature is not of this document and key") from error
 
 
-def _endorsed(snp: Message, firmware: bytes, root: str) -> list[EndorsedDigest]:
-    """Sorted by number of vCPUs. firmware: SHA-384 of the image. root: the endorser's id."""
+def _endorsed(snp: Message, firmware: bytes, root: str | None) -> list[EndorsedDigest]:
+    """Sorted by number of vCPUs. firmware: SHA-384 of the image. root: the endorser's id, if it is known."""
     found: dict[int, bytes] = {}
     for entry in snp.all_data(2):
         measured = Message(entry, _ENTRY, f"{NAME}: sev_snp.measurements")
