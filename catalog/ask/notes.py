@@ -7,7 +7,7 @@ from catalog.abi.report import HOST_REQUESTED, AttestationReport
 
 
 def report_notes(report: AttestationReport) -> list[str]:
-    """Facts in a report that weaken what it proves."""
+    """Facts in a report that weaken what it proves, or what can be found of it."""
     notes = []
     if report.policy.debug:
         notes.append("the guest policy allows debugging: the host can read and change the guest's memory")
@@ -19,6 +19,8 @@ def report_notes(report: AttestationReport) -> list[str]:
         notes.append(
             f"the report is of VMPL {report.vmpl}: something else, at VMPL 0, can be between it and the launch"
         )
+    if report.signing_key == "VLEK":
+        notes.append("the report is signed by a VLEK, a key of a cloud provider, whose firmware may not be public")
     return notes
 
 

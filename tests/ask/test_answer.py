@@ -143,6 +143,9 @@ def test_reports_match_the_rows_of_their_measurement(small: BuildResult) -> None
     evidence = Evidence("attestation report", AttestationReport.parse(raw))
     reply = ask(small, evidence)
     assert reply.matches
+    assert not any("VLEK" in note for note in reply.notes)
+    by_provider = AttestationReport.parse(report_bytes(measurement=digest, key_info=1 << 2))
+    assert any("VLEK" in note for note in ask(small, Evidence("attestation report", by_provider)).notes)
     assert reply.endorsement is None
     assert not reply.refuted
     assert reply.to_dict()["verification"]["verified"] is False

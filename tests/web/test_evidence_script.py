@@ -21,7 +21,7 @@ from tests.support.services import Service
 def test_evidence_is_parsed_as_on_the_command_line(seen: Watched, served: Service, small: BuildResult) -> None:
     """Both get the same original and mutated bytes, and accept the same inputs with the same digest."""
     digest = bytes.fromhex(next(digest.hex() for inputs, digest in rows_of(small).items() if inputs[0] == "sev-snp"))
-    raw = report_bytes(measurement=digest, policy=0x30000)
+    raw, vlek = report_bytes(measurement=digest, policy=0x30000), report_bytes(measurement=digest, key_info=1 << 2)
     samples = [
         *(raw, raw.hex().encode(), b"0x" + raw.hex().upper().encode(), b"HCLA" + bytes(28) + raw + b"more"),
         *(b"\4\0\2\0\x81\0\0\0" + bytes(624), b"HCLA" + bytes(28) + b"\x81" + bytes(1183)),
@@ -50,6 +50,8 @@ def test_evidence_is_parsed_as_on_the_command_line(seen: Watched, served: Servic
             json.dumps(as_json(raw, hexadecimal=True, old=False)).encode(),
             json.dumps(as_json(raw, hexadecimal=False, old=True)).encode(),
             json.dumps({"report": 1}).encode(),
+            *(json.dumps(as_json(vlek, hexadecimal=True, old=old)).encode() for old in (False, True)),
+            vlek,
         ),
         *(b'{"return": {"data": "' + b"A" * 64 + b'"}}', b'{"data": "AA=="}', b'{"data": 5}'),
         b'{"return": {"data": "' + b"A" * 64 + b'"}}\n{"return": {"policy": 1}}',

@@ -3,6 +3,7 @@
 const REPORT_SIZE = 1184;
 const MAX_EVIDENCE = 1 << 20;
 const HOST_REQUESTED = 0xffffffff;
+const VLEK = 1;
 const HCL_FORM = "attestation report in an Azure HCL blob";
 const TDX_QUOTE_SIZE = 48 + 584;
 const TDX = "is of Intel TDX, on a platform without public firmware: ldcat knows launch digests of AMD SEV only";
@@ -66,13 +67,14 @@ function ofReport(raw, form) {
     guestSvn: view.getUint32(4, true),
     policy: view.getBigUint64(8, true),
     vmpl: view.getUint32(0x30, true),
+    keys: view.getUint32(0x48, true),
     reportData: raw.subarray(0x50, 0x90),
     measurement: raw.subarray(0x90, 0xc0),
     hostData: raw.subarray(0xc0, 0xe0),
   });
 }
 
-function report(form, { version, guestSvn, policy, vmpl, reportData, measurement, hostData }) {
+function report(form, { version, guestSvn, policy, vmpl, keys, reportData, measurement, hostData }) {
   if (vmpl > 3 && vmpl !== HOST_REQUESTED) throw new Malformed(`invalid VMPL ${vmpl} (0 to 3)`);
   const notes = [];
   if ((policy >> 19n) & 1n) notes.push("the guest policy allows debugging: the host can read and change the guest's memory");
@@ -82,6 +84,9 @@ function report(form, { version, guestSvn, policy, vmpl, reportData, measurement
   if (vmpl === HOST_REQUESTED) notes.push("this report was requested by the host, not by software in the guest");
   else if (vmpl) {
     notes.push(`the report is of VMPL ${vmpl}: something else, at VMPL 0, can be between it and the launch`);
+  }
+  if (((keys >> 2) & 7) === VLEK) {
+    notes.push("the report is signed by a VLEK, a key of a cloud provider, whose firmware may not be public");
   }
   return {
     form,
@@ -156,6 +161,7 @@ function ofReportJson(fields) {
     guestSvn: number("guest_svn", HOST_REQUESTED),
     policy: BigInt(number("policy", Number.MAX_SAFE_INTEGER)),
     vmpl: number("vmpl", HOST_REQUESTED),
+    keys: number("_author_key_en" in fields ? "_author_key_en" : "key_info", HOST_REQUESTED),
     reportData: bytes("report_data", 64),
     measurement: bytes("measurement", 48),
     hostData: bytes("host_data", 32),
