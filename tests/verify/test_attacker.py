@@ -45,6 +45,7 @@ from catalog.log.seen import Seen
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.prove.verify_proof import Outcome, Verdict, verify_bundle
 from catalog.rows.digest_record import DigestRecord
+from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.keys import SignatureType, Signer
@@ -52,6 +53,7 @@ from catalog.transparency.note import Note, Signature
 from catalog.transparency.proof import TlogProof
 from catalog.transparency.trust import Trust, follow, open_trust
 from catalog.verify.verify_release import verify_release
+from tests.support.endorsed_digests import listed
 from tests.support.logs import DAY, LOG, NOW, ORIGIN, MemoryLog, naive_root, signature, signed, signer
 from tests.support.trust_notes import trust_text
 
@@ -75,9 +77,22 @@ LIES = ("list", "commitment", "time", "trust version", "previous")
 impossible time or trust version; another root for the checkpoint before.
 """
 
-ANSWERS = (Outcome.MATCH, Outcome.REVOKED, Outcome.UNKNOWN)
+ANSWERS = (Outcome.MATCH, Outcome.INFERRED, Outcome.ENDORSED, Outcome.REVOKED, Outcome.UNKNOWN)
 """Outcomes for a bundle in which everything is verified."""
 
+
+SNP_ROW = {
+    "type": "digest",
+    "technology": "sev-snp",
+    "firmware_sha256": None,
+    "base_digest": "ab" * 48,
+    "kernel_hashes_sha256": None,
+    "vmm": "gce-v1",
+    "vcpus": 2,
+    "vcpu_signature": None,
+    "sev_features": "0x1",
+}
+"""A row that follows from a base, without its digest."""
 
 STEPS = 40
 """Steps of one walk."""
@@ -86,7 +101,7 @@ MOST_STEPS = 20_000
 """Steps after which everything in REACHED must have happened."""
 
 REACHED = {
-    *(outcome.value for outcome in Outcome if outcome is not Outcome.ENDORSED),  # the model has rows only
+    *(outcome.value for outcome in Outcome),
     *("right: match", "right: unknown", "rolled back: older-than-seen", "future: stale", "whole: untrusted-signer"),
     *("spliced: bad-proof", "elsewhere: bad-proof", "damaged: bad-proof", "made up: bad-proof"),
     *("fork refused by a witness", "trust note followed", "trust note refused"),
@@ -104,7 +119,14 @@ def text_of_version(version: int, log: Signer = LOG, first: int | None = None) -
     return trust_text(policy, version=version, expires=NOW + 9000 * DAY, max_age=MAX_AGE, threshold=2, roots=roots)
 
 
-def row(number: int) -> DigestRecord:
+def row(number: int) -> DigestRecord | EndorsedRecord:
+    """One of four is an endorsed digest, and one a row that follows from a base."""
+    if number % 4 == 3:
+        return listed(hashlib.sha384(str(number).encode()).hexdigest())
+    if number % 4 == 2:
+        return msgspec.convert(
+            SNP_ROW | {"launch_digest": hashlib.sha384(str(number).encode()).hexdigest()}, DigestRecord
+        )
     digest = hashlib.sha256(str(number).encode()).hexdigest()
     return DigestRecord(
         type="digest",
@@ -173,7 +195,7 @@ class History:
 
     def release(
         self,
-        rows: Sequence[DigestRecord],
+        rows: Sequence[DigestRecord | EndorsedRecord],
         revokes: Sequence[RevokeRecord],
         by: Signer,
         now: int,
@@ -481,7 +503,7 @@ class Attack(RuleBasedStateMachine):
         else:
             at = data.draw(st.integers(0, head.checkpoint.size - 1))
             made = replace(bundle, row=self.honest.proof(at, head, bundle.row.checkpoint))
-            right = b'"digest"' in self.honest.leaves[at]
+            right = is_answer(self.honest.leaves[at])
         right = right and not self._is_false(head, self.clients[client])
         verdict = self._ask(bytes(made), self.clients[client], None, "elsewhere")
         assert right == (verdict.outcome in ANSWERS) or verdict.outcome is Outcome.STALE
@@ -549,7 +571,9 @@ class Attack(RuleBasedStateMachine):
         if other:
             return Outcome.UNKNOWN
         assert offer.bundle.row.extra is not None
-        return Outcome.REVOKED if is_revoked(offer.bundle.row.extra, offer.head.listed) else Outcome.MATCH
+        return (
+            Outcome.REVOKED if is_revoked(offer.bundle.row.extra, offer.head.listed) else says(offer.bundle.row.extra)
+        )
 
     def _is_false(self, head: Head, client: Client) -> bool:
         """Whether the bundle itself shows that it is false, without the leaves before."""
@@ -577,7 +601,7 @@ class Attack(RuleBasedStateMachine):
             assert head.listed[: len(listed)] == listed
             client.sees(head)
             assert client.seen[ORIGIN].revocations == verdict.revocations
-            if verdict.outcome is Outcome.MATCH:
+            if verdict.outcome not in (Outcome.REVOKED, Outcome.UNKNOWN):
                 assert not is_revoked(encode_leaf(answered), head.listed)
             if not self.stolen.startswith("witness"):
                 assert self.now <= max(time for _, time, _ in head.cosignatures) + MAX_AGE
@@ -604,7 +628,7 @@ class Attack(RuleBasedStateMachine):
                 chosen[number] = max(made, key=lambda each: each[0]) if every else data.draw(st.sampled_from(made))
         note = Note(str(head.checkpoint), (head.log_signature, *(found for _, found in chosen.values())))
         size = head.checkpoint.size
-        rows = [index for index in range(size) if b'"digest"' in history.leaves[index]]
+        rows = [index for index in range(size) if is_answer(history.leaves[index])]
         index = data.draw(st.sampled_from(rows or [size - 1]))
         proofs = history.proof(index, head, note), history.proof(size - 1, head, note)
         bundle = ProofBundle(*proofs, revocations_of(head))
@@ -613,6 +637,18 @@ class Attack(RuleBasedStateMachine):
 
 def revocations_of(head: Head) -> tuple[Revocation, ...]:
     return tuple(Revocation(selector=r.selector, severity=r.severity, reason=r.reason) for r in head.listed)
+
+
+def is_answer(leaf: bytes) -> bool:
+    return json.loads(leaf)["type"] in ("digest", "endorsed")
+
+
+def says(leaf: bytes) -> Outcome:
+    """The outcome for a leaf that is verified and not revoked."""
+    fields = json.loads(leaf)
+    if fields["type"] == "endorsed":
+        return Outcome.ENDORSED
+    return Outcome.INFERRED if "base_digest" in fields else Outcome.MATCH
 
 
 def is_revoked(leaf: bytes, revokes: Sequence[RevokeRecord]) -> bool:
