@@ -141,6 +141,17 @@ LAUNCHES = {
         1,
         "e14c88108a2d3b9864b33790dd6275e346b077271be714f6387cc6a4faf98da97e101b34f19a59e49707523990c3156c",
     ),
+    "HyperBEAM, test/admissible-report.eterm": Launch(
+        HYPERBEAM,
+        kernel(
+            HYPERBEAM_KERNEL,
+            "544045560322dbcd2c454bdc50f35edf0147829ec440e6cb487b4a1503f923c1",
+            bytes.fromhex("95a34faced5e487991f9cc2253a41cbd26b708bf00328f98dddbbf6b3ea2892e"),
+        ),
+        "qemu-kvm-init2",
+        32,
+        "87a66765a6781512346ecb47511165c26b6da3e729973d9710a0c567c74aa657823af0c162d516f8430054ffa32ec249",
+    ),
     "HyperBEAM, src/dev_snp_nif.erl": Launch(
         HYPERBEAM,
         HYPERBEAM_NEWER,
@@ -161,6 +172,13 @@ LAUNCHES = {
         "ec2-2023",
         2,
         "c2c84b9364fc9f0f54b04534768c860c6e0e386ad98b96e8b98eca46ac8971d05c531ba48373f054c880cfd1f4a0a84e",
+    ),
+    "EC2, aws/uefi issue 10": Launch(
+        AWS,
+        None,
+        "ec2-2023",
+        4,
+        "25ac810f5c4750890fb1a158f097962e04d4d7fb640d1d08a99829cf4a70543a47cc6fb192bbe90aa713142361a66155",
     ),
 }
 
