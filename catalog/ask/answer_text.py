@@ -9,7 +9,7 @@ from catalog.ask.answer import Answer
 from catalog.ask.found_endorsements import FoundEndorsement, endorser, is_reported
 from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
 from catalog.fast.match import revocation_notes, shared_by
-from catalog.fast.match_text import fact_lines, match_facts, not_found
+from catalog.fast.match_text import REVOKED, fact_lines, match_facts, not_found
 from catalog.imports.dates import day
 from catalog.relate.known_digests import KnownRelation
 from catalog.relate.related_chains import RESTS_ON, count_vcpus, more_vcpus, short
@@ -29,11 +29,17 @@ _NO_DIGEST = "no launch digest of this catalog gives this measurement under this
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A part of an answer. facts: names and values. notes: sentences."""
+    """A part of an answer.
+
+    facts: names and values.
+    notes: sentences; the first one says why, if it is revoked.
+    severity: `revoked` or `deprecated`; empty for neither.
+    """
 
     title: str
     facts: Facts
     notes: tuple[str, ...] = ()
+    severity: str = ""
 
     def lines(self) -> Iterator[str]:
         """As `ldcat lookup` prints it."""
@@ -49,7 +55,7 @@ def told(answer: Answer, now: float, configuration: str | None = None) -> Iterat
     """
     for number, row in enumerate(answer.inferred, 1):
         title = f"inferred {number} of {len(answer.inferred)}, firmware not known: {row.technology}"
-        yield Told(title, match_facts(row), tuple(row.notes()))
+        yield Told(title, match_facts(row), tuple(row.notes()), row.revocation[0] if row.revocation else "")
     yield from told_endorsements(answer, now, configuration)
     if answer.digest:
         yield from _related(answer.digest.value, answer.related.relations)
@@ -65,7 +71,8 @@ def told_endorsements(answer: Answer, now: float, configuration: str | None = No
         yield Told(
             endorsement_title(one, now),
             [("configuration", configuration or _configuration(answer)), *_claims(one), *_source(one)],
-            (*_notes(one), *revocation_notes(one.revocation)),
+            (*revocation_notes(one.revocation), *_notes(one)),
+            one.severity or "",
         )
 
 
@@ -85,6 +92,19 @@ def _related(digest: bytes, relations: Sequence[KnownRelation]) -> Iterator[Told
             digests = "1 more known digest" if more == 1 else f"{more} more known digests"
             facts.append(("others", f"{digests} of the same launch: --format json has more"))
         yield Told(f"related  {short(digest)}  is {short(nearest.known.digest)} with {more_vcpus(nearest.more)}", facts)
+
+
+def title_without_match(answer: Answer) -> str:
+    """The heading of a page for an answer without matches."""
+    is_revoked = answer.exit_code == REVOKED
+    if answer.inferred:
+        if is_revoked:
+            return "This launch digest is revoked; it follows from a published one"
+        return "This launch digest follows from a published one; its firmware is not known"
+    if answer.endorsements:
+        subject = "revoked" if is_revoked else "endorsed"
+        return f"This launch digest is {subject}; its configuration is not known"
+    return "No configuration has this launch digest"
 
 
 def closing_notes(answer: Answer) -> Iterator[str]:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.answer import found_answer
-from catalog.ask.answer_text import endorsement_notes, told_endorsements
+from catalog.ask.answer_text import endorsement_notes, title_without_match, told_endorsements
 from catalog.ask.evidence import Evidence
 from catalog.ask.lookup import Lookups, shown_base
 from catalog.fast.match import endorser_text, inferred_note, kernel_note, launch_notes, no_kernel_note
-from catalog.fast.match_text import firmware_facts
+from catalog.fast.match_text import REVOKED, firmware_facts
 from catalog.imports.endorsed_facts import Base
 from catalog.launch.hosted import hosted_verdict
 from catalog.launch.profile import VmmProfile
@@ -94,8 +94,15 @@ def _endorsed(catalog: Catalog, now: float) -> dict[str, dict[str, Any]]:
             answer = found_answer(catalog, Evidence("launch digest", LaunchDigest.parse(text)), None, lookups.lookup)
             found[text] = {
                 "is_endorsed": bool(answer.endorsements),
+                "is_revoked": answer.exit_code == REVOKED,
+                "title": title_without_match(answer),
                 "told": [
-                    {"title": one.title, "facts": [[name, str(value)] for name, value in one.facts], "notes": one.notes}
+                    {
+                        "title": one.title,
+                        "facts": [[name, str(value)] for name, value in one.facts],
+                        "notes": one.notes,
+                        "severity": one.severity,
+                    }
                     for one in told_endorsements(answer, now)
                 ],
                 "notes": list(endorsement_notes(answer)),

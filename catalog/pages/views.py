@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from catalog.ask.answer import Answer
-from catalog.ask.answer_text import closing_notes, miss_note, told
+from catalog.ask.answer_text import closing_notes, miss_note, title_without_match, told
 from catalog.ask.coverage import coverage
 from catalog.ask.memory_map import memory_map
-from catalog.fast.match_text import NOT_FOUND, NOT_KNOWN, match_facts, published_in
+from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
+from catalog.fast.match_text import NOT_FOUND, NOT_KNOWN, REVOKED, match_facts, published_in
 from catalog.log.log_reader import LogReader, open_log
 from catalog.pages.html import describe_side, drawn_map, page, page_title, report_page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
@@ -44,11 +45,12 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
     """The page of a launch digest: its matches, and what else is known of it. now: seconds since 1970."""
     digest, count = answer.digest, len(answer.matches)
     assert digest is not None, "it is what was asked"  # noqa: S101
-    titles = {0: _title_without_match(answer), 1: "One configuration has this launch digest"}
+    titles = {0: title_without_match(answer), 1: "One configuration has this launch digest"}
     return page(
         "answer.html",
         root,
         title=titles.get(count, f"{count:,} configurations have this launch digest"),
+        revoked=answer.exit_code == REVOKED,
         digest=digest.hex(),
         catalog=page_title(catalog),
         verified=_verified(catalog),
@@ -64,19 +66,12 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
             }
             for match in answer.matches
         ],
-        told=[{"title": part.title, "facts": part.facts, "notes": part.notes} for part in told(answer, now)],
+        told=list(told(answer, now)),
         closing=list(closing_notes(answer)),
         missed=miss_note(answer) if answer.exit_code == NOT_FOUND else "",
-        proof=catalog.release is not None and bool(answer.matches or answer.inferred),
+        can_search=answer.exit_code == NOT_FOUND and FIRMWARE_NOT_PUBLIC not in answer.notes,
+        proof=catalog.release is not None and any(answer.found_dict().values()),
     )
-
-
-def _title_without_match(answer: Answer) -> str:
-    if answer.inferred:
-        return "This launch digest follows from a published one; its firmware is not known"
-    if answer.endorsements:
-        return "This launch digest is endorsed; its configuration is not known"
-    return "No configuration has this launch digest"
 
 
 def builds_page(catalog: Catalog) -> bytes:

@@ -71,12 +71,13 @@ async function answered(bytes) {
   const endorsed = Object.hasOwn(catalog.page.endorsed, digest) ? catalog.page.endorsed[digest] : null;
   const known = found.filter(({ image }) => image !== null);
   const inferred = found.filter(({ image }) => image === null);
+  const revoked = found.length === 0 && endorsed?.is_revoked;
   const title = found.length === 0 ? withoutMatch(endorsed)
     : known.length === 0 ? "This launch digest follows from a published one; its firmware is not known"
     : known.length === 1 ? "One configuration is listed with this launch digest"
     : `${known.length} configurations are listed with this launch digest`;
   return [
-    make("h2", { tabindex: "-1" }, title),
+    make("h2", { tabindex: "-1", class: revoked ? "revoked" : null }, title),
     make("p", { class: "digest mono" }, digest),
     ...told,
     make("p", { class: "note" }, asking(catalog)),
@@ -88,15 +89,14 @@ async function answered(bytes) {
     ...[known, inferred].filter((rows) => rows.length > 1).map((rows) => make("p", { class: "warn" },
       `${rows.length} configurations have this digest: it does not say which of them was launched`)),
     ...(endorsed?.told ?? []).map((one) =>
-      make("section", { class: "match" }, make("h3", {}, one.title), facts(one.facts), notes(one.notes))),
+      make("section", { class: `match ${one.severity}` }, make("h3", {}, one.title), facts(one.facts), notes(one.notes))),
     ...(endorsed?.notes ?? []).map((text) => make("p", { class: "note" }, text)),
-    tools(digest),
+    tools(digest, catalog.page.release && endorsed),
   ];
 }
 
 function withoutMatch(endorsed) {
-  return endorsed?.is_endorsed ? "This launch digest is endorsed; its configuration is not known"
-    : "No configuration of this catalog has this launch digest";
+  return endorsed?.is_endorsed ? endorsed.title : "No configuration of this catalog has this launch digest";
 }
 
 function asking(catalog) {
@@ -179,11 +179,12 @@ async function verify(catalog, match, digest, place, button) {
 const nameOf = (digest) => `${digest.slice(0, 16)}.proof.json`;
 const catalogUrl = () => new URL(root || ".", document.baseURI).href.replace(/\/$/, "");
 
-function tools(digest) {
+function tools(digest, canProve) {
   return make("p", { class: "tools" },
     make("a", { href: `#d=${digest}` }, "Permalink"), " ",
     make("span", { class: "hint" }, "the part after # is sent to no host"),
-    commandOf(`ldcat lookup ${digest} --catalog`, catalogUrl()));
+    commandOf(`ldcat lookup ${digest} --catalog`, catalogUrl()),
+    ...(canProve ? [commandOf(`ldcat prove ${digest} --log`, catalogUrl())] : []));
 }
 
 function commandOf(command, last) {
