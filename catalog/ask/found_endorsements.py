@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from catalog.errors import UnknownName
 from catalog.fast.match import Match
 from catalog.relate.ap_pages import TECHNOLOGY
 from catalog.relate.known_digests import KnownDigest
@@ -116,6 +117,14 @@ def _value(match: Match, claim: str) -> Any:
     elif claim in ("kernel_sha256", "initrd_sha256") and match.kernel_hashes:
         value = match.kernel_hashes[claim]
     return value and value.hex()
+
+
+def check_feeds(endorsements: Endorsements, min_svn: MinSvn) -> None:
+    """Raises UnknownName for a feed that no endorsement has: a misspelt one would refuse nothing."""
+    known = {record.endorser.feed for record in endorsements.records} - {None}
+    for feed in min_svn:
+        if feed not in known:
+            raise UnknownName("feed of endorsements", feed, map(str, known))
 
 
 def _too_old(feed: str | None, svn: int | None, min_svn: MinSvn) -> str | None:

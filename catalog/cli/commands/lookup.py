@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from catalog.ask.answer import Answer, answer
 from catalog.ask.answer_text import miss_note, told
+from catalog.ask.found_endorsements import check_feeds
 from catalog.cli.catalogs import open_named
 from catalog.cli.evidence_options import (
     ApiMajorOption,
@@ -82,6 +83,7 @@ def command(
         min_svn=min_svn or (),
     )
     opened = open_named(catalog, trust, skip=skip_verify, quiet=quiet)
+    check_feeds(opened.endorsements, proofs.min_svn)
     reply = answer(opened, found, proofs, hash_backend(), warn=render.warning, tried=lambda _: None)
     _print(reply, output, proofs.now)
     if reply.exit_code == NOT_FOUND and not quiet:
@@ -98,7 +100,8 @@ def _print(reply: Answer, output: Format, now: float) -> None:
         render.json_lines(reply.parts())
     elif output is Format.CSV:
         rows = [flat(_with_kernel(match)) for match in reply.matches]
-        render.csv_rows(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+        if rows:  # the columns depend on them
+            render.csv_rows(list(rows[0]), [list(row.values()) for row in rows])
     else:
         for text in answer_lines(reply, now):
             render.line(text)
@@ -109,7 +112,8 @@ def _print(reply: Answer, output: Format, now: float) -> None:
             render.warning(note)
     if output is Format.CSV:  # nor this anything but matches
         for part in told(reply, now):
-            render.warning(part.title)
+            for text in (part.title, *part.notes):
+                render.warning(text)
 
 
 def _with_kernel(match: Match) -> dict[str, object]:
