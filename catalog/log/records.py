@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from catalog.errors import MalformedRecord
 from catalog.log.revocation_text import check_revocation
-from catalog.rows.digest_record import DigestRecord
+from catalog.rows.digest_record import DigestRecord, check_identity
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.rows.fields import UNKNOWN_OF_BASES
 from catalog.wire import Wire, decode_json
@@ -142,7 +142,9 @@ def parse_record(leaf: bytes) -> AnyRecord:
     plain = leaf.isascii() and b"\x7f" not in leaf  # then msgspec writes canonical JSON, and quickly
     if not (plain and msgspec.json.encode(found, order="sorted") == leaf) and encode_leaf(found) != leaf:
         raise MalformedRecord(f"{kind} record: not in canonical form")
-    if isinstance(found, RevokeRecord):
+    if isinstance(found, DigestRecord):
+        check_identity(found)
+    elif isinstance(found, RevokeRecord):
         check_revocation(found.selector, found.reason, "revoke record")
     return found
 

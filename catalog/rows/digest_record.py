@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from catalog.errors import MalformedRecord
-from catalog.rows.fields import AXIS, BY_NAME, COMPONENT, RECORD, Field, record_texts
+from catalog.rows.fields import AXIS, BY_NAME, COMPONENT, IDENTITY, RECORD, Field, record_texts
 from catalog.wire import Wire
 
 INPUTS = tuple(field.name for field in RECORD if field.role in (COMPONENT, AXIS))
@@ -33,7 +33,7 @@ else:
 
     def _typed(field: Field) -> Any:
         kind = str if field.kind.is_text else int
-        return kind if not field.nullable else kind | None
+        return kind if field.optional or not field.nullable else kind | None
 
     DigestRecord = msgspec.defstruct(
         "DigestRecord",
@@ -52,6 +52,12 @@ def value_in(record: DigestRecord, name: str) -> Any:
     """The text of a field of a record; None if it is not measured, or is an optional field that the record lacks."""
     value = getattr(record, name)
     return None if value is UNSET else value
+
+
+def check_identity(record: DigestRecord) -> None:
+    """Raises MalformedRecord unless exactly one field says what the launch begins with."""
+    if sum(value_in(record, name) is not None for name in IDENTITY) != 1:
+        raise MalformedRecord(f"digest record: a row has exactly one of {', '.join(IDENTITY)}")
 
 
 def digest_record(values: Mapping[str, Any]) -> DigestRecord:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.log.records import encode_leaf, parse_row
+from catalog.errors import MalformedRecord
+from catalog.log.records import canonical_json, encode_leaf, parse_row
 from catalog.log.row_leaves import COLUMNS, Rows, row_leaves
 from catalog.rows.digest_record import DigestRecord
 from tests.support.strategies import ROW, row_table
@@ -48,6 +49,49 @@ def test_leaves_match_encode_leaf_and_are_sorted_by_their_bytes(
     some = found.filter(pa.array(kept, pa.bool_()))
     assert list(some.leaves()) == [each for each, keep in zip(expected, kept, strict=True) if keep]
     assert all(encode_leaf(parse_row(each)) == each for each in expected)
+
+
+WITHOUT = {
+    "kernel_hashes_sha256": None,
+    "launch_digest": "aa",
+    "sev_features": "0x1",
+    "technology": "sev-snp",
+    "type": "digest",
+    "vcpu_signature": "0x1",
+    "vcpus": 2,
+    "vmm": "v",
+}
+"""A leaf that does not say what the launch begins with."""
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {"firmware_sha256": "bb"},
+        {"firmware_sha256": None, "firmware_snp_baseline": "bb"},
+        {"firmware_sha256": None, "base_digest": "bb"},
+    ],
+)
+def test_a_row_with_one_identity_is_read(identity: dict[str, Any]) -> None:
+    made = canonical_json(WITHOUT | identity)
+    assert encode_leaf(parse_row(made)) == made
+
+
+@pytest.mark.parametrize(
+    ("identity", "why"),
+    [
+        ({"firmware_sha256": None}, "exactly one of firmware_sha256, firmware_snp_baseline, base_digest"),
+        ({"firmware_sha256": "bb", "base_digest": "cc"}, "exactly one of"),
+        ({"firmware_sha256": "bb", "firmware_snp_baseline": "cc"}, "exactly one of"),
+        ({"firmware_sha256": None, "firmware_snp_baseline": "bb", "base_digest": "cc"}, "exactly one of"),
+        ({"firmware_sha256": "bb", "base_digest": None}, "expected `str`, got `null`"),
+        ({"firmware_sha256": "bb", "firmware_snp_baseline": None}, "expected `str`, got `null`"),
+    ],
+)
+def test_a_row_with_another_number_of_identities_is_refused(identity: dict[str, Any], why: str) -> None:
+    """No proof is a match of an unknown firmware, and no row has two leaves, of which revocations select one."""
+    with pytest.raises(MalformedRecord, match=why):
+        parse_row(canonical_json(WITHOUT | identity))
 
 
 def test_no_rows() -> None:

@@ -87,13 +87,19 @@ ROW_HASH = st.sampled_from([bytes(32), b"\1" * 32, b"\xff" * 32])
 
 ROW_NUMBER = st.sampled_from([1, 2, 10, 100, 255])
 
-ROW = st.fixed_dictionaries(
+_NO_IDENTITY: dict[str, Any] = dict.fromkeys(("firmware_sha256", "firmware_snp_baseline", "base_digest"))
+
+_IDENTITY: st.SearchStrategy[dict[str, Any]] = (
+    ROW_HASH.map(lambda value: _NO_IDENTITY | {"firmware_sha256": value})
+    | st.sampled_from([bytes(48), b"\1" * 48]).map(lambda value: _NO_IDENTITY | {"firmware_snp_baseline": value})
+    | st.just(_NO_IDENTITY | {"base_digest": b"\1" * 48})
+)
+"""Exactly one of the fields that say what a launch begins with."""
+
+_REST: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "launch_digest": st.sampled_from([bytes(48), bytes(47) + b"\1", b"\xff" * 48]),
         "technology": st.sampled_from(["sev", "sev-snp"]),
-        "firmware_sha256": st.none() | ROW_HASH,
-        "firmware_snp_baseline": st.none() | st.sampled_from([bytes(48), b"\1" * 48]),
-        "base_digest": st.none() | st.just(b"\1" * 48),
         "kernel_hashes_sha256": st.none() | ROW_HASH,
         "vmm": st.none() | st.sampled_from(["a", "a b", "ä", 'quo"te', "\\", "~"]),
         "bsp_vmsa_sha256": st.none(),
@@ -103,6 +109,8 @@ ROW = st.fixed_dictionaries(
         "vcpus": st.none() | ROW_NUMBER,
     }
 )
+
+ROW = st.builds(lambda identity, rest: identity | rest, _IDENTITY, _REST)
 
 
 def row_table(rows: list[dict[str, Any]], size: int = 48) -> pa.Table:
