@@ -205,7 +205,8 @@ def related_answer(reply: Answer, relating: Relating) -> Answer:
     """
     if not reply.may_be_related or reply.digest is None:
         return reply
-    return replace(reply, related=relating.related(reply.digest.value))
+    related = relating.related(reply.digest.value)
+    return replace(reply, related=related, notes=(*reply.notes, *related.notes()))
 
 
 def endorsed_answer(catalog: Catalog, reply: Answer, backend: HashBackend, *, searched: bool) -> Answer:

@@ -82,13 +82,12 @@ def _related(digest: bytes, relations: Sequence[KnownRelation]) -> Iterator[Told
     for one in relations:
         by_page.setdefault(one.page.tail, []).append(one)
     for found in by_page.values():
-        nearest, others = found[0], {one.known.digest for one in found} - {found[0].known.digest}
-        labels = dict.fromkeys(one.known.label for one in found if one.known.digest == nearest.known.digest)
-        facts: Facts = [("known digest", nearest.known.digest.hex()), ("which is", "; ".join(labels))]
+        nearest = found[0]
+        facts: Facts = [("known digest", nearest.known.digest.hex()), ("which is", nearest.known.label)]
         if nearest.vcpus is not None:
             facts.append(("inferred", count_vcpus(nearest.vcpus)))
         facts.append(("by AP page", nearest.page))
-        if more := len(others):
+        if more := len(found) - 1:
             digests = "1 more known digest" if more == 1 else f"{more} more known digests"
             facts.append(("others", f"{digests} of the same launch: --format json has more"))
         yield Told(f"related  {short(digest)}  is {short(nearest.known.digest)} with {more_vcpus(nearest.more)}", facts)

@@ -8,8 +8,8 @@ more vCPUs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
@@ -23,6 +23,7 @@ from catalog.relate.ap_pages import TECHNOLOGY, ApPage, PageOrigin, pages_made_b
 from catalog.relate.equal_steps import extended
 from catalog.relate.known_digests import MOST, KnownDigest, KnownRelation, relate_to_known
 from catalog.relate.related_chains import count_vcpus
+from catalog.rows.numbers import as_ranges
 from catalog.store.catalog_axes import Axes, read_axes
 
 MOST_FEWER = 255
@@ -39,12 +40,20 @@ PROBES = 10_000
 class RelatedDigests:
     """The result of a search.
 
-    relations: the nearest first.
+    relations: the nearest first, each digest once.
     tried: one line for people.
+    based: vCPUs of the rows that follow from the digest, ascending.
     """
 
     relations: tuple[KnownRelation, ...] = ()
     tried: str = ""
+    based: tuple[int, ...] = ()
+
+    def notes(self) -> Iterator[str]:
+        """What is said about the digest itself."""
+        if self.based:
+            counts = count_vcpus(self.based[0]) if len(self.based) == 1 else f"{as_ranges(self.based)} vCPUs"
+            yield f"rows of this catalog with {counts} follow from this digest: it is their base"
 
 
 NOT_RELATED = RelatedDigests()
@@ -71,13 +80,14 @@ class Relating:
         if self._known:
             pages = "" if found.complete else ", the likeliest AP pages only"
             counts = f"up to {found.most} more or {MOST} fewer vCPUs{pages}"
-            tried.append(f"{len(self._known):,} published digests ({counts})")
+            digests = len({one.digest for one in self._known})
+            tried.append(f"{digests:,} published digest{'' if digests == 1 else 's'} ({counts})")
         if self._row_pages:
             fewer = max(1, min(MOST_FEWER, PROBES // len(self._row_pages)))
             relations += self._rows_with_more(digest, fewer)
             tried.append(f"rows of the catalog (up to {fewer} fewer vCPUs)")
-        relations.sort(key=lambda one: abs(one.more))
-        return RelatedDigests(tuple(relations), " and ".join(tried))
+        based = tuple(sorted(self._based.get(digest.hex(), ())))
+        return RelatedDigests(tuple(_each_once(relations)), " and ".join(tried), based)
 
     @cached_property
     def _known(self) -> list[KnownDigest]:
@@ -98,10 +108,23 @@ class Relating:
         return [address for address, _ in found.most_common() if address]
 
     @cached_property
+    def _axes(self) -> Sequence[Axes]:
+        """The blocks of rows; none if a lookup is not quick."""
+        return read_axes(self._catalog, [TECHNOLOGY]) if self._lookups.quick else ()
+
+    @cached_property
+    def _based(self) -> Mapping[str, set[int]]:
+        """vCPUs of the rows that follow from a base, by its digest in hex."""
+        found: dict[str, set[int]] = {}
+        for one in self._axes:
+            if one.is_base:
+                found.setdefault(one.identity, set()).update(one.counts)
+        return found
+
+    @cached_property
     def _row_pages(self) -> list[ApPage]:
-        """The AP pages of the rows; none if a lookup is not quick."""
-        axes = read_axes(self._catalog, [TECHNOLOGY]) if self._lookups.quick else ()
-        origins = dict.fromkeys(origin for one in axes for origin in self._origins(one))
+        """The AP pages of the rows."""
+        origins = dict.fromkeys(origin for one in self._axes for origin in self._origins(one))
         return list(islice(pages_made_by(origins, self._catalog.profiles), MAX_PAGES))
 
     def _origins(self, axes: Axes) -> Iterator[PageOrigin]:
@@ -121,7 +144,10 @@ class Relating:
         return images | {base.digest.hex(): base.reset_vector for base in self._catalog.components.bases}
 
     def _rows_with_more(self, digest: bytes, fewer: int) -> Iterator[KnownRelation]:
-        """For each AP page the nearest row that is the digest with more vCPUs. fewer: how many more are tried."""
+        """For each AP page the nearest row that is the digest with more vCPUs, but was not made from it.
+
+        fewer: how many more vCPUs are tried.
+        """
         digests = memoryview(extended([(digest, page.tail) for page in self._row_pages], fewer, self._backend))
         for number, page in enumerate(self._row_pages):
             for more in range(1, fewer + 1):
@@ -129,8 +155,22 @@ class Relating:
                 larger = bytes(digests[at : at + SNP_DIGEST_SIZE])
                 if self._lookups.lists(larger):
                     for row in self._lookups.lookup(LaunchDigest(larger)):
-                        yield KnownRelation(KnownDigest(larger, _label(row), row.vcpus, row.vmm), -more, page)
+                        if row.row["base_digest"] != digest:
+                            yield KnownRelation(KnownDigest(larger, _label(row), row.vcpus, row.vmm), -more, page)
                     break
+
+
+def _each_once(relations: Iterable[KnownRelation]) -> Iterator[KnownRelation]:
+    """The relations, the nearest first, with all that is said of a digest in one label."""
+    by_digest: dict[bytes, list[KnownRelation]] = {}
+    for one in sorted(relations, key=lambda one: abs(one.more)):
+        by_digest.setdefault(one.known.digest, []).append(one)
+    for digest, (nearest, *others) in by_digest.items():
+        every = [nearest.known, *(one.known for one in others)]
+        counts = {one.vcpus for one in every if one.vcpus is not None}
+        label = "; ".join(dict.fromkeys(one.label for one in every))
+        vcpus = counts.pop() if len(counts) == 1 else None
+        yield replace(nearest, known=KnownDigest(digest, label, vcpus, nearest.known.vmm))
 
 
 def _label(row: Match) -> str:

@@ -23,7 +23,7 @@ from tests.support.catalogs import build, rows_of
 from tests.support.endorsed_catalogs import with_endorsed
 from tests.support.endorsed_digests import listed
 from tests.support.firmware_builder import build_ovmf
-from tests.support.partly_known import BASE_IMAGE, digest, write_partly_known
+from tests.support.partly_known import BASE, BASE_IMAGE, digest, write_partly_known
 from tests.support.samples import SMALL, write_inputs, write_spec
 from tests.support.vcpu_chains import ap_tail, extended, random_digest
 
@@ -117,9 +117,29 @@ def test_a_base_that_nobody_endorses_is_known(tmp_path: Path) -> None:
     (found,) = reply.related.relations
     assert (reply.exit_code, found.more, found.vcpus) == (1, 7, 9)
     assert (found.known.label, found.known.vmm) == ("the base contrast/v1, for 2 vCPUs", "qemu-kvm-init2")
-    assert reply.related.tried.startswith("1 published digests (")
+    assert reply.related.tried.startswith("1 published digest (")
     fewer = ask(built.folder, bytes.fromhex(digest(BASE_IMAGE, 1))).related.relations
     assert [(one.more, one.known.label.partition(" ")[0]) for one in fewer] == [(-1, "the"), (-2, "catalogued")]
+
+
+def test_a_base_is_not_related_to_the_rows_that_were_made_from_it(tmp_path: Path) -> None:
+    built = build(write_partly_known(tmp_path), tmp_path / "catalog")
+    base = bytes.fromhex(BASE)
+    reply = ask(built.folder, base)
+    assert (reply.exit_code, reply.related.relations, reply.related.based) == (1, (), (3, 4))
+    says = "rows of this catalog with 3-4 vCPUs follow from this digest: it is their base"
+    assert says in reply.to_dict()["notes"]
+    folder = with_endorsed(built, tmp_path / "endorsed", [listed(digest(BASE_IMAGE, 9), claims={"vcpus": 9})]).folder
+    (found,) = ask(folder, base).related.relations
+    assert (found.more, found.vcpus) == (-7, 2)
+
+
+def test_endorsers_that_do_not_agree_give_no_number_of_vcpus(small: BuildResult, tmp_path: Path) -> None:
+    records = [listed(PUBLISHED.hex(), claims={"vcpus": count}, id=f"https://{count}.example") for count in (2, 3)]
+    (found,) = ask(
+        with_endorsed(small, tmp_path / "catalog", records).folder, extended(PUBLISHED, GCE, 2)
+    ).related.relations
+    assert (found.more, found.vcpus) == (2, None)
 
 
 def with_fewer(built: BuildResult, vcpus: int) -> tuple[LaunchDigest, Match]:
@@ -133,8 +153,12 @@ def test_a_digest_of_a_row_that_is_endorsed_too_is_counted_once(gaps: BuildResul
     digest, match = with_fewer(gaps, 65)
     record = listed(match.launch_digest.hex(), claims={"vcpus": 66})
     reply = ask(with_endorsed(gaps, tmp_path / "catalog", [record]).folder, digest.value)
-    assert len(reply.related.relations) > 1
-    assert {one.known.digest for one in reply.related.relations} == {match.launch_digest}
+    (found,) = reply.related.relations
+    assert (found.known.digest, found.vcpus) == (match.launch_digest, 65)
+    endorser, *rows = found.known.label.split("; ")
+    assert endorser == "endorsed by https://a.example/list, for 66 vCPUs"
+    assert all(row.startswith("catalogued as ") for row in rows)
+    assert len(set(rows)) == len(rows) > 0
     (part,) = told(reply, 0)
     assert "others" not in dict(part.facts)
 
