@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from catalog.errors import MalformedRecord
@@ -64,7 +65,11 @@ class CodeWire(Wire, frozen=True):
 
 
 class ComponentWire(Wire, frozen=True):
-    """A FirmwareComponent in TOML; hashes in lower-case hex. What a record lacks is not known."""
+    """A FirmwareComponent in TOML; hashes in lower-case hex.
+
+    What a record lacks is not known. Only one with sha256_midstate was made from the whole image: if it lacks
+    reset_vector, hashes_area or sections, the image has none.
+    """
 
     snp_baseline: str
     kernel_hashes_enforced: Verdict = "unknown"
@@ -76,7 +81,7 @@ class ComponentWire(Wire, frozen=True):
     code: CodeWire | None = None
     reset_vector: U32 | None = None
     hashes_area: AreaWire | None = None
-    sections: list[SectionWire] = []
+    sections: list[SectionWire] | None = None
 
 
 _BARE_KEY = re.compile(r"[a-z0-9-]+")
@@ -111,15 +116,18 @@ class FirmwareBuild:
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
-    def parse(cls, text: str) -> FirmwareBuild:
-        """Read a record; raises MalformedRecord naming the path of the wrong key."""
+    def parse(cls, text: str, images: Mapping[bytes, FirmwareComponent] = MappingProxyType({})) -> FirmwareBuild:
+        """Read a record; raises MalformedRecord naming the path of the wrong key.
+
+        images: components by SNP baseline, from which a record without sha256_midstate gets sections and reset vector.
+        """
         wire = decode_toml(text, BuildWire, "firmware record")
         if wire.origin and wire.origin.package_sha256 is not None:
             unhex(wire.origin.package_sha256, 32, f"firmware record {wire.name!r}: package_sha256")
         for technology in wire.launchable:
             if not _BARE_KEY.fullmatch(technology):
                 raise MalformedRecord(f"firmware record {wire.name!r}: launchable: invalid technology {technology!r}")
-        return cls(wire.name, _component(wire.component, wire.name), wire.origin, wire.launchable)
+        return cls(wire.name, _component(wire.component, wire.name, images), wire.origin, wire.launchable)
 
     def launchability(self, technology: str) -> LaunchableWire:
         """The recorded launchability under a technology; NOT_RECORDED if there is none."""
@@ -141,7 +149,9 @@ class FirmwareBuild:
         if area := component.hashes_area:
             size = "" if area.size is None else f", size = {area.size:#x}"
             lines.append(f"hashes_area = {{ gpa = {area.gpa:#x}{size} }}")
-        if component.sections:
+        if not component.sections and component.sha256_midstate is None:
+            lines.append("sections = []")
+        elif component.sections:
             lines += ["sections = [", *(f"    {section_line(s)}," for s in component.sections), "]"]
         lines += _hash_line("sha256_midstate", component.sha256_midstate)
         lines += _hash_line("snp_baseline", component.snp_baseline)
@@ -156,21 +166,39 @@ class FirmwareBuild:
         return "\n".join(lines) + "\n"
 
 
-def _component(wire: ComponentWire, name: str) -> FirmwareComponent:
+def _component(wire: ComponentWire, name: str, images: Mapping[bytes, FirmwareComponent]) -> FirmwareComponent:
     what = f"firmware record {name!r}"
+    baseline = unhex(wire.snp_baseline, 48, f"{what}: snp_baseline")
+    sections, reset_vector = _sections(wire, what), wire.reset_vector
+    if wire.sha256_midstate is None:
+        image = images.get(baseline)
+        sections = image.sections if sections is None and image else sections
+        reset_vector = image.reset_vector if reset_vector is None and image else reset_vector
+        if unknown := [key for key, value in (("sections", sections), ("reset_vector", reset_vector)) if value is None]:
+            verb = "is" if unknown == ["reset_vector"] else "are"
+            raise MalformedRecord(
+                f"{what}: {' and '.join(unknown)} {verb} not known, so no digest follows from the SNP baseline",
+                "add them to [component]; ldcat import writes the record of a document that states them",
+            )
     return FirmwareComponent(
         sha256=_hash(wire.sha256, 32, f"{what}: sha256"),
         sha384=_hash(wire.sha384, 48, f"{what}: sha384"),
         size=wire.size,
-        reset_vector=wire.reset_vector,
+        reset_vector=reset_vector,
         hashes_area=Area(wire.hashes_area.gpa, wire.hashes_area.size) if wire.hashes_area else None,
-        sections=tuple(Section(s.gpa, s.size, section_type(s.type, what)) for s in wire.sections),
+        sections=sections or (),
         sha256_midstate=_hash(wire.sha256_midstate, 32, f"{what}: sha256_midstate"),
-        snp_baseline=unhex(wire.snp_baseline, 48, f"{what}: snp_baseline"),
+        snp_baseline=baseline,
         kernel_hashes_enforced=Enforced(wire.kernel_hashes_enforced),
         firmware_version=wire.firmware_version,
         code=Code(wire.code.size, unhex(wire.code.sha256, 32, f"{what}: code: sha256")) if wire.code else None,
     )
+
+
+def _sections(wire: ComponentWire, what: str) -> tuple[Section, ...] | None:
+    if wire.sections is None:
+        return None
+    return tuple(Section(s.gpa, s.size, section_type(s.type, what)) for s in wire.sections)
 
 
 def _hash(text: str | None, size: int, what: str) -> bytes | None:

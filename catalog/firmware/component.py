@@ -34,7 +34,8 @@ class FirmwareComponent:
 
     sha256, sha384: of the file, 32 and 48 bytes.
     size: bytes, whole pages.
-    reset_vector, hashes_area, sections: as in OvmfImage; here None is known: the image has none.
+    reset_vector, hashes_area, sections: as in OvmfImage; None is known: the image has none. Without
+    sha256_midstate, an area that is None is not known.
     sha256_midstate: SHA-256 state after the image, 32 bytes; no bytes are carried, because pages are whole blocks.
     snp_baseline: SNP launch digest after the pages of the image, 48 bytes. It covers their contents and addresses, so
     no two images have the same.
@@ -95,6 +96,11 @@ class FirmwareComponent:
     def key(self) -> bytes:
         """What identifies the component: SHA-256 of the file if it is known, otherwise the SNP baseline."""
         return self.sha256 or self.snp_baseline
+
+    @property
+    def knows_hashes_area(self) -> bool:
+        """Whether it is known where the kernel hashes area is, or that the image has none."""
+        return self.hashes_area is not None or self.sha256_midstate is not None
 
     def agrees_with(self, other: FirmwareComponent) -> bool:
         """Whether every fact that this component knows is the same in another one."""

@@ -83,8 +83,10 @@ class FirmwareFacts:
 
         Raises MalformedRecord for a size that no image has.
         """
-        if self.build or self.name is None or self.snp_baseline is None or self.sections is None:
+        if self.build or self.name is None or self.snp_baseline is None:
             return self.build
+        if self.sections is None or self.reset_vector is None:
+            return None
         component = FirmwareComponent(
             sha256=self.sha256,
             sha384=self.sha384,

@@ -14,6 +14,7 @@ from catalog.firmware.component import FirmwareComponent
 from catalog.launch.chain import Digests, VcpuChain, fold_chain
 from catalog.launch.hashing.backends import PYTHON, HashBackend
 from catalog.launch.hashing.compiled import sha256_chains
+from catalog.launch.kernel_hashes_area import NOT_COMPUTABLE
 from catalog.launch.technology import Technology
 from catalog.launch.update import LaunchUpdate, UpdateRun
 
@@ -29,7 +30,7 @@ class ContentsHash(Technology):
 
     def firmware_blocker(self, firmware: FirmwareComponent) -> str | None:
         if firmware.sha256_midstate is None:
-            return "the SHA-256 state after the image is not known, only what SEV-SNP needs"
+            return f"{NOT_COMPUTABLE}: the SHA-256 state after the image is not known, only what SEV-SNP needs"
         return None
 
     def baseline(self, firmware: FirmwareComponent) -> Sha256State:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from catalog.abi.kernel_table import TABLE_SIZE
 from catalog.firmware.component import FirmwareComponent
 
+NOT_COMPUTABLE = "the digest cannot be computed"
+"""How the reason begins if a launch is possible, and too little is known of the firmware for its digest."""
+
 
 def hashes_area_blocker(firmware: FirmwareComponent) -> str | None:
     """Why this build takes no kernel hashes table, or None.
 
     Source: QEMU target/i386/sev.c, the checks behind kernel-hashes=on.
     """
+    if not firmware.knows_hashes_area:
+        return f"{NOT_COMPUTABLE}: whether this build has a kernel hashes area, and where, is not known"
     if firmware.hashes_area is None:
         return "this build has no kernel hashes area, so the kernel would not be measured"
     if firmware.hashes_area.size is not None and firmware.hashes_area.size < TABLE_SIZE:

@@ -20,7 +20,7 @@ from catalog.errors import CannotLaunch, UnknownName
 from catalog.firmware.component import FirmwareComponent
 from catalog.launch.chain import Digests, VcpuChain, fold_chain
 from catalog.launch.hashing.backends import HashBackend
-from catalog.launch.kernel_hashes_area import hashes_area_blocker
+from catalog.launch.kernel_hashes_area import NOT_COMPUTABLE, hashes_area_blocker
 from catalog.launch.point import FirmwarePoint, Point, VcpuPoint
 from catalog.launch.update import LaunchUpdate, UpdateRun
 
@@ -118,12 +118,18 @@ class Technology(ABC):
 def measure(technology: Technology, firmware: FirmwareComponent, point: Point) -> LaunchDigest:
     """The launch digest of one configuration; raises CannotLaunch with the reason if it cannot launch."""
     if reason := technology.launch_blocker(firmware, point):
-        raise CannotLaunch(f"{technology.name} cannot launch this: {reason}")
+        raise _refused(technology, reason)
     state = technology.baseline(firmware)
     for run in technology.update_runs(firmware, point):
         for update in run.updates * run.repeat:
             state = technology.extend(state, update)
     return technology.finish(state)
+
+
+def _refused(technology: Technology, reason: str) -> CannotLaunch:
+    """The error for a reason of `launch_blocker`: the launch is not possible, or its digest is not."""
+    said = ": " if reason.startswith(NOT_COMPUTABLE) else " cannot launch this: "
+    return CannotLaunch(f"{technology.name}{said}{reason}")
 
 
 class Measurer:
@@ -149,7 +155,7 @@ class Measurer:
 
     def _update_runs(self, point: Point) -> list[UpdateRun]:
         if reason := self.technology.launch_blocker(self.firmware, point):
-            raise CannotLaunch(f"{self.technology.name} cannot launch this: {reason}")
+            raise _refused(self.technology, reason)
         return list(self.technology.update_runs(self.firmware, point))
 
     def _fold(self, runs: Iterable[UpdateRun]) -> Any:

@@ -21,6 +21,7 @@ from catalog.explain.divergence import Divergence
 from catalog.fast.match import CLAIMS, endorser_text
 from catalog.fast.match_text import NOT_KNOWN, command_line, printable, published_in
 from catalog.files.outputs import write_whole
+from catalog.firmware.component import FirmwareComponent
 from catalog.imports.endorsed_facts import Base
 from catalog.pages.assets import assets_folder
 from catalog.pages.pictures.divergence_picture import parting_svg
@@ -198,6 +199,13 @@ def describe_side(what: str, catalog: Catalog, root: str | None) -> dict[str, An
     return {"what": what, "facts": facts, "unverified": release is not None and not release.trust_version}
 
 
+def hashes_area_text(component: FirmwareComponent) -> str:
+    """Whether an image has a kernel hashes area."""
+    if component.hashes_area:
+        return "has an area"
+    return "none" if component.knows_hashes_area else NOT_KNOWN
+
+
 def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
     """The facts of a build, as texts for people."""
     build = catalog.builds[name]
@@ -207,7 +215,7 @@ def build_facts(catalog: Catalog, name: str) -> dict[str, Any]:
         "origin": published_in(msgspec.structs.asdict(origin)) if origin else "",
         "sha256": component.sha256.hex() if component.sha256 else NOT_KNOWN,
         "key": component.key.hex(),
-        "kernel_hashes": "has an area" if component.hashes_area else "none",
+        "kernel_hashes": hashes_area_text(component),
         "enforced": component.kernel_hashes_enforced.value if component.hashes_area else "",
         "launchable": ", ".join(
             f"{technology} {build.launchability(technology).verdict}" for technology in catalog.manifest.known

@@ -16,7 +16,7 @@ from catalog.ask.memory_map import memory_map
 from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
 from catalog.fast.match_text import NOT_FOUND, NOT_KNOWN, REVOKED, match_facts, published_in
 from catalog.log.log_reader import LogReader, open_log
-from catalog.pages.html import describe_side, drawn_map, page, page_title, report_page
+from catalog.pages.html import describe_side, drawn_map, hashes_area_text, page, page_title, report_page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
 from catalog.rows.fields import identity
 from catalog.store.catalog import Catalog
@@ -101,6 +101,7 @@ def _image_page(
         known = catalog.builds[names[0]].launchability(technology)
         counted = f"{rows.get((key, technology), 0):,}"
         launch.append({"technology": technology, "rows": counted, **_known(known)})
+    has_no_area = component.hashes_area is None and component.knows_hashes_area
     return page(
         "image.html",
         root,
@@ -111,8 +112,8 @@ def _image_page(
             ("SNP baseline", component.snp_baseline.hex()),
             ("size", f"{component.size:,} bytes" if component.size else NOT_KNOWN),
             ("firmware version", component.firmware_version or NOT_KNOWN),
-            ("kernel hashes", "has an area" if component.hashes_area else "none"),
-            ("enforced", component.kernel_hashes_enforced.value if component.hashes_area else "no"),
+            ("kernel hashes", hashes_area_text(component)),
+            ("enforced", "no" if has_no_area else component.kernel_hashes_enforced.value),
         ],
         builds=[{"name": name, "facts": _origin(catalog, name)} for name in names],
         launch=launch,

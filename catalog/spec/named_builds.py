@@ -35,9 +35,11 @@ def build_of_record(text: str) -> FirmwareBuild:
     """A build from its record; raises MalformedRecord if it is invalid or contradicts an embedded record of its image.
 
     A record that knows fewer facts of such an image gets the others from the embedded record. Facts about other images
-    cannot be checked without the images.
+    cannot be checked without the images; a record of one needs sections and reset vector, unless it was made from the
+    whole image.
     """
-    build = FirmwareBuild.parse(text)
+    images = {known.component.snp_baseline: known.component for known in embedded.builds().values()}
+    build = FirmwareBuild.parse(text, images)
     for known in embedded.builds().values():
         if known.component.key == build.component.key or known.component.snp_baseline == build.component.snp_baseline:
             if found := build.component.contradictions(known.component):

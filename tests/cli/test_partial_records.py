@@ -49,7 +49,8 @@ def test_snp_digests_are_those_of_the_image(run: Run, record: Path, tmp_path: Pa
 def test_other_technologies_are_refused_with_the_reason(run: Run, record: Path, launch: tuple[str, ...]) -> None:
     code, out, err = run("measure", str(record), *launch, *(("--vcpu-type", "EPYC") if len(launch) > 2 else ()))
     assert (code, out) == (2, "")
-    assert "the SHA-256 state after the image is not known, only what SEV-SNP needs" in err
+    reason = "the digest cannot be computed: the SHA-256 state after the image is not known, only what SEV-SNP needs"
+    assert err == f"ldcat: error: {launch[1]}: {reason}\n"
 
 
 def test_inspect_says_what_is_not_known(run: Run, record: Path) -> None:
@@ -83,3 +84,54 @@ def test_a_catalog_takes_it(run: Run, record: Path, tmp_path: Path) -> None:
     code, out, _ = run("lookup", launch_digest, "--catalog", str(tmp_path / "out"), "-f", "json")
     (match,) = json.loads(out)["matches"]
     assert (code, match["firmware"]["name"], match["firmware"]["sha256"]) == (0, "published", None)
+
+
+def _only_baseline(baseline: bytes) -> str:
+    return f'name = "mine"\n\n[component]\nsnp_baseline = "{baseline.hex()}"\n'
+
+
+def test_a_baseline_alone_gets_the_other_facts_of_a_known_image(run: Run, tmp_path: Path) -> None:
+    known = FirmwareBuild.parse(run("inspect", AMDSEV, "-f", "toml")[1]).component
+    path = tmp_path / "mine.toml"
+    path.write_text(_only_baseline(known.snp_baseline))
+    assert run("measure", str(path), *LAUNCH)[:2] == run("measure", AMDSEV, *LAUNCH)[:2]
+    assert FirmwareBuild.parse(run("inspect", str(path), "-f", "toml")[1]).component == known
+    path.write_text(_only_baseline(known.snp_baseline) + "sections = []\n")
+    code, _, err = run("measure", str(path), *LAUNCH)
+    assert (code, "contradicts" in err, "sections" in err) == (3, True, True)
+
+
+@pytest.mark.parametrize(
+    ("more", "unknown"),
+    [
+        ("", "sections and reset_vector are not known"),
+        ("reset_vector = 0x80b004\n", "sections are not known"),
+        ('sections = [{ gpa = 0x800000, size = 0x1000, type = "CPUID" }]\n', "reset_vector is not known"),
+        (f'sha256 = "{"11" * 32}"\n', "sections and reset_vector are not known"),
+    ],
+)
+def test_a_baseline_alone_of_another_image_is_refused(run: Run, tmp_path: Path, more: str, unknown: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(_only_baseline(bytes(48)) + more)
+    for command in (("measure", str(path), *LAUNCH), ("inspect", str(path))):
+        code, out, err = run(*command)
+        assert (code, out) == (3, "")
+        assert f"{unknown}, so no digest follows from the SNP baseline\n" in err
+        assert "hint: add them to [component]" in err
+
+
+def test_an_area_that_a_record_does_not_give_is_not_known(run: Run, record: Path) -> None:
+    lines = [line for line in record.read_text().splitlines() if not line.startswith("hashes_area")]
+    record.write_text("\n".join(lines))
+    assert run("measure", str(record), *LAUNCH)[0] == 0
+    code, _, err = run("measure", str(record), *LAUNCH, "--kernel-sha256", "11" * 32)
+    assert (code, "sev-snp: the digest cannot be computed: " in err) == (2, True)
+    _, out, _ = run("inspect", str(record))
+    assert "kernel hashes area      not known" in out
+    assert "no kernel hashes area" not in out
+
+
+def test_no_sections_are_written_as_such(record: Path) -> None:
+    known = FirmwareBuild.parse(record.read_text())
+    none = replace(known, component=replace(known.component, sections=()))
+    assert FirmwareBuild.parse(none.to_toml()) == none

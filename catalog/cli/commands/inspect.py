@@ -97,7 +97,7 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
     if record["standalone_reset_block"]:
         shown.append(("", "from a stand-alone reset block: the image is older than the GUID table"))
     shown += _tails(record)
-    shown.append(("kernel hashes area", _area(area) if area else "none"))
+    shown.append(("kernel hashes area", _area(area) if area else "none" if record["sha256_midstate"] else _NOT_KNOWN))
     shown.append(("kernel hashes", record["kernel_hashes"]))
     enforced, why = record["kernel_hashes_enforced"], record["kernel_hashes_enforced_reason"]
     careful = (
