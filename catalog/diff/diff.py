@@ -14,7 +14,7 @@ from catalog.diff.heat import UNCHANGED, Heat, heat
 from catalog.diff.key_changes import key_changes
 from catalog.diff.row_changes import ADDED, FACTS, INPUTS, REVOCATIONS, RULE_CHANGED, WITHDRAWN, comparable, row_changes
 from catalog.log.revocation_list import revocations_at
-from catalog.rows.fields import IDENTITY
+from catalog.rows.fields import BY_NAME, IDENTITY
 from catalog.store.catalog import Catalog
 from catalog.store.catalog_axes import read_axes
 from catalog.transparency.trust import Trust
@@ -77,8 +77,8 @@ class RowGroup:
             "firmware_sha256": None,
             **self.identity,
             "rows": self.rows,
-            "values": {axis: list(values) for axis, values in self.values.items()},
-            "only_in_one": {axis: list(values) for axis, values in self.fresh.items()},
+            "values": _in_json(self.values),
+            "only_in_one": _in_json(self.fresh),
         }
 
 
@@ -230,7 +230,20 @@ def _rows(connection: Any) -> Iterator[dict[str, Any]]:
     result = connection.execute(f"SELECT {', '.join(CHANGE_COLUMNS)} FROM changes ORDER BY ALL")  # noqa: S608 - our names
     while rows := result.fetchmany(10_000):
         for row in rows:
-            yield dict(zip(CHANGE_COLUMNS, map(_plain, row), strict=True))
+            yield {name: _text(name, value) for name, value in zip(CHANGE_COLUMNS, row, strict=True)}
+
+
+def _in_json(values: Mapping[str, Sequence[str | int | None]]) -> dict[str, list[Any]]:
+    """Values by axis, with bit fields in 0x-hex; hashes are text already."""
+    return {
+        axis: [BY_NAME[axis].text(value) if isinstance(value, int) else value for value in listed]
+        for axis, listed in values.items()
+    }
+
+
+def _text(column: str, value: Any) -> Any:
+    """A value of CHANGE_COLUMNS as it is in JSON."""
+    return BY_NAME[column].text(value) if column in BY_NAME else _plain(value)
 
 
 def _plain(value: Any) -> Any:

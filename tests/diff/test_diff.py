@@ -32,10 +32,15 @@ def expected(old: Rows, new: Rows) -> list[dict[str, Any]]:
                 change = "added" if before is None else "withdrawn" if after is None else "rule-changed"
                 yield change, *inputs, before, after, None
 
-    def plain(value: Any) -> Any:
-        return value.hex() if isinstance(value, bytes) else value
+    def text(name: str, value: Any) -> Any:
+        if isinstance(value, bytes):
+            return value.hex()
+        form = {"vcpu_signature": "{:#010x}", "sev_features": "{:#x}"}.get(name)
+        return form.format(value) if form and value is not None else value
 
-    return [dict(zip(CHANGE_COLUMNS, map(plain, change), strict=True)) for change in changes()]
+    return [
+        {name: text(name, value) for name, value in zip(CHANGE_COLUMNS, change, strict=True)} for change in changes()
+    ]
 
 
 def by_text(rows: list[dict[str, Any]]) -> list[str]:
@@ -66,6 +71,8 @@ def test_exactly_the_rows_that_differ(
     new = made(tmp_path / "new", spec.replace('"bare.fd"', '"whole.fd"').replace("quiet nr", "loud nr"))
     found, rows = compared(old, new)
     assert by_text(rows) == by_text(expected(rows_of(old), rows_of(new)))
+    shown = [listed for group in found.groups for listed in group.to_dict()["values"]["sev_features"]]
+    assert {value for value in shown if value is not None} == {"0x1", "0x5", "0x21", "0x0"}
     assert found.counts["unchanged"] == len(rows_of(old).items() & rows_of(new).items()) > 0
     assert sum(found.counts.values()) - found.counts["unchanged"] == len(rows)
     axes = {(one.kind, one.change, one.what) for one in found.components if one.kind.startswith("sev-snp ")}
