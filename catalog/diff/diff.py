@@ -62,7 +62,8 @@ class RowGroup:
             return f"{many}, {self.change}"
         word = "new" if self.change == ADDED else "gone"
         if self.alone:
-            return f"{many}: the other catalog has none of this image and technology"
+            what = "base" if "base_digest" in self.identity else "image and technology"
+            return f"{many}: the other catalog has none of this {what}"
         if not self.fresh:
             return f"{many}: combinations that are {word}"
         parts = (f"{AXES[axis]} {listed(axis, values, kernels)}" for axis, values in self.fresh.items())
@@ -156,7 +157,7 @@ def diff(
     before, after = (revocations_at(one.release) if one.release else () for one in (old, new))
     components = [*component_changes(old, new), *revocation_changes(before, after)]
     components += key_changes(*both, trust) if both else ()
-    endorsements = list(endorsement_changes(old, new, (before, after)))
+    endorsements = sorted(endorsement_changes(old, new, (before, after)), key=lambda one: one.order)
     compared, uncompared = comparable(old, new)
     axes = [read_axes(one, compared) for one in (old, new)]
     values = [collect_values(one) for one in axes]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import msgspec
 
-from catalog.diff.row_changes import ADDED, WITHDRAWN
+from catalog.diff.row_changes import ADDED, REVOCATIONS, WITHDRAWN
+from catalog.log.records import encode_leaf
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
+from catalog.relate.related_chains import count_vcpus, short
 from catalog.rows.endorsed_record import EndorsedRecord
+from catalog.rows.numbers import as_ranges
 from catalog.store.catalog import Catalog
-from catalog.store.endorsements import read_endorsements
+from catalog.store.endorsements import read_endorsements, short_name
+
+_KINDS = (ADDED, *REVOCATIONS, WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,20 @@ class EndorsementChange:
     record: EndorsedRecord
     revocation: str | None
 
+    @property
+    def vcpus(self) -> int | None:
+        """What the endorser claims; None if it does not."""
+        count: int | None = self.record.claims.given().get("vcpus")
+        return count
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """By kind of change, endorser, feed, SVN and vCPUs."""
+        by = self.record.endorser
+        svn, place = -1 if by.svn is None else by.svn, (by.scheme, by.id, by.feed or "")
+        kind = (_KINDS.index(self.change), self.revocation or "")
+        return (*kind, *place, svn, self.vcpus or 0, encode_leaf(self.record))
+
     def summary(self) -> str:
         """One line: the digest, who endorses it, and the claims."""
         by = self.record.endorser
@@ -41,6 +61,36 @@ class EndorsementChange:
         shown: dict[str, Any] = msgspec.to_builtins(self.record)
         del shown["type"]
         return {"change": self.change, **shown, "revocation": self.revocation}
+
+
+@dataclass(frozen=True, slots=True)
+class EndorsementGroup:
+    """Digests of one endorser, feed and SVN that changed in the same way."""
+
+    change: str
+    members: tuple[EndorsementChange, ...]
+
+    def summary(self) -> str:
+        """One line: the feed or a short name of the endorser, the SVN, the digests and their vCPUs."""
+        first, count = self.members[0], len(self.members)
+        svn = first.record.endorser.svn
+        who = short_name(first.record) + ("" if svn is None else f", SVN {svn}")
+        digest = short(bytes.fromhex(first.record.launch_digest))
+        parts = [f"{count:,} digests" if count > 1 else digest]
+        if vcpus := sorted({one.vcpus for one in self.members if one.vcpus}):
+            parts.append(count_vcpus(1) if vcpus == [1] else f"{as_ranges(vcpus)} vCPUs")
+        if self.change in REVOCATIONS:
+            parts.append(self.change)
+        elif first.revocation:
+            parts.append(f"{first.revocation} already")
+        return f"{who}: {', '.join(parts)}"
+
+
+def grouped(changes: Iterable[EndorsementChange]) -> Iterator[EndorsementGroup]:
+    """The changes of `endorsement_changes`, in their order."""
+    for _, members in groupby(changes, lambda one: (one.change, one.revocation, one.record.endorser)):
+        some = tuple(members)
+        yield EndorsementGroup(some[0].change, some)
 
 
 def endorsement_changes(

@@ -55,7 +55,7 @@ class Endorsements:
         found: dict[int, set[str]] = {}
         for record in self.records:
             if record.endorser_scheme != REPORTED:
-                found.setdefault(len(record.launch_digest) // 2, set()).add(_short(record))
+                found.setdefault(len(record.launch_digest) // 2, set()).add(short_name(record))
         return {size: tuple(sorted(names)) for size, names in found.items()}
 
     def revocation(self, record: EndorsedRecord) -> Revocation | None:
@@ -106,7 +106,7 @@ def document_name(sha256: str) -> str:
     return f"{manifest.ENDORSED_FOLDER}/{sha256}"
 
 
-def _short(record: EndorsedRecord) -> str:
+def short_name(record: EndorsedRecord) -> str:
     """The feed of an endorser; without one, what comes before the file in an address: host, owner, repository."""
     by = record.endorser
     return by.feed or "/".join(by.id.split(" ")[0].rpartition("://")[2].split("/")[:3])

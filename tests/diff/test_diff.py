@@ -12,7 +12,7 @@ import pytest
 
 from catalog.build import generation
 from catalog.build.builder import BuildResult
-from catalog.diff.diff import CHANGE_COLUMNS, Diff
+from catalog.diff.diff import CHANGE_COLUMNS, Diff, RowGroup
 from catalog.errors import MalformedRecord, VerificationFailed
 from catalog.store import manifest
 from tests.support.catalogs import Rows, build, compared, made, rows_of
@@ -151,3 +151,8 @@ def test_damage_is_an_error_and_not_a_difference(small: BuildResult, tmp_path: P
     no_table = forged(small, tmp_path / "table", {SNP: lambda path: pq.write_table(pa.table({"a": [1]}), path)})
     with pytest.raises(MalformedRecord, match="is not a table of sev-snp"):
         compared(small, no_table)
+
+
+def test_rows_of_a_base_that_one_catalog_lacks() -> None:
+    group = RowGroup("added", "sev-snp", {"base_digest": "0b" * 48}, ("a base",), 2, {}, {}, alone=True)
+    assert group.summary({}) == "2 digests: the other catalog has none of this base"

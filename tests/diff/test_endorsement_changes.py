@@ -9,6 +9,7 @@ import pytest
 
 from catalog.build.builder import BuildResult
 from catalog.diff.diff import Diff, diff
+from catalog.diff.endorsement_changes import grouped
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.store.catalog import Catalog
 from catalog.store.endorsements import endorsements_file
@@ -68,17 +69,45 @@ def test_what_was_revoked_since(publisher: Publisher, small: BuildResult, tmp_pa
         ("revoked", FIRST, "revoked"),
     ]
     assert found[0].summary().endswith("SVN 3 (deprecated already)")
+    assert [one.summary() for one in grouped(found)] == [
+        "a.example/list, SVN 3: 5a5a5a5a5a5a5a5a..., deprecated already",
+        "a, SVN 1: 5a5a5a5a5a5a5a5a..., 2 vCPUs, revoked",
+    ]
     (restored,) = compared(new, newest).endorsements
     assert (restored.change, restored.record, restored.revocation) == ("restored", FIRST, None)
+
+
+def test_digests_are_grouped_by_endorser_feed_and_svn(small: BuildResult, tmp_path: Path) -> None:
+    gce = [listed(f"{n:096x}", feed="GCE", svn=2, claims={"vcpus": n}) for n in (112, 16, 1, 2, 17)]
+    others = [
+        listed(feed="GCE", svn=3),
+        listed("77" * 48, feed="GCE", svn=3),
+        listed(id="https://b.example/c/d"),
+        listed("77" * 48, id="https://b.example/c/d", claims={"vcpus": 1}),
+    ]
+    new = Catalog.open(with_list(small, tmp_path / "new", *gce, *others).folder)
+    for old_new, change in (
+        ((Catalog.open(small.folder), new), "added"),
+        ((new, Catalog.open(small.folder)), "withdrawn"),
+    ):
+        found = compared(*old_new).endorsements
+        assert [(one.change, one.summary()) for one in grouped(found)] == [
+            (change, "GCE, SVN 2: 5 digests, 1-2, 16-17, 112 vCPUs"),
+            (change, "GCE, SVN 3: 2 digests"),
+            (change, "b.example/c/d: 2 digests, 1 vCPU"),
+        ]
+        assert [one.vcpus for one in found][:5] == [1, 2, 16, 17, 112]
 
 
 def test_the_command_shows_them_in_every_form(run: Run, both: tuple[Path, Path], tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     code, out, _ = run("diff", *map(str, both), "--html", str(page))
     assert code == 1
-    assert f"  - endorsed {SUMMARY}\n" in out.replace("\n    ", " ")
+    assert "  + endorsed a.example/list, SVN 3: 5a5a5a5a5a5a5a5a...\n" in out
+    assert "  - endorsed a, SVN 1: 5a5a5a5a5a5a5a5a..., 2 vCPUs\n" in out
     assert "<h2>Endorsed digests</h2>" in page.read_text()
     assert SNP_DIGEST in page.read_text()
+    assert SUMMARY in page.read_text()
     _, out, _ = run("diff", *map(str, both), "-f", "json")
     added, withdrawn = json.loads(out)["endorsements"]
     assert (added["change"], added["endorser"]["svn"]) == ("added", 3)

@@ -19,6 +19,7 @@ from catalog.cli.options import (
     require,
 )
 from catalog.diff.diff import CHANGE_COLUMNS, Diff, diff
+from catalog.diff.endorsement_changes import grouped
 from catalog.diff.row_changes import ADDED, REVOCATIONS, RULE_CHANGED, WITHDRAWN
 from catalog.pages.pictures.heat_picture import heat_matrix
 from catalog.store.catalog import Catalog
@@ -109,8 +110,8 @@ def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
     for change in found.components:
         text = f"{change.kind} {change.name}".rstrip() + (f": {change.what}" if change.what else "")
         yield f"  {_MARKS[change.change]} {text}"
-    for endorsement in found.endorsements:
-        yield f"  {_MARKS[endorsement.change]} endorsed {endorsement.summary()}"
+    for endorsed in grouped(found.endorsements):
+        yield f"  {_MARKS[endorsed.change]} endorsed {endorsed.summary()}"
     counts = [f"{count:,} {name}" for name, count in found.counts.items() if count or name not in REVOCATIONS]
     yield f"rows  {', '.join(counts)}"
     if found.born_revoked:
