@@ -31,6 +31,9 @@ Time = Annotated[int, msgspec.Meta(gt=0, lt=1 << 40)]
 REPORTED = "reported"
 """Scheme of a digest that nobody endorses: it was seen in public documents or tests."""
 
+WITHOUT_DOCUMENT = ("published-list", REPORTED)
+"""Schemes of a digest whose document is not kept; any other scheme is the form of a document."""
+
 _SVN_LIMIT = 1 << 53
 Svn = Annotated[int, msgspec.Meta(ge=0, lt=_SVN_LIMIT)]
 """A security version number, which every reader of JSON can represent."""
@@ -152,6 +155,8 @@ class EndorsedRecord(Wire, frozen=True):
             _check(Hash(32), self.document_sha256, "document_sha256")
         elif self.origin is None or self.checked != "none":
             raise ValueError("without a document it has an origin, and nothing was checked")
+        elif self.endorser.scheme not in WITHOUT_DOCUMENT:
+            raise ValueError(f"without a document its scheme is one of {', '.join(WITHOUT_DOCUMENT)}")
 
     @classmethod
     def of(cls, imported: Imported, endorsed: EndorsedDigest) -> EndorsedRecord:

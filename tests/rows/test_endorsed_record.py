@@ -106,6 +106,7 @@ def test_facts_that_no_record_can_have_are_refused(one: EndorsedDigest, imported
         {"document_sha256": DOCUMENT[:-1]},
         {"document_sha256": None},
         {"document_sha256": None, "checked": "none", "origin": None},
+        {"document_sha256": None, "checked": "none"},  # the scheme of a document
         {"document_time": 0},
         {"document_time": 1 << 40},
         {"certificate_until": -1},
