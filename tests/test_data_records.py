@@ -43,7 +43,7 @@ def kernel_of(file: Path) -> KernelRecord:
 
 def distribution(file: Path) -> str:
     origin = build_of(file).origin
-    return origin.distribution if origin else ""
+    return (origin and origin.distribution) or ""
 
 
 DEBIAN = [file for file in FIRMWARE if distribution(file) == "debian"]
@@ -78,7 +78,7 @@ class TestFirmwareOfAPlatform:
         build = build_of(file)
         assert build.origin is not None
         assert build.name.startswith(f"{build.origin.distribution}/")
-        assert re.fullmatch("[0-9a-f]{40}", build.origin.version)
+        assert re.fullmatch("[0-9a-f]{40}", build.origin.version or "")
         assert (build.origin.suite, build.origin.package_sha256) == (None, None)
 
     def test_knows_what_sev_snp_needs_and_no_file_hash(self, file: Path) -> None:
@@ -107,7 +107,7 @@ class TestFirmwareOfDebian:
     def test_is_named_after_its_file_and_its_origin(self, file: Path) -> None:
         build = build_of(file)
         assert build.origin is not None
-        assert build.name == f"{build.origin.suite}/{build.origin.package}/{Path(build.origin.path).name}"
+        assert build.name == f"{build.origin.suite}/{build.origin.package}/{Path(build.origin.path or '').name}"
 
     def test_has_launchability_for_each_technology(self, file: Path) -> None:
         launchable = build_of(file).launchable

@@ -51,7 +51,7 @@ class PublishedFirmware:
 
     @property
     def package(self) -> Package:
-        return Package(self.origin.suite or "", self.origin.package, self.origin.version)
+        return Package(self.origin.suite or "", self.origin.package, self.origin.version or "")
 
     @property
     def package_sha256(self) -> str:
@@ -59,7 +59,7 @@ class PublishedFirmware:
 
     @property
     def path(self) -> str:
-        return self.origin.path
+        return self.origin.path or ""
 
     def differences(self, data: bytes) -> list[str]:
         """Every field of the component that does not follow from the image."""

@@ -104,7 +104,8 @@ def firmware_facts(firmware: Mapping[str, Any]) -> list[tuple[str, object]]:
 
 def published_in(origin: Mapping[str, Any]) -> str:
     """The package of a build, or the repository of a platform, with version and suite. origin: with `PROVENANCE`."""
-    return f"{origin['package']} {origin['version']}" + (f" ({origin['suite']})" if origin["suite"] else "")
+    version, suite = origin["version"], origin["suite"]
+    return f"{origin['package']}" + (f" {version}" if version else "") + (f" ({suite})" if suite else "")
 
 
 def base_facts(base: Mapping[str, Any]) -> list[tuple[str, object]]:

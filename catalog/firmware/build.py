@@ -23,15 +23,15 @@ class OriginWire(Wire, frozen=True, kw_only=True):
     """Where the image, or what is known of it, was published.
 
     A file `path` in a package of a distribution's suite; or in a repository `package` of a platform, at a commit
-    `version`, without suite and package_sha256.
+    `version`, without suite and package_sha256; or `package` alone: who published it and where, in one text.
     """
 
-    distribution: str
+    distribution: str | None = None
     suite: str | None = None
     package: str
-    version: str
+    version: str | None = None
     package_sha256: str | None = None
-    path: str
+    path: str | None = None
 
 
 class LaunchableWire(Wire, frozen=True):
@@ -124,6 +124,8 @@ class FirmwareBuild:
         wire = decode_toml(text, BuildWire, "firmware record")
         if wire.origin and wire.origin.package_sha256 is not None:
             unhex(wire.origin.package_sha256, 32, f"firmware record {wire.name!r}: package_sha256")
+        if wire.origin:
+            _check_origin(wire.origin, f"firmware record {wire.name!r}: $.origin")
         for technology in wire.launchable:
             if not _BARE_KEY.fullmatch(technology):
                 raise MalformedRecord(f"firmware record {wire.name!r}: launchable: invalid technology {technology!r}")
@@ -164,6 +166,13 @@ class FirmwareBuild:
             lines += ["", f"[launchable.{technology}]"]
             lines += [f"{f} = {toml_text(getattr(launchable, f))}" for f in LaunchableWire.__struct_fields__]
         return "\n".join(lines) + "\n"
+
+
+def _check_origin(origin: OriginWire, what: str) -> None:
+    """Raises MalformedRecord for an origin that is neither a file at its place nor one text."""
+    given = {name for name in OriginWire.__struct_fields__ if getattr(origin, name) is not None}
+    if given != {"package"} and (missing := {"distribution", "version", "path"} - given):
+        raise MalformedRecord(f"{what}: missing required field `{min(missing)}`, unless it has `package` alone")
 
 
 def _component(wire: ComponentWire, name: str, images: Mapping[bytes, FirmwareComponent]) -> FirmwareComponent:

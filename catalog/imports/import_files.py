@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
-from catalog.firmware.build import toml_text
+from catalog.firmware.build import OriginWire, toml_text
 from catalog.firmware.ovmf import Area, Section
 from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.endorsed_facts import Base, Claims, EndorsedDigest, Endorser
@@ -21,6 +21,7 @@ FIRMWARE, KERNELS = "firmware", "kernel_hashes"
 DOCUMENTS = "documents"
 """Folder of the documents that endorse something, each named by its SHA-256."""
 
+_FROM = b"# from "
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 120
 
@@ -35,6 +36,8 @@ def import_files(imported: Imported, data: bytes) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for firmware in imported.firmware:
         if build := firmware.record():
+            if build.origin is None and imported.origin is not None:
+                build = replace(build, origin=OriginWire(package=imported.origin))
             found[f"{FIRMWARE}/{_file_name(build.name)}"] = _said(imported) + build.to_toml().encode()
     for kernel in imported.kernels:
         if kernel.is_whole:
@@ -55,10 +58,16 @@ def _hash(imported: Imported, record: bytes) -> bytes:
 
 
 def _said(imported: Imported) -> bytes:
-    """A comment that says where a record is from, for which its format has no key."""
+    """The comment before a record: from which document it is, for which its format has no key."""
     by = f", published by {toml_text(imported.origin)}" if imported.origin else ""
     document = f" document {imported.document_sha256.hex()}" if imported.document_sha256 else ""
-    return f"# from {imported.form}{document}{by}\n".encode()
+    return _FROM + f"{imported.form}{document}{by}\n".encode()
+
+
+def without_comment(record: bytes) -> bytes:
+    """A record without the comment that names its document: two documents may say the same."""
+    first, _, facts = record.partition(b"\n")
+    return facts if first.startswith(_FROM) else record
 
 
 def _file_name(name: str) -> str:

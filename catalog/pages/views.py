@@ -177,8 +177,9 @@ def _origin(catalog: Catalog, name: str) -> list[tuple[str, object]]:
     origin = catalog.builds[name].origin
     if origin is None:
         return [("published in", "not recorded")]
+    where = (published_in(msgspec.structs.asdict(origin)), origin.distribution)
     return [
-        ("published in", f"{published_in(msgspec.structs.asdict(origin))}, {origin.distribution}"),
+        ("published in", ", ".join(filter(None, where))),
         ("package SHA-256", origin.package_sha256 or NOT_KNOWN),
-        ("path", origin.path),
+        ("path", origin.path or NOT_KNOWN),
     ]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog.firmware.build import FirmwareBuild, OriginWire
 from catalog.firmware.kernel_record import KernelRecord
 from catalog.imports.import_record import parse_import
 from tests.support import published_documents as made
@@ -161,6 +162,41 @@ def test_two_components_of_one_name_are_refused(run: Run, folder: Path) -> None:
     code, _, err = run("import", *files, "--name", "mine", "-o", str(folder / "new"))
     assert (code, "two components would be written to " in err) == (2, True)
     assert not (folder / "new").exists()
+
+
+def _two_forms(folder: Path) -> list[str]:
+    (folder / "attached.json").write_bytes(made.dstack_attached())
+    return [str(folder / name) for name in ("measurement.snp.cbor", "attached.json")]
+
+
+def test_equal_facts_of_two_documents_are_written_once(run: Run, folder: Path) -> None:
+    forms, new = _two_forms(folder), folder / "new"
+    code, out, err = run("import", *forms, "--name", "mine", "-o", str(new), "-f", "json")
+    files = [new / "firmware" / "mine.toml", new / "kernel_hashes" / "mine.toml"]
+    assert (code, err, json.loads(out)["written"]) == (0, "", [str(path) for path in files])
+    before = [path.read_bytes() for path in files]
+    for form in forms:
+        code, out, err = run("import", form, "--name", "mine", "-o", str(new))
+        assert code == 0
+        assert [path.read_bytes() for path in files] == before
+    assert err.count("is there with the same facts, and left as it is") == 2
+    assert str(files[0]) not in out
+
+
+def test_the_origin_is_that_of_the_firmware_record(run: Run, folder: Path) -> None:
+    arguments = ("import", str(folder / "measurement.snp.cbor"), "--name", "mine", "-o", str(folder / "new"))
+    assert run(*arguments, "--origin", "https://example at abc")[0] == 0
+    path = folder / "new" / "firmware" / "mine.toml"
+    assert FirmwareBuild.parse(path.read_text()).origin == OriginWire(package="https://example at abc")
+    assert "published in            https://example at abc\n" in run("inspect", str(path))[1]
+    again = ("import", str(path), "--origin", "https://other", "-o", str(folder / "again"))
+    assert run(*again)[0] == 0
+    assert (
+        OriginWire(package="https://example at abc")
+        == FirmwareBuild.parse((folder / "again" / "firmware" / "mine.toml").read_text()).origin
+    )
+    code, _, err = run(*arguments, "--origin", "https://other")
+    assert (code, "mine.toml is there with other contents" in err) == (2, True)
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(run: Run, folder: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_sample_of_the_default_catalog_matches_measure() -> None:
 def test_a_platform_is_crossed_with_what_is_its_own() -> None:
     """In the default catalog; a kernel hashes table of a platform is measured with nobody else's firmware."""
     spec = load_spec(None)
-    publisher = {build.component.key: build.origin.distribution for build in spec.builds if build.origin}
+    publisher = {build.component.key: build.origin.distribution or "" for build in spec.builds if build.origin}
     tables = {kernel.hashes.table_sha256: kernel.name.partition("/")[0] for kernel in spec.kernels if kernel}
     seen = Counter[tuple[str, str, str]]()
     for sweep in cross_product(spec).sweeps:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 HELP_ORDER = 75
 
+_LONGEST_COMMENT = 65_536
+"""Bytes that are read of a record besides its facts: it may name another document."""
+
 
 def _some_text(text: str) -> str:
     """Parser of an option; raises typer.BadParameter for an empty text."""
@@ -133,23 +136,41 @@ def _check_endorsers(read: Iterable[Imported]) -> None:
 
 
 def _write(folder: Path, sets: Iterable[dict[str, bytes]]) -> list[Path]:
-    """Write the files of all documents, after checking that none contradicts another or one that is there."""
+    """Write the files of all documents, after checking that none contradicts another or one that is there.
+
+    A record that is there with the same facts, from another document, is left as it is.
+    """
     wanted: dict[str, bytes] = {}
     for files in sets:
         for name, data in files.items():
-            if wanted.setdefault(name, data) != data:
+            if _facts(name, wanted.setdefault(name, data)) != _facts(name, data):
                 raise UsageError(f"two components would be written to {name}", "import one at a time, with --name")
+    kept = []
     for name, data in wanted.items():
-        if exists(folder / name) and read_start(folder / name, len(data) + 1, regular=True) != data:
-            raise UsageError(f"{folder / name} is there with other contents", "give another --name, or remove it")
-    for name, data in wanted.items():
+        if exists(folder / name):
+            there = read_start(folder / name, len(data) + _LONGEST_COMMENT, regular=True)
+            if _facts(name, there) != _facts(name, data):
+                raise UsageError(f"{folder / name} is there with other contents", "give another --name, or remove it")
+            if there != data:
+                kept.append(name)
+    for name in kept:
+        render.note(f"{folder / name} is there with the same facts, and left as it is")
+    written = {name: data for name, data in wanted.items() if name not in kept}
+    for name, data in written.items():
         path = folder / name
         try:
             made_folders(path.parent)
         except OSError as error:
             raise unreadable(path.parent, error) from error
         write_whole(path, data)
-    return [folder / name for name in wanted]
+    return [folder / name for name in written]
+
+
+def _facts(name: str, data: bytes) -> bytes:
+    """What two files of this name have to have in common: a document all bytes, a record its facts."""
+    from catalog.imports.import_files import without_comment
+
+    return without_comment(data) if name.endswith(".toml") else data
 
 
 def _print(file: str, imported: Imported) -> None:

@@ -85,7 +85,7 @@ def _facts(record: dict[str, Any]) -> list[tuple[str, object]]:
     origin, vector, area = record["origin"], record["reset_vector"], record["hashes_area"]
     shown: list[tuple[str, object]] = []
     if origin:
-        shown.append(("published in", f"{published_in(origin)}, {origin['path']}"))
+        shown.append(("published in", ", ".join(filter(None, (published_in(origin), origin["path"])))))
     shown += [
         ("SHA-256", record["sha256"] or _NOT_KNOWN),
         ("SHA-384", record["sha384"] or _NOT_KNOWN),
