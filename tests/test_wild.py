@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.ask.answer_text import miss_note
+from catalog.ask.answer_text import miss_notes
 from catalog.build.builder import BuildResult
 from tools.wild import Entry, kinds_of, look_up, main, read_corpus, shortfalls, table
 
@@ -104,7 +104,7 @@ def test_a_miss_says_who_was_asked(default: BuildResult) -> None:
         "Tinfoil enclaves",
         "github.com/confidential-dot-ai/c8s",
     )
-    assert ", ".join(reply.asked) in miss_note(reply)
+    assert f"no endorser in it endorses it: {', '.join(reply.asked)}" in miss_notes(reply)
 
 
 def test_less_than_expected_is_named_and_fails(

@@ -9,7 +9,7 @@ from catalog.ask.answer import Answer
 from catalog.ask.found_endorsements import FoundEndorsement, endorser, is_reported
 from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
 from catalog.fast.match import revocation_notes, shared_by
-from catalog.fast.match_text import REVOKED, fact_lines, match_facts, not_found
+from catalog.fast.match_text import REVOKED, SEARCHES_FURTHER, fact_lines, match_facts, not_found
 from catalog.imports.dates import day
 from catalog.relate.known_digests import KnownRelation
 from catalog.relate.related_chains import RESTS_ON, count_vcpus, more_vcpus, short
@@ -24,7 +24,7 @@ VERIFIED_BY = (
 MOST_NAMES = 8
 """How many endorsers are named."""
 
-_NO_DIGEST = "no launch digest of this catalog gives this measurement under this TIK; ldcat explain searches further"
+_NO_DIGEST = "no launch digest of this catalog gives this measurement under this TIK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +122,23 @@ def endorsement_notes(answer: Answer) -> Iterator[str]:
         yield VERIFIED_BY
 
 
-def miss_note(reply: Answer) -> str:
-    """One line for an answer without rows and endorsements."""
+def miss_notes(reply: Answer) -> Iterator[str]:
+    """Notes on an answer without rows and endorsements: what was looked for, and what to do next.
+
+    What `told` says of a reported digest is not repeated.
+    """
     if reply.digest is None:
-        return _NO_DIGEST
-    said = []
-    if reply.asked:
-        names = reply.asked[:MOST_NAMES]
-        more = len(reply.asked) - len(names)
-        said.append(f"no endorser in it endorses it ({', '.join(names)}{f' and {more} more' if more else ''})")
+        yield _NO_DIGEST
+    elif not reply.reported:
+        yield not_found(reply.digest.value)
+        if reply.asked:
+            names = reply.asked[:MOST_NAMES]
+            more = len(reply.asked) - len(names)
+            yield f"no endorser in it endorses it: {', '.join(names)}{f' and {more} more' if more else ''}"
     if reply.related.tried and not reply.related.relations:
-        said.append(f"it is not related to {reply.related.tried}")
-    return not_found(reply.digest.value, *said, can_search=FIRMWARE_NOT_PUBLIC not in reply.notes)
+        yield f"it is not related to {reply.related.tried}"
+    if FIRMWARE_NOT_PUBLIC not in reply.notes:
+        yield SEARCHES_FURTHER
 
 
 def endorsement_title(one: FoundEndorsement, now: float) -> str:

@@ -21,6 +21,7 @@ from catalog.imports.endorsed_facts import Base
 from catalog.launch.hosted import hosted_verdict
 from catalog.log.revocations import Revocations
 from catalog.rows.digest_record import digest_record
+from catalog.rows.endorsed_record import REPORTED
 from catalog.rows.fields import RECORD, identity
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
@@ -92,7 +93,8 @@ class Lookups:
     def _found(self, digest: LaunchDigest) -> tuple[Match, ...]:
         if self.catalog.ranges:
             rows = list(self.catalog.ranges.rows(digest))
-            if not rows:
+            endorsed = self.catalog.endorsements.of(digest.value)
+            if not rows and all(one.endorser_scheme == REPORTED for one in endorsed):
                 self._warn(f"only {self.catalog.location} says that no row has this digest: nothing proves it")
             return tuple(sorted(_all_matches(self.catalog, rows), key=Match.order))
         if packed := self._packed:

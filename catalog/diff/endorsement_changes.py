@@ -14,7 +14,7 @@ from catalog.log.records import encode_leaf
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
 from catalog.relate.related_chains import count_vcpus, short
-from catalog.rows.endorsed_record import EndorsedRecord
+from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
 from catalog.rows.numbers import as_ranges
 from catalog.store.catalog import Catalog
 from catalog.store.endorsements import read_endorsements, short_name
@@ -41,12 +41,16 @@ class EndorsementChange:
         return count
 
     @property
-    def order(self) -> tuple[object, ...]:
-        """By kind of change, endorser, feed, SVN and vCPUs."""
-        by = self.record.endorser
-        svn, place = -1 if by.svn is None else by.svn, (by.scheme, by.id, by.feed or "")
+    def series(self) -> tuple[object, ...]:
+        """What the text groups by: the kind of change, who endorses it, and the SVN."""
+        svn = self.record.endorser.svn
         kind = (_KINDS.index(self.change), self.revocation or "")
-        return (*kind, *place, svn, self.vcpus or 0, encode_leaf(self.record))
+        return (*kind, self.record.endorser_scheme, short_name(self.record), -1 if svn is None else svn)
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Series by series, then by vCPUs."""
+        return (*self.series, self.vcpus or 0, encode_leaf(self.record))
 
     def summary(self) -> str:
         """One line: the digest, who endorses it, and the claims."""
@@ -65,13 +69,13 @@ class EndorsementChange:
 
 @dataclass(frozen=True, slots=True)
 class EndorsementGroup:
-    """Digests of one endorser, feed and SVN that changed in the same way."""
+    """Digests of one endorser or feed, and one SVN, that changed in the same way."""
 
     change: str
     members: tuple[EndorsementChange, ...]
 
     def summary(self) -> str:
-        """One line: the feed or a short name of the endorser, the SVN, the digests and their vCPUs."""
+        """One line: endorsed or reported, the feed or a short name of the endorser, SVN, digests and vCPUs."""
         first, count = self.members[0], len(self.members)
         svn = first.record.endorser.svn
         who = short_name(first.record) + ("" if svn is None else f", SVN {svn}")
@@ -83,12 +87,13 @@ class EndorsementGroup:
             parts.append(self.change)
         elif first.revocation:
             parts.append(f"{first.revocation} already")
-        return f"{who}: {', '.join(parts)}"
+        word = "reported" if first.record.endorser_scheme == REPORTED else "endorsed"
+        return f"{word} {who}: {', '.join(parts)}"
 
 
 def grouped(changes: Iterable[EndorsementChange]) -> Iterator[EndorsementGroup]:
     """The changes of `endorsement_changes`, in their order."""
-    for _, members in groupby(changes, lambda one: (one.change, one.revocation, one.record.endorser)):
+    for _, members in groupby(changes, lambda one: one.series):
         some = tuple(members)
         yield EndorsementGroup(some[0].change, some)
 

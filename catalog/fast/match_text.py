@@ -37,14 +37,13 @@ def exit_code(severities: Sequence[str | None]) -> int:
     return NOT_FOUND if not severities else REVOKED if all(one == "revoked" for one in severities) else 0
 
 
-def not_found(digest: bytes, *more: str, can_search: bool = True) -> str:
-    """The note if a catalog has no configuration with a digest.
+def not_found(digest: bytes) -> str:
+    """The note if a catalog has no configuration with a digest."""
+    return f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}"
 
-    more: what else is not so.
-    can_search: whether a search may find one.
-    """
-    parts = (f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}", *more)
-    return "; ".join(parts) + ("; ldcat explain searches further" if can_search else "")
+
+SEARCHES_FURTHER = "ldcat explain searches further"
+"""The note if a search may find a configuration."""
 
 
 def fact_lines(pairs: Sequence[tuple[str, object]], *, title: str) -> Iterator[str]:

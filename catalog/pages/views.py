@@ -10,11 +10,10 @@ from typing import Any
 import msgspec
 
 from catalog.ask.answer import Answer
-from catalog.ask.answer_text import closing_notes, miss_note, title_without_match, told
+from catalog.ask.answer_text import closing_notes, miss_notes, title_without_match, told
 from catalog.ask.coverage import coverage
 from catalog.ask.memory_map import memory_map
-from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
-from catalog.fast.match_text import NOT_FOUND, NOT_KNOWN, REVOKED, match_facts, published_in
+from catalog.fast.match_text import NOT_FOUND, NOT_KNOWN, REVOKED, SEARCHES_FURTHER, match_facts, published_in
 from catalog.log.log_reader import LogReader, open_log
 from catalog.pages.html import describe_side, drawn_map, hashes_area_text, page, page_title, report_page
 from catalog.pages.pictures.coverage_picture import coverage_matrix
@@ -45,6 +44,7 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
     """The page of a launch digest: its matches, and what else is known of it. now: seconds since 1970."""
     digest, count = answer.digest, len(answer.matches)
     assert digest is not None, "it is what was asked"  # noqa: S101
+    missed = list(miss_notes(answer)) if answer.exit_code == NOT_FOUND else []
     titles = {0: title_without_match(answer), 1: "One configuration has this launch digest"}
     return page(
         "answer.html",
@@ -68,8 +68,8 @@ def answer_page(catalog: Catalog, answer: Answer, root: str, now: float) -> byte
         ],
         told=list(told(answer, now)),
         closing=list(closing_notes(answer)),
-        missed=miss_note(answer) if answer.exit_code == NOT_FOUND else "",
-        can_search=answer.exit_code == NOT_FOUND and FIRMWARE_NOT_PUBLIC not in answer.notes,
+        missed=[note for note in missed if note != SEARCHES_FURTHER],
+        can_search=SEARCHES_FURTHER in missed,
         proof=catalog.release is not None and any(answer.found_dict().values()),
     )
 

@@ -12,13 +12,14 @@ import pytest
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import AttestationReport
 from catalog.ask.answer import Answer, answer
-from catalog.ask.answer_text import MOST_NAMES, closing_notes, miss_note, told
+from catalog.ask.answer_text import MOST_NAMES, closing_notes, miss_notes, told
 from catalog.ask.evidence import HCL_FORM, Evidence
 from catalog.ask.found_endorsements import FoundEndorsement, found_endorsement, known_digests
 from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.verification import VerificationInputs
 from catalog.build.builder import BuildResult
 from catalog.fast.match import Match
+from catalog.fast.match_text import SEARCHES_FURTHER
 from catalog.launch.hashing.backends import choose
 from catalog.log.records import Severity
 from catalog.log.revocation_list import Revocation
@@ -238,21 +239,30 @@ def test_an_azure_report_that_is_endorsed_needs_no_note(ask: Asks) -> None:
     assert FIRMWARE_NOT_PUBLIC not in ask(Evidence(HCL_FORM, report), kept()).notes
     reply = ask(Evidence(HCL_FORM, report), kept(UNSEEN))
     assert FIRMWARE_NOT_PUBLIC in reply.notes
-    assert not miss_note(reply).endswith("ldcat explain searches further")
+    assert SEARCHES_FURTHER not in miss_notes(reply)
 
 
 def test_a_miss_says_who_was_asked(ask: Asks) -> None:
-    assert miss_note(ask("00" * 32, kept())) == (
-        f"no configuration of this catalog has the 32-byte launch digest {'00' * 32}; ldcat explain searches further"
-    )
+    assert list(miss_notes(ask("00" * 32, kept()))) == [
+        f"no configuration of this catalog has the 32-byte launch digest {'00' * 32}",
+        SEARCHES_FURTHER,
+    ]
     reply = ask(
         "00" * 48, kept(), listed(UNSEEN, id="https://github.com/a/b at c0ffee, d.json"), listed(scheme="reported")
     )
-    assert "; no endorser in it endorses it (a feed, github.com/a/b); it is not related to 2 published digests" in (
-        miss_note(reply)
-    )
+    first, asked, related, last = miss_notes(reply)
+    assert first == f"no configuration of this catalog has the 48-byte launch digest {'00' * 48}"
+    assert asked == "no endorser in it endorses it: a feed, github.com/a/b"
+    assert related.startswith("it is not related to 2 published digests (")
+    assert last == SEARCHES_FURTHER
     many = [kept(f"{number:096x}", feed=f"feed {number}") for number in range(1, MOST_NAMES + 3)]
-    assert "and 2 more); it is not" in miss_note(ask("00" * 48, *many))
+    assert any(note.endswith(" and 2 more") for note in miss_notes(ask("00" * 48, *many)))
+
+
+def test_a_miss_does_not_repeat_what_is_told_of_a_reported_digest(ask: Asks) -> None:
+    related, last = miss_notes(ask(SNP_DIGEST, listed(scheme="reported"), kept(UNSEEN)))
+    assert related.startswith("it is not related to 2 published digests (")
+    assert last == SEARCHES_FURTHER
 
 
 REVOKED, DEPRECATED = ("revoked", "a reason"), ("deprecated", "a reason")

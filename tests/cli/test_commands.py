@@ -140,7 +140,7 @@ def test_lookup_takes_a_digest_in_any_form(run: Run, digest: str) -> None:
 def test_a_miss_is_exit_code_1(run: Run) -> None:
     code, out, err = run("lookup", "f" * 64)
     assert (code, out) == (1, "")
-    assert err.startswith(f"ldcat: note: no configuration of this catalog has the 32-byte launch digest {'f' * 64};")
+    assert err.startswith(f"ldcat: note: no configuration of this catalog has the 32-byte launch digest {'f' * 64}\n")
     assert run("lookup", "f" * 64, "--quiet") == (1, "", "")
     reply = json.loads(run("lookup", "f" * 64, "-f", "json")[1])
     assert (reply["found"], reply["matches"], reply["evidence"]) == (False, [], "launch digest")

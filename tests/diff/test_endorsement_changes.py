@@ -70,8 +70,8 @@ def test_what_was_revoked_since(publisher: Publisher, small: BuildResult, tmp_pa
     ]
     assert found[0].summary().endswith("SVN 3 (deprecated already)")
     assert [one.summary() for one in grouped(found)] == [
-        "a.example/list, SVN 3: 5a5a5a5a5a5a5a5a..., deprecated already",
-        "a, SVN 1: 5a5a5a5a5a5a5a5a..., 2 vCPUs, revoked",
+        "endorsed a.example/list, SVN 3: 5a5a5a5a5a5a5a5a..., deprecated already",
+        "endorsed a, SVN 1: 5a5a5a5a5a5a5a5a..., 2 vCPUs, revoked",
     ]
     (restored,) = compared(new, newest).endorsements
     assert (restored.change, restored.record, restored.revocation) == ("restored", FIRST, None)
@@ -83,6 +83,7 @@ def test_digests_are_grouped_by_endorser_feed_and_svn(small: BuildResult, tmp_pa
         listed(feed="GCE", svn=3),
         listed("77" * 48, feed="GCE", svn=3),
         listed(id="https://b.example/c/d"),
+        listed("66" * 48, id="https://b.example/c/d/e", scheme="reported"),
         listed("77" * 48, id="https://b.example/c/d", claims={"vcpus": 1}),
     ]
     new = Catalog.open(with_list(small, tmp_path / "new", *gce, *others).folder)
@@ -92,9 +93,10 @@ def test_digests_are_grouped_by_endorser_feed_and_svn(small: BuildResult, tmp_pa
     ):
         found = compared(*old_new).endorsements
         assert [(one.change, one.summary()) for one in grouped(found)] == [
-            (change, "GCE, SVN 2: 5 digests, 1-2, 16-17, 112 vCPUs"),
-            (change, "GCE, SVN 3: 2 digests"),
-            (change, "b.example/c/d: 2 digests, 1 vCPU"),
+            (change, "endorsed GCE, SVN 2: 5 digests, 1-2, 16-17, 112 vCPUs"),
+            (change, "endorsed GCE, SVN 3: 2 digests"),
+            (change, "endorsed b.example/c/d: 2 digests, 1 vCPU"),
+            (change, "reported b.example/c/d: 6666666666666666..."),
         ]
         assert [one.vcpus for one in found][:5] == [1, 2, 16, 17, 112]
 

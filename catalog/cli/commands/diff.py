@@ -111,7 +111,7 @@ def _lines(old: Catalog, new: Catalog, found: Diff) -> Iterator[str]:
         text = f"{change.kind} {change.name}".rstrip() + (f": {change.what}" if change.what else "")
         yield f"  {_MARKS[change.change]} {text}"
     for endorsed in grouped(found.endorsements):
-        yield f"  {_MARKS[endorsed.change]} endorsed {endorsed.summary()}"
+        yield f"  {_MARKS[endorsed.change]} {endorsed.summary()}"
     counts = [f"{count:,} {name}" for name, count in found.counts.items() if count or name not in REVOCATIONS]
     yield f"rows  {', '.join(counts)}"
     if found.born_revoked:

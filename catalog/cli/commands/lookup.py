@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.ask.answer import Answer, answer
-from catalog.ask.answer_text import miss_note, told
+from catalog.ask.answer_text import miss_notes, told
 from catalog.ask.found_endorsements import check_feeds
 from catalog.cli.catalogs import open_named
 from catalog.cli.evidence_options import (
@@ -87,7 +87,8 @@ def command(
     reply = answer(opened, found, proofs, hash_backend(), warn=render.warning, tried=lambda _: None)
     _print(reply, output, proofs.now)
     if reply.exit_code == NOT_FOUND and not quiet:
-        render.note(miss_note(reply))
+        for note in miss_notes(reply):
+            render.note(note)
     if reply.refuted:
         raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
     return reply.exit_code

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from catalog.cli.options import QuietOption, named_location
-from catalog.fast.match_text import not_found
+from catalog.fast.match_text import SEARCHES_FURTHER, not_found
 from catalog.terminal import render
 from catalog.verify.location import HostedLocation
 
 HELP_ORDER = 120
+
+NOT_ENDORSED = "the log has no endorsement of it either"
 
 
 def command(
@@ -50,7 +52,8 @@ def command(
     bundles = prover.prove_digest(launch_digest, warn=render.warning, catalog=catalog)
     if not bundles:
         if not quiet:
-            render.note(not_found(launch_digest.value))
+            for note in (not_found(launch_digest.value), NOT_ENDORSED, SEARCHES_FURTHER):
+                render.note(note)
         return 1
     for bundle in bundles:
         render.exact(bytes(bundle).decode("ascii").rstrip("\n"))
