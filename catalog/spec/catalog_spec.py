@@ -60,6 +60,7 @@ class CatalogSpec:
     kernels: None is a launch without a kernel hashes table.
     endorsed, documents: as in SpecImports; empty for the spec of a catalog, which keeps them in other files.
     bases: published launch digests, each with its own VMM; of the axes they take the vCPU counts alone.
+    notes: as in SpecImports.
     """
 
     name: str
@@ -71,6 +72,7 @@ class CatalogSpec:
     endorsed: tuple[EndorsedRecord, ...] = ()
     documents: Mapping[str, bytes] = field(default_factory=dict)
     bases: tuple[LaunchBase, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def load_spec(path: Path | None) -> CatalogSpec:
@@ -188,7 +190,7 @@ def _imports(wire: ImportsWire | UnsetType, folder: Path) -> dict[str, Any]:
 
     found = load_imports(wire, folder)
     bases = spec_bases(found.bases, embedded.profiles(), embedded.vcpu_types())
-    return {"endorsed": found.endorsed, "documents": found.documents, "bases": bases}
+    return {"endorsed": found.endorsed, "documents": found.documents, "bases": bases, "notes": found.notes}
 
 
 def _all_axes(wire: SpecWire, profiles: Mapping[str, VmmProfile], types: VcpuTypes) -> Mapping[str, Axes]:

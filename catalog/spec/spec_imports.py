@@ -6,7 +6,7 @@ A document is read again, and its signature verified again: what a record says o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 from catalog.errors import LdcatError, MalformedRecord, UnknownName, Unreadable, UntrustedSigner, UsageError
 from catalog.files import inputs
 from catalog.imports.chains import parse_trusted
+from catalog.imports.component_facts import FirmwareFacts, KernelFacts
 from catalog.imports.documents import Given, forms, read_document
 from catalog.imports.endorsed_facts import Base
 from catalog.imports.import_files import DOCUMENTS
@@ -36,11 +37,13 @@ class SpecImports:
 
     endorsed: sorted by digest and endorser, each once.
     documents: the bytes of the documents that `endorsed` names, by SHA-256 in hex.
+    notes: what is known in part, so that no digest follows from it; for people.
     """
 
     endorsed: tuple[EndorsedRecord, ...] = ()
     documents: Mapping[str, bytes] = field(default_factory=dict)
     bases: tuple[Base, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def load_imports(wire: ImportsWire, folder: Path) -> SpecImports:
@@ -58,6 +61,8 @@ def load_imports(wire: ImportsWire, folder: Path) -> SpecImports:
     sources: dict[EndorsedRecord, str] = {}
     documents: dict[str, bytes] = {}
     bases: dict[Base, None] = {}
+    firmware: set[FirmwareFacts] = set()
+    kernels: set[KernelFacts] = set()
     for path in files:
         name = embedded.data_name(path) or str(path)
         try:
@@ -69,9 +74,21 @@ def load_imports(wire: ImportsWire, folder: Path) -> SpecImports:
         if document is not None and imported.endorsed:
             documents[hashlib.sha256(document).hexdigest()] = document
         bases |= dict.fromkeys(imported.bases)
+        firmware |= {one for one in imported.firmware if one.record() is None}
+        kernels |= {one for one in imported.kernels if not one.is_whole}
     _check_agreement(sources)
     endorsed_in_order = sorted(sources, key=lambda record: tuple(map(str, record.key)))
-    return SpecImports(tuple(endorsed_in_order), documents, tuple(bases))
+    notes = tuple(_known_in_part(len(kernels), "kernel", "kernels")) + tuple(
+        _known_in_part(len(firmware), "firmware image", "firmware images")
+    )
+    return SpecImports(tuple(endorsed_in_order), documents, tuple(bases), notes)
+
+
+def _known_in_part(number: int, one: str, many: str) -> Iterator[str]:
+    if number == 1:
+        yield f"1 {one} is known in part: no digest follows from it"
+    elif number:
+        yield f"{number:,} {many} are known in part: no digest follows from them"
 
 
 def _fleet_files(patterns: Sequence[str]) -> list[Path]:

@@ -12,7 +12,7 @@ from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from tests.support.cli import AMDSEV, SNP, Run
-from tests.support.samples import whole_image, write_spec
+from tests.support.samples import ONE_ROW, whole_image, write_spec
 
 LAUNCH = (*SNP, "--vcpus", "2", "-q")
 
@@ -135,3 +135,16 @@ def test_no_sections_are_written_as_such(record: Path) -> None:
     known = FirmwareBuild.parse(record.read_text())
     none = replace(known, component=replace(known.component, sections=()))
     assert FirmwareBuild.parse(none.to_toml()) == none
+
+
+def test_a_build_notes_what_gives_no_digest_and_nothing_left_out(run: Run, tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, ONE_ROW + '[imports]\nfleets = ["secretvm"]\n')
+    code, _, err = run("build", str(spec), "-o", str(tmp_path / "out"))
+    assert (code, err.count("kernels are known in part: no digest follows from them\n")) == (0, 1)
+    assert "left out" not in err
+    less = ONE_ROW.replace("sev = {}", f'"sev-es" = {_ES}') + "[[together]]\nwhen = {}\nonly = { vcpus = [1] }\n"
+    _, _, err = run("build", str(write_spec(tmp_path, less)), "-o", str(tmp_path / "es"))
+    assert "1 combination was left out; manifest.json says which" in err
+
+
+_ES = '{ vmm = ["qemu-kvm-legacy"], vcpu_signatures = ["EPYC"], sev_features = [0], vcpus = [1, 2] }'

@@ -96,6 +96,31 @@ def test_bases_are_taken_with_and_without_their_document(tmp_path: Path) -> None
     assert (spec.bases, spec.endorsed, spec.documents) == ((base,), (), {})
 
 
+PARTS = """format = "ldcat-import/1"
+[document]
+form = "published-list"
+checked = "none"
+origin = "https://a.example/list"
+[[firmware]]
+sha384 = "{hash}"
+[[kernel]]
+kernel_sha256 = "{kernel}"
+append_words = ["one"]
+"""
+
+
+def test_what_is_known_in_part_is_counted_each_once(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    whole = '[[kernel]]\nkernel_sha256 = "{0}"\ninitrd_sha256 = "{0}"\nappend = ""\n'.format("33" * 32)
+    for name, kernel in (("one", "11"), ("same", "11"), ("other", "22")):
+        (tmp_path / f"in/{name}.toml").write_text(PARTS.format(hash="00" * 48, kernel=kernel * 32) + whole)
+    assert loaded(tmp_path, IMPORTS).notes == (
+        "2 kernels are known in part: no digest follows from them",
+        "1 firmware image is known in part: no digest follows from it",
+    )
+    assert load_spec(write_spec(tmp_path, ONE_ROW)).notes == ()
+
+
 def test_a_spec_without_imports_is_written_as_before(tmp_path: Path) -> None:
     spec = load_spec(write_spec(tmp_path, ONE_ROW))
     assert "imports" not in spec.text

@@ -101,7 +101,11 @@ def command(
         if built.reused:
             render.note(f"{built.reused:,} of them were in the replaced catalog; the others are new")
         left_out = sum(entry.points for entry in built.manifest.left_out)
-        render.note(f"{left_out:,} combinations were left out; manifest.json says which and why")
+        if left_out:
+            counted = "1 combination was" if left_out == 1 else f"{left_out:,} combinations were"
+            render.note(f"{counted} left out; manifest.json says which and why")
+        for text in loaded.notes:
+            render.note(text)
         if built.example:
             place = "" if out is None else f" --catalog {shlex.quote(str(out))}"
             render.note(f"try: {shlex.quote(invocation())} lookup {built.example}{place}")
