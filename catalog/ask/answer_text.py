@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.ask.answer import Answer
-from catalog.ask.found_endorsements import FoundEndorsement, endorser, is_reported
+from catalog.ask.found_endorsements import FoundEndorsement, is_reported
 from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
 from catalog.fast.match import revocation_notes, shared_by
 from catalog.fast.match_text import REVOKED, SEARCHES_FURTHER, fact_lines, match_facts, not_found
 from catalog.imports.dates import day
 from catalog.relate.known_digests import KnownRelation
 from catalog.relate.related_chains import RESTS_ON, count_vcpus, more_vcpus, short
+from catalog.store.endorsements import short_name
 
 Facts = list[tuple[str, object]]
 
@@ -70,7 +71,12 @@ def told_endorsements(answer: Answer, now: float, configuration: str | None = No
     for one in (*answer.endorsements, *answer.reported):
         yield Told(
             endorsement_title(one, now),
-            [("configuration", configuration or _configuration(answer)), *_claims(one), *_source(one)],
+            [
+                *([] if is_reported(one.record) else [("endorser", one.record.endorser_id)]),
+                ("configuration", configuration or _configuration(answer)),
+                *_claims(one),
+                *_source(one),
+            ],
             (*revocation_notes(one.revocation), *_notes(one)),
             one.severity or "",
         )
@@ -142,7 +148,7 @@ def miss_notes(reply: Answer) -> Iterator[str]:
 
 
 def endorsement_title(one: FoundEndorsement, now: float) -> str:
-    """The first line: who endorses a digest, since when, and how that was checked.
+    """The first line: whose digest it is, in few words, since when, and how that was checked.
 
     now: seconds since 1970.
     """
@@ -150,7 +156,8 @@ def endorsement_title(one: FoundEndorsement, now: float) -> str:
     digest = short(bytes.fromhex(record.launch_digest))
     if is_reported(record):
         return f"reported  {digest}  seen in {record.origin}; nobody endorses it"
-    parts = [f"by {endorser(record)}"]
+    feed = record.endorser.feed
+    parts = [f"feed {feed}" if feed else f"by {short_name(record)}"]
     if record.endorser.svn is not None:
         parts.append(f"SVN {record.endorser.svn}")
     if record.document_time is not None:

@@ -23,6 +23,8 @@ from catalog.store.parquet import TableFiles
 if TYPE_CHECKING:  # it loads cryptography
     from catalog.log.revocation_list import Revocation
 
+_LONGEST_NAME = 60
+
 MAX_ENDORSED = 32 << 20
 """Bytes of the file of endorsed digests; one has about 700."""
 
@@ -107,9 +109,13 @@ def document_name(sha256: str) -> str:
 
 
 def short_name(record: EndorsedRecord) -> str:
-    """The feed of an endorser; without one, what comes before the file in an address: host, owner, repository."""
+    """The feed of an endorser; without one, what comes before the file in an address: host, owner, repository.
+
+    Of a longer id, such as a did:x509, the beginning.
+    """
     by = record.endorser
-    return by.feed or "/".join(by.id.split(" ")[0].rpartition("://")[2].split("/")[:3])
+    name = by.feed or "/".join(by.id.split(" ")[0].rpartition("://")[2].split("/")[:3])
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
 
 
 def _check_documents(records: Iterable[EndorsedRecord], listed: Manifest) -> None:

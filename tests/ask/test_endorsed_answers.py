@@ -93,8 +93,9 @@ def test_a_digest_that_is_only_endorsed(ask: Asks) -> None:
         }
     ]
     assert shown(reply) == [
-        "endorsed  5a5a5a5a5a5a5a5a...  by did:x509:0, feed a feed, SVN 7, signed 2023-11-14 (signature verified; "
+        "endorsed  5a5a5a5a5a5a5a5a...  feed a feed, SVN 7, signed 2023-11-14 (signature verified; "
         "certificate expired 2023-11-14)",
+        "  endorser       did:x509:0",
         "  configuration  unknown: no catalogued firmware gives this digest",
         f"  claimed        vcpus 4, policy 0x30000, firmware_sha256 {'f1' * 32}",
         "  source         https://a.example",
@@ -112,19 +113,28 @@ def test_values_without_a_document(ask: Asks) -> None:
     first, second = [part.lines() for part in told(reply, NOW)]
     assert sorted([list(first), list(second)]) == [
         [
-            "endorsed  5a5a5a5a5a5a5a5a...  by https://a.example/list, SVN 3 (no signature verified)",
+            "endorsed  5a5a5a5a5a5a5a5a...  by a.example/list, SVN 3 (no signature verified)",
+            "  endorser       https://a.example/list",
             "  configuration  unknown: no catalogued firmware gives this digest",
             "  claimed        nothing but the digest and its SVN",
             "  source         https://a.example",
             "  document       not kept",
         ],
         [
-            "endorsed  5a5a5a5a5a5a5a5a...  by https://a.example/list, of 2023-11-14 (no signature verified)",
+            "endorsed  5a5a5a5a5a5a5a5a...  by a.example/list, of 2023-11-14 (no signature verified)",
+            "  endorser       https://a.example/list",
             "  configuration  unknown: no catalogued firmware gives this digest",
             "  claimed        nothing but the digest",
             "  document       not kept",
         ],
     ]
+
+
+def test_a_long_id_is_not_in_the_title(ask: Asks) -> None:
+    did = f"did:x509:0:sha256:{'I' * 43}::eku:1.3.6.1.4.1.311.76.59.1.2"
+    (part,) = told(ask(SNP_DIGEST, kept(id=did, feed=None, document_time=None)), NOW)
+    assert part.title.startswith(f"endorsed  5a5a5a5a5a5a5a5a...  by {did[:60]}..., SVN 7 (signature verified;")
+    assert part.facts[0] == ("endorser", did)
 
 
 def test_a_digest_that_was_only_reported(ask: Asks) -> None:
