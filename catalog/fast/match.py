@@ -209,14 +209,9 @@ def endorser_text(endorser: Mapping[str, Any]) -> str:
 
 
 def inferred_note(base: Mapping[str, Any]) -> str:
-    """The note for a row that follows from a base. base: as in Match."""
-    count = f"{base['vcpus']} vCPU" + ("" if base["vcpus"] == 1 else "s")
-    by = base["endorser"]
-    whose = f"nobody endorses it; seen in {by['id']}" if by["scheme"] == "reported" else endorser_text(by)
-    return (
-        f"inferred, firmware not known: it follows from the launch digest {base['launch_digest'].hex()} for {count} "
-        f"({whose}); whoever knows one digest can compute those with more vCPUs"
-    )
+    """The note for a row that follows from a base, which is shown with the row. base: as in Match."""
+    nobody = "nobody endorses the base, and " if base["endorser"]["scheme"] == "reported" else ""
+    return f"inferred: {nobody}whoever knows one launch digest can compute those with more vCPUs"
 
 
 def revocation_notes(revocation: tuple[str, str] | None) -> list[str]:

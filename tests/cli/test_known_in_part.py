@@ -12,6 +12,7 @@ import pytest
 
 from catalog.ask.selector import build_selector
 from catalog.build.builder import BuildResult
+from catalog.fast.match import inferred_note
 from catalog.fast.plain_lookup import plain_lookup
 from catalog.launch.hashing.backends import REFERENCE
 from catalog.log.records import RevokeRecord
@@ -132,10 +133,7 @@ def test_a_lookup_of_a_row_of_a_base_says_what_it_follows_from(asked: Asked) -> 
     }
     assert not {"firmware", "kernel_hashes", "kernel_hashes_enforced", "launchable"} & match.keys()
     assert (match["vcpus"], match["vmm"]) == (4, "qemu-kvm-init2")
-    assert match["notes"] == [
-        f"inferred, firmware not known: it follows from the launch digest {BASE} for 2 vCPUs (contrast, "
-        "https://contrast.example/v1, SVN 3); whoever knows one digest can compute those with more vCPUs"
-    ]
+    assert match["notes"] == ["inferred: whoever knows one launch digest can compute those with more vCPUs"]
     assert match["notes"][0] in asked.text("lookup", BASE_ROW)
     assert asked.matches(BASE) == []
     assert asked.matches(digest(BASE_IMAGE, 1)) == []
@@ -389,3 +387,9 @@ def test_nothing_unknown_is_in_any_file_or_output(asked: Asked, built: BuildResu
     texts += [path.read_text(errors="replace") for path in (built.folder / manifest.NAMES, site / "page.json")]
     for name, value in PLACEHOLDERS.items():
         assert not [text for text in texts if value in text], name
+
+
+def test_a_row_whose_base_nobody_endorses_says_so() -> None:
+    said = "whoever knows one launch digest can compute those with more vCPUs"
+    assert inferred_note({"endorser": {"scheme": "reported"}}) == f"inferred: nobody endorses the base, and {said}"
+    assert inferred_note({"endorser": {"scheme": "contrast"}}) == f"inferred: {said}"

@@ -76,4 +76,4 @@ def test_the_heading_of_an_inferred_digest(browser: Browser, site: Path) -> None
         paste(seen, digest(BASE_IMAGE, 3))
         heading = "This launch digest follows from a published one; its firmware is not known"
         expect(seen.page.locator("#answer h2")).to_have_text(heading)
-        expect(seen.page.locator("#answer .notes")).to_contain_text("inferred, firmware not known: it follows from")
+        expect(seen.page.locator("#answer .notes")).to_contain_text("inferred: whoever knows one launch digest")
