@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from catalog.imports.dates import day
 from catalog.publish.key_files import new_key, write_keys
 from catalog.transparency.keys import SignatureType
 from tests.support.cli import Run
@@ -107,6 +108,10 @@ def test_from_a_document_to_a_revoked_endorsement(place: Place) -> None:
     shown = [place("verify-proof", proof, *place.trust, code=10) for proof in proofs]
     assert sum("endorser.svn" in text for text in shown) == 1
     assert "{" not in "".join(shown)
+    times = [row[name] for row in proven for name in ("document_time", "certificate_until") if row[name] is not None]
+    assert len(times) >= 2
+    for seconds in times:
+        assert (f"  {day(seconds)}\n" in "".join(shown), str(seconds) in "".join(shown)) == (True, False)
     other = place.prove(OTHER)[0]
     assert place.verify(other, code=1)["outcome"] == "unknown"
 

@@ -75,11 +75,12 @@ def command(
 def _lines(record: dict[str, Any]) -> list[str]:
     from catalog.diff.flat import flat
     from catalog.fast.match_text import fact_lines
+    from catalog.imports.dates import day
 
     facts = [("why", record["why"])]
-    facts += [
-        (name, value) for name, value in flat(record["row"] or {}).items() if value is not None and name != "type"
-    ]
+    for name, value in flat(record["row"] or {}).items():
+        if value is not None and name != "type":
+            facts.append((name, day(value) if name in ("document_time", "certificate_until") else value))
     if record["checkpoint"]:
         facts += [("log", record["checkpoint"]["origin"]), ("leaves", record["checkpoint"]["size"])]
         facts += [("signed by", signer["name"]) for signer in record["signers"]]
