@@ -104,7 +104,11 @@ def test_a_miss_says_who_was_asked(default: BuildResult) -> None:
         "Tinfoil enclaves",
         "github.com/confidential-dot-ai/c8s",
     )
-    assert f"no endorser in it endorses it: {', '.join(reply.asked)}" in miss_notes(reply)
+    assert reply.firmware_of == ("aws-ec2", "debian", "dstack", "hyperbeam", "secretvm")
+    notes = list(miss_notes(reply))
+    assert f"its rows are of firmware from: {', '.join(reply.firmware_of)}" in notes
+    assert f"no endorser in it endorses it: {', '.join(reply.asked)}" in notes
+    assert reply.to_dict()["asked"] == {"firmware_of": [*reply.firmware_of], "endorsers": [*reply.asked]}
 
 
 def test_less_than_expected_is_named_and_fails(

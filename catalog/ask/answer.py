@@ -55,6 +55,7 @@ class Answer:
     related: known digests of which it is the same launch with another number of vCPUs; searched only if no row has
     the digest.
     asked: the endorsers of the catalog, short; empty if a row has the digest.
+    firmware_of: who published the firmware of its rows, if related digests were searched.
     endorsement: verification of a report; None without certificates.
     notes: about the evidence; each match has notes of its own.
     release: the release that was asked, if the catalog is published.
@@ -73,6 +74,7 @@ class Answer:
     reported: tuple[FoundEndorsement, ...] = ()
     related: RelatedDigests = NOT_RELATED
     asked: tuple[str, ...] = ()
+    firmware_of: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -127,6 +129,7 @@ class Answer:
             "claims": self._claims(),
             **self.found_dict(),
             "related": [one.to_dict() for one in self.related.relations],
+            "asked": {"firmware_of": list(self.firmware_of), "endorsers": list(self.asked)},
         }
 
     def _claims(self) -> list[str]:
@@ -206,7 +209,8 @@ def related_answer(reply: Answer, relating: Relating) -> Answer:
     if not reply.may_be_related or reply.digest is None:
         return reply
     related = relating.related(reply.digest.value)
-    return replace(reply, related=related, notes=(*reply.notes, *related.notes()))
+    notes = (*reply.notes, *related.notes())
+    return replace(reply, related=related, notes=notes, firmware_of=relating.firmware_of)
 
 
 def endorsed_answer(catalog: Catalog, reply: Answer, backend: HashBackend, *, searched: bool) -> Answer:

@@ -137,14 +137,19 @@ def miss_notes(reply: Answer) -> Iterator[str]:
         yield _NO_DIGEST
     elif not reply.reported:
         yield not_found(reply.digest.value)
+        if reply.firmware_of:
+            yield f"its rows are of firmware from: {_few(reply.firmware_of)}"
         if reply.asked:
-            names = reply.asked[:MOST_NAMES]
-            more = len(reply.asked) - len(names)
-            yield f"no endorser in it endorses it: {', '.join(names)}{f' and {more} more' if more else ''}"
+            yield f"no endorser in it endorses it: {_few(reply.asked)}"
     if reply.related.tried and not reply.related.relations:
         yield f"it is not related to {reply.related.tried}"
     if FIRMWARE_NOT_PUBLIC not in reply.notes:
         yield SEARCHES_FURTHER
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return f"{', '.join(names[:MOST_NAMES])}{f' and {more} more' if more > 0 else ''}"
 
 
 def endorsement_title(one: FoundEndorsement, now: float) -> str:

@@ -122,6 +122,13 @@ class Relating:
         return found
 
     @cached_property
+    def firmware_of(self) -> tuple[str, ...]:
+        """Who published the builds of a catalog whose files are on this machine: distributions and platforms."""
+        builds = self._catalog.builds.values() if self._lookups.quick else ()
+        named = {build.origin.distribution for build in builds if build.origin}
+        return tuple(sorted(name for name in named if name))
+
+    @cached_property
     def _row_pages(self) -> list[ApPage]:
         """The AP pages of the rows."""
         origins = dict.fromkeys(origin for one in self._axes for origin in self._origins(one))

@@ -201,6 +201,17 @@ class ReleaseAnswer(msgspec.Struct):
     fresh_until: int | None
 
 
+class AskedAnswer(msgspec.Struct):
+    """What the catalog knows.
+
+    firmware_of: who published the firmware of its rows.
+    endorsers: whose endorsed digests it has.
+    """
+
+    firmware_of: list[str]
+    endorsers: list[str]
+
+
 class LookupAnswer(msgspec.Struct):
     """The answer to a digest, or to a report that has it.
 
@@ -209,6 +220,7 @@ class LookupAnswer(msgspec.Struct):
     endorsements: who endorses the digest.
     reported: where the digest was seen, and nobody endorses it.
     related: searched if nothing else says what the digest is.
+    asked: what the catalog knows, if no row has the digest.
     claims: names of the fields of each match that are claims of the publisher: no hash of the row proves them.
     """
 
@@ -225,6 +237,7 @@ class LookupAnswer(msgspec.Struct):
     endorsements: list[EndorsementAnswer]
     reported: list[EndorsementAnswer]
     related: list[RelatedAnswer]
+    asked: AskedAnswer
 
 
 class OneOfBatch(msgspec.Struct):
