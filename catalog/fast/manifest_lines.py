@@ -65,13 +65,18 @@ def listed_file(manifest: bytes, name: str, by: str = "fsverity") -> tuple[bytes
         raise DamagedBlock(f"the manifest does not say how {name} is verified") from error
 
 
+_OF_NAMES = (b"\\/", *(b"\\u00%d" % row for row in range(2, 8)))
+"""How escapes of JSON begin that stand for a character of a file name."""
+
+
 def lists_file(manifest: bytes, name: str) -> bool:
     """Whether a manifest lists a file; raises DamagedBlock if it may do so otherwise than in one line of its own.
 
     A parser of JSON would find the name in any form: indented otherwise, with escapes, or twice.
     """
     named = manifest.count(f'"{name}"'.encode())
-    if named > 1 or b"\\u" in manifest or b"\\/" in manifest or named != manifest.count(_first_line(name)):
+    has_escapes = any(escape in manifest for escape in _OF_NAMES)
+    if named > 1 or has_escapes or named != manifest.count(_first_line(name)):
         raise DamagedBlock("the manifest is not formatted as ldcat formats it")
     return named == 1
 
