@@ -214,7 +214,7 @@ def test_a_launch_measurement_without_a_match(run: Run, blob: str, tmp_path: Pat
     code, out, err = run("lookup", blob, "--tik", str(other), *SAID)
     assert code == 1
     assert "launch digest  unknown" in out
-    assert err.startswith("ldcat: note: no launch digest of this catalog gives this measurement under this TIK;")
+    assert err.startswith("ldcat: note: no launch digest of this catalog gives this measurement under this TIK\n")
 
 
 @pytest.mark.parametrize(
