@@ -33,7 +33,11 @@ ROOMS = {
     "catalog/abi/endorsement.py": ("tests/abi/test_endorsement.py", "tests/abi/test_endorsement_chain.py"),
     "catalog/imports/chains.py": ("tests/imports/test_signed_documents.py",),
     "catalog/imports/cose_sign1.py": ("tests/imports/test_signed_documents.py", "tests/imports/test_cbor.py"),
-    "catalog/prove/verify_proof.py": ("tests/prove/test_verify_bundle.py", "tests/prove/test_prove.py"),
+    "catalog/prove/verify_proof.py": (
+        "tests/prove/test_verify_bundle.py",
+        "tests/prove/test_prove.py",
+        "tests/prove/test_endorsed_bundles.py",
+    ),
     "catalog/verify/verify_release.py": ("tests/verify/test_release_checks.py", "tests/verify/test_verify_release.py"),
 }
 """Rooms, and the tests that are run on each, the fastest first."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from catalog.log.records import encode_leaf
 from catalog.prove.proof_by_hand import lines_by_hand
 from catalog.prove.verify_proof import Outcome, Verdict, verdict_to_dict, verify_bundle
+from catalog.rows.digest_record import DigestRecord
 from catalog.rows.endorsed_record import EndorsedRecord
 from tests.support.endorsed_digests import SNP_DIGEST, endorsed, listed
 from tests.support.logs import NOW
@@ -15,7 +16,21 @@ from tests.support.proof_bundles import ROWS, bundle_of
 ORIGIN = "example.com/log"
 
 
-def verdict(record: EndorsedRecord, digest: str | None = SNP_DIGEST, **changed: str) -> Verdict:
+INFERRED = DigestRecord(
+    type="digest",
+    launch_digest=SNP_DIGEST,
+    technology="sev-snp",
+    firmware_sha256=None,
+    base_digest="ba" * 48,
+    kernel_hashes_sha256=None,
+    vmm="gce-v1",
+    vcpus=2,
+    vcpu_signature=None,
+    sev_features="0x1",
+)
+
+
+def verdict(record: EndorsedRecord | DigestRecord, digest: str | None = SNP_DIGEST, **changed: str) -> Verdict:
     bundle, trust = bundle_of(ORIGIN, len(ROWS), endorsed=[record], **changed)  # type: ignore[arg-type]
     return verify_bundle(bytes(bundle), trust, now=NOW, seen={}, digest=digest)
 
@@ -28,6 +43,13 @@ def test_a_proof_of_an_endorsed_digest_is_no_match() -> None:
     row = verdict_to_dict(found)["row"]
     assert row["endorser"] == {"scheme": "azure-uvm", "id": "did:x509:0", "feed": "a feed", "svn": 7}
     assert row["claims"]["vcpus"] == 4
+
+
+def test_a_proof_of_a_row_that_follows_from_a_base_is_no_match() -> None:
+    found = verdict(INFERRED)
+    assert (found.outcome, found.outcome.exit_code) == (Outcome.INFERRED, 10)
+    assert found.why == "the log has this row, which follows from another launch digest: its firmware is not known"
+    assert found.row == INFERRED
 
 
 def test_a_digest_that_was_only_reported_is_unknown() -> None:

@@ -49,9 +49,9 @@ def bundle_of(
     index: int = 2,
     severity: Severity = "deprecated",
     chain: str | None = None,
-    endorsed: Sequence[EndorsedRecord] = (),
+    endorsed: Sequence[EndorsedRecord | DigestRecord] = (),
 ) -> tuple[ProofBundle, Trust]:
-    """chain: what the release commits to, if it is not the chain of its list. endorsed: leaves after the rows."""
+    """chain: what the release commits to, if it is not the chain of its list. endorsed: further leaves after ROWS."""
     revocation = Revocation(
         selector={"technology": "sev"}, severity=severity, reason="it's \\n $(touch pwned) \u00e4!!"
     )
