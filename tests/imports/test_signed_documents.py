@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import LdcatError, MalformedInput, MalformedRecord, UntrustedSigner, VerificationFailed
 from catalog.imports.cbor import Tagged, decode
-from catalog.imports.chains import parse_trusted
+from catalog.imports.chains import parse_trusted, rooted
 from catalog.imports.documents import Given, read_document
 from catalog.imports.endorsed_facts import Claims, Endorser
 from tests.support import published_documents as made
@@ -485,3 +485,13 @@ def test_what_no_signature_covers_changes_no_fact() -> None:
     one, other = (read_document(made.uvm(unprotected={"timestamp": text}), trusted()) for text in (b"a", b"b"))
     assert (one.endorsed, one.document_time) == (other.endorsed, other.document_time)
     assert one.document_sha256 != other.document_sha256
+
+
+def test_the_root_of_a_certificate_is_a_given_one_or_not_looked_at() -> None:
+    ca, other = certificate("a root", "a root", ca=True), certificate("another", "another", ca=True)
+    leaf = certificate("a signer", "a root", ca=False)
+    for untrusted in (False, True):
+        assert rooted(leaf, Given(NOW, roots=(other, ca), untrusted=untrusted), "it", "hint") == [leaf, ca]
+    assert rooted(leaf, Given(NOW, roots=(other,), untrusted=True), "it", "hint") == [leaf]
+    with pytest.raises(UntrustedSigner, match="no root certificate is given that issued 'a signer'"):
+        rooted(leaf, Given(NOW, roots=(other,)), "it", "hint")
