@@ -331,17 +331,18 @@ def test_a_killed_build_leaves_no_partial_catalog(
     rows = on_the_way / "sev-snp-spill"
     for made in (rows,) if backend else (on_the_way / manifest.NAMES, rows):
         begun = time.time_ns()
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command,
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             preexec_fn=hear_interrupts,
-        )
-        until(partial(_made_since, begun, made))
-        workers = children(process.pid)
-        process.send_signal(by)
-        process.wait()
+        ) as process:
+            try:
+                until(partial(_made_since, begun, made))
+                workers = children(process.pid)
+            finally:
+                process.send_signal(by)
         assert process.returncode != 0
         assert contents(folder) == before
         for pid in workers:
@@ -352,8 +353,11 @@ def test_a_killed_build_leaves_no_partial_catalog(
 
 
 def _made_since(begun: int, path: Path) -> bool:
-    """Whether this build made the path, and not one that was killed earlier."""
-    return path.exists() and path.stat().st_mtime_ns > begun
+    """Whether this build made the path, and not one that was killed earlier, whose folder it removes first."""
+    try:
+        return path.stat().st_mtime_ns > begun
+    except FileNotFoundError:
+        return False
 
 
 def _ended(pid: int) -> bool:
