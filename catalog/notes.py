@@ -1,4 +1,4 @@
-"""Note: what a reader of an answer must know, with a code that stays the same; docs/notes.md says what to do about each."""
+"""Note: what a reader of an answer must know, with a code that stays the same; docs/notes.md lists all codes."""
 
 from __future__ import annotations
 

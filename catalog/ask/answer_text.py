@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.ask.answer import Answer
+from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.found_endorsements import FoundEndorsement, is_reported
-from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
 from catalog.fast.match import revocation_notes, shared_by
 from catalog.fast.match_text import REVOKED, SEARCHES_FURTHER, fact_lines, match_facts, not_found
 from catalog.imports.dates import day

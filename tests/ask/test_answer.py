@@ -14,9 +14,9 @@ from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.report import AttestationReport
 from catalog.ask.answer import Answer, answer, found_answer
 from catalog.ask.evidence import Evidence, LaunchMeasureData, sniff
+from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.launch_measure_search import MeasureQuestion
 from catalog.ask.lookup import lookup
-from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.verification import VerificationInputs
 from catalog.build import generation
 from catalog.build.builder import BuildResult

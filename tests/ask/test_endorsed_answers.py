@@ -14,8 +14,8 @@ from catalog.abi.report import AttestationReport
 from catalog.ask.answer import Answer, answer
 from catalog.ask.answer_text import MOST_NAMES, closing_notes, miss_notes, told
 from catalog.ask.evidence import HCL_FORM, Evidence
+from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.found_endorsements import FoundEndorsement, found_endorsement, known_digests
-from catalog.ask.notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.verification import VerificationInputs
 from catalog.build.builder import BuildResult
 from catalog.fast.match import Match

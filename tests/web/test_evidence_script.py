@@ -8,7 +8,7 @@ from typing import Any
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SevPolicy
 from catalog.ask.evidence import LaunchMeasureData, sniff
-from catalog.ask.notes import report_notes, sev_policy_notes
+from catalog.ask.evidence_notes import report_notes, sev_policy_notes
 from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError
 from tests.support.attestation_builder import report_bytes
