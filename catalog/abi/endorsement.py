@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from catalog.abi.report import ECDSA_P384_SHA384, SIGNED_SIZE, AttestationReport
+from catalog.abi.report_finding import Finding
 from catalog.errors import UsageError
 
 AMD_ROOTS = {
@@ -49,15 +50,6 @@ _PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48)
 
 TrustedBy = Literal["amd", "given"]
 """Why a root is trusted: its fingerprint is one of AMD_ROOTS, or the caller gave it as a root."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check. passed: None for information that does not decide anything."""
-
-    check: str
-    passed: bool | None
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +97,7 @@ def verify_report(
     if ark is not None:
         product, trusted = _trust(ark, roots)
         findings.append(Finding("root", trusted is not None, _whose(ark, product, trusted)))
-        if all(finding.passed for finding in chain if finding.check == "chain"):
+        if all(finding.passed for finding in chain if finding.code == "chain"):
             root, trusted_by = product, trusted
     findings += [*_platform(report, leaf, key), Finding("revocation", None, "not looked up")]
     return Endorsement(tuple(findings), root, trusted_by)
@@ -199,7 +191,7 @@ def _platform(report: AttestationReport, leaf: x509.Certificate, key: str) -> It
         if reported is None and value is None:
             continue
         certified = None if value is None else int.from_bytes(value, "big")
-        yield Finding("TCB", certified == reported, f"{part}: reported {reported}, certified {certified}")
+        yield Finding("tcb", certified == reported, f"{part}: reported {reported}, certified {certified}")
     if key == "VCEK":
         yield _chip(report, _hardware_id(leaf))
     else:

@@ -11,6 +11,7 @@ from catalog.abi.report import AttestationReport
 from catalog.ask.evidence import Evidence
 from catalog.ask.found_endorsements import MinSvn
 from catalog.errors import UsageError
+from catalog.notes import INFO
 
 if TYPE_CHECKING:  # cryptography takes long to load
     from cryptography import x509
@@ -75,12 +76,11 @@ def verification_dict(endorsement: Endorsement | None) -> dict[str, Any]:
             "verified": False,
             "root": None,
             "root_trusted_by": None,
-            "findings": [{"check": "signature", "passed": None, "detail": NOT_VERIFIED}],
+            "findings": [{"code": "signature", "severity": INFO, "passed": None, "text": NOT_VERIFIED}],
         }
-    findings = [{"check": f.check, "passed": f.passed, "detail": f.detail} for f in endorsement.findings]
     return {
         "verified": endorsement.verified,
         "root": endorsement.root,
         "root_trusted_by": endorsement.trusted_by,
-        "findings": findings,
+        "findings": [finding.to_dict() for finding in endorsement.findings],
     }

@@ -203,7 +203,7 @@ def verification_lines(answer: Answer) -> Iterator[str]:
     else:
         marks = {True: "ok", False: "FAILED", None: "note"}
         for finding in answer.endorsement.findings:
-            yield f"  {marks[finding.passed]:<6} {finding.check}: {finding.detail}"
+            yield f"  {marks[finding.passed]:<6} {finding.code}: {finding.text}"
         root = " and the root" if answer.endorsement.trusted_by == "given" else ""
         yield f"  {'verified' if answer.endorsement.verified else 'NOT VERIFIED'} with the certificates{root} given"
 

@@ -17,6 +17,7 @@ from omne_attest import vectors
 from catalog.abi.certificates import parse_certificates
 from catalog.abi.endorsement import verify_report
 from catalog.abi.report import SIGNED_SIZE, AttestationReport
+from catalog.abi.report_finding import Finding
 from tests.support.attestation_builder import (
     CHIP,
     NOW,
@@ -47,7 +48,7 @@ def test_a_real_report_is_verified_with_amds_chain() -> None:
     endorsement = verify_report(AttestationReport.parse(vectors.attestation()), certificates, now)
     assert endorsement.verified
     assert (endorsement.root, endorsement.trusted_by) == ("Milan", "amd")
-    assert "AMD's for Milan" in findings_of(endorsement, "root")[0].detail
+    assert "AMD's for Milan" in findings_of(endorsement, "root")[0].text
     changed = bytearray(vectors.attestation())
     changed[0x90] ^= 1
     assert failed(verify_report(AttestationReport.parse(bytes(changed)), certificates, now)) == ["signature"]
@@ -95,20 +96,20 @@ OTHERWISE = [
     pytest.param({"version": 2}, {"leaf": {"extensions": {"2": ia5("Mila")}}}, "product", id="part of the line"),
     pytest.param({"version": 2}, {"leaf": {"extensions": {"2": b"\x0c\x05Milan"}}}, "product", id="not in IA5"),
     pytest.param(VLEK, {"key": "VLEK", "leaf": {"extensions": {"5": None}}}, "provider", id="provider missing"),
-    pytest.param({}, {"tcb": TURIN}, "TCB", id="fmc certified, none reported"),
-    pytest.param(TURIN_REPORT, {**TURIN_CHAIN, "tcb": TCB}, "TCB", id="fmc reported, none certified"),
-    pytest.param(TURIN_REPORT, {**TURIN_CHAIN, "tcb": {**TURIN, "fmc": 0}}, "TCB", id="other fmc"),
+    pytest.param({}, {"tcb": TURIN}, "tcb", id="fmc certified, none reported"),
+    pytest.param(TURIN_REPORT, {**TURIN_CHAIN, "tcb": TCB}, "tcb", id="fmc reported, none certified"),
+    pytest.param(TURIN_REPORT, {**TURIN_CHAIN, "tcb": {**TURIN, "fmc": 0}}, "tcb", id="other fmc"),
     *(
-        pytest.param({}, {"tcb": {**TCB, part: TCB[part] + by}}, "TCB", id=f"other {part}, {by:+}")
+        pytest.param({}, {"tcb": {**TCB, part: TCB[part] + by}}, "tcb", id=f"other {part}, {by:+}")
         for part in TCB
         for by in (-1, 1)
         if TCB[part] + by >= 0
     ),
-    *(pytest.param({}, {"leaf": {"extensions": {SPL[part]: None}}}, "TCB", id=f"{part} missing") for part in TCB),
-    pytest.param({}, {"leaf": {"extensions": {SPL["snp"]: der(4, b"\x16")}}}, "TCB", id="a number in another tag"),
-    pytest.param({}, {"leaf": {"extensions": {SPL["snp"]: b"\x02\x02\x16"}}}, "TCB", id="a number cut short"),
-    pytest.param({}, {"leaf": {"extensions": {SPL["snp"]: b"\x02\x01\x16\0"}}}, "TCB", id="a number with more behind"),
-    pytest.param({}, {"leaf": {"extensions": {SPL["tee"]: der(2, b"")}}}, "TCB", id="a number of no bytes"),
+    *(pytest.param({}, {"leaf": {"extensions": {SPL[part]: None}}}, "tcb", id=f"{part} missing") for part in TCB),
+    pytest.param({}, {"leaf": {"extensions": {SPL["snp"]: der(4, b"\x16")}}}, "tcb", id="a number in another tag"),
+    pytest.param({}, {"leaf": {"extensions": {SPL["snp"]: b"\x02\x02\x16"}}}, "tcb", id="a number cut short"),
+    pytest.param({}, {"leaf": {"extensions": {SPL["snp"]: b"\x02\x01\x16\0"}}}, "tcb", id="a number with more behind"),
+    pytest.param({}, {"leaf": {"extensions": {SPL["tee"]: der(2, b"")}}}, "tcb", id="a number of no bytes"),
 ]
 
 
@@ -123,7 +124,7 @@ def test_a_report_of_another_platform_is_not_endorsed(
 
 def test_each_tcb_component_is_reported_by_name() -> None:
     endorsement = judged(signed(report_bytes()), chain())
-    assert [finding.detail for finding in findings_of(endorsement, "TCB")] == [
+    assert [finding.text for finding in findings_of(endorsement, "tcb")] == [
         "bootloader: reported 4, certified 4",
         "tee: reported 0, certified 0",
         "snp: reported 22, certified 22",
@@ -133,21 +134,21 @@ def test_each_tcb_component_is_reported_by_name() -> None:
 
 def test_undecided_checks_are_reported() -> None:
     endorsement = judged(signed(report_bytes(chip=bytes(64))), chain())
-    undecided = {finding.check: finding.detail for finding in endorsement.findings if finding.passed is None}
+    undecided = {finding.code: finding.text for finding in endorsement.findings if finding.passed is None}
     assert undecided == {
         "chip": "the report has no chip ID: the platform masks it",
         "revocation": "not looked up",
     }
     (product, reported) = findings_of(judged(signed(report_bytes()), chain()), "product")
-    assert product.detail == "the VCEK is of Milan-B0, issued for Milan"
-    assert reported.detail == "the report is of Milan, the VCEK of Milan-B0"
+    assert product.text == "the VCEK is of Milan-B0, issued for Milan"
+    assert reported.text == "the report is of Milan, the VCEK of Milan-B0"
     (provider,) = findings_of(judged(signed(report_bytes(**VLEK)), chain(key="VLEK")), "provider")
-    assert provider.detail == "the VLEK was loaded by cloud.example"
+    assert provider.text == "the VLEK was loaded by cloud.example"
 
 
 def test_a_missing_product_name_is_reported() -> None:
     endorsement = judged(signed(report_bytes()), chain(stepping=None))
-    assert [(f.passed, f.detail) for f in findings_of(endorsement, "product")] == [(False, "the VCEK names no product")]
+    assert [(f.passed, f.text) for f in findings_of(endorsement, "product")] == [(False, "the VCEK names no product")]
 
 
 def test_the_signature_covers_everything_before_it() -> None:
@@ -171,14 +172,13 @@ def test_invalid_signatures_are_refused() -> None:
         endorsement = judged(changed, made)
         assert failed(endorsement) == ["signature"]
         assert (
-            findings_of(endorsement, "signature")[0].detail
-            == "none of the VCEK certificates given has signed the report"
+            findings_of(endorsement, "signature")[0].text == "none of the VCEK certificates given has signed the report"
         )
-    assert findings_of(judged(good, made), "signature")[0].detail == "of the report by the VCEK"
+    assert findings_of(judged(good, made), "signature")[0].text == "of the report by the VCEK"
     algorithm = report_bytes()[:0x34] + b"\x02\0\0\0" + report_bytes()[0x38:]
     assert failed(judged(signed(algorithm), made)) == ["signature"]
     unsigned = judged(signed(report_bytes(key_info=7 << 2)), made)
-    assert [(f.passed, f.detail) for f in unsigned.findings] == [(False, "the report says that it is not signed")]
+    assert [(f.passed, f.text) for f in unsigned.findings] == [(False, "the report says that it is not signed")]
     assert leaf_key("leaf") is not leaf_key("another")
 
 
@@ -193,8 +193,8 @@ def test_a_key_on_another_curve_does_not_verify() -> None:
 def test_a_report_is_endorsed_only_by_the_type_of_key_that_it_names() -> None:
     for info, key, other in ((1 << 2, "VLEK", "VCEK"), (0, "VCEK", "VLEK")):
         endorsement = judged(signed(report_bytes(key_info=info)), chain(key=other))
-        assert [(f.check, f.passed) for f in endorsement.findings] == [("signature", False)]
-        assert f"no {key} certificate is given" in endorsement.findings[0].detail
+        assert [(f.code, f.passed) for f in endorsement.findings] == [("signature", False)]
+        assert f"no {key} certificate is given" in endorsement.findings[0].text
         assert (endorsement.root, endorsement.trusted_by) == (None, None)
 
 
@@ -208,7 +208,7 @@ def test_the_certificate_that_signed_is_found_among_several() -> None:
 def test_every_failed_check_is_reported() -> None:
     made = chain(days=20, tcb={**TCB, "tee": 9}, chip=CHIP[::-1], leaf={"signer": "another"})
     endorsement = judged(signed(report_bytes(), "another"), made)
-    assert failed(endorsement) == ["TCB", "chain", "chip", "signature", "validity"]
+    assert failed(endorsement) == ["chain", "chip", "signature", "tcb", "validity"]
 
 
 def _signed_with(digest: hashes.HashAlgorithm, report: bytes, key: ec.EllipticCurvePrivateKey | None = None) -> bytes:
@@ -219,7 +219,14 @@ def _signed_with(digest: hashes.HashAlgorithm, report: bytes, key: ec.EllipticCu
 def test_names_that_are_not_ascii_are_shown() -> None:
     odd = der(0x16, b"Milan\xff-B0")
     product, _ = findings_of(judged(signed(report_bytes()), chain(leaf={"extensions": {"2": odd}})), "product")
-    assert (product.passed, product.detail) == (False, "the VCEK is of Milan\ufffd-B0, issued for Milan")
+    assert (product.passed, product.text) == (False, "the VCEK is of Milan\ufffd-B0, issued for Milan")
     made = chain(key="VLEK", leaf={"extensions": {"5": der(0x16, b"cloud\xff")}})
     (provider,) = findings_of(judged(signed(report_bytes(**VLEK)), made), "provider")
-    assert provider.detail == "the VLEK was loaded by cloud\ufffd"
+    assert provider.text == "the VLEK was loaded by cloud\ufffd"
+
+
+def test_a_finding_has_a_severity_and_is_json() -> None:
+    by_outcome = {True: "ok", False: "danger", None: "info"}
+    for passed, severity in by_outcome.items():
+        wanted = {"code": "chip", "severity": severity, "passed": passed, "text": "why"}
+        assert Finding("chip", passed, "why").to_dict() == wanted

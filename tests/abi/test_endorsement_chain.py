@@ -54,7 +54,7 @@ def test_a_root_that_the_host_brought_verifies_nothing() -> None:
     endorsement = by(table_of(chain()))
     assert not endorsement.verified
     assert failed(endorsement) == ["root"]
-    assert "none of AMD's known here, and not given as a root" in findings_of(endorsement, "root")[0].detail
+    assert "none of AMD's known here, and not given as a root" in findings_of(endorsement, "root")[0].text
     assert (endorsement.root, endorsement.trusted_by) == (None, None)
 
 
@@ -64,7 +64,7 @@ def test_a_given_root_verifies_a_chain_from_any_source() -> None:
         endorsement = by(certificates, made.ark)
         assert endorsement.verified
         assert (endorsement.root, endorsement.trusted_by) == (None, "given")
-        assert "none of AMD's known here, and given as a root" in findings_of(endorsement, "root")[0].detail
+        assert "none of AMD's known here, and given as a root" in findings_of(endorsement, "root")[0].text
 
 
 def test_amds_roots_are_recognised_by_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_an_issuer_without_a_name_is_refused() -> None:
     report = AttestationReport.parse(GOOD)
     endorsement = verify_report(report, [made.leaf, nameless, made.ark], NOW, [made.ark])
     assert failed(endorsement) == ["chain", "product"]
-    assert findings_of(endorsement, "product")[0].detail == "the VCEK is of Milan-B0, issued for none"
+    assert findings_of(endorsement, "product")[0].text == "the VCEK is of Milan-B0, issued for none"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_every_certificate_is_valid_from_its_first_to_its_last_second(where: str
 
 
 def test_validity_is_reported_for_each_certificate() -> None:
-    details = [finding.detail for finding in findings_of(judged(GOOD, chain()), "validity")]
+    details = [finding.text for finding in findings_of(judged(GOOD, chain()), "validity")]
     assert details == [
         "the VCEK is valid from 2026-05-02 to 2027-05-02",
         "the ASK is valid from 2026-05-02 to 2050-12-22",
@@ -169,7 +169,7 @@ def test_a_complete_chain_is_reported_link_by_link() -> None:
         (GOOD, "VCEK", "ASK", "SEV-Milan"),
         (signed(report_bytes(**VLEK)), "VLEK", "ASVK", "SEV-VLEK-Milan"),
     ):
-        assert [(f.passed, f.detail) for f in findings_of(judged(report, chain(key=key)), "chain")] == [
+        assert [(f.passed, f.text) for f in findings_of(judged(report, chain(key=key)), "chain")] == [
             (True, f"the {key} is signed by the {middle}, {name}"),
             (True, f"the {middle} is signed by the ARK, ARK-Milan"),
             (True, "the ARK is signed by itself"),
@@ -180,7 +180,7 @@ def test_links_above_a_broken_one_are_still_reported() -> None:
     changed: tuple[dict[str, Any], ...] = ({"leaf": {"signer": "another"}}, {"ask": {"ca": False}})
     for changes in changed:
         endorsement = judged(GOOD, chain(**changes))
-        details = [finding.detail for finding in endorsement.findings]
+        details = [finding.text for finding in endorsement.findings]
         assert "the VCEK is issued by an ASK: the one given has not signed it" in details
         assert "the ARK is signed by itself" in details
         assert len(findings_of(endorsement, "validity")) == 3
@@ -188,7 +188,7 @@ def test_links_above_a_broken_one_are_still_reported() -> None:
         assert endorsement.trusted_by is None
     elsewhere = judged(GOOD, chain(leaf={"issuer_organization": "Another"}))
     assert "the VCEK is issued by an ASK: none is given with the name of its issuer" in [
-        finding.detail for finding in elsewhere.findings
+        finding.text for finding in elsewhere.findings
     ]
     assert len(findings_of(elsewhere, "validity")) == 3
 
@@ -207,7 +207,7 @@ def test_missing_certificates_are_reported(missing: int, detail: str) -> None:
     del certificates[missing]
     endorsement = by(certificates)
     assert not endorsement.verified
-    assert any(detail in finding.detail for finding in endorsement.findings if finding.passed is False)
+    assert any(detail in finding.text for finding in endorsement.findings if finding.passed is False)
     assert not findings_of(endorsement, "root")
 
 
@@ -241,6 +241,6 @@ def test_an_expired_chain_is_still_reported_link_by_link() -> None:
 def test_if_no_issuer_signed_the_one_with_the_right_name_is_reported() -> None:
     made = chain(leaf={"signer": "another"})
     elsewhere = chain(ask={"organization": "Another", "days": 20})
-    details = [finding.detail for finding in by([made.leaf, elsewhere.ask, made.ask, made.ark]).findings]
+    details = [finding.text for finding in by([made.leaf, elsewhere.ask, made.ask, made.ark]).findings]
     assert "the VCEK is issued by an ASK: the one given has not signed it" in details
     assert "the ASK is valid from 2026-05-02 to 2050-12-22" in details

@@ -34,7 +34,7 @@ def test_a_table_with_its_own_ark_verifies_nothing() -> None:
     with_table = (EXCHANGE_REPORTS / "rep_a.bin").read_bytes()
     table = parse_certificates(with_table[REPORT_SIZE:])
     endorsement = judged(with_table, table)
-    assert [finding.check for finding in endorsement.findings if finding.passed is False] == ["root"]
+    assert [finding.code for finding in endorsement.findings if finding.passed is False] == ["root"]
     (ark,) = [
         one for one in parse_certificates((EXCHANGE_REPORTS / "ca.pem").read_bytes()) if one.issuer == one.subject
     ]

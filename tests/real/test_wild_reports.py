@@ -33,5 +33,5 @@ def test_the_vcek_of_oak_signed_its_reports(run: Run, name: str) -> None:
     """The ASK is not published beside them, so the reports count as not verified."""
     verification = read(run, f"{name}.bin", f"{name}_vcek.der")["verification"]
     assert isinstance(verification, dict)
-    passed = {finding["check"]: finding["passed"] for finding in verification["findings"]}
+    passed = {finding["code"]: finding["passed"] for finding in verification["findings"]}
     assert (verification["verified"], passed["signature"], passed["chain"]) == (False, True, False)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalog.abi.endorsement import Endorsement, Finding, verify_report
+from catalog.abi.endorsement import Endorsement, verify_report
 from catalog.abi.report import AttestationReport
+from catalog.abi.report_finding import Finding
 from tests.support.attestation_builder import (
     NOW,
     Chain,
@@ -20,8 +21,8 @@ def judged(raw: bytes, made: Chain, now: float = NOW) -> Endorsement:
 
 
 def failed(endorsement: Endorsement) -> list[str]:
-    return sorted({finding.check for finding in endorsement.findings if finding.passed is False})
+    return sorted({finding.code for finding in endorsement.findings if finding.passed is False})
 
 
-def findings_of(endorsement: Endorsement, check: str) -> list[Finding]:
-    return [finding for finding in endorsement.findings if finding.check == check]
+def findings_of(endorsement: Endorsement, code: str) -> list[Finding]:
+    return [finding for finding in endorsement.findings if finding.code == code]

@@ -1,0 +1,30 @@
+"""Finding: the outcome of one check of an attestation report, with a code that stays the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.notes import DANGER, INFO, OK
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check.
+
+    code: stays the same between versions; docs/notes.md lists all.
+    passed: None for information that does not decide anything.
+    text: a sentence for people, which may change.
+    """
+
+    code: str
+    passed: bool | None
+    text: str
+
+    @property
+    def severity(self) -> str:
+        """As of a note."""
+        return INFO if self.passed is None else OK if self.passed else DANGER
+
+    def to_dict(self) -> dict[str, str | bool | None]:
+        """The finding in JSON."""
+        return {"code": self.code, "severity": self.severity, "passed": self.passed, "text": self.text}
