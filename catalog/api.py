@@ -119,7 +119,7 @@ class Release:
         Raises as `lookup`.
         """
         from catalog.ask.answer import found_answer, related_answer
-        from catalog.ask.evidence import Evidence
+        from catalog.evidence.evidence import Evidence
 
         self._check_fresh()
         evidence = Evidence("launch digest", _digest(digest))

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.ask.answer import Answer, answer
-from catalog.ask.evidence import sniff
 from catalog.ask.verification import VerificationInputs
+from catalog.evidence.sniff import sniff
 from catalog.fast.match import Match
 from catalog.fast.match_text import ENDORSED, NOT_FOUND
 from catalog.launch.hashing.backends import choose

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.abi.digest import SNP_DIGEST_SIZE, LaunchDigest
 from catalog.abi.report import AttestationReport
-from catalog.ask.evidence import HCL_FORM, Evidence
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC, report_notes, sev_policy_notes
 from catalog.ask.found_endorsements import (
     FoundEndorsement,
@@ -22,6 +21,8 @@ from catalog.ask.launch_measure_search import MeasureQuestion, search
 from catalog.ask.lookup import Lookups
 from catalog.ask.related_digests import NOT_RELATED, RelatedDigests, Relating
 from catalog.ask.verification import VerificationInputs, check_verification_inputs, verification_dict, verified
+from catalog.evidence.evidence import Evidence
+from catalog.evidence.sniff import HCL_FORM
 from catalog.fast.match import CLAIMED, Match, shared_by, shared_digest
 from catalog.fast.match_text import ENDORSED, NOT_FOUND, REVOKED, exit_code
 from catalog.fast.published import PublishedRelease

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import TIK_SIZE
-from catalog.ask.evidence import MAX_EVIDENCE, Evidence, sniff, sniff_digests, stated_digest
 from catalog.errors import MalformedInput, Unreadable, UsageError
+from catalog.evidence.evidence import Evidence
+from catalog.evidence.sniff import MAX_EVIDENCE, sniff, sniff_digests, stated_digest
 from catalog.files import inputs
 
 if TYPE_CHECKING:  # cryptography takes long to load

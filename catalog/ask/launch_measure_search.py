@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SevPolicy
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
-from catalog.ask.evidence import LaunchMeasureData
 from catalog.errors import UsageError
+from catalog.evidence.evidence import LaunchMeasureData
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.measure_scan import scan_launch_measure
 from catalog.store.catalog import Catalog

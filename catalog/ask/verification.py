@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import AttestationReport
-from catalog.ask.evidence import Evidence
 from catalog.ask.found_endorsements import MinSvn
 from catalog.errors import UsageError
+from catalog.evidence.evidence import Evidence
 from catalog.notes import INFO
 
 if TYPE_CHECKING:  # cryptography takes long to load

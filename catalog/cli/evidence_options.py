@@ -15,11 +15,11 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import HOST_REQUESTED, AttestationReport
 from catalog.ask.answer import Answer
 from catalog.ask.answer_text import closing_notes, told
-from catalog.ask.evidence import Evidence
 from catalog.ask.evidence_files import read_certificates, read_evidence, read_roots, read_tik
 from catalog.ask.verification import NOT_VERIFIED, VerificationInputs
 from catalog.cli.options import named_path, number_option
 from catalog.errors import UsageError
+from catalog.evidence.evidence import Evidence
 from catalog.fast.match import shared_digest
 from catalog.fast.match_text import fact_lines, match_lines
 from catalog.rows.numbers import parse_number

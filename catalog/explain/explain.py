@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.kernel_hashes import KernelHashes
-from catalog.ask.evidence import Evidence
 from catalog.ask.launch_measure_search import MeasureQuestion
 from catalog.ask.verification import VerificationInputs
 from catalog.errors import UsageError
+from catalog.evidence.evidence import Evidence
 from catalog.explain.baseline import Baseline, KnownInputs
 from catalog.explain.explanation import MOST_AXES, Explanation, Search
 from catalog.explain.search import count_candidates, search

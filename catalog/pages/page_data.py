@@ -15,8 +15,8 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.answer import found_answer
 from catalog.ask.answer_text import endorsement_notes, title_without_match, told_endorsements
-from catalog.ask.evidence import Evidence
 from catalog.ask.lookup import Lookups, shown_base
+from catalog.evidence.evidence import Evidence
 from catalog.fast.match import endorser_text, inferred_note, kernel_note, launch_notes, no_kernel_note
 from catalog.fast.match_text import REVOKED, firmware_facts
 from catalog.imports.endorsed_facts import Base

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import Answer, found_answer, related_answer
-from catalog.ask.evidence import Evidence
 from catalog.ask.lookup import Lookups
 from catalog.ask.related_digests import Relating
 from catalog.errors import LdcatError, Stale
+from catalog.evidence.evidence import Evidence
 from catalog.launch.hashing.backends import choose
 from catalog.log.log_folder import CHECKPOINT
 from catalog.log.log_reader import open_log

@@ -14,8 +14,8 @@ from starlette.responses import RedirectResponse, Response
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import CLAIMED_OF_ENDORSED, CLAIMED_OF_INFERRED
-from catalog.ask.evidence import MAX_EVIDENCE, sniff
 from catalog.errors import MalformedInput
+from catalog.evidence.sniff import MAX_EVIDENCE, sniff
 from catalog.fast.folder_location import is_number
 from catalog.fast.match import CLAIMED
 from catalog.fast.published import PublishedRelease

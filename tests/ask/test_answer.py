@@ -13,7 +13,6 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.report import AttestationReport
 from catalog.ask.answer import Answer, answer, found_answer
-from catalog.ask.evidence import Evidence, LaunchMeasureData, sniff
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.launch_measure_search import MeasureQuestion
 from catalog.ask.lookup import lookup
@@ -21,6 +20,8 @@ from catalog.ask.verification import VerificationInputs
 from catalog.build import generation
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedInput, UsageError
+from catalog.evidence.evidence import Evidence, LaunchMeasureData
+from catalog.evidence.sniff import sniff
 from catalog.fast.match import Match, verifier_halts
 from catalog.launch.hashing.backends import PYTHON, HashBackend, choose
 from catalog.store.catalog import Catalog

@@ -13,11 +13,12 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import AttestationReport
 from catalog.ask.answer import Answer, answer
 from catalog.ask.answer_text import MOST_NAMES, closing_notes, miss_notes, told
-from catalog.ask.evidence import HCL_FORM, Evidence
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.found_endorsements import FoundEndorsement, found_endorsement, known_digests
 from catalog.ask.verification import VerificationInputs
 from catalog.build.builder import BuildResult
+from catalog.evidence.evidence import Evidence
+from catalog.evidence.sniff import HCL_FORM
 from catalog.fast.match import Match
 from catalog.fast.match_text import SEARCHES_FURTHER
 from catalog.launch.hashing.backends import choose

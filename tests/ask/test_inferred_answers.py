@@ -7,9 +7,9 @@ import pytest
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import Answer, answer
 from catalog.ask.answer_text import told
-from catalog.ask.evidence import Evidence
 from catalog.ask.verification import VerificationInputs
 from catalog.build.builder import BuildResult
+from catalog.evidence.evidence import Evidence
 from catalog.launch.hashing.backends import choose
 from catalog.log.records import Severity
 from catalog.log.revocation_list import Revocation

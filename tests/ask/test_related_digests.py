@@ -11,11 +11,11 @@ from catalog.abi.digest import LaunchDigest
 from catalog.ask import related_digests as module
 from catalog.ask.answer import Answer, answer
 from catalog.ask.answer_text import told
-from catalog.ask.evidence import Evidence
 from catalog.ask.lookup import Lookups, lookup
 from catalog.ask.related_digests import MOST_FEWER, Relating
 from catalog.ask.verification import VerificationInputs
 from catalog.build.builder import BuildResult
+from catalog.evidence.evidence import Evidence
 from catalog.fast.match import Match
 from catalog.launch.hashing.backends import REFERENCE, choose
 from catalog.store.catalog import Catalog

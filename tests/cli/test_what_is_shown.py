@@ -12,11 +12,11 @@ import pytest
 from catalog import Release
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import found_answer
-from catalog.ask.evidence import Evidence
 from catalog.ask.lookup import lookup_in_parquet
 from catalog.build.builder import BuildResult
 from catalog.diff.flat import flat
 from catalog.errors import VerificationFailed
+from catalog.evidence.evidence import Evidence
 from catalog.fast.match import CLAIMS
 from catalog.fast.names import IMAGES, TABLES
 from catalog.fast.plain_lookup import plain_lookup

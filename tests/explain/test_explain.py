@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.report import AttestationReport
-from catalog.ask.evidence import LaunchMeasureData
 from catalog.ask.measure import Workbench
 from catalog.ask.measure_request import parse_request
 from catalog.build.builder import BuildResult
 from catalog.errors import MalformedRecord, UnknownName, Unreadable, UsageError
+from catalog.evidence.evidence import LaunchMeasureData
 from catalog.explain.baseline import (
     baseline_of_catalog,
     baseline_of_default,

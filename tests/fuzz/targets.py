@@ -22,12 +22,12 @@ from catalog.abi.guest_policy import SevPolicy, SnpPolicy
 from catalog.abi.report import AttestationReport
 from catalog.abi.report_json import report_from_json
 from catalog.abi.vcpu import VcpuSignature
-from catalog.ask.evidence import sniff, sniff_digests
 from catalog.ask.measure import Workbench
 from catalog.ask.measure_request import parse_request
 from catalog.ask.vmsa_pages import SaveArea
 from catalog.build.index_writer import IndexWriter, choose_keying
 from catalog.errors import LdcatError, MalformedInput, Unreadable
+from catalog.evidence.sniff import sniff, sniff_digests
 from catalog.fast import manifest_lines
 from catalog.fast.index import Group, Index
 from catalog.fast.names import WITH_BASES, FalseNames, Names, pack_names

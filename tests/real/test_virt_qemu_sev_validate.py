@@ -20,8 +20,8 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.answer import answer
-from catalog.ask.evidence import sniff
 from catalog.ask.verification import VerificationInputs
+from catalog.evidence.sniff import sniff
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.hashing.backends import choose

@@ -9,10 +9,10 @@ from typing import Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import AttestationReport
-from catalog.ask.evidence import Evidence, LaunchMeasureData
 from catalog.ask.measure import Workbench
 from catalog.ask.measure_request import parse_request
 from catalog.ask.verification import VerificationInputs
+from catalog.evidence.evidence import Evidence, LaunchMeasureData
 from catalog.explain.baseline import Baseline, collect_known, expectation
 from catalog.explain.explain import explain
 from catalog.explain.explanation import Explanation

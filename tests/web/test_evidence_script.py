@@ -7,10 +7,12 @@ from typing import Any
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SevPolicy
-from catalog.ask.evidence import LaunchMeasureData, sniff
+from catalog.abi.report import AttestationReport
 from catalog.ask.evidence_notes import report_notes, sev_policy_notes
 from catalog.build.builder import BuildResult
 from catalog.errors import LdcatError
+from catalog.evidence.evidence import LaunchMeasureData
+from catalog.evidence.sniff import sniff
 from tests.support.attestation_builder import report_bytes
 from tests.support.browsers import Watched
 from tests.support.catalogs import rows_of
@@ -86,4 +88,5 @@ def expected(sample: bytes) -> dict[str, Any] | None:
         return {"digest": None, "notes": notes, "measured": True}
     if isinstance(value, LaunchDigest):
         return {"digest": value.hex(), "notes": [], "measured": False}
-    return {"digest": value.measurement.hex(), "notes": report_notes(value), "measured": False}
+    notes = report_notes(value) if isinstance(value, AttestationReport) else []
+    return {"digest": value.measurement.hex(), "notes": notes, "measured": False}

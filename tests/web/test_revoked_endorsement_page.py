@@ -9,9 +9,9 @@ from playwright.sync_api import Browser
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import found_answer
-from catalog.ask.evidence import Evidence
 from catalog.build.builder import BuildResult
 from catalog.cli.main import run as command
+from catalog.evidence.evidence import Evidence
 from catalog.log.log_folder import LogFolder
 from catalog.pages.views import answer_page
 from catalog.store.catalog import Catalog

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from catalog.ask.answer import Answer, answer_without_catalog, endorsed_answer
-from catalog.ask.evidence import Evidence
 from catalog.ask.evidence_files import read_expectation
 from catalog.ask.verification import VerificationInputs
 from catalog.cli.catalogs import open_named, print_image_notes
@@ -42,6 +41,7 @@ from catalog.cli.options import (
     require,
 )
 from catalog.errors import UsageError, VerificationFailed
+from catalog.evidence.evidence import Evidence
 from catalog.explain.baseline import (
     EXPECTATION,
     Baseline,

@@ -13,10 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.abi.digest import LaunchDigest
+from catalog.abi.id_block import IdBlock
 from catalog.abi.report import AttestationReport
-from catalog.ask.evidence import MAX_EVIDENCE, LaunchMeasureData, sniff, sniff_digests
+from catalog.abi.sev_attestation import SevAttestationReport
 from catalog.ask.evidence_files import read_certificates, read_digests, read_evidence, read_tik
 from catalog.errors import LdcatError, MalformedInput, Unreadable, UsageError
+from catalog.evidence.evidence import Evidence, LaunchMeasureData
+from catalog.evidence.sniff import MAX_EVIDENCE, sniff, sniff_digests
 from tests.support.attestation_builder import chain, report_bytes, signed
 from tests.support.report_json import as_json
 
@@ -281,3 +284,20 @@ def test_digests_are_text_before_they_are_files(tmp_path: Path, monkeypatch: pyt
     for asked in ("large", "-"):
         with pytest.raises(Unreadable, match="larger"):
             read_digests(asked, io.BytesIO(bytes(MAX_EVIDENCE + 1)))
+
+
+@pytest.mark.parametrize(
+    ("value", "technologies"),
+    [
+        (SevAttestationReport(NONCE, LaunchDigest(MEASUREMENT), 1, 0x1002, 2, bytes(144)), ["sev"]),
+        (SevAttestationReport(NONCE, LaunchDigest(MEASUREMENT), 5, 0x1002, 2, bytes(144)), ["sev-es"]),
+        (IdBlock(LaunchDigest(DIGEST), bytes(16), bytes(16), 0, 0x30000), ["sev-snp"]),
+    ],
+)
+def test_what_states_a_digest_has_its_technologies(
+    value: SevAttestationReport | IdBlock, technologies: list[str]
+) -> None:
+    evidence = Evidence("it", value)
+    assert evidence.technologies() == technologies
+    assert evidence.digest == value.measurement
+    assert (evidence.report, evidence.measure_data) == (None, None)

@@ -9,16 +9,15 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator
 from typing import Any
 
 from catalog.abi.digest import SEV_DIGEST_SIZE, SNP_DIGEST_SIZE, LaunchDigest
-from catalog.abi.guest_policy import SevPolicy
 from catalog.abi.launch_measure import MEASUREMENT_SIZE, NONCE_SIZE
 from catalog.abi.report import REPORT_SIZE, AttestationReport
 from catalog.abi.report_json import is_report_json, report_from_json
-from catalog.errors import MalformedInput, UsageError
+from catalog.errors import MalformedInput
+from catalog.evidence.evidence import Evidence, LaunchMeasureData
 
 MAX_EVIDENCE = 1 << 20
 """Bytes: limit for evidence."""
@@ -46,81 +45,6 @@ _TRIED = (
     "accepted are: a launch digest in hex or base64; an attestation report of 1,184 bytes, raw, in hex or base64, as "
     "JSON of the virtee crates or in an Azure HCL blob; LAUNCH_MEASURE data as printed by QMP or virsh domlaunchsecinfo"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchMeasureData:
-    """A launch measurement and what else its HMAC covers; None for a field that the input lacks.
-
-    measurement: 32 bytes.
-    nonce: 16 bytes.
-    api_major, api_minor, build_id: version of the SEV firmware.
-    policy: guest policy, 32 bits.
-    """
-
-    measurement: bytes
-    nonce: bytes | None = None
-    api_major: int | None = None
-    api_minor: int | None = None
-    build_id: int | None = None
-    policy: int | None = None
-
-    def completed(self, other: Mapping[str, Any]) -> LaunchMeasureData:
-        """The same with fields from elsewhere; raises MalformedInput if a field has two different values."""
-        given = {name: value for name, value in other.items() if value is not None}
-        for name, value in given.items():
-            if getattr(self, name) not in (None, value):
-                raise MalformedInput(f"the launch measurement has another {name.replace('_', ' ')} than the one given")
-        return replace(self, **given)
-
-    @property
-    def missing(self) -> list[str]:
-        """Names of the fields that are still unknown."""
-        return [field.name for field in fields(self) if getattr(self, field.name) is None]
-
-    def technologies(self) -> list[str]:
-        """Names of the technologies that its policy allows; raises MalformedInput for an invalid policy."""
-        return ["sev", "sev-es"] if self.policy is None else [SevPolicy.parse(self.policy).technology]
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Evidence of one of the three forms.
-
-    form: name of the form, for people.
-    value: the parsed evidence.
-    """
-
-    form: str
-    value: LaunchDigest | AttestationReport | LaunchMeasureData
-
-    @property
-    def report(self) -> AttestationReport | None:
-        return self.value if isinstance(self.value, AttestationReport) else None
-
-    @property
-    def measure_data(self) -> LaunchMeasureData | None:
-        return self.value if isinstance(self.value, LaunchMeasureData) else None
-
-    @property
-    def digest(self) -> LaunchDigest:
-        """The launch digest that it states; raises UsageError for a launch measurement, which states none."""
-        if isinstance(self.value, LaunchMeasureData):
-            raise UsageError("a launch measurement does not state its launch digest", "give a report or a digest")
-        return self.value.measurement if isinstance(self.value, AttestationReport) else self.value
-
-    def technologies(self) -> list[str]:
-        """Names of the technologies that it can belong to; for a bare digest, all that have digests of its size.
-
-        Raises MalformedInput for a launch measurement with an invalid policy.
-        """
-        if isinstance(self.value, AttestationReport):
-            return [self.value.TECHNOLOGY]
-        if isinstance(self.value, LaunchMeasureData):
-            return self.value.technologies()
-        from catalog.launch.technology import technologies_of_size
-
-        return technologies_of_size(len(self.value.value))
 
 
 def sniff(data: bytes, *, name: str = "this", with_tik: bool = False) -> Evidence:

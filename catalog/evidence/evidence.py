@@ -1,0 +1,98 @@
+"""Evidence: what a guest owner has about a launch, and what is known of where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.guest_policy import SevPolicy
+from catalog.abi.id_block import IdBlock
+from catalog.abi.report import AttestationReport
+from catalog.abi.sev_attestation import SevAttestationReport
+from catalog.errors import MalformedInput, UsageError
+from catalog.notes import Note
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchMeasureData:
+    """A launch measurement and what else its HMAC covers; None for a field that the input lacks.
+
+    measurement: 32 bytes.
+    nonce: 16 bytes.
+    api_major, api_minor, build_id: version of the SEV firmware.
+    policy: guest policy, 32 bits.
+    """
+
+    measurement: bytes
+    nonce: bytes | None = None
+    api_major: int | None = None
+    api_minor: int | None = None
+    build_id: int | None = None
+    policy: int | None = None
+
+    def completed(self, other: Mapping[str, Any]) -> LaunchMeasureData:
+        """The same with fields from elsewhere; raises MalformedInput if a field has two different values."""
+        given = {name: value for name, value in other.items() if value is not None}
+        for name, value in given.items():
+            if getattr(self, name) not in (None, value):
+                raise MalformedInput(f"the launch measurement has another {name.replace('_', ' ')} than the one given")
+        return replace(self, **given)
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of the fields that are still unknown."""
+        return [field.name for field in fields(self) if getattr(self, field.name) is None]
+
+    def technologies(self) -> list[str]:
+        """Names of the technologies that its policy allows; raises MalformedInput for an invalid policy."""
+        return ["sev", "sev-es"] if self.policy is None else [SevPolicy.parse(self.policy).technology]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Evidence of one of the forms.
+
+    form: what was read, for people, such as "attestation report in an xxd dump".
+    value: the parsed evidence.
+    certificates: certificates in DER that came with it; none of them is trusted for being there.
+    notes: on how it was read.
+    claimed_by: what states the digest without a signature in the input that proves it, such as "a text"; else None.
+    """
+
+    form: str
+    value: LaunchDigest | AttestationReport | LaunchMeasureData | SevAttestationReport | IdBlock
+    certificates: tuple[bytes, ...] = ()
+    notes: tuple[Note, ...] = ()
+    claimed_by: str | None = None
+
+    @property
+    def report(self) -> AttestationReport | None:
+        return self.value if isinstance(self.value, AttestationReport) else None
+
+    @property
+    def measure_data(self) -> LaunchMeasureData | None:
+        return self.value if isinstance(self.value, LaunchMeasureData) else None
+
+    @property
+    def digest(self) -> LaunchDigest:
+        """The launch digest that it states; raises UsageError for a launch measurement, which states none."""
+        if isinstance(self.value, LaunchMeasureData):
+            raise UsageError("a launch measurement does not state its launch digest", "give a report or a digest")
+        return self.value if isinstance(self.value, LaunchDigest) else self.value.measurement
+
+    def technologies(self) -> list[str]:
+        """Names of the technologies that it can belong to; for a bare digest, all that have digests of its size.
+
+        Raises MalformedInput for a launch measurement with an invalid policy.
+        """
+        if isinstance(self.value, AttestationReport):
+            return [self.value.TECHNOLOGY]
+        if isinstance(self.value, LaunchMeasureData):
+            return self.value.technologies()
+        if isinstance(self.value, SevAttestationReport):
+            return [self.value.technology]
+        from catalog.launch.technology import technologies_of_size
+
+        return technologies_of_size(len(self.digest.value))
