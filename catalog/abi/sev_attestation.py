@@ -44,9 +44,7 @@ class SevAttestationReport:
             raise MalformedInput(f"an attestation report of SEV has {SEV_REPORT_SIZE} bytes, not {len(raw)}")
         policy, usage, algorithm = (int.from_bytes(raw[at : at + 4], "little") for at in (0x30, 0x34, 0x38))
         if usage != PEK_USAGE:
-            raise MalformedInput(
-                f"the attestation report of SEV is signed by a key of usage {usage:#x}, not the PEK"
-            )
+            raise MalformedInput(f"the attestation report of SEV is signed by a key of usage {usage:#x}, not the PEK")
         return cls(raw[:16], LaunchDigest(raw[16 : 16 + SEV_DIGEST_SIZE]), policy, usage, algorithm, raw[0x40:])
 
     @property
