@@ -13,6 +13,7 @@ import typer
 from catalog.ask.answer import Answer, answer_without_catalog, endorsed_answer
 from catalog.ask.evidence_files import read_expectation
 from catalog.ask.verification import VerificationInputs
+from catalog.cli.answer_lines import evidence_lines, told_lines
 from catalog.cli.catalogs import open_named, print_image_notes
 from catalog.cli.evidence_options import (
     ApiMajorOption,
@@ -24,9 +25,7 @@ from catalog.cli.evidence_options import (
     PolicyOption,
     RootOption,
     TikOption,
-    evidence_lines,
     gather,
-    told_lines,
 )
 from catalog.cli.options import (
     CatalogOption,

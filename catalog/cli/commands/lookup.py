@@ -5,6 +5,7 @@ from __future__ import annotations
 from catalog.ask.answer import Answer, answer
 from catalog.ask.answer_text import miss_notes, told
 from catalog.ask.found_endorsements import check_feeds
+from catalog.cli.answer_lines import answer_lines, verification_lines
 from catalog.cli.catalogs import open_named
 from catalog.cli.evidence_options import (
     ApiMajorOption,
@@ -18,9 +19,7 @@ from catalog.cli.evidence_options import (
     PolicyOption,
     RootOption,
     TikOption,
-    answer_lines,
     gather,
-    verification_lines,
 )
 from catalog.cli.options import (
     CatalogOption,

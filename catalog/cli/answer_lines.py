@@ -1,0 +1,73 @@
+"""An answer as lines of text, as `ldcat lookup` and `ldcat explain` print it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from catalog.abi.report import HOST_REQUESTED, AttestationReport
+from catalog.ask.answer import Answer
+from catalog.ask.answer_text import closing_notes, told
+from catalog.ask.verification import NOT_VERIFIED
+from catalog.fast.match import shared_digest
+from catalog.fast.match_text import fact_lines, match_lines
+
+
+def answer_lines(answer: Answer, now: float) -> Iterator[str]:
+    """The evidence, its verification and notes, the matches, then everything else that is known of the digest."""
+    yield from evidence_lines(answer)
+    yield from match_lines(answer.matches)
+    yield from told_lines(answer, now)
+
+
+def told_lines(answer: Answer, now: float, configuration: str | None = None) -> Iterator[str]:
+    """What is known of the digest besides matches. now, configuration: as for `told_endorsements`."""
+    for part in told(answer, now, configuration):
+        yield from part.lines()
+    yield from (f"! {note}" for note in closing_notes(answer))
+
+
+def evidence_lines(answer: Answer) -> Iterator[str]:
+    """The fields of a report or launch measurement, its verification, and notes. A bare digest has no fields."""
+    if answer.report:
+        yield from fact_lines(_report_facts(answer.report), title=answer.evidence.form)
+        yield from verification_lines(answer)
+    elif answer.evidence.measure_data:
+        shown = answer.digest.hex() if answer.digest else "unknown"
+        yield from fact_lines([("launch digest", shown)], title=answer.evidence.form)
+    for note in answer.notes:
+        if note not in shared_digest(answer.matches):  # that one is printed after the matches
+            yield f"  ! {note}"
+
+
+def verification_lines(answer: Answer) -> Iterator[str]:
+    """Each check of a report against the certificates, or that none were given; no line for other evidence."""
+    if answer.report is None:
+        return
+    if answer.endorsement is None:
+        yield f"  ? {NOT_VERIFIED}"
+    else:
+        marks = {True: "ok", False: "FAILED", None: "note"}
+        for finding in answer.endorsement.findings:
+            yield f"  {marks[finding.passed]:<6} {finding.code}: {finding.text}"
+        root = " and the root" if answer.endorsement.trusted_by == "given" else ""
+        yield f"  {'verified' if answer.endorsement.verified else 'NOT VERIFIED'} with the certificates{root} given"
+
+
+def _report_facts(report: AttestationReport) -> list[tuple[str, object]]:
+    policy = [name for name, value in report.policy.to_dict().items() if value is True]
+    product = report.product.name if report.product else "unknown"
+    if report.cpuid:
+        product += " (family {:#x}, model {:#x}, stepping {:#x})".format(*report.cpuid)
+    return [
+        ("version", report.version),
+        ("launch digest", report.measurement.hex()),
+        ("policy", f"{report.policy_bits:#x} ({', '.join(policy) or 'nothing allowed'})"),
+        ("VMPL", "requested by the host" if report.vmpl == HOST_REQUESTED else report.vmpl),
+        ("guest SVN", report.guest_svn),
+        ("REPORT_DATA", report.report_data.hex()),
+        ("HOST_DATA", report.host_data.hex()),
+        ("product", product),
+        ("reported TCB", report.reported_tcb),
+        ("SNP firmware", report.current),
+        ("signed by", report.signing_key),
+    ]
