@@ -1,4 +1,12 @@
-// Bytes and their texts.
+// Bytes and their texts; Malformed is thrown for input that is invalid.
+
+export class Malformed extends Error {}
+
+export const hexOf = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+export function bytesOfHex(text) {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
 
 export const utf8 = new TextEncoder();
 export const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

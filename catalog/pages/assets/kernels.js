@@ -1,7 +1,7 @@
 // A kernel as it is shown, and whether it is the one that was measured. The kernel hashes table of 176 bytes is described
 // in docs/launch-digests.md; the command line is hashed with its NUL.
 
-import { bytesOfHex, hexOf } from "./evidence.js";
+import { bytesOfHex, hexOf } from "./bytes.js";
 
 const TABLE = "06d63894224fc94cb479a793d411fd21"; // GUIDs in their little-endian memory layout
 const CMDLINE = "d82dd09720bd944caa78e7714d36ab2a";

@@ -1,8 +1,7 @@
 // The log, verified here: who signed the checkpoint, the inclusion of a row and of the last release, and revocations.
 // Sources: C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-tiles, tlog-proof; RFC 6962.
 
-import { fromBase64, joined, toBase64, utf8 } from "./bytes.js";
-import { hexOf } from "./evidence.js";
+import { fromBase64, hexOf, joined, toBase64, utf8 } from "./bytes.js";
 import { FRAGMENT, get } from "./rows.js";
 import { MAX_AHEAD, NotProven, freshUntil, signersOf } from "./signers.js";
 

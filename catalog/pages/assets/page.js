@@ -1,6 +1,7 @@
 // The page: evidence that is pasted or dropped is read here; the host is asked for one range of the catalog, no more.
 
-import { Malformed, sniff } from "./evidence.js";
+import { Malformed } from "./bytes.js";
+import { sniff } from "./evidence.js";
 import { NotMeasured } from "./kernels.js";
 import { cannotVerify, prove } from "./log.js";
 import { Catalog, FRAGMENT, Unreachable, revocationOf } from "./rows.js";
@@ -41,8 +42,8 @@ function printable(text) {
 
 const facts = (pairs) =>
   make("dl", {}, ...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
-const notes = (texts) =>
-  texts.length ? make("ul", { class: "notes" }, ...texts.map((text) => make("li", {}, text))) : "";
+const notes = (all) =>
+  all.length ? make("ul", { class: "notes" }, ...all.map((one) => make("li", {}, one.text ?? one))) : "";
 const fetched = () => (opened ??= Catalog.open(root).catch((error) => { opened = null; throw error; }));
 
 async function answer(bytes) {
@@ -66,7 +67,7 @@ async function answered(bytes) {
   const catalog = await fetched();
   const { digest } = evidence;
   const { matches, notes: unknown } = await catalog.lookup(digest);
-  const found = evidence.technologies ? matches.filter(({ technology }) => evidence.technologies.includes(technology)) : matches;
+  const found = evidence.isReport ? matches.filter(({ technology }) => evidence.technologies.includes(technology)) : matches;
   history.replaceState(null, "", `#d=${digest}`);
   const endorsed = Object.hasOwn(catalog.page.endorsed, digest) ? catalog.page.endorsed[digest] : null;
   const known = found.filter(({ image }) => image !== null);

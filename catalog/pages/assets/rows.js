@@ -1,6 +1,6 @@
 // Rows of the catalog: a lookup fetches the file of one range and looks at nothing else.
 
-import { hexOf } from "./evidence.js";
+import { hexOf } from "./bytes.js";
 import { checkKernel, kernelFacts } from "./kernels.js";
 
 export const FRAGMENT = 16; // bytes of a digest that stand in a range
