@@ -1,7 +1,7 @@
 // Evidence, recognised as the command line does (catalog/evidence/sniff.py): only the first bits of its digest leave the browser.
 
 import { Malformed, bytesOfHex, hexOf } from "./bytes.js";
-import { note } from "./notes.js";
+import { note, unknownBits } from "./notes.js";
 import { ofReport } from "./report.js";
 import { REPORT_SIZE, isReportJson, reportFromJson } from "./report_json.js";
 import { valueAt } from "./strict_json.js";
@@ -115,7 +115,6 @@ function ofMeasurement(value, policy) {
   const found = { form: "launch measurement", digest: null, facts, measured: true };
   if (policy === null) return { ...found, technologies: TECHNOLOGIES[32] };
   if (policy < 0n || policy >> 32n) throw new Malformed("the guest policy has more than 32 bits");
-  if (policy & SEV_RESERVED) throw new Malformed("the SEV guest policy has reserved bits set");
   facts.push(["policy", `0x${policy.toString(16)}`]);
   return { ...found, technologies: [policy & 4n ? "sev-es" : "sev"], notes: notesOnSevPolicy(policy) };
 }
@@ -127,6 +126,7 @@ function notesOnSevPolicy(policy) {
   }
   if (!(policy & 2n)) notes.push(note("key-sharing-allowed", "the guest policy allows other guests to share its memory key"));
   if (!(policy & 8n)) notes.push(note("sending-allowed", "the guest policy allows the guest to be sent to another platform"));
+  if (policy & SEV_RESERVED) notes.push(note("policy-bit-unknown", unknownBits("policy", policy & SEV_RESERVED)));
   return notes;
 }
 

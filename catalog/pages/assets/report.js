@@ -1,20 +1,39 @@
-// An attestation report, read as catalog/abi/report.py does. Source: SEV-SNP ABI (56860), 7.3, ATTESTATION_REPORT: little-endian.
+// An attestation report, read as catalog/abi/report.py does: what a newer version puts into reserved bits and bytes is a note.
+// Source: SEV-SNP ABI (56860), 7.3, ATTESTATION_REPORT: little-endian.
 
 import { Malformed, hexOf } from "./bytes.js";
-import { note } from "./notes.js";
+import { note, unknownBits } from "./notes.js";
 import { REPORT_SIZE } from "./report_json.js";
 
+const NEWEST_VERSION = 5;
+const SIGNED_SIZE = 0x2a0;
 const HOST_REQUESTED = 0xffffffff;
-const VLEK = 1;
+const [VCEK, VLEK, UNSIGNED] = [0, 1, 7]; // signing keys
+const ECDSA_P384_SHA384 = 1;
+const POLICY_BITS = bits(16, 18, 19, 20, 21, 22, 23, 24, 25) | 0xffffn;
+const POLICY_ONES = bits(17);
+const PLATFORM_BITS = 0xffn;
+const KEY_BITS = 0x1fn;
+const [DEBUG, MIGRATE_MA] = [bits(19), bits(18)]; // of the policy
+const TCBS = [0x38, 0x180, 0x1e0, 0x1f0];
+const LEGACY = [0, 1, 6, 7], SINCE_TURIN = [0, 1, 2, 3, 7]; // the bytes of a TCB version that are not reserved
+const PRODUCTS = [ // family, first and last model, layout of the TCB versions
+  [0x19, 0x00, 0x1f, LEGACY], [0x19, 0xa0, 0xaf, LEGACY], [0x1a, 0x00, 0x11, SINCE_TURIN], [0x1a, 0x50, 0x57, SINCE_TURIN],
+  [0x1a, 0x90, 0xaf, SINCE_TURIN], [0x1a, 0xc0, 0xc7, SINCE_TURIN],
+];
+const FAMILIES = { 0x19: LEGACY, 0x1a: SINCE_TURIN };
 
-// What the 1,184 bytes are, as `sniff` says it.
+function bits(...numbers) {
+  return numbers.reduce((mask, bit) => mask | (1n << BigInt(bit)), 0n);
+}
+
+// What the 1,184 bytes are, as `sniff` says it. Malformed for another length, for zeros, and for a version before 2.
 export function ofReport(raw, form) {
   if (raw.length !== REPORT_SIZE) throw new Malformed(`an attestation report has ${REPORT_SIZE} bytes, not ${raw.length}`);
-  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-  const version = view.getUint32(0, true);
-  if (version < 2 || version > 5) throw new Malformed(`unknown attestation report version ${version}: known are 2 to 5`);
-  const policy = view.getBigUint64(8, true), vmpl = view.getUint32(0x30, true), keys = view.getUint32(0x48, true);
-  if (vmpl > 3 && vmpl !== HOST_REQUESTED) throw new Malformed(`invalid VMPL ${vmpl} (0 to 3)`);
+  if (isZero(raw)) throw new Malformed("all bytes of the attestation report are zero");
+  const report = fieldsOf(raw);
+  if (report.version < 2) throw new Malformed(`invalid attestation report version ${report.version}`);
+  const { version, policy, vmpl } = report;
   const digest = hexOf(raw.subarray(0x90, 0xc0));
   return {
     form,
@@ -24,31 +43,106 @@ export function ofReport(raw, form) {
       ["launch digest", digest],
       ["policy", `0x${policy.toString(16)}`],
       ["VMPL", vmpl === HOST_REQUESTED ? "requested by the host" : `${vmpl}`],
-      ["guest SVN", `${view.getUint32(4, true)}`],
+      ["guest SVN", `${report.guestSvn}`],
       ["REPORT_DATA", hexOf(raw.subarray(0x50, 0x90))],
       ["HOST_DATA", hexOf(raw.subarray(0xc0, 0xe0))],
     ],
-    notes: notesOn(policy, vmpl, keys),
-    measured: false,
+    notes: [...notesOn(report), ...unknownIn(report)],
     isReport: true,
     technologies: ["sev-snp"],
   };
 }
 
-function notesOn(policy, vmpl, keys) {
+function fieldsOf(raw) {
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+  const version = view.getUint32(0, true), keys = view.getUint32(0x48, true);
+  const [family, model] = version < 3 ? [null, null] : [raw[0x188], raw[0x189]];
+  return {
+    raw, version, keys, family, model,
+    guestSvn: view.getUint32(4, true),
+    policy: view.getBigUint64(8, true),
+    vmpl: view.getUint32(0x30, true),
+    algorithm: view.getUint32(0x34, true),
+    platform: view.getBigUint64(0x40, true),
+    signingKey: (keys >> 2) & 7,
+    product: PRODUCTS.find(([known, first, last]) => known === family && first <= model && model <= last),
+  };
+}
+
+function notesOn({ policy, vmpl, signingKey }) {
   const notes = [];
-  if ((policy >> 19n) & 1n) {
+  if (policy & DEBUG) {
     notes.push(note("debug-allowed", "the guest policy allows debugging: the host can read and change the guest's memory"));
   }
-  if ((policy >> 18n) & 1n) {
+  if (policy & MIGRATE_MA) {
     notes.push(note("migration-agent-allowed", "the guest policy allows a migration agent, which can move the guest and has its secrets"));
   }
-  if (vmpl === HOST_REQUESTED) notes.push(note("requested-by-host", "this report was requested by the host, not by software in the guest"));
-  else if (vmpl) {
+  if (vmpl === HOST_REQUESTED) {
+    notes.push(note("requested-by-host", "this report was requested by the host, not by software in the guest"));
+  } else if (vmpl) {
     notes.push(note("vmpl-above-0", `the report is of VMPL ${vmpl}: something else, at VMPL 0, can be between it and the launch`));
   }
-  if (((keys >> 2) & 7) === VLEK) {
+  if (signingKey === VLEK) {
     notes.push(note("signed-by-vlek", "the report is signed by a VLEK, a key of a cloud provider, whose firmware may not be public"));
   }
   return notes;
 }
+
+// A note on each field that has what this version does not know, in the order of the fields.
+function unknownIn(report) {
+  const { raw, version, vmpl, keys, signingKey, algorithm } = report;
+  const notes = [];
+  if (version > NEWEST_VERSION) {
+    notes.push(note("report-version-unknown",
+      `report version ${version} is not known to this version, which reads it as version ${NEWEST_VERSION}`));
+  }
+  const add = (code, text) => text && notes.push(note(code, text));
+  add("policy-bit-unknown", unknownBits("policy", (report.policy & ~POLICY_BITS) ^ POLICY_ONES));
+  if (vmpl > 3 && vmpl !== HOST_REQUESTED) add("vmpl-unknown", `VMPL ${vmpl} is not known to this version, which knows 0 to 3`);
+  add("platform-bit-unknown", unknownBits("platform_info", report.platform & ~PLATFORM_BITS));
+  add("key-info-unknown", unknownBits("key_info", BigInt(keys) & ~KEY_BITS));
+  if (![VCEK, VLEK, UNSIGNED].includes(signingKey)) add("key-info-unknown", `signing key ${signingKey} is not known to this version`);
+  if (report.family !== null && !report.product) {
+    add("product-unknown", `processor family ${hex(report.family)}, model ${hex(report.model)} is not known to this version`);
+  }
+  add("tcb-layout-unknown", unknownLayout(report));
+  if (algorithm !== ECDSA_P384_SHA384 && signingKey !== UNSIGNED) {
+    add("signature-algorithm-unknown",
+      `signature algorithm ${algorithm} is not known to this version, so the signature cannot be verified`);
+  }
+  for (const [start, end] of reservedOf(version)) {
+    if (isZero(raw.subarray(start, end))) continue;
+    const after = start > SIGNED_SIZE ? ", which follow the signature and are not covered by it," : "";
+    add("reserved-not-zero", `reserved bytes ${hex(start)} to ${hex(end - 1)}${after} are not zero`);
+  }
+  return notes;
+}
+
+// The reserved ranges of a version outside the fields.
+function reservedOf(version) {
+  return [[0x4c, 0x50], [version < 3 ? 0x188 : 0x18b, 0x1a0], [0x1eb, 0x1ec], [0x1ef, 0x1f0],
+    [version < 5 ? 0x1f8 : 0x208, SIGNED_SIZE], [0x330, REPORT_SIZE]];
+}
+
+// The layout of the TCB versions by the product, else by the family, else (version 2) by the chip id, which has 8 bytes
+// since Turin.
+function layoutOf({ raw, product, family }) {
+  if (product) return product[3];
+  if (family !== null) return FAMILIES[family];
+  const chip = raw.subarray(0x1a0, 0x1e0);
+  return !isZero(chip) && isZero(chip.subarray(8)) ? SINCE_TURIN : LEGACY;
+}
+
+// Why the layout of the TCB versions is unknown; null if it is known.
+function unknownLayout(report) {
+  const layout = layoutOf(report);
+  const fits = (known) => TCBS.every((at) => report.raw.subarray(at, at + 8).every((byte, n) => !byte || known.includes(n)));
+  if (layout && fits(layout)) return null;
+  const text = "the layout of the report's TCB versions is not known to this version";
+  if (!layout || !fits(layout === LEGACY ? SINCE_TURIN : LEGACY)) return text;
+  const others = layout === LEGACY ? "Turin and later" : "the products before Turin";
+  return `${text}; it is that of another product (${others}), so a tool may have rewritten the report`;
+}
+
+const isZero = (bytes) => bytes.every((byte) => byte === 0);
+const hex = (number) => `0x${number.toString(16)}`;
