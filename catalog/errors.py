@@ -24,12 +24,14 @@ inferred alone, 70 is an internal error: any other exception that reaches the to
 
 from __future__ import annotations
 
-import difflib
 import errno
 import mmap
 import os
-from collections.abc import Iterable
-from typing import ClassVar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import ClassVar
 
 
 class LdcatError(Exception):
@@ -52,6 +54,8 @@ class UnknownName(UsageError):
     """An unknown name; the hint lists the nearest known names, or the first 12 if none is near."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        import difflib
+
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=4, cutoff=0.4)
         listed = near or names[:12]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
-import re
-from dataclasses import dataclass
 
 from catalog.errors import MalformedInput
+from catalog.values import Value
 
 SEV_DIGEST_SIZE = 32
 """Bytes of a SEV or SEV-ES launch digest (SHA-256)."""
@@ -15,12 +13,11 @@ SEV_DIGEST_SIZE = 32
 SNP_DIGEST_SIZE = 48
 """Bytes of a SEV-SNP launch digest (SHA-384)."""
 
-_HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]+)")
+_HEX = frozenset("0123456789abcdefABCDEF")
 _SIZES = (SEV_DIGEST_SIZE, SNP_DIGEST_SIZE)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class LaunchDigest:
+class LaunchDigest(Value):
     """A launch digest: 32 bytes (SEV, SEV-ES: SHA-256) or 48 bytes (SEV-SNP: SHA-384).
 
     Source: AMD SEV API, LAUNCH_MEASURE (GCTX.LD); SEV-SNP ABI 8.17, SNP_LAUNCH_UPDATE.
@@ -42,8 +39,8 @@ class LaunchDigest:
         Raises MalformedInput for anything else.
         """
         text = text.strip()
-        if match := _HEX.fullmatch(text):  # hex of a wrong length may be base64, too, but is a mistake
-            digits = match.group(1)
+        digits = text[2:] if text[:2] in ("0x", "0X") else text
+        if digits and _HEX.issuperset(digits):  # hex of a wrong length may be base64, too, but is a mistake
             value = bytes.fromhex(digits) if len(digits) % 2 == 0 else b""
         else:
             value = _canonical_base64(text)
@@ -59,11 +56,14 @@ class LaunchDigest:
         """Lower-case hex, as ldcat writes every digest."""
         return self.value.hex()
 
+    def __lt__(self, other: LaunchDigest) -> bool:
+        return self.value < other.value
+
 
 def _canonical_base64(text: str) -> bytes:
     """The decoded bytes; empty if the text is not base64 as an encoder writes it."""
     try:
-        value = base64.b64decode(text.encode("ascii"), validate=True)
+        value = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
     except (UnicodeEncodeError, binascii.Error):
         return b""
-    return value if base64.b64encode(value).decode("ascii") == text else b""
+    return value if binascii.b2a_base64(value, newline=False).decode("ascii") == text else b""
