@@ -7,10 +7,19 @@ OK, INFO, WARNING, DANGER = SEVERITIES = ("ok", "info", "warning", "danger")
 
 CODES = {
     "debug-allowed": DANGER,
+    "key-info-unknown": WARNING,
     "migration-agent-allowed": WARNING,
+    "platform-bit-unknown": INFO,
+    "policy-bit-unknown": WARNING,
+    "product-unknown": INFO,
+    "report-version-unknown": INFO,
     "requested-by-host": WARNING,
+    "reserved-not-zero": INFO,
+    "signature-algorithm-unknown": WARNING,
     "signed-by-vlek": INFO,
+    "tcb-layout-unknown": WARNING,
     "vmpl-above-0": INFO,
+    "vmpl-unknown": WARNING,
 }
 """Severity of each code."""
 

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from catalog.abi.report import ECDSA_P384_SHA384, SIGNED_SIZE, AttestationReport
+from catalog.abi.report import ECDSA_P384_SHA384, SIGNED_SIZE, SIGNING_KEYS, AttestationReport
 from catalog.abi.report_finding import Finding
+from catalog.abi.tcb import TcbVersion, UnknownTcb
 from catalog.errors import UsageError
 
 AMD_ROOTS = {
@@ -85,14 +86,15 @@ def verify_report(
     key = report.signing_key
     if key == "none":
         return _refused("the report says that it is not signed")
+    if key not in SIGNING_KEYS.values():
+        return _refused("the report is signed by a key that is not known to this version")
     leaves = [certificate for certificate in certificates if _name(certificate) == f"SEV-{key}"]
     if not leaves:
         return _refused(f"no {key} certificate is given, and the report is signed by one")
     signers = [leaf for leaf in leaves if _has_signed(leaf, report)]
     leaf = (signers or leaves)[0]
-    signed = f"of the report by the {key}" if signers else f"none of the {key} certificates given has signed the report"
     chain, ark = _chain(leaf, [*roots, *certificates], now, key)
-    findings = [Finding("signature", bool(signers), signed), *chain]
+    findings = [Finding("signature", bool(signers), _signed(report, key, bool(signers))), *chain]
     root, trusted_by = None, None
     if ark is not None:
         product, trusted = _trust(ark, roots)
@@ -125,6 +127,13 @@ def check_root(certificate: x509.Certificate) -> None:
 
 def _refused(why: str) -> Endorsement:
     return Endorsement((Finding("signature", False, why),), None, None)
+
+
+def _signed(report: AttestationReport, key: str, known: bool) -> str:
+    """What is known of the signature. known: whether one of the certificates given has made it."""
+    if report.signature_algorithm != ECDSA_P384_SHA384:
+        return f"signature algorithm {report.signature_algorithm} is not known to this version"
+    return f"of the report by the {key}" if known else f"none of the {key} certificates given has signed the report"
 
 
 def _trust(ark: x509.Certificate, roots: Sequence[x509.Certificate]) -> tuple[str | None, TrustedBy | None]:
@@ -184,14 +193,7 @@ def _platform(report: AttestationReport, leaf: x509.Certificate, key: str) -> It
     if line and report.product:
         same = line == report.product.name
         yield Finding("product", same, f"the report is of {report.product.name}, the {key} of {product}")
-    tcb = report.reported_tcb
-    for part, oid in _SPL.items():
-        value = _extension(leaf, oid, _INTEGER)
-        reported = getattr(tcb, part)
-        if reported is None and value is None:
-            continue
-        certified = None if value is None else int.from_bytes(value, "big")
-        yield Finding("tcb", certified == reported, f"{part}: reported {reported}, certified {certified}")
+    yield from _tcb(report.reported_tcb, leaf)
     if key == "VCEK":
         yield _chip(report, _hardware_id(leaf))
     else:
@@ -199,6 +201,19 @@ def _platform(report: AttestationReport, leaf: x509.Certificate, key: str) -> It
         named = provider.decode("ascii", "replace") if provider else None
         what = f"the VLEK was loaded by {named}" if named else "the VLEK names no provider"
         yield Finding("provider", named is not None, what)
+
+
+def _tcb(tcb: TcbVersion | UnknownTcb, leaf: x509.Certificate) -> Iterator[Finding]:
+    """Compare each part of the reported TCB with the certified one."""
+    if isinstance(tcb, UnknownTcb):
+        yield Finding("tcb", False, f"reported {tcb.raw.hex()}, in a layout that is not known to this version")
+        return
+    for part, oid in _SPL.items():
+        value = _extension(leaf, oid, _INTEGER)
+        reported = getattr(tcb, part)
+        certified = None if value is None else int.from_bytes(value, "big")
+        if (reported, certified) != (None, None):
+            yield Finding("tcb", certified == reported, f"{part}: reported {reported}, certified {certified}")
 
 
 def _chip(report: AttestationReport, hardware_id: bytes | None) -> Finding:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from catalog.errors import MalformedInput
+from typing import Any
 
 _LEGACY = {"bootloader": 0, "tee": 1, "snp": 6, "microcode": 7}
 _TURIN = {"fmc": 0, "bootloader": 1, "tee": 2, "snp": 3, "microcode": 7}
@@ -47,6 +46,12 @@ def find_product(family: int, model: int) -> Product | None:
     return None
 
 
+def has_layout(packed: bytes, *, packs_fmc: bool) -> bool:
+    """Whether 8 bytes fit the layout since Turin, or the one before it: all bytes that it reserves are zero."""
+    places = (_TURIN if packs_fmc else _LEGACY).values()
+    return not any(packed[at] for at in range(8) if at not in places)
+
+
 @dataclass(frozen=True, slots=True)
 class TcbVersion:
     """Security version numbers, one byte each. fmc: None on processors that do not have it.
@@ -62,10 +67,8 @@ class TcbVersion:
 
     @classmethod
     def parse(cls, packed: bytes, *, packs_fmc: bool) -> TcbVersion:
-        """From 8 bytes; raises MalformedInput if a reserved byte is not zero."""
+        """From 8 bytes; those that the layout reserves are not read (see `has_layout`)."""
         places = _TURIN if packs_fmc else _LEGACY
-        if any(packed[at] for at in range(8) if at not in places.values()):
-            raise MalformedInput(f"the TCB version {packed.hex()} has reserved bytes that are not zero")
         return cls(fmc=packed[0] if packs_fmc else None, **{n: packed[at] for n, at in places.items() if n != "fmc"})
 
     def pack(self) -> bytes:
@@ -75,6 +78,24 @@ class TcbVersion:
             packed[at] = getattr(self, name)
         return bytes(packed)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers in JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     def __str__(self) -> str:
         fmc = "" if self.fmc is None else f"fmc {self.fmc}, "
         return f"{fmc}bootloader {self.bootloader}, tee {self.tee}, snp {self.snp}, microcode {self.microcode}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownTcb:
+    """A TCB version of unknown layout. raw: its 8 bytes."""
+
+    raw: bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """The bytes in JSON."""
+        return {"raw": self.raw.hex()}
+
+    def __str__(self) -> str:
+        return f"{self.raw.hex()} (unknown layout)"

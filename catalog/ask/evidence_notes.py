@@ -21,7 +21,7 @@ def report_notes(report: AttestationReport) -> list[str]:
         )
     if report.signing_key == "VLEK":
         notes.append("the report is signed by a VLEK, a key of a cloud provider, whose firmware may not be public")
-    return notes
+    return [*notes, *(note.text for note in report.unknown)]
 
 
 FIRMWARE_NOT_PUBLIC = (
@@ -39,4 +39,6 @@ def sev_policy_notes(policy: SevPolicy) -> list[str]:
         notes.append("the guest policy allows other guests to share its memory key")
     if not policy.no_send:
         notes.append("the guest policy allows the guest to be sent to another platform")
+    if unknown := policy.unknown_text("policy"):
+        notes.append(unknown)
     return notes

@@ -141,7 +141,7 @@ def test_contradicting_values_are_refused() -> None:
         (b"\4\0\2\0\x81\0\0\0" + bytes(623), "is not a launch digest"),
         (b"\4\0\2\0\0\0\0\0" + bytes(624), "is not a launch digest"),
         (b"HCLA" + bytes(28) + b"\x81" + bytes(1183), "the report in this Azure HCL blob is of Intel TDX"),
-        (b"\x09" + REPORT[1:], "unknown attestation report version 9"),
+        (b"\x01" + REPORT[1:], "invalid attestation report version 1"),
         (b"{}", "neither an attestation report nor"),
         (b"[1]", "is not a launch digest"),
         (b'{"return": [1]}', "neither"),

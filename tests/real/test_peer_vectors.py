@@ -168,5 +168,5 @@ def test_launch_measure(inputs: Inputs, expected: str) -> None:
 def test_report(inputs: Inputs, expected: dict[str, Any]) -> None:
     assert inputs["offset"] == 0
     report = AttestationReport.parse((FIXTURES / inputs["file"]).read_bytes())
-    fields = {**report.to_dict(), "author_key_en": int(report.author_key_enabled)}
+    fields = {**report.to_dict(), "author_key_en": int(report.key_info.author_key_enabled)}
     assert {**fields, "policy": fields["policy"]["value"]} | expected == {**fields, "policy": fields["policy"]["value"]}

@@ -45,8 +45,10 @@ def read(data: bytes) -> dict[str, Any]:
     except LdcatError:
         return dict(REFUSED)
     notes: list[str] = []
+    known = {}
     if found.report:
         notes = report_notes(found.report)
+        known = {note.text: note.code for note in found.report.unknown}
     elif isinstance(found.value, LaunchMeasureData) and found.value.policy is not None:
         notes = sev_policy_notes(SevPolicy.parse(found.value.policy))
     return {
@@ -54,7 +56,7 @@ def read(data: bytes) -> dict[str, Any]:
         "digest": None if found.measure_data else found.digest.hex(),
         "technologies": technologies,
         "claimed_by": None,
-        "notes": [_code(note) for note in notes],
+        "notes": [known.get(note) or _code(note) for note in notes],
         "error": None,
     }
 
@@ -67,6 +69,7 @@ _CODES = {
     "requested by the host": "requested-by-host",
     "is of VMPL": "vmpl-above-0",
     "signed by a VLEK": "signed-by-vlek",
+    "policy bit": "policy-bit-unknown",
 }
 
 
