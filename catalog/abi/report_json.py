@@ -121,7 +121,7 @@ def _tcb(value: Any, name: str) -> bytes:
     for at, part in enumerate(_TCB_PARTS):
         _put_number(packed, parts[part], at, 1, f"{name}.{part}")
     reserved = parts.get("_reserved") or []
-    if not isinstance(reserved, list) or any(reserved):
+    if not isinstance(reserved, list) or any(byte != 0 for byte in reserved):
         raise MalformedInput(f"reserved bytes in field {name} of the report are not zero")
     return TcbVersion(fmc, *packed).pack()
 

@@ -15,8 +15,9 @@ from typing import Any
 from catalog.abi.guest_policy import SevPolicy
 from catalog.ask.evidence_notes import report_notes, sev_policy_notes
 from catalog.errors import LdcatError
-from catalog.evidence.evidence import LaunchMeasureData
+from catalog.evidence.evidence import Evidence, LaunchMeasureData
 from catalog.evidence.sniff import sniff
+from catalog.notes import CODES
 
 FILE = Path(__file__).parent.parent / "evidence_cases.json"
 REFUSED: dict[str, Any] = {
@@ -38,27 +39,49 @@ def input_of(case: dict[str, Any]) -> bytes:
 
 
 def read(data: bytes) -> dict[str, Any]:
-    """What the command line reads: the fields of a case from form on."""
+    """What the command line reads: the fields of a case from form on, but with code, severity and text of each note."""
     try:
         found = sniff(data)
         technologies = found.technologies()
     except LdcatError:
-        return dict(REFUSED)
-    notes: list[str] = []
-    known = {}
-    if found.report:
-        notes = report_notes(found.report)
-        known = {note.text: note.code for note in found.report.unknown}
-    elif isinstance(found.value, LaunchMeasureData) and found.value.policy is not None:
-        notes = sev_policy_notes(SevPolicy.parse(found.value.policy))
+        return REFUSED
     return {
         "form": found.form,
         "digest": None if found.measure_data else found.digest.hex(),
         "technologies": technologies,
-        "claimed_by": None,
-        "notes": [known.get(note) or _code(note) for note in notes],
+        "claimed_by": found.claimed_by,
+        "notes": _notes(found),
         "error": None,
     }
+
+
+def with_codes(found: dict[str, Any]) -> dict[str, Any]:
+    """What a reader says, with the codes of the notes only, as in a case."""
+    return {**found, "notes": [code for code, _, _ in found["notes"]]}
+
+
+def stated(case: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a case from form on."""
+    return {name: value for name, value in case.items() if name not in ("id", "what", "input")}
+
+
+def _notes(found: Evidence) -> list[list[str]]:
+    """Code, severity and text of notes on evidence itself, as an answer begins with them."""
+    notes: list[Any] = []
+    if found.report:
+        notes += report_notes(found.report)
+    elif isinstance(found.value, LaunchMeasureData) and found.value.policy is not None:
+        notes += sev_policy_notes(SevPolicy.parse(found.value.policy))
+    notes += found.notes
+    unknown = {note.text: note for note in getattr(found.report, "unknown", ())}
+    return [_told(unknown.get(note, note)) for note in notes]
+
+
+def _told(note: Any) -> list[str]:
+    if isinstance(note, str):
+        code = next(code for part, code in _CODES.items() if part in note)
+        return [code, CODES.get(code, "warning"), note]
+    return [note.code, note.severity, note.text]
 
 
 _CODES = {
@@ -66,20 +89,19 @@ _CODES = {
     "allows a migration agent": "migration-agent-allowed",
     "allows other guests": "key-sharing-allowed",
     "allows the guest to be sent": "sending-allowed",
+    "policy bit": "policy-bit-unknown",
     "requested by the host": "requested-by-host",
     "is of VMPL": "vmpl-above-0",
     "signed by a VLEK": "signed-by-vlek",
-    "policy bit": "policy-bit-unknown",
 }
-
-
-def _code(text: str) -> str:
-    return next(code for part, code in _CODES.items() if part in text)
 
 
 def main() -> None:
     """Record what the command line reads of every case."""
-    found = [{**{name: case[name] for name in ("id", "what", "input")}, **read(input_of(case))} for case in cases()]
+    found = [
+        {**{name: case[name] for name in ("id", "what", "input")}, **with_codes(read(input_of(case)))}
+        for case in cases()
+    ]
     FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

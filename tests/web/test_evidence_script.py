@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import base64
+import random
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.evidence_cases import REFUSED, cases, input_of
-from tests.support.scripts import page_with_scripts
+from tests.support.attestation_builder import report_bytes
+from tests.support.evidence_cases import cases, input_of, read, stated, with_codes
+from tests.support.scripts import Edit, changed, page_with_scripts, read_by_page
 
-READ = """async (inputs) => {
-    const { Malformed } = await import("./bytes.js");
-    const { sniff } = await import("./evidence.js");
-    return inputs.map((input) => {
-        try {
-            const found = sniff(Uint8Array.from(atob(input), (one) => one.charCodeAt(0)));
-            const { form, digest, technologies, claimedBy, notes } = found;
-            const codes = notes.map(({ code }) => code);
-            return { form, digest, technologies, claimed_by: claimedBy, notes: codes, error: null };
-        } catch (error) {
-            if (error instanceof Malformed) return null;
-            return `${error.name}: ${error.message}`;
-        }
-    });
-}"""
+MUTATED = 100
+"""Mutations of each case."""
+
+_PARTS = [
+    *(bytes([byte]) for byte in b'{}[]",:09-.e\\ =_ \n\t\0\xff'),
+    *(
+        b"\\u00e9",
+        b"0x",
+        b"null",
+        b"true",
+        b"NaN",
+        b"\xc3\xa9",
+        b"\xef\xbb\xbf",
+        b"\xe2\x80\x8b",
+        b"\xe2\x80\xa8",
+        b"\x1c",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +39,44 @@ def scripts(browser: Browser) -> Iterator[Page]:
     page.close()
 
 
-def read_by_page(page: Page, inputs: list[bytes]) -> list[Any]:
-    """What the page's reader says of inputs: the fields of a case from form on; a text for an unexpected error."""
-    found = page.evaluate(READ, [base64.b64encode(data).decode() for data in inputs])
-    return [REFUSED if one is None else one for one in found]
-
-
 def test_the_page_reads_every_case_as_the_command_line(scripts: Page) -> None:
-    expected = {
-        case["id"]: {name: case[name] for name in case if name not in ("id", "what", "input")} for case in cases()
-    }
+    """Both say what the case says, and the same of each note."""
     found = read_by_page(scripts, [input_of(case) for case in cases()])
-    assert dict(zip(expected, found, strict=True)) == expected
+    by_id = {case["id"]: one for case, one in zip(cases(), found, strict=True)}
+    assert {name: with_codes(one) for name, one in by_id.items()} == {case["id"]: stated(case) for case in cases()}
+    assert by_id == {case["id"]: read(input_of(case)) for case in cases()}
+
+
+@pytest.mark.parametrize("version", [2, 3, 5])
+def test_every_bit_of_a_report_is_read_as_on_the_command_line(scripts: Page, version: int) -> None:
+    report = report_bytes(version=version, measurement=bytes(range(48)))
+    flips = [(at, at + 1, bytes([byte ^ 1 << bit])) for at, byte in enumerate(report) for bit in range(8)]
+    edits = [(0, [flip]) for flip in flips]
+    for (_, edit), found in zip(edits, read_by_page(scripts, [report], edits), strict=True):
+        assert found == read(changed(report, edit)), edit
+
+
+def test_mutated_cases_are_read_as_on_the_command_line(scripts: Page) -> None:
+    chosen, inputs = random.Random(20), [input_of(case) for case in cases()]
+    edited = [(number, _edits(data, chosen)) for number, data in enumerate(inputs) for _ in range(MUTATED)]
+    refused = 0
+    for (number, edits), found in zip(edited, read_by_page(scripts, inputs, edited), strict=True):
+        expected = read(changed(inputs[number], edits))
+        assert found == expected, (cases()[number]["id"], edits)
+        refused += expected["error"] is not None
+    assert 0.2 < refused / len(edited) < 0.97
+
+
+def _edits(data: bytes, chosen: random.Random) -> list[Edit]:
+    """One to three: a bit is flipped, a part is left out or doubled, or something is put in."""
+    made: list[Edit] = []
+    for _ in range(chosen.choice((1, 1, 1, 2, 3))):
+        at = chosen.randrange(len(data) + 1)
+        end = min(len(data), at + chosen.choice((1, 1, 2, 16, len(data))))
+        put = (
+            *(bytes([byte ^ 1 << chosen.randrange(8)]) for byte in data[at : at + 1]),
+            *(b"", 2 * data[at:end], chosen.choice(_PARTS), chosen.choice(_PARTS) + data[at:end]),
+        )
+        made.append((at, end, chosen.choice(put)))
+        data = changed(data, made[-1:])
+    return made

@@ -16,7 +16,7 @@ const KNOWN =
   "the virtee crates or in an Azure HCL blob; LAUNCH_MEASURE data as printed by QMP or virsh domlaunchsecinfo";
 const TECHNOLOGIES = { 32: ["sev", "sev-es"], 48: ["sev-snp"] }; // by bytes of a digest
 const MEASURED = ["data", "api-major", "api-minor", "build-id", "policy"];
-const SEV_RESERVED = 0xffc0n;
+const SEV_POLICY_BITS = 0xffff003fn;
 
 // What these bytes are: { form, digest: hex or null, facts: [[name, value]], notes: [{ code, severity, text }], measured: true
 // for an HMAC, isReport, technologies: names of those that it can be of, claimedBy: null or what merely states the digest }.
@@ -126,7 +126,8 @@ function notesOnSevPolicy(policy) {
   }
   if (!(policy & 2n)) notes.push(note("key-sharing-allowed", "the guest policy allows other guests to share its memory key"));
   if (!(policy & 8n)) notes.push(note("sending-allowed", "the guest policy allows the guest to be sent to another platform"));
-  if (policy & SEV_RESERVED) notes.push(note("policy-bit-unknown", unknownBits("policy", policy & SEV_RESERVED)));
+  const unknown = unknownBits("policy", policy, SEV_POLICY_BITS);
+  if (unknown) notes.push(note("policy-bit-unknown", unknown));
   return notes;
 }
 

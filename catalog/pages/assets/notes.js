@@ -21,10 +21,18 @@ const SEVERITIES = {
 
 export const note = (code, text) => ({ code, severity: SEVERITIES[code], text });
 
-// The text of a note on the bits of a mask, of a field; null if there are none.
-export function unknownBits(field, mask) {
+// The text of a note on the bits of a field that are not known, or not set though reserved as set; null if there are none.
+// known: mask of the bits with a meaning; ones: of those that are reserved as set.
+export function unknownBits(field, value, known, ones = 0n) {
+  const texts = [];
+  const unset = listed(ones & ~value), unnamed = listed(value & ~known & ~ones);
+  if (unset) texts.push(`${field} ${unset} not set, though reserved as set`);
+  if (unnamed) texts.push(`${field} ${unnamed} not known to this version`);
+  return texts.join("; ") || null;
+}
+
+function listed(mask) {
   const bits = [...mask.toString(2)].reverse().flatMap((bit, at) => (bit === "1" ? [at] : []));
   if (!bits.length) return null;
-  const [s, are] = bits.length === 1 ? ["", "is"] : ["s", "are"];
-  return `${field} bit${s} ${bits.join(", ")} ${are} not known to this version`;
+  return bits.length === 1 ? `bit ${bits[0]} is` : `bits ${bits.join(", ")} are`;
 }

@@ -94,13 +94,13 @@ function unknownIn(report) {
   const notes = [];
   if (version > NEWEST_VERSION) {
     notes.push(note("report-version-unknown",
-      `report version ${version} is not known to this version, which reads it as version ${NEWEST_VERSION}`));
+      `report version ${version} is not known to this version: it is read as version ${NEWEST_VERSION}`));
   }
   const add = (code, text) => text && notes.push(note(code, text));
-  add("policy-bit-unknown", unknownBits("policy", (report.policy & ~POLICY_BITS) ^ POLICY_ONES));
+  add("policy-bit-unknown", unknownBits("policy", report.policy, POLICY_BITS, POLICY_ONES));
   if (vmpl > 3 && vmpl !== HOST_REQUESTED) add("vmpl-unknown", `VMPL ${vmpl} is not known to this version, which knows 0 to 3`);
-  add("platform-bit-unknown", unknownBits("platform_info", report.platform & ~PLATFORM_BITS));
-  add("key-info-unknown", unknownBits("key_info", BigInt(keys) & ~KEY_BITS));
+  add("platform-bit-unknown", unknownBits("platform_info", report.platform, PLATFORM_BITS));
+  add("key-info-unknown", unknownBits("key_info", BigInt(keys), KEY_BITS));
   if (![VCEK, VLEK, UNSIGNED].includes(signingKey)) add("key-info-unknown", `signing key ${signingKey} is not known to this version`);
   if (report.family !== null && !report.product) {
     add("product-unknown", `processor family ${hex(report.family)}, model ${hex(report.model)} is not known to this version`);
@@ -111,11 +111,15 @@ function unknownIn(report) {
       `signature algorithm ${algorithm} is not known to this version, so the signature cannot be verified`);
   }
   for (const [start, end] of reservedOf(version)) {
-    if (isZero(raw.subarray(start, end))) continue;
-    const after = start > SIGNED_SIZE ? ", which follow the signature and are not covered by it," : "";
-    add("reserved-not-zero", `reserved bytes ${hex(start)} to ${hex(end - 1)}${after} are not zero`);
+    if (!isZero(raw.subarray(start, end))) add("reserved-not-zero", notZero(start, end));
   }
   return notes;
+}
+
+function notZero(start, end) {
+  if (end - start === 1) return `reserved byte ${hex(start)} is not zero`;
+  const unsigned = start > SIGNED_SIZE ? "; they follow the signature, which does not cover them" : "";
+  return `reserved bytes ${hex(start)} to ${hex(end - 1)} are not zero${unsigned}`;
 }
 
 // The reserved ranges of a version outside the fields.

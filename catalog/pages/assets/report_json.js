@@ -79,7 +79,7 @@ function tcbOf(value, name) {
   const packed = new Uint8Array(8);
   for (const [part, at] of Object.entries(hasFmc ? TURIN : LEGACY)) putNumber(packed, parts.get(part), at, 1, `${name}.${part}`);
   const reserved = parts.get("_reserved") ?? [];
-  if (!Array.isArray(reserved) || reserved.some((byte) => byte !== 0n)) {
+  if (!Array.isArray(reserved) || !reserved.every((byte) => [0n, 0, false].includes(byte))) {
     throw new Malformed(`reserved bytes in field ${name} of the report are not zero`);
   }
   return packed;
