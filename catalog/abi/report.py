@@ -10,7 +10,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SnpPolicy
 from catalog.abi.report_parts import FirmwareVersion, KeyInfo, PlatformInfo
 from catalog.abi.structure import Bytes, Number
-from catalog.abi.tcb import Product, TcbVersion, UnknownTcb, find_product, has_layout
+from catalog.abi.tcb import BEFORE_TURIN, LAYOUTS, SINCE_TURIN, Product, TcbLayout, TcbVersion, UnknownTcb, find_product
 from catalog.errors import MalformedInput
 from catalog.notes import Note
 
@@ -46,14 +46,14 @@ class Tcb:
 
     def __get__(self, report: AttestationReport, kind: type) -> TcbVersion | UnknownTcb:
         packed = report.raw[self.at : self.at + 8]
-        return UnknownTcb(packed) if report.packs_fmc is None else TcbVersion.parse(packed, packs_fmc=report.packs_fmc)
+        return TcbVersion.parse(packed, report.tcb_layout) if report.tcb_layout else UnknownTcb(packed)
 
 
 class AttestationReport:
     """A report; its signature is not verified. `parse` makes one.
 
     raw: all bytes.
-    packs_fmc: whether the TCB versions have the layout since Turin; None if their layout is unknown.
+    tcb_layout: of all TCB versions; None if it is unknown.
     unknown: notes on what this version of ldcat does not know.
     vmpl: 0 to 3, or HOST_REQUESTED; another number has a note.
     """
@@ -61,7 +61,7 @@ class AttestationReport:
     TECHNOLOGY: ClassVar[str] = "sev-snp"
     """Name of the technology that has such reports."""
 
-    __slots__ = ("packs_fmc", "raw", "unknown")
+    __slots__ = ("raw", "tcb_layout", "unknown")
 
     version = Number(0x000, 4)
     guest_svn = Number(0x004, 4)
@@ -84,8 +84,8 @@ class AttestationReport:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        packs_fmc = _packs_fmc(self)
-        self.packs_fmc = packs_fmc if packs_fmc is not None and _fits(raw, packs_fmc) else None
+        layout = _expected_layout(self)
+        self.tcb_layout = layout if layout and _fits(raw, layout) else None
         self.unknown = tuple(_unknown(self))
 
     @classmethod
@@ -106,7 +106,7 @@ class AttestationReport:
     @property
     def tcb_known(self) -> bool:
         """Whether all TCB versions fit the layout of the product."""
-        return self.packs_fmc is not None
+        return self.tcb_layout is not None
 
     @property
     def policy(self) -> SnpPolicy:
@@ -215,16 +215,15 @@ class AttestationReport:
         }
 
 
-def _packs_fmc(report: AttestationReport) -> bool | None:
-    """Whether the TCB versions have the layout since Turin; None if the family of the processor is unknown.
-
-    By the product, else by the family, else (version 2) by the chip id, which has 8 bytes since Turin.
+def _expected_layout(report: AttestationReport) -> TcbLayout | None:
+    """The layout of the TCB versions by the product, else by the family, else (version 2) by the chip id, which has 8
+    bytes since Turin; None for an unknown product of another family than Milan and Genoa.
     """
     if report.product:
-        return report.product.packs_fmc
+        return report.product.layout
     if report.cpuid:
-        return {0x19: False, 0x1A: True}.get(report.cpuid[0])
-    return any(report.chip_id) and not any(report.chip_id[8:])
+        return BEFORE_TURIN if report.cpuid[0] == 0x19 else None
+    return SINCE_TURIN if any(report.chip_id) and not any(report.chip_id[8:]) else BEFORE_TURIN
 
 
 def _unknown(report: AttestationReport) -> Iterator[Note]:
@@ -275,19 +274,18 @@ def _reserved(version: int) -> tuple[tuple[int, int], ...]:
     )
 
 
-def _fits(raw: bytes, packs_fmc: bool) -> bool:
+def _fits(raw: bytes, layout: TcbLayout) -> bool:
     """Whether all TCB versions of a report fit a layout."""
-    return all(has_layout(raw[at : at + 8], packs_fmc=packs_fmc) for at in _TCBS)
+    return all(layout.fits(raw[at : at + 8]) for at in _TCBS)
 
 
 def _unknown_layout(report: AttestationReport) -> str:
     """Why the TCB versions are unknown, and whether they fit the layout of other products.
 
-    Tools have written such reports: sev 6.1.0 writes those of Milan as those of Turin (virtee/sev issue 307).
+    Tools have written such reports: sev 6.1.0 writes those of Milan as those of Turin (virtee/snpguest issue 98).
     """
     text = "the layout of the report's TCB versions is not known to this version"
-    packs_fmc = _packs_fmc(report)
-    if packs_fmc is not None and _fits(report.raw, not packs_fmc):
-        others = "the products before Turin" if packs_fmc else "Turin and later"
-        text += f"; it is that of another product ({others}), so a tool may have rewritten the report"
+    fitting = [layout.products for layout in LAYOUTS if _fits(report.raw, layout)]
+    if _expected_layout(report) and fitting:
+        text += f"; it is that of another product ({', '.join(fitting)}), so a tool may have rewritten the report"
     return text

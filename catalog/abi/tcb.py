@@ -1,27 +1,55 @@
-"""TcbVersion: security versions of the SNP platform's components; Turin and later pack them in another order."""
+"""TcbVersion: security versions of the SNP platform's components; each product line packs them in its own order."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from catalog.errors import MalformedInput
+from catalog.values import Value
 
-_LEGACY = {"bootloader": 0, "tee": 1, "snp": 6, "microcode": 7}
-_TURIN = {"fmc": 0, "bootloader": 1, "tee": 2, "snp": 3, "microcode": 7}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
-    """A line of processors. name: as in its VCEK certificates, without the stepping. packs_fmc: since Turin."""
+class TcbLayout(Value):
+    """Where a TCB version has its components. products: that have it. places: the component in each byte, or empty."""
+
+    products: str
+    places: tuple[str, ...]
+
+    @property
+    def parts(self) -> set[str]:
+        """The components."""
+        return set(self.places) - {""}
+
+    def fits(self, packed: bytes) -> bool:
+        """Whether 8 bytes fit: all that are reserved are zero."""
+        return not any(byte for part, byte in zip(self.places, packed, strict=True) if not part)
+
+
+BEFORE_TURIN, SINCE_TURIN, SINCE_VENICE = LAYOUTS = (
+    TcbLayout("Milan and Genoa", ("bootloader", "tee", "", "", "", "", "snp", "microcode")),
+    TcbLayout("Turin", ("fmc", "bootloader", "tee", "snp", "", "", "", "microcode")),
+    TcbLayout("Venice", ("fmc", "tee", "snp", "", "", "", "", "")),
+)
+"""All layouts.
+
+Source: SEV-SNP ABI (56860) 1.59, 2.3, TCB_VERSION; that of Venice: virtee/sev pull request 396.
+"""
+
+
+class Product(Value):
+    """A line of processors. name: as in its VCEK certificates, without the stepping. layout: of its TCB versions."""
 
     name: str
-    packs_fmc: bool
+    layout: TcbLayout
 
 
-MILAN, GENOA, TURIN, VENICE = (
-    Product("Milan", False),
-    Product("Genoa", False),
-    Product("Turin", True),
-    Product("Venice", True),
+PRODUCTS = MILAN, GENOA, TURIN, VENICE = (
+    Product("Milan", BEFORE_TURIN),
+    Product("Genoa", BEFORE_TURIN),
+    Product("Turin", SINCE_TURIN),
+    Product("Venice", SINCE_VENICE),
 )
 
 _MODELS = (
@@ -46,49 +74,42 @@ def find_product(family: int, model: int) -> Product | None:
     return None
 
 
-def has_layout(packed: bytes, *, packs_fmc: bool) -> bool:
-    """Whether 8 bytes fit the layout since Turin, or the one before it: all bytes that it reserves are zero."""
-    places = (_TURIN if packs_fmc else _LEGACY).values()
-    return not any(packed[at] for at in range(8) if at not in places)
+def layout_of(parts: Collection[str]) -> TcbLayout | None:
+    """The layout that has exactly these components; None if there is none."""
+    return next((layout for layout in LAYOUTS if layout.parts == set(parts)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class TcbVersion:
-    """Security version numbers, one byte each. fmc: None on processors that do not have it.
+class TcbVersion(Value):
+    """Security version numbers, one byte each; None for a component that the product does not report."""
 
-    Source: SEV-SNP ABI (56860), 2.2, TCB_VERSION.
-    """
-
-    fmc: int | None
-    bootloader: int
-    tee: int
-    snp: int
-    microcode: int
+    fmc: int | None = None
+    bootloader: int | None = None
+    tee: int | None = None
+    snp: int | None = None
+    microcode: int | None = None
 
     @classmethod
-    def parse(cls, packed: bytes, *, packs_fmc: bool) -> TcbVersion:
-        """From 8 bytes; those that the layout reserves are not read (see `has_layout`)."""
-        places = _TURIN if packs_fmc else _LEGACY
-        return cls(fmc=packed[0] if packs_fmc else None, **{n: packed[at] for n, at in places.items() if n != "fmc"})
+    def parse(cls, packed: bytes, layout: TcbLayout) -> TcbVersion:
+        """From 8 bytes; those that the layout reserves are not read (see `TcbLayout.fits`)."""
+        return cls(**{part: byte for part, byte in zip(layout.places, packed, strict=True) if part})
 
     def pack(self) -> bytes:
-        """The 8 bytes, packed as since Turin if there is an fmc."""
-        packed = bytearray(8)
-        for name, at in (_LEGACY if self.fmc is None else _TURIN).items():
-            packed[at] = getattr(self, name)
-        return bytes(packed)
+        """The 8 bytes; raises MalformedInput if no layout has exactly the components that are known."""
+        parts = self.to_dict()
+        layout = layout_of([part for part, number in parts.items() if number is not None])
+        if layout is None:
+            raise MalformedInput(f"no TCB version has exactly these components: {self}")
+        return bytes(parts[part] if part else 0 for part in layout.places)
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers in JSON."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {part: getattr(self, part) for part in self.FIELDS}
 
     def __str__(self) -> str:
-        fmc = "" if self.fmc is None else f"fmc {self.fmc}, "
-        return f"{fmc}bootloader {self.bootloader}, tee {self.tee}, snp {self.snp}, microcode {self.microcode}"
+        return ", ".join(f"{part} {number}" for part, number in self.to_dict().items() if number is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownTcb:
+class UnknownTcb(Value):
     """A TCB version of unknown layout. raw: its 8 bytes."""
 
     raw: bytes

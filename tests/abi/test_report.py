@@ -52,15 +52,24 @@ def test_every_version_is_parsed(version: int) -> None:
     "changes",
     [
         {"cpuid": (0x1A, 2, 1)},
-        {"cpuid": (0x1A, 0xFF, 0)},
         {"version": 2, "chip": CHIP[:8].ljust(64, b"\0")},
     ],
 )
 def test_turin_reports_pack_the_tcb_differently(changes: dict[str, Any]) -> None:
     report = AttestationReport.parse(report_bytes(tcb=TURIN_TCB, **changes))
     assert report.reported_tcb == TcbVersion(1, 2, 3, 4, 5)
-    assert report.reported_tcb.pack() == TURIN_TCB
+    assert TcbVersion(1, 2, 3, 4, 5).pack() == TURIN_TCB
     assert str(report.launch_tcb).startswith("fmc 1, ")
+
+
+def test_a_venice_report_has_three_components_in_its_tcb() -> None:
+    report = AttestationReport.parse(report_bytes(cpuid=(0x1A, 0x50, 0), tcb=bytes([1, 2, 3, 0, 0, 0, 0, 0])))
+    assert report.reported_tcb == TcbVersion(fmc=1, tee=2, snp=3)
+    assert TcbVersion(fmc=1, tee=2, snp=3).pack() == report.raw[0x180:0x188]
+    assert str(report.reported_tcb) == "fmc 1, tee 2, snp 3"
+    assert report.unknown == ()
+    with pytest.raises(MalformedInput, match="no TCB version has exactly these components: fmc 1, tee 2"):
+        TcbVersion(fmc=1, tee=2).pack()
 
 
 @pytest.mark.parametrize(

@@ -174,9 +174,11 @@ def test_an_unknown_signing_key_is_never_verified() -> None:
 @pytest.mark.parametrize(
     ("changes", "hint"),
     [
-        ({"tcb": TURIN_TCB}, OF_OTHER.format("Turin and later")),
-        ({"version": 2, "tcb": TURIN_TCB}, OF_OTHER.format("Turin and later")),
-        ({"cpuid": (0x1A, 2, 1)}, OF_OTHER.format("the products before Turin")),
+        ({"tcb": TURIN_TCB}, OF_OTHER.format("Turin")),
+        ({"version": 2, "tcb": TURIN_TCB}, OF_OTHER.format("Turin")),
+        ({"cpuid": (0x1A, 2, 1)}, OF_OTHER.format("Milan and Genoa")),
+        ({"cpuid": (0x1A, 0x50, 1), "tcb": TURIN_TCB}, OF_OTHER.format("Turin")),
+        ({"tcb": bytes([0, 0, 1, 0, 0, 0, 0, 0])}, OF_OTHER.format("Turin, Venice")),
         ({"tcb": bytes(range(1, 9))}, ""),
     ],
 )
@@ -190,11 +192,12 @@ def test_a_tcb_in_another_layout(changes: dict[str, Any], hint: str) -> None:
     assert report.to_dict()["committed_tcb"] == {"raw": raw[0x1E0:0x1E8].hex()}
 
 
-def test_an_unknown_family_has_an_unknown_layout() -> None:
-    """Its TCB may be in either of the known layouts, or in another."""
-    raw = report_bytes(cpuid=(0x1B, 0, 0), tcb=bytes(8))
+@pytest.mark.parametrize(("family", "model"), [(0x1B, 0), (0x1A, 0x4F), (0, 0)])
+def test_an_unknown_product_of_another_family_has_an_unknown_layout(family: int, model: int) -> None:
+    """Its TCB may be in any of the known layouts, or in another."""
+    raw = report_bytes(cpuid=(family, model, 0), tcb=bytes(8))
     assert notes_on(raw) == [
-        ("product-unknown", "processor family 0x1b, model 0x0 is not known to this version"),
+        ("product-unknown", f"processor family {family:#x}, model {model:#x} is not known to this version"),
         ("tcb-layout-unknown", LAYOUT),
     ]
     (finding,) = findings_of(judged(signed(raw), chain()), "tcb")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalog.abi.tcb import TcbVersion
+from catalog.abi.tcb import BEFORE_TURIN, SINCE_TURIN, TcbVersion
 
 NUMBERS = {"version": 0, "guest_svn": 4, "vmpl": 0x30, "sig_algo": 0x34}
 
@@ -29,8 +29,7 @@ def as_json(raw: bytes, *, hexadecimal: bool, old: bool) -> dict[str, Any]:
         return raw[at : at + size].hex() if hexadecimal else list(raw[at : at + size])
 
     def tcb(at: int) -> dict[str, object]:
-        packs_fmc = not old and raw[0x188] >= 0x1A
-        parts = TcbVersion.parse(raw[at : at + 8], packs_fmc=packs_fmc)
+        parts = TcbVersion.parse(raw[at : at + 8], SINCE_TURIN if not old and raw[0x188] >= 0x1A else BEFORE_TURIN)
         made: dict[str, object] = {"bootloader": parts.bootloader, "tee": parts.tee}
         made |= {"snp": parts.snp, "microcode": parts.microcode}
         return {**made, "_reserved": [0, 0, 0, 0]} if old else {"fmc": parts.fmc, **made}

@@ -16,12 +16,14 @@ const PLATFORM_BITS = 0xffn;
 const KEY_BITS = 0x1fn;
 const [DEBUG, MIGRATE_MA] = [bits(19), bits(18)]; // of the policy
 const TCBS = [0x38, 0x180, 0x1e0, 0x1f0];
-const LEGACY = [0, 1, 6, 7], SINCE_TURIN = [0, 1, 2, 3, 7]; // the bytes of a TCB version that are not reserved
+const layout = (products, ...places) => ({ products, places }); // places: the bytes of a TCB version that are not reserved
+const BEFORE_TURIN = layout("Milan and Genoa", 0, 1, 6, 7), SINCE_TURIN = layout("Turin", 0, 1, 2, 3, 7);
+const SINCE_VENICE = layout("Venice", 0, 1, 2);
+const LAYOUTS = [BEFORE_TURIN, SINCE_TURIN, SINCE_VENICE];
 const PRODUCTS = [ // family, first and last model, layout of the TCB versions
-  [0x19, 0x00, 0x1f, LEGACY], [0x19, 0xa0, 0xaf, LEGACY], [0x1a, 0x00, 0x11, SINCE_TURIN], [0x1a, 0x50, 0x57, SINCE_TURIN],
-  [0x1a, 0x90, 0xaf, SINCE_TURIN], [0x1a, 0xc0, 0xc7, SINCE_TURIN],
+  [0x19, 0x00, 0x1f, BEFORE_TURIN], [0x19, 0xa0, 0xaf, BEFORE_TURIN], [0x1a, 0x00, 0x11, SINCE_TURIN],
+  [0x1a, 0x50, 0x57, SINCE_VENICE], [0x1a, 0x90, 0xaf, SINCE_VENICE], [0x1a, 0xc0, 0xc7, SINCE_VENICE],
 ];
-const FAMILIES = { 0x19: LEGACY, 0x1a: SINCE_TURIN };
 
 function bits(...numbers) {
   return numbers.reduce((mask, bit) => mask | (1n << BigInt(bit)), 0n);
@@ -129,23 +131,23 @@ function reservedOf(version) {
 }
 
 // The layout of the TCB versions by the product, else by the family, else (version 2) by the chip id, which has 8 bytes
-// since Turin.
-function layoutOf({ raw, product, family }) {
+// since Turin; null for an unknown product of another family than Milan and Genoa.
+function expectedLayout({ raw, product, family }) {
   if (product) return product[3];
-  if (family !== null) return FAMILIES[family];
+  if (family !== null) return family === 0x19 ? BEFORE_TURIN : null;
   const chip = raw.subarray(0x1a0, 0x1e0);
-  return !isZero(chip) && isZero(chip.subarray(8)) ? SINCE_TURIN : LEGACY;
+  return !isZero(chip) && isZero(chip.subarray(8)) ? SINCE_TURIN : BEFORE_TURIN;
 }
 
 // Why the layout of the TCB versions is unknown; null if it is known.
 function unknownLayout(report) {
-  const layout = layoutOf(report);
-  const fits = (known) => TCBS.every((at) => report.raw.subarray(at, at + 8).every((byte, n) => !byte || known.includes(n)));
-  if (layout && fits(layout)) return null;
+  const expected = expectedLayout(report);
+  const fits = ({ places }) => TCBS.every((at) => report.raw.subarray(at, at + 8).every((byte, n) => !byte || places.includes(n)));
+  if (expected && fits(expected)) return null;
   const text = "the layout of the report's TCB versions is not known to this version";
-  if (!layout || !fits(layout === LEGACY ? SINCE_TURIN : LEGACY)) return text;
-  const others = layout === LEGACY ? "Turin and later" : "the products before Turin";
-  return `${text}; it is that of another product (${others}), so a tool may have rewritten the report`;
+  const fitting = LAYOUTS.filter(fits).map(({ products }) => products);
+  if (!expected || !fitting.length) return text;
+  return `${text}; it is that of another product (${fitting.join(", ")}), so a tool may have rewritten the report`;
 }
 
 const isZero = (bytes) => bytes.every((byte) => byte === 0);
