@@ -5,18 +5,19 @@ Source: SEV-SNP ABI (56860), 8.18, SNP_LAUNCH_FINISH, ID block.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from catalog.abi.digest import SNP_DIGEST_SIZE, LaunchDigest
 from catalog.errors import MalformedInput
+from catalog.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 ID_BLOCK_SIZE = 96
 ID_BLOCK_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class IdBlock:
+class IdBlock(Value):
     """An ID block, which states a launch digest but proves nothing.
 
     family_id, image_id: 16 bytes each, chosen by the guest owner.

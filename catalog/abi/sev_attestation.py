@@ -5,11 +5,13 @@ It states the launch digest itself, not an HMAC of it. Source: AMD SEV API (5576
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from catalog.abi.digest import SEV_DIGEST_SIZE, LaunchDigest
 from catalog.errors import MalformedInput
+from catalog.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SEV_REPORT_SIZE = 208
 """Bytes: nonce 16, launch digest 32, policy, key usage, algorithm and reserved of 4 bytes each, signature 144."""
@@ -20,8 +22,7 @@ PEK_USAGE = 0x1002
 _ES = 1 << 2
 
 
-@dataclass(frozen=True, slots=True)
-class SevAttestationReport:
+class SevAttestationReport(Value):
     """A report of a SEV or SEV-ES guest; its signature is not verified.
 
     nonce: 16 bytes, chosen by the caller of ATTESTATION.

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-from catalog.abi.digest import SNP_DIGEST_SIZE, LaunchDigest
-from catalog.abi.report import AttestationReport
+from catalog.abi.digest import SNP_DIGEST_SIZE
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC, report_notes, sev_policy_notes
-from catalog.ask.found_endorsements import (
-    FoundEndorsement,
-    MinSvn,
-    found_endorsement,
-    is_reported,
-    resting_on_base,
-)
-from catalog.ask.launch_measure_search import MeasureQuestion, search
-from catalog.ask.lookup import Lookups
-from catalog.ask.related_digests import NOT_RELATED, RelatedDigests, Relating
-from catalog.ask.verification import VerificationInputs, check_verification_inputs, verification_dict, verified
-from catalog.evidence.evidence import Evidence
+from catalog.ask.relations import NOT_RELATED
+from catalog.ask.verification import check_verification_inputs, verification_dict, verified
 from catalog.evidence.sniff import HCL_FORM
-from catalog.fast.match import CLAIMED, Match, shared_by, shared_digest
+from catalog.fast.match import CLAIMED, shared_by, shared_digest
 from catalog.fast.match_text import ENDORSED, NOT_FOUND, REVOKED, exit_code
-from catalog.fast.published import PublishedRelease
-from catalog.launch.hashing.backends import HashBackend
-from catalog.store.catalog import Catalog
+from catalog.values import Value, replace
 
-if TYPE_CHECKING:  # cryptography takes long to load
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # what takes long to load is imported where it is needed: a lookup with a match does without it
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from catalog.abi.digest import LaunchDigest
     from catalog.abi.endorsement import Endorsement
+    from catalog.abi.report import AttestationReport
+    from catalog.ask.found_endorsements import FoundEndorsement, MinSvn
+    from catalog.ask.launch_measure_search import MeasureQuestion
+    from catalog.ask.related_digests import Relating
+    from catalog.ask.relations import RelatedDigests
+    from catalog.ask.verification import VerificationInputs
+    from catalog.evidence.evidence import Evidence
+    from catalog.fast.match import Match
+    from catalog.fast.published import PublishedRelease
+    from catalog.launch.hashing.backends import HashBackend
+    from catalog.store.catalog import Catalog
 
 CLAIMED_OF_INFERRED = tuple(
     f"inferred.{name}"
@@ -44,8 +42,7 @@ CLAIMED_OF_ENDORSED = ("endorsements.endorser", "endorsements.claims")
 IS_OF = "the measurement is of this digest, under this TIK"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Value):
     """The answer to evidence.
 
     digest: None for a launch measurement of no known digest.
@@ -168,6 +165,12 @@ def answer(
 
     Raises UsageError if `proofs` do not fit the evidence, and the errors of `Lookups.lookup`.
     """
+    from contextlib import closing
+
+    from catalog.ask.launch_measure_search import MeasureQuestion
+    from catalog.ask.lookup import Lookups
+    from catalog.ask.related_digests import Relating
+
     check_verification_inputs(evidence, proofs)
     with closing(Lookups(catalog, warn)) as lookups:
         if data := evidence.measure_data:
@@ -221,6 +224,11 @@ def endorsed_answer(catalog: Catalog, reply: Answer, backend: HashBackend, *, se
     found = _found(catalog, reply, reply.report.TECHNOLOGY if reply.report else None, lambda _: (), {})
     if not searched:
         return found
+    from contextlib import closing
+
+    from catalog.ask.lookup import Lookups
+    from catalog.ask.related_digests import Relating
+
     with closing(Lookups(catalog, lambda _: None)) as lookups:
         return related_answer(found, Relating(lookups, backend))
 
@@ -236,16 +244,23 @@ def _found(
     assert about.digest is not None, "callers have one"  # noqa: S101
     rows = [row for row in find(about.digest) if technology in (None, row.technology)]
     records = [one for one in catalog.endorsements.of(about.digest.value) if technology in (None, one.technology)]
-    found = [found_endorsement(one, catalog, rows, min_svn) for one in records]
     matches = tuple(row for row in rows if not row.inferred)
-    return replace(
+    reply = replace(
         about,
         matches=matches,
+        asked=() if rows else catalog.endorsements.endorsers(len(about.digest.value)),
+        notes=(*about.notes, *shared_digest(matches)),
+    )
+    if not records and len(matches) == len(rows):
+        return reply
+    from catalog.ask.found_endorsements import found_endorsement, is_reported, resting_on_base
+
+    found = [found_endorsement(one, catalog, rows, min_svn) for one in records]
+    return replace(
+        reply,
         inferred=tuple(resting_on_base(row, catalog.endorsements, min_svn) for row in rows if row.inferred),
         endorsements=tuple(one for one in found if not is_reported(one.record)),
         reported=tuple(one for one in found if is_reported(one.record)),
-        asked=() if rows else catalog.endorsements.endorsers(len(about.digest.value)),
-        notes=(*about.notes, *shared_digest(matches)),
     )
 
 
@@ -254,6 +269,8 @@ def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> An
 
     Raises UsageError if `proofs` do not fit the evidence, MalformedInput for an invalid policy.
     """
+    from catalog.ask.launch_measure_search import MeasureQuestion
+
     check_verification_inputs(evidence, proofs)
     if report := evidence.report:
         return Answer(evidence, evidence.digest, (), verified(report, proofs), tuple(report_notes(report)))
@@ -271,6 +288,8 @@ def _find_measured(
     tried: Callable[[int], None],
 ) -> tuple[LaunchDigest | None, list[str]]:
     """The digest of the measurement, or None, and notes; the host's hint is tried first."""
+    from catalog.ask.launch_measure_search import search
+
     notes = sev_policy_notes(question.policy)
     if hint is not None:
         if question.matches(hint):

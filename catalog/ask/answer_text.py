@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-
-from catalog.ask.answer import Answer
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
-from catalog.ask.found_endorsements import FoundEndorsement, is_reported
 from catalog.fast.match import revocation_notes, shared_by
 from catalog.fast.match_text import REVOKED, SEARCHES_FURTHER, fact_lines, match_facts, not_found
-from catalog.imports.dates import day
-from catalog.relate.known_digests import KnownRelation
-from catalog.relate.related_chains import RESTS_ON, count_vcpus, more_vcpus, short
-from catalog.store.endorsements import short_name
+from catalog.values import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # what takes long to load is imported where it is needed: a lookup with a match does without it
+    from collections.abc import Iterator, Sequence
+
+    from catalog.ask.answer import Answer
+    from catalog.ask.found_endorsements import FoundEndorsement
+    from catalog.relate.known_digests import KnownRelation
 
 Facts = list[tuple[str, object]]
 
@@ -28,8 +28,7 @@ MOST_NAMES = 8
 _NO_DIGEST = "no launch digest of this catalog gives this measurement under this TIK"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Value):
     """A part of an answer.
 
     facts: names and values.
@@ -58,7 +57,7 @@ def told(answer: Answer, now: float, configuration: str | None = None) -> Iterat
         title = f"inferred {number} of {len(answer.inferred)}, firmware not known: {row.technology}"
         yield Told(title, match_facts(row), tuple(row.notes()), row.revocation[0] if row.revocation else "")
     yield from told_endorsements(answer, now, configuration)
-    if answer.digest:
+    if answer.digest and answer.related.relations:
         yield from _related(answer.digest.value, answer.related.relations)
 
 
@@ -72,7 +71,7 @@ def told_endorsements(answer: Answer, now: float, configuration: str | None = No
         yield Told(
             endorsement_title(one, now),
             [
-                *([] if is_reported(one.record) else [("endorser", one.record.endorser_id)]),
+                *([] if one.is_reported else [("endorser", one.record.endorser_id)]),
                 ("configuration", configuration or _configuration(answer)),
                 *_claims(one),
                 *_source(one),
@@ -84,6 +83,8 @@ def told_endorsements(answer: Answer, now: float, configuration: str | None = No
 
 def _related(digest: bytes, relations: Sequence[KnownRelation]) -> Iterator[Told]:
     """The nearest known digest for each AP page, and how many others there are. relations: the nearest first."""
+    from catalog.relate.related_chains import count_vcpus, more_vcpus, short
+
     by_page: dict[bytes, list[KnownRelation]] = {}
     for one in relations:
         by_page.setdefault(one.page.tail, []).append(one)
@@ -117,6 +118,8 @@ def closing_notes(answer: Answer) -> Iterator[str]:
     yield from shared_by(len(answer.inferred))
     yield from endorsement_notes(answer)
     if answer.related.relations:
+        from catalog.relate.related_chains import RESTS_ON
+
         yield RESTS_ON
 
 
@@ -157,9 +160,13 @@ def endorsement_title(one: FoundEndorsement, now: float) -> str:
 
     now: seconds since 1970.
     """
+    from catalog.imports.dates import day
+    from catalog.relate.related_chains import short
+    from catalog.store.endorsements import short_name
+
     record = one.record
     digest = short(bytes.fromhex(record.launch_digest))
-    if is_reported(record):
+    if one.is_reported:
         return f"reported  {digest}  seen in {record.origin}; nobody endorses it"
     feed = record.endorser.feed
     parts = [f"feed {feed}" if feed else f"by {short_name(record)}"]
@@ -193,7 +200,7 @@ def _source(one: FoundEndorsement) -> Facts:
     """Where it was published, and which document says so."""
     record = one.record
     shown: Facts = []
-    if record.origin not in (None, record.endorser.id) and not is_reported(record):
+    if record.origin not in (None, record.endorser.id) and not one.is_reported:
         shown.append(("source", record.origin))
     document = record.document_sha256
     return [*shown, ("document", "not kept" if document is None else f"SHA-256 {document}")]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from catalog.abi.guest_policy import SevPolicy
-from catalog.abi.report import HOST_REQUESTED, AttestationReport
+from catalog.abi.report import HOST_REQUESTED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from catalog.abi.guest_policy import SevPolicy
+    from catalog.abi.report import AttestationReport
 
 
 def report_notes(report: AttestationReport) -> list[str]:

@@ -44,6 +44,11 @@ class FoundEndorsement:
         """`revoked` also if it is refused: it counts for nothing then."""
         return "revoked" if self.refused else self.revocation and self.revocation[0]
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether nobody endorses the digest, and it was only seen in public."""
+        return is_reported(self.record)
+
     def to_dict(self) -> dict[str, Any]:
         """An element of `endorsements` or `reported` in JSON."""
         shown: dict[str, Any] = msgspec.to_builtins(self.record)

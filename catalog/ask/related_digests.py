@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 
@@ -17,13 +17,13 @@ from catalog.abi.digest import SNP_DIGEST_SIZE, LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.found_endorsements import known_digests
 from catalog.ask.lookup import Lookups
+from catalog.ask.relations import RelatedDigests
 from catalog.fast.match import Match
 from catalog.launch.hashing.backends import HashBackend
 from catalog.relate.ap_pages import TECHNOLOGY, ApPage, PageOrigin, pages_made_by
 from catalog.relate.equal_steps import extended
 from catalog.relate.known_digests import MOST, KnownDigest, KnownRelation, relate_to_known
 from catalog.relate.related_chains import count_vcpus
-from catalog.rows.numbers import as_ranges
 from catalog.store.catalog_axes import Axes, read_axes
 
 MOST_FEWER = 255
@@ -34,30 +34,6 @@ MAX_PAGES = 1000
 
 PROBES = 10_000
 """How many digests are looked up in the index, approximately: each takes some microseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class RelatedDigests:
-    """The result of a search.
-
-    relations: the nearest first, each digest once.
-    tried: one line for people.
-    based: vCPUs of the rows that follow from the digest, ascending.
-    """
-
-    relations: tuple[KnownRelation, ...] = ()
-    tried: str = ""
-    based: tuple[int, ...] = ()
-
-    def notes(self) -> Iterator[str]:
-        """What is said about the digest itself."""
-        if self.based:
-            counts = count_vcpus(self.based[0]) if len(self.based) == 1 else f"{as_ranges(self.based)} vCPUs"
-            yield f"rows of this catalog with {counts} follow from this digest: it is their base"
-
-
-NOT_RELATED = RelatedDigests()
-"""Nothing was searched."""
 
 
 class Relating:

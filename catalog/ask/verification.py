@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-from catalog.abi.digest import LaunchDigest
-from catalog.abi.report import AttestationReport
-from catalog.ask.found_endorsements import MinSvn
 from catalog.errors import UsageError
-from catalog.evidence.evidence import Evidence
 from catalog.notes import INFO
+from catalog.values import Value
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:  # cryptography takes long to load
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
     from cryptography import x509
 
+    from catalog.abi.digest import LaunchDigest
     from catalog.abi.endorsement import Endorsement
+    from catalog.abi.report import AttestationReport
+    from catalog.evidence.evidence import Evidence
 
 NOT_VERIFIED = "not verified: no certificates are given"
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationInputs:
+_ANY_SVN: Mapping[str, int] = {}
+
+
+class VerificationInputs(Value):
     """The inputs by which evidence is verified.
 
     certificates: chain of a report's signing key.
@@ -38,7 +40,7 @@ class VerificationInputs:
     now: float = 0
     tik: bytes | None = None
     debug_digest: LaunchDigest | None = None
-    min_svn: MinSvn = field(default_factory=dict)
+    min_svn: Mapping[str, int] = _ANY_SVN
 
     def __repr__(self) -> str:  # never the TIK
         return f"VerificationInputs({len(self.certificates)} certificates)"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from catalog.abi.report import HOST_REQUESTED, AttestationReport
-from catalog.ask.answer import Answer
+from catalog.abi.report import HOST_REQUESTED
 from catalog.ask.answer_text import closing_notes, told
 from catalog.ask.verification import NOT_VERIFIED
 from catalog.fast.match import shared_digest
 from catalog.fast.match_text import fact_lines, match_lines
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from catalog.abi.report import AttestationReport
+    from catalog.ask.answer import Answer
 
 
 def answer_lines(answer: Answer, now: float) -> Iterator[str]:

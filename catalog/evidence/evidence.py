@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
-
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.guest_policy import SevPolicy
 from catalog.abi.id_block import IdBlock
 from catalog.abi.report import AttestationReport
 from catalog.abi.sev_attestation import SevAttestationReport
 from catalog.errors import MalformedInput, UsageError
-from catalog.notes import Note
+from catalog.values import Value, replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from catalog.notes import Note
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchMeasureData:
+class LaunchMeasureData(Value):
     """A launch measurement and what else its HMAC covers; None for a field that the input lacks.
 
     measurement: 32 bytes.
@@ -43,15 +45,14 @@ class LaunchMeasureData:
     @property
     def missing(self) -> list[str]:
         """Names of the fields that are still unknown."""
-        return [field.name for field in fields(self) if getattr(self, field.name) is None]
+        return [name for name in self.FIELDS if getattr(self, name) is None]
 
     def technologies(self) -> list[str]:
         """Names of the technologies that its policy allows; raises MalformedInput for an invalid policy."""
         return ["sev", "sev-es"] if self.policy is None else [SevPolicy.parse(self.policy).technology]
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Value):
     """Evidence of one of the forms.
 
     form: what was read, for people, such as "attestation report in an xxd dump".

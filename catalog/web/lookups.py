@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +21,7 @@ from catalog.fast.published import PublishedRelease
 from catalog.log.log_reader import open_log
 from catalog.pages import views
 from catalog.terminal import render
+from catalog.values import replace
 from catalog.web.answers import Batch
 from catalog.web.bodies import Bodies
 from catalog.web.current import OpenRelease

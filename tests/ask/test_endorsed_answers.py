@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from catalog.log.revocations import Revocations
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.store.catalog import Catalog
 from catalog.store.endorsements import Endorsements
+from catalog.values import replace
 from tests.support.attestation_builder import NOW, report_bytes
 from tests.support.catalogs import digest_by_kernel, digest_of
 from tests.support.endorsed_catalogs import DOCUMENT_SHA256, with_endorsed

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from catalog import values
 from catalog.ask.answer import Answer, answer_without_catalog, endorsed_answer
 from catalog.ask.evidence_files import read_expectation
 from catalog.ask.verification import VerificationInputs
@@ -163,7 +164,7 @@ def command(
     baselines = _baselines(opened, found.technologies(), known, expect)
     explanation = _explained(found, baselines, known, proofs, budget, quiet=quiet)
     if opened:
-        reply = replace(reply, release=opened.release, catalog_notes=opened.notes)
+        reply = values.replace(reply, release=opened.release, catalog_notes=opened.notes)
         reply = endorsed_answer(opened, reply, hash_backend(), searched=not explanation.hits)
         explanation = replace(explanation, revocations=opened.revocations)
     if explanation.hits:
