@@ -12,6 +12,7 @@ CODES = {
     "platform-bit-unknown": INFO,
     "policy-bit-unknown": WARNING,
     "product-unknown": INFO,
+    "report-field-unknown": WARNING,
     "report-version-unknown": INFO,
     "requested-by-host": WARNING,
     "reserved-not-zero": INFO,

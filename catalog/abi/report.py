@@ -16,7 +16,7 @@ from catalog.notes import Note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any, ClassVar
 
 REPORT_SIZE = 1184
@@ -82,15 +82,18 @@ class AttestationReport:
     committed_tcb = Tcb(0x1E0)
     launch_tcb = Tcb(0x1F0)
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, notes: Iterable[Note]) -> None:
         self.raw = raw
         layout = _expected_layout(self)
         self.tcb_layout = layout if layout and _fits(raw, layout) else None
-        self.unknown = tuple(_unknown(self))
+        self.unknown = (*_unknown(self), *notes)
 
     @classmethod
-    def parse(cls, raw: bytes) -> AttestationReport:
-        """Read 1,184 bytes; raises MalformedInput for another length, for zeros, and for a version before 2."""
+    def parse(cls, raw: bytes, notes: Iterable[Note] = ()) -> AttestationReport:
+        """Read 1,184 bytes. notes: on what was unknown where the bytes are from.
+
+        Raises MalformedInput for another length, for zeros, and for a version before 2.
+        """
         if len(raw) != REPORT_SIZE:
             raise MalformedInput(f"an attestation report has {REPORT_SIZE} bytes, not {len(raw)}")
         if not any(raw):
@@ -101,7 +104,7 @@ class AttestationReport:
                 f"invalid attestation report version {version}",
                 f"SEV-SNP reports have version {FIRST_VERSION} or later",
             )
-        return cls(bytes(raw))
+        return cls(bytes(raw), notes)
 
     @property
     def tcb_known(self) -> bool:

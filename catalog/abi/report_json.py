@@ -2,17 +2,20 @@
 
 Bytes are lists of numbers, or hex. Fields of older and newer crates are accepted; a missing field is zero, because it
 is reserved in that version. The bytes are then parsed like any report, and the signature shows whether they are right.
-Source: virtee/sev src/firmware/guest/types/snp.rs, AttestationReport.
+Source: virtee/sev 2.0.2 to 7.1.0, src/firmware/guest/types/snp.rs, AttestationReport.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from catalog.abi.report import REPORT_SIZE
+from catalog.abi.report import REPORT_SIZE, AttestationReport
 from catalog.abi.tcb import TcbVersion
 from catalog.errors import MalformedInput
+from catalog.notes import Note
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import Any
 
 _NUMBERS = {
     "version": (0x000, 4),
@@ -57,8 +60,10 @@ _BYTES = {
 
 _SIGNATURE = {"r": (0x2A0, 72), "s": (0x2E8, 72), "_reserved": (0x330, 368)}
 _TCBS = {"current_tcb": 0x038, "reported_tcb": 0x180, "committed_tcb": 0x1E0, "launch_tcb": 0x1F0}
-_VERSIONS = {"current": 0x1E8, "committed": 0x1EC}
-_TCB_PARTS = ("bootloader", "tee", "snp", "microcode")
+_VERSIONS = {"current": {"build": 0x1E8, "minor": 0x1E9, "major": 0x1EA}}
+_VERSIONS["committed"] = {part: at + 4 for part, at in _VERSIONS["current"].items()}
+_TCB_PARTS = {"fmc", "bootloader", "microcode", "_reserved"}
+"""Components that not every product has, and what crates before version 6 keep of the others."""
 
 _NEEDED = {"version", "policy", "measurement", "signature"}
 """Fields that every report has."""
@@ -69,9 +74,27 @@ def is_report_json(fields: Mapping[str, Any]) -> bool:
     return fields.keys() >= _NEEDED
 
 
+def parse_report_json(fields: Mapping[str, Any]) -> AttestationReport:
+    """The report, with a note if there are fields that are unknown and not null.
+
+    Raises MalformedInput for a field that is missing, or of another type or size, and as `AttestationReport.parse`.
+    """
+    raw, unknown = _converted(fields)
+    if not unknown:
+        return AttestationReport.parse(raw)
+    what = "1 field of this JSON is" if unknown == 1 else f"{unknown} fields of this JSON are"
+    text = f"{what} not known to this version and left out, so the signature may not verify"
+    return AttestationReport.parse(raw, [Note("report-field-unknown", text)])
+
+
 def report_from_json(fields: Mapping[str, Any]) -> bytes:
-    """The 1,184 bytes; raises MalformedInput for a field that is unknown, missing, of another type or size."""
-    raw = bytearray(REPORT_SIZE)
+    """The 1,184 bytes; raises MalformedInput for a field that is missing, or of another type or size."""
+    return _converted(fields)[0]
+
+
+def _converted(fields: Mapping[str, Any]) -> tuple[bytes, int]:
+    """The bytes of a report, and the number of fields that are unknown and not null."""
+    raw, unknown = bytearray(REPORT_SIZE), 0
     if missing := (_NEEDED | _TCBS.keys() | _BYTES.keys()) - fields.keys() - {"_reserved_1", "_reserved_4"}:
         raise MalformedInput(f"the report in JSON has no {min(missing)}")
     for name, value in fields.items():
@@ -82,52 +105,65 @@ def report_from_json(fields: Mapping[str, Any]) -> bytes:
         elif name in _BYTES:
             _put_bytes(raw, value, *_BYTES[name], name)
         elif name in _TCBS:
-            raw[_TCBS[name] : _TCBS[name] + 8] = _tcb(value, name)
+            parts, more = _object(value, name, {"tee", "snp"}, _TCB_PARTS)
+            raw[_TCBS[name] : _TCBS[name] + 8] = _tcb(parts, name)
+            unknown += more
         elif name in _VERSIONS:
-            for part, at in zip(("build", "minor", "major"), range(_VERSIONS[name], _VERSIONS[name] + 3), strict=True):
-                _put_number(raw, _object(value, name, {"build", "minor", "major"})[part], at, 1, f"{name}.{part}")
+            parts, more = _object(value, name, set(_VERSIONS[name]))
+            for part, number in parts.items():
+                _put_number(raw, number, _VERSIONS[name][part], 1, f"{name}.{part}")
+            unknown += more
         elif name == "signature":
-            for part, data in _object(value, name, {"r", "s"}, {"_reserved"}).items():
+            parts, more = _object(value, name, {"r", "s"}, {"_reserved"})
+            for part, data in parts.items():
                 _put_bytes(raw, data, *_SIGNATURE[part], f"signature.{part}")
+            unknown += more
         else:
-            raise MalformedInput(f"the report in JSON has an unknown field {name!r}")
-    return bytes(raw)
+            unknown += 1
+    return bytes(raw), unknown
 
 
-def _put_number(raw: bytearray, value: Any, at: int, size: int, name: str) -> None:
+def _number(value: Any, size: int, name: str) -> int:
     if isinstance(value, float) and value.is_integer():  # JSON knows one kind of number
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 8 * size:
         raise MalformedInput(f"field {name} of the report is not an unsigned number of {8 * size} bits")
-    raw[at : at + size] = value.to_bytes(size, "little")
+    return value
+
+
+def _put_number(raw: bytearray, value: Any, at: int, size: int, name: str) -> None:
+    raw[at : at + size] = _number(value, size, name).to_bytes(size, "little")
 
 
 def _put_bytes(raw: bytearray, value: Any, at: int, size: int, name: str) -> None:
+    data = b""
     try:
-        data = bytes.fromhex(value) if isinstance(value, str) else bytes(value if isinstance(value, list) else ())
+        if isinstance(value, str):
+            data = bytes.fromhex(value)
+        elif isinstance(value, list) and not any(isinstance(byte, bool) for byte in value):
+            data = bytes(value)
     except (ValueError, TypeError):
-        data = b""
+        pass
     if len(data) != size:
         raise MalformedInput(f"field {name} of the report is not {size} bytes, as hex or a list of numbers")
     raw[at : at + size] = data
 
 
-def _tcb(value: Any, name: str) -> bytes:
-    parts = _object(value, name, set(_TCB_PARTS), {"fmc", "_reserved"})
-    packed = bytearray(4)
-    if parts.get("fmc") is not None:
-        _put_number(packed, parts["fmc"], 0, 1, f"{name}.fmc")
-    fmc = None if parts.get("fmc") is None else packed[0]
-    for at, part in enumerate(_TCB_PARTS):
-        _put_number(packed, parts[part], at, 1, f"{name}.{part}")
-    reserved = parts.get("_reserved") or []
-    if not isinstance(reserved, list) or any(byte != 0 for byte in reserved):
-        raise MalformedInput(f"reserved bytes in field {name} of the report are not zero")
-    return TcbVersion(fmc, *packed).pack()
+def _tcb(parts: Mapping[str, Any], name: str) -> bytes:
+    """The 8 bytes of a TCB version; crates before 6 keep its reserved bytes, which on Turin are components."""
+    numbers = {part: _number(value, 1, f"{name}.{part}") for part, value in parts.items() if part != "_reserved"}
+    packed = bytearray(TcbVersion(**numbers).pack())
+    if "_reserved" in parts:
+        if "fmc" in parts:
+            raise MalformedInput(f"field {name} of the report has both fmc and reserved bytes, as no crate writes it")
+        _put_bytes(packed, parts["_reserved"], 2, 4, f"{name}._reserved")
+    return bytes(packed)
 
 
-def _object(value: Any, name: str, needed: set[str], optional: set[str] | None = None) -> Mapping[str, Any]:
-    if not isinstance(value, dict) or not needed <= value.keys() <= needed | (optional or set()):
-        also = f" and may have: {', '.join(sorted(optional))}" if optional else ""
-        raise MalformedInput(f"field {name} of the report must have exactly: {', '.join(sorted(needed))}{also}")
-    return value
+def _object(value: Any, name: str, needed: set[str], optional: Collection[str] = ()) -> tuple[dict[str, Any], int]:
+    """The known members of an object that are not null, and the number of others."""
+    members = {key: part for key, part in value.items() if part is not None} if isinstance(value, dict) else {}
+    if not members.keys() >= needed:
+        raise MalformedInput(f"field {name} of the report must have: {', '.join(sorted(needed))}")
+    known = {key: part for key, part in members.items() if key in needed or key in optional}
+    return known, len(members) - len(known)

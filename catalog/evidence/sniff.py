@@ -15,7 +15,7 @@ from typing import Any
 from catalog.abi.digest import SEV_DIGEST_SIZE, SNP_DIGEST_SIZE, LaunchDigest
 from catalog.abi.launch_measure import MEASUREMENT_SIZE, NONCE_SIZE
 from catalog.abi.report import REPORT_SIZE, AttestationReport
-from catalog.abi.report_json import is_report_json, report_from_json
+from catalog.abi.report_json import is_report_json, parse_report_json
 from catalog.errors import MalformedInput
 from catalog.evidence.evidence import Evidence, LaunchMeasureData
 
@@ -151,7 +151,7 @@ def _json(text: bytes) -> Evidence:
                 raise MalformedInput(f"this JSON has two different values of {key}")
         merged |= value
     if is_report_json(merged):
-        return Evidence("attestation report", AttestationReport.parse(report_from_json(merged)))
+        return Evidence("attestation report", parse_report_json(merged))
     if "data" in merged:
         wanted = {name: merged.get(name.replace("_", "-")) for name in ("api_major", "api_minor", "build_id", "policy")}
         if any(value is not None and type(value) is not int for value in wanted.values()):

@@ -1,4 +1,4 @@
-"""Attestation reports: every version, and conversion from the JSON of the virtee crates.
+"""Attestation reports: every version, the layouts of TCB versions, guest policies.
 
 What ldcat does not know of a report is in test_report_unknown.py.
 """
@@ -15,11 +15,9 @@ from omne_attest import vectors
 
 from catalog.abi.guest_policy import SevPolicy, SnpPolicy
 from catalog.abi.report import REPORT_SIZE, AttestationReport
-from catalog.abi.report_json import is_report_json, report_from_json
 from catalog.abi.tcb import GENOA, MILAN, TURIN, VENICE, Product, TcbVersion, find_product
 from catalog.errors import MalformedInput
-from tests.support.attestation_builder import CHIP, TCB, report_bytes, signed
-from tests.support.report_json import as_json
+from tests.support.attestation_builder import CHIP, report_bytes
 
 TURIN_TCB = bytes([1, 2, 3, 4, 0, 0, 0, 5])
 
@@ -125,65 +123,6 @@ def test_reports_of_the_same_bytes_are_equal() -> None:
     assert (report == same, report == other, report == report.raw) == (True, False, False)
     assert {report, same} == {report}
     assert repr(report) == f"AttestationReport(version 2, {'00' * 48})"
-
-
-@pytest.mark.parametrize("hexadecimal", [True, False])
-@pytest.mark.parametrize(
-    ("version", "old", "changes"),
-    [(2, True, {}), (2, False, {}), (3, False, {}), (5, False, {"cpuid": (0x1A, 2, 1), "tcb": TURIN_TCB})],
-)
-def test_json_of_the_virtee_crates_gives_the_report(
-    version: int, old: bool, changes: dict[str, Any], hexadecimal: bool
-) -> None:
-    raw = signed(report_bytes(version=version, **changes))
-    fields = json.loads(json.dumps(as_json(raw, hexadecimal=hexadecimal, old=old)))
-    assert is_report_json(fields)
-    assert report_from_json(fields) == raw
-    assert not is_report_json({"launch_digest": "00"})
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("version", None, "field version of the report is not an unsigned number"),
-        ("guest_svn", -1, "field guest_svn of the report is not an unsigned number"),
-        ("guest_svn", True, "field guest_svn of the report is not an unsigned number"),
-        ("cpuid_step", 256, "field cpuid_step of the report is not an unsigned number of 8 bits"),
-        ("measurement", "00", "field measurement of the report is not 48 bytes"),
-        ("measurement", [1] * 47 + [256], "field measurement of the report is not 48 bytes"),
-        ("measurement", ["a"] * 48, "field measurement of the report is not 48 bytes"),
-        ("chip_id", {}, "field chip_id of the report is not 64 bytes"),
-        ("current_tcb", 7, "field current_tcb of the report must have exactly"),
-        ("current_tcb", {**TCB, "x": 1}, "field current_tcb of the report must have exactly"),
-        ("current_tcb", {**TCB, "fmc": 300}, "current_tcb.fmc"),
-        ("current_tcb", {**TCB, "_reserved": [1]}, "reserved bytes"),
-        ("current_tcb", {**TCB, "_reserved": 1}, "reserved bytes"),
-        ("current", {"major": 1}, "field current of the report must have exactly: build, major, minor"),
-        ("signature", {"r": "00"}, "field signature of the report must have exactly: r, s and may have: _reserved"),
-        ("measurements", "00", "unknown field 'measurements'"),
-    ],
-)
-def test_json_that_is_not_a_report_is_refused(name: str, value: object, message: str) -> None:
-    fields = as_json(signed(report_bytes()), hexadecimal=True, old=False)
-    with pytest.raises(MalformedInput, match=message):
-        report_from_json({**fields, name: value})
-
-
-def test_integers_may_be_written_as_floats_in_json() -> None:
-    """Some encoders write 3.0 for 3; none writes 3.5."""
-    raw = report_bytes()
-    fields = as_json(raw, hexadecimal=True, old=False)
-    floats = {name: float(value) if type(value) is int else value for name, value in fields.items()}
-    assert report_from_json(floats) == raw
-    with pytest.raises(MalformedInput, match="field vmpl of the report is not an unsigned number of 32 bits"):
-        report_from_json({**fields, "vmpl": 0.5})
-
-
-def test_json_without_a_field_is_refused() -> None:
-    fields = as_json(signed(report_bytes()), hexadecimal=True, old=False)
-    for name in ("chip_id", "launch_tcb"):
-        with pytest.raises(MalformedInput, match=f"has no {name}"):
-            report_from_json({key: value for key, value in fields.items() if key != name})
 
 
 def test_sev_policies() -> None:

@@ -2,8 +2,8 @@
 
 import { Malformed, bytesOfHex, hexOf } from "./bytes.js";
 import { note, unknownBits } from "./notes.js";
-import { ofReport } from "./report.js";
-import { REPORT_SIZE, isReportJson, reportFromJson } from "./report_json.js";
+import { ofReport, ofReportJson } from "./report.js";
+import { REPORT_SIZE, isReportJson } from "./report_json.js";
 import { valueAt } from "./strict_json.js";
 
 const MAX_EVIDENCE = 1 << 20;
@@ -64,7 +64,7 @@ function ofJson(objects) {
       merged.set(key, value);
     }
   }
-  if (isReportJson(merged)) return ofReport(reportFromJson(merged), "attestation report");
+  if (isReportJson(merged)) return ofReportJson(merged, "attestation report");
   if (merged.has("data")) {
     const given = MEASURED.slice(1).map((name) => merged.get(name) ?? null);
     if (given.some((value) => value !== null && typeof value !== "bigint")) {

@@ -8,6 +8,7 @@ const SEVERITIES = {
   "platform-bit-unknown": "info",
   "policy-bit-unknown": "warning",
   "product-unknown": "info",
+  "report-field-unknown": "warning",
   "report-version-unknown": "info",
   "requested-by-host": "warning",
   "reserved-not-zero": "info",

@@ -3,7 +3,7 @@
 
 import { Malformed, hexOf } from "./bytes.js";
 import { note, unknownBits } from "./notes.js";
-import { REPORT_SIZE } from "./report_json.js";
+import { REPORT_SIZE, reportFromJson } from "./report_json.js";
 
 const NEWEST_VERSION = 5;
 const SIGNED_SIZE = 0x2a0;
@@ -53,6 +53,16 @@ export function ofReport(raw, form) {
     isReport: true,
     technologies: ["sev-snp"],
   };
+}
+
+// A report in JSON, from a Map of its fields: with a note if some of them are unknown.
+export function ofReportJson(fields, form) {
+  const [raw, unknown] = reportFromJson(fields);
+  const report = ofReport(raw, form);
+  if (!unknown) return report;
+  const what = unknown === 1 ? "1 field of this JSON is" : `${unknown} fields of this JSON are`;
+  const text = `${what} not known to this version and left out, so the signature may not verify`;
+  return { ...report, notes: [...report.notes, note("report-field-unknown", text)] };
 }
 
 function fieldsOf(raw) {

@@ -19,35 +19,46 @@ const BYTES = {
 const SIGNATURE = { r: [0x2a0, 72], s: [0x2e8, 72], _reserved: [0x330, 368] };
 const TCBS = { current_tcb: 0x038, reported_tcb: 0x180, committed_tcb: 0x1e0, launch_tcb: 0x1f0 };
 const VERSIONS = { current: 0x1e8, committed: 0x1ec };
-const TCB_PARTS = ["bootloader", "tee", "snp", "microcode"];
-const LEGACY = { bootloader: 0, tee: 1, snp: 6, microcode: 7 };
-const TURIN = { fmc: 0, bootloader: 1, tee: 2, snp: 3, microcode: 7 };
+const VERSION_PARTS = ["build", "minor", "major"];
+const LAYOUTS = [ // of TCB versions, before Turin, since Turin, and since Venice
+  { bootloader: 0, tee: 1, snp: 6, microcode: 7 },
+  { fmc: 0, bootloader: 1, tee: 2, snp: 3, microcode: 7 },
+  { fmc: 0, tee: 1, snp: 2 },
+];
+const TCB_PARTS = ["fmc", "bootloader", "microcode", "_reserved"]; // that not every product or crate has
 const NEEDED = ["version", "policy", "measurement", "signature"];
 const OPTIONAL_BYTES = ["_reserved_1", "_reserved_4"];
 
 export const isReportJson = (fields) => NEEDED.every((name) => fields.has(name));
 
-// The 1,184 bytes from a Map of fields.
+// The 1,184 bytes from a Map of fields, and the number of fields that are unknown and not null.
 export function reportFromJson(fields) {
   const raw = new Uint8Array(REPORT_SIZE);
   const needed = [...NEEDED, ...Object.keys(TCBS), ...Object.keys(BYTES)].filter((name) => !OPTIONAL_BYTES.includes(name));
   const missing = needed.filter((name) => !fields.has(name)).sort();
   if (missing.length) throw new Malformed(`the report in JSON has no ${missing[0]}`);
+  let unknown = 0;
+  const members = (...object) => {
+    const [known, more] = objectOf(...object);
+    unknown += more;
+    return known;
+  };
   for (const [name, value] of fields) {
     if (value === null && !NEEDED.includes(name)) continue; // a field that this version does not have
     if (Object.hasOwn(NUMBERS, name)) putNumber(raw, value, ...NUMBERS[name], name);
     else if (Object.hasOwn(BYTES, name)) putBytes(raw, value, ...BYTES[name], name);
-    else if (Object.hasOwn(TCBS, name)) raw.set(tcbOf(value, name), TCBS[name]);
+    else if (Object.hasOwn(TCBS, name)) raw.set(tcbOf(members(value, name, ["tee", "snp"], TCB_PARTS), name), TCBS[name]);
     else if (Object.hasOwn(VERSIONS, name)) {
-      const parts = objectOf(value, name, ["build", "minor", "major"]);
-      ["build", "minor", "major"].forEach((part, at) => putNumber(raw, parts.get(part), VERSIONS[name] + at, 1, `${name}.${part}`));
+      for (const [part, number] of members(value, name, VERSION_PARTS)) {
+        putNumber(raw, number, VERSIONS[name] + VERSION_PARTS.indexOf(part), 1, `${name}.${part}`);
+      }
     } else if (name === "signature") {
-      for (const [part, data] of objectOf(value, name, ["r", "s"], ["_reserved"])) {
+      for (const [part, data] of members(value, name, ["r", "s"], ["_reserved"])) {
         putBytes(raw, data, ...SIGNATURE[part], `signature.${part}`);
       }
-    } else throw new Malformed("the report in JSON has an unknown field");
+    } else unknown++;
   }
-  return raw;
+  return [raw, unknown];
 }
 
 function putNumber(raw, given, at, size, name) {
@@ -73,22 +84,24 @@ function bytesOf(value) {
   return isBytes ? Uint8Array.from(value, Number) : null;
 }
 
-function tcbOf(value, name) {
-  const parts = objectOf(value, name, TCB_PARTS, ["fmc", "_reserved"]);
-  const hasFmc = (parts.get("fmc") ?? null) !== null;
+// The 8 bytes of a TCB version; crates before 6 keep its reserved bytes, which on Turin are components.
+function tcbOf(parts, name) {
   const packed = new Uint8Array(8);
-  for (const [part, at] of Object.entries(hasFmc ? TURIN : LEGACY)) putNumber(packed, parts.get(part), at, 1, `${name}.${part}`);
-  const reserved = parts.get("_reserved") ?? [];
-  if (!Array.isArray(reserved) || !reserved.every((byte) => [0n, 0, false].includes(byte))) {
-    throw new Malformed(`reserved bytes in field ${name} of the report are not zero`);
+  const given = [...parts.keys()].filter((part) => part !== "_reserved");
+  const layout = LAYOUTS.find((one) => given.length === Object.keys(one).length && given.every((part) => Object.hasOwn(one, part)));
+  if (!layout) throw new Malformed(`field ${name} of the report has components that no TCB version has together`);
+  for (const part of given) putNumber(packed, parts.get(part), layout[part], 1, `${name}.${part}`);
+  if (parts.has("_reserved")) {
+    if (parts.has("fmc")) throw new Malformed(`field ${name} of the report has both fmc and reserved bytes, as no crate writes it`);
+    putBytes(packed, parts.get("_reserved"), 2, 4, `${name}._reserved`);
   }
   return packed;
 }
 
+// The known members of an object that are not null, and the number of others.
 function objectOf(value, name, needed, optional = []) {
-  const isRight = value instanceof Map && needed.every((part) => value.has(part)) &&
-    [...value.keys()].every((part) => needed.includes(part) || optional.includes(part));
-  if (isRight) return value;
-  const also = optional.length ? ` and may have: ${optional.join(", ")}` : "";
-  throw new Malformed(`field ${name} of the report must have exactly: ${[...needed].sort().join(", ")}${also}`);
+  const members = value instanceof Map ? [...value].filter(([, part]) => part !== null) : [];
+  const known = new Map(members.filter(([key]) => needed.includes(key) || optional.includes(key)));
+  if (needed.every((part) => known.has(part))) return [known, members.length - known.size];
+  throw new Malformed(`field ${name} of the report must have: ${[...needed].sort().join(", ")}`);
 }
