@@ -134,7 +134,7 @@ def test_a_technology_is_one_file(tmp_path: Path) -> None:
         ("plain-lookup", *arguments),
         ("lookup", *arguments, "-f", "json"),
         ("explain", *arguments),
-        ("explain", UNKNOWN, "--catalog", "digests", "--budget", 1000),
+        ("explain", UNKNOWN, "--catalog", "digests", "--budget", 0.001),
         ("audit", "digests"),
         ("sql", "--catalog", "digests", COUNTED, "-f", "csv"),
         ("diff", "digests", "digests"),
@@ -179,7 +179,7 @@ def test_explain_searches_no_vcpu_axis_for_a_technology_without_vcpus(tmp_path: 
     copy = Copy.with_files(tmp_path / "copy", {"catalog/launch/technologies/toy.py": TECHNOLOGY.lstrip()})
     built, unknown = copy.run(
         ("build", "spec.toml", "--out", "digests", "-q"),
-        ("explain", UNKNOWN, "--catalog", "digests", "--budget", 1000, "-f", "json"),
+        ("explain", UNKNOWN, "--catalog", "digests", "--budget", 0.001, "-f", "json"),
     )
     assert (built.code, unknown.code) == (0, 1)
     [searched] = unknown.record["searched"]

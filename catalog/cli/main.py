@@ -161,10 +161,10 @@ def _needed(arguments: Sequence[str]) -> Sequence[str] | None:
 
 def _finished(app: typer.Typer, arguments: Sequence[str]) -> object:
     """The result of a command; raises as the command does, but KeyboardInterrupt after an interrupt, whatever a
-    library made of it.
+    library made of it. The object of its context is the command line.
     """
     try:
-        return app(args=list(arguments), prog_name="ldcat", standalone_mode=False)
+        return app(args=list(arguments), prog_name="ldcat", standalone_mode=False, obj=tuple(arguments))
     finally:
         if interrupts.was_interrupted():
             raise KeyboardInterrupt

@@ -12,7 +12,7 @@ from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.measure import Measured, Workbench
 from catalog.ask.measure_request import parse_request
 from catalog.errors import UsageError
-from catalog.explain.search_space import Kernel, KernelFiles, kernel_of_record
+from catalog.explain.candidate_kernels import Kernel, KernelFiles, kernel_of_record
 from catalog.files import inputs
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.profile import VmmProfile

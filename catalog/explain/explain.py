@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from catalog.abi.digest import LaunchDigest
@@ -12,8 +12,9 @@ from catalog.ask.verification import VerificationInputs
 from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence
 from catalog.explain.baseline import Baseline, KnownInputs
+from catalog.explain.candidate_kernels import kernel_choices, no_kernel
 from catalog.explain.explanation import MOST_AXES, Explanation, Search
-from catalog.explain.search import count_candidates, search
+from catalog.explain.search import SearchResult, search
 from catalog.explain.search_space import (
     MAX_COUNT,
     Axis,
@@ -22,11 +23,11 @@ from catalog.explain.search_space import (
     feature_choice,
     feature_choices,
     firmware_choices,
-    kernel_choices,
-    no_kernel,
     signature_choice,
     signature_choices,
 )
+from catalog.explain.stages import CandidateCounter, stages
+from catalog.explain.usual_mistakes import with_usual_mistakes
 from catalog.firmware.build import FirmwareBuild
 from catalog.launch.chain import Digests
 from catalog.launch.hashing.backends import HashBackend
@@ -34,10 +35,49 @@ from catalog.launch.measure_scan import scan_launch_measure
 from catalog.launch.technology import technology_named
 from catalog.spec import embedded
 from catalog.work.engine import Engine
-from catalog.work.progress import StartProgress
 
-DEFAULT_BUDGET = 500_000_000
-"""Default for the number of candidates that are tried, approximately."""
+DEFAULT_BUDGET = 20.0
+"""Default for the seconds that a search may take."""
+
+MAX_BUDGET = 7 * 24 * 3600
+"""Most seconds that a search may take."""
+
+SearchProgress = Callable[[str, int], None]
+"""Called with what is searched, in words, and the number of candidates tried since the last call."""
+
+
+class SearchInterrupted(KeyboardInterrupt):
+    """KeyboardInterrupt during a search. explanation: what was searched before."""
+
+    def __init__(self, explanation: Explanation) -> None:
+        super().__init__()
+        self.explanation = explanation
+
+
+@dataclass(slots=True)
+class Budget:
+    """The time that a search may take; the first question is always answered by False, so that something is tried.
+
+    clock: seconds, from any start.
+    end: when the time is over.
+    """
+
+    clock: Callable[[], float]
+    end: float
+    begun: bool = False
+
+    @classmethod
+    def starting(cls, seconds: float, clock: Callable[[], float]) -> Budget:
+        """A budget that starts now. Raises UsageError for seconds that no search can take."""
+        if not 0 < seconds <= MAX_BUDGET:
+            size = "too large" if seconds > 0 else "too small"
+            raise UsageError(f"a budget of {seconds:g} seconds is {size}", f"give up to {MAX_BUDGET:,} seconds")
+        return cls(clock, clock() + seconds)
+
+    def is_over(self) -> bool:
+        """True if the time is over, but not the first time."""
+        begun, self.begun = self.begun, True
+        return begun and self.clock() >= self.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,36 +121,44 @@ def explain(
     proofs: VerificationInputs,
     engine: Engine,
     backend: HashBackend,
-    budget: int,
-    start_progress: StartProgress,
+    budget: Budget,
+    start_progress: Callable[[int], SearchProgress],
 ) -> Explanation:
     """Search for configurations that have the digest, or the launch measurement, of the evidence.
 
     baselines: where to start from; the next one is used only if nothing was found.
     known: values to try on each axis.
-    budget: number of candidates to try, approximately.
-    start_progress: of a progress bar.
+    start_progress: called once with the number of all candidates.
 
-    Raises UsageError for a budget below 1, and the errors of `Evidence.technologies` and `MeasureQuestion.of`.
+    Raises SearchInterrupted, and the errors of `Evidence.technologies` and `MeasureQuestion.of`.
     """
-    if budget < 1:
-        raise UsageError(f"a budget of {budget} candidates is too small", "give 1 or more")
     target: DigestTarget | MeasureTarget
     if data := evidence.measure_data:
         target = MeasureTarget(MeasureQuestion.of(data, proofs.tik or b""))
     else:
         target = DigestTarget(evidence.digest.value)
     host = evidence.report.cpuid if evidence.report else None
+    spaces = [build_search_space(near, known, only=evidence.technologies(), host=host) for near in baselines]
+    plans = [stages(space, MOST_AXES) for space in spaces]
+    counters = map(CandidateCounter, spaces)
+    progress = start_progress(sum(sum(map(one.count, plan)) for one, plan in zip(counters, plans, strict=True)))
     searches: list[Search] = []
-    for near in baselines:
-        space = build_search_space(near, known, only=evidence.technologies(), host=host)
-        left = budget - sum(done.searched.tried for done in searches)
-        progress = start_progress("tried", max(0, min(count_candidates(space, MOST_AXES), left)))
-        found = search(space, target, engine, backend, most=MOST_AXES, budget=left, progress=progress)
+    for near, space, plan in zip(baselines, spaces, plans, strict=True):
+
+        def advance(words: str, count: int, source: str = near.source) -> None:
+            progress(f"{source}: {words}", count)
+
+        if searches and searches[-1].searched.interrupted:
+            found = SearchResult((), (), tuple(plan), 0, interrupted=True)
+        else:
+            found = search(space, plan, target, engine, backend, is_over=budget.is_over, progress=advance)
         searches.append(Search(near.source, space, found))
         if found.hits:
             break
-    return Explanation(tuple(searches))
+    explanation = Explanation(tuple(searches))
+    if explanation.interrupted:
+        raise SearchInterrupted(explanation)
+    return explanation
 
 
 def build_search_space(
@@ -132,11 +180,12 @@ def build_search_space(
     near_vmms = [known.profiles[name] for name in near.vmms] or profiles
     near_signatures = [signature_choice(signature, types) for signature in near.signatures]
     bases = [kernel for kernel in near.kernels if kernel]
-    kernels = [*bases, *known.files.with_parts_of(bases), *known.kernels, *known.files.with_parts_of(known.kernels)]
+    replaced = known.files.with_parts_of(bases)
+    kernels = [*bases, *replaced, *known.kernels, *known.files.with_parts_of(known.kernels)]
     near_kernels: list[Choice[KernelHashes | None]] = [
         Choice(kernel.hashes, kernel.label) if kernel else no_kernel() for kernel in near.kernels
     ]
-    return SearchSpace(
+    space = SearchSpace(
         vcpus=Axis.of(
             (Choice(count, str(count)) for count in near.vcpus or range(1, MAX_COUNT + 1)),
             (Choice(count, str(count)) for count in range(1, MAX_COUNT + 1)),
@@ -151,6 +200,8 @@ def build_search_space(
         technology=Axis.of((Choice(n, n) for n in expected), (Choice(n, n) for n in only)),
         possible=frozenset(only),
     )
+    named = [*types.by_name.values(), *(choice.value for choice in signatures[: 1 if host else 0])]
+    return with_usual_mistakes(space, bases=bases, replaced=replaced, given=known.firmware, named=named)
 
 
 def _features(near: Sequence[int], expected: Sequence[str], only: Sequence[str]) -> Axis[int]:

@@ -9,7 +9,16 @@ from typing import Any
 from catalog.explain.candidate import Candidate
 from catalog.explain.divergence import Divergence, find_divergence
 from catalog.explain.search import SearchResult
-from catalog.explain.search_space import AXES, Axis, SearchSpace, differing_parts, measured_axes, same
+from catalog.explain.search_space import (
+    AXES,
+    START,
+    USUAL_MISTAKES,
+    Axis,
+    SearchSpace,
+    differing_parts,
+    measured_axes,
+    same,
+)
 from catalog.fast.match import kernel_note, launch_notes, no_kernel_note, revocation_notes
 from catalog.launch.launchability import launchability
 from catalog.launch.technology import technology_named
@@ -41,29 +50,39 @@ class Search:
             "from": self.source,
             "candidates": self.searched.tried,
             "axes": {name: self._axis(name) for name in AXES},
-            "excluded": [list(stage) for stage in self.searched.done],
-            "not_excluded": [list(stage) for stage in self.searched.left],
+            "usual_mistakes": self._usual(),
+            "excluded": [list(stage.axes) for stage in self.searched.done if not stage.usual],
+            "not_excluded": [list(stage.axes) for stage in self.searched.left if not stage.usual],
         }
 
     def summary(self) -> list[str]:
         """Lines that say what was searched without a hit, for people."""
         searched = self.searched
-        whole = min((len(stage) for stage in searched.left), default=MOST_AXES + 1)
+        whole = min((len(stage.axes) for stage in searched.left if not stage.usual), default=MOST_AXES + 1)
         lines = [_excluded(self.source, whole)]
-        if rest := [stage for stage in searched.done if len(stage) >= whole]:
-            lines.append(f"nothing that differs on {_listed([' and '.join(stage) for stage in rest])} has it either")
-        if searched.left:
-            lines.append(
-                f"not searched within the budget: {_listed([' and '.join(stage) for stage in searched.left if stage])}"
-            )
-        for name in (name for name in AXES if any(name in measured_axes(one) for one in self.space.possible)):
+        if rest := [stage.words for stage in searched.done if len(stage.axes) >= whole and not stage.usual]:
+            lines.append(f"nothing that differs on {_listed(rest)} has it either")
+        if USUAL_MISTAKES in searched.done:
+            lines.append("no combination of usual mistakes has it either, on any number of axes")
+        if rest := [stage.words for stage in sorted(searched.left, key=lambda one: not one.usual) if stage != START]:
+            why = "before the interruption" if searched.interrupted else "within the budget"
+            lines.append(f"not searched {why}: {_listed(rest)}")
+        for name in self._axes():
             axis = self._axis(name)
             lines.append(f"{name}: {_listed(axis['near'])} - and {_listed(axis['others']) or 'no others'}")
         return lines
 
+    def _axes(self) -> list[str]:
+        """The axes that a technology of the evidence measures."""
+        return [name for name in AXES if any(name in measured_axes(one) for one in self.space.possible)]
+
     def _axis(self, name: str) -> dict[str, list[str]]:
         axis: Axis[Any] = getattr(self.space, name)
         return {"near": [choice.label for choice in axis.near], "others": [choice.label for choice in axis.far]}
+
+    def _usual(self) -> dict[str, Any]:
+        axes = {name: [choice.label for choice in getattr(self.space, name).usual] for name in AXES}
+        return {"excluded": USUAL_MISTAKES in self.searched.done, "axes": axes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +98,16 @@ class Explanation:
 
     @property
     def hits(self) -> tuple[Candidate, ...]:
-        return self.searches[-1].searched.hits
+        return next((search.searched.hits for search in self.searches if search.searched.hits), ())
+
+    @property
+    def interrupted(self) -> bool:
+        return any(search.searched.interrupted for search in self.searches)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every stage of every search was tried."""
+        return not any(search.searched.left for search in self.searches)
 
     @property
     def compared_with(self) -> str:
@@ -91,6 +119,7 @@ class Explanation:
             "found": bool(self.hits),
             "compared_with": self.compared_with,
             "explanations": [self._hit(candidate) for candidate in self.hits],
+            "interrupted": self.interrupted,
             "searched": [search.to_dict() for search in self.searches],
         }
 

@@ -16,7 +16,8 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
 from catalog.errors import CannotLaunch
 from catalog.explain.candidate import Candidate
-from catalog.explain.search_space import AXES, Choice, SearchSpace
+from catalog.explain.search_space import Choice, SearchSpace, Stage
+from catalog.explain.stages import VCPU_AXES
 from catalog.launch.chain import Digests, VcpuChain
 from catalog.launch.hashing.backends import HashBackend
 from catalog.launch.point import FirmwarePoint, VcpuPoint
@@ -28,9 +29,6 @@ from catalog.work.engine import Engine
 _STEPS = 1 << 19
 """Steps of chains that are folded in one task, approximately."""
 
-_VCPU_AXES = {"vcpus", "vmm", "sev_features", "vcpu_signature"}
-
-Stage = tuple[str, ...]
 _Vcpu = tuple[Choice[VcpuSignature] | None, Choice[int]]
 
 
@@ -78,55 +76,54 @@ class SearchResult:
     done: stages tried completely.
     left: the other stages.
     tried: number of candidates.
+    interrupted: whether KeyboardInterrupt ended it.
     """
 
     hits: tuple[Candidate, ...]
     done: tuple[Stage, ...]
     left: tuple[Stage, ...]
     tried: int
+    interrupted: bool = False
 
 
 def search(
     space: SearchSpace,
+    stages: Sequence[Stage],
     target: Target,
     engine: Engine,
     backend: HashBackend,
     *,
-    most: int,
-    budget: int,
-    progress: Callable[[int], None],
+    is_over: Callable[[], bool],
+    progress: Callable[[str, int], None],
 ) -> SearchResult:
-    """Try all candidates with far values on up to `most` axes until one matches; approximately `budget` at most.
+    """Try all candidates of the stages, in order, until one matches.
 
-    The result has the nearest hit, with the other hits of its batch.
+    is_over: called before each batch; True ends the search.
+    progress: called after each batch with its stage in words and its number of candidates.
+
+    The result has the nearest hit, with the other hits of its batch. KeyboardInterrupt is kept in it.
     """
-    plan = _Plan(space, target, backend, most=most, budget=budget)
+    plan = _Plan(space, stages, target, backend, is_over)
     hits: tuple[Candidate, ...] = ()
     nearest = tried = 0
-    with closing(engine.run(try_task, plan.tasks())) as results:
-        for number, found in results:
-            batch = plan.sent.pop(number)
-            tried += batch.tried
-            progress(batch.tried)
-            confirmed = tuple(_confirmed(batch, found))
-            if confirmed and (not hits or number < nearest):
-                hits, nearest, stage = confirmed, number, batch.stage
-            if hits and all(other > nearest for other in plan.sent):
-                break
-    every = list(space.stages(most))
-    done = every[: every.index(stage)] if hits else plan.done
-    return SearchResult(hits, tuple(done), tuple(each for each in every if each not in done), tried)
-
-
-def count_candidates(space: SearchSpace, most: int) -> int:
-    """Upper bound for the number of candidates."""
-    total = 0
-    for stage in space.stages(most):
-        size = 1
-        for name in AXES:
-            size *= len(space.choices(name, stage))
-        total += size
-    return total
+    interrupted = False
+    try:
+        with closing(engine.run(try_task, plan.tasks())) as results:
+            for number, found in results:
+                batch = plan.sent[number]
+                confirmed = tuple(_confirmed(batch, found))
+                if confirmed and (not hits or number < nearest):
+                    hits, nearest, stage = confirmed, number, batch.stage
+                tried += batch.tried
+                del plan.sent[number]
+                progress(batch.stage.words, batch.tried)
+                if hits and all(other > nearest for other in plan.sent):
+                    break
+    except KeyboardInterrupt:
+        interrupted = True
+    unfinished = {batch.stage for batch in plan.sent.values()}
+    done = stages[: stages.index(stage)] if hits else [each for each in plan.done if each not in unfinished]
+    return SearchResult(hits, tuple(done), tuple(each for each in stages if each not in done), tried, interrupted)
 
 
 def try_task(task: Task) -> list[tuple[int, int]]:
@@ -164,22 +161,21 @@ class _Plan:
     """
 
     space: SearchSpace
+    stages: Sequence[Stage]
     target: Target
     backend: HashBackend
-    most: int
-    budget: int
+    is_over: Callable[[], bool]
     sent: dict[int, Batch] = field(default_factory=dict)
     done: list[Stage] = field(default_factory=list)
     _count: int = 0
     _pages: dict[tuple[Any, ...], tuple[LaunchUpdate, LaunchUpdate]] = field(default_factory=dict)
 
     def tasks(self) -> Iterator[Task]:
-        """All tasks, until the budget is spent."""
-        for stage in self.space.stages(self.most):
+        """All tasks, until the search is over."""
+        for stage in self.stages:
             for batch in self._stage(stage):
-                if self.budget <= 0:
+                if self.is_over():
                     return
-                self.budget -= batch.tried
                 self.sent[self._count] = batch
                 self._count += 1
                 yield batch.task
@@ -189,7 +185,7 @@ class _Plan:
         for technology in self.space.choices("technology", stage):
             if technology_named(technology.value).measures_vcpus:
                 yield from self._chains(stage, technology)
-            elif not _VCPU_AXES & set(stage):  # they would change nothing
+            elif not VCPU_AXES & set(stage.axes):  # they would change nothing
                 yield from self._digests(stage, technology)
 
     def _digests(self, stage: Stage, technology: Choice[str]) -> Iterator[Batch]:
@@ -216,7 +212,7 @@ class _Plan:
         for candidate, chain in self._launches(stage, technology):
             candidates.append(candidate)
             chains.append(chain)
-            if len(chains) * counts[-1] >= min(_STEPS, self.budget):
+            if len(chains) * counts[-1] >= _STEPS:
                 yield self._batch(stage, candidates, chains, counts)
                 candidates, chains = [], []
         if chains:
@@ -229,7 +225,7 @@ class _Plan:
         """
         for vmm in self.space.choices("vmm", stage):
             features = self.space.choices("sev_features", stage)
-            vcpus = list(product(self._signatures(stage, vmm.value), features))
+            vcpus = list(product(self.space.signatures(stage, vmm.value), features))
             if not vcpus:
                 continue
             launches = list(self._before_vcpus(stage, technology, vmm, vcpus[0]))
@@ -250,11 +246,6 @@ class _Plan:
                     yield measurer, candidate, _chain(measurer, candidate).state
                 except CannotLaunch:
                     continue
-
-    def _signatures(self, stage: Stage, vmm: VmmProfile) -> tuple[Choice[VcpuSignature] | None, ...]:
-        if vmm.measures_signature:
-            return self.space.choices("vcpu_signature", stage)
-        return () if "vcpu_signature" in stage else (None,)
 
     def _vmsas(self, measurer: Measurer, candidate: Candidate) -> tuple[LaunchUpdate, LaunchUpdate]:
         """The launch updates of BSP and AP: the same for all firmware with the same reset vector."""

@@ -6,15 +6,14 @@ practice or that the user names. A search starts from the near values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 from typing import Any, Generic, TypeVar
 
-from catalog.abi.kernel_hashes import NO_INITRD, KernelHashes, hash_cmdline
+from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.vcpu import VcpuSignature
 from catalog.firmware.build import FirmwareBuild
-from catalog.firmware.kernel_record import KernelRecord
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
@@ -53,10 +52,12 @@ class Axis(Generic[Value]):
 
     near: expected values.
     far: other values to try, the likeliest first; disjoint from near.
+    usual: near values, or the usual ones of many, and the far values that are usual mistakes.
     """
 
     near: tuple[Choice[Value], ...]
     far: tuple[Choice[Value], ...]
+    usual: tuple[Choice[Value], ...] = ()
 
     @classmethod
     def of(cls, near: Iterable[Choice[Value]], others: Iterable[Choice[Value]]) -> Axis[Value]:
@@ -67,6 +68,30 @@ class Axis(Generic[Value]):
             if choice.value not in first:
                 rest.setdefault(choice.value, choice)
         return cls(tuple(reversed(first.values())), tuple(rest.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a search.
+
+    axes: those with far values; all others have near values.
+    usual: all axes have their usual values instead.
+    """
+
+    axes: tuple[str, ...]
+    usual: bool = False
+
+    @property
+    def words(self) -> str:
+        """What is tried, for people."""
+        if self.usual:
+            return "usual mistakes together"
+        return " and ".join(self.axes) or "as it is"
+
+
+START = Stage(())
+
+USUAL_MISTAKES = Stage((), usual=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,39 +111,17 @@ class SearchSpace:
     technology: Axis[str]
     possible: frozenset[str]
 
-    def choices(self, axis: str, stage: tuple[str, ...]) -> tuple[Choice[Any], ...]:
-        """The values of an axis in a stage: far if the axis is one of the stage, else near."""
+    def choices(self, axis: str, stage: Stage) -> tuple[Choice[Any], ...]:
+        """The values of an axis in a stage."""
         offered: Axis[Any] = getattr(self, axis)
-        chosen = offered.far if axis in stage else offered.near
+        chosen = offered.usual if stage.usual else offered.far if axis in stage.axes else offered.near
         return tuple(c for c in chosen if c.value in self.possible) if axis == "technology" else chosen
 
-    def stages(self, most: int) -> Iterator[tuple[str, ...]]:
-        """The stages of a search: sets of axes that have far values, the smallest and likeliest first.
-
-        most: limit for the axes of a stage. Left out are axes without far values, and stages in which no technology
-        measures all axes.
-        """
-        able = [name for name in AXES if getattr(self, name).far]
-        for count in range(most + 1):
-            yield from filter(self._is_measured, combinations(able, count))
-
-    def _is_measured(self, stage: tuple[str, ...]) -> bool:
-        technologies = self.technology.far if "technology" in stage else self.technology.near
-        return not technologies or any(set(stage) <= measured_axes(choice.value) for choice in technologies)
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """What was passed by -kernel, -initrd and -append.
-
-    label: for people.
-    hashes: kernel hashes.
-    append: None if only its hash is known.
-    """
-
-    label: str
-    hashes: KernelHashes
-    append: str | None
+    def signatures(self, stage: Stage, vmm: VmmProfile) -> tuple[Choice[VcpuSignature] | None, ...]:
+        """The vCPU signatures of a stage; None alone for a profile that does not measure them."""
+        if vmm.measures_signature:
+            return self.choices("vcpu_signature", stage)
+        return () if "vcpu_signature" in stage.axes else (None,)
 
 
 def measured_axes(technology: str) -> frozenset[str]:
@@ -158,87 +161,6 @@ def signature_choice(signature: VcpuSignature, types: VcpuTypes) -> Choice[VcpuS
     return Choice(signature, f"{signature} ({', '.join(names[:2])})" if names else str(signature))
 
 
-def no_kernel() -> Choice[KernelHashes | None]:
-    """The choice of no kernel hashes."""
-    return Choice(None, "none")
-
-
-def kernel_choices(kernels: Sequence[Kernel]) -> Iterator[Choice[KernelHashes | None]]:
-    """Each kernel; then none; then frequent variants of each kernel."""
-    for kernel in kernels:
-        yield Choice(kernel.hashes, kernel.label)
-    yield no_kernel()
-    for kernel in kernels:
-        yield from _variants(kernel)
-
-
-def _variants(kernel: Kernel) -> Iterator[Choice[KernelHashes | None]]:
-    """The same kernel with another command line, or without its initrd."""
-    hashes = kernel.hashes
-    for text, what in _command_lines(kernel.append):
-        changed = KernelHashes(hashes.kernel, hashes.initrd, hash_cmdline(text))
-        yield Choice(changed, f"{kernel.label}, {what}")
-    if hashes.initrd != NO_INITRD:
-        yield Choice(KernelHashes(hashes.kernel, NO_INITRD, hashes.cmdline), f"{kernel.label}, without its initrd")
-        bare = KernelHashes(hashes.kernel, NO_INITRD, hash_cmdline(None))
-        yield Choice(bare, f"{kernel.label}, the kernel alone")
-
-
-def _command_lines(append: str | None) -> Iterator[tuple[str, str]]:
-    """Frequent variants of a command line, made by files, shells and tools that trim."""
-    yield "", "without a command line"
-    if not append:
-        return
-    yield append + "\n", "the command line with a newline at the end"
-    yield append + " ", "the command line with a space at the end"
-    yield " " + append, "the command line with a blank before it"
-    yield append.strip(), "the command line without blanks around it"
-    yield " ".join(append.split()), "the command line with single blanks"
-    yield f'"{append}"', "the command line in double quotes"
-    yield f"'{append}'", "the command line in single quotes"
-    yield append.replace('"', "").replace("'", ""), "the command line without quotes"
-
-
-@dataclass(frozen=True, slots=True)
-class KernelFiles:
-    """What the user says may have been passed.
-
-    kernels, initrds: SHA-256 by name.
-    appends: command lines.
-    """
-
-    kernels: Mapping[str, bytes]
-    initrds: Mapping[str, bytes]
-    appends: Sequence[str]
-
-    def __bool__(self) -> bool:
-        return bool(self.kernels or self.initrds or self.appends)
-
-    def together(self) -> list[Kernel]:
-        """Every combination of the files; empty without a kernel."""
-        return _combined(self.kernels, [*self.initrds.items(), None], list(self.appends) or [""])
-
-    def with_parts_of(self, bases: Sequence[Kernel]) -> list[Kernel]:
-        """Known kernels with some parts replaced by the files, as after an update or a mix-up."""
-        if not self:
-            return []
-        found = []
-        for base in bases:
-            mine = (base.hashes.kernel, base.hashes.initrd, base.hashes.cmdline)
-            kernels = [(f"{name} in place of the kernel", sha256) for name, sha256 in self.kernels.items()]
-            initrds = [(f"{name} in place of the initrd", sha256) for name, sha256 in self.initrds.items()]
-            lines = [(f"the command line {text!r}", hash_cmdline(text), text) for text in self.appends]
-            for kernel, initrd, line in product([None, *kernels], [None, *initrds], [None, *lines]):
-                changed = [part[0] for part in (kernel, initrd, line) if part]
-                hashes = KernelHashes(
-                    kernel[1] if kernel else mine[0], initrd[1] if initrd else mine[1], line[1] if line else mine[2]
-                )
-                if changed:
-                    append = line[2] if line else base.append
-                    found.append(Kernel(f"{base.label} with {', '.join(changed)}", hashes, append))
-        return found
-
-
 def same(one: object, other: object) -> bool:
     """True if two values of an axis give the same digests: builds are compared by their bytes, not by name."""
     if isinstance(one, FirmwareBuild) and isinstance(other, FirmwareBuild):
@@ -250,24 +172,6 @@ def differing_parts(one: KernelHashes, other: KernelHashes) -> list[str]:
     """Which of kernel, initrd and command line differ between two kernel hashes tables."""
     parts = (("kernel", "kernel"), ("initrd", "initrd"), ("command line", "cmdline"))
     return [what for what, name in parts if getattr(one, name) != getattr(other, name)]
-
-
-def _combined(
-    kernels: Mapping[str, bytes], initrds: Sequence[tuple[str, bytes] | None], appends: Sequence[str]
-) -> list[Kernel]:
-    found = []
-    for (name, kernel), initrd, append in product(kernels.items(), initrds, appends):
-        label = f"{name} with {initrd[0]}" if initrd else f"{name} without initrd"
-        label += f" and {append!r}" if append else ""
-        found.append(
-            Kernel(label, KernelHashes.of(kernel=kernel, initrd=initrd[1] if initrd else None, append=append), append)
-        )
-    return found
-
-
-def kernel_of_record(record: KernelRecord) -> Kernel:
-    """The kernel of an embedded record."""
-    return Kernel(record.name, record.hashes, record.append)
 
 
 def firmware_choices(near: Sequence[FirmwareBuild], builds: Iterable[FirmwareBuild]) -> list[Choice[FirmwareBuild]]:

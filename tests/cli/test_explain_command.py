@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ TIK = b"0123456789abcdef"
 NONCE = bytes(range(16))
 SAID = ("--api-major", "1", "--api-minor", "40", "--build-id", "55", "--policy", "0x1")
 BELIEVED = f'{{"technology":"sev-snp","firmware":"{AMDSEV}","vmm":"qemu-kvm-init2","vcpus":4,"vcpu_type":"EPYC"}}'
-BUDGET = ("--budget", "20000")
+BUDGET = ("--budget", "0.001")
 
 
 @pytest.fixture
@@ -120,6 +121,55 @@ def test_a_miss(run: Run) -> None:
     assert document["searched"][0]["not_excluded"]
 
 
+def test_a_search_that_ends_too_early_says_how_to_go_on(run: Run) -> None:
+    for given in (("--budget", "0.001"), ("--budget=0.001",)):
+        out = run("explain", NOWHERE, "--expect", BELIEVED, *given, "-q")[1]
+        last = out.splitlines()[-1].removeprefix("to search longer: ")
+        program, *arguments = shlex.split(last)
+        assert Path(program).name != "ldcat" or program == "ldcat"
+        assert arguments == ["explain", NOWHERE, "--expect", BELIEVED, "-q", "--budget", "0.01"]
+        document = json.loads(run("explain", NOWHERE, "--expect", BELIEVED, *given, "-q", "-f", "json")[1])
+        assert (document["budget"], document["interrupted"]) == (0.001, False)
+        assert shlex.split(document["go_on"])[1:] == [*arguments[:-2], "-f", "json", *arguments[-2:]]
+
+
+def test_a_search_that_is_complete_does_not(run: Run, launched: str, small: BuildResult) -> None:
+    found = json.loads(run("explain", launched, "--expect", BELIEVED, "-f", "json")[1])
+    assert (found["go_on"], found["budget"], found["interrupted"]) == (None, 20, False)
+    believed = json.dumps({"technology": "sev", "firmware": AMDSEV})
+    code, out, _ = run("explain", "0" * 64, "--expect", believed, "--budget", "1000")
+    assert (code, "to search longer" in out, "not searched" in out) == (1, False, False)
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_ctrl_c_prints_what_was_excluded(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, output: str
+) -> None:
+    ticks = iter(range(6))  # one for the options, one for the start of the budget, four for batches after the first
+
+    def clock() -> float:
+        if (now := next(ticks, None)) is None:
+            raise KeyboardInterrupt
+        return now
+
+    monkeypatch.setattr("catalog.cli.commands.explain.monotonic", clock)
+    page = tmp_path / "page.html"
+    code, out, err = run("explain", NOWHERE, "--expect", BELIEVED, "-f", output, "--html", str(page))
+    assert (code, err) == (130, "ldcat: error: interrupted\n")
+    assert not page.exists()
+    if output == "json":
+        document = json.loads(out)
+        assert (document["found"], document["interrupted"]) == (False, True)
+        assert document["go_on"].endswith(f"--html {page} --budget 200")
+        expected, catalog = document["searched"]
+        assert [] in expected["not_excluded"] + expected["excluded"]
+        assert ["firmware"] in expected["not_excluded"]
+        assert (catalog["candidates"], catalog["excluded"]) == (0, [])
+    else:
+        assert "  not searched before the interruption: usual mistakes together; " in out
+        assert "the search was interrupted: what is not listed as searched is not excluded\n" in out
+
+
 def test_no_catalog_at_all(run: Run, launched: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("LDCAT_CATALOG")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "nothing"))
@@ -169,8 +219,10 @@ def test_standard_input_is_read_only_once(run: Run, launched: str, monkeypatch: 
         (("--expect", '{"technology":"sev-snp","firmware":"nobody"}'), 2, "nobody"),
         (("--expect", BELIEVED.replace("qemu-kvm-init2", "xen")), 2, "xen"),
         (("--expect", BELIEVED.replace(":4", ":0")), 2, "0 vCPUs"),
-        (("--budget", "0"), 2, "is too small"),
-        (("--budget", "many"), 2, "not a number"),
+        (("--budget", "0"), 2, "a budget of 0 seconds is too small"),
+        (("--budget", "500000000"), 2, "a budget of 5e+08 seconds is too large"),
+        (("--budget", "nan"), 2, "is too"),
+        (("--budget", "many"), 2, "valid number"),
         (("--initrd", "/nowhere"), 5, "/nowhere"),
         (("--kernel", "/nowhere"), 5, "/nowhere"),
         (("--kernel", "/dev/zero"), 5, "/dev/zero"),

@@ -94,7 +94,7 @@ def queries() -> list[tuple[str, ...]]:
     tables = ("firmware", "launchable", "kernel_hashes", "configurations")
     return [
         ("lookup", "{digest}", *options),
-        ("explain", "{digest}", *options, "-q", "--budget", "100"),
+        ("explain", "{digest}", *options, "-q", "--budget", "0.001"),
         *(("sql", f"SELECT * FROM {name} LIMIT 3", *options) for name in tables),
         ("sql", "PIVOT launchable ON reason USING count(*)", *options),
         ("sql", "SELECT [name], {'a': name} FROM firmware", *options),
@@ -186,7 +186,7 @@ def test_text_of_a_log_is_data_in_every_output(run: Run, lying: LyingPlace, home
         for formats, expected, arguments in (
             (("table", "json", "jsonl", "csv"), 0, ("lookup", digest, *lying.options())),
             (("table", "json", "jsonl", "csv"), 7, ("lookup", revoked, *lying.options())),
-            (("table", "json"), 7, ("explain", revoked, *lying.options(), "-q", "--budget", "100")),
+            (("table", "json"), 7, ("explain", revoked, *lying.options(), "-q", "--budget", "0.001")),
             (("table", "json", "csv"), 0, ("sql", "FROM revocations", *lying.options())),
             (("table", "json"), 0, ("inspect", HOSTILE, *lying.options())),
             (("table", "json"), 1, ("diff", f"{lying.log}/releases/1", str(lying.log), *trust)),
@@ -275,7 +275,7 @@ def test_text_of_a_release_is_data_in_every_page_and_picture(
         ("report", str(lying.catalog)),
         ("diff", str(small.folder), str(lying.catalog), "-q"),
         ("diff", f"{lying.log}/releases/1", str(lying.log), *trust),
-        ("explain", digest_in(lying.catalog), *lying.options(), "-q", "--budget", "100"),
+        ("explain", digest_in(lying.catalog), *lying.options(), "-q", "--budget", "0.001"),
     ):
         assert run(*arguments, "--html", str(made))[0] in (0, 1)
         texts.append(made.read_text("utf-8"))

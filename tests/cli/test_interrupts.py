@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -90,6 +91,20 @@ def test_any_other_interrupted_command_prints_one_line(small: BuildResult) -> No
         for call in random.Random(number).sample(range(1, total - 500), 6):
             checked(call, "bin/ldcat", *arguments)
         checked("exit", "bin/ldcat", *arguments)
+
+
+def test_an_interrupted_explain_prints_nothing_or_what_it_excluded() -> None:
+    expected = json.dumps({"technology": "sev", "firmware": AMDSEV})
+    arguments = ("explain", "0" * 64, "--expect", expected, "-f", "json", "-q")
+    total = int(interrupted_at("never", "bin/ldcat", *arguments).stdout.split()[-2])
+    printed = 0
+    for call in (*random.Random(3).sample(range(1, total - 500), 4), total // 2, total * 3 // 4):
+        done = interrupted_at(call, "bin/ldcat", *arguments)
+        assert (done.returncode, done.stderr) == (130, SAID), call
+        if done.stdout:
+            printed += 1
+            assert json.loads(done.stdout)["interrupted"]
+    assert printed
 
 
 def test_an_interrupted_build_changes_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+from collections.abc import Callable
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,10 @@ from catalog.explain.baseline import (
     collect_known,
     expectation,
 )
+from catalog.explain.explain import Budget, SearchInterrupted, SearchProgress
 from catalog.explain.explanation import Explanation
 from catalog.explain.search_space import MAX_COUNT
+from catalog.explain.stages import stages
 from catalog.launch.hashing.backends import PYTHON, HashBackend
 from catalog.store.catalog import Catalog
 from tests.support.attestation_builder import report_bytes
@@ -94,7 +98,7 @@ def measurement_of(digest: LaunchDigest, policy: int) -> LaunchMeasureData:
 
 def test_the_policy_decides_the_technology() -> None:
     digest = digest_of(**{**BELIEVED, **ES})
-    explanation = ask(measurement_of(digest, 1), believed(**ES), budget=1000)
+    explanation = ask(measurement_of(digest, 1), believed(**ES), batches=10)
     assert not explanation.hits  # the digest is of SEV-ES, and the policy of a guest without it
     assert explanation.searches[0].space.possible == {"sev"}
 
@@ -149,7 +153,7 @@ def test_the_host_that_a_report_names_is_tried_first() -> None:
     explanation = ask(AttestationReport.parse(bytes(raw)), believed())
     assert differing(explanation) == {"vcpu_signature"}
     assert "the host's, as the report says" in explanation.to_dict()["explanations"][0]["differs"][0]["found"]
-    assert not ask(digest_of(**odd), believed(), budget=10_000).hits
+    assert not ask(digest_of(**odd), believed(), batches=7).hits
 
 
 def test_candidates_given_by_the_user(tmp_path: Path) -> None:
@@ -167,7 +171,7 @@ def test_candidates_given_by_the_user(tmp_path: Path) -> None:
     sha256 = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("one", "two", "rd")}
     launched = {**BELIEVED, "kernel_sha256": sha256["two"], "initrd_sha256": sha256["rd"], "append": "second"}
     assert differing(ask(digest_of(**launched), believed(), **mine)) == {"kernel_hashes"}
-    assert not ask(digest_of(**launched), believed(), budget=200_000).hits
+    assert not ask(digest_of(**launched), believed(), batches=23).hits
     quoted = {**launched, "append": "'second'"}
     assert differing(ask(digest_of(**quoted), believed(), **mine)) == {"kernel_hashes"}
     other = {**launched, "firmware": str(tmp_path / "mine.fd")}
@@ -228,8 +232,6 @@ def test_invalid_candidates_are_refused(tmp_path: Path) -> None:
         collect_known(None, firmware=["nowhere"])
     with pytest.raises(MalformedRecord):
         expectation(b"[1]", collect_known(None))
-    with pytest.raises(UsageError, match="is too small"):
-        ask(LaunchDigest(bytes(48)), believed(), budget=0)
 
 
 def test_a_miss_lists_what_is_excluded() -> None:
@@ -243,27 +245,101 @@ def test_a_miss_lists_what_is_excluded() -> None:
     assert "vcpus: 4 - and 1-3, 5-1024" in search.summary()
 
 
+NO_USUAL_MISTAKES = "no combination of usual mistakes has it either, on any number of axes"
+
+
 @pytest.mark.parametrize(
-    ("budget", "summary"),
+    ("batches", "summary"),
     [
-        (1, "nothing in the expectation has this digest"),
-        (30_000, "nothing that differs from the expectation on at most one axis, within these values, has this digest"),
-        (
-            2_000_000,
-            "nothing that differs from the expectation on at most two axes, within these values, has this digest",
-        ),
+        (1, ["nothing in the expectation has this digest"]),
+        (7, [DIFFERS.format("one axis")]),
+        (8, [DIFFERS.format("one axis"), NO_USUAL_MISTAKES]),
+        (23, [DIFFERS.format("two axes"), NO_USUAL_MISTAKES]),
     ],
 )
-def test_the_budget_ends_a_search_and_the_rest_is_not_excluded(budget: int, summary: str) -> None:
-    missed = ask(LaunchDigest(bytes(48)), believed(), budget=budget)
+def test_the_budget_ends_a_search_and_the_rest_is_not_excluded(batches: int, summary: list[str]) -> None:
+    missed = ask(LaunchDigest(bytes(48)), believed(), batches=batches)
     (search,) = missed.searches
-    assert search.searched.left
-    assert search.searched.tried <= 2 * budget
-    assert search.summary()[0] == summary
-    assert "not searched within the budget" in search.summary()[1] + search.summary()[2]
+    assert not missed.is_whole
+    assert search.summary()[: len(summary)] == summary
+    left = search.summary()[len(summary)]
+    assert left.startswith("not searched within the budget: ")
+    assert ("usual mistakes together" in left) == (NO_USUAL_MISTAKES not in summary)
     record = search.to_dict()
-    every = list(search.space.stages(3))
-    assert [*record["excluded"], *record["not_excluded"]] == [list(stage) for stage in every]
+    every = [list(stage.axes) for stage in stages(search.space, 3) if not stage.usual]
+    assert [*record["excluded"], *record["not_excluded"]] == every
+    assert record["usual_mistakes"]["excluded"] == (NO_USUAL_MISTAKES in summary)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 7 * 24 * 3600 + 1, float("nan"), float("inf")])
+def test_a_budget_is_a_time(seconds: float) -> None:
+    with pytest.raises(UsageError, match=r"a budget of .* seconds is too"):
+        Budget.starting(seconds, lambda: 0.0)
+
+
+def test_something_is_tried_in_the_shortest_time() -> None:
+    clock = itertools.count(step=1000).__next__
+    assert not ask(LaunchDigest(bytes(48)), believed(), budget=Budget.starting(1, clock)).hits
+    assert ask(digest_of(**BELIEVED), believed(), budget=Budget.starting(1, clock)).hits
+
+
+def test_the_total_of_the_progress_is_what_is_searched(small: BuildResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every stage of every baseline, exactly."""
+    monkeypatch.setattr("catalog.explain.explain.MAX_COUNT", 8)
+    monkeypatch.setattr("catalog.explain.explain.MOST_AXES", 2)
+    told: list[tuple[str, int]] = []
+    totals: list[int] = []
+    catalog = Catalog.open(small.folder)
+    for value, near in ((bytes(48), believed()), (bytes(32), believed(**ES))):
+        told.clear()
+        technologies = ["sev-snp"] if len(value) == 48 else ["sev", "sev-es"]
+        baselines = [*near, baseline_of_catalog(catalog, technologies)]
+        missed = ask(LaunchDigest(value), baselines, start_progress=recording(totals, told))
+        assert missed.is_whole
+        assert sum(count for _, count in told) == totals.pop() == sum(one.searched.tried for one in missed.searches)
+        words = {words for words, _ in told}
+        assert {"expectation: vcpus and firmware", "catalog: usual mistakes together", "catalog: as it is"} < words
+
+
+def recording(totals: list[int], told: list[tuple[str, int]]) -> Callable[[int], SearchProgress]:
+    def begin(total: int) -> SearchProgress:
+        totals.append(total)
+        return lambda words, count: told.append((words, count))
+
+    return begin
+
+
+@pytest.mark.parametrize("batches", [1, 5, 8, 30])
+def test_an_interrupted_search_excludes_what_it_finished(batches: int) -> None:
+    left = iter(range(batches))
+
+    def interrupt(_words: str, _count: int) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    near = [*believed(), baseline_of_default(["sev-snp"])]
+    with pytest.raises(SearchInterrupted) as raised:
+        ask(LaunchDigest(bytes(48)), near, start_progress=lambda _total: interrupt)
+    explanation = raised.value.explanation
+    first, second = explanation.searches
+    assert explanation.to_dict()["interrupted"]
+    assert not explanation.is_whole
+    assert (second.searched.tried, second.searched.done) == (0, ())
+    assert len(first.searched.done) >= batches - 4  # as many as may be under way
+    assert first.searched.left
+    assert any(line.startswith("not searched before the interruption: ") for line in first.summary())
+    assert {*first.searched.done, *first.searched.left} == set(stages(first.space, 3))
+    assert not {*first.searched.done} & {*first.searched.left}
+
+
+def test_a_hit_before_the_interruption_is_kept() -> None:
+    def interrupt(words: str, _count: int) -> None:
+        if words == "expectation: as it is":
+            raise KeyboardInterrupt
+
+    with pytest.raises(SearchInterrupted) as raised:
+        ask(digest_of(**BELIEVED), believed(), start_progress=lambda _total: interrupt)
+    assert differing(raised.value.explanation) == set()
 
 
 def test_the_reference_backend_finds_the_same() -> None:

@@ -158,7 +158,7 @@ def test_an_explanation(run: Run, small: BuildResult, tmp_path: Path) -> None:
     page = checked(path)
     assert "vCPUs: 2 were expected, not 3" in page.text
     assert "Where the two launches diverge" in page.text
-    assert run("explain", "0" * 96, "--expect", json.dumps(believed), "--html", str(path), "--budget", "1000")[0] == 1
+    assert run("explain", "0" * 96, "--expect", json.dumps(believed), "--html", str(path), "--budget", "0.001")[0] == 1
     assert "Nothing was found" in checked(path).text
 
 

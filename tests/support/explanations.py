@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from catalog.ask.measure_request import parse_request
 from catalog.ask.verification import VerificationInputs
 from catalog.evidence.evidence import Evidence, LaunchMeasureData
 from catalog.explain.baseline import Baseline, collect_known, expectation
-from catalog.explain.explain import explain
+from catalog.explain.explain import Budget, SearchProgress, explain
 from catalog.explain.explanation import Explanation
 from catalog.launch.hashing.backends import HashBackend, choose
 from catalog.store.catalog import Catalog
@@ -65,15 +66,22 @@ def digest_of(**fields: Any) -> LaunchDigest:
     return Workbench({build.name: build for build in known.builds}).measure(parse_request(line(**fields))).digest
 
 
+def unseen(_total: int) -> SearchProgress:
+    return lambda _words, _count: None
+
+
 def ask(
     value: LaunchDigest | AttestationReport | LaunchMeasureData,
     baselines: Sequence[Baseline],
     catalog: Catalog | None = None,
     *,
     backend: HashBackend | None = None,
-    budget: int = 10_000_000,
+    batches: int = 10_000,
+    budget: Budget | None = None,
+    start_progress: Callable[[int], SearchProgress] = unseen,
     **candidates: Any,
 ) -> Explanation:
+    """The explanation of a value. batches: how many are tried; the clock of the budget ticks with each."""
     chosen = backend or choose(None)
     proofs = VerificationInputs(tik=TIK if isinstance(value, LaunchMeasureData) else None)
     known = collect_known(catalog, **candidates)
@@ -86,13 +94,9 @@ def ask(
             proofs=proofs,
             engine=engine,
             backend=chosen,
-            budget=budget,
-            start_progress=unseen,
+            budget=budget or Budget.starting(batches, itertools.count().__next__),
+            start_progress=start_progress,
         )
-
-
-def unseen(_what: str, _size: int) -> Callable[[int], None]:
-    return lambda _count: None
 
 
 def believed(**changes: Any) -> list[Baseline]:

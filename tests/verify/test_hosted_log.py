@@ -95,7 +95,7 @@ def test_only_needed_files_are_fetched(
     assert fetched() == set()
     code, out, _ = run("sql", "SELECT count(*) AS n FROM launch_digests", *trust, "-f", "csv")
     assert (code, out) == (0, "n\n72\n")
-    assert run("explain", str(small.example), *trust, "--budget", "1000")[0] == 0
+    assert run("explain", str(small.example), *trust, "--budget", "0.001")[0] == 0
 
 
 def test_the_environment_variable_may_be_a_url(

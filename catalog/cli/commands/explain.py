@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +30,7 @@ from catalog.cli.evidence_options import (
     TikOption,
     gather,
 )
+from catalog.cli.explanation_lines import EXPLAINED, Hits, explanation_lines, hit_facts, searched_lines
 from catalog.cli.options import (
     CatalogOption,
     HtmlOption,
@@ -36,14 +39,13 @@ from catalog.cli.options import (
     TableFormatOption,
     TrustOption,
     hash_backend,
+    invocation,
     named_path,
-    number_option,
     require,
 )
 from catalog.errors import UsageError, VerificationFailed
 from catalog.evidence.evidence import Evidence
 from catalog.explain.baseline import (
-    EXPECTATION,
     Baseline,
     KnownInputs,
     baseline_of_catalog,
@@ -52,24 +54,20 @@ from catalog.explain.baseline import (
     collect_known,
     expectation,
 )
-from catalog.explain.divergence import Divergence
-from catalog.explain.explain import DEFAULT_BUDGET, explain
+from catalog.explain.explain import DEFAULT_BUDGET, MAX_BUDGET, Budget, SearchInterrupted, explain
 from catalog.explain.explanation import Explanation
-from catalog.fast.match_text import NOT_KNOWN, exit_code, fact_lines
-from catalog.pages.pictures.divergence_picture import parting_lines
-from catalog.rows.fields import BESIDE_COMPONENTS
+from catalog.fast.match_text import exit_code
 from catalog.state.folders import default_catalog
 from catalog.store.catalog import Catalog
-from catalog.terminal import render
+from catalog.terminal import interrupts, render
 from catalog.terminal.render import Format
+from catalog.terminal.search_progress import search_progress
 from catalog.work.engine import local_engine, processors
 
 HELP_ORDER = 50
 
-Hits = Sequence[tuple[dict[str, Any], Divergence | None]]
-"""Explanations as JSON, each with its divergence from the expected launch, or None."""
-
-_EXPLAINED = "explained below"
+_MORE = 10
+"""How many times the budget is proposed, if it was too small."""
 
 _CANDIDATES = "Candidates to try, in addition to the known ones"
 
@@ -102,6 +100,7 @@ CmdlinesOption = Annotated[
 
 
 def command(
+    context: typer.Context,
     evidence: EvidenceArgument,
     expect: Annotated[
         str | None,
@@ -116,7 +115,7 @@ def command(
     initrd: InitrdFilesOption = None,
     append: CmdlinesOption = None,
     budget: Annotated[
-        int, typer.Option(parser=number_option, metavar="N", help="Number of candidates to try, roughly.")
+        float, typer.Option(metavar="SECONDS", help="Time that the search may take; then the answer says what is left.")
     ] = DEFAULT_BUDGET,
     certs: CertsOption = None,
     root: RootOption = None,
@@ -135,10 +134,12 @@ def command(
     """Find the inputs of a launch digest that is not the expected one.
 
     The search starts from --expect, then from everything in the catalog, or from the embedded data if there is no
-    catalog. It changes one axis at a time, the likeliest first, then two, then three. Exit code 0 with the axes that
-    differ, 1 if nothing was found, with what is excluded, 4 if the certificates do not endorse a report.
+    catalog. It changes one axis at a time, the likeliest first, then two, then three, and usual mistakes on any number
+    of axes. Exit code 0 with the axes that differ, 1 if nothing was found, with what is excluded, 4 if the certificates
+    do not endorse a report. Ctrl-C ends the search: what was excluded by then is printed, with exit code 130.
     """
     require(output, Format.TABLE, Format.JSON)
+    Budget.starting(budget, monotonic)  # refuses an invalid one at once
     if evidence == expect == "-":
         raise UsageError("stdin can be read only once", "give one of the two as a file")
     found, proofs = gather(
@@ -162,24 +163,44 @@ def command(
     )
     print_image_notes(known.firmware, quiet=quiet)
     baselines = _baselines(opened, found.technologies(), known, expect)
-    explanation = _explained(found, baselines, known, proofs, budget, quiet=quiet)
+    try:
+        explanation = _explained(found, baselines, known, proofs, budget, quiet=quiet)
+    except SearchInterrupted as interrupted:
+        explanation = interrupted.explanation
     if opened:
         reply = values.replace(reply, release=opened.release, catalog_notes=opened.notes)
         reply = endorsed_answer(opened, reply, hash_backend(), searched=not explanation.hits)
         explanation = replace(explanation, revocations=opened.revocations)
     if explanation.hits:
         reply = reply.explained(explanation.hits[0].config().digest(), len(explanation.hits))
+    code = _print(context, reply, proofs.now, explanation, budget, html, output)
+    if reply.refuted and not explanation.interrupted:
+        raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
+    return code
+
+
+def _print(
+    context: typer.Context,
+    reply: Answer,
+    now: float,
+    explanation: Explanation,
+    budget: float,
+    html: Path | None,
+    output: Format,
+) -> int:
+    """Print the answer, and write the page unless Ctrl-C ended the search; returns the exit code."""
     record = explanation.to_dict()
     hits = list(zip(record["explanations"], map(explanation.divergence, explanation.hits), strict=True))
-    if html:
-        _write_page(html, reply, proofs.now, explanation, hits)
+    go_on = None if hits or explanation.is_whole else _with_budget(context.obj, min(budget * _MORE, MAX_BUDGET))
+    if html and not explanation.interrupted:
+        _write_page(html, reply, now, explanation, hits, go_on)
     if output is Format.JSON:
-        render.json_document({**_about(reply), **record})
+        render.json_document({**_about(reply), **record, "budget": budget, "go_on": go_on})
     else:
-        for text in _lines(reply, proofs.now, explanation, hits):
+        for text in explanation_lines(reply, now, explanation, hits, go_on):
             render.line(text)
-    if reply.refuted:
-        raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
+    if explanation.interrupted:
+        return interrupts.EXIT_CODE
     return exit_code([hit["revocation"] and hit["revocation"]["severity"] for hit in record["explanations"]])
 
 
@@ -199,30 +220,48 @@ def _explained(
     baselines: Sequence[Baseline],
     known: KnownInputs,
     proofs: VerificationInputs,
-    budget: int,
+    budget: float,
     *,
     quiet: bool,
 ) -> Explanation:
     """Search on every processor of this machine, and show progress."""
     backend = hash_backend()
     with (
-        render.progress(quiet=quiet, plain=False) as begin,
+        search_progress(budget, quiet=quiet) as begin,
         local_engine(processors(), threads=backend.compiled) as engine,
     ):
         return explain(
-            found, baselines, known, proofs=proofs, engine=engine, backend=backend, budget=budget, start_progress=begin
+            found,
+            baselines,
+            known,
+            proofs=proofs,
+            engine=engine,
+            backend=backend,
+            budget=Budget.starting(budget, monotonic),
+            start_progress=begin,
         )
 
 
-def _write_page(html: Path, reply: Answer, now: float, explanation: Explanation, hits: Hits) -> None:
+def _with_budget(arguments: Sequence[str], seconds: float) -> str:
+    """The same command line with another budget, for a shell."""
+    kept, rest = [], iter(arguments)
+    for argument in rest:
+        if argument == "--budget":
+            next(rest)
+        elif not argument.startswith("--budget="):
+            kept.append(argument)
+    return shlex.join([invocation(), *kept, "--budget", f"{seconds:.12g}"])
+
+
+def _write_page(html: Path, reply: Answer, now: float, explanation: Explanation, hits: Hits, go_on: str | None) -> None:
     from catalog.pages.html import write_explanation
 
     write_explanation(
         html,
         explanation.compared_with,
-        evidence=[*evidence_lines(reply), *told_lines(reply, now, _EXPLAINED if hits else None)],
-        shown=[({**hit, "facts": _facts(hit)}, parted) for hit, parted in hits],
-        searched=list(_searched(explanation)),
+        evidence=[*evidence_lines(reply), *told_lines(reply, now, EXPLAINED if hits else None)],
+        shown=[({**hit, "facts": hit_facts(hit)}, parted) for hit, parted in hits],
+        searched=list(searched_lines(explanation, go_on)),
     )
 
 
@@ -231,52 +270,3 @@ def _about(reply: Answer) -> dict[str, Any]:
     about = reply.to_dict()
     del about["found"], about["claims"], about["matches"], about["inferred"]
     return about
-
-
-def _lines(reply: Answer, now: float, explanation: Explanation, hits: Hits) -> Iterator[str]:
-    yield from evidence_lines(reply)
-    yield from told_lines(reply, now, _EXPLAINED if hits else None)
-    compared_with = explanation.compared_with
-    for number, (hit, parted) in enumerate(hits, 1):
-        title = f"explanation {number}: {hit['technology']}"
-        yield from fact_lines(_facts(hit), title=title)
-        if not hit["differs"]:
-            yield f"  = nothing differs from the {compared_with}"
-        other = "expected" if compared_with == EXPECTATION else f"the {compared_with} has"
-        for difference in hit["differs"]:
-            parts = f" ({', '.join(difference['parts'])})" if difference.get("parts") else ""
-            found = f"{difference['axis']}{parts}: {difference['found']}"
-            yield f"  * {found}; {other}: {difference['expected']}"
-        if related := hit["related"]:
-            more = f"{abs(related['more_vcpus'])} {'more' if related['more_vcpus'] > 0 else 'fewer'}"
-            yield f"  = the launch with {related['vcpus']} vCPUs, {related['launch_digest']}, with {more}"
-        if parted:
-            yield "  where they part"
-            yield from (f"    {text}" for text in parting_lines(parted))
-        for note in hit["notes"]:
-            yield f"  ! {note}"
-    yield from _searched(explanation)
-
-
-def _searched(explanation: Explanation) -> Iterator[str]:
-    for search in explanation.searches:
-        yield f"{search.searched.tried:,} candidates were tried, outward from the {search.source}"
-        if not search.searched.hits:
-            yield from (f"  {text}" for text in search.summary())
-
-
-def _facts(hit: dict[str, Any]) -> list[tuple[str, object]]:
-    shown: list[tuple[str, object]] = [("launch digest", hit["launch_digest"]), ("firmware", hit["firmware"])]
-    shown.append(("firmware SHA-256", hit["firmware_sha256"] or NOT_KNOWN))
-    shown.append(("kernel hashes", hit["kernel_hashes"]))
-    blobs = (("kernel", "kernel"), ("initrd", "initrd"), ("command line", "cmdline"))
-    shown += [(f"{name} SHA-256", hit[f"{key}_sha256"]) for name, key in blobs if hit[f"{key}_sha256"]]
-    if hit["vmm"]:
-        values = ((field, hit[field.name]) for field in BESIDE_COMPONENTS)
-        shown += [
-            (field.label, "not measured" if value is None else value)
-            for field, value in values
-            if value is not None or not field.optional
-        ]
-    shown.append(("launchable", hit["launchable"]))
-    return shown
