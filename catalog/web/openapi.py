@@ -165,24 +165,30 @@ def _query(name: str, what: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _report() -> dict[str, Any]:
     """The JSON of snpguest and the virtee crates; those of other versions have other fields beside these."""
     byte = {"type": "integer", "minimum": 0, "maximum": 255}
-    tcb = _object(dict.fromkeys(("bootloader", "tee", "snp", "microcode"), byte))
+    tcb = _open(_object(dict.fromkeys(("bootloader", "tee", "snp", "microcode"), byte)))
     sizes = {"family_id": 16, "image_id": 16, "report_data": 64, "host_data": 32, "id_key_digest": 48}
     sizes |= {"author_key_digest": 48, "report_id": 32, "report_id_ma": 32, "chip_id": 64}
     optional = {name: _bytes(size) for name, size in sizes.items()}
     optional |= {f"{name}_tcb": tcb for name in ("current", "reported", "committed", "launch")}
-    return _object(
+    report = _object(
         {
-            "version": {"type": "integer", "enum": [2, 3, 4, 5]},
-            "policy": {"type": "integer", "minimum": 1 << 17, "maximum": (1 << 18) - 1},
+            "version": {"type": "integer", "minimum": 2, "maximum": (1 << 32) - 1},
+            "policy": {"type": "integer", "minimum": 0, "maximum": (1 << 64) - 1},
             "measurement": _bytes(48),
-            "signature": _object({"r": _bytes(72), "s": _bytes(72)}),
+            "signature": _open(_object({"r": _bytes(72), "s": _bytes(72)})),
             **{name: {"anyOf": [schema, {"type": "null"}]} for name, schema in optional.items()},
         }
     )
+    return _open(report)
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _open(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an object that may have more properties."""
+    return {**schema, "additionalProperties": True}
 
 
 def _bytes(size: int) -> dict[str, Any]:
