@@ -20,7 +20,7 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.endorsement import verify_report
 from catalog.abi.guest_policy import SevPolicy, SnpPolicy
 from catalog.abi.report import AttestationReport
-from catalog.abi.report_json import report_from_json
+from catalog.abi.report_json import parse_report_json
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.measure import Workbench
 from catalog.ask.measure_request import parse_request
@@ -54,6 +54,7 @@ from tests.support.report_json import as_json
 from tests.support.samples import ONE_ROW, SMALL, whole_image
 
 REPORT = signed(report_bytes())
+CHAIN = chain()
 BLOB = base64.b64encode(bytes(48))
 HEX = "5f" * 32
 VCEK, ASK, ARK = (bytes.fromhex(guid) for guid in ("63da758de6644564adc5f4b93be8accd",
@@ -85,18 +86,23 @@ def _evidence(data: bytes) -> None:
     sniff(data)
 
 
-def _report_json(data: bytes) -> bytes:
+def _report_json(data: bytes) -> object:
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise MalformedInput("no JSON") from error
     if not isinstance(fields, dict):
         raise MalformedInput("no object")
-    return report_from_json(fields)
+    return parse_report_json(fields).to_dict()
 
 
 def _endorsement(data: bytes) -> None:
     verify_report(AttestationReport.parse(REPORT), parse_certificates(data), NOW)
+
+
+def _signed_report(data: bytes) -> None:
+    """A report that is verified, whatever it has that is unknown."""
+    verify_report(AttestationReport.parse(data), CHAIN.all, NOW, [CHAIN.ark])
 
 
 def _policy(data: bytes) -> object:
@@ -207,14 +213,16 @@ def _text(data: bytes) -> str:
 
 
 def _certificates() -> list[bytes]:
-    ders = [certificate.public_bytes(Encoding.DER) for certificate in chain().all]
-    pem = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain().all)
+    ders = [certificate.public_bytes(Encoding.DER) for certificate in CHAIN.all]
+    pem = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in CHAIN.all)
     return [certificate_table(dict(zip((VCEK, ASK, ARK), ders, strict=True))), ders[0], pem]
 
 
 def _reports() -> list[bytes]:
     turin = report_bytes(version=5, cpuid=(0x1A, 2, 1), tcb=bytes([1, 2, 3, 4, 0, 0, 0, 5]))
-    return [REPORT, report_bytes(version=2), turin]
+    venice = report_bytes(version=6, cpuid=(0x1A, 0x50, 1), tcb=bytes([1, 2, 3, 0, 0, 0, 0, 0]))
+    unknown = report_bytes(cpuid=(0x1B, 0, 0), platform_info=1 << 40, policy=1 << 30, key_info=0x7F, vmpl=9)
+    return [REPORT, report_bytes(version=2), turin, venice, unknown]
 
 
 def _reports_in_json() -> list[bytes]:
@@ -292,6 +300,7 @@ TARGETS = {
     "report-json": Target(_report_json, _reports_in_json),
     "certificates": Target(parse_certificates, _certificates),
     "endorsement": Target(_endorsement, _certificates),
+    "endorsed-report": Target(_signed_report, _reports),
     "policy": Target(_policy, lambda: [b"\7\0\0\1", (0x30000).to_bytes(8, "little")]),
     "vmsa": Target(lambda data: SaveArea.parse(data, "vmsa").to_dict(), _pages),
     "firmware": Target(_image, _images),
