@@ -1,4 +1,4 @@
-"""The command `ldcat`, also `python -m catalog`: a plain lookup on the fast path, everything else by cli/main.py."""
+"""The command `ldcat`, also `python -m catalog`: lookups on the fast or the light path, all else by cli/main.py."""
 
 import _signal
 import os
@@ -15,6 +15,10 @@ def main() -> None:
     try:
         if sys.argv[1:2] == ["lookup"]:
             answer = plain_lookup(sys.argv[2:])
+            if answer is None:
+                from catalog.cli.light_lookup import light_lookup
+
+                answer = light_lookup(sys.argv[2:])
             if answer is not None:
                 _end(*answer)
         from catalog.cli.main import main as full

@@ -118,7 +118,8 @@ class Release:
 
         Raises as `lookup`.
         """
-        from catalog.ask.answer import found_answer, related_answer
+        from catalog.ask.answer import found_answer
+        from catalog.ask.answering import related_answer
         from catalog.evidence.evidence import Evidence
 
         self._check_fresh()

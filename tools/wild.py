@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.ask.answer import Answer, answer
+from catalog.ask.answer import Answer
+from catalog.ask.answering import answer
 from catalog.ask.verification import VerificationInputs
 from catalog.evidence.sniff import sniff
 from catalog.fast.match import Match

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from catalog.abi.digest import SNP_DIGEST_SIZE
-from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC, report_notes, sev_policy_notes
-from catalog.ask.relations import NOT_RELATED
-from catalog.ask.verification import check_verification_inputs, verification_dict, verified
+from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC, report_notes
+from catalog.ask.verification import verification_dict
 from catalog.evidence.sniff import HCL_FORM
 from catalog.fast.match import CLAIMED, shared_by, shared_digest
 from catalog.fast.match_text import ENDORSED, NOT_FOUND, REVOKED, exit_code
+from catalog.relate.relations import NOT_RELATED
 from catalog.values import Value, replace
 
 TYPE_CHECKING = False
@@ -20,14 +20,10 @@ if TYPE_CHECKING:  # what takes long to load is imported where it is needed: a l
     from catalog.abi.endorsement import Endorsement
     from catalog.abi.report import AttestationReport
     from catalog.ask.found_endorsements import FoundEndorsement, MinSvn
-    from catalog.ask.launch_measure_search import MeasureQuestion
-    from catalog.ask.related_digests import Relating
-    from catalog.ask.relations import RelatedDigests
-    from catalog.ask.verification import VerificationInputs
     from catalog.evidence.evidence import Evidence
     from catalog.fast.match import Match
     from catalog.fast.published import PublishedRelease
-    from catalog.launch.hashing.backends import HashBackend
+    from catalog.relate.relations import RelatedDigests
     from catalog.store.catalog import Catalog
 
 CLAIMED_OF_INFERRED = tuple(
@@ -149,41 +145,6 @@ class Answer(Value):
         return replace(self, digest=digest, notes=(*self.notes, *of_measure, *shared_by(count)))
 
 
-def answer(
-    catalog: Catalog,
-    evidence: Evidence,
-    proofs: VerificationInputs,
-    backend: HashBackend,
-    *,
-    warn: Callable[[str], None],
-    tried: Callable[[int], None],
-) -> Answer:
-    """Look up evidence in a catalog.
-
-    warn: receives a line about a damaged index.
-    tried: receives how many digests a launch measurement was compared with, part by part.
-
-    Raises UsageError if `proofs` do not fit the evidence, and the errors of `Lookups.lookup`.
-    """
-    from contextlib import closing
-
-    from catalog.ask.launch_measure_search import MeasureQuestion
-    from catalog.ask.lookup import Lookups
-    from catalog.ask.related_digests import Relating
-
-    check_verification_inputs(evidence, proofs)
-    with closing(Lookups(catalog, warn)) as lookups:
-        if data := evidence.measure_data:
-            assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
-            question = MeasureQuestion.of(data, proofs.tik)
-            digest, notes = _find_measured(catalog, question, proofs.debug_digest, backend, tried)
-            about = Answer(evidence, digest, (), None, tuple(notes), catalog.release, catalog.notes)
-            return _found(catalog, about, question.technology, lookups.lookup, proofs.min_svn) if digest else about
-        verification = verified(evidence.report, proofs) if evidence.report else None
-        reply = found_answer(catalog, evidence, verification, lookups.lookup, proofs.min_svn)
-        return related_answer(reply, Relating(lookups, backend))
-
-
 def found_answer(
     catalog: Catalog,
     evidence: Evidence,
@@ -196,44 +157,38 @@ def found_answer(
     find: returns every row with a digest.
     min_svn: as for VerificationInputs.
     """
-    report = evidence.report
-    notes = report_notes(report) if report else []
-    about = Answer(evidence, evidence.digest, (), endorsement, tuple(notes), catalog.release, catalog.notes)
-    reply = _found(catalog, about, report.TECHNOLOGY if report else None, find, min_svn or {})
+    about = _about(evidence, endorsement, catalog.release, catalog.notes)
+    reply = with_found(catalog, about, _technology(evidence), find, min_svn or {})
     if evidence.form == HCL_FORM and reply.exit_code == NOT_FOUND:
         return replace(reply, notes=(*reply.notes, FIRMWARE_NOT_PUBLIC))
     return reply
 
 
-def related_answer(reply: Answer, relating: Relating) -> Answer:
-    """The same answer; if no row has an SEV-SNP digest, with the digests that it is related to.
+def matched_answer(
+    evidence: Evidence, endorsement: Endorsement | None, rows: Sequence[Match], release: PublishedRelease | None
+) -> Answer:
+    """The answer to a digest or a report of which nothing but rows is known, all of known firmware.
 
-    Also for one that is endorsed: who endorses a digest need not say for how many vCPUs.
+    rows: every row with the digest.
+    release: the release that was asked, of which there is no note; None if the catalog is not published.
     """
-    if not reply.may_be_related or reply.digest is None:
-        return reply
-    related = relating.related(reply.digest.value)
-    notes = (*reply.notes, *related.notes())
-    return replace(reply, related=related, notes=notes, firmware_of=relating.firmware_of)
+    about = _about(evidence, endorsement, release, ())
+    return _matched(about, [row for row in rows if _technology(evidence) in (None, row.technology)], ())
 
 
-def endorsed_answer(catalog: Catalog, reply: Answer, backend: HashBackend, *, searched: bool) -> Answer:
-    """An answer with endorsements of its digest, but without rows. searched: also with related digests."""
-    if reply.digest is None or reply.evidence.measure_data:
-        return reply
-    found = _found(catalog, reply, reply.report.TECHNOLOGY if reply.report else None, lambda _: (), {})
-    if not searched:
-        return found
-    from contextlib import closing
-
-    from catalog.ask.lookup import Lookups
-    from catalog.ask.related_digests import Relating
-
-    with closing(Lookups(catalog, lambda _: None)) as lookups:
-        return related_answer(found, Relating(lookups, backend))
+def _about(
+    evidence: Evidence, endorsement: Endorsement | None, release: PublishedRelease | None, notes: tuple[str, ...]
+) -> Answer:
+    of_report = report_notes(evidence.report) if evidence.report else []
+    return Answer(evidence, evidence.digest, (), endorsement, tuple(of_report), release, notes)
 
 
-def _found(
+def _technology(evidence: Evidence) -> str | None:
+    """The technology of the rows that can have the digest; None for any."""
+    return evidence.report.TECHNOLOGY if evidence.report else None
+
+
+def with_found(
     catalog: Catalog,
     about: Answer,
     technology: str | None,
@@ -244,14 +199,8 @@ def _found(
     assert about.digest is not None, "callers have one"  # noqa: S101
     rows = [row for row in find(about.digest) if technology in (None, row.technology)]
     records = [one for one in catalog.endorsements.of(about.digest.value) if technology in (None, one.technology)]
-    matches = tuple(row for row in rows if not row.inferred)
-    reply = replace(
-        about,
-        matches=matches,
-        asked=() if rows else catalog.endorsements.endorsers(len(about.digest.value)),
-        notes=(*about.notes, *shared_digest(matches)),
-    )
-    if not records and len(matches) == len(rows):
+    reply = _matched(about, rows, () if rows else catalog.endorsements.endorsers(len(about.digest.value)))
+    if not records and len(reply.matches) == len(rows):
         return reply
     from catalog.ask.found_endorsements import found_endorsement, is_reported, resting_on_base
 
@@ -264,37 +213,7 @@ def _found(
     )
 
 
-def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> Answer:
-    """The answer to evidence without a catalog: whether it is verified, and notes.
-
-    Raises UsageError if `proofs` do not fit the evidence, MalformedInput for an invalid policy.
-    """
-    from catalog.ask.launch_measure_search import MeasureQuestion
-
-    check_verification_inputs(evidence, proofs)
-    if report := evidence.report:
-        return Answer(evidence, evidence.digest, (), verified(report, proofs), tuple(report_notes(report)))
-    if data := evidence.measure_data:
-        assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
-        return Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(data, proofs.tik).policy)))
-    return Answer(evidence, evidence.digest, (), None, ())
-
-
-def _find_measured(
-    catalog: Catalog,
-    question: MeasureQuestion,
-    hint: LaunchDigest | None,
-    backend: HashBackend,
-    tried: Callable[[int], None],
-) -> tuple[LaunchDigest | None, list[str]]:
-    """The digest of the measurement, or None, and notes; the host's hint is tried first."""
-    from catalog.ask.launch_measure_search import search
-
-    notes = sev_policy_notes(question.policy)
-    if hint is not None:
-        if question.matches(hint):
-            return hint, [*notes, "the measurement is of the digest that the host gave, under this TIK"]
-        notes.append("the measurement is not of the digest that the host gave, which is ignored")
-    for found in search(catalog, question, backend, tried):
-        return found, [*notes, IS_OF]
-    return None, notes
+def _matched(about: Answer, rows: Sequence[Match], asked: tuple[str, ...]) -> Answer:
+    """An answer with the rows of known firmware. asked: the endorsers of the catalog, if there are no rows."""
+    matches = tuple(row for row in rows if not row.inferred)
+    return replace(about, matches=matches, asked=asked, notes=(*about.notes, *shared_digest(matches)))

@@ -1,7 +1,7 @@
 """Search for a launch measurement: which launch digest of a catalog gives it under the owner's TIK.
 
 No index helps with an HMAC, so every digest of SEV or of SEV-ES is tried; the policy says which. A digest that the
-host states (its "debug launch digest") is only a hint; `ask/answer.py` tries it first.
+host states (its "debug launch digest") is only a hint; `ask/answering.py` tries it first.
 """
 
 from __future__ import annotations

@@ -17,13 +17,13 @@ from catalog.abi.digest import SNP_DIGEST_SIZE, LaunchDigest
 from catalog.abi.vcpu import VcpuSignature
 from catalog.ask.found_endorsements import known_digests
 from catalog.ask.lookup import Lookups
-from catalog.ask.relations import RelatedDigests
 from catalog.fast.match import Match
 from catalog.launch.hashing.backends import HashBackend
 from catalog.relate.ap_pages import TECHNOLOGY, ApPage, PageOrigin, pages_made_by
 from catalog.relate.equal_steps import extended
 from catalog.relate.known_digests import MOST, KnownDigest, KnownRelation, relate_to_known
 from catalog.relate.related_chains import count_vcpus
+from catalog.relate.relations import RelatedDigests
 from catalog.store.catalog_axes import Axes, read_axes
 
 MOST_FEWER = 255

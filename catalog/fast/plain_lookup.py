@@ -33,6 +33,21 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
     if request is None or any(os.environ.get(name) for name in _OTHERWISE):
         return None
     digest, folder, trust, quiet = request
+    found = found_at_once(digest, folder, trust)
+    if found is None:
+        return None
+    matches, release = found
+    out = "".join(f"{printable(line)}\n" for line in match_lines(matches))
+    notes = [release.summary()] if release else []
+    notes += [] if matches else [not_found(digest), SEARCHES_FURTHER]
+    return out, "" if quiet else "".join(f"ldcat: note: {printable(note)}\n" for note in notes), 0 if matches else 1
+
+
+def found_at_once(digest: bytes, folder: str, trust: str) -> tuple[list[Match], PublishedRelease | None] | None:
+    """Every configuration with a digest, and the release that was asked; None if the full path may say more.
+
+    folder: of a local catalog, a log or a release. trust: path of the trust note, or empty.
+    """
     release = None
     try:
         location = locate(folder)
@@ -56,16 +71,11 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
             if packed.unknown or packed.distinguished(digest):  # the full path notes an unknown technology
                 return None
             matches = packed.lookup(digest)
-            if _has_more(digest, matches, packed.endorsed()):
-                return None
+            return None if _has_more(digest, matches, packed.endorsed()) else (matches, release)
         finally:
             packed.close()
     except (DamagedBlock, FalseNames):
         return None
-    out = "".join(f"{printable(line)}\n" for line in match_lines(matches))
-    notes = [release.summary()] if release else []
-    notes += [] if matches else [not_found(digest), SEARCHES_FURTHER]
-    return out, "" if quiet else "".join(f"ldcat: note: {printable(note)}\n" for note in notes), 0 if matches else 1
 
 
 def _has_more(digest: bytes, matches: list[Match], endorsed: bytes) -> bool:
@@ -80,7 +90,7 @@ def _has_more(digest: bytes, matches: list[Match], endorsed: bytes) -> bool:
 
 def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:
     """Digest, folder of the catalog, path of the trust note or "", and --quiet; None if there are other arguments."""
-    given = {"--catalog": os.environ.get("LDCAT_CATALOG") or _default_catalog(), "--trust": ""}
+    given = {"--catalog": named_folder(""), "--trust": ""}
     digests, quiet = [], False
     rest = iter(arguments)
     for argument in rest:
@@ -94,8 +104,7 @@ def _plain(arguments: list[str]) -> tuple[bytes, str, str, bool] | None:
             return None
         else:
             digests.append(argument)
-    is_url = given["--catalog"].lower().startswith(("https:", "http:"))  # as in verify/location.py
-    if is_url or not given["--catalog"] or len(digests) != 1 or len(digests[0]) not in (64, 96):
+    if not named_folder(given["--catalog"]) or len(digests) != 1 or len(digests[0]) not in (64, 96):
         return None
     try:
         digest = bytes.fromhex(digests[0])
@@ -126,6 +135,9 @@ def known_technologies() -> set[str]:
     return {name[:-3].replace("_", "-") for name in files if name.endswith(".py") and not name.startswith("_")}
 
 
-def _default_catalog() -> str:
+def named_folder(option: str) -> str:
+    """The folder of the catalog that --catalog, or LDCAT_CATALOG, names, or of the default catalog; empty for a URL."""
     home = data_home()
-    return f"{home}/catalog" if home else ""
+    folder = option or os.environ.get("LDCAT_CATALOG") or (f"{home}/catalog" if home else "")
+    is_url = folder.lower().startswith(("https:", "http:"))  # as in verify/location.py
+    return "" if is_url else folder

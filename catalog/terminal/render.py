@@ -7,7 +7,6 @@ terminal.
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.errors import LdcatError
 from catalog.fast.match_text import fact_lines, printable
+from catalog.terminal.json_text import json_text
 
 if TYPE_CHECKING:
     from catalog.pages.pictures.matrix import Matrix
@@ -82,15 +82,15 @@ def _say(text: str) -> None:
 
 def json_document(value: Any) -> None:
     """Print one indented JSON document."""
-    exact(_json(value, indent=2))
+    exact(json_text(value, indent=2))
 
 
 def json_with_rows(head: Mapping[str, Any], rows: Iterable[Any]) -> None:
     """Print one JSON document whose last member is `rows`, one row a line; rows are not kept in memory."""
-    sys.stdout.write(_json(head, indent=2).removesuffix("\n}") + ',\n  "rows": [')
+    sys.stdout.write(json_text(head, indent=2).removesuffix("\n}") + ',\n  "rows": [')
     between = "\n    "
     for row in rows:
-        sys.stdout.write(between + _json(row, separators=(",", ":")))
+        sys.stdout.write(between + json_text(row, separators=(",", ":")))
         between = ",\n    "
     exact("]\n}" if between == "\n    " else "\n  ]\n}")
 
@@ -98,12 +98,7 @@ def json_with_rows(head: Mapping[str, Any], rows: Iterable[Any]) -> None:
 def json_lines(rows: Iterable[Any]) -> None:
     """Print one JSON value a line."""
     for row in rows:
-        exact(_json(row, separators=(",", ":")))
-
-
-def _json(value: Any, **how: Any) -> str:
-    """JSON text in ASCII without control characters other than newlines."""
-    return json.dumps(value, **how).replace("\x7f", "\\u007f")
+        exact(json_text(row, separators=(",", ":")))
 
 
 def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.abi.digest import LaunchDigest
-from catalog.ask.answer import Answer, found_answer, related_answer
+from catalog.ask.answer import Answer, found_answer
+from catalog.ask.answering import related_answer
 from catalog.ask.lookup import Lookups
 from catalog.ask.related_digests import Relating
 from catalog.errors import LdcatError, Stale

@@ -12,7 +12,8 @@ import pytest
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.report import AttestationReport
-from catalog.ask.answer import Answer, answer, found_answer
+from catalog.ask.answer import Answer, found_answer
+from catalog.ask.answering import answer
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.launch_measure_search import MeasureQuestion
 from catalog.ask.lookup import lookup

@@ -10,8 +10,9 @@ import pytest
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.report import AttestationReport
-from catalog.ask.answer import Answer, answer
+from catalog.ask.answer import Answer
 from catalog.ask.answer_text import MOST_NAMES, closing_notes, miss_notes, told
+from catalog.ask.answering import answer
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.found_endorsements import FoundEndorsement, found_endorsement, known_digests
 from catalog.ask.verification import VerificationInputs

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from catalog.abi.digest import LaunchDigest
-from catalog.ask.answer import Answer, answer
+from catalog.ask.answer import Answer
 from catalog.ask.answer_text import told
+from catalog.ask.answering import answer
 from catalog.ask.verification import VerificationInputs
 from catalog.build.builder import BuildResult
 from catalog.evidence.evidence import Evidence

@@ -9,8 +9,9 @@ import pytest
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask import related_digests as module
-from catalog.ask.answer import Answer, answer
+from catalog.ask.answer import Answer
 from catalog.ask.answer_text import told
+from catalog.ask.answering import answer
 from catalog.ask.lookup import Lookups, lookup
 from catalog.ask.related_digests import MOST_FEWER, Relating
 from catalog.ask.verification import VerificationInputs

@@ -93,7 +93,7 @@ def test_a_catalog_that_was_changed(run: Run, small: BuildResult, tmp_path: Path
 
 
 def test_an_internal_error_is_reported_as_such(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.ask.lookup.Lookups", lambda *_: 1 / 0)
+    monkeypatch.setattr("catalog.ask.answering.Lookups", lambda *_: 1 / 0)
     code, out, err = run("lookup", NOWHERE)
     assert (code, out) == (70, "")
     assert err.startswith("ldcat: error: internal error: ZeroDivisionError: division by zero (")

@@ -19,7 +19,7 @@ import pytest
 from catalog.abi.kernel_hashes import KernelHashes
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.vcpu import VcpuSignature
-from catalog.ask.answer import answer
+from catalog.ask.answering import answer
 from catalog.ask.verification import VerificationInputs
 from catalog.evidence.sniff import sniff
 from catalog.firmware.component import FirmwareComponent

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from catalog import values
-from catalog.ask.answer import Answer, answer_without_catalog, endorsed_answer
+from catalog.ask.answer import Answer
+from catalog.ask.answering import answer_without_catalog, endorsed_answer
 from catalog.ask.evidence_files import read_expectation
 from catalog.ask.verification import VerificationInputs
 from catalog.cli.answer_lines import evidence_lines, told_lines

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from catalog.ask.answer import Answer, answer
+from catalog.ask.answer import Answer
 from catalog.ask.answer_text import miss_notes, told
+from catalog.ask.answering import answer
 from catalog.ask.found_endorsements import check_feeds
 from catalog.cli.answer_lines import answer_lines, verification_lines
 from catalog.cli.catalogs import open_named

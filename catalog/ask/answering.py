@@ -1,0 +1,102 @@
+"""Answer evidence from a catalog: look it up, search a launch measurement, and search related digests of a miss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+
+from catalog.abi.digest import LaunchDigest
+from catalog.ask.answer import IS_OF, Answer, found_answer, with_found
+from catalog.ask.evidence_notes import report_notes, sev_policy_notes
+from catalog.ask.launch_measure_search import MeasureQuestion, search
+from catalog.ask.lookup import Lookups
+from catalog.ask.related_digests import Relating
+from catalog.ask.verification import VerificationInputs, check_verification_inputs, verified
+from catalog.evidence.evidence import Evidence
+from catalog.launch.hashing.backends import HashBackend
+from catalog.store.catalog import Catalog
+from catalog.values import replace
+
+
+def answer(
+    catalog: Catalog,
+    evidence: Evidence,
+    proofs: VerificationInputs,
+    backend: HashBackend,
+    *,
+    warn: Callable[[str], None],
+    tried: Callable[[int], None],
+) -> Answer:
+    """Look up evidence in a catalog.
+
+    warn: receives a line about a damaged index.
+    tried: receives how many digests a launch measurement was compared with, part by part.
+
+    Raises UsageError if `proofs` do not fit the evidence, and the errors of `Lookups.lookup`.
+    """
+    check_verification_inputs(evidence, proofs)
+    with closing(Lookups(catalog, warn)) as lookups:
+        if data := evidence.measure_data:
+            assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
+            question = MeasureQuestion.of(data, proofs.tik)
+            digest, notes = _find_measured(catalog, question, proofs.debug_digest, backend, tried)
+            about = Answer(evidence, digest, (), None, tuple(notes), catalog.release, catalog.notes)
+            return with_found(catalog, about, question.technology, lookups.lookup, proofs.min_svn) if digest else about
+        verification = verified(evidence.report, proofs) if evidence.report else None
+        reply = found_answer(catalog, evidence, verification, lookups.lookup, proofs.min_svn)
+        return related_answer(reply, Relating(lookups, backend))
+
+
+def related_answer(reply: Answer, relating: Relating) -> Answer:
+    """The same answer; if no row has an SEV-SNP digest, with the digests that it is related to.
+
+    Also for one that is endorsed: who endorses a digest need not say for how many vCPUs.
+    """
+    if not reply.may_be_related or reply.digest is None:
+        return reply
+    related = relating.related(reply.digest.value)
+    notes = (*reply.notes, *related.notes())
+    return replace(reply, related=related, notes=notes, firmware_of=relating.firmware_of)
+
+
+def endorsed_answer(catalog: Catalog, reply: Answer, backend: HashBackend, *, searched: bool) -> Answer:
+    """An answer with endorsements of its digest, but without rows. searched: also with related digests."""
+    if reply.digest is None or reply.evidence.measure_data:
+        return reply
+    found = with_found(catalog, reply, reply.report.TECHNOLOGY if reply.report else None, lambda _: (), {})
+    if not searched:
+        return found
+    with closing(Lookups(catalog, lambda _: None)) as lookups:
+        return related_answer(found, Relating(lookups, backend))
+
+
+def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> Answer:
+    """The answer to evidence without a catalog: whether it is verified, and notes.
+
+    Raises UsageError if `proofs` do not fit the evidence, MalformedInput for an invalid policy.
+    """
+    check_verification_inputs(evidence, proofs)
+    if report := evidence.report:
+        return Answer(evidence, evidence.digest, (), verified(report, proofs), tuple(report_notes(report)))
+    if data := evidence.measure_data:
+        assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
+        return Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(data, proofs.tik).policy)))
+    return Answer(evidence, evidence.digest, (), None, ())
+
+
+def _find_measured(
+    catalog: Catalog,
+    question: MeasureQuestion,
+    hint: LaunchDigest | None,
+    backend: HashBackend,
+    tried: Callable[[int], None],
+) -> tuple[LaunchDigest | None, list[str]]:
+    """The digest of the measurement, or None, and notes; the host's hint is tried first."""
+    notes = sev_policy_notes(question.policy)
+    if hint is not None:
+        if question.matches(hint):
+            return hint, [*notes, "the measurement is of the digest that the host gave, under this TIK"]
+        notes.append("the measurement is not of the digest that the host gave, which is ignored")
+    for found in search(catalog, question, backend, tried):
+        return found, [*notes, IS_OF]
+    return None, notes

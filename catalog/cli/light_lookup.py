@@ -1,0 +1,127 @@
+"""The light path of `ldcat lookup`: JSON, and reports in files, without typer, pyarrow, duckdb or msgspec.
+
+A key broker looks up a report for each boot, and reads JSON. Whatever this path does not know, cannot verify, or finds
+more about than matches takes the full path (cli/main.py). An answer has one form on both: `Answer` and its lines.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from time import time
+
+from catalog.errors import LdcatError
+from catalog.fast.match_text import NOT_FOUND, printable
+from catalog.fast.plain_lookup import found_at_once, named_folder
+from catalog.fast.published import read_bounded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from catalog.ask.answer import Answer
+    from catalog.ask.verification import VerificationInputs
+    from catalog.evidence.evidence import Evidence
+
+_VARIABLES = {
+    "--format": "LDCAT_FORMAT",
+    "--certs": "LDCAT_CERTS",
+    "--root": "LDCAT_ROOT",
+    "--catalog": "",
+    "--trust": "",
+}
+"""The options with a value, each with the environment variable that stands for it here."""
+
+_SHORT = {"-f": "--format", "-q": "--quiet"}
+
+_OTHERWISE = ("LDCAT_QUIET", "LDCAT_HASH_BACKEND", "LDCAT_KERNELS")
+"""Environment variables that need the full path."""
+
+
+def light_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
+    """What to print on stdout and stderr, and the exit code; None: take the full path."""
+    options = _options(arguments)
+    if options is None or any(os.environ.get(name) for name in _OTHERWISE):
+        return None
+    try:
+        evidence = _evidence(options["evidence"])
+        if evidence is None:
+            return None
+        reply = _answer(evidence, options)
+        return reply and _printed(*reply, options)
+    except (LdcatError, OSError, ValueError):  # which the full path reports
+        return None
+
+
+def _options(arguments: list[str]) -> dict[str, str] | None:
+    """The options by name, with those of the environment, `evidence` and `--quiet`; None if there are others."""
+    given: dict[str, str] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        name, equals, value = argument.partition("=") if argument.startswith("--") else (argument, "", "")
+        name = _SHORT.get(name, name)
+        if name in _VARIABLES:
+            given[name] = value if equals else next(rest, "")
+            if not given[name] or given[name].startswith("-"):
+                return None
+        elif name == "--quiet" and not equals:
+            given[name] = name
+        elif argument.startswith("-") or "evidence" in given:
+            return None
+        else:
+            given["evidence"] = argument
+    folder = named_folder(given.get("--catalog", ""))
+    from_environment = {name: os.environ.get(variable, "") for name, variable in _VARIABLES.items()}
+    options = {"--format": "table", **{name: value for name, value in from_environment.items() if value}, **given}
+    known = options["--format"] in ("table", "json") and folder and "evidence" in options
+    return {**options, "--catalog": folder} if known else None
+
+
+def _evidence(given: str) -> Evidence | None:
+    """A digest or a report, as `read_evidence` reads them; None for anything else."""
+    from catalog.evidence.sniff import sniff
+
+    try:
+        found = sniff(given.encode("utf-8", "surrogateescape"))
+    except LdcatError:
+        data = read_bounded(given)
+        if data is None:
+            return None
+        found = sniff(data, name=f"what {given} holds")
+    return None if found.measure_data else found
+
+
+def _answer(evidence: Evidence, options: dict[str, str]) -> tuple[Answer, VerificationInputs] | None:
+    """The answer, and what the evidence was verified by; None if the full path may say more."""
+    from catalog.ask.answer import matched_answer
+    from catalog.ask.verification import VerificationInputs, check_verification_inputs, verified
+
+    if "--certs" in options or "--root" in options:
+        return None
+    found = found_at_once(evidence.digest.value, options["--catalog"], options.get("--trust", ""))
+    if found is None:
+        return None
+    proofs = VerificationInputs(now=time())
+    verification = verified(evidence.report, proofs) if evidence.report else None
+    check_verification_inputs(evidence, proofs)
+    return matched_answer(evidence, verification, *found), proofs
+
+
+def _printed(reply: Answer, proofs: VerificationInputs, options: dict[str, str]) -> tuple[str, str, int] | None:
+    """The answer as the full path prints it; None for an exit code that comes with an error."""
+    if reply.refuted or reply.exit_code not in (0, NOT_FOUND):
+        return None
+    if options["--format"] == "json":
+        from catalog.terminal.json_text import json_text
+
+        lines = json_text(reply.to_dict(), indent=2).split("\n")
+        shown = map(printable, lines) if sys.stdout.isatty() else lines
+    else:
+        from catalog.cli.answer_lines import answer_lines
+
+        shown = map(printable, answer_lines(reply, proofs.now))
+    notes = [reply.release.summary()] if reply.release else []
+    if reply.exit_code == NOT_FOUND:
+        from catalog.ask.answer_text import miss_notes
+
+        notes += miss_notes(reply)
+    told = [] if "--quiet" in options else [f"ldcat: note: {printable(note)}\n" for note in notes]
+    return "".join(f"{line}\n" for line in shown), "".join(told), reply.exit_code
