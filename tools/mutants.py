@@ -30,7 +30,15 @@ ROOT = Path(__file__).parent.parent
 LISTED = Path(__file__).with_suffix(".toml")
 COPIED = ("bin", "catalog", "data", "tests", "docs", "pyproject.toml", "README.md")
 ROOMS = {
-    "catalog/abi/endorsement.py": ("tests/abi/test_endorsement.py", "tests/abi/test_endorsement_chain.py"),
+    "catalog/endorse/certificate.py": ("tests/endorse/test_certificate.py", "tests/endorse/test_certificates.py"),
+    "catalog/endorse/crl_findings.py": ("tests/endorse/test_crl.py",),
+    "catalog/endorse/endorsement.py": (
+        "tests/endorse/test_endorsement.py",
+        "tests/endorse/test_endorsement_chain.py",
+        "tests/endorse/test_crl.py",
+    ),
+    "catalog/endorse/platform_findings.py": ("tests/endorse/test_endorsement.py",),
+    "catalog/endorse/report_checks.py": ("tests/endorse/test_report_checks.py",),
     "catalog/imports/chains.py": ("tests/imports/test_signed_documents.py",),
     "catalog/imports/cose_sign1.py": ("tests/imports/test_signed_documents.py", "tests/imports/test_cbor.py"),
     "catalog/prove/verify_proof.py": (

@@ -85,7 +85,7 @@ class AttestationReport:
     def __init__(self, raw: bytes, notes: Iterable[Note]) -> None:
         self.raw = raw
         layout = _expected_layout(self)
-        self.tcb_layout = layout if layout and _fits(raw, layout) else None
+        self.tcb_layout = layout if layout and tcbs_fit(raw, layout) else None
         self.unknown = (*_unknown(self), *notes)
 
     @classmethod
@@ -277,7 +277,7 @@ def _reserved(version: int) -> tuple[tuple[int, int], ...]:
     )
 
 
-def _fits(raw: bytes, layout: TcbLayout) -> bool:
+def tcbs_fit(raw: bytes, layout: TcbLayout) -> bool:
     """Whether all TCB versions of a report fit a layout."""
     return all(layout.fits(raw[at : at + 8]) for at in _TCBS)
 
@@ -288,7 +288,7 @@ def _unknown_layout(report: AttestationReport) -> str:
     Tools have written such reports: sev 6.1.0 writes those of Milan as those of Turin (virtee/snpguest issue 98).
     """
     text = "the layout of the report's TCB versions is not known to this version"
-    fitting = [layout.products for layout in LAYOUTS if _fits(report.raw, layout)]
+    fitting = [layout.products for layout in LAYOUTS if tcbs_fit(report.raw, layout)]
     if _expected_layout(report) and fitting:
         text += f"; it is that of another product ({', '.join(fitting)}), so a tool may have rewritten the report"
     return text

@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # what takes long to load is imported where it is needed: a l
     from typing import Any
 
     from catalog.abi.digest import LaunchDigest
-    from catalog.abi.endorsement import Endorsement
     from catalog.abi.report import AttestationReport
     from catalog.ask.found_endorsements import FoundEndorsement, MinSvn
+    from catalog.endorse.endorsement import Endorsement
     from catalog.evidence.evidence import Evidence
     from catalog.fast.match import Match
     from catalog.fast.published import PublishedRelease

@@ -14,7 +14,7 @@ from catalog.evidence.sniff import MAX_EVIDENCE, sniff, sniff_digests, stated_di
 from catalog.files import inputs
 
 if TYPE_CHECKING:  # cryptography takes long to load
-    from cryptography import x509
+    from catalog.endorse.certificate import Certificate
 
 MAX_CERTIFICATES = 256 << 10
 """Bytes: limit for a file of certificates."""
@@ -84,12 +84,12 @@ def read_expectation(given: str, stdin: BinaryIO) -> bytes:
     return _bounded(inputs.read_start(Path(given), MAX_EVIDENCE + 1, regular=True), given)
 
 
-def read_certificates(path: Path) -> list[x509.Certificate]:
+def read_certificates(path: Path) -> list[Certificate]:
     """All certificates of a file, or of the files in a folder.
 
     Raises Unreadable, MalformedInput for an invalid certificate, UsageError for no certificates or too many files.
     """
-    from catalog.abi.certificates import parse_certificates
+    from catalog.endorse.certificates import parse_certificates
 
     try:
         files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
@@ -97,7 +97,7 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
         raise inputs.unreadable(path, error) from error
     if len(files) > MAX_CERTIFICATE_FILES:
         raise UsageError(f"{path} has more than {MAX_CERTIFICATE_FILES} files", "give a folder of certificates only")
-    found: list[x509.Certificate] = []
+    found: list[Certificate] = []
     for file in files:
         try:
             found += parse_certificates(inputs.read_file(file, limit=MAX_CERTIFICATES, regular=True))
@@ -108,12 +108,12 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
     return found
 
 
-def read_roots(path: Path) -> list[x509.Certificate]:
+def read_roots(path: Path) -> list[Certificate]:
     """All certificates of a file or folder of roots.
 
     Raises the errors of `read_certificates`, UsageError if a certificate cannot be a root.
     """
-    from catalog.abi.endorsement import check_root
+    from catalog.endorse.endorsement import check_root
 
     found = read_certificates(path)
     for certificate in found:

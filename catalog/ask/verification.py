@@ -11,11 +11,10 @@ if TYPE_CHECKING:  # cryptography takes long to load
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from cryptography import x509
-
     from catalog.abi.digest import LaunchDigest
-    from catalog.abi.endorsement import Endorsement
     from catalog.abi.report import AttestationReport
+    from catalog.endorse.certificate import Certificate
+    from catalog.endorse.endorsement import Endorsement
     from catalog.evidence.evidence import Evidence
 
 NOT_VERIFIED = "not verified: no certificates are given"
@@ -35,8 +34,8 @@ class VerificationInputs(Value):
     min_svn: the least SVN by feed: endorsements with a lower one, or with none, are refused.
     """
 
-    certificates: Sequence[x509.Certificate] = ()
-    roots: Sequence[x509.Certificate] = ()
+    certificates: Sequence[Certificate] = ()
+    roots: Sequence[Certificate] = ()
     now: float = 0
     tik: bytes | None = None
     debug_digest: LaunchDigest | None = None
@@ -66,7 +65,7 @@ def verified(report: AttestationReport, proofs: VerificationInputs) -> Endorseme
     """Verify a report by the certificates; None without certificates."""
     if not proofs.certificates:
         return None
-    from catalog.abi.endorsement import verify_report
+    from catalog.endorse.endorsement import verify_report
 
     return verify_report(report, proofs.certificates, proofs.now, proofs.roots)
 

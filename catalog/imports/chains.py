@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
-from catalog.abi.certificates import parse_certificates
 from catalog.errors import MalformedInput, MalformedRecord, UntrustedSigner, VerificationFailed
+from catalog.imports.certificate_files import load_certificates
 from catalog.imports.dates import day
 from catalog.imports.documents import Given
 
@@ -38,7 +38,7 @@ def parse_trusted(data: bytes, given: Given) -> Given:
         except (ValueError, UnsupportedAlgorithm) as error:
             raise MalformedInput("the public key cannot be read") from error
         return replace(given, keys=(*given.keys, key))
-    return replace(given, roots=(*given.roots, *parse_certificates(data)))
+    return replace(given, roots=(*given.roots, *load_certificates(data)))
 
 
 def parse_chain(ders: Sequence[bytes], what: str) -> list[x509.Certificate]:
@@ -46,7 +46,7 @@ def parse_chain(ders: Sequence[bytes], what: str) -> list[x509.Certificate]:
     if not 1 <= len(ders) <= MOST_CERTIFICATES:
         raise MalformedRecord(f"{what}: {len(ders)} certificates, not 1 to {MOST_CERTIFICATES}")
     try:
-        chain = [one for data in ders for one in parse_certificates(data)]
+        chain = [one for data in ders for one in load_certificates(data)]
     except MalformedInput as error:
         raise MalformedRecord(f"{what}: a certificate is malformed") from error
     if [der(one) for one in chain] != list(ders):

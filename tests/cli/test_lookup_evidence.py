@@ -13,12 +13,12 @@ from uuid import UUID
 
 import pyarrow.parquet as pq
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.build.builder import BuildResult
 from tests.support.attestation_builder import certificate_table, chain, report_bytes, signed
+from tests.support.certificate_builder import pem
 from tests.support.cli import Run
 
 MADE = chain(days=4000)
@@ -43,7 +43,7 @@ def certificates(tmp_path: Path) -> str:
     folder = tmp_path / "certificates"
     folder.mkdir()
     for name, certificate in zip(("vcek", "ask", "ark"), MADE.all, strict=True):
-        (folder / f"{name}.der").write_bytes(certificate.public_bytes(Encoding.DER))
+        (folder / f"{name}.der").write_bytes(certificate.der)
     return str(folder)
 
 
@@ -51,7 +51,7 @@ def certificates(tmp_path: Path) -> str:
 def root(tmp_path: Path) -> str:
     """The ARK of the chain, in its own file."""
     path = tmp_path / "root.pem"
-    path.write_bytes(MADE.ark.public_bytes(Encoding.PEM))
+    path.write_bytes(pem(MADE.ark.der))
     return str(path)
 
 
@@ -104,9 +104,7 @@ def test_a_root_that_the_host_brought_verifies_nothing(
 ) -> None:
     """Neither in a folder given with --certs, nor in the certificate table of the report."""
     table = tmp_path / "table.bin"
-    table.write_bytes(
-        certificate_table(dict(zip(GUIDS, (cert.public_bytes(Encoding.DER) for cert in MADE.all), strict=True)))
-    )
+    table.write_bytes(certificate_table(dict(zip(GUIDS, (cert.der for cert in MADE.all), strict=True))))
     for given in (certificates, str(table)):
         code, out, err = run(command, report, "--certs", given)
         assert code == 4
@@ -133,7 +131,7 @@ def test_a_root_must_be_an_ark(run: Run, report: str, certificates: str, name: s
 
 def test_a_root_must_be_self_signed(run: Run, report: str, certificates: str, tmp_path: Path) -> None:
     other = tmp_path / "ark.der"
-    other.write_bytes(chain(ark={"signer": "another"}).ark.public_bytes(Encoding.DER))
+    other.write_bytes(chain(ark={"signer": "another"}).ark.der)
     code, out, err = run("lookup", report, "--certs", certificates, "--root", str(other))
     assert (code, out) == (2, "")
     assert "'ARK-Milan' has no valid RSASSA-PSS self-signature" in err

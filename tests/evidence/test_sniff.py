@@ -204,11 +204,9 @@ def test_evidence_is_read_from_files_and_standard_input(tmp_path: Path) -> None:
 
 
 def test_certificates_are_read_from_files_and_folders(tmp_path: Path) -> None:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     made = chain()
     for name, certificate in zip("abc", made.all, strict=True):
-        (tmp_path / name).write_bytes(certificate.public_bytes(Encoding.DER))
+        (tmp_path / name).write_bytes(certificate.der)
     assert read_certificates(tmp_path) == made.all
     assert read_certificates(tmp_path / "b") == [made.ask]
     (tmp_path / "d").write_bytes(b"no certificate")

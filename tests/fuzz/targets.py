@@ -13,11 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from unittest import mock
 
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from catalog.abi.certificates import parse_certificates
 from catalog.abi.digest import LaunchDigest
-from catalog.abi.endorsement import verify_report
 from catalog.abi.guest_policy import SevPolicy, SnpPolicy
 from catalog.abi.report import AttestationReport
 from catalog.abi.report_json import parse_report_json
@@ -26,6 +24,9 @@ from catalog.ask.measure import Workbench
 from catalog.ask.measure_request import parse_request
 from catalog.ask.vmsa_pages import SaveArea
 from catalog.build.index_writer import IndexWriter, choose_keying
+from catalog.endorse.certificates import parse_certificates, parse_revocation_lists
+from catalog.endorse.endorsement import verify_report
+from catalog.endorse.report_checks import id_key_digest
 from catalog.errors import LdcatError, MalformedInput, Unreadable
 from catalog.evidence.sniff import sniff, sniff_digests
 from catalog.fast import manifest_lines
@@ -48,6 +49,7 @@ from tests.fuzz.import_targets import IMPORT_TARGETS
 from tests.fuzz.log_targets import LOG_TARGETS
 from tests.fuzz.target import Target
 from tests.support.attestation_builder import NOW, certificate_table, chain, report_bytes, signed
+from tests.support.certificate_builder import leaf_key, pem, revocation_list
 from tests.support.firmware_builder import AMDSEV_AREA, AMDSEV_SECTIONS, build_ovmf, packed_volume
 from tests.support.module_builder import volume_with_version
 from tests.support.report_json import as_json
@@ -212,10 +214,20 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
+def _revocation_lists() -> list[bytes]:
+    one = revocation_list(serials=[1, 65537])
+    return [one, pem(one, "X509 CRL")]
+
+
+def _public_keys() -> list[bytes]:
+    key = leaf_key("id").public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return [key, pem(key, "PUBLIC KEY")]
+
+
 def _certificates() -> list[bytes]:
-    ders = [certificate.public_bytes(Encoding.DER) for certificate in CHAIN.all]
-    pem = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in CHAIN.all)
-    return [certificate_table(dict(zip((VCEK, ASK, ARK), ders, strict=True))), ders[0], pem]
+    ders = [certificate.der for certificate in CHAIN.all]
+    in_pem = b"".join(pem(certificate.der) for certificate in CHAIN.all)
+    return [certificate_table(dict(zip((VCEK, ASK, ARK), ders, strict=True))), ders[0], in_pem]
 
 
 def _reports() -> list[bytes]:
@@ -301,6 +313,8 @@ TARGETS = {
     "certificates": Target(parse_certificates, _certificates),
     "endorsement": Target(_endorsement, _certificates),
     "endorsed-report": Target(_signed_report, _reports),
+    "revocation lists": Target(parse_revocation_lists, _revocation_lists),
+    "public keys": Target(id_key_digest, _public_keys),
     "policy": Target(_policy, lambda: [b"\7\0\0\1", (0x30000).to_bytes(8, "little")]),
     "vmsa": Target(lambda data: SaveArea.parse(data, "vmsa").to_dict(), _pages),
     "firmware": Target(_image, _images),

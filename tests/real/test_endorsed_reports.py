@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cryptography import x509
-
-from catalog.abi.certificates import parse_certificates
-from catalog.abi.endorsement import Endorsement, verify_report
 from catalog.abi.report import REPORT_SIZE, AttestationReport
+from catalog.endorse.certificate import Certificate
+from catalog.endorse.certificates import parse_certificates
+from catalog.endorse.endorsement import Endorsement, verify_report
 from tests.real.shared import EXCHANGE_REPORTS, WILD
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC).timestamp()
 
 
-def judged(report: bytes, certificates: list[x509.Certificate], *roots: x509.Certificate) -> Endorsement:
+def judged(report: bytes, certificates: list[Certificate], *roots: Certificate) -> Endorsement:
     return verify_report(AttestationReport.parse(report[:REPORT_SIZE]), certificates, NOW, roots)
 
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from catalog.abi.report import SIGNED_SIZE
+from catalog.endorse.certificate import Certificate
+from tests.support.certificate_builder import CRL_POINTS, NOW, ca_key, certificate, der, ia5, leaf_key, number
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
+__all__ = ["NOW", "ca_key", "certificate", "der", "ia5", "leaf_key"]
+
 CHIP = bytes(range(1, 65))
-AMD = "1.3.6.1.4.1.3704.1."
 TCB = {"bootloader": 4, "tee": 0, "snp": 22, "microcode": 213}
-SHA384 = hashes.SHA384()
 SPL = {"bootloader": "3.1", "tee": "3.2", "snp": "3.3", "microcode": "3.8", "fmc": "3.9"}
+RESERVED_SPL = {"3.4": 0, "3.5": 0, "3.6": 0, "3.7": 0}
+SERIALS = {"ASK": 65537, "ASVK": 65793, "ARK": 65536}
+"""As of Milan's."""
 
 
 def report_bytes(
@@ -52,25 +53,14 @@ def report_bytes(
     return bytes(raw)
 
 
-@cache
-def ca_key(name: str) -> rsa.RSAPrivateKey:
-    """One key for each name, cached since RSA keys take long to make."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-@cache
-def leaf_key(name: str) -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP384R1())
-
-
 @dataclass(frozen=True)
 class Chain:
-    leaf: x509.Certificate
-    ask: x509.Certificate
-    ark: x509.Certificate
+    leaf: Certificate
+    ask: Certificate
+    ark: Certificate
 
     @property
-    def all(self) -> list[x509.Certificate]:
+    def all(self) -> list[Certificate]:
         return [self.leaf, self.ask, self.ark]
 
 
@@ -92,13 +82,17 @@ def chain(
     """
     middle = f"SEV-{product}" if key == "VCEK" else f"SEV-VLEK-{product}"
     root = f"ARK-{product}"
-    extensions: dict[str, bytes | None] = {"1": b"\x02\x01\x01"}
+    extensions: dict[str, bytes | None] = {"1": number(0 if key == "VCEK" else 1)}
     extensions |= {} if stepping is None else {"2": ia5(product + stepping)}
-    extensions |= {SPL[part]: der(2, bytes([value])) for part, value in tcb.items()}
+    spl = {SPL[part]: value for part, value in tcb.items()}
+    extensions |= {oid: number(value) for oid, value in (spl | RESERVED_SPL).items()}
     extensions |= {"4": chip} if key == "VCEK" else {"5": ia5("cloud.example")}
     other = {**(leaf or {})}
     extensions |= other.pop("extensions", {})
-    of_issuer: dict[str, Any] = {"issuer": root, "ca": True}
+    points = {CRL_POINTS: _crl_points(f"https://kdsintf.amd.com/{key.lower()}/v1/{product}/crl")}
+    of_issuer: dict[str, Any] = {"issuer": root, "ca": True, "extensions": points}
+    of_middle = {**of_issuer, "usage": 0x04, "serial": SERIALS["ASK" if key == "VCEK" else "ASVK"]}
+    of_root = {**of_issuer, "usage": 0x06, "serial": SERIALS["ARK"]}
     of_leaf: dict[str, Any] = {
         "key": leaf_key("leaf"),
         "issuer": middle,
@@ -107,8 +101,8 @@ def chain(
     } | other
     return Chain(
         certificate(f"SEV-{key}", **of_leaf),
-        certificate(middle, **(of_issuer | {**(ask or {})})),
-        certificate(root, **(of_issuer | {**(ark or {})})),
+        certificate(middle, **(of_middle | {**(ask or {})})),
+        certificate(root, **(of_root | {**(ark or {})})),
     )
 
 
@@ -123,63 +117,12 @@ def certificate_table(entries: Mapping[bytes, bytes]) -> bytes:
     """Certificates by GUID, in the format in which a host hands them to its guest."""
     offset = 24 * (len(entries) + 1)
     header, body = b"", b""
-    for guid, der in entries.items():
-        header += struct.pack("<16sII", guid, offset + len(body), len(der))
-        body += der
+    for guid, data in entries.items():
+        header += struct.pack("<16sII", guid, offset + len(body), len(data))
+        body += data
     return header + bytes(24) + body
 
 
-def der(tag: int, value: bytes) -> bytes:
-    """A short value in DER."""
-    return bytes([tag, len(value)]) + value
-
-
-def ia5(text: str) -> bytes:
-    """A text as in AMD's extensions, an IA5String."""
-    return der(0x16, text.encode("ascii"))
-
-
-def certificate(
-    name: str,
-    *,
-    issuer: str,
-    key: Any = None,
-    signer: str | None = None,
-    days: int = 9000,
-    since: int = 30,
-    ca: bool | None = None,
-    mgf: hashes.HashAlgorithm = SHA384,
-    salt: int | None = 48,
-    digest: hashes.SHA384 | hashes.SHA256 = SHA384,
-    organization: str = "Advanced Micro Devices",
-    issuer_organization: str = "Advanced Micro Devices",
-    extensions: Mapping[str, bytes | None] | None = None,
-) -> x509.Certificate:
-    """name, issuer: common names; empty for none. key: its own key. signer: name of another CA key that signs.
-
-    since: days before NOW when its validity begins; days: for how long. ca: None for no basic constraints. salt: length
-    for PSS; None for PKCS #1 1.5.
-    """
-    start = datetime.fromtimestamp(NOW, UTC) - timedelta(days=since)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(_amd_name(name, organization))
-        .issuer_name(_amd_name(issuer, issuer_organization))
-        .public_key((key or ca_key(name)).public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=days))
-    )
-    if ca is not None:
-        builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-    for oid, value in (extensions or {}).items():
-        if value is not None:
-            extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(AMD + oid), value)
-            builder = builder.add_extension(extension, critical=False)
-    how = padding.PKCS1v15() if salt is None else padding.PSS(mgf=padding.MGF1(mgf), salt_length=salt)
-    return builder.sign(ca_key(signer or issuer), digest, rsa_padding=how)
-
-
-def _amd_name(name: str, organization: str) -> x509.Name:
-    organization_attribute = x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organization)
-    return x509.Name([organization_attribute, *([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)] if name else [])])
+def _crl_points(url: str) -> bytes:
+    """Where the revocation list is, as in AMD's ASKs and ARKs."""
+    return der(0x30, der(0x30, der(0xA0, der(0xA0, der(0x86, url.encode())))))

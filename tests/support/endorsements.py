@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalog.abi.endorsement import Endorsement, verify_report
 from catalog.abi.report import AttestationReport
-from catalog.abi.report_finding import Finding
+from catalog.endorse.endorsement import Endorsement, verify_report
+from catalog.endorse.report_finding import Finding
 from tests.support.attestation_builder import (
     NOW,
     Chain,

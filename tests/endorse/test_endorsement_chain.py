@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 from uuid import UUID
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from catalog.abi import endorsement as endorsement_module
-from catalog.abi.certificates import parse_certificates
-from catalog.abi.endorsement import AMD_ROOTS, Endorsement, check_root, verify_report
 from catalog.abi.report import AttestationReport
+from catalog.endorse import endorsement as endorsement_module
+from catalog.endorse.certificate import Certificate, RsaKey
+from catalog.endorse.certificate_signatures import has_signed
+from catalog.endorse.certificates import parse_certificates
+from catalog.endorse.endorsement import AMD_ROOTS, Endorsement, check_root, verify_report
 from catalog.errors import UsageError
 from tests.support.attestation_builder import (
     NOW,
@@ -26,6 +28,7 @@ from tests.support.attestation_builder import (
     report_bytes,
     signed,
 )
+from tests.support.certificate_builder import CRL_POINTS
 from tests.support.endorsements import VLEK, failed, findings_of, judged
 
 VCEK_GUID = UUID("63da758d-e664-4564-adc5-f4b93be8accd").bytes
@@ -40,13 +43,13 @@ def one(where: str, **other: Any) -> dict[str, Any]:
     return {where: other}
 
 
-def by(certificates: list[x509.Certificate], *roots: x509.Certificate) -> Endorsement:
+def by(certificates: list[Certificate], *roots: Certificate) -> Endorsement:
     return verify_report(AttestationReport.parse(GOOD), certificates, NOW, roots)
 
 
-def table_of(made: Chain) -> list[x509.Certificate]:
+def table_of(made: Chain) -> list[Certificate]:
     """The chain as the certificate table that a host hands to its guest."""
-    ders = [certificate.public_bytes(Encoding.DER) for certificate in made.all]
+    ders = [certificate.der for certificate in made.all]
     return parse_certificates(certificate_table(dict(zip((VCEK_GUID, ASK_GUID, ARK_GUID), ders, strict=True))))
 
 
@@ -69,7 +72,7 @@ def test_a_given_root_verifies_a_chain_from_any_source() -> None:
 
 def test_amds_roots_are_recognised_by_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     made = chain()
-    monkeypatch.setattr(endorsement_module, "AMD_ROOTS", {made.ark.fingerprint(hashes.SHA256()).hex(): "Milan"})
+    monkeypatch.setattr(endorsement_module, "AMD_ROOTS", {hashlib.sha256(made.ark.der).hexdigest(): "Milan"})
     endorsement = by(table_of(made))
     assert endorsement.verified
     assert (endorsement.root, endorsement.trusted_by) == ("Milan", "amd")
@@ -85,7 +88,7 @@ def test_there_are_three_amd_roots() -> None:
 
 def test_a_certificate_with_the_name_and_key_of_a_root_is_not_that_root() -> None:
     made, again = chain(), chain()
-    assert made.ark.public_key() == again.ark.public_key()
+    assert made.ark.key == again.ark.key
     assert not by([made.leaf, made.ask, made.ark, again.ark]).verified
     assert by([made.leaf, made.ask, again.ark], made.ark).verified  # it has also signed the ASK
     other = chain(ark={"key": ca_key("another"), "signer": "another"}).ark
@@ -244,3 +247,41 @@ def test_if_no_issuer_signed_the_one_with_the_right_name_is_reported() -> None:
     details = [finding.text for finding in by([made.leaf, elsewhere.ask, made.ask, made.ark]).findings]
     assert "the VCEK is issued by an ASK: the one given has not signed it" in details
     assert "the ASK is valid from 2026-05-02 to 2050-12-22" in details
+
+
+def test_an_unknown_critical_extension_breaks_a_chain() -> None:
+    for where, fails in (("leaf", ["chain"]), ("ask", ["chain"]), ("ark", ["chain"])):
+        made = chain(**one(where, critical=("4", CRL_POINTS)))
+        assert failed(by(made.all, made.ark)) == fails
+    made = chain(leaf={"critical": ("4",)})
+    texts = [finding.text for finding in findings_of(by(made.all, made.ark), "chain")]
+    assert "the VCEK has a critical extension that is unknown here" in texts
+
+
+def test_a_root_may_sign_certificates_and_an_issuer_too() -> None:
+    for where in ("ask", "ark"):
+        assert failed(judged(GOOD, chain(**one(where, usage=0x02)))) == ["chain"]
+    with pytest.raises(UsageError, match="keyUsage"):
+        check_root(chain(ark={"usage": 0x02}).ark)
+
+
+def test_only_so_many_issuers_of_one_name_are_tried() -> None:
+    made, other = chain(), chain(ask={"key": ca_key("another")})
+    for count, fails in ((31, []), (32, ["chain"])):
+        assert failed(by([made.leaf, *[other.ask] * count, made.ask, made.ark], made.ark)) == fails
+
+
+@pytest.mark.parametrize(
+    "numbers", [(3, 1 << 2047), (1, (1 << 2047) + 1), (2, 1 << 2046), (65537, 1 << 8192), (65536, (1 << 2047) + 1)]
+)
+def test_odd_rsa_keys_verify_nothing(numbers: tuple[int, int]) -> None:
+    exponent, modulus = numbers
+    made = chain()
+    assert not has_signed(RsaKey(modulus, exponent), made.leaf.signed)
+
+
+def test_keys_of_2048_to_8192_bits_are_taken() -> None:
+    made = chain()
+    assert has_signed(made.ask.key, made.leaf.signed)
+    small = rsa.generate_private_key(65537, 1536).public_key().public_numbers()
+    assert not has_signed(RsaKey(small.n, small.e), made.leaf.signed)

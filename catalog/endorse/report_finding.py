@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from catalog.notes import DANGER, INFO, OK
+from catalog.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Value):
     """One check.
 
     code: stays the same between versions; docs/notes.md lists all.

@@ -14,10 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from omne_attest import vectors
 
-from catalog.abi.certificates import parse_certificates
-from catalog.abi.endorsement import verify_report
 from catalog.abi.report import SIGNED_SIZE, AttestationReport
-from catalog.abi.report_finding import Finding
+from catalog.endorse.certificate import Certificate
+from catalog.endorse.certificates import parse_certificates
+from catalog.endorse.endorsement import verify_report
+from catalog.endorse.report_finding import Finding
 from tests.support.attestation_builder import (
     CHIP,
     NOW,
@@ -136,8 +137,8 @@ def test_undecided_checks_are_reported() -> None:
     endorsement = judged(signed(report_bytes(chip=bytes(64))), chain())
     undecided = {finding.code: finding.text for finding in endorsement.findings if finding.passed is None}
     assert undecided == {
-        "chip": "the report has no chip ID: the platform masks it",
-        "revocation": "not looked up",
+        "chip": "the platform masks the chip ID, so it cannot be compared",
+        "revocation": "not looked up: no CRL is given",
     }
     (product, reported) = findings_of(judged(signed(report_bytes()), chain()), "product")
     assert product.text == "the VCEK is of Milan-B0, issued for Milan"
@@ -175,8 +176,12 @@ def test_invalid_signatures_are_refused() -> None:
             findings_of(endorsement, "signature")[0].text == "none of the VCEK certificates given has signed the report"
         )
     assert findings_of(judged(good, made), "signature")[0].text == "of the report by the VCEK"
-    algorithm = report_bytes()[:0x34] + b"\x02\0\0\0" + report_bytes()[0x38:]
-    assert failed(judged(signed(algorithm), made)) == ["signature"]
+    for number in (0, 2, 1 << 31):
+        algorithm = report_bytes()[:0x34] + number.to_bytes(4, "little") + report_bytes()[0x38:]
+        endorsement = judged(signed(algorithm), made)
+        assert failed(endorsement) == ["signature"]
+        (found,) = findings_of(endorsement, "signature")
+        assert found.text == f"signature algorithm {number} is not known to this version"
     unsigned = judged(signed(report_bytes(key_info=7 << 2)), made)
     assert [(f.passed, f.text) for f in unsigned.findings] == [(False, "the report says that it is not signed")]
     assert leaf_key("leaf") is not leaf_key("another")
@@ -230,3 +235,59 @@ def test_a_finding_has_a_severity_and_is_json() -> None:
     for passed, severity in by_outcome.items():
         wanted = {"code": "chip", "severity": severity, "passed": passed, "text": "why"}
         assert Finding("chip", passed, "why").to_dict() == wanted
+
+
+def test_what_cannot_be_compared_fails_if_that_is_demanded() -> None:
+    made = chain()
+    masked = AttestationReport.parse(signed(report_bytes(chip=bytes(64))))
+    for strict, fails in ((False, []), (True, ["chip"])):
+        assert failed(verify_report(masked, made.all, NOW, [made.ark], strict=strict)) == fails
+    whole = AttestationReport.parse(signed(report_bytes()))
+    assert verify_report(whole, made.all, NOW, [made.ark], strict=True).verified
+    by_vlek = chain(key="VLEK")
+    vlek = AttestationReport.parse(signed(report_bytes(**VLEK, chip=bytes(64))))
+    assert verify_report(vlek, by_vlek.all, NOW, [by_vlek.ark], strict=True).verified
+
+
+def test_a_report_that_names_no_product_has_the_tcb_layout_of_its_certificate() -> None:
+    raw = signed(report_bytes(version=2, tcb=TURIN_TCB, chip=bytes(64)))
+    assert failed(judged(raw, chain(**TURIN_CHAIN))) == []
+    before = signed(report_bytes(version=2, chip=SHORT_CHIP))
+    assert failed(judged(before, chain(chip=SHORT_CHIP))) == []
+    assert failed(judged(before, chain(**TURIN_CHAIN))) == ["tcb"]
+    (found,) = findings_of(judged(before, chain(**TURIN_CHAIN)), "tcb")
+    assert found.text == "reported 04000000000016d5, in a layout that is not known to this version"
+
+
+def test_a_product_that_is_not_compared_is_said() -> None:
+    for changes, why in (
+        ({"version": 2}, "the report names no product, as it has version 2"),
+        ({"cpuid": (0x19, 0x50, 1)}, "the report names an unknown processor"),
+    ):
+        _, found = findings_of(judged(signed(report_bytes(**changes)), chain()), "product")
+        assert (found.passed, found.text) == (None, why)
+
+
+def test_a_negative_number_certifies_nothing() -> None:
+    endorsement = judged(signed(report_bytes()), chain(leaf={"extensions": {SPL["microcode"]: b"\x02\x01\xd5"}}))
+    assert failed(endorsement) == ["tcb"]
+    assert findings_of(endorsement, "tcb")[-1].text == "microcode: reported 213, certified None"
+
+
+def test_the_signer_is_found_among_many_certificates() -> None:
+    made, other = chain(), chain(leaf={"key": leaf_key("another")})
+    report = AttestationReport.parse(signed(report_bytes()))
+    many = [other.leaf] * 255
+    assert verify_report(report, [*many, *made.all], NOW, [made.ark]).verified
+    endorsement = verify_report(report, [*many, other.leaf, *made.all], NOW, [made.ark])
+    assert findings_of(endorsement, "signature")[0].text == (
+        "none of the VCEK certificates given has signed the report (the first 256 of 257 were tried)"
+    )
+
+
+def test_a_point_that_is_not_on_the_curve_verifies_nothing() -> None:
+    made = chain()
+    point = made.leaf.key.point  # type: ignore[union-attr]
+    off = Certificate.parse(made.leaf.der.replace(point, point[:-1] + bytes([point[-1] ^ 1])))
+    report = AttestationReport.parse(signed(report_bytes()))
+    assert failed(verify_report(report, [off, made.ask, made.ark], NOW, [made.ark])) == ["chain", "signature"]
