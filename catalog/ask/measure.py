@@ -39,12 +39,14 @@ class Measured:
     build: the firmware build, with what is recorded about launching it.
     config: the launch configuration.
     ignored: axes that were given but that this digest does not depend on.
+    append: the measured command line; None if only its hash is known, or if there is no kernel.
     """
 
     digest: LaunchDigest
     build: FirmwareBuild
     config: LaunchConfig
     ignored: tuple[str, ...]
+    append: str | None
 
     @property
     def technology(self) -> str:
@@ -84,6 +86,7 @@ class Measured:
         return {
             "launch_digest": self.digest.hex(),
             **self.config.to_dict(self.build.name),
+            "append": self.append if self.append is None or _is_unicode(self.append) else None,
             "kernel_hashes_enforced": self.build.component.kernel_hashes_enforced.value,
             "launchable": self.launchable.verdict,
             "notes": self.remarks(),
@@ -121,11 +124,12 @@ class Workbench:
         """
         technology = technology_named(request.technology)
         build = self._build(request)
-        config, ignored = self._config(technology, build, request)
+        hashes, append = self._kernel_hashes(request)
+        config, ignored = self._config(technology, build, hashes, request)
         key = (technology.name, build.component)
         if key not in self._measurers:
             self._measurers[key] = Measurer(technology, build.component)
-        return Measured(self._measurers[key].measure(config.point), build, config, ignored)
+        return Measured(self._measurers[key].measure(config.point), build, config, ignored, append)
 
     def measure_counts(self, request: Request, counts: Sequence[int] | None) -> list[Measured]:
         """The launch digests of a request for each vCPU count, in the given order; raises the errors of `measure`.
@@ -168,10 +172,9 @@ class Workbench:
         return build
 
     def _config(
-        self, technology: Technology, build: FirmwareBuild, request: Request
+        self, technology: Technology, build: FirmwareBuild, hashes: KernelHashes | None, request: Request
     ) -> tuple[LaunchConfig, tuple[str, ...]]:
         """The launch configuration of a request, and the given axes that it does not depend on."""
-        hashes = self._kernel_hashes(request)
         if request.vcpus is not None:
             check_vcpus(request.vcpus)
         vmm = None if request.vmm is None else embedded.profile_named(request.vmm)
@@ -199,29 +202,33 @@ class Workbench:
         )
         return config, () if vmm.measures_signature or signature is None else ("vCPU type",)
 
-    def _kernel_hashes(self, request: Request) -> KernelHashes | None:
+    def _kernel_hashes(self, request: Request) -> tuple[KernelHashes | None, str | None]:
+        """The kernel hashes of a request, and its command line; None if only the hash is known."""
         blobs = (request.kernel, request.kernel_sha256, request.initrd, request.initrd_sha256)
         if request.kernel_hashes is not None:
             if any(value is not None for value in (*blobs, request.append, request.cmdline_sha256)):
                 raise UsageError("a name of kernel hashes stands for kernel, initrd and command line; give it alone")
             if request.kernel_hashes.endswith(".toml"):
-                return KernelRecord.parse(inputs.read_text(Path(request.kernel_hashes))).hashes
+                record = KernelRecord.parse(inputs.read_text(Path(request.kernel_hashes)))
+                return record.hashes, record.append
             if request.kernel_hashes not in embedded.kernels():
                 raise UnknownName("kernel hashes table", request.kernel_hashes, embedded.kernels())
-            return embedded.kernels()[request.kernel_hashes].hashes
+            record = embedded.kernels()[request.kernel_hashes]
+            return record.hashes, record.append
         kernel = self._blob(request.kernel, request.kernel_sha256, "kernel_sha256")
         initrd = self._blob(request.initrd, request.initrd_sha256, "initrd_sha256")
         if kernel is None:
             if initrd is not None or request.append is not None or request.cmdline_sha256 is not None:
                 raise UsageError("initrd and command line are only measured with a kernel, but none is given")
-            return None
+            return None, None
         cmdline = hash_cmdline(request.append)
         if request.cmdline_sha256 is not None:
             given = unhex(request.cmdline_sha256.lower(), 32, "cmdline_sha256")
             if request.append is not None and given != cmdline:
                 raise UsageError("append does not have the SHA-256 given as cmdline_sha256")
             cmdline = given
-        return KernelHashes(kernel, KernelHashes.of(kernel=kernel, initrd=initrd).initrd, cmdline)
+        hashes = KernelHashes(kernel, KernelHashes.of(kernel=kernel, initrd=initrd).initrd, cmdline)
+        return hashes, "" if cmdline == hash_cmdline(None) else request.append
 
     def _blob(self, path: str | None, sha256: str | None, what: str) -> bytes | None:
         if sha256 is not None:
@@ -233,6 +240,11 @@ class Workbench:
         if path not in self._hashed:
             self._hashed[path] = inputs.hash_file(Path(path))
         return self._hashed[path]
+
+
+def _is_unicode(text: str) -> bool:
+    """False for a text with bytes that are not UTF-8: JSON cannot have it."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _signature(request: Request) -> VcpuSignature | None:

@@ -124,11 +124,10 @@ def expectation(line: bytes, known: KnownInputs) -> Baseline:
     """
     request = parse_request(line)
     measured = Workbench({build.name: build for build in known.builds}).measure(request)
-    record = embedded.kernels().get(request.kernel_hashes or "")
     hashes = measured.config.kernel_hashes
     named = next((kernel for kernel in known.kernels if kernel.hashes == hashes), None)
     name = request.kernel_hashes or request.kernel or (named.label if named else "the kernel given")
-    append = record.append if record else request.append
+    append = measured.append
     return expected_baseline(measured, name, append if append is not None or named is None else named.append)
 
 

@@ -26,8 +26,11 @@ from catalog.launch.technology import Measurer, technology_named
 from catalog.launch.update import LaunchUpdate
 from catalog.work.engine import Engine
 
-_STEPS = 1 << 19
+_STEPS = 1 << 18
 """Steps of chains that are folded in one task, approximately."""
+
+_SLOW_STEPS = 1 << 15
+"""The same without compiled code: a task takes some tenths of a second."""
 
 _Vcpu = tuple[Choice[VcpuSignature] | None, Choice[int]]
 
@@ -207,12 +210,13 @@ class _Plan:
         counts = sorted(choice.value for choice in self.space.choices("vcpus", stage))
         candidates: list[Candidate] = []
         chains: list[VcpuChain] = []
+        steps = _STEPS if self.backend.compiled else _SLOW_STEPS
         if not counts:
             return
         for candidate, chain in self._launches(stage, technology):
             candidates.append(candidate)
             chains.append(chain)
-            if len(chains) * counts[-1] >= _STEPS:
+            if len(chains) * counts[-1] >= steps:
                 yield self._batch(stage, candidates, chains, counts)
                 candidates, chains = [], []
         if chains:

@@ -22,22 +22,23 @@ def search_progress(seconds: float, *, quiet: bool) -> Iterator[Callable[[int], 
         yield lambda _total: lambda _words, _count: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
 
-    clock = TextColumn("{task.fields[clock]}")
-    columns = (BarColumn(), MofNCompleteColumn(), clock, TextColumn("{task.description}"))
+    stage = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
+    columns = (BarColumn(20), TextColumn("{task.fields[state]}", table_column=Column(no_wrap=True)), stage)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
 
         def begin(total: int) -> Advance:
-            task, begun, tried = bar.add_task("", total=total, clock=""), time.monotonic(), 0
+            task, begun, tried = bar.add_task("", total=total, state=""), time.monotonic(), 0
 
             def advance(words: str, count: int) -> None:
                 nonlocal tried
                 tried += count
                 elapsed = time.monotonic() - begun
                 shown = expected_total(tried, total, elapsed, seconds)
-                clock = f"{min(elapsed, seconds):.0f} of {seconds:.0f} s"
-                bar.update(task, description=words, completed=tried, total=shown, clock=clock)
+                state = f"{tried:,} of {shown:,}, {min(elapsed, seconds):.0f} of {seconds:g} s"
+                bar.update(task, description=words, completed=tried, total=shown, state=state)
 
             return advance
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from catalog.ask.measure import Workbench
-from catalog.ask.measure_request import MAX_LINE, Request
+from catalog.ask.measure_request import MAX_LINE, Request, parse_request
 from catalog.build.builder import BuildResult
 from catalog.errors import CannotLaunch, LdcatError, UnknownName, UsageError
 from catalog.firmware.component import FirmwareComponent
@@ -70,6 +70,33 @@ def test_kernels_by_file_by_hash_and_by_name(inputs: Path) -> None:
         initrd_sha256="cb24a28a5ba13dfb22e6e75bdd8ab997dbdee6e3ec6c1102f6c7f93044bd817d",
         append="console=ttyS0 --- quiet",
     )
+
+
+SHA256 = "00" * 32
+NAMED = "debian-12-installer-text"
+
+
+@pytest.mark.parametrize(
+    ("fields", "append"),
+    [
+        ({}, None),
+        ({"kernel_sha256": SHA256}, ""),
+        ({"kernel_sha256": SHA256, "append": ""}, ""),
+        ({"kernel_sha256": SHA256, "cmdline_sha256": hashlib.sha256(b"\0").hexdigest()}, ""),
+        ({"kernel_sha256": SHA256, "cmdline_sha256": SHA256}, None),
+        ({"kernel_sha256": SHA256, "append": "quiet \n"}, "quiet \n"),
+        ({"kernel_sha256": SHA256, "append": "\u00e9\U0001f600"}, "\u00e9\U0001f600"),
+        ({"kernel_sha256": SHA256, "append": "\udcff"}, None),
+        ({"kernel_hashes": NAMED}, "console=ttyS0 --- quiet"),
+        ({"kernel_hashes": f"data/kernel_hashes/{NAMED}.toml"}, "console=ttyS0 --- quiet"),
+    ],
+)
+def test_the_answer_has_the_command_line_and_is_a_request(fields: dict[str, Any], append: str | None) -> None:
+    """A command line that is not UTF-8 is known by its hash alone: JSON cannot have it."""
+    measured = Workbench().measure(Request(**{**SNP, **fields}))
+    record = measured.to_dict()
+    assert record["append"] == append
+    assert Workbench().measure(parse_request(json.dumps(record).encode())).digest == measured.digest
 
 
 def test_ignored_fields_are_named() -> None:

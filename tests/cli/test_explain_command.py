@@ -97,6 +97,27 @@ def test_an_answer_is_a_valid_expectation(run: Run, launched: str) -> None:
     assert "  = nothing differs from the expectation\n" in out
 
 
+@pytest.mark.parametrize("text", ["console=ttyS0\n", "console=ttyS0 ", " console=ttyS0", "console=ttyS0"])
+@pytest.mark.parametrize("batch", [False, True])
+def test_what_measure_prints_is_enough_to_find_another_command_line(
+    run: Run, tmp_path: Path, text: str, *, batch: bool
+) -> None:
+    (tmp_path / "vmlinuz").write_bytes(b"a kernel of nobody else")
+    fields = {"technology": "sev-snp", "firmware": AMDSEV, "vmm": "qemu-kvm-init2", "vcpus": 4, "vcpu_type": "EPYC"}
+    fields |= {"kernel": str(tmp_path / "vmlinuz")}
+    given = ("measure", AMDSEV, *SNP, "--vcpus", "4", "--kernel", fields["kernel"])
+    digest = run(*given, "--append", text)[1].strip()
+    expected = "console=ttyS0"
+    if batch:
+        (tmp_path / "lines").write_text(json.dumps({**fields, "append": expected}))
+        believed = run("measure", "--batch", str(tmp_path / "lines"))[1]
+    else:
+        believed = run(*given, "--append", expected, "-f", "json")[1]
+    (hit,) = json.loads(run("explain", digest, "--expect", believed, "-f", "json")[1])["explanations"]
+    differs = [(one["axis"], one["parts"]) for one in hit["differs"]]
+    assert differs == ([] if text == expected else [("kernel_hashes", ["command line"])])
+
+
 def test_a_digest_of_the_catalog(run: Run, small: BuildResult) -> None:
     digest = pq.read_table(small.folder / "sev-snp/launch_digests.parquet")["launch_digest"][0].as_py().hex()
     assert "  = nothing differs from the catalog\n" in run("explain", digest)[1]

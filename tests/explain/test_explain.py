@@ -257,7 +257,10 @@ NO_USUAL_MISTAKES = "no combination of usual mistakes has it either, on any numb
         (23, [DIFFERS.format("two axes"), NO_USUAL_MISTAKES]),
     ],
 )
-def test_the_budget_ends_a_search_and_the_rest_is_not_excluded(batches: int, summary: list[str]) -> None:
+def test_the_budget_ends_a_search_and_the_rest_is_not_excluded(
+    batches: int, summary: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.explain.search._STEPS", 1 << 30)  # one batch a stage
     missed = ask(LaunchDigest(bytes(48)), believed(), batches=batches)
     (search,) = missed.searches
     assert not missed.is_whole

@@ -52,5 +52,5 @@ def test_the_stage_is_shown_in_words_on_a_terminal(
         advance("expectation: usual mistakes together", 600)
     text = shown.getvalue()
     assert ("expectation: usual mistakes together" in text) == (terminal and not quiet)
-    assert ("1000/1000" in text) == (terminal and not quiet)
+    assert ("1,000 of 1,000, 0 of 20 s" in text) == (terminal and not quiet)
     assert bool(text) == (terminal and not quiet)

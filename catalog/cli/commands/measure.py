@@ -155,7 +155,8 @@ def _print(measured: Sequence[Measured], output: Format) -> None:
         render.csv_rows(list(rows[0]), [list(row.values()) for row in rows])
     else:
         hidden = {"notes"} if len(records) == 1 else {"notes", "vcpus", "launch_digest"}
-        shown = {name: value for name, value in records[0].items() if value is not None and name not in hidden}
+        hidden |= {name for name, value in records[0].items() if value in (None, "")}
+        shown = {name: value for name, value in records[0].items() if name not in hidden}
         render.facts(shown.items(), title=measured[0].build.name)
         for text in records[0]["notes"]:
             render.line(f"  ! {text}")
