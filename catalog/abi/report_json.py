@@ -2,7 +2,7 @@
 
 Bytes are lists of numbers, or hex. Fields of older and newer crates are accepted; a missing field is zero, because it
 is reserved in that version. The bytes are then parsed like any report, and the signature shows whether they are right.
-Source: virtee/sev 2.0.2 to 7.1.0, src/firmware/guest/types/snp.rs, AttestationReport.
+Source: virtee/sev 1.1.0 to 7.1.0, src/firmware/guest/types/snp.rs, AttestationReport.
 """
 
 from __future__ import annotations
@@ -65,6 +65,9 @@ _VERSIONS["committed"] = {part: at + 4 for part, at in _VERSIONS["current"].item
 _TCB_PARTS = {"fmc", "bootloader", "microcode", "_reserved"}
 """Components that not every product has, and what crates before version 6 keep of the others."""
 
+_NAMES_OF_1_1 = {"boot_loader": "bootloader", "reserved": "_reserved"}
+"""Parts of a TCB version that version 1.1 of the crate names otherwise."""
+
 _NEEDED = {"version", "policy", "measurement", "signature"}
 """Fields that every report has."""
 
@@ -105,7 +108,7 @@ def _converted(fields: Mapping[str, Any]) -> tuple[bytes, int]:
         elif name in _BYTES:
             _put_bytes(raw, value, *_BYTES[name], name)
         elif name in _TCBS:
-            parts, more = _object(value, name, {"tee", "snp"}, _TCB_PARTS)
+            parts, more = _object(_renamed(value), name, {"tee", "snp"}, _TCB_PARTS)
             raw[_TCBS[name] : _TCBS[name] + 8] = _tcb(parts, name)
             unknown += more
         elif name in _VERSIONS:
@@ -147,6 +150,12 @@ def _put_bytes(raw: bytearray, value: Any, at: int, size: int, name: str) -> Non
     if len(data) != size:
         raise MalformedInput(f"field {name} of the report is not {size} bytes, as hex or a list of numbers")
     raw[at : at + size] = data
+
+
+def _renamed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {_NAMES_OF_1_1.get(name, name): part for name, part in value.items()}
 
 
 def _tcb(parts: Mapping[str, Any], name: str) -> bytes:

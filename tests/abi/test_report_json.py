@@ -114,6 +114,16 @@ def test_old_crates_keep_the_components_of_turin_as_reserved_bytes() -> None:
     assert report.unknown == ()
 
 
+def test_the_first_crate_names_parts_of_a_tcb_otherwise() -> None:
+    raw = signed(report_bytes(version=2))
+    fields = as_json(raw, hexadecimal=False, old=True)
+    for name in ("current_tcb", "reported_tcb", "committed_tcb", "launch_tcb"):
+        parts = fields[name]
+        fields[name] = {"boot_loader": parts.pop("bootloader"), "reserved": parts.pop("_reserved"), **parts}
+    assert parse_report_json(fields).raw == raw
+    assert parse_report_json(fields).unknown == ()
+
+
 @pytest.mark.parametrize(
     "parts",
     [

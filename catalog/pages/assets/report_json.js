@@ -26,6 +26,7 @@ const LAYOUTS = [ // of TCB versions, before Turin, since Turin, and since Venic
   { fmc: 0, tee: 1, snp: 2 },
 ];
 const TCB_PARTS = ["fmc", "bootloader", "microcode", "_reserved"]; // that not every product or crate has
+const NAMES_OF_1_1 = new Map([["boot_loader", "bootloader"], ["reserved", "_reserved"]]); // in a TCB version
 const NEEDED = ["version", "policy", "measurement", "signature"];
 const OPTIONAL_BYTES = ["_reserved_1", "_reserved_4"];
 
@@ -47,7 +48,7 @@ export function reportFromJson(fields) {
     if (value === null && !NEEDED.includes(name)) continue; // a field that this version does not have
     if (Object.hasOwn(NUMBERS, name)) putNumber(raw, value, ...NUMBERS[name], name);
     else if (Object.hasOwn(BYTES, name)) putBytes(raw, value, ...BYTES[name], name);
-    else if (Object.hasOwn(TCBS, name)) raw.set(tcbOf(members(value, name, ["tee", "snp"], TCB_PARTS), name), TCBS[name]);
+    else if (Object.hasOwn(TCBS, name)) raw.set(tcbOf(members(renamed(value), name, ["tee", "snp"], TCB_PARTS), name), TCBS[name]);
     else if (Object.hasOwn(VERSIONS, name)) {
       for (const [part, number] of members(value, name, VERSION_PARTS)) {
         putNumber(raw, number, VERSIONS[name] + VERSION_PARTS.indexOf(part), 1, `${name}.${part}`);
@@ -82,6 +83,10 @@ function bytesOf(value) {
   }
   const isBytes = Array.isArray(value) && value.every((byte) => typeof byte === "bigint" && byte >= 0n && byte < 256n);
   return isBytes ? Uint8Array.from(value, Number) : null;
+}
+
+function renamed(value) {
+  return value instanceof Map ? new Map([...value].map(([name, part]) => [NAMES_OF_1_1.get(name) ?? name, part])) : value;
 }
 
 // The 8 bytes of a TCB version; crates before 6 keep its reserved bytes, which on Turin are components.
