@@ -1,6 +1,6 @@
 """ldcat: a catalog of the launch digests of confidential VMs (AMD SEV, SEV-ES, SEV-SNP).
 
-`Release` and `verify_proof` are the Python API; docs/python.md says how to use them.
+The names in `__all__` are the Python API, which can also be imported from `ldcat`; docs/python.md says how to use them.
 """
 
 from __future__ import annotations
@@ -9,16 +9,25 @@ from catalog.version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from catalog.api import Release, verify_proof
+    from catalog.api.functions import measure, verify_proof
+    from catalog.api.release import Release, Severity
+    from catalog.prove.verify_proof import Outcome
 
+_MODULES = {
+    "Outcome": "prove.verify_proof",
+    "Release": "api.release",
+    "Severity": "api.release",
+    "measure": "api.functions",
+    "verify_proof": "api.functions",
+}
 
-__all__ = ["Release", "__version__", "verify_proof"]
+__all__ = ["Outcome", "Release", "Severity", "__version__", "measure", "verify_proof"]
 
 
 def __getattr__(name: str) -> object:
-    """Import the API on first use: the fast path of the command line does not need it."""
-    if name in ("Release", "verify_proof"):
-        from catalog import api
+    """Import a part of the API on first use: importing the package loads none of it."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'catalog' has no attribute {name!r}")
+    from importlib import import_module
 
-        return getattr(api, name)
-    raise AttributeError(f"module 'catalog' has no attribute {name!r}")
+    return getattr(import_module(f"catalog.{_MODULES[name]}"), name)

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import catalog
-from catalog import Release, verify_proof
+import ldcat
+from catalog import Outcome, Release, measure, verify_proof
+from catalog.abi.digest import LaunchDigest
+from catalog.abi.launch_measure import MeasureContext, launch_measurement
+from catalog.abi.report import AttestationReport
+from catalog.api.evidence_inputs import EvidenceInput
 from catalog.build.builder import BuildResult
-from catalog.errors import MalformedInput, OlderThanSeen, Stale, Unreadable, UntrustedSigner, UsageError
+from catalog.errors import (
+    MalformedInput,
+    MalformedRecord,
+    OlderThanSeen,
+    Stale,
+    UnknownName,
+    Unreadable,
+    UntrustedSigner,
+    UsageError,
+    VerificationFailed,
+)
+from catalog.evidence.evidence import Evidence
 from catalog.log.records import RevokeRecord
+from catalog.spec import embedded
+from tests.support.attestation_builder import NOW, chain, report_bytes, signed
 from tests.support.catalogs import PLACES, rows_of
+from tests.support.certificate_builder import pem as pem_of
 from tests.support.endorsed_catalogs import with_endorsed
 from tests.support.endorsed_digests import listed
 from tests.support.hosts import at_once, serving
@@ -50,7 +72,18 @@ def test_the_examples_run(
     Path("public").symlink_to(place.log)
     Path("trust.note").symlink_to(place.trust)
     Path("digests").symlink_to(small.folder)
-    names: dict[str, Any] = {"DIGEST": digest_of(small)}
+    nonce, issued = b"n" * 64, chain()
+    report = bytearray(report_bytes(measurement=bytes.fromhex(digest_of(small))))
+    report[0x50:0x90] = nonce
+    names: dict[str, Any] = {
+        "DIGEST": digest_of(small),
+        "REPORT": signed(bytes(report)),
+        "NONCE": nonce,
+        "CERTS": [one.der for one in issued.all[:2]],
+        "ROOTS": issued.ark.der,
+        "TIME": datetime.fromtimestamp(NOW, UTC),
+        "FIRMWARE": next(iter(embedded.builds())),
+    }
     exec(examples()[number], names)
     assert capsys.readouterr().out
     if "release" in names:
@@ -67,7 +100,7 @@ def test_lookups_in_a_release(place: Place, small: BuildResult, caplog: pytest.L
         assert [m.to_dict() for m in release.lookup(bytes.fromhex(digest))] == [
             m.to_dict() for m in release.lookup(f"0x{digest}")
         ]
-        assert release.lookup("0" * 96) == ()
+        assert not release.lookup("0" * 96)
         for wrong in ("", "zz", "00", b"1"):
             with pytest.raises(MalformedInput):
                 release.lookup(wrong)
@@ -112,7 +145,7 @@ def test_revoked_rows_are_marked_and_stale_releases_refused(
         assert verify_proof(release.prove(digest)[0], place.trust).outcome == "revoked"
         until = release.fresh_until
         assert until is not None
-        monkeypatch.setattr("time.time", lambda: until + 1.0)
+        monkeypatch.setattr("time.time", lambda: until.timestamp() + 1.0)
         with pytest.raises(Stale, match="the release is stale"):
             release.lookup(digest)
         with pytest.raises(Stale):
@@ -169,13 +202,123 @@ def test_a_lookup_loads_few_modules(small: BuildResult, place: Place) -> None:
 
 
 def test_public_names_of_the_package() -> None:
-    assert {name: getattr(catalog, name).__module__ for name in ("Release", "verify_proof")} == {
-        "Release": "catalog.api",
-        "verify_proof": "catalog.api",
-    }
-    assert sorted(catalog.__all__) == ["Release", "__version__", "verify_proof"]
-    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        catalog.Nothing  # noqa: B018
+    names = ["Outcome", "Release", "Severity", "__version__", "measure", "verify_proof"]
+    assert sorted(catalog.__all__) == names
+    assert sorted(ldcat.__all__) == sorted([*names, "errors"])
+    assert all(getattr(ldcat, name) is getattr(catalog, name) for name in ldcat.__all__)
+    for package in (catalog, ldcat):
+        with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+            package.Nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["catalog", "ldcat"])
+def test_importing_the_package_loads_no_other_library(name: str) -> None:
+    program = f"import sys; before = set(sys.modules); import {name}; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert {module.partition(".")[0] for module in done.stdout.split()} <= {"catalog", "ldcat", "mmap", "errno"}
+
+
+def test_every_form_of_evidence(small: BuildResult, tmp_path: Path) -> None:
+    digest = bytes.fromhex(digest_of(small))
+    report = report_bytes(measurement=digest)
+    (tmp_path / "report.bin").write_bytes(report)
+    forms: list[EvidenceInput] = [digest, digest.hex(), LaunchDigest(digest), Evidence("a form", LaunchDigest(digest))]
+    forms += [report, report.hex(), report.hex().encode(), AttestationReport.parse(report), tmp_path / "report.bin"]
+    with Release.open(small.folder) as release:
+        for form in forms:
+            answer = release.lookup(form)
+            assert (answer.found, answer.exit_code, len(answer)) == (True, 0, 2)
+            assert [match.vcpus for match in answer] == [2, 2]
+            assert (answer.report is not None, answer.verified) == (answer.evidence.form == "attestation report", False)
+        with pytest.raises(MalformedInput):
+            release.lookup(b"neither")
+        with pytest.raises(Unreadable):
+            release.lookup(tmp_path / "nowhere")
+
+
+def test_a_launch_measurement(small: BuildResult) -> None:
+    digest = next(digest for row, digest in rows_of(small).items() if row[0] == "sev")
+    context = MeasureContext(api_major=1, api_minor=55, build_id=30, policy=0, nonce=bytes(16))
+    measured = launch_measurement(b"k" * 16, context, LaunchDigest(digest))
+    text = json.dumps(
+        {
+            "data": base64.b64encode(measured + bytes(16)).decode(),
+            "api-major": 1,
+            "api-minor": 55,
+            "build-id": 30,
+            "policy": 0,
+        }
+    )
+    with Release.open(small.folder) as release:
+        answer = release.lookup(text, tik=b"k" * 16)
+        assert (answer.found, answer.digest) == (True, LaunchDigest(digest))
+        assert not release.lookup(text, tik=b"j" * 16)
+        with pytest.raises(UsageError, match="needs its TIK"):
+            release.lookup(text)
+        with pytest.raises(UsageError, match="also covers values that are missing"):
+            release.lookup(measured, tik=b"k" * 16)
+
+
+def test_verification(small: BuildResult, tmp_path: Path) -> None:
+    report, of = signed(report_bytes(measurement=bytes.fromhex(digest_of(small)))), chain()
+    pem, at = b"".join(pem_of(one.der) for one in of.all[:2]), datetime.fromtimestamp(NOW, UTC)
+    (tmp_path / "ark.pem").write_bytes(pem_of(of.ark.der))
+    root = tmp_path / "ark.pem"
+    with Release.open(small.folder) as release:
+        answer = release.lookup(report, certs=pem, roots=root, at=at, require_verified=True)
+        assert (answer.found, answer.verified) == (True, True)
+        assert "verified" in repr(answer)
+        assert release.lookup(report, certs=[pem, str(root)], roots=[root.read_bytes()], at=at).verified
+        assert not release.lookup(report, certs=pem, at=at).verified
+        late = at + timedelta(days=10_000)
+        for certs, roots, when in ((b"", b"", at), (pem, b"", at), (pem, root, late)):
+            with pytest.raises(VerificationFailed, match="the evidence is not verified"):
+                release.lookup(report, certs=certs or (), roots=roots or (), at=when, require_verified=True)
+        with pytest.raises(UsageError, match="has no time zone"):
+            release.lookup(report, certs=pem, at=datetime(2026, 6, 1))
+        with pytest.raises(UsageError, match="only for an attestation report"):
+            release.lookup(digest_of(small), certs=pem)
+        with pytest.raises(UsageError, match="must be an ARK"):
+            release.lookup(report, certs=pem, roots=pem)
+        with pytest.raises(MalformedInput):
+            release.lookup(report, certs=b"no certificate")
+
+
+def test_what_is_printed_of_an_answer(small: BuildResult) -> None:
+    digest = digest_of(small)
+    with Release.open(small.folder) as release:
+        answer = release.lookup(digest)
+        assert repr(answer) == f"<Answer to launch digest: digest {digest}, 2 matches, exit code 0>"
+        name = answer.matches[0].firmware["name"]
+        assert repr(answer.matches[0]) == f"<Match sev-snp: {name}, {answer.matches[0].vmm}, 2 vCPUs>"
+
+
+def test_measuring(small: BuildResult) -> None:
+    row = next(row for row in rows_of(small) if row[0] == "sev-snp" and row[PLACES["kernel_hashes_sha256"]] is None)
+    with Release.open(small.folder) as release:
+        match = release.lookup(rows_of(small)[row]).matches[0]
+        given = {
+            "vmm": match.vmm,
+            "vcpus": match.vcpus,
+            "vcpu_signature": match.vcpu_signature,
+            "sev_features": match.sev_features,
+        }
+        measured = release.measure(technology="sev-snp", firmware=match.firmware["name"], **given)
+        assert measured.digest.value == rows_of(small)[row]
+        with pytest.raises(UnknownName):
+            measure(technology="sev-snp", firmware=match.firmware["name"], **given)
+        with pytest.raises(MalformedRecord):
+            measure(technology="sev-snp", firmware="x", colour="red")
+
+
+def test_a_proof_of_a_report(place: Place, small: BuildResult) -> None:
+    with Release.open(place.log, place.trust) as release:
+        (bundle,) = release.prove(digest_of(small))
+    report = report_bytes(measurement=bytes.fromhex(digest_of(small)))
+    assert verify_proof(bundle, place.trust, report=report).outcome is Outcome.MATCH
+    assert verify_proof(bundle, place.trust, report=report_bytes()).outcome is Outcome.UNKNOWN
+    with pytest.raises(UsageError, match="a digest and a report are given"):
+        verify_proof(bundle, place.trust, digest=digest_of(small), report=report)
 
 
 def test_an_answer_has_what_a_lookup_leaves_out(small: BuildResult, tmp_path: Path) -> None:
@@ -183,11 +326,9 @@ def test_an_answer_has_what_a_lookup_leaves_out(small: BuildResult, tmp_path: Pa
     digest = extended(bytes.fromhex(base), ap_tail("gce-v1"), 2)
     built = with_endorsed(small, tmp_path / "catalog", [listed(base, feed="a feed", svn=3)])
     with Release.open(built.folder) as release:
-        assert release.lookup(base) == ()
-        answer = release.answer(base)
+        assert not release.lookup(base)
+        answer = release.lookup(base)
         assert (answer.exit_code, [one.record.endorser.svn for one in answer.endorsements]) == (10, [3])
-        assert release.answer(base, min_svn={"a feed": 4}).exit_code == 7
-        assert release.answer(digest).to_dict()["related"] == []
-        assert [one.more for one in release.answer(digest, related=True).related.relations] == [2]
-        row = digest_of(small)
-        assert release.answer(row).matches[0].row == release.lookup(row)[0].row
+        assert release.lookup(base, min_svn={"a feed": 4}).exit_code == 7
+        assert release.lookup(digest).to_dict()["related"] == []
+        assert [one.more for one in release.lookup(digest, related=True).related.relations] == [2]

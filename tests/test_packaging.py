@@ -20,14 +20,14 @@ from tools import release
 from tools.sbom import LOCK, sbom
 
 ROOT = Path(__file__).parent.parent
-SHIPPED = ("bin", "catalog", "data", "pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in")
+SHIPPED = ("bin", "catalog", "data", "ldcat", "pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in")
 
 
 def test_every_package_is_listed() -> None:
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     code = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "catalog").rglob("__init__.py")}
     data = {".".join(("catalog", *path.parent.relative_to(ROOT).parts)) for path in (ROOT / "data").rglob("*.toml")}
-    assert listed == code | data
+    assert listed == code | data | {"ldcat"}
 
 
 @pytest.fixture(scope="module")

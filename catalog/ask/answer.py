@@ -87,6 +87,29 @@ class Answer(Value):
         return ENDORSED if found == 0 else found
 
     @property
+    def found(self) -> bool:
+        """Whether the catalog has a configuration with the digest; it may be revoked: see `exit_code`."""
+        return bool(self.matches)
+
+    @property
+    def verified(self) -> bool:
+        """Whether certificates endorse the report; False without certificates, and for other evidence."""
+        return self.endorsement is not None and self.endorsement.verified
+
+    def __iter__(self) -> Iterator[Match]:
+        return iter(self.matches)
+
+    def __len__(self) -> int:
+        return len(self.matches)
+
+    def __repr__(self) -> str:
+        known = "unknown" if self.digest is None else self.digest.hex()
+        return (
+            f"<Answer to {self.evidence.form}: digest {known}, {len(self)} matches, exit code {self.exit_code}"
+            f"{', verified' if self.verified else ''}>"
+        )
+
+    @property
     def report(self) -> AttestationReport | None:
         return self.evidence.report
 
@@ -113,7 +136,7 @@ class Answer(Value):
     def to_dict(self) -> dict[str, Any]:
         """The JSON of `ldcat lookup` (docs/command-line.md); it never has anything of a TIK."""
         return {
-            "found": bool(self.matches),
+            "found": self.found,
             "evidence": self.evidence.form,
             "launch_digest": self.digest and self.digest.hex(),
             "report": self.report and self.report.to_dict(),

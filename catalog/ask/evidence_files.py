@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -11,6 +12,7 @@ from catalog.abi.launch_measure import TIK_SIZE
 from catalog.errors import MalformedInput, Unreadable, UsageError
 from catalog.evidence.evidence import Evidence
 from catalog.evidence.sniff import MAX_EVIDENCE, sniff, sniff_digests, stated_digest
+from catalog.fast.published import read_bounded as read_bounded_file
 from catalog.files import inputs
 
 if TYPE_CHECKING:  # cryptography takes long to load
@@ -84,23 +86,25 @@ def read_expectation(given: str, stdin: BinaryIO) -> bytes:
     return _bounded(inputs.read_start(Path(given), MAX_EVIDENCE + 1, regular=True), given)
 
 
-def read_certificates(path: Path) -> list[Certificate]:
+def read_certificates(path: str | os.PathLike[str]) -> list[Certificate]:
     """All certificates of a file, or of the files in a folder.
 
     Raises Unreadable, MalformedInput for an invalid certificate, UsageError for no certificates or too many files.
     """
     from catalog.endorse.certificates import parse_certificates
 
+    path = os.fspath(path)
     try:
-        files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+        is_folder = os.path.isdir(path)  # noqa: PTH112 - pathlib takes long to load
+        files = sorted(file.path for file in os.scandir(path) if file.is_file()) if is_folder else [path]
     except OSError as error:
-        raise inputs.unreadable(path, error) from error
+        raise inputs.unreadable(Path(path), error) from error
     if len(files) > MAX_CERTIFICATE_FILES:
         raise UsageError(f"{path} has more than {MAX_CERTIFICATE_FILES} files", "give a folder of certificates only")
     found: list[Certificate] = []
     for file in files:
         try:
-            found += parse_certificates(inputs.read_file(file, limit=MAX_CERTIFICATES, regular=True))
+            found += parse_certificates(_contents(file))
         except MalformedInput as error:
             raise MalformedInput(f"{file}: {error}") from error
     if not found:
@@ -108,7 +112,7 @@ def read_certificates(path: Path) -> list[Certificate]:
     return found
 
 
-def read_roots(path: Path) -> list[Certificate]:
+def read_roots(path: str | os.PathLike[str]) -> list[Certificate]:
     """All certificates of a file or folder of roots.
 
     Raises the errors of `read_certificates`, UsageError if a certificate cannot be a root.
@@ -138,6 +142,14 @@ def read_tik(path: Path) -> bytes:
             "sevctl session writes both as NAME_tk.bin",
         )
     return data[-TIK_SIZE:]
+
+
+def _contents(file: str) -> bytes:
+    """A file of certificates; raises Unreadable."""
+    data = read_bounded_file(file)
+    if data is None or len(data) > MAX_CERTIFICATES:  # which says why
+        data = inputs.read_file(Path(file), limit=MAX_CERTIFICATES, regular=True)
+    return data
 
 
 def _bounded(data: bytes, name: str) -> bytes:

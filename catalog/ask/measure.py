@@ -107,6 +107,11 @@ class Measured:
         return f"{self.technology}: {self.launchable.reason}{source}"
 
 
+def requested(technology: str, firmware: str, inputs: Mapping[str, Any]) -> Request:
+    """A request by the names of its fields; raises MalformedRecord for an unknown field or a wrong type."""
+    return request_from({**inputs, "technology": technology, "firmware": firmware})
+
+
 @dataclass(slots=True)
 class Workbench:
     """Measures requests one after the other; each image and kernel is read once. builds: those that have names."""

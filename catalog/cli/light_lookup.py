@@ -92,16 +92,24 @@ def _evidence(given: str) -> Evidence | None:
 def _answer(evidence: Evidence, options: dict[str, str]) -> tuple[Answer, VerificationInputs] | None:
     """The answer, and what the evidence was verified by; None if the full path may say more."""
     from catalog.ask.answer import matched_answer
+    from catalog.ask.evidence_files import read_certificates, read_roots
     from catalog.ask.verification import VerificationInputs, check_verification_inputs, verified
 
-    if "--certs" in options or "--root" in options:
-        return None
     found = found_at_once(evidence.digest.value, options["--catalog"], options.get("--trust", ""))
     if found is None:
         return None
-    proofs = VerificationInputs(now=time())
-    verification = verified(evidence.report, proofs) if evidence.report else None
+    certs, roots = options.get("--certs"), options.get("--root")
+    if not evidence.report and certs == os.environ.get("LDCAT_CERTS"):
+        certs = None  # a setting of this machine, which says nothing about this evidence
+    if (not evidence.report or certs is None) and roots == os.environ.get("LDCAT_ROOT"):
+        roots = None
+    proofs = VerificationInputs(
+        certificates=read_certificates(certs) if certs else (),
+        roots=read_roots(roots) if roots else (),
+        now=time(),
+    )
     check_verification_inputs(evidence, proofs)
+    verification = verified(evidence.report, proofs) if evidence.report else None
     return matched_answer(evidence, verification, *found), proofs
 
 

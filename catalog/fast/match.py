@@ -107,6 +107,10 @@ class Match:
             return self.row[name]
         raise AttributeError(name)
 
+    def __repr__(self) -> str:
+        row, known = self.row, self.base or self.firmware
+        return f"<Match {row['technology']}: {known['name']}, {row['vmm']}, {row['vcpus']} vCPUs>"
+
     @property
     def inferred(self) -> bool:
         """Whether the row follows from a base: a published digest, of which the firmware is not known."""

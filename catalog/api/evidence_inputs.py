@@ -1,0 +1,75 @@
+"""Evidence and certificates as a program has them: values, bytes, text, or paths of files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.abi.digest import SEV_DIGEST_SIZE, SNP_DIGEST_SIZE, LaunchDigest
+from catalog.abi.report import AttestationReport
+from catalog.evidence.evidence import Evidence, LaunchMeasureData
+from catalog.evidence.sniff import MAX_EVIDENCE, sniff
+from catalog.files import inputs
+
+if TYPE_CHECKING:
+    from catalog.endorse.certificate import Certificate
+
+EvidenceInput = Evidence | LaunchDigest | AttestationReport | LaunchMeasureData | bytes | str | os.PathLike[str]
+"""Evidence, in a value, in bytes or text, or in a file. A str is text, not a path."""
+
+CertificatesInput = bytes | str | os.PathLike[str] | Iterable[bytes | str | os.PathLike[str]]
+"""Certificates in bytes, or in files or folders, which a str names."""
+
+
+def evidence_of(given: EvidenceInput, *, with_tik: bool = False) -> Evidence:
+    """Read evidence; 32 and 48 bytes are a launch digest, or with a TIK a launch measurement.
+
+    Raises MalformedInput for a form that is not known, Unreadable for a file.
+    """
+    match given:
+        case Evidence():
+            return given
+        case LaunchDigest():
+            return Evidence("launch digest", given)
+        case AttestationReport():
+            return Evidence("attestation report", given)
+        case LaunchMeasureData():
+            return Evidence("launch measurement", given)
+        case str():
+            return sniff(given.encode("utf-8", "surrogateescape"), with_tik=with_tik)
+        case bytes() if len(given) in (SEV_DIGEST_SIZE, SNP_DIGEST_SIZE) and with_tik:
+            return Evidence("launch measurement", LaunchMeasureData(given[:32], given[32:] or None))
+        case bytes() if len(given) in (SEV_DIGEST_SIZE, SNP_DIGEST_SIZE):
+            return Evidence("launch digest", LaunchDigest(given))
+        case bytes():
+            return sniff(given, with_tik=with_tik)
+    data = inputs.read_file(Path(given), limit=MAX_EVIDENCE, regular=True)
+    return sniff(data, name=f"what {os.fspath(given)} holds", with_tik=with_tik)
+
+
+def certificates_of(given: CertificatesInput, *, are_roots: bool = False) -> tuple[Certificate, ...]:
+    """Read certificates.
+
+    are_roots: raise UsageError for a certificate that cannot be a root.
+
+    Raises MalformedInput for an invalid certificate, Unreadable for a file, UsageError for a file or folder without
+    certificates.
+    """
+    found: list[Certificate] = []
+    for one in [given] if isinstance(given, bytes | str | os.PathLike) else given:
+        if isinstance(one, bytes):
+            from catalog.endorse.certificates import parse_certificates
+
+            found += parse_certificates(one)
+        else:
+            from catalog.ask.evidence_files import read_certificates
+
+            found += read_certificates(Path(one))
+    if are_roots and found:
+        from catalog.endorse.endorsement import check_root
+
+        for certificate in found:
+            check_root(certificate)
+    return tuple(found)

@@ -1,0 +1,224 @@
+"""Release: a catalog that is open for lookups by a program; warnings go to the logger `ldcat`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from catalog import notes
+from catalog.api.evidence_inputs import CertificatesInput, EvidenceInput, certificates_of, evidence_of
+from catalog.ask.answer import Answer, found_answer
+from catalog.ask.lookup import Lookups
+from catalog.ask.verification import VerificationInputs, check_verification_inputs, verified
+from catalog.errors import Stale, UsageError, VerificationFailed
+from catalog.fast.match_text import printable
+from catalog.store.catalog import Catalog
+from catalog.verify.location import parse_location
+from catalog.verify.notices import Notices
+from catalog.verify.opening import open_catalog
+from catalog.verify.trust_choice import TrustChoice
+
+if TYPE_CHECKING:  # what takes long to load is imported where it is needed
+    from catalog.ask.measure import Measured
+    from catalog.ask.related_digests import Relating
+
+_log = logging.getLogger("ldcat")
+
+
+def _warn(text: str) -> None:
+    _log.warning("%s", printable(text))
+
+
+class Severity(StrEnum):
+    """Severity of a note, the least first; docs/notes.md has the codes of each."""
+
+    OK = notes.OK
+    INFO = notes.INFO
+    WARNING = notes.WARNING
+    DANGER = notes.DANGER
+
+
+class Release:
+    """A catalog that is open for lookups. If it is published in a log, it was verified, unless that was skipped.
+
+    Several threads may use one. Close it after use, or open it in a `with` statement.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._lookups = Lookups(catalog, _warn)
+
+    @classmethod
+    def open(
+        cls,
+        place: str | os.PathLike[str],
+        trust: str | os.PathLike[str] | None = None,
+        *,
+        insecure_skip_verify: bool = False,
+    ) -> Release:
+        """Open a catalog or a published release.
+
+        place: folder of a catalog, of a log or of a release in it, or the URL of a log on a static host.
+        trust: file of the trust note to verify a published release against; if None, the file that LDCAT_TRUST names.
+        insecure_skip_verify: use a published release without verifying who signed it or how old it is.
+
+        As on the command line, the newest checkpoint that was verified is kept in the state folder of this user, and
+        an older one is refused. Raises LdcatError: UsageError if a published release has no trust note, Stale,
+        OlderThanSeen, UntrustedSigner, FalseRecord, VerificationFailed, MalformedInput, Unreadable.
+        """
+        text = os.fspath(place)
+        if not text:
+            raise UsageError("the path is empty")
+        choice = TrustChoice.of_environment(None if trust is None else Path(trust), skip=insecure_skip_verify)
+        return cls(open_catalog(parse_location(text), choice, now=int(time.time()), notices=Notices(_warn)))
+
+    @property
+    def place(self) -> str:
+        """The folder or the URL of the release."""
+        return self._catalog.location
+
+    @property
+    def origin(self) -> str | None:
+        """Origin of the log; None for a catalog that is not published in a log."""
+        return self._catalog.release.origin if self._catalog.release else None
+
+    @property
+    def number(self) -> int | None:
+        """Number of the release in its log; None for a catalog that is not published in a log."""
+        return self._catalog.release.number if self._catalog.release else None
+
+    @property
+    def verified(self) -> bool:
+        """Whether the release was verified against a trust note."""
+        return bool(self._catalog.release and self._catalog.release.trust_version)
+
+    @property
+    def fresh_until(self) -> datetime | None:
+        """The time, in UTC, after which the release has to be opened again. None if it was not verified."""
+        seconds = self._fresh_seconds
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+    @property
+    def _fresh_seconds(self) -> int | None:
+        return self._catalog.release.fresh_until if self._catalog.release and self.verified else None
+
+    def lookup(
+        self,
+        evidence: EvidenceInput,
+        *,
+        certs: CertificatesInput = (),
+        roots: CertificatesInput = (),
+        tik: bytes | None = None,
+        at: datetime | None = None,
+        require_verified: bool = False,
+        min_svn: Mapping[str, int] | None = None,
+        related: bool = False,
+    ) -> Answer:
+        """All that the release says about evidence, as `ldcat lookup` does.
+
+        evidence: a launch digest, an attestation report or a launch measurement: as a value, as bytes or text in any
+            form that the command line reads, or as the path of a file. 32 and 48 bytes are a digest.
+        certs: certificates that endorse a report, in PEM, DER or a certificate table: bytes, or files or folders.
+        roots: ARKs that are trusted besides AMD's, in the same forms.
+        tik: the TIK of a launch measurement, 16 bytes.
+        at: the time at which certificates have to be valid; None for now.
+        require_verified: raise VerificationFailed unless certificates endorse the report.
+        min_svn: the least SVN by feed: endorsements with a lower one, or with none, are refused.
+        related: also search related digests if nothing else is known: this takes some tenths of a second.
+
+        Raises MalformedInput for evidence or certificates in no known form, UsageError for an input that does not
+        belong to this evidence, Unreadable for a file, Stale after `fresh_until`, VerificationFailed for a damaged
+        catalog, or if verification is required and missing or failed.
+        """
+        self._check_fresh()
+        found = evidence_of(evidence, with_tik=tik is not None)
+        proofs = VerificationInputs(
+            certificates=certificates_of(certs),
+            roots=certificates_of(roots, are_roots=True),
+            now=_seconds(at),
+            tik=tik,
+            min_svn=min_svn or {},
+        )
+        check_verification_inputs(found, proofs)
+        if found.measure_data:
+            from catalog.ask.answering import answer
+            from catalog.launch.hashing.backends import choose
+
+            reply = answer(self._catalog, found, proofs, choose(), warn=_warn, tried=lambda _: None)
+        else:
+            endorsement = verified(found.report, proofs) if found.report else None
+            reply = found_answer(self._catalog, found, endorsement, self._lookups.lookup, min_svn)
+        if require_verified and not reply.verified:
+            raise VerificationFailed(
+                "the evidence is not verified", "give the certificates of the report's signing key"
+            )
+        if not related:
+            return reply
+        from catalog.ask.answering import related_answer
+
+        return related_answer(reply, self._relating)
+
+    @cached_property
+    def _relating(self) -> Relating:
+        from catalog.ask.related_digests import Relating
+        from catalog.launch.hashing.backends import choose
+
+        return Relating(self._lookups, choose())
+
+    def measure(self, *, technology: str, firmware: str, **inputs: Any) -> Measured:
+        """The launch digest of a configuration, as `measure`; `firmware` can also name a build of this catalog."""
+        from catalog.ask.builds import builds_with
+        from catalog.ask.measure import Workbench, requested
+
+        return Workbench(builds_with(self._catalog)).measure(requested(technology, firmware, inputs))
+
+    def prove(self, digest: EvidenceInput) -> tuple[bytes, ...]:
+        """A proof bundle for each configuration that has a launch digest, as `ldcat prove` prints it.
+
+        Raises as `lookup`; UsageError for a catalog that is not published in a log; Unreadable, MalformedInput or
+        VerificationFailed for a damaged log.
+        """
+        self._check_fresh()
+        if self._catalog.release is None:
+            raise UsageError(f"{self.place} is not published in a log, so there is no proof of its rows")
+        from catalog.log.log_reader import open_log
+        from catalog.prove.prove import Prover
+
+        prover = Prover(open_log(self._catalog.release))
+        bundles = prover.prove_digest(evidence_of(digest).digest, warn=_warn, catalog=self._catalog)
+        return tuple(map(bytes, bundles))
+
+    def close(self) -> None:
+        """Close the files of the catalog."""
+        self._lookups.close()
+
+    def __enter__(self) -> Release:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_fresh(self) -> None:
+        if self._fresh_seconds is not None and time.time() > self._fresh_seconds:
+            raise Stale(
+                f"{self.place}: the release is stale: its newest cosignature is older than max-age",
+                "open it again; its publisher may have a newer one",
+            )
+
+
+def _seconds(at: datetime | None) -> float:
+    if at is None:
+        return time.time()
+    if at.utcoffset() is None:
+        raise UsageError("the time has no time zone", "such as datetime(2026, 6, 1, tzinfo=UTC)")
+    return at.timestamp()
