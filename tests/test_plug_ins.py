@@ -124,7 +124,7 @@ def test_a_technology_is_one_file(tmp_path: Path) -> None:
     )
     assert (built.code, measured.code, ignored.code, inspected.code) == (0, 0, 0, 0)
     digest = measured.record["launch_digest"]
-    assert measured.record["notes"][-1] == NO_KERNEL
+    assert NO_KERNEL in [note["text"] for note in measured.record["notes"]]
     assert (ignored.out, "does not depend on: vmm, vcpus" in ignored.err) == (f"{digest}\n", True)
     assert (refused.code, refused.err) == (2, "ldcat: error: toy cannot launch this: toy measures no kernel hashes\n")
     assert re.search(r"toy +│ yes", inspected.out)
@@ -148,7 +148,7 @@ def test_a_technology_is_one_file(tmp_path: Path) -> None:
         None,
         None,
     ]
-    assert match["notes"][0] == NO_KERNEL
+    assert match["notes"][0]["text"] == NO_KERNEL
     assert (explained.code, "nothing differs from the catalog" in explained.out) == (0, True)
     assert (unknown.code, "technology: sev-snp; toy - and no others" in unknown.out) == (1, True)
     assert (audited.code, audited.out) == (0, "every claim holds\n")
@@ -168,8 +168,8 @@ def test_a_technology_is_one_file(tmp_path: Path) -> None:
     assert signed.record["release"]["origin"] == "example.com/toys"
     shown = json.loads((tmp_path / "site/page.json").read_bytes())
     launches = [build["launch"] for builds in shown["firmware"].values() for build in builds]
-    assert {launch["toy"]["no_kernel_note"] for launch in launches} == {NO_KERNEL}
-    assert NO_KERNEL not in {launch["sev-snp"]["no_kernel_note"] for launch in launches}
+    assert {launch["toy"]["no_kernel_note"]["text"] for launch in launches} == {NO_KERNEL}
+    assert NO_KERNEL not in {launch["sev-snp"]["no_kernel_note"]["text"] for launch in launches}
 
 
 def test_explain_searches_no_vcpu_axis_for_a_technology_without_vcpus(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from catalog.ask.verification import verification_dict
 from catalog.evidence.sniff import HCL_FORM
 from catalog.fast.match import CLAIMED, shared_by, shared_digest
 from catalog.fast.match_text import ENDORSED, NOT_FOUND, REVOKED, exit_code
+from catalog.notes import Note, worst_first
 from catalog.relate.relations import NOT_RELATED
 from catalog.values import Value, replace
 
@@ -35,7 +36,7 @@ CLAIMED_OF_INFERRED = tuple(
 CLAIMED_OF_ENDORSED = ("endorsements.endorser", "endorsements.claims")
 """As CLAIMED."""
 
-IS_OF = "the measurement is of this digest, under this TIK"
+IS_OF = Note("measurement-matches", "the measurement is of this digest, under this TIK")
 
 
 class Answer(Value):
@@ -60,9 +61,9 @@ class Answer(Value):
     digest: LaunchDigest | None
     matches: tuple[Match, ...]
     endorsement: Endorsement | None
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     release: PublishedRelease | None = None
-    catalog_notes: tuple[str, ...] = ()
+    catalog_notes: tuple[Note, ...] = ()
     inferred: tuple[Match, ...] = ()
     endorsements: tuple[FoundEndorsement, ...] = ()
     reported: tuple[FoundEndorsement, ...] = ()
@@ -141,7 +142,7 @@ class Answer(Value):
             "launch_digest": self.digest and self.digest.hex(),
             "report": self.report and self.report.to_dict(),
             "verification": self.report and verification_dict(self.endorsement),
-            "notes": [*self.notes, *self.catalog_notes],
+            "notes": [note.to_dict() for note in worst_first([*self.notes, *self.catalog_notes])],
             "release": self.release and self.release.to_dict(),
             "claims": self._claims(),
             **self.found_dict(),
@@ -200,7 +201,7 @@ def matched_answer(
 
 
 def _about(
-    evidence: Evidence, endorsement: Endorsement | None, release: PublishedRelease | None, notes: tuple[str, ...]
+    evidence: Evidence, endorsement: Endorsement | None, release: PublishedRelease | None, notes: tuple[Note, ...]
 ) -> Answer:
     of_report = report_notes(evidence.report) if evidence.report else []
     return Answer(evidence, evidence.digest, (), endorsement, tuple(of_report), release, notes)

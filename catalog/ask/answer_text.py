@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
-from catalog.fast.match import revocation_notes, shared_by
+from catalog.fast.match import refusal_note, revocation_notes, shared_by
 from catalog.fast.match_text import REVOKED, SEARCHES_FURTHER, fact_lines, match_facts, not_found
+from catalog.notes import Note, worst_first
 from catalog.values import Value
 
 TYPE_CHECKING = False
@@ -17,35 +18,36 @@ if TYPE_CHECKING:  # what takes long to load is imported where it is needed: a l
 
 Facts = list[tuple[str, object]]
 
-ENDORSED_CLAIMS = "what an endorser claims follows from no hash"
-VERIFIED_BY = (
-    "a signature was verified by whoever made this catalog, which keeps the document: ldcat import verifies it again"
+ENDORSED_CLAIMS = Note("endorser-claims", "what an endorser claims follows from no hash")
+VERIFIED_BY = Note(
+    "publisher-verified-document",
+    "a signature was verified by whoever made this catalog, which keeps the document: ldcat import verifies it again",
 )
 
 MOST_NAMES = 8
 """How many endorsers are named."""
 
-_NO_DIGEST = "no launch digest of this catalog gives this measurement under this TIK"
+_NO_DIGEST = Note("measurement-not-found", "no launch digest of this catalog gives this measurement under this TIK")
 
 
 class Told(Value):
     """A part of an answer.
 
     facts: names and values.
-    notes: sentences; the first one says why, if it is revoked.
+    notes: the worst first; the first one says why, if it is revoked.
     severity: `revoked` or `deprecated`; empty for neither.
     """
 
     title: str
     facts: Facts
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     severity: str = ""
 
     def lines(self) -> Iterator[str]:
         """As `ldcat lookup` prints it."""
         yield from fact_lines(self.facts, title=self.title)
         for note in self.notes:
-            yield f"  ! {note}"
+            yield f"  ! {note.text}"
 
 
 def told(answer: Answer, now: float, configuration: str | None = None) -> Iterator[Told]:
@@ -76,7 +78,7 @@ def told_endorsements(answer: Answer, now: float, configuration: str | None = No
                 *_claims(one),
                 *_source(one),
             ],
-            (*revocation_notes(one.revocation), *_notes(one)),
+            tuple(worst_first([*revocation_notes(one.revocation), *_notes(one)])),
             one.severity or "",
         )
 
@@ -113,8 +115,8 @@ def title_without_match(answer: Answer) -> str:
     return "No configuration has this launch digest"
 
 
-def closing_notes(answer: Answer) -> Iterator[str]:
-    """Sentences about all that `told` gives."""
+def closing_notes(answer: Answer) -> Iterator[Note]:
+    """Notes on all that `told` gives."""
     yield from shared_by(len(answer.inferred))
     yield from endorsement_notes(answer)
     if answer.related.relations:
@@ -123,15 +125,15 @@ def closing_notes(answer: Answer) -> Iterator[str]:
         yield RESTS_ON
 
 
-def endorsement_notes(answer: Answer) -> Iterator[str]:
-    """Sentences about all that `told_endorsements` gives."""
+def endorsement_notes(answer: Answer) -> Iterator[Note]:
+    """Notes on all that `told_endorsements` gives."""
     if answer.endorsements:
         yield ENDORSED_CLAIMS
     if any(one.record.checked == "signature" for one in answer.endorsements):
         yield VERIFIED_BY
 
 
-def miss_notes(reply: Answer) -> Iterator[str]:
+def miss_notes(reply: Answer) -> Iterator[Note]:
     """Notes on an answer without rows and endorsements: what was looked for, and what to do next.
 
     What `told` says of a reported digest is not repeated.
@@ -141,11 +143,11 @@ def miss_notes(reply: Answer) -> Iterator[str]:
     elif not reply.reported:
         yield not_found(reply.digest.value)
         if reply.firmware_of:
-            yield f"its rows are of firmware from: {_few(reply.firmware_of)}"
+            yield Note("firmware-asked", f"its rows are of firmware from: {_few(reply.firmware_of)}")
         if reply.asked:
-            yield f"no endorser in it endorses it: {_few(reply.asked)}"
+            yield Note("endorsers-asked", f"no endorser in it endorses it: {_few(reply.asked)}")
     if reply.related.tried and not reply.related.relations:
-        yield f"it is not related to {reply.related.tried}"
+        yield Note("not-related", f"it is not related to {reply.related.tried}")
     if FIRMWARE_NOT_PUBLIC not in reply.notes:
         yield SEARCHES_FURTHER
 
@@ -206,12 +208,14 @@ def _source(one: FoundEndorsement) -> Facts:
     return [*shown, ("document", "not kept" if document is None else f"SHA-256 {document}")]
 
 
-def _notes(one: FoundEndorsement) -> Iterator[str]:
+def _notes(one: FoundEndorsement) -> Iterator[Note]:
     claims = one.record.claims.given()
     for name in one.contradicts:
-        yield f"CONTRADICTS the configuration: it is claimed that {name} is {claims[name]}"
+        text = f"CONTRADICTS the configuration: it is claimed that {name} is {claims[name]}"
+        yield Note("claim-contradicted", text)
     if one.firmware:
         names = ", ".join(one.firmware)
-        yield f"DIFFERS from what is computed: the claimed firmware is {names}, and none of its rows has this digest"
+        text = f"DIFFERS from what is computed: the claimed firmware is {names}, and none of its rows has this digest"
+        yield Note("firmware-differs", text)
     if one.refused:
-        yield f"refused: {one.refused}"
+        yield refusal_note(one.refused)

@@ -14,6 +14,7 @@ from catalog.ask.related_digests import Relating
 from catalog.ask.verification import VerificationInputs, check_verification_inputs, verified
 from catalog.evidence.evidence import Evidence
 from catalog.launch.hashing.backends import HashBackend
+from catalog.notes import Note
 from catalog.store.catalog import Catalog
 from catalog.values import replace
 
@@ -90,13 +91,15 @@ def _find_measured(
     hint: LaunchDigest | None,
     backend: HashBackend,
     tried: Callable[[int], None],
-) -> tuple[LaunchDigest | None, list[str]]:
+) -> tuple[LaunchDigest | None, list[Note]]:
     """The digest of the measurement, or None, and notes; the host's hint is tried first."""
     notes = sev_policy_notes(question.policy)
     if hint is not None:
         if question.matches(hint):
-            return hint, [*notes, "the measurement is of the digest that the host gave, under this TIK"]
-        notes.append("the measurement is not of the digest that the host gave, which is ignored")
+            text = "the measurement is of the digest that the host gave, under this TIK"
+            return hint, [*notes, Note("measurement-matches", text)]
+        text = "the measurement is not of the digest that the host gave, which is ignored"
+        notes.append(Note("host-digest-ignored", text))
     for found in search(catalog, question, backend, tried):
         return found, [*notes, IS_OF]
     return None, notes

@@ -3,46 +3,53 @@
 from __future__ import annotations
 
 from catalog.abi.report import HOST_REQUESTED
+from catalog.notes import Note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from catalog.abi.guest_policy import SevPolicy
     from catalog.abi.report import AttestationReport
 
+_DEBUG = "the guest policy allows debugging: the host can read and change the guest's memory"
 
-def report_notes(report: AttestationReport) -> list[str]:
+
+def report_notes(report: AttestationReport) -> list[Note]:
     """Facts in a report that weaken what it proves, or what can be found of it."""
     notes = []
     if report.policy.debug:
-        notes.append("the guest policy allows debugging: the host can read and change the guest's memory")
+        notes.append(Note("debug-allowed", _DEBUG))
     if report.policy.migrate_ma:
-        notes.append("the guest policy allows a migration agent, which can move the guest and has its secrets")
+        text = "the guest policy allows a migration agent, which can move the guest and has its secrets"
+        notes.append(Note("migration-agent-allowed", text))
     if report.vmpl == HOST_REQUESTED:
-        notes.append("this report was requested by the host, not by software in the guest")
+        text = "this report was requested by the host, not by software in the guest"
+        notes.append(Note("requested-by-host", text))
     elif report.vmpl:
-        notes.append(
-            f"the report is of VMPL {report.vmpl}: something else, at VMPL 0, can be between it and the launch"
-        )
+        text = f"the report is of VMPL {report.vmpl}: something else, at VMPL 0, can be between it and the launch"
+        notes.append(Note("vmpl-above-0", text))
     if report.signing_key == "VLEK":
-        notes.append("the report is signed by a VLEK, a key of a cloud provider, whose firmware may not be public")
-    return [*notes, *(note.text for note in report.unknown)]
+        text = "the report is signed by a VLEK, a key of a cloud provider, whose firmware may not be public"
+        notes.append(Note("signed-by-vlek", text))
+    return [*notes, *report.unknown]
 
 
-FIRMWARE_NOT_PUBLIC = (
+FIRMWARE_NOT_PUBLIC = Note(
+    "firmware-not-public",
     "the report is of an Azure confidential VM: Microsoft publishes neither its firmware nor its launch digests, "
-    "so no search can find the configuration"
+    "so no search can find the configuration",
 )
 
 
-def sev_policy_notes(policy: SevPolicy) -> list[str]:
+def sev_policy_notes(policy: SevPolicy) -> list[Note]:
     """What the guest policy of a SEV or SEV-ES guest allows the host to do."""
     notes = []
     if not policy.no_debug:
-        notes.append("the guest policy allows debugging: the host can read and change the guest's memory")
+        notes.append(Note("debug-allowed", _DEBUG))
     if not policy.no_key_sharing:
-        notes.append("the guest policy allows other guests to share its memory key")
+        notes.append(Note("key-sharing-allowed", "the guest policy allows other guests to share its memory key"))
     if not policy.no_send:
-        notes.append("the guest policy allows the guest to be sent to another platform")
+        text = "the guest policy allows the guest to be sent to another platform"
+        notes.append(Note("sending-allowed", text))
     if unknown := policy.unknown_text("policy"):
-        notes.append(unknown)
+        notes.append(Note("policy-bit-unknown", unknown))
     return notes

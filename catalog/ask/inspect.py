@@ -17,6 +17,7 @@ from catalog.firmware.variable_store import variable_store_size
 from catalog.firmware.volume_contents import read_volumes
 from catalog.launch.kernel_hashes_area import hashes_area_blocker
 from catalog.launch.technology import technologies
+from catalog.notes import worst_first
 from catalog.spec import named_builds
 from catalog.spec.image_files import read_image, split_reference
 
@@ -105,7 +106,7 @@ class Inspection:
             "snp_baseline": component.snp_baseline.hex(),
             "memory_map": [one.to_dict() for one in memory_map(component)],
             "launches": self.launches(),
-            "notes": list(self.build.notes),
+            "notes": [note.to_dict() for note in worst_first(list(self.build.notes))],
         }
 
     def _standalone_reset_block(self) -> bool | None:

@@ -23,6 +23,7 @@ from catalog.firmware.kernel_record import KernelRecord
 from catalog.launch.launchability import launchability
 from catalog.launch.point import check_vcpus
 from catalog.launch.technology import Measurer, Technology, technology_named
+from catalog.notes import Note, worst_first
 from catalog.rows.launch_config import LaunchConfig
 from catalog.rows.numbers import parse_number
 from catalog.spec import embedded, named_builds
@@ -56,25 +57,30 @@ class Measured:
     def launchable(self) -> LaunchableWire:
         return launchability(self.build, self.technology, self.config.vmm)
 
-    def warnings(self) -> list[str]:
+    def warnings(self) -> list[Note]:
         """Warnings: the build is not expected to launch, or does not enforce kernel hashes, or that is unknown."""
         found = []
         if self.launchable.verdict == "no":
-            found.append(f"{self.build.name} is not expected to launch under {self._why()}")
+            text = f"{self.build.name} is not expected to launch under {self._why()}"
+            found.append(Note("launch-not-expected", text))
         enforced = self.build.component.kernel_hashes_enforced
         if self.config.kernel_hashes and enforced is Enforced.NO:
-            found.append(f"{self.build.name} does not enforce kernel hashes: it boots any kernel the host passes")
+            text = f"{self.build.name} does not enforce kernel hashes: it boots any kernel the host passes"
+            found.append(Note("kernel-hashes-not-enforced", text))
         if self.config.kernel_hashes and enforced is Enforced.UNKNOWN:
-            found.append(f"whether {self.build.name} enforces kernel hashes is unknown")
+            text = f"whether {self.build.name} enforces kernel hashes is unknown"
+            found.append(Note("kernel-hashes-maybe-enforced", text))
         return found
 
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """Notes: of less weight than warnings."""
         found = list(self.build.notes)
         if self.launchable.verdict == "unknown":
-            found.append(f"{self.build.name} is not known to launch under {self._why()}")
+            text = f"{self.build.name} is not known to launch under {self._why()}"
+            found.append(Note("launch-not-known", text))
         if self.ignored:
-            found.append(f"this digest does not depend on: {', '.join(self.ignored)}")
+            text = f"this digest does not depend on: {', '.join(self.ignored)}"
+            found.append(Note("digest-ignores-input", text))
         version = self.build.origin.version if self.build.origin else None
         enforced = self.build.component.kernel_hashes_enforced
         if self.config.kernel_hashes and enforced is Enforced.YES and not verifier_halts(version):
@@ -89,18 +95,18 @@ class Measured:
             "append": self.append if self.append is None or _is_unicode(self.append) else None,
             "kernel_hashes_enforced": self.build.component.kernel_hashes_enforced.value,
             "launchable": self.launchable.verdict,
-            "notes": self.remarks(),
+            "notes": [note.to_dict() for note in self.remarks()],
         }
 
-    def remarks(self) -> list[str]:
-        """Warnings, notes, and what the digest says about the booted kernel."""
-        lines = [*self.warnings(), *self.notes()]
+    def remarks(self) -> list[Note]:
+        """Warnings, notes, and what the digest says about the booted kernel, the worst first."""
+        found = [*self.warnings(), *self.notes()]
         enforced = self.build.component.kernel_hashes_enforced
         if not self.config.kernel_hashes:
-            lines.append(no_kernel_note(self.config.technology))
+            found.append(no_kernel_note(self.config.technology))
         elif enforced is Enforced.YES:
-            lines.append(kernel_note(enforced.value, self.build.origin.version if self.build.origin else None))
-        return list(dict.fromkeys(lines))
+            found.append(kernel_note(enforced.value, self.build.origin.version if self.build.origin else None))
+        return worst_first(list(dict.fromkeys(found)))
 
     def _why(self) -> str:
         source = f" ({self.launchable.source})" if self.launchable.source else ""
@@ -163,7 +169,7 @@ class Workbench:
             "launch_digest": measured.digest.hex(),
             "launchable": measured.launchable.verdict,
             "kernel_hashes_enforced": measured.build.component.kernel_hashes_enforced.value,
-            "notes": measured.remarks(),
+            "notes": [note.to_dict() for note in measured.remarks()],
         }
 
     def _build(self, request: Request) -> FirmwareBuild:

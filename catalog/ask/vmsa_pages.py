@@ -17,6 +17,7 @@ from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import RESET_EIP, SIGNATURE, VmmProfile
 from catalog.launch.technology import Technology, technologies, technology_named
 from catalog.launch.vmsa_updates import SNP_ACTIVE, vmsa_updates
+from catalog.notes import Note
 from catalog.spec import embedded, named_builds
 
 MAX_INPUT = 128 << 10
@@ -144,7 +145,7 @@ class PageRequest:
     vcpu_signature: int | None = None
     sev_features: int | None = None
 
-    def build(self, builds: Mapping[str, FirmwareBuild]) -> tuple[SaveArea, tuple[str, ...]]:
+    def build(self, builds: Mapping[str, FirmwareBuild]) -> tuple[SaveArea, tuple[Note, ...]]:
         """The page, byte for byte as `measure` hashes it, and notes: on the image, and on axes without an effect.
 
         builds: those that have names. Raises UsageError or CannotLaunch for a page that no launch has, UnknownName,
@@ -152,7 +153,8 @@ class PageRequest:
         """
         technology = technology_named(self.technology)
         point, ignored = self._point(technology)
-        notes = (f"this page does not depend on: {', '.join(ignored)}",) if ignored else ()
+        text = f"this page does not depend on: {', '.join(ignored)}"
+        notes = (Note("digest-ignores-input", text),) if ignored else ()
         if not self.ap:
             return SaveArea(self._bsp(point)), notes
         page, on_image = self._ap(technology, point, builds)
@@ -195,7 +197,7 @@ class PageRequest:
 
     def _ap(
         self, technology: Technology, point: VcpuPoint, builds: Mapping[str, FirmwareBuild]
-    ) -> tuple[bytes, tuple[str, ...]]:
+    ) -> tuple[bytes, tuple[Note, ...]]:
         """The page of an AP, and the notes on the image that its reset vector is from."""
         if self.firmware is not None and self.reset_vector is None:
             build = named_builds.find_build(self.firmware, builds)

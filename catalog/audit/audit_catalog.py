@@ -56,7 +56,7 @@ def catalog_findings(
         yield from _guarded("endorsed", endorsed_findings(catalog))
     for technology, entry in catalog.manifest.unknown.items():
         what = "not recomputed, nor is their index compared, nor the spec of the catalog"
-        yield unchecked(technology, unknown_technology(technology, entry.rows, what))
+        yield unchecked(technology, unknown_technology(technology, entry.rows, what).text)
     for technology, entry in catalog.manifest.known.items():
         progress = start_progress(technology, entry.rows)
         chosen = entry.rows if remeasure is None else remeasure

@@ -56,7 +56,7 @@ def log_findings(
                 yield from _seen_findings(log, checkpoint, seen[checkpoint.origin])
             history = read_history(log, checkpoint, now=now)
             yield from _record_findings(history.walk.releases, number)
-            yield from (unchecked("entries", line) for line in history.walk.unknown.lines("not checked"))
+            yield from (unchecked("entries", one.text) for one in history.walk.unknown.notes("not checked"))
             history.check()
     except LdcatError as failure:
         yield wrong("log", "entries", str(failure))

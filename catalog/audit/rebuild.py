@@ -88,14 +88,14 @@ def rebuild(
         found += false_components(catalog, record.release)
         found += _unknown_technologies(catalog, record.release)
         found += _unlisted_endorsed(catalog, record.release, endorsed)
-    found += [Difference(Severity.ERROR, last.release, line, 0) for line in walk.unknown.record_lines()]
+    found += [Difference(Severity.ERROR, last.release, note.text, 0) for note in walk.unknown.record_notes()]
     return Rebuilt(checkpoint, len(walk.releases), rows, listed, tuple(found))
 
 
 def _unknown_technologies(catalog: Catalog, number: int) -> Iterator[Difference]:
     """Technologies of a later version, which were not recomputed: an error, so that they are not cosigned."""
     for name, entry in catalog.manifest.unknown.items():
-        yield Difference(Severity.ERROR, number, unknown_technology(name, entry.rows, "not recomputed"), 0)
+        yield Difference(Severity.ERROR, number, unknown_technology(name, entry.rows, "not recomputed").text, 0)
 
 
 def _unlisted_endorsed(catalog: Catalog, number: int, endorsed: Sequence[EndorsedRecord]) -> Iterator[Difference]:

@@ -27,7 +27,7 @@ def told_lines(answer: Answer, now: float, configuration: str | None = None) -> 
     """What is known of the digest besides matches. now, configuration: as for `told_endorsements`."""
     for part in told(answer, now, configuration):
         yield from part.lines()
-    yield from (f"! {note}" for note in closing_notes(answer))
+    yield from (f"! {note.text}" for note in closing_notes(answer))
 
 
 def evidence_lines(answer: Answer) -> Iterator[str]:
@@ -40,7 +40,7 @@ def evidence_lines(answer: Answer) -> Iterator[str]:
         yield from fact_lines([("launch digest", shown)], title=answer.evidence.form)
     for note in answer.notes:
         if note not in shared_digest(answer.matches):  # that one is printed after the matches
-            yield f"  ! {note}"
+            yield f"  ! {note.text}"
 
 
 def verification_lines(answer: Answer) -> Iterator[str]:

@@ -47,5 +47,5 @@ def known_builds(
 
 def print_image_notes(builds: Iterable[FirmwareBuild], *, quiet: bool) -> None:
     """Print, unless `quiet`, how the images of builds were read, and what speaks against their launch."""
-    for text in () if quiet else (text for build in builds for text in build.notes):
+    for text in () if quiet else (note.text for build in builds for note in build.notes):
         render.note(text)

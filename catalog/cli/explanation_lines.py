@@ -45,7 +45,7 @@ def explanation_lines(
             yield "  where they part"
             yield from (f"    {text}" for text in parting_lines(parted))
         for note in hit["notes"]:
-            yield f"  ! {note}"
+            yield f"  ! {note['text']}"
     yield from searched_lines(explanation, go_on)
 
 

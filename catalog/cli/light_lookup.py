@@ -130,6 +130,6 @@ def _printed(reply: Answer, proofs: VerificationInputs, options: dict[str, str])
     if reply.exit_code == NOT_FOUND:
         from catalog.ask.answer_text import miss_notes
 
-        notes += miss_notes(reply)
+        notes += [note.text for note in miss_notes(reply)]
     told = [] if "--quiet" in options else [f"ldcat: note: {printable(note)}\n" for note in notes]
     return "".join(f"{line}\n" for line in shown), "".join(told), reply.exit_code

@@ -24,6 +24,7 @@ from catalog.launch.launchability import launchability
 from catalog.launch.technology import technology_named
 from catalog.log.revocation_list import Revocation
 from catalog.log.revocations import Revocations
+from catalog.notes import Note, worst_first
 from catalog.rows.digest_record import DigestRecord, digest_record
 from catalog.rows.numbers import as_ranges
 
@@ -147,6 +148,7 @@ class Explanation:
         digest = candidate.config().digest().hex()
         found = Revocations(self.revocations).status(record(candidate))
         revocation = (found.severity, found.reason) if found else None
+        notes = [*revocation_notes(revocation), *candidate_notes(candidate)]
         parted = self.divergence(candidate)
         return {
             "launch_digest": digest,
@@ -155,7 +157,7 @@ class Explanation:
             "related": self._related(candidate),
             "parting": parted and parted.to_dict(),
             "revocation": found and {"severity": found.severity, "reason": found.reason},
-            "notes": [*revocation_notes(revocation), *candidate_notes(candidate)],
+            "notes": [note.to_dict() for note in worst_first(notes)],
         }
 
     def _related(self, candidate: Candidate) -> dict[str, Any] | None:
@@ -192,7 +194,7 @@ def record(candidate: Candidate) -> DigestRecord:
     return digest_record({**config.row(), "launch_digest": config.digest().value})
 
 
-def candidate_notes(candidate: Candidate) -> list[str]:
+def candidate_notes(candidate: Candidate) -> list[Note]:
     """Notes to read before relying on the digest of a candidate."""
     build, technology = candidate.firmware.value, candidate.technology.value
     recorded = launchability(build, technology, candidate.config().vmm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catalog.notes import Note, worst_first
 from catalog.rows.fields import AXES, BESIDE_COMPONENTS
 
 TYPE_CHECKING = False
@@ -39,9 +40,10 @@ TAKING_KERNEL_HASHES = ("sev", "sev-es", "sev-snp")
 catalog/launch/technologies/, which the fast path does not load. Any other technology gets a note that is true of all.
 """
 
-CLAIMS = (
+CLAIMS = Note(
+    "publisher-claims",
     "names, where a build was published, whether it launches and what it enforces are the publisher's claims: "
-    "no hash proves them"
+    "no hash proves them",
 )
 
 
@@ -121,19 +123,21 @@ class Match:
         """Whether this firmware refuses a kernel that differs from the measured one: yes, no or unknown."""
         return str(self.firmware.get("kernel_hashes_enforced", "unknown"))
 
-    def notes(self) -> list[str]:
-        """Notes that a reader needs before relying on this digest. No note says that it can be trusted."""
+    def notes(self) -> list[Note]:
+        """Notes to read before relying on this digest, the worst first. No note says that it can be trusted."""
         notes, technology = revocation_notes(self.revocation), self.row["technology"]
         if self.base:
-            return [*notes, *([f"refused: {self.refused}"] if self.refused else []), inferred_note(self.base)]
+            refused = [refusal_note(self.refused)] if self.refused else []
+            return worst_first([*notes, *refused, inferred_note(self.base)])
         if self.kernel_hashes is None:
             notes.append(no_kernel_note(technology))
         else:
             notes.append(kernel_note(self.kernel_hashes_enforced, self.firmware["version"]))
         notes += launch_notes(technology, self.launchable, self.launchable_reason)
         if not self.listed:
-            notes.append(f"the catalog does not list {self.vcpus} vCPUs: found by adding vCPUs, and measured")
-        return notes
+            text = f"the catalog does not list {self.vcpus} vCPUs: found by adding vCPUs, and measured"
+            notes.append(Note("vcpus-not-listed", text))
+        return worst_first(notes)
 
     def details(self, name: str) -> str | None:
         """The text in parentheses after the value of a field; None if there is none."""
@@ -164,7 +168,7 @@ class Match:
             shown["launchable_reason"] = self.launchable_reason
             shown["launchable_source"] = self.launchable_source
         shown["revocation"] = self.revocation and dict(zip(("severity", "reason"), self.revocation, strict=True))
-        shown["notes"] = self.notes()
+        shown["notes"] = [note.to_dict() for note in self.notes()]
         return shown
 
     def order(self) -> tuple[str | int, ...]:
@@ -187,22 +191,24 @@ def verifier_halts(version: str | None) -> bool:
     return version is not None and version[:4].isdigit() and version[4:5] == "." and version[:7] >= "2024.08"
 
 
-def shared_digest(matches: Sequence[Match]) -> list[str]:
+def shared_digest(matches: Sequence[Match]) -> list[Note]:
     """A note if several configurations have the digest."""
     return shared_by(len(matches))
 
 
-def shared_by(count: int) -> list[str]:
+def shared_by(count: int) -> list[Note]:
     """A note if the number of configurations with one digest is more than one."""
-    return [f"{count} configurations have this digest: it does not say which of them was launched"] if count > 1 else []
+    text = f"{count} configurations have this digest: it does not say which of them was launched"
+    return [Note("several-configurations", text)] if count > 1 else []
 
 
-def launch_notes(technology: str, launchable: str, reason: str) -> list[str]:
+def launch_notes(technology: str, launchable: str, reason: str) -> list[Note]:
     """A note if a build is not known, or not expected, to launch under a technology. reason: of the verdict."""
     if launchable == "yes":
         return []
-    expected = "is not expected to launch" if launchable == "no" else "is not known to launch"
-    return [f"this build {expected} under {technology}: {reason}"]
+    if launchable == "no":
+        return [Note("launch-not-expected", f"this build is not expected to launch under {technology}: {reason}")]
+    return [Note("launch-not-known", f"this build is not known to launch under {technology}: {reason}")]
 
 
 def endorser_text(endorser: Mapping[str, Any]) -> str:
@@ -212,42 +218,59 @@ def endorser_text(endorser: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def inferred_note(base: Mapping[str, Any]) -> str:
+def inferred_note(base: Mapping[str, Any]) -> Note:
     """The note for a row that follows from a base, which is shown with the row. base: as in Match."""
-    nobody = "nobody endorses the base, and " if base["endorser"]["scheme"] == "reported" else ""
-    return f"inferred: {nobody}whoever knows one launch digest can compute those with more vCPUs"
+    anybody = "whoever knows one launch digest can compute those with more vCPUs"
+    if base["endorser"]["scheme"] == "reported":
+        return Note("base-not-endorsed", f"inferred: nobody endorses the base, and {anybody}")
+    return Note("inferred", f"inferred: {anybody}")
 
 
-def revocation_notes(revocation: tuple[str, str] | None) -> list[str]:
-    """A note if a log revokes or deprecates a row. revocation: severity and reason."""
-    return [] if revocation is None else ["{} by the publisher of this log: {}".format(*revocation)]
+def refusal_note(reason: str) -> Note:
+    """The note for an endorsement that --min-svn refuses."""
+    return Note("svn-refused", f"refused: {reason}")
 
 
-def no_kernel_note(technology: str) -> str:
+def revocation_notes(revocation: tuple[str, str] | None) -> list[Note]:
+    """A note if a log revokes or deprecates a row. revocation: severity, which is the code of the note, and reason."""
+    if revocation is None:
+        return []
+    return [Note(revocation[0], "{} by the publisher of this log: {}".format(*revocation))]
+
+
+def no_kernel_note(technology: str) -> Note:
     """The note for a launch without kernel hashes: what is known about the booted kernel."""
     if technology in TAKING_KERNEL_HASHES:
-        return "no kernel hashes were measured: the host chose what the firmware boots"
-    return "the launch digest does not cover what the firmware boots"
+        text = "no kernel hashes were measured: the host chose what the firmware boots"
+    else:
+        text = "the launch digest does not cover what the firmware boots"
+    return Note("digest-covers-no-kernel", text)
 
 
-def kernel_note(enforced: str, version: str | None) -> str:
+def kernel_note(enforced: str, version: str | None) -> Note:
     """The note for measured kernel hashes: what is known about the booted kernel.
 
     enforced: yes, no or unknown. version: of the firmware's package.
     """
     if enforced == "yes" and verifier_halts(version):
-        return "kernel, initrd and command line are measured, and the firmware carries the verifier that enforces it"
+        return Note(
+            "kernel-hashes-enforced",
+            "kernel, initrd and command line are measured, and the firmware carries the verifier that enforces it",
+        )
     if enforced == "yes":
-        return (
+        return Note(
+            "kernel-hashes-may-not-halt",
             "kernel, initrd and command line are measured, and the firmware carries the verifier, which may not halt "
-            "when one differs: in edk2 before 2024-08 (pull request 5769) it does not"
+            "when one differs: in edk2 before 2024-08 (pull request 5769) it does not",
         )
     if enforced == "no":
-        return (
+        return Note(
+            "kernel-hashes-not-enforced",
             "kernel hashes are measured but not enforced: this firmware lacks the verifier "
-            "and boots any kernel the host passes"
+            "and boots any kernel the host passes",
         )
-    return "kernel hashes are measured; whether this firmware enforces them is unknown"
+    text = "kernel hashes are measured; whether this firmware enforces them is unknown"
+    return Note("kernel-hashes-maybe-enforced", text)
 
 
 def _in_json(component: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog.fast.match import CLAIMS, endorser_text, shared_digest
+from catalog.notes import Note
 from catalog.rows.fields import BESIDE_COMPONENTS
 
 TYPE_CHECKING = False
@@ -21,12 +22,12 @@ def match_lines(matches: Sequence[Match]) -> Iterator[str]:
     """The lines for some matches: for each a title, its facts and its notes; then the notes on all of them."""
     for number, match in enumerate(matches, 1):
         yield from fact_lines(match_facts(match), title=f"match {number} of {len(matches)}: {match.technology}")
-        for text in match.notes():
-            yield f"  ! {text}"
-    for text in shared_digest(matches):
-        yield f"! {text}"
+        for note in match.notes():
+            yield f"  ! {note.text}"
+    for note in shared_digest(matches):
+        yield f"! {note.text}"
     if matches:
-        yield f"! {CLAIMS}"
+        yield f"! {CLAIMS.text}"
 
 
 def exit_code(severities: Sequence[str | None]) -> int:
@@ -37,12 +38,13 @@ def exit_code(severities: Sequence[str | None]) -> int:
     return NOT_FOUND if not severities else REVOKED if all(one == "revoked" for one in severities) else 0
 
 
-def not_found(digest: bytes) -> str:
+def not_found(digest: bytes) -> Note:
     """The note if a catalog has no configuration with a digest."""
-    return f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}"
+    text = f"no configuration of this catalog has the {len(digest)}-byte launch digest {digest.hex()}"
+    return Note("digest-not-found", text)
 
 
-SEARCHES_FURTHER = "ldcat explain searches further"
+SEARCHES_FURTHER = Note("explain-searches-further", "ldcat explain searches further")
 """The note if a search may find a configuration."""
 
 

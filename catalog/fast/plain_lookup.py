@@ -39,7 +39,7 @@ def plain_lookup(arguments: list[str]) -> tuple[str, str, int] | None:
     matches, release = found
     out = "".join(f"{printable(line)}\n" for line in match_lines(matches))
     notes = [release.summary()] if release else []
-    notes += [] if matches else [not_found(digest), SEARCHES_FURTHER]
+    notes += [] if matches else [not_found(digest).text, SEARCHES_FURTHER.text]
     return out, "" if quiet else "".join(f"ldcat: note: {printable(note)}\n" for note in notes), 0 if matches else 1
 
 

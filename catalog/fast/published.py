@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from catalog.notes import Note
+
 MAX_READ = 1 << 20
 """Bytes: most of a checkpoint, of a trust note, and of a remembered verification."""
 
@@ -71,7 +73,7 @@ class PublishedRelease:
         fresh_until: int,
         source: Any = None,
     ) -> None:
-        self.notes: tuple[str, ...] = ()
+        self.notes: tuple[Note, ...] = ()
         self.log = log
         self.source = source
         self.origin = origin

@@ -14,6 +14,7 @@ from catalog.firmware.blob_verifier import Enforced
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import Area, Section, SectionType
 from catalog.firmware.variable_store import Code
+from catalog.notes import Note
 from catalog.wire import U32, Wire, decode_toml, unhex
 
 Verdict = Literal["yes", "no", "unknown"]
@@ -113,7 +114,7 @@ class FirmwareBuild:
     component: FirmwareComponent
     origin: OriginWire | None
     launchable: Mapping[str, LaunchableWire]
-    notes: tuple[str, ...] = field(default=(), compare=False)
+    notes: tuple[Note, ...] = field(default=(), compare=False)
 
     @classmethod
     def parse(cls, text: str, images: Mapping[bytes, FirmwareComponent] = MappingProxyType({})) -> FirmwareBuild:

@@ -12,6 +12,7 @@ from catalog.firmware.guid_table import SEV_METADATA, SVSM_INFO, TDX_METADATA
 from catalog.firmware.machine import X86_64, machine_name, machine_of
 from catalog.firmware.ovmf import OvmfImage
 from catalog.firmware.volumes import begins_with_volume
+from catalog.notes import Note
 
 FLASH_LIMIT = 16 << 20
 """Bytes: the most that QEMU maps as flash, with max-fw-size; without it 8 MiB."""
@@ -24,33 +25,38 @@ The second is CSV3_SECURE_CALL_GUID, 9a5d926f-2fa5-ceba-ab21-6b275d5556a5; no so
 """
 
 
-def image_notes(image: OvmfImage) -> list[str]:
-    """What a launch of the image meets, for people; empty for images as edk2 builds them for x86-64."""
-    return [*_kind_notes(image), *_mapping_notes(image.data)]
+def image_notes(image: OvmfImage, name: str) -> list[Note]:
+    """What a launch of the image meets; empty for images as edk2 builds them for x86-64. name: of the image."""
+    found = {**_kinds(image), **_mappings(image.data)}
+    return [Note(code, f"{name}: {text}") for code, text in found.items()]
 
 
-def _kind_notes(image: OvmfImage) -> list[str]:
-    found = []
+def _kinds(image: OvmfImage) -> dict[str, str]:
+    """Texts by the code of the note: what the image is instead of OVMF for AMD SEV."""
+    found = {}
     if SVSM_INFO in image.table:
-        found.append("it is an SVSM (COCONUT-SVSM), not the firmware of a guest: no VMM maps it as one")
+        found["image-is-svsm"] = "it is an SVSM (COCONUT-SVSM), not the firmware of a guest: no VMM maps it as one"
     if any(_is_of_csv(guid) for guid in image.table):
-        found.append("it is built for Hygon CSV; ldcat computes digests of AMD SEV alone")
+        found["image-for-hygon-csv"] = "it is built for Hygon CSV; ldcat computes digests of AMD SEV alone"
     if TDX_METADATA in image.table and SEV_METADATA not in image.table:
-        found.append("it has TDX metadata and no SEV metadata")
+        found["image-without-sev-metadata"] = "it has TDX metadata and no SEV metadata"
     machine = machine_of(image.data)
     if machine not in (None, X86_64):
-        found.append(f"it is firmware for {machine_name(machine)}, and a SEV guest needs x86-64")
+        found["image-for-other-machine"] = f"it is firmware for {machine_name(machine)}, and a SEV guest needs x86-64"
     return found
 
 
-def _mapping_notes(image: bytes) -> list[str]:
-    size, found = len(image), []
+def _mappings(image: bytes) -> dict[str, str]:
+    """Texts by the code of the note: what a VMM can do with an image of this size and start."""
+    size, found = len(image), dict[str, str]()
     if not begins_with_volume(image):
-        found.append("it does not begin with a firmware volume, as every OVMF image does: it may be a part of one")
+        text = "it does not begin with a firmware volume, as every OVMF image does: it may be a part of one"
+        found["image-maybe-part"] = text
     if size % _BIOS_UNIT:
-        found.append(f"{size} bytes are not a multiple of 64 KiB: QEMU maps them as flash, not with -bios")
+        text = f"{size} bytes are not a multiple of 64 KiB: QEMU maps them as flash, not with -bios"
+        found["image-needs-flash"] = text
     if size > FLASH_LIMIT:
-        found.append(f"{size} bytes are more than the 16 MiB that QEMU maps at most")
+        found["image-too-large"] = f"{size} bytes are more than the 16 MiB that QEMU maps at most"
     return found
 
 

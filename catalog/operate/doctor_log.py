@@ -101,7 +101,7 @@ def record_findings(log: LogFolder, checkpoint: Checkpoint, trust: Trust, now: i
     """
     try:
         last = check_last_release(log, LogReader(log, checkpoint), checkpoint, trust_version=trust.version, now=now)
-        yield from (note("entries", line, NEWER) for line in last.unknown)
+        yield from (note("entries", one.text, NEWER) for one in last.unknown)
     except FalseRecord as failure:
         yield error("release record", str(failure), "ldcat publish makes a correct release")
     except LdcatError:
@@ -167,7 +167,7 @@ def _listed_findings(log: LogFolder, folder: str) -> Iterator[Finding]:
         yield error(f"{folder}/{manifest.NAME}", str(failure), "build the catalog again, and publish it")
         return
     for technology, of_it in found.unknown.items():
-        yield note(f"{folder}/{technology}", unknown_technology(technology, of_it.rows, "not looked at"), NEWER)
+        yield note(f"{folder}/{technology}", unknown_technology(technology, of_it.rows, "not looked at").text, NEWER)
     for name, entry in found.files.items():
         if log.size(f"{folder}/{name}") != entry.size:
             yield error(f"{folder}/{name}", f"is missing, or does not have {entry.size} bytes", _RESTORE)

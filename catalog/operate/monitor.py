@@ -14,6 +14,7 @@ from catalog.log.log_reader import LogReader
 from catalog.log.log_walk import WalkedRelease
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.seen import Seen
+from catalog.notes import Note as ReaderNote
 from catalog.operate.listed_endorsements import EndorsementsSince, endorsements_since
 from catalog.rows.endorsed_record import EndorsedRecord
 from catalog.store import manifest
@@ -43,7 +44,7 @@ class Watched:
     newer_trust: a later version of the trust note that the publisher uses; otherwise 0.
     seen: what to remember of the log.
     endorsements: endorsed digests that were added and withdrawn since the last look.
-    notes: what this version does not know in the new leaves, one line each.
+    notes: what this version does not know in the new leaves.
     """
 
     note: Note
@@ -56,7 +57,7 @@ class Watched:
     newer_trust: int
     seen: Seen
     endorsements: EndorsementsSince = field(default_factory=EndorsementsSince)
-    notes: Sequence[str] = ()
+    notes: Sequence[ReaderNote] = ()
 
     @property
     def change(self) -> str:
@@ -80,7 +81,7 @@ class Watched:
             "signers": [{"name": one.key.name, "time": one.timestamp} for one in self.signers],
             "fresh_until": self.fresh_until,
             "newer_trust_version": self.newer_trust or None,
-            "notes": list(self.notes),
+            "notes": [note.to_dict() for note in self.notes],
         }
 
 
@@ -138,7 +139,7 @@ def watch(log: LogFolder, trust: Trust, notes: Mapping[str, Note], seen: Mapping
         newer_trust=version if (version := newest.trust_version or 0) > trust.version else 0,
         seen=Seen(checkpoint, found.chain, True, RevocationChain.committed(newest) is not None),
         endorsements=endorsements_since(log, reader, newest, reader.release(last.size) if last and last.size else None),
-        notes=walk.unknown.lines("not looked at"),
+        notes=walk.unknown.notes("not looked at"),
     )
 
 

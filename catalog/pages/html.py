@@ -42,7 +42,7 @@ POLICY = (
 )
 """Content-Security-Policy of pages that a host serves."""
 
-_CLAIMS = f"{CLAIMS[0].upper()}{CLAIMS[1:]}."
+_CLAIMS = f"{CLAIMS.text[0].upper()}{CLAIMS.text[1:]}."
 
 
 def write_diff(path: Path, old: Catalog, new: Catalog, found: Diff) -> None:
@@ -193,7 +193,7 @@ def describe_side(what: str, catalog: Catalog, root: str | None) -> dict[str, An
             ("release", f"{release.number} of {release.origin} (last: {release.last})"),
             ("checkpoint", f"{release.size:,} leaves, root {release.root}"),
         ]
-    facts += [("note", note) for note in catalog.notes]
+    facts += [("note", note.text) for note in catalog.notes]
     if release and release.trust_version:
         facts.append(("verified", f"against version {release.trust_version} of the trust note"))
     return {"what": what, "facts": facts, "unverified": release is not None and not release.trust_version}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from catalog.launch.profile import VmmProfile
 from catalog.log.leaf_runs import leaf_runs
 from catalog.log.log_reader import LogReader, open_log
 from catalog.log.records import parse_row
+from catalog.notes import Note
 from catalog.rows.digest_record import value_in
 from catalog.rows.fields import BESIDE_COMPONENTS, BY_NAME, FACTS, IDENTITY, INPUTS
 from catalog.store.catalog import Catalog
@@ -49,11 +50,11 @@ def page_data(catalog: Catalog, index: RangeIndex, trust: Trust | None, now: flo
     """
     release, technologies = catalog.release, catalog.manifest.known
     found: dict[str, Any] = {
-        "format": "ldcat-page/3",
+        "format": "ldcat-page/4",
         "name": catalog.manifest.name,
         "manifest_sha256": catalog.manifest_sha256,
         "rows": catalog.manifest.rows,
-        "notes": list(catalog.notes),
+        "notes": _dicts(catalog.notes),
         "digest_digits": {name: 2 * entry.digest_size for name, entry in technologies.items()},
         "release": release and {"origin": release.origin, "number": release.number, "fresh_until": release.fresh_until},
         "range": {
@@ -100,12 +101,12 @@ def _endorsed(catalog: Catalog, now: float) -> dict[str, dict[str, Any]]:
                     {
                         "title": one.title,
                         "facts": [[name, str(value)] for name, value in one.facts],
-                        "notes": one.notes,
+                        "notes": _dicts(one.notes),
                         "severity": one.severity,
                     }
                     for one in told_endorsements(answer, now)
                 ],
-                "notes": list(endorsement_notes(answer)),
+                "notes": _dicts(endorsement_notes(answer)),
             }
     return found
 
@@ -115,18 +116,17 @@ def _build(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
     launch = {}
     for technology in catalog.manifest.known:
         known = catalog.builds[row["name"]].launchability(technology)
-        notes = launch_notes(technology, known.verdict, known.reason)
         launch[technology] = {
             "launchable": known.verdict,
-            "no_kernel_note": no_kernel_note(technology),
-            "notes": notes,
+            "no_kernel_note": no_kernel_note(technology).to_dict(),
+            "notes": _dicts(launch_notes(technology, known.verdict, known.reason)),
         }
     return {
         "name": row["name"],
         "distribution": row["distribution"],
         "firmware_version": row["firmware_version"],
         "published_in": dict(firmware_facts(row)).get("published in"),
-        "kernel_note": kernel_note(enforced, version),
+        "kernel_note": kernel_note(enforced, version).to_dict(),
         "launch": launch,
     }
 
@@ -134,7 +134,7 @@ def _build(catalog: Catalog, row: dict[str, Any]) -> dict[str, Any]:
 def _hosted(profile: VmmProfile) -> dict[str, Any]:
     """The platform that runs a hosted VMM, and what is said of builds that are not its own."""
     verdict, reason, _ = hosted_verdict(profile.name, profile.wire.hosted, None) or ("", "", "")
-    notes = {technology: launch_notes(technology, verdict, reason) for technology in profile.technologies}
+    notes = {technology: _dicts(launch_notes(technology, verdict, reason)) for technology in profile.technologies}
     return {"distribution": profile.wire.hosted, "launchable": verdict, "notes": notes}
 
 
@@ -145,8 +145,12 @@ def _base(base: Base) -> dict[str, Any]:
         "name": base.label,
         "vcpus": base.vcpus,
         "endorser": endorser_text(shown["endorser"]),
-        "note": inferred_note(shown),
+        "note": inferred_note(shown).to_dict(),
     }
+
+
+def _dicts(notes: Iterable[Note]) -> list[dict[str, str]]:
+    return [note.to_dict() for note in notes]
 
 
 def _kernel(row: dict[str, Any]) -> dict[str, str]:

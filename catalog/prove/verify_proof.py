@@ -22,6 +22,7 @@ from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import Revocation, chain_revocations, check_goes_on
 from catalog.log.revocations import Revocations
 from catalog.log.seen import Seen
+from catalog.notes import Note as ReaderNote
 from catalog.prove.proof_bundle import ProofBundle
 from catalog.rows.digest_record import DigestRecord, value_in
 from catalog.rows.endorsed_record import REPORTED, EndorsedRecord
@@ -82,7 +83,7 @@ class Verdict:
     fresh_until: seconds since 1970; None if it is not fresh, or was not checked.
     policy: the policy that decides which signers are votes.
     revocations: the hash chain over the revocations.
-    notes: notes for the user, one line each.
+    notes: notes for the user.
     """
 
     outcome: Outcome
@@ -96,7 +97,7 @@ class Verdict:
     fresh_until: int | None = None
     policy: Policy | None = None
     revocations: RevocationChain = field(default_factory=RevocationChain)
-    notes: tuple[str, ...] = ()
+    notes: tuple[ReaderNote, ...] = ()
 
     @property
     def commits(self) -> bool:
@@ -171,7 +172,7 @@ def _leaves(bundle: ProofBundle, checkpoint: Checkpoint) -> tuple[DigestRecord |
 
 def _check_status(
     bundle: ProofBundle, release: ReleaseRecord, checkpoint: Checkpoint, trust: Trust, now: int
-) -> tuple[str, ...]:
+) -> tuple[ReaderNote, ...]:
     """Check the release record and the list of revocations; return notes. Raises FalseRecord.
 
     The leaves before it are not in a bundle: docs/adr/0016 lists what is left to trust in the publisher.
@@ -184,16 +185,18 @@ def _check_status(
         raise FalseRecord(f"release {release.release} is false: {'; '.join(false)}")
     committed = RevocationChain.committed(release)
     if committed is None:
-        return (f"release {release.release} does not commit to its revocations, like releases of ldcat 0.1.0",)
+        text = f"release {release.release} does not commit to its revocations, like releases of ldcat 0.1.0"
+        return (ReaderNote("revocations-not-committed", text),)
     if chain_revocations(bundle.revocations) != committed:
         raise FalseRecord(f"the revocations of release {release.release} differ from those that it commits to")
     return ()
 
 
-def _unknown(row: DigestRecord | EndorsedRecord) -> Iterator[str]:
+def _unknown(row: DigestRecord | EndorsedRecord) -> Iterator[ReaderNote]:
     """A note if the row's technology is of a later version: the log has the row, but its meaning is unknown."""
     if row.technology not in technologies():
-        yield f"this version of ldcat does not know technology {row.technology!r}: the row's fields are not checked"
+        text = f"this version of ldcat does not know technology {row.technology!r}: the row's fields are not checked"
+        yield ReaderNote("technology-unknown", text)
 
 
 def _included(proof: TlogProof, checkpoint: Checkpoint) -> bytes:
@@ -244,7 +247,7 @@ def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
         "release": verdict.release and verdict.release.release,
         "row": verdict.row and to_dict(verdict.row),
         "revocation": verdict.status and msgspec.to_builtins(verdict.status),
-        "notes": list(verdict.notes),
+        "notes": [note.to_dict() for note in verdict.notes],
     }
 
 

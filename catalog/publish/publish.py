@@ -83,13 +83,13 @@ def publish(
     an expired trust note; and as read_history.
     """
     for name, entry in catalog.manifest.unknown.items():
-        raise UsageError(unknown_technology(name, entry.rows, "not published"), NEWER)
+        raise UsageError(unknown_technology(name, entry.rows, "not published").text, NEWER)
     with log.locked():
         log.clear()
         old = _settled(log, signers, state)
         history = read_history(log, old, revokes, now=now)
-        for why in history.walk.unknown.lines("not compared with what is published"):
-            raise UsageError(why, NEWER)
+        for why in history.walk.unknown.notes("not compared with what is published"):
+            raise UsageError(why.text, NEWER)
         history.check()
         last, before = history.release, history.walk.before
         trust_version = _trust_version(trust, signers, before, now, lower=lower_trust_version)

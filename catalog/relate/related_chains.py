@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from catalog.notes import Note
 from catalog.relate.ap_pages import ApPage
 from catalog.relate.equal_steps import Step
 
-RESTS_ON = (
+RESTS_ON = Note(
+    "relation-shows-equal-firmware",
     "a relation shows equal firmware and metadata, not which, nor that a digest was ever launched: "
-    "whoever knows one can compute those with more vCPUs"
+    "whoever knows one can compute those with more vCPUs",
 )
 """What a relation does not say."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catalog.notes import Note
 from catalog.values import Value
 
 TYPE_CHECKING = False
@@ -23,14 +24,15 @@ class RelatedDigests(Value):
     tried: str = ""
     based: tuple[int, ...] = ()
 
-    def notes(self) -> Iterator[str]:
+    def notes(self) -> Iterator[Note]:
         """What is said about the digest itself."""
         if self.based:
             from catalog.relate.related_chains import count_vcpus
             from catalog.rows.numbers import as_ranges
 
             counts = count_vcpus(self.based[0]) if len(self.based) == 1 else f"{as_ranges(self.based)} vCPUs"
-            yield f"rows of this catalog with {counts} follow from this digest: it is their base"
+            text = f"rows of this catalog with {counts} follow from this digest: it is their base"
+            yield Note("base-of-rows", text)
 
 
 NOT_RELATED = RelatedDigests()

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from catalog.launch.technology import technologies
+from catalog.notes import Note
 
 NEWER = "use a newer version of ldcat, which knows it"
 """Hint of the errors about unknown technologies and records."""
@@ -16,9 +17,10 @@ _MOST_NAMES = 16
 _OTHERS = "others"
 
 
-def unknown_technology(name: str, rows: int, what: str) -> str:
+def unknown_technology(name: str, rows: int, what: str) -> Note:
     """The note on an unknown technology. what: what does not happen to its rows, such as "not compared"."""
-    return f"this version of ldcat does not know technology {name!r}: its {rows:,} rows are {what}"
+    text = f"this version of ldcat does not know technology {name!r}: its {rows:,} rows are {what}"
+    return Note("technology-unknown", text)
 
 
 @dataclass(slots=True)
@@ -44,18 +46,21 @@ class UnknownLeaves:
         if technology not in technologies():
             _count(self.technologies, technology)
 
-    def record_lines(self) -> list[str]:
+    def record_notes(self) -> list[Note]:
         """A note for each unknown type of record."""
         return [
-            f"this version of ldcat does not know records of type {kind!r} and ignores them (in the log: {count:,}), "
-            "also those about rows that it knows"
+            Note(
+                "record-type-unknown",
+                f"this version of ldcat does not know records of type {kind!r} and ignores them "
+                f"(in the log: {count:,}), also those about rows that it knows",
+            )
             for kind, count in sorted(self.types.items())
         ]
 
-    def lines(self, what: str) -> list[str]:
+    def notes(self, what: str) -> list[Note]:
         """A note for each unknown type and technology. what: as for `unknown_technology`."""
         rows = (unknown_technology(name, count, what) for name, count in sorted(self.technologies.items()))
-        return [*self.record_lines(), *rows]
+        return [*self.record_notes(), *rows]
 
 
 def _count(counter: Counter[str], name: str) -> None:

@@ -11,6 +11,7 @@ from catalog.errors import MalformedFirmware
 from catalog.files.inputs import exists, read_file
 from catalog.firmware.image_notes import image_notes
 from catalog.firmware.ovmf import MAX_IMAGE_SIZE, OvmfImage
+from catalog.notes import Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class ImageFile:
     """An image that was read from a file. notes: how it was read, and what speaks against its launch."""
 
     image: OvmfImage
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def split_reference(reference: str) -> tuple[Path, str | None]:
@@ -46,4 +47,5 @@ def read_image(reference: str) -> ImageFile:
         hint = error.hint and error.hint.replace("FILE", shlex.quote(str(path)))
         raise MalformedFirmware(f"{reference}: {error}", hint) from error
     how = unwrapped.note(str(path))
-    return ImageFile(image, (*([how] if how else []), *(f"{reference}: {note}" for note in image_notes(image))))
+    unwrapping = [Note("image-unwrapped", how)] if how else []
+    return ImageFile(image, (*unwrapping, *image_notes(image, reference)))

@@ -11,6 +11,7 @@ from catalog.files.inputs import exists, hash_file, read_text
 from catalog.firmware.build import FirmwareBuild
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
+from catalog.notes import Note
 from catalog.spec import embedded
 from catalog.spec.image_files import read_image, split_reference
 
@@ -51,7 +52,7 @@ def build_of_record(text: str) -> FirmwareBuild:
     return build
 
 
-def build_of_image(image: OvmfImage, name: str, notes: tuple[str, ...] = ()) -> FirmwareBuild:
+def build_of_image(image: OvmfImage, name: str, notes: tuple[Note, ...] = ()) -> FirmwareBuild:
     """The embedded build of an image if there is one, else a build of that name; raises Unreadable for a bad name."""
     if any(0xD800 <= ord(character) <= 0xDFFF for character in name):
         raise Unreadable(f"{name!r} is not a UTF-8 name", "rename the file")

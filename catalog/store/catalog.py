@@ -19,6 +19,7 @@ from catalog.imports.endorsed_facts import Base
 from catalog.launch.profile import VmmProfile
 from catalog.launch.technology import technology_named
 from catalog.launch.vcpu_types import VcpuTypes
+from catalog.notes import Note
 from catalog.rows.launch_config import LaunchComponents
 from catalog.rows.unknown import unknown_technology
 from catalog.store import manifest
@@ -100,8 +101,8 @@ class Catalog:
         return self.release.location if self.release else str(self.folder)
 
     @cached_property
-    def notes(self) -> tuple[str, ...]:
-        """What this version does not know of the catalog, and of the log that it is published in; a line each."""
+    def notes(self) -> tuple[Note, ...]:
+        """What this version does not know of the catalog, and of the log that it is published in."""
         unknown = self.manifest.unknown.items()
         rows = (unknown_technology(name, entry.rows, "not searched") for name, entry in unknown)
         return (*rows, *(self.release.notes if self.release else ()))

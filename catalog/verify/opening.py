@@ -56,7 +56,7 @@ def open_catalog(
     else:
         opened = _open_published(location, folder, trust, freshness, now, notices)
     for note in opened.notes:
-        notices.warn(note)
+        notices.warn(note.text)
     return opened
 
 

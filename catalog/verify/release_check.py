@@ -18,6 +18,7 @@ from catalog.log.release_rules import Before, false_claims, false_trust_version,
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.revocation_list import MAX_REVOCATIONS, Revocation, chain_revocations, parse_revocations
 from catalog.log.seen import Seen
+from catalog.notes import Note
 from catalog.transparency.checkpoint import Checkpoint
 
 ASK = "ask its publisher why it was signed; ldcat audit lists everything that is wrong"
@@ -33,7 +34,7 @@ class LastRelease:
     chain: the hash chain over the revocations.
     from_leaves: whether every leaf was read and understood; otherwise chain is what the record commits to.
     note: what was done instead if the record has no commitment, as in logs of ldcat 0.1.0; otherwise None.
-    unknown: a line for each type of record that was read and that this version does not know.
+    unknown: a note for each type of record that was read and that this version does not know.
     """
 
     record: ReleaseRecord
@@ -42,7 +43,7 @@ class LastRelease:
     chain: RevocationChain
     from_leaves: bool
     note: str | None
-    unknown: tuple[str, ...] = ()
+    unknown: tuple[Note, ...] = ()
 
 
 def check_last_release(
@@ -77,8 +78,8 @@ def check_last_release(
     if (why := false_trust_version(record, asker)) and why not in false:
         false = (*false, why)
     check_claims(record, false)
-    lines = tuple(unknown.record_lines())
-    return replace(check_list(log, record, chain, from_leaves=log.is_here and not lines), unknown=lines)
+    notes = tuple(unknown.record_notes())
+    return replace(check_list(log, record, chain, from_leaves=log.is_here and not notes), unknown=notes)
 
 
 def walked(log: LogFolder, reader: LogReader, checkpoint: Checkpoint, seen: Seen | None, *, now: int) -> LogWalk:

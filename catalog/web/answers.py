@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from catalog.rows.fields import BESIDE_COMPONENTS, Field
+from catalog.web.note_answer import NoteAnswer
 from catalog.wire import Wire
 
 Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$")]
@@ -104,7 +105,7 @@ MatchAnswer = msgspec.defstruct(
         ("launchable_reason", str),
         ("launchable_source", str),
         ("revocation", RevocationAnswer | None),
-        ("notes", list[str]),
+        ("notes", list[NoteAnswer]),
     ],
     namespace={
         "__doc__": "A configuration that has the launch digest. null: not measured. notes: read them before "
@@ -122,7 +123,7 @@ InferredAnswer = msgspec.defstruct(
         *(member for field in BESIDE_COMPONENTS for member in _members(field)),
         ("refused", str | None),
         ("revocation", RevocationAnswer | None),
-        ("notes", list[str]),
+        ("notes", list[NoteAnswer]),
     ],
     namespace={"__doc__": "A launch that follows from a base and has the launch digest; its firmware is not known."},
 )
@@ -229,7 +230,7 @@ class LookupAnswer(msgspec.Struct):
     launch_digest: Hex
     report: dict[str, Any] | None
     verification: dict[str, Any] | None
-    notes: list[str]
+    notes: list[NoteAnswer]
     release: ReleaseAnswer | None
     claims: list[str]
     matches: list[MatchAnswer]  # type: ignore[valid-type]
@@ -261,7 +262,7 @@ class BatchAnswer(msgspec.Struct):
 
     release: ReleaseAnswer | None
     claims: list[str]
-    notes: list[str]
+    notes: list[NoteAnswer]
     answers: list[OneOfBatch]
 
 

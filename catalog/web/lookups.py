@@ -19,6 +19,7 @@ from catalog.fast.folder_location import is_number
 from catalog.fast.match import CLAIMED
 from catalog.fast.published import PublishedRelease
 from catalog.log.log_reader import open_log
+from catalog.notes import Note
 from catalog.pages import views
 from catalog.terminal import render
 from catalog.values import replace
@@ -36,7 +37,10 @@ if TYPE_CHECKING:
 MAX_BATCH_BODY = 256 << 10
 """Bytes: the body of a batch."""
 
-BUSY = "related digests were not searched, because the service does so for another request: ask again"
+BUSY = Note(
+    "related-not-searched",
+    "related digests were not searched, because the service does so for another request: ask again",
+)
 
 _bodies = Bodies()
 _relating = asyncio.Lock()
@@ -97,7 +101,7 @@ async def batch(request: Request, served: OpenRelease) -> Response:
         {
             "release": release and release.to_dict(),
             "claims": [*CLAIMED, *CLAIMED_OF_INFERRED, *CLAIMED_OF_ENDORSED],
-            "notes": served.catalog.notes,
+            "notes": [note.to_dict() for note in served.catalog.notes],
             "answers": answers,
         }
     )

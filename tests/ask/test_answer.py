@@ -12,7 +12,7 @@ import pytest
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import MeasureContext, launch_measurement
 from catalog.abi.report import AttestationReport
-from catalog.ask.answer import Answer, found_answer
+from catalog.ask.answer import IS_OF, Answer, found_answer
 from catalog.ask.answering import answer
 from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.launch_measure_search import MeasureQuestion
@@ -25,6 +25,7 @@ from catalog.evidence.evidence import Evidence, LaunchMeasureData
 from catalog.evidence.sniff import sniff
 from catalog.fast.match import Match, verifier_halts
 from catalog.launch.hashing.backends import PYTHON, HashBackend, choose
+from catalog.notes import Note
 from catalog.store.catalog import Catalog
 from tests.support.attestation_builder import NOW, chain, report_bytes, signed
 from tests.support.catalogs import build
@@ -74,7 +75,7 @@ def test_every_digest_is_found_by_its_measurement(
         reply = ask(parted, measured(digest, policy, nonce=bytes([number]) * 16), backend, tik=TIK)
         assert reply.digest == LaunchDigest(digest)
         assert {match.technology for match in reply.matches} == {technology}
-        assert "the measurement is of this digest, under this TIK" in reply.notes
+        assert IS_OF in reply.notes
 
 
 def test_the_measurement_depends_on_policy_nonce_and_key(parted: BuildResult) -> None:
@@ -92,11 +93,12 @@ def test_the_measurement_depends_on_policy_nonce_and_key(parted: BuildResult) ->
 def test_the_digest_given_by_the_host_is_only_a_hint(parted: BuildResult) -> None:
     known, unknown = digests(parted, "sev")[0], random.Random(1).randbytes(32)
     reply = ask(parted, measured(known, 1), tik=TIK, debug_digest=LaunchDigest(known))
-    assert "the measurement is of the digest that the host gave, under this TIK" in reply.notes
+    assert "measurement-matches" in codes(reply)
+    assert "host-digest-ignored" not in codes(reply)
     assert reply.matches
     reply = ask(parted, measured(known, 1), tik=TIK, debug_digest=LaunchDigest(unknown))
     assert reply.digest == LaunchDigest(known)
-    assert "the measurement is not of the digest that the host gave, which is ignored" in reply.notes
+    assert "host-digest-ignored" in codes(reply)
     reply = ask(parted, measured(unknown, 1), tik=TIK, debug_digest=LaunchDigest(unknown))
     assert (reply.digest, reply.matches) == (LaunchDigest(unknown), ())
     with pytest.raises(MalformedInput, match="needs a 32-byte digest"):
@@ -139,20 +141,23 @@ def replaced(match: Match, **fields: str) -> Match:
     )
 
 
+def codes(reply: Answer) -> list[str]:
+    return [note.code for note in reply.notes]
+
+
 def test_reports_match_the_rows_of_their_measurement(small: BuildResult) -> None:
     digest = digests(small, "sev-snp")[0]
     raw = signed(report_bytes(measurement=digest, policy=0xE0000, vmpl=2))
     evidence = Evidence("attestation report", AttestationReport.parse(raw))
     reply = ask(small, evidence)
     assert reply.matches
-    assert not any("VLEK" in note for note in reply.notes)
+    assert "signed-by-vlek" not in codes(reply)
     by_provider = AttestationReport.parse(report_bytes(measurement=digest, key_info=1 << 2))
-    assert any("VLEK" in note for note in ask(small, Evidence("attestation report", by_provider)).notes)
+    assert codes(ask(small, Evidence("attestation report", by_provider)))[0] == "signed-by-vlek"
     assert reply.endorsement is None
     assert not reply.refuted
     assert reply.to_dict()["verification"]["verified"] is False
-    for part in ("allows debugging", "migration agent", "VMPL 2"):
-        assert any(part in note for note in reply.notes)
+    assert codes(reply)[:3] == ["debug-allowed", "migration-agent-allowed", "vmpl-above-0"]
     made = chain()
     endorsed = ask(small, evidence, certificates=made.all, roots=[made.ark])
     assert endorsed.to_dict()["verification"]["verified"] is True
@@ -177,7 +182,8 @@ def test_a_report_does_not_match_another_technology_with_digests_of_its_size(sma
 def test_a_report_requested_by_the_host_is_noted(small: BuildResult) -> None:
     raw = report_bytes(vmpl=0xFFFFFFFF)
     reply = ask(small, Evidence("attestation report", AttestationReport.parse(raw)))
-    assert reply.notes == ("this report was requested by the host, not by software in the guest",)
+    text = "this report was requested by the host, not by software in the guest"
+    assert reply.notes == (Note("requested-by-host", text),)
 
 
 def test_a_report_of_azure_that_no_row_has_sends_nobody_to_search(small: BuildResult, run: Run, tmp_path: Path) -> None:
@@ -185,32 +191,28 @@ def test_a_report_of_azure_that_no_row_has_sends_nobody_to_search(small: BuildRe
     assert FIRMWARE_NOT_PUBLIC in ask(small, unknown).notes
     (tmp_path / "hcl.bin").write_bytes(b"HCLA" + bytes(28) + report_bytes())
     code, out, err = run("lookup", str(tmp_path / "hcl.bin"), "--catalog", str(small.folder))
-    assert (code, FIRMWARE_NOT_PUBLIC in out + err, "ldcat explain" in err) == (1, True, False)
+    assert (code, FIRMWARE_NOT_PUBLIC.text in out + err, "ldcat explain" in err) == (1, True, False)
     known = report_bytes(measurement=digests(small, "sev-snp")[0])
     assert FIRMWARE_NOT_PUBLIC not in ask(small, sniff(b"HCLA" + bytes(28) + known)).notes
 
 
 def test_the_permissions_of_a_sev_policy_are_noted(small: BuildResult) -> None:
     digest = digests(small, "sev")[0]
-    notes = ask(small, measured(digest, 0), tik=TIK).notes
-    assert [part for part in ("debugging", "memory key", "sent to another") if any(part in note for note in notes)] == [
-        "debugging",
-        "memory key",
-        "sent to another",
-    ]
-    assert not any("policy" in note for note in ask(small, measured(digest, 0b1011), tik=TIK).notes)
+    allowed = ["debug-allowed", "key-sharing-allowed", "sending-allowed"]
+    assert codes(ask(small, measured(digest, 0), tik=TIK))[:3] == allowed
+    assert not set(allowed) & set(codes(ask(small, measured(digest, 0b1011), tik=TIK)))
     answer = ask(small, measured(digest, 0xC0B), tik=TIK)
     assert answer.matches
-    assert "policy bits 10, 11 are not known to this version" in answer.notes
+    assert Note("policy-bit-unknown", "policy bits 10, 11 are not known to this version") in answer.notes
 
 
 def test_a_digest_shared_by_several_configurations_is_noted(small: BuildResult) -> None:
     shared = 0
     for digest in digests(small, "sev-snp"):
         reply = ask(small, Evidence("launch digest", LaunchDigest(digest)))
-        notes = [note for note in reply.notes if "configurations have this digest" in note]
+        notes = [note for note in reply.notes if "configurations have this digest" in note.text]
         assert len(notes) == (len(reply.matches) > 1)
-        assert reply.to_dict()["notes"] == list(reply.notes)
+        assert reply.to_dict()["notes"] == [note.to_dict() for note in reply.notes]
         shared += len(notes)
     assert shared
 

@@ -66,7 +66,7 @@ def kept(digest: str = SNP_DIGEST, **changed: Any) -> EndorsedRecord:
 
 def shown(reply: Answer, now: float = NOW) -> list[str]:
     lines = [line for part in told(reply, now) for line in part.lines()]
-    return [*lines, *(f"! {note}" for note in closing_notes(reply))]
+    return [*lines, *(f"! {note.text}" for note in closing_notes(reply))]
 
 
 def test_a_digest_that_is_only_endorsed(ask: Asks) -> None:
@@ -255,25 +255,25 @@ def test_an_azure_report_that_is_endorsed_needs_no_note(ask: Asks) -> None:
 
 
 def test_a_miss_says_who_was_asked(ask: Asks) -> None:
-    assert list(miss_notes(ask("00" * 32, kept()))) == [
+    assert [note.text for note in miss_notes(ask("00" * 32, kept()))] == [
         f"no configuration of this catalog has the 32-byte launch digest {'00' * 32}",
-        SEARCHES_FURTHER,
+        SEARCHES_FURTHER.text,
     ]
     reply = ask(
         "00" * 48, kept(), listed(UNSEEN, id="https://github.com/a/b at c0ffee, d.json"), listed(scheme="reported")
     )
     first, asked, related, last = miss_notes(reply)
-    assert first == f"no configuration of this catalog has the 48-byte launch digest {'00' * 48}"
-    assert asked == "no endorser in it endorses it: a feed, github.com/a/b"
-    assert related.startswith("it is not related to 2 published digests (")
+    assert first.text == f"no configuration of this catalog has the 48-byte launch digest {'00' * 48}"
+    assert asked.text == "no endorser in it endorses it: a feed, github.com/a/b"
+    assert related.text.startswith("it is not related to 2 published digests (")
     assert last == SEARCHES_FURTHER
     many = [kept(f"{number:096x}", feed=f"feed {number}") for number in range(1, MOST_NAMES + 3)]
-    assert any(note.endswith(" and 2 more") for note in miss_notes(ask("00" * 48, *many)))
+    assert any(note.text.endswith(" and 2 more") for note in miss_notes(ask("00" * 48, *many)))
 
 
 def test_a_miss_does_not_repeat_what_is_told_of_a_reported_digest(ask: Asks) -> None:
     related, last = miss_notes(ask(SNP_DIGEST, listed(scheme="reported"), kept(UNSEEN)))
-    assert related.startswith("it is not related to 2 published digests (")
+    assert related.text.startswith("it is not related to 2 published digests (")
     assert last == SEARCHES_FURTHER
 
 

@@ -16,6 +16,7 @@ from catalog.ask.measure import Workbench
 from catalog.ask.measure_request import Request
 from catalog.build.builder import BuildResult
 from catalog.fast.match import Match
+from catalog.notes import Note
 from catalog.sql.query import run_query
 from catalog.store.catalog import Catalog
 from catalog.store.database import write_database
@@ -38,7 +39,7 @@ def test_a_lookup_says_so(small: BuildResult, search: Callable[[Catalog, LaunchD
     for match in found:
         assert (match.launchable, match.launchable_source) == ("no", "VMM profile ec2-2026")
         note = "this build is not expected to launch under sev-snp: aws-ec2 launches its own firmware only"
-        assert note in match.notes()
+        assert Note("launch-not-expected", note) in match.notes()
     assert {match.launchable for digest in rows(small, hosted=False) for match in search(catalog, digest)} == {
         "unknown"
     }
@@ -69,7 +70,7 @@ def test_measure_says_so_and_measures() -> None:
     measured = Workbench().measure(EC2)
     assert measured.to_dict()["launchable"] == "no"
     (warning,) = measured.warnings()
-    assert warning == (
+    assert warning.text == (
         f"{AMDSEV} is not expected to launch under sev-snp: aws-ec2 launches its own firmware only "
         "(VMM profile ec2-2026)"
     )

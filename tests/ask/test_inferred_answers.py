@@ -50,7 +50,7 @@ def ask(catalog: Catalog, min_svn: int | None = None) -> Answer:
 
 def notes(reply: Answer) -> tuple[str, ...]:
     (part,) = told(reply, NOW)
-    return part.notes
+    return tuple(note.text for note in part.notes)
 
 
 @pytest.mark.parametrize(("least", "code"), [(None, 10), (3, 10), (4, 7)])

@@ -111,7 +111,7 @@ def test_notes_warn_and_never_claim_trust(default: BuildResult) -> None:
         digest = row["launch_digest"]
         assert isinstance(digest, bytes)
         for match in lookup(catalog, LaunchDigest(digest), warn=pytest.fail):
-            notes = " ".join(match.notes())
+            notes = " ".join(note.text for note in match.notes())
             assert "trust" not in notes
             assert ("is not expected to launch" in notes) == (match.launchable == "no")
             key = (match.firmware["name"], match.kernel_hashes is not None)

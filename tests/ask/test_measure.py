@@ -17,6 +17,7 @@ from catalog.build.builder import BuildResult
 from catalog.errors import CannotLaunch, LdcatError, UnknownName, UsageError
 from catalog.firmware.component import FirmwareComponent
 from catalog.firmware.ovmf import OvmfImage
+from catalog.notes import Note
 from catalog.spec import embedded
 from catalog.spec.named_builds import build_of_file
 from catalog.store.catalog import Catalog
@@ -110,8 +111,10 @@ def test_ignored_fields_are_named() -> None:
 def test_warnings_of_a_measurement() -> None:
     generic = {**SNP, "firmware": "sid/ovmf-generic/OVMF_CODE_4M.fd", "kernel_hashes": "debian-12-installer-text"}
     first, second = Workbench().measure(Request(**generic)).warnings()
-    assert "is not expected to launch under sev-snp" in first
-    assert "does not enforce kernel hashes" in second
+    assert (first.code, first.severity) == ("launch-not-expected", "danger")
+    assert "is not expected to launch under sev-snp" in first.text
+    assert second.code == "kernel-hashes-not-enforced"
+    assert "does not enforce kernel hashes" in second.text
     assert Workbench().measure(Request(**SNP)).warnings() == []
 
 
@@ -179,7 +182,11 @@ def test_a_line_is_returned_with_its_digest() -> None:
     assert answer["launch_digest"] == digest()
     assert answer["id"] == [1, {"x": None}]
     no_kernel = "no kernel hashes were measured: the host chose what the firmware boots"
-    assert [answer[name] for name in added[1:]] == ["yes", "yes", [no_kernel]]
+    assert [answer[name] for name in added[1:]] == [
+        "yes",
+        "yes",
+        [Note("digest-covers-no-kernel", no_kernel).to_dict()],
+    ]
 
 
 def test_an_answer_is_a_valid_request() -> None:
@@ -192,7 +199,7 @@ def test_an_answer_is_a_valid_request() -> None:
 def test_an_answer_line_has_the_warnings() -> None:
     answer = line(firmware="sid/ovmf-generic/OVMF.fd", kernel_hashes="debian-12-installer-text")
     assert answer["kernel_hashes_enforced"] == "no"
-    assert any("does not enforce kernel hashes" in note for note in answer["notes"])
+    assert any("does not enforce kernel hashes" in note["text"] for note in answer["notes"])
 
 
 def test_a_line_in_error_has_no_digest() -> None:

@@ -19,6 +19,7 @@ from catalog.build.builder import BuildResult
 from catalog.evidence.evidence import Evidence
 from catalog.fast.match import Match
 from catalog.launch.hashing.backends import REFERENCE, choose
+from catalog.notes import Note
 from catalog.store.catalog import Catalog
 from tests.support.catalogs import build, rows_of
 from tests.support.endorsed_catalogs import with_endorsed
@@ -129,7 +130,7 @@ def test_a_base_is_not_related_to_the_rows_that_were_made_from_it(tmp_path: Path
     reply = ask(built.folder, base)
     assert (reply.exit_code, reply.related.relations, reply.related.based) == (1, (), (3, 4))
     says = "rows of this catalog with 3-4 vCPUs follow from this digest: it is their base"
-    assert says in reply.to_dict()["notes"]
+    assert Note("base-of-rows", says).to_dict() in reply.to_dict()["notes"]
     folder = with_endorsed(built, tmp_path / "endorsed", [listed(digest(BASE_IMAGE, 9), claims={"vcpus": 9})]).folder
     (found,) = ask(folder, base).related.relations
     assert (found.more, found.vcpus) == (-7, 2)

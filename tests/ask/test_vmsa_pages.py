@@ -26,6 +26,7 @@ from catalog.firmware.ovmf import OvmfImage
 from catalog.launch.point import VcpuPoint
 from catalog.launch.profile import RESET_EIP
 from catalog.launch.technology import technologies, technology_named
+from catalog.notes import Note
 from catalog.spec import embedded
 from tests.support.firmware_builder import build_ovmf
 from tests.support.strategies import VMSA_PAGES, images, points
@@ -91,7 +92,7 @@ def test_sev_features_default_to_those_of_the_technology() -> None:
 
 def test_fields_that_do_not_matter_are_noted() -> None:
     area, notes = replace(BSP, vmm="gce-v1").build({})
-    assert notes == ("this page does not depend on: vCPU type",)
+    assert notes == (Note("digest-ignores-input", "this page does not depend on: vCPU type"),)
     assert replace(BSP, vmm="gce-v1", vcpu_type=None).build({}) == (area, ())
     assert BSP.build({})[1] == ()
 

@@ -219,7 +219,7 @@ def test_a_launch_measurement(run: Run, blob: str, tik: str) -> None:
     document = json.loads(run(*given, "-f", "json")[1])
     assert document["launch_digest"] == document["explanations"][0]["launch_digest"]
     assert f"launch digest  {document['launch_digest']}" in out
-    assert "the measurement is of this digest, under this TIK" in document["notes"]
+    assert "measurement-matches" in [note["code"] for note in document["notes"]]
 
 
 def test_standard_input_is_read_only_once(run: Run, launched: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from catalog.fast.match import inferred_note
 from catalog.fast.plain_lookup import plain_lookup
 from catalog.launch.hashing.backends import REFERENCE
 from catalog.log.records import RevokeRecord
+from catalog.notes import Note
 from catalog.store import manifest
 from catalog.store.catalog import Catalog
 from tests.support.catalogs import build
@@ -133,8 +134,10 @@ def test_a_lookup_of_a_row_of_a_base_says_what_it_follows_from(asked: Asked) -> 
     }
     assert not {"firmware", "kernel_hashes", "kernel_hashes_enforced", "launchable"} & match.keys()
     assert (match["vcpus"], match["vmm"]) == (4, "qemu-kvm-init2")
-    assert match["notes"] == ["inferred: whoever knows one launch digest can compute those with more vCPUs"]
-    assert match["notes"][0] in asked.text("lookup", BASE_ROW)
+    (note,) = match["notes"]
+    assert (note["code"], note["severity"]) == ("inferred", "info")
+    assert note["text"] == "inferred: whoever knows one launch digest can compute those with more vCPUs"
+    assert note["text"] in asked.text("lookup", BASE_ROW)
     assert asked.matches(BASE) == []
     assert asked.matches(digest(BASE_IMAGE, 1)) == []
 
@@ -265,7 +268,7 @@ def test_rows_are_revoked_by_what_identifies_them(
     for launch_digest in revoked:
         (match,) = asked.matches(launch_digest)
         assert match["revocation"] == {"severity": "revoked", "reason": "a reason"}
-        assert match["notes"][0] == "revoked by the publisher of this log: a reason"
+        assert match["notes"][0]["text"] == "revoked by the publisher of this log: a reason"
     for launch_digest in others:
         (match,) = asked.matches(launch_digest)
         assert match["revocation"] is None
@@ -391,5 +394,7 @@ def test_nothing_unknown_is_in_any_file_or_output(asked: Asked, built: BuildResu
 
 def test_a_row_whose_base_nobody_endorses_says_so() -> None:
     said = "whoever knows one launch digest can compute those with more vCPUs"
-    assert inferred_note({"endorser": {"scheme": "reported"}}) == f"inferred: nobody endorses the base, and {said}"
-    assert inferred_note({"endorser": {"scheme": "contrast"}}) == f"inferred: {said}"
+    assert inferred_note({"endorser": {"scheme": "reported"}}) == Note(
+        "base-not-endorsed", f"inferred: nobody endorses the base, and {said}"
+    )
+    assert inferred_note({"endorser": {"scheme": "contrast"}}) == Note("inferred", f"inferred: {said}")

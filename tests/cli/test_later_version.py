@@ -14,6 +14,7 @@ from catalog.fast.plain_lookup import known_technologies, plain_lookup
 from catalog.launch.technology import technologies
 from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord, UnknownRecord, encode_leaf, parse_record
+from catalog.notes import Note
 from catalog.store.catalog import Catalog
 from tests.support.catalogs import all_digests
 from tests.support.cli import NOWHERE, Run
@@ -24,6 +25,8 @@ from tests.support.later_version import (
     NAME,
     NOT_CONSIDERED,
     NOT_SEARCHED,
+    NOTE_NOT_CONSIDERED,
+    NOTE_NOT_SEARCHED,
     RECORD,
     later_catalog,
     later_version,
@@ -84,7 +87,7 @@ def test_a_lookup_searches_the_known_technologies(
         assert (code, err) == (0, WARNED)
         assert out.startswith("match 1 of ")
         record = json.loads(run("lookup", digest, *options, "-f", "json")[1])
-        assert record["notes"][-1] == NOT_SEARCHED
+        assert record["notes"][-1] == NOTE_NOT_SEARCHED
         assert {match["technology"] for match in record["matches"]} == {technology}
     code, out, err = run("lookup", tdx_digest(later), *options)
     assert (code, out) == (1, "")
@@ -135,7 +138,7 @@ def test_a_catalog_of_unknown_technologies_is_empty(run: Run, later: BuildResult
 def test_explain_and_report_have_a_note(run: Run, later: BuildResult, tmp_path: Path) -> None:
     options = ("--catalog", str(later.folder))
     code, out, err = run("explain", of(later, "sev"), *options, "-f", "json")
-    assert (code, err, json.loads(out)["notes"]) == (0, WARNED, [NOT_SEARCHED])
+    assert (code, err, json.loads(out)["notes"]) == (0, WARNED, [NOTE_NOT_SEARCHED])
     code, _, err = run("report", str(later.folder), "--html", str(tmp_path / "report.html"))
     assert (code, err) == (0, WARNED)
     assert "does not know technology" in (tmp_path / "report.html").read_text()
@@ -226,7 +229,7 @@ def test_a_lookup_at_a_host_finds_known_rows(run: Run, published: Place, later: 
             url = host.url.rstrip("/")
             code, out, err = run("lookup", of(later, "sev-snp"), "--catalog", url, *trust, "-f", "json")
             assert (code, err) == (0, SAID + WARNED)
-            assert json.loads(out)["notes"][-1] == NOT_SEARCHED
+            assert json.loads(out)["notes"][-1] == NOTE_NOT_SEARCHED
             code, out, err = run("lookup", tdx_digest(later), "--catalog", url, *trust)
             assert (code, out) == (1, "")
             assert WARNED in err
@@ -237,7 +240,7 @@ def test_a_site_lists_the_known_rows(run: Run, published: Place, later: BuildRes
     code, _, err = run("site", str(published.log), "-o", str(tmp_path / "out"), *trust)
     assert (code, err) == (0, SAID + WARNED)
     page = json.loads((tmp_path / "out/page.json").read_text())
-    assert (page["notes"], sorted(page["digest_digits"])) == ([NOT_SEARCHED], ["sev", "sev-es", "sev-snp"])
+    assert (page["notes"], sorted(page["digest_digits"])) == ([NOTE_NOT_SEARCHED], ["sev", "sev-es", "sev-snp"])
     assert page["axes"]["technology"] == ['"sev"', '"sev-es"', '"sev-snp"']
     assert "does not know technology" in (tmp_path / "out/index.html").read_text()
 
@@ -307,7 +310,11 @@ def test_doctor_and_monitor_have_a_note(run: Run, published: Place) -> None:
     with static_host(published.log) as host:
         code, out, err = run("monitor", host.url.rstrip("/"), *trust, "-f", "json")
     line = "this version of ldcat does not know technology 'tdx': its 6 rows are not looked at"
-    assert (code, json.loads(out)["notes"], err) == (0, [line], f"ldcat: warning: {line}\n")
+    assert (code, json.loads(out)["notes"], err) == (
+        0,
+        [Note("technology-unknown", line).to_dict()],
+        f"ldcat: warning: {line}\n",
+    )
 
 
 def test_a_record_of_a_later_version_is_never_a_row() -> None:
@@ -348,7 +355,7 @@ def test_a_log_with_an_unknown_record_is_answered_with_a_warning_each_time(
         assert (code, err.endswith(warned)) == (0, True)
         assert plain_lookup([digest, *recorded.options()]) is None
     record = json.loads(run("lookup", digest, *recorded.options(), "-f", "json")[1])
-    assert record["notes"][-1] == NOT_CONSIDERED
+    assert record["notes"][-1] == NOTE_NOT_CONSIDERED
     for command in (("sql", "SELECT 1"), ("explain", digest)):
         code, _, err = run(*command, *recorded.options())
         assert (code, warned in err) == (0, True)
@@ -360,7 +367,7 @@ def test_a_log_with_an_unknown_record_is_answered_with_a_warning_each_time(
         code, _, err = run("lookup", digest, "--catalog", url, *trust)
         assert (code, warned in err) == (0, True)
         code, out, err = run("monitor", url, *trust, "-f", "json")
-        assert (code, json.loads(out)["notes"], err) == (0, [NOT_CONSIDERED], warned)
+        assert (code, json.loads(out)["notes"], err) == (0, [NOTE_NOT_CONSIDERED], warned)
     code, out, _ = run("doctor", "--log", str(recorded.log), *trust, "-f", "json")
     assert NOT_CONSIDERED in {one["what"] for one in json.loads(out)["findings"] if one["severity"] == "note"}
     code, out, _ = run("audit", str(recorded.log), *trust, "--remeasure", "0", "-f", "json")

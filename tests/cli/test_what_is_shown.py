@@ -194,8 +194,8 @@ def test_facts_that_follow_from_no_hash_are_shown_as_claims(run: Run, small: Bui
     digest = digest_by_kernel(small, "sev-snp", kernel=True)
     code, out, _ = run("lookup", digest)
     assert code == 0
-    assert out.splitlines()[-1] == f"! {CLAIMS}"
-    assert out.count(CLAIMS) == 1
+    assert out.splitlines()[-1] == f"! {CLAIMS.text}"
+    assert out.count(CLAIMS.text) == 1
     quick = plain_lookup([digest, "--catalog", str(small.folder)])
     assert quick is not None
     assert quick[0] == out
@@ -212,7 +212,7 @@ def test_facts_that_follow_from_no_hash_are_shown_as_claims(run: Run, small: Bui
         "kernel_hashes.cmdline_sha256",
         *("kernel_hashes.append", "vmm", "vcpus", "listed", "vcpu_signature", "sev_features", "revocation"),
     }
-    assert CLAIMS not in run("lookup", "0" * 96)[1]
+    assert CLAIMS.text not in run("lookup", "0" * 96)[1]
     assert json.loads(run("lookup", "0" * 96, "-f", "json")[1])["claims"] == []
 
 
@@ -224,5 +224,5 @@ def test_pages_mark_claims(run: Run, small: BuildResult, tmp_path: Path) -> None
     found = found_answer(catalog, Evidence("launch digest", digest), None, lambda _: lookup_in_parquet(catalog, digest))
     answer = answer_page(catalog, found, "../", 0).decode()
     for page in ((tmp_path / "report.html").read_text(), image, answer):
-        assert CLAIMS[1:] in html.unescape(page)
-    assert f'CLAIMS = "{CLAIMS[0].upper()}{CLAIMS[1:60]}' in assets()["page.js"].decode()
+        assert CLAIMS.text[1:] in html.unescape(page)
+    assert f'CLAIMS = "{CLAIMS.text[0].upper()}{CLAIMS.text[1:60]}' in assets()["page.js"].decode()

@@ -50,7 +50,7 @@ def test_a_wrapped_image_has_the_digest_of_the_raw_one(name: str, raw: Path, tmp
     assert (code, digest) == run(*MEASURE, str(raw))[:2]
     assert f"ldcat: note: {wrapped}: read as " in err
     record = json.loads(run(*MEASURE, str(wrapped), "-f", "json")[1])
-    assert any(f"{wrapped}: read as " in note for note in record["notes"])
+    assert any(f"{wrapped}: read as " in note["text"] for note in record["notes"])
 
 
 def test_inspect_says_what_it_unwrapped_and_shows_the_raw_image(raw: Path, tmp_path: Path, run: Run) -> None:
@@ -60,8 +60,9 @@ def test_inspect_says_what_it_unwrapped_and_shows_the_raw_image(raw: Path, tmp_p
     record = json.loads(out)
     assert code == 0
     assert record["sha256"] == json.loads(run("inspect", str(raw), "-f", "json")[1])["sha256"]
-    assert record["notes"][0] == f"{tmp_path}/o.deb: read as Debian package, OVMF.fd, {len(RAW)} bytes"
-    assert record["notes"][0] in err
+    texts = {note["code"]: note["text"] for note in record["notes"]}
+    assert texts["image-unwrapped"] == f"{tmp_path}/o.deb: read as Debian package, OVMF.fd, {len(RAW)} bytes"
+    assert all(text in err for text in texts.values())
     assert run("inspect", reference, "--quiet")[2] == ""
 
 

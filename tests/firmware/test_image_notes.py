@@ -18,7 +18,7 @@ TABLE = build_ovmf(pages=1, sections=AMDSEV_SECTIONS)
 
 
 def notes(image: bytes) -> list[str]:
-    return image_notes(OvmfImage.parse(image))
+    return [note.text for note in image_notes(OvmfImage.parse(image), "x")]
 
 
 def with_volume(image: bytes = TABLE, *, pages: int = 16, machine: int = X86_64) -> bytes:

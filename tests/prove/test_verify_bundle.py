@@ -288,8 +288,10 @@ def test_a_list_that_the_release_does_not_commit_to_is_false() -> None:
 def test_a_release_of_0_1_0_without_commitment_is_noted() -> None:
     verdict = ask(made(revocations_count=UNSET, revocations_chain=UNSET))
     assert verdict.outcome is Outcome.MATCH
-    assert verdict.notes == ("release 1 does not commit to its revocations, like releases of ldcat 0.1.0",)
-    assert verdict_to_dict(verdict)["notes"] == list(verdict.notes)
+    assert [note.code for note in verdict.notes] == ["revocations-not-committed"]
+    text = "release 1 does not commit to its revocations, like releases of ldcat 0.1.0"
+    noted = {"code": "revocations-not-committed", "severity": "warning", "text": text}
+    assert verdict_to_dict(verdict)["notes"] == [noted]
 
 
 def test_a_row_of_an_unknown_technology_is_verified_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +299,7 @@ def test_a_row_of_an_unknown_technology_is_verified_with_a_note(monkeypatch: pyt
     monkeypatch.delitem(technologies(), ROWS[0].technology)
     verdict = ask(bundle)
     assert verdict.outcome is Outcome.MATCH
-    assert verdict.notes == (
+    assert tuple(note.text for note in verdict.notes) == (
         "release 1 does not commit to its revocations, like releases of ldcat 0.1.0",
         f"this version of ldcat does not know technology {ROWS[0].technology!r}: the row's fields are not checked",
     )

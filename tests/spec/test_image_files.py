@@ -40,9 +40,10 @@ def test_a_wrapped_image_is_the_raw_image_with_a_note(name: str, tmp_path: Path)
     raw = build_of_file(tmp_path / "raw.fd")
     assert build.component == raw.component
     assert build.component.sha256 == hash_file(tmp_path / "raw.fd")
-    assert build.notes[0].startswith(f"{tmp_path / name}: read as ")
-    assert build.notes[0].endswith(f", {len(RAW)} bytes")
-    assert [note.partition(": ")[2] for note in build.notes[1:]] == [note.partition(": ")[2] for note in raw.notes]
+    assert build.notes[0].code == "image-unwrapped"
+    assert build.notes[0].text.startswith(f"{tmp_path / name}: read as ")
+    assert build.notes[0].text.endswith(f", {len(RAW)} bytes")
+    assert [note.code for note in build.notes[1:]] == [note.code for note in raw.notes]
 
 
 def test_a_reference_is_a_file_or_a_path_in_a_package(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_a_catalogued_build_keeps_its_name_and_gets_the_note(tmp_path: Path, mon
     monkeypatch.setattr(embedded, "builds", lambda: {known.name: known})
     build = build_of_file(tmp_path / "a.qcow2")
     assert build.name == "known/OVMF.fd"
-    assert "read as qcow2" in build.notes[0]
+    assert "read as qcow2" in build.notes[0].text
 
 
 def test_a_spec_takes_wrapped_images_and_paths_in_packages(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from catalog.ask.evidence_notes import report_notes, sev_policy_notes
 from catalog.errors import LdcatError
 from catalog.evidence.evidence import Evidence, LaunchMeasureData
 from catalog.evidence.sniff import sniff
-from catalog.notes import CODES
+from catalog.notes import Note
 
 FILE = Path(__file__).parent.parent / "evidence_cases.json"
 REFUSED: dict[str, Any] = {
@@ -67,33 +67,12 @@ def stated(case: dict[str, Any]) -> dict[str, Any]:
 
 def _notes(found: Evidence) -> list[list[str]]:
     """Code, severity and text of notes on evidence itself, as an answer begins with them."""
-    notes: list[Any] = []
+    notes: list[Note] = []
     if found.report:
         notes += report_notes(found.report)
     elif isinstance(found.value, LaunchMeasureData) and found.value.policy is not None:
         notes += sev_policy_notes(SevPolicy.parse(found.value.policy))
-    notes += found.notes
-    unknown = {note.text: note for note in getattr(found.report, "unknown", ())}
-    return [_told(unknown.get(note, note)) for note in notes]
-
-
-def _told(note: Any) -> list[str]:
-    if isinstance(note, str):
-        code = next(code for part, code in _CODES.items() if part in note)
-        return [code, CODES.get(code, "warning"), note]
-    return [note.code, note.severity, note.text]
-
-
-_CODES = {
-    "allows debugging": "debug-allowed",
-    "allows a migration agent": "migration-agent-allowed",
-    "allows other guests": "key-sharing-allowed",
-    "allows the guest to be sent": "sending-allowed",
-    "policy bit": "policy-bit-unknown",
-    "requested by the host": "requested-by-host",
-    "is of VMPL": "vmpl-above-0",
-    "signed by a VLEK": "signed-by-vlek",
-}
+    return [[note.code, note.severity, note.text] for note in (*notes, *found.notes)]
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from catalog.launch.technologies.sev_snp import SevSnp
 from catalog.launch.technology import technologies
 from catalog.log.log_folder import LogFolder
 from catalog.log.records import RevokeRecord
+from catalog.notes import Note
 from catalog.transparency.keys import Signer
 from tests.support.catalogs import build
 from tests.support.forged_releases import next_record, sign_release
@@ -50,6 +51,9 @@ NOT_CONSIDERED = (
     "this version of ldcat does not know records of type 'endorse' and ignores them (in the log: 1), also those about "
     "rows that it knows"
 )
+
+NOTE_NOT_SEARCHED = Note("technology-unknown", NOT_SEARCHED).to_dict()
+NOTE_NOT_CONSIDERED = Note("record-type-unknown", NOT_CONSIDERED).to_dict()
 
 
 class Tdx(SevSnp):

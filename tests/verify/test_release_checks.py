@@ -19,6 +19,7 @@ from catalog.log.log_walk import LogWalk
 from catalog.log.records import ReleaseRecord, encode_leaf, parse_record
 from catalog.log.revocation_chain import RevocationChain
 from catalog.log.seen import Seen
+from catalog.notes import Note
 from catalog.transparency import merkle
 from catalog.transparency.checkpoint import Checkpoint
 from catalog.transparency.tiles import TileReader, new_bundles, new_tiles
@@ -220,8 +221,8 @@ def test_unknown_records_are_noted_each_time(small: BuildResult, tmp_path: Path)
     assert verify_release(made, None, ALONE, now=NOW + DAY, seen={}).release.notes == ()
     publish_record(made, LOG, NOW + 1)
     verified = verify_release(made, None, ALONE, now=NOW + DAY, seen={})
-    assert verified.release.notes == (NOT_CONSIDERED,)
+    assert verified.release.notes == (Note("record-type-unknown", NOT_CONSIDERED),)
     assert verified.found == (RevocationChain(), False, True)
     again = verify_release(made, None, ALONE, now=NOW + DAY, seen={ORIGIN: verified.seen})
-    assert again.release.notes == (NOT_CONSIDERED,)
-    assert verify_past_release(made, 1, ALONE, now=NOW + DAY).notes == (NOT_CONSIDERED,)
+    assert again.release.notes == (Note("record-type-unknown", NOT_CONSIDERED),)
+    assert verify_past_release(made, 1, ALONE, now=NOW + DAY).notes == verified.release.notes

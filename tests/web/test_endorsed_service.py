@@ -92,7 +92,7 @@ def test_a_page_has_the_texts_of_the_command_line(
         text = line.strip("! ").partition("  ")[2].strip() if line.startswith("  ") else line.strip("! ")
         assert text in page
     for note in (line.partition("note: ")[2] for line in err.splitlines()):
-        assert note in page or (note == SEARCHES_FURTHER and f"ldcat explain {digest}" in page)
+        assert note in page or (note == SEARCHES_FURTHER.text and f"ldcat explain {digest}" in page)
 
 
 def test_related_digests_are_searched_for_one_request_at_a_time(catalog: BuildResult) -> None:

@@ -53,7 +53,7 @@ def test_a_pasted_digest(seen: Watched, served: Service, small: BuildResult) -> 
         for at, match in enumerate(expected):
             shown = matches.nth(at)
             assert shown.locator("h3").inner_text() == f"match {at + 1} of {len(expected)}: {match['technology']}"
-            assert shown.locator(".notes li").all_inner_texts() == match["notes"]
+            assert shown.locator(".notes li").all_inner_texts() == [note["text"] for note in match["notes"]]
             facts = dict(zip(shown.locator("dt").all_inner_texts(), shown.locator("dd").all_inner_texts(), strict=True))
             assert facts["firmware"] == match["firmware"]["name"]
             assert facts["firmware SHA-256"] == match["firmware"]["sha256"]

@@ -86,7 +86,7 @@ def test_a_report_is_answered_in_every_encoding(served: Service, small: BuildRes
         status, text, _ = served.ask("/v1/report", method="POST", body=body)
         found = json.loads(text)
         assert (status, found["found"], found["launch_digest"]) == (200, True, digest)
-        assert found["notes"][0].startswith("the guest policy allows debugging")
+        assert found["notes"][0]["code"] == "debug-allowed"
         assert found["verification"]["verified"] is False
     assert all(raw[0x1A0:0x1E0].hex() not in line for line in served.log_lines)
 

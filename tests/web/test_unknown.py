@@ -22,6 +22,7 @@ from tests.support.later_version import (
     NAME,
     NOT_CONSIDERED,
     NOT_SEARCHED,
+    NOTE_NOT_SEARCHED,
     later_catalog,
     later_version,
     publish_record,
@@ -80,10 +81,10 @@ def test_the_service_answers_for_known_technologies(served: Service, later: Buil
     known, unknown = digests(later)
     for digest, found in ((known, True), (unknown, False)):
         answer = served.json(f"/d/{digest}.json")
-        assert (answer["found"], answer["notes"][-1]) == (found, NOT_SEARCHED)
+        assert (answer["found"], answer["notes"][-1]) == (found, NOTE_NOT_SEARCHED)
         assert "does not know technology" in served.ask(f"/d/{digest}")[1].decode()
     batch = served.json("/v1/lookup", {"digests": [known, unknown]})
-    assert (batch["notes"], [one["found"] for one in batch["answers"]]) == ([NOT_SEARCHED], [True, False])
+    assert (batch["notes"], [one["found"] for one in batch["answers"]]) == ([NOTE_NOT_SEARCHED], [True, False])
     served.until(f"ldcat: warning: {NOT_SEARCHED}")
 
 

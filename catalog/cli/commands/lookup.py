@@ -88,7 +88,7 @@ def command(
     _print(reply, output, proofs.now)
     if reply.exit_code == NOT_FOUND and not quiet:
         for note in miss_notes(reply):
-            render.note(note)
+            render.note(note.text)
     if reply.refuted:
         raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
     return reply.exit_code
@@ -110,10 +110,10 @@ def _print(reply: Answer, output: Format, now: float) -> None:
         for text in verification_lines(reply):
             render.warning(text.strip())
         for note in reply.notes:
-            render.warning(note)
+            render.warning(note.text)
     if output is Format.CSV:  # nor this anything but matches
         for part in told(reply, now):
-            for text in (part.title, *part.notes):
+            for text in (part.title, *(note.text for note in part.notes)):
                 render.warning(text)
 
 

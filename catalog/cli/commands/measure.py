@@ -158,8 +158,8 @@ def _print(measured: Sequence[Measured], output: Format) -> None:
         hidden |= {name for name, value in records[0].items() if value in (None, "")}
         shown = {name: value for name, value in records[0].items() if name not in hidden}
         render.facts(shown.items(), title=measured[0].build.name)
-        for text in records[0]["notes"]:
-            render.line(f"  ! {text}")
+        for note in records[0]["notes"]:
+            render.line(f"  ! {note['text']}")
         if len(records) > 1:
             render.table(["vcpus", "launch_digest"], [[each["vcpus"], each["launch_digest"]] for each in records])
 
@@ -173,11 +173,11 @@ def _together(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _say(measured: Measured, *, quiet: bool) -> None:
     """Print warnings, and notes unless `quiet`."""
-    for text in measured.warnings():
-        render.warning(text)
+    for note in measured.warnings():
+        render.warning(note.text)
     if not quiet:
-        for text in measured.notes():
-            render.note(text)
+        for note in measured.notes():
+            render.note(note.text)
 
 
 def _measure_batch(workbench: Workbench, batch: str) -> int:

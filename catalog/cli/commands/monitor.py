@@ -107,7 +107,7 @@ def _say(watched: Watched, url: str, now: int, output: Format, *, quiet: bool) -
         for text in _lines(watched, url, now):
             render.line(text)
     for note in watched.notes:
-        render.warning(note)
+        render.warning(note.text)
     if watched.newer_trust:
         render.warning(f"the publisher stands by version {watched.newer_trust} of the trust note: obtain it")
 

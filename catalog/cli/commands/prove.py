@@ -48,12 +48,12 @@ def command(
         prover = Prover(LogFolder(log))
         catalog = Catalog.open_release(prover.release)
     for note in catalog.notes:
-        render.warning(note)
+        render.warning(note.text)
     bundles = prover.prove_digest(launch_digest, warn=render.warning, catalog=catalog)
     if not bundles:
         if not quiet:
-            for note in (not_found(launch_digest.value), NOT_ENDORSED, SEARCHES_FURTHER):
-                render.note(note)
+            for text in (not_found(launch_digest.value).text, NOT_ENDORSED, SEARCHES_FURTHER.text):
+                render.note(text)
         return 1
     for bundle in bundles:
         render.exact(bytes(bundle).decode("ascii").rstrip("\n"))

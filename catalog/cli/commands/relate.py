@@ -84,7 +84,7 @@ def _lines(found: Related) -> Iterator[str]:
         yield from fact_lines(facts, title=f"chain {number}: one launch with n or more vCPUs, n unknown")
         yield from (f"  {text}" for text in chain.inferred())
     if found.chains:
-        yield f"! {RESTS_ON}"
+        yield f"! {RESTS_ON.text}"
     if found.unrelated:
         count = len(found.unrelated)
         yield f"{count} launch digest{'s are' if count > 1 else ' is'} related to no other"

@@ -64,8 +64,8 @@ def command(
     else:
         for text in _lines(record):
             render.line(as_comment(text) if show else text)
-    for text in verdict.notes:
-        render.note(text)
+    for one in verdict.notes:
+        render.note(one.text)
     if show:
         for text in lines_by_hand(data, verdict):
             render.exact(text)

@@ -119,8 +119,8 @@ def build(
     else:
         write_whole(target, area.page)
         render.exact(str(target))
-    for text in () if quiet else notes:
-        render.note(text)
+    for one in () if quiet else notes:
+        render.note(one.text)
 
 
 @app.command("diff")

@@ -1,7 +1,8 @@
-// Notes of the readers of evidence: a code with its severity, as in catalog/notes.py, and a text.
+// Notes that a script makes itself: { code, severity, text }, with the codes of catalog/notes.py.
 
 const SEVERITIES = {
   "debug-allowed": "danger",
+  "deprecated": "warning",
   "key-info-unknown": "warning",
   "key-sharing-allowed": "warning",
   "migration-agent-allowed": "warning",
@@ -12,10 +13,13 @@ const SEVERITIES = {
   "report-version-unknown": "info",
   "requested-by-host": "warning",
   "reserved-not-zero": "info",
+  "revoked": "danger",
   "sending-allowed": "warning",
+  "several-configurations": "warning",
   "signature-algorithm-unknown": "warning",
   "signed-by-vlek": "info",
   "tcb-layout-unknown": "warning",
+  "technology-unknown": "warning",
   "vmpl-above-0": "info",
   "vmpl-unknown": "warning",
 };
@@ -37,3 +41,9 @@ function listed(mask) {
   if (!bits.length) return null;
   return bits.length === 1 ? `bit ${bits[0]} is` : `bits ${bits.join(", ")} are`;
 }
+
+const WORST_FIRST = ["danger", "warning", "info", "ok"];
+
+// Notes by severity, danger first; those of one severity stay in order.
+export const worstFirst = (notes) =>
+  [...notes].sort((a, b) => WORST_FIRST.indexOf(a.severity) - WORST_FIRST.indexOf(b.severity));

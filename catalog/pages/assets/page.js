@@ -4,6 +4,7 @@ import { Malformed } from "./bytes.js";
 import { sniff } from "./evidence.js";
 import { NotMeasured } from "./kernels.js";
 import { cannotVerify, prove } from "./log.js";
+import { note } from "./notes.js";
 import { Catalog, FRAGMENT, Unreachable, revocationOf } from "./rows.js";
 import { NotProven } from "./signers.js";
 
@@ -42,8 +43,8 @@ function printable(text) {
 
 const facts = (pairs) =>
   make("dl", {}, ...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
-const notes = (all) =>
-  all.length ? make("ul", { class: "notes" }, ...all.map((one) => make("li", {}, one.text ?? one))) : "";
+const notes = (found) =>
+  found.length ? make("ul", { class: "notes" }, ...found.map(({ text }) => make("li", {}, text))) : "";
 const fetched = () => (opened ??= Catalog.open(root).catch((error) => { opened = null; throw error; }));
 
 async function answer(bytes) {
@@ -83,18 +84,20 @@ async function answered(bytes) {
     ...told,
     make("p", { class: "note" }, asking(catalog)),
     ...stale(catalog.page.release?.fresh_until),
-    ...unknown.map((text) => make("p", { class: "warn" }, text)),
+    ...unknown.map(({ text }) => make("p", { class: "warn" }, text)),
     ...(found.length ? hit() : endorsed?.is_endorsed ? [make("p", {}, ENDORSED)] : missed(evidence)),
     ...known.map((match, at) => shownMatch(catalog, match, digest, `match ${at + 1} of ${known.length}`)),
     ...inferred.map((row, at) => shownMatch(catalog, row, digest, `inferred ${at + 1} of ${inferred.length}, firmware not known`)),
-    ...[known, inferred].filter((rows) => rows.length > 1).map((rows) => make("p", { class: "warn" },
-      `${rows.length} configurations have this digest: it does not say which of them was launched`)),
+    ...[known, inferred].filter((rows) => rows.length > 1).map((rows) => make("p", { class: "warn" }, several(rows).text)),
     ...(endorsed?.told ?? []).map((one) =>
       make("section", { class: `match ${one.severity}` }, make("h3", {}, one.title), facts(one.facts), notes(one.notes))),
-    ...(endorsed?.notes ?? []).map((text) => make("p", { class: "note" }, text)),
+    ...(endorsed?.notes ?? []).map(({ text }) => make("p", { class: "note" }, text)),
     tools(digest, catalog.page.release && endorsed),
   ];
 }
+
+const several = (rows) => note("several-configurations",
+  `${rows.length} configurations have this digest: it does not say which of them was launched`);
 
 function withoutMatch(endorsed) {
   return endorsed?.is_endorsed ? endorsed.title : "No configuration of this catalog has this launch digest";

@@ -2,6 +2,7 @@
 
 import { hexOf } from "./bytes.js";
 import { checkKernel, kernelFacts } from "./kernels.js";
+import { note, worstFirst } from "./notes.js";
 
 export const FRAGMENT = 16; // bytes of a digest that stand in a range
 const MAX_RANGE = 128 << 10;
@@ -75,15 +76,18 @@ export class Catalog {
     if (data.length % size) throw new Unreachable("the host's answer is not a range");
     const fragment = digest.slice(0, 2 * FRAGMENT);
     const matches = [];
-    const notes = new Set(this.page.notes);
+    const notes = new Map(this.page.notes.map((one) => [one.text, one]));
     for (let at = 0; at < data.length; at += size) {
       if (hexOf(data.subarray(at, at + FRAGMENT)) !== fragment) continue;
       const texts = this.#rowOf(data.subarray(at + FRAGMENT, at + size));
       const technology = JSON.parse(texts.technology);
       if (Object.hasOwn(this.page.digest_digits, technology)) matches.push(...await this.#matches(digest, texts));
-      else notes.add(`a row of technology ${technology}, which this page does not know, is listed with a digest that begins so`);
+      else {
+        const text = `a row of technology ${technology}, which this page does not know, is listed with a digest that begins so`;
+        notes.set(text, note("technology-unknown", text));
+      }
     }
-    return { matches: matches.sort((a, b) => compare(a.order, b.order)), notes: [...notes] };
+    return { matches: matches.sort((a, b) => compare(a.order, b.order)), notes: [...notes.values()] };
   }
 
   // The fields of a row as its leaf writes them, from the number of the row: docs/ranges.md.
@@ -136,7 +140,8 @@ export class Catalog {
     const show = (name, kernel, facts, notes) => found.push({
       technology: row.technology,
       facts,
-      notes: [...(revoked ? [`${revoked.severity} by the publisher of this log: ${revoked.reason}`] : []), ...notes],
+      notes: worstFirst([...(revoked ? [note(revoked.severity, `${revoked.severity} by the publisher of this log: ${revoked.reason}`)] : []),
+        ...notes]),
       revoked: revoked?.severity ?? null,
       order: [row.technology, name, kernel?.name ?? "", row.vmm ?? "", row.vcpu_signature ?? "", row.sev_features, row.vcpus],
       record,

@@ -1,0 +1,15 @@
+"""Type of a note in the JSON of the service."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class NoteAnswer(msgspec.Struct):
+    """What a reader must know. code, severity: stay the same between versions (docs/notes.md). text: may change."""
+
+    code: str
+    severity: Literal["ok", "info", "warning", "danger"]
+    text: str
