@@ -55,6 +55,8 @@ def searched_lines(explanation: Explanation, go_on: str | None) -> Iterator[str]
         yield f"{search.searched.tried:,} candidates were tried, outward from the {search.source}"
         if not search.searched.hits:
             yield from (f"  {text}" for text in search.summary())
+    if explanation.hopeless and not explanation.hits:
+        yield "nothing else was tried: no firmware that anybody can get gives this digest"
     if explanation.interrupted:
         yield "the search was interrupted: what is not listed as searched is not excluded"
     if go_on:

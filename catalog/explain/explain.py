@@ -11,6 +11,7 @@ from catalog.ask.launch_measure_search import MeasureQuestion
 from catalog.ask.verification import VerificationInputs
 from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence
+from catalog.evidence.sniff import HCL_FORM
 from catalog.explain.baseline import Baseline, KnownInputs
 from catalog.explain.candidate_kernels import kernel_choices, no_kernel
 from catalog.explain.explanation import MOST_AXES, Explanation, Search
@@ -126,6 +127,8 @@ def explain(
 ) -> Explanation:
     """Search for configurations that have the digest, or the launch measurement, of the evidence.
 
+    Of evidence that no known firmware can produce only the baselines themselves are tried.
+
     baselines: where to start from; the next one is used only if nothing was found.
     known: values to try on each axis.
     start_progress: called once with the number of all candidates.
@@ -139,7 +142,9 @@ def explain(
         target = DigestTarget(evidence.digest.value)
     host = evidence.report.cpuid if evidence.report else None
     spaces = [build_search_space(near, known, only=evidence.technologies(), host=host) for near in baselines]
-    plans = [stages(space, MOST_AXES) for space in spaces]
+    hopeless = evidence.form.startswith(HCL_FORM)
+    most = 0 if hopeless else MOST_AXES
+    plans = [stages(space, most) for space in spaces]
     counters = map(CandidateCounter, spaces)
     progress = start_progress(sum(sum(map(one.count, plan)) for one, plan in zip(counters, plans, strict=True)))
     searches: list[Search] = []
@@ -152,10 +157,10 @@ def explain(
             found = SearchResult((), (), tuple(plan), 0, interrupted=True)
         else:
             found = search(space, plan, target, engine, backend, is_over=budget.is_over, progress=advance)
-        searches.append(Search(near.source, space, found))
+        searches.append(Search(near.source, space, found, most))
         if found.hits:
             break
-    explanation = Explanation(tuple(searches))
+    explanation = Explanation(tuple(searches), hopeless=hopeless)
     if explanation.interrupted:
         raise SearchInterrupted(explanation)
     return explanation

@@ -39,11 +39,13 @@ class Search:
     source: name of its baseline.
     space: values of the axes.
     searched: the result.
+    most: limit for the axes of its stages.
     """
 
     source: str
     space: SearchSpace
     searched: SearchResult
+    most: int
 
     def to_dict(self) -> dict[str, Any]:
         """An element of `searched` in the JSON of `ldcat explain`."""
@@ -59,7 +61,7 @@ class Search:
     def summary(self) -> list[str]:
         """Lines that say what was searched without a hit, for people."""
         searched = self.searched
-        whole = min((len(stage.axes) for stage in searched.left if not stage.usual), default=MOST_AXES + 1)
+        whole = min((len(stage.axes) for stage in searched.left if not stage.usual), default=self.most + 1)
         lines = [_excluded(self.source, whole)]
         if rest := [stage.words for stage in searched.done if len(stage.axes) >= whole and not stage.usual]:
             lines.append(f"nothing that differs on {_listed(rest)} has it either")
@@ -68,7 +70,7 @@ class Search:
         if rest := [stage.words for stage in sorted(searched.left, key=lambda one: not one.usual) if stage != START]:
             why = "before the interruption" if searched.interrupted else "within the budget"
             lines.append(f"not searched {why}: {_listed(rest)}")
-        for name in self._axes():
+        for name in self._axes() if self.most else ():
             axis = self._axis(name)
             lines.append(f"{name}: {_listed(axis['near'])} - and {_listed(axis['others']) or 'no others'}")
         return lines
@@ -92,10 +94,12 @@ class Explanation:
 
     searches: in order; differences are from the baseline of the first one.
     revocations: those of the log in which the catalog is published.
+    hopeless: whether nothing but the baselines was tried, because no known firmware can have this digest.
     """
 
     searches: tuple[Search, ...]
     revocations: Sequence[Revocation] = ()
+    hopeless: bool = False
 
     @property
     def hits(self) -> tuple[Candidate, ...]:
@@ -106,9 +110,9 @@ class Explanation:
         return any(search.searched.interrupted for search in self.searches)
 
     @property
-    def is_whole(self) -> bool:
-        """Whether every stage of every search was tried."""
-        return not any(search.searched.left for search in self.searches)
+    def can_go_on(self) -> bool:
+        """Whether a longer search can find more."""
+        return not self.hits and any(search.searched.left for search in self.searches)
 
     @property
     def compared_with(self) -> str:

@@ -21,10 +21,11 @@ def stages(space: SearchSpace, most: int) -> list[Stage]:
 
     most: limit for the axes of a stage. Left out are axes without far values, and stages in which no technology
     measures all axes. The usual mistakes are tried as soon as they are fewer than all that differs on one more axis.
+    With 0 axes they are left out, too.
     """
     able = [name for name in AXES if getattr(space, name).far]
     counter = CandidateCounter(space)
-    usual = counter.count(USUAL_MISTAKES) if _has_usual_mistakes(space) else 0
+    usual = counter.count(USUAL_MISTAKES) if most and _has_usual_mistakes(space) else 0
     found: list[Stage] = []
     for count in range(most + 1):
         some = [Stage(axes) for axes in combinations(able, count) if _is_measured(space, axes)]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from catalog.build.builder import BuildResult
+from catalog.errors import UsageError
 from catalog.fast import packed
 from catalog.fast.plain_lookup import plain_lookup
 from catalog.log.records import RevokeRecord, Severity
@@ -183,6 +184,22 @@ def test_explain_says_the_same_of_the_digest(run: Run, catalog: BuildResult, tmp
         _, out, _ = run("explain", digest, *options(catalog), *arguments)
         assert told.splitlines()[0] in unescape(html.read_text())
         assert json.loads(out)[key]
+
+
+def test_explain_says_who_endorses_the_digest_before_it_searches(
+    run: Run, catalog: BuildResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_arguments: object, **_options: object) -> None:
+        raise UsageError("the search begins")
+
+    monkeypatch.setattr("catalog.cli.commands.explain.explain", stop)
+    for digest, word in ((SNP_DIGEST, "endorsed"), (REPORTED, "reported")):
+        code, out, err = run("explain", digest, *options(catalog))
+        assert (code, out) == (2, "")
+        first, *_, last = err.splitlines()
+        assert first.startswith(f"ldcat: note: {word} ")
+        assert last == "ldcat: error: the search begins"
+        assert run("explain", digest, *options(catalog), "-q")[2] == "ldcat: error: the search begins\n"
 
 
 def test_an_explained_digest_has_a_known_configuration(run: Run, catalog: BuildResult) -> None:

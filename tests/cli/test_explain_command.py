@@ -210,6 +210,45 @@ def test_a_report(run: Run, launched: str, tmp_path: Path) -> None:
     assert json.loads(run("explain", str(path), "--expect", BELIEVED, "-f", "json")[1])["report"]["measurement"]
 
 
+def test_a_report_of_azure_is_compared_with_what_is_known_and_with_nothing_else(
+    run: Run, launched: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "hcl.bin"
+    for believed, count in ((BELIEVED, 1), (None, 0)):
+        path.write_bytes(b"HCLA".ljust(0x20, b"\0") + report_bytes(measurement=bytes.fromhex(launched)))
+        options = ("--expect", believed) if believed else ()
+        code, out, err = run("explain", str(path), *options)
+        assert (code, err) == (1, "")
+        assert "Microsoft publishes neither its firmware nor its launch digests" in out
+        assert out.endswith("nothing else was tried: no firmware that anybody can get gives this digest\n")
+        document = json.loads(run("explain", str(path), *options, "-f", "json")[1])
+        assert [search["excluded"] for search in document["searched"]] == [[[]]] * (count + 1)
+        assert [search["not_excluded"] for search in document["searched"]] == [[]] * (count + 1)
+        assert [search["usual_mistakes"]["excluded"] for search in document["searched"]] == [False] * (count + 1)
+        assert document["go_on"] is None
+    exactly = BELIEVED.replace(":4", ":9").replace("}", ',"sev_features":33}')
+    code, out, _ = run("explain", str(path), "--expect", exactly)
+    assert (code, "  = nothing differs from the expectation\n" in out, "Microsoft" in out) == (0, True, False)
+
+
+def test_a_vmpl_and_a_vlek_do_not_stop_a_search(run: Run, launched: str, tmp_path: Path) -> None:
+    vlek = 1 << 2  # KEY_INFO.SIGNING_KEY
+    (tmp_path / "report.bin").write_bytes(report_bytes(measurement=bytes.fromhex(launched), vmpl=2, key_info=vlek))
+    code, out, _ = run("explain", str(tmp_path / "report.bin"), "--expect", BELIEVED)
+    assert code == 0
+    assert "VMPL 2" in out
+    assert "VLEK" in out
+    assert "  * vcpus: 9; expected: 4\n" in out
+
+
+def test_a_report_of_tdx_is_refused_with_the_reason(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "quote.bin"
+    path.write_bytes((4).to_bytes(2, "little") + bytes((2, 0)) + (0x81).to_bytes(4, "little") + bytes(624))
+    code, out, err = run("explain", str(path))
+    assert (code, out) == (3, "")
+    assert "is of Intel TDX, on a platform without public firmware" in err
+
+
 def test_a_launch_measurement(run: Run, blob: str, tik: str) -> None:
     believed = json.dumps({"technology": "sev", "firmware": "sid/ovmf-generic/OVMF.fd"})
     given = ("explain", blob, "--tik", tik, *SAID, "--expect", believed)

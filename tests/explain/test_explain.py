@@ -263,7 +263,7 @@ def test_the_budget_ends_a_search_and_the_rest_is_not_excluded(
     monkeypatch.setattr("catalog.explain.search._STEPS", 1 << 30)  # one batch a stage
     missed = ask(LaunchDigest(bytes(48)), believed(), batches=batches)
     (search,) = missed.searches
-    assert not missed.is_whole
+    assert missed.can_go_on
     assert search.summary()[: len(summary)] == summary
     left = search.summary()[len(summary)]
     assert left.startswith("not searched within the budget: ")
@@ -298,7 +298,7 @@ def test_the_total_of_the_progress_is_what_is_searched(small: BuildResult, monke
         technologies = ["sev-snp"] if len(value) == 48 else ["sev", "sev-es"]
         baselines = [*near, baseline_of_catalog(catalog, technologies)]
         missed = ask(LaunchDigest(value), baselines, start_progress=recording(totals, told))
-        assert missed.is_whole
+        assert not missed.can_go_on
         assert sum(count for _, count in told) == totals.pop() == sum(one.searched.tried for one in missed.searches)
         words = {words for words, _ in told}
         assert {"expectation: vcpus and firmware", "catalog: usual mistakes together", "catalog: as it is"} < words
@@ -326,7 +326,7 @@ def test_an_interrupted_search_excludes_what_it_finished(batches: int) -> None:
     explanation = raised.value.explanation
     first, second = explanation.searches
     assert explanation.to_dict()["interrupted"]
-    assert not explanation.is_whole
+    assert explanation.can_go_on
     assert (second.searched.tried, second.searched.done) == (0, ())
     assert len(first.searched.done) >= batches - 4  # as many as may be under way
     assert first.searched.left

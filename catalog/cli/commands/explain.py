@@ -14,8 +14,10 @@ import typer
 
 from catalog import values
 from catalog.ask.answer import Answer
+from catalog.ask.answer_text import endorsement_title
 from catalog.ask.answering import answer_without_catalog, endorsed_answer
 from catalog.ask.evidence_files import read_expectation
+from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.verification import VerificationInputs
 from catalog.cli.answer_lines import evidence_lines, told_lines
 from catalog.cli.catalogs import open_named, print_image_notes
@@ -164,20 +166,32 @@ def command(
     )
     print_image_notes(known.firmware, quiet=quiet)
     baselines = _baselines(opened, found.technologies(), known, expect)
+    if opened:
+        reply = values.replace(reply, release=opened.release, catalog_notes=opened.notes)
+        if not quiet:
+            _print_endorsers(endorsed_answer(opened, reply, hash_backend(), searched=False), proofs.now)
     try:
         explanation = _explained(found, baselines, known, proofs, budget, quiet=quiet)
     except SearchInterrupted as interrupted:
         explanation = interrupted.explanation
     if opened:
-        reply = values.replace(reply, release=opened.release, catalog_notes=opened.notes)
-        reply = endorsed_answer(opened, reply, hash_backend(), searched=not explanation.hits)
         explanation = replace(explanation, revocations=opened.revocations)
-    if explanation.hits:
-        reply = reply.explained(explanation.hits[0].config().digest(), len(explanation.hits))
+    reply = _completed(opened, reply, explanation)
     code = _print(context, reply, proofs.now, explanation, budget, html, output)
     if reply.refuted and not explanation.interrupted:
         raise VerificationFailed("the certificates do not endorse this report", "see what failed above")
     return code
+
+
+def _completed(catalog: Catalog | None, reply: Answer, explanation: Explanation) -> Answer:
+    """The answer with what the catalog says about the digest, and with what the search found."""
+    if catalog:
+        reply = endorsed_answer(catalog, reply, hash_backend(), searched=not explanation.hits)
+    if explanation.hits:
+        return reply.explained(explanation.hits[0].config().digest(), len(explanation.hits))
+    if explanation.hopeless:
+        return values.replace(reply, notes=(*reply.notes, FIRMWARE_NOT_PUBLIC))
+    return reply
 
 
 def _print(
@@ -192,7 +206,8 @@ def _print(
     """Print the answer, and write the page unless Ctrl-C ended the search; returns the exit code."""
     record = explanation.to_dict()
     hits = list(zip(record["explanations"], map(explanation.divergence, explanation.hits), strict=True))
-    go_on = None if hits or explanation.is_whole else _with_budget(context.obj, min(budget * _MORE, MAX_BUDGET))
+    longer = min(budget * _MORE, MAX_BUDGET)
+    go_on = _with_budget(context.obj, longer) if explanation.can_go_on else None
     if html and not explanation.interrupted:
         _write_page(html, reply, now, explanation, hits, go_on)
     if output is Format.JSON:
@@ -203,6 +218,12 @@ def _print(
     if explanation.interrupted:
         return interrupts.EXIT_CODE
     return exit_code([hit["revocation"] and hit["revocation"]["severity"] for hit in record["explanations"]])
+
+
+def _print_endorsers(reply: Answer, now: float) -> None:
+    """Say who endorses the digest, before a search that takes long and may find nothing."""
+    for one in (*reply.endorsements, *reply.reported):
+        render.note(endorsement_title(one, now))
 
 
 def _baselines(
