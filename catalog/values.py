@@ -58,6 +58,6 @@ class Value:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-def replace(value: Kind, **changes: Any) -> Kind:
+def replace(value: Kind, /, **changes: Any) -> Kind:
     """A value with other fields, as `dataclasses.replace`."""
     return type(value)(**{**{name: getattr(value, name) for name in value.FIELDS}, **changes})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from catalog.abi.digest import SNP_DIGEST_SIZE
-from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC, report_notes
+from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC, notes_on
 from catalog.ask.verification import verification_dict
-from catalog.evidence.sniff import HCL_FORM
+from catalog.evidence.evidence import HCL_FORM
 from catalog.fast.match import CLAIMED, shared_by, shared_digest
 from catalog.fast.match_text import ENDORSED, NOT_FOUND, REVOKED, exit_code
 from catalog.notes import Note, worst_first
@@ -139,8 +139,11 @@ class Answer(Value):
         return {
             "found": self.found,
             "evidence": self.evidence.form,
+            "claimed_by": self.evidence.claimed_by,
             "launch_digest": self.digest and self.digest.hex(),
             "report": self.report and self.report.to_dict(),
+            "sev_report": self.evidence.sev_report and self.evidence.sev_report.to_dict(),
+            "id_block": self.evidence.id_block and self.evidence.id_block.to_dict(),
             "verification": self.report and verification_dict(self.endorsement),
             "notes": [note.to_dict() for note in worst_first([*self.notes, *self.catalog_notes])],
             "release": self.release and self.release.to_dict(),
@@ -182,8 +185,8 @@ def found_answer(
     min_svn: as for VerificationInputs.
     """
     about = _about(evidence, endorsement, catalog.release, catalog.notes)
-    reply = with_found(catalog, about, _technology(evidence), find, min_svn or {})
-    if evidence.form == HCL_FORM and reply.exit_code == NOT_FOUND:
+    reply = with_found(catalog, about, evidence.technology, find, min_svn or {})
+    if evidence.form.startswith(HCL_FORM) and reply.exit_code == NOT_FOUND:
         return replace(reply, notes=(*reply.notes, FIRMWARE_NOT_PUBLIC))
     return reply
 
@@ -197,19 +200,13 @@ def matched_answer(
     release: the release that was asked, of which there is no note; None if the catalog is not published.
     """
     about = _about(evidence, endorsement, release, ())
-    return _matched(about, [row for row in rows if _technology(evidence) in (None, row.technology)], ())
+    return _matched(about, [row for row in rows if evidence.technology in (None, row.technology)], ())
 
 
 def _about(
     evidence: Evidence, endorsement: Endorsement | None, release: PublishedRelease | None, notes: tuple[Note, ...]
 ) -> Answer:
-    of_report = report_notes(evidence.report) if evidence.report else []
-    return Answer(evidence, evidence.digest, (), endorsement, tuple(of_report), release, notes)
-
-
-def _technology(evidence: Evidence) -> str | None:
-    """The technology of the rows that can have the digest; None for any."""
-    return evidence.report.TECHNOLOGY if evidence.report else None
+    return Answer(evidence, evidence.digest, (), endorsement, tuple(notes_on(evidence)), release, notes)
 
 
 def with_found(

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import IS_OF, Answer, found_answer, with_found
-from catalog.ask.evidence_notes import report_notes, sev_policy_notes
+from catalog.ask.evidence_notes import notes_on, sev_policy_notes
 from catalog.ask.launch_measure_search import MeasureQuestion, search
 from catalog.ask.lookup import Lookups
 from catalog.ask.related_digests import Relating
@@ -64,7 +64,7 @@ def endorsed_answer(catalog: Catalog, reply: Answer, backend: HashBackend, *, se
     """An answer with endorsements of its digest, but without rows. searched: also with related digests."""
     if reply.digest is None or reply.evidence.measure_data:
         return reply
-    found = with_found(catalog, reply, reply.report.TECHNOLOGY if reply.report else None, lambda _: (), {})
+    found = with_found(catalog, reply, reply.evidence.technology, lambda _: (), {})
     if not searched:
         return found
     with closing(Lookups(catalog, lambda _: None)) as lookups:
@@ -77,12 +77,11 @@ def answer_without_catalog(evidence: Evidence, proofs: VerificationInputs) -> An
     Raises UsageError if `proofs` do not fit the evidence, MalformedInput for an invalid policy.
     """
     check_verification_inputs(evidence, proofs)
-    if report := evidence.report:
-        return Answer(evidence, evidence.digest, (), verified(report, proofs), tuple(report_notes(report)))
     if data := evidence.measure_data:
         assert proofs.tik is not None, "check_verification_inputs demands it"  # noqa: S101
         return Answer(evidence, None, (), None, tuple(sev_policy_notes(MeasureQuestion.of(data, proofs.tik).policy)))
-    return Answer(evidence, evidence.digest, (), None, ())
+    endorsement = verified(evidence.report, proofs) if evidence.report else None
+    return Answer(evidence, evidence.digest, (), endorsement, tuple(notes_on(evidence)))
 
 
 def _find_measured(

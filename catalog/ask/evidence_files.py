@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import TIK_SIZE
 from catalog.errors import MalformedInput, Unreadable, UsageError
+from catalog.evidence.digest_line import digest_of_line
 from catalog.evidence.evidence import Evidence
-from catalog.evidence.sniff import MAX_EVIDENCE, sniff, sniff_digests, stated_digest
+from catalog.evidence.several_digests import read_batch
+from catalog.evidence.sniff import MAX_EVIDENCE, sniff
 from catalog.fast.published import read_bounded as read_bounded_file
 from catalog.files import inputs
 
@@ -36,17 +38,16 @@ def read_evidence(given: str, stdin: BinaryIO, *, with_tik: bool = False) -> Evi
     if given == "-":
         return sniff(_bounded(stdin.read(MAX_EVIDENCE + 1), "stdin"), name="what is on stdin", with_tik=with_tik)
     path = Path(given)
+    if not digest_of_line(given) and given.strip() and inputs.exists(path):
+        data = _bounded(inputs.read_start(path, MAX_EVIDENCE + 1, regular=True), given)
+        return sniff(data, name=f"what {given} holds", with_tik=with_tik)
     try:
-        shown = repr(given[:24] + ("..." if len(given) > 24 else ""))
-        return sniff(given.encode("utf-8", "surrogateescape"), name=shown, with_tik=with_tik)
+        return sniff(given.encode("utf-8", "surrogateescape"), name="the argument", with_tik=with_tik)
     except MalformedInput as error:
-        if not given.strip() or not inputs.exists(path):
-            looks_like_path = "/" in given or "." in given
-            if looks_like_path and not given.lstrip().startswith("{"):
-                raise Unreadable(f"{given}: no such file", error.hint) from error
-            raise
-    data = _bounded(inputs.read_start(path, MAX_EVIDENCE + 1, regular=True), given)
-    return sniff(data, name=f"what {given} holds", with_tik=with_tik)
+        looks_like_path = "/" in given or "." in given
+        if looks_like_path and not given.lstrip().startswith("{"):
+            raise Unreadable(f"{given}: no such file", error.hint) from error
+        raise
 
 
 def read_bounded(name: str, stdin: BinaryIO, at_most: int) -> bytes:
@@ -71,10 +72,16 @@ def read_digests(given: str, stdin: BinaryIO) -> list[LaunchDigest]:
     Stdin and a file hold digests, one a line, or a report; blank lines are left out. Raises MalformedInput, which names
     the line, Unreadable, and UsageError for a launch measurement.
     """
-    if given != "-" and (stated_digest(given) or not given.strip() or not inputs.exists(Path(given))):
+    if given != "-" and (digest_of_line(given) or not given.strip() or not inputs.exists(Path(given))):
         return [read_evidence(given, stdin).digest]
     data = read_bounded(given, stdin, MAX_EVIDENCE)
-    return sniff_digests(data, "stdin" if given == "-" else given)
+    name = "stdin" if given == "-" else given
+    found = []
+    for line in read_batch(data):
+        if line.evidence is None:
+            raise MalformedInput(f"{name}, line {line.number}, is not a launch digest", "write one digest a line")
+        found.append(line.evidence.digest)
+    return found or [sniff(data, name=f"what {name} holds").digest]
 
 
 def read_expectation(given: str, stdin: BinaryIO) -> bytes:

@@ -9,8 +9,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from catalog.abi.guest_policy import SevPolicy
     from catalog.abi.report import AttestationReport
+    from catalog.evidence.evidence import Evidence
 
 _DEBUG = "the guest policy allows debugging: the host can read and change the guest's memory"
+
+
+def notes_on(evidence: Evidence) -> list[Note]:
+    """What weakens evidence: what it says about itself, then how it was read. Launch measurements have theirs apart."""
+    if evidence.report:
+        return [*report_notes(evidence.report), *evidence.notes]
+    from catalog.abi.guest_policy import SevPolicy, SnpPolicy
+
+    if evidence.sev_report:
+        return [*sev_policy_notes(SevPolicy.parse(evidence.sev_report.policy)), *evidence.notes]
+    if evidence.id_block and SnpPolicy.parse(evidence.id_block.policy).debug:
+        return [Note("debug-allowed", _DEBUG), *evidence.notes]
+    return list(evidence.notes)
 
 
 def report_notes(report: AttestationReport) -> list[Note]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from catalog.abi.report import HOST_REQUESTED
 from catalog.ask.answer_text import closing_notes, told
 from catalog.ask.verification import NOT_VERIFIED
+from catalog.evidence.evidence import BARE_DIGEST
 from catalog.fast.match import shared_digest
 from catalog.fast.match_text import fact_lines, match_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from catalog.abi.report import AttestationReport
     from catalog.ask.answer import Answer
@@ -31,13 +32,12 @@ def told_lines(answer: Answer, now: float, configuration: str | None = None) -> 
 
 
 def evidence_lines(answer: Answer) -> Iterator[str]:
-    """The fields of a report or launch measurement, its verification, and notes. A bare digest has no fields."""
+    """What was read: its form, its fields, its verification, and notes. A bare digest in hex has none of these."""
     if answer.report:
         yield from fact_lines(_report_facts(answer.report), title=answer.evidence.form)
         yield from verification_lines(answer)
-    elif answer.evidence.measure_data:
-        shown = answer.digest.hex() if answer.digest else "unknown"
-        yield from fact_lines([("launch digest", shown)], title=answer.evidence.form)
+    elif answer.evidence.form != BARE_DIGEST:
+        yield from fact_lines(_other_facts(answer), title=answer.evidence.form)
     for note in answer.notes:
         if note not in shared_digest(answer.matches):  # that one is printed after the matches
             yield f"  ! {note.text}"
@@ -57,15 +57,32 @@ def verification_lines(answer: Answer) -> Iterator[str]:
         yield f"  {'verified' if answer.endorsement.verified else 'NOT VERIFIED'} with the certificates{root} given"
 
 
+def _other_facts(answer: Answer) -> list[tuple[str, object]]:
+    from catalog.abi.guest_policy import SevPolicy, SnpPolicy
+
+    facts: list[tuple[str, object]] = [("launch digest", answer.digest.hex() if answer.digest else "unknown")]
+    if report := answer.evidence.sev_report:
+        bits = _set_bits(SevPolicy.parse(report.policy).to_dict())
+        return [*facts, ("policy", f"{report.policy:#x} ({bits or 'no bits'})"), ("nonce", report.nonce.hex())]
+    if block := answer.evidence.id_block:
+        policy = f"{block.policy:#x} ({_set_bits(SnpPolicy.parse(block.policy).to_dict()) or 'nothing allowed'})"
+        facts += [("policy", policy), ("family id", block.family_id.hex()), ("image id", block.image_id.hex())]
+        return [*facts, ("guest SVN", block.guest_svn)]
+    return facts
+
+
+def _set_bits(policy: Mapping[str, object]) -> str:
+    return ", ".join(name for name, value in policy.items() if value is True)
+
+
 def _report_facts(report: AttestationReport) -> list[tuple[str, object]]:
-    policy = [name for name, value in report.policy.to_dict().items() if value is True]
     product = report.product.name if report.product else "unknown"
     if report.cpuid:
         product += " (family {:#x}, model {:#x}, stepping {:#x})".format(*report.cpuid)
     return [
         ("version", report.version),
         ("launch digest", report.measurement.hex()),
-        ("policy", f"{report.policy_bits:#x} ({', '.join(policy) or 'nothing allowed'})"),
+        ("policy", f"{report.policy_bits:#x} ({_set_bits(report.policy.to_dict()) or 'nothing allowed'})"),
         ("VMPL", "requested by the host" if report.vmpl == HOST_REQUESTED else report.vmpl),
         ("guest SVN", report.guest_svn),
         ("REPORT_DATA", report.report_data.hex()),

@@ -18,6 +18,7 @@ from catalog.cli.options import named_path, number_option
 from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence
 from catalog.rows.numbers import parse_number
+from catalog.values import replace
 
 _REPORT = "Attestation reports (SEV-SNP)"
 _MEASURE = "Launch measurements (SEV and SEV-ES)"
@@ -142,7 +143,7 @@ def gather(
     numbers = {"api_major": api_major, "api_minor": api_minor, "build_id": build_id, "policy": policy}
     if data := evidence.measure_data:
         nonce_bytes = None if nonce is None else _nonce(nonce)
-        evidence = Evidence(evidence.form, data.completed({**numbers, "nonce": nonce_bytes}))
+        evidence = replace(evidence, value=data.completed({**numbers, "nonce": nonce_bytes}))
     elif nonce is not None or any(number is not None for number in numbers.values()):
         raise UsageError(
             f"nonce, API version, build ID and policy belong to LAUNCH_MEASURE, and this is: {evidence.form}"

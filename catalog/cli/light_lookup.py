@@ -77,16 +77,12 @@ def _options(arguments: list[str]) -> dict[str, str] | None:
 
 def _evidence(given: str) -> Evidence | None:
     """A digest or a report, as `read_evidence` reads them; None for anything else."""
+    from catalog.evidence.digest_line import digest_of_line
     from catalog.evidence.sniff import sniff
 
-    try:
-        found = sniff(given.encode("utf-8", "surrogateescape"))
-    except LdcatError:
-        data = read_bounded(given)
-        if data is None:
-            return None
-        found = sniff(data, name=f"what {given} holds")
-    return None if found.measure_data else found
+    data = given.encode("utf-8", "surrogateescape") if digest_of_line(given) else read_bounded(given)
+    found = None if data is None else sniff(data, name=f"what {given} holds")
+    return None if found is None or found.measure_data else found
 
 
 def _answer(evidence: Evidence, options: dict[str, str]) -> tuple[Answer, VerificationInputs] | None:

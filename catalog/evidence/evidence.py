@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
     from catalog.notes import Note
 
+BARE_DIGEST = "launch digest"
+"""Form of a launch digest in hex."""
+
+HCL_FORM = "attestation report in an Azure HCL blob"
+"""How the form begins of a report that an Azure confidential VM has in its vTPM."""
+
 
 class LaunchMeasureData(Value):
     """A launch measurement and what else its HMAC covers; None for a field that the input lacks.
@@ -68,6 +74,10 @@ class Evidence(Value):
     notes: tuple[Note, ...] = ()
     claimed_by: str | None = None
 
+    def read_from(self, carrier: str) -> Evidence:
+        """The same, read from something that carries it, such as "base64"."""
+        return replace(self, form=f"{self.form} in {carrier}")
+
     @property
     def report(self) -> AttestationReport | None:
         return self.value if isinstance(self.value, AttestationReport) else None
@@ -75,6 +85,21 @@ class Evidence(Value):
     @property
     def measure_data(self) -> LaunchMeasureData | None:
         return self.value if isinstance(self.value, LaunchMeasureData) else None
+
+    @property
+    def sev_report(self) -> SevAttestationReport | None:
+        return self.value if isinstance(self.value, SevAttestationReport) else None
+
+    @property
+    def id_block(self) -> IdBlock | None:
+        return self.value if isinstance(self.value, IdBlock) else None
+
+    @property
+    def technology(self) -> str | None:
+        """Name of the technology that it is of; None if that of the digest decides, or for a launch measurement."""
+        if isinstance(self.value, SevAttestationReport):
+            return self.value.technology
+        return self.value.TECHNOLOGY if isinstance(self.value, AttestationReport) else None
 
     @property
     def digest(self) -> LaunchDigest:
@@ -88,12 +113,10 @@ class Evidence(Value):
 
         Raises MalformedInput for a launch measurement with an invalid policy.
         """
-        if isinstance(self.value, AttestationReport):
-            return [self.value.TECHNOLOGY]
+        if self.technology:
+            return [self.technology]
         if isinstance(self.value, LaunchMeasureData):
             return self.value.technologies()
-        if isinstance(self.value, SevAttestationReport):
-            return [self.value.technology]
         from catalog.launch.technology import technologies_of_size
 
         return technologies_of_size(len(self.digest.value))

@@ -10,8 +10,7 @@ from catalog.abi.kernel_hashes import KernelHashes
 from catalog.ask.launch_measure_search import MeasureQuestion
 from catalog.ask.verification import VerificationInputs
 from catalog.errors import UsageError
-from catalog.evidence.evidence import Evidence
-from catalog.evidence.sniff import HCL_FORM
+from catalog.evidence.evidence import HCL_FORM, Evidence
 from catalog.explain.baseline import Baseline, KnownInputs
 from catalog.explain.candidate_kernels import kernel_choices, no_kernel
 from catalog.explain.explanation import MOST_AXES, Explanation, Search

@@ -17,8 +17,7 @@ from catalog.ask.evidence_notes import FIRMWARE_NOT_PUBLIC
 from catalog.ask.found_endorsements import FoundEndorsement, found_endorsement, known_digests
 from catalog.ask.verification import VerificationInputs
 from catalog.build.builder import BuildResult
-from catalog.evidence.evidence import Evidence
-from catalog.evidence.sniff import HCL_FORM
+from catalog.evidence.evidence import HCL_FORM, Evidence
 from catalog.fast.match import Match
 from catalog.fast.match_text import SEARCHES_FURTHER
 from catalog.launch.hashing.backends import choose

@@ -133,8 +133,10 @@ def test_lookup_takes_a_digest_in_any_form(run: Run, digest: str) -> None:
     import base64
 
     expected = run("lookup", digest, "-f", "json")
-    for text in (digest.upper(), f"0x{digest}", base64.b64encode(bytes.fromhex(digest)).decode(), f" {digest}\n"):
+    for text in (digest.upper(), f"0x{digest}", f" {digest}\n", f"'{digest}',"):
         assert run("lookup", text, "-f", "json") == expected
+    code, out, err = run("lookup", base64.b64encode(bytes.fromhex(digest)).decode(), "-f", "json")
+    assert (code, out.replace("launch digest in base64", "launch digest"), err) == expected
 
 
 def test_a_miss_is_exit_code_1(run: Run) -> None:

@@ -19,7 +19,7 @@ from catalog.abi.sev_attestation import SevAttestationReport
 from catalog.ask.evidence_files import read_certificates, read_digests, read_evidence, read_tik
 from catalog.errors import LdcatError, MalformedInput, Unreadable, UsageError
 from catalog.evidence.evidence import Evidence, LaunchMeasureData
-from catalog.evidence.sniff import MAX_EVIDENCE, sniff, sniff_digests
+from catalog.evidence.sniff import MAX_EVIDENCE, sniff
 from tests.support.attestation_builder import chain, report_bytes, signed
 from tests.support.report_json import as_json
 
@@ -132,7 +132,8 @@ def test_contradicting_values_are_refused() -> None:
         (b'{"data": 1, "data": 2}', "a key twice"),
         (b'{"policy": 1}{"policy": 3}', "two different values of policy"),
         (b"sev-measurement: A\nsev-policy: 1\nsev-policy: 3\n", "has a name twice"),
-        (b"ab" * 40, "is not a launch digest"),
+        (b"ab" * 40, "has 80 hex digits: a launch digest has 64 .* or 96"),
+        (b"ab" * 40 + b"a", "has 81 hex digits"),
         (REPORT[:-1], "is not a launch digest"),
         (HCL[:700], "1184 bytes, not 668"),
         (b"\4\0\2\0\x81\0\0\0" + bytes(624), "this quote is of Intel TDX"),
@@ -142,16 +143,16 @@ def test_contradicting_values_are_refused() -> None:
         (b"\4\0\2\0\0\0\0\0" + bytes(624), "is not a launch digest"),
         (b"HCLA" + bytes(28) + b"\x81" + bytes(1183), "the report in this Azure HCL blob is of Intel TDX"),
         (b"\x01" + REPORT[1:], "invalid attestation report version 1"),
-        (b"{}", "neither an attestation report nor"),
+        (b"{}", "no evidence that ldcat knows"),
         (b"[1]", "is not a launch digest"),
-        (b'{"return": [1]}', "neither"),
+        (b'{"return": [1]}', "no evidence that ldcat knows"),
         (b'{"data": "AAAA"}', "48 bytes in base64"),
         (b'{"data": 7}', "48 bytes in base64"),
         (f'{{"data": "{BLOB}", "policy": "7"}}'.encode(), "is not a number"),
         (f'{{"data": "{BLOB}"}} {{"x"'.encode(), "looks like JSON"),
         (f'{{"data": "{BLOB}"}} 7'.encode(), "is not an object"),
         (b'{"a":' * 5000, "looks like JSON"),
-        (b'{"a": "\xff"}', "looks like JSON"),
+        (b'{"a": "\xff"}', "is not a launch digest"),
         (b"sev-measurement: AAAA", "48 bytes in base64"),
         (LIBVIRT.replace("40", "forty").encode(), "is not a number"),
     ],
@@ -237,34 +238,38 @@ def test_a_tik_is_read_from_files(tmp_path: Path) -> None:
         read_tik(tmp_path / "nothing")
 
 
+def digests(data: bytes) -> list[LaunchDigest]:
+    return read_digests("-", io.BytesIO(data))
+
+
 def test_a_list_of_digests_is_one_a_line() -> None:
     other = bytes(range(1, 49))
     text = f"\n{DIGEST.hex()}\r\n\n 0x{other.hex().upper()}\t\n{base64.b64encode(DIGEST).decode()}"
-    assert sniff_digests(text.encode(), "it") == [LaunchDigest(DIGEST), LaunchDigest(other), LaunchDigest(DIGEST)]
-    assert sniff_digests(DIGEST.hex().encode(), "it") == [LaunchDigest(DIGEST)]
-    assert sniff_digests(REPORT, "it") == sniff_digests(HCL, "it") == [LaunchDigest(DIGEST)]
+    assert digests(text.encode()) == [LaunchDigest(DIGEST), LaunchDigest(other), LaunchDigest(DIGEST)]
+    assert digests(DIGEST.hex().encode()) == [LaunchDigest(DIGEST)]
+    assert digests(REPORT) == digests(HCL) == [LaunchDigest(DIGEST)]
     wrapped = b"\n".join(REPORT.hex().encode()[at : at + 60] for at in range(0, 2368, 60))
-    assert sniff_digests(wrapped, "it") == [LaunchDigest(DIGEST)]
+    assert digests(wrapped) == [LaunchDigest(DIGEST)]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"{DIGEST.hex()}\n\n{DIGEST.hex()[1:]}\n", "it, line 3, is not a launch digest"),
-        (f"{DIGEST.hex()}\n# note\n", "it, line 2, is not a launch digest"),
-        (f"{DIGEST.hex()}\n{REPORT.hex()}\n", "it, line 2, is not a launch digest"),
-        (f"x\n{DIGEST.hex()}\n", "what it holds is not a launch digest"),
-        ("", "what it holds is not a launch digest"),
+        (f"{DIGEST.hex()}\n\n{DIGEST.hex()[1:]}\n", "stdin, line 3, is not a launch digest"),
+        (f"{DIGEST.hex()}\nnote\n", "stdin, line 2, is not a launch digest"),
+        (f"{DIGEST.hex()}\n{REPORT.hex()}\n", "stdin, line 2, is not a launch digest"),
+        (f"x\n{DIGEST.hex()}\n{DIGEST.hex()}\n", "stdin, line 1, is not a launch digest"),
+        ("", "what stdin holds is not a launch digest"),
     ],
 )
 def test_a_line_that_is_no_digest_is_named(text: str, message: str) -> None:
     with pytest.raises(MalformedInput, match=message):
-        sniff_digests(text.encode(), "it")
+        digests(text.encode())
 
 
 def test_a_launch_measurement_is_not_in_a_list_of_digests() -> None:
     with pytest.raises(UsageError, match="does not state its launch digest"):
-        sniff_digests(LIBVIRT.encode(), "it")
+        digests(LIBVIRT.encode())
 
 
 def test_digests_are_text_before_they_are_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,8 @@ from catalog.endorse.certificates import parse_certificates, parse_revocation_li
 from catalog.endorse.endorsement import verify_report
 from catalog.endorse.report_checks import id_key_digest
 from catalog.errors import LdcatError, MalformedInput, Unreadable
-from catalog.evidence.sniff import sniff, sniff_digests
+from catalog.evidence.several_digests import read_batch
+from catalog.evidence.sniff import sniff
 from catalog.fast import manifest_lines
 from catalog.fast.index import Group, Index
 from catalog.fast.names import WITH_BASES, FalseNames, Names, pack_names
@@ -86,6 +87,11 @@ def _evidence(data: bytes) -> None:
     with suppress(LdcatError):
         sniff(data, with_tik=True)
     sniff(data)
+
+
+def _batch(data: bytes) -> None:
+    if not read_batch(data):
+        sniff(data)
 
 
 def _report_json(data: bytes) -> object:
@@ -307,7 +313,7 @@ def _records(folder: str) -> Callable[[], list[bytes]]:
 
 TARGETS = {
     "evidence": Target(_evidence, _held),
-    "digest-list": Target(lambda data: sniff_digests(data, "it"), lambda: [f"{HEX}\n\n0x{HEX}\n".encode(), REPORT]),
+    "digest-list": Target(_batch, lambda: [f"{HEX}\n\n0x{HEX}\n".encode(), REPORT]),
     "report": Target(lambda data: AttestationReport.parse(data).to_dict(), _reports),
     "report-json": Target(_report_json, _reports_in_json),
     "certificates": Target(parse_certificates, _certificates),

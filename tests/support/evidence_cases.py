@@ -1,8 +1,9 @@
 """tests/evidence_cases.json: inputs of every form, and what each reader of evidence must say of them.
 
 A case: id; what: for people; input: base64; form, digest (hex, or null), technologies, claimed_by and notes (codes): as
-read; error: true if the input is refused, else null. To add cases, append them with id, what and input, and then run
-`python -m tests.support.evidence_cases`, which records what the command line reads: compare it with what must be read.
+read; error: true if the input is refused, else null; page: false if the page does not read this form yet. To add cases,
+append them with id, what and input, and then run `python -m tests.support.evidence_cases`, which records what the
+command line reads: compare it with what must be read.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from catalog.abi.guest_policy import SevPolicy
-from catalog.ask.evidence_notes import report_notes, sev_policy_notes
+from catalog.ask.evidence_notes import notes_on, sev_policy_notes
 from catalog.errors import LdcatError
 from catalog.evidence.evidence import Evidence, LaunchMeasureData
 from catalog.evidence.sniff import sniff
 from catalog.notes import Note
 
 FILE = Path(__file__).parent.parent / "evidence_cases.json"
+GIVEN = ("id", "what", "input", "page")
 REFUSED: dict[str, Any] = {
     "form": None,
     "digest": None,
@@ -62,24 +64,21 @@ def with_codes(found: dict[str, Any]) -> dict[str, Any]:
 
 def stated(case: dict[str, Any]) -> dict[str, Any]:
     """The fields of a case from form on."""
-    return {name: value for name, value in case.items() if name not in ("id", "what", "input")}
+    return {name: value for name, value in case.items() if name not in GIVEN}
 
 
 def _notes(found: Evidence) -> list[list[str]]:
     """Code, severity and text of notes on evidence itself, as an answer begins with them."""
-    notes: list[Note] = []
-    if found.report:
-        notes += report_notes(found.report)
-    elif isinstance(found.value, LaunchMeasureData) and found.value.policy is not None:
+    notes: list[Note] = list(notes_on(found))
+    if isinstance(found.value, LaunchMeasureData) and found.value.policy is not None:
         notes += sev_policy_notes(SevPolicy.parse(found.value.policy))
-    return [[note.code, note.severity, note.text] for note in (*notes, *found.notes)]
+    return [[note.code, note.severity, note.text] for note in notes]
 
 
 def main() -> None:
     """Record what the command line reads of every case."""
     found = [
-        {**{name: case[name] for name in ("id", "what", "input")}, **with_codes(read(input_of(case)))}
-        for case in cases()
+        {**{name: case[name] for name in GIVEN if name in case}, **with_codes(read(input_of(case)))} for case in cases()
     ]
     FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 

@@ -1,0 +1,56 @@
+"""What is no evidence of AMD SEV, but is recognised so that the error can name it.
+
+Source: Intel TDX module ABI, REPORTTYPE; Intel TDX DCAP Quoting Library API, appendix 3 (quote header: version, key
+type, TEE type); IGVM specification, file header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from catalog.endorse.certificate_forms import certificates_of_members
+from catalog.errors import MalformedInput
+
+_TDX = "{} is of Intel TDX, on a platform without public firmware: ldcat knows launch digests of AMD SEV only"
+
+
+def tdx_quote() -> MalformedInput:
+    """The error for a quote of Intel TDX."""
+    return MalformedInput(_TDX.format("this quote"))
+
+
+def tdx_in_hcl() -> MalformedInput:
+    """The error for an Azure HCL blob with a report of Intel TDX."""
+    return MalformedInput(_TDX.format("the report in this Azure HCL blob"))
+
+
+def igvm_file() -> MalformedInput:
+    """The error for an IGVM file."""
+    return MalformedInput(
+        "this is an IGVM file, which is launched, and is no evidence",
+        "igvmmeasure of COCONUT-SVSM computes its launch digest: ldcat lookup takes what it prints",
+    )
+
+
+def foreign_json(fields: Mapping[str, Any]) -> MalformedInput | None:
+    """The error for evidence of another technology in JSON; None for other JSON.
+
+    Hygon CSV: attestation_report has none of the fields of a report of AMD, and the chain has a PEK, HSK or CEK
+    (confidential-containers/trustee deps/verifier/test_data/csv_evidence.json).
+    """
+    report, chain = fields.get("attestation_report"), fields.get("cert_chain")
+    is_other = isinstance(report, dict) and not report.keys() & {"version", "policy", "signature"}
+    if is_other and isinstance(chain, dict) and chain.keys() & {"pek", "hsk", "cek", "hsk_cek"}:
+        return MalformedInput(
+            "this is evidence of Hygon CSV: its attestation_report has no version, policy and signature of AMD SEV",
+            "ldcat knows launch digests of AMD SEV only",
+        )
+    if fields.keys() >= {"MetadataItems", "OVMFHash"}:
+        return MalformedInput(
+            "this is firmware metadata of sev-snp-measure-go, and is no evidence",
+            "ldcat measure computes digests from it",
+        )
+    if certificates_of_members(fields):
+        return MalformedInput("this JSON has certificates, and no report", "give it with the report: --certs FILE")
+    return None

@@ -1,0 +1,62 @@
+"""Several launch digests in one input: one a line, or the texts of a JSON list."""
+
+from __future__ import annotations
+
+import json
+
+from catalog.evidence.carried import of_bytes
+from catalog.evidence.codings import decoded
+from catalog.evidence.digest_line import digest_of_line
+from catalog.evidence.evidence import Evidence
+from catalog.values import Value
+
+
+class BatchLine(Value):
+    """A line that is neither blank nor a comment, or an entry of a list.
+
+    number: counted from 1; blank lines and comments are counted.
+    evidence: its launch digest; None for a line without one.
+    """
+
+    number: int
+    evidence: Evidence | None
+
+
+def read_batch(data: bytes) -> list[BatchLine]:
+    """The lines of a batch; empty for input that is none.
+
+    A batch has two or more lines that are neither blank nor begin with #. The first of them has a launch digest, or at
+    least two of them have one. A JSON list of texts is a batch likewise. Digests that are together the hex or base64 of
+    other evidence, such as a report in lines of 64 digits, are no batch.
+    """
+    try:
+        text = data.decode("utf-8-sig").strip()
+    except ValueError:
+        return []
+    texts = _entries(text) if text.startswith("[") else _lines(text)
+    if len(texts) < 2 or text.startswith("{"):
+        return []
+    lines = [BatchLine(number, _evidence(one)) for number, one in texts]
+    digests = sum(line.evidence is not None for line in lines)
+    if digests < 2 and not lines[0].evidence:
+        return []
+    found = decoded(text)
+    return [] if found and of_bytes(found[1]) else lines
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    given = enumerate(text.splitlines(), 1)
+    return [(number, line) for number, line in given if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _entries(text: str) -> list[tuple[int, str]]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return list(enumerate(value, 1)) if isinstance(value, list) and all(isinstance(one, str) for one in value) else []
+
+
+def _evidence(text: str) -> Evidence | None:
+    found = digest_of_line(text)
+    return Evidence(*found) if found else None
