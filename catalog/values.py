@@ -23,16 +23,19 @@ class Value:
     """
 
     FIELDS: ClassVar[tuple[str, ...]] = ()
+    _ALL: ClassVar[frozenset[str]]
+    _NEEDED: ClassVar[frozenset[str]]
 
     def __init_subclass__(cls) -> None:
         cls.FIELDS = tuple(name for name, kind in cls.__annotations__.items() if not kind.startswith("ClassVar"))
+        cls._ALL = frozenset(cls.FIELDS)
+        cls._NEEDED = frozenset(name for name in cls.FIELDS if not hasattr(cls, name))
 
     def __init__(self, *given: Any, **named: Any) -> None:
-        fields, values = self.FIELDS, self.__dict__
-        values.update(zip(fields, given, strict=False), **named)
-        lacking = [name for name in fields if name not in values and not hasattr(type(self), name)]
-        if lacking or len(given) + len(named) > len(values) or not values.keys() <= set(fields):
-            raise TypeError(f"{type(self).__name__} has the fields {', '.join(fields)}")
+        values = self.__dict__
+        values.update(zip(self.FIELDS, given, strict=False), **named)
+        if len(values) != len(given) + len(named) or not self._NEEDED <= values.keys() <= self._ALL:
+            raise TypeError(f"{type(self).__name__} has the fields {', '.join(self.FIELDS)}")
         self.__post_init__()
 
     def __post_init__(self) -> None:
