@@ -20,6 +20,21 @@ _EXPONENTS = range(3, 1 << 32)
 _PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48)
 
 
+class _EcdsaWithSha384(ec.ECDSA):
+    """The signature scheme of reports. The constructor of ECDSA loads modules that only signing needs, for 10 ms."""
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def algorithm(self) -> hashes.HashAlgorithm:
+        return hashes.SHA384()
+
+    @property
+    def deterministic_signing(self) -> bool:
+        return False
+
+
 def has_signed(key: RsaKey | P384Key | None, signed: Signed) -> bool:
     """Whether a signature on a certificate or revocation list is by this key, in the one scheme that AMD uses."""
     if not isinstance(key, RsaKey) or key.modulus.bit_length() not in _RSA_BITS or key.exponent not in _EXPONENTS:
@@ -39,7 +54,7 @@ def has_signed_report(key: RsaKey | P384Key | None, signature: tuple[bytes, byte
     r, s = (int.from_bytes(half, "little") for half in signature)
     try:
         public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP384R1(), key.point)
-        public.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA384()))
+        public.verify(encode_dss_signature(r, s), data, _EcdsaWithSha384())
     except (InvalidSignature, ValueError):  # ValueError: not a point of the curve
         return False
     return True
