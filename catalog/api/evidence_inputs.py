@@ -64,7 +64,7 @@ def certificates_of(given: CertificatesInput, *, are_roots: bool = False) -> tup
 
             found += parse_certificates(one)
         else:
-            from catalog.ask.evidence_files import read_certificates
+            from catalog.files.certificate_inputs import read_certificates
 
             found += read_certificates(Path(one))
     if are_roots and found:

@@ -1,11 +1,10 @@
-"""Files of a guest owner: evidence, certificates and the TIK, which is never shown."""
+"""Files of a guest owner: evidence, and the TIK, which is never shown."""
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from catalog.abi.digest import LaunchDigest
 from catalog.abi.launch_measure import TIK_SIZE
@@ -14,16 +13,7 @@ from catalog.evidence.digest_line import digest_of_line
 from catalog.evidence.evidence import Evidence
 from catalog.evidence.several_digests import read_batch
 from catalog.evidence.sniff import MAX_EVIDENCE, sniff
-from catalog.fast.published import read_bounded as read_bounded_file
 from catalog.files import inputs
-
-if TYPE_CHECKING:  # cryptography takes long to load
-    from catalog.endorse.certificate import Certificate
-
-MAX_CERTIFICATES = 256 << 10
-"""Bytes: limit for a file of certificates."""
-
-MAX_CERTIFICATE_FILES = 100
 
 _TK_SIZE = 2 * TIK_SIZE
 _KEY = re.compile(r"(?:0[xX])?(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{64})|[A-Za-z0-9+/_-]{22}==|[A-Za-z0-9+/_-]{43}=")
@@ -93,45 +83,6 @@ def read_expectation(given: str, stdin: BinaryIO) -> bytes:
     return _bounded(inputs.read_start(Path(given), MAX_EVIDENCE + 1, regular=True), given)
 
 
-def read_certificates(path: str | os.PathLike[str]) -> list[Certificate]:
-    """All certificates of a file, or of the files in a folder.
-
-    Raises Unreadable, MalformedInput for an invalid certificate, UsageError for no certificates or too many files.
-    """
-    from catalog.endorse.certificates import parse_certificates
-
-    path = os.fspath(path)
-    try:
-        is_folder = os.path.isdir(path)  # noqa: PTH112 - pathlib takes long to load
-        files = sorted(file.path for file in os.scandir(path) if file.is_file()) if is_folder else [path]
-    except OSError as error:
-        raise inputs.unreadable(Path(path), error) from error
-    if len(files) > MAX_CERTIFICATE_FILES:
-        raise UsageError(f"{path} has more than {MAX_CERTIFICATE_FILES} files", "give a folder of certificates only")
-    found: list[Certificate] = []
-    for file in files:
-        try:
-            found += parse_certificates(_contents(file))
-        except MalformedInput as error:
-            raise MalformedInput(f"{file}: {error}") from error
-    if not found:
-        raise UsageError(f"{path} has no certificates", "needed are the VCEK or VLEK, the ASK or ASVK, and the ARK")
-    return found
-
-
-def read_roots(path: str | os.PathLike[str]) -> list[Certificate]:
-    """All certificates of a file or folder of roots.
-
-    Raises the errors of `read_certificates`, UsageError if a certificate cannot be a root.
-    """
-    from catalog.endorse.endorsement import check_root
-
-    found = read_certificates(path)
-    for certificate in found:
-        check_root(certificate)
-    return found
-
-
 def read_tik(path: Path) -> bytes:
     """The TIK in a file: 16 bytes, or the second half of 32, which are TEK and TIK as sevctl session writes them.
 
@@ -149,14 +100,6 @@ def read_tik(path: Path) -> bytes:
             "sevctl session writes both as NAME_tk.bin",
         )
     return data[-TIK_SIZE:]
-
-
-def _contents(file: str) -> bytes:
-    """A file of certificates; raises Unreadable."""
-    data = read_bounded_file(file)
-    if data is None or len(data) > MAX_CERTIFICATES:  # which says why
-        data = inputs.read_file(Path(file), limit=MAX_CERTIFICATES, regular=True)
-    return data
 
 
 def _bounded(data: bytes, name: str) -> bytes:

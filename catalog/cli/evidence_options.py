@@ -12,11 +12,12 @@ from typing import Annotated
 import typer
 
 from catalog.abi.digest import LaunchDigest
-from catalog.ask.evidence_files import read_certificates, read_evidence, read_roots, read_tik
+from catalog.ask.evidence_files import read_evidence, read_tik
 from catalog.ask.verification import VerificationInputs
 from catalog.cli.options import named_path, number_option
 from catalog.errors import UsageError
 from catalog.evidence.evidence import Evidence
+from catalog.files.certificate_inputs import read_certificates, read_roots
 from catalog.rows.numbers import parse_number
 from catalog.values import replace
 

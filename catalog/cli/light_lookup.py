@@ -14,6 +14,7 @@ from catalog.errors import LdcatError
 from catalog.fast.match_text import NOT_FOUND, printable
 from catalog.fast.plain_lookup import found_at_once, named_folder
 from catalog.fast.published import read_bounded
+from catalog.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +89,6 @@ def _evidence(given: str) -> Evidence | None:
 def _answer(evidence: Evidence, options: dict[str, str]) -> tuple[Answer, VerificationInputs] | None:
     """The answer, and what the evidence was verified by; None if the full path may say more."""
     from catalog.ask.answer import matched_answer
-    from catalog.ask.evidence_files import read_certificates, read_roots
     from catalog.ask.verification import VerificationInputs, check_verification_inputs, verified
 
     found = found_at_once(evidence.digest.value, options["--catalog"], options.get("--trust", ""))
@@ -99,11 +99,12 @@ def _answer(evidence: Evidence, options: dict[str, str]) -> tuple[Answer, Verifi
         certs = None  # a setting of this machine, which says nothing about this evidence
     if (not evidence.report or certs is None) and roots == os.environ.get("LDCAT_ROOT"):
         roots = None
-    proofs = VerificationInputs(
-        certificates=read_certificates(certs) if certs else (),
-        roots=read_roots(roots) if roots else (),
-        now=time(),
-    )
+    proofs = VerificationInputs(now=time())
+    if certs or roots:
+        from catalog.files.certificate_inputs import read_certificates, read_roots
+
+        given = read_certificates(certs) if certs else ()
+        proofs = replace(proofs, certificates=given, roots=read_roots(roots) if roots else ())
     check_verification_inputs(evidence, proofs)
     verification = verified(evidence.report, proofs) if evidence.report else None
     return matched_answer(evidence, verification, *found), proofs
@@ -114,9 +115,9 @@ def _printed(reply: Answer, proofs: VerificationInputs, options: dict[str, str])
     if reply.refuted or reply.exit_code not in (0, NOT_FOUND):
         return None
     if options["--format"] == "json":
-        from catalog.terminal.json_text import json_text
+        from catalog.terminal.json_text import json_document
 
-        lines = json_text(reply.to_dict(), indent=2).split("\n")
+        lines = json_document(reply.to_dict()).split("\n")
         shown = map(printable, lines) if sys.stdout.isatty() else lines
     else:
         from catalog.cli.answer_lines import answer_lines

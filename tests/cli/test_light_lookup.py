@@ -15,8 +15,9 @@ import pytest
 from catalog.build.builder import BuildResult
 from catalog.cli.light_lookup import light_lookup
 from catalog.cli.main import run
-from tests.support.attestation_builder import report_bytes
+from tests.support.attestation_builder import chain, report_bytes, signed
 from tests.support.catalogs import digest_of
+from tests.support.certificate_builder import pem
 from tests.support.published_logs import Place
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +58,11 @@ def here(small: BuildResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "digest.txt": snp.hex().encode(),
     }
     files |= {"response.bin": bytes(4) + (1184).to_bytes(4, "little") + bytes(24) + known, "empty": b"", "snp": b"\0"}
+    issued = chain(days=36_500)
+    files |= {"signed.bin": signed(known), "root/ark.pem": pem(issued.ark.der), "certs/leaf.der": issued.leaf.der}
+    files |= {"certs/rest.pem": pem(issued.ask.der) + pem(issued.ark.der)}
+    for folder in ("root", "certs"):
+        (tmp_path / folder).mkdir()
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     (tmp_path / "link.bin").symlink_to("report.bin")
@@ -95,6 +101,8 @@ LIGHT = [
     "older.bin",
     "response.bin --format json",
     "digest.txt",
+    "signed.bin --certs certs --root root",
+    "signed.bin --certs certs --root root/ark.pem --format json",
 ]
 """Lookups that the light path answers."""
 
@@ -115,6 +123,9 @@ FULL = [
     "report.bin --catalog=",
     "report.bin --trust missing",
     "report.bin --root missing.pem",
+    "signed.bin --certs certs",
+    "signed.bin --certs report.bin",
+    "signed.bin --certs certs --root certs",
     "{snp} -f json --certs missing",
     "report.bin --quiet=1",
     "report.bin --insecure-skip-verify",
@@ -199,18 +210,26 @@ def test_json_is_escaped_on_a_terminal(
     assert light == full
 
 
-@pytest.mark.parametrize("arguments", [["{snp}", "-f", "json"], ["report.bin"], ["report.bin", "-f", "json"]])
-def test_the_command_takes_it_and_loads_no_large_library(arguments: list[str], small: BuildResult, here: Path) -> None:
+COMMANDS = {
+    "{snp} -f json": HEAVY,
+    "report.bin": HEAVY,
+    "report.bin -f json": HEAVY,
+    "signed.bin --certs certs --root root": HEAVY - {"cryptography"},
+}
+
+
+@pytest.mark.parametrize("text", COMMANDS)
+def test_the_command_takes_it_and_loads_no_large_library(text: str, small: BuildResult, here: Path) -> None:
     script = here / "command.py"
     script.write_text(
         "import os, sys\nbefore = set(sys.modules)\nend = os._exit\n"
         "def _exit(code):\n    print(*set(sys.modules) - before, file=sys.stderr, flush=True); end(code)\n"
         "os._exit = _exit\nfrom catalog.__main__ import main\nmain()\n"
     )
-    filled_in = [one.format(snp=digest_of(small, "sev-snp")) for one in arguments]
-    command = [sys.executable, "-S", str(script), "lookup", *filled_in]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-S", str(script), "lookup", *filled(text, small)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=60)
     loaded = set(done.stderr.split())
-    assert (done.returncode, "catalog.cli.light_lookup" in loaded, loaded & HEAVY) == (0, True, set())
-    assert "json" not in arguments or json.loads(done.stdout)["found"]
+    assert (done.returncode, "catalog.cli.light_lookup" in loaded, loaded & COMMANDS[text]) == (0, True, set())
+    assert not loaded & {"cryptography.x509", "cryptography.hazmat.primitives.serialization"}
+    assert "json" not in text or json.loads(done.stdout)["found"]

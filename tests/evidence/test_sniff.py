@@ -16,10 +16,11 @@ from catalog.abi.digest import LaunchDigest
 from catalog.abi.id_block import IdBlock
 from catalog.abi.report import AttestationReport
 from catalog.abi.sev_attestation import SevAttestationReport
-from catalog.ask.evidence_files import read_certificates, read_digests, read_evidence, read_tik
+from catalog.ask.evidence_files import read_digests, read_evidence, read_tik
 from catalog.errors import LdcatError, MalformedInput, Unreadable, UsageError
 from catalog.evidence.evidence import Evidence, LaunchMeasureData
 from catalog.evidence.sniff import MAX_EVIDENCE, sniff
+from catalog.files.certificate_inputs import read_certificates
 from tests.support.attestation_builder import chain, report_bytes, signed
 from tests.support.report_json import as_json
 

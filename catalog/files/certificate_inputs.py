@@ -1,0 +1,71 @@
+"""Files of certificates, read with limits; nothing is loaded that takes long, unless a file cannot be read."""
+
+from __future__ import annotations
+
+import os
+
+from catalog.endorse.certificates import parse_certificates
+from catalog.errors import MalformedInput, UsageError
+from catalog.fast.published import read_bounded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from catalog.endorse.certificate import Certificate
+
+MAX_CERTIFICATES = 256 << 10
+"""Bytes: limit for a file of certificates."""
+
+MAX_CERTIFICATE_FILES = 100
+
+
+def read_certificates(path: str | os.PathLike[str]) -> list[Certificate]:
+    """All certificates of a file, or of the files in a folder.
+
+    Raises Unreadable, MalformedInput for an invalid certificate, UsageError for no certificates or too many files.
+    """
+    path = os.fspath(path)
+    try:
+        is_folder = os.path.isdir(path)  # noqa: PTH112 - pathlib takes long to load
+        files = sorted(file.path for file in os.scandir(path) if file.is_file()) if is_folder else [path]
+    except OSError as error:
+        from pathlib import Path
+
+        from catalog.files import inputs
+
+        raise inputs.unreadable(Path(path), error) from error
+    if len(files) > MAX_CERTIFICATE_FILES:
+        raise UsageError(f"{path} has more than {MAX_CERTIFICATE_FILES} files", "give a folder of certificates only")
+    found: list[Certificate] = []
+    for file in files:
+        try:
+            found += parse_certificates(_contents(file))
+        except MalformedInput as error:
+            raise MalformedInput(f"{file}: {error}") from error
+    if not found:
+        raise UsageError(f"{path} has no certificates", "needed are the VCEK or VLEK, the ASK or ASVK, and the ARK")
+    return found
+
+
+def read_roots(path: str | os.PathLike[str]) -> list[Certificate]:
+    """All certificates of a file or folder of roots.
+
+    Raises the errors of `read_certificates`, UsageError if a certificate cannot be a root.
+    """
+    from catalog.endorse.endorsement import check_root  # cryptography takes long to load
+
+    found = read_certificates(path)
+    for certificate in found:
+        check_root(certificate)
+    return found
+
+
+def _contents(file: str) -> bytes:
+    """A file of certificates; raises Unreadable."""
+    data = read_bounded(file)
+    if data is None or len(data) > MAX_CERTIFICATES:  # which says why
+        from pathlib import Path
+
+        from catalog.files import inputs
+
+        data = inputs.read_file(Path(file), limit=MAX_CERTIFICATES, regular=True)
+    return data
