@@ -6,6 +6,7 @@ What ldcat does not know of a report is in test_report_unknown.py.
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from catalog.abi.report import REPORT_SIZE, AttestationReport
 from catalog.abi.tcb import GENOA, MILAN, TURIN, VENICE, Product, TcbVersion, find_product
 from catalog.errors import MalformedInput
 from tests.support.attestation_builder import CHIP, report_bytes
+from tests.support.report_json import BYTES, as_json
 
 TURIN_TCB = bytes([1, 2, 3, 4, 0, 0, 0, 5])
 
@@ -44,6 +46,73 @@ def test_every_version_is_parsed(version: int) -> None:
     assert report.to_dict()["cpuid"] == ({"family": 25, "model": 1, "stepping": 1} if version >= 3 else None)
     assert report.platform_info.smt_enabled
     assert not report.platform_info.tsme_enabled
+
+
+def test_each_field_is_read_from_its_place() -> None:
+    """Reports of random bytes; the table of places is that of the tests."""
+    for seed in range(4):
+        raw = bytearray(random.Random(seed).randbytes(REPORT_SIZE))
+        raw[:4], raw[0x188:0x18B] = (5).to_bytes(4, "little"), bytes([0x1A, 2, 1])
+        for at in (0x38, 0x180, 0x1E0, 0x1F0):
+            raw[at + 4 : at + 7] = bytes(3)
+        report, stated = AttestationReport.parse(bytes(raw)), as_json(bytes(raw), hexadecimal=True, old=False)
+        found = report.to_dict()
+        same = (*BYTES, "version", "guest_svn", "vmpl", "launch_mit_vector", "current_mit_vector")
+        same += ("current_tcb", "reported_tcb", "committed_tcb", "launch_tcb")
+        assert {name: found[name] for name in same} == {name: stated[name] for name in same}
+        assert found["policy"]["value"] == f"{stated['policy']:#x}"
+        assert report.platform_info.value == stated["plat_info"]
+        assert report.key_info.value == stated["key_info"]
+        assert found["signature_algorithm"] == stated["sig_algo"]
+        for name in ("current", "committed"):
+            assert found[name] == "{major}.{minor}.{build}".format(**stated[name])
+        assert [half.hex() for half in report.signature] == [stated["signature"]["r"], stated["signature"]["s"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        (1 << 0, "smt_enabled"),
+        (1 << 1, "tsme_enabled"),
+        (1 << 2, "ecc_enabled"),
+        (1 << 3, "rapl_disabled"),
+        (1 << 4, "ciphertext_hiding_dram_enabled"),
+        (1 << 5, "alias_check_complete"),
+        (1 << 6, "iommu_write_safe"),
+        (1 << 7, "tio_enabled"),
+    ],
+)
+def test_the_names_of_platform_bits(value: int, named: str) -> None:
+    found = AttestationReport.parse(report_bytes(platform_info=value)).to_dict()["platform_info"]
+    assert [name for name, bit in found.items() if bit is True] == [named]
+
+
+@pytest.mark.parametrize(
+    ("bit", "named"),
+    [
+        (16, "smt"),
+        (18, "migrate_ma"),
+        (19, "debug"),
+        (20, "single_socket"),
+        (21, "cxl_allow"),
+        (22, "mem_aes_256_xts"),
+        (23, "rapl_dis"),
+        (24, "ciphertext_hiding_dram"),
+        (25, "page_swap_disable"),
+    ],
+)
+def test_the_names_of_policy_bits(bit: int, named: str) -> None:
+    found = AttestationReport.parse(report_bytes(policy=1 << bit | 1 << 17)).to_dict()["policy"]
+    assert [name for name, value in found.items() if value is True] == [named]
+
+
+@pytest.mark.parametrize(("value", "named"), [(1, "author_key_enabled"), (2, "mask_chip_key")])
+def test_the_names_of_key_bits(value: int, named: str) -> None:
+    found = AttestationReport.parse(report_bytes(key_info=value)).to_dict()
+    assert [found["author_key_enabled"], found["mask_chip_key"]] == [
+        named == "author_key_enabled",
+        named == "mask_chip_key",
+    ]
 
 
 @pytest.mark.parametrize(
