@@ -44,6 +44,7 @@ class Found:
 def evidence(default: Path, measured: Path) -> list[Found]:
     """default: a catalog of the embedded default. measured: one of SEV-ES rows."""
     odd = {"vcpu_signature": 0xA10F11, "vcpu_type": None}
+    rare = {"vcpus": 1000, "sev_features": 0x239}
     es = {"technology": "sev-es", "vmm": "qemu-kvm-legacy"}
     nowhere = "0" * 96
     expect = ["--expect", json.dumps(EXPECTED)]
@@ -55,8 +56,8 @@ def evidence(default: Path, measured: Path) -> list[Found]:
         _explain("two: vCPUs and sev_features", default, [_digest(vcpus=1000, sev_features=0x221)]),
         _explain("two: vCPUs and vCPU signature", default, [_digest(vcpus=1000, **odd)]),
         _explain("two, SEV-ES: vCPUs and vCPU signature", default, [_digest(**es, vcpus=1000, **odd)]),
-        _explain("a miss of three million", default, [nowhere, *expect, "--budget", "3000000"]),
-        _explain("a miss of everything", default, [nowhere], rounds=1),
+        _explain("three: vCPUs, sev_features and kernel", default, [_digest(**rare, kernel_hashes=None), *expect]),
+        _explain("a miss of everything", default, [nowhere, "--budget", "3600"], rounds=1),
     ]
 
 
