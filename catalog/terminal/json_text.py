@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_CONSTANTS = ((None, "null"), (True, "true"), (False, "false"))
+
+
 def json_text(value: Any, **how: Any) -> str:
     """The JSON text of a value. how: as for json.dumps."""
     import json
@@ -23,14 +26,19 @@ def json_document(value: Any) -> str:
 
 def _indented(value: Any, margin: str) -> str:
     """A value as it follows a name. margin: the newline and the blanks before the end of an object."""
-    if isinstance(value, dict) and value and all(isinstance(key, str) for key in value):
+    if value == [] or value == {}:
+        return repr(value)
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         inner = [f"{encode_basestring_ascii(key)}: {_indented(one, f'{margin}  ')}" for key, one in value.items()]
         return f"{{{margin}  {f',{margin}  '.join(inner)}{margin}}}"
-    if isinstance(value, list) and value:
+    if isinstance(value, list):
         inner = [_indented(one, f"{margin}  ") for one in value]
         return f"[{margin}  {f',{margin}  '.join(inner)}{margin}]"
     if type(value) is str:
         return str(encode_basestring_ascii(value))
     if type(value) is int:
         return str(value)
-    return "null" if value is None else json_text(value, indent=2).replace("\n", margin)
+    for constant, text in _CONSTANTS:
+        if value is constant:
+            return text
+    return json_text(value, indent=2).replace("\n", margin)

@@ -23,6 +23,10 @@ from tests.support.published_logs import Place
 ROOT = Path(__file__).parents[2]
 NOW = 1_800_000_000
 HEAVY = {
+    "dataclasses",
+    "json",
+    "pathlib",
+    "re",
     "typer",
     "click",
     "rich",
@@ -214,7 +218,7 @@ COMMANDS = {
     "{snp} -f json": HEAVY,
     "report.bin": HEAVY,
     "report.bin -f json": HEAVY,
-    "signed.bin --certs certs --root root": HEAVY - {"cryptography"},
+    "signed.bin --certs certs --root root": HEAVY - {"cryptography", "re"},
 }
 
 
