@@ -58,3 +58,10 @@ def has_signed_report(key: RsaKey | P384Key | None, signature: tuple[bytes, byte
     except (InvalidSignature, ValueError):  # ValueError: not a point of the curve
         return False
     return True
+
+
+def sha256(data: bytes) -> bytes:
+    """SHA-256 by cryptography, which is loaded here anyway: hashlib loads OpenSSL once more."""
+    state = hashes.Hash(hashes.SHA256())
+    state.update(data)
+    return state.finalize()

@@ -7,11 +7,9 @@ Source: AMD 57230 (VCEK and VLEK certificates: chapter 3, extensions and signatu
 
 from __future__ import annotations
 
-import hashlib
-
 from catalog.abi.report import ECDSA_P384_SHA384, SIGNED_SIZE, AttestationReport
 from catalog.endorse.certificate import Certificate
-from catalog.endorse.certificate_signatures import has_signed, has_signed_report
+from catalog.endorse.certificate_signatures import has_signed, has_signed_report, sha256
 from catalog.endorse.crl import RevocationList
 from catalog.endorse.crl_findings import find_revocation
 from catalog.endorse.platform_findings import platform_findings, product_line
@@ -157,7 +155,7 @@ def _whose(ark: Certificate, product: str | None, trusted: TrustedBy | None) -> 
 
 
 def _fingerprint(certificate: Certificate) -> str:
-    return hashlib.sha256(certificate.der).hexdigest()
+    return sha256(certificate.der).hex()
 
 
 class _Chain(Value):
