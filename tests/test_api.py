@@ -314,6 +314,30 @@ def test_measuring(small: BuildResult) -> None:
             measure(technology="sev-snp", firmware="x", colour="red")
 
 
+def test_explaining(small: BuildResult) -> None:
+    with Release.open(small.folder) as release:
+        match = release.lookup(digest_of(small)).matches[0]
+        expected = {
+            "technology": "sev-snp",
+            "firmware": match.firmware["name"],
+            "vmm": match.vmm,
+            "vcpus": match.vcpus,
+            "vcpu_signature": match.vcpu_signature,
+            "sev_features": match.sev_features,
+        }
+        other = release.measure(**{**expected, "vcpus": 77})
+        found = release.explain(other.digest, expected=expected)
+        assert [hit.vcpus for hit in found.hits] == [77]
+        assert [hit.vcpus for hit in release.explain(other.digest).hits] == [77]
+        assert not release.explain("0" * 96, budget=0.001).hits
+        with pytest.raises(UsageError, match="too small"):
+            release.explain(other.digest, budget=0)
+        with pytest.raises(MalformedRecord):
+            release.explain(other.digest, expected={"colour": "red"})
+        with pytest.raises(UsageError, match="a TIK"):
+            release.explain(other.digest, tik=b"k" * 16)
+
+
 def test_a_proof_of_a_report(place: Place, small: BuildResult) -> None:
     with Release.open(place.log, place.trust) as release:
         (bundle,) = release.prove(digest_of(small))

@@ -29,6 +29,7 @@ from catalog.verify.trust_choice import TrustChoice
 if TYPE_CHECKING:  # what takes long to load is imported where it is needed
     from catalog.ask.measure import Measured
     from catalog.ask.related_digests import Relating
+    from catalog.explain.explanation import Explanation
 
 _log = logging.getLogger("ldcat")
 
@@ -172,6 +173,34 @@ class Release:
         from catalog.launch.hashing.backends import choose
 
         return Relating(self._lookups, choose())
+
+    def explain(
+        self,
+        evidence: EvidenceInput,
+        *,
+        expected: Mapping[str, Any] | None = None,
+        tik: bytes | None = None,
+        budget: float = 20.0,
+    ) -> Explanation:
+        """Search for the inputs of a digest that is not the expected one, as `ldcat explain` does.
+
+        evidence: as for `lookup`.
+        expected: the expected configuration, as a line of `ldcat measure --batch` or the JSON of `ldcat measure`; the
+            search begins there, and goes on with this release.
+        tik: the TIK of a launch measurement, 16 bytes.
+        budget: seconds that the search may take.
+
+        `hits` of the result are the configurations that were found, and `to_dict()` is the JSON of the command.
+
+        Raises UsageError for a budget that is no time or a missing TIK, MalformedRecord for an invalid expectation, the
+        errors of `measure` for one that cannot be measured, and the errors of `lookup`.
+        """
+        from catalog.api.explaining import explained
+
+        self._check_fresh()
+        found = evidence_of(evidence, with_tik=tik is not None)
+        check_verification_inputs(found, VerificationInputs(tik=tik))
+        return explained(self._catalog, found, expected, budget, tik)
 
     def measure(self, *, technology: str, firmware: str, **inputs: Any) -> Measured:
         """The launch digest of a configuration, as `measure`; `firmware` can also name a build of this catalog."""
