@@ -64,7 +64,7 @@ def go_report(fields: Mapping[str, Any]) -> bytes:
     """The 1,184 bytes; raises MalformedInput for a field that is unknown, or of another type or size."""
     raw = bytearray(REPORT_SIZE)
     for name, value in fields.items():
-        known = name.lower().replace("_", "")
+        known = str(name).lower().replace("_", "")
         if known in _NUMBERS:
             at, size = _NUMBERS[known]
             raw[at : at + size] = _number(value, size)

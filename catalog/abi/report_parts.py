@@ -23,7 +23,7 @@ class FirmwareVersion:
 class PlatformInfo(BitField):
     """State of the platform.
 
-    Source: SEV-SNP ABI (56860), 7.3, PLATFORM_INFO; for iommu_write_safe, tinfoilsh/tinfoil-go issue 114.
+    Source: SEV-SNP ABI (56860), 7.3, PLATFORM_INFO; for iommu_write_safe, tinfoilsh/go-sev-guest abi/abi.go.
     """
 
     __slots__ = ()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MOST_CERTIFICATES = 64
 """Certificates of one file: a chain has three."""
 
+_DEEPEST = 16
+"""Lists and objects within one another, in JSON that people send."""
+
 _CERTIFICATE = b"CERTIFICATE"
 _BEGIN, _END = b"-----BEGIN %s-----", b"-----END %s-----"
 _SEQUENCE = b"\x30"
@@ -98,14 +101,16 @@ def _bounded(found: Iterator[bytes]) -> Iterator[bytes]:
         yield certificate
 
 
-def _of_members(fields: Mapping[str, Any]) -> Iterator[bytes]:
+def _of_members(fields: Mapping[str, Any], depth: int = 0) -> Iterator[bytes]:
     for name, value in fields.items():
         if is_certificate_name(name):
-            yield from _of_value(value)
+            yield from _of_value(value, depth + 1)
 
 
-def _of_value(value: Any) -> Iterator[bytes]:
+def _of_value(value: Any, depth: int) -> Iterator[bytes]:
     """Certificates of a member: text, bytes, a list of numbers, or a list or object of such."""
+    if depth > _DEEPEST:
+        raise MalformedInput(f"certificates are nested more than {_DEEPEST} levels deep", "a chain is one list")
     if isinstance(value, str):
         text = value.encode("utf-8", "replace")
         yield from _of_bytes(text if _BEGIN % _CERTIFICATE in text else _from_base64(text) or b"")
@@ -117,11 +122,11 @@ def _of_value(value: Any) -> Iterator[bytes]:
             return
         for one in value:
             if not isinstance(one, dict):
-                yield from _of_value(one)
+                yield from _of_value(one, depth + 1)
             elif str(one.get("cert_type")) in _KINDS:
-                yield from _of_value(one.get("data"))
+                yield from _of_value(one.get("data"), depth + 1)
     elif isinstance(value, dict):
-        yield from _of_members(value)
+        yield from _of_members(value, depth)
 
 
 def _of_bytes(data: bytes) -> Iterator[bytes]:

@@ -92,13 +92,9 @@ def _from_numbers(text: str) -> bytes | None:
     for token in inner.replace(",", " ").split():
         base = 16 if token[:2] in ("0x", "0X") else 10
         digits = token[2:] if base == 16 else token
-        if not 0 < len(digits) < 4 or not digits.isalnum():
+        if not 0 < len(digits) < 4 or digits.strip("0123456789" if base == 10 else "0123456789abcdefABCDEF"):
             return None
-        try:
-            number = int(digits, base)
-        except ValueError:
-            return None
-        if number > 255:
+        if (number := int(digits, base)) > 255:
             return None
         values.append(number)
     return bytes(values) or None

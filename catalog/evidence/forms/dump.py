@@ -13,6 +13,7 @@ from catalog.errors import MalformedInput
 MOST_BYTES = 1 << 20
 """Bytes that a dump may stand for: with `*`, few lines can stand for many."""
 
+_DIGITS = "0123456789abcdef"
 _LONGEST_LINE = 1024
 _OCTAL_DIGITS = 7
 """Digits of an offset of od; with -A x it has six."""
@@ -55,6 +56,12 @@ def _row(line: str, kind: str) -> bytes:
         return b""
 
 
+def _offset(line: str, base: int) -> int | None:
+    """The offset at the beginning of a line; None if there is none."""
+    digits = line.partition(" ")[0].rstrip(":")
+    return int(digits, base) if digits and not digits.strip(_DIGITS[:base] + _DIGITS[10:base].upper()) else None
+
+
 def _joined(lines: list[str], kind: str, base: int) -> bytes | None:
     """The bytes of all lines; None if an offset is not where the bytes before it end."""
     data = bytearray()
@@ -63,9 +70,7 @@ def _joined(lines: list[str], kind: str, base: int) -> bytes | None:
         if line == "*":
             repeats = True
             continue
-        try:
-            offset = int(line.partition(" ")[0].rstrip(":"), base)
-        except ValueError:
+        if (offset := _offset(line, base)) is None:
             return None
         missing = offset - len(data)
         if missing and not (repeats and row and 0 < missing <= MOST_BYTES - len(data) and missing % len(row) == 0):

@@ -88,7 +88,7 @@ class _Walk:
         self.members += 1
         if self.members > MOST_MEMBERS or depth > DEEPEST:
             raise MalformedInput(f"this {self.what} has more than {MOST_MEMBERS:,} members, or is nested too deeply")
-        known = name.casefold().replace("_", "").replace("-", "") if isinstance(name, str) else ""
+        known = name.lower().replace("_", "").replace("-", "") if isinstance(name, str) else ""
         if isinstance(value, dict):
             self.objects_of(value, depth + 1)
         elif known in _CARRIERS and (data := _bytes_of(value)):
@@ -106,8 +106,8 @@ class _Walk:
             raise MalformedInput(f"this {self.what} has several different reports", "give one of them")
         if self.found:
             one = self.found[0]
-            digests = self.claims.keys() - {_stated(one)}
-            notes = (DIFFER,) if digests and not one.measure_data else ()
+            differ = self.claims.keys() - {one.digest.value}
+            notes = (DIFFER,) if differ else ()
             read = one.read_from(self.what)
             return replace(read, certificates=(*one.certificates, *self.certificates), notes=(*one.notes, *notes))
         if len(self.claims) > 1:

@@ -6,7 +6,7 @@ import re
 
 from catalog.abi.digest import LaunchDigest
 from catalog.errors import MalformedInput
-from catalog.evidence.codings import is_hex
+from catalog.evidence.codings import from_hex, is_hex
 from catalog.evidence.digest_line import SIZES
 from catalog.evidence.evidence import Evidence
 from catalog.notes import Note
@@ -66,10 +66,16 @@ def _digest_at(rest: str, following: list[str]) -> bytes | None:
         if not is_hex(line):
             break
         digits += "".join(line.split())
-    return bytes.fromhex(digits) if len(digits) in _DIGITS and is_hex(digits) else None
+    return _digest(digits)
 
 
 def _alone(text: str) -> set[bytes]:
     """The words of a text that are as long as a digest, and hex."""
     words = (word.group().removeprefix("0x") for word in _WORD.finditer(text))
-    return {bytes.fromhex(word) for word in words if len(word) in _DIGITS and word.isascii() and is_hex(word)}
+    return {digest for word in words if (digest := _digest(word))}
+
+
+def _digest(digits: str) -> bytes | None:
+    """The digest that hex digits are; None for another text, also for hex with separators."""
+    value = from_hex(digits) if len(digits) in _DIGITS and digits.isalnum() else None
+    return value if value and len(value) in SIZES else None
