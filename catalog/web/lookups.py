@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from catalog.abi.digest import LaunchDigest
 from catalog.ask.answer import CLAIMED_OF_ENDORSED, CLAIMED_OF_INFERRED
 from catalog.errors import MalformedInput
+from catalog.evidence.several_digests import read_batch
 from catalog.evidence.sniff import MAX_EVIDENCE, sniff
 from catalog.fast.folder_location import is_number
 from catalog.fast.match import CLAIMED
@@ -84,15 +85,11 @@ async def digest_proof(request: Request, served: OpenRelease) -> Response:
 
 async def batch(request: Request, served: OpenRelease) -> Response:
     """The answer to a batch: many digests in one request."""
-    body = await _bodies.read(request, MAX_BATCH_BODY)
-    try:
-        wanted = msgspec.json.decode(body, type=Batch).digests
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(400, f"invalid batch: {error}", 'a batch is {"digests": [...]}, at most 1,000') from error
-    if len(wanted) > MAX_BATCH:
-        raise Problem(400, f"the batch has {len(wanted):,} digests, more than {MAX_BATCH:,}")
+    digests = _batched(await _bodies.read(request, MAX_BATCH_BODY))
+    if len(digests) > MAX_BATCH:
+        raise Problem(400, f"the batch has {len(digests):,} digests, more than {MAX_BATCH:,}")
     answers = []
-    for digest in [_digest(text, f"digest {number}: ") for number, text in enumerate(wanted)]:
+    for digest in digests:
         answer = await _answer(digest, served)
         answers.append({"launch_digest": digest.hex(), "found": bool(answer.matches), **answer.found_dict()})
         await asyncio.sleep(0)  # let other requests run
@@ -105,6 +102,21 @@ async def batch(request: Request, served: OpenRelease) -> Response:
             "answers": answers,
         }
     )
+
+
+def _batched(body: bytes) -> list[LaunchDigest]:
+    """The digests of a batch, in JSON or as text with one a line."""
+    if lines := read_batch(body):
+        for line in lines:
+            if line.evidence is None:
+                raise Problem(400, f"line {line.number} is not a launch digest", "write one digest a line")
+        return [line.evidence.digest for line in lines if line.evidence]
+    try:
+        wanted = msgspec.json.decode(body, type=Batch).digests
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        hint = 'a batch is {"digests": [...]}, or text with one digest a line, at most 1,000'
+        raise Problem(400, f"invalid batch: {error}", hint) from error
+    return [_digest(text, f"digest {number}: ") for number, text in enumerate(wanted[: MAX_BATCH + 1])]
 
 
 async def report(request: Request, served: OpenRelease) -> Response:

@@ -98,7 +98,11 @@ def _questions() -> dict[str, Any]:
                 **_get(f"Look up at most {MAX_BATCH:,} digests", [], _json("BatchAnswer"), 400, 408, 413, 503),
                 "requestBody": {
                     "required": True,
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Batch"}}},
+                    "description": "JSON, or text with one digest a line.",
+                    "content": {
+                        "application/json": {"schema": {"$ref": "#/components/schemas/Batch"}},
+                        "text/plain": {"schema": {"type": "string", "pattern": "^[0-9a-f]{96}(\\n[0-9a-f]{96}){1,9}$"}},
+                    },
                 },
             }
         },

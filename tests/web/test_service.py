@@ -59,9 +59,20 @@ def test_a_batch_is_answered_in_its_order(served: Service, small: BuildResult) -
     assert len(served.json("/v1/lookup", {"digests": [NOWHERE] * 1000})["answers"]) == 1000
 
 
+def test_a_batch_may_be_text(served: Service, small: BuildResult) -> None:
+    wanted = digests(small)[:3]
+    text = f"# launches\n{wanted[0]}  launch.txt\nsha384:{NOWHERE}\n\n0x{wanted[1]},\n"
+    status, body, _ = served.ask("/v1/lookup", method="POST", body=text.encode())
+    found = json.loads(body)
+    assert (status, [one["launch_digest"] for one in found["answers"]]) == (200, [wanted[0], NOWHERE, wanted[1]])
+    assert found == served.json("/v1/lookup", {"digests": [wanted[0], NOWHERE, wanted[1]]})
+
+
 @pytest.mark.parametrize(
     ("body", "status", "detail"),
     [
+        (f"{NOWHERE}\n{NOWHERE}\nx\n".encode(), 400, "line 3 is not a launch digest"),
+        (b"\n".join([b"1" * 96] * 1001), 400, "the batch has 1,001 digests, more than 1,000"),
         (b"", 400, "invalid batch"),
         (b"[]", 400, "invalid batch"),
         (b'{"digests": []}', 400, "invalid batch"),
